@@ -1,0 +1,116 @@
+"""Learning dynamics as Hamiltonian simulation.
+
+A loss over weights is a potential, learning noise is kinetic energy: ``H(t) = -D(t) L + s(t) zeta(w)``. In real time the wave
+tunnels and descends, in imaginary time it anneals. Names are loaded when they are first used: importing the package loads
+NumPy and nothing heavier.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "domains": ("Grid", "Hypercube"),
+    "objectives.base": ("Objective",),
+    "schedules": ("Constant", "Linear", "Geometric", "PowerLaw", "QHD"),
+    "initial": ("Uniform", "Gaussian", "PointMass", "State"),
+    "problem": ("Problem",),
+    "hamiltonian": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
+    "methods": ("SplitStep", "Krylov", "Exact", "Trotter", "MultiProduct"),
+    "estimate": ("Estimate",),
+    "trajectory": ("Trajectory", "Counts", "Best"),
+    "observe": ("of_momenta",),
+    "evolve": ("evolve", "circuits"),
+    "compare": ("compare", "Comparison"),
+    "budget": ("error_budget", "ErrorBudget"),
+    "cost": ("cost", "Cost"),
+    "backends": ("backend", "Backend"),
+    "config": ("read_problem", "write_problem"),
+    "storage": ("load",),
+    "errors": (
+        "QMLDynamicsError",
+        "ProblemError",
+        "MethodError",
+        "BackendError",
+        "JobLost",
+        "BudgetExceeded",
+        "EdgeWeightWarning",
+        "MomentumTailWarning",
+    ),
+}
+_MODULES = ("objectives", "synthesis", "plotting", "formulas")
+_NAMES = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted([*_NAMES, *_MODULES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+if TYPE_CHECKING:
+    from . import formulas as formulas
+    from . import objectives as objectives
+    from . import plotting as plotting
+    from . import synthesis as synthesis
+    from .backends import Backend as Backend
+    from .backends import backend as backend
+    from .budget import ErrorBudget as ErrorBudget
+    from .budget import error_budget as error_budget
+    from .compare import Comparison as Comparison
+    from .compare import compare as compare
+    from .config import read_problem as read_problem
+    from .config import write_problem as write_problem
+    from .cost import Cost as Cost
+    from .cost import cost as cost
+    from .domains import Grid as Grid
+    from .domains import Hypercube as Hypercube
+    from .errors import BackendError as BackendError
+    from .errors import BudgetExceeded as BudgetExceeded
+    from .errors import EdgeWeightWarning as EdgeWeightWarning
+    from .errors import JobLost as JobLost
+    from .errors import MethodError as MethodError
+    from .errors import MomentumTailWarning as MomentumTailWarning
+    from .errors import ProblemError as ProblemError
+    from .errors import QMLDynamicsError as QMLDynamicsError
+    from .estimate import Estimate as Estimate
+    from .evolve import circuits as circuits
+    from .evolve import evolve as evolve
+    from .hamiltonian import LearningHamiltonian as LearningHamiltonian
+    from .hamiltonian import PauliHamiltonian as PauliHamiltonian
+    from .hamiltonian import hamiltonian as hamiltonian
+    from .initial import Gaussian as Gaussian
+    from .initial import PointMass as PointMass
+    from .initial import State as State
+    from .initial import Uniform as Uniform
+    from .methods import Exact as Exact
+    from .methods import Krylov as Krylov
+    from .methods import MultiProduct as MultiProduct
+    from .methods import SplitStep as SplitStep
+    from .methods import Trotter as Trotter
+    from .objectives.base import Objective as Objective
+    from .observe import of_momenta as of_momenta
+    from .problem import Problem as Problem
+    from .schedules import QHD as QHD
+    from .schedules import Constant as Constant
+    from .schedules import Geometric as Geometric
+    from .schedules import Linear as Linear
+    from .schedules import PowerLaw as PowerLaw
+    from .storage import load as load
+    from .trajectory import Best as Best
+    from .trajectory import Counts as Counts
+    from .trajectory import Trajectory as Trajectory

@@ -1,0 +1,257 @@
+"""Aer simulators: statevector in one pass, density matrices with noise, matrix product states, trajectories.
+
+The only file that imports Aer. Circuits go in as they are where Aer knows their gates; with a noise model they are first
+compiled to the gates that the model names, since Aer skips the noise of any other gate in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit, transpile
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel
+
+from ..errors import BackendError, check_memory, one_of
+from ..trajectory import Counts
+from .base import OnStep, draw, merged_counts
+
+METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
+_CHUNK = 40_000  # gates between two signs of progress, and the most that an interrupt can lose
+_DENSITY_QUBITS = 10  # with noise: density matrices up to here, trajectories above
+_SERIAL_QUBITS = 18  # below this threads cost Aer more than they gain
+
+
+@dataclass(frozen=True, eq=False)
+class AerBackend:
+    """``qd.backend("aer")``, ``"aer:density_matrix"``, ``"aer:matrix_product_state"``.
+
+    Args:
+        method: Aer's simulation method; ``"automatic"`` is a statevector, or a density matrix where there is noise.
+        noise_model: a ``qiskit_aer.noise.NoiseModel``.
+        precision: ``"double"`` or ``"single"``.
+    """
+
+    method: str = "automatic"
+    noise_model: NoiseModel | None = None
+    precision: str = "double"
+    name: str = field(default="aer")
+
+    def __post_init__(self) -> None:
+        one_of(self.method, "method", METHODS, BackendError)
+        one_of(self.precision, "precision", ("double", "single"), BackendError)
+        if self.noise_model is not None and not isinstance(self.noise_model, NoiseModel):
+            raise BackendError(f"Argument `noise_model` must be a NoiseModel of Aer, but is {self.noise_model!r}.")
+        if self.noise_model is not None and self.noise_model.is_ideal():
+            object.__setattr__(self, "noise_model", None)
+
+    @property
+    def exact(self) -> bool:
+        """Whether amplitudes can be had."""
+        return self.noise_model is None and self.method in ("automatic", "statevector")
+
+    @cached_property
+    def _basis(self) -> list[str]:
+        if self.noise_model is not None:
+            return list(self.noise_model.basis_gates)
+        return [n for n in AerSimulator(method=self._method(1)).operation_names if n not in ("unitary", "diagonal")]
+
+    def _method(self, num_qubits: int) -> str:
+        if self.method != "automatic":
+            return self.method
+        if self.noise_model is not None and num_qubits <= _DENSITY_QUBITS:
+            return "density_matrix"
+        return "statevector"
+
+    def _simulator(self, num_qubits: int, seed: int | None = None) -> AerSimulator:
+        method = self._method(num_qubits)
+        amplitudes = {"density_matrix": 2 * num_qubits, "matrix_product_state": 0}.get(method, num_qubits)
+        check_memory(48 << amplitudes, f"Aer's {method} of {num_qubits} qubits")
+        return AerSimulator(
+            method=method,
+            noise_model=self.noise_model,
+            precision=self.precision,
+            seed_simulator=seed,
+            max_parallel_threads=1 if amplitudes < _SERIAL_QUBITS else 0,
+        )
+
+    def compiled(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """The circuit in gates that the simulator (or the noise model) knows: level 1, which drops no rotation."""
+        if self.noise_model is None and set(circuit.count_ops()) <= set(self._basis):
+            return circuit
+        out = transpile(circuit, basis_gates=self._basis, optimization_level=1, seed_transpiler=1)
+        unknown = set(out.count_ops()) - set(self._basis) - {"barrier", "measure", "reset", "delay"}
+        if unknown:
+            raise BackendError(f"Argument `circuit` must compile to {self._basis}, but keeps {sorted(unknown)}.")
+        return out
+
+    def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
+        """The amplitudes after each of consecutive circuits, in one pass; long ones in chunks, for progress."""
+        if not self.exact:
+            raise BackendError(f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}.")
+        simulator = self._simulator(pieces[0].num_qubits)
+        pieces = [self.compiled(piece) for piece in pieces]
+        total, done = sum(len(piece.data) for piece in pieces), 0
+        batch, state = _Batch(pieces[0].num_qubits), None
+        for piece in pieces:
+            for part in _parts(piece):
+                batch.add(part)
+                done += len(part.data)
+                if batch.full:
+                    *finished, state = batch.run(simulator, state, save_end=True)
+                    yield from finished
+                    on_step(done, total)
+                    batch = _Batch(piece.num_qubits)
+            batch.mark()
+        yield from batch.run(simulator, state, save_end=False)
+        on_step(total, total)
+
+    def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
+        """Exact outcome probabilities, noise and readout errors included."""
+        method = self._method(circuits[0].num_qubits)
+        if self.noise_model is not None and method != "density_matrix":
+            raise BackendError(
+                f"Argument `shots` must be given: exact noisy probabilities need a density matrix, "
+                f"which is used up to {_DENSITY_QUBITS} qubits (or with 'aer:density_matrix')."
+            )
+        ready = [self.compiled(circuit).copy() for circuit in circuits]
+        for circuit in ready:
+            circuit.save_probabilities()
+        result = self._simulator(circuits[0].num_qubits).run(ready, shots=1).result()
+        _check(result)
+        raw = [np.asarray(result.data(i)["probabilities"], dtype=float) for i in range(len(ready))]
+        return [self._with_readout(p) for p in raw]
+
+    def _with_readout(self, probabilities: np.ndarray) -> np.ndarray:
+        """Apply the noise model's readout errors, which ``save_probabilities`` leaves out."""
+        if self.noise_model is None:
+            return probabilities
+        num_qubits = probabilities.size.bit_length() - 1
+        p = probabilities.reshape((2,) * num_qubits)
+        for qubits, matrix in _readout_errors(self.noise_model, num_qubits):
+            axes = [num_qubits - 1 - q for q in reversed(qubits)]
+            p = np.moveaxis(p, axes, range(len(axes)))
+            shape = p.shape
+            p = (matrix.T @ p.reshape(len(matrix), -1)).reshape(shape)
+            p = np.moveaxis(p, range(len(axes)), axes)
+        return np.ascontiguousarray(p).reshape(-1)
+
+    def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """``shots`` outcomes of each circuit: from exact probabilities where they are known, else by Aer's sampler."""
+        method = self._method(circuits[0].num_qubits)
+        if method == "density_matrix" or (self.noise_model is None and method == "statevector"):
+            return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]
+        out = []
+        for circuit, seed in zip(circuits, seeds):
+            measured = self.compiled(circuit).copy()
+            measured.measure_all()
+            result = self._simulator(circuit.num_qubits, seed).run(measured, shots=shots).result()
+            _check(result)
+            counts = result.data(0)["counts"]
+            outcomes = np.array([int(key, 16) for key in counts])
+            out.append(merged_counts(outcomes, np.array(list(counts.values()))))
+        return out
+
+    def describe(self) -> dict[str, Any]:
+        """Name, method, noise and versions."""
+        return {
+            "name": self.name,
+            "method": self.method,
+            "precision": self.precision,
+            "noise": None if self.noise_model is None else sorted(self.noise_model.noise_instructions),
+            "qiskit": version("qiskit"),
+            "qiskit-aer": version("qiskit-aer"),
+        }
+
+
+class _Batch:
+    """Gates of one Aer run, with the places where the state is wanted.
+
+    Aer multiplies every saved state by the global phase of the WHOLE circuit, so phases are kept here, mark by mark.
+    """
+
+    def __init__(self, num_qubits: int) -> None:
+        self.circuit = QuantumCircuit(num_qubits)
+        self.marks = 0
+        self.phases: list[float] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to run."""
+        return len(self.circuit.data) >= _CHUNK
+
+    def add(self, part: QuantumCircuit) -> None:
+        """Append gates."""
+        self.circuit.compose(part, inplace=True)
+
+    @property
+    def _phase(self) -> float:
+        return float(self.circuit.global_phase)
+
+    def mark(self) -> None:
+        """Save the state here."""
+        self.circuit.save_statevector(label=f"save{self.marks}")
+        self.phases.append(self._phase)
+        self.marks += 1
+
+    def run(self, simulator: AerSimulator, state: np.ndarray | None, save_end: bool) -> list[np.ndarray]:
+        """The saved states, and the last one too if asked for."""
+        if save_end:
+            self.mark()
+        if not self.marks:
+            return []
+        circuit = self.circuit
+        circuit.global_phase = 0
+        if state is not None:
+            whole = QuantumCircuit(circuit.num_qubits)
+            whole.set_statevector(state / np.linalg.norm(state))
+            circuit = whole.compose(circuit)
+        result = simulator.run(circuit, shots=1).result()
+        _check(result)
+        data = result.data(0)
+        return [np.exp(1j * phase) * np.asarray(data[f"save{i}"]) for i, phase in enumerate(self.phases)]
+
+
+def _parts(piece: QuantumCircuit) -> Iterator[QuantumCircuit]:
+    """A circuit cut into runs of at most a chunk of gates; the global phase stays with the first."""
+    if len(piece.data) <= _CHUNK:
+        yield piece
+        return
+    for start in range(0, len(piece.data), _CHUNK):
+        part = piece.copy_empty_like()
+        if start:
+            part.global_phase = 0
+        for instruction in piece.data[start : start + _CHUNK]:
+            part.append(instruction)
+        yield part
+
+
+def _readout_errors(model: NoiseModel, num_qubits: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Qubits and assignment matrices ``A[true, read]`` of a noise model, by its public dictionary."""
+    local: dict[tuple[int, ...], np.ndarray] = {}
+    default: np.ndarray | None = None
+    for error in model.to_dict(serializable=False)["errors"]:
+        if error["type"] != "roerror":
+            continue
+        matrix = np.asarray(error["probabilities"], dtype=float)
+        if "gate_qubits" in error:
+            for qubits in error["gate_qubits"]:
+                local[tuple(qubits)] = matrix
+        else:
+            default = matrix
+    seen = {q for qubits in local for q in qubits}
+    if default is not None:
+        local.update({(q,): default for q in range(num_qubits) if q not in seen})
+    for qubits, matrix in local.items():
+        if max(qubits) < num_qubits:
+            yield qubits, matrix
+
+
+def _check(result: Any) -> None:
+    if not result.success:
+        raise BackendError(f"Aer failed: {result.status}")

@@ -1,0 +1,8 @@
+"""Problem files: read, checked by a typed schema, built into a :class:`Problem`, and written back."""
+
+from __future__ import annotations
+
+from .build import problem_from_spec
+from .files import ProblemFile, read_problem, write_problem
+
+__all__ = ["ProblemFile", "problem_from_spec", "read_problem", "write_problem"]

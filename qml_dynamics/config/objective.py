@@ -1,0 +1,176 @@
+"""The ``[objective]`` section: a named function, an expression, data with a model, a table, or one's own function."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import objectives
+from ..domains import Domain
+from ..errors import QMLDynamicsError, describe
+from ..objectives import Dataset, Objective
+from . import schema
+from .arrays import Arrays, find_array
+from .messages import fail, nearest, one_line, within
+from .schema import check
+
+Found = tuple[Objective, Dataset | None]
+
+
+def objective_from_spec(data: Any, domain: Domain, arrays: Arrays, folder: Path | None) -> Found:
+    """The objective of a section, and its data set where it has one."""
+    schema.require_table("objective", data)
+    kind = _which(data)
+    section = check("objective", schema.OBJECTIVES[kind], data)
+    with within("objective", {"path": "data"}):
+        if isinstance(section, schema.NamedSection):
+            return objectives.named(section.name, **section.params), None
+        if isinstance(section, schema.ExpressionSection):
+            return objectives.expression(section.expression, domain.ndim), None
+        if isinstance(section, schema.TableSection):
+            return _table(section, domain, arrays, folder), None
+        if isinstance(section, schema.DataSection):
+            return _on_data(section, domain, folder)
+        assert isinstance(section, schema.FunctionSection)
+        return _function(section.function, folder), None
+
+
+def _which(data: Mapping[str, Any]) -> str:
+    """The one key that says what kind of objective this is (a table may have a name too)."""
+    present = [key for key in schema.OBJECTIVES if key in data]
+    if "table" in present and "name" in present:
+        present.remove("name")
+    if len(present) == 1:
+        return present[0]
+    listed = ", ".join(schema.OBJECTIVES)
+    if not present:
+        hint = next((h for h in (nearest(key, schema.OBJECTIVES) for key in data) if h), "")
+        fail("objective", f"must have one of the keys {listed}.{hint}")
+    fail("objective", f"must have only one of the keys {listed}, but has {' and '.join(present)}.")
+
+
+def _table(section: schema.TableSection, domain: Domain, arrays: Arrays, folder: Path | None) -> Objective:
+    values: Any = section.table
+    if isinstance(values, str):
+        values = find_array("objective", "table", values, arrays, folder)
+    with within("objective", {"values": "table"}):
+        objective = objectives.from_table(values, domain)
+    return dataclasses.replace(objective, name=section.name, spec={} if section.name != "table" else objective.spec)
+
+
+def _on_data(section: schema.DataSection, domain: Domain, folder: Path | None) -> Found:
+    if folder is None:
+        fail("objective", "data must be a file beside a problem file: give `folder`.")
+    target = section.target
+    if isinstance(target, str):
+        target = {"column": target}
+    parsed = check("objective", schema.TargetTable, target)
+    features = len(section.features) if section.features is not None else _feature_count(section, domain)
+    try:
+        data = objectives.load_data(
+            Path(folder) / section.data,
+            target=parsed.column,
+            features=section.features,
+            num_features=None if section.features is not None else features,
+            classes=parsed.classes,
+            positive=parsed.positive,
+            test_fraction=section.test_fraction,
+            seed=section.seed,
+        )
+    except QMLDynamicsError as error:
+        if str(error).startswith("Argument `num_features`"):
+            fail("objective", f"data must have {features} numeric columns for {domain.ndim} weights: {one_line(error)}")
+        raise
+    objective = _MODELS[section.model](data.X_train, data.y_train, **_options(section))
+    needed = objective.model.num_weights  # type: ignore[union-attr]
+    if needed != domain.ndim:
+        fail("objective", f"model has {needed} weights on {features} features, but [domain] has {domain.ndim}.")
+    return objective, data
+
+
+_MODELS: dict[str, Callable[..., Objective]] = {
+    "neuron": objectives.neuron,
+    "network": objectives.network,
+    "perceptron": objectives.perceptron,
+}
+_OPTIONS = {"neuron": ("l2", "bias"), "network": ("l2", "bias", "hidden"), "perceptron": ("loss",)}
+
+
+def _options(section: schema.DataSection) -> dict[str, Any]:
+    """The options of the model, those of other models refused."""
+    given = {
+        key: getattr(section, key) for key in ("l2", "bias", "hidden", "loss") if getattr(section, key) is not None
+    }
+    for key in given:
+        if key not in _OPTIONS[section.model]:
+            fail(
+                "objective",
+                f"{key} must be absent, since model {section.model!r} takes {', '.join(_OPTIONS[section.model])}.",
+            )
+    return given
+
+
+def _feature_count(section: schema.DataSection, domain: Domain) -> int:
+    """How many features leave as many weights as the domain has."""
+    weights, options = domain.ndim, _options(section)
+    if section.model != "network":
+        count = weights - bool(options.get("bias", False))
+        if count < 1:
+            fail("objective", "bias must be false where [domain] has one weight.")
+        return count
+    hidden, bias = options.get("hidden", 2), options.get("bias", True)
+    count, rest = divmod(weights - hidden - (hidden + 1) * bias, hidden) if hidden > 0 else (0, 1)
+    if rest or count < 1:
+        few = hidden * 2 + (hidden + 1) * bias if hidden > 0 else 0
+        fail(
+            "objective",
+            f"hidden must suit the domain of {weights} weights, but a network of {hidden} hidden units "
+            f"has {few} weights with one feature and {hidden} more with each other one.",
+        )
+    return count
+
+
+def _function(name: str, folder: Path | None) -> Objective:
+    """A loss of the person's own. Importing its module runs that file: nothing else of a problem file is run."""
+    module_name, _, attribute = name.partition(":")
+    valid = all(part.isidentifier() for part in module_name.split(".")) and attribute.isidentifier()
+    if not valid:
+        fail("objective", f'function must be a text "module:function", but is {describe(name)}.')
+    module = _import(module_name, folder)
+    if not hasattr(module, attribute):
+        public = [n for n in vars(module) if not n.startswith("_")]
+        fail(
+            "objective",
+            f"function must be in its module, but {module_name} has no `{attribute}`.{nearest(attribute, public)}",
+        )
+    found = getattr(module, attribute)
+    if isinstance(found, Objective):
+        return found
+    if not callable(found):
+        fail("objective", f"function must be callable, but {name} is {describe(found)}.")
+    return Objective(found, attribute)
+
+
+def _import(name: str, folder: Path | None) -> Any:
+    path = None if folder is None else Path(folder).joinpath(*name.split(".")).with_suffix(".py")
+    try:
+        if path is None or not path.is_file():
+            return importlib.import_module(name)
+        # by its place, so that two folders may each have a module of the same name
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None  # a .py file always has a loader
+        module = importlib.util.module_from_spec(spec)
+        sys.path.insert(0, str(folder))
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            sys.path.remove(str(folder))
+        return module
+    except Exception as error:
+        fail("objective", f"function must be importable, but {name} is not: {type(error).__name__}: {one_line(error)}.")

@@ -1,0 +1,80 @@
+"""`Estimate`: a number that knows its error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A value (or an array of values) with its standard error and the shots it came from.
+
+    NumPy reads an estimate as its value. An exact number has standard error 0 and ``shots=None``.
+
+    >>> energy = Estimate(np.array([1.0, 0.5]), np.array([0.0, 0.1]), 1000)
+    >>> print(energy[1])
+    0.50 +- 0.10
+    >>> np.asarray(energy).tolist()
+    [1.0, 0.5]
+    """
+
+    value: Any
+    stderr: Any = 0.0
+    shots: int | None = None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, index: Any) -> Estimate:
+        stderr = np.broadcast_to(self.stderr, np.shape(self.value))
+        return Estimate(np.asarray(self.value)[index], stderr[index], self.shots)
+
+    def __iter__(self) -> Iterator[Estimate]:
+        return (self[i] for i in range(len(self)))
+
+    def __sub__(self, other: Any) -> Estimate:
+        if isinstance(other, Estimate):
+            return Estimate(self.value - other.value, np.hypot(self.stderr, other.stderr), self.shots or other.shots)
+        return Estimate(self.value - other, self.stderr, self.shots)
+
+    def sigmas(self, other: Estimate) -> float:
+        """How many combined standard errors lie between two scalar estimates (inf for two different exact numbers)."""
+        gap = self - other
+        if gap.stderr == 0:
+            return 0.0 if abs(gap.value) <= 1e-12 * max(1.0, abs(float(self.value))) else float("inf")
+        return abs(float(gap.value)) / float(gap.stderr)
+
+    def __str__(self) -> str:
+        if np.ndim(self.value):
+            return "[" + ", ".join(str(item) for item in self) + "]"
+        if not self.stderr:
+            return f"{float(self.value):.6g}"
+        digits = max(0, 1 - int(np.floor(np.log10(float(self.stderr)))))
+        return f"{float(self.value):.{digits}f} +- {float(self.stderr):.{digits}f}"
+
+    def __repr__(self) -> str:
+        return f"Estimate({self})" if np.ndim(self.value) == 0 else f"Estimate({len(self)} values)"
+
+
+def mean_of_counts(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """Mean of ``values`` that were seen ``counts`` times each, and its standard error (0 for a single shot's).
+
+    >>> mean_of_counts(np.array([0.0, 1.0]), np.array([50, 50]))[0]
+    0.5
+    """
+    shots = counts.sum()
+    mean = float((values * counts).sum() / shots)
+    if shots < 2:
+        return mean, float("inf")
+    variance = float((counts * (values - mean) ** 2).sum() / (shots - 1))
+    return mean, float(np.sqrt(variance / shots))

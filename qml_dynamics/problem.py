@@ -1,0 +1,106 @@
+"""`Problem`: the pure statement of a learning problem, without method, backend or shots."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from .domains import Domain, Grid, Hypercube
+from .errors import ProblemError, describe, one_of, real, require
+from .initial import Initial, State, Uniform
+from .objectives.base import Objective
+from .pauli import PauliSum, pauli_sum
+from .schedules import Constant, Schedule, as_schedule
+
+CLOCKS = ("real", "imaginary")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """``i psi_t = H psi`` (real clock) or ``psi_tau = -H psi`` (imaginary clock), ``H(t) = -D(t) L + s(t) zeta(w)``.
+
+    Args:
+        domain: a :class:`Grid` or a :class:`Hypercube`.
+        objective: the loss zeta: an :class:`Objective`, or a vectorised function of points ``(m, ndim)``.
+        diffusion: D, a number or a schedule; not negative.
+        strength: s, a number or a schedule.
+        clock: ``"real"`` or ``"imaginary"``.
+        initial: the initial wave.
+        duration: total time, positive.
+        operator: a general operator in place of the learning Hamiltonian (see :meth:`from_operator`).
+
+    Raises:
+        ProblemError: an argument is of the wrong kind or out of its range.
+
+    >>> from qml_dynamics import Grid
+    >>> problem = Problem(Grid((-2, 2), 5), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
+    >>> problem.replace(clock="imaginary").clock
+    'imaginary'
+    """
+
+    domain: Domain
+    objective: Objective | None
+    diffusion: Schedule
+    strength: Schedule = field(default=Constant(1.0))
+    clock: str = field(kw_only=True)
+    initial: Initial = field(default=Uniform())
+    duration: float = field(kw_only=True)
+    operator: PauliSum | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.domain, (Grid, Hypercube)), "domain", "be a Grid or a Hypercube", self.domain)
+        if self.operator is None:
+            object.__setattr__(self, "objective", _as_objective(self.objective))
+        object.__setattr__(self, "diffusion", as_schedule(self.diffusion, "diffusion"))
+        object.__setattr__(self, "strength", as_schedule(self.strength, "strength"))
+        one_of(self.clock, "clock", CLOCKS)
+        is_wave = isinstance(self.initial, Initial) and not isinstance(self.initial, type)
+        require(is_wave, "initial", "be Uniform, Gaussian, PointMass or State", self.initial)
+        object.__setattr__(self, "duration", real(self.duration, "duration", positive=True))
+        for t in (0.0, 0.5 * self.duration, self.duration):
+            d = self.diffusion.value(t, self.duration)
+            require(d >= 0, "diffusion", "not be negative", f"{d} at t = {t}")
+            real(self.strength.value(t, self.duration), "strength")
+
+    def replace(self, **changes: Any) -> Problem:
+        """The same problem with some of its fields changed."""
+        known = [f.name for f in dataclasses.fields(self)]
+        for name in changes:
+            one_of(name, "replace", known)
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def from_operator(cls, operator: Any, *, clock: str, duration: float, initial: Any = None) -> Problem:
+        """A problem whose Hamiltonian is a given operator on qubits; its domain is ``Hypercube(n)``.
+
+        Args:
+            operator: a ``SparsePauliOp``, a PennyLane operator (first wire, sorted, is the highest qubit), or a matrix.
+            clock: ``"real"`` or ``"imaginary"``.
+            duration: total time.
+            initial: an initial wave or a vector; :class:`Uniform` when None.
+
+        Raises:
+            ProblemError: the operator is not Hermitian, or an argument is wrong.
+        """
+        terms = pauli_sum(operator)
+        if initial is None:
+            initial = Uniform()
+        elif not isinstance(initial, Initial):
+            initial = State(getattr(initial, "data", initial))
+        domain = Hypercube(terms.num_qubits)
+        initial.vector(domain)
+        return cls(domain, None, Constant(0.0), clock=clock, duration=duration, initial=initial, operator=terms)
+
+    @property
+    def reading(self) -> str:
+        """How psi is read: ``"born"``, probability ``|psi|^2``, which is what a device samples."""
+        return "born"
+
+
+def _as_objective(given: Any) -> Objective:
+    if isinstance(given, Objective):
+        return given
+    if callable(given):
+        return Objective(given, getattr(given, "__name__", "objective").strip("<>") or "objective")
+    raise ProblemError(f"Argument `objective` must be an Objective or a function of points, but is {describe(given)}.")

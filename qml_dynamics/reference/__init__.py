@@ -1,0 +1,1 @@
+"""Classical methods: the references that every quantum run is compared with."""

@@ -1,0 +1,171 @@
+"""Saved trajectories and run folders: written whole or not at all, read without pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .config import ProblemFile, problem_from_spec, write_problem
+from .config.files import copy_problem, write_bytes
+from .errors import MethodError, ProblemError
+from .estimate import Estimate
+from .methods import method_from_spec
+from .problem import Problem
+from .trajectory import FORMAT, Best, Counts, Trajectory, plain
+
+PathLike = str | os.PathLike[str]
+TRAJECTORY, PROBLEM, RESULT = "trajectory.npz", "problem.toml", "result.json"
+
+
+def load(path: PathLike, *, problem: Problem | None = None) -> Trajectory:
+    """A trajectory from the file that :meth:`Trajectory.save` wrote, or from a run folder.
+
+    Args:
+        path: the ``.npz`` file, with or without its ending, or a folder that holds ``trajectory.npz``.
+        problem: used in place of the stored problem (needed only where that had a schedule or wave of your own).
+
+    Returns:
+        The trajectory; an objective that no file can describe comes back as its table of values.
+
+    Raises:
+        ProblemError: there is no such file, it is not a saved trajectory, or a newer version wrote it.
+    """
+    where = _trajectory_file(Path(path))
+    try:
+        with np.load(where, allow_pickle=False) as archive:
+            if "meta" not in archive:
+                raise ProblemError(f"Argument `path` must be a saved trajectory, but {where} holds no trajectory.")
+            meta = _meta(archive["meta"], where)
+            arrays = {name: archive[name] for name in archive.files if name != "meta"}
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        if isinstance(error, ProblemError):
+            raise
+        reason = " ".join(str(error).split())[:120]
+        raise ProblemError(f"Argument `path` must be a saved trajectory, but {where} is not: {reason}") from None
+    return _rebuild(meta, arrays, problem)
+
+
+def _trajectory_file(path: Path) -> Path:
+    candidates = [path / TRAJECTORY] if path.is_dir() else [path, path.with_name(path.name + ".npz")]
+    found = next((c for c in candidates if c.is_file()), None)
+    if found is None:
+        what = f"holds no {TRAJECTORY}" if path.is_dir() else "does not exist"
+        raise ProblemError(f"Argument `path` must be a saved trajectory or a run folder, but {path} {what}.")
+    return found
+
+
+def _meta(text: np.ndarray, where: Path) -> dict[str, Any]:
+    meta = json.loads(str(text))
+    if meta.get("format", 0) > FORMAT:
+        raise ProblemError(
+            f"Argument `path` must be a trajectory of format {FORMAT} or older, but {where} has format {meta['format']}: "
+            "a newer version of qml-dynamics wrote it."
+        )
+    return meta
+
+
+def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem: Problem | None) -> Trajectory:
+    best = meta["best"]
+    if best is not None:
+        best = Best(**{k: tuple(v) if isinstance(v, list) else v for k, v in best.items()})
+    return Trajectory(
+        times=arrays["times"],
+        density=arrays["density"],
+        states=arrays.get("states"),
+        log_norm=arrays["log_norm"],
+        expectations=_expectations(meta["shots"], arrays),
+        problem=problem if problem is not None else problem_from_spec(meta["problem"], arrays),
+        method=_method(meta["method"]),
+        counts=_counts(arrays),
+        best=best,
+        parameters=arrays.get("parameters"),
+        diagnostics=meta["diagnostics"],
+        stop=meta["stop"],
+        provenance=meta["provenance"],
+    )
+
+
+def _expectations(shots: Mapping[str, int | None], arrays: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+    out = {}
+    for name, number in shots.items():
+        stderr = arrays[f"expectations/{name}/stderr"]
+        out[name] = Estimate(arrays[f"expectations/{name}/value"], stderr if stderr.any() else 0.0, number)
+    return out
+
+
+def _counts(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[Counts, ...]] | None:
+    found: dict[str, dict[int, Counts]] = {}
+    for name in arrays:
+        kind, _, rest = name.partition("/")
+        if kind == "counts" and rest.endswith("/index"):
+            basis, number = rest.removesuffix("/index").rsplit("/", 1)
+            counts = Counts(arrays[name], arrays[f"counts/{basis}/{number}/count"])
+            found.setdefault(basis, {})[int(number)] = counts
+    return {basis: tuple(each[i] for i in sorted(each)) for basis, each in found.items()} or None
+
+
+def _method(spec: Mapping[str, Any]) -> Any:
+    """The method, or its text where this version does not know it."""
+    try:
+        return method_from_spec(dict(spec))
+    except MethodError:
+        return spec.get("repr", str(spec.get("kind")))
+
+
+def write_run(
+    folder: PathLike, trajectory: Trajectory, extras: Mapping[str, Any] | None = None, source: ProblemFile | None = None
+) -> Path:
+    """Write a run folder: ``problem.toml``, ``trajectory.npz`` and ``result.json``, each by rename.
+
+    Args:
+        folder: made where it does not exist.
+        trajectory: the run.
+        extras: more keys of ``result.json`` (comparison, error budget, accuracy, ...), as plain data.
+        source: the problem file of the run; its data files are copied, so that the folder stands alone. Without it the
+            problem is written with tables.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ProblemError: the folder cannot be written.
+    """
+    where = Path(folder)
+    trajectory.save(where / TRAJECTORY)
+    backend = _backend_section(trajectory)
+    if source is not None:
+        copy_problem(source, where / PROBLEM, method=trajectory.method, backend=backend)
+    else:
+        write_problem(trajectory.problem, where / PROBLEM, method=trajectory.method, backend=backend)
+    result = {**summary(trajectory), **(extras or {})}
+    write_bytes(where / RESULT, (json.dumps(plain(result), indent=2, allow_nan=True) + "\n").encode())
+    return where
+
+
+def _backend_section(trajectory: Trajectory) -> dict[str, Any]:
+    run = trajectory.provenance
+    section = {"name": run.get("backend"), "shots": trajectory.shots, "seed": run.get("seed")}
+    if isinstance(section["seed"], int) and section["seed"] >= 2**63:
+        section["seed"] = None  # drawn by the library: more than a TOML integer holds; `result.json` has it
+    return {key: value for key, value in section.items() if value is not None}
+
+
+def summary(trajectory: Trajectory) -> dict[str, Any]:
+    """What ``result.json`` says of a trajectory itself: stop, expectations at the end, best weights, provenance."""
+    return {
+        "stop": trajectory.stop,
+        "method": str(trajectory.method),
+        "clock": trajectory.problem.clock,
+        "reading": trajectory.reading,
+        "times": [float(trajectory.times[0]), float(trajectory.times[-1])],
+        "shots": trajectory.shots,
+        "expectations": {name: plain(e[-1]) for name, e in trajectory.expectations.items()},
+        "best": None if trajectory.best is None else plain(vars(trajectory.best)),
+        "provenance": plain(trajectory.provenance),
+    }

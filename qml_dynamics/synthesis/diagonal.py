@@ -1,0 +1,171 @@
+"""Diagonal unitaries ``exp(-i tau f(x))`` as Walsh series: one RZ a parity, parities walked with few CX.
+
+``f(x) = sum_m a_m (-1)^{popcount(m & x)}``, so ``exp(-i tau f) = prod_m exp(-i tau a_m Z_m)``: no ancilla, and for a
+degree-p polynomial only masks of weight up to p. The full series on n qubits takes ``2^n - 1`` RZ and ``2^n - 2`` CX.
+Source: Welch, Greenbaum, Mostame, Aspuru-Guzik, New J. Phys. 16, 033040 (2014), arXiv:1306.3991.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from ..transforms import walsh_coefficients
+
+_ZERO = 1e-13  # coefficients below this share of the largest are round-off, not physics
+_GREEDY = 1500  # a group with more masks than this is walked in Gray order only
+
+
+@dataclass(frozen=True, eq=False)
+class WalshSeries:
+    """The terms that are kept of ``f``, and what leaving out the others costs.
+
+    Attributes:
+        num_qubits: width of the register; bit q of a mask is qubit q.
+        masks, coefficients: kept terms, shape ``(terms,)``.
+        error: ``sup |f - f_kept|`` over all points.
+    """
+
+    num_qubits: int
+    masks: np.ndarray
+    coefficients: np.ndarray
+    error: float = 0.0
+
+    def controlled(self) -> WalshSeries:
+        """The series of ``c f(x)`` with a control bit c on a new highest qubit: only phases are controlled."""
+        bit = 1 << self.num_qubits
+        masks = np.concatenate([self.masks, self.masks | bit])
+        halves = self.coefficients / 2
+        return WalshSeries(self.num_qubits + 1, masks, np.concatenate([halves, -halves]), self.error)
+
+    def values(self) -> np.ndarray:
+        """``f_kept`` on all points, shape ``(2**n,)``."""
+        dense = np.zeros(1 << self.num_qubits)
+        dense[self.masks] = self.coefficients
+        return walsh_coefficients(dense) * dense.size
+
+
+def walsh_series(values: np.ndarray, tolerance: float = 0.0) -> WalshSeries:
+    """The Walsh series of ``values`` (``2**n`` of them, C order), with the fewest terms of largest size that keep
+    ``sup |f - f_kept| <= tolerance``. The constant term is always kept: it is a global phase.
+
+    >>> series = walsh_series(np.array([0.0, 1.0, 2.0, 3.0]))
+    >>> dict(zip(series.masks.tolist(), series.coefficients.tolist()))
+    {0: 1.5, 1: -0.5, 2: -1.0}
+    """
+    flat = np.asarray(values, dtype=float).reshape(-1)
+    a = walsh_coefficients(flat)
+    scale = float(np.abs(a).max(initial=0.0))
+    order = np.argsort(-np.abs(a), kind="stable")
+    order = order[order != 0]
+    present = int((np.abs(a[order]) > _ZERO * scale).sum())
+    kept = present if tolerance <= 0 else _fewest(a, order[:present], tolerance)
+    masks = np.sort(np.concatenate([[0], order[:kept]])).astype(np.int64)
+    error = _sup_error(a, order[kept:present]) if kept < present else 0.0
+    return WalshSeries(flat.size.bit_length() - 1, masks, a[masks], error)
+
+
+def _sup_error(a: np.ndarray, dropped: np.ndarray) -> float:
+    rest = np.zeros_like(a)
+    rest[dropped] = a[dropped]
+    return float(np.abs(walsh_coefficients(rest)).max() * a.size)
+
+
+def _fewest(a: np.ndarray, order: np.ndarray, tolerance: float) -> int:
+    """Bisection on how many terms to keep."""
+    low, high = 0, len(order)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _sup_error(a, order[middle:]) <= tolerance else (middle + 1, high)
+    return low
+
+
+def diagonal(series: WalshSeries, tau: Any, circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
+    """Append ``exp(-i tau f)`` on ``qubits`` (``qubits[q]`` carries bit q); ``tau`` is a number or a Parameter."""
+    for move, who, target in parity_walk(series.masks):
+        if move == "cx":
+            circuit.cx(qubits[who], qubits[target])
+        else:
+            circuit.rz(2 * float(series.coefficients[who]) * tau, qubits[target])
+    constant = series.coefficients[series.masks == 0]
+    if constant.size:
+        circuit.global_phase += -float(constant[0]) * tau
+
+
+def parity_walk(masks: np.ndarray) -> Iterator[tuple[str, int, int]]:
+    """Visit every non-zero mask on its highest qubit: ``("cx", control, target)`` and ``("rotate", index, target)``.
+
+    The parities of one target are walked in Gray order or by nearest neighbours, whichever needs fewer CX.
+    """
+    tops = np.zeros(len(masks), dtype=int)
+    nonzero = masks > 0
+    tops[nonzero] = np.floor(np.log2(masks[nonzero])).astype(int)
+    for target in np.unique(tops[nonzero]).tolist():
+        index = np.flatnonzero(nonzero & (tops == target))
+        lower = masks[index] ^ (1 << target)
+        now = 0
+        for i in _order(lower):
+            yield from _flips(now ^ int(lower[i]), target)
+            yield "rotate", int(index[i]), target
+            now = int(lower[i])
+        yield from _flips(now, target)
+
+
+def _flips(difference: int, target: int) -> Iterator[tuple[str, int, int]]:
+    for control in range(target):
+        if difference >> control & 1:
+            yield "cx", control, target
+
+
+def _order(lower: np.ndarray) -> np.ndarray:
+    gray = np.argsort(_gray_rank(lower), kind="stable")
+    if len(lower) > _GREEDY or _walk_cost(lower[gray]) == len(lower) + (len(lower) == 1):
+        return gray
+    greedy = _nearest(lower)
+    return greedy if _walk_cost(lower[greedy]) < _walk_cost(lower[gray]) else gray
+
+
+def _gray_rank(codes: np.ndarray) -> np.ndarray:
+    """Position of each code word in the binary reflected Gray sequence."""
+    rank = codes.copy()
+    for shift in (1, 2, 4, 8, 16, 32):
+        rank ^= rank >> shift
+    return rank
+
+
+def _walk_cost(sequence: np.ndarray) -> int:
+    closed = np.concatenate([[0], sequence, [0]])
+    return int(np.bitwise_count(closed[1:] ^ closed[:-1]).sum())
+
+
+def _nearest(lower: np.ndarray) -> np.ndarray:
+    """Always the nearest mask that is left; of equally near ones the lightest, so that the walk ends near zero."""
+    left = np.ones(len(lower), dtype=bool)
+    weight = np.bitwise_count(lower).astype(float) / 128
+    out, now = np.empty(len(lower), dtype=int), 0
+    for step in range(len(lower)):
+        distance = np.where(left, np.bitwise_count(lower ^ now) + weight, np.inf)
+        out[step] = distance.argmin()
+        left[out[step]] = False
+        now = int(lower[out[step]])
+    return out
+
+
+def multiplexed_ry(angles: np.ndarray, circuit: QuantumCircuit, controls: Sequence[int], target: int) -> None:
+    """Append ``RY(angles[j])`` on ``target`` where the controls (``controls[q]`` is bit q) read j.
+
+    ``sum_m theta_m Z_m (x) Y`` is walked like a diagonal, since ``CX Y_t CX = Z_c Y_t``; absent parities cost nothing.
+    """
+    theta = walsh_coefficients(angles)
+    bit = 1 << len(controls)
+    keep = np.flatnonzero(np.abs(theta) > _ZERO * max(1.0, float(np.abs(theta).max())))
+    qubits = [*controls, target]
+    for move, who, where in parity_walk(keep | bit):
+        if move == "cx":
+            circuit.cx(qubits[who], qubits[where])
+        else:
+            circuit.ry(float(theta[keep[who]]), qubits[where])

@@ -1,0 +1,150 @@
+"""Circuits as OpenQASM 3 text: flat, deterministic, and made of the gates of ``stdgates.inc`` only.
+
+Any tool reads such a program: no gate definitions, no inputs, one gate a line. Source of the language: Cross et al., ACM
+Trans. Quantum Comput. 3, 12 (2022), arXiv:2104.14722.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from qiskit import QuantumCircuit
+
+from ..errors import BackendError, MethodError, integer
+
+STANDARD = frozenset(
+    "p x y z h s sdg t tdg sx rx ry rz cx cy cz cp crx cry crz ch swap ccx cswap id".split()  # noqa: SIM905 - reads as a list
+)
+_KEPT = frozenset(("barrier", "reset", "measure"))
+_DEPTH = 50
+
+Gate = tuple[str, tuple[float, ...], tuple[int, ...], tuple[int, ...]]
+
+
+def to_qasm3(
+    circuit: QuantumCircuit,
+    *,
+    name: str = "program",
+    notes: Sequence[str] = (),
+    digits: int | None = None,
+    measure: bool = False,
+) -> str:
+    """OpenQASM 3 text of a circuit.
+
+    Gates outside ``stdgates.inc`` are replaced by their definitions. The global phase is a comment: no outcome and no
+    density depends on it.
+
+    Args:
+        circuit: with numbers for all parameters.
+        name: stands in the header.
+        notes: more lines of the header.
+        digits: round angles to so many decimals, so that the last bits of another machine's arithmetic do not change the
+            text (None: all digits, which read back to the same number).
+        measure: measure all qubits at the end, outcome bit q being qubit q.
+
+    Raises:
+        MethodError: a parameter has no value, or an instruction has no definition in gates.
+
+    >>> bell = QuantumCircuit(2)
+    >>> _ = bell.h(0), bell.cx(0, 1)
+    >>> print(to_qasm3(bell, name="bell"))
+    OPENQASM 3.0;
+    include "stdgates.inc";
+    // bell: 2 qubits, 2 gates
+    // q[0] is the least significant bit of an outcome
+    qubit[2] q;
+    h q[0];
+    cx q[0], q[1];
+    <BLANKLINE>
+    """
+    if digits is not None:
+        integer(digits, "digits", 1, 17, MethodError)
+    if circuit.parameters:
+        names = ", ".join(p.name for p in circuit.parameters)
+        raise MethodError(f"Argument `circuit` must have a number for every parameter, but has none for {names}.")
+    gates = list(_flat(circuit))
+    phase = _phase(circuit)
+    lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', f"// {name}: {circuit.num_qubits} qubits, {len(gates)} gates"]
+    lines += [f"// {' '.join(note.split())}" for note in notes]
+    lines.append("// q[0] is the least significant bit of an outcome")
+    if phase:
+        lines.append(f"// global phase {_number(phase, digits)} left out")
+    lines.append(f"qubit[{circuit.num_qubits}] q;")
+    bits = circuit.num_qubits if measure else circuit.num_clbits
+    lines += [f"bit[{bits}] c;"] if bits else []
+    lines += [_line(gate, digits) for gate in gates]
+    lines += ["c = measure q;"] if measure else []
+    return "\n".join(lines) + "\n"
+
+
+def from_qasm3(text: str) -> QuantumCircuit:
+    """A circuit from OpenQASM 3 text, through Qiskit's importer (used to check what :func:`to_qasm3` wrote).
+
+    Raises:
+        BackendError: the importer is not installed.
+        MethodError: the text is not a program that it reads.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("qiskit_qasm3_import") is None:
+        raise BackendError('Reading OpenQASM 3 needs an extra package: pip install "qml-dynamics[qasm]".')
+    from qiskit import qasm3
+
+    try:
+        return qasm3.loads(text)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise MethodError(f"Argument `text` must be an OpenQASM 3 program, but it is not: {reason}") from None
+
+
+def _flat(circuit: QuantumCircuit, depth: int = 0) -> Iterator[Gate]:
+    """The gates of a circuit and of everything in it, in order."""
+    for item in circuit.data:
+        qubits = tuple(circuit.find_bit(q).index for q in item.qubits)
+        bits = tuple(circuit.find_bit(c).index for c in item.clbits)
+        operation: Any = item.operation
+        if (operation.name in STANDARD and _plain_control(operation)) or operation.name in _KEPT:
+            yield operation.name, tuple(float(p) for p in operation.params), qubits, bits
+            continue
+        inner = operation.definition if depth < _DEPTH and hasattr(operation, "definition") else None
+        if inner is None:
+            raise MethodError(
+                f"Argument `circuit` must consist of gates, but `{operation.name}` has no definition in gates."
+            )
+        for name, params, where, cells in _flat(inner, depth + 1):
+            yield name, params, tuple(qubits[i] for i in where), tuple(bits[i] for i in cells)
+
+
+def _plain_control(operation: Any) -> bool:
+    """Whether all controls fire on 1, as the standard names mean."""
+    controls = getattr(operation, "num_ctrl_qubits", 0)
+    return getattr(operation, "ctrl_state", None) in (None, 2**controls - 1)
+
+
+def _phase(circuit: QuantumCircuit, depth: int = 0) -> float:
+    """Global phase, that of inner definitions included."""
+    total = float(circuit.global_phase)
+    for item in circuit.data:
+        operation: Any = item.operation
+        known = (operation.name in STANDARD and _plain_control(operation)) or operation.name in _KEPT
+        if not known and operation.definition is not None:
+            total += _phase(operation.definition, depth + 1)
+    return math.remainder(total, 2 * math.pi)
+
+
+def _line(gate: Gate, digits: int | None) -> str:
+    name, params, qubits, bits = gate
+    where = ", ".join(f"q[{q}]" for q in qubits)
+    if name == "measure":
+        return f"c[{bits[0]}] = measure {where};"
+    angles = f"({', '.join(_number(p, digits) for p in params)})" if params else ""
+    return f"{name}{angles} {where};"
+
+
+def _number(value: float, digits: int | None) -> str:
+    """A number as text; rounded where asked, and never a negative zero."""
+    if digits is None:
+        return repr(value + 0.0)
+    return f"{round(value, digits) + 0.0:.{digits}f}".rstrip("0").rstrip(".") or "0"

@@ -1,0 +1,71 @@
+"""Circuits that prepare the initial waves.
+
+Uniform: one H a qubit. PointMass: X on its bits. Gaussian: a tree of multiplexed RY an axis (2^n - 2 CX each), its momentum as
+single-qubit phases. Any other wave: one tree over the whole register, with its phases as a Walsh diagonal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from ..domains import Domain
+from ..initial import Gaussian, Initial, PointMass, Uniform
+from .diagonal import diagonal, multiplexed_ry, walsh_series
+from .transforms import registers, width
+
+
+def prepare(initial: Initial, domain: Domain) -> QuantumCircuit:
+    """The circuit from ``|0...0>`` to the initial wave, ancillas of walls left in ``|0>``.
+
+    >>> from qml_dynamics.domains import Hypercube
+    >>> prepare(Uniform(), Hypercube(3)).count_ops()["h"]
+    3
+    """
+    circuit = QuantumCircuit(width(domain))
+    if isinstance(initial, Uniform):
+        circuit.h(range(domain.num_qubits))
+    elif isinstance(initial, PointMass):
+        flat = int(np.ravel_multi_index(initial.index(domain), domain.shape))
+        for q in range(domain.num_qubits):
+            if flat >> q & 1:
+                circuit.x(q)
+    elif isinstance(initial, Gaussian):
+        _product(initial, domain, circuit)
+    else:
+        amplitudes(initial.vector(domain).reshape(-1), circuit, range(domain.num_qubits))
+    return circuit
+
+
+def _product(initial: Gaussian, domain: Domain, circuit: QuantumCircuit) -> None:
+    boost = initial.momentum * (domain.ndim if len(initial.momentum) == 1 else 1)
+    center = initial.center * (domain.ndim if len(initial.center) == 1 else 1)
+    for qubits, wave, x, k, c in zip(registers(domain), initial.factors(domain), domain.axes, boost, center):
+        bits = qubits[: len(wave).bit_length() - 1]
+        amplitudes(np.abs(wave), circuit, bits)
+        if k:
+            diagonal(walsh_series(-k * (x - c)), 1.0, circuit, bits)
+
+
+def amplitudes(wave: np.ndarray, circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
+    """Append the preparation of ``wave`` (unit norm, ``2**len(qubits)`` entries; bit q on ``qubits[q]``)."""
+    real = np.isrealobj(wave) or not np.any(wave.imag)
+    _magnitudes(wave.real if real else np.abs(wave), circuit, list(qubits))
+    if not real:
+        angles = np.where(np.abs(wave) > 0, np.angle(wave), 0.0)
+        diagonal(walsh_series(-angles), 1.0, circuit, list(qubits))
+
+
+def _magnitudes(wave: np.ndarray, circuit: QuantumCircuit, qubits: list[int]) -> None:
+    """Real amplitudes, signs included: from the highest qubit down, RY by the ratio of the halves' norms."""
+    bits = len(qubits)
+    for level in range(bits):
+        target = bits - 1 - level
+        parts = wave.reshape(1 << level, 2, -1)
+        if target == 0:
+            low, high = parts[:, 0, 0], parts[:, 1, 0]
+        else:
+            low, high = (np.linalg.norm(parts[:, side], axis=1) for side in (0, 1))
+        multiplexed_ry(2 * np.arctan2(high, low), circuit, qubits[target + 1 :], qubits[target])

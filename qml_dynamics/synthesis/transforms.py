@@ -1,0 +1,149 @@
+"""The transforms to the dual basis and the dual phases as circuits.
+
+The Fourier transform has no swaps: its output is bit-reversed, so the phases are put on reversed bits and samples are read
+in reverse. Its kernel is ``exp(-i k x)`` as in `qml_dynamics.transforms`. With walls, the odd extension on one more qubit
+an axis turns the sine transform into a Fourier transform: ``|0>|j> -> (|0>|j> - |1>|N-1-j>) / sqrt(2)`` costs one H and n CX.
+
+Registers: qubit 0 is the least significant bit of the last axis; the ancillas of walls come last, one an axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from ..domains import Domain, Grid, Hypercube
+from .diagonal import WalshSeries, diagonal, walsh_series
+
+
+def registers(domain: Domain) -> list[list[int]]:
+    """The qubits of each axis, least significant first (with walls, the axis' ancilla is its most significant)."""
+    out, end = [], domain.num_qubits
+    for axis, bits in enumerate(domain.qubits):
+        start = end - bits
+        ancilla = [domain.num_qubits + axis] if has_ancillas(domain) else []
+        out.append([*range(start, end), *ancilla])
+        end = start
+    return out
+
+
+def has_ancillas(domain: Domain) -> bool:
+    """Whether circuits on this domain need one ancilla an axis."""
+    return isinstance(domain, Grid) and domain.boundary == "walls"
+
+
+def width(domain: Domain) -> int:
+    """Qubits of a circuit on this domain, ancillas included."""
+    return domain.num_qubits + (domain.ndim if has_ancillas(domain) else 0)
+
+
+def fourier(circuit: QuantumCircuit, qubits: Sequence[int], inverse: bool = False) -> None:
+    """Append the discrete Fourier transform with kernel ``exp(-2 pi i j m / N)``, output bit-reversed; or its inverse.
+
+    ``n`` H and ``n (n - 1) / 2`` controlled phases, no swaps. Source: Coppersmith, IBM RC19642 (1994), arXiv:quant-ph/0201067.
+    """
+    gates: list[tuple[float, int, int]] = []
+    for j in reversed(range(len(qubits))):
+        gates.append((0.0, j, j))
+        gates.extend((-np.pi / 2 ** (j - i), i, j) for i in reversed(range(j)))
+    for angle, i, j in reversed(gates) if inverse else gates:
+        if i == j:
+            circuit.h(qubits[j])
+        else:
+            circuit.cp(-angle if inverse else angle, qubits[i], qubits[j])
+
+
+def to_dual(domain: Domain, circuit: QuantumCircuit, inverse: bool = False) -> None:
+    """Append the transform of every axis to the dual basis (grids: bit-reversed), or back."""
+    for qubits in registers(domain):
+        if isinstance(domain, Hypercube):
+            circuit.h(qubits[0])
+            continue
+        if has_ancillas(domain) and not inverse:
+            _extend(circuit, qubits)
+        fourier(circuit, qubits, inverse)
+        if has_ancillas(domain) and inverse:
+            _extend(circuit, qubits, inverse=True)
+
+
+def _extend(circuit: QuantumCircuit, qubits: Sequence[int], inverse: bool = False) -> None:
+    """The odd extension over the walls, and its undoing."""
+    *bits, ancilla = qubits
+    if not inverse:
+        circuit.x(ancilla)
+        circuit.h(ancilla)
+    for q in bits:
+        circuit.cx(ancilla, q)
+    if inverse:
+        circuit.h(ancilla)
+        circuit.x(ancilla)
+
+
+def kinetic(domain: Domain, tau: Any, circuit: QuantumCircuit, control: int | None = None) -> None:
+    """Append ``exp(-i tau (-L))``: transform, dual phases, transform back. With a control only the phases are controlled."""
+    if isinstance(domain, Hypercube) and control is None:
+        for qubits in registers(domain):
+            circuit.rx(-2 * tau, qubits[0])
+        circuit.global_phase += -domain.ndim * tau
+        return
+    to_dual(domain, circuit)
+    for axis, qubits in enumerate(registers(domain)):
+        if control is None:
+            dual_phases(domain, axis, tau, circuit, qubits)
+        else:
+            diagonal(dual_series(domain, axis).controlled(), tau, circuit, [*qubits, control])
+    to_dual(domain, circuit, inverse=True)
+
+
+def _bit_weights(domain: Grid, axis: int) -> tuple[np.ndarray, float, float]:
+    """Weights of the (bit-reversed) bits in the integer m, the unit of k, and the twist: ``k = unit (m - twist)``."""
+    bits = domain.qubits[axis] + (1 if has_ancillas(domain) else 0)
+    weights = 2.0 ** np.arange(bits)
+    weights[-1] *= -1  # two's complement
+    unit = (np.pi if has_ancillas(domain) else 2 * np.pi) / domain.lengths[axis]
+    return weights[::-1], unit, domain.twist[axis]
+
+
+def dual_phases(domain: Domain, axis: int, tau: Any, circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
+    """Append ``exp(-i tau unit^2 (m - twist)^2)`` in the dual basis: n phases and n (n - 1) / 2 controlled phases.
+
+    A twist changes only the single-qubit phases.
+    """
+    assert isinstance(domain, Grid)
+    weights, unit, twist = _bit_weights(domain, axis)
+    square = unit**2
+    for j, w in enumerate(weights.tolist()):
+        circuit.p(-square * (w * w - 2 * twist * w) * tau, qubits[j])
+        for i in range(j):
+            circuit.cp(-2 * square * float(weights[i]) * w * tau, qubits[i], qubits[j])
+    if twist:
+        circuit.global_phase += -square * twist**2 * tau
+
+
+def dual_series(domain: Domain, axis: int) -> WalshSeries:
+    """The Walsh series of the dual diagonal of one axis over its bits as they stand in the circuit."""
+    if isinstance(domain, Hypercube):
+        return walsh_series(domain.dual_axes[0])
+    weights, unit, twist = _bit_weights(domain, axis)
+    index = np.arange(1 << len(weights))
+    m = (index[:, None] >> np.arange(len(weights)) & 1) @ weights
+    return walsh_series((unit * (m - twist)) ** 2)
+
+
+def dual_index(domain: Domain, outcome: np.ndarray) -> np.ndarray:
+    """Flat index into ``domain.dual`` of a measured outcome (an integer over all qubits) after :func:`to_dual`."""
+    outcome = np.asarray(outcome)
+    flat = np.zeros_like(outcome)
+    for axis, qubits in enumerate(registers(domain)):
+        m = np.zeros_like(outcome)
+        for place, q in enumerate(reversed(qubits)):  # bit-reversed: the first qubit carries the highest weight
+            m |= (outcome >> q & 1) << place
+        if has_ancillas(domain):
+            full = 2 * domain.shape[axis]
+            m = np.minimum(m, full - m)  # |m| of the odd extension
+            m = np.maximum(m, 1) - 1  # k = pi m / L starts at m = 1; m = 0 has no amplitude
+        flat = flat * domain.shape[axis] + m
+    return flat

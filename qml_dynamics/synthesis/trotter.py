@@ -1,0 +1,143 @@
+"""Product-formula circuits: the same sequence of factors that the classical split-operator method runs.
+
+Each factor is built once with its time as a parameter, bound once for each different time, and composed; half steps of
+neighbours are merged by `formulas.factors`. Source of the scheme: Wiesner, arXiv:quant-ph/9603028; Zalka, Proc. R. Soc. A
+454, 313 (1998), arXiv:quant-ph/9603026; Kassal et al., PNAS 105, 18681 (2008), arXiv:0801.2986.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+
+from ..formulas import Formula, boundaries, factors, segments
+from ..hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ..problem import Problem
+from .diagonal import diagonal, walsh_series
+from .states import prepare
+from .transforms import kinetic, width
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """The circuits of one run.
+
+    Attributes:
+        start: the preparation of the initial wave.
+        pieces: the evolution from each save time to the next.
+        saves: the save times; one more than pieces.
+        sup_error: ``sup |zeta - zeta'|`` of the Walsh truncation.
+        error_bound: rigorous bound of the final state's error in the 2-norm from it.
+    """
+
+    start: QuantumCircuit
+    pieces: tuple[QuantumCircuit, ...]
+    saves: tuple[float, ...]
+    sup_error: float = 0.0
+    error_bound: float = 0.0
+
+    def until(self, index: int) -> QuantumCircuit:
+        """The whole circuit up to save time ``index``."""
+        circuit = self.start.copy()
+        for piece in self.pieces[:index]:
+            circuit.compose(piece, inplace=True)
+        return circuit
+
+
+def program(
+    problem: Problem, h: Hamiltonian, formula: Formula, steps: int, saves: Sequence[float], truncation: float = 0.0
+) -> Program:
+    """The circuits of ``steps`` steps over the whole duration, cut at ``saves`` (the first of which is 0)."""
+    ends = boundaries(problem.duration, steps, saves)
+    build = _Pauli(h, formula) if isinstance(h, PauliHamiltonian) else _Learning(problem, h, formula, truncation)
+    pieces = tuple(build.piece(piece) for piece in segments(ends, saves))
+    return Program(prepare(problem.initial, problem.domain), pieces, tuple(saves), build.sup_error, build.error_bound)
+
+
+@dataclass
+class _Learning:
+    """Factors of a learning Hamiltonian, built once each and bound by time."""
+
+    problem: Problem
+    h: LearningHamiltonian
+    formula: Formula
+    truncation: float = 0.0
+    bound: dict[tuple[str, str], QuantumCircuit] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        p = self.problem
+        weight = _absolute_integral(p)
+        self.series = walsh_series(self.h.zeta, self.truncation / weight if weight else 0.0)
+        self.sup_error = self.series.error
+        self.error_bound = self.series.error * weight
+        self.templates = {"V": self._template(self._potential), "K": self._template(self._kinetic)}
+
+    def _template(self, append: Callable[[QuantumCircuit, Parameter], None]) -> QuantumCircuit:
+        circuit = QuantumCircuit(width(self.problem.domain))
+        append(circuit, Parameter("tau"))
+        return circuit
+
+    def _potential(self, circuit: QuantumCircuit, tau: Parameter) -> None:
+        diagonal(self.series, tau, circuit, range(self.problem.domain.num_qubits))
+
+    def _kinetic(self, circuit: QuantumCircuit, tau: Parameter) -> None:
+        kinetic(self.problem.domain, tau, circuit)
+
+    def _factor(self, kind: str, amount: float) -> QuantumCircuit:
+        key = (kind, f"{amount:.12e}")
+        if key not in self.bound:
+            template = self.templates[kind]
+            self.bound[key] = template.assign_parameters([amount]) if template.parameters else template
+        return self.bound[key]
+
+    def piece(self, ends: np.ndarray) -> QuantumCircuit:
+        """The circuit from ``ends[0]`` to ``ends[-1]``."""
+        p, circuit = self.problem, QuantumCircuit(width(self.problem.domain))
+        for factor in factors(self.formula, ends, p.diffusion, p.strength, p.duration):
+            if factor.amount:
+                circuit.compose(self._factor(factor.kind, factor.amount), inplace=True)
+        return circuit
+
+
+def _absolute_integral(problem: Problem) -> float:
+    """``int |s(t)| dt``: on a fine partition, since a strength may change its sign."""
+    ends = np.linspace(0.0, problem.duration, 257)
+    pairs = zip(ends[:-1], ends[1:])
+    return float(sum(abs(problem.strength.integral(float(a), float(b), problem.duration)) for a, b in pairs))
+
+
+@dataclass
+class _Pauli:
+    """Steps of a general operator: Qiskit's product formulas over its terms in canonical order."""
+
+    h: PauliHamiltonian
+    formula: Formula
+    sup_error: float = 0.0
+    error_bound: float = 0.0
+    bound: dict[str, QuantumCircuit] = field(default_factory=dict)
+
+    def _step(self, dt: float) -> QuantumCircuit:
+        from qiskit.circuit.library import PauliEvolutionGate
+        from qiskit.quantum_info import SparsePauliOp
+        from qiskit.synthesis import LieTrotter, SuzukiTrotter
+
+        key = f"{dt:.12e}"
+        if key not in self.bound:
+            terms = self.h.terms
+            operator = SparsePauliOp(terms.labels, terms.coefficients)
+            order = self.formula.order
+            synthesis = LieTrotter() if order == 1 else SuzukiTrotter(order=order)
+            gate = PauliEvolutionGate(operator, time=dt, synthesis=synthesis)
+            self.bound[key] = synthesis.synthesize(gate).decompose(gates_to_decompose=["PauliEvolution"])
+        return self.bound[key]
+
+    def piece(self, ends: np.ndarray) -> QuantumCircuit:
+        """The circuit from ``ends[0]`` to ``ends[-1]``."""
+        circuit = QuantumCircuit(self.h.num_qubits)
+        for t0, t1 in zip(ends[:-1], ends[1:]):
+            circuit.compose(self._step(float(t1 - t0)), inplace=True)
+        return circuit

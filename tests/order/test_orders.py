@@ -1,0 +1,147 @@
+"""Measured orders of the split-operator method against a dense propagator that is built in the tests."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qml_dynamics.domains import Grid, Hypercube
+from qml_dynamics.hamiltonian import hamiltonian
+from qml_dynamics.initial import Gaussian, State
+from qml_dynamics.methods import Krylov, SplitStep
+from qml_dynamics.problem import Problem
+from qml_dynamics.reference.split_step import resolution_floor
+from qml_dynamics.schedules import QHD, Geometric, Linear, PowerLaw
+from qml_dynamics.transforms import Transform
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
+
+def tilted(w: np.ndarray) -> np.ndarray:
+    """A smooth well without any symmetry."""
+    x = w[:, 0]
+    return 0.35 * (x - 0.4) ** 2 + 0.5 * np.sin(1.3 * x + 0.2) + 0.02 * x**3
+
+
+def spins(w: np.ndarray) -> np.ndarray:
+    """Fields and couplings, all different."""
+    n = w.shape[1]
+    field = w @ (0.3 + 0.17 * np.arange(n))
+    return 0.3 * field + 0.2 * sum(w[:, i] * w[:, i + 1] * (1 + 0.3 * i) for i in range(n - 1)) + 0.1 * w[:, 0] * w[:, -1]
+
+
+SCHEDULES: dict[str, tuple[Any, Any]] = {
+    "constant": (0.4, 1.0),
+    "linear": (Linear(0.7, 0.2), Linear(0.4, 1.5)),
+    "geometric": (Geometric(0.9, 0.1), Linear(1.2, 0.5)),
+    "power": (PowerLaw(0.8, -1.5, offset=0.7), PowerLaw(1.3, 2.0, offset=0.3)),
+    "qhd": (QHD(0.6).diffusion, QHD(0.6).strength),
+    "slow": (Geometric(0.5, 0.1), Linear(1.2, 0.5)),
+}
+
+
+@lru_cache(maxsize=None)
+def make(kind: str, qubits: int, clock: str, schedule: str) -> Problem:
+    diffusion, strength = SCHEDULES[schedule]
+    if kind == "hypercube":
+        rng = np.random.default_rng(3)
+        start = State(rng.standard_normal(1 << qubits) + 1j * rng.standard_normal(1 << qubits))
+        return Problem(Hypercube(qubits), spins, diffusion, strength, clock=clock, initial=start, duration=1.2)
+    grid = Grid((-8, 9.5) if qubits < 9 else (-12, 14.5), qubits, kind)
+    start = Gaussian(1.1, 0.65, momentum=0.7)
+    return Problem(grid, tilted, diffusion, strength, clock=clock, initial=start, duration=1.2)
+
+
+@pytest.fixture(scope="module")
+def truth(oracle):
+    return lru_cache(maxsize=None)(lambda *key: oracle.solve(make(*key)))
+
+
+STEPS = {1: (128, 256, 512), 2: (32, 64, 128), 4: (24, 48, 96)}
+SMALL = [(kind, 5, schedule) for kind in ("periodic", "walls", "hypercube") for schedule in list(SCHEDULES)[:5]]
+LARGE = [(kind, 9, schedule) for kind in ("periodic", "walls", "hypercube") for schedule in ("constant", "slow")]
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+@pytest.mark.parametrize("clock", ["real", "imaginary"])
+@pytest.mark.parametrize(("kind", "qubits", "schedule"), SMALL + LARGE)
+def test_declared_order_holds(kind, qubits, schedule, clock, order, truth, classical):
+    """Orders 1, 2, 4 on both clocks, three weight spaces, constant and time-dependent coefficients."""
+    problem = make(kind, qubits, clock, schedule)
+    state, log_norm = truth(kind, qubits, clock, schedule)
+    moved = abs(np.vdot(problem.initial.vector(problem.domain), state))
+    assert moved < 0.9, "the wave must have moved"
+
+    def error(steps: int) -> float:
+        return float(np.linalg.norm(classical.final(problem, SplitStep(steps, order))[0] - state))
+
+    found = classical.slopes(error, STEPS[order])
+    assert found[-1] == pytest.approx(order, abs=0.2), found
+    if clock == "imaginary":
+        assert abs(log_norm) > 0.05
+
+        def log_error(steps: int) -> float:
+            return abs(classical.final(problem, SplitStep(steps, order))[1] - log_norm)
+
+        assert log_error(STEPS[order][-1]) < 10 * error(STEPS[order][-1])
+
+
+@pytest.mark.parametrize("clock", ["real", "imaginary"])
+@pytest.mark.parametrize("kind", ["periodic", "walls"])
+@pytest.mark.parametrize("schedule", list(SCHEDULES)[:5])
+def test_chin_is_of_order_four_where_wave_and_momenta_are_resolved(kind, schedule, clock, oracle, classical):
+    """Chin's forward formula on grids: time-dependent D and s too, both clocks, against the dense propagator."""
+    problem = make(kind, 7, clock, schedule)
+    state, log_norm = oracle.solve(problem)
+    density = np.abs(state) ** 2
+    tail = np.abs(Transform(problem.domain).forward(state.copy())) ** 2
+    high = np.abs(problem.domain.momenta[0]) > 0.8 * np.abs(problem.domain.momenta[0]).max()
+    assert max(density[:4].sum() + density[-4:].sum(), tail[high].sum()) < 1e-12
+    assert resolution_floor(problem, hamiltonian(problem), SplitStep(40, formula="chin4a"), state) < 1e-11
+
+    def error(steps: int) -> float:
+        psi, log = classical.final(problem, SplitStep(steps, formula="chin4a"))
+        if clock == "imaginary":
+            assert abs(log - log_norm) < 1e-3
+        return float(np.linalg.norm(psi - state))
+
+    found = classical.slopes(error, (20, 40))
+    assert found[-1] == pytest.approx(4, abs=0.2), found
+    strang = float(np.linalg.norm(classical.final(problem, SplitStep(40, 2))[0] - state))
+    assert error(40) < 0.01 * strang
+
+
+def coupled(w: np.ndarray) -> np.ndarray:
+    """Unequal curvatures, couplings between all neighbours, and a slope along each axis."""
+    n = w.shape[1]
+    bowl = sum((0.3 + 0.1 * i) * (w[:, i] - 0.2 * i) ** 2 + 0.15 * (i + 1) * w[:, i] for i in range(n))
+    return bowl + sum(0.3 * np.sin(w[:, i] * w[:, i + 1] + 0.4) for i in range(n - 1))
+
+
+BOXES: dict[int, Any] = {
+    2: ([(-6, 7), (-5, 6)], (6, 5), (0.9, -0.6), (0.7, 0.6), (0.5, -0.8)),
+    3: ([(-5, 5.5), (-4.5, 6), (-5, 4.5)], (4, 5, 4), (0.4, 0.7, -0.5), (0.75, 0.7, 0.8), (0.3, -0.5, 0.4)),
+}
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+@pytest.mark.parametrize("clock", ["real", "imaginary"])
+@pytest.mark.parametrize("boundary", ["periodic", "walls"])
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_declared_order_holds_in_more_dimensions(ndim, boundary, clock, order, classical):
+    """Unequal boxes and qubits; the reference is Krylov, which `cross` compares with dense matrices."""
+    bounds, qubits, center, width, momentum = BOXES[ndim]
+    start = Gaussian(center, width, momentum)
+    grid = Grid(bounds, qubits, boundary)
+    problem = Problem(grid, coupled, Linear(0.3, 0.15), Linear(0.7, 1.0), clock=clock, initial=start, duration=0.6)
+    state, _ = classical.final(problem, Krylov(tol=1e-11))
+    assert abs(np.vdot(start.vector(grid), state)) < 0.95
+
+    def error(steps: int) -> float:
+        return float(np.linalg.norm(classical.final(problem, SplitStep(steps, order))[0] - state))
+
+    found = classical.slopes(error, {1: (60, 120), 2: (20, 40), 4: (20, 40)}[order])
+    assert found[-1] == pytest.approx(order, abs=0.2), found
