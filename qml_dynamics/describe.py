@@ -23,7 +23,11 @@ def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.nda
     spec: dict[str, Any] = {"domain": describe_domain(problem.domain)}
     if problem.operator is not None:
         terms = problem.operator
-        spec["operator"] = {"num_qubits": terms.num_qubits, "labels": terms.labels, "coefficients": terms.coefficients.tolist()}
+        spec["operator"] = {
+            "num_qubits": terms.num_qubits,
+            "labels": terms.labels,
+            "coefficients": terms.coefficients.tolist(),
+        }
     else:
         spec["objective"] = _describe_objective(problem, arrays)
         spec["diffusion"] = describe_schedule(problem.diffusion)

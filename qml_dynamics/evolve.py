@@ -9,15 +9,17 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from .backends import Backend, backend as find_backend
+from .backends import Backend
+from .backends import backend as find_backend
 from .errors import EdgeWeightWarning, MethodError, MomentumTailWarning, check_memory, integer
 from .estimate import Estimate
+from .formulas import by_order, multiproduct_coefficients
 from .hamiltonian import Hamiltonian, LearningHamiltonian, hamiltonian
 from .methods import Exact, Krylov, MultiProduct, SplitStep, Trotter
 from .observe import (
@@ -34,6 +36,8 @@ from .observe import (
 from .problem import Problem
 from .progress import Progress
 from .reference import exact, krylov, split_step
+from .sampled import Planned
+from .sampled import run as run_sampled
 from .trajectory import Trajectory
 
 _EDGE = 1e-4
@@ -66,10 +70,11 @@ class Job:
     observables: list[Observable]
     callback: Callback | None
     progress: Progress
+    branch: tuple[int, ...] = ()
 
     def seed(self, *key: int) -> int:
         """A seed for one circuit: it depends on the run's seed and on what the circuit is, never on batching."""
-        child = np.random.SeedSequence(self.seeds.entropy, spawn_key=key)
+        child = np.random.SeedSequence(self.seeds.entropy, spawn_key=(*self.branch, *key))
         return int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
@@ -126,13 +131,9 @@ def evolve(
     job = _convert(problem, method, backend, shots, seed, save, observables, callback, progress)
     with job.progress:
         if isinstance(method, MultiProduct):
-            from .multiproduct import run as run_multiproduct
-
-            answer = run_multiproduct(job)
+            answer = _multi_product(job)
         elif getattr(method, "needs_backend", False) and job.backend is not None and not job.backend.exact:
-            from .sampled import run as run_sampled
-
-            answer = run_sampled(job)
+            answer = run_sampled(job, _trotter_circuits(job))
         else:
             answer = _report_waves(job, _run_waves(job))
     return _finish(job, answer, started)
@@ -154,7 +155,9 @@ def _convert(
         raise MethodError(f"Argument `method` must be a method such as SplitStep(steps=400), but is {method!r}.")
     if problem.clock not in clocks:
         known = "SplitStep, Krylov, Exact, Variational"
-        raise MethodError(f"Argument `method` must run on the {problem.clock} clock ({known}), but is {type(method).__name__}.")
+        raise MethodError(
+            f"Argument `method` must run on the {problem.clock} clock ({known}), but is {type(method).__name__}."
+        )
     if shots is not None:
         shots = integer(shots, "shots", 1, 10**9, MethodError)
     if seed is not None:
@@ -169,7 +172,16 @@ def _convert(
     h = hamiltonian(problem, getattr(method, "workers", None))
     label = f"{type(method).__name__} on {domain.num_qubits} qubits"
     return Job(
-        problem, method, h, device, shots, np.random.SeedSequence(seed), saves, seen, callback, Progress(label, progress)
+        problem,
+        method,
+        h,
+        device,
+        shots,
+        np.random.SeedSequence(seed),
+        saves,
+        seen,
+        callback,
+        Progress(label, progress),
     )
 
 
@@ -191,7 +203,9 @@ def save_times(save: Any, duration: float) -> np.ndarray:
     ok = times.ndim == 1 and times.size > 0 and bool(np.isfinite(times).all())
     ok = ok and times.min() >= 0 and times.max() <= duration * (1 + 1e-12)
     if not ok:
-        raise MethodError(f"Argument `save` must be None, a number of times or times between 0 and {duration:g}, but is {save!r}.")
+        raise MethodError(
+            f"Argument `save` must be None, a number of times or times between 0 and {duration:g}, but is {save!r}."
+        )
     return np.unique(np.minimum(times, duration))
 
 
@@ -220,7 +234,9 @@ def _run_waves(job: Job) -> Waves:
     except KeyboardInterrupt:
         if not out.times:
             raise
-        out.stop = f"Interrupted from the keyboard after t = {reached:g} of {job.problem.duration:g}; kept what was saved."
+        out.stop = (
+            f"Interrupted from the keyboard after t = {reached:g} of {job.problem.duration:g}; kept what was saved."
+        )
     out.stop = out.stop or f"Reached the end of the duration, {job.saves[-1]:g}."
     return out
 
@@ -249,7 +265,9 @@ def _trotter(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, n
 
     method, domain = job.method, job.problem.domain
     plan = program(job.problem, job.h, method.product_formula, method.steps, saves.tolist(), method.truncation)
-    out.diagnostics.update(steps=method.steps, truncation_sup_error=plan.sup_error, truncation_error_bound=plan.error_bound)
+    out.diagnostics.update(
+        steps=method.steps, truncation_sup_error=plan.sup_error, truncation_error_bound=plan.error_bound
+    )
     out.diagnostics["gates"] = sum(len(piece.data) for piece in (plan.start, *plan.pieces))
     assert job.backend is not None
     waves = job.backend.states([plan.start, *plan.pieces], job.progress)
@@ -272,7 +290,7 @@ def _report_waves(job: Job, waves: Waves) -> dict[str, Any]:
     }
     if job.shots is None:
         answer["expectations"] = observe_states(job.h, times, states, job.observables)
-        from .backends.base import draw
+        from .sampling import draw
 
         drawn = draw(density[-1], BEST_SAMPLES, job.seed(2, 0))
     else:
@@ -286,7 +304,7 @@ def _report_waves(job: Job, waves: Waves) -> dict[str, Any]:
 def _sampled_report(job: Job, waves: Waves, times: np.ndarray, states: np.ndarray) -> dict[str, Any]:
     """Draw the shots that a device would give, from exact probabilities."""
     from .observe import combine_groups, pauli_groups
-    from .backends.base import draw
+    from .sampling import draw
 
     assert job.shots is not None
     place = [int(np.argmin(np.abs(job.saves - t))) for t in times]
@@ -343,6 +361,66 @@ def _finish(job: Job, answer: dict[str, Any], started: float) -> Trajectory:
         "shots": job.shots,
     }
     return Trajectory(problem=job.problem, method=job.method, diagnostics=diagnostics, provenance=provenance, **answer)
+
+
+def _trotter_circuits(job: Job) -> Planned:
+    """The circuits of a Trotter run for a backend that gives samples only: one a saved time."""
+    from .synthesis.trotter import program
+
+    method = job.method
+    wanted = np.union1d(job.saves, [0.0])
+    plan = program(job.problem, job.h, method.product_formula, method.steps, wanted.tolist(), method.truncation)
+    bounds = {"truncation_sup_error": plan.sup_error, "truncation_error_bound": plan.error_bound, "steps": method.steps}
+    return Planned([plan.until(int(np.argmin(np.abs(wanted - t)))) for t in job.saves], bounds)
+
+
+def _multi_product(job: Job) -> dict[str, Any]:
+    """One run for each Trotter number, each time with its own equal steps, combined with the extrapolation's weights."""
+    from .synthesis.trotter import program
+
+    method, problem, domain = job.method, job.problem, job.problem.domain
+    answers, bounds = [], {}
+    for k in method.steps:
+        branch = replace(job, branch=(4, k), callback=None)
+        plans = [
+            program(
+                problem,
+                job.h,
+                by_order(2),
+                k,
+                [0.0, float(t)] if t else [0.0],
+                method.truncation,
+                until=float(t) or None,
+            )
+            for t in job.saves
+        ]
+        whole = [plan.until(len(plan.pieces)) for plan in plans]
+        bounds = {"truncation_sup_error": plans[-1].sup_error, "truncation_error_bound": plans[-1].error_bound}
+        assert job.backend is not None
+        if not job.backend.exact:
+            answers.append(run_sampled(branch, Planned(whole, bounds)))
+            continue
+        states = [next(iter(job.backend.states([circuit], job.progress))) for circuit in whole]
+        waves = [wave[: domain.size].reshape(domain.shape) for wave in states]
+        stop = f"Reached the end of the duration, {job.saves[-1]:g}."
+        answers.append(_report_waves(branch, Waves(job.saves.tolist(), waves, [0.0] * len(waves), stop, dict(bounds))))
+    return _extrapolated(multiproduct_coefficients(method.steps), answers)
+
+
+def _extrapolated(weights: np.ndarray, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Combine densities and expectation values; samples and best weights are those of the largest Trotter number."""
+    out = dict(answers[-1])
+    out["states"] = None
+    out["counts"] = None
+    out["density"] = np.tensordot(weights, np.array([a["density"] for a in answers]), axes=1)
+    expectations = {}
+    for name, last in out["expectations"].items():
+        values = np.array([a["expectations"][name].value for a in answers])
+        errors = np.array([np.broadcast_to(a["expectations"][name].stderr, values[0].shape) for a in answers])
+        expectations[name] = Estimate(weights @ values, np.sqrt(weights**2 @ errors**2), last.shots)
+    out["expectations"] = expectations
+    out["diagnostics"] = {**out["diagnostics"], "coefficients": weights, "one_norm": float(np.abs(weights).sum())}
+    return out
 
 
 def circuits(problem: Problem, method: Any, times: Any = None) -> list[Any]:

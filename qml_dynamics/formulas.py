@@ -171,7 +171,9 @@ def _chin_factors(
     """
     du = diffusion.integral(t0, t1, duration)
     if not du > 0:
-        raise MethodError(f"Argument `formula` must not be 'chin4a' where the diffusion is not positive: its integral is {du}.")
+        raise MethodError(
+            f"Argument `formula` must not be 'chin4a' where the diffusion is not positive: its integral is {du}."
+        )
     middle = _halfway(diffusion, t0, t1, duration)
     g0, gm, g1 = (strength.value(t, duration) / diffusion.value(t, duration) for t in (t0, middle, t1))
     yield Factor("V", g0 * du / 6)
@@ -196,3 +198,18 @@ def _halfway(diffusion: Schedule, t0: float, t1: float, duration: float) -> floa
         newton = t - miss / slope if slope else t
         t = newton if low < newton < high else 0.5 * (low + high)
     return t
+
+
+def multiproduct_coefficients(steps: Sequence[int], order: int = 2) -> np.ndarray:
+    """Weights ``a_j`` of a multi-product formula: ``sum a_j = 1`` and ``sum a_j k_j^-(order + 2 q) = 0``, q = 0 .. l-2.
+
+    The base formula is symmetric, so its error has only even powers. Source: Childs and Wiebe, arXiv:1202.5822.
+
+    >>> multiproduct_coefficients([1, 2]).round(6).tolist()
+    [-0.333333, 1.333333]
+    """
+    k = np.asarray(steps, dtype=float)
+    powers = np.concatenate([[0], order + 2 * np.arange(len(k) - 1)])
+    right = np.zeros(len(k))
+    right[0] = 1.0
+    return np.linalg.solve(k[None, :] ** -powers[:, None], right)

@@ -102,7 +102,9 @@ class LearningHamiltonian:
         LOBPCG preconditioned with the kinetic part (Knyazev, SIAM J. Sci. Comput. 23, 517, 2001); dense below 512 points.
         """
         d, _ = self.coefficients(t)
-        shift = max(1e-3 * max(abs(v) for v in self.bounds(t)), 1e-12) if d == 0 else d * float(np.median(self.dual)) * 0.02
+        shift = (
+            max(1e-3 * max(abs(v) for v in self.bounds(t)), 1e-12) if d == 0 else d * float(np.median(self.dual)) * 0.02
+        )
         return _lowest(self, count, t, tol, 1.0 / (d * self.dual + max(shift, 1e-12)))
 
     def ground_state(self, t: float = 0.0) -> tuple[float, np.ndarray]:
@@ -184,7 +186,9 @@ def _dense(h: Hamiltonian, t: float) -> np.ndarray:
     return 0.5 * (columns + columns.conj().T)
 
 
-def _lowest(h: Hamiltonian, count: int, t: float, tol: float, inverse: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _lowest(
+    h: Hamiltonian, count: int, t: float, tol: float, inverse: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     size = h.domain.size
     integer(count, "count", 1, size, MethodError)
     if size <= _DENSE or 5 * count > size:
@@ -208,12 +212,16 @@ def _lowest(h: Hamiltonian, count: int, t: float, tol: float, inverse: np.ndarra
     op = LinearOperator((size, size), matvec=lambda v: each(act, v), matmat=lambda v: each(act, v), dtype=complex)
     pre = None
     if inverse is not None:
-        pre = LinearOperator((size, size), matvec=lambda v: each(precondition, v), matmat=lambda v: each(precondition, v), dtype=complex)
+        pre = LinearOperator(
+            (size, size), matvec=lambda v: each(precondition, v), matmat=lambda v: each(precondition, v), dtype=complex
+        )
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # LOBPCG warns when guard vectors lag behind
-        energies, vectors = lobpcg(op, start, M=pre, largest=False, tol=tol * max(1.0, abs(h.bounds(t)[0])), maxiter=500)
+        energies, vectors = lobpcg(
+            op, start, M=pre, largest=False, tol=tol * max(1.0, abs(h.bounds(t)[0])), maxiter=500
+        )
     ranked = np.argsort(energies)[:count]
     return energies[ranked], _signed(vectors[:, ranked].T, h.domain.shape)
 

@@ -159,7 +159,13 @@ class MultiProduct:
         return 2 * len(self.steps)
 
 
-METHODS: dict[str, type] = {"split_step": SplitStep, "krylov": Krylov, "exact": Exact, "trotter": Trotter, "multi_product": MultiProduct}
+METHODS: dict[str, type] = {
+    "split_step": SplitStep,
+    "krylov": Krylov,
+    "exact": Exact,
+    "trotter": Trotter,
+    "multi_product": MultiProduct,
+}
 
 
 def method_spec(method: Any) -> dict[str, Any]:
@@ -169,7 +175,9 @@ def method_spec(method: Any) -> dict[str, Any]:
     {'kind': 'trotter', 'steps': 4}
     """
     kind = next((name for name, cls in METHODS.items() if cls is type(method)), None)
-    require(kind is not None, "method", f"be one of {', '.join(c.__name__ for c in METHODS.values())}", method, MethodError)
+    require(
+        kind is not None, "method", f"be one of {', '.join(c.__name__ for c in METHODS.values())}", method, MethodError
+    )
     options = {f.name: getattr(method, f.name) for f in fields(method) if getattr(method, f.name) != f.default}
     return {"kind": kind, **{k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}}
 
@@ -188,7 +196,9 @@ def method_from_spec(spec: dict[str, Any]) -> Any:
     try:
         return cls(**options)
     except TypeError as error:
-        raise MethodError(f"Argument `method` must name every option of {cls.__name__} that has no default: {error}.") from None
+        raise MethodError(
+            f"Argument `method` must name every option of {cls.__name__} that has no default: {error}."
+        ) from None
 
 
 _ALIASES = {"splitstep": "split_step", "multiproduct": "multi_product"}

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .backends.base import draw
 from .domains import Domain
 from .errors import ProblemError
 from .estimate import Estimate, mean_of_counts
@@ -21,6 +20,7 @@ from .hamiltonian import Hamiltonian, LearningHamiltonian
 from .objectives.base import Objective
 from .pauli import PauliSum, pauli_sum
 from .problem import Problem
+from .sampling import draw
 from .trajectory import Best, Counts
 
 RESERVED = ("energy", "kinetic", "objective")
@@ -98,10 +98,14 @@ class Table:
 
     def estimates(self, shots: int | None) -> dict[str, Estimate]:
         """The collected numbers as estimates over times."""
-        return {n: Estimate(np.array([v for v, _ in r]), np.array([e for _, e in r]), shots) for n, r in self.rows.items()}
+        return {
+            n: Estimate(np.array([v for v, _ in r]), np.array([e for _, e in r]), shots) for n, r in self.rows.items()
+        }
 
 
-def observe_states(h: Hamiltonian, times: Sequence[float], states: np.ndarray, observables: list[Observable]) -> dict[str, Estimate]:
+def observe_states(
+    h: Hamiltonian, times: Sequence[float], states: np.ndarray, observables: list[Observable]
+) -> dict[str, Estimate]:
     """Exact expectation values of waves of unit norm, shape ``(m, *domain.shape)``."""
     table = Table()
     cache = {o.name: o.everywhere(h.domain) for o in observables if o.function is not None}
@@ -246,4 +250,3 @@ def best_of(h: Hamiltonian, counts: Counts, seed: int) -> Best | None:
 def _blocks(size: int) -> list[np.ndarray]:
     step = 1 << 17
     return [np.arange(start, min(start + step, size)) for start in range(0, size, step)]
-

@@ -140,7 +140,9 @@ def _real_coefficients(coefficients: np.ndarray) -> np.ndarray:
     require(bool(np.isfinite(coefficients).all()), "operator", "have finite coefficients", describe(coefficients))
     worst = float(np.abs(coefficients.imag).max(initial=0.0))
     scale = float(np.abs(coefficients).max(initial=0.0))
-    require(worst <= 1e-12 * max(scale, 1.0), "operator", "be Hermitian", f"of imaginary part {worst:.2e} in a coefficient")
+    require(
+        worst <= 1e-12 * max(scale, 1.0), "operator", "be Hermitian", f"of imaginary part {worst:.2e} in a coefficient"
+    )
     return coefficients.real
 
 
@@ -169,7 +171,9 @@ def _from_matrix(matrix: np.ndarray) -> PauliSum:
     size = matrix.shape[0] if matrix.ndim == 2 else 0
     square = matrix.ndim == 2 and matrix.shape == (size, size) and size >= 2 and size & (size - 1) == 0
     require(square, "operator", "be a square matrix of size 2, 4, 8, ...", f"of shape {matrix.shape}")
-    require(matrix.dtype.kind in "fciu" and bool(np.isfinite(matrix).all()), "operator", "be finite numbers", matrix.dtype)
+    require(
+        matrix.dtype.kind in "fciu" and bool(np.isfinite(matrix).all()), "operator", "be finite numbers", matrix.dtype
+    )
     gap = float(np.abs(matrix - matrix.conj().T).max())
     scale = float(np.abs(matrix).max())
     require(gap <= 1e-10 * max(scale, 1e-300), "operator", "be Hermitian", f"of difference {gap:.2e} from its adjoint")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -64,16 +65,15 @@ def _meta(text: np.ndarray, where: Path) -> dict[str, Any]:
     meta = json.loads(str(text))
     if meta.get("format", 0) > FORMAT:
         raise ProblemError(
-            f"Argument `path` must be a trajectory of format {FORMAT} or older, but {where} has format {meta['format']}: "
-            "a newer version of qml-dynamics wrote it."
+            f"Argument `path` must be a trajectory of format {FORMAT} or older, but {where} has format "
+            f"{meta['format']}: a newer version of qml-dynamics wrote it."
         )
     return meta
 
 
 def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem: Problem | None) -> Trajectory:
-    best = meta["best"]
-    if best is not None:
-        best = Best(**{k: tuple(v) if isinstance(v, list) else v for k, v in best.items()})
+    stored = meta["best"] or {}
+    best: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
     return Trajectory(
         times=arrays["times"],
         density=arrays["density"],
@@ -83,7 +83,7 @@ def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem:
         problem=problem if problem is not None else problem_from_spec(meta["problem"], arrays),
         method=_method(meta["method"]),
         counts=_counts(arrays),
-        best=best,
+        best=Best(**best) if best else None,
         parameters=arrays.get("parameters"),
         diagnostics=meta["diagnostics"],
         stop=meta["stop"],
@@ -144,8 +144,27 @@ def write_run(
     else:
         write_problem(trajectory.problem, where / PROBLEM, method=trajectory.method, backend=backend)
     result = {**summary(trajectory), **(extras or {})}
-    write_bytes(where / RESULT, (json.dumps(plain(result), indent=2, allow_nan=True) + "\n").encode())
+    write_bytes(where / RESULT, (to_json(result) + "\n").encode())
     return where
+
+
+def to_json(value: Any) -> str:
+    """Strict JSON of nested data: estimates as tables, numbers that are not finite as null.
+
+    >>> print(to_json({"gap": float("nan")}))
+    {
+      "gap": null
+    }
+    """
+    return json.dumps(_finite(plain(value)), indent=2, allow_nan=False, default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _backend_section(trajectory: Trajectory) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez(handle, **arrays)  # type: ignore[arg-type]
 
 
-class atomic_file:  # noqa: N801 - reads as a verb in a with statement
+class atomic_file:
     """A binary file that appears under its name only when the block ends without an error."""
 
     def __init__(self, path: Path) -> None:
@@ -191,7 +191,9 @@ class atomic_file:  # noqa: N801 - reads as a verb in a with statement
             number, self.name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
         except OSError as error:
             reason = error.strerror or error
-            raise ProblemError(f"Argument `out` must be a folder that can be written, but {self.path.parent} is not: {reason}.") from None
+            raise ProblemError(
+                f"Argument `out` must be a folder that can be written, but {self.path.parent} is not: {reason}."
+            ) from None
         self.handle = os.fdopen(number, "wb")
         return self.handle
 

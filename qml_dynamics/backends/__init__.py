@@ -34,7 +34,9 @@ def backend(name: Any, **options: Any) -> Backend:
 
         chosen = name.options
         method = str(chosen.get("method", "automatic"))
-        return AerBackend(method=method, noise_model=chosen.get("noise_model"), precision=str(chosen.get("precision", "double")))
+        return AerBackend(
+            method=method, noise_model=chosen.get("noise_model"), precision=str(chosen.get("precision", "double"))
+        )
     raise BackendError(f"Argument `backend` must be a name or a backend object, but is {name!r}.")
 
 

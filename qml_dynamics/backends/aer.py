@@ -18,8 +18,9 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from ..errors import BackendError, check_memory, one_of
+from ..sampling import draw, merged_counts
 from ..trajectory import Counts
-from .base import OnStep, draw, merged_counts
+from .base import OnStep
 
 METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
 _CHUNK = 40_000  # gates between two signs of progress, and the most that an interrupt can lose
@@ -93,7 +94,9 @@ class AerBackend:
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """The amplitudes after each of consecutive circuits, in one pass; long ones in chunks, for progress."""
         if not self.exact:
-            raise BackendError(f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}.")
+            raise BackendError(
+                f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}."
+            )
         simulator = self._simulator(pieces[0].num_qubits)
         pieces = [self.compiled(piece) for piece in pieces]
         total, done = sum(len(piece.data) for piece in pieces), 0

@@ -49,23 +49,31 @@ class Backend(Protocol):
         ...
 
 
-def draw(probabilities: np.ndarray, shots: int, seed: int) -> Counts:
-    """``shots`` samples of a distribution: the same seed gives the same counts for any batching.
+@runtime_checkable
+class JobBackend(Backend, Protocol):
+    """A backend whose work is a job with an id that outlives this process (cloud devices and their local stand-ins)."""
 
-    >>> counts = draw(np.array([0.5, 0.0, 0.5]), 10, seed=1)
-    >>> counts.index.tolist(), counts.shots
-    ([0, 2], 10)
-    """
-    p = np.maximum(np.asarray(probabilities, dtype=float).reshape(-1), 0.0)
-    counts = np.random.default_rng(seed).multinomial(shots, p / p.sum())
-    index = np.flatnonzero(counts)
-    return Counts(index, counts[index])
+    max_circuits: int
 
+    def submit(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int], tag: str) -> str:
+        """Send one job of at most ``max_circuits`` circuits, marked with ``tag``; returns the vendor's id at once."""
+        ...
 
-def merged_counts(outcomes: np.ndarray, counts: np.ndarray) -> Counts:
-    """Counts with equal outcomes added up, ascending."""
-    index, where = np.unique(outcomes, return_inverse=True)
-    return Counts(index, np.bincount(where, weights=counts).astype(np.int64))
+    def status(self, job_id: str) -> str:
+        """``"queued"``, ``"running"``, ``"done"``, ``"failed"``, ``"cancelled"`` or ``"lost"``."""
+        ...
+
+    def collect(self, job_id: str) -> list[Counts]:
+        """The outcomes of a job that is done, one a circuit, in the order in which they were submitted."""
+        ...
+
+    def find(self, tag: str) -> list[str]:
+        """Ids of the jobs that the vendor holds under this tag."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Ask the vendor to cancel a job."""
+        ...
 
 
 def check_width(num_qubits: int, limit: int, name: str) -> None:

@@ -12,8 +12,9 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
 from ..errors import check_memory
+from ..sampling import draw
 from ..trajectory import Counts
-from .base import OnStep, draw
+from .base import OnStep
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import objectives
 from ..domains import Domain
 from ..errors import QMLDynamicsError, describe
@@ -23,7 +25,17 @@ Found = tuple[Objective, Dataset | None]
 
 
 def objective_from_spec(data: Any, domain: Domain, arrays: Arrays, folder: Path | None) -> Found:
-    """The objective of a section, and its data set where it has one."""
+    """The objective of a section, and its data set where it has one.
+
+    It is tried on the first points of the domain, so that a wrong number of weights is told here and not in the run.
+    """
+    objective, dataset = _build(data, domain, arrays, folder)
+    with within("objective"):
+        objective(domain.points_at(np.arange(min(4, domain.size))))
+    return objective, dataset
+
+
+def _build(data: Any, domain: Domain, arrays: Arrays, folder: Path | None) -> Found:
     schema.require_table("objective", data)
     kind = _which(data)
     section = check("objective", schema.OBJECTIVES[kind], data)

@@ -68,7 +68,9 @@ class Objective:
         except ProblemError:
             raise
         except Exception as error:
-            raise ProblemError(f"The objective `{self.name}` failed on points of shape {points.shape}: {error}") from error
+            raise ProblemError(
+                f"The objective `{self.name}` failed on points of shape {points.shape}: {error}"
+            ) from error
         return _checked(values, points, self.name)
 
     def on(self, domain: Domain) -> np.ndarray:
@@ -109,14 +111,18 @@ def _checked(values: np.ndarray, points: np.ndarray, name: str) -> np.ndarray:
     """The one place where a person's loss is checked: shape, realness, finiteness."""
     wanted = (len(points),)
     if values.shape != wanted:
-        raise ProblemError(f"The objective `{name}` must return shape {wanted} for points {points.shape}, but returned {values.shape}.")
+        raise ProblemError(
+            f"The objective `{name}` must return shape {wanted} for points {points.shape}, but returned {values.shape}."
+        )
     if np.iscomplexobj(values) or values.dtype.kind not in "fiub":
         raise ProblemError(f"The objective `{name}` must return real numbers, but returned {values.dtype}.")
     values = values.astype(float)
     bad = ~np.isfinite(values)
     if bad.any():
         first = int(np.argmax(bad))
-        raise ProblemError(f"The objective `{name}` must be finite, but is {values[first]} at {points[first].tolist()}.")
+        raise ProblemError(
+            f"The objective `{name}` must be finite, but is {values[first]} at {points[first].tolist()}."
+        )
     return values
 
 

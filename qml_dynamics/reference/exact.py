@@ -18,7 +18,9 @@ def run(
     """Yield ``(time, wave of unit norm, log_norm)`` at each save time."""
     size = problem.domain.size
     if size > method.max_size:
-        raise MethodError(f"Argument `method` must not be Exact above {method.max_size} points, but there are {size}. Use Krylov.")
+        raise MethodError(
+            f"Argument `method` must not be Exact above {method.max_size} points, but there are {size}. Use Krylov."
+        )
     check_memory(96 * size * size, f"{method} on {problem.domain.num_qubits} qubits")
     return _constant(problem, h, saves, on_step) if h.constant else _driven(problem, h, saves, on_step)
 

@@ -43,7 +43,7 @@ def _constant(
 ) -> Iterator[tuple[float, np.ndarray, float]]:
     t = t0
     while t < t1:
-        basis = krylov_space(h.apply, psi, space)
+        basis = krylov_space(h.apply, psi, space, z, t1 - t, rate)
         step = basis.largest_step(z, t1 - t, rate)
         psi, log = basis.propagate(z, step, psi.shape)
         t = t1 if t + step >= t1 * (1 - 1e-15) else t + step
@@ -84,7 +84,7 @@ def _magnus_step(
 
         done = 0.0
         while done < dt:
-            basis = krylov_space(act, psi, space)
+            basis = krylov_space(act, psi, space, z, dt - done, rate * 0.1)
             step = basis.largest_step(z, dt - done, rate * 0.1)
             psi, gained = basis.propagate(z, step, psi.shape)
             log += gained
@@ -131,13 +131,21 @@ class KrylovSpace:
         return wave.reshape(shape), float(np.log(norm) + shift) if z == -1.0 else 0.0
 
 
-def krylov_space(apply: Apply, psi: np.ndarray, space: int) -> KrylovSpace:
-    """Lanczos with full reorthogonalisation; ends early when the space is invariant."""
+_CHECK = 4  # vectors between two looks at whether the space is large enough already
+
+
+def krylov_space(
+    apply: Apply, psi: np.ndarray, space: int, z: complex = -1j, step: float = np.inf, rate: float = 0.0
+) -> KrylovSpace:
+    """Lanczos with full reorthogonalisation; ends early when the space is invariant.
+
+    It ends early too when a step of length ``step`` has an error below ``rate`` times its length.
+    """
     size = psi.size
     vectors = np.empty((space, size), dtype=complex)
     alpha, beta = np.zeros(space), np.zeros(space)
     vectors[0] = psi.reshape(-1) / np.linalg.norm(psi)
-    used, scale = space, 0.0
+    scale = 0.0
     for j in range(space):
         w = apply(vectors[j].reshape(psi.shape)).reshape(-1)
         alpha[j] = np.vdot(vectors[j], w).real
@@ -146,10 +154,18 @@ def krylov_space(apply: Apply, psi: np.ndarray, space: int) -> KrylovSpace:
         beta[j] = np.linalg.norm(w)
         scale = max(scale, abs(alpha[j]) + beta[j])
         if beta[j] <= 1e-14 * scale:
-            beta[j], used = 0.0, j + 1
-            break
+            beta[j] = 0.0
+            return _spanned(vectors, alpha, beta, j + 1)
+        if rate > 0 and j + 1 < space and (j + 1) % _CHECK == 0:
+            basis = _spanned(vectors, alpha, beta, j + 1)
+            if basis.error(z, step) <= rate * step:
+                return basis
         if j + 1 < space:
             vectors[j + 1] = w / beta[j]
-    matrix = np.diag(alpha[:used]) + np.diag(beta[: used - 1], 1) + np.diag(beta[: used - 1], -1)
-    energies, modes = np.linalg.eigh(matrix)
+    return _spanned(vectors, alpha, beta, space)
+
+
+def _spanned(vectors: np.ndarray, alpha: np.ndarray, beta: np.ndarray, used: int) -> KrylovSpace:
+    off = beta[: used - 1]
+    energies, modes = np.linalg.eigh(np.diag(alpha[:used]) + np.diag(off, 1) + np.diag(off, -1))
     return KrylovSpace(vectors[:used], energies, modes, float(beta[used - 1]))

@@ -24,12 +24,18 @@ Sample = tuple[float, np.ndarray, float]
 
 
 def run(
-    problem: Problem, h: LearningHamiltonian, method: SplitStep, saves: Sequence[float], on_step: Callable[[int, int], None]
+    problem: Problem,
+    h: LearningHamiltonian,
+    method: SplitStep,
+    saves: Sequence[float],
+    on_step: Callable[[int, int], None],
 ) -> Iterator[Sample]:
     """Yield ``(time, wave of unit norm, log_norm)`` at each save time; ``on_step(done, total)`` after each step."""
     formula = _checked(problem, h, method)
     memory = problem.domain.size * 16 * (_CACHED[h.constant] + 4)
-    check_memory(memory // (2 if method.precision == "single" else 1), f"{method} on {problem.domain.num_qubits} qubits")
+    check_memory(
+        memory // (2 if method.precision == "single" else 1), f"{method} on {problem.domain.num_qubits} qubits"
+    )
     extrapolate = method.formula is None and method.order == 4 and problem.clock == "imaginary"
     engine = _Engine(problem, h, formula, method.precision)
     psi = problem.initial.vector(problem.domain).astype(engine.dtype, copy=False)
@@ -56,7 +62,9 @@ _CACHED = {True: 6, False: 2}  # phase arrays kept: a constant Hamiltonian needs
 def _checked(problem: Problem, h: LearningHamiltonian, method: SplitStep) -> Formula:
     formula = method.product_formula
     if not isinstance(h, LearningHamiltonian):
-        raise MethodError("Argument `method` must be Exact, Krylov, Trotter or Variational for a general operator, but is SplitStep.")
+        raise MethodError(
+            "Argument `method` must be Exact, Krylov, Trotter or Variational for a general operator, but is SplitStep."
+        )
     if problem.clock == "imaginary" and not formula.forward:
         if method.formula is not None:
             raise MethodError(
@@ -65,7 +73,9 @@ def _checked(problem: Problem, h: LearningHamiltonian, method: SplitStep) -> For
             )
         formula = by_name("strang")
     if formula.name == "chin4a" and not hasattr(problem.domain, "bounds"):
-        raise MethodError("Argument `formula` must not be 'chin4a' on a hypercube, where [V,[T,V]] is not a gradient squared.")
+        raise MethodError(
+            "Argument `formula` must not be 'chin4a' on a hypercube, where [V,[T,V]] is not a gradient squared."
+        )
     return formula
 
 
@@ -150,7 +160,9 @@ class _Engine:
 
     def _kinetic(self, amount: float) -> tuple[np.ndarray, float]:
         z = -amount if self.imaginary else -1j * amount
-        return outer_product([np.exp(z * k) for k in self.problem.domain.dual_axes]).astype(self._kind(), copy=False), 0.0
+        return outer_product([np.exp(z * k) for k in self.problem.domain.dual_axes]).astype(
+            self._kind(), copy=False
+        ), 0.0
 
     def _potential(self, factor: Factor) -> tuple[np.ndarray, float]:
         if not self.imaginary:
@@ -189,6 +201,7 @@ def resolution_floor(problem: Problem, h: LearningHamiltonian, method: SplitStep
     ``steps * du^3 g^2 / 36 * |(1/2 [V,[K,V]] - |grad V|^2) psi|`` with ``du = D dt`` and ``g = s / D``; it falls with the
     step as ``dt^2``, so a run whose floor is above its ``dt^4`` error has lost its order.
     """
+
     def kinetic(wave: np.ndarray) -> np.ndarray:
         return h.combine(wave, 1.0, 0.0)
 

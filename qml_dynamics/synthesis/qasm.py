@@ -1,7 +1,7 @@
 """Circuits as OpenQASM 3 text: flat, deterministic, and made of the gates of ``stdgates.inc`` only.
 
-Any tool reads such a program: no gate definitions, no inputs, one gate a line. Source of the language: Cross et al., ACM
-Trans. Quantum Comput. 3, 12 (2022), arXiv:2104.14722.
+Any tool reads such a program: no gate definitions, no inputs, one gate a line. Source of the language: Cross et al.,
+ACM Trans. Quantum Comput. 3, 12 (2022), arXiv:2104.14722.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def to_qasm3(
         circuit: with numbers for all parameters.
         name: stands in the header.
         notes: more lines of the header.
-        digits: round angles to so many decimals, so that the last bits of another machine's arithmetic do not change the
-            text (None: all digits, which read back to the same number).
+        digits: round angles to so many decimals, so that the last bits of another machine's arithmetic do not change
+            the text (None: all digits, which read back to the same number).
         measure: measure all qubits at the end, outcome bit q being qubit q.
 
     Raises:
@@ -105,7 +105,10 @@ def _flat(circuit: QuantumCircuit, depth: int = 0) -> Iterator[Gate]:
         qubits = tuple(circuit.find_bit(q).index for q in item.qubits)
         bits = tuple(circuit.find_bit(c).index for c in item.clbits)
         operation: Any = item.operation
-        if (operation.name in STANDARD and _plain_control(operation)) or operation.name in _KEPT:
+        if operation.name == "u":  # not in stdgates.inc, and what all other gates of one qubit are made of
+            yield from ((kind, (angle,), qubits, ()) for kind, angle in _euler(operation))
+            continue
+        if _known(operation):
             yield operation.name, tuple(float(p) for p in operation.params), qubits, bits
             continue
         inner = operation.definition if depth < _DEPTH and hasattr(operation, "definition") else None
@@ -117,20 +120,28 @@ def _flat(circuit: QuantumCircuit, depth: int = 0) -> Iterator[Gate]:
             yield name, params, tuple(qubits[i] for i in where), tuple(bits[i] for i in cells)
 
 
-def _plain_control(operation: Any) -> bool:
-    """Whether all controls fire on 1, as the standard names mean."""
+def _euler(operation: Any) -> tuple[tuple[str, float], ...]:
+    """``U(theta, phi, lambda) = exp(i (phi + lambda) / 2) RZ(phi) RY(theta) RZ(lambda)``, the first to act first."""
+    theta, phi, lam = (float(p) for p in operation.params)
+    return ("rz", lam), ("ry", theta), ("rz", phi)
+
+
+def _known(operation: Any) -> bool:
+    """Whether this goes into the text as it is; controls must fire on 1, as the standard names mean."""
     controls = getattr(operation, "num_ctrl_qubits", 0)
-    return getattr(operation, "ctrl_state", None) in (None, 2**controls - 1)
+    plain = getattr(operation, "ctrl_state", None) in (None, 2**controls - 1)
+    return operation.name in _KEPT or (operation.name in STANDARD and plain)
 
 
-def _phase(circuit: QuantumCircuit, depth: int = 0) -> float:
+def _phase(circuit: QuantumCircuit) -> float:
     """Global phase, that of inner definitions included."""
     total = float(circuit.global_phase)
     for item in circuit.data:
         operation: Any = item.operation
-        known = (operation.name in STANDARD and _plain_control(operation)) or operation.name in _KEPT
-        if not known and operation.definition is not None:
-            total += _phase(operation.definition, depth + 1)
+        if operation.name == "u":
+            total += 0.5 * float(operation.params[1] + operation.params[2])
+        elif not _known(operation) and operation.definition is not None:
+            total += _phase(operation.definition)
     return math.remainder(total, 2 * math.pi)
 
 

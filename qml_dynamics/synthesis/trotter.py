@@ -49,10 +49,19 @@ class Program:
 
 
 def program(
-    problem: Problem, h: Hamiltonian, formula: Formula, steps: int, saves: Sequence[float], truncation: float = 0.0
+    problem: Problem,
+    h: Hamiltonian,
+    formula: Formula,
+    steps: int,
+    saves: Sequence[float],
+    truncation: float = 0.0,
+    until: float | None = None,
 ) -> Program:
-    """The circuits of ``steps`` steps over the whole duration, cut at ``saves`` (the first of which is 0)."""
-    ends = boundaries(problem.duration, steps, saves)
+    """The circuits of ``steps`` steps, cut at ``saves`` (the first of which is 0).
+
+    The steps divide the whole duration, or ``until`` where that is given (the schedules stay those of the problem).
+    """
+    ends = boundaries(problem.duration if until is None else until, steps, saves)
     build = _Pauli(h, formula) if isinstance(h, PauliHamiltonian) else _Learning(problem, h, formula, truncation)
     pieces = tuple(build.piece(piece) for piece in segments(ends, saves))
     return Program(prepare(problem.initial, problem.domain), pieces, tuple(saves), build.sup_error, build.error_bound)

@@ -73,7 +73,7 @@ def test_declared_order_holds(kind, qubits, schedule, clock, order, truth, class
     problem = make(kind, qubits, clock, schedule)
     state, log_norm = truth(kind, qubits, clock, schedule)
     moved = abs(np.vdot(problem.initial.vector(problem.domain), state))
-    assert moved < 0.9, "the wave must have moved"
+    assert moved < 0.95, "the wave must have moved"
 
     def error(steps: int) -> float:
         return float(np.linalg.norm(classical.final(problem, SplitStep(steps, order))[0] - state))
@@ -94,7 +94,7 @@ def test_declared_order_holds(kind, qubits, schedule, clock, order, truth, class
 @pytest.mark.parametrize("schedule", list(SCHEDULES)[:5])
 def test_chin_is_of_order_four_where_wave_and_momenta_are_resolved(kind, schedule, clock, oracle, classical):
     """Chin's forward formula on grids: time-dependent D and s too, both clocks, against the dense propagator."""
-    problem = make(kind, 7, clock, schedule)
+    problem = make(kind, 8, clock, schedule)
     state, log_norm = oracle.solve(problem)
     density = np.abs(state) ** 2
     tail = np.abs(Transform(problem.domain).forward(state.copy())) ** 2
@@ -138,7 +138,7 @@ def test_declared_order_holds_in_more_dimensions(ndim, boundary, clock, order, c
     grid = Grid(bounds, qubits, boundary)
     problem = Problem(grid, coupled, Linear(0.3, 0.15), Linear(0.7, 1.0), clock=clock, initial=start, duration=0.6)
     state, _ = classical.final(problem, Krylov(tol=1e-11))
-    assert abs(np.vdot(start.vector(grid), state)) < 0.95
+    assert abs(np.vdot(start.vector(grid), state)) < 0.97
 
     def error(steps: int) -> float:
         return float(np.linalg.norm(classical.final(problem, SplitStep(steps, order))[0] - state))

@@ -1,0 +1,113 @@
+"""`cost`: qubits, gates, depth, shots and memory of a run, before it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .backends import backend as find_backend
+from .errors import MethodError, human_bytes, integer
+from .evolve import save_times
+from .formulas import by_order
+from .hamiltonian import LearningHamiltonian, hamiltonian
+from .methods import Krylov, MultiProduct, SplitStep, Trotter
+from .problem import Problem
+
+BASIS = ("cx", "rz", "sx", "x")
+_WHOLE = 20_000  # circuits below this many gates are compiled whole; longer ones factor by factor
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes.
+
+    Attributes:
+        qubits: width of the circuits, ancillas included (classical methods: of the register they simulate).
+        circuits: how many different circuits are run.
+        shots: samples in all.
+        gates, two_qubit_gates, depth: of the longest circuit in cx, rz, sx and x (level 1), before its measurement.
+        memory: bytes that a simulation or the reference takes.
+        transforms: FFTs (sine, Walsh-Hadamard transforms) of a classical method.
+        upper_bound: whether gates and depth were added up factor by factor, which no compiler makes larger.
+        backend: where it would run.
+    """
+
+    qubits: int
+    circuits: int
+    shots: int
+    gates: int
+    two_qubit_gates: int
+    depth: int
+    memory: int
+    transforms: int
+    upper_bound: bool
+    backend: str
+
+    def __str__(self) -> str:
+        if not self.circuits:
+            return f"{self.backend}: {self.qubits} qubits simulated, {self.transforms:,} transforms, {human_bytes(self.memory)} of memory"
+        at_most = "at most " if self.upper_bound else ""
+        return (
+            f"{self.backend}: {self.circuits} circuits on {self.qubits} qubits, {self.shots:,} shots in all; the longest has "
+            f"{at_most}{self.gates:,} gates, {self.two_qubit_gates:,} of them on two qubits, depth {self.depth:,}; "
+            f"{human_bytes(self.memory)} of memory where simulated"
+        )
+
+
+def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | None = None, save: Any = None) -> Cost:
+    """The cost of ``evolve(problem, method, backend=backend, shots=shots, save=save)``, without running it.
+
+    >>> from qml_dynamics import Grid, Problem, Trotter
+    >>> well = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
+    >>> estimate = cost(well, Trotter(2), shots=100)
+    >>> estimate.qubits, estimate.circuits, estimate.shots
+    (4, 4, 400)
+    """
+    if problem.clock not in getattr(method, "clocks", ()):
+        raise MethodError(f"Argument `method` must run on the {problem.clock} clock, but is {type(method).__name__}.")
+    if shots is not None:
+        shots = integer(shots, "shots", 1, 10**9, MethodError)
+    moments = len(save_times(save, problem.duration))
+    if isinstance(method, (Trotter, MultiProduct)):
+        return _circuit_cost(problem, method, backend, shots, moments)
+    size = problem.domain.size
+    waves = moments + (method.subspace if isinstance(method, Krylov) else 8)
+    return Cost(
+        problem.domain.num_qubits, 0, 0, 0, 0, 0, 16 * size * waves, _transforms(problem, method), False, "classical"
+    )
+
+
+def _transforms(problem: Problem, method: Any) -> int:
+    if not isinstance(method, SplitStep):
+        return 0
+    formula = method.product_formula
+    extrapolated = method.formula is None and method.order == 4 and problem.clock == "imaginary"
+    kinetic = 3 if extrapolated else sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps)
+    return 2 * kinetic * method.steps
+
+
+def _circuit_cost(problem: Problem, method: Any, backend: Any, shots: int | None, moments: int) -> Cost:
+    from .observe import pauli_groups
+    from .synthesis.measure import in_dual_basis
+    from .synthesis.transforms import width
+    from .synthesis.trotter import program
+
+    h = hamiltonian(problem)
+    numbers = method.steps if isinstance(method, MultiProduct) else (method.steps,)
+    formula = by_order(2) if isinstance(method, MultiProduct) else method.product_formula
+    plan = program(problem, h, formula, numbers[-1], [0.0, problem.duration], method.truncation)
+    bases = 2 if isinstance(h, LearningHamiltonian) else 1 + len(pauli_groups(h.terms))
+    last = plan.until(1)
+    longest = in_dual_basis(problem.domain, last) if isinstance(h, LearningHamiltonian) else last
+    gates, two, depth, bound = _counted(longest)
+    qubits = width(problem.domain)
+    name = find_backend(backend if backend is not None else "statevector").name
+    circuits = moments * bases * len(numbers)
+    return Cost(qubits, circuits, circuits * (shots or 0), gates, two, depth, 48 << qubits, 0, bound, name)
+
+
+def _counted(circuit: Any) -> tuple[int, int, int, bool]:
+    """Gates, two-qubit gates and depth in the basis, compiled whole or in parts."""
+    from .synthesis.count import compiled_counts
+
+    return compiled_counts(circuit, BASIS, _WHOLE)

@@ -1,0 +1,174 @@
+"""The loss over the weights: a curve, filled contours or a histogram, with the density and marked weights on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..domains import Grid, Hypercube
+from ..trajectory import Trajectory
+from .statistics import loss_histogram, loss_limits, mass_level
+from .style import (
+    BLUE,
+    INK,
+    LANDSCAPE,
+    MUTED,
+    PINK,
+    PURPLE,
+    SKY,
+    at_time,
+    color_bar,
+    color_power,
+    density_label,
+    loss_levels,
+    plane,
+    tidy,
+    weight_label,
+)
+
+MARKERS = ("D", "^", "P", "v", "s", "h")
+
+
+def draw_landscape(host: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
+    grid, axes = run.problem.domain, host.subplots()
+    if isinstance(grid, Hypercube) or grid.ndim > 2:
+        _landscape_histogram(axes, run, zeta, marks)
+    elif grid.ndim == 1:
+        _landscape_curve(axes, run, zeta, marks)
+    else:
+        _landscape_plane(host, axes, run, zeta, marks)
+    columns = 2 if len(axes.get_legend_handles_labels()[1]) > 3 else 3
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns, markerscale=0.7, labelspacing=0.7)
+
+
+def _shown(run: Trajectory, marks: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray, float, str, str]]:
+    """``(label, weights, loss, marker, colour)`` of all points to show: the best ones, then the marks."""
+    assert run.problem.objective is not None  # checked by the callers
+    out = []
+    if run.best is not None:
+        best = run.best
+        out.append((f"best of {best.samples:,} samples", np.array(best.weights), float(best.value), "*", "#ff3b6b"))
+        out.append(
+            (
+                f"best of {best.samples:,} uniform draws",
+                np.array(best.uniform_weights),
+                float(best.uniform_value),
+                "o",
+                "white",
+            )
+        )
+    for k, (label, point) in enumerate(marks.items()):
+        color = ("#ffd23f", SKY, "#ff9f1c", PINK)[k % 4]
+        out.append((label, point, float(run.problem.objective(point[None])[0]), MARKERS[k % len(MARKERS)], color))
+    return out
+
+
+def _mark(axes: Any, x: float, y: float, label: str, marker: str, color: str) -> None:
+    """The best sample filled and on top, all others hollow and larger, so that marks at one place can all be seen."""
+    from matplotlib import patheffects
+
+    best = marker == "*"
+    look: dict[str, Any] = {"markersize": 10, "markeredgewidth": 0.7, "markeredgecolor": INK, "zorder": 7}
+    if not best:
+        look = {"markersize": 12, "markeredgewidth": 1.8, "fillstyle": "none", "zorder": 6}
+    (line,) = axes.plot([x], [y], marker, color=color, label=label, clip_on=False, **look)
+    if not best:
+        line.set_path_effects([patheffects.withStroke(linewidth=3.6, foreground=INK)])
+
+
+def _inside(grid: Grid, point: np.ndarray, label: str) -> tuple[np.ndarray, str]:
+    """A point moved to the nearest place in the box, and its label, which says so."""
+    low, high = np.array(grid.bounds).T
+    held = np.clip(point, low, high)
+    return held, label if np.array_equal(held, point) else f"{label} (outside the box)"
+
+
+def _landscape_curve(axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
+    grid: Any = run.problem.domain
+    x = grid.axes[0]
+    other = axes.twinx()
+    other.fill_between(x, run.density[-1] / grid.cell_volume, color=PURPLE, alpha=0.25, linewidth=0)
+    other.plot(x, run.density[0] / grid.cell_volume, color=MUTED, linewidth=1.0, linestyle=":")
+    other.set_ylabel(density_label(1), color=PURPLE)
+    other.set_ylim(bottom=0)
+    other.spines["right"].set_visible(True)
+    axes.set_zorder(other.get_zorder() + 1)  # the loss and its marks lie over the density
+    axes.patch.set_visible(False)
+    axes.plot(x, zeta, color=INK, linewidth=1.6, label="loss")
+    axes.fill_between([], [], color=PURPLE, alpha=0.25, label=f"density at {at_time(run, -1)}")
+    axes.plot([], [], color=MUTED, linewidth=1.0, linestyle=":", label=f"density at {at_time(run, 0)}")
+    for label, point, _, marker, color in _shown(run, marks):
+        held, text = _inside(grid, point, label)
+        _mark(axes, held[0], float(np.interp(held[0], x, zeta)), text, marker, color)
+    axes.set(xlabel=weight_label(0), ylabel="loss $\\zeta$", xlim=grid.bounds[0], ylim=loss_limits(run, zeta))
+    tidy(axes, "y")
+    tidy(other)
+
+
+def _landscape_plane(host: Any, axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
+    from matplotlib.colors import PowerNorm
+
+    grid: Any = run.problem.domain
+    x, y, loss = plane(grid, zeta)
+    levels = loss_levels(loss, 20)
+    norm = PowerNorm(1 / color_power(loss), levels[0], levels[-1])
+    filled = axes.contourf(x, y, loss.T, levels=levels, cmap=LANDSCAPE, norm=norm)
+    axes.contour(x, y, loss.T, levels=levels[1:-1:2], colors="white", linewidths=0.4, alpha=0.35)
+    if run.counts:
+        _draw_samples(axes, run)
+    else:
+        _draw_regions(axes, run)
+    for label, point, _, marker, color in _shown(run, marks):
+        held, text = _inside(grid, point, label)
+        _mark(axes, held[0], held[1], text, marker, color)
+    axes.set(xlabel=weight_label(0), ylabel=weight_label(1), xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    tidy(axes)
+    color_bar(host, filled, axes, "loss $\\zeta$")
+
+
+def _draw_samples(axes: Any, run: Trajectory) -> None:
+    counts = run.counts["weight"][-1]  # type: ignore[index]
+    points = run.problem.domain.points_at(counts.index)
+    area = 60.0 * counts.count / counts.count.max()
+    axes.scatter(
+        points[:, 0],
+        points[:, 1],
+        s=area,
+        color="white",
+        alpha=0.8,
+        edgecolors=INK,
+        linewidths=0.3,
+        label=f"samples at {at_time(run, -1)}",
+    )
+
+
+def _draw_regions(axes: Any, run: Trajectory) -> None:
+    grid: Any = run.problem.domain
+    x, y, last = plane(grid, run.density[-1])
+    for share, style in ((0.9, "--"), (0.5, "-")):
+        level = mass_level(last / last.sum(), share) * last.sum()
+        if last.min() < level < last.max():
+            axes.contour(x, y, last.T, levels=[level], colors="white", linewidths=1.3, linestyles=style)
+            axes.plot([], [], color=MUTED, linestyle=style, linewidth=1.3, label=f"{share:.0%} of the density")
+
+
+def _landscape_histogram(axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
+    edges, uniform, final = loss_histogram(zeta, run.density[-1], 32)
+    axes.bar(
+        edges[:-1],
+        final,
+        np.diff(edges),
+        align="edge",
+        color=BLUE,
+        alpha=0.75,
+        label=f"probability at {at_time(run, -1)}",
+    )
+    axes.stairs(uniform, edges, color=MUTED, linewidth=1.4, label="uniform weights")
+    for label, _, value, marker, color in _shown(run, marks):
+        axes.axvline(value, color=INK, linewidth=0.7, linestyle=":")
+        _mark(axes, value, 0.0, label, marker, color)
+    axes.set(xlabel="loss $\\zeta$", ylabel="probability")
+    axes.set_ylim(bottom=0)
+    tidy(axes, "y")

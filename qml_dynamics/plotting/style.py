@@ -1,0 +1,165 @@
+"""What every picture shares: the figure, its title, colours, labels, and how large arrays are thinned."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..domains import Grid
+from ..errors import MethodError
+from ..trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, MUTED, GRID = "#1f2430", "#8b93a3", "#e6e8ee"
+BLUE, ORANGE, GREEN, PURPLE, SKY, PINK = "#0072b2", "#d55e00", "#009e73", "#7b4ea3", "#56b4e9", "#cc79a7"
+DENSITY, LANDSCAPE = "magma", "viridis"  # both perceptually uniform, and told apart at a glance
+PIXELS = 512  # points drawn along an axis: more cannot be seen, neighbours are averaged
+STYLE: dict[Any, Any] = {
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+}
+
+
+@contextmanager
+def new_figure(width: float, height: float) -> Iterator[Figure]:
+    """A figure with constrained layout, and the style of the library while it is drawn."""
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MethodError(
+            'Plotting needs matplotlib, which is not installed: pip install "qml-dynamics[viz]".'
+        ) from None
+    with matplotlib.rc_context(STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def add_title(figure: Figure, run: Trajectory) -> None:
+    """Above: what was run, its reading, exact or shots. Below, small: with which method, and on what."""
+    objective, clock = run.problem.objective, run.problem.clock
+    what = "general operator" if objective is None else objective.name.replace("_", " ")
+    what = "unnamed objective" if what in ("lambda", "objective") else what
+    how = f"{run.shots:,} shots a circuit and basis" if run.shots else "exact"
+    title = f"{what[:1].upper()}{what[1:]}, {clock} clock, {run.reading} reading, {how}"
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
+    where = run.provenance.get("backend")
+    meaning = ", born reading: probability $|\\psi|^2$" if run.reading == "born" else ""
+    caption = (
+        method_name(run.method)
+        + (f" on {where}" if where else "")
+        + f", {run.problem.domain.num_qubits} qubits{meaning}"
+    )
+    figure.supxlabel(caption, x=0.01, ha="left", fontsize=8, color=MUTED)
+
+
+def method_name(method: Any) -> str:
+    """A method with the options that differ from their defaults."""
+    if not dataclasses.is_dataclass(method):
+        return "unnamed method" if method is None else str(method)
+    changed = [
+        f"{f.name}={getattr(method, f.name)!r}"
+        for f in dataclasses.fields(method)
+        if getattr(method, f.name) != f.default
+    ]
+    return f"{type(method).__name__}({', '.join(changed)})"
+
+
+def time_label(run: Trajectory) -> str:
+    return "time $t$ ($\\hbar = 1$)" if run.problem.clock == "real" else "imaginary time $\\tau$ ($\\hbar = 1$)"
+
+
+def at_time(run: Trajectory, index: int) -> str:
+    symbol = "t" if run.problem.clock == "real" else "\\tau"
+    return f"${symbol} = {run.times[index]:.3g}$"
+
+
+def density_label(ndim: int) -> str:
+    return f"probability density (1 / weight{f'$^{ndim}$' if ndim > 1 else ''})"
+
+
+def weight_label(axis: int) -> str:
+    return f"weight $w_{{{axis}}}$"
+
+
+def tidy(axes: Any, grid: str | None = None) -> None:
+    axes.tick_params(color=MUTED, labelcolor=INK, labelsize=8, length=3)
+    if grid:
+        axes.grid(axis=grid, color=GRID, linewidth=0.8)
+        axes.set_axisbelow(True)
+
+
+def color_bar(host: Any, image: Any, axes: Any, label: str) -> None:
+    bar = host.colorbar(image, ax=axes, label=label, pad=0.02, ticks=_ticks(image.norm), format="%g")
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(color=MUTED, labelcolor=INK, labelsize=8, length=3)
+
+
+def _ticks(norm: Any) -> np.ndarray:
+    """Round numbers that lie evenly on the colours, not on the values: a power scale crowds the latter."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = norm.vmin, norm.vmax
+    if 0.67 < norm.gamma < 1.5:
+        ticks = MaxNLocator(6).tick_values(low, high)
+    else:
+        ticks = np.array([float(f"{v:.0e}") for v in np.ravel(norm.inverse(np.linspace(0, 1, 7)))])
+    return np.unique(ticks[(ticks >= low) & (ticks <= high)])
+
+
+def coarse(values: np.ndarray, axis: int = -1, limit: int = PIXELS) -> np.ndarray:
+    """Means of neighbours along one axis until at most ``limit`` points (both powers of two) are left."""
+    values = np.moveaxis(values, axis, -1)
+    points = values.shape[-1]
+    if points > limit:
+        values = values.reshape(*values.shape[:-1], limit, points // limit).mean(axis=-1)
+    return np.moveaxis(values, -1, axis)
+
+
+def cells(points: np.ndarray) -> np.ndarray:
+    """Edges of the cells around equally spaced points."""
+    half = 0.5 * (points[1] - points[0])
+    return np.concatenate((points - half, points[-1:] + half))
+
+
+def plane(grid: Grid, zeta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    x, y = (coarse(points) for points in grid.axes)
+    return x, y, coarse(coarse(zeta, 0), 1)
+
+
+def color_power(loss: np.ndarray) -> float:
+    """The power of the colour scale that gives the median of the loss the middle colour (1 to 5)."""
+    low, high = float(loss.min()), float(loss.max())
+    share = (float(np.median(loss)) - low) / (high - low) if high > low else 0.5
+    return float(np.clip(np.log(max(share, 1e-9)) / np.log(0.5), 1.0, 5.0))
+
+
+def loss_levels(loss: np.ndarray, count: int) -> np.ndarray:
+    low, high = float(loss.min()), float(loss.max())
+    high = high if high > low else low + max(1.0, abs(low)) * 1e-6  # a flat loss: contours still need increasing levels
+    return low + (high - low) * np.linspace(0, 1, count) ** color_power(loss)
+
+
+def tile(count: int) -> tuple[int, int]:
+    rows = 1 if count <= 3 else 2 if count <= 8 else -(-count // 4)
+    return rows, -(-count // rows)
+
+
+def stack(count: int) -> tuple[int, int]:
+    columns = -(-count // 4)
+    return -(-count // columns), columns
