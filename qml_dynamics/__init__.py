@@ -1,13 +1,15 @@
 """Learning dynamics as Hamiltonian simulation.
 
-A loss over weights is a potential, learning noise is kinetic energy: ``H(t) = -D(t) L + s(t) zeta(w)``. In real time the wave
-tunnels and descends, in imaginary time it anneals. Names are loaded when they are first used: importing the package loads
-NumPy and nothing heavier.
+A loss over weights is a potential, learning noise is kinetic energy: ``H(t) = -D(t) L + s(t) zeta(w)``. In real time the
+wave tunnels and descends, in imaginary time it anneals. Names are loaded when they are first used: importing the package
+loads NumPy and nothing heavier.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -60,6 +62,18 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """Keeps ``qml_dynamics.evolve`` the function, although the import system binds the submodule of the same name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and _NAMES.get(name) == name:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from .backends import Backend, backend as find_backend
+from .backends import Backend
+from .backends import backend as find_backend
 from .compare import noise_floor
 from .domains import Domain, Grid
 from .errors import MethodError, ProblemError
@@ -185,7 +186,8 @@ class _Chain:
             initial = State(refine(initial.vector(domain), domain)[0])
         fine = self.problem.replace(domain=domain.refined(), initial=initial)
         run = _converged(fine)
-        assert run.states is not None and isinstance(fine.domain, Grid)
+        assert run.states is not None
+        assert isinstance(fine.domain, Grid)
         wave = restrict(run.states[-1], fine.domain, domain)
         density = np.abs(wave) ** 2
         loss = float(run.expectations["objective"].value[-1])
@@ -266,7 +268,8 @@ def _converged(problem: Problem, tol: float = 1e-8) -> Trajectory:
         while steps < 1 << 16:
             steps *= 2
             run = evolve(problem, SplitStep(steps, order=4), progress=False)
-            assert run.states is not None and last.states is not None
+            assert run.states is not None
+            assert last.states is not None
             moved = _infidelity(run.states[-1], last.states[-1])
             last = run
             if moved <= tol**2 * 100:

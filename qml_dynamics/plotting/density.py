@@ -33,6 +33,7 @@ FRAMES, STATES = 6, 16
 
 
 def density_size(run: Trajectory) -> tuple[float, float]:
+    """Inches that the density of a run needs."""
     domain = run.problem.domain
     if isinstance(domain, Hypercube) or domain.ndim == 1:
         return 8.0, 4.2
@@ -44,6 +45,7 @@ def density_size(run: Trajectory) -> tuple[float, float]:
 
 
 def draw_density(host: Any, run: Trajectory, zeta: np.ndarray | None, frames: int) -> None:
+    """Draw into a figure or a part of one; ``zeta`` is the loss on the domain (None for a general operator)."""
     domain = run.problem.domain
     if zeta is None:
         _draw_basis_states(host, run)
@@ -107,9 +109,7 @@ def _draw_frames(host: Any, run: Trajectory, zeta: np.ndarray, frames: int) -> N
     levels = loss_levels(loss, 8)[1:-1]
     for axes, i, frame in zip(panels.flat, picks, pdf):
         frame = coarse(coarse(frame, 0), 1)
-        image = axes.imshow(
-            frame.T, origin="lower", extent=extent, aspect="auto", cmap=DENSITY, norm=norm, interpolation="nearest"
-        )
+        image = axes.imshow(frame.T, origin="lower", extent=extent, aspect="auto", cmap=DENSITY, norm=norm)
         axes.contour(x, y, loss.T, levels=levels, colors="white", linewidths=0.5, alpha=0.35)
         axes.set_title(at_time(run, i), loc="left", pad=3)
         tidy(axes)
@@ -167,5 +167,6 @@ def _draw_basis_states(host: Any, run: Trajectory) -> None:
     image = _time_map(axes, run, np.arange(len(top)), flat[:, top])
     axes.set_yticks(np.arange(len(top)), [f"$|{index:0{bits}b}\\rangle$" for index in top])
     axes.invert_yaxis()
-    axes.set_title(f"the {len(top)} most probable of {flat.shape[1]:,} basis states", loc="left")
+    few = "all" if len(top) == flat.shape[1] else f"the {len(top)} most probable of"
+    axes.set_title(f"{few} {flat.shape[1]:,} basis states", loc="left")
     color_bar(host, image, axes, "probability")

@@ -20,6 +20,7 @@ EXPECTATIONS = {
 
 
 def draw_energy(host: Any, run: Trajectory, reference: Trajectory | None, names: Sequence[str], column: bool) -> None:
+    """Draw the named expectations into a figure or a part of one, one panel each, in a column or a row."""
     shape = (len(names), 1) if column else (1, len(names))
     panels = host.subplots(*shape, sharex=True, squeeze=False)
     for axes, name in zip(panels.flat, names):
@@ -28,15 +29,8 @@ def draw_energy(host: Any, run: Trajectory, reference: Trajectory | None, names:
         if reference is not None and name in reference.expectations:
             line = np.asarray(reference.expectations[name])
             dots = "." if len(reference.times) <= 12 else None  # few saved times: the line between them is no data
-            axes.plot(
-                reference.times,
-                line,
-                color=INK,
-                linewidth=1.1,
-                marker=dots,
-                label=f"reference: {method_name(reference.method)}",
-                zorder=2,
-            )
+            label_of_line = f"reference: {method_name(reference.method)}"
+            axes.plot(reference.times, line, color=INK, linewidth=1.1, marker=dots, label=label_of_line, zorder=2)
         _draw_estimate(axes, run, name, color, joined=reference is None)
         axes.set_ylabel(label) if column else axes.set_title(label, loc="left")
         _energy_limits(axes)
@@ -74,6 +68,7 @@ def _draw_estimate(axes: Any, run: Trajectory, name: str, color: str, joined: bo
 
 
 def draw_budget(host: Any, rows: Sequence[tuple[str, Estimate]], terms: int) -> None:
+    """Bars of named estimates: the first ``terms`` are parts, below a gap stand their sum and the total."""
     axes = host.subplots()
     value = np.array([float(e.value) for _, e in rows])
     stderr = np.array([float(e.stderr) if np.isfinite(e.stderr) else 0.0 for _, e in rows])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,22 @@ from .style import (
     weight_label,
 )
 
-MARKERS = ("D", "^", "P", "v", "s", "h")
+MARKERS, COLORS = ("D", "^", "P", "v", "s", "h"), ("#ffd23f", SKY, "#ff9f1c", PINK)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Weights to show, and how."""
+
+    label: str
+    weights: np.ndarray
+    loss: float
+    marker: str
+    color: str
 
 
 def draw_landscape(host: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
+    """Draw into a figure or a part of one; ``zeta`` is the loss on the domain, ``marks`` maps labels to weights."""
     grid, axes = run.problem.domain, host.subplots()
     if isinstance(grid, Hypercube) or grid.ndim > 2:
         _landscape_histogram(axes, run, zeta, marks)
@@ -43,46 +56,38 @@ def draw_landscape(host: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns, markerscale=0.7, labelspacing=0.7)
 
 
-def _shown(run: Trajectory, marks: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray, float, str, str]]:
-    """``(label, weights, loss, marker, colour)`` of all points to show: the best ones, then the marks."""
+def _spots(run: Trajectory, marks: Mapping[str, np.ndarray]) -> list[Spot]:
+    """The best sampled weights, the best uniform ones, and the marks."""
     assert run.problem.objective is not None  # checked by the callers
-    out = []
-    if run.best is not None:
-        best = run.best
-        out.append((f"best of {best.samples:,} samples", np.array(best.weights), float(best.value), "*", "#ff3b6b"))
-        out.append(
-            (
-                f"best of {best.samples:,} uniform draws",
-                np.array(best.uniform_weights),
-                float(best.uniform_value),
-                "o",
-                "white",
-            )
-        )
+    spots, best = [], run.best
+    if best is not None:
+        spots.append(Spot(f"best of {best.samples:,} samples", np.array(best.weights), best.value, "*", "#ff3b6b"))
+        uniform = np.array(best.uniform_weights)
+        spots.append(Spot(f"best of {best.samples:,} uniform draws", uniform, best.uniform_value, "o", "white"))
     for k, (label, point) in enumerate(marks.items()):
-        color = ("#ffd23f", SKY, "#ff9f1c", PINK)[k % 4]
-        out.append((label, point, float(run.problem.objective(point[None])[0]), MARKERS[k % len(MARKERS)], color))
-    return out
+        loss = float(run.problem.objective(point[None])[0])
+        spots.append(Spot(label, point, loss, MARKERS[k % len(MARKERS)], COLORS[k % len(COLORS)]))
+    return spots
 
 
-def _mark(axes: Any, x: float, y: float, label: str, marker: str, color: str) -> None:
+def _mark(axes: Any, x: float, y: float, spot: Spot, label: str) -> None:
     """The best sample filled and on top, all others hollow and larger, so that marks at one place can all be seen."""
     from matplotlib import patheffects
 
-    best = marker == "*"
+    best = spot.marker == "*"
     look: dict[str, Any] = {"markersize": 10, "markeredgewidth": 0.7, "markeredgecolor": INK, "zorder": 7}
     if not best:
         look = {"markersize": 12, "markeredgewidth": 1.8, "fillstyle": "none", "zorder": 6}
-    (line,) = axes.plot([x], [y], marker, color=color, label=label, clip_on=False, **look)
+    (line,) = axes.plot([x], [y], spot.marker, color=spot.color, label=label, clip_on=False, **look)
     if not best:
         line.set_path_effects([patheffects.withStroke(linewidth=3.6, foreground=INK)])
 
 
-def _inside(grid: Grid, point: np.ndarray, label: str) -> tuple[np.ndarray, str]:
-    """A point moved to the nearest place in the box, and its label, which says so."""
+def _inside(grid: Grid, spot: Spot) -> tuple[np.ndarray, str]:
+    """The place in the box that is nearest to a spot, and its label, which says so if it lies outside."""
     low, high = np.array(grid.bounds).T
-    held = np.clip(point, low, high)
-    return held, label if np.array_equal(held, point) else f"{label} (outside the box)"
+    held = np.clip(spot.weights, low, high)
+    return held, spot.label if np.array_equal(held, spot.weights) else f"{spot.label} (outside the box)"
 
 
 def _landscape_curve(axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
@@ -99,9 +104,9 @@ def _landscape_curve(axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mappin
     axes.plot(x, zeta, color=INK, linewidth=1.6, label="loss")
     axes.fill_between([], [], color=PURPLE, alpha=0.25, label=f"density at {at_time(run, -1)}")
     axes.plot([], [], color=MUTED, linewidth=1.0, linestyle=":", label=f"density at {at_time(run, 0)}")
-    for label, point, _, marker, color in _shown(run, marks):
-        held, text = _inside(grid, point, label)
-        _mark(axes, held[0], float(np.interp(held[0], x, zeta)), text, marker, color)
+    for spot in _spots(run, marks):
+        held, label = _inside(grid, spot)
+        _mark(axes, held[0], float(np.interp(held[0], x, zeta)), spot, label)
     axes.set(xlabel=weight_label(0), ylabel="loss $\\zeta$", xlim=grid.bounds[0], ylim=loss_limits(run, zeta))
     tidy(axes, "y")
     tidy(other)
@@ -120,9 +125,9 @@ def _landscape_plane(host: Any, axes: Any, run: Trajectory, zeta: np.ndarray, ma
         _draw_samples(axes, run)
     else:
         _draw_regions(axes, run)
-    for label, point, _, marker, color in _shown(run, marks):
-        held, text = _inside(grid, point, label)
-        _mark(axes, held[0], held[1], text, marker, color)
+    for spot in _spots(run, marks):
+        held, label = _inside(grid, spot)
+        _mark(axes, held[0], held[1], spot, label)
     axes.set(xlabel=weight_label(0), ylabel=weight_label(1), xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     tidy(axes)
     color_bar(host, filled, axes, "loss $\\zeta$")
@@ -132,16 +137,8 @@ def _draw_samples(axes: Any, run: Trajectory) -> None:
     counts = run.counts["weight"][-1]  # type: ignore[index]
     points = run.problem.domain.points_at(counts.index)
     area = 60.0 * counts.count / counts.count.max()
-    axes.scatter(
-        points[:, 0],
-        points[:, 1],
-        s=area,
-        color="white",
-        alpha=0.8,
-        edgecolors=INK,
-        linewidths=0.3,
-        label=f"samples at {at_time(run, -1)}",
-    )
+    look: dict[str, Any] = {"color": "white", "alpha": 0.8, "edgecolors": INK, "linewidths": 0.3}
+    axes.scatter(points[:, 0], points[:, 1], s=area, label=f"samples at {at_time(run, -1)}", **look)
 
 
 def _draw_regions(axes: Any, run: Trajectory) -> None:
@@ -156,19 +153,12 @@ def _draw_regions(axes: Any, run: Trajectory) -> None:
 
 def _landscape_histogram(axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
     edges, uniform, final = loss_histogram(zeta, run.density[-1], 32)
-    axes.bar(
-        edges[:-1],
-        final,
-        np.diff(edges),
-        align="edge",
-        color=BLUE,
-        alpha=0.75,
-        label=f"probability at {at_time(run, -1)}",
-    )
+    label = f"probability at {at_time(run, -1)}"
+    axes.bar(edges[:-1], final, np.diff(edges), align="edge", color=BLUE, alpha=0.75, label=label)
     axes.stairs(uniform, edges, color=MUTED, linewidth=1.4, label="uniform weights")
-    for label, _, value, marker, color in _shown(run, marks):
-        axes.axvline(value, color=INK, linewidth=0.7, linestyle=":")
-        _mark(axes, value, 0.0, label, marker, color)
+    for spot in _spots(run, marks):
+        axes.axvline(spot.loss, color=INK, linewidth=0.7, linestyle=":")
+        _mark(axes, spot.loss, 0.0, spot, spot.label)
     axes.set(xlabel="loss $\\zeta$", ylabel="probability")
     axes.set_ylim(bottom=0)
     tidy(axes, "y")

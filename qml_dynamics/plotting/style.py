@@ -20,6 +20,7 @@ INK, MUTED, GRID = "#1f2430", "#8b93a3", "#e6e8ee"
 BLUE, ORANGE, GREEN, PURPLE, SKY, PINK = "#0072b2", "#d55e00", "#009e73", "#7b4ea3", "#56b4e9", "#cc79a7"
 DENSITY, LANDSCAPE = "magma", "viridis"  # both perceptually uniform, and told apart at a glance
 PIXELS = 512  # points drawn along an axis: more cannot be seen, neighbours are averaged
+MISSING = 'Plotting needs matplotlib, which is not installed. Install it with: pip install "qml-dynamics[viz]"'
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -43,9 +44,7 @@ def new_figure(width: float, height: float) -> Iterator[Figure]:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError:
-        raise MethodError(
-            'Plotting needs matplotlib, which is not installed: pip install "qml-dynamics[viz]".'
-        ) from None
+        raise MethodError(MISSING) from None
     with matplotlib.rc_context(STYLE):
         yield Figure(figsize=(width, height), layout="constrained")
 
@@ -60,11 +59,8 @@ def add_title(figure: Figure, run: Trajectory) -> None:
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
     where = run.provenance.get("backend")
     meaning = ", born reading: probability $|\\psi|^2$" if run.reading == "born" else ""
-    caption = (
-        method_name(run.method)
-        + (f" on {where}" if where else "")
-        + f", {run.problem.domain.num_qubits} qubits{meaning}"
-    )
+    method = method_name(run.method) + (f" on {where}" if where else "")
+    caption = f"{method}, {run.problem.domain.num_qubits} qubits{meaning}"
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=8, color=MUTED)
 
 
@@ -72,32 +68,34 @@ def method_name(method: Any) -> str:
     """A method with the options that differ from their defaults."""
     if not dataclasses.is_dataclass(method):
         return "unnamed method" if method is None else str(method)
-    changed = [
-        f"{f.name}={getattr(method, f.name)!r}"
-        for f in dataclasses.fields(method)
-        if getattr(method, f.name) != f.default
-    ]
+    values = [(f.name, getattr(method, f.name), f.default) for f in dataclasses.fields(method)]
+    changed = [f"{name}={value!r}" for name, value, default in values if value != default]
     return f"{type(method).__name__}({', '.join(changed)})"
 
 
 def time_label(run: Trajectory) -> str:
+    """Label of a time axis; Hamiltonian units, in which a time is one over an energy."""
     return "time $t$ ($\\hbar = 1$)" if run.problem.clock == "real" else "imaginary time $\\tau$ ($\\hbar = 1$)"
 
 
 def at_time(run: Trajectory, index: int) -> str:
+    """A saved time in a label."""
     symbol = "t" if run.problem.clock == "real" else "\\tau"
     return f"${symbol} = {run.times[index]:.3g}$"
 
 
 def density_label(ndim: int) -> str:
+    """Label of a probability density over ``ndim`` weights."""
     return f"probability density (1 / weight{f'$^{ndim}$' if ndim > 1 else ''})"
 
 
 def weight_label(axis: int) -> str:
+    """Label of the axis of one weight."""
     return f"weight $w_{{{axis}}}$"
 
 
 def tidy(axes: Any, grid: str | None = None) -> None:
+    """Quiet ticks, and grid lines along ``grid`` (x, y or both)."""
     axes.tick_params(color=MUTED, labelcolor=INK, labelsize=8, length=3)
     if grid:
         axes.grid(axis=grid, color=GRID, linewidth=0.8)
@@ -105,21 +103,28 @@ def tidy(axes: Any, grid: str | None = None) -> None:
 
 
 def color_bar(host: Any, image: Any, axes: Any, label: str) -> None:
+    """The scale of an image beside its axes."""
     bar = host.colorbar(image, ax=axes, label=label, pad=0.02, ticks=_ticks(image.norm), format="%g")
     bar.outline.set_visible(False)
     bar.ax.tick_params(color=MUTED, labelcolor=INK, labelsize=8, length=3)
 
 
 def _ticks(norm: Any) -> np.ndarray:
-    """Round numbers that lie evenly on the colours, not on the values: a power scale crowds the latter."""
+    """Round numbers spread over the colours; equal steps of the value would crowd one end of a power scale."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = norm.vmin, norm.vmax
-    if 0.67 < norm.gamma < 1.5:
-        ticks = MaxNLocator(6).tick_values(low, high)
-    else:
-        ticks = np.array([float(f"{v:.0e}") for v in np.ravel(norm.inverse(np.linspace(0, 1, 7)))])
-    return np.unique(ticks[(ticks >= low) & (ticks <= high)])
+    steps = np.outer(10.0 ** np.arange(-6, 1), (1, 2, 5)).ravel() * 10.0 ** np.ceil(np.log10(max(abs(low), abs(high))))
+    round_ones = np.concatenate((-steps[::-1], [0.0], steps))
+    round_ones = round_ones[(round_ones >= low) & (round_ones <= high)]
+    if 0.67 < norm.gamma < 1.5 or len(round_ones) < 3:
+        ticks = np.asarray(MaxNLocator(6).tick_values(low, high))
+        return ticks[(ticks >= low) & (ticks <= high)]
+    kept = [round_ones[-1]]
+    for value in round_ones[-2::-1]:
+        if norm(kept[-1]) - norm(value) >= 0.09:
+            kept.append(value)
+    return np.array(kept[::-1])
 
 
 def coarse(values: np.ndarray, axis: int = -1, limit: int = PIXELS) -> np.ndarray:
@@ -138,6 +143,7 @@ def cells(points: np.ndarray) -> np.ndarray:
 
 
 def plane(grid: Grid, zeta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The two axes of a grid and values on it, thinned to what a picture can show."""
     x, y = (coarse(points) for points in grid.axes)
     return x, y, coarse(coarse(zeta, 0), 1)
 
@@ -150,16 +156,19 @@ def color_power(loss: np.ndarray) -> float:
 
 
 def loss_levels(loss: np.ndarray, count: int) -> np.ndarray:
+    """Increasing contour levels from the least to the largest loss, evenly spread over the colours."""
     low, high = float(loss.min()), float(loss.max())
     high = high if high > low else low + max(1.0, abs(low)) * 1e-6  # a flat loss: contours still need increasing levels
     return low + (high - low) * np.linspace(0, 1, count) ** color_power(loss)
 
 
 def tile(count: int) -> tuple[int, int]:
+    """Rows and columns of ``count`` square panels."""
     rows = 1 if count <= 3 else 2 if count <= 8 else -(-count // 4)
     return rows, -(-count // rows)
 
 
 def stack(count: int) -> tuple[int, int]:
+    """Rows and columns of ``count`` wide panels."""
     columns = -(-count // 4)
     return -(-count // columns), columns

@@ -1,0 +1,1 @@
+"""Imaginary and real time by variation: ansaetze, the exact McLachlan engine, its integrators and its error bounds."""
