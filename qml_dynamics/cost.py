@@ -7,9 +7,9 @@ from typing import Any
 
 from .backends import backend as find_backend
 from .errors import MethodError, human_bytes, integer
-from .evolve import save_times
 from .formulas import by_order
 from .hamiltonian import LearningHamiltonian, hamiltonian
+from .job import save_times
 from .methods import Krylov, MultiProduct, SplitStep, Trotter
 from .problem import Problem
 

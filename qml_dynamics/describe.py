@@ -56,7 +56,7 @@ def describe_schedule(schedule: Schedule) -> dict[str, Any]:
         return {"value": schedule.value0}
     for kind, cls in SCHEDULE_KINDS.items():
         if type(schedule) is cls:
-            return {"schedule": kind, "params": {f.name: getattr(schedule, f.name) for f in fields(cls)}}
+            return {"schedule": kind, "params": {f.name: getattr(schedule, f.name) for f in fields(cls)}}  # type: ignore[arg-type]
     damping = getattr(schedule, "epsilon", None)
     if damping is not None and schedule == QHD(damping).diffusion:
         return {"schedule": "qhd", "params": {"epsilon": damping}}

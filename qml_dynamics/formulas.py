@@ -120,7 +120,7 @@ def segments(ends: np.ndarray, saves: Sequence[float]) -> Iterator[np.ndarray]:
 
 
 def factors(
-    formula: Formula, ends: Sequence[float], diffusion: Schedule, strength: Schedule, duration: float
+    formula: Formula, ends: Sequence[float] | np.ndarray, diffusion: Schedule, strength: Schedule, duration: float
 ) -> Iterator[Factor]:
     """The factors of consecutive steps whose ends are ``ends``, in the order in which they act, neighbours merged.
 

@@ -104,7 +104,7 @@ class Table:
 
 
 def observe_states(
-    h: Hamiltonian, times: Sequence[float], states: np.ndarray, observables: list[Observable]
+    h: Hamiltonian, times: Sequence[float] | np.ndarray, states: np.ndarray, observables: list[Observable]
 ) -> dict[str, Estimate]:
     """Exact expectation values of waves of unit norm, shape ``(m, *domain.shape)``."""
     table = Table()
@@ -148,7 +148,10 @@ def sample_states(
 
 
 def observe_counts(
-    h: Hamiltonian, times: Sequence[float], counts: Mapping[str, Sequence[Counts]], observables: list[Observable]
+    h: Hamiltonian,
+    times: Sequence[float] | np.ndarray,
+    counts: Mapping[str, Sequence[Counts]],
+    observables: list[Observable],
 ) -> dict[str, Estimate]:
     """Estimates from samples: the weight basis gives the loss, the dual basis the kinetic part."""
     table = Table()

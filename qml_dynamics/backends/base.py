@@ -29,8 +29,15 @@ class Backend(Protocol):
         exact: whether it can give amplitudes (a noiseless simulator).
     """
 
-    name: str
-    exact: bool
+    @property
+    def name(self) -> str:
+        """How it is called."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether it gives amplitudes."""
+        ...
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """The amplitudes after each of consecutive circuits, in one pass (exact backends only)."""

@@ -93,15 +93,15 @@ class _Engine:
         self.imaginary = self.problem.clock == "imaginary"
         self.dtype = np.dtype(np.complex64 if self.precision == "single" else np.complex128)
         self.kinetic_factors = max(1, sum(kind == "K" for kind, _ in self.formula.base) * len(self.formula.substeps))
-        self.square: np.ndarray | None = None
+        self.square = np.zeros(())
         if any(kind == "W" for kind, _ in self.formula.base):
             self.square = gradient_square(self.problem)
 
-    def _factors(self, ends: Sequence[float]) -> Iterator[Factor]:
+    def _factors(self, ends: Sequence[float] | np.ndarray) -> Iterator[Factor]:
         p = self.problem
         return factors(self.formula, ends, p.diffusion, p.strength, p.duration)
 
-    def segment(self, psi: np.ndarray, ends: Sequence[float]) -> Iterator[tuple[np.ndarray, float]]:
+    def segment(self, psi: np.ndarray, ends: Sequence[float] | np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
         """All factors from ``ends[0]`` to ``ends[-1]``; yields after each step's kinetic factors, and at the end."""
         log, seen = 0.0, 0
         for factor in self._factors(ends):
@@ -114,7 +114,7 @@ class _Engine:
                     log = 0.0
         yield psi, log
 
-    def extrapolated(self, psi: np.ndarray, ends: Sequence[float]) -> Iterator[tuple[np.ndarray, float]]:
+    def extrapolated(self, psi: np.ndarray, ends: Sequence[float] | np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
         """``4/3 S2(dt/2)^2 - 1/3 S2(dt)``: order four with forward steps only (Chin, arXiv:0809.0914)."""
         for t0, t1 in zip(ends[:-1], ends[1:]):
             fine, fine_log = self._whole(psi.copy(), (t0, 0.5 * (t0 + t1), t1))
@@ -127,7 +127,7 @@ class _Engine:
             psi = fine
             yield psi, fine_log + float(np.log(norm))
 
-    def _whole(self, psi: np.ndarray, ends: Sequence[float]) -> tuple[np.ndarray, float]:
+    def _whole(self, psi: np.ndarray, ends: Sequence[float] | np.ndarray) -> tuple[np.ndarray, float]:
         log = 0.0
         for factor in self._factors(ends):
             psi, gained = self._act(psi, factor)

@@ -1,0 +1,146 @@
+"""What runs a method: waves from exact engines, circuits for backends that only sample, extrapolation over step numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .answer import report_waves
+from .errors import MethodError
+from .estimate import Estimate
+from .formulas import by_order, multiproduct_coefficients
+from .hamiltonian import LearningHamiltonian
+from .job import Job, View, Waves
+from .methods import Exact, Krylov, SplitStep, Trotter
+from .reference import exact, krylov, split_step
+from .sampled import Planned
+from .sampled import run as run_sampled
+
+
+def run_waves(job: Job) -> Waves:
+    """Collect waves from an engine; a keyboard interrupt or a callback ends it early."""
+    wanted = set(job.saves.tolist())
+    internal = np.union1d(job.saves, [0.0])
+    if job.callback is not None and hasattr(job.method, "steps"):
+        internal = np.union1d(internal, job.problem.duration * np.arange(job.method.steps + 1) / job.method.steps)
+    out = Waves([], [], [], "", {})
+    reached = 0.0
+    try:
+        for step, (t, state, log_norm) in enumerate(_engine(job, internal, out)):
+            reached = t
+            if t in wanted:
+                out.times.append(t)
+                out.states.append(state)
+                out.log_norm.append(log_norm)
+            if job.callback is not None and job.callback(step, View(t, state, log_norm)):
+                out.stop = f"The callback stopped the run at t = {t:g} of {job.problem.duration:g}."
+                if t not in wanted:
+                    out.times.append(t)
+                    out.states.append(state)
+                    out.log_norm.append(log_norm)
+                break
+    except KeyboardInterrupt:
+        if not out.times:
+            raise
+        out.stop = (
+            f"Interrupted from the keyboard after t = {reached:g} of {job.problem.duration:g}; kept what was saved."
+        )
+    out.stop = out.stop or f"Reached the end of the duration, {job.saves[-1]:g}."
+    return out
+
+
+def _engine(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+    problem, method, h = job.problem, job.method, job.h
+    times = saves.tolist()
+    if isinstance(method, SplitStep):
+        yield from split_step.run(problem, h, method, times, job.progress)  # type: ignore[arg-type]
+        out.diagnostics["steps"] = method.steps
+        if method.formula == "chin4a" and isinstance(h, LearningHamiltonian):
+            floor = split_step.resolution_floor(problem, h, method, out.states[-1])
+            out.diagnostics["resolution_floor"] = floor
+    elif isinstance(method, Krylov):
+        yield from krylov.run(problem, h, method, times, job.progress)
+    elif isinstance(method, Exact):
+        yield from exact.run(problem, h, method, times, job.progress)
+    elif isinstance(method, Trotter):
+        yield from _trotter(job, saves, out)
+    else:
+        raise MethodError(f"Argument `method` must be one that evolve knows, but is {method!r}.")
+
+
+def _trotter(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+    from .synthesis.trotter import program
+
+    method, domain = job.method, job.problem.domain
+    plan = program(job.problem, job.h, method.product_formula, method.steps, saves.tolist(), method.truncation)
+    out.diagnostics.update(
+        steps=method.steps, truncation_sup_error=plan.sup_error, truncation_error_bound=plan.error_bound
+    )
+    out.diagnostics["gates"] = sum(len(piece.data) for piece in (plan.start, *plan.pieces))
+    assert job.backend is not None
+    waves = job.backend.states([plan.start, *plan.pieces], job.progress)
+    for t, wave in zip(plan.saves, waves):
+        yield t, wave[: domain.size].reshape(domain.shape), 0.0  # ancillas of walls are the highest qubits, back in |0>
+
+
+def trotter_circuits(job: Job) -> Planned:
+    """The circuits of a Trotter run for a backend that gives samples only: one a saved time."""
+    from .synthesis.trotter import program
+
+    method = job.method
+    wanted = np.union1d(job.saves, [0.0])
+    plan = program(job.problem, job.h, method.product_formula, method.steps, wanted.tolist(), method.truncation)
+    bounds = {"truncation_sup_error": plan.sup_error, "truncation_error_bound": plan.error_bound, "steps": method.steps}
+    return Planned([plan.until(int(np.argmin(np.abs(wanted - t)))) for t in job.saves], bounds)
+
+
+def multi_product(job: Job) -> dict[str, Any]:
+    """One run for each Trotter number, each time with its own equal steps, combined with the extrapolation's weights."""
+    from .synthesis.trotter import program
+
+    method, problem, domain = job.method, job.problem, job.problem.domain
+    answers, bounds = [], {}
+    for k in method.steps:
+        branch = replace(job, branch=(4, k), callback=None)
+        plans = [
+            program(
+                problem,
+                job.h,
+                by_order(2),
+                k,
+                [0.0, float(t)] if t else [0.0],
+                method.truncation,
+                until=float(t) or None,
+            )
+            for t in job.saves
+        ]
+        whole = [plan.until(len(plan.pieces)) for plan in plans]
+        bounds = {"truncation_sup_error": plans[-1].sup_error, "truncation_error_bound": plans[-1].error_bound}
+        assert job.backend is not None
+        if not job.backend.exact:
+            answers.append(run_sampled(branch, Planned(whole, bounds)))
+            continue
+        states = [next(iter(job.backend.states([circuit], job.progress))) for circuit in whole]
+        waves = [wave[: domain.size].reshape(domain.shape) for wave in states]
+        stop = f"Reached the end of the duration, {job.saves[-1]:g}."
+        answers.append(report_waves(branch, Waves(job.saves.tolist(), waves, [0.0] * len(waves), stop, dict(bounds))))
+    return _extrapolated(multiproduct_coefficients(method.steps), answers)
+
+
+def _extrapolated(weights: np.ndarray, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Combine densities and expectation values; samples and best weights are those of the largest Trotter number."""
+    out = dict(answers[-1])
+    out["states"] = None
+    out["counts"] = None
+    out["density"] = np.tensordot(weights, np.array([a["density"] for a in answers]), axes=1)
+    expectations = {}
+    for name, last in out["expectations"].items():
+        values = np.array([a["expectations"][name].value for a in answers])
+        errors = np.array([np.broadcast_to(a["expectations"][name].stderr, values[0].shape) for a in answers])
+        expectations[name] = Estimate(weights @ values, np.sqrt(weights**2 @ errors**2), last.shots)
+    out["expectations"] = expectations
+    out["diagnostics"] = {**out["diagnostics"], "coefficients": weights, "one_norm": float(np.abs(weights).sum())}
+    return out
