@@ -108,13 +108,15 @@ def boundaries(duration: float, steps: int, saves: Sequence[float]) -> np.ndarra
     [0.0, 0.3, 0.5, 1.0]
     """
     regular = duration * np.arange(steps + 1) / steps
-    extra = [t for t in saves if np.min(np.abs(regular - t)) > 1e-9 * duration / steps]
-    return np.union1d(regular, extra)
+    times = np.asarray(saves, dtype=float)
+    near = regular[np.clip(np.rint(times * steps / duration), 0, steps).astype(int)]
+    return np.union1d(regular, times[np.abs(times - near) > 1e-9 * duration / steps])
 
 
 def segments(ends: np.ndarray, saves: Sequence[float]) -> Iterator[np.ndarray]:
     """The ends of the steps between one save time and the next."""
-    where = [int(np.argmin(np.abs(ends - t))) for t in saves]
+    middles = 0.5 * (ends[1:] + ends[:-1])
+    where = np.searchsorted(middles, np.asarray(saves, dtype=float)).tolist()  # the nearest end
     for first, last in zip(where[:-1], where[1:]):
         yield ends[first : last + 1]
 

@@ -103,7 +103,8 @@ class Trotter:
         steps: equal steps over the duration.
         order: 1 (Lie), 2 (Strang) or 4 (Suzuki).
         truncation: allowed error of the final state in the 2-norm from leaving out small Walsh terms of the potential
-            (0: exact). The bound is rigorous: ``sup |zeta - zeta'| * integral of s``.
+            (0: exact). The bound is rigorous: ``sup |zeta - zeta'|`` times the sum of the absolute amounts of the potential
+            factors, which is the integral of ``|s|`` for formulas without negative substeps.
     """
 
     steps: int

@@ -144,8 +144,9 @@ def plot_budget(budget: Any) -> Figure:
     """The terms of an error budget as horizontal bars, with their sum and the total difference below.
 
     Args:
-        budget: has ``.terms`` (name to :class:`Estimate`), ``.sum`` and ``.total`` (estimates). The axis is logarithmic
-            where the terms differ by more than a factor of 50; an error bar is one standard error.
+        budget: has ``.terms`` (name to :class:`Estimate`, total variations), ``.sum`` and ``.total`` (estimates), and
+            may have ``.shot_floor``. The axis is logarithmic where the terms differ by more than a factor of 50; an
+            error bar is one standard error.
 
     Raises:
         MethodError: there are no terms.
@@ -154,7 +155,8 @@ def plot_budget(budget: Any) -> Figure:
     require(isinstance(terms, Mapping) and len(terms) > 0, "budget", "have terms", type(budget).__name__, MethodError)
     rows = [*terms.items(), ("sum of the terms", budget.sum), ("total difference", budget.total)]
     with new_figure(7.0, 1.3 + 0.36 * len(rows)) as figure:
-        draw_budget(figure, rows, len(terms))
+        floor = float(getattr(budget, "shot_floor", 0.0))
+        draw_budget(figure, rows, len(terms), floor if np.isfinite(floor) else 0.0)
         figure.suptitle("Error budget", x=0.012, ha="left", fontweight="bold", fontsize=11)
     return figure
 

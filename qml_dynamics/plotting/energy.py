@@ -67,8 +67,8 @@ def _draw_estimate(axes: Any, run: Trajectory, name: str, color: str, joined: bo
     axes.errorbar(run.times, value, yerr=stderr if sampled else None, color=color, label=label, **look)
 
 
-def draw_budget(host: Any, rows: Sequence[tuple[str, Estimate]], terms: int) -> None:
-    """Bars of named estimates: the first ``terms`` are parts, below a gap stand their sum and the total."""
+def draw_budget(host: Any, rows: Sequence[tuple[str, Estimate]], terms: int, floor: float) -> None:
+    """Bars of named estimates: the first ``terms`` are parts, below a gap their sum and the total; ``floor``: noise of the shots."""
     axes = host.subplots()
     value = np.array([float(e.value) for _, e in rows])
     stderr = np.array([float(e.stderr) if np.isfinite(e.stderr) else 0.0 for _, e in rows])
@@ -77,8 +77,8 @@ def draw_budget(host: Any, rows: Sequence[tuple[str, Estimate]], terms: int) -> 
     logarithmic = bool(positive.size and (value >= 0).all() and positive.max() > 50 * positive.min())
     if logarithmic:
         axes.set_xscale("log")
-        floor = 10.0 ** np.floor(np.log10(positive.min()) - 0.3)
-        axes.set_xlim(floor, (value + stderr).max() * 12)
+        least = max(positive.min(), 1e-6 * positive.max())  # round-off does not stretch the axis
+        axes.set_xlim(10.0 ** np.floor(np.log10(least) - 0.3), (value + stderr).max() * 12)
     else:
         axes.margins(x=0.22)
         axes.axvline(0, color=MUTED, linewidth=0.8)
@@ -92,7 +92,10 @@ def draw_budget(host: Any, rows: Sequence[tuple[str, Estimate]], terms: int) -> 
         axes.annotate(text, (end, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_yticks(where, [name.replace("_", " ") for name, _ in rows])
     axes.invert_yaxis()
-    axes.set_xlabel("contribution to the error" + (" (logarithmic)" if logarithmic else ""))
+    if floor > 0:
+        axes.axvline(floor, color=INK, linewidth=1.0, linestyle="--", label="noise of the shots alone")
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    axes.set_xlabel("total variation" + (" (logarithmic)" if logarithmic else ""))
     axes.spines["left"].set_visible(False)
     tidy(axes, "x")
     axes.tick_params(axis="y", length=0)

@@ -114,17 +114,17 @@ def _ticks(norm: Any) -> np.ndarray:
     from matplotlib.ticker import MaxNLocator
 
     low, high = norm.vmin, norm.vmax
-    steps = np.outer(10.0 ** np.arange(-6, 1), (1, 2, 5)).ravel() * 10.0 ** np.ceil(np.log10(max(abs(low), abs(high))))
-    round_ones = np.concatenate((-steps[::-1], [0.0], steps))
-    round_ones = round_ones[(round_ones >= low) & (round_ones <= high)]
-    if 0.67 < norm.gamma < 1.5 or len(round_ones) < 3:
+    scale = 10.0 ** np.ceil(np.log10(max(abs(low), abs(high))))
+    steps = scale * np.outer(10.0 ** np.arange(-3, 1), (1, 2, 5)).ravel()
+    candidates = np.concatenate(([0.0], steps[::-1], -steps))  # zero first: it is never left out for a neighbour
+    kept: list[float] = []
+    for value in candidates[(candidates >= low) & (candidates <= high)]:
+        if all(abs(norm(value) - norm(other)) >= 0.09 for other in kept):
+            kept.append(float(value))
+    if 0.67 < norm.gamma < 1.5 or len(kept) < 3:
         ticks = np.asarray(MaxNLocator(6).tick_values(low, high))
         return ticks[(ticks >= low) & (ticks <= high)]
-    kept = [round_ones[-1]]
-    for value in round_ones[-2::-1]:
-        if norm(kept[-1]) - norm(value) >= 0.09:
-            kept.append(value)
-    return np.array(kept[::-1])
+    return np.sort(kept)
 
 
 def coarse(values: np.ndarray, axis: int = -1, limit: int = PIXELS) -> np.ndarray:

@@ -62,7 +62,7 @@ def program(
     The steps divide the whole duration, or ``until`` where that is given (the schedules stay those of the problem).
     """
     ends = boundaries(problem.duration if until is None else until, steps, saves)
-    build = _Pauli(h, formula) if isinstance(h, PauliHamiltonian) else _Learning(problem, h, formula, truncation)
+    build = _Pauli(h, formula) if isinstance(h, PauliHamiltonian) else _Learning(problem, h, formula, ends, truncation)
     pieces = tuple(build.piece(piece) for piece in segments(ends, saves))
     return Program(prepare(problem.initial, problem.domain), pieces, tuple(saves), build.sup_error, build.error_bound)
 
@@ -74,12 +74,12 @@ class _Learning:
     problem: Problem
     h: LearningHamiltonian
     formula: Formula
+    ends: np.ndarray
     truncation: float = 0.0
     bound: dict[tuple[str, str], QuantumCircuit] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        p = self.problem
-        weight = _absolute_integral(p)
+        weight = _absolute_amount(self.problem, self.formula, self.ends)
         self.series = walsh_series(self.h.zeta, self.truncation / weight if weight else 0.0)
         self.sup_error = self.series.error
         self.error_bound = self.series.error * weight
@@ -112,11 +112,10 @@ class _Learning:
         return circuit
 
 
-def _absolute_integral(problem: Problem) -> float:
-    """``int |s(t)| dt``: on a fine partition, since a strength may change its sign."""
-    ends = np.linspace(0.0, problem.duration, 257)
-    pairs = zip(ends[:-1], ends[1:])
-    return float(sum(abs(problem.strength.integral(float(a), float(b), problem.duration)) for a, b in pairs))
+def _absolute_amount(problem: Problem, formula: Formula, ends: np.ndarray) -> float:
+    """The absolute amounts of all potential factors added up: above ``int |s| dt`` where a formula goes back in time."""
+    every = factors(formula, ends.tolist(), problem.diffusion, problem.strength, problem.duration)
+    return sum(abs(factor.amount) for factor in every if factor.kind != "K")
 
 
 @dataclass

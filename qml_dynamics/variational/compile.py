@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .gates import Angles, Diagonal, Dual, Fixed, Gate, PauliRotation, Program, Rotation, pauli_matrix, pauli_phases
-from .locals import Bank, embed
+from .locals import Bank
 from .runs import DualPhases, Group, Local, Monomial, Phases, Run, WidePauli
 
 GROUP = 4  # qubits of one matrix product: 16 x 16 matrices run at the speed of BLAS
@@ -55,7 +55,7 @@ def compile_program(program: Program) -> Compiled:
     gates = [_lowered(g, n) for g in program.gates]
     real = all(map(_is_real, gates)) and (program.start is None or not np.any(np.imag(program.start)))
     bank = Bank(n, real)
-    tables: dict[tuple[int, int], np.ndarray] = {}
+    tables: dict[tuple[int, float], np.ndarray] = {}
     runs = [_closed(run, program, bank, tables) for run in _placed(gates, n)]
     bank.close()
     return Compiled(tuple(runs), bank, program.angles, n, program.start, real)
@@ -162,7 +162,7 @@ def _join(run: _Open, gate: Gate, kind: str, support: set[int]) -> None:
         run.closed = True
 
 
-def _closed(run: _Open, program: Program, bank: Bank, tables: dict[tuple[int, int], np.ndarray]) -> Run:
+def _closed(run: _Open, program: Program, bank: Bank, tables: dict[tuple[int, float], np.ndarray]) -> Run:
     n = program.num_qubits
     if run.kind == "monomial":
         return _monomial(run.gates, n, bank.real)
@@ -178,13 +178,13 @@ def _closed(run: _Open, program: Program, bank: Bank, tables: dict[tuple[int, in
     return Local(_groups(run, bank))
 
 
-def _diagonal(gate: Gate, n: int, tables: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
+def _diagonal(gate: Gate, n: int, tables: dict[tuple[int, float], np.ndarray]) -> np.ndarray:
     if isinstance(gate, Diagonal):
         return gate.values
     if isinstance(gate, Rotation):
         return _spread(np.diag(gate.generator).real, gate.qubits, n)
     assert isinstance(gate, PauliRotation)
-    key = (gate.z, hash(gate.scale))  # the same string in another layer shares its table
+    key = (gate.z, gate.scale)  # the same string in another layer shares its table
     if key not in tables:
         tables[key] = gate.scale * pauli_phases(0, gate.z, n).real
     return tables[key]
@@ -244,5 +244,3 @@ def _stretches(qubits: Sequence[int]) -> list[list[int]]:
             out.append([q])
     return out
 
-
-__all__ = ["GROUP", "Compiled", "compile_program", "embed"]

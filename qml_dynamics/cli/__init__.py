@@ -1,0 +1,137 @@
+"""The command line: ``qml-dynamics run | compare | plot | cost | circuits``.
+
+This file holds the commands and their options only; what they do is imported when they are called, so that ``--help``
+loads neither NumPy nor a vendor's package.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from ..errors import QMLDynamicsError
+
+app = typer.Typer(
+    name="qml-dynamics",
+    help="Learning dynamics as Hamiltonian simulation: run a problem file as a quantum circuit or by a classical method.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Problem = Annotated[
+    Path, typer.Argument(help="A problem file, or a folder that holds problem.toml.", metavar="PROBLEM")
+]
+Method = Annotated[str | None, typer.Option(help='For instance "trotter:steps=40" or "SplitStep(steps=400, order=4)".')]
+Backend = Annotated[str | None, typer.Option(help='For circuits: "aer", "statevector", ...')]
+Shots = Annotated[
+    int | None, typer.Option(help="Samples per circuit and basis; without them exact expectation values.")
+]
+Save = Annotated[int | None, typer.Option(help="Number of saved times, start and end included.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+
+
+@app.command()
+def run(
+    problem: Problem,
+    method: Method = None,
+    backend: Backend = None,
+    shots: Shots = None,
+    seed: Annotated[int | None, typer.Option(help="Of all sampling.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder (default: a new one under runs/).")] = None,
+    json: Json = False,
+    save: Save = None,
+    plots: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
+    budget: Annotated[
+        bool | None, typer.Option(help="Measure the error budget (default: of circuits up to 14 qubits).")
+    ] = None,
+) -> None:
+    """Run a problem, check it against the classical reference, and write a run folder."""
+    from .options import Options
+    from .run import run_command
+
+    options = Options(method, backend, shots, seed, save)
+    raise typer.Exit(run_command(problem, options, out=out, as_json=json, plots=plots, budget=budget))
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    b: Annotated[Path, typer.Argument(help="Another one.")],
+    json: Json = False,
+) -> None:
+    """Compare two saved runs; the exit code is 0 if they agree and 1 if they differ."""
+    from .show import compare_command
+
+    raise typer.Exit(compare_command(a, b, as_json=json))
+
+
+@app.command()
+def plot(
+    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the pictures (default: beside the run).")] = None,
+    json: Json = False,
+) -> None:
+    """Draw the pictures of a saved run: density over time, energy, loss landscape, and all in one."""
+    from .show import plot_command
+
+    raise typer.Exit(plot_command(run, out, as_json=json))
+
+
+@app.command()
+def cost(
+    problem: Problem,
+    method: Method = None,
+    backend: Backend = None,
+    shots: Shots = None,
+    save: Save = None,
+    json: Json = False,
+) -> None:
+    """Qubits, gates, depth, shots and memory of a run, before it is run."""
+    from .options import Options
+    from .show import cost_command
+
+    raise typer.Exit(cost_command(problem, Options(method, backend, shots, None, save), as_json=json))
+
+
+@app.command()
+def circuits(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of the gallery (default: all of ./circuits).")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the programs and manifests anew.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with what is there; exit code 1 on a difference.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """The OpenQASM 3 programs of the gallery: write them, or check them against the reference."""
+    from .show import circuits_command
+
+    raise typer.Exit(circuits_command(folders or [], write=write, check=check, as_json=json))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: an error of the library is one line on standard error and exit code 2, Ctrl-C is exit code 130."""
+    sys.exit(_code(arguments))
+
+
+def _code(arguments: list[str] | None) -> int:
+    try:
+        return int(app(args=arguments, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except QMLDynamicsError as error:
+        print(f"qml-dynamics: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        print("qml-dynamics: interrupted; nothing was saved.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of standard output has gone, as `| head` does
+        sys.stderr.close()
+        return 141

@@ -1,0 +1,130 @@
+"""What to run: the command line over the problem file over the defaults."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import ProblemFile
+from ..errors import MethodError
+from ..methods import METHODS, SplitStep, Trotter, method_from_spec
+
+REFERENCE_STEPS = 400
+_FORM = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*(?:\((.*)\)|:(.*))?\s*", re.DOTALL)
+_STEPS = {"trotter": {"steps": 40}, "split_step": {"steps": REFERENCE_STEPS}}
+_BARE = {"split_step": {"order": 4}}
+_MOMENTS = 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``run`` and ``cost`` as they were typed."""
+
+    method: str | None = None
+    backend: str | None = None
+    shots: int | None = None
+    seed: int | None = None
+    save: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be run."""
+
+    method: Any
+    backend: Any
+    shots: int | None
+    seed: int | None
+    save: int
+
+    @property
+    def quantum(self) -> bool:
+        """Whether circuits are run."""
+        return bool(getattr(self.method, "needs_backend", False))
+
+
+def plan(options: Options, file: ProblemFile) -> Plan:
+    """Options over file over defaults: SplitStep without a backend, Trotter with one.
+
+    Shots and backend of the file belong to circuits: a classical method leaves them aside.
+    """
+    backend = options.backend if options.backend is not None else file.backend
+    if options.method is not None:
+        method = parse_method(options.method)
+    elif file.method is not None:
+        method = file.method
+    elif backend is None:
+        method = SplitStep(REFERENCE_STEPS, order=4)
+    else:
+        method = Trotter(40, order=2)
+    quantum = getattr(method, "needs_backend", False)
+    shots = options.shots if options.shots is not None else file.shots if quantum else None
+    seed = options.seed if options.seed is not None else file.seed
+    save = options.save if options.save is not None else default_save(method)
+    chosen = _backend(options, file, backend) if quantum or options.backend is not None else None
+    return Plan(method, chosen, shots, seed, save)
+
+
+def _backend(options: Options, file: ProblemFile, name: str | None) -> Any:
+    if options.backend is None and file.backend_options:
+        from ..backends import backend
+
+        return backend(file.backend, **file.backend_options)
+    return name
+
+
+def default_save(method: Any) -> int:
+    """Saved times that fall on ends of steps, so that saving does not cut any: at most 21.
+
+    >>> default_save(Trotter(40)), default_save(Trotter(7)), default_save(Trotter(41))
+    (21, 8, 2)
+    """
+    steps = getattr(method, "steps", _MOMENTS)
+    if not isinstance(steps, int):
+        return 2  # each Trotter number of a multi-product formula has its own steps
+    return 1 + max(k for k in range(1, _MOMENTS + 1) if steps % k == 0)
+
+
+def parse_method(text: str) -> Any:
+    """A method from ``"trotter"``, ``"Trotter(steps=40, order=2)"`` or ``"trotter:steps=40,order=2"``.
+
+    Values are literals, a bare word is a text. ``trotter`` has 40 steps by default, ``split-step`` 400 of order 4.
+
+    Raises:
+        MethodError: the text has another form, or names no method or option.
+
+    >>> parse_method("trotter:steps=8,order=4")
+    Trotter(steps=8, order=4, truncation=0.0)
+    >>> parse_method("split-step").steps
+    400
+    """
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise MethodError(
+            f"Argument `method` must look like 'trotter:steps=40' or 'Trotter(steps=40)', but is {text!r}."
+        )
+    kind = match.group(1)
+    options = _arguments(match.group(2) or match.group(3) or "", text)
+    name = next((n for n in METHODS if n.replace("_", "") == re.sub("[-_]", "", kind).lower()), None)
+    if name is not None:
+        defaults = {**_STEPS.get(name, {}), **(_BARE.get(name, {}) if not options else {})}
+        options = {**defaults, **options}
+    return method_from_spec({"kind": name or kind, **options})
+
+
+def _arguments(text: str, whole: str) -> dict[str, Any]:
+    """Keyword arguments as data; the syntax tree is read, nothing in it is run."""
+    try:
+        call = ast.parse(f"f({text})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
+            raise ValueError
+        return {
+            str(k.arg): k.value.id if isinstance(k.value, ast.Name) else ast.literal_eval(k.value)
+            for k in call.keywords
+        }
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        raise MethodError(
+            f"Argument `method` must have options like steps=40, order=2, but is {' '.join(whole.split())[:80]!r}."
+        ) from None

@@ -1,0 +1,165 @@
+"""``qml-dynamics run``: run, check against the reference, write a run folder, say what came out."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..config import ProblemFile, read_problem
+from ..config.files import copy_problem
+from ..errors import QMLDynamicsError
+from ..evolve import evolve
+from ..methods import Krylov, SplitStep
+from ..storage import PROBLEM, to_json, write_run
+from ..trajectory import Trajectory
+from . import pictures
+from .optimum import Optimum, scipy_optimum
+from .options import REFERENCE_STEPS, Options, Plan, plan
+from .summary import as_data, budget_data, print_checks, print_run, run_data, weights_table
+
+REFERENCE = "reference.npz"
+BUDGET_QUBITS = 14
+
+
+def run_command(
+    path: Path, options: Options, *, out: Path | None, as_json: bool, plots: bool, budget: bool | None
+) -> int:
+    """Run a problem file; the exit code is 0, or 130 after Ctrl-C (what was done is saved)."""
+    from rich.console import Console
+
+    file = read_problem(path)
+    what = plan(options, file)
+    folder = out if out is not None else new_folder(file.path)
+    copy_problem(file, folder / PROBLEM, method=what.method)  # a folder that cannot be written is told before the run
+    console = Console(stderr=as_json, soft_wrap=True, highlight=False)
+    with told_once():
+        return _run(_Run(file, what, folder, console, as_json), plots, budget)
+
+
+class _Run:
+    """One run of the command: what is known so far, and where it goes."""
+
+    def __init__(self, file: ProblemFile, what: Plan, folder: Path, console: Any, as_json: bool) -> None:
+        self.file, self.plan, self.folder, self.console, self.as_json = file, what, folder, console, as_json
+        self.data: dict[str, Any] = {}
+
+    def save(self, run: Trajectory) -> None:
+        """Write the run folder as it stands."""
+        write_run(self.folder, run, self.data, source=self.file)
+
+    def finish(self, run: Trajectory, code: int) -> int:
+        """Write everything, say where, and print the JSON object where it was asked for."""
+        self.data["folder"] = str(self.folder)
+        self.save(run)
+        self.console.print(f"\nfiles: {self.folder}", markup=False)
+        for picture in self.data.get("pictures", []):
+            self.console.print(f"picture: {picture}", markup=False)
+        if self.as_json:
+            print(to_json(self.data))
+        return code
+
+
+def _run(job: _Run, plots: bool, budget: bool | None) -> int:
+    file, what = job.file, job.plan
+    run = evolve(file.problem, what.method, backend=what.backend, shots=what.shots, seed=what.seed, save=what.save)
+    interrupted = run.stop.startswith("Interrupted")
+    job.data = run_data(run, file, weights_table(run, file, None))
+    job.save(run)
+    if interrupted:
+        job.console.print(str(run), markup=False)
+        print(f"qml-dynamics: interrupted; what was done is in {job.folder}", file=sys.stderr)
+        return job.finish(run, 130)
+    try:
+        return _check(job, run, plots, budget)
+    except KeyboardInterrupt:
+        print("qml-dynamics: interrupted while checking; the run itself is whole.", file=sys.stderr)
+        return job.finish(run, 130)
+
+
+def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
+    optimum = scipy_optimum(job.file.problem)
+    job.data = run_data(run, job.file, weights_table(run, job.file, optimum))
+    print_run(job.console, run, job.data)
+    reference, comparison, measured = None, None, None
+    if job.plan.quantum:
+        from ..compare import compare
+
+        reference = reference_of(job.file, run)
+        reference.save(job.folder / REFERENCE)
+        comparison = compare(run, reference)
+        job.data["comparison"] = as_data(comparison)
+    if _wants_budget(job, budget):
+        measured = _budget(job)
+        job.data["budget"] = budget_data(measured)
+    print_checks(job.console, comparison, measured)
+    if plots:
+        job.data["pictures"] = _pictures(job, run, reference, optimum, measured)
+    return job.finish(run, 0)
+
+
+def reference_of(file: ProblemFile, run: Trajectory) -> Trajectory:
+    """The classical reference at the same times: split-step of order four, or Krylov for a general operator."""
+    if file.problem.operator is not None:
+        return evolve(file.problem, Krylov(), save=run.times, seed=0)
+    steps = getattr(run.method, "steps", REFERENCE_STEPS)
+    count = max(REFERENCE_STEPS, 10 * steps if isinstance(steps, int) else 0)
+    return evolve(file.problem, SplitStep(count, order=4), save=run.times, seed=0)
+
+
+def _wants_budget(job: _Run, asked: bool | None) -> bool:
+    problem = job.file.problem
+    if problem.objective is None:
+        return False
+    return asked if asked is not None else job.plan.quantum and problem.domain.num_qubits <= BUDGET_QUBITS
+
+
+def _budget(job: _Run) -> Any:
+    from ..budget import error_budget
+
+    with job.console.status("measuring the error budget"):
+        what = job.plan
+        return error_budget(job.file.problem, what.method, backend=what.backend, shots=what.shots, seed=what.seed)
+
+
+def _pictures(
+    job: _Run, run: Trajectory, reference: Trajectory | None, optimum: Optimum | None, budget: Any
+) -> list[str]:
+    if not pictures.available():
+        print(f"qml-dynamics: {pictures.MISSING}", file=sys.stderr)
+        return []
+    marks = {"SciPy": optimum.weights} if optimum is not None else None
+    try:
+        return [str(path) for path in pictures.draw(job.folder, run, reference, marks, budget)]
+    except QMLDynamicsError as error:  # a picture is not worth a run
+        print(f"qml-dynamics: no picture: {error}", file=sys.stderr)
+        return []
+
+
+def new_folder(problem: Path) -> Path:
+    """``runs/NAME``, or ``runs/NAME-2`` and so on where that exists: no run is overwritten."""
+    name = problem.resolve().parent.name if problem.name == "problem.toml" else problem.stem
+    number, folder = 1, Path("runs") / name
+    while folder.exists():
+        number += 1
+        folder = Path("runs") / f"{name}-{number}"
+    return folder
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Warnings as one line each on standard error, and each of them once."""
+    seen: set[str] = set()
+
+    def show(message: Any, category: Any, *_: Any, **__: Any) -> None:
+        kind = category.__name__
+        if kind not in seen:
+            seen.add(kind)
+            print(f"qml-dynamics: note: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,68 @@
+"""``qml-dynamics compare | plot | cost | circuits``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..config import read_problem
+from ..errors import MethodError, ProblemError
+from ..storage import load, to_json
+from .options import Options, plan
+from .summary import as_data
+
+
+def compare_command(a: Path, b: Path, *, as_json: bool) -> int:
+    """Compare two saved runs: 0 where they agree, 1 where they differ."""
+    from ..compare import compare
+
+    comparison = compare(load(a), load(b))
+    print(to_json(as_data(comparison)) if as_json else comparison)
+    return 0 if comparison.agree else 1
+
+
+def plot_command(path: Path, out: Path | None, *, as_json: bool) -> int:
+    """Draw the pictures of a saved run."""
+    from . import pictures
+    from .run import REFERENCE
+
+    if not pictures.available():
+        raise MethodError(f"Argument `plot` must have something to draw with: {pictures.MISSING}.")
+    run = load(path)
+    beside = path if path.is_dir() else path.parent
+    reference = load(beside / REFERENCE) if (beside / REFERENCE).is_file() else None
+    drawn = [str(p) for p in pictures.draw(out if out is not None else beside, run, reference)]
+    print(to_json({"pictures": drawn}) if as_json else "\n".join(drawn))
+    return 0
+
+
+def cost_command(path: Path, options: Options, *, as_json: bool) -> int:
+    """The cost of a run, before it is run."""
+    from ..cost import cost
+
+    file = read_problem(path)
+    what = plan(options, file)
+    estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save)
+    print(to_json(as_data(estimate)) if as_json else estimate)
+    return 0
+
+
+def circuits_command(folders: Sequence[Path], *, write: bool, check: bool, as_json: bool) -> int:
+    """Write or check the programs of the gallery: 0 where all is well, 1 where a check fails."""
+    from .. import gallery
+
+    if write == check:
+        raise ProblemError("Argument `circuits` must have one of the options --write and --check.")
+    chosen = list(folders) or gallery.folders(Path("circuits"))
+    if not chosen:
+        raise ProblemError("Argument `folders` must be given where there is no folder `circuits` with problem files.")
+    results = {}
+    for folder in chosen:
+        found = gallery.write(folder) if write else gallery.check(folder)
+        results[str(folder)] = found
+        if not as_json:
+            print(f"{folder}: {'; '.join(found) if found else 'ok'}", file=sys.stdout)
+    if as_json:
+        print(to_json(results))
+    return 1 if check and any(results.values()) else 0

@@ -1,0 +1,133 @@
+"""The error budget: a planted error moves its own term and no other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+
+import qml_dynamics as qd
+from qml_dynamics.budget import TERMS, coarse_cells
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+METHOD = qd.Trotter(8)
+SHOTS = 40_000
+
+
+@pytest.fixture(scope="module")
+def problem() -> qd.Problem:
+    return qd.Problem(
+        qd.Grid((-6, 6), 5),
+        lambda w: 0.4 * (w[:, 0] - 0.4) ** 2 + 0.3 * np.sin(1.5 * w[:, 0]),
+        0.5,
+        clock="real",
+        duration=1.5,
+        initial=qd.Gaussian(1.2, 0.6),
+    )
+
+
+@pytest.fixture(scope="module")
+def plain(problem: qd.Problem) -> qd.ErrorBudget:
+    return qd.error_budget(problem, METHOD, backend="aer", shots=SHOTS, seed=7)
+
+
+def noise() -> NoiseModel:
+    model = NoiseModel(basis_gates=["cx", "rz", "sx", "x"])
+    model.add_all_qubit_quantum_error(depolarizing_error(2e-4, 2), ["cx"])
+    model.add_all_qubit_readout_error(ReadoutError([[0.99, 0.01], [0.03, 0.97]]))
+    return model
+
+
+def planted(problem: qd.Problem, what: str) -> qd.ErrorBudget:
+    if what == "grid":
+        return qd.error_budget(problem.replace(domain=qd.Grid((-6, 6), 4)), METHOD, backend="aer", shots=SHOTS, seed=7)
+    if what == "formula":
+        return qd.error_budget(problem, qd.Trotter(4), backend="aer", shots=SHOTS, seed=7)
+    if what == "encoding":
+        return qd.error_budget(problem, qd.Trotter(8, truncation=0.2), backend="aer", shots=SHOTS, seed=7)
+    if what == "device":
+        device = qd.backend("aer", noise_model=noise())
+        return qd.error_budget(problem, METHOD, backend=device, shots=SHOTS, seed=7)
+    return qd.error_budget(problem, METHOD, backend="aer", shots=SHOTS // 64, seed=7)
+
+
+@pytest.mark.parametrize("what", TERMS)
+def test_a_planted_error_moves_its_own_term_and_no_other(problem: qd.Problem, plain: qd.ErrorBudget, what: str) -> None:
+    moved = planted(problem, what)
+    before, after = plain.terms[what].value, moved.terms[what].value
+    assert after > 3 * before + 1e-6
+    for other in TERMS:
+        if other == what:
+            continue
+        gap = abs(moved.terms[other].value - plain.terms[other].value)
+        allowed = 4 * moved.shot_floor.stderr if other == "shots" else 0.15 * plain.terms[other].value + 1e-6
+        assert gap <= allowed, other
+
+
+@pytest.mark.parametrize("what", TERMS)
+def test_the_sum_bounds_the_total_and_shifts_add_up(problem: qd.Problem, what: str) -> None:
+    budget = planted(problem, what)
+    assert budget.total.value <= budget.sum.value + 1e-12
+    assert sum(float(s.value) for s in budget.shifts.values()) == pytest.approx(
+        float(budget.total_shift.value), abs=1e-12
+    )
+    assert budget.total.value > 0
+
+
+def test_terms_are_what_a_direct_comparison_finds(problem: qd.Problem, plain: qd.ErrorBudget) -> None:
+    exact = qd.evolve(problem, qd.Krylov())
+    split = qd.evolve(problem, qd.SplitStep(8))
+    overlap = abs(np.vdot(exact.states[-1], split.states[-1])) ** 2
+    assert plain.infidelity["formula"] == pytest.approx(1 - overlap, rel=1e-3)
+    assert plain.infidelity["encoding"] < 1e-20
+    assert plain.device.value == 0
+    assert plain.formula is plain.terms["formula"]
+    with pytest.raises(AttributeError):
+        _ = plain.weather
+
+
+def test_walls_states_and_hypercubes_have_budgets(problem: qd.Problem) -> None:
+    walls = problem.replace(domain=qd.Grid((-6, 6), 5, boundary="walls"), initial=qd.PointMass(1.0), duration=0.2)
+    budget = qd.error_budget(walls, METHOD, backend="statevector")
+    assert np.isfinite(budget.total.value)
+    rough = qd.error_budget(
+        problem.replace(domain=qd.Grid((-6, 6), 5, boundary="walls")), METHOD, backend="statevector"
+    )
+    assert rough.grid.value < 1e-3
+    cube = qd.Problem(qd.Hypercube(5), lambda w: w @ np.arange(1.0, 6.0), 1.0, clock="real", duration=0.5)
+    on_cube = qd.error_budget(cube, METHOD, backend="aer", shots=100, seed=1)
+    assert on_cube.grid.value == 0
+    assert "hypercube is exact" in " ".join(on_cube.notes)
+    assert on_cube.formula.value > 0
+
+
+def test_tables_say_that_their_grid_is_not_measured() -> None:
+    grid = qd.Grid((-3, 3), 4)
+    table = qd.objectives.from_table(grid.axes[0] ** 2, grid)
+    budget = qd.error_budget(qd.Problem(grid, table, 0.5, clock="real", duration=0.3), qd.Trotter(2))
+    assert "not measured" in " ".join(budget.notes)
+    assert "shots" in str(budget)
+
+
+def test_classical_methods_have_grid_and_formula_only(problem: qd.Problem) -> None:
+    budget = qd.error_budget(problem.replace(clock="imaginary"), qd.SplitStep(6))
+    assert budget.formula.value > 1e-5
+    assert budget.device.value == budget.encoding.value == budget.shots.value == 0
+
+
+def test_coarse_cells_do_not_depend_on_the_grid() -> None:
+    def cells(bits: tuple[int, int]) -> np.ndarray:
+        grid = qd.Grid([(-3, 3), (-2, 4)], bits)
+        density = np.exp(-((grid.axes[0] - 0.3)[:, None] ** 2) - (grid.axes[1] + 0.2) ** 2)
+        return coarse_cells(density / density.sum(), grid)
+
+    assert cells((5, 4)).shape == cells((8, 8)).shape == (8, 8)
+    assert np.abs(cells((7, 7)) - cells((8, 8))).sum() < 0.03
+    assert cells((5, 4)).sum() == pytest.approx(1)
+
+
+def test_an_operator_has_no_error_budget() -> None:
+    problem = qd.Problem.from_operator(np.diag([1.0, 2.0]), clock="real", duration=1.0)
+    with pytest.raises(qd.ProblemError, match="must have an objective"):
+        qd.error_budget(problem, METHOD)

@@ -1,0 +1,78 @@
+"""Costs are what the circuits and references really take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qiskit import transpile
+
+import qml_dynamics as qd
+
+
+@pytest.fixture
+def problem() -> qd.Problem:
+    return qd.Problem(
+        qd.Grid([(-3, 3), (-2, 4)], (4, 3)), lambda w: w[:, 0] ** 2 * w[:, 1], 0.5, clock="real", duration=1.0
+    )
+
+
+def test_counts_are_those_of_the_compiled_circuit_in_the_dual_basis(problem: qd.Problem) -> None:
+    from qml_dynamics.synthesis.measure import in_dual_basis
+
+    estimate = qd.cost(problem, qd.Trotter(3), backend="aer", shots=100, save=5)
+    longest = in_dual_basis(problem.domain, qd.circuits(problem, qd.Trotter(3))[-1])
+    compiled = transpile(longest, basis_gates=["cx", "rz", "sx", "x"], optimization_level=1, seed_transpiler=1)
+    assert estimate.two_qubit_gates == compiled.count_ops()["cx"]
+    assert estimate.gates == compiled.size()
+    assert estimate.depth == compiled.depth()
+    assert estimate.circuits == 10
+    assert estimate.shots == 1000
+    assert not estimate.upper_bound
+    assert "10 circuits on 7 qubits" in str(estimate)
+
+
+def test_walls_cost_one_ancilla_an_axis(problem: qd.Problem) -> None:
+    walls = problem.replace(domain=qd.Grid([(-3, 3), (-2, 4)], (4, 3), boundary="walls"))
+    assert qd.cost(walls, qd.Trotter(1)).qubits == 9
+
+
+def test_long_circuits_are_bounded_from_above(problem: qd.Problem) -> None:
+    long = qd.cost(problem, qd.Trotter(160))
+    one, two = qd.cost(problem, qd.Trotter(1)), qd.cost(problem, qd.Trotter(2))
+    per_step = two.two_qubit_gates - one.two_qubit_gates
+    assert long.upper_bound
+    assert long.two_qubit_gates == pytest.approx(one.two_qubit_gates + 159 * per_step, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("order", "clock", "transforms"), [(1, "real", 20), (2, "imaginary", 20), (4, "real", 100), (4, "imaginary", 60)]
+)
+def test_references_count_their_transforms(
+    problem: qd.Problem, monkeypatch: pytest.MonkeyPatch, order: int, clock: str, transforms: int
+) -> None:
+    from qml_dynamics.transforms import Transform
+
+    calls = []
+    for name in ("forward", "inverse"):
+        original = getattr(Transform, name)
+        monkeypatch.setattr(
+            Transform, name, lambda self, psi, original=original: (calls.append(1), original(self, psi))[1]
+        )
+    from qml_dynamics.reference import split_step
+
+    timed = problem.replace(clock=clock)
+    list(split_step.run(timed, qd.hamiltonian(timed), qd.SplitStep(10, order), [0.0, 1.0], lambda done, total: None))
+    assert qd.cost(timed, qd.SplitStep(10, order)).transforms == len(calls) == transforms
+
+
+def test_operators_cost_one_circuit_a_group() -> None:
+    matrix = np.kron(np.array([[1, 2], [2, -1]]), np.array([[0, -1j], [1j, 0]]))
+    problem = qd.Problem.from_operator(matrix, clock="real", duration=1.0)
+    assert qd.cost(problem, qd.Trotter(2), shots=10).circuits == 2 * 3  # the weight basis, ZY and XY
+
+
+def test_bad_arguments(problem: qd.Problem) -> None:
+    with pytest.raises(qd.MethodError, match="must run on the imaginary clock"):
+        qd.cost(problem.replace(clock="imaginary"), qd.Trotter(2))
+    with pytest.raises(qd.MethodError, match="`shots` must be an integer"):
+        qd.cost(problem, qd.Trotter(2), shots=-1)
