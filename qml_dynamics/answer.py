@@ -81,7 +81,8 @@ def _wave_diagnostics(job: Job, states: np.ndarray, density: np.ndarray) -> dict
     domain = job.problem.domain
     edge = edge_weight(domain, density)
     out: dict[str, Any] = {"edge_weight": edge, "norm": np.sqrt(density.reshape(len(density), -1).sum(axis=1))}
-    if isinstance(job.h, LearningHamiltonian):
+    moves = job.problem.diffusion.integral(0.0, job.problem.duration, job.problem.duration) > 0
+    if isinstance(job.h, LearningHamiltonian) and moves:  # without diffusion no momentum matters
         duals = (np.abs(job.h.transform.forward(np.array(psi, dtype=complex))) ** 2 for psi in states)
         out["momentum_tail"] = np.array([momentum_tail(domain, dual) for dual in duals])
         if out["momentum_tail"].max() > max(_TAIL, 2 * out["momentum_tail"][0]):

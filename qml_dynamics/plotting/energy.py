@@ -88,8 +88,9 @@ def draw_budget(host: Any, rows: Sequence[tuple[str, Estimate]], terms: int, flo
     axes.errorbar(value[shown], where[shown], xerr=stderr[shown], fmt="none", ecolor=INK, capsize=2.5, linewidth=1.0)
     for y, v, s, (_, estimate) in zip(where, value, stderr, rows):
         end = max(v + s, axes.get_xlim()[0]) if logarithmic else max(v + s, 0.0)
-        text = str(estimate).replace("+-", "±") if v else "0"
-        axes.annotate(text, (end, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8)
+        text = str(estimate).replace("+-", "±") if s else f"{v:.3g}"
+        backing = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes.annotate(text, (end, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8, bbox=backing)
     axes.set_yticks(where, [name.replace("_", " ") for name, _ in rows])
     axes.invert_yaxis()
     if floor > 0:

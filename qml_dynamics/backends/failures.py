@@ -1,0 +1,126 @@
+"""What a vendor's exception means: come back later, look elsewhere, or give up. And how it is repeated without a secret.
+
+Exceptions are recognised by class name and HTTP status, so that no vendor package is imported here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from ..errors import BackendError, JobLost
+
+Kind = Literal["transient", "permanent", "lost"]
+
+_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+_TRANSIENT_NAMES = frozenset(
+    """ConnectionError ConnectionResetError ConnectionAbortedError ConnectionRefusedError BrokenPipeError Timeout
+    ReadTimeout ConnectTimeout TimeoutError ReadTimeoutError ConnectTimeoutError ProtocolError NewConnectionError
+    MaxRetryError RetryError ChunkedEncodingError ContentDecodingError IncompleteRead RemoteDisconnected SSLError
+    EndpointConnectionError ConnectionClosedError ThrottlingException TooManyRequestsException ServiceUnavailable
+    RuntimeJobTimeoutError gaierror""".split()
+)
+_LOST_NAMES = frozenset({"RuntimeJobNotFound", "JobLost", "ResourceNotFoundException"})
+_SECRET_NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
+_SECRET_TEXT = (
+    re.compile(
+        r"(?i)\b(bearer|basic|apikey|api[-_ ]?key|x-access-token|token|password|secret)(['\"]?\s*[=:]?\s+|['\"]?\s*[=:]\s*)['\"]?[^\s'\",;&)]{6,}"
+    ),
+    re.compile(r"\bcrn:[^\s'\",)]+"),
+    re.compile(r"[A-Za-z0-9+/_\-.]{40,}={0,2}"),
+)
+
+
+class VendorError(BackendError):
+    """A vendor's failure, without its secrets.
+
+    Attributes:
+        transient: whether the same request may succeed later.
+    """
+
+    transient: bool = False
+
+    def __init__(self, message: str, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+def failure(error: BaseException) -> Kind:
+    """Whether a failure will pass (connection, 429, 5xx), is final, or says that the job is unknown.
+
+    The chain of causes is searched too: a client that wraps a connection error in its own class is still transient. An
+    explicit HTTP status decides where there is one; 4xx other than 408, 425 and 429 are final.
+
+    >>> failure(ConnectionResetError()), failure(ValueError("no such option"))
+    ('transient', 'permanent')
+    """
+    if isinstance(error, VendorError):
+        return "transient" if error.transient else "permanent"
+    for link in _chain(error):
+        names = {c.__name__ for c in type(link).__mro__}
+        if names & _LOST_NAMES:
+            return "lost"
+        status = _status(link)
+        if status is not None:
+            return "transient" if status in _TRANSIENT_STATUS else "permanent"
+        if names & _TRANSIENT_NAMES:
+            return "transient"
+    return "permanent"
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying again can help; see :func:`failure`."""
+    return failure(error) == "transient"
+
+
+def vendor_error(error: BaseException, doing: str) -> BackendError:
+    """The library's error for a vendor's: :class:`JobLost` or :class:`VendorError`, redacted.
+
+    Raise it ``from None``: the original may carry a request header in its traceback.
+    """
+    if isinstance(error, BackendError):
+        return error
+    kind = failure(error)
+    text = f"{doing} failed: {type(error).__name__}: {redacted(str(error))}"
+    return JobLost(text) if kind == "lost" else VendorError(text, transient=kind == "transient")
+
+
+def redacted(text: str, limit: int = 400) -> str:
+    """``text`` on one line without credentials: what the environment holds as secret, what is named one, what looks like one.
+
+    >>> redacted("401 for url with apikey=abcdef123456")
+    '401 for url with apikey=[hidden]'
+    """
+    for name, value in os.environ.items():
+        if len(value) >= 6 and _SECRET_NAMES.search(name):
+            text = text.replace(value, "[hidden]")
+    text = _SECRET_TEXT[0].sub(r"\1\2[hidden]", text)
+    for pattern in _SECRET_TEXT[1:]:
+        text = pattern.sub("[hidden]", text)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status of requests, ibm-cloud-sdk, botocore and runtime errors; also from the text of wrapped ones."""
+    response = getattr(error, "response", None)
+    for source in (getattr(error, "status_code", None), getattr(error, "code", None), getattr(response, "status_code", None)):
+        if isinstance(source, int) and 400 <= source < 600:
+            return source
+    if isinstance(response, dict):
+        code = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if isinstance(code, int) and 400 <= code < 600:
+            return code
+    found = re.match(r"['\"]?(?:Failed to [a-z ]+: )?['\"]?([45]\d\d) (?:Client|Server) Error", str(error))
+    return int(found.group(1)) if found else None
