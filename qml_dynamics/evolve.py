@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -74,6 +75,9 @@ def evolve(
     return finish(job, answer, started)
 
 
+_version = lru_cache(maxsize=None)(version)  # reading a package's metadata takes longer than a small run
+
+
 def finish(job: Job, answer: dict[str, Any], started: float) -> Trajectory:
     diagnostics = dict(answer.pop("diagnostics", {}))
     provenance = {
@@ -81,7 +85,7 @@ def finish(job: Job, answer: dict[str, Any], started: float) -> Trajectory:
         "seconds": time.perf_counter() - started,
         "backend": job.backend.name if job.backend is not None else None,
         "backend_details": job.backend.describe() if job.backend is not None else None,
-        "versions": {name: version(name) for name in ("numpy", "scipy", "qml-dynamics")},
+        "versions": {name: _version(name) for name in ("numpy", "scipy", "qml-dynamics")},
         "python": platform.python_version(),
         "reading": job.problem.reading,
         "shots": job.shots,

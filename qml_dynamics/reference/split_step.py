@@ -95,7 +95,7 @@ class _Engine:
         self.kinetic_factors = max(1, sum(kind == "K" for kind, _ in self.formula.base) * len(self.formula.substeps))
         self.square = np.zeros(())
         if any(kind == "W" for kind, _ in self.formula.base):
-            self.square = gradient_square(self.problem)
+            self.square = self.h.gradient_square
 
     def _factors(self, ends: Sequence[float] | np.ndarray) -> Iterator[Factor]:
         p = self.problem
@@ -185,16 +185,6 @@ class _Engine:
         return np.dtype(real) if self.imaginary else self.dtype
 
 
-def gradient_square(problem: Problem) -> np.ndarray:
-    """``|grad zeta|^2`` on the domain, from the objective itself (never spectrally: the loss need not be periodic)."""
-    assert problem.objective is not None
-    domain, out = problem.domain, np.empty(problem.domain.size)
-    for start in range(0, domain.size, 1 << 16):
-        index = np.arange(start, min(start + (1 << 16), domain.size))
-        out[index] = (problem.objective.gradient(domain.points_at(index)) ** 2).sum(axis=1)
-    return out.reshape(domain.shape)
-
-
 def resolution_floor(problem: Problem, h: LearningHamiltonian, method: SplitStep, psi: np.ndarray) -> float:
     """Error of Chin's formula that smaller steps of this size cannot see: the grid's commutator against the gradient.
 
@@ -207,7 +197,7 @@ def resolution_floor(problem: Problem, h: LearningHamiltonian, method: SplitStep
 
     v = h.zeta - float((np.abs(psi) ** 2 * h.zeta).sum())  # a shift of V changes neither side, and spares cancellation
     commutator = v * kinetic(v * psi) - 0.5 * (v * v * kinetic(psi) + kinetic(v * v * psi))
-    miss = float(np.linalg.norm(commutator - gradient_square(problem) * psi))
+    miss = float(np.linalg.norm(commutator - h.gradient_square * psi))
     total = 0.0
     for k in range(method.steps):
         t0, t1 = problem.duration * k / method.steps, problem.duration * (k + 1) / method.steps

@@ -1,0 +1,133 @@
+"""Circuits for devices: the device's own gates, its layout, and a check that nothing was lost on the way.
+
+Layout is handled here and nowhere else: logical qubit q is measured into classical bit q BEFORE compilation, so wherever the
+compiler puts or swaps the qubits, bit q of an outcome is logical qubit q.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qiskit import ClassicalRegister, QuantumCircuit
+from qiskit.quantum_info import Statevector
+from qiskit.transpiler import generate_preset_pass_manager
+
+from ..errors import BackendError
+from .base import check_width
+from .options import DeviceOptions
+
+REGISTER = "out"
+TOLERANCE = 1e-6
+_CHECKED_QUBITS = 12
+_CHECKED_GATES = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A measured circuit in a device's gates.
+
+    Attributes:
+        circuit: with one classical register ``out``, bit q of it logical qubit q.
+        qubits: physical qubit that is measured into each bit.
+        level: optimisation level that was used in the end.
+        deviation: total variation between its ideal outcomes and those of the circuit it came from, or None where it was
+            too large to be compared.
+    """
+
+    circuit: QuantumCircuit
+    qubits: tuple[int, ...]
+    level: int
+    deviation: float | None
+
+
+def measured(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The circuit with qubit q measured into bit q of one register."""
+    if circuit.num_clbits or circuit.parameters:
+        what = f"has {circuit.num_clbits} classical bits" if circuit.num_clbits else f"has free {sorted(map(str, circuit.parameters))}"
+        raise BackendError(f"Argument `circuits` must be bound and unmeasured, but one {what}.")
+    out = circuit.copy()
+    bits = ClassicalRegister(circuit.num_qubits, REGISTER)
+    out.add_register(bits)
+    out.measure(out.qubits, bits)
+    return out
+
+
+def compile_all(circuits: Sequence[QuantumCircuit], device: Any, options: DeviceOptions) -> list[Compiled]:
+    """Every circuit for ``device`` (a Qiskit ``BackendV2``); the same circuit object is compiled once."""
+    done: dict[int, Compiled] = {}
+    for circuit in circuits:
+        if id(circuit) not in done:
+            done[id(circuit)] = compile_one(circuit, device, options)
+    return [done[id(circuit)] for circuit in circuits]
+
+
+def compile_one(circuit: QuantumCircuit, device: Any, options: DeviceOptions) -> Compiled:
+    """Measure, compile at the wanted level, compare with the ideal outcomes, fall back to level 1 if they differ.
+
+    Raises:
+        BackendError: the circuit is wider than the device, already measured, or has free parameters.
+    """
+    check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
+    logical = measured(circuit)
+    levels = [options.optimization_level, 1] if options.optimization_level > 1 else [options.optimization_level]
+    for level in levels:
+        compiled = _transpiled(logical, device, level, options)
+        deviation = _deviation(circuit, compiled)
+        if deviation is None or deviation <= TOLERANCE:
+            break
+    return Compiled(compiled, _measured_qubits(compiled), level, deviation)
+
+
+def _transpiled(logical: QuantumCircuit, device: Any, level: int, options: DeviceOptions) -> QuantumCircuit:
+    layout = None if options.layout is None else list(options.layout)
+    if layout is not None and (len(layout) != logical.num_qubits or max(layout) >= device.num_qubits):
+        raise BackendError(
+            f"Argument `layout` must name {logical.num_qubits} of the {device.num_qubits} qubits of {device.name}, but is {layout}."
+        )
+    manager = generate_preset_pass_manager(
+        optimization_level=level, backend=device, seed_transpiler=options.seed_transpiler, initial_layout=layout
+    )
+    return manager.run(logical)
+
+
+def _measured_qubits(compiled: QuantumCircuit) -> tuple[int, ...]:
+    """The physical qubit behind each classical bit."""
+    where = {}
+    for instruction in compiled.data:
+        if instruction.operation.name == "measure":
+            where[compiled.find_bit(instruction.clbits[0]).index] = compiled.find_bit(instruction.qubits[0]).index
+    return tuple(where[bit] for bit in range(compiled.num_clbits))
+
+
+def _deviation(circuit: QuantumCircuit, compiled: QuantumCircuit) -> float | None:
+    """Total variation between the ideal outcomes of both, or None where that would take too long."""
+    active = active_qubits(compiled)
+    if len(active) > _CHECKED_QUBITS or len(compiled.data) + len(circuit.data) > _CHECKED_GATES:
+        return None
+    return 0.5 * float(np.abs(ideal_outcomes(compiled) - Statevector(circuit).probabilities()).sum())
+
+
+def active_qubits(compiled: QuantumCircuit) -> list[int]:
+    """Physical qubits with at least one instruction, ascending."""
+    used = {q for instruction in compiled.data if instruction.operation.name != "barrier" for q in instruction.qubits}
+    return sorted(compiled.find_bit(q).index for q in used)
+
+
+def ideal_outcomes(compiled: QuantumCircuit) -> np.ndarray:
+    """Noiseless outcome probabilities of a compiled circuit over its classical bits, shape ``(2**bits,)``.
+
+    Idle qubits are left out, so a small circuit on a large device is small here too.
+    """
+    active = {physical: i for i, physical in enumerate(active_qubits(compiled))}
+    small = QuantumCircuit(len(active))
+    bits = {}
+    for instruction in compiled.data:
+        where = [active[compiled.find_bit(q).index] for q in instruction.qubits if compiled.find_bit(q).index in active]
+        if instruction.operation.name == "measure":
+            bits[compiled.find_bit(instruction.clbits[0]).index] = where[0]
+        elif instruction.operation.name not in ("barrier", "delay"):
+            small.append(instruction.operation, where)
+    return Statevector(small).probabilities([bits[b] for b in range(compiled.num_clbits)])

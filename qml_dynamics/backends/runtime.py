@@ -1,0 +1,237 @@
+"""The one file that imports qiskit-ibm-runtime: fake devices, the service, and its client-side V2 sampler."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.circuit import Measure, Reset
+from qiskit.providers import BackendV2, Options
+from qiskit.transpiler import Target
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel
+from qiskit_ibm_runtime import QiskitRuntimeService, fake_provider
+from qiskit_ibm_runtime.executor_sampler import Sampler
+from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
+
+from ..errors import BackendError, one_of
+from .failures import is_transient, redacted, vendor_error
+from .options import DeviceOptions
+
+
+@lru_cache(maxsize=1)
+def _fakes() -> dict[str, type[FakeBackendV2]]:
+    found = (c for c in vars(fake_provider).values() if isinstance(c, type) and issubclass(c, FakeBackendV2))
+    return {str(c.backend_name): c for c in found if getattr(c, "backend_name", None)}
+
+
+def fake_names() -> list[str]:
+    """Names of the fake devices of the runtime package."""
+    return sorted(_fakes())
+
+
+@lru_cache(maxsize=8)
+def fake_device(name: str) -> FakeBackendV2:
+    """A snapshot of a real device: gates, coupling, errors."""
+    return _fakes()[one_of(name, "backend", fake_names(), BackendError)]()
+
+
+class _SharedNoise(NoiseModel):
+    """A noise model that is never copied.
+
+    The runtime's local mode copies its simulator for every call, and with it thousands of circuits of the noise model, which
+    takes longer than the simulation. Nobody writes to it, so all copies may share one.
+    """
+
+    def __deepcopy__(self, memo: Any) -> _SharedNoise:
+        return self
+
+
+@lru_cache(maxsize=4)
+def simulator_of(name: str) -> AerSimulator:
+    """Aer with the noise of a fake device; built once, since it takes seconds for a large one."""
+    return noisy_simulator(fake_device(name))
+
+
+def noisy_simulator(device: BackendV2) -> AerSimulator:
+    """Aer with the gates, the coupling and the noise that a device reports."""
+    model = noise_of(device)
+    model.__class__ = _SharedNoise
+    return AerSimulator.from_backend(device, noise_model=model, max_parallel_threads=1)
+
+
+def ideal_simulator() -> AerSimulator:
+    """Aer without noise, as a device of the runtime's local mode."""
+    return AerSimulator(max_parallel_threads=1)
+
+
+def noise_of(device: BackendV2) -> NoiseModel:
+    """Depolarising, thermal and readout errors from what a device reports."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return NoiseModel.from_backend(device)
+
+
+@lru_cache(maxsize=16)
+def restricted_noise(name: str, num_qubits: int) -> tuple[NoiseModel, Target, tuple[int, ...]]:
+    """Noise, gates and coupling of a good connected part of a fake device, renumbered from 0, and the part itself."""
+    device = fake_device(name)
+    part = good_part(device.target, num_qubits, name)
+    small = _Small(restricted(device.target, part))
+    return noise_of(small), small.target, part
+
+
+class _Small(BackendV2):
+    """A target that calls itself a backend, for the noise model's constructor."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(name="part of a device")
+        self._part = target
+
+    @property
+    def target(self) -> Target:
+        return self._part
+
+    @property
+    def max_circuits(self) -> None:
+        return None
+
+    @classmethod
+    def _default_options(cls) -> Options:
+        return Options()
+
+    def run(self, run_input: Any, **options: Any) -> Any:
+        raise BackendError("A part of a device does not run circuits.")
+
+
+def restricted(target: Target, part: tuple[int, ...]) -> Target:
+    """The instructions of ``target`` that act within ``part`` only, renumbered; no control flow."""
+    new = {old: i for i, old in enumerate(part)}
+    properties = target.qubit_properties
+    out = Target(
+        num_qubits=len(part), dt=target.dt, qubit_properties=None if properties is None else [properties[q] for q in part]
+    )
+    for name in target.operation_names:
+        operation, places = target.operation_from_name(name), target[name]
+        if isinstance(operation, type) or places is None:
+            continue
+        inside = {tuple(new[q] for q in qs): p for qs, p in places.items() if qs is not None and set(qs) <= set(part)}
+        if inside:
+            out.add_instruction(Measure() if name == "measure" else Reset() if name == "reset" else operation, inside, name=name)
+    return out
+
+
+def good_part(target: Target, num_qubits: int, name: str) -> tuple[int, ...]:
+    """A connected set of qubits with small errors: from every qubit, grow along the edge of the smallest added error."""
+    if num_qubits > target.num_qubits:
+        raise BackendError(f"Argument `backend` must have at least {num_qubits} qubits, but {name} has {target.num_qubits}.")
+    edges: dict[frozenset[int], float] = {}
+    for gate in target.operation_names:
+        for qubits, p in (target[gate] or {}).items():
+            if qubits is not None and len(qubits) == 2 and p is not None and p.error is not None:
+                key = frozenset(qubits)
+                edges[key] = min(p.error, edges.get(key, 1.0))
+    readout = {qs[0]: (p.error or 0.0) for qs, p in target["measure"].items() if p is not None}
+    grown = [_grown(start, num_qubits, edges, readout) for start in range(target.num_qubits)]
+    cost, part = min(((c, p) for c, p in grown if len(p) == num_qubits), default=(np.inf, ()))
+    if not part:
+        raise BackendError(f"Argument `backend` must have {num_qubits} connected qubits, but {name} has not.")
+    return part
+
+
+def _grown(
+    start: int, size: int, edges: dict[frozenset[int], float], readout: dict[int, float]
+) -> tuple[float, tuple[int, ...]]:
+    part, cost = [start], readout.get(start, 0.0)
+    while len(part) < size:
+        border = [(e + readout.get(q, 0.0), q) for pair, e in edges.items() if len(pair & set(part)) == 1 for q in pair - set(part)]
+        if not border:
+            break
+        added, qubit = min(border)
+        part.append(qubit)
+        cost += added
+    return cost, tuple(part)
+
+
+def service() -> QiskitRuntimeService:
+    """The person's own account, from the vendor's file or the environment; nothing of it is kept here."""
+    try:
+        return QiskitRuntimeService()
+    except Exception as error:
+        if is_transient(error):
+            raise vendor_error(error, "Opening the IBM account") from None
+        raise BackendError(
+            "IBM devices need an account that qiskit-ibm-runtime finds by itself: run QiskitRuntimeService.save_account once, "
+            f"or set QISKIT_IBM_TOKEN and QISKIT_IBM_INSTANCE. It says: {redacted(str(error), 160)}"
+        ) from None
+
+
+def cloud_device(account: Any, name: str, fractional: bool) -> Any:
+    """A device of an account; unknown names are answered with the nearest ones."""
+    try:
+        try:
+            return account.backend(name, use_fractional_gates=fractional)
+        except TypeError:  # a service that knows no such option
+            return account.backend(name)
+    except Exception as error:
+        if "NotFound" not in type(error).__name__:
+            raise vendor_error(error, f"Opening {name}") from None
+        known = [str(device.name) for device in account.backends()]
+    one_of(name, "backend", known, BackendError)
+    raise BackendError(f"Argument `backend` must be a device that this account can use now, but is {name}.")
+
+
+def sampler(device: Any, options: DeviceOptions, tag: str | None, seed: int | None) -> Sampler:
+    """The client-side V2 sampler for a device (or a simulator: local mode) with the options asked for."""
+    out = Sampler(mode=device)
+    chosen = out.options
+    if options.dynamical_decoupling:
+        chosen.dynamical_decoupling.enable = True
+        chosen.dynamical_decoupling.sequence_type = options.dynamical_decoupling
+    if options.twirling:
+        chosen.twirling.enable_gates = options.twirling in ("gates", "all")
+        chosen.twirling.enable_measure = options.twirling in ("measure", "all")
+        if options.fractional_gates and options.twirling != "measure":
+            chosen.twirling.group = "local_pauli"  # the only one that rzz of any angle admits
+    if options.max_seconds is not None:
+        chosen.max_execution_time = options.max_seconds
+    if tag is not None:
+        chosen.environment.job_tags = [tag]
+    if seed is not None:
+        chosen.simulator.seed_simulator = seed % (2**63)
+    return out
+
+
+def is_cloud_device(device: Any) -> bool:
+    """Whether a Qiskit backend object is a device of IBM's service."""
+    return type(device).__name__ == "IBMBackend"
+
+
+def is_fake_device(device: Any) -> bool:
+    """Whether a Qiskit backend object is one of the runtime's fake devices."""
+    return isinstance(device, FakeBackendV2)
+
+
+def readout_errors(device: Any) -> dict[int, tuple[float, float]]:
+    """``(p(1|0), p(0|1))`` of every qubit as the device reports them; the symmetric mean where only that is known."""
+    report = device.properties() if callable(getattr(device, "properties", None)) else None
+    out = {}
+    for (qubit,), place in (device.target["measure"] or {}).items():
+        mean = float(place.error) if place is not None and place.error is not None else 0.0
+        pair = _reported_pair(report, qubit)
+        out[qubit] = pair if pair is not None else (mean, mean)
+    return out
+
+
+def _reported_pair(report: Any, qubit: int) -> tuple[float, float] | None:
+    try:
+        known = report.qubit_property(qubit)
+        return float(known["prob_meas1_prep0"][0]), float(known["prob_meas0_prep1"][0])
+    except Exception:  # an optional part of an optional report
+        return None
+
+

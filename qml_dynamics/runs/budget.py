@@ -1,0 +1,54 @@
+"""What a run may spend, checked before each batch: shots, and seconds on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import BudgetExceeded
+from .ledger import Batch
+
+OVERHEAD, PER_SHOT = 2.0, 0.00035
+_IN_FLIGHT = ("submitted", "running", "lost")
+
+
+def estimated_seconds(backend: Any, circuits: Sequence[Any], shots: int) -> float:
+    """Seconds on the device for one batch.
+
+    A backend that knows better has a method ``seconds(circuits, shots) -> float``; for other backends with jobs this is
+    the vendor's rule of thumb for sampled circuits, 2 s and 0.35 ms a shot. Backends without jobs are measured instead.
+    """
+    if hasattr(backend, "seconds"):
+        return float(backend.seconds(circuits, shots))
+    return OVERHEAD + PER_SHOT * shots * len(circuits) if hasattr(backend, "submit") else 0.0
+
+
+def spent_shots(batches: Sequence[Batch]) -> int:
+    """Shots of everything that was accepted, whatever came of it."""
+    return sum(b.sent * b.count * b.shots for b in batches)
+
+
+def spent_seconds(batches: Sequence[Batch]) -> float:
+    """Seconds used, and the estimates of what is under way."""
+    return sum(b.used + (b.estimate if b.status in _IN_FLIGHT else 0.0) for b in batches)
+
+
+def check_budget(
+    batches: Sequence[Batch], coming: Sequence[Batch], max_shots: int | None, max_seconds: float | None
+) -> None:
+    """Raise :class:`BudgetExceeded` when ``coming`` does not fit into what is left; nothing has been sent then."""
+    if not coming:
+        return
+    done = "Nothing was sent" if not spent_shots(batches) else "What was sent before is kept"
+    shots, more = spent_shots(batches), sum(b.count * b.shots for b in coming)
+    if max_shots is not None and shots + more > max_shots:
+        raise BudgetExceeded(
+            f"The next {len(coming)} batches take {more:,} shots and {shots:,} are spent, but `max_shots` is {max_shots:,}. "
+            f"{done}; resume(max_shots=...) goes on."
+        )
+    seconds, longer = spent_seconds(batches), sum(b.estimate for b in coming)
+    if max_seconds is not None and (seconds + longer > max_seconds or seconds >= max_seconds):
+        raise BudgetExceeded(
+            f"The next {len(coming)} batches take {longer:.3g} s on the device and {seconds:.3g} s are spent, but "
+            f"`max_seconds` is {max_seconds:g}. {done}; resume(max_seconds=...) goes on."
+        )

@@ -1,0 +1,223 @@
+"""What a run folder says before anything runs: ``problem.toml``, ``run.json``, the tables of observables, the ledger.
+
+``run.json`` is written last: a folder without it is not a run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config import read_problem, write_problem
+from ..describe import describe_method
+from ..errors import ProblemError, QMLDynamicsError
+from ..methods import method_from_spec
+from ..observe import Observable
+from ..problem import Problem
+from ..storage import PROBLEM, RESULT, TRAJECTORY
+from ..trajectory import atomic_file, plain, write_npz
+from .ledger import Ledger
+from .lock import WorkLock
+from .observables import describe_observables, read_observables
+from .redact import refuse_credentials, without_credentials
+
+FORMAT = 1
+RUN, OBSERVABLES = "run.json", "observables.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """Everything that determines a run.
+
+    Attributes:
+        problem, method, shots, seed, saves, observables: the arguments of ``evolve``; ``saves`` in full.
+        backend: how the backend is opened again: its name and options (plain data, never a credential), and what it said
+            of itself.
+        max_shots, max_seconds: the budget, None where there is none.
+        run: the id of the run, which tags its jobs.
+    """
+
+    problem: Problem
+    method: Any
+    shots: int
+    seed: int
+    saves: Sequence[float]
+    observables: Mapping[str, Any] | None
+    backend: Mapping[str, Any]
+    max_shots: int | None = None
+    max_seconds: float | None = None
+    run: str = field(default_factory=lambda: f"qmld-{uuid.uuid4().hex[:16]}")
+
+
+def write_folder(folder: Path, statement: Statement, seen: Sequence[Observable], any_seed: bool) -> Statement:
+    """Make a run folder, or find that it already holds this very run.
+
+    Args:
+        folder: made where it does not exist.
+        statement: the run.
+        seen: its observables as ``evolve`` reads them.
+        any_seed: the seed was drawn, not asked for, so an earlier run with another seed is the same run.
+
+    Returns:
+        The statement of the folder: the one given, or the one that was there.
+
+    Raises:
+        ProblemError: the folder cannot be written, or holds something else, or a part cannot be written down.
+    """
+    refuse_credentials(statement.backend.get("options", {}))
+    _make(folder)
+    with WorkLock(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
+        new = _draft(Path(scratch), statement, seen)
+        if (folder / RUN).is_file():
+            return _the_same(folder, Path(scratch), new, any_seed)
+        _refuse_foreign(folder, Path(scratch))
+        for path in sorted(Path(scratch).iterdir()):
+            os.replace(path, folder / path.name)
+        Ledger.create(folder)
+        with atomic_file(folder / RUN) as handle:
+            handle.write((json.dumps(new, indent=2) + "\n").encode())
+    return statement
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ProblemError(
+            f"Argument `folder` must be a folder that can be written, but {folder} is not: {error.strerror or error}."
+        ) from None
+
+
+def _draft(scratch: Path, statement: Statement, seen: Sequence[Observable]) -> dict[str, Any]:
+    """Write the files of a new folder, and return what will stand in ``run.json``."""
+    write_problem(statement.problem, scratch / PROBLEM, method=statement.method)
+    spec, arrays = describe_observables(seen, statement.problem.domain)
+    if arrays:
+        write_npz(scratch / OBSERVABLES, arrays)
+    return {
+        "format": FORMAT,
+        "run": statement.run,
+        "method": plain(describe_method(statement.method)),
+        "backend": without_credentials(plain(dict(statement.backend))),
+        "shots": statement.shots,
+        "seed": statement.seed,
+        "saves": [float(t) for t in statement.saves],
+        "observables": spec,
+        "max_shots": statement.max_shots,
+        "max_seconds": statement.max_seconds,
+        "created": time.time(),
+        "versions": {name: version(name) for name in ("qml-dynamics", "numpy", "scipy", "qiskit")},
+    }
+
+
+def _the_same(folder: Path, scratch: Path, new: Mapping[str, Any], any_seed: bool) -> Statement:
+    """The statement of a folder that holds a run, if it is the run that was asked for."""
+    old = _read_json(folder)
+    keys = ["method", "shots", "saves", "observables", *(() if any_seed else ("seed",))]
+    differs = [key for key in keys if old[key] != new[key]]
+    if old["backend"]["name"] != new["backend"]["name"] or old["backend"]["options"] != new["backend"]["options"]:
+        differs.append("backend")
+    if any(_bytes(path) != _bytes(folder / path.name) for path in scratch.iterdir() if path.suffix != ".npz"):
+        differs.append("problem")
+    if new["observables"] and not _equal_npz(folder / OBSERVABLES, scratch / OBSERVABLES):
+        differs.append("observables")
+    if differs:
+        raise ProblemError(
+            f"Argument `folder` must be empty or hold this run, but {folder} holds a run that differs in "
+            f"{', '.join(dict.fromkeys(differs))}."
+        )
+    return read_folder(folder)
+
+
+def _refuse_foreign(folder: Path, scratch: Path) -> None:
+    """Never write over the files of something else; a creation that was cut off may be finished."""
+    for name in (TRAJECTORY, RESULT):
+        if (folder / name).exists():
+            raise ProblemError(f"Argument `folder` must be empty or hold this run, but {folder} holds a {name}.")
+    for path in scratch.iterdir():
+        old = folder / path.name
+        if old.exists() and path.suffix != ".npz" and _bytes(old) != _bytes(path):
+            raise ProblemError(f"Argument `folder` must be empty or hold this run, but {folder} holds another {path.name}.")
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _equal_npz(a: Path, b: Path) -> bool:
+    left, right = _arrays(a), _arrays(b)
+    return left.keys() == right.keys() and all(np.array_equal(left[k], right[k]) for k in left)
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        return {}
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def read_folder(folder: Path) -> Statement:
+    """The statement of a run folder.
+
+    Raises:
+        ProblemError: it is not a run folder, it is damaged, or a newer version of the library wrote it.
+    """
+    data = _read_json(folder)
+    try:
+        problem = read_problem(folder / PROBLEM).problem
+        return Statement(
+            problem=problem,
+            method=method_from_spec(data["method"]),
+            shots=data["shots"],
+            seed=data["seed"],
+            saves=data["saves"],
+            observables=read_observables(data["observables"], _arrays(folder / OBSERVABLES), problem.domain) or None,
+            backend=data["backend"],
+            max_shots=data["max_shots"],
+            max_seconds=data["max_seconds"],
+            run=data["run"],
+        )
+    except QMLDynamicsError as error:
+        raise type(error)(f"{folder}: {error}") from None
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise ProblemError(f"Argument `folder` must be a run folder, but {folder / RUN} is damaged: {error!r}.") from None
+
+
+def _read_json(folder: Path) -> dict[str, Any]:
+    path = folder / RUN
+    if not path.is_file():
+        what = f"holds no {RUN}" if folder.is_dir() else "is not a folder"
+        raise ProblemError(f"Argument `folder` must be a run folder, but {folder} {what}.")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProblemError(f"Argument `folder` must be a run folder, but {path} is damaged: {error}.") from None
+    number = data.get("format") if isinstance(data, dict) else None
+    if not isinstance(number, int):
+        raise ProblemError(f"Argument `folder` must be a run folder, but {path} names no format.")
+    if number > FORMAT:
+        raise ProblemError(
+            f"Argument `folder` must hold a run of format {FORMAT} or older, but {folder} has format {number}: a newer "
+            "version of qml-dynamics wrote it."
+        )
+    return data
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process that was killed left half written (the run's lock is held)."""
+    for path in folder.glob(".new-*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in (*folder.glob(".*.npz.*"), *folder.glob("results/.*.npz.*")):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,194 @@
+"""The ledger of a run: one row a batch, changed only inside write transactions, so that two processes cannot both take one.
+
+    planned -> intent -> submitted -> finished        jobs: the intent before the submit, the id right after it
+    planned -> running -> finished                    backends without jobs
+    failed, cancelled, lost                           what the vendor said of a job
+    unknown                                           was running when its process died, on a device that gives no id
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BackendError, ProblemError
+from .redact import redacted
+
+LEDGER = "ledger.sqlite"
+VERSION = 1
+STATUSES = ("planned", "intent", "submitted", "running", "finished", "failed", "cancelled", "lost", "unknown")
+_BUSY = 30.0  # seconds that a transaction waits for that of another process
+
+_TABLES = """
+CREATE TABLE calls (call INTEGER PRIMARY KEY, circuits INTEGER NOT NULL, fingerprint TEXT NOT NULL);
+CREATE TABLE batches (
+    number INTEGER PRIMARY KEY, call INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
+    shots INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, tag TEXT NOT NULL UNIQUE, status TEXT NOT NULL,
+    job_id TEXT, vendor TEXT, owner TEXT, result TEXT, error TEXT,
+    sent INTEGER NOT NULL DEFAULT 0, estimate REAL NOT NULL DEFAULT 0, used REAL NOT NULL DEFAULT 0, changed REAL NOT NULL);
+CREATE TABLE events (id INTEGER PRIMARY KEY, time REAL NOT NULL, number INTEGER, status TEXT NOT NULL, detail TEXT);
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A row.
+
+    Attributes:
+        number, attempt, tag: which batch, which sending of it, and the name under which the vendor knows it.
+        call, first, count: its circuits: ``count`` of them from ``first`` on, of that call of ``Backend.sample``.
+        shots: samples a circuit.
+        status: one of ``STATUSES``; ``vendor`` is the vendor's last word on a submitted job.
+        job_id: the vendor's id.
+        result: file of the outcomes, relative to the folder.
+        error: the last error, in words.
+        sent: how often it was accepted or begun; ``estimate`` and ``used`` are seconds, of one sending and so far.
+        changed: when, in seconds since 1970; owner: who (host and process) changed it last.
+    """
+
+    number: int
+    call: int
+    first: int
+    count: int
+    shots: int
+    attempt: int
+    tag: str
+    status: str
+    job_id: str | None
+    vendor: str | None
+    owner: str | None
+    result: str | None
+    error: str | None
+    sent: int
+    estimate: float
+    used: float
+    changed: float
+
+
+_COLUMNS = ", ".join(Batch.__dataclass_fields__)
+
+
+def owner() -> str:
+    """This process, for people who read the ledger."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Ledger:
+    """The SQLite file of one run folder (rollback journal: it also works where shared memory does not)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / LEDGER
+        if not self.path.is_file():
+            raise ProblemError(
+                f"Argument `folder` must be a run folder with its ledger, but {self.path} is missing: without it nobody "
+                "knows which jobs were sent."
+            )
+        try:
+            self.connection = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None)
+            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            raise ProblemError(f"Argument `folder` must be a run folder, but {self.path} is damaged: {error}.") from None
+        if version != VERSION:
+            raise ProblemError(
+                f"Argument `folder` must hold a ledger of format {VERSION}, but {self.path} has format {version}."
+            )
+
+    @staticmethod
+    def create(folder: Path) -> None:
+        """Make an empty ledger (once; the run's lock is held)."""
+        connection = sqlite3.connect(folder / LEDGER, timeout=_BUSY, isolation_level=None)
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # not there, or its creation was cut off
+            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        connection.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: all of it or nothing."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.connection
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def plan(self, run: str, call: int, parts: Sequence[tuple[int, int, float]], shots: int, fingerprint: str) -> None:
+        """Enter the batches of one call, ``(first, count, estimated seconds)`` each; a second time only checks them.
+
+        Raises:
+            BackendError: the call was entered with other circuits or seeds, so its results would be read wrongly.
+        """
+        with self.writing() as connection:
+            known = connection.execute("SELECT fingerprint FROM calls WHERE call = ?", (call,)).fetchone()
+            if known is not None:
+                if known[0] != fingerprint:
+                    raise BackendError(
+                        f"The circuits of call {call} must be those that were planned, but differ: the folder was "
+                        "written by another version of the library, or its files were changed."
+                    )
+                return
+            total = sum(count for _, count, _ in parts)
+            connection.execute("INSERT INTO calls VALUES (?, ?, ?)", (call, total, fingerprint))
+            start = connection.execute("SELECT COUNT(*) FROM batches").fetchone()[0]
+            for number, (first, count, estimate) in enumerate(parts, start):
+                connection.execute(
+                    "INSERT INTO batches (number, call, first, count, shots, tag, status, estimate, changed) "
+                    "VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?)",
+                    (number, call, first, count, shots, f"{run}-{number}", estimate, time.time()),
+                )
+                _event(connection, number, "planned", f"{count} circuits, {shots} shots")
+
+    def batches(self, call: int | None = None, status: Sequence[str] = STATUSES) -> list[Batch]:
+        """Rows in order, of one call or of all, with one of these statuses."""
+        marks = ", ".join("?" * len(status))
+        where = f"WHERE status IN ({marks})" + ("" if call is None else " AND call = ?")
+        values = (*status, *(() if call is None else (call,)))
+        rows = self.connection.execute(f"SELECT {_COLUMNS} FROM batches {where} ORDER BY number", values).fetchall()
+        return [Batch(*row) for row in rows]
+
+    def move(self, batch: Batch, to: str, detail: str = "", **columns: Any) -> bool:
+        """Change a row from the status that ``batch`` was read with; False when another process was faster."""
+        columns = {"status": to, "owner": owner(), "changed": time.time(), **columns}
+        if columns.get("error"):
+            columns["error"] = redacted(columns["error"])[:1000]
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        with self.writing() as connection:
+            done = connection.execute(
+                f"UPDATE batches SET {assignments} WHERE number = ? AND status = ? AND attempt = ?",
+                (*columns.values(), batch.number, batch.status, batch.attempt),
+            )
+            if done.rowcount:
+                _event(connection, batch.number, to, detail)
+            return bool(done.rowcount)
+
+    def again(self, batch: Batch, run: str) -> bool:
+        """Plan a batch anew under a new tag, keeping what was spent on it; the old job stays in the events."""
+        attempt = batch.attempt + 1
+        columns = {"attempt": attempt, "tag": f"{run}-{batch.number}-{attempt}", "job_id": None, "vendor": None}
+        return self.move(batch, "planned", f"sent again; was {batch.status}, job {batch.job_id}", error=None, **columns)
+
+    def events(self) -> list[tuple[int | None, str, str]]:
+        """``(batch, status, detail)`` of every change, oldest first."""
+        return self.connection.execute("SELECT number, status, detail FROM events ORDER BY id").fetchall()
+
+    def began(self) -> float | None:
+        """When the first batch was planned."""
+        return self.connection.execute("SELECT MIN(time) FROM events").fetchone()[0]
+
+
+def _event(connection: sqlite3.Connection, number: int | None, status: str, detail: str) -> None:
+    connection.execute(
+        "INSERT INTO events (time, number, status, detail) VALUES (?, ?, ?, ?)",
+        (time.time(), number, status, redacted(detail)),
+    )

@@ -1,0 +1,59 @@
+"""One worker a run folder: a lock that the operating system drops when its process dies, however it dies."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from types import TracebackType
+
+from ..errors import BackendError
+
+LOCK = "lock.sqlite"
+
+
+class WorkLock:
+    """Whoever sends or executes batches of a run holds this.
+
+    It is SQLite's own file lock on an empty database, so it works wherever the ledger does. While it is ours, a row that
+    another process has marked as its own belongs to a process that is dead.
+    """
+
+    def __init__(self, folder: Path, timeout: float = 60.0) -> None:
+        self.path, self.timeout = folder / LOCK, timeout
+        self.connection: sqlite3.Connection | None = None
+
+    def acquire(self, timeout: float) -> bool:
+        """Take the lock within ``timeout`` seconds; False when another process keeps it."""
+        deadline = time.monotonic() + timeout
+        while True:
+            connection = sqlite3.connect(self.path, timeout=0.05, isolation_level=None)
+            try:
+                connection.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                connection.close()
+                if "locked" not in str(error):
+                    raise BackendError(f"Argument `folder` must be a folder that can be locked, but {error}.") from None
+            else:
+                self.connection = connection
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+
+    def release(self) -> None:
+        """Give it back."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def __enter__(self) -> WorkLock:
+        if not self.acquire(self.timeout):
+            raise BackendError(
+                f"Argument `folder` must not be in use, but another process works on {self.path.parent} "
+                f"(waited {self.timeout:g} s)."
+            )
+        return self
+
+    def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()

@@ -1,0 +1,140 @@
+"""A backend that answers from the ledger, so that ``evolve`` itself plans a run, and reads it.
+
+``evolve`` is deterministic: the n-th time that it asks for samples it asks for the same circuits with the same seeds. What
+the ledger holds is given back; what it lacks is planned, and sent or waited for as the caller wants.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backends.base import Backend, OnStep
+from ..errors import BackendError
+from ..evolve import evolve
+from ..methods import MultiProduct, Trotter
+from ..trajectory import Counts, Trajectory
+from .budget import estimated_seconds
+from .folder import Statement
+from .ledger import Ledger
+from .results import read_results
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+GROUP = 32  # circuits that are lost to a crash at most, where running them again costs only time
+Handle = Callable[[int, Sequence[Any], Sequence[int]], None]
+
+
+class Pending(BaseException):
+    """Unwinds ``evolve`` when it asks for samples that are not there yet (nothing between may catch it)."""
+
+
+def unit(backend: Any) -> int:
+    """Circuits a batch: what a job may hold; without jobs one, or a small group where a repetition is harmless."""
+    if hasattr(backend, "submit"):
+        return max(1, int(backend.max_circuits))
+    return GROUP if repeatable(backend) else 1
+
+
+def repeatable(backend: Any) -> bool:
+    """Whether running a circuit twice is harmless: a simulator on this machine, with the seeds that we give it.
+
+    A backend says so with ``repeatable = True``; exact ones and Aer are.
+    """
+    return bool(getattr(backend, "repeatable", backend.exact or backend.name.partition(":")[0] == "aer"))
+
+
+def independent(method: Any) -> bool:
+    """Whether no circuit of a method depends on the outcomes of another, so that all can be sent at once."""
+    return isinstance(method, (Trotter, MultiProduct)) or getattr(method, "adaptive", True) is False
+
+
+class Player:
+    """The backend that ``evolve`` sees.
+
+    Args:
+        backend: the real one, for its name and description.
+        ledger, folder, run: where results are.
+        handle: called with ``(call, circuits, seeds)`` for a call whose results are not all there.
+        look_ahead: go on with placeholder outcomes after such a call, to see the circuits of the next one.
+    """
+
+    exact = False
+
+    def __init__(
+        self, backend: Backend, ledger: Ledger, folder: Path, run: str, handle: Handle, look_ahead: bool = False
+    ) -> None:
+        self.backend, self.ledger, self.folder, self.run = backend, ledger, folder, run
+        self.handle, self.look_ahead = handle, look_ahead
+        self.name = backend.name
+        self.calls = 0
+        self.pending = self.failed = False
+
+    def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """The stored outcomes of this call, if they are all there."""
+        call, self.calls = self.calls, self.calls + 1
+        size = unit(self.backend)
+        parts = []
+        for first in range(0, len(circuits), size):
+            chosen = circuits[first : first + size]
+            parts.append((first, len(chosen), estimated_seconds(self.backend, chosen, shots)))
+        self.ledger.plan(self.run, call, parts, shots, _fingerprint(circuits, shots, seeds))
+        if not self._finished(call):
+            try:
+                self.handle(call, circuits, seeds)
+            except BaseException:
+                self.failed = True
+                raise
+        if self._finished(call):
+            stored = [self.folder / str(b.result) for b in self.ledger.batches(call)]
+            return [counts for path in stored for counts in read_results(path)]
+        self.pending = True
+        if not self.look_ahead:
+            raise Pending
+        return [Counts(np.zeros(1, dtype=np.int64), np.array([shots]))] * len(circuits)
+
+    def _finished(self, call: int) -> bool:
+        return all(b.status == "finished" for b in self.ledger.batches(call))
+
+    def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
+        """Not for runs in folders."""
+        raise BackendError("Argument `method` must be one that samples circuits, to be run in a folder.")
+
+    def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
+        """Not for runs in folders."""
+        raise BackendError("Argument `shots` must be given for a run in a folder.")
+
+    def describe(self) -> dict[str, Any]:
+        """What the real backend says."""
+        return self.backend.describe()
+
+
+def _fingerprint(circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> str:
+    widths = [circuit.num_qubits for circuit in circuits]
+    return hashlib.sha256(repr((shots, widths, list(seeds))).encode()).hexdigest()[:32]
+
+
+def play(statement: Statement, player: Player) -> Trajectory | None:
+    """Run ``evolve`` on the ledger; None when samples are missing."""
+    s = statement
+    try:
+        with warnings.catch_warnings():
+            if player.look_ahead:
+                warnings.simplefilter("ignore")
+            trajectory = evolve(
+                s.problem, s.method, backend=player, shots=s.shots, seed=s.seed, save=s.saves,
+                observables=s.observables, progress=False,
+            )  # fmt: skip
+    except Pending:
+        return None
+    except Exception:
+        if player.pending and not player.failed:  # placeholder outcomes may well be impossible ones
+            return None
+        raise
+    return None if player.pending else trajectory

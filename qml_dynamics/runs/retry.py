@@ -1,0 +1,178 @@
+"""Calls to a vendor: which errors pass by themselves, how long to try again, and a bound for a call that hangs."""
+
+from __future__ import annotations
+
+import errno
+import queue
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..errors import BackendError, BudgetExceeded, JobLost, MethodError, integer, real
+from .redact import redacted
+
+T = TypeVar("T")
+_HTTP = {408, 425, 429}
+_NETWORK = {
+    errno.ECONNRESET, errno.ECONNABORTED, errno.ECONNREFUSED, errno.EPIPE, errno.ETIMEDOUT,
+    errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EAGAIN,
+}  # fmt: skip
+_FAMILIES = {"ConnectionError", "Timeout", "ChunkedEncodingError", "ProtocolError", "IncompleteRead", "gaierror"}
+_QUOTA = re.compile(r"quota|usage limit|(time|credit|budget)s? (is |are )?(exceeded|exhausted)|limit exceeded", re.I)
+
+
+class Hang(TimeoutError):
+    """A call to the vendor did not come back within the bound that we set."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a run deals with a vendor that is slow or out of reach; all times in seconds.
+
+    Args:
+        attempts: how often one call is tried before its error is reported.
+        first, longest: delays between attempts; they double, and each is shortened by a random part of up to a half.
+        call: bound of one call.
+        poll, longest_poll: delays between two looks at a job that is not done; they grow by a half each time.
+        settle: how long a vendor may take to list a job that it has just accepted. A job whose submission was cut off is
+            looked for by its tag only after this, and is sent again only when it is not there.
+        lock: how long to wait for another process that works on the same folder.
+    """
+
+    attempts: int = 6
+    first: float = 1.0
+    longest: float = 60.0
+    call: float = 600.0
+    poll: float = 2.0
+    longest_poll: float = 30.0
+    settle: float = 5.0
+    lock: float = 60.0
+
+    def __post_init__(self) -> None:
+        integer(self.attempts, "attempts", 1, 1000, MethodError)
+        for name in ("first", "longest", "poll", "longest_poll", "settle", "lock"):
+            real(getattr(self, name), name, nonnegative=True, error=MethodError)
+        real(self.call, "call", positive=True, error=MethodError)
+
+    def delays(self) -> Iterator[float]:
+        """The pauses between attempts, one fewer than attempts.
+
+        >>> [0.5 * 2**k <= pause <= 2**k for k, pause in enumerate(Patience(attempts=4).delays())]
+        [True, True, True]
+        """
+        for k in range(self.attempts - 1):
+            yield min(self.longest, self.first * 2.0**k) * random.uniform(0.5, 1.0)
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from; vendors wrap the error that tells the reason, and hide it with ``from None``."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen and len(seen) < 10:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def http_status(error: BaseException) -> int | None:
+    """The HTTP status that an error carries, under any of the usual names."""
+    holders = (error, getattr(error, "response", None))
+    for holder in holders:
+        for name in ("status_code", "http_status", "status", "code"):
+            value = getattr(holder, name, None)
+            if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
+                return value
+    return None
+
+
+def is_transient(error: BaseException, backend: Any = None) -> bool:
+    """Whether an error may pass by itself: a broken connection, a timeout, HTTP 408, 425, 429 or 5xx.
+
+    A backend that knows better has a method ``transient(error) -> bool | None``; None leaves it to this function.
+
+    >>> is_transient(ConnectionResetError()), is_transient(ValueError("wrong shape"))
+    (True, False)
+    """
+    told = backend.transient(error) if hasattr(backend, "transient") else None
+    if told is not None:
+        return bool(told)
+    if is_quota(error):
+        return False
+    for e in chain(error):
+        if isinstance(e, (JobLost, BudgetExceeded)):
+            return False
+        status = http_status(e)
+        if status is not None:
+            return status in _HTTP or (status >= 500 and status != 501)
+        if isinstance(e, (ConnectionError, TimeoutError)):
+            return True
+        if any(cls.__name__ in _FAMILIES for cls in type(e).__mro__):
+            return True
+        if isinstance(e, OSError) and e.errno in _NETWORK:
+            return True
+    return False
+
+
+def is_quota(error: BaseException) -> bool:
+    """Whether the vendor says that the time or the money of the account is used up."""
+    for e in chain(error):
+        if isinstance(e, BudgetExceeded) or http_status(e) == 402:
+            return True
+        if http_status(e) in (403, 429, None) and _QUOTA.search(str(e)):
+            return True
+    return False
+
+
+def bounded(call: Callable[[], T], seconds: float) -> T:
+    """``call()`` in a thread of its own, given up after ``seconds`` with :class:`Hang`; its errors come through."""
+    answers: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put((True, call()))
+        except BaseException as error:
+            answers.put((False, error))
+
+    threading.Thread(target=work, name="vendor call", daemon=True).start()
+    try:
+        good, answer = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise Hang(f"no answer within {seconds:g} s") from None
+    if good:
+        return answer
+    raise answer
+
+
+def persistently(what: str, call: Callable[[], T], patience: Patience, backend: Any = None) -> T:
+    """``call()``, again after a pause where its error is transient.
+
+    Raises:
+        BackendError: in one line, with ``what`` was tried and the vendor's own words (credentials hidden). Errors of this
+            library come through as they are.
+    """
+    tried = 0
+    for pause in (*patience.delays(), None):
+        tried += 1
+        try:
+            return bounded(call, patience.call)
+        except Exception as error:
+            if not is_transient(error, backend):
+                raise vendor_error(what, error) from None
+            if pause is None:
+                raise vendor_error(f"{what}, after {tried} attempts", error) from None
+        time.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def vendor_error(what: str, error: BaseException) -> BackendError:
+    """The vendor's error as one of ours, on one line."""
+    if isinstance(error, (JobLost, BudgetExceeded)):
+        kind: type[BackendError] = type(error)
+    else:
+        kind = BudgetExceeded if is_quota(error) else BackendError
+    words = " ".join(redacted(error).split())[:300]
+    return kind(f"{what}: {type(error).__name__}: {words}" if words else f"{what}: {type(error).__name__}")

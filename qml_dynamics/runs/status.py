@@ -1,0 +1,88 @@
+"""How a run stands, as data that prints itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .budget import spent_seconds, spent_shots
+from .ledger import Batch
+
+
+@dataclass(frozen=True)
+class BatchStatus:
+    """One batch: its number, its job (or None), its status in a word, and its last error."""
+
+    number: int
+    job_id: str | None
+    status: str
+    error: str | None = None
+
+    def __str__(self) -> str:
+        job = f", job {self.job_id}" if self.job_id else ""
+        return f"batch {self.number}{job}: {self.status}" + (f" ({self.error})" if self.error else "")
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How a run stands.
+
+    Attributes:
+        folder, run, backend: where, its id (the vendor's tag begins with it), on what.
+        batches: every batch.
+        shots, seconds: spent so far (seconds: used, and estimated for what is under way).
+        complete: whether every sample that is known to be needed is here.
+        fetched: whether the trajectory was written.
+    """
+
+    folder: Path
+    run: str
+    backend: str
+    batches: tuple[BatchStatus, ...]
+    shots: int
+    seconds: float
+    complete: bool
+    fetched: bool
+
+    @property
+    def done(self) -> int:
+        """Batches whose results are here."""
+        return self.count("finished")
+
+    def count(self, *words: str) -> int:
+        """Batches with one of these statuses."""
+        return sum(b.status in words for b in self.batches)
+
+    def __str__(self) -> str:
+        words = [b.status for b in self.batches if b.status != "finished"]
+        rest = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
+        head = f"{self.folder} on {self.backend}: {self.done} of {len(self.batches)} batches done"
+        lines = [head + (f", {rest}" if rest else "")]
+        lines.append(f"run {self.run}; {self.shots:,} shots and {self.seconds:.3g} s spent")
+        lines += [f"  {b}" for b in self.batches if b.status != "finished"][:20]
+        lines.append(self._next())
+        return "\n".join(lines)
+
+    def _next(self) -> str:
+        if self.fetched:
+            return "The trajectory is written."
+        if self.complete:
+            return "Every sample is here: fetch."
+        if self.count("failed", "lost", "cancelled", "unknown"):
+            return "resume --resend sends again what failed, was cancelled or lost, or is unknown."
+        if not self.batches or self.count("planned", "intent", "running"):
+            return "Not everything was sent: resume."
+        return "Jobs are under way: fetch."
+
+
+def run_status(
+    folder: Path, run: str, backend: str, jobs: bool, batches: Sequence[Batch], fetched: bool
+) -> RunStatus:
+    """The status of a run from its ledger; a submitted job shows the vendor's last word."""
+    rows = tuple(
+        BatchStatus(b.number, b.job_id, (b.vendor or "queued") if b.status == "submitted" else b.status, b.error)
+        for b in batches
+    )
+    complete = bool(batches) and all(b.status == "finished" for b in batches)
+    return RunStatus(folder, run, backend, rows, spent_shots(batches), spent_seconds(batches), complete, fetched)
