@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ProblemError, integer, one_of, real, require
+from .errors import ProblemError, check_memory, integer, one_of, real, require
 
 MAX_QUBITS_PER_AXIS = 30
 MAX_QUBITS = 60
@@ -105,6 +105,7 @@ class Grid:
     @property
     def points(self) -> np.ndarray:
         """All points, shape ``(size, ndim)``, in the order of ``array.reshape(-1)``."""
+        check_memory(16 * (self.ndim + 1) * self.size, f"All {self.size:,} points")
         return self.points_at(np.arange(self.size))
 
     def points_at(self, index: np.ndarray) -> np.ndarray:
@@ -126,6 +127,7 @@ class Grid:
     @property
     def dual(self) -> np.ndarray:
         """Diagonal of ``-L`` in the dual basis, shape ``domain.shape``."""
+        check_memory(16 * self.size, f"The dual diagonal of {self.size:,} points")
         return outer_sum(self.dual_axes)
 
     def momenta_at(self, index: np.ndarray) -> np.ndarray:
@@ -155,7 +157,7 @@ class Hypercube:
 
     def __init__(self, num_weights: int, values: Sequence[float] = (-1, 1)) -> None:
         object.__setattr__(self, "num_weights", integer(num_weights, "num_weights", 1, MAX_QUBITS_PER_AXIS))
-        require(np.ndim(values) == 1 and len(values) == 2, "values", "be two numbers", values)
+        require(depth(values) == 1 and len(values) == 2, "values", "be two numbers", values)
         pair = (real(values[0], "values"), real(values[1], "values"))
         require(pair[0] != pair[1], "values", "be two different numbers", values)
         object.__setattr__(self, "values", pair)
@@ -203,6 +205,7 @@ class Hypercube:
     @property
     def points(self) -> np.ndarray:
         """All weight vectors, shape ``(2**n, n)``."""
+        check_memory(16 * (self.ndim + 1) * self.size, f"All {self.size:,} points")
         return self.points_at(np.arange(self.size))
 
     def points_at(self, index: np.ndarray) -> np.ndarray:
@@ -225,6 +228,7 @@ class Hypercube:
     @property
     def dual(self) -> np.ndarray:
         """Diagonal of ``-L`` in the dual basis, shape ``domain.shape``: twice the Hamming weight."""
+        check_memory(16 * self.size, f"The dual diagonal of {self.size:,} points")
         return outer_sum(self.dual_axes)
 
 
@@ -247,6 +251,14 @@ def outer_product(axes: Sequence[np.ndarray]) -> np.ndarray:
     return np.ascontiguousarray(total)
 
 
+def depth(value: Any) -> int:
+    """How deeply a list is nested: 0 for one value; 2 for lists of unequal length, which NumPy does not read."""
+    try:
+        return int(np.ndim(value))
+    except ValueError:
+        return 2
+
+
 def _momenta(points: int, length: float, boundary: str) -> np.ndarray:
     if boundary == "walls":
         return np.pi / length * np.arange(1, points + 1)
@@ -255,19 +267,20 @@ def _momenta(points: int, length: float, boundary: str) -> np.ndarray:
 
 def _bounds(bounds: Any) -> tuple[tuple[float, float], ...]:
     try:
-        array = np.asarray(bounds, dtype=float)
-    except (TypeError, ValueError):
+        array = np.asarray(bounds)
+        array = array.astype(float) if array.dtype.kind in "iufO" else np.empty(0)  # no text, no complex numbers
+    except (TypeError, ValueError, OverflowError):
         array = np.empty(0)
     array = array[None] if array.shape == (2,) else array
-    require(array.ndim == 2 and array.shape[-1] == 2, "bounds", "be a list of pairs (low, high)", bounds)
-    for low, high in array:
-        ordered = bool(np.isfinite(low) and np.isfinite(high) and low < high)
-        require(ordered, "bounds", "be pairs of finite numbers with low < high", (float(low), float(high)))
-    return tuple((float(low), float(high)) for low, high in array)
+    require(array.ndim == 2 and array.shape[-1] == 2 and len(array) > 0, "bounds", "be a list of pairs (low, high)", bounds)
+    for low, high in array.tolist():
+        ordered = low < high and math.isfinite(high - low)
+        require(ordered, "bounds", "be pairs of finite numbers with low < high", (low, high))
+    return tuple((low, high) for low, high in array.tolist())
 
 
 def _per_axis(value: Any, ndim: int, name: str) -> list[Any]:
-    if np.ndim(value) == 0:
+    if depth(value) == 0:
         return [value] * ndim
     items = list(value)
     if len(items) != ndim:

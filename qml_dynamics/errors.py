@@ -79,10 +79,13 @@ def real(
 ) -> float:
     """``value`` as a finite float, positive or not negative where asked for."""
     must = "be a positive number" if positive else "be a number that is not negative" if nonnegative else "be a number"
-    ok = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(float(value))
-    ok = ok and (not positive or float(value) > 0) and (not nonnegative or float(value) >= 0)
+    try:
+        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an integer beyond the range of floats
+        number = math.inf
+    ok = math.isfinite(number) and (not positive or number > 0) and (not nonnegative or number >= 0)
     require(ok, name, must, value, error)
-    return float(value)
+    return number
 
 
 def one_of(value: Any, name: str, known: Iterable[str], error: type[QMLDynamicsError] = ProblemError) -> str:

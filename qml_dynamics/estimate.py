@@ -59,6 +59,8 @@ class Estimate:
             return "[" + ", ".join(str(item) for item in self) + "]"
         if not self.stderr:
             return f"{float(self.value):.6g}"
+        if not np.isfinite(self.stderr):  # a single shot tells nothing of its own spread
+            return f"{float(self.value):.6g} +- {float(self.stderr)}"
         digits = max(0, 1 - int(np.floor(np.log10(float(self.stderr)))))
         return f"{float(self.value):.{digits}f} +- {float(self.stderr):.{digits}f}"
 
@@ -67,7 +69,7 @@ class Estimate:
 
 
 def mean_of_counts(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """Mean of ``values`` that were seen ``counts`` times each, and its standard error (0 for a single shot's).
+    """Mean of ``values`` that were seen ``counts`` times each, and its standard error (infinite for a single shot's).
 
     >>> mean_of_counts(np.array([0.0, 1.0]), np.array([50, 50]))[0]
     0.5

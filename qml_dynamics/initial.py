@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from .domains import Domain, Hypercube, outer_product
+from .domains import Domain, Hypercube, depth, outer_product
 from .errors import ProblemError, check_memory, describe, real, require
 
 
@@ -57,7 +57,7 @@ class Gaussian:
     def __post_init__(self) -> None:
         for name in ("center", "width", "momentum"):
             given = getattr(self, name)
-            require(np.ndim(given) <= 1 and np.size(given) > 0, name, "be a number or one number an axis", given)
+            require(depth(given) <= 1 and np.size(given) > 0, name, "be a number or one number an axis", given)
             values = tuple(real(v, name, positive=name == "width") for v in np.atleast_1d(np.asarray(given, object)))
             object.__setattr__(self, name, values)
 
@@ -87,7 +87,7 @@ class PointMass:
     point: Any
 
     def __post_init__(self) -> None:
-        require(np.ndim(self.point) <= 1 and np.size(self.point) > 0, "point", "be one number an axis", self.point)
+        require(depth(self.point) <= 1 and np.size(self.point) > 0, "point", "be one number an axis", self.point)
         given = np.atleast_1d(np.asarray(self.point, object))
         object.__setattr__(self, "point", tuple(real(v, "point") for v in given))
 

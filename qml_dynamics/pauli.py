@@ -6,6 +6,7 @@ one x mask act as one permutation and one diagonal.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -148,10 +149,8 @@ def _real_coefficients(coefficients: np.ndarray) -> np.ndarray:
 
 def _from_pennylane(operator: Any) -> PauliSum:
     wires = list(operator.wires)
-    try:
+    with suppress(TypeError):  # labels of mixed types keep the operator's own order
         wires.sort()
-    except TypeError:  # labels of mixed types: keep the operator's own order
-        pass
     sentence = operator.pauli_rep
     if sentence is None:
         return _from_matrix(np.asarray(operator.matrix(wire_order=wires)))

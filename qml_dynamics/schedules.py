@@ -192,7 +192,7 @@ KINDS = {"constant": Constant, "linear": Linear, "geometric": Geometric, "power_
 
 def as_schedule(value: Any, name: str) -> Schedule:
     """A schedule from a schedule or a plain number; raises :class:`ProblemError` for anything else."""
-    if isinstance(value, Schedule):
+    if isinstance(value, Schedule) and not isinstance(value, type):
         return value
     try:
         return Constant(real(value, name))

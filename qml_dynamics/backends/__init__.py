@@ -2,46 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BackendError, one_of
-from .base import Backend
+from .base import Backend, JobBackend
+from .names import AER, BackendRow, available, need, need_pennylane, pennylane_devices
 
-NAMES = ("statevector", "aer", "aer:statevector", "aer:density_matrix", "aer:matrix_product_state")
+if TYPE_CHECKING:
+    from .conformance import assert_valid_backend as assert_valid_backend
+
+__all__ = ["Backend", "BackendRow", "JobBackend", "assert_valid_backend", "available", "backend"]
+
+_FAMILIES = ("statevector", *AER, "aer:noise=fake_manila", "ibm:aer", "ibm:fake_manila", "ibm:<device>")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "assert_valid_backend":  # it loads Qiskit
+        from .conformance import assert_valid_backend
+
+        return assert_valid_backend
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def backend(name: Any, **options: Any) -> Backend:
-    """A backend from its name (``"statevector"``, ``"aer"``, ``"aer:density_matrix"``, ...) or from an object.
+    """A backend from its name or from an object.
+
+    Names: ``"statevector"``, ``"aer"``, ``"aer:density_matrix"``, ``"aer:matrix_product_state"``, ``"aer:noise=fake_manila"``,
+    ``"ibm:<device>"``, ``"ibm:fake_<device>"`` and ``"ibm:aer"`` (IBM's local mode), ``"pennylane:<device>"`` for every device
+    of PennyLane and its plug-ins. Objects: an ``AerSimulator``, any Qiskit ``BackendV2``, any V2 sampler, any PennyLane
+    device, or anything that keeps the contract of :class:`Backend`.
 
     Args:
-        name: a name, an ``AerSimulator``, or anything that already keeps the contract of :class:`Backend`.
-        options: ``noise_model=`` and ``precision=`` for Aer.
+        name: a name or an object.
+        options: Aer: ``noise_model=``, ``precision=``. IBM and Qiskit devices: those of
+            :class:`qml_dynamics.backends.options.DeviceOptions` (optimization_level, layout, dynamical_decoupling, twirling,
+            readout_mitigation, zne, ...). PennyLane: keywords of ``qml.device``, and ``analytic=``.
 
     Raises:
-        BackendError: the name is unknown (the nearest one is named), or an option does not belong to it.
+        BackendError: the name is unknown (the nearest one is named), its packages are missing (the command that installs
+            them is named), or an option does not belong to it.
 
     >>> backend("statevector").exact
     True
     """
     if isinstance(name, str):
-        return _by_name(name, options)
+        return _by_name(name, dict(options))
     if isinstance(name, Backend):
         if options:
             raise BackendError(f"Argument `options` must be empty for a backend object, but names {sorted(options)}.")
         return name
-    if type(name).__module__.startswith("qiskit_aer"):
-        from .aer import AerBackend
-
-        chosen = name.options
-        method = str(chosen.get("method", "automatic"))
-        return AerBackend(
-            method=method, noise_model=chosen.get("noise_model"), precision=str(chosen.get("precision", "double"))
-        )
-    raise BackendError(f"Argument `backend` must be a name or a backend object, but is {name!r}.")
+    return _by_object(name, dict(options))
 
 
 def _by_name(name: str, options: dict[str, Any]) -> Backend:
-    one_of(name, "backend", NAMES, BackendError)
+    family, _, rest = name.partition(":")
+    if family == "pennylane" and rest:
+        return _pennylane(name, rest, options)
+    if family == "ibm" and rest:
+        need("ibm", name)
+        from .ibm import ibm_backend
+
+        return ibm_backend(name, options)
+    if name.startswith("aer:noise="):
+        return _noisy_aer(name, options)
+    one_of(name, "backend", [*_FAMILIES, *(f"pennylane:{d}" for d in pennylane_devices())], BackendError)
     if name == "statevector":
         if options:
             raise BackendError(f"Argument `options` must be empty for 'statevector', but names {sorted(options)}.")
@@ -52,5 +77,65 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
 
     for option in options:
         one_of(option, "options", ("noise_model", "precision"), BackendError)
-    method = name.partition(":")[2] or "automatic"
-    return AerBackend(method=method, name=name, **options)
+    return AerBackend(method=rest or "automatic", name=name, **options)
+
+
+def _noisy_aer(name: str, options: dict[str, Any]) -> Backend:
+    need("ibm", name)
+    from .aer import AerBackend
+    from .runtime import fake_names, restricted_noise
+
+    device = one_of(name.partition("=")[2], "backend", fake_names(), BackendError)
+    for option in options:
+        one_of(option, "options", ("precision",), BackendError)
+    return AerBackend(name=name, device=partial(restricted_noise, device), **options)
+
+
+def _pennylane(name: str, device: str, options: dict[str, Any]) -> Backend:
+    need_pennylane()
+    known = pennylane_devices()
+    if device.startswith("braket.") and device not in known:
+        need("braket", name)
+    one_of(device, "backend", known, BackendError)
+    from .pennylane import pennylane_backend
+
+    return pennylane_backend(name, options)
+
+
+def _by_object(given: Any, options: dict[str, Any]) -> Backend:
+    homes = {base.__module__.partition(".")[0] for base in type(given).__mro__}
+    if "qiskit" in homes:
+        return _qiskit_object(given, options)
+    if homes & {"pennylane", "pennylane_lightning"}:
+        from .pennylane import from_device as from_pennylane
+
+        return from_pennylane(given, options)
+    raise BackendError(f"Argument `backend` must be a name or a backend object, but is {given!r}.")
+
+
+def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
+    from qiskit.primitives import BaseSamplerV2
+    from qiskit.providers import BackendV2
+
+    home = type(given).__module__
+    if isinstance(given, BackendV2) and home.startswith("qiskit_aer") and not options:
+        from .aer import AerBackend
+
+        chosen = given.options
+        return AerBackend(
+            method=str(chosen.get("method", "automatic")),
+            noise_model=chosen.get("noise_model"),
+            precision=str(chosen.get("precision", "double")),
+        )
+    if isinstance(given, BackendV2) and home.startswith("qiskit_ibm_runtime"):
+        from .ibm import from_device as from_ibm
+
+        return from_ibm(given, options)
+    from .options import device_options
+    from .qiskit_backend import from_device, from_sampler
+
+    if isinstance(given, BaseSamplerV2):
+        return from_sampler(given, device_options(options))
+    if isinstance(given, BackendV2):
+        return from_device(given, device_options(options))
+    raise BackendError(f"Argument `backend` must be a BackendV2 or a V2 sampler of Qiskit, but is {given!r}.")

@@ -1,19 +1,20 @@
 """Aer simulators: statevector in one pass, density matrices with noise, matrix product states, trajectories.
 
-The only file that imports Aer. Circuits go in as they are where Aer knows their gates; with a noise model they are first
-compiled to the gates that the model names, since Aer skips the noise of any other gate in silence.
+Circuits go in as they are where Aer knows their gates; with a noise model they are first compiled to the gates that the model
+names, since Aer skips the noise of any other gate in silence. With the noise of a device they are also routed along its
+couplers, since a pair of qubits without a coupler has no error in its report either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from qiskit import QuantumCircuit, transpile
+from qiskit import ClassicalRegister, QuantumCircuit, transpile
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
@@ -30,18 +31,23 @@ _SERIAL_QUBITS = 18  # below this threads cost Aer more than they gain
 
 @dataclass(frozen=True, eq=False)
 class AerBackend:
-    """``qd.backend("aer")``, ``"aer:density_matrix"``, ``"aer:matrix_product_state"``.
+    """``qd.backend("aer")``, ``"aer:density_matrix"``, ``"aer:matrix_product_state"``, ``"aer:noise=fake_manila"``.
 
     Args:
         method: Aer's simulation method; ``"automatic"`` is a statevector, or a density matrix where there is noise.
         noise_model: a ``qiskit_aer.noise.NoiseModel``.
         precision: ``"double"`` or ``"single"``.
+        device: of a number of qubits, the noise model, the target and the physical qubits of a part of a device that has
+            as many; it takes the place of ``noise_model``.
     """
 
     method: str = "automatic"
     noise_model: NoiseModel | None = None
     precision: str = "double"
     name: str = field(default="aer")
+    device: Callable[[int], tuple[NoiseModel, Any, tuple[int, ...]]] | None = None
+
+    seeding: ClassVar[str] = "circuit"
 
     def __post_init__(self) -> None:
         one_of(self.method, "method", METHODS, BackendError)
@@ -54,7 +60,15 @@ class AerBackend:
     @property
     def exact(self) -> bool:
         """Whether amplitudes can be had."""
-        return self.noise_model is None and self.method in ("automatic", "statevector")
+        return not self.noisy and self.method in ("automatic", "statevector")
+
+    @property
+    def noisy(self) -> bool:
+        """Whether there is noise."""
+        return self.noise_model is not None or self.device is not None
+
+    def _noise(self, num_qubits: int) -> NoiseModel | None:
+        return self.noise_model if self.device is None else self.device(num_qubits)[0]
 
     @cached_property
     def _basis(self) -> list[str]:
@@ -65,7 +79,7 @@ class AerBackend:
     def _method(self, num_qubits: int) -> str:
         if self.method != "automatic":
             return self.method
-        if self.noise_model is not None and num_qubits <= _DENSITY_QUBITS:
+        if self.noisy and num_qubits <= _DENSITY_QUBITS:
             return "density_matrix"
         return "statevector"
 
@@ -75,7 +89,7 @@ class AerBackend:
         check_memory(48 << amplitudes, f"Aer's {method} of {num_qubits} qubits")
         return AerSimulator(
             method=method,
-            noise_model=self.noise_model,
+            noise_model=self._noise(num_qubits),
             precision=self.precision,
             seed_simulator=seed,
             max_parallel_threads=1 if amplitudes < _SERIAL_QUBITS else 0,
@@ -83,6 +97,9 @@ class AerBackend:
 
     def compiled(self, circuit: QuantumCircuit) -> QuantumCircuit:
         """The circuit in gates that the simulator (or the noise model) knows: level 1, which drops no rotation."""
+        if self.device is not None:
+            target = self.device(circuit.num_qubits)[1]
+            return transpile(circuit, target=target, optimization_level=1, seed_transpiler=1)
         if self.noise_model is None and set(circuit.count_ops()) <= set(self._basis):
             return circuit
         out = transpile(circuit, basis_gates=self._basis, optimization_level=1, seed_transpiler=1)
@@ -117,7 +134,7 @@ class AerBackend:
     def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
         """Exact outcome probabilities, noise and readout errors included."""
         method = self._method(circuits[0].num_qubits)
-        if self.noise_model is not None and method != "density_matrix":
+        if self.noisy and method != "density_matrix":
             raise BackendError(
                 f"Argument `shots` must be given: exact noisy probabilities need a density matrix, "
                 f"which is used up to {_DENSITY_QUBITS} qubits (or with 'aer:density_matrix')."
@@ -128,15 +145,16 @@ class AerBackend:
         result = self._simulator(circuits[0].num_qubits).run(ready, shots=1).result()
         _check(result)
         raw = [np.asarray(result.data(i)["probabilities"], dtype=float) for i in range(len(ready))]
-        return [self._with_readout(p) for p in raw]
+        return [_logical(self._with_readout(p), circuit) for p, circuit in zip(raw, ready)]
 
     def _with_readout(self, probabilities: np.ndarray) -> np.ndarray:
         """Apply the noise model's readout errors, which ``save_probabilities`` leaves out."""
-        if self.noise_model is None:
-            return probabilities
         num_qubits = probabilities.size.bit_length() - 1
+        model = self._noise(num_qubits)
+        if model is None:
+            return probabilities
         p = probabilities.reshape((2,) * num_qubits)
-        for qubits, matrix in _readout_errors(self.noise_model, num_qubits):
+        for qubits, matrix in _readout_errors(model, num_qubits):
             axes = [num_qubits - 1 - q for q in reversed(qubits)]
             p = np.moveaxis(p, axes, range(len(axes)))
             shape = p.shape
@@ -147,12 +165,14 @@ class AerBackend:
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit: from exact probabilities where they are known, else by Aer's sampler."""
         method = self._method(circuits[0].num_qubits)
-        if method == "density_matrix" or (self.noise_model is None and method == "statevector"):
+        if method == "density_matrix" or (not self.noisy and method == "statevector"):
             return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]
         out = []
         for circuit, seed in zip(circuits, seeds):
             measured = self.compiled(circuit).copy()
-            measured.measure_all()
+            bits = ClassicalRegister(circuit.num_qubits, "out")
+            measured.add_register(bits)
+            measured.measure(_places(measured), bits)
             result = self._simulator(circuit.num_qubits, seed).run(measured, shots=shots).result()
             _check(result)
             counts = result.data(0)["counts"]
@@ -166,10 +186,32 @@ class AerBackend:
             "name": self.name,
             "method": self.method,
             "precision": self.precision,
-            "noise": None if self.noise_model is None else sorted(self.noise_model.noise_instructions),
+            "noise": self._noise_name(),
             "qiskit": version("qiskit"),
             "qiskit-aer": version("qiskit-aer"),
         }
+
+
+    def _noise_name(self) -> Any:
+        if self.device is not None:
+            return "simulated " + self.name.partition("=")[2]
+        return None if self.noise_model is None else sorted(self.noise_model.noise_instructions)
+
+
+def _places(compiled: QuantumCircuit) -> list[int]:
+    """Where each logical qubit is at the end of a compiled circuit of the same width."""
+    layout = compiled.layout
+    return list(range(compiled.num_qubits)) if layout is None else layout.final_index_layout(filter_ancillas=True)
+
+
+def _logical(probabilities: np.ndarray, compiled: QuantumCircuit) -> np.ndarray:
+    """Probabilities over physical qubits as probabilities over logical ones."""
+    places = _places(compiled)
+    if places == list(range(len(places))):
+        return probabilities
+    n = len(places)
+    axes = [n - 1 - places[q] for q in reversed(range(n))]
+    return np.ascontiguousarray(probabilities.reshape((2,) * n).transpose(axes)).reshape(-1)
 
 
 class _Batch:

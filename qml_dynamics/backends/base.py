@@ -27,6 +27,10 @@ class Backend(Protocol):
     Attributes:
         name: how it is called, as in ``qd.backend(name)``.
         exact: whether it can give amplitudes (a noiseless simulator).
+
+    Two more attributes may be there, and are read with these defaults: ``noisy`` (False), whether outcomes carry noise other
+    than that of shots; ``seeding`` (``"circuit"``), what the seeds decide: ``"circuit"``, the counts of a circuit for any
+    batching; ``"batch"``, those of a whole call; ``"none"``, nothing, as on a device.
     """
 
     @property

@@ -69,11 +69,18 @@ def ideal_simulator() -> AerSimulator:
     return AerSimulator(max_parallel_threads=1)
 
 
-def noise_of(device: BackendV2) -> NoiseModel:
-    """Depolarising, thermal and readout errors from what a device reports."""
+def noise_of(device: BackendV2, readout: dict[int, tuple[float, float]] | None = None) -> NoiseModel:
+    """Depolarising, thermal and readout errors from what a device reports.
+
+    Readout errors keep their asymmetry: Aer's own constructor takes the mean of both directions.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return NoiseModel.from_backend(device)
+        model = NoiseModel.from_backend(device, readout_error=False)
+    for qubit, (up, down) in (readout_errors(device) if readout is None else readout).items():
+        if up or down:
+            model.add_readout_error([[1 - up, up], [down, 1 - down]], [qubit])
+    return model
 
 
 @lru_cache(maxsize=16)
@@ -81,8 +88,8 @@ def restricted_noise(name: str, num_qubits: int) -> tuple[NoiseModel, Target, tu
     """Noise, gates and coupling of a good connected part of a fake device, renumbered from 0, and the part itself."""
     device = fake_device(name)
     part = good_part(device.target, num_qubits, name)
-    small = _Small(restricted(device.target, part))
-    return noise_of(small), small.target, part
+    small, readout = _Small(restricted(device.target, part)), readout_errors(device)
+    return noise_of(small, {i: readout[q] for i, q in enumerate(part)}), small.target, part
 
 
 class _Small(BackendV2):

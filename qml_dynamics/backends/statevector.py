@@ -23,6 +23,8 @@ class StatevectorBackend:
 
     name: str = "statevector"
     exact: ClassVar[bool] = True
+    noisy: ClassVar[bool] = False
+    seeding: ClassVar[str] = "circuit"
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """The amplitudes after each of consecutive circuits, starting in ``|0...0>``."""

@@ -107,12 +107,15 @@ def circuits(
     check: Annotated[
         bool, typer.Option("--check", help="Compare with what is there; exit code 1 on a difference.")
     ] = False,
+    steps: Annotated[
+        list[int] | None, typer.Option(help="With --write: a program of so many steps (default: those that are there).")
+    ] = None,
     json: Json = False,
 ) -> None:
     """The OpenQASM 3 programs of the gallery: write them, or check them against the reference."""
     from .show import circuits_command
 
-    raise typer.Exit(circuits_command(folders or [], write=write, check=check, as_json=json))
+    raise typer.Exit(circuits_command(folders or [], write=write, check=check, steps=steps, as_json=json))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -61,7 +61,7 @@ def _binary(problem: Problem, seed: int) -> Optimum:
 
     objective, domain = problem.objective, problem.domain
     assert objective is not None
-    low, high = np.array([axis for axis in domain.axes]).T
+    low, high = np.array(domain.axes).T
 
     def values(bits: np.ndarray) -> np.ndarray:
         return objective(low + (high - low) * np.rint(bits).T.reshape(-1, domain.ndim))

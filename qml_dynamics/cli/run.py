@@ -29,13 +29,11 @@ def run_command(
     path: Path, options: Options, *, out: Path | None, as_json: bool, plots: bool, budget: bool | None
 ) -> int:
     """Run a problem file; the exit code is 0, or 130 after Ctrl-C (what was done is saved)."""
-    from rich.console import Console
-
     file = read_problem(path)
     what = plan(options, file)
     folder = out if out is not None else new_folder(file.path)
     copy_problem(file, folder / PROBLEM, method=what.method)  # a folder that cannot be written is told before the run
-    console = Console(stderr=as_json, soft_wrap=True, highlight=False)
+    console = terminal(as_json)
     with told_once():
         return _run(_Run(file, what, folder, console, as_json), plots, budget)
 
@@ -104,10 +102,10 @@ def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
 def reference_of(file: ProblemFile, run: Trajectory) -> Trajectory:
     """The classical reference at the same times: split-step of order four, or Krylov for a general operator."""
     if file.problem.operator is not None:
-        return evolve(file.problem, Krylov(), save=run.times, seed=0)
+        return evolve(file.problem, Krylov(), save=run.times.tolist(), seed=0)
     steps = getattr(run.method, "steps", REFERENCE_STEPS)
     count = max(REFERENCE_STEPS, 10 * steps if isinstance(steps, int) else 0)
-    return evolve(file.problem, SplitStep(count, order=4), save=run.times, seed=0)
+    return evolve(file.problem, SplitStep(count, order=4), save=run.times.tolist(), seed=0)
 
 
 def _wants_budget(job: _Run, asked: bool | None) -> bool:
@@ -137,6 +135,16 @@ def _pictures(
     except QMLDynamicsError as error:  # a picture is not worth a run
         print(f"qml-dynamics: no picture: {error}", file=sys.stderr)
         return []
+
+
+def terminal(stderr: bool) -> Any:
+    """Where people read: lines are never broken, and a pipe is wide."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr, soft_wrap=True, highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    return console
 
 
 def new_folder(problem: Path) -> Path:

@@ -48,7 +48,9 @@ def cost_command(path: Path, options: Options, *, as_json: bool) -> int:
     return 0
 
 
-def circuits_command(folders: Sequence[Path], *, write: bool, check: bool, as_json: bool) -> int:
+def circuits_command(
+    folders: Sequence[Path], *, write: bool, check: bool, steps: Sequence[int] | None = None, as_json: bool = False
+) -> int:
     """Write or check the programs of the gallery: 0 where all is well, 1 where a check fails."""
     from .. import gallery
 
@@ -59,7 +61,7 @@ def circuits_command(folders: Sequence[Path], *, write: bool, check: bool, as_js
         raise ProblemError("Argument `folders` must be given where there is no folder `circuits` with problem files.")
     results = {}
     for folder in chosen:
-        found = gallery.write(folder) if write else gallery.check(folder)
+        found = gallery.write(folder, steps) if write else gallery.check(folder)
         results[str(folder)] = found
         if not as_json:
             print(f"{folder}: {'; '.join(found) if found else 'ok'}", file=sys.stdout)

@@ -32,7 +32,8 @@ def run(
     for t0, t1 in zip(saves[:-1], saves[1:]):
         rate = method.tol / problem.duration
         pieces = _constant(h, psi, z, t0, t1, rate, space) if h.constant else _magnus(h, psi, z, t0, t1, rate, space)
-        for t, psi, log in pieces:
+        for t, wave, log in pieces:
+            psi = wave
             log_norm += log
             on_step(round(1000 * t / problem.duration), 1000)
         yield t1, psi.copy(), log_norm

@@ -45,7 +45,8 @@ def run(
     for save, piece in zip(saves[1:], segments(ends, saves)):
         before = done
         advance = engine.extrapolated if extrapolate else engine.segment
-        for psi, log in advance(psi, piece):
+        for wave, log in advance(psi, piece):
+            psi = wave
             log_norm += log
             done += 1
             on_step(min(done, before + len(piece) - 1), len(ends) - 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import BudgetExceeded
 from .ledger import Batch
+from .units import keeps_jobs
 
 OVERHEAD, PER_SHOT = 2.0, 0.00035
 _IN_FLIGHT = ("submitted", "running", "lost")
@@ -16,11 +17,15 @@ def estimated_seconds(backend: Any, circuits: Sequence[Any], shots: int) -> floa
     """Seconds on the device for one batch.
 
     A backend that knows better has a method ``seconds(circuits, shots) -> float``; for other backends with jobs this is
-    the vendor's rule of thumb for sampled circuits, 2 s and 0.35 ms a shot. Backends without jobs are measured instead.
+    the vendor's rule of thumb for sampled circuits, 2 s and 0.35 ms a shot, copies for mitigation included. Backends without jobs are measured instead.
     """
     if hasattr(backend, "seconds"):
         return float(backend.seconds(circuits, shots))
-    return OVERHEAD + PER_SHOT * shots * len(circuits) if hasattr(backend, "submit") else 0.0
+    if not keeps_jobs(backend):
+        return 0.0
+    said = backend.describe()
+    programs = len(circuits) * said.get("programs_per_circuit", 1) + said.get("programs_per_job", 0)
+    return OVERHEAD + PER_SHOT * shots * programs
 
 
 def spent_shots(batches: Sequence[Batch]) -> int:

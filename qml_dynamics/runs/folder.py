@@ -149,7 +149,9 @@ def _refuse_foreign(folder: Path, scratch: Path) -> None:
     for path in scratch.iterdir():
         old = folder / path.name
         if old.exists() and path.suffix != ".npz" and _bytes(old) != _bytes(path):
-            raise ProblemError(f"Argument `folder` must be empty or hold this run, but {folder} holds another {path.name}.")
+            raise ProblemError(
+                f"Argument `folder` must be empty or hold this run, but {folder} holds another {path.name}."
+            )
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -192,7 +194,9 @@ def read_folder(folder: Path) -> Statement:
     except QMLDynamicsError as error:
         raise type(error)(f"{folder}: {error}") from None
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise ProblemError(f"Argument `folder` must be a run folder, but {folder / RUN} is damaged: {error!r}.") from None
+        raise ProblemError(
+            f"Argument `folder` must be a run folder, but {folder / RUN} is damaged: {error!r}."
+        ) from None
 
 
 def _read_json(folder: Path) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The ledger of a run: one row a batch, changed only inside write transactions, so that two processes cannot both take one.
 
-    planned -> intent -> submitted -> finished        jobs: the intent before the submit, the id right after it
-    planned -> running -> finished                    backends without jobs
-    failed, cancelled, lost                           what the vendor said of a job
-    unknown                                           was running when its process died, on a device that gives no id
+planned -> intent -> submitted -> finished        jobs: the intent before the submit, the id right after it
+planned -> running -> finished                    backends without jobs
+failed, cancelled, lost                           what the vendor said of a job
+unknown                                           was running when its process died, on a device that gives no id
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..backends.failures import redacted
 from ..errors import BackendError, ProblemError
-from .redact import redacted
 
 LEDGER = "ledger.sqlite"
 VERSION = 1
@@ -94,7 +94,9 @@ class Ledger:
             self.connection = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None)
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.DatabaseError as error:
-            raise ProblemError(f"Argument `folder` must be a run folder, but {self.path} is damaged: {error}.") from None
+            raise ProblemError(
+                f"Argument `folder` must be a run folder, but {self.path} is damaged: {error}."
+            ) from None
         if version != VERSION:
             raise ProblemError(
                 f"Argument `folder` must hold a ledger of format {VERSION}, but {self.path} has format {version}."
@@ -161,7 +163,7 @@ class Ledger:
         """Change a row from the status that ``batch`` was read with; False when another process was faster."""
         columns = {"status": to, "owner": owner(), "changed": time.time(), **columns}
         if columns.get("error"):
-            columns["error"] = redacted(columns["error"])[:1000]
+            columns["error"] = redacted(columns["error"])
         assignments = ", ".join(f"{name} = ?" for name in columns)
         with self.writing() as connection:
             done = connection.execute(
@@ -190,5 +192,5 @@ class Ledger:
 def _event(connection: sqlite3.Connection, number: int | None, status: str, detail: str) -> None:
     connection.execute(
         "INSERT INTO events (time, number, status, detail) VALUES (?, ?, ?, ?)",
-        (time.time(), number, status, redacted(detail)),
+        (time.time(), number, status, detail),
     )

@@ -18,7 +18,8 @@ def describe_observables(
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """Plain data and arrays of the observables of a run."""
     check_memory(8 * domain.size * len(seen), f"{len(seen)} tables of observables")
-    spec, arrays = [], {}
+    spec: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
     for i, o in enumerate(seen):
         spec.append({"name": o.name, "basis": o.basis})
         if o.terms is not None:
@@ -29,7 +30,9 @@ def describe_observables(
     return spec, arrays
 
 
-def read_observables(spec: Sequence[Mapping[str, Any]], arrays: Mapping[str, np.ndarray], domain: Domain) -> dict[str, Any]:
+def read_observables(
+    spec: Sequence[Mapping[str, Any]], arrays: Mapping[str, np.ndarray], domain: Domain
+) -> dict[str, Any]:
     """The observables again, in the form that ``evolve`` takes."""
     out: dict[str, Any] = {}
     for i, o in enumerate(spec):
@@ -47,10 +50,8 @@ def tabulated(domain: Domain, basis: str, table: np.ndarray) -> Callable[[np.nda
     >>> tabulated(Grid((0, 4), 2), "weight", np.array([5.0, 6.0, 7.0, 8.0]))(np.array([[3.0], [0.0]])).tolist()
     [8.0, 5.0]
     """
-    if basis == "weight":
-        axes = domain.axes
-    else:
-        axes = domain.momenta if isinstance(domain, Grid) else (np.array([0.0, 1.0]),) * domain.ndim
+    momenta = domain.momenta if isinstance(domain, Grid) else (np.array([0.0, 1.0]),) * domain.ndim
+    axes = domain.axes if basis == "weight" else momenta
     orders = [np.argsort(axis, kind="stable") for axis in axes]
 
     def index(points: np.ndarray) -> np.ndarray:

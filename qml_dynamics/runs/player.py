@@ -17,42 +17,21 @@ import numpy as np
 from ..backends.base import Backend, OnStep
 from ..errors import BackendError
 from ..evolve import evolve
-from ..methods import MultiProduct, Trotter
 from ..trajectory import Counts, Trajectory
 from .budget import estimated_seconds
 from .folder import Statement
 from .ledger import Ledger
 from .results import read_results
+from .units import unit
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-GROUP = 32  # circuits that are lost to a crash at most, where running them again costs only time
 Handle = Callable[[int, Sequence[Any], Sequence[int]], None]
 
 
 class Pending(BaseException):
     """Unwinds ``evolve`` when it asks for samples that are not there yet (nothing between may catch it)."""
-
-
-def unit(backend: Any) -> int:
-    """Circuits a batch: what a job may hold; without jobs one, or a small group where a repetition is harmless."""
-    if hasattr(backend, "submit"):
-        return max(1, int(backend.max_circuits))
-    return GROUP if repeatable(backend) else 1
-
-
-def repeatable(backend: Any) -> bool:
-    """Whether running a circuit twice is harmless: a simulator on this machine, with the seeds that we give it.
-
-    A backend says so with ``repeatable = True``; exact ones and Aer are.
-    """
-    return bool(getattr(backend, "repeatable", backend.exact or backend.name.partition(":")[0] == "aer"))
-
-
-def independent(method: Any) -> bool:
-    """Whether no circuit of a method depends on the outcomes of another, so that all can be sent at once."""
-    return isinstance(method, (Trotter, MultiProduct)) or getattr(method, "adaptive", True) is False
 
 
 class Player:
@@ -79,7 +58,7 @@ class Player:
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """The stored outcomes of this call, if they are all there."""
         call, self.calls = self.calls, self.calls + 1
-        size = unit(self.backend)
+        size = unit(self.backend, len(circuits), shots)
         parts = []
         for first in range(0, len(circuits), size):
             chosen = circuits[first : first + size]

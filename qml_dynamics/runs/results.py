@@ -48,7 +48,9 @@ def read_results(path: Path) -> list[Counts]:
 def check_complete(outcomes: Sequence[Counts], circuits: int, shots: int, what: str) -> None:
     """Raise :class:`BackendError` unless there are ``shots`` outcomes (or more, where a device rounds up) a circuit."""
     if len(outcomes) != circuits:
-        raise BackendError(f"{what} gave an incomplete result, {len(outcomes)} of {circuits} circuits; nothing was kept.")
+        raise BackendError(
+            f"{what} gave an incomplete result, {len(outcomes)} of {circuits} circuits; nothing was kept."
+        )
     for i, counts in enumerate(outcomes):
         if counts.shots < shots:
             raise BackendError(

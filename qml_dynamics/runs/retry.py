@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..errors import BackendError, BudgetExceeded, JobLost, MethodError, integer, real
-from .redact import redacted
+from ..backends.failures import failure, redacted
+from ..errors import BackendError, BudgetExceeded, JobLost, MethodError, QMLDynamicsError, integer, real
 
 T = TypeVar("T")
-_HTTP = {408, 425, 429}
 _NETWORK = {
     errno.ECONNRESET, errno.ECONNABORTED, errno.ECONNREFUSED, errno.EPIPE, errno.ETIMEDOUT,
     errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EAGAIN,
 }  # fmt: skip
-_FAMILIES = {"ConnectionError", "Timeout", "ChunkedEncodingError", "ProtocolError", "IncompleteRead", "gaierror"}
-_QUOTA = re.compile(r"quota|usage limit|(time|credit|budget)s? (is |are )?(exceeded|exhausted)|limit exceeded", re.I)
+_QUOTA = re.compile(
+    r"quota|usage limit|\b402\b|(time|credits?|funds) (is |are |was |were )?(exceeded|exhausted)", re.IGNORECASE
+)
 
 
 class Hang(TimeoutError):
@@ -68,27 +68,6 @@ class Patience:
             yield min(self.longest, self.first * 2.0**k) * random.uniform(0.5, 1.0)
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from; vendors wrap the error that tells the reason, and hide it with ``from None``."""
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen and len(seen) < 10:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or current.__context__
-
-
-def http_status(error: BaseException) -> int | None:
-    """The HTTP status that an error carries, under any of the usual names."""
-    holders = (error, getattr(error, "response", None))
-    for holder in holders:
-        for name in ("status_code", "http_status", "status", "code"):
-            value = getattr(holder, name, None)
-            if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
-                return value
-    return None
-
-
 def is_transient(error: BaseException, backend: Any = None) -> bool:
     """Whether an error may pass by itself: a broken connection, a timeout, HTTP 408, 425, 429 or 5xx.
 
@@ -102,29 +81,12 @@ def is_transient(error: BaseException, backend: Any = None) -> bool:
         return bool(told)
     if is_quota(error):
         return False
-    for e in chain(error):
-        if isinstance(e, (JobLost, BudgetExceeded)):
-            return False
-        status = http_status(e)
-        if status is not None:
-            return status in _HTTP or (status >= 500 and status != 501)
-        if isinstance(e, (ConnectionError, TimeoutError)):
-            return True
-        if any(cls.__name__ in _FAMILIES for cls in type(e).__mro__):
-            return True
-        if isinstance(e, OSError) and e.errno in _NETWORK:
-            return True
-    return False
+    return failure(error) == "transient" or (isinstance(error, OSError) and error.errno in _NETWORK)
 
 
 def is_quota(error: BaseException) -> bool:
     """Whether the vendor says that the time or the money of the account is used up."""
-    for e in chain(error):
-        if isinstance(e, BudgetExceeded) or http_status(e) == 402:
-            return True
-        if http_status(e) in (403, 429, None) and _QUOTA.search(str(e)):
-            return True
-    return False
+    return isinstance(error, BudgetExceeded) or bool(_QUOTA.search(str(error)))
 
 
 def bounded(call: Callable[[], T], seconds: float) -> T:
@@ -151,12 +113,9 @@ def persistently(what: str, call: Callable[[], T], patience: Patience, backend: 
     """``call()``, again after a pause where its error is transient.
 
     Raises:
-        BackendError: in one line, with ``what`` was tried and the vendor's own words (credentials hidden). Errors of this
-            library come through as they are.
+        BackendError: in one line, with ``what`` was tried and the vendor's own words (credentials hidden).
     """
-    tried = 0
-    for pause in (*patience.delays(), None):
-        tried += 1
+    for tried, pause in enumerate([*patience.delays(), None], 1):
         try:
             return bounded(call, patience.call)
         except Exception as error:
@@ -174,5 +133,7 @@ def vendor_error(what: str, error: BaseException) -> BackendError:
         kind: type[BackendError] = type(error)
     else:
         kind = BudgetExceeded if is_quota(error) else BackendError
-    words = " ".join(redacted(error).split())[:300]
+    words = redacted(str(error))
+    if isinstance(error, QMLDynamicsError):
+        return kind(words if words.startswith(what) else f"{what}: {words}")
     return kind(f"{what}: {type(error).__name__}: {words}" if words else f"{what}: {type(error).__name__}")

@@ -76,9 +76,7 @@ class RunStatus:
         return "Jobs are under way: fetch."
 
 
-def run_status(
-    folder: Path, run: str, backend: str, jobs: bool, batches: Sequence[Batch], fetched: bool
-) -> RunStatus:
+def run_status(folder: Path, run: str, backend: str, batches: Sequence[Batch], fetched: bool) -> RunStatus:
     """The status of a run from its ledger; a submitted job shows the vendor's last word."""
     rows = tuple(
         BatchStatus(b.number, b.job_id, (b.vendor or "queued") if b.status == "submitted" else b.status, b.error)

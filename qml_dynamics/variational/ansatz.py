@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..domains import Grid
 from ..errors import MethodError, integer, one_of, real, require
 from ..hamiltonian import Hamiltonian, LearningHamiltonian
 from ..pauli import PauliSum
@@ -188,11 +189,18 @@ class HamiltonianAnsatz:
 
     layers: int
     separate: bool = False
+    moves: bool | None = None
     spread: float = 1.0
+
+    def moving(self, problem: Problem) -> bool:
+        """Whether translations (RY on weights that are bits) stand in every layer: on the imaginary clock unless told."""
+        return problem.clock == "imaginary" if self.moves is None else self.moves
 
     def bind(self, problem: Problem, h: Hamiltonian) -> Program:
         """The gates on the problem's register, starting in its initial wave at ``theta0``."""
         factors = _factors(problem, h, self.separate)
+        if self.moving(problem) and (shift := _shift_factor(problem)):
+            factors.append(shift)
         start = problem.initial.vector(problem.domain).reshape(-1)
         gates: list[Gate] = []
         rows: list[dict[int, float]] = []
@@ -227,29 +235,33 @@ class HamiltonianAnsatz:
         from ..hamiltonian import hamiltonian as build
         from .ansatz_qiskit import alternating_circuit
 
-        return alternating_circuit(problem, build(problem) if h is None else h, self.layers, self.separate)
+        h = build(problem) if h is None else h
+        return alternating_circuit(problem, h, self.layers, self.separate, self.moving(problem))
 
 
-def hamiltonian(layers: int, separate: bool = False, spread: float = 1.0) -> HamiltonianAnsatz:
+def hamiltonian(layers: int, separate: bool = False, moves: bool | None = None, spread: float = 1.0) -> HamiltonianAnsatz:
     """Alternating evolutions with the parts of the problem's own Hamiltonian, one angle each.
 
     Learning Hamiltonians: ``exp(-i a zeta)`` and ``exp(-i b (-L))``, by the transform, without any Pauli terms. Operators: their
     groups of commuting terms. ``layers`` of all parts and the first part once more, acting on the problem's initial wave.
 
-    On the imaginary clock a real wave feels no force from phases alone, so the run starts with the first factor turned away and
-    back between the others: the wave is the same, and the conjugated generators can shrink and shift it. An operator whose terms
-    all commute has nothing to alternate with; use :func:`hardware_efficient` there.
+    On the imaginary clock a real wave feels no force from phases alone. So every layer ends with rotations that do move real
+    waves, one angle an axis: translations ``exp(-c d/dx)`` on periodic grids (phases linear in the momentum), RY on every weight of a
+    hypercube and on every qubit of an operator (walls have none). And the run starts with the first factor turned away and back
+    between the others: the wave is the same, but seen through that frame the others shrink and widen it (to first order by the
+    commutator ``[zeta, L]``).
 
     Args:
         layers: how many.
         separate: one angle for each axis of the kinetic part, or for each Pauli term, instead of one for the whole part.
+        moves: whether layers end with these rotations; None: on the imaginary clock only.
         spread: on the imaginary clock, how far the first factor is turned, in standard deviations of its phase.
 
     >>> hamiltonian(6).layers
     6
     """
     real(spread, "spread", nonnegative=True, error=MethodError)
-    return HamiltonianAnsatz(integer(layers, "layers", 1, 10_000, MethodError), bool(separate), float(spread))
+    return HamiltonianAnsatz(integer(layers, "layers", 1, 10_000, MethodError), bool(separate), moves, float(spread))
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +282,22 @@ def _factors(problem: Problem, h: Hamiltonian, separate: bool) -> list[list[_Fac
         potential = [_Factor(lambda slot: Diagonal(zeta, slot), 0, zeta)]
         return [potential, [_Factor(lambda slot, k=k: Dual(k, slot), i) for i, k in enumerate(kinetic)]]
     return [_group_factor(h.terms, group, separate) for group in commuting_groups(h.terms)]
+
+
+def _shift_factor(problem: Problem) -> list[_Factor]:
+    """Rotations that move a real wave, one angle an axis; the fastest wave of a grid, of both signs, stays."""
+    domain = problem.domain
+    if not isinstance(domain, Grid):
+        return [_Factor(lambda slot, q=q: PauliRotation(1 << q, 1 << q, 0.5, slot), q) for q in range(domain.num_qubits)]
+    if domain.boundary == "walls":
+        return []
+    momenta = []
+    for k in domain.momenta:
+        odd = k.copy()
+        odd[len(k) // 2] = 0.0
+        momenta.append(odd)
+    values = [_axis(momenta, axis) for axis in range(domain.ndim)]
+    return [_Factor(lambda slot, k=k: Dual(k, slot), i) for i, k in enumerate(values)]
 
 
 def _axis(dual_axes: Sequence[np.ndarray], axis: int) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Measured comparisons with the peers: ``python -m benchmarks [name ...]`` prints ratios taken in one run."""

@@ -1,0 +1,30 @@
+"""Run the benchmarks that are named on the command line, or all of them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from pathlib import Path
+
+NAMES = sorted(
+    m.name.removeprefix("bench_")
+    for m in pkgutil.iter_modules([str(Path(__file__).parent)])
+    if m.name.startswith("bench_")
+)
+
+
+def main(wanted: list[str]) -> int:
+    """Run benchmarks one after the other; an unknown name is an error that lists the known ones."""
+    unknown = [name for name in wanted if name not in NAMES]
+    if unknown:
+        print(f"unknown benchmark {unknown[0]!r}; known: {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    for name in wanted or NAMES:
+        print(f"== {name}", flush=True)
+        importlib.import_module(f"benchmarks.bench_{name}").main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,212 @@
+"""Any PennyLane device, by a lowering of our own from Qiskit circuits.
+
+Wires are reversed once, here: qubit q is wire ``n - 1 - q``, since PennyLane reads its first wire as the most significant bit.
+So states, probabilities and samples come out as integers with qubit 0 as the least significant bit.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+from qiskit import QuantumCircuit, transpile
+
+from ..errors import BackendError, check_memory, integer
+from ..sampling import draw, merged_counts
+from ..trajectory import Counts
+from .base import OnStep, check_width
+from .failures import vendor_error
+
+GATES = {
+    "h": "Hadamard",
+    "x": "PauliX",
+    "y": "PauliY",
+    "z": "PauliZ",
+    "s": "S",
+    "t": "T",
+    "sx": "SX",
+    "rx": "RX",
+    "ry": "RY",
+    "rz": "RZ",
+    "p": "PhaseShift",
+    "cx": "CNOT",
+    "cz": "CZ",
+    "swap": "SWAP",
+    "rzz": "IsingZZ",
+    "rxx": "IsingXX",
+    "ryy": "IsingYY",
+    "cp": "ControlledPhaseShift",
+}
+_AMPLITUDES = ("default.qubit", "lightning.qubit")
+_OWN = ("pennylane.", "pennylane_lightning.")  # PennyLane's own simulators give exact probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class PennyLaneBackend:
+    """``qd.backend("pennylane:<device>")`` or ``qd.backend(device_object)``.
+
+    Args:
+        name: as in ``qd.backend(name)``.
+        device: a device object, or None: one of the right width is made for each circuit.
+        given: keywords for ``qml.device``.
+        analytic: draw shots from exact probabilities, with our own seeds; None: on PennyLane's own simulators.
+    """
+
+    name: str
+    device: Any = None
+    given: dict[str, Any] = field(default_factory=dict)
+    analytic: bool | None = None
+    _made: dict[int, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def short(self) -> str:
+        """PennyLane's name of the device."""
+        return self.name.partition(":")[2]
+
+    @property
+    def exact(self) -> bool:
+        """Whether amplitudes can be had."""
+        return self.short in _AMPLITUDES and self.draws_exactly
+
+    @property
+    def draws_exactly(self) -> bool:
+        """Whether shots are drawn here, from exact probabilities."""
+        if self.analytic is not None:
+            return self.analytic
+        return type(self._device(1)).__module__.startswith(_OWN)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether outcomes may carry noise other than that of shots."""
+        return "mixed" in self.short or not (self.draws_exactly or self.short.endswith("local.qubit"))
+
+    @property
+    def seeding(self) -> str:
+        """``"circuit"`` where we draw; ``"none"`` where the device does, which takes no seed from us."""
+        return "circuit" if self.draws_exactly else "none"
+
+    def _device(self, num_qubits: int) -> Any:
+        if self.device is not None:
+            if self.device.wires:
+                check_width(num_qubits, len(self.device.wires), self.name)
+            return self.device
+        if num_qubits not in self._made:
+            try:
+                self._made[num_qubits] = qml.device(self.short, wires=num_qubits, **self.given)
+            except Exception as error:
+                raise vendor_error(error, f"Opening {self.name}") from None
+        return self._made[num_qubits]
+
+    def _wires(self, num_qubits: int) -> list[Any]:
+        """The wire of each qubit: the last ``num_qubits`` wires of the device, backwards."""
+        device = self._device(num_qubits)
+        wires = list(device.wires)[-num_qubits:] if device.wires else list(range(num_qubits))
+        return wires[::-1]
+
+    def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
+        """The amplitudes after each of consecutive circuits, each started from the state before it."""
+        if not self.exact:
+            raise BackendError(f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}.")
+        num_qubits = pieces[0].num_qubits
+        check_memory(64 << num_qubits, f"A statevector of {num_qubits} qubits")
+        wires, state = self._wires(num_qubits), None
+        total, done = sum(len(piece.data) for piece in pieces), 0
+        for piece in pieces:
+            start = [] if state is None else [qml.StatePrep(state / np.linalg.norm(state), wires=wires[::-1])]
+            tape = qml.tape.QuantumScript([*start, *operations(piece, wires, phase=True)], [qml.state()])
+            (out,) = self._run([tape], num_qubits)
+            state = np.asarray(out, dtype=complex).reshape(-1)[: 1 << num_qubits]  # wires beside ours come first, in |0>
+            done += len(piece.data)
+            on_step(done, total)
+            yield state.copy()
+
+    def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
+        """Exact outcome probabilities, from devices that know them."""
+        if not self.draws_exactly:
+            raise BackendError(f"Argument `shots` must be given: {self.name} gives samples only.")
+        num_qubits = circuits[0].num_qubits
+        wires = self._wires(num_qubits)
+        tapes = [qml.tape.QuantumScript(operations(c, wires), [qml.probs(wires=wires[::-1])]) for c in circuits]
+        return [np.asarray(p, dtype=float).reshape(-1) for p in self._run(tapes, num_qubits)]
+
+    def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """``shots`` outcomes of each circuit; all of them as one batch of tapes."""
+        shots = integer(shots, "shots", 1, 10**9, BackendError)
+        if self.draws_exactly:
+            return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]
+        num_qubits = circuits[0].num_qubits
+        wires = self._wires(num_qubits)
+        measure = [qml.counts(wires=wires[::-1])]
+        tapes = [qml.tape.QuantumScript(operations(c, wires), measure, shots=shots) for c in circuits]
+        return [_counts(answer) for answer in self._run(tapes, num_qubits)]
+
+    def _run(self, tapes: list[Any], num_qubits: int) -> Sequence[Any]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return qml.execute(tapes, self._device(num_qubits), diff_method=None)
+        except BackendError:
+            raise
+        except Exception as error:
+            raise vendor_error(error, f"Running on {self.name}") from None
+
+    def describe(self) -> dict[str, Any]:
+        """Name, how shots are drawn, and version."""
+        return {
+            "name": self.name,
+            "draws_exactly": self.draws_exactly,
+            "noise": "unknown" if self.noisy else "none",
+            "options": sorted(self.given),
+            "pennylane": version("pennylane"),
+        }
+
+
+def operations(circuit: QuantumCircuit, wires: Sequence[Any], phase: bool = False) -> list[Any]:
+    """The gates of a bound, unmeasured circuit as PennyLane operations; ``wires[q]`` is qubit q's.
+
+    The global phase only where it can be seen, in amplitudes: hardware plug-ins know no such gate.
+    """
+    if circuit.parameters:
+        raise BackendError(f"Argument `circuits` must be bound, but one has free {sorted(map(str, circuit.parameters))}.")
+    low = lowered(circuit)
+    out = [qml.GlobalPhase(-float(low.global_phase))] if phase and float(low.global_phase) else []
+    for instruction in low.data:
+        gate = instruction.operation
+        if gate.name in ("barrier", "id", "delay"):
+            continue
+        place = [wires[low.find_bit(q).index] for q in instruction.qubits]
+        out.append(getattr(qml, GATES[gate.name])(*map(float, gate.params), wires=place))
+    return out
+
+
+def lowered(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The circuit in gates that both sides know; level 1, which drops no rotation."""
+    if set(circuit.count_ops()) <= {*GATES, "barrier"}:
+        return circuit
+    return transpile(circuit, basis_gates=list(GATES), optimization_level=1, seed_transpiler=1)
+
+
+def _counts(answer: Any) -> Counts:
+    """PennyLane's counts, keyed by bit strings with the first wire first."""
+    index = np.array([int(str(key), 2) for key in answer], dtype=np.int64)
+    return merged_counts(index, np.array([int(n) for n in answer.values()]))
+
+
+def pennylane_backend(name: str, given: dict[str, Any]) -> PennyLaneBackend:
+    """``"pennylane:<device>"`` with keywords for ``qml.device``, and ``analytic=``."""
+    analytic = given.pop("analytic", None)
+    return PennyLaneBackend(name, None, given, analytic)
+
+
+def from_device(device: Any, given: dict[str, Any]) -> PennyLaneBackend:
+    """A device object."""
+    short = getattr(device, "name", None) or getattr(device, "short_name", type(device).__name__)
+    analytic = given.pop("analytic", None)
+    if given:
+        raise BackendError(f"Argument `options` must be empty for a device object, but names {sorted(given)}.")
+    return PennyLaneBackend(f"pennylane:{short}", device, {}, analytic)

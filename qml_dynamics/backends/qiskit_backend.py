@@ -1,0 +1,148 @@
+"""Any Qiskit ``BackendV2`` (through its own ``run``) and any V2 sampler primitive, as a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, ClassVar
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.primitives import BackendSamplerV2
+from qiskit.providers import BackendV2
+
+from ..errors import BackendError, integer
+from ..trajectory import Counts
+from .base import OnStep
+from .batch import programs, read_result, reduced
+from .compile import Compiled, compile_all
+from .failures import vendor_error
+from .options import DeviceOptions
+
+BASIS = ["rz", "sx", "x", "cx"]  # what a sampler of an unknown device is given
+
+
+@dataclass(frozen=True, eq=False)
+class QiskitBackend:
+    """A ``BackendV2`` or a V2 sampler. Make one with ``qd.backend(object)``.
+
+    Args:
+        device: the ``BackendV2``, or None for a sampler that names none: circuits then come in rz, sx, x and cx.
+        sampler: a V2 sampler, or None: the device's own ``run``, one call a circuit, each with its seed.
+        options: see :class:`DeviceOptions`; dynamical decoupling and twirling belong to a sampler's own options.
+    """
+
+    device: Any
+    sampler: Any
+    options: DeviceOptions = field(default_factory=DeviceOptions)
+
+    exact: ClassVar[bool] = False
+    noisy: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        for name in ("dynamical_decoupling", "twirling", "max_seconds"):
+            if getattr(self.options, name):
+                raise BackendError(f"Argument `{name}` must be set on the sampler itself, but was given for {self.name}.")
+        if self.device is None and self.options.readout_mitigation == "reported":
+            raise BackendError(f"Argument `readout_mitigation` must be 'calibrated', but is 'reported': {self.name} reports nothing.")
+
+    @property
+    def name(self) -> str:
+        """The device's name, or the sampler's type."""
+        return f"qiskit:{self.device.name}" if self.device is not None else f"qiskit:{type(self.sampler).__name__}"
+
+    @property
+    def seeding(self) -> str:
+        """``"circuit"`` where each circuit gets its own seed; ``"none"`` for a sampler, which has its own."""
+        return "circuit" if self.sampler is None else "none"
+
+    @property
+    def target(self) -> Any:
+        """The device's report, or None."""
+        return None if self.device is None else self.device.target
+
+    def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
+        """Never: a device gives samples."""
+        raise BackendError(f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}.")
+
+    def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
+        """Never: a device gives samples."""
+        raise BackendError(f"Argument `shots` must be given: {self.name} gives samples only.")
+
+    def compiled(self, circuits: Sequence[QuantumCircuit]) -> list[Compiled]:
+        """The circuits in the device's gates, measured."""
+        return compile_all(circuits, self.device if self.device is not None else _Anything(), self.options)
+
+    def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """``shots`` outcomes of each circuit."""
+        shots = integer(shots, "shots", 1, 10**9, BackendError)
+        reported = _reported(self.device) if self.options.readout_mitigation == "reported" else {}
+        work = programs(self.compiled(circuits), shots, seeds, self.options, reported)
+        outcomes: list[Counts] = []
+        try:
+            if self.sampler is not None:
+                outcomes, _ = read_result(self.sampler.run([(p.circuit,) for p in work], shots=shots).result())
+            else:
+                for program in work:
+                    one = BackendSamplerV2(backend=self.device, options={"seed_simulator": program.seed})
+                    outcomes += read_result(one.run([(program.circuit,)], shots=shots).result())[0]
+        except BackendError:
+            raise
+        except Exception as error:
+            raise vendor_error(error, f"Running on {self.name}") from None
+        return reduced(outcomes, [program.role for program in work], self.options)
+
+    def describe(self) -> dict[str, Any]:
+        """Device, sampler, options and version."""
+        return {
+            "name": self.name,
+            "sampler": None if self.sampler is None else type(self.sampler).__name__,
+            "noise": "unknown",
+            **self.options.describe(),
+            "qiskit": version("qiskit"),
+        }
+
+
+class _Anything(BackendV2):
+    """A device of any width with all-to-all coupling, for samplers that do not say where they run."""
+
+    def __init__(self) -> None:
+        super().__init__(name="any device")
+        from qiskit.transpiler import Target
+
+        self._target = Target.from_configuration(basis_gates=[*BASIS, "measure"])
+
+    @property
+    def target(self) -> Any:
+        return self._target
+
+    @property
+    def max_circuits(self) -> None:
+        return None
+
+    @classmethod
+    def _default_options(cls) -> Any:
+        from qiskit.providers import Options
+
+        return Options()
+
+    def run(self, run_input: Any, **options: Any) -> Any:
+        raise BackendError("This is a description of a device, not a device.")
+
+
+def from_device(device: Any, options: DeviceOptions) -> QiskitBackend:
+    """A ``BackendV2``."""
+    return QiskitBackend(device, None, options)
+
+
+def from_sampler(sampler: Any, options: DeviceOptions) -> QiskitBackend:
+    """A V2 sampler; it is asked for the device it runs on."""
+    device = getattr(sampler, "backend", None)
+    device = device() if callable(device) else device
+    return QiskitBackend(device if isinstance(device, BackendV2) else None, sampler, options)
+
+
+def _reported(device: Any) -> dict[int, tuple[float, float]]:
+    places = device.target["measure"].items()
+    return {q: (float(p.error), float(p.error)) if p is not None and p.error is not None else (0.0, 0.0) for (q,), p in places}

@@ -1,0 +1,137 @@
+"""Checkpoints of a long computation: the last complete one comes back bit by bit, with its random numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ProblemError, integer
+from ..trajectory import plain, write_npz
+
+FORMAT = 1
+_NAME = re.compile(r"step-(\d+)\.npz")
+_PREFIX = "array/"
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """One checkpoint.
+
+    Attributes:
+        step: how many steps were complete.
+        arrays: name to array, as they were, to the bit.
+        generator: a random generator that goes on where the saved one was, or None.
+        meta: plain data.
+    """
+
+    step: int
+    arrays: Mapping[str, np.ndarray]
+    generator: np.random.Generator | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Checkpoint:
+    """Checkpoints in a folder, each written by rename; the last ``keep`` of them stay.
+
+    Args:
+        folder: made at the first :meth:`save`.
+        keep: how many to keep; 2, so that a disk that loses the last one has another.
+
+    >>> import tempfile
+    >>> rng = np.random.default_rng(7)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Checkpoint(folder).save(3, {"theta": np.array([0.1, 0.2])}, generator=rng)
+    ...     saved = Checkpoint(folder).load()
+    >>> saved.step, saved.arrays["theta"], saved.generator.random() == rng.random()
+    (3, array([0.1, 0.2]), True)
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], keep: int = 2) -> None:
+        self.folder = Path(folder)
+        self.keep = integer(keep, "keep", 1, 10**6)
+
+    def save(
+        self,
+        step: int,
+        arrays: Mapping[str, np.ndarray],
+        *,
+        generator: np.random.Generator | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the checkpoint after ``step`` steps, whole or not at all.
+
+        Args:
+            step: not negative; a checkpoint of the same step is replaced.
+            arrays: numbers of any dtype but objects.
+            generator: its whole state is kept.
+            meta: plain data, as JSON has it.
+
+        Raises:
+            ProblemError: the folder cannot be written, or an array holds objects.
+        """
+        step = integer(step, "step", 0, 10**12)
+        for name, array in arrays.items():
+            if np.asarray(array).dtype.hasobject:
+                raise ProblemError(f"Argument `arrays` must hold numbers, but {name!r} holds objects.")
+        state = None if generator is None else plain(generator.bit_generator.state)
+        head = {"format": FORMAT, "step": step, "generator": state, "meta": plain(dict(meta or {}))}
+        stored = {_PREFIX + name: np.asarray(array) for name, array in arrays.items()}
+        write_npz(self.folder / f"step-{step:08d}.npz", {"head": np.array(json.dumps(head)), **stored})
+        for old in self._files()[: -self.keep]:
+            old.unlink(missing_ok=True)
+
+    def load(self) -> Saved | None:
+        """The last complete checkpoint, or None where there is none.
+
+        Raises:
+            ProblemError: a newer version of the library wrote it.
+        """
+        for path in reversed(self._files()):
+            try:
+                with np.load(path, allow_pickle=False) as archive:
+                    head = json.loads(str(archive["head"]))
+                    arrays = {n.removeprefix(_PREFIX): archive[n] for n in archive.files if n.startswith(_PREFIX)}
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue  # a disk may still damage a file: the one before it serves
+            if head["format"] > FORMAT:
+                raise ProblemError(
+                    f"Argument `folder` must hold checkpoints of format {FORMAT} or older, but {path} has format "
+                    f"{head['format']}: a newer version of qml-dynamics wrote it."
+                )
+            return Saved(head["step"], arrays, _generator(head["generator"]), head["meta"])
+        return None
+
+    def clear(self) -> None:
+        """Remove all checkpoints, when the computation is complete."""
+        for path in self._files():
+            path.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        found = [path for path in self.folder.glob("step-*.npz") if _NAME.fullmatch(path.name)]
+        return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")))
+
+
+def _generator(state: dict[str, Any] | None) -> np.random.Generator | None:
+    if state is None:
+        return None
+    known = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
+    if state["bit_generator"] not in known:
+        raise ProblemError(f"Argument `generator` must be one of {', '.join(sorted(known))}.")
+    bits = getattr(np.random, state["bit_generator"])()
+    bits.state = _as_arrays(state)
+    return np.random.Generator(bits)
+
+
+def _as_arrays(value: Any) -> Any:
+    """JSON has turned the arrays of a state into lists; NumPy wants them back."""
+    if isinstance(value, dict):
+        return {k: _as_arrays(v) for k, v in value.items()}
+    return np.array(value, dtype=np.uint64) if isinstance(value, list) else value

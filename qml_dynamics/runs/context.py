@@ -1,0 +1,71 @@
+"""What sending, collecting and executing need to know of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..backends.base import Backend, JobBackend
+from ..errors import BackendError, BudgetExceeded, JobLost
+from .ledger import Batch, Ledger
+from .retry import Patience
+from .status import BatchStatus
+from .units import keeps_jobs
+
+ENDED = ("failed", "cancelled", "lost", "unknown")
+OPEN = ("planned", "intent", "running")
+
+
+@dataclass
+class Context:
+    """One run at work in this process."""
+
+    folder: Path
+    run: str
+    backend: Backend
+    ledger: Ledger
+    patience: Patience
+    max_shots: int | None = None
+    max_seconds: float | None = None
+
+    @property
+    def jobs(self) -> JobBackend:
+        """The backend, where it has jobs."""
+        assert isinstance(self.backend, JobBackend)
+        return self.backend
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether its work outlives this process."""
+        return keeps_jobs(self.backend)
+
+    def raise_for_ended(self, call: int | None = None) -> None:
+        """Raise when a batch ended without a result; everything else is kept.
+
+        Raises:
+            JobLost: the vendor no longer knows a job.
+            BackendError: a job failed or was cancelled, or a circuit was running when its process died.
+        """
+        ended = self.ledger.batches(call, ENDED)
+        if not ended:
+            return
+        everything = self.ledger.batches()
+        kept = sum(b.status == "finished" for b in everything)
+        kind = JobLost if any(b.status == "lost" for b in ended) else BackendError
+        rows = "; ".join(str(BatchStatus(b.number, b.job_id, b.status, b.error)) for b in ended[:5])
+        rows += f"; and {len(ended) - 5} more" if len(ended) > 5 else ""
+        raise kind(
+            f"{self.backend.name}: {rows}. {kept} of {len(everything)} batches are kept; resume(resend=True) sends "
+            "these again."
+        )
+
+
+def budget_left(context: Context, coming: list[Batch]) -> None:
+    """Raise :class:`BudgetExceeded` when ``coming`` does not fit; written on the first of them for ``status``."""
+    from .budget import check_budget
+
+    try:
+        check_budget(context.ledger.batches(), coming, context.max_shots, context.max_seconds)
+    except BudgetExceeded:
+        context.ledger.move(coming[0], coming[0].status, "budget exceeded", error="over the budget")
+        raise

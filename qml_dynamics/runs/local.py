@@ -1,0 +1,61 @@
+"""Backends without jobs: the unit that survives a crash is one circuit, or a small group where a repetition is harmless."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .context import Context, budget_left
+from .ledger import Batch
+from .results import check_complete, result_name, write_results
+from .retry import vendor_error
+from .units import least_shots, repeatable
+
+
+def recover(context: Context) -> None:
+    """Settle what was running when its process died (the run's lock is held).
+
+    Results that were written are taken. Otherwise a simulator runs the circuits again; a device that gives no id may have
+    run them, so they are marked unknown.
+    """
+    for batch in context.ledger.batches(status=("running",)):
+        name = result_name(batch.number, batch.attempt)
+        if (context.folder / name).is_file():
+            context.ledger.move(batch, "finished", "its results were written", result=name)
+        elif repeatable(context.backend):
+            context.ledger.move(batch, "planned", "interrupted; a simulator runs it again")
+        else:
+            context.ledger.move(batch, "unknown", "interrupted", error="it was running when its process ended")
+
+
+def execute(context: Context, call: int, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
+    """Run every planned batch of a call (the run's lock is held).
+
+    Raises:
+        BudgetExceeded: over the budget.
+        BackendError: the backend failed.
+    """
+    for batch in context.ledger.batches(call, ("planned",)):
+        budget_left(context, [batch])
+        if not context.ledger.move(batch, "running", error=None, sent=batch.sent + 1):
+            continue
+        (claimed,) = (b for b in context.ledger.batches(call, ("running",)) if b.number == batch.number)
+        chosen = slice(batch.first, batch.first + batch.count)
+        _execute(context, claimed, circuits[chosen], seeds[chosen])
+
+
+def _execute(context: Context, batch: Batch, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
+    backend, started = context.backend, time.perf_counter()
+    what = f"{backend.name}: batch {batch.number}"
+    try:
+        outcomes = backend.sample(circuits, batch.shots, seeds)
+    except Exception as error:
+        told = vendor_error(what, error)
+        context.ledger.move(batch, "planned" if repeatable(backend) else "unknown", "failed", error=str(told))
+        raise told from None
+    check_complete(outcomes, batch.count, least_shots(backend, batch.shots), what)
+    name = result_name(batch.number, batch.attempt)
+    write_results(context.folder / name, outcomes)
+    used = batch.used + time.perf_counter() - started
+    context.ledger.move(batch, "finished", result=name, error=None, used=used)

@@ -1,0 +1,46 @@
+"""What a backend and a method allow: jobs that outlive this process, repetitions, circuits a batch, all circuits at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends.base import JobBackend
+from ..methods import MultiProduct, Trotter
+
+GROUP = 32  # circuits that a crash can cost at most, where running them again costs only time
+
+
+def keeps_jobs(backend: Any) -> bool:
+    """Whether its jobs outlive this process. The local mode of a cloud backend has no ``service``, and keeps nothing."""
+    return isinstance(backend, JobBackend) and getattr(backend, "service", True) is not None
+
+
+def repeatable(backend: Any) -> bool:
+    """Whether running a circuit twice is harmless: the seeds that we give decide its counts, so it is a simulator."""
+    return getattr(backend, "seeding", "circuit") != "none"
+
+
+def unit(backend: Any, circuits: int, shots: int) -> int:
+    """Circuits a batch: what a job may hold; without jobs one, or a small group where a repetition is harmless.
+
+    A backend with a limit of circuits times shots a job has an attribute ``max_executions``.
+    """
+    if keeps_jobs(backend):
+        most = getattr(backend, "max_executions", None)
+        limit = backend.max_circuits if most is None else min(backend.max_circuits, most // shots)
+        return max(1, int(limit))
+    seeding = getattr(backend, "seeding", "circuit")
+    return {"circuit": GROUP, "batch": circuits}.get(seeding, 1)
+
+
+def independent(method: Any) -> bool:
+    """Whether no circuit of a method depends on the outcomes of another, so that all can be sent at once.
+
+    A method says so with ``adaptive = False``.
+    """
+    return isinstance(method, (Trotter, MultiProduct)) or getattr(method, "adaptive", True) is False
+
+
+def least_shots(backend: Any, shots: int) -> int:
+    """The fewest samples a circuit in a complete result: mitigated counts stand for fewer than were taken."""
+    return 1 if getattr(getattr(backend, "options", None), "mitigates", False) else shots

@@ -1,0 +1,66 @@
+"""The verbs of a run folder as plain functions, for the command line and for scripts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from ..trajectory import Trajectory
+from .retry import Patience
+from .run import open_run
+from .status import RunStatus
+
+Folder = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Fetched:
+    """What :func:`fetch` found: the status, and the trajectory when every sample is here (else None)."""
+
+    status: RunStatus
+    trajectory: Trajectory | None
+
+    def __bool__(self) -> bool:
+        return self.trajectory is not None
+
+    def __str__(self) -> str:
+        return str(self.status) if self.trajectory is None else f"{self.trajectory}\n{self.status}"
+
+
+def status(folder: Folder, *, backend: Any = None, patience: Patience | None = None) -> RunStatus:
+    """How the run in a folder stands; see :meth:`Run.status`."""
+    return open_run(folder, backend=backend, patience=patience).status()
+
+
+def fetch(
+    folder: Folder,
+    *,
+    wait: bool = False,
+    timeout: float | None = None,
+    backend: Any = None,
+    patience: Patience | None = None,
+) -> Fetched:
+    """Collect what is done; see :meth:`Run.fetch`."""
+    run = open_run(folder, backend=backend, patience=patience)
+    trajectory = run.fetch(wait=wait, timeout=timeout)
+    return Fetched(run.status(ask=False), trajectory)
+
+
+def resume(
+    folder: Folder,
+    *,
+    resend: bool = False,
+    max_shots: int | None = None,
+    max_seconds: float | None = None,
+    backend: Any = None,
+    patience: Patience | None = None,
+) -> RunStatus:
+    """Go on with a run that was cut off; see :meth:`Run.resume`."""
+    run = open_run(folder, backend=backend, patience=patience)
+    return run.resume(resend=resend, max_shots=max_shots, max_seconds=max_seconds)
+
+
+def cancel(folder: Folder, *, backend: Any = None, patience: Patience | None = None) -> RunStatus:
+    """Cancel what has not ended; see :meth:`Run.cancel`."""
+    return open_run(folder, backend=backend, patience=patience).cancel()
