@@ -22,6 +22,7 @@ _HOME = {
     "problem": ("Problem",),
     "hamiltonian": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
     "methods": ("SplitStep", "Krylov", "Exact", "Trotter", "MultiProduct"),
+    "variational.method": ("Variational", "Cutoff", "Growth"),
     "estimate": ("Estimate",),
     "trajectory": ("Trajectory", "Counts", "Best"),
     "observe": ("of_momenta",),
@@ -43,7 +44,13 @@ _HOME = {
         "MomentumTailWarning",
     ),
 }
-_MODULES = ("objectives", "synthesis", "plotting", "formulas")
+_MODULES = {
+    "objectives": "objectives",
+    "synthesis": "synthesis",
+    "plotting": "plotting",
+    "formulas": "formulas",
+    "ansatz": "variational.ansatz",
+}
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = sorted([*_NAMES, *_MODULES, "__version__"])
@@ -53,7 +60,7 @@ def __getattr__(name: str) -> Any:
     if name in _NAMES:
         value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
     elif name in _MODULES:
-        value = importlib.import_module(f".{name}", __name__)
+        value = importlib.import_module(f".{_MODULES[name]}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
@@ -128,3 +135,7 @@ if TYPE_CHECKING:
     from .trajectory import Best as Best
     from .trajectory import Counts as Counts
     from .trajectory import Trajectory as Trajectory
+    from .variational import ansatz as ansatz
+    from .variational.method import Cutoff as Cutoff
+    from .variational.method import Growth as Growth
+    from .variational.method import Variational as Variational

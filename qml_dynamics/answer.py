@@ -41,6 +41,8 @@ def report_waves(job: Job, waves: Waves) -> dict[str, Any]:
         "stop": waves.stop,
         "counts": None,
     }
+    if waves.parameters:
+        answer["parameters"] = _padded(waves.parameters)
     if job.shots is None:
         answer["expectations"] = observe_states(job.h, times, states, job.observables)
         from .sampling import draw
@@ -52,6 +54,14 @@ def report_waves(job: Job, waves: Waves) -> dict[str, Any]:
     answer["best"] = best_of(job.h, drawn, job.seed(2, 1))
     answer["diagnostics"] = {**waves.diagnostics, **_wave_diagnostics(job, states, np.abs(states) ** 2)}
     return answer
+
+
+def _padded(rows: list[np.ndarray]) -> np.ndarray:
+    """Parameters at the saved times in one array: those that an ansatz grew later stood at 0 before."""
+    out = np.zeros((len(rows), max(map(len, rows))))
+    for row, theta in zip(out, rows):
+        row[: len(theta)] = theta
+    return out
 
 
 def _sampled_report(job: Job, waves: Waves, times: np.ndarray, states: np.ndarray) -> dict[str, Any]:

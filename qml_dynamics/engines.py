@@ -18,6 +18,7 @@ from .methods import Exact, Krylov, SplitStep, Trotter
 from .reference import exact, krylov, split_step
 from .sampled import Planned
 from .sampled import run as run_sampled
+from .variational.method import Variational
 
 
 def run_waves(job: Job) -> Waves:
@@ -31,16 +32,13 @@ def run_waves(job: Job) -> Waves:
     try:
         for step, (t, state, log_norm) in enumerate(_engine(job, internal, out)):
             reached = t
-            if t in wanted:
+            stop = job.callback is not None and job.callback(step, View(t, state, log_norm))
+            if t in wanted or stop:
                 out.times.append(t)
                 out.states.append(state)
                 out.log_norm.append(log_norm)
-            if job.callback is not None and job.callback(step, View(t, state, log_norm)):
+            if stop:
                 out.stop = f"The callback stopped the run at t = {t:g} of {job.problem.duration:g}."
-                if t not in wanted:
-                    out.times.append(t)
-                    out.states.append(state)
-                    out.log_norm.append(log_norm)
                 break
     except KeyboardInterrupt:
         if not out.times:
@@ -67,8 +65,23 @@ def _engine(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np
         yield from exact.run(problem, h, method, times, job.progress)
     elif isinstance(method, Trotter):
         yield from _trotter(job, saves, out)
+    elif isinstance(method, Variational):
+        yield from _variational(job, times, out)
     else:
         raise MethodError(f"Argument `method` must be one that evolve knows, but is {method!r}.")
+
+
+def _variational(job: Job, saves: list[float], out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+    """The exact engine of the variational method; its record of every step becomes the diagnostics."""
+    from .variational.evolve import run
+
+    record = out.diagnostics
+    wanted = set(job.saves.tolist())
+    for sample in run(job.problem, job.h, job.method, saves, job.progress, record):
+        if sample.time in wanted:
+            out.parameters.append(sample.theta)
+        yield sample.time, sample.state, sample.log_norm
+    out.stop = str(record.get("stop", ""))
 
 
 def _trotter(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,7 @@ class Waves:
     log_norm: list[float]
     stop: str
     diagnostics: dict[str, Any]
+    parameters: list[np.ndarray] = field(default_factory=list)
 
 
 def convert(

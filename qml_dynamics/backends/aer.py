@@ -21,7 +21,7 @@ from qiskit_aer.noise import NoiseModel
 from ..errors import BackendError, check_memory, one_of
 from ..sampling import draw, merged_counts
 from ..trajectory import Counts
-from .base import OnStep
+from .base import OnStep, check_circuits
 
 METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
 _CHUNK = 40_000  # gates between two signs of progress, and the most that an interrupt can lose
@@ -164,6 +164,7 @@ class AerBackend:
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit: from exact probabilities where they are known, else by Aer's sampler."""
+        check_circuits(circuits, shots)
         method = self._method(circuits[0].num_qubits)
         if method == "density_matrix" or (not self.noisy and method == "statevector"):
             return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import BackendError
+from ..errors import BackendError, integer
 from ..trajectory import Counts
 
 if TYPE_CHECKING:
@@ -91,3 +91,14 @@ def check_width(num_qubits: int, limit: int, name: str) -> None:
     """Raise :class:`BackendError` when a circuit has more qubits than the backend."""
     if num_qubits > limit:
         raise BackendError(f"Argument `backend` must have at least {num_qubits} qubits, but {name} has {limit}.")
+
+
+def check_circuits(circuits: Sequence[QuantumCircuit], shots: int | None = None) -> None:
+    """Raise :class:`BackendError` unless all circuits are bound and unmeasured, and the shots are a positive integer."""
+    if shots is not None:
+        integer(shots, "shots", 1, 10**9, BackendError)
+    for circuit in circuits:
+        if circuit.num_clbits or circuit.parameters:
+            free = sorted(map(str, circuit.parameters))
+            what = f"has {circuit.num_clbits} classical bits" if circuit.num_clbits else f"has the free parameters {free}"
+            raise BackendError(f"Argument `circuits` must be bound and unmeasured, but one {what}.")

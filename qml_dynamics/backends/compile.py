@@ -16,7 +16,7 @@ from qiskit.quantum_info import Statevector
 from qiskit.transpiler import generate_preset_pass_manager
 
 from ..errors import BackendError
-from .base import check_width
+from .base import check_circuits, check_width
 from .options import DeviceOptions
 
 REGISTER = "out"
@@ -45,9 +45,7 @@ class Compiled:
 
 def measured(circuit: QuantumCircuit) -> QuantumCircuit:
     """The circuit with qubit q measured into bit q of one register."""
-    if circuit.num_clbits or circuit.parameters:
-        what = f"has {circuit.num_clbits} classical bits" if circuit.num_clbits else f"has free {sorted(map(str, circuit.parameters))}"
-        raise BackendError(f"Argument `circuits` must be bound and unmeasured, but one {what}.")
+    check_circuits([circuit])
     out = circuit.copy()
     bits = ClassicalRegister(circuit.num_qubits, REGISTER)
     out.add_register(bits)
@@ -56,41 +54,51 @@ def measured(circuit: QuantumCircuit) -> QuantumCircuit:
 
 
 def compile_all(circuits: Sequence[QuantumCircuit], device: Any, options: DeviceOptions) -> list[Compiled]:
-    """Every circuit for ``device`` (a Qiskit ``BackendV2``); the same circuit object is compiled once."""
+    """Every circuit for ``device`` (a Qiskit ``BackendV2``); the same circuit object is compiled once.
+
+    Each is measured, compiled at the wanted level and compared with its ideal outcomes; where they differ by more than
+    ``TOLERANCE`` (higher levels drop small rotations in silence), it is compiled again at level 1.
+
+    Raises:
+        BackendError: a circuit is wider than the device, already measured, or has free parameters.
+    """
     done: dict[int, Compiled] = {}
+    managers: dict[tuple[int, int], Any] = {}
     for circuit in circuits:
         if id(circuit) not in done:
-            done[id(circuit)] = compile_one(circuit, device, options)
+            done[id(circuit)] = _compile(circuit, device, options, managers)
     return [done[id(circuit)] for circuit in circuits]
 
 
-def compile_one(circuit: QuantumCircuit, device: Any, options: DeviceOptions) -> Compiled:
-    """Measure, compile at the wanted level, compare with the ideal outcomes, fall back to level 1 if they differ.
-
-    Raises:
-        BackendError: the circuit is wider than the device, already measured, or has free parameters.
-    """
+def _compile(circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: dict[tuple[int, int], Any]) -> Compiled:
+    """Measure, compile at the wanted level, compare with the ideal outcomes, fall back to level 1 if they differ."""
     check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
     logical = measured(circuit)
     levels = [options.optimization_level, 1] if options.optimization_level > 1 else [options.optimization_level]
     for level in levels:
-        compiled = _transpiled(logical, device, level, options)
+        key = (level, circuit.num_qubits if options.layout is not None else 0)
+        if key not in managers:
+            managers[key] = _manager(device, level, options, circuit.num_qubits)
+        compiled = managers[key].run(logical)
         deviation = _deviation(circuit, compiled)
         if deviation is None or deviation <= TOLERANCE:
             break
     return Compiled(compiled, _measured_qubits(compiled), level, deviation)
 
 
-def _transpiled(logical: QuantumCircuit, device: Any, level: int, options: DeviceOptions) -> QuantumCircuit:
+def _manager(device: Any, level: int, options: DeviceOptions, width: int) -> Any:
+    """The preset pass manager; made from the backend, not its target, since IBM's devices bring a stage of their own."""
     layout = None if options.layout is None else list(options.layout)
-    if layout is not None and (len(layout) != logical.num_qubits or max(layout) >= device.num_qubits):
+    if layout is not None and (len(layout) < width or max(layout) >= device.num_qubits):
         raise BackendError(
-            f"Argument `layout` must name {logical.num_qubits} of the {device.num_qubits} qubits of {device.name}, but is {layout}."
+            f"Argument `layout` must name {width} of the {device.num_qubits} qubits of {device.name}, but is {layout}."
         )
-    manager = generate_preset_pass_manager(
-        optimization_level=level, backend=device, seed_transpiler=options.seed_transpiler, initial_layout=layout
+    return generate_preset_pass_manager(
+        optimization_level=level,
+        backend=device,
+        seed_transpiler=options.seed_transpiler,
+        initial_layout=None if layout is None else layout[:width],
     )
-    return manager.run(logical)
 
 
 def _measured_qubits(compiled: QuantumCircuit) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from ..trajectory import Counts
 from .base import Backend
 
 _SHOTS = 2000
-_REPEATS = 48
+_REPEATS = 40
 _FEW, _MANY = 64, 1024
 
 
@@ -106,7 +106,8 @@ def phase_circuits() -> Iterator[tuple[str, QuantumCircuit, int]]:
         circuit = QuantumCircuit(3)
         circuit.h(1)
         getattr(circuit, name)(*([] if quarter is None else [quarter]), 1)
-        circuit.sx(1)  # turns the two signs of a quarter phase into the two outcomes
+        circuit.sx(1)  # a quarter turn about X takes +Y to 0 and -Y to 1
+        circuit.x(1)
         yield name, circuit, 2
     for name in ("cp", "rzz", "rxx"):
         circuit = QuantumCircuit(3)

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..errors import BackendError, JobLost, integer
+from ..errors import BackendError, JobLost
 from ..trajectory import Counts
 from . import runtime
-from .base import OnStep
+from .base import OnStep, check_circuits
 from .batch import Program, extra_circuits, programs, read_result, reduced
 from .compile import Compiled, compile_all
 from .failures import failure, is_transient, vendor_error
@@ -118,7 +118,7 @@ class IBMBackend:
             BackendError: too many circuits or shots, a circuit too wide, or the vendor refused (``VendorError``, whose
                 ``transient`` says whether trying again can help).
         """
-        shots = integer(shots, "shots", 1, 10**9, BackendError)
+        check_circuits(circuits, shots)
         if not 1 <= len(circuits) <= self.max_circuits:
             raise BackendError(f"Argument `circuits` must be 1 to {self.max_circuits} a job on {self.name}, but are {len(circuits)}.")
         work = self.programs(circuits, shots, seeds)

@@ -16,10 +16,10 @@ import numpy as np
 import pennylane as qml
 from qiskit import QuantumCircuit, transpile
 
-from ..errors import BackendError, check_memory, integer
+from ..errors import BackendError, check_memory
 from ..sampling import draw, merged_counts
 from ..trajectory import Counts
-from .base import OnStep, check_width
+from .base import OnStep, check_circuits, check_width
 from .failures import vendor_error
 
 GATES = {
@@ -136,7 +136,7 @@ class PennyLaneBackend:
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit; all of them as one batch of tapes."""
-        shots = integer(shots, "shots", 1, 10**9, BackendError)
+        check_circuits(circuits, shots)
         if self.draws_exactly:
             return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]
         num_qubits = circuits[0].num_qubits
@@ -171,8 +171,7 @@ def operations(circuit: QuantumCircuit, wires: Sequence[Any], phase: bool = Fals
 
     The global phase only where it can be seen, in amplitudes: hardware plug-ins know no such gate.
     """
-    if circuit.parameters:
-        raise BackendError(f"Argument `circuits` must be bound, but one has free {sorted(map(str, circuit.parameters))}.")
+    check_circuits([circuit])
     low = lowered(circuit)
     out = [qml.GlobalPhase(-float(low.global_phase))] if phase and float(low.global_phase) else []
     for instruction in low.data:

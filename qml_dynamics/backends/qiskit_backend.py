@@ -12,9 +12,9 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BackendSamplerV2
 from qiskit.providers import BackendV2
 
-from ..errors import BackendError, integer
+from ..errors import BackendError
 from ..trajectory import Counts
-from .base import OnStep
+from .base import OnStep, check_circuits
 from .batch import programs, read_result, reduced
 from .compile import Compiled, compile_all
 from .failures import vendor_error
@@ -76,7 +76,7 @@ class QiskitBackend:
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit."""
-        shots = integer(shots, "shots", 1, 10**9, BackendError)
+        check_circuits(circuits, shots)
         reported = _reported(self.device) if self.options.readout_mitigation == "reported" else {}
         work = programs(self.compiled(circuits), shots, seeds, self.options, reported)
         outcomes: list[Counts] = []

@@ -14,7 +14,7 @@ from qiskit.quantum_info import Statevector
 from ..errors import check_memory
 from ..sampling import draw
 from ..trajectory import Counts
-from .base import OnStep
+from .base import OnStep, check_circuits
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class StatevectorBackend:
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit."""
+        check_circuits(circuits, shots)
         return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]
 
     def describe(self) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from ..errors import QMLDynamicsError
@@ -126,15 +125,19 @@ def main(arguments: list[str] | None = None) -> None:
 def _code(arguments: list[str] | None) -> int:
     try:
         return int(app(args=arguments, standalone_mode=False) or 0)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
     except QMLDynamicsError as error:
         print(f"qml-dynamics: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("qml-dynamics: interrupted; nothing was saved.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of standard output has gone, as `| head` does
         sys.stderr.close()
         return 141
+    except Exception as error:
+        if not hasattr(error, "show") or not hasattr(
+            error, "exit_code"
+        ):  # a wrong option, whichever click typer brings
+            raise
+        error.show()
+        return int(error.exit_code)

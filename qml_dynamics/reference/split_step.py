@@ -209,5 +209,18 @@ def resolution_floor(problem: Problem, h: LearningHamiltonian, method: SplitStep
 
 
 def _norm(psi: np.ndarray) -> float:
+    """The 2-norm; raises :class:`MethodError` where a step has left nothing of the wave."""
     flat = psi.reshape(-1)
-    return float(np.sqrt(np.vdot(flat, flat).real))
+    square = float(np.vdot(flat, flat).real)
+    if square > _SMALL:
+        return float(np.sqrt(square))
+    peak = float(np.abs(flat).max())  # squares underflow long before amplitudes do
+    if not peak > 0:
+        raise MethodError(
+            "Argument `steps` must be larger: in one step the loss takes the whole wave below the smallest number. "
+            "Use more steps, or an initial wave that reaches the low values of the loss."
+        )
+    return peak * float(np.linalg.norm((flat / peak).astype(complex)))
+
+
+_SMALL = 1e-30

@@ -17,7 +17,8 @@ def estimated_seconds(backend: Any, circuits: Sequence[Any], shots: int) -> floa
     """Seconds on the device for one batch.
 
     A backend that knows better has a method ``seconds(circuits, shots) -> float``; for other backends with jobs this is
-    the vendor's rule of thumb for sampled circuits, 2 s and 0.35 ms a shot, copies for mitigation included. Backends without jobs are measured instead.
+    the vendor's rule of thumb for sampled circuits, 2 s and 0.35 ms a shot, copies for mitigation included. Backends
+    without jobs are measured instead.
     """
     if hasattr(backend, "seconds"):
         return float(backend.seconds(circuits, shots))

@@ -21,7 +21,7 @@ _NETWORK = {
     errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EAGAIN,
 }  # fmt: skip
 _QUOTA = re.compile(
-    r"quota|usage limit|\b402\b|(time|credits?|funds) (is |are |was |were )?(exceeded|exhausted)", re.IGNORECASE
+    r"quota|usage limit|(time|credits?|funds) (is |are |was |were )?(exceeded|exhausted)", re.IGNORECASE
 )
 
 
@@ -86,7 +86,11 @@ def is_transient(error: BaseException, backend: Any = None) -> bool:
 
 def is_quota(error: BaseException) -> bool:
     """Whether the vendor says that the time or the money of the account is used up."""
-    return isinstance(error, BudgetExceeded) or bool(_QUOTA.search(str(error)))
+    return (
+        isinstance(error, BudgetExceeded)
+        or getattr(error, "status_code", None) == 402
+        or bool(_QUOTA.search(str(error)))
+    )
 
 
 def bounded(call: Callable[[], T], seconds: float) -> T:

@@ -354,7 +354,17 @@ def open_run(folder: PathLike, *, backend: Any = None, patience: Patience | None
 
 
 def _described(device: Backend) -> dict[str, Any]:
-    return {"name": device.name, "options": _options(device), "described": _identity(device)}
+    return {
+        "name": device.name,
+        "options": _options(device),
+        "described": _identity(device),
+        "object": _is_object(device),
+    }
+
+
+def _is_object(device: Any) -> bool:
+    """Whether a person's own device object is behind it, of which the name says too little."""
+    return str(device.name).startswith("pennylane:") and getattr(device, "device", None) is not None
 
 
 def _options(device: Any) -> dict[str, Any]:
@@ -377,6 +387,8 @@ def _identity(device: Backend) -> dict[str, Any]:
 
 
 def _reopened(stored: Mapping[str, Any]) -> Backend:
+    if stored["object"]:
+        raise BackendError(f"The run's backend, {stored['name']!r}, must be given to open_run(folder, backend=...).")
     try:
         device = find_backend(stored["name"], **stored["options"])
     except QMLDynamicsError as error:

@@ -285,18 +285,13 @@ def _factors(problem: Problem, h: Hamiltonian, separate: bool) -> list[list[_Fac
 
 
 def _shift_factor(problem: Problem) -> list[_Factor]:
-    """Rotations that move a real wave, one angle an axis; the fastest wave of a grid, of both signs, stays."""
+    """Rotations that move a real wave, one angle an axis (a grid's fastest wave, which has no sign, turns)."""
     domain = problem.domain
     if not isinstance(domain, Grid):
         return [_Factor(lambda slot, q=q: PauliRotation(1 << q, 1 << q, 0.5, slot), q) for q in range(domain.num_qubits)]
     if domain.boundary == "walls":
         return []
-    momenta = []
-    for k in domain.momenta:
-        odd = k.copy()
-        odd[len(k) // 2] = 0.0
-        momenta.append(odd)
-    values = [_axis(momenta, axis) for axis in range(domain.ndim)]
+    values = [_axis(domain.momenta, axis) for axis in range(domain.ndim)]
     return [_Factor(lambda slot, k=k: Dual(k, slot), i) for i, k in enumerate(values)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, SparsePauliOp
 
+from ..domains import Grid
 from ..errors import MethodError, describe, require
 from ..hamiltonian import Hamiltonian, LearningHamiltonian
 from ..pauli import PauliSum, pauli_sum
@@ -251,8 +252,8 @@ def _moved(mask: int, where: Sequence[int]) -> int:
 def layered_circuit(problem: Problem, moves: Sequence[tuple[Any, ...]], undone: int) -> QuantumCircuit:
     """The preparation, ``undone`` inverse chains of CX, and the moves of a layered ansatz."""
     n = problem.domain.num_qubits
-    circuit = QuantumCircuit(n)
-    circuit.compose(prepare(problem.initial, problem.domain), range(n), inplace=True) if width(problem.domain) == n else None
+    circuit = QuantumCircuit(width(problem.domain))
+    circuit.compose(prepare(problem.initial, problem.domain), inplace=True)
     theta = ParameterVector("theta", 1 + max((m[2] for m in moves if m[0] != "cx"), default=-1))
     for _ in range(undone):
         for q in reversed(range(n - 1)):
@@ -265,30 +266,69 @@ def layered_circuit(problem: Problem, moves: Sequence[tuple[Any, ...]], undone: 
     return circuit
 
 
-def alternating_circuit(problem: Problem, h: Hamiltonian, layers: int, separate: bool) -> QuantumCircuit:
+def alternating_circuit(problem: Problem, h: Hamiltonian, layers: int, separate: bool, moves: bool) -> QuantumCircuit:
     """The preparation and the alternating evolutions of :func:`ansatz.hamiltonian`."""
+    circuit = prepare(problem.initial, problem.domain)
+    factors = _learning_factors(problem, h, separate) if isinstance(h, LearningHamiltonian) else _pauli_factors(h.terms, separate)
+    if moves and (shift := _shift_factor(problem)):
+        factors.append(shift)
+    theta = iter(ParameterVector("theta", layers * sum(size for size, _ in factors) + factors[0][0]))
+    for layer in range(layers + 1):
+        for size, append in factors if layer < layers else factors[:1]:
+            append(circuit, [next(theta) for _ in range(size)])
+    return circuit
+
+
+Factor = tuple[int, Callable[[QuantumCircuit, Sequence[Any]], None]]  # how many angles, and what appends its gates
+
+
+def _learning_factors(problem: Problem, h: LearningHamiltonian, separate: bool) -> list[Factor]:
+    domain = problem.domain
+    series = walsh_series(h.zeta)
+
+    def potential(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+        diagonal(series, angles[0], circuit, range(domain.num_qubits))
+
+    def whole(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+        kinetic(domain, angles[0], circuit)
+
+    def axes(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+        _append_axes(circuit, problem, angles)
+
+    return [(1, potential), (domain.ndim, axes) if separate else (1, whole)]
+
+
+def _pauli_factors(terms: PauliSum, separate: bool) -> list[Factor]:
     from .ansatz import commuting_groups
 
-    circuit = prepare(problem.initial, problem.domain)
-    learning = isinstance(h, LearningHamiltonian)
-    groups = [] if learning else commuting_groups(h.terms)  # type: ignore[union-attr]
-    kinetic_angles = problem.domain.ndim if separate else 1
-    sizes = [1, kinetic_angles] if learning else [len(g) if separate else 1 for g in groups]
-    theta = iter(ParameterVector("theta", layers * sum(sizes) + sizes[0]))
-    series = walsh_series(h.zeta) if learning else None  # type: ignore[union-attr]
-    for layer in range(layers + 1):
-        for place, size in enumerate(sizes if layer < layers else sizes[:1]):
-            angles = [next(theta) for _ in range(size)]
-            if not learning:
-                _append_group(circuit, h.terms, groups[place], angles)  # type: ignore[union-attr]
-            elif place == 0:
-                assert series is not None
-                diagonal(series, angles[0], circuit, range(problem.domain.num_qubits))
-            elif separate:
-                _append_axes(circuit, problem, angles)
-            else:
-                kinetic(problem.domain, angles[0], circuit)
-    return circuit
+    def factor(group: list[int]) -> Factor:
+        return (len(group) if separate else 1, lambda circuit, angles: _append_group(circuit, terms, group, angles))
+
+    return [factor(group) for group in commuting_groups(terms)]
+
+
+def _shift_factor(problem: Problem) -> Factor | None:
+    domain = problem.domain
+    if not isinstance(domain, Grid):
+
+        def turn(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+            for q, angle in enumerate(angles):
+                circuit.ry(angle, q)
+
+        return domain.num_qubits, turn
+    if domain.boundary == "walls":
+        return None
+
+    def translate(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+        to_dual(domain, circuit)
+        for axis, (qubits, angle) in enumerate(zip(registers(domain), angles)):
+            weights = 2.0 ** np.arange(len(qubits))[::-1]  # the transform's output is bit-reversed
+            weights[0] *= -1  # two's complement
+            for q, w in zip(qubits, weights.tolist()):
+                circuit.p(-2 * np.pi / domain.lengths[axis] * w * angle, q)
+        to_dual(domain, circuit, inverse=True)
+
+    return domain.ndim, translate
 
 
 def _append_axes(circuit: QuantumCircuit, problem: Problem, angles: Sequence[Any]) -> None:

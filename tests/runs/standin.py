@@ -1,0 +1,163 @@
+"""A stand-in for a vendor's service: jobs on disk, the runtime client's own interface, execution on a noisy fake device.
+
+It is used through the same backend class as the real service. Faults are planted as ``{verb: [fault, ...]}``, one a call: an
+exception, a function of the answer, ``"accepted"`` (the job is taken, but the connection breaks before the answer), or None.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qiskit import qpy
+from qiskit.primitives import BackendSamplerV2
+
+from qml_dynamics.backends.ibm import IBMBackend
+from qml_dynamics.backends.options import DeviceOptions
+from qml_dynamics.backends.runtime import fake_device, simulator_of
+from qml_dynamics.trajectory import atomic_file
+
+DEVICE = "fake_manila"
+
+
+class RuntimeJobNotFound(Exception):
+    """Named as the runtime client names it."""
+
+
+class RequestsApiError(Exception):
+    """An HTTP error as the runtime client carries it."""
+
+    def __init__(self, message: str, status_code: int) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+
+
+class Service:
+    """``job``, ``jobs``, ``backend`` and ``new_sampler``, as ``QiskitRuntimeService`` and its samplers have them."""
+
+    def __init__(self, folder: Path, token: str = "", faults: dict[str, list[Any]] | None = None) -> None:
+        self.folder, self.token, self.faults = Path(folder), token, faults or {}
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def backend(self, name: str) -> Any:
+        return fake_device(DEVICE)
+
+    def job(self, job_id: str) -> Job:
+        job = Job(self, job_id)
+        if not job.path.is_file():
+            raise RuntimeJobNotFound(f"Job not found: {job_id}")
+        return self.answer("job", lambda: job)
+
+    def jobs(self, limit: int | None = 10, job_tags: list[str] | None = None) -> list[Job]:
+        every = [Job(self, path.stem) for path in self.folder.glob("*.json")]
+        found = [job for job in every if set(job_tags or []) <= set(job.read()["tags"])]
+        found.sort(key=lambda job: -job.read()["number"])
+        return self.answer("jobs", lambda: found[:limit])
+
+    def new_sampler(self, device: Any, options: DeviceOptions, tag: str, seed: int | None) -> Sampler:
+        return Sampler(self, tag)
+
+    def tags(self) -> list[str]:
+        """The tag of every job that was ever accepted."""
+        return sorted(tag for path in self.folder.glob("*.json") for tag in Job(self, path.stem).read()["tags"])
+
+    def answer(self, verb: str, call: Callable[[], Any]) -> Any:
+        """The answer of ``call``, unless a fault was planted for this call of ``verb``."""
+        queue = self.faults.get(verb)
+        fault = queue.pop(0) if queue else None
+        if isinstance(fault, BaseException):
+            raise fault
+        out = call()
+        if fault == "accepted":
+            raise ConnectionResetError("connection reset by peer")
+        return fault(out) if callable(fault) else out
+
+
+class Sampler:
+    """A V2 sampler whose ``run`` puts a job on disk."""
+
+    def __init__(self, service: Service, tag: str) -> None:
+        self.service, self.tag = service, tag
+
+    def run(self, pubs: list[Any], shots: int) -> Job:
+        return self.service.answer("run", lambda: self._accept([pub[0] for pub in pubs], shots))
+
+    def _accept(self, circuits: list[Any], shots: int) -> Job:
+        job = Job(self.service, uuid.uuid4().hex[:20])
+        with atomic_file(job.path.with_suffix(".qpy")) as handle:
+            qpy.dump(circuits, handle)
+        number = len(list(self.service.folder.glob("*.json")))
+        job.write({"number": number, "tags": [self.tag], "shots": shots, "looks": 0, "state": None})
+        return job
+
+
+class Job:
+    """A job on disk: queued at the first look, running at the second, done at the third, unless its state was set."""
+
+    def __init__(self, service: Service, job_id: str) -> None:
+        self.service, self.id = service, job_id
+        self.path = service.folder / f"{job_id}.json"
+
+    def read(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text())
+
+    def write(self, data: dict[str, Any]) -> None:
+        with atomic_file(self.path) as handle:
+            handle.write(json.dumps(data).encode())
+
+    def job_id(self) -> str:
+        return self.id
+
+    def status(self) -> str:
+        data = self.read()
+        if data["state"] is None and data["looks"] < 2:
+            self.write({**data, "looks": data["looks"] + 1})
+        return self.service.answer("status", lambda: data["state"] or ("QUEUED", "RUNNING", "DONE")[data["looks"]])
+
+    def result(self) -> Any:
+        return self.service.answer("result", self._execute)
+
+    def cancel(self) -> None:
+        self.service.answer("cancel", lambda: self.write({**self.read(), "state": "CANCELLED"}))
+
+    def usage(self) -> float:
+        return 1.25
+
+    def _execute(self) -> list[Any]:
+        with self.path.with_suffix(".qpy").open("rb") as handle:
+            circuits = qpy.load(handle)
+        return [self._one(circuit) for circuit in circuits]
+
+    def _one(self, circuit: Any) -> Any:
+        """Seeded by what the circuit is, so that the same circuit has the same outcomes in every job."""
+        gates = [(i.operation.name, i.operation.params, [q._index for q in i.qubits]) for i in circuit.data]
+        seed = int(hashlib.sha256(repr(gates).encode()).hexdigest()[:8], 16)
+        sampler = BackendSamplerV2(backend=simulator_of(DEVICE), options={"seed_simulator": seed})
+        return sampler.run([(circuit,)], shots=self.read()["shots"]).result()[0]
+
+
+class Cloud(IBMBackend):
+    """IBM's backend class on the stand-in, two circuits a job."""
+
+    max_circuits = 2  # type: ignore[assignment]
+
+
+def cloud(folder: Path, token: str = "", faults: dict[str, list[Any]] | None = None) -> Cloud:
+    """The stand-in service as a backend; two of one folder are two clients of one service."""
+    service = Service(folder, token, faults)
+    options = DeviceOptions(optimization_level=1, fractional_gates=False)
+    return Cloud("ibm:standin", fake_device(DEVICE), options, None, service, service.new_sampler)
+
+
+def set_state(backend: Cloud, job_id: str, state: str | None) -> None:
+    """What the vendor does to a job: ``ERROR``, ``CANCELLED``; None removes it from the service's memory."""
+    job = Job(backend.service, job_id)
+    if state is None:
+        os.replace(job.path, job.path.with_suffix(".gone"))
+    else:
+        job.write({**job.read(), "state": state})
