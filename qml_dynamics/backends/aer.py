@@ -192,7 +192,6 @@ class AerBackend:
             "qiskit-aer": version("qiskit-aer"),
         }
 
-
     def _noise_name(self) -> Any:
         if self.device is not None:
             return "simulated " + self.name.partition("=")[2]

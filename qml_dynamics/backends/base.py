@@ -100,5 +100,7 @@ def check_circuits(circuits: Sequence[QuantumCircuit], shots: int | None = None)
     for circuit in circuits:
         if circuit.num_clbits or circuit.parameters:
             free = sorted(map(str, circuit.parameters))
-            what = f"has {circuit.num_clbits} classical bits" if circuit.num_clbits else f"has the free parameters {free}"
+            what = (
+                f"has {circuit.num_clbits} classical bits" if circuit.num_clbits else f"has the free parameters {free}"
+            )
             raise BackendError(f"Argument `circuits` must be bound and unmeasured, but one {what}.")

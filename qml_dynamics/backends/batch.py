@@ -139,7 +139,9 @@ def read_result(result: Any) -> tuple[list[Counts], list[dict[str, Any]]]:
     for number, part in enumerate(result):
         register = getattr(part.data, REGISTER, None)
         if register is None:
-            raise BackendError(f"The result of circuit {number} has no register {REGISTER!r}: is the job one of this library?")
+            raise BackendError(
+                f"The result of circuit {number} has no register {REGISTER!r}: is the job one of this library?"
+            )
         metadata = dict(getattr(part, "metadata", None) or {})
         role = dict((metadata.get("circuit_metadata") or {}).get(KEY, {}))
         outcomes.append(_counts(register, role.get("shots")))

@@ -70,7 +70,9 @@ def compile_all(circuits: Sequence[QuantumCircuit], device: Any, options: Device
     return [done[id(circuit)] for circuit in circuits]
 
 
-def _compile(circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: dict[tuple[int, int], Any]) -> Compiled:
+def _compile(
+    circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: dict[tuple[int, int], Any]
+) -> Compiled:
     """Measure, compile at the wanted level, compare with the ideal outcomes, fall back to level 1 if they differ."""
     check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
     logical = measured(circuit)

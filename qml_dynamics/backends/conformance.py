@@ -75,7 +75,9 @@ def _check(clause: str, holds: bool, seen: Any = "") -> None:
 def _verbs(device: Any) -> None:
     _check("1. verbs of the contract", isinstance(device, Backend), f"{type(device).__name__} lacks some")
     told = device.describe()
-    _check("1. describe() is a dictionary with the name", isinstance(told, dict) and told.get("name") == device.name, told)
+    _check(
+        "1. describe() is a dictionary with the name", isinstance(told, dict) and told.get("name") == device.name, told
+    )
     _check("1. describe() is plain data", _plain(told), told)
 
 
@@ -130,7 +132,9 @@ def _signs(device: Backend, allowed: float, seed: int) -> None:
     answers = device.sample([circuit for _, circuit, _ in named], 200, _seeds_from(seed, 10, len(named)))
     for (name, _, outcome), counts in zip(named, answers):
         share = counts.histogram(8)[outcome]
-        _check(f"3. sign of the phase of {name}: outcome {outcome} is certain", share >= 1 - allowed - 1e-9, _named(counts))
+        _check(
+            f"3. sign of the phase of {name}: outcome {outcome} is certain", share >= 1 - allowed - 1e-9, _named(counts)
+        )
 
 
 def random_circuit(width: int, layers: int, seed: int) -> QuantumCircuit:
@@ -161,7 +165,9 @@ def _structure(device: Backend, allowed: float, seed: int) -> None:
         seen = counts.histogram(ideal.size)
         shots = np.sqrt(ideal * (1 - ideal) / _SHOTS).sum() * 0.4 + 4 * 0.5 / np.sqrt(_SHOTS)
         distance = 0.5 * float(np.abs(seen - ideal).sum())
-        _check("4. distribution of an asymmetric circuit", distance <= allowed + shots, f"total variation {distance:.3f}")
+        _check(
+            "4. distribution of an asymmetric circuit", distance <= allowed + shots, f"total variation {distance:.3f}"
+        )
 
 
 def _amplitudes(device: Backend) -> None:
@@ -188,7 +194,11 @@ def _answers(device: Backend, seed: int) -> None:
     for counts in answers:
         _check("6. Counts with ascending valid indices", _ascending(counts, 8), _named(counts))
         mitigated = bool(getattr(getattr(device, "options", None), "mitigates", False))
-        _check("6. exactly the shots asked for", counts.shots == 333 or (mitigated and 0 < counts.shots <= 333), counts.shots)
+        _check(
+            "6. exactly the shots asked for",
+            counts.shots == 333 or (mitigated and 0 < counts.shots <= 333),
+            counts.shots,
+        )
     most = int(answers[2].index[np.argmax(answers[2].count)])
     _check("6. answers in the order of the circuits", most == 5, _named(answers[2]))
 
@@ -224,16 +234,26 @@ def _coverage(device: Backend, bias: float | None, seed: int) -> None:
         answers = device.sample([circuit] * _REPEATS, shots, _seeds_from(seed, 50 + shots, _REPEATS))
         pairs = np.array([mean_of_counts(values[c.index], c.count) for c in answers])
         means[shots], errors[shots], spread[shots] = pairs[:, 0], pairs[:, 1], float(pairs[:, 0].std(ddof=1))
-        _check("7. repeated circuits are independent", len(np.unique(pairs[:, 0])) > 5, f"{shots} shots: {np.unique(pairs[:, 0])}")
+        _check(
+            "7. repeated circuits are independent",
+            len(np.unique(pairs[:, 0])) > 5,
+            f"{shots} shots: {np.unique(pairs[:, 0])}",
+        )
     exact = float(values @ Statevector(circuit).probabilities())
     truth = exact if bias is not None else float(means[_MANY].mean())
     covered = float(np.mean(np.abs(means[_MANY] - truth) <= 2 * errors[_MANY]))
     _check("8. two-sigma intervals cover the mean", covered >= 0.82, f"{covered:.2f} of {_REPEATS}")
     for shots in (_FEW, _MANY):
         ratio = spread[shots] ** 2 / float((errors[shots] ** 2).mean())
-        _check("8. standard errors are the spread of the means", 0.35 <= ratio <= 2.0, f"variance ratio {ratio:.2f} at {shots} shots")
+        _check(
+            "8. standard errors are the spread of the means",
+            0.35 <= ratio <= 2.0,
+            f"variance ratio {ratio:.2f} at {shots} shots",
+        )
     fall = spread[_FEW] / spread[_MANY]
-    _check("9. the error falls as 1/sqrt(shots)", 2.3 <= fall <= 6.5, f"by {fall:.2f} for {_MANY // _FEW} times the shots")
+    _check(
+        "9. the error falls as 1/sqrt(shots)", 2.3 <= fall <= 6.5, f"by {fall:.2f} for {_MANY // _FEW} times the shots"
+    )
 
 
 def _bad_input(device: Backend) -> None:
@@ -270,5 +290,3 @@ def _same(a: Counts, b: Counts) -> bool:
 
 def _named(counts: Counts) -> str:
     return str(dict(zip(np.asarray(counts.index).tolist(), np.asarray(counts.count).tolist())))
-
-

@@ -16,11 +16,35 @@ Kind = Literal["transient", "permanent", "lost"]
 
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _TRANSIENT_NAMES = frozenset(
-    """ConnectionError ConnectionResetError ConnectionAbortedError ConnectionRefusedError BrokenPipeError Timeout
-    ReadTimeout ConnectTimeout TimeoutError ReadTimeoutError ConnectTimeoutError ProtocolError NewConnectionError
-    MaxRetryError RetryError ChunkedEncodingError ContentDecodingError IncompleteRead RemoteDisconnected SSLError
-    EndpointConnectionError ConnectionClosedError ThrottlingException TooManyRequestsException ServiceUnavailable
-    RuntimeJobTimeoutError gaierror""".split()
+    [
+        "ConnectionError",
+        "ConnectionResetError",
+        "ConnectionAbortedError",
+        "ConnectionRefusedError",
+        "BrokenPipeError",
+        "Timeout",
+        "ReadTimeout",
+        "ConnectTimeout",
+        "TimeoutError",
+        "ReadTimeoutError",
+        "ConnectTimeoutError",
+        "ProtocolError",
+        "NewConnectionError",
+        "MaxRetryError",
+        "RetryError",
+        "ChunkedEncodingError",
+        "ContentDecodingError",
+        "IncompleteRead",
+        "RemoteDisconnected",
+        "SSLError",
+        "EndpointConnectionError",
+        "ConnectionClosedError",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "ServiceUnavailable",
+        "RuntimeJobTimeoutError",
+        "gaierror",
+    ]
 )
 _LOST_NAMES = frozenset({"RuntimeJobNotFound", "JobLost", "ResourceNotFoundException"})
 _SECRET_NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
@@ -115,7 +139,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _status(error: BaseException) -> int | None:
     """The HTTP status of requests, ibm-cloud-sdk, botocore and runtime errors; also from the text of wrapped ones."""
     response = getattr(error, "response", None)
-    for source in (getattr(error, "status_code", None), getattr(error, "code", None), getattr(response, "status_code", None)):
+    for source in (
+        getattr(error, "status_code", None),
+        getattr(error, "code", None),
+        getattr(response, "status_code", None),
+    ):
         if isinstance(source, int) and 400 <= source < 600:
             return source
     if isinstance(response, dict):

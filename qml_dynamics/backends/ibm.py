@@ -120,7 +120,9 @@ class IBMBackend:
         """
         check_circuits(circuits, shots)
         if not 1 <= len(circuits) <= self.max_circuits:
-            raise BackendError(f"Argument `circuits` must be 1 to {self.max_circuits} a job on {self.name}, but are {len(circuits)}.")
+            raise BackendError(
+                f"Argument `circuits` must be 1 to {self.max_circuits} a job on {self.name}, but are {len(circuits)}."
+            )
         work = self.programs(circuits, shots, seeds)
         self._check_executions(len(work), shots)
         if self.simulator is not None:
@@ -187,7 +189,9 @@ class IBMBackend:
             raise BackendError(f"Collecting job {job_id} failed: its result is empty.")
         outcomes, roles = read_result(result)
         if self.options.mitigates and not all(roles):
-            raise BackendError(f"Job {job_id} was not submitted with mitigation, but {self.name} is asked to mitigate it.")
+            raise BackendError(
+                f"Job {job_id} was not submitted with mitigation, but {self.name} is asked to mitigate it."
+            )
         return reduced(outcomes, roles, self.options)
 
     def find(self, tag: str) -> list[str]:
@@ -284,7 +288,9 @@ def ibm_backend(name: str, given: dict[str, Any]) -> IBMBackend:
     if device.startswith("fake"):
         return IBMBackend(name, runtime.fake_device(device), options, runtime.simulator_of(device), None, new_sampler)
     account = runtime.service()
-    return IBMBackend(name, runtime.cloud_device(account, device, options.fractional_gates), options, None, account, new_sampler)
+    return IBMBackend(
+        name, runtime.cloud_device(account, device, options.fractional_gates), options, None, account, new_sampler
+    )
 
 
 def from_device(device: Any, given: dict[str, Any]) -> IBMBackend:

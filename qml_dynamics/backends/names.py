@@ -59,7 +59,11 @@ def _rows() -> Iterator[BackendRow]:
         local = own or ".local" in name or "simulator" in name
         noise = "depends" if name.endswith("mixed") or not local else "none"
         yield BackendRow(
-            f"pennylane:{name}", True, name in ("default.qubit", "lightning.qubit"), noise, "simulator" if local else "device"
+            f"pennylane:{name}",
+            True,
+            name in ("default.qubit", "lightning.qubit"),
+            noise,
+            "simulator" if local else "device",
         )
     if "braket.local.qubit" not in pennylane_devices():
         yield BackendRow("pennylane:braket.local.qubit", False, False, "none", "simulator", install_command("braket"))
@@ -83,7 +87,9 @@ def install_command(extra: str) -> str:
 def need(extra: str, name: str) -> None:
     """Raise :class:`BackendError` with the install command when an extra that ``name`` stands on is missing."""
     if find_spec(EXTRAS[extra]) is None:
-        raise BackendError(f"Argument `backend` is {name!r}, which needs a package that is missing: {install_command(extra)}")
+        raise BackendError(
+            f"Argument `backend` is {name!r}, which needs a package that is missing: {install_command(extra)}"
+        )
 
 
 def need_pennylane() -> None:

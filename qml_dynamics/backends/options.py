@@ -106,5 +106,7 @@ def _scales(value: Any) -> tuple[int, ...] | None:
     assert scales is not None
     odd = all(s % 2 == 1 for s in scales)
     if not odd or len(scales) < 2 or list(scales) != sorted(set(scales)) or scales[0] != 1:
-        raise BackendError(f"Argument `zne` must be odd ascending scale factors from 1 on, as in (1, 3, 5), but is {value!r}.")
+        raise BackendError(
+            f"Argument `zne` must be odd ascending scale factors from 1 on, as in (1, 3, 5), but is {value!r}."
+        )
     return scales

@@ -111,7 +111,9 @@ class PennyLaneBackend:
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """The amplitudes after each of consecutive circuits, each started from the state before it."""
         if not self.exact:
-            raise BackendError(f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}.")
+            raise BackendError(
+                f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}."
+            )
         num_qubits = pieces[0].num_qubits
         check_memory(64 << num_qubits, f"A statevector of {num_qubits} qubits")
         wires, state = self._wires(num_qubits), None
@@ -120,7 +122,9 @@ class PennyLaneBackend:
             start = [] if state is None else [qml.StatePrep(state / np.linalg.norm(state), wires=wires[::-1])]
             tape = qml.tape.QuantumScript([*start, *operations(piece, wires, phase=True)], [qml.state()])
             (out,) = self._run([tape], num_qubits)
-            state = np.asarray(out, dtype=complex).reshape(-1)[: 1 << num_qubits]  # wires beside ours come first, in |0>
+            state = np.asarray(out, dtype=complex).reshape(-1)[
+                : 1 << num_qubits
+            ]  # wires beside ours come first, in |0>
             done += len(piece.data)
             on_step(done, total)
             yield state.copy()

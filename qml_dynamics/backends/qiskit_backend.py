@@ -43,9 +43,13 @@ class QiskitBackend:
     def __post_init__(self) -> None:
         for name in ("dynamical_decoupling", "twirling", "max_seconds"):
             if getattr(self.options, name):
-                raise BackendError(f"Argument `{name}` must be set on the sampler itself, but was given for {self.name}.")
+                raise BackendError(
+                    f"Argument `{name}` must be set on the sampler itself, but was given for {self.name}."
+                )
         if self.device is None and self.options.readout_mitigation == "reported":
-            raise BackendError(f"Argument `readout_mitigation` must be 'calibrated', but is 'reported': {self.name} reports nothing.")
+            raise BackendError(
+                f"Argument `readout_mitigation` must be 'calibrated', but is 'reported': {self.name} reports nothing."
+            )
 
     @property
     def name(self) -> str:
@@ -145,4 +149,7 @@ def from_sampler(sampler: Any, options: DeviceOptions) -> QiskitBackend:
 
 def _reported(device: Any) -> dict[int, tuple[float, float]]:
     places = device.target["measure"].items()
-    return {q: (float(p.error), float(p.error)) if p is not None and p.error is not None else (0.0, 0.0) for (q,), p in places}
+    return {
+        q: (float(p.error), float(p.error)) if p is not None and p.error is not None else (0.0, 0.0)
+        for (q,), p in places
+    }

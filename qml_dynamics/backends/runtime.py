@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from qiskit import QuantumCircuit
 from qiskit.circuit import Measure, Reset
 from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
@@ -120,7 +118,9 @@ def restricted(target: Target, part: tuple[int, ...]) -> Target:
     new = {old: i for i, old in enumerate(part)}
     properties = target.qubit_properties
     out = Target(
-        num_qubits=len(part), dt=target.dt, qubit_properties=None if properties is None else [properties[q] for q in part]
+        num_qubits=len(part),
+        dt=target.dt,
+        qubit_properties=None if properties is None else [properties[q] for q in part],
     )
     for name in target.operation_names:
         operation, places = target.operation_from_name(name), target[name]
@@ -128,14 +128,18 @@ def restricted(target: Target, part: tuple[int, ...]) -> Target:
             continue
         inside = {tuple(new[q] for q in qs): p for qs, p in places.items() if qs is not None and set(qs) <= set(part)}
         if inside:
-            out.add_instruction(Measure() if name == "measure" else Reset() if name == "reset" else operation, inside, name=name)
+            out.add_instruction(
+                Measure() if name == "measure" else Reset() if name == "reset" else operation, inside, name=name
+            )
     return out
 
 
 def good_part(target: Target, num_qubits: int, name: str) -> tuple[int, ...]:
     """A connected set of qubits with small errors: from every qubit, grow along the edge of the smallest added error."""
     if num_qubits > target.num_qubits:
-        raise BackendError(f"Argument `backend` must have at least {num_qubits} qubits, but {name} has {target.num_qubits}.")
+        raise BackendError(
+            f"Argument `backend` must have at least {num_qubits} qubits, but {name} has {target.num_qubits}."
+        )
     edges: dict[frozenset[int], float] = {}
     for gate in target.operation_names:
         for qubits, p in (target[gate] or {}).items():
@@ -155,7 +159,12 @@ def _grown(
 ) -> tuple[float, tuple[int, ...]]:
     part, cost = [start], readout.get(start, 0.0)
     while len(part) < size:
-        border = [(e + readout.get(q, 0.0), q) for pair, e in edges.items() if len(pair & set(part)) == 1 for q in pair - set(part)]
+        border = [
+            (e + readout.get(q, 0.0), q)
+            for pair, e in edges.items()
+            if len(pair & set(part)) == 1
+            for q in pair - set(part)
+        ]
         if not border:
             break
         added, qubit = min(border)
@@ -240,5 +249,3 @@ def _reported_pair(report: Any, qubit: int) -> tuple[float, float] | None:
         return float(known["prob_meas1_prep0"][0]), float(known["prob_meas0_prep1"][0])
     except Exception:  # an optional part of an optional report
         return None
-
-

@@ -49,7 +49,9 @@ def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
                 out.append(instruction)
                 out.x(qubits[0])
             else:
-                raise BackendError(f"Argument `zne` must have gates that can be folded, but the circuit has {gate.name!r}.")
+                raise BackendError(
+                    f"Argument `zne` must have gates that can be folded, but the circuit has {gate.name!r}."
+                )
             out.append(instruction)
     return out
 

@@ -65,13 +65,27 @@ def _numbers(operations: Sequence[Any]) -> np.ndarray:
     return np.array(scalars)
 
 
+def _still(before: Sequence[Any], now: Sequence[Any]) -> None:
+    """Refuse operations that depend on the arguments otherwise than by real angles: their matrices would be frozen."""
+    for a, b in zip(before, now):
+        same = a.name == b.name and len(a.data) == len(b.data)
+        for x, y in zip(a.data, b.data) if same else ():
+            same = same and bool(np.allclose(np.imag(x), np.imag(y)) and (np.ndim(x) == 0 or np.allclose(x, y)))
+        if not same:
+            raise MethodError(f"Argument `qnode` must have real angles as its only parameters, but has {a.name} on wires {list(a.wires)}.")
+
+
 def _affine(trace: Callable[[np.ndarray], list[Any]], theta0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """``phi = constant + slopes theta`` from unit steps, checked at one more point far away."""
-    base = _numbers(trace(theta0))
+    tape = trace(theta0)
+    base = _numbers(tape)
     slopes = np.zeros((len(base), len(theta0)))
     for k in range(len(theta0)):
-        moved = _numbers(trace(theta0 + np.eye(len(theta0))[k]))
-        require(len(moved) == len(base), "qnode", "have the same gates for all arguments", "a circuit that changes", MethodError)
+        other = trace(theta0 + np.eye(len(theta0))[k])
+        moved = _numbers(other)
+        same = len(moved) == len(base) and len(tape) == len(other)
+        require(same, "qnode", "have the same gates for all arguments", "a circuit that changes", MethodError)
+        _still(tape, other)
         slopes[:, k] = moved - base
     constant = base - slopes @ theta0
     far = theta0 + np.random.default_rng(5).uniform(-2, 2, len(theta0))
@@ -117,6 +131,8 @@ def _append(circuit: QuantumCircuit, op: Any, angles: list[Any], qubit: dict[Any
         circuit.append(UnitaryGate(qml.matrix(op, wire_order=op.wires)), where[::-1])
     elif op.name in _NAMES:
         getattr(circuit, _NAMES[op.name])(angles[0], *where)
+    elif isinstance(op, qml.ops.Controlled) and op.base.name in _NAMES:
+        _controlled(circuit, op, angles[0], qubit)
     elif op.name == "Rot":
         circuit.rz(angles[0], where[0])
         circuit.ry(angles[1], where[0])
@@ -133,6 +149,14 @@ def _append(circuit: QuantumCircuit, op: Any, angles: list[Any], qubit: dict[Any
         _prepare(circuit, op, where)
     else:
         _decompose(circuit, op, angles, qubit, depth)
+
+
+def _controlled(circuit: QuantumCircuit, op: Any, angle: Any, qubit: dict[Any, int]) -> None:
+    inner = QuantumCircuit(len(op.base.wires))
+    getattr(inner, _NAMES[op.base.name])(angle, *range(inner.num_qubits))
+    state = sum(1 << i for i, on in enumerate(op.control_values) if on)
+    gate = inner.data[0].operation.control(len(op.control_wires), ctrl_state=state)
+    circuit.append(gate, [qubit[w] for w in (*op.control_wires, *op.base.wires)])
 
 
 def _prepare(circuit: QuantumCircuit, op: Any, where: list[int]) -> None:

@@ -1,0 +1,91 @@
+"""Estimates: read as their value, print their error, propagate and compare it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qml_dynamics.estimate import Estimate, mean_of_counts
+
+
+def test_numpy_reads_the_value():
+    """Arrays, floats, indexing, iteration, length."""
+    e = Estimate(np.array([1.0, 2.0, 4.0]), np.array([0.1, 0.2, 0.4]), 50)
+    np.testing.assert_array_equal(np.asarray(e), [1, 2, 4])
+    assert np.asarray(e, dtype=np.float32).dtype == np.float32
+    assert len(e) == 3
+    assert [float(x) for x in e] == [1.0, 2.0, 4.0]
+    assert e[-1].stderr == 0.4
+    assert e[-1].shots == 50
+    assert np.sum(e) == 7.0
+
+
+def test_one_error_serves_all_values():
+    """An exact array has the scalar error 0."""
+    e = Estimate(np.array([1.0, 2.0]))
+    assert e[1].stderr == 0.0
+    assert str(e) == "[1, 2]"
+
+
+def test_array_of_an_estimate_is_a_copy():
+    """Writing to it leaves the estimate alone."""
+    e = Estimate(np.array([1.0, 2.0]))
+    np.asarray(e)[0] = 9.0
+    assert e.value[0] == 1.0
+
+
+def test_differences_add_errors_in_squares():
+    """3-4-5."""
+    gap = Estimate(5.0, 0.3, 10) - Estimate(2.0, 0.4, 20)
+    assert gap.value == 3.0
+    assert gap.stderr == pytest.approx(0.5)
+    assert Estimate(5.0, 0.3).sigmas(Estimate(2.0, 0.4)) == pytest.approx(6.0)
+    assert (Estimate(5.0, 0.3) - 1.0).value == 4.0
+
+
+def test_sigmas_of_exact_numbers():
+    """None between equal ones, infinitely many between different ones."""
+    assert Estimate(1.0).sigmas(Estimate(1.0 + 1e-15)) == 0.0
+    assert Estimate(1.0).sigmas(Estimate(1.1)) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(0.123456789, 0.01234), "0.123 +- 0.012"),
+        (Estimate(1234.5, 12.0), "1234 +- 12"),
+        (Estimate(-2.0, 0.5), "-2.00 +- 0.50"),
+        (Estimate(0.123456789), "0.123457"),
+        (Estimate(0.25, np.inf), "0.25 +- inf"),
+        (Estimate(0.25, np.nan), "0.25 +- nan"),
+    ],
+)
+def test_text_has_two_digits_of_the_error(estimate, text):
+    """Infinite errors (one shot) print too."""
+    assert str(estimate) == text
+    assert text in repr(estimate)
+
+
+def test_mean_of_counts_is_the_mean_of_the_samples():
+    """And its standard error that of the sample with n - 1."""
+    values, counts = np.array([-1.0, 0.5, 3.0]), np.array([3, 4, 2])
+    samples = np.repeat(values, counts)
+    mean, error = mean_of_counts(values, counts)
+    assert mean == pytest.approx(samples.mean())
+    assert error == pytest.approx(samples.std(ddof=1) / 3)
+
+
+def test_one_shot_knows_nothing_of_its_error():
+    """Infinite, not zero."""
+    assert mean_of_counts(np.array([2.0]), np.array([1])) == (2.0, np.inf)
+
+
+def test_standard_errors_cover():
+    """Of 400 means of 100 draws, 68 percent lie within one error: 3 sigma of a binomial."""
+    rng = np.random.default_rng(5)
+    values, weights = np.array([0.0, 1.0, 5.0]), np.array([0.5, 0.3, 0.2])
+    inside = 0
+    for _ in range(400):
+        mean, error = mean_of_counts(values, rng.multinomial(100, weights))
+        inside += abs(mean - values @ weights) < error
+    assert 0.683 - 0.075 < inside / 400 < 0.683 + 0.075
