@@ -115,7 +115,9 @@ def main() -> None:
     with pinned(4):
         real_rate, complex_rate = rates()
     print(f"one thread: {real_rate / 1e9:.0f} GFLOP/s real, {complex_rate / 1e9:.0f} complex")
-    print("   n    p    engine ms    whole run ms    VarQITE ms    ratio (whole run)    engine / roofline    max |dtheta|")
+    print(
+        "   n    p    engine ms    whole run ms    VarQITE ms    ratio (whole run)    engine / roofline    max |dtheta|"
+    )
     for n, reps in sizes:
         p = 2 * n * (reps + 1)
         theta = np.random.default_rng(7).normal(scale=0.3, size=p)

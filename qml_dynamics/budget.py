@@ -12,27 +12,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .backends import Backend
-from .backends import backend as find_backend
-from .compare import noise_floor
-from .domains import Domain, Grid
-from .errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError
+from .budget_chain import TERMS, Chain
+from .errors import EdgeWeightWarning, MomentumTailWarning, ProblemError
 from .estimate import Estimate
-from .evolve import evolve
-from .hamiltonian import LearningHamiltonian, hamiltonian
-from .initial import Gaussian, State, Uniform
-from .methods import MultiProduct, SplitStep, Trotter
 from .problem import Problem
-from .resample import refine, restrict
-from .trajectory import Trajectory
-
-TERMS = ("grid", "formula", "encoding", "device", "shots")
-_CELLS = 64
 
 
 @dataclass(frozen=True)
@@ -88,14 +76,20 @@ class ErrorBudget:
 
 
 def error_budget(
-    problem: Problem, method: Any, *, backend: Any = None, shots: int | None = None, seed: int | None = None
+    problem: Problem,
+    method: Any,
+    *,
+    backend: Any = None,
+    shots: int | None = None,
+    seed: int | None = None,
+    progress: bool | None = None,
 ) -> ErrorBudget:
     """Measure every part of the error of ``evolve(problem, method, backend=..., shots=...)`` at the final time.
 
     Args:
         problem: a learning problem (with an objective).
         method: any method; circuits have all five parts, classical methods those that apply.
-        backend, shots, seed: as for ``evolve``.
+        backend, shots, seed, progress: as for ``evolve``.
 
     Raises:
         ProblemError: the problem has no objective.
@@ -111,179 +105,4 @@ def error_budget(
         # the budget itself measures what a run would warn of: edges and momentum tails show in the grid's part
         warnings.simplefilter("ignore", EdgeWeightWarning)
         warnings.simplefilter("ignore", MomentumTailWarning)
-        return _Chain(problem, method, backend, shots, seed).measure()
-
-
-@dataclass
-class _Point:
-    """One run of the chain: density over the grid, its wave if known, its mean loss."""
-
-    density: np.ndarray
-    state: np.ndarray | None
-    loss: Estimate
-    shots: int | None = None
-
-
-class _Chain:
-    """The paired runs of one budget."""
-
-    def __init__(self, problem: Problem, method: Any, backend: Any, shots: int | None, seed: int | None) -> None:
-        self.problem, self.method, self.shots, self.seed = problem, method, shots, seed
-        self.h = hamiltonian(problem)
-        assert isinstance(self.h, LearningHamiltonian)
-        self.zeta = self.h.zeta
-        self.notes: list[str] = []
-        circuit = getattr(method, "needs_backend", False)
-        self.backend: Backend | None = (
-            find_backend(backend if backend is not None else "statevector") if circuit else None
-        )
-
-    def measure(self) -> ErrorBudget:
-        """Run the chain and take the differences of neighbours."""
-        exact = _converged(self.problem)
-        on_grid = self._point(exact)
-        refined = self._refined(on_grid)
-        formula, circuit = self._formula_and_circuit()
-        device = self._device(circuit)
-        final = self._final(device)
-        chain = dict(
-            zip(TERMS, ((refined, on_grid), (on_grid, formula), (formula, circuit), (circuit, device), (device, final)))
-        )
-        terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
-        shifts = {
-            name: b.loss - a.loss if name == "shots" else _plain(b.loss - a.loss) for name, (a, b) in chain.items()
-        }
-        known = {n: (a.state, b.state) for n, (a, b) in chain.items()}
-        infidelity = {n: _infidelity(a, b) for n, (a, b) in known.items() if a is not None and b is not None}
-        if refined is on_grid:
-            infidelity.pop("grid", None)
-        floor = noise_floor(self._cells(device.density), self._cells(device.density), self.shots, None)
-        if self.shots:
-            terms["shots"] = Estimate(terms["shots"].value, floor.stderr, self.shots)
-        total = self._distance(refined, final)
-        return ErrorBudget(
-            terms=terms,
-            shifts=shifts,
-            infidelity=infidelity,
-            total=Estimate(total.value, floor.stderr, self.shots),
-            total_shift=final.loss - refined.loss,
-            shot_floor=floor,
-            cells=self._cells(final.density).size,
-            notes=tuple(self.notes),
-        )
-
-    def _point(self, run: Trajectory) -> _Point:
-        state = run.states[-1] if run.states is not None else None
-        density = run.density[-1]
-        return _Point(density, state, Estimate(float((density * self.zeta).sum())))
-
-    def _refined(self, on_grid: _Point) -> _Point:
-        domain = self.problem.domain
-        if not isinstance(domain, Grid):
-            self.notes.append("grid: a hypercube is exact, there is nothing to refine.")
-            return on_grid
-        if self.problem.objective is not None and self.problem.objective.domain is not None:
-            self.notes.append("grid: the loss is a table and is not known on a finer grid; this part is not measured.")
-            return on_grid
-        initial: Any = self.problem.initial
-        if not isinstance(initial, (Gaussian, Uniform)):
-            initial = State(refine(initial.vector(domain), domain)[0])
-        fine = self.problem.replace(domain=domain.refined(), initial=initial)
-        run = _converged(fine)
-        assert run.states is not None
-        assert isinstance(fine.domain, Grid)
-        wave = restrict(run.states[-1], fine.domain, domain)
-        density = np.abs(wave) ** 2
-        loss = float(run.expectations["objective"].value[-1])
-        return _Point(density / density.sum(), wave, Estimate(loss))
-
-    def _formula_and_circuit(self) -> tuple[_Point, _Point]:
-        """The method without and with its circuit's encoding error."""
-        problem, method = self.problem, self.method
-        if isinstance(method, Trotter):
-            split = SplitStep(method.steps, method.order)
-            formula = self._point(evolve(problem, split))
-            exact_simulator = self.backend if self.backend is not None and self.backend.exact else "aer"
-            return formula, self._point(evolve(problem, method, backend=exact_simulator))
-        if isinstance(method, MultiProduct):
-            formula = self._point(evolve(problem, replace(method, truncation=0.0), backend="aer"))
-            return formula, self._point(evolve(problem, method, backend="aer")) if method.truncation else formula
-        point = self._point(evolve(problem, method))
-        return point, point
-
-    def _device(self, circuit: _Point) -> _Point:
-        if self.backend is None or self.backend.exact:
-            return circuit
-        try:
-            return self._point(evolve(self.problem, self.method, backend=self.backend))
-        except MethodError:
-            raise
-        except Exception as error:
-            self.notes.append(
-                f"device: exact noisy probabilities are not available ({error}); measured from many shots."
-            )
-        many = 100 * (self.shots or 1000)
-        return self._point(
-            evolve(self.problem, self.method, backend=self.backend, shots=many, seed=(self.seed or 0) + 1)
-        )
-
-    def _final(self, device: _Point) -> _Point:
-        if self.shots is None:
-            return device
-        run = evolve(self.problem, self.method, backend=self.backend, shots=self.shots, seed=self.seed)
-        last = run.expectations["objective"][-1]
-        loss = Estimate(float(last.value), float(last.stderr), self.shots)
-        return _Point(run.density[-1], None, loss, self.shots)
-
-    def _distance(self, a: _Point, b: _Point) -> Estimate:
-        return Estimate(0.5 * float(np.abs(self._cells(a.density) - self._cells(b.density)).sum()))
-
-    def _cells(self, density: np.ndarray) -> np.ndarray:
-        return coarse_cells(density, self.problem.domain)
-
-
-def coarse_cells(density: np.ndarray, domain: Domain) -> np.ndarray:
-    """Probabilities of at most 64 cells that cover the box, the same cells whatever the grid's fineness.
-
-    Each axis is halved in turn until the cells are used up; a hypercube splits by its first weights.
-    """
-    splits = [0] * domain.ndim
-    budget = _CELLS.bit_length() - 1
-    while budget and any(s < q for s, q in zip(splits, domain.qubits)):
-        for axis in range(domain.ndim):
-            if budget and splits[axis] < domain.qubits[axis]:
-                splits[axis] += 1
-                budget -= 1
-    out = density
-    for axis, (cells, n) in enumerate(zip((1 << s for s in splits), domain.shape)):
-        shape = (*out.shape[:axis], cells, n // cells, *out.shape[axis + 1 :])
-        out = out.reshape(shape).sum(axis=axis + 1)
-    return out
-
-
-def _converged(problem: Problem, tol: float = 1e-8) -> Trajectory:
-    """The exact evolution on this grid: fourth-order split-step, steps doubled until the state has settled."""
-    steps = 64
-    last = evolve(problem, SplitStep(steps, order=4), progress=False)
-    while steps < 1 << 16:
-        steps *= 2
-        run = evolve(problem, SplitStep(steps, order=4), progress=False)
-        assert run.states is not None
-        assert last.states is not None
-        moved = _infidelity(run.states[-1], last.states[-1])
-        last = run
-        if moved <= tol**2 * 100:
-            break
-    return last
-
-
-def _infidelity(a: np.ndarray, b: np.ndarray) -> float:
-    """``1 - |<a|b>|^2`` of unit waves, without cancellation for nearly equal ones."""
-    overlap = np.vdot(a, b)
-    phase = overlap / abs(overlap) if overlap else 1.0
-    gap = float(np.linalg.norm(a * phase - b) ** 2)  # 2 - 2 |<a|b>|
-    return gap - gap * gap / 4
-
-
-def _plain(estimate: Estimate) -> Estimate:
-    return Estimate(float(estimate.value), 0.0, None)
+        return ErrorBudget(**Chain(problem, method, backend, shots, seed, progress).measure())

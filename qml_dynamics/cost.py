@@ -9,7 +9,8 @@ from .backends import backend as find_backend
 from .errors import MethodError, human_bytes, integer
 from .formulas import by_order
 from .hamiltonian import LearningHamiltonian, hamiltonian
-from .job import save_times
+from .imaginary_methods import IMAGINARY_METHODS
+from .job import convert, save_times
 from .methods import Krylov, MultiProduct, SplitStep, Trotter
 from .problem import Problem
 
@@ -25,11 +26,13 @@ class Cost:
         qubits: width of the circuits, ancillas included (classical methods: of the register they simulate).
         circuits: how many different circuits are run.
         shots: samples in all.
-        gates, two_qubit_gates, depth: of the longest circuit in cx, rz, sx and x (level 1), before its measurement.
+        gates, two_qubit_gates, depth: of the longest circuit in cx, rz, sx and x (level 1), which is the last time's with
+            the transform to the dual basis at its end.
         memory: bytes that a simulation or the reference takes.
         transforms: FFTs (sine, Walsh-Hadamard transforms) of a classical method.
         upper_bound: whether gates and depth were added up factor by factor, which no compiler makes larger.
         backend: where it would run.
+        success_probability: share of the samples that is kept at the end (None: all of them).
     """
 
     qubits: int
@@ -42,13 +45,16 @@ class Cost:
     transforms: int
     upper_bound: bool
     backend: str
+    success_probability: float | None = None
 
     def __str__(self) -> str:
         if not self.circuits:
             return f"{self.backend}: {self.qubits} qubits simulated, {self.transforms:,} transforms, {human_bytes(self.memory)} of memory"
         at_most = "at most " if self.upper_bound else ""
+        p = self.success_probability
+        kept = "" if p is None else f", of which {p:.3g} are kept at the end"
         return (
-            f"{self.backend}: {self.circuits} circuits on {self.qubits} qubits, {self.shots:,} shots in all; the longest has "
+            f"{self.backend}: {self.circuits} circuits on {self.qubits} qubits, {self.shots:,} shots in all{kept}; the longest has "
             f"{at_most}{self.gates:,} gates, {self.two_qubit_gates:,} of them on two qubits, depth {self.depth:,}; "
             f"{human_bytes(self.memory)} of memory where simulated"
         )
@@ -68,6 +74,8 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
     if shots is not None:
         shots = integer(shots, "shots", 1, 10**9, MethodError)
     moments = len(save_times(save, problem.duration))
+    if isinstance(method, IMAGINARY_METHODS):
+        return _imaginary_cost(problem, method, backend, shots, save)
     if isinstance(method, (Trotter, MultiProduct)):
         return _circuit_cost(problem, method, backend, shots, moments)
     size = problem.domain.size
@@ -75,6 +83,17 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
     return Cost(
         problem.domain.num_qubits, 0, 0, 0, 0, 0, 16 * size * waves, _transforms(problem, method), False, "classical"
     )
+
+
+def _imaginary_cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:
+    from .imaginary.costs import takes
+
+    job = convert(problem, method, None, None, None, save, None, None, False)
+    device = find_backend(backend if backend is not None else "statevector")
+    run = takes(job, device)
+    gates, two, depth, bound = _counted(run.longest)
+    total, memory = run.circuits * (shots or 0), 48 << run.qubits
+    return Cost(run.qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, run.success)
 
 
 def _transforms(problem: Problem, method: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,34 +20,59 @@ from .sampled import Planned
 from .sampled import run as run_sampled
 from .variational.method import Variational
 
+Engine = Callable[[Job, np.ndarray, Waves], Iterator[tuple[float, np.ndarray, float]]]
+
 
 def run_waves(job: Job) -> Waves:
-    """Collect waves from an engine; a keyboard interrupt or a callback ends it early."""
+    """Collect waves from an engine; a keyboard interrupt or a callback ends it early, with the last wave reached."""
     wanted = set(job.saves.tolist())
-    internal = np.union1d(job.saves, [0.0])
-    if job.callback is not None and hasattr(job.method, "steps"):
-        internal = np.union1d(internal, job.problem.duration * np.arange(job.method.steps + 1) / job.method.steps)
     out = Waves([], [], [], "", {})
-    reached = 0.0
+    reached: tuple[float, np.ndarray, float] | None = None
+
+    def keep(t: float, state: np.ndarray, log_norm: float) -> None:
+        out.times.append(t)
+        out.states.append(state)
+        out.log_norm.append(log_norm)
+
     try:
-        for step, (t, state, log_norm) in enumerate(_engine(job, internal, out)):
-            reached = t
-            stop = job.callback is not None and job.callback(step, View(t, state, log_norm))
-            if t in wanted or stop:
-                out.times.append(t)
-                out.states.append(state)
-                out.log_norm.append(log_norm)
+        for step, point in enumerate(_engine(job, _internal_times(job), out)):
+            reached = point
+            stop = job.callback is not None and job.callback(step, View(*point))
+            if point[0] in wanted or stop:
+                keep(*point)
             if stop:
-                out.stop = f"The callback stopped the run at t = {t:g} of {job.problem.duration:g}."
+                out.stop = f"The callback stopped the run at t = {point[0]:g} of {job.problem.duration:g}."
                 break
     except KeyboardInterrupt:
-        if not out.times:
+        if reached is None:
             raise
+        if reached[0] not in out.times:
+            keep(*reached)
+            if out.parameters:
+                out.parameters.append(out.diagnostics["theta"])
+        out.diagnostics["interrupted"] = True
         out.stop = (
-            f"Interrupted from the keyboard after t = {reached:g} of {job.problem.duration:g}; kept what was saved."
+            f"Interrupted from the keyboard after t = {reached[0]:g} of {job.problem.duration:g}; kept what was done."
         )
+    out.diagnostics.pop("theta", None)
     out.stop = out.stop or f"Reached the end of the duration, {job.saves[-1]:g}."
     return out
+
+
+_SIGNPOSTS = 16  # an interrupted run loses at most this share of its duration
+
+
+def _internal_times(job: Job) -> np.ndarray:
+    """The saved times, the start, and where the wave is looked at on the way: every step for a callback, else rarely."""
+    times = np.union1d(job.saves, [0.0])
+    steps = getattr(job.method, "steps", None)
+    if job.callback is not None and isinstance(steps, int):
+        return np.union1d(times, job.problem.duration * np.arange(steps + 1) / steps)
+    if isinstance(job.method, (SplitStep, Variational)) and job.method.steps >= 4 * _SIGNPOSTS:
+        every = job.method.steps // _SIGNPOSTS
+        posts = job.problem.duration * np.arange(every, job.method.steps, every) / job.method.steps
+        return np.union1d(times, posts[posts < job.saves[-1]])
+    return times
 
 
 def _engine(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
@@ -80,6 +105,7 @@ def _variational(job: Job, saves: list[float], out: Waves) -> Iterator[tuple[flo
     for sample in run(job.problem, job.h, job.method, saves, job.progress, record):
         if sample.time in wanted:
             out.parameters.append(sample.theta)
+        record["theta"] = sample.theta
         yield sample.time, sample.state, sample.log_norm
     out.stop = str(record.get("stop", ""))
 

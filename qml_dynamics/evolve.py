@@ -18,6 +18,9 @@ from .answer import report_waves
 from .engines import multi_product, run_waves, trotter_circuits
 from .errors import MethodError
 from .hamiltonian import hamiltonian
+from .imaginary.run import circuits as imaginary_circuits
+from .imaginary.run import run as run_imaginary
+from .imaginary_methods import IMAGINARY_METHODS
 from .job import Callback, Job, convert, save_times
 from .methods import MultiProduct, Trotter
 from .problem import Problem
@@ -68,6 +71,8 @@ def evolve(
     with job.progress:
         if isinstance(method, MultiProduct):
             answer = multi_product(job)
+        elif isinstance(method, IMAGINARY_METHODS):
+            answer = run_imaginary(job)
         elif getattr(method, "needs_backend", False) and job.backend is not None and not job.backend.exact:
             answer = run_sampled(job, trotter_circuits(job))
         else:
@@ -97,8 +102,8 @@ def circuits(problem: Problem, method: Any, times: Any = None) -> list[Any]:
     """The circuits that a device would run: one a saved time, unmeasured, made of gates.
 
     Args:
-        problem: on the real clock.
-        method: :class:`Trotter`.
+        problem: on the clock of the method.
+        method: :class:`Trotter`, or one that runs imaginary time as circuits (ancillas on the highest qubits).
         times: as ``save`` of :func:`evolve`.
 
     Returns:
@@ -111,6 +116,8 @@ def circuits(problem: Problem, method: Any, times: Any = None) -> list[Any]:
     """
     from .synthesis.trotter import program
 
+    if isinstance(method, IMAGINARY_METHODS):
+        return imaginary_circuits(convert(problem, method, None, None, None, times, None, None, False))
     if not isinstance(method, Trotter):
         raise MethodError(f"Argument `method` must be one that runs as circuits (Trotter), but is {method!r}.")
     if problem.clock not in method.clocks:

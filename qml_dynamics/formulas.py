@@ -76,7 +76,7 @@ def by_order(order: int) -> Formula:
     >>> by_order(2).name
     'strang'
     """
-    if isinstance(order, bool) or order not in BY_ORDER:
+    if not isinstance(order, (int, np.integer)) or isinstance(order, bool) or order not in BY_ORDER:
         raise MethodError(f"Argument `order` must be 1, 2 or 4, but is {order!r}.")
     return FORMULAS[BY_ORDER[order]]
 

@@ -125,7 +125,8 @@ class State:
             raise ProblemError(f"Argument `amplitudes` must be numbers, but is {describe(self.amplitudes)}.") from None
         norm = np.linalg.norm(array)
         require(bool(np.isfinite(norm) and norm > 0), "amplitudes", "be finite and not all zero", describe(array))
-        array /= norm
+        if abs(norm - 1) > 1e-14:  # a state that was saved and read back stays as it is, to the last bit
+            array /= norm
         array.flags.writeable = False
         object.__setattr__(self, "amplitudes", array)
 

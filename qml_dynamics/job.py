@@ -29,6 +29,12 @@ class View:
 Callback = Callable[[int, View], Any]
 
 
+def circuit_seed(entropy: Any, *key: int) -> int:
+    """The seed of one circuit of a run with this seed: 0, i the weight basis at saved time i, 1, i the dual basis."""
+    child = np.random.SeedSequence(entropy, spawn_key=key)
+    return int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
 @dataclass
 class Job:
     """One call of :func:`evolve`, converted and checked."""
@@ -47,8 +53,7 @@ class Job:
 
     def seed(self, *key: int) -> int:
         """A seed for one circuit: it depends on the run's seed and on what the circuit is, never on batching."""
-        child = np.random.SeedSequence(self.seeds.entropy, spawn_key=(*self.branch, *key))
-        return int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return circuit_seed(self.seeds.entropy, *self.branch, *key)
 
 
 @dataclass

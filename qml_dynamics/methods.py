@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from .errors import MethodError, integer, one_of, real, require
 from .formulas import Formula, by_name, by_order
+from .imaginary_methods import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
 
 CLOCKS = ("real", "imaginary")
 
@@ -166,6 +167,10 @@ METHODS: dict[str, type] = {
     "exact": Exact,
     "trotter": Trotter,
     "multi_product": MultiProduct,
+    "schrodingerised": Schrodingerised,
+    "probabilistic_ite": ProbabilisticITE,
+    "qite": QITE,
+    "double_bracket": DoubleBracket,
 }
 
 
@@ -202,4 +207,4 @@ def method_from_spec(spec: dict[str, Any]) -> Any:
         ) from None
 
 
-_ALIASES = {"splitstep": "split_step", "multiproduct": "multi_product"}
+_ALIASES = {"splitstep": "split_step", "multiproduct": "multi_product", "probabilisticite": "probabilistic_ite", "doublebracket": "double_bracket"}

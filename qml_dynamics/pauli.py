@@ -108,7 +108,7 @@ def pauli_sum(operator: Any) -> PauliSum:
     if hasattr(operator, "pauli_rep") and hasattr(operator, "wires"):
         return _from_pennylane(operator)
     if isinstance(operator, (np.ndarray, list, tuple)):
-        return _from_matrix(np.asarray(operator))
+        return _from_matrix(_rectangular(operator))
     raise ProblemError(
         f"Argument `operator` must be a SparsePauliOp, a PennyLane operator or a matrix, but is {describe(operator)}."
     )
@@ -164,6 +164,13 @@ def _from_pennylane(operator: Any) -> PauliSum:
         labels.append("".join(letters))
         coefficients.append(complex(c))
     return _from_labels(labels, np.array(coefficients))
+
+
+def _rectangular(rows: Any) -> np.ndarray:
+    try:
+        return np.asarray(rows)
+    except ValueError:  # rows of unequal length
+        return np.empty(0)
 
 
 def _from_matrix(matrix: np.ndarray) -> PauliSum:

@@ -83,9 +83,9 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
 def _noisy_aer(name: str, options: dict[str, Any]) -> Backend:
     need("ibm", name)
     from .aer import AerBackend
-    from .runtime import fake_names, restricted_noise
+    from .runtime import known_fake, restricted_noise
 
-    device = one_of(name.partition("=")[2], "backend", fake_names(), BackendError)
+    device = known_fake(name.partition("=")[2])
     for option in options:
         one_of(option, "options", ("precision",), BackendError)
     return AerBackend(name=name, device=partial(restricted_noise, device), **options)

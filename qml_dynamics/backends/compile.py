@@ -53,20 +53,26 @@ def measured(circuit: QuantumCircuit) -> QuantumCircuit:
     return out
 
 
-def compile_all(circuits: Sequence[QuantumCircuit], device: Any, options: DeviceOptions) -> list[Compiled]:
+Managers = dict[tuple[int, int], Any]
+
+
+def compile_all(
+    circuits: Sequence[QuantumCircuit], device: Any, options: DeviceOptions, managers: Managers | None = None
+) -> list[Compiled]:
     """Every circuit for ``device`` (a Qiskit ``BackendV2``); the same circuit object is compiled once.
 
     Each is measured, compiled at the wanted level and compared with its ideal outcomes; where they differ by more than
-    ``TOLERANCE`` (higher levels drop small rotations in silence), it is compiled again at level 1.
+    ``TOLERANCE`` (higher levels drop small rotations in silence), it is compiled again at level 1. ``managers`` keeps pass managers
+    from call to call: making one for a simulator with many gates takes longer than using it.
 
     Raises:
         BackendError: a circuit is wider than the device, already measured, or has free parameters.
     """
     done: dict[int, Compiled] = {}
-    managers: dict[tuple[int, int], Any] = {}
+    made = {} if managers is None else managers
     for circuit in circuits:
         if id(circuit) not in done:
-            done[id(circuit)] = _compile(circuit, device, options, managers)
+            done[id(circuit)] = _compile(circuit, device, options, made)
     return [done[id(circuit)] for circuit in circuits]
 
 

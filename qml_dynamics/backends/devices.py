@@ -6,7 +6,7 @@ Everything is read from the device's own report (a Qiskit ``Target``); nothing h
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -181,7 +181,7 @@ def target_of(backend: Any) -> Any:
 
 def _called(holder: Any, name: str) -> Any:
     method = getattr(holder, name, None)
-    return method() if isinstance(method, Callable) else None  # type: ignore[arg-type]
+    return method() if callable(method) else None
 
 
 def _name(backend: Any) -> str:

@@ -16,42 +16,20 @@ Kind = Literal["transient", "permanent", "lost"]
 
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _TRANSIENT_NAMES = frozenset(
-    [
-        "ConnectionError",
-        "ConnectionResetError",
-        "ConnectionAbortedError",
-        "ConnectionRefusedError",
-        "BrokenPipeError",
-        "Timeout",
-        "ReadTimeout",
-        "ConnectTimeout",
-        "TimeoutError",
-        "ReadTimeoutError",
-        "ConnectTimeoutError",
-        "ProtocolError",
-        "NewConnectionError",
-        "MaxRetryError",
-        "RetryError",
-        "ChunkedEncodingError",
-        "ContentDecodingError",
-        "IncompleteRead",
-        "RemoteDisconnected",
-        "SSLError",
-        "EndpointConnectionError",
-        "ConnectionClosedError",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "ServiceUnavailable",
+    (
+        *("ConnectionError", "ConnectionResetError", "ConnectionAbortedError", "ConnectionRefusedError"),
+        *("BrokenPipeError", "RemoteDisconnected", "NewConnectionError", "ConnectionClosedError"),
+        *("Timeout", "TimeoutError", "ReadTimeout", "ConnectTimeout", "ReadTimeoutError", "ConnectTimeoutError"),
+        *("MaxRetryError", "RetryError", "ProtocolError", "IncompleteRead", "ChunkedEncodingError", "gaierror"),
+        *("EndpointConnectionError", "ThrottlingException", "TooManyRequestsException", "ServiceUnavailable"),
         "RuntimeJobTimeoutError",
-        "gaierror",
-    ]
+    )
 )
 _LOST_NAMES = frozenset({"RuntimeJobNotFound", "JobLost", "ResourceNotFoundException"})
 _SECRET_NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
+_SECRET_WORD = r"bearer|basic|apikey|api[-_ ]?key|x-access-token|token|password|secret"
 _SECRET_TEXT = (
-    re.compile(
-        r"(?i)\b(bearer|basic|apikey|api[-_ ]?key|x-access-token|token|password|secret)(['\"]?\s*[=:]?\s+|['\"]?\s*[=:]\s*)['\"]?[^\s'\",;&)]{6,}"
-    ),
+    re.compile(rf"(?i)\b({_SECRET_WORD})(['\"]?\s*[=:]\s*['\"]?|\s+)[^\s'\",;&)]{{6,}}"),
     re.compile(r"\bcrn:[^\s'\",)]+"),
     re.compile(r"[A-Za-z0-9+/_\-.]{40,}={0,2}"),
 )

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any, ClassVar
 
@@ -21,8 +22,8 @@ from ..trajectory import Counts
 from . import runtime
 from .base import OnStep, check_circuits
 from .batch import Program, extra_circuits, programs, read_result, reduced
-from .compile import Compiled, compile_all
-from .failures import failure, is_transient, vendor_error
+from .compile import Compiled, Managers, active_qubits, compile_all
+from .failures import failure, is_transient, redacted, vendor_error
 from .options import DeviceOptions, device_options
 
 MAX_EXECUTIONS = 10_000_000  # circuits times shots of one sampler job, the service's documented limit
@@ -50,7 +51,7 @@ class IBMBackend:
         name: as in ``qd.backend(name)``.
         device: a Qiskit ``BackendV2``: of the service, a fake one, or an Aer simulator.
         options: see :class:`DeviceOptions`.
-        simulator: what local mode runs on; None on the cloud.
+        local: whether circuits run in the local mode of the runtime package, on a simulation of the device.
         service: anything with ``job(id)``, ``jobs(job_tags=[...], limit=None)`` and ``backend(name)``, as
             ``QiskitRuntimeService`` has them; None in local mode.
         new_sampler: ``(device, options, tag, seed) -> V2 sampler``; the runtime's own unless a service brings another.
@@ -59,22 +60,27 @@ class IBMBackend:
     name: str
     device: Any
     options: DeviceOptions = field(default_factory=DeviceOptions)
-    simulator: Any = None
+    local: bool = False
     service: Any = None
     new_sampler: Callable[..., Any] = runtime.sampler
     _jobs: dict[str, tuple[str, list[Counts]]] = field(default_factory=dict, repr=False)
+    _managers: Managers = field(default_factory=dict, repr=False)
 
     exact: ClassVar[bool] = False
 
     @property
     def noisy(self) -> bool:
         """Whether outcomes carry noise other than that of shots."""
-        return self.simulator is None or self.simulator.options.get("noise_model") is not None
+        return not (self.local and runtime.is_simulator(self.device))
 
     @property
     def seeding(self) -> str:
-        """``"circuit"`` in local mode: a circuit's seed alone decides its counts; ``"none"`` on a real device."""
-        return "none" if self.simulator is None else "circuit"
+        """``"circuit"`` in local mode: a circuit's seed alone decides its counts; ``"none"`` on a real device.
+
+        With calibration circuits ``"batch"``: they belong to the whole call.
+        """
+        calibrated = self.options.readout_mitigation == "calibrated"
+        return "none" if not self.local else "batch" if calibrated else "circuit"
 
     @property
     def num_qubits(self) -> int:
@@ -94,6 +100,11 @@ class IBMBackend:
         each, beside = extra_circuits(self.options)
         return max(1, (limit - beside) // each)
 
+    @property
+    def max_executions(self) -> int:
+        """Most circuits times shots of one job, before mitigation multiplies them."""
+        return MAX_EXECUTIONS // extra_circuits(self.options)[0]
+
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """Never: a device gives samples."""
         raise BackendError(f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}.")
@@ -104,7 +115,7 @@ class IBMBackend:
 
     def compiled(self, circuits: Sequence[QuantumCircuit]) -> list[Compiled]:
         """The circuits in the device's gates, measured."""
-        return compile_all(circuits, self.device, self.options)
+        return compile_all(circuits, self.device, self.options, self._managers)
 
     def programs(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Program]:
         """Everything that one job would run: compiled, folded and calibration circuits."""
@@ -125,7 +136,7 @@ class IBMBackend:
             )
         work = self.programs(circuits, shots, seeds)
         self._check_executions(len(work), shots)
-        if self.simulator is not None:
+        if self.local:
             return self._run_locally(work, shots, tag)
         try:
             job = self.new_sampler(self.device, self.options, tag, None).run([(p.circuit,) for p in work], shots=shots)
@@ -136,7 +147,7 @@ class IBMBackend:
     def _check_executions(self, count: int, shots: int) -> None:
         configuration = self.device.configuration() if callable(getattr(self.device, "configuration", None)) else None
         most = getattr(configuration, "max_shots", None)
-        if self.simulator is None and most is not None and shots > most:
+        if not self.local and most is not None and shots > most:
             raise BackendError(f"Argument `shots` must be at most {most} on {self.name}, but is {shots}.")
         if count * shots > MAX_EXECUTIONS:
             raise BackendError(
@@ -146,9 +157,10 @@ class IBMBackend:
     def _run_locally(self, work: Sequence[Program], shots: int, tag: str) -> str:
         """One call a circuit: local mode takes one seed a call, and would draw all circuits with the same random numbers."""
         outcomes, roles = [], []
+        where = self.device if not self.noisy else self._simulator(work)
         for program in work:
             try:
-                made = self.new_sampler(self.simulator, self.options, tag, program.seed)
+                made = self.new_sampler(where, self.options, tag, program.seed)
                 result = made.run([(program.circuit,)], shots=shots).result()
             except Exception as error:
                 raise vendor_error(error, f"Running on {self.name}") from None
@@ -158,6 +170,10 @@ class IBMBackend:
         job_id = f"local-{uuid.uuid4().hex}"
         self._jobs[job_id] = (tag, reduced(outcomes, roles, self.options))
         return job_id
+
+    def _simulator(self, work: Sequence[Program]) -> Any:
+        used = frozenset(q for program in work for q in active_qubits(program.circuit))
+        return runtime.noisy_simulator(self.device, used)
 
     def status(self, job_id: str) -> str:
         """``"queued"``, ``"running"``, ``"done"``, ``"failed"``, ``"cancelled"`` or ``"lost"``."""
@@ -213,6 +229,15 @@ class IBMBackend:
             if type(error).__name__ != "RuntimeInvalidStateError":
                 raise vendor_error(error, f"Cancelling job {job_id}") from None
 
+    def reason(self, job_id: str) -> str:
+        """The vendor's words on a job that failed, without credentials; empty where there are none."""
+        if self.service is None:
+            return ""
+        try:
+            return redacted(str(self.service.job(job_id).error_message() or ""))
+        except Exception as error:
+            raise vendor_error(error, f"Asking why job {job_id} failed") from None
+
     def usage(self, job_id: str) -> float | None:
         """Seconds that the vendor has charged for a job, or None where it does not say."""
         if self.service is None:
@@ -234,12 +259,12 @@ class IBMBackend:
             state = self._wait(job_id)
             if state != "done":
                 raise BackendError(f"Job {job_id} on {self.name} ended as {state!r}.")
-            out += _patiently(lambda job_id=job_id: self.collect(job_id), job_id)
+            out += _patiently(partial(self.collect, job_id), job_id)
         return out
 
     def _wait(self, job_id: str) -> str:
         pause = 0.5
-        while (state := _patiently(lambda: self.status(job_id), job_id)) in ("queued", "running"):
+        while (state := _patiently(partial(self.status, job_id), job_id)) in ("queued", "running"):
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         return state
@@ -251,8 +276,8 @@ class IBMBackend:
             "name": self.name,
             "device": str(self.device.name),
             "qubits": self.num_qubits,
-            "mode": "local" if self.simulator is not None else "cloud",
-            "noise": "none" if not self.noisy else "simulated" if self.simulator is not None else "device",
+            "mode": "local" if self.local else "cloud",
+            "noise": "none" if not self.noisy else "simulated" if self.local else "device",
             **self.options.describe(),
             "programs_per_circuit": each,
             "programs_per_job": beside,
@@ -280,27 +305,20 @@ def ibm_backend(name: str, given: dict[str, Any]) -> IBMBackend:
     device = name.partition(":")[2]
     if service is not None:
         found = runtime.cloud_device(service, device, options.fractional_gates)
-        return IBMBackend(name, found, options, None, service, getattr(service, "new_sampler", new_sampler))
+        return IBMBackend(name, found, options, False, service, getattr(service, "new_sampler", new_sampler))
     if device == "aer":
-        _refuse_timed(options, name)
-        simulator = runtime.ideal_simulator()
-        return IBMBackend(name, simulator, options, simulator, None, new_sampler)
+        if options.dynamical_decoupling:
+            raise BackendError(f"Argument `dynamical_decoupling` must be False on {name}: its gates take no time.")
+        return IBMBackend(name, runtime.ideal_simulator(), options, True, None, new_sampler)
     if device.startswith("fake"):
-        return IBMBackend(name, runtime.fake_device(device), options, runtime.simulator_of(device), None, new_sampler)
+        return IBMBackend(name, runtime.fake_device(device), options, True, None, new_sampler)
     account = runtime.service()
     return IBMBackend(
-        name, runtime.cloud_device(account, device, options.fractional_gates), options, None, account, new_sampler
+        name, runtime.cloud_device(account, device, options.fractional_gates), options, False, account, new_sampler
     )
 
 
 def from_device(device: Any, given: dict[str, Any]) -> IBMBackend:
     """A device object of the runtime package: of the service, or a fake one."""
-    options = device_options(given)
-    if runtime.is_fake_device(device):
-        return IBMBackend(f"ibm:{device.name}", device, options, runtime.noisy_simulator(device))
-    return IBMBackend(f"ibm:{device.name}", device, options, None, device.service)
-
-
-def _refuse_timed(options: DeviceOptions, name: str) -> None:
-    if options.dynamical_decoupling:
-        raise BackendError(f"Argument `dynamical_decoupling` must be False on {name}: its gates take no time.")
+    options, fake = device_options(given), runtime.is_fake_device(device)
+    return IBMBackend(f"ibm:{device.name}", device, options, fake, None if fake else device.service)

@@ -119,7 +119,9 @@ class PennyLaneBackend:
         wires, state = self._wires(num_qubits), None
         total, done = sum(len(piece.data) for piece in pieces), 0
         for piece in pieces:
-            start = [] if state is None else [qml.StatePrep(state / np.linalg.norm(state), wires=wires[::-1])]
+            start: list[Any] = (
+                [] if state is None else [qml.StatePrep(state / np.linalg.norm(state), wires=wires[::-1])]
+            )
             tape = qml.tape.QuantumScript([*start, *operations(piece, wires, phase=True)], [qml.state()])
             (out,) = self._run([tape], num_qubits)
             state = np.asarray(out, dtype=complex).reshape(-1)[

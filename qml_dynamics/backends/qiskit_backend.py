@@ -16,7 +16,7 @@ from ..errors import BackendError
 from ..trajectory import Counts
 from .base import OnStep, check_circuits
 from .batch import programs, read_result, reduced
-from .compile import Compiled, compile_all
+from .compile import Compiled, Managers, compile_all
 from .failures import vendor_error
 from .options import DeviceOptions
 
@@ -36,6 +36,8 @@ class QiskitBackend:
     device: Any
     sampler: Any
     options: DeviceOptions = field(default_factory=DeviceOptions)
+
+    _managers: Managers = field(default_factory=dict, repr=False)
 
     exact: ClassVar[bool] = False
     noisy: ClassVar[bool] = True
@@ -59,7 +61,8 @@ class QiskitBackend:
     @property
     def seeding(self) -> str:
         """``"circuit"`` where each circuit gets its own seed; ``"none"`` for a sampler, which has its own."""
-        return "circuit" if self.sampler is None else "none"
+        calibrated = self.options.readout_mitigation == "calibrated"
+        return "none" if self.sampler is not None else "batch" if calibrated else "circuit"
 
     @property
     def target(self) -> Any:
@@ -76,7 +79,7 @@ class QiskitBackend:
 
     def compiled(self, circuits: Sequence[QuantumCircuit]) -> list[Compiled]:
         """The circuits in the device's gates, measured."""
-        return compile_all(circuits, self.device if self.device is not None else _Anything(), self.options)
+        return compile_all(circuits, self.device or _Anything(), self.options, self._managers)
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit."""

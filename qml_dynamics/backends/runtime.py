@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import Measure, Reset
 from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
@@ -24,7 +24,8 @@ from .options import DeviceOptions
 @lru_cache(maxsize=1)
 def _fakes() -> dict[str, type[FakeBackendV2]]:
     found = (c for c in vars(fake_provider).values() if isinstance(c, type) and issubclass(c, FakeBackendV2))
-    return {str(c.backend_name): c for c in found if getattr(c, "backend_name", None)}
+    named = {getattr(c, "backend_name", None): c for c in found}
+    return {str(name): c for name, c in named.items() if name}
 
 
 def fake_names() -> list[str]:
@@ -35,7 +36,16 @@ def fake_names() -> list[str]:
 @lru_cache(maxsize=8)
 def fake_device(name: str) -> FakeBackendV2:
     """A snapshot of a real device: gates, coupling, errors."""
-    return _fakes()[one_of(name, "backend", fake_names(), BackendError)]()
+    return _fakes()[known_fake(name)]()
+
+
+def known_fake(name: str) -> str:
+    """``name`` if it is a fake device's; otherwise an error with the nearest ones, not all of the many."""
+    if name in _fakes():
+        return name
+    near = " or ".join(map(repr, difflib.get_close_matches(name, fake_names(), n=3, cutoff=0.5)))
+    hint = f" Did you mean {near}?" if near else ""
+    raise BackendError(f"Argument `backend` must be a fake device such as 'fake_manila', but is {name!r}.{hint}")
 
 
 class _SharedNoise(NoiseModel):
@@ -49,15 +59,16 @@ class _SharedNoise(NoiseModel):
         return self
 
 
-@lru_cache(maxsize=4)
-def simulator_of(name: str) -> AerSimulator:
-    """Aer with the noise of a fake device; built once, since it takes seconds for a large one."""
-    return noisy_simulator(fake_device(name))
+@lru_cache(maxsize=16)
+def noisy_simulator(device: BackendV2, qubits: frozenset[int]) -> AerSimulator:
+    """Aer with the gates and couplers of a device, and the noise of those of its qubits that are used.
 
-
-def noisy_simulator(device: BackendV2) -> AerSimulator:
-    """Aer with the gates, the coupling and the noise that a device reports."""
-    model = noise_of(device)
+    The noise of idle qubits changes nothing, but building it takes many seconds on a large device, and handing it to Aer
+    a large part of a second for every circuit.
+    """
+    readout = readout_errors(device)
+    small = _Small(restricted(device.target, tuple(range(device.num_qubits)), qubits))
+    model = noise_of(small, {q: readout[q] for q in sorted(qubits)})
     model.__class__ = _SharedNoise
     return AerSimulator.from_backend(device, noise_model=model, max_parallel_threads=1)
 
@@ -113,24 +124,23 @@ class _Small(BackendV2):
         raise BackendError("A part of a device does not run circuits.")
 
 
-def restricted(target: Target, part: tuple[int, ...]) -> Target:
-    """The instructions of ``target`` that act within ``part`` only, renumbered; no control flow."""
+def restricted(target: Target, part: tuple[int, ...], within: frozenset[int] | None = None) -> Target:
+    """The instructions of ``target`` on the qubits ``part``, renumbered; only those ``within`` some of them if given.
+
+    Control flow is left out.
+    """
     new = {old: i for i, old in enumerate(part)}
+    keep = frozenset(part) if within is None else within
     properties = target.qubit_properties
-    out = Target(
-        num_qubits=len(part),
-        dt=target.dt,
-        qubit_properties=None if properties is None else [properties[q] for q in part],
-    )
+    chosen = None if properties is None else [properties[q] for q in part]
+    out = Target(num_qubits=len(part), dt=target.dt, qubit_properties=chosen)
     for name in target.operation_names:
         operation, places = target.operation_from_name(name), target[name]
         if isinstance(operation, type) or places is None:
             continue
-        inside = {tuple(new[q] for q in qs): p for qs, p in places.items() if qs is not None and set(qs) <= set(part)}
+        inside = {tuple(new[q] for q in qs): p for qs, p in places.items() if qs is not None and keep.issuperset(qs)}
         if inside:
-            out.add_instruction(
-                Measure() if name == "measure" else Reset() if name == "reset" else operation, inside, name=name
-            )
+            out.add_instruction(operation, inside, name=name)
     return out
 
 
@@ -148,7 +158,7 @@ def good_part(target: Target, num_qubits: int, name: str) -> tuple[int, ...]:
                 edges[key] = min(p.error, edges.get(key, 1.0))
     readout = {qs[0]: (p.error or 0.0) for qs, p in target["measure"].items() if p is not None}
     grown = [_grown(start, num_qubits, edges, readout) for start in range(target.num_qubits)]
-    cost, part = min(((c, p) for c, p in grown if len(p) == num_qubits), default=(np.inf, ()))
+    part = min(((c, p) for c, p in grown if len(p) == num_qubits), default=(np.inf, ()))[1]
     if not part:
         raise BackendError(f"Argument `backend` must have {num_qubits} connected qubits, but {name} has not.")
     return part
@@ -222,9 +232,9 @@ def sampler(device: Any, options: DeviceOptions, tag: str | None, seed: int | No
     return out
 
 
-def is_cloud_device(device: Any) -> bool:
-    """Whether a Qiskit backend object is a device of IBM's service."""
-    return type(device).__name__ == "IBMBackend"
+def is_simulator(device: Any) -> bool:
+    """Whether a Qiskit backend object is Aer itself, without noise."""
+    return isinstance(device, AerSimulator) and device.options.get("noise_model") is None
 
 
 def is_fake_device(device: Any) -> bool:

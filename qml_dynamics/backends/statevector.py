@@ -37,7 +37,7 @@ class StatevectorBackend:
                 part = piece.copy_empty_like()
                 part.global_phase = 0
                 for instruction in piece.data[start : start + _CHUNK]:
-                    part.append(instruction)
+                    part._append(instruction)
                 state = state.evolve(part)
                 done += len(part.data)
                 on_step(done, total)

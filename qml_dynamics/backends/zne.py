@@ -81,20 +81,24 @@ def extrapolated(
             and scales by weighted least squares, and ``p_0 - u`` is then the least-squares average of ``f^-s (p_s - u)``.
 
     Returns:
-        Distribution, and the number of noiseless samples whose variance it has: ``1 / sum_i (w_i^2 / shots_i)`` with the
-        weights ``w_i`` of the scales in the result, so that standard errors stay honest.
+        Distribution, and the number of noiseless samples whose variance it has, so that standard errors stay honest. Linear:
+        ``1 / sum_i (w_i^2 / shots_i)`` with the weights ``w_i`` of the scales; exponential: for the observable that suffers
+        most from the uncertain rate.
     """
     p = np.array([np.asarray(d, dtype=float).reshape(-1) for d in distributions])
     n = np.asarray(shots, dtype=float)
     if kind == "linear":
-        weights, base = richardson(scales), 0.0
-    else:
-        base = 1.0 / p.shape[1]
-        rate = _rate(np.asarray(scales, dtype=float), p - base, n)
-        powers = rate ** np.asarray(scales, dtype=float)
-        weights = n * powers / (n @ powers**2)
-    out = base + weights @ (p - base)
-    return out, float(1.0 / (weights**2 / n).sum())
+        weights = richardson(scales)
+        return weights @ p, float(1.0 / (weights**2 / n).sum())
+    s, uniform = np.asarray(scales, dtype=float), 1.0 / p.shape[1]
+    rate = _rate(s, p - uniform, n)
+    powers, slopes = rate**s, s * rate ** (s - 1)
+    strength = float(n @ powers**2)
+    out = uniform + (n * powers / strength) @ (p - uniform)
+    # The fitted rate is uncertain too, which matters most for the observable along p_0 - u itself: that worst case is added.
+    pull = float(n @ (powers * slopes)) / strength
+    information = float(n @ slopes**2) - pull**2 * strength
+    return out, 1.0 / (1.0 / strength + pull**2 / information)
 
 
 def _rate(scales: np.ndarray, gaps: np.ndarray, shots: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -34,15 +35,18 @@ def run_command(
     folder = out if out is not None else new_folder(file.path)
     copy_problem(file, folder / PROBLEM, method=what.method)  # a folder that cannot be written is told before the run
     console = terminal(as_json)
-    with told_once():
-        return _run(_Run(file, what, folder, console, as_json), plots, budget)
+    with told_once(), Interrupts() as interrupts:
+        return _run(_Run(file, what, folder, console, as_json, interrupts), plots, budget)
 
 
 class _Run:
     """One run of the command: what is known so far, and where it goes."""
 
-    def __init__(self, file: ProblemFile, what: Plan, folder: Path, console: Any, as_json: bool) -> None:
+    def __init__(
+        self, file: ProblemFile, what: Plan, folder: Path, console: Any, as_json: bool, interrupts: Interrupts
+    ) -> None:
         self.file, self.plan, self.folder, self.console, self.as_json = file, what, folder, console, as_json
+        self.interrupts = interrupts
         self.data: dict[str, Any] = {}
 
     def save(self, run: Trajectory) -> None:
@@ -64,7 +68,7 @@ class _Run:
 def _run(job: _Run, plots: bool, budget: bool | None) -> int:
     file, what = job.file, job.plan
     run = evolve(file.problem, what.method, backend=what.backend, shots=what.shots, seed=what.seed, save=what.save)
-    interrupted = run.stop.startswith("Interrupted")
+    interrupted = job.interrupts.seen
     job.data = run_data(run, file, weights_table(run, file, None))
     job.save(run)
     if interrupted:
@@ -72,8 +76,10 @@ def _run(job: _Run, plots: bool, budget: bool | None) -> int:
         print(f"qml-dynamics: interrupted; what was done is in {job.folder}", file=sys.stderr)
         return job.finish(run, 130)
     try:
+        job.interrupts.checking = True
         return _check(job, run, plots, budget)
-    except KeyboardInterrupt:
+    except (Stop, KeyboardInterrupt):
+        job.interrupts.checking = False
         print("qml-dynamics: interrupted while checking; the run itself is whole.", file=sys.stderr)
         return job.finish(run, 130)
 
@@ -155,6 +161,32 @@ def new_folder(problem: Path) -> Path:
         number += 1
         folder = Path("runs") / f"{name}-{number}"
     return folder
+
+
+class Stop(BaseException):
+    """Ctrl-C while checking. `evolve` answers KeyboardInterrupt with what was done, which no check may take for a run."""
+
+
+class Interrupts:
+    """Ctrl-C: an early end of the run first, and :class:`Stop` once the run is whole and being checked."""
+
+    def __init__(self) -> None:
+        self.seen, self.checking = False, False
+
+    def _handle(self, number: int, frame: Any) -> None:
+        self.seen = True
+        raise Stop if self.checking else KeyboardInterrupt
+
+    def __enter__(self) -> Interrupts:
+        try:
+            self.before: Any = signal.signal(signal.SIGINT, self._handle)
+        except ValueError:  # not the main thread, where no Ctrl-C arrives
+            self.before = None
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
 
 
 @contextmanager

@@ -157,7 +157,8 @@ def krylov_space(
         if beta[j] <= 1e-14 * scale:
             beta[j] = 0.0
             return _spanned(vectors, alpha, beta, j + 1)
-        if rate > 0 and j + 1 < space and (j + 1) % _CHECK == 0:
+        reach = (j + 1) if z == -1j else (j + 1) ** 2  # vectors needed grow with the step's phase, or with its root
+        if rate > 0 and j + 1 < space and (j + 1) % _CHECK == 0 and reach > step * beta[: j + 1].max():
             basis = _spanned(vectors, alpha, beta, j + 1)
             if basis.error(z, step) <= rate * step:
                 return basis

@@ -1,16 +1,22 @@
 """Runs that survive: a folder holds the statement of a run, a ledger of its jobs and every result that has come back.
 
 ``submit`` writes the intent of every job before it is sent and its id before anything waits, so that any later process can
-``fetch``, ``resume`` or ``cancel`` it.
+``fetch``, ``resume`` or ``cancel`` it. Names are loaded when they are first used.
 """
 
 from __future__ import annotations
 
-from .checkpoint import Checkpoint
-from .retry import Patience
-from .run import Run, open_run, submit
-from .status import BatchStatus, RunStatus
-from .verbs import Fetched, cancel, fetch, resume, status
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "checkpoint": ("Checkpoint", "Saved"),
+    "retry": ("Patience",),
+    "run": ("Run", "open_run", "submit"),
+    "state": ("BatchStatus", "RunStatus"),
+    "verbs": ("Fetched", "cancel", "fetch", "resume", "status"),
+}
+_NAMES = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "BatchStatus",
@@ -19,6 +25,7 @@ __all__ = [
     "Patience",
     "Run",
     "RunStatus",
+    "Saved",
     "cancel",
     "fetch",
     "open_run",
@@ -26,3 +33,27 @@ __all__ = [
     "status",
     "submit",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint as Checkpoint
+    from .checkpoint import Saved as Saved
+    from .retry import Patience as Patience
+    from .run import Run as Run
+    from .run import open_run as open_run
+    from .run import submit as submit
+    from .state import BatchStatus as BatchStatus
+    from .state import RunStatus as RunStatus
+    from .verbs import Fetched as Fetched
+    from .verbs import cancel as cancel
+    from .verbs import fetch as fetch
+    from .verbs import resume as resume
+    from .verbs import status as status

@@ -9,7 +9,7 @@ from ..backends.base import Backend, JobBackend
 from ..errors import BackendError, BudgetExceeded, JobLost
 from .ledger import Batch, Ledger
 from .retry import Patience
-from .status import BatchStatus
+from .state import BatchStatus
 from .units import keeps_jobs
 
 ENDED = ("failed", "cancelled", "lost", "unknown")

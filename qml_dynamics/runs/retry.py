@@ -21,7 +21,8 @@ _NETWORK = {
     errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EAGAIN,
 }  # fmt: skip
 _QUOTA = re.compile(
-    r"quota|usage limit|(time|credits?|funds) (is |are |was |were )?(exceeded|exhausted)", re.IGNORECASE
+    r"quota|usage limit|payment required|(time|credits?|funds) (is |are |was |were )?(exceeded|exhausted)",
+    re.IGNORECASE,
 )
 
 

@@ -30,7 +30,7 @@ from .lock import WorkLock
 from .player import Player, play
 from .redact import without_credentials
 from .retry import Patience
-from .status import RunStatus, run_status
+from .state import RunStatus, run_status
 from .units import independent
 
 PathLike = str | os.PathLike[str]

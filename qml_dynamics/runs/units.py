@@ -11,8 +11,8 @@ GROUP = 32  # circuits that a crash can cost at most, where running them again c
 
 
 def keeps_jobs(backend: Any) -> bool:
-    """Whether its jobs outlive this process. The local mode of a cloud backend has no ``service``, and keeps nothing."""
-    return isinstance(backend, JobBackend) and getattr(backend, "service", True) is not None
+    """Whether its jobs outlive this process; those of a cloud backend in its local mode (``local = True``) do not."""
+    return isinstance(backend, JobBackend) and not getattr(backend, "local", False)
 
 
 def repeatable(backend: Any) -> bool:

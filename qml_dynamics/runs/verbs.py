@@ -9,7 +9,7 @@ from typing import Any
 from ..trajectory import Trajectory
 from .retry import Patience
 from .run import open_run
-from .status import RunStatus
+from .state import RunStatus
 
 Folder = str | os.PathLike[str]
 

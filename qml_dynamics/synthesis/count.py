@@ -17,7 +17,7 @@ def compiled_counts(circuit: QuantumCircuit, basis: Sequence[str], whole: int) -
     for part in parts:
         piece = circuit.copy_empty_like()
         for instruction in part:
-            piece.append(instruction)
+            piece._append(instruction)
         out = transpile(piece, basis_gates=list(basis), optimization_level=1, seed_transpiler=1)
         gates += out.size()
         two += out.num_nonlocal_gates()

@@ -17,7 +17,7 @@ from qiskit.circuit import Parameter
 from ..formulas import Formula, boundaries, factors, segments
 from ..hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..problem import Problem
-from .diagonal import diagonal, walsh_series
+from .diagonal import WalshSeries, diagonal, walsh_series
 from .states import prepare
 from .transforms import kinetic, width
 
@@ -32,6 +32,7 @@ class Program:
         saves: the save times; one more than pieces.
         sup_error: ``sup |zeta - zeta'|`` of the Walsh truncation.
         error_bound: rigorous bound of the final state's error in the 2-norm from it.
+        series: the Walsh series of the loss that the circuits run (None for a general operator).
     """
 
     start: QuantumCircuit
@@ -39,6 +40,7 @@ class Program:
     saves: tuple[float, ...]
     sup_error: float = 0.0
     error_bound: float = 0.0
+    series: WalshSeries | None = None
 
     def until(self, index: int) -> QuantumCircuit:
         """The whole circuit up to save time ``index``."""
@@ -64,7 +66,8 @@ def program(
     ends = boundaries(problem.duration if until is None else until, steps, saves)
     build = _Pauli(h, formula) if isinstance(h, PauliHamiltonian) else _Learning(problem, h, formula, ends, truncation)
     pieces = tuple(build.piece(piece) for piece in segments(ends, saves))
-    return Program(prepare(problem.initial, problem.domain), pieces, tuple(saves), build.sup_error, build.error_bound)
+    start = prepare(problem.initial, problem.domain)
+    return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series)
 
 
 @dataclass
@@ -126,6 +129,7 @@ class _Pauli:
     formula: Formula
     sup_error: float = 0.0
     error_bound: float = 0.0
+    series: None = None
     bound: dict[str, QuantumCircuit] = field(default_factory=dict)
 
     def _step(self, dt: float) -> QuantumCircuit:

@@ -13,9 +13,9 @@ import numpy as np
 from ..errors import MethodError, require
 from .flow import Flow, Point
 from .gates import pauli_name, pauli_phases
-from .linear import solve
 from .method import Growth
 
+_NEW = 1e-8  # a candidate with less than this squared length off the tangents there are adds nothing
 _WORTH = 1e-3  # a generator that lowers r^2 by a smaller share is not added
 Masks = list[tuple[int, int]]
 
@@ -40,7 +40,9 @@ def grow(flow: Flow, point: Point, options: Growth) -> Point:
 
 def _keeps_real(flow: Flow, point: Point) -> bool:
     """Whether wave and velocity are real, so that only strings with an odd number of Y can help."""
-    return flow.imaginary and not np.any(np.abs(point.psi.imag) > 1e-12) and not np.any(np.abs(flow.velocity.imag) > 1e-10)
+    return (
+        flow.imaginary and not np.any(np.abs(point.psi.imag) > 1e-12) and not np.any(np.abs(flow.velocity.imag) > 1e-10)
+    )
 
 
 def pool(options: Growth, num_qubits: int, odd: bool) -> Masks:
@@ -95,11 +97,10 @@ def _gains(flow: Flow, point: Point, tangents: np.ndarray) -> np.ndarray:
     force = (tangents.conj() @ flow.velocity).real
     length2 = (np.abs(tangents) ** 2).sum(axis=1)
     if not len(point.theta):
-        return force**2 / np.maximum(length2, 1e-12)
+        return np.where(length2 > _NEW, force**2 / np.maximum(length2, _NEW), 0.0)
     cross = flow.engine.cross(tangents)
     epsilon = max(point.solution.regularisation, 1e-10)
-    inverse = solve(point.metric + epsilon * np.eye(len(point.theta)), point.force, 0.0).velocity
     matrix = point.metric + epsilon * np.eye(len(point.theta))
-    mixed = np.linalg.solve(matrix, cross.T)
-    rest = length2 - (cross * mixed.T).sum(axis=1)
-    return np.where(rest > 1e-8, (force - cross @ inverse) ** 2 / np.maximum(rest, 1e-8), 0.0)
+    answers = np.linalg.solve(matrix, np.column_stack([point.force, cross.T]))
+    rest = length2 - (cross * answers[:, 1:].T).sum(axis=1)
+    return np.where(rest > _NEW, (force - cross @ answers[:, 0]) ** 2 / np.maximum(rest, _NEW), 0.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..errors import MethodError, integer, one_of, real, require
 from ..hamiltonian import Hamiltonian, LearningHamiltonian
 from ..pauli import PauliSum
 from ..problem import Problem
-from .gates import Angles, Diagonal, Dual, Fixed, Gate, PauliRotation, Program
+from .gates import Angles, Diagonal, Dual, Fixed, Gate, PauliRotation, Program, commuting_groups
 from .method import parameters
 
 ROTATIONS = {"rx": (1, 0), "ry": (1, 1), "rz": (0, 1)}
@@ -214,7 +215,7 @@ class HamiltonianAnsatz:
                 angles = 1 + max(make.angle for make in factor)
                 theta0.extend([frames[layer] if place == 0 else 0.0] * angles)
         count = len(theta0)
-        angles_of = Angles.affine(np.zeros(len(rows)), rows, count)
+        angles_of = Angles.affine([0.0] * len(rows), rows, count)
         return Program(h.num_qubits, tuple(gates), angles_of, np.array(theta0), _names(count), start, problem.domain)
 
     def _frames(self, problem: Problem, first: list[_Factor], start: np.ndarray) -> np.ndarray:
@@ -239,7 +240,9 @@ class HamiltonianAnsatz:
         return alternating_circuit(problem, h, self.layers, self.separate, self.moving(problem))
 
 
-def hamiltonian(layers: int, separate: bool = False, moves: bool | None = None, spread: float = 1.0) -> HamiltonianAnsatz:
+def hamiltonian(
+    layers: int, separate: bool = False, moves: bool | None = None, spread: float = 1.0
+) -> HamiltonianAnsatz:
     """Alternating evolutions with the parts of the problem's own Hamiltonian, one angle each.
 
     Learning Hamiltonians: ``exp(-i a zeta)`` and ``exp(-i b (-L))``, by the transform, without any Pauli terms. Operators: their
@@ -279,8 +282,8 @@ def _factors(problem: Problem, h: Hamiltonian, separate: bool) -> list[list[_Fac
         kinetic = [h.dual.reshape(-1)]
         if separate:
             kinetic = [_axis(h.domain.dual_axes, axis) for axis in range(h.domain.ndim)]
-        potential = [_Factor(lambda slot: Diagonal(zeta, slot), 0, zeta)]
-        return [potential, [_Factor(lambda slot, k=k: Dual(k, slot), i) for i, k in enumerate(kinetic)]]
+        potential = [_Factor(partial(Diagonal, zeta), 0, zeta)]
+        return [potential, [_Factor(partial(Dual, k), i) for i, k in enumerate(kinetic)]]
     return [_group_factor(h.terms, group, separate) for group in commuting_groups(h.terms)]
 
 
@@ -288,11 +291,11 @@ def _shift_factor(problem: Problem) -> list[_Factor]:
     """Rotations that move a real wave, one angle an axis (a grid's fastest wave, which has no sign, turns)."""
     domain = problem.domain
     if not isinstance(domain, Grid):
-        return [_Factor(lambda slot, q=q: PauliRotation(1 << q, 1 << q, 0.5, slot), q) for q in range(domain.num_qubits)]
+        return [_Factor(partial(PauliRotation, 1 << q, 1 << q, 0.5), q) for q in range(domain.num_qubits)]
     if domain.boundary == "walls":
         return []
     values = [_axis(domain.momenta, axis) for axis in range(domain.ndim)]
-    return [_Factor(lambda slot, k=k: Dual(k, slot), i) for i, k in enumerate(values)]
+    return [_Factor(partial(Dual, k), i) for i, k in enumerate(values)]
 
 
 def _axis(dual_axes: Sequence[np.ndarray], axis: int) -> np.ndarray:
@@ -306,33 +309,8 @@ def _group_factor(terms: PauliSum, group: Sequence[int], separate: bool) -> list
     made = []
     for i, j in enumerate(group):
         x, z, c = int(terms.x[j]), int(terms.z[j]), float(terms.coefficients[j])
-        made.append(_Factor(lambda slot, x=x, z=z, c=c: PauliRotation(x, z, c, slot), i if separate else 0))
+        made.append(_Factor(partial(PauliRotation, x, z, c), i if separate else 0))
     return made
-
-
-def commuting_groups(terms: PauliSum) -> list[list[int]]:
-    """Terms in groups that commute among themselves, greedily; diagonal terms first, the identity left out.
-
-    >>> from qml_dynamics.pauli import pauli_sum
-    >>> commuting_groups(pauli_sum(np.array([[1.0, 2.0], [2.0, -1.0]])))
-    [[0], [1]]
-    """
-    order = sorted((j for j in range(len(terms.x)) if terms.x[j] or terms.z[j]), key=lambda j: (int(terms.x[j]) != 0, j))
-    groups: list[list[int]] = []
-    for j in order:
-        for group in groups:
-            if all(_commute(terms, j, k) for k in group):
-                group.append(j)
-                break
-        else:
-            groups.append([j])
-    require(len(groups) > 0, "operator", "have a term besides the identity", "a multiple of the identity", MethodError)
-    return groups
-
-
-def _commute(terms: PauliSum, j: int, k: int) -> bool:
-    crossed = int(terms.x[j] & terms.z[k]).bit_count() + int(terms.z[j] & terms.x[k]).bit_count()
-    return crossed % 2 == 0
 
 
 def _spread_of(factor: _Factor, start: np.ndarray) -> float:

@@ -36,7 +36,9 @@ _NAMES = {
 }
 
 
-def circuit_from_qnode(qnode: Any, arguments: Sequence[Any], options: dict[str, Any]) -> tuple[QuantumCircuit, np.ndarray]:
+def circuit_from_qnode(
+    qnode: Any, arguments: Sequence[Any], options: dict[str, Any]
+) -> tuple[QuantumCircuit, np.ndarray]:
     """The circuit of a QNode and the flattened arguments."""
     function = getattr(qnode, "func", qnode)
     require(callable(function), "qnode", "be a QNode or a quantum function", qnode, MethodError)
@@ -72,7 +74,9 @@ def _still(before: Sequence[Any], now: Sequence[Any]) -> None:
         for x, y in zip(a.data, b.data) if same else ():
             same = same and bool(np.allclose(np.imag(x), np.imag(y)) and (np.ndim(x) == 0 or np.allclose(x, y)))
         if not same:
-            raise MethodError(f"Argument `qnode` must have real angles as its only parameters, but has {a.name} on wires {list(a.wires)}.")
+            raise MethodError(
+                f"Argument `qnode` must have real angles as its only parameters, but has {a.name} on wires {list(a.wires)}."
+            )
 
 
 def _affine(trace: Callable[[np.ndarray], list[Any]], theta0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +96,13 @@ def _affine(trace: Callable[[np.ndarray], list[Any]], theta0: np.ndarray) -> tup
     miss = np.abs(_numbers(trace(far)) - constant - slopes @ far)
     worst = int(miss.argmax()) if len(miss) else 0
     affine = not len(miss) or miss[worst] < _EXACT * (1 + np.abs(far).sum())
-    require(bool(affine), "qnode", "have angles that are affine functions of its arguments", f"curved in angle {worst}", MethodError)
+    require(
+        bool(affine),
+        "qnode",
+        "have angles that are affine functions of its arguments",
+        f"curved in angle {worst}",
+        MethodError,
+    )
     slopes[np.abs(slopes) < _EXACT] = 0.0
     return constant, slopes
 
@@ -170,7 +180,9 @@ def _prepare(circuit: QuantumCircuit, op: Any, where: list[int]) -> None:
 def _decompose(circuit: QuantumCircuit, op: Any, angles: list[Any], qubit: dict[Any, int], depth: int) -> None:
     """By PennyLane's own decomposition, whose angles are again affine functions of this operation's."""
     if depth > _DEPTH or not op.has_decomposition or any(np.ndim(d) for d in op.data):
-        raise MethodError(f"Argument `qnode` must have operations that can be differentiated, but has {op.name} on wires {list(op.wires)}.")
+        raise MethodError(
+            f"Argument `qnode` must have operations that can be differentiated, but has {op.name} on wires {list(op.wires)}."
+        )
 
     def trace(values: np.ndarray) -> list[Any]:
         return list(qml.ops.functions.bind_new_parameters(op, list(values)).decomposition())

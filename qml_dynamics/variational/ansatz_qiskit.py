@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import ControlledGate, ControlFlowOp, ParameterExpression, ParameterVector
+from qiskit.circuit import ControlFlowOp, ControlledGate, ParameterExpression, ParameterVector
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, SparsePauliOp
@@ -21,7 +21,7 @@ from ..problem import Problem
 from ..synthesis.diagonal import diagonal, walsh_series
 from ..synthesis.states import prepare
 from ..synthesis.transforms import dual_phases, kinetic, registers, to_dual, width
-from .gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation, pauli_matrix
+from .gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation, commuting_groups, pauli_matrix
 
 _SKIPPED = {"barrier", "id", "delay"}
 _WIDE = 4  # fixed gates on more qubits are opened by their definition where they have one
@@ -72,8 +72,15 @@ class _Reader:
             return
         if op.name == "reset" and not self.touched & set(where):
             return  # nothing has happened to these qubits yet
-        if classical or op.name in ("measure", "reset") or isinstance(op, ControlFlowOp) or getattr(op, "condition", None) is not None:
-            raise MethodError(f"Argument `circuit` must be unitary, but has a {op.name} on qubits {where} in its middle.")
+        if (
+            classical
+            or op.name in ("measure", "reset")
+            or isinstance(op, ControlFlowOp)
+            or getattr(op, "condition", None) is not None
+        ):
+            raise MethodError(
+                f"Argument `circuit` must be unitary, but has a {op.name} on qubits {where} in its middle."
+            )
         free = _free(op)
         if free:
             self._parametric(op, where, depth)
@@ -91,11 +98,15 @@ class _Reader:
             self.read(op.definition, where, depth + 1)
             return
         if len(where) > _WIDEST:
-            raise MethodError(f"Argument `circuit` must be made of gates on at most {_WIDEST} qubits, but {op.name} acts on {len(where)}.")
+            raise MethodError(
+                f"Argument `circuit` must be made of gates on at most {_WIDEST} qubits, but {op.name} acts on {len(where)}."
+            )
         try:
             matrix = Operator(op).data
         except QiskitError:
-            raise MethodError(f"Argument `circuit` must be unitary, but {op.name} on qubits {where} has no matrix.") from None
+            raise MethodError(
+                f"Argument `circuit` must be unitary, but {op.name} on qubits {where} has no matrix."
+            ) from None
         self.gates.append(Fixed(tuple(where), np.asarray(matrix, dtype=complex)))
 
     def _parametric(self, op: Any, where: list[int], depth: int) -> None:
@@ -141,14 +152,14 @@ class _Reader:
             self.constants.append(float(angle))
             self.rows.append({})
             return slot
-        free = [p for p in angle.parameters]
+        free = list(angle.parameters)
         slopes = [_gradient(angle, p) for p in free]
         if any(isinstance(s, ParameterExpression) for s in slopes):
             self.constants.append(0.0)
             self.rows.append({self.index[p]: 0.0 for p in free})
             self.curved.append(_curve(slot, angle, free, slopes, self.index))
             return slot
-        self.constants.append(_number(angle, {p: 0.0 for p in free}))
+        self.constants.append(_number(angle, dict.fromkeys(free, 0.0)))
         self.rows.append({self.index[p]: float(s) for p, s in zip(free, slopes)})
         return slot
 
@@ -156,7 +167,12 @@ class _Reader:
 def _free(op: Any) -> set[Any]:
     given = list(getattr(op, "params", ()))
     if isinstance(op, PauliEvolutionGate):
-        given.extend(c for o in _operators(op) for c in np.atleast_1d(getattr(o, "coeffs", ())) if isinstance(c, ParameterExpression))
+        given.extend(
+            c
+            for o in _operators(op)
+            for c in np.atleast_1d(getattr(o, "coeffs", ()))
+            if isinstance(c, ParameterExpression)
+        )
     return {p for value in given if isinstance(value, ParameterExpression) for p in value.parameters}
 
 
@@ -164,7 +180,9 @@ def _gradient(angle: Any, parameter: Any) -> Any:
     try:
         slope = angle.gradient(parameter)
     except Exception as error:  # the vendor raises different kinds for functions without a derivative
-        raise MethodError(f"Argument `circuit` must have differentiable angles, but has {describe(str(angle))}: {error}.") from None
+        raise MethodError(
+            f"Argument `circuit` must have differentiable angles, but has {describe(str(angle))}: {error}."
+        ) from None
     if isinstance(slope, ParameterExpression):
         return slope if slope.parameters else _number(slope, {})
     return float(np.real(slope))
@@ -223,10 +241,12 @@ def _operators(op: PauliEvolutionGate) -> list[Any]:
 
 def _strings(op: PauliEvolutionGate) -> PauliSum | None:
     """The Pauli strings of an evolution if they commute, so that it is a product of rotations; else None."""
-    parts = [o if isinstance(o, SparsePauliOp) else _sparse(o) for o in _operators(op)]
+    parts: list[Any] = [o if isinstance(o, SparsePauliOp) else _sparse(o) for o in _operators(op)]
     if any(p is None or p.coeffs.dtype == object for p in parts):
         return None
-    total = sum(parts[1:], parts[0])
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
     for i in range(len(total) - 1):
         if not np.all(total.paulis[i + 1 :].commutes(total.paulis[i])):
             return None
@@ -269,7 +289,11 @@ def layered_circuit(problem: Problem, moves: Sequence[tuple[Any, ...]], undone: 
 def alternating_circuit(problem: Problem, h: Hamiltonian, layers: int, separate: bool, moves: bool) -> QuantumCircuit:
     """The preparation and the alternating evolutions of :func:`ansatz.hamiltonian`."""
     circuit = prepare(problem.initial, problem.domain)
-    factors = _learning_factors(problem, h, separate) if isinstance(h, LearningHamiltonian) else _pauli_factors(h.terms, separate)
+    factors = (
+        _learning_factors(problem, h, separate)
+        if isinstance(h, LearningHamiltonian)
+        else _pauli_factors(h.terms, separate)
+    )
     if moves and (shift := _shift_factor(problem)):
         factors.append(shift)
     theta = iter(ParameterVector("theta", layers * sum(size for size, _ in factors) + factors[0][0]))
@@ -299,8 +323,6 @@ def _learning_factors(problem: Problem, h: LearningHamiltonian, separate: bool) 
 
 
 def _pauli_factors(terms: PauliSum, separate: bool) -> list[Factor]:
-    from .ansatz import commuting_groups
-
     def factor(group: list[int]) -> Factor:
         return (len(group) if separate else 1, lambda circuit, angles: _append_group(circuit, terms, group, angles))
 

@@ -243,4 +243,3 @@ def _stretches(qubits: Sequence[int]) -> list[list[int]]:
         else:
             out.append([q])
     return out
-

@@ -15,8 +15,10 @@ import numpy as np
 from ..domains import Hypercube
 from ..errors import MethodError, integer, require
 from ..hamiltonian import hamiltonian
+from ..objectives.base import Objective
 from ..pauli import PauliSum, pauli_sum
 from ..problem import Problem
+from ..schedules import Constant
 from .gates import Diagonal, Dual, Fixed, PauliRotation, Program, Rotation, pauli_matrix
 from .locals import embed
 from .runs import transform_rows
@@ -53,14 +55,22 @@ def dla_dimension(ansatz: Any, problem: Problem | None = None, num_qubits: int |
     n = program.num_qubits
     integer(n, "num_qubits", 1, _MAX_QUBITS, MethodError)
     generators = _generators(program)
-    sums = [_without_identity(pauli_sum(g)) for g in generators]
-    sums = [s for s in sums if s is not None]
+    sums = [s for s in map(_without_identity, map(pauli_sum, generators)) if s is not None]
     if all(len(s.x) == 1 for s in sums):
         strings = _closed_strings({(int(s.x[0]), int(s.z[0])) for s in sums})
         dimension, real = len(strings), all((x & z).bit_count() % 2 for x, z in strings)
     else:
-        require(n <= _MAX_DENSE, "num_qubits", f"be at most {_MAX_DENSE} for generators that are sums of strings", n, MethodError)
-        dimension, real = _closed_space(sums, n), all(int(x & z).bit_count() % 2 for s in sums for x, z in zip(s.x, s.z))
+        require(
+            n <= _MAX_DENSE,
+            "num_qubits",
+            f"be at most {_MAX_DENSE} for generators that are sums of strings",
+            n,
+            MethodError,
+        )
+        dimension, real = (
+            _closed_space(sums, n),
+            all(int(x & z).bit_count() % 2 for s in sums for x, z in zip(s.x, s.z)),
+        )
     full = (1 << n) * ((1 << n) - 1) // 2 if real else 4**n - 1
     if dimension < full:
         kind = f"so({1 << n})" if real else f"su({1 << n})"
@@ -76,7 +86,8 @@ def _program(ansatz: Any, problem: Problem | None, num_qubits: int | None) -> Pr
     if problem is None:
         require(num_qubits is not None, "problem", "be given for an ansatz that is bound to one", None, MethodError)
         width = integer(num_qubits, "num_qubits", 1, _MAX_QUBITS, MethodError)
-        problem = Problem(Hypercube(width), lambda w: w.sum(axis=1), 1.0, clock="imaginary", duration=1.0)
+        zeta = Objective(lambda w: w.sum(axis=1), "sum")
+        problem = Problem(Hypercube(width), zeta, Constant(1.0), clock="imaginary", duration=1.0)
     return ansatz.bind(problem, hamiltonian(problem))
 
 
@@ -147,7 +158,9 @@ def _closed_space(sums: list[PauliSum], n: int) -> int:
         rest = float(np.linalg.norm(vector))
         if rest > _NEW:
             basis = np.vstack([basis, vector / rest])
-            frontier.append((vector / rest)[: 4**n].reshape(2**n, 2**n) + 1j * (vector / rest)[4**n :].reshape(2**n, 2**n))
+            frontier.append(
+                (vector / rest)[: 4**n].reshape(2**n, 2**n) + 1j * (vector / rest)[4**n :].reshape(2**n, 2**n)
+            )
 
     for matrix in matrices:
         add(matrix)

@@ -21,7 +21,7 @@ from .integrate import RULES, Step
 from .method import Variational, parameters
 from .threads import pinned
 
-_SMALLEST = 1e-10  # of the duration: shorter steps mean that the tolerance is out of reach
+_SMALLEST = 1e-4  # of the duration: a step this short is taken whatever its error, and the bound carries it
 _SAME = 1e-6
 
 
@@ -58,8 +58,9 @@ def run(
 
     ``record`` is filled with one entry a point (start and every step's end): ``times, energy, residual, rank, condition,
     regularisation, num_parameters, bound`` (radians; see `bound`), ``bound_pieces`` (``start``, ``ansatz``, ``step``, adding up
-    to the bound), ``energy_bound`` (of ``|E - E_exact|``), and with ``dominates``, ``names``, ``start_angle``, ``evaluations``
-    and the sentence ``stop``. A run that exhausts its budget ends before the last save time.
+    to the bound), ``energy_bound`` (of ``|E - E_exact|``), and with ``dominates``, ``names``, ``start_angle``, ``evaluations``,
+    ``forced_steps`` (of rk45, taken at the shortest step in spite of their error) and the sentence ``stop``. A run that exhausts
+    its budget ends before the last save time.
 
     Raises:
         MethodError: the ansatz does not fit the problem, ``theta0`` does not fit the ansatz, or there is too little memory.
@@ -103,6 +104,7 @@ class _Walk:
     total: int = 0
     stride: float = 0.0
     reached: str = ""
+    forced: int = 0
     here: bool = True  # whether the flow stands at the point
     rows: dict[str, list[Any]] = field(default_factory=dict)
 
@@ -118,8 +120,12 @@ class _Walk:
         self.record["start_angle"] = start
         self.bound.start(start if start > _SAME * 1e-4 else 0.0)
         if start > _SAME:
-            text = f"The ansatz starts at an angle of {start:.3g} from the problem's initial wave, and the bound says so."
-            warnings.warn(f"{text} Give the problem initial=ansatz.state() to start from the ansatz.", StartWarning, stacklevel=3)
+            text = (
+                f"The ansatz starts at an angle of {start:.3g} from the problem's initial wave, and the bound says so."
+            )
+            warnings.warn(
+                f"{text} Give the problem initial=ansatz.state() to start from the ansatz.", StartWarning, stacklevel=3
+            )
         self.stride = self.problem.duration / self.method.steps
         self._note()
 
@@ -148,13 +154,14 @@ class _Walk:
             self.here = False
             allowed = self.method.tolerance * dt / self.problem.duration
             change = min(4.0, max(0.2, 0.9 * (allowed / max(step.error, 1e-300)) ** 0.2))
-            if step.error <= allowed:
+            forced = dt <= _SMALLEST * self.problem.duration * (1 + 1e-9)
+            if step.error <= allowed or forced:
+                self.forced += step.error > allowed
                 self._take(step)
                 self.total = max(self.done, round(self.done * self.problem.duration / self.point.time))
                 self.on_step(self.done, self.total)
-            elif dt < _SMALLEST * self.problem.duration:
-                raise MethodError(f"Argument `tolerance` must be within reach, but the step fell to {dt:.1e}.")
-            self.stride = max(self.stride, dt * change) if last and change >= 1 else dt * change
+            stride = max(self.stride, dt * change) if last and change >= 1 else dt * change
+            self.stride = max(stride, _SMALLEST * self.problem.duration)
         if self.reached:
             self._coast(until)
         return True
@@ -162,7 +169,9 @@ class _Walk:
     def _ready(self) -> Point:
         """The point, with the flow standing there."""
         if not self.here:
-            self.point = self.flow.at(self.point.time, self.point.theta) if self.method.integrator == "euler" else self.point
+            self.point = (
+                self.flow.at(self.point.time, self.point.theta) if self.method.integrator == "euler" else self.point
+            )
             self.here = True
         return self.point
 
@@ -238,7 +247,12 @@ class _Walk:
         arrays = {name: np.array(values) for name, values in self.rows.items()}
         pieces = {name: arrays.pop(f"bound/{name}") for name in PIECES}
         self.record.update(arrays, bound_pieces=pieces, dominates=self.bound.dominates)
-        self.record.update(names=self.flow.program.names, evaluations=self.flow.evaluations, stop=self.verdict())
+        self.record.update(
+            names=self.flow.program.names,
+            evaluations=self.flow.evaluations,
+            forced_steps=self.forced,
+            stop=self.verdict(),
+        )
 
     def finish(self) -> None:
         """The last word."""
@@ -250,14 +264,19 @@ class _Walk:
         if self.reached:
             return self.reached
         if p.time < self.problem.duration * (1 - 1e-12):
-            return f"budget of {self.method.max_evaluations} evaluations spent at t = {p.time:g}" if self._spent() else "running"
+            return (
+                f"budget of {self.method.max_evaluations} evaluations spent at t = {p.time:g}"
+                if self._spent()
+                else "running"
+            )
         scale = max(1.0, abs(p.energy))
         if self.imaginary and p.sigma < 1e-6 * scale:
             return f"reached t = {p.time:g}, converged: the standard deviation of the energy is {p.sigma:.2e}"
         moved2 = p.variance - p.residual**2
         if p.sigma > 1e-6 * scale and moved2 < 1e-6 * p.variance:
             return f"reached t = {p.time:g}, but stalled: {stalled(p, self.flow)}"
-        return f"reached t = {p.time:g} in {self.done} steps; the bound of the angle is {self.bound.angle:.2e}, mostly {self.bound.dominates}"
+        bound = f"the bound of the angle is {self.bound.angle:.2e}, mostly {self.bound.dominates}"
+        return f"reached t = {p.time:g} in {self.done} steps; {bound}"
 
 
 def stalled(point: Point, flow: Flow) -> str:

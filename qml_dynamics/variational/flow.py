@@ -59,7 +59,9 @@ class Flow:
         regularisation: as in `linear.solve`.
     """
 
-    def __init__(self, program: Program, h: Hamiltonian, imaginary: bool, regularisation: float | Cutoff | Solver) -> None:
+    def __init__(
+        self, program: Program, h: Hamiltonian, imaginary: bool, regularisation: float | Cutoff | Solver
+    ) -> None:
         self.h, self.imaginary, self.regularisation = h, imaginary, regularisation
         self.evaluations = 0
         self.use(program)
@@ -85,27 +87,19 @@ class Flow:
         x, variance = solution.velocity, tangents.speed2
         square = float(x @ tangents.metric @ x - 2 * tangents.force @ x) + variance
         if square < _CANCELS * variance:
-            square = float(np.linalg.norm(self.miss(x))) ** 2
+            square = float(np.linalg.norm(self.miss(x)[0])) ** 2
         psi = np.array(tangents.psi, dtype=complex)
         residual = float(np.sqrt(max(square, 0.0)))
         return Point(t, theta, energy, variance, psi, tangents.metric, tangents.force, solution, residual)
 
-    def miss(self, theta_dot: np.ndarray) -> np.ndarray:
-        """``sum theta'_i d_i psi - v`` (off the wave) for any ``theta'``, where the engine stands."""
+    def miss(self, theta_dot: np.ndarray) -> tuple[np.ndarray, float]:
+        """``sum theta'_i d_i psi - v`` (off the wave) for any ``theta'``, where the engine stands; and ``Im <psi|d_t psi>``."""
         if not len(theta_dot):
-            return -self.velocity
-        return self.engine.push_forward(theta_dot) - self.velocity
+            return -self.velocity, 0.0
+        moved, turning = self.engine.push_forward(theta_dot)
+        return moved - self.velocity, turning
 
-    def miss_at(self, t: float, theta: np.ndarray, theta_dot: np.ndarray) -> float:
-        """The norm of :meth:`miss` at another point."""
+    def miss_at(self, t: float, theta: np.ndarray, theta_dot: np.ndarray) -> tuple[np.ndarray, float]:
+        """:meth:`miss` at another point."""
         self._geometry(t, theta)
-        return float(np.linalg.norm(self.miss(theta_dot)))
-
-    def drift(self, theta_dot: np.ndarray) -> float:
-        """``Im <psi| sum theta'_i d_i psi>``: how fast the phase of the wave turns, where the engine stands."""
-        if self.engine.real or not len(theta_dot):
-            return 0.0
-        rows, psi = self.engine.rows, self.engine.rows[0]
-        coefficients = np.empty(len(theta_dot))
-        coefficients[self.engine.row_of] = theta_dot
-        return float(np.vdot(psi, (coefficients * self.engine.scale) @ rows[1 : len(theta_dot) + 1]).imag)
+        return self.miss(theta_dot)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..domains import Domain
+from ..errors import MethodError, require
+from ..pauli import PauliSum
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,3 +201,30 @@ def pauli_name(x: int, z: int) -> str:
     letters = {(1, 0): "X", (0, 1): "Z", (1, 1): "Y"}
     bits = range((x | z).bit_length())
     return " ".join(f"{letters[x >> q & 1, z >> q & 1]}{q}" for q in bits if (x | z) >> q & 1)
+
+
+def commuting_groups(terms: PauliSum) -> list[list[int]]:
+    """Terms in groups that commute among themselves, greedily; diagonal terms first, the identity left out.
+
+    >>> from qml_dynamics.pauli import pauli_sum
+    >>> commuting_groups(pauli_sum(np.array([[1.0, 2.0], [2.0, -1.0]])))
+    [[0], [1]]
+    """
+    order = sorted(
+        (j for j in range(len(terms.x)) if terms.x[j] or terms.z[j]), key=lambda j: (int(terms.x[j]) != 0, j)
+    )
+    groups: list[list[int]] = []
+    for j in order:
+        for group in groups:
+            if all(_commute(terms, j, k) for k in group):
+                group.append(j)
+                break
+        else:
+            groups.append([j])
+    require(len(groups) > 0, "operator", "have a term besides the identity", "a multiple of the identity", MethodError)
+    return groups
+
+
+def _commute(terms: PauliSum, j: int, k: int) -> bool:
+    crossed = int(terms.x[j] & terms.z[k]).bit_count() + int(terms.z[j] & terms.x[k]).bit_count()
+    return crossed % 2 == 0

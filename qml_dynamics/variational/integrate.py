@@ -1,7 +1,7 @@
 """Steps of the parameter equation, each with the integral of the residual along the path that it walks.
 
-Euler walks a straight line. The Runge-Kutta rules walk the cubic through both ends with the right slopes there; the residual of
-its middle is evaluated too. The logarithm of the norm is integrated by the same rule, ``d log_norm / d tau = -E``.
+Euler walks a straight line. The Runge-Kutta rules walk the cubic through both ends with the right slopes there; its residual is
+evaluated at two points in between. The logarithm of the norm is integrated by the same rule, ``d log_norm / d tau = -E``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bound import curved, straight
+from .bound import GAUSS, curved, straight
 from .flow import Flow, Point
 
 
@@ -32,20 +32,35 @@ class Step:
     error: float = 0.0
 
 
+_TURN = 0.25  # radians: a straight step that moves an angle further is looked at in between
+_PIECES = 64
+
+
 def euler(flow: Flow, point: Point, dt: float, until: float) -> Step:
     """``theta + dt theta'``. The flow must stand at ``point``."""
-    x = point.velocity
-    before, turn = flow.miss(x), flow.drift(x)
-    end = flow.at(until, point.theta + dt * x)
-    after = flow.miss(x) * np.exp(-0.5j * dt * (turn + flow.drift(x)))  # both without the turning phase of the wave
-    first, last = float(np.linalg.norm(before)), float(np.linalg.norm(after))
-    total = straight(first, last, float(np.linalg.norm(after - before)), dt)
-    return _step(point, end, -dt * point.energy, total, dt)
-
-
-def _step(point: Point, end: Point, log_norm: float, total: float, dt: float, error: float = 0.0) -> Step:
+    x, total = point.velocity, 0.0
+    pieces = min(_PIECES, 1 + int(dt * np.abs(x).max(initial=0.0) / _TURN))
+    last = flow.miss(x)
+    for i in range(1, pieces + 1):
+        t = until if i == pieces else point.time + dt * i / pieces
+        theta = point.theta + (dt * i / pieces) * x
+        if i < pieces:
+            here = flow.miss_at(t, theta, x)
+        else:
+            end = flow.at(t, theta)
+            here = flow.miss(x)
+        total += _piece(last, here, dt / pieces)
+        last = here
     ansatz = min(total, 0.5 * dt * (point.residual + end.residual))
-    return Step(end, log_norm, ansatz, total - ansatz, error)
+    return Step(end, -dt * point.energy, ansatz, total - ansatz)
+
+
+def _piece(before: tuple[np.ndarray, float], after: tuple[np.ndarray, float], dt: float) -> float:
+    """The integral between two residual vectors, compared without the turning phase of the wave."""
+    first, second = before[0], after[0]
+    turned = 0.5 * dt * (before[1] + after[1])
+    moved = second * np.exp(-1j * turned) - first if turned else second - first
+    return straight(float(np.linalg.norm(first)), float(np.linalg.norm(second)), float(np.linalg.norm(moved)), dt)
 
 
 _RK4 = ((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6)
@@ -56,7 +71,7 @@ def rk4(flow: Flow, point: Point, dt: float, until: float) -> Step:
     rows, weights = _RK4
     slopes, energies = _stages(flow, point, dt, until, rows)
     end = flow.at(until, point.theta + dt * _sum(weights, slopes))
-    return _step(point, end, -dt * float(np.dot(weights, energies)), _along(flow, point, end, dt), dt)
+    return Step(end, -dt * float(np.dot(weights, energies)), *_along(flow, point, end, dt))
 
 
 _DP_ROWS = (
@@ -77,7 +92,7 @@ def rk45(flow: Flow, point: Point, dt: float, until: float) -> Step:
     slopes.append(end.velocity)
     difference = dt * (_sum((*_DP_WEIGHTS, 0.0), slopes) - _sum(_DP_LOWER, slopes))
     error = float(np.sqrt(max(difference @ end.metric @ difference, 0.0))) if len(difference) else 0.0
-    return _step(point, end, -dt * float(np.dot(_DP_WEIGHTS, energies)), _along(flow, point, end, dt), dt, error)
+    return Step(end, -dt * float(np.dot(_DP_WEIGHTS, energies)), *_along(flow, point, end, dt), error)
 
 
 RULES = {"euler": euler, "rk4": rk4, "rk45": rk45}
@@ -99,9 +114,13 @@ def _sum(weights: tuple[float, ...], slopes: list[np.ndarray]) -> np.ndarray:
     return np.asarray(weights) @ np.array(slopes)
 
 
-def _along(flow: Flow, point: Point, end: Point, dt: float) -> float:
-    """The integral of the residual along the cubic from ``point`` to ``end``; leaves the flow in its middle."""
-    middle = 0.5 * (point.theta + end.theta) + dt / 8 * (point.velocity - end.velocity)
-    slope = 1.5 * (end.theta - point.theta) / dt - 0.25 * (point.velocity + end.velocity)
-    halfway = flow.miss_at(0.5 * (point.time + end.time), middle, slope)
-    return curved(point.residual, halfway, end.residual, dt)
+def _along(flow: Flow, point: Point, end: Point, dt: float) -> tuple[float, float]:
+    """The integrals of the residual along the cubic from ``point`` to ``end``; leaves the flow in between."""
+    inner = []
+    for s in GAUSS:
+        a, b = s * s * (3 - 2 * s), 6 * s * (1 - s) / dt
+        leave, arrive = s * (1 - s) ** 2 * dt, s * s * (s - 1) * dt
+        theta = (1 - a) * point.theta + a * end.theta + leave * point.velocity + arrive * end.velocity
+        slope = b * (end.theta - point.theta) + (1 - s) * (1 - 3 * s) * point.velocity + s * (3 * s - 2) * end.velocity
+        inner.append(float(np.linalg.norm(flow.miss_at(point.time + s * dt, theta, slope)[0])))
+    return curved(point.residual, (inner[0], inner[1]), end.residual, dt)

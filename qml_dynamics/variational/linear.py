@@ -10,6 +10,7 @@ import numpy as np
 from .method import Cutoff
 
 Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_SINGULAR = 1e-13  # beyond this condition the factorisation is noise
 _RANK = 1e-10  # eigenvalues and pivots below this share of the largest count as zero
 
 
@@ -55,6 +56,8 @@ def _tikhonov(metric: np.ndarray, force: np.ndarray, epsilon: float) -> Solution
     if info != 0 or not np.all(np.isfinite(velocity)):
         return _truncated(metric, force, 1e-12)  # not positive definite in double precision
     inverse_condition, _ = lapack.dpocon(factor, norm, uplo="L")
+    if inverse_condition < _SINGULAR:
+        return _truncated(metric, force, 1e-12)
     condition = 1.0 / inverse_condition if inverse_condition > 0 else np.inf
     return Solution(velocity, _rank(metric), condition, epsilon)
 

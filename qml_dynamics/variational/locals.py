@@ -155,11 +155,12 @@ class _Dense:
     """A group whose gates act on several of its qubits."""
 
     def __init__(self, group: Group, gates: Sequence[Fixed | Rotation], real: bool) -> None:
-        self.group, self.real, self.steps = group, real, []
+        self.group, self.real = group, real
+        self.steps: list[tuple[int | None, np.ndarray, np.ndarray, np.ndarray]] = []
         for gate in gates:
             where = [group.qubits.index(q) for q in gate.qubits]
             if isinstance(gate, Fixed):
-                self.steps.append((None, embed(gate.matrix, where, len(group.qubits)), None, None))
+                self.steps.append((None, embed(gate.matrix, where, len(group.qubits)), np.empty(0), np.empty(0)))
             else:
                 generator = embed(gate.generator, where, len(group.qubits))
                 values, vectors = np.linalg.eigh(generator)

@@ -100,7 +100,9 @@ class Variational:
     needs_backend: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        require(hasattr(self.ansatz, "bind"), "ansatz", "be an ansatz from qml_dynamics.ansatz", self.ansatz, MethodError)
+        require(
+            hasattr(self.ansatz, "bind"), "ansatz", "be an ansatz from qml_dynamics.ansatz", self.ansatz, MethodError
+        )
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
         one_of(self.integrator, "integrator", INTEGRATORS, MethodError)
         if not isinstance(self.regularisation, Cutoff) and not callable(self.regularisation):
@@ -133,7 +135,19 @@ def parameters(values: Any, name: str, count: int | None = None) -> tuple[float,
         array = np.full((1, 1), np.nan)
     require(array.ndim == 1, name, "be a sequence of numbers", values, MethodError)
     bad = np.flatnonzero(~np.isfinite(array))
-    require(not len(bad), name, "be finite", f"of entry {array[bad[0]] if len(bad) else 0} at {bad[:1].tolist()}", MethodError)
+    require(
+        not len(bad),
+        name,
+        "be finite",
+        f"of entry {array[bad[0]] if len(bad) else 0} at {bad[:1].tolist()}",
+        MethodError,
+    )
     if count is not None:
-        require(len(array) == count, name, f"have one entry for each of {count} parameters", f"of length {len(array)}", MethodError)
+        require(
+            len(array) == count,
+            name,
+            f"have one entry for each of {count} parameters",
+            f"of length {len(array)}",
+            MethodError,
+        )
     return tuple(array.tolist())

@@ -161,7 +161,8 @@ class Group:
         self.dim = 1 << len(self.qubits)
         self.low = 1 << self.qubits[0]
         self.slots: tuple[int, ...] = ()
-        self.matrix = self.generators = np.empty(0)
+        self.matrix: np.ndarray = np.empty(0)
+        self.generators: np.ndarray = np.empty(0)
         contiguous = self.qubits[-1] - self.qubits[0] + 1 == len(self.qubits)
         self.forward = None if contiguous else _gathered(self.qubits, num_qubits)
         if self.forward is not None:
@@ -187,6 +188,8 @@ class Group:
     def create(self, psi: np.ndarray, out: np.ndarray, low: int, high: int) -> None:
         """``(dU U^-1) psi`` of slots ``low .. high - 1``."""
         chosen = self.generators[low:high]
+        source: np.ndarray
+        target: np.ndarray
         if self.low == 1:
             source = psi if self.forward is None else psi[self.forward]
             source, target = source.reshape(-1, self.dim), out.reshape(len(out), -1, self.dim)

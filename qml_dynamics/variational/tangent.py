@@ -59,7 +59,9 @@ class Engine:
         self.num_qubits, self.num_parameters = program.num_qubits, program.num_parameters
         size = 1 << self.num_qubits
         rows = self.num_parameters + 3
-        check_memory(memory(program), f"A variational step with {self.num_parameters} parameters on {self.num_qubits} qubits")
+        check_memory(
+            memory(program), f"A variational step with {self.num_parameters} parameters on {self.num_qubits} qubits"
+        )
         self.compiled: Compiled = compile_program(program)
         self.stages = _stages(self.compiled.runs)
         self.dtype = np.dtype(float if self.compiled.real else complex)
@@ -184,15 +186,16 @@ class Engine:
             metric, force = metric[np.ix_(self.row_of, self.row_of)], force[self.row_of]
         return Tangents(psi, metric, force, speed2)
 
-    def push_forward(self, theta_dot: np.ndarray) -> np.ndarray:
-        """``sum_i theta'_i d_i psi`` with its part along the wave taken out, flat, complex."""
+    def push_forward(self, theta_dot: np.ndarray) -> tuple[np.ndarray, float]:
+        """``sum_i theta'_i d_i psi`` with its part along the wave taken out, flat, and how fast the wave's phase turns."""
         coefficients = np.empty(self.num_parameters)
         coefficients[self.row_of] = theta_dot
         if self.direct:
             coefficients *= self.scale
         psi = self.rows[0]
         moved = coefficients @ self.rows[1 : self.num_parameters + 1]
-        return moved - np.vdot(psi, moved) * psi
+        along = np.vdot(psi, moved)
+        return moved - along * psi, float(np.imag(along))
 
     def cross(self, others: np.ndarray) -> np.ndarray:
         """``Re <others_i| P d_j psi>`` with P the projector off the wave, shape ``(len(others), p)``."""

@@ -119,7 +119,7 @@ def test_swapped_qubits_are_found(copied: Path) -> None:
     file = read_problem(copied)
     text = (copied / "program_3_steps.qasm").read_text(encoding="utf-8")
     assert gallery.faults(file, text, 3) == []
-    swapped = text.replace("q[0]", "q[x]").replace("q[5]", "q[0]").replace("q[x]", "q[5]")
+    swapped = text.replace("q[0]", "q[x]").replace("q[4]", "q[0]").replace("q[x]", "q[4]")
     assert len(gallery.faults(file, swapped, 3)) == 2
     assert "must be an OpenQASM 3 program" in gallery.faults(file, text.replace("rz(", "zz("), 3)[0]
     assert len(gallery.faults(file, text, 4)) == 2  # another number of steps is another density

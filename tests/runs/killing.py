@@ -20,20 +20,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared_runs import METHOD, QUICK, same, spins, well
-from standin import Cloud, cloud
+from shared_runs import METHOD, QUICK, Device, same, spins, well
+from standin import cloud
 
 from qml_dynamics import MultiProduct, backend, evolve
-from qml_dynamics.runs import open_run, submit
+from qml_dynamics.runs import open_run, submit, units
 from qml_dynamics.trajectory import Trajectory
 
 TRACED = ("/qml_dynamics/runs/", "/tests/runs/standin.py", "/qml_dynamics/trajectory.py")
 SHOTS, SEED = 60, 11
-KINDS: dict[str, tuple[Any, Any]] = {"jobs": (well(), METHOD), "two_calls": (spins(), MultiProduct((1, 2))), "local": (well(), METHOD)}
+KINDS: dict[str, tuple[Any, Any]] = {
+    "jobs": (well(), METHOD),
+    "two_calls": (spins(), MultiProduct((1, 2))),
+    "local": (well(), METHOD),
+    "device": (well(), METHOD),
+}
 
 
 def device(kind: str, root: Path) -> Any:
-    """The stand-in service of this trial; for ``local`` a simulator without jobs, one circuit a unit."""
+    """The stand-in service of this trial, a simulator without jobs, or a device without jobs."""
+    if kind == "device":
+        return Device(root / "ran.txt")
     return backend("statevector") if kind == "local" else cloud(root / "service")
 
 
@@ -47,12 +54,13 @@ def whole(kind: str, root: Path) -> None:
 
 
 def again(kind: str, root: Path) -> None:
-    """What a person does after a crash: resume where there is a run, else submit as before; then fetch."""
+    """What a person does after a crash: resume where there is a run, else submit as before; send again; fetch."""
     if not (root / "run" / "run.json").is_file():
         whole(kind, root)
         return
     run = open_run(root / "run", backend=device(kind, root), patience=QUICK)
-    run.resume()
+    if run.resume().count("unknown"):
+        run.resume(resend=True)
     run.fetch(wait=True)
 
 
@@ -140,8 +148,16 @@ def trial(kind: str, root: Path, points: list[int], reference: Trajectory) -> di
     except AssertionError as difference:
         error = str(difference)
     status_now = run.status()
-    out = {"points": points, "killed": killed, "error": error, "batches": len(status_now.batches), "complete": status_now.complete}
-    if kind != "local":
+    out = {
+        "points": points,
+        "killed": killed,
+        "error": error,
+        "batches": len(status_now.batches),
+        "complete": status_now.complete,
+    }
+    if kind == "device":
+        out["ran"] = Device(root / "ran.txt").ran()
+    if kind in ("jobs", "two_calls"):
         out["tags"] = cloud(root / "service").service.tags()
         out["ids"] = [run.statement.run, *(b.job_id for b in status_now.batches)]
     return out
@@ -153,14 +169,15 @@ def reference_of(kind: str, root: Path) -> Trajectory:
     run = open_run(root / "run", backend=device(kind, root))
     out = run.fetch()
     assert out is not None
-    if kind != "local":
-        other: Cloud = cloud(root / "other service")
+    if kind in ("jobs", "two_calls"):
+        other = cloud(root / "other service")
         same(out, evolve(problem, method, backend=other, shots=SHOTS, seed=SEED, save=2))
     return out
 
 
 def main() -> None:
     folder, kind, count, seed, kills = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
+    units.GROUP = 2  # so that a simulator has more than one batch to lose
     warm = folder / "warm"
     warm.mkdir(parents=True)
     whole(kind, warm)  # loads everything that the children need

@@ -71,7 +71,10 @@ class RunStatus:
             return "Every sample is here: fetch."
         if self.count("failed", "lost", "cancelled", "unknown"):
             return "resume --resend sends again what failed, was cancelled or lost, or is unknown."
-        if not self.batches or self.count("planned", "intent", "running"):
+        unsent = [
+            b for b in self.batches if b.status in ("planned", "intent") or (b.status == "running" and not b.job_id)
+        ]
+        if unsent or not self.batches:
             return "Not everything was sent: resume."
         return "Jobs are under way: fetch."
 

@@ -1,0 +1,1 @@
+"""Imaginary time as circuits: post-selected, measured and double-bracket evolution, and their success laws."""

@@ -1,0 +1,191 @@
+"""Methods without post-selection: QITE measures and rotates, double-bracket flow reflects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import MethodError
+from ..estimate import mean_of_counts
+from ..formulas import boundaries, segments
+from ..hamiltonian import LearningHamiltonian
+from ..imaginary_methods import QITE
+from ..job import Job
+from ..observe import pauli_groups
+from ..pauli import PauliSum, pauli_sum
+from ..sampling import draw
+from .moments import Moment, advanced
+from .qite import Expect, domains, expectations, generator, is_real, merged, wanted
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+_QUBITS = 8  # a learning Hamiltonian is turned into Pauli strings up to here
+_TINY = 1e-12
+_GATES = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """Where a flow is: the circuit from ``|0...0>``, the wave on exact backends, and the logarithm of the norm."""
+
+    time: float
+    circuit: QuantumCircuit
+    psi: np.ndarray | None
+    log_norm: float
+    log_variance: float = 0.0
+
+    def moment(self) -> Moment:
+        """The same as a :class:`Moment`, which keeps every sample."""
+        assert self.psi is not None
+        wave = self.psi / np.linalg.norm(self.psi)
+        return Moment(self.time, wave, self.log_norm, 1.0, wave[None], float(np.sqrt(self.log_variance)))
+
+
+def pauli_terms(job: Job, t: float) -> PauliSum:
+    """The Hamiltonian at time t as Pauli strings on the qubits of the weight space."""
+    if not isinstance(job.h, LearningHamiltonian):
+        return job.h.terms
+    if job.h.num_qubits > _QUBITS:
+        raise MethodError(
+            f"Argument `method` must not be QITE above {_QUBITS} qubits of a learning Hamiltonian, which has too many Pauli "
+            f"strings there ({job.h.num_qubits} qubits). Use Schrodingerised or ProbabilisticITE."
+        )
+    return pauli_sum(job.h.matrix(t))
+
+
+class _Qite:
+    """One run of QITE: what is measured where, and how the circuit grows."""
+
+    def __init__(self, job: Job) -> None:
+        method = job.method
+        assert isinstance(method, QITE)
+        assert job.backend is not None
+        self.job, self.backend, self.method = job, job.backend, method
+        self.exact = job.backend.exact
+        self.terms = pauli_terms(job, 0.0)
+        self.parts = domains(self.terms, method.domain_width)
+        self.real = is_real(self.terms, job.problem.initial.vector(job.problem.domain))
+        sampled = job.shots is not None or not self.exact
+        self.rcond = method.rcond if method.rcond is not None else 1e-2 if sampled else 1e-8
+        self.calls = 0
+
+    def hamiltonian(self, t: float) -> None:
+        """Make the terms those of time t."""
+        if not self.job.h.constant:
+            self.terms = pauli_terms(self.job, t)
+            self.parts = domains(self.terms, self.method.domain_width)
+
+    def look(self, circuit: QuantumCircuit, psi: np.ndarray | None) -> tuple[PauliSum, float, float]:
+        """The generator, the energy and its variance here."""
+        expect, spread = self._expect(circuit, psi)
+        pieces = [generator(part, expect, self.real, self.rcond) for part in self.parts]
+        values = expect(self.terms.x, self.terms.z)
+        variance = float((self.terms.coefficients**2) @ (1 - values**2)) * spread
+        return merged(pieces, _TINY), float(self.terms.coefficients @ values), variance
+
+    def _expect(self, circuit: QuantumCircuit, psi: np.ndarray | None) -> tuple[Expect, float]:
+        if psi is not None and self.job.shots is None:
+            return lambda x, z: expectations(psi, x, z), 0.0
+        pairs = [wanted(part, self.real) for part in self.parts] + [(self.terms.x, self.terms.z)]
+        keys = np.unique(np.concatenate([np.stack(pair, axis=1) for pair in pairs]), axis=0)
+        keys = keys[(keys[:, 0] | keys[:, 1]) > 0]
+        strings = PauliSum(self.terms.num_qubits, keys[:, 0], keys[:, 1], np.ones(len(keys)))
+        table = {(0, 0): 1.0} | self._measure(strings, circuit, psi)
+
+        def expect(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+            flat = [table[a, b] for a, b in zip(np.ravel(x).tolist(), np.ravel(z).tolist())]
+            return np.array(flat).reshape(np.shape(x))
+
+        return expect, 1.0 / self.job.shots if self.job.shots else 0.0
+
+    def _measure(
+        self, strings: PauliSum, circuit: QuantumCircuit, psi: np.ndarray | None
+    ) -> dict[tuple[int, int], float]:
+        """Mean values of strings from samples, one circuit for all that commute qubit by qubit."""
+        from ..synthesis.measure import in_pauli_basis
+
+        groups, shots = pauli_groups(strings), self.job.shots
+        seeds = [self.job.seed(6, self.calls, g) for g in range(len(groups))]
+        self.calls += 1
+        if psi is not None:
+            assert shots is not None
+            laws = [draw(group.probabilities(psi), shots, seed) for group, seed in zip(groups, seeds)]
+            outcomes = [(c.index, c.count) for c in laws]
+        else:
+            circuits = [in_pauli_basis(group.letters, circuit) for group in groups]
+            if shots is None:
+                outcomes = [(np.arange(p.size), p) for p in self.backend.probabilities(circuits)]
+            else:
+                outcomes = [(c.index, c.count) for c in self.backend.sample(circuits, shots, seeds)]
+        table = {}
+        for group, (index, count) in zip(groups, outcomes):
+            for x, z in zip(group.terms.x.tolist(), group.terms.z.tolist()):
+                signs = 1 - 2.0 * (np.bitwise_count(index & (x | z)) & 1)
+                table[x, z] = mean_of_counts(signs, count)[0] if shots else float(signs @ count / count.sum())
+        return table
+
+    def turned(self, a: PauliSum, dt: float, circuit: Any, psi: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+        """Circuit and wave after ``exp(-i dt A)``."""
+        from ..synthesis.imaginary import rotations
+
+        piece = circuit.copy_empty_like()
+        piece.global_phase = 0
+        rotations(a, dt, piece)
+        after = None if psi is None else advanced(self.backend, self.job.problem.domain, psi, piece)[0]
+        return circuit.compose(piece), after
+
+
+def qite(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
+    """Midpoint rule: look, half a step, look again, and the whole step with what was seen there."""
+    from ..synthesis.states import prepare
+
+    problem, run = job.problem, _Qite(job)
+    circuit = prepare(problem.initial, problem.domain)
+    psi = problem.initial.vector(problem.domain) if run.exact else None
+    log, variance, done = 0.0, 0.0, 0
+    ends = boundaries(problem.duration, job.method.steps, saves)
+    yield Reached(saves[0], circuit, psi, 0.0)
+    for save, piece in zip(saves[1:], segments(ends, saves)):
+        for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
+            dt = t1 - t0
+            run.hamiltonian(t0)
+            a, _, _ = run.look(circuit, psi)
+            half, middle = run.turned(a, 0.5 * dt, circuit, psi)
+            run.hamiltonian(0.5 * (t0 + t1))
+            a, energy, spread = run.look(half, middle)
+            circuit, psi = run.turned(a, dt, circuit, psi)
+            log, variance, done = log - dt * energy, variance + dt**2 * spread, done + 1
+            job.progress(done, len(ends) - 1)
+        yield Reached(save, circuit, psi, log, variance)
+
+
+def double_bracket(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
+    """The circuits of the flow; on exact backends with the waves, and ``log_norm`` by the trapezoidal rule of the energy."""
+    from ..synthesis.imaginary import double_bracket_step
+    from ..synthesis.states import prepare
+
+    problem, h, method = job.problem, job.h, job.method
+    assert job.backend is not None
+    circuit = prepare(problem.initial, problem.domain)
+    psi = problem.initial.vector(problem.domain) if job.backend.exact else None
+    ends = boundaries(problem.duration, method.steps, saves)
+    log, number = 0.0, 0
+    yield Reached(saves[0], circuit, psi, 0.0)
+    for save, piece in zip(saves[1:], segments(ends, saves)):
+        for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
+            circuit = double_bracket_step(problem, h, circuit, t0, t1, method.substeps)
+            if len(circuit.data) > _GATES:
+                raise MethodError(
+                    f"Argument `steps` must be smaller: the circuit of step {number + 1} already has {len(circuit.data):,} gates."
+                )
+            if psi is not None:
+                before = h.expectation(psi, t0)
+                psi = next(iter(job.backend.states([circuit], job.progress)))[: problem.domain.size]
+                psi = psi.reshape(problem.domain.shape)
+                log -= 0.5 * (t1 - t0) * (before + h.expectation(psi, t1))
+            number += 1
+        yield Reached(save, circuit, psi, log)

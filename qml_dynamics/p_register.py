@@ -1,0 +1,71 @@
+"""The extra register of Schrodingerisation: its grid, and the wave over it at the start.
+
+Source: Jin, Liu, Yu, arXiv:2212.13969, arXiv:2212.14703.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Register:
+    """The p register: ``p_j = -left + (j + 1/2) dp``, so that no point lies at the kink ``p = 0``.
+
+    Attributes:
+        qubits: of the register.
+        left, right: ends of the box.
+        smooth: whether the profile continues ``e^{-p}`` with its slope below 0.
+    """
+
+    qubits: int
+    left: float
+    right: float
+    smooth: bool = True
+
+    @property
+    def spacing(self) -> float:
+        """Distance of neighbouring points."""
+        return (self.left + self.right) / (1 << self.qubits)
+
+    @property
+    def points(self) -> np.ndarray:
+        """All p, ascending."""
+        return -self.left + (np.arange(1 << self.qubits) + 0.5) * self.spacing
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Which points are kept: ``p > 0``."""
+        return self.points > 0
+
+    @property
+    def profile(self) -> np.ndarray:
+        """The wave over p at the start, not normalised."""
+        return profile(self.points, self.smooth)
+
+    @property
+    def share(self) -> float:
+        """Share of the squared profile on ``p > 0``: the success probability at ``tau = 0``."""
+        square = self.profile**2
+        return float(square[self.kept].sum() / square.sum())
+
+    def shifted(self, shifts: np.ndarray) -> np.ndarray:
+        """The profile carried to the left by each of ``shifts``, shape ``(len(shifts), points)``, around the box."""
+        eta = 2 * np.pi * np.fft.fftfreq(1 << self.qubits, self.spacing)
+        return np.fft.ifft(np.fft.fft(self.profile) * np.exp(1j * np.outer(shifts, eta)), axis=1)
+
+
+def profile(p: np.ndarray, smooth: bool = True) -> np.ndarray:
+    """``e^{-|p|}``, with the cubic on ``(-1, 0)`` that takes value and slope of ``e^{-p}`` at 0 and of ``e^p`` at -1.
+
+    >>> profile(np.array([-1.0, 0.0, 1.0])).round(6).tolist()
+    [0.367879, 1.0, 0.367879]
+    """
+    out = np.exp(-np.abs(p))
+    if not smooth:
+        return out
+    e = np.exp(-1.0)
+    cubic = (3 * e - 3) * p**3 + (4 * e - 5) * p**2 - p + 1
+    return np.where((p < 0) & (p > -1), cubic, out)

@@ -1,0 +1,175 @@
+"""Blocks with one ancilla whose outcome 0 applies ``m0 e^{-dtau H}``, and the circuits they are put together to.
+
+Source: Kosugi, Nishiya, Nishi, Matsushita, Phys. Rev. Res. 4, 033121 (2022), arXiv:2111.12471.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from ..formulas import Factor, boundaries, by_order, factors, segments
+from ..hamiltonian import Hamiltonian, LearningHamiltonian
+from ..imaginary_methods import ProbabilisticITE
+from ..pauli import PauliSum
+from ..problem import Problem
+from .diagonal import diagonal, walsh_series
+from .imaginary import SIGN, Diagonals, pauli_steps, product_series
+from .transforms import dual_series, registers, to_dual, width
+
+Lowest = Callable[[float, float], float]
+
+
+def probabilistic_blocks(
+    problem: Problem, h: Hamiltonian, method: ProbabilisticITE, saves: Sequence[float], lowest: Lowest
+) -> list[list[QuantumCircuit]]:
+    """The blocks from each save time to the next, on the register and one ancilla (the highest qubit) in ``|0>``.
+
+    Outcome 0 of the ancilla after a block applies the block's cosine, real and positive at the lowest energy.
+    ``lowest(t0, t1)`` is the integral of the lower bound of the spectrum.
+    """
+    ends = boundaries(problem.duration, method.steps, saves)
+    if isinstance(h, LearningHamiltonian):
+        make = (
+            _ExactBlocks(problem, h, method) if method.block == "exact" else _LinearBlocks(problem, h, method, lowest)
+        )
+        return [make.piece(piece) for piece in segments(ends, saves)]
+    general = _PauliBlocks(h, method, lowest)
+    return [general.piece(piece) for piece in segments(ends, saves)]
+
+
+def _open(block: QuantumCircuit, ancilla: int) -> None:
+    block.h(ancilla)
+
+
+def _close(block: QuantumCircuit, ancilla: int) -> None:
+    """``W = [[1, -i], [1, i]] / sqrt(2)``, with the phase that makes outcome 0 real."""
+    block.sdg(ancilla)
+    block.h(ancilla)
+    block.global_phase += np.pi / 4
+
+
+class _LinearBlocks:
+    """``Theta`` linear in H: the controlled evolutions are the factors of the product formula with the ancilla's sign."""
+
+    def __init__(self, problem: Problem, h: LearningHamiltonian, method: ProbabilisticITE, lowest: Lowest) -> None:
+        self.problem, self.method, self.lowest = problem, method, lowest
+        self.base = width(problem.domain)
+        self.phases = Diagonals(h, SIGN, shifted=False)
+        self.slope = method.m0 / np.sqrt(1 - method.m0**2)
+        self.cache: dict[tuple[str, ...], QuantumCircuit] = {}
+
+    def piece(self, ends: np.ndarray) -> list[QuantumCircuit]:
+        """One block a step."""
+        return [self._block(float(t0), float(t1)) for t0, t1 in zip(ends[:-1], ends[1:])]
+
+    def _block(self, t0: float, t1: float) -> QuantumCircuit:
+        p, ancilla = self.problem, self.base
+        steps = list(factors(by_order(self.method.order), [t0, t1], p.diffusion, p.strength, p.duration))
+        total = self.lowest(t0, t1) if self.method.shift is None else (t1 - t0) * self.method.shift
+        key = (*(f"{f.kind}{f.amount:.12e}" for f in steps), f"{total:.12e}")
+        if key not in self.cache:
+            block = QuantumCircuit(self.base + 1)
+            _open(block, ancilla)
+            block.rz(-2 * (np.arccos(self.method.m0) - np.pi / 4 - self.slope * total), ancilla)
+            for factor in steps:
+                self.phases.append(factor, -self.slope, block, [ancilla])
+            _close(block, ancilla)
+            self.cache[key] = block
+        return self.cache[key]
+
+
+class _ExactBlocks:
+    """One block for each diagonal: ``Theta = acos(m0 e^{-amount (f - f_min)}) - pi/4`` as a Walsh series."""
+
+    def __init__(self, problem: Problem, h: LearningHamiltonian, method: ProbabilisticITE) -> None:
+        self.problem, self.h, self.method = problem, h, method
+        self.base = width(problem.domain)
+        self.cache: dict[tuple[str, str], list[QuantumCircuit]] = {}
+
+    def piece(self, ends: np.ndarray) -> list[QuantumCircuit]:
+        """One block a potential factor and one an axis of a kinetic factor."""
+        p, out = self.problem, []
+        for factor in factors(by_order(self.method.order), ends, p.diffusion, p.strength, p.duration):
+            key = (factor.kind, f"{factor.amount:.12e}")
+            if key not in self.cache:
+                self.cache[key] = list(self._blocks(factor)) if factor.amount else []
+            out += self.cache[key]
+        return out
+
+    def _blocks(self, factor: Factor) -> Iterator[QuantumCircuit]:
+        domain, amount = self.h.domain, factor.amount
+        if factor.kind != "K":
+            lowest = self.h.zeta.min() if amount > 0 else self.h.zeta.max()
+            block = QuantumCircuit(self.base + 1)
+            self._append(amount * (self.h.zeta - lowest), block, range(domain.num_qubits))
+            yield block
+            return
+        for axis, qubits in enumerate(registers(domain)):
+            block = QuantumCircuit(self.base + 1)
+            if axis == 0:
+                to_dual(domain, block)
+            values = dual_series(domain, axis).values() - float(domain.dual_axes[axis].min())
+            # with walls m = 0 of the odd extension lies below the bound; it has no amplitude
+            self._append(amount * np.maximum(values, 0.0), block, qubits)
+            if axis == domain.ndim - 1:
+                to_dual(domain, block, inverse=True)
+            yield block
+
+    def _append(self, exponent: np.ndarray, block: QuantumCircuit, qubits: Sequence[int]) -> None:
+        _open(block, self.base)
+        theta = np.arccos(self.method.m0 * np.exp(-exponent)) - np.pi / 4
+        diagonal(product_series(walsh_series(theta), SIGN), -1.0, block, [*qubits, self.base])
+        _close(block, self.base)
+
+
+class _PauliBlocks:
+    """Linear blocks of a general operator: rotations about ``P (x) Z``."""
+
+    def __init__(self, h: Hamiltonian, method: ProbabilisticITE, lowest: Lowest) -> None:
+        self.method, self.formula = method, by_order(method.order)
+        assert not isinstance(h, LearningHamiltonian)
+        self.terms, self.base = h.terms, h.num_qubits
+        self.shift = lowest(0.0, 1.0) if method.shift is None else method.shift
+        self.slope = method.m0 / np.sqrt(1 - method.m0**2)
+        self.cache: dict[str, QuantumCircuit] = {}
+
+    def piece(self, ends: np.ndarray) -> list[QuantumCircuit]:
+        """One block a step."""
+        return [self._block(float(t1 - t0)) for t0, t1 in zip(ends[:-1], ends[1:])]
+
+    def _block(self, dt: float) -> QuantumCircuit:
+        key = f"{dt:.12e}"
+        if key not in self.cache:
+            block = QuantumCircuit(self.base + 1)
+            _open(block, self.base)
+            block.rz(-2 * (np.arccos(self.method.m0) - np.pi / 4 - self.slope * dt * self.shift), self.base)
+            signed = PauliSum(self.base + 1, self.terms.x, self.terms.z | 1 << self.base, self.terms.coefficients)
+            pauli_steps(signed, -self.slope * dt, self.formula, block)
+            _close(block, self.base)
+            self.cache[key] = block
+        return self.cache[key]
+
+
+def deferred(start: QuantumCircuit, blocks: Sequence[QuantumCircuit]) -> QuantumCircuit:
+    """All blocks with a fresh ancilla each, on the qubits above those of ``start``; kept where all of them read 0."""
+    base = start.num_qubits
+    circuit = QuantumCircuit(base + len(blocks))
+    circuit.compose(start, range(base), inplace=True)
+    for k, block in enumerate(blocks):
+        circuit.compose(block, [*range(base), base + k], inplace=True)
+    return circuit
+
+
+def reused(start: QuantumCircuit, blocks: Sequence[QuantumCircuit]) -> QuantumCircuit:
+    """All blocks with one ancilla, measured into its own bit and reset after each; kept where all bits read 0."""
+    base = start.num_qubits
+    circuit = QuantumCircuit(base + 1, len(blocks))
+    circuit.compose(start, range(base), inplace=True)
+    for k, block in enumerate(blocks):
+        circuit.compose(block, range(base + 1), inplace=True)
+        circuit.measure(base, k)
+        circuit.reset(base)
+    return circuit

@@ -1,0 +1,213 @@
+"""`assert_valid_backend` on every backend, and on backends that are wrong in one way each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.primitives import BackendSamplerV2, StatevectorSampler
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit_aer import AerSimulator
+from qiskit_aer.primitives import SamplerV2 as AerSampler
+
+import qml_dynamics as qd
+from qml_dynamics.backends import assert_valid_backend
+from qml_dynamics.backends.conformance import phase_circuits, random_circuit
+from qml_dynamics.sampling import draw
+from qml_dynamics.trajectory import Counts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "statevector",
+        "aer",
+        "aer:density_matrix",
+        "aer:matrix_product_state",
+        "aer:noise=fake_manila",
+        "ibm:aer",
+        "ibm:fake_manila",
+        "pennylane:default.qubit",
+        "pennylane:default.mixed",
+        "pennylane:lightning.qubit",
+        "pennylane:braket.local.qubit",
+    ],
+)
+def test_named_backends(name: str) -> None:
+    assert_valid_backend(name, repeats=24)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GenericBackendV2(5, coupling_map=[[0, 1], [1, 2], [2, 3], [3, 4]], noise_info=False, seed=3),
+        lambda: StatevectorSampler(seed=np.random.default_rng(5)),
+        lambda: AerSampler(seed=5),
+        lambda: BackendSamplerV2(backend=AerSimulator(), options={"seed_simulator": 5}),
+        lambda: AerSimulator(method="density_matrix"),
+        lambda: __import__("pennylane").device("default.qubit", wires=["a", "b", "c", "d", "e"]),
+    ],
+    ids=["BackendV2", "StatevectorSampler", "AerSampler", "BackendSampler", "AerSimulator", "device with labels"],
+)
+def test_objects(make: Callable[[], Any]) -> None:
+    assert_valid_backend(qd.backend(make()), repeats=24)
+
+
+def test_a_layout_that_shuffles_the_qubits() -> None:
+    device = qd.backend("ibm:fake_manila", layout=[1, 3, 2, 0])
+    circuit = random_circuit(4, 2, 3)
+    (compiled,) = device.compiled([circuit])  # type: ignore[attr-defined]
+    assert compiled.qubits != (0, 1, 2, 3)  # the compiler did move them
+    assert compiled.deviation is not None
+    assert compiled.deviation < 1e-6
+    assert_valid_backend(device, repeats=20)
+
+
+def test_mitigated_backends_keep_the_contract() -> None:
+    device = qd.backend("ibm:fake_lima", readout_mitigation="calibrated", zne=(1, 3), optimization_level=1)
+    assert_valid_backend(device, repeats=20)
+
+
+@dataclass(frozen=True)
+class Bent:
+    """A correct backend with one fault: ``bend`` sees circuits, shots, seeds and the honest probabilities."""
+
+    bend: Callable[..., list[Counts]]
+    name: str = "bent"
+    exact: bool = False
+    noisy: bool = False
+    seeding: str = "circuit"
+
+    def states(self, pieces: Any, on_step: Any) -> Any:
+        raise qd.BackendError("no amplitudes")
+
+    def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
+        return qd.backend("statevector").probabilities(circuits)
+
+    def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        from qml_dynamics.backends.base import check_circuits
+
+        check_circuits(circuits, shots)
+        return self.bend(circuits, shots, seeds, self.probabilities(circuits))
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+def honest(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    return [draw(p, shots, seed) for p, seed in zip(ps, seeds)]
+
+
+def reversed_bits(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    flipped = [p.reshape((2,) * c.num_qubits).T.reshape(-1) for p, c in zip(ps, circuits)]
+    return honest(circuits, shots, seeds, flipped)
+
+
+def wrong_sign(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    signed = []
+    for circuit in circuits:
+        out = circuit.copy_empty_like()
+        for step in circuit.data:
+            diagonal = step.operation.name in ("rz", "p", "s", "cp", "rzz")
+            out.append(step.operation.inverse() if diagonal else step.operation, step.qubits)
+        signed.append(out)
+    return honest(circuits, shots, seeds, qd.backend("statevector").probabilities(signed))
+
+
+def swapped_pair(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    """A layout that leaks, where the circuit is wide enough for the compiler to swap qubits 1 and 2 in the end."""
+    leaky = []
+    for p, c in zip(ps, circuits):
+        wide = c.num_qubits == 4 and c.num_nonlocal_gates() > 3
+        leaky.append(p.reshape(2, 2, 2, 2).transpose(0, 2, 1, 3).reshape(-1) if wide else p)
+    return honest(circuits, shots, seeds, leaky)
+
+
+def one_seed(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    return [draw(p, shots, 7) for p in ps]
+
+
+def batch_seed(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    rng = np.random.default_rng(seeds[0])
+    return [draw(p, shots, int(rng.integers(2**60))) for p in ps]
+
+
+def overconfident(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    """Every sample told nine times over."""
+    if shots >= 2000:
+        return honest(circuits, shots, seeds, ps)
+    few = honest(circuits, max(1, shots // 9), seeds, ps)
+    out = []
+    for counts in few:
+        more = counts.count * 9
+        more[0] += shots - more.sum()
+        out.append(Counts(counts.index, more))
+    return out
+
+
+def frozen_error(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    """An error that does not fall with the shots: each circuit's probabilities are perturbed first."""
+    if shots >= 2000:
+        return honest(circuits, shots, seeds, ps)
+    shaken = [p * np.exp(0.5 * np.random.default_rng(s).normal(size=p.size)) for p, s in zip(ps, seeds)]
+    return honest(circuits, shots, seeds, shaken)
+
+
+def too_few(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    return honest(circuits, max(1, shots - 1), seeds, ps)
+
+
+def wrong_order(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> list[Counts]:
+    out = honest(circuits, shots, seeds, ps)
+    return out if len({c.num_qubits for c in circuits}) == 1 and len(out) == 4 else out[::-1]
+
+
+def test_the_frame_itself_is_valid() -> None:
+    assert_valid_backend(Bent(honest))
+
+
+@pytest.mark.parametrize(
+    ("bend", "clause"),
+    [
+        (reversed_bits, "2"),
+        (wrong_sign, "3"),
+        (swapped_pair, "4"),
+        (one_seed, "7"),
+        (batch_seed, "7"),
+        (overconfident, "8"),
+        (frozen_error, "8"),
+        (too_few, "6"),
+    ],
+)
+def test_each_fault_is_found_by_its_clause(bend: Callable[..., list[Counts]], clause: str) -> None:
+    with pytest.raises(AssertionError, match=rf"^{clause}\."):
+        assert_valid_backend(Bent(bend))
+
+
+def test_a_swapped_answer_is_found() -> None:
+    with pytest.raises(AssertionError):
+        assert_valid_backend(Bent(wrong_order))
+
+
+def test_a_conjugated_global_phase_is_found() -> None:
+    class Conjugated(type(qd.backend("statevector"))):  # type: ignore[misc]
+        def states(self, pieces: Any, on_step: Any) -> Any:
+            return (np.conj(state) for state in super().states(pieces, on_step))
+
+    with pytest.raises(AssertionError, match=r"^5\."):
+        assert_valid_backend(Conjugated())
+
+
+def test_phase_circuits_tell_both_signs_apart() -> None:
+    for name, circuit, outcome in phase_circuits():
+        flipped = circuit.copy_empty_like()
+        for step in circuit.data:
+            turned = step.operation.inverse() if step.operation.name == name else step.operation
+            flipped.append(turned, step.qubits)
+        right, wrong = qd.backend("statevector").probabilities([circuit, flipped])
+        assert right[outcome] > 1 - 1e-12, name
+        assert wrong[outcome] < 1e-12, name
