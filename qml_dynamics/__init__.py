@@ -22,6 +22,9 @@ _HOME = {
     "problem": ("Problem",),
     "hamiltonian": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
     "methods": ("SplitStep", "Krylov", "Exact", "Trotter", "MultiProduct"),
+    "imaginary_methods": ("Schrodingerised", "ProbabilisticITE", "QITE", "DoubleBracket"),
+    "taylor": ("taylor", "taylor_step"),
+    "potentials": ("potential",),
     "variational.method": ("Variational", "Cutoff", "Growth"),
     "estimate": ("Estimate",),
     "trajectory": ("Trajectory", "Counts", "Best"),
@@ -47,9 +50,11 @@ _HOME = {
 _MODULES = {
     "objectives": "objectives",
     "synthesis": "synthesis",
+    "ensembles": "ensembles",
     "plotting": "plotting",
     "formulas": "formulas",
     "ansatz": "variational.ansatz",
+    "gibbs": "gibbs",
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
@@ -84,7 +89,9 @@ sys.modules[__name__].__class__ = _Package
 
 
 if TYPE_CHECKING:
+    from . import ensembles as ensembles
     from . import formulas as formulas
+    from . import gibbs as gibbs
     from . import objectives as objectives
     from . import plotting as plotting
     from . import synthesis as synthesis
@@ -114,6 +121,10 @@ if TYPE_CHECKING:
     from .hamiltonian import LearningHamiltonian as LearningHamiltonian
     from .hamiltonian import PauliHamiltonian as PauliHamiltonian
     from .hamiltonian import hamiltonian as hamiltonian
+    from .imaginary_methods import QITE as QITE
+    from .imaginary_methods import DoubleBracket as DoubleBracket
+    from .imaginary_methods import ProbabilisticITE as ProbabilisticITE
+    from .imaginary_methods import Schrodingerised as Schrodingerised
     from .initial import Gaussian as Gaussian
     from .initial import PointMass as PointMass
     from .initial import State as State
@@ -125,6 +136,7 @@ if TYPE_CHECKING:
     from .methods import Trotter as Trotter
     from .objectives.base import Objective as Objective
     from .observe import of_momenta as of_momenta
+    from .potentials import potential as potential
     from .problem import Problem as Problem
     from .schedules import QHD as QHD
     from .schedules import Constant as Constant
@@ -132,6 +144,8 @@ if TYPE_CHECKING:
     from .schedules import Linear as Linear
     from .schedules import PowerLaw as PowerLaw
     from .storage import load as load
+    from .taylor import taylor as taylor
+    from .taylor import taylor_step as taylor_step
     from .trajectory import Best as Best
     from .trajectory import Counts as Counts
     from .trajectory import Trajectory as Trajectory

@@ -84,16 +84,16 @@ class Chain:
         if self.shots:
             terms["shots"] = Estimate(terms["shots"].value, floor.stderr, self.shots)
         total = self._distance(refined, final)
-        return dict(
-            terms=terms,
-            shifts=shifts,
-            infidelity=infidelity,
-            total=Estimate(total.value, floor.stderr, self.shots),
-            total_shift=final.loss - refined.loss,
-            shot_floor=floor,
-            cells=self._cells(final.density).size,
-            notes=tuple(self.notes),
-        )
+        return {
+            "terms": terms,
+            "shifts": shifts,
+            "infidelity": infidelity,
+            "total": Estimate(total.value, floor.stderr, self.shots),
+            "total_shift": final.loss - refined.loss,
+            "shot_floor": floor,
+            "cells": self._cells(final.density).size,
+            "notes": tuple(self.notes),
+        }
 
     def _point(self, run: Trajectory) -> Point:
         state = run.states[-1] if run.states is not None else None

@@ -272,7 +272,9 @@ def _bounds(bounds: Any) -> tuple[tuple[float, float], ...]:
     except (TypeError, ValueError, OverflowError):
         array = np.empty(0)
     array = array[None] if array.shape == (2,) else array
-    require(array.ndim == 2 and array.shape[-1] == 2 and len(array) > 0, "bounds", "be a list of pairs (low, high)", bounds)
+    require(
+        array.ndim == 2 and array.shape[-1] == 2 and len(array) > 0, "bounds", "be a list of pairs (low, high)", bounds
+    )
     for low, high in array.tolist():
         ordered = low < high and math.isfinite(high - low)
         require(ordered, "bounds", "be pairs of finite numbers with low < high", (low, high))

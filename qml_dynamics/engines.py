@@ -23,8 +23,8 @@ from .variational.method import Variational
 Engine = Callable[[Job, np.ndarray, Waves], Iterator[tuple[float, np.ndarray, float]]]
 
 
-def run_waves(job: Job) -> Waves:
-    """Collect waves from an engine; a keyboard interrupt or a callback ends it early, with the last wave reached."""
+def run_waves(job: Job, engine: Engine | None = None) -> Waves:
+    """Collect waves from an engine (None: the method's own); a keyboard interrupt or a callback ends it early, with the last wave reached."""
     wanted = set(job.saves.tolist())
     out = Waves([], [], [], "", {})
     reached: tuple[float, np.ndarray, float] | None = None
@@ -35,7 +35,7 @@ def run_waves(job: Job) -> Waves:
         out.log_norm.append(log_norm)
 
     try:
-        for step, point in enumerate(_engine(job, _internal_times(job), out)):
+        for step, point in enumerate((engine or _engine)(job, _internal_times(job), out)):
             reached = point
             stop = job.callback is not None and job.callback(step, View(*point))
             if point[0] in wanted or stop:

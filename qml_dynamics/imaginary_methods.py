@@ -112,9 +112,10 @@ class ProbabilisticITE:
 class QITE:
     """Quantum imaginary time evolution: ``e^{-dtau h} psi`` imitated by a rotation that measured expectation values give.
 
-    Every term h of the Hamiltonian gets a domain of ``domain_width`` qubits around it; ``exp(-i dtau sum_I a_I sigma_I)``
-    over the Pauli strings of the domain with ``(S + S^T) a = b``, ``S_IJ = Re <sigma_I sigma_J>``,
-    ``b_I = -i <[sigma_I, h]>``. No post-selection; the circuit grows every step. Midpoint rule: order 2.
+    The terms h of the Hamiltonian around the same ``domain_width`` qubits go together: ``exp(-i dtau sum_I a_I sigma_I)``
+    over the Pauli strings of that domain with ``(S + S^T) a = b``, ``S_IJ = Re <sigma_I sigma_J>`` and
+    ``b_I = -2 Im <sigma_I e^{-dtau h}> / (dtau sqrt(c))``, ``c = <e^{-2 dtau h}>``, all of them measured. Domains are swept
+    to and fro: order 2 up to what a domain misses. No post-selection; the circuit grows every step.
     Source: Motta et al., Nat. Phys. 16, 205 (2020), arXiv:1901.07653.
 
     Args:

@@ -207,4 +207,9 @@ def method_from_spec(spec: dict[str, Any]) -> Any:
         ) from None
 
 
-_ALIASES = {"splitstep": "split_step", "multiproduct": "multi_product", "probabilisticite": "probabilistic_ite", "doublebracket": "double_bracket"}
+_ALIASES = {
+    "splitstep": "split_step",
+    "multiproduct": "multi_product",
+    "probabilisticite": "probabilistic_ite",
+    "doublebracket": "double_bracket",
+}

@@ -12,11 +12,14 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Register:
-    """The p register: ``p_j = -left + (j + 1/2) dp``, so that no point lies at the kink ``p = 0``.
+    """The p register: ``p_j = (j - j_0) dp``, around the box; points at ``p > 0`` are kept.
+
+    The smooth profile has a point at 0, where it is nearly analytic; the other one has its kink midway between two points.
+    Either place makes the smallest error.
 
     Attributes:
         qubits: of the register.
-        left, right: ends of the box.
+        left, right: ends of the box, up to one spacing.
         smooth: whether the profile continues ``e^{-p}`` with its slope below 0.
     """
 
@@ -33,7 +36,8 @@ class Register:
     @property
     def points(self) -> np.ndarray:
         """All p, ascending."""
-        return -self.left + (np.arange(1 << self.qubits) + 0.5) * self.spacing
+        first = round(self.left / self.spacing) - (0.0 if self.smooth else 0.5)
+        return (np.arange(1 << self.qubits) - first) * self.spacing
 
     @property
     def kept(self) -> np.ndarray:

@@ -21,6 +21,7 @@ from qiskit_aer.noise import NoiseModel
 from ..errors import BackendError, check_memory, one_of
 from ..sampling import draw, merged_counts
 from ..trajectory import Counts
+from .aer_readout import logical, places, with_readout
 from .base import OnStep, check_circuits
 
 METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
@@ -150,22 +151,7 @@ class AerBackend:
         result = self._simulator(circuits[0].num_qubits).run(ready, shots=1).result()
         _check(result)
         raw = [np.asarray(result.data(i)["probabilities"], dtype=float) for i in range(len(ready))]
-        return [_logical(self._with_readout(p), circuit) for p, circuit in zip(raw, ready)]
-
-    def _with_readout(self, probabilities: np.ndarray) -> np.ndarray:
-        """Apply the noise model's readout errors, which ``save_probabilities`` leaves out."""
-        num_qubits = probabilities.size.bit_length() - 1
-        model = self._noise(num_qubits)
-        if model is None:
-            return probabilities
-        p = probabilities.reshape((2,) * num_qubits)
-        for qubits, matrix in _readout_errors(model, num_qubits):
-            axes = [num_qubits - 1 - q for q in reversed(qubits)]
-            p = np.moveaxis(p, axes, range(len(axes)))
-            shape = p.shape
-            p = (matrix.T @ p.reshape(len(matrix), -1)).reshape(shape)
-            p = np.moveaxis(p, range(len(axes)), axes)
-        return np.ascontiguousarray(p).reshape(-1)
+        return [logical(with_readout(p, self._noise(circuit.num_qubits)), circuit) for p, circuit in zip(raw, ready)]
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit: from exact probabilities where they are known, else by Aer's sampler."""
@@ -177,7 +163,7 @@ class AerBackend:
             measured = self.compiled(circuit).copy()
             bits = ClassicalRegister(circuit.num_qubits, "out")
             measured.add_register(bits)
-            measured.measure(_places(measured), bits)
+            measured.measure(places(measured), bits)
             result = self._simulator(circuit.num_qubits, seed).run(measured, shots=shots).result()
             _check(result)
             counts = result.data(0)["counts"]
@@ -207,7 +193,7 @@ class AerBackend:
         raw = np.array([part.data.probabilities for part in result.results], dtype=float)
         if not self.noisy:
             return raw
-        return np.array([_logical(self._with_readout(p), ready) for p in raw])
+        return np.array([logical(with_readout(p, self._noise(circuit.num_qubits)), ready) for p in raw])
 
     def describe(self) -> dict[str, Any]:
         """Name, method, noise and versions."""
@@ -224,22 +210,6 @@ class AerBackend:
         if self.device is not None:
             return "simulated " + self.name.partition("=")[2]
         return None if self.noise_model is None else sorted(self.noise_model.noise_instructions)
-
-
-def _places(compiled: QuantumCircuit) -> list[int]:
-    """Where each logical qubit is at the end of a compiled circuit of the same width."""
-    layout = compiled.layout
-    return list(range(compiled.num_qubits)) if layout is None else layout.final_index_layout(filter_ancillas=True)
-
-
-def _logical(probabilities: np.ndarray, compiled: QuantumCircuit) -> np.ndarray:
-    """Probabilities over physical qubits as probabilities over logical ones."""
-    places = _places(compiled)
-    if places == list(range(len(places))):
-        return probabilities
-    n = len(places)
-    axes = [n - 1 - places[q] for q in reversed(range(n))]
-    return np.ascontiguousarray(probabilities.reshape((2,) * n).transpose(axes)).reshape(-1)
 
 
 class _Batch:
@@ -302,27 +272,6 @@ def _parts(piece: QuantumCircuit) -> Iterator[QuantumCircuit]:
         for instruction in piece.data[start : start + _CHUNK]:
             part._append(instruction)  # append() checks what the circuit has checked already, at 50 times the price
         yield part
-
-
-def _readout_errors(model: NoiseModel, num_qubits: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Qubits and assignment matrices ``A[true, read]`` of a noise model, by its public dictionary."""
-    local: dict[tuple[int, ...], np.ndarray] = {}
-    default: np.ndarray | None = None
-    for error in model.to_dict(serializable=False)["errors"]:
-        if error["type"] != "roerror":
-            continue
-        matrix = np.asarray(error["probabilities"], dtype=float)
-        if "gate_qubits" in error:
-            for qubits in error["gate_qubits"]:
-                local[tuple(qubits)] = matrix
-        else:
-            default = matrix
-    seen = {q for qubits in local for q in qubits}
-    if default is not None:
-        local.update({(q,): default for q in range(num_qubits) if q not in seen})
-    for qubits, matrix in local.items():
-        if max(qubits) < num_qubits:
-            yield qubits, matrix
 
 
 def _check(result: Any) -> None:

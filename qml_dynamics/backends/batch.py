@@ -70,6 +70,8 @@ def reduced(outcomes: Sequence[Counts], roles: Sequence[Mapping[str, Any]], opti
     if not options.mitigates:
         return list(outcomes)
     assignment = _assignment(outcomes, roles)
+    for role in roles:
+        _check_role(role, assignment, options)
     found: dict[int, dict[int, tuple[np.ndarray, float]]] = {}
     for counts, role in zip(outcomes, roles):
         if "circuit" not in role:
@@ -80,6 +82,15 @@ def reduced(outcomes: Sequence[Counts], roles: Sequence[Mapping[str, Any]], opti
             distribution, worth = unread(distribution, errors), worth / amplification(errors) ** 2
         found.setdefault(role["circuit"], {})[role["scale"]] = (distribution, worth)
     return [_one(found[index], options) for index in sorted(found)]
+
+
+def _check_role(role: Mapping[str, Any], assignment: Mapping[int, Any], options: DeviceOptions) -> None:
+    """A job can only be read with the mitigation that it was submitted with."""
+    if "calibration" in role:
+        return
+    unknown = options.readout_mitigation is not None and "readout" not in role
+    if "circuit" not in role or (unknown and not set(role["qubits"]) <= set(assignment)):
+        raise BackendError("This job was not submitted with the mitigation that it is to be read with.")
 
 
 def _one(at: Mapping[int, tuple[np.ndarray, float]], options: DeviceOptions) -> Counts:

@@ -147,3 +147,16 @@ def ideal_outcomes(compiled: QuantumCircuit) -> np.ndarray:
         elif instruction.operation.name not in ("barrier", "delay"):
             small.append(instruction.operation, where)
     return Statevector(small).probabilities([bits[b] for b in range(compiled.num_clbits)])
+
+
+def summary(compiled: Sequence[Compiled]) -> dict[str, Any]:
+    """How circuits were compiled, for provenance: levels used, the largest deviation that was seen, sizes and places."""
+    known = [c.deviation for c in compiled if c.deviation is not None]
+    return {
+        "levels": sorted({c.level for c in compiled}),
+        "compared": len(known),
+        "largest_deviation": max(known, default=None),
+        "two_qubit_gates": max(c.circuit.num_nonlocal_gates() for c in compiled),
+        "depth": max(c.circuit.depth() for c in compiled),
+        "qubits": list(compiled[-1].qubits),
+    }

@@ -31,6 +31,10 @@ def sample_midway(backend: Any, circuits: Sequence[QuantumCircuit], shots: int, 
     """
     if not measures_midway(backend):
         raise BackendError(f"Argument `backend` must measure in the middle of a circuit, but {backend.name} does not.")
+    from dataclasses import replace
+
+    if backend.method == "automatic":  # every shot is a trajectory anyway, and waves are smaller than density matrices
+        backend = replace(backend, method="statevector")
     out = []
     for circuit, seed in zip(circuits, seeds):
         measured = backend.compiled(circuit).copy()

@@ -22,7 +22,7 @@ from ..trajectory import Counts
 from . import runtime
 from .base import OnStep, check_circuits
 from .batch import Program, extra_circuits, programs, read_result, reduced
-from .compile import Compiled, Managers, active_qubits, compile_all
+from .compile import Compiled, Managers, active_qubits, compile_all, summary
 from .failures import failure, is_transient, redacted, vendor_error
 from .options import DeviceOptions, device_options
 
@@ -65,6 +65,7 @@ class IBMBackend:
     new_sampler: Callable[..., Any] = runtime.sampler
     _jobs: dict[str, tuple[str, list[Counts]]] = field(default_factory=dict, repr=False)
     _managers: Managers = field(default_factory=dict, repr=False)
+    _compiled: dict[str, Any] = field(default_factory=dict, repr=False)
 
     exact: ClassVar[bool] = False
 
@@ -120,7 +121,9 @@ class IBMBackend:
     def programs(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Program]:
         """Everything that one job would run: compiled, folded and calibration circuits."""
         reported = runtime.readout_errors(self.device) if self.options.readout_mitigation == "reported" else {}
-        return programs(self.compiled(circuits), shots, seeds, self.options, reported)
+        compiled = self.compiled(circuits)
+        self._compiled.update(summary(compiled))
+        return programs(compiled, shots, seeds, self.options, reported)
 
     def submit(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int], tag: str) -> str:
         """Send one job and return its id at once (local mode: when it is done). Never repeated here: the caller knows the tag.
@@ -270,7 +273,7 @@ class IBMBackend:
         return state
 
     def describe(self) -> dict[str, Any]:
-        """Device, options, versions and what mitigation multiplies; never an account."""
+        """Device, options, versions, what mitigation multiplies, and how the last circuits were compiled; never an account."""
         each, beside = extra_circuits(self.options)
         return {
             "name": self.name,
@@ -281,6 +284,7 @@ class IBMBackend:
             **self.options.describe(),
             "programs_per_circuit": each,
             "programs_per_job": beside,
+            "compiled": dict(self._compiled),
             "qiskit": version("qiskit"),
             "qiskit-ibm-runtime": version("qiskit-ibm-runtime"),
         }

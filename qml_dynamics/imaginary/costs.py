@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..pauli import PauliSum
 from ..sampled import Planned, plan_batch
 from .flows import pauli_terms
 from .laws import lower_bound
-from .qite import domains, is_real, wanted
+from .qite import Step, domains, is_real
 from .run import circuits
 from .selected import forecast
 
@@ -60,13 +60,12 @@ def _one_ancilla(job: Job) -> int:
 
 
 def _looks(job: Job) -> int:
-    """Circuits that measure the expectation values of QITE: two rounds a step."""
+    """Circuits that measure the expectation values of QITE: a round for each domain of each sweep."""
     terms = pauli_terms(job, 0.0)
     real = is_real(terms, job.problem.initial.vector(job.problem.domain))
-    pairs = [wanted(part, real) for part in domains(terms, job.method.domain_width)] + [(terms.x, terms.z)]
-    keys = np.unique(np.concatenate([np.stack(pair, axis=1) for pair in pairs]), axis=0)
-    keys = keys[(keys[:, 0] | keys[:, 1]) > 0]
-    groups = pauli_groups(PauliSum(terms.num_qubits, keys[:, 0], keys[:, 1], np.ones(len(keys))))
-    return 2 * int(job.method.steps) * len(groups)
-
-
+    parts = domains(terms, job.method.domain_width)
+    groups = []
+    for part in parts:
+        x, z = Step.of(part, job.problem.duration / job.method.steps).wanted(real)
+        groups.append(len(pauli_groups(PauliSum(terms.num_qubits, x, z, np.ones(len(x))))))
+    return int(job.method.steps) * (2 * sum(groups) - groups[-1]) if groups else 0

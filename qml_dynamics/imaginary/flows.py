@@ -18,7 +18,7 @@ from ..observe import pauli_groups
 from ..pauli import PauliSum, pauli_sum
 from ..sampling import draw
 from .moments import Moment, advanced
-from .qite import Expect, domains, expectations, generator, is_real, merged, wanted
+from .qite import Expect, Step, domains, expectations, generator, is_real
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -72,35 +72,41 @@ class _Qite:
         sampled = job.shots is not None or not self.exact
         self.rcond = method.rcond if method.rcond is not None else 1e-2 if sampled else 1e-8
         self.calls = 0
+        self.made: dict[tuple[int, str], Step] = {}
 
-    def hamiltonian(self, t: float) -> None:
-        """Make the terms those of time t."""
+    def sweep(self, t0: float, t1: float) -> list[Step]:
+        """Forward over the domains with half of the step, the last one whole, and back: order 2 whatever the domains."""
         if not self.job.h.constant:
-            self.terms = pauli_terms(self.job, t)
-            self.parts = domains(self.terms, self.method.domain_width)
+            self.terms = pauli_terms(self.job, 0.5 * (t0 + t1))
+            self.parts, self.made = domains(self.terms, self.method.domain_width), {}
+        if not self.parts:
+            return []
+        dt, *front = t1 - t0, *range(len(self.parts) - 1)
+        order = [*((k, 0.5 * dt) for k in front), (len(self.parts) - 1, dt), *((k, 0.5 * dt) for k in reversed(front))]
+        return [self._step(k, amount) for k, amount in order]
 
-    def look(self, circuit: QuantumCircuit, psi: np.ndarray | None) -> tuple[PauliSum, float, float]:
-        """The generator, the energy and its variance here."""
-        expect, spread = self._expect(circuit, psi)
-        pieces = [generator(part, expect, self.real, self.rcond) for part in self.parts]
-        values = expect(self.terms.x, self.terms.z)
-        variance = float((self.terms.coefficients**2) @ (1 - values**2)) * spread
-        return merged(pieces, _TINY), float(self.terms.coefficients @ values), variance
+    def _step(self, k: int, dt: float) -> Step:
+        key = (k, f"{dt:.12e}")
+        if key not in self.made:
+            self.made[key] = Step.of(self.parts[k], dt)
+        return self.made[key]
 
-    def _expect(self, circuit: QuantumCircuit, psi: np.ndarray | None) -> tuple[Expect, float]:
+    def constant(self) -> float:
+        """The identity's coefficient, which moves the norm only."""
+        return float(self.terms.coefficients[(self.terms.x | self.terms.z) == 0].sum())
+
+    def expect(self, step: Step, circuit: QuantumCircuit, psi: np.ndarray | None) -> Expect:
+        """Expectation values here: of the wave, or from samples."""
         if psi is not None and self.job.shots is None:
-            return lambda x, z: expectations(psi, x, z), 0.0
-        pairs = [wanted(part, self.real) for part in self.parts] + [(self.terms.x, self.terms.z)]
-        keys = np.unique(np.concatenate([np.stack(pair, axis=1) for pair in pairs]), axis=0)
-        keys = keys[(keys[:, 0] | keys[:, 1]) > 0]
-        strings = PauliSum(self.terms.num_qubits, keys[:, 0], keys[:, 1], np.ones(len(keys)))
-        table = {(0, 0): 1.0} | self._measure(strings, circuit, psi)
+            return lambda x, z: expectations(psi, x, z)
+        x, z = step.wanted(self.real)
+        table = {(0, 0): 1.0} | self._measure(PauliSum(self.terms.num_qubits, x, z, np.ones(len(x))), circuit, psi)
 
-        def expect(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+        def look_up(x: np.ndarray, z: np.ndarray) -> np.ndarray:
             flat = [table[a, b] for a, b in zip(np.ravel(x).tolist(), np.ravel(z).tolist())]
             return np.array(flat).reshape(np.shape(x))
 
-        return expect, 1.0 / self.job.shots if self.job.shots else 0.0
+        return look_up
 
     def _measure(
         self, strings: PauliSum, circuit: QuantumCircuit, psi: np.ndarray | None
@@ -132,15 +138,16 @@ class _Qite:
         """Circuit and wave after ``exp(-i dt A)``."""
         from ..synthesis.imaginary import rotations
 
+        keep = np.abs(a.coefficients) * dt > _TINY
         piece = circuit.copy_empty_like()
         piece.global_phase = 0
-        rotations(a, dt, piece)
+        rotations(PauliSum(a.num_qubits, a.x[keep], a.z[keep], a.coefficients[keep]), dt, piece)
         after = None if psi is None else advanced(self.backend, self.job.problem.domain, psi, piece)[0]
         return circuit.compose(piece), after
 
 
 def qite(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
-    """Midpoint rule: look, half a step, look again, and the whole step with what was seen there."""
+    """Step by step and domain by domain: look, solve, rotate; the norm is what was seen of ``<e^{-2 dtau h}>``."""
     from ..synthesis.states import prepare
 
     problem, run = job.problem, _Qite(job)
@@ -151,14 +158,12 @@ def qite(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
     yield Reached(saves[0], circuit, psi, 0.0)
     for save, piece in zip(saves[1:], segments(ends, saves)):
         for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
-            dt = t1 - t0
-            run.hamiltonian(t0)
-            a, _, _ = run.look(circuit, psi)
-            half, middle = run.turned(a, 0.5 * dt, circuit, psi)
-            run.hamiltonian(0.5 * (t0 + t1))
-            a, energy, spread = run.look(half, middle)
-            circuit, psi = run.turned(a, dt, circuit, psi)
-            log, variance, done = log - dt * energy, variance + dt**2 * spread, done + 1
+            for step in run.sweep(t0, t1):
+                a, c, spread = generator(step, run.expect(step, circuit, psi), run.real, run.rcond)
+                circuit, psi = run.turned(a, step.dt, circuit, psi)
+                log += 0.5 * float(np.log(c))
+                variance += 0.25 * spread / (c * c * job.shots) if job.shots else 0.0
+            log, done = log - (t1 - t0) * run.constant(), done + 1
             job.progress(done, len(ends) - 1)
         yield Reached(save, circuit, psi, log, variance)
 

@@ -19,8 +19,10 @@ from ..reference.krylov import krylov_space
 
 _SPACE = 40
 _NEGLIGIBLE = 1e-12  # spectral weight that no result depends on
-_RIGHT = (3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 13.0)  # candidates for the right end of the p box
-_LARGEST = 16
+_RIGHT: tuple[float, ...] = (3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 13.0)  # candidates for the right end of the p box
+_LARGEST = 14
+_ON_THE_WAY = (0.25, 0.5, 0.75, 1.0)
+_FINE = 10  # registers above this many qubits are fitted over fewer boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,24 +92,38 @@ def pauli_bound(h: Hamiltonian) -> float:
 def register_error(register: Register, energies: Occupied) -> float:
     """Relative error of the kept wave that the p register makes: spacing, kink, and what comes round the box.
 
-    ``sqrt(sum_i w_i sum_{p > 0} |f(p + E_i tau) - e^{-p - E_i tau}|^2 / success)`` with f the wave that the register holds.
+    ``sqrt(sum_i w_i sum_{p > 0} |f(p + E_i t) - e^{-p - E_i t}|^2 / success)`` with f the wave that the register holds, the
+    largest on the way to tau: a component that has come round the box may have left ``p > 0`` again at the end.
     """
     kept = register.kept
     if not kept.any():
         return np.inf
-    held = register.shifted(energies.shifts)[:, kept]
-    wanted = np.exp(-np.add.outer(energies.shifts, register.points[kept]))
-    miss = float(energies.weights @ (np.abs(held - wanted) ** 2).sum(axis=1))
-    return float(np.sqrt(miss / (energies.weights @ (wanted**2).sum(axis=1))))
+    worst = 0.0
+    for fraction in _ON_THE_WAY:
+        held = register.shifted(fraction * energies.shifts)[:, kept]
+        wanted = np.exp(-np.add.outer(fraction * energies.shifts, register.points[kept]))
+        miss = float(energies.weights @ (np.abs(held - wanted) ** 2).sum(axis=1))
+        worst = max(worst, miss / float(energies.weights @ (wanted**2).sum(axis=1)))
+    return float(np.sqrt(worst))
+
+
+def register_gain(register: Register, energies: Occupied, fraction: float) -> float:
+    """What the register keeps at ``fraction`` of tau over ``share * norm^2``: 1 but for its spacing and its ends."""
+    held = register.shifted(fraction * energies.shifts)[:, register.kept]
+    seen = float(energies.weights @ (np.abs(held) ** 2).sum(axis=1)) / float((register.profile**2).sum())
+    return seen / (register.share * float(energies.weights @ np.exp(-2 * fraction * energies.shifts)))
 
 
 def fitted_register(energies: Occupied, qubits: int, smooth: bool) -> tuple[Register, float]:
     """The box with the smallest error for a register of so many qubits, and that error."""
     top = energies.highest(1e-12)
     lefts = np.unique(np.concatenate([np.linspace(1.5, top + 6.0, 16), np.geomspace(1.5, top + 12.0, 10)]))
-    best, least = Register(qubits, lefts[0], _RIGHT[0], smooth), np.inf
+    rights = _RIGHT
+    if qubits > _FINE:
+        lefts, rights = np.linspace(energies.highest(1e-3) + 1.5, top + 6.0, 6), _RIGHT[2::2]
+    best, least = Register(qubits, lefts[0], rights[0], smooth), np.inf
     for left in lefts.tolist():
-        for right in _RIGHT:
+        for right in rights:
             trial = Register(qubits, left, right, smooth)
             error = register_error(trial, energies)
             if error < least:
@@ -122,7 +138,7 @@ def choose_register(method: Schrodingerised, energies: Occupied) -> tuple[Regist
         MethodError: the error is above ``method.tolerance``.
     """
     if method.box is not None:
-        register = Register(method.ancilla_qubits, *method.box, method.smooth)
+        register = _boxed(method, method.ancilla_qubits)
         error = register_error(register, energies)
     else:
         register, error = fitted_register(energies, method.ancilla_qubits, method.smooth)
@@ -135,12 +151,17 @@ def choose_register(method: Schrodingerised, energies: Occupied) -> tuple[Regist
     )
 
 
+def _boxed(method: Schrodingerised, qubits: int) -> Register:
+    left, right = method.box
+    return Register(qubits, left, right, method.smooth)
+
+
 def _needed(method: Schrodingerised, energies: Occupied) -> str:
     for qubits in range(2, _LARGEST + 1):
         if method.box is None:
             error = fitted_register(energies, qubits, method.smooth)[1]
         else:
-            error = register_error(Register(qubits, *method.box, method.smooth), energies)
+            error = register_error(_boxed(method, qubits), energies)
         if error <= method.tolerance:
             return f"at least {qubits}"
     return f"above {_LARGEST}" if method.box is None else "used with another box, None for the best one,"

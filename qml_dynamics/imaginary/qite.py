@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import MethodError
-from ..pauli import PauliSum
+from ..pauli import PauliSum, pauli_sum
 from ..transforms import walsh_hadamard
 
 Strings = tuple[np.ndarray, np.ndarray]
@@ -63,9 +63,7 @@ def pool(qubits: Sequence[int], real: bool) -> Strings:
     (6, [1, 4, 5])
     """
     size = 1 << len(qubits)
-    spread = np.zeros(size, dtype=np.int64)
-    for place, q in enumerate(qubits):
-        spread |= (np.arange(size) >> place & 1) << q
+    spread = _spread(np.arange(size), qubits)
     x, z = np.repeat(spread, size), np.tile(spread, size)
     keep = np.bitwise_count(x & z) % 2 == 1 if real else (x | z) > 0
     return x[keep], z[keep]
@@ -84,23 +82,71 @@ def products(a: Strings, b: Strings) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return x, z, 1j ** (powers % 4)
 
 
-def wanted(domain: Domain, real: bool) -> Strings:
-    """Every string whose expectation value :func:`generator` needs."""
-    chosen = pool(domain.qubits, real)
-    parts = [products(chosen, chosen)[:2], products(chosen, (domain.terms.x, domain.terms.z))[:2]]
-    keys = np.unique(np.concatenate([np.stack([x.reshape(-1), z.reshape(-1)], axis=1) for x, z in parts]), axis=0)
-    return keys[:, 0], keys[:, 1]
+@dataclass(frozen=True, eq=False)
+class Step:
+    """``e^{-dt h}`` and ``e^{-2 dt h}`` of one domain as Pauli strings: matrices of ``2^w`` rows at most."""
+
+    domain: Domain
+    dt: float
+    once: PauliSum
+    twice: PauliSum
+
+    @classmethod
+    def of(cls, domain: Domain, dt: float) -> Step:
+        """Exponentials of the domain's own terms."""
+        terms, width = domain.terms, len(domain.qubits)
+        small = PauliSum(
+            width, _gathered(terms.x, domain.qubits), _gathered(terms.z, domain.qubits), terms.coefficients
+        )
+        energies, modes = np.linalg.eigh(small.matrix())
+        parts = []
+        for factor in (1, 2):
+            exponential = pauli_sum((modes * np.exp(-factor * dt * energies)) @ modes.conj().T)
+            x, z = (_spread(m, domain.qubits) for m in (exponential.x, exponential.z))
+            parts.append(PauliSum(terms.num_qubits, x, z, exponential.coefficients))
+        return cls(domain, dt, *parts)
+
+    def wanted(self, real: bool) -> Strings:
+        """Every string whose expectation value :func:`generator` needs."""
+        chosen = pool(self.domain.qubits, real)
+        parts = [products(chosen, chosen)[:2], products(chosen, (self.once.x, self.once.z))[:2]]
+        parts.append((self.twice.x, self.twice.z))
+        rows = np.concatenate([np.stack([np.ravel(x), np.ravel(z)], axis=1) for x, z in parts])
+        keys = np.unique(rows[(rows[:, 0] | rows[:, 1]) > 0], axis=0)
+        return keys[:, 0], keys[:, 1]
 
 
-def generator(domain: Domain, expect: Expect, real: bool, rcond: float) -> PauliSum:
-    """``A = sum_I a_I sigma_I`` of one domain: ``2 S a = b`` by least squares, ``b_I = 2 Im <sigma_I h>``."""
-    strings = pool(domain.qubits, real)
+def generator(step: Step, expect: Expect, real: bool, rcond: float) -> tuple[PauliSum, float, float]:
+    """``A = sum_I a_I sigma_I`` with ``e^{-i dt A} psi ~ e^{-dt h} psi / sqrt(c)``, and c with its variance a sample.
+
+    ``2 S a = b`` by least squares, ``b_I = -2 Im <sigma_I e^{-dt h}> / (dt sqrt(c))``, ``c = <e^{-2 dt h}>``.
+    """
+    strings = pool(step.domain.qubits, real)
     x, z, phase = products(strings, strings)
     s = phase.real * expect(x, z)
-    x, z, phase = products(strings, (domain.terms.x, domain.terms.z))
-    b = 2 * (phase.imag * expect(x, z)) @ domain.terms.coefficients
+    values = expect(step.twice.x, step.twice.z)
+    c = max(float(step.twice.coefficients @ values), 1e-300)
+    x, z, phase = products(strings, (step.once.x, step.once.z))
+    b = -2 * (phase.imag * expect(x, z)) @ step.once.coefficients / (step.dt * np.sqrt(c))
     a = np.linalg.lstsq(2 * s, b, rcond=rcond)[0]
-    return PauliSum(domain.terms.num_qubits, *strings, a)
+    variance = float(step.twice.coefficients**2 @ (1 - values**2))
+    return PauliSum(step.domain.terms.num_qubits, *strings, a), c, variance
+
+
+def _gathered(masks: np.ndarray, qubits: Sequence[int]) -> np.ndarray:
+    """Bits on ``qubits`` moved to the lowest places."""
+    out = np.zeros_like(masks)
+    for place, q in enumerate(qubits):
+        out |= (masks >> q & 1) << place
+    return out
+
+
+def _spread(masks: np.ndarray, qubits: Sequence[int]) -> np.ndarray:
+    """The lowest bits moved to ``qubits``."""
+    out = np.zeros_like(masks)
+    for place, q in enumerate(qubits):
+        out |= (masks >> place & 1) << q
+    return out
 
 
 def expectations(psi: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -117,17 +163,6 @@ def expectations(psi: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         row[:] = (walsh_hadamard(overlap.real) + 1j * walsh_hadamard(overlap.imag)) * np.sqrt(psi.size)
     values = table[place.reshape(np.shape(x)), z] * 1j ** (np.bitwise_count(x & z) % 4)
     return np.asarray(values.real)
-
-
-def merged(parts: Sequence[PauliSum], tiny: float) -> PauliSum:
-    """Generators added up, strings with amounts below ``tiny`` left out."""
-    totals: dict[tuple[int, int], float] = {}
-    for part in parts:
-        for x, z, c in zip(part.x.tolist(), part.z.tolist(), part.coefficients.tolist()):
-            totals[x, z] = totals.get((x, z), 0.0) + c
-    kept = sorted((key, c) for key, c in totals.items() if abs(c) > tiny)
-    keys = np.array([key for key, _ in kept], dtype=np.int64).reshape(-1, 2)
-    return PauliSum(parts[0].num_qubits, keys[:, 0], keys[:, 1], np.array([c for _, c in kept]))
 
 
 def is_real(terms: PauliSum, psi: np.ndarray) -> bool:

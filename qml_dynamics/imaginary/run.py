@@ -39,9 +39,11 @@ def run(job: Job) -> dict[str, Any]:
     plan = None
     if isinstance(job.method, (Schrodingerised, ProbabilisticITE)):
         plan = forecast(job.problem, job.h, job.method, job.saves.tolist())
+    if isinstance(job.method, DoubleBracket) and (job.shots is not None or not job.backend.exact):
+        return _bracket_on_device(job)
     if job.backend.exact:
         return _exact(job, plan)
-    return _flow_on_device(job) if plan is None else _selected_on_device(job, plan)
+    return _qite_on_device(job) if plan is None else _selected_on_device(job, plan)
 
 
 def _exact(job: Job, plan: Forecast | None) -> dict[str, Any]:
@@ -105,8 +107,8 @@ def _with_shots(job: Job, answer: dict[str, Any], moments: list[Moment], plan: F
     if plan is None:
         answer["diagnostics"]["log_norm_stderr"] = np.array([m.log_norm_stderr for m in moments])
         return answer
-    kept = [[c.shots for c in counts[name]] for name in ("weight", "dual")]
-    return _with_success(job, answer, plan, times, kept, ("weight", "dual"))
+    survived = [[c.shots for c in counts[name]] for name in ("weight", "dual")]
+    return _with_success(job, answer, plan, times, survived, ("weight", "dual"))
 
 
 def _survivors(job: Job, moment: Moment, basis: int, i: int) -> int:
@@ -274,12 +276,10 @@ def _from_device_probabilities(
     return answer
 
 
-def _flow_on_device(job: Job) -> dict[str, Any]:
-    """QITE and double bracket: the circuits first, then one batch; ``log_norm`` from the energies on the way."""
+def _qite_on_device(job: Job) -> dict[str, Any]:
+    """The circuits first, which takes measurements on the way, then one batch; ``log_norm`` from the energies seen."""
     from ..sampled import run as run_sampled
 
-    if isinstance(job.method, DoubleBracket):
-        return _bracket_on_device(job)
     times = np.union1d(job.saves, [0.0]).tolist()
     reached = {r.time: r for r in qite(job, times)}
     chosen = [reached[t] for t in job.saves.tolist()]
@@ -290,6 +290,7 @@ def _flow_on_device(job: Job) -> dict[str, Any]:
 
 
 def _bracket_on_device(job: Job) -> dict[str, Any]:
+    """One batch of circuits at the ends of all steps; ``log_norm`` by the trapezoidal rule of the sampled energies."""
     from ..formulas import boundaries
     from ..sampled import run as run_sampled
 
@@ -297,7 +298,8 @@ def _bracket_on_device(job: Job) -> dict[str, Any]:
     ends = ends[ends <= job.saves[-1] + 1e-12]
     whole = replace(job, saves=ends)
     reached = list(double_bracket(whole, np.union1d(ends, [0.0]).tolist()))
-    circuits = [r.circuit for r in reached if r.time in set(ends.tolist())]
+    chosen = [r for r in reached if r.time in set(ends.tolist())]
+    circuits = [r.circuit for r in chosen]
     answer = run_sampled(whole, Planned(circuits, {"steps": job.method.steps}))
     energy = answer["expectations"]["energy"]
     widths = np.diff(ends)
@@ -307,6 +309,7 @@ def _bracket_on_device(job: Job) -> dict[str, Any]:
         shares[i + 1 :, i : i + 2] += 0.5 * dt
     spread = np.sqrt(shares**2 @ np.broadcast_to(energy.stderr, log.shape) ** 2)
     place = [int(np.argmin(np.abs(ends - t))) for t in job.saves]
+    answer["states"] = np.array([r.psi for r in chosen]) if chosen[0].psi is not None else None
     return _picked(answer, place) | {"log_norm": log[place], "diagnostics": _picked_diagnostics(answer, place, spread)}
 
 
@@ -320,6 +323,8 @@ def _picked(answer: dict[str, Any], place: list[int]) -> dict[str, Any]:
     out = dict(answer)
     out["times"], out["density"] = answer["times"][place], answer["density"][place]
     out["expectations"] = {name: e[place] for name, e in answer["expectations"].items()}
+    if answer["states"] is not None:
+        out["states"] = answer["states"][place]
     if answer["counts"] is not None:
         out["counts"] = {name: tuple(row[i] for i in place) for name, row in answer["counts"].items()}
     return out

@@ -17,7 +17,7 @@ from ..job import Job
 from ..p_register import Register
 from ..problem import Problem
 from .classical import probabilistic_success, schrodinger_success
-from .laws import alias_steps, check_floor, choose_register, lower_bound, occupied
+from .laws import alias_steps, check_floor, choose_register, lower_bound, occupied, register_gain
 from .moments import Moment, advanced
 
 
@@ -66,6 +66,7 @@ def _schrodinger_forecast(
     energies = occupied(problem, h, until=times[-1] or None)
     register, error = choose_register(method, energies)
     success = schrodinger_success(problem, h, register, method.steps, method.order, times)
+    success *= [register_gain(register, energies, t / times[-1]) if t else 1.0 for t in times]
     known = {"register_error": error, "box": (register.left, register.right), "profile_share": register.share}
     return Forecast(times, success, known, register=register)
 

@@ -38,7 +38,7 @@ def run(
     )
     extrapolate = method.formula is None and method.order == 4 and problem.clock == "imaginary"
     engine = _Engine(problem, h, formula, method.precision)
-    psi = problem.initial.vector(problem.domain).astype(engine.dtype, copy=False)
+    psi = problem.initial.vector(problem.domain).astype(engine.dtype)  # a copy: it is worked on in place
     ends = boundaries(problem.duration, method.steps, saves)
     log_norm, done = 0.0, 0
     yield saves[0], psi.copy(), log_norm

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 _HOME = {
     "checkpoint": ("Checkpoint", "Saved"),
     "retry": ("Patience",),
-    "run": ("Run", "open_run", "submit"),
+    "run": ("Run",),
+    "submission": ("open_run", "submit"),
     "state": ("BatchStatus", "RunStatus"),
     "verbs": ("Fetched", "cancel", "fetch", "resume", "status"),
 }
@@ -48,10 +49,10 @@ if TYPE_CHECKING:
     from .checkpoint import Saved as Saved
     from .retry import Patience as Patience
     from .run import Run as Run
-    from .run import open_run as open_run
-    from .run import submit as submit
     from .state import BatchStatus as BatchStatus
     from .state import RunStatus as RunStatus
+    from .submission import open_run as open_run
+    from .submission import submit as submit
     from .verbs import Fetched as Fetched
     from .verbs import cancel as cancel
     from .verbs import fetch as fetch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import BudgetExceeded
+from ..errors import BudgetExceeded, MethodError, integer, real
 from .ledger import Batch
 from .units import keeps_jobs
 
@@ -58,3 +58,10 @@ def check_budget(
             f"The next {len(coming)} batches take {longer:.3g} s on the device and {seconds:.3g} s are spent, but "
             f"`max_seconds` is {max_seconds:g}. {done}; resume(max_seconds=...) goes on."
         )
+
+
+def read_budget(max_shots: int | None, max_seconds: float | None) -> dict[str, Any]:
+    """The budget, checked; raises :class:`MethodError`."""
+    shots = None if max_shots is None else integer(max_shots, "max_shots", 1, 10**15, MethodError)
+    seconds = None if max_seconds is None else real(max_seconds, "max_seconds", positive=True, error=MethodError)
+    return {"max_shots": shots, "max_seconds": seconds}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..backends.base import Backend, JobBackend
@@ -18,7 +19,7 @@ OPEN = ("planned", "intent", "running")
 
 @dataclass
 class Context:
-    """One run at work in this process."""
+    """One run at work in this process; ``unanswered`` are submissions that were given up, and may still arrive."""
 
     folder: Path
     run: str
@@ -27,6 +28,7 @@ class Context:
     patience: Patience
     max_shots: int | None = None
     max_seconds: float | None = None
+    unanswered: list[threading.Thread] = field(default_factory=list)
 
     @property
     def jobs(self) -> JobBackend:

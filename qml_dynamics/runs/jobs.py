@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import BackendError, JobLost
 from .context import Context, budget_left
 from .ledger import Batch
+from .redact import compiled_as
 from .results import check_complete, result_name, write_results
 from .retry import Hang, bounded, is_quota, is_transient, persistently, vendor_error
 from .units import least_shots
@@ -42,11 +43,12 @@ def send(context: Context, call: int, circuits: Sequence[Any], seeds: Sequence[i
         (claimed,) = (b for b in context.ledger.batches(call, ("intent",)) if b.number == batch.number)
         chosen = slice(batch.first, batch.first + batch.count)
         job_id = _submit(context, claimed, circuits[chosen], seeds[chosen])
-        _accepted(context, claimed, job_id, "accepted")
+        _accepted(context, claimed, job_id, "accepted", compiled=compiled_as(context.backend))
 
 
-def _accepted(context: Context, batch: Batch, job_id: str, how: str) -> None:
-    context.ledger.move(batch, "submitted", f"{how}: job {job_id}", job_id=job_id, sent=batch.sent + 1, error=None)
+def _accepted(context: Context, batch: Batch, job_id: str, how: str, **columns: Any) -> None:
+    columns.update(job_id=job_id, sent=batch.sent + 1, error=None)
+    context.ledger.move(batch, "submitted", f"{how}: job {job_id}", **columns)
 
 
 def _submit(context: Context, batch: Batch, circuits: Sequence[Any], seeds: Sequence[int]) -> str:
@@ -56,8 +58,9 @@ def _submit(context: Context, batch: Batch, circuits: Sequence[Any], seeds: Sequ
     pauses = [*patience.delays(), None]
     for tried, pause in enumerate(pauses, 1):
         try:
-            return bounded(lambda: backend.submit(circuits, batch.shots, seeds, batch.tag), patience.call)
-        except Hang as error:  # the request may still arrive: nothing may be sent until the process has ended
+            submit = lambda: backend.submit(circuits, batch.shots, seeds, batch.tag)  # noqa: E731
+            return bounded(submit, patience.call, context.unanswered)
+        except Hang as error:  # the request may still arrive: the run's lock is kept until its call has ended
             raise _noted(context, batch, f"{what}: {error}; resume() looks for it by its tag") from None
         except Exception as error:
             trouble = error

@@ -31,7 +31,7 @@ CREATE TABLE calls (call INTEGER PRIMARY KEY, circuits INTEGER NOT NULL, fingerp
 CREATE TABLE batches (
     number INTEGER PRIMARY KEY, call INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
     shots INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, tag TEXT NOT NULL UNIQUE, status TEXT NOT NULL,
-    job_id TEXT, vendor TEXT, owner TEXT, result TEXT, error TEXT,
+    job_id TEXT, vendor TEXT, owner TEXT, result TEXT, error TEXT, compiled TEXT,
     sent INTEGER NOT NULL DEFAULT 0, estimate REAL NOT NULL DEFAULT 0, used REAL NOT NULL DEFAULT 0, changed REAL NOT NULL);
 CREATE TABLE events (id INTEGER PRIMARY KEY, time REAL NOT NULL, number INTEGER, status TEXT NOT NULL, detail TEXT);
 """
@@ -49,6 +49,7 @@ class Batch:
         job_id: the vendor's id.
         result: file of the outcomes, relative to the folder.
         error: the last error, in words.
+        compiled: what the backend says of how the circuits were compiled, as JSON.
         sent: how often it was accepted or begun; ``estimate`` and ``used`` are seconds, of one sending and so far.
         changed: when, in seconds since 1970; owner: who (host and process) changed it last.
     """
@@ -66,6 +67,7 @@ class Batch:
     owner: str | None
     result: str | None
     error: str | None
+    compiled: str | None
     sent: int
     estimate: float
     used: float

@@ -8,6 +8,7 @@ from typing import Any
 
 from .context import Context, budget_left
 from .ledger import Batch
+from .redact import compiled_as
 from .results import check_complete, result_name, write_results
 from .retry import vendor_error
 from .units import least_shots, repeatable
@@ -58,4 +59,4 @@ def _execute(context: Context, batch: Batch, circuits: Sequence[Any], seeds: Seq
     name = result_name(batch.number, batch.attempt)
     write_results(context.folder / name, outcomes)
     used = batch.used + time.perf_counter() - started
-    context.ledger.move(batch, "finished", result=name, error=None, used=used)
+    context.ledger.move(batch, "finished", result=name, error=None, used=used, compiled=compiled_as(backend))

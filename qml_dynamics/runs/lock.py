@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -16,18 +17,20 @@ class WorkLock:
     """Whoever sends or executes batches of a run holds this.
 
     It is SQLite's own file lock on an empty database, so it works wherever the ledger does. While it is ours, a row that
-    another process has marked as its own belongs to a process that is dead.
+    another process has marked as its own belongs to a process that is dead. Calls to the vendor that were given up are put
+    into ``unanswered``.
     """
 
     def __init__(self, folder: Path, timeout: float = 60.0) -> None:
         self.path, self.timeout = folder / LOCK, timeout
         self.connection: sqlite3.Connection | None = None
+        self.unanswered: list[threading.Thread] = []
 
     def acquire(self, timeout: float) -> bool:
         """Take the lock within ``timeout`` seconds; False when another process keeps it."""
         deadline = time.monotonic() + timeout
         while True:
-            connection = sqlite3.connect(self.path, timeout=0.05, isolation_level=None)
+            connection = sqlite3.connect(self.path, timeout=0.05, isolation_level=None, check_same_thread=False)
             try:
                 connection.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError as error:
@@ -42,10 +45,13 @@ class WorkLock:
             time.sleep(0.02)
 
     def release(self) -> None:
-        """Give it back."""
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
+        """Give it back; while a submission may still arrive, only when its call has ended."""
+        connection, self.connection = self.connection, None
+        waiting = [thread for thread in self.unanswered if thread.is_alive()]
+        if connection is not None and waiting:
+            threading.Thread(target=_close_after, args=(waiting, connection), daemon=True).start()
+        elif connection is not None:
+            connection.close()
 
     def __enter__(self) -> WorkLock:
         if not self.acquire(self.timeout):
@@ -57,3 +63,9 @@ class WorkLock:
 
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.release()
+
+
+def _close_after(threads: list[threading.Thread], connection: sqlite3.Connection) -> None:
+    for thread in threads:
+        thread.join()
+    connection.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from ..backends.failures import redacted
 from ..errors import BackendError
+from ..trajectory import plain
 
 _NAMES = re.compile(r"token|secret|passw|api_?key|access_key|credential|authorization", re.IGNORECASE)
 _WHOLE = 10**9  # descriptions are not shortened
@@ -24,6 +26,12 @@ def without_credentials(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [without_credentials(v) for v in data]
     return redacted(data, _WHOLE) if isinstance(data, str) else data
+
+
+def compiled_as(backend: Any) -> str | None:
+    """What a backend says of how it compiled the last circuits (``describe()["compiled"]``), as JSON."""
+    said = backend.describe().get("compiled")
+    return json.dumps(without_credentials(plain(said)), default=str) if said else None
 
 
 def refuse_credentials(options: Mapping[str, Any]) -> None:

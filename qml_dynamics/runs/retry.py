@@ -94,8 +94,14 @@ def is_quota(error: BaseException) -> bool:
     )
 
 
-def bounded(call: Callable[[], T], seconds: float) -> T:
-    """``call()`` in a thread of its own, given up after ``seconds`` with :class:`Hang`; its errors come through."""
+def bounded(call: Callable[[], T], seconds: float, unanswered: list[threading.Thread] | None = None) -> T:
+    """``call()`` in a thread of its own, given up after ``seconds`` with :class:`Hang`; its errors come through.
+
+    Args:
+        call: what to do.
+        seconds: the bound.
+        unanswered: the thread is put here when it is left behind, by the bound or by a keyboard interrupt.
+    """
     answers: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
 
     def work() -> None:
@@ -104,11 +110,16 @@ def bounded(call: Callable[[], T], seconds: float) -> T:
         except BaseException as error:
             answers.put((False, error))
 
-    threading.Thread(target=work, name="vendor call", daemon=True).start()
+    thread = threading.Thread(target=work, name="vendor call", daemon=True)
+    thread.start()
     try:
         good, answer = answers.get(timeout=seconds)
-    except queue.Empty:
-        raise Hang(f"no answer within {seconds:g} s") from None
+    except BaseException as error:
+        if unanswered is not None:
+            unanswered.append(thread)
+        if isinstance(error, queue.Empty):
+            raise Hang(f"no answer within {seconds:g} s") from None
+        raise
     if good:
         return answer
     raise answer

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..trajectory import Trajectory
 from .retry import Patience
-from .run import open_run
 from .state import RunStatus
+from .submission import open_run
 
 Folder = str | os.PathLike[str]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
+from ..domains import Domain, Grid, Hypercube
 from ..formulas import Factor, boundaries, by_order, factors, segments
 from ..hamiltonian import Hamiltonian, LearningHamiltonian
 from ..imaginary_methods import ProbabilisticITE
@@ -109,13 +110,11 @@ class _ExactBlocks:
             return
         for axis, qubits in enumerate(registers(domain)):
             block = QuantumCircuit(self.base + 1)
-            if axis == 0:
-                to_dual(domain, block)
+            _axis_to_dual(domain, axis, block)
             values = dual_series(domain, axis).values() - float(domain.dual_axes[axis].min())
             # with walls m = 0 of the odd extension lies below the bound; it has no amplitude
             self._append(amount * np.maximum(values, 0.0), block, qubits)
-            if axis == domain.ndim - 1:
-                to_dual(domain, block, inverse=True)
+            _axis_to_dual(domain, axis, block, inverse=True)
             yield block
 
     def _append(self, exponent: np.ndarray, block: QuantumCircuit, qubits: Sequence[int]) -> None:
@@ -123,6 +122,18 @@ class _ExactBlocks:
         theta = np.arccos(self.method.m0 * np.exp(-exponent)) - np.pi / 4
         diagonal(product_series(walsh_series(theta), SIGN), -1.0, block, [*qubits, self.base])
         _close(block, self.base)
+
+
+def _axis_to_dual(domain: Domain, axis: int, circuit: QuantumCircuit, inverse: bool = False) -> None:
+    """The transform of one axis only, so that the ancillas of walls are back in ``|0>`` after every block."""
+    alone = (
+        Hypercube(1)
+        if isinstance(domain, Hypercube)
+        else Grid(domain.bounds[axis], domain.qubits[axis], domain.boundary)
+    )
+    piece = QuantumCircuit(width(alone))
+    to_dual(alone, piece, inverse)
+    circuit.compose(piece, registers(domain)[axis], inplace=True)
 
 
 class _PauliBlocks:

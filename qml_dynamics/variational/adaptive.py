@@ -49,7 +49,7 @@ def pool(options: Growth, num_qubits: int, odd: bool) -> Masks:
     """The masks ``(x, z)`` of the candidates.
 
     >>> [pauli_name(x, z) for x, z in pool(Growth(pool="grid"), 2, True)]
-    ['Y0', 'Y1', 'Y0 X1', 'Y0 Z1', 'X0 Y1', 'Z0 Y1']
+    ['Y0', 'Y1', 'X0 Y1', 'Y0 X1', 'Y0 Z1', 'Z0 Y1']
     """
     if not isinstance(options.pool, str):
         return [_masks(label, num_qubits) for label in options.pool]

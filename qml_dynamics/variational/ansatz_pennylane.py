@@ -165,7 +165,7 @@ def _controlled(circuit: QuantumCircuit, op: Any, angle: Any, qubit: dict[Any, i
     inner = QuantumCircuit(len(op.base.wires))
     getattr(inner, _NAMES[op.base.name])(angle, *range(inner.num_qubits))
     state = sum(1 << i for i, on in enumerate(op.control_values) if on)
-    gate = inner.data[0].operation.control(len(op.control_wires), ctrl_state=state)
+    gate = inner.data[0].operation.control(len(op.control_wires), ctrl_state=state, annotated=False)
     circuit.append(gate, [qubit[w] for w in (*op.control_wires, *op.base.wires)])
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import ControlFlowOp, ControlledGate, ParameterExpression, ParameterVector
+from qiskit.circuit import (
+    AnnotatedOperation,
+    ControlFlowOp,
+    ControlledGate,
+    ControlModifier,
+    InverseModifier,
+    ParameterExpression,
+    ParameterVector,
+)
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, SparsePauliOp
@@ -115,7 +123,8 @@ class _Reader:
         elif isinstance(op, PauliEvolutionGate) and _strings(op) is not None:
             self._evolution(op, where)
         elif (generator := _generator(op)) is not None:
-            self.gates.append(Rotation(tuple(where), generator, self._slot(op.params[0])))
+            angle = op.base_op.params[0] if isinstance(op, AnnotatedOperation) else op.params[0]
+            self.gates.append(Rotation(tuple(where), generator, self._slot(angle)))
         elif op.name == "u" and len(where) == 1:
             theta, phi, lam = op.params  # U = P(phi) RY(theta) P(lambda)
             for angle, matrix in ((lam, _P), (theta, _Y), (phi, _P)):
@@ -165,6 +174,8 @@ class _Reader:
 
 
 def _free(op: Any) -> set[Any]:
+    if isinstance(op, AnnotatedOperation):
+        return _free(op.base_op)
     given = list(getattr(op, "params", ()))
     if isinstance(op, PauliEvolutionGate):
         given.extend(
@@ -219,20 +230,39 @@ _Y = 0.5 * pauli_matrix(1, 1, [0])
 
 
 def _generator(op: Any) -> np.ndarray | None:
-    """G of a gate ``exp(-i phi G)`` with one angle, controls included; None for other gates."""
+    """G of a gate ``exp(-i phi G)`` with one angle, controls and other modifiers included; None for other gates."""
+    if isinstance(op, AnnotatedOperation):
+        base = _generator(op.base_op)
+        return base if base is None else _modified(base, op.modifiers)
     if isinstance(op, ControlledGate) and op.name != "cu":
         base = _generator(op.base_gate)
         if base is None or len(op.params) != 1 or op.num_qubits > 2 * _WIDE:
             return None
-        chosen = np.zeros((1 << op.num_ctrl_qubits,) * 2)
-        chosen[op.ctrl_state, op.ctrl_state] = 1.0
-        return np.kron(base, chosen)
+        return _controlled(base, op.num_ctrl_qubits, op.ctrl_state)
     if op.name in ("p", "u1"):
         return _P
     if op.name in _PAULIS and len(op.params) == 1:
         x, z = _PAULIS[op.name]
         return 0.5 * pauli_matrix(x, z, range(op.num_qubits))
     return None
+
+
+def _controlled(base: np.ndarray, count: int, state: int) -> np.ndarray:
+    """Controls sit on the low qubits."""
+    chosen = np.zeros((1 << count,) * 2)
+    chosen[state, state] = 1.0
+    return np.kron(base, chosen)
+
+
+def _modified(generator: np.ndarray, modifiers: Sequence[Any]) -> np.ndarray:
+    for modifier in modifiers:
+        if isinstance(modifier, ControlModifier):
+            generator = _controlled(generator, modifier.num_ctrl_qubits, modifier.ctrl_state)
+        elif isinstance(modifier, InverseModifier):
+            generator = -generator
+        else:
+            generator = modifier.power * generator
+    return generator
 
 
 def _operators(op: PauliEvolutionGate) -> list[Any]:

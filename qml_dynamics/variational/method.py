@@ -13,6 +13,7 @@ from ..methods import CLOCKS
 
 INTEGRATORS = {"euler": 1, "rk4": 4, "rk45": 5}
 POOLS = ("grid", "pauli")
+METRICS = ("shift", "hadamard", "spsa")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ class Variational:
         grow: a :class:`Growth`, or None for an ansatz of fixed size.
         stop_at: on the imaginary clock, stop once the standard deviation of the energy is below this.
         max_evaluations: stop after this many evaluations of the metric.
+        metric: how a device measures it: ``"shift"`` (overlaps of shifted circuits, no ancilla), ``"hadamard"`` (one ancilla,
+            half the depth, a quarter of the circuits) or ``"spsa"`` (four overlaps a resampling, whatever the number of parameters).
+        resamplings: random directions a step with ``"spsa"``.
 
     Raises:
         MethodError: an option is out of its range.
@@ -95,6 +99,8 @@ class Variational:
     grow: Growth | None = None
     stop_at: float = 0.0
     max_evaluations: int | None = None
+    metric: str = "shift"
+    resamplings: int = 10
 
     clocks: ClassVar[tuple[str, ...]] = CLOCKS
     needs_backend: ClassVar[bool] = False
@@ -116,6 +122,8 @@ class Variational:
         real(self.stop_at, "stop_at", nonnegative=True, error=MethodError)
         if self.max_evaluations is not None:
             integer(self.max_evaluations, "max_evaluations", 1, 10**9, MethodError)
+        one_of(self.metric, "metric", METRICS, MethodError)
+        integer(self.resamplings, "resamplings", 2, 10**6, MethodError)
 
     @property
     def order(self) -> int:

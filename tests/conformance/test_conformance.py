@@ -67,6 +67,7 @@ def test_a_layout_that_shuffles_the_qubits() -> None:
     assert_valid_backend(device, repeats=20)
 
 
+@pytest.mark.slow
 def test_mitigated_backends_keep_the_contract() -> None:
     device = qd.backend("ibm:fake_lima", readout_mitigation="calibrated", zne=(1, 3), optimization_level=1)
     assert_valid_backend(device, repeats=20)

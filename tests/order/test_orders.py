@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,9 @@ def spins(w: np.ndarray) -> np.ndarray:
     """Fields and couplings, all different."""
     n = w.shape[1]
     field = w @ (0.3 + 0.17 * np.arange(n))
-    return 0.3 * field + 0.2 * sum(w[:, i] * w[:, i + 1] * (1 + 0.3 * i) for i in range(n - 1)) + 0.1 * w[:, 0] * w[:, -1]
+    return (
+        0.3 * field + 0.2 * sum(w[:, i] * w[:, i + 1] * (1 + 0.3 * i) for i in range(n - 1)) + 0.1 * w[:, 0] * w[:, -1]
+    )
 
 
 SCHEDULES: dict[str, tuple[Any, Any]] = {
@@ -43,7 +45,7 @@ SCHEDULES: dict[str, tuple[Any, Any]] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def make(kind: str, qubits: int, clock: str, schedule: str) -> Problem:
     diffusion, strength = SCHEDULES[schedule]
     if kind == "hypercube":
@@ -60,7 +62,7 @@ def truth(oracle):
     return lru_cache(maxsize=None)(lambda *key: oracle.solve(make(*key)))
 
 
-STEPS = {1: (128, 256, 512), 2: (32, 64, 128), 4: (12, 24, 48)}
+STEPS = {1: (256, 512), 2: (64, 128), 4: (24, 48)}
 SMALL = [(kind, 5, schedule) for kind in ("periodic", "walls", "hypercube") for schedule in list(SCHEDULES)[:5]]
 LARGE = [(kind, 9, schedule) for kind in ("periodic", "walls", "hypercube") for schedule in ("constant", "slow")]
 
@@ -87,7 +89,7 @@ def test_declared_order_holds(kind, qubits, schedule, clock, order, truth, class
         def log_error(steps: int) -> float:
             return abs(classical.final(problem, SplitStep(steps, order))[1] - log_norm)
 
-        assert log_error(STEPS[order][-1]) < 10 * error(STEPS[order][-1])
+        assert log_error(STEPS[order][0]) < 10 * error(STEPS[order][0])
 
 
 @pytest.mark.parametrize("clock", ["real", "imaginary"])
@@ -144,7 +146,7 @@ BOXES: dict[int, Any] = {
 
 @pytest.fixture(scope="module")
 def box_truth(classical):
-    @lru_cache(maxsize=None)
+    @cache
     def solve(ndim: int, boundary: str, clock: str) -> tuple[Problem, np.ndarray]:
         bounds, qubits, center, width, momentum = BOXES[ndim]
         start = Gaussian(center, width, momentum)

@@ -59,7 +59,10 @@ def again(kind: str, root: Path) -> None:
         whole(kind, root)
         return
     run = open_run(root / "run", backend=device(kind, root), patience=QUICK)
-    if run.resume().count("unknown"):
+    unknown = run.resume().count("unknown")
+    if kind == "device":
+        (root / "unasked.txt").write_text("\n".join(Device(root / "ran.txt").ran()))
+    if unknown:
         run.resume(resend=True)
     run.fetch(wait=True)
 
@@ -157,6 +160,7 @@ def trial(kind: str, root: Path, points: list[int], reference: Trajectory) -> di
     }
     if kind == "device":
         out["ran"] = Device(root / "ran.txt").ran()
+        out["unasked"] = Device(root / "unasked.txt").ran()
     if kind in ("jobs", "two_calls"):
         out["tags"] = cloud(root / "service").service.tags()
         out["ids"] = [run.statement.run, *(b.job_id for b in status_now.batches)]

@@ -118,6 +118,9 @@ def test_a_hanging_call_is_given_up(tmp_path: Path, undisturbed: Trajectory) -> 
     with pytest.raises(BackendError, match=r"no answer within 0.5 s; resume\(\) looks for it by its tag"):
         submit(well(), METHOD, backend=backend, folder=tmp_path / "run", patience=quick, **ASK)
     assert time.perf_counter() - started < 10
+    impatient = dataclasses.replace(quick, lock=0.1)
+    with pytest.raises(BackendError, match="another process works on"):  # the call may still arrive: nobody may send
+        open_run(tmp_path / "run", backend=cloud(tmp_path / "service"), patience=impatient).resume()
     release.set()
     settled(later(tmp_path), undisturbed)
     backend = cloud(tmp_path / "service", faults={"status": [lambda answer: time.sleep(1.0)]})

@@ -44,9 +44,11 @@ def check(rows: list[dict[str, Any]], kind: str) -> None:
             ran = Counter(row["ran"])
             assert len(ran) == BATCHES[kind], row
             assert sum(ran.values()) - len(ran) <= sum(row["killed"]), row
+            if len(row["killed"]) == 1:  # and not before it was asked for
+                assert max(Counter(row["unasked"]).values(), default=1) == 1, row
 
 
-@pytest.mark.parametrize(("kind", "count"), [("jobs", 20), ("local", 8), ("device", 8)])
+@pytest.mark.parametrize(("kind", "count"), [("jobs", 20), ("local", 8), ("device", 12)])
 def test_killed_anywhere(tmp_path: Path, kind: str, count: int) -> None:
     check(trials(tmp_path, kind, count, seed=1), kind)
 

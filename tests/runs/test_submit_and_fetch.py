@@ -32,6 +32,11 @@ def test_equals_evolve_on_the_stand_in_service(tmp_path: Path) -> None:
     assert got.provenance["run"]["batches"][1]["job"] == run.status(ask=False).batches[1].job_id
     assert got.provenance["seconds"] == pytest.approx(6 * 1.25)  # what the service says it charged
     assert got.provenance["seed"] == 5
+    compiled = got.provenance["run"]["batches"][0][
+        "compiled"
+    ]  # by the process that sent it, not by the one that fetched
+    assert compiled["levels"] == [1]
+    assert compiled["two_qubit_gates"] > 0
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,27 @@ def test_two_calls_go_out_at_once(tmp_path: Path) -> None:
     direct = qd.evolve(spins(), method, backend=cloud(tmp_path / "other"), shots=90, seed=2)
     same(got, direct)
     assert got.diagnostics["one_norm"] > 1
+
+
+@pytest.mark.parametrize("jobs", [True, False])
+def test_calls_that_depend_on_each_other_go_out_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: bool
+) -> None:
+    monkeypatch.setattr("qml_dynamics.runs.run.independent", lambda method: False)
+    backend = cloud(tmp_path / "service") if jobs else qd.backend("aer:density_matrix")
+    method, asked = qd.MultiProduct((1, 2)), {"shots": 90, "seed": 2}
+    run = submit(spins(), method, backend=backend, folder=tmp_path / "run", patience=QUICK, **asked)
+    if jobs:
+        assert [b.status for b in run.status(ask=False).batches] == ["queued"] * 2  # the first call only
+        for _ in range(3):
+            assert run.fetch() is None
+        assert [b.status for b in run.status(ask=False).batches] == ["finished"] * 2 + ["planned"] * 2
+        assert len(backend.service.tags()) == 2  # fetch without waiting sends nothing
+    got = run.fetch(wait=True)
+    assert got is not None
+    assert run.status().complete
+    other = cloud(tmp_path / "other") if jobs else backend
+    same(got, qd.evolve(spins(), method, backend=other, **asked))
 
 
 def test_fetch_is_idempotent_and_asks_only_for_what_is_missing(tmp_path: Path) -> None:

@@ -106,10 +106,12 @@ def test_bad_bounds_are_named(bounds):
         Grid(bounds, 4)
 
 
-@pytest.mark.parametrize("qubits", [0, -1, 1.5, 3.0, 31, 60, True, "5", None, [3, 3, 3], [3], [1, [2, 3]], (30, 31), {3}])
+@pytest.mark.parametrize(
+    "qubits", [0, -1, 1.5, 3.0, 31, 60, True, "5", None, [3, 3, 3], [3], [1, [2, 3]], (30, 31), {3}]
+)
 def test_bad_qubits_are_named(qubits):
     """0, 1.5, 60, True and lists of the wrong length."""
-    with pytest.raises(ProblemError, match="^Argument `qubits` must be "):
+    with pytest.raises(ProblemError, match=r"^Argument `qubits` must be "):
         Grid([(0, 1), (0, 1)], qubits)
 
 
@@ -136,17 +138,19 @@ def test_bad_boundaries_and_twists_are_named(options, words):
         Grid((0, 1), 3, **options)
 
 
-@pytest.mark.parametrize("values", [(1, 1), (1,), (1, 2, 3), 5, None, "ab", (np.nan, 1), (1, [2]), (0, np.inf), (1j, 0)])
+@pytest.mark.parametrize(
+    "values", [(1, 1), (1,), (1, 2, 3), 5, None, "ab", (np.nan, 1), (1, [2]), (0, np.inf), (1j, 0)]
+)
 def test_bad_binary_values_are_named(values):
     """Two different finite numbers."""
-    with pytest.raises(ProblemError, match="^Argument `values` must be "):
+    with pytest.raises(ProblemError, match=r"^Argument `values` must be "):
         Hypercube(3, values)
 
 
 @pytest.mark.parametrize("count", [0, 31, 2.0, True, None, "3"])
 def test_bad_numbers_of_weights_are_named(count):
     """1 to 30."""
-    with pytest.raises(ProblemError, match="^Argument `num_weights` must be "):
+    with pytest.raises(ProblemError, match=r"^Argument `num_weights` must be "):
         Hypercube(count)
 
 

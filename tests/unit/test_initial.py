@@ -46,7 +46,9 @@ def test_gaussian_with_positive_momentum_sits_at_positive_wave_numbers():
 
 def test_one_number_serves_all_axes():
     """And lists serve one each."""
-    np.testing.assert_array_equal(Gaussian(0.5, 0.4, 1.0).vector(PLANE), Gaussian([0.5, 0.5], (0.4, 0.4), np.ones(2)).vector(PLANE))
+    np.testing.assert_array_equal(
+        Gaussian(0.5, 0.4, 1.0).vector(PLANE), Gaussian([0.5, 0.5], (0.4, 0.4), np.ones(2)).vector(PLANE)
+    )
 
 
 def test_very_narrow_and_very_far_gaussians_stay_finite():
@@ -92,7 +94,7 @@ def test_states_of_the_wrong_shape_are_refused(shape):
 @pytest.mark.parametrize("amplitudes", [np.zeros(4), [np.nan, 1], [np.inf, 1], "ab", None, [[1, 2], [3]], [{}, 1]])
 def test_bad_amplitudes_are_named(amplitudes):
     """Zero, not finite, not numbers, ragged."""
-    with pytest.raises(ProblemError, match="^Argument `amplitudes` must be "):
+    with pytest.raises(ProblemError, match=r"^Argument `amplitudes` must be "):
         State(amplitudes)
 
 

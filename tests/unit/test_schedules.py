@@ -103,7 +103,7 @@ def test_plain_numbers_become_constants_and_other_things_are_refused():
     linear = Linear(1, 2)
     assert as_schedule(linear, "diffusion") is linear
     for wrong in (Constant, QHD(), lambda t: t, [1.0], None, "1", True, np.nan, 1j):
-        with pytest.raises(ProblemError, match="^Argument `diffusion` must be a number or a schedule, but is "):
+        with pytest.raises(ProblemError, match=r"^Argument `diffusion` must be a number or a schedule, but is "):
             as_schedule(wrong, "diffusion")
 
 

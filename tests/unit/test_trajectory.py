@@ -50,7 +50,17 @@ def test_text_has_six_lines_with_what_a_person_asks_first():
     """Method, backend, shots, domain, reading, ends of the energy with errors, best weights beside the uniform ones."""
     text = str(made())
     assert len(text.splitlines()) == 6
-    for part in ("SplitStep(steps=4", "real clock", "aer", "10 shots", "4 points, 2 qubits", "born", "energy 1 -> 0.50 +- 0.25", "-1", "0.75"):
+    for part in (
+        "SplitStep(steps=4",
+        "real clock",
+        "aer",
+        "10 shots",
+        "4 points, 2 qubits",
+        "born",
+        "energy 1 -> 0.50 +- 0.25",
+        "-1",
+        "0.75",
+    ):
         assert part in text
     exact = made(counts=None, best=None, expectations={}, provenance={})
     assert "exact" in str(exact)
@@ -88,9 +98,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     target = tmp_path / "x.npz"
     write_npz(target, {"a": np.ones(2)})
     before = target.read_bytes()
-    with pytest.raises(RuntimeError, match="half way"), atomic_file(target) as handle:
-        handle.write(b"half")
-        raise RuntimeError("half way")
+
+    def interrupted() -> None:
+        with atomic_file(target) as handle:
+            handle.write(b"half")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        interrupted()
     assert target.read_bytes() == before
     assert os.listdir(tmp_path) == ["x.npz"]
 
@@ -98,7 +113,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     """A file stands where the folder should be."""
     (tmp_path / "taken").write_text("x")
-    with pytest.raises(ProblemError, match="`out` must be a folder that can be written, but .*taken"):
+    with pytest.raises(ProblemError, match=r"`out` must be a folder that can be written, but .*taken"):
         made().save(tmp_path / "taken" / "run.npz")
 
 

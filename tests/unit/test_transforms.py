@@ -96,4 +96,6 @@ def test_threads_by_size_and_on_request():
     assert Transform(large).threads == 2
     assert Transform(small, workers=3).threads == 3
     psi = wave(large)
-    np.testing.assert_allclose(Transform(large, 1).forward(psi.copy()), Transform(large, 2).forward(psi.copy()), atol=1e-12)
+    np.testing.assert_allclose(
+        Transform(large, 1).forward(psi.copy()), Transform(large, 2).forward(psi.copy()), atol=1e-12
+    )

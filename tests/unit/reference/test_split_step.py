@@ -10,7 +10,7 @@ from qml_dynamics.domains import Grid, Hypercube
 from qml_dynamics.errors import MethodError
 from qml_dynamics.hamiltonian import hamiltonian
 from qml_dynamics.initial import Gaussian, PointMass, State, Uniform
-from qml_dynamics.methods import SplitStep
+from qml_dynamics.methods import Exact, Krylov, SplitStep
 from qml_dynamics.problem import Problem
 from qml_dynamics.reference import split_step
 from qml_dynamics.schedules import Geometric, Linear
@@ -83,6 +83,22 @@ def test_states_that_were_yielded_stay_what_they_were(classical):
     assert all(abs(np.linalg.norm(w) - 1) < 1e-12 for _, w, _ in saved)
 
 
+@pytest.mark.parametrize("method", [SplitStep(3), SplitStep(3, 4), Krylov(), Exact()], ids=repr)
+def test_a_wave_of_ones_own_that_keeps_its_array_is_not_written_to(method, classical):
+    """The protocol does not ask for a fresh array."""
+
+    class Kept:
+        array = np.full(32, 32**-0.5, dtype=complex)
+
+        def vector(self, domain: object) -> np.ndarray:
+            return self.array
+
+    for clock in ("real", "imaginary"):
+        psi, _ = classical.final(line(clock, initial=Kept()), method)
+        assert np.abs(psi - 32**-0.5).max() > 1e-2
+        np.testing.assert_array_equal(Kept.array, np.full(32, 32**-0.5))
+
+
 @pytest.mark.parametrize("domain", [Grid((-2, 3), 4), Grid([(-2, 3), (0, 1)], (2, 3), "walls"), Hypercube(5)], ids=repr)
 @pytest.mark.parametrize("order", [1, 2, 4])
 def test_log_norm_is_the_partition_function_without_diffusion(domain, order, classical):
@@ -126,7 +142,13 @@ def test_a_wave_that_vanishes_in_one_step_is_an_error_with_a_way_out(classical):
 
 def test_amplitudes_below_the_root_of_the_smallest_number_survive(classical):
     """exp(-500) squared underflows, exp(-500) does not."""
-    problem = line("imaginary", objective=lambda w: 1000.0 * (np.abs(w[:, 0] - 1.0) < 1.5), diffusion=0.0, duration=0.5, initial=PointMass(1.0))
+    problem = line(
+        "imaginary",
+        objective=lambda w: 1000.0 * (np.abs(w[:, 0] - 1.0) < 1.5),
+        diffusion=0.0,
+        duration=0.5,
+        initial=PointMass(1.0),
+    )
     psi, log = classical.final(problem, SplitStep(1, 1))
     assert log == pytest.approx(-500.0)
     assert np.linalg.norm(psi) == pytest.approx(1.0)

@@ -115,7 +115,9 @@ def test_time_may_be_a_parameter():
     tau, circuit = Parameter("tau"), QuantumCircuit(3)
     diagonal(walsh_series(VALUES[3]), tau, circuit, range(3))
     for value in (-0.4, 1.9):
-        np.testing.assert_allclose(Operator(circuit.assign_parameters([value])).data, matrix_of(walsh_series(VALUES[3]), value), atol=1e-12)
+        np.testing.assert_allclose(
+            Operator(circuit.assign_parameters([value])).data, matrix_of(walsh_series(VALUES[3]), value), atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("n", [1, 3, 4])
@@ -162,4 +164,3 @@ def test_multiplexed_rotation_is_block_diagonal(controls):
         wanted[i, i] = c
         wanted[flipped, i] = -s if bit else s
     np.testing.assert_allclose(found, wanted, atol=1e-12)
-

@@ -45,7 +45,9 @@ def test_bound_above_the_true_angle(clock: str) -> None:
             regularisation = 1e-3  # less would only take more steps
         method = Variational(ansatz, int(rng.integers(5, 30)), integrator, regularisation, tolerance=1e-3)
         record: dict = {}
-        samples = list(evolve.run(problem, hamiltonian(problem), method, [0.0, duration / 2, duration], lambda *_: None, record))
+        samples = list(
+            evolve.run(problem, hamiltonian(problem), method, [0.0, duration / 2, duration], lambda *_: None, record)
+        )
         for sample in samples[1:]:
             exact = expm((-1j if clock == "real" else -1) * sample.time * matrix) @ ansatz.state()
             exact /= np.linalg.norm(exact)

@@ -95,16 +95,24 @@ def test_time_dependent_schedules_on_a_grid() -> None:
     assert angle_between(exact[1], samples[-1].state) < 2e-3
     assert samples[-1].log_norm == pytest.approx(exact[2], abs=2e-3)
     assert angle_between(exact[1], samples[-1].state) <= record["bound"][-1]
-    frozen = list(krylov.run(problem.replace(strength=0.5), h, Krylov(), [0.0, 1.0], lambda *_: None))[-1]
     assert record["energy"][-1] == pytest.approx(h.expectation(exact[1], 1.0), abs=1e-4)
-    assert frozen[2] == pytest.approx(exact[2])  # the Hamiltonian was built before, so this is the same run
 
 
 def test_the_record_has_one_entry_a_point_and_a_residual_of_the_step_taken() -> None:
     a = rich()
     problem = on_operator("imaginary", a)
     _, record = go(problem, Variational(a, 12, regularisation=1e-2))
-    names = ("times", "energy", "residual", "rank", "condition", "regularisation", "bound", "num_parameters", "energy_bound")
+    names = (
+        "times",
+        "energy",
+        "residual",
+        "rank",
+        "condition",
+        "regularisation",
+        "bound",
+        "num_parameters",
+        "energy_bound",
+    )
     assert all(len(record[name]) == 13 for name in names)
     assert np.all(record["regularisation"] == 1e-2)
     from qml_dynamics.variational.flow import Flow
@@ -126,7 +134,9 @@ def test_budget_ends_the_run_early() -> None:
 
 def test_converged_runs_coast() -> None:
     problem = Problem.from_operator(OPERATOR, clock="imaginary", duration=40.0)
-    method = Variational(ansatz.hardware_efficient(3, ("ry", "rz")), 400, stop_at=1e-3, regularisation=1e-3, theta0=[0.1] * 24)
+    method = Variational(
+        ansatz.hardware_efficient(3, ("ry", "rz")), 400, stop_at=1e-3, regularisation=1e-3, theta0=[0.1] * 24
+    )
     with pytest.warns(evolve.StartWarning):
         samples, record = go(problem, method, [0.0, 30.0, 40.0])
     assert record["stop"].startswith("converged at")
@@ -140,12 +150,14 @@ def test_stalled_runs_say_why() -> None:
     diagonal = Problem.from_operator(np.diag([1.0, 2, 3, 5]), clock="real", duration=0.2)
     _, record = go(diagonal, Variational(ansatz.hardware_efficient(1), 4))
     assert "ansatz is real and real time" in record["stop"]
-    grid = Problem(Grid((-3, 3), 4), lambda w: w[:, 0] ** 2, 0.5, clock="imaginary", duration=1e-3)
-    _, record = go(grid, Variational(ansatz.hamiltonian(2, moves=False, spread=0.0), 4))
+    grid = Problem(
+        Grid((-3, 3), 4), lambda w: w[:, 0] ** 2, 0.5, clock="imaginary", duration=0.01, initial=Gaussian(0.5, 0.7)
+    )
+    _, record = go(grid, Variational(ansatz.hamiltonian(2, moves=False, spread=0.0), 4, regularisation=1e-2))
     assert "only turn phases" in record["stop"]
     _, record = go(grid, Variational(ansatz.bare(), 4))
     assert "no parameter changes the wave" in record["stop"]
-    assert record["residual"][0] > 1
+    assert record["residual"][0] == pytest.approx(record["sigma"][0])
     _, record = go(grid, Variational(ansatz.hamiltonian(2), 4, "rk4"))
     assert "stalled" not in record["stop"]
 
@@ -169,7 +181,7 @@ def test_wrong_input_is_named() -> None:
         Variational(a, 0)
     with pytest.raises(MethodError, match="Did you mean 'euler'"):
         Variational(a, 5, "eular")
-    with pytest.raises(MethodError, match="theta0.*finite"):
+    with pytest.raises(MethodError, match=r"theta0.*finite"):
         Variational(a, 5, theta0=[0.0, np.nan])
     with pytest.raises(MethodError, match="18 parameters"):
         go(problem, Variational(a, 5, theta0=[0.0] * 17))

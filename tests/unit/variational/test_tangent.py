@@ -9,7 +9,18 @@ from scipy.linalg import expm
 from qml_dynamics.domains import Grid, Hypercube
 from qml_dynamics.errors import MethodError
 from qml_dynamics.variational import tangent, threads
-from qml_dynamics.variational.gates import Angles, Curved, Diagonal, Dual, Fixed, PauliRotation, Program, Rotation, pauli_matrix
+from qml_dynamics.variational.gates import (
+    Angles,
+    Curved,
+    Diagonal,
+    Dual,
+    Fixed,
+    Gate,
+    PauliRotation,
+    Program,
+    Rotation,
+    pauli_matrix,
+)
 from qml_dynamics.variational.locals import embed
 from qml_dynamics.variational.runs import transform_rows
 from qml_dynamics.variational.tangent import Engine
@@ -27,38 +38,51 @@ def hermitian(rng: np.random.Generator, d: int) -> np.ndarray:
     return (a + a.conj().T) / 2
 
 
+def random_gate(rng: np.random.Generator, kind: int, n: int, domain: Grid | Hypercube, slot: int) -> Gate:
+    pair = tuple(rng.permutation(n)[:2].tolist())
+    if kind == 0:
+        return Fixed(pair, CX)
+    if kind == 1:
+        return PauliRotation(1 << pair[0], 1 << pair[0], 0.5, slot)
+    if kind == 2:
+        return PauliRotation(1 << pair[0], (1 << pair[0]) | (1 << pair[1]), 0.5, slot)
+    if kind == 3:
+        return Fixed(pair[:1], HADAMARD)
+    if kind == 4:
+        return Fixed(pair, unitary(rng, 4))
+    if kind in (5, 6):
+        few = pair[: kind - 4]
+        return Rotation(few, hermitian(rng, 1 << len(few)), slot)
+    if kind == 7:
+        return PauliRotation(int(rng.integers(1 << n)), int(rng.integers(1 << n)), 0.5, slot)
+    if kind == 8:
+        return Diagonal(rng.normal(size=1 << n), slot)
+    if kind == 9:
+        return Dual(domain.dual.reshape(-1) / domain.dual.max(), slot)
+    if kind == 10:
+        return Rotation(pair, np.diag(rng.normal(size=4)).astype(complex), slot)
+    return Fixed(tuple(rng.permutation(n)[: min(n, 5)].tolist()), unitary(rng, 1 << min(n, 5)))
+
+
 def random_program(seed: int, real: bool = False, shared: bool = False) -> Program:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(3, 6))
     domain = [Grid([(-2, 3), (0, 1)], (n - 2, 2)), Grid((-2, 1), n, boundary="walls"), Hypercube(n)][seed % 3]
-    gates, slot = [], 0
+    gates: list[Gate] = []
+    slot = 0
     for _ in range(24):
-        pair = tuple(rng.permutation(n)[:2].tolist())
-        kind = int(rng.integers(4 if real else 11))
-        x, z = int(rng.integers(1 << n)), int(rng.integers(1 << n))
-        made = {
-            0: lambda p=pair: Fixed(p, CX),
-            1: lambda p=pair: PauliRotation(1 << p[0], 1 << p[0], 0.5, slot),
-            2: lambda p=pair: PauliRotation(1 << p[0], (1 << p[0]) | (1 << p[1]), 0.5, slot),
-            3: lambda p=pair: Fixed(p[:1], HADAMARD),
-            4: lambda p=pair: Fixed(p, unitary(rng, 4)),
-            5: lambda p=pair: Rotation(p[:1], hermitian(rng, 2), slot),
-            6: lambda p=pair: Rotation(p, hermitian(rng, 4), slot),
-            7: lambda x=x, z=z: PauliRotation(x, z, 0.5, slot),
-            8: lambda: Diagonal(rng.normal(size=1 << n), slot),
-            9: lambda: Dual(domain.dual.reshape(-1) / domain.dual.max(), slot),
-            10: lambda: Fixed(tuple(rng.permutation(n)[: min(n, 5)].tolist()), unitary(rng, 1 << min(n, 5))),
-        }[kind]()
-        gates.append(made)
-        slot += not isinstance(made, Fixed)
+        gates.append(random_gate(rng, int(rng.integers(4 if real else 12)), n, domain, slot))
+        slot += not isinstance(gates[-1], Fixed)
     angles, count = Angles.direct(slot), slot
     if shared:
         count = slot // 2 + 1
-        rows = [{int(k): float(rng.normal()) for k in rng.permutation(count)[: rng.integers(0, 3)]} for _ in range(slot)]
+        rows = [
+            {int(k): float(rng.normal()) for k in rng.permutation(count)[: rng.integers(0, 3)]} for _ in range(slot)
+        ]
         angles = Angles.affine(rng.normal(size=slot).tolist(), rows, count)
     start = rng.normal(size=1 << n) + (0 if real else 1j) * rng.normal(size=1 << n)
-    start = (start / np.linalg.norm(start)).astype(complex) if seed % 2 else None
-    return Program(n, tuple(gates), angles, rng.normal(size=count), ("a",) * count, start, domain)
+    wave = (start / np.linalg.norm(start)).astype(complex) if seed % 2 else None
+    return Program(n, tuple(gates), angles, rng.normal(size=count), ("a",) * count, wave, domain)
 
 
 def dense_state(program: Program, theta: np.ndarray) -> np.ndarray:
@@ -85,7 +109,9 @@ def check(program: Program) -> None:
     psi = dense_state(program, theta)
     np.testing.assert_allclose(engine.state(theta), psi, atol=1e-12)
     steps = 1e-5 * np.eye(len(theta))
-    slopes = np.array([(dense_state(program, theta + d) - dense_state(program, theta - d)) / 2e-5 for d in steps]).reshape(len(theta), -1)
+    slopes = np.array(
+        [(dense_state(program, theta + d) - dense_state(program, theta - d)) / 2e-5 for d in steps]
+    ).reshape(len(theta), -1)
     tangents = slopes - np.outer(slopes @ psi.conj(), psi)
     rng = np.random.default_rng(3)
     v = rng.normal(size=psi.size) + 1j * rng.normal(size=psi.size)
@@ -127,7 +153,9 @@ def test_rows_in_pieces_and_gram_in_pieces(seed: int, monkeypatch: pytest.Monkey
 
 
 def test_curved_angles_by_the_chain_rule() -> None:
-    bend = Curved(1, (0, 1), lambda t: float(np.sin(t[0]) * t[1]), lambda t: [float(np.cos(t[0]) * t[1]), float(np.sin(t[0]))])
+    bend = Curved(
+        1, (0, 1), lambda t: float(np.sin(t[0]) * t[1]), lambda t: [float(np.cos(t[0]) * t[1]), float(np.sin(t[0]))]
+    )
     flat = Angles.affine([0.3, 0.0], [{0: 2.0}, {0: 0.0, 1: 0.0}], 2)
     angles = Angles(2, flat.constant, flat.slot, flat.parameter, flat.weight, (bend,))
     gates = (PauliRotation(0b01, 0b01, 0.5, 0), Fixed((0, 1), CX), PauliRotation(0b10, 0b00, 0.5, 1))

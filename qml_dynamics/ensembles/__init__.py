@@ -1,0 +1,124 @@
+"""Ensembles of networks whose learning equilibrium is a wave: the functional, its three regimes, and tests on real runs.
+
+`learning.py` holds the phase diagram, `madelung.py` and `circulation.py` the wave as density and multivalued phase, `ring.py`
+and `superposition.py` closed forms, `canonical.py`, `grand_canonical.py` and `exchange.py` the neurons, `bridge.py` and
+`hydrodynamic.py` the other regimes and the negative control, `networks.py`, `observed.py`, `fit.py` and `laws.py` the
+measurement on ensembles of real networks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "learning": (
+        "Learning",
+        "PhaseDiagram",
+        "hbar_from_chemical_potential",
+        "hbar_max",
+        "multipliers",
+        "phase_diagram",
+    ),
+    "madelung": ("Madelung", "Residuals", "from_madelung", "madelung", "residuals"),
+    "circulation": ("circulation", "square_loop"),
+    "ring": ("plane_wave", "ring", "ring_levels", "vortex_wave"),
+    "superposition": ("Oscillator", "TwoSlits", "number_revival", "revival_probability"),
+    "interference": ("Winding", "measured_circulation", "measured_levels"),
+    "canonical": ("BinaryNeurons", "GaussianNeurons", "PhaseField", "as_potential"),
+    "grand_canonical": ("GrandCanonical", "gaussian_number", "grand_potential"),
+    "exchange": ("Exchange", "ExchangeSample", "conserved"),
+    "bridge": ("Bridge", "bridge", "gaussian_bridge"),
+    "hydrodynamic": ("Characteristics", "Fluid", "characteristics", "hydrodynamic"),
+    "observed": ("ExchangeEvents", "History", "Run", "Steps", "observe_exchange", "observe_sde", "observe_wave"),
+    "networks": ("train_ensemble",),
+    "laws": ("LawTest", "fokker_planck", "gibbs_law", "stationary_wave"),
+    "fit": ("Fit", "NotIdentifiable", "fit"),
+}
+_NAMES = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_NAMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    """Keeps ``ensembles.madelung`` the function, although the import system binds the submodule of the same name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and _NAMES.get(name) == name:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+if TYPE_CHECKING:
+    from .bridge import Bridge as Bridge
+    from .bridge import bridge as bridge
+    from .bridge import gaussian_bridge as gaussian_bridge
+    from .canonical import BinaryNeurons as BinaryNeurons
+    from .canonical import GaussianNeurons as GaussianNeurons
+    from .canonical import PhaseField as PhaseField
+    from .canonical import as_potential as as_potential
+    from .circulation import circulation as circulation
+    from .circulation import square_loop as square_loop
+    from .exchange import Exchange as Exchange
+    from .exchange import ExchangeSample as ExchangeSample
+    from .exchange import conserved as conserved
+    from .fit import Fit as Fit
+    from .fit import NotIdentifiable as NotIdentifiable
+    from .fit import fit as fit
+    from .grand_canonical import GrandCanonical as GrandCanonical
+    from .grand_canonical import gaussian_number as gaussian_number
+    from .grand_canonical import grand_potential as grand_potential
+    from .hydrodynamic import Characteristics as Characteristics
+    from .hydrodynamic import Fluid as Fluid
+    from .hydrodynamic import characteristics as characteristics
+    from .hydrodynamic import hydrodynamic as hydrodynamic
+    from .interference import Winding as Winding
+    from .interference import measured_circulation as measured_circulation
+    from .interference import measured_levels as measured_levels
+    from .laws import LawTest as LawTest
+    from .laws import fokker_planck as fokker_planck
+    from .laws import gibbs_law as gibbs_law
+    from .laws import stationary_wave as stationary_wave
+    from .learning import Learning as Learning
+    from .learning import PhaseDiagram as PhaseDiagram
+    from .learning import hbar_from_chemical_potential as hbar_from_chemical_potential
+    from .learning import hbar_max as hbar_max
+    from .learning import multipliers as multipliers
+    from .learning import phase_diagram as phase_diagram
+    from .madelung import Madelung as Madelung
+    from .madelung import Residuals as Residuals
+    from .madelung import from_madelung as from_madelung
+    from .madelung import madelung as madelung
+    from .madelung import residuals as residuals
+    from .networks import train_ensemble as train_ensemble
+    from .observed import ExchangeEvents as ExchangeEvents
+    from .observed import History as History
+    from .observed import Run as Run
+    from .observed import Steps as Steps
+    from .observed import observe_exchange as observe_exchange
+    from .observed import observe_sde as observe_sde
+    from .observed import observe_wave as observe_wave
+    from .ring import plane_wave as plane_wave
+    from .ring import ring as ring
+    from .ring import ring_levels as ring_levels
+    from .ring import vortex_wave as vortex_wave
+    from .superposition import Oscillator as Oscillator
+    from .superposition import TwoSlits as TwoSlits
+    from .superposition import number_revival as number_revival
+    from .superposition import revival_probability as revival_probability

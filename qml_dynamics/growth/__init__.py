@@ -1,0 +1,36 @@
+"""Learning as stepwise growth: measures of volume, entropy and coherence, and growth of grids, ansaetze and networks."""
+
+from __future__ import annotations
+
+from .entropies import coherence, entropy, participation, purity, reduced
+from .flow import (
+    Polar,
+    flow_values,
+    orthogonality,
+    orthogonality_flow,
+    orthogonality_gradient,
+    polar,
+    singular_value_loss,
+)
+from .measures import Volumes, along, log_det_metric, log_volume, metric_volume, volumes
+
+__all__ = [
+    "Polar",
+    "Volumes",
+    "along",
+    "coherence",
+    "entropy",
+    "flow_values",
+    "log_det_metric",
+    "log_volume",
+    "metric_volume",
+    "orthogonality",
+    "orthogonality_flow",
+    "orthogonality_gradient",
+    "participation",
+    "polar",
+    "purity",
+    "reduced",
+    "singular_value_loss",
+    "volumes",
+]

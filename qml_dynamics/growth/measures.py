@@ -1,0 +1,224 @@
+"""Volumes: of layer maps (products of singular values) and of an ansatz (the quantum metric); all as logarithms, in nats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import ProblemError, describe, integer, one_of, real, require
+from ..trajectory import Trajectory
+from .entropies import coherence, entropy, participation, purity
+
+KINDS = ("pseudo", "determinant")
+_MOST_POINTS = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Volumes:
+    """Volumes of a list of layers.
+
+    Attributes:
+        log_volume: one value a layer, shape ``(layers,)``.
+        dropped: singular values that were left out as zero, one count a layer: the dead directions.
+    """
+
+    log_volume: np.ndarray
+    dropped: np.ndarray
+
+    @property
+    def total(self) -> float:
+        """The sum over the layers; for invertible square layers the log volume of their product."""
+        return float(self.log_volume.sum())
+
+
+def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> np.ndarray:
+    """Logarithm of the information volume of each layer map ``W``: ``log prod sigma_i``.
+
+    A square invertible W has ``log |det W|``, a tall one ``log sqrt(det(W^T W))``. The differential entropy of what goes
+    through a square linear layer grows by exactly this much.
+
+    Args:
+        weights: a matrix, or a list of matrices, one a layer, shape ``(out, in)`` each.
+        kind: ``"pseudo"``: singular values below ``rcond`` times the largest are left out (see :func:`volumes`, which counts
+            them; a layer of zeros has log volume ``-inf``); ``"determinant"``: square layers only, ``-inf`` where singular.
+        rcond: between 0 and 1.
+
+    Returns:
+        An array, one value a layer.
+
+    Raises:
+        ProblemError: an empty list, a layer that is no finite matrix, or with ``"determinant"`` one that is not square.
+
+    >>> log_volume(np.diag([3.0, 0.5]))
+    array([0.405465])
+    >>> log_volume([np.diag([2.0, 0.5]), [[3.0], [4.0]]])
+    array([0.      , 1.609438])
+    """
+    return volumes(weights, kind=kind, rcond=rcond).log_volume
+
+
+def volumes(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> Volumes:
+    """As :func:`log_volume`, with the number of singular values that each layer lost.
+
+    >>> report = volumes([[1.0, 2.0], [2.0, 4.0]])
+    >>> report.dropped.tolist(), report.total
+    ([1], 1.609438)
+    """
+    one_of(kind, "kind", KINDS)
+    rcond = real(rcond, "rcond", nonnegative=True)
+    require(rcond < 1, "rcond", "be below 1", rcond)
+    rows = [_volume(w, i, kind, rcond) for i, w in enumerate(layers(weights))]
+    return Volumes(np.array([v for v, _ in rows]), np.array([d for _, d in rows]))
+
+
+def _volume(w: np.ndarray, layer: int, kind: str, rcond: float) -> tuple[float, int]:
+    sigma = np.linalg.svd(w, compute_uv=False)
+    kept = sigma > rcond * sigma[0]
+    dropped = int((~kept).sum())
+    if kind == "determinant":
+        square = w.shape[0] == w.shape[1]
+        require(square, "weights", "be square for kind 'determinant'", f"of shape {w.shape} in layer {layer}")
+        return (float(np.log(sigma).sum()) if not dropped else float("-inf")), dropped
+    return (float(np.log(sigma[kept]).sum()) if kept.any() else float("-inf")), dropped
+
+
+def layers(weights: Any) -> list[np.ndarray]:
+    """A matrix or a list of matrices as a list of float arrays; raises :class:`ProblemError` for anything else."""
+    given: Any = [weights] if isinstance(weights, np.ndarray) and weights.ndim == 2 else weights
+    require(isinstance(given, (Sequence, np.ndarray)), "weights", "be a matrix or a list of matrices", given)
+    require(len(given) > 0, "weights", "hold at least one layer", "an empty list")
+    if not isinstance(given, np.ndarray) and np.ndim(given[0]) == 1:
+        given = [given]
+    return [_matrix(w, i) for i, w in enumerate(given)]
+
+
+def _matrix(w: Any, layer: int) -> np.ndarray:
+    try:
+        array = np.asarray(w, dtype=float)
+    except (TypeError, ValueError):
+        raise ProblemError(f"Argument `weights` must be real matrices, but layer {layer} is {describe(w)}.") from None
+    must = "be finite matrices that are not empty"
+    require(array.ndim == 2 and array.size > 0, "weights", must, f"of shape {array.shape} in layer {layer}")
+    require(bool(np.isfinite(array).all()), "weights", must, f"not finite in layer {layer}")
+    return array
+
+
+def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float:
+    """``log det g`` of the quantum metric ``g = Re(quantum geometric tensor)`` at one point; ``-inf`` where g is singular.
+
+    Args:
+        ansatz: from `qml_dynamics.ansatz`, or a Qiskit circuit.
+        theta: the parameters, in the order of ``circuit.parameters``; the ansatz's own start when None.
+        problem: what an ansatz such as ``hardware_efficient`` is bound to.
+    """
+    program = _bound(ansatz, problem)
+    from ..variational.method import parameters
+
+    point = program.theta0 if theta is None else np.array(parameters(theta, "theta", program.num_parameters))
+    return _log_det(_metric_of(program)(point))
+
+
+def metric_volume(ansatz: Any, theta: Any = None, *, bounds: Any = None, points: int = 24, problem: Any = None) -> float:
+    """Information volume of an ansatz: ``integral sqrt(det g) d theta``, or ``sqrt(det g)`` at one point.
+
+    Args:
+        ansatz, theta, problem: as in :func:`log_det_metric`.
+        bounds: one pair ``(low, high)`` a parameter: integrates over that box by Gauss and Legendre's rule.
+        points: of the rule, an axis.
+
+    Raises:
+        ProblemError: bounds that do not fit the parameters, both ``theta`` and ``bounds``, or more than 2^20 points.
+
+    >>> from qiskit import QuantumCircuit
+    >>> from qiskit.circuit import Parameter
+    >>> sphere = QuantumCircuit(1)
+    >>> _ = sphere.ry(Parameter("a"), 0), sphere.rz(Parameter("b"), 0)
+    >>> metric_volume(sphere, bounds=[(0, np.pi), (0, 2 * np.pi)])      # the sphere of one qubit, radius 1/2
+    3.141593
+    """
+    if bounds is None:
+        return float(np.exp(0.5 * log_det_metric(ansatz, theta, problem)))
+    require(theta is None, "theta", "not be given together with bounds", theta)
+    program = _bound(ansatz, problem)
+    box = np.array([[real(v, "bounds") for v in pair] for pair in bounds])
+    must = f"be one pair for each of {program.num_parameters} parameters"
+    require(box.shape == (program.num_parameters, 2), "bounds", must, f"of shape {box.shape}")
+    count = integer(points, "points", 1, 1000)
+    require(count ** len(box) <= _MOST_POINTS, "points", f"give at most {_MOST_POINTS:,} points", count ** len(box))
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    half = 0.5 * (box[:, 1] - box[:, 0])
+    metric, total = _metric_of(program), 0.0
+    for index in np.ndindex(*(count,) * len(box)):
+        at = box[:, 0] + half * (1 + nodes[list(index)])
+        total += float(np.prod(weights[list(index)])) * float(np.exp(0.5 * _log_det(metric(at))))
+    return total * float(np.prod(half))
+
+
+def _bound(ansatz: Any, problem: Any) -> Any:
+    if hasattr(ansatz, "num_qubits") and hasattr(ansatz, "assign_parameters"):
+        from ..variational.ansatz import from_circuit
+
+        ansatz = from_circuit(ansatz)
+    if hasattr(ansatz, "program"):
+        return ansatz.program
+    require(hasattr(ansatz, "bind"), "ansatz", "be an ansatz from qml_dynamics.ansatz or a circuit", ansatz)
+    require(problem is not None, "problem", "be given for an ansatz that is made for a problem", problem)
+    from ..hamiltonian import hamiltonian
+
+    return ansatz.bind(problem, hamiltonian(problem))
+
+
+def _metric_of(program: Any) -> Any:
+    from ..variational.tangent import Engine
+
+    engine = Engine(program)
+    still = np.zeros(1 << program.num_qubits, dtype=engine.dtype)
+
+    def metric(theta: np.ndarray) -> np.ndarray:
+        engine.forward(theta)
+        return np.array(engine.geometry(still.copy()).metric)
+
+    return metric
+
+
+def _log_det(metric: np.ndarray) -> float:
+    if not len(metric):
+        return 0.0
+    values = np.linalg.eigvalsh(metric)
+    if values[0] <= 1e-14 * max(float(values[-1]), 1e-300):
+        return float("-inf")
+    return float(np.log(values).sum())
+
+
+def along(trajectory: Trajectory, keep: Sequence[int] | None = None) -> dict[str, np.ndarray]:
+    """The measures at every saved time of a run, under names that say what they are.
+
+    Always ``entropy/shannon`` and ``participation``. Where the run holds waves also ``coherence/l1``,
+    ``coherence/relative_entropy``, ``entropy/von_neumann`` and ``purity`` (of the whole wave: 0 and 1 throughout, since a pure
+    wave stays pure), and with ``keep`` ``entropy/entanglement`` of those qubits.
+
+    >>> from qml_dynamics import Grid, Problem, SplitStep, evolve
+    >>> flat = Problem(Grid((0, 1), 3), lambda w: 0 * w[:, 0], 1.0, clock="real", duration=1.0)
+    >>> along(evolve(flat, SplitStep(2)))["participation"]
+    array([8., 8.])
+    """
+    require(isinstance(trajectory, Trajectory), "trajectory", "be a Trajectory", trajectory)
+    density = [p.reshape(-1) / p.sum() for p in np.maximum(trajectory.density, 0.0)]
+    out = {
+        "entropy/shannon": np.array([entropy(p, kind="shannon") for p in density]),
+        "participation": np.array([participation(p) for p in density]),
+    }
+    if trajectory.states is None:
+        require(keep is None, "keep", "be None for a run of samples only", keep)
+        return out
+    waves = [psi.reshape(-1) for psi in trajectory.states]
+    out["coherence/l1"] = np.array([coherence(psi) for psi in waves])
+    out["coherence/relative_entropy"] = np.array([coherence(psi, "relative_entropy") for psi in waves])
+    out["entropy/von_neumann"] = np.zeros(len(waves))
+    out["purity"] = np.array([purity(psi) for psi in waves])
+    if keep is not None:
+        out["entropy/entanglement"] = np.array([entropy(psi, kind="entanglement", keep=keep) for psi in waves])
+    return out

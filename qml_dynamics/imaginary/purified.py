@@ -1,0 +1,127 @@
+"""Purified thermal states: imaginary time on one half of Bell pairs, by exact blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..backends import Backend
+from ..backends.dynamic import measures_midway, sample_midway
+from ..domains import Hypercube
+from ..errors import MethodError, check_memory
+from ..hamiltonian import LearningHamiltonian
+from ..imaginary_methods import ProbabilisticITE
+from ..problem import Problem
+from ..sampling import draw
+from ..schedules import Constant
+from .moments import advanced
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+FRESH = 12  # ancillas of one circuit on backends that cannot measure in the middle
+
+
+@dataclass(frozen=True, eq=False)
+class Purified:
+    """The law over the weights, the share of samples kept, how many (None: exact), and the circuit."""
+
+    law: np.ndarray
+    success: float
+    kept: int | None
+    circuit: QuantumCircuit
+
+
+def purified(
+    problem: Problem, h: LearningHamiltonian, beta: float, steps: int, backend: Backend, shots: int | None, seed: int
+) -> Purified:
+    """Bell pairs, Strang steps up to ``beta / 2`` on one half, and the law of that half.
+
+    ``<w|M M^+|w> / Tr M M^+`` with M the product of the blocks, which is symmetric, so that ``M M^+ ~ e^{-beta H}``.
+    """
+    from ..synthesis.gibbs import bell_pairs
+    from ..synthesis.probabilistic import deferred, reused
+
+    start, blocks = bell_pairs(problem.domain), _blocks(problem, h, beta, steps)
+    if backend.exact:
+        law, success = _projected(problem, backend, start, blocks)
+        circuit = (deferred if len(blocks) <= FRESH else reused)(start, blocks)
+        return Purified(*_drawn(law, success, shots, seed), circuit)
+    midway = shots is not None and measures_midway(backend)
+    if not midway and len(blocks) > FRESH:
+        raise MethodError(
+            f"Argument `steps` must be smaller on {backend.name}: {len(blocks)} ancillas would be measured at the end, and at "
+            f"most {FRESH} are taken."
+        )
+    circuit = (reused if midway else deferred)(start, blocks)
+    if shots is None:
+        every = np.asarray(backend.probabilities([circuit])[0])
+        index, weight = np.arange(every.size), every
+    else:
+        take = sample_midway if midway else _sample
+        counts = take(backend, [circuit], shots, [seed])[0]
+        index, weight = counts.index, counts.count
+    inside = index >> start.num_qubits == 0
+    law = np.bincount(index[inside] & (problem.domain.size - 1), weights=weight[inside], minlength=problem.domain.size)
+    total = float(law.sum())
+    if total <= 0:
+        raise MethodError(f"Argument `shots` must be larger: none of {shots} was kept.")
+    law = (law / total).reshape(problem.domain.shape)
+    return Purified(law, total / (shots or 1), None if shots is None else round(total), circuit)
+
+
+def _sample(backend: Backend, circuits: list[QuantumCircuit], shots: int, seeds: list[int]) -> list:  # type: ignore[type-arg]
+    return list(backend.sample(circuits, shots, seeds))
+
+
+def _blocks(problem: Problem, h: LearningHamiltonian, beta: float, steps: int) -> list[QuantumCircuit]:
+    """The blocks on register, partners and one ancilla, with the Hamiltonian as it is at time 0."""
+    from qiskit import QuantumCircuit
+
+    from ..synthesis.probabilistic import probabilistic_blocks
+    from ..synthesis.transforms import width
+
+    d, s = (Constant(value) for value in h.coefficients(0.0))
+    still = problem.replace(clock="imaginary", duration=0.5 * beta, diffusion=d, strength=s)
+    frozen = LearningHamiltonian(h.domain, h.zeta, d, s, 0.5 * beta, h.workers, h.objective)
+    method = ProbabilisticITE(1.0, steps, order=2, block="exact")
+    (narrow,) = probabilistic_blocks(still, frozen, method, [0.0, 0.5 * beta], lambda t0, t1: 0.0)
+    base, made = width(problem.domain), {}
+    ancilla = base + problem.domain.num_qubits
+    for block in narrow:
+        if id(block) not in made:
+            made[id(block)] = QuantumCircuit(ancilla + 1)
+            made[id(block)].compose(block, [*range(base), ancilla], inplace=True)
+    return [made[id(block)] for block in narrow]
+
+
+def _projected(
+    problem: Problem, backend: Backend, start: QuantumCircuit, blocks: list[QuantumCircuit]
+) -> tuple[np.ndarray, float]:
+    """Block by block, the ancilla projected on 0."""
+    qubits = start.num_qubits
+    check_memory(128 << qubits, f"A thermal state on {qubits + 1} qubits")
+    whole = Hypercube(qubits)
+    (wave,) = backend.states([start], lambda done, total: None)
+    log = 0.0
+    for block in blocks:
+        wave = advanced(backend, whole, wave, block)[0]
+        norm = float(np.linalg.norm(wave))
+        wave, log = wave / norm, log + 2 * np.log(norm)
+    law = (np.abs(wave.reshape(-1, problem.domain.size)) ** 2).sum(axis=0)
+    return law.reshape(problem.domain.shape), float(np.exp(log))
+
+
+def _drawn(law: np.ndarray, success: float, shots: int | None, seed: int) -> tuple[np.ndarray, float, int | None]:
+    """What so many shots would give, from exact probabilities."""
+    if shots is None:
+        return law, success, None
+    kept = int(np.random.default_rng(seed + 1).binomial(shots, min(1.0, success)))
+    if kept == 0:
+        raise MethodError(
+            f"Argument `shots` must be larger: none of {shots} was kept, where {success:.1e} of them are."
+        )
+    counts = draw(law, kept, seed)
+    return counts.histogram(law.size).reshape(law.shape), kept / shots, kept

@@ -1,0 +1,72 @@
+"""How a run folder knows its backend again: by name and options, or handed over; never another one, or one without its noise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..backends import backend as find_backend
+from ..backends.base import Backend
+from ..errors import BackendError, QMLDynamicsError
+from ..trajectory import plain
+from .redact import without_credentials
+
+_LASTING = ("name", "method", "precision", "noise", "device", "qubits", "mode", "sampler", "draws_exactly", "options")
+
+
+def described(device: Backend) -> dict[str, Any]:
+    return {
+        "name": device.name,
+        "options": _options(device),
+        "described": _identity(device),
+        "object": _is_object(device),
+    }
+
+
+def _is_object(device: Any) -> bool:
+    """Whether a person's own device object is behind it, of which the name says too little."""
+    return str(device.name).startswith("pennylane:") and getattr(device, "device", None) is not None
+
+
+def _options(device: Any) -> dict[str, Any]:
+    """The keywords that open a backend again beside its name, where they are plain data."""
+    if hasattr(getattr(device, "options", None), "describe"):
+        return plain(device.options.describe())
+    given = dict(getattr(device, "given", {}))
+    if getattr(device, "analytic", None) is not None:
+        given["analytic"] = device.analytic
+    if not all(value is None or isinstance(value, (str, int, float, bool)) for value in given.values()):
+        return {}  # then the backend has to be handed to open_run
+    return given
+
+
+def _identity(device: Backend) -> dict[str, Any]:
+    """What a backend says of itself and does not change from day to day, or with what it has run; plain data."""
+    said = without_credentials(plain(device.describe()))
+    return json.loads(json.dumps({k: said[k] for k in _LASTING if k in said}, default=str))
+
+
+def reopened(stored: Mapping[str, Any]) -> Backend:
+    if stored["object"]:
+        raise BackendError(f"The run's backend, {stored['name']!r}, must be given to open_run(folder, backend=...).")
+    try:
+        device = find_backend(stored["name"], **stored["options"])
+    except QMLDynamicsError as error:
+        raise BackendError(
+            f"The run's backend, {stored['name']!r}, must be given to open_run(folder, backend=...): {error}"
+        ) from None
+    check_same(stored, device)
+    return device
+
+
+def check_same(stored: Mapping[str, Any], device: Backend) -> None:
+    """A run must not go on with another device, or with the same one without its noise."""
+    now = _identity(device)
+    differs = [k for k in _LASTING if now.get(k) != stored["described"].get(k)]
+    differs += [] if plain(_options(device)) == stored["options"] else ["options"]
+    if device.name != stored["name"] or differs:
+        raise BackendError(
+            f"Argument `backend` must be the one of the run, {stored['name']!r}, but {device.name!r} differs in "
+            f"{', '.join(differs) or 'name'}."
+        )

@@ -1,0 +1,160 @@
+"""Measured metric and force as numbers that know their errors, and the solve that minds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .linear import Solution, Solver, solve
+from .method import Cutoff
+
+Spread = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """An unbiased estimate of ``A``.
+
+    Attributes:
+        value, stderr: shape ``(p, p)``.
+        spread: the covariance of ``(A_measured - A) x`` for a given x, shape ``(p, p)``.
+    """
+
+    value: np.ndarray
+    stderr: np.ndarray
+    spread: Spread
+
+    @property
+    def noise(self) -> float:
+        """How large the error of the metric is as a matrix: the largest norm of a row of standard errors.
+
+        The expected spectral norm of a symmetric random matrix is of this size (Bandeira and van Handel, Ann. Probab. 44,
+        2479, 2016).
+        """
+        return float(np.sqrt((self.stderr**2).sum(axis=1).max(initial=0.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class Force:
+    """An unbiased estimate of ``b``, shape ``(p,)``, and its covariance, shape ``(p, p)``."""
+
+    value: np.ndarray
+    covariance: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """``theta'`` from measured numbers.
+
+    Attributes:
+        solution: the solve.
+        inverse: the matrix M with ``theta' = M b``.
+        misfit: covariance S of ``(A_measured - A) theta' - (b_measured - b)``.
+    """
+
+    solution: Solution
+    inverse: np.ndarray
+    misfit: np.ndarray
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of ``theta'`` to first order, ``M S M^T``."""
+        return self.inverse @ self.misfit @ self.inverse.T
+
+
+def solve_measured(metric: Metric, force: Force, regularisation: float | Cutoff | Solver) -> Solved:
+    """Solve with a regularisation that is at least as large as the error of the metric.
+
+    A Tikhonov term or a cutoff is raised to ``metric.noise`` where that is larger: eigenvalues below it are not known. The
+    measured metric is first projected on positive semi-definite matrices. A solver of one's own gets the metric as it was measured.
+    """
+    own = callable(regularisation) and not isinstance(regularisation, Cutoff)
+    a = metric.value if own else nearest_metric(metric.value)
+    chosen = regularisation
+    if isinstance(regularisation, Cutoff):
+        top = float(np.linalg.eigvalsh(a)[-1]) if len(a) else 1.0
+        chosen = Cutoff(min(0.99, max(regularisation.rcond, metric.noise / top if top > 0 else 0.0)))
+    elif not own:
+        chosen = max(float(regularisation), metric.noise)  # type: ignore[arg-type]
+    solution = solve(a, force.value, chosen)
+    inverse = np.array([solve(a, unit, chosen).velocity for unit in np.eye(len(a))]).T.reshape(a.shape)
+    misfit = force.covariance + metric.spread(solution.velocity)
+    return Solved(solution, inverse, misfit)
+
+
+def nearest_metric(a: np.ndarray) -> np.ndarray:
+    """The nearest positive semi-definite matrix in the Frobenius norm.
+
+    >>> nearest_metric(np.diag([1.0, -0.5])).tolist()
+    [[1.0, 0.0], [0.0, 0.0]]
+    """
+    if not len(a):
+        return a
+    values, vectors = np.linalg.eigh(0.5 * (a + a.T))
+    if values[0] >= 0:
+        return 0.5 * (a + a.T)
+    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """McLachlan's residual of a ``theta'`` from measured numbers.
+
+    Attributes:
+        value: the best estimate.
+        ansatz: the part that would be left without the noise in ``theta'``.
+        upper: two standard errors above the estimate.
+    """
+
+    value: float
+    ansatz: float
+    upper: float
+
+
+def residual(
+    velocity: np.ndarray, metric: Metric, force: Force, variance: tuple[float, float], solved: Solved, share: float
+) -> Residual:
+    """``r^2 = theta' A theta' - 2 b theta' + Var H`` and its error.
+
+    Args:
+        velocity: ``theta'``.
+        variance: of the energy, and the variance of this estimate.
+        solved: the solve at this point.
+        share: how much of ``velocity`` comes from the solve with these very numbers: 1 for their own solution, 0 for one that is
+            independent of them. Their own solution fits their noise too, which lowers r^2 by ``2 tr(M S)`` on average; that is
+            added back.
+    """
+    a = metric.value
+    square = float(velocity @ a @ velocity - 2 * force.value @ velocity) + variance[0]
+    square += 2 * share * float(np.trace(solved.inverse @ solved.misfit))
+    excess = share**2 * float(np.trace(nearest_metric(a) @ solved.covariance))
+    noise = float(velocity @ metric.spread(velocity) @ velocity + 4 * velocity @ force.covariance @ velocity)
+    error = float(np.sqrt(max(noise + variance[1], 0.0)))
+    known = max(square, 0.0)
+    return Residual(float(np.sqrt(known)), float(np.sqrt(max(square - excess, 0.0))), float(np.sqrt(known + 2 * error)))
+
+
+def pulled_back(variances: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+    """Standard errors of ``J^T G J`` for a symmetric G with independent entries of these variances."""
+    count, p = jacobian.shape
+    squares = jacobian**2
+    single = np.diag(np.diag(variances))
+    crossed = variances - single
+    total = squares.T @ variances @ squares
+    pairs = (jacobian[:, :, None] * jacobian[:, None, :]).reshape(count, p * p)
+    total += ((crossed @ pairs) * pairs).sum(axis=0).reshape(p, p)
+    return np.sqrt(np.maximum(total, 0.0))
+
+
+def independent_spread(variances: np.ndarray, jacobian: np.ndarray) -> Spread:
+    """:attr:`Metric.spread` of ``J^T G J`` for a symmetric G with independent entries of these variances."""
+
+    def spread(x: np.ndarray) -> np.ndarray:
+        y = jacobian @ x
+        covariance = variances * np.multiply.outer(y, y)
+        np.fill_diagonal(covariance, variances @ y**2)
+        return jacobian.T @ covariance @ jacobian
+
+    return spread

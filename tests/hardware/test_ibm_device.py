@@ -1,0 +1,44 @@
+"""A real IBM device, by a person with an account; at most 10 seconds of its time.
+
+QML_DYNAMICS_IBM_DEVICE=ibm_fez python -m pytest -m hardware tests/hardware/test_ibm_device.py
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+
+import qml_dynamics as qd
+from qml_dynamics.backends.conformance import phase_circuits, random_circuit
+from qml_dynamics.backends.devices import device_errors, expected_fidelity, quantum_seconds
+
+pytestmark = pytest.mark.hardware
+SHOTS = 1000
+
+
+def test_a_device_keeps_order_signs_and_structure() -> None:
+    """One job of eleven small circuits: each bit, each phase, and two random circuits."""
+    device = qd.backend(f"ibm:{os.environ['QML_DYNAMICS_IBM_DEVICE']}", max_seconds=10, readout_mitigation="calibrated")
+    circuits, expected = [], []
+    for qubit in range(3):
+        flip = QuantumCircuit(3)
+        flip.x(qubit)
+        circuits.append(flip)
+        expected.append(1 << qubit)
+    for _, circuit, outcome in phase_circuits():
+        circuits.append(circuit)
+        expected.append(outcome)
+    random = [random_circuit(3, 1, 1), random_circuit(3, 2, 2)]
+    work = [p.circuit for p in device.programs([*circuits, *random], SHOTS, [1] * 11)]  # type: ignore[attr-defined]
+    assert quantum_seconds(work, SHOTS, device) < 8
+    counts = device.sample([*circuits, *random], SHOTS, [1] * 11)
+    for answer, outcome in zip(counts, expected):
+        assert answer.histogram(8)[outcome] > 0.8
+    for answer, ideal in zip(counts[-2:], qd.backend("statevector").probabilities(random)):
+        assert 0.5 * np.abs(answer.histogram(8) - ideal).sum() < 0.2
+    assert device_errors(device).two_qubit < 0.1
+    assert min(expected_fidelity(circuit, device) for circuit in work) > 0.3
+    assert device.describe()["mode"] == "cloud"

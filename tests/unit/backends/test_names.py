@@ -1,0 +1,112 @@
+"""Backends by name: what there is, what is missing, and messages for what is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import qml_dynamics as qd
+from qml_dynamics.backends import available, names
+
+
+def test_listing_backends_loads_no_vendor() -> None:
+    code = (
+        "import sys\nfrom qml_dynamics.backends import available\n"
+        "rows = available()\nassert len(rows) > 8\n"
+        "print([m for m in ('qiskit', 'qiskit_aer', 'pennylane', 'qiskit_ibm_runtime', 'braket') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_installed_row_without_a_blank_opens_and_tells_the_truth() -> None:
+    seen = 0
+    for row in available():
+        if not row.installed or "<" in row.name or row.kind == "device" or "braket" in row.name:
+            continue
+        device = qd.backend(row.name)
+        assert device.name == row.name
+        assert device.exact == row.exact, row.name
+        seen += 1
+    assert seen >= 8
+
+
+def test_rows_tell_devices_from_simulators() -> None:
+    rows = {row.name: row for row in available()}
+    assert rows["ibm:<device>"].kind == "device"
+    assert rows["ibm:fake_<device>"].noise == "simulated"
+    assert rows["pennylane:braket.local.qubit"].kind == "simulator"
+    assert not any("qutrit" in name or "gaussian" in name for name in rows)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("statevecter", "'statevector'"),
+        ("aer:density", "'aer:density_matrix'"),
+        ("aer:noise=fake_manla", "'fake_manila'"),
+        ("ibm:fake_manla", "'fake_manila'"),
+        ("pennylane:default.qubits", "'default.qubit'"),
+        ("pennylane:lightning", "'lightning.qubit'"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_nearest(wrong: str, near: str) -> None:
+    with pytest.raises(qd.BackendError, match=f"Did you mean .*{near}"):
+        qd.backend(wrong)
+
+
+def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(names.EXTRAS, "ibm", "a_package_that_nobody_has")
+    for name in ("ibm:fake_manila", "aer:noise=fake_manila", "ibm:ibm_fez"):
+        with pytest.raises(qd.BackendError, match=r'pip install "qml-dynamics\[ibm\]"'):
+            qd.backend(name)
+    rows = {row.name: row for row in available()}
+    assert not rows["ibm:aer"].installed
+    assert rows["ibm:aer"].install == 'pip install "qml-dynamics[ibm]"'
+
+
+def test_a_missing_plug_in_of_pennylane_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(names.EXTRAS, "braket", "a_package_that_nobody_has")
+    monkeypatch.setattr("qml_dynamics.backends.pennylane_devices", lambda: ["default.qubit"])
+    with pytest.raises(qd.BackendError, match=r'pip install "qml-dynamics\[braket\]"'):
+        qd.backend("pennylane:braket.local.qubit")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("statevector", {"seed": 1}, "must be empty"),
+        ("aer", {"noise": 1}, "'noise_model'"),
+        ("ibm:fake_manila", {"twirlling": True}, "'twirling'"),
+        ("ibm:fake_manila", {"zne": (1, 2)}, "odd ascending"),
+        ("ibm:fake_manila", {"zne": (3, 5)}, "from 1 on"),
+        ("ibm:fake_manila", {"optimization_level": 4}, "between 0 and 3"),
+        ("ibm:fake_manila", {"layout": [1, 1]}, "each physical qubit once"),
+        ("ibm:fake_manila", {"readout_mitigation": "measured"}, "reported, calibrated"),
+        ("ibm:fake_manila", {"dynamical_decoupling": "YY"}, "XX, XpXm, XY4"),
+        ("ibm:aer", {"dynamical_decoupling": True}, "take no time"),
+        ("aer:noise=fake_manila", {"zne": True}, "precision"),
+    ],
+)
+def test_wrong_options_are_refused(name: str, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(qd.BackendError, match=said):
+        qd.backend(name, **options)
+
+
+def test_wrong_objects_are_refused() -> None:
+    for wrong in (3, None, object(), StopIteration):
+        with pytest.raises(qd.BackendError, match="must be a name or a backend object"):
+            qd.backend(wrong)
+
+
+def test_a_device_without_an_account_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("QISKIT_IBM_TOKEN", "QISKIT_IBM_INSTANCE", "QISKIT_IBM_URL", "QISKIT_IBM_CHANNEL"):
+        monkeypatch.delenv(name, raising=False)
+    code = "import qml_dynamics as qd\ntry:\n    qd.backend('ibm:ibm_fez')\nexcept qd.BackendError as error:\n    print(error)"
+    out = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert "save_account" in out.stdout
+    assert "QISKIT_IBM_TOKEN" in out.stdout

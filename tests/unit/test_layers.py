@@ -1,0 +1,177 @@
+"""The rooms of the package and which way their imports go: read from the source, function-level imports included."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import qml_dynamics
+
+ROOT = Path(qml_dynamics.__file__).parent
+PACKAGE = ROOT.name
+
+# Each room may import those before it (and itself): a total order that the partial order of the rooms fits into.
+ROOMS = [
+    *("errors", "estimate", "progress", "p_register", "imaginary_methods"),
+    *("domains", "transforms", "objectives", "schedules", "initial", "formulas", "methods", "pauli"),
+    *("problem", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
+    *("reference", "synthesis", "backends", "variational", "observe"),
+    *("job", "answer", "sampled", "engines", "imaginary", "evolve", "compare", "budget_chain", "budget", "cost"),
+    *("potentials", "taylor", "annealing", "gibbs", "metts", "diffusion", "ensembles", "growth", "train", "views"),
+    *("config", "storage", "runs", "plotting", "report", "gallery", "cli"),
+]
+
+QISKIT_ROOMS = ("synthesis/", "backends/", "variational/ansatz", "variational/measured")
+ONE_FILE_EACH = {
+    "qiskit_aer": "backends/aer.py",
+    "qiskit_ibm_runtime": "backends/runtime.py",
+    "pennylane": "backends/pennylane.py",
+}
+ALSO = {"pennylane": {"variational/ansatz_pennylane.py"}}  # reads a person's QNode into an ansatz, and runs nothing
+FACE = {"matplotlib": "plotting", "typer": "cli", "pydantic": "config"}
+
+
+def modules() -> dict[str, Path]:
+    """Dotted names below the package, its own `__init__` as an empty name."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path, typing_too: bool = True) -> list[tuple[int, str, list[str]]]:
+    """``(level, module, names)`` of every import statement anywhere in a file."""
+    return list(_imports(tree_of(path), typing_too))
+
+
+def _imports(tree: ast.Module, typing_too: bool) -> Iterator[tuple[int, str, list[str]]]:
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if is_type_checking(node) and not typing_too:
+            pending.extend(node.orelse)  # type: ignore[attr-defined]
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield 0, alias.name, []
+        elif isinstance(node, ast.ImportFrom):
+            yield node.level, node.module or "", [alias.name for alias in node.names]
+        pending.extend(ast.iter_child_nodes(node))
+
+
+def own(name: str, typing_too: bool = True) -> set[str]:
+    """The modules of the package that one of its modules imports."""
+    path, found = MODULES[name], set()
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    package = [part for part in package if part]
+    for level, module, names in imports(path, typing_too):
+        if level:
+            above = package[: len(package) - level + 1]
+            base = ".".join([*above, *filter(None, [module])])
+        elif module.split(".")[0] == PACKAGE:
+            base = module.partition(".")[2]
+        else:
+            continue
+        inner = {f"{base}.{n}" if base else n for n in names}
+        found |= (inner & set(MODULES)) or {base}
+    return found - {""}
+
+
+def vendors(path: Path) -> set[str]:
+    """Top-level packages that are imported when the code runs."""
+    return {module.split(".")[0] for level, module, _ in imports(path, typing_too=False) if not level}
+
+
+def room(name: str) -> str:
+    return name.split(".")[0]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name])
+def test_imports_go_downward(name):
+    """From a room only to itself and to rooms that stand before it."""
+    assert room(name) in ROOMS, f"{name}: give the new room its place in the order of this test"
+    place = ROOMS.index(room(name))
+    upward = {other for other in own(name) if room(other) not in ROOMS or ROOMS.index(room(other)) > place}
+    assert not upward, f"{name} imports upward: {sorted(upward)}"
+
+
+def test_modules_form_no_circle():
+    """Inside the rooms too. A package's `__init__` is its front door: what it imports from inside is no circle."""
+    doors = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    graph = {name: own(name) for name in MODULES if name not in doors}
+    for name in graph:
+        graph[name] = {other for other in graph[name] if other not in doors}
+    order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
+    assert order.index("domains") < order.index("hamiltonian") < order.index("reference.split_step")
+    assert len(order) > 30
+
+
+def test_rooms_form_no_circle():
+    """Room by room, whatever the order above says."""
+    graph: dict[str, set[str]] = {}
+    for name in MODULES:
+        if name:
+            graph.setdefault(room(name), set()).update(room(other) for other in own(name) if room(other) != room(name))
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+    assert order.index("errors") < order.index("problem") < order.index("evolve") < order.index("cli")
+
+
+def test_only_the_circuit_rooms_import_qiskit():
+    """At run time: annotations of circuits are free."""
+    users = {path.relative_to(ROOT).as_posix() for path in MODULES.values() if "qiskit" in vendors(path)}
+    assert any(user.startswith("synthesis/") for user in users)
+    wrong = {user for user in users if not user.startswith(QISKIT_ROOMS)}
+    assert not wrong, f"only {QISKIT_ROOMS} may import qiskit, but {sorted(wrong)} do"
+
+
+@pytest.mark.parametrize("vendor", list(ONE_FILE_EACH))
+def test_each_vendor_is_imported_in_one_file(vendor):
+    """So that a change of a vendor is a change of a file."""
+    users = {path.relative_to(ROOT).as_posix() for path in MODULES.values() if vendor in vendors(path)}
+    assert users - ALSO.get(vendor, set()) == {ONE_FILE_EACH[vendor]}
+
+
+@pytest.mark.parametrize("package", list(FACE))
+def test_the_face_keeps_its_packages_to_itself(package):
+    """Plots, command line and schema are imported in their own room only."""
+    users = {room(name) for name, path in MODULES.items() if package in vendors(path)}
+    assert users == {FACE[package]}
+
+
+def test_the_core_is_numpy_and_scipy_only():
+    """Nothing below the circuits imports anything else, and SciPy only inside functions."""
+    core = ROOMS[: ROOMS.index("synthesis")]
+    standard = {"numpy", "scipy", "__future__"}
+    for name, path in MODULES.items():
+        if room(name) in core and name != "progress":
+            assert vendors(path) <= standard | set(sys.stdlib_module_names), name
+            top = [n for n in tree_of(path).body if isinstance(n, (ast.Import, ast.ImportFrom))]
+            assert not any("scipy" in ast.unparse(n) for n in top), f"{name} loads SciPy when it is imported"
+
+
+def test_the_reader_of_this_test_sees_imports_inside_functions(tmp_path):
+    """The checks above would notice them."""
+    file = tmp_path / "x.py"
+    file.write_text("def f():\n    from qiskit import QuantumCircuit\n\nif TYPE_CHECKING:\n    import pennylane\n")
+    assert vendors(file) == {"qiskit"}
+    assert {module for _, module, _ in imports(file)} == {"qiskit", "pennylane"}
