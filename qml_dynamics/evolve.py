@@ -26,6 +26,7 @@ from .methods import MultiProduct, Trotter
 from .problem import Problem
 from .sampled import run as run_sampled
 from .trajectory import Trajectory
+from .variational.method import is_measured
 
 
 def evolve(
@@ -39,6 +40,7 @@ def evolve(
     observables: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
+    checkpoint: Any = None,
 ) -> Trajectory:
     """Run ``method`` on ``problem``.
 
@@ -53,6 +55,8 @@ def evolve(
             an operator on the register.
         callback: ``callback(step, view)`` after each step (Krylov: each saved time); returning True stops the run.
         progress: show progress on standard error; None: when it is a terminal. Nothing shows below two seconds.
+        checkpoint: for variational runs whose steps are measured, a ``qml_dynamics.runs.Checkpoint``: an interrupted run goes on
+            from its last batch when it is called again.
 
     Returns:
         A :class:`Trajectory`. A keyboard interrupt returns what was done, and ``stop`` says so.
@@ -73,6 +77,10 @@ def evolve(
             answer = multi_product(job)
         elif isinstance(method, IMAGINARY_METHODS):
             answer = run_imaginary(job)
+        elif is_measured(method, job.backend, job.shots):
+            from .variational.measured import run as run_measured
+
+            answer = run_measured(job, checkpoint)
         elif getattr(method, "needs_backend", False) and job.backend is not None and not job.backend.exact:
             answer = run_sampled(job, trotter_circuits(job))
         else:

@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Register:
-    """The p register: ``p_j = (j - j_0) dp``, around the box; points at ``p > 0`` are kept.
+    """The p register: ``p_j = (j - j_0) dp``, around the box; points at ``p >= 0`` are kept.
 
     The smooth profile has a point at 0, where it is nearly analytic; the other one has its kink midway between two points.
     Either place makes the smallest error.
@@ -41,8 +41,8 @@ class Register:
 
     @property
     def kept(self) -> np.ndarray:
-        """Which points are kept: ``p > 0``."""
-        return self.points > 0
+        """Which points are kept: ``p > 0``, and 0 itself where it is a point."""
+        return self.points > -0.25 * self.spacing
 
     @property
     def profile(self) -> np.ndarray:
@@ -51,7 +51,7 @@ class Register:
 
     @property
     def share(self) -> float:
-        """Share of the squared profile on ``p > 0``: the success probability at ``tau = 0``."""
+        """Share of the squared profile on the kept points: the success probability at ``tau = 0``."""
         square = self.profile**2
         return float(square[self.kept].sum() / square.sum())
 

@@ -59,8 +59,8 @@ def madelung(psi: np.ndarray, domain: Domain, hbar: float, mass: float = 1.0) ->
     >>> grid = Grid((-8, 8), 7)
     >>> x = grid.axes[0]
     >>> p, S, velocity, Q = madelung(np.exp(-x**2 / 4 + 0.5j * x), grid, hbar=1.0)
-    >>> velocity[0, 64].round(9), Q[64].round(9)     # at x = 0: hbar k / m, and hbar^2 (2 s^2 - x^2) / (8 m s^4)
-    (0.5, 0.25)
+    >>> print(velocity[0, 64].round(6), Q[64].round(6))     # at x = 0: hbar k / m, and hbar^2 (2 s^2 - x^2) / (8 m s^4)
+    0.5 0.25
     """
     wave = _wave(psi, domain)
     h, m = real(hbar, "hbar", positive=True), real(mass, "mass", positive=True)

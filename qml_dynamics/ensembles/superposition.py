@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..domains import Grid
-from ..errors import integer, real
+from ..errors import integer, real, require
 from ..initial import State
 from ..problem import Problem
 from .learning import hbar_from_chemical_potential
@@ -113,8 +113,6 @@ def number_revival(
     """
     count = integer(neurons, "neurons", 1, (1 << 20) - 1)
     bits = count.bit_length()
-    from ..errors import require
-
     require(count + 1 == 1 << bits, "neurons", "be one less than a power of two", neurons)
     h = hbar_from_chemical_potential(mu_c) if hbar is None else real(hbar, "hbar", positive=True)
     price = real(mu_c, "mu_c")
@@ -140,7 +138,7 @@ def revival_probability(neurons: int, turns: Any) -> np.ndarray:
 class Oscillator:
     """``V = m omega^2 x^2 / 2``: its levels, and the superposition of the two lowest.
 
-    >>> Oscillator(omega=1.0).superposition_mean(0.0).round(9)
+    >>> print(Oscillator(omega=1.0).superposition_mean(0.0).round(9))
     0.707106781
     """
 

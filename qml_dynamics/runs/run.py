@@ -15,13 +15,14 @@ from ..errors import MethodError, real
 from ..storage import RESULT, TRAJECTORY, load, summary, to_json
 from ..trajectory import Trajectory, atomic_file, plain
 from . import jobs, local
-from .budget import check_budget, spent_seconds
+from .budget import check_budget, read_budget, spent_seconds
 from .context import ENDED, OPEN, Context
 from .folder import RUN, Statement, sweep
 from .ledger import Batch, Ledger
 from .lock import WorkLock
 from .player import Player, play
 from .redact import without_credentials
+from .reopen import reopened
 from .retry import Patience
 from .state import RunStatus, run_status
 from .units import independent

@@ -131,6 +131,11 @@ class Variational:
         return INTEGRATORS[self.integrator]
 
 
+def is_measured(method: Any, backend: Any, shots: int | None) -> bool:
+    """Whether a variational run estimates its steps from circuits: on a backend, with shots or where there are no amplitudes."""
+    return isinstance(method, Variational) and backend is not None and (shots is not None or not backend.exact)
+
+
 def parameters(values: Any, name: str, count: int | None = None) -> tuple[float, ...]:
     """Finite numbers, ``count`` of them; raises :class:`MethodError` otherwise.
 

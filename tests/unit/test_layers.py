@@ -21,7 +21,7 @@ ROOMS = [
     *("errors", "estimate", "progress", "p_register", "imaginary_methods"),
     *("domains", "transforms", "objectives", "schedules", "initial", "formulas", "methods", "pauli"),
     *("problem", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
-    *("reference", "synthesis", "backends", "variational", "observe"),
+    *("reference", "observe", "synthesis", "backends", "variational"),
     *("job", "answer", "sampled", "engines", "imaginary", "evolve", "compare", "budget_chain", "budget", "cost"),
     *("potentials", "taylor", "annealing", "gibbs", "metts", "diffusion", "ensembles", "growth", "train", "views"),
     *("config", "storage", "runs", "plotting", "report", "gallery", "cli"),
