@@ -33,7 +33,9 @@ _HOME = {
     "compare": ("compare", "Comparison"),
     "budget": ("error_budget", "ErrorBudget"),
     "cost": ("cost", "Cost"),
-    "backends": ("backend", "Backend"),
+    "backends": ("backend", "Backend", "assert_valid_backend"),
+    "runs": ("submit", "open_run"),
+    "device_plan": ("NoiseFloorWarning",),
     "config": ("read_problem", "write_problem"),
     "storage": ("load",),
     "errors": (
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from . import plotting as plotting
     from . import synthesis as synthesis
     from .backends import Backend as Backend
+    from .backends import assert_valid_backend as assert_valid_backend
     from .backends import backend as backend
     from .budget import ErrorBudget as ErrorBudget
     from .budget import error_budget as error_budget
@@ -105,6 +108,7 @@ if TYPE_CHECKING:
     from .config import write_problem as write_problem
     from .cost import Cost as Cost
     from .cost import cost as cost
+    from .device_plan import NoiseFloorWarning as NoiseFloorWarning
     from .domains import Grid as Grid
     from .domains import Hypercube as Hypercube
     from .errors import BackendError as BackendError
@@ -138,6 +142,8 @@ if TYPE_CHECKING:
     from .observe import of_momenta as of_momenta
     from .potentials import potential as potential
     from .problem import Problem as Problem
+    from .runs import open_run as open_run
+    from .runs import submit as submit
     from .schedules import QHD as QHD
     from .schedules import Constant as Constant
     from .schedules import Geometric as Geometric

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .backends import backend as find_backend
+from .device_plan import DevicePlan, device_plan
 from .errors import MethodError, human_bytes, integer
 from .formulas import by_order
 from .hamiltonian import LearningHamiltonian, hamiltonian
@@ -14,6 +15,7 @@ from .job import convert, save_times
 from .methods import Krylov, MultiProduct, SplitStep, Trotter
 from .problem import Problem
 
+_SHOTS = 1000
 BASIS = ("cx", "rz", "sx", "x")
 _WHOLE = 20_000  # circuits below this many gates are compiled whole; longer ones factor by factor
 
@@ -33,6 +35,8 @@ class Cost:
         upper_bound: whether gates and depth were added up factor by factor, which no compiler makes larger.
         backend: where it would run.
         success_probability: share of the samples that is kept at the end (None: all of them).
+        device: seconds, expected fidelity and best number of steps, where the backend stands on a device; gates and depth
+            are then in the device's own gates.
     """
 
     qubits: int
@@ -46,6 +50,7 @@ class Cost:
     upper_bound: bool
     backend: str
     success_probability: float | None = None
+    device: DevicePlan | None = None
 
     def __str__(self) -> str:
         if not self.circuits:
@@ -56,7 +61,7 @@ class Cost:
         return (
             f"{self.backend}: {self.circuits} circuits on {self.qubits} qubits, {self.shots:,} shots in all{kept}; the longest has "
             f"{at_most}{self.gates:,} gates, {self.two_qubit_gates:,} of them on two qubits, depth {self.depth:,}; "
-            f"{human_bytes(self.memory)} of memory where simulated"
+            f"{human_bytes(self.memory)} of memory where simulated" + (f"; {self.device}" if self.device else "")
         )
 
 
@@ -118,11 +123,20 @@ def _circuit_cost(problem: Problem, method: Any, backend: Any, shots: int | None
     bases = 2 if isinstance(h, LearningHamiltonian) else 1 + len(pauli_groups(h.terms))
     last = plan.until(1)
     longest = in_dual_basis(problem.domain, last) if isinstance(h, LearningHamiltonian) else last
-    gates, two, depth, bound = _counted(longest)
     qubits = width(problem.domain)
-    name = find_backend(backend if backend is not None else "statevector").name
+    device = find_backend(backend if backend is not None else "statevector")
     circuits = moments * bases * len(numbers)
-    return Cost(qubits, circuits, circuits * (shots or 0), gates, two, depth, 48 << qubits, 0, bound, name)
+    plan_there = device_plan(problem, method, device, [last, longest], shots or _SHOTS)
+    if plan_there is None:
+        gates, two, depth, bound = _counted(longest)
+    else:
+        gates, two, depth, bound = plan_there.gates, plan_there.two_qubit_gates, plan_there.depth, False
+        share = circuits / 2  # the last time's pair stands for every saved time: no time takes longer
+        plan_there = replace(
+            plan_there, seconds=plan_there.seconds * share, executions=round(plan_there.executions * share)
+        )
+    total = circuits * (shots or 0)
+    return Cost(qubits, circuits, total, gates, two, depth, 48 << qubits, 0, bound, device.name, None, plan_there)
 
 
 def _counted(circuit: Any) -> tuple[int, int, int, bool]:

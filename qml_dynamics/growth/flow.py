@@ -58,8 +58,8 @@ def flow_values(sigma: Any, time: float) -> np.ndarray:
 def orthogonality_flow(W: Any, time: float) -> np.ndarray:
     """Weights after time ``s`` of the gradient flow ``dW/ds = -4 W (W^T W - 1)``, in closed form.
 
-    The singular vectors stay; the singular values follow :func:`flow_values`. The flow can be undone as long as no singular
-    value is zero: it is reversible. Along it ``d log vol / ds = -4 sum (sigma_i^2 - 1)``.
+    The singular vectors stay; the singular values follow :func:`flow_values`. A singular value of
+    zero stays zero; on all others the flow is one to one: it is reversible. Along it ``d log vol / ds = -4 sum (sigma_i^2 - 1)``.
 
     Args:
         W: a real matrix of any shape.
@@ -73,6 +73,7 @@ def orthogonality_flow(W: Any, time: float) -> np.ndarray:
     """
     w = _one(W)
     u, sigma, vt = np.linalg.svd(w, full_matrices=False)
+    sigma[sigma <= np.finfo(float).eps * max(w.shape) * sigma[0]] = 0.0  # the flow would make round-off grow to 1
     return (u * flow_values(sigma, time)) @ vt
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ProblemError, describe, integer, one_of, real, require
 from ..trajectory import Trajectory
-from .entropies import coherence, entropy, participation, purity
+from .entropies import coherence, entropy, participation, purity, reduced
 
 KINDS = ("pseudo", "determinant")
 _MOST_POINTS = 1 << 20
@@ -121,7 +121,9 @@ def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float
     return _log_det(_metric_of(program)(point))
 
 
-def metric_volume(ansatz: Any, theta: Any = None, *, bounds: Any = None, points: int = 24, problem: Any = None) -> float:
+def metric_volume(
+    ansatz: Any, theta: Any = None, *, bounds: Any = None, points: int = 24, problem: Any = None
+) -> float:
     """Information volume of an ansatz: ``integral sqrt(det g) d theta``, or ``sqrt(det g)`` at one point.
 
     Args:
@@ -196,9 +198,9 @@ def _log_det(metric: np.ndarray) -> float:
 def along(trajectory: Trajectory, keep: Sequence[int] | None = None) -> dict[str, np.ndarray]:
     """The measures at every saved time of a run, under names that say what they are.
 
-    Always ``entropy/shannon`` and ``participation``. Where the run holds waves also ``coherence/l1``,
-    ``coherence/relative_entropy``, ``entropy/von_neumann`` and ``purity`` (of the whole wave: 0 and 1 throughout, since a pure
-    wave stays pure), and with ``keep`` ``entropy/entanglement`` of those qubits.
+    Always ``entropy/shannon`` and ``participation``. Where the run holds waves also ``coherence/l1`` and
+    ``coherence/relative_entropy``, and with ``keep`` ``entropy/entanglement`` and ``purity/part`` of those qubits. (A wave as
+    a whole stays pure: its von Neumann entropy is 0 throughout, and no column of its own.)
 
     >>> from qml_dynamics import Grid, Problem, SplitStep, evolve
     >>> flat = Problem(Grid((0, 1), 3), lambda w: 0 * w[:, 0], 1.0, clock="real", duration=1.0)
@@ -217,8 +219,7 @@ def along(trajectory: Trajectory, keep: Sequence[int] | None = None) -> dict[str
     waves = [psi.reshape(-1) for psi in trajectory.states]
     out["coherence/l1"] = np.array([coherence(psi) for psi in waves])
     out["coherence/relative_entropy"] = np.array([coherence(psi, "relative_entropy") for psi in waves])
-    out["entropy/von_neumann"] = np.zeros(len(waves))
-    out["purity"] = np.array([purity(psi) for psi in waves])
     if keep is not None:
         out["entropy/entanglement"] = np.array([entropy(psi, kind="entanglement", keep=keep) for psi in waves])
+        out["purity/part"] = np.array([purity(reduced(psi, keep)) for psi in waves])
     return out

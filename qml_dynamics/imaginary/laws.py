@@ -185,13 +185,6 @@ def alias_steps(m0: float, energies: Occupied, steps: int, tail: float = 1e-6) -
     return needed if needed > steps else None
 
 
-def linear_success(m0: float, energies: Occupied, steps: int) -> float:
-    """``sum_i w_i cos^{2 r}(acos m0 + s1 (E_i - shift) dtau)``: the success law of linear blocks, splitting left out."""
-    slope = m0 / np.sqrt(1 - m0**2)
-    factor = np.cos(np.arccos(m0) + slope * energies.shifts / steps)
-    return float(energies.weights @ factor ** (2 * steps))
-
-
 def pooled(kept: Sequence[int], shots: Sequence[int]) -> tuple[float, float]:
     """Success probability and its standard error from samples kept out of samples taken.
 

@@ -32,7 +32,7 @@ class Step:
     error: float = 0.0
 
 
-_TURN = 0.25  # radians: a straight step that moves an angle further is looked at in between
+_TURN = 1.0  # radians: a straight step that moves an angle further is looked at in between
 _PIECES = 64
 
 

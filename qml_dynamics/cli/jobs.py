@@ -1,0 +1,101 @@
+"""``qml-dynamics backends | submit | status | fetch | resume | cancel``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..config import read_problem
+from ..errors import MethodError
+from ..storage import to_json
+from .options import Options, plan
+from .summary import as_data
+
+
+def backends_command(*, as_json: bool) -> int:
+    """Every backend that can be named here, what it can do, and how to install what is missing."""
+    from ..backends import available
+
+    rows = available()
+    if as_json:
+        print(to_json([vars(row) for row in rows]))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("backend", "kind", "exact states", "noise", "installed", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            row.name, row.kind, "yes" if row.exact else "no", row.noise, "yes" if row.installed else row.install
+        )
+    Console().print(table)
+    return 0
+
+
+def submit_command(
+    path: Path, options: Options, folder: Path, *, max_seconds: float | None, max_shots: int | None, as_json: bool
+) -> int:
+    """Send a run to its backend and return; the folder keeps everything that a later process needs."""
+    from ..cost import cost
+    from ..runs import submit
+
+    file = read_problem(path)
+    what = plan(options, file)
+    if what.shots is None:
+        raise MethodError("Argument `shots` must be given to submit a run.")
+    if what.backend is None:
+        raise MethodError("Argument `backend` must be given to submit a run.")
+    estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save)
+    print(estimate, file=sys.stderr)  # before anything is sent
+    run = submit(
+        file.problem,
+        what.method,
+        backend=what.backend,
+        shots=what.shots,
+        seed=what.seed,
+        save=what.save,
+        folder=folder,
+        max_seconds=max_seconds,
+        max_shots=max_shots,
+    )
+    status = run.status()
+    print(to_json(as_data(status)) if as_json else status)
+    return 0
+
+
+def status_command(folder: Path, *, as_json: bool) -> int:
+    """How a submitted run stands: 0 when every sample is here, 3 when not yet."""
+    from ..runs import status
+
+    answer = status(folder)
+    print(to_json(as_data(answer)) if as_json else answer)
+    return 0 if answer.complete else 3
+
+
+def fetch_command(folder: Path, *, wait: bool, timeout: float | None, as_json: bool) -> int:
+    """Collect what is done; when all is here, save the trajectory into the folder."""
+    from ..runs import fetch
+
+    answer = fetch(folder, wait=wait, timeout=timeout)
+    if answer.trajectory is not None:
+        answer.trajectory.save(folder / "trajectory.npz")
+    print(to_json(as_data(answer.status)) if as_json else answer)
+    return 0 if answer else 3
+
+
+def resume_command(folder: Path, *, resend: bool, as_json: bool) -> int:
+    """Go on with a run that was cut off."""
+    from ..runs import resume
+
+    answer = resume(folder, resend=resend)
+    print(to_json(as_data(answer)) if as_json else answer)
+    return 0
+
+
+def cancel_command(folder: Path, *, as_json: bool) -> int:
+    """Cancel what has not ended; what has come back stays."""
+    from ..runs import cancel
+
+    answer = cancel(folder)
+    print(to_json(as_data(answer)) if as_json else answer)
+    return 0
