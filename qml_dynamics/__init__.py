@@ -26,6 +26,8 @@ _HOME = {
     "taylor": ("taylor", "taylor_step"),
     "potentials": ("potential",),
     "variational.method": ("Variational", "Cutoff", "Growth"),
+    "growth.growing": ("Growing",),
+    "variational.train": ("train", "TrainResult"),
     "estimate": ("Estimate",),
     "trajectory": ("Trajectory", "Counts", "Best"),
     "observe": ("of_momenta",),
@@ -55,6 +57,7 @@ _MODULES = {
     "ensembles": "ensembles",
     "plotting": "plotting",
     "formulas": "formulas",
+    "growth": "growth",
     "ansatz": "variational.ansatz",
     "gibbs": "gibbs",
 }
@@ -93,6 +96,7 @@ sys.modules[__name__].__class__ = _Package
 if TYPE_CHECKING:
     from . import ensembles as ensembles
     from . import formulas as formulas
+    from . import growth as growth
     from . import gibbs as gibbs
     from . import objectives as objectives
     from . import plotting as plotting
@@ -124,6 +128,7 @@ if TYPE_CHECKING:
     from .evolve import evolve as evolve
     from .hamiltonian import LearningHamiltonian as LearningHamiltonian
     from .hamiltonian import PauliHamiltonian as PauliHamiltonian
+    from .growth.growing import Growing as Growing
     from .hamiltonian import hamiltonian as hamiltonian
     from .imaginary_methods import QITE as QITE
     from .imaginary_methods import DoubleBracket as DoubleBracket

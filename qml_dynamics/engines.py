@@ -92,6 +92,8 @@ def _engine(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np
         yield from _trotter(job, saves, out)
     elif isinstance(method, Variational):
         yield from _variational(job, times, out)
+    elif hasattr(method, "engine"):  # a method that brings its own, as Growing does
+        yield from method.engine(job, times, out)
     else:
         raise MethodError(f"Argument `method` must be one that evolve knows, but is {method!r}.")
 
@@ -130,6 +132,9 @@ def trotter_circuits(job: Job) -> Planned:
     from .synthesis.trotter import program
 
     method = job.method
+    if hasattr(method, "planned"):
+        planned: Planned = method.planned(job.problem, job.h, job.saves)
+        return planned
     wanted = np.union1d(job.saves, [0.0])
     plan = program(job.problem, job.h, method.product_formula, method.steps, wanted.tolist(), method.truncation)
     bounds = {"truncation_sup_error": plan.sup_error, "truncation_error_bound": plan.error_bound, "steps": method.steps}

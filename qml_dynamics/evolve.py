@@ -36,7 +36,7 @@ def evolve(
     backend: Any = None,
     shots: int | None = None,
     seed: int | None = None,
-    save: int | Sequence[float] | None = None,
+    save: int | Sequence[float] | np.ndarray | None = None,
     observables: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
@@ -126,6 +126,8 @@ def circuits(problem: Problem, method: Any, times: Any = None) -> list[Any]:
 
     if isinstance(method, IMAGINARY_METHODS):
         return imaginary_circuits(convert(problem, method, None, None, None, times, None, None, False))
+    if hasattr(method, "planned") and problem.clock in method.clocks:
+        return list(method.planned(problem, hamiltonian(problem), save_times(times, problem.duration)).circuits)
     if not isinstance(method, Trotter):
         raise MethodError(f"Argument `method` must be one that runs as circuits (Trotter), but is {method!r}.")
     if problem.clock not in method.clocks:

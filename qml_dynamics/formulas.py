@@ -99,7 +99,7 @@ class Factor:
     square: float = 0.0
 
 
-def boundaries(duration: float, steps: int, saves: Sequence[float]) -> np.ndarray:
+def boundaries(duration: float, steps: int, saves: Sequence[float] | np.ndarray) -> np.ndarray:
     """Ends of all steps: ``k duration / steps`` with an integer k, cut at the save times.
 
     A save time closer to a step's end than 1e-9 of a step is taken to be that end.
@@ -113,7 +113,7 @@ def boundaries(duration: float, steps: int, saves: Sequence[float]) -> np.ndarra
     return np.union1d(regular, times[np.abs(times - near) > 1e-9 * duration / steps])
 
 
-def segments(ends: np.ndarray, saves: Sequence[float]) -> Iterator[np.ndarray]:
+def segments(ends: np.ndarray, saves: Sequence[float] | np.ndarray) -> Iterator[np.ndarray]:
     """The ends of the steps between one save time and the next."""
     middles = 0.5 * (ends[1:] + ends[:-1])
     where = np.searchsorted(middles, np.asarray(saves, dtype=float)).tolist()  # the nearest end

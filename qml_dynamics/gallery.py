@@ -97,13 +97,12 @@ def faults(file: ProblemFile, text: str, steps: int) -> list[str]:
     The program's loss is the truncated Walsh series of the problem's loss; against its exact values the density must agree
     to 1e-8, and against the loss itself to the bound of the truncation.
     """
-    from qiskit.quantum_info import Statevector
-
+    from .backends import backend
     from .synthesis.qasm import from_qasm3
 
     problem, size = file.problem, file.problem.domain.size
     try:
-        wave = Statevector(from_qasm3(text)).data
+        wave = next(iter(backend("statevector").states([from_qasm3(text)], lambda done, total: None)))
     except QMLDynamicsError as error:
         return [str(error)]
     rest = float(np.abs(wave[size:]).max(initial=0.0))  # ancillas of walls must be back in 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .domains import Domain, Grid, Hypercube
 from .errors import ProblemError, describe, one_of, real, require
@@ -47,6 +48,21 @@ class Problem:
     initial: Initial = field(default=Uniform())
     duration: float = field(kw_only=True)
     operator: PauliSum | None = field(default=None, kw_only=True)
+
+    if TYPE_CHECKING:  # what callers may give; the fields hold what it was turned into
+
+        def __init__(
+            self,
+            domain: Domain,
+            objective: Objective | Callable[[Any], Any] | None,
+            diffusion: Schedule | float,
+            strength: Schedule | float = 1.0,
+            initial: Initial = ...,
+            *,
+            clock: str,
+            duration: float,
+            operator: PauliSum | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         require(isinstance(self.domain, (Grid, Hypercube)), "domain", "be a Grid or a Hypercube", self.domain)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit_aer.noise import NoiseModel
+
+if TYPE_CHECKING:
+    from qiskit_aer.noise import NoiseModel
 
 
 def with_readout(probabilities: np.ndarray, model: NoiseModel | None) -> np.ndarray:

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
-from qiskit_aer import AerSimulator
-from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime import QiskitRuntimeService, fake_provider
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
 
 from ..errors import BackendError, one_of
+from .aer import AerSimulator, NoiseModel
 from .failures import is_transient, redacted, vendor_error
 from .options import DeviceOptions
 

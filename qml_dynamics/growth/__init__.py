@@ -12,13 +12,17 @@ from .flow import (
     polar,
     singular_value_loss,
 )
+from .grid import criteria, refine, residual
+from .growing import Growing
 from .measures import Volumes, along, log_det_metric, log_volume, metric_volume, volumes
 
 __all__ = [
+    "Growing",
     "Polar",
     "Volumes",
     "along",
     "coherence",
+    "criteria",
     "entropy",
     "flow_values",
     "log_det_metric",
@@ -31,6 +35,8 @@ __all__ = [
     "polar",
     "purity",
     "reduced",
+    "refine",
+    "residual",
     "singular_value_loss",
     "volumes",
 ]

@@ -25,7 +25,7 @@ CRITERIA = ("residual", "momentum_tail", "energy")
 def refine(state: Any, domain: Domain, extra: int | Sequence[int] = 1) -> tuple[np.ndarray, Grid]:
     """The wave on a grid with ``extra`` more qubits an axis, by its own Fourier (walls: sine) series; unit norm.
 
-    Norm, and on the real line all resolved expectation values, are kept to the order of the interpolation, which is spectral;
+    Norm is kept, and the energy to the order of the interpolation, which is spectral;
     the circuit is `synthesis.growth.refinement`.
 
     Args:
@@ -76,11 +76,7 @@ def residual(psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamilto
     assert isinstance(coarse.domain, Grid)
     extra = _extra(coarse.domain, fine.domain)
     scale = 2.0 ** (0.5 * sum(extra))  # an interpolated array has so much more norm than its grid's
-    velocity = coarse.apply(psi, t)
-    size = float(np.linalg.norm(velocity))
-    missed = fine.apply(_raw(psi, coarse.domain, extra), t)
-    if size > 0:
-        missed = missed - _raw(velocity, coarse.domain, extra)
+    missed = fine.apply(_raw(psi, coarse.domain, extra), t) - _raw(coarse.apply(psi, t), coarse.domain, extra)
     return float(np.linalg.norm(missed)) / scale
 
 
@@ -89,7 +85,7 @@ def _raw(wave: np.ndarray, domain: Grid, extra: Sequence[int]) -> np.ndarray:
     for axis, e in enumerate(extra):
         if e:
             moved = _stretch(np.moveaxis(out, axis, -1), domain.boundary, 1 << e)
-            gain = 1.0 if domain.boundary == "walls" else float(1 << e)  # each in its transform's normalisation
+            gain = 2.0 ** (0.5 * e if domain.boundary == "walls" else e)  # back to values on points
             out = np.moveaxis(moved * gain, -1, axis)
     return out
 

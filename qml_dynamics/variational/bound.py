@@ -176,7 +176,7 @@ def _lanczos(h: Hamiltonian, size: int) -> tuple[float, np.ndarray]:
     start = np.random.default_rng(11).standard_normal(size).astype(complex)
     try:
         energies, waves = eigsh(
-            LinearOperator((size, size), matvec=act, dtype=complex), k=1, which="SA", v0=start, tol=1e-7
+            LinearOperator((size, size), matvec=act, dtype=complex), k=1, which="SA", v0=start, tol=1e-5
         )
     except ArpackNoConvergence:
         return h.bounds()[0], np.zeros(shape)

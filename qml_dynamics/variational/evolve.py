@@ -65,7 +65,8 @@ def run(
     Raises:
         MethodError: the ansatz does not fit the problem, ``theta0`` does not fit the ansatz, or there is too little memory.
     """
-    walk = _Walk(problem, h, method, on_step, {} if record is None else record)
+    with pinned(h.num_qubits):
+        walk = _Walk(problem, h, method, on_step, {} if record is None else record)
     yield walk.sample(saves[0])
     ends = boundaries(problem.duration, method.steps, saves)
     walk.total = len(ends) - 1
@@ -112,9 +113,8 @@ class _Walk:
         self.imaginary = self.problem.clock == "imaginary"
         self.flow = Flow(bind(self.problem, self.h, self.method), self.h, self.imaginary, self.method.regularisation)
         self.floor = Floor(self.h) if self.imaginary else None
-        with pinned(self.h.num_qubits):
-            self.point = self.flow.at(0.0, self.flow.program.theta0)
-            self._grow()
+        self.point = self.flow.at(0.0, self.flow.program.theta0)
+        self._grow()
         self.bound = AngleBound(self.imaginary)
         start = angle_between(self.point.psi, self.problem.initial.vector(self.problem.domain))
         self.record["start_angle"] = start

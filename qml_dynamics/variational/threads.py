@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-_SMALL = 12  # below 2**12 amplitudes one thread is faster
+_SMALL = 14  # below 2**14 amplitudes one thread is faster: the gates' products are small blocks
 _SINGLE = 1 << 18  # OpenBLAS takes one thread for products with fewer multiplications than this
 
 

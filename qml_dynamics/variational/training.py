@@ -131,7 +131,7 @@ class Sampled:
     def outputs(self, theta: np.ndarray, features: np.ndarray, seed: Callable[..., int]) -> np.ndarray:
         """Shape ``(m, k)``, from one circuit a row and basis."""
         requests = [r for i, row in enumerate(features) for r in self._reading((OUTPUT, i), self._amounts(theta, row))]
-        return self._rows(self._send(requests, seed), len(features))
+        return self._rows(self._send(requests, seed))
 
     def report(
         self, theta: np.ndarray, features: np.ndarray, labels: Any, seed: Callable[..., int], rows: np.ndarray
@@ -142,9 +142,9 @@ class Sampled:
         moved = [r for i, a in enumerate(amounts) for r in self._shifted(i, a)]
         metrics = [self._metric_requests(i, theta, features[i], seed) for i in rows.tolist()]
         outcomes = self._send(base + moved + [r for part in metrics for r in part], seed)
-        outputs = self._rows(outcomes[: len(base)], len(features))
+        outputs = self._rows(outcomes[: len(base)])
         weights = self.task.slopes(outputs, labels)
-        changes = self._rows(outcomes[len(base) : len(base) + len(moved)], -1)
+        changes = self._rows(outcomes[len(base) : len(base) + len(moved)])
         changes = changes.reshape(len(features), self.sequence.num_turns, 2, outputs.shape[1])
         slopes = np.einsum("rgk,rk->rg", changes[:, :, 0] - changes[:, :, 1], weights) / 4
         chosen = self.task.trained
@@ -207,7 +207,7 @@ class Sampled:
         circuits = [r.build() for r in requests]
         return ask(self.backend, circuits, self.shots, [seed(*r.key) for r in requests])
 
-    def _rows(self, outcomes: Sequence[Outcome], rows: int) -> np.ndarray:
+    def _rows(self, outcomes: Sequence[Outcome]) -> np.ndarray:
         """Outputs from the outcomes of all bases."""
         count = len(self.bases)
         parts = [self._share(outcome, self.bases[j % count][1]) for j, outcome in enumerate(outcomes)]

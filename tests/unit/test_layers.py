@@ -22,7 +22,7 @@ ROOMS = [
     *("domains", "transforms", "objectives", "schedules", "initial", "formulas", "methods", "pauli"),
     *("problem", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
     *("reference", "observe", "synthesis", "backends", "variational"),
-    *("job", "answer", "sampled", "engines", "imaginary", "evolve", "compare", "budget_chain", "budget", "cost"),
+    *("job", "answer", "sampled", "engines", "imaginary", "evolve", "compare", "budget_chain", "budget", "device_plan", "cost"),
     *("potentials", "taylor", "annealing", "gibbs", "metts", "diffusion", "ensembles", "growth", "train", "views"),
     *("config", "storage", "runs", "plotting", "report", "gallery", "cli"),
 ]

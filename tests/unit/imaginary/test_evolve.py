@@ -242,7 +242,7 @@ SMALL = qd.Problem(qd.Hypercube(2), lambda w: w[:, 0] - 0.4 * w[:, 0] * w[:, 1],
     ],
     ids=lambda m: type(m).__name__,
 )
-@pytest.mark.parametrize("shots", [None, 4000])
+@pytest.mark.parametrize("shots", [None, 1500])
 def test_backends_without_amplitudes_run_the_same_circuits(method: Any, shots: int | None) -> None:
     exact = qd.evolve(SMALL, method)
     run = qd.evolve(SMALL, method, backend=noisy(), shots=shots, seed=3)
@@ -250,11 +250,11 @@ def test_backends_without_amplitudes_run_the_same_circuits(method: Any, shots: i
     energy = run.expectations["energy"]
     gap = abs(float(energy.value[-1]) - float(exact.expectations["energy"].value[-1]))
     assert gap < 0.02 + (5 * float(energy[-1].stderr) if shots else 0)
-    assert run.log_norm[-1] == pytest.approx(exact.log_norm[-1], abs=0.02 if shots is None else 0.06)
+    assert run.log_norm[-1] == pytest.approx(exact.log_norm[-1], abs=0.02 if shots is None else 0.1)
     assert abs(energy.value[-1] - energy.value[0]) > 0.1
     if "success_predicted" in run.diagnostics:
         p = run.diagnostics["success_probability"][-1]
-        assert p == pytest.approx(exact.diagnostics["success_probability"][-1], rel=0.1)
+        assert p == pytest.approx(exact.diagnostics["success_probability"][-1], rel=0.15)
 
 
 def test_fresh_ancillas_have_a_limit_where_nothing_is_measured_midway() -> None:

@@ -1,0 +1,184 @@
+"""The three laws that a density of weights may follow, and a test of samples against each.
+
+Gibbs: ``p ~ exp(gamma F / D)``. Fokker-Planck: ``p_t = D L p - gamma div(p grad F)`` at the time of the samples. Stationary
+wave: ``|psi_0|^2`` of the ground state of ``-hbar gamma L + V / hbar``. They differ, and nothing here supposes which is right:
+the wave equation is a postulate about learning, not a coarse-graining of the stochastic equation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..domains import Grid, outer_product
+from ..errors import check_memory, describe, integer, real, require
+from ..hamiltonian import hamiltonian
+from ..objectives.base import Objective
+from ..problem import Problem
+
+REJECT = 0.01
+_SDIRK = 1 - 0.5**0.5  # the L-stable two-stage method of order two (Alexander, SIAM J. Numer. Anal. 14, 1006, 1977)
+
+
+@dataclass(frozen=True)
+class LawTest:
+    """A law against samples.
+
+    Attributes:
+        law: its name.
+        p_value: of Kolmogorov and Smirnov's test, the least over the axes times their number.
+        distance: the largest distance of the distribution functions, over all axes.
+        samples: how many.
+        verdict: in words.
+    """
+
+    law: str
+    p_value: float
+    distance: float
+    samples: int
+    verdict: str
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the p-value is below 0.01."""
+        return self.p_value < REJECT
+
+
+def gibbs_law(free_energy: Any, domain: Grid, diffusion: float, mobility: float) -> np.ndarray:
+    """``exp(gamma F / D)`` on the points, summing to 1, shape ``domain.shape``.
+
+    >>> grid = Grid((-4, 4), 5)
+    >>> p = gibbs_law(lambda w: -(w[:, 0] ** 2) / 2, grid, diffusion=0.5, mobility=1.0)
+    >>> round(float(p @ grid.axes[0] ** 2), 6)          # D / (gamma k)
+    0.5
+    """
+    scaled = real(mobility, "mobility") / real(diffusion, "diffusion", positive=True) * _on(free_energy, domain)
+    p = np.exp(scaled - scaled.max())
+    return p / p.sum()
+
+
+def stationary_wave(V: Any, domain: Grid, hbar: float, mobility: float) -> np.ndarray:
+    """``|psi_0|^2`` on the points, summing to 1, for the ground state of ``-hbar gamma L + V / hbar``.
+
+    >>> grid = Grid((-5, 5), 6)
+    >>> p = stationary_wave(lambda w: w[:, 0] ** 2 / 2, grid, hbar=1.0, mobility=0.5)
+    >>> round(float(p @ grid.axes[0] ** 2), 6)          # hbar / (2 m omega)
+    0.5
+    """
+    h, g = real(hbar, "hbar", positive=True), real(mobility, "mobility", positive=True)
+    problem = Problem(domain, V, h * g, 1 / h, clock="real", duration=1.0)
+    p = np.abs(hamiltonian(problem).ground_state()[1]) ** 2
+    return p / p.sum()
+
+
+def fokker_planck(
+    free_energy: Any, domain: Grid, diffusion: float, mobility: float, start: Any, duration: float, steps: int = 200
+) -> np.ndarray:
+    """The density after ``duration``, by finite volumes of Scharfetter and Gummel with no flux through the edges.
+
+    The scheme is positive in space, keeps the sum, and has the Gibbs law as its exact fixed point; time steps are L-stable
+    and of order two.
+
+    Args:
+        free_energy: F, an objective or a function of points.
+        domain: one or two axes.
+        start: density at time 0, shape ``domain.shape``.
+
+    >>> grid = Grid((-4, 4), 6)
+    >>> F = lambda w: -(w[:, 0] ** 2) / 2
+    >>> start = np.exp(-(grid.axes[0] - 1.0) ** 2 / 0.5)
+    >>> p = fokker_planck(F, grid, 0.5, 1.0, start, duration=1.0)
+    >>> round(float(p @ grid.axes[0]), 3)              # exp(-1)
+    0.368
+    """
+    from scipy.sparse import identity
+    from scipy.sparse.linalg import splu
+
+    p = np.asarray(start, dtype=float)
+    ok = p.shape == domain.shape and bool(np.isfinite(p).all() and (p >= 0).all() and p.sum() > 0)
+    require(ok, "start", f"be a density of shape {domain.shape}", describe(p))
+    d, count = real(diffusion, "diffusion", positive=True), integer(steps, "steps", 1, 10**6)
+    check_memory(4000 * domain.size, f"Finite volumes on {domain.size} cells")
+    generator = _generator(-real(mobility, "mobility") / d * _on(free_energy, domain), domain, d)
+    h = real(duration, "duration", positive=True) / count
+    solve = splu((identity(domain.size, format="csc") - _SDIRK * h * generator).tocsc()).solve
+    flat = p.reshape(-1) / p.sum()
+    for _ in range(count):
+        first = generator @ solve(flat)
+        second = generator @ solve(flat + (1 - _SDIRK) * h * first)
+        flat = flat + h * ((1 - _SDIRK) * first + _SDIRK * second)
+    flat = np.maximum(flat, 0.0)
+    return (flat / flat.sum()).reshape(domain.shape)
+
+
+def _generator(U: np.ndarray, domain: Grid, diffusion: float) -> Any:
+    """Rates between neighbouring cells, ``D / h^2 B(dU)`` with Bernoulli's function, as a sparse matrix (columns leave)."""
+    from scipy.sparse import coo_matrix
+
+    index = np.arange(domain.size).reshape(domain.shape)
+    rows, cols, values = [], [], []
+    for axis, h in enumerate(domain.spacing):
+        n = domain.shape[axis]
+        low, high = np.take(index, np.arange(n - 1), axis).ravel(), np.take(index, np.arange(1, n), axis).ravel()
+        rise = U.reshape(-1)[high] - U.reshape(-1)[low]
+        for source, target, gap in ((low, high, rise), (high, low, -rise)):
+            rate = diffusion / h**2 * _bernoulli(gap)
+            rows += [target, source]
+            cols += [source, source]
+            values += [rate, -rate]
+    data = (np.concatenate(values), (np.concatenate(rows), np.concatenate(cols)))
+    return coo_matrix(data, shape=(domain.size, domain.size)).tocsc()
+
+
+def _bernoulli(x: np.ndarray) -> np.ndarray:
+    """``x / (e^x - 1)``, 1 at 0, without overflow."""
+    small = np.abs(x) < 1e-5
+    safe = np.clip(np.where(small, 1.0, x), -600, 600)
+    return np.where(small, 1 - x / 2, safe / np.expm1(safe))
+
+
+def law_test(law: str, samples: np.ndarray, density: np.ndarray, domain: Grid) -> LawTest:
+    """Independent samples ``(n, ndim)`` against a density on a grid, axis by axis."""
+    from scipy.stats import kstest
+
+    worst, least = 0.0, 1.0
+    for axis in range(domain.ndim):
+        marginal = density.sum(axis=tuple(a for a in range(domain.ndim) if a != axis))
+        h = domain.spacing[axis]
+        edges = np.concatenate([domain.axes[axis] - h / 2, [domain.axes[axis][-1] + h / 2]])
+        cdf = np.concatenate([[0.0], np.cumsum(marginal) / marginal.sum()])
+        found = kstest(samples[:, axis], lambda x, e=edges, c=cdf: np.interp(x, e, c))
+        worst, least = max(worst, float(found.statistic)), min(least, float(found.pvalue))
+    p = min(1.0, domain.ndim * least)
+    words = "is rejected" if p < REJECT else "is not rejected"
+    verdict = f"the {law} law {words} (p = {p:.2g}, distance {worst:.3f}, {len(samples)} networks)"
+    return LawTest(law, p, worst, len(samples), verdict)
+
+
+def box(*clouds: np.ndarray) -> Grid:
+    """A grid that holds clouds of samples ``(n, K)``, K one or two, finer than a quarter of their widths where it can be."""
+    every = np.concatenate(clouds)
+    low, high = every.min(axis=0), every.max(axis=0)
+    margin = 0.15 * (high - low) + 1e-9
+    width = np.min([c.std(axis=0) + 1e-12 for c in clouds], axis=0)
+    top = 10 if every.shape[1] == 1 else 7
+    wanted = np.ceil(np.log2((high - low + 2 * margin) / (width / 4))).astype(int)
+    bits = [int(b) for b in np.clip(wanted, 5, top)]
+    return Grid(np.stack([low - margin, high + margin], axis=1), bits)
+
+
+def deposited(samples: np.ndarray, domain: Grid) -> np.ndarray:
+    """A smooth start for the Fokker-Planck law: the normal density with the samples' means and standard deviations."""
+    waves = []
+    for axis, x in enumerate(domain.axes):
+        mean, sd = samples[:, axis].mean(), max(float(samples[:, axis].std()), 0.5 * domain.spacing[axis])
+        waves.append(np.exp(-((x - mean) ** 2) / (2 * sd**2)))
+    p = outer_product(waves)
+    return p / p.sum()
+
+
+def _on(function: Any, domain: Grid) -> np.ndarray:
+    loss = function if isinstance(function, Objective) else Objective(function, "free energy")
+    return loss.on(domain)

@@ -1,0 +1,346 @@
+"""The run of a growing grid: stretches of the inner method on one grid each, and the plan of grids over time."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..domains import Grid
+from ..errors import MethodError, require
+from ..formulas import boundaries
+from ..hamiltonian import Hamiltonian, LearningHamiltonian
+from ..initial import State
+from ..job import Job, Waves
+from ..methods import SplitStep, Trotter
+from ..problem import Problem
+from ..progress import Progress
+from ..reference import split_step
+from ..sampled import Planned
+from .grid import coarsened, criteria, levels, on_grid, refine, residual
+from .growing import Growing, Point
+
+_START = 1e-3  # the initial wave must survive coarsening to this distance
+
+
+def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
+    """The waves on the problem's grid at ``times``; the record of the growth goes into ``out.diagnostics``."""
+    h = _learning(job.h)
+    walk = _Walk(growing, job.problem, h, times, job.progress if isinstance(growing.method, SplitStep) else None)
+    if isinstance(growing.method, SplitStep):
+        for point in walk.points():
+            out.diagnostics.update(walk.report())
+            yield point
+    else:
+        yield from _run_circuits(growing, walk, job, times, out)
+    out.stop = f"Reached the end of the duration, {times[-1]:g}. {out.diagnostics['verdict']}"
+
+
+def _learning(h: Hamiltonian) -> LearningHamiltonian:
+    if not isinstance(h, LearningHamiltonian) or not isinstance(h.domain, Grid):
+        raise MethodError("Argument `method` must not be Growing around a product formula unless the domain is a Grid.")
+    return h
+
+
+@dataclass
+class _Walk:
+    """The state of one run: the level, the wave there, and what it has cost so far."""
+
+    growing: Growing
+    problem: Problem
+    h: LearningHamiltonian
+    times: list[float]
+    progress: Callable[[int, int], None] | None
+    plan: list[tuple[float, int]] = field(default_factory=list)
+    seen: list[tuple[float, float]] = field(default_factory=list)
+    updates: float = 0.0
+    bound: float = 0.0
+
+    def __post_init__(self) -> None:
+        method = self.growing.method
+        self.inner = SplitStep(method.steps, order=method.order) if isinstance(method, Trotter) else method
+        assert isinstance(self.h.domain, Grid)
+        if self.growing.schedule is not None:
+            rows = [q for _, q in self.growing.schedule]
+            every = levels(self.h.domain, min(self.growing.start, rows[0]) if isinstance(self.growing.start, int) else 1)
+            require(
+                rows[-1] <= max(self.h.domain.qubits),
+                "schedule",
+                f"stay within the {max(self.h.domain.qubits)} qubits of the problem's grid",
+                rows[-1],
+                MethodError,
+            )
+        else:
+            every = levels(self.h.domain, self.growing.start)
+        self.grids = every
+        self.hamiltonians: dict[int, LearningHamiltonian] = {}
+        self.level = self._first()
+        self.plan.append((self.times[0], self.level))
+
+    def at(self, level: int) -> LearningHamiltonian:
+        """The Hamiltonian of a level."""
+        if level not in self.hamiltonians:
+            self.hamiltonians[level] = on_grid(self.h, self.grids[level])
+        return self.hamiltonians[level]
+
+    def _first(self) -> int:
+        """The coarsest level that holds the initial wave, and (criterion) its velocity."""
+        fine = self.h.domain
+        assert isinstance(fine, Grid)
+        whole = self.problem.initial.vector(fine)
+        lowest = 0
+        if self.growing.schedule is not None:
+            lowest = self._level_of(self.growing.schedule[0][1])
+        for level in range(lowest, len(self.grids)):
+            self.psi, distance = coarsened(whole, fine, self.grids[level])
+            self.updates += 4 * fine.size
+            if distance > _START:
+                continue
+            if self.growing.schedule is not None or level == len(self.grids) - 1:
+                return level
+            value = self._value(self.psi, self.times[0], level, len(self.grids) - 1)
+            if value <= self._allowed():
+                self.seen.append((self.times[0], value))
+                return level
+        self.psi = whole
+        return len(self.grids) - 1
+
+    def _level_of(self, qubits: int) -> int:
+        return next(i for i, grid in enumerate(self.grids) if max(grid.qubits) >= qubits)
+
+    def _allowed(self) -> float:
+        assert self.growing.threshold is not None
+        whole = self.problem.duration if self.growing.criterion == "residual" else 1.0
+        return self.growing.threshold / whole
+
+    def _value(self, psi: np.ndarray, t: float, level: int, against: int) -> float:
+        """The criterion of a wave on a level against another one; costs transforms on both."""
+        self.updates += 8 * self.grids[against].size + 4 * self.grids[level].size
+        if self.growing.criterion == "residual":
+            return residual(psi, self.at(level), self.at(against), t)
+        return criteria(psi, self.at(level), self.at(against), t)[self.growing.criterion]
+
+    def points(self) -> Iterator[Point]:
+        """The waves at the save times."""
+        assert isinstance(self.h.domain, Grid)
+        stops = self._stops()
+        log_norm, saves = 0.0, set(self.times)
+        yield self.times[0], self._fine(), log_norm
+        for t0, t1 in zip(stops[:-1], stops[1:]):
+            log_norm += self._stretch(t0, t1)
+            if self.progress is not None:
+                self.progress(round(self.inner.steps * t1 / self.problem.duration), self.inner.steps)
+            if t1 in saves:
+                yield t1, self._fine(), log_norm
+
+    def _stops(self) -> list[float]:
+        """Save times, and the checks in between, which fall on ends of steps."""
+        steps, duration = self.inner.steps, self.problem.duration
+        if self.growing.schedule is not None:
+            looks = np.array([t for t, _ in self.growing.schedule])
+            looks = np.rint(looks * steps / duration) * duration / steps
+        else:
+            count = min(self.growing.checks, max(1, steps // 4))
+            looks = duration * np.unique(np.rint(steps * np.arange(1, count) / count)) / steps
+        ends = boundaries(duration, steps, self.times)
+        inside = looks[(looks > self.times[0]) & (looks < self.times[-1])]
+        near = [float(ends[np.argmin(np.abs(ends - t))]) for t in inside]
+        return sorted({*self.times, *near})
+
+    def _stretch(self, t0: float, t1: float) -> float:
+        """From ``t0`` to ``t1`` on one level, done again on a finer one where that was too coarse; the norm's logarithm."""
+        if self.growing.schedule is not None:
+            due = [q for t, q in self.growing.schedule if t <= t0 + 0.5 * self.problem.duration / self.inner.steps]
+            while due and self.level < self._level_of(due[-1]):
+                self._grow(t0)
+        while True:
+            psi, log = self._inner(t0, t1)
+            if self.growing.schedule is not None or self.level == len(self.grids) - 1:
+                break
+            value = self._value(psi, t1, self.level, self.level + 1)
+            self.seen.append((t1, value))
+            if value <= self._allowed():
+                self.bound += value * (t1 - t0) if self.growing.criterion == "residual" else 0.0
+                break
+            self._grow(t0)
+        self.psi = psi
+        return log
+
+    def _inner(self, t0: float, t1: float) -> tuple[np.ndarray, float]:
+        grid, h = self.grids[self.level], self.at(self.level)
+        problem = self.problem.replace(domain=grid, initial=State(self.psi))
+        with Progress("", False) as quiet:
+            *_, (_, psi, log) = split_step.run(problem, h, self.inner, [t0, t1], quiet)
+        self.updates += grid.size * self._per_step() * self._steps_between(t0, t1)
+        return psi, log
+
+    def _steps_between(self, t0: float, t1: float) -> float:
+        return (t1 - t0) * self.inner.steps / self.problem.duration
+
+    def _per_step(self) -> int:
+        """Passes over all amplitudes a step: two phases and two transforms a kinetic factor."""
+        formula = self.inner.product_formula
+        if self.inner.formula is None and self.inner.order == 4 and self.problem.clock == "imaginary":
+            return 14
+        return 4 * sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps)
+
+    def _grow(self, t: float) -> None:
+        before = self.grids[self.level]
+        self.level += 1
+        extra = [f - c for c, f in zip(before.qubits, self.grids[self.level].qubits)]
+        self.psi, _ = refine(self.psi, before, extra)
+        self.updates += 2 * self.grids[self.level].size
+        self.plan.append((t, self.level))
+
+    def _fine(self) -> np.ndarray:
+        grid = self.grids[self.level]
+        if grid == self.h.domain:
+            return self.psi.copy()
+        extra = [f - c for c, f in zip(grid.qubits, self.h.domain.qubits)]
+        return refine(self.psi, grid, extra)[0]
+
+    def report(self) -> dict[str, Any]:
+        """What the growth did and cost, and whether it paid."""
+        fixed = float(self.h.domain.size * self._per_step() * self._steps_between(self.times[0], self.times[-1]))
+        share = self.updates / fixed
+        plan = [(t, self.grids[level].qubits) for t, level in self.plan]
+        return {
+            "growth": [(t, list(q)) for t, q in plan],
+            "criterion": np.array(self.seen).reshape(-1, 2),
+            "growth_bound": self.bound,
+            "amplitude_updates": round(self.updates),
+            "fixed_amplitude_updates": round(fixed),
+            "pays": share <= 0.5,
+            "verdict": _verdict([q for _, q in plan], share, "amplitude updates"),
+        }
+
+
+def _verdict(grown: Sequence[tuple[int, ...]], share: float, unit: str) -> str:
+    path = " -> ".join("x".join(map(str, q)) for q in dict.fromkeys(grown))
+    said = "Growth paid" if share <= 0.5 else "Growth hardly paid" if share < 1 else "Growth did not pay"
+    return f"{said}: grids of {path} qubits, {share:.3g} of the {unit} of the problem's own grid throughout."
+
+
+@dataclass(frozen=True, eq=False)
+class _Circuits:
+    start: Any
+    pieces: list[Any]
+    plan: list[tuple[float, int]]
+
+
+def _build(growing: Growing, walk: _Walk, times: list[float]) -> _Circuits:
+    """The circuit in pieces from one save time to the next, on the qubits of the problem's grid, after the pilot run."""
+    from qiskit import QuantumCircuit
+
+    from ..synthesis.growth import refinement, seats
+    from ..synthesis.states import prepare
+    from ..synthesis.transforms import width
+    from ..synthesis.trotter import program
+
+    method, fine = growing.method, walk.h.domain
+    assert isinstance(fine, Grid)
+    first = walk.grids[walk.plan[0][1]]
+    start = QuantumCircuit(width(fine))
+    small = _on(walk.problem, first)
+    start.compose(prepare(small.initial, first), seats(first, fine), inplace=True)
+    grown = dict[float, int]()
+    for t, level in walk.plan[1:]:
+        grown[t] = level  # the last level of a time: several may be passed at once
+    level, pieces = walk.plan[0][1], []
+    for t0, t1 in zip(times[:-1], times[1:]):
+        piece = QuantumCircuit(width(fine))
+        cuts = [t0, *(t for t in sorted(grown) if t0 < t < t1), t1]
+        for a, b in zip(cuts[:-1], cuts[1:]):
+            while level < grown.get(a, level):
+                piece.compose(refinement(walk.grids[level], walk.grids[level + 1], fine), inplace=True)
+                level += 1
+            grid = walk.grids[level]
+            part = program(
+                _on(walk.problem, grid), walk.at(level), method.product_formula, method.steps, [a, b], method.truncation
+            )
+            piece.compose(part.pieces[0], seats(grid, fine), inplace=True)
+        pieces.append(piece)
+    return _Circuits(start, pieces, walk.plan)
+
+
+def _on(problem: Problem, grid: Grid) -> Problem:
+    if isinstance(problem.initial, State) and problem.domain != grid:
+        assert isinstance(problem.domain, Grid)
+        small, _ = coarsened(problem.initial.vector(problem.domain), problem.domain, grid)
+        return problem.replace(domain=grid, initial=State(small))
+    return problem.replace(domain=grid)
+
+
+def _piloted(growing: Growing, walk: _Walk, times: list[float]) -> tuple[_Circuits, dict[str, Any]]:
+    """Where to grow, from the same formula run as arrays (a schedule needs no look at the wave), and the circuits."""
+    from ..synthesis.growth import two_qubit_gates
+    from ..synthesis.trotter import program
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in walk.points():
+            pass
+    built = _build(growing, walk, times)
+    method = growing.method
+    plan = program(walk.problem, walk.h, method.product_formula, method.steps, times, method.truncation)
+    grown = sum(two_qubit_gates(c) for c in (built.start, *built.pieces))
+    fixed = sum(two_qubit_gates(c) for c in (plan.start, *plan.pieces))
+    facts = walk.report()
+    qubits = [walk.grids[level].qubits for _, level in walk.plan]
+    share = grown / max(fixed, 1)
+    facts.update(
+        two_qubit_gates=grown,
+        fixed_two_qubit_gates=fixed,
+        pays=share <= 0.5,
+        verdict=_verdict(qubits, share, "two-qubit gates"),
+    )
+    return built, facts
+
+
+def _run_circuits(growing: Growing, walk: _Walk, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
+    built, facts = _piloted(growing, walk, times)
+    out.diagnostics.update(facts)
+    assert job.backend is not None
+    waves = job.backend.states([built.start, *built.pieces], job.progress)
+    level, domain = 0, job.problem.domain
+    for t, wave in zip(times, waves):
+        while level + 1 < len(walk.plan) and walk.plan[level + 1][0] < t - 1e-12 * job.problem.duration:
+            level += 1
+        yield t, _spread(wave, walk, walk.plan[level][1], domain.size), 0.0
+
+
+def _spread(wave: np.ndarray, walk: _Walk, level: int, size: int) -> np.ndarray:
+    """A simulated wave on the problem's grid: the qubits that are not yet in use are in 0, and are interpolated."""
+    fine, grid = walk.h.domain, walk.grids[level]
+    assert isinstance(fine, Grid)
+    whole = wave[:size].reshape(fine.shape)
+    if grid == fine:
+        return whole
+    step = tuple(slice(None, None, 1 << (f - c)) for f, c in zip(fine.qubits, grid.qubits))
+    return refine(whole[step], grid, [f - c for c, f in zip(grid.qubits, fine.qubits)])[0]
+
+
+def circuits(growing: Growing, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:
+    """The whole grown circuits, one a saved time, ending on the problem's grid (idle qubits are interpolated at the end)."""
+    from ..synthesis.growth import refinement
+
+    learning = _learning(h)
+    times = np.union1d(saves, [0.0]).tolist()
+    walk = _Walk(growing, problem, learning, times, None)
+    built, facts = _piloted(growing, walk, times)
+    fine = learning.domain
+    assert isinstance(fine, Grid)
+    out = []
+    for t in saves.tolist():
+        index = times.index(t)
+        circuit = built.start.copy()
+        for piece in built.pieces[:index]:
+            circuit.compose(piece, inplace=True)
+        level = max([lv for when, lv in walk.plan if when < t], default=walk.plan[0][1])
+        for lower in range(level, len(walk.grids) - 1):
+            circuit.compose(refinement(walk.grids[lower], walk.grids[lower + 1], fine), inplace=True)
+        out.append(circuit)
+    return Planned(out, facts)

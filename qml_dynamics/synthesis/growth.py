@@ -1,0 +1,166 @@
+"""Circuits of growth: one more least significant bit by interpolation, orthogonal networks, and Halmos' dilation.
+
+The interpolation is spectral: transform to momenta, copy the sign bit onto the new qubit (a longer two's complement), transform
+back on one more qubit. With the bit-reversed transforms of this room the new qubit stands exactly where the new least
+significant bit of the weight belongs, so no swap is needed. Derived here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from ..domains import Grid
+from ..errors import describe, require
+from .transforms import _extend, fourier, registers, width
+
+
+def seats(coarse: Grid, fine: Grid) -> list[int]:
+    """Where the qubits of a circuit on ``coarse`` stand among those of ``fine``: on the high bits of each axis.
+
+    >>> seats(Grid([(0, 1), (0, 1)], 1), Grid([(0, 1), (0, 1)], 2))
+    [1, 3]
+    """
+    place: dict[int, int] = {}
+    for small, large in zip(registers(coarse), registers(fine)):
+        place.update(zip(small, large[len(large) - len(small) :]))
+    return [place[q] for q in range(width(coarse))]
+
+
+def refinement(coarse: Grid, finer: Grid, on: Grid | None = None) -> QuantumCircuit:
+    """The circuit that takes a wave on ``coarse`` to its interpolation on ``finer``; new qubits come in ``|0>``.
+
+    An isometry: the norm is kept to the last bit. It is `growth.refine` but for the highest mode of the coarse grid.
+
+    Args:
+        coarse: a grid.
+        finer: the same box with at most one more qubit on each axis.
+        on: the grid whose register the circuit is for (``finer`` when None).
+
+    >>> circuit = refinement(Grid((0, 1), 3), Grid((0, 1), 4))
+    >>> circuit.num_qubits, two_qubit_gates(circuit)
+    (4, 19)
+    """
+    register = finer if on is None else on
+    more = [f - c for c, f in zip(coarse.qubits, finer.qubits)]
+    fits = coarse.bounds == finer.bounds and coarse.boundary == finer.boundary and set(more) <= {0, 1}
+    require(fits, "finer", "be the same box with at most one more qubit on each axis", describe(finer))
+    circuit = QuantumCircuit(width(register))
+    walls = coarse.boundary == "walls"
+    for axis, extra in enumerate(more):
+        if not extra:
+            continue
+        line = registers(register)[axis]
+        new = line[: len(line) - coarse.qubits[axis] - (1 if walls else 0)][-1]
+        old = line[line.index(new) + 1 :]
+        if walls:
+            _extend(circuit, old)
+        fourier(circuit, old)
+        if walls:
+            _half_shift(circuit, old)
+        circuit.cx(old[0], new)  # bit-reversed: the first qubit carries the sign
+        fourier(circuit, [new, *old], inverse=True)
+        if walls:
+            _extend(circuit, [new, *old], inverse=True)
+    return circuit
+
+
+def _half_shift(circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
+    """Points of a grid between walls sit half a step off it: ``exp(-i pi m / (2 M))`` with ``M`` points of the odd extension."""
+    count = len(qubits)
+    weights = 2.0 ** np.arange(count)
+    weights[-1] *= -1
+    for qubit, w in zip(qubits, weights[::-1]):
+        circuit.p(-np.pi * w / (2 << count), qubit)
+
+
+def two_qubit_gates(circuit: QuantumCircuit) -> int:
+    """CX that a circuit of this room takes before any optimisation: 1 a CX or CZ, 2 a controlled phase or exchange rotation,
+    3 a swap."""
+    price = {"cx": 1, "cz": 1, "cp": 2, "crz": 2, "rzz": 2, "xx_plus_yy": 2, "swap": 3}
+    return sum(price.get(i.operation.name, 2) for i in circuit.data if len(i.qubits) == 2)
+
+
+def orthogonal_network(matrix: Any) -> QuantumCircuit:
+    """A rotation of ``d`` weights as a network of exchange rotations on ``d`` qubits in one-hot encoding.
+
+    ``sum_i x_i |..1_i..>`` becomes ``sum_i (U x)_i |..1_i..>`` with at most ``d (d - 1) / 2`` rotations between neighbours
+    (Givens) and one Z a sign. Source: Kerenidis, Landman, Mathur, arXiv:2106.07198.
+
+    Args:
+        matrix: an orthogonal matrix, shape ``(d, d)``; qubit i carries weight i.
+
+    Raises:
+        ProblemError: not square, or not orthogonal to 1e-8.
+
+    >>> orthogonal_network([[0.6, -0.8], [0.8, 0.6]]).num_nonlocal_gates()
+    1
+    """
+    u = np.array(matrix, dtype=float)
+    square = u.ndim == 2 and u.shape[0] == u.shape[1]
+    require(square, "matrix", "be square", f"of shape {u.shape}")
+    miss = float(np.abs(u.T @ u - np.eye(len(u))).max())
+    require(miss <= 1e-8, "matrix", "be orthogonal", f"off by {miss:.1e}")
+    d, turns = len(u), []
+    for column in range(d - 1):
+        for row in range(d - 1, column, -1):
+            a, b = u[row - 1, column], u[row, column]
+            if abs(b) < 1e-15:
+                continue
+            angle = float(np.arctan2(b, a))
+            c, s = np.cos(angle), np.sin(angle)
+            u[[row - 1, row]] = np.array([[c, s], [-s, c]]) @ u[[row - 1, row]]
+            turns.append((row, angle))
+    circuit = QuantumCircuit(d)
+    for q in range(d):
+        if u[q, q] < 0:
+            circuit.z(q)
+    for row, angle in reversed(turns):
+        givens(circuit, angle, row - 1, row)
+    return circuit
+
+
+def givens(circuit: QuantumCircuit, angle: float, a: int, b: int) -> None:
+    """Append the real rotation ``|1_a> -> cos |1_a> + sin |1_b>``, ``|1_b> -> cos |1_b> - sin |1_a>``."""
+    from qiskit.circuit.library import XXPlusYYGate
+
+    circuit.append(XXPlusYYGate(2 * angle, np.pi / 2), [a, b])
+
+
+def halmos(matrix: Any) -> np.ndarray:
+    """Halmos' dilation of a contraction: ``[[A, (1 - A A^T)^(1/2)], [(1 - A^T A)^(1/2), -A^T]]``, an orthogonal matrix.
+
+    Raises:
+        ProblemError: not a square real matrix, or of a norm above 1.
+
+    >>> halmos([[0.6]]).round(6).tolist()
+    [[0.6, 0.8], [0.8, -0.6]]
+    """
+    a = np.array(matrix, dtype=float)
+    square = a.ndim == 2 and a.shape[0] == a.shape[1] and a.size > 0 and bool(np.isfinite(a).all())
+    require(square, "matrix", "be a finite square matrix", f"of shape {a.shape}")
+    u, sigma, vt = np.linalg.svd(a)
+    require(float(sigma[0]) <= 1 + 1e-12, "matrix", "have a norm of at most 1 (divide by it)", f"of norm {sigma[0]:.6g}")
+    rest = np.sqrt(np.maximum(0.0, 1 - sigma**2))
+    return np.block([[a, (u * rest) @ u.T], [(vt.T * rest) @ vt, -a.T]])
+
+
+def layer(matrix: Any) -> tuple[QuantumCircuit, float]:
+    """Any square layer on ``2 d`` qubits in one-hot encoding, and the norm it was divided by.
+
+    The network of Halmos' dilation of ``W / |W|``; weights on the first ``d`` qubits, an excitation on one of the others means
+    failure. Success has probability ``|W x|^2 / (|W|^2 |x|^2)``.
+
+    >>> circuit, scale = layer([[2.0, 0.0], [0.0, 1.0]])
+    >>> circuit.num_qubits, scale
+    (4, 2.0)
+    """
+    w = np.array(matrix, dtype=float)
+    square = w.ndim == 2 and w.shape[0] == w.shape[1] and w.size > 0 and bool(np.isfinite(w).all())
+    require(square, "matrix", "be a finite square matrix", f"of shape {w.shape}")
+    norm = float(np.linalg.norm(w, 2))
+    require(norm > 0, "matrix", "not be all zero", describe(w))
+    return orthogonal_network(halmos(w / norm)), norm
