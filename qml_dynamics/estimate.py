@@ -47,6 +47,31 @@ class Estimate:
             return Estimate(self.value - other.value, np.hypot(self.stderr, other.stderr), self.shots or other.shots)
         return Estimate(self.value - other, self.stderr, self.shots)
 
+    def __rsub__(self, other: Any) -> Estimate:
+        return Estimate(other - self.value, self.stderr, self.shots)
+
+    def __add__(self, other: Any) -> Estimate:
+        if isinstance(other, Estimate):
+            return Estimate(self.value + other.value, np.hypot(self.stderr, other.stderr), self.shots or other.shots)
+        return Estimate(self.value + other, self.stderr, self.shots)
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: Any) -> Estimate:
+        """Times an exact number (or array of them)."""
+        return Estimate(self.value * factor, self.stderr * np.abs(factor), self.shots)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> Estimate:
+        """Divided by an exact number (or array of them)."""
+        return Estimate(self.value / divisor, self.stderr / np.abs(divisor), self.shots)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values."""
+        return np.shape(self.value)
+
     def sigmas(self, other: Estimate) -> float:
         """How many combined standard errors lie between two scalar estimates (inf for two different exact numbers)."""
         gap = self - other

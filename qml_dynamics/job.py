@@ -12,6 +12,7 @@ from .backends import Backend
 from .backends import backend as find_backend
 from .errors import MethodError, check_memory, integer
 from .hamiltonian import Hamiltonian, hamiltonian
+from .methods import Exact, Krylov, SplitStep
 from .observe import Observable, read_observables
 from .problem import Problem
 from .progress import Progress
@@ -95,6 +96,8 @@ def convert(
     device = find_backend(backend) if backend is not None else None
     if getattr(method, "needs_backend", False) and device is None:
         device = find_backend("statevector")
+    if isinstance(method, (SplitStep, Krylov, Exact)):
+        device = None  # they run here: a backend that was named beside them is checked, and takes no part
     domain = problem.domain
     check_memory(32 * domain.size * (len(saves) + 3), f"{len(saves)} saved waves on {domain.num_qubits} qubits")
     seen = read_observables(observables, problem)

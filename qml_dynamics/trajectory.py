@@ -54,6 +54,11 @@ class Best:
     uniform_value: float
     samples: int
 
+    @property
+    def loss(self) -> float:
+        """Loss of the best weights: the same as ``value``."""
+        return self.value
+
     def __str__(self) -> str:
         where = ", ".join(f"{w:.4g}" for w in self.weights)
         return f"loss {self.value:.6g} at ({where}) in {self.samples} samples; uniform sampling finds {self.uniform_value:.6g}"

@@ -89,3 +89,21 @@ def test_standard_errors_cover():
         mean, error = mean_of_counts(values, rng.multinomial(100, weights))
         inside += abs(mean - values @ weights) < error
     assert 0.683 - 0.075 < inside / 400 < 0.683 + 0.075
+
+
+def test_arithmetic_carries_the_error():
+    """Sums add errors in quadrature, exact factors scale them."""
+    a, b = Estimate(2.0, 0.3, 100), Estimate(1.0, 0.4, 100)
+    for got, value, stderr in (
+        (a + b, 3.0, 0.5),
+        (a - b, 1.0, 0.5),
+        (5 - a, 3.0, 0.3),
+        (1 + a, 3.0, 0.3),
+        (a * -2, -4.0, 0.6),
+        (3 * a, 6.0, 0.9),
+        (a / 4, 0.5, 0.075),
+    ):
+        assert got.value == pytest.approx(value)
+        assert got.stderr == pytest.approx(stderr)
+        assert got.shots == 100
+    assert Estimate(np.zeros((2, 3))).shape == (2, 3)
