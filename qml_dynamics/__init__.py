@@ -164,3 +164,5 @@ if TYPE_CHECKING:
     from .variational.method import Cutoff as Cutoff
     from .variational.method import Growth as Growth
     from .variational.method import Variational as Variational
+    from .variational.train import TrainResult as TrainResult
+    from .variational.train import train as train

@@ -14,6 +14,7 @@ from .imaginary_methods import IMAGINARY_METHODS
 from .job import convert, save_times
 from .methods import Krylov, MultiProduct, SplitStep, Trotter
 from .problem import Problem
+from .variational.method import Variational, is_measured
 
 _SHOTS = 1000
 BASIS = ("cx", "rz", "sx", "x")
@@ -37,6 +38,7 @@ class Cost:
         success_probability: share of the samples that is kept at the end (None: all of them).
         device: seconds, expected fidelity and best number of steps, where the backend stands on a device; gates and depth
             are then in the device's own gates.
+        circuits_per_step: of a variational run whose steps are measured; those of a step go out as one batch.
     """
 
     qubits: int
@@ -51,6 +53,7 @@ class Cost:
     backend: str
     success_probability: float | None = None
     device: DevicePlan | None = None
+    circuits_per_step: int | None = None
 
     def __str__(self) -> str:
         if not self.circuits:
@@ -58,6 +61,7 @@ class Cost:
         at_most = "at most " if self.upper_bound else ""
         p = self.success_probability
         kept = "" if p is None else f", of which {p:.3g} are kept at the end"
+        kept += "" if self.circuits_per_step is None else f", {self.circuits_per_step:,} circuits a step"
         return (
             f"{self.backend}: {self.circuits} circuits on {self.qubits} qubits, {self.shots:,} shots in all{kept}; the longest has "
             f"{at_most}{self.gates:,} gates, {self.two_qubit_gates:,} of them on two qubits, depth {self.depth:,}; "
@@ -81,6 +85,10 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
     moments = len(save_times(save, problem.duration))
     if isinstance(method, IMAGINARY_METHODS):
         return _imaginary_cost(problem, method, backend, shots, save)
+    if isinstance(method, Variational) and backend is not None:
+        device = find_backend(backend)
+        if is_measured(method, device, shots):
+            return _measured_cost(problem, method, device, shots, save)
     if isinstance(method, (Trotter, MultiProduct)):
         return _circuit_cost(problem, method, backend, shots, moments)
     size = problem.domain.size
@@ -99,6 +107,16 @@ def _imaginary_cost(problem: Problem, method: Any, backend: Any, shots: int | No
     gates, two, depth, bound = _counted(run.longest)
     total, memory = run.circuits * (shots or 0), 48 << run.qubits
     return Cost(run.qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, run.success)
+
+
+def _measured_cost(problem: Problem, method: Any, device: Any, shots: int | None, save: Any) -> Cost:
+    from .variational.measured import forecast
+
+    run = forecast(convert(problem, method, device, shots, None, save, None, None, False))
+    gates, two, depth, bound = _counted(run.longest)
+    qubits, total = run.longest.num_qubits, run.circuits * (shots or 0)
+    memory = 48 << qubits
+    return Cost(qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, circuits_per_step=run.per_step)
 
 
 def _transforms(problem: Problem, method: Any) -> int:

@@ -94,7 +94,9 @@ def _extra(coarse: Grid, fine: Domain) -> list[int]:
     return [f - c for c, f in zip(coarse.qubits, fine.qubits)]
 
 
-def criteria(psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0) -> dict[str, float]:
+def criteria(
+    psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0
+) -> dict[str, float]:
     """What asks for a finer grid, from the wave itself.
 
     Returns:
@@ -108,16 +110,24 @@ def criteria(psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamilto
     >>> seen["residual"] > 0.01, seen["momentum_tail"] > 1e-4
     (True, True)
     """
-    domain = coarse.domain
-    assert isinstance(domain, Grid)
-    dual = np.abs(coarse.transform.forward(np.array(psi, dtype=complex))) ** 2
-    wave, _ = refine(psi, domain, _extra(domain, fine.domain))
     return {
         "residual": residual(psi, coarse, fine, t),
-        "momentum_tail": momentum_tail(domain, dual),
-        "energy": abs(fine.expectation(wave, t) - coarse.expectation(psi, t)),
-        "edge_weight": float(edge_weight(domain, np.abs(psi)[None] ** 2)[0]),
+        "momentum_tail": tail(psi, coarse),
+        "energy": energy_change(psi, coarse, fine, t),
+        "edge_weight": float(edge_weight(coarse.domain, np.abs(psi)[None] ** 2)[0]),
     }
+
+
+def tail(psi: np.ndarray, h: LearningHamiltonian) -> float:
+    """Probability of ``|k| > 0.8 k_max`` on any axis."""
+    return momentum_tail(h.domain, np.abs(h.transform.forward(np.array(psi, dtype=complex))) ** 2)
+
+
+def energy_change(psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0) -> float:
+    """How much the energy moves when the wave is interpolated."""
+    assert isinstance(coarse.domain, Grid)
+    wave, _ = refine(psi, coarse.domain, _extra(coarse.domain, fine.domain))
+    return abs(fine.expectation(wave, t) - coarse.expectation(psi, t))
 
 
 def levels(domain: Domain, start: int | Sequence[int]) -> list[Grid]:

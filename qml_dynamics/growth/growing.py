@@ -12,6 +12,7 @@ from ..errors import MethodError, integer, one_of, real, require
 from ..methods import SplitStep, Trotter
 from ..variational.method import Growth, Variational
 from .grid import CRITERIA
+from .levels import Point, circuits, run
 
 if TYPE_CHECKING:
     from ..hamiltonian import Hamiltonian
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from ..problem import Problem
     from ..sampled import Planned
 
-THRESHOLDS = {"residual": 1e-2, "momentum_tail": 1e-7, "energy": 1e-5}
-Point = tuple[float, np.ndarray, float]
+THRESHOLDS = {"residual": 1e-2, "momentum_tail": 1e-5, "energy": 1e-5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,10 @@ class Growing:
     Args:
         method: ``SplitStep``, ``Trotter`` or ``Variational``.
         start: qubits an axis at the start (one integer, or one an axis).
-        criterion: ``"residual"``: the part of the fine grid's velocity that the coarse grid misses (see `growth.grid`);
-            ``"momentum_tail"``: probability above 0.8 of the largest momentum; ``"energy"``: change of the energy on refinement.
-        threshold: of the criterion; for the residual, of its integral over the run, which bounds the distance to the fine
-            run's wave on the real clock. None: 1e-2 (an infidelity of 1e-4), 1e-7 and 1e-5.
+        criterion: ``"momentum_tail"``: probability above 0.8 of the largest momentum, which is cheap; ``"energy"``: change of
+            the energy on refinement; ``"residual"``: the part of the finer grid's velocity that the coarse grid misses (see
+            `growth.grid`), which bounds the distance to the fine run's wave on the real clock, and is cautious.
+        threshold: of the criterion (of the residual: of its integral over the run). None: 1e-5, 1e-5 and 1e-2.
         checks: how often the criterion is looked at.
         schedule: instead of a criterion, ``[(time, qubits an axis), ...]``, as a device run needs.
         grow: for ``Variational``: threshold, pool and limit of growth (:class:`Growth` when None).
@@ -52,7 +52,7 @@ class Growing:
 
     method: Any
     start: Any = 4
-    criterion: str = "residual"
+    criterion: str = "momentum_tail"
     threshold: float | None = None
     checks: int = 16
     schedule: Any = None
@@ -95,15 +95,11 @@ class Growing:
         """The waves at ``times``; what `evolve` calls."""
         if isinstance(self.method, Variational):
             return _grow_ansatz(self.method, job, times, out)
-        from .levels import run
-
         return run(self, job, times, out)
 
     def planned(self, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:
         """The whole grown circuits, one a saved time (``Trotter`` only)."""
         require(isinstance(self.method, Trotter), "method", "run as circuits (Trotter)", self.method, MethodError)
-        from .levels import circuits
-
         return circuits(self, problem, h, saves)
 
 
@@ -119,10 +115,10 @@ def _schedule(given: Any) -> tuple[tuple[float, int], ...]:
 
 
 def _grow_ansatz(method: Variational, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
-    from ..variational.evolve import run
+    from ..variational.evolve import run as run_variational
 
     record, wanted = out.diagnostics, set(job.saves.tolist())
-    for sample in run(job.problem, job.h, method, times, job.progress, record):
+    for sample in run_variational(job.problem, job.h, method, times, job.progress, record):
         if sample.time in wanted:
             out.parameters.append(sample.theta)
         record["theta"] = sample.theta

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,10 @@ from ..problem import Problem
 from ..progress import Progress
 from ..reference import split_step
 from ..sampled import Planned
-from .grid import coarsened, criteria, levels, on_grid, refine, residual
-from .growing import Growing, Point
+from .grid import coarsened, criteria, energy_change, levels, on_grid, refine, residual, tail
 
+Point = tuple[float, np.ndarray, float]
+Growing = Any  # the method, in `growing.py`, which imports this file
 _START = 1e-3  # the initial wave must survive coarsening to this distance
 
 
@@ -31,9 +32,8 @@ def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[
     h = _learning(job.h)
     walk = _Walk(growing, job.problem, h, times, job.progress if isinstance(growing.method, SplitStep) else None)
     if isinstance(growing.method, SplitStep):
-        for point in walk.points():
-            out.diagnostics.update(walk.report())
-            yield point
+        yield from walk.points()
+        out.diagnostics.update(walk.report())
     else:
         yield from _run_circuits(growing, walk, job, times, out)
     out.stop = f"Reached the end of the duration, {times[-1]:g}. {out.diagnostics['verdict']}"
@@ -65,7 +65,9 @@ class _Walk:
         assert isinstance(self.h.domain, Grid)
         if self.growing.schedule is not None:
             rows = [q for _, q in self.growing.schedule]
-            every = levels(self.h.domain, min(self.growing.start, rows[0]) if isinstance(self.growing.start, int) else 1)
+            every = levels(
+                self.h.domain, min(self.growing.start, rows[0]) if isinstance(self.growing.start, int) else 1
+            )
             require(
                 rows[-1] <= max(self.h.domain.qubits),
                 "schedule",
@@ -118,10 +120,12 @@ class _Walk:
 
     def _value(self, psi: np.ndarray, t: float, level: int, against: int) -> float:
         """The criterion of a wave on a level against another one; costs transforms on both."""
+        name, here = self.growing.criterion, self.at(level)
+        if name == "momentum_tail":
+            self.updates += 2 * self.grids[level].size
+            return tail(psi, here)
         self.updates += 8 * self.grids[against].size + 4 * self.grids[level].size
-        if self.growing.criterion == "residual":
-            return residual(psi, self.at(level), self.at(against), t)
-        return criteria(psi, self.at(level), self.at(against), t)[self.growing.criterion]
+        return (residual if name == "residual" else energy_change)(psi, here, self.at(against), t)
 
     def points(self) -> Iterator[Point]:
         """The waves at the save times."""
@@ -207,7 +211,9 @@ class _Walk:
         fixed = float(self.h.domain.size * self._per_step() * self._steps_between(self.times[0], self.times[-1]))
         share = self.updates / fixed
         plan = [(t, self.grids[level].qubits) for t, level in self.plan]
+        final = criteria(self.psi, self.at(self.level), self.h, self.times[-1])
         return {
+            "resolution": final,
             "growth": [(t, list(q)) for t, q in plan],
             "criterion": np.array(self.seen).reshape(-1, 2),
             "growth_bound": self.bound,
@@ -233,17 +239,14 @@ class _Circuits:
 
 def _build(growing: Growing, walk: _Walk, times: list[float]) -> _Circuits:
     """The circuit in pieces from one save time to the next, on the qubits of the problem's grid, after the pilot run."""
-    from qiskit import QuantumCircuit
-
-    from ..synthesis.growth import refinement, seats
+    from ..synthesis.growth import blank, refinement, seats
     from ..synthesis.states import prepare
-    from ..synthesis.transforms import width
     from ..synthesis.trotter import program
 
     method, fine = growing.method, walk.h.domain
     assert isinstance(fine, Grid)
     first = walk.grids[walk.plan[0][1]]
-    start = QuantumCircuit(width(fine))
+    start = blank(fine)
     small = _on(walk.problem, first)
     start.compose(prepare(small.initial, first), seats(first, fine), inplace=True)
     grown = dict[float, int]()
@@ -251,7 +254,7 @@ def _build(growing: Growing, walk: _Walk, times: list[float]) -> _Circuits:
         grown[t] = level  # the last level of a time: several may be passed at once
     level, pieces = walk.plan[0][1], []
     for t0, t1 in zip(times[:-1], times[1:]):
-        piece = QuantumCircuit(width(fine))
+        piece = blank(fine)
         cuts = [t0, *(t for t in sorted(grown) if t0 < t < t1), t1]
         for a, b in zip(cuts[:-1], cuts[1:]):
             while level < grown.get(a, level):

@@ -18,6 +18,15 @@ from ..errors import describe, require
 from .transforms import _extend, fourier, registers, width
 
 
+def blank(domain: Grid) -> QuantumCircuit:
+    """An empty circuit on the register of a grid, ancillas included.
+
+    >>> blank(Grid((0, 1), 3, boundary="walls")).num_qubits
+    4
+    """
+    return QuantumCircuit(width(domain))
+
+
 def seats(coarse: Grid, fine: Grid) -> list[int]:
     """Where the qubits of a circuit on ``coarse`` stand among those of ``fine``: on the high bits of each axis.
 
@@ -143,7 +152,9 @@ def halmos(matrix: Any) -> np.ndarray:
     square = a.ndim == 2 and a.shape[0] == a.shape[1] and a.size > 0 and bool(np.isfinite(a).all())
     require(square, "matrix", "be a finite square matrix", f"of shape {a.shape}")
     u, sigma, vt = np.linalg.svd(a)
-    require(float(sigma[0]) <= 1 + 1e-12, "matrix", "have a norm of at most 1 (divide by it)", f"of norm {sigma[0]:.6g}")
+    require(
+        float(sigma[0]) <= 1 + 1e-12, "matrix", "have a norm of at most 1 (divide by it)", f"of norm {sigma[0]:.6g}"
+    )
     rest = np.sqrt(np.maximum(0.0, 1 - sigma**2))
     return np.block([[a, (u * rest) @ u.T], [(vt.T * rest) @ vt, -a.T]])
 

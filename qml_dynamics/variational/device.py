@@ -92,7 +92,8 @@ class Device:
 
     def _metric_requests(self, theta: np.ndarray, amounts: np.ndarray, seed: Callable[..., int]) -> list[Request]:
         if self.method.metric == "spsa":
-            return spsa.metric_requests(self.sequence, theta, self._signs(seed), self.width)
+            eps = spsa.length(self.sequence.jacobian(theta))
+            return spsa.metric_requests(self.sequence, theta, self._signs(seed), eps, self.width)
         kind = shifts if self.method.metric == "shift" else hadamard
         return kind.metric_requests(self.sequence, amounts, self.width)
 
@@ -116,7 +117,7 @@ class Device:
             return shifts.metric(self.sequence, jacobian, seen)
         if self.method.metric == "hadamard":
             return hadamard.metric(self.sequence, jacobian, seen)
-        fresh = spsa.samples(self._signs(seed), seen)
+        fresh = spsa.samples(self._signs(seed), spsa.length(jacobian), seen)
         pool = np.concatenate([self.pool, fresh])[-spsa.WINDOW * self.method.resamplings :]
         if complete:  # stages within a step look at the pool and leave it as it is
             self.pool = pool

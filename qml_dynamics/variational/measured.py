@@ -30,6 +30,8 @@ from .tangent import Engine
 from .walk import Walk
 
 if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
     from ..job import Job
 
 STEP = 5  # first entry of the seeds of this file
@@ -73,6 +75,28 @@ def run(job: Job, checkpoint: Keeper | None = None) -> dict[str, Any]:
         BackendError: the backend fails.
     """
     return _Run(job, checkpoint).go()
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What a run sends: circuits in all, circuits a step, and the longest of them."""
+
+    circuits: int
+    per_step: int
+    longest: QuantumCircuit
+
+
+def forecast(job: Job) -> Forecast:
+    """Count the circuits of :func:`run` by listing them."""
+    run = _Run(job, None)
+    theta = run.device.theta0
+    requests = [run.device.requests(theta, lambda *key: 1, complete) for complete in (True, False)]
+    per_step = len(requests[0]) + (run.stages - 1) * len(requests[1])
+    plan = run._plan(0, theta)
+    total = (len(run.ends) - 1) * per_step + len(requests[0]) + len(job.saves) * len(plan.circuits)
+    ends = {request.key[0]: request for request in requests[0]}  # the last of each kind runs through the whole ansatz
+    built = [*(request.build() for request in ends.values()), *plan.circuits]
+    return Forecast(total, per_step, max(built, key=lambda circuit: circuit.size()))
 
 
 class _Run:

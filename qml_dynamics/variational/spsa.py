@@ -8,17 +8,25 @@ Carleo, Woerner, Quantum 5, 567 (2021), arXiv:2103.09232, with differences that 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from qiskit import QuantumCircuit
 
 from .estimates import Metric
 from .outcomes import Request, Seen
 from .shifts import METRIC, SIGNS, overlap
 from .turns import TurnSequence
 
-LENGTH = 0.25
+LENGTH = 0.4  # radians that a displaced wave is away, in the root mean square: a bias of about LENGTH^2 / 3
 WINDOW = 4  # steps that are averaged
+
+
+def length(jacobian: np.ndarray) -> float:
+    """eps, from how far the turns of random directions add up to: ``eps^2 sum J^2 / 2 = LENGTH^2``."""
+    total = 0.5 * float((jacobian**2).sum())
+    return LENGTH / np.sqrt(total) if total > 0 else LENGTH
 
 
 def directions(count: int, resamplings: int, seed: int) -> np.ndarray:
@@ -26,27 +34,31 @@ def directions(count: int, resamplings: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).choice([-1.0, 1.0], size=(resamplings, 2, count))
 
 
-def metric_requests(sequence: TurnSequence, theta: np.ndarray, signs: np.ndarray, width: int) -> list[Request]:
+def metric_requests(
+    sequence: TurnSequence, theta: np.ndarray, signs: np.ndarray, eps: float, width: int
+) -> list[Request]:
     """Four overlaps a resampling."""
     amounts, stop = sequence.amounts(theta), len(sequence.steps)
     out = []
     for r, (u, v) in enumerate(signs):
         for k, (s, q) in enumerate(SIGNS):
-            shifted = partial(sequence.amounts, theta + LENGTH * (s * u + q * v))
+            shifted = partial(sequence.amounts, theta + eps * (s * u + q * v))
             out.append(Request((METRIC, r, k), partial(_overlap, sequence, amounts, shifted, stop, width)))
     return out
 
 
-def _overlap(sequence: TurnSequence, amounts: np.ndarray, shifted: partial, stop: int, width: int):  # type: ignore[no-untyped-def]
+def _overlap(
+    sequence: TurnSequence, amounts: np.ndarray, shifted: Callable[[], np.ndarray], stop: int, width: int
+) -> QuantumCircuit:
     return overlap(sequence, amounts, shifted(), stop, width)
 
 
-def samples(signs: np.ndarray, seen: Seen) -> np.ndarray:
+def samples(signs: np.ndarray, eps: float, seen: Seen) -> np.ndarray:
     """One estimate of the metric a resampling, shape ``(resamplings, p, p)``."""
     out = []
     for r, (u, v) in enumerate(signs):
         shares = [seen[METRIC, r, k].share(0)[0] for k in range(4)]
-        a = -sum(s * q * f for (s, q), f in zip(SIGNS, shares)) / (8 * LENGTH**2)
+        a = -sum(s * q * f for (s, q), f in zip(SIGNS, shares)) / (8 * eps**2)
         out.append(0.5 * a * (np.multiply.outer(u, v) + np.multiply.outer(v, u)))
     return np.array(out)
 

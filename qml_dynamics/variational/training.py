@@ -147,8 +147,7 @@ class Sampled:
         changes = self._rows(outcomes[len(base) : len(base) + len(moved)])
         changes = changes.reshape(len(features), self.sequence.num_turns, 2, outputs.shape[1])
         slopes = np.einsum("rgk,rk->rg", changes[:, :, 0] - changes[:, :, 1], weights) / 4
-        chosen = self.task.trained
-        jacobians = [self.sequence.jacobian(self.task.full(theta, row))[:, chosen] for row in features]
+        jacobians = [self._jacobian(theta, row) for row in features]
         half = np.mean([j.T @ s for j, s in zip(jacobians, slopes)], axis=0)
         known, place = [], len(base) + len(moved)
         for i, part in zip(rows.tolist(), metrics):
@@ -165,6 +164,9 @@ class Sampled:
 
     def _amounts(self, theta: np.ndarray, row: np.ndarray) -> np.ndarray:
         return self.sequence.amounts(self.task.full(theta, row))
+
+    def _jacobian(self, theta: np.ndarray, row: np.ndarray) -> np.ndarray:
+        return self.sequence.jacobian(self.task.full(theta, row))[:, self.task.trained]
 
     def _reading(self, key: tuple[int, ...], amounts: np.ndarray) -> list[Request]:
         return [Request((*key, b), partial(self._closed, amounts, word)) for b, (word, _) in enumerate(self.bases)]
@@ -192,7 +194,8 @@ class Sampled:
         if self.kind == "spsa":
             signs = np.zeros((self.resamplings, 2, len(full)))
             signs[:, :, self.task.trained] = self._signs(i, seed)
-            found = spsa.metric_requests(self.sequence, full, signs, self.width)
+            eps = spsa.length(self._jacobian(theta, row))
+            found = spsa.metric_requests(self.sequence, full, signs, eps, self.width)
         else:
             kind = shifts if self.kind == "shift" else hadamard
             found = kind.metric_requests(self.sequence, self.sequence.amounts(full), self.width)
@@ -200,7 +203,7 @@ class Sampled:
 
     def _metric(self, i: int, jacobian: np.ndarray, seen: Any, seed: Callable[..., int]) -> Metric:
         if self.kind == "spsa":
-            return spsa.metric(spsa.samples(self._signs(i, seed), seen))
+            return spsa.metric(spsa.samples(self._signs(i, seed), spsa.length(jacobian), seen))
         return (shifts if self.kind == "shift" else hadamard).metric(self.sequence, jacobian, seen)
 
     def _send(self, requests: Sequence[Request], seed: Callable[..., int]) -> list[Outcome]:

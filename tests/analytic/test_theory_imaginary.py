@@ -57,7 +57,9 @@ def test_t04_density_of_the_free_wave() -> None:
 
 def test_t05_order_one_is_a_gradient_step() -> None:
     grid = qd.Grid((-8, 8), 10)
-    p = qd.Problem(grid, lambda w: 0.8 * (w[:, 0] - 1.015625), 0.5, clock="imaginary", duration=0.4, initial=qd.PointMass(1.015625))
+    p = qd.Problem(
+        grid, lambda w: 0.8 * (w[:, 0] - 1.015625), 0.5, clock="imaginary", duration=0.4, initial=qd.PointMass(1.015625)
+    )
     mean, variance, mass = population_moments(p)
     assert p.initial.index(grid)[0] == int((1.015625 + 8) / grid.spacing[0])
     assert mean == pytest.approx(0.951625, abs=1e-5)
@@ -70,7 +72,14 @@ def test_t05_order_one_is_a_gradient_step() -> None:
 
 def test_t06_order_two_is_a_damped_newton_step() -> None:
     """D = 0.5, k = 1, tau = 1 from x0 = 1.015625: mean .658180, variance .761594."""
-    p = qd.Problem(qd.Grid((-8, 8), 10), lambda w: 0.5 * w[:, 0] ** 2, 0.5, clock="imaginary", duration=1.0, initial=qd.PointMass(1.015625))
+    p = qd.Problem(
+        qd.Grid((-8, 8), 10),
+        lambda w: 0.5 * w[:, 0] ** 2,
+        0.5,
+        clock="imaginary",
+        duration=1.0,
+        initial=qd.PointMass(1.015625),
+    )
     mean, variance, mass = population_moments(p)
     step = qd.taylor_step(p, 1.015625, 2, 1.0)
     assert mean == pytest.approx(0.658180, abs=1e-6)
@@ -161,7 +170,11 @@ def test_t20_double_bracket_energy_drop() -> None:
 
 def test_t21_qite() -> None:
     """Three qubits, h = .8, tau = 1: infidelity to the exact imaginary time below 1e-7 at dtau = .1, 16 times less at half."""
-    start = scipy.linalg.expm(-0.4j * kron(ONE, Y, ONE)) @ scipy.linalg.expm(-0.2j * kron(Y, ONE, ONE)) @ (np.ones(8) / np.sqrt(8))
+    start = (
+        scipy.linalg.expm(-0.4j * kron(ONE, Y, ONE))
+        @ scipy.linalg.expm(-0.2j * kron(Y, ONE, ONE))
+        @ (np.ones(8) / np.sqrt(8))
+    )
     p = qd.Problem.from_operator(chain(3, 0.8), clock="imaginary", duration=1.0, initial=start)
     truth = qd.evolve(p, qd.Exact()).states[-1]
     misses = [1 - abs(np.vdot(truth, qd.evolve(p, qd.QITE(3, n)).states[-1])) ** 2 for n in (5, 10)]
@@ -175,7 +188,10 @@ def test_t22_schrodingerisation_error_table() -> None:
     energies, modes = np.linalg.eigh(a @ a.T / 8)
     shares = (modes.T @ np.ones(8) / np.sqrt(8)) ** 2
     measure = Occupied(energies, shares)
-    table = {True: (2.3e-1, 1.7e-2, 1.3e-3, 7.8e-5, 1.1e-5, 8.5e-7), False: (2.3e-1, 7.4e-2, 1.6e-2, 5.1e-3, 1.6e-3, 2.7e-4)}
+    table = {
+        True: (2.3e-1, 1.7e-2, 1.3e-3, 7.8e-5, 1.1e-5, 8.5e-7),
+        False: (2.3e-1, 7.4e-2, 1.6e-2, 5.1e-3, 1.6e-3, 2.7e-4),
+    }
     for smooth, wanted in table.items():
         for qubits, error in zip(range(5, 11), wanted):
             register = Register(qubits, 5 * np.pi, 5 * np.pi, smooth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,12 @@ def settled(run: Run, undisturbed: Trajectory) -> None:
     assert run.given.service.tags() == [f"{run.statement.run}-{number}" for number in range(2)]
 
 
-@pytest.mark.parametrize("fault", [reset, lambda: http(429), lambda: http(500), lambda: wrapped(503), TimeoutError])
-@pytest.mark.parametrize("verb", ["run", "job", "status", "result"])
+BROKEN = [reset, lambda: http(429), lambda: http(500), lambda: wrapped(503), TimeoutError]
+
+
+@pytest.mark.parametrize(
+    ("verb", "fault"), [*product(("run", "result"), BROKEN), ("job", reset), ("status", BROKEN[1])]
+)
 def test_passing_faults_pass(tmp_path: Path, undisturbed: Trajectory, verb: str, fault: Any) -> None:
     faults = {verb: [fault(), fault(), None, fault()]}
     settled(start(tmp_path, faults), undisturbed)

@@ -49,7 +49,7 @@ def test_limits() -> None:
 
 
 @pytest.mark.parametrize("reading", ["born", "population"])
-@pytest.mark.parametrize("backend", ["statevector", "aer"])
+@pytest.mark.parametrize("backend", ["statevector", "aer", "pennylane:default.qubit"])
 def test_softmax_with_shots(reading: str, backend: str) -> None:
     energies = np.array([0.3, 1.1, -0.4, 0.9, 0.2])
     result = softmax(energies, 1.7, backend, 40_000, seed=4, reading=reading)
@@ -130,9 +130,7 @@ def test_sigmoid_without_hopping_and_its_saturation() -> None:
     assert sigmoid(z, 80.0, d).probabilities[1] == pytest.approx(0.5 * (1 + z / np.sqrt(z**2 + 4 * d**2)), abs=1e-12)
 
 
-SPINS = qd.Problem(
-    qd.Hypercube(2), lambda w: w[:, 0] * w[:, 1] + 0.4 * w[:, 0], 0.6, clock="imaginary", duration=1.0
-)
+SPINS = qd.Problem(qd.Hypercube(2), lambda w: w[:, 0] * w[:, 1] + 0.4 * w[:, 0], 0.6, clock="imaginary", duration=1.0)
 
 
 def trace_law(p: qd.Problem, beta: float) -> tuple[np.ndarray, float]:
@@ -193,7 +191,10 @@ def test_thermal_on_a_backend_without_amplitudes() -> None:
         (lambda: sigmoid(1.0, 1.0, hopping=-0.1), "`hopping`"),
         (lambda: thermal(SPINS, 0.0), "`beta` must be a positive number"),
         (lambda: thermal(SPINS, 1.0, 0), "`steps`"),
-        (lambda: thermal(qd.Problem.from_operator(np.diag([1.0, 2.0]), clock="imaginary", duration=1.0), 1.0), "general operator"),
+        (
+            lambda: thermal(qd.Problem.from_operator(np.diag([1.0, 2.0]), clock="imaginary", duration=1.0), 1.0),
+            "general operator",
+        ),
     ],
 )
 def test_bad_input(call: Any, words: str) -> None:
@@ -201,9 +202,28 @@ def test_bad_input(call: Any, words: str) -> None:
         call()
 
 
+def test_the_program_of_the_gallery_is_this_circuit() -> None:
+    from pathlib import Path
+
+    from qml_dynamics.synthesis.qasm import to_qasm3
+
+    folder = Path(__file__).parents[2] / "circuits" / "softmax"
+    result = softmax([0.3, 1.1, -0.4, 2.0], 1.7)
+    wanted = to_qasm3(result.circuit, name="softmax", digits=10, measure=True)
+    assert (folder / "softmax.qasm").read_text(encoding="utf-8") == wanted
+    file = qd.read_problem(folder / "imaginary.toml")
+    run = qd.evolve(file.problem, file.method, backend="aer")
+    assert np.allclose(run.density[-1].reshape(-1), result.probabilities, atol=1e-12)
+    assert run.diagnostics["success_probability"][-1] == pytest.approx(result.success_probability, rel=1e-12)
+
+
 def test_nothing_kept_is_an_error() -> None:
     energies = np.zeros(64)
     energies[1:] = 60.0
-    with pytest.raises(qd.MethodError, match="none of 1 was kept"):
+
+    def until_lost() -> None:
         for seed in range(20):
             softmax(energies, 1.0, shots=1, seed=seed)
+
+    with pytest.raises(qd.MethodError, match="none of 1 was kept"):
+        until_lost()

@@ -55,7 +55,9 @@ def test_witten_samples_the_gibbs_law_and_the_objective_does_not(temperature: fl
 
 def test_imaginary_time_with_the_witten_potential_ends_in_the_gibbs_law() -> None:
     grid, t = qd.Grid([(-4, 4), (-4, 4)], 5), 0.8
-    p = qd.Problem(grid, potential(skew, "witten", t), t, clock="imaginary", duration=12.0, initial=qd.Gaussian(0.5, 0.8))
+    p = qd.Problem(
+        grid, potential(skew, "witten", t), t, clock="imaginary", duration=12.0, initial=qd.Gaussian(0.5, 0.8)
+    )
     run = qd.evolve(p, qd.Krylov(1e-9))
     wanted = gibbs_density(skew, grid, t)
     assert distance(run.density[0], wanted) > 0.2

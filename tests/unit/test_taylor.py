@@ -58,7 +58,10 @@ def test_the_error_of_a_polynomial_falls_with_its_order() -> None:
     about = np.array([0.3, -0.4])
     for order in (0, 1, 2):
         loss = taylor(PLANE, about, order).objective
-        far, near = (np.abs(loss(about + s * np.array([[1.0, 0.5]])) - wavy(about + s * np.array([[1.0, 0.5]])))[0] for s in (0.2, 0.1))
+        far, near = (
+            np.abs(loss(about + s * np.array([[1.0, 0.5]])) - wavy(about + s * np.array([[1.0, 0.5]])))[0]
+            for s in (0.2, 0.1)
+        )
         assert np.log2(far / near) == pytest.approx(order + 1, abs=0.35)
 
 
@@ -94,7 +97,9 @@ def test_one_restart_is_the_closed_form(order: int) -> None:
 
 
 def test_the_born_reading_has_half_of_the_variance_and_of_the_temperature() -> None:
-    p = qd.Problem(qd.Grid((-7, 8), 9), lambda w: 0.8 * w[:, 0], 0.5, clock="imaginary", duration=0.5, initial=qd.PointMass(1.0))
+    p = qd.Problem(
+        qd.Grid((-7, 8), 9), lambda w: 0.8 * w[:, 0], 0.5, clock="imaginary", duration=0.5, initial=qd.PointMass(1.0)
+    )
     _, population_variance, _ = population(p)
     run = qd.evolve(p, qd.SplitStep(600, order=4), observables={"x": lambda w: w[:, 0], "x2": lambda w: w[:, 0] ** 2})
     born = run.expectations["x2"].value[-1] - run.expectations["x"].value[-1] ** 2
@@ -115,7 +120,14 @@ def test_two_dimensions_contract_in_the_eigenbasis_of_the_hessian() -> None:
 
 
 def test_a_negative_curvature_escapes_until_the_kernel_blows_up() -> None:
-    p = qd.Problem(qd.Grid((-5.5, 6), 9), lambda w: -0.4 * w[:, 0] ** 2, 0.5, clock="imaginary", duration=0.5, initial=qd.PointMass(0.5))
+    p = qd.Problem(
+        qd.Grid((-5.5, 6), 9),
+        lambda w: -0.4 * w[:, 0] ** 2,
+        0.5,
+        clock="imaginary",
+        duration=0.5,
+        initial=qd.PointMass(0.5),
+    )
     about = float(p.domain.axes[0][p.initial.index(p.domain)[0]])
     step = taylor_step(p, about, 2, 0.5)
     mean, covariance, mass = population(p)
@@ -129,7 +141,13 @@ def test_a_negative_curvature_escapes_until_the_kernel_blows_up() -> None:
 
 def test_small_curvature_tends_to_the_gradient_step() -> None:
     for k in (1e-9, -1e-9, 1e-5):
-        p = qd.Problem(qd.Grid((-3, 3), 4), lambda w, k=k: 0.8 * w[:, 0] + 0.5 * k * w[:, 0] ** 2, 0.5, clock="imaginary", duration=1.0)
+        p = qd.Problem(
+            qd.Grid((-3, 3), 4),
+            lambda w, k=k: 0.8 * w[:, 0] + 0.5 * k * w[:, 0] ** 2,
+            0.5,
+            clock="imaginary",
+            duration=1.0,
+        )
         soft, straight = taylor_step(p, 0.0, 2, 0.6), taylor_step(p, 0.0, 1, 0.6)
         assert soft.mean[0] == pytest.approx(straight.mean[0], rel=1e-4)
         assert soft.log_mass == pytest.approx(straight.log_mass, rel=1e-4)
@@ -143,7 +161,10 @@ def test_small_curvature_tends_to_the_gradient_step() -> None:
         (lambda: taylor(PLANE, 0.0, 3), "`order` must be an integer between 0 and 2"),
         (lambda: taylor_step(PLANE, 0.0, 1, 0.0), "`tau` must be a positive number"),
         (lambda: taylor(PLANE.replace(domain=qd.Hypercube(2)), 0.0, 1), "have a Grid"),
-        (lambda: taylor(PLANE.replace(objective=qd.objectives.from_table(np.zeros((8, 8)), PLANE.domain)), 0.0, 1), "table"),
+        (
+            lambda: taylor(PLANE.replace(objective=qd.objectives.from_table(np.zeros((8, 8)), PLANE.domain)), 0.0, 1),
+            "table",
+        ),
     ],
 )
 def test_bad_input(call: Any, words: str) -> None:

@@ -24,7 +24,8 @@ CUBE = qd.Problem(
     clock="imaginary", duration=0.6,
 )  # fmt: skip
 TWISTED = BOWL.replace(domain=qd.Grid((-4, 4), 3, twist=0.3), strength=qd.Linear(0.5, 1.5))
-PROBLEMS = {"periodic": BOWL, "walls": PLANE, "cube": CUBE, "twisted": TWISTED}
+INVERTED = CUBE.replace(strength=-0.8)
+PROBLEMS = {"periodic": BOWL, "walls": PLANE, "cube": CUBE, "twisted": TWISTED, "negative strength": INVERTED}
 
 
 def infidelity(a: np.ndarray, b: np.ndarray) -> float:
@@ -213,10 +214,12 @@ def test_kept_samples_follow_the_kept_law(name: str) -> None:
     assert chi2.sf(((seen - uniform) ** 2 / uniform).sum(), law.size - 1) < 1e-10
 
 
-def test_statevector_and_aer_agree() -> None:
+def test_exact_backends_agree() -> None:
     for p, method in SAMPLED.values():
-        a, b = (qd.evolve(p, method, backend=name) for name in ("statevector", "aer"))
+        a, b, c = (qd.evolve(p, method, backend=name) for name in ("statevector", "aer", "pennylane:default.qubit"))
         assert np.allclose(a.states[-1], b.states[-1], atol=1e-9)
+        assert np.allclose(a.states[-1], c.states[-1], atol=1e-9)
+        assert np.allclose(a.log_norm, c.log_norm, atol=1e-9)
 
 
 def noisy() -> Any:
@@ -284,9 +287,12 @@ def test_the_floor_is_checked_before_anything_runs() -> None:
 
 
 def test_no_shot_kept_is_an_error() -> None:
-    with pytest.raises(qd.MethodError, match="none of 1 was kept"):
+    def until_lost() -> None:
         for seed in range(40):
             qd.evolve(CUBE, qd.Schrodingerised(6, 1), backend="aer", shots=1, seed=seed)
+
+    with pytest.raises(qd.MethodError, match="none of 1 was kept"):
+        until_lost()
 
 
 def test_callbacks_see_every_step_and_can_stop() -> None:

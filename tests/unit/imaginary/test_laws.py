@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qml_dynamics import Gaussian, Geometric, Grid, Hypercube, MethodError, Problem, Schrodingerised, Uniform, hamiltonian
+from qml_dynamics import (
+    Gaussian,
+    Geometric,
+    Grid,
+    Hypercube,
+    MethodError,
+    Problem,
+    Schrodingerised,
+    Uniform,
+    hamiltonian,
+)
 from qml_dynamics.imaginary.laws import (
     Occupied,
     alias_steps,
@@ -35,7 +45,9 @@ def test_register_keeps_points_from_zero_up() -> None:
     assert np.abs(rough.points).min() == pytest.approx(0.5 * rough.spacing)
     for register in (smooth, rough):
         assert np.array_equal(register.kept, register.points >= 0)
-        assert register.share == pytest.approx((register.profile[register.kept] ** 2).sum() / (register.profile**2).sum())
+        assert register.share == pytest.approx(
+            (register.profile[register.kept] ** 2).sum() / (register.profile**2).sum()
+        )
         assert 0.3 < register.share < 0.7
 
 
@@ -48,7 +60,9 @@ def test_shifted_profile_goes_left() -> None:
 
 
 def test_occupied_energies_of_a_small_system_are_its_spectrum() -> None:
-    p = Problem(Hypercube(3), lambda w: w[:, 0] - 0.5 * w[:, 1] * w[:, 2] + 0.2 * w[:, 2], 0.4, clock="imaginary", duration=0.6)
+    p = Problem(
+        Hypercube(3), lambda w: w[:, 0] - 0.5 * w[:, 1] * w[:, 2] + 0.2 * w[:, 2], 0.4, clock="imaginary", duration=0.6
+    )
     h = hamiltonian(p)
     energies, modes = np.linalg.eigh(h.matrix())
     shares = np.abs(modes.conj().T @ Uniform().vector(p.domain).reshape(-1)) ** 2
@@ -62,7 +76,9 @@ def test_occupied_energies_of_a_small_system_are_its_spectrum() -> None:
 
 
 def test_lower_bound_with_schedules_and_a_negative_strength() -> None:
-    p = Problem(Grid((0, 1), 3, boundary="walls"), lambda w: w[:, 0], Geometric(1.0, 0.5), -2.0, clock="imaginary", duration=1.0)
+    p = Problem(
+        Grid((0, 1), 3, boundary="walls"), lambda w: w[:, 0], Geometric(1.0, 0.5), -2.0, clock="imaginary", duration=1.0
+    )
     h = hamiltonian(p)
     moved = p.diffusion.integral(0.2, 0.7, 1.0)
     assert lower_bound(p, h, 0.2, 0.7) == pytest.approx(moved * np.pi**2 - 1.0 * h.zeta.max())

@@ -10,7 +10,7 @@ import scipy.linalg
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator, Statevector
 
-from qml_dynamics import Grid, Hypercube, Problem, ProbabilisticITE, hamiltonian
+from qml_dynamics import Grid, Hypercube, ProbabilisticITE, Problem, hamiltonian
 from qml_dynamics.formulas import Factor, by_order
 from qml_dynamics.p_register import Register
 from qml_dynamics.pauli import PauliSum, pauli_sum
@@ -104,7 +104,7 @@ def test_diagonals_carry_the_sign_of_the_ancilla(name: str, kind: str) -> None:
     h = hamiltonian(problem(domain))
     part = h.zeta.reshape(-1) - h.zeta.min()
     if kind == "K":
-        matrix = (np.array([h.combine(row.reshape(domain.shape), 1.0, 0.0).reshape(-1) for row in np.eye(domain.size)]).T)
+        matrix = np.array([h.combine(row.reshape(domain.shape), 1.0, 0.0).reshape(-1) for row in np.eye(domain.size)]).T
         matrix = matrix - h.dual.min() * np.eye(domain.size)
     else:
         matrix = np.diag(part)
@@ -168,7 +168,9 @@ def test_linear_blocks_of_an_operator_with_its_own_shift() -> None:
 
 def test_deferred_and_reused_circuits_hold_the_same_blocks() -> None:
     p = problem(DOMAINS["cube"])
-    (blocks,) = probabilistic_blocks(p, hamiltonian(p), ProbabilisticITE(1, 1, block="exact"), [0.0, 0.4], lambda a, b: 0.0)
+    (blocks,) = probabilistic_blocks(
+        p, hamiltonian(p), ProbabilisticITE(1, 1, block="exact"), [0.0, 0.4], lambda a, b: 0.0
+    )
     start = QuantumCircuit(3)
     start.h(range(3))
     fresh, again = deferred(start, blocks), reused(start, blocks)
