@@ -27,6 +27,7 @@ _HOME = {
     "potentials": ("potential",),
     "variational.method": ("Variational", "Cutoff", "Growth"),
     "growth.growing": ("Growing",),
+    "growth.view": ("ensemble_view",),
     "variational.train": ("train", "TrainResult"),
     "estimate": ("Estimate",),
     "trajectory": ("Trajectory", "Counts", "Best"),
@@ -96,8 +97,8 @@ sys.modules[__name__].__class__ = _Package
 if TYPE_CHECKING:
     from . import ensembles as ensembles
     from . import formulas as formulas
-    from . import growth as growth
     from . import gibbs as gibbs
+    from . import growth as growth
     from . import objectives as objectives
     from . import plotting as plotting
     from . import synthesis as synthesis
@@ -126,9 +127,10 @@ if TYPE_CHECKING:
     from .estimate import Estimate as Estimate
     from .evolve import circuits as circuits
     from .evolve import evolve as evolve
+    from .growth.growing import Growing as Growing
+    from .growth.view import ensemble_view as ensemble_view
     from .hamiltonian import LearningHamiltonian as LearningHamiltonian
     from .hamiltonian import PauliHamiltonian as PauliHamiltonian
-    from .growth.growing import Growing as Growing
     from .hamiltonian import hamiltonian as hamiltonian
     from .imaginary_methods import QITE as QITE
     from .imaginary_methods import DoubleBracket as DoubleBracket

@@ -24,7 +24,7 @@ Engine = Callable[[Job, np.ndarray, Waves], Iterator[tuple[float, np.ndarray, fl
 
 
 def run_waves(job: Job, engine: Engine | None = None) -> Waves:
-    """Collect waves from an engine (None: the method's own); a keyboard interrupt or a callback ends it early, with the last wave reached."""
+    """Collect waves from an engine (None: the method's own); an interrupt or a callback ends it with the last wave reached."""
     wanted = set(job.saves.tolist())
     out = Waves([], [], [], "", {})
     reached: tuple[float, np.ndarray, float] | None = None

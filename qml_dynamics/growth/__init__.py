@@ -15,15 +15,19 @@ from .flow import (
 from .grid import criteria, refine, residual
 from .growing import Growing
 from .measures import Volumes, along, log_det_metric, log_volume, metric_volume, volumes
+from .view import EnsembleView, ensemble_view, equivariance
 
 __all__ = [
+    "EnsembleView",
     "Growing",
     "Polar",
     "Volumes",
     "along",
     "coherence",
     "criteria",
+    "ensemble_view",
     "entropy",
+    "equivariance",
     "flow_values",
     "log_det_metric",
     "log_volume",

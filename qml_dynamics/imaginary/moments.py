@@ -63,17 +63,13 @@ def advanced(backend: Backend, domain: Domain, wave: np.ndarray, circuit: Quantu
 
     Shape ``(2^others, *domain.shape)``. The wave is one that the same simulator gave before.
     """
-    from qiskit import QuantumCircuit
+    from ..synthesis.states import amplitudes, empty, handed_over
 
-    from ..synthesis.states import amplitudes
-
-    load = QuantumCircuit(circuit.num_qubits)
     flat = wave.reshape(-1) / np.linalg.norm(wave)
     if backend.name.startswith(("aer", "statevector")):
-        whole = np.zeros(1 << circuit.num_qubits, dtype=complex)
-        whole[: flat.size] = flat
-        load.initialize(whole, range(circuit.num_qubits))
+        load = handed_over(flat, circuit.num_qubits)
     else:
+        load = empty(circuit.num_qubits)
         amplitudes(flat, load, range(domain.num_qubits))
     *_, out = backend.states([load, circuit], silent)
     return out.reshape(-1, *domain.shape)

@@ -78,9 +78,8 @@ def _sample(backend: Backend, circuits: list[QuantumCircuit], shots: int, seeds:
 
 def _blocks(problem: Problem, h: LearningHamiltonian, beta: float, steps: int) -> list[QuantumCircuit]:
     """The blocks on register, partners and one ancilla, with the Hamiltonian as it is at time 0."""
-    from qiskit import QuantumCircuit
-
     from ..synthesis.probabilistic import probabilistic_blocks
+    from ..synthesis.states import empty
     from ..synthesis.transforms import width
 
     d, s = (Constant(value) for value in h.coefficients(0.0))
@@ -92,7 +91,7 @@ def _blocks(problem: Problem, h: LearningHamiltonian, beta: float, steps: int) -
     ancilla = base + problem.domain.num_qubits
     for block in narrow:
         if id(block) not in made:
-            made[id(block)] = QuantumCircuit(ancilla + 1)
+            made[id(block)] = empty(ancilla + 1)
             made[id(block)].compose(block, [*range(base), ancilla], inplace=True)
     return [made[id(block)] for block in narrow]
 

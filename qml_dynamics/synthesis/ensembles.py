@@ -45,7 +45,9 @@ def occupied_circuit(occupied: Sequence[int], neurons: int) -> QuantumCircuit:
     return circuit
 
 
-def exchange_step(circuit: QuantumCircuit, costs: np.ndarray, layers: Sequence[Sequence[Bond]], g: float, dt: float) -> None:
+def exchange_step(
+    circuit: QuantumCircuit, costs: np.ndarray, layers: Sequence[Sequence[Bond]], g: float, dt: float
+) -> None:
     """Append one symmetric step of ``sum_i costs_i n_i + g sum_bonds (XX + YY) / 2``, order two.
 
     Every layer holds disjoint bonds, whose factors commute, so only the layers and the phases are split.
@@ -122,7 +124,9 @@ def bond_layers(bonds: Sequence[Bond], neurons: int) -> list[list[Bond]]:
     return layers
 
 
-def number_coupling(energies: np.ndarray, number_bits: int, tau: Any, circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
+def number_coupling(
+    energies: np.ndarray, number_bits: int, tau: Any, circuit: QuantumCircuit, qubits: Sequence[int]
+) -> None:
     """Append ``exp(-i tau N e(q))``: the number register is on ``qubits[:number_bits]``, the weights on the rest.
 
     Diagonal: each bit of N times each Walsh term of ``e``. ``energies`` has one value a weight point, flat.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..sampling import merged_counts
 from ..domains import Domain
+from ..sampling import merged_counts
 from ..trajectory import Counts
 from .transforms import dual_index, to_dual
 

@@ -39,6 +39,20 @@ def prepare(initial: Initial, domain: Domain) -> QuantumCircuit:
     return circuit
 
 
+def empty(num_qubits: int) -> QuantumCircuit:
+    """A circuit without gates, for rooms that put circuits together and do not import Qiskit."""
+    return QuantumCircuit(num_qubits)
+
+
+def handed_over(wave: np.ndarray, num_qubits: int) -> QuantumCircuit:
+    """A simulator's own instruction that sets its lowest qubits to ``wave`` and the others to ``|0>``: no circuit for a device."""
+    whole = np.zeros(1 << num_qubits, dtype=complex)
+    whole[: wave.size] = wave.reshape(-1)
+    circuit = QuantumCircuit(num_qubits)
+    circuit.initialize(whole, range(num_qubits))
+    return circuit
+
+
 def _product(initial: Gaussian, domain: Domain, circuit: QuantumCircuit) -> None:
     boost = initial.momentum * (domain.ndim if len(initial.momentum) == 1 else 1)
     center = initial.center * (domain.ndim if len(initial.center) == 1 else 1)

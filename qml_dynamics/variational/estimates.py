@@ -52,11 +52,13 @@ class Solved:
         solution: the solve.
         inverse: the matrix M with ``theta' = M b``.
         misfit: covariance S of ``(A_measured - A) theta' - (b_measured - b)``.
+        asked: the solve with the regularisation that was asked for, where the error of the metric has raised it.
     """
 
     solution: Solution
     inverse: np.ndarray
     misfit: np.ndarray
+    asked: Solved | None = None
 
     @property
     def covariance(self) -> np.ndarray:
@@ -78,10 +80,14 @@ def solve_measured(metric: Metric, force: Force, regularisation: float | Cutoff 
         chosen = Cutoff(min(0.99, max(regularisation.rcond, metric.noise / top if top > 0 else 0.0)))
     elif not own:
         chosen = max(float(regularisation), metric.noise)  # type: ignore[arg-type]
+    asked = None if own or chosen == regularisation else _solved(a, metric, force, regularisation, None)
+    return _solved(a, metric, force, chosen, asked)
+
+
+def _solved(a: np.ndarray, metric: Metric, force: Force, chosen: float | Cutoff | Solver, asked: Solved | None) -> Solved:
     solution = solve(a, force.value, chosen)
     inverse = np.array([solve(a, unit, chosen).velocity for unit in np.eye(len(a))]).T.reshape(a.shape)
-    misfit = force.covariance + metric.spread(solution.velocity)
-    return Solved(solution, inverse, misfit)
+    return Solved(solution, inverse, force.covariance + metric.spread(solution.velocity), asked)
 
 
 def nearest_metric(a: np.ndarray) -> np.ndarray:
@@ -104,7 +110,8 @@ class Residual:
 
     Attributes:
         value: the best estimate.
-        ansatz: the part that would be left without the noise in ``theta'``.
+        ansatz: the part of it that more shots could not remove: without the noise in ``theta'``, and with the regularisation that
+            was asked for.
         upper: two standard errors above the estimate.
     """
 
@@ -126,14 +133,24 @@ def residual(
             independent of them. Their own solution fits their noise too, which lowers r^2 by ``2 tr(M S)`` on average; that is
             added back.
     """
-    a = metric.value
-    square = float(velocity @ a @ velocity - 2 * force.value @ velocity) + variance[0]
-    square += 2 * share * float(np.trace(solved.inverse @ solved.misfit))
-    excess = share**2 * float(np.trace(nearest_metric(a) @ solved.covariance))
+    square, excess = _square(velocity, metric, force, solved, share)
+    square += variance[0]
+    least = square - excess
+    if solved.asked is not None and share:
+        free, _ = _square(solved.asked.solution.velocity, metric, force, solved.asked, 0.0)
+        least = min(least, free + variance[0])  # what is left even where the noise is fitted: more shots cannot remove it
     noise = float(velocity @ metric.spread(velocity) @ velocity + 4 * velocity @ force.covariance @ velocity)
     error = float(np.sqrt(max(noise + variance[1], 0.0)))
     known = max(square, 0.0)
-    return Residual(float(np.sqrt(known)), float(np.sqrt(max(square - excess, 0.0))), float(np.sqrt(known + 2 * error)))
+    return Residual(float(np.sqrt(known)), float(np.sqrt(max(least, 0.0))), float(np.sqrt(known + 2 * error)))
+
+
+def _square(velocity: np.ndarray, metric: Metric, force: Force, solved: Solved, share: float) -> tuple[float, float]:
+    """``r^2 - Var H`` without bias, and how much of it the noise in ``theta'`` adds on average."""
+    a = metric.value
+    square = float(velocity @ a @ velocity - 2 * force.value @ velocity)
+    square += 2 * share * float(np.trace(solved.inverse @ solved.misfit))
+    return square, share**2 * float(np.trace(nearest_metric(a) @ solved.covariance))
 
 
 def pulled_back(variances: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
