@@ -22,6 +22,7 @@ _HOME = {
     "problem": ("Problem",),
     "hamiltonian": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
     "methods": ("SplitStep", "Krylov", "Exact", "Trotter", "MultiProduct"),
+    "randomised_methods": ("QDrift", "RandomOrder"),
     "imaginary_methods": ("Schrodingerised", "ProbabilisticITE", "QITE", "DoubleBracket"),
     "taylor": ("taylor", "taylor_step"),
     "potentials": ("potential",),
@@ -151,6 +152,8 @@ if TYPE_CHECKING:
     from .problem import Problem as Problem
     from .runs import open_run as open_run
     from .runs import submit as submit
+    from .randomised_methods import QDrift as QDrift
+    from .randomised_methods import RandomOrder as RandomOrder
     from .schedules import QHD as QHD
     from .schedules import Constant as Constant
     from .schedules import Geometric as Geometric

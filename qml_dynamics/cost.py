@@ -14,6 +14,7 @@ from .imaginary_methods import IMAGINARY_METHODS
 from .job import convert, save_times
 from .methods import Krylov, MultiProduct, SplitStep, Trotter
 from .problem import Problem
+from .randomised_methods import RANDOMISED_METHODS
 from .variational.method import Variational, is_measured
 
 _SHOTS = 1000
@@ -89,6 +90,8 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
         device = find_backend(backend)
         if is_measured(method, device, shots):
             return _measured_cost(problem, method, device, shots, save)
+    if isinstance(method, RANDOMISED_METHODS):
+        return _randomised_cost(problem, method, backend, shots, save)
     if isinstance(method, (Trotter, MultiProduct)):
         return _circuit_cost(problem, method, backend, shots, moments)
     size = problem.domain.size
@@ -117,6 +120,19 @@ def _measured_cost(problem: Problem, method: Any, device: Any, shots: int | None
     qubits, total = run.longest.num_qubits, run.circuits * (shots or 0)
     memory = 48 << qubits
     return Cost(qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, circuits_per_step=run.per_step)
+
+
+def _randomised_cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:
+    from .observe import pauli_groups
+    from .randomised import circuits
+
+    job = convert(problem, method, None, None, 0, save, None, None, False)
+    every = circuits(job)
+    gates, two, depth, bound = _counted(max(every, key=lambda circuit: circuit.size()))
+    qubits, groups = every[0].num_qubits, len(pauli_groups(job.h.terms))  # type: ignore[union-attr]
+    name = find_backend(backend if backend is not None else "statevector").name
+    total = len(job.saves) * (1 + groups) * (shots or 0)
+    return Cost(qubits, (1 + groups) * len(every), total, gates, two, depth, 48 << qubits, 0, bound, name)
 
 
 def _transforms(problem: Problem, method: Any) -> int:

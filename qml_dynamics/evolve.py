@@ -24,6 +24,9 @@ from .imaginary_methods import IMAGINARY_METHODS
 from .job import Callback, Job, convert, save_times
 from .methods import MultiProduct, Trotter
 from .problem import Problem
+from .randomised import circuits as randomised_circuits
+from .randomised import run as run_randomised
+from .randomised_methods import RANDOMISED_METHODS
 from .sampled import run as run_sampled
 from .trajectory import Trajectory
 from .variational.method import is_measured
@@ -75,6 +78,8 @@ def evolve(
     with job.progress:
         if isinstance(method, MultiProduct):
             answer = multi_product(job)
+        elif isinstance(method, RANDOMISED_METHODS):
+            answer = run_randomised(job)
         elif isinstance(method, IMAGINARY_METHODS):
             answer = run_imaginary(job)
         elif is_measured(method, job.backend, job.shots):
@@ -126,6 +131,8 @@ def circuits(problem: Problem, method: Any, times: Any = None) -> list[Any]:
 
     if isinstance(method, IMAGINARY_METHODS):
         return imaginary_circuits(convert(problem, method, None, None, None, times, None, None, False))
+    if isinstance(method, RANDOMISED_METHODS):
+        return randomised_circuits(convert(problem, method, None, None, None, times, None, None, False))
     if hasattr(method, "planned") and problem.clock in method.clocks:
         return list(method.planned(problem, hamiltonian(problem), save_times(times, problem.duration)).circuits)
     if not isinstance(method, Trotter):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from .errors import MethodError, integer, one_of, real, require
 from .formulas import Formula, by_name, by_order
 from .imaginary_methods import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
+from .randomised_methods import QDrift, RandomOrder
 
 CLOCKS = ("real", "imaginary")
 
@@ -167,6 +168,8 @@ METHODS: dict[str, type] = {
     "exact": Exact,
     "trotter": Trotter,
     "multi_product": MultiProduct,
+    "qdrift": QDrift,
+    "random_order": RandomOrder,
     "schrodingerised": Schrodingerised,
     "probabilistic_ite": ProbabilisticITE,
     "qite": QITE,
@@ -208,6 +211,7 @@ def method_from_spec(spec: dict[str, Any]) -> Any:
 
 
 _ALIASES = {
+    "randomorder": "random_order",
     "splitstep": "split_step",
     "multiproduct": "multi_product",
     "probabilisticite": "probabilistic_ite",

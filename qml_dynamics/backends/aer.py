@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit, transpile
+from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
@@ -24,6 +25,8 @@ from ..trajectory import Counts
 from .aer_readout import logical, places, with_readout
 from .base import OnStep, check_circuits
 
+# what a circuit may be compiled to: neither Aer's own instructions (kraus, save_...) nor control flow
+_STANDARD = {*get_standard_gate_name_mapping()} - {"measure", "reset", "delay"}
 METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
 _CHUNK = 40_000  # gates between two signs of progress, and the most that an interrupt can lose
 _DENSITY_QUBITS = 10  # with noise: density matrices up to here, trajectories above
@@ -108,7 +111,8 @@ class AerBackend:
             return transpile(circuit, target=target, optimization_level=1, seed_transpiler=1)
         if self.noise_model is None and set(circuit.count_ops()) <= set(self._basis):
             return circuit
-        out = transpile(circuit, basis_gates=self._basis, optimization_level=1, seed_transpiler=1)
+        standard = [n for n in self._basis if n in _STANDARD]
+        out = transpile(circuit, basis_gates=standard, optimization_level=1, seed_transpiler=1)
         unknown = set(out.count_ops()) - set(self._basis) - {"barrier", "measure", "reset", "delay"}
         if unknown:
             raise BackendError(f"Argument `circuit` must compile to {self._basis}, but keeps {sorted(unknown)}.")

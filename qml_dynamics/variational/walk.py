@@ -85,7 +85,9 @@ class Walk:
         last = self._residual(self.velocity, 0.0)
         total = dt * (upper + last.upper) * (0.5 + 1 / 12)  # as `bound.straight`, with the largest possible bend
         of_ansatz = min(total, 0.5 * dt * (ansatz + here.ansatz))
-        of_shots = min(total - of_ansatz, 0.5 * dt * (upper - ansatz + last.upper - last.value))
+        stale = max(0.0, last.value - here.value)  # the velocity of the start, seen from the end: the step's own doing
+        noisy = upper - ansatz + last.upper - here.ansatz - stale
+        of_shots = min(total - of_ansatz, 0.5 * dt * max(noisy, 0.0))
         self.bound.pieces["shots"] += of_shots
         self.bound.pieces["step"] -= of_shots
         sigmas = max(sigma, self.sigma)

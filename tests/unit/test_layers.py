@@ -18,11 +18,11 @@ PACKAGE = ROOT.name
 
 # Each room may import those before it (and itself): a total order that the partial order of the rooms fits into.
 ROOMS = [
-    *("errors", "estimate", "progress", "p_register", "imaginary_methods"),
+    *("errors", "estimate", "progress", "p_register", "imaginary_methods", "randomised_methods"),
     *("domains", "transforms", "objectives", "schedules", "initial", "formulas", "methods", "pauli"),
     *("problem", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
     *("reference", "observe", "synthesis", "backends", "variational"),
-    *("job", "answer", "sampled", "engines", "imaginary", "evolve", "compare", "budget_chain", "budget", "device_plan", "cost"),
+    *("job", "answer", "sampled", "engines", "randomised", "imaginary", "evolve", "compare", "budget_chain", "budget", "device_plan", "cost"),
     *("potentials", "taylor", "annealing", "gibbs", "metts", "diffusion", "ensembles", "growth", "train", "views"),
     *("config", "storage", "runs", "plotting", "report", "gallery", "cli"),
 ]

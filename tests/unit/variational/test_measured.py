@@ -215,7 +215,7 @@ def test_estimates_are_unbiased_and_their_errors_cover(clock: str, kind: str, ca
 @pytest.mark.parametrize("case", range(5))
 def test_estimates_are_unbiased_and_their_errors_cover_everywhere(clock: str, kind: str, case: int) -> None:
     problem, ansatz = cases(clock)[case]
-    check_scores(z_scores(problem, ansatz, kind, 1000, 1000), 0.90, 0.99)
+    check_scores(z_scores(problem, ansatz, kind, 1000, 500), 0.90, 0.99)
 
 
 def test_spsa_has_the_metric_as_its_mean() -> None:

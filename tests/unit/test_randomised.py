@@ -1,0 +1,120 @@
+"""qDRIFT and randomly ordered product formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qiskit.quantum_info import Operator, SparsePauliOp
+
+import qml_dynamics as qd
+from qml_dynamics.errors import MethodError
+from qml_dynamics.growth import entropy
+from qml_dynamics.methods import method_from_spec, method_spec
+from qml_dynamics.pauli import PauliSum, pauli_sum
+from qml_dynamics.randomised import error_bound, qdrift_channel
+from qml_dynamics.synthesis.randomised import pauli_rotations
+
+TERMS = [("IZZ", -1.0), ("ZZI", -0.8), ("IIX", 0.7), ("IYI", 0.3), ("XII", -0.5), ("III", 0.4)]
+
+
+def problem(terms: list[tuple[str, float]] = TERMS, duration: float = 0.8) -> qd.Problem:
+    start = np.array([1, 0.5j, 0, 0.2, 0, 0, 0.1, 0])
+    operator = SparsePauliOp([name for name, _ in terms], [c for _, c in terms])
+    return qd.Problem.from_operator(operator, clock="real", duration=duration, initial=start)
+
+
+def test_pauli_rotations_are_exponentials() -> None:
+    for x, z in ((0b011, 0b110), (0b101, 0b101), (0, 0b111), (0b010, 0), (0b100, 0b100), (0, 0)):
+        pauli = PauliSum(3, np.array([x]), np.array([z]), np.array([1.0])).matrix()
+        exact = np.cos(0.37) * np.eye(8) - 1j * np.sin(0.37) * pauli
+        assert Operator(pauli_rotations(3, [(x, z, 0.37)])).data == pytest.approx(exact, abs=1e-12)
+
+
+def test_average_over_circuits_is_the_channel() -> None:
+    given = problem()
+    method = qd.QDrift(60, circuits=200)
+    run = qd.evolve(given, method, seed=3)
+    psi = given.initial.vector(given.domain).reshape(-1)
+    rho = (qdrift_channel(given.operator, 0.8, 60) @ np.outer(psi, psi.conj()).reshape(-1)).reshape(8, 8)
+    assert run.density[-1].reshape(-1) == pytest.approx(np.diag(rho).real, abs=0.03)
+    energy = float(np.trace(rho @ given.operator.matrix()).real)
+    estimate = run.expectations["energy"]
+    assert abs(estimate.value[-1] - energy) < 4 * estimate.stderr[-1]
+    assert 0 < estimate.stderr[-1] < 0.1
+    assert np.abs(run.density[-1] - run.density[0]).sum() > 0.2
+    assert run.states is None
+    assert f"{error_bound(method, given.operator, 0.8):.3g}" in run.stop
+
+
+def test_a_single_term_is_exact_at_any_saved_time() -> None:
+    given = problem([("XZI", -1.3), ("III", 0.7)])
+    times = [0.0, 0.31, 0.8]
+    exact = qd.evolve(given, qd.Exact(), save=times)
+    for method in (qd.QDrift(7, circuits=1), qd.RandomOrder(3, circuits=1)):
+        run = qd.evolve(given, method, save=times, seed=1)
+        assert run.states.reshape(3, -1) == pytest.approx(exact.states.reshape(3, -1), abs=1e-12)
+
+
+def test_same_seed_same_circuits_whatever_the_order_of_the_terms() -> None:
+    a, b = problem(), problem(TERMS[::-1])
+    shuffled = b.replace(
+        operator=PauliSum(3, *(v[::-1] for v in (b.operator.x, b.operator.z, b.operator.coefficients)))
+    )
+    for make in (qd.QDrift, qd.RandomOrder):
+        first, second, third, other = (
+            qd.circuits(p, make(20, circuits=2, seed=s))[-1] for p, s in ((a, 5), (b, 5), (shuffled, 5), (a, 6))
+        )
+        assert first == second == third
+        assert first != other
+    runs = [qd.evolve(p, qd.QDrift(20, circuits=3), seed=9).density for p in (a, shuffled)]
+    assert np.array_equal(*runs)
+
+
+def test_randomly_ordered_steps_average_to_second_order() -> None:
+    given = problem()
+    exact = qd.evolve(given, qd.Exact()).density[-1]
+    errors = []
+    for steps in (4, 16):
+        run = qd.evolve(given, qd.RandomOrder(steps, circuits=120), seed=2)
+        errors.append(0.5 * np.abs(run.density[-1] - exact).sum())
+    assert errors[1] < errors[0] / 3
+    assert errors[1] < 4e-3
+    assert error_bound(qd.RandomOrder(64), given.operator, 0.8) < 0.02
+
+
+def test_shots_are_shared_and_backends_agree() -> None:
+    given = problem()
+    exact = qd.evolve(given, qd.Exact())
+    for backend in ("statevector", "aer"):
+        run = qd.evolve(given, qd.QDrift(300, circuits=7), shots=2000, seed=4, backend=backend)
+        assert run.shots == 2000
+        assert np.abs(run.density[-1] - exact.density[-1]).sum() < 0.2
+    with pytest.raises(MethodError, match="`shots`"):
+        qd.evolve(given, qd.QDrift(10, circuits=20), shots=10)
+    estimate = qd.cost(given, qd.QDrift(30, circuits=5), shots=100)
+    assert estimate.two_qubit_gates > 10
+    assert estimate.circuits % 10 == 0
+
+
+def test_refused_for_losses_with_the_reason_and_specs_round_trip() -> None:
+    grid = qd.Problem(qd.Grid((-4, 4), 6), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
+    with pytest.raises(MethodError, match=r"square of lambda t.*rotations or more"):
+        qd.evolve(grid, qd.QDrift(100))
+    with pytest.raises(MethodError, match="clock"):
+        qd.evolve(problem().replace(clock="imaginary"), qd.QDrift(100))
+    for method in (qd.QDrift(30, circuits=4), qd.RandomOrder(5, seed=2)):
+        assert method_from_spec(method_spec(method)) == method
+    for bad in (lambda: qd.QDrift(0), lambda: qd.RandomOrder(2, circuits=0), lambda: qd.QDrift(5, seed=-1)):
+        with pytest.raises(MethodError):
+            bad()
+
+
+def test_the_channel_is_unital() -> None:
+    channel = qdrift_channel(problem().operator, 0.8, 40)
+    assert channel @ np.eye(8).reshape(-1) == pytest.approx(np.eye(8).reshape(-1), abs=1e-12)
+    rng = np.random.default_rng(1)
+    a = rng.standard_normal((8, 8)) + 1j * rng.standard_normal((8, 8))
+    rho = a @ a.conj().T / np.trace(a @ a.conj().T).real
+    after = (channel @ rho.reshape(-1)).reshape(8, 8)
+    assert entropy((after + after.conj().T) / 2, kind="production", before=rho) > 1e-4
+    assert pauli_sum(problem().operator).num_qubits == 3
