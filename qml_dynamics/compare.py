@@ -149,7 +149,9 @@ def noise_floor(p: np.ndarray, q: np.ndarray, n: int | None, m: int | None) -> E
     pooled = np.clip(pooled, 0.0, 1.0)
     deviation = mean_absolute_deviation(pooled, effective)
     spread = np.maximum(pooled * (1 - pooled) / effective - deviation**2, 0.0)
-    return Estimate(0.5 * float(deviation.sum()), 0.5 * float(np.sqrt(spread.sum())), effective)
+    # cells add up to 1, so they are not independent: k of them vary like k - 1, exactly so for two
+    few = 1.0 / max(1.0 - float((pooled**2).sum()), 1e-12)
+    return Estimate(0.5 * float(deviation.sum()), 0.5 * float(np.sqrt(spread.sum() * few)), effective)
 
 
 def mean_absolute_deviation(p: np.ndarray, shots: int) -> np.ndarray:

@@ -82,6 +82,24 @@ def plot(
 
 
 @app.command()
+def animate(
+    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory, of one or two weights.")],
+    out: Annotated[Path | None, typer.Option(help="A .gif or .html file (default: run.gif beside the run).")] = None,
+    kind: Annotated[str | None, typer.Option(help="The cloud of points: born, bohm or nelson.")] = None,
+    samples: Annotated[int, typer.Option(help="Points of the cloud; 0 for none.")] = 150,
+    frames: Annotated[int, typer.Option(help="A classical run with fewer saved times is run again with so many.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of the cloud.")] = 0,
+    fps: Annotated[int, typer.Option(help="Frames a second.")] = 15,
+    json: Json = False,
+) -> None:
+    """A moving picture of a saved run: the wave, the loss, and the points that the wave carries."""
+    from .animate import animate_command
+
+    code = animate_command(run, out, kind=kind, samples=samples, frames=frames, seed=seed, fps=fps, as_json=json)
+    raise typer.Exit(code)
+
+
+@app.command()
 def cost(
     problem: Problem,
     method: Method = None,

@@ -17,7 +17,7 @@ def estimated_seconds(backend: Any, circuits: Sequence[Any], shots: int) -> floa
     """Seconds on the device for one batch.
 
     A backend that knows better has a method ``seconds(circuits, shots) -> float``; for other backends with jobs this is
-    the vendor's rule of thumb for sampled circuits, 2 s and 0.35 ms a shot, copies for mitigation included. Backends
+    a rule of thumb for sampled circuits on IBM's devices, 2 s a job and 0.35 ms a shot, copies for mitigation included. Backends
     without jobs are measured instead.
     """
     if hasattr(backend, "seconds"):

@@ -74,6 +74,7 @@ def metric(sequence: TurnSequence, jacobian: np.ndarray, seen: Seen) -> Metric:
             gate[g, h], variances[g, h] = pair.signed(1.0 - 2.0 * (pair.index >> top & 1))
             gate[h, g], variances[h, g] = gate[g, h], variances[g, h]
     gate -= np.multiply.outer(mean, mean) - np.diag(noise)  # the square of an estimate is too large by its variance
+    variances += np.multiply.outer(noise, noise) * (1 + np.eye(count))  # products of two noisy means, to second order
     return _with_means(gate / 4, variances / 16, mean, noise, jacobian)
 
 
