@@ -29,7 +29,8 @@ _HOME = {
     "variational.method": ("Variational", "Cutoff", "Growth"),
     "growth.growing": ("Growing",),
     "growth.view": ("ensemble_view",),
-    "variational.train": ("train", "TrainResult"),
+    "variational.train": ("train",),
+    "variational.descent": ("TrainResult",),
     "estimate": ("Estimate",),
     "trajectory": ("Trajectory", "Counts", "Best"),
     "observe": ("of_momenta",),
@@ -166,8 +167,8 @@ if TYPE_CHECKING:
     from .trajectory import Counts as Counts
     from .trajectory import Trajectory as Trajectory
     from .variational import ansatz as ansatz
+    from .variational.descent import TrainResult as TrainResult
     from .variational.method import Cutoff as Cutoff
     from .variational.method import Growth as Growth
     from .variational.method import Variational as Variational
-    from .variational.train import TrainResult as TrainResult
     from .variational.train import train as train

@@ -88,7 +88,9 @@ class Device:
         if complete:
             out += self.readings.variance_requests(whole)
         force = shifts.force_requests if self.imaginary else hadamard.force_requests
-        return out + self._metric_requests(theta, amounts, seed) + force(self.sequence, amounts, self.readings, self.width)
+        return (
+            out + self._metric_requests(theta, amounts, seed) + force(self.sequence, amounts, self.readings, self.width)
+        )
 
     def _metric_requests(self, theta: np.ndarray, amounts: np.ndarray, seed: Callable[..., int]) -> list[Request]:
         if self.method.metric == "spsa":
@@ -100,9 +102,7 @@ class Device:
     def _signs(self, seed: Callable[..., int]) -> np.ndarray:
         return spsa.directions(len(self.theta0), self.method.resamplings, seed(DIRECTIONS))
 
-    def read(
-        self, seen: Seen, t: float, theta: np.ndarray, seed: Callable[..., int], complete: bool = True
-    ) -> Point:
+    def read(self, seen: Seen, t: float, theta: np.ndarray, seed: Callable[..., int], complete: bool = True) -> Point:
         """The point, from the outcomes of :meth:`requests`."""
         jacobian = self.sequence.jacobian(theta)
         metric = self._metric(jacobian, seen, seed, complete)
@@ -129,7 +129,7 @@ def circuits_per_step(problem: Problem, method: Variational) -> int:
 
     >>> from qml_dynamics import Problem, Variational, ansatz
     >>> problem = Problem.from_operator([[1.0, 0.5], [0.5, -1.0]], clock="imaginary", duration=1.0)
-    >>> circuits_per_step(problem, Variational(ansatz.hardware_efficient(0), steps=4))  # Z and X: 2 energy, 1 + 4 the rest
+    >>> circuits_per_step(problem, Variational(ansatz.hardware_efficient(0), steps=4))  # Z and X: 2 energies, 1 metric, 2 x 2 force
     7
     """
     device = Device(problem, hamiltonian(problem), method)

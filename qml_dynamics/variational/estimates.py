@@ -84,7 +84,9 @@ def solve_measured(metric: Metric, force: Force, regularisation: float | Cutoff 
     return _solved(a, metric, force, chosen, asked)
 
 
-def _solved(a: np.ndarray, metric: Metric, force: Force, chosen: float | Cutoff | Solver, asked: Solved | None) -> Solved:
+def _solved(
+    a: np.ndarray, metric: Metric, force: Force, chosen: float | Cutoff | Solver, asked: Solved | None
+) -> Solved:
     solution = solve(a, force.value, chosen)
     inverse = np.array([solve(a, unit, chosen).velocity for unit in np.eye(len(a))]).T.reshape(a.shape)
     return Solved(solution, inverse, force.covariance + metric.spread(solution.velocity), asked)
@@ -138,7 +140,9 @@ def residual(
     least = square - excess
     if solved.asked is not None and share:
         free, _ = _square(solved.asked.solution.velocity, metric, force, solved.asked, 0.0)
-        least = min(least, free + variance[0])  # what is left even where the noise is fitted: more shots cannot remove it
+        least = min(
+            least, free + variance[0]
+        )  # what is left even where the noise is fitted: more shots cannot remove it
     noise = float(velocity @ metric.spread(velocity) @ velocity + 4 * velocity @ force.covariance @ velocity)
     error = float(np.sqrt(max(noise + variance[1], 0.0)))
     known = max(square, 0.0)

@@ -58,7 +58,9 @@ def state_task(given: Statement) -> Data:
     circuit, inputs = _circuit(given, features)
     program = from_circuit(circuit).program
     names = list(program.names)
-    places = np.array([one_of(name, "inputs", names, MethodError) and names.index(name) for name in inputs], dtype=np.intp)
+    places = np.array(
+        [one_of(name, "inputs", names, MethodError) and names.index(name) for name in inputs], dtype=np.intp
+    )
     require(len(set(inputs)) == len(inputs), "inputs", "be different parameters", inputs, MethodError)
     must = f"name one parameter for each of {features.shape[1]} features"
     require(len(inputs) == features.shape[1], "inputs", must, f"of length {len(inputs)}", MethodError)
@@ -99,7 +101,13 @@ def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str]]:
         return source, [getattr(p, "name", p) for p in (given.inputs if given.inputs is not None else ())]
     from .ansatz_pennylane import circuit_from_qnode
 
-    require(given.inputs is None, "inputs", "be absent for a QNode, whose first argument is a row", given.inputs, MethodError)
+    require(
+        given.inputs is None,
+        "inputs",
+        "be absent for a QNode, whose first argument is a row",
+        given.inputs,
+        MethodError,
+    )
     theta0 = np.asarray(given.theta0, dtype=float)
     arguments = (features[0], theta0) if features.shape[1] else (theta0,)
     circuit, _ = circuit_from_qnode(source, arguments, {})

@@ -10,22 +10,20 @@ The bound speaks of the wave that the parameters stand for. Noise of a device ot
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import MethodError, require
 from ..estimate import Estimate
 from ..formulas import boundaries
-from ..hamiltonian import LearningHamiltonian
 from ..sampled import Batch, Planned, _from_probabilities, from_outcomes, plan_batch
 from .bound import angle_between
 from .device import Device, Point, stages
 from .method import Variational
 from .outcomes import Key, Outcome, Request, ask, counts_of
+from .resume import Keeper, mark, packed, unpacked
 from .tangent import Engine
 from .walk import Walk
 
@@ -35,18 +33,6 @@ if TYPE_CHECKING:
     from ..job import Job
 
 STEP = 5  # first entry of the seeds of this file
-
-
-class Keeper(Protocol):
-    """Where a run keeps its state: `qml_dynamics.runs.Checkpoint`."""
-
-    def save(self, step: int, arrays: Mapping[str, np.ndarray], *, generator: Any = None, meta: Any = None) -> None:
-        """Keep it."""
-        ...
-
-    def load(self) -> Any:
-        """The last one kept (``step``, ``arrays``, ``meta``), or None."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +100,9 @@ class _Run:
         self.walk = Walk(job.h, self.device, float(start))
         self.plans: dict[int, Batch] = {}  # by the number of the point, as `kept`
         self.kept: dict[int, list[Outcome]] = {}
-        self.waiting: list[Outcome] | None = None  # outcomes of the next evaluation that an earlier process has measured
+        self.waiting: list[Outcome] | None = (
+            None  # outcomes of the next evaluation that an earlier process has measured
+        )
         self.first = 0
         self._resume()
 
@@ -228,45 +216,35 @@ class _Run:
 
     # state on disk -----------------------------------------------------------------------------------------------------
 
-    def _mark(self) -> str:
-        """What must be the same for a checkpoint to fit."""
-        job, h = self.job, self.job.h
-        numbers = (h.zeta, h.dual) if isinstance(h, LearningHamiltonian) else (h.terms.x, h.terms.z, h.terms.coefficients)
-        digest = hashlib.sha256()
-        for array in (*numbers, self.ends, job.saves, self.device.theta0, self.device.sequence.amounts(self.device.theta0)):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        schedules = (repr(job.problem.diffusion), repr(job.problem.strength))
-        solver = "own" if callable(self.method.regularisation) else repr(self.method.regularisation)
-        options = (self.method.metric, self.method.resamplings, self.method.integrator, solver)
-        watched = [o.name for o in job.observables]
-        digest.update(repr((job.problem.clock, job.shots, self.backend.name, options, schedules, watched)).encode())
-        return digest.hexdigest()
-
     def _keep(self, k: int, outcomes: list[Outcome]) -> None:
         if self.checkpoint is None:
             return
         arrays = {f"walk/{name}": array for name, array in self.walk.arrays().items()}
         arrays["pool"] = self.device.pool
-        arrays.update(_packed("now", outcomes))
+        arrays.update(packed("now", outcomes))
         for earlier, known in self.kept.items():
-            arrays.update(_packed(f"save/{earlier}", known))
+            arrays.update(packed(f"save/{earlier}", known))
         entropy = self.job.seeds.entropy
-        self.checkpoint.save(k, arrays, meta={"mark": self._mark(), "entropy": str(entropy), "kept": sorted(self.kept)})
+        self.checkpoint.save(
+            k,
+            arrays,
+            meta={"mark": mark(self.job, self.device, self.ends), "entropy": str(entropy), "kept": sorted(self.kept)},
+        )
 
     def _resume(self) -> None:
         saved = None if self.checkpoint is None else self.checkpoint.load()
         if saved is None:
             return
-        fits = saved.meta.get("mark") == self._mark()
+        fits = saved.meta.get("mark") == mark(self.job, self.device, self.ends)
         require(fits, "checkpoint", "belong to this problem, method, backend and shots", "of another run", MethodError)
         self.job.seeds = np.random.SeedSequence(int(saved.meta["entropy"]))
         prefix = "walk/"
         self.walk.restore({n.removeprefix(prefix): a for n, a in saved.arrays.items() if n.startswith(prefix)})
         self.device.pool = saved.arrays["pool"]
         for k in saved.meta["kept"]:
-            self.kept[k] = _unpacked(saved.arrays, f"save/{k}")
+            self.kept[k] = unpacked(saved.arrays, f"save/{k}")
             self._plan(k, self.walk.rows["theta"][k])
-        self.first, self.waiting = saved.step, _unpacked(saved.arrays, "now")
+        self.first, self.waiting = saved.step, unpacked(saved.arrays, "now")
 
     # the answer --------------------------------------------------------------------------------------------------------
 
@@ -292,20 +270,3 @@ class _Run:
 def _at(key: Key, i: int) -> Key:
     """A key of `sampled.plan_batch` at another time: (basis, time), or (3, operator, time, group)."""
     return (key[0], key[1], i, key[3]) if key[0] == 3 else (key[0], i)
-
-
-def _packed(name: str, outcomes: Iterable[Outcome]) -> dict[str, np.ndarray]:
-    found = list(outcomes)
-    return {
-        f"{name}/index": np.concatenate([o.index for o in found]),
-        f"{name}/count": np.concatenate([o.count for o in found]),
-        f"{name}/length": np.array([len(o.index) for o in found]),
-        f"{name}/shots": np.array([-1 if o.shots is None else o.shots for o in found]),
-    }
-
-
-def _unpacked(arrays: Mapping[str, np.ndarray], name: str) -> list[Outcome]:
-    cuts = np.cumsum(arrays[f"{name}/length"])[:-1]
-    index, count = (np.split(arrays[f"{name}/{part}"], cuts) for part in ("index", "count"))
-    shots = arrays[f"{name}/shots"].tolist()
-    return [Outcome(i, c, None if n < 0 else n) for i, c, n in zip(index, count, shots)]

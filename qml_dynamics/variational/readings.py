@@ -70,7 +70,7 @@ class Readings:
             _learning_bases(h) if isinstance(h, LearningHamiltonian) else _groups_as_bases(pauli_groups(h.terms))
         )
         self.mixed = _dual_terms(h) if isinstance(h, LearningHamiltonian) and len(self.bases) == 2 else []
-        self.squares = _squares(h) if isinstance(h, PauliHamiltonian) else []
+        self.constant, self.squares = _squares(h) if isinstance(h, PauliHamiltonian) else (0.0, [])
 
     @property
     def needs_ancilla(self) -> bool:
@@ -104,7 +104,8 @@ class Readings:
 
     def variance(self, seen: Seen, t: float) -> tuple[float, float]:
         """Unbiased estimate of ``<H^2> - <H>^2`` at time t, and the variance of this estimate."""
-        return self._learning_variance(seen, t) if not self.squares else self._operator_variance(seen, t)
+        learning = isinstance(self.h, LearningHamiltonian)
+        return self._learning_variance(seen, t) if learning else self._operator_variance(seen, t)
 
     def _test(self, whole: Whole, qubits: Sequence[int]) -> QuantumCircuit:
         """The Hadamard test of one Walsh term of the kinetic part."""
@@ -154,7 +155,7 @@ class Readings:
 
     def _operator_variance(self, seen: Seen, t: float) -> tuple[float, float]:
         energy = self.energy(seen, t)
-        total, noise = energy.stderr**2 - energy.value**2, 0.0
+        total, noise = self.constant + energy.stderr**2 - energy.value**2, 0.0
         for j, basis in enumerate(self.squares):
             outcome = seen[VARIANCE, j]
             mean, variance = outcome.mean(basis.values(self.register(outcome.index), t))
@@ -216,8 +217,15 @@ def _dual_terms(h: LearningHamiltonian) -> list[tuple[float, list[int]]]:
     return out
 
 
-def _squares(h: PauliHamiltonian) -> list[Basis]:
-    return _groups_as_bases(pauli_groups(squared(h.terms)))
+def _squares(h: PauliHamiltonian) -> tuple[float, list[Basis]]:
+    """``H^2``: its multiple of the identity, and the bases of the rest."""
+    terms = squared(h.terms)
+    rest = (terms.x | terms.z) != 0
+    constant = float(terms.coefficients[~rest].sum())
+    if not rest.any():
+        return constant, []
+    groups = pauli_groups(PauliSum(terms.num_qubits, terms.x[rest], terms.z[rest], terms.coefficients[rest]))
+    return constant, _groups_as_bases(groups)
 
 
 def squared(terms: PauliSum) -> PauliSum:

@@ -43,9 +43,7 @@ def moved(amounts: np.ndarray, *by: tuple[int, float]) -> np.ndarray:
     return out
 
 
-def overlap(
-    sequence: TurnSequence, amounts: np.ndarray, shifted: np.ndarray, stop: int, width: int
-) -> QuantumCircuit:
+def overlap(sequence: TurnSequence, amounts: np.ndarray, shifted: np.ndarray, stop: int, width: int) -> QuantumCircuit:
     """The shifted steps before ``stop`` and the inverse of the unshifted ones; what comes later would cancel."""
     circuit = QuantumCircuit(width)
     sequence.append(circuit, shifted, 0, stop)

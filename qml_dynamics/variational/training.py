@@ -54,7 +54,9 @@ class Task:
         """The loss of each row; raises :class:`MethodError` for another shape or a value that is not finite."""
         values = np.asarray(self.loss(outputs, labels), dtype=float)
         if values.shape != (len(outputs),):
-            raise MethodError(f"Argument `loss` must give one value for each of {len(outputs)} rows, but gives {values.shape}.")
+            raise MethodError(
+                f"Argument `loss` must give one value for each of {len(outputs)} rows, but gives {values.shape}."
+            )
         require(bool(np.isfinite(values).all()), "loss", "be finite", "of a value that is not", MethodError)
         return values
 
@@ -187,9 +189,7 @@ class Sampled:
     def _signs(self, i: int, seed: Callable[..., int]) -> np.ndarray:
         return spsa.directions(len(self.task.trained), self.resamplings, seed(SIGNS, i))
 
-    def _metric_requests(
-        self, i: int, theta: np.ndarray, row: np.ndarray, seed: Callable[..., int]
-    ) -> list[Request]:
+    def _metric_requests(self, i: int, theta: np.ndarray, row: np.ndarray, seed: Callable[..., int]) -> list[Request]:
         full = self.task.full(theta, row)
         if self.kind == "spsa":
             signs = np.zeros((self.resamplings, 2, len(full)))
@@ -235,7 +235,9 @@ def _mean(known: Sequence[Metric]) -> Metric | None:
     count = len(known)
     stderr = np.sqrt(sum(m.stderr**2 for m in known)) / count
     return Metric(
-        np.mean([m.value for m in known], axis=0), stderr, lambda x: np.sum([m.spread(x) for m in known], axis=0) / count**2
+        np.mean([m.value for m in known], axis=0),
+        stderr,
+        lambda x: np.sum([m.spread(x) for m in known], axis=0) / count**2,
     )
 
 

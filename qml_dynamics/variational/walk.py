@@ -29,7 +29,7 @@ class Walk:
         self.bound = AngleBound(self.imaginary, pieces=dict.fromkeys(PIECES, 0.0))
         self.bound.start(self.start_angle)
         self.rows: dict[str, list[Any]] = {}
-        self.left: np.ndarray | None = None  # dt, ansatz, upper, gap, sigma, energy of the point before
+        self.left: np.ndarray | None = None  # dt, ansatz, upper, gap and sigma of the step before
         self.velocity = np.zeros(len(self.theta))
         self.point: Point
 
@@ -59,7 +59,7 @@ class Walk:
     def leave(self, dt: float, velocity: np.ndarray, covariance: np.ndarray, share: float) -> None:
         """Walk straight to the next point; ``share`` of the velocity comes from the solve at this one."""
         here = self._residual(velocity, share)
-        self.left = np.array([dt, here.ansatz, here.upper, self._gap(), self.sigma, self.point.energy.value])
+        self.left = np.array([dt, here.ansatz, here.upper, self._gap(), self.sigma])
         self.velocity = velocity
         self.theta = self.theta + dt * velocity
         self.covariance = self.covariance + dt**2 * covariance
@@ -81,7 +81,7 @@ class Walk:
     def _close(self, here: Residual, gap: float) -> None:
         """The bound over the step before: the residual of its own velocity at both ends, where the second end is new data."""
         assert self.left is not None
-        dt, ansatz, upper, before, sigma, energy = self.left.tolist()
+        dt, ansatz, upper, before, sigma = self.left.tolist()
         last = self._residual(self.velocity, 0.0)
         total = dt * (upper + last.upper) * (0.5 + 1 / 12)  # as `bound.straight`, with the largest possible bend
         of_ansatz = min(total, 0.5 * dt * (ansatz + here.ansatz))

@@ -42,7 +42,8 @@ def exact() -> qd.Trajectory:
 
 
 @pytest.mark.parametrize(
-    "name", ["statevector", "aer", "aer:density_matrix", "aer:matrix_product_state", "pennylane:default.qubit", "ibm:aer"]
+    "name",
+    ["statevector", "aer", "aer:density_matrix", "aer:matrix_product_state", "pennylane:default.qubit", "ibm:aer"],
 )
 @pytest.mark.parametrize("kind", ["shift", "hadamard"])
 def test_noiseless_backends_agree_within_shot_noise(name: str, kind: str, exact: qd.Trajectory) -> None:
@@ -65,7 +66,9 @@ def test_where_seeds_decide_the_counts_all_backends_walk_the_same_path() -> None
         assert run.parameters == pytest.approx(runs[0].parameters, abs=0.02)
 
 
-@pytest.mark.parametrize(("name", "shots"), [("noisy", SHOTS), ("ibm:fake_manila", 1000), ("aer:noise=fake_manila", SHOTS)])
+@pytest.mark.parametrize(
+    ("name", "shots"), [("noisy", SHOTS), ("ibm:fake_manila", 1000), ("aer:noise=fake_manila", SHOTS)]
+)
 def test_noisy_backends_still_go_downhill(name: str, shots: int, exact: qd.Trajectory) -> None:
     backend: Any = name
     if name == "noisy":
@@ -78,7 +81,9 @@ def test_noisy_backends_still_go_downhill(name: str, shots: int, exact: qd.Traje
     assert energy.value[-1] == pytest.approx(exact.expectations["energy"].value[-1], abs=0.35)
     ideal = ansatz().state(run.parameters[-1])
     bare = np.vdot(ideal, OPERATOR.to_matrix() @ ideal).real
-    assert bare == pytest.approx(exact.expectations["energy"].value[-1], abs=0.2)  # the parameters are better than the readings
+    assert bare == pytest.approx(
+        exact.expectations["energy"].value[-1], abs=0.2
+    )  # the parameters are better than the readings
 
 
 def test_exact_noisy_probabilities_need_no_shots() -> None:
@@ -91,7 +96,10 @@ def test_exact_noisy_probabilities_need_no_shots() -> None:
 def test_real_time_on_a_pennylane_device() -> None:
     run = qd.evolve(problem("real"), method(), backend="pennylane:default.qubit", shots=SHOTS, seed=4)
     reference = qd.evolve(problem("real"), method(regularisation=float(run.diagnostics["regularisation"].mean())))
-    assert np.abs(run.parameters[-1] - reference.parameters[-1]).max() < 5 * run.diagnostics["theta_stderr"][-1].max() + 0.05
+    assert (
+        np.abs(run.parameters[-1] - reference.parameters[-1]).max()
+        < 5 * run.diagnostics["theta_stderr"][-1].max() + 0.05
+    )
     assert run.diagnostics["bound"][-1] > 0
 
 

@@ -110,7 +110,14 @@ def test_one_natural_step_on_an_energy_is_a_step_of_imaginary_time() -> None:
 def test_natural_gradient_learns_iris_and_holds_on_unseen_rows() -> None:
     data = iris()
     result = qd.train(
-        classifier(), "cross_entropy", start(), steps=25, features=data.X_train, labels=data.y_train, inputs=INPUTS, seed=2
+        classifier(),
+        "cross_entropy",
+        start(),
+        steps=25,
+        features=data.X_train,
+        labels=data.y_train,
+        inputs=INPUTS,
+        seed=2,
     )
     assert result.accuracy is not None
     assert result.loss[-1] < 0.6 * result.loss[0]
@@ -189,8 +196,16 @@ def test_training_on_a_backend_with_shots(optimizer: str) -> None:
     assert sum(sent) == result.evaluations[-1]
     if optimizer != "spsa":
         assert len(sent) == options["steps"] + 1  # one batch a step, one more for the end
-    exact = Exact(state_task(Statement(classifier(), "cross_entropy", start(), *[options[k] for k in ("features", "labels", "inputs")], None)).task)
-    losses = [exact.task.losses(exact.outputs(t, options["features"]), options["labels"]).mean() for t in result.parameters]
+    exact = Exact(
+        state_task(
+            Statement(
+                classifier(), "cross_entropy", start(), *[options[k] for k in ("features", "labels", "inputs")], None
+            )
+        ).task
+    )
+    losses = [
+        exact.task.losses(exact.outputs(t, options["features"]), options["labels"]).mean() for t in result.parameters
+    ]
     assert losses[-1] < losses[0] - 0.05
     assert result.loss[0] == pytest.approx(losses[0], abs=0.1)
     again = qd.train(classifier(), "cross_entropy", start(), backend="aer", seed=4, **options)
