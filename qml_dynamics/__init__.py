@@ -151,10 +151,10 @@ if TYPE_CHECKING:
     from .observe import of_momenta as of_momenta
     from .potentials import potential as potential
     from .problem import Problem as Problem
-    from .runs import open_run as open_run
-    from .runs import submit as submit
     from .randomised_methods import QDrift as QDrift
     from .randomised_methods import RandomOrder as RandomOrder
+    from .runs import open_run as open_run
+    from .runs import submit as submit
     from .schedules import QHD as QHD
     from .schedules import Constant as Constant
     from .schedules import Geometric as Geometric

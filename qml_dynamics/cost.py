@@ -119,7 +119,9 @@ def _measured_cost(problem: Problem, method: Any, device: Any, shots: int | None
     gates, two, depth, bound = _counted(run.longest)
     qubits, total = run.longest.num_qubits, run.circuits * (shots or 0)
     memory = 48 << qubits
-    return Cost(qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, circuits_per_step=run.per_step)
+    return Cost(
+        qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, circuits_per_step=run.per_step
+    )
 
 
 def _randomised_cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:

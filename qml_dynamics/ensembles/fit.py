@@ -205,9 +205,7 @@ def _hbar2(mu: float, at: tuple[float, float]) -> float:
     return 4 * at[0] / (at[1] * mu) - 1 / mu**2
 
 
-def _squared(
-    smooth: panel.Panel, at: tuple[float, float], mu: float, own: float, d: Estimate, g: Estimate
-) -> Estimate:
+def _squared(smooth: panel.Panel, at: tuple[float, float], mu: float, own: float, d: Estimate, g: Estimate) -> Estimate:
     by_mu = -4 * at[0] / (at[1] * mu**2) + 2 / mu**3
     by_d, by_g = (_slope(smooth, at, i, lambda r, a: _hbar2(r.mu, a)) for i in (0, 1))
     return Estimate(_hbar2(mu, at), math.sqrt((by_mu * own) ** 2 + (by_d * d.stderr) ** 2 + (by_g * g.stderr) ** 2))
@@ -335,7 +333,13 @@ def _verdict(
 ) -> str:
     parts = []
     if isinstance(squared, Estimate):
-        sign = "positive" if isinstance(hbar, Estimate) else "negative" if squared.value < -_SURE * squared.stderr else "not told from 0"
+        sign = (
+            "positive"
+            if isinstance(hbar, Estimate)
+            else "negative"
+            if squared.value < -_SURE * squared.stderr
+            else "not told from 0"
+        )
         parts.append(f"hbar^2 from the multiplier is {squared}, {sign}")
     if all(isinstance(a, Estimate) for a in (d, g, mu_c)) and float(d) > 0 and float(g) > 0:
         top = 2 * math.pi * hbar_max(float(d), float(g))

@@ -164,6 +164,3 @@ def measured_levels(
     size = cosine**2 + sine**2
     spread = np.sqrt((sine**2 * (1 - cosine**2) + cosine**2 * (1 - sine**2)) / count) / size
     return Estimate(np.arctan2(sine, cosine) / t, np.maximum(spread, 1e-15) / t, count)
-
-
-

@@ -155,7 +155,9 @@ def train_ensemble(
     if beta is not None:
         real(beta, "beta", positive=True), real(mu_c, "mu_c")
     marks = recorded(total, record)
-    check_memory(24 * len(marks) * count * model.num_weights + 64 * count * size * _row_width(model), "The recorded steps")
+    check_memory(
+        24 * len(marks) * count * model.num_weights + 64 * count * size * _row_width(model), "The recorded steps"
+    )
     rng, columns = np.random.default_rng(seed), np.ascontiguousarray(model.X.T)
     q = width * rng.standard_normal((count, model.num_weights))
     active = np.ones((count, model.hidden)) if beta is not None else None

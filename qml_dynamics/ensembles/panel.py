@@ -70,7 +70,9 @@ def _polynomials(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float, 
         rest = values.T - basis @ coefficients
         dof = values.size - coefficients.size
         variance = max(float((rest**2).sum()) / dof, 1e-30)
-        score = values.size * np.log(float((rest**2).sum()) / values.size + 1e-30) + coefficients.size * np.log(values.size)
+        score = values.size * np.log(float((rest**2).sum()) / values.size + 1e-30) + coefficients.size * np.log(
+            values.size
+        )
         if score < best:
             best, found = score, (degree, basis, coefficients.T, np.sqrt(variance))
     assert found is not None
@@ -124,8 +126,6 @@ def replicas(panel: Panel, diffusion: float, mobility: float, seed: int) -> list
     roots = [n * np.linalg.cholesky(c) for n, c in zip(panel.noise, panel.covariance)]
     out = []
     for _ in range(_REPLICAS):
-        drawn = [
-            base + rng.standard_normal(base.shape) @ root.T for base, root in zip((panel.C, panel.F), roots)
-        ]
+        drawn = [base + rng.standard_normal(base.shape) @ root.T for base, root in zip((panel.C, panel.F), roots)]
         out.append(regress(panel, diffusion, mobility, *drawn))
     return out

@@ -76,7 +76,10 @@ def plane_wave(grid: Grid, mode: int) -> np.ndarray:
 
 
 def vortex_wave(
-    grid: Grid, centers: Sequence[Sequence[float]] = ((0.0, 0.0),), windings: Sequence[int] = (1,), width: float = 0.5**0.5
+    grid: Grid,
+    centers: Sequence[Sequence[float]] = ((0.0, 0.0),),
+    windings: Sequence[int] = (1,),
+    width: float = 0.5**0.5,
 ) -> np.ndarray:
     """``prod_k (z - z_k)^{w_k} exp(-|z|^2 / 4 width^2)``, conjugate factors for negative windings; unit norm.
 

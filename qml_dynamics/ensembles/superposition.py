@@ -75,7 +75,9 @@ class TwoSlits:
         x = np.asarray(x, dtype=float)
         s2 = self.spread(t) ** 2
         norm = 2 * math.sqrt(2 * math.pi * s2)
-        cross = 2 * np.exp(-(x**2 + self.distance**2) / (2 * s2)) * np.cos(self.distance * self._alpha(t) / s2 * x) / norm
+        cross = (
+            2 * np.exp(-(x**2 + self.distance**2) / (2 * s2)) * np.cos(self.distance * self._alpha(t) / s2 * x) / norm
+        )
         rest = np.asarray(density) - self.density(x, t, coherent=False)
         return float(cross @ rest / (cross @ cross))
 
@@ -96,9 +98,7 @@ def _nothing(w: np.ndarray) -> np.ndarray:
     return np.zeros(len(w))
 
 
-def number_revival(
-    neurons: int, mu_c: float, duration: float, hbar: float | None = None
-) -> Problem:
+def number_revival(neurons: int, mu_c: float, duration: float, hbar: float | None = None) -> Problem:
     """An equal superposition of 0, 1, ..., ``neurons`` active neurons under ``H = -mu_c N / hbar``, real clock.
 
     Each neuron turns the phase by ``mu_c t / hbar``. With ``hbar = |mu_c| / 2 pi`` (the default) that is ``2 pi t``: the

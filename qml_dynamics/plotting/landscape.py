@@ -53,7 +53,9 @@ def draw_landscape(host: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[
     else:
         _landscape_plane(host, axes, run, zeta, marks)
     # two columns: a legend wider than the panel would make the layout squeeze the panel
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, markerscale=0.7, labelspacing=0.7, fontsize=7.5)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, markerscale=0.7, labelspacing=0.7, fontsize=7.5
+    )
 
 
 def _spots(run: Trajectory, marks: Mapping[str, np.ndarray]) -> list[Spot]:

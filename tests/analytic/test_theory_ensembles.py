@@ -146,7 +146,9 @@ def test_t31_the_fringe_spacing_is_that_of_the_measured_density() -> None:
     cosine = (density - humps) * np.exp((x**2 + 4) / (2 * s2)) * math.sqrt(2 * math.pi * s2) * (1 + overlap)
     near = np.abs(x) < 4
     zeros = [
-        a - f * (b - a) / (g - f) for a, b, f, g in zip(x[near], x[near][1:], cosine[near], cosine[near][1:]) if f * g < 0
+        a - f * (b - a) / (g - f)
+        for a, b, f, g in zip(x[near], x[near][1:], cosine[near], cosine[near][1:])
+        if f * g < 0
     ]
     assert 2 * np.mean(np.diff(zeros)) == pytest.approx(2.463428, abs=1e-3)
 
@@ -228,8 +230,12 @@ def test_t32_roots_at_held_out_points(D: float, gamma: float, share: float) -> N
 def test_the_chemical_potential_is_bounded() -> None:
     D, gamma = 0.3, 0.8
     top = 4 * math.pi * D / gamma
-    assert en.multipliers(en.hbar_from_chemical_potential(-top), D, gamma)[0] == pytest.approx(gamma / (2 * D), rel=1e-6)
-    with pytest.raises(ProblemError, match=r"at most 2 D / gamma = 0\.75 \(a chemical potential of at most 4 pi D / gamma"):
+    assert en.multipliers(en.hbar_from_chemical_potential(-top), D, gamma)[0] == pytest.approx(
+        gamma / (2 * D), rel=1e-6
+    )
+    with pytest.raises(
+        ProblemError, match=r"at most 2 D / gamma = 0\.75 \(a chemical potential of at most 4 pi D / gamma"
+    ):
         en.multipliers(en.hbar_from_chemical_potential(1.0001 * top), D, gamma)
     with pytest.raises(ProblemError, match="`mu_c` must not be 0"):
         en.hbar_from_chemical_potential(0.0)
