@@ -75,6 +75,9 @@ def evolve(
     """
     started = time.perf_counter()
     job = convert(problem, method, backend, shots, seed, save, observables, callback, progress)
+    measures = is_measured(method, job.backend, job.shots)
+    if checkpoint is not None and not measures:
+        raise MethodError("Argument `checkpoint` must be None for a run whose steps are not measured, but is given.")
     with job.progress:
         if isinstance(method, MultiProduct):
             answer = multi_product(job)
@@ -82,7 +85,7 @@ def evolve(
             answer = run_randomised(job)
         elif isinstance(method, IMAGINARY_METHODS):
             answer = run_imaginary(job)
-        elif is_measured(method, job.backend, job.shots):
+        elif measures:
             from .variational.measured import run as run_measured
 
             answer = run_measured(job, checkpoint)

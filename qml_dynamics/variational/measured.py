@@ -10,6 +10,7 @@ The bound speaks of the wave that the parameters stand for. Noise of a device ot
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ..formulas import boundaries
 from ..sampled import Batch, Planned, _from_probabilities, from_outcomes, plan_batch
 from .bound import angle_between
 from .device import Device, Point, stages
+from .evolve import StartWarning
 from .method import Variational
 from .outcomes import Key, Outcome, Request, ask, counts_of
 from .resume import Keeper, mark, packed, unpacked
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from ..job import Job
 
+_SAME = 1e-6
 STEP = 5  # first entry of the seeds of this file
 
 
@@ -94,17 +97,23 @@ class _Run:
         self.device = Device(job.problem, job.h, self.method)
         self.ends = boundaries(job.problem.duration, self.method.steps, np.union1d(job.saves, [0.0]))
         self.moment = {int(np.argmin(np.abs(self.ends - t))): i for i, t in enumerate(job.saves.tolist())}
-        start = angle_between(
-            Engine(self.device.program).state(self.device.theta0), job.problem.initial.vector(job.problem.domain)
-        )
-        self.walk = Walk(job.h, self.device, float(start))
+        self.walk = Walk(job.h, self.device, self._start())
         self.plans: dict[int, Batch] = {}  # by the number of the point, as `kept`
         self.kept: dict[int, list[Outcome]] = {}
-        self.waiting: list[Outcome] | None = (
-            None  # outcomes of the next evaluation that an earlier process has measured
-        )
+        self.waiting: list[Outcome] | None = None  # what an earlier process has measured of the next evaluation
         self.first = 0
         self._resume()
+
+    def _start(self) -> float:
+        """The angle between the ansatz and the problem's initial wave; warns where they differ."""
+        first = Engine(self.device.program).state(self.device.theta0)
+        angle = float(angle_between(first, self.job.problem.initial.vector(self.job.problem.domain)))
+        if angle > _SAME:
+            text = (
+                f"The ansatz starts at an angle of {angle:.3g} from the problem's initial wave, and the bound says so."
+            )
+            warnings.warn(f"{text} Give the problem initial=ansatz.state().", StartWarning, stacklevel=5)
+        return angle
 
     def go(self) -> dict[str, Any]:
         """All points, one after the other."""
@@ -139,12 +148,12 @@ class _Run:
             self._keep(k, outcomes)
         self.waiting = None
         count = len(requests)
-        if plan is not None:
-            self.kept[k] = outcomes[count:]
         seen = {request.key: outcome for request, outcome in zip(requests, outcomes)}
         t = float(self.ends[k])
         point = self.device.read(seen, t, theta, lambda *key: self._seed(evaluation, *key))
         self.walk.arrive(point, count)
+        if plan is not None:
+            self.kept[k] = outcomes[count:]
         self.job.progress(k, len(self.ends) - 1)
         return self._told(k, point)
 
@@ -224,12 +233,12 @@ class _Run:
         arrays.update(packed("now", outcomes))
         for earlier, known in self.kept.items():
             arrays.update(packed(f"save/{earlier}", known))
-        entropy = self.job.seeds.entropy
-        self.checkpoint.save(
-            k,
-            arrays,
-            meta={"mark": mark(self.job, self.device, self.ends), "entropy": str(entropy), "kept": sorted(self.kept)},
-        )
+        meta = {
+            "mark": mark(self.job, self.device, self.ends),
+            "entropy": str(self.job.seeds.entropy),
+            "kept": sorted(self.kept),
+        }
+        self.checkpoint.save(k, arrays, meta=meta)
 
     def _resume(self) -> None:
         saved = None if self.checkpoint is None else self.checkpoint.load()

@@ -80,7 +80,7 @@ def train(
     >>> from qiskit import QuantumCircuit
     >>> from qiskit.circuit import Parameter
     >>> turn = QuantumCircuit(1); _ = turn.ry(Parameter("angle"), 0)
-    >>> train(turn, np.diag([1.0, -1.0]), [0.3], steps=40).loss[-1].round(6)
+    >>> print(train(turn, np.diag([1.0, -1.0]), [0.3], steps=40).loss[-1].round(6))
     -1.0
     """
     from .descent import Options, Training

@@ -473,6 +473,7 @@ def test_imaginary_time_on_one_qubit_is_the_sigmoid() -> None:
     assert run.log_norm[-1] == pytest.approx(0.5 * np.log(np.cosh(0.7)), abs=0.02)
 
 
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")
 def test_any_gate_is_split_into_turns() -> None:
     t = [Parameter(f"t{k}") for k in range(5)]
     circuit = QuantumCircuit(3)
@@ -498,6 +499,17 @@ def test_any_gate_is_split_into_turns() -> None:
     assert abs(Statevector(mine).data[0]) == pytest.approx(1)
     slope = (sequence.amounts(theta + 1e-6) - sequence.amounts(theta - 1e-6))[list(sequence.places)] / 2e-6
     assert sequence.jacobian(theta).sum(axis=1) == pytest.approx(slope, abs=1e-7)
+
+
+def test_a_start_beside_the_initial_wave_is_told() -> None:
+    ansatz = small()
+    problem = qd.Problem.from_operator(OPERATOR, clock="real", duration=0.1)
+    with pytest.warns(UserWarning, match="starts at an angle of"):
+        run = qd.evolve(problem, qd.Variational(ansatz, 1), backend="aer", shots=50, seed=1)
+    angle = angle_between(ansatz.state(), np.full(4, 0.5))
+    assert angle > 0.1
+    assert run.diagnostics["bound_pieces"]["start"][0] == pytest.approx(angle)
+    assert run.diagnostics["start_angle"] == pytest.approx(angle)
 
 
 def test_squares_of_operators() -> None:
@@ -531,6 +543,8 @@ def test_options_that_do_not_fit_are_refused() -> None:
         qd.evolve(problem, qd.Variational(ansatz, 2, "rk45"), **options)
     with pytest.raises(MethodError, match="`grow` must be None"):
         qd.evolve(problem, qd.Variational(ansatz, 2, grow=Growth()), **options)
+    with pytest.raises(MethodError, match="`checkpoint` must be None"):
+        qd.evolve(problem, qd.Variational(ansatz, 2), checkpoint=Checkpoint("nowhere"))
     with pytest.raises(MethodError, match="`shots` must be at least 2"):
         qd.evolve(problem, qd.Variational(ansatz, 2), backend="statevector", shots=1)
     with pytest.raises(MethodError, match="Did you mean 'hadamard'"):
