@@ -29,8 +29,8 @@ _HOME = {
     "variational.method": ("Variational", "Cutoff", "Growth"),
     "growth.growing": ("Growing",),
     "growth.view": ("ensemble_view",),
-    "variational.train": ("train",),
-    "variational.descent": ("TrainResult",),
+    "variational.measured.train": ("train",),
+    "variational.measured.descent": ("TrainResult",),
     "estimate": ("Estimate",),
     "trajectory": ("Trajectory", "Counts", "Best"),
     "observe": ("of_momenta",),
@@ -167,8 +167,8 @@ if TYPE_CHECKING:
     from .trajectory import Counts as Counts
     from .trajectory import Trajectory as Trajectory
     from .variational import ansatz as ansatz
-    from .variational.descent import TrainResult as TrainResult
+    from .variational.measured.descent import TrainResult as TrainResult
+    from .variational.measured.train import train as train
     from .variational.method import Cutoff as Cutoff
     from .variational.method import Growth as Growth
     from .variational.method import Variational as Variational
-    from .variational.train import train as train

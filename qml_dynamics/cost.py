@@ -113,7 +113,7 @@ def _imaginary_cost(problem: Problem, method: Any, backend: Any, shots: int | No
 
 
 def _measured_cost(problem: Problem, method: Any, device: Any, shots: int | None, save: Any) -> Cost:
-    from .variational.measured import forecast
+    from .variational.measured.run import forecast
 
     run = forecast(convert(problem, method, device, shots, None, save, None, None, False))
     gates, two, depth, bound = _counted(run.longest)

@@ -86,7 +86,7 @@ def evolve(
         elif isinstance(method, IMAGINARY_METHODS):
             answer = run_imaginary(job)
         elif measures:
-            from .variational.measured import run as run_measured
+            from .variational.measured.run import run as run_measured
 
             answer = run_measured(job, checkpoint)
         elif getattr(method, "needs_backend", False) and job.backend is not None and not job.backend.exact:

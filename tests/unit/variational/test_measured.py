@@ -22,14 +22,14 @@ from qml_dynamics.pauli import pauli_sum
 from qml_dynamics.runs.checkpoint import Checkpoint
 from qml_dynamics.sampling import draw
 from qml_dynamics.trajectory import Counts
-from qml_dynamics.variational import measured
+from qml_dynamics.variational.measured import run as measured
 from qml_dynamics.variational.bound import angle_between
-from qml_dynamics.variational.device import Device, circuits_per_step
 from qml_dynamics.variational.flow import Flow
+from qml_dynamics.variational.measured.device import Device, circuits_per_step
+from qml_dynamics.variational.measured.outcomes import ask, of_counts
+from qml_dynamics.variational.measured.readings import squared
+from qml_dynamics.variational.measured.turns import read_turns
 from qml_dynamics.variational.method import Cutoff, Growth
-from qml_dynamics.variational.outcomes import ask, of_counts
-from qml_dynamics.variational.readings import squared
-from qml_dynamics.variational.turns import read_turns
 
 OPERATOR = SparsePauliOp(["ZZ", "XI", "IX", "YZ"], [-1, 0.6, 0.5, 0.3])
 
@@ -288,7 +288,7 @@ def test_numbers_of_circuits_follow_the_formulas() -> None:
 
 
 def device_squares(problem: qd.Problem) -> list[Any]:
-    from qml_dynamics.variational.readings import Readings
+    from qml_dynamics.variational.measured.readings import Readings
 
     return Readings(hamiltonian(problem), 2).squares
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import backend as find_backend
-from ..errors import MethodError, require
+from ...backends import backend as find_backend
+from ...errors import MethodError, require
+from ..linear import solve
 from .estimates import nearest_metric
-from .linear import solve
 from .losses import predicted
 from .training import Exact, Sampled
 

@@ -17,11 +17,11 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Gate
 from qiskit.circuit.library import PauliEvolutionGate, PhaseGate, ZGate
 
-from ..errors import MethodError, require
-from ..pauli import PauliSum, pauli_sum
-from ..problem import Problem
-from .ansatz_qiskit import _Reader
-from .gates import Angles, PauliRotation, Rotation
+from ...errors import MethodError, require
+from ...pauli import PauliSum, pauli_sum
+from ...problem import Problem
+from ..ansatz_qiskit import _Reader
+from ..gates import Angles, PauliRotation, Rotation
 
 _ZERO = 1e-14
 

@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import MethodError, require
-from ..estimate import Estimate
-from ..formulas import boundaries
-from ..sampled import Batch, Planned, _from_probabilities, from_outcomes, plan_batch
-from .bound import angle_between
+from ...errors import MethodError, require
+from ...estimate import Estimate
+from ...formulas import boundaries
+from ...sampled import Batch, Planned, _from_probabilities, from_outcomes, plan_batch
+from ..bound import angle_between
+from ..evolve import StartWarning
+from ..method import Variational
+from ..tangent import Engine
 from .device import Device, Point, stages
-from .evolve import StartWarning
-from .method import Variational
 from .outcomes import Key, Outcome, Request, ask, counts_of
 from .resume import Keeper, mark, packed, unpacked
-from .tangent import Engine
 from .walk import Walk
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-    from ..job import Job
+    from ...job import Job
 
 _SAME = 1e-6
 STEP = 5  # first entry of the seeds of this file

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..errors import MethodError, require
-from ..hamiltonian import Hamiltonian, hamiltonian
-from ..problem import Problem
+from ...errors import MethodError, require
+from ...hamiltonian import Hamiltonian, hamiltonian
+from ...problem import Problem
+from ..evolve import bind
+from ..method import Variational
 from . import hadamard, shifts, spsa
 from .estimates import Force, Metric, Solved, solve_measured
-from .evolve import bind
-from .method import Variational
 from .outcomes import Request, Seen
 from .readings import Energy, Readings
 from .turns import TurnSequence, read_turns

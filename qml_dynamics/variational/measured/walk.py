@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..hamiltonian import Hamiltonian
-from .bound import AngleBound, Floor, energy_error
+from ...hamiltonian import Hamiltonian
+from ..bound import AngleBound, Floor, energy_error
 from .device import Device, Point
 from .estimates import Residual, residual
 

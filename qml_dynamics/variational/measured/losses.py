@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MethodError, describe, one_of, require
-from ..pauli import PauliSum, pauli_sum
-from .ansatz import CircuitAnsatz, from_circuit
-from .method import parameters
+from ...errors import MethodError, describe, one_of, require
+from ...pauli import PauliSum, pauli_sum
+from ..ansatz import CircuitAnsatz, from_circuit
+from ..method import parameters
 
 _CLIP = 1e-9
 
@@ -99,7 +99,7 @@ def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str]]:
     source = given.circuit.source if isinstance(given.circuit, CircuitAnsatz) else given.circuit
     if hasattr(source, "count_ops"):
         return source, [getattr(p, "name", p) for p in (given.inputs if given.inputs is not None else ())]
-    from .ansatz_pennylane import circuit_from_qnode
+    from ..ansatz_pennylane import circuit_from_qnode
 
     require(
         given.inputs is None,

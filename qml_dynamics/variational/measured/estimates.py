@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .linear import Solution, Solver, solve
-from .method import Cutoff
+from ..linear import Solution, Solver, solve
+from ..method import Cutoff
 
 Spread = Callable[[np.ndarray], np.ndarray]
 

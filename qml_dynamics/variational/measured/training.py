@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..errors import MethodError, require
-from ..observe import pauli_groups
-from ..pauli import PauliSum
+from ...errors import MethodError, require
+from ...observe import pauli_groups
+from ...pauli import PauliSum
+from ..gates import Program
+from ..tangent import Engine
 from . import hadamard, shifts, spsa
 from .estimates import Metric
-from .gates import Program
 from .outcomes import Outcome, Request, ask
-from .tangent import Engine
 from .turns import TurnSequence, read_turns, to_letters
 
 Loss = Callable[[np.ndarray, Any], Any]

@@ -15,11 +15,11 @@ from functools import partial
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
-from ..observe import PauliGroup, pauli_groups
-from ..pauli import PauliSum
-from ..schedules import Constant, Schedule
-from ..synthesis.transforms import dual_index, dual_series, registers, to_dual
+from ...hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ...observe import PauliGroup, pauli_groups
+from ...pauli import PauliSum
+from ...schedules import Constant, Schedule
+from ...synthesis.transforms import dual_index, dual_series, registers, to_dual
 from .outcomes import Key, Request, Seen
 from .turns import to_letters
 

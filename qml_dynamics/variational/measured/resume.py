@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..hamiltonian import LearningHamiltonian
+from ...hamiltonian import LearningHamiltonian
+from ..method import Variational
 from .device import Device
-from .method import Variational
 from .outcomes import Outcome
 
 if TYPE_CHECKING:
-    from ..job import Job
+    from ...job import Job
 
 
 class Keeper(Protocol):

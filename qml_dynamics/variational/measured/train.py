@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backends import backend as find_backend
-from ..errors import MethodError, integer, one_of, real, require
+from ...backends import backend as find_backend
+from ...errors import MethodError, integer, one_of, real, require
+from ..method import METRICS
 from .losses import Statement, state_task
-from .method import METRICS
 
 if TYPE_CHECKING:
     from .descent import TrainResult

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backends import Backend
-from ..errors import BackendError, MethodError, require
-from ..trajectory import Counts
+from ...backends import Backend
+from ...errors import BackendError, MethodError, require
+from ...trajectory import Counts
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
