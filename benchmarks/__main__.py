@@ -22,6 +22,7 @@ def main(wanted: list[str]) -> int:
         return 2
     for name in wanted or NAMES:
         print(f"== {name}", flush=True)
+        sys.argv = [name]  # a benchmark has options of its own, for when it is run alone
         importlib.import_module(f"benchmarks.bench_{name}").main()
     return 0
 
