@@ -96,7 +96,7 @@ def bridge(
     problem = learning.problem(domain, V, duration=duration)
     limit, goal = integer(max_iterations, "max_iterations", 1, 10**7, MethodError), real(tol, "tol", positive=True)
     B = first.copy()
-    for count in range(1, limit + 1):
+    for count in range(1, limit + 1):  # noqa: B007 - told at the end
         A = last / _propagated(problem, B, chosen)
         KA = _propagated(problem, A, chosen)
         error = 0.5 * float(np.abs(B * KA - first).sum())

@@ -175,7 +175,7 @@ def _history(
     at = (float(d), float(g))
     best = panel.regress(smooth, *at, smooth.C, smooth.F)
     drawn = panel.replicas(smooth, *at, seed)
-    moved = np.mean([r.variation for r in drawn]) - best.variation  # what noise alone adds to the variation
+    moved = float(np.mean([r.variation for r in drawn])) - best.variation  # what noise alone adds to the variation
     scale = float(np.mean((at[1] * (smooth.F @ smooth.bases[1][1].T) ** 2) ** 2)) + 1e-300
     if best.variation < max(10 * abs(moved), 1e-12 * scale) or not np.isfinite(best.mu):
         return none("the history is stationary: nothing varies in time beyond noise")
@@ -197,7 +197,7 @@ def _slope(smooth: panel.Panel, at: tuple[float, float], which: int, read: Any) 
     ends = []
     for sign in (1, -1):
         here = tuple(v + sign * step * (i == which) for i, v in enumerate(at))
-        ends.append(read(panel.regress(smooth, *here, smooth.C, smooth.F), here))
+        ends.append(read(panel.regress(smooth, here[0], here[1], smooth.C, smooth.F), here))
     return (ends[0] - ends[1]) / (2 * step)
 
 

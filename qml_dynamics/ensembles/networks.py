@@ -175,7 +175,7 @@ def train_ensemble(
     facts = {"rate": eta, "batch": size, "l2": model.l2, "spread": width, "hidden": model.hidden, "seed": seed}
     facts |= {"networks": count, "steps": total, "seconds": time.perf_counter() - started}
     return Run(
-        steps=Steps(*(np.array(part) for part in zip(*rows))),  # type: ignore[misc]
+        steps=Steps(*(np.array(part) for part in zip(*rows))),  # type: ignore[misc, arg-type]
         exchange=ExchangeEvents(*(np.concatenate(part) for part in zip(*events))) if events else None,  # type: ignore[misc]
         initial=start,
         final=q,

@@ -148,7 +148,7 @@ def observe_sde(
         if step in marks:
             rows.append((q, slope, change))
         q = q + change
-    seen = Steps(*(np.array(part) for part in zip(*rows)), dt=h)  # type: ignore[misc]
+    seen = Steps(*(np.array(part) for part in zip(*rows)), dt=h)  # type: ignore[misc, arg-type]
     return Run(steps=seen, initial=start, final=q, duration=total * h, free_energy=loss)
 
 

@@ -85,7 +85,7 @@ class TwoSlits:
         """The wave at t = 0 on a grid with one axis, unit norm."""
         x = grid.axes[0]
         psi = sum(np.exp(-((x - c) ** 2) / (4 * self.width**2)) for c in (-self.distance, self.distance))
-        return psi / np.linalg.norm(psi)
+        return np.asarray(psi / np.linalg.norm(psi))
 
     def problem(self, grid: Grid, duration: float) -> Problem:
         """The free problem on the real clock, ``diffusion = hbar / 2m``."""

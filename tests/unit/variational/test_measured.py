@@ -22,9 +22,9 @@ from qml_dynamics.pauli import pauli_sum
 from qml_dynamics.runs.checkpoint import Checkpoint
 from qml_dynamics.sampling import draw
 from qml_dynamics.trajectory import Counts
-from qml_dynamics.variational.measured import run as measured
 from qml_dynamics.variational.bound import angle_between
 from qml_dynamics.variational.flow import Flow
+from qml_dynamics.variational.measured import run as measured
 from qml_dynamics.variational.measured.device import Device, circuits_per_step
 from qml_dynamics.variational.measured.outcomes import ask, of_counts
 from qml_dynamics.variational.measured.readings import squared
