@@ -14,7 +14,6 @@ from qml_dynamics.problem import Problem
 from qml_dynamics.variational import ansatz, evolve
 from qml_dynamics.variational.method import Variational
 
-pytest.importorskip("qiskit_algorithms")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 STEPS, DT = 3, 0.05
