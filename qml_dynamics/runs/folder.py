@@ -12,6 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -220,8 +221,16 @@ def _read_json(folder: Path) -> dict[str, Any]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a process that was killed left half written (the run's lock is held)."""
+    """Remove what a process that was killed left half written.
+
+    The run's lock keeps other senders away, but not a process that fetches: its files are seconds old and stay.
+    """
     for path in folder.glob(".new-*"):
         shutil.rmtree(path, ignore_errors=True)
     for path in (*folder.glob(".*.npz.*"), *folder.glob("results/.*.npz.*")):
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # it has been renamed meanwhile
+            if time.time() - path.stat().st_mtime > _STALE:
+                path.unlink()
+
+
+_STALE = 60.0  # seconds: writing a result takes milliseconds
