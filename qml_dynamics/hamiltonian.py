@@ -8,15 +8,13 @@ from functools import cached_property
 import numpy as np
 
 from .domains import Domain, outer_sum
-from .errors import MethodError, check_memory, integer
+from .errors import MethodError, check_memory
 from .objectives.base import Objective
 from .pauli import PauliSum
 from .problem import Problem
 from .schedules import Constant, Schedule, is_constant
+from .spectrum import dense, lowest, lowest_points
 from .transforms import Transform
-
-_RESTARTS = 6
-_DENSE = 512  # below this many points dense diagonalisation is faster and safer than an iteration
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +107,7 @@ class LearningHamiltonian:
 
     def matrix(self, t: float = 0.0) -> np.ndarray:
         """The dense matrix, shape ``(size, size)``, for small sizes."""
-        return _dense(self, t)
+        return dense(self, t)
 
     def lowest(self, count: int = 1, t: float = 0.0, tol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
         """The lowest ``count`` energies, ascending, and their waves, shape ``(count, *domain.shape)``.
@@ -118,9 +116,16 @@ class LearningHamiltonian:
         """
         d, s = self.coefficients(t)
         if d == 0:
-            return _lowest_points(s * self.zeta, count)
+            return lowest_points(s * self.zeta, count)
         shift = d * float(np.median(self.dual)) * 0.02
-        return _lowest(self, count, t, tol, 1.0 / (d * self.dual + max(shift, 1e-12)))
+        inverse = 1.0 / (d * self.dual + max(shift, 1e-12))
+
+        def precondition(wave: np.ndarray) -> np.ndarray:
+            return self.transform.inverse(self.transform.forward(np.array(wave, dtype=complex)) * inverse)
+
+        zeta = self.zeta - self.zeta.min()
+        envelope = np.exp(-zeta / max(float(zeta.mean()), 1e-300))
+        return lowest(self, count, t, tol, precondition, envelope)
 
     def ground_state(self, t: float = 0.0) -> tuple[float, np.ndarray]:
         """The lowest energy and its wave, shape ``domain.shape``, unit norm, largest entry positive."""
@@ -161,7 +166,7 @@ class PauliHamiltonian:
 
     def lowest(self, count: int = 1, t: float = 0.0, tol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
         """The lowest ``count`` energies, ascending, and their waves, shape ``(count, *domain.shape)``."""
-        return _lowest(self, count, t, tol, None)
+        return lowest(self, count, t, tol)
 
     def ground_state(self, t: float = 0.0) -> tuple[float, np.ndarray]:
         """The lowest energy and its wave."""
@@ -189,89 +194,3 @@ def hamiltonian(problem: Problem, workers: int | None = None) -> Hamiltonian:
     return LearningHamiltonian(
         problem.domain, zeta, problem.diffusion, problem.strength, problem.duration, workers, problem.objective
     )
-
-
-def _dense(h: Hamiltonian, t: float) -> np.ndarray:
-    size = h.domain.size
-    check_memory(48 * size * size, f"A dense matrix on {h.num_qubits} qubits")
-    columns = np.empty((size, size), dtype=complex)
-    unit = np.zeros(size, dtype=complex)
-    for j in range(size):
-        unit[j] = 1.0
-        columns[:, j] = h.apply(unit.reshape(h.domain.shape), t).reshape(-1)
-        unit[j] = 0.0
-    return 0.5 * (columns + columns.conj().T)
-
-
-def _lowest(
-    h: Hamiltonian, count: int, t: float, tol: float, inverse: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    size = h.domain.size
-    integer(count, "count", 1, size, MethodError)
-    if size <= _DENSE or 5 * count > size:
-        energies, vectors = np.linalg.eigh(h.matrix(t))
-        return energies[:count], _signed(vectors[:, :count].T, h.domain.shape)
-    from scipy.sparse.linalg import LinearOperator, lobpcg
-
-    def each(act: object, block: np.ndarray) -> np.ndarray:
-        columns = block.reshape(size, -1).T
-        return np.stack([act(c.reshape(h.domain.shape)).reshape(-1) for c in columns], axis=1)  # type: ignore[operator]
-
-    def act(wave: np.ndarray) -> np.ndarray:
-        return h.apply(wave, t)
-
-    def precondition(wave: np.ndarray) -> np.ndarray:
-        dual = h.transform.forward(np.array(wave, dtype=complex))  # type: ignore[union-attr]
-        return h.transform.inverse(dual * inverse)  # type: ignore[union-attr]
-
-    block = count + 2  # guard vectors make the last wanted one converge
-    start = _start_block(h, block)
-    op = LinearOperator((size, size), matvec=lambda v: each(act, v), matmat=lambda v: each(act, v), dtype=complex)
-    pre = None
-    if inverse is not None:
-        pre = LinearOperator(
-            (size, size), matvec=lambda v: each(precondition, v), matmat=lambda v: each(precondition, v), dtype=complex
-        )
-    import warnings
-
-    goal = tol * max(1.0, abs(h.bounds(t)[0]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # LOBPCG warns when guard vectors lag behind
-        for _ in range(_RESTARTS):  # it may stagnate on round-off; fresh directions from its own answer mend that
-            energies, vectors = lobpcg(op, start, M=pre, largest=False, tol=goal, maxiter=200)
-            order = np.argsort(energies)
-            energies, start = energies[order], np.linalg.qr(vectors[:, order])[0]
-            wanted = start[:, :count]
-            miss = float(np.linalg.norm(each(act, wanted) - wanted * energies[:count], axis=0).max())
-            if miss <= 100 * goal:
-                break
-    return energies[:count], _signed(start[:, :count].T, h.domain.shape)
-
-
-def _lowest_points(zeta: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Without a kinetic part the lowest waves are the lowest points."""
-    integer(count, "count", 1, zeta.size, MethodError)
-    points = np.argsort(zeta, axis=None, kind="stable")[:count]
-    waves = np.zeros((count, zeta.size))
-    waves[np.arange(count), points] = 1.0
-    return zeta.reshape(-1)[points], waves.reshape(count, *zeta.shape)
-
-
-def _start_block(h: Hamiltonian, block: int) -> np.ndarray:
-    """Smooth random waves: low energy, and no symmetry that could hide a state."""
-    rng = np.random.default_rng(20)
-    start = rng.standard_normal((h.domain.size, block)) + 0j
-    if isinstance(h, LearningHamiltonian):
-        zeta = h.zeta - h.zeta.min()
-        envelope = np.exp(-zeta / max(float(zeta.mean()), 1e-300)).reshape(-1, 1)
-        start = envelope * (1.0 + 0.3 * start)
-    return np.linalg.qr(start)[0]
-
-
-def _signed(vectors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Rows with their largest entry made positive and real."""
-    peak = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)]
-    out = vectors * (np.abs(peak) / peak)[:, None]
-    if np.abs(out.imag).max() < 1e-10:
-        out = out.real
-    return out.reshape(-1, *shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..errors import require
 
 
 @dataclass(frozen=True)
-class BinaryClassifier:
+class BinaryClassifier(ABC):
     """What the models share. ``w`` is one weight vector ``(ndim,)`` or many ``(m, ndim)``.
 
     For many, every result gains a leading axis of length ``m``: ``predict`` and ``probability`` are ``(m, n)`` and
@@ -22,13 +23,13 @@ class BinaryClassifier:
     num_features: int
 
     @property
+    @abstractmethod
     def num_weights(self) -> int:
         """Number of weights: the ``ndim`` of the domain that this model needs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def raw(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """:meth:`decision` for many weight vectors ``(m, ndim)``, without checks."""
-        raise NotImplementedError
 
     def decision(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """The number ``z`` whose sign is the label: positive or zero means ``classes[1]``."""

@@ -80,7 +80,7 @@ def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
     >>> from_circuit(efficient_su2(3, reps=1)).program.num_parameters
     12
     """
-    from .ansatz_qiskit import program_from_circuit
+    from .ansatz_reader import program_from_circuit
 
     program = program_from_circuit(circuit)
     start = np.zeros(program.num_parameters) if theta0 is None else theta0

@@ -20,7 +20,7 @@ PACKAGE = ROOT.name
 ROOMS = [
     *("errors", "estimate", "progress", "p_register", "imaginary_methods", "randomised_methods"),
     *("domains", "transforms", "objectives", "schedules", "initial", "formulas", "methods", "pauli"),
-    *("problem", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
+    *("problem", "spectrum", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
     *("reference", "observe", "synthesis", "backends", "variational"),
     *(
         "job",

@@ -20,7 +20,7 @@ from qiskit.circuit.library import PauliEvolutionGate, PhaseGate, ZGate
 from ...errors import MethodError, require
 from ...pauli import PauliSum, pauli_sum
 from ...problem import Problem
-from ..ansatz_qiskit import _Reader
+from ..ansatz_reader import Reader
 from ..gates import Angles, PauliRotation, Rotation
 
 _ZERO = 1e-14
@@ -153,7 +153,7 @@ def device_circuit(ansatz: Any, problem: Problem) -> QuantumCircuit:
     return ansatz.circuit(problem)
 
 
-class _TurnReader(_Reader):
+class _TurnReader(Reader):
     """Keeps gates without parameters as they are, where the exact engine wants their matrices."""
 
     def _fixed(self, op: Any, where: list[int], depth: int) -> None:
