@@ -179,8 +179,8 @@ def thermal(
         problem: a learning problem; its clock, duration and initial wave do not matter.
         beta: inverse temperature, positive.
         steps: Strang steps in ``beta / 2``.
-        backend: an exact backend (blocks are projected one by one), or one that measures in the middle of circuits, or,
-            for few blocks, any (one ancilla a block).
+        backend: None (the same factors by the classical transform), an exact backend (blocks are projected one by one), or one
+            that measures in the middle of circuits, or, for few blocks, any (one ancilla a block).
         shots, seed: as for :func:`softmax`.
 
     Raises:
@@ -198,7 +198,7 @@ def thermal(
     h = hamiltonian(problem)
     if not isinstance(h, LearningHamiltonian):
         raise ProblemError("Argument `problem` must have an objective for a thermal state, but has a general operator.")
-    device = find_backend(backend if backend is not None else "statevector")
+    device = None if backend is None else find_backend(backend)
     seen = purified(problem, h, beta, steps, device, shots, _one_seed(seed))
     law, success, kept = seen.law, seen.success, seen.kept
     d, s = h.coefficients(0.0)

@@ -11,6 +11,7 @@ from ..backends import Backend
 from ..backends.dynamic import measures_midway, sample_midway
 from ..domains import Hypercube
 from ..errors import MethodError, check_memory
+from ..formulas import by_order, factors
 from ..hamiltonian import LearningHamiltonian
 from ..imaginary_methods import ProbabilisticITE
 from ..problem import Problem
@@ -35,18 +36,25 @@ class Purified:
 
 
 def purified(
-    problem: Problem, h: LearningHamiltonian, beta: float, steps: int, backend: Backend, shots: int | None, seed: int
+    problem: Problem,
+    h: LearningHamiltonian,
+    beta: float,
+    steps: int,
+    backend: Backend | None,
+    shots: int | None,
+    seed: int,
 ) -> Purified:
     """Bell pairs, Strang steps up to ``beta / 2`` on one half, and the law of that half.
 
-    ``<w|M M^+|w> / Tr M M^+`` with M the product of the blocks, which is symmetric, so that ``M M^+ ~ e^{-beta H}``.
+    ``<w|M M^+|w> / Tr M M^+`` with M the product of the blocks, which is symmetric, so that ``M M^+ ~ e^{-beta H}``. Without a
+    backend the same product of factors acts on one point after another, by the classical transform.
     """
     from ..synthesis.gibbs import bell_pairs
     from ..synthesis.probabilistic import deferred, reused
 
     start, blocks = bell_pairs(problem.domain), _blocks(problem, h, beta, steps)
-    if backend.exact:
-        law, success = _projected(problem, backend, start, blocks)
+    if backend is None or backend.exact:
+        law, success = _columns(h, beta, steps) if backend is None else _projected(problem, backend, start, blocks)
         circuit = (deferred if len(blocks) <= FRESH else reused)(start, blocks)
         return Purified(*_drawn(law, success, shots, seed), circuit)
     midway = shots is not None and measures_midway(backend)
@@ -111,6 +119,27 @@ def _projected(
         wave, log = wave / norm, log + 2 * np.log(norm)
     law = (np.abs(wave.reshape(-1, problem.domain.size)) ** 2).sum(axis=0)
     return law.reshape(problem.domain.shape), float(np.exp(log))
+
+
+def _columns(h: LearningHamiltonian, beta: float, steps: int) -> tuple[np.ndarray, float]:
+    """The diagonal of ``M M^+`` from the columns of M, and the share that every factor lets pass together."""
+    d, s = (Constant(value) for value in h.coefficients(0.0))
+    ends = 0.5 * beta * np.arange(steps + 1) / steps
+    decays = {"K": h.dual - h.dual.min(), "V": h.zeta - (h.zeta.min() if s.value(0, 1) >= 0 else h.zeta.max())}
+    damping = [
+        (factor.kind == "K", np.exp(-factor.amount * decays["K" if factor.kind == "K" else "V"]))
+        for factor in factors(by_order(2), ends, d, s, 0.5 * beta)
+        if factor.amount
+    ]
+    law = np.zeros(h.domain.shape)
+    for j in range(h.domain.size):
+        wave = np.zeros(h.domain.shape, dtype=complex)
+        wave.flat[j] = 1.0
+        for moves, damped in damping:
+            wave = h.transform.inverse(h.transform.forward(wave) * damped) if moves else wave * damped
+        law += np.abs(wave) ** 2
+    total = float(law.sum())
+    return law / total, total / h.domain.size
 
 
 def _drawn(law: np.ndarray, success: float, shots: int | None, seed: int) -> tuple[np.ndarray, float, int | None]:
