@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := viz,qasm,ibm,braket,docs,dev
+EXTRAS := viz,video,qasm,ibm,braket,docs,dev
 WORKERS ?= 2
 # One thread a worker: small transforms and small matrices only get slower with more.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow lint types docs notebooks bench clean
+.PHONY: demo test test-slow test-torch lint types docs notebooks bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -25,6 +25,11 @@ test: $(STAMP) lint types
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "slow and not hardware"
+
+# PyTorch is gigabytes on Linux, so that its own test is a command of its own.
+test-torch: $(STAMP)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[torch]"
+	$(BIN)/python -m pytest -q -m torch tests/unit/growth
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -17,25 +17,32 @@ __version__ = "0.1.0"
 _HOME = {
     "domains": ("Grid", "Hypercube"),
     "objectives.base": ("Objective",),
-    "schedules": ("Constant", "Linear", "Geometric", "PowerLaw", "QHD"),
+    "schedules": ("Constant", "Linear", "Geometric", "PowerLaw", "Knots", "QHD"),
     "initial": ("Uniform", "Gaussian", "PointMass", "State"),
     "problem": ("Problem",),
     "hamiltonian": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
     "methods": ("SplitStep", "Krylov", "Exact", "Trotter", "MultiProduct"),
-    "randomised_methods": ("QDrift", "RandomOrder"),
+    "randomised_methods": ("QDrift", "RandomOrder", "MiniBatch"),
     "imaginary_methods": ("Schrodingerised", "ProbabilisticITE", "QITE", "DoubleBracket"),
     "taylor": ("taylor", "taylor_step"),
+    "iterative": ("iterative_learning",),
     "potentials": ("potential",),
+    "diffusion.model": ("Diffusion",),
+    "annealing": ("anneal", "CrossingWarning"),
+    "metts": ("metts", "Chain"),
     "variational.method": ("Variational", "Cutoff", "Growth"),
     "growth.growing": ("Growing",),
     "growth.view": ("ensemble_view",),
     "variational.measured.train": ("train",),
     "variational.measured.descent": ("TrainResult",),
+    "descent.run": ("descend",),
+    "descent.result": ("Descent",),
     "estimate": ("Estimate",),
     "trajectory": ("Trajectory", "Counts", "Best"),
     "observe": ("of_momenta",),
     "evolve": ("evolve", "circuits"),
     "compare": ("compare", "Comparison"),
+    "batch_study": ("batch_study", "BatchStudy"),
     "budget": ("error_budget", "ErrorBudget"),
     "cost": ("cost", "Cost"),
     "backends": ("backend", "Backend", "assert_valid_backend"),
@@ -63,6 +70,10 @@ _MODULES = {
     "growth": "growth",
     "ansatz": "variational.ansatz",
     "gibbs": "gibbs",
+    "boltzmann": "boltzmann",
+    "diffusion": "diffusion",
+    "descent": "descent",
+    "minibatch": "minibatch",
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
@@ -97,16 +108,24 @@ sys.modules[__name__].__class__ = _Package
 
 
 if TYPE_CHECKING:
+    from . import boltzmann as boltzmann
+    from . import descent as descent
+    from . import diffusion as diffusion
     from . import ensembles as ensembles
     from . import formulas as formulas
     from . import gibbs as gibbs
     from . import growth as growth
+    from . import minibatch as minibatch
     from . import objectives as objectives
     from . import plotting as plotting
     from . import synthesis as synthesis
+    from .annealing import CrossingWarning as CrossingWarning
+    from .annealing import anneal as anneal
     from .backends import Backend as Backend
     from .backends import assert_valid_backend as assert_valid_backend
     from .backends import backend as backend
+    from .batch_study import BatchStudy as BatchStudy
+    from .batch_study import batch_study as batch_study
     from .budget import ErrorBudget as ErrorBudget
     from .budget import error_budget as error_budget
     from .compare import Comparison as Comparison
@@ -115,7 +134,10 @@ if TYPE_CHECKING:
     from .config import write_problem as write_problem
     from .cost import Cost as Cost
     from .cost import cost as cost
+    from .descent.result import Descent as Descent
+    from .descent.run import descend as descend
     from .device_plan import NoiseFloorWarning as NoiseFloorWarning
+    from .diffusion.model import Diffusion as Diffusion
     from .domains import Grid as Grid
     from .domains import Hypercube as Hypercube
     from .errors import BackendError as BackendError
@@ -142,15 +164,19 @@ if TYPE_CHECKING:
     from .initial import PointMass as PointMass
     from .initial import State as State
     from .initial import Uniform as Uniform
+    from .iterative import iterative_learning as iterative_learning
     from .methods import Exact as Exact
     from .methods import Krylov as Krylov
     from .methods import MultiProduct as MultiProduct
     from .methods import SplitStep as SplitStep
     from .methods import Trotter as Trotter
+    from .metts import Chain as Chain
+    from .metts import metts as metts
     from .objectives.base import Objective as Objective
     from .observe import of_momenta as of_momenta
     from .potentials import potential as potential
     from .problem import Problem as Problem
+    from .randomised_methods import MiniBatch as MiniBatch
     from .randomised_methods import QDrift as QDrift
     from .randomised_methods import RandomOrder as RandomOrder
     from .runs import open_run as open_run
@@ -158,6 +184,7 @@ if TYPE_CHECKING:
     from .schedules import QHD as QHD
     from .schedules import Constant as Constant
     from .schedules import Geometric as Geometric
+    from .schedules import Knots as Knots
     from .schedules import Linear as Linear
     from .schedules import PowerLaw as PowerLaw
     from .storage import load as load

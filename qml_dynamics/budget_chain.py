@@ -19,6 +19,7 @@ from .initial import Gaussian, State, Uniform
 from .job import circuit_seed
 from .methods import MultiProduct, SplitStep, Trotter
 from .problem import Problem
+from .randomised_methods import MiniBatch
 from .resample import refine, restrict
 from .sampling import draw
 from .trajectory import Trajectory
@@ -149,6 +150,10 @@ class Chain:
         if isinstance(method, MultiProduct):
             formula = self._point(self.run(problem, replace(method, truncation=0.0), backend="aer"))
             return formula, self._point(self.run(problem, method, backend="aer")) if method.truncation else formula
+        if isinstance(method, MiniBatch):
+            self.notes.append("encoding: this part holds what the mini-batches do.")
+            split = SplitStep(method.steps, method.order)
+            return self._point(self.run(problem, split)), self._point(self.run(problem, method, seed=self.seed))
         point = self._point(self.run(problem, method))
         return point, point
 
@@ -156,7 +161,7 @@ class Chain:
         if self.backend is None or self.backend.exact:
             return circuit
         try:
-            return self._point(self.run(self.problem, self.method, backend=self.backend))
+            return self._point(self.run(self.problem, self.method, backend=self.backend, seed=self.seed))
         except MethodError:
             raise
         except Exception as error:

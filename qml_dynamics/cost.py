@@ -14,7 +14,7 @@ from .imaginary_methods import IMAGINARY_METHODS
 from .job import convert, save_times
 from .methods import Krylov, MultiProduct, SplitStep, Trotter
 from .problem import Problem
-from .randomised_methods import RANDOMISED_METHODS
+from .randomised_methods import RANDOMISED_METHODS, MiniBatch
 from .variational.method import Variational, is_measured
 
 _SHOTS = 1000
@@ -57,9 +57,10 @@ class Cost:
     circuits_per_step: int | None = None
 
     def __str__(self) -> str:
-        if not self.circuits:
-            return f"{self.backend}: {self.qubits} qubits simulated, {self.transforms:,} transforms, {human_bytes(self.memory)} of memory"
         at_most = "at most " if self.upper_bound else ""
+        if not self.circuits:
+            work = f"{at_most}{self.transforms:,} transforms, {human_bytes(self.memory)} of memory"
+            return f"{self.backend}: {self.qubits} qubits simulated, {work}"
         p = self.success_probability
         kept = "" if p is None else f", of which {p:.3g} are kept at the end"
         kept += "" if self.circuits_per_step is None else f", {self.circuits_per_step:,} circuits a step"
@@ -73,6 +74,8 @@ class Cost:
 def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | None = None, save: Any = None) -> Cost:
     """The cost of ``evolve(problem, method, backend=backend, shots=shots, save=save)``, without running it.
 
+    Without ``shots``, 1000 are assumed on a device.
+
     >>> from qml_dynamics import Grid, Problem, Trotter
     >>> well = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
     >>> estimate = cost(well, Trotter(2), shots=100)
@@ -84,6 +87,9 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
     if shots is not None:
         shots = integer(shots, "shots", 1, 10**9, MethodError)
     moments = len(save_times(save, problem.duration))
+    if backend is not None:
+        backend = find_backend(backend)
+        shots = _SHOTS if shots is None and hasattr(backend, "programs") else shots  # a device takes no fewer than some
     if isinstance(method, IMAGINARY_METHODS):
         return _imaginary_cost(problem, method, backend, shots, save)
     if isinstance(method, Variational) and backend is not None:
@@ -92,6 +98,11 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
             return _measured_cost(problem, method, device, shots, save)
     if isinstance(method, RANDOMISED_METHODS):
         return _randomised_cost(problem, method, backend, shots, save)
+    if isinstance(method, MiniBatch) and not method.classical:
+        return _minibatch_cost(problem, method, backend, shots, save)
+    if hasattr(method, "priced"):  # a method of a room above
+        priced: Cost = method.priced(problem, backend, shots, moments)
+        return priced
     if isinstance(method, (Trotter, MultiProduct)):
         return _circuit_cost(problem, method, backend, shots, moments)
     size = problem.domain.size
@@ -107,21 +118,22 @@ def _imaginary_cost(problem: Problem, method: Any, backend: Any, shots: int | No
     job = convert(problem, method, None, None, None, save, None, None, False)
     device = find_backend(backend if backend is not None else "statevector")
     run = takes(job, device)
-    gates, two, depth, bound = _counted(run.longest)
+    fits = run.longest.num_qubits <= run.qubits  # with ancillas that are used again, another circuit runs
+    plan = device_plan(problem, method, device, [run.longest], shots or _SHOTS, run.circuits) if fits else None
+    gates, two, depth, bound = _sizes(run.longest, plan)
     total, memory = run.circuits * (shots or 0), 48 << run.qubits
-    return Cost(run.qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, run.success)
+    return Cost(run.qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, run.success, plan)
 
 
 def _measured_cost(problem: Problem, method: Any, device: Any, shots: int | None, save: Any) -> Cost:
     from .variational.measured.run import forecast
 
     run = forecast(convert(problem, method, device, shots, None, save, None, None, False))
-    gates, two, depth, bound = _counted(run.longest)
+    plan = device_plan(problem, method, device, [run.longest], shots or _SHOTS, run.circuits)
+    gates, two, depth, bound = _sizes(run.longest, plan)
     qubits, total = run.longest.num_qubits, run.circuits * (shots or 0)
-    memory = 48 << qubits
-    return Cost(
-        qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, circuits_per_step=run.per_step
-    )
+    name, memory = device.name, 48 << qubits
+    return Cost(qubits, run.circuits, total, gates, two, depth, memory, 0, bound, name, None, plan, run.per_step)
 
 
 def _randomised_cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:
@@ -130,14 +142,34 @@ def _randomised_cost(problem: Problem, method: Any, backend: Any, shots: int | N
 
     job = convert(problem, method, None, None, 0, save, None, None, False)
     every = circuits(job)
-    gates, two, depth, bound = _counted(max(every, key=lambda circuit: circuit.size()))
     qubits, groups = every[0].num_qubits, len(pauli_groups(job.h.terms))  # type: ignore[union-attr]
+    device = find_backend(backend if backend is not None else "statevector")
+    longest, number = max(every, key=lambda circuit: circuit.size()), (1 + groups) * len(every)
+    together = len(job.saves) * (1 + groups)  # the circuits of one basis share its shots
+    plan = device_plan(problem, method, device, [longest], -(-(shots or _SHOTS) * together // number), number)
+    gates, two, depth, bound = _sizes(longest, plan)
+    total = together * (shots or 0)
+    return Cost(qubits, number, total, gates, two, depth, 48 << qubits, 0, bound, device.name, None, plan)
+
+
+def _minibatch_cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:
+    from .minibatch.run import circuits
+    from .synthesis.measure import in_dual_basis
+
+    job = convert(problem, replace(method, circuits=1), None, None, 0, save, None, None, False)
+    last = circuits(job)[-1]  # the draws differ in their angles only
+    gates, two, depth, bound = _counted(in_dual_basis(problem.domain, last))
     name = find_backend(backend if backend is not None else "statevector").name
-    total = len(job.saves) * (1 + groups) * (shots or 0)
-    return Cost(qubits, (1 + groups) * len(every), total, gates, two, depth, 48 << qubits, 0, bound, name)
+    every = 2 * len(job.saves)
+    total = every * (shots or 0)
+    return Cost(
+        last.num_qubits, every * method.circuits, total, gates, two, depth, 48 << last.num_qubits, 0, bound, name
+    )
 
 
 def _transforms(problem: Problem, method: Any) -> int:
+    if isinstance(method, MiniBatch):
+        return 2 * method.circuits * method.steps * {1: 1, 2: 1, 4: 5}[method.order]
     if not isinstance(method, SplitStep):
         return 0
     formula = method.product_formula
@@ -162,17 +194,15 @@ def _circuit_cost(problem: Problem, method: Any, backend: Any, shots: int | None
     qubits = width(problem.domain)
     device = find_backend(backend if backend is not None else "statevector")
     circuits = moments * bases * len(numbers)
-    plan_there = device_plan(problem, method, device, [last, longest], shots or _SHOTS)
-    if plan_there is None:
-        gates, two, depth, bound = _counted(longest)
-    else:
-        gates, two, depth, bound = plan_there.gates, plan_there.two_qubit_gates, plan_there.depth, False
-        share = circuits / 2  # the last time's pair stands for every saved time: no time takes longer
-        plan_there = replace(
-            plan_there, seconds=plan_there.seconds * share, executions=round(plan_there.executions * share)
-        )
+    plan_there = device_plan(problem, method, device, [last, longest], shots or _SHOTS, circuits)
+    gates, two, depth, bound = _sizes(longest, plan_there)
     total = circuits * (shots or 0)
     return Cost(qubits, circuits, total, gates, two, depth, 48 << qubits, 0, bound, device.name, None, plan_there)
+
+
+def _sizes(circuit: Any, there: DevicePlan | None) -> tuple[int, int, int, bool]:
+    """Gates, two-qubit gates and depth: the device's own where there is one."""
+    return _counted(circuit) if there is None else (there.gates, there.two_qubit_gates, there.depth, False)
 
 
 def _counted(circuit: Any) -> tuple[int, int, int, bool]:

@@ -11,7 +11,7 @@ from .domains import Domain, Hypercube
 from .errors import describe
 from .initial import KINDS as INITIAL_KINDS
 from .initial import Initial, State
-from .methods import METHODS, method_spec
+from .methods import is_plain, method_spec
 from .problem import Problem
 from .schedules import KINDS as SCHEDULE_KINDS
 from .schedules import QHD, Constant, Schedule
@@ -65,8 +65,7 @@ def describe_schedule(schedule: Schedule) -> dict[str, Any]:
 
 def describe_method(method: Any) -> dict[str, Any]:
     """The ``[method]`` section; methods outside the library are named by their text."""
-    known = type(method) in METHODS.values()
-    return method_spec(method) if known else {"kind": "custom", "repr": describe(method)}
+    return method_spec(method) if is_plain(method) else {"kind": "custom", "repr": describe(method)}
 
 
 def _describe_objective(problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -24,16 +24,25 @@ class NoiseFloorWarning(UserWarning):
     """The device's noise is larger than what even one Trotter step could gain."""
 
 
+def _seconds(value: float) -> str:
+    return f"{value:,.{0 if value >= 100 else 1}f}" if value >= 1 else f"{value:.2g}"
+
+
+_BY = " by the vendor's formula"
+
+
 @dataclass(frozen=True)
 class DevicePlan:
     """The numbers of a run on a device that reports its errors.
 
     Attributes:
-        gates, two_qubit_gates, depth: of the longest circuit in the device's own gates.
-        seconds: time that the device is busy with all circuits: a lower bound (pauses and durations only).
+        gates, two_qubit_gates, depth: of the longest circuit in the device's own gates, before any folding.
+        seconds: what the vendor charges for all circuits by its own formula: 2 s a job, and pause and duration of each shot.
         fidelity: product of ``1 - error`` over the longest circuit's gates and measurements.
-        best_steps: the number of steps with the smallest sum of formula and device error (None: not a Trotter run).
+        best_steps: the number of steps with the smallest sum of formula and device error (None: not a Trotter run, or too
+            wide for the formula's error to be found classically).
         executions: circuits times shots of the job, mitigation included.
+        formula: whether the vendor publishes one (IBM does); otherwise the seconds are a lower bound, pauses and durations.
     """
 
     gates: int
@@ -43,10 +52,12 @@ class DevicePlan:
     fidelity: float
     best_steps: float | None
     executions: int
+    formula: bool = True
 
     def __str__(self) -> str:
         text = (
-            f"at least {self.seconds:.2g} s on the device, expected fidelity {self.fidelity:.3g} of the longest circuit"
+            f"{'about' if self.formula else 'at least'} {_seconds(self.seconds)} s on the device"
+            f"{_BY if self.formula else ''}, expected fidelity {self.fidelity:.3g} of the longest circuit"
         )
         if self.best_steps is None:
             return text
@@ -54,14 +65,24 @@ class DevicePlan:
 
 
 def device_plan(
-    problem: Problem, method: Any, device: Any, circuits: Sequence[QuantumCircuit], shots: int
+    problem: Problem,
+    method: Any,
+    device: Any,
+    circuits: Sequence[QuantumCircuit],
+    shots: int,
+    total: int | None = None,
 ) -> DevicePlan | None:
     """Compile for the device and read its report; None where the backend does not stand on a device.
 
     Warns with :class:`NoiseFloorWarning` when the best number of steps is below one (THEORY A7:
     ``r* = (p C / (g e))^(1/(p+1))``, C from the formula's own error, measured classically).
+
+    Args:
+        problem, method, device, shots: of the run.
+        circuits: as long as any that is sent.
+        total: how many are sent in all; None: just these.
     """
-    from .backends.devices import device_errors, expected_fidelity, quantum_seconds
+    from .backends.devices import JOB_SECONDS, device_errors, expected_fidelity, quantum_seconds
 
     if not hasattr(device, "programs"):
         return None
@@ -69,39 +90,56 @@ def device_plan(
         errors = device_errors(device)
     except BackendError:
         return None
-    ready = [p.circuit for p in device.programs(list(circuits), shots, list(range(len(circuits))))]
-    longest = max(ready, key=lambda circuit: circuit.size())
+    work = device.programs(list(circuits), shots, list(range(len(circuits))))
+    asked = [p.circuit for p in work if "circuit" in p.role]
+    beside = [p.circuit for p in work if "circuit" not in p.role]  # calibrations, once a job
+    number = len(circuits) if total is None else total
+    jobs = -(-number // device.max_circuits) if hasattr(device, "max_circuits") else 0  # IBM's formula is for jobs
+    plain = [p.circuit for p in work if p.role.get("scale") == 1]
+    longest = max(plain, key=lambda circuit: circuit.size())
     two = longest.num_nonlocal_gates()
     best = _best_steps(problem, method, errors.two_qubit, two)
     if best is not None and best < 1:
         text = f"{device.name} is too noisy for this problem: its best number of Trotter steps is {best:.2g}."
         warnings.warn(text, NoiseFloorWarning, stacklevel=3)
+    busy = quantum_seconds(asked, shots, device) * number / len(circuits) + quantum_seconds(
+        beside, shots, device
+    ) * max(jobs, 1)
     return DevicePlan(
         gates=longest.size(),
         two_qubit_gates=two,
         depth=longest.depth(),
-        seconds=quantum_seconds(ready, shots, device),
+        seconds=JOB_SECONDS * jobs + busy,
         fidelity=expected_fidelity(longest, device),
         best_steps=best,
-        executions=len(ready) * shots,
+        executions=round(len(asked) * shots * number / len(circuits)) + len(beside) * shots * max(jobs, 1),
+        formula=jobs > 0,
     )
 
 
 def _best_steps(problem: Problem, method: Any, error: float, two_qubit_gates: int) -> float | None:
     from .backends.devices import noise_floor_steps
 
-    if not isinstance(method, Trotter) or not isinstance(hamiltonian(problem), LearningHamiltonian):
+    limit = _REFERENCE_QUBITS if isinstance(hamiltonian(problem), LearningHamiltonian) else _OPERATOR_QUBITS
+    if not isinstance(method, Trotter) or problem.domain.num_qubits > limit:
         return None
     return noise_floor_steps(error, two_qubit_gates / method.steps, formula_constant(problem, method), method.order)
 
 
+_REFERENCE_QUBITS, _OPERATOR_QUBITS = 18, 10  # above these the formula's own error takes too long to find
+
+
+def _at(method: Trotter, steps: int, learning: bool) -> Any:
+    """The formula with that many steps, where it runs fastest: split-step, or its own circuit as amplitudes."""
+    return SplitStep(steps, method.order) if learning else Trotter(steps, method.order, method.truncation)
+
+
 def formula_constant(problem: Problem, method: Trotter) -> float:
     """C in ``error(r) = C / r^p``: the state's distance at the method's steps, from a run with twice as many."""
+    learning = isinstance(hamiltonian(problem), LearningHamiltonian)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        coarse, fine = (
-            evolve(problem, SplitStep(k * method.steps, method.order), progress=False).states for k in (1, 2)
-        )
+        coarse, fine = (evolve(problem, _at(method, k * method.steps, learning), progress=False).states for k in (1, 2))
     assert coarse is not None
     assert fine is not None
     overlap = np.vdot(coarse[-1], fine[-1])

@@ -23,10 +23,12 @@ from .imaginary.run import run as run_imaginary
 from .imaginary_methods import IMAGINARY_METHODS
 from .job import Callback, Job, convert, save_times
 from .methods import MultiProduct, Trotter
+from .minibatch.run import circuits as minibatch_circuits
+from .minibatch.run import run as run_minibatch
 from .problem import Problem
 from .randomised import circuits as randomised_circuits
 from .randomised import run as run_randomised
-from .randomised_methods import RANDOMISED_METHODS
+from .randomised_methods import RANDOMISED_METHODS, MiniBatch
 from .sampled import run as run_sampled
 from .trajectory import Trajectory
 from .variational.method import is_measured
@@ -83,6 +85,8 @@ def evolve(
             answer = multi_product(job)
         elif isinstance(method, RANDOMISED_METHODS):
             answer = run_randomised(job)
+        elif isinstance(method, MiniBatch):
+            answer = run_minibatch(job)
         elif isinstance(method, IMAGINARY_METHODS):
             answer = run_imaginary(job)
         elif measures:
@@ -136,6 +140,8 @@ def circuits(problem: Problem, method: Any, times: Any = None) -> list[Any]:
         return imaginary_circuits(convert(problem, method, None, None, None, times, None, None, False))
     if isinstance(method, RANDOMISED_METHODS):
         return randomised_circuits(convert(problem, method, None, None, None, times, None, None, False))
+    if isinstance(method, MiniBatch):
+        return minibatch_circuits(convert(problem, method, None, None, None, times, None, None, False))
     if hasattr(method, "planned") and problem.clock in method.clocks:
         return list(method.planned(problem, hamiltonian(problem), save_times(times, problem.duration)).circuits)
     if not isinstance(method, Trotter):

@@ -20,6 +20,7 @@ from .config.files import write_bytes
 from .errors import ProblemError, QMLDynamicsError, integer
 from .evolve import evolve
 from .formulas import Formula
+from .gallery_programs import built, check_built
 from .hamiltonian import LearningHamiltonian, hamiltonian
 from .methods import SplitStep, Trotter
 from .objectives import from_table
@@ -59,18 +60,27 @@ def write(folder: Path, steps: Sequence[int] | None = None) -> list[str]:
         ProblemError: the problem is not on the real clock, or a program would be longer than 300 kB.
     """
     file = read_problem(folder)
+    if file.problem.objective is None:  # of an operator: only what has a builder of its own
+        others = built(folder)
+        for name, text in others.items():
+            write_bytes(folder / name, text.encode())
+        return list(others)
     programs = [_program(file, integer(k, "steps", 1, 10_000)) for k in steps or _steps(folder) or [DEFAULT_STEPS]]
     for program in programs:
         write_bytes(folder / program.file, program.text.encode())
     write_bytes(folder / MANIFEST, (json.dumps(_manifest(file, programs), indent=2) + "\n").encode())
-    return [*(program.file for program in programs), MANIFEST]
+    others = built(folder)
+    for name, text in others.items():
+        write_bytes(folder / name, text.encode())
+    return [*(program.file for program in programs), MANIFEST, *others]
 
 
 def check(folder: Path) -> list[str]:
     """What is wrong in a folder: an empty list where all is well.
 
     Every problem file is read; every program is compiled again and compared byte for byte, read back, and its density
-    compared with that of the classical method with the same formula; the manifest is compared number by number.
+    compared with that of the classical method with the same formula; the manifest is compared number by number. Programs
+    that have a builder of their own are made again and compared too.
     """
     wrong = []
     try:
@@ -79,6 +89,8 @@ def check(folder: Path) -> list[str]:
         file = read_problem(folder)
     except QMLDynamicsError as error:
         return [str(error)]
+    if file.problem.objective is None and built(folder):
+        return check_built(folder)
     steps = _steps(folder)
     programs = [_program(file, k) for k in steps]
     if not programs:
@@ -88,7 +100,7 @@ def check(folder: Path) -> list[str]:
         if text != program.text:
             wrong.append(f"{program.file} differs from what its problem compiles to")
         wrong += [f"{program.file}: {fault}" for fault in faults(file, text, k)]
-    return wrong + _compare_manifest(folder, _manifest(file, programs))
+    return wrong + _compare_manifest(folder, _manifest(file, programs)) + check_built(folder)
 
 
 def faults(file: ProblemFile, text: str, steps: int) -> list[str]:

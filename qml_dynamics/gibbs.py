@@ -23,6 +23,7 @@ from .imaginary.purified import purified
 from .imaginary_methods import IMAGINARY_METHODS
 from .initial import State
 from .objectives.tables import from_table
+from .pauli import PauliSum, pauli_sum
 from .problem import Problem
 from .schedules import Constant
 
@@ -169,6 +170,7 @@ def thermal(
     backend: Any = None,
     shots: int | None = None,
     seed: int | None = None,
+    method: Any = None,
 ) -> GibbsResult:
     """``<w|e^{-beta H}|w> / Z`` by purification: imaginary time ``beta / 2`` on one half of Bell pairs (THEORY 3.17).
 
@@ -182,6 +184,8 @@ def thermal(
         backend: None (the same factors by the classical transform), an exact backend (blocks are projected one by one), or one
             that measures in the middle of circuits, or, for few blocks, any (one ancilla a block).
         shots, seed: as for :func:`softmax`.
+        method: a method of imaginary time that runs operators on the register and its partners instead of the blocks, such as
+            ``Variational(boltzmann.Purified(qubits), steps)``; up to 6 qubits.
 
     Raises:
         ProblemError: beta is not positive, or the problem has a general operator.
@@ -198,6 +202,8 @@ def thermal(
     h = hamiltonian(problem)
     if not isinstance(h, LearningHamiltonian):
         raise ProblemError("Argument `problem` must have an objective for a thermal state, but has a general operator.")
+    if method is not None:
+        return _thermal_by_method(h, beta, method, backend, shots, seed)
     device = None if backend is None else find_backend(backend)
     seen = purified(problem, h, beta, steps, device, shots, _one_seed(seed))
     law, success, kept = seen.law, seen.success, seen.kept
@@ -210,6 +216,36 @@ def thermal(
         law, stderr, float(np.log(success)) + offset, success, seen.circuit, "born", beta, 0.5 * beta,
         error / success, error, shots, kept,
     )  # fmt: skip
+
+
+_PAIRS = 6
+
+
+def _thermal_by_method(
+    h: LearningHamiltonian, beta: float, method: Any, backend: Any, shots: int | None, seed: int | None
+) -> GibbsResult:
+    """The law of the register from ``evolve`` of ``H (x) 1`` on Bell pairs; the register is the low half of the qubits."""
+    n, size = h.num_qubits, h.domain.size
+    require(n <= _PAIRS, "problem", f"have at most {_PAIRS} qubits with a method", n)
+    terms = pauli_sum(h.matrix(0.0))
+    wide = PauliSum(2 * n, terms.x, terms.z, terms.coefficients)
+    pairs = State(np.eye(size).reshape(-1))
+    problem = Problem(
+        Hypercube(2 * n), None, Constant(0.0), clock="imaginary", duration=0.5 * beta, initial=pairs, operator=wide
+    )
+    run = evolve(problem, method, backend=backend, shots=shots, seed=seed, save=[0.5 * beta])
+    law = run.density[-1].reshape(size, size).sum(axis=0).reshape(h.domain.shape)
+    kept = None if run.counts is None else run.counts["weight"][-1].shots
+    stderr = np.zeros(law.shape) if kept is None else np.sqrt(law * (1 - law) / kept)
+    success = float(np.ravel(run.diagnostics.get("success_probability", 1.0))[-1])
+    error = float(np.ravel(run.diagnostics.get("log_norm_stderr", 0.0))[-1])
+    log_z = 2 * float(run.log_norm[-1]) + float(np.log(size))
+    made = _circuit_of(problem, method)
+    if made is None and run.parameters is not None and hasattr(method, "ansatz"):
+        made = method.ansatz.circuit(problem)
+        angles = run.parameters[-1]
+        made = made.assign_parameters(angles) if made.num_parameters == len(angles) else None  # it may have grown
+    return GibbsResult(law, stderr, log_z, success, made, "born", beta, 0.5 * beta, 2 * error, 0.0, shots, kept)
 
 
 def _one_seed(seed: int | None) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from .errors import MethodError, integer, one_of, real, require
 from .formulas import Formula, by_name, by_order
 from .imaginary_methods import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
-from .randomised_methods import QDrift, RandomOrder
+from .randomised_methods import MiniBatch, QDrift, RandomOrder
 
 CLOCKS = ("real", "imaginary")
 
@@ -170,6 +170,7 @@ METHODS: dict[str, type] = {
     "multi_product": MultiProduct,
     "qdrift": QDrift,
     "random_order": RandomOrder,
+    "mini_batch": MiniBatch,
     "schrodingerised": Schrodingerised,
     "probabilistic_ite": ProbabilisticITE,
     "qite": QITE,
@@ -177,8 +178,25 @@ METHODS: dict[str, type] = {
 }
 
 
+def register(name: str, cls: type) -> type:
+    """Make a method of a room above known by name; done where its class is defined."""
+    METHODS[name] = cls
+    return cls
+
+
+def is_plain(method: Any) -> bool:
+    """Whether a method is one of :data:`METHODS`, and so are the methods that it is built around.
+
+    >>> is_plain(Trotter(4)), is_plain("trotter")
+    (True, False)
+    """
+    if type(method) not in METHODS.values():
+        return False
+    return all(is_plain(v) for f in fields(method) if hasattr(v := getattr(method, f.name), "clocks"))
+
+
 def method_spec(method: Any) -> dict[str, Any]:
-    """A method as plain data: its kind and its options that differ from the defaults.
+    """A method as plain data: its kind and its options that differ from the defaults; a method inside it likewise.
 
     >>> method_spec(Trotter(steps=4))
     {'kind': 'trotter', 'steps': 4}
@@ -188,7 +206,13 @@ def method_spec(method: Any) -> dict[str, Any]:
         kind is not None, "method", f"be one of {', '.join(c.__name__ for c in METHODS.values())}", method, MethodError
     )
     options = {f.name: getattr(method, f.name) for f in fields(method) if getattr(method, f.name) != f.default}
-    return {"kind": kind, **{k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}}
+    return {"kind": kind, **{k: _plain(v) for k, v in options.items()}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return method_spec(value) if hasattr(value, "clocks") else value
 
 
 def method_from_spec(spec: dict[str, Any]) -> Any:
@@ -202,8 +226,9 @@ def method_from_spec(spec: dict[str, Any]) -> Any:
     cls = METHODS[one_of(_ALIASES.get(kind, kind), "method", METHODS, MethodError)]
     for name in options:
         one_of(name, f"method.{kind}", [f.name for f in fields(cls)], MethodError)
+    inner = {k: method_from_spec(dict(v)) for k, v in options.items() if isinstance(v, Mapping) and "kind" in v}
     try:
-        return cls(**options)
+        return cls(**{**options, **inner})
     except TypeError as error:
         raise MethodError(
             f"Argument `method` must name every option of {cls.__name__} that has no default: {error}."
@@ -212,6 +237,7 @@ def method_from_spec(spec: dict[str, Any]) -> Any:
 
 _ALIASES = {
     "randomorder": "random_order",
+    "minibatch": "mini_batch",
     "splitstep": "split_step",
     "multiproduct": "multi_product",
     "probabilisticite": "probabilistic_ite",

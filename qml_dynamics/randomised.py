@@ -151,6 +151,25 @@ def _until(pieces: Sequence[QuantumCircuit], index: int) -> QuantumCircuit:
 
 
 def _averaged(job: Job, answers: list[dict[str, Any]], gates: list[int], terms: PauliSum) -> dict[str, Any]:
+    out, spread = averaged(answers, job.shots)
+    bound = error_bound(job.method, terms, job.problem.duration)
+    out["diagnostics"] = {
+        **out["diagnostics"],
+        "circuits": len(answers),
+        "lambda": strength(terms),
+        "channel_bound": bound,
+        "between_circuits": spread,
+        "gates": float(np.mean(gates)),
+    }
+    out["stop"] = (
+        f"Reached the end of the duration, {job.saves[-1]:g}. Averaged over {len(answers)} random circuits; the channel's half "
+        f"diamond distance is at most {bound:.3g}."
+    )
+    return out
+
+
+def averaged(answers: list[dict[str, Any]], shots: int | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The mean of answers of random circuits, with the errors between them; and their standard deviations."""
     count, out = len(answers), dict(answers[0])
     out["density"] = np.mean([a["density"] for a in answers], axis=0)
     expectations, spread = {}, {}
@@ -159,26 +178,13 @@ def _averaged(job: Job, answers: list[dict[str, Any]], gates: list[int], terms: 
         between = values.std(axis=0, ddof=1) if count > 1 else np.zeros_like(values[0])
         between = np.where(between > 1e-13 * (1 + np.abs(values).max(axis=0)), between, 0.0)  # round-off is no spread
         stderr = between / np.sqrt(count) if count > 1 else np.broadcast_to(first.stderr, values[0].shape)
-        expectations[name], spread[name] = Estimate(values.mean(axis=0), stderr, job.shots), between
+        expectations[name], spread[name] = Estimate(values.mean(axis=0), stderr, shots), between
     out["expectations"] = expectations
     if count > 1:
         out["states"] = None
         if out.get("counts"):
             out["counts"] = {basis: _merged([a["counts"][basis] for a in answers]) for basis in out["counts"]}
-    bound = error_bound(job.method, terms, job.problem.duration)
-    out["diagnostics"] = {
-        **out["diagnostics"],
-        "circuits": count,
-        "lambda": strength(terms),
-        "channel_bound": bound,
-        "between_circuits": spread,
-        "gates": float(np.mean(gates)),
-    }
-    out["stop"] = (
-        f"Reached the end of the duration, {job.saves[-1]:g}. Averaged over {count} random circuits; the channel's half "
-        f"diamond distance is at most {bound:.3g}."
-    )
-    return out
+    return out, spread
 
 
 def _merged(every: list[tuple[Counts, ...]]) -> tuple[Counts, ...]:

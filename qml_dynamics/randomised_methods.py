@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .errors import MethodError, integer
+from .errors import MethodError, integer, real, require
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,61 @@ class RandomOrder:
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
         _common(self.circuits, self.seed)
+
+
+@dataclass(frozen=True)
+class MiniBatch:
+    """Stochastic gradient descent as circuits: every potential factor of a product formula sees a fresh mini-batch. Real clock.
+
+    The factor ``exp(-i a zeta)`` becomes ``exp(-i a zeta_B)`` with the mean loss of a batch B of rows drawn anew: as many gates, of
+    the same kind, and no more depth. The average over the batches is a channel: up to ``O(a^3)`` the full loss and a dephasing of
+    every coherence, ``exp(-(a^2 / 2) Var_B[zeta_B(w) - zeta_B(w')])``, which is the Lindblad term
+    ``-(v/2) sum_ww' C(w, w') [n_w, [n_w', rho]]`` with C the covariance of the rows' losses, ``n_w = |w><w|`` and
+    ``v = (a / batch_size) (1 - (batch_size - 1) / (rows - 1))`` (without the last factor where rows may repeat). For losses
+    linear in w it is a diffusion of momenta, ``d Var(p) / dt = v Var(slope)``. Derived here; compare Lindblad, Commun. Math. Phys. 48, 119
+    (1976), and for the noise of batches Li, Tai, E, J. Mach. Learn. Res. 20, 40 (2019), arXiv:1811.01558.
+
+    The answer is the average over ``circuits`` draws, and its errors are those between them.
+
+    Args:
+        steps: equal steps over the duration.
+        batch_size: rows in each batch.
+        order: of the formula: 1, 2 or 4. In order 2 neighbouring half steps are one factor and share one batch.
+        circuits: draws that are averaged; shots are shared out among them.
+        replacement: whether a row may stand in a batch twice.
+        truncation: allowed error of each draw's final state in the 2-norm from leaving out small Walsh terms.
+        classical: run the same batches with the split-operator method instead, for the same states.
+        seed: of the batches; None: the seed of the run.
+
+    Raises:
+        MethodError: an option is out of its range.
+    """
+
+    steps: int
+    batch_size: int
+    order: int = 2
+    circuits: int = 20
+    replacement: bool = False
+    truncation: float = 0.0
+    classical: bool = False
+    seed: int | None = None
+
+    clocks: ClassVar[tuple[str, ...]] = ("real",)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
+        object.__setattr__(self, "batch_size", integer(self.batch_size, "batch_size", 1, 10**9, MethodError))
+        known = isinstance(self.order, int) and not isinstance(self.order, bool) and self.order in (1, 2, 4)
+        require(known, "order", "be 1, 2 or 4", self.order, MethodError)
+        for name in ("replacement", "classical"):
+            require(isinstance(getattr(self, name), bool), name, "be True or False", getattr(self, name), MethodError)
+        real(self.truncation, "truncation", nonnegative=True, error=MethodError)
+        _common(self.circuits, self.seed)
+
+    @property
+    def needs_backend(self) -> bool:
+        """Whether circuits are run."""
+        return not self.classical
 
 
 def _common(circuits: int, seed: int | None) -> None:

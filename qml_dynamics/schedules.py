@@ -187,7 +187,53 @@ class QHD:
         return PowerLaw(2.0, 3.0, unit=1.0)
 
 
-KINDS = {"constant": Constant, "linear": Linear, "geometric": Geometric, "power_law": PowerLaw}
+@dataclass(frozen=True)
+class Knots:
+    """Positive values at equally spaced knots over the duration, geometric between neighbours: ``log f`` is piecewise linear.
+
+    Args:
+        values: at least two positive numbers, at ``t = 0, duration / (m - 1), ..., duration``.
+
+    >>> Knots((1.0, 0.1, 10.0)).value(1.5, 2.0), round(Knots((1.0, 0.1, 10.0)).integral(0.0, 1.0, 2.0), 6)
+    (1.0, 0.390865)
+    """
+
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        given = self.values
+        listed = not isinstance(given, (str, bytes)) and hasattr(given, "__len__") and len(given) >= 2
+        if not listed:
+            raise ProblemError(f"Argument `values` must be at least two positive numbers, but is {given!r}.")
+        object.__setattr__(self, "values", tuple(real(v, "values", positive=True) for v in given))
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        i, rest, _ = self._piece(t, duration)
+        return self.values[i] * (self.values[i + 1] / self.values[i]) ** rest
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """The closed form of each geometric piece, added up."""
+        (i, a, width), (j, b, _) = self._piece(t0, duration), self._piece(t1, duration)
+        pieces = [(i, a, b)] if i == j else [(i, a, 1.0), *((m, 0.0, 1.0) for m in range(i + 1, j)), (j, 0.0, b)]
+        return width * sum(self._inside(m, low, high) for m, low, high in pieces)
+
+    def _piece(self, t: float, duration: float) -> tuple[int, float, float]:
+        """The piece that holds ``t``, how far into it, and the length of a piece."""
+        count = len(self.values) - 1
+        place = t / duration * count
+        i = min(max(math.floor(place), 0), count - 1)
+        return i, place - i, duration / count
+
+    def _inside(self, i: int, low: float, high: float) -> float:
+        """Integral from ``low`` to ``high`` of piece ``i``, in units of its length."""
+        rate = math.log(self.values[i + 1] / self.values[i])
+        span = rate * (high - low)
+        grown = high - low if span == 0 else math.expm1(span) / rate
+        return self.values[i] * math.exp(rate * low) * grown
+
+
+KINDS = {"constant": Constant, "linear": Linear, "geometric": Geometric, "power_law": PowerLaw, "knots": Knots}
 
 
 def as_schedule(value: Any, name: str) -> Schedule:

@@ -16,7 +16,6 @@ from .config import ProblemFile, problem_from_spec, write_problem
 from .config.files import copy_problem, write_bytes
 from .errors import MethodError, ProblemError
 from .estimate import Estimate
-from .methods import method_from_spec
 from .problem import Problem
 from .trajectory import FORMAT, Best, Counts, Trajectory, plain
 
@@ -112,8 +111,10 @@ def _counts(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[Counts, ...]] |
 
 def _method(spec: Mapping[str, Any]) -> Any:
     """The method, or its text where this version does not know it."""
+    from .growth.growing import named_method
+
     try:
-        return method_from_spec(dict(spec))
+        return named_method(dict(spec))
     except MethodError:
         return spec.get("repr", str(spec.get("kind")))
 

@@ -40,7 +40,7 @@ def taylor(problem: Problem, about: Any, order: int) -> Problem:
     [0.5]
     """
     order = integer(order, "order", 0, 2)
-    point, (c, g, k) = _expansion(problem, about, order)
+    point, (c, g, k) = expansion(problem, about, order)
 
     def fn(w: np.ndarray) -> np.ndarray:
         y = w - point
@@ -93,7 +93,7 @@ def taylor_step(problem: Problem, about: Any, order: int, tau: float) -> TaylorS
     [0.648054]
     """
     order, tau = integer(order, "order", 0, 2), real(tau, "tau", positive=True)
-    point, (c, g, k) = _expansion(problem, about, order)
+    point, (c, g, k) = expansion(problem, about, order)
     d = problem.diffusion.integral(0.0, tau, problem.duration) / tau
     s = problem.strength.integral(0.0, tau, problem.duration) / tau
     curvatures, modes = np.linalg.eigh(s * k)
@@ -124,7 +124,7 @@ def _axis(d: float, g: float, k: float, tau: float) -> tuple[float, float, float
 Coefficients = tuple[float, np.ndarray, np.ndarray]
 
 
-def _expansion(problem: Problem, about: Any, order: int) -> tuple[np.ndarray, Coefficients]:
+def expansion(problem: Problem, about: Any, order: int) -> tuple[np.ndarray, Coefficients]:
     """The point, and value, gradient and Hessian there (zero above the order)."""
     require(isinstance(problem.domain, Grid), "problem", "have a Grid as its domain", problem.domain)
     if problem.objective is None:

@@ -6,13 +6,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BackendError, one_of
-from .base import Backend, JobBackend
+from .base import Backend, EstimatingBackend, JobBackend, MidwayBackend
 from .names import AER, BackendRow, available, need, need_pennylane, pennylane_devices
 
 if TYPE_CHECKING:
     from .conformance import assert_valid_backend as assert_valid_backend
 
-__all__ = ["Backend", "BackendRow", "JobBackend", "assert_valid_backend", "available", "backend"]
+__all__ = [
+    "Backend",
+    "BackendRow",
+    "EstimatingBackend",
+    "JobBackend",
+    "MidwayBackend",
+    "assert_valid_backend",
+    "available",
+    "backend",
+]
 
 _FAMILIES = ("statevector", *AER, "aer:noise=fake_manila", "ibm:aer", "ibm:fake_manila", "ibm:<device>")
 
@@ -61,7 +70,7 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
         return _pennylane(name, rest, options)
     if family == "ibm" and rest:
         need("ibm", name)
-        from .ibm import ibm_backend
+        from .ibm_open import ibm_backend
 
         return ibm_backend(name, options)
     if name.startswith("aer:noise="):
@@ -114,21 +123,17 @@ def _by_object(given: Any, options: dict[str, Any]) -> Backend:
 
 
 def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
-    from qiskit.primitives import BaseSamplerV2
+    from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
     from qiskit.providers import BackendV2
 
     home = type(given).__module__
     if isinstance(given, BackendV2) and home.startswith("qiskit_aer") and not options:
-        from .aer import AerBackend
+        from .aer import simulator_like
 
-        chosen = given.options
-        return AerBackend(
-            method=str(chosen.get("method", "automatic")),
-            noise_model=chosen.get("noise_model"),
-            precision=str(chosen.get("precision", "double")),
-        )
+        if (simulator := simulator_like(given)) is not None:
+            return simulator
     if isinstance(given, BackendV2) and home.startswith("qiskit_ibm_runtime"):
-        from .ibm import from_device as from_ibm
+        from .ibm_open import from_device as from_ibm
 
         return from_ibm(given, options)
     from .options import device_options
@@ -138,4 +143,7 @@ def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
         return from_sampler(given, device_options(options))
     if isinstance(given, BackendV2):
         return from_device(given, device_options(options))
-    raise BackendError(f"Argument `backend` must be a BackendV2 or a V2 sampler of Qiskit, but is {given!r}.")
+    hint = ""
+    if isinstance(given, BaseEstimatorV2):
+        hint = " An estimator gives no samples, of which densities and best weights are made: give its device, or its sampler."
+    raise BackendError(f"Argument `backend` must be a BackendV2 or a V2 sampler of Qiskit, but is {given!r}.{hint}")

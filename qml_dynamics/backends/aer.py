@@ -8,7 +8,7 @@ couplers, since a pair of qubits without a coupler has no error in its report ei
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, ClassVar
@@ -24,6 +24,7 @@ from ..sampling import draw, merged_counts
 from ..trajectory import Counts
 from .aer_readout import logical, places, with_readout
 from .base import OnStep, check_circuits
+from .dynamic import flagged
 
 # what a circuit may be compiled to: neither Aer's own instructions (kraus, save_...) nor control flow
 _STANDARD = {*get_standard_gate_name_mapping()} - {"measure", "reset", "delay"}
@@ -52,6 +53,7 @@ class AerBackend:
     device: Callable[[int], tuple[NoiseModel, Any, tuple[int, ...]]] | None = None
 
     seeding: ClassVar[str] = "circuit"
+    measures_midway: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         one_of(self.method, "method", METHODS, BackendError)
@@ -164,16 +166,35 @@ class AerBackend:
             return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]
         out = []
         for circuit, seed in zip(circuits, seeds):
-            measured = self.compiled(circuit).copy()
-            bits = ClassicalRegister(circuit.num_qubits, "out")
-            measured.add_register(bits)
-            measured.measure(places(measured), bits)
-            result = self._simulator(circuit.num_qubits, seed).run(measured, shots=shots).result()
-            _check(result)
-            counts = result.data(0)["counts"]
-            outcomes = np.array([int(key, 16) for key in counts])
-            out.append(merged_counts(outcomes, np.array(list(counts.values()))))
+            outcomes, weights = self._outcomes(circuit, shots, seed)
+            out.append(merged_counts(outcomes, weights))
         return out
+
+    def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """``shots`` outcomes of circuits that measure and reset on the way; see ``MidwayBackend``."""
+        check_circuits(circuits, shots, midway=True)
+        # every shot is a trajectory anyway, and waves are smaller than density matrices
+        waves = replace(self, method="statevector") if self.method == "automatic" else self
+        out = []
+        for circuit, seed in zip(circuits, seeds):
+            raw, weights = waves._outcomes(circuit, shots, seed)
+            bits = circuit.num_clbits  # Aer puts the bits of the first register lowest
+            on_the_way = np.array([int(value) & ((1 << bits) - 1) > 0 for value in raw])
+            ends = np.array([int(value) >> bits for value in raw], dtype=np.int64)
+            out.append(flagged(ends, on_the_way, circuit.num_qubits, weights))
+        return out
+
+    def _outcomes(self, circuit: QuantumCircuit, shots: int, seed: int) -> tuple[Any, np.ndarray]:
+        """Outcomes of all classical bits, those of the qubits at the end the highest, and how often each was seen."""
+        measured = self.compiled(circuit).copy()
+        bits = ClassicalRegister(circuit.num_qubits, "at_the_end")
+        measured.add_register(bits)
+        measured.measure(places(measured), bits)
+        result = self._simulator(circuit.num_qubits, seed).run(measured, shots=shots).result()
+        _check(result)
+        counts = result.data(0)["counts"]
+        raw = [int(key, 16) for key in counts]  # of any length: a long run measures more bits than an integer holds
+        return (raw if circuit.num_clbits else np.array(raw)), np.array(list(counts.values()))
 
     def probabilities_bound(self, circuit: QuantumCircuit, values: np.ndarray) -> np.ndarray:
         """Exact outcome probabilities of one circuit at many parameter values, in one pass of Aer.
@@ -214,6 +235,17 @@ class AerBackend:
         if self.device is not None:
             return "simulated " + self.name.partition("=")[2]
         return None if self.noise_model is None else sorted(self.noise_model.noise_instructions)
+
+
+def simulator_like(given: AerSimulator) -> AerBackend | None:
+    """The backend that simulates as ``given`` does; None where only ``given`` itself can: it stands for a device's couplings,
+    has another method, or options of its own (a GPU, a bond dimension, ...)."""
+    plain, chosen = AerSimulator().options, given.options
+    free = {"method", "noise_model", "precision", "seed_simulator", "shots", "max_parallel_threads"}
+    own = [k for k, v in vars(chosen).items() if not k.startswith("_") and k not in free and v != plain.get(k)]
+    if given.coupling_map is not None or own or chosen.method not in METHODS:
+        return None
+    return AerBackend(method=chosen.method, noise_model=chosen.noise_model, precision=chosen.precision or "double")
 
 
 class _Batch:

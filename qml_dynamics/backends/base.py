@@ -7,6 +7,7 @@ wherever its compiler has put the qubits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +17,8 @@ from ..trajectory import Counts
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+    from ..pauli import PauliSum
 
 OnStep = Callable[[int, int], None]
 
@@ -61,13 +64,74 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class MidwayBackend(Backend, Protocol):
+    """A backend that also runs circuits which measure and reset qubits on the way.
+
+    Attributes:
+        measures_midway: whether it does, with the options that it was made with.
+    """
+
+    @property
+    def measures_midway(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """As :meth:`sample`, all qubits measured at the end; the bit above them is 1 where any bit on the way was 1."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Expectation values that a backend is asked for: operators at the end of an unmeasured circuit."""
+
+    circuit: QuantumCircuit
+    operators: tuple[PauliSum, ...]
+
+    @property
+    def num_qubits(self) -> int:
+        """Width of the circuit."""
+        return self.circuit.num_qubits
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """The answer to :class:`Asked`: a value and its standard error for each operator."""
+
+    value: np.ndarray
+    stderr: np.ndarray
+
+
+@runtime_checkable
+class EstimatingBackend(Backend, Protocol):
+    """A backend whose vendor estimates operators itself, with error mitigation of its own.
+
+    Attributes:
+        estimates: whether it does, with the options that it was made with.
+    """
+
+    @property
+    def estimates(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def estimate(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int]) -> list[Expected]:
+        """The operators of each circuit, from ``shots`` samples in each measurement basis and at each noise scale."""
+        ...
+
+
+@runtime_checkable
 class JobBackend(Backend, Protocol):
     """A backend whose work is a job with an id that outlives this process (cloud devices and their local stand-ins)."""
 
     max_circuits: int
 
     def submit(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int], tag: str) -> str:
-        """Send one job of at most ``max_circuits`` circuits, marked with ``tag``; returns the vendor's id at once."""
+        """Send one job of at most ``max_circuits`` circuits, marked with ``tag``; returns the vendor's id at once.
+
+        Where the backend also keeps :class:`MidwayBackend`, circuits may measure on the way; where it keeps
+        :class:`EstimatingBackend`, all of them may be :class:`Asked`, and :meth:`collect` gives :class:`Expected`.
+        """
         ...
 
     def status(self, job_id: str) -> str:
@@ -93,14 +157,15 @@ def check_width(num_qubits: int, limit: int, name: str) -> None:
         raise BackendError(f"Argument `backend` must have at least {num_qubits} qubits, but {name} has {limit}.")
 
 
-def check_circuits(circuits: Sequence[QuantumCircuit], shots: int | None = None) -> None:
-    """Raise :class:`BackendError` unless all circuits are bound and unmeasured, and the shots are a positive integer."""
+def check_circuits(circuits: Sequence[QuantumCircuit], shots: int | None = None, midway: bool = False) -> None:
+    """Raise :class:`BackendError` unless all circuits are bound and unmeasured, and the shots are a positive integer.
+
+    With ``midway`` they may measure on the way.
+    """
     if shots is not None:
         integer(shots, "shots", 1, 10**9, BackendError)
     for circuit in circuits:
-        if circuit.num_clbits or circuit.parameters:
+        if (circuit.num_clbits and not midway) or circuit.parameters:
             free = sorted(map(str, circuit.parameters))
-            what = (
-                f"has {circuit.num_clbits} classical bits" if circuit.num_clbits else f"has the free parameters {free}"
-            )
+            what = f"has the free parameters {free}" if free else f"has {circuit.num_clbits} classical bits"
             raise BackendError(f"Argument `circuits` must be bound and unmeasured, but one {what}.")

@@ -17,6 +17,7 @@ from ..errors import BackendError
 from ..sampling import merged_counts
 from ..trajectory import Counts
 from .compile import REGISTER, Compiled
+from .dynamic import flagged
 from .options import DeviceOptions
 from .readout import amplification, as_counts, calibrated, dense, nearest_distribution, unread
 from .zne import extrapolated, folded
@@ -155,17 +156,23 @@ def read_result(result: Any) -> tuple[list[Counts], list[dict[str, Any]]]:
             )
         metadata = dict(getattr(part, "metadata", None) or {})
         role = dict((metadata.get("circuit_metadata") or {}).get(KEY, {}))
-        outcomes.append(_counts(register, role.get("shots")))
+        on_the_way = [bits for name, bits in part.data.items() if name != REGISTER]
+        outcomes.append(_counts(register, on_the_way, role.get("shots")))
         roles.append(role)
     return outcomes, roles
 
 
-def _counts(register: Any, shots: int | None) -> Counts:
-    """Counts of a ``BitArray`` (bytes, the most significant first) as integers."""
-    if register.num_bits > 62:
+def _counts(register: Any, on_the_way: Sequence[Any], shots: int | None) -> Counts:
+    """Counts of a ``BitArray`` (bytes, the most significant first) as integers, and above them whether any other bit was 1."""
+    if register.num_bits + bool(on_the_way) > 62:
         raise BackendError(f"Outcomes of {register.num_bits} bits do not fit into 64-bit integers.")
     data = np.asarray(register.array).reshape(-1, register.array.shape[-1])[:shots]
     values = np.zeros(len(data), dtype=np.int64)
     for column in range(data.shape[1]):
         values = (values << 8) | data[:, column]
-    return merged_counts(values, np.ones(len(values)))
+    if not on_the_way:
+        return merged_counts(values, np.ones(len(values)))
+    seen = np.zeros(len(values), dtype=bool)
+    for bits in on_the_way:
+        seen |= np.asarray(bits.array).reshape(-1, bits.array.shape[-1])[:shots].any(axis=1)
+    return flagged(values, seen, register.num_bits, np.ones(len(values)))

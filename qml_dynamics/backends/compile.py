@@ -6,7 +6,7 @@ compiler puts or swaps the qubits, bit q of an outcome is logical qubit q.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 from ..errors import BackendError
 from .base import check_circuits, check_width
 from .options import DeviceOptions
+from .plain import plain_target
 
 REGISTER = "out"
 TOLERANCE = 1e-6
@@ -43,9 +44,9 @@ class Compiled:
     deviation: float | None
 
 
-def measured(circuit: QuantumCircuit) -> QuantumCircuit:
-    """The circuit with qubit q measured into bit q of one register."""
-    check_circuits([circuit])
+def measured(circuit: QuantumCircuit, midway: bool = False) -> QuantumCircuit:
+    """The circuit with qubit q measured into bit q of one register, which comes last; ``midway``: it may measure before."""
+    check_circuits([circuit], midway=midway)
     out = circuit.copy()
     bits = ClassicalRegister(circuit.num_qubits, REGISTER)
     out.add_register(bits)
@@ -53,11 +54,15 @@ def measured(circuit: QuantumCircuit) -> QuantumCircuit:
     return out
 
 
-Managers = dict[tuple[int, int], Any]
+Managers = dict[tuple[int, int, bool], Any]
 
 
 def compile_all(
-    circuits: Sequence[QuantumCircuit], device: Any, options: DeviceOptions, managers: Managers | None = None
+    circuits: Sequence[QuantumCircuit],
+    device: Any,
+    options: DeviceOptions,
+    managers: Managers | None = None,
+    midway: bool = False,
 ) -> list[Compiled]:
     """Every circuit for ``device`` (a Qiskit ``BackendV2``); the same circuit object is compiled once.
 
@@ -66,44 +71,89 @@ def compile_all(
     from call to call: making one for a simulator with many gates takes longer than using it.
 
     Raises:
-        BackendError: a circuit is wider than the device, already measured, or has free parameters.
+        BackendError: a circuit is wider than the device, already measured (without ``midway``), or has free parameters.
     """
     done: dict[int, Compiled] = {}
     made = {} if managers is None else managers
     for circuit in circuits:
         if id(circuit) not in done:
-            done[id(circuit)] = _compile(circuit, device, options, made)
+            done[id(circuit)] = _compile(circuit, device, options, made, midway)
     return [done[id(circuit)] for circuit in circuits]
 
 
 def _compile(
-    circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: dict[tuple[int, int], Any]
+    circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: Managers, midway: bool
 ) -> Compiled:
     """Measure, compile at the wanted level, compare with the ideal outcomes, fall back to level 1 if they differ."""
     check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
-    logical = measured(circuit)
-    levels = [options.optimization_level, 1] if options.optimization_level > 1 else [options.optimization_level]
+    logical = measured(circuit, midway)
+    wanted = options.optimization_level
+    levels = [wanted] if wanted <= 1 else [1] if circuit.num_clbits else [wanted, 1]  # nothing to compare midway
     for level in levels:
-        key = (level, circuit.num_qubits if options.layout is not None else 0)
-        if key not in managers:
-            managers[key] = _manager(device, level, options, circuit.num_qubits)
-        compiled = managers[key].run(logical)
+        plain = not options.fractional_gates or (bool(options.twirling) and not device.coupling_map)  # Aer has any gate
+        compiled = _manager_for(device, level, options, circuit.num_qubits, managers, plain).run(logical)
         deviation = _deviation(circuit, compiled)
         if deviation is None or deviation <= TOLERANCE:
             break
     return Compiled(compiled, _measured_qubits(compiled), level, deviation)
 
 
-def _manager(device: Any, level: int, options: DeviceOptions, width: int) -> Any:
+def compile_unmeasured(
+    circuits: Sequence[QuantumCircuit], device: Any, options: DeviceOptions, managers: Managers | None = None
+) -> list[Compiled]:
+    """Circuits for an estimator, which measures them itself; ``qubits`` is where each logical qubit is in the end.
+
+    Compared by the state of the used qubits, and compiled again at level 1 where it is further than ``TOLERANCE`` from the wanted one.
+    """
+    made = {} if managers is None else managers
+    return [_compile_unmeasured(circuit, device, options, made) for circuit in circuits]
+
+
+def _compile_unmeasured(circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: Managers) -> Compiled:
+    check_circuits([circuit])
+    check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
+    wanted = options.optimization_level
+    for level in [wanted, 1] if wanted > 1 else [wanted]:
+        compiled = _manager_for(device, level, options, circuit.num_qubits, managers, plain=True).run(circuit)
+        layout = compiled.layout
+        where = tuple(range(circuit.num_qubits) if layout is None else layout.final_index_layout(filter_ancillas=True))
+        deviation = _distance(circuit, compiled, where)
+        if deviation is None or deviation <= TOLERANCE:
+            break
+    return Compiled(compiled, where, level, deviation)
+
+
+def _distance(circuit: QuantumCircuit, compiled: QuantumCircuit, where: Sequence[int]) -> float | None:
+    """Distance of the two states up to a phase, or None where comparing would take too long."""
+    active = sorted({*active_qubits(compiled), *where})
+    if len(active) > _CHECKED_QUBITS or len(compiled.data) + len(circuit.data) > _CHECKED_GATES:
+        return None
+    small = on_part(compiled, {physical: i for i, physical in enumerate(active)})[0]
+    ideal = QuantumCircuit(len(active))
+    ideal.compose(circuit, [active.index(q) for q in where], inplace=True)
+    overlap = min(1.0, abs(np.vdot(Statevector(small).data, Statevector(ideal).data)))
+    return float(np.sqrt(2 * (1 - overlap)))
+
+
+def _manager_for(device: Any, level: int, options: DeviceOptions, width: int, managers: Managers, plain: bool) -> Any:
+    key = (level, width if options.layout is not None else 0, plain)
+    if key not in managers:
+        managers[key] = _manager(device, level, options, width, plain)
+    return managers[key]
+
+
+def _manager(device: Any, level: int, options: DeviceOptions, width: int, plain: bool) -> Any:
     """The preset pass manager; made from the backend, not its target, since IBM's devices bring a stage of their own."""
     layout = None if options.layout is None else list(options.layout)
     if layout is not None and (len(layout) < width or max(layout) >= device.num_qubits):
         raise BackendError(
             f"Argument `layout` must name {width} of the {device.num_qubits} qubits of {device.name}, but is {layout}."
         )
+    fewer = plain_target(device.target, str(device.name)) if plain else None
+    where = {"backend": device} if fewer is None else {"target": fewer}
     return generate_preset_pass_manager(
         optimization_level=level,
-        backend=device,
+        **where,
         seed_transpiler=options.seed_transpiler,
         initial_layout=None if layout is None else layout[:width],
     )
@@ -114,14 +164,15 @@ def _measured_qubits(compiled: QuantumCircuit) -> tuple[int, ...]:
     where = {}
     for instruction in compiled.data:
         if instruction.operation.name == "measure":
-            where[compiled.find_bit(instruction.clbits[0]).index] = compiled.find_bit(instruction.qubits[0]).index
-    return tuple(where[bit] for bit in range(compiled.num_clbits))
+            where[instruction.clbits[0]] = compiled.find_bit(instruction.qubits[0]).index
+    (register,) = (r for r in compiled.cregs if r.name == REGISTER)
+    return tuple(where[bit] for bit in register)
 
 
 def _deviation(circuit: QuantumCircuit, compiled: QuantumCircuit) -> float | None:
     """Total variation between the ideal outcomes of both, or None where that would take too long."""
     active = active_qubits(compiled)
-    if len(active) > _CHECKED_QUBITS or len(compiled.data) + len(circuit.data) > _CHECKED_GATES:
+    if circuit.num_clbits or len(active) > _CHECKED_QUBITS or len(compiled.data) + len(circuit.data) > _CHECKED_GATES:
         return None
     return 0.5 * float(np.abs(ideal_outcomes(compiled) - Statevector(circuit).probabilities()).sum())
 
@@ -137,16 +188,22 @@ def ideal_outcomes(compiled: QuantumCircuit) -> np.ndarray:
 
     Idle qubits are left out, so a small circuit on a large device is small here too.
     """
-    active = {physical: i for i, physical in enumerate(active_qubits(compiled))}
-    small = QuantumCircuit(len(active))
+    small, bits = on_part(compiled, {physical: i for i, physical in enumerate(active_qubits(compiled))})
+    return Statevector(small).probabilities([bits[b] for b in range(compiled.num_clbits)])
+
+
+def on_part(compiled: QuantumCircuit, places: Mapping[int, int]) -> tuple[QuantumCircuit, dict[int, int]]:
+    """The gates on these qubits, renumbered, and which of them each classical bit is measured from."""
+    small = QuantumCircuit(len(places), global_phase=compiled.global_phase)
     bits = {}
     for instruction in compiled.data:
-        where = [active[compiled.find_bit(q).index] for q in instruction.qubits if compiled.find_bit(q).index in active]
+        physical = [compiled.find_bit(q).index for q in instruction.qubits]
+        where = [places[q] for q in physical if q in places]
         if instruction.operation.name == "measure":
             bits[compiled.find_bit(instruction.clbits[0]).index] = where[0]
         elif instruction.operation.name not in ("barrier", "delay"):
             small.append(instruction.operation, where)
-    return Statevector(small).probabilities([bits[b] for b in range(compiled.num_clbits)])
+    return small, bits
 
 
 def summary(compiled: Sequence[Compiled]) -> dict[str, Any]:

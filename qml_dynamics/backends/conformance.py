@@ -41,6 +41,8 @@ def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: 
        their standard errors say.
     9. The spread of a mean falls as 1/sqrt(shots).
     10. Bad input: no shots, measured circuits or free parameters are refused with :class:`BackendError`.
+    11. Where ``measures_midway``: a qubit that is measured and reset comes back in 0, and the bit above all qubits tells
+        whether it was 1.
 
     Args:
         backend: an object or a name.
@@ -65,6 +67,26 @@ def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: 
     _seeds(device, seed)
     _coverage(device, noisy, seed, max(20, repeats))
     _bad_input(device)
+    if getattr(device, "measures_midway", False):
+        _midway(device, allowed, seed)
+
+
+def _midway(device: Any, allowed: float, seed: int) -> None:
+    circuits, outcomes = [], []
+    for seen in (False, True):
+        circuit = QuantumCircuit(3, 1)
+        circuit.x(0)
+        if seen:
+            circuit.x(2)
+        circuit.measure(2, 0)
+        circuit.reset(2)
+        circuit.cx(2, 1)
+        circuits.append(circuit)
+        outcomes.append(1 + 8 * seen)
+    answers = device.sample_midway(circuits, 200, _seeds_from(seed, 2))
+    for outcome, counts in zip(outcomes, answers):
+        share = counts.histogram(16)[outcome]
+        _check(f"11. measuring midway gives {outcome}", share >= 1 - allowed - 1e-12, _named(counts))
 
 
 def _check(clause: str, holds: bool, seen: Any = "") -> None:

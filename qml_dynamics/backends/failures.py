@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import Literal, TypeVar
+from urllib.parse import quote
 
 from ..errors import BackendError, JobLost
 
+T = TypeVar("T")
 Kind = Literal["transient", "permanent", "lost"]
 
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -80,13 +82,23 @@ def is_transient(error: BaseException) -> bool:
 def vendor_error(error: BaseException, doing: str) -> BackendError:
     """The library's error for a vendor's: :class:`JobLost` or :class:`VendorError`, redacted.
 
-    Raise it ``from None``: the original may carry a request header in its traceback.
+    Raise it outside the handler, as :func:`told` does: the original may carry a request header, and ``from None`` leaves it in
+    ``__context__``.
     """
     if isinstance(error, BackendError):
         return error
     kind = failure(error)
     text = f"{doing} failed: {type(error).__name__}: {redacted(str(error))}"
     return JobLost(text) if kind == "lost" else VendorError(text, transient=kind == "transient")
+
+
+def told(call: Callable[[], T], doing: str) -> T:
+    """``call()``; a vendor's exception becomes ours, which nothing of the original hangs on."""
+    try:
+        return call()
+    except Exception as error:
+        ours = vendor_error(error, doing)
+    raise ours
 
 
 def redacted(text: str, limit: int = 400) -> str:
@@ -97,7 +109,7 @@ def redacted(text: str, limit: int = 400) -> str:
     """
     for name, value in os.environ.items():
         if len(value) >= 6 and _SECRET_NAMES.search(name):
-            text = text.replace(value, "[hidden]")
+            text = text.replace(value, "[hidden]").replace(quote(value, safe=""), "[hidden]")
     text = _SECRET_TEXT[0].sub(r"\1\2[hidden]", text)
     for pattern in _SECRET_TEXT[1:]:
         text = pattern.sub("[hidden]", text)

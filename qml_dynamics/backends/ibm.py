@@ -20,11 +20,14 @@ from qiskit import QuantumCircuit
 from ..errors import BackendError, JobLost
 from ..trajectory import Counts
 from . import runtime
-from .base import OnStep, check_circuits
+from .base import Asked, Expected, OnStep, check_circuits
 from .batch import Program, extra_circuits, programs, read_result, reduced
-from .compile import Compiled, Managers, active_qubits, compile_all, summary
-from .failures import failure, is_transient, redacted, vendor_error
-from .options import DeviceOptions, device_options
+from .compile import Compiled, Managers, compile_all, compile_unmeasured, summary
+from .devices import vendor_seconds
+from .estimates import TOLD, circuits_of, executed, pub, read_estimates
+from .failures import is_transient, redacted, told
+from .local_mode import estimated, sampled
+from .options import DeviceOptions
 
 MAX_EXECUTIONS = 10_000_000  # circuits times shots of one sampler job, the service's documented limit
 _MAX_PROGRAMS = 300  # where a device names no limit
@@ -40,7 +43,7 @@ _STATUS = {
     "CANCELLED": "cancelled",
 }
 _TRIES = 6
-_LONGEST_PAUSE = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,24 +58,34 @@ class IBMBackend:
         service: anything with ``job(id)``, ``jobs(job_tags=[...], limit=None)`` and ``backend(name)``, as
             ``QiskitRuntimeService`` has them; None in local mode.
         new_sampler: ``(device, options, tag, seed) -> V2 sampler``; the runtime's own unless a service brings another.
+        new_estimator: ``(device, options, tag, seed, shots) -> V2 estimator``, likewise.
     """
 
     name: str
-    device: Any
+    device: Any = field(repr=False)
     options: DeviceOptions = field(default_factory=DeviceOptions)
     local: bool = False
-    service: Any = None
+    service: Any = field(default=None, repr=False)
     new_sampler: Callable[..., Any] = runtime.sampler
-    _jobs: dict[str, tuple[str, list[Counts]]] = field(default_factory=dict, repr=False)
+    new_estimator: Callable[..., Any] = runtime.estimator
+    _jobs: dict[str, tuple[str, list[Any]]] = field(default_factory=dict, repr=False)
     _managers: Managers = field(default_factory=dict, repr=False)
     _compiled: dict[str, Any] = field(default_factory=dict, repr=False)
+    _ahead: dict[int, tuple[Any, Compiled]] = field(
+        default_factory=dict, repr=False
+    )  # by id, with the circuit that has it
+    _last: list[Compiled] = field(default_factory=list, repr=False)
 
     exact: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not (self.options.device_noise or self.local):
+            raise BackendError(f"Argument `device_noise` must be True on {self.name}: a device has its noise.")
 
     @property
     def noisy(self) -> bool:
         """Whether outcomes carry noise other than that of shots."""
-        return not (self.local and runtime.is_simulator(self.device))
+        return not (self.local and (runtime.is_simulator(self.device) or not self.options.device_noise))
 
     @property
     def seeding(self) -> str:
@@ -116,36 +129,76 @@ class IBMBackend:
 
     def compiled(self, circuits: Sequence[QuantumCircuit]) -> list[Compiled]:
         """The circuits in the device's gates, measured."""
-        return compile_all(circuits, self.device, self.options, self._managers)
+        found = {id(c): self._ahead.pop(id(c))[1] for c in circuits if id(c) in self._ahead}
+        rest = [c for c in circuits if id(c) not in found]
+        made = compile_all(rest, self.device, self.options, self._managers, self.measures_midway)
+        found.update({id(c): item for c, item in zip(rest, made)})
+        return [found[id(c)] for c in circuits]
+
+    def seconds(self, circuits: Sequence[Any], shots: int) -> float:
+        """What one job with these circuits (or :class:`Asked` ones) is charged by IBM's formula; see ``vendor_seconds``.
+
+        Compiled circuits are kept until they are submitted.
+        """
+        if isinstance(circuits[0], Asked):
+            plain = [item.circuit for item in circuits]
+            compiled = compile_unmeasured(plain, self.device, self.options, self._managers)
+            return vendor_seconds(executed(compiled, circuits, self.options), shots, self.device)
+        work = self.programs(circuits, shots, [0] * len(circuits))
+        self._ahead.update({id(c): (c, made) for c, made in zip(circuits, self._last)})
+        return vendor_seconds([program.circuit for program in work], shots, self.device)
 
     def programs(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Program]:
         """Everything that one job would run: compiled, folded and calibration circuits."""
         reported = runtime.readout_errors(self.device) if self.options.readout_mitigation == "reported" else {}
         compiled = self.compiled(circuits)
+        self._last[:] = compiled
         self._compiled.update(summary(compiled))
         return programs(compiled, shots, seeds, self.options, reported)
 
-    def submit(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int], tag: str) -> str:
+    def submit(self, circuits: Sequence[Any], shots: int, seeds: Sequence[int], tag: str) -> str:
         """Send one job and return its id at once (local mode: when it is done). Never repeated here: the caller knows the tag.
+
+        Args:
+            circuits: unmeasured ones (where ``measures_midway``, measured on the way), or :class:`Asked` ones for the estimator.
 
         Raises:
             BackendError: too many circuits or shots, a circuit too wide, or the vendor refused (``VendorError``, whose
                 ``transient`` says whether trying again can help).
         """
-        check_circuits(circuits, shots)
         if not 1 <= len(circuits) <= self.max_circuits:
             raise BackendError(
                 f"Argument `circuits` must be 1 to {self.max_circuits} a job on {self.name}, but are {len(circuits)}."
             )
+        if isinstance(circuits[0], Asked):
+            return self._submit_asked(circuits, shots, seeds, tag)
+        check_circuits(circuits, shots, midway=self.measures_midway)
         work = self.programs(circuits, shots, seeds)
         self._check_executions(len(work), shots)
         if self.local:
-            return self._run_locally(work, shots, tag)
-        try:
-            job = self.new_sampler(self.device, self.options, tag, None).run([(p.circuit,) for p in work], shots=shots)
-            return str(job.job_id())
-        except Exception as error:
-            raise vendor_error(error, f"Submitting to {self.name}") from None
+            make = self.new_sampler
+            return self._done(tag, sampled(work, self.device, self.options, shots, tag, make, self.name))
+        pubs = [(p.circuit,) for p in work]
+        run = lambda: self.new_sampler(self.device, self.options, tag, None).run(pubs, shots=shots).job_id()  # noqa: E731
+        return str(told(run, f"Submitting to {self.name}"))
+
+    def _submit_asked(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int], tag: str) -> str:
+        """One job of the vendor's estimator."""
+        check_circuits([item.circuit for item in asked], shots)
+        compiled = compile_unmeasured([item.circuit for item in asked], self.device, self.options, self._managers)
+        self._compiled.update(summary(compiled))
+        pubs = [pub(made, item) for made, item in zip(compiled, asked)]
+        self._check_executions(circuits_of(asked, self.options), shots)
+        if self.local:
+            make = self.new_estimator
+            return self._done(tag, estimated(pubs, seeds, self.device, self.options, shots, tag, make, self.name))
+        run = lambda: self.new_estimator(self.device, self.options, tag, None, shots).run(pubs).job_id()  # noqa: E731
+        return str(told(run, f"Submitting to {self.name}"))
+
+    def _done(self, tag: str, answers: list[Any]) -> str:
+        job_id = f"local-{uuid.uuid4().hex}"
+        self._jobs[job_id] = (tag, answers)
+        return job_id
 
     def _check_executions(self, count: int, shots: int) -> None:
         configuration = self.device.configuration() if callable(getattr(self.device, "configuration", None)) else None
@@ -157,41 +210,18 @@ class IBMBackend:
                 f"Argument `shots` must keep a job of {count} circuits below {MAX_EXECUTIONS:,} executions, but is {shots}."
             )
 
-    def _run_locally(self, work: Sequence[Program], shots: int, tag: str) -> str:
-        """One call a circuit: local mode takes one seed a call, and would draw all circuits with the same random numbers."""
-        outcomes, roles = [], []
-        where = self.device if not self.noisy else self._simulator(work)
-        for program in work:
-            try:
-                made = self.new_sampler(where, self.options, tag, program.seed)
-                result = made.run([(program.circuit,)], shots=shots).result()
-            except Exception as error:
-                raise vendor_error(error, f"Running on {self.name}") from None
-            counts, role = read_result(result)
-            outcomes += counts
-            roles += role
-        job_id = f"local-{uuid.uuid4().hex}"
-        self._jobs[job_id] = (tag, reduced(outcomes, roles, self.options))
-        return job_id
-
-    def _simulator(self, work: Sequence[Program]) -> Any:
-        used = frozenset(q for program in work for q in active_qubits(program.circuit))
-        return runtime.noisy_simulator(self.device, used)
-
     def status(self, job_id: str) -> str:
         """``"queued"``, ``"running"``, ``"done"``, ``"failed"``, ``"cancelled"`` or ``"lost"``."""
         if self.service is None:
             return "done" if job_id in self._jobs else "lost"
         try:
-            state = self.service.job(job_id).status()
-        except Exception as error:
-            if failure(error) == "lost":
-                return "lost"
-            raise vendor_error(error, f"Asking for job {job_id}") from None
+            state = told(lambda: self.service.job(job_id).status(), f"Asking for job {job_id}")
+        except JobLost:
+            return "lost"
         return _STATUS.get(str(getattr(state, "name", state)).upper(), "running")
 
-    def collect(self, job_id: str) -> list[Counts]:
-        """The outcomes of a job that is done, one a circuit, mitigated if it was submitted so.
+    def collect(self, job_id: str) -> list[Any]:
+        """The outcomes of a job that is done, one a circuit, mitigated if it was submitted so; or what its estimator says.
 
         Raises:
             JobLost: the vendor does not know it. BackendError: it failed, or was cancelled.
@@ -200,12 +230,11 @@ class IBMBackend:
             if job_id not in self._jobs:
                 raise JobLost(f"Job {job_id} ran in the local mode of another process, which keeps nothing.")
             return list(self._jobs[job_id][1])
-        try:
-            result = self.service.job(job_id).result()
-        except Exception as error:
-            raise vendor_error(error, f"Collecting job {job_id}") from None
+        result = told(lambda: self.service.job(job_id).result(), f"Collecting job {job_id}")
         if result is None:
             raise BackendError(f"Collecting job {job_id} failed: its result is empty.")
+        if any("evs" in part.data for part in result):
+            return read_estimates(result, self.options)
         outcomes, roles = read_result(result)
         if self.options.mitigates and not all(roles):
             raise BackendError(
@@ -217,47 +246,65 @@ class IBMBackend:
         """Ids of the jobs under this tag, oldest first."""
         if self.service is None:
             return [job_id for job_id, (mark, _) in self._jobs.items() if mark == tag]
-        try:
-            return [str(job.job_id()) for job in reversed(list(self.service.jobs(limit=None, job_tags=[tag])))]
-        except Exception as error:
-            raise vendor_error(error, "Searching jobs by tag") from None
+        found = told(lambda: list(self.service.jobs(limit=None, job_tags=[tag])), "Searching jobs by tag")
+        ours = [job for job in found if tag in (getattr(job, "tags", None) or [tag])]
+        return [str(job.job_id()) for job in reversed(ours)]
 
     def cancel(self, job_id: str) -> None:
         """Ask the vendor to cancel a job; one that has ended already is left as it is."""
         if self.service is None:
             return
-        try:
-            self.service.job(job_id).cancel()
-        except Exception as error:
-            if type(error).__name__ != "RuntimeInvalidStateError":
-                raise vendor_error(error, f"Cancelling job {job_id}") from None
+        told(partial(_cancelled, self.service, job_id), f"Cancelling job {job_id}")
 
     def reason(self, job_id: str) -> str:
         """The vendor's words on a job that failed, without credentials; empty where there are none."""
         if self.service is None:
             return ""
-        try:
-            return redacted(str(self.service.job(job_id).error_message() or ""))
-        except Exception as error:
-            raise vendor_error(error, f"Asking why job {job_id} failed") from None
+        words = told(lambda: self.service.job(job_id).error_message(), f"Asking why job {job_id} failed")
+        return redacted(str(words or ""))
 
     def usage(self, job_id: str) -> float | None:
         """Seconds that the vendor has charged for a job, or None where it does not say."""
         if self.service is None:
             return 0.0
-        try:
-            return float(self.service.job(job_id).usage())
-        except Exception as error:
-            raise vendor_error(error, f"Asking for the usage of job {job_id}") from None
+        return told(lambda: float(self.service.job(job_id).usage()), f"Asking for the usage of job {job_id}")
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit, waiting for as many jobs as that takes.
 
         For waits that outlive this process use ``qd.submit``. If the wait is broken off, the message names the job.
         """
-        out: list[Counts] = []
-        for start in range(0, len(circuits), self.max_circuits):
-            part = slice(start, start + self.max_circuits)
+        check_circuits(circuits, shots)
+        return self._waited(circuits, shots, seeds)
+
+    @property
+    def measures_midway(self) -> bool:
+        """Where the device has a reset; not with mitigation, which undoes distributions over the qubits alone, nor with
+        twirling, which the client cannot carry through a reset."""
+        able = {"measure", "reset"} <= set(self.target.operation_names)
+        return able and not self.options.mitigates and not self.options.twirling
+
+    def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """As :meth:`sample`, of circuits that measure and reset on the way; see ``MidwayBackend``."""
+        check_circuits(circuits, shots, midway=self.measures_midway)
+        return self._waited(circuits, shots, seeds)
+
+    @property
+    def estimates(self) -> bool:
+        """With zero-noise extrapolation, operators go to the runtime's estimator, which has its own."""
+        return self.options.zne is not None
+
+    def estimate(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int]) -> list[Expected]:
+        """Operators by the runtime's estimator, waiting for its job; see ``EstimatingBackend``."""
+        most = max(circuits_of([item], self.options) for item in asked) // len(self.options.scales)
+        return self._waited(asked, shots, seeds, max(1, self.max_circuits // most))
+
+    def _waited(self, circuits: Sequence[Any], shots: int, seeds: Sequence[int], size: int | None = None) -> list[Any]:
+        """The answers of as many jobs as it takes, ``size`` circuits each (None: the most that one holds)."""
+        out: list[Any] = []
+        size = self.max_circuits if size is None else size
+        for start in range(0, len(circuits), size):
+            part = slice(start, start + size)
             job_id = self.submit(circuits[part], shots, seeds[part], f"qml-dynamics-{uuid.uuid4().hex[:12]}")
             state = self._wait(job_id)
             if state != "done":
@@ -266,7 +313,7 @@ class IBMBackend:
         return out
 
     def _wait(self, job_id: str) -> str:
-        pause = 0.5
+        pause = _FIRST_PAUSE
         while (state := _patiently(partial(self.status, job_id), job_id)) in ("queued", "running"):
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -282,12 +329,21 @@ class IBMBackend:
             "mode": "local" if self.local else "cloud",
             "noise": "none" if not self.noisy else "simulated" if self.local else "device",
             **self.options.describe(),
+            "zne_by": {"samples": "gate folding of this library", "operators": TOLD} if self.estimates else None,
             "programs_per_circuit": each,
             "programs_per_job": beside,
             "compiled": dict(self._compiled),
             "qiskit": version("qiskit"),
             "qiskit-ibm-runtime": version("qiskit-ibm-runtime"),
         }
+
+
+def _cancelled(service: Any, job_id: str) -> None:
+    try:
+        service.job(job_id).cancel()
+    except Exception as error:
+        if type(error).__name__ != "RuntimeInvalidStateError":  # it has ended already
+            raise
 
 
 def _patiently(call: Callable[[], Any], job_id: str) -> Any:
@@ -298,31 +354,5 @@ def _patiently(call: Callable[[], Any], job_id: str) -> Any:
         except BackendError as error:
             if not is_transient(error) or attempt == _TRIES - 1:
                 raise BackendError(f"{error} (job {job_id} is still with the vendor)") from None
-            time.sleep(min(2.0**attempt, _LONGEST_PAUSE))
+        time.sleep(min(2.0**attempt, _LONGEST_PAUSE))
     raise AssertionError("unreachable")
-
-
-def ibm_backend(name: str, given: dict[str, Any]) -> IBMBackend:
-    """``"ibm:<device>"`` with options: ``service=`` for one's own service object, and those of :class:`DeviceOptions`."""
-    service, new_sampler = given.pop("service", None), given.pop("new_sampler", runtime.sampler)
-    options = device_options(given)
-    device = name.partition(":")[2]
-    if service is not None:
-        found = runtime.cloud_device(service, device, options.fractional_gates)
-        return IBMBackend(name, found, options, False, service, getattr(service, "new_sampler", new_sampler))
-    if device == "aer":
-        if options.dynamical_decoupling:
-            raise BackendError(f"Argument `dynamical_decoupling` must be False on {name}: its gates take no time.")
-        return IBMBackend(name, runtime.ideal_simulator(), options, True, None, new_sampler)
-    if device.startswith("fake"):
-        return IBMBackend(name, runtime.fake_device(device), options, True, None, new_sampler)
-    account = runtime.service()
-    return IBMBackend(
-        name, runtime.cloud_device(account, device, options.fractional_gates), options, False, account, new_sampler
-    )
-
-
-def from_device(device: Any, given: dict[str, Any]) -> IBMBackend:
-    """A device object of the runtime package: of the service, or a fake one."""
-    options, fake = device_options(given), runtime.is_fake_device(device)
-    return IBMBackend(f"ibm:{device.name}", device, options, fake, None if fake else device.service)

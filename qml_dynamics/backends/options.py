@@ -31,6 +31,7 @@ class DeviceOptions:
         zne: odd scale factors of two-qubit gate folding such as ``(1, 3)``; every circuit runs once at each.
         zne_extrapolation: ``"linear"`` or ``"exponential"``.
         max_seconds: execution limit of one job, in seconds of the device's own clock.
+        device_noise: False: simulate a fake device's gates and couplings without its noise.
     """
 
     optimization_level: int = 3
@@ -43,12 +44,15 @@ class DeviceOptions:
     zne: tuple[int, ...] | None = None
     zne_extrapolation: str = "linear"
     max_seconds: int | None = None
+    device_noise: bool = True
 
     def __post_init__(self) -> None:
         integer(self.optimization_level, "optimization_level", 0, 3, BackendError)
         integer(self.seed_transpiler, "seed_transpiler", 0, 2**31 - 1, BackendError)
         if self.max_seconds is not None:
             integer(self.max_seconds, "max_seconds", 1, 10_800, BackendError)
+        if not isinstance(self.device_noise, bool):
+            raise BackendError(f"Argument `device_noise` must be True or False, but is {self.device_noise!r}.")
         _default(self, "dynamical_decoupling", "XX", SEQUENCES)
         _default(self, "twirling", "all", TWIRLING)
         if self.readout_mitigation is not None:

@@ -20,7 +20,7 @@ from ..errors import BackendError, check_memory
 from ..sampling import draw, merged_counts
 from ..trajectory import Counts
 from .base import OnStep, check_circuits, check_width
-from .failures import vendor_error
+from .failures import told
 
 GATES = {
     "h": "Hadamard",
@@ -58,8 +58,8 @@ class PennyLaneBackend:
     """
 
     name: str
-    device: Any = None
-    given: dict[str, Any] = field(default_factory=dict)
+    device: Any = field(default=None, repr=False)
+    given: dict[str, Any] = field(default_factory=dict, repr=False)
     analytic: bool | None = None
     _made: dict[int, Any] = field(default_factory=dict, repr=False)
 
@@ -99,10 +99,8 @@ class PennyLaneBackend:
                 check_width(num_qubits, len(self.device.wires), self.name)
             return self.device
         if num_qubits not in self._made:
-            try:
-                self._made[num_qubits] = qml.device(self.short, wires=num_qubits, **self.given)
-            except Exception as error:
-                raise vendor_error(error, f"Opening {self.name}") from None
+            make = lambda: qml.device(self.short, wires=num_qubits, **self.given)  # noqa: E731
+            self._made[num_qubits] = told(make, f"Opening {self.name}")
         return self._made[num_qubits]
 
     def _wires(self, num_qubits: int) -> list[Any]:
@@ -155,14 +153,10 @@ class PennyLaneBackend:
         return [_counts(answer) for answer in self._run(tapes, num_qubits)]
 
     def _run(self, tapes: list[Any], num_qubits: int) -> Sequence[Any]:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return qml.execute(tapes, self._device(num_qubits), diff_method=None)
-        except BackendError:
-            raise
-        except Exception as error:
-            raise vendor_error(error, f"Running on {self.name}") from None
+        device = self._device(num_qubits)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return told(lambda: qml.execute(tapes, device, diff_method=None), f"Running on {self.name}")
 
     def describe(self) -> dict[str, Any]:
         """Name, how shots are drawn, and version."""

@@ -15,9 +15,9 @@ from qiskit.providers import BackendV2
 from ..errors import BackendError
 from ..trajectory import Counts
 from .base import OnStep, check_circuits
-from .batch import programs, read_result, reduced
+from .batch import Program, programs, read_result, reduced
 from .compile import Compiled, Managers, compile_all
-from .failures import vendor_error
+from .failures import told
 from .options import DeviceOptions
 
 BASIS = ["rz", "sx", "x", "cx"]  # what a sampler of an unknown device is given
@@ -48,6 +48,10 @@ class QiskitBackend:
                 raise BackendError(
                     f"Argument `{name}` must be set on the sampler itself, but was given for {self.name}."
                 )
+        if not self.options.device_noise:
+            raise BackendError(
+                f"Argument `device_noise` must be True on {self.name}: it has the noise that it was made with."
+            )
         if self.device is None and self.options.readout_mitigation == "reported":
             raise BackendError(
                 f"Argument `readout_mitigation` must be 'calibrated', but is 'reported': {self.name} reports nothing."
@@ -79,26 +83,42 @@ class QiskitBackend:
 
     def compiled(self, circuits: Sequence[QuantumCircuit]) -> list[Compiled]:
         """The circuits in the device's gates, measured."""
-        return compile_all(circuits, self.device or _Anything(), self.options, self._managers)
+        return compile_all(circuits, self.device or _Anything(), self.options, self._managers, self.measures_midway)
+
+    def programs(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Program]:
+        """Everything that is run for these circuits: compiled, folded and calibration circuits."""
+        reported = _reported(self.device) if self.options.readout_mitigation == "reported" else {}
+        return programs(self.compiled(circuits), shots, seeds, self.options, reported)
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit."""
         check_circuits(circuits, shots)
-        reported = _reported(self.device) if self.options.readout_mitigation == "reported" else {}
-        work = programs(self.compiled(circuits), shots, seeds, self.options, reported)
-        outcomes: list[Counts] = []
-        try:
-            if self.sampler is not None:
-                outcomes, _ = read_result(self.sampler.run([(p.circuit,) for p in work], shots=shots).result())
-            else:
-                for program in work:
-                    one = BackendSamplerV2(backend=self.device, options={"seed_simulator": program.seed})
-                    outcomes += read_result(one.run([(program.circuit,)], shots=shots).result())[0]
-        except BackendError:
-            raise
-        except Exception as error:
-            raise vendor_error(error, f"Running on {self.name}") from None
+        return self._run(circuits, shots, seeds)
+
+    @property
+    def measures_midway(self) -> bool:
+        """Where the device is known and has a reset; mitigation excludes it."""
+        known = set() if self.target is None else set(self.target.operation_names)
+        return {"measure", "reset"} <= known and not self.options.mitigates
+
+    def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """``shots`` outcomes of circuits that measure and reset on the way; see ``MidwayBackend``."""
+        check_circuits(circuits, shots, midway=self.measures_midway)
+        return self._run(circuits, shots, seeds)
+
+    def _run(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        work = self.programs(circuits, shots, seeds)
+        outcomes = told(lambda: self._outcomes(work, shots), f"Running on {self.name}")
         return reduced(outcomes, [program.role for program in work], self.options)
+
+    def _outcomes(self, work: Sequence[Program], shots: int) -> list[Counts]:
+        if self.sampler is not None:
+            return read_result(self.sampler.run([(p.circuit,) for p in work], shots=shots).result())[0]
+        out: list[Counts] = []
+        for program in work:
+            one = BackendSamplerV2(backend=self.device, options={"seed_simulator": program.seed})
+            out += read_result(one.run([(program.circuit,)], shots=shots).result())[0]
+        return out
 
     def describe(self) -> dict[str, Any]:
         """Device, sampler, options and version."""

@@ -1,4 +1,4 @@
-"""The one file that imports qiskit-ibm-runtime: fake devices, the service, and its client-side V2 sampler."""
+"""The one file that imports qiskit-ibm-runtime: fake devices, the service, its client-side V2 sampler and estimator."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
 from qiskit_ibm_runtime import QiskitRuntimeService, fake_provider
+from qiskit_ibm_runtime.executor_estimator import Estimator
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
 
 from ..errors import BackendError, one_of
 from .aer import AerSimulator, NoiseModel
-from .failures import is_transient, redacted, vendor_error
+from .failures import is_transient, redacted, told, vendor_error
 from .options import DeviceOptions
 
 
@@ -70,6 +71,24 @@ def noisy_simulator(device: BackendV2, qubits: frozenset[int]) -> AerSimulator:
     model = noise_of(small, {q: readout[q] for q in sorted(qubits)})
     model.__class__ = _SharedNoise
     return AerSimulator.from_backend(device, noise_model=model, max_parallel_threads=1)
+
+
+@lru_cache(maxsize=4)
+def noiseless_simulator(device: BackendV2) -> AerSimulator:
+    """Aer with the gates and couplers of a device, and no noise."""
+    gates = [name for name in device.target.operation_names if name not in ("measure", "reset", "delay")]
+    return AerSimulator.from_backend(device, noise_model=NoiseModel(basis_gates=gates), max_parallel_threads=1)
+
+
+@lru_cache(maxsize=16)
+def part_simulator(device: BackendV2, part: tuple[int, ...], noise: bool) -> AerSimulator:
+    """Aer with the gates, couplers and (where wanted) the noise of some qubits of a device, renumbered from 0."""
+    small, readout = _Small(restricted(device.target, part)), readout_errors(device)
+    if not noise:
+        return noiseless_simulator(small)
+    model = noise_of(small, {i: readout[q] for i, q in enumerate(part)})
+    model.__class__ = _SharedNoise
+    return AerSimulator.from_backend(small, noise_model=model, max_parallel_threads=1)
 
 
 def ideal_simulator() -> AerSimulator:
@@ -187,12 +206,14 @@ def service() -> QiskitRuntimeService:
     try:
         return QiskitRuntimeService()
     except Exception as error:
-        if is_transient(error):
-            raise vendor_error(error, "Opening the IBM account") from None
-        raise BackendError(
-            "IBM devices need an account that qiskit-ibm-runtime finds by itself: run QiskitRuntimeService.save_account once, "
-            f"or set QISKIT_IBM_TOKEN and QISKIT_IBM_INSTANCE. It says: {redacted(str(error), 160)}"
-        ) from None
+        ours = vendor_error(error, "Opening the IBM account")
+        said = redacted(str(error), 160)
+    if is_transient(ours):
+        raise ours
+    raise BackendError(
+        "IBM devices need an account that qiskit-ibm-runtime finds by itself: run QiskitRuntimeService.save_account once, "
+        f"or set QISKIT_IBM_TOKEN and QISKIT_IBM_INSTANCE. It says: {said}"
+    )
 
 
 def cloud_device(account: Any, name: str, fractional: bool) -> Any:
@@ -203,9 +224,10 @@ def cloud_device(account: Any, name: str, fractional: bool) -> Any:
         except TypeError:  # a service that knows no such option
             return account.backend(name)
     except Exception as error:
-        if "NotFound" not in type(error).__name__:
-            raise vendor_error(error, f"Opening {name}") from None
-        known = [str(device.name) for device in account.backends()]
+        ours = None if "NotFound" in type(error).__name__ else vendor_error(error, f"Opening {name}")
+    if ours is not None:
+        raise ours
+    known = told(lambda: [str(device.name) for device in account.backends()], "Listing the devices of the account")
     one_of(name, "backend", known, BackendError)
     raise BackendError(f"Argument `backend` must be a device that this account can use now, but is {name}.")
 
@@ -213,7 +235,33 @@ def cloud_device(account: Any, name: str, fractional: bool) -> Any:
 def sampler(device: Any, options: DeviceOptions, tag: str | None, seed: int | None) -> Sampler:
     """The client-side V2 sampler for a device (or a simulator: local mode) with the options asked for."""
     out = Sampler(mode=device)
+    _set(out.options, options, tag, seed)
+    return out
+
+
+def estimator(device: Any, options: DeviceOptions, tag: str | None, seed: int | None, shots: int) -> Estimator:
+    """The client-side V2 estimator: its own zero-noise extrapolation, and TREX where readout is to be mitigated.
+
+    Two-qubit gates are folded by the noise factors of ``options.zne``; ``"exponential"`` falls back to a line where it does not
+    fit. ``shots`` are taken in each measurement basis and at each noise factor. Local mode does all of this too.
+    """
+    out = Estimator(mode=device)
     chosen = out.options
+    _set(chosen, options, tag, seed)
+    chosen.resilience_level = 0
+    chosen.default_shots = shots
+    chosen.resilience.measure_mitigation = options.readout_mitigation is not None
+    chosen.resilience.zne_mitigation = options.zne is not None
+    if options.zne is not None:
+        chosen.resilience.zne.amplifier = "gate_folding"
+        chosen.resilience.zne.noise_factors = tuple(map(float, options.zne))
+        line = options.zne_extrapolation == "linear"
+        chosen.resilience.zne.extrapolator = "linear" if line else ("exponential", "linear")
+    return out
+
+
+def _set(chosen: Any, options: DeviceOptions, tag: str | None, seed: int | None) -> None:
+    """The options that both primitives have."""
     if options.dynamical_decoupling:
         chosen.dynamical_decoupling.enable = True
         chosen.dynamical_decoupling.sequence_type = options.dynamical_decoupling
@@ -228,7 +276,6 @@ def sampler(device: Any, options: DeviceOptions, tag: str | None, seed: int | No
         chosen.environment.job_tags = [tag]
     if seed is not None:
         chosen.simulator.seed_simulator = seed % (2**63)
-    return out
 
 
 def is_simulator(device: Any) -> bool:

@@ -18,14 +18,14 @@ from ..errors import BackendError
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-_SELF_INVERSE = ("cx", "cz", "ecr", "swap", "cy", "ch")
+_SELF_INVERSE = ("cx", "cz", "ecr", "swap", "cy", "ch", "ccx", "ccz", "cswap")
 
 
 def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
-    """The compiled circuit with every two-qubit gate repeated ``scale`` times, forwards and backwards by turns.
+    """The compiled circuit with every gate on two or more qubits repeated ``scale`` times, forwards and backwards by turns.
 
     Only gates of the circuit's own set are used: a self-inverse gate is repeated; for ``rzz(a)`` the inverse is
-    ``x rzz(a) x``, so that angles stay in the range that a device takes.
+    ``x rzz(a) x``, so that angles stay in the range that a device takes; other rotations are turned back.
 
     Raises:
         BackendError: a two-qubit gate has no inverse in the gate set.
@@ -39,7 +39,7 @@ def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
     for instruction in circuit.data:
         gate, qubits = instruction.operation, instruction.qubits
         out.append(instruction)
-        if len(qubits) != 2 or gate.name in ("barrier", "measure"):
+        if len(qubits) < 2 or gate.name in ("barrier", "measure"):
             continue
         for _ in range((scale - 1) // 2):
             if gate.name in _SELF_INVERSE:
@@ -48,6 +48,8 @@ def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
                 out.x(qubits[0])
                 out.append(instruction)
                 out.x(qubits[0])
+            elif hasattr(gate, "inverse") and (back := gate.inverse()).name == gate.name:
+                out.append(back, qubits)
             else:
                 raise BackendError(
                     f"Argument `zne` must have gates that can be folded, but the circuit has {gate.name!r}."

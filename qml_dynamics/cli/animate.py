@@ -6,26 +6,34 @@ import warnings
 from pathlib import Path
 
 from ..errors import MethodError
-from ..storage import load, to_json
+from ..storage import TRAJECTORY, load, to_json
+from ..trajectory import Trajectory
+from .options import REFERENCE_STEPS
 
 
 def animate_command(
-    path: Path, out: Path | None, *, kind: str | None, samples: int, frames: int, seed: int, fps: int, as_json: bool
+    path: Path,
+    out: Path | None,
+    *,
+    kind: str | None,
+    samples: int,
+    frames: int,
+    seed: int,
+    fps: int,
+    dpi: int,
+    as_json: bool,
 ) -> int:
-    """Write the moving picture of a saved run; a classical run with few saved times is run again with ``frames`` of them."""
+    """Write the moving picture of a saved run, or of a problem's classical reference.
+
+    A classical run with few saved times is run again with ``frames`` of them.
+    """
     from . import pictures
 
     if not pictures.available():
         raise MethodError(f"Argument `animate` must have something to draw with: {pictures.MISSING}.")
-    from ..evolve import evolve
     from ..plotting.animation import animate
 
-    run = load(path)
-    again = len(run.times) < frames and getattr(run.method, "needs_backend", True) is False and run.counts is None
-    if again:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the run itself has said what there was to say
-            run = evolve(run.problem, run.method, save=frames, seed=seed, progress=False)
+    run = _run(path, frames, seed)
     beside = path if path.is_dir() else path.parent
     written = animate(
         run,
@@ -34,6 +42,26 @@ def animate_command(
         kind=kind,
         seed=seed,
         fps=fps,
+        dpi=dpi,
     )
     print(to_json({"animation": str(written), "frames": len(run.times)}) if as_json else str(written))
     return 0
+
+
+def _run(path: Path, frames: int, seed: int) -> Trajectory:
+    from ..config import read_problem
+    from ..evolve import evolve
+    from ..methods import SplitStep
+
+    a_problem = path.suffix == ".toml" or ((path / "problem.toml").is_file() and not (path / TRAJECTORY).is_file())
+    if a_problem:
+        problem, method = read_problem(path).problem, SplitStep(REFERENCE_STEPS, order=4)
+    else:
+        run = load(path)
+        classical = getattr(run.method, "needs_backend", True) is False and run.counts is None
+        if len(run.times) >= frames or not classical:
+            return run
+        problem, method = run.problem, run.method
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run itself has said what there was to say
+        return evolve(problem, method, save=frames, seed=seed)

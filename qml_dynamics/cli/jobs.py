@@ -57,6 +57,7 @@ def submit_command(
         folder=folder,
         max_seconds=max_seconds,
         max_shots=max_shots,
+        quiet=True,
     )
     status = run.status()
     print(to_json(as_data(status)) if as_json else status)
@@ -83,11 +84,13 @@ def fetch_command(folder: Path, *, wait: bool, timeout: float | None, as_json: b
     return 0 if answer else 3
 
 
-def resume_command(folder: Path, *, resend: bool, as_json: bool) -> int:
-    """Go on with a run that was cut off."""
+def resume_command(
+    folder: Path, *, resend: bool, max_seconds: float | None = None, max_shots: int | None = None, as_json: bool
+) -> int:
+    """Go on with a run that was cut off, with a new budget where one is given."""
     from ..runs import resume
 
-    answer = resume(folder, resend=resend)
+    answer = resume(folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0
 

@@ -9,12 +9,15 @@ from typing import Any
 
 from ..config import ProblemFile
 from ..errors import MethodError
-from ..methods import METHODS, SplitStep, Trotter, method_from_spec
+from ..methods import METHODS, SplitStep, Trotter
 
 REFERENCE_STEPS = 400
 _FORM = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*(?:\((.*)\)|:(.*))?\s*", re.DOTALL)
 _STEPS = {"trotter": {"steps": 40}, "split_step": {"steps": REFERENCE_STEPS}}
-_BARE = {"split_step": {"order": 4}}
+_BARE: dict[str, dict[str, Any]] = {
+    "split_step": {"order": 4},
+    "growing": {"method": {"kind": "split_step", "steps": REFERENCE_STEPS, "order": 4}},
+}
 _MOMENTS = 20
 
 
@@ -81,7 +84,7 @@ def default_save(method: Any) -> int:
     >>> default_save(Trotter(40)), default_save(Trotter(7)), default_save(Trotter(41))
     (21, 8, 2)
     """
-    steps = getattr(method, "steps", _MOMENTS)
+    steps = getattr(getattr(method, "method", method), "steps", _MOMENTS)
     if not isinstance(steps, int):
         return 2  # each Trotter number of a multi-product formula has its own steps
     return 1 + max(k for k in range(1, _MOMENTS + 1) if steps % k == 0)
@@ -90,7 +93,8 @@ def default_save(method: Any) -> int:
 def parse_method(text: str) -> Any:
     """A method from ``"trotter"``, ``"Trotter(steps=40, order=2)"`` or ``"trotter:steps=40,order=2"``.
 
-    Values are literals, a bare word is a text. ``trotter`` has 40 steps by default, ``split-step`` 400 of order 4.
+    Values are literals, a bare word is a text, a call is a method inside. ``trotter`` has 40 steps by default, ``split-step``
+    400 of order 4, and so has what ``growing`` grows.
 
     Raises:
         MethodError: the text has another form, or names no method or option.
@@ -99,19 +103,23 @@ def parse_method(text: str) -> Any:
     Trotter(steps=8, order=4, truncation=0.0)
     >>> parse_method("split-step").steps
     400
+    >>> parse_method("growing:method=trotter(steps=8),start=5").method
+    Trotter(steps=8, order=2, truncation=0.0)
     """
     match = _FORM.fullmatch(text)
     if match is None:
         raise MethodError(
             f"Argument `method` must look like 'trotter:steps=40' or 'Trotter(steps=40)', but is {text!r}."
         )
+    from ..growth.growing import named_method
+
     kind = match.group(1)
     options = _arguments(match.group(2) or match.group(3) or "", text)
     name = next((n for n in METHODS if n.replace("_", "") == re.sub("[-_]", "", kind).lower()), None)
     if name is not None:
         defaults = {**_STEPS.get(name, {}), **(_BARE.get(name, {}) if not options else {})}
         options = {**defaults, **options}
-    return method_from_spec({"kind": name or kind, **options})
+    return named_method({"kind": name or kind, **options})
 
 
 def _arguments(text: str, whole: str) -> dict[str, Any]:
@@ -120,11 +128,16 @@ def _arguments(text: str, whole: str) -> dict[str, Any]:
         call = ast.parse(f"f({text})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
             raise ValueError
-        return {
-            str(k.arg): k.value.id if isinstance(k.value, ast.Name) else ast.literal_eval(k.value)
-            for k in call.keywords
-        }
+        return {str(k.arg): _value(k.value) for k in call.keywords}
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         raise MethodError(
             f"Argument `method` must have options like steps=40, order=2, but is {' '.join(whole.split())[:80]!r}."
         ) from None
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+        return {"kind": node.func.id, **{str(k.arg): _value(k.value) for k in node.keywords if k.arg is not None}}
+    return ast.literal_eval(node)

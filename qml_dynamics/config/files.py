@@ -14,7 +14,6 @@ import numpy as np
 
 from ..describe import describe_method, describe_problem
 from ..errors import ProblemError, QMLDynamicsError, integer
-from ..methods import method_from_spec
 from ..objectives import Dataset
 from ..problem import Problem
 from ..trajectory import atomic_file, plain
@@ -107,8 +106,10 @@ def _method(data: Any) -> Any:
     kind = data.get("kind")
     if not isinstance(kind, str):
         fail("method", "kind must be given: the name of a method, like 'trotter'.")
+    from ..growth.growing import named_method
+
     with within("method", {"method": "kind", f"method.{kind.replace('-', '_').lower()}": "keys beside kind"}):
-        return method_from_spec(dict(data))
+        return named_method(dict(data))
 
 
 def write_problem(

@@ -104,7 +104,7 @@ class ValueSection(Section):
 class ScheduleSection(Section):
     """``[diffusion] schedule = ...``."""
 
-    schedule: Literal["constant", "linear", "geometric", "power_law", "qhd", "custom"]
+    schedule: Literal["constant", "linear", "geometric", "power_law", "knots", "qhd", "custom"]
     params: Annotated[dict[str, Any], _is("a table of parameters")] = Field(default_factory=dict)
 
 

@@ -2,8 +2,9 @@
 
 `learning.py` holds the phase diagram, `madelung.py` and `circulation.py` the wave as density and multivalued phase, `ring.py`
 and `superposition.py` closed forms, `canonical.py`, `grand_canonical.py` and `exchange.py` the neurons, `bridge.py` and
-`hydrodynamic.py` the other regimes and the negative control, `networks.py`, `observed.py`, `fit.py` and `laws.py` the
-measurement on ensembles of real networks.
+`hydrodynamic.py` the other regimes and the negative control, `networks.py` and `perceptrons.py` real networks, and
+`observed.py`, `fit.py` (`estimators.py`, `multiplier.py`, `panel.py`, `answers.py`) and `laws.py` (`law_tests.py`, `clouds.py`,
+`verdict.py`) the measurement.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ _HOME = {
     "hydrodynamic": ("Characteristics", "Fluid", "characteristics", "hydrodynamic"),
     "observed": ("ExchangeEvents", "History", "Run", "Steps", "observe_exchange", "observe_sde", "observe_wave"),
     "networks": ("train_ensemble",),
-    "laws": ("LawTest", "fokker_planck", "gibbs_law", "stationary_wave"),
-    "fit": ("Fit", "NotIdentifiable", "fit"),
+    "law_tests": ("LawTest",),
+    "laws": ("fokker_planck", "gibbs_law", "stationary_wave"),
+    "answers": ("NotIdentifiable",),
+    "fit": ("Fit", "fit"),
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
@@ -66,6 +69,7 @@ class _Package(ModuleType):
 sys.modules[__name__].__class__ = _Package
 
 if TYPE_CHECKING:
+    from .answers import NotIdentifiable as NotIdentifiable
     from .bridge import Bridge as Bridge
     from .bridge import bridge as bridge
     from .bridge import gaussian_bridge as gaussian_bridge
@@ -79,7 +83,6 @@ if TYPE_CHECKING:
     from .exchange import ExchangeSample as ExchangeSample
     from .exchange import conserved as conserved
     from .fit import Fit as Fit
-    from .fit import NotIdentifiable as NotIdentifiable
     from .fit import fit as fit
     from .grand_canonical import GrandCanonical as GrandCanonical
     from .grand_canonical import gaussian_number as gaussian_number
@@ -91,7 +94,7 @@ if TYPE_CHECKING:
     from .interference import Winding as Winding
     from .interference import measured_circulation as measured_circulation
     from .interference import measured_levels as measured_levels
-    from .laws import LawTest as LawTest
+    from .law_tests import LawTest as LawTest
     from .laws import fokker_planck as fokker_planck
     from .laws import gibbs_law as gibbs_law
     from .laws import stationary_wave as stationary_wave

@@ -7,13 +7,14 @@ evolution over the whole duration: iterated by Fortet (J. Math. Pures Appl. 19, 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..domains import Domain
-from ..errors import MethodError, ProblemError, describe, integer, real, require
+from ..errors import EdgeWeightWarning, MethodError, ProblemError, describe, integer, real, require
 from ..evolve import evolve
 from ..initial import State
 from ..methods import SplitStep
@@ -21,6 +22,7 @@ from ..problem import Problem
 from .learning import Learning
 
 _FLOOR = 1e-280
+_WIDER = "mix the ends within the range of floating-point numbers (kappa = {:.2g} is small, or they are far apart)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,8 @@ def bridge(
 
     Raises:
         ProblemError: the regime is another one, or a density does not fit. MethodError: the iteration did not converge,
-            or the method's evolution is not positive where the densities are.
+            the method's evolution is not positive where the densities are, or kappa is so small that the factors leave the
+            range of floating-point numbers (towards the classical boundary, where :func:`characteristics` serves).
 
     >>> from qml_dynamics import Grid
     >>> grid = Grid((-8, 8), 6)
@@ -97,18 +100,32 @@ def bridge(
     limit, goal = integer(max_iterations, "max_iterations", 1, 10**7, MethodError), real(tol, "tol", positive=True)
     B = first.copy()
     for count in range(1, limit + 1):  # noqa: B007 - told at the end
-        A = last / _propagated(problem, B, chosen)
+        A = _factor(last / _propagated(problem, B, chosen), learning)
         KA = _propagated(problem, A, chosen)
         error = 0.5 * float(np.abs(B * KA - first).sum())
         if error <= goal:
             break
-        B = first / KA
+        B = _factor(first / KA, learning)
     else:
         raise MethodError(
             f"Argument `max_iterations` must let the iteration converge, but {limit} leave an error of {error:.1e}: "
             "a longer duration mixes faster."
         )
-    return _joined(learning, problem, A, B, chosen, save, count, error)
+    found = _joined(learning, problem, A, B, chosen, save, count, error)
+    for index, wanted in ((0, first), (-1, last)):
+        if found.times[index] in (0.0, problem.duration):
+            miss = 0.5 * float(np.abs(found.density[index] - wanted).sum())
+            require(miss <= max(1e-6, 10 * goal), "duration", _WIDER.format(learning.kappa), duration, MethodError)
+    return found
+
+
+def _factor(values: np.ndarray, learning: Learning) -> np.ndarray:
+    """A factor whose square can be summed."""
+    with np.errstate(over="ignore"):
+        sound = bool(np.isfinite((values**2).sum()))
+    if not sound:
+        raise MethodError(f"Argument `duration` must {_WIDER.format(learning.kappa)}.")
+    return values
 
 
 def _density(given: Any, domain: Domain, name: str) -> np.ndarray:
@@ -122,12 +139,19 @@ def _density(given: Any, domain: Domain, name: str) -> np.ndarray:
 
 def _propagated(problem: Problem, factor: np.ndarray, method: Any) -> np.ndarray:
     """``K`` applied to a positive array, norm and all; round-off below zero is lifted to a tiny positive number."""
-    run = evolve(problem.replace(initial=State(factor)), method, progress=False, seed=0)
+    run = _evolved(problem.replace(initial=State(factor)), method, None)
     out = _unnormalised(run, factor)[-1]
     top = float(out.max())
     sound = bool(np.isfinite(top)) and top > 0 and float(-out.min()) < 1e-3 * top
     require(sound, "method", "keep a density positive (smaller steps or a finer grid)", method, MethodError)
     return np.maximum(out, max(1e-17 * top, _FLOOR))
+
+
+def _evolved(problem: Problem, method: Any, save: Any) -> Any:
+    """A run without the warnings about edges: a factor may be large there, where only the product must be small."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EdgeWeightWarning)
+        return evolve(problem, method, save=save, progress=False, seed=0)
 
 
 def _unnormalised(run: Any, factor: np.ndarray) -> np.ndarray:
@@ -145,8 +169,8 @@ def _joined(
 
     times = save_times(save, problem.duration)
     forward, backward = problem.replace(initial=State(B)), problem.replace(initial=State(A))
-    run_b = evolve(forward, method, save=times, progress=False, seed=0)
-    run_a = evolve(backward, method, save=np.sort(problem.duration - times), progress=False, seed=0)
+    run_b = _evolved(forward, method, times)
+    run_a = _evolved(backward, method, np.sort(problem.duration - times))
     b = np.maximum(_unnormalised(run_b, B), _FLOOR)
     a = np.maximum(_unnormalised(run_a, A)[::-1], _FLOOR)
     density = a * b

@@ -1,4 +1,4 @@
-"""The three laws that a density of weights may follow, and a test of samples against each.
+"""The three laws that a density of weights may follow.
 
 Gibbs: ``p ~ exp(gamma F / D)``. Fokker-Planck: ``p_t = D L p - gamma div(p grad F)`` at the time of the samples. Stationary
 wave: ``|psi_0|^2`` of the ground state of ``-hbar gamma L + V / hbar``. They differ, and nothing here supposes which is right:
@@ -7,43 +7,17 @@ the wave equation is a postulate about learning, not a coarse-graining of the st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..domains import Grid, outer_product
+from ..domains import Grid
 from ..errors import check_memory, describe, integer, real, require
 from ..hamiltonian import hamiltonian
 from ..objectives.base import Objective
 from ..problem import Problem
 
-REJECT = 0.01
 _SDIRK = 1 - 0.5**0.5  # the L-stable two-stage method of order two (Alexander, SIAM J. Numer. Anal. 14, 1006, 1977)
-
-
-@dataclass(frozen=True)
-class LawTest:
-    """A law against samples.
-
-    Attributes:
-        law: its name.
-        p_value: of Kolmogorov and Smirnov's test, the least over the axes times their number.
-        distance: the largest distance of the distribution functions, over all axes.
-        samples: how many.
-        verdict: in words.
-    """
-
-    law: str
-    p_value: float
-    distance: float
-    samples: int
-    verdict: str
-
-    @property
-    def rejected(self) -> bool:
-        """Whether the p-value is below 0.01."""
-        return self.p_value < REJECT
 
 
 def gibbs_law(free_energy: Any, domain: Grid, diffusion: float, mobility: float) -> np.ndarray:
@@ -137,46 +111,6 @@ def _bernoulli(x: np.ndarray) -> np.ndarray:
     small = np.abs(x) < 1e-5
     safe = np.clip(np.where(small, 1.0, x), -600, 600)
     return np.where(small, 1 - x / 2, safe / np.expm1(safe))
-
-
-def law_test(law: str, samples: np.ndarray, density: np.ndarray, domain: Grid) -> LawTest:
-    """Independent samples ``(n, ndim)`` against a density on a grid, axis by axis."""
-    from scipy.stats import kstest
-
-    worst, least = 0.0, 1.0
-    for axis in range(domain.ndim):
-        marginal = density.sum(axis=tuple(a for a in range(domain.ndim) if a != axis))
-        h = domain.spacing[axis]
-        edges = np.concatenate([domain.axes[axis] - h / 2, [domain.axes[axis][-1] + h / 2]])
-        cdf = np.concatenate([[0.0], np.cumsum(marginal) / marginal.sum()])
-        found = kstest(samples[:, axis], lambda x, e=edges, c=cdf: np.interp(x, e, c))
-        worst, least = max(worst, float(found.statistic)), min(least, float(found.pvalue))
-    p = min(1.0, domain.ndim * least)
-    words = "is rejected" if p < REJECT else "is not rejected"
-    verdict = f"the {law} law {words} (p = {p:.2g}, distance {worst:.3f}, {len(samples)} networks)"
-    return LawTest(law, p, worst, len(samples), verdict)
-
-
-def box(*clouds: np.ndarray) -> Grid:
-    """A grid that holds clouds of samples ``(n, K)``, K one or two, finer than a quarter of their widths where it can be."""
-    every = np.concatenate(clouds)
-    low, high = every.min(axis=0), every.max(axis=0)
-    margin = 0.15 * (high - low) + 1e-9
-    width = np.min([c.std(axis=0) + 1e-12 for c in clouds], axis=0)
-    top = 10 if every.shape[1] == 1 else 7
-    wanted = np.ceil(np.log2((high - low + 2 * margin) / (width / 4))).astype(int)
-    bits = [int(b) for b in np.clip(wanted, 5, top)]
-    return Grid(np.stack([low - margin, high + margin], axis=1), bits)
-
-
-def deposited(samples: np.ndarray, domain: Grid) -> np.ndarray:
-    """A smooth start for the Fokker-Planck law: the normal density with the samples' means and standard deviations."""
-    waves = []
-    for axis, x in enumerate(domain.axes):
-        mean, sd = samples[:, axis].mean(), max(float(samples[:, axis].std()), 0.5 * domain.spacing[axis])
-        waves.append(np.exp(-((x - mean) ** 2) / (2 * sd**2)))
-    p = outer_product(waves)
-    return p / p.sum()
 
 
 def _on(function: Any, domain: Grid) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..domains import Domain
-from ..errors import ProblemError, real, require
+from ..errors import ProblemError, describe, real, require
 from ..initial import Initial, Uniform
 from ..problem import Problem
 
@@ -51,6 +51,7 @@ class Learning:
         mu = real(self.multiplier, "multiplier")
         require(mu != 0, "multiplier", "not be 0", mu)
         object.__setattr__(self, "multiplier", mu)
+        require(math.isfinite(self.hbar_squared), "multiplier", "give an hbar^2 that is a finite number", mu)
 
     @property
     def excess(self) -> float:
@@ -61,7 +62,7 @@ class Learning:
     @property
     def hbar_squared(self) -> float:
         """``4 D / (gamma mu) - 1 / mu^2``: negative in the bridge regime."""
-        return self.excess / (self.mobility * self.multiplier**2)
+        return self.excess / self.mobility / self.multiplier / self.multiplier  # a square could overflow
 
     @property
     def regime(self) -> str:
@@ -103,11 +104,11 @@ class Learning:
 
     def phase(self, free_energy: np.ndarray, density: np.ndarray) -> np.ndarray:
         """``S = F - log(p) / (2 mu)``, arrays of one shape; ``p`` positive."""
-        return np.asarray(free_energy) - np.log(density) / (2 * self.multiplier)
+        return np.asarray(free_energy) - _log(density) / (2 * self.multiplier)
 
     def free_energy(self, phase: np.ndarray, density: np.ndarray) -> np.ndarray:
         """``F = S + log(p) / (2 mu)``, the inverse of :meth:`phase`."""
-        return np.asarray(phase) + np.log(density) / (2 * self.multiplier)
+        return np.asarray(phase) + _log(density) / (2 * self.multiplier)
 
     def problem(self, domain: Domain, V: Any, *, duration: float, initial: Initial | None = None) -> Problem:
         """The problem that :func:`qml_dynamics.evolve` runs, in the units of the ensemble.
@@ -139,6 +140,17 @@ class Learning:
         return Problem(domain, V, unit * self.mobility, sign / unit, clock=clock, initial=start, duration=duration)
 
 
+def _log(density: Any) -> np.ndarray:
+    p = np.asarray(density, dtype=float)
+    require(
+        bool(np.isfinite(p).all() and (p > 0).all()),
+        "density",
+        "be positive: where it is 0 no phase exists",
+        describe(p),
+    )
+    return np.log(p)
+
+
 def multipliers(hbar: float, diffusion: float, mobility: float) -> tuple[float, float]:
     """The two multipliers mu, ascending, for which ``4 D / (gamma mu) - 1 / mu^2 = hbar^2``.
 
@@ -155,7 +167,9 @@ def multipliers(hbar: float, diffusion: float, mobility: float) -> tuple[float, 
     must = f"be at most 2 D / gamma = {top:g} (a chemical potential of at most 4 pi D / gamma = {2 * math.pi * top:g})"
     require(h <= top * (1 + 1e-15), "hbar", must, h)
     large = top * (1 + math.sqrt(max(0.0, (1 - h / top) * (1 + h / top))))
-    return 1 / large, large / h**2  # the small root as hbar^2 / large: no cancellation
+    high = large / h / h  # the small root as hbar^2 / large: no cancellation
+    require(math.isfinite(high), "hbar", "be large enough for a finite multiplier", h)
+    return 1 / large, high
 
 
 def hbar_max(diffusion: float, mobility: float) -> float:

@@ -7,98 +7,15 @@ the step size, ``dq = -eta grad L_batch``, and ``F = -(L + l2 |q|^2 / 2)`` is th
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..errors import check_memory, describe, integer, real, require
-from ..objectives.base import Objective
+from ..errors import check_memory, integer, real, require
+from ..progress import Progress
 from .observed import ExchangeEvents, Run, Steps, recorded
-
-_BLOCK = 250  # networks whose activations on all data are held at once: they fit into the cache
-
-
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """A logistic neuron (``hidden = 0``, K = features) or one hidden layer of tanh neurons (K = hidden (features + 1))."""
-
-    X: np.ndarray
-    y: np.ndarray
-    hidden: int
-    l2: float
-
-    @property
-    def num_weights(self) -> int:
-        return self.hidden * (self.X.shape[1] + 1) if self.hidden else self.X.shape[1]
-
-    def gradient(self, q: np.ndarray, active: np.ndarray | None, X: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Gradient of the penalised loss at weights ``(m, K)``, on rows ``X (features, b, m or 1)`` and ``y (b, m or 1)``.
-
-        Networks are the last axis of all arrays: a few long operations instead of many small products.
-        """
-        rows, flat = X.shape[1], np.ascontiguousarray(q.T)
-        if not self.hidden:
-            miss = (_sigmoid(sum(X[f] * flat[f] for f in range(len(X)))) - y) / rows
-            out = np.stack([(miss * X[f]).sum(axis=0) for f in range(len(X))])
-            return out.T + self.l2 * q
-        cut = len(X) * self.hidden
-        w, live = flat[:cut].reshape(len(X), self.hidden, -1), flat[cut:]
-        if active is not None:
-            live = live * active.T
-        h = np.tanh(sum(X[f][:, None] * w[f] for f in range(len(X))))
-        miss = (_sigmoid((h * live).sum(axis=1)) - y) / rows
-        up = (miss[:, None] * h).sum(axis=0)
-        back = (1 - h * h) * (miss[:, None] * live)
-        out = np.concatenate([*((X[f][:, None] * back).sum(axis=0) for f in range(len(X))), up]).T + self.l2 * q
-        return out if active is None else out * self._mask(active)
-
-    def loss(self, q: np.ndarray, active: np.ndarray | None = None) -> np.ndarray:
-        """Loss on all data without the penalty, shape ``(m,)``, in blocks of networks."""
-        out = np.empty(len(q))
-        for a in range(0, len(q), _BLOCK):
-            z = self.output(q[a : a + _BLOCK], None if active is None else active[a : a + _BLOCK])
-            out[a : a + _BLOCK] = (np.logaddexp(0.0, z) - self.y * z).mean(axis=1)
-        return out
-
-    def output(self, q: np.ndarray, active: np.ndarray | None = None) -> np.ndarray:
-        """Logits on all data, shape ``(m, rows)``."""
-        if not self.hidden:
-            return q @ self.X.T
-        w, v = self._split(q)
-        live = v if active is None else v * active
-        return (np.tanh(self.X[None] @ w) @ live[:, :, None])[..., 0]
-
-    def full_gradient(self, q: np.ndarray, active: np.ndarray | None) -> np.ndarray:
-        """Gradient of the penalised loss on all data, shape ``(m, K)``, in blocks of networks."""
-        out = np.empty_like(q)
-        for a in range(0, len(q), _BLOCK):
-            some = None if active is None else active[a : a + _BLOCK]
-            out[a : a + _BLOCK] = self.gradient(q[a : a + _BLOCK], some, self.X.T[..., None], self.y[:, None])
-        return out
-
-    def _split(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Input weights ``(m, features, hidden)`` and output weights ``(m, hidden)``."""
-        cut = self.X.shape[1] * self.hidden
-        return q[:, :cut].reshape(len(q), self.X.shape[1], self.hidden), q[:, cut:]
-
-    def _mask(self, active: np.ndarray) -> np.ndarray:
-        return np.concatenate([np.tile(active, (1, self.X.shape[1])), active], axis=1)
-
-    def free_energy(self) -> Objective:
-        """F as an objective (all neurons active)."""
-
-        def fn(points: np.ndarray) -> np.ndarray:
-            return -(self.loss(points) + 0.5 * self.l2 * (points**2).sum(axis=1))
-
-        def gradient(points: np.ndarray) -> np.ndarray:
-            return -self.full_gradient(points, None)
-
-        return Objective(fn, "free energy", gradient_fn=gradient)
-
-
-def _sigmoid(z: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * z))
+from .perceptrons import Model, accuracies, make_model, row_width, sigmoid
 
 
 def train_ensemble(
@@ -117,8 +34,11 @@ def train_ensemble(
     exchange_every: int = 50,
     record: int = 40,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> Run:
     """Train independent networks on a data set of two classes.
+
+    Ctrl-C ends the training and returns the run up to there (``facts["stop"]`` says so).
 
     Args:
         X: features, shape ``(rows, features)``; y: labels 0 or 1, shape ``(rows,)``.
@@ -133,6 +53,7 @@ def train_ensemble(
             ``sigmoid(-beta (dL - mu_c dN))``. None: no exchange.
         record: steps recorded for :func:`qml_dynamics.ensembles.fit`.
         seed: of everything.
+        progress: show a bar after two seconds; None: where standard error is a terminal.
 
     Returns:
         :class:`Run` with steps, exchange events (where there is exchange), final weights and accuracies.
@@ -146,7 +67,7 @@ def train_ensemble(
     ((20, 2), True)
     """
     started = time.perf_counter()
-    model = _model(X, y, hidden, l2)
+    model = make_model(X, y, hidden, l2)
     count, total = integer(networks, "networks", 1, 10**7), integer(steps, "steps", 1, 10**8)
     eta, size = real(rate, "rate", positive=True), integer(batch, "batch", 1, 10**6)
     every, width = integer(exchange_every, "exchange_every", 1, 10**8), real(spread, "spread", positive=True)
@@ -156,59 +77,98 @@ def train_ensemble(
         real(beta, "beta", positive=True), real(mu_c, "mu_c")
     marks = recorded(total, record)
     check_memory(
-        24 * len(marks) * count * model.num_weights + 64 * count * size * _row_width(model), "The recorded steps"
+        24 * len(marks) * count * model.num_weights + 64 * count * size * row_width(model), "The recorded steps"
     )
-    rng, columns = np.random.default_rng(seed), np.ascontiguousarray(model.X.T)
-    q = width * rng.standard_normal((count, model.num_weights))
-    active = np.ones((count, model.hidden)) if beta is not None else None
-    start, rows, events, numbers = q.copy(), [], [], []
-    for step in range(total):
-        drawn = rng.integers(0, len(model.y), (size, count))
-        change = -eta * model.gradient(q, active, columns[:, drawn], model.y[drawn])
-        if step in marks:
-            rows.append((q.copy(), -model.full_gradient(q, active), change))
-            numbers.append(0.0 if active is None else float(active.sum()) / count)
-        q += change
-        if active is not None and (step + 1) % every == 0:
-            events.append(_exchange(model, q, active, float(beta or 0), float(mu_c or 0), width, rng))
-    accuracy = _accuracy(model, q, active)
-    facts = {"rate": eta, "batch": size, "l2": model.l2, "spread": width, "hidden": model.hidden, "seed": seed}
-    facts |= {"networks": count, "steps": total, "seconds": time.perf_counter() - started}
-    return Run(
-        steps=Steps(*(np.array(part) for part in zip(*rows))),  # type: ignore[misc, arg-type]
-        exchange=ExchangeEvents(*(np.concatenate(part) for part in zip(*events))) if events else None,  # type: ignore[misc]
-        initial=start,
-        final=q,
-        duration=float(total),
-        free_energy=model.free_energy() if active is None else None,
-        mean_number=np.array(numbers) if active is not None else None,
-        accuracy=accuracy,
-        facts=facts,
-    )
+    exchange = None if beta is None else _Exchange(every, float(beta), float(mu_c or 0), width)
+    training = _Training(model, eta, size, width, exchange, marks, np.random.default_rng(seed), count)
+    start, stop = training.q.copy(), f"Reached the end of {total:,} steps."
+    try:
+        with Progress("training networks", progress) as show:
+            training.walk(total, show)
+    except KeyboardInterrupt:
+        stop = f"Interrupted after {training.done:,} of {total:,} steps."
+    facts: dict[str, Any] = {
+        "rate": eta,
+        "batch": size,
+        "l2": model.l2,
+        "spread": width,
+        "hidden": model.hidden,
+        "seed": seed,
+    }
+    facts |= {"networks": count, "steps": training.done, "stop": stop, "seconds": time.perf_counter() - started}
+    return training.run(start, facts)
 
 
-def _row_width(model: _Model) -> int:
-    """Numbers that a row of a mini-batch needs: features, and activations of the hidden neurons."""
-    return model.X.shape[1] + 3 * model.hidden
+@dataclass(frozen=True)
+class _Exchange:
+    every: int
+    beta: float
+    mu_c: float
+    spread: float
 
 
-def _model(X: Any, y: Any, hidden: int, l2: float) -> _Model:
-    features, labels = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
-    ok = features.ndim == 2 and features.size > 0 and bool(np.isfinite(features).all())
-    require(ok, "X", "be finite numbers of shape (rows, features)", describe(features))
-    fits = labels.shape == (len(features),) and bool(np.isin(labels, (0, 1)).all())
-    require(fits, "y", f"be {len(features)} labels 0 or 1", describe(labels))
-    return _Model(features, labels, integer(hidden, "hidden", 0, 1000), real(l2, "l2", nonnegative=True))
+@dataclass
+class _Training:
+    """All networks, and what has been recorded of them."""
+
+    model: Model
+    rate: float
+    batch: int
+    spread: float
+    exchange: _Exchange | None
+    marks: set[int]
+    rng: np.random.Generator
+    count: int
+    done: int = 0
+    rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, float, int]] = field(default_factory=list)
+    events: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.q = self.spread * self.rng.standard_normal((self.count, self.model.num_weights))
+        self.active = np.ones((self.count, self.model.hidden)) if self.exchange else None
+
+    def walk(self, total: int, show: Any) -> None:
+        """Steps of mini-batch gradient, each recorded step with the gradient on all data beside it."""
+        model, columns = self.model, np.ascontiguousarray(self.model.X.T)
+        for step in range(total):
+            drawn = self.rng.integers(0, len(model.y), (self.batch, self.count))
+            change = -self.rate * model.gradient(self.q, self.active, columns[:, drawn], model.y[drawn])
+            if step in self.marks:
+                number = 0.0 if self.active is None else float(self.active.sum()) / self.count
+                slope = -model.full_gradient(self.q, self.active)
+                self.rows.append((self.q.copy(), slope, change, number, step))
+            self.q += change
+            if self.exchange is not None and (step + 1) % self.exchange.every == 0:
+                assert self.active is not None
+                self.events.append(_exchange(model, self.q, self.active, self.exchange, self.rng))
+            self.done = step + 1
+            if step % 50 == 0:
+                show(step, total)
+
+    def run(self, start: np.ndarray, facts: dict[str, Any]) -> Run:
+        """What was seen, up to where the training ended."""
+        steps = numbers = events = None
+        if self.rows:
+            weights, slopes, changes, numbers, times = (np.array(part) for part in zip(*self.rows))
+            steps = Steps(weights, slopes, changes, 1.0, times.astype(float))
+        if self.events:
+            cost, step, accepted = (np.concatenate(part) for part in zip(*self.events))
+            events = ExchangeEvents(cost, step, accepted)
+        return Run(
+            steps=steps,
+            exchange=events,
+            initial=start,
+            final=self.q,
+            duration=float(self.done),
+            free_energy=self.model.free_energy() if self.active is None else None,
+            mean_number=numbers if self.active is not None else None,
+            accuracy=accuracies(self.model, self.q, self.active),
+            facts=facts,
+        )
 
 
 def _exchange(
-    model: _Model,
-    q: np.ndarray,
-    active: np.ndarray,
-    beta: float,
-    mu_c: float,
-    spread: float,
-    rng: np.random.Generator,
+    model: Model, q: np.ndarray, active: np.ndarray, rule: _Exchange, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One proposal a network, in place: a random slot is emptied, or filled with a fresh neuron of the reservoir."""
     m = np.arange(len(q))
@@ -217,17 +177,9 @@ def _exchange(
     trial, flipped = q.copy(), active.copy()
     flipped[m, slot] = 1 - flipped[m, slot]
     columns = slot[:, None] + model.hidden * np.arange(model.X.shape[1] + 1)
-    fresh = spread * rng.standard_normal(columns.shape)
+    fresh = rule.spread * rng.standard_normal(columns.shape)
     trial[m[:, None], columns] = np.where(step[:, None] > 0, fresh, 0.0)
     cost = model.loss(trial, flipped) - model.loss(q, active)
-    accepted = rng.random(len(q)) < _sigmoid(-beta * (cost - mu_c * step))
+    accepted = rng.random(len(q)) < sigmoid(-rule.beta * (cost - rule.mu_c * step))
     q[accepted], active[accepted] = trial[accepted], flipped[accepted]
     return cost, step, accepted
-
-
-def _accuracy(model: _Model, q: np.ndarray, active: np.ndarray | None) -> np.ndarray:
-    out = np.empty(len(q))
-    for a in range(0, len(q), _BLOCK):
-        z = model.output(q[a : a + _BLOCK], None if active is None else active[a : a + _BLOCK])
-        out[a : a + _BLOCK] = ((z > 0) == (model.y > 0)).mean(axis=1)
-    return out

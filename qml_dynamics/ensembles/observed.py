@@ -27,12 +27,14 @@ class Steps:
         gradient: of the free energy there, same shape.
         change: of the weights in the step, same shape.
         dt: time of a step.
+        times: when they were recorded, shape ``(records,)``, or None.
     """
 
     weights: np.ndarray
     gradient: np.ndarray
     change: np.ndarray
     dt: float = 1.0
+    times: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = np.shape(self.weights)
@@ -148,7 +150,8 @@ def observe_sde(
         if step in marks:
             rows.append((q, slope, change))
         q = q + change
-    seen = Steps(*(np.array(part) for part in zip(*rows)), dt=h)  # type: ignore[misc, arg-type]
+    weights, slopes, changes = (np.array(part) for part in zip(*rows))
+    seen = Steps(weights, slopes, changes, h, h * np.array(sorted(marks)))
     return Run(steps=seen, initial=start, final=q, duration=total * h, free_energy=loss)
 
 
@@ -190,11 +193,17 @@ def observe_wave(
     states = run.states[-len(when) :]
     p = np.abs(states) ** 2
     phase = learning.hbar * _unwrapped(states, p)
-    rng = np.random.default_rng(seed)
     F = learning.free_energy(phase, np.maximum(p, 1e-300))
-    noisy = p * np.exp(density_noise * rng.standard_normal(p.shape))
-    F = F + phase_noise * rng.standard_normal(F.shape)
-    return Run(history=History(domain, when, noisy, F))
+    return Run(history=with_noise(History(domain, when, p, F), density_noise, phase_noise, seed))
+
+
+def with_noise(history: History, density_noise: float, phase_noise: float, seed: int) -> History:
+    """A history as it would be observed: independent errors at each point and time, as in :func:`observe_wave`."""
+    rng = np.random.default_rng(seed)
+    p, F = history.density, history.free_energy
+    seen = p * np.exp(real(density_noise, "density_noise", nonnegative=True) * rng.standard_normal(p.shape))
+    F = F + real(phase_noise, "phase_noise", nonnegative=True) * rng.standard_normal(F.shape)
+    return History(history.domain, history.times, seen, F)
 
 
 def _unwrapped(states: np.ndarray, p: np.ndarray) -> np.ndarray:

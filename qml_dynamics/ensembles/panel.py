@@ -1,4 +1,4 @@
-"""Panel regression of the density equation: the multiplier and the potential from histories of (p, F).
+"""Panel regression of the functional's first equation, its variation with the density: mu and V from histories of (p, F).
 
 ``4 D (L sqrt p) / sqrt p - gamma L F = mu (F_t + gamma |grad F|^2) + mu V``: with the time average of every point taken off, the
 slope is mu, whatever V is; V is what the averages leave. Nothing is told by a stationary history, in which nothing varies.
@@ -85,12 +85,17 @@ def _polynomials(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float, 
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """One regression: mu, ``V`` on the points, the variation of x it rests on, and the residual's share of the error."""
+    """One regression: mu, ``V`` on the points, the variation of x it rests on, and the residual's share of the error.
+
+    ``total`` is the weighted variation in time of the equation's left side, ``residual`` what mu and V leave of it.
+    """
 
     mu: float
     V: np.ndarray
     variation: float
     robust: float
+    total: float
+    residual: float
 
 
 def regress(panel: Panel, diffusion: float, mobility: float, C: np.ndarray, F: np.ndarray) -> Regression:
@@ -103,12 +108,13 @@ def regress(panel: Panel, diffusion: float, mobility: float, C: np.ndarray, F: n
     x0, y0 = x.mean(axis=0), y.mean(axis=0)
     dx, dy = x - x0, y - y0
     w = panel.weight / panel.weight.sum()
-    total = float((w * dx**2).sum())
+    total, moved = float((w * dx**2).sum()), float((w * dy**2).sum())
     if total == 0:
-        return Regression(np.nan, np.full(len(panel.x), np.nan), 0.0, np.inf)
+        return Regression(np.nan, np.full(len(panel.x), np.nan), 0.0, np.inf, moved, moved)
     mu = float((w * dx * dy).sum()) / total
     scores = (w * dx * (dy - mu * dx)).sum(axis=1)
-    return Regression(mu, y0 / mu - x0, total / len(x), float(np.sqrt((scores**2).sum())) / total)
+    left = float((w * (dy - mu * dx) ** 2).sum())
+    return Regression(mu, y0 / mu - x0, total / len(x), float(np.sqrt((scores**2).sum())) / total, moved, left)
 
 
 def _rates(times: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -150,7 +150,7 @@ def _differential(x: Any) -> float:
     square = s.ndim == 2 and s.shape[0] == s.shape[1]
     require(square, "x", "be a square covariance matrix", f"of shape {s.shape}")
     scale = float(np.abs(s).max())
-    require(bool(np.allclose(s, s.T, atol=1e-9 * scale)), "x", "be a symmetric covariance", describe(s))
+    require(bool(np.allclose(s, s.T, atol=1e-9 * scale)), "x", "be a symmetric covariance", f"of shape {s.shape}")
     sign, log = np.linalg.slogdet(s)
     least = float(np.linalg.eigvalsh(s)[0])
     require(least >= -1e-9 * scale, "x", "be a covariance without negative variances", f"of variance {least:.3g}")
@@ -166,7 +166,8 @@ def _numbers(x: Any, name: str) -> np.ndarray:
     except (TypeError, ValueError):
         raise ProblemError(f"Argument `{name}` must be an array of numbers, but is {describe(x)}.") from None
     ok = array.size > 0 and bool(np.isfinite(array).all())
-    require(ok, name, "be an array of finite numbers, not empty", describe(array))
+    if not ok:  # printing an array takes longer than all else here
+        require(ok, name, "be an array of finite numbers, not empty", describe(array))
     return array
 
 
@@ -191,5 +192,5 @@ def _density(x: Any) -> np.ndarray:
 
 def _wave(array: np.ndarray) -> np.ndarray:
     norm = float(np.linalg.norm(array))
-    require(norm > 0, "x", "not be all zero", describe(array))
+    require(norm > 0, "x", "not be all zero", f"of shape {array.shape}")
     return array.reshape(-1) / norm

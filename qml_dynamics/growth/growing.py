@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import MethodError, integer, one_of, real, require
-from ..methods import SplitStep, Trotter
+from ..methods import SplitStep, Trotter, method_from_spec, register
 from ..variational.method import Growth, Variational
 from .grid import CRITERIA
-from .levels import Point, circuits, run
+from .grown_circuits import circuits
+from .grown_circuits import run as run_circuits
+from .joint import run as run_joint
+from .levels import Point, run
+from .price import price
 
 if TYPE_CHECKING:
+    from ..cost import Cost
     from ..hamiltonian import Hamiltonian
     from ..job import Job, Waves
     from ..problem import Problem
@@ -23,18 +28,19 @@ if TYPE_CHECKING:
 THRESHOLDS = {"residual": 1e-2, "momentum_tail": 1e-5, "energy": 1e-5}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Growing:
     """Stepwise growth of another method.
 
     Around :class:`SplitStep` or :class:`Trotter` the run starts on a grid of ``start`` qubits an axis and doubles the grid
     whenever the criterion exceeds its threshold, at most up to the grid of the problem; a stretch that turns out too coarse is
     done again on the finer grid. Waves are reported on the problem's grid, so that runs can be compared. Around
-    :class:`Variational` rotations are added to the ansatz at angle 0 when McLachlan's residual asks for it. Neither jumps.
+    :class:`Variational` rotations are added to the ansatz at angle 0 when McLachlan's residual asks for it; and with a ``start`` its
+    grid grows too, the ansatz going on on the high bits of the finer register. None of it jumps.
 
     Args:
         method: ``SplitStep``, ``Trotter`` or ``Variational``.
-        start: qubits an axis at the start (one integer, or one an axis).
+        start: qubits an axis at the start (one integer, or one an axis). None: 4, and around ``Variational`` those of the problem.
         criterion: ``"momentum_tail"``: probability above 0.8 of the largest momentum, which is cheap; ``"energy"``: change of
             the energy on refinement; ``"residual"``: the part of the finer grid's velocity that the coarse grid misses (see
             `growth.grid`), which bounds the distance to the fine run's wave on the real clock, and is cautious.
@@ -51,7 +57,7 @@ class Growing:
     """
 
     method: Any
-    start: Any = 4
+    start: Any = None
     criterion: str = "momentum_tail"
     threshold: float | None = None
     checks: int = 16
@@ -61,15 +67,19 @@ class Growing:
     def __post_init__(self) -> None:
         known = isinstance(self.method, (SplitStep, Trotter, Variational))
         require(known, "method", "be a SplitStep, a Trotter or a Variational", self.method, MethodError)
+        if self.start is None and not isinstance(self.method, Variational):
+            object.__setattr__(self, "start", 4)
         if isinstance(self.start, Sequence):
             object.__setattr__(self, "start", tuple(integer(q, "start", 1, 30, MethodError) for q in self.start))
-        else:
+        elif self.start is not None:
             integer(self.start, "start", 1, 30, MethodError)
         one_of(self.criterion, "criterion", CRITERIA, MethodError)
         given = THRESHOLDS[self.criterion] if self.threshold is None else self.threshold
         object.__setattr__(self, "threshold", real(given, "threshold", positive=True, error=MethodError))
         integer(self.checks, "checks", 1, 10_000, MethodError)
         if self.schedule is not None:
+            fits = not isinstance(self.method, Variational)
+            require(fits, "schedule", "be None around a Variational", self.schedule, MethodError)
             object.__setattr__(self, "schedule", _schedule(self.schedule))
         wrong = self.grow is not None and not isinstance(self.method, Variational)
         require(not wrong, "grow", "be None unless the method is a Variational", self.grow, MethodError)
@@ -94,13 +104,31 @@ class Growing:
     def engine(self, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
         """The waves at ``times``; what `evolve` calls."""
         if isinstance(self.method, Variational):
+            if self.start is not None:
+                return run_joint(self, job, times, out)
             return _grow_ansatz(self.method, job, times, out)
-        return run(self, job, times, out)
+        return (run if isinstance(self.method, SplitStep) else run_circuits)(self, job, times, out)
+
+    def priced(self, problem: Problem, backend: Any, shots: int | None, moments: int) -> Cost:
+        """What a run takes at most; what `cost` calls."""
+        return price(self, problem, backend, shots, moments)
 
     def planned(self, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:
         """The whole grown circuits, one a saved time (``Trotter`` only)."""
         require(isinstance(self.method, Trotter), "method", "run as circuits (Trotter)", self.method, MethodError)
         return circuits(self, problem, h, saves)
+
+
+register("growing", Growing)
+
+
+def named_method(spec: dict[str, Any]) -> Any:
+    """A method from plain data, as `methods.method_from_spec`, with the methods of this room among those that have a name.
+
+    >>> named_method({"kind": "growing", "method": {"kind": "trotter", "steps": 4}}).start
+    4
+    """
+    return method_from_spec(spec)
 
 
 def _schedule(given: Any) -> tuple[tuple[float, int], ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,34 +18,39 @@ from ..methods import SplitStep, Trotter
 from ..problem import Problem
 from ..progress import Progress
 from ..reference import split_step
-from ..sampled import Planned
 from .grid import coarsened, criteria, energy_change, levels, on_grid, refine, residual, tail
 
 Point = tuple[float, np.ndarray, float]
 Growing = Any  # the method, in `growing.py`, which imports this file
-_START = 1e-3  # the initial wave must survive coarsening to this distance
+BLIND = 0.1  # how far from the finer grid's wave a residual may carry a wave while it counts
+START = 1e-3  # the initial wave must survive coarsening to this distance
 
 
 def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
-    """The waves on the problem's grid at ``times``; the record of the growth goes into ``out.diagnostics``."""
-    h = _learning(job.h)
-    walk = _Walk(growing, job.problem, h, times, job.progress if isinstance(growing.method, SplitStep) else None)
-    if isinstance(growing.method, SplitStep):
-        yield from walk.points()
-        out.diagnostics.update(walk.report())
-    else:
-        yield from _run_circuits(growing, walk, job, times, out)
+    """The waves of a growing ``SplitStep`` on the problem's grid at ``times``; the record goes into ``out.diagnostics``."""
+    walk = Walk(growing, job.problem, learning(job.h), times, job.progress)
+    yield from walk.points()
+    out.diagnostics.update(walk.report())
     out.stop = f"Reached the end of the duration, {times[-1]:g}. {out.diagnostics['verdict']}"
 
 
-def _learning(h: Hamiltonian) -> LearningHamiltonian:
+def horizon(psi: np.ndarray, h: LearningHamiltonian, t: float, problem: Problem) -> float:
+    """How long a residual counts: all the duration on the real clock, which forgets nothing; on the imaginary clock five times
+    that in which the wave moves, the inverse standard deviation of its energy."""
+    if problem.clock == "real":
+        return problem.duration
+    sigma = float(np.linalg.norm(h.apply(psi, t) - h.expectation(psi, t) * psi))
+    return min(problem.duration, 5 / max(sigma, 1e-300))
+
+
+def learning(h: Hamiltonian) -> LearningHamiltonian:
     if not isinstance(h, LearningHamiltonian) or not isinstance(h.domain, Grid):
         raise MethodError("Argument `method` must not be Growing around a product formula unless the domain is a Grid.")
     return h
 
 
 @dataclass
-class _Walk:
+class Walk:
     """The state of one run: the level, the wave there, and what it has cost so far."""
 
     growing: Growing
@@ -56,6 +60,8 @@ class _Walk:
     progress: Callable[[int, int], None] | None
     plan: list[tuple[float, int]] = field(default_factory=list)
     seen: list[tuple[float, float]] = field(default_factory=list)
+    missed: list[tuple[float, float]] = field(default_factory=list)
+    looks: int = 0  # at the wave on this level
     updates: float = 0.0
     bound: float = 0.0
 
@@ -95,22 +101,23 @@ class _Walk:
         whole = self.problem.initial.vector(fine)
         lowest = 0
         if self.growing.schedule is not None:
-            lowest = self._level_of(self.growing.schedule[0][1])
+            lowest = self.level_of(self.growing.schedule[0][1])
         for level in range(lowest, len(self.grids)):
             self.psi, distance = coarsened(whole, fine, self.grids[level])
             self.updates += 4 * fine.size
-            if distance > _START:
+            self.looks = 0
+            if distance > START:
                 continue
             if self.growing.schedule is not None or level == len(self.grids) - 1:
                 return level
             value = self._value(self.psi, self.times[0], level, len(self.grids) - 1)
-            if value <= self._allowed():
+            if value <= self._allowed() and not self._blind(self.psi, self.times[0], level):
                 self.seen.append((self.times[0], value))
                 return level
         self.psi = whole
         return len(self.grids) - 1
 
-    def _level_of(self, qubits: int) -> int:
+    def level_of(self, qubits: int) -> int:
         return next(i for i, grid in enumerate(self.grids) if max(grid.qubits) >= qubits)
 
     def _allowed(self) -> float:
@@ -127,10 +134,26 @@ class _Walk:
         self.updates += 8 * self.grids[against].size + 4 * self.grids[level].size
         return (residual if name == "residual" else energy_change)(psi, here, self.at(against), t)
 
+    def _blind(self, psi: np.ndarray, t: float, level: int) -> bool:
+        """Whether the loss has structure between the points of a level that the wave's momenta know nothing of.
+
+        A coarse grid may alias the loss, and then its wave stays smooth. So the cheap criterion is checked against the residual on
+        the next grid, at the first, fourth, sixteenth look at a wave on a level.
+        """
+        self.looks += 1
+        if self.growing.criterion != "momentum_tail" or self.looks not in (1, 4, 16, 64, 256):
+            return False
+        value = residual(psi, self.at(level), self.at(level + 1), t)
+        self.updates += (
+            8 * self.grids[level + 1].size + (4 if self.problem.clock == "real" else 10) * self.grids[level].size
+        )
+        self.missed.append((t, value))
+        return value * horizon(psi, self.at(level), t, self.problem) > BLIND
+
     def points(self) -> Iterator[Point]:
         """The waves at the save times."""
         assert isinstance(self.h.domain, Grid)
-        stops = self._stops()
+        stops = self.stops()
         log_norm, saves = 0.0, set(self.times)
         yield self.times[0], self._fine(), log_norm
         for t0, t1 in zip(stops[:-1], stops[1:]):
@@ -140,7 +163,7 @@ class _Walk:
             if t1 in saves:
                 yield t1, self._fine(), log_norm
 
-    def _stops(self) -> list[float]:
+    def stops(self) -> list[float]:
         """Save times, and the checks in between, which fall on ends of steps."""
         steps, duration = self.inner.steps, self.problem.duration
         if self.growing.schedule is not None:
@@ -158,7 +181,7 @@ class _Walk:
         """From ``t0`` to ``t1`` on one level, done again on a finer one where that was too coarse; the norm's logarithm."""
         if self.growing.schedule is not None:
             due = [q for t, q in self.growing.schedule if t <= t0 + 0.5 * self.problem.duration / self.inner.steps]
-            while due and self.level < self._level_of(due[-1]):
+            while due and self.level < self.level_of(due[-1]):
                 self._grow(t0)
         while True:
             psi, log = self._inner(t0, t1)
@@ -166,7 +189,7 @@ class _Walk:
                 break
             value = self._value(psi, t1, self.level, self.level + 1)
             self.seen.append((t1, value))
-            if value <= self._allowed():
+            if value <= self._allowed() and not self._blind(psi, t1, self.level):
                 self.bound += value * (t1 - t0) if self.growing.criterion == "residual" else 0.0
                 break
             self._grow(t0)
@@ -193,7 +216,7 @@ class _Walk:
 
     def _grow(self, t: float) -> None:
         before = self.grids[self.level]
-        self.level += 1
+        self.level, self.looks = self.level + 1, 0
         extra = [f - c for c, f in zip(before.qubits, self.grids[self.level].qubits)]
         self.psi, _ = refine(self.psi, before, extra)
         self.updates += 2 * self.grids[self.level].size
@@ -216,134 +239,24 @@ class _Walk:
             "resolution": final,
             "growth": [(t, list(q)) for t, q in plan],
             "criterion": np.array(self.seen).reshape(-1, 2),
+            "missed": np.array(self.missed).reshape(-1, 2),
             "growth_bound": self.bound,
             "amplitude_updates": round(self.updates),
             "fixed_amplitude_updates": round(fixed),
             "pays": share <= 0.5,
-            "verdict": _verdict([q for _, q in plan], share, "amplitude updates"),
+            "verdict": verdict([q for _, q in plan], share, "amplitude updates"),
         }
 
 
-def _verdict(grown: Sequence[tuple[int, ...]], share: float, unit: str) -> str:
+def verdict(grown: Sequence[tuple[int, ...]], share: float, unit: str) -> str:
     path = " -> ".join("x".join(map(str, q)) for q in dict.fromkeys(grown))
     said = "Growth paid" if share <= 0.5 else "Growth hardly paid" if share < 1 else "Growth did not pay"
     return f"{said}: grids of {path} qubits, {share:.3g} of the {unit} of the problem's own grid throughout."
 
 
-@dataclass(frozen=True, eq=False)
-class _Circuits:
-    start: Any
-    pieces: list[Any]
-    plan: list[tuple[float, int]]
-
-
-def _build(growing: Growing, walk: _Walk, times: list[float]) -> _Circuits:
-    """The circuit in pieces from one save time to the next, on the qubits of the problem's grid, after the pilot run."""
-    from ..synthesis.growth import blank, refinement, seats
-    from ..synthesis.states import prepare
-    from ..synthesis.trotter import program
-
-    method, fine = growing.method, walk.h.domain
-    assert isinstance(fine, Grid)
-    first = walk.grids[walk.plan[0][1]]
-    start = blank(fine)
-    small = _on(walk.problem, first)
-    start.compose(prepare(small.initial, first), seats(first, fine), inplace=True)
-    grown = dict[float, int]()
-    for t, level in walk.plan[1:]:
-        grown[t] = level  # the last level of a time: several may be passed at once
-    level, pieces = walk.plan[0][1], []
-    for t0, t1 in zip(times[:-1], times[1:]):
-        piece = blank(fine)
-        cuts = [t0, *(t for t in sorted(grown) if t0 < t < t1), t1]
-        for a, b in zip(cuts[:-1], cuts[1:]):
-            while level < grown.get(a, level):
-                piece.compose(refinement(walk.grids[level], walk.grids[level + 1], fine), inplace=True)
-                level += 1
-            grid = walk.grids[level]
-            part = program(
-                _on(walk.problem, grid), walk.at(level), method.product_formula, method.steps, [a, b], method.truncation
-            )
-            piece.compose(part.pieces[0], seats(grid, fine), inplace=True)
-        pieces.append(piece)
-    return _Circuits(start, pieces, walk.plan)
-
-
-def _on(problem: Problem, grid: Grid) -> Problem:
+def restated(problem: Problem, grid: Grid) -> Problem:
     if isinstance(problem.initial, State) and problem.domain != grid:
         assert isinstance(problem.domain, Grid)
         small, _ = coarsened(problem.initial.vector(problem.domain), problem.domain, grid)
         return problem.replace(domain=grid, initial=State(small))
     return problem.replace(domain=grid)
-
-
-def _piloted(growing: Growing, walk: _Walk, times: list[float]) -> tuple[_Circuits, dict[str, Any]]:
-    """Where to grow, from the same formula run as arrays (a schedule needs no look at the wave), and the circuits."""
-    from ..synthesis.growth import two_qubit_gates
-    from ..synthesis.trotter import program
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for _ in walk.points():
-            pass
-    built = _build(growing, walk, times)
-    method = growing.method
-    plan = program(walk.problem, walk.h, method.product_formula, method.steps, times, method.truncation)
-    grown = sum(two_qubit_gates(c) for c in (built.start, *built.pieces))
-    fixed = sum(two_qubit_gates(c) for c in (plan.start, *plan.pieces))
-    facts = walk.report()
-    qubits = [walk.grids[level].qubits for _, level in walk.plan]
-    share = grown / max(fixed, 1)
-    facts.update(
-        two_qubit_gates=grown,
-        fixed_two_qubit_gates=fixed,
-        pays=share <= 0.5,
-        verdict=_verdict(qubits, share, "two-qubit gates"),
-    )
-    return built, facts
-
-
-def _run_circuits(growing: Growing, walk: _Walk, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
-    built, facts = _piloted(growing, walk, times)
-    out.diagnostics.update(facts)
-    assert job.backend is not None
-    waves = job.backend.states([built.start, *built.pieces], job.progress)
-    level, domain = 0, job.problem.domain
-    for t, wave in zip(times, waves):
-        while level + 1 < len(walk.plan) and walk.plan[level + 1][0] < t - 1e-12 * job.problem.duration:
-            level += 1
-        yield t, _spread(wave, walk, walk.plan[level][1], domain.size), 0.0
-
-
-def _spread(wave: np.ndarray, walk: _Walk, level: int, size: int) -> np.ndarray:
-    """A simulated wave on the problem's grid: the qubits that are not yet in use are in 0, and are interpolated."""
-    fine, grid = walk.h.domain, walk.grids[level]
-    assert isinstance(fine, Grid)
-    whole = wave[:size].reshape(fine.shape)
-    if grid == fine:
-        return whole
-    step = tuple(slice(None, None, 1 << (f - c)) for f, c in zip(fine.qubits, grid.qubits))
-    return refine(whole[step], grid, [f - c for c, f in zip(grid.qubits, fine.qubits)])[0]
-
-
-def circuits(growing: Growing, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:
-    """The whole grown circuits, one a saved time, ending on the problem's grid (idle qubits are interpolated at the end)."""
-    from ..synthesis.growth import refinement
-
-    learning = _learning(h)
-    times = np.union1d(saves, [0.0]).tolist()
-    walk = _Walk(growing, problem, learning, times, None)
-    built, facts = _piloted(growing, walk, times)
-    fine = learning.domain
-    assert isinstance(fine, Grid)
-    out = []
-    for t in saves.tolist():
-        index = times.index(t)
-        circuit = built.start.copy()
-        for piece in built.pieces[:index]:
-            circuit.compose(piece, inplace=True)
-        level = max([lv for when, lv in walk.plan if when < t], default=walk.plan[0][1])
-        for lower in range(level, len(walk.grids) - 1):
-            circuit.compose(refinement(walk.grids[lower], walk.grids[lower + 1], fine), inplace=True)
-        out.append(circuit)
-    return Planned(out, facts)

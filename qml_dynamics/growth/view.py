@@ -38,7 +38,8 @@ class EnsembleView:
     Attributes:
         times: the saved times, shape ``(m,)``.
         paths: points of the cloud, shape ``(m, samples, ndim)``, inside the box (periodic axes wrap).
-        p_value: of equivariance at each time, shape ``(m,)``: of the hypothesis that the cloud has the density of the wave.
+        p_value: of equivariance at each time, shape ``(m,)``: of the hypothesis that the cloud has the density of the wave,
+            jointly in all weights.
         kind: ``"born"``, ``"bohm"`` or ``"nelson"``.
         circulation: for two weights the windings of the wave, one a plaquette, shape ``(m, *)``; else None.
     """

@@ -9,7 +9,7 @@ Each is an :class:`Objective`, a vectorised function ``(m, ndim) -> (m,)`` that 
 
 from __future__ import annotations
 
-from .base import Objective
+from .base import Objective, Rows
 from .classifiers import Network, Neuron, Perceptron
 from .data import Dataset, load_data
 from .expression import expression
@@ -44,6 +44,7 @@ from .functions import (
 )
 from .models import network, neuron, perceptron
 from .registry import NAMED, double_well, named, quadratic, unit_box
+from .rows import batch_values, from_rows, row_covariance
 from .tables import from_table, ising, qubo
 
 __all__ = [
@@ -53,10 +54,12 @@ __all__ = [
     "Neuron",
     "Objective",
     "Perceptron",
+    "Rows",
     "ackley",
     "ackley2",
     "alpine1",
     "alpine2",
+    "batch_values",
     "beale",
     "bohachevsky2",
     "branin",
@@ -67,6 +70,7 @@ __all__ = [
     "dropwave",
     "easom",
     "expression",
+    "from_rows",
     "from_table",
     "goldstein_price",
     "griewank",
@@ -87,6 +91,7 @@ __all__ = [
     "qubo",
     "rastrigin",
     "rosenbrock",
+    "row_covariance",
     "shubert",
     "styblinski_tang",
     "sumofsquares",

@@ -26,6 +26,19 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a mean over rows of data is made of, for mini-batches.
+
+    Attributes:
+        count: rows.
+        mean: ``(points (m, ndim), index (b,)) -> (m,)``: the mean over the rows of ``index``, repeated ones counted again.
+    """
+
+    count: int
+    mean: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
 @dataclass(frozen=True)
 class Objective:
     """A loss ``zeta(w)``: a function of points ``(m, ndim)`` that returns values ``(m,)``.
@@ -40,6 +53,7 @@ class Objective:
         spec: how a problem file writes this objective (``{"name": ..., "params": ...}`` and so on), for round trips.
         model: for losses on data, what predicts (`.predict`, `.score`).
         domain: the only weight space on which the loss is known (tables), else ``None``.
+        rows: for a mean over rows of data, the means over some of them (see :class:`Rows`).
 
     >>> bowl = Objective(lambda w: (w**2).sum(axis=1), "bowl")
     >>> bowl(np.array([[1.0, 2.0]]))
@@ -55,6 +69,7 @@ class Objective:
     spec: Mapping[str, Any] = field(default_factory=dict)
     model: Model | None = None
     domain: Domain | None = None
+    rows: Rows | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not callable(self.fn):

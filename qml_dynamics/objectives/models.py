@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ProblemError, integer, one_of, real, require
-from .base import Objective
+from .base import Objective, Rows
 from .checks import columns
 from .classifiers import BinaryClassifier, Network, Neuron, Perceptron, sigmoid
 
@@ -97,10 +97,10 @@ def network(X: Any, y: Any, hidden: int = 2, l2: float = 0.0, bias: bool = True)
     l2 = real(l2, "l2", nonnegative=True)
     model = Network(classes, X.shape[1], integer(hidden, "hidden", 1, 1000), bias)
 
-    def value(w: np.ndarray, rows: slice) -> np.ndarray:
+    def value(w: np.ndarray, rows: Any) -> np.ndarray:
         return np.logaddexp(0.0, -signs[rows] * model.raw(w, X[rows])).sum(axis=1)
 
-    def slope(w: np.ndarray, rows: slice) -> np.ndarray:
+    def slope(w: np.ndarray, rows: Any) -> np.ndarray:
         return _backpropagate(model, w, X[rows], signs[rows])
 
     return _objective("network", model, value, slope, len(X), model.hidden, l2)
@@ -124,7 +124,7 @@ def _linear_objective(
 ) -> Objective:
     """The loss of the margins ``w . row`` where every row already carries its sign."""
 
-    def value(w: np.ndarray, part: slice) -> np.ndarray:
+    def value(w: np.ndarray, part: Any) -> np.ndarray:
         margins = w @ rows[part].T
         if loss == "logistic":
             return np.logaddexp(0.0, -margins).sum(axis=1)
@@ -132,7 +132,7 @@ def _linear_objective(
             return np.maximum(0.0, 1 - margins).sum(axis=1)
         return ((margins < 0) | ((margins == 0) & (signs[part] < 0))).sum(axis=1)
 
-    def slope(w: np.ndarray, part: slice) -> np.ndarray:
+    def slope(w: np.ndarray, part: Any) -> np.ndarray:
         if loss == "error":
             raise ProblemError(f"The objective `{name}` has no gradient with loss='error': it is a step function.")
         margins = w @ rows[part].T
@@ -141,7 +141,7 @@ def _linear_objective(
     return _objective(name, model, value, slope, len(rows), 1, l2)
 
 
-BlockSum = Callable[[np.ndarray, slice], np.ndarray]
+BlockSum = Callable[[np.ndarray, Any], np.ndarray]  # the rows: a slice, or an array of their numbers
 
 
 def _objective(
@@ -165,7 +165,16 @@ def _objective(
     def gradient(w: np.ndarray) -> np.ndarray:
         return mean(slope, w, np.zeros(w.shape)) + l2 * w
 
-    return Objective(fn, name, gradient_fn=gradient, model=model)
+    def some(w: np.ndarray, index: np.ndarray) -> np.ndarray:
+        columns(w, name, model.num_weights)
+        out = np.zeros(len(w))
+        points = max(1, BLOCK // (min(len(index), BLOCK) * width))
+        for first in range(0, len(w), points):
+            block = slice(first, first + points)
+            out[block] = value(w[block], index)
+        return out / len(index) + l2 / 2 * np.einsum("mi,mi->m", w, w)
+
+    return Objective(fn, name, gradient_fn=gradient, model=model, rows=Rows(count, some))
 
 
 def _training_data(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray, tuple[Any, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ProblemError, integer, one_of, real, require
-from .base import Objective
+from .base import Objective, Rows
 from .checks import columns
 from .functions import TEST_FUNCTIONS
 from .tables import ising, qubo
@@ -132,6 +132,10 @@ def unit_box(objective: Objective) -> Objective:
     def original(y: np.ndarray) -> np.ndarray:
         return low + lengths * columns(y, objective.name, len(low))
 
+    def some(y: np.ndarray, index: np.ndarray) -> np.ndarray:
+        assert objective.rows is not None
+        return (objective.rows.mean(original(y), index) - least) / longest
+
     params = {**objective.spec.get("params", {}), "unit_box": True}
     return dataclasses.replace(
         objective,
@@ -141,6 +145,7 @@ def unit_box(objective: Objective) -> Objective:
         bounds=((0.0, 1.0),) * len(low),
         gradient_fn=None if gradient is None else lambda y: gradient(original(y)) * lengths / longest,
         spec={**objective.spec, "params": params} if objective.spec else {},
+        rows=None if objective.rows is None else Rows(objective.rows.count, some),
     )
 
 

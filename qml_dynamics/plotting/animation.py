@@ -1,9 +1,12 @@
-"""Moving pictures of a run: the wave over the loss, and the cloud of points that it carries. GIF or HTML."""
+"""Moving pictures of a run: the wave over the loss, and the cloud of points that it carries. GIF, MP4 or HTML."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +16,13 @@ from ..domains import Grid
 from ..errors import MethodError, describe, integer, one_of, require
 from ..growth.view import KINDS, ensemble_view
 from ..hamiltonian import LearningHamiltonian, hamiltonian
+from ..progress import Progress
 from ..trajectory import Trajectory
-from .style import (
-    BLUE,
-    INK,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    add_title,
-    at_time,
-    cells,
-    coarse,
-    density_label,
-    loss_levels,
-    new_figure,
-    plane,
-    tidy,
-    weight_label,
-)
+from .animation_frames import flat, line
+from .style import add_title, new_figure
 
-SUFFIXES = (".gif", ".html")
-TRAIL = 6  # frames that a path leaves behind
+SUFFIXES = (".gif", ".mp4", ".html")
+NO_FFMPEG = 'Writing MP4 needs ffmpeg, which was not found. Install it, or: pip install "qml-dynamics[video]"; GIF and HTML need no ffmpeg'
 
 
 def animate(
@@ -50,16 +39,16 @@ def animate(
 
     Args:
         trajectory: on a :class:`Grid`, with at least two saved times (``save=60`` gives a smooth picture).
-        path: ends in ``.gif`` or ``.html`` (a page with buttons that needs nothing else).
+        path: ends in ``.gif``, ``.mp4`` (needs ffmpeg) or ``.html`` (a page with buttons that needs nothing else).
         samples: points of the cloud; 0 for none. A run of samples only has no cloud.
         kind: ``"born"``, ``"bohm"`` or ``"nelson"``, see ``qml_dynamics.ensemble_view``; None: Bohm's paths on the real clock,
             fresh draws on the imaginary one.
         seed: of the cloud.
         fps: frames a second.
-        dpi: dots an inch; the figure is 7.2 by 4.2 inches for one weight and 6 by 5.2 for two.
+        dpi: dots an inch; the figure is 7.2 by 5 inches for one weight and 6 by 5.2 for two.
 
     Raises:
-        MethodError: no grid of one or two weights, too few times, an unknown ending, or matplotlib is not installed.
+        MethodError: no grid of one or two weights, too few times, an unknown ending, or matplotlib or ffmpeg is missing.
     """
     domain, target = _checked(trajectory, path)
     count, rate = integer(samples, "samples", 0, 20_000, MethodError), integer(fps, "fps", 1, 60, MethodError)
@@ -72,8 +61,8 @@ def animate(
         paths = ensemble_view(trajectory, count, kind, seed).paths
     h = hamiltonian(trajectory.problem)
     zeta = h.zeta if isinstance(h, LearningHamiltonian) else np.zeros(domain.shape)
-    with new_figure(*((7.2, 4.2) if domain.ndim == 1 else (6.0, 5.2))) as figure:
-        draw = (_line if domain.ndim == 1 else _plane)(figure, trajectory, domain, zeta, paths, kind)
+    with new_figure(*((7.2, 5.0) if domain.ndim == 1 else (6.0, 5.2))) as figure:
+        draw = (line if domain.ndim == 1 else flat)(figure, trajectory, domain, zeta, paths, kind)
         add_title(figure, trajectory)
         _write(figure, target, draw, len(trajectory.times), rate, resolution)
     return target
@@ -87,112 +76,71 @@ def _checked(trajectory: Trajectory, path: str | os.PathLike[str]) -> tuple[Grid
     enough = len(trajectory.times) >= 2
     require(enough, "trajectory", "hold at least 2 times", len(trajectory.times), MethodError)
     target = Path(path)
-    require(target.suffix in SUFFIXES, "path", f"end in {' or '.join(SUFFIXES)}", str(path), MethodError)
+    require(target.suffix in SUFFIXES, "path", f"end in {', '.join(SUFFIXES)}", str(path), MethodError)
     assert isinstance(domain, Grid)
     return domain, target
 
 
 def _write(figure: Any, target: Path, draw: Callable[[int], None], frames: int, fps: int, dpi: int) -> None:
-    from matplotlib.animation import HTMLWriter, PillowWriter
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.stem}.part{target.suffix}")
-    writer = PillowWriter(fps=fps) if target.suffix == ".gif" else HTMLWriter(fps=fps, embed_frames=True)
+    with writer_for(target.suffix, fps) as writer:
+        try:
+            with Progress("drawing") as progress, writer.saving(figure, str(part), dpi):
+                _grab(figure, writer, draw, frames, progress)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _grab(figure: Any, writer: Any, draw: Callable[[int], None], frames: int, progress: Progress) -> None:
+    """All frames; an interrupt from the keyboard keeps those that are there, if they are two or more."""
+    for i in range(frames):
+        try:
+            draw(i)
+            if i == 0:
+                figure.canvas.draw()
+                figure.set_layout_engine("none")  # nothing may shift from frame to frame
+            writer.grab_frame()
+        except KeyboardInterrupt:
+            if i == 0:
+                writer.grab_frame()  # a picture without frames cannot even be closed
+            if i < 2:
+                raise
+            warnings.warn(f"Interrupted from the keyboard after {i} of {frames} frames; kept those.", stacklevel=4)
+            return
+        progress(i + 1, frames)
+
+
+@contextmanager
+def writer_for(suffix: str, fps: int) -> Iterator[Any]:
+    """What writes frames to a file of this kind; raises :class:`MethodError` for ``.mp4`` without ffmpeg."""
+    import matplotlib
+    from matplotlib.animation import FFMpegWriter, HTMLWriter, PillowWriter
+
+    if suffix == ".mp4":
+        program = ffmpeg()
+        if program is None:
+            raise MethodError(f"{NO_FFMPEG}.")
+        with matplotlib.rc_context({"animation.ffmpeg_path": program}):
+            yield FFMpegWriter(fps=fps, codec="h264", bitrate=-1, extra_args=["-movflags", "+faststart"])
+    else:
+        yield PillowWriter(fps=fps) if suffix == ".gif" else HTMLWriter(fps=fps, embed_frames=True)
+
+
+def ffmpeg() -> str | None:
+    """The ffmpeg program: the system's, or the one that imageio-ffmpeg brings; None where there is neither."""
+    found = shutil.which("ffmpeg")
+    if found:
+        return found
     try:
-        with writer.saving(figure, str(part), dpi):
-            for i in range(frames):
-                draw(i)
-                if i == 0:
-                    figure.canvas.draw()
-                    figure.set_layout_engine("none")  # nothing may shift from frame to frame
-                writer.grab_frame()
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _line(
-    figure: Any, run: Trajectory, domain: Grid, zeta: np.ndarray, paths: np.ndarray | None, kind: str
-) -> Callable[[int], None]:
-    """One weight: the density as a filled curve, the loss behind it, the cloud below with its trails."""
-    x = coarse(domain.axes[0])
-    pdf = coarse(np.maximum(run.density, 0) / domain.cell_volume)
-    top = 1.15 * float(np.quantile(pdf.max(axis=1), 0.95))
-    over, under = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    loss = over.twinx()
-    values = coarse(zeta)
-    ceiling = float(values.min() + 3 * (np.median(values) - values.min() + 1e-12))
-    loss.plot(x, values, color=ORANGE, linewidth=1.4, alpha=0.85)
-    loss.set_ylim(float(values.min()) - 0.05 * (ceiling - float(values.min())), ceiling)
-    loss.set_ylabel("loss $\\zeta$", color=ORANGE)
-    over.set_ylim(0, top)
-    over.set_xlim(*domain.bounds[0])
-    over.set_ylabel(density_label(1))
-    under.set_xlabel(weight_label(0))
-    under.set_yticks([])
-    under.set_ylim(-1, 1)
-    under.set_ylabel("draws" if kind == "born" else "paths")
-    for axes in (over, loss, under):
-        tidy(axes)
-    clock = over.text(0.015, 0.94, "", transform=over.transAxes, va="top", color=INK)
-    (curve,) = over.plot(x, pdf[0], color=BLUE, linewidth=1.4)
-    fill = [over.fill_between(x, pdf[0], color=BLUE, alpha=0.3, linewidth=0)]
-    height = np.random.default_rng(1).uniform(-0.8, 0.8, 0 if paths is None else paths.shape[1])
-    trails = [
-        under.plot([], [], ".", color=PURPLE, markersize=1.5, alpha=0.5 * (k + 1) / TRAIL)[0] for k in range(TRAIL)
-    ]
-    (dots,) = under.plot([], [], ".", color=PURPLE, markersize=4, alpha=0.9)
-
-    def draw(i: int) -> None:
-        curve.set_ydata(pdf[i])
-        fill.pop().remove()
-        fill.append(over.fill_between(x, pdf[i], color=BLUE, alpha=0.3, linewidth=0))
-        clock.set_text(at_time(run, i))
-        if paths is None:
-            return
-        dots.set_data(paths[i, :, 0], height)
-        for k, trail in enumerate(trails if kind != "born" else []):
-            j = max(0, i - TRAIL + k)
-            trail.set_data(paths[j, :, 0], height)
-
-    return draw
-
-
-def _plane(
-    figure: Any, run: Trajectory, domain: Grid, zeta: np.ndarray, paths: np.ndarray | None, kind: str
-) -> Callable[[int], None]:
-    """Two weights: the density as an image, contours of the loss, the cloud with its trails."""
-    x, y, values = plane(domain, zeta)
-    pdf = coarse(coarse(np.maximum(run.density, 0) / domain.cell_volume, 1), 2)
-    top = float(np.quantile(pdf.reshape(len(pdf), -1).max(axis=1), 0.9))
-    axes = figure.subplots()
-    image = axes.pcolormesh(cells(x), cells(y), pdf[0].T, cmap="magma", vmin=0, vmax=top, rasterized=True)
-    if np.ptp(values) > 0:
-        axes.contour(x, y, values.T, levels=loss_levels(values, 9)[1:-1], colors="white", linewidths=0.6, alpha=0.45)
-    axes.set_xlim(*domain.bounds[0])
-    axes.set_ylim(*domain.bounds[1])
-    axes.set_xlabel(weight_label(0))
-    axes.set_ylabel(weight_label(1))
-    tidy(axes)
-    bar = figure.colorbar(image, ax=axes, label=density_label(2), pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(color=MUTED, labelsize=8)
-    clock = axes.text(0.02, 0.97, "", transform=axes.transAxes, va="top", color="white")
-    trails = [
-        axes.plot([], [], ".", color="#9be7ff", markersize=1.5, alpha=0.4 * (k + 1) / TRAIL)[0] for k in range(TRAIL)
-    ]
-    (dots,) = axes.plot([], [], ".", color="#9be7ff", markersize=3.5, alpha=0.9)
-
-    def draw(i: int) -> None:
-        image.set_array(pdf[i].T)
-        clock.set_text(at_time(run, i))
-        if paths is None:
-            return
-        dots.set_data(paths[i, :, 0], paths[i, :, 1])
-        for k, trail in enumerate(trails if kind != "born" else []):
-            j = max(0, i - TRAIL + k)
-            trail.set_data(paths[j, :, 0], paths[j, :, 1])
-
-    return draw
+        from imageio_ffmpeg import get_ffmpeg_exe
+    except ImportError:
+        return None
+    try:
+        return str(get_ffmpeg_exe())
+    except RuntimeError:  # the package is there without a program for this machine
+        return None

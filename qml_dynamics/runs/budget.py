@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import BudgetExceeded, MethodError, integer, real
 from .ledger import Batch
-from .units import keeps_jobs
+from .units import bases, keeps_jobs
 
 OVERHEAD, PER_SHOT = 2.0, 0.00035
 _IN_FLIGHT = ("submitted", "running", "lost")
@@ -16,17 +16,19 @@ _IN_FLIGHT = ("submitted", "running", "lost")
 def estimated_seconds(backend: Any, circuits: Sequence[Any], shots: int) -> float:
     """Seconds on the device for one batch.
 
-    A backend that knows better has a method ``seconds(circuits, shots) -> float``; for other backends with jobs this is
-    a rule of thumb for sampled circuits on IBM's devices, 2 s a job and 0.35 ms a shot, copies for mitigation included. Backends
-    without jobs are measured instead.
+    A backend that knows better has a method ``seconds(circuits, shots) -> float``; IBM's has one, which compiles the circuits and
+    applies the vendor's formula. For other backends with jobs it is that formula with nothing known of the circuits, 2 s a job and
+    0.35 ms a shot, copies for mitigation included. Backends without jobs, and local modes, are measured instead.
     """
+    if getattr(backend, "local", False):
+        return 0.0
     if hasattr(backend, "seconds"):
         return float(backend.seconds(circuits, shots))
     if not keeps_jobs(backend):
         return 0.0
     said = backend.describe()
-    programs = len(circuits) * said.get("programs_per_circuit", 1) + said.get("programs_per_job", 0)
-    return OVERHEAD + PER_SHOT * shots * programs
+    made = sum(map(bases, circuits)) * said.get("programs_per_circuit", 1) + said.get("programs_per_job", 0)
+    return OVERHEAD + PER_SHOT * shots * made
 
 
 def spent_shots(batches: Sequence[Batch]) -> int:

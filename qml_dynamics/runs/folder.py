@@ -21,20 +21,22 @@ from typing import Any
 import numpy as np
 
 from ..config import read_problem, write_problem
-from ..describe import describe_method
 from ..errors import ProblemError, QMLDynamicsError
-from ..methods import method_from_spec
+from ..methods import is_plain
 from ..observe import Observable
 from ..problem import Problem
 from ..storage import PROBLEM, RESULT, TRAJECTORY
 from ..trajectory import atomic_file, plain, write_npz
 from .ledger import Ledger
 from .lock import WorkLock
+from .methods import described_method, stored_method
 from .observables import describe_observables, read_observables
 from .redact import refuse_credentials, without_credentials
 
 FORMAT = 1
 RUN, OBSERVABLES = "run.json", "observables.npz"
+# the same run writes the same bytes here; archives and circuits hold times and names of their own
+_TEXTS = (".toml", ".npy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,14 +105,18 @@ def _make(folder: Path) -> None:
 
 def _draft(scratch: Path, statement: Statement, seen: Sequence[Observable]) -> dict[str, Any]:
     """Write the files of a new folder, and return what will stand in ``run.json``."""
-    write_problem(statement.problem, scratch / PROBLEM, method=statement.method)
+    method, files = described_method(statement.method)
+    named = is_plain(statement.method)  # problem files know these
+    write_problem(statement.problem, scratch / PROBLEM, method=statement.method if named else None)
+    for name, data in files.items():
+        (scratch / name).write_bytes(data)
     spec, arrays = describe_observables(seen, statement.problem.domain)
     if arrays:
         write_npz(scratch / OBSERVABLES, arrays)
     return {
         "format": FORMAT,
         "run": statement.run,
-        "method": plain(describe_method(statement.method)),
+        "method": method,
         "backend": without_credentials(plain(dict(statement.backend))),
         "shots": statement.shots,
         "seed": statement.seed,
@@ -130,7 +136,7 @@ def _the_same(folder: Path, scratch: Path, new: Mapping[str, Any], any_seed: boo
     differs = [key for key in keys if old[key] != new[key]]
     if old["backend"]["name"] != new["backend"]["name"] or old["backend"]["options"] != new["backend"]["options"]:
         differs.append("backend")
-    if any(_bytes(path) != _bytes(folder / path.name) for path in scratch.iterdir() if path.suffix != ".npz"):
+    if any(_bytes(path) != _bytes(folder / path.name) for path in scratch.iterdir() if path.suffix in _TEXTS):
         differs.append("problem")
     if new["observables"] and not _equal_npz(folder / OBSERVABLES, scratch / OBSERVABLES):
         differs.append("observables")
@@ -149,7 +155,7 @@ def _refuse_foreign(folder: Path, scratch: Path) -> None:
             raise ProblemError(f"Argument `folder` must be empty or hold this run, but {folder} holds a {name}.")
     for path in scratch.iterdir():
         old = folder / path.name
-        if old.exists() and path.suffix != ".npz" and _bytes(old) != _bytes(path):
+        if old.exists() and path.suffix in _TEXTS and _bytes(old) != _bytes(path):
             raise ProblemError(
                 f"Argument `folder` must be empty or hold this run, but {folder} holds another {path.name}."
             )
@@ -179,10 +185,11 @@ def read_folder(folder: Path) -> Statement:
     """
     data = _read_json(folder)
     try:
+        _check_kinds(data)
         problem = read_problem(folder / PROBLEM).problem
         return Statement(
             problem=problem,
-            method=method_from_spec(data["method"]),
+            method=stored_method(data["method"], folder),
             shots=data["shots"],
             seed=data["seed"],
             saves=data["saves"],
@@ -198,6 +205,16 @@ def read_folder(folder: Path) -> Statement:
         raise ProblemError(
             f"Argument `folder` must be a run folder, but {folder / RUN} is damaged: {error!r}."
         ) from None
+
+
+def _check_kinds(data: Mapping[str, Any]) -> None:
+    """Raise ``KeyError`` or ``TypeError`` unless the parts of ``run.json`` are of the kinds that we write."""
+    kinds = {"run": str, "method": dict, "backend": dict, "shots": int, "seed": int, "saves": list, "observables": list}
+    for name, kind in kinds.items():
+        if not isinstance(data[name], kind):
+            raise TypeError(f"{name!r} is not a {kind.__name__}")
+    for name in ("name", "options", "described", "object"):
+        data["backend"][name]
 
 
 def _read_json(folder: Path) -> dict[str, Any]:
@@ -227,7 +244,7 @@ def sweep(folder: Path) -> None:
     """
     for path in folder.glob(".new-*"):
         shutil.rmtree(path, ignore_errors=True)
-    for path in (*folder.glob(".*.npz.*"), *folder.glob("results/.*.npz.*")):
+    for path in (*folder.glob(".*.npz.*"), *folder.glob(".*.json.*"), *folder.glob("results/.*.npz.*")):
         with suppress(FileNotFoundError):  # it has been renamed meanwhile
             if time.time() - path.stat().st_mtime > _STALE:
                 path.unlink()

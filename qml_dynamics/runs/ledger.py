@@ -118,29 +118,43 @@ class Ledger:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: all of it or nothing."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self.connection
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
-
-    def plan(self, run: str, call: int, parts: Sequence[tuple[int, int, float]], shots: int, fingerprint: str) -> None:
-        """Enter the batches of one call, ``(first, count, estimated seconds)`` each; a second time only checks them.
+        """A write transaction: all of it or nothing.
 
         Raises:
-            BackendError: the call was entered with other circuits or seeds, so its results would be read wrongly.
+            BackendError: another process keeps the file for more than half a minute, or the disk is full or cannot be written.
         """
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                if self.connection.in_transaction:  # SQLite itself may have given up already
+                    self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise BackendError(f"The ledger {self.path} must be writable, but SQLite says: {error}.") from None
+
+    def knows(self, call: int, fingerprint: str) -> bool:
+        """Whether a call was entered.
+
+        Raises:
+            BackendError: with other circuits or seeds, so its results would be read wrongly.
+        """
+        known = self.connection.execute("SELECT fingerprint FROM calls WHERE call = ?", (call,)).fetchone()
+        if known is not None and known[0] != fingerprint:
+            raise BackendError(
+                f"The circuits of call {call} must be those that were planned, but differ: the folder was written by "
+                "another version of the library, or its files were changed."
+            )
+        return known is not None
+
+    def plan(self, run: str, call: int, parts: Sequence[tuple[int, int, float]], shots: int, fingerprint: str) -> None:
+        """Enter the batches of one call, ``(first, count, estimated seconds)`` each; a second time only checks them."""
         with self.writing() as connection:
-            known = connection.execute("SELECT fingerprint FROM calls WHERE call = ?", (call,)).fetchone()
-            if known is not None:
-                if known[0] != fingerprint:
-                    raise BackendError(
-                        f"The circuits of call {call} must be those that were planned, but differ: the folder was "
-                        "written by another version of the library, or its files were changed."
-                    )
+            if self.knows(call, fingerprint):
                 return
             total = sum(count for _, count, _ in parts)
             connection.execute("INSERT INTO calls VALUES (?, ?, ?)", (call, total, fingerprint))

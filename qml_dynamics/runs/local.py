@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import BackendError
 from .context import Context, budget_left
 from .ledger import Batch
 from .redact import compiled_as
 from .results import check_complete, result_name, write_results
 from .retry import vendor_error
-from .units import least_shots, repeatable
+from .units import answers, least_shots, repeatable
 
 
 def recover(context: Context) -> None:
@@ -49,12 +50,14 @@ def execute(context: Context, call: int, circuits: Sequence[Any], seeds: Sequenc
 def _execute(context: Context, batch: Batch, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
     backend, started = context.backend, time.perf_counter()
     what = f"{backend.name}: batch {batch.number}"
+    told: BackendError | None = None
     try:
-        outcomes = backend.sample(circuits, batch.shots, seeds)
+        outcomes = answers(backend, circuits, batch.shots, seeds)
     except Exception as error:
-        told = vendor_error(what, error)
+        told, outcomes = vendor_error(what, error), []
+    if told is not None:  # raised here, so that nothing of the original hangs on it
         context.ledger.move(batch, "planned" if repeatable(backend) else "unknown", "failed", error=str(told))
-        raise told from None
+        raise told
     check_complete(outcomes, batch.count, least_shots(backend, batch.shots), what)
     name = result_name(batch.number, batch.attempt)
     write_results(context.folder / name, outcomes)

@@ -30,11 +30,13 @@ class WorkLock:
         """Take the lock within ``timeout`` seconds; False when another process keeps it."""
         deadline = time.monotonic() + timeout
         while True:
-            connection = sqlite3.connect(self.path, timeout=0.05, isolation_level=None, check_same_thread=False)
+            connection = None
             try:
+                connection = sqlite3.connect(self.path, timeout=0.05, isolation_level=None, check_same_thread=False)
                 connection.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                connection.close()
+            except sqlite3.DatabaseError as error:
+                if connection is not None:
+                    connection.close()
                 if "locked" not in str(error):
                     raise BackendError(f"Argument `folder` must be a folder that can be locked, but {error}.") from None
             else:

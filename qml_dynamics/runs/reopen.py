@@ -8,10 +8,12 @@ from typing import Any
 
 from ..backends import backend as find_backend
 from ..backends.base import Backend
+from ..backends.options import DeviceOptions
 from ..errors import BackendError, QMLDynamicsError
 from ..trajectory import plain
 from .redact import without_credentials
 
+_DEFAULTS = plain(DeviceOptions().describe())
 _LASTING = ("name", "method", "precision", "noise", "device", "qubits", "mode", "sampler", "draws_exactly", "options")
 
 
@@ -64,7 +66,8 @@ def check_same(stored: Mapping[str, Any], device: Backend) -> None:
     """A run must not go on with another device, or with the same one without its noise."""
     now = _identity(device)
     differs = [k for k in _LASTING if now.get(k) != stored["described"].get(k)]
-    differs += [] if plain(_options(device)) == stored["options"] else ["options"]
+    now = {k: v for k, v in plain(_options(device)).items() if k in stored["options"] or v != _DEFAULTS.get(k)}
+    differs += [] if now == stored["options"] else ["options"]  # an older folder names fewer options
     if device.name != stored["name"] or differs:
         raise BackendError(
             f"Argument `backend` must be the one of the run, {stored['name']!r}, but {device.name!r} differs in "

@@ -5,9 +5,11 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..backends.base import Expected
 from ..errors import BackendError
 from ..trajectory import Counts, write_npz
 
@@ -23,36 +25,42 @@ def result_name(number: int, attempt: int) -> str:
     return f"{RESULTS}/batch-{number:05d}-{attempt}.npz"
 
 
-def write_results(path: Path, outcomes: Sequence[Counts]) -> None:
-    """Write all circuits of a batch, whole or not at all."""
-    arrays = {
-        "index": np.concatenate([np.asarray(c.index) for c in outcomes]),
-        "count": np.concatenate([np.asarray(c.count) for c in outcomes]),
-        "sizes": np.array([len(c.index) for c in outcomes]),
-    }
-    write_npz(path, arrays)
+def write_results(path: Path, outcomes: Sequence[Any]) -> None:
+    """Write all circuits of a batch (counts, or estimates), whole or not at all."""
+    if isinstance(outcomes[0], Expected):
+        sizes = np.array([len(e.value) for e in outcomes])
+        parts = {"value": [e.value for e in outcomes], "stderr": [e.stderr for e in outcomes]}
+    else:
+        sizes = np.array([len(c.index) for c in outcomes])
+        parts = {"index": [c.index for c in outcomes], "count": [c.count for c in outcomes]}
+    arrays = {name: np.concatenate([np.asarray(part) for part in rows]) for name, rows in parts.items()}
+    try:
+        write_npz(path, {**arrays, "sizes": sizes})
+    except OSError as error:
+        raise BackendError(f"The result file {path} must be writable, but: {error.strerror or error}.") from None
 
 
-def read_results(path: Path) -> list[Counts]:
+def read_results(path: Path) -> list[Any]:
     """What :func:`write_results` wrote; raises :class:`BackendError` when the file is gone or damaged."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            index, count, sizes = archive["index"], archive["count"], archive["sizes"]
+            kind, names = (Expected, ("value", "stderr")) if "value" in archive else (Counts, ("index", "count"))
+            first, second, sizes = (archive[name] for name in (*names, "sizes"))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:120]
         raise BackendError(f"The result file {path} must be readable, but is not: {reason}") from None
     ends = np.cumsum(sizes)
-    return [Counts(index[end - n : end], count[end - n : end]) for end, n in zip(ends, sizes)]
+    return [kind(first[end - n : end], second[end - n : end]) for end, n in zip(ends, sizes)]
 
 
-def check_complete(outcomes: Sequence[Counts], circuits: int, shots: int, what: str) -> None:
+def check_complete(outcomes: Sequence[Any], circuits: int, shots: int, what: str) -> None:
     """Raise :class:`BackendError` unless there are ``shots`` outcomes (or more, where a device rounds up) a circuit."""
     if len(outcomes) != circuits:
         raise BackendError(
             f"{what} gave an incomplete result, {len(outcomes)} of {circuits} circuits; nothing was kept."
         )
     for i, counts in enumerate(outcomes):
-        if counts.shots < shots:
+        if not isinstance(counts, Expected) and counts.shots < shots:
             raise BackendError(
                 f"{what} gave an incomplete result, {counts.shots} of {shots} shots of circuit {i}; nothing was kept."
             )

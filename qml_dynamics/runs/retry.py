@@ -135,10 +135,10 @@ def persistently(what: str, call: Callable[[], T], patience: Patience, backend: 
         try:
             return bounded(call, patience.call)
         except Exception as error:
-            if not is_transient(error, backend):
-                raise vendor_error(what, error) from None
-            if pause is None:
-                raise vendor_error(f"{what}, after {tried} attempts", error) from None
+            lasting, ours = not is_transient(error, backend), vendor_error(what, error)
+            late = vendor_error(f"{what}, after {tried} attempts", error)
+        if lasting or pause is None:  # raised here, so that nothing of the original hangs on it
+            raise ours if lasting else late
         time.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 

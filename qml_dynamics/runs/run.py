@@ -23,6 +23,7 @@ from .lock import WorkLock
 from .player import Player, play
 from .redact import without_credentials
 from .reopen import reopened
+from .repair import repair
 from .retry import Patience
 from .state import RunStatus, run_status
 from .units import independent
@@ -62,9 +63,8 @@ class Run:
             if ask and ledger.batches(status=("submitted", "lost")):
                 jobs.poll(self._context(ledger), collect=False)
             fetched = (self.folder / TRAJECTORY).is_file()
-            return run_status(
-                self.folder, self.statement.run, self.statement.backend["name"], ledger.batches(), fetched
-            )
+            name, stepwise = self.statement.backend["name"], not independent(self.statement.method)
+            return run_status(self.folder, self.statement.run, name, ledger.batches(), fetched, stepwise)
         finally:
             ledger.close()
 
@@ -100,6 +100,8 @@ class Run:
     ) -> RunStatus:
         """Go on with a run that was cut off: find what was accepted, send what was not, run what is left.
 
+        A result file that is gone or damaged is fetched again, where the vendor still has the job.
+
         Args:
             resend: also send again what failed, was cancelled or lost, and circuits of unknown fate. It may cost twice.
             max_shots, max_seconds: a new budget.
@@ -111,6 +113,8 @@ class Run:
         ledger = Ledger(run.folder)
         try:
             context = run._context(ledger)
+            with WorkLock(run.folder, run.patience.lock):
+                repair(context)
             if context.has_jobs:
                 jobs.poll(context)
             if resend:
@@ -196,7 +200,7 @@ class Run:
     def _wait(self, context: Context, timeout: float | None) -> Trajectory | None:
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         rows = context.ledger.batches()
-        if not rows or any(b.status in OPEN for b in rows):
+        if (not rows or any(b.status in OPEN for b in rows)) and self._nobody_sends():
             self._advance(context)
 
         def handle(call: int, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
@@ -210,6 +214,13 @@ class Run:
                 pause = min(1.5 * pause, self.patience.longest_poll)
 
         return play(self.statement, self._player(context, handle))
+
+    def _nobody_sends(self) -> bool:
+        """Whether no other process is sending now; who waits need not wait for its lock too."""
+        lock = WorkLock(self.folder)
+        free = lock.acquire(0.0)
+        lock.release()
+        return free
 
     def _look(self, context: Context, call: int, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
         """Send what is not sent, unless another process is at it; collect what is done; raise for what is lost."""

@@ -34,6 +34,7 @@ class RunStatus:
         shots, seconds: spent so far (seconds: used, and estimated for what is under way).
         complete: whether every sample that is known to be needed is here.
         fetched: whether the trajectory was written.
+        stepwise: whether circuits depend on outcomes, so that a complete step may be followed by another.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class RunStatus:
     seconds: float
     complete: bool
     fetched: bool
+    stepwise: bool = False
 
     @property
     def done(self) -> int:
@@ -67,6 +69,8 @@ class RunStatus:
     def _next(self) -> str:
         if self.fetched:
             return "The trajectory is written."
+        if self.complete and self.stepwise:
+            return "Every sample that was asked for is here: fetch; where a further step follows, resume sends it."
         if self.complete:
             return "Every sample is here: fetch."
         if self.count("failed", "lost", "cancelled", "unknown"):
@@ -79,11 +83,15 @@ class RunStatus:
         return "Jobs are under way: fetch."
 
 
-def run_status(folder: Path, run: str, backend: str, batches: Sequence[Batch], fetched: bool) -> RunStatus:
+def run_status(
+    folder: Path, run: str, backend: str, batches: Sequence[Batch], fetched: bool, stepwise: bool
+) -> RunStatus:
     """The status of a run from its ledger; a submitted job shows the vendor's last word."""
     rows = tuple(
         BatchStatus(b.number, b.job_id, (b.vendor or "queued") if b.status == "submitted" else b.status, b.error)
         for b in batches
     )
     complete = bool(batches) and all(b.status == "finished" for b in batches)
-    return RunStatus(folder, run, backend, rows, spent_shots(batches), spent_seconds(batches), complete, fetched)
+    return RunStatus(
+        folder, run, backend, rows, spent_shots(batches), spent_seconds(batches), complete, fetched, stepwise
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..backends import backend as find_backend
-from ..errors import BackendError, MethodError, integer
+from ..cost import cost
+from ..errors import BackendError, BudgetExceeded, MethodError, integer
 from ..job import convert
 from ..problem import Problem
+from ..variational.method import is_measured
 from .budget import read_budget
 from .folder import Statement, read_folder, write_folder
 from .ledger import Ledger
@@ -34,6 +37,7 @@ def submit(
     max_shots: int | None = None,
     observables: Mapping[str, Any] | None = None,
     patience: Patience | None = None,
+    quiet: bool = False,
 ) -> Run:
     """Run ``method`` on ``problem`` in a folder, so that it survives this process.
 
@@ -46,6 +50,9 @@ def submit(
         folder: made where it does not exist; no credential is written into it.
         max_seconds, max_shots: budget, on the device and in all; checked for the whole plan, and before each batch.
         patience: attempts, pauses and timeouts.
+        quiet: do not print the cost. Otherwise, on a device that reports its errors, one line on standard error says before
+            anything is sent what :func:`qml_dynamics.cost` finds: circuits, seconds, expected fidelity, and the best number of
+            Trotter steps for its noise. Where that is below one, a ``NoiseFloorWarning`` says so in any case.
 
     Returns:
         A :class:`Run`; ``run.fetch(wait=True)`` gives the :class:`Trajectory`.
@@ -70,7 +77,8 @@ def submit(
         raise BackendError("Argument `backend` must be a name or a backend object, but is None.")
     device = find_backend(backend)
     job = convert(problem, method, device, shots, seed, save, observables, None, False)
-    if not getattr(method, "needs_backend", False) and not hasattr(method, "adaptive"):
+    samples = getattr(method, "needs_backend", False) or hasattr(method, "adaptive")
+    if not samples and not is_measured(method, device, shots):
         raise MethodError(f"Argument `method` must be one that samples circuits, but is {method!r}.")
     entropy = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # type: ignore[arg-type]
     kept = described(device)
@@ -81,10 +89,31 @@ def submit(
     run = Run(Path(folder), statement, device, patience or Patience())
     ledger = Ledger(run.folder)
     try:
+        if not ledger.batches():
+            _forecast(run.statement, device, quiet)
         run.advance(ledger)
     finally:
         ledger.close()
     return run
+
+
+def _forecast(s: Statement, device: Any, quiet: bool) -> None:
+    """Say what a run costs on a device, and refuse one that is known to exceed its budget of shots, before anything is sent.
+
+    Methods whose circuits do not depend on outcomes are planned whole, and compared with the budget there.
+    """
+    steps = is_measured(s.method, device, s.shots)
+    on_a_device = hasattr(device, "programs") and (steps or getattr(s.method, "needs_backend", False))
+    if not on_a_device and not (steps and s.max_shots is not None):
+        return
+    estimate = cost(s.problem, s.method, backend=device, shots=s.shots, save=s.saves)
+    if on_a_device and not quiet:
+        print(estimate, file=sys.stderr)
+    if steps and s.max_shots is not None and estimate.shots > s.max_shots:
+        raise BudgetExceeded(
+            f"All steps together take {estimate.shots:,} shots, but `max_shots` is {s.max_shots:,}. Nothing was sent; "
+            "resume(max_shots=...) goes on."
+        )
 
 
 def open_run(folder: PathLike, *, backend: Any = None, patience: Patience | None = None) -> Run:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..backends.base import JobBackend
+from ..backends.base import Asked, JobBackend
 from ..methods import MultiProduct, Trotter
+from ..observe import pauli_groups
 
 GROUP = 32  # circuits that a crash can cost at most, where running them again costs only time
 
@@ -20,17 +22,32 @@ def repeatable(backend: Any) -> bool:
     return getattr(backend, "seeding", "circuit") != "none"
 
 
-def unit(backend: Any, circuits: int, shots: int) -> int:
+def unit(backend: Any, circuits: Sequence[Any], shots: int) -> int:
     """Circuits a batch: what a job may hold; without jobs one, or a small group where a repetition is harmless.
 
-    A backend with a limit of circuits times shots a job has an attribute ``max_executions``.
+    A backend with a limit of circuits times shots a job has an attribute ``max_executions``. Circuits whose operators are asked
+    for take as many places as the vendor makes circuits of them.
     """
     if keeps_jobs(backend):
         most = getattr(backend, "max_executions", None)
         limit = backend.max_circuits if most is None else min(backend.max_circuits, most // shots)
-        return max(1, int(limit))
+        return max(1, int(limit) // max(map(bases, circuits), default=1))
     seeding = getattr(backend, "seeding", "circuit")
-    return {"circuit": GROUP, "batch": circuits}.get(seeding, 1)
+    return {"circuit": GROUP, "batch": len(circuits)}.get(seeding, 1)
+
+
+def bases(item: Any) -> int:
+    """Measurement bases of a circuit: one, or those of its operators."""
+    return sum(len(pauli_groups(o)) for o in item.operators) if isinstance(item, Asked) else 1
+
+
+def answers(backend: Any, items: Sequence[Any], shots: int, seeds: Sequence[int]) -> list[Any]:
+    """What a backend says, by the verb that the items are for."""
+    if isinstance(items[0], Asked):
+        return list(backend.estimate(items, shots, seeds))
+    if any(circuit.num_clbits for circuit in items):
+        return list(backend.sample_midway(items, shots, seeds))
+    return list(backend.sample(items, shots, seeds))
 
 
 def independent(method: Any) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..domains import Grid
-from ..errors import describe, require
+from ..errors import ProblemError, describe, real, require
 from .transforms import _extend, fourier, registers, width
 
 
@@ -142,36 +142,62 @@ def givens(circuit: QuantumCircuit, angle: float, a: int, b: int) -> None:
 def halmos(matrix: Any) -> np.ndarray:
     """Halmos' dilation of a contraction: ``[[A, (1 - A A^T)^(1/2)], [(1 - A^T A)^(1/2), -A^T]]``, an orthogonal matrix.
 
+    A matrix of shape ``(out, in)`` gives one of ``out + in`` rows and columns; A stands in its first ``out`` rows and first
+    ``in`` columns.
+
     Raises:
-        ProblemError: not a square real matrix, or of a norm above 1.
+        ProblemError: not a finite real matrix, or of a norm above 1.
 
     >>> halmos([[0.6]]).round(6).tolist()
     [[0.6, 0.8], [0.8, -0.6]]
+    >>> halmos([[0.6, 0.0]]).shape
+    (3, 3)
     """
-    a = np.array(matrix, dtype=float)
-    square = a.ndim == 2 and a.shape[0] == a.shape[1] and a.size > 0 and bool(np.isfinite(a).all())
-    require(square, "matrix", "be a finite square matrix", f"of shape {a.shape}")
+    a = _finite(matrix)
     u, sigma, vt = np.linalg.svd(a)
     require(
         float(sigma[0]) <= 1 + 1e-12, "matrix", "have a norm of at most 1 (divide by it)", f"of norm {sigma[0]:.6g}"
     )
-    rest = np.sqrt(np.maximum(0.0, 1 - sigma**2))
-    return np.block([[a, (u * rest) @ u.T], [(vt.T * rest) @ vt, -a.T]])
+    rest = np.ones(max(a.shape))
+    rest[: len(sigma)] = np.sqrt(np.maximum(0.0, 1 - sigma**2))
+    out, into = a.shape
+    return np.block([[a, (u * rest[:out]) @ u.T], [(vt.T * rest[:into]) @ vt, -a.T]])
 
 
-def layer(matrix: Any) -> tuple[QuantumCircuit, float]:
-    """Any square layer on ``2 d`` qubits in one-hot encoding, and the norm it was divided by.
+def layer(matrix: Any, scale: float | None = None) -> tuple[QuantumCircuit, float]:
+    """Any layer ``W`` of shape ``(out, in)`` on ``out + in`` qubits in one-hot encoding, and the number it was divided by.
 
-    The network of Halmos' dilation of ``W / |W|``; weights on the first ``d`` qubits, an excitation on one of the others means
-    failure. Success has probability ``|W x|^2 / (|W|^2 |x|^2)``.
+    The network of Halmos' dilation of ``W / scale``: inputs on the first ``in`` qubits, outputs on the first ``out``, an
+    excitation on one of the others means failure. Success has probability ``|W x|^2 / (scale^2 |x|^2)``. A square layer that is
+    orthogonal up to its norm needs no dilation: it takes ``out`` qubits and never fails.
+
+    Args:
+        matrix: the weights.
+        scale: the norm of W when None, which makes success most likely; not smaller than it.
 
     >>> circuit, scale = layer([[2.0, 0.0], [0.0, 1.0]])
     >>> circuit.num_qubits, scale
     (4, 2.0)
+    >>> layer([[0.0, -3.0], [3.0, 0.0]])[0].num_qubits
+    2
     """
-    w = np.array(matrix, dtype=float)
-    square = w.ndim == 2 and w.shape[0] == w.shape[1] and w.size > 0 and bool(np.isfinite(w).all())
-    require(square, "matrix", "be a finite square matrix", f"of shape {w.shape}")
+    w = _finite(matrix)
     norm = float(np.linalg.norm(w, 2))
-    require(norm > 0, "matrix", "not be all zero", describe(w))
-    return orthogonal_network(halmos(w / norm)), norm
+    require(norm > 0, "matrix", "not be all zero", f"of shape {w.shape}")
+    factor = norm if scale is None else real(scale, "scale", positive=True)
+    require(factor >= norm * (1 - 1e-12), "scale", f"be at least the norm {norm:.6g}", scale)
+    small = w / factor
+    square = small.shape[0] == small.shape[1]
+    if square and float(np.abs(small.T @ small - np.eye(len(small))).max()) <= 1e-12:
+        return orthogonal_network(small), factor
+    return orthogonal_network(halmos(small)), factor
+
+
+def _finite(matrix: Any) -> np.ndarray:
+    try:
+        a = np.array(matrix, dtype=float)
+    except (TypeError, ValueError):
+        raise ProblemError(f"Argument `matrix` must be a real matrix, but is {describe(matrix)}.") from None
+    ok = a.ndim == 2 and a.size > 0 and bool(np.isfinite(a).all())
+    require(ok, "matrix", "be a finite matrix that is not empty", f"of shape {a.shape}")
+    return a

@@ -15,6 +15,7 @@ from ..hamiltonian import Hamiltonian
 from ..problem import Problem
 from .adaptive import grow
 from .bound import PIECES, AngleBound, Floor, angle_between, energy_error
+from .descent import Descent, rises
 from .flow import Flow, Point
 from .gates import Program
 from .integrate import RULES, Step
@@ -59,14 +60,15 @@ def run(
     ``record`` is filled with one entry a point (start and every step's end): ``times, energy, residual, rank, condition,
     regularisation, num_parameters, bound`` (radians; see `bound`), ``bound_pieces`` (``start``, ``ansatz``, ``step``, adding up
     to the bound), ``energy_bound`` (of ``|E - E_exact|``), and with ``dominates``, ``names``, ``start_angle``, ``evaluations``,
-    ``forced_steps`` (of rk45, taken at the shortest step in spite of their error) and the sentence ``stop``. A run that exhausts
-    its budget ends before the last save time.
+    ``forced_steps`` (taken at the shortest step in spite of their error, or of a rise of the energy), ``halved_steps`` (of an
+    ansatz that grows on the imaginary clock, thrown away since they raised the energy) and the sentence ``stop``. A run that
+    exhausts its budget ends before the last save time.
 
     Raises:
         MethodError: the ansatz does not fit the problem, ``theta0`` does not fit the ansatz, or there is too little memory.
     """
     with pinned(h.num_qubits):
-        walk = _Walk(problem, h, method, on_step, {} if record is None else record)
+        walk = Walk(problem, h, method, on_step, {} if record is None else record)
     yield walk.sample(saves[0])
     ends = boundaries(problem.duration, method.steps, saves)
     walk.total = len(ends) - 1
@@ -92,7 +94,7 @@ def bind(problem: Problem, h: Hamiltonian, method: Variational) -> Program:
 
 
 @dataclass
-class _Walk:
+class Walk:
     """The state of one run."""
 
     problem: Problem
@@ -127,6 +129,8 @@ class _Walk:
                 f"{text} Give the problem initial=ansatz.state() to start from the ansatz.", StartWarning, stacklevel=3
             )
         self.stride = self.problem.duration / self.method.steps
+        guarded = self.imaginary and self.method.grow is not None
+        self.descent = Descent(RULES[self.method.integrator], self.flow, self.h) if guarded else None
         self._note()
 
     def over(self, ends: np.ndarray) -> bool:
@@ -137,6 +141,10 @@ class _Walk:
                 self._coast(float(t1))
             elif self._spent():
                 return False
+            elif self.descent is not None:
+                for step in self.descent.over(self._ready, float(t1)):
+                    self._take(step)
+                self.total = max(self.total, self.done)
             else:
                 self._take(rule(self.flow, self._ready(), float(t1 - t0), float(t1)))
             self.on_step(self.done, self.total)
@@ -153,10 +161,11 @@ class _Walk:
             step = RULES["rk45"](self.flow, self._ready(), dt, until if last else self.point.time + dt)
             self.here = False
             allowed = self.method.tolerance * dt / self.problem.duration
-            change = min(4.0, max(0.2, 0.9 * (allowed / max(step.error, 1e-300)) ** 0.2))
+            rose = self.descent is not None and rises(self.h, self.point, step.end)
+            change = min(0.5 if rose else 4.0, max(0.2, 0.9 * (allowed / max(step.error, 1e-300)) ** 0.2))
             forced = dt <= _SMALLEST * self.problem.duration * (1 + 1e-9)
-            if step.error <= allowed or forced:
-                self.forced += step.error > allowed
+            if (step.error <= allowed and not rose) or forced:
+                self.forced += step.error > allowed or rose
                 self._take(step)
                 self.total = max(self.done, round(self.done * self.problem.duration / self.point.time))
                 self.on_step(self.done, self.total)
@@ -165,6 +174,17 @@ class _Walk:
         if self.reached:
             self._coast(until)
         return True
+
+    def move(self, problem: Problem, h: Hamiltonian, program: Program) -> None:
+        """Go on with another Hamiltonian and ansatz (those of a finer grid) at the same parameters."""
+        self.problem, self.h, self.flow.h = problem, h, h
+        self.flow.use(program)
+        self.floor = Floor(h) if self.imaginary else None
+        if self.descent is not None:
+            self.descent.h = h
+        self.point = self.flow.at(self.point.time, self.point.theta)
+        self.here = True
+        self._grow()
 
     def _ready(self) -> Point:
         """The point, with the flow standing there."""
@@ -250,7 +270,8 @@ class _Walk:
         self.record.update(
             names=self.flow.program.names,
             evaluations=self.flow.evaluations,
-            forced_steps=self.forced,
+            forced_steps=self.forced + (self.descent.forced if self.descent else 0),
+            halved_steps=self.descent.halved if self.descent else 0,
             stop=self.verdict(),
         )
 

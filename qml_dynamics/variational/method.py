@@ -12,7 +12,7 @@ from ..errors import MethodError, integer, one_of, real, require
 from ..methods import CLOCKS
 
 INTEGRATORS = {"euler": 1, "rk4": 4, "rk45": 5}
-POOLS = ("grid", "pauli")
+POOLS = ("grid", "pauli", "terms")
 METRICS = ("shift", "hadamard", "spsa")
 
 
@@ -40,8 +40,9 @@ class Growth:
 
     Args:
         threshold: of the McLachlan residual r (the norm of the part of the velocity that the ansatz misses).
-        pool: ``"pauli"`` (strings on one and two qubits), ``"grid"`` (Y, YZ, YX and YZZ), or a list of labels such as
-            ``"IYZ"`` (qubit 0 is the last letter). On the imaginary clock only strings with an odd number of Y are taken
+        pool: ``"pauli"`` (strings on one and two qubits), ``"grid"`` (Y, YZ, YX and YZZ), ``"terms"`` (groups of strings made
+            from an operator's own terms, with one angle a group, and their members), or a list of labels such as ``"IYZ"``
+            (qubit 0 is the last letter). On the imaginary clock only strings with an odd number of Y are taken
             from the named pools where wave and operator are real, since others cannot lower the energy there.
         max_parameters: no rotations are added above this many parameters.
     """
@@ -58,7 +59,7 @@ class Growth:
             return
         labels = tuple(self.pool)
         ok = len(labels) > 0 and all(isinstance(w, str) and w and set(w) <= set("IXYZ") for w in labels)
-        require(ok, "pool", "be 'pauli', 'grid' or Pauli labels of letters IXYZ", self.pool, MethodError)
+        require(ok, "pool", "be 'pauli', 'grid', 'terms' or Pauli labels of letters IXYZ", self.pool, MethodError)
         object.__setattr__(self, "pool", labels)
 
 

@@ -67,6 +67,18 @@ def test_a_layout_that_shuffles_the_qubits() -> None:
     assert_valid_backend(device, repeats=20)
 
 
+def test_twirling_without_noise_changes_nothing() -> None:
+    """Circuits come in plain gates then: the client that twirls refuses the many gates of a simulator."""
+    assert_valid_backend(qd.backend("ibm:aer", twirling=True), repeats=20)
+
+
+def test_a_fake_device_with_its_noise_off() -> None:
+    """The device's own gates and couplings, a routed layout, and outcomes as exact as those of a simulator."""
+    device = qd.backend("ibm:fake_manila", device_noise=False, layout=[1, 3, 2, 0])
+    assert not device.noisy  # type: ignore[attr-defined]
+    assert_valid_backend(device, tolerance=0.0, repeats=20)
+
+
 @pytest.mark.slow
 def test_mitigated_backends_keep_the_contract() -> None:
     device = qd.backend("ibm:fake_lima", readout_mitigation="calibrated", zne=(1, 3), optimization_level=1)

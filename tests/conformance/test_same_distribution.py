@@ -70,6 +70,15 @@ def test_samples_agree_within_shot_noise(name: str, exact: qd.Trajectory) -> Non
     assert run.provenance["backend_details"]["name"] == name
 
 
+def test_a_fake_device_with_its_noise_off_agrees_with_the_ideal_distribution(exact: qd.Trajectory) -> None:
+    device = qd.backend("ibm:fake_manila", device_noise=False)
+    run = qd.evolve(PROBLEM, METHOD, backend=device, shots=SHOTS, seed=11)
+    assert qd.compare(run, exact).agree
+    told = run.provenance["backend_details"]
+    assert (told["noise"], told["device_noise"]) == ("none", False)
+    assert told["compiled"]["two_qubit_gates"] > 20
+
+
 class NoisyExactly:
     """The exact outcome probabilities of what ``device`` compiles, from a density matrix with the same noise."""
 

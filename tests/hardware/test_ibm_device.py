@@ -10,10 +10,13 @@ import os
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
+from qml_dynamics.backends.base import Asked
 from qml_dynamics.backends.conformance import phase_circuits, random_circuit
-from qml_dynamics.backends.devices import device_errors, expected_fidelity, quantum_seconds
+from qml_dynamics.backends.devices import device_errors, expected_fidelity
+from qml_dynamics.pauli import pauli_sum
 
 pytestmark = pytest.mark.hardware
 SHOTS = 1000
@@ -33,7 +36,7 @@ def test_a_device_keeps_order_signs_and_structure() -> None:
         expected.append(outcome)
     random = [random_circuit(3, 1, 1), random_circuit(3, 2, 2)]
     work = [p.circuit for p in device.programs([*circuits, *random], SHOTS, [1] * 11)]  # type: ignore[attr-defined]
-    assert quantum_seconds(work, SHOTS, device) < 8
+    assert device.seconds([*circuits, *random], SHOTS) < 7  # type: ignore[attr-defined]
     counts = device.sample([*circuits, *random], SHOTS, [1] * 11)
     for answer, outcome in zip(counts, expected):
         assert answer.histogram(8)[outcome] > 0.8
@@ -42,3 +45,16 @@ def test_a_device_keeps_order_signs_and_structure() -> None:
     assert device_errors(device).two_qubit < 0.1
     assert min(expected_fidelity(circuit, device) for circuit in work) > 0.3
     assert device.describe()["mode"] == "cloud"
+
+
+def test_operators_by_the_runtimes_own_extrapolation() -> None:
+    """One job of the estimator: a Bell pair, measured in one basis at two noise factors."""
+    device = qd.backend(f"ibm:{os.environ['QML_DYNAMICS_IBM_DEVICE']}", max_seconds=5, zne=(1, 3))
+    bell = QuantumCircuit(2)
+    bell.h(0)
+    bell.cx(0, 1)
+    asked = Asked(bell, (pauli_sum(SparsePauliOp(["ZZ"])),))
+    assert device.seconds([asked], SHOTS) < 3  # type: ignore[attr-defined]
+    (answer,) = device.estimate([asked], SHOTS, [1])  # type: ignore[attr-defined]
+    assert 0 < answer.stderr[0] < 0.2
+    assert abs(answer.value[0] - 1.0) < 0.2 + 4 * answer.stderr[0]

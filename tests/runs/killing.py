@@ -20,11 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared_runs import METHOD, QUICK, Device, same, spins, well
+from shared_runs import METHOD, QUICK, Device, same, spins, stepwise, well
 from standin import cloud
 
 from qml_dynamics import MultiProduct, backend, evolve
-from qml_dynamics.runs import open_run, submit, units
+from qml_dynamics.backends import ibm
+from qml_dynamics.runs import open_run, submission, submit, units
 from qml_dynamics.trajectory import Trajectory
 
 TRACED = ("/qml_dynamics/runs/", "/tests/runs/standin.py", "/qml_dynamics/trajectory.py")
@@ -34,7 +35,9 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "two_calls": (spins(), MultiProduct((1, 2))),
     "local": (well(), METHOD),
     "device": (well(), METHOD),
+    "steps": stepwise(),
 }
+CLOUDS = ("jobs", "two_calls", "steps")
 
 
 def device(kind: str, root: Path) -> Any:
@@ -48,7 +51,15 @@ def whole(kind: str, root: Path) -> None:
     """Submit, wait, fetch, write."""
     problem, method = KINDS[kind]
     run = submit(
-        problem, method, backend=device(kind, root), shots=SHOTS, seed=SEED, save=2, folder=root / "run", patience=QUICK
+        problem,
+        method,
+        backend=device(kind, root),
+        shots=SHOTS,
+        seed=SEED,
+        save=2,
+        folder=root / "run",
+        patience=QUICK,
+        quiet=True,
     )
     run.fetch(wait=True)
 
@@ -166,7 +177,7 @@ def trial(kind: str, root: Path, points: list[int], reference: Trajectory) -> di
     if kind == "device":
         out["ran"] = Device(root / "ran.txt").ran()
         out["unasked"] = Device(root / "unasked.txt").ran()
-    if kind in ("jobs", "two_calls"):
+    if kind in CLOUDS:
         out["tags"] = cloud(root / "service").service.tags()
         out["ids"] = [run.statement.run, *(b.job_id for b in status_now.batches)]
     return out
@@ -178,7 +189,7 @@ def reference_of(kind: str, root: Path) -> Trajectory:
     run = open_run(root / "run", backend=device(kind, root))
     out = run.fetch()
     assert out is not None
-    if kind in ("jobs", "two_calls"):
+    if kind in CLOUDS:
         other = cloud(root / "other service")
         same(out, evolve(problem, method, backend=other, shots=SHOTS, seed=SEED, save=2))
     return out
@@ -186,6 +197,8 @@ def reference_of(kind: str, root: Path) -> Trajectory:
 
 def main() -> None:
     folder, kind, count, seed, kills = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
+    ibm._FIRST_PAUSE = 0.0
+    submission._forecast = lambda *what: None  # it writes and sends nothing
     units.GROUP = 2  # so that a simulator has more than one batch to lose
     warm = folder / "warm"
     warm.mkdir(parents=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qml_dynamics import Gaussian, Grid, Hypercube, Problem, Trajectory, Trotter
+from qml_dynamics import Gaussian, Grid, Hypercube, Problem, Trajectory, Trotter, Variational, ansatz
 from qml_dynamics.backends.statevector import StatevectorBackend
 from qml_dynamics.runs import Patience
 from qml_dynamics.trajectory import Counts
@@ -34,6 +34,12 @@ def spins() -> Problem:
     return Problem(Hypercube(3), lambda w: w[:, 0] * w[:, 1] + 0.3 * w[:, 2], 1.0, clock="real", duration=0.7)
 
 
+def stepwise() -> tuple[Problem, Variational]:
+    """One qubit and one step of a measured variational run: two calls, the second with angles from the first."""
+    problem = Problem.from_operator([[1.0, 0.5], [0.5, -1.0]], clock="imaginary", duration=0.3)
+    return problem, Variational(ansatz.hardware_efficient(0), steps=1)
+
+
 def same(a: Trajectory, b: Trajectory) -> None:
     """Assert that two trajectories hold the same samples, and what follows from them."""
     left, right = a.counts or {}, b.counts or {}  # an extrapolated run has none
@@ -49,6 +55,9 @@ def same(a: Trajectory, b: Trajectory) -> None:
         np.testing.assert_array_equal(a.expectations[name].value, b.expectations[name].value)
         np.testing.assert_array_equal(a.expectations[name].stderr, b.expectations[name].stderr)
     assert a.best == b.best
+    assert (a.parameters is None) == (b.parameters is None)
+    if a.parameters is not None and b.parameters is not None:
+        np.testing.assert_array_equal(a.parameters, b.parameters)
 
 
 def moved(trajectory: Trajectory) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared_runs import METHOD, QUICK, same, well
+from shared_runs import METHOD, QUICK, Device, same, well
 from standin import cloud
 
 import qml_dynamics as qd
@@ -144,6 +144,90 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(BackendError, match=r"batch-00000-0\.npz must be readable"):
         open_run(tmp_path / "run").fetch()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"backend": None},
+        {"backend": {"name": "aer"}},
+        {"shots": "many"},
+        {"saves": None},
+        {"method": [1]},
+        {"method": {"kind": "variational", "steps": 2}},
+        {"method": {"kind": "variational", "steps": 2, "ansatz": {"kind": "circuit", "theta0": []}}},
+    ],
+    ids=str,
+)
+def test_parts_of_another_kind_are_damage(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    submit(well(), METHOD, backend="aer", folder=tmp_path / "run", **ASK)
+    path = tmp_path / "run" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **wrong}))
+    with pytest.raises(ProblemError, match=r"run\.json is damaged"):
+        open_run(tmp_path / "run")
+
+
+def test_a_lock_that_cannot_be_opened(tmp_path: Path) -> None:
+    run = submit(well(), METHOD, backend="aer", folder=tmp_path / "run", **ASK)
+    (tmp_path / "run" / "lock.sqlite").unlink()
+    (tmp_path / "run" / "lock.sqlite").mkdir()
+    with pytest.raises(BackendError, match="must be a folder that can be locked"):
+        run.resume()
+
+
+def damage(path: Path, how: str) -> None:
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("how", ["gone", "cut"])
+def test_a_damaged_result_is_had_again_by_resume(tmp_path: Path, how: str) -> None:
+    """From the vendor, who still has the job and is not asked to run another, or by running a simulator again."""
+    backend = cloud(tmp_path / "service")
+    run = submit(well(), METHOD, backend=backend, folder=tmp_path / "jobs", patience=QUICK, quiet=True, **ASK)
+    while run.fetch() is None:
+        pass
+    (tmp_path / "jobs" / "trajectory.npz").unlink()
+    damage(tmp_path / "jobs" / "results" / "batch-00001-0.npz", how)
+    sent = backend.service.tags()
+    assert run.resume().complete
+    got = run.fetch()
+    assert got is not None
+    assert backend.service.tags() == sent
+    same(got, qd.evolve(well(), METHOD, backend=cloud(tmp_path / "other"), **ASK))
+    plain = submit(well(), METHOD, backend="aer:density_matrix", folder=tmp_path / "plain", **ASK)
+    damage(tmp_path / "plain" / "results" / "batch-00000-0.npz", how)
+    assert plain.resume().complete
+    again = plain.fetch()
+    assert again is not None
+    same(again, qd.evolve(well(), METHOD, backend="aer:density_matrix", **ASK))
+
+
+def test_what_a_device_measured_is_not_measured_again_unasked(tmp_path: Path) -> None:
+    device = Device(tmp_path / "ran.txt")
+    run = submit(well(), METHOD, backend=device, folder=tmp_path / "run", **ASK)
+    ran = device.ran()
+    damage(tmp_path / "run" / "results" / "batch-00002-0.npz", "gone")
+    assert run.resume().count("unknown") == 1
+    assert device.ran() == ran
+    assert run.resume(resend=True).complete
+    assert device.ran() == [*ran, ran[2]]
+
+
+def test_a_ledger_that_another_process_keeps_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qml_dynamics.runs.ledger._BUSY", 0.1)
+    Ledger.create(tmp_path)
+    mine, other = Ledger(tmp_path), Ledger(tmp_path)
+    with mine.writing(), pytest.raises(BackendError, match="must be writable, but SQLite says: database is locked"):
+        other.plan("run", 0, [(0, 1, 0.0)], 10, "print")
+    other.plan("run", 0, [(0, 1, 0.0)], 10, "print")  # nothing is left half open
+    assert len(mine.batches()) == 1
+    mine.close()
+    other.close()
 
 
 def test_files_hold_no_pickle(tmp_path: Path) -> None:

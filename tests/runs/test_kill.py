@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-BATCHES = {"jobs": 2, "two_calls": 4, "local": 2, "device": 4}
+BATCHES = {"jobs": 2, "two_calls": 4, "local": 2, "device": 4, "steps": 10}
 
 
 def trials(folder: Path, kind: str, count: int, seed: int, kills: int = 1) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def check(rows: list[dict[str, Any]], kind: str) -> None:
         assert row["error"] == "", row
         assert row["complete"], row
         assert row["batches"] == BATCHES[kind], row
-        if kind in ("jobs", "two_calls"):
+        if kind in ("jobs", "two_calls", "steps"):
             run, *ids = row["ids"]
             assert row["tags"] == [f"{run}-{number}" for number in range(BATCHES[kind])], row
             assert len(set(ids)) == BATCHES[kind]
@@ -48,14 +48,15 @@ def check(rows: list[dict[str, Any]], kind: str) -> None:
                 assert max(Counter(row["unasked"]).values(), default=1) == 1, row
 
 
-@pytest.mark.parametrize(("kind", "count"), [("jobs", 20), ("local", 6), ("device", 8)])
+@pytest.mark.parametrize(("kind", "count"), [("jobs", 20), ("local", 6), ("device", 8), ("steps", 5)])
 def test_killed_anywhere(tmp_path: Path, kind: str, count: int) -> None:
     check(trials(tmp_path, kind, count, seed=1), kind)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "count", "kills"), [("jobs", 200, 1), ("two_calls", 60, 2), ("local", 40, 2), ("device", 40, 2)]
+    ("kind", "count", "kills"),
+    [("jobs", 200, 1), ("two_calls", 60, 2), ("local", 40, 2), ("device", 40, 2), ("steps", 30, 2)],
 )
 def test_killed_anywhere_often(tmp_path: Path, kind: str, count: int, kills: int) -> None:
     check(trials(tmp_path, kind, count, seed=2, kills=kills), kind)

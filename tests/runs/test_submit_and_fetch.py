@@ -12,6 +12,7 @@ from shared_runs import METHOD, QUICK, Device, moved, same, spins, well
 from standin import cloud, set_state
 
 import qml_dynamics as qd
+from qml_dynamics.backends.devices import quantum_seconds
 from qml_dynamics.errors import BackendError, BudgetExceeded, JobLost, MethodError, ProblemError
 from qml_dynamics.runs import cancel, fetch, open_run, resume, status, submit
 from qml_dynamics.runs.ledger import Ledger
@@ -226,13 +227,18 @@ def test_shots_are_budgeted_before_anything_is_sent(tmp_path: Path) -> None:
     assert len(backend.service.tags()) == 3
 
 
-def test_seconds_are_budgeted_by_estimate_and_by_what_was_charged(tmp_path: Path) -> None:
+def test_seconds_are_budgeted_by_the_vendors_formula_and_by_what_was_charged(tmp_path: Path) -> None:
+    """Two seconds a job, and pause and duration of every shot of the compiled circuits."""
     backend = cloud(tmp_path / "service")
-    with pytest.raises(BudgetExceeded, match=r"6.25 s on the device"):  # 3 jobs of 2 s and 240 x 0.35 ms
-        submit(well(), METHOD, backend=backend, folder=tmp_path / "run", max_seconds=6.2, patience=QUICK, **ASK)
+    made = qd.circuits(well(), METHOD, times=3)
+    busy = sum(quantum_seconds([c.circuit for c in backend.compiled([x])], 120, backend) for x in made)
+    with pytest.raises(BudgetExceeded, match=r"6\.\d+ s on the device"):
+        submit(well(), METHOD, backend=backend, folder=tmp_path / "run", max_seconds=6.1, patience=QUICK, **ASK)
     assert backend.service.tags() == []
-    run = submit(well(), METHOD, backend=backend, folder=tmp_path / "run", max_seconds=6.3, patience=QUICK, **ASK)
-    assert run.status(ask=False).seconds == pytest.approx(3 * 2.084)
+    run = submit(well(), METHOD, backend=backend, folder=tmp_path / "run", max_seconds=6.5, patience=QUICK, **ASK)
+    told = run.status(ask=False).seconds
+    assert told == pytest.approx(6 + 2 * busy, rel=0.01)  # as many circuits again end in the dual basis
+    assert 6 + 720 * 250e-6 < told < 6 + 720 * 350e-6
     run.fetch(wait=True)
     assert run.status().seconds == pytest.approx(3 * 1.25)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,30 @@ def leak(status: int) -> Exception:
     return RequestsApiError(
         f"{status} Client Error for url https://host/jobs, Authorization: Bearer {TOKEN}; key {TOKEN}", status
     )
+
+
+def everything_on(error: BaseException) -> list[str]:
+    """What hangs on an exception: the chain that a traceback leaves out after ``from None`` too."""
+    out, seen = [], set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        out += [repr(link), repr(link.args), repr(vars(link))]
+        link = link.__cause__ or link.__context__
+    return out
+
+
+def test_what_hangs_on_an_exception_is_seen() -> None:
+    def careless() -> None:
+        try:
+            raise leak(500)
+        except Exception:
+            raise ValueError("clean") from None
+
+    with pytest.raises(ValueError, match="clean") as caught:
+        careless()
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
+    assert TOKEN in "".join(everything_on(caught.value))
 
 
 @pytest.mark.parametrize("verb", ["run", "job", "jobs", "status", "result", "cancel"])
@@ -48,6 +73,7 @@ def test_no_token_anywhere(
                 run.cancel()
             told += [str(run), str(run.status()), str(run.fetch(wait=True))]
         except QMLDynamicsError as error:
+            told += everything_on(error)
             told += ["".join(traceback.format_exception(error)), str(open_run(tmp_path / "run").status(ask=False))]
     assert faults[verb] != [leak(500), leak(400), leak(400), leak(400)]
     assert any("400" in text and "[hidden]" in text for text in told)  # the error was told, the token was not
@@ -69,6 +95,7 @@ def test_a_device_without_jobs_tells_no_token(tmp_path: Path, monkeypatch: pytes
     device.describe = lambda: {"name": "device", "token": TOKEN, "url": f"https://host?key={TOKEN}"}  # type: ignore[method-assign]
     with pytest.raises(BackendError, match="hidden") as caught:
         submit(well(), METHOD, backend=device, shots=40, seed=1, folder=tmp_path / "run")
+    assert TOKEN not in "".join(everything_on(caught.value))
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
     files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
     assert files
@@ -99,3 +126,32 @@ def test_options_with_a_credential_are_refused(tmp_path: Path) -> None:
 def test_without_credentials() -> None:
     said = {"name": "d", "API_TOKEN": "x", "deep": [{"password": "y", "level": 3}], "pair": (1, "bearer abcdefgh")}
     assert without_credentials(said) == {"name": "d", "deep": [{"level": 3}], "pair": [1, "bearer [hidden]"]}
+
+
+@pytest.mark.parametrize("verb", ["run", "status", "result", "jobs"])
+def test_no_token_without_a_folder_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    monkeypatch.setenv("QISKIT_IBM_TOKEN", TOKEN)
+    backend = cloud(tmp_path / "service", TOKEN, {verb: [leak(400)]})
+    work = partial(qd.evolve, well(), METHOD, backend=backend, shots=40, seed=1)
+    with pytest.raises(BackendError) as caught:
+        backend.find("tag") if verb == "jobs" else work()
+    assert "[hidden]" in str(caught.value)
+    assert TOKEN not in "".join([*everything_on(caught.value), *traceback.format_exception(caught.value)])
+
+
+def test_representations_tell_no_token() -> None:
+    """Credentials among the keywords of a PennyLane plug-in, or in a person's own service object."""
+    service = type(
+        "Service", (), {"__repr__": lambda self: f"Service(token={TOKEN})", "backend": lambda self, name: None}
+    )
+    named = qd.backend("pennylane:default.qubit", api_key=TOKEN)
+    assert TOKEN not in repr(named)
+    assert TOKEN not in repr(qd.backend("ibm:standin", service=service()))
+    assert TOKEN not in str(named.describe())
+
+
+def test_a_token_in_a_url_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    from qml_dynamics.backends.failures import redacted
+
+    monkeypatch.setenv("QISKIT_IBM_TOKEN", "a+b/c=d&e f")
+    assert redacted("at https://host/?key=a%2Bb%2Fc%3Dd%26e%20f now") == "at https://host/?key=[hidden] now"

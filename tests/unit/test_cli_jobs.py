@@ -85,3 +85,31 @@ def test_what_is_missing_is_named(problem: Path, tmp_path: Path, capsys: pytest.
     code, _, err = call(capsys, "status", tmp_path)
     assert code == 2
     assert err.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_run_over_its_budget_goes_on_with_a_new_one(
+    problem: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    given = ("--backend", "aer:density_matrix", "--shots", 100, "--seed", 3, "--save", 2)
+    code, _, err = call(capsys, "submit", problem, "--out", folder, *given, "--max-shots", 399)
+    assert code == 2
+    assert "take 400 shots and 0 are spent, but `max_shots` is 399" in err
+    assert call(capsys, "status", folder)[0] == 3
+    assert call(capsys, "resume", folder)[0] == 2
+    assert call(capsys, "resume", folder, "--max-shots", 400)[0] == 0
+    assert call(capsys, "fetch", folder)[0] == 0
+
+
+@pytest.mark.parametrize("verb", ["status", "fetch", "resume", "cancel"])
+def test_a_folder_of_a_newer_version_is_refused(
+    problem: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    folder = tmp_path / "run"
+    assert call(capsys, "submit", problem, "--out", folder, "--backend", "aer", "--shots", 10, "--save", 2)[0] == 0
+    path = folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    code, _, err = call(capsys, verb, folder)
+    assert code == 2
+    assert "a newer version of qml-dynamics wrote it" in err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics.backends.devices import device_errors, expected_fidelity
@@ -63,3 +65,54 @@ def test_a_device_that_is_too_noisy_is_warned_of(well: qd.Problem) -> None:
 
 def test_simulators_have_no_device_numbers(well: qd.Problem) -> None:
     assert qd.cost(well, qd.Trotter(2), backend="aer", shots=10).device is None
+
+
+def test_any_device_that_reports_its_errors_has_numbers(well: qd.Problem) -> None:
+    """No vendor's formula there: a lower bound of the seconds, and no jobs."""
+    device = GenericBackendV2(4, seed=1)
+    takes = qd.cost(well, qd.Trotter(2), backend=device, shots=100)
+    assert takes.device is not None
+    assert not takes.device.formula
+    assert 0 < takes.device.fidelity < 1
+    assert takes.device.seconds > 400 * 250e-6
+    assert "at least" in str(takes)
+
+
+def test_seconds_count_jobs_copies_and_calibrations(well: qd.Problem) -> None:
+    plain = qd.cost(well, qd.Trotter(2), backend=MANILA, shots=1000)
+    assert "about" in str(plain)
+    assert 2 + 4000 * 250e-6 < plain.device.seconds < 2 + 4000 * 350e-6
+    many = qd.cost(well, qd.Trotter(2), backend=MANILA, shots=1000, save=200)  # 400 circuits, 300 a job
+    assert many.device.seconds == pytest.approx(4 + 100 * (plain.device.seconds - 2))
+    folded = qd.cost(
+        well, qd.Trotter(2), backend=qd.backend(MANILA, zne=True, readout_mitigation="calibrated"), shots=1000
+    )
+    assert folded.device.executions == (4 * 2 + 2) * 1000
+    assert folded.device.best_steps == plain.device.best_steps  # the circuit itself is no longer
+    assert folded.two_qubit_gates == plain.two_qubit_gates
+
+
+def test_operators_have_a_best_number_of_steps_too() -> None:
+    """T38 on the problem of A7: within one of brute force over the sum of both errors."""
+    terms = [("ZZ", [i, i + 1], -1.0) for i in range(3)] + [("X", [i], -1.0) for i in range(4)]
+    chain = qd.Problem.from_operator(SparsePauliOp.from_sparse_list(terms, 4), clock="real", duration=1.0)
+    takes = qd.cost(chain, qd.Trotter(4), backend=MANILA, shots=100)
+    exact = qd.evolve(chain, qd.Krylov()).states[-1]
+    rate = device_errors(qd.backend(MANILA)).two_qubit * takes.two_qubit_gates / 4
+    total = []
+    for r in range(1, 12):
+        psi = qd.evolve(chain, qd.Trotter(r), backend="statevector").states[-1]
+        total.append(
+            np.linalg.norm(psi * np.exp(-1j * np.angle(np.vdot(exact.ravel(), psi.ravel()))) - exact) + r * rate
+        )
+    assert total[0] > min(total)  # there is something to find
+    assert abs(takes.device.best_steps - (1 + int(np.argmin(total)))) <= 1
+
+
+def test_variational_runs_have_numbers_of_the_device_too() -> None:
+    bit = qd.Problem.from_operator([[1.0, 0.5], [0.5, -1.0]], clock="imaginary", duration=0.3)
+    takes = qd.cost(bit, qd.Variational(qd.ansatz.hardware_efficient(0), steps=1), backend=MANILA)
+    assert takes.device is not None
+    assert takes.device.best_steps is None
+    assert takes.device.executions == takes.shots == takes.circuits * 1000  # assumed where no shots are given
+    assert takes.circuits_per_step is not None

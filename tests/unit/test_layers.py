@@ -29,6 +29,7 @@ ROOMS = [
         "engines",
         "measured",
         "randomised",
+        "minibatch",
         "imaginary",
         "evolve",
         "compare",
@@ -36,9 +37,11 @@ ROOMS = [
         "budget",
         "device_plan",
         "cost",
+        "batch_study",
     ),
-    *("potentials", "taylor", "annealing", "gibbs", "metts", "diffusion", "ensembles", "growth", "train", "views"),
-    *("config", "storage", "runs", "plotting", "report", "gallery", "cli"),
+    *("potentials", "taylor", "iterative", "annealing", "gibbs", "boltzmann", "metts", "diffusion", "descent"),
+    *("ensembles", "growth", "train", "views"),
+    *("config", "storage", "runs", "plotting", "report", "gallery_programs", "gallery", "cli"),
 ]
 
 QISKIT_ROOMS = ("synthesis/", "backends/", "variational/ansatz", "variational/measured")

@@ -6,10 +6,17 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.primitives import StatevectorEstimator
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit_aer import AerSimulator
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 import qml_dynamics as qd
 from qml_dynamics.backends import available, names
+from qml_dynamics.backends.conformance import random_circuit
 
 
 def test_listing_backends_loads_no_vendor() -> None:
@@ -110,3 +117,43 @@ def test_a_device_without_an_account_says_how_to_get_one(monkeypatch: pytest.Mon
     out = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert "save_account" in out.stdout
     assert "QISKIT_IBM_TOKEN" in out.stdout
+
+
+def test_aer_objects_keep_what_they_are_made_with() -> None:
+    """A simulator that stands for a device keeps its couplings, whose missing pairs have no error in any noise model."""
+    plain = qd.backend(AerSimulator(method="density_matrix", precision="single"))
+    assert (plain.name, plain.method, plain.precision) == ("aer", "density_matrix", "single")  # type: ignore[attr-defined]
+    fake = AerSimulator.from_backend(FakeManilaV2())
+    circuit = random_circuit(4, 2, 3)
+    device = qd.backend(fake)
+    (compiled,) = device.compiled([circuit])  # type: ignore[attr-defined]
+    pairs = {
+        tuple(compiled.circuit.find_bit(q).index for q in i.qubits) for i in compiled.circuit.data if len(i.qubits) == 2
+    }
+    assert pairs <= {tuple(pair) for pair in fake.coupling_map}
+    (noisy,), (ideal,) = device.sample([circuit], 2000, [1]), qd.backend("statevector").probabilities([circuit])
+    assert 0.05 < 0.5 * np.abs(noisy.histogram(16) - ideal).sum() < 0.5
+    narrow = AerSimulator(method="matrix_product_state", matrix_product_state_max_bond_dimension=1)
+    (cut,) = qd.backend(narrow).sample([bell()], 200, [1])
+    assert len(cut.index) == 1  # the option is not lost: one bond cannot hold a Bell pair
+    assert len(qd.backend("aer:matrix_product_state").sample([bell()], 200, [1])[0].index) == 2
+
+
+def bell() -> QuantumCircuit:
+    out = QuantumCircuit(2)
+    out.h(0)
+    out.cx(0, 1)
+    return out
+
+
+def test_noise_can_be_switched_off_on_fake_devices_only() -> None:
+    assert not qd.backend("ibm:fake_manila", device_noise=False).noisy  # type: ignore[attr-defined]
+    with pytest.raises(qd.BackendError, match="`device_noise` must be True or False"):
+        qd.backend("ibm:fake_manila", device_noise="off")
+    with pytest.raises(qd.BackendError, match="`device_noise` must be True"):
+        qd.backend(GenericBackendV2(3, seed=1), device_noise=False)
+
+
+def test_an_estimator_is_told_what_it_lacks() -> None:
+    with pytest.raises(qd.BackendError, match="An estimator gives no samples"):
+        qd.backend(StatevectorEstimator())

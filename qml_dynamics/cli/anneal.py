@@ -1,0 +1,178 @@
+"""``qml-dynamics anneal``: the two loops on a problem file, and samples around their end, beside SciPy and uniform sampling."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..annealing import anneal
+from ..config import ProblemFile, read_problem
+from ..config.files import copy_problem, write_bytes
+from ..errors import MethodError, QMLDynamicsError, one_of, require
+from ..metts import Chain, metts
+from ..problem import CLOCKS
+from ..storage import PROBLEM, RESULT, TRAJECTORY, to_json
+from ..trajectory import Trajectory, plain
+from . import pictures
+from .optimum import scipy_optimum
+from .options import parse_method
+from .run import Interrupts, Stop, new_folder, terminal, told_once
+from .summary import print_run, run_data, weights_table
+
+ANNEALING, CHAIN = "annealing.png", "chain.png"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The options of ``anneal`` as they were typed."""
+
+    stages: int = 20
+    strategy: str = "portfolio"
+    adapt: str | None = None
+    restarts: int = 2
+    clock: str = "imaginary"
+    duration: float | None = None
+    backend: str | None = None
+    method: str | None = None
+    shots: int | None = None
+    seed: int | None = None
+    samples: int = 0
+    tau: float = 5.0
+
+
+def anneal_command(path: Path, wishes: Wishes, *, out: Path | None, as_json: bool, plots: bool) -> int:
+    """Anneal a problem file; the exit code is 0, or 130 after Ctrl-C (what was done is saved)."""
+    one_of(wishes.clock, "clock", CLOCKS, MethodError)
+    require(wishes.samples >= 0, "samples", "not be negative", wishes.samples, MethodError)
+    file = read_problem(path)
+    folder = out if out is not None else new_folder(file.path)
+    copy_problem(file, folder / PROBLEM)  # a folder that cannot be written is told before the run
+    console = terminal(as_json)
+    with told_once(), Interrupts() as interrupts:
+        run = _anneal(file, wishes)
+        run.save(folder / TRAJECTORY)
+        data, code = run_data(run, file, weights_table(run, file, None)), 130 if interrupts.seen else 0
+        chain = None
+        if not code:
+            try:
+                chain = _sample(run, file, wishes)
+                code = 130 if interrupts.seen else 0
+                interrupts.checking = True
+                data = run_data(run, file, weights_table(run, file, scipy_optimum(file.problem)))
+                _add_chain(data, chain, file)
+                print_run(console, run, data)
+                _print_more(console, run, chain, data)
+                if plots:
+                    data["pictures"] = _draw(folder, run, chain)
+            except (Stop, KeyboardInterrupt):
+                interrupts.checking, code = False, 130
+        if code:
+            print(f"qml-dynamics: interrupted; what was done is in {folder}", file=sys.stderr)
+        return _finish(console, run, data, folder, as_json, code)
+
+
+def _anneal(file: ProblemFile, wishes: Wishes) -> Trajectory:
+    problem = file.problem.replace(clock=wishes.clock)
+    if wishes.duration is not None:
+        problem = problem.replace(duration=wishes.duration)
+    return anneal(
+        problem,
+        wishes.stages,
+        wishes.strategy,
+        wishes.backend,
+        wishes.seed,
+        method=None if wishes.method is None else parse_method(wishes.method),
+        adapt=wishes.adapt,
+        restarts=wishes.restarts,
+        shots=wishes.shots,
+    )
+
+
+def _sample(run: Trajectory, file: ProblemFile, wishes: Wishes) -> Chain | None:
+    """A chain at the last diffusion, classically: what lies around the end of the annealing."""
+    if not wishes.samples:
+        return None
+    last = float(run.diagnostics["diffusion"][-1])
+    return metts(run.problem, wishes.tau, wishes.samples, wishes.seed, collapse="alternate", diffusion=last)
+
+
+def _add_chain(data: dict[str, Any], chain: Chain | None, file: ProblemFile) -> None:
+    if chain is None or chain.best is None:
+        return
+    objective, dataset = file.problem.objective, file.dataset
+    best = chain.best
+    row: dict[str, Any] = {"from": f"best of {len(chain.samples):,} METTS samples"}
+    w = np.array(best.weights)
+    row |= {"weights": list(best.weights), "loss": best.value}
+    report: dict[str, Any] = {
+        "tau": chain.tau,
+        "beta": chain.beta,
+        "reading": chain.reading,
+        "effective_sample_size": chain.effective_sample_size,
+        "detailed_balance": plain(chain.detailed_balance),
+        "total_variation": chain.total_variation,
+        "stop": chain.stop,
+    }
+    if dataset is not None and objective is not None:
+        row["training_accuracy"] = objective.score(w, dataset.X_train, dataset.y_train)
+        report["vote_training_accuracy"] = chain.score(dataset.X_train, dataset.y_train)
+        if len(dataset.y_test):
+            row["held_out_accuracy"] = objective.score(w, dataset.X_test, dataset.y_test)
+            report["vote_held_out_accuracy"] = chain.score(dataset.X_test, dataset.y_test)
+    data["best_weights"].insert(1, row)
+    data["chain"] = report
+
+
+def _print_more(console: Any, run: Trajectory, chain: Chain | None, data: dict[str, Any]) -> None:
+    """Members, crossings, and the chain."""
+    from rich.text import Text
+
+    d = run.diagnostics
+    for name, member in d["members"].items():
+        told = member.get("error") or f"final energy {member['energy']}"
+        console.print(
+            Text(f"{name}: {told}" + ("  <- chosen" if name == d["chosen"] and len(d["members"]) > 1 else ""))
+        )
+    for c in d.get("crossings", []):
+        console.print(Text(f"crossing at D = {c['diffusion']:.3g} with a gap of {c['gap']:.2g}"))
+    if chain is not None:
+        console.print(Text("\nSamples around the end", style="bold"))
+        console.print(Text("\n".join(line for line in str(chain).splitlines() if not line.startswith("best:"))))
+        if "vote_held_out_accuracy" in data.get("chain", {}):
+            console.print(
+                f"vote of all samples: {100 * data['chain']['vote_held_out_accuracy']:.1f} % held-out accuracy"
+            )
+
+
+def _draw(folder: Path, run: Trajectory, chain: Chain | None) -> list[str]:
+    if not pictures.available():
+        print(f"qml-dynamics: {pictures.MISSING}", file=sys.stderr)
+        return []
+    from ..plotting import save_figure
+    from ..plotting.annealing import plot_annealing, plot_chain
+
+    try:
+        made = [save_figure(plot_annealing(run), folder / ANNEALING)]
+        if chain is not None:
+            made.append(save_figure(plot_chain(chain), folder / CHAIN))
+    except QMLDynamicsError as error:  # a picture is not worth a run
+        print(f"qml-dynamics: no picture: {error}", file=sys.stderr)
+        return []
+    return [str(path) for path in made]
+
+
+def _finish(console: Any, run: Trajectory, data: dict[str, Any], folder: Path, as_json: bool, code: int) -> int:
+    kept = ("strategy", "chosen", "members", "diffusion", "gap", "ground_energy", "ground_fidelity", "crossings")
+    data["annealing"] = plain({k: run.diagnostics[k] for k in kept if k in run.diagnostics})
+    data["folder"] = str(folder)
+    write_bytes(folder / RESULT, (to_json(data) + "\n").encode())
+    console.print(f"\nfiles: {folder}", markup=False)
+    for picture in data.get("pictures", []):
+        console.print(f"picture: {picture}", markup=False)
+    if as_json:
+        print(to_json(data))
+    return code

@@ -1,0 +1,133 @@
+"""``qml-dynamics descend``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config import read_problem
+from ..descent import PUBLISHED, Descent, Row, descend, functions_table
+from ..errors import ProblemError, one_of, require
+from ..objectives import NAMED
+from ..problem import Problem
+from ..storage import to_json
+from ..trajectory import atomic_file, plain
+from .run import terminal, told_once
+
+TABLE = "table"
+
+
+def descend_command(
+    target: str,
+    *,
+    schedule: str | None,
+    qubits: int,
+    duration: float | None,
+    steps: int | None,
+    backend: str | None,
+    shots: int | None,
+    samples: int,
+    polish: int,
+    compare: bool,
+    shift: Sequence[float] | None,
+    seed: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Descend on a problem file or a named function and say what was found; ``table``: on all the test functions."""
+    console = terminal(as_json)
+    with told_once():
+        if target == TABLE:
+            rows = functions_table(qubits=qubits, steps=steps or 5000, shift=shift or None, seed=seed or 0)
+            _show_table(console, rows)
+            if as_json:
+                print(to_json({"rows": [vars(row) for row in rows], "complete": len(rows) == len(PUBLISHED)}))
+            return 0 if len(rows) == len(PUBLISHED) else 130
+        require(shift is None or not shift, "shift", "be left out unless the target is the table", shift)
+        what = _target(target)
+        save = 4 if out is not None else None
+        found = descend(
+            what,
+            qubits=qubits,
+            schedule=schedule,
+            duration=duration,
+            steps=steps,
+            method=None if schedule is not None else _own_method(target, what, steps, backend),
+            backend=backend,
+            shots=shots,
+            samples=samples,
+            polish=polish,
+            compare=compare and not (isinstance(what, Problem) and getattr(what.objective, "domain", None) is not None),
+            seed=seed,
+            save=save,
+        )
+    console.print(str(found), markup=False)
+    files = [] if out is None else _write(out, found)
+    for file in files:
+        console.print(f"file: {file}", markup=False)
+    if as_json:
+        print(to_json({**_data(found), "files": [str(file) for file in files]}))
+    return 130 if found.trajectory.diagnostics.get("interrupted") else 0
+
+
+def _target(target: str) -> Problem | str:
+    path = Path(target)
+    if path.exists() or path.suffix == ".toml":
+        return read_problem(path).problem
+    one_of(target, "target", [*NAMED, TABLE], ProblemError)
+    return target
+
+
+def _own_method(target: str, what: Problem | str, steps: int | None, backend: str | None) -> Any:
+    """A problem file's own method where no option overrides it."""
+    if not isinstance(what, Problem) or steps is not None:
+        return None
+    method = read_problem(Path(target)).method
+    return method if getattr(method, "needs_backend", False) == (backend is not None) else None
+
+
+def _data(found: Descent) -> dict[str, Any]:
+    names = ("weights", "loss", "sample", "sample_loss", "uniform_loss", "samples", "success", "gap")
+    return {
+        **{name: plain(getattr(found, name)) for name in names},
+        "evaluations": {**vars(found.evaluations), "total": found.evaluations.total},
+        "polished": [vars(p) for p in found.polished],
+        "rivals": [vars(r) for r in found.rivals],
+        "seed": found.trajectory.provenance["seed"],
+        "stop": found.trajectory.stop,
+    }
+
+
+def _write(folder: Path, found: Descent) -> list[Path]:
+    """``descent.json``, ``run.npz`` and, of two weights, ``descent.png``."""
+    from . import pictures
+
+    with atomic_file(folder / "descent.json") as handle:
+        handle.write((to_json(_data(found)) + "\n").encode())
+    files = [folder / "descent.json", found.trajectory.save(folder / "run.npz")]
+    if pictures.available() and found.problem.domain.ndim == 2:
+        from ..plotting import save_figure
+        from ..plotting.descent import plot_descent
+
+        files.append(save_figure(plot_descent(found), folder / "descent.png"))
+    return files
+
+
+def _show_table(console: Any, rows: Sequence[Row]) -> None:
+    from rich.table import Table
+
+    table = Table(title="One sample within 0.1 (unit box) of the minimiser", title_justify="left")
+    for name in ("function", "published", "here", "difference", "best sample above minimum", "momentum tail", "s"):
+        table.add_column(name, justify="left" if name == "function" else "right")
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"{row.published:.3f}",
+            f"{row.success:.4f}",
+            f"{row.success - row.published:+.3f}",
+            f"{row.loss_gap:.1e}",
+            f"{row.momentum_tail:.0e}",
+            f"{row.seconds:.1f}",
+        )
+    console.print(table)

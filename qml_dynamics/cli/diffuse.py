@@ -1,0 +1,177 @@
+"""``qml-dynamics diffuse``."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config.files import write_bytes
+from ..diffusion import Diffusion, Scale, energy_distance, tuned_kernels
+from ..domains import Grid
+from ..imaginary_methods import ProbabilisticITE
+from ..storage import to_json
+from . import pictures
+from .diffuse_file import Statement, read_rows, read_statement
+from .run import terminal
+
+BLOCKS = ProbabilisticITE(1.0, 2, order=2, block="exact")
+
+
+class Fit:
+    """A model of the training rows, and the rows held out, both standardised by the training rows."""
+
+    def __init__(self, stated: Statement) -> None:
+        rows, self.columns, labels = read_rows(stated)
+        order = np.random.default_rng(stated.seed).permutation(len(rows))
+        held = round(stated.held_out * len(rows))
+        self.scale = Scale.fit(rows[order[held:]], stated.whiten)
+        self.held_out = self.scale.to_box(rows[order[:held]]) if held else np.empty((0, rows.shape[1]))
+        self.train = self.scale.to_box(rows[order[held:]])
+        self.labels = None if labels is None else labels[order[held:]]
+        self.held_labels = None if labels is None else labels[order[:held]]
+        self.stated = stated
+        self.model = self.on(stated.qubits)
+
+    def on(self, qubits: int) -> Diffusion:
+        """The model on a grid of so many qubits an axis."""
+        stated = self.stated
+        grid = Grid([stated.bounds] * self.train.shape[1], qubits)
+        width = stated.bandwidth if qubits == stated.qubits else None
+        return Diffusion(grid, self.train, stated.potential, stated.temperature, width, self.labels)
+
+    def tests(self) -> np.ndarray:
+        """Held-out rows that the samples are compared with: those of the class, where one is asked for."""
+        if self.stated.condition is None or self.held_labels is None:
+            return self.held_out
+        return self.held_out[self.held_labels == self.stated.condition]
+
+
+def diffuse_command(source: Path, out: Path, *, as_json: bool, plots: bool = True, **options: Any) -> int:
+    """Fit, generate, compare with held-out rows, and write samples, pictures and a program."""
+    console = terminal(as_json)
+    stated = read_statement(source, **options)
+    fit = Fit(stated)
+    model = fit.model
+    made = model.sample(stated.n, stated.seed, stated.kind, stated.condition, stated.steps)
+    files = [_write_samples(out / "samples.csv", fit, made)]
+    facts = _facts(fit, made)
+    if stated.method is not None:
+        file, more = _write_program(out, fit)
+        files.append(file)
+        facts["circuit"] = more
+    if plots and pictures.available():
+        files.append(_draw(out / "diffusion.png", fit, made))
+    if as_json:
+        print(to_json({**facts, "files": [str(file) for file in files]}))
+        return 0
+    for line in _told(facts):
+        console.print(line, markup=False, highlight=False)
+    for file in files:
+        console.print(f"file: {file}", markup=False, highlight=False)
+    return 0
+
+
+def _facts(fit: Fit, made: np.ndarray) -> dict[str, Any]:
+    stated, model, tests = fit.stated, fit.model, fit.tests()
+    facts: dict[str, Any] = {
+        "columns": list(fit.columns),
+        "rows": {"training": len(fit.train), "held_out": len(fit.held_out)},
+        "potential": stated.potential,
+        "bandwidth": model.bandwidth,
+        "t_max": model.t_max,
+        "kind": stated.kind,
+        "condition": stated.condition,
+        "probability_of_condition": model.probability(stated.condition),
+        "samples": len(made),
+        "mean": fit.scale.from_box(made).mean(axis=0),
+        "standard_deviation": fit.scale.from_box(made).std(axis=0),
+    }
+    if len(tests) > 1:
+        distances = {"generated": energy_distance(made, tests)}
+        if stated.condition is None and len(fit.train) >= 10:
+            kernels = tuned_kernels(fit.train, stated.seed).sample(len(made), stated.seed + 1)
+            distances.update(tuned_kernels=energy_distance(kernels, tests), training=energy_distance(fit.train, tests))
+        facts["energy_distance_to_held_out"] = distances
+    return facts
+
+
+def _told(facts: dict[str, Any]) -> list[str]:
+    """Lines for people."""
+    rows, columns = facts["rows"], ", ".join(facts["columns"])
+    lines = [
+        f"data: {columns}; {rows['training']} rows for training, {rows['held_out']} held out",
+        f"process: {facts['potential']}, kernels of width {facts['bandwidth']:.3f} (standardised), t_max = {facts['t_max']:.3g}",
+        f"generated: {facts['samples']} by {facts['kind']}, mean {np.round(facts['mean'], 3)}, "
+        f"standard deviation {np.round(facts['standard_deviation'], 3)}",
+    ]
+    if facts["condition"] is not None:
+        lines.append(f"condition: {facts['condition']}, of probability {facts['probability_of_condition']:.4g}")
+    distances = facts.get("energy_distance_to_held_out")
+    if distances:
+        told = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in distances.items())
+        lines.append(f"energy distance to held-out rows: {told}")
+    if "circuit" in facts:
+        c = facts["circuit"]
+        lines.append(
+            f"circuit: {c['method']}, t = {c['time']:g}, {c['qubits']} qubits, {c['two_qubit_gates']} two-qubit gates, "
+            f"success probability {c['success_probability']:.4f}"
+        )
+    return lines
+
+
+def _write_samples(path: Path, fit: Fit, made: np.ndarray) -> Path:
+    text = io.StringIO()
+    np.savetxt(text, fit.scale.from_box(made), fmt="%.8g", delimiter=",", header=",".join(fit.columns), comments="")
+    write_bytes(path, text.getvalue().encode())
+    return path
+
+
+def forward_program(fit: Fit) -> tuple[str, dict[str, Any]]:
+    """The OpenQASM 3 text of the forward process, and its facts."""
+    from ..synthesis.qasm import to_qasm3
+
+    stated = fit.stated
+    modes = stated.method == "modes"
+    model = fit.model if modes else fit.on(stated.circuit_qubits)
+    method: Any = "modes" if modes else BLOCKS
+    circuit, law = model.circuit(stated.time, method), model.run(stated.time, method)
+    width = circuit.num_qubits // 2 if modes else model.domain.num_qubits
+    notes = [
+        f"forward diffusion of {', '.join(fit.columns)}, t = {stated.time:g}, kernels of width {model.bandwidth:.6g}",
+        f"register: the lowest {width} qubits; keep an outcome where all others read 0",
+    ]
+    text = to_qasm3(circuit, name=f"diffusion_{stated.method}", notes=notes, digits=10, measure=True)
+    facts = {
+        "method": stated.method,
+        "time": stated.time,
+        "qubits": circuit.num_qubits,
+        "two_qubit_gates": circuit.num_nonlocal_gates(),
+        "success_probability": law.success_probability,
+        "points": model.domain.size,
+        "largest_probability": float(law.density.max()),
+    }
+    return text, facts
+
+
+def _write_program(out: Path, fit: Fit) -> tuple[Path, dict[str, Any]]:
+    text, facts = forward_program(fit)
+    path = out / f"{fit.stated.method}.qasm"
+    write_bytes(path, text.encode())
+    return path, facts
+
+
+def _draw(path: Path, fit: Fit, made: np.ndarray) -> Path:
+    from ..plotting import save_figure
+    from ..plotting.diffusion import plot_diffusion, plot_generated
+
+    stated, model = fit.stated, fit.model
+    names = [name.replace("_", " ") for name in fit.columns]
+    if model.domain.ndim == 1:
+        sde = model.paths(2000, stated.seed, "sde", steps=150)
+        ode = model.paths(18, stated.seed, "ode", steps=150)
+        return save_figure(plot_diffusion(model, sde, ode, f"{names[0]} (standardised)"), path, dpi=100)
+    classes = {c: model.sample(120, stated.seed, condition=c, steps=60) for c in model.classes[:4]}
+    return save_figure(plot_generated(model, made, fit.held_out, classes, names, fit.scale), path, dpi=100)

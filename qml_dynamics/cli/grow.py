@@ -1,0 +1,144 @@
+"""``qml-dynamics grow``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ProblemError
+from ..storage import to_json
+from ..trajectory import atomic_file
+
+if TYPE_CHECKING:
+    from ..growth.datasets import ClassData
+    from ..growth.trainer import Trained
+
+
+@dataclass(frozen=True)
+class GrowOptions:
+    """What the command line says about a network and its growth."""
+
+    hidden: int
+    max_hidden: int
+    epochs: int
+    rate: float
+    orthogonality: float
+    activation: str
+    threshold: float
+    seed: int
+    baseline: bool
+
+
+def grow_command(
+    source: str, target: str | None, features: list[str] | None, out: Path, options: GrowOptions, *, as_json: bool
+) -> int:
+    """Train a network that grows, write its recording, its weights and the picture, and print what came of it."""
+    from ..growth.datasets import class_data
+    from ..growth.insertion import NeuronGrowth
+    from ..growth.trainer import Training, train_network
+
+    data = class_data(source, target=target, features=features, seed=options.seed)
+    _folder(out)  # before any work is done
+    growth = NeuronGrowth(threshold=options.threshold, max_hidden=options.max_hidden)
+    how = Training(options.epochs, options.rate, orthogonality=options.orthogonality, seed=options.seed)
+
+    def trained(hidden: int, growing: NeuronGrowth | None) -> Trained:
+        return train_network(
+            data.X,
+            data.y,
+            held_out=(data.X_test, data.y_test),
+            hidden=hidden,
+            activation=options.activation,
+            training=how,
+            growth=growing,
+            progress=None,
+        )
+
+    run = trained(options.hidden, growth)
+    cut = run.stop.startswith("interrupted")
+    fixed = trained(run.network.sizes[1], None) if options.baseline and not cut else None
+    if fixed is not None and fixed.stop.startswith("interrupted"):
+        fixed, cut = None, True
+    written = _write(out, run, fixed, data, options)
+    print(to_json(_row(run, fixed, written)) if as_json else _text(run, fixed, written))
+    return 130 if cut else 0
+
+
+def _folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ProblemError(
+            f"Argument `out` must be a folder that can be written, but {out} is not: {reason}."
+        ) from None
+
+
+def _write(out: Path, run: Trained, fixed: Trained | None, data: ClassData, options: GrowOptions) -> list[str]:
+    """``recording.npz``, ``baseline.npz``, ``weights.npz`` and, where matplotlib is installed, ``network.png``."""
+    import numpy as np
+
+    files = [run.recording.save(out / "recording.npz")]
+    if fixed is not None:
+        files.append(fixed.recording.save(out / "baseline.npz"))
+    with atomic_file(out / "weights.npz") as handle:
+        net = run.network
+        parts = {f"weight_{i}": w for i, w in enumerate(net.weights)} | {
+            f"bias_{i}": b for i, b in enumerate(net.biases)
+        }
+        np.savez_compressed(handle, **parts)  # type: ignore[arg-type]
+    files.append(out / "weights.npz")
+    from . import pictures
+
+    if not pictures.available():
+        print(pictures.MISSING, file=sys.stderr)
+        return [str(f) for f in files]
+    from ..plotting import save_figure
+    from ..plotting.network_growth import plot_network_growth
+
+    sizes, start = run.network.sizes, options.hidden
+    grown = f"grew from {start} to {sizes[1]} hidden units" if run.events else f"kept its {start} hidden units"
+    title = f"{data.name.replace('_', ' ').capitalize()}: a network {grown}"
+    caption = (
+        f"{len(data.X)} training rows, {len(data.X_test)} held out, {options.activation}, rate {options.rate:g}, "
+        f"orthogonality {options.orthogonality:g}, seed {options.seed}; {run.stop}"
+    )
+    figure = plot_network_growth(
+        run.recording, None if fixed is None else fixed.recording, title=title, caption=caption
+    )
+    files.append(save_figure(figure, out / "network.png", dpi=130))
+    return [str(f) for f in files]
+
+
+def _row(run: Trained, fixed: Trained | None, written: list[str]) -> dict[str, object]:
+    row: dict[str, object] = {"sizes": list(run.network.sizes), "stop": run.stop, "files": written}
+    row["events"] = [{"epoch": e.epoch, "hidden": e.hidden, "residual": e.residual, "jump": e.jump} for e in run.events]
+    names = ("loss/train", "loss/held_out", "accuracy/train", "accuracy/held_out", "log_volume/total", "updates")
+    row["grown"] = {name: float(run.recording[name][-1]) for name in names}
+    if fixed is not None:
+        row["fixed"] = {name: float(fixed.recording[name][-1]) for name in names}
+    return row
+
+
+def _text(run: Trained, fixed: Trained | None, written: list[str]) -> str:
+    lines = [str(run)]
+    if fixed is not None:
+        r = fixed.recording
+        lines.append(
+            f"With all {run.network.sizes[1]} units from the start: held-out loss {r['loss/held_out'][-1]:.4f}, accuracy "
+            f"{r['accuracy/held_out'][-1]:.4f}, {r['updates'][-1]:,.0f} parameter updates: {_verdict(run, fixed)}"
+        )
+    return "\n".join([*lines, *(f"wrote {name}" for name in written)])
+
+
+def _verdict(run: Trained, fixed: Trained) -> str:
+    """Whether growth paid, at the loss on the training data that the grown network ended with."""
+    reached = run.recording["loss/train"][-1]
+    other = fixed.recording["updates"][fixed.recording["loss/train"] <= reached]
+    if not len(other):
+        return "growth pays in this run, the fixed network never reaches the training loss of the grown one."
+    if other[0] <= run.recording["updates"][-1]:
+        return f"growth does not pay in updates (the same training loss after {other[0]:,.0f}); it found the number of units."
+    return f"growth pays in this run (the same training loss after {other[0]:,.0f} updates)."

@@ -1,0 +1,129 @@
+"""Programs of the gallery that no problem file compiles to: made by builders of their own, and checked like the others.
+
+A folder of the gallery that has some is named in :data:`BUILT`, with the function that makes their texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+DIGITS = 10
+_FAR = 1e-8
+
+
+def exchanged_neurons() -> dict[str, str]:
+    """Five neurons that hop between a network and its reservoir, and two Ramsey tests of the neuron number (M10)."""
+    from .ensembles.exchange import Exchange
+    from .synthesis.ensembles import ramsey_circuit
+    from .synthesis.qasm import to_qasm3
+
+    exchange = Exchange([0.3, -0.5, 0.2, 0.7, -0.1], hopping=0.8, network=2, mu_c=0.6)
+    notes = [
+        "five neurons, two of the network and three of its reservoir",
+        "neuron i is qubit 4 - i; every right outcome has two ones",
+    ]
+    texts = {
+        "exchange_8_steps": to_qasm3(exchange.circuit(1.5, 8, [0, 3]), name="exchange", notes=notes, digits=DIGITS)
+    }
+    for name, turns, words in (("ramsey_half", 0.5, "half a turn"), ("ramsey_whole", 1.0, "a whole turn")):
+        notes = [f"0 to 7 neurons in superposition, each of which has turned the phase by {words}"]
+        texts[name] = to_qasm3(ramsey_circuit(3, turns), name="ramsey", notes=notes, digits=DIGITS)
+    return {f"{name}.qasm": text for name, text in texts.items()}
+
+
+def grown_well(folder: Path) -> dict[str, str]:
+    """The steps of a double well on a grid that grows by a schedule."""
+    from .config import read_problem
+    from .evolve import circuits
+    from .growth.growing import Growing
+    from .methods import Trotter
+    from .synthesis.qasm import to_qasm3
+
+    problem = read_problem(folder).problem
+    method = Growing(Trotter(8), start=4, schedule=[(0.0, 5), (0.25, 6)])
+    notes = [
+        f"strang formula, 8 steps over the duration {problem.duration:g}",
+        "5 qubits from 0 on, 6 from 0.25 on, interpolated to 7 at the end",
+    ]
+    circuit = circuits(problem, method)[-1]
+    return {"grown_8_steps.qasm": to_qasm3(circuit, name="grown_double_well", notes=notes, digits=DIGITS)}
+
+
+def random_chains(folder: Path) -> dict[str, str]:
+    """The random circuits of a chain of spins, as its problem file's method draws them."""
+    from .config import read_problem
+    from .evolve import circuits
+    from .synthesis.qasm import to_qasm3
+
+    file = read_problem(folder)
+    method, duration = file.method, file.problem.duration
+    drawn = circuits(file.problem, method)[-method.circuits :]  # those of the last time
+    words = f"of seed {method.seed}, {method.samples} rotations over the duration {duration:g}"
+    return {
+        f"qdrift_{method.samples}_samples_{c}.qasm": to_qasm3(
+            circuit, name="qdrift_ising", notes=[f"random circuit {c} {words}"], digits=DIGITS
+        )
+        for c, circuit in enumerate(drawn)
+    }
+
+
+def drawn_batches(folder: Path) -> dict[str, str]:
+    """Two draws of a problem's mini-batches, over its duration and of its backend's seed."""
+    from dataclasses import replace
+
+    from .config import read_problem
+    from .evolve import circuits
+    from .synthesis.qasm import to_qasm3
+
+    file = read_problem(folder)
+    method, duration = replace(file.method, circuits=2, seed=file.seed), file.problem.duration
+    words = f"of seed {method.seed}: {method.batch_size} rows a diagonal, {method.steps} steps over the duration {duration:g}"
+    return {
+        f"minibatch_{method.steps}_steps_{c}.qasm": to_qasm3(
+            circuit, name="minibatch", notes=[f"draw {c} {words}"], digits=DIGITS
+        )
+        for c, circuit in enumerate(circuits(file.problem, method, [duration]))
+    }
+
+
+BUILT: dict[str, Callable[[Path], dict[str, str]]] = {
+    "number_register": lambda folder: exchanged_neurons(),
+    "grown_double_well": grown_well,
+    "qdrift_ising": random_chains,
+    "minibatch": drawn_batches,
+}
+
+
+def built(folder: Path) -> dict[str, str]:
+    """The programs of a folder that have builders of their own: file name to text."""
+    make = BUILT.get(folder.resolve().name)
+    return make(folder) if make else {}
+
+
+def check_built(folder: Path) -> list[str]:
+    """What is wrong with them: another text, or a text that reads back as another state."""
+    wrong = []
+    for name, text in built(folder).items():
+        path = folder / name
+        found = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if found != text:
+            wrong.append(f"{name} differs from what its builder makes" if found else f"{name} is missing")
+            if found and _distance(found, text) > _FAR:
+                wrong.append(f"{name}: its density is another one")
+    return wrong
+
+
+def _distance(found: str, text: str) -> float:
+    from .backends import backend
+    from .errors import QMLDynamicsError
+    from .synthesis.qasm import from_qasm3
+
+    try:
+        circuits = [from_qasm3(found), from_qasm3(text)]
+        a, b = (np.abs(wave) ** 2 for wave in backend("statevector").states(circuits, lambda done, total: None))
+    except QMLDynamicsError:
+        return np.inf
+    return float(np.abs(a - b).max()) if a.shape == b.shape else np.inf

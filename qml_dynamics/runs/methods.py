@@ -1,0 +1,83 @@
+"""Methods in a run folder: as plain data in ``run.json``, with the circuit of one's own ansatz beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from ..backends.stored import circuit_bytes, circuit_digest, circuit_from_bytes
+from ..describe import describe_method
+from ..errors import MethodError, one_of
+from ..trajectory import plain
+from ..variational import ansatz as ansaetze
+from ..variational.method import Cutoff, Variational
+
+ANSATZ = "ansatz.qpy"
+KIND = "variational"
+_MADE: dict[str, tuple[type, Callable[..., Any]]] = {
+    "hardware_efficient": (ansaetze.HardwareEfficient, ansaetze.hardware_efficient),
+    "hamiltonian": (ansaetze.HamiltonianAnsatz, ansaetze.hamiltonian),
+    "bare": (ansaetze.Bare, ansaetze.bare),
+}
+
+
+def described_method(method: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Plain data, and files by name.
+
+    Raises:
+        MethodError: a part is a function or a class of one's own, which another process could not find.
+
+    >>> from qml_dynamics import Variational, ansatz
+    >>> spec, files = described_method(Variational(ansatz.hardware_efficient(2), steps=5))
+    >>> spec["ansatz"], files
+    ({'kind': 'hardware_efficient', 'layers': 2, 'rotations': ['ry']}, {})
+    """
+    if not isinstance(method, Variational):
+        return plain(describe_method(method)), {}
+    spec: dict[str, Any] = {"kind": KIND}
+    for field in fields(method):
+        value = getattr(method, field.name)
+        if field.name != "ansatz" and value != field.default:
+            spec[field.name] = {"rcond": value.rcond} if isinstance(value, Cutoff) else value
+    if callable(method.regularisation) or method.grow is not None:
+        raise MethodError(
+            "Argument `method` must be plain data for a run in a folder: its regularisation a number or a Cutoff, and its "
+            f"ansatz of fixed size, but it is {method!r}."
+        )
+    spec["ansatz"], files = _described_ansatz(method.ansatz)
+    return plain(spec), files
+
+
+def _described_ansatz(ansatz: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+    if isinstance(ansatz, ansaetze.CircuitAnsatz):
+        spec = {"kind": "circuit", "digest": circuit_digest(ansatz.source), "theta0": list(ansatz.theta0)}
+        return spec, {ANSATZ: circuit_bytes(ansatz.source)}
+    for kind, (cls, _) in _MADE.items():
+        if type(ansatz) is cls:
+            return {"kind": kind, **{f.name: getattr(ansatz, f.name) for f in fields(cls)}}, {}
+    raise MethodError(
+        f"Argument `ansatz` must come from qml_dynamics.ansatz for a run in a folder, but is {type(ansatz).__name__}."
+    )
+
+
+def stored_method(spec: Mapping[str, Any], folder: Path) -> Any:
+    """The method again; raises :class:`MethodError`, :class:`ProblemError` or ``OSError`` where the folder is damaged."""
+    from ..growth.growing import named_method
+
+    if spec["kind"] != KIND:
+        return named_method(dict(spec))
+    options = {name: value for name, value in spec.items() if name != "kind"}
+    for name in options:
+        one_of(name, "method.variational", [f.name for f in fields(Variational)], MethodError)
+    if isinstance(options.get("regularisation"), Mapping):
+        options["regularisation"] = Cutoff(**options["regularisation"])
+    return Variational(**{**options, "ansatz": _stored_ansatz(dict(options["ansatz"]), folder)})
+
+
+def _stored_ansatz(spec: dict[str, Any], folder: Path) -> Any:
+    kind = one_of(spec.pop("kind"), "method.ansatz", ["circuit", *_MADE], MethodError)
+    if kind == "circuit":
+        return ansaetze.from_circuit(circuit_from_bytes((folder / ANSATZ).read_bytes()), spec["theta0"])
+    return _MADE[kind][1](**spec)

@@ -1,0 +1,101 @@
+"""`Growing` by name: in problem files, on the command line, in saved runs; and its price."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import qml_dynamics as qd
+from qml_dynamics.cli import main
+from qml_dynamics.cli.options import default_save, parse_method
+from qml_dynamics.config import read_problem, write_problem
+from qml_dynamics.growth.growing import named_method
+from qml_dynamics.methods import is_plain, method_spec
+
+SCHEDULED = qd.Growing(qd.Trotter(8), start=4, schedule=[(0.0, 5), (0.25, 6)])
+
+
+def well(qubits: int = 7, duration: float = 0.5) -> qd.Problem:
+    loss = qd.objectives.expression("(x0**2 - 1)**2 + 0.3*x0", 1)
+    grid = qd.Grid((-5, 5), qubits)
+    return qd.Problem(grid, loss, 0.5, clock="real", duration=duration, initial=qd.Gaussian(-1, 0.4))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        SCHEDULED,
+        qd.Growing(qd.SplitStep(40, order=4), start=(4, 5), criterion="residual"),
+        qd.Growing(qd.Trotter(8), threshold=1e-7, checks=3),
+    ],
+)
+def test_plain_data_and_back(method: qd.Growing) -> None:
+    spec = method_spec(method)
+    assert spec["kind"] == "growing"
+    assert named_method(spec) == method
+    assert is_plain(method)
+    assert not is_plain(qd.Growing(qd.Variational(qd.ansatz.bare(), 5)))
+
+
+def test_problem_files_name_it(tmp_path: Path) -> None:
+    path = write_problem(well(), tmp_path / "problem.toml", method=SCHEDULED)
+    assert "schedule = [[0.0, 5], [0.25, 6]]" in path.read_text(encoding="utf-8")
+    assert read_problem(path).method == SCHEDULED
+    text = path.read_text(encoding="utf-8").replace("steps = 8", "step = 8")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(qd.QMLDynamicsError, match="step"):
+        read_problem(path)
+
+
+def test_the_command_line_runs_and_prices_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_problem(well(6), tmp_path / "problem.toml")
+    for command in (["cost"], ["run", "--out", str(tmp_path / "out"), "--no-plots", "--no-budget"]):
+        with pytest.raises(SystemExit) as stop:
+            main([command[0], str(path), "--method", "growing:method=trotter(steps=8),start=4", *command[1:]])
+        assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert "at most" in said
+    assert parse_method("Growing(method=Trotter(steps=8), start=5)") == qd.Growing(qd.Trotter(8), start=5)
+    assert parse_method("growing").method == qd.SplitStep(400, order=4)
+    assert default_save(qd.Growing(qd.Trotter(8))) == 9
+    again = qd.load(tmp_path / "out")
+    assert again.method == qd.Growing(qd.Trotter(8), start=4)
+    assert again.diagnostics["growth"][0][1] < [6]
+
+
+def test_the_price_is_an_upper_bound_and_a_schedule_has_its_own() -> None:
+    problem = well()
+    free, fixed = qd.Growing(qd.Trotter(8)), qd.Trotter(8)
+    asked, known, most = (qd.cost(problem, m) for m in (free, SCHEDULED, fixed))
+    assert asked.upper_bound
+    assert asked.two_qubit_gates > most.two_qubit_gates > known.two_qubit_gates
+    assert (asked.qubits, asked.circuits) == (most.qubits, most.circuits)
+    longest = qd.circuits(problem, free)[-1]
+    from qml_dynamics.synthesis.count import compiled_counts
+    from qml_dynamics.synthesis.measure import in_dual_basis
+
+    taken = compiled_counts(in_dual_basis(problem.domain, longest), ("cx", "rz", "sx", "x"), 20_000)
+    assert taken[1] <= asked.two_qubit_gates
+    whole = in_dual_basis(problem.domain, qd.circuits(problem, SCHEDULED)[-1])
+    counted = compiled_counts(whole, ("cx", "rz", "sx", "x"), 20_000)
+    assert counted[:3] == (known.gates, known.two_qubit_gates, known.depth)
+
+
+def test_the_price_of_a_classical_run_is_never_exceeded() -> None:
+    problem, method = well(8, 1.0), qd.Growing(qd.SplitStep(100), start=4)
+    asked = qd.cost(problem, method)
+    assert asked.upper_bound
+    assert "at most" in str(asked)
+    updates = qd.evolve(problem, method, seed=1).diagnostics["amplitude_updates"]
+    assert 0 < updates <= 2 * asked.transforms * problem.domain.size  # a transform and a phase are two passes
+    memory = [qd.cost(spins(), qd.Growing(qd.Variational(qd.ansatz.bare(), 4), grow=g)).memory for g in (LITTLE, MUCH)]
+    assert memory[0] < memory[1]
+
+
+LITTLE, MUCH = qd.Growth(max_parameters=10), qd.Growth(max_parameters=100)
+
+
+def spins() -> qd.Problem:
+    return qd.Problem.from_operator(np.diag([1.0, 0, 0, -1]), clock="imaginary", duration=1.0)

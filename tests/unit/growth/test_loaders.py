@@ -1,0 +1,181 @@
+"""Networks of PyTorch and scikit-learn as plain arrays: the loaded arrays compute what the vendor's network computes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from qml_dynamics.errors import MethodError, ProblemError
+from qml_dynamics.growth import from_sklearn, from_torch, record, record_sklearn
+from qml_dynamics.growth.datasets import class_data
+from qml_dynamics.growth.mlp import forward, softmax
+
+HERE = Path(__file__).parent
+FILE = HERE / "data" / "torch_mlp.safetensors"
+pytestmark = pytest.mark.filterwarnings("ignore:.*:sklearn.exceptions.ConvergenceWarning")
+IRIS = HERE.parents[2] / "circuits" / "iris_neuron" / "iris.csv"
+
+
+def test_file_that_pytorch_wrote_computes_what_pytorch_computed() -> None:
+    from safetensors.numpy import load_file
+
+    net, stored = from_torch(FILE), load_file(FILE)
+    assert net.names == ("0", "2", "4", "6", "8", "10")  # not "10" after "0", as such a file lists them
+    assert [w.shape for w in net.weights] == [(5, 4), (6, 5), (5, 6), (4, 5), (6, 4), (3, 6)]
+    assert set(net.skipped) == {"rows", "logits"}
+    assert not net.biases[2].any()  # that layer was made without one
+    assert net.biases[0].all()
+    logits = forward(net.weights, net.biases, stored["rows"].astype(float), "relu").after[-1]
+    assert logits == pytest.approx(stored["logits"], abs=1e-5)
+    assert np.ptp(stored["logits"]) > 0.5
+    seen = record([net.weights], biases=[net.biases], X=stored["rows"], activation="relu", output="softmax")
+    assert np.isfinite(seen["log_volume/total"]).all()
+    p = softmax(stored["logits"].astype(float))
+    assert seen["entropy/shannon/output"][0] == pytest.approx(-(p * np.log(p)).sum(axis=1).mean(), rel=1e-5)
+
+
+def test_state_dict_of_arrays_in_its_own_order_and_only_some_layers() -> None:
+    rng = np.random.default_rng(0)
+    state = {
+        "encoder.weight": rng.standard_normal((3, 2)),
+        "encoder.bias": rng.standard_normal(3),
+        "norm.weight": np.ones(3),
+        "conv.weight": np.ones((2, 2, 3, 3)),
+        "a_head.weight": rng.standard_normal((1, 3)),
+    }
+    net = from_torch(state)
+    assert net.names == ("encoder", "a_head")
+    assert net.weights[0] == pytest.approx(state["encoder.weight"])
+    assert net.biases[0] == pytest.approx(state["encoder.bias"])
+    assert set(net.skipped) == {"norm.weight", "conv.weight"}
+    state["encoder.weight"][0, 0] += 1  # the arrays are copies: training on does not change what was kept
+    assert net.weights[0][0, 0] == pytest.approx(state["encoder.weight"][0, 0] - 1)
+    assert from_torch(state, only=["a_head"]).names == ("a_head",)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+def test_classifier_of_scikit_learn(activation: str) -> None:
+    data = class_data(IRIS, target="species")
+    model = MLPClassifier((5, 4), activation=activation, solver="lbfgs", max_iter=60, random_state=1, alpha=0.1)
+    model.fit(data.X, data.y)
+    net = from_sklearn(model)
+    assert [w.shape for w in net.weights] == [(5, 4), (4, 5), (3, 4)]
+    assert (net.activation, net.output) == (activation, "softmax")
+    logits = forward(net.weights, net.biases, data.X_test, activation).after[-1]
+    assert softmax(logits) == pytest.approx(model.predict_proba(data.X_test), abs=1e-10)
+    assert np.ptp(logits) > 1
+
+
+def test_regressor_and_binary_classifier_of_scikit_learn() -> None:
+    data = class_data(IRIS, target="species")
+    line = MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=50, random_state=0).fit(
+        data.X[:, :2], data.X[:, 2]
+    )
+    net = from_sklearn(line)
+    assert net.output == "identity"
+    values = forward(net.weights, net.biases, data.X_test[:, :2], "relu").after[-1][:, 0]
+    assert values == pytest.approx(line.predict(data.X_test[:, :2]), abs=1e-10)
+    two = MLPClassifier((3,), solver="lbfgs", max_iter=50, random_state=0, alpha=1.0).fit(data.X, data.y == 1)
+    net = from_sklearn(two)
+    assert (net.output, net.weights[-1].shape) == ("logistic", (1, 3))
+    seen = record([net.weights], biases=[net.biases], X=data.X, activation="relu", output="logistic")
+    p = two.predict_proba(data.X)
+    assert p.min() > 0
+    assert seen["entropy/shannon/output"][0] == pytest.approx(-(p * np.log(p)).sum(axis=1).mean(), rel=1e-6)
+
+
+def test_scikit_learn_trained_epoch_by_epoch() -> None:
+    data = class_data(IRIS, target="species")
+    model = MLPClassifier((6,), activation="relu", random_state=2, learning_rate_init=0.03)
+    run = record_sklearn(model, data.X, data.y, 25, held_out=(data.X_test, data.y_test))
+    assert run.steps.tolist() == list(range(1, 26))
+    assert run["loss"][-1] < 0.5 * run["loss"][0]
+    assert run["score/train"][-1] == pytest.approx(model.score(data.X, data.y))
+    assert run["score/held_out"][-1] > 0.85
+    assert run["log_volume/layer"].shape == (25, 2)
+    assert np.ptp(run["log_volume/total"]) > 0.5
+    assert run.info["output"] == "softmax"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: from_torch({}), "of 0 entries"),
+        (lambda: from_torch({"a.weight": np.ones(3)}), "weight matrix"),
+        (lambda: from_torch({"a.weight": np.ones((3, 2)), "b.weight": np.ones((3, 4))}), "chain"),
+        (lambda: from_torch({"a.weight": np.ones((3, 2))}, only=["b"]), "one of a"),
+        (lambda: from_torch({"a.weight": np.ones((3, 2))}, only=[]), "at least one layer"),
+        (lambda: from_torch({"a.weight": np.array([[np.nan]])}), "finite"),
+        (lambda: from_torch("no_such_file.safetensors"), "file that exists"),
+        (lambda: from_torch(7), "state dict or the name of a file"),
+        (lambda: from_torch(IRIS.with_name("README.md")), "install|saved state dict"),
+        (lambda: from_sklearn(MLPClassifier()), "fitted"),
+        (lambda: from_sklearn("model"), "MLPClassifier or an MLPRegressor"),
+        (lambda: record_sklearn(MLPClassifier(solver="lbfgs"), [[1.0]], [0], 2), "'adam' or 'sgd'"),
+    ],
+)
+def test_bad_input_is_named(call: Any, words: str) -> None:
+    with pytest.raises((ProblemError, MethodError), match=words):
+        call()
+
+
+def test_broken_file_is_no_state_dict(tmp_path: Path) -> None:
+    broken = tmp_path / "x.safetensors"
+    broken.write_bytes(FILE.read_bytes()[:100])
+    with pytest.raises(ProblemError, match="saved state dict"):
+        from_torch(broken)
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for module in ("torch", "safetensors.numpy", "sklearn.neural_network", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, module, None)
+    model = tmp_path / "model.pt"
+    model.write_bytes(b"")
+    with pytest.raises(MethodError, match=r'pip install "qml-dynamics\[torch\]"'):
+        from_torch(model)
+    with pytest.raises(MethodError, match=r'pip install "qml-dynamics\[safetensors\]"'):
+        from_torch(FILE)
+    with pytest.raises(MethodError, match=r'pip install "qml-dynamics\[sklearn\]"'):
+        from_sklearn(object())
+    with pytest.raises(MethodError, match=r'pip install "qml-dynamics\[sklearn\]"'):
+        class_data("digits")
+
+
+@pytest.mark.torch
+def test_live_state_dicts_of_pytorch(tmp_path: Path) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
+    before = from_torch(model.state_dict())
+    assert before.names == ("0", "3")
+    assert "1.running_mean" in before.skipped
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    rows, labels = torch.randn(20, 4), torch.randint(0, 3, (20,))
+    steps, biases, losses = [], [], []
+    for _ in range(5):
+        net = from_torch(model.state_dict())
+        loss = torch.nn.functional.cross_entropy(model(rows), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        steps.append(net.weights)
+        biases.append(net.biases)
+        losses.append(loss.item())
+    run = record(steps, biases=biases, activation="tanh", curves={"loss": losses})
+    assert steps[0][0] == pytest.approx(before.weights[0])
+    assert np.abs(np.diff(run["log_volume/total"])).min() > 0
+    torch.save(model.state_dict(), tmp_path / "state.pt")
+    assert from_torch(tmp_path / "state.pt").weights[1] == pytest.approx(model[3].weight.detach().double().numpy())
+    half = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
+    assert from_torch(half).weights[0] == pytest.approx(model[0].weight.detach().numpy(), rel=1e-2)
+    torch.save(model, tmp_path / "whole.pt")  # a pickled model would run code when it is read: refused
+    with pytest.raises(ProblemError, match="saved state dict"):
+        from_torch(tmp_path / "whole.pt")
