@@ -7,10 +7,9 @@ loads NumPy and nothing heavier.
 
 from __future__ import annotations
 
-import importlib
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy import attach
 
 __version__ = "0.1.0"
 
@@ -75,36 +74,7 @@ _MODULES = {
     "descent": "descent",
     "minibatch": "minibatch",
 }
-_NAMES = {name: module for module, names in _HOME.items() for name in names}
-
-__all__ = sorted([*_NAMES, *_MODULES, "__version__"])
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f".{_MODULES[name]}", __name__)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
-
-
-class _Package(ModuleType):
-    """Keeps ``qml_dynamics.evolve`` the function, although the import system binds the submodule of the same name."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _NAMES.get(name) == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+__all__ = [*attach(__name__, _HOME, _MODULES), "__version__"]
 
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time as clock_time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +11,6 @@ import numpy as np
 
 from ..domains import Hypercube
 from ..errors import MethodError, QMLDynamicsError, integer, one_of, require
-from ..estimate import Estimate
 from ..evolve import evolve
 from ..hamiltonian import LearningHamiltonian, hamiltonian
 from ..imaginary_methods import ProbabilisticITE
@@ -20,16 +18,17 @@ from ..initial import Gaussian, Initial, PointMass
 from ..job import Callback, circuit_seed
 from ..methods import Exact, Krylov, Trotter
 from ..problem import Problem
-from ..progress import Progress
 from ..trajectory import Trajectory
 from .engine import Annealing
-from .spectrum import POINTS, CrossingWarning, Levels, Spectrum, levels
-from .stages import equidistributed, held, stage_times, staged
+from .placing import placed
+from .report import diagnostics as told
+from .report import known_levels, warn
+from .spectrum import POINTS
+from .stages import held
 
 STRATEGIES = ("anneal", "quench", "portfolio")
 ADAPT = ("gap", "variance")
 SUBSTEPS = 8  # Strang steps of a stage where circuits run without a method being named
-_PROBES = 33
 _START_WIDTH = 0.1  # of the box: standard deviation of the wave that a restart begins with
 
 
@@ -135,14 +134,17 @@ def anneal(
         call, options={**call.options, "observables": observables, "callback": callback, "progress": progress}
     )
     started = clock_time.perf_counter()
-    path = _adapted(call)
+    path = placed(problem, call.h, call.record, call.ends)
     members = _members(call, path)
     runs, faults, interrupted = _run_all(call, members)
     name, chosen = _lowest(runs)
     last = next(m for m in members if m.name == name)
     with_levels = spectrum if spectrum is not None else problem.domain.size <= POINTS
-    known = None if interrupted or not with_levels else _levels(call, path, progress)
-    diagnostics = {**chosen.diagnostics, **_diagnostics(call, chosen, last, runs, faults, known)}
+    known = None if interrupted or not with_levels else known_levels(problem, call.h, call.record, path, progress)
+    diagnostics = {
+        **chosen.diagnostics,
+        **told(problem, call.record, chosen, name, last.diffusion, runs, faults, known),
+    }
     stop = (
         chosen.stop if len(members) == 1 else f"{chosen.stop} Of {len(runs)} runs {name!r} has the lowest final energy."
     )
@@ -150,7 +152,7 @@ def anneal(
     out = replace(
         chosen, problem=problem, method=call.record, diagnostics=diagnostics, stop=stop, provenance=provenance
     )
-    _warn(out, known)
+    warn(out, known)
     return out
 
 
@@ -187,41 +189,6 @@ def _checked(
 def _default_method(problem: Problem, stages: int) -> Any:
     steps = SUBSTEPS * stages
     return Trotter(steps) if problem.clock == "real" else ProbabilisticITE(1.0, steps, block="exact")
-
-
-def _adapted(call: _Call) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Diffusion and strength of every stage."""
-    p, record = call.problem, call.record
-    schedules = (p.diffusion, p.strength)
-    plain: Any = tuple(staged(schedule, record.stages, p.duration) for schedule in schedules)
-    if record.adapt is None:
-        return plain
-    spectrum = Spectrum(call.h)
-    if record.adapt == "gap":
-        t = stage_times(_PROBES, p.duration)
-        d, s = (np.array(staged(schedule, _PROBES, p.duration)) for schedule in schedules)
-        density = np.array([_local_adiabaticity(spectrum, *pair, 1.0 / p.duration) for pair in zip(d, s)])
-    else:
-        pilot = evolve(held(p, *plain), replace(record, method=None), save=call.ends, progress=False)
-        assert pilot.states is not None
-        t, d = stage_times(record.stages, p.duration), np.array(plain[0])
-        density = np.array([_two_spreads(spectrum, psi, s) for psi, s in zip(pilot.states[1:], plain[1])])
-    values = equidistributed(d, density, record.stages)
-    when = np.interp(-values, -d, t)
-    return tuple(values.tolist()), tuple(p.strength.value(float(x), p.duration) for x in when)
-
-
-def _local_adiabaticity(spectrum: Spectrum, d: float, s: float, floor: float) -> float:
-    energies, waves = spectrum.lowest(d, s)
-    return spectrum.kinetic_spread(waves[0]) / max(float(energies[1] - energies[0]), floor) ** 2
-
-
-def _two_spreads(spectrum: Spectrum, psi: np.ndarray, s: float) -> float:
-    """``std(-L) / std(s zeta)``: in a harmonic well the denominator is the gap over ``2 sqrt(2)``."""
-    law = np.abs(psi) ** 2
-    zeta = s * spectrum.h.zeta
-    spread = float(np.sqrt(max(0.0, float((law * zeta**2).sum() - (law * zeta).sum() ** 2))))
-    return spectrum.kinetic_spread(psi) / max(spread, 1e-12)
 
 
 def _members(call: _Call, path: tuple[tuple[float, ...], tuple[float, ...]]) -> list[_Member]:
@@ -280,61 +247,3 @@ def _run_all(call: _Call, members: list[_Member]) -> tuple[dict[str, Trajectory]
 def _lowest(runs: Mapping[str, Trajectory]) -> tuple[str, Trajectory]:
     name = min(runs, key=lambda n: float(runs[n].expectations["energy"].value[-1]))
     return name, runs[name]
-
-
-def _levels(call: _Call, path: tuple[tuple[float, ...], tuple[float, ...]], progress: bool | None) -> Levels | None:
-    """Gaps and crossings; an interrupt does without them."""
-    stage_time = call.problem.duration / call.record.stages
-    try:
-        with Progress("gaps of the stages", progress) as bar:
-            if call.record.strategy == "quench":
-                path = (path[0][-1:], path[1][-1:])
-            return levels(Spectrum(call.h), *path, stage_time, bar)
-    except KeyboardInterrupt:
-        return None
-
-
-def _diagnostics(
-    call: _Call,
-    chosen: Trajectory,
-    member: _Member,
-    runs: Mapping[str, Trajectory],
-    faults: Mapping[str, str],
-    known: Levels | None,
-) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        "strategy": call.record.strategy,
-        "chosen": member.name,
-        "members": {name: _final(run) for name, run in runs.items()} | {n: {"error": e} for n, e in faults.items()},
-        "diffusion": np.array(member.diffusion),
-        "stage_time": call.problem.duration / call.record.stages,
-    }
-    if known is None:
-        return out
-    out["crossings"] = [{**vars(c), "landau_zener": c.landau_zener} for c in known.crossings]
-    falling = member.name == "anneal"
-    waves = known.waves if falling else np.repeat(known.waves[-1:], call.record.stages, axis=0)
-    out["gap"] = known.gap if falling else np.repeat(known.gap[-1:], call.record.stages)
-    out["ground_energy"] = known.ground if falling else np.repeat(known.ground[-1:], call.record.stages)
-    if chosen.states is not None and len(chosen.states) == call.record.stages + 1:
-        psi = chosen.states[1:].reshape(call.record.stages, -1)
-        out["ground_fidelity"] = np.abs(np.einsum("ij,ij->i", waves.conj(), psi)) ** 2
-    return out
-
-
-def _final(run: Trajectory) -> dict[str, Any]:
-    energy: Estimate = run.expectations["energy"][-1]
-    best = None if run.best is None else run.best.value
-    return {"energy": energy, "objective": run.expectations["objective"][-1], "best": best, "stop": run.stop}
-
-
-def _warn(run: Trajectory, known: Levels | None) -> None:
-    """Tell of a crossing where the wave has not followed, or, where no wave is known, cannot."""
-    if known is None or not known.crossings:
-        return
-    fidelity = run.diagnostics.get("ground_fidelity")
-    narrowest = min(known.crossings, key=lambda c: c.gap)
-    lost = fidelity[-1] < 0.5 if fidelity is not None else narrowest.gap * run.diagnostics["stage_time"] < 1
-    if lost and run.diagnostics["chosen"] == "anneal":
-        advice = "" if run.diagnostics["strategy"] == "portfolio" else " Use strategy='portfolio'."
-        warnings.warn(f"The wave has not followed: {narrowest}.{advice}", CrossingWarning, stacklevel=3)

@@ -9,10 +9,9 @@ and `superposition.py` closed forms, `canonical.py`, `grand_canonical.py` and `e
 
 from __future__ import annotations
 
-import importlib
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import attach
 
 _HOME = {
     "learning": (
@@ -40,33 +39,7 @@ _HOME = {
     "answers": ("NotIdentifiable",),
     "fit": ("Fit", "fit"),
 }
-_NAMES = {name: module for module, names in _HOME.items() for name in names}
-
-__all__ = sorted(_NAMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
-
-
-class _Package(ModuleType):
-    """Keeps ``ensembles.madelung`` the function, although the import system binds the submodule of the same name."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _NAMES.get(name) == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+__all__ = attach(__name__, _HOME)
 
 if TYPE_CHECKING:
     from .answers import NotIdentifiable as NotIdentifiable

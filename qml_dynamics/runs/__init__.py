@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import attach
 
 _HOME = {
     "checkpoint": ("Checkpoint", "Saved"),
@@ -17,32 +18,7 @@ _HOME = {
     "state": ("BatchStatus", "RunStatus"),
     "verbs": ("Fetched", "cancel", "fetch", "resume", "status"),
 }
-_NAMES = {name: module for module, names in _HOME.items() for name in names}
-
-__all__ = [
-    "BatchStatus",
-    "Checkpoint",
-    "Fetched",
-    "Patience",
-    "Run",
-    "RunStatus",
-    "Saved",
-    "cancel",
-    "fetch",
-    "open_run",
-    "resume",
-    "status",
-    "submit",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
+__all__ = attach(__name__, _HOME)
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint as Checkpoint

@@ -180,3 +180,19 @@ def test_weights_of_models_on_data(file: str, least: float, accuracy: float) -> 
     assert objective.score(np.array(run.best.weights), data.X_test, data.y_test) > accuracy
     mean = run.expectations["objective"].value
     assert mean[-1] < 0.6 * mean[0]
+
+
+def test_ctrl_c_while_sampling_keeps_the_annealing(
+    neuron: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qml_dynamics.metts import laws
+
+    def stop(self: object, *arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(laws.Draws, "following", stop)
+    out = tmp_path / "cut"
+    assert call(str(neuron), "--stages", "3", "--samples", "40", "--tau", "5", "--out", str(out), "--no-plots") == 130
+    assert "interrupted; what was done is in" in capsys.readouterr().err
+    assert len(qd.load(out).times) == 4
+    assert json.loads((out / "result.json").read_text(encoding="utf-8"))["annealing"]["strategy"] == "portfolio"

@@ -18,7 +18,7 @@ PACKAGE = ROOT.name
 
 # Each room may import those before it (and itself): a total order that the partial order of the rooms fits into.
 ROOMS = [
-    *("errors", "estimate", "progress", "p_register", "imaginary_methods", "randomised_methods"),
+    *("lazy", "errors", "estimate", "progress", "p_register", "imaginary_methods", "randomised_methods"),
     *("domains", "transforms", "objectives", "schedules", "initial", "formulas", "methods", "pauli"),
     *("problem", "spectrum", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
     *("reference", "observe", "synthesis", "backends", "variational"),

@@ -340,3 +340,34 @@ def test_a_hopeless_step_is_given_up() -> None:
 
     with pytest.raises(MethodError, match="`tau` must be smaller"):
         Empty(None, 1).first(3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("collapse", ["weight", "alternate"])
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_held_out_losses_in_one_and_two_weights(seed: int, collapse: str) -> None:
+    """Random smooth losses: post-selected shots on Aer and exact circuits follow the exact law."""
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=6)
+    one = lambda w: a[0] * np.sin(1.5 * w[:, 0]) + a[1] * np.cos(2 * w[:, 0]) + 0.2 * w[:, 0] ** 2  # noqa: E731
+    two = lambda w: one(w) + a[2] * w[:, 0] * w[:, 1] + a[3] * np.cos(2 * w[:, 1])  # noqa: E731
+    for domain, loss in ((qd.Grid((-2, 2), 3), one), (qd.Grid([(-2, 2)] * 2, 2, boundary="walls"), two)):
+        problem = problem_on(domain, loss, 0.5)
+        chain = qd.metts(
+            problem,
+            0.3,
+            900,
+            seed=seed,
+            backend="aer",
+            method=STEP,
+            collapse=collapse,
+            walkers=300,
+            burn_in=3,
+            shots=400,
+        )
+        assert chi_square_p(chain, 3) > 1e-4
+        exact = qd.metts(
+            problem, 0.3, 900, seed=seed, backend="statevector", method=STEP, collapse=collapse, walkers=300
+        )
+        assert exact.total_variation < 3 * exact.expected_total_variation
+        assert abs(exact.detailed_balance.value) < 4.5 * exact.detailed_balance.stderr
