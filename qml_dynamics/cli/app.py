@@ -1,0 +1,28 @@
+"""The Typer application, and the arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="qml-dynamics",
+    help="Learning dynamics as Hamiltonian simulation: run a problem file as a quantum circuit or by a classical method.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Problem = Annotated[
+    Path, typer.Argument(help="A problem file, or a folder that holds problem.toml.", metavar="PROBLEM")
+]
+Method = Annotated[str | None, typer.Option(help='For instance "trotter:steps=40" or "SplitStep(steps=400, order=4)".')]
+Backend = Annotated[str | None, typer.Option(help='For circuits: "aer", "statevector", ...')]
+Shots = Annotated[
+    int | None, typer.Option(help="Samples per circuit and basis; without them exact expectation values.")
+]
+Save = Annotated[int | None, typer.Option(help="Number of saved times, start and end included.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+Folder = Annotated[Path, typer.Argument(help="The folder of a submitted run.", metavar="FOLDER")]

@@ -1,0 +1,122 @@
+"""The commands on problems and saved runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import Backend, Json, Method, Problem, Save, Shots, app
+
+
+@app.command()
+def run(
+    problem: Problem,
+    method: Method = None,
+    backend: Backend = None,
+    shots: Shots = None,
+    seed: Annotated[int | None, typer.Option(help="Of all sampling.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder (default: a new one under runs/).")] = None,
+    json: Json = False,
+    save: Save = None,
+    plots: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
+    budget: Annotated[
+        bool | None, typer.Option(help="Measure the error budget (default: of circuits up to 14 qubits).")
+    ] = None,
+) -> None:
+    """Run a problem, check it against the classical reference, and write a run folder."""
+    from .options import Options
+    from .run import run_command
+
+    options = Options(method, backend, shots, seed, save)
+    raise typer.Exit(run_command(problem, options, out=out, as_json=json, plots=plots, budget=budget))
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    b: Annotated[Path, typer.Argument(help="Another one.")],
+    json: Json = False,
+) -> None:
+    """Compare two saved runs; the exit code is 0 if they agree and 1 if they differ."""
+    from .show import compare_command
+
+    raise typer.Exit(compare_command(a, b, as_json=json))
+
+
+@app.command()
+def plot(
+    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the pictures (default: beside the run).")] = None,
+    json: Json = False,
+) -> None:
+    """Draw the pictures of a saved run: density over time, energy, loss landscape, and all in one."""
+    from .show import plot_command
+
+    raise typer.Exit(plot_command(run, out, as_json=json))
+
+
+@app.command()
+def animate(
+    run: Annotated[Path, typer.Argument(help="A run folder, saved trajectory or problem, of one or two weights.")],
+    out: Annotated[Path | None, typer.Option(help="A .gif, .mp4 or .html file (default: run.gif beside it).")] = None,
+    kind: Annotated[str | None, typer.Option(help="The cloud of points: born, bohm or nelson.")] = None,
+    samples: Annotated[int, typer.Option(help="Points of the cloud; 0 for none.")] = 150,
+    frames: Annotated[int, typer.Option(help="A classical run with fewer saved times is run again with so many.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of the cloud.")] = 0,
+    fps: Annotated[int, typer.Option(help="Frames a second.")] = 15,
+    dpi: Annotated[int, typer.Option(help="Dots an inch.")] = 100,
+    json: Json = False,
+) -> None:
+    """A moving picture of a run: the wave, the loss, and the points that the wave carries."""
+    from .animate import animate_command
+
+    code = animate_command(
+        run, out, kind=kind, samples=samples, frames=frames, seed=seed, fps=fps, dpi=dpi, as_json=json
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def cost(
+    problem: Problem,
+    method: Method = None,
+    backend: Backend = None,
+    shots: Shots = None,
+    save: Save = None,
+    json: Json = False,
+) -> None:
+    """Qubits, gates, depth, shots and memory of a run, before it is run."""
+    from .options import Options
+    from .show import cost_command
+
+    raise typer.Exit(cost_command(problem, Options(method, backend, shots, None, save), as_json=json))
+
+
+@app.command()
+def circuits(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of the gallery (default: all of ./circuits).")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the programs and manifests anew.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with what is there; exit code 1 on a difference.")
+    ] = False,
+    steps: Annotated[
+        list[int] | None, typer.Option(help="With --write: a program of so many steps (default: those that are there).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """The OpenQASM 3 programs of the gallery: write them, or check them against the reference."""
+    from .show import circuits_command
+
+    raise typer.Exit(circuits_command(folders or [], write=write, check=check, steps=steps, as_json=json))
+
+
+@app.command()
+def backends(json: Json = False) -> None:
+    """What can be run on here, and how to install what is missing."""
+    from .jobs import backends_command
+
+    raise typer.Exit(backends_command(as_json=json))
