@@ -228,3 +228,8 @@ def commuting_groups(terms: PauliSum) -> list[list[int]]:
 def _commute(terms: PauliSum, j: int, k: int) -> bool:
     crossed = int(terms.x[j] & terms.z[k]).bit_count() + int(terms.z[j] & terms.x[k]).bit_count()
     return crossed % 2 == 0
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Names of parameters that have none of their own."""
+    return tuple(f"theta[{i}]" for i in range(count))

@@ -28,7 +28,11 @@ def test_the_gallery_is_there() -> None:
     assert {"iris_neuron", "binary_perceptron", "double_well"} <= set(IDS)
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=IDS)
+LONG = ("binary_perceptron", "descent", "minibatch", "narrow_well")  # their programs take long to simulate
+CHECKED = [pytest.param(f, id=f.name, marks=[pytest.mark.slow] if f.name in LONG else []) for f in FOLDERS]
+
+
+@pytest.mark.parametrize("folder", CHECKED)
 def test_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["circuits", "--check", str(folder)])
