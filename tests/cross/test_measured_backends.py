@@ -67,7 +67,12 @@ def test_where_seeds_decide_the_counts_all_backends_walk_the_same_path() -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "shots"), [("noisy", SHOTS), ("ibm:fake_manila", 1000), ("aer:noise=fake_manila", SHOTS)]
+    ("name", "shots"),
+    [
+        ("noisy", SHOTS),
+        pytest.param("ibm:fake_manila", 1000, marks=pytest.mark.slow),
+        ("aer:noise=fake_manila", SHOTS),
+    ],
 )
 def test_noisy_backends_still_go_downhill(name: str, shots: int, exact: qd.Trajectory) -> None:
     backend: Any = name

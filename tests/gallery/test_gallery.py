@@ -28,7 +28,13 @@ def test_the_gallery_is_there() -> None:
     assert {"iris_neuron", "binary_perceptron", "double_well"} <= set(IDS)
 
 
-LONG = ("binary_perceptron", "descent", "minibatch", "narrow_well")  # their programs take long to simulate
+LONG = (
+    "binary_perceptron",
+    "descent",
+    "iris_neuron",
+    "minibatch",
+    "narrow_well",
+)  # their programs take long to simulate
 CHECKED = [pytest.param(f, id=f.name, marks=[pytest.mark.slow] if f.name in LONG else []) for f in FOLDERS]
 
 

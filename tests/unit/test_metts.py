@@ -197,7 +197,11 @@ def test_exact_circuits_walk_like_the_classical_chain(domain: object, loss: obje
 
 @pytest.mark.parametrize(
     ("method", "collapse"),
-    [(STEP, "weight"), (STEP, "alternate"), (qd.Schrodingerised(7, 2), "alternate")],
+    [
+        (STEP, "weight"),
+        (STEP, "alternate"),
+        pytest.param(qd.Schrodingerised(7, 2), "alternate", marks=pytest.mark.slow),
+    ],
     ids=["blocks", "blocks-alternate", "register-alternate"],
 )
 def test_shots_in_batches_follow_the_law(method: object, collapse: str) -> None:

@@ -70,6 +70,7 @@ def test_same_seed_same_circuits_whatever_the_order_of_the_terms() -> None:
     assert np.array_equal(*runs)
 
 
+@pytest.mark.slow
 def test_randomly_ordered_steps_average_to_second_order() -> None:
     given = problem()
     exact = qd.evolve(given, qd.Exact()).density[-1]

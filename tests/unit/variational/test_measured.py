@@ -159,7 +159,7 @@ def test_with_exact_probabilities_everything_equals_the_exact_engine(clock: str,
 
 
 @pytest.mark.parametrize("clock", ["imaginary", "real"])
-@pytest.mark.parametrize("integrator", ["euler", "rk4"])
+@pytest.mark.parametrize("integrator", ["euler", pytest.param("rk4", marks=pytest.mark.slow)])
 def test_the_same_path_as_the_exact_engine_in_the_limit_of_many_shots(clock: str, integrator: str) -> None:
     ansatz = small()
     problem = on_operator(clock, ansatz)
@@ -403,7 +403,7 @@ def test_the_callback_and_the_budget_end_a_run_with_a_report_there() -> None:
     assert spent.stop == "budget of 3 evaluations spent at t = 0.2"
 
 
-@pytest.mark.parametrize("clock", ["imaginary", "real"])
+@pytest.mark.parametrize("clock", ["imaginary", pytest.param("real", marks=pytest.mark.slow)])
 def test_the_bound_is_above_the_true_angle_and_names_the_shots(clock: str) -> None:
     ansatz = qd.ansatz.from_circuit(efficient_su2(2, reps=1), np.random.default_rng(2).normal(size=8))
     problem = on_operator(clock, ansatz)

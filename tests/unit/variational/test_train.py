@@ -160,7 +160,7 @@ def test_optimisers_get_the_same_budget_of_circuits() -> None:
     assert found["natural"].loss[-1] < found["spsa"].loss[-1]
 
 
-@pytest.mark.parametrize("optimizer", ["natural", "adam", "spsa"])
+@pytest.mark.parametrize("optimizer", ["natural", pytest.param("adam", marks=pytest.mark.slow), "spsa"])
 def test_training_on_a_backend_with_shots(optimizer: str) -> None:
     data = iris()
     options: dict[str, Any] = {
