@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -42,7 +43,7 @@ def default_method() -> ProbabilisticITE:
 
 
 @dataclass
-class Bank:
+class Bank(ABC):
     """Kept outcomes by their start: each is an independent draw of the step from there, and is given out once."""
 
     shots: int | None
@@ -88,9 +89,9 @@ class Bank:
             outcomes = np.repeat(counts.index, counts.count)
             self.stock.setdefault(key, deque()).extend(rng.permutation(outcomes).tolist())
 
+    @abstractmethod
     def ask(self, keys: Sequence[Key], shots: int) -> list[Counts]:
         """Kept outcomes as flat indices of the measured basis."""
-        raise NotImplementedError
 
     def seeds(self, count: int) -> list[int]:
         """A seed for each circuit of this call."""

@@ -67,6 +67,7 @@ def test_a_layout_that_shuffles_the_qubits() -> None:
     assert_valid_backend(device, repeats=20)
 
 
+@pytest.mark.slow
 def test_twirling_without_noise_changes_nothing() -> None:
     """Circuits come in plain gates then: the client that twirls refuses the many gates of a simulator."""
     assert_valid_backend(qd.backend("ibm:aer", twirling=True), repeats=20)

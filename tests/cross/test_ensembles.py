@@ -186,6 +186,7 @@ def test_oscillator_superposition_and_the_mixture_that_stands_still() -> None:
     assert all(np.abs(r.expectations["x"].value).max() < 1e-6 for r in mixed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("D", "gamma", "share"), [(0.5, 0.4, 0.6), (0.12, 1.3, 0.95), (1.5, 0.9, 0.2)])
 def test_quantum_regime_both_multipliers_give_one_wave(D: float, gamma: float, share: float) -> None:
     hbar = share * en.hbar_max(D, gamma)

@@ -74,6 +74,7 @@ def test_programs_learn(folder: Path) -> None:
     assert manifest["exact"]["mean_loss"] < 0.5 * uniform
 
 
+@pytest.mark.slow
 def test_manifest_values_are_those_of_the_program() -> None:
     """Means over the program's own outcomes, computed here from the statevector, bit order and all."""
     folder = ROOT / "iris_neuron"

@@ -49,6 +49,7 @@ def neuron(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_anneal_a_neuron_on_data(neuron: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Weights of the wave, of the chain, of SciPy and of uniform sampling, with loss and both accuracies."""
     out = tmp_path / "run"

@@ -192,6 +192,7 @@ def test_defaults_without_backend_and_method(here: Path, capsys: pytest.CaptureF
     assert data["folder"] == str(Path("runs") / "well-2")  # no run is overwritten
 
 
+@pytest.mark.slow
 def test_own_data_with_accuracies(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = iris_like(here)
     code, out, _ = call(
@@ -246,6 +247,7 @@ def test_scipy_finds_the_least_of_binary_weights() -> None:
     assert zeta.min() < np.sort(zeta.reshape(-1))[1]
 
 
+@pytest.mark.slow
 def test_compare_and_plot(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call(capsys, "run", "quantum.toml", "--out", "q", "--no-plots", "--no-budget")
     call(capsys, "run", "quantum.toml", "--out", "c", "--no-plots", "--method", "krylov", "--save", "11")

@@ -100,6 +100,7 @@ LARGE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(LARGE))
 def test_lowest_energies_of_larger_domains_are_those_of_dense_diagonalisation(name):
     """The preconditioned iteration converges in energy and residual, near-degenerate wells and D = 0 included."""

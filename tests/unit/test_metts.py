@@ -116,6 +116,7 @@ def test_methods_share_one_law() -> None:
     assert len(np.unique(fine.index)) > 4
 
 
+@pytest.mark.slow
 def test_large_domains_are_walked_without_the_exact_law() -> None:
     bowl = problem_on(qd.Grid([(-4, 4)] * 2, (6, 5)), lambda w: 0.5 * (w[:, 0] - 0.5) ** 2 + 2 * w[:, 1] ** 2, 0.5)
     chain = qd.metts(bowl, 1.0, 40, seed=1, walkers=4, burn_in=1)

@@ -474,6 +474,7 @@ def test_file_errors(line: qd.Trajectory, tmp_path: Path) -> None:
         plotting.save_figure(figure, tmp_path / "file" / "map.png")
 
 
+@pytest.mark.slow
 def test_drawing_changes_no_global_setting(plane: qd.Trajectory, tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     plotting.save_figure(plotting.plot_summary(plane, plane), tmp_path / "s.svg")

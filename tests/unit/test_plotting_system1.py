@@ -9,8 +9,6 @@ import qml_dynamics as qd
 from qml_dynamics.boltzmann import BoltzmannMachine, fit
 from qml_dynamics.objectives import from_rows
 
-pytest.importorskip("matplotlib")
-
 SLOPES = np.array([1.0, -0.5, 0.4])
 LINE = qd.Problem(
     qd.Grid((-6, 6), 4), from_rows(lambda w, index: w * SLOPES[index], 3), 0.4, clock="real", duration=0.6,

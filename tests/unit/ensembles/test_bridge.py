@@ -151,6 +151,7 @@ def normal_on(grid: qd.Grid) -> np.ndarray:
     return p / p.sum()
 
 
+@pytest.mark.slow
 def test_classical_flow_is_the_limit_of_small_hbar() -> None:
     grid = qd.Grid((-5, 5), 9)
     x = grid.axes[0]

@@ -348,6 +348,7 @@ def iris() -> tuple[np.ndarray, np.ndarray]:
     return data.X_train, data.y_train
 
 
+@pytest.mark.slow
 def test_real_neurons_on_iris(iris: tuple[np.ndarray, np.ndarray]) -> None:
     once, again = (en.train_ensemble(*iris, networks=30, steps=50, rate=0.05, seed=1) for _ in range(2))
     np.testing.assert_array_equal(once.final, again.final)

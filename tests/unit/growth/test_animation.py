@@ -55,6 +55,7 @@ def test_html_of_two_weights(tmp_path: Path) -> None:
     assert page.read_text(encoding="utf-8").count("data:image/png;base64") == 3
 
 
+@pytest.mark.slow
 def test_a_run_of_samples_has_no_cloud(tmp_path: Path) -> None:
     run = qd.evolve(line().problem, qd.SplitStep(20), save=2, shots=200, seed=1)
     assert len(frames(animate(run, tmp_path / "shots.gif", dpi=40))) == 2
@@ -71,6 +72,7 @@ def test_bad_input(tmp_path: Path) -> None:
         animate(cube, tmp_path / "run.gif")
 
 
+@pytest.mark.slow
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     saved = line(save=2).save(tmp_path / "trajectory")
     with pytest.raises(SystemExit) as stop:

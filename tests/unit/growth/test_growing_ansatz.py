@@ -85,6 +85,7 @@ def test_steps_that_would_raise_the_energy_are_halved() -> None:
     assert np.diff(qd.evolve(problem, plain, seed=1).diagnostics["energy"]).max() > 0.01  # a fixed ansatz: as it comes
 
 
+@pytest.mark.slow
 def test_on_the_ising_chain_growth_beats_the_fixed_ansatz_of_every_depth() -> None:
     problem = chain(8, 3.0)
     fixed = []

@@ -49,6 +49,7 @@ def test_problem_files_name_it(tmp_path: Path) -> None:
         read_problem(path)
 
 
+@pytest.mark.slow
 def test_the_command_line_runs_and_prices_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_problem(well(6), tmp_path / "problem.toml")
     for command in (["cost"], ["run", "--out", str(tmp_path / "out"), "--no-plots", "--no-budget"]):

@@ -67,6 +67,7 @@ def test_a_plane_wave_round_a_ring_carries_all_paths_alike() -> None:
     assert moved == pytest.approx(np.full((50, 1), 2.0), abs=5e-3)  # velocity 2 D k = 2
 
 
+@pytest.mark.slow
 def test_two_weights_with_their_circulation() -> None:
     run = plane()
     for kind in ("bohm", "nelson"):
@@ -115,6 +116,7 @@ def test_bohmian_paths_never_cross_a_node() -> None:
     assert np.abs(paths - paths[0]).max() > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param("bohm", marks=pytest.mark.slow), "nelson"])
 def test_means_and_spreads_are_those_of_the_wave(kind: str) -> None:
     run = plane(1.0)

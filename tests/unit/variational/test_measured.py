@@ -320,6 +320,7 @@ def same(first: Any, second: Any) -> bool:
     return np.array_equal(np.asarray(first), np.asarray(second))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "integrator"), [("hadamard", "euler"), ("spsa", "rk4")])
 def test_an_interrupted_run_goes_on_bit_by_bit(kind: str, integrator: str, tmp_path: Path) -> None:
     ansatz = small()

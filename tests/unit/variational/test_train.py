@@ -131,6 +131,7 @@ def test_natural_gradient_learns_iris_and_holds_on_unseen_rows() -> None:
     assert str(result).startswith("natural: loss ")
 
 
+@pytest.mark.slow
 def test_optimisers_get_the_same_budget_of_circuits() -> None:
     data = iris()
     x, y = data.X_train[::3], data.y_train[::3]
