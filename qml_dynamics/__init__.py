@@ -31,6 +31,9 @@ _HOME = {
     "metts": ("metts", "Chain"),
     "variational.method": ("Variational", "Cutoff", "Growth"),
     "growth.growing": ("Growing",),
+    "ensembles.hamilton_jacobi": ("HamiltonJacobi",),
+    "ensembles.koopman": ("KoopmanVonNeumann",),
+    "ensembles.schrodinger_bridge": ("SchrodingerBridge",),
     "growth.view": ("ensemble_view",),
     "variational.measured.train": ("train",),
     "variational.measured.descent": ("TrainResult",),
@@ -110,6 +113,9 @@ if TYPE_CHECKING:
     from .diffusion.model import Diffusion as Diffusion
     from .domains import Grid as Grid
     from .domains import Hypercube as Hypercube
+    from .ensembles.hamilton_jacobi import HamiltonJacobi as HamiltonJacobi
+    from .ensembles.koopman import KoopmanVonNeumann as KoopmanVonNeumann
+    from .ensembles.schrodinger_bridge import SchrodingerBridge as SchrodingerBridge
     from .errors import BackendError as BackendError
     from .errors import BudgetExceeded as BudgetExceeded
     from .errors import EdgeWeightWarning as EdgeWeightWarning

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .budget_chain import TERMS, Chain
+from .clocks import need_waves
 from .errors import EdgeWeightWarning, MomentumTailWarning, ProblemError
 from .estimate import Estimate
 from .problem import Problem
@@ -92,7 +93,7 @@ def error_budget(
         backend, shots, seed, progress: as for ``evolve``.
 
     Raises:
-        ProblemError: the problem has no objective.
+        ProblemError: the problem has no objective, or is on the classical clock.
 
     >>> from qml_dynamics import Gaussian, Grid, Problem, Trotter
     >>> well = Problem(Grid((-5, 5), 5), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="real", duration=1.0, initial=Gaussian(1, 0.7))
@@ -101,6 +102,7 @@ def error_budget(
     """
     if problem.objective is None:
         raise ProblemError("Argument `problem` must have an objective for an error budget, but has a general operator.")
+    need_waves(problem)  # the chain starts from the split-operator method
     with warnings.catch_warnings():
         # the budget itself measures what a run would warn of: edges and momentum tails show in the grid's part
         warnings.simplefilter("ignore", EdgeWeightWarning)

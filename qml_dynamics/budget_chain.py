@@ -17,13 +17,20 @@ from .evolve import evolve
 from .hamiltonian import LearningHamiltonian, hamiltonian
 from .initial import Gaussian, State, Uniform
 from .job import circuit_seed
-from .methods import MultiProduct, SplitStep, Trotter
+from .methods import Exact, Krylov, MultiProduct, SplitStep, Trotter
 from .problem import Problem
 from .randomised_methods import MiniBatch
 from .resample import refine, restrict
 from .sampling import draw
 from .trajectory import Trajectory
+from .variational.method import Variational
 
+DRAWN = (
+    Trotter,
+    SplitStep,
+    Krylov,
+    Exact,
+)  # whose samples with a seed can be drawn from the density without another run
 TERMS = ("grid", "formula", "encoding", "device", "shots")
 _CELLS = 64
 _SETTLED = 1e-14  # infidelity that the reference may still have
@@ -46,6 +53,7 @@ class Chain:
         self, problem: Problem, method: Any, backend: Any, shots: int | None, seed: int | None, progress: bool | None
     ) -> None:
         self.problem, self.method, self.shots, self.seed, self.progress = problem, method, shots, seed, progress
+        self.given = backend
         self.h = hamiltonian(problem)
         assert isinstance(self.h, LearningHamiltonian)
         self.zeta = self.h.zeta
@@ -81,7 +89,7 @@ class Chain:
         infidelity = {n: _infidelity(a, b) for n, (a, b) in known.items() if a is not None and b is not None}
         if refined is on_grid:
             infidelity.pop("grid", None)
-        floor = noise_floor(self._cells(device.density), self._cells(device.density), self.shots, None)
+        floor = noise_floor(self._cells(device.density), self._cells(device.density), final.shots, None)
         if self.shots:
             terms["shots"] = Estimate(terms["shots"].value, floor.stderr, self.shots)
         total = self._distance(refined, final)
@@ -176,12 +184,17 @@ class Chain:
     def _final(self, device: Point) -> Point:
         if self.shots is None:
             return device
-        if self.backend is None or self.backend.exact:
+        if isinstance(self.method, DRAWN) and (self.backend is None or self.backend.exact):
             return self._drawn(device)
-        run = self.run(self.problem, self.method, backend=self.backend, shots=self.shots, seed=self.seed)
+        backend = self.given if self.given is not None else self.backend
+        run = self.run(self.problem, self.method, backend=backend, shots=self.shots, seed=self.seed)
+        if isinstance(self.method, Variational) and backend is not None:
+            self.notes.append(
+                "shots: this part holds what measured steps and the device do to the path of the angles too."
+            )
         last = run.expectations["objective"][-1]
         loss = Estimate(float(last.value), float(last.stderr), self.shots)
-        return Point(run.density[-1], None, loss, self.shots)
+        return Point(run.density[-1], None, loss, _samples(run, self.shots))
 
     def _drawn(self, device: Point) -> Point:
         """The samples that ``evolve`` draws with this seed at the end, without running the circuit again."""
@@ -215,6 +228,14 @@ def coarse_cells(density: np.ndarray, domain: Domain) -> np.ndarray:
         shape = (*out.shape[:axis], cells, n // cells, *out.shape[axis + 1 :])
         out = out.reshape(shape).sum(axis=axis + 1)
     return out
+
+
+def _samples(run: Trajectory, shots: int) -> int:
+    """How many plain samples of the last density the run is worth: those kept, or fewer where circuits are extrapolated."""
+    if run.counts is not None:
+        return run.counts["weight"][-1].shots
+    weights = np.asarray(run.diagnostics.get("coefficients", [1.0]))
+    return max(1, round(shots / float((weights**2).sum())))
 
 
 def _infidelity(a: np.ndarray, b: np.ndarray) -> float:

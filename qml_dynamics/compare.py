@@ -124,7 +124,18 @@ def _shots(t: Trajectory, index: int) -> int | None:
 def _distance(a: Trajectory, b: Trajectory, i: int, j: int) -> tuple[float, Estimate]:
     p, q = a.density[i].reshape(-1), b.density[j].reshape(-1)
     n, m = _shots(a, i), _shots(b, j)
-    return 0.5 * float(np.abs(p - q).sum()), noise_floor(p, q, n, m)
+    distance, floor = 0.5 * float(np.abs(p - q).sum()), noise_floor(p, q, n, m)
+    for run, index in ((a, i), (b, j)):
+        if "density_stderr" in run.diagnostics:  # a density that was put together from samples
+            floor = _joined(floor, run.diagnostics["density_stderr"][index])
+    return distance, floor
+
+
+def _joined(floor: Estimate, stderr: np.ndarray) -> Estimate:
+    """A floor with normal cells of these standard errors beside it: ``E|x| = sqrt(2 / pi) sigma``, cell by cell."""
+    mean = 0.5 * float(np.sqrt(2 / np.pi) * stderr.sum())
+    spread = 0.5 * float(np.sqrt((1 - 2 / np.pi) * (stderr**2).sum()))
+    return Estimate(float(np.hypot(floor.value, mean)), float(np.hypot(floor.stderr, spread)), floor.shots)
 
 
 def noise_floor(p: np.ndarray, q: np.ndarray, n: int | None, m: int | None) -> Estimate:

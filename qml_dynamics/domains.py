@@ -16,7 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ProblemError, check_memory, integer, one_of, real, require
+from .axes import axis_momenta, depth, per_axis, read_bounds
+from .axes import outer_product as outer_product
+from .axes import outer_sum as outer_sum
+from .errors import check_memory, integer, one_of, real, require
 
 MAX_QUBITS_PER_AXIS = 30
 MAX_QUBITS = 60
@@ -51,12 +54,12 @@ class Grid:
     twist: tuple[float, ...] = (0.0,)
 
     def __init__(self, bounds: Any, qubits: Any, boundary: str = "periodic", twist: Any = 0.0) -> None:
-        box = _bounds(bounds)
-        bits = _per_axis(qubits, len(box), "qubits")
+        box = read_bounds(bounds)
+        bits = per_axis(qubits, len(box), "qubits")
         bits = [integer(q, "qubits", 1, MAX_QUBITS_PER_AXIS) for q in bits]
         require(sum(bits) <= MAX_QUBITS, "qubits", f"add up to at most {MAX_QUBITS}", sum(bits))
         one_of(boundary, "boundary", BOUNDARIES)
-        flux = tuple(real(t, "twist") for t in _per_axis(twist, len(box), "twist"))
+        flux = tuple(real(t, "twist") for t in per_axis(twist, len(box), "twist"))
         require(boundary == "periodic" or not any(flux), "twist", "be 0 where the boundary is walls", flux)
         for name, value in (("bounds", box), ("qubits", tuple(bits)), ("boundary", boundary), ("twist", flux)):
             object.__setattr__(self, name, value)
@@ -99,6 +102,7 @@ class Grid:
     @cached_property
     def axes(self) -> tuple[np.ndarray, ...]:
         """The coordinates along each axis."""
+        check_memory(24 * max(self.shape), f"An axis of {max(self.shape):,} points")
         shift = 0.5 if self.boundary == "walls" else 0.0
         return tuple(a + (np.arange(n) + shift) * h for (a, _), n, h in zip(self.bounds, self.shape, self.spacing))
 
@@ -110,13 +114,14 @@ class Grid:
 
     def points_at(self, index: np.ndarray) -> np.ndarray:
         """The points with these flat indices, shape ``(len(index), ndim)``."""
-        where = np.unravel_index(np.asarray(index), self.shape)
-        return np.stack([axis[i] for axis, i in zip(self.axes, where)], axis=-1)
+        where = np.unravel_index(np.asarray(index), self.shape)  # not by `axes`: a few points of a huge grid are cheap
+        shift = 0.5 if self.boundary == "walls" else 0.0
+        return np.stack([a + (i + shift) * h for (a, _), h, i in zip(self.bounds, self.spacing, where)], axis=-1)
 
     @cached_property
     def momenta(self) -> tuple[np.ndarray, ...]:
         """Wave numbers along each axis in the order of the transform (FFT order; 1..N times pi / L with walls)."""
-        return tuple(_momenta(n, length, self.boundary) for n, length in zip(self.shape, self.lengths))
+        return tuple(axis_momenta(n, length, self.boundary) for n, length in zip(self.shape, self.lengths))
 
     @cached_property
     def dual_axes(self) -> tuple[np.ndarray, ...]:
@@ -233,58 +238,3 @@ class Hypercube:
 
 
 Domain = Grid | Hypercube
-
-
-def outer_sum(axes: Sequence[np.ndarray]) -> np.ndarray:
-    """``f(i, j, ...) = axes[0][i] + axes[1][j] + ...``, C contiguous."""
-    total = np.zeros(())
-    for values in axes:
-        total = total[..., None] + values
-    return np.ascontiguousarray(total)
-
-
-def outer_product(axes: Sequence[np.ndarray]) -> np.ndarray:
-    """``f(i, j, ...) = axes[0][i] * axes[1][j] * ...``, C contiguous."""
-    total = np.ones(())
-    for values in axes:
-        total = total[..., None] * values
-    return np.ascontiguousarray(total)
-
-
-def depth(value: Any) -> int:
-    """How deeply a list is nested: 0 for one value; 2 for lists of unequal length, which NumPy does not read."""
-    try:
-        return int(np.ndim(value))
-    except ValueError:
-        return 2
-
-
-def _momenta(points: int, length: float, boundary: str) -> np.ndarray:
-    if boundary == "walls":
-        return np.pi / length * np.arange(1, points + 1)
-    return 2 * np.pi / length * np.fft.fftfreq(points, 1 / points)
-
-
-def _bounds(bounds: Any) -> tuple[tuple[float, float], ...]:
-    try:
-        array = np.asarray(bounds)
-        array = array.astype(float) if array.dtype.kind in "iufO" else np.empty(0)  # no text, no complex numbers
-    except (TypeError, ValueError, OverflowError):
-        array = np.empty(0)
-    array = array[None] if array.shape == (2,) else array
-    require(
-        array.ndim == 2 and array.shape[-1] == 2 and len(array) > 0, "bounds", "be a list of pairs (low, high)", bounds
-    )
-    for low, high in array.tolist():
-        ordered = low < high and math.isfinite(high - low)
-        require(ordered, "bounds", "be pairs of finite numbers with low < high", (low, high))
-    return tuple((low, high) for low, high in array.tolist())
-
-
-def _per_axis(value: Any, ndim: int, name: str) -> list[Any]:
-    if depth(value) == 0:
-        return [value] * ndim
-    items = list(value)
-    if len(items) != ndim:
-        raise ProblemError(f"Argument `{name}` must be one value or one for each of {ndim} axes, but has {len(items)}.")
-    return items

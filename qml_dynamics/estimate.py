@@ -105,3 +105,16 @@ def mean_of_counts(values: np.ndarray, counts: np.ndarray) -> tuple[float, float
         return mean, float("inf")
     variance = float((counts * (values - mean) ** 2).sum() / (shots - 1))
     return mean, float(np.sqrt(variance / shots))
+
+
+def share_error(share: Any, samples: int) -> Any:
+    """Standard error of a share (or an array of them) out of so many samples: ``sqrt(p (1 - p) / n)``, at least ``1 / n``.
+
+    A share of 0 or 1 has no spread of its own, and yet is not exact: without the floor a true probability of ``1 / n`` would
+    lie infinitely many errors away from it.
+
+    >>> share_error(np.array([0.5, 0.0]), 100).tolist()
+    [0.05, 0.01]
+    """
+    p = np.asarray(share, dtype=float)
+    return np.sqrt(np.maximum(p * (1 - p), 1 / samples) / samples)

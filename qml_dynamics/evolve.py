@@ -81,7 +81,9 @@ def evolve(
     if checkpoint is not None and not measures:
         raise MethodError("Argument `checkpoint` must be None for a run whose steps are not measured, but is given.")
     with job.progress:
-        if isinstance(method, MultiProduct):
+        if hasattr(method, "answer"):  # a method of a room above, which reports by itself
+            answer = method.answer(job)
+        elif isinstance(method, MultiProduct):
             answer = multi_product(job)
         elif isinstance(method, RANDOMISED_METHODS):
             answer = run_randomised(job)

@@ -22,12 +22,12 @@ from .evolve import evolve
 from .formulas import Formula
 from .gallery_programs import built, check_built
 from .hamiltonian import LearningHamiltonian, hamiltonian
+from .manifests import MANIFEST, compare_manifest, rounded
 from .methods import SplitStep, Trotter
 from .objectives import from_table
 from .problem import Problem
 from .trajectory import Trajectory
 
-MANIFEST = "manifest.json"
 DIGITS = 10  # decimals of an angle: the same text on every machine, densities right to 1e-8
 LIMIT = 300_000  # bytes of a program
 TOLERANCE = 1e-8
@@ -60,7 +60,7 @@ def write(folder: Path, steps: Sequence[int] | None = None) -> list[str]:
         ProblemError: the problem is not on the real clock, or a program would be longer than 300 kB.
     """
     file = read_problem(folder)
-    if file.problem.objective is None:  # of an operator: only what has a builder of its own
+    if only_built(file):
         others = built(folder)
         for name, text in others.items():
             write_bytes(folder / name, text.encode())
@@ -89,7 +89,7 @@ def check(folder: Path) -> list[str]:
         file = read_problem(folder)
     except QMLDynamicsError as error:
         return [str(error)]
-    if file.problem.objective is None and built(folder):
+    if only_built(file) and built(folder):
         return check_built(folder)
     steps = _steps(folder)
     programs = [_program(file, k) for k in steps]
@@ -100,7 +100,12 @@ def check(folder: Path) -> list[str]:
         if text != program.text:
             wrong.append(f"{program.file} differs from what its problem compiles to")
         wrong += [f"{program.file}: {fault}" for fault in faults(file, text, k)]
-    return wrong + _compare_manifest(folder, _manifest(file, programs)) + check_built(folder)
+    return wrong + compare_manifest(folder, _manifest(file, programs)) + check_built(folder)
+
+
+def only_built(file: ProblemFile) -> bool:
+    """Problems of an operator or without a real clock: only what has a builder of its own."""
+    return file.problem.objective is None or file.problem.clock != "real"
 
 
 def faults(file: ProblemFile, text: str, steps: int) -> list[str]:
@@ -237,31 +242,4 @@ def _manifest(file: ProblemFile, programs: Sequence[Program]) -> dict[str, Any]:
         "exact": {"method": "SplitStep(steps=400, order=4)", **_expected(exact, file)},
         "programs": {program.file: program.facts for program in programs},
     }
-    return _rounded(manifest)
-
-
-def _rounded(value: Any) -> Any:
-    """Floats to nine digits: what is the same on every machine."""
-    if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
-    return float(f"{value:.9g}") if isinstance(value, float) else value
-
-
-def _compare_manifest(folder: Path, wanted: dict[str, Any]) -> list[str]:
-    try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return [f"{MANIFEST} cannot be read: {' '.join(str(error).split())}"]
-    return [f"{MANIFEST}: {fault}" for fault in _differences(found, wanted, "")]
-
-
-def _differences(found: Any, wanted: Any, where: str) -> list[str]:
-    if isinstance(wanted, dict):
-        if not isinstance(found, dict) or set(found) != set(wanted):
-            return [f"{where or 'the file'} has other keys"]
-        return [
-            fault for key in wanted for fault in _differences(found[key], wanted[key], f"{where}.{key}".lstrip("."))
-        ]
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (found, wanted))
-    same = abs(found - wanted) <= 1e-7 * max(1.0, abs(wanted)) if numbers else found == wanted
-    return [] if same else [f"{where} is {found}, but should be {wanted}"]
+    return rounded(manifest)

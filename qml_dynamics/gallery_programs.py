@@ -89,11 +89,51 @@ def drawn_batches(folder: Path) -> dict[str, str]:
     }
 
 
+def classical_well(folder: Path) -> dict[str, str]:
+    """Liouville's equation for a weight in a double well, in two steps over its duration."""
+    from dataclasses import replace
+
+    from .config import read_problem
+    from .evolve import circuits
+    from .synthesis.qasm import to_qasm3
+
+    file = read_problem(folder)
+    method, bits = replace(file.method, steps=2), file.problem.domain.num_qubits
+    notes = [
+        f"strang formula, {method.steps} steps over the duration {file.problem.duration:g}",
+        f"qubits 0 to {bits - 1}: position; {bits} to {bits + method.momentum_qubits - 1}: momentum",
+    ]
+    circuit = circuits(file.problem, method)[-1]
+    return {"koopman_2_steps.qasm": to_qasm3(circuit, name="classical_point", notes=notes, digits=DIGITS)}
+
+
+def bridge_factors(folder: Path) -> dict[str, str]:
+    """The two heat equations of a bridge, each over its whole duration."""
+    from .config import read_problem
+    from .evolve import circuits
+    from .synthesis.qasm import to_qasm3
+
+    file = read_problem(folder)
+    pair = circuits(file.problem, file.method, [0.0, file.problem.duration])
+    texts = {}
+    for name, circuit, words in (("forward", pair[1], "from the start"), ("backward", pair[2], "back from the end")):
+        notes = [
+            f"one factor of the bridge {words}, over the duration {file.problem.duration:g}",
+            f"qubits {file.problem.domain.num_qubits} and up are ancillas: keep outcomes where all of them are 0",
+        ]
+        texts[f"{name}.qasm"] = to_qasm3(
+            circuit, name="bridge", notes=notes, digits=6
+        )  # an iteration's last digits vary
+    return texts
+
+
 BUILT: dict[str, Callable[[Path], dict[str, str]]] = {
     "number_register": lambda folder: exchanged_neurons(),
     "grown_double_well": grown_well,
     "qdrift_ising": random_chains,
     "minibatch": drawn_batches,
+    "classical_point": classical_well,
+    "bridge": bridge_factors,
 }
 
 

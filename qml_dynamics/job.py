@@ -29,6 +29,12 @@ class View:
 
 Callback = Callable[[int, View], Any]
 
+_RUN_ON = {
+    "real": "SplitStep, Krylov, Exact, Trotter, Variational",
+    "imaginary": "SplitStep, Krylov, Exact, Variational, Schrodingerised",
+    "classical": "HamiltonJacobi, KoopmanVonNeumann",
+}
+
 
 def circuit_seed(entropy: Any, *key: int) -> int:
     """The seed of one circuit of a run with this seed: 0, i the weight basis at saved time i, 1, i the dual basis."""
@@ -84,9 +90,9 @@ def convert(
     if clocks is None or isinstance(method, type):
         raise MethodError(f"Argument `method` must be a method such as SplitStep(steps=400), but is {method!r}.")
     if problem.clock not in clocks:
-        known = "SplitStep, Krylov, Exact, Variational"
         raise MethodError(
-            f"Argument `method` must run on the {problem.clock} clock ({known}), but is {type(method).__name__}."
+            f"Argument `method` must run on the {problem.clock} clock ({_RUN_ON[problem.clock]}), but is "
+            f"{type(method).__name__}."
         )
     if shots is not None:
         shots = integer(shots, "shots", 1, 10**9, MethodError)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
 from .errors import MethodError, integer, one_of, real, require
 from .formulas import Formula, by_name, by_order
 from .imaginary_methods import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
+from .initial import Gaussian, PointMass, Uniform
 from .randomised_methods import MiniBatch, QDrift, RandomOrder
 
 CLOCKS = ("real", "imaginary")
@@ -162,6 +163,8 @@ class MultiProduct:
         return 2 * len(self.steps)
 
 
+_WAVES: dict[str, Any] = {"uniform": Uniform, "gaussian": Gaussian, "point_mass": PointMass}
+
 METHODS: dict[str, type] = {
     "split_step": SplitStep,
     "krylov": Krylov,
@@ -184,6 +187,15 @@ def register(name: str, cls: type) -> type:
     return cls
 
 
+PARTS: dict[str, tuple[type, Callable[..., Any], str]] = {}
+
+
+def register_part(name: str, cls: type, make: Callable[..., Any], field: str) -> type:
+    """Make a part of methods (an ansatz, say) known by name: its class, what makes one, and the option that it is usually for."""
+    PARTS[name] = (cls, make, field)
+    return cls
+
+
 def is_plain(method: Any) -> bool:
     """Whether a method is one of :data:`METHODS`, and so are the methods that it is built around.
 
@@ -192,7 +204,15 @@ def is_plain(method: Any) -> bool:
     """
     if type(method) not in METHODS.values():
         return False
-    return all(is_plain(v) for f in fields(method) if hasattr(v := getattr(method, f.name), "clocks"))
+    return all(_storable(getattr(method, f.name)) for f in fields(method))
+
+
+def _storable(value: Any) -> bool:
+    if hasattr(value, "clocks"):
+        return is_plain(value)
+    if is_dataclass(value):
+        return type(value) in (*_WAVES.values(), *(cls for cls, _, _ in PARTS.values()))
+    return not callable(value)
 
 
 def method_spec(method: Any) -> dict[str, Any]:
@@ -212,7 +232,46 @@ def method_spec(method: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
+    for kind, cls in _WAVES.items():
+        if type(value) is cls:
+            return {"initial": kind, **{f.name: _plain(getattr(value, f.name)) for f in fields(value)}}
+    for kind, (part, _, _) in PARTS.items():
+        if type(value) is part:
+            given = {f.name: getattr(value, f.name) for f in fields(part) if getattr(value, f.name) != f.default}
+            return {"kind": kind, **{name: _plain(v) for name, v in given.items() if v is not None}}
     return method_spec(value) if hasattr(value, "clocks") else value
+
+
+def _unplain(value: Any, field: str) -> Any:
+    """A method, a part of one or an initial wave that was written as plain data; ``field`` is the option that it stands for."""
+    parts = {kind: make for kind, (_, make, usual) in PARTS.items() if usual == field}
+    if isinstance(value, str) and parts:
+        value = {"kind": value}
+    if not isinstance(value, Mapping):
+        return value
+    if parts and "initial" not in value:
+        return _part(dict(value), field, parts)
+    if "kind" in value:
+        return method_from_spec(dict(value))
+    if "initial" in value:
+        options = dict(value)
+        cls = _WAVES[one_of(options.pop("initial"), "initial", _WAVES, MethodError)]
+        for name in options:
+            one_of(name, "initial", [f.name for f in fields(cls)], MethodError)
+        return cls(**options)
+    return value
+
+
+def _part(options: dict[str, Any], field: str, parts: dict[str, Callable[..., Any]]) -> Any:
+    """A part of a method; where an option has only one kind of part, its kind may be left out."""
+    kind = str(options.pop("kind", next(iter(parts)) if len(parts) == 1 else "")).replace("-", "_").lower()
+    make = parts[one_of(kind, f"method.{field}", parts, MethodError)]
+    for name in options:
+        one_of(name, f"method.{field}", [f.name for f in fields(PARTS[kind][0])], MethodError)
+    try:
+        return make(**options)
+    except TypeError as error:
+        raise MethodError(f"Argument `method.{field}` must name every option of {kind}: {error}.") from None
 
 
 def method_from_spec(spec: dict[str, Any]) -> Any:
@@ -226,9 +285,8 @@ def method_from_spec(spec: dict[str, Any]) -> Any:
     cls = METHODS[one_of(_ALIASES.get(kind, kind), "method", METHODS, MethodError)]
     for name in options:
         one_of(name, f"method.{kind}", [f.name for f in fields(cls)], MethodError)
-    inner = {k: method_from_spec(dict(v)) for k, v in options.items() if isinstance(v, Mapping) and "kind" in v}
     try:
-        return cls(**{**options, **inner})
+        return cls(**{name: _unplain(value, name) for name, value in options.items()})
     except TypeError as error:
         raise MethodError(
             f"Argument `method` must name every option of {cls.__name__} that has no default: {error}."
@@ -242,4 +300,8 @@ _ALIASES = {
     "multiproduct": "multi_product",
     "probabilisticite": "probabilistic_ite",
     "doublebracket": "double_bracket",
+    "hamiltonjacobi": "hamilton_jacobi",
+    "koopman": "koopman_von_neumann",
+    "koopmanvonneumann": "koopman_von_neumann",
+    "schrodingerbridge": "schrodinger_bridge",
 }

@@ -78,6 +78,10 @@ class PauliSum:
             out[index ^ flip, index] += diagonal
         return out
 
+    def on(self, num_qubits: int) -> PauliSum:
+        """The same operator on a wider register, with nothing on the higher qubits."""
+        return PauliSum(num_qubits, self.x, self.z, self.coefficients)
+
     def bound(self) -> float:
         """``sum |c_j|``, an upper bound of the spectral norm."""
         return float(np.abs(self.coefficients).sum())
@@ -89,6 +93,20 @@ def _walsh_sum(series: np.ndarray) -> np.ndarray:
     out.real[np.abs(out.real) < _TINY * np.abs(series).sum()] = 0
     out.imag[np.abs(out.imag) < _TINY * np.abs(series).sum()] = 0
     return out
+
+
+def diagonal_sum(table: np.ndarray, num_qubits: int) -> PauliSum:
+    """A function of the lowest bits of an index, given as its table, as a sum of strings of Z on ``num_qubits`` qubits.
+
+    The Walsh series is exact: only coefficients below 1e-14 of the largest are left out.
+
+    >>> series = diagonal_sum(np.array([0.0, 1.0, 2.0, 3.0]), 3)
+    >>> dict(zip(series.labels, series.coefficients.tolist()))
+    {'III': 1.5, 'IIZ': -0.5, 'IZI': -1.0}
+    """
+    series = walsh_coefficients(table)
+    kept = np.flatnonzero(np.abs(series) > _TINY * np.abs(series).max())
+    return PauliSum(num_qubits, np.zeros_like(kept), kept, series[kept])
 
 
 def pauli_sum(operator: Any) -> PauliSum:

@@ -14,19 +14,23 @@ from .objectives.base import Objective
 from .pauli import PauliSum, pauli_sum
 from .schedules import Constant, Schedule, as_schedule
 
-CLOCKS = ("real", "imaginary")
+CLOCKS = ("real", "imaginary", "classical")
 
 
 @dataclass(frozen=True)
 class Problem:
     """``i psi_t = H psi`` (real clock) or ``psi_tau = -H psi`` (imaginary clock), ``H(t) = -D(t) L + s(t) zeta(w)``.
 
+    On the classical clock, the limit of a vanishing Planck's constant, the density ``p = |psi|^2`` and the phase S of the initial
+    wave obey Hamilton and Jacobi's equation ``S_t + D |grad S|^2 + s zeta = 0`` with ``p_t + div(2 D p grad S) = 0``: points move
+    by ``w' = 2 D k``, ``k' = -s grad zeta`` from ``k = grad S``.
+
     Args:
         domain: a :class:`Grid` or a :class:`Hypercube`.
         objective: the loss zeta: an :class:`Objective`, or a vectorised function of points ``(m, ndim)``.
         diffusion: D, a number or a schedule; not negative.
         strength: s, a number or a schedule.
-        clock: ``"real"`` or ``"imaginary"``.
+        clock: ``"real"``, ``"imaginary"`` or ``"classical"`` (grids without twist only).
         initial: the initial wave.
         duration: total time, positive.
         operator: a general operator in place of the learning Hamiltonian (see :meth:`from_operator`).
@@ -71,6 +75,8 @@ class Problem:
         object.__setattr__(self, "diffusion", as_schedule(self.diffusion, "diffusion"))
         object.__setattr__(self, "strength", as_schedule(self.strength, "strength"))
         one_of(self.clock, "clock", CLOCKS)
+        if self.clock == "classical":
+            _moves_classically(self.domain, self.operator)
         is_wave = isinstance(self.initial, Initial) and not isinstance(self.initial, type)
         require(is_wave, "initial", "be Uniform, Gaussian, PointMass or State", self.initial)
         object.__setattr__(self, "duration", real(self.duration, "duration", positive=True))
@@ -112,6 +118,14 @@ class Problem:
     def reading(self) -> str:
         """How psi is read: ``"born"``, probability ``|psi|^2``, which is what a device samples."""
         return "born"
+
+
+def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:
+    """Points with a momentum need axes to move along, and a flux shows only in a wave."""
+    require(operator is None, "clock", "be real or imaginary for an operator", "classical")
+    if not isinstance(domain, Grid):
+        raise ProblemError(f"Argument `domain` must be a Grid on the classical clock, but is {describe(domain)}.")
+    require(not any(domain.twist), "domain", "have no twist on the classical clock", domain)
 
 
 def _as_objective(given: Any) -> Objective:

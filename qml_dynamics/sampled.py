@@ -14,7 +14,7 @@ import numpy as np
 
 from .backends import Backend
 from .backends.base import Asked
-from .errors import BackendError
+from .errors import BackendError, check_memory
 from .estimate import Estimate
 from .hamiltonian import Hamiltonian, LearningHamiltonian
 from .observe import (
@@ -29,12 +29,14 @@ from .observe import (
     observe_counts,
     pauli_groups,
 )
-from .pauli import PauliSum
+from .pauli import PauliSum, diagonal_sum
 from .problem import Problem
 from .trajectory import Counts
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+_MOST_STRINGS = 4096  # of a function that a vendor's estimator is asked for
 
 
 class SampledJob(Protocol):
@@ -99,37 +101,95 @@ def measured_operators(h: Hamiltonian, observables: Sequence[Observable]) -> dic
     return operators if isinstance(h, LearningHamiltonian) else {"energy": h.terms, **operators}
 
 
+def diagonal_operators(
+    problem: Problem, h: Hamiltonian, observables: Sequence[Observable], width: int
+) -> dict[str, dict[str, PauliSum]]:
+    """By basis, what is a function of weights or of momenta as a sum of strings of Z on circuits of that many qubits.
+
+    What takes more than 4096 strings is left out.
+    """
+    from .synthesis.transforms import dual_index
+
+    domain = problem.domain
+    tables: dict[str, dict[str, np.ndarray]] = {"weight": {}, "dual": {}}
+    if isinstance(h, LearningHamiltonian):
+        tables["weight"]["objective"], tables["dual"]["kinetic"] = h.zeta.reshape(-1), h.dual.reshape(-1)
+    for o in observables:
+        if o.function is not None:
+            tables[o.basis][o.name] = o.everywhere(domain)
+    check_memory(16 << width, f"Sums of Pauli strings on {width} qubits")
+    outcomes = np.arange(1 << width if tables["dual"] else 0)
+    places = {"weight": np.arange(domain.size), "dual": dual_index(domain, outcomes)}
+    found: dict[str, dict[str, PauliSum]] = {"weight": {}, "dual": {}}
+    for basis, named in tables.items():
+        for name, table in named.items():
+            operator = diagonal_sum(table[places[basis]], width)
+            if len(operator.coefficients) <= _MOST_STRINGS:
+                found[basis][name] = operator
+    return found
+
+
 def run(job: SampledJob, planned: Planned) -> dict[str, Any]:
     """Everything a trajectory holds, from samples (or from exact noisy probabilities where no shots are asked for).
 
-    Operators go to the vendor's own estimator where the backend has one (``EstimatingBackend``).
+    Operators go to the vendor's own estimator where the backend has one (``EstimatingBackend``); with an attribute
+    ``estimates_losses`` the loss and the kinetic part too, each a sum of Pauli strings in its own basis.
     """
     assert job.backend is not None
     asked = measured_operators(job.h, job.observables)
-    estimates = bool(asked) and job.shots is not None and bool(getattr(job.backend, "estimates", False))
+    alone = job.shots is not None or bool(getattr(job.backend, "estimates_exactly", False))
+    estimates = alone and bool(getattr(job.backend, "estimates", False))
     batch = plan_batch(job.problem, job.h, job.observables, planned, operators_too=not estimates)
     if job.shots is None:
-        return _from_probabilities(job, planned, batch, job.backend.probabilities(batch.circuits))
+        answer = _from_probabilities(job, planned, batch, job.backend.probabilities(batch.circuits))
+        return _with_estimates(job, planned, asked, answer) if estimates else answer
     seeds = [job.seed(*key) for key in batch.keys]
     outcomes = job.backend.sample(batch.circuits, job.shots, seeds)
     if len(outcomes) != len(batch.circuits):
         raise BackendError(f"{job.backend.name} answered {len(outcomes)} of {len(batch.circuits)} circuits.")
-    if not estimates:
-        return from_outcomes(job, planned, batch, outcomes)
-    told = _estimated(job, planned, asked)
     answer = from_outcomes(job, planned, batch, outcomes)
-    answer["expectations"] = {**told, **answer["expectations"]}
-    answer["diagnostics"]["estimated"] = tuple(told)  # by the vendor; everything else comes from our samples
+    return _with_estimates(job, planned, asked, answer) if estimates else answer
+
+
+def _with_estimates(
+    job: SampledJob, planned: Planned, operators: Mapping[str, PauliSum], answer: dict[str, Any]
+) -> dict[str, Any]:
+    """The answer with everything in it that the vendor's estimator can tell; it says what that is."""
+    told = _estimated(job, planned.circuits, operators) if operators else {}
+    if getattr(job.backend, "estimates_losses", False):
+        told.update(_losses(job, planned))
+    answer["expectations"] = {**answer["expectations"], **told}
+    answer["diagnostics"].update({"estimated": tuple(told)} if told else {})  # everything else comes from our samples
     return answer
 
 
-def _estimated(job: SampledJob, planned: Planned, operators: Mapping[str, PauliSum]) -> dict[str, Estimate]:
+def _estimated(
+    job: SampledJob, circuits: Sequence[QuantumCircuit], operators: Mapping[str, PauliSum], *key: int
+) -> dict[str, Estimate]:
     """The operators at every saved time, by the vendor's estimator."""
     backend: Any = job.backend
-    asked = [Asked(circuit, tuple(operators.values())) for circuit in planned.circuits]
-    answers = backend.estimate(asked, job.shots, [job.seed(3, len(operators), i) for i in range(len(asked))])
+    asked = [Asked(c, tuple(o.on(c.num_qubits) for o in operators.values())) for c in circuits]  # ancillas are highest
+    answers = backend.estimate(asked, job.shots, [job.seed(3, len(operators), i, *key) for i in range(len(asked))])
+    if len(answers) != len(asked):
+        raise BackendError(f"{backend.name} answered {len(answers)} of {len(asked)} circuits.")
     value, stderr = (np.array([getattr(a, part) for a in answers]) for part in ("value", "stderr"))
     return {name: Estimate(value[:, k], stderr[:, k], job.shots) for k, name in enumerate(operators)}
+
+
+def _losses(job: SampledJob, planned: Planned) -> dict[str, Estimate]:
+    """Loss, kinetic part and functions of weights or momenta by the estimator; the energy from both, errors in quadrature."""
+    from .synthesis.measure import in_dual_basis
+
+    width = planned.circuits[0].num_qubits
+    wanted = diagonal_operators(job.problem, job.h, job.observables, width)
+    told = _estimated(job, planned.circuits, wanted["weight"], 0) if wanted["weight"] else {}
+    if wanted["dual"]:
+        ends = [in_dual_basis(job.problem.domain, circuit) for circuit in planned.circuits]
+        told.update(_estimated(job, ends, wanted["dual"], 1))
+    if isinstance(job.h, LearningHamiltonian) and {"kinetic", "objective"} <= set(told):
+        pairs = np.array([job.h.coefficients(t) for t in job.saves.tolist()])
+        told["energy"] = told["kinetic"] * pairs[:, 0] + told["objective"] * pairs[:, 1]
+    return told
 
 
 def from_outcomes(job: SampledJob, planned: Planned, batch: Batch, outcomes: Sequence[Counts]) -> dict[str, Any]:

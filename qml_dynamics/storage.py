@@ -111,7 +111,7 @@ def _counts(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[Counts, ...]] |
 
 def _method(spec: Mapping[str, Any]) -> Any:
     """The method, or its text where this version does not know it."""
-    from .growth.growing import named_method
+    from .named import named_method
 
     try:
         return named_method(dict(spec))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .clocks import need_waves
 from .domains import Grid
 from .errors import ProblemError, integer, real, require
 from .objectives.base import Objective
@@ -85,7 +86,8 @@ def taylor_step(problem: Problem, about: Any, order: int, tau: float) -> TaylorS
         tau: positive.
 
     Raises:
-        ProblemError: as :func:`taylor`; tau not positive, or beyond the validity of a negative curvature.
+        ProblemError: as :func:`taylor`; tau not positive, or beyond the validity of a negative curvature; a problem on
+            the classical clock.
 
     >>> from qml_dynamics import Grid, Problem
     >>> bowl = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="imaginary", duration=1.0)
@@ -93,6 +95,7 @@ def taylor_step(problem: Problem, about: Any, order: int, tau: float) -> TaylorS
     [0.648054]
     """
     order, tau = integer(order, "order", 0, 2), real(tau, "tau", positive=True)
+    need_waves(problem)
     point, (c, g, k) = expansion(problem, about, order)
     d = problem.diffusion.integral(0.0, tau, problem.duration) / tau
     s = problem.strength.integral(0.0, tau, problem.duration) / tau

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,9 @@ class Trajectory:
     @property
     def shots(self) -> int | None:
         """Samples a circuit and basis, or None for an exact run."""
-        return self.counts["weight"][-1].shots if self.counts else None
+        if self.counts:
+            return self.counts["weight"][-1].shots
+        return next((e.shots for e in self.expectations.values() if e.shots), None)  # put together from samples
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the whole trajectory to one ``.npz`` file (no pickle), by rename: whole or not at all.
@@ -179,13 +182,17 @@ def plain(value: Any) -> Any:
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an NPZ file by rename; raises :class:`ProblemError` when the folder cannot be written."""
+    """Write an NPZ file by rename; raises :class:`ProblemError` when it cannot be written."""
     with atomic_file(path) as handle:
         np.savez(handle, **arrays)  # type: ignore[arg-type]
 
 
 class atomic_file:
-    """A binary file that appears under its name only when the block ends without an error."""
+    """A binary file that appears under its name only when the block ends without an error.
+
+    Raises:
+        ProblemError: the folder cannot be made or written, or the disk is full; nothing half written is left behind.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -203,14 +210,29 @@ class atomic_file:
         return self.handle
 
     def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
-        if kind is None:
-            self.handle.flush()
-            os.fsync(self.handle.fileno())
-        self.handle.close()
-        if kind is None:
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(self.name, 0o666 & ~mask)
-            os.replace(self.name, self.path)
-        else:
+        failed = value if isinstance(value, OSError) and value.filename is None else None  # writing names no file
+        try:
+            if kind is None:
+                self._finish()
+        except OSError as error:
+            failed = error
+        if kind is None and failed is None:
+            return
+        with suppress(OSError):  # what is left in its buffer fails once more
+            self.handle.close()
+        with suppress(OSError):
             os.unlink(self.name)
+        if failed is not None:
+            raise ProblemError(
+                f"Argument `out` must be a place that can be written, but {self.path} is not: {failed.strerror or failed}. "
+                "Nothing of it was left there."
+            ) from None
+
+    def _finish(self) -> None:
+        self.handle.flush()
+        os.fsync(self.handle.fileno())
+        self.handle.close()
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(self.name, 0o666 & ~mask)
+        os.replace(self.name, self.path)

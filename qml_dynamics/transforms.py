@@ -21,6 +21,8 @@ _WORTH_THREADS = 1 << 18  # below this two threads cost more than they gain
 class Transform:
     """The transform of one domain: ``forward`` to the dual basis, ``inverse`` back; both may overwrite their input.
 
+    Both take one wave, shape ``domain.shape``, or a block of waves, shape ``(..., *domain.shape)``.
+
     Args:
         domain: the weight space.
         workers: threads of the FFT; ``None`` takes 1 below 2^18 points, else 2.
@@ -35,24 +37,24 @@ class Transform:
         return self.workers or (2 if self.domain.size >= _WORTH_THREADS else 1)
 
     def forward(self, psi: np.ndarray) -> np.ndarray:
-        """Amplitudes in the dual basis, shape ``domain.shape``."""
-        if isinstance(self.domain, Hypercube):
-            return walsh_hadamard(psi)
-        from scipy import fft
-
-        if self.domain.boundary == "walls":
-            return fft.dstn(psi, type=2, norm="ortho", overwrite_x=True, workers=self.threads)
-        return fft.fftn(psi, norm="ortho", overwrite_x=True, workers=self.threads)
+        """Amplitudes in the dual basis, same shape."""
+        return self._act(psi, "")
 
     def inverse(self, psi: np.ndarray) -> np.ndarray:
-        """Amplitudes in the weight basis, shape ``domain.shape``."""
-        if isinstance(self.domain, Hypercube):
-            return walsh_hadamard(psi)
+        """Amplitudes in the weight basis, same shape."""
+        return self._act(psi, "i")
+
+    def _act(self, psi: np.ndarray, which: str) -> np.ndarray:
+        domain = self.domain
+        if isinstance(domain, Hypercube):
+            return walsh_hadamard(psi, domain.size)  # its own inverse
         from scipy import fft
 
-        if self.domain.boundary == "walls":
-            return fft.idstn(psi, type=2, norm="ortho", overwrite_x=True, workers=self.threads)
-        return fft.ifftn(psi, norm="ortho", overwrite_x=True, workers=self.threads)
+        walls = domain.boundary == "walls"
+        act = getattr(fft, f"{which}dstn" if walls else f"{which}fftn")
+        kind = {"type": 2} if walls else {}
+        axes = tuple(range(-domain.ndim, 0))
+        return np.asarray(act(psi, axes=axes, norm="ortho", overwrite_x=True, workers=self.threads, **kind))
 
 
 @lru_cache(maxsize=8)
@@ -63,8 +65,10 @@ def _hadamard(bits: int) -> np.ndarray:
     return matrix
 
 
-def walsh_hadamard(values: np.ndarray) -> np.ndarray:
+def walsh_hadamard(values: np.ndarray, size: int | None = None) -> np.ndarray:
     """The orthonormal Walsh-Hadamard transform of an array with ``2**n`` entries, same shape.
+
+    With ``size``, a power of two: of each run of so many entries (a block of waves).
 
     Blocks of five bits at a time by a matrix product: ``O(N log N)`` with few passes over the memory.
 
@@ -72,9 +76,9 @@ def walsh_hadamard(values: np.ndarray) -> np.ndarray:
     [0.707107, 0.707107]
     """
     flat = np.ascontiguousarray(values).reshape(-1)
-    low = 1
-    while low < flat.size:
-        bits = min(5, (flat.size // low).bit_length() - 1)
+    low, size = 1, flat.size if size is None else size
+    while low < size:
+        bits = min(5, (size // low).bit_length() - 1)
         matrix = _hadamard(bits).astype(flat.real.dtype, copy=False)
         flat = np.matmul(matrix, flat.reshape(-1, 1 << bits, low)).reshape(-1)
         low <<= bits

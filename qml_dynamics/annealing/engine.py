@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,8 +10,7 @@ import numpy as np
 
 from ..hamiltonian import LearningHamiltonian
 from ..initial import State
-from ..methods import Krylov
-from ..reference import krylov
+from ..reference import chebyshev, krylov
 from ..schedules import Constant
 from .spectrum import Spectrum
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from ..job import Job, Waves
 
 Point = tuple[float, np.ndarray, float]
+_TOL = 1e-8  # of the wave in the 2-norm, a stage
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Annealing:
         strategy: ``"anneal"``, ``"quench"`` or ``"portfolio"``.
         adapt: ``"gap"``, ``"variance"`` or None: how the values of the diffusion were placed.
         restarts: further quenches of a portfolio.
-        method: what runs a stage; None: dense diagonalisation up to 512 points, :class:`Krylov` above.
+        method: what runs a stage; None: dense diagonalisation up to 512 points, Chebyshev's series above.
     """
 
     stages: int
@@ -53,6 +53,8 @@ class Annealing:
             if self.method is None and spectrum.dense:
                 psi, gained = _dense(spectrum, psi, d, s, t1 - t0, job.problem.clock)
                 job.progress(i + 1, len(times) - 1)
+            elif self.method is None:
+                psi, gained = _by_series(job, psi, d, s, t1 - t0, (i, len(times) - 1))
             else:
                 psi, gained = self._by_krylov(job, psi, d, s, t1 - t0, (i, len(times) - 1))
             log += gained
@@ -64,14 +66,28 @@ class Annealing:
         still: dict[str, Any] = {"diffusion": Constant(d), "strength": Constant(s), "duration": time}
         problem = job.problem.replace(**still, initial=State(psi))
         assert isinstance(job.h, LearningHamiltonian)
-        h, method = replace(job.h, **still), self.method or Krylov(tol=1e-8)
-        i, stages = place
-
-        def on_step(done: int, total: int) -> None:
-            job.progress(1000 * i + 1000 * done // total, 1000 * stages)
-
-        *_, (_, wave, log) = krylov.run(problem, h, method, [0.0, time], on_step)
+        h = replace(job.h, **still)
+        *_, (_, wave, log) = krylov.run(problem, h, self.method, [0.0, time], _told(job, place))
         return wave, log
+
+
+def _by_series(
+    job: Job, psi: np.ndarray, d: float, s: float, time: float, place: tuple[int, int]
+) -> tuple[np.ndarray, float]:
+    assert isinstance(job.h, LearningHamiltonian)
+    h = replace(job.h, diffusion=Constant(d), strength=Constant(s), duration=time)
+    waves, logs = chebyshev.propagated(h, psi[None], time, job.problem.clock, _TOL, on_step=_told(job, place))
+    return waves[0], float(logs[0])
+
+
+def _told(job: Job, place: tuple[int, int]) -> Callable[[int, int], None]:
+    """Progress within one stage as that of the whole run."""
+    i, stages = place
+
+    def on_step(done: int, total: int) -> None:
+        job.progress(1000 * i + 1000 * done // total, 1000 * stages)
+
+    return on_step
 
 
 def _dense(

@@ -45,6 +45,14 @@ def diagnostics(
     faults: Mapping[str, str],
     known: Levels | None,
 ) -> dict[str, Any]:
+    """The entries of ``Trajectory.diagnostics`` that :func:`qml_dynamics.annealing.anneal` lists; those of the levels where they are known.
+
+    Args:
+        problem, record: what was asked for.
+        chosen, name, diffusion: the run that is returned, its name in the portfolio, and its D of each stage.
+        runs, faults: members that are whole, and what stopped the others.
+        known: gaps, ground waves and crossings, or None.
+    """
     out: dict[str, Any] = {
         "strategy": record.strategy,
         "chosen": name,

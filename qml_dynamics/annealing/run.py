@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..clocks import need_waves
 from ..domains import Hypercube
 from ..errors import MethodError, QMLDynamicsError, integer, one_of, require
 from ..evolve import evolve
@@ -95,7 +96,7 @@ def anneal(
             narrow waves around random points, each with the whole duration; the run of lowest final energy is returned.
         backend: None: classical. A name or an object: circuits, by ``method``.
         seed: of starts and samples.
-        method: what runs the stages. Classical (None: exact up to 512 points, Krylov above). On circuits any method of the
+        method: what runs the stages. Classical (None: exact up to 512 points, Chebyshev's series above). On circuits any method of the
             problem's clock; None: :class:`ProbabilisticITE` with exact blocks, or :class:`Trotter`, 8 Strang steps a stage.
         adapt: moves the values of D between their two ends: ``"gap"``, equal integrals of ``std(-L) / gap^2`` between
             neighbours (local adiabaticity, with gaps below ``1 / duration`` counted as that); ``"variance"``, equal integrals of
@@ -169,6 +170,7 @@ def _checked(
 ) -> _Call:
     require(isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, MethodError)
     require(problem.operator is None, "problem", "have an objective", "of a general operator", MethodError)
+    need_waves(problem)
     stages = integer(stages, "stages", 1, 10**5, MethodError)
     one_of(strategy, "strategy", STRATEGIES, MethodError)
     if adapt is not None:

@@ -18,9 +18,11 @@ from ..schedules import Constant
 DENSE = 512  # points up to which all energies are computed at once
 POINTS = 1 << 10  # points up to which gaps are computed unless asked for
 _LEAP = 0.5  # overlap of two ground states below which something lies between them
+_SAME = 0.9  # overlap of the moduli of two ground states above which they lie in the same place, whatever their signs
 _TURN = 0.5  # a crossing has a gap below this share of the gaps around it
 _SEARCH = 48  # halvings of the interval between two stages, a third of it on large domains
 _SHARP = 0.05
+_ROUNDING = 4e-15  # of the largest energy: gaps below are noise
 _ASIDE = 0.01  # how far from a crossing, in shares of D, both sides are looked at
 
 
@@ -139,9 +141,10 @@ def levels(
     gap = np.array([e[1] - e[0] for e, _ in rows])
     waves = np.array([wave for _, wave in rows])
     overlaps = np.abs(np.einsum("ij,ij->i", waves[:-1].conj(), waves[1:])) ** 2
+    moved = np.einsum("ij,ij->i", np.abs(waves[:-1]), np.abs(waves[1:])) < _SAME
     found = [
         _crossing(spectrum, diffusion, strength, i, gap, waves, float(overlaps[i]), stage_time)
-        for i in np.flatnonzero(overlaps < _LEAP).tolist()
+        for i in np.flatnonzero((overlaps < _LEAP) & moved).tolist()
         if diffusion[i] != diffusion[i + 1] and min(diffusion[i], diffusion[i + 1]) > 0
     ]
     return Levels(gap, np.array([e[0] for e, _ in rows]), waves, tuple(c for c in found if c is not None))
@@ -159,6 +162,9 @@ def _crossing(
 ) -> Crossing | None:
     """Where the ground state is half in either basin, by bisection: None where the gap has no dip there."""
     domain, h = spectrum.h.domain, spectrum.h
+    scale = diffusion[i] * float(h.dual.max()) + abs(strength[i]) * float(np.ptp(h.zeta))
+    if min(gap[i], gap[i + 1]) <= _ROUNDING * scale:
+        return None  # degenerate within rounding: which of two equal waves is called the ground state means nothing
     sides = [h.parts(waves[j].reshape(domain.shape))[0] for j in (i, i + 1)]
     slope = abs(sides[1] - sides[0])
     near, far, found = 0.0, 1.0, (np.inf, 1.0)

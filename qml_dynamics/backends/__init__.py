@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BackendError, one_of
 from .base import Backend, EstimatingBackend, JobBackend, MidwayBackend
+from .failures import shown
 from .names import AER, BackendRow, available, need, need_pennylane, pennylane_devices
 
 if TYPE_CHECKING:
@@ -34,16 +35,19 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def backend(name: Any, **options: Any) -> Backend:
+def backend(name: Any, *, estimator: Any = None, sampler: Any = None, **options: Any) -> Backend:
     """A backend from its name or from an object.
 
     Names: ``"statevector"``, ``"aer"``, ``"aer:density_matrix"``, ``"aer:matrix_product_state"``, ``"aer:noise=fake_manila"``,
     ``"ibm:<device>"``, ``"ibm:fake_<device>"`` and ``"ibm:aer"`` (IBM's local mode), ``"pennylane:<device>"`` for every device
-    of PennyLane and its plug-ins. Objects: an ``AerSimulator``, any Qiskit ``BackendV2``, any V2 sampler, any PennyLane
+    of PennyLane and its plug-ins. Objects: an ``AerSimulator``, any Qiskit ``BackendV2``, any V2 sampler or estimator, any PennyLane
     device, or anything that keeps the contract of :class:`Backend`.
 
     Args:
         name: a name or an object.
+        estimator: a V2 estimator of Qiskit, which is asked for energies and operators, while ``name`` gives the samples.
+        sampler: the other way round, where ``name`` is a V2 estimator: whatever gives the samples, by name or object. An estimator
+            alone takes them from the device that it runs on.
         options: Aer: ``noise_model=``, ``precision=``. IBM and Qiskit devices: those of
             :class:`qml_dynamics.backends.options.DeviceOptions` (optimization_level, layout, dynamical_decoupling, twirling,
             readout_mitigation, zne, ...). PennyLane: keywords of ``qml.device``, and ``analytic=``.
@@ -55,6 +59,8 @@ def backend(name: Any, **options: Any) -> Backend:
     >>> backend("statevector").exact
     True
     """
+    if estimator is not None or sampler is not None:
+        return _pair(name, estimator, sampler, dict(options))
     if isinstance(name, str):
         return _by_name(name, dict(options))
     if isinstance(name, Backend):
@@ -62,6 +68,17 @@ def backend(name: Any, **options: Any) -> Backend:
             raise BackendError(f"Argument `options` must be empty for a backend object, but names {sorted(options)}.")
         return name
     return _by_object(name, dict(options))
+
+
+def _pair(name: Any, estimator: Any, sampler: Any, options: dict[str, Any]) -> Backend:
+    """An estimator and what samples beside it."""
+    if estimator is not None and sampler is not None:
+        raise BackendError(
+            "Argument `estimator` must be None where `sampler` is given: one of both is the first argument."
+        )
+    from .estimator_open import beside
+
+    return beside(name, sampler, options) if estimator is None else beside(estimator, name, options)
 
 
 def _by_name(name: str, options: dict[str, Any]) -> Backend:
@@ -119,7 +136,7 @@ def _by_object(given: Any, options: dict[str, Any]) -> Backend:
         from .pennylane import from_device as from_pennylane
 
         return from_pennylane(given, options)
-    raise BackendError(f"Argument `backend` must be a name or a backend object, but is {given!r}.")
+    raise BackendError(f"Argument `backend` must be a name or a backend object, but is {shown(given)}.")
 
 
 def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
@@ -127,6 +144,10 @@ def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
     from qiskit.providers import BackendV2
 
     home = type(given).__module__
+    if isinstance(given, BaseEstimatorV2):
+        from .estimator_open import from_estimator
+
+        return from_estimator(given, options)
     if isinstance(given, BackendV2) and home.startswith("qiskit_aer") and not options:
         from .aer import simulator_like
 
@@ -143,7 +164,4 @@ def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
         return from_sampler(given, device_options(options))
     if isinstance(given, BackendV2):
         return from_device(given, device_options(options))
-    hint = ""
-    if isinstance(given, BaseEstimatorV2):
-        hint = " An estimator gives no samples, of which densities and best weights are made: give its device, or its sampler."
-    raise BackendError(f"Argument `backend` must be a BackendV2 or a V2 sampler of Qiskit, but is {given!r}.{hint}")
+    raise BackendError(f"Argument `backend` must be a BackendV2 or a V2 primitive of Qiskit, but is {shown(given)}.")

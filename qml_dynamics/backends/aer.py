@@ -22,6 +22,7 @@ from qiskit_aer.noise import NoiseModel
 from ..errors import BackendError, check_memory, one_of
 from ..sampling import draw, merged_counts
 from ..trajectory import Counts
+from .aer_batch import Batch, check, parts
 from .aer_readout import logical, places, with_readout
 from .base import OnStep, check_circuits
 from .dynamic import flagged
@@ -29,7 +30,12 @@ from .dynamic import flagged
 # what a circuit may be compiled to: neither Aer's own instructions (kraus, save_...) nor control flow
 _STANDARD = {*get_standard_gate_name_mapping()} - {"measure", "reset", "delay"}
 METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
-_CHUNK = 40_000  # gates between two signs of progress, and the most that an interrupt can lose
+_UNFIT = (
+    "stabilizer",
+    "extended_stabilizer",
+    "unitary",
+    "superop",
+)  # methods of Aer without rotations, or without measurements
 _DENSITY_QUBITS = 10  # with noise: density matrices up to here, trajectories above
 _SERIAL_QUBITS = 18  # below this threads cost Aer more than they gain
 
@@ -129,16 +135,16 @@ class AerBackend:
         simulator = self._simulator(pieces[0].num_qubits)
         pieces = [self.compiled(piece) for piece in pieces]
         total, done = sum(len(piece.data) for piece in pieces), 0
-        batch, state = _Batch(pieces[0].num_qubits), None
+        batch, state = Batch(pieces[0].num_qubits), None
         for piece in pieces:
-            for part in _parts(piece):
+            for part in parts(piece):
                 batch.add(part)
                 done += len(part.data)
                 if batch.full:
                     *finished, state = batch.run(simulator, state, save_end=True)
                     yield from finished
                     on_step(done, total)
-                    batch = _Batch(piece.num_qubits)
+                    batch = Batch(piece.num_qubits)
             batch.mark()
         yield from batch.run(simulator, state, save_end=False)
         on_step(total, total)
@@ -155,7 +161,7 @@ class AerBackend:
         for circuit in ready:
             circuit.save_probabilities()
         result = self._simulator(circuits[0].num_qubits).run(ready, shots=1).result()
-        _check(result)
+        check(result)
         raw = [np.asarray(result.data(i)["probabilities"], dtype=float) for i in range(len(ready))]
         return [logical(with_readout(p, self._noise(circuit.num_qubits)), circuit) for p, circuit in zip(raw, ready)]
 
@@ -191,7 +197,7 @@ class AerBackend:
         measured.add_register(bits)
         measured.measure(places(measured), bits)
         result = self._simulator(circuit.num_qubits, seed).run(measured, shots=shots).result()
-        _check(result)
+        check(result)
         counts = result.data(0)["counts"]
         raw = [int(key, 16) for key in counts]  # of any length: a long run measures more bits than an integer holds
         return (raw if circuit.num_clbits else np.array(raw)), np.array(list(counts.values()))
@@ -214,7 +220,7 @@ class AerBackend:
         simulator = self._simulator(circuit.num_qubits)
         simulator.set_options(runtime_parameter_bind_enable=True)
         result = simulator.run(ready, parameter_binds=binds, shots=1).result()
-        _check(result)
+        check(result)
         raw = np.array([part.data.probabilities for part in result.results], dtype=float)
         if not self.noisy:
             return raw
@@ -239,77 +245,18 @@ class AerBackend:
 
 def simulator_like(given: AerSimulator) -> AerBackend | None:
     """The backend that simulates as ``given`` does; None where only ``given`` itself can: it stands for a device's couplings,
-    has another method, or options of its own (a GPU, a bond dimension, ...)."""
+    has another method, or options of its own (a GPU, a bond dimension, ...).
+
+    Raises:
+        BackendError: its method takes no rotations, or no measurements.
+    """
     plain, chosen = AerSimulator().options, given.options
+    if chosen.method in _UNFIT:
+        raise BackendError(
+            f"Argument `backend` must run rotations by any angle and measure, but is an AerSimulator with method {chosen.method!r}."
+        )
     free = {"method", "noise_model", "precision", "seed_simulator", "shots", "max_parallel_threads"}
     own = [k for k, v in vars(chosen).items() if not k.startswith("_") and k not in free and v != plain.get(k)]
     if given.coupling_map is not None or own or chosen.method not in METHODS:
         return None
     return AerBackend(method=chosen.method, noise_model=chosen.noise_model, precision=chosen.precision or "double")
-
-
-class _Batch:
-    """Gates of one Aer run, with the places where the state is wanted.
-
-    Aer multiplies every saved state by the global phase of the WHOLE circuit, so phases are kept here, mark by mark.
-    """
-
-    def __init__(self, num_qubits: int) -> None:
-        self.circuit = QuantumCircuit(num_qubits)
-        self.marks = 0
-        self.phases: list[float] = []
-
-    @property
-    def full(self) -> bool:
-        """Whether it is time to run."""
-        return len(self.circuit.data) >= _CHUNK
-
-    def add(self, part: QuantumCircuit) -> None:
-        """Append gates."""
-        self.circuit.compose(part, inplace=True)
-
-    @property
-    def _phase(self) -> float:
-        return float(self.circuit.global_phase)
-
-    def mark(self) -> None:
-        """Save the state here."""
-        self.circuit.save_statevector(label=f"save{self.marks}")
-        self.phases.append(self._phase)
-        self.marks += 1
-
-    def run(self, simulator: AerSimulator, state: np.ndarray | None, save_end: bool) -> list[np.ndarray]:
-        """The saved states, and the last one too if asked for."""
-        if save_end:
-            self.mark()
-        if not self.marks:
-            return []
-        circuit = self.circuit
-        circuit.global_phase = 0
-        if state is not None:
-            whole = QuantumCircuit(circuit.num_qubits)
-            whole.set_statevector(state / np.linalg.norm(state))
-            circuit = whole.compose(circuit)
-        result = simulator.run(circuit, shots=1).result()
-        _check(result)
-        data = result.data(0)
-        return [np.exp(1j * phase) * np.asarray(data[f"save{i}"]) for i, phase in enumerate(self.phases)]
-
-
-def _parts(piece: QuantumCircuit) -> Iterator[QuantumCircuit]:
-    """A circuit cut into runs of at most a chunk of gates; the global phase stays with the first."""
-    if len(piece.data) <= _CHUNK:
-        yield piece
-        return
-    for start in range(0, len(piece.data), _CHUNK):
-        part = piece.copy_empty_like()
-        if start:
-            part.global_phase = 0
-        for instruction in piece.data[start : start + _CHUNK]:
-            part._append(instruction)  # append() checks what the circuit has checked already, at 50 times the price
-        yield part
-
-
-def _check(result: Any) -> None:
-    if not result.success:
-        raise BackendError(f"Aer failed: {result.status}")

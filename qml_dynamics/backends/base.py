@@ -151,10 +151,26 @@ class JobBackend(Backend, Protocol):
         ...
 
 
+def mitigates(backend: Any) -> bool:
+    """Whether a backend's counts stand for fewer samples than were taken."""
+    return bool(getattr(backend, "mitigates", getattr(getattr(backend, "options", None), "mitigates", False)))
+
+
 def check_width(num_qubits: int, limit: int, name: str) -> None:
     """Raise :class:`BackendError` when a circuit has more qubits than the backend."""
     if num_qubits > limit:
         raise BackendError(f"Argument `backend` must have at least {num_qubits} qubits, but {name} has {limit}.")
+
+
+def check_asked(asked: Sequence[Asked], shots: int | None) -> None:
+    """As :func:`check_circuits`, and every operator has to be as wide as its circuit."""
+    check_circuits([item.circuit for item in asked], shots)
+    for item in asked:
+        for operator in item.operators:
+            if operator.num_qubits != item.num_qubits:
+                raise BackendError(
+                    f"Argument `operators` must act on {item.num_qubits} qubits, but one acts on {operator.num_qubits}."
+                )
 
 
 def check_circuits(circuits: Sequence[QuantumCircuit], shots: int | None = None, midway: bool = False) -> None:

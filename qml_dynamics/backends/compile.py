@@ -17,6 +17,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 
 from ..errors import BackendError
 from .base import check_circuits, check_width
+from .failures import told
 from .options import DeviceOptions
 from .plain import plain_target
 
@@ -73,12 +74,16 @@ def compile_all(
     Raises:
         BackendError: a circuit is wider than the device, already measured (without ``midway``), or has free parameters.
     """
-    done: dict[int, Compiled] = {}
     made = {} if managers is None else managers
-    for circuit in circuits:
-        if id(circuit) not in done:
-            done[id(circuit)] = _compile(circuit, device, options, made, midway)
-    return [done[id(circuit)] for circuit in circuits]
+
+    def work() -> list[Compiled]:
+        done: dict[int, Compiled] = {}
+        for circuit in circuits:
+            if id(circuit) not in done:
+                done[id(circuit)] = _compile(circuit, device, options, made, midway)
+        return [done[id(circuit)] for circuit in circuits]
+
+    return told(work, "Compiling for the device")  # whose report may come over a network
 
 
 def _compile(
@@ -99,22 +104,31 @@ def _compile(
 
 
 def compile_unmeasured(
-    circuits: Sequence[QuantumCircuit], device: Any, options: DeviceOptions, managers: Managers | None = None
+    circuits: Sequence[QuantumCircuit],
+    device: Any,
+    options: DeviceOptions,
+    managers: Managers | None = None,
+    plain: bool = True,
 ) -> list[Compiled]:
     """Circuits for an estimator, which measures them itself; ``qubits`` is where each logical qubit is in the end.
+
+    With ``plain`` they come in the device's plain gates only, which the runtime's estimator needs.
 
     Compared by the state of the used qubits, and compiled again at level 1 where it is further than ``TOLERANCE`` from the wanted one.
     """
     made = {} if managers is None else managers
-    return [_compile_unmeasured(circuit, device, options, made) for circuit in circuits]
+    work = lambda: [_compile_unmeasured(circuit, device, options, made, plain) for circuit in circuits]  # noqa: E731
+    return told(work, "Compiling for the device")
 
 
-def _compile_unmeasured(circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: Managers) -> Compiled:
+def _compile_unmeasured(
+    circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: Managers, plain: bool
+) -> Compiled:
     check_circuits([circuit])
     check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
     wanted = options.optimization_level
     for level in [wanted, 1] if wanted > 1 else [wanted]:
-        compiled = _manager_for(device, level, options, circuit.num_qubits, managers, plain=True).run(circuit)
+        compiled = _manager_for(device, level, options, circuit.num_qubits, managers, plain).run(circuit)
         layout = compiled.layout
         where = tuple(range(circuit.num_qubits) if layout is None else layout.final_index_layout(filter_ancillas=True))
         deviation = _distance(circuit, compiled, where)

@@ -117,6 +117,17 @@ def redacted(text: str, limit: int = 400) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
+def shown(given: object) -> str:
+    """A wrong argument for a message: plain values without credentials, objects by their type alone.
+
+    >>> shown("aer"), shown(3), shown(object())
+    ("'aer'", '3', 'an object of type object')
+    """
+    if given is None or isinstance(given, (str, bytes, bool, int, float, list, tuple, type)):
+        return redacted(repr(given), 120)
+    return f"an object of type {type(given).__name__}"
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     link: BaseException | None = error

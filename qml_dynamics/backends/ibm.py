@@ -20,7 +20,7 @@ from qiskit import QuantumCircuit
 from ..errors import BackendError, JobLost
 from ..trajectory import Counts
 from . import runtime
-from .base import Asked, Expected, OnStep, check_circuits
+from .base import Asked, Expected, OnStep, check_asked, check_circuits
 from .batch import Program, extra_circuits, programs, read_result, reduced
 from .compile import Compiled, Managers, compile_all, compile_unmeasured, summary
 from .devices import vendor_seconds
@@ -104,7 +104,7 @@ class IBMBackend:
     @property
     def target(self) -> Any:
         """The device's report of its gates, errors and times."""
-        return self.device.target
+        return told(lambda: self.device.target, f"Asking {self.name} for its report")
 
     @property
     def max_circuits(self) -> int:
@@ -184,7 +184,7 @@ class IBMBackend:
 
     def _submit_asked(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int], tag: str) -> str:
         """One job of the vendor's estimator."""
-        check_circuits([item.circuit for item in asked], shots)
+        check_asked(asked, shots)
         compiled = compile_unmeasured([item.circuit for item in asked], self.device, self.options, self._managers)
         self._compiled.update(summary(compiled))
         pubs = [pub(made, item) for made, item in zip(compiled, asked)]

@@ -26,7 +26,7 @@ def ibm_backend(name: str, given: dict[str, Any]) -> IBMBackend:
         return IBMBackend(name, runtime.ideal_simulator(), options, True, None, **made)
     if device.startswith("fake"):
         return IBMBackend(name, runtime.fake_device(device), options, True, None, **made)
-    account = runtime.service()
+    account = runtime.service(runtime.near_local(device))
     found = runtime.cloud_device(account, device, options.fractional_gates)
     return IBMBackend(name, found, options, False, account, **made)
 

@@ -123,7 +123,8 @@ class PennyLaneBackend:
             start: list[Any] = (
                 [] if state is None else [qml.StatePrep(state / np.linalg.norm(state), wires=wires[::-1])]
             )
-            tape = qml.tape.QuantumScript([*start, *operations(piece, wires, phase=True)], [qml.state()])
+            every = qml.Identity(wires=wires[::-1])  # a device without wires of its own takes them as they come
+            tape = qml.tape.QuantumScript([every, *start, *operations(piece, wires, phase=True)], [qml.state()])
             (out,) = self._run([tape], num_qubits)
             state = np.asarray(out, dtype=complex).reshape(-1)[
                 : 1 << num_qubits
@@ -202,6 +203,11 @@ def _counts(answer: Any) -> Counts:
 def pennylane_backend(name: str, given: dict[str, Any]) -> PennyLaneBackend:
     """``"pennylane:<device>"`` with keywords for ``qml.device``, and ``analytic=``."""
     analytic = given.pop("analytic", None)
+    if "wires" in given:
+        raise BackendError(
+            f"Argument `wires` must not be given for {name}: a device of the width of each circuit is made. Hand over a device object "
+            "to choose its wires."
+        )
     return PennyLaneBackend(name, None, given, analytic)
 
 

@@ -21,6 +21,7 @@ from .failures import told
 from .options import DeviceOptions
 
 BASIS = ["rz", "sx", "x", "cx"]  # what a sampler of an unknown device is given
+_SIMULATORS = ("qiskit.", "qiskit_aer.", "qiskit_ibm_runtime.fake_provider.")  # where devices live that take a seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +65,17 @@ class QiskitBackend:
 
     @property
     def seeding(self) -> str:
-        """``"circuit"`` where each circuit gets its own seed; ``"none"`` for a sampler, which has its own."""
+        """``"circuit"`` for a simulator, each circuit of which gets its own seed; ``"none"`` for a sampler, which has its own, and
+        for any device that may be a real one."""
         calibrated = self.options.readout_mitigation == "calibrated"
-        return "none" if self.sampler is not None else "batch" if calibrated else "circuit"
+        if self.sampler is not None or not type(self.device).__module__.startswith(_SIMULATORS):
+            return "none"
+        return "batch" if calibrated else "circuit"
 
     @property
     def target(self) -> Any:
         """The device's report, or None."""
-        return None if self.device is None else self.device.target
+        return told(lambda: None if self.device is None else self.device.target, f"Asking {self.name} for its report")
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """Never: a device gives samples."""
@@ -114,6 +118,9 @@ class QiskitBackend:
     def _outcomes(self, work: Sequence[Program], shots: int) -> list[Counts]:
         if self.sampler is not None:
             return read_result(self.sampler.run([(p.circuit,) for p in work], shots=shots).result())[0]
+        if self.seeding == "none":
+            together = BackendSamplerV2(backend=self.device)
+            return read_result(together.run([(p.circuit,) for p in work], shots=shots).result())[0]
         out: list[Counts] = []
         for program in work:
             one = BackendSamplerV2(backend=self.device, options={"seed_simulator": program.seed})

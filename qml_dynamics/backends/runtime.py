@@ -7,8 +7,7 @@ import warnings
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-from qiskit.providers import BackendV2, Options
+from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 from qiskit_ibm_runtime import QiskitRuntimeService, fake_provider
 from qiskit_ibm_runtime.executor_estimator import Estimator
@@ -17,6 +16,7 @@ from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
 
 from ..errors import BackendError, one_of
 from .aer import AerSimulator, NoiseModel
+from .device_part import SmallDevice, good_part, restricted
 from .failures import is_transient, redacted, told, vendor_error
 from .options import DeviceOptions
 
@@ -48,6 +48,16 @@ def known_fake(name: str) -> str:
     raise BackendError(f"Argument `backend` must be a fake device such as 'fake_manila', but is {name!r}.{hint}")
 
 
+def near_local(name: str) -> str:
+    """A question about local devices with almost this name, or an empty text.
+
+    >>> near_local("fakemanila"), near_local("ibm_fez")
+    (" Or did you mean 'ibm:fake_manila'?", '')
+    """
+    near = difflib.get_close_matches(name, ["aer", *fake_names()], n=1, cutoff=0.75)
+    return f" Or did you mean 'ibm:{near[0]}'?" if near else ""
+
+
 class _SharedNoise(NoiseModel):
     """A noise model that is never copied.
 
@@ -67,7 +77,7 @@ def noisy_simulator(device: BackendV2, qubits: frozenset[int]) -> AerSimulator:
     a large part of a second for every circuit.
     """
     readout = readout_errors(device)
-    small = _Small(restricted(device.target, tuple(range(device.num_qubits)), qubits))
+    small = SmallDevice(restricted(device.target, tuple(range(device.num_qubits)), qubits))
     model = noise_of(small, {q: readout[q] for q in sorted(qubits)})
     model.__class__ = _SharedNoise
     return AerSimulator.from_backend(device, noise_model=model, max_parallel_threads=1)
@@ -83,7 +93,7 @@ def noiseless_simulator(device: BackendV2) -> AerSimulator:
 @lru_cache(maxsize=16)
 def part_simulator(device: BackendV2, part: tuple[int, ...], noise: bool) -> AerSimulator:
     """Aer with the gates, couplers and (where wanted) the noise of some qubits of a device, renumbered from 0."""
-    small, readout = _Small(restricted(device.target, part)), readout_errors(device)
+    small, readout = SmallDevice(restricted(device.target, part)), readout_errors(device)
     if not noise:
         return noiseless_simulator(small)
     model = noise_of(small, {i: readout[q] for i, q in enumerate(part)})
@@ -115,94 +125,15 @@ def restricted_noise(name: str, num_qubits: int) -> tuple[NoiseModel, Target, tu
     """Noise, gates and coupling of a good connected part of a fake device, renumbered from 0, and the part itself."""
     device = fake_device(name)
     part = good_part(device.target, num_qubits, name)
-    small, readout = _Small(restricted(device.target, part)), readout_errors(device)
+    small, readout = SmallDevice(restricted(device.target, part)), readout_errors(device)
     return noise_of(small, {i: readout[q] for i, q in enumerate(part)}), small.target, part
 
 
-class _Small(BackendV2):
-    """A target that calls itself a backend, for the noise model's constructor."""
+def service(hint: str = "") -> QiskitRuntimeService:
+    """The person's own account, from the vendor's file or the environment; nothing of it is kept here.
 
-    def __init__(self, target: Target) -> None:
-        super().__init__(name="part of a device")
-        self._part = target
-
-    @property
-    def target(self) -> Target:
-        return self._part
-
-    @property
-    def max_circuits(self) -> None:
-        return None
-
-    @classmethod
-    def _default_options(cls) -> Options:
-        return Options()
-
-    def run(self, run_input: Any, **options: Any) -> Any:
-        raise BackendError("A part of a device does not run circuits.")
-
-
-def restricted(target: Target, part: tuple[int, ...], within: frozenset[int] | None = None) -> Target:
-    """The instructions of ``target`` on the qubits ``part``, renumbered; only those ``within`` some of them if given.
-
-    Control flow is left out.
+    ``hint`` ends the message where there is none.
     """
-    new = {old: i for i, old in enumerate(part)}
-    keep = frozenset(part) if within is None else within
-    properties = target.qubit_properties
-    chosen = None if properties is None else [properties[q] for q in part]
-    out = Target(num_qubits=len(part), dt=target.dt, qubit_properties=chosen)
-    for name in target.operation_names:
-        operation, places = target.operation_from_name(name), target[name]
-        if isinstance(operation, type) or places is None:
-            continue
-        inside = {tuple(new[q] for q in qs): p for qs, p in places.items() if qs is not None and keep.issuperset(qs)}
-        if inside:
-            out.add_instruction(operation, inside, name=name)
-    return out
-
-
-def good_part(target: Target, num_qubits: int, name: str) -> tuple[int, ...]:
-    """A connected set of qubits with small errors: from every qubit, grow along the edge of the smallest added error."""
-    if num_qubits > target.num_qubits:
-        raise BackendError(
-            f"Argument `backend` must have at least {num_qubits} qubits, but {name} has {target.num_qubits}."
-        )
-    edges: dict[frozenset[int], float] = {}
-    for gate in target.operation_names:
-        for qubits, p in (target[gate] or {}).items():
-            if qubits is not None and len(qubits) == 2 and p is not None and p.error is not None:
-                key = frozenset(qubits)
-                edges[key] = min(p.error, edges.get(key, 1.0))
-    readout = {qs[0]: (p.error or 0.0) for qs, p in target["measure"].items() if p is not None}
-    grown = [_grown(start, num_qubits, edges, readout) for start in range(target.num_qubits)]
-    part = min(((c, p) for c, p in grown if len(p) == num_qubits), default=(np.inf, ()))[1]
-    if not part:
-        raise BackendError(f"Argument `backend` must have {num_qubits} connected qubits, but {name} has not.")
-    return part
-
-
-def _grown(
-    start: int, size: int, edges: dict[frozenset[int], float], readout: dict[int, float]
-) -> tuple[float, tuple[int, ...]]:
-    part, cost = [start], readout.get(start, 0.0)
-    while len(part) < size:
-        border = [
-            (e + readout.get(q, 0.0), q)
-            for pair, e in edges.items()
-            if len(pair & set(part)) == 1
-            for q in pair - set(part)
-        ]
-        if not border:
-            break
-        added, qubit = min(border)
-        part.append(qubit)
-        cost += added
-    return cost, tuple(part)
-
-
-def service() -> QiskitRuntimeService:
-    """The person's own account, from the vendor's file or the environment; nothing of it is kept here."""
     try:
         return QiskitRuntimeService()
     except Exception as error:
@@ -212,7 +143,7 @@ def service() -> QiskitRuntimeService:
         raise ours
     raise BackendError(
         "IBM devices need an account that qiskit-ibm-runtime finds by itself: run QiskitRuntimeService.save_account once, "
-        f"or set QISKIT_IBM_TOKEN and QISKIT_IBM_INSTANCE. It says: {said}"
+        f"or set QISKIT_IBM_TOKEN and QISKIT_IBM_INSTANCE. It says: {said}{hint}"
     )
 
 

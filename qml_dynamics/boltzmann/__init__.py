@@ -10,6 +10,6 @@ from __future__ import annotations
 
 from ..variational.ansatz_purified import Purified
 from .machine import BoltzmannMachine, binarise, divergence, law_of
-from .training import BoltzmannFit, fit
+from .training import BoltzmannFit, fit, thermal_circuit
 
-__all__ = ["BoltzmannFit", "BoltzmannMachine", "Purified", "binarise", "divergence", "fit", "law_of"]
+__all__ = ["BoltzmannFit", "BoltzmannMachine", "Purified", "binarise", "divergence", "fit", "law_of", "thermal_circuit"]

@@ -120,8 +120,7 @@ def fit(
     start = start if theta0 is None else machine.checked(theta0)
     states: _Exact | _Variational = _Exact(machine)
     if method == "variational":
-        layers = int(machine.transverse)
-        states = _Variational(machine, ansatz or Purified(machine.num_qubits, layers), substeps)
+        states = _Variational(machine, ansatz or _usual(machine), substeps)
     path, stop = [start], ""
     with Progress(f"Boltzmann machine, {method}", progress) as bar:
 
@@ -144,6 +143,31 @@ def fit(
     laws = [states.law(theta) for theta in path]
     kl = np.array([divergence(q, law) for law in laws])
     return BoltzmannFit(machine, path[-1], laws[-1], kl, states.evaluations, stop, method, states.circuit(path[-1]))
+
+
+def thermal_circuit(
+    machine: BoltzmannMachine, theta: Any, ansatz: Purified | None = None, substeps: int = 4
+) -> QuantumCircuit:
+    """The purified thermal state of a machine with these parameters, by variational imaginary time: one state, no training.
+
+    Args:
+        machine, ansatz, substeps: as for :func:`fit`.
+        theta: shape ``(num_parameters,)``.
+
+    Returns:
+        A circuit on ``2 num_qubits`` qubits, the register on its low half and the partners above.
+
+    Raises:
+        ProblemError, MethodError: theta or the ansatz does not fit.
+
+    >>> thermal_circuit(BoltzmannMachine(2), [0.3, -0.2, 0.5, 0.1, 0.4]).num_qubits
+    4
+    """
+    return _Variational(machine, ansatz or _usual(machine), substeps).circuit(machine.checked(theta))
+
+
+def _usual(machine: BoltzmannMachine) -> Purified:
+    return Purified(machine.num_qubits, int(machine.transverse))
 
 
 class _Exact:

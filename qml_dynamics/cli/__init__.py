@@ -31,6 +31,9 @@ def _code(arguments: list[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("qml-dynamics: interrupted; nothing was saved.", file=sys.stderr)
         return 130
+    except MemoryError:
+        print("qml-dynamics: the memory of this machine is not enough for this; nothing was saved.", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # the reader of standard output has gone, as `| head` does
         sys.stderr.close()
         return 141

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from ..errors import MethodError
+from ..errors import MethodError, integer
 from ..storage import TRAJECTORY, load, to_json
 from ..trajectory import Trajectory
 from .options import REFERENCE_STEPS
@@ -33,7 +33,7 @@ def animate_command(
         raise MethodError(f"Argument `animate` must have something to draw with: {pictures.MISSING}.")
     from ..plotting.animation import animate
 
-    run = _run(path, frames, seed)
+    run = _run(path, integer(frames, "frames", 2, 100_000), seed)
     beside = path if path.is_dir() else path.parent
     written = animate(
         run,

@@ -15,6 +15,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        print(f"qml-dynamics {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself; its help is that of ``app``."""
+
+
 Problem = Annotated[
     Path, typer.Argument(help="A problem file, or a folder that holds problem.toml.", metavar="PROBLEM")
 ]

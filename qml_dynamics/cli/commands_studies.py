@@ -143,8 +143,11 @@ def grow(
     target: Annotated[str | None, typer.Option(help="Column of the class (CSV only).")] = None,
     features: Annotated[str | None, typer.Option(help="Columns to use, separated by commas.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the picture, the recording and the weights.")] = Path("grown"),
-    hidden: Annotated[int, typer.Option(help="Hidden units at the start.")] = 1,
-    max_hidden: Annotated[int, typer.Option(help="Hidden units at most.")] = 16,
+    hidden: Annotated[str, typer.Option(help="Hidden units at the start; of several layers: 2,2.")] = "1",
+    max_hidden: Annotated[int, typer.Option(help="Hidden units of a layer at most.")] = 16,
+    max_layers: Annotated[
+        int | None, typer.Option(help="Hidden layers at most: identity layers come in (relu, identity).")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes through the training rows.")] = 80,
     rate: Annotated[float, typer.Option(help="Learning rate.")] = 0.02,
     orthogonality: Annotated[float, typer.Option(help="Strength of the reversible regulariser; 0 for none.")] = 0.1,
@@ -157,6 +160,8 @@ def grow(
     """Train a small network that grows, and draw its volume, entropies, loss and held-out accuracy."""
     from .grow import GrowOptions, grow_command
 
-    options = GrowOptions(hidden, max_hidden, epochs, rate, orthogonality, activation, threshold, seed, baseline)
+    options = GrowOptions(
+        hidden, max_hidden, max_layers, epochs, rate, orthogonality, activation, threshold, seed, baseline
+    )
     columns = None if features is None else [name.strip() for name in features.split(",")]
     raise typer.Exit(grow_command(data, target, columns, out, options, as_json=json))

@@ -181,7 +181,6 @@ def _write(answer: Answer, data: dict[str, Any], out: Path) -> list[str]:
 
     if out.exists() and not out.is_dir():
         raise MethodError(f"Argument `out` must be a folder, but {out} is a file.")
-    out.mkdir(parents=True, exist_ok=True)
     write_bytes(out / "result.json", (to_json(data) + "\n").encode())
     files = [out / "result.json"]
     plain = not {"reset", "measure"} & set(answer.result.circuit.count_ops())

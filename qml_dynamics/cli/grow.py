@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ProblemError
+from ..errors import ProblemError, require
 from ..storage import to_json
 from ..trajectory import atomic_file
 
 if TYPE_CHECKING:
     from ..growth.datasets import ClassData
-    from ..growth.trainer import Trained
+    from ..growth.training import Trained
 
 
 @dataclass(frozen=True)
 class GrowOptions:
     """What the command line says about a network and its growth."""
 
-    hidden: int
+    hidden: str
     max_hidden: int
+    max_layers: int | None
     epochs: int
     rate: float
     orthogonality: float
@@ -37,14 +38,16 @@ def grow_command(
     """Train a network that grows, write its recording, its weights and the picture, and print what came of it."""
     from ..growth.datasets import class_data
     from ..growth.insertion import NeuronGrowth
-    from ..growth.trainer import Training, train_network
+    from ..growth.trainer import train_network
+    from ..growth.training import Training
 
+    start = _widths(options.hidden)
     data = class_data(source, target=target, features=features, seed=options.seed)
     _folder(out)  # before any work is done
-    growth = NeuronGrowth(threshold=options.threshold, max_hidden=options.max_hidden)
+    growth = NeuronGrowth(options.threshold, max_hidden=options.max_hidden, max_layers=options.max_layers)
     how = Training(options.epochs, options.rate, orthogonality=options.orthogonality, seed=options.seed)
 
-    def trained(hidden: int, growing: NeuronGrowth | None) -> Trained:
+    def trained(hidden: list[int], growing: NeuronGrowth | None) -> Trained:
         return train_network(
             data.X,
             data.y,
@@ -56,14 +59,21 @@ def grow_command(
             progress=None,
         )
 
-    run = trained(options.hidden, growth)
+    run = trained(start, growth)
     cut = run.stop.startswith("interrupted")
-    fixed = trained(run.network.sizes[1], None) if options.baseline and not cut else None
+    fixed = trained(list(run.network.sizes[1:-1]), None) if options.baseline and not cut else None
     if fixed is not None and fixed.stop.startswith("interrupted"):
         fixed, cut = None, True
     written = _write(out, run, fixed, data, options)
     print(to_json(_row(run, fixed, written)) if as_json else _text(run, fixed, written))
     return 130 if cut else 0
+
+
+def _widths(given: str) -> list[int]:
+    parts = [part.strip() for part in given.split(",")]
+    ok = all(part.isascii() and part.isdigit() for part in parts)
+    require(ok, "hidden", "be a number, or numbers with commas between them, one a layer", given)
+    return [int(part) for part in parts]
 
 
 def _folder(out: Path) -> None:
@@ -98,8 +108,8 @@ def _write(out: Path, run: Trained, fixed: Trained | None, data: ClassData, opti
     from ..plotting import save_figure
     from ..plotting.network_growth import plot_network_growth
 
-    sizes, start = run.network.sizes, options.hidden
-    grown = f"grew from {start} to {sizes[1]} hidden units" if run.events else f"kept its {start} hidden units"
+    start, end = (" + ".join(map(str, widths)) for widths in (_widths(options.hidden), run.network.sizes[1:-1]))
+    grown = f"grew from {start} to {end} hidden units" if run.events else f"kept its {start} hidden units"
     title = f"{data.name.replace('_', ' ').capitalize()}: a network {grown}"
     caption = (
         f"{len(data.X)} training rows, {len(data.X_test)} held out, {options.activation}, rate {options.rate:g}, "
@@ -114,20 +124,21 @@ def _write(out: Path, run: Trained, fixed: Trained | None, data: ClassData, opti
 
 def _row(run: Trained, fixed: Trained | None, written: list[str]) -> dict[str, object]:
     row: dict[str, object] = {"sizes": list(run.network.sizes), "stop": run.stop, "files": written}
-    row["events"] = [{"epoch": e.epoch, "hidden": e.hidden, "residual": e.residual, "jump": e.jump} for e in run.events]
-    names = ("loss/train", "loss/held_out", "accuracy/train", "accuracy/held_out", "log_volume/total", "updates")
-    row["grown"] = {name: float(run.recording[name][-1]) for name in names}
+    names = ("epoch", "kind", "layer", "hidden", "sizes", "residual", "jump")
+    row["events"] = [{name: getattr(event, name) for name in names} for event in run.events]
+    columns = ("loss/train", "loss/held_out", "accuracy/train", "accuracy/held_out", "log_volume/total", "updates")
+    row["grown"] = {name: float(run.recording[name][-1]) for name in columns}
     if fixed is not None:
-        row["fixed"] = {name: float(fixed.recording[name][-1]) for name in names}
+        row["fixed"] = {name: float(fixed.recording[name][-1]) for name in columns}
     return row
 
 
 def _text(run: Trained, fixed: Trained | None, written: list[str]) -> str:
     lines = [str(run)]
     if fixed is not None:
-        r = fixed.recording
+        r, widths = fixed.recording, " + ".join(map(str, run.network.sizes[1:-1]))
         lines.append(
-            f"With all {run.network.sizes[1]} units from the start: held-out loss {r['loss/held_out'][-1]:.4f}, accuracy "
+            f"With all {widths} units from the start: held-out loss {r['loss/held_out'][-1]:.4f}, accuracy "
             f"{r['accuracy/held_out'][-1]:.4f}, {r['updates'][-1]:,.0f} parameter updates: {_verdict(run, fixed)}"
         )
     return "\n".join([*lines, *(f"wrote {name}" for name in written)])

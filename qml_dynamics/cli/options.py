@@ -10,6 +10,7 @@ from typing import Any
 from ..config import ProblemFile
 from ..errors import MethodError
 from ..methods import METHODS, SplitStep, Trotter
+from ..problem import Problem
 
 REFERENCE_STEPS = 400
 _FORM = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*(?:\((.*)\)|:(.*))?\s*", re.DOTALL)
@@ -49,7 +50,7 @@ class Plan:
 
 
 def plan(options: Options, file: ProblemFile) -> Plan:
-    """Options over file over defaults: SplitStep without a backend, Trotter with one.
+    """Options over file over defaults (see :func:`default_method`).
 
     Shots and backend of the file belong to circuits: a classical method leaves them aside.
     """
@@ -58,16 +59,36 @@ def plan(options: Options, file: ProblemFile) -> Plan:
         method = parse_method(options.method)
     elif file.method is not None:
         method = file.method
-    elif backend is None:
-        method = SplitStep(REFERENCE_STEPS, order=4)
     else:
-        method = Trotter(40, order=2)
+        method = default_method(file.problem, backend is not None)
     quantum = getattr(method, "needs_backend", False)
     shots = options.shots if options.shots is not None else file.shots if quantum else None
     seed = options.seed if options.seed is not None else file.seed
     save = options.save if options.save is not None else default_save(method)
     chosen = _backend(options, file, backend) if quantum or options.backend is not None else None
     return Plan(method, chosen, shots, seed, save)
+
+
+def default_method(problem: Problem, circuits: bool) -> Any:
+    """The method of a problem that names none: a classical reference, or circuits where a backend is given.
+
+    >>> from qml_dynamics import Grid
+    >>> swing = Problem(Grid((-1, 1), 4), lambda w: w[:, 0] ** 2, 0.5, clock="classical", duration=1.0)
+    >>> default_method(swing, circuits=False)
+    HamiltonJacobi(steps=400, order=4, extra=None, spread=0.0)
+    """
+    if problem.clock == "classical":
+        from ..ensembles import HamiltonJacobi, KoopmanVonNeumann
+
+        return KoopmanVonNeumann(40) if circuits else HamiltonJacobi(REFERENCE_STEPS, order=4)
+    if not circuits:
+        return SplitStep(REFERENCE_STEPS, order=4)
+    if problem.clock == "real":
+        return Trotter(40, order=2)
+    from ..variational import ansatz
+    from ..variational.method import Variational
+
+    return Variational(ansatz.hamiltonian(layers=6), steps=60)
 
 
 def _backend(options: Options, file: ProblemFile, name: str | None) -> Any:
@@ -111,7 +132,7 @@ def parse_method(text: str) -> Any:
         raise MethodError(
             f"Argument `method` must look like 'trotter:steps=40' or 'Trotter(steps=40)', but is {text!r}."
         )
-    from ..growth.growing import named_method
+    from ..named import named_method
 
     kind = match.group(1)
     options = _arguments(match.group(2) or match.group(3) or "", text)

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,18 +107,27 @@ def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
 
 
 def reference_of(file: ProblemFile, run: Trajectory) -> Trajectory:
-    """The classical reference at the same times: split-step of order four, or Krylov for a general operator."""
+    """The classical reference at the same times: split-step of order four, Krylov for a general operator, paths on the classical
+    clock, and for a bridge the same bridge by split-step.
+    """
     if file.problem.operator is not None:
         return evolve(file.problem, Krylov(), save=run.times.tolist(), seed=0)
     steps = getattr(run.method, "steps", REFERENCE_STEPS)
     count = max(REFERENCE_STEPS, 10 * steps if isinstance(steps, int) else 0)
-    return evolve(file.problem, SplitStep(count, order=4), save=run.times.tolist(), seed=0)
+    split: Any = SplitStep(count, order=4)
+    if file.problem.clock == "classical":
+        from ..ensembles import HamiltonJacobi
+
+        split = HamiltonJacobi(count, order=4, spread=run.diagnostics.get("spread", 0.0))
+    elif hasattr(run.method, "end"):  # a bridge
+        split = replace(run.method, method=SplitStep(REFERENCE_STEPS))
+    return evolve(file.problem, split, save=run.times.tolist(), seed=0)
 
 
 def _wants_budget(job: _Run, asked: bool | None) -> bool:
     problem = job.file.problem
-    if problem.objective is None:
-        return False
+    if problem.objective is None or problem.clock == "classical" or hasattr(job.plan.method, "end"):
+        return False  # the chain of an error budget starts from a wave
     return asked if asked is not None else job.plan.quantum and problem.domain.num_qubits <= BUDGET_QUBITS
 
 

@@ -52,16 +52,20 @@ def circuits_command(
     folders: Sequence[Path], *, write: bool, check: bool, steps: Sequence[int] | None = None, as_json: bool = False
 ) -> int:
     """Write or check the programs of the gallery: 0 where all is well, 1 where a check fails."""
-    from .. import gallery
+    from .. import gallery, gallery_trained
 
     if write == check:
         raise ProblemError("Argument `circuits` must have one of the options --write and --check.")
-    chosen = list(folders) or gallery.folders(Path("circuits"))
+    trained = gallery_trained.folders(Path("circuits"))
+    chosen = list(folders) or sorted([*gallery.folders(Path("circuits")), *trained])
     if not chosen:
         raise ProblemError("Argument `folders` must be given where there is no folder `circuits` with problem files.")
     results = {}
     for folder in chosen:
-        found = gallery.write(folder, steps) if write else gallery.check(folder)
+        if (folder / gallery_trained.PROGRAM).is_file():
+            found = gallery_trained.write(folder) if write else gallery_trained.check(folder)
+        else:
+            found = gallery.write(folder, steps) if write else gallery.check(folder)
         results[str(folder)] = found
         if not as_json:
             print(f"{folder}: {'; '.join(found) if found else 'ok'}", file=sys.stdout)

@@ -106,7 +106,7 @@ def _method(data: Any) -> Any:
     kind = data.get("kind")
     if not isinstance(kind, str):
         fail("method", "kind must be given: the name of a method, like 'trotter'.")
-    from ..growth.growing import named_method
+    from ..named import named_method
 
     with within("method", {"method": "kind", f"method.{kind.replace('-', '_').lower()}": "keys beside kind"}):
         return named_method(dict(data))

@@ -111,7 +111,7 @@ class ScheduleSection(Section):
 class EvolutionSection(Section):
     """``[evolution]``."""
 
-    clock: Literal["real", "imaginary"]
+    clock: Literal["real", "imaginary", "classical"]
     duration: Annotated[Number, _is("a positive number")]
 
 

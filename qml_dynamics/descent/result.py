@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..domains import Grid
-from ..estimate import Estimate
+from ..estimate import Estimate, share_error
 from ..problem import Problem
 from ..trajectory import Trajectory
 from .box import RADIUS, Box
@@ -105,5 +105,5 @@ def success(run: Trajectory, radius: float = RADIUS) -> Estimate | None:
     distance = (domain.points - np.array(objective.minimizer)) / length
     near = (distance**2).sum(axis=1) < radius**2
     chance = float(run.density[-1].reshape(-1)[near].sum())
-    stderr = 0.0 if run.shots is None else float(np.sqrt(chance * (1 - chance) / run.shots))
+    stderr = 0.0 if run.shots is None else float(share_error(chance, run.shots))
     return Estimate(chance, stderr, run.shots)

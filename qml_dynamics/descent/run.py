@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from ..domains import Grid
 from ..errors import MethodError, ProblemError, describe, integer, one_of, real, require
 from ..evolve import evolve
-from ..formulas import boundaries, factors
 from ..methods import SplitStep, Trotter
 from ..objectives.base import Objective
 from ..problem import Problem
 from ..schedules import QHD, Schedule
-from ..trajectory import Counts, Trajectory
 from .box import Box, as_objective, on_unit_box, remembered, spread
 from .learn import pretrained
-from .polish import RIVALS, Polished, polish_samples, rivals
+from .polish import RIVALS, rivals
 from .result import Descent, Evaluations, success
+from .samples import last_samples, queries, ranked, refine_samples, seed_of
 
 STEPS_PER_TIME = 500  # of the classical method: Strang at 5,000 steps reproduces the published table to 0.05
 CIRCUIT_STEPS = 40
@@ -107,17 +104,17 @@ def descend(
     if save is None and backend is not None:
         save = [stated.duration]  # no circuits for the start, which is known
     run = evolve(stated, chosen, backend=backend, shots=shots, seed=seed, save=save, progress=progress)
-    counts = _samples(run, samples)
-    points, losses, uniform = _ranked(run, counts, box)
+    counts = last_samples(run, samples)
+    points, losses, uniform = ranked(run, counts, box)
     limits = stated.domain.bounds if box is None else box.bounds  # type: ignore[union-attr]
-    refined = _refined(objective, points[:polish], limits)
+    refined = refine_samples(objective, points[:polish], limits)
     evaluations = Evaluations(
         stated.domain.size,
         sum(p.evaluations for p in refined),
         sum(p.gradients for p in refined),
-        _queries(run),
+        queries(run),
     )
-    beside = rivals(objective, limits, evaluations.total, _seed(run), names) if compare else ()
+    beside = rivals(objective, limits, evaluations.total, seed_of(run), names) if compare else ()
     best, least = tuple(points[0].tolist()), float(losses[0])
     if refined and refined[0].loss < least:
         best, least = refined[0].weights, refined[0].loss
@@ -204,52 +201,3 @@ def _method(problem: Problem, schedule: Pair | None, steps: int | None, backend:
     if backend is not None:
         return Trotter(CIRCUIT_STEPS if steps is None else steps, order=2)
     return SplitStep(max(100, round(STEPS_PER_TIME * problem.duration)) if steps is None else steps, order=2)
-
-
-def _refined(objective: Objective, starts: np.ndarray, bounds: Any) -> tuple[Polished, ...]:
-    """The polish of the best samples, best first; none of a table, which has no values between its points."""
-    if objective.domain is not None:
-        return ()
-    return tuple(sorted(polish_samples(objective, starts, bounds), key=lambda p: p.loss))
-
-
-def _seed(run: Trajectory) -> int:
-    return int(run.provenance["seed"] % 2**32)
-
-
-def _samples(run: Trajectory, samples: int) -> Counts:
-    """The samples of the last time: those of the run, or drawn from its exact density."""
-    from ..sampling import draw
-
-    return run.counts["weight"][-1] if run.counts else draw(run.density[-1], samples, _seed(run))
-
-
-def _ranked(run: Trajectory, counts: Counts, box: Box | None) -> tuple[np.ndarray, np.ndarray, float]:
-    """Different sampled weights with their losses, best first, and the best loss of as many uniform grid points.
-
-    The losses are those that the grid's table holds already.
-    """
-    domain, objective = run.problem.domain, run.problem.objective
-    assert objective is not None
-    uniform = np.random.default_rng([_seed(run), 1]).integers(0, domain.size, counts.shots)
-    points, others = domain.points_at(counts.index), domain.points_at(np.unique(uniform))
-    losses, least = objective(points), float(objective(others).min())
-    order = np.argsort(losses, kind="stable")
-    points, losses = points[order], losses[order]
-    if box is None:
-        return points, losses, least
-    return box.weights(points), box.offset + box.scale * losses, box.offset + box.scale * least
-
-
-def _queries(run: Trajectory) -> int:
-    """Potential factors of every circuit of the run times its shots, in the weight basis and in the dual one."""
-    problem, formula = run.problem, getattr(run.method, "product_formula", None)
-    if formula is None or run.counts is None or not getattr(run.method, "needs_backend", False):
-        return 0
-    ends, total = boundaries(problem.duration, run.method.steps, run.times), 0
-    for i, t in enumerate(run.times):
-        until = ends[ends <= t * (1 + 1e-12)]
-        every = factors(formula, until, problem.diffusion, problem.strength, problem.duration)
-        shots = sum(counts[i].shots for counts in run.counts.values())
-        total += shots * sum(f.kind != "K" and f.amount != 0 for f in every)
-    return total

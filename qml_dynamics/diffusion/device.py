@@ -14,6 +14,7 @@ from ..backends import backend as find_backend
 from ..backends.dynamic import measures_midway
 from ..domains import Domain
 from ..errors import MethodError, check_memory, integer, require
+from ..estimate import share_error
 from ..evolve import evolve
 from ..imaginary.laws import lower_bound
 from ..imaginary.run import selection
@@ -140,7 +141,7 @@ def _law(
     width: int,
 ) -> CircuitLaw:
     density, stderr = read_density(born, model.land.root, kept)
-    error = 0.0 if shots is None else float(np.sqrt(rate * (1 - rate) / shots))
+    error = 0.0 if shots is None else float(share_error(rate, shots))
     return CircuitLaw(t, density, stderr, born, rate, error, predicted, shots, kept, width)
 
 
@@ -243,5 +244,5 @@ def _run_modes(
     rate, kept = (total, None) if shots is None else (total / shots, round(total))
     born = (weights / total).reshape(made.signs.shape)
     density, stderr = mode_density(made, model.land, born, kept)
-    error = 0.0 if shots is None else float(np.sqrt(rate * (1 - rate) / shots))
+    error = 0.0 if shots is None else float(share_error(rate, shots))
     return CircuitLaw(t, density, stderr, born, rate, error, made.success, shots, kept, made.circuit.num_qubits)

@@ -3,7 +3,8 @@
 `learning.py` holds the phase diagram, `madelung.py` and `circulation.py` the wave as density and multivalued phase, `ring.py`
 and `superposition.py` closed forms, `canonical.py`, `grand_canonical.py` and `exchange.py` the neurons, `bridge.py` and
 `hydrodynamic.py` the other regimes and the negative control, `networks.py` and `perceptrons.py` real networks, and
-`observed.py`, `fit.py` (`estimators.py`, `multiplier.py`, `panel.py`, `answers.py`) and `laws.py` (`law_tests.py`, `clouds.py`,
+`observed.py`, `simulated.py`, `fit.py` (`estimators.py`,
+`multiplier.py`, `panel.py`, `answers.py`) and `laws.py` (`law_tests.py`, `clouds.py`,
 `verdict.py`) the measurement.
 """
 
@@ -26,13 +27,17 @@ _HOME = {
     "circulation": ("circulation", "square_loop"),
     "ring": ("plane_wave", "ring", "ring_levels", "vortex_wave"),
     "superposition": ("Oscillator", "TwoSlits", "number_revival", "revival_probability"),
+    "koopman": ("KoopmanVonNeumann",),
     "interference": ("Winding", "measured_circulation", "measured_levels"),
     "canonical": ("BinaryNeurons", "GaussianNeurons", "PhaseField", "as_potential"),
     "grand_canonical": ("GrandCanonical", "gaussian_number", "grand_potential"),
     "exchange": ("Exchange", "ExchangeSample", "conserved"),
     "bridge": ("Bridge", "bridge", "gaussian_bridge"),
-    "hydrodynamic": ("Characteristics", "Fluid", "characteristics", "hydrodynamic"),
-    "observed": ("ExchangeEvents", "History", "Run", "Steps", "observe_exchange", "observe_sde", "observe_wave"),
+    "schrodinger_bridge": ("SchrodingerBridge",),
+    "hydrodynamic": ("Fluid", "hydrodynamic"),
+    "hamilton_jacobi": ("Characteristics", "HamiltonJacobi", "characteristics"),
+    "observed": ("ExchangeEvents", "History", "Run", "Steps"),
+    "simulated": ("observe_exchange", "observe_sde", "observe_wave"),
     "networks": ("train_ensemble",),
     "law_tests": ("LawTest",),
     "laws": ("fokker_planck", "gibbs_law", "stationary_wave"),
@@ -60,13 +65,15 @@ if TYPE_CHECKING:
     from .grand_canonical import GrandCanonical as GrandCanonical
     from .grand_canonical import gaussian_number as gaussian_number
     from .grand_canonical import grand_potential as grand_potential
-    from .hydrodynamic import Characteristics as Characteristics
+    from .hamilton_jacobi import Characteristics as Characteristics
+    from .hamilton_jacobi import HamiltonJacobi as HamiltonJacobi
+    from .hamilton_jacobi import characteristics as characteristics
     from .hydrodynamic import Fluid as Fluid
-    from .hydrodynamic import characteristics as characteristics
     from .hydrodynamic import hydrodynamic as hydrodynamic
     from .interference import Winding as Winding
     from .interference import measured_circulation as measured_circulation
     from .interference import measured_levels as measured_levels
+    from .koopman import KoopmanVonNeumann as KoopmanVonNeumann
     from .law_tests import LawTest as LawTest
     from .laws import fokker_planck as fokker_planck
     from .laws import gibbs_law as gibbs_law
@@ -87,13 +94,14 @@ if TYPE_CHECKING:
     from .observed import History as History
     from .observed import Run as Run
     from .observed import Steps as Steps
-    from .observed import observe_exchange as observe_exchange
-    from .observed import observe_sde as observe_sde
-    from .observed import observe_wave as observe_wave
     from .ring import plane_wave as plane_wave
     from .ring import ring as ring
     from .ring import ring_levels as ring_levels
     from .ring import vortex_wave as vortex_wave
+    from .schrodinger_bridge import SchrodingerBridge as SchrodingerBridge
+    from .simulated import observe_exchange as observe_exchange
+    from .simulated import observe_sde as observe_sde
+    from .simulated import observe_wave as observe_wave
     from .superposition import Oscillator as Oscillator
     from .superposition import TwoSlits as TwoSlits
     from .superposition import number_revival as number_revival

@@ -1,5 +1,7 @@
 """Schroedinger bridges: the regime ``hbar^2 < 0``, run as a pair of heat equations on the imaginary clock.
 
+`bridge` gives the factors; :class:`SchrodingerBridge` is the same as a method of `evolve`, on circuits too.
+
 ``p(t) = A(t) B(t)`` with ``kappa B_t = (kappa^2 / 2m) L B + V B`` forwards from the start and the same equation for A backwards
 from the end. Given the densities at both ends, the factors solve ``p_0 = B_0 K A_T`` and ``p_T = A_T K B_0``, K being the
 evolution over the whole duration: iterated by Fortet (J. Math. Pures Appl. 19, 83, 1940), which is Sinkhorn's scaling.
@@ -7,22 +9,21 @@ evolution over the whole duration: iterated by Fortet (J. Math. Pures Appl. 19, 
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..domains import Domain
-from ..errors import EdgeWeightWarning, MethodError, ProblemError, describe, integer, real, require
-from ..evolve import evolve
+from ..errors import MethodError, ProblemError, integer, real
 from ..initial import State
+from ..job import save_times
 from ..methods import SplitStep
 from ..problem import Problem
+from ..progress import Progress
+from .fortet import carried, check_ends, fortet
+from .fortet import density as as_density
 from .learning import Learning
-
-_FLOOR = 1e-280
-_WIDER = "mix the ends within the range of floating-point numbers (kappa = {:.2g} is small, or they are far apart)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,7 @@ def bridge(
     save: Any = 5,
     tol: float = 1e-10,
     max_iterations: int = 2000,
+    progress: bool | None = None,
 ) -> Bridge:
     """The bridge between two densities.
 
@@ -76,11 +78,13 @@ def bridge(
         save: times of the answer, as in :func:`qml_dynamics.evolve`.
         tol: allowed total variation at the start (at the end it is met exactly).
         max_iterations: gives up after so many.
+        progress: as in :func:`qml_dynamics.evolve`. A keyboard interrupt ends the iteration with the factors that it has; their
+            ``error`` says how far they are.
 
     Raises:
         ProblemError: the regime is another one, or a density does not fit. MethodError: the iteration did not converge,
             the method's evolution is not positive where the densities are, or kappa is so small that the factors leave the
-            range of floating-point numbers (towards the classical boundary, where :func:`characteristics` serves).
+            range of floating-point numbers (towards the classical boundary, where :class:`HamiltonJacobi` serves).
 
     >>> from qml_dynamics import Grid
     >>> grid = Grid((-8, 8), 6)
@@ -94,89 +98,23 @@ def bridge(
         raise ProblemError(
             f"Argument `learning` must be in the bridge regime (4 D mu < gamma), but is in the {learning.regime} one."
         )
-    first, last = _density(start, domain, "start"), _density(end, domain, "end")
+    first, last = as_density(start, domain, "start"), as_density(end, domain, "end")
     chosen = SplitStep(64) if method is None else method
     problem = learning.problem(domain, V, duration=duration)
     limit, goal = integer(max_iterations, "max_iterations", 1, 10**7, MethodError), real(tol, "tol", positive=True)
-    B = first.copy()
-    for count in range(1, limit + 1):  # noqa: B007 - told at the end
-        A = _factor(last / _propagated(problem, B, chosen), learning)
-        KA = _propagated(problem, A, chosen)
-        error = 0.5 * float(np.abs(B * KA - first).sum())
-        if error <= goal:
-            break
-        B = _factor(first / KA, learning)
-    else:
-        raise MethodError(
-            f"Argument `max_iterations` must let the iteration converge, but {limit} leave an error of {error:.1e}: "
-            "a longer duration mixes faster."
-        )
-    found = _joined(learning, problem, A, B, chosen, save, count, error)
-    for index, wanted in ((0, first), (-1, last)):
-        if found.times[index] in (0.0, problem.duration):
-            miss = 0.5 * float(np.abs(found.density[index] - wanted).sum())
-            require(miss <= max(1e-6, 10 * goal), "duration", _WIDER.format(learning.kappa), duration, MethodError)
-    return found
-
-
-def _factor(values: np.ndarray, learning: Learning) -> np.ndarray:
-    """A factor whose square can be summed."""
-    with np.errstate(over="ignore"):
-        sound = bool(np.isfinite((values**2).sum()))
-    if not sound:
-        raise MethodError(f"Argument `duration` must {_WIDER.format(learning.kappa)}.")
-    return values
-
-
-def _density(given: Any, domain: Domain, name: str) -> np.ndarray:
-    p = np.asarray(given, dtype=float)
-    fits = p.shape in (domain.shape, (domain.size,))
-    require(fits, name, f"have shape {domain.shape}", f"of shape {p.shape}")
-    require(bool(np.isfinite(p).all() and (p >= 0).all() and p.sum() > 0), name, "be a density", describe(p))
-    p = np.maximum(p.reshape(domain.shape), 1e-30 * p.max())  # an empty point would need an infinite factor
-    return p / p.sum()
-
-
-def _propagated(problem: Problem, factor: np.ndarray, method: Any) -> np.ndarray:
-    """``K`` applied to a positive array, norm and all; round-off below zero is lifted to a tiny positive number."""
-    run = _evolved(problem.replace(initial=State(factor)), method, None)
-    out = _unnormalised(run, factor)[-1]
-    top = float(out.max())
-    sound = bool(np.isfinite(top)) and top > 0 and float(-out.min()) < 1e-3 * top
-    require(sound, "method", "keep a density positive (smaller steps or a finer grid)", method, MethodError)
-    return np.maximum(out, max(1e-17 * top, _FLOOR))
-
-
-def _evolved(problem: Problem, method: Any, save: Any) -> Any:
-    """A run without the warnings about edges: a factor may be large there, where only the product must be small."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EdgeWeightWarning)
-        return evolve(problem, method, save=save, progress=False, seed=0)
-
-
-def _unnormalised(run: Any, factor: np.ndarray) -> np.ndarray:
-    require(run.states is not None, "method", "give waves", run.method, MethodError)
-    scale = np.exp(run.log_norm) * np.linalg.norm(factor)
-    states = run.states.real
-    signs = np.sign(states.reshape(len(states), -1).sum(axis=1))
-    return states * (scale * signs).reshape(-1, *[1] * (states.ndim - 1))
-
-
-def _joined(
-    learning: Learning, problem: Problem, A: np.ndarray, B: np.ndarray, method: Any, save: Any, count: int, error: float
-) -> Bridge:
-    from ..job import save_times
-
+    with Progress("Bridge", progress) as bar:
+        factors = fortet(problem, first, last, chosen, goal, limit, bar)
     times = save_times(save, problem.duration)
-    forward, backward = problem.replace(initial=State(B)), problem.replace(initial=State(A))
-    run_b = _evolved(forward, method, times)
-    run_a = _evolved(backward, method, np.sort(problem.duration - times))
-    b = np.maximum(_unnormalised(run_b, B), _FLOOR)
-    a = np.maximum(_unnormalised(run_a, A)[::-1], _FLOOR)
-    density = a * b
-    density /= density.reshape(len(times), -1).sum(axis=1).reshape(-1, *[1] * problem.domain.ndim)
-    phase = 0.5 * learning.kappa * (np.log(a) - np.log(b))
-    return Bridge(learning, times, density, phase, a, b, forward, backward, count, error)
+    B = carried(problem, factors.start, chosen, times)
+    A = carried(problem, factors.end, chosen, np.sort(problem.duration - times))[::-1]
+    p = A * B
+    p /= p.reshape(len(times), -1).sum(axis=1).reshape(-1, *[1] * domain.ndim)
+    for index, wanted in ((0, first), (-1, last)):
+        if times[index] in (0.0, problem.duration) and not factors.interrupted:
+            check_ends(p[index], wanted, goal, duration)
+    phase = 0.5 * learning.kappa * (np.log(A) - np.log(B))
+    forward, backward = problem.replace(initial=State(factors.start)), problem.replace(initial=State(factors.end))
+    return Bridge(learning, times, p, phase, A, B, forward, backward, factors.iterations, factors.error)
 
 
 def gaussian_bridge(

@@ -66,6 +66,8 @@ class GaussianNeurons:
         A = np.asarray(self.precision(points), dtype=float)
         ok = A.ndim == 3 and A.shape[0] == len(points) and A.shape[1] == A.shape[2]
         require(ok, "precision", "return shape (m, N, N)", f"of shape {A.shape}")
+        even = bool(np.isfinite(A).all()) and np.allclose(A, A.swapaxes(1, 2), rtol=1e-10, atol=1e-12 * np.abs(A).max())
+        require(even, "precision", "return finite symmetric matrices", describe(A))
         try:
             lower = np.linalg.cholesky(A)
         except np.linalg.LinAlgError:
@@ -77,6 +79,8 @@ class GaussianNeurons:
         value = log_det / (2 * self.beta) - n / (2 * self.beta) * math.log(2 * math.pi / self.beta)
         if self.drive is not None:
             b = np.asarray(self.drive(points), dtype=float)
+            fits = b.shape == A.shape[:2] and bool(np.isfinite(b).all())
+            require(fits, "drive", "return finite numbers of shape (m, N)", f"of shape {b.shape}")
             value = value - 0.5 * np.einsum("mi,mi->m", b, np.linalg.solve(A, b[..., None])[..., 0])
         return value
 

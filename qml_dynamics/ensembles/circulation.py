@@ -25,7 +25,7 @@ def circulation(psi: np.ndarray, domain: Domain, loop: Any = None) -> Any:
         psi: amplitudes, shape ``domain.shape``.
         domain: a :class:`Grid`.
         loop: None for all plaquettes; or indices of points ``(m, ndim)`` in the order of the walk, closed by itself (of a
-            grid with one axis, ``(m,)`` indices). Neighbours in the walk should be neighbours on the grid.
+            grid with one axis, ``(m,)`` indices). Points that are no neighbours are corners, joined by straight lines.
 
     Returns:
         With a loop, or on a grid with one axis (the way round the whole ring), an ``int``. With two axes an array of ints,
@@ -46,7 +46,7 @@ def circulation(psi: np.ndarray, domain: Domain, loop: Any = None) -> Any:
     wave = _wave(psi, domain)
     assert isinstance(domain, Grid)
     if loop is not None:
-        return _round(np.angle(_on_loop(wave, loop_points(domain, loop))))
+        return _round(np.angle(_on_loop(wave, _filled(loop_points(domain, loop), domain))))
     if domain.ndim == 1:
         require(domain.boundary == "periodic", "loop", "be given where no axis closes by itself", None)
         return _round(np.angle(_on_loop(wave, np.arange(domain.size)[:, None])))
@@ -75,6 +75,18 @@ def square_loop(center: tuple[int, int], half: int) -> list[tuple[int, int]]:
     side = range(-half, half)
     walk = [(i + s, j - half) for s in side] + [(i + half, j + s) for s in side]
     return walk + [(i - s, j + half) for s in side] + [(i - half, j - s) for s in side]
+
+
+def _filled(points: np.ndarray, domain: Grid) -> np.ndarray:
+    """A walk with the points on the straight lines between those that are no neighbours; neighbours may be so over the edge."""
+    shape, out = np.array(domain.shape), []
+    for here, there in zip(points, np.roll(points, -1, axis=0)):
+        move = there - here
+        if domain.boundary == "periodic" and (np.abs((move + 1) % shape) <= 2).all():
+            move = (move + 1) % shape - 1
+        count = max(1, int(np.abs(move).max()))
+        out += [(here + np.rint(k * move / count).astype(int)) % shape for k in range(count)]
+    return np.array(out)
 
 
 def _on_loop(wave: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from ..pauli import PauliSum
 from ..problem import Problem
 from ..schedules import Constant
 from ..trajectory import Counts
+from .checks import numbers
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -36,6 +37,9 @@ class Exchange:
         mu_c: chemical potential, which lowers the energy of the network's active neurons.
         bonds: pairs that exchange; None: every neuron of the network with every slot of the reservoir.
 
+    Raises:
+        ProblemError: a number or a bond out of its range.
+
     >>> pair = Exchange([0.0, 0.0], hopping=1.0, network=1)
     >>> pair.bonds
     ((0, 1),)
@@ -48,7 +52,7 @@ class Exchange:
     bonds: Any = None
 
     def __post_init__(self) -> None:
-        e = np.asarray(self.energies, dtype=float)
+        e = numbers(self.energies)
         ok = e.ndim == 1 and 2 <= e.size <= 30 and bool(np.isfinite(e).all())
         require(ok, "energies", "be 2 to 30 finite numbers", describe(self.energies))
         object.__setattr__(self, "energies", e)
@@ -58,7 +62,11 @@ class Exchange:
         object.__setattr__(self, "network", inside)
         every = [(i, j) for i in range(inside) for j in range(inside, e.size)]
         given = every if self.bonds is None else self.bonds
-        object.__setattr__(self, "bonds", tuple((int(i), int(j)) for i, j in given))
+        pairs = all(np.shape(pair) == (2,) for pair in given) and len(given) > 0
+        require(pairs, "bonds", "be pairs of different neurons", describe(self.bonds))
+        bonds = tuple((integer(i, "bonds", 0, e.size - 1), integer(j, "bonds", 0, e.size - 1)) for i, j in given)
+        require(all(i != j for i, j in bonds), "bonds", "be pairs of different neurons", describe(self.bonds))
+        object.__setattr__(self, "bonds", bonds)
 
     @property
     def costs(self) -> np.ndarray:
@@ -84,7 +92,12 @@ class Exchange:
         )
 
     def circuit(self, duration: float, steps: int, occupied: Sequence[int], order: int = 2) -> QuantumCircuit:
-        """The product formula that conserves the number gate by gate, of order 2 or 4 (``(XX + YY) / 2`` is kept whole)."""
+        """The product formula that conserves the number gate by gate, of order 1, 2 or 4 (``(XX + YY) / 2`` is kept whole).
+
+        Args:
+            duration, steps: total time and number of steps.
+            occupied: indices of the neurons that are active at the start.
+        """
         from ..synthesis.ensembles import exchange_circuit
 
         return exchange_circuit(self.costs, self.bonds, self.hopping, duration, steps, order, list(occupied))

@@ -17,6 +17,7 @@ from ..errors import ProblemError, describe, integer, real, require
 from ..initial import State
 from ..objectives.base import Objective
 from ..problem import Problem
+from .checks import numbers
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -58,10 +59,7 @@ class GrandCanonical:
             return
         given = self.activation is None and self.neurons is None
         require(given, "activation", "be absent (with `neurons`) where energies are numbers", self.activation)
-        try:
-            e = np.array(self.energies, dtype=float)
-        except (TypeError, ValueError):
-            e = np.empty(0)
+        e = numbers(self.energies)
         ok = e.ndim == 1 and e.size > 0 and bool(np.isfinite(e).all())
         require(ok, "energies", "be finite numbers, one a neuron, or a Grid", describe(self.energies))
         e.flags.writeable = False
@@ -73,18 +71,23 @@ class GrandCanonical:
         return self.energies if isinstance(self.energies, Grid) else None
 
     def _costs(self) -> np.ndarray:
-        """``beta (e - mu_c)``: one a neuron, or over the grid."""
+        """``e - mu_c``: one a neuron, or over the grid."""
         if self.domain is None:
-            return self.beta * (self.energies - self.mu_c)
+            return self.energies - self.mu_c
         loss = self.activation if isinstance(self.activation, Objective) else Objective(self.activation, "activation")
-        return self.beta * (loss.on(self.domain) - self.mu_c)
+        return loss.on(self.domain) - self.mu_c
+
+    def _exponents(self) -> np.ndarray:
+        """``beta (e - mu_c)``, infinite where it leaves the range of floating-point numbers."""
+        with np.errstate(over="ignore"):
+            return self.beta * self._costs()
 
     @property
     def occupation(self) -> np.ndarray:
         """``sigmoid(-beta (e - mu_c))``: of each neuron, shape ``(N,)``, or of any one of them over the grid."""
         from scipy.special import expit
 
-        return expit(-self._costs())
+        return expit(-self._exponents())
 
     @property
     def mean_number(self) -> Any:
@@ -96,7 +99,8 @@ class GrandCanonical:
     @property
     def grand_potential(self) -> Any:
         """``Omega = -(1 / beta) sum_i log(1 + exp(-beta (e_i - mu_c)))``: a number, or an array over the grid."""
-        terms = -np.logaddexp(0.0, -self._costs()) / self.beta
+        # the ground state of each neuron, and what temperature adds to it: nothing that could overflow
+        terms = np.minimum(self._costs(), 0.0) - np.log1p(np.exp(-np.abs(self._exponents()))) / self.beta
         return float(terms.sum()) if self.domain is None else self.neurons * terms
 
     def problem(self) -> Problem:
@@ -155,6 +159,10 @@ def grand_potential(log_partitions: Any, beta: float, mu_c: float) -> tuple[floa
 
     Args:
         log_partitions: shape ``(N_max + 1,)``.
+        beta: inverse temperature. mu_c: chemical potential.
+
+    Raises:
+        ProblemError: numbers that are not finite, or of another shape.
 
     >>> omega, number = grand_potential(np.log([1, 6, 15, 20, 15, 6, 1]) - 0.8 * np.arange(7), beta=2.0, mu_c=-1.0)
     >>> round(omega, 6), round(number, 6)          # six neurons of energy 0.4
@@ -163,7 +171,8 @@ def grand_potential(log_partitions: Any, beta: float, mu_c: float) -> tuple[floa
     from scipy.special import logsumexp
 
     b, m = real(beta, "beta", positive=True), real(mu_c, "mu_c")
-    logs = np.asarray(log_partitions, dtype=float)
+    logs = numbers(log_partitions)
+    require(bool(np.isfinite(logs).all()), "log_partitions", "be finite", describe(logs))
     require(logs.ndim == 1 and logs.size > 0, "log_partitions", "be one number for each N", describe(logs))
     terms = logs + b * m * np.arange(logs.size)
     log_xi = float(logsumexp(terms))

@@ -1,8 +1,6 @@
-"""What the wave is compared with: Madelung's equations stepped as a fluid, which fail at nodes, and the classical flow.
+"""What the wave is compared with: Madelung's equations stepped as a fluid, which fail at nodes.
 
-The fluid solver is a negative control: it knows density and phase only, and where the wave has a node both are lost. The
-characteristics are the solution of Hamilton and Jacobi's equation at ``hbar = 0``, beyond its caustics too, where no single
-phase is left.
+A negative control: it knows density and phase only, and where the wave has a node both are lost.
 """
 
 from __future__ import annotations
@@ -106,95 +104,3 @@ class _Flow:
         c = self.rate(y + 0.5 * dt * b)
         d = self.rate(y + dt * c)
         return y + dt / 6 * (a + 2 * b + 2 * c + d)
-
-
-@dataclass(frozen=True, eq=False)
-class Characteristics:
-    """Classical paths of an ensemble: ``m q'' = -grad V``, started with ``m q' = grad S``.
-
-    Attributes:
-        times: shape ``(m,)``.
-        paths: shape ``(m, size, ndim)``.
-        momenta: ``m q'``, same shape.
-        weights: probability that each path carries, shape ``(size,)``.
-        caustic: the first saved time at which paths have crossed (one axis only), or None.
-    """
-
-    domain: Grid
-    times: np.ndarray
-    paths: np.ndarray
-    momenta: np.ndarray
-    weights: np.ndarray
-    caustic: float | None
-
-    def density(self, index: int = -1) -> np.ndarray:
-        """The paths' weights shared out to the nearest grid points, linearly, shape ``domain.shape``; wraps round the box.
-
-        With walls, weight beyond them stays on the outermost points.
-        """
-        grid, x = self.domain, self.paths[index]
-        low = np.array([axis[0] for axis in grid.axes])
-        u = (x - low) / np.array(grid.spacing)
-        base = np.floor(u).astype(int)
-        out = np.zeros(grid.shape)
-        for corner in np.ndindex(*(2,) * grid.ndim):
-            share = np.where(np.array(corner) == 1, u - base, 1 - (u - base)).prod(axis=1)
-            cell = base + np.array(corner)
-            cell = cell % grid.shape if grid.boundary == "periodic" else np.clip(cell, 0, np.array(grid.shape) - 1)
-            np.add.at(out, tuple(cell.T), self.weights * share)
-        return out
-
-    def mean(self, function: Any) -> np.ndarray:
-        """Ensemble average of a function of points at each time, shape ``(m,)``."""
-        return np.array([self.weights @ np.asarray(function(x)) for x in self.paths])
-
-
-def characteristics(
-    p: Any, S_gradient: Any, domain: Grid, V: Any, *, mass: float = 1.0, duration: float, steps: int, save: int = 5
-) -> Characteristics:
-    """The classical regime: one path a grid point, weighted with the density there (velocity Verlet, second order).
-
-    Args:
-        p: density at the start, shape ``domain.shape``.
-        S_gradient: slopes of the phase, shape ``(ndim, *domain.shape)``.
-        V: potential, an objective or a function of points; its gradient is that of the objective.
-        save: number of equal times to keep, at most ``steps + 1``.
-
-    >>> grid = Grid((-4, 4), 5)
-    >>> p = np.exp(-(grid.axes[0] - 1.5)**2)
-    >>> run = characteristics(p, np.zeros((1, 32)), grid, lambda w: w[:, 0]**2 / 2, duration=np.pi, steps=200, save=2)
-    >>> bool(np.allclose(run.paths[-1], -run.paths[0], atol=1e-3))      # half a period of the oscillator
-    True
-    """
-    require(isinstance(domain, Grid), "domain", "be a Grid", domain)
-    weights, slopes = np.asarray(p, dtype=float), np.asarray(S_gradient, dtype=float)
-    ok = weights.shape == domain.shape and bool((weights >= 0).all() and weights.sum() > 0)
-    require(ok, "p", f"be a density of shape {domain.shape}", describe(weights))
-    wanted = (domain.ndim, *domain.shape)
-    require(slopes.shape == wanted, "S_gradient", f"have shape {wanted}", f"of shape {slopes.shape}")
-    count, T = integer(steps, "steps", 1, 10**7), real(duration, "duration", positive=True)
-    m, kept = real(mass, "mass", positive=True), integer(save, "save", 2, count + 1)
-    loss = V if isinstance(V, Objective) else Objective(V, "V")
-    q, k = domain.points, slopes.reshape(domain.ndim, -1).T.copy()
-    marks = {round(count * i / (kept - 1)) for i in range(kept)}
-    rows, dt = [(0.0, q, k)], T / count
-    force = -loss.gradient(q)
-    for step in range(1, count + 1):
-        half = k + 0.5 * dt * force
-        q = q + dt / m * half
-        force = -loss.gradient(q)
-        k = half + 0.5 * dt * force
-        if step in marks:
-            rows.append((T * step / count, q, k))
-    times, paths = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    carried = weights.reshape(-1) / weights.sum()
-    crossed = _crossed(times, paths, carried) if domain.ndim == 1 else None
-    return Characteristics(domain, times, paths, np.array([r[2] for r in rows]), carried, crossed)
-
-
-def _crossed(times: np.ndarray, paths: np.ndarray, weights: np.ndarray) -> float | None:
-    matter = weights > 1e-12 * weights.max()
-    for t, x in zip(times, paths[:, matter, 0]):
-        if (np.diff(x) <= 0).any():
-            return float(t)
-    return None

@@ -11,6 +11,7 @@ import numpy as np
 from ..domains import Grid
 from ..errors import MethodError, integer, require
 from ..estimate import Estimate
+from ..hamiltonian import LearningHamiltonian, hamiltonian
 from ..problem import Problem
 from .circulation import loop_points
 
@@ -57,6 +58,10 @@ def measured_circulation(
     from ..backends import backend as find_backend
     from ..synthesis.ensembles import link_circuits
 
+    ok = isinstance(domain, Grid) and domain.boundary == "periodic"
+    require(ok, "domain", "be a periodic Grid", domain)
+    fits = getattr(circuit, "num_qubits", None)
+    require(fits == domain.num_qubits, "circuit", f"have {domain.num_qubits} qubits", fits)
     points = loop_points(domain, loop)
     steps = _steps(points, domain)
     device = find_backend(backend)
@@ -148,6 +153,8 @@ def measured_levels(
     grid, t = problem.domain, problem.duration
     require(isinstance(grid, Grid) and grid.ndim == 1, "problem", "be on a ring", grid)
     assert isinstance(grid, Grid)
+    _free(problem)
+    modes = [integer(j, "modes", -(grid.size // 2), grid.size // 2 - 1, MethodError) for j in modes]
     d = problem.diffusion.value(0.0, t)
     unit = 2 * np.pi / grid.lengths[0]
     top = max(d * t * (unit * (j - grid.twist[0])) ** 2 for j in modes)
@@ -164,3 +171,9 @@ def measured_levels(
     size = cosine**2 + sine**2
     spread = np.sqrt((sine**2 * (1 - cosine**2) + cosine**2 * (1 - sine**2)) / count) / size
     return Estimate(np.arctan2(sine, cosine) / t, np.maximum(spread, 1e-15) / t, count)
+
+
+def _free(problem: Problem) -> None:
+    operator = hamiltonian(problem)
+    free = isinstance(operator, LearningHamiltonian) and not np.any(operator.zeta)
+    require(free, "problem", "be free: a plane wave is no level of a ring with a potential", "one with a potential")

@@ -116,23 +116,27 @@ class Learning:
         Quantum: ``i hbar psi_t = -(hbar^2 / 2m) L psi + V psi`` on the real clock, that is ``diffusion = hbar gamma`` and
         ``strength = 1 / hbar``. Bridge: the forward factor ``kappa B_t = (kappa^2 / 2m) L B + V B`` on the imaginary clock,
         ``diffusion = kappa gamma`` and ``strength = -1 / kappa``; the backward one obeys the same equation in the time that
-        is left, and :func:`qml_dynamics.ensembles.bridge` joins both.
+        is left, and :class:`qml_dynamics.ensembles.SchrodingerBridge` (or :func:`qml_dynamics.ensembles.bridge`) joins both.
+        Classical: ``S_t + gamma |grad S|^2 + V = 0`` on the classical clock, ``diffusion = gamma`` and ``strength = 1``; the
+        phase of the initial wave is S itself, and :class:`qml_dynamics.ensembles.HamiltonJacobi` or, as circuits,
+        :class:`qml_dynamics.ensembles.KoopmanVonNeumann` runs it.
 
         Args:
             domain: the weight space.
             V: the potential (minus the time-averaged production of free energy), an objective or a function of points.
             duration: total time.
-            initial: the initial wave; uniform when None.
+            initial: the initial wave ``sqrt(p) exp(i S / hbar)`` (classical: ``sqrt(p) exp(i S)``); uniform when None.
 
         Raises:
-            ProblemError: in the classical regime, which has no wave: see :func:`qml_dynamics.ensembles.characteristics`.
+            ProblemError: an argument does not fit; at the classical point also a domain that is no grid, or has a twist.
+
+        >>> from qml_dynamics import Grid
+        >>> [Learning(0.25, 1.0, mu).problem(Grid((-1, 1), 3), lambda w: w[:, 0], duration=1.0).clock for mu in (0.5, 1, 2)]
+        ['imaginary', 'classical', 'real']
         """
         start = Uniform() if initial is None else initial
         if self.regime == "classical":
-            raise ProblemError(
-                f"Argument `multiplier` must differ from gamma / (4 D) for a wave, but is {self.multiplier:g}: hbar is 0 "
-                "there, and Hamilton and Jacobi's equation is solved by `ensembles.characteristics`."
-            )
+            return Problem(domain, V, self.mobility, 1.0, clock="classical", initial=start, duration=duration)
         if self.regime == "quantum":
             unit, sign, clock = self.hbar, 1.0, "real"
         else:

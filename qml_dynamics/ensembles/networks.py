@@ -14,8 +14,9 @@ import numpy as np
 
 from ..errors import check_memory, integer, real, require
 from ..progress import Progress
-from .observed import ExchangeEvents, Run, Steps, recorded
+from .observed import ExchangeEvents, Run, Steps
 from .perceptrons import Model, accuracies, make_model, row_width, sigmoid
+from .simulated import recorded
 
 
 def train_ensemble(
@@ -33,17 +34,19 @@ def train_ensemble(
     mu_c: float | None = None,
     exchange_every: int = 50,
     record: int = 40,
-    seed: int = 0,
+    seed: int | None = 0,
     progress: bool | None = None,
 ) -> Run:
-    """Train independent networks on a data set of two classes.
+    """Train independent networks on a data set of two classes or more.
+
+    Two classes have one logit, more a softmax; the loss is the cross entropy.
 
     Ctrl-C ends the training and returns the run up to there (``facts["stop"]`` says so).
 
     Args:
-        X: features, shape ``(rows, features)``; y: labels 0 or 1, shape ``(rows,)``.
+        X: features, shape ``(rows, features)``; y: labels, whole numbers or words, shape ``(rows,)``.
         networks, steps: how many of each.
-        hidden: 0 for a logistic neuron, else slots for hidden tanh neurons.
+        hidden: 0 for neurons without a hidden layer, else slots for hidden tanh neurons.
         rate: step size eta (the mobility, time counted in steps).
         batch: rows of a mini-batch, drawn with replacement.
         l2: penalty ``l2 |q|^2 / 2``.
@@ -52,14 +55,15 @@ def train_ensemble(
             ``exchange_every`` steps each network tries one slot, and adds or removes its neuron with the probability
             ``sigmoid(-beta (dL - mu_c dN))``. None: no exchange.
         record: steps recorded for :func:`qml_dynamics.ensembles.fit`.
-        seed: of everything.
+        seed: of everything; None draws one.
         progress: show a bar after two seconds; None: where standard error is a terminal.
 
     Returns:
         :class:`Run` with steps, exchange events (where there is exchange), final weights and accuracies.
 
     Raises:
-        ProblemError: data that do not fit, exchange without hidden neurons or with only one of ``beta`` and ``mu_c``.
+        ProblemError: data that do not fit, exchange without hidden neurons or with only one of ``beta`` and ``mu_c``, or a
+            step size at which the weights leave the range of floating-point numbers.
 
     >>> X = np.array([[-1.0, 0.2], [-0.8, -0.1], [0.9, 0.1], [1.1, -0.2]])
     >>> run = train_ensemble(X, [0, 0, 1, 1], networks=20, steps=200, batch=2)
@@ -68,6 +72,7 @@ def train_ensemble(
     """
     started = time.perf_counter()
     model = make_model(X, y, hidden, l2)
+    drawn = np.random.SeedSequence().entropy if seed is None else integer(seed, "seed", 0, 2**128)
     count, total = integer(networks, "networks", 1, 10**7), integer(steps, "steps", 1, 10**8)
     eta, size = real(rate, "rate", positive=True), integer(batch, "batch", 1, 10**6)
     every, width = integer(exchange_every, "exchange_every", 1, 10**8), real(spread, "spread", positive=True)
@@ -80,10 +85,10 @@ def train_ensemble(
         24 * len(marks) * count * model.num_weights + 64 * count * size * row_width(model), "The recorded steps"
     )
     exchange = None if beta is None else _Exchange(every, float(beta), float(mu_c or 0), width)
-    training = _Training(model, eta, size, width, exchange, marks, np.random.default_rng(seed), count)
+    training = _Training(model, eta, size, width, exchange, marks, np.random.default_rng(drawn), count)
     start, stop = training.q.copy(), f"Reached the end of {total:,} steps."
     try:
-        with Progress("training networks", progress) as show:
+        with Progress("training networks", progress) as show, np.errstate(over="ignore", invalid="ignore"):
             training.walk(total, show)
     except KeyboardInterrupt:
         stop = f"Interrupted after {training.done:,} of {total:,} steps."
@@ -93,9 +98,11 @@ def train_ensemble(
         "l2": model.l2,
         "spread": width,
         "hidden": model.hidden,
-        "seed": seed,
+        "seed": drawn,
+        "classes": model.classes.tolist(),
     }
     facts |= {"networks": count, "steps": training.done, "stop": stop, "seconds": time.perf_counter() - started}
+    require(bool(np.isfinite(training.q).all()), "rate", "be small enough for the weights to stay finite", eta)
     return training.run(start, facts)
 
 
@@ -176,7 +183,7 @@ def _exchange(
     step = np.where(active[m, slot] > 0, -1, 1)
     trial, flipped = q.copy(), active.copy()
     flipped[m, slot] = 1 - flipped[m, slot]
-    columns = slot[:, None] + model.hidden * np.arange(model.X.shape[1] + 1)
+    columns = model.of_slot(slot)
     fresh = rule.spread * rng.standard_normal(columns.shape)
     trial[m[:, None], columns] = np.where(step[:, None] > 0, fresh, 0.0)
     cost = model.loss(trial, flipped) - model.loss(q, active)

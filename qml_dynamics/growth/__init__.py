@@ -17,12 +17,16 @@ from .flow import (
 from .grid import criteria, refine, residual
 from .growing import Growing
 from .insertion import NeuronGrowth
-from .loaders import Loaded, from_sklearn, from_torch, record_sklearn
+from .loaders import Loaded
 from .measures import Volumes, along, log_det_metric, log_volume, metric_volume, volumes
 from .mlp import MLP, insert_layer, insert_neurons
-from .recording import Recorder, Recording, load_recording, record
+from .recorder import Recorder, record
+from .recording import Recording, load_recording
+from .scikit import from_sklearn, record_sklearn
 from .spectrum import learned_layer, orthogonality_problem
-from .trainer import Trained, Training, train_network
+from .state_dicts import from_torch
+from .trainer import train_network
+from .training import Trained, Training
 from .view import EnsembleView, ensemble_view, equivariance
 
 __all__ = [

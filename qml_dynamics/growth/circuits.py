@@ -74,7 +74,9 @@ def run_layer(
         seen = dict(zip(counts.index.tolist(), counts.count.tolist()))
         hot = np.array([seen.get(place, 0) for place in places]) / counts.shots
     out = np.shape(np.asarray(W))[0]
-    factor_of = factor**2 * float(np.sum(np.asarray(x, dtype=float) ** 2))
+    given = np.abs(np.asarray(x, dtype=float))
+    length = float(given.max()) * float(np.linalg.norm(given / given.max()))  # squares may leave the range of floats
+    factor_of = np.square(np.float64(factor * length))
     error = np.zeros(out) if shots is None else np.sqrt(hot[:out] * (1 - hot[:out]) / shots)
     success = float(hot[:out].sum())
     spread = 0.0 if shots is None else float(np.sqrt(max(0.0, success * (1 - success)) / shots))

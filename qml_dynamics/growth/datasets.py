@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import MethodError, ProblemError, integer, one_of, real, require
 from ..objectives.data import _find, _given_columns, _is_number, _numbers, _read
-from .loaders import need
+from .scikit import carried
 
 CARRIED = ("iris", "wine", "breast_cancer", "digits")
 
@@ -88,7 +88,7 @@ def _csv(path: str, target: str, features: Sequence[str] | None) -> _Table:
 
 def _carried(name: str, target: str | None, features: Sequence[str] | None) -> _Table:
     require(target is None and features is None, "target", "be absent for a named set, as `features`", target)
-    found = getattr(need("sklearn.datasets"), f"load_{one_of(name, 'source', CARRIED, MethodError)}")()
+    found = carried(one_of(name, "source", CARRIED, MethodError))
     labels = np.asarray(found.target_names)[found.target]
     return name, np.asarray(found.data, dtype=float), labels.astype(str), tuple(map(str, found.feature_names))
 

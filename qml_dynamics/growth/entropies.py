@@ -24,9 +24,9 @@ def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any
     ========================  ==================================================================================
     kind                      value and argument ``x``
     ========================  ==================================================================================
-    ``"shannon"``             ``-sum p log p`` of probabilities (real ``x``, any shape, summing to 1) or of the measured
-                              density ``|psi|^2`` of a wave (complex ``x``)
-    ``"von_neumann"``         ``-tr rho log rho`` of a density matrix (square) or a wave (0)
+    ``"shannon"``             ``-sum p log p`` of probabilities (real ``x``, any shape, summing to 1), of the measured
+                              density ``|psi|^2`` of a wave (complex ``x``), or of the diagonal of a density matrix
+    ``"von_neumann"``         ``-tr rho log rho`` of a density matrix (square); 0 of a wave, any shape
     ``"entanglement"``        von Neumann entropy of the qubits ``keep`` of a wave of ``2**n`` amplitudes
     ``"differential"``        ``1/2 log((2 pi e)^d det S)`` of a Gaussian with covariance ``x = S``, shape ``(d, d)``; a linear
                               layer W turns S into ``W S W^T`` and adds ``log |det W|``
@@ -34,7 +34,8 @@ def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any
     ========================  ==================================================================================
 
     Args:
-        x: see the table; waves are normalised, probabilities and density matrices must be.
+        x: see the table; waves are normalised (those on a square grid must be: they could be meant as matrices), probabilities
+            and density matrices must be.
         kind: which entropy.
         keep: qubits of the part (0 is the least significant bit of the flat index), for ``"entanglement"``.
         before: the state before the channel, for ``"production"``.
@@ -59,8 +60,8 @@ def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any
         return _spectral(reduced(x, keep))
     if kind == "production":
         require(before is not None, "before", "be the state before the channel", before)
-        return _spectral(_density(x)) - _spectral(_density(before))
-    return _spectral(_density(x))
+        return _von_neumann(x) - _von_neumann(before)
+    return _von_neumann(x)
 
 
 def coherence(state: Any, kind: str = "l1") -> float:
@@ -68,6 +69,13 @@ def coherence(state: Any, kind: str = "l1") -> float:
 
     ``"l1"``: ``sum_{i != j} |rho_ij|``, between 0 and N - 1; ``"relative_entropy"``: ``S(diag rho) - S(rho)``, in nats.
     Source: Baumgratz, Cramer, Plenio, Phys. Rev. Lett. 113, 140401 (2014), arXiv:1311.0275.
+
+    Args:
+        state: amplitudes of a wave, any shape (normalised here, but for a square array: it must be so), or a density matrix.
+        kind: which coherence.
+
+    Raises:
+        ProblemError: an unknown kind, or neither a wave nor a density matrix.
 
     >>> coherence(np.ones(4)), coherence(np.ones(4), "relative_entropy")
     (3.0, 1.386294)
@@ -88,6 +96,9 @@ def coherence(state: Any, kind: str = "l1") -> float:
 def purity(state: Any) -> float:
     """``tr rho^2`` of a density matrix, 1 of a wave.
 
+    Raises:
+        ProblemError: neither a wave nor a density matrix.
+
     >>> purity(np.eye(4) / 4)
     0.25
     """
@@ -101,6 +112,11 @@ def purity(state: Any) -> float:
 def participation(x: Any) -> float:
     """``1 / sum p^2``: over how many points a distribution (real ``x``) or the density of a wave (complex ``x``) is spread.
 
+    Of a density matrix: that of its diagonal.
+
+    Raises:
+        ProblemError: real numbers that are no probabilities, or nothing but zeros.
+
     >>> participation([0.5, 0.5, 0.0, 0.0])
     2.0
     """
@@ -110,13 +126,23 @@ def participation(x: Any) -> float:
 def reduced(psi: Any, keep: Sequence[int] | None) -> np.ndarray:
     """The density matrix of the qubits ``keep`` of a wave; ``keep[0]`` becomes its least significant bit.
 
+    Args:
+        psi: ``2**n`` amplitudes, any shape.
+        keep: qubits, 0 is the least significant bit of the flat index.
+
+    Returns:
+        Shape ``(2**k, 2**k)`` for ``k`` qubits.
+
+    Raises:
+        ProblemError: another number of amplitudes, or qubits that are not there, missing, or named twice.
+
     >>> reduced(np.array([0, 1, 0, 0]), [0]).real.tolist()      # qubit 0 is 1, qubit 1 is 0
     [[0.0, 0.0], [0.0, 1.0]]
     """
     wave = _wave(_numbers(psi, "x"))
     n = wave.size.bit_length() - 1
     require(wave.size == 1 << n and n > 0, "x", "have 2, 4, 8, ... amplitudes", f"of {wave.size} amplitudes")
-    require(isinstance(keep, Sequence) and len(keep) > 0, "keep", "be a list of qubits", keep)
+    require(isinstance(keep, Sequence | np.ndarray) and len(keep) > 0, "keep", "be a list of qubits", keep)
     assert keep is not None
     part = [integer(q, "keep", 0, n - 1) for q in keep]
     require(len(set(part)) == len(part), "keep", "name each qubit once", part)
@@ -127,13 +153,18 @@ def reduced(psi: Any, keep: Sequence[int] | None) -> np.ndarray:
 
 
 def probabilities(x: Any) -> np.ndarray:
-    """Probabilities as a flat array: given (real), or of a wave (complex)."""
-    array = _numbers(x, "x").reshape(-1)
-    if np.iscomplexobj(array):
-        return np.abs(_wave(array)) ** 2
-    low, total = float(array.min()), float(array.sum())
-    require(low >= -_TINY and abs(total - 1) <= 1e-6, "x", "be probabilities that sum to 1", f"of sum {total:.6g}")
-    return np.maximum(array, 0.0) / total
+    """Probabilities as a flat array: given (real), of a wave (complex), or the diagonal of a density matrix."""
+    array = _numbers(x, "x")
+    given = not np.iscomplexobj(array)
+    low, total = float(array.real.min()), float(array.real.sum())
+    if given and low >= -_TINY and abs(total - 1) <= 1e-6:
+        return np.maximum(array, 0.0).reshape(-1) / total
+    if _is_matrix(array):
+        diagonal = np.maximum(np.diag(array).real, 0.0)
+        return np.asarray(diagonal / diagonal.sum())
+    must = "be probabilities that sum to 1 (of a wave: complex numbers)"
+    require(not given, "x", must, f"of sum {total:.6g} and least value {low:.3g}")
+    return np.abs(_wave(array)) ** 2
 
 
 def _shannon(p: np.ndarray) -> float:
@@ -147,6 +178,7 @@ def _spectral(rho: np.ndarray) -> float:
 
 def _differential(x: Any) -> float:
     s = _numbers(x, "x")
+    require(not np.iscomplexobj(s), "x", "be a real covariance matrix", "of complex numbers")
     square = s.ndim == 2 and s.shape[0] == s.shape[1]
     require(square, "x", "be a square covariance matrix", f"of shape {s.shape}")
     scale = float(np.abs(s).max())
@@ -179,12 +211,16 @@ def _is_matrix(array: np.ndarray) -> bool:
     return hermitian and abs(float(np.trace(array).real) - 1) <= 1e-6 and float(np.diag(array).real.min()) >= -_TINY
 
 
-def _density(x: Any) -> np.ndarray:
+def _von_neumann(x: Any) -> float:
     array = _numbers(x, "x")
-    if not _is_matrix(array):
-        require(array.ndim == 1, "x", "be a wave (one axis) or a density matrix of trace 1", f"of shape {array.shape}")
-        psi = _wave(array)
-        return np.outer(psi, psi.conj())
+    if _is_matrix(array):
+        return _spectral(_density(array))
+    _wave(array)
+    return 0.0  # pure: its matrix, the square of its size, is never made
+
+
+def _density(array: np.ndarray) -> np.ndarray:
+    """A matrix of trace 1 without negative eigenvalues."""
     least = float(np.linalg.eigvalsh(array)[0])
     require(least >= -1e-9, "x", "be a density matrix without negative eigenvalues", f"with {least:.3g}")
     return array
@@ -193,4 +229,7 @@ def _density(x: Any) -> np.ndarray:
 def _wave(array: np.ndarray) -> np.ndarray:
     norm = float(np.linalg.norm(array))
     require(norm > 0, "x", "not be all zero", f"of shape {array.shape}")
+    if array.ndim == 2 and array.shape[0] == array.shape[1] > 1:  # it could be meant as a density matrix
+        must = "be a density matrix (Hermitian, trace 1, not negative), or a wave of unit norm on a square grid"
+        require(abs(norm - 1) <= 1e-6, "x", must, f"of trace {np.trace(array):.4g} and norm {norm:.4g}")
     return array.reshape(-1) / norm

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import real, require
+from ..errors import ProblemError, describe, real, require
 from ..objectives.base import Objective
-from .measures import layers
+from .arrays import layers
 
 
 class Polar(NamedTuple):
@@ -24,11 +24,16 @@ class Polar(NamedTuple):
 def orthogonality(W: Any) -> float:
     """``R(W) = |W^T W - 1|_F^2``: 0 exactly for layers with orthonormal columns.
 
+    A layer with fewer outputs than inputs has none: its R is ``in - out`` at least.
+
+    Raises:
+        ProblemError: not one finite matrix.
+
     >>> orthogonality([[2.0, 0.0], [0.0, 1.0]])
     9.0
     """
     w = _one(W)
-    return float(((w.T @ w - np.eye(w.shape[1])) ** 2).sum())
+    return float((np.abs(w.conj().T @ w - np.eye(w.shape[1])) ** 2).sum())
 
 
 def orthogonality_gradient(W: Any) -> np.ndarray:
@@ -38,21 +43,28 @@ def orthogonality_gradient(W: Any) -> np.ndarray:
     [[24.0, 0.0], [0.0, 0.0]]
     """
     w = _one(W)
-    return 4 * w @ (w.T @ w - np.eye(w.shape[1]))
+    return 4 * w @ (w.conj().T @ w - np.eye(w.shape[1]))
 
 
 def flow_values(sigma: Any, time: float) -> np.ndarray:
     """Singular values after the flow: ``sigma(s)^2 = 1 / (1 + (1 / sigma_0^2 - 1) exp(-8 s))``; a zero stays zero.
 
+    Raises:
+        ProblemError: values that are negative or not finite, or a time that is.
+
     >>> flow_values([0.3, 1.7], 0.5)
     array([0.918556, 1.006043])
     """
     s = real(time, "time", nonnegative=True)
-    start = np.asarray(sigma, dtype=float)
+    try:
+        start = np.asarray(sigma, dtype=float)
+    except (TypeError, ValueError):
+        raise ProblemError(f"Argument `sigma` must be numbers, but is {describe(sigma)}.") from None
     ok = bool(np.isfinite(start).all() and (start >= 0).all())
     require(ok, "sigma", "be finite numbers that are not negative", sigma)
-    square, decay = start**2, np.exp(-8 * s)
-    return np.sqrt(square / (square + (1 - square) * decay))
+    # sigma / sqrt(sigma^2 (1 - e^-8s) + e^-8s), without a square that leaves the range of floats
+    below = np.hypot(start * np.sqrt(-np.expm1(-8 * s)), np.exp(-4 * s))
+    return np.divide(start, below, out=np.zeros_like(start), where=start > 0)
 
 
 def orthogonality_flow(W: Any, time: float) -> np.ndarray:
@@ -62,7 +74,7 @@ def orthogonality_flow(W: Any, time: float) -> np.ndarray:
     zero stays zero; on all others the flow is one to one: it is reversible. Along it ``d log vol / ds = -4 sum (sigma_i^2 - 1)``.
 
     Args:
-        W: a real matrix of any shape.
+        W: a matrix of any shape, real or complex (then ``W^T`` is the adjoint).
         time: not negative.
 
     Raises:
@@ -81,13 +93,17 @@ def polar(W: Any) -> Polar:
     """The polar split ``W = U P``: ``U`` is what a circuit runs as it is, ``P`` what has to be block-encoded.
 
     ``P = (W^T W)^(1/2)`` has shape ``(in, in)``; ``U`` has the shape of W and is an isometry (of the rows, where ``out < in``).
+    Where W has not its full rank, U is one of many.
+
+    Raises:
+        ProblemError: not one finite matrix.
 
     >>> unitary, positive = polar([[0.0, -2.0], [1.0, 0.0]])
     >>> unitary.round(6).tolist(), positive.round(6).tolist()
     ([[0.0, -1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 2.0]])
     """
     u, sigma, vt = np.linalg.svd(_one(W), full_matrices=False)
-    return Polar(u @ vt, (vt.T * sigma) @ vt)
+    return Polar(u @ vt, (vt.conj().T * sigma) @ vt)
 
 
 def singular_value_loss() -> Objective:
@@ -107,6 +123,6 @@ def singular_value_loss() -> Objective:
 
 
 def _one(W: Any) -> np.ndarray:
-    given = layers(W if isinstance(W, np.ndarray) else [W])
+    given = layers(W if hasattr(W, "__array__") else [W], "W", complex_too=True)
     require(len(given) == 1, "W", "be one matrix", f"of {len(given)} matrices")
     return given[0]

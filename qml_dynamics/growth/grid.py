@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..domains import Domain, Grid
-from ..errors import describe, integer, require
+from ..errors import MethodError, ProblemError, describe, integer, require
 from ..hamiltonian import LearningHamiltonian
+from ..initial import State
 from ..observe import edge_weight, momentum_tail
+from ..problem import Problem
 from ..resample import _stretch, restrict
 
 CRITERIA = ("residual", "momentum_tail", "energy")
@@ -68,16 +70,33 @@ def on_grid(h: LearningHamiltonian, domain: Grid) -> LearningHamiltonian:
         step = tuple(slice(None, None, 1 << (f - c)) for f, c in zip(h.domain.qubits, domain.qubits))
         return replace(h, domain=domain, zeta=np.ascontiguousarray(h.zeta[step]))
     assert h.objective is not None
-    return replace(h, domain=domain, zeta=h.objective.on(domain))
+    try:
+        return replace(h, domain=domain, zeta=h.objective.on(domain))
+    except ProblemError as error:  # a table
+        raise MethodError(
+            "Argument `method` must not be Growing for a loss that has no values on a coarser grid: between walls the points of a "
+            f"coarse grid are not among those of a finer one. {error}"
+        ) from None
 
 
-def residual(psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0) -> float:
-    """``|(H_fine P - P H_coarse) psi|`` of a wave of unit norm on the coarse grid."""
+def residual(
+    psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0, margin: float = 0.0
+) -> float:
+    """``|(H_fine P - P H_coarse) psi|`` of a wave of unit norm on the coarse grid.
+
+    With a ``margin`` the points in that share of the box at either end of each axis do not count: where a loss jumps at the edge of
+    its box, a wave that reaches it has a residual there on every grid, which no refinement mends.
+    """
     assert isinstance(coarse.domain, Grid)
     extra = _extra(coarse.domain, fine.domain)
     scale = 2.0 ** (0.5 * sum(extra))  # an interpolated array has so much more norm than its grid's
-    missed = fine.apply(_raw(psi, coarse.domain, extra), t) - _raw(coarse.apply(psi, t), coarse.domain, extra)
-    return float(np.linalg.norm(missed)) / scale
+    wave = _raw(psi, coarse.domain, extra)
+    if any(coarse.domain.twist):
+        missed = fine.apply(wave, t) - _raw(coarse.apply(psi, t), coarse.domain, extra)
+    else:  # both have the same kinetic energy on the modes of the coarse grid
+        missed = fine.coefficients(t)[1] * (fine.zeta * wave - _raw(coarse.zeta * psi, coarse.domain, extra))
+    inner = tuple(slice(int(margin * n), n - int(margin * n)) for n in missed.shape)
+    return float(np.linalg.norm(missed[inner])) / scale
 
 
 def _raw(wave: np.ndarray, domain: Grid, extra: Sequence[int]) -> np.ndarray:
@@ -123,6 +142,22 @@ def tail(psi: np.ndarray, h: LearningHamiltonian) -> float:
     return momentum_tail(h.domain, np.abs(h.transform.forward(np.array(psi, dtype=complex))) ** 2)
 
 
+def tails(domain: Grid, spectrum: np.ndarray, coarse: Grid, share: float = 0.8) -> np.ndarray:
+    """Probability of ``|k| > share k_max`` an axis, with the largest momentum of a coarser grid over the same box.
+
+    Args:
+        domain: the grid of the spectrum.
+        spectrum: probabilities of the momenta, shape ``domain.shape``.
+        coarse: the grid that ``k_max`` belongs to.
+        share: of ``k_max``.
+    """
+    out = []
+    for axis, (k, most) in enumerate(zip(domain.momenta, coarse.momenta)):
+        line = spectrum.sum(axis=tuple(a for a in range(spectrum.ndim) if a != axis))
+        out.append(float(line[np.abs(k) > share * np.abs(most).max() * (1 + 1e-12)].sum()))
+    return np.array(out)
+
+
 def energy_change(psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0) -> float:
     """How much the energy moves when the wave is interpolated."""
     assert isinstance(coarse.domain, Grid)
@@ -158,3 +193,12 @@ def coarsened(psi: np.ndarray, fine: Grid, coarse: Grid) -> tuple[np.ndarray, fl
     back, _ = refine(small, coarse, _extra(coarse, fine))
     overlap = abs(complex(np.vdot(back, psi)))
     return small, float(np.sqrt(max(0.0, 2 - 2 * overlap)))
+
+
+def restated(problem: Problem, grid: Grid) -> Problem:
+    """The problem on a coarser grid; an initial wave that is an array is read there."""
+    if isinstance(problem.initial, State) and problem.domain != grid:
+        assert isinstance(problem.domain, Grid)
+        small, _ = coarsened(problem.initial.vector(problem.domain), problem.domain, grid)
+        return problem.replace(domain=grid, initial=State(small))
+    return problem.replace(domain=grid)

@@ -48,6 +48,8 @@ class Growing:
         checks: how often the criterion is looked at.
         schedule: instead of a criterion, ``[(time, qubits an axis), ...]``, as a device run needs.
         grow: for ``Variational``: threshold, pool and limit of growth (:class:`Growth` when None).
+        window: on the real clock, with ``"momentum_tail"``: whether the run may also start in a part of the box, half of it or
+            half of that an axis, and widen when the wave comes to its ends (probability above 1e-6).
 
     Raises:
         MethodError: an option is out of its range or does not belong to the method.
@@ -63,6 +65,7 @@ class Growing:
     checks: int = 16
     schedule: Any = None
     grow: Growth | None = None
+    window: bool = True
 
     def __post_init__(self) -> None:
         known = isinstance(self.method, (SplitStep, Trotter, Variational))
@@ -77,6 +80,7 @@ class Growing:
         given = THRESHOLDS[self.criterion] if self.threshold is None else self.threshold
         object.__setattr__(self, "threshold", real(given, "threshold", positive=True, error=MethodError))
         integer(self.checks, "checks", 1, 10_000, MethodError)
+        require(isinstance(self.window, bool), "window", "be True or False", self.window, MethodError)
         if self.schedule is not None:
             fits = not isinstance(self.method, Variational)
             require(fits, "schedule", "be None around a Variational", self.schedule, MethodError)

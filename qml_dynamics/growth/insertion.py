@@ -1,33 +1,42 @@
-"""When to add a hidden unit, and which: from what the network cannot follow on its data.
+"""When a network grows, where, and by which unit: from what it cannot follow on its data.
 
 The loss falls fastest along the functional gradient ``r = p - y`` (one value a row and class). Training moves the outputs only
 within the span of the tangents ``d logits / d weights``. The share of ``|r|^2`` outside of that span is the residual, as
 McLachlan's is for an ansatz: 0, any descent can be followed; 1, the network is stuck (its gradient is zero) though the data still
-ask for change. A new unit without outgoing weights brings the tangents ``phi(u x + b)`` times each class, and lowers
-the residual by what they explain. Derived here, after Gomes et al., arXiv:2102.01544, for circuits.
+ask for change. A new unit without outgoing weights brings the tangents ``phi(u a + b) P_k``, one for every unit k of the next
+layer (``P_k = d logits / d z_k``; at the last layer the classes); an identity layer brings ``P (x) a``. Each lowers the residual by
+what these explain outside of the old span. Of all places, the one grows whose gain beyond noise is largest for each parameter
+that it costs. Derived here, after Gomes et al., arXiv:2102.01544, for circuits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import MethodError, integer, real, require
-from .mlp import ACTIVATIONS, MLP, insert_neurons
+from .mlp import ACTIVATIONS, IDEMPOTENT, MLP, Passed, insert_layer, insert_neurons
+from .tangents import explained_by_columns, explained_by_units, of_layer, pushes, span
+
+UNIT, LAYER = "unit", "layer"
+Place = tuple[str, int]  # what is inserted, and at which hidden layer
 
 
 @dataclass(frozen=True)
 class NeuronGrowth:
-    """When hidden units are added, one at a time.
+    """When a network grows: one unit, or one identity layer, at a time.
 
     Attributes:
         threshold: grow where the residual exceeds it, between 0 and 1.
         every: epochs between two looks, and after a growth.
-        max_hidden: units of the hidden layer at most.
-        candidates: random directions among which the new unit is chosen.
+        max_hidden: units of each hidden layer at most.
+        candidates: random directions among which the new unit of a layer is chosen.
         rows: rows of the training data that are looked at, evenly spread.
+        max_layers: hidden layers at most; below that an identity layer may come in after any of them, where the activation
+            allows it (``"relu"`` and ``"identity"``). None: the number of layers stays.
     """
 
     threshold: float = 0.5
@@ -35,6 +44,7 @@ class NeuronGrowth:
     max_hidden: int = 16
     candidates: int = 128
     rows: int = 192
+    max_layers: int | None = None
 
     def __post_init__(self) -> None:
         real(self.threshold, "threshold", nonnegative=True, error=MethodError)
@@ -43,6 +53,26 @@ class NeuronGrowth:
         integer(self.max_hidden, "max_hidden", 1, 10_000, MethodError)
         integer(self.candidates, "candidates", 2, 100_000, MethodError)
         integer(self.rows, "rows", 2, 100_000, MethodError)
+        if self.max_layers is not None:
+            integer(self.max_layers, "max_layers", 1, 100, MethodError)
+
+    def fits(self, net: MLP) -> None:
+        """Raise :class:`MethodError` where this network cannot grow like this."""
+        layers = len(net.weights) - 1
+        require(layers > 0, "growth", "be of a network with a hidden layer", f"of sizes {net.sizes}", MethodError)
+        deeper = self.max_layers is not None and self.max_layers > layers
+        if deeper and net.activation not in IDEMPOTENT:
+            raise MethodError(
+                f"Argument `max_layers` must be at most the {layers} hidden layers that there are with the activation "
+                f"{net.activation}, but is {self.max_layers}: an identity layer changes nothing for relu and identity only."
+            )
+
+    def places(self, net: MLP) -> list[Place]:
+        """Where there is room to grow: units first, from the data on, then layers."""
+        hidden = net.sizes[1:-1]
+        units = [(UNIT, i) for i, width in enumerate(hidden) if width < self.max_hidden]
+        deeper = self.max_layers is not None and len(hidden) < self.max_layers
+        return units + ([(LAYER, i) for i in range(len(hidden))] if deeper else [])
 
 
 class Look(NamedTuple):
@@ -50,9 +80,12 @@ class Look(NamedTuple):
 
     Attributes:
         residual: the share of the functional gradient that no tangent of the network follows.
-        gain: by how much of that share the best new unit lowers it.
-        noise: what the best of so many random units would explain of a residual that is pure noise; to grow takes more.
-        incoming, bias: the best new unit, shapes ``(in,)`` and ``()``.
+        gain: by how much of that share the best insertion lowers it.
+        noise: what it would explain, as the best of so many, of a residual that is pure noise; to grow takes more.
+        incoming, bias: the best new unit, shapes ``(in,)`` and ``()``; empty and 0 for a layer.
+        layer: the hidden layer that it belongs to, or after which a layer comes in, from 0 on.
+        kind: ``"unit"`` or ``"layer"``.
+        cost: parameters that come in.
     """
 
     residual: float
@@ -60,80 +93,108 @@ class Look(NamedTuple):
     noise: float
     incoming: np.ndarray
     bias: float
+    layer: int = 0
+    kind: str = UNIT
+    cost: int = 1
 
 
-def look(net: MLP, X: np.ndarray, y: np.ndarray, growth: NeuronGrowth, rng: np.random.Generator) -> Look:
-    """The residual of a network with one hidden layer on its data, and the best of ``growth.candidates`` new units.
+class _Seen(NamedTuple):
+    """A network on the rows of a look: its values, its tangents, and what they leave of the functional gradient."""
+
+    net: MLP
+    passed: Passed
+    push: list[np.ndarray]
+    rest: np.ndarray  # (rows, classes)
+    basis: np.ndarray  # (rows * classes, directions)
+
+
+def look(
+    net: MLP,
+    X: np.ndarray,
+    y: np.ndarray,
+    growth: NeuronGrowth,
+    rng: np.random.Generator,
+    places: Sequence[Place] | None = None,
+) -> Look:
+    """The residual of a network on its data, and the insertion that lowers it most for what it costs.
 
     Args:
-        net: a network with one hidden layer.
+        net: a network with one hidden layer or more.
         X, y: training rows and class numbers.
         growth: how many rows and candidates.
         rng: of the candidates.
+        places: where to look; a new unit in every hidden layer when None.
+
+    Raises:
+        MethodError: a network without a hidden layer.
+
+    >>> from qml_dynamics.growth.mlp import new_network
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((40, 2))
+    >>> seen = look(new_network([2, 2, 2, 2]), X, (X[:, 0] * X[:, 1] > 0).astype(int), NeuronGrowth(), rng)
+    >>> seen.kind, seen.layer in (0, 1), 0 < seen.residual < 1
+    ('unit', True, True)
     """
+    require(len(net.weights) > 1, "net", "have a hidden layer", f"of sizes {net.sizes}", MethodError)
     few = np.unique(np.linspace(0, len(X) - 1, min(growth.rows, len(X))).astype(int))
     data, labels = X[few], y[few]
     r = net.probabilities(data)
     r[np.arange(len(labels)), labels] -= 1.0
-    basis = _span(tangents(net, data))
-    free = r.size - basis.shape[1]
+    passed = net.through(data)
+    push = pushes(net, passed)
+    basis = span(np.hstack([of_layer(p, a) for p, a in zip(push, passed.after)]))
     rest = r.reshape(-1) - basis @ (basis.T @ r.reshape(-1))
-    total = float((r**2).sum())
-    u = rng.standard_normal((growth.candidates, data.shape[1])) / np.sqrt(data.shape[1])
+    total, left = float((r**2).sum()), float((rest**2).sum())
+    where = places or [(UNIT, i) for i in range(len(net.weights) - 1)]
+    seen = _Seen(net, passed, push, rest.reshape(r.shape), basis)
+    trials = growth.candidates * len(where)
+    found = [_unit(seen, i, growth, rng, trials) if kind == UNIT else _deeper(seen, i, trials) for kind, i in where]
+    free = r.size - basis.shape[1]
+    share = left / total if total and free > r.shape[1] else 0.0
+    best = max(found, key=lambda f: (f.gain / max(left, 1e-300) - f.noise) / f.cost)
+    gain = best.gain / max(left, 1e-300) if share else 0.0
+    return best._replace(residual=share, gain=gain, noise=min(1.0, best.noise) if share else 1.0)
+
+
+def _unit(seen: _Seen, layer: int, growth: NeuronGrowth, rng: np.random.Generator, trials: int) -> Look:
+    """The best of random units for one hidden layer; ``gain`` is not yet divided by what is left."""
+    inputs, into = seen.passed.after[layer], seen.net.sizes[layer]
+    size = float(into) if layer == 0 else float((inputs**2).sum(axis=1).mean())  # the data are standardised
+    u = rng.standard_normal((growth.candidates, into)) / np.sqrt(size or 1.0)
     b = rng.uniform(-1, 1, growth.candidates)
-    if total == 0 or free <= r.shape[1]:
-        return Look(0.0, 0.0, 1.0, u[0], float(b[0]))
-    share = float((rest**2).sum()) / total
-    features = ACTIVATIONS[net.activation].value(data @ u.T + b)
-    explained = _explained(features.T, rest.reshape(r.shape), basis)
-    best = int(explained.argmax())
-    k, m = r.shape[1], np.log(growth.candidates)
-    noise = (
-        k + 2 * np.sqrt(k * m) + 2 * m
-    ) / free  # tail of chi^2 with k degrees: Laurent, Massart, Ann. Stat. 28, 1302
-    gain = float(explained[best]) / max(float((rest**2).sum()), 1e-300)
-    return Look(share, gain, min(1.0, float(noise)), u[best], float(b[best]))
+    features = ACTIVATIONS[seen.net.activation].value(inputs @ u.T + b)
+    push = seen.push[layer + 1]
+    gains = explained_by_units(features.T, push, seen.rest, seen.basis)
+    best, k = int(gains.argmax()), push.shape[2]
+    noise = _noise(k, trials, seen)
+    return Look(0.0, float(gains[best]), noise, u[best], float(b[best]), layer, UNIT, into + 1 + k)
 
 
-def tangents(net: MLP, X: np.ndarray) -> np.ndarray:
-    """``d logits / d parameters``, shape ``(rows * classes, parameters)``, of a network with one hidden layer.
+def _deeper(seen: _Seen, layer: int, trials: int) -> Look:
+    """An identity layer after one hidden layer; as unlikely to come in by noise as a unit."""
+    inputs, width = seen.passed.after[layer + 1], seen.net.sizes[layer + 1]
+    slope = ACTIVATIONS[seen.net.activation].slope(inputs)
+    push = (seen.push[layer + 1] @ seen.net.weights[layer + 1]) * slope[:, None, :]
+    gain, directions = explained_by_columns(of_layer(push, inputs), seen.rest.reshape(-1), seen.basis)
+    return Look(0.0, gain, _noise(directions, trials, seen), np.zeros(0), 0.0, layer, LAYER, width * (width + 1))
 
-    The order of the parameters: ``W_0`` row by row, ``b_0``, ``W_1`` row by row, ``b_1``.
+
+def _noise(directions: int, trials: int, seen: _Seen) -> float:
+    """What the best of so many trials of ``k`` directions explains of noise, as a share of what is left.
+
+    The tail of chi^2 with k degrees: Laurent, Massart, Ann. Stat. 28, 1302 (2000).
     """
-    require(len(net.weights) == 2, "net", "have one hidden layer", f"of sizes {net.sizes}", MethodError)
-    passed = net.through(X)
-    slope = ACTIVATIONS[net.activation].slope(passed.before[0])
-    hidden, classes = passed.after[1], net.sizes[-1]
-    inner = net.weights[1][None] * slope[:, None, :]  # (rows, classes, hidden)
-    first = (inner[..., None] * X[:, None, None, :]).reshape(len(X) * classes, -1)
-    eye = np.eye(classes)
-    last = (eye[None, :, :, None] * hidden[:, None, None, :]).reshape(len(X) * classes, -1)
-    return np.hstack([first, inner.reshape(len(X) * classes, -1), last, np.tile(eye, (len(X), 1))])
+    m = float(np.log(trials))
+    free = max(1, seen.rest.size - seen.basis.shape[1])
+    return (directions + 2 * float(np.sqrt(directions * m)) + 2 * m) / free
 
 
 def grow(net: MLP, seen: Look) -> MLP:
-    """The network with the unit that was found; its outputs stay what they were."""
-    return insert_neurons(net, 0, seen.incoming[None], np.array([seen.bias]))
+    """The network with what was found; its outputs stay what they were.
 
-
-def _span(columns: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the columns, by the smaller Gram matrix; what is numerically dependent is left out."""
-    tall = columns.shape[0] >= columns.shape[1]
-    values, vectors = np.linalg.eigh(columns.T @ columns if tall else columns @ columns.T)
-    kept = values > 1e-12 * max(float(values[-1]), 1e-300)
-    return np.linalg.qr(columns @ vectors[:, kept] / np.sqrt(values[kept]))[0] if tall else vectors[:, kept]
-
-
-def _explained(features: np.ndarray, rest: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Squared projection of ``rest`` on the span of each feature times each class, where that leaves ``basis``.
-
-    ``features`` has shape ``(candidates, rows)``; ``rest`` stands on ``basis`` at right angles.
+    Raises:
+        ProblemError: a layer where the activation does not allow it, or a unit that does not fit.
     """
-    rows, classes = rest.shape
-    inside = (features @ basis.reshape(rows, -1)).reshape(len(features), classes, -1)
-    norms = (features**2).sum(axis=1)[:, None]
-    gram = norms[..., None] * np.eye(classes) - inside @ inside.transpose(0, 2, 1)
-    values, vectors = np.linalg.eigh(gram)
-    along = np.einsum("ckj,ck->cj", vectors, features @ rest)
-    kept = values > 1e-9 * norms
-    return np.where(kept, along**2 / np.where(kept, values, 1.0), 0.0).sum(axis=1)
+    if seen.kind == LAYER:
+        return insert_layer(net, seen.layer)
+    return insert_neurons(net, seen.layer, seen.incoming[None], np.array([seen.bias]))

@@ -12,12 +12,14 @@ from ..errors import MethodError, describe
 from ..formulas import boundaries, segments
 from ..hamiltonian import LearningHamiltonian
 from ..job import Job, Waves
-from ..variational.evolve import Walk
 from ..variational.gates import Program
 from ..variational.threads import pinned
-from .grid import coarsened, energy_change, levels, on_grid, refine, residual, tail
-from .levels import BLIND, START, Point, horizon, restated, verdict
+from .asking import BLIND, START, horizon
+from .grid import coarsened, energy_change, levels, on_grid, residual, restated, tail
+from .joint_bound import GridWalk, embedded
+from .levels import Point
 from .lifted import lifted
+from .verdicts import verdict
 
 Growing = Any  # the method, in `growing.py`, which imports this file
 
@@ -26,7 +28,8 @@ def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[
     """The waves on the problem's grid at ``times``; the record of the growth goes into ``out.diagnostics``.
 
     The criterion is looked at after stretches of the run; from there on the grid is finer (no stretch is done again). A new level
-    takes over the parameters, with the ansatz `lifted`, and the pool of growth then reaches its new qubits.
+    takes over the parameters, with the ansatz `lifted`, and the pool of growth then reaches its new qubits. The bound counts the
+    error of the coarse grids too (`joint_bound`).
     """
     h = job.h
     if not isinstance(h, LearningHamiltonian) or not isinstance(h.domain, Grid):
@@ -67,7 +70,8 @@ class _Both:
         self.updates = self.fixed = 0.0
         self.evaluated = 0
         with pinned(here.num_qubits):
-            self.walk = Walk(problem, here, growing.method, job.progress, record)
+            whole = job.problem.initial.vector(h.domain)
+            self.walk = GridWalk(problem, here, growing.method, job.progress, record, fine=h, whole=whole)
         self.plan = [(0.0, self.level)]
         self.refined: list[tuple[float, float, float]] = []
         self.begun = len(self.walk.point.theta)
@@ -126,8 +130,7 @@ class _Both:
         self.record["theta"] = sample.theta
         grid, fine = self.grids[self.level], self.h.domain
         assert isinstance(fine, Grid)
-        extra = [f - c for c, f in zip(grid.qubits, fine.qubits)]
-        return t, refine(sample.state, grid, extra)[0], sample.log_norm
+        return t, embedded(sample.state, grid, fine).reshape(fine.shape), sample.log_norm
 
     def report(self) -> dict[str, Any]:
         """What the growth did, and what its evaluations cost against the same ones on the problem's grid."""
@@ -135,14 +138,20 @@ class _Both:
             "growth": [(t, list(self.grids[level].qubits)) for t, level in self.plan],
             "criterion": np.array(self.seen).reshape(-1, 2),
             "refined": np.array(self.refined).reshape(-1, 3),
-            "amplitude_updates": round(self.updates),
+            "amplitude_updates": round(self.spent),
             "fixed_amplitude_updates": round(self.fixed),
-            "pays": self.updates <= 0.5 * self.fixed,
+            "ratio": self.spent / max(self.fixed, 1.0),
+            "pays": self.spent <= 0.5 * self.fixed,
         }
+
+    @property
+    def spent(self) -> float:
+        """Amplitude updates, those for the bound on the problem's grid included."""
+        return self.updates + self.walk.passes * self.h.domain.size
 
     def verdict(self) -> str:
         """Why the run stands where it does."""
         qubits = [self.grids[level].qubits for _, level in self.plan]
-        share = self.updates / max(self.fixed, 1.0)
+        share = self.spent / max(self.fixed, 1.0)
         said = verdict(qubits, share, "amplitude updates")
         return f"{self.walk.verdict()}; grown from {self.begun} to {len(self.walk.point.theta)} parameters. {said}"

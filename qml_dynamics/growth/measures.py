@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ProblemError, describe, integer, one_of, real, require
 from ..trajectory import Trajectory
+from .arrays import layers
 from .entropies import coherence, entropy, participation, purity, reduced
 
 KINDS = ("pseudo", "determinant")
@@ -38,13 +39,14 @@ def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> n
     """Logarithm of the information volume of each layer map ``W``: ``log prod sigma_i``.
 
     A square invertible W has ``log |det W|``, a tall one ``log sqrt(det(W^T W))``. The differential entropy of what goes
-    through a square linear layer grows by exactly this much.
+    through a square linear layer grows by exactly this much. A unitary layer has 0.
 
     Args:
-        weights: a matrix, or a list of matrices, one a layer, shape ``(out, in)`` each.
+        weights: a matrix, or a list of matrices, one a layer, shape ``(out, in)`` each, real or complex.
         kind: ``"pseudo"``: singular values below ``rcond`` times the largest are left out (see :func:`volumes`, which counts
-            them; a layer of zeros has log volume ``-inf``); ``"determinant"``: square layers only, ``-inf`` where singular.
-        rcond: between 0 and 1.
+            them; a layer of zeros has log volume ``-inf``); ``"determinant"``: square layers only, ``-inf`` where a singular
+            value lies below ``rcond`` times the largest.
+        rcond: from 0 on and below 1.
 
     Returns:
         An array, one value a layer.
@@ -63,6 +65,11 @@ def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> n
 def volumes(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> Volumes:
     """As :func:`log_volume`, with the number of singular values that each layer lost.
 
+    ``.total`` is the sum over the layers. For square layers, and for a tall one after square ones, it is the log volume of their
+    product; a layer with fewer outputs than inputs, or one that lost directions, breaks the rule.
+
+    Args, raises: as :func:`log_volume`.
+
     >>> report = volumes([[1.0, 2.0], [2.0, 4.0]])
     >>> report.dropped.tolist(), report.total
     ([1], 1.609438)
@@ -70,7 +77,7 @@ def volumes(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> Volu
     one_of(kind, "kind", KINDS)
     rcond = real(rcond, "rcond", nonnegative=True)
     require(rcond < 1, "rcond", "be below 1", rcond)
-    rows = [_volume(w, i, kind, rcond) for i, w in enumerate(layers(weights))]
+    rows = [_volume(w, i, kind, rcond) for i, w in enumerate(layers(weights, complex_too=True))]
     return Volumes(np.array([v for v, _ in rows]), np.array([d for _, d in rows]))
 
 
@@ -85,27 +92,6 @@ def _volume(w: np.ndarray, layer: int, kind: str, rcond: float) -> tuple[float, 
     return (float(np.log(sigma[kept]).sum()) if kept.any() else float("-inf")), dropped
 
 
-def layers(weights: Any) -> list[np.ndarray]:
-    """A matrix or a list of matrices as a list of float arrays; raises :class:`ProblemError` for anything else."""
-    given: Any = [weights] if isinstance(weights, np.ndarray) and weights.ndim == 2 else weights
-    require(isinstance(given, (Sequence, np.ndarray)), "weights", "be a matrix or a list of matrices", given)
-    require(len(given) > 0, "weights", "hold at least one layer", "an empty list")
-    if not isinstance(given, np.ndarray) and np.ndim(given[0]) == 1:
-        given = [given]
-    return [_matrix(w, i) for i, w in enumerate(given)]
-
-
-def _matrix(w: Any, layer: int) -> np.ndarray:
-    try:
-        array = np.asarray(w, dtype=float)
-    except (TypeError, ValueError):
-        raise ProblemError(f"Argument `weights` must be real matrices, but layer {layer} is {describe(w)}.") from None
-    must = "be finite matrices that are not empty"
-    require(array.ndim == 2 and array.size > 0, "weights", must, f"of shape {array.shape} in layer {layer}")
-    require(bool(np.isfinite(array).all()), "weights", must, f"not finite in layer {layer}")
-    return array
-
-
 def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float:
     """``log det g`` of the quantum metric ``g = Re(quantum geometric tensor)`` at one point; ``-inf`` where g is singular.
 
@@ -113,6 +99,10 @@ def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float
         ansatz: from `qml_dynamics.ansatz`, or a Qiskit circuit.
         theta: the parameters, in the order of ``circuit.parameters``; the ansatz's own start when None.
         problem: what an ansatz such as ``hardware_efficient`` is bound to.
+
+    Raises:
+        ProblemError: neither an ansatz nor a circuit, or an ansatz that needs a problem.
+        MethodError: another number of parameters.
     """
     program = _bound(ansatz, problem)
     from ..variational.method import parameters
@@ -132,7 +122,7 @@ def metric_volume(
         points: of the rule, an axis.
 
     Raises:
-        ProblemError: bounds that do not fit the parameters, both ``theta`` and ``bounds``, or more than 2^20 points.
+        ProblemError: bounds that do not fit the parameters or are reversed, both ``theta`` and ``bounds``, or more than 2^20 points.
 
     >>> from qiskit import QuantumCircuit
     >>> from qiskit.circuit import Parameter
@@ -145,9 +135,7 @@ def metric_volume(
         return float(np.exp(0.5 * log_det_metric(ansatz, theta, problem)))
     require(theta is None, "theta", "not be given together with bounds", theta)
     program = _bound(ansatz, problem)
-    box = np.array([[real(v, "bounds") for v in pair] for pair in bounds])
-    must = f"be one pair for each of {program.num_parameters} parameters"
-    require(box.shape == (program.num_parameters, 2), "bounds", must, f"of shape {box.shape}")
+    box = _box(bounds, program.num_parameters)
     count = integer(points, "points", 1, 1000)
     require(count ** len(box) <= _MOST_POINTS, "points", f"give at most {_MOST_POINTS:,} points", count ** len(box))
     nodes, weights = np.polynomial.legendre.leggauss(count)
@@ -157,6 +145,19 @@ def metric_volume(
         at = box[:, 0] + half * (1 + nodes[list(index)])
         total += float(np.prod(weights[list(index)])) * float(np.exp(0.5 * _log_det(metric(at))))
     return total * float(np.prod(half))
+
+
+def _box(bounds: Any, count: int) -> np.ndarray:
+    """One pair ``(low, high)`` a parameter, shape ``(count, 2)``."""
+    must = f"be one pair (low, high) for each of {count} parameters"
+    try:
+        pairs = [tuple(pair) for pair in bounds]
+    except TypeError:
+        raise ProblemError(f"Argument `bounds` must {must}, but is {describe(bounds)}.") from None
+    require(len(pairs) == count and all(len(pair) == 2 for pair in pairs), "bounds", must, bounds)
+    box = np.array([[real(v, "bounds") for v in pair] for pair in pairs]).reshape(count, 2)
+    require(bool((box[:, 0] < box[:, 1]).all()), "bounds", "have the lower end first", bounds)
+    return box
 
 
 def _bound(ansatz: Any, problem: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ProblemError, integer, one_of, require
-from .measures import layers
+from .arrays import chain, layers, vectors
 
 
 class Activation(NamedTuple):
@@ -30,6 +30,7 @@ ACTIVATIONS = {
     "identity": Activation(lambda z: z, np.ones_like),
 }
 OUTPUTS = ("softmax", "logistic", "identity")
+IDEMPOTENT = ("relu", "identity")  # phi(phi(z)) = phi(z)
 
 
 class Passed(NamedTuple):
@@ -92,7 +93,16 @@ class MLP:
 
 
 def forward(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray], X: np.ndarray, activation: str) -> Passed:
-    """A pass through plain arrays: hidden layers with the activation, the last layer linear."""
+    """A pass through plain arrays: ``a_(l+1) = phi(W_l a_l + b_l)``, the last layer linear.
+
+    Args:
+        weights, biases: shapes ``(out, in)`` and ``(out,)`` each, a chain.
+        X: shape ``(rows, inputs)``.
+        activation: a name in ``ACTIVATIONS``.
+
+    >>> forward([np.array([[2.0, -1.0]])], [np.array([0.5])], np.eye(2), "relu").after[-1].tolist()
+    [[2.5], [-0.5]]
+    """
     phi = ACTIVATIONS[activation].value
     before, after = [], [X]
     for i, (w, b) in enumerate(zip(weights, biases)):
@@ -114,6 +124,14 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def new_network(sizes: Sequence[int], activation: str = "tanh", seed: Any = 0) -> MLP:
     """Random weights of variance ``1 / in`` (``2 / in`` for relu), biases zero.
 
+    Args:
+        sizes: inputs, hidden units of each layer, outputs.
+        activation: of the hidden layers.
+        seed: anything that ``numpy.random.default_rng`` takes.
+
+    Raises:
+        ProblemError: fewer than two sizes, one that is no integer from 1 to 100,000, or an unknown activation.
+
     >>> new_network([4, 3, 2]).num_parameters
     23
     """
@@ -127,7 +145,15 @@ def new_network(sizes: Sequence[int], activation: str = "tanh", seed: Any = 0) -
 
 
 def gradients(net: MLP, X: np.ndarray, y: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Gradient of the mean cross entropy: one array a weight matrix, one a bias."""
+    """Gradient of the mean cross entropy: one array a weight matrix, one a bias.
+
+    ``d loss / d W_l = delta_l^T a_l`` with ``delta_last = (p - y) / rows`` and ``delta_(l-1) = delta_l W_l phi'(z_(l-1))``.
+
+    Args:
+        net: any depth.
+        X: shape ``(rows, inputs)``.
+        y: class numbers, shape ``(rows,)``.
+    """
     passed = net.through(X)
     delta = softmax(passed.after[-1])
     delta[np.arange(len(y)), y] -= 1.0
@@ -151,6 +177,9 @@ def insert_neurons(net: MLP, layer: int, incoming: Any, bias: Any) -> MLP:
         layer: which hidden layer, from 0 on.
         incoming: weights into the new units, shape ``(units, in)``.
         bias: their biases, shape ``(units,)``.
+
+    Raises:
+        ProblemError: no hidden layer, no such one, or shapes that do not fit.
 
     >>> net = new_network([2, 3, 2])
     >>> wider = insert_neurons(net, 0, [[1.0, -1.0]], [0.5])
@@ -183,7 +212,7 @@ def insert_layer(net: MLP, layer: int) -> MLP:
     """
     require(len(net.weights) > 1, "net", "have a hidden layer", f"of sizes {net.sizes}")
     at = integer(layer, "layer", 0, len(net.weights) - 2)
-    if net.activation not in ("relu", "identity"):
+    if net.activation not in IDEMPOTENT:
         raise ProblemError(
             f"Argument `net` must have the activation relu or identity, but has {net.activation}: applied twice it would "
             "change what the network computes."
@@ -192,22 +221,3 @@ def insert_layer(net: MLP, layer: int) -> MLP:
     weights = (*net.weights[: at + 1], np.eye(size), *net.weights[at + 1 :])
     biases = (*net.biases[: at + 1], np.zeros(size), *net.biases[at + 1 :])
     return MLP(weights, biases, net.activation)
-
-
-def chain(weights: Sequence[np.ndarray]) -> None:
-    """Raise :class:`ProblemError` unless each layer takes what the one before gives."""
-    for i, (a, b) in enumerate(zip(weights, weights[1:])):
-        what = f"of {b.shape[1]} inputs in layer {i + 1} after {a.shape[0]} outputs in layer {i}"
-        require(a.shape[0] == b.shape[1], "weights", "be a chain, shape (out, in) each", what)
-
-
-def vectors(biases: Any, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Biases as float vectors that fit the layers; zeros when None."""
-    if biases is None:
-        return [np.zeros(len(w)) for w in weights]
-    require(len(biases) == len(weights), "biases", f"be {len(weights)}, one a layer", f"of length {len(biases)}")
-    found = [np.asarray(b, dtype=float) for b in biases]
-    for i, (b, w) in enumerate(zip(found, weights)):
-        ok = b.shape == (len(w),) and bool(np.isfinite(b).all())
-        require(ok, "biases", f"be {len(w)} finite numbers in layer {i}", f"of shape {b.shape}")
-    return found

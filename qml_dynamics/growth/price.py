@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -36,13 +37,15 @@ def price(growing: Growing, problem: Problem, backend: Any, shots: int | None, m
 
 
 def _transforms(growing: Growing, problem: Problem, fixed: int) -> int:
-    size = problem.domain.size
-    share = sum(grid.size / size for grid in _grids(growing, problem.domain))
+    """Grids that are tried one after the other have at least twice the points each, so that all of them have less than two of the
+    last one; a window may be moved three times before it is widened."""
     if growing.schedule is not None:
         return fixed + len(growing.schedule)
-    looks = min(growing.checks, max(1, growing.method.steps // 4))
-    each = 1 if growing.criterion == "momentum_tail" else 6
-    return round((fixed + each * (looks + 1)) * share) + 1
+    steps = growing.method.steps
+    looks = min(growing.checks, max(1, steps // 4)) + int(math.log2(steps)) + 2
+    each = 2 if growing.criterion == "momentum_tail" else 8
+    windows = growing.window and problem.clock == "real"
+    return (4 if windows else 2) * (fixed + each * looks) + 8
 
 
 def _grids(growing: Growing, domain: Domain) -> list[Grid]:

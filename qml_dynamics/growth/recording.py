@@ -1,22 +1,19 @@
-"""Volumes and named entropies along the training of any network, from plain arrays: one list of weight matrices a step."""
+"""What was measured along the training of a network, step by step: a table of named columns, saved without pickle."""
 
 from __future__ import annotations
 
 import json
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..errors import ProblemError, integer, one_of, real, require
+from ..errors import ProblemError, one_of, require
 from ..trajectory import atomic_file
-from .entropies import entropy, participation
-from .measures import layers, volumes
-from .mlp import ACTIVATIONS, OUTPUTS, chain, forward, softmax, vectors
 
 FORMAT = 1
 PathLike = str | os.PathLike[str]
@@ -29,7 +26,8 @@ class Recording:
     Attributes:
         steps: which step each row belongs to, shape ``(rows,)``.
         columns: name to values, ``(rows,)``, or ``(rows, layers)`` where the name ends in ``/layer`` (nan where a layer did
-            not exist yet). Every entropy and coherence is named:
+            not exist yet; layers are counted from the data on, so that those after one that comes in move on by one). Every
+            entropy and coherence is named:
 
             * ``log_volume/layer``, ``log_volume/total``: ``sum log sigma`` of the weights (singular values that are zero
               left out, and counted in ``dropped/layer``);
@@ -88,7 +86,8 @@ def load_recording(path: PathLike) -> Recording:
     Raises:
         ProblemError: no such file, or it holds no recording.
     """
-    require(Path(path).is_file(), "path", "be a saved recording", str(path))
+    named = isinstance(path, str | os.PathLike)
+    require(named and Path(path).is_file(), "path", "be a saved recording", str(path))
     try:
         with np.load(path, allow_pickle=False) as archive:
             meta = json.loads(str(archive["meta"]))
@@ -99,212 +98,3 @@ def load_recording(path: PathLike) -> Recording:
         if isinstance(error, ProblemError):
             raise
         raise ProblemError(f"Argument `path` must be a saved recording, but {path} is not: {error}") from None
-
-
-class Recorder:
-    """A hook for a training loop of your own: call it with the weights whenever a step is to be kept.
-
-    Args:
-        X: data, shape ``(rows, inputs)``, for the Jacobians, dead units and the output's entropy.
-        activation: of the hidden layers: ``"relu"``, ``"tanh"``, ``"logistic"`` or ``"identity"``.
-        output: ``"softmax"`` or ``"logistic"`` (probabilities, hence a Shannon entropy), or ``"identity"``.
-        rows: at most so many rows of the data, evenly spread, go into the Jacobians.
-        rcond: singular values below this share of the largest count as zero.
-
-    >>> recorder = Recorder()
-    >>> for step in range(3):
-    ...     recorder(step, [np.diag([1.0 + step, 0.5])], loss=1.0 / (1 + step))
-    >>> recorder.recording()["log_volume/total"]
-    array([-0.693147,  0.      ,  0.405465])
-    """
-
-    def __init__(
-        self, X: Any = None, *, activation: str = "relu", output: str = "identity", rows: int = 64, rcond: float = 1e-12
-    ) -> None:
-        self.activation = one_of(activation, "activation", ACTIVATIONS)
-        self.output = one_of(output, "output", OUTPUTS)
-        self.rcond = real(rcond, "rcond", nonnegative=True)
-        self.data = None if X is None else layers([X])[0]
-        self.rows = integer(rows, "rows", 1, 100_000)
-        self.kept: list[dict[str, Any]] = []
-        self.steps: list[int] = []
-
-    def __call__(self, step: int, weights: Any, biases: Any = None, **curves: float) -> None:
-        """Keep a step: weight matrices ``(out, in)``, biases if there are any, and numbers such as ``loss=``.
-
-        A double underscore becomes a slash: ``loss__held_out=0.3`` is the column ``loss/held_out``.
-        """
-        at = integer(step, "step", 0, 2**62)
-        require(not self.steps or at > self.steps[-1], "step", "be larger than the one before", step)
-        matrices = layers(weights)
-        chain(matrices)
-        row: dict[str, Any] = _of_weights(matrices, self.rcond)
-        if self.data is None:
-            row["dead_units/layer"] = [int((~w.any(axis=1)).sum()) for w in matrices]
-        else:
-            row |= self._of_data(matrices, vectors(biases, matrices))
-        for name, value in curves.items():
-            column = name.replace("__", "/")
-            require(column not in row, "curves", "not be named as a measure", name)
-            row[column] = float(value)
-        self.steps.append(at)
-        self.kept.append(row)
-
-    def recording(self) -> Recording:
-        """What was kept so far.
-
-        Raises:
-            ProblemError: nothing was.
-        """
-        require(bool(self.kept), "weights", "hold at least one step", "an empty list")
-        names = list(dict.fromkeys(name for row in self.kept for name in row))
-        columns = {name: _column([row.get(name) for row in self.kept]) for name in names}
-        info = {
-            "activation": self.activation,
-            "output": self.output,
-            "rows": 0 if self.data is None else len(self.data),
-            "rcond": self.rcond,
-        }
-        return Recording(np.array(self.steps), columns, info)
-
-    def _of_data(self, weights: list[np.ndarray], biases: list[np.ndarray]) -> dict[str, Any]:
-        assert self.data is not None
-        inputs = weights[0].shape[1]
-        require(self.data.shape[1] == inputs, "X", f"have {inputs} columns", f"of shape {self.data.shape}")
-        passed = forward(weights, biases, self.data, self.activation)
-        slope = ACTIVATIONS[self.activation].slope
-        few = np.unique(np.linspace(0, len(self.data) - 1, min(self.rows, len(self.data))).astype(int))
-        volume, lost, dead = [], [], []
-        for i, (w, z) in enumerate(zip(weights, passed.before)):
-            turn = np.ones_like(z) if i == len(weights) - 1 else slope(z)
-            dead.append(int((~(turn.any(axis=0) & w.any(axis=1))).sum()))
-            logs, drops = _pseudo(np.linalg.svd(turn[few, :, None] * w, compute_uv=False), self.rcond)
-            volume.append(float(logs.mean()))
-            lost.append(float(drops.mean()))
-        row: dict[str, Any] = {
-            "log_volume/jacobian/layer": volume,
-            "log_volume/jacobian/total": float(np.sum(volume)),
-            "dropped/jacobian/layer": lost,
-            "dead_units/layer": dead,
-        }
-        if self.output != "identity":
-            row["entropy/shannon/output"] = _predictive(passed.after[-1], self.output)
-        return row
-
-
-def record(
-    steps_of_weights: Sequence[Any],
-    *,
-    biases: Sequence[Any] | None = None,
-    steps: Sequence[int] | None = None,
-    X: Any = None,
-    activation: str = "relu",
-    output: str = "identity",
-    curves: Mapping[str, Sequence[float]] | None = None,
-    rows: int = 64,
-    rcond: float = 1e-12,
-) -> Recording:
-    """Volumes and named entropies of a network that was trained elsewhere.
-
-    Args:
-        steps_of_weights: one list of weight matrices a step, shape ``(out, in)`` each; the shapes may grow along the steps.
-        biases: one list of vectors a step, or None.
-        steps: the number of each step; 0, 1, 2, ... when None.
-        X, activation, output, rows, rcond: as in :class:`Recorder`.
-        curves: more columns, such as ``{"loss": [...], "accuracy": [...]}``, one value a step.
-
-    Raises:
-        ProblemError: an empty list, layers that do not fit each other, or curves of another length.
-
-    >>> run = record([[np.diag([2.0, 0.5])], [np.diag([3.0, 0.5])]], curves={"loss": [1.0, 0.5]})
-    >>> run["log_volume/total"], run["entropy/von_neumann/layer"][:, 0]
-    (array([0.      , 0.405465]), array([0.223718, 0.124251]))
-    """
-    listed = isinstance(steps_of_weights, (Sequence, np.ndarray))
-    require(listed, "steps_of_weights", "be a list with one list of matrices a step", steps_of_weights)
-    count = len(steps_of_weights)
-    require(count > 0, "steps_of_weights", "hold at least one step", "an empty list")
-    numbers = list(range(count)) if steps is None else [int(s) for s in steps]
-    require(len(numbers) == count, "steps", f"be {count} numbers", f"of length {len(numbers)}")
-    require(biases is None or len(biases) == count, "biases", f"be {count} lists", f"of length {len(biases or ())}")
-    extra = {str(name): list(values) for name, values in (curves or {}).items()}
-    for name, values in extra.items():
-        require(len(values) == count, "curves", f"have {count} values in {name!r}", f"of length {len(values)}")
-    recorder = Recorder(X, activation=activation, output=output, rows=rows, rcond=rcond)
-    for i, weights in enumerate(steps_of_weights):
-        given = [weights] if isinstance(weights, np.ndarray) and weights.ndim == 2 else weights
-        bias = None if biases is None else biases[i]
-        recorder(numbers[i], given, bias, **{name: values[i] for name, values in extra.items()})
-    return recorder.recording()
-
-
-def _of_weights(weights: list[np.ndarray], rcond: float) -> dict[str, Any]:
-    report = volumes(weights, rcond=rcond)
-    spectra = [np.linalg.svd(w, compute_uv=False) for w in weights]
-    states = [_state(w, sigma) for w, sigma in zip(weights, spectra)]
-    return {
-        "log_volume/layer": report.log_volume,
-        "log_volume/total": report.total,
-        "dropped/layer": report.dropped,
-        "units/layer": [len(w) for w in weights],
-        "entropy/von_neumann/layer": [s.von_neumann for s in states],
-        "entropy/differential/layer": _differential(weights, rcond),
-        "coherence/relative_entropy/layer": [s.coherence for s in states],
-        "participation/layer": [s.participation for s in states],
-        "orthogonality/layer": [
-            float(((s**2 - 1) ** 2).sum()) + max(0, w.shape[1] - w.shape[0]) for w, s in zip(weights, spectra)
-        ],
-    }
-
-
-class _State(NamedTuple):
-    """Measures of ``rho = W^T W / tr``, from the singular values and the columns: rho itself has ``in^2`` numbers."""
-
-    von_neumann: float
-    coherence: float
-    participation: float
-
-
-def _state(w: np.ndarray, sigma: np.ndarray) -> _State:
-    if not sigma[0]:  # a layer of zeros has no state
-        return _State(float("nan"), float("nan"), float("nan"))
-    spectrum, diagonal = (sigma / sigma[0]) ** 2, ((w / sigma[0]) ** 2).sum(axis=0)
-    spectrum, diagonal = spectrum / spectrum.sum(), diagonal / diagonal.sum()
-    inner = entropy(spectrum, kind="shannon")
-    return _State(inner, max(0.0, entropy(diagonal, kind="shannon") - inner), participation(spectrum))
-
-
-def _differential(weights: list[np.ndarray], rcond: float) -> list[float]:
-    """``1/2 log((2 pi e)^r pdet(M M^T))`` for ``M`` the product up to each layer and ``r`` its rank."""
-    product, out = np.eye(weights[0].shape[1]), []
-    for w in weights:
-        product = w @ product
-        report = volumes(product, rcond=max(rcond, 1e-12))
-        rank = min(product.shape) - int(report.dropped[0])
-        out.append(0.5 * rank * float(np.log(2 * np.pi * np.e)) + float(report.log_volume[0]))
-    return out
-
-
-def _pseudo(sigma: np.ndarray, rcond: float) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of logs of the singular values that are not zero, and how many are; a map that is all zero counts as volume 1."""
-    kept = sigma > np.maximum(rcond * sigma[:, :1], np.finfo(float).tiny)
-    return np.where(kept, np.log(np.where(kept, sigma, 1.0)), 0.0).sum(axis=1), (~kept).sum(axis=1)
-
-
-def _predictive(logits: np.ndarray, output: str) -> float:
-    if output == "softmax":
-        p = softmax(logits)
-    else:
-        half = 0.5 * (1 + np.tanh(0.5 * logits))
-        p = np.stack([half, 1 - half], axis=-1).reshape(-1, 2)
-    return float(-(p * np.log(np.maximum(p, np.finfo(float).tiny))).sum(axis=1).mean())
-
-
-def _column(values: list[Any]) -> np.ndarray:
-    sized = [np.atleast_1d(np.asarray(np.nan if v is None else v, dtype=float)) for v in values]
-    if all(np.ndim(v) == 0 for v in values):
-        return np.concatenate(sized)
-    out = np.full((len(sized), max(map(len, sized))), np.nan)
-    for row, v in zip(out, sized):
-        row[: len(v)] = v
-    return out

@@ -66,6 +66,9 @@ def learned_layer(W: Any, run: Trajectory, index: int = -1) -> np.ndarray:
         run: the result of that problem, by any method.
         index: which saved time.
 
+    Raises:
+        ProblemError: a run of another problem, or a time that it did not save.
+
     >>> from qml_dynamics import SplitStep, evolve
     >>> w = np.array([[1.5, 0.0], [0.0, 0.6]])
     >>> run = evolve(orthogonality_problem(w), SplitStep(200))
@@ -74,6 +77,7 @@ def learned_layer(W: Any, run: Trajectory, index: int = -1) -> np.ndarray:
     """
     w = _one(W)
     u, sigma, vt = np.linalg.svd(w, full_matrices=False)
+    require(isinstance(run, Trajectory), "run", "be a Trajectory", run)
     box = run.problem.domain
     fits = isinstance(box, Grid) and box.ndim == len(sigma) and run.problem.objective is not None
     require(fits, "run", f"be of a problem over {len(sigma)} singular values", f"of {box.ndim} weights")

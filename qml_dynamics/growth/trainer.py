@@ -1,96 +1,23 @@
-"""A trainer in plain NumPy: mini-batches, the reversible regulariser in closed form, growth of the hidden layer, a recording."""
+"""A trainer in plain NumPy: mini-batches, the reversible regulariser in closed form, growth of the hidden layers, a recording."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..errors import MethodError, ProblemError, integer, real, require
+from ..errors import MethodError, ProblemError, require
 from ..progress import Progress
 from .flow import orthogonality_flow
-from .insertion import NeuronGrowth, grow, look
+from .insertion import LAYER, NeuronGrowth, grow, look
 from .mlp import MLP, gradients, new_network
-from .recording import Recorder, Recording
+from .recorder import Recorder
+from .training import Grown, Trained, Training
 
 _HUGE = 1e50  # beyond it a step has diverged
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a network is trained: stochastic gradient descent with momentum.
-
-    Attributes:
-        epochs: passes through the data.
-        rate: the learning rate.
-        momentum: between 0 and 1.
-        batch: rows of a mini-batch.
-        orthogonality: strength ``c`` of the reversible regulariser ``c |W^T W - 1|^2`` on the hidden layers. After each gradient
-            step of the data the weights follow its flow for time ``rate * c`` in closed form, so no strength is unstable.
-        seed: of the order of the rows and of the candidates for new units.
-    """
-
-    epochs: int = 200
-    rate: float = 0.02
-    momentum: float = 0.9
-    batch: int = 32
-    orthogonality: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        integer(self.epochs, "epochs", 1, 10_000_000, MethodError)
-        real(self.rate, "rate", positive=True, error=MethodError)
-        momentum = real(self.momentum, "momentum", nonnegative=True, error=MethodError)
-        require(momentum < 1, "momentum", "be below 1", momentum, MethodError)
-        integer(self.batch, "batch", 1, 10_000_000, MethodError)
-        real(self.orthogonality, "orthogonality", nonnegative=True, error=MethodError)
-        integer(self.seed, "seed", 0, 2**63 - 1, MethodError)
-
-
-@dataclass(frozen=True)
-class Grown:
-    """One insertion: when, to how many units, why, and by how much the loss on the training data jumped there."""
-
-    epoch: int
-    hidden: int
-    residual: float
-    gain: float
-    noise: float
-    jump: float
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """What training gives.
-
-    Attributes:
-        network: the trained network.
-        recording: the measures and the curves ``loss/train``, ``loss/held_out``, ``accuracy/train``, ``accuracy/held_out``,
-            ``residual`` (where it grows; nan between two looks) and ``updates`` (parameter updates so far).
-        events: the insertions.
-        stop: why training and growth ended.
-    """
-
-    network: MLP
-    recording: Recording
-    events: tuple[Grown, ...]
-    stop: str
-
-    def __str__(self) -> str:
-        r = self.recording
-        kept = len(r) - 1
-        lines = [
-            f"Network of sizes {self.network.sizes}, {self.network.num_parameters} parameters, {self.stop}",
-            f"  loss              {r['loss/train'][kept]:.4f} training, {r['loss/held_out'][kept]:.4f} held out",
-            f"  accuracy          {r['accuracy/train'][kept]:.4f} training, {r['accuracy/held_out'][kept]:.4f} held out",
-            f"  log volume        {r['log_volume/total'][0]:.3f} -> {r['log_volume/total'][kept]:.3f} nats",
-            f"  parameter updates {r['updates'][kept]:,.0f}",
-        ]
-        lines += [f"  epoch {e.epoch}: {e.hidden} hidden units (residual {e.residual:.2f})" for e in self.events]
-        return "\n".join(lines)
 
 
 def train_network(
@@ -111,11 +38,11 @@ def train_network(
         X: data, shape ``(rows, features)``.
         y: class numbers ``0, 1, ...``, shape ``(rows,)``.
         held_out: data that is only measured on.
-        hidden: units of the hidden layers at the start.
+        hidden: units of the hidden layers at the start: one number, or one a layer.
         activation: ``"tanh"``, ``"relu"``, ``"logistic"`` or ``"identity"``.
         training: how; :class:`Training` by default.
-        growth: when to add hidden units (one hidden layer only).
-        network: start from it instead of a new one.
+        growth: when to add hidden units, in whichever hidden layer the data ask for them, or identity layers.
+        network: start from it instead of a new one; it brings its own widths and activation.
         progress: show a bar; None for "when standard error is a terminal".
 
     Returns:
@@ -123,25 +50,30 @@ def train_network(
 
     Raises:
         ProblemError: data or labels that do not fit.
-        MethodError: growth of a network with several hidden layers.
+        MethodError: growth of a network without a hidden layer, or of layers where the activation does not allow it; a rate
+            that lets the weights diverge.
 
     >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     >>> run = train_network(X, [0, 1, 1, 0], hidden=4, training=Training(epochs=400, rate=0.2, batch=4))
     >>> float(run.recording["accuracy/train"][-1])
     1.0
     """
-    how = training or Training()
+    how = _given(training, Training, "training") or Training()
     data, labels, classes = _checked(X, y, "X")
+    if held_out is not None:
+        pair = isinstance(held_out, Sequence) and len(held_out) == 2
+        require(pair, "held_out", "be a pair (X, y)", held_out)
     test = None if held_out is None else _checked(*held_out, "held_out")[:2]
     if test is not None:
         fits = test[0].shape[1] == data.shape[1] and int(test[1].max()) < classes
         require(fits, "held_out", f"have {data.shape[1]} columns and {classes} classes", f"of shape {test[0].shape}")
-    widths = [hidden] if isinstance(hidden, int) else list(hidden)
-    net = network or new_network([data.shape[1], *widths, classes], activation, how.seed)
+    listed = isinstance(hidden, Sequence | np.ndarray) and not isinstance(hidden, str)
+    widths = list(hidden) if listed else [hidden]  # type: ignore[arg-type]
+    net = _given(network, MLP, "network") or new_network([data.shape[1], *widths, classes], activation, how.seed)
     fits = net.sizes[0] == data.shape[1] and net.sizes[-1] == classes
     require(fits, "network", f"take {data.shape[1]} features and have {classes} outputs", f"of sizes {net.sizes}")
-    if growth is not None:
-        require(len(net.weights) == 2, "growth", "be of one hidden layer", f"of sizes {net.sizes}", MethodError)
+    if _given(growth, NeuronGrowth, "growth") is not None:
+        growth.fits(net)  # type: ignore[union-attr]
     return _Loop(net, data, labels, test, how, growth).run(progress)
 
 
@@ -198,26 +130,31 @@ class _Loop:
         growth = self.growth
         if growth is None or epoch % growth.every:
             return math.nan
-        seen = look(self.net, self.X, self.y, growth, self.unit_rng)
-        width = self.net.sizes[1]
+        places = growth.places(self.net)
+        seen = look(self.net, self.X, self.y, growth, self.unit_rng, places)
         if seen.residual <= growth.threshold:
             self.end = "the network follows its data, no growth needed"
         elif seen.gain <= seen.noise:
-            self.end = "no new unit explains more than noise would"
-        elif width >= growth.max_hidden:
-            self.end = f"at {width} hidden units, the most allowed"
+            self.end = f"no new {seen.kind} explains more than noise would"
+        elif not places:
+            self.end = f"at {' + '.join(map(str, self.net.sizes[1:-1]))} hidden units, the most allowed"
         elif epoch == self.how.epochs:
             self.end = "it would have grown further"
         else:
             before = self.net.loss(self.X, self.y)
             self.net = grow(self.net, seen)
             jump = self.net.loss(self.X, self.y) - before
-            self.events.append(Grown(epoch, width + 1, seen.residual, seen.gain, seen.noise, jump))
-            self.widen()
+            width = self.net.sizes[seen.layer + (2 if seen.kind == LAYER else 1)]
+            why = (seen.residual, seen.gain, seen.noise, jump)
+            self.events.append(Grown(epoch, width, *why, seen.layer, seen.kind, self.net.sizes))
+            self.follow(seen.kind == LAYER, seen.layer)
         return seen.residual
 
-    def widen(self) -> None:
-        """Momentum of the new weights is zero."""
+    def follow(self, deeper: bool, layer: int) -> None:
+        """Momentum of the new weights is zero, that of the old ones goes on."""
+        if deeper:
+            self.speed_w.insert(layer + 1, np.zeros_like(self.net.weights[layer + 1]))
+            self.speed_b.insert(layer + 1, np.zeros_like(self.net.biases[layer + 1]))
         self.speed_w = [_padded(v, w.shape) for v, w in zip(self.speed_w, self.net.weights)]
         self.speed_b = [_padded(v, b.shape) for v, b in zip(self.speed_b, self.net.biases)]
 
@@ -235,6 +172,11 @@ def _padded(old: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     new = np.zeros(shape)
     new[tuple(slice(0, n) for n in old.shape)] = old
     return new
+
+
+def _given(value: Any, kind: type, name: str) -> Any:
+    require(value is None or isinstance(value, kind), name, f"be of type {kind.__name__}, or None", value, MethodError)
+    return value
 
 
 def _checked(X: Any, y: Any, name: str) -> tuple[np.ndarray, np.ndarray, int]:

@@ -68,6 +68,11 @@ def selection(
 
 
 def selected_on_device(job: Job, plan: Forecast) -> dict[str, Any]:
+    """Everything a trajectory holds of a post-selected method, from the kept samples of whole circuits.
+
+    Raises:
+        MethodError: too many ancillas for a backend that measures at the end only, or no sample was kept.
+    """
     assert job.backend is not None
     midway = isinstance(job.method, ProbabilisticITE) and job.shots is not None and measures_midway(job.backend)
     if plan.blocks and not midway and plan.blocks[-1] > FRESH:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import MethodError
+from ..estimate import share_error
 from ..hamiltonian import Hamiltonian, LearningHamiltonian
 from ..imaginary_methods import Schrodingerised
 from ..p_register import Register
@@ -193,4 +194,4 @@ def pooled(kept: Sequence[int], shots: Sequence[int]) -> tuple[float, float]:
     """
     total = float(sum(shots))
     p = sum(kept) / total
-    return p, float(np.sqrt(max(p * (1 - p), 1 / total) / total))
+    return p, float(share_error(p, int(total)))

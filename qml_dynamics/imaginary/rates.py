@@ -14,10 +14,12 @@ from .selected import Forecast, kept_energy
 
 
 def success_at(plan: Forecast, times: Sequence[float]) -> np.ndarray:
+    """The predicted success probability at each time, from the nearest saved one, shape ``(len(times),)``."""
     return np.array([plan.success[int(np.argmin(np.abs(np.array(plan.saves) - t)))] for t in times])
 
 
 def need_samples(kept: int, shots: int, time: float, success: float) -> None:
+    """Raise :class:`MethodError` where no sample was kept, with the share that is."""
     if kept == 0:
         raise MethodError(
             f"Argument `shots` must be larger: none of {shots} was kept at tau = {time:g}, where {success:.1e} of them are."

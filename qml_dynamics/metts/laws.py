@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,10 +14,12 @@ from ..hamiltonian import LearningHamiltonian
 from ..initial import State
 from ..methods import Exact, Krylov, SplitStep
 from ..problem import Problem
-from ..reference import exact, krylov, split_step
+from ..reference import chebyshev, exact, krylov, split_step
 
 DENSE = 1 << 10  # points up to which the whole transition law is made by one diagonalisation
 _CACHE = 1 << 28  # bytes of laws that are kept
+_AT_ONCE = 1 << 16  # numbers of a block of waves: larger ones leave the cache and gain nothing
+_TOL = 1e-7  # of a wave in the 2-norm
 _RUNNERS: dict[type, Any] = {SplitStep: split_step.run, Krylov: krylov.run, Exact: exact.run}
 
 
@@ -89,6 +92,32 @@ class Waves:
 
 
 @dataclass
+class Blocks:
+    """The evolved waves from many starts in one go, by Chebyshev's series."""
+
+    problem: Problem
+    h: LearningHamiltonian
+    reading: str = "born"
+
+    @property
+    def width(self) -> int:
+        """How many starts make a block."""
+        return max(1, _AT_ONCE // self.h.domain.size)
+
+    def law(self, basis: str, index: int, end: str) -> np.ndarray:
+        """A block of one."""
+        return self.block(basis, [index], end)[0]
+
+    def block(self, basis: str, starts: Sequence[int], end: str) -> np.ndarray:
+        """One row a start, shape ``(len(starts), size)``."""
+        waves = np.array([start_wave(self.problem, self.h, basis, i) for i in starts])
+        if basis == "weight":
+            waves = waves.real  # half the work where H is real
+        waves, _ = chebyshev.propagated(self.h, waves, self.problem.duration, "imaginary", _TOL)
+        return np.array([read(self.h, wave, end, self.reading) for wave in waves])
+
+
+@dataclass
 class Draws:
     """Draws from laws that are computed once a start and kept."""
 
@@ -103,17 +132,30 @@ class Draws:
     def following(self, index: np.ndarray, start: str, end: str) -> np.ndarray:
         """One random number a walker, in order, so that equal seeds give equal chains."""
         numbers, out = self.rng.random(len(index)), np.empty_like(index)
-        for i in np.unique(index):
+        for i, cumulative in self._sums(start, np.unique(index).tolist(), end):
             here = index == i
-            out[here] = self._draw(self._sum(start, int(i), end), numbers[here])
+            out[here] = self._draw(cumulative, numbers[here])
         return out
 
-    def _sum(self, start: str, index: int, end: str) -> np.ndarray:
+    def _sums(self, start: str, starts: list[int], end: str) -> Iterator[tuple[int, np.ndarray]]:
+        """The cumulative law of each start; those that are not known are made block by block where the laws can."""
+        new = [i for i in starts if (start, i, end) not in self.sums]
+        for i in starts:
+            if (start, i, end) in self.sums:
+                yield i, self.sums[start, i, end]
+        width = getattr(self.laws, "width", 1)
+        for k in range(0, len(new), width):
+            part = new[k : k + width]
+            rows = self.laws.block(start, part, end) if isinstance(self.laws, Blocks) else [None]
+            for i, row in zip(part, rows):
+                yield i, self._sum(start, i, end, row)
+
+    def _sum(self, start: str, index: int, end: str, law: np.ndarray | None = None) -> np.ndarray:
         key = (start, index, end)
         if key not in self.sums:
             if (len(self.sums) + 1) * 8 * self.laws.h.domain.size > _CACHE:
                 self.sums.popitem(last=False)
-            total = np.cumsum(self.laws.law(start, index, end))
+            total = np.cumsum(self.laws.law(start, index, end) if law is None else law)
             self.sums[key] = total / total[-1]
         return self.sums[key]
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import backend as find_backend
+from ..clocks import need_waves
 from ..errors import MethodError, integer, one_of, real, require
 from ..hamiltonian import LearningHamiltonian, hamiltonian
 from ..job import circuit_seed
@@ -22,7 +23,7 @@ from ..sampling import merged_counts
 from ..schedules import Constant
 from .chain import Chain
 from .device import circuits_source, default_method
-from .laws import DENSE, Dense, Draws, Laws, Source, Waves
+from .laws import DENSE, Blocks, Dense, Draws, Laws, Source, Waves
 from .statistics import detailed_balance, effective_size, potential_scale_reduction
 
 COLLAPSES = ("weight", "alternate")
@@ -64,8 +65,9 @@ def metts(
         reading: ``"born"``; classically also ``"population"``: a walker branches by ``psi`` itself, ``pi(w) ~ u_tau(w)``.
         burn_in: steps of each walker that are left out; None: a tenth of its steps, at least 10.
         walkers: independent walkers (None: 8); the first point of each is drawn from the evolved initial wave.
-        method: classical: :class:`SplitStep`, :class:`Krylov` or :class:`Exact` (None: one diagonalisation up to 1024 points,
-            Krylov above). On circuits: any method of imaginary time (None: :class:`ProbabilisticITE`, 8 steps of exact blocks).
+        method: classical: :class:`SplitStep`, :class:`Krylov` or :class:`Exact` (None: one diagonalisation up to 1024 points;
+            above, Chebyshev's series for the waves of all walkers at once). On circuits: any method of imaginary time (None:
+            :class:`ProbabilisticITE`, 8 steps of exact blocks).
         diffusion: D, where it is not the problem's at time 0.
         shots: of one circuit. Outcomes that are kept wait for the next visit to the same point: each is used once. None: by
             the success probability seen so far; noiseless simulators then give the law of each start itself.
@@ -94,6 +96,7 @@ def metts(
     samples = integer(samples, "samples", 2, 10**8, MethodError)
     require(isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, MethodError)
     require(problem.operator is None, "problem", "have an objective", "of a general operator", MethodError)
+    need_waves(problem)
     one_of(collapse, "collapse", COLLAPSES, MethodError)
     one_of(reading, "reading", READINGS, MethodError)
     walkers = (
@@ -109,11 +112,13 @@ def metts(
     h = hamiltonian(still)
     assert isinstance(h, LearningHamiltonian)
     device = None if backend is None else find_backend(backend)
-    method = _method(method, device, h.domain.size, reading, collapse)
+    method = _method(method, device, reading, collapse)
     dense = Dense(still, h, reading) if h.domain.size <= DENSE else None
     source: Any
     if device is None:
-        laws: Laws = dense if method is None and dense is not None else Waves(still, h, method, reading)
+        laws: Laws = Waves(still, h, method, reading)
+        if method is None:
+            laws = Blocks(still, h, reading) if dense is None else dense
         source = Draws(laws, np.random.default_rng(circuit_seed(entropy, 30)))
     else:
         source = circuits_source(still, h, method, device, shots, entropy)
@@ -162,7 +167,7 @@ def _still(problem: Problem, tau: float, diffusion: Any) -> Problem:
     return problem.replace(clock="imaginary", duration=tau, diffusion=Constant(d), strength=Constant(s))
 
 
-def _method(given: Any, device: Any, size: int, reading: str, collapse: str) -> Any:
+def _method(given: Any, device: Any, reading: str, collapse: str) -> Any:
     if reading == "population":
         require(device is None, "reading", "be 'born' on circuits, which sample |psi|^2", reading, MethodError)
         require(collapse == "weight", "collapse", "be 'weight' in the population reading", collapse, MethodError)
@@ -172,7 +177,7 @@ def _method(given: Any, device: Any, size: int, reading: str, collapse: str) -> 
         require(fits, "method", "run imaginary time as circuits", chosen, MethodError)
         return chosen
     if given is None:
-        return None if size <= DENSE else Krylov(tol=1e-6)
+        return None
     require(
         isinstance(given, (SplitStep, Krylov, Exact)), "method", "be SplitStep, Krylov or Exact", given, MethodError
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..domains import Domain, Grid, Hypercube
-from ..errors import MethodError, check_memory
+from ..errors import MethodError, check_memory, require
 from ..job import save_times
 from ..objectives.rows import row_table
 from ..problem import Problem
@@ -35,6 +35,7 @@ def averaged_state(problem: Problem, method: MiniBatch, save: Any = None, limit:
         ProblemError, MethodError: the problem has no rows, or is too large.
     """
     method = checked(problem, method)
+    require(problem.clock == "real", "problem", "be on the real clock", problem.clock)
     saves, size = save_times(save, problem.duration), problem.domain.size
     check_memory(16 * size**2 * (len(saves) + 8), f"A density matrix over {size:,} points")
     coherence = _Coherence(row_table(problem.objective, problem.domain), method, limit)  # type: ignore[arg-type]

@@ -137,6 +137,12 @@ def parts(problem: Problem, method: MiniBatch, times: Sequence[float]) -> list[l
 
 
 def checked(problem: Problem, method: MiniBatch) -> MiniBatch:
+    """The method, if the problem has rows and, without replacement, at least a batch of them.
+
+    Raises:
+        ProblemError: the loss is no mean over rows.
+        MethodError: a batch is larger than the data.
+    """
     rows = need_rows(problem.objective).count
     if not method.replacement:
         require(method.batch_size <= rows, "batch_size", f"be at most the {rows} rows", method.batch_size, MethodError)

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..domains import Grid
-from ..errors import MethodError, describe, integer, one_of, require
+from ..errors import MethodError, ProblemError, describe, integer, one_of, require
 from ..growth.view import KINDS, ensemble_view
 from ..hamiltonian import LearningHamiltonian, hamiltonian
 from ..progress import Progress
 from ..trajectory import Trajectory
-from .animation_frames import flat, line
+from .animation_frames import line
+from .animation_plane import flat
 from .style import add_title, new_figure
 
 SUFFIXES = (".gif", ".mp4", ".html")
@@ -49,6 +50,7 @@ def animate(
 
     Raises:
         MethodError: no grid of one or two weights, too few times, an unknown ending, or matplotlib or ffmpeg is missing.
+        ProblemError: the file cannot be written.
     """
     domain, target = _checked(trajectory, path)
     count, rate = integer(samples, "samples", 0, 20_000, MethodError), integer(fps, "fps", 1, 60, MethodError)
@@ -77,16 +79,32 @@ def _checked(trajectory: Trajectory, path: str | os.PathLike[str]) -> tuple[Grid
     require(enough, "trajectory", "hold at least 2 times", len(trajectory.times), MethodError)
     target = Path(path)
     require(target.suffix in SUFFIXES, "path", f"end in {', '.join(SUFFIXES)}", str(path), MethodError)
+    require(not target.is_dir(), "path", "be a file", f"of a folder: {path}", MethodError)
+    _part(target)
     assert isinstance(domain, Grid)
     return domain, target
+
+
+def _part(target: Path) -> Path:
+    """The file that is drawn into and renamed at the end; that it can be written is found out here, not after the drawing."""
+    part = target.with_name(f".{target.stem}.part{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ProblemError(
+            f"Argument `path` must be a file that can be written, but {target} is not: {reason}."
+        ) from None
+    return part
 
 
 def _write(figure: Any, target: Path, draw: Callable[[int], None], frames: int, fps: int, dpi: int) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.stem}.part{target.suffix}")
+    part = _part(target)
     with writer_for(target.suffix, fps) as writer:
         try:
             with Progress("drawing") as progress, writer.saving(figure, str(part), dpi):

@@ -37,7 +37,7 @@ def draw_energy(host: Any, run: Trajectory, reference: Trajectory | None, names:
         tidy(axes, "both")
     for axes in panels[-1]:
         axes.set_xlabel(time_label(run))
-    panels.flat[0].legend(loc="best")
+    host.legend(*panels.flat[0].get_legend_handles_labels(), loc="outside upper left", ncols=1 if column else 2)
 
 
 def _unit(run: Trajectory, name: str) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 def plot_phase_diagram(diagram: PhaseDiagram) -> Figure:
     """``hbar^2`` over multiplier and diffusion, cut by the line ``4 D mu = gamma`` where it is 0.
 
+    Dashed: ``2 D mu = gamma``, where hbar is the largest that the diffusion allows.
+
     Args:
         diagram: from :func:`qml_dynamics.ensembles.phase_diagram`, with two or more values on each axis.
 
@@ -39,10 +41,15 @@ def plot_phase_diagram(diagram: PhaseDiagram) -> Figure:
         image = axes.pcolormesh(
             diagram.multipliers, diagram.diffusions, scaled, cmap="RdBu_r", vmin=-top, vmax=top, shading="nearest"
         )
-        axes.plot(diagram.multipliers, diagram.boundary, color=INK, linewidth=1.6)
+        classical = r"$4D\mu = \gamma$: classical paths, $\hbar = 0$"
+        most = r"$2D\mu = \gamma$: the largest $\hbar$, $2D/\gamma$"
+        axes.plot(diagram.multipliers, diagram.boundary, color=INK, linewidth=1.6, label=classical)
+        axes.plot(diagram.multipliers, 2 * diagram.boundary, color=INK, linewidth=1.1, linestyle="--", label=most)
+        axes.legend(loc="upper right", frameon=False)
+        axes.set_xlim(diagram.multipliers.min(), diagram.multipliers.max())
         axes.set_ylim(diagram.diffusions.min(), diagram.diffusions.max())
         axes.set(xlabel=r"multiplier $\mu$", ylabel="diffusion D")
-        for where, words in (((0.62, 0.75), "quantum: real clock"), ((0.03, 0.06), "bridge: imaginary clock")):
+        for where, words in (((0.55, 0.5), "quantum: real clock"), ((0.03, 0.06), "bridge: imaginary clock")):
             axes.text(*where, words, transform=axes.transAxes, color=INK)
         bar = figure.colorbar(image, ax=axes, label=r"$\hbar^2$", pad=0.02)
         values = [v for v in (-100, -10, -1, 0, 1, 10, 100) if abs(np.arcsinh(v)) <= top]

@@ -24,7 +24,7 @@ def plot_network_growth(
 
     Args:
         recording: from `growth.train_network`, `growth.record` or `growth.record_sklearn`; panels whose columns are missing are
-            left out. A step at which a layer gained units is marked by a line.
+            left out. A step at which a layer gained units, or a layer came in, is marked by a line.
         baseline: another recording, that of a network that had all units from the start; drawn thin and grey as "fixed width".
         title, caption: above, and small below.
 
@@ -132,8 +132,17 @@ def _line(axes: Any, run: Recording, base: Recording | None, name: str, label: s
 
 
 def _per_layer(axes: Any, run: Recording, name: str, prefix: str = "") -> None:
-    for i, values in enumerate(run[name].T):
-        axes.plot(run.steps, values, color=_LAYERS[i % 4], linewidth=1.5, label=f"{prefix}layer {i + 1}", zorder=2)
+    """A curve a layer. Where layers come in, the output layer is the same curve before and after, whatever its number."""
+    values, exists = run[name], np.isfinite(run["units/layer"])
+    values = np.where(np.isfinite(values), values, np.nan)  # a layer of zeros has the log volume -inf
+    labels = [f"layer {i + 1}" for i in range(values.shape[1])]
+    if not exists.all():
+        last = exists.sum(axis=1) - 1
+        output = values[np.arange(len(values)), last]
+        hidden = np.where(np.arange(values.shape[1]) < last[:, None], values, np.nan)[:, :-1]
+        values, labels = np.column_stack([hidden, output]), [*labels[:-1], "output layer"]
+    for i, (curve, label) in enumerate(zip(values.T, labels)):
+        axes.plot(run.steps, curve, color=_LAYERS[i % 4], linewidth=1.5, label=f"{prefix}{label}", zorder=2)
 
 
 def _grown(run: Recording) -> np.ndarray:
@@ -149,7 +158,8 @@ def _mark_growth(axes: Any, run: Recording) -> None:
 
 def _count_units(axes: Any, run: Recording) -> None:
     """The number of hidden units at the foot of a panel, where it changes."""
-    hidden = np.nansum(run["units/layer"][:, :-1], axis=1)
+    units = run["units/layer"]  # nan where a layer did not exist yet; the last that does is the output
+    hidden = np.nansum(units, axis=1) - units[np.arange(len(units)), np.isfinite(units).sum(axis=1) - 1]
     last, least = -np.inf, 0.028 * (run.steps[-1] - run.steps[0])
     look: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 7.5}
     grown = [int(row) for row in _grown(run)]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 INK, MUTED, GRID = "#1f2430", "#8b93a3", "#e6e8ee"
 BLUE, ORANGE, GREEN, PURPLE, SKY, PINK = "#0072b2", "#d55e00", "#009e73", "#7b4ea3", "#56b4e9", "#cc79a7"
 DENSITY, LANDSCAPE = "magma", "viridis"  # both perceptually uniform, and told apart at a glance
+_LONGEST = 48  # letters of a method: more push the panels aside
 PIXELS = 512  # points drawn along an axis: more cannot be seen, neighbours are averaged
 MISSING = 'Plotting needs matplotlib, which is not installed. Install it with: pip install "qml-dynamics[viz]"'
 STYLE: dict[Any, Any] = {
@@ -65,22 +66,41 @@ def add_title(figure: Figure, run: Trajectory) -> None:
 
 
 def method_name(method: Any) -> str:
-    """A method with the options that differ from their defaults."""
+    """A method with the options that differ from their defaults, cut where it would not fit beside a picture."""
     if not dataclasses.is_dataclass(method):
         return "unnamed method" if method is None else str(method)
-    values = [(f.name, getattr(method, f.name), f.default) for f in dataclasses.fields(method)]
-    changed = [f"{name}={value!r}" for name, value, default in values if value != default]
-    return f"{type(method).__name__}({', '.join(changed)})"
+    words = _words(method)
+    return words if len(words) <= _LONGEST else words[: _LONGEST - 3].rstrip(" ,(=") + "..."
+
+
+def _words(value: Any) -> str:
+    """A method or a part of one in short."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [(f.name, getattr(value, f.name), f.default) for f in dataclasses.fields(value)]
+        changed = [f"{name}={_words(given)}" for name, given, default in fields if not _same(given, default)]
+        return f"{type(value).__name__}({', '.join(changed)})"
+    if isinstance(value, tuple) and len(value) == 1:
+        return _words(value[0])
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)
+
+
+def _same(given: Any, default: Any) -> bool:
+    bare = given[0] if isinstance(given, tuple) and len(given) == 1 else given
+    return bool(np.array_equal(bare, default))
 
 
 def time_label(run: Trajectory) -> str:
     """Label of a time axis; Hamiltonian units, in which a time is one over an energy."""
-    return "time $t$ ($\\hbar = 1$)" if run.problem.clock == "real" else "imaginary time $\\tau$ ($\\hbar = 1$)"
+    return {
+        "real": "time $t$ ($\\hbar = 1$)",
+        "imaginary": "imaginary time $\\tau$ ($\\hbar = 1$)",
+        "classical": "time $t$ ($\\hbar = 0$)",
+    }[run.problem.clock]
 
 
 def at_time(run: Trajectory, index: int) -> str:
     """A saved time in a label."""
-    symbol = "t" if run.problem.clock == "real" else "\\tau"
+    symbol = "\\tau" if run.problem.clock == "imaginary" else "t"
     return f"${symbol} = {run.times[index]:.3g}$"
 
 

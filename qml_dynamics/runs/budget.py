@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import BudgetExceeded, MethodError, integer, real
 from .ledger import Batch
-from .units import bases, keeps_jobs
+from .units import executions, keeps_jobs
 
 OVERHEAD, PER_SHOT = 2.0, 0.00035
 _IN_FLIGHT = ("submitted", "running", "lost")
@@ -26,14 +26,12 @@ def estimated_seconds(backend: Any, circuits: Sequence[Any], shots: int) -> floa
         return float(backend.seconds(circuits, shots))
     if not keeps_jobs(backend):
         return 0.0
-    said = backend.describe()
-    made = sum(map(bases, circuits)) * said.get("programs_per_circuit", 1) + said.get("programs_per_job", 0)
-    return OVERHEAD + PER_SHOT * shots * made
+    return OVERHEAD + PER_SHOT * shots * executions(backend, circuits)
 
 
 def spent_shots(batches: Sequence[Batch]) -> int:
-    """Shots of everything that was accepted, whatever came of it."""
-    return sum(b.sent * b.count * b.shots for b in batches)
+    """Shots of everything that was accepted, whatever came of it; those that mitigation takes beside the others count too."""
+    return sum(b.sent * b.runs * b.shots for b in batches)
 
 
 def spent_seconds(batches: Sequence[Batch]) -> float:
@@ -48,7 +46,7 @@ def check_budget(
     if not coming:
         return
     done = "Nothing was sent" if not spent_shots(batches) else "What was sent before is kept"
-    shots, more = spent_shots(batches), sum(b.count * b.shots for b in coming)
+    shots, more = spent_shots(batches), sum(b.runs * b.shots for b in coming)
     if max_shots is not None and shots + more > max_shots:
         raise BudgetExceeded(
             f"The next {len(coming)} batches take {more:,} shots and {shots:,} are spent, but `max_shots` is {max_shots:,}. "

@@ -8,59 +8,40 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import tempfile
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..config import read_problem, write_problem
-from ..errors import ProblemError, QMLDynamicsError
+from ..config import write_problem
+from ..errors import ProblemError, describe
 from ..methods import is_plain
 from ..observe import Observable
-from ..problem import Problem
 from ..storage import PROBLEM, RESULT, TRAJECTORY
 from ..trajectory import atomic_file, plain, write_npz
 from .ledger import Ledger
 from .lock import WorkLock
-from .methods import described_method, stored_method
-from .observables import describe_observables, read_observables
+from .methods import described_method
+from .observables import describe_observables
 from .redact import refuse_credentials, without_credentials
+from .statement import FORMAT, OBSERVABLES, RUN, Statement, arrays, read_folder, read_json
 
-FORMAT = 1
-RUN, OBSERVABLES = "run.json", "observables.npz"
 # the same run writes the same bytes here; archives and circuits hold times and names of their own
 _TEXTS = (".toml", ".npy")
 
 
-@dataclass(frozen=True, eq=False)
-class Statement:
-    """Everything that determines a run.
-
-    Attributes:
-        problem, method, shots, seed, saves, observables: the arguments of ``evolve``; ``saves`` in full.
-        backend: how the backend is opened again: its name and options (plain data, never a credential), and what it said
-            of itself.
-        max_shots, max_seconds: the budget, None where there is none.
-        run: the id of the run, which tags its jobs.
-    """
-
-    problem: Problem
-    method: Any
-    shots: int
-    seed: int
-    saves: Sequence[float]
-    observables: Mapping[str, Any] | None
-    backend: Mapping[str, Any]
-    max_shots: int | None = None
-    max_seconds: float | None = None
-    run: str = field(default_factory=lambda: f"qmld-{uuid.uuid4().hex[:16]}")
+def folder_path(given: Any) -> Path:
+    """A path; raises :class:`ProblemError` for what is none."""
+    name = os.fspath(given) if isinstance(given, (str, os.PathLike)) else ""
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise ProblemError(f"Argument `folder` must be the path of a folder, but is {describe(given)}.")
+    return Path(name)
 
 
 def write_folder(folder: Path, statement: Statement, seen: Sequence[Observable], any_seed: bool) -> Statement:
@@ -80,6 +61,14 @@ def write_folder(folder: Path, statement: Statement, seen: Sequence[Observable],
     """
     refuse_credentials(statement.backend.get("options", {}))
     _make(folder)
+    try:
+        return _written(folder, statement, seen, any_seed)
+    except (OSError, sqlite3.OperationalError) as error:  # the disk is full, or the folder has gone
+        reason = getattr(error, "strerror", None) or error
+    raise ProblemError(f"Argument `folder` must be a folder that can be written, but {folder} is not: {reason}.")
+
+
+def _written(folder: Path, statement: Statement, seen: Sequence[Observable], any_seed: bool) -> Statement:
     with WorkLock(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
         new = _draft(Path(scratch), statement, seen)
         if (folder / RUN).is_file():
@@ -131,7 +120,7 @@ def _draft(scratch: Path, statement: Statement, seen: Sequence[Observable]) -> d
 
 def _the_same(folder: Path, scratch: Path, new: Mapping[str, Any], any_seed: bool) -> Statement:
     """The statement of a folder that holds a run, if it is the run that was asked for."""
-    old = _read_json(folder)
+    old = read_json(folder)
     keys = ["method", "shots", "saves", "observables", *(() if any_seed else ("seed",))]
     differs = [key for key in keys if old[key] != new[key]]
     if old["backend"]["name"] != new["backend"]["name"] or old["backend"]["options"] != new["backend"]["options"]:
@@ -166,75 +155,8 @@ def _bytes(path: Path) -> bytes | None:
 
 
 def _equal_npz(a: Path, b: Path) -> bool:
-    left, right = _arrays(a), _arrays(b)
+    left, right = arrays(a), arrays(b)
     return left.keys() == right.keys() and all(np.array_equal(left[k], right[k]) for k in left)
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        return {}
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-def read_folder(folder: Path) -> Statement:
-    """The statement of a run folder.
-
-    Raises:
-        ProblemError: it is not a run folder, it is damaged, or a newer version of the library wrote it.
-    """
-    data = _read_json(folder)
-    try:
-        _check_kinds(data)
-        problem = read_problem(folder / PROBLEM).problem
-        return Statement(
-            problem=problem,
-            method=stored_method(data["method"], folder),
-            shots=data["shots"],
-            seed=data["seed"],
-            saves=data["saves"],
-            observables=read_observables(data["observables"], _arrays(folder / OBSERVABLES), problem.domain) or None,
-            backend=data["backend"],
-            max_shots=data["max_shots"],
-            max_seconds=data["max_seconds"],
-            run=data["run"],
-        )
-    except QMLDynamicsError as error:
-        raise type(error)(f"{folder}: {error}") from None
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise ProblemError(
-            f"Argument `folder` must be a run folder, but {folder / RUN} is damaged: {error!r}."
-        ) from None
-
-
-def _check_kinds(data: Mapping[str, Any]) -> None:
-    """Raise ``KeyError`` or ``TypeError`` unless the parts of ``run.json`` are of the kinds that we write."""
-    kinds = {"run": str, "method": dict, "backend": dict, "shots": int, "seed": int, "saves": list, "observables": list}
-    for name, kind in kinds.items():
-        if not isinstance(data[name], kind):
-            raise TypeError(f"{name!r} is not a {kind.__name__}")
-    for name in ("name", "options", "described", "object"):
-        data["backend"][name]
-
-
-def _read_json(folder: Path) -> dict[str, Any]:
-    path = folder / RUN
-    if not path.is_file():
-        what = f"holds no {RUN}" if folder.is_dir() else "is not a folder"
-        raise ProblemError(f"Argument `folder` must be a run folder, but {folder} {what}.")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ProblemError(f"Argument `folder` must be a run folder, but {path} is damaged: {error}.") from None
-    number = data.get("format") if isinstance(data, dict) else None
-    if not isinstance(number, int):
-        raise ProblemError(f"Argument `folder` must be a run folder, but {path} names no format.")
-    if number > FORMAT:
-        raise ProblemError(
-            f"Argument `folder` must hold a run of format {FORMAT} or older, but {folder} has format {number}: a newer "
-            "version of qml-dynamics wrote it."
-        )
-    return data
 
 
 def sweep(folder: Path) -> None:

@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class Batch:
         compiled: what the backend says of how the circuits were compiled, as JSON.
         sent: how often it was accepted or begun; ``estimate`` and ``used`` are seconds, of one sending and so far.
         changed: when, in seconds since 1970; owner: who (host and process) changed it last.
+        runs: how many circuits the backend makes of them: bases of operators, noise scales and calibrations included.
     """
 
     number: int
@@ -72,9 +73,10 @@ class Batch:
     estimate: float
     used: float
     changed: float
+    runs: int = 0
 
 
-_COLUMNS = ", ".join(Batch.__dataclass_fields__)
+_COLUMNS = ", ".join(name for name in Batch.__dataclass_fields__ if name != "runs")
 
 
 def owner() -> str:
@@ -136,6 +138,27 @@ class Ledger:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise BackendError(f"The ledger {self.path} must be writable, but SQLite says: {error}.") from None
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from None
+
+    def _damaged(self, reason: object) -> ProblemError:
+        return ProblemError(f"Argument `folder` must be a run folder, but {self.path} is damaged: {reason}.")
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """What a query finds.
+
+        Raises:
+            ProblemError: the file is damaged. BackendError: it cannot be read now.
+        """
+        try:
+            return self.connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:
+            busy = "locked" in str(error) or "disk I/O" in str(error)
+            if not busy:  # a table is missing, or a column
+                raise self._damaged(error) from None
+            raise BackendError(f"The ledger {self.path} must be readable, but SQLite says: {error}.") from None
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise self._damaged(error) from None
 
     def knows(self, call: int, fingerprint: str) -> bool:
         """Whether a call was entered.
@@ -143,21 +166,26 @@ class Ledger:
         Raises:
             BackendError: with other circuits or seeds, so its results would be read wrongly.
         """
-        known = self.connection.execute("SELECT fingerprint FROM calls WHERE call = ?", (call,)).fetchone()
-        if known is not None and known[0] != fingerprint:
+        known = self._rows("SELECT fingerprint FROM calls WHERE call = ?", (call,))
+        if known and known[0][0] != fingerprint:
             raise BackendError(
                 f"The circuits of call {call} must be those that were planned, but differ: the folder was written by "
                 "another version of the library, or its files were changed."
             )
-        return known is not None
+        return bool(known)
 
-    def plan(self, run: str, call: int, parts: Sequence[tuple[int, int, float]], shots: int, fingerprint: str) -> None:
-        """Enter the batches of one call, ``(first, count, estimated seconds)`` each; a second time only checks them."""
+    def plan(
+        self, run: str, call: int, parts: Sequence[tuple[int, int, float]], shots: int, fingerprint: str, runs: int = 0
+    ) -> None:
+        """Enter the batches of one call, ``(first, count, estimated seconds)`` each; a second time only checks them.
+
+        ``runs``: circuits that the backend makes of all of them; 0: as many as they are.
+        """
         with self.writing() as connection:
             if self.knows(call, fingerprint):
                 return
             total = sum(count for _, count, _ in parts)
-            connection.execute("INSERT INTO calls VALUES (?, ?, ?)", (call, total, fingerprint))
+            connection.execute("INSERT INTO calls VALUES (?, ?, ?)", (call, runs or total, fingerprint))
             start = connection.execute("SELECT COUNT(*) FROM batches").fetchone()[0]
             for number, (first, count, estimate) in enumerate(parts, start):
                 connection.execute(
@@ -172,8 +200,13 @@ class Ledger:
         marks = ", ".join("?" * len(status))
         where = f"WHERE status IN ({marks})" + ("" if call is None else " AND call = ?")
         values = (*status, *(() if call is None else (call,)))
-        rows = self.connection.execute(f"SELECT {_COLUMNS} FROM batches {where} ORDER BY number", values).fetchall()
-        return [Batch(*row) for row in rows]
+        rows = self._rows(f"SELECT {_COLUMNS} FROM batches {where} ORDER BY number", values)
+        made = "SELECT calls.call, 1.0 * calls.circuits / SUM(batches.count) FROM calls JOIN batches USING (call) GROUP BY call"
+        factor = dict(self._rows(made))
+        try:
+            return [replace(b, runs=round(b.count * factor[b.call])) for b in (Batch(*row) for row in rows)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(repr(error)) from None
 
     def move(self, batch: Batch, to: str, detail: str = "", **columns: Any) -> bool:
         """Change a row from the status that ``batch`` was read with; False when another process was faster."""
@@ -198,11 +231,11 @@ class Ledger:
 
     def events(self) -> list[tuple[int | None, str, str]]:
         """``(batch, status, detail)`` of every change, oldest first."""
-        return self.connection.execute("SELECT number, status, detail FROM events ORDER BY id").fetchall()
+        return self._rows("SELECT number, status, detail FROM events ORDER BY id")
 
     def began(self) -> float | None:
         """When the first batch was planned."""
-        return self.connection.execute("SELECT MIN(time) FROM events").fetchone()[0]
+        return self._rows("SELECT MIN(time) FROM events")[0][0]
 
 
 def _event(connection: sqlite3.Connection, number: int | None, status: str, detail: str) -> None:

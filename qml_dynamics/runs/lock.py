@@ -38,7 +38,9 @@ class WorkLock:
                 if connection is not None:
                     connection.close()
                 if "locked" not in str(error):
-                    raise BackendError(f"Argument `folder` must be a folder that can be locked, but {error}.") from None
+                    raise BackendError(
+                        f"Argument `folder` must be a folder that can be locked, but {self.path} says: {error}."
+                    ) from None
             else:
                 self.connection = connection
                 return True

@@ -64,7 +64,7 @@ def _described_ansatz(ansatz: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def stored_method(spec: Mapping[str, Any], folder: Path) -> Any:
     """The method again; raises :class:`MethodError`, :class:`ProblemError` or ``OSError`` where the folder is damaged."""
-    from ..growth.growing import named_method
+    from ..named import named_method
 
     if spec["kind"] != KIND:
         return named_method(dict(spec))

@@ -19,10 +19,10 @@ from ..errors import BackendError
 from ..evolve import evolve
 from ..trajectory import Counts, Trajectory
 from .budget import estimated_seconds
-from .folder import Statement
 from .ledger import Ledger
 from .results import read_results
-from .units import unit
+from .statement import Statement
+from .units import executions, unit
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -65,6 +65,11 @@ class Player:
         """As the real backend."""
         return bool(getattr(self.backend, "estimates", False))
 
+    @property
+    def estimates_losses(self) -> bool:
+        """As the real backend."""
+        return bool(getattr(self.backend, "estimates_losses", False))
+
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """The stored outcomes of this call, if they are all there."""
         nothing = Counts(np.zeros(1, dtype=np.int64), np.array([shots]))
@@ -82,11 +87,12 @@ class Player:
         fingerprint = _fingerprint(circuits, shots, seeds)
         if not self.ledger.knows(call, fingerprint):
             size = unit(self.backend, circuits, shots)
-            parts = []
+            parts, runs = [], 0
             for first in range(0, len(circuits), size):
                 chosen = circuits[first : first + size]
                 parts.append((first, len(chosen), estimated_seconds(self.backend, chosen, shots)))
-            self.ledger.plan(self.run, call, parts, shots, fingerprint)
+                runs += executions(self.backend, chosen)
+            self.ledger.plan(self.run, call, parts, shots, fingerprint, runs)
         if not self._finished(call):
             try:
                 self.handle(call, circuits, seeds)

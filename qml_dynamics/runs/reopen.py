@@ -14,7 +14,10 @@ from ..trajectory import plain
 from .redact import without_credentials
 
 _DEFAULTS = plain(DeviceOptions().describe())
-_LASTING = ("name", "method", "precision", "noise", "device", "qubits", "mode", "sampler", "draws_exactly", "options")
+_LASTING = (
+    *("name", "method", "precision", "noise", "device", "qubits", "mode", "sampler", "estimator", "errors"),
+    *("draws_exactly", "options"),
+)
 
 
 def described(device: Backend) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import Expected
-from ..errors import BackendError
+from ..errors import BackendError, ProblemError
 from ..trajectory import Counts, write_npz
 
 RESULTS = "results"
@@ -36,8 +35,8 @@ def write_results(path: Path, outcomes: Sequence[Any]) -> None:
     arrays = {name: np.concatenate([np.asarray(part) for part in rows]) for name, rows in parts.items()}
     try:
         write_npz(path, {**arrays, "sizes": sizes})
-    except OSError as error:
-        raise BackendError(f"The result file {path} must be writable, but: {error.strerror or error}.") from None
+    except ProblemError as error:
+        raise BackendError(str(error)) from None
 
 
 def read_results(path: Path) -> list[Any]:
@@ -46,7 +45,7 @@ def read_results(path: Path) -> list[Any]:
         with np.load(path, allow_pickle=False) as archive:
             kind, names = (Expected, ("value", "stderr")) if "value" in archive else (Counts, ("index", "count"))
             first, second, sizes = (archive[name] for name in (*names, "sizes"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # damaged archives have many ways to say so
         reason = " ".join(str(error).split())[:120]
         raise BackendError(f"The result file {path} must be readable, but is not: {reason}") from None
     ends = np.cumsum(sizes)

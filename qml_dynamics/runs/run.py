@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MethodError, real
-from ..storage import RESULT, TRAJECTORY, load, summary, to_json
-from ..trajectory import Trajectory, atomic_file, plain
+from ..storage import TRAJECTORY, load
+from ..trajectory import Trajectory, atomic_file
 from . import jobs, local
-from .budget import check_budget, read_budget, spent_seconds
+from .answer import write_answer
+from .budget import check_budget, read_budget
 from .context import ENDED, OPEN, Context
-from .folder import RUN, Statement, sweep
-from .ledger import Batch, Ledger
+from .folder import sweep
+from .forecast import forecast
+from .ledger import Ledger
 from .lock import WorkLock
 from .player import Player, play
-from .redact import without_credentials
 from .reopen import reopened
 from .repair import repair
 from .retry import Patience
 from .state import RunStatus, run_status
+from .statement import RUN, Statement
 from .units import independent
 
 PathLike = str | os.PathLike[str]
@@ -91,7 +93,7 @@ class Run:
             if trajectory is None:
                 context.raise_for_ended()
                 return None
-            return self._write(trajectory, ledger)
+            return write_answer(self.folder, self.statement.run, trajectory, ledger)
         finally:
             ledger.close()
 
@@ -148,7 +150,7 @@ class Run:
 
     def advance(self, ledger: Ledger) -> None:
         """Plan, check the budget and send; what :func:`submit` does after it has written the folder."""
-        self._advance(self._context(ledger))
+        self._advance(self._context(ledger), forecast_too=False)
 
     def _context(self, ledger: Ledger) -> Context:
         s = self.statement
@@ -158,7 +160,7 @@ class Run:
     def _player(self, context: Context, handle: Any, look_ahead: bool = False) -> Player:
         return Player(context.backend, context.ledger, self.folder, self.statement.run, handle, look_ahead)
 
-    def _advance(self, context: Context) -> None:
+    def _advance(self, context: Context, forecast_too: bool = True) -> None:
         """Plan all that can be planned, check the budget for all of it, and send it (or run it, without jobs)."""
         alone = independent(self.statement.method)
         with WorkLock(self.folder, self.patience.lock) as lock:
@@ -167,6 +169,8 @@ class Run:
             rows = context.ledger.batches()
             if alone and rows and not any(b.status in OPEN for b in rows):
                 return
+            if forecast_too and not alone and not rows:
+                forecast(self.statement, context.backend, quiet=True)
             if not alone and not context.has_jobs:
                 play(self.statement, self._player(context, lambda *what: local.execute(context, *what)))
                 return
@@ -236,23 +240,6 @@ class Run:
             jobs.poll(context, call)
         context.raise_for_ended(call)
 
-    def _write(self, trajectory: Trajectory, ledger: Ledger) -> Trajectory:
-        """Add where every sample came from, and write ``trajectory.npz`` and ``result.json``."""
-        rows = ledger.batches()
-        run = {
-            "id": self.statement.run,
-            "planned": ledger.began(),
-            "finished": max(b.changed for b in rows),
-            "batches": [_origin(b) for b in rows],
-        }
-        provenance = {**trajectory.provenance, "run": run, "seconds": spent_seconds(rows)}
-        provenance["backend_details"] = without_credentials(plain(provenance["backend_details"]))
-        out = dataclasses.replace(trajectory, provenance=provenance)
-        out.save(self.folder / TRAJECTORY)
-        with atomic_file(self.folder / RESULT) as handle:
-            handle.write((to_json(summary(out)) + "\n").encode())
-        return out
-
     def _with_budget(self, max_shots: int | None, max_seconds: float | None) -> Run:
         """The run with a new budget, written down."""
         new = {k: v for k, v in read_budget(max_shots, max_seconds).items() if v is not None}
@@ -263,8 +250,3 @@ class Run:
             with atomic_file(self.folder / RUN) as handle:
                 handle.write((json.dumps({**data, **new}, indent=2) + "\n").encode())
         return dataclasses.replace(self, statement=dataclasses.replace(self.statement, **new))
-
-
-def _origin(b: Batch) -> dict[str, Any]:
-    out = {"number": b.number, "tag": b.tag, "job": b.job_id, "circuits": b.count, "shots": b.shots, "seconds": b.used}
-    return out if b.compiled is None else {**out, "compiled": json.loads(b.compiled)}

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..backends import backend as find_backend
-from ..cost import cost
-from ..errors import BackendError, BudgetExceeded, MethodError, integer
+from ..errors import BackendError, MethodError, describe, integer
 from ..job import convert
 from ..problem import Problem
 from ..variational.method import is_measured
 from .budget import read_budget
-from .folder import Statement, read_folder, write_folder
+from .folder import folder_path, write_folder
+from .forecast import forecast
 from .ledger import Ledger
 from .reopen import check_same, described
 from .retry import Patience
 from .run import PathLike, Run
+from .statement import Statement, read_folder
 
 
 def submit(
@@ -72,7 +71,7 @@ def submit(
     True 100
     """
     integer(shots, "shots", 1, 10**9, MethodError)  # None is no number either: exact runs need no folder
-    limits = read_budget(max_shots, max_seconds)
+    where, limits, patience = folder_path(folder), read_budget(max_shots, max_seconds), _patience(patience)
     if backend is None:
         raise BackendError("Argument `backend` must be a name or a backend object, but is None.")
     device = find_backend(backend)
@@ -83,37 +82,18 @@ def submit(
     entropy = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # type: ignore[arg-type]
     kept = described(device)
     asked = Statement(problem, method, int(shots), entropy, job.saves.tolist(), observables, kept, **limits)
-    statement = write_folder(Path(folder), asked, job.observables, any_seed=seed is None)
+    statement = write_folder(where, asked, job.observables, any_seed=seed is None)
     if statement is not asked:
         statement = dataclasses.replace(statement, **{k: v for k, v in limits.items() if v is not None})
-    run = Run(Path(folder), statement, device, patience or Patience())
+    run = Run(where, statement, device, patience)
     ledger = Ledger(run.folder)
     try:
         if not ledger.batches():
-            _forecast(run.statement, device, quiet)
+            forecast(run.statement, device, quiet)
         run.advance(ledger)
     finally:
         ledger.close()
     return run
-
-
-def _forecast(s: Statement, device: Any, quiet: bool) -> None:
-    """Say what a run costs on a device, and refuse one that is known to exceed its budget of shots, before anything is sent.
-
-    Methods whose circuits do not depend on outcomes are planned whole, and compared with the budget there.
-    """
-    steps = is_measured(s.method, device, s.shots)
-    on_a_device = hasattr(device, "programs") and (steps or getattr(s.method, "needs_backend", False))
-    if not on_a_device and not (steps and s.max_shots is not None):
-        return
-    estimate = cost(s.problem, s.method, backend=device, shots=s.shots, save=s.saves)
-    if on_a_device and not quiet:
-        print(estimate, file=sys.stderr)
-    if steps and s.max_shots is not None and estimate.shots > s.max_shots:
-        raise BudgetExceeded(
-            f"All steps together take {estimate.shots:,} shots, but `max_shots` is {s.max_shots:,}. Nothing was sent; "
-            "resume(max_shots=...) goes on."
-        )
 
 
 def open_run(folder: PathLike, *, backend: Any = None, patience: Patience | None = None) -> Run:
@@ -128,11 +108,17 @@ def open_run(folder: PathLike, *, backend: Any = None, patience: Patience | None
         ProblemError: it is not a run folder, it is damaged, or a newer version of the library wrote it.
         BackendError: ``backend`` is not the one of the run.
     """
-    where = Path(folder)
+    where, patience = folder_path(folder), _patience(patience)
     statement = read_folder(where)
     Ledger(where).close()
     device = None
     if backend is not None:
         device = find_backend(backend)
         check_same(statement.backend, device)
-    return Run(where, statement, device, patience or Patience())
+    return Run(where, statement, device, patience)
+
+
+def _patience(given: Any) -> Patience:
+    if given is not None and not isinstance(given, Patience):
+        raise MethodError(f"Argument `patience` must be None or a Patience, but is {describe(given)}.")
+    return given or Patience()

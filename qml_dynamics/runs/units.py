@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..backends.base import Asked, JobBackend
+from ..backends.base import Asked, JobBackend, mitigates
 from ..methods import MultiProduct, Trotter
 from ..observe import pauli_groups
 
@@ -41,6 +41,12 @@ def bases(item: Any) -> int:
     return sum(len(pauli_groups(o)) for o in item.operators) if isinstance(item, Asked) else 1
 
 
+def executions(backend: Any, circuits: Sequence[Any]) -> int:
+    """Circuits that one job (or one call) with these ones runs: bases of operators, noise scales and calibrations included."""
+    said = backend.describe()
+    return int(sum(map(bases, circuits)) * said.get("programs_per_circuit", 1) + said.get("programs_per_job", 0))
+
+
 def answers(backend: Any, items: Sequence[Any], shots: int, seeds: Sequence[int]) -> list[Any]:
     """What a backend says, by the verb that the items are for."""
     if isinstance(items[0], Asked):
@@ -60,4 +66,4 @@ def independent(method: Any) -> bool:
 
 def least_shots(backend: Any, shots: int) -> int:
     """The fewest samples a circuit in a complete result: mitigated counts stand for fewer than were taken."""
-    return 1 if getattr(getattr(backend, "options", None), "mitigates", False) else shots
+    return 1 if mitigates(backend) else shots

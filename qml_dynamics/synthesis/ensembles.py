@@ -16,8 +16,9 @@ from qiskit import QuantumCircuit
 from ..domains import Grid
 from ..errors import MethodError, integer, one_of, require
 from .diagonal import diagonal, walsh_series
+from .links import link_circuits, link_signs, link_values
 from .states import amplitudes
-from .transforms import has_ancillas, kinetic, registers
+from .transforms import kinetic
 
 Bond = tuple[int, int]
 
@@ -81,7 +82,7 @@ def exchange_circuit(
         bonds: pairs of neurons.
         hopping: g.
         duration, steps: total time and number of steps.
-        order: 2 (Strang) or 4 (Suzuki).
+        order: 1 (Lie), 2 (Strang) or 4 (Suzuki).
         start: indices of the active neurons, or a circuit to start from.
 
     Raises:
@@ -92,13 +93,17 @@ def exchange_circuit(
     """
     energies = np.asarray(costs, dtype=float)
     n = len(energies)
-    one_of(str(order), "order", ("2", "4"), MethodError)
+    one_of(str(order), "order", ("1", "2", "4"), MethodError)
     count = integer(steps, "steps", 1, 10**6, MethodError)
     layers = bond_layers(bonds, n)
     circuit = start.copy() if isinstance(start, QuantumCircuit) else occupied_circuit(start, n)
     outer = 1 / (4 - 4 ** (1 / 3))
-    substeps = [1.0] if order == 2 else [outer, outer, 1 - 4 * outer, outer, outer]
+    substeps = [outer, outer, 1 - 4 * outer, outer, outer] if order == 4 else [1.0]
     for _ in range(count):
+        if order == 1:
+            for part in (None, *layers):
+                _exchange_part(circuit, energies, part, hopping, duration / count)
+            continue
         for share in substeps:
             exchange_step(circuit, energies, layers, hopping, share * duration / count)
     return circuit
@@ -197,55 +202,6 @@ def two_slit_circuit(wave: np.ndarray) -> QuantumCircuit:
     else:
         amplitudes(flat, circuit, range(bits))
     return circuit
-
-
-def link_circuits(circuit: QuantumCircuit, grid: Grid, axis: int) -> list[tuple[int, QuantumCircuit, QuantumCircuit]]:
-    """Interference of all neighbours along one axis: ``(pattern, real, imaginary)`` for each pattern of bits that differ.
-
-    Neighbours j and j + 1 differ in the bits ``2^(k+1) - 1``, so n patterns serve all links of an axis with 2^n points, the
-    one round the ring too. CX from the highest bit that differs to the others make the pair differ in that bit alone, and
-    one H (after S^+ for the imaginary part) lets the two interfere: see :func:`link_values`.
-    """
-    require(not has_ancillas(grid), "grid", "be periodic", grid, MethodError)
-    qubits = registers(grid)[axis]
-    out = []
-    for k in range(len(qubits)):
-        pair = []
-        for imaginary in (False, True):
-            test = circuit.copy()
-            for q in qubits[:k]:
-                test.cx(qubits[k], q)
-            if imaginary:
-                test.sdg(qubits[k])
-            test.h(qubits[k])
-            pair.append(test)
-        out.append((k, pair[0], pair[1]))
-    return out
-
-
-def link_values(grid: Grid, axis: int, pattern: int, frequencies: np.ndarray) -> np.ndarray:
-    """From the outcome frequencies of one of :func:`link_circuits`' tests, shape ``(size,)``, the part of
-    ``conj(psi_j) psi_{j+1}`` that it measures, shape ``grid.shape``; 0 for links of other patterns.
-
-    The real test gives the real part, the imaginary one the imaginary part.
-    """
-    n = grid.shape[axis]
-    j = np.arange(n)
-    flipped = (1 << (pattern + 1)) - 1
-    mine = (j ^ (j + 1) % n) == flipped
-    low_side = np.where(j & (1 << pattern), (j + 1) % n, j)  # of the two, the one whose highest differing bit is 0
-    base = low_side & ~(1 << pattern)
-    table = np.moveaxis(np.asarray(frequencies, dtype=float).reshape(grid.shape), axis, -1)
-    difference = 0.5 * (table[..., base] - table[..., base | (1 << pattern)])
-    return np.moveaxis(np.where(mine, difference, 0.0), -1, axis)
-
-
-def link_signs(grid: Grid, axis: int) -> np.ndarray:
-    """Sign of the imaginary part of each link along an axis: -1 where the walk goes from the high to the low side."""
-    n = grid.shape[axis]
-    j = np.arange(n)
-    top = np.array([int(d).bit_length() - 1 for d in j ^ (j + 1) % n])
-    return np.where(j >> top & 1, -1.0, 1.0)
 
 
 __all__ = [

@@ -15,7 +15,7 @@ from qiskit import QuantumCircuit
 
 from ..domains import Grid
 from ..errors import ProblemError, describe, real, require
-from .transforms import _extend, fourier, registers, width
+from .transforms import _extend, dual_phases, fourier, registers, to_dual, width
 
 
 def blank(domain: Grid) -> QuantumCircuit:
@@ -37,6 +37,76 @@ def seats(coarse: Grid, fine: Grid) -> list[int]:
     for small, large in zip(registers(coarse), registers(fine)):
         place.update(zip(small, large[len(large) - len(small) :]))
     return [place[q] for q in range(width(coarse))]
+
+
+def widening(coarse: Grid, axis: int, quarters: int) -> QuantumCircuit:
+    """The circuit that puts a wave on a window into one twice as wide along an axis, which starts so many quarters of the small
+    window before it; the new highest qubit of the axis comes in ``|0>``.
+
+    An addition to the three highest bits: at most one Toffoli gate and one CX, whatever the size.
+
+    Args:
+        coarse: the grid of the small window.
+        axis: which axis is widened.
+        quarters: 0 to 4.
+
+    >>> [two_qubit_gates(widening(Grid((0, 1), 3), 0, quarters)) for quarters in range(5)]
+    [0, 7, 1, 7, 0]
+    """
+    enough = isinstance(quarters, int) and 0 <= quarters <= 4 and (quarters % 2 == 0 or coarse.qubits[axis] > 1)
+    require(enough, "quarters", "be 0 to 4, and even for a window of 2 points", quarters)
+    finer = Grid(coarse.bounds, [q + (a == axis) for a, q in enumerate(coarse.qubits)], coarse.boundary)
+    circuit = QuantumCircuit(width(finer))
+    line = registers(finer)[axis]
+    bits = line[: finer.qubits[axis]][-3:]  # the small window's two highest bits, and the new one
+    new, high = bits[-1], bits[-2]
+    if quarters in (1, 3):
+        second = bits[-3]
+        if quarters == 3:  # m + 3 = 7 - ((3 - m) + 1)
+            circuit.x([second, high])
+        circuit.ccx(second, high, new)
+        circuit.cx(second, high)
+        circuit.x(second)
+        if quarters == 3:
+            circuit.x([second, high, new])
+    elif quarters == 2:
+        circuit.cx(high, new)
+        circuit.x(high)
+    elif quarters == 4:
+        circuit.x(new)
+    return circuit
+
+
+def shift(coarse: Grid, axis: int, quarters: int) -> QuantumCircuit:
+    """The circuit that moves a window along an axis, to one that starts so many quarters of itself before it (or after, below 0).
+
+    An addition to the two highest bits; what the new window does not reach would come in at its other end, and must be empty.
+
+    >>> [two_qubit_gates(shift(Grid((0, 1), 3), 0, quarters)) for quarters in (-1, 1, 2)]
+    [1, 1, 0]
+    """
+    circuit = QuantumCircuit(width(coarse))
+    low, high = registers(coarse)[axis][: coarse.qubits[axis]][-2:]
+    if quarters % 2:
+        circuit.cx(low, high)
+        circuit.x(low)
+    if quarters % 4 in (2, 3):
+        circuit.x(high)
+    return circuit
+
+
+def patch_seats(patch: Grid, spare: Sequence[int], fine: Grid) -> list[int]:
+    """Where the qubits of a circuit on a window stand among those of ``fine``: above the ``spare`` low bits of each axis.
+
+    >>> patch_seats(Grid([(0, 1), (0, 1)], 1), (1, 0), Grid([(-2, 2), (-2, 2)], 3))
+    [0, 4]
+    """
+    place: dict[int, int] = {}
+    for axis, (small, large) in enumerate(zip(registers(patch), registers(fine))):
+        bits = patch.qubits[axis]
+        place.update(zip(small[:bits], large[spare[axis] :]))
+        place.update(zip(small[bits:], large[fine.qubits[axis] :]))  # the ancilla of walls
+    return [place[q] for q in range(width(patch))]
 
 
 def refinement(coarse: Grid, finer: Grid, on: Grid | None = None) -> QuantumCircuit:
@@ -77,6 +147,32 @@ def refinement(coarse: Grid, finer: Grid, on: Grid | None = None) -> QuantumCirc
     return circuit
 
 
+def kinetic_refinement(coarse: Grid, finer: Grid, tau: float) -> QuantumCircuit:
+    """``exp(-i tau (-L))`` on ``coarse`` and the interpolation to ``finer``, on the register of ``finer``.
+
+    Both work on momenta, so they share their transforms: the interpolation costs one CX an axis, and larger transforms back.
+
+    >>> two_qubit_gates(kinetic_refinement(Grid((0, 1), 3), Grid((0, 1), 4), 0.1))
+    25
+    """
+    circuit = QuantumCircuit(width(finer))
+    spare = [f - c for c, f in zip(coarse.qubits, finer.qubits)]
+    place = patch_seats(coarse, spare, finer)
+    there = QuantumCircuit(width(coarse))
+    to_dual(coarse, there)
+    for axis, line in enumerate(registers(coarse)):
+        dual_phases(coarse, axis, tau, there, line)
+    circuit.compose(there, place, inplace=True)
+    for axis, extra in enumerate(spare):
+        line = registers(finer)[axis]
+        if extra:
+            if coarse.boundary == "walls":
+                _half_shift(circuit, line[1:])
+            circuit.cx(line[1], line[0])  # bit-reversed: the lowest qubit carries the sign
+    to_dual(finer, circuit, inverse=True)
+    return circuit
+
+
 def _half_shift(circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
     """Points of a grid between walls sit half a step off it: ``exp(-i pi m / (2 M))`` with ``M`` points of the odd extension."""
     count = len(qubits)
@@ -88,9 +184,10 @@ def _half_shift(circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
 
 def two_qubit_gates(circuit: QuantumCircuit) -> int:
     """CX that a circuit of this room takes before any optimisation: 1 a CX or CZ, 2 a controlled phase or exchange rotation,
-    3 a swap."""
+    3 a swap, 6 a Toffoli gate."""
     price = {"cx": 1, "cz": 1, "cp": 2, "crz": 2, "rzz": 2, "xx_plus_yy": 2, "swap": 3}
-    return sum(price.get(i.operation.name, 2) for i in circuit.data if len(i.qubits) == 2)
+    single = sum(price.get(i.operation.name, 2) for i in circuit.data if len(i.qubits) == 2)
+    return single + 6 * circuit.count_ops().get("ccx", 0)
 
 
 def orthogonal_network(matrix: Any) -> QuantumCircuit:
@@ -108,8 +205,8 @@ def orthogonal_network(matrix: Any) -> QuantumCircuit:
     >>> orthogonal_network([[0.6, -0.8], [0.8, 0.6]]).num_nonlocal_gates()
     1
     """
-    u = np.array(matrix, dtype=float)
-    square = u.ndim == 2 and u.shape[0] == u.shape[1]
+    u = _finite(matrix)
+    square = u.shape[0] == u.shape[1]
     require(square, "matrix", "be square", f"of shape {u.shape}")
     miss = float(np.abs(u.T @ u - np.eye(len(u))).max())
     require(miss <= 1e-8, "matrix", "be orthogonal", f"off by {miss:.1e}")
@@ -195,9 +292,12 @@ def layer(matrix: Any, scale: float | None = None) -> tuple[QuantumCircuit, floa
 
 def _finite(matrix: Any) -> np.ndarray:
     try:
-        a = np.array(matrix, dtype=float)
+        a = np.array(matrix)
+        real = a.dtype.kind != "c"
+        a = a.astype(float if real else complex)
     except (TypeError, ValueError):
         raise ProblemError(f"Argument `matrix` must be a real matrix, but is {describe(matrix)}.") from None
+    require(real, "matrix", "be a real matrix", "of complex numbers")
     ok = a.ndim == 2 and a.size > 0 and bool(np.isfinite(a).all())
     require(ok, "matrix", "be a finite matrix that is not empty", f"of shape {a.shape}")
     return a

@@ -11,6 +11,24 @@ from ..errors import ProblemError, describe, require
 from .growth import _finite, givens, layer
 
 
+def numbers(vector: Any) -> np.ndarray:
+    """A vector of finite real numbers; :class:`ProblemError` for anything else.
+
+    >>> numbers([3, -4])
+    array([ 3., -4.])
+    """
+    try:
+        x = np.array(vector)
+        real = x.dtype.kind != "c"
+        x = x.astype(float if real else complex)
+    except (TypeError, ValueError):
+        raise ProblemError(f"Argument `vector` must be real numbers, but is {describe(vector)}.") from None
+    require(real, "vector", "be real numbers", vector)
+    ok = x.ndim == 1 and x.size > 0 and bool(np.isfinite(x).all())
+    require(ok, "vector", "be a vector of finite numbers", f"of shape {x.shape}")
+    return x
+
+
 def load(vector: Any, num_qubits: int | None = None) -> QuantumCircuit:
     """Prepare ``sum_i x_i |..1_i..> / |x|`` from ``|0...0>``: one X and ``d - 1`` exchange rotations in a line.
 
@@ -24,12 +42,7 @@ def load(vector: Any, num_qubits: int | None = None) -> QuantumCircuit:
     >>> load([3.0, -4.0]).count_ops()["x"]
     1
     """
-    try:
-        x = np.array(vector, dtype=float)
-    except (TypeError, ValueError):
-        raise ProblemError(f"Argument `vector` must be real numbers, but is {describe(vector)}.") from None
-    ok = x.ndim == 1 and x.size > 0 and bool(np.isfinite(x).all())
-    require(ok, "vector", "be a vector of finite numbers", f"of shape {x.shape}")
+    x = numbers(vector)
     size = float(np.abs(x).max())
     require(size > 0, "vector", "not be all zero", f"of length {len(x)}")
     width = len(x) if num_qubits is None else num_qubits
@@ -53,13 +66,16 @@ def through(matrix: Any, vector: Any, scale: float | None = None) -> tuple[Quant
 
     Returns the circuit (unmeasured) and the scale, see :func:`qml_dynamics.synthesis.growth.layer`.
 
+    Raises:
+        ProblemError: not a real matrix, all zero, a vector that does not fit it, or a scale below its norm.
+
     >>> circuit, scale = through([[1.0, 2.0, 0.0]], [1.0, 0.0, 1.0])
     >>> circuit.num_qubits
     4
     """
     w = _finite(matrix)
     network, factor = layer(w, scale)
-    x = np.asarray(vector, dtype=float)
+    x = numbers(vector)
     require(x.shape == (w.shape[1],), "vector", f"have {w.shape[1]} numbers", f"of shape {x.shape}")
     circuit = load(x, network.num_qubits)
     circuit.compose(network, inplace=True)

@@ -14,12 +14,15 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
+from ..errors import check_memory
 from ..formulas import Formula, boundaries, factors, segments
 from ..hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..problem import Problem
 from .diagonal import WalshSeries, diagonal, walsh_series
 from .states import prepare
 from .transforms import kinetic, width
+
+_GATE = 300  # bytes: Qiskit keeps 120 of them for a gate with an angle, and there are copies with measurements and compiled ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +65,30 @@ def program(
     """The circuits of ``steps`` steps, cut at ``saves`` (the first of which is 0).
 
     The steps divide the whole duration, or ``until`` where that is given (the schedules stay those of the problem).
+
+    Raises:
+        MethodError: so many gates would not fit into the memory; nothing is built then.
     """
+    check_memory(
+        _GATE * steps * problem.domain.num_qubits, f"A circuit of {steps:,} steps"
+    )  # before their ends are listed
     ends = boundaries(problem.duration if until is None else until, steps, saves)
     build = _Pauli(h, formula) if isinstance(h, PauliHamiltonian) else _Learning(problem, h, formula, ends, truncation)
+    gates = build.gates(float(ends[1] - ends[0]))
+    check_memory(_GATE * steps * gates, f"A circuit of {steps:,} steps with {gates:,} gates each")
     pieces = tuple(build.piece(piece) for piece in segments(ends, saves))
     start = prepare(problem.initial, problem.domain)
     return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series)
+
+
+def pieces_of(
+    problem: Problem, h: LearningHamiltonian, formula: Formula, ends: np.ndarray, truncation: float = 0.0
+) -> Callable[[str, float], QuantumCircuit]:
+    """What builds the circuit of one factor of a run over steps with these ends: ``("V" or "K", amount)``; kept for amounts seen.
+
+    ``truncation`` is shared out over the run as in :func:`program`.
+    """
+    return _Learning(problem, h, formula, ends, truncation)._factor
 
 
 @dataclass
@@ -82,11 +103,20 @@ class _Learning:
     bound: dict[tuple[str, str], QuantumCircuit] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.templates = {"K": self._template(self._kinetic)}
+        steps = len(self.ends) - 1  # their kinetic gates alone, before all steps are gone through
+        check_memory(_GATE * steps * self.gates(0.0), f"A circuit of {steps:,} steps")
         weight = _absolute_amount(self.problem, self.formula, self.ends)
         self.series = walsh_series(self.h.zeta, self.truncation / weight if weight else 0.0)
         self.sup_error = self.series.error
         self.error_bound = self.series.error * weight
-        self.templates = {"V": self._template(self._potential), "K": self._template(self._kinetic)}
+        self.templates["V"] = self._template(self._potential)
+
+    def gates(self, dt: float) -> int:
+        """Gates of one step in the factors that are there, before halves are merged and zero angles left out."""
+        kinds = ["K" if kind == "K" else "V" for kind, _ in self.formula.base]
+        sizes = [self.templates[kind].size() for kind in kinds if kind in self.templates]
+        return sum(sizes) * len(self.formula.substeps)
 
     def _template(self, append: Callable[[QuantumCircuit, Parameter], None]) -> QuantumCircuit:
         circuit = QuantumCircuit(width(self.problem.domain))
@@ -131,6 +161,10 @@ class _Pauli:
     error_bound: float = 0.0
     series: None = None
     bound: dict[str, QuantumCircuit] = field(default_factory=dict)
+
+    def gates(self, dt: float) -> int:
+        """Gates of one step."""
+        return self._step(dt).size()
 
     def _step(self, dt: float) -> QuantumCircuit:
         from qiskit.circuit.library import PauliEvolutionGate

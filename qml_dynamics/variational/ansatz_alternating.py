@@ -12,6 +12,7 @@ import numpy as np
 from ..domains import Grid
 from ..errors import MethodError, integer, real
 from ..hamiltonian import Hamiltonian, LearningHamiltonian
+from ..methods import register_part
 from ..pauli import PauliSum
 from ..problem import Problem
 from .gates import Angles, Diagonal, Dual, Gate, PauliRotation, Program, commuting_groups, numbered
@@ -161,3 +162,6 @@ def _spaced(count: int) -> np.ndarray:
     """``count`` different numbers in [-1, 1] without 0, of alternating sign and growing size."""
     sizes = (np.arange(count) + 1) / count
     return sizes * np.where(np.arange(count) % 2, -1.0, 1.0)
+
+
+register_part("hamiltonian", HamiltonianAnsatz, hamiltonian, "ansatz")

@@ -25,6 +25,7 @@ _PAULIS = {"rx": (1, 0), "ry": (1, 1), "rz": (0, 1), "rxx": (3, 0), "ryy": (3, 3
 
 
 def free_parameters(op: Any) -> set[Any]:
+    """The parameters without a value of a Qiskit operation, those of what it holds or annotates included."""
     if isinstance(op, AnnotatedOperation):
         return free_parameters(op.base_op)
     given = list(getattr(op, "params", ()))
@@ -109,4 +110,5 @@ def _sparse(operator: Any) -> SparsePauliOp | None:
 
 
 def moved_mask(mask: int, where: Sequence[int]) -> int:
+    """A bit mask over local qubits as one over the register: bit i moves to bit ``where[i]``."""
     return sum(1 << q for i, q in enumerate(where) if mask >> i & 1)

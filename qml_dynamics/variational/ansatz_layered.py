@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import MethodError, integer, one_of, require
 from ..hamiltonian import Hamiltonian
+from ..methods import register_part
 from ..problem import Problem
 from .gates import Angles, Fixed, Gate, PauliRotation, Program, numbered
 
@@ -115,3 +116,7 @@ def bare() -> Bare:
     Bare()
     """
     return Bare()
+
+
+register_part("hardware_efficient", HardwareEfficient, hardware_efficient, "ansatz")
+register_part("bare", Bare, bare, "ansatz")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MethodError, require
 from ..formulas import boundaries, segments
 from ..hamiltonian import Hamiltonian
 from ..problem import Problem
@@ -19,32 +18,12 @@ from .descent import Descent, rises
 from .flow import Flow, Point
 from .gates import Program
 from .integrate import RULES, Step
-from .method import Variational, parameters
+from .method import Variational
+from .standing import Sample, StartWarning, bind, stalled
 from .threads import pinned
 
 _SMALLEST = 1e-4  # of the duration: a step this short is taken whatever its error, and the bound carries it
 _SAME = 1e-6
-
-
-class StartWarning(UserWarning):
-    """The ansatz does not start in the problem's initial wave."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """The answer at one save time.
-
-    Attributes:
-        time: the save time.
-        state: wave of unit norm, shape ``domain.shape``.
-        log_norm: logarithm of the norm that the imaginary clock has removed.
-        theta: the parameters; they become more while an ansatz grows (new ones stand at the end and came in at 0).
-    """
-
-    time: float
-    state: np.ndarray
-    log_norm: float
-    theta: np.ndarray
 
 
 def run(
@@ -82,17 +61,6 @@ def run(
     walk.finish()
 
 
-def bind(problem: Problem, h: Hamiltonian, method: Variational) -> Program:
-    """The ansatz on this problem, with the parameters at its start checked."""
-    program = method.ansatz.bind(problem, h)
-    width = program.num_qubits
-    must = f"have as many qubits as the problem, {h.num_qubits}"
-    require(width == h.num_qubits, "ansatz", must, f"of {width} qubits", MethodError)
-    given = program.theta0 if method.theta0 is None else method.theta0
-    theta0 = np.array(parameters(given, "theta0", program.num_parameters))
-    return Program(width, program.gates, program.angles, theta0, program.names, program.start, program.domain)
-
-
 @dataclass
 class Walk:
     """The state of one run."""
@@ -117,7 +85,7 @@ class Walk:
         self.floor = Floor(self.h) if self.imaginary else None
         self.point = self.flow.at(0.0, self.flow.program.theta0)
         self._grow()
-        self.bound = AngleBound(self.imaginary)
+        self.bound = self._new_bound()
         start = angle_between(self.point.psi, self.problem.initial.vector(self.problem.domain))
         self.record["start_angle"] = start
         self.bound.start(start if start > _SAME * 1e-4 else 0.0)
@@ -132,6 +100,9 @@ class Walk:
         guarded = self.imaginary and self.method.grow is not None
         self.descent = Descent(RULES[self.method.integrator], self.flow, self.h) if guarded else None
         self._note()
+
+    def _new_bound(self) -> AngleBound:
+        return AngleBound(self.imaginary)
 
     def over(self, ends: np.ndarray) -> bool:
         """Fixed steps; False when the run is at its end."""
@@ -298,18 +269,3 @@ class Walk:
             return f"reached t = {p.time:g}, but stalled: {stalled(p, self.flow)}"
         bound = f"the bound of the angle is {self.bound.angle:.2e}, mostly {self.bound.dominates}"
         return f"reached t = {p.time:g} in {self.done} steps; {bound}"
-
-
-def stalled(point: Point, flow: Flow) -> str:
-    """Why no parameter moves the wave although it is no eigenstate."""
-    left = f"the energy still has a standard deviation of {point.sigma:.2e}, but"
-    if not len(point.theta) or not np.any(np.diag(point.metric) > 1e-12):
-        return f"{left} no parameter changes the wave here"
-    force2 = float(point.force @ point.force)
-    if force2 > 1e-10 * point.variance * float(np.trace(point.metric)):
-        return f"{left} the regularisation ({point.solution.regularisation:.1e}) outweighs the metric: lower it"
-    if not flow.imaginary and flow.engine.real:
-        return f"{left} the ansatz is real and real time makes amplitudes complex: add RZ or other complex rotations"
-    if flow.imaginary and np.abs(np.imag(point.psi)).max() < 1e-12 and not flow.engine.real:
-        return f"{left} the force vanishes: the generators only turn phases of a real wave; use rotations with an odd number of Y"
-    return f"{left} the force on every parameter vanishes: a symmetric or saddle point; start from slightly different parameters"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import MethodError, integer, one_of, real, require
-from ..methods import CLOCKS
+from ..methods import CLOCKS, register, register_part
 
 INTEGRATORS = {"euler": 1, "rk4": 4, "rk45": 5}
 POOLS = ("grid", "pauli", "terms")
@@ -130,6 +130,11 @@ class Variational:
     def order(self) -> int:
         """Order of the integrator."""
         return INTEGRATORS[self.integrator]
+
+
+register("variational", Variational)
+register_part("growth", Growth, Growth, "grow")
+register_part("cutoff", Cutoff, Cutoff, "regularisation")
 
 
 def is_measured(method: Any, backend: Any, shots: int | None) -> bool:

@@ -215,10 +215,15 @@ METHODS: dict[
 }
 
 
-@pytest.mark.parametrize("where", HELD_OUT)
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "QITE" else name for name in METHODS]
-)
+LONG = {("Schrodingerised", "one axis"), ("double bracket", "one axis"), ("QITE", "one axis"), ("QITE", "two axes")}
+EACH = [
+    pytest.param(name, where, marks=pytest.mark.slow if (name, where) in LONG else ())
+    for where in HELD_OUT
+    for name in METHODS
+]
+
+
+@pytest.mark.parametrize(("name", "where"), EACH)
 def test_circuit_methods_on_held_out_potentials(name: str, where: str) -> None:
     """Against Krylov's reference, exactly; success as predicted to 1 %; no dense unitary in the circuit."""
     method, allowed, share = METHODS[name]

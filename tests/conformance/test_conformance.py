@@ -34,7 +34,7 @@ from qml_dynamics.trajectory import Counts
         "pennylane:default.qubit",
         "pennylane:default.mixed",
         "pennylane:lightning.qubit",
-        "pennylane:braket.local.qubit",
+        pytest.param("pennylane:braket.local.qubit", marks=pytest.mark.slow),
     ],
 )
 def test_named_backends(name: str) -> None:

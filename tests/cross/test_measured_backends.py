@@ -43,7 +43,14 @@ def exact() -> qd.Trajectory:
 
 @pytest.mark.parametrize(
     "name",
-    ["statevector", "aer", "aer:density_matrix", "aer:matrix_product_state", "pennylane:default.qubit", "ibm:aer"],
+    [
+        "statevector",
+        "aer",
+        "aer:density_matrix",
+        pytest.param("aer:matrix_product_state", marks=pytest.mark.slow),
+        "pennylane:default.qubit",
+        "ibm:aer",
+    ],
 )
 @pytest.mark.parametrize("kind", ["shift", "hadamard"])
 def test_noiseless_backends_agree_within_shot_noise(name: str, kind: str, exact: qd.Trajectory) -> None:

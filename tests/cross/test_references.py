@@ -52,8 +52,21 @@ def case(name: str, clock: str) -> Problem:
     return Problem(domain, random_loss(domain.ndim, len(name)), d, s, clock=clock, initial=start, duration=0.9)
 
 
-@pytest.mark.parametrize("clock", ["real", "imaginary"])
-@pytest.mark.parametrize("name", list(CASES))
+LONG = {
+    ("flux", "real"),
+    ("plane driven", "real"),
+    ("plane walls", "real"),
+    ("space walls", "real"),
+    ("line walls", "real"),
+}
+EACH = [
+    pytest.param(name, clock, marks=pytest.mark.slow if (name, clock) in LONG else ())
+    for name in CASES
+    for clock in ("real", "imaginary")
+]
+
+
+@pytest.mark.parametrize(("name", "clock"), EACH)
 def test_three_methods_agree_with_the_dense_propagator(name, clock, oracle, classical):
     """Exact to ten digits, Krylov to its tolerance, split steps of order four to 1e-6; log_norm too."""
     problem = case(name, clock)

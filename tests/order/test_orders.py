@@ -63,8 +63,16 @@ def truth(oracle):
 
 
 STEPS = {1: (256, 512), 2: (64, 128), 4: (24, 48)}
-SMALL = [(kind, 5, schedule) for kind in ("periodic", "walls", "hypercube") for schedule in list(SCHEDULES)[:5]]
-LARGE = [(kind, 9, "constant") for kind in ("periodic", "walls", "hypercube")]
+QUICK = ("constant", "power", "qhd")  # the other schedules run with the long studies
+SMALL = [
+    pytest.param(kind, 5, schedule, marks=() if schedule in QUICK else pytest.mark.slow)
+    for kind in ("periodic", "walls", "hypercube")
+    for schedule in list(SCHEDULES)[:5]
+]
+LARGE = [
+    pytest.param(kind, 9, "constant", marks=() if kind == "periodic" else pytest.mark.slow)
+    for kind in ("periodic", "walls", "hypercube")
+]
 LONG = [pytest.param(kind, 9, "slow", marks=pytest.mark.slow) for kind in ("periodic", "walls", "hypercube")]
 
 
@@ -95,7 +103,10 @@ def test_declared_order_holds(kind, qubits, schedule, clock, order, truth, class
 
 @pytest.mark.parametrize("clock", ["real", "imaginary"])
 @pytest.mark.parametrize("kind", ["periodic", "walls"])
-@pytest.mark.parametrize("schedule", list(SCHEDULES)[:5])
+@pytest.mark.parametrize(
+    "schedule",
+    [pytest.param(s, marks=() if s in ("constant", "geometric") else pytest.mark.slow) for s in list(SCHEDULES)[:5]],
+)
 def test_chin_is_of_order_four_where_wave_and_momenta_are_resolved(kind, schedule, clock, oracle, classical):
     """Chin's forward formula on grids: time-dependent D and s too, both clocks, against the dense propagator."""
     problem = make(kind, 8, clock, schedule)
@@ -158,10 +169,11 @@ def box_truth(classical):
     return solve
 
 
-@pytest.mark.parametrize("order", [1, 2, 4])
 @pytest.mark.parametrize("clock", ["real", "imaginary"])
 @pytest.mark.parametrize("boundary", ["periodic", "walls"])
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize(
+    ("ndim", "order"), [(2, 1), (2, 2), (2, 4), pytest.param(3, 1, marks=pytest.mark.slow), (3, 2), (3, 4)]
+)
 def test_declared_order_holds_in_more_dimensions(ndim, boundary, clock, order, classical, box_truth):
     """Unequal boxes and qubits; the reference is Krylov, which `cross` compares with dense matrices."""
     problem, state = box_truth(ndim, boundary, clock)

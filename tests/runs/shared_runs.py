@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import qml_dynamics as qd
 from qml_dynamics import Gaussian, Grid, Hypercube, Problem, Trajectory, Trotter, Variational, ansatz
 from qml_dynamics.backends.statevector import StatevectorBackend
 from qml_dynamics.runs import Patience
@@ -95,3 +96,11 @@ class Device:
     def ran(self) -> list[str]:
         """What was run so far, one entry a circuit."""
         return self.log.read_text().split() if self.log.is_file() else []
+
+
+def table_run(folder: Any) -> Any:
+    """The trajectory of a run in a folder whose files are some ten kilobytes each."""
+    cube = qd.Hypercube(10)
+    problem = qd.Problem(cube, qd.objectives.from_table(np.arange(1024.0), cube), 0.5, clock="real", duration=0.1)
+    run = qd.submit(problem, qd.Trotter(1), backend="statevector", shots=4000, seed=1, folder=folder, quiet=True)
+    return run.fetch()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared_runs import METHOD, QUICK, Device, same, well
+from shared_runs import METHOD, QUICK, Device, same, table_run, well
 from standin import cloud
 
 import qml_dynamics as qd
@@ -310,3 +310,45 @@ def test_processes_on_one_folder(tmp_path: Path) -> None:
     backend = cloud(tmp_path / "shared" / "service")
     run = open_run(tmp_path / "shared" / "run", backend=backend)
     assert backend.service.tags() == [f"{run.statement.run}-{number}" for number in range(3)]
+
+
+FULL = """
+import resource, sys
+from shared_runs import table_run
+import qml_dynamics as qd
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    print("complete", table_run(sys.argv[1]).shots)
+except qd.QMLDynamicsError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [pytest.param(4_000, marks=pytest.mark.slow), 12_000, 30_000, pytest.param(60_000, marks=pytest.mark.slow)],
+    ids=["problem", "ledger", "result", "trajectory"],
+)
+def test_a_disk_that_fills_up_at_any_point_stops_a_run_that_goes_on_later(tmp_path: Path, limit: int) -> None:
+    """A real limit of the file size, in a child: while the folder is made, in the ledger, in a result, in the trajectory."""
+    folder, here = tmp_path / "run", {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    code = [sys.executable, "-W", "ignore", "-c", FULL, str(folder), str(limit)]
+    out = subprocess.run(code, capture_output=True, text=True, check=False, env=here)
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.startswith(("ProblemError", "BackendError"))
+    assert str(folder) in out.stdout
+    assert table_run(folder).shots == 4000  # the same statement, with room enough
+    assert [path.name for path in folder.rglob("*") if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("folder", [None, 3, 5.0, "", "a\0b", b"bytes"])
+def test_what_is_no_path(folder: Any) -> None:
+    for call in (open_run, lambda f: submit(well(), METHOD, backend="aer", folder=f, **ASK)):
+        with pytest.raises(ProblemError, match="`folder` must be the path of a folder, but is"):
+            call(folder)
+
+
+def test_patience_must_be_one(tmp_path: Path) -> None:
+    with pytest.raises(qd.MethodError, match="`patience` must be None or a Patience, but is 3"):
+        submit(well(), METHOD, backend="aer", folder=tmp_path / "run", patience=3, **ASK)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()

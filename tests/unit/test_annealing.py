@@ -308,3 +308,36 @@ def test_refuses_what_is_no_learning_problem() -> None:
         qd.anneal(small().replace(diffusion=0.3), 4, adapt="gap")
     with pytest.raises(ProblemError):
         Staged((1.0, float("nan")))
+
+
+@pytest.mark.parametrize("qubits", [5, 7])
+def test_equal_wells_are_no_crossing(qubits: int) -> None:
+    """The even and the odd wave of two equal wells lie in the same place, and within rounding they are not told apart."""
+    wells = qd.Problem(
+        qd.Grid((-2, 2), qubits),
+        lambda w: (w[:, 0] ** 2 - 1) ** 2,
+        qd.Geometric(1.0, 1e-4),
+        clock="imaginary",
+        duration=20.0,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", qd.annealing.CrossingWarning)
+        run = qd.anneal(wells, 10)
+    assert np.min(run.diagnostics["gap"]) < 1e-3 < run.diagnostics["gap"][0]
+    assert run.density[-1].max() > 5 * run.density[0].max()
+    assert run.diagnostics["crossings"] == []
+
+
+@pytest.mark.parametrize("clock", ["real", "imaginary"])
+def test_large_domains_take_the_series(clock: str) -> None:
+    """Above 512 points: the same waves as by Krylov, stage by stage."""
+    problem = qd.Problem(
+        qd.Grid([(-4, 4), (-4, 4)], (5, 5)), lambda w: (w[:, 0] - 0.4) ** 2 + 2 * (w[:, 1] + 0.3) ** 2,
+        qd.Geometric(0.3, 0.1), clock=clock, duration=0.4, initial=qd.Gaussian((1.0, 0.5), 0.8),
+    )  # fmt: skip
+    series = qd.anneal(problem, 2, spectrum=False)
+    krylov = qd.anneal(problem, 2, spectrum=False, method=qd.Krylov())
+    for a, b in zip(series.states, krylov.states):
+        assert np.abs(a - b).max() < 1e-7
+    assert series.log_norm == pytest.approx(krylov.log_norm, abs=1e-7)
+    assert np.abs(series.density[-1] - series.density[0]).max() > 1e-3

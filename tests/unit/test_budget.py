@@ -131,3 +131,35 @@ def test_an_operator_has_no_error_budget() -> None:
     problem = qd.Problem.from_operator(np.diag([1.0, 2.0]), clock="real", duration=1.0)
     with pytest.raises(qd.ProblemError, match="must have an objective"):
         qd.error_budget(problem, METHOD)
+
+
+@pytest.mark.parametrize(
+    ("method", "clock"),
+    [
+        (qd.MultiProduct((1, 2)), "real"),
+        (qd.ProbabilisticITE(1.0, 4, block="exact"), "imaginary"),
+        (qd.Variational(qd.ansatz.hamiltonian(layers=1), steps=4), "imaginary"),
+        (qd.Trotter(4), "real"),
+    ],
+    ids=["extrapolated", "post-selected", "variational", "plain"],
+)
+def test_the_last_link_is_the_run_itself(problem: qd.Problem, method: object, clock: str) -> None:
+    """Samples that are kept, or shared by circuits, are those of `evolve`: the parts add up to what it gives, with its error."""
+    small = problem.replace(domain=qd.Grid((-6, 6), 4), clock=clock, duration=0.5)
+    backend = None if isinstance(method, qd.Variational) else "statevector"
+    budget = qd.error_budget(small, method, backend=backend, shots=400, seed=3)
+    run = qd.evolve(small, method, backend=backend, shots=400, seed=3)
+    exact = qd.error_budget(small, method, backend=backend)
+    reached = qd.evolve(small, method, backend=backend).expectations["objective"][-1] - exact.total_shift
+    last = run.expectations["objective"][-1]
+    assert float((reached + budget.total_shift).value) == pytest.approx(float(last.value), abs=1e-10)
+    assert budget.total_shift.stderr == pytest.approx(float(last.stderr))
+    assert last.stderr > 0
+    assert sum(float(s.value) for s in budget.shifts.values()) == pytest.approx(
+        float(budget.total_shift.value), abs=1e-12
+    )
+    assert abs(float(budget.shots.value) - float(budget.shot_floor.value)) < 5 * float(budget.shot_floor.stderr)
+    if run.counts is not None:
+        assert budget.shot_floor.shots == run.counts["weight"][-1].shots
+    else:
+        assert budget.shot_floor.shots < 400  # extrapolation makes shots worth less

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import qml_dynamics
 from qml_dynamics.cli import main
 from qml_dynamics.cli.optimum import scipy_optimum
 from qml_dynamics.cli.options import Options, default_save, parse_method, plan
@@ -100,6 +101,28 @@ def test_help_loads_no_vendor_package() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
     for command in ("run", "compare", "plot", "cost", "circuits"):
         assert f" {command} " in done.stdout
+
+
+def test_version_and_its_place_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "--version")
+    assert (code, out) == (0, f"qml-dynamics {qml_dynamics.__version__}\n")
+    code, out, _ = call(capsys, "--help")
+    assert code == 0
+    assert "--version" in out
+    assert "Learning dynamics as Hamiltonian simulation" in out
+    assert "Options of the program itself" not in out
+
+
+def test_a_lack_of_memory_is_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*given: Any, **named: Any) -> None:
+        raise MemoryError("Unable to allocate 16.0 GiB")
+
+    monkeypatch.setattr("qml_dynamics.cli.run.run_command", full)
+    code, _, err = call(capsys, "run", "quantum.toml")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("qml-dynamics: the memory of this machine is not enough")
 
 
 def test_quantum_run_writes_and_tells(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,16 @@ def call(arguments: list[str]) -> int:
     return int(end.value.code or 0)
 
 
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("kept")
+    options = ["--energies", "0.3, 1.1", "--beta", "1.7", "--out"]
+    assert call([*options, str(tmp_path / "file" / "law")]) == 2
+    assert "Argument `out` must be a folder that can be written" in capsys.readouterr().err
+    assert call([*options, str(tmp_path / "new" / "law")]) == 0
+    assert (tmp_path / "new" / "law" / "result.json").is_file()
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_softmax_with_shots_and_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "law"
     options = ["--energies", "0.3, 1.1 -0.4,2.0", "--beta", "1.7", "--backend", "aer", "--shots", "4000", "--seed", "7"]

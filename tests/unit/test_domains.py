@@ -167,3 +167,22 @@ def test_outer_sum_and_product_are_contiguous_and_ordered():
     np.testing.assert_array_equal(outer_sum([a, b]), a[:, None] + b)
     np.testing.assert_array_equal(outer_product([a, 1j * b]), a[:, None] * 1j * b)
     assert outer_sum([a, b]).flags.c_contiguous
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "walls"])
+def test_a_few_points_of_a_huge_grid_are_cheap(boundary):
+    """A problem file tries its loss on the first points before any size is checked, so that they must not make the axes."""
+    import tracemalloc
+
+    grid = Grid([(-3, 5), (0, 1)], (30, 12), boundary)
+    half = 0.5 if boundary == "walls" else 0.0
+    tracemalloc.start()
+    points = grid.points_at(np.array([0, 3, 5 * 4096, grid.size - 1]))
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
+    assert "axes" not in vars(grid)
+    h, k = 8 / 2**30, 1 / 4096
+    wanted = [(0, 0), (0, 3), (5, 0), (2**30 - 1, 4095)]
+    np.testing.assert_allclose(points, [(-3 + (i + half) * h, (j + half) * k) for i, j in wanted], rtol=1e-15)
+    small = Grid((-1.3, 2.1), 5, boundary)
+    assert np.array_equal(small.points_at(np.arange(32))[:, 0], small.axes[0])

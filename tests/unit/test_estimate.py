@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qml_dynamics.estimate import Estimate, mean_of_counts
+from qml_dynamics.estimate import Estimate, mean_of_counts, share_error
 
 
 def test_numpy_reads_the_value():
@@ -107,3 +107,8 @@ def test_arithmetic_carries_the_error():
         assert got.stderr == pytest.approx(stderr)
         assert got.shots == 100
     assert Estimate(np.zeros((2, 3))).shape == (2, 3)
+
+
+def test_share_error_is_binomial_with_a_floor() -> None:
+    assert share_error(0.3, 50) == pytest.approx(np.sqrt(0.3 * 0.7 / 50))
+    assert share_error(np.array([0.0, 1.0, 0.5]), 25) == pytest.approx([0.04, 0.04, 0.1])

@@ -243,6 +243,7 @@ def test_an_edge_is_reported() -> None:
         ({"backend": "are"}, "Did you mean 'aer'"),
         ({"backend": 3}, "Argument `backend` must be a name or a backend object"),
         ({"observables": {"energy": lambda w: w[:, 0]}}, "Argument `observables` must not name energy"),
+        ({"observables": [lambda w: w[:, 0]]}, "Argument `observables` must be a dictionary"),
         ({"observables": {"a": SparsePauliOp("XX")}}, "must act on 7 qubits, but 'a' acts on 2"),
     ],
 )

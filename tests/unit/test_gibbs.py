@@ -227,3 +227,22 @@ def test_nothing_kept_is_an_error() -> None:
 
     with pytest.raises(qd.MethodError, match="none of 1 was kept"):
         until_lost()
+
+
+def test_a_label_never_seen_has_an_error_all_the_same() -> None:
+    """Its probability is not known to be 0: the floor 1 / n covers what n samples cannot tell."""
+    energies, beta, shots = np.array([0.0, 0.5, 5.0]), 1.5, 200
+    true = law(energies, beta)
+    worst, unseen = 0.0, 0
+    for seed in range(40):
+        result = softmax(energies, beta, shots=shots, seed=seed)
+        assert (result.stderr > 0).all()
+        unseen += int(result.probabilities[2] == 0)
+        worst = max(worst, float(np.abs((result.probabilities - true) / result.stderr).max()))
+    assert unseen > 20
+    assert 1.0 < worst < 5.0
+
+
+def test_energies_further_apart_than_floats_reach() -> None:
+    with pytest.raises(qd.ProblemError, match="differ by a finite number"):
+        softmax([1e308, -1e308], 1.0)

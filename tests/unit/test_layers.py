@@ -19,9 +19,9 @@ PACKAGE = ROOT.name
 # Each room may import those before it (and itself): a total order that the partial order of the rooms fits into.
 ROOMS = [
     *("lazy", "errors", "estimate", "progress", "p_register", "imaginary_methods", "randomised_methods"),
-    *("domains", "transforms", "objectives", "schedules", "initial", "formulas", "methods", "pauli"),
-    *("problem", "spectrum", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
-    *("reference", "observe", "synthesis", "backends", "variational"),
+    *("axes", "domains", "transforms", "objectives", "schedules", "initial", "formulas", "methods", "pauli"),
+    *("problem", "clocks", "spectrum", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
+    *("reference", "pauli_groups", "observe", "synthesis", "backends", "variational"),
     *(
         "job",
         "answer",
@@ -40,8 +40,8 @@ ROOMS = [
         "batch_study",
     ),
     *("potentials", "taylor", "iterative", "annealing", "gibbs", "boltzmann", "metts", "diffusion", "descent"),
-    *("ensembles", "growth", "train", "views"),
-    *("config", "storage", "runs", "plotting", "report", "gallery_programs", "gallery", "cli"),
+    *("ensembles", "growth", "named", "train", "views"),
+    *("config", "storage", "runs", "plotting", "report", "gallery_programs", "gallery_trained", "manifests", "gallery", "cli"),
 ]
 
 QISKIT_ROOMS = ("synthesis/", "backends/", "variational/ansatz", "variational/measured")
@@ -49,9 +49,16 @@ ONE_FILE_EACH = {
     "qiskit_aer": "backends/aer.py",
     "qiskit_ibm_runtime": "backends/runtime.py",
     "pennylane": "backends/pennylane.py",
+    "torch": "growth/state_dicts.py",
+    "safetensors": "growth/state_dicts.py",
+    "sklearn": "growth/scikit.py",
 }
 ALSO = {"pennylane": {"variational/ansatz_pennylane.py"}}  # reads a person's QNode into an ansatz, and runs nothing
 FACE = {"matplotlib": "plotting", "typer": "cli", "pydantic": "config"}
+BY_NAME = {"need", "import_module", "__import__"}  # calls that import what they are given by name
+# Where such a call may have a name that is not written there: the lazy names of the package itself, the door to optional
+# packages (its callers write the name), and a person's own module in a problem file.
+FREE_NAMES = {"lazy.py", "growth/loaders.py", "config/objective.py"}
 
 
 def modules() -> dict[str, Path]:
@@ -115,8 +122,24 @@ def own(name: str, typing_too: bool = True) -> set[str]:
 
 
 def vendors(path: Path) -> set[str]:
-    """Top-level packages that are imported when the code runs."""
-    return {module.split(".")[0] for level, module, _ in imports(path, typing_too=False) if not level}
+    """Top-level packages that are imported when the code runs, by a statement or by name: ``need("torch")``."""
+    stated = {module for level, module, _ in imports(path, typing_too=False) if not level}
+    return {module.split(".")[0] for module in stated | {name for name in by_name(path) if name}}
+
+
+@cache
+def by_name(path: Path) -> tuple[str, ...]:
+    """Names in calls that import by name; an empty one where the name is not written there.
+
+    Extras of the package (``need("ibm", ...)`` of the backends) are no modules, and are looked for, not imported.
+    """
+    found = []
+    for node in ast.walk(tree_of(path)):
+        called = ast.unparse(node.func).split(".")[-1] if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Call) and called in BY_NAME and (called != "need" or len(node.args) == 1):
+            name = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
+            found.append(str(name))
+    return tuple(found)
 
 
 def room(name: str) -> str:
@@ -170,6 +193,12 @@ def test_each_vendor_is_imported_in_one_file(vendor):
     assert users - ALSO.get(vendor, set()) == {ONE_FILE_EACH[vendor]}
 
 
+def test_no_import_by_a_name_that_is_not_written():
+    """Otherwise the checks of the vendors would not see it."""
+    users = {path.relative_to(ROOT).as_posix() for path in MODULES.values() if "" in by_name(path)}
+    assert users == FREE_NAMES
+
+
 @pytest.mark.parametrize("package", list(FACE))
 def test_the_face_keeps_its_packages_to_itself(package):
     """Plots, command line and schema are imported in their own room only."""
@@ -193,4 +222,8 @@ def test_the_reader_of_this_test_sees_imports_inside_functions(tmp_path):
     file = tmp_path / "x.py"
     file.write_text("def f():\n    from qiskit import QuantumCircuit\n\nif TYPE_CHECKING:\n    import pennylane\n")
     assert vendors(file) == {"qiskit"}
+    other = tmp_path / "y.py"
+    other.write_text("def f():\n    need('torch.nn').load()\n    importlib.import_module('sklearn')\n    need(name)\n")
+    assert vendors(other) == {"torch", "sklearn"}
+    assert "" in by_name(other)
     assert {module for _, module, _ in imports(file)} == {"qiskit", "pennylane"}

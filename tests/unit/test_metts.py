@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.errors import MethodError
+from qml_dynamics.hamiltonian import LearningHamiltonian
 from qml_dynamics.metts import autocorrelation, detailed_balance, effective_size, potential_scale_reduction
-from qml_dynamics.metts.laws import Dense, Waves
+from qml_dynamics.metts.laws import Blocks, Dense, Waves
 from qml_dynamics.synthesis.metts import basis_state
 from qml_dynamics.transforms import Transform
 
@@ -376,3 +379,45 @@ def test_held_out_losses_in_one_and_two_weights(seed: int, collapse: str) -> Non
         )
         assert exact.total_variation < 3 * exact.expected_total_variation
         assert abs(exact.detailed_balance.value) < 4.5 * exact.detailed_balance.stderr
+
+
+def test_blocks_of_waves_give_the_dense_law() -> None:
+    """What large domains take: rows of many starts at once, from points and from modes, in both readings."""
+    for domain in (qd.Grid((-2.5, 2.5), 5), qd.Grid([(-2, 2), (-1, 1.5)], (3, 2), twist=(0.2, 0.0)), qd.Hypercube(4)):
+        problem = problem_on(domain, lambda w: w[:, 0] ** 2 + 0.4 * w[:, -1], 0.4).replace(duration=0.8)
+        h = qd.hamiltonian(problem)
+        assert isinstance(h, LearningHamiltonian)
+        for reading in ("born", "population"):
+            dense, blocks = Dense(problem, h, reading), Blocks(problem, h, reading)
+            for basis, end in (("weight", "weight"), ("weight", "dual"), ("dual", "weight")):
+                if reading == "population" and "dual" in (basis, end):
+                    continue
+                rows = blocks.block(basis, [1, 4, 6], end)
+                for row, start in zip(rows, (1, 4, 6)):
+                    wanted = dense.law(basis, start, end)
+                    assert np.abs(row / row.sum() - wanted / wanted.sum()).max() < 1e-6
+                assert np.abs(rows[0] / rows[0].sum() - rows[1] / rows[1].sum()).max() > 1e-4
+
+
+def test_a_chain_on_2048_points_by_blocks() -> None:
+    """No exact law is known there; quick enough for a chain of some length."""
+    bowl = problem_on(qd.Hypercube(11), lambda w: w[:, 0] - 0.5 * w[:, 1] * w[:, 2], 1.2)
+    chain = qd.metts(bowl, 0.5, 1200, seed=1)
+    assert chain.stationary is None
+    root = np.hypot(1.2, 1.0)
+    mean = chain.mean(lambda w: w[:, 0])
+    assert abs(mean.value + np.tanh(root) / root) < 4.5 * mean.stderr  # one spin in fields 1 and 1.2 at beta = 1
+    assert mean.stderr < 0.1
+    free = chain.mean(lambda w: w[:, 7])
+    assert abs(free.value) < 4.5 * free.stderr
+
+
+@pytest.mark.slow
+def test_a_chain_by_blocks_is_that_by_krylov() -> None:
+    """The same random numbers, the same points."""
+    bowl = problem_on(qd.Grid([(-4, 4)] * 2, (6, 5)), lambda w: 0.5 * (w[:, 0] - 0.5) ** 2 + 2 * w[:, 1] ** 2, 0.5)
+    options: dict[str, Any] = {"seed": 1, "walkers": 2, "burn_in": 0}
+    chain = qd.metts(bowl, 0.5, 6, **options)
+    assert chain.stationary is None
+    assert np.array_equal(chain.index, qd.metts(bowl, 0.5, 6, method=qd.Krylov(1e-8), **options).index)
+    assert len(np.unique(chain.index)) > 3

@@ -302,6 +302,7 @@ def test_replacement_allows_large_batches() -> None:
     assert qd.evolve(LINE, qd.MiniBatch(3, 9, circuits=2, replacement=True)).density[-1].sum() == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_the_programs_of_the_gallery_are_these_circuits() -> None:
     from dataclasses import replace
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,35 @@ def test_gibbs(labels: int) -> None:
         plot_gibbs(result, exact, ["a"])
     with pytest.raises(qd.MethodError, match="`exact`"):
         plot_gibbs(result, [0.5])
+
+
+def test_few_colors_shrinks_a_picture_and_keeps_rare_colors(tmp_path: Path) -> None:
+    """A smooth gradient with a small mark of another colour."""
+    from PIL import Image
+
+    from qml_dynamics.errors import MethodError, ProblemError
+    from qml_dynamics.plotting.palette import few_colors
+
+    x = np.linspace(0, 255, 400)
+    noise = np.random.default_rng(0).normal(0, 3, (300, 400))
+    pixels = np.stack(
+        [np.clip(x + noise, 0, 255), np.full((300, 400), 60.0), 255 - np.clip(x - noise, 0, 255)], axis=-1
+    )
+    pixels[100:104, 200:204] = (0, 255, 0)
+    Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "a.png")
+    made = few_colors(tmp_path / "a.png", tmp_path / "b.png", 32)
+    with Image.open(made) as small:
+        assert small.size == (400, 300)
+        seen = np.asarray(small.convert("RGB")).astype(int)
+    assert len(np.unique(seen.reshape(-1, 3), axis=0)) <= 32
+    assert np.abs(seen - pixels).mean() < 8
+    assert np.abs(seen[102, 202] - [0, 255, 0]).max() < 40
+    assert made.stat().st_size < 0.5 * (tmp_path / "a.png").stat().st_size
+    with Image.open(few_colors(made, tmp_path / "c.png", width=200)) as narrow:
+        assert narrow.size == (200, 150)
+    with pytest.raises(ProblemError, match="`source` must be a picture"):
+        few_colors(tmp_path / "none.png", tmp_path / "b.png")
+    with pytest.raises(MethodError, match=r"`target` must end in \.png"):
+        few_colors(made, tmp_path / "b.jpg")
+    with pytest.raises(MethodError, match="`colors`"):
+        few_colors(made, made, 1)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.primitives import StatevectorEstimator
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
@@ -152,8 +151,3 @@ def test_noise_can_be_switched_off_on_fake_devices_only() -> None:
         qd.backend("ibm:fake_manila", device_noise="off")
     with pytest.raises(qd.BackendError, match="`device_noise` must be True"):
         qd.backend(GenericBackendV2(3, seed=1), device_noise=False)
-
-
-def test_an_estimator_is_told_what_it_lacks() -> None:
-    with pytest.raises(qd.BackendError, match="An estimator gives no samples"):
-        qd.backend(StatevectorEstimator())

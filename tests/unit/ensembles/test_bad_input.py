@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,26 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
         "return shape",
     ),
     (
+        "Gaussian of no symmetry",
+        lambda: en.GaussianNeurons(lambda q: np.array([[[2.0, 1.0], [0.0, 2.0]]])).free_energy(np.zeros((1, 1))),
+        "`precision` must return finite symmetric matrices",
+    ),
+    (
+        "Gaussian NaN",
+        lambda: en.GaussianNeurons(lambda q: np.full((1, 2, 2), math.nan)).free_energy(np.zeros((1, 1))),
+        "`precision` must return finite symmetric matrices",
+    ),
+    (
+        "Gaussian drive",
+        lambda: en.GaussianNeurons(lambda q: np.eye(2)[None], lambda q: np.ones((1, 3))).free_energy(np.zeros((1, 1))),
+        r"`drive` must return finite numbers of shape \(m, N\)",
+    ),
+    (
+        "Gaussian singular",
+        lambda: en.GaussianNeurons(lambda q: np.ones((1, 2, 2))).free_energy(np.zeros((1, 1))),
+        "`precision` must be positive definite everywhere",
+    ),
+    (
         "binary shape",
         lambda: en.BinaryNeurons(lambda q: np.ones(len(q))).free_energy(np.zeros((1, 1))),
         "return finite numbers of shape",
@@ -116,16 +137,6 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
         lambda: en.hydrodynamic(FLAT, 0 * X, GRID, nothing, hbar=-1.0, duration=1.0, steps=5),
         "`hbar` must be a number that is not negative",
     ),
-    (
-        "paths slopes",
-        lambda: en.characteristics(FLAT, np.zeros(32), GRID, nothing, duration=1.0, steps=5),
-        "`S_gradient` must have shape",
-    ),
-    (
-        "paths saves",
-        lambda: en.characteristics(FLAT, np.zeros((1, 32)), GRID, nothing, duration=1.0, steps=3, save=9),
-        "`save` must",
-    ),
     ("Gibbs without noise", lambda: en.gibbs_law(bowl, GRID, 0.0, 1.0), "`diffusion` must be a positive number"),
     ("wave without hbar", lambda: en.stationary_wave(bowl, GRID, 0.0, 1.0), "`hbar` must be a positive number"),
     ("flow start", lambda: en.fokker_planck(bowl, GRID, 0.1, 1.0, -FLAT, 1.0), "`start` must be a density"),
@@ -141,7 +152,47 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
         lambda: en.History(GRID, np.array([0.0, 0.5]), np.full((2, 32), np.nan), np.ones((2, 32))),
         "`density` must be finite",
     ),
-    ("history plane", lambda: en.History(PLANE, np.array([0.0]), np.ones((1, 64)), np.ones((1, 64))), "with one axis"),
+    (
+        "history of a cube",
+        lambda: en.History(qd.Grid([(0, 1)] * 3, 1), np.array([0.0]), np.ones((1, 8)), np.ones((1, 8))),
+        "with one axis or two",
+    ),
+    (
+        "history shape",
+        lambda: en.History(PLANE, np.array([0.0]), np.ones((1, 8)), np.ones((1, 64))),
+        "`density` must have shape",
+    ),
+    ("history at NaN", lambda: en.History(PLANE, [math.nan], None, None), "`times` must ascend"),
+    ("steps NaN", lambda: en.Steps(*[np.full((1, 2, 1), math.nan)] * 3), "`gradient` must be finite"),
+    ("events NaN", lambda: en.ExchangeEvents([math.nan], [1], [True]), "`energy_change` must be finite"),  # type: ignore[arg-type]
+    (
+        "wave of a bridge",
+        lambda: en.observe_wave(BRIDGE, GRID, bowl, RISING, times=[0.1, 0.2]),
+        "`learning` must be in the quantum regime, but is 'bridge'",
+    ),
+    (
+        "wave at no times",
+        lambda: en.observe_wave(en.Learning(0.3, 0.8, 2.0), GRID, bowl, RISING, times=[0.2, 0.1]),
+        "`times` must be at least two times, ascending",
+    ),
+    (
+        "sde that flies off",
+        lambda: en.observe_sde(
+            qd.Objective(bowl, gradient_fn=lambda w: 9 * w),
+            [9.0],
+            diffusion=0.1,
+            mobility=1.0,
+            steps=400,
+            dt=1.0,
+        ),
+        "`dt` must be small enough",
+    ),
+    (
+        "sde start",
+        lambda: en.observe_sde(bowl, np.ones((2, 1)), diffusion=0.1, mobility=1.0, networks=3),
+        "`initial` must",
+    ),
+    ("exchange energies", lambda: en.observe_exchange([], beta=1.0, mu_c=0.0), "`energies` must be finite numbers"),
     ("events shape", lambda: en.ExchangeEvents(np.ones(3), np.ones(2), np.ones(3, bool)), "`number_change` must"),
     ("sde dt", lambda: en.observe_sde(bowl, [0.0], diffusion=0.1, mobility=1.0, dt=0.0), "`dt` must"),
     ("sde noise", lambda: en.observe_sde(bowl, [0.0], diffusion=-0.1, mobility=1.0), "`diffusion` must"),
@@ -267,6 +318,14 @@ def test_neurons_far_beyond_the_exponentials_are_finite() -> None:
     huge = en.GrandCanonical([900.0, -900.0], 50.0, 0.0)
     assert huge.occupation.tolist() == pytest.approx([0.0, 1.0])
     assert huge.grand_potential == pytest.approx(-900.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for beta in (1e-12, 1.0, 1e300):
+            for mu_c in (-1e200, -0.1, 0.0, 0.1, 1e200):
+                far = en.GrandCanonical([0.1, 0.5, -3.0], beta, mu_c)
+                numbers = [far.mean_number, far.grand_potential, *far.occupation]
+                assert np.isfinite(numbers).all(), (beta, mu_c, numbers)
+                assert far.grand_potential <= 0
     neurons = en.BinaryNeurons(lambda q: np.full((len(q), 3), -800.0), lambda q: np.zeros((len(q), 3, 3)), beta=9.0)
     assert float(neurons.free_energy(np.zeros((1, 1))).value[0]) == pytest.approx(-2400.0)
 

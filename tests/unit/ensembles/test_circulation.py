@@ -58,6 +58,69 @@ def test_loops_through_nodes_or_off_the_grid_are_refused() -> None:
         en.circulation(np.ones(8), qd.Grid((0, 1), 3, boundary="walls"))
 
 
+def around(center: tuple[int, int], radius: float) -> list[tuple[int, int]]:
+    """Points of the grid nearest to a circle, each once."""
+    turns = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    walk = [(round(center[0] + radius * np.cos(a)), round(center[1] + radius * np.sin(a))) for a in turns]
+    return [p for i, p in enumerate(walk) if p != walk[i - 1]]
+
+
+HOOK = [(12, 12), (16, 12), (20, 12), (20, 18), (17, 18), (17, 21), (12, 21), (12, 17)]
+
+
+@pytest.mark.parametrize("winding", [-3, -1, 2, 3])
+def test_loops_of_any_shape(winding: int) -> None:
+    grid = qd.Grid([(-4, 4), (-4, 4)], 5)
+    wave = en.vortex_wave(grid, [(0.1, 0.13)], [winding])
+    for loop, times in (
+        (around((16, 16), 4.0), 1),
+        (around((17, 15), 6.0), 1),
+        (around((16, 16), 4.0)[::-1], -1),
+        (around((16, 16), 4.0) * 2, 2),
+        (HOOK, 1),
+        (around((7, 8), 3.0), 0),
+    ):
+        assert en.circulation(wave, grid, loop) == times * winding
+
+
+@pytest.mark.parametrize("winding", [1, -2, 3])
+def test_a_core_on_a_grid_point_is_found_by_the_loop_around_it(winding: int) -> None:
+    grid = qd.Grid([(-4, 4), (-4, 4)], 5)
+    wave = en.vortex_wave(grid, [(0.0, 0.0)], [winding])
+    assert abs(wave[16, 16]) == 0
+    assert en.circulation(wave, grid, en.square_loop((16, 16), 2)) == winding
+    charges = en.circulation(wave, grid)
+    assert charges[12:20, 12:20].sum() == winding  # on the plaquettes that share the point
+    assert charges.sum() == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_a_torus_the_windings_of_any_wave_add_up_to_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for shape in ((4, 4), (5, 3)):
+        grid = qd.Grid([(0, 1), (0, 2)], shape)
+        charges = en.circulation(rng.standard_normal(grid.shape) + 1j * rng.standard_normal(grid.shape), grid)
+        assert charges.sum() == 0
+        assert np.abs(charges).sum() > 10
+        assert np.abs(charges).max() == 1
+
+
+def test_what_interference_cannot_measure_is_refused() -> None:
+    grid = qd.Grid([(-4, 4), (-4, 4)], 4)
+    circuit = prepare(qd.State(en.vortex_wave(grid, [(0.2, 0.1)], [1])), grid)
+    loop = en.square_loop((8, 8), 3)
+    with pytest.raises(ProblemError, match="`domain` must be a periodic Grid"):
+        en.measured_circulation(circuit, qd.Grid([(-4, 4), (-4, 4)], 4, boundary="walls"), loop)
+    with pytest.raises(ProblemError, match="`circuit` must have 6 qubits, but is 8"):
+        en.measured_circulation(circuit, qd.Grid([(-4, 4), (-4, 4)], 3), loop)
+    with pytest.raises(ProblemError, match="`problem` must be free"):
+        en.measured_levels(en.ring(3, 0.2, duration=0.3, V=lambda w: np.cos(w[:, 0])), [0, 1])
+    with pytest.raises(MethodError, match="`modes` must be an integer between -4 and 3"):
+        en.measured_levels(en.ring(3, 0.2, duration=0.01), [0, 9])
+    with pytest.raises(MethodError, match="`duration` must be below"):
+        en.measured_levels(en.ring(3, 0.2, duration=30.0), [0, 1])
+
+
 def test_vortices_move_but_their_number_stays() -> None:
     grid = qd.Grid([(-6, 6), (-6, 6)], 5)
     start = en.vortex_wave(grid, [(0.9, 0.13)], [1])

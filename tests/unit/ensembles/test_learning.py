@@ -38,11 +38,14 @@ def test_bridge_problem_is_on_the_imaginary_clock_with_the_potential_reversed() 
 
 
 @pytest.mark.parametrize(("D", "gamma"), [(0.3, 0.8), (1.1, 0.9)])
-def test_the_boundary_has_no_wave_but_a_clear_error(D: float, gamma: float) -> None:
+def test_the_boundary_is_the_classical_clock(D: float, gamma: float) -> None:
     rule = en.Learning(D, gamma, gamma / (4 * D))
     assert (rule.regime, rule.hbar, rule.kappa, rule.hbar_squared) == ("classical", 0.0, 0.0, 0.0)
-    with pytest.raises(ProblemError, match=r"hbar is 0 there.*characteristics"):
-        rule.problem(qd.Grid((-6, 6), 5), bowl, duration=1.0)
+    problem = rule.problem(qd.Grid((-6, 6), 5), bowl, duration=1.0)
+    assert problem.clock == "classical"
+    assert (problem.diffusion.value(0, 1), problem.strength.value(0, 1)) == (gamma, 1.0)
+    with pytest.raises(qd.MethodError, match=r"run on the classical clock \(HamiltonJacobi, KoopmanVonNeumann\)"):
+        qd.evolve(problem, qd.SplitStep(4))  # never the wave of some other hbar
 
 
 def test_each_constant_belongs_to_its_regime() -> None:

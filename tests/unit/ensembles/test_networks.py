@@ -50,11 +50,66 @@ def test_wrong_data_are_refused() -> None:
     for features, labels, words in (
         (bad, Y, "`X` must be finite numbers"),
         (X[:, 0], Y, "`X` must be finite numbers of shape"),
-        (X, Y[:-1], "`y` must be 30 labels 0 or 1"),
-        (X, 2 * Y, "`y` must be 30 labels 0 or 1"),
+        (X, Y[:-1], "`y` must be 30 labels, but is of shape"),
+        (X, 0.5 * Y, "`y` must be whole numbers or words"),
+        (X, Y + np.nan, "`y` must be whole numbers or words"),
+        (X, np.full(30, 7), "`y` must hold 2 to 100 classes, but is of 1"),
+        ([["a"], ["b"]], [0, 1], "`X` must be finite numbers"),
+        ([[1, 2], [3]], [0, 1], "`X` must be finite numbers"),
+        (np.zeros((0, 3)), [], "`X` must be finite numbers"),
     ):
         with pytest.raises(ProblemError, match=words):
             en.train_ensemble(features, labels, networks=3, steps=3)
+
+
+def test_weights_that_fly_off_are_no_answer() -> None:
+    with pytest.raises(ProblemError, match="`rate` must be small enough"), np.errstate(all="ignore"):
+        en.train_ensemble(X, Y, networks=3, steps=2000, rate=100.0, l2=0.5, record=1)
+
+
+def test_labels_may_be_anything_that_has_two_classes() -> None:
+    wanted = en.train_ensemble(X, Y, networks=5, steps=20, seed=3).final
+    for labels in (2 * Y - 1, Y + 4, np.where(Y > 0, "yes", "no"), Y.astype(bool)):
+        run = en.train_ensemble(X, labels, networks=5, steps=20, seed=3)
+        np.testing.assert_array_equal(run.final, wanted)
+    assert run.facts["classes"] == [0, 1]
+    assert np.abs(wanted).max() > 0.1
+
+
+@pytest.mark.parametrize("classes", [3, 5])
+@pytest.mark.parametrize("options", [{}, {"hidden": 6, "beta": 60.0, "mu_c": 0.1, "exchange_every": 10, "rate": 0.5}])
+def test_more_classes_than_two_are_learned(classes: int, options: dict[str, Any]) -> None:
+    centers = 2.5 * np.stack(
+        [np.cos(2 * np.pi * np.arange(classes) / classes), np.sin(2 * np.pi * np.arange(classes) / classes)]
+    )
+    labels = np.arange(90) % classes
+    rows = centers.T[labels] + 0.3 * np.random.default_rng(0).standard_normal((90, 2))
+    run = en.train_ensemble(rows, labels + 10, networks=30, steps=600, **{"rate": 0.1, "l2": 0.01, **options})
+    assert run.facts["classes"] == [10 + c for c in range(classes)]
+    assert run.final.shape == (30, 2 * classes if not options else 6 * (2 + classes))
+    assert run.accuracy is not None
+    assert run.accuracy.mean() > (0.9 if not options else 0.75)
+    found = en.fit(run, tests=())
+    assert isinstance(found.diffusion, qd.Estimate)
+    assert abs(float(found.mobility) - run.facts["rate"]) < 4 * found.mobility.stderr
+    if not options:  # the softmax is the logistic neuron where there are two classes
+        model = make_model(rows, np.minimum(labels, 1), 0, 0.0)
+        three = make_model(rows, np.where(labels < 2, labels, 2), 0, 0.0)
+        assert (model.outputs, three.outputs) == (1, 3)
+        w = np.array([[0.3, -0.2]])
+        spread = np.zeros((1, 2, 3))
+        spread[0, :, 1] = w[0]
+        odds = np.diff(three.output(spread.reshape(1, -1))[0, :, :2], axis=1)[:, 0]
+        np.testing.assert_allclose(odds, model.output(w)[0, :, 0], atol=1e-12)
+
+
+def test_a_feature_that_never_changes_or_is_alone() -> None:
+    for features in (X[:, :1], np.c_[X, np.ones(30)], np.c_[X, np.zeros(30)]):
+        run = en.train_ensemble(features, (X[:, 0] > 0).astype(int), networks=20, steps=300, rate=0.3)
+        assert np.isfinite(run.final).all()
+        assert run.accuracy is not None
+        assert run.accuracy.mean() > 0.85
+        assert isinstance(en.fit(run, tests=()).diffusion, qd.Estimate)
 
 
 def test_what_would_not_fit_into_memory_is_refused_before_it_is_tried() -> None:
@@ -160,4 +215,4 @@ def test_iris_is_learned_better_than_by_chance() -> None:
 
 def _accuracy(q: np.ndarray, data: Any) -> float:
     model = make_model(data.X_train, data.y_train, 3, 0.05)
-    return float(((model.output(q)[0] > 0) == (data.y_train > 0)).mean())
+    return float(((model.output(q)[0, :, 0] > 0) == (data.y_train > 0)).mean())

@@ -184,7 +184,7 @@ def test_number_coupling_is_the_phase_of_number_times_energy() -> None:
 EXCHANGE = en.Exchange([0.3, -0.5, 0.2, 0.7, -0.1], hopping=0.8, network=2, mu_c=0.6)
 
 
-@pytest.mark.parametrize(("order", "steps"), [(2, (4, 8, 16)), (4, (2, 4, 8))])
+@pytest.mark.parametrize(("order", "steps"), [(1, (16, 32, 64)), (2, (4, 8, 16)), (4, (2, 4, 8))])
 def test_exchange_circuits_have_the_order_of_their_formula(order: int, steps: tuple[int, ...]) -> None:
     exact = qd.evolve(EXCHANGE.problem(1.5, [0, 3]), qd.Krylov(tol=1e-12)).states[-1].reshape(-1)
     errors = []
@@ -242,8 +242,17 @@ def test_the_conserved_number_shows_errors() -> None:
 def test_wrong_exchanges_are_refused() -> None:
     with pytest.raises(MethodError, match="pairs of different neurons"):
         exchange_circuit([0.0, 0.0], [(1, 1)], 1.0, 1.0, 1)
-    with pytest.raises(ProblemError, match="2 to 30 finite numbers"):
-        en.Exchange([0.0], 1.0, 1)
+    for energies in ([0.0], ["a", "b"], [[0.1, 0.2]], [0.0, float("nan")]):
+        with pytest.raises(ProblemError, match="2 to 30 finite numbers"):
+            en.Exchange(energies, 1.0, 1)
+    for bonds, words in (
+        ([(0, 5)], "between 0 and 2"),
+        ([(1, 1)], "different neurons"),
+        ([], "pairs"),
+        ([(0,)], "pairs"),
+    ):
+        with pytest.raises(ProblemError, match=f"`bonds` must be.*{words}"):
+            en.Exchange([0.1, 0.2, 0.3], 1.0, 1, bonds=bonds)
     with pytest.raises(ProblemError, match="one a neuron, or a Grid"):
         en.GrandCanonical([float("nan")], 1.0, 0.0)
     with pytest.raises(ProblemError, match="one less than a power of two"):

@@ -20,6 +20,8 @@ def test_the_line_of_the_phase_diagram_is_its_boundary() -> None:
     mus = np.linspace(0.2, 3, 20)
     axes = plot_phase_diagram(en.phase_diagram(mus, np.linspace(0, 1, 15), 1.0)).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), 0.25 / mus)
+    for mu, d in zip(mus, axes.lines[1].get_ydata()):  # on the dashed line hbar is all that this diffusion allows
+        assert en.Learning(d, 1.0, mu).hbar == pytest.approx(en.hbar_max(d, 1.0))
     values = axes.collections[0].get_array().reshape(15, 20)
     assert values[-1, -1] > 0 > values[0, 0]
     with pytest.raises(MethodError, match="two or more values an axis"):

@@ -11,7 +11,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics.cli import main
 from qml_dynamics.config import write_problem
-from qml_dynamics.errors import MethodError
+from qml_dynamics.errors import MethodError, ProblemError
 from qml_dynamics.plotting.animation import animate, ffmpeg
 from qml_dynamics.plotting.animation_frames import wheel
 
@@ -42,6 +42,22 @@ def test_gif_has_one_frame_a_saved_time_and_moves(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = line()
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "folder.gif").mkdir()
+    monkeypatch.setattr("qml_dynamics.plotting.animation.ensemble_view", lambda *given: pytest.fail("it draws"))
+    with pytest.raises(
+        ProblemError, match=r"^Argument `path` must be a file that can be written, but .*run\.gif is not"
+    ):
+        animate(run, tmp_path / "file" / "run.gif")
+    with pytest.raises(MethodError, match=r"^Argument `path` must be a file, but is of a folder"):
+        animate(run, tmp_path / "folder.gif")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.gif"]
+
+
 def test_html_of_two_weights(tmp_path: Path) -> None:
     problem = qd.Problem(
         qd.Grid([(-3, 3), (-3, 3)], 4),
@@ -70,6 +86,17 @@ def test_bad_input(tmp_path: Path) -> None:
     cube = qd.evolve(qd.Problem(qd.Hypercube(2), lambda w: w[:, 0], 1.0, clock="real", duration=1.0), qd.SplitStep(4))
     with pytest.raises(MethodError, match="one or two weights"):
         animate(cube, tmp_path / "run.gif")
+
+
+def test_the_command_names_its_own_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loss = qd.objectives.expression("x0**2", 1)
+    path = write_problem(qd.Problem(qd.Grid((-3, 3), 4), loss, 0.5, clock="real", duration=0.2), tmp_path / "p.toml")
+    for option, value in (("frames", "0"), ("frames", "1"), ("samples", "-1"), ("fps", "0"), ("dpi", "0")):
+        with pytest.raises(SystemExit) as stop:
+            main(["animate", str(path), *(["--frames", "3"] if option != "frames" else []), f"--{option}", value])
+        assert stop.value.code == 2
+        assert f"Argument `{option}` must be an integer between" in capsys.readouterr().err
+    assert list(tmp_path.glob("*.gif")) == []
 
 
 @pytest.mark.slow

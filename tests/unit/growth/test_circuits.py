@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qiskit.quantum_info import Operator, Statevector
 
+from qml_dynamics import backend
 from qml_dynamics.errors import ProblemError
 from qml_dynamics.growth import polar, run_layer
 from qml_dynamics.synthesis.growth import halmos, layer, orthogonal_network, two_qubit_gates
@@ -89,6 +90,37 @@ def test_exact_probabilities_without_shots(backend: str) -> None:
     assert float(sure.success) == pytest.approx(1, abs=1e-9)
 
 
+def test_signs_and_order_of_an_asymmetric_layer_on_a_backend() -> None:
+    """A cyclic shift with one sign: input 0 comes out at output 1 only; a transposed layer would send it to output 2."""
+    shift = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    run = run_layer(shift, [2.0, 0.0, 1.0], backend="aer", shots=4000, seed=1)
+    assert run.squares.value[2] == 0
+    assert run.squares.value[1] == pytest.approx(4, abs=0.2)
+    assert run.squares.value.sum() == pytest.approx(5)
+    assert run.circuit.num_qubits == 3  # orthogonal: no dilation
+    tilted = np.array([[1.0, 2.0, 0.0]])  # interference: the sign of x decides
+    assert run_layer(tilted, [2.0, 1.0, 5.0]).squares.value == pytest.approx([16])
+    assert run_layer(tilted, [2.0, -1.0, 5.0]).squares.value == pytest.approx([0], abs=1e-9)
+
+
+def test_noise_loses_the_excitation_and_the_run_says_how_often() -> None:
+    from qiskit_aer.noise import NoiseModel, depolarizing_error
+
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(0.05, 2), ["cx", "cz"])
+    w, x = np.diag([1.0, 2.0]), [1.0, 1.0]
+    clean = run_layer(w, x, backend="aer", shots=2000, seed=1)
+    noisy = run_layer(w, x, backend=backend("aer", noise_model=model), shots=2000, seed=1)
+    assert clean.lost == 0
+    assert 0.1 < noisy.lost < 0.4
+    assert float(noisy.success) < float(clean.success)
+
+
+def test_numbers_whose_squares_leave_the_range_of_floats() -> None:
+    run = run_layer(np.diag([1e200, 2e200]), [1e-200, 3e-200])
+    assert run.squares.value == pytest.approx([1, 36])
+
+
 def test_same_seed_same_samples() -> None:
     a, b, c = (run_layer(MATRICES["square"], [1.0, 2.0, 3.0], backend="aer", shots=500, seed=s) for s in (3, 3, 4))
     assert a.squares.value.tolist() == b.squares.value.tolist()
@@ -118,6 +150,13 @@ def test_the_unitary_part_of_the_polar_split_needs_no_ancilla_and_half_the_gates
         (lambda: load([1.0, 2.0], 1), "at least 2"),
         (lambda: load([[1.0]]), "vector"),
         (lambda: through(np.ones((2, 3)), [1.0, 2.0]), "3 numbers"),
+        (lambda: layer(np.array([[1j]])), "complex numbers"),
+        (lambda: halmos(np.array([[0.1j]])), "complex numbers"),
+        (lambda: orthogonal_network([[1.0, np.nan], [0.0, 1.0]]), "finite"),
+        (lambda: run_layer(np.eye(2), [1.0, 1j]), "real numbers"),
+        (lambda: run_layer(np.eye(2), [1.0, np.nan]), "finite numbers"),
+        (lambda: run_layer(np.eye(2), ["a", "b"]), "real numbers"),
+        (lambda: run_layer([], [1.0]), "`matrix`"),
     ],
 )
 def test_bad_input_is_named(call: Any, words: str) -> None:

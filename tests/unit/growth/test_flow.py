@@ -8,6 +8,7 @@ import pytest
 from qml_dynamics import Gaussian, Grid, Problem, SplitStep, evolve
 from qml_dynamics.errors import ProblemError
 from qml_dynamics.growth import (
+    flow_values,
     log_volume,
     orthogonality,
     orthogonality_flow,
@@ -89,7 +90,47 @@ def test_singular_values_learn_as_a_wave() -> None:
     assert sigma[-1] == pytest.approx(1.0, abs=0.05)
 
 
+def test_extreme_times_and_scales_leave_no_number_undefined() -> None:
+    """At long times e^-8s is 0 in floats, and squares of huge or tiny values leave their range."""
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        assert flow_values([0.0, 1e-200, 1.0, 1e200], 200.0) == pytest.approx([0, 1, 1, 1])
+    assert flow_values([1e-200], 100.0) == pytest.approx([1e-200 * np.exp(400.0)])  # it grows as e^4s while it is small
+    assert flow_values([1e200, 0.3, 0.0], 0.0).tolist() == pytest.approx([1e200, 0.3, 0.0])
+    huge = flow_values([1e200], 0.1)[0]
+    assert huge == pytest.approx(1 / np.sqrt(1 - np.exp(-0.8)))
+    w = np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
+    assert orthogonality_flow(w, 500.0) == pytest.approx(w / 2)
+
+
+def test_complex_layers_flow_to_their_unitary_part() -> None:
+    rng = np.random.default_rng(9)
+    w = rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3))
+    u, p = polar(w)
+    assert u.conj().T @ u == pytest.approx(np.eye(3), abs=1e-12)
+    assert u @ p == pytest.approx(w)
+    assert p == pytest.approx(p.conj().T)
+    assert orthogonality_flow(w, 50.0) == pytest.approx(u, abs=1e-8)
+    h = 1e-6
+    step = (orthogonality_flow(w, h) - w) / h
+    assert step == pytest.approx(-orthogonality_gradient(w), rel=1e-3, abs=1e-3)
+    assert orthogonality(u) == pytest.approx(0, abs=1e-20)
+    assert orthogonality(w) > 1
+
+
+def test_flow_is_reversible_and_a_group_in_time() -> None:
+    w = np.random.default_rng(10).standard_normal((4, 3))
+    assert orthogonality_flow(orthogonality_flow(w, 0.2), 0.3) == pytest.approx(orthogonality_flow(w, 0.5), abs=1e-12)
+    sigma = np.linalg.svd(orthogonality_flow(w, 0.2), compute_uv=False)
+    back = 1 / np.sqrt(1 + (1 / sigma**2 - 1) * np.exp(1.6))  # the closed form at the time -0.2
+    assert back == pytest.approx(np.linalg.svd(w, compute_uv=False), abs=1e-10)
+
+
 def test_bad_input() -> None:
+    for sigma in ("a", [-1.0], [np.nan]):
+        with pytest.raises(ProblemError, match="`sigma`"):
+            flow_values(sigma, 1.0)
+    with pytest.raises(ProblemError, match="`W`"):
+        polar([[1.0, np.nan]])
     with pytest.raises(ProblemError, match="`time`"):
         orthogonality_flow(np.eye(2), -1.0)
     with pytest.raises(ProblemError, match="one matrix"):

@@ -104,7 +104,7 @@ def test_two_weights() -> None:
 
 def test_it_says_when_growth_does_not_pay() -> None:
     problem = qd.Problem(
-        qd.Grid((-6, 6), 6), tilted, 0.5, clock="real", duration=0.3, initial=qd.Gaussian(0.0, 0.25, momentum=8.0)
+        qd.Grid((-3, 3), 5), tilted, 0.5, clock="real", duration=0.3, initial=qd.Gaussian(0.0, 0.25, momentum=8.0)
     )
     grown = qd.evolve(problem, qd.Growing(qd.SplitStep(40), start=4), seed=1)
     assert not grown.diagnostics["pays"]
@@ -177,6 +177,41 @@ def test_orthogonal_network_and_halmos_dilation() -> None:
     assert scale * Operator(circuit).data[np.ix_(hot, hot)] == pytest.approx(4 * a, abs=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("initial", [qd.PointMass(-1.0), qd.Uniform(), qd.State(np.arange(1, 65) + 0j)])
+def test_waves_that_no_coarse_grid_holds(initial: qd.State) -> None:
+    problem = double_well("real", qubits=6, duration=0.3).replace(initial=initial)
+    for grown in (qd.Growing(qd.SplitStep(64)), qd.Growing(qd.Trotter(8))):
+        inner = qd.SplitStep(grown.method.steps)
+        run, fixed = qd.evolve(problem, grown, seed=1), qd.evolve(problem, inner, seed=1)
+        assert 1 - qd.compare(run, fixed).fidelity < 1e-6
+        assert run.diagnostics["growth"][-1][1] == [6]
+        assert run.diagnostics["ratio"] < 1.06
+        assert not run.diagnostics["pays"]
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_grown_circuits_at_saves_between_steps_and_with_schedules(order: int) -> None:
+    problem = double_well("real", qubits=7, duration=1.0).replace(diffusion=qd.Geometric(1.0, 0.1))
+    times = [0.0, 0.013, 0.3333, 0.7, 1.0]
+    grown = qd.evolve(problem, qd.Growing(qd.Trotter(12, order=order)), seed=1, save=times)
+    fixed = qd.evolve(problem, qd.SplitStep(12, order=order), seed=1, save=times)
+    apart = [1 - abs(np.vdot(a, b)) ** 2 for a, b in zip(grown.states, fixed.states)]
+    assert max(apart) < 1e-4
+    assert len(grown.diagnostics["growth"]) > 1
+    assert np.abs(fixed.density[-1] - fixed.density[0]).sum() > 0.1
+
+
+def test_a_schedule_that_is_over_before_it_grows() -> None:
+    problem = double_well("real", qubits=7, duration=0.5)
+    method = qd.Growing(qd.Trotter(12), schedule=[(0.0, 6), (99.0, 7)])
+    fixed = qd.evolve(problem, qd.SplitStep(12), seed=1)
+    assert qd.compare(qd.evolve(problem, method, seed=1), fixed).fidelity > 1 - 1e-6
+    wave = Statevector(qd.circuits(problem, method)[-1]).data
+    assert abs(np.vdot(wave, fixed.states[-1])) ** 2 > 1 - 1e-6
+    assert qd.cost(problem, method).two_qubit_gates > 0
+
+
 def test_bad_input() -> None:
     with pytest.raises(ProblemError, match="at most the 5 qubits"):
         levels(qd.Grid((0, 1), 5), 6)
@@ -197,6 +232,12 @@ def test_bad_input() -> None:
     cube = qd.Problem(qd.Hypercube(3), lambda w: w[:, 0], 1.0, clock="real", duration=1.0)
     with pytest.raises(MethodError, match="Grid"):
         qd.evolve(cube, qd.Growing(qd.SplitStep(4)))
+    walls = qd.Grid((-4, 4), 6, boundary="walls")
+    table = double_well("real", "walls", 6).replace(
+        domain=walls, objective=qd.objectives.from_table(walls.axes[0] ** 2, walls)
+    )
+    with pytest.raises(MethodError, match="no values on a coarser grid"):
+        qd.evolve(table, qd.Growing(qd.SplitStep(4)))
     with pytest.raises(ProblemError, match="norm of at most 1"):
         halmos(2 * np.eye(2))
     with pytest.raises(ProblemError, match="orthogonal"):

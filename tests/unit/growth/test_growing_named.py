@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 
 import qml_dynamics as qd
 from qml_dynamics.cli import main
 from qml_dynamics.cli.options import default_save, parse_method
 from qml_dynamics.config import read_problem, write_problem
+from qml_dynamics.errors import MethodError
 from qml_dynamics.growth.growing import named_method
 from qml_dynamics.methods import is_plain, method_spec
 
@@ -36,7 +39,71 @@ def test_plain_data_and_back(method: qd.Growing) -> None:
     assert spec["kind"] == "growing"
     assert named_method(spec) == method
     assert is_plain(method)
-    assert not is_plain(qd.Growing(qd.Variational(qd.ansatz.bare(), 5)))
+
+
+BOTH = qd.Growing(
+    qd.Variational(qd.ansatz.bare(), 4, "rk4", regularisation=qd.Cutoff(1e-7)), start=4, grow=qd.Growth(0.1, "grid", 9)
+)
+ANSATZ = qd.Growing(
+    qd.Variational(qd.ansatz.hamiltonian(1, separate=True), 3), grow=qd.Growth(0.2, ("IIIIY", "IIIYZ"), 12)
+)
+LAYERS = qd.Growing(qd.Variational(qd.ansatz.hardware_efficient(1, ("ry", "rz")), 3, theta0=[0.1] * 20))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # theta0 is not where the problem starts
+@pytest.mark.parametrize("method", [BOTH, ANSATZ, LAYERS])
+def test_growing_ansaetze_in_problem_files(method: qd.Growing, tmp_path: Path) -> None:
+    assert is_plain(method)
+    problem = well(5, 0.2).replace(clock="imaginary")
+    path = write_problem(problem, tmp_path / "problem.toml", method=method)
+    again = read_problem(path)
+    assert method_spec(again.method) == method_spec(method)
+    assert repr(again.method) == repr(method)
+    runs = [qd.evolve(problem, m, seed=1) for m in (method, again.method)]
+    assert np.array_equal(runs[0].states, runs[1].states)
+    assert np.abs(runs[0].density[-1] - runs[0].density[0]).sum() > 0.01
+    runs[0].save(tmp_path / "run.npz")
+    assert repr(qd.load(tmp_path / "run.npz").method) == repr(method)
+
+
+def test_short_forms_and_what_no_file_can_hold(tmp_path: Path) -> None:
+    spec = {"kind": "variational", "steps": 4, "ansatz": "bare"}
+    short = named_method({"kind": "growing", "method": spec, "grow": {"threshold": 0.2}})
+    assert repr(short) == repr(qd.Growing(qd.Variational(qd.ansatz.bare(), 4), grow=qd.Growth(0.2)))
+    typed = parse_method("growing:method=variational(ansatz=hamiltonian(layers=1),steps=4),grow=growth(threshold=0.2)")
+    assert repr(typed) == repr(qd.Growing(qd.Variational(qd.ansatz.hamiltonian(1), 4), grow=qd.Growth(0.2)))
+    for wrong, said in (
+        ({**spec, "ansatz": "bear"}, "bare"),
+        ({**spec, "ansatz": {"kind": "hamiltonian"}}, "layers"),
+        ({**spec, "ansatz": {"kind": "hamiltonian", "layer": 1}}, "layers"),
+        ({**spec, "grow": {"threshold": -1}}, "threshold"),
+        ({**spec, "grow": {"tail": 1}}, "threshold"),
+        ({"kind": "variational", "steps": 4}, "ansatz"),
+    ):
+        with pytest.raises(MethodError, match=said):
+            named_method(wrong)
+    circuit = QuantumCircuit(2)
+    circuit.ry(Parameter("a"), 0)
+    for own in (
+        qd.Variational(qd.ansatz.from_circuit(circuit), 4),
+        qd.Variational(qd.ansatz.bare(), 4, regularisation=lambda a, b: b),
+    ):
+        assert not is_plain(qd.Growing(own))
+        with pytest.raises(qd.QMLDynamicsError, match="one of your own"):
+            write_problem(well(5), tmp_path / "own.toml", method=qd.Growing(own))
+
+
+@pytest.mark.slow
+def test_the_command_line_runs_a_growing_ansatz(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_problem(well(5, 0.2).replace(clock="imaginary"), tmp_path / "problem.toml", method=BOTH)
+    for command in (["cost"], ["run", "--out", str(tmp_path / "out"), "--no-plots", "--no-budget"]):
+        with pytest.raises(SystemExit) as stop:
+            main([command[0], str(path), *command[1:]])
+        assert stop.value.code == 0
+    again = qd.load(tmp_path / "out")
+    assert repr(again.method) == repr(BOTH)
+    assert again.diagnostics["num_parameters"][-1] > again.diagnostics["num_parameters"][0]
+    assert capsys.readouterr().out
 
 
 def test_problem_files_name_it(tmp_path: Path) -> None:

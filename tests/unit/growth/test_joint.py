@@ -9,7 +9,8 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.growth import refine
-from qml_dynamics.growth.grid import coarsened, energy_change, on_grid
+from qml_dynamics.growth.grid import energy_change, on_grid
+from qml_dynamics.growth.joint_bound import GridWalk, embedded
 from qml_dynamics.growth.lifted import interpolation, lifted, seats
 from qml_dynamics.variational.flow import Flow
 
@@ -110,7 +111,8 @@ def test_the_energy_jumps_by_the_interpolation_only_and_never_rises_in_between()
     )
     (t, before, after), *_ = run.diagnostics["refined"]
     assert t == pytest.approx(0.05)
-    psi, _ = coarsened(run.states[1], problem.domain, coarse)  # the wave just before the grid grew
+    psi = interpolation(coarse, 0, 64)[:, ::4].T @ run.states[1]  # the wave just before the grid grew
+    assert np.linalg.norm(psi) == pytest.approx(1, abs=1e-12)
     finer = qd.Grid((-4, 4), 5)
     wave = interpolation(coarse, 0, 32)[:, ::2] @ psi
     assert on_grid(h, coarse).expectation(psi) == pytest.approx(before, abs=1e-10)
@@ -145,3 +147,45 @@ def test_bad_input() -> None:
         qd.evolve(cube, qd.Growing(inner, start=2))
     with pytest.raises(qd.ProblemError, match="at most the 6 qubits"):
         qd.evolve(well(6), qd.Growing(inner, start=7))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("clock", ["real", "imaginary"])
+def test_the_bound_of_a_joint_run_holds_on_the_problems_grid(clock: str) -> None:
+    problem = well(6, 0.2, clock=clock).replace(initial=qd.Gaussian(-1, 0.5))
+    growing = qd.Growing(qd.Variational(qd.ansatz.bare(), 20, "rk4"), start=4, grow=qd.Growth(0.05, max_parameters=50))
+    run = qd.evolve(problem, growing, seed=1, save=5)
+    exact = qd.evolve(problem, qd.SplitStep(1000, order=4), seed=1, save=5)
+    seen = run.diagnostics
+    pieces = seen["bound_pieces"]
+    assert set(pieces) == {"start", "ansatz", "step", "grid"}
+    assert sum(pieces.values()) == pytest.approx(seen["bound"])
+    assert len(seen["growth"]) > 1
+    ends = [int(np.argmin(np.abs(seen["times"] - t))) for t in run.times]
+    angles = [float(np.arccos(min(1.0, abs(np.vdot(a, b))))) for a, b in zip(run.states, exact.states)]
+    assert all(a <= seen["bound"][k] + 1e-7 for a, k in zip(angles, ends))
+    assert pieces["grid"][-1] > 0
+    gap = abs(run.expectations["energy"].value[-1] - exact.expectations["energy"].value[-1])
+    assert gap <= seen["energy_bound"][-1]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("clock", "boundary"), [("real", "periodic"), ("real", "walls"), ("imaginary", "periodic")])
+def test_without_the_grids_piece_the_bound_would_be_wrong(clock: str, boundary: str) -> None:
+    """A coarse grid that is kept and an ansatz that misses nothing there: the coarse residual alone promises too much."""
+    problem = well(6, 0.1, boundary, clock).replace(initial=qd.Gaussian(-1, 0.4))
+    fine, coarse = qd.hamiltonian(problem), qd.Grid((-4, 4), 4, boundary=boundary)
+    ansatz = qd.ansatz.hardware_efficient(6, ("ry", "rz"))
+    small = problem.replace(domain=coarse)
+    method = qd.Variational(ansatz, 40, "rk4", regularisation=1e-10)
+    record: dict[str, Any] = {}
+    whole = problem.initial.vector(problem.domain)
+    walk = GridWalk(small, on_grid(fine, coarse), method, lambda done, of: None, record, fine=fine, whole=whole)
+    walk.over(np.linspace(0, 0.1, 41))
+    walk.finish()
+    exact = qd.evolve(problem, qd.SplitStep(1000, order=4), seed=1).states[-1].reshape(-1)
+    angle = float(np.arccos(min(1.0, abs(np.vdot(embedded(walk.point.psi, coarse, problem.domain), exact)))))
+    bound, grid = record["bound"][-1], record["bound_pieces"]["grid"][-1]
+    assert bound - grid < angle <= bound
+    assert angle > 1e-3
+    assert walk.passes >= 8 * 41

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,17 @@ def test_scikit_learn_trained_epoch_by_epoch() -> None:
         (lambda: from_torch({"a.weight": np.array([[np.nan]])}), "finite"),
         (lambda: from_torch("no_such_file.safetensors"), "file that exists"),
         (lambda: from_torch(7), "state dict or the name of a file"),
+        (lambda: from_torch({"a.weight": np.ones((3, 2)), "a.bias": np.ones(4)}), "3 finite numbers in layer 0"),
+        (lambda: from_torch({"a.weight": 1j * np.ones((3, 2))}), "complex numbers in layer 0"),
+        (lambda: from_torch({"model": {"a.weight": np.ones((3, 2))}}), "`key` must name .* 'model'"),
+        (lambda: from_torch({"a.weight": np.ones((3, 2))}, key="model"), "`key`"),
         (lambda: from_torch(IRIS.with_name("README.md")), "install|saved state dict"),
         (lambda: from_sklearn(MLPClassifier()), "fitted"),
         (lambda: from_sklearn("model"), "MLPClassifier or an MLPRegressor"),
         (lambda: record_sklearn(MLPClassifier(solver="lbfgs"), [[1.0]], [0], 2), "'adam' or 'sgd'"),
+        (lambda: record_sklearn(MLPClassifier(early_stopping=True), np.eye(4), [0, 1, 0, 1], 2), "early_stopping"),
+        (lambda: record_sklearn(MLPClassifier(), np.eye(4), [0, 1, 0], 2), "scikit-learn refuses"),
+        (lambda: record_sklearn(MLPClassifier(), [[np.nan]], [0], 2), "`X` must hold finite"),
     ],
 )
 def test_bad_input_is_named(call: Any, words: str) -> None:
@@ -134,7 +142,7 @@ def test_broken_file_is_no_state_dict(tmp_path: Path) -> None:
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for module in ("torch", "safetensors.numpy", "sklearn.neural_network", "sklearn.datasets"):
+    for module in ("torch", "safetensors", "sklearn.neural_network", "sklearn.datasets"):
         monkeypatch.setitem(sys.modules, module, None)
     model = tmp_path / "model.pt"
     model.write_bytes(b"")
@@ -148,34 +156,74 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
         class_data("digits")
 
 
-@pytest.mark.torch
-def test_live_state_dicts_of_pytorch(tmp_path: Path) -> None:
-    import torch
+def test_a_single_layer_a_nested_checkpoint_and_one_name() -> None:
+    w = np.array([[1.0, 2.0], [3.0, 5.0], [-1.0, 0.5]])
+    alone = from_torch({"weight": w, "bias": np.arange(3.0)})
+    assert alone.names == ("",)
+    assert alone.weights[0].tolist() == w.tolist()
+    assert alone.biases[0].tolist() == [0, 1, 2]
+    assert alone.skipped == ()
+    checkpoint = {"epoch": 3, "model": {"a.weight": w, "b.weight": np.ones((1, 3))}, "optimizer": {"state": {}}}
+    assert from_torch(checkpoint, key="model").names == ("a", "b")
+    assert from_torch(checkpoint["model"], only="b").names == ("b",)  # one name, not its letters
 
-    torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
-    before = from_torch(model.state_dict())
-    assert before.names == ("0", "3")
-    assert "1.running_mean" in before.skipped
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    rows, labels = torch.randn(20, 4), torch.randint(0, 3, (20,))
-    steps, biases, losses = [], [], []
-    for _ in range(5):
-        net = from_torch(model.state_dict())
-        loss = torch.nn.functional.cross_entropy(model(rows), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        steps.append(net.weights)
-        biases.append(net.biases)
-        losses.append(loss.item())
-    run = record(steps, biases=biases, activation="tanh", curves={"loss": losses})
-    assert steps[0][0] == pytest.approx(before.weights[0])
-    assert np.abs(np.diff(run["log_volume/total"])).min() > 0
-    torch.save(model.state_dict(), tmp_path / "state.pt")
-    assert from_torch(tmp_path / "state.pt").weights[1] == pytest.approx(model[3].weight.detach().double().numpy())
-    half = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
-    assert from_torch(half).weights[0] == pytest.approx(model[0].weight.detach().numpy(), rel=1e-2)
-    torch.save(model, tmp_path / "whole.pt")  # a pickled model would run code when it is read: refused
-    with pytest.raises(ProblemError, match="saved state dict"):
-        from_torch(tmp_path / "whole.pt")
+
+@pytest.mark.parametrize("kind", ["BF16", "F16", "F64", "I8", "BOOL"])
+def test_safetensors_of_any_type_of_number(kind: str, tmp_path: Path) -> None:
+    """Written by hand after the format's description: eight bytes of length, a header, the numbers."""
+    values = np.array([[1.0, 0.0, -2.0], [0.5, 0.0, 3.0]]) if kind not in ("BOOL",) else np.eye(2, 3) == 1
+    if kind == "I8":
+        values = np.array([[1, 0, -2], [5, 0, 3]])
+    types = {"F16": "<f2", "F64": "<f8", "I8": "i1", "BOOL": "?"}
+    upper = (values.astype("<f4").view("<u4") >> 16).astype("<u2") if kind == "BF16" else values.astype(types[kind])
+    data = upper.tobytes()
+    header = json.dumps({"weight": {"dtype": kind, "shape": [2, 3], "data_offsets": [0, len(data)]}}).encode()
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header + data)
+    assert from_torch(file).weights[0].tolist() == values.tolist()  # all of them exact in 8 bits of mantissa
+
+
+def test_a_type_without_real_numbers_is_named(tmp_path: Path) -> None:
+    header = json.dumps({"weight": {"dtype": "F8_E4M3", "shape": [2, 3], "data_offsets": [0, 6]}}).encode()
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(6))
+    with pytest.raises(ProblemError, match="F8_E4M3 in 'weight'"):
+        from_torch(file)
+
+
+def test_models_that_were_fitted_before_train_on_and_interrupted_ones_keep_what_they_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = class_data(IRIS, target="species")
+    model = MLPClassifier((4,), max_iter=5, random_state=1).fit(data.X, data.y)
+    before = from_sklearn(model).weights[0]
+    only = data.y == 0  # fewer classes than it knows
+    run = record_sklearn(model, data.X[only], data.y[only], 2)
+    assert np.abs(from_sklearn(model).weights[0] - before).max() > 1e-4
+    assert run["score/train"].shape == (2,)
+    calls, fit = [], MLPClassifier.partial_fit
+
+    def partial_fit(self: Any, *arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return fit(self, *arguments, **named)
+
+    monkeypatch.setattr(MLPClassifier, "partial_fit", partial_fit)
+    cut = record_sklearn(MLPClassifier((4,), random_state=1), data.X, data.y, 100)
+    assert cut.steps.tolist() == [1, 2, 3]
+    calls[:] = [1, 1, 1]
+    with pytest.raises(KeyboardInterrupt):  # nothing to keep yet
+        record_sklearn(MLPClassifier((4,), random_state=1), data.X, data.y, 100)
+
+
+def test_an_exponential_output_has_no_entropy_of_classes() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3))
+    model = MLPRegressor(loss="poisson", hidden_layer_sizes=(3,), random_state=0)
+    run = record_sklearn(model, X, rng.poisson(np.exp(X[:, 0])), 3)
+    assert model.out_activation_ == "exp"
+    assert from_sklearn(model).output is None
+    assert run.info["output"] == "identity"
+    assert "entropy/shannon/output" not in run.names
+    assert np.ptp(run["log_volume/total"]) > 0

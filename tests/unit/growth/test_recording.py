@@ -143,6 +143,34 @@ def test_shannon_entropy_of_the_predicted_classes() -> None:
     assert half["entropy/shannon/output"][0] == pytest.approx(np.log(2))
 
 
+def test_curves_may_have_any_name_that_is_no_measure() -> None:
+    run = record([[np.eye(2)], [np.eye(2)]], curves={"step": [1.0, 2.0], "weights": [3.0, 4.0], "self": [5.0, np.nan]})
+    assert run["step"].tolist() == [1, 2]
+    assert run["weights"].tolist() == [3, 4]
+    assert np.isnan(run["self"][1])
+
+
+def test_a_curve_that_begins_late_is_nan_before() -> None:
+    recorder = Recorder()
+    recorder(1, [np.eye(2)])
+    recorder(2, [np.eye(2)], loss=0.5)
+    assert np.isnan(recorder.recording()["loss"][0])
+    assert recorder.recording()["loss"][1] == 0.5
+
+
+def test_jacobians_in_pieces_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from qml_dynamics.growth import layer_measures
+
+    X = np.random.default_rng(3).standard_normal((17, 4))
+    (given,) = steps(4, (4, 3, 2), 1)
+    whole = record([given], X=X, activation="relu")
+    monkeypatch.setattr(layer_measures, "_AT_ONCE", 30)
+    pieces = record([given], X=X, activation="relu")
+    for name in ("log_volume/jacobian/layer", "dropped/jacobian/layer"):
+        assert pieces[name] == pytest.approx(whole[name])
+    assert whole["dropped/jacobian/layer"].max() > 0
+
+
 def test_every_entropy_column_says_which_it_is() -> None:
     run = record(steps(8), X=np.eye(4), output="softmax")
     named = [name for name in run.names if name.startswith("entropy")]
@@ -196,6 +224,18 @@ def test_hook_inside_a_loop_of_ones_own() -> None:
         (lambda: record([[np.eye(2)]], activation="sine"), "relu, tanh, logistic, identity"),
         (lambda: record([[np.eye(2)]])["entropy/boltzmann"], "entropy/von_neumann/layer"),
         (lambda: Recorder().recording(), "at least one step"),
+        (lambda: record([[1j * np.eye(2)]]), "complex numbers in layer 0"),
+        (lambda: record([[np.eye(2)]], X=[[np.nan, 1.0]]), "`X` must hold finite"),
+        (lambda: record([[np.eye(2)]], X=[1.0, 1.0]), "one row a sample"),
+        (lambda: record([[np.eye(2)]], steps=[0.5]), "`steps` must be an integer"),
+        (lambda: record([[np.eye(2)]], curves={"loss": ["a"]}), "'loss' is 'a'"),
+        (lambda: record([[np.eye(2)]], curves={"loss": 1.0}), "1 values in 'loss'"),
+        (lambda: record([[np.eye(2)]], curves=[1.0]), "mapping"),  # type: ignore[arg-type]
+        (lambda: record([[np.eye(2)]], biases=3), "one a step"),  # type: ignore[arg-type]
+        (lambda: record([[np.eye(2)]], biases=[[np.ones(3)]]), "2 finite numbers"),  # without data too
+        (lambda: record(iter([[np.eye(2)]])), "list of matrices a step"),  # type: ignore[arg-type]
+        (lambda: load_recording(None), "saved recording"),  # type: ignore[arg-type]
+        (lambda: load_recording("no_such_file.npz"), "saved recording"),
         (lambda: record([[np.eye(2)]]).save("x.csv"), "end in .npz"),
     ],
 )

@@ -82,5 +82,7 @@ def test_a_run_of_another_problem_is_refused() -> None:
     run = qd.evolve(problem, qd.SplitStep(10))
     with pytest.raises(ProblemError, match="2 singular values"):
         learned_layer(np.eye(2), run)
+    with pytest.raises(ProblemError, match="be a Trajectory"):
+        learned_layer([[1.5]], 3)  # type: ignore[arg-type]
     with pytest.raises(ProblemError, match="saved times"):
         learned_layer([[1.5]], run, 7)

@@ -22,8 +22,9 @@ from qml_dynamics.growth import (
     record,
     train_network,
 )
-from qml_dynamics.growth.insertion import grow, look, tangents
+from qml_dynamics.growth.insertion import grow, look
 from qml_dynamics.growth.mlp import gradients, new_network
+from qml_dynamics.growth.tangents import tangents
 from qml_dynamics.plotting.network_growth import plot_network_growth
 
 CIRCUITS = Path(__file__).parents[3] / "circuits"
@@ -257,7 +258,14 @@ def test_split_of_the_data() -> None:
         (lambda: train_network([[1.0], [2.0]], [0.5, 1]), "2 class numbers"),
         (lambda: train_network([[np.nan]], [0]), "finite matrix"),
         (lambda: train_network([["a"]], [0]), "numbers"),
-        (lambda: train_network(np.eye(2), [0, 1], hidden=[2, 2], growth=NeuronGrowth()), "one hidden layer"),
+        (lambda: train_network(np.eye(2), [0, 1], hidden=[], growth=NeuronGrowth()), "with a hidden layer"),
+        (lambda: train_network(np.eye(2), [0, 1], growth=NeuronGrowth(max_layers=2)), "relu and identity only"),
+        (lambda: train_network(np.eye(2), [0, 1], growth=3), "`growth` must be of type NeuronGrowth"),
+        (lambda: train_network(np.eye(2), [0, 1], training=3), "`training` must be of type Training"),
+        (lambda: train_network(np.eye(2), [0, 1], network=3), "`network` must be of type MLP"),
+        (lambda: train_network(np.eye(2), [0, 1], held_out=(1, 2, 3)), "a pair"),
+        (lambda: train_network(np.eye(2), [0, 1], hidden="23"), "`sizes`"),
+        (lambda: NeuronGrowth(max_layers=0), "`max_layers`"),
         (lambda: train_network(np.eye(2), [0, 1], held_out=(np.eye(3), [0, 1, 1])), "2 columns"),
         (lambda: train_network(np.eye(2), [0, 1], network=new_network([3, 2, 2])), "take 2 features"),
         (lambda: train_network(np.eye(2), [0, 1], activation="sine"), "relu, tanh"),

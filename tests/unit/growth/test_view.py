@@ -33,8 +33,11 @@ def plane(duration: float = 1.5) -> qd.Trajectory:
     return qd.evolve(problem, qd.SplitStep(100, order=4), save=3, seed=1)
 
 
-@pytest.mark.parametrize("kind", ["born", "bohm", "nelson"])
-@pytest.mark.parametrize("boundary", ["periodic", "walls"])
+@pytest.mark.parametrize(
+    ("boundary", "kind"),
+    [(b, k) for b in ("periodic", "walls") for k in ("born", "bohm")]
+    + [("periodic", "nelson"), pytest.param("walls", "nelson", marks=pytest.mark.slow)],
+)
 def test_every_kind_keeps_the_density_and_a_standing_cloud_does_not(kind: str, boundary: str) -> None:
     run = slit_like(boundary)
     view = qd.ensemble_view(run, 1000, kind, seed=3)

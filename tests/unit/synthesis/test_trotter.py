@@ -8,6 +8,7 @@ import scipy.linalg
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 
 from qml_dynamics.domains import Grid, Hypercube
+from qml_dynamics.errors import MethodError
 from qml_dynamics.formulas import by_order
 from qml_dynamics.hamiltonian import hamiltonian
 from qml_dynamics.initial import Gaussian, PointMass, State, Uniform
@@ -173,3 +174,26 @@ def test_pieces_are_unitary_on_their_own():
     kinetic = scipy.linalg.expm(-0.15j * (h.matrix() - np.diag(h.zeta.reshape(-1))) / 0.3)
     half = np.diag(np.exp(-0.25j * h.zeta.reshape(-1)))
     np.testing.assert_allclose(piece, half @ kinetic @ half, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["grid", "operator"])
+def test_a_circuit_that_cannot_fit_is_refused_before_it_is_built(kind, monkeypatch):
+    """By the steps alone, and by the gates of one step; what is built for the question is one step, not all."""
+    if kind == "grid":
+        problem = Problem(Grid((-3, 4), 5), crooked, 0.4, clock="real", duration=1.0, initial=Gaussian(0.8, 0.6))
+    else:
+        operator = SparsePauliOp(["XZI", "IYY", "ZIZ"], [0.3, 0.4, -0.7])
+        problem = Problem.from_operator(operator, clock="real", duration=1.0)
+    h, formula = hamiltonian(problem), by_order(2)
+    with pytest.raises(MethodError, match=r"^A circuit of 1,000,000,000 steps needs .+ are available"):
+        program(problem, h, formula, 10**9, [0.0, 1.0])
+    size = program(problem, h, formula, 3, [0.0, 1.0]).pieces[0].size()
+    for bytes_there in (
+        300 * 1000 * problem.domain.num_qubits,
+        300 * 1000 * size // 3 - 1,
+    ):  # of 3 steps, with halves merged
+        monkeypatch.setattr("qml_dynamics.errors.available_memory", lambda there=bytes_there: there)
+        with pytest.raises(MethodError, match=r"^A circuit of 1,000 steps (with [1-9]\d* gates each )?needs"):
+            program(problem, h, formula, 1000, [0.0, 1.0])
+    monkeypatch.setattr("qml_dynamics.errors.available_memory", lambda: 300 * (size + 200))
+    assert program(problem, h, formula, 3, [0.0, 1.0]).pieces[0].size() == size

@@ -161,7 +161,9 @@ def test_optimisers_get_the_same_budget_of_circuits() -> None:
     assert found["natural"].loss[-1] < found["spsa"].loss[-1]
 
 
-@pytest.mark.parametrize("optimizer", ["natural", pytest.param("adam", marks=pytest.mark.slow), "spsa"])
+@pytest.mark.parametrize(
+    "optimizer", ["natural", *(pytest.param(name, marks=pytest.mark.slow) for name in ("adam", "spsa"))]
+)
 def test_training_on_a_backend_with_shots(optimizer: str) -> None:
     data = iris()
     options: dict[str, Any] = {

@@ -1,0 +1,80 @@
+"""Long circuits in pieces: the gates of one run of Aer, the places where the state is wanted, and the phases that Aer loses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from ..errors import BackendError
+
+_CHUNK = 40_000  # gates between two signs of progress, and the most that an interrupt can lose
+
+
+class Batch:
+    """Gates of one Aer run, with the places where the state is wanted.
+
+    Aer multiplies every saved state by the global phase of the WHOLE circuit, so phases are kept here, mark by mark.
+    """
+
+    def __init__(self, num_qubits: int) -> None:
+        self.circuit = QuantumCircuit(num_qubits)
+        self.marks = 0
+        self.phases: list[float] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to run."""
+        return len(self.circuit.data) >= _CHUNK
+
+    def add(self, part: QuantumCircuit) -> None:
+        """Append gates."""
+        self.circuit.compose(part, inplace=True)
+
+    @property
+    def _phase(self) -> float:
+        return float(self.circuit.global_phase)
+
+    def mark(self) -> None:
+        """Save the state here."""
+        self.circuit.save_statevector(label=f"save{self.marks}")
+        self.phases.append(self._phase)
+        self.marks += 1
+
+    def run(self, simulator: Any, state: np.ndarray | None, save_end: bool) -> list[np.ndarray]:
+        """The saved states, and the last one too if asked for."""
+        if save_end:
+            self.mark()
+        if not self.marks:
+            return []
+        circuit = self.circuit
+        circuit.global_phase = 0
+        if state is not None:
+            whole = QuantumCircuit(circuit.num_qubits)
+            whole.set_statevector(state / np.linalg.norm(state))
+            circuit = whole.compose(circuit)
+        result = simulator.run(circuit, shots=1).result()
+        check(result)
+        data = result.data(0)
+        return [np.exp(1j * phase) * np.asarray(data[f"save{i}"]) for i, phase in enumerate(self.phases)]
+
+
+def parts(piece: QuantumCircuit) -> Iterator[QuantumCircuit]:
+    """A circuit cut into runs of at most a chunk of gates; the global phase stays with the first."""
+    if len(piece.data) <= _CHUNK:
+        yield piece
+        return
+    for start in range(0, len(piece.data), _CHUNK):
+        part = piece.copy_empty_like()
+        if start:
+            part.global_phase = 0
+        for instruction in piece.data[start : start + _CHUNK]:
+            part._append(instruction)  # append() checks what the circuit has checked already, at 50 times the price
+        yield part
+
+
+def check(result: Any) -> None:
+    if not result.success:
+        raise BackendError(f"Aer failed: {result.status}")

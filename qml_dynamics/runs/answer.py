@@ -1,0 +1,37 @@
+"""The answer of a run in its folder, with where every sample came from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from ..storage import RESULT, TRAJECTORY, summary, to_json
+from ..trajectory import Trajectory, atomic_file, plain
+from .budget import spent_seconds
+from .ledger import Batch, Ledger
+from .redact import without_credentials
+
+
+def write_answer(folder: Path, run_id: str, trajectory: Trajectory, ledger: Ledger) -> Trajectory:
+    """Add where every sample came from, and write ``trajectory.npz`` and ``result.json``."""
+    rows = ledger.batches()
+    run = {
+        "id": run_id,
+        "planned": ledger.began(),
+        "finished": max(b.changed for b in rows),
+        "batches": [_origin(b) for b in rows],
+    }
+    provenance = {**trajectory.provenance, "run": run, "seconds": spent_seconds(rows)}
+    provenance["backend_details"] = without_credentials(plain(provenance["backend_details"]))
+    out = dataclasses.replace(trajectory, provenance=provenance)
+    out.save(folder / TRAJECTORY)
+    with atomic_file(folder / RESULT) as handle:
+        handle.write((to_json(summary(out)) + "\n").encode())
+    return out
+
+
+def _origin(b: Batch) -> dict[str, Any]:
+    out = {"number": b.number, "tag": b.tag, "job": b.job_id, "circuits": b.count, "shots": b.shots, "seconds": b.used}
+    return out if b.compiled is None else {**out, "compiled": json.loads(b.compiled)}

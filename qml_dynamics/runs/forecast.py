@@ -1,0 +1,47 @@
+"""What a run costs, before anything is sent: told where it stands on a device, and compared with its budget."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..cost import Cost, cost
+from ..errors import BudgetExceeded
+from ..variational.method import is_measured
+from .statement import Statement
+from .units import keeps_jobs
+
+
+def forecast(s: Statement, device: Any, quiet: bool) -> None:
+    """Say what a run costs on a device, and refuse one that is known to exceed its budget.
+
+    Methods whose circuits do not depend on outcomes are planned whole, and compared with the budget there.
+
+    Raises:
+        BudgetExceeded: all steps of a measured run together take more shots, or more seconds by the vendor's formula.
+    """
+    steps = is_measured(s.method, device, s.shots)
+    on_a_device = hasattr(device, "programs") and (steps or getattr(s.method, "needs_backend", False))
+    limited = steps and (s.max_shots is not None or s.max_seconds is not None)
+    if not limited and not on_a_device:
+        return
+    estimate = cost(s.problem, s.method, backend=device, shots=s.shots, save=s.saves)
+    if on_a_device and not quiet:
+        print(estimate, file=sys.stderr)
+    if limited:
+        _compare(s, device, estimate)
+
+
+def _compare(s: Statement, device: Any, estimate: Cost) -> None:
+    executions = max(estimate.shots, 0 if estimate.device is None else estimate.device.executions)
+    if s.max_shots is not None and executions > s.max_shots:
+        raise BudgetExceeded(
+            f"All steps together take {executions:,} shots, but `max_shots` is {s.max_shots:,}. Nothing was sent; "
+            "resume(max_shots=...) goes on."
+        )
+    plan = estimate.device if keeps_jobs(device) else None  # the seconds of others are measured as they pass
+    if s.max_seconds is not None and plan is not None and plan.formula and plan.seconds > s.max_seconds:
+        raise BudgetExceeded(
+            f"All steps together take about {plan.seconds:.3g} s on the device, but `max_seconds` is {s.max_seconds:g}. "
+            "Nothing was sent; resume(max_seconds=...) goes on."
+        )

@@ -1,0 +1,175 @@
+"""The bridge as a method of `evolve`: closed forms, agreement of methods, circuits, bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import qml_dynamics as qd
+from qml_dynamics import ensembles as en
+
+GRID = qd.Grid((-8, 8), 6)
+X = GRID.axes[0]
+RULE = en.Learning(0.1, 1.0, 1.0)
+SEEN = {"x": lambda w: w[:, 0], "x2": lambda w: w[:, 0] ** 2}
+
+
+def nothing(w: np.ndarray) -> np.ndarray:
+    return 0 * w[:, 0]
+
+
+def tilted(w: np.ndarray) -> np.ndarray:
+    return -0.3 * w[:, 0] ** 2 + 0.1 * w[:, 0]
+
+
+START = qd.Gaussian(-1.0, 0.6)
+
+
+def problem(V=nothing, grid: qd.Grid = GRID, duration: float = 1.2, start: qd.Gaussian = START) -> qd.Problem:
+    return RULE.problem(grid, V, duration=duration, initial=start)
+
+
+@pytest.mark.parametrize("method", [None, qd.SplitStep(40, order=4), qd.Krylov()], ids=["default", "order 4", "Krylov"])
+def test_free_bridge_between_gaussians(method) -> None:
+    run = qd.evolve(problem(), en.SchrodingerBridge(qd.Gaussian(1.5, 0.9), method), save=5, observables=SEEN)
+    mean, width = en.gaussian_bridge((-1.0, 1.5), (0.6, 0.9), RULE.kappa / RULE.mass, 1.2, run.times)
+    np.testing.assert_allclose(run.expectations["x"].value, mean, atol=1e-5)
+    spread = np.sqrt(run.expectations["x2"].value - run.expectations["x"].value ** 2)
+    np.testing.assert_allclose(spread, width, atol=1e-5)
+    assert mean[-1] - mean[0] > 2
+    assert run.diagnostics["end_error"] < 1e-8
+    assert run.diagnostics["start_error"] < 1e-10
+
+
+def test_the_method_and_the_verb_give_one_bridge() -> None:
+    run = qd.evolve(problem(tilted), qd.SchrodingerBridge(qd.Gaussian(0.9, 0.8)), save=4)
+    ends = [np.abs(qd.Gaussian(m, s).vector(GRID)) ** 2 for m, s in ((-1.0, 0.6), (0.9, 0.8))]
+    found = en.bridge(RULE, GRID, tilted, *ends, duration=1.2, save=4)
+    np.testing.assert_allclose(run.density, found.density, atol=1e-9)
+    plain = np.abs(X) < 3
+    np.testing.assert_allclose(RULE.kappa * run.diagnostics["phase"][:, plain], found.phase[:, plain], atol=1e-6)
+    by_array = qd.evolve(problem(tilted), qd.SchrodingerBridge(ends[1]), save=4)
+    np.testing.assert_allclose(by_array.density, run.density, atol=1e-12)
+    assert np.abs(run.density[-1] - run.density[0]).max() > 0.01
+
+
+def test_the_energy_of_a_bridge_is_conserved() -> None:
+    run = qd.evolve(problem(tilted), qd.SchrodingerBridge(qd.Gaussian(0.9, 0.8), qd.SplitStep(200, 4)), save=6)
+    energy = run.expectations["energy"].value
+    np.testing.assert_allclose(energy, energy[0], rtol=1e-6)
+    assert np.ptp(run.expectations["objective"].value) > 0.05  # its parts are not
+
+
+@pytest.mark.filterwarnings("ignore:The wave has reached the edge")
+def test_the_pair_of_heat_equations_as_circuits() -> None:
+    """Both factors with post-selection on a backend, exact and with samples, against the classical pair."""
+    given = problem(tilted, qd.Grid((-2, 2), 4), 0.4, qd.Gaussian(-0.4, 0.8))
+    end = qd.Gaussian(0.3, 0.7)
+    exact = qd.evolve(given, qd.SchrodingerBridge(end, qd.Krylov()), save=3, observables=SEEN)
+    circuit = qd.SchrodingerBridge(end, qd.ProbabilisticITE(1.0, steps=6, block="exact"))
+    waves = qd.evolve(given, circuit, save=3, observables=SEEN)
+    for name in ("x", "x2", "energy"):
+        np.testing.assert_allclose(waves.expectations[name].value, exact.expectations[name].value, atol=3e-3)
+    assert 0.5 * np.abs(waves.density - exact.density).sum(axis=1).max() < 3e-3
+    assert 0.5 * np.abs(exact.density[-1] - exact.density[0]).sum() > 0.3
+    sampled = qd.evolve(given, circuit, backend="aer", shots=40_000, seed=4, save=3, observables=SEEN)
+    for name in ("x", "x2", "objective", "energy"):
+        told = sampled.expectations[name]
+        assert (told.stderr > 0).all()
+        assert (np.abs(told.value - waves.expectations[name].value) <= 4 * told.stderr).all(), name
+    assert sampled.expectations["x"].stderr.max() < 0.1
+    assert sampled.diagnostics["end_error"] < 0.1
+
+
+def test_a_bridge_of_two_axes() -> None:
+    grid = qd.Grid([(-5, 5), (-4, 4)], [5, 4])
+    start = RULE.problem(grid, nothing, duration=1.0, initial=qd.Gaussian([-1.0, 0.5], [0.7, 0.8]))
+    run = qd.evolve(
+        start,
+        en.SchrodingerBridge(qd.Gaussian([1.0, -0.5], [0.7, 0.8])),
+        save=3,
+        observables={"x": lambda w: w[:, 0], "y": lambda w: w[:, 1]},
+    )
+    np.testing.assert_allclose(run.expectations["x"].value, [-1, 0, 1], atol=5e-3)
+    np.testing.assert_allclose(run.expectations["y"].value, [0.5, 0, -0.5], atol=5e-3)
+
+
+def test_the_circuits_of_a_bridge_and_their_price() -> None:
+    from qiskit.quantum_info import Statevector
+
+    given = problem(tilted, qd.Grid((-2, 2), 3), 0.4, qd.Gaussian(-0.4, 0.8))
+    method = qd.SchrodingerBridge(qd.Gaussian(0.3, 0.7), qd.ProbabilisticITE(1.0, steps=2, block="exact"))
+    programs = qd.circuits(given, method, [0.0, 0.4])
+    ends = [Statevector(c).data[:8].real for c in programs]  # ancillas 0: B at 0 and the end, then A there
+    exact = qd.evolve(given, method)
+    for i in (0, 1):
+        p = ends[i] * ends[2 + i]
+        np.testing.assert_allclose(p / p.sum(), exact.density[i], atol=1e-6)
+    assert np.abs(exact.density[1] - exact.density[0]).max() > 0.02
+    one = qd.cost(given, method.method, shots=100)
+    both = qd.cost(given, method, shots=100)
+    assert (both.circuits, both.shots) == (2 * one.circuits, 2 * one.shots)
+    with pytest.raises(qd.MethodError, match="run as circuits"):
+        qd.circuits(given, qd.SchrodingerBridge(qd.Gaussian(0.3, 0.7)))
+
+
+def test_a_picture_of_the_regimes() -> None:
+    from qml_dynamics.plotting.regimes import plot_regimes
+
+    runs = []
+    for D, method in (
+        (0.4, qd.SplitStep(8)),
+        (0.25, qd.HamiltonJacobi(8)),
+        (0.1, qd.SchrodingerBridge(qd.Gaussian(0.5, 0.7))),
+    ):
+        start = en.Learning(D, 1.0, 1.0).problem(GRID, nothing, duration=1.0, initial=START)
+        runs.append(qd.evolve(start, method, save=3))
+    figure = plot_regimes(runs, ["wave", "paths", "bridge"])
+    assert [axes.get_title(loc="left") for axes in figure.axes[:3]] == ["wave", "paths", "bridge"]
+    shown = [np.asarray(axes.collections[0].get_array()) for axes in figure.axes[:3]]
+    np.testing.assert_allclose(shown[1].reshape(64, 3), runs[1].density.T / GRID.cell_volume)
+    with pytest.raises(qd.MethodError, match="one weight on one domain"):
+        plot_regimes([runs[0], qd.evolve(problem(grid=qd.Grid((-1, 1), 3)), qd.SplitStep(2))], ["a", "b"])
+
+
+def test_bridges_are_saved_and_named(tmp_path) -> None:
+    from qml_dynamics.config import read_problem, write_problem
+
+    method = en.SchrodingerBridge(qd.Gaussian(1.0, 0.8), qd.SplitStep(32))
+    run = qd.evolve(problem(), method, save=3)
+    run.save(tmp_path / "run.npz")
+    again = qd.load(tmp_path / "run.npz")
+    assert again.method == method
+    assert qd.compare(run, again).agree
+    given = problem(qd.objectives.from_table(tilted(GRID.points), GRID))
+    write_problem(given, tmp_path / "problem.toml", method=method)
+    file = read_problem(tmp_path / "problem.toml")
+    assert (file.method, file.problem.clock) == (method, "imaginary")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: en.SchrodingerBridge(None), "`end` must be an initial wave or a density"),
+        (lambda: en.SchrodingerBridge(-np.ones(64)), "`end` must be an initial wave or a density"),
+        (lambda: en.SchrodingerBridge(qd.Uniform(), qd.Trotter(4)), "`method` must be a method of the imaginary clock"),
+        (lambda: en.SchrodingerBridge(qd.Uniform(), tol=2.0), "`tol` must be below 1"),
+        (lambda: qd.evolve(problem(), en.SchrodingerBridge(np.ones(7))), r"have shape \(64,\)"),
+        (lambda: qd.evolve(problem().replace(clock="real"), en.SchrodingerBridge(qd.Uniform())), "on the real clock"),
+        (
+            lambda: qd.evolve(problem().replace(diffusion=qd.Linear(1.0, 0.5)), en.SchrodingerBridge(qd.Uniform())),
+            "`diffusion` must be constant for a bridge",
+        ),
+        (
+            lambda: qd.evolve(problem(), en.SchrodingerBridge(qd.Uniform()), observables={"k": lambda k: k[:, 0]}),
+            "functions of weights for a bridge",
+        ),
+        (
+            lambda: qd.evolve(problem(), en.SchrodingerBridge(qd.Gaussian(3, 0.3), max_iterations=2)),
+            "let the iteration converge",
+        ),
+    ],
+)
+def test_refused(call, message: str) -> None:
+    with pytest.raises(qd.errors.QMLDynamicsError, match=message):
+        call()
