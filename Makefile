@@ -12,8 +12,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: demo test test-slow test-torch lint types docs notebooks bench clean
 
-# pip compiles the 14,000 modules one after the other, which takes as long as everything else: here on all cores, and without
-# the packages' own tests. What does not compile (templates, old syntax) is compiled by nobody, so that its failure is none.
+# pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
+# packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip

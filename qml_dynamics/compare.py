@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import ProblemError
+from .errors import ProblemError, require
 from .estimate import Estimate
 from .trajectory import Trajectory
 
@@ -69,6 +69,8 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
     >>> compare(evolve(well, SplitStep(200, order=4)), evolve(well, Krylov())).agree
     True
     """
+    for name, given in (("a", a), ("b", b)):
+        require(isinstance(given, Trajectory), name, "be a trajectory", given)
     pairs = _common(a, b)
     excess = []
     for i, j in pairs:

@@ -60,8 +60,8 @@ def write(folder: Path, steps: Sequence[int] | None = None) -> list[str]:
         ProblemError: the problem is not on the real clock, or a program would be longer than 300 kB.
     """
     file = read_problem(folder)
-    if only_built(file):
-        others = built(folder)
+    others = built(folder)
+    if file.problem.objective is None or (only_built(file) and others):
         for name, text in others.items():
             write_bytes(folder / name, text.encode())
         return list(others)

@@ -17,6 +17,7 @@ from .initial import PointMass
 from .methods import SplitStep
 from .objectives.base import Objective
 from .problem import Problem
+from .schedules import is_constant
 from .taylor import expansion, hessian, taylor_step
 
 
@@ -62,12 +63,17 @@ def iterative_learning(
         restarts: how many.
         long: of the run of order 2 that comes near Newton's method.
 
+    Raises:
+        ProblemError: as :func:`taylor_path` and :func:`equation_path`; a diffusion or strength that depends on time.
+
     >>> from qml_dynamics import Grid, Problem
     >>> bowl = Problem(Grid((-6, 6), 6), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="imaginary", duration=1.0)
     >>> paths = iterative_learning(bowl, 1.0, 1.0, 2)
     >>> paths.gradient_descent.ravel().tolist(), paths.order1.ravel().round(6).tolist()
     ([1.0, 0.5, 0.25], [1.0, 0.5, 0.25])
     """
+    still = is_constant(problem.diffusion, problem.strength)
+    require(still, "problem", "have a constant diffusion and strength: each restart begins at time 0", "driven")
     first = taylor_path(problem, start, 1, tau, restarts)
     rate = taylor_step(problem, first[0], 1, tau).learning_rate
     loss = problem.objective

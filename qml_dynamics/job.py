@@ -98,6 +98,8 @@ def convert(
         shots = integer(shots, "shots", 1, 10**9, MethodError)
     if seed is not None:
         seed = integer(seed, "seed", 0, 2**128, MethodError)
+    if callback is not None and not callable(callback):
+        raise MethodError(f"Argument `callback` must be a function of (step, view), but is {callback!r}.")
     saves = save_times(save, problem.duration)
     device = find_backend(backend) if backend is not None else None
     if getattr(method, "needs_backend", False) and device is None:

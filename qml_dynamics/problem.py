@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .domains import Domain, Grid, Hypercube
 from .errors import ProblemError, describe, one_of, real, require
-from .initial import Initial, State, Uniform
+from .initial import Initial, PointMass, State, Uniform
 from .objectives.base import Objective
 from .pauli import PauliSum, pauli_sum
 from .schedules import Constant, Schedule, as_schedule
@@ -111,7 +111,10 @@ class Problem:
         elif not isinstance(initial, Initial):
             initial = State(getattr(initial, "data", initial))
         domain = Hypercube(terms.num_qubits)
-        initial.vector(domain)
+        if isinstance(initial, PointMass):
+            initial.index(domain)
+        elif not isinstance(initial, Uniform):  # which fits any register, however large
+            initial.vector(domain)
         return cls(domain, None, Constant(0.0), clock=clock, duration=duration, initial=initial, operator=terms)
 
     @property

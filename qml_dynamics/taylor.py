@@ -18,6 +18,7 @@ from .domains import Grid
 from .errors import ProblemError, integer, real, require
 from .objectives.base import Objective
 from .problem import Problem
+from .schedules import is_constant
 
 _STEP = 2e-3  # of the differences of the gradient, relative to the size of the point
 
@@ -96,6 +97,8 @@ def taylor_step(problem: Problem, about: Any, order: int, tau: float) -> TaylorS
     """
     order, tau = integer(order, "order", 0, 2), real(tau, "tau", positive=True)
     need_waves(problem)
+    known = is_constant(problem.diffusion, problem.strength) or tau <= problem.duration * (1 + 1e-12)
+    require(known, "tau", f"be at most the duration, {problem.duration:g}, which the schedules are for", tau)
     point, (c, g, k) = expansion(problem, about, order)
     d = problem.diffusion.integral(0.0, tau, problem.duration) / tau
     s = problem.strength.integral(0.0, tau, problem.duration) / tau

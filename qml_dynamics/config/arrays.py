@@ -23,7 +23,8 @@ def find_array(section: str, key: str, name: str, arrays: Arrays, folder: Path |
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        fail(section, f"{key} must be a .npy file of numbers, but {name} is not: {' '.join(str(error).split())[:120]}.")
+        words = "it holds no plain array" if "pickle" in str(error) else " ".join(str(error).split())[:120]
+        fail(section, f"{key} must be a .npy file of numbers, but {name} is not: {words}.")
     if not isinstance(array, np.ndarray):
         fail(section, f"{key} must be one array (.npy), but {name} holds several.")
     return array

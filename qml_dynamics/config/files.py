@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..describe import describe_method, describe_problem
-from ..errors import ProblemError, QMLDynamicsError, integer
+from ..errors import ProblemError, QMLDynamicsError, integer, require
 from ..objectives import Dataset
 from ..problem import Problem
 from ..trajectory import atomic_file, plain
@@ -62,6 +62,7 @@ def read_problem(path: PathLike) -> ProblemFile:
     Raises:
         ProblemError or MethodError: one line with the file, the section and the key.
     """
+    require(isinstance(path, (str, os.PathLike)), "path", "be a file or a folder", path)
     where = Path(path)
     where = where / "problem.toml" if where.is_dir() else where
     try:

@@ -69,20 +69,20 @@ def from_exchange(events: ExchangeEvents | None) -> tuple[Answer, Answer]:
     if scale.min() == 0 or np.linalg.cond((X / scale).T @ (X / scale)) > 1e10:
         collinear = NotIdentifiable("energy and number change together, so their prices cannot be told apart")
         return collinear, collinear
-    theta, information = _logistic(X, y)
+    chance = _Chance(X, y)
+    theta, information = _logistic(chance)
     if information is None:
         apart = NotIdentifiable("the outcomes follow from the energies without any chance")
         return apart, apart
     covariance = np.linalg.inv(information)
     a, b = theta.tolist()
-    events_seen, chance = len(y), _Chance(X, y)
     best = chance.log_likelihood(theta)
-    beta = _estimate(a, math.sqrt(covariance[0, 0]), lambda v: chance.at_beta(v, b), best, events_seen)
+    beta = _estimate(a, math.sqrt(covariance[0, 0]), lambda v: chance.at_beta(v, b), best, len(y))
     if isinstance(beta, NotIdentifiable) or 2 * (best - chance.at_beta(0.0, b)) < SURE**2:
         return beta, NotIdentifiable("acceptance does not depend on the energy, which sets the unit of the price")
     direction = np.array([-b / a**2, 1 / a])
     wald = math.sqrt(direction @ covariance @ direction)
-    return beta, _estimate(b / a, wald, lambda m: chance.at_price(m, a), best, events_seen)
+    return beta, _estimate(b / a, wald, lambda m: chance.at_price(m, a), best, len(y))
 
 
 class _Chance:
@@ -94,6 +94,7 @@ class _Chance:
         self.yes = np.bincount(inverse.ravel(), weights=y)
 
     def log_likelihood(self, theta: np.ndarray) -> float:
+        """Of all events, at ``theta = (a, b)``."""
         z = self.X @ theta
         return float(self.yes @ z - self.seen @ np.logaddexp(0.0, z))
 
@@ -102,7 +103,7 @@ class _Chance:
         v = start
 
         def value(v: float) -> float:
-            z = offset + v * column
+            z = offset + v * column  # the same likelihood along a line
             return float(self.yes @ z - self.seen @ np.logaddexp(0.0, z))
 
         best = value(v)
@@ -119,9 +120,11 @@ class _Chance:
         return best
 
     def at_beta(self, beta: float, start: float) -> float:
+        """The largest one at ``a = beta``."""
         return self._profile(beta * self.X[:, 0], self.X[:, 1], start)
 
     def at_price(self, price: float, start: float) -> float:
+        """The largest one at ``b = price a``."""
         return self._profile(np.zeros(len(self.X)), self.X[:, 0] + price * self.X[:, 1], start)
 
 
@@ -145,25 +148,21 @@ def _estimate(value: float, wald: float, profile: Callable[[float], float], best
     return Estimate(value, reach / SURE, events)
 
 
-def _logistic(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def _logistic(chance: _Chance) -> tuple[np.ndarray, np.ndarray | None]:
     """Newton's method, each step halved until the likelihood grows; no information where the maximum is at infinity."""
-
-    def likelihood(theta: np.ndarray) -> float:
-        z = X @ theta
-        return float((y * z - np.logaddexp(0.0, z)).sum())
-
-    theta, best = np.zeros(2), likelihood(np.zeros(2))
+    theta = np.zeros(2)
+    best = chance.log_likelihood(theta)
     for _ in range(100):
-        p = 0.5 * (1 + np.tanh(0.5 * (X @ theta)))
-        information = (X * (p * (1 - p))[:, None]).T @ X
+        p = 0.5 * (1 + np.tanh(0.5 * (chance.X @ theta)))
+        information = (chance.X * (chance.seen * p * (1 - p))[:, None]).T @ chance.X
         if not np.isfinite(information).all() or np.linalg.cond(information) > 1e14:
             break
-        step = np.linalg.solve(information, X.T @ (y - p))
+        step = np.linalg.solve(information, chance.X.T @ (chance.yes - chance.seen * p))
         if np.abs(step).max() < 1e-10 * (1 + np.abs(theta).max()):
             return theta, information
         share = 1.0
-        while likelihood(theta + share * step) < best - 1e-9 * abs(best) and share > 1e-6:
+        while chance.log_likelihood(theta + share * step) < best - 1e-9 * abs(best) and share > 1e-6:
             share /= 2
         theta = theta + share * step
-        best = likelihood(theta)
+        best = chance.log_likelihood(theta)
     return theta, None

@@ -150,6 +150,7 @@ def _hbar2(mu: float, at: tuple[float, float]) -> float:
 
 
 def root(squared: Answer) -> Answer:
+    """hbar from its square: a number where the square is surely positive, else the reason why there is none."""
     if not isinstance(squared, Estimate):
         return squared
     if squared.value > SURE * squared.stderr:

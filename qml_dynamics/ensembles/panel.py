@@ -104,6 +104,7 @@ class Panel:
         return ways + ([1, 2] if any(f.rougher for f in fields) else [])
 
     def with_less(self, way: int) -> Panel:
+        """The reading with less detail in one of those ways."""
         return replace(self, root_log=self.root_log.coarser(way), free_energy=self.free_energy.coarser(way))
 
 
@@ -196,7 +197,7 @@ def _field(
     """
     inner = space[0].T @ values
     wanted, often = _preferred(values, inner, space[0], sizes, [basis[0] for basis in bases])
-    degree, b = min(wanted + 1, len(sizes) - 1), min(often + 2, len(bases) - 1)
+    degree, b = min(wanted + 2, len(sizes) - 1), min(often + 3, len(bases) - 1)
     a, P = sizes[degree], bases[b][0]
     Q, kept = space[0][:, :a], inner[:a] @ P
     residual = values - Q @ kept @ P.T
@@ -205,7 +206,7 @@ def _field(
     pooled = float(square.sum() / freedom.sum())
     variance = (square + _POOLED * pooled) / (freedom + _POOLED)
     root = np.linalg.cholesky((Q * variance[:, None]).T @ Q + 1e-32 * np.eye(a))
-    fewer = a if wanted < len(sizes) - 1 else sizes[degree - 2]
+    fewer = a if degree < len(sizes) - 1 else sizes[min(wanted, degree - 2)]
     rougher = () if b < len(bases) - 1 else (bases[max(b - 2, 0)], lower)
     return Field(kept, root, tuple(part[:, :a] for part in space), bases[b], fewer, rougher)
 

@@ -20,6 +20,7 @@ from .observed import Run
 def against_laws(
     run: Run, d: Answer, g: Answer, hbar: Answer, potential: Any, names: Sequence[str]
 ) -> dict[str, LawTest | NotIdentifiable]:
+    """The laws ``names`` tested against a run's final weights, each with a verdict or the reason why it cannot be."""
     reason = None
     if run.final is None or run.free_energy is None:
         reason = "final weights or their free energy are not known"

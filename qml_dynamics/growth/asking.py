@@ -14,7 +14,6 @@ from .patches import Patch, at_the_edges, coarse, narrowed
 Walk = Any  # the state of a run, in `levels.py`, which imports this file
 BLIND = 0.03  # how far from the finer grid's wave a residual may carry a wave while it counts
 START = 1e-3  # the initial wave must survive coarsening to this distance
-LATE = 4.0  # a stretch that is over a limit by less than this factor is kept, and growth comes after it
 MARGIN = 1 / 16  # of a box, at either end, where a residual is that of a loss which jumps at the edge
 EDGE = 3e-6  # probability at the ends of a window
 
@@ -102,7 +101,7 @@ def asked(walk: Walk, psi: np.ndarray, t0: float, t1: float, tries: int) -> list
 
     A stretch that asks for the third time asks for two bits at once, and so on: a wave that needs the finest grid is there soon.
     """
-    here, out, walk.over = walk.patch, list[Patch](), 0.0
+    here, out = walk.patch, list[Patch]()
     axes = coarse_axes(walk, psi, t0, t1)
     for _ in range(max(1, tries) if any(axes) else 0):
         if here.refined(axes) != here:
@@ -116,7 +115,6 @@ def windows(walk: Walk, here: Patch, psi: np.ndarray) -> list[Patch]:
     walk.updates += psi.size if any(here.halvings) else 0
     for axis, (low, high) in enumerate(at_the_edges(walk.patch, psi)):
         if low + high > EDGE:
-            walk.over = np.inf
             waves = [walk.patch.moved(wave, here) for wave in (walk.psi, psi)]
             aside = None if out or walk.rounds > 2 else here.shifted(axis, waves, EDGE / 2)
             out.append(here := aside or here.widened(axis, (high - low) / (high + low)))
@@ -133,15 +131,13 @@ def coarse_axes(walk: Walk, psi: np.ndarray, t0: float, t1: float) -> list[bool]
         spectrum = np.abs(walk.at(walk.patch).transform.forward(psi.copy())) ** 2
         high = np.where(room, tails(walk.patch.grid, spectrum, walk.patch.grid), 0.0)
         value = float(high.sum())
-        walk.over = value / allowed(walk)
     else:
-        value, walk.over = against_finer(walk, psi, t1, walk.patch), np.inf
+        value = against_finer(walk, psi, t1, walk.patch)
         high = np.where(room, np.inf, 0.0)
     walk.seen.append((t1, value))
     if value > allowed(walk):
         return [bool(h > allowed(walk) / len(room)) for h in high]
     if blind(walk, psi, t1, walk.patch):
-        walk.over = np.inf
         return room
     walk.bound += value * (t1 - t0) if walk.growing.criterion == "residual" else 0.0
     return [False] * len(room)

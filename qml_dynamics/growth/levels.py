@@ -18,7 +18,7 @@ from ..methods import SplitStep, Trotter
 from ..problem import Problem
 from ..progress import Progress
 from ..reference import split_step
-from .asking import LATE, START, asked, first_patch
+from .asking import START, asked, first_patch
 from .grid import coarsened, criteria, levels
 from .patches import Patch, coarse
 from .verdicts import told
@@ -56,9 +56,7 @@ class Walk:
     looks: int = 0  # at the wave on this patch
     updates: float = 0.0
     bound: float = 0.0
-    over: float = 0.0  # how far beyond its limit the last look found the wave, as a factor
     rounds: int = 0  # how often this stretch was done again
-    due: list[Patch] = field(default_factory=list)  # where to grow to before the next stretch
 
     def __post_init__(self) -> None:
         method = self.growing.method
@@ -99,8 +97,6 @@ class Walk:
                 if t in self.times:
                     yield t, self.patch.spread(psi), log_norm + log
             self.psi, log_norm = psi, log_norm + log
-            for patch in self.due if t1 < stops[-1] else []:
-                self._grow(t1, patch)
             if self.progress is not None:
                 self.progress(round(self.inner.steps * t1 / self.problem.duration), self.inner.steps)
 
@@ -123,7 +119,6 @@ class Walk:
     def _stretch(self, saves: list[float]) -> list[Point]:
         """From one look to the next on one patch, done again on a wider or finer one where that was too small."""
         t0, t1 = saves[0], saves[-1]
-        self.due = []
         if self.growing.schedule is not None:
             due = [q for t, q in self.growing.schedule if t <= t0 + 0.5 * self.problem.duration / self.inner.steps]
             while due and self.below(due[-1]):
@@ -132,14 +127,14 @@ class Walk:
         tries = self.rounds = 0
         while True:
             points = self._inner(saves)
-            self.due = [] if self.patch.complete else asked(self, points[-1][1], t0, t1, tries)
-            if not self.due or self.over <= LATE:
+            chain = [] if self.patch.complete else asked(self, points[-1][1], t0, t1, tries)
+            if not chain:
                 return points
             before = self.patch.resolution
-            for patch in self.due:
+            for patch in chain:
                 self._grow(t0, patch)
             self.rounds += 1
-            tries += any(patch.resolution != before for patch in self.due)
+            tries += any(patch.resolution != before for patch in chain)
 
     def below(self, qubits: int) -> bool:
         """Whether an axis has fewer qubits than a schedule asks for, and may have more."""

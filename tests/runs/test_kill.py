@@ -48,7 +48,7 @@ def check(rows: list[dict[str, Any]], kind: str) -> None:
                 assert max(Counter(row["unasked"]).values(), default=1) == 1, row
 
 
-@pytest.mark.parametrize(("kind", "count"), [("jobs", 8), ("local", 4), ("device", 4), ("steps", 3)])
+@pytest.mark.parametrize(("kind", "count"), [("jobs", 20), ("local", 4), ("device", 4), ("steps", 3)])
 def test_killed_anywhere(tmp_path: Path, kind: str, count: int) -> None:
     check(trials(tmp_path, kind, count, seed=1), kind)
 

@@ -299,3 +299,27 @@ def test_an_interrupt_keeps_what_was_done(tmp_path: object) -> None:
     assert len(run.states) == int(count)
     assert run.times[-1] == float(last) < 100.0
     assert np.allclose(np.abs(run.states[-1] ** 2).sum(), 1)
+
+
+def test_what_no_run_can_use_is_named(problem: qd.Problem) -> None:
+    from qml_dynamics.config import read_problem
+
+    with pytest.raises(qd.MethodError, match=r"`callback` must be a function of \(step, view\), but is 3"):
+        qd.evolve(problem, qd.SplitStep(2), callback=3)
+    with pytest.raises(qd.ProblemError, match="`b` must be a trajectory"):
+        qd.compare(qd.evolve(problem, qd.SplitStep(2)), None)
+    with pytest.raises(qd.ProblemError, match="`path` must be a file or a folder"):
+        read_problem(3)
+
+
+def test_a_wide_operator_needs_no_wave_to_be_stated() -> None:
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wide = qd.Problem.from_operator(
+        qd.pauli.PauliSum(30, np.array([0]), np.array([1]), np.array([1.0])),
+        clock="real",
+        duration=1.0,
+    )
+    assert wide.domain.num_qubits == 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 import qml_dynamics as qd
-from qml_dynamics.iterative import equation_path, gradient_descent, newton, taylor_path
+from qml_dynamics.iterative import equation_path, gradient_descent, iterative_learning, newton, taylor_path
 
 FILE = qd.read_problem(Path(__file__).parents[2] / "circuits" / "iris_neuron")
 IRIS = FILE.problem.replace(diffusion=0.7, domain=qd.Grid([(-12, 12), (-12, 12)], 6))
@@ -114,3 +114,12 @@ def test_bad_input() -> None:
         equation_path(IRIS, [20.0, 0.0], 1.0, 1)
     with pytest.raises(qd.ProblemError, match="`tau`"):
         equation_path(IRIS, START, 0.0, 1)
+
+
+def test_a_driven_problem_is_refused() -> None:
+    """Each restart would begin the schedule anew, and stretch it in one of the paths only."""
+    driven = qd.Problem(
+        qd.Grid((-4, 4), 5), lambda w: w[:, 0] ** 2, qd.Linear(0.5, 0.1), clock="imaginary", duration=1.0
+    )
+    with pytest.raises(qd.ProblemError, match="must have a constant diffusion and strength"):
+        iterative_learning(driven, 0.5, 0.3, 2)

@@ -41,7 +41,18 @@ ROOMS = [
     ),
     *("potentials", "taylor", "iterative", "annealing", "gibbs", "boltzmann", "metts", "diffusion", "descent"),
     *("ensembles", "growth", "named", "train", "views"),
-    *("config", "storage", "runs", "plotting", "report", "gallery_programs", "gallery_trained", "manifests", "gallery", "cli"),
+    *(
+        "config",
+        "storage",
+        "runs",
+        "plotting",
+        "report",
+        "gallery_programs",
+        "gallery_trained",
+        "manifests",
+        "gallery",
+        "cli",
+    ),
 ]
 
 QISKIT_ROOMS = ("synthesis/", "backends/", "variational/ansatz", "variational/measured")

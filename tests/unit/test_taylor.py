@@ -170,3 +170,15 @@ def test_small_curvature_tends_to_the_gradient_step() -> None:
 def test_bad_input(call: Any, words: str) -> None:
     with pytest.raises(qd.ProblemError, match=words):
         call()
+
+
+def test_schedules_are_not_read_beyond_their_duration() -> None:
+    """A falling diffusion would turn negative there; a constant one has no end."""
+    fall = qd.Problem(
+        qd.Grid((-4, 4), 5), lambda w: 0.5 * w[:, 0] ** 2, qd.Linear(0.5, 0.1), clock="imaginary", duration=1.0
+    )
+    inside = taylor_step(fall, [0.5], 1, 1.0)
+    assert inside.mean[0] == pytest.approx(0.5 - 0.3 * 0.5)  # the mean of D is 0.3
+    with pytest.raises(qd.ProblemError, match="`tau` must be at most the duration, 1"):
+        taylor_step(fall, [0.5], 1, 1.5)
+    assert taylor_step(fall.replace(diffusion=0.3), [0.5], 1, 1.5).mean[0] == pytest.approx(0.5 - 0.3 * 2.25 * 0.5)

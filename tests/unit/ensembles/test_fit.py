@@ -78,7 +78,7 @@ PLANE_OF_TWO = qd.Grid([(-5, 5), (-5, 5)], 5)
 HISTORIES: dict[str, tuple] = {  # D, gamma, mu; grid, V, start and its width; times; noise of p and of F
     "deep in the wave": (0.3, 0.8, 5.236068, GRID, well, 0.5, 0.6, EVEN, 2e-3, 4e-4),
     "the other multiplier": (0.3, 0.8, 0.763932, GRID, well, 0.5, 0.6, EVEN, 2e-3, 4e-4),
-    "coarse grid, loud": (0.2, 0.5, 3.0, qd.Grid((-6, 6), 6), well, 0.5, 0.6, EVEN, 1e-2, 2e-3),
+    "coarse grid, loud": (0.2, 0.5, 3.0, qd.Grid((-4.5, 4.5), 6), well, 0.5, 0.6, EVEN, 1e-2, 2e-3),
     "free, other times": (0.5, 0.6, 1.4, qd.Grid((-10, 10), 8), free, 0.3, 0.8, UNEVEN, 2e-3, 4e-4),
     "double well": (0.4, 0.7, 1.1, qd.Grid((-6, 6), 7), double_well, 0.4, 0.7, EVEN[:20], 4e-3, 8e-4),
     "near the boundary": (0.25, 1.0, 1.15, GRID, well, 0.5, 0.6, np.linspace(0.05, 1, 40), 1e-3, 2e-4),

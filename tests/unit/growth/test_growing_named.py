@@ -47,7 +47,9 @@ BOTH = qd.Growing(
 ANSATZ = qd.Growing(
     qd.Variational(qd.ansatz.hamiltonian(1, separate=True), 3), grow=qd.Growth(0.2, ("IIIIY", "IIIYZ"), 12)
 )
-LAYERS = qd.Growing(qd.Variational(qd.ansatz.hardware_efficient(1, ("ry", "rz")), 3, theta0=[0.1] * 20))
+LAYERS = qd.Growing(
+    qd.Variational(qd.ansatz.hardware_efficient(1, ("ry", "rz")), 3, theta0=[0.1] * 20), grow=qd.Growth(5.0)
+)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # theta0 is not where the problem starts
