@@ -69,7 +69,6 @@ def write(folder: Path, steps: Sequence[int] | None = None) -> list[str]:
     for program in programs:
         write_bytes(folder / program.file, program.text.encode())
     write_bytes(folder / MANIFEST, (json.dumps(_manifest(file, programs), indent=2) + "\n").encode())
-    others = built(folder)
     for name, text in others.items():
         write_bytes(folder / name, text.encode())
     return [*(program.file for program in programs), MANIFEST, *others]

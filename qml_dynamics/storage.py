@@ -46,7 +46,9 @@ def load(path: PathLike, *, problem: Problem | None = None) -> Trajectory:
     except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
         if isinstance(error, ProblemError):
             raise
-        words = "it holds no plain arrays" if "pickle" in str(error) else str(error)  # which is said of any other file too
+        words = (
+            "it holds no plain arrays" if "pickle" in str(error) else str(error)
+        )  # which is said of any other file too
         reason = " ".join(words.split())[:120]
         raise ProblemError(f"Argument `path` must be a saved trajectory, but {where} is not: {reason}") from None
     return _rebuild(meta, arrays, problem)

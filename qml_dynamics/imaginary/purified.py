@@ -22,6 +22,7 @@ from .moments import advanced
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+_CHUNK = 1 << 15  # numbers worked on at once: what fits into the cache
 FRESH = 12  # ancillas of one circuit on backends that cannot measure in the middle
 
 
@@ -131,13 +132,16 @@ def _columns(h: LearningHamiltonian, beta: float, steps: int) -> tuple[np.ndarra
         for factor in factors(by_order(2), ends, d, s, 0.5 * beta)
         if factor.amount
     ]
-    law = np.zeros(h.domain.shape)
-    for j in range(h.domain.size):
-        wave = np.zeros(h.domain.shape, dtype=complex)
-        wave.flat[j] = 1.0
+    size, law = h.domain.size, np.zeros(h.domain.shape)
+    width = max(1, _CHUNK // size)
+    for first in range(0, size, width):  # a block of points at a time
+        block = np.arange(min(width, size - first))
+        waves = np.zeros((len(block), size), dtype=complex)
+        waves[block, first + block] = 1.0
+        waves = waves.reshape(-1, *h.domain.shape)
         for moves, damped in damping:
-            wave = h.transform.inverse(h.transform.forward(wave) * damped) if moves else wave * damped
-        law += np.abs(wave) ** 2
+            waves = h.transform.inverse(h.transform.forward(waves) * damped) if moves else waves * damped
+        law += (np.abs(waves) ** 2).sum(axis=0)
     total = float(law.sum())
     return law / total, total / h.domain.size
 
