@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import MethodError, integer, one_of, real, require
-from ..methods import SplitStep, Trotter, method_from_spec, register
+from ..methods import SplitStep, Trotter, register
 from ..variational.method import Growth, Variational
 from .grid import CRITERIA
 from .grown_circuits import circuits
@@ -124,15 +124,6 @@ class Growing:
 
 
 register("growing", Growing)
-
-
-def named_method(spec: dict[str, Any]) -> Any:
-    """A method from plain data, as `methods.method_from_spec`, with the methods of this room among those that have a name.
-
-    >>> named_method({"kind": "growing", "method": {"kind": "trotter", "steps": 4}}).start
-    4
-    """
-    return method_from_spec(spec)
 
 
 def _schedule(given: Any) -> tuple[tuple[float, int], ...]:

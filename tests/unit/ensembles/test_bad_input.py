@@ -274,7 +274,7 @@ def test_below_the_boundary_there_is_the_bridge(step: float) -> None:
     assert abs(found.density[0] @ X - found.density[-1] @ X) > 0.9
 
 
-@pytest.mark.parametrize("step", [1e-2, 1e-5, 1e-9])
+@pytest.mark.parametrize("step", [1e-2, 1e-5, pytest.param(1e-9, marks=pytest.mark.slow)])
 def test_at_the_boundary_the_bridge_says_that_it_cannot(step: float) -> None:
     rule = en.Learning(0.25, 1.0, 1 - step)
     assert rule.regime == "bridge"

@@ -66,7 +66,7 @@ def test_paths_have_the_order_of_their_formula(order: int, rate: float) -> None:
     assert errors[1] > 1e-12
 
 
-@pytest.mark.parametrize("order", [2, 4])
+@pytest.mark.parametrize("order", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_circuits_converge_in_their_steps(order: int) -> None:
     from qiskit.quantum_info import Statevector
 
@@ -86,12 +86,14 @@ def test_circuits_converge_in_their_steps(order: int) -> None:
 @pytest.mark.parametrize(
     ("problem", "method"),
     [
-        (swing(), qd.KoopmanVonNeumann(30)),
-        (
+        pytest.param(swing(), qd.KoopmanVonNeumann(30), id="oscillator"),
+        pytest.param(
             swing(1.2, objective=uneven, strength=qd.Linear(1.0, 0.3), diffusion=qd.Linear(0.3, 0.6)),
             qd.KoopmanVonNeumann(30),
+            id="driven",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             qd.Problem(
                 qd.Grid((-2, 2), 5, boundary="walls"),
                 lambda w: 0.5 * w[:, 0],
@@ -101,8 +103,9 @@ def test_circuits_converge_in_their_steps(order: int) -> None:
                 initial=qd.Gaussian(0.5, 0.45, 2.0),
             ),
             qd.KoopmanVonNeumann(20),
+            id="walls",
         ),
-        (
+        pytest.param(
             qd.Problem(
                 qd.Grid([(-3, 3), (-2, 2)], [4, 4]),
                 lambda w: 0.5 * w[:, 0] ** 2 + 0.4 * w[:, 0] * w[:, 1] + w[:, 1] ** 2,
@@ -112,9 +115,10 @@ def test_circuits_converge_in_their_steps(order: int) -> None:
                 initial=qd.Gaussian([0.8, -0.3], [0.6, 0.4], [0.0, 0.5]),
             ),
             qd.KoopmanVonNeumann(6, momentum_qubits=4),
+            id="two axes",
+            marks=pytest.mark.slow,
         ),
     ],
-    ids=["oscillator", "driven", "walls", "two axes"],
 )
 @pytest.mark.filterwarnings("ignore:.*finer than the registers")
 def test_circuits_agree_with_paths(problem: qd.Problem, method: qd.KoopmanVonNeumann) -> None:
@@ -133,7 +137,7 @@ def test_circuits_agree_with_paths(problem: qd.Problem, method: qd.KoopmanVonNeu
 
 
 def test_circuits_have_the_closed_form_of_an_oscillator() -> None:
-    run = qd.evolve(swing(), qd.KoopmanVonNeumann(40, 4), backend="aer", save=4)
+    run = qd.evolve(swing(), qd.KoopmanVonNeumann(12, 4), backend="aer", save=4)
     mean, variance = oscillator(run.times, run.diagnostics["spread"])
     exact = np.exp(-((X - mean[:, None]) ** 2) / (2 * variance[:, None]))
     exact /= exact.sum(axis=1, keepdims=True)

@@ -14,8 +14,8 @@ from qml_dynamics.cli import main
 from qml_dynamics.cli.options import default_save, parse_method
 from qml_dynamics.config import read_problem, write_problem
 from qml_dynamics.errors import MethodError
-from qml_dynamics.growth.growing import named_method
 from qml_dynamics.methods import is_plain, method_spec
+from qml_dynamics.named import named_method
 
 SCHEDULED = qd.Growing(qd.Trotter(8), start=4, schedule=[(0.0, 5), (0.25, 6)])
 
