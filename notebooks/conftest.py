@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-QUICK = ("first_run", "imaginary_time")
+QUICK = ("first_run",)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,6 +15,7 @@ from qml_dynamics.hamiltonian import hamiltonian
 from qml_dynamics.methods import Exact, Krylov, SplitStep
 from qml_dynamics.problem import Problem
 from qml_dynamics.reference import exact, krylov, split_step
+from tests.long_cases import LONG
 
 RUNNERS = {SplitStep: split_step.run, Krylov: krylov.run, Exact: exact.run}
 
@@ -121,3 +122,11 @@ def oracle() -> SimpleNamespace:
 def classical() -> SimpleNamespace:
     """``final(problem, method)`` and ``propagate(problem, method, saves)`` of the classical methods; ``slopes``."""
     return SimpleNamespace(final=final, propagate=propagate, slopes=slopes)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases of `long_cases`."""
+    for item in items:
+        if item.nodeid.removeprefix("tests/") in LONG:
+            item.add_marker(pytest.mark.slow)

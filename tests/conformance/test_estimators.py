@@ -56,7 +56,8 @@ def line() -> GenericBackendV2:
 def test_an_estimator_alone(make: Callable[[], Any]) -> None:
     device = qd.backend(make())
     assert device.estimates  # type: ignore[attr-defined]
-    assert_valid_backend(device, repeats=20)
+    seeded = make is StatevectorEstimator
+    assert_valid_backend(device, repeats=20 if seeded else 60)  # without seeds the statistics need room
 
 
 def test_an_estimator_beside_a_sampler() -> None:
