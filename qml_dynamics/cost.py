@@ -193,6 +193,8 @@ def _circuit_cost(problem: Problem, method: Any, backend: Any, shots: int | None
     longest = in_dual_basis(problem.domain, last) if isinstance(h, LearningHamiltonian) else last
     qubits = width(problem.domain)
     device = find_backend(backend if backend is not None else "statevector")
+    if isinstance(h, LearningHamiltonian) and getattr(device, "estimates_losses", False):
+        bases += 2  # the loss and the kinetic part are asked for beside the samples, each a sum of strings of one basis
     circuits = moments * bases * len(numbers)
     plan_there = device_plan(problem, method, device, [last, longest], shots or _SHOTS, circuits)
     gates, two, depth, bound = _sizes(longest, plan_there)

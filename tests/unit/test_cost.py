@@ -76,3 +76,13 @@ def test_bad_arguments(problem: qd.Problem) -> None:
         qd.cost(problem.replace(clock="imaginary"), qd.Trotter(2))
     with pytest.raises(qd.MethodError, match="`shots` must be an integer"):
         qd.cost(problem, qd.Trotter(2), shots=-1)
+
+
+def test_an_estimator_is_asked_beside_the_samples() -> None:
+    from qiskit.primitives import StatevectorEstimator
+
+    well = qd.Problem(qd.Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
+    sampled = qd.cost(well, qd.Trotter(2), backend="statevector", shots=100)
+    asked = qd.cost(well, qd.Trotter(2), backend=StatevectorEstimator(), shots=100)
+    assert (sampled.circuits, asked.circuits) == (4, 8)
+    assert asked.shots == 800
