@@ -83,7 +83,6 @@ def test_a_folder_that_holds_something_else(tmp_path: Path) -> None:
         submit(well(), METHOD, backend="aer", folder=tmp_path / "c" / "below", **ASK)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the device file of POSIX systems")
 def test_a_folder_that_cannot_be_written() -> None:
     with pytest.raises(ProblemError, match="`folder` must be a folder that can be written"):
         submit(well(), METHOD, backend="aer", folder="/proc/run", **ASK)
