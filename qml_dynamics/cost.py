@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .backends import backend as find_backend
+from .backends.base import check_width
 from .device_plan import DevicePlan, device_plan
 from .errors import MethodError, human_bytes, integer
 from .formulas import by_order
@@ -81,21 +82,31 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
     >>> estimate = cost(well, Trotter(2), shots=100)
     >>> estimate.qubits, estimate.circuits, estimate.shots
     (4, 4, 400)
+
+    Raises:
+        BackendError: the circuits are wider than the device.
     """
     if problem.clock not in getattr(method, "clocks", ()):
         raise MethodError(f"Argument `method` must run on the {problem.clock} clock, but is {type(method).__name__}.")
+    backend = find_backend(backend) if backend is not None else None
+    found = _cost(problem, method, backend, shots, save)
+    limited = getattr(backend, "most_qubits", None)
+    most = limited(found.qubits) if limited is not None and found.circuits else None
+    if most is not None:
+        check_width(found.qubits, most, found.backend)
+    return found
+
+
+def _cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:
     if shots is not None:
         shots = integer(shots, "shots", 1, 10**9, MethodError)
     moments = len(save_times(save, problem.duration))
     if backend is not None:
-        backend = find_backend(backend)
         shots = _SHOTS if shots is None and hasattr(backend, "programs") else shots  # a device takes no fewer than some
     if isinstance(method, IMAGINARY_METHODS):
         return _imaginary_cost(problem, method, backend, shots, save)
-    if isinstance(method, Variational) and backend is not None:
-        device = find_backend(backend)
-        if is_measured(method, device, shots):
-            return _measured_cost(problem, method, device, shots, save)
+    if isinstance(method, Variational) and is_measured(method, backend, shots):
+        return _measured_cost(problem, method, backend, shots, save)
     if isinstance(method, RANDOMISED_METHODS):
         return _randomised_cost(problem, method, backend, shots, save)
     if isinstance(method, MiniBatch) and not method.classical:

@@ -79,6 +79,10 @@ class AerBackend:
         """Whether there is noise."""
         return self.noise_model is not None or self.device is not None
 
+    def most_qubits(self, wanted: int) -> int | None:
+        """How many there are for circuits of so many, on a part of the device whose noise it has; None: no limit."""
+        return None if self.device is None else self.device(wanted)[1].num_qubits
+
     def _noise(self, num_qubits: int) -> NoiseModel | None:
         return self.noise_model if self.device is None else self.device(num_qubits)[0]
 

@@ -93,6 +93,10 @@ class PennyLaneBackend:
         """``"circuit"`` where we draw; ``"none"`` where the device does, which takes no seed from us."""
         return "circuit" if self.draws_exactly else "none"
 
+    def most_qubits(self, wanted: int) -> int | None:
+        """The wires of a device that came with some; None: no limit."""
+        return len(self.device.wires) or None if self.device is not None and self.device.wires is not None else None
+
     def _device(self, num_qubits: int) -> Any:
         if self.device is not None:
             if self.device.wires:

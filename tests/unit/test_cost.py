@@ -86,3 +86,14 @@ def test_an_estimator_is_asked_beside_the_samples() -> None:
     asked = qd.cost(well, qd.Trotter(2), backend=StatevectorEstimator(), shots=100)
     assert (sampled.circuits, asked.circuits) == (4, 8)
     assert asked.shots == 800
+
+
+def test_circuits_wider_than_the_device_are_refused() -> None:
+    import pennylane as qml
+
+    well = qd.Problem(qd.Grid((-2, 2), 6), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
+    for device in ("aer:noise=fake_manila", "ibm:fake_manila", qml.device("default.qubit", wires=3)):
+        with pytest.raises(qd.BackendError, match=r"must have at least 6 qubits, but .* has [35]"):
+            qd.cost(well, qd.Trotter(2), backend=device, shots=100)
+    for device in ("aer:noise=fake_manila", qml.device("default.qubit", wires=5), "pennylane:default.qubit", "aer"):
+        assert qd.cost(well.replace(domain=qd.Grid((-2, 2), 5)), qd.Trotter(2), backend=device, shots=100).qubits == 5
