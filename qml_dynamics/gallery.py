@@ -49,18 +49,19 @@ def folders(root: Path) -> list[Path]:
     return sorted(path.parent for path in root.glob("*/problem.toml"))
 
 
-def write(folder: Path, steps: Sequence[int] | None = None) -> list[str]:
+def write(folder: Path, steps: Sequence[int] | None = None, *, allow_code: bool = False) -> list[str]:
     """Write the programs and the manifest of a folder anew; returns the names of the files.
 
     Args:
         folder: holds ``problem.toml``, on the real clock.
         steps: one program for each number of steps (default: those that are there already, else 4).
+        allow_code: as in :func:`qml_dynamics.read_problem`.
 
     Raises:
         ProblemError: the problem is not on the real clock, or a program would be longer than 300 kB.
     """
-    file = read_problem(folder)
-    others = built(folder)
+    file = read_problem(folder, allow_code=allow_code)
+    others = built(file)
     if file.problem.objective is None or (only_built(file) and others):
         for name, text in others.items():
             write_bytes(folder / name, text.encode())
@@ -74,7 +75,7 @@ def write(folder: Path, steps: Sequence[int] | None = None) -> list[str]:
     return [*(program.file for program in programs), MANIFEST, *others]
 
 
-def check(folder: Path) -> list[str]:
+def check(folder: Path, *, allow_code: bool = False) -> list[str]:
     """What is wrong in a folder: an empty list where all is well.
 
     Every problem file is read; every program is compiled again and compared byte for byte, read back, and its density
@@ -84,12 +85,12 @@ def check(folder: Path) -> list[str]:
     wrong = []
     try:
         for path in sorted(folder.glob("*.toml")):
-            read_problem(path)
-        file = read_problem(folder)
+            read_problem(path, allow_code=allow_code)
+        file = read_problem(folder, allow_code=allow_code)
     except QMLDynamicsError as error:
         return [str(error)]
-    if only_built(file) and built(folder):
-        return check_built(folder)
+    if only_built(file) and built(file):
+        return check_built(file)
     steps = _steps(folder)
     programs = [_program(file, k) for k in steps]
     if not programs:
@@ -99,7 +100,7 @@ def check(folder: Path) -> list[str]:
         if text != program.text:
             wrong.append(f"{program.file} differs from what its problem compiles to")
         wrong += [f"{program.file}: {fault}" for fault in faults(file, text, k)]
-    return wrong + compare_manifest(folder, _manifest(file, programs)) + check_built(folder)
+    return wrong + compare_manifest(folder, _manifest(file, programs)) + check_built(file)
 
 
 def only_built(file: ProblemFile) -> bool:
@@ -135,7 +136,7 @@ def faults(file: ProblemFile, text: str, steps: int) -> list[str]:
 
 
 def _steps(folder: Path) -> list[int]:
-    return sorted(int(m.group(1)) for path in folder.iterdir() if (m := _NAME.fullmatch(path.name)))
+    return sorted(int(m.group(1)) for path in folder.iterdir() if (m := _NAME.fullmatch(path.name)) and path.is_file())
 
 
 def _method(file: ProblemFile) -> Trotter:

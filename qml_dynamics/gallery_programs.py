@@ -6,9 +6,10 @@ A folder of the gallery that has some is named in :data:`BUILT`, with the functi
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+
+from .config import ProblemFile
 
 DIGITS = 10
 _FAR = 1e-8
@@ -34,15 +35,14 @@ def exchanged_neurons() -> dict[str, str]:
     return {f"{name}.qasm": text for name, text in texts.items()}
 
 
-def grown_well(folder: Path) -> dict[str, str]:
+def grown_well(file: ProblemFile) -> dict[str, str]:
     """The steps of a double well on a grid that grows by a schedule."""
-    from .config import read_problem
     from .evolve import circuits
     from .growth.growing import Growing
     from .methods import Trotter
     from .synthesis.qasm import to_qasm3
 
-    problem = read_problem(folder).problem
+    problem = file.problem
     method = Growing(Trotter(8), start=4, schedule=[(0.0, 5), (0.25, 6)])
     notes = [
         f"strang formula, 8 steps over the duration {problem.duration:g}",
@@ -52,13 +52,11 @@ def grown_well(folder: Path) -> dict[str, str]:
     return {"grown_8_steps.qasm": to_qasm3(circuit, name="grown_double_well", notes=notes, digits=DIGITS)}
 
 
-def random_chains(folder: Path) -> dict[str, str]:
+def random_chains(file: ProblemFile) -> dict[str, str]:
     """The random circuits of a chain of spins, as its problem file's method draws them."""
-    from .config import read_problem
     from .evolve import circuits
     from .synthesis.qasm import to_qasm3
 
-    file = read_problem(folder)
     method, duration = file.method, file.problem.duration
     drawn = circuits(file.problem, method)[-method.circuits :]  # those of the last time
     words = f"of seed {method.seed}, {method.samples} rotations over the duration {duration:g}"
@@ -70,15 +68,13 @@ def random_chains(folder: Path) -> dict[str, str]:
     }
 
 
-def drawn_batches(folder: Path) -> dict[str, str]:
+def drawn_batches(file: ProblemFile) -> dict[str, str]:
     """Two draws of a problem's mini-batches, over its duration and of its backend's seed."""
     from dataclasses import replace
 
-    from .config import read_problem
     from .evolve import circuits
     from .synthesis.qasm import to_qasm3
 
-    file = read_problem(folder)
     method, duration = replace(file.method, circuits=2, seed=file.seed), file.problem.duration
     words = f"of seed {method.seed}: {method.batch_size} rows a diagonal, {method.steps} steps over the duration {duration:g}"
     return {
@@ -89,15 +85,13 @@ def drawn_batches(folder: Path) -> dict[str, str]:
     }
 
 
-def classical_well(folder: Path) -> dict[str, str]:
+def classical_well(file: ProblemFile) -> dict[str, str]:
     """Liouville's equation for a weight in a double well, in two steps over its duration."""
     from dataclasses import replace
 
-    from .config import read_problem
     from .evolve import circuits
     from .synthesis.qasm import to_qasm3
 
-    file = read_problem(folder)
     method, bits = replace(file.method, steps=2), file.problem.domain.num_qubits
     notes = [
         f"strang formula, {method.steps} steps over the duration {file.problem.duration:g}",
@@ -107,13 +101,11 @@ def classical_well(folder: Path) -> dict[str, str]:
     return {"koopman_2_steps.qasm": to_qasm3(circuit, name="classical_point", notes=notes, digits=DIGITS)}
 
 
-def bridge_factors(folder: Path) -> dict[str, str]:
+def bridge_factors(file: ProblemFile) -> dict[str, str]:
     """The two heat equations of a bridge, each over its whole duration."""
-    from .config import read_problem
     from .evolve import circuits
     from .synthesis.qasm import to_qasm3
 
-    file = read_problem(folder)
     pair = circuits(file.problem, file.method, [0.0, file.problem.duration])
     texts = {}
     for name, circuit, words in (("forward", pair[1], "from the start"), ("backward", pair[2], "back from the end")):
@@ -127,8 +119,8 @@ def bridge_factors(folder: Path) -> dict[str, str]:
     return texts
 
 
-BUILT: dict[str, Callable[[Path], dict[str, str]]] = {
-    "number_register": lambda folder: exchanged_neurons(),
+BUILT: dict[str, Callable[[ProblemFile], dict[str, str]]] = {
+    "number_register": lambda file: exchanged_neurons(),
     "grown_double_well": grown_well,
     "qdrift_ising": random_chains,
     "minibatch": drawn_batches,
@@ -137,17 +129,17 @@ BUILT: dict[str, Callable[[Path], dict[str, str]]] = {
 }
 
 
-def built(folder: Path) -> dict[str, str]:
-    """The programs of a folder that have builders of their own: file name to text."""
-    make = BUILT.get(folder.resolve().name)
-    return make(folder) if make else {}
+def built(file: ProblemFile) -> dict[str, str]:
+    """The programs of a problem's folder that have builders of their own: file name to text."""
+    make = BUILT.get(file.folder.resolve().name)
+    return make(file) if make else {}
 
 
-def check_built(folder: Path) -> list[str]:
+def check_built(file: ProblemFile) -> list[str]:
     """What is wrong with them: another text, or a text that reads back as another state."""
     wrong = []
-    for name, text in built(folder).items():
-        path = folder / name
+    for name, text in built(file).items():
+        path = file.folder / name
         found = path.read_text(encoding="utf-8") if path.is_file() else ""
         if found != text:
             wrong.append(f"{name} differs from what its builder makes" if found else f"{name} is missing")

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .places import regular
+
 PROGRAM, MANIFEST = "boltzmann.qasm", "manifest.json"
 DATA = Path("iris_neuron") / "iris.csv"  # beside the folder
 DIGITS = 10
@@ -67,7 +69,7 @@ def check(folder: Path) -> list[str]:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    facts = json.loads(regular(folder / MANIFEST).read_text(encoding="utf-8"))
     if not isinstance(facts, dict):
         raise TypeError(f"{MANIFEST} must hold a table")
     return facts
@@ -98,7 +100,7 @@ def _wave(path: Path, qubits: int) -> tuple[np.ndarray, int]:
     from .synthesis.qasm import from_qasm3
 
     try:
-        circuit = from_qasm3(path.read_text(encoding="utf-8")).remove_final_measurements(inplace=False)
+        circuit = from_qasm3(regular(path).read_text(encoding="utf-8")).remove_final_measurements(inplace=False)
     except QMLDynamicsError as error:
         raise ValueError(f"{path.name}: {error}") from error
     if circuit.num_qubits != qubits:
@@ -110,6 +112,6 @@ def _bits(path: Path) -> np.ndarray:
     """Four lengths of every flower, above their medians or not."""
     from .boltzmann import binarise
 
-    with path.open(encoding="utf-8") as file:
+    with regular(path).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return binarise([[float(row[name]) for name in list(row)[:4]] for row in rows])[0]

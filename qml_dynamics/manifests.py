@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .places import regular
+
 MANIFEST = "manifest.json"
 
 
@@ -18,7 +20,7 @@ def rounded(value: Any) -> Any:
 
 def compare_manifest(folder: Path, wanted: dict[str, Any]) -> list[str]:
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        found = json.loads(regular(folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return [f"{MANIFEST} cannot be read: {' '.join(str(error).split())}"]
     return [f"{MANIFEST}: {fault}" for fault in _differences(found, wanted, "")]

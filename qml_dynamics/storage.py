@@ -14,8 +14,9 @@ import numpy as np
 
 from .config import ProblemFile, problem_from_spec, write_problem
 from .config.files import copy_problem, write_bytes
-from .errors import MethodError, ProblemError
+from .errors import ProblemError, QMLDynamicsError, require
 from .estimate import Estimate
+from .places import refuse_links
 from .problem import Problem
 from .trajectory import FORMAT, Best, Counts, Trajectory, plain
 
@@ -23,20 +24,23 @@ PathLike = str | os.PathLike[str]
 TRAJECTORY, PROBLEM, RESULT = "trajectory.npz", "problem.toml", "result.json"
 
 
-def load(path: PathLike, *, problem: Problem | None = None) -> Trajectory:
+def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = False) -> Trajectory:
     """A trajectory from the file that :meth:`Trajectory.save` wrote, or from a run folder.
 
     Args:
         path: the ``.npz`` file, with or without its ending, or a folder that holds ``trajectory.npz``.
         problem: used in place of the stored problem (needed only where that had a schedule or wave of your own).
+        allow_code: also run a function that the stored problem names: code of whoever wrote the file. What :meth:`Trajectory.save`
+            writes of a function is its table of values, unless the objective's own ``spec`` names it.
 
     Returns:
         The trajectory; an objective that no file can describe comes back as its table of values.
 
     Raises:
-        ProblemError: there is no such file, it is not a saved trajectory, or a newer version wrote it.
+        ProblemError: there is no such file, it is not a saved trajectory, a newer version wrote it, or it names code.
     """
     where = _trajectory_file(Path(path))
+    refuse_links(where.parent, [where.name] if Path(path).is_dir() else [], allow_code)
     try:
         with np.load(where, allow_pickle=False) as archive:
             if "meta" not in archive:
@@ -51,7 +55,12 @@ def load(path: PathLike, *, problem: Problem | None = None) -> Trajectory:
         )  # which is said of any other file too
         reason = " ".join(words.split())[:120]
         raise ProblemError(f"Argument `path` must be a saved trajectory, but {where} is not: {reason}") from None
-    return _rebuild(meta, arrays, problem)
+    try:
+        if problem is None:
+            problem = problem_from_spec(meta["problem"], arrays, where.parent, allow_code=allow_code)
+        return _rebuild(meta, arrays, problem, _method(meta["method"]))
+    except QMLDynamicsError as error:
+        raise type(error)(f"{where.name}: {error}") from None
 
 
 def _trajectory_file(path: Path) -> Path:
@@ -73,7 +82,7 @@ def _meta(text: np.ndarray, where: Path) -> dict[str, Any]:
     return meta
 
 
-def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem: Problem | None) -> Trajectory:
+def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem: Problem, method: Any) -> Trajectory:
     stored = meta["best"] or {}
     best: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
     return Trajectory(
@@ -82,8 +91,8 @@ def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem:
         states=arrays.get("states"),
         log_norm=arrays["log_norm"],
         expectations=_expectations(meta["shots"], arrays),
-        problem=problem if problem is not None else problem_from_spec(meta["problem"], arrays),
-        method=_method(meta["method"]),
+        problem=problem,
+        method=method,
         counts=_counts(arrays),
         best=Best(**best) if best else None,
         parameters=arrays.get("parameters"),
@@ -112,14 +121,20 @@ def _counts(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[Counts, ...]] |
     return {basis: tuple(each[i] for i in sorted(each)) for basis, each in found.items()} or None
 
 
-def _method(spec: Mapping[str, Any]) -> Any:
-    """The method, or its text where this version does not know it."""
+def _method(spec: Any) -> Any:
+    """The method; of one of a person's own the text that was stored of it.
+
+    Raises:
+        ProblemError or MethodError: it is neither.
+    """
     from .named import named_method
 
-    try:
+    require(isinstance(spec, Mapping), "method", "be a table with the kind of a method", spec)
+    if spec.get("kind") != "custom":
         return named_method(dict(spec))
-    except MethodError:
-        return spec.get("repr", str(spec.get("kind")))
+    text = spec.get("repr")
+    require(isinstance(text, str), "method", "have a text where its kind is custom", text)
+    return text
 
 
 def write_run(

@@ -12,6 +12,8 @@ from qiskit.circuit import Gate, Instruction
 
 from ..errors import ProblemError
 
+_OLDEST = 13  # of QPY: what this library has ever written, and the first that needs no parser of symbolic text
+
 
 def circuit_bytes(circuit: QuantumCircuit) -> bytes:
     """A circuit, free parameters included.
@@ -30,6 +32,8 @@ def circuit_bytes(circuit: QuantumCircuit) -> bytes:
 def circuit_from_bytes(data: bytes) -> QuantumCircuit:
     """:func:`circuit_bytes`, undone; raises :class:`ProblemError` where it cannot be read."""
     try:
+        if data[:6] == b"QISKIT" and data[6] < _OLDEST:
+            raise ValueError(f"it has the format QPY {data[6]}, and those before {_OLDEST} held expressions as text")
         (circuit,) = qpy.load(io.BytesIO(data))
     except Exception as error:  # QPY of a newer Qiskit, or damaged: the reader has many ways to say so
         reason = " ".join(str(error).split())[:160]

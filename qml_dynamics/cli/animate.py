@@ -22,6 +22,7 @@ def animate_command(
     fps: int,
     dpi: int,
     as_json: bool,
+    allow_code: bool = False,
 ) -> int:
     """Write the moving picture of a saved run, or of a problem's classical reference.
 
@@ -33,7 +34,7 @@ def animate_command(
         raise MethodError(f"Argument `animate` must have something to draw with: {pictures.MISSING}.")
     from ..plotting.animation import animate
 
-    run = _run(path, integer(frames, "frames", 2, 100_000), seed)
+    run = _run(path, integer(frames, "frames", 2, 100_000), seed, allow_code)
     beside = path if path.is_dir() else path.parent
     written = animate(
         run,
@@ -48,16 +49,16 @@ def animate_command(
     return 0
 
 
-def _run(path: Path, frames: int, seed: int) -> Trajectory:
+def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
     from ..config import read_problem
     from ..evolve import evolve
     from ..methods import SplitStep
 
     a_problem = path.suffix == ".toml" or ((path / "problem.toml").is_file() and not (path / TRAJECTORY).is_file())
     if a_problem:
-        problem, method = read_problem(path).problem, SplitStep(REFERENCE_STEPS, order=4)
+        problem, method = read_problem(path, allow_code=allow_code).problem, SplitStep(REFERENCE_STEPS, order=4)
     else:
-        run = load(path)
+        run = load(path, allow_code=allow_code)
         classical = getattr(run.method, "needs_backend", True) is False and run.counts is None
         if len(run.times) >= frames or not classical:
             return run

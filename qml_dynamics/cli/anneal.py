@@ -42,13 +42,14 @@ class Wishes:
     seed: int | None = None
     samples: int = 0
     tau: float = 5.0
+    allow_code: bool = False
 
 
 def anneal_command(path: Path, wishes: Wishes, *, out: Path | None, as_json: bool, plots: bool) -> int:
     """Anneal a problem file; the exit code is 0, or 130 after Ctrl-C (what was done is saved)."""
     one_of(wishes.clock, "clock", CLOCKS, MethodError)
     require(wishes.samples >= 0, "samples", "not be negative", wishes.samples, MethodError)
-    file = read_problem(path)
+    file = read_problem(path, allow_code=wishes.allow_code)
     folder = out if out is not None else new_folder(file.path)
     copy_problem(file, folder / PROBLEM)  # a folder that cannot be written is told before the run
     console = terminal(as_json)

@@ -43,4 +43,11 @@ Shots = Annotated[
 ]
 Save = Annotated[int | None, typer.Option(help="Number of saved times, start and end included.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Run functions that the file names (code of its author), and read files outside its folder.",
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="The folder of a submitted run.", metavar="FOLDER")]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .app import Backend, Json, Method, Problem, Save, Shots, app
+from .app import AllowCode, Backend, Json, Method, Problem, Save, Shots, app
 
 
 @app.command()
@@ -24,12 +24,13 @@ def run(
     budget: Annotated[
         bool | None, typer.Option(help="Measure the error budget (default: of circuits up to 14 qubits).")
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Run a problem, check it against the classical reference, and write a run folder."""
     from .options import Options
     from .run import run_command
 
-    options = Options(method, backend, shots, seed, save)
+    options = Options(method, backend, shots, seed, save, allow_code)
     raise typer.Exit(run_command(problem, options, out=out, as_json=json, plots=plots, budget=budget))
 
 
@@ -38,11 +39,12 @@ def compare(
     a: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
     b: Annotated[Path, typer.Argument(help="Another one.")],
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Compare two saved runs; the exit code is 0 if they agree and 1 if they differ."""
     from .show import compare_command
 
-    raise typer.Exit(compare_command(a, b, as_json=json))
+    raise typer.Exit(compare_command(a, b, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -50,11 +52,12 @@ def plot(
     run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the pictures (default: beside the run).")] = None,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Draw the pictures of a saved run: density over time, energy, loss landscape, and all in one."""
     from .show import plot_command
 
-    raise typer.Exit(plot_command(run, out, as_json=json))
+    raise typer.Exit(plot_command(run, out, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -68,14 +71,13 @@ def animate(
     fps: Annotated[int, typer.Option(help="Frames a second.")] = 15,
     dpi: Annotated[int, typer.Option(help="Dots an inch.")] = 100,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """A moving picture of a run: the wave, the loss, and the points that the wave carries."""
     from .animate import animate_command
 
-    code = animate_command(
-        run, out, kind=kind, samples=samples, frames=frames, seed=seed, fps=fps, dpi=dpi, as_json=json
-    )
-    raise typer.Exit(code)
+    options: dict[str, Any] = {"kind": kind, "samples": samples, "frames": frames, "seed": seed, "fps": fps, "dpi": dpi}
+    raise typer.Exit(animate_command(run, out, **options, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -86,12 +88,13 @@ def cost(
     shots: Shots = None,
     save: Save = None,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Qubits, gates, depth, shots and memory of a run, before it is run."""
     from .options import Options
     from .show import cost_command
 
-    raise typer.Exit(cost_command(problem, Options(method, backend, shots, None, save), as_json=json))
+    raise typer.Exit(cost_command(problem, Options(method, backend, shots, None, save, allow_code), as_json=json))
 
 
 @app.command()
@@ -107,11 +110,13 @@ def circuits(
         list[int] | None, typer.Option(help="With --write: a program of so many steps (default: those that are there).")
     ] = None,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """The OpenQASM 3 programs of the gallery: write them, or check them against the reference."""
     from .show import circuits_command
 
-    raise typer.Exit(circuits_command(folders or [], write=write, check=check, steps=steps, as_json=json))
+    code = circuits_command(folders or [], write=write, check=check, steps=steps, as_json=json, allow_code=allow_code)
+    raise typer.Exit(code)
 
 
 @app.command()

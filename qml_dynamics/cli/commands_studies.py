@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .app import Backend, Json, Method, Problem, Shots, app
+from .app import AllowCode, Backend, Json, Method, Problem, Shots, app
 
 
 @app.command()
@@ -28,11 +28,14 @@ def anneal(
     out: Annotated[Path | None, typer.Option(help="Run folder (default: a new one under runs/).")] = None,
     plots: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Lower the diffusion stage by stage, quench beside it, keep the lowest, and say where the ground state leaps."""
     from .anneal import Wishes, anneal_command
 
-    wishes = Wishes(stages, strategy, adapt, restarts, clock, duration, backend, method, shots, seed, samples, tau)
+    wishes = Wishes(
+        stages, strategy, adapt, restarts, clock, duration, backend, method, shots, seed, samples, tau, allow_code
+    )
     raise typer.Exit(anneal_command(problem, wishes, out=out, as_json=json, plots=plots))
 
 
@@ -54,11 +57,12 @@ def gibbs(
     seed: Annotated[int | None, typer.Option(help="Of all sampling.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the result, the circuit and a picture.")] = None,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Softmax of energies, a sigmoid, or the thermal state of a problem, as a circuit; the exit code is 1 off the exact law."""
     from .gibbs import Asked, gibbs_command
 
-    asked = Asked(problem, energies, sigmoid, hopping, beta, reading)
+    asked = Asked(problem, energies, sigmoid, hopping, beta, reading, allow_code)
     code = gibbs_command(asked, steps=steps, backend=backend, shots=shots, seed=seed, out=out, as_json=json)
     raise typer.Exit(code)
 
@@ -78,13 +82,14 @@ def diffuse(
     seed: Annotated[int | None, typer.Option(help="Of the split and all draws.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw a picture.")] = True,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """A diffusion model of one or two columns of a table: generate, and compare with held-out rows."""
     from .diffuse import diffuse_command
 
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     options: dict[str, Any] = {"columns": names, "label": label, "n": samples, "kind": kind, "condition": condition}
-    options.update(steps=steps, method=program, time=time, seed=seed)
+    options.update(steps=steps, method=program, time=time, seed=seed, allow_code=allow_code)
     raise typer.Exit(diffuse_command(problem, out, as_json=json, plots=plots, **options))
 
 
@@ -114,6 +119,7 @@ def descend(
     seed: Annotated[int | None, typer.Option(help="Of all sampling.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the answer, the run and a picture.")] = None,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Quantum Hamiltonian descent on a loss, beside classical optimisers; or the table of the 22 test functions."""
     from .descend import descend_command
@@ -133,6 +139,7 @@ def descend(
         seed=seed,
         out=out,
         as_json=json,
+        allow_code=allow_code,
     )
     raise typer.Exit(code)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import Backend, Folder, Json, Method, Problem, Save, Shots, app
+from .app import AllowCode, Backend, Folder, Json, Method, Problem, Save, Shots, app
 
 
 @app.command()
@@ -22,22 +22,23 @@ def submit(
     max_seconds: Annotated[float | None, typer.Option(help="Budget on the device.")] = None,
     max_shots: Annotated[int | None, typer.Option(help="Budget of samples in all.")] = None,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Send a run to a device and return; fetch it from any later process."""
     from .jobs import submit_command
     from .options import Options
 
-    options = Options(method, backend, shots, seed, save)
+    options = Options(method, backend, shots, seed, save, allow_code)
     code = submit_command(problem, options, out, max_seconds=max_seconds, max_shots=max_shots, as_json=json)
     raise typer.Exit(code)
 
 
 @app.command()
-def status(folder: Folder, json: Json = False) -> None:
+def status(folder: Folder, json: Json = False, allow_code: AllowCode = False) -> None:
     """How a submitted run stands; the exit code is 3 while samples are missing."""
     from .jobs import status_command
 
-    raise typer.Exit(status_command(folder, as_json=json))
+    raise typer.Exit(status_command(folder, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -46,11 +47,12 @@ def fetch(
     wait: Annotated[bool, typer.Option(help="Wait until every sample is here.")] = False,
     timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Collect the results of a submitted run; the exit code is 3 while samples are missing."""
     from .jobs import fetch_command
 
-    raise typer.Exit(fetch_command(folder, wait=wait, timeout=timeout, as_json=json))
+    raise typer.Exit(fetch_command(folder, wait=wait, timeout=timeout, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -62,17 +64,20 @@ def resume(
     max_seconds: Annotated[float | None, typer.Option(help="A new budget on the device.")] = None,
     max_shots: Annotated[int | None, typer.Option(help="A new budget of samples in all.")] = None,
     json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Go on with a submitted run that was cut off, or send the next step of one whose circuits depend on outcomes."""
     from .jobs import resume_command
 
-    code = resume_command(folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, as_json=json)
+    code = resume_command(
+        folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, as_json=json, allow_code=allow_code
+    )
     raise typer.Exit(code)
 
 
 @app.command()
-def cancel(folder: Folder, json: Json = False) -> None:
+def cancel(folder: Folder, json: Json = False, allow_code: AllowCode = False) -> None:
     """Cancel what has not ended; what has come back stays."""
     from .jobs import cancel_command
 
-    raise typer.Exit(cancel_command(folder, as_json=json))
+    raise typer.Exit(cancel_command(folder, as_json=json, allow_code=allow_code))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config import read_problem
+from ..config import ProblemFile, read_problem
 from ..descent import PUBLISHED, Descent, Row, descend, functions_table
 from ..errors import ProblemError, one_of, require
 from ..objectives import NAMED
@@ -34,6 +34,7 @@ def descend_command(
     seed: int | None,
     out: Path | None,
     as_json: bool,
+    allow_code: bool = False,
 ) -> int:
     """Descend on a problem file or a named function and say what was found; ``table``: on all the test functions."""
     console = terminal(as_json)
@@ -45,7 +46,8 @@ def descend_command(
                 print(to_json({"rows": [vars(row) for row in rows], "complete": len(rows) == len(PUBLISHED)}))
             return 0 if len(rows) == len(PUBLISHED) else 130
         require(shift is None or not shift, "shift", "be left out unless the target is the table", shift)
-        what = _target(target)
+        file = _file(target, allow_code)
+        what = target if file is None else file.problem
         save = 4 if out is not None else None
         found = descend(
             what,
@@ -53,7 +55,7 @@ def descend_command(
             schedule=schedule,
             duration=duration,
             steps=steps,
-            method=None if schedule is not None else _own_method(target, what, steps, backend),
+            method=None if schedule is not None else _own_method(file, steps, backend),
             backend=backend,
             shots=shots,
             samples=samples,
@@ -64,26 +66,27 @@ def descend_command(
         )
     console.print(str(found), markup=False)
     files = [] if out is None else _write(out, found)
-    for file in files:
-        console.print(f"file: {file}", markup=False)
+    for written in files:
+        console.print(f"file: {written}", markup=False)
     if as_json:
         print(to_json({**_data(found), "files": [str(file) for file in files]}))
     return 130 if found.trajectory.diagnostics.get("interrupted") else 0
 
 
-def _target(target: str) -> Problem | str:
+def _file(target: str, allow_code: bool) -> ProblemFile | None:
+    """The problem file, or None for the name of a function."""
     path = Path(target)
     if path.exists() or path.suffix == ".toml":
-        return read_problem(path).problem
+        return read_problem(path, allow_code=allow_code)
     one_of(target, "target", [*NAMED, TABLE], ProblemError)
-    return target
+    return None
 
 
-def _own_method(target: str, what: Problem | str, steps: int | None, backend: str | None) -> Any:
+def _own_method(file: ProblemFile | None, steps: int | None, backend: str | None) -> Any:
     """A problem file's own method where no option overrides it."""
-    if not isinstance(what, Problem) or steps is not None:
+    if file is None or steps is not None:
         return None
-    method = read_problem(Path(target)).method
+    method = file.method
     return method if getattr(method, "needs_backend", False) == (backend is not None) else None
 
 

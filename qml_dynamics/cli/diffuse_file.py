@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import MethodError, ProblemError, integer, one_of, real, require
 from ..objectives.data import _find, _is_number, _numbers, _read
+from ..places import Place
 
 NAME = "diffusion.toml"
 SECTIONS = {
@@ -47,18 +48,19 @@ class Statement:
     circuit_qubits: int = 5
 
 
-def read_statement(source: Path, **options: Any) -> Statement:
+def read_statement(source: Path, *, allow_code: bool = False, **options: Any) -> Statement:
     """A statement from a CSV file, a TOML file, or a folder that holds ``diffusion.toml``; options that are None leave it.
 
     Raises:
-        ProblemError: a file is missing or cannot be read, or a key has no meaning.
+        ProblemError: a file is missing or cannot be read, a TOML file names data outside its folder without ``allow_code``, or
+            a key has no meaning.
     """
     path = source / NAME if source.is_dir() else source
     if not path.is_file():
         raise ProblemError(
             f"Argument `problem` must be a CSV file, a diffusion.toml or its folder, but {path} is no file."
         )
-    stated = _from_toml(path) if path.suffix == ".toml" else {"file": path}
+    stated = _from_toml(path, allow_code) if path.suffix == ".toml" else {"file": path}
     stated.update({key: value for key, value in options.items() if value is not None})
     made = Statement(**stated)
     return replace(
@@ -78,7 +80,7 @@ def _share(value: Any) -> float:
     return share
 
 
-def _from_toml(path: Path) -> dict[str, Any]:
+def _from_toml(path: Path, allow_code: bool) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -92,7 +94,7 @@ def _from_toml(path: Path) -> dict[str, Any]:
             one_of(name, f"[{section}] key", SECTIONS[section])
             out[name] = value
     require("file" in out, "[data] file", "be given", None)
-    out["file"] = path.parent / str(out["file"])
+    out["file"] = Place(path.parent, allow_code).file("data", "file", str(out["file"]))
     if "bounds" in out:
         pair = out["bounds"]
         require(isinstance(pair, list) and len(pair) == 2, "[grid] bounds", "be one pair [low, high]", pair)

@@ -29,6 +29,7 @@ class Asked:
     hopping: float
     beta: float | None
     reading: str
+    allow_code: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ def _on_problem(asked: Asked, steps: int, options: dict[str, Any]) -> Answer:
     require(asked.reading == "born", "reading", "be born for a problem", asked.reading)
     require(asked.hopping == 0, "hopping", "be that of the problem, its diffusion", asked.hopping)
     assert asked.problem is not None
-    problem = read_problem(asked.problem).problem
+    problem = read_problem(asked.problem, allow_code=asked.allow_code).problem
     beta = asked.beta
     if beta is None:
         require(problem.clock == "imaginary", "beta", "be given for a problem on the real clock", "not")

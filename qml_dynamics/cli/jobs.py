@@ -39,7 +39,7 @@ def submit_command(
     from ..cost import cost
     from ..runs import submit
 
-    file = read_problem(path)
+    file = read_problem(path, allow_code=options.allow_code)
     what = plan(options, file)
     if what.shots is None:
         raise MethodError("Argument `shots` must be given to submit a run.")
@@ -58,26 +58,27 @@ def submit_command(
         max_seconds=max_seconds,
         max_shots=max_shots,
         quiet=True,
+        allow_code=options.allow_code,
     )
     status = run.status()
     print(to_json(as_data(status)) if as_json else status)
     return 0
 
 
-def status_command(folder: Path, *, as_json: bool) -> int:
+def status_command(folder: Path, *, as_json: bool, allow_code: bool = False) -> int:
     """How a submitted run stands: 0 when every sample is here, 3 when not yet."""
     from ..runs import status
 
-    answer = status(folder)
+    answer = status(folder, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0 if answer.complete else 3
 
 
-def fetch_command(folder: Path, *, wait: bool, timeout: float | None, as_json: bool) -> int:
+def fetch_command(folder: Path, *, wait: bool, timeout: float | None, as_json: bool, allow_code: bool = False) -> int:
     """Collect what is done; when all is here, save the trajectory into the folder."""
     from ..runs import fetch
 
-    answer = fetch(folder, wait=wait, timeout=timeout)
+    answer = fetch(folder, wait=wait, timeout=timeout, allow_code=allow_code)
     if answer.trajectory is not None:
         answer.trajectory.save(folder / "trajectory.npz")
     print(to_json(as_data(answer.status)) if as_json else answer)
@@ -85,20 +86,26 @@ def fetch_command(folder: Path, *, wait: bool, timeout: float | None, as_json: b
 
 
 def resume_command(
-    folder: Path, *, resend: bool, max_seconds: float | None = None, max_shots: int | None = None, as_json: bool
+    folder: Path,
+    *,
+    resend: bool,
+    max_seconds: float | None = None,
+    max_shots: int | None = None,
+    as_json: bool,
+    allow_code: bool = False,
 ) -> int:
     """Go on with a run that was cut off, with a new budget where one is given."""
     from ..runs import resume
 
-    answer = resume(folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots)
+    answer = resume(folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0
 
 
-def cancel_command(folder: Path, *, as_json: bool) -> int:
+def cancel_command(folder: Path, *, as_json: bool, allow_code: bool = False) -> int:
     """Cancel what has not ended; what has come back stays."""
     from ..runs import cancel
 
-    answer = cancel(folder)
+    answer = cancel(folder, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0

@@ -31,6 +31,7 @@ class Options:
     shots: int | None = None
     seed: int | None = None
     save: int | None = None
+    allow_code: bool = False
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def run_command(
     path: Path, options: Options, *, out: Path | None, as_json: bool, plots: bool, budget: bool | None
 ) -> int:
     """Run a problem file; the exit code is 0, or 130 after Ctrl-C (what was done is saved)."""
-    file = read_problem(path)
+    file = read_problem(path, allow_code=options.allow_code)
     what = plan(options, file)
     folder = out if out is not None else new_folder(file.path)
     copy_problem(file, folder / PROBLEM, method=what.method)  # a folder that cannot be written is told before the run

@@ -13,25 +13,26 @@ from .options import Options, plan
 from .summary import as_data
 
 
-def compare_command(a: Path, b: Path, *, as_json: bool) -> int:
+def compare_command(a: Path, b: Path, *, as_json: bool, allow_code: bool = False) -> int:
     """Compare two saved runs: 0 where they agree, 1 where they differ."""
     from ..compare import compare
 
-    comparison = compare(load(a), load(b))
+    comparison = compare(load(a, allow_code=allow_code), load(b, allow_code=allow_code))
     print(to_json(as_data(comparison)) if as_json else comparison)
     return 0 if comparison.agree else 1
 
 
-def plot_command(path: Path, out: Path | None, *, as_json: bool) -> int:
+def plot_command(path: Path, out: Path | None, *, as_json: bool, allow_code: bool = False) -> int:
     """Draw the pictures of a saved run."""
     from . import pictures
     from .run import REFERENCE
 
     if not pictures.available():
         raise MethodError(f"Argument `plot` must have something to draw with: {pictures.MISSING}.")
-    run = load(path)
+    run = load(path, allow_code=allow_code)
     beside = path if path.is_dir() else path.parent
-    reference = load(beside / REFERENCE) if (beside / REFERENCE).is_file() else None
+    there = (beside / REFERENCE).is_file()
+    reference = load(beside / REFERENCE, allow_code=allow_code) if there else None
     drawn = [str(p) for p in pictures.draw(out if out is not None else beside, run, reference)]
     print(to_json({"pictures": drawn}) if as_json else "\n".join(drawn))
     return 0
@@ -41,7 +42,7 @@ def cost_command(path: Path, options: Options, *, as_json: bool) -> int:
     """The cost of a run, before it is run."""
     from ..cost import cost
 
-    file = read_problem(path)
+    file = read_problem(path, allow_code=options.allow_code)
     what = plan(options, file)
     estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save)
     print(to_json(as_data(estimate)) if as_json else estimate)
@@ -49,7 +50,13 @@ def cost_command(path: Path, options: Options, *, as_json: bool) -> int:
 
 
 def circuits_command(
-    folders: Sequence[Path], *, write: bool, check: bool, steps: Sequence[int] | None = None, as_json: bool = False
+    folders: Sequence[Path],
+    *,
+    write: bool,
+    check: bool,
+    steps: Sequence[int] | None = None,
+    as_json: bool = False,
+    allow_code: bool = False,
 ) -> int:
     """Write or check the programs of the gallery: 0 where all is well, 1 where a check fails."""
     from .. import gallery, gallery_trained
@@ -65,7 +72,8 @@ def circuits_command(
         if (folder / gallery_trained.PROGRAM).is_file():
             found = gallery_trained.write(folder) if write else gallery_trained.check(folder)
         else:
-            found = gallery.write(folder, steps) if write else gallery.check(folder)
+            options = {"allow_code": allow_code}
+            found = gallery.write(folder, steps, **options) if write else gallery.check(folder, **options)
         results[str(folder)] = found
         if not as_json:
             print(f"{folder}: {'; '.join(found) if found else 'ok'}", file=sys.stdout)

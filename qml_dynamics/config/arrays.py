@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import describe
+from ..places import Place
 from .messages import fail
 
 Arrays = Mapping[str, np.ndarray]
 
 
-def find_array(section: str, key: str, name: str, arrays: Arrays, folder: Path | None) -> np.ndarray:
-    """The array called ``name``: one of ``arrays``, or a ``.npy`` file in ``folder``."""
+def find_array(section: str, key: str, name: str, arrays: Arrays, place: Place) -> np.ndarray:
+    """The array called ``name``: one of ``arrays``, or a ``.npy`` file of ``place``."""
     if name in arrays:
         return arrays[name]
-    path = Path(folder or ".") / name
-    if folder is None or not path.is_file():
+    path = None if place.folder is None else place.file(section, key, name)
+    if path is None or not os.path.isfile(path):  # a pipe or a device is none, and the name may be of any length
         fail(section, f"{key} must be a .npy file that exists, but is {describe(name)}.")
     try:
         array = np.load(path, allow_pickle=False)

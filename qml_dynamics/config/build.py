@@ -15,6 +15,7 @@ from ..initial import KINDS as INITIAL_KINDS
 from ..initial import Initial, State
 from ..objectives.data import Dataset
 from ..pauli import PauliSum
+from ..places import Place
 from ..problem import Problem
 from ..schedules import KINDS as SCHEDULE_KINDS
 from ..schedules import QHD, Schedule
@@ -27,13 +28,16 @@ from .schema import check
 Arrays = Mapping[str, np.ndarray]
 
 
-def problem_from_spec(spec: Mapping[str, Any], arrays: Arrays | None = None, folder: Path | None = None) -> Problem:
+def problem_from_spec(
+    spec: Mapping[str, Any], arrays: Arrays | None = None, folder: Path | None = None, *, allow_code: bool = False
+) -> Problem:
     """A problem from the sections of a problem file (`describe.describe_problem` writes the same form).
 
     Args:
         spec: section name to its keys; ``[method]`` and ``[backend]`` are left to others.
         arrays: tables and states by name, for specs that refer to arrays of a saved run.
         folder: where the files that the sections name are; without it only ``arrays`` is searched.
+        allow_code: run code that the sections name (``function = "module:function"``), and read files outside ``folder``.
 
     Raises:
         ProblemError: in one line that names the section and the key.
@@ -43,25 +47,25 @@ def problem_from_spec(spec: Mapping[str, Any], arrays: Arrays | None = None, fol
     >>> problem_from_spec(sections).domain.shape
     (16,)
     """
-    return build(spec, arrays or {}, folder)[0]
+    return build(spec, arrays or {}, Place(None if folder is None else Path(folder), allow_code))[0]
 
 
-def build(spec: Mapping[str, Any], arrays: Arrays, folder: Path | None) -> tuple[Problem, Dataset | None]:
+def build(spec: Mapping[str, Any], arrays: Arrays, place: Place) -> tuple[Problem, Dataset | None]:
     """The problem, and the data set of its objective where it has one."""
     for section in spec:
         if section not in schema.SECTIONS:
             fail(section, f"is not a section of a problem file.{nearest(section, schema.SECTIONS)}")
     clock = check("evolution", schema.EvolutionSection, spec.get("evolution", {}))
     if "operator" in spec:
-        return _from_operator(spec, clock, arrays, folder), None
+        return _from_operator(spec, clock, arrays, place), None
     for section in ("domain", "objective", "diffusion"):
         if section not in spec:
             fail(section, "must be there: no problem is without it.")
     domain = _domain(spec["domain"])
-    objective, data = objective_from_spec(spec["objective"], domain, arrays, folder)
+    objective, data = objective_from_spec(spec["objective"], domain, arrays, place)
     diffusion = _schedule("diffusion", spec["diffusion"])
     strength = _strength(spec)
-    initial = _initial(spec.get("initial", {"kind": "uniform"}), domain, arrays, folder)
+    initial = _initial(spec.get("initial", {"kind": "uniform"}), domain, arrays, place)
     with within("evolution"):
         problem = Problem(
             domain, objective, diffusion, strength, clock=clock.clock, initial=initial, duration=clock.duration
@@ -114,7 +118,7 @@ def _strength(spec: Mapping[str, Any]) -> Schedule:
     return _schedule("strength", {"value": 1.0})
 
 
-def _initial(data: Any, domain: Domain, arrays: Arrays, folder: Path | None) -> Initial:
+def _initial(data: Any, domain: Domain, arrays: Arrays, place: Place) -> Initial:
     section = check("initial", schema.InitialSection, data)
     if section.kind == "custom":
         fail("initial", f"kind is one of your own, {section.params.get('repr', '')}, which no file can hold.")
@@ -122,7 +126,7 @@ def _initial(data: Any, domain: Domain, arrays: Arrays, folder: Path | None) -> 
         fail("initial", "array must be absent unless kind is state.")
     with within("initial"):
         if section.kind == "state":
-            initial: Initial = State(_amplitudes(section, arrays, folder))
+            initial: Initial = State(_amplitudes(section, arrays, place))
         else:
             initial = _make("initial", INITIAL_KINDS[section.kind], section.params)
         if isinstance(initial, State) or domain.num_qubits <= 20:  # what does not fit is told here, not in the run
@@ -130,11 +134,11 @@ def _initial(data: Any, domain: Domain, arrays: Arrays, folder: Path | None) -> 
         return initial
 
 
-def _amplitudes(section: schema.InitialSection, arrays: Arrays, folder: Path | None) -> Any:
+def _amplitudes(section: schema.InitialSection, arrays: Arrays, place: Place) -> Any:
     if (section.array is None) == ("amplitudes" not in section.params):
         fail("initial", "array must be given, or amplitudes in params, but not both.")
     if section.array is not None:
-        return find_array("initial", "array", section.array, arrays, folder)
+        return find_array("initial", "array", section.array, arrays, place)
     return section.params["amplitudes"]
 
 
@@ -153,9 +157,7 @@ def _make(section: str, cls: Any, params: Mapping[str, Any]) -> Any:
             fail(section, f"params must hold {needed}, but is {describe(dict(params))}.")
 
 
-def _from_operator(
-    spec: Mapping[str, Any], clock: schema.EvolutionSection, arrays: Arrays, folder: Path | None
-) -> Problem:
+def _from_operator(spec: Mapping[str, Any], clock: schema.EvolutionSection, arrays: Arrays, place: Place) -> Problem:
     for section in ("objective", "diffusion", "strength"):
         if section in spec:
             fail(section, "must be absent beside [operator], which is the whole Hamiltonian.")
@@ -163,7 +165,7 @@ def _from_operator(
     domain = Hypercube(terms.num_qubits)
     if "domain" in spec and _domain(spec["domain"]) != domain:
         fail("domain", f"must be a hypercube of {terms.num_qubits} weights beside this [operator], or absent.")
-    initial = _initial(spec.get("initial", {"kind": "uniform"}), domain, arrays, folder)
+    initial = _initial(spec.get("initial", {"kind": "uniform"}), domain, arrays, place)
     with within("operator"):
         return Problem.from_operator(terms, clock=clock.clock, duration=clock.duration, initial=initial)
 

@@ -6,7 +6,7 @@ import io
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from ..describe import describe_method, describe_problem
 from ..errors import ProblemError, QMLDynamicsError, integer, require
 from ..objectives import Dataset
+from ..places import Place, regular
 from ..problem import Problem
 from ..trajectory import atomic_file, plain
 from . import schema
@@ -56,24 +57,32 @@ class ProblemFile:
         return self.path.parent
 
 
-def read_problem(path: PathLike) -> ProblemFile:
+def read_problem(path: PathLike, *, allow_code: bool = False) -> ProblemFile:
     """Read a problem file (or the ``problem.toml`` of a folder).
+
+    A problem file is data, whoever wrote it: nothing in it runs, and it names files in its own folder only.
+
+    Args:
+        path: the file or the folder.
+        allow_code: also import and run the loss that ``[objective] function = "module:function"`` names, which is code of the
+            file's author, and read files outside the folder.
 
     Raises:
         ProblemError or MethodError: one line with the file, the section and the key.
     """
+    place = Place(allow_code=allow_code)
     require(isinstance(path, (str, os.PathLike)), "path", "be a file or a folder", path)
     where = Path(path)
     where = where / "problem.toml" if where.is_dir() else where
     try:
-        return _read(where)
+        return _read(where, replace(place, folder=where.parent))
     except QMLDynamicsError as error:
         raise type(error)(f"{where.name}: {one_line(error)}") from error
 
 
-def _read(path: Path) -> ProblemFile:
+def _read(path: Path, place: Place) -> ProblemFile:
     sections = _sections(path)
-    problem, dataset = build(sections, {}, path.parent)
+    problem, dataset = build(sections, {}, place)
     backend = check("backend", schema.BackendSection, sections.get("backend", {}))
     with within("backend"):
         if backend.shots is not None:
@@ -90,7 +99,7 @@ def _read(path: Path) -> ProblemFile:
 
 def _sections(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ProblemError(
@@ -163,6 +172,17 @@ def write_bytes(path: Path, content: bytes) -> None:
         handle.write(content)
 
 
+_OTHERS = ("trajectory.npz", "reference.npz", "result.json")  # the other files of a run folder
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """A name for a copied file that no other file of the folder has: two files of two folders may be called alike."""
+    while name in taken:
+        name = f"copied_{name}"
+    taken.add(name)
+    return name
+
+
 def copy_problem(
     source: ProblemFile, path: PathLike, *, method: Any = None, backend: Mapping[str, Any] | None = None
 ) -> Path:
@@ -184,10 +204,11 @@ def copy_problem(
         sections["method"] = plain(describe_method(method))
     if backend is not None:
         sections["backend"] = plain(dict(backend))
+    taken = {target.name, *_OTHERS}
     for section, key in (("objective", "data"), ("objective", "table"), ("initial", "array")):
         name = sections.get(section, {}).get(key)
         if isinstance(name, str):
-            copy = target.with_name(Path(name).name)
+            copy = target.with_name(_free_name(Path(name).name, taken))
             if copy.resolve() != (source.folder / name).resolve():
                 write_bytes(copy, (source.folder / name).read_bytes())
             sections[section][key] = copy.name

@@ -7,7 +7,9 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from .. import objectives
 from ..domains import Domain
 from ..errors import QMLDynamicsError, describe
 from ..objectives import Dataset, Objective
+from ..places import PASS, Place
 from . import schema
 from .arrays import Arrays, find_array
 from .messages import fail, nearest, one_line, within
@@ -24,18 +27,18 @@ from .schema import check
 Found = tuple[Objective, Dataset | None]
 
 
-def objective_from_spec(data: Any, domain: Domain, arrays: Arrays, folder: Path | None) -> Found:
+def objective_from_spec(data: Any, domain: Domain, arrays: Arrays, place: Place) -> Found:
     """The objective of a section, and its data set where it has one.
 
     It is tried on the first points of the domain, so that a wrong number of weights is told here and not in the run.
     """
-    objective, dataset = _build(data, domain, arrays, folder)
+    objective, dataset = _build(data, domain, arrays, place)
     with within("objective"):
         objective(domain.points_at(np.arange(min(4, domain.size))))
     return objective, dataset
 
 
-def _build(data: Any, domain: Domain, arrays: Arrays, folder: Path | None) -> Found:
+def _build(data: Any, domain: Domain, arrays: Arrays, place: Place) -> Found:
     schema.require_table("objective", data)
     kind = _which(data)
     section = check("objective", schema.OBJECTIVES[kind], data)
@@ -45,11 +48,11 @@ def _build(data: Any, domain: Domain, arrays: Arrays, folder: Path | None) -> Fo
         if isinstance(section, schema.ExpressionSection):
             return objectives.expression(section.expression, domain.ndim), None
         if isinstance(section, schema.TableSection):
-            return _table(section, domain, arrays, folder), None
+            return _table(section, domain, arrays, place), None
         if isinstance(section, schema.DataSection):
-            return _on_data(section, domain, folder)
+            return _on_data(section, domain, place)
         assert isinstance(section, schema.FunctionSection)
-        return _function(section.function, folder), None
+        return _function(section.function, place), None
 
 
 def _which(data: Mapping[str, Any]) -> str:
@@ -66,17 +69,17 @@ def _which(data: Mapping[str, Any]) -> str:
     fail("objective", f"must have only one of the keys {listed}, but has {' and '.join(present)}.")
 
 
-def _table(section: schema.TableSection, domain: Domain, arrays: Arrays, folder: Path | None) -> Objective:
+def _table(section: schema.TableSection, domain: Domain, arrays: Arrays, place: Place) -> Objective:
     values: Any = section.table
     if isinstance(values, str):
-        values = find_array("objective", "table", values, arrays, folder)
+        values = find_array("objective", "table", values, arrays, place)
     with within("objective", {"values": "table"}):
         objective = objectives.from_table(values, domain)
     return dataclasses.replace(objective, name=section.name, spec={} if section.name != "table" else objective.spec)
 
 
-def _on_data(section: schema.DataSection, domain: Domain, folder: Path | None) -> Found:
-    if folder is None:
+def _on_data(section: schema.DataSection, domain: Domain, place: Place) -> Found:
+    if place.folder is None:
         fail("objective", "data must be a file beside a problem file: give `folder`.")
     target = section.target
     if isinstance(target, str):
@@ -85,7 +88,7 @@ def _on_data(section: schema.DataSection, domain: Domain, folder: Path | None) -
     features = len(section.features) if section.features is not None else _feature_count(section, domain)
     try:
         data = objectives.load_data(
-            Path(folder) / section.data,
+            place.file("objective", "data", section.data),
             target=parsed.column,
             features=section.features,
             num_features=None if section.features is not None else features,
@@ -147,20 +150,31 @@ def _feature_count(section: schema.DataSection, domain: Domain) -> int:
     return count
 
 
-def _function(name: str, folder: Path | None) -> Objective:
-    """A loss of the person's own. Importing its module runs that file: nothing else of a problem file is run."""
+_MISSING = object()
+
+
+def _function(name: str, place: Place) -> Objective:
+    """A loss of the file's author, where running it is allowed; nothing else of a problem file is ever run.
+
+    Without permission its module is not even looked for.
+    """
     module_name, _, attribute = name.partition(":")
     valid = all(part.isidentifier() for part in module_name.split(".")) and attribute.isidentifier()
     if not valid:
         fail("objective", f'function must be a text "module:function", but is {describe(name)}.')
-    module = _import(module_name, folder)
-    if not hasattr(module, attribute):
-        public = [n for n in vars(module) if not n.startswith("_")]
-        fail(
-            "objective",
-            f"function must be in its module, but {module_name} has no `{attribute}`.{nearest(attribute, public)}",
-        )
-    found = getattr(module, attribute)
+    if not place.allow_code:
+        fail("objective", f"function {describe(name)} is code of the file's author: {PASS} to run it.")
+    try:
+        module = _import(module_name, place.folder)
+        found, public = getattr(module, attribute, _MISSING), [n for n in vars(module) if not n.startswith("_")]
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        text = f": {one_line(error)}" if str(error) else ""
+        fail("objective", f"function must be importable, but {module_name} is not: {type(error).__name__}{text}.")
+    if found is _MISSING:
+        hint = nearest(attribute, public)
+        fail("objective", f"function must be in its module, but {module_name} has no `{attribute}`.{hint}")
     if isinstance(found, Objective):
         return found
     if not callable(found):
@@ -168,21 +182,19 @@ def _function(name: str, folder: Path | None) -> Objective:
     return Objective(found, attribute)
 
 
-def _import(name: str, folder: Path | None) -> Any:
-    path = None if folder is None else Path(folder).joinpath(*name.split(".")).with_suffix(".py")
+def _import(name: str, folder: Path | None) -> ModuleType:
+    """A module in the folder, by its place, so that two folders may each have one of the same name; else an installed one."""
+    path = None if folder is None else folder.joinpath(*name.split(".")).with_suffix(".py")
+    if path is None or not path.is_file():
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None  # a .py file always has a loader
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(folder))
     try:
-        if path is None or not path.is_file():
-            return importlib.import_module(name)
-        # by its place, so that two folders may each have a module of the same name
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None  # a .py file always has a loader
-        module = importlib.util.module_from_spec(spec)
-        sys.path.insert(0, str(folder))
-        try:
-            spec.loader.exec_module(module)
-        finally:
+        spec.loader.exec_module(module)
+    finally:
+        with suppress(ValueError):  # the module may have taken it out itself
             sys.path.remove(str(folder))
-        return module
-    except Exception as error:
-        fail("objective", f"function must be importable, but {name} is not: {type(error).__name__}: {one_line(error)}.")
+    return module

@@ -68,7 +68,7 @@ class ExpressionSection(Section):
 
 
 class DataSection(Section):
-    """``[objective] data = "file.csv"`` with a target column and a model."""
+    """``[objective] data = "file.csv"``, in the folder of the problem file, with a target column and a model."""
 
     data: Annotated[str, _is("the name of a CSV file")]
     target: Annotated[str | dict[str, Any], _is(_TARGET)]
@@ -90,7 +90,7 @@ class TableSection(Section):
 
 
 class FunctionSection(Section):
-    """``[objective] function = "module:function"``, imported from the problem's folder or the Python path."""
+    """``[objective] function = "module:function"``, from the problem's folder or the Python path, with ``allow_code`` only."""
 
     function: Annotated[str, _is('a text "module:function"')]
 

@@ -78,15 +78,7 @@ class Objective:
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Values at ``points`` of shape ``(m, ndim)``; raises :class:`ProblemError` unless they are finite reals."""
         points = np.atleast_2d(np.asarray(points, dtype=float))
-        try:
-            values = np.asarray(self.fn(points))
-        except ProblemError:
-            raise
-        except Exception as error:
-            raise ProblemError(
-                f"The objective `{self.name}` failed on points of shape {points.shape}: {error}"
-            ) from error
-        return _checked(values, points, self.name)
+        return _checked(_asked(self.fn, points, self.name), points, self.name)
 
     def on(self, domain: Domain) -> np.ndarray:
         """Values on all points of ``domain``, shape ``domain.shape``, evaluated in chunks."""
@@ -103,7 +95,7 @@ class Objective:
         """Gradient at ``points``, shape ``(m, ndim)``: ``gradient_fn``, or central differences of order six."""
         points = np.atleast_2d(np.asarray(points, dtype=float))
         if self.gradient_fn is not None:
-            return np.asarray(self.gradient_fn(points), dtype=float)
+            return np.asarray(_asked(self.gradient_fn, points, self.name), dtype=float)
         if self.domain is not None:
             raise ProblemError(f"The objective `{self.name}` is a table, which has no gradient between its points.")
         return _central_difference(self, points)
@@ -120,6 +112,31 @@ class Objective:
         if self.model is None:
             raise ProblemError(f"The objective `{self.name}` has no model: only losses on data predict.")
         return self.model
+
+
+def _asked(fn: Callable[[np.ndarray], np.ndarray], points: np.ndarray, name: str) -> np.ndarray:
+    """What a person's function returns; whatever it raises comes out as :class:`ProblemError` in one line, `sys.exit` too."""
+    try:
+        return np.asarray(fn(points))
+    except ProblemError:
+        raise
+    except BaseException as error:
+        if not _of_the_function(error, fn):
+            raise
+        text = " ".join(str(error).split())
+        reason = text if isinstance(error, Exception) and text else f"it raised {type(error).__name__}({text})"
+        raise ProblemError(f"The objective `{name}` failed on points of shape {points.shape}: {reason}") from error
+
+
+def _of_the_function(error: BaseException, fn: Callable[..., Any]) -> bool:
+    """Whether an exception is the function's own.
+
+    Ctrl-C is not, and neither are signals of other programs that only pass through it (a cancelled task, a test that ends).
+    """
+    if isinstance(error, Exception):
+        return True
+    home = type(error).__module__
+    return not isinstance(error, KeyboardInterrupt) and home in ("builtins", getattr(fn, "__module__", None))
 
 
 def _checked(values: np.ndarray, points: np.ndarray, name: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ProblemError, integer
+from ..errors import ProblemError, integer, one_of
 from ..trajectory import plain, write_npz
 
 FORMAT = 1
@@ -115,17 +115,16 @@ class Checkpoint:
             path.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
-        found = [path for path in self.folder.glob("step-*.npz") if _NAME.fullmatch(path.name)]
+        found = [path for path in self.folder.glob("step-*.npz") if _NAME.fullmatch(path.name) and path.is_file()]
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")))
 
 
 def _generator(state: dict[str, Any] | None) -> np.random.Generator | None:
     if state is None:
         return None
-    known = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
-    if state["bit_generator"] not in known:
-        raise ProblemError(f"Argument `generator` must be one of {', '.join(sorted(known))}.")
-    bits = getattr(np.random, state["bit_generator"])()
+    known = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+    kind = state.get("bit_generator") if isinstance(state, dict) else state
+    bits = getattr(np.random, one_of(kind, "generator", known))()
     bits.state = _as_arrays(state)
     return np.random.Generator(bits)
 

@@ -29,8 +29,9 @@ from .ledger import Ledger
 from .lock import WorkLock
 from .methods import described_method
 from .observables import describe_observables
+from .own_files import OBSERVABLES, RUN, refuse_foreign_files
 from .redact import refuse_credentials, without_credentials
-from .statement import FORMAT, OBSERVABLES, RUN, Statement, arrays, read_folder, read_json
+from .statement import FORMAT, Statement, arrays, read_folder, read_json
 
 # the same run writes the same bytes here; archives and circuits hold times and names of their own
 _TEXTS = (".toml", ".npy")
@@ -44,7 +45,9 @@ def folder_path(given: Any) -> Path:
     return Path(name)
 
 
-def write_folder(folder: Path, statement: Statement, seen: Sequence[Observable], any_seed: bool) -> Statement:
+def write_folder(
+    folder: Path, statement: Statement, seen: Sequence[Observable], any_seed: bool, allow_code: bool = False
+) -> Statement:
     """Make a run folder, or find that it already holds this very run.
 
     Args:
@@ -52,6 +55,7 @@ def write_folder(folder: Path, statement: Statement, seen: Sequence[Observable],
         statement: the run.
         seen: its observables as ``evolve`` reads them.
         any_seed: the seed was drawn, not asked for, so an earlier run with another seed is the same run.
+        allow_code: follow links out of a folder that is there. Its problem is not read: the one that is given is the same.
 
     Returns:
         The statement of the folder: the one given, or the one that was there.
@@ -61,18 +65,21 @@ def write_folder(folder: Path, statement: Statement, seen: Sequence[Observable],
     """
     refuse_credentials(statement.backend.get("options", {}))
     _make(folder)
+    refuse_foreign_files(folder, allow_code)
     try:
-        return _written(folder, statement, seen, any_seed)
+        return _written(folder, statement, seen, any_seed, allow_code)
     except (OSError, sqlite3.OperationalError) as error:  # the disk is full, or the folder has gone
         reason = getattr(error, "strerror", None) or error
     raise ProblemError(f"Argument `folder` must be a folder that can be written, but {folder} is not: {reason}.")
 
 
-def _written(folder: Path, statement: Statement, seen: Sequence[Observable], any_seed: bool) -> Statement:
+def _written(
+    folder: Path, statement: Statement, seen: Sequence[Observable], any_seed: bool, allow_code: bool
+) -> Statement:
     with WorkLock(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
         new = _draft(Path(scratch), statement, seen)
         if (folder / RUN).is_file():
-            return _the_same(folder, Path(scratch), new, any_seed)
+            return _the_same(folder, Path(scratch), new, statement, any_seed, allow_code)
         _refuse_foreign(folder, Path(scratch))
         for path in sorted(Path(scratch).iterdir()):
             os.replace(path, folder / path.name)
@@ -118,7 +125,9 @@ def _draft(scratch: Path, statement: Statement, seen: Sequence[Observable]) -> d
     }
 
 
-def _the_same(folder: Path, scratch: Path, new: Mapping[str, Any], any_seed: bool) -> Statement:
+def _the_same(
+    folder: Path, scratch: Path, new: Mapping[str, Any], statement: Statement, any_seed: bool, allow_code: bool
+) -> Statement:
     """The statement of a folder that holds a run, if it is the run that was asked for."""
     old = read_json(folder)
     keys = ["method", "shots", "saves", "observables", *(() if any_seed else ("seed",))]
@@ -134,7 +143,7 @@ def _the_same(folder: Path, scratch: Path, new: Mapping[str, Any], any_seed: boo
             f"Argument `folder` must be empty or hold this run, but {folder} holds a run that differs in "
             f"{', '.join(dict.fromkeys(differs))}."
         )
-    return read_folder(folder)
+    return read_folder(folder, allow_code=allow_code, problem=statement.problem)
 
 
 def _refuse_foreign(folder: Path, scratch: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backends.failures import redacted
-from ..errors import BackendError, ProblemError
+from ..errors import BackendError, ProblemError, describe
 
 LEDGER = "ledger.sqlite"
 VERSION = 1
@@ -96,6 +96,7 @@ class Ledger:
             )
         try:
             self.connection = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None)
+            self.connection.execute("PRAGMA trusted_schema = OFF")  # views and triggers of a stranger call nothing
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.DatabaseError as error:
             raise ProblemError(
@@ -204,7 +205,7 @@ class Ledger:
         made = "SELECT calls.call, 1.0 * calls.circuits / SUM(batches.count) FROM calls JOIN batches USING (call) GROUP BY call"
         factor = dict(self._rows(made))
         try:
-            return [replace(b, runs=round(b.count * factor[b.call])) for b in (Batch(*row) for row in rows)]
+            return [replace(b, runs=round(b.count * factor[b.call])) for b in (_sound(Batch(*row)) for row in rows)]
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(repr(error)) from None
 
@@ -236,6 +237,15 @@ class Ledger:
     def began(self) -> float | None:
         """When the first batch was planned."""
         return self._rows("SELECT MIN(time) FROM events")[0][0]
+
+
+def _sound(batch: Batch) -> Batch:
+    """A row whose counts are counts: SQLite keeps what it is given, and names of files are made of them."""
+    for name in ("number", "call", "first", "count", "shots", "attempt", "sent"):
+        value = getattr(batch, name)
+        if not isinstance(value, int) or value < 0:
+            raise ValueError(f"{name} is {describe(value)}")
+    return batch
 
 
 def _event(connection: sqlite3.Connection, number: int | None, status: str, detail: str) -> None:

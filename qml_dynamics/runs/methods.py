@@ -10,6 +10,7 @@ from typing import Any
 from ..backends.stored import circuit_bytes, circuit_digest, circuit_from_bytes
 from ..describe import describe_method
 from ..errors import MethodError, one_of
+from ..places import regular
 from ..trajectory import plain
 from ..variational import ansatz as ansaetze
 from ..variational.method import Cutoff, Variational
@@ -79,5 +80,5 @@ def stored_method(spec: Mapping[str, Any], folder: Path) -> Any:
 def _stored_ansatz(spec: dict[str, Any], folder: Path) -> Any:
     kind = one_of(spec.pop("kind"), "method.ansatz", ["circuit", *_MADE], MethodError)
     if kind == "circuit":
-        return ansaetze.from_circuit(circuit_from_bytes((folder / ANSATZ).read_bytes()), spec["theta0"])
+        return ansaetze.from_circuit(circuit_from_bytes(regular(folder / ANSATZ).read_bytes()), spec["theta0"])
     return _MADE[kind][1](**spec)

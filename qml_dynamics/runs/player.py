@@ -20,7 +20,7 @@ from ..evolve import evolve
 from ..trajectory import Counts, Trajectory
 from .budget import estimated_seconds
 from .ledger import Ledger
-from .results import read_results
+from .results import batch_file, read_results
 from .statement import Statement
 from .units import executions, unit
 
@@ -100,7 +100,7 @@ class Player:
                 self.failed = True
                 raise
         if self._finished(call):
-            stored = [self.folder / str(b.result) for b in self.ledger.batches(call)]
+            stored = [batch_file(self.folder, b) for b in self.ledger.batches(call)]
             return [answer for path in stored for answer in read_results(path)]
         self.pending = True
         if not self.look_ahead:

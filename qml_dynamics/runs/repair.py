@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import BackendError
 from .context import Context
-from .results import read_results
+from .results import batch_file, read_results
 from .units import repeatable
 
 
@@ -16,7 +16,7 @@ def repair(context: Context) -> None:
     """
     for batch in context.ledger.batches(status=("finished",)):
         try:
-            if len(read_results(context.folder / str(batch.result))) == batch.count:
+            if len(read_results(batch_file(context.folder, batch))) == batch.count:
                 continue
             reason = "holds another number of circuits"
         except BackendError as error:

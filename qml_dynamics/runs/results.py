@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import Expected
-from ..errors import BackendError, ProblemError
+from ..errors import BackendError, ProblemError, describe
+from ..places import regular
 from ..trajectory import Counts, write_npz
+from .ledger import Batch
 
 RESULTS = "results"
 
@@ -22,6 +24,16 @@ def result_name(number: int, attempt: int) -> str:
     'results/batch-00003-0.npz'
     """
     return f"{RESULTS}/batch-{number:05d}-{attempt}.npz"
+
+
+def batch_file(folder: Path, batch: Batch) -> Path:
+    """Where the outcomes of a finished batch are; raises :class:`BackendError` where the ledger names another file."""
+    name = result_name(batch.number, batch.attempt)
+    if batch.result != name:
+        raise BackendError(
+            f"The result file of batch {batch.number} must be {name}, but the ledger names {describe(batch.result)}."
+        )
+    return folder / name
 
 
 def write_results(path: Path, outcomes: Sequence[Any]) -> None:
@@ -42,7 +54,7 @@ def write_results(path: Path, outcomes: Sequence[Any]) -> None:
 def read_results(path: Path) -> list[Any]:
     """What :func:`write_results` wrote; raises :class:`BackendError` when the file is gone or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(regular(path), allow_pickle=False) as archive:
             kind, names = (Expected, ("value", "stderr")) if "value" in archive else (Counts, ("index", "count"))
             first, second, sizes = (archive[name] for name in (*names, "sizes"))
     except Exception as error:  # damaged archives have many ways to say so

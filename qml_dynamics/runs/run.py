@@ -22,12 +22,13 @@ from .folder import sweep
 from .forecast import forecast
 from .ledger import Ledger
 from .lock import WorkLock
+from .own_files import RUN
 from .player import Player, play
 from .reopen import reopened
 from .repair import repair
 from .retry import Patience
 from .state import RunStatus, run_status
-from .statement import RUN, Statement
+from .statement import Statement
 from .units import independent
 
 PathLike = str | os.PathLike[str]

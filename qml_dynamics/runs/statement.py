@@ -14,13 +14,14 @@ import numpy as np
 from ..backends.failures import redacted
 from ..config import read_problem
 from ..errors import ProblemError, QMLDynamicsError
+from ..places import permitted
 from ..problem import Problem
 from ..storage import PROBLEM
 from .methods import stored_method
 from .observables import read_observables
+from .own_files import OBSERVABLES, RUN, refuse_foreign_files
 
 FORMAT = 1
-RUN, OBSERVABLES = "run.json", "observables.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +48,24 @@ class Statement:
     run: str = field(default_factory=lambda: f"qmld-{uuid.uuid4().hex[:16]}")
 
 
-def read_folder(folder: Path) -> Statement:
+def read_folder(folder: Path, *, allow_code: bool = False, problem: Problem | None = None) -> Statement:
     """The statement of a run folder.
 
+    Args:
+        folder: as it was found; it may come from somebody else.
+        allow_code: run a function that its problem names, and follow links out of it.
+        problem: the problem, where the caller has it and knows that it is the one of the folder; else it is read there.
+
     Raises:
-        ProblemError: it is not a run folder, it is damaged, or a newer version of the library wrote it.
+        ProblemError: it is not a run folder, it is damaged, it reaches beyond itself, or a newer version of the library wrote it.
     """
+    permitted(allow_code)
     data = read_json(folder)
+    refuse_foreign_files(folder, allow_code)
     try:
         _check_kinds(data)
-        problem = read_problem(folder / PROBLEM).problem
+        if problem is None:
+            problem = read_problem(folder / PROBLEM, allow_code=allow_code).problem
         return Statement(
             problem=problem,
             method=stored_method(data["method"], folder),

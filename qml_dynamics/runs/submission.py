@@ -11,6 +11,7 @@ import numpy as np
 from ..backends import backend as find_backend
 from ..errors import BackendError, MethodError, describe, integer
 from ..job import convert
+from ..places import permitted
 from ..problem import Problem
 from ..variational.method import is_measured
 from .budget import read_budget
@@ -37,6 +38,7 @@ def submit(
     observables: Mapping[str, Any] | None = None,
     patience: Patience | None = None,
     quiet: bool = False,
+    allow_code: bool = False,
 ) -> Run:
     """Run ``method`` on ``problem`` in a folder, so that it survives this process.
 
@@ -52,6 +54,8 @@ def submit(
         quiet: do not print the cost. Otherwise, on a device that reports its errors, one line on standard error says before
             anything is sent what :func:`qml_dynamics.cost` finds: circuits, seconds, expected fidelity, and the best number of
             Trotter steps for its noise. Where that is below one, a ``NoiseFloorWarning`` says so in any case.
+        allow_code: go on in a folder with links that lead out of it. No code is read here: the problem is the one given, also
+            where the folder holds this run already.
 
     Returns:
         A :class:`Run`; ``run.fetch(wait=True)`` gives the :class:`Trajectory`.
@@ -71,6 +75,7 @@ def submit(
     True 100
     """
     integer(shots, "shots", 1, 10**9, MethodError)  # None is no number either: exact runs need no folder
+    permitted(allow_code)
     where, limits, patience = folder_path(folder), read_budget(max_shots, max_seconds), _patience(patience)
     if backend is None:
         raise BackendError("Argument `backend` must be a name or a backend object, but is None.")
@@ -82,7 +87,7 @@ def submit(
     entropy = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # type: ignore[arg-type]
     kept = described(device)
     asked = Statement(problem, method, int(shots), entropy, job.saves.tolist(), observables, kept, **limits)
-    statement = write_folder(where, asked, job.observables, any_seed=seed is None)
+    statement = write_folder(where, asked, job.observables, any_seed=seed is None, allow_code=allow_code)
     if statement is not asked:
         statement = dataclasses.replace(statement, **{k: v for k, v in limits.items() if v is not None})
     run = Run(where, statement, device, patience)
@@ -96,20 +101,26 @@ def submit(
     return run
 
 
-def open_run(folder: PathLike, *, backend: Any = None, patience: Patience | None = None) -> Run:
+def open_run(
+    folder: PathLike, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
+) -> Run:
     """The run in a folder that :func:`submit` made.
 
     Args:
         folder: the run folder.
         backend: the backend object, where its name does not open it again.
         patience: attempts, pauses and timeouts.
+        allow_code: run a function that the folder's problem names (``module:function``), and follow links out of the folder.
+            Whoever wrote the folder wrote that code, so it is asked for each time that a folder is opened: nothing in the folder
+            could say that it was allowed before.
 
     Raises:
-        ProblemError: it is not a run folder, it is damaged, or a newer version of the library wrote it.
+        ProblemError: it is not a run folder, it is damaged, it names code or leads out of itself without ``allow_code``, or a
+            newer version of the library wrote it.
         BackendError: ``backend`` is not the one of the run.
     """
     where, patience = folder_path(folder), _patience(patience)
-    statement = read_folder(where)
+    statement = read_folder(where, allow_code=allow_code)
     Ledger(where).close()
     device = None
     if backend is not None:

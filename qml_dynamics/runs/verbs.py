@@ -1,4 +1,7 @@
-"""The verbs of a run folder as plain functions, for the command line and for scripts."""
+"""The verbs of a run folder as plain functions, for the command line and for scripts.
+
+``allow_code`` is that of :func:`qml_dynamics.open_run`: without it nothing that a folder names is run.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,11 @@ class Fetched:
         return str(self.status) if self.trajectory is None else f"{self.trajectory}\n{self.status}"
 
 
-def status(folder: Folder, *, backend: Any = None, patience: Patience | None = None) -> RunStatus:
+def status(
+    folder: Folder, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
+) -> RunStatus:
     """How the run in a folder stands; see :meth:`Run.status`."""
-    return open_run(folder, backend=backend, patience=patience).status()
+    return open_run(folder, backend=backend, patience=patience, allow_code=allow_code).status()
 
 
 def fetch(
@@ -40,9 +45,10 @@ def fetch(
     timeout: float | None = None,
     backend: Any = None,
     patience: Patience | None = None,
+    allow_code: bool = False,
 ) -> Fetched:
     """Collect what is done; see :meth:`Run.fetch`."""
-    run = open_run(folder, backend=backend, patience=patience)
+    run = open_run(folder, backend=backend, patience=patience, allow_code=allow_code)
     trajectory = run.fetch(wait=wait, timeout=timeout)
     return Fetched(run.status(ask=False), trajectory)
 
@@ -55,12 +61,15 @@ def resume(
     max_seconds: float | None = None,
     backend: Any = None,
     patience: Patience | None = None,
+    allow_code: bool = False,
 ) -> RunStatus:
     """Go on with a run that was cut off; see :meth:`Run.resume`."""
-    run = open_run(folder, backend=backend, patience=patience)
+    run = open_run(folder, backend=backend, patience=patience, allow_code=allow_code)
     return run.resume(resend=resend, max_shots=max_shots, max_seconds=max_seconds)
 
 
-def cancel(folder: Folder, *, backend: Any = None, patience: Patience | None = None) -> RunStatus:
+def cancel(
+    folder: Folder, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
+) -> RunStatus:
     """Cancel what has not ended; see :meth:`Run.cancel`."""
-    return open_run(folder, backend=backend, patience=patience).cancel()
+    return open_run(folder, backend=backend, patience=patience, allow_code=allow_code).cancel()

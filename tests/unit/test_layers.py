@@ -18,7 +18,7 @@ PACKAGE = ROOT.name
 
 # Each room may import those before it (and itself): a total order that the partial order of the rooms fits into.
 ROOMS = [
-    *("lazy", "errors", "estimate", "progress", "p_register", "imaginary_methods", "randomised_methods"),
+    *("lazy", "errors", "places", "estimate", "progress", "p_register", "imaginary_methods", "randomised_methods"),
     *("axes", "domains", "transforms", "objectives", "schedules", "initial", "formulas", "methods", "pauli"),
     *("problem", "clocks", "spectrum", "hamiltonian", "describe", "trajectory", "sampling", "resample"),
     *("reference", "pauli_groups", "observe", "synthesis", "backends", "variational"),

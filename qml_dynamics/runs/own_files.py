@@ -1,0 +1,25 @@
+"""The files of a run folder: all of them lie in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..places import refuse_links
+from ..storage import PROBLEM, RESULT, TRAJECTORY
+from .ledger import LEDGER
+from .lock import LOCK
+from .methods import ANSATZ
+from .results import RESULTS
+
+RUN, OBSERVABLES = "run.json", "observables.npz"
+_NAMES = (RUN, PROBLEM, ANSATZ, OBSERVABLES, LEDGER, f"{LEDGER}-journal", LOCK, RESULTS, TRAJECTORY, RESULT)
+
+
+def refuse_foreign_files(folder: Path, allow_code: bool) -> None:
+    """Raise :class:`ProblemError` where a file of a run is a link to somewhere else, unless that is allowed.
+
+    A folder of somebody else could so have its ledger or its results written over a file of ours.
+    """
+    refuse_links(folder, _NAMES, allow_code)
+    if (folder / RESULTS).is_dir():
+        refuse_links(folder, [f"{RESULTS}/{path.name}" for path in (folder / RESULTS).iterdir()], allow_code)
