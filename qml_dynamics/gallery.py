@@ -61,7 +61,7 @@ def write(folder: Path, steps: Sequence[int] | None = None, *, allow_code: bool 
         ProblemError: the problem is not on the real clock, or a program would be longer than 300 kB.
     """
     file = read_problem(folder, allow_code=allow_code)
-    others = built(file)
+    others = built(folder, allow_code=allow_code)
     if file.problem.objective is None or (only_built(file) and others):
         for name, text in others.items():
             write_bytes(folder / name, text.encode())
@@ -89,8 +89,8 @@ def check(folder: Path, *, allow_code: bool = False) -> list[str]:
         file = read_problem(folder, allow_code=allow_code)
     except QMLDynamicsError as error:
         return [str(error)]
-    if only_built(file) and built(file):
-        return check_built(file)
+    if only_built(file) and built(folder, allow_code=allow_code):
+        return check_built(folder, allow_code=allow_code)
     steps = _steps(folder)
     programs = [_program(file, k) for k in steps]
     if not programs:
@@ -100,7 +100,7 @@ def check(folder: Path, *, allow_code: bool = False) -> list[str]:
         if text != program.text:
             wrong.append(f"{program.file} differs from what its problem compiles to")
         wrong += [f"{program.file}: {fault}" for fault in faults(file, text, k)]
-    return wrong + compare_manifest(folder, _manifest(file, programs)) + check_built(file)
+    return wrong + compare_manifest(folder, _manifest(file, programs)) + check_built(folder, allow_code=allow_code)
 
 
 def only_built(file: ProblemFile) -> bool:

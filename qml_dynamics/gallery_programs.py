@@ -6,10 +6,11 @@ A folder of the gallery that has some is named in :data:`BUILT`, with the functi
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
-from .config import ProblemFile
+from .config import ProblemFile, read_problem
 
 DIGITS = 10
 _FAR = 1e-8
@@ -129,17 +130,17 @@ BUILT: dict[str, Callable[[ProblemFile], dict[str, str]]] = {
 }
 
 
-def built(file: ProblemFile) -> dict[str, str]:
-    """The programs of a problem's folder that have builders of their own: file name to text."""
-    make = BUILT.get(file.folder.resolve().name)
-    return make(file) if make else {}
+def built(folder: Path, *, allow_code: bool = False) -> dict[str, str]:
+    """The programs of a folder that have builders of their own: file name to text."""
+    make = BUILT.get(folder.resolve().name)
+    return make(read_problem(folder, allow_code=allow_code)) if make else {}
 
 
-def check_built(file: ProblemFile) -> list[str]:
+def check_built(folder: Path, *, allow_code: bool = False) -> list[str]:
     """What is wrong with them: another text, or a text that reads back as another state."""
     wrong = []
-    for name, text in built(file).items():
-        path = file.folder / name
+    for name, text in built(folder, allow_code=allow_code).items():
+        path = folder / name
         found = path.read_text(encoding="utf-8") if path.is_file() else ""
         if found != text:
             wrong.append(f"{name} differs from what its builder makes" if found else f"{name} is missing")

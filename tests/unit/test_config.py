@@ -85,9 +85,9 @@ def changed(old: str, new: str, text: str = GOOD) -> str:
     return text.replace(old, new)
 
 
-def message(path: Path, kind: type[QMLDynamicsError] = ProblemError) -> str:
+def message(path: Path, kind: type[QMLDynamicsError] = ProblemError, allow_code: bool = False) -> str:
     with pytest.raises(kind) as error:
-        read_problem(path)
+        read_problem(path, allow_code=allow_code)
     text = str(error.value)
     assert "\n" not in text
     return text
@@ -247,18 +247,20 @@ def test_function_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     write(tmp_path, OWN_LOSS, "own_loss.py")
     write(tmp_path, "power = 4\n", "helper_of_loss.py")
     text = changed('expression = "x0**2 + 3*x1"', 'function = "own_loss:tilted"')
-    problem = read_problem(write(tmp_path, text)).problem
+    problem = read_problem(write(tmp_path, text), allow_code=True).problem
     assert problem.objective is not None
     assert problem.objective(np.array([[2.0, 1.0]])).tolist() == [15.0]
     other = tmp_path / "other"
     other.mkdir()
     write(other, "def tilted(w):\n    return w[:, 0]\n", "own_loss.py")  # the same name in another folder
-    problem = read_problem(write(other, text)).problem
+    problem = read_problem(write(other, text), allow_code=True).problem
     assert problem.objective is not None
     assert problem.objective(np.array([[2.0, 1.0]])).tolist() == [2.0]
     write(other, "def far(w):\n    return 7 + w[:, 1]\n", "loss_on_the_path.py")
     monkeypatch.syspath_prepend(str(other))
-    problem = read_problem(write(tmp_path, changed("own_loss:tilted", "loss_on_the_path:far", text))).problem
+    problem = read_problem(
+        write(tmp_path, changed("own_loss:tilted", "loss_on_the_path:far", text)), allow_code=True
+    ).problem
     assert problem.objective is not None
     assert problem.objective(np.array([[2.0, 1.0]])).tolist() == [8.0]
     for bad, words in (
@@ -271,7 +273,7 @@ def test_function_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("own_loss:f(1)", '"module:function"'),
         ("__import__('os'):system", '"module:function"'),
     ):
-        got = message(write(tmp_path, changed("own_loss:tilted", bad, text)))
+        got = message(write(tmp_path, changed("own_loss:tilted", bad, text)), allow_code=True)
         assert got.startswith("problem.toml: [objective] ")
         assert words in got
 

@@ -743,8 +743,9 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_command_line_with_a_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from qml_dynamics.cli import main
 
+    (tmp_path / "iris.csv").write_bytes((ROOT / "iris_neuron/iris.csv").read_bytes())
     (tmp_path / "d.toml").write_text(
-        f'[data]\nfile = "{ROOT / "iris_neuron/iris.csv"}"\ncolumns = ["petal_length", "petal_width"]\nlabel = "species"\n'
+        '[data]\nfile = "iris.csv"\ncolumns = ["petal_length", "petal_width"]\nlabel = "species"\n'
         '[grid]\nbounds = [-5, 5]\nqubits = 5\n[sample]\nn = 60\nsteps = 20\nkind = "ode"\n',
         encoding="utf-8",
     )
