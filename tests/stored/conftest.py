@@ -1,0 +1,5 @@
+"""The stored files are read by tests, and none of them is one."""
+
+from __future__ import annotations
+
+collect_ignore_glob = ["data/*"]
