@@ -72,7 +72,7 @@ def problems() -> None:
             recorded.write(path.with_suffix(".json"), record)
     for path in (*DATA.glob("problems/by_hand/*.toml"), *DATA.glob("trusted/*/*.toml")):
         if not path.with_suffix(".json").exists():
-            recorded.write(path.with_suffix(".json"), of_file(qd.read_problem(path)))
+            recorded.write(path.with_suffix(".json"), of_file(qd.read_problem(path, allow_code=True)))
 
 
 def runs() -> None:

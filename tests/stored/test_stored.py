@@ -31,7 +31,7 @@ from tests.stored.problem_files import of_file
 from tests.stored.run_folders import QUICK, by_name, device
 from tests.stored.trajectories import OWN_PROBLEMS
 
-TRUSTED: dict[str, Any] = {}
+TRUSTED: dict[str, Any] = {"allow_code": True}
 """What lets ``read_problem`` run code that a problem file names, and read data outside of its folder."""
 
 TRAJECTORIES = sorted(p.stem for p in DATA.glob("trajectories/*.npz"))
