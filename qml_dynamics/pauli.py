@@ -6,7 +6,7 @@ one x mask act as one permutation and one diagonal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -183,6 +183,8 @@ def labels_of(wires: Any, name: str, error: type[QMLDynamicsError] = ProblemErro
     >>> labels_of([2, "b"], "wires")
     (2, 'b')
     """
+    listed = isinstance(wires, Iterable) and not isinstance(wires, (str, bytes))
+    require(listed, name, "have a list of wires", wires, error)
     plain = [w.item() if isinstance(w, np.generic) else w for w in wires]
     ok = all(isinstance(w, (int, str)) and not isinstance(w, bool) for w in plain) and len(set(plain)) == len(plain)
     require(ok, name, "have wires that are integers or strings, each once", plain, error)
@@ -193,7 +195,8 @@ def _from_pennylane(operator: Any, given: Sequence[Any] | None, name: str) -> Pa
     own = wires_of(operator) or ()
     wires = own if given is None else tuple(given)
     unknown = [w for w in own if w not in wires]
-    require(not unknown, name, f"act on the wires {list(wires)}", f"on {unknown[0] if unknown else None!r}")
+    if unknown:
+        raise ProblemError(f"Argument `{name}` must act on the wires {list(wires)}, but acts on {unknown[0]!r}.")
     require(len(wires) > 0, name, "act on at least one wire", describe(operator))
     sentence = operator.pauli_rep
     if sentence is None:

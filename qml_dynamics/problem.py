@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,7 @@ class Problem:
         if self.clock == "classical":
             _moves_classically(self.domain, self.operator)
         if self.wires is not None:
+            require(self.operator is not None, "wires", "be None without an operator", self.wires)
             object.__setattr__(self, "wires", _as_wires(self.wires, self.domain.num_qubits))
         is_wave = isinstance(self.initial, Initial) and not isinstance(self.initial, type)
         require(is_wave, "initial", "be Uniform, Gaussian, PointMass or State", self.initial)
@@ -155,8 +156,6 @@ class Problem:
 
 
 def _as_wires(given: Any, count: int) -> tuple[int | str, ...]:
-    known = isinstance(given, Iterable) and not isinstance(given, str)
-    require(known, "wires", "be labels of all qubits", given)
     labels = labels_of(given, "wires")
     require(len(labels) == count, "wires", f"be {count} labels, one a qubit", list(labels))
     return labels

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from qiskit.circuit import ParameterExpression
 
-from ..errors import MethodError, describe, require
+from ..errors import MethodError, describe
 from .gates import Curved
 
 _EXACT = 1e-9
@@ -20,20 +20,27 @@ def number(expression: Any, values: Mapping[Any, float] | None = None) -> float:
     try:
         value = complex(expression.bind(dict(values)) if values else expression)
     except Exception as error:  # the vendor raises different kinds where a function has no value
-        reason = " ".join(str(error).split())[:120]
         raise MethodError(
-            f"Argument `circuit` must have angles with a value, but {_at(expression, values)} has none: {reason}"
+            f"Argument `circuit` must have angles with a value, but {_at(expression, values)} has none: {_line(error)}"
         ) from None
     if not np.isfinite(value):
         raise MethodError(f"Argument `circuit` must have finite angles, but {_at(expression, values)} is {value:.3g}.")
-    real = abs(value.imag) <= _REAL * max(1.0, abs(value))
-    require(real, "circuit", "have real angles", describe(str(expression)), MethodError)
+    if abs(value.imag) > _REAL * max(1.0, abs(value)):
+        raise MethodError(f"Argument `circuit` must have real angles, but {_at(expression, values)} is {value:.3g}.")
     return value.real
 
 
 def _at(expression: Any, values: Mapping[Any, float] | None) -> str:
     where = ", ".join(f"{p.name} = {v:.6g}" for p, v in (values or {}).items())
-    return f"{describe(str(expression))}{' at ' if where else ''}{where}"
+    return f"{_short(expression)}{' at ' if where else ''}{where}"
+
+
+def _short(expression: Any) -> str:
+    return describe(str(expression)).strip("'")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
 
 
 def affine(angle: ParameterExpression, free: Sequence[Any]) -> tuple[float, list[float]] | None:
@@ -76,7 +83,7 @@ def curve(slot: int, angle: Any, free: Sequence[Any], index: Mapping[Any, int], 
                 out.append(float(slope))
         return out
 
-    return Curved(slot, places, value, gradient, f"{describe(str(angle))} of {gate}")
+    return Curved(slot, places, value, gradient, f"{_short(angle)} of {gate}")
 
 
 def _gradient(angle: Any, parameter: Any) -> Any:
@@ -84,7 +91,7 @@ def _gradient(angle: Any, parameter: Any) -> Any:
         slope = angle.gradient(parameter)
     except Exception as error:  # the vendor raises different kinds for functions without a derivative
         raise MethodError(
-            f"Argument `circuit` must have differentiable angles, but has {describe(str(angle))}: {error}."
+            f"Argument `circuit` must have differentiable angles, but has {_short(angle)}: {_line(error)}"
         ) from None
     if isinstance(slope, ParameterExpression):
         return slope if slope.parameters else number(slope)

@@ -37,7 +37,12 @@ _GATES: dict[type, str] = {
 }
 _STATES = (qml.BasisState, qml.StatePrep, qml.AmplitudeEmbedding, qml.BasisEmbedding)
 _NOT_UNITARY = (qml.ops.MidMeasure, qml.ops.Conditional, qml.operation.Channel)
-_POINTS = (-7.0, -2.0, 2.0)  # how far away, in each argument, an affine function is checked beside unit steps
+_POINTS = (
+    (1, -7.0),
+    (1, 7.0),
+    (-1, -2.0),
+    (-1, 2.0),
+)  # beside unit steps: the start or its mirror image, and how far away
 
 
 def circuit_from_qnode(
@@ -86,7 +91,10 @@ def _wires(tape: Any, device: Any) -> tuple[Any, ...]:
         known = tuple(sorted(place, key=place.__getitem__))
     require(len(known) > 0, "qnode", "act on at least one wire", "empty", MethodError)
     unknown = [w for w in tape.wires if w not in known]
-    require(not unknown, "qnode", f"act on the wires of its device, {list(known)}", f"on {unknown}", MethodError)
+    if unknown:
+        raise MethodError(
+            f"Argument `qnode` must act on the wires of its device, {list(known)}, but acts on {unknown[0]!r}."
+        )
     return labels_of(known, "qnode", MethodError)
 
 
@@ -122,8 +130,8 @@ def _affine(trace: Callable[[np.ndarray], list[Any]], theta0: np.ndarray) -> tup
         slopes[:, k] = moved - base
     constant = base - slopes @ theta0
     rng = np.random.default_rng(5)
-    for reach in _POINTS:  # on both sides of the start and of 0, where many functions have a kink
-        far = (theta0 if reach < 0 else -theta0) + reach * rng.uniform(0.2, 1, len(theta0))
+    for side, reach in _POINTS:  # on both sides of the start and of 0, where many functions have a kink
+        far = side * theta0 + reach * rng.uniform(0.2, 1, len(theta0))
         miss = np.abs(_numbers(trace(far)) - constant - slopes @ far)
         worst = int(miss.argmax()) if len(miss) else 0
         affine = not len(miss) or miss[worst] < _EXACT * (1 + np.abs(far).sum() + np.abs(constant[worst]))

@@ -157,7 +157,7 @@ class Reader:
             self.constants.append(number(angle) if isinstance(angle, ParameterExpression) else float(angle))
             self.rows.append({})
             return slot
-        free = list(angle.parameters)
+        free = sorted(angle.parameters, key=self.index.__getitem__)
         line = (0.0, [1.0]) if isinstance(angle, Parameter) else affine(angle, free)
         if line is None:
             self.constants.append(0.0)

@@ -99,7 +99,7 @@ def _check_near(piece: Curved, theta: np.ndarray, names: Sequence[str], argument
         return
     for k, slope in zip(piece.parameters, slopes.tolist()):
         v = _compared(_along(piece, theta, k), float(theta[k]), slope)
-        clear = v.smooth and abs(slope - v.quotient) > 10 * v.uncertain + 1e-3 * max(abs(slope), abs(v.quotient))
+        clear = v.smooth and abs(slope - v.quotient) > 10 * v.uncertain + 3 * _AGREE * max(abs(slope), abs(v.quotient))
         if not v.agrees and clear:
             what = piece.text or f"slot {piece.slot}"
             raise MethodError(_differs(what, names[k], float(theta[k]), slope, v.quotient, argument))
