@@ -106,9 +106,14 @@ class _Opener:
             raise self.error(
                 f"Argument `circuit` must have definitions of at most {_DEPTH} levels, but has deeper ones."
             )
-        found = {
-            k: made for k, item in enumerate(circuit.data) if (made := self._made(item.operation, depth)) is not None
-        }
+        found = {}
+        for k, item in enumerate(circuit.data):
+            op = item.operation
+            _, name = _CLASSES.get(type(op), (None, None))
+            if name is not None and op.name == name and (self.labels is None or op.label is None):
+                continue  # nearly all gates of nearly all circuits
+            if (made := self._made(op, depth)) is not None:
+                found[k] = made
         if not found:
             return circuit
         out = circuit.copy_empty_like()

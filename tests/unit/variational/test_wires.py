@@ -267,17 +267,6 @@ def test_wires_of_problem_and_ansatz_that_do_not_match_are_refused() -> None:
         ansatz.from_pennylane(node((0, 1, 9), qml.device("default.qubit", wires=3), qml.state), START)
 
 
-def test_thermal_and_metts_read_the_operators_wires() -> None:
-    h = qml.Z("b") + 0.6 * qml.Z("a") @ qml.X("b") - 0.8 * qml.Z("a")
-    problem = qd.Problem.from_operator(h, clock="imaginary", duration=1.0)
-    law = np.diag(expm(-0.9 * qml.matrix(h))).real
-    law = law / law.sum()
-    assert np.abs(law - law[[0, 2, 1, 3]]).max() > 0.05
-    np.testing.assert_allclose(qd.gibbs.thermal(problem, 0.9).probabilities.reshape(-1), law, atol=1e-9)
-    chain = qd.metts(problem, 0.45, 400, seed=4)
-    np.testing.assert_allclose(np.asarray(chain.stationary).reshape(-1), law, atol=1e-9)
-
-
 def test_wires_are_stored(tmp_path: Any) -> None:
     h = qml.X("b") @ qml.Z(3) + 0.5 * qml.Y(3)
     problem = qd.Problem.from_operator(h, clock="real", duration=0.1)
