@@ -28,6 +28,8 @@ def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.nda
             "labels": terms.labels,
             "coefficients": terms.coefficients.tolist(),
         }
+        if problem.wires is not None:
+            spec["operator"]["wires"] = list(problem.wires)
     else:
         spec["objective"] = _describe_objective(problem, arrays)
         spec["diffusion"] = describe_schedule(problem.diffusion)

@@ -108,7 +108,7 @@ def convert(
         device = None  # they run here: a backend that was named beside them is checked, and takes no part
     domain = problem.domain
     check_memory(32 * domain.size * (len(saves) + 3), f"{len(saves)} saved waves on {domain.num_qubits} qubits")
-    seen = read_observables(observables, problem)
+    seen = read_observables(observables, problem, getattr(getattr(method, "ansatz", None), "wires", None))
     h = hamiltonian(problem, getattr(method, "workers", None))
     label = f"{type(method).__name__} on {domain.num_qubits} qubits"
     return Job(

@@ -62,8 +62,15 @@ def of_momenta(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.nda
     return marked
 
 
-def read_observables(given: Mapping[str, Any] | None, problem: Problem) -> list[Observable]:
-    """Check the ``observables`` argument of ``evolve``: functions of weights or momenta, or operators."""
+def read_observables(
+    given: Mapping[str, Any] | None, problem: Problem, wires: Sequence[Any] | None = None
+) -> list[Observable]:
+    """Check the ``observables`` argument of ``evolve``: functions of weights or momenta, or operators.
+
+    PennyLane's operators act on the wires that they name: those of the problem; else ``wires``, the labels of an ansatz; else
+    0, 1, ..., the first of them the highest qubit.
+    """
+    known = problem.wires or wires or range(problem.domain.num_qubits)
     out: list[Observable] = []
     named = given is None or (isinstance(given, Mapping) and all(isinstance(name, str) for name in given))
     require(named, "observables", "be a dictionary {name: function or operator}", given)
@@ -74,7 +81,7 @@ def read_observables(given: Mapping[str, Any] | None, problem: Problem) -> list[
         if callable(what) and not operator:
             out.append(Observable(name, "dual" if _takes_momenta(what) else "weight", function=what))
             continue
-        terms = pauli_sum(what)
+        terms = pauli_sum(what, known, f"observables['{name}']")
         if terms.num_qubits != problem.domain.num_qubits:
             raise ProblemError(
                 f"Argument `observables` must act on {problem.domain.num_qubits} qubits, but {name!r} acts on {terms.num_qubits}."

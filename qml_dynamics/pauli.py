@@ -6,14 +6,14 @@ one x mask act as one permutation and one diagonal.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .errors import ProblemError, check_memory, describe, require
+from .errors import ProblemError, QMLDynamicsError, check_memory, describe, require
 from .transforms import walsh_coefficients
 
 _TINY = 1e-14
@@ -109,14 +109,19 @@ def diagonal_sum(table: np.ndarray, num_qubits: int) -> PauliSum:
     return PauliSum(num_qubits, np.zeros_like(kept), kept, series[kept])
 
 
-def pauli_sum(operator: Any) -> PauliSum:
+def pauli_sum(operator: Any, wires: Sequence[Any] | None = None, name: str = "operator") -> PauliSum:
     """A :class:`PauliSum` from a Qiskit ``SparsePauliOp``, a PennyLane operator, a dense matrix, or itself.
 
-    The index of a basis state is kept: a PennyLane operator's first wire (wires sorted) is the highest qubit, so that the
-    matrix is ``qml.matrix(operator, wire_order=sorted wires)``.
+    The index of a basis state is kept: a PennyLane operator's first wire is the highest qubit, so that the matrix is
+    ``qml.matrix(operator, wire_order=wires)``.
+
+    Args:
+        operator: what is read.
+        wires: the labels of all qubits, the first that of the highest, for an operator with wires; None: the operator's own.
+        name: how messages call it.
 
     Raises:
-        ProblemError: not Hermitian, not finite, not square, not a power of two, or of an unknown kind.
+        ProblemError: not Hermitian, not finite, not square, not a power of two, of an unknown kind, or on a wire that is not there.
     """
     if isinstance(operator, PauliSum):
         return operator
@@ -124,7 +129,7 @@ def pauli_sum(operator: Any) -> PauliSum:
         labels, coefficients = operator.paulis.to_labels(), operator.coeffs
         return _from_labels([str(label) for label in labels], np.asarray(coefficients))
     if hasattr(operator, "pauli_rep") and hasattr(operator, "wires"):
-        return _from_pennylane(operator)
+        return _from_pennylane(operator, wires, name)
     if isinstance(operator, (np.ndarray, list, tuple)):
         return _from_matrix(_rectangular(operator))
     raise ProblemError(
@@ -165,14 +170,37 @@ def _real_coefficients(coefficients: np.ndarray) -> np.ndarray:
     return coefficients.real
 
 
-def _from_pennylane(operator: Any) -> PauliSum:
-    wires = list(operator.wires)
-    with suppress(TypeError):  # labels of mixed types keep the operator's own order
-        wires.sort()
+def wires_of(operator: Any) -> tuple[Any, ...] | None:
+    """The labels of an operator's wires in its own order, which is that of ``qml.matrix(operator)``; None where it has none."""
+    if not (hasattr(operator, "pauli_rep") and hasattr(operator, "wires")):
+        return None
+    return labels_of(operator.wires, "operator")
+
+
+def labels_of(wires: Any, name: str, error: type[QMLDynamicsError] = ProblemError) -> tuple[Any, ...]:
+    """Labels of wires: integers and strings, each once.
+
+    >>> labels_of([2, "b"], "wires")
+    (2, 'b')
+    """
+    listed = isinstance(wires, Iterable) and not isinstance(wires, (str, bytes))
+    require(listed, name, "have a list of wires", wires, error)
+    plain = [w.item() if isinstance(w, np.generic) else w for w in wires]
+    ok = all(isinstance(w, (int, str)) and not isinstance(w, bool) for w in plain) and len(set(plain)) == len(plain)
+    require(ok, name, "have wires that are integers or strings, each once", plain, error)
+    return tuple(plain)
+
+
+def _from_pennylane(operator: Any, given: Sequence[Any] | None, name: str) -> PauliSum:
+    own = wires_of(operator) or ()
+    wires = own if given is None else tuple(given)
+    unknown = [w for w in own if w not in wires]
+    if unknown:
+        raise ProblemError(f"Argument `{name}` must act on the wires {list(wires)}, but acts on {unknown[0]!r}.")
+    require(len(wires) > 0, name, "act on at least one wire", describe(operator))
     sentence = operator.pauli_rep
     if sentence is None:
-        return _from_matrix(np.asarray(operator.matrix(wire_order=wires)))
-    require(len(wires) > 0, "operator", "act on at least one wire", describe(operator))
+        return _moved(_from_matrix(np.asarray(operator.matrix(wire_order=own))), own, wires)
     place = {wire: i for i, wire in enumerate(wires)}
     labels, coefficients = [], []
     for word, c in sentence.items():
@@ -182,6 +210,15 @@ def _from_pennylane(operator: Any) -> PauliSum:
         labels.append("".join(letters))
         coefficients.append(complex(c))
     return _from_labels(labels, np.array(coefficients))
+
+
+def _moved(terms: PauliSum, own: Sequence[Any], wires: Sequence[Any]) -> PauliSum:
+    """The strings on the wires ``own`` as strings on all wires."""
+    where = [len(wires) - 1 - wires.index(w) for w in reversed(own)]  # of qubit 0, 1, ...
+    x, z = (
+        sum(((mask >> q & 1) << p for q, p in enumerate(where)), np.zeros_like(mask)) for mask in (terms.x, terms.z)
+    )
+    return PauliSum(len(wires), x, z, terms.coefficients)
 
 
 def _rectangular(rows: Any) -> np.ndarray:

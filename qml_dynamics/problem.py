@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .domains import Domain, Grid, Hypercube
 from .errors import ProblemError, describe, one_of, real, require
 from .initial import Initial, PointMass, State, Uniform
 from .objectives.base import Objective
-from .pauli import PauliSum, pauli_sum
+from .pauli import PauliSum, labels_of, pauli_sum, wires_of
 from .schedules import Constant, Schedule, as_schedule
 
 CLOCKS = ("real", "imaginary", "classical")
@@ -34,6 +36,7 @@ class Problem:
         initial: the initial wave.
         duration: total time, positive.
         operator: a general operator in place of the learning Hamiltonian (see :meth:`from_operator`).
+        wires: labels of the qubits, the first that of the highest, by which PennyLane's operators find them; None: 0, 1, ...
 
     Raises:
         ProblemError: an argument is of the wrong kind or out of its range.
@@ -52,6 +55,7 @@ class Problem:
     initial: Initial = field(default=Uniform())
     duration: float = field(kw_only=True)
     operator: PauliSum | None = field(default=None, kw_only=True)
+    wires: tuple[int | str, ...] | None = field(default=None, kw_only=True)
 
     if TYPE_CHECKING:  # what callers may give; the fields hold what it was turned into
 
@@ -66,6 +70,7 @@ class Problem:
             clock: str,
             duration: float,
             operator: PauliSum | None = None,
+            wires: Sequence[int | str] | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -77,6 +82,9 @@ class Problem:
         one_of(self.clock, "clock", CLOCKS)
         if self.clock == "classical":
             _moves_classically(self.domain, self.operator)
+        if self.wires is not None:
+            require(self.operator is not None, "wires", "be None without an operator", self.wires)
+            object.__setattr__(self, "wires", _as_wires(self.wires, self.domain.num_qubits))
         is_wave = isinstance(self.initial, Initial) and not isinstance(self.initial, type)
         require(is_wave, "initial", "be Uniform, Gaussian, PointMass or State", self.initial)
         object.__setattr__(self, "duration", real(self.duration, "duration", positive=True))
@@ -93,21 +101,43 @@ class Problem:
         return dataclasses.replace(self, **changes)
 
     @classmethod
-    def from_operator(cls, operator: Any, *, clock: str, duration: float, initial: Any = None) -> Problem:
+    def from_operator(
+        cls,
+        operator: Any,
+        *,
+        clock: str,
+        duration: float,
+        initial: Any = None,
+        wires: Sequence[int | str] | None = None,
+    ) -> Problem:
         """A problem whose Hamiltonian is a given operator on qubits; its domain is ``Hypercube(n)``.
 
         Args:
-            operator: a ``SparsePauliOp``, a PennyLane operator (first wire, sorted, is the highest qubit), or a matrix.
+            operator: a ``SparsePauliOp``, a PennyLane operator, or a matrix.
             clock: ``"real"`` or ``"imaginary"``.
             duration: total time.
-            initial: an initial wave or a vector; :class:`Uniform` when None.
+            initial: an initial wave, a vector, or an ansatz made of a circuit, in whose start state the problem starts;
+                :class:`Uniform` when None.
+            wires: labels of all qubits, the first that of the highest; a PennyLane operator acts on the wires that it names.
+                None: those of the ansatz given as ``initial`` where it has some, else the operator's own in its own order,
+                which is that of ``qml.matrix(operator)``. PennyLane operators that are observed later find their qubits by these.
 
         Raises:
-            ProblemError: the operator is not Hermitian, or an argument is wrong.
+            ProblemError: the operator is not Hermitian, acts on a wire that is not there, or an argument is wrong.
+
+        >>> import pennylane as qml
+        >>> problem = Problem.from_operator(qml.X("b") @ qml.Z("a"), clock="real", duration=1.0)
+        >>> problem.wires, problem.operator.labels
+        (('b', 'a'), ['XZ'])
         """
-        terms = pauli_sum(operator)
+        if wires is None:
+            wires = getattr(initial, "wires", None) or wires_of(operator)
+        wires = None if wires is None else labels_of(wires, "wires")
+        terms = pauli_sum(operator, wires)
         if initial is None:
             initial = Uniform()
+        elif hasattr(initial, "program"):
+            initial = State(_state_on(initial, wires))
         elif not isinstance(initial, Initial):
             initial = State(getattr(initial, "data", initial))
         domain = Hypercube(terms.num_qubits)
@@ -115,12 +145,29 @@ class Problem:
             initial.index(domain)
         elif not isinstance(initial, Uniform):  # which fits any register, however large
             initial.vector(domain)
-        return cls(domain, None, Constant(0.0), clock=clock, duration=duration, initial=initial, operator=terms)
+        return cls(
+            domain, None, Constant(0.0), clock=clock, duration=duration, initial=initial, operator=terms, wires=wires
+        )
 
     @property
     def reading(self) -> str:
         """How psi is read: ``"born"``, probability ``|psi|^2``, which is what a device samples."""
         return "born"
+
+
+def _as_wires(given: Any, count: int) -> tuple[int | str, ...]:
+    labels = labels_of(given, "wires")
+    require(len(labels) == count, "wires", f"be {count} labels, one a qubit", list(labels))
+    return labels
+
+
+def _state_on(ansatz: Any, wires: Sequence[Any] | None) -> np.ndarray:
+    """The start state of an ansatz made of a circuit, its qubits in the order of these wires."""
+    wave, own = np.asarray(ansatz.state()), getattr(ansatz, "wires", None)
+    if wires is None or own is None or tuple(wires) == tuple(own):
+        return wave
+    require(set(wires) == set(own), "initial", f"have the wires {list(wires)}", list(own))
+    return wave.reshape((2,) * len(own)).transpose([own.index(w) for w in wires]).reshape(-1)
 
 
 def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:

@@ -21,6 +21,7 @@ from qiskit_aer.noise import NoiseModel
 
 from ..errors import BackendError, check_memory, one_of
 from ..sampling import draw, merged_counts
+from ..synthesis.foreign import opened
 from ..trajectory import Counts
 from .aer_batch import Batch, check, parts
 from .aer_readout import logical, places, with_readout
@@ -87,6 +88,10 @@ class AerBackend:
         return self.noise_model if self.device is None else self.device(num_qubits)[0]
 
     @cached_property
+    def _labels(self) -> frozenset[str]:
+        return frozenset(() if self.noise_model is None else self.noise_model.noise_instructions)
+
+    @cached_property
     def _basis(self) -> list[str]:
         if self.noise_model is not None:
             return list(self.noise_model.basis_gates)
@@ -117,7 +122,11 @@ class AerBackend:
         return method == "density_matrix" or (not self.noisy and method == "statevector")
 
     def compiled(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        """The circuit in gates that the simulator (or the noise model) knows: level 1, which drops no rotation."""
+        """The circuit in gates that the simulator (or the noise model) knows: level 1, which drops no rotation.
+
+        Gates keep the labels that the noise model knows: for any other label Aer would find no noise.
+        """
+        circuit = opened(circuit, self._labels, BackendError)
         if self.device is not None:
             target = self.device(circuit.num_qubits)[1]
             return transpile(circuit, target=target, optimization_level=1, seed_transpiler=1)

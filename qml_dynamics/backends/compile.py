@@ -16,6 +16,7 @@ from qiskit.quantum_info import Statevector
 from qiskit.transpiler import generate_preset_pass_manager
 
 from ..errors import BackendError
+from ..synthesis.foreign import opened
 from .base import check_circuits, check_width
 from .failures import told
 from .options import DeviceOptions
@@ -91,6 +92,7 @@ def _compile(
 ) -> Compiled:
     """Measure, compile at the wanted level, compare with the ideal outcomes, fall back to level 1 if they differ."""
     check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
+    circuit = opened(circuit, (), BackendError)
     logical = measured(circuit, midway)
     wanted = options.optimization_level
     levels = [wanted] if wanted <= 1 else [1] if circuit.num_clbits else [wanted, 1]  # nothing to compare midway
@@ -126,6 +128,7 @@ def _compile_unmeasured(
 ) -> Compiled:
     check_circuits([circuit])
     check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
+    circuit = opened(circuit, (), BackendError)
     wanted = options.optimization_level
     for level in [wanted, 1] if wanted > 1 else [wanted]:
         compiled = _manager_for(device, level, options, circuit.num_qubits, managers, plain).run(circuit)

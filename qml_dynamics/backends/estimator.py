@@ -16,6 +16,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..errors import BackendError
+from ..synthesis.foreign import opened
 from ..trajectory import Counts
 from .base import Asked, Backend, Expected, MidwayBackend, OnStep, check_asked, check_circuits, check_width
 from .compile import Compiled, Managers, compile_unmeasured
@@ -163,7 +164,8 @@ class EstimatorBackend:
 
     def _compiled(self, circuits: Sequence[QuantumCircuit]) -> list[Compiled]:
         if self.device is None:
-            return [Compiled(circuit, tuple(range(circuit.num_qubits)), 0, None) for circuit in circuits]
+            whole = [opened(circuit, (), BackendError) for circuit in circuits]
+            return [Compiled(circuit, tuple(range(circuit.num_qubits)), 0, None) for circuit in whole]
         plain = needs_plain_gates(self.estimator) or not self.compiling.fractional_gates
         return compile_unmeasured(circuits, self.device, self.compiling, self._managers, plain)
 

@@ -18,6 +18,7 @@ from qiskit import QuantumCircuit, transpile
 
 from ..errors import BackendError, check_memory
 from ..sampling import draw, merged_counts
+from ..synthesis.foreign import opened
 from ..trajectory import Counts
 from .base import OnStep, check_circuits, check_width
 from .failures import told
@@ -193,6 +194,7 @@ def operations(circuit: QuantumCircuit, wires: Sequence[Any], phase: bool = Fals
 
 def lowered(circuit: QuantumCircuit) -> QuantumCircuit:
     """The circuit in gates that both sides know; level 1, which drops no rotation."""
+    circuit = opened(circuit, error=BackendError)
     if set(circuit.count_ops()) <= {*GATES, "barrier"}:
         return circuit
     return transpile(circuit, basis_gates=list(GATES), optimization_level=1, seed_transpiler=1)

@@ -11,8 +11,9 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from ..errors import check_memory
+from ..errors import BackendError, check_memory
 from ..sampling import draw
+from ..synthesis.foreign import opened
 from ..trajectory import Counts
 from .base import OnStep, check_circuits
 
@@ -29,6 +30,7 @@ class StatevectorBackend:
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """The amplitudes after each of consecutive circuits, starting in ``|0...0>``."""
         check_memory(64 << pieces[0].num_qubits, f"A statevector of {pieces[0].num_qubits} qubits")
+        pieces = [opened(piece, error=BackendError) for piece in pieces]
         state, first = _loaded(pieces[0])
         total, done = sum(len(piece.data) for piece in pieces), 0
         for piece in pieces:

@@ -161,13 +161,16 @@ def _from_operator(spec: Mapping[str, Any], clock: schema.EvolutionSection, arra
     for section in ("objective", "diffusion", "strength"):
         if section in spec:
             fail(section, "must be absent beside [operator], which is the whole Hamiltonian.")
-    terms = _pauli_terms(check("operator", schema.OperatorSection, spec["operator"]))
+    stated = check("operator", schema.OperatorSection, spec["operator"])
+    terms = _pauli_terms(stated)
     domain = Hypercube(terms.num_qubits)
     if "domain" in spec and _domain(spec["domain"]) != domain:
         fail("domain", f"must be a hypercube of {terms.num_qubits} weights beside this [operator], or absent.")
     initial = _initial(spec.get("initial", {"kind": "uniform"}), domain, arrays, place)
     with within("operator"):
-        return Problem.from_operator(terms, clock=clock.clock, duration=clock.duration, initial=initial)
+        return Problem.from_operator(
+            terms, clock=clock.clock, duration=clock.duration, initial=initial, wires=stated.wires
+        )
 
 
 def _pauli_terms(section: schema.OperatorSection) -> PauliSum:

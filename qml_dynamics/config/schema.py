@@ -124,11 +124,13 @@ class InitialSection(Section):
 
 
 class OperatorSection(Section):
-    """``[operator]``: a sum of Pauli strings in place of domain and objective; qubit 0 is the last letter."""
+    """``[operator]``: a sum of Pauli strings in place of domain and objective; qubit 0 is the last letter, ``wires`` are labels of the
+    qubits from the first letter on."""
 
     labels: Annotated[list[str], _is("a list of Pauli labels")]
     coefficients: Annotated[list[Number], _is("a list of numbers")]
     num_qubits: Annotated[int | None, _is("an integer")] = None
+    wires: Annotated[list[int | str] | None, _is("a list of labels, integers or strings, one a qubit")] = None
 
 
 class BackendSection(Section):

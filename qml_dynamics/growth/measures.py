@@ -102,12 +102,14 @@ def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float
 
     Raises:
         ProblemError: neither an ansatz nor a circuit, or an ansatz that needs a problem.
-        MethodError: another number of parameters.
+        MethodError: another number of parameters, or an angle with a wrong derivative.
     """
     program = _bound(ansatz, problem)
+    from ..variational.derivatives import check_derivatives
     from ..variational.method import parameters
 
     point = program.theta0 if theta is None else np.array(parameters(theta, "theta", program.num_parameters))
+    check_derivatives(program.angles, point, program.names)
     return _log_det(_metric_of(program)(point))
 
 
@@ -138,6 +140,9 @@ def metric_volume(
     box = _box(bounds, program.num_parameters)
     count = integer(points, "points", 1, 1000)
     require(count ** len(box) <= _MOST_POINTS, "points", f"give at most {_MOST_POINTS:,} points", count ** len(box))
+    from ..variational.derivatives import check_derivatives
+
+    check_derivatives(program.angles, box.mean(axis=1), program.names)
     nodes, weights = np.polynomial.legendre.leggauss(count)
     half = 0.5 * (box[:, 1] - box[:, 0])
     metric, total = _metric_of(program), 0.0

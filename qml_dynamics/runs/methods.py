@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from ..backends.stored import circuit_bytes, circuit_digest, circuit_from_bytes
 from ..describe import describe_method
 from ..errors import MethodError, one_of
+from ..pauli import labels_of
 from ..places import regular
 from ..trajectory import plain
 from ..variational import ansatz as ansaetze
@@ -54,6 +55,8 @@ def described_method(method: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
 def _described_ansatz(ansatz: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
     if isinstance(ansatz, ansaetze.CircuitAnsatz):
         spec = {"kind": "circuit", "digest": circuit_digest(ansatz.source), "theta0": list(ansatz.theta0)}
+        if ansatz.wires is not None:
+            spec["wires"] = list(ansatz.wires)
         return spec, {ANSATZ: circuit_bytes(ansatz.source)}
     for kind, (cls, _) in _MADE.items():
         if type(ansatz) is cls:
@@ -80,5 +83,6 @@ def stored_method(spec: Mapping[str, Any], folder: Path) -> Any:
 def _stored_ansatz(spec: dict[str, Any], folder: Path) -> Any:
     kind = one_of(spec.pop("kind"), "method.ansatz", ["circuit", *_MADE], MethodError)
     if kind == "circuit":
-        return ansaetze.from_circuit(circuit_from_bytes(regular(folder / ANSATZ).read_bytes()), spec["theta0"])
+        made = ansaetze.from_circuit(circuit_from_bytes(regular(folder / ANSATZ).read_bytes()), spec["theta0"])
+        return replace(made, wires=labels_of(spec["wires"], "wires")) if spec.get("wires") else made
     return _MADE[kind][1](**spec)

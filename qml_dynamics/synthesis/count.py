@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from qiskit import QuantumCircuit, transpile
 
+from .foreign import opened
+
 
 def compiled_counts(circuit: QuantumCircuit, basis: Sequence[str], whole: int) -> tuple[int, int, int, bool]:
     """Gates, two-qubit gates, depth, and whether these are upper bounds because the circuit was compiled in parts.
 
     Level 1: higher levels drop small rotations in silence.
     """
+    circuit = opened(circuit)
     gates = two = depth = 0
     parts = [circuit.data[start : start + whole] for start in range(0, max(1, len(circuit.data)), whole)]
     for part in parts:

@@ -13,6 +13,7 @@ from typing import Any
 from qiskit import QuantumCircuit
 
 from ..errors import BackendError, MethodError, integer
+from .foreign import opened
 
 STANDARD = frozenset(
     "p x y z h s sdg t tdg sx rx ry rz cx cy cz cp crx cry crz ch swap ccx cswap id".split()  # noqa: SIM905 - reads as a list
@@ -33,8 +34,8 @@ def to_qasm3(
 ) -> str:
     """OpenQASM 3 text of a circuit.
 
-    Gates outside ``stdgates.inc`` are replaced by their definitions. The global phase is a comment: no outcome and no
-    density depends on it.
+    Gates outside ``stdgates.inc`` are replaced by their definitions, and so are gates of one's own, whatever their names. The
+    global phase is a comment: no outcome and no density depends on it.
 
     Args:
         circuit: with numbers for all parameters.
@@ -64,6 +65,7 @@ def to_qasm3(
     if circuit.parameters:
         names = ", ".join(p.name for p in circuit.parameters)
         raise MethodError(f"Argument `circuit` must have a number for every parameter, but has none for {names}.")
+    circuit = opened(circuit)
     gates = list(_flat(circuit))
     phase = _phase(circuit)
     lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', f"// {name}: {circuit.num_qubits} qubits, {len(gates)} gates"]
@@ -80,7 +82,7 @@ def to_qasm3(
 
 
 def from_qasm3(text: str) -> QuantumCircuit:
-    """A circuit from OpenQASM 3 text, through Qiskit's importer (used to check what :func:`to_qasm3` wrote).
+    """A circuit from OpenQASM 3 text, through Qiskit's importer; gates that the text defines are replaced by their definitions.
 
     Raises:
         BackendError: the importer is not installed.
@@ -93,10 +95,11 @@ def from_qasm3(text: str) -> QuantumCircuit:
     from qiskit import qasm3
 
     try:
-        return qasm3.loads(text)
+        circuit = qasm3.loads(text)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise MethodError(f"Argument `text` must be an OpenQASM 3 program, but it is not: {reason}") from None
+    return opened(circuit)
 
 
 def _flat(circuit: QuantumCircuit, depth: int = 0) -> Iterator[Gate]:

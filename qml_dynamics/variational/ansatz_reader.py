@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import AnnotatedOperation, ControlFlowOp, ParameterExpression
+from qiskit.circuit import AnnotatedOperation, ControlFlowOp, Parameter, ParameterExpression
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator
 
-from ..errors import MethodError, describe, require
+from ..errors import MethodError, require
+from ..synthesis.foreign import opened
+from .ansatz_expressions import affine, curve, number
 from .ansatz_generators import HALF_Y, PHASE, commuting_strings, free_parameters, generator_of, moved_mask
 from .gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation
 
@@ -26,6 +29,7 @@ def program_from_circuit(circuit: Any) -> Program:
     """The gates of a circuit; raises :class:`MethodError` with the name of what cannot be differentiated."""
     require(isinstance(circuit, QuantumCircuit), "circuit", "be a Qiskit QuantumCircuit", circuit, MethodError)
     require(circuit.num_qubits > 0, "circuit", "have at least one qubit", circuit.name, MethodError)
+    circuit = opened(circuit)
     names = [p.name for p in circuit.parameters]
     if "measure" in circuit.count_ops():
         circuit = circuit.remove_final_measurements(inplace=False)
@@ -34,6 +38,12 @@ def program_from_circuit(circuit: Any) -> Program:
     angles = reader.angles()
     theta0 = np.zeros(angles.num_parameters)
     return Program(circuit.num_qubits, tuple(reader.gates), angles, theta0, tuple(names))
+
+
+def rewired(circuit: QuantumCircuit, places: Sequence[int]) -> QuantumCircuit:
+    """The circuit with its qubit q at ``places[q]``."""
+    out = QuantumCircuit(circuit.num_qubits, circuit.num_clbits)
+    return out.compose(circuit, places, range(circuit.num_clbits))
 
 
 @dataclass
@@ -46,6 +56,7 @@ class Reader:
     rows: list[dict[int, float]] = field(default_factory=list)
     curved: list[Curved] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)
+    gate: str = ""  # the one that is read, for messages
 
     def read(self, circuit: QuantumCircuit, qubits: list[int], depth: int) -> None:
         """All instructions of a circuit whose qubit i is ``qubits[i]``."""
@@ -74,6 +85,7 @@ class Reader:
                 f"Argument `circuit` must be unitary, but has a {op.name} on qubits {where} in its middle."
             )
         free = free_parameters(op)
+        self.gate = f"{op.name} on qubits {where}"
         if free:
             self._parametric(op, where, depth)
         else:
@@ -142,54 +154,16 @@ class Reader:
     def _slot(self, angle: Any) -> int:
         slot = len(self.constants)
         if not isinstance(angle, ParameterExpression) or not angle.parameters:
-            self.constants.append(float(angle))
+            self.constants.append(number(angle) if isinstance(angle, ParameterExpression) else float(angle))
             self.rows.append({})
             return slot
-        free = list(angle.parameters)
-        slopes = [_gradient(angle, p) for p in free]
-        if any(isinstance(s, ParameterExpression) for s in slopes):
+        free = sorted(angle.parameters, key=self.index.__getitem__)
+        line = (0.0, [1.0]) if isinstance(angle, Parameter) else affine(angle, free)
+        if line is None:
             self.constants.append(0.0)
             self.rows.append({self.index[p]: 0.0 for p in free})
-            self.curved.append(_curve(slot, angle, free, slopes, self.index))
-            return slot
-        self.constants.append(_number(angle, dict.fromkeys(free, 0.0)))
-        self.rows.append({self.index[p]: float(s) for p, s in zip(free, slopes)})
+            self.curved.append(curve(slot, angle, free, self.index, self.gate))
+        else:
+            self.constants.append(line[0])
+            self.rows.append({self.index[p]: s for p, s in zip(free, line[1])})
         return slot
-
-
-def _gradient(angle: Any, parameter: Any) -> Any:
-    try:
-        slope = angle.gradient(parameter)
-    except Exception as error:  # the vendor raises different kinds for functions without a derivative
-        raise MethodError(
-            f"Argument `circuit` must have differentiable angles, but has {describe(str(angle))}: {error}."
-        ) from None
-    if isinstance(slope, ParameterExpression):
-        return slope if slope.parameters else _number(slope, {})
-    return float(np.real(slope))
-
-
-def _number(expression: Any, values: dict[Any, float]) -> float:
-    value = complex(expression.bind(values) if values else expression)
-    ok = abs(value.imag) <= 1e-12 * max(1.0, abs(value))
-    require(ok, "circuit", "have real angles", describe(str(expression)), MethodError)
-    return value.real
-
-
-def _curve(slot: int, angle: Any, free: list[Any], slopes: list[Any], index: dict[Any, int]) -> Curved:
-    """Value and derivatives of an expression that is not affine."""
-    places = tuple(index[p] for p in free)
-
-    def value(theta: np.ndarray) -> float:
-        return _number(angle, {p: float(theta[k]) for p, k in zip(free, places)})
-
-    def gradient(theta: np.ndarray) -> list[float]:
-        out = []
-        for slope in slopes:
-            if isinstance(slope, ParameterExpression):
-                out.append(_number(slope, {p: float(theta[index[p]]) for p in slope.parameters}))
-            else:
-                out.append(float(slope))
-        return out
-
-    return Curved(slot, places, value, gradient)

@@ -65,12 +65,13 @@ Gate = Fixed | Rotation | PauliRotation | Diagonal | Dual
 
 @dataclass(frozen=True, eq=False)
 class Curved:
-    """A slot that is no affine function: its value and its derivatives by each parameter it depends on."""
+    """A slot that is no affine function: its value, its derivatives by each parameter it depends on, and how messages name it."""
 
     slot: int
     parameters: tuple[int, ...]
     value: Callable[[np.ndarray], float]
     gradient: Callable[[np.ndarray], Sequence[float]]
+    text: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import MethodError, require
 from ..hamiltonian import Hamiltonian
 from ..problem import Problem
+from .derivatives import check_derivatives
 from .flow import Flow, Point
 from .gates import Program
 from .method import Variational, parameters
@@ -36,13 +37,14 @@ class Sample:
 
 
 def bind(problem: Problem, h: Hamiltonian, method: Variational) -> Program:
-    """The ansatz on this problem, with the parameters at its start checked."""
+    """The ansatz on this problem, with the parameters at its start checked, and the derivatives of its angles there."""
     program = method.ansatz.bind(problem, h)
     width = program.num_qubits
     must = f"have as many qubits as the problem, {h.num_qubits}"
     require(width == h.num_qubits, "ansatz", must, f"of {width} qubits", MethodError)
     given = program.theta0 if method.theta0 is None else method.theta0
     theta0 = np.array(parameters(given, "theta0", program.num_parameters))
+    check_derivatives(program.angles, theta0, program.names)
     return Program(width, program.gates, program.angles, theta0, program.names, program.start, program.domain)
 
 

@@ -68,17 +68,20 @@ def test_from_a_matrix_and_back(size):
 
 
 def test_from_pennylane_first_wire_is_the_highest_qubit():
-    """Wires are sorted; sums, products, scalar factors, Hermitian blocks, in any order of mention."""
+    """The operator's own order, or the one that is given; sums, products, scalar factors, Hermitian blocks, in any order of mention."""
     a, b, c = 0.3, -1.2, 0.7
     operator = a * qml.Y(2) @ qml.X(0) + b * qml.Z(1) + c * qml.Y(0) @ qml.Z(1) @ qml.X(2) - 0.2 * qml.I(1)
     wanted = qml.matrix(operator, wire_order=[0, 1, 2])
-    np.testing.assert_allclose(pauli_sum(operator).matrix(), wanted, atol=1e-12)
+    np.testing.assert_allclose(pauli_sum(operator, [0, 1, 2]).matrix(), wanted, atol=1e-12)
+    np.testing.assert_allclose(pauli_sum(operator).matrix(), qml.matrix(operator), atol=1e-12)
     asymmetric = qml.matrix(operator, wire_order=[2, 1, 0])
     assert np.abs(asymmetric - wanted).max() > 0.1
     block = qml.Hermitian(random_hermitian(4), wires=[3, 1])
-    np.testing.assert_allclose(pauli_sum(block).matrix(), qml.matrix(block, wire_order=[1, 3]), atol=1e-12)
+    np.testing.assert_allclose(pauli_sum(block).matrix(), qml.matrix(block, wire_order=[3, 1]), atol=1e-12)
+    wide = qml.matrix(block, wire_order=[1, 0, "z", 3])
+    np.testing.assert_allclose(pauli_sum(block, [1, 0, "z", 3]).matrix(), wide, atol=1e-12)
     names = qml.X("b") @ qml.Y("a")
-    np.testing.assert_allclose(pauli_sum(names).matrix(), qml.matrix(names, wire_order=["a", "b"]), atol=1e-12)
+    np.testing.assert_allclose(pauli_sum(names).matrix(), qml.matrix(names, wire_order=["b", "a"]), atol=1e-12)
     old = qml.Hamiltonian([a, b], [qml.X(0) @ qml.Y(1), qml.Z(0)])
     np.testing.assert_allclose(pauli_sum(old).matrix(), qml.matrix(old, wire_order=[0, 1]), atol=1e-12)
 

@@ -13,6 +13,8 @@ from qiskit import QuantumCircuit
 from ...errors import MethodError, require
 from ...hamiltonian import Hamiltonian, hamiltonian
 from ...problem import Problem
+from ...synthesis.foreign import opened
+from ..derivatives import check_derivatives
 from ..evolve import bind
 from ..method import Variational
 from . import hadamard, shifts, spsa
@@ -61,13 +63,14 @@ class Device:
         self.problem, self.h, self.method = problem, h, method
         self.program = bind(problem, h, method)
         self.theta0 = self.program.theta0
-        self.circuit: QuantumCircuit = method.ansatz.circuit(problem)
+        self.circuit: QuantumCircuit = opened(method.ansatz.circuit(problem))
         if "measure" in self.circuit.count_ops():
             self.circuit = self.circuit.remove_final_measurements(inplace=False)
         self.sequence: TurnSequence = read_turns(self.circuit)
         found = self.sequence.angles.num_parameters
         must = f"have {len(self.theta0)} parameters in its circuit too"
         require(found == len(self.theta0), "ansatz", must, f"of {found}", MethodError)
+        check_derivatives(self.sequence.angles, self.theta0, self.program.names)
         self.imaginary = problem.clock == "imaginary"
         self.readings = Readings(h, self.sequence.width)
         tests = self.readings.needs_ancilla or method.metric == "hadamard" or not self.imaginary

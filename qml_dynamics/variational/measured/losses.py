@@ -10,10 +10,14 @@ import numpy as np
 
 from ...errors import MethodError, describe, one_of, require
 from ...pauli import PauliSum, pauli_sum
-from ..ansatz import CircuitAnsatz, from_circuit
+from ...synthesis.foreign import opened
+from ..ansatz import CircuitAnsatz
+from ..ansatz_reader import program_from_circuit
+from ..derivatives import check_derivatives
 from ..method import parameters
 
 _CLIP = 1e-9
+_CHECKED_ROWS = 3  # of the data, at which derivatives of angles are compared with difference quotients
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +59,8 @@ def state_task(given: Statement) -> Data:
     from .training import Task
 
     features, labels = _data(given)
-    circuit, inputs = _circuit(given, features)
-    program = from_circuit(circuit).program
+    circuit, inputs, wires = _circuit(given, features)
+    program = program_from_circuit(circuit)
     names = list(program.names)
     places = np.array(
         [one_of(name, "inputs", names, MethodError) and names.index(name) for name in inputs], dtype=np.intp
@@ -67,10 +71,12 @@ def state_task(given: Statement) -> Data:
     trained = np.setdiff1d(np.arange(len(names)), places)
     require(len(trained) > 0, "circuit", "have trainable parameters", f"of {len(names)} parameters", MethodError)
     theta0 = parameters(np.ravel(given.theta0), "theta0", len(trained))
-    outputs, loss = _outputs_and_loss(given, program.num_qubits)
+    outputs, loss = _outputs_and_loss(given, wires or range(program.num_qubits))
     if "measure" in circuit.count_ops():
         circuit = circuit.remove_final_measurements(inplace=False)
     task = Task(circuit, program, places, trained, outputs, loss)
+    for row in features[:_CHECKED_ROWS]:
+        check_derivatives(program.angles, task.full(np.array(theta0), row), names, "circuit")
     count = 1 << program.num_qubits if outputs is None else len(outputs)
     classes = given.features is not None and labels is not None and _are_classes(labels, max(2, count))
     return Data(task, np.array(theta0), np.shape(given.theta0), features, labels, classes)
@@ -94,11 +100,12 @@ def _data(given: Statement) -> tuple[np.ndarray, np.ndarray | None]:
     return features, labels
 
 
-def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str]]:
-    """The circuit, and the names of the parameters that take data."""
+def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str], tuple[Any, ...] | None]:
+    """The circuit, the names of the parameters that take data, and the labels of its wires."""
     source = given.circuit.source if isinstance(given.circuit, CircuitAnsatz) else given.circuit
     if hasattr(source, "count_ops"):
-        return source, [getattr(p, "name", p) for p in (given.inputs if given.inputs is not None else ())]
+        inputs = [getattr(p, "name", p) for p in (given.inputs if given.inputs is not None else ())]
+        return opened(source), inputs, getattr(given.circuit, "wires", None)
     from ..ansatz_pennylane import circuit_from_qnode
 
     require(
@@ -110,15 +117,16 @@ def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str]]:
     )
     theta0 = np.asarray(given.theta0, dtype=float)
     arguments = (features[0], theta0) if features.shape[1] else (theta0,)
-    circuit, _ = circuit_from_qnode(source, arguments, {})
-    return circuit, [p.name for p in circuit.parameters][: features.shape[1]]
+    circuit, _, wires = circuit_from_qnode(source, arguments, {})
+    return circuit, [p.name for p in circuit.parameters][: features.shape[1]], wires
 
 
-def _outputs_and_loss(given: Statement, n: int) -> tuple[tuple[PauliSum, ...] | None, Any]:
+def _outputs_and_loss(given: Statement, wires: Sequence[Any]) -> tuple[tuple[PauliSum, ...] | None, Any]:
+    n = len(wires)
     if not isinstance(given.loss, str) and (not callable(given.loss) or _is_operator(given.loss)):
         must = "be absent where the loss is an operator"
         require(given.observable is None, "observable", must, given.observable, MethodError)
-        return (operator_on(given.loss, n, "loss"),), _energy
+        return (operator_on(given.loss, wires, "loss"),), _energy
     loss = LOSSES[one_of(given.loss, "loss", LOSSES, MethodError)] if isinstance(given.loss, str) else given.loss
     if isinstance(given.observable, str):
         one_of(given.observable, "observable", ("probabilities",), MethodError)
@@ -127,26 +135,17 @@ def _outputs_and_loss(given: Statement, n: int) -> tuple[tuple[PauliSum, ...] | 
         return (PauliSum(n, np.array([0]), np.array([1]), np.array([1.0])),), loss
     several = isinstance(given.observable, (list, tuple)) and all(map(_is_operator, given.observable))
     listed = given.observable if several else [given.observable]
-    return tuple(operator_on(o, n, "observable") for o in listed), loss
+    return tuple(operator_on(o, wires, "observable") for o in listed), loss
 
 
 def _is_operator(given: Any) -> bool:
     return hasattr(given, "paulis") or hasattr(given, "pauli_rep") or getattr(given, "ndim", 0) == 2
 
 
-def operator_on(given: Any, n: int, name: str) -> PauliSum:
-    """An operator on n qubits; PennyLane's may leave out wires of ``0 .. n - 1`` (wire 0 is the highest qubit)."""
-    sentence = getattr(given, "pauli_rep", None)
-    if sentence is not None and hasattr(given, "wires") and all(w in range(n) for w in given.wires):
-        labels = ["".join(word.get(wire, "I") for wire in range(n)) for word in sentence]
-        totals: dict[tuple[int, int], float] = {}
-        for label, c in zip(labels, sentence.values()):
-            x, z = (int("".join("1" if p in kind else "0" for p in label), 2) for kind in ("XY", "ZY"))
-            totals[x, z] = totals.get((x, z), 0.0) + float(np.real(c))
-        keys = np.array(sorted(totals), dtype=np.int64).reshape(-1, 2)
-        return PauliSum(n, keys[:, 0], keys[:, 1], np.array([totals[int(a), int(b)] for a, b in keys]))
-    terms = pauli_sum(given)
-    require(terms.num_qubits == n, name, f"act on {n} qubits", f"on {terms.num_qubits}", MethodError)
+def operator_on(given: Any, wires: Sequence[Any], name: str) -> PauliSum:
+    """An operator on these wires, the first of them the highest qubit; PennyLane's act on the wires that they name."""
+    terms = pauli_sum(given, wires, name)
+    require(terms.num_qubits == len(wires), name, f"act on {len(wires)} qubits", f"on {terms.num_qubits}", MethodError)
     return terms
 
 

@@ -20,6 +20,7 @@ from qiskit.circuit.library import PauliEvolutionGate, PhaseGate, ZGate
 from ...errors import MethodError, require
 from ...pauli import PauliSum, pauli_sum
 from ...problem import Problem
+from ...synthesis.foreign import opened
 from ..ansatz_reader import Reader
 from ..gates import Angles, PauliRotation, Rotation
 
@@ -130,6 +131,7 @@ def read_turns(circuit: Any) -> TurnSequence:
     [[2.0, 0.0], [0.0, 0.5], [0.0, -0.5]]
     """
     require(isinstance(circuit, QuantumCircuit), "circuit", "be a Qiskit QuantumCircuit", circuit, MethodError)
+    circuit = opened(circuit)
     if "measure" in circuit.count_ops():
         circuit = circuit.remove_final_measurements(inplace=False)
     reader = _TurnReader({p: k for k, p in enumerate(circuit.parameters)})
