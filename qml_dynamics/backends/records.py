@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.circuit import Gate, Instruction
 
 from ..errors import BackendError, SynthesisChangedWarning
 from .base import Asked
@@ -63,10 +64,23 @@ class Record:
         gates = tuple(np.asarray(arrays["gates"])[np.asarray(arrays["index"], dtype=np.int64)].tolist())
         return Record(gates, *(np.asarray(arrays[name]) for name in ("sums", "size", "overlaps", "length")))
 
+    def to_plain(self) -> dict[str, Any]:
+        """Plain data, as JSON has it: of a complex amplitude its two parts."""
+        plain = {name: array.tolist() for name, array in self.to_arrays().items() if name != "overlaps"}
+        return {**plain, "overlaps": [[z.real, z.imag] for z in self.overlaps.tolist()]}
+
+    @staticmethod
+    def from_plain(data: Mapping[str, Any]) -> Record:
+        """:meth:`to_plain`, undone."""
+        parts = np.array(data["overlaps"], dtype=float).reshape(-1, 2)
+        arrays = {name: np.array(data[name]) for name in ("gates", "index", "sums", "size", "length")}
+        arrays["sums"] = arrays["sums"].reshape(-1, _SUMS)
+        return Record.from_arrays({**arrays, "overlaps": parts[:, 0] + 1j * parts[:, 1]})
+
     def to_bytes(self) -> bytes:
         """One archive, without pickle."""
         out = io.BytesIO()
-        np.savez_compressed(out, **self.to_arrays())
+        np.savez_compressed(out, **self.to_arrays())  # type: ignore[arg-type]
         return out.getvalue()
 
     @staticmethod
@@ -76,7 +90,9 @@ class Record:
             with np.load(io.BytesIO(data), allow_pickle=False) as archive:
                 return Record.from_arrays({name: archive[name] for name in archive.files})
         except (ValueError, KeyError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
-            raise BackendError(f"The stored record of the circuits is damaged: {' '.join(str(error).split())[:120]}") from None
+            raise BackendError(
+                f"The stored record of the circuits is damaged: {' '.join(str(error).split())[:120]}"
+            ) from None
 
 
 def record(items: Sequence[Any], overlaps: bool = True) -> Record:
@@ -108,7 +124,9 @@ def record(items: Sequence[Any], overlaps: bool = True) -> Record:
     rows = dict(row for group in alike.values() for row in group.overlaps())
     length = [len(rows[k]) if k in rows else _NONE for k in range(len(items))]
     flat = np.concatenate([rows[k] for k in sorted(rows)]) if rows else np.zeros(0, dtype=complex)
-    return Record(tuple(gates), np.array(sums).reshape(-1, _SUMS), np.array(size), flat, np.array(length, dtype=np.int64))
+    return Record(
+        tuple(gates), np.array(sums).reshape(-1, _SUMS), np.array(size), flat, np.array(length, dtype=np.int64)
+    )
 
 
 class _Alike:
@@ -207,7 +225,9 @@ def _gatewise(item: Any, steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
 def _weighted(numbers: np.ndarray) -> np.ndarray:
     """Two sums with weights between 1 and 2 that repeat nowhere, made without a generator that a version may change."""
     k = np.arange(1, len(numbers) + 1, dtype=float)
-    return np.array([np.sum(numbers * (1.0 + np.modf(k * step)[0])) for step in (0.6180339887498949, 0.4142135623730951)])
+    return np.array(
+        [np.sum(numbers * (1.0 + np.modf(k * step)[0])) for step in (0.6180339887498949, 0.4142135623730951)]
+    )
 
 
 def _overlaps(circuit: QuantumCircuit) -> np.ndarray | None:
@@ -230,3 +250,21 @@ def _same_up_to_phase(a: np.ndarray, b: np.ndarray) -> bool:
     inner = np.sum(left.conj() * right, axis=1)
     turned = right * np.exp(-1j * np.angle(inner))[:, None]
     return bool(np.abs(turned - left).max(initial=0.0) <= SAME)
+
+
+def earlier_digest(circuit: QuantumCircuit) -> str:
+    """The mark of a circuit in run folders of earlier versions: gates by their names, angles as text, exactly."""
+    digest = hashlib.sha256()
+    _add(digest, circuit)
+    return digest.hexdigest()
+
+
+def _add(digest: Any, circuit: QuantumCircuit) -> None:
+    digest.update(f"{circuit.num_qubits} {circuit.global_phase}".encode())
+    for instruction in circuit.data:
+        op = instruction.operation
+        params = [p.tobytes() if isinstance(p, np.ndarray) else str(p) for p in op.params]
+        places = [circuit.find_bit(q).index for q in instruction.qubits]
+        digest.update(repr((op.name, getattr(op, "label", None), params, places)).encode())
+        if type(op) in (Gate, Instruction) and op.definition is not None:
+            _add(digest, op.definition)

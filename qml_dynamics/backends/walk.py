@@ -218,7 +218,9 @@ def _power(circuit: QuantumCircuit, power: float) -> QuantumCircuit:
 
 def _matrix(op: Any) -> np.ndarray | None:
     """The matrix of a gate that cannot be opened, where it has one of moderate size."""
-    if getattr(op, "num_qubits", 0) > WIDEST or not (isinstance(op, (Gate, AnnotatedOperation)) or hasattr(op, "to_matrix")):
+    if getattr(op, "num_qubits", 0) > WIDEST or not (
+        isinstance(op, (Gate, AnnotatedOperation)) or hasattr(op, "to_matrix")
+    ):
         return None
     try:
         return np.asarray(Operator(op).data, dtype=complex)

@@ -24,6 +24,7 @@ from .schema import check
 from .toml import to_toml
 
 PathLike = str | os.PathLike[str]
+NAMED = (("objective", "data"), ("objective", "table"), ("initial", "array"))  # keys whose text is the name of a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ def read_problem(path: PathLike) -> ProblemFile:
 
 
 def _read(path: Path) -> ProblemFile:
-    sections = _sections(path)
+    sections = read_sections(path)
     problem, dataset = build(sections, {}, path.parent)
     backend = check("backend", schema.BackendSection, sections.get("backend", {}))
     with within("backend"):
@@ -88,7 +89,8 @@ def _read(path: Path) -> ProblemFile:
     )
 
 
-def _sections(path: Path) -> dict[str, Any]:
+def read_sections(path: Path) -> dict[str, Any]:
+    """The sections of a problem file as they are written; raises :class:`ProblemError` unless it is TOML."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -184,7 +186,7 @@ def copy_problem(
         sections["method"] = plain(describe_method(method))
     if backend is not None:
         sections["backend"] = plain(dict(backend))
-    for section, key in (("objective", "data"), ("objective", "table"), ("initial", "array")):
+    for section, key in NAMED:
         name = sections.get(section, {}).get(key)
         if isinstance(name, str):
             copy = target.with_name(Path(name).name)

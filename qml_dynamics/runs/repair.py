@@ -16,7 +16,7 @@ def repair(context: Context) -> None:
     """
     for batch in context.ledger.batches(status=("finished",)):
         try:
-            if len(read_results(context.folder / str(batch.result))) == batch.count:
+            if len(read_results(context.folder, str(batch.result), context.ledger)) == batch.count:
                 continue
             reason = "holds another number of circuits"
         except BackendError as error:

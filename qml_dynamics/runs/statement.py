@@ -59,7 +59,7 @@ def read_folder(folder: Path) -> Statement:
         problem = read_problem(folder / PROBLEM).problem
         return Statement(
             problem=problem,
-            method=stored_method(data["method"], folder),
+            method=stored_method(data["method"], folder, data.get("versions", {})),
             shots=data["shots"],
             seed=data["seed"],
             saves=data["saves"],

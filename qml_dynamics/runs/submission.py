@@ -14,13 +14,14 @@ from ..job import convert
 from ..problem import Problem
 from ..variational.method import is_measured
 from .budget import read_budget
+from .content import read_checked
 from .folder import folder_path, write_folder
 from .forecast import forecast
 from .ledger import Ledger
 from .reopen import check_same, described
 from .retry import Patience
 from .run import PathLike, Run
-from .statement import Statement, read_folder
+from .statement import Statement
 
 
 def submit(
@@ -109,7 +110,7 @@ def open_run(folder: PathLike, *, backend: Any = None, patience: Patience | None
         BackendError: ``backend`` is not the one of the run.
     """
     where, patience = folder_path(folder), _patience(patience)
-    statement = read_folder(where)
+    statement = read_checked(where)
     Ledger(where).close()
     device = None
     if backend is not None:
