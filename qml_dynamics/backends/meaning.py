@@ -129,8 +129,11 @@ def _without_phases(circuit: QuantumCircuit, phases: list[float], place: int) ->
 
 
 def same_step(x: Step, y: Step) -> bool:
-    """Whether two steps on the same qubits do the same."""
-    if x.name == y.name and x.words == y.words and len(x.numbers) == len(y.numbers):
+    """Whether two steps on the same qubits do the same: by their matrices, else by name and parameters."""
+    if (x.matrix is None) != (y.matrix is None):
+        return False
+    said = x.name == y.name and x.words == y.words and len(x.numbers) == len(y.numbers)
+    if said and (x.matrix is None or (x.standard and y.standard)):
         return all(abs(p - q) <= SAME for p, q in zip(x.numbers, y.numbers))
     if x.matrix is None or y.matrix is None or x.matrix.shape != y.matrix.shape:
         return False

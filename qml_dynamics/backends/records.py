@@ -36,12 +36,15 @@ class Record:
 
     Attributes:
         gates: SHA-256 of gates, places and exact texts of each circuit.
-        sums: weighted sums of all numbers of each circuit, shape ``(circuits, 2)``; ``size``: the largest number in it.
+        frames: the same of what no synthesis changes: width, measurements, resets, and the operators that are asked for.
+        sums: weighted sums of the angles of each circuit and of the numbers of its frame, shape ``(circuits, 4)``; ``size``: the
+            largest number in it.
         overlaps: ``<phi_k|U|psi_k>`` with random waves, for each stretch between measurements or resets; ``length``: how many of
             them each circuit has, -1 where none were computed.
     """
 
     gates: tuple[str, ...]
+    frames: tuple[str, ...]
     sums: np.ndarray
     size: np.ndarray
     overlaps: np.ndarray
@@ -49,20 +52,19 @@ class Record:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays; equal gates are kept once."""
-        names = sorted(set(self.gates))
-        which = {name: k for k, name in enumerate(names)}
-        index = np.array([which[g] for g in self.gates], dtype=np.int64)
-        gates = np.array(names, dtype="U64")
-        return {"gates": gates, "index": index, "sums": self.sums, "size": self.size} | {
-            "overlaps": self.overlaps,
-            "length": self.length,
-        }
+        pairs = list(zip(self.gates, self.frames))
+        which = {pair: k for k, pair in enumerate(dict.fromkeys(pairs))}
+        index = np.array([which[pair] for pair in pairs], dtype=np.int64)
+        marks = np.array(list(which), dtype="U64").reshape(-1, 2)
+        numbers = {name: getattr(self, name) for name in ("sums", "size", "overlaps", "length")}
+        return {"marks": marks, "index": index, **numbers}
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, np.ndarray]) -> Record:
         """:meth:`to_arrays`, undone."""
-        gates = tuple(np.asarray(arrays["gates"])[np.asarray(arrays["index"], dtype=np.int64)].tolist())
-        return Record(gates, *(np.asarray(arrays[name]) for name in ("sums", "size", "overlaps", "length")))
+        marks = np.asarray(arrays["marks"]).reshape(-1, 2)[np.asarray(arrays["index"], dtype=np.int64)]
+        gates, frames = (tuple(column) for column in marks.T.tolist())
+        return Record(gates, frames, *(np.asarray(arrays[name]) for name in ("sums", "size", "overlaps", "length")))
 
     def to_plain(self) -> dict[str, Any]:
         """Plain data, as JSON has it: of a complex amplitude its two parts."""
@@ -73,8 +75,8 @@ class Record:
     def from_plain(data: Mapping[str, Any]) -> Record:
         """:meth:`to_plain`, undone."""
         parts = np.array(data["overlaps"], dtype=float).reshape(-1, 2)
-        arrays = {name: np.array(data[name]) for name in ("gates", "index", "sums", "size", "length")}
-        arrays["sums"] = arrays["sums"].reshape(-1, _SUMS)
+        arrays = {name: np.array(data[name]) for name in ("marks", "index", "sums", "size", "length")}
+        arrays["sums"] = arrays["sums"].reshape(-1, 2 * _SUMS)
         return Record.from_arrays({**arrays, "overlaps": parts[:, 0] + 1j * parts[:, 1]})
 
     def to_bytes(self) -> bytes:
@@ -108,15 +110,17 @@ def record(items: Sequence[Any], overlaps: bool = True) -> Record:
     >>> same_circuits(known, [circuit]), same_circuits(known, [circuit.inverse()])
     (None, 0)
     """
-    gates, sums, size = [], [], []
+    gates, frames, sums, size = [], [], [], []
     alike: dict[str, _Alike] = {}
     left = _WORK if overlaps else 0.0
     for place, item in enumerate(items):
         steps = list(walk(_circuit(item)))
-        words, numbers = _gatewise(item, steps)
-        gates.append(hashlib.sha256("\n".join(words).encode()).hexdigest())
-        sums.append(_weighted(numbers))
-        size.append(float(np.abs(numbers).max(initial=0.0)))
+        words, numbers = _gatewise(steps)
+        frame, values = _frame(item, steps)
+        gates.append(_digest(words))
+        frames.append(_digest(frame))
+        sums.append(np.concatenate([_weighted(numbers), _weighted(values)]))
+        size.append(float(max(np.abs(numbers).max(initial=0.0), np.abs(values).max(initial=0.0))))
         n = _circuit(item).num_qubits
         left -= float(len(words)) * (1 << min(n, 40))
         if left >= 0 and n <= QUBITS:
@@ -125,7 +129,12 @@ def record(items: Sequence[Any], overlaps: bool = True) -> Record:
     length = [len(rows[k]) if k in rows else _NONE for k in range(len(items))]
     flat = np.concatenate([rows[k] for k in sorted(rows)]) if rows else np.zeros(0, dtype=complex)
     return Record(
-        tuple(gates), np.array(sums).reshape(-1, _SUMS), np.array(size), flat, np.array(length, dtype=np.int64)
+        tuple(gates),
+        tuple(frames),
+        np.array(sums).reshape(-1, 2 * _SUMS),
+        np.array(size),
+        flat,
+        np.array(length, dtype=np.int64),
     )
 
 
@@ -162,11 +171,13 @@ def same_circuits(known: Record, items: Sequence[Any], what: str = "circuit") ->
         return min(len(known.gates), len(items))
     now = record(items, overlaps=False)
     scale = SAME * np.maximum(1.0, np.maximum(known.size, now.size))
-    angles = np.all(np.abs(known.sums - now.sums) <= scale[:, None], axis=1)
+    equal = np.abs(known.sums - now.sums) <= scale[:, None]
     ends = np.cumsum(np.maximum(known.length, 0))
     rebuilt = []
     for k, item in enumerate(items):
-        if known.gates[k] == now.gates[k] and angles[k]:
+        if known.frames[k] != now.frames[k] or not equal[k, 2:].all():
+            return k
+        if known.gates[k] == now.gates[k] and equal[k, :2].all():
             continue
         if known.length[k] == _NONE:
             return k
@@ -207,18 +218,36 @@ def _circuit(item: Any) -> QuantumCircuit:
     return item.circuit if isinstance(item, Asked) else item
 
 
-def _gatewise(item: Any, steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
+def _digest(words: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+def _words(step: Step) -> str:
+    return f"{step.name} {step.qubits} {step.clbits} {step.words} {len(step.numbers)}"
+
+
+def _gatewise(steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
     """Gates and places as words, and all angles in order; the phase of the whole circuit is nothing that samples could see."""
+    chosen = [step for step in steps if step.name != "global_phase"]
+    return [_words(step) for step in chosen], np.array([x for step in chosen for x in _numbers(step)], dtype=float)
+
+
+def _numbers(step: Step) -> Sequence[float]:
+    """The parameters; of a gate of which they do not say everything, the entries of its matrix."""
+    if step.matrix is None or step.standard:
+        return step.numbers
+    return np.stack([step.matrix.real, step.matrix.imag]).ravel().tolist()
+
+
+def _frame(item: Any, steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
+    """What no synthesis may change, as words and numbers."""
     circuit = _circuit(item)
-    words, numbers = [f"{circuit.num_qubits} qubits, {circuit.num_clbits} bits"], list[float]()
-    for step in steps:
-        if step.name != "global_phase":
-            words.append(f"{step.name} {step.qubits} {step.clbits} {step.words} {len(step.numbers)}")
-            numbers += step.numbers
+    between = [step for step in steps if step.matrix is None and step.name != "global_phase"]
+    words = [f"{circuit.num_qubits} qubits, {circuit.num_clbits} bits", *(_words(step) for step in between)]
+    numbers = [x for step in between for x in step.numbers]
     for operator in item.operators if isinstance(item, Asked) else ():
         words.append(f"operator {operator.x.tolist()} {operator.z.tolist()}")
-        for c in operator.coefficients.tolist():
-            numbers += [complex(c).real, complex(c).imag]
+        numbers += [x for c in operator.coefficients.tolist() for x in (complex(c).real, complex(c).imag)]
     return words, np.array(numbers, dtype=float)
 
 

@@ -36,6 +36,7 @@ class Step:
         matrix: of a unitary, shape ``(2**k, 2**k)``, the first qubit the lowest bit; None for what is none, or has free parameters.
         operation: Qiskit's object.
         phase: of a global phase, with its free parameters.
+        standard: whether it is one of Qiskit's standard gates, of which name and parameters say everything.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Step:
     matrix: np.ndarray | None
     operation: Any
     phase: Any = 0.0
+    standard: bool = False
 
 
 def walk(circuit: QuantumCircuit) -> Iterator[Step]:
@@ -87,7 +89,7 @@ def _standard(instruction: Any, where: tuple[int, ...]) -> Step:
     operation = instruction.operation
     state = getattr(operation, "ctrl_state", None)
     words = (*words, f"controls {state}") if state is not None else words
-    return Step(instruction.name, where, (), numbers, words, matrix, operation)
+    return Step(instruction.name, where, (), numbers, words, matrix, operation, standard=True)
 
 
 def _opened(op: Any, where: tuple[int, ...], bits: tuple[int, ...], bit: dict[Any, int], depth: int) -> Iterator[Step]:
