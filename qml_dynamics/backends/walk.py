@@ -55,11 +55,11 @@ def walk(circuit: QuantumCircuit) -> Iterator[Step]:
 
     Classical control flow is a step ``"open"``, the steps of its blocks, and a step ``"close"``.
 
-    >>> from qiskit.circuit.library import StatePreparation
-    >>> circuit = QuantumCircuit(1)
-    >>> _ = circuit.append(StatePreparation([0.6, 0.8]).inverse(), [0])
-    >>> [(step.name, [round(x, 3) for x in step.numbers]) for step in walk(circuit)]
-    [('ry', [-1.855])]
+    >>> from qiskit.circuit.library import LinearPauliRotationsGate
+    >>> circuit = QuantumCircuit(3)
+    >>> _ = circuit.append(LinearPauliRotationsGate(2, 0.3, 0.2), [2, 0, 1])
+    >>> [(step.name, step.qubits, step.numbers) for step in walk(circuit)]
+    [('ry', (1,), (0.2,)), ('cry', (2, 1), (0.3,)), ('cry', (0, 1), (0.6,))]
     """
     yield from _walk(circuit, range(circuit.num_qubits), range(circuit.num_clbits), 0)
 

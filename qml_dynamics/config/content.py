@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..describe import describe_method, describe_problem
-from ..errors import describe
+from ..errors import QMLDynamicsError, describe
 from ..trajectory import plain
 from .files import NAMED, ProblemFile, read_problem, read_sections
 
@@ -109,7 +109,12 @@ def problem_differences(now: Path, then: Path) -> list[str]:
     said = differences(new, old)
     if said and any("function" in s.get("objective", {}) for s in (new, old)):
         return said
-    files = [read_problem(path) for path in (now, then)]
+    try:
+        files = [read_problem(path) for path in (now, then)]
+    except QMLDynamicsError:
+        if said:  # which says more than that the parts do not fit together
+            return said
+        raise
     (spec, arrays), (old_spec, old_arrays) = (_content(file) for file in files)
     meant = differences(spec, old_spec) + array_differences(arrays, old_arrays)
     return (said or meant) if meant else []
