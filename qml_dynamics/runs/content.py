@@ -66,7 +66,7 @@ def write_kept(folder: Path, name: str, ledger: Ledger, write: Callable[[Path], 
             os.replace(draft, target)
     except OSError as error:
         raise ProblemError(
-            f"Argument `folder` must be a folder that can be written, but {folder} is not: {error.strerror or error}."
+            f"Argument `folder` must be a folder that can be written, but {target} cannot: {error.strerror or error}."
         ) from None
 
 
