@@ -44,6 +44,14 @@ class MomentumTailWarning(UserWarning):
     """The wave has reached the largest momenta of its grid: refine it."""
 
 
+class SynthesisChangedWarning(UserWarning):
+    """Circuits are built from other gates than when they were recorded, by another version of a library, and do the same."""
+
+
+class UnverifiedRunWarning(UserWarning):
+    """A run folder was written before its content was recorded, so that later edits of it cannot be seen."""
+
+
 def require(condition: bool, name: str, must: str, given: Any, error: type[QMLDynamicsError] = ProblemError) -> None:
     """Raise ``error`` in the one wording of the library unless ``condition`` holds.
 

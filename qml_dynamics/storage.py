@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from .config import ProblemFile, problem_from_spec, write_problem
+from .config.content import changed_files, differences, folder_content
 from .config.files import copy_problem, write_bytes
 from .errors import ProblemError, QMLDynamicsError, require
 from .estimate import Estimate
 from .places import refuse_links
 from .problem import Problem
-from .trajectory import FORMAT, Best, Counts, Trajectory, plain
+from .trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
 
 PathLike = str | os.PathLike[str]
 TRAJECTORY, PROBLEM, RESULT = "trajectory.npz", "problem.toml", "result.json"
+CONTENT = "content"
+_SAID = ("stop", "clock", "reading", "times", "shots", "expectations", "best")  # by `result.json`, of the trajectory
 
 
 def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = False) -> Trajectory:
@@ -46,7 +49,7 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
             if "meta" not in archive:
                 raise ProblemError(f"Argument `path` must be a saved trajectory, but {where} holds no trajectory.")
             meta = _meta(archive["meta"], where)
-            arrays = {name: archive[name] for name in archive.files if name != "meta"}
+            arrays = {name: archive[name] for name in archive.files}
     except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
         if isinstance(error, ProblemError):
             raise
@@ -58,9 +61,34 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
     try:
         if problem is None:
             problem = problem_from_spec(meta["problem"], arrays, where.parent, allow_code=allow_code)
-        return _rebuild(meta, arrays, problem, _method(meta["method"]))
+        trajectory = _rebuild(meta, arrays, problem, _method(meta["method"]))
     except QMLDynamicsError as error:
         raise type(error)(f"{where.name}: {error}") from None
+    if not is_sealed(arrays):
+        raise ProblemError(f"Argument `path` must be a trajectory as it was saved, but {where} was changed afterwards.")
+    if Path(path).is_dir():
+        check_run(Path(path), arrays, trajectory)
+    return trajectory
+
+
+def check_run(folder: Path, arrays: Mapping[str, np.ndarray], trajectory: Trajectory) -> None:
+    """Compare a run folder with what its trajectory was saved with; folders of earlier versions say nothing of it.
+
+    Raises:
+        ProblemError: a file of it was changed since, which is named with what it says now.
+    """
+    if CONTENT not in arrays:
+        return
+    said = changed_files(folder, json.loads(str(arrays[CONTENT])))
+    if (folder / RESULT).is_file():
+        now, then = json.loads((folder / RESULT).read_text(encoding="utf-8")), json.loads(to_json(summary(trajectory)))
+        words = differences({key: now.get(key) for key in _SAID}, {key: then[key] for key in _SAID})
+        said += [f"{RESULT} was changed: {'; '.join(words[:4])}"] if words else []
+    if said:
+        raise ProblemError(
+            f"Argument `path` must be a run folder as it was written, but in {folder} {'; '.join(said)}. Undo the edit, or run the "
+            "changed problem into a new folder."
+        )
 
 
 def _trajectory_file(path: Path) -> Path:
@@ -156,15 +184,26 @@ def write_run(
         ProblemError: the folder cannot be written.
     """
     where = Path(folder)
-    trajectory.save(where / TRAJECTORY)
     backend = _backend_section(trajectory)
     if source is not None:
         copy_problem(source, where / PROBLEM, method=trajectory.method, backend=backend)
     else:
         write_problem(trajectory.problem, where / PROBLEM, method=trajectory.method, backend=backend)
+    save_run(trajectory, where / TRAJECTORY, where)
     result = {**summary(trajectory), **(extras or {})}
     write_bytes(where / RESULT, (to_json(result) + "\n").encode())
     return where
+
+
+def save_run(trajectory: Trajectory, path: Path, folder: Path) -> None:
+    """Save a trajectory together with what its folder says of the problem, so that a later edit of that is seen.
+
+    Args:
+        trajectory: the run.
+        path: the ``.npz`` file.
+        folder: holds ``problem.toml``, and the tables and data that it names.
+    """
+    write_npz(path, sealed({**trajectory.to_arrays(), CONTENT: np.array(json.dumps(folder_content(folder)))}))
 
 
 def to_json(value: Any) -> str:

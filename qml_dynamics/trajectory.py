@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -137,6 +138,11 @@ class Trajectory:
         """
         target = Path(path)
         target = target if target.suffix == ".npz" else target.with_name(target.name + ".npz")
+        write_npz(target, sealed(self.to_arrays()))
+        return target
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Everything as named arrays, what is no number as JSON in ``meta``."""
         from .describe import describe_method, describe_problem
 
         arrays = {"times": self.times, "density": self.density, "log_norm": self.log_norm}
@@ -162,8 +168,7 @@ class Trajectory:
             "provenance": plain(self.provenance),
         }
         arrays["meta"] = np.array(json.dumps(plain(meta)))
-        write_npz(target, arrays)
-        return target
+        return arrays
 
 
 def plain(value: Any) -> Any:
@@ -179,6 +184,34 @@ def plain(value: Any) -> Any:
     if isinstance(value, Estimate):
         return {"value": plain(value.value), "stderr": plain(value.stderr), "shots": value.shots}
     return value
+
+
+SEAL = "sha256"
+
+
+def sealed(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays with the SHA-256 of all their bytes among them, by which a later edit is seen.
+
+    >>> arrays = sealed({"times": np.array([0.0, 1.0])})
+    >>> is_sealed(arrays), is_sealed({**arrays, "times": np.array([0.0, 2.0])})
+    (True, False)
+    """
+    return {**arrays, SEAL: np.array(_digest(arrays))}
+
+
+def is_sealed(arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether arrays are those that :func:`sealed` saw; True for files of earlier versions, which say nothing of it."""
+    rest = {name: array for name, array in arrays.items() if name != SEAL}
+    return SEAL not in arrays or str(arrays[SEAL]) == _digest(rest)
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data if array.size else b"")
+    return digest.hexdigest()
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

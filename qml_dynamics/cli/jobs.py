@@ -79,8 +79,6 @@ def fetch_command(folder: Path, *, wait: bool, timeout: float | None, as_json: b
     from ..runs import fetch
 
     answer = fetch(folder, wait=wait, timeout=timeout, allow_code=allow_code)
-    if answer.trajectory is not None:
-        answer.trajectory.save(folder / "trajectory.npz")
     print(to_json(as_data(answer.status)) if as_json else answer)
     return 0 if answer else 3
 

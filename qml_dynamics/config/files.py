@@ -25,6 +25,7 @@ from .schema import check
 from .toml import to_toml
 
 PathLike = str | os.PathLike[str]
+NAMED = (("objective", "data"), ("objective", "table"), ("initial", "array"))  # keys whose text is the name of a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ def read_problem(path: PathLike, *, allow_code: bool = False) -> ProblemFile:
 
 
 def _read(path: Path, place: Place) -> ProblemFile:
-    sections = _sections(path)
+    sections = read_sections(path)
     problem, dataset = build(sections, {}, place)
     backend = check("backend", schema.BackendSection, sections.get("backend", {}))
     with within("backend"):
@@ -97,7 +98,8 @@ def _read(path: Path, place: Place) -> ProblemFile:
     )
 
 
-def _sections(path: Path) -> dict[str, Any]:
+def read_sections(path: Path) -> dict[str, Any]:
+    """The sections of a problem file as they are written; raises :class:`ProblemError` unless it is TOML."""
     try:
         text = regular(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -205,7 +207,7 @@ def copy_problem(
     if backend is not None:
         sections["backend"] = plain(dict(backend))
     taken = {target.name, *_OTHERS}
-    for section, key in (("objective", "data"), ("objective", "table"), ("initial", "array")):
+    for section, key in NAMED:
         name = sections.get(section, {}).get(key)
         if isinstance(name, str):
             copy = target.with_name(_free_name(Path(name).name, taken))

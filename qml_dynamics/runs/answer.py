@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..storage import RESULT, TRAJECTORY, summary, to_json
-from ..trajectory import Trajectory, atomic_file, plain
+from ..config.files import write_bytes
+from ..storage import RESULT, TRAJECTORY, save_run, summary, to_json
+from ..trajectory import Trajectory, plain
 from .budget import spent_seconds
+from .content import write_kept
 from .ledger import Batch, Ledger
 from .redact import without_credentials
 
@@ -26,9 +28,9 @@ def write_answer(folder: Path, run_id: str, trajectory: Trajectory, ledger: Ledg
     provenance = {**trajectory.provenance, "run": run, "seconds": spent_seconds(rows)}
     provenance["backend_details"] = without_credentials(plain(provenance["backend_details"]))
     out = dataclasses.replace(trajectory, provenance=provenance)
-    out.save(folder / TRAJECTORY)
-    with atomic_file(folder / RESULT) as handle:
-        handle.write((to_json(summary(out)) + "\n").encode())
+    write_kept(folder, TRAJECTORY, ledger, lambda path: save_run(out, path, folder))
+    text = (to_json(summary(out)) + "\n").encode()
+    write_kept(folder, RESULT, ledger, lambda path: write_bytes(path, text), whole=True)
     return out
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -19,19 +20,23 @@ from typing import Any
 
 import numpy as np
 
-from ..config import write_problem
+from ..config import read_problem, write_problem
+from ..config.content import array_differences, differences
+from ..config.files import read_sections
+from ..describe import describe_problem
 from ..errors import ProblemError, describe
 from ..methods import is_plain
 from ..observe import Observable
 from ..storage import PROBLEM, RESULT, TRAJECTORY
 from ..trajectory import atomic_file, plain, write_npz
+from .content import SCRATCH, keep_statement, read_checked
 from .ledger import Ledger
 from .lock import WorkLock
-from .methods import described_method
+from .methods import described_method, stored_method
 from .observables import describe_observables
 from .own_files import OBSERVABLES, RUN, refuse_foreign_files
 from .redact import refuse_credentials, without_credentials
-from .statement import FORMAT, Statement, arrays, read_folder, read_json
+from .statement import FORMAT, Statement, arrays, read_json
 
 # the same run writes the same bytes here; archives and circuits hold times and names of their own
 _TEXTS = (".toml", ".npy")
@@ -81,12 +86,48 @@ def _written(
         if (folder / RUN).is_file():
             return _the_same(folder, Path(scratch), new, statement, any_seed, allow_code)
         _refuse_foreign(folder, Path(scratch))
-        for path in sorted(Path(scratch).iterdir()):
+        stored = _read_back(Path(scratch), statement, new)
+        drafts = sorted(Path(scratch).iterdir())
+        text = (json.dumps(new, indent=2) + "\n").encode()
+        content = {path.name: path.read_bytes() for path in drafts} | {RUN: text}
+        for path in drafts:
             os.replace(path, folder / path.name)
         Ledger.create(folder)
+        _keep(folder, content)
         with atomic_file(folder / RUN) as handle:
-            handle.write((json.dumps(new, indent=2) + "\n").encode())
-    return statement
+            handle.write(text)
+    return stored
+
+
+def _keep(folder: Path, content: Mapping[str, bytes]) -> None:
+    ledger = Ledger(folder)
+    try:
+        keep_statement(ledger, content)
+    finally:
+        ledger.close()
+
+
+def _read_back(scratch: Path, statement: Statement, new: Mapping[str, Any]) -> Statement:
+    """The statement with its circuit as it was stored, so that this process runs what later ones will.
+
+    Raises:
+        ProblemError: what was written is not what was given.
+    """
+    given, tables = describe_problem(statement.problem)
+    if "function" in given.get("objective", {}):  # code that has a name: what is written of it is the name
+        stored, stored_tables = read_sections(scratch / PROBLEM), tables
+        given = {name: part for name, part in given.items() if name in ("domain", "objective", "evolution")}
+        stored = {name: stored.get(name) for name in given}
+    else:
+        stored, stored_tables = describe_problem(read_problem(scratch / PROBLEM, allow_code=False).problem)
+    differ = differences(plain(stored), plain(given)) + array_differences(stored_tables, tables)
+    if differ:
+        raise ProblemError(
+            f"Argument `problem` must be one that a file can hold, but when it is read again {differ[0]}."
+        )
+    if new["method"].get("ansatz", {}).get("kind") != "circuit":
+        return statement
+    return dataclasses.replace(statement, method=stored_method(new["method"], scratch, new["versions"]))
 
 
 def _make(folder: Path) -> None:
@@ -129,7 +170,7 @@ def _the_same(
     folder: Path, scratch: Path, new: Mapping[str, Any], statement: Statement, any_seed: bool, allow_code: bool
 ) -> Statement:
     """The statement of a folder that holds a run, if it is the run that was asked for."""
-    old = read_json(folder)
+    there, old = read_checked(folder, allow_code, statement.problem), read_json(folder)
     keys = ["method", "shots", "saves", "observables", *(() if any_seed else ("seed",))]
     differs = [key for key in keys if old[key] != new[key]]
     if old["backend"]["name"] != new["backend"]["name"] or old["backend"]["options"] != new["backend"]["options"]:
@@ -143,7 +184,7 @@ def _the_same(
             f"Argument `folder` must be empty or hold this run, but {folder} holds a run that differs in "
             f"{', '.join(dict.fromkeys(differs))}."
         )
-    return read_folder(folder, allow_code=allow_code, problem=statement.problem)
+    return there
 
 
 def _refuse_foreign(folder: Path, scratch: Path) -> None:
@@ -175,10 +216,11 @@ def sweep(folder: Path) -> None:
     """
     for path in folder.glob(".new-*"):
         shutil.rmtree(path, ignore_errors=True)
-    for path in (*folder.glob(".*.npz.*"), *folder.glob(".*.json.*"), *folder.glob("results/.*.npz.*")):
+    drafts = (f"{SCRATCH}*", ".*.npz.*", ".*.json.*", "results/.*.npz.*")
+    for path in (path for pattern in drafts for path in folder.glob(pattern)):
         with suppress(FileNotFoundError):  # it has been renamed meanwhile
             if time.time() - path.stat().st_mtime > _STALE:
-                path.unlink()
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 _STALE = 60.0  # seconds: writing a result takes milliseconds

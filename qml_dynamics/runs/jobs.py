@@ -163,7 +163,7 @@ def _collect(context: Context, batch: Batch) -> None:
         return
     check_complete(outcomes, batch.count, least_shots(backend, batch.shots), what)
     name = result_name(batch.number, batch.attempt)
-    write_results(context.folder / name, outcomes)
+    write_results(context.folder, name, outcomes, context.ledger)
     used = batch.used + _usage(context, batch)
     context.ledger.move(batch, "finished", f"job {job_id}", result=name, error=None, vendor="done", used=used)
 

@@ -35,6 +35,11 @@ CREATE TABLE batches (
     sent INTEGER NOT NULL DEFAULT 0, estimate REAL NOT NULL DEFAULT 0, used REAL NOT NULL DEFAULT 0, changed REAL NOT NULL);
 CREATE TABLE events (id INTEGER PRIMARY KEY, time REAL NOT NULL, number INTEGER, status TEXT NOT NULL, detail TEXT);
 """
+# Ledgers of earlier versions have none of these; earlier versions do not look at them.
+_LATER = """
+CREATE TABLE IF NOT EXISTS content (name TEXT NOT NULL, sha256 TEXT NOT NULL, data BLOB, PRIMARY KEY (name, sha256));
+CREATE TABLE IF NOT EXISTS records (call INTEGER PRIMARY KEY, record BLOB NOT NULL);
+"""
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ class Ledger:
         """Make an empty ledger (once; the run's lock is held)."""
         connection = sqlite3.connect(folder / LEDGER, timeout=_BUSY, isolation_level=None)
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # not there, or its creation was cut off
-            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {_LATER} PRAGMA user_version = {VERSION}; COMMIT;")
         connection.close()
 
     def close(self) -> None:
@@ -140,9 +145,10 @@ class Ledger:
                 self.connection.execute("ROLLBACK")
             raise BackendError(f"The ledger {self.path} must be writable, but SQLite says: {error}.") from None
         except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from None
+            raise self.damaged(error) from None
 
-    def _damaged(self, reason: object) -> ProblemError:
+    def damaged(self, reason: object) -> ProblemError:
+        """The error that says so."""
         return ProblemError(f"Argument `folder` must be a run folder, but {self.path} is damaged: {reason}.")
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -156,10 +162,10 @@ class Ledger:
         except sqlite3.OperationalError as error:
             busy = "locked" in str(error) or "disk I/O" in str(error)
             if not busy:  # a table is missing, or a column
-                raise self._damaged(error) from None
+                raise self.damaged(error) from None
             raise BackendError(f"The ledger {self.path} must be readable, but SQLite says: {error}.") from None
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise self._damaged(error) from None
+            raise self.damaged(error) from None
 
     def knows(self, call: int, fingerprint: str) -> bool:
         """Whether a call was entered.
@@ -175,18 +181,64 @@ class Ledger:
             )
         return bool(known)
 
+    def _has(self, table: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
+
+    def _make_later(self, connection: sqlite3.Connection) -> None:
+        for statement in filter(str.strip, _LATER.split(";")):
+            connection.execute(statement)
+
+    def keep_content(self, rows: Sequence[tuple[str, str, bytes | None]], anew: bool = False) -> None:
+        """Record files as ``(name, SHA-256, bytes or None)``, beside or in place of what is recorded."""
+        with self.writing() as connection:
+            self._make_later(connection)
+            if anew:
+                connection.execute("DELETE FROM content")
+            connection.executemany("INSERT OR REPLACE INTO content VALUES (?, ?, ?)", rows)
+
+    def content(self) -> list[tuple[str, str, bytes | None]]:
+        """What :meth:`keep_content` recorded, the oldest first; nothing in folders of earlier versions."""
+        return self._rows("SELECT name, sha256, data FROM content ORDER BY rowid") if self._has("content") else []
+
+    def content_names(self) -> list[str]:
+        """The files of which something is recorded."""
+        return [row[0] for row in self._rows("SELECT DISTINCT name FROM content")] if self._has("content") else []
+
+    def versions(self, name: str) -> dict[str, bytes | None]:
+        """Every version of a file that was recorded: its SHA-256, and its bytes where they were kept."""
+        query = "SELECT sha256, data FROM content WHERE name = ? ORDER BY rowid"
+        return dict(self._rows(query, (name,))) if self._has("content") else {}
+
+    def record(self, call: int) -> bytes | None:
+        """What was recorded of the circuits of a call; None in folders of earlier versions."""
+        found = self._rows("SELECT record FROM records WHERE call = ?", (call,)) if self._has("records") else []
+        return found[0][0] if found else None
+
     def plan(
-        self, run: str, call: int, parts: Sequence[tuple[int, int, float]], shots: int, fingerprint: str, runs: int = 0
+        self,
+        run: str,
+        call: int,
+        parts: Sequence[tuple[int, int, float]],
+        shots: int,
+        fingerprint: str,
+        runs: int = 0,
+        record: bytes = b"",
     ) -> None:
         """Enter the batches of one call, ``(first, count, estimated seconds)`` each; a second time only checks them.
 
-        ``runs``: circuits that the backend makes of all of them; 0: as many as they are.
+        Args:
+            run, call, parts, shots, fingerprint: of which run, which call and how it is cut.
+            runs: circuits that the backend makes of all of them; 0: as many as they are.
+            record: of its circuits (:mod:`qml_dynamics.backends.records`).
         """
         with self.writing() as connection:
             if self.knows(call, fingerprint):
                 return
             total = sum(count for _, count, _ in parts)
             connection.execute("INSERT INTO calls VALUES (?, ?, ?)", (call, runs or total, fingerprint))
+            if record:
+                self._make_later(connection)
+                connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (call, record))
             start = connection.execute("SELECT COUNT(*) FROM batches").fetchone()[0]
             for number, (first, count, estimate) in enumerate(parts, start):
                 connection.execute(
@@ -207,7 +259,7 @@ class Ledger:
         try:
             return [replace(b, runs=round(b.count * factor[b.call])) for b in (_sound(Batch(*row)) for row in rows)]
         except (KeyError, TypeError, ValueError) as error:
-            raise self._damaged(repr(error)) from None
+            raise self.damaged(repr(error)) from None
 
     def move(self, batch: Batch, to: str, detail: str = "", **columns: Any) -> bool:
         """Change a row from the status that ``batch`` was read with; False when another process was faster."""

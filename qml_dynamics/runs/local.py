@@ -60,6 +60,6 @@ def _execute(context: Context, batch: Batch, circuits: Sequence[Any], seeds: Seq
         raise told
     check_complete(outcomes, batch.count, least_shots(backend, batch.shots), what)
     name = result_name(batch.number, batch.attempt)
-    write_results(context.folder / name, outcomes)
+    write_results(context.folder, name, outcomes, context.ledger)
     used = batch.used + time.perf_counter() - started
     context.ledger.move(batch, "finished", result=name, error=None, used=used, compiled=compiled_as(backend))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..backends.stored import circuit_bytes, circuit_digest, circuit_from_bytes
+from ..backends.records import Record, earlier_digest, probe, same_probe
+from ..backends.stored import circuit_bytes, circuit_from_bytes
 from ..describe import describe_method
-from ..errors import MethodError, one_of
+from ..errors import MethodError, ProblemError, one_of
 from ..pauli import labels_of
 from ..places import regular
 from ..trajectory import plain
@@ -54,10 +56,12 @@ def described_method(method: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def _described_ansatz(ansatz: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
     if isinstance(ansatz, ansaetze.CircuitAnsatz):
-        spec = {"kind": "circuit", "digest": circuit_digest(ansatz.source), "theta0": list(ansatz.theta0)}
+        data = circuit_bytes(ansatz.source, "ansatz")
+        known = probe(circuit_from_bytes(data)).to_plain()
+        spec = {"kind": "circuit", "theta0": list(ansatz.theta0), "probe": known}
         if ansatz.wires is not None:
             spec["wires"] = list(ansatz.wires)
-        return spec, {ANSATZ: circuit_bytes(ansatz.source)}
+        return spec, {ANSATZ: data}
     for kind, (cls, _) in _MADE.items():
         if type(ansatz) is cls:
             return {"kind": kind, **{f.name: getattr(ansatz, f.name) for f in fields(cls)}}, {}
@@ -66,8 +70,14 @@ def _described_ansatz(ansatz: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
     )
 
 
-def stored_method(spec: Mapping[str, Any], folder: Path) -> Any:
-    """The method again; raises :class:`MethodError`, :class:`ProblemError` or ``OSError`` where the folder is damaged."""
+def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, str]) -> Any:
+    """The method again; raises :class:`MethodError`, :class:`ProblemError` or ``OSError`` where the folder is damaged.
+
+    Args:
+        spec: what :func:`described_method` gave.
+        folder: where its files are.
+        versions: of the libraries that wrote them.
+    """
     from ..named import named_method
 
     if spec["kind"] != KIND:
@@ -77,12 +87,32 @@ def stored_method(spec: Mapping[str, Any], folder: Path) -> Any:
         one_of(name, "method.variational", [f.name for f in fields(Variational)], MethodError)
     if isinstance(options.get("regularisation"), Mapping):
         options["regularisation"] = Cutoff(**options["regularisation"])
-    return Variational(**{**options, "ansatz": _stored_ansatz(dict(options["ansatz"]), folder)})
+    return Variational(
+        **{**options, "ansatz": _stored_ansatz(dict(options["ansatz"]), folder, versions.get("qiskit", ""))}
+    )
 
 
-def _stored_ansatz(spec: dict[str, Any], folder: Path) -> Any:
+def _stored_ansatz(spec: dict[str, Any], folder: Path, qiskit: str) -> Any:
     kind = one_of(spec.pop("kind"), "method.ansatz", ["circuit", *_MADE], MethodError)
     if kind == "circuit":
-        made = ansaetze.from_circuit(circuit_from_bytes(regular(folder / ANSATZ).read_bytes()), spec["theta0"])
+        circuit = circuit_from_bytes(regular(folder / ANSATZ).read_bytes())
+        _check_circuit(circuit, spec, qiskit)
+        made = ansaetze.from_circuit(circuit, spec["theta0"])
         return replace(made, wires=labels_of(spec["wires"], "wires")) if spec.get("wires") else made
     return _MADE[kind][1](**spec)
+
+
+def _check_circuit(circuit: Any, spec: Mapping[str, Any], then: str) -> None:
+    """Bytes that another version of Qiskit wrote may be read as another circuit; earlier versions of ours read nothing back."""
+    now = version("qiskit")
+    if "probe" not in spec:
+        if then == now and earlier_digest(circuit) != spec.get("digest"):
+            raise ProblemError(
+                f"The circuit in {ANSATZ} is not the one that was submitted: an earlier version of qml-dynamics stored a gate that "
+                "Qiskit does not read as it was. Submit the run anew."
+            )
+    elif then != now and not same_probe(Record.from_plain(spec["probe"]), circuit):
+        raise ProblemError(
+            f"The circuit in {ANSATZ} was written by Qiskit {then}, and Qiskit {now} reads one that does something else: go on with "
+            f"Qiskit {then}, or submit the run anew."
+        )

@@ -9,9 +9,8 @@ from ..storage import PROBLEM, RESULT, TRAJECTORY
 from .ledger import LEDGER
 from .lock import LOCK
 from .methods import ANSATZ
-from .results import RESULTS
 
-RUN, OBSERVABLES = "run.json", "observables.npz"
+RUN, OBSERVABLES, RESULTS = "run.json", "observables.npz", "results"
 _NAMES = (RUN, PROBLEM, ANSATZ, OBSERVABLES, LEDGER, f"{LEDGER}-journal", LOCK, RESULTS, TRAJECTORY, RESULT)
 
 

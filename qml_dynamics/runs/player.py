@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends.base import Asked, Backend, Expected, OnStep
+from ..backends.records import Record, record, same_circuits
 from ..errors import BackendError
 from ..evolve import evolve
 from ..trajectory import Counts, Trajectory
@@ -85,14 +86,16 @@ class Player:
     def _answer(self, circuits: Sequence[Any], shots: int, seeds: Sequence[int], placeholders: list[Any]) -> list[Any]:
         call, self.calls = self.calls, self.calls + 1
         fingerprint = _fingerprint(circuits, shots, seeds)
-        if not self.ledger.knows(call, fingerprint):
+        if self.ledger.knows(call, fingerprint):
+            self._compare(call, circuits)
+        else:
             size = unit(self.backend, circuits, shots)
             parts, runs = [], 0
             for first in range(0, len(circuits), size):
                 chosen = circuits[first : first + size]
                 parts.append((first, len(chosen), estimated_seconds(self.backend, chosen, shots)))
                 runs += executions(self.backend, chosen)
-            self.ledger.plan(self.run, call, parts, shots, fingerprint, runs)
+            self.ledger.plan(self.run, call, parts, shots, fingerprint, runs, record(circuits).to_bytes())
         if not self._finished(call):
             try:
                 self.handle(call, circuits, seeds)
@@ -100,12 +103,22 @@ class Player:
                 self.failed = True
                 raise
         if self._finished(call):
-            stored = [batch_file(self.folder, b) for b in self.ledger.batches(call)]
-            return [answer for path in stored for answer in read_results(path)]
+            names = [batch_file(b) for b in self.ledger.batches(call)]
+            return [answer for name in names for answer in read_results(self.folder, name, self.ledger)]
         self.pending = True
         if not self.look_ahead:
             raise Pending
         return placeholders
+
+    def _compare(self, call: int, circuits: Sequence[Any]) -> None:
+        """Raise :class:`BackendError` unless the circuits do what those did that were planned; earlier versions noted nothing."""
+        known = self.ledger.record(call)
+        wrong = None if known is None else same_circuits(Record.from_bytes(known), circuits)
+        if wrong is not None:
+            raise BackendError(
+                f"The circuits of call {call} must be those that were planned, but circuit {wrong} does something else: another "
+                "version of a library built it, or the folder was changed; go on with the versions in run.json."
+            )
 
     def _finished(self, call: int) -> bool:
         return all(b.status == "finished" for b in self.ledger.batches(call))

@@ -16,7 +16,7 @@ def repair(context: Context) -> None:
     """
     for batch in context.ledger.batches(status=("finished",)):
         try:
-            if len(read_results(batch_file(context.folder, batch))) == batch.count:
+            if len(read_results(context.folder, batch_file(batch), context.ledger)) == batch.count:
                 continue
             reason = "holds another number of circuits"
         except BackendError as error:

@@ -12,9 +12,9 @@ from ..backends.base import Expected
 from ..errors import BackendError, ProblemError, describe
 from ..places import regular
 from ..trajectory import Counts, write_npz
-from .ledger import Batch
-
-RESULTS = "results"
+from .content import check_result, write_kept
+from .ledger import Batch, Ledger
+from .own_files import RESULTS
 
 
 def result_name(number: int, attempt: int) -> str:
@@ -26,18 +26,18 @@ def result_name(number: int, attempt: int) -> str:
     return f"{RESULTS}/batch-{number:05d}-{attempt}.npz"
 
 
-def batch_file(folder: Path, batch: Batch) -> Path:
-    """Where the outcomes of a finished batch are; raises :class:`BackendError` where the ledger names another file."""
+def batch_file(batch: Batch) -> str:
+    """The file of a finished batch, relative to the folder; raises :class:`BackendError` where the ledger names another one."""
     name = result_name(batch.number, batch.attempt)
     if batch.result != name:
         raise BackendError(
             f"The result file of batch {batch.number} must be {name}, but the ledger names {describe(batch.result)}."
         )
-    return folder / name
+    return name
 
 
-def write_results(path: Path, outcomes: Sequence[Any]) -> None:
-    """Write all circuits of a batch (counts, or estimates), whole or not at all."""
+def write_results(folder: Path, name: str, outcomes: Sequence[Any], ledger: Ledger) -> None:
+    """Write all circuits of a batch (counts, or estimates), whole or not at all, and record the file."""
     if isinstance(outcomes[0], Expected):
         sizes = np.array([len(e.value) for e in outcomes])
         parts = {"value": [e.value for e in outcomes], "stderr": [e.stderr for e in outcomes]}
@@ -46,13 +46,14 @@ def write_results(path: Path, outcomes: Sequence[Any]) -> None:
         parts = {"index": [c.index for c in outcomes], "count": [c.count for c in outcomes]}
     arrays = {name: np.concatenate([np.asarray(part) for part in rows]) for name, rows in parts.items()}
     try:
-        write_npz(path, {**arrays, "sizes": sizes})
+        write_kept(folder, name, ledger, lambda path: write_npz(path, {**arrays, "sizes": sizes}))
     except ProblemError as error:
         raise BackendError(str(error)) from None
 
 
-def read_results(path: Path) -> list[Any]:
-    """What :func:`write_results` wrote; raises :class:`BackendError` when the file is gone or damaged."""
+def read_results(folder: Path, name: str, ledger: Ledger) -> list[Any]:
+    """What :func:`write_results` wrote; raises :class:`BackendError` when the file is gone, damaged or another one."""
+    path = folder / name
     try:
         with np.load(regular(path), allow_pickle=False) as archive:
             kind, names = (Expected, ("value", "stderr")) if "value" in archive else (Counts, ("index", "count"))
@@ -60,6 +61,7 @@ def read_results(path: Path) -> list[Any]:
     except Exception as error:  # damaged archives have many ways to say so
         reason = " ".join(str(error).split())[:120]
         raise BackendError(f"The result file {path} must be readable, but is not: {reason}") from None
+    check_result(folder, name, ledger)
     ends = np.cumsum(sizes)
     return [kind(first[end - n : end], second[end - n : end]) for end, n in zip(ends, sizes)]
 

@@ -17,6 +17,7 @@ from ..trajectory import Trajectory, atomic_file
 from . import jobs, local
 from .answer import write_answer
 from .budget import check_budget, read_budget
+from .content import check_answer, check_statement, keep_version
 from .context import ENDED, OPEN, Context
 from .folder import sweep
 from .forecast import forecast
@@ -85,10 +86,12 @@ class Run:
         """
         if timeout is not None:
             timeout = real(timeout, "timeout", nonnegative=True, error=MethodError)
-        if (self.folder / TRAJECTORY).is_file():
-            return load(self.folder, problem=self.statement.problem)
         ledger = Ledger(self.folder)
         try:
+            check_statement(self.folder)
+            if (self.folder / TRAJECTORY).is_file():
+                check_answer(self.folder, ledger)
+                return load(self.folder / TRAJECTORY, problem=self.statement.problem)
             context = self._context(ledger)
             trajectory = self._wait(context, timeout) if wait else self._collected(context)
             if trajectory is None:
@@ -112,6 +115,7 @@ class Run:
         Raises:
             BudgetExceeded, BackendError: as :meth:`fetch`.
         """
+        check_statement(self.folder)
         run = self._with_budget(max_shots, max_seconds)
         ledger = Ledger(run.folder)
         try:
@@ -248,6 +252,11 @@ class Run:
             return self
         with WorkLock(self.folder, self.patience.lock):
             data = json.loads((self.folder / RUN).read_text(encoding="utf-8"))
+            text = (json.dumps({**data, **new}, indent=2) + "\n").encode()
+            ledger = Ledger(self.folder)
+            if RUN in ledger.content_names():
+                keep_version(ledger, RUN, text)
+            ledger.close()
             with atomic_file(self.folder / RUN) as handle:
-                handle.write((json.dumps({**data, **new}, indent=2) + "\n").encode())
+                handle.write(text)
         return dataclasses.replace(self, statement=dataclasses.replace(self.statement, **new))

@@ -68,7 +68,7 @@ def read_folder(folder: Path, *, allow_code: bool = False, problem: Problem | No
             problem = read_problem(folder / PROBLEM, allow_code=allow_code).problem
         return Statement(
             problem=problem,
-            method=stored_method(data["method"], folder),
+            method=stored_method(data["method"], folder, data.get("versions", {})),
             shots=data["shots"],
             seed=data["seed"],
             saves=data["saves"],

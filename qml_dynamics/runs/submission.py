@@ -15,13 +15,14 @@ from ..places import permitted
 from ..problem import Problem
 from ..variational.method import is_measured
 from .budget import read_budget
+from .content import read_checked
 from .folder import folder_path, write_folder
 from .forecast import forecast
 from .ledger import Ledger
 from .reopen import check_same, described
 from .retry import Patience
 from .run import PathLike, Run
-from .statement import Statement, read_folder
+from .statement import Statement
 
 
 def submit(
@@ -120,7 +121,7 @@ def open_run(
         BackendError: ``backend`` is not the one of the run.
     """
     where, patience = folder_path(folder), _patience(patience)
-    statement = read_folder(where, allow_code=allow_code)
+    statement = read_checked(where, allow_code)
     Ledger(where).close()
     device = None
     if backend is not None:

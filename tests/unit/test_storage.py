@@ -249,3 +249,61 @@ def test_json_is_strict() -> None:
         "c": [0, 1],
         "d": {"value": 1.0, "stderr": 0.0, "shots": None},
     }
+
+
+def finished(folder: Path) -> Path:
+    """A run folder with a problem file, a table beside it, and a result."""
+    problem = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2 - 0.3 * w[:, 0], 0.5, clock="real", duration=0.3)
+    return write_run(folder, moved(evolve(problem.replace(initial=Gaussian(0.4, 0.3)), SplitStep(10), save=2, seed=1)))
+
+
+EDITS = {
+    "diffusion": (
+        "problem.toml",
+        "value = 0.5",
+        "value = 0.7",
+        r"problem\.toml was changed after the run: diffusion is 0\.7",
+    ),
+    "clock": (
+        "problem.toml",
+        '"real"',
+        '"imaginary"',
+        r"evolution\.clock is 'imaginary', the run was submitted with 'real'",
+    ),
+    "method": ("problem.toml", "steps = 10", "steps = 11", r"method\.steps is 11"),
+    "result": (
+        "result.json",
+        '"clock": "real"',
+        '"clock": "imaginary"',
+        r"result\.json was changed: clock is 'imaginary'",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_an_edited_run_folder_is_not_loaded(tmp_path: Path, kind: str) -> None:
+    folder = finished(tmp_path / "run")
+    name, old, new, words = EDITS[kind]
+    text = (folder / name).read_text()
+    assert text.count(old) == 1
+    (folder / name).write_text(text.replace(old, new))
+    with pytest.raises(ProblemError, match=words):
+        load(folder)
+    assert load(folder / "trajectory.npz").stop  # the file itself is what it was
+
+
+def test_edits_of_a_run_folder_without_a_meaning_and_of_its_arrays(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "run")
+    text = (folder / "problem.toml").read_text()
+    (folder / "problem.toml").write_text("# mine\n" + text.replace("value = 0.5", "value = 0.500"))
+    same(load(folder), load(folder / "trajectory.npz"))
+    with np.load(folder / "trajectory.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    (folder / "problem_table.npy").write_bytes((folder / "problem_table.npy").read_bytes()[:-8] + bytes(8))
+    with pytest.raises(ProblemError, match=r"problem_table\.npy was changed after the run"):
+        load(folder)
+    np.savez(folder / "trajectory.npz", **{**arrays, "density": arrays["density"][:, ::-1]})
+    with pytest.raises(ProblemError, match="must be a trajectory as it was saved"):
+        load(folder / "trajectory.npz")
+    np.savez(folder / "trajectory.npz", **{n: a for n, a in arrays.items() if n not in ("sha256", "content")})
+    assert load(folder).stop  # as earlier versions wrote them

@@ -1,4 +1,4 @@
-"""What a measured run keeps on disk so that it can go on: outcomes as arrays, and the mark by which it knows its own."""
+"""What a measured run keeps on disk so that it can go on: outcomes as arrays, and what must be the same for them to fit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ...backends.meaning import SAME
+from ...backends.records import Record, probe, same_probe
 from ...hamiltonian import LearningHamiltonian
 from ..method import Variational
 from .device import Device
@@ -15,6 +17,8 @@ from .outcomes import Outcome
 
 if TYPE_CHECKING:
     from ...job import Job
+
+_NUMBERS, _CIRCUIT = "mark/", "circuit/"
 
 
 class Keeper(Protocol):
@@ -29,8 +33,53 @@ class Keeper(Protocol):
         ...
 
 
-def mark(job: Job, device: Device, ends: np.ndarray) -> str:
-    """What must be the same for a checkpoint to fit, as one number."""
+def marks(job: Job, device: Device, ends: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What must be the same for a checkpoint to fit: words exactly, numbers to 1e-9, and the circuit by what it does."""
+    assert job.backend is not None
+    method: Variational = job.method
+    known = probe(device.circuit)
+    numbers = {**_hamiltonian(job), "ends": ends, "saves": job.saves, "theta0": device.theta0}
+    words = {
+        "schedules": [repr(job.problem.diffusion), repr(job.problem.strength)],
+        "options": [method.metric, method.resamplings, method.integrator],
+        "solver": "own" if callable(method.regularisation) else repr(method.regularisation),
+        "clock": job.problem.clock,
+        "shots": job.shots,
+        "backend": job.backend.name,
+        "watched": [o.name for o in job.observables],
+    }
+    arrays = {f"{_NUMBERS}{name}": np.asarray(array) for name, array in numbers.items()}
+    return words, arrays | {f"{_CIRCUIT}{name}": array for name, array in known.to_arrays().items()}
+
+
+def _hamiltonian(job: Job) -> dict[str, Any]:
+    h = job.h
+    if isinstance(h, LearningHamiltonian):
+        return {"zeta": h.zeta, "dual": h.dual}
+    return {"x": h.terms.x, "z": h.terms.z, "coefficients": h.terms.coefficients}
+
+
+def fits(saved: Any, job: Job, device: Device, ends: np.ndarray) -> bool:
+    """Whether a checkpoint belongs to this run."""
+    if isinstance(saved.meta.get("mark"), str):  # of an earlier version
+        return saved.meta["mark"] == earlier_mark(job, device, ends)
+    words, arrays = marks(job, device, ends)
+    numbers = [name for name in arrays if name.startswith(_NUMBERS)]
+    if saved.meta.get("mark") != words or not all(_close(saved.arrays.get(name), arrays[name]) for name in numbers):
+        return False
+    known = {n.removeprefix(_CIRCUIT): a for n, a in saved.arrays.items() if n.startswith(_CIRCUIT)}
+    return same_probe(Record.from_arrays(known), device.circuit)
+
+
+def _close(then: np.ndarray | None, now: np.ndarray) -> bool:
+    if then is None or then.shape != now.shape:
+        return False
+    scale = float(np.abs(now).max(initial=0.0))
+    return bool(np.abs(then - now).max(initial=0.0) <= SAME * scale)
+
+
+def earlier_mark(job: Job, device: Device, ends: np.ndarray) -> str:
+    """What checkpoints of earlier versions hold: a digest of exact numbers, without the circuit."""
     assert job.backend is not None
     method: Variational = job.method
     h = job.h

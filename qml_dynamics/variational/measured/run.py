@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from ..method import Variational
 from ..tangent import Engine
 from .device import Device, Point, stages
 from .outcomes import Key, Outcome, Request, ask, counts_of
-from .resume import Keeper, mark, packed, unpacked
+from .resume import Keeper, fits, marks, packed, unpacked
 from .walk import Walk
 
 if TYPE_CHECKING:
@@ -225,6 +226,10 @@ class _Run:
 
     # state on disk -----------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _marks(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return marks(self.job, self.device, self.ends)
+
     def _keep(self, k: int, outcomes: list[Outcome]) -> None:
         if self.checkpoint is None:
             return
@@ -233,8 +238,10 @@ class _Run:
         arrays.update(packed("now", outcomes))
         for earlier, known in self.kept.items():
             arrays.update(packed(f"save/{earlier}", known))
+        words, marked = self._marks
+        arrays.update(marked)
         meta = {
-            "mark": mark(self.job, self.device, self.ends),
+            "mark": words,
             "entropy": str(self.job.seeds.entropy),
             "kept": sorted(self.kept),
         }
@@ -244,8 +251,8 @@ class _Run:
         saved = None if self.checkpoint is None else self.checkpoint.load()
         if saved is None:
             return
-        fits = saved.meta.get("mark") == mark(self.job, self.device, self.ends)
-        require(fits, "checkpoint", "belong to this problem, method, backend and shots", "of another run", MethodError)
+        ours = fits(saved, self.job, self.device, self.ends)
+        require(ours, "checkpoint", "belong to this problem, method, backend and shots", "of another run", MethodError)
         self.job.seeds = np.random.SeedSequence(int(saved.meta["entropy"]))
         prefix = "walk/"
         self.walk.restore({n.removeprefix(prefix): a for n, a in saved.arrays.items() if n.startswith(prefix)})

@@ -15,7 +15,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 from scipy.linalg import expm
 
 import qml_dynamics as qd
-from qml_dynamics.errors import MethodError
+from qml_dynamics.errors import MethodError, SynthesisChangedWarning
 from qml_dynamics.hamiltonian import hamiltonian
 from qml_dynamics.job import convert
 from qml_dynamics.pauli import pauli_sum
@@ -355,6 +355,37 @@ def test_an_interrupted_run_goes_on_bit_by_bit(kind: str, integrator: str, tmp_p
     )
     assert not idle.batches
     assert same(again.parameters, whole.parameters)
+
+
+def test_a_checkpoint_belongs_to_its_circuit(tmp_path: Path) -> None:
+    """Circuits with the same angles and other gates; the circuit in other words is the same."""
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
+
+    p, q = Parameter("p"), Parameter("q")
+
+    def ansatz(last: str, opened: bool = False) -> Any:
+        circuit = QuantumCircuit(2)
+        circuit.ry(p, 0)
+        if opened:
+            circuit.h(1), circuit.cz(0, 1), circuit.h(1)
+        else:
+            circuit.cx(0, 1)
+        getattr(circuit, last)(q, 1)
+        return qd.ansatz.from_circuit(circuit, (0.3, 0.4))
+
+    problem = qd.Problem.from_operator(
+        [[1, 0, 0.2, 0], [0, -1, 0.5, 0], [0.2, 0.5, 0, 0], [0, 0, 0, 2]], clock="imaginary", duration=0.2
+    )
+    ask: dict[str, Any] = {"backend": "statevector", "shots": 50, "seed": 3}
+    box = Checkpoint(tmp_path)
+    first = qd.evolve(problem, qd.Variational(ansatz("rx"), 2), checkpoint=box, **ask)
+    with pytest.raises(MethodError, match="`checkpoint` must belong to this problem"):
+        qd.evolve(problem, qd.Variational(ansatz("ry"), 2), checkpoint=box, **ask)
+    with pytest.warns(SynthesisChangedWarning):
+        again = qd.evolve(problem, qd.Variational(ansatz("rx", opened=True), 2), checkpoint=box, **ask)
+    assert same(again.parameters, first.parameters)
+    assert np.abs(first.parameters[-1] - first.parameters[0]).max() > 0.01
 
 
 def test_an_interrupt_in_a_callback_is_resumed_too(tmp_path: Path) -> None:

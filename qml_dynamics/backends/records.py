@@ -1,0 +1,299 @@
+"""What is written down of circuits so that the same circuits, built again later, are known again.
+
+Each circuit is recorded gate by gate (SHA-256 of gates and places, and weighted sums of its angles as numbers), and by what it
+does where that is cheap: amplitudes between random states. Angles and amplitudes are compared to 1e-9. Circuits whose gates
+differ but whose amplitudes are equal up to a phase do the same: a newer library has built them in another way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.circuit import Gate, Instruction
+
+from ..errors import BackendError, SynthesisChangedWarning
+from .base import Asked
+from .meaning import DRAWS, PROBES, QUBITS, SAME, Segment, bound, random_state, segments_of
+from .walk import Step, walk
+
+_SUMS = 2
+_WORK = 5.0e7  # amplitudes times gates of one record: a second or two
+_AT_ONCE = 1 << 14  # amplitudes of circuits that are looked at together
+_NONE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is known of some circuits.
+
+    Attributes:
+        gates: SHA-256 of gates, places and exact texts of each circuit.
+        frames: the same of what no synthesis changes: width, measurements, resets, and the operators that are asked for.
+        sums: weighted sums of the angles of each circuit and of the numbers of its frame, shape ``(circuits, 4)``; ``size``: the
+            largest number in it.
+        overlaps: ``<phi_k|U|psi_k>`` with random waves, for each stretch between measurements or resets; ``length``: how many of
+            them each circuit has, -1 where none were computed.
+    """
+
+    gates: tuple[str, ...]
+    frames: tuple[str, ...]
+    sums: np.ndarray
+    size: np.ndarray
+    overlaps: np.ndarray
+    length: np.ndarray
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Plain arrays; equal gates are kept once."""
+        pairs = list(zip(self.gates, self.frames))
+        which = {pair: k for k, pair in enumerate(dict.fromkeys(pairs))}
+        index = np.array([which[pair] for pair in pairs], dtype=np.int64)
+        marks = np.array(list(which), dtype="U64").reshape(-1, 2)
+        numbers = {name: getattr(self, name) for name in ("sums", "size", "overlaps", "length")}
+        return {"marks": marks, "index": index, **numbers}
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, np.ndarray]) -> Record:
+        """:meth:`to_arrays`, undone."""
+        marks = np.asarray(arrays["marks"]).reshape(-1, 2)[np.asarray(arrays["index"], dtype=np.int64)]
+        gates, frames = (tuple(column) for column in marks.T.tolist())
+        return Record(gates, frames, *(np.asarray(arrays[name]) for name in ("sums", "size", "overlaps", "length")))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain data, as JSON has it: of a complex amplitude its two parts."""
+        plain = {name: array.tolist() for name, array in self.to_arrays().items() if name != "overlaps"}
+        return {**plain, "overlaps": [[z.real, z.imag] for z in self.overlaps.tolist()]}
+
+    @staticmethod
+    def from_plain(data: Mapping[str, Any]) -> Record:
+        """:meth:`to_plain`, undone."""
+        parts = np.array(data["overlaps"], dtype=float).reshape(-1, 2)
+        arrays = {name: np.array(data[name]) for name in ("marks", "index", "sums", "size", "length")}
+        arrays["sums"] = arrays["sums"].reshape(-1, 2 * _SUMS)
+        return Record.from_arrays({**arrays, "overlaps": parts[:, 0] + 1j * parts[:, 1]})
+
+    def to_bytes(self) -> bytes:
+        """One archive, without pickle."""
+        out = io.BytesIO()
+        np.savez_compressed(out, **self.to_arrays())  # type: ignore[arg-type]
+        return out.getvalue()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Record:
+        """:meth:`to_bytes`, undone; raises :class:`BackendError` where it is damaged."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                return Record.from_arrays({name: archive[name] for name in archive.files})
+        except (ValueError, KeyError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
+            raise BackendError(
+                f"The stored record of the circuits is damaged: {' '.join(str(error).split())[:120]}"
+            ) from None
+
+
+def record(items: Sequence[Any], overlaps: bool = True) -> Record:
+    """The record of circuits without free parameters, or of the circuits and operators of :class:`~.base.Asked`.
+
+    Args:
+        items: the circuits.
+        overlaps: also what they do, for circuits on at most 14 qubits, as long as all of it takes a second or two.
+
+    >>> circuit = QuantumCircuit(2)
+    >>> _ = circuit.rx(0.5, 0), circuit.cx(0, 1)
+    >>> known = record([circuit])
+    >>> same_circuits(known, [circuit]), same_circuits(known, [circuit.inverse()])
+    (None, 0)
+    """
+    gates, frames, sums, size = [], [], [], []
+    alike: dict[str, _Alike] = {}
+    left = _WORK if overlaps else 0.0
+    for place, item in enumerate(items):
+        steps = list(walk(_circuit(item)))
+        words, numbers = _gatewise(steps)
+        frame, values = _frame(item, steps)
+        gates.append(_digest(words))
+        frames.append(_digest(frame))
+        sums.append(np.concatenate([_weighted(numbers), _weighted(values)]))
+        size.append(float(max(np.abs(numbers).max(initial=0.0), np.abs(values).max(initial=0.0))))
+        n = _circuit(item).num_qubits
+        left -= float(len(words)) * (1 << min(n, 40))
+        if left >= 0 and n <= QUBITS:
+            alike.setdefault(gates[-1], _Alike(n)).add(place, steps)
+    rows = dict(row for group in alike.values() for row in group.overlaps())
+    length = [len(rows[k]) if k in rows else _NONE for k in range(len(items))]
+    flat = np.concatenate([rows[k] for k in sorted(rows)]) if rows else np.zeros(0, dtype=complex)
+    return Record(
+        tuple(gates),
+        tuple(frames),
+        np.array(sums).reshape(-1, 2 * _SUMS),
+        np.array(size),
+        flat,
+        np.array(length, dtype=np.int64),
+    )
+
+
+class _Alike:
+    """Circuits that differ in their angles only."""
+
+    def __init__(self, num_qubits: int) -> None:
+        self.num_qubits = num_qubits
+        self.places: list[int] = []
+        self.steps: list[list[Step]] = []
+
+    def add(self, place: int, steps: list[Step]) -> None:
+        self.places.append(place)
+        self.steps.append(steps)
+
+    def overlaps(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Place and amplitudes of each circuit; none where they cannot be had."""
+        at_once = max(1, _AT_ONCE >> self.num_qubits)
+        for first in range(0, len(self.places), at_once):
+            found = segments_of(self.steps[first : first + at_once], self.num_qubits)
+            if found is None:
+                return
+            rows = np.concatenate([_against(s, k, self.num_qubits) for k, s in enumerate(found)], axis=1)
+            yield from zip(self.places[first : first + at_once], rows)
+
+
+def same_circuits(known: Record, items: Sequence[Any], what: str = "circuit") -> int | None:
+    """The number of the first circuit that does something else than the recorded one; None where all do the same.
+
+    Warns:
+        SynthesisChangedWarning: some are made of other gates than then, and do the same.
+    """
+    if len(known.gates) != len(items):
+        return min(len(known.gates), len(items))
+    now = record(items, overlaps=False)
+    scale = SAME * np.maximum(1.0, np.maximum(known.size, now.size))
+    equal = np.abs(known.sums - now.sums) <= scale[:, None]
+    ends = np.cumsum(np.maximum(known.length, 0))
+    rebuilt = []
+    for k, item in enumerate(items):
+        if known.frames[k] != now.frames[k] or not equal[k, 2:].all():
+            return k
+        if known.gates[k] == now.gates[k] and equal[k, :2].all():
+            continue
+        if known.length[k] == _NONE:
+            return k
+        then, seen = known.overlaps[ends[k] - known.length[k] : ends[k]], _overlaps(_circuit(item))
+        if seen is None or not _same_up_to_phase(then, seen):
+            return k
+        rebuilt.append(k)
+    if rebuilt:
+        warnings.warn(
+            f"{len(rebuilt)} of {len(items)} circuits ({what} {rebuilt[0]} first) are made of other gates than when they were "
+            "recorded, by another version of a library; they do the same to 1e-9.",
+            SynthesisChangedWarning,
+            stacklevel=2,
+        )
+    return None
+
+
+def probe(circuit: QuantumCircuit) -> Record:
+    """The record of a circuit with free parameters: at a few values of them."""
+    return record(_drawn(circuit))
+
+
+def same_probe(known: Record, circuit: QuantumCircuit) -> bool:
+    """Whether a circuit with free parameters does what :func:`probe` recorded."""
+    return same_circuits(known, _drawn(circuit), "value of the parameters") is None
+
+
+def _drawn(circuit: QuantumCircuit) -> list[QuantumCircuit]:
+    found: list[QuantumCircuit] = []
+    for each in bound(circuit):
+        found += [] if each is None else [each]
+        if len(found) == DRAWS:
+            break
+    return found
+
+
+def _circuit(item: Any) -> QuantumCircuit:
+    return item.circuit if isinstance(item, Asked) else item
+
+
+def _digest(words: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+def _words(step: Step) -> str:
+    return f"{step.name} {step.qubits} {step.clbits} {step.words} {len(step.numbers)}"
+
+
+def _gatewise(steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
+    """Gates and places as words, and all angles in order; the phase of the whole circuit is nothing that samples could see."""
+    chosen = [step for step in steps if step.name != "global_phase"]
+    return [_words(step) for step in chosen], np.array([x for step in chosen for x in _numbers(step)], dtype=float)
+
+
+def _numbers(step: Step) -> Sequence[float]:
+    """The parameters; of a gate of which they do not say everything, the entries of its matrix."""
+    if step.matrix is None or step.standard:
+        return step.numbers
+    return np.stack([step.matrix.real, step.matrix.imag]).ravel().tolist()
+
+
+def _frame(item: Any, steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
+    """What no synthesis may change, as words and numbers."""
+    circuit = _circuit(item)
+    between = [step for step in steps if step.matrix is None and step.name != "global_phase"]
+    words = [f"{circuit.num_qubits} qubits, {circuit.num_clbits} bits", *(_words(step) for step in between)]
+    numbers = [x for step in between for x in step.numbers]
+    for operator in item.operators if isinstance(item, Asked) else ():
+        words.append(f"operator {operator.x.tolist()} {operator.z.tolist()}")
+        numbers += [x for c in operator.coefficients.tolist() for x in (complex(c).real, complex(c).imag)]
+    return words, np.array(numbers, dtype=float)
+
+
+def _weighted(numbers: np.ndarray) -> np.ndarray:
+    """Two sums with weights between 1 and 2 that repeat nowhere, made without a generator that a version may change."""
+    k = np.arange(1, len(numbers) + 1, dtype=float)
+    return np.array(
+        [np.sum(numbers * (1.0 + np.modf(k * step)[0])) for step in (0.6180339887498949, 0.4142135623730951)]
+    )
+
+
+def _overlaps(circuit: QuantumCircuit) -> np.ndarray | None:
+    group = _Alike(circuit.num_qubits)
+    group.add(0, list(walk(circuit)))
+    return dict(group.overlaps()).get(0)
+
+
+def _against(segment: Segment, number: int, n: int) -> np.ndarray:
+    """Overlaps of order 1, shape ``(circuits, 2)``: an error of the state by eps changes each by about eps."""
+    bras = np.stack([random_state(f"bra {number} {k}", n) for k in range(PROBES)], axis=-1) * np.sqrt(2.0**n)
+    return np.sum(bras.conj() * segment.state, axis=1)
+
+
+def _same_up_to_phase(a: np.ndarray, b: np.ndarray) -> bool:
+    """Phases of whole circuits cannot be seen in samples; each stretch of a circuit has its own."""
+    if a.shape != b.shape:
+        return False
+    left, right = a.reshape(-1, PROBES), b.reshape(-1, PROBES)
+    inner = np.sum(left.conj() * right, axis=1)
+    turned = right * np.exp(-1j * np.angle(inner))[:, None]
+    return bool(np.abs(turned - left).max(initial=0.0) <= SAME)
+
+
+def earlier_digest(circuit: QuantumCircuit) -> str:
+    """The mark of a circuit in run folders of earlier versions: gates by their names, angles as text, exactly."""
+    digest = hashlib.sha256()
+    _add(digest, circuit)
+    return digest.hexdigest()
+
+
+def _add(digest: Any, circuit: QuantumCircuit) -> None:
+    digest.update(f"{circuit.num_qubits} {circuit.global_phase}".encode())
+    for instruction in circuit.data:
+        op = instruction.operation
+        params = [p.tobytes() if isinstance(p, np.ndarray) else str(p) for p in op.params]
+        places = [circuit.find_bit(q).index for q in instruction.qubits]
+        digest.update(repr((op.name, getattr(op, "label", None), params, places)).encode())
+        if type(op) in (Gate, Instruction) and op.definition is not None:
+            _add(digest, op.definition)
