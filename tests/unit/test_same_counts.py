@@ -138,8 +138,13 @@ def chain(shift: float, **how: Any) -> qd.Trajectory:
 RUNS: dict[str, dict[str, Any]] = {
     "split step": {"method": qd.SplitStep(5), "shots": 400},
     "aer": {"method": qd.Trotter(3), "backend": "aer", "shots": 400},
-    "selected": {"method": qd.ProbabilisticITE(1.0, 2, block="exact"), "backend": "aer", "shots": 400, "clock": "imaginary"},
-    "qite": {"method": qd.QITE(2, 3), "shots": 400, "clock": "imaginary"},
+    "selected": {
+        "method": qd.ProbabilisticITE(1.0, 2, block="exact"),
+        "backend": "aer",
+        "shots": 400,
+        "clock": "imaginary",
+    },
+    "qite": {"method": qd.QITE(3, 2), "shots": 400, "clock": "imaginary"},
 }
 
 
