@@ -17,6 +17,7 @@ from qiskit import QuantumCircuit
 from ..transforms import roundoff, walsh_coefficients
 
 _EQUAL = 1e-9  # sizes closer than this are equal up to round-off
+_CERTAIN = 1e-12  # a factor that is closer to 1 is 1
 _GREEDY = 1500  # a group with more masks than this is walked in Gray order only
 
 
@@ -161,6 +162,18 @@ def _nearest(lower: np.ndarray) -> np.ndarray:
         left[out[step]] = False
         now = int(lower[out[step]])
     return out
+
+
+def damping_angles(factors: np.ndarray) -> np.ndarray:
+    """``acos f`` of factors between 0 and 1; those within 1e-12 of 1 are 1.
+
+    Beside 1 the angle is ``sqrt(2 (1 - f))``: rounding of 1e-16 would be an angle of 1e-8, another one on each processor. What is kept
+    of an amplitude changes by no more than 1e-12.
+
+    >>> damping_angles(np.array([1.0, 1 - 1e-16, 1 + 1e-16, 0.0])).round(4).tolist()
+    [0.0, 0.0, 0.0, 1.5708]
+    """
+    return np.arccos(np.where(factors > 1 - _CERTAIN, 1.0, factors))
 
 
 def multiplexed_ry(angles: np.ndarray, circuit: QuantumCircuit, controls: Sequence[int], target: int) -> None:

@@ -688,7 +688,7 @@ def test_programs_of_the_gallery_are_these_circuits_and_give_the_density() -> No
     from qml_dynamics.synthesis.qasm_compare import differences
 
     folder = ROOT / "diffusion"
-    # A twelfth of the points of `blocks` has amplitudes below 1e-6 beside their rounding of 1e-16: their angles hold to 1e-10 there.
+    # Points of `blocks` have amplitudes of 4e-7 beside rounding of 1e-16, so that their angles hold to 4e-10, or less.
     near = {"modes": 1e-9, "blocks": 1e-8}
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["programs"]
     for method in ("modes", "blocks"):

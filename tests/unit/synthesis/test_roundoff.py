@@ -10,7 +10,9 @@ from qiskit.quantum_info import Statevector
 from qml_dynamics.domains import Grid
 from qml_dynamics.initial import State
 from qml_dynamics.pauli import pauli_sum
-from qml_dynamics.synthesis.diagonal import multiplexed_ry, walsh_series
+from qml_dynamics.synthesis.diagonal import damping_angles, multiplexed_ry, walsh_series
+from qml_dynamics.synthesis.diffusion import filtered
+from qml_dynamics.synthesis.gibbs import softmax_circuit
 from qml_dynamics.synthesis.growth import orthogonal_network
 from qml_dynamics.synthesis.qasm import to_qasm3
 from qml_dynamics.synthesis.qasm_compare import differences, read_program
@@ -104,6 +106,21 @@ def test_multiplexed_rotations_by_equal_angles_are_one() -> None:
         circuit = QuantumCircuit(4)
         multiplexed_ry(0.7 + noise(seed, 1e-14, 8), circuit, [0, 1, 2], 3)
         assert circuit.count_ops() == {"ry": 1}
+
+
+def test_a_factor_beside_one_is_no_rotation() -> None:
+    x = np.linspace(0, 1, 8)
+    exponents = (x - 0.2) ** 2 - (x[1] - 0.2) ** 2  # 0 at the second point
+    texts = []
+    for residue in (0.0, 1e-16, 3e-16, 2e-15):
+        texts.append(to_qasm3(softmax_circuit(np.maximum(exponents, 0.0) + residue)))
+        h = np.exp(-np.maximum(exponents, 0.0)) * (1 + residue)
+        assert not np.isnan(
+            [g.operation.params[0] for g in filtered(QuantumCircuit(3), h).get_instructions("ry")]
+        ).any()
+    assert all(differences(text, texts[0]) == [] for text in texts)
+    assert np.arccos(np.exp(-1e-16)) > 1e-8  # what it would be
+    np.testing.assert_allclose(np.cos(damping_angles(np.array([1 - 1e-13, 0.3]))), [1, 0.3], atol=1e-12)
 
 
 def test_a_matrix_has_the_same_strings_for_any_rounding() -> None:
