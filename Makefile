@@ -6,11 +6,13 @@ STAMP := $(VENV)/.installed
 TORCH := $(VENV)/.torch
 EXTRAS := viz,video,qasm,ibm,braket,docs,dev
 WORKERS ?= 2
+# Interpreters of `make test-pythons`, each in an environment of its own (.venv-3.12, .venv-3.13).
+PYTHONS ?= python3.12 python3.13
 # One thread a worker: small transforms and small matrices only get slower with more.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-torch lint types docs notebooks bench clean
+.PHONY: demo test test-slow test-torch test-pythons lint types docs notebooks bench clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -32,6 +34,12 @@ test-slow: $(TORCH)
 
 test-torch: $(TORCH)
 	$(BIN)/python -m pytest -q -m torch tests/unit/growth
+
+test-pythons:
+	set -e; for python in $(PYTHONS); do \
+	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version; \
+	done
 
 # PyTorch is 0.6 GB on disk as a CPU build, and several on Linux where the package index has only the one for GPUs: `make test` goes
 # without it.
@@ -58,4 +66,4 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) demo docs/_build
+	rm -rf $(VENV) .venv-* demo docs/_build

@@ -28,7 +28,7 @@ from .objectives import from_table
 from .problem import Problem
 from .trajectory import Trajectory
 
-DIGITS = 10  # decimals of an angle: the same text on every machine, densities right to 1e-8
+DIGITS = 10  # decimals of an angle: rounding moves the tenth of a few, and densities are right to 1e-8
 LIMIT = 300_000  # bytes of a program
 TOLERANCE = 1e-8
 DEFAULT_STEPS = 4
@@ -78,10 +78,13 @@ def write(folder: Path, steps: Sequence[int] | None = None, *, allow_code: bool 
 def check(folder: Path, *, allow_code: bool = False) -> list[str]:
     """What is wrong in a folder: an empty list where all is well.
 
-    Every problem file is read; every program is compiled again and compared byte for byte, read back, and its density
-    compared with that of the classical method with the same formula; the manifest is compared number by number. Programs
-    that have a builder of their own are made again and compared too.
+    Every problem file is read; every program is compiled again and compared instruction by instruction, angles to 1e-9 (see
+    :func:`~qml_dynamics.synthesis.qasm_compare.differences`), read back, and its density compared with that of the classical method
+    with the same formula; the manifest is compared number by number. Programs that have a builder of their own are made again and
+    compared too.
     """
+    from .synthesis.qasm_compare import differences
+
     wrong = []
     try:
         for path in sorted(folder.glob("*.toml")):
@@ -97,8 +100,7 @@ def check(folder: Path, *, allow_code: bool = False) -> list[str]:
         return ["there is no program: write it with `qml-dynamics circuits --write`"]
     for k, program in zip(steps, programs):
         text = (folder / program.file).read_text(encoding="utf-8")
-        if text != program.text:
-            wrong.append(f"{program.file} differs from what its problem compiles to")
+        wrong += differences(text, program.text, program.file)
         wrong += [f"{program.file}: {fault}" for fault in faults(file, text, k)]
     return wrong + compare_manifest(folder, _manifest(file, programs)) + check_built(folder, allow_code=allow_code)
 

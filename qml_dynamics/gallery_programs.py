@@ -114,9 +114,7 @@ def bridge_factors(file: ProblemFile) -> dict[str, str]:
             f"one factor of the bridge {words}, over the duration {file.problem.duration:g}",
             f"qubits {file.problem.domain.num_qubits} and up are ancillas: keep outcomes where all of them are 0",
         ]
-        texts[f"{name}.qasm"] = to_qasm3(
-            circuit, name="bridge", notes=notes, digits=6
-        )  # an iteration's last digits vary
+        texts[f"{name}.qasm"] = to_qasm3(circuit, name="bridge", notes=notes, digits=DIGITS)
     return texts
 
 
@@ -137,15 +135,20 @@ def built(folder: Path, *, allow_code: bool = False) -> dict[str, str]:
 
 
 def check_built(folder: Path, *, allow_code: bool = False) -> list[str]:
-    """What is wrong with them: another text, or a text that reads back as another state."""
+    """What is wrong with them: other instructions, angles that differ by more than 1e-9, or another state."""
+    from .synthesis.qasm_compare import differences
+
     wrong = []
     for name, text in built(folder, allow_code=allow_code).items():
         path = folder / name
-        found = path.read_text(encoding="utf-8") if path.is_file() else ""
-        if found != text:
-            wrong.append(f"{name} differs from what its builder makes" if found else f"{name} is missing")
-            if found and _distance(found, text) > _FAR:
-                wrong.append(f"{name}: its density is another one")
+        if not path.is_file():
+            wrong.append(f"{name} is missing")
+            continue
+        found = path.read_text(encoding="utf-8")
+        other = differences(found, text, name)
+        wrong += other
+        if other and _distance(found, text) > _FAR:
+            wrong.append(f"{name}: its density is another one")
     return wrong
 
 

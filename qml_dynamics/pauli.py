@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ProblemError, QMLDynamicsError, check_memory, describe, require
-from .transforms import walsh_coefficients
+from .transforms import roundoff, walsh_coefficients
 
 _TINY = 1e-14
 
@@ -98,14 +98,14 @@ def _walsh_sum(series: np.ndarray) -> np.ndarray:
 def diagonal_sum(table: np.ndarray, num_qubits: int) -> PauliSum:
     """A function of the lowest bits of an index, given as its table, as a sum of strings of Z on ``num_qubits`` qubits.
 
-    The Walsh series is exact: only coefficients below 1e-14 of the largest are left out.
+    The Walsh series is exact: only coefficients that are round-off of the largest are left out (see :func:`~.transforms.roundoff`).
 
     >>> series = diagonal_sum(np.array([0.0, 1.0, 2.0, 3.0]), 3)
     >>> dict(zip(series.labels, series.coefficients.tolist()))
     {'III': 1.5, 'IIZ': -0.5, 'IZI': -1.0}
     """
     series = walsh_coefficients(table)
-    kept = np.flatnonzero(np.abs(series) > _TINY * np.abs(series).max())
+    kept = np.flatnonzero(np.abs(series) > roundoff(series))
     return PauliSum(num_qubits, np.zeros_like(kept), kept, series[kept])
 
 
@@ -247,4 +247,7 @@ def _from_matrix(matrix: np.ndarray) -> PauliSum:
         real = (a / phases).real
         for z in np.flatnonzero(np.abs(real) > _TINY * scale).tolist():
             totals[x, z] = float(real[z])
-    return _from_totals(size.bit_length() - 1, totals or {(0, 0): 0.0})
+    if not totals:
+        return _from_totals(size.bit_length() - 1, {(0, 0): 0.0})
+    least = roundoff(np.array(list(totals.values())))
+    return _from_totals(size.bit_length() - 1, {key: c for key, c in totals.items() if abs(c) > least})

@@ -19,6 +19,7 @@ from ..initial import Gaussian, Initial, PointMass
 from ..job import Callback, circuit_seed
 from ..methods import Exact, Krylov, Trotter
 from ..problem import Problem
+from ..sampling import drawable
 from ..trajectory import Trajectory
 from .engine import Annealing
 from .placing import placed
@@ -212,8 +213,8 @@ def _members(call: _Call, path: tuple[tuple[float, ...], tuple[float, ...]]) -> 
 def _start(problem: Problem, rng: np.random.Generator) -> Initial:
     """A narrow wave around a point drawn from the problem's own initial wave; on a hypercube the point itself."""
     domain = problem.domain
-    law = np.abs(problem.initial.vector(domain).reshape(-1)) ** 2
-    point = tuple(domain.points_at(np.array([rng.choice(law.size, p=law / law.sum())]))[0].tolist())
+    law = drawable(np.abs(problem.initial.vector(domain)) ** 2)
+    point = tuple(domain.points_at(np.array([rng.choice(law.size, p=law)]))[0].tolist())
     if isinstance(domain, Hypercube):
         return PointMass(point)
     return Gaussian(point, tuple(_START_WIDTH * length for length in domain.lengths))

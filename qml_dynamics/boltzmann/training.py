@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 METHODS = ("exact", "variational")
 _STEP = 1e-5  # of the differences of a law by its parameters
+# Of the metric, whose rank at the Bell pairs is about half of its size: along the other angles the force is round-off, and
+# a smaller term divides it by more (1e-8: angles move by 1e6 times the rounding, the law is no closer to the thermal one).
+_TIKHONOV = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +205,7 @@ class _Variational:
         """Angles and wave after the imaginary time 1/2, by the classical Runge-Kutta rule."""
         terms = self.machine.hamiltonian(theta)
         wide = PauliSum(2 * terms.num_qubits, terms.x, terms.z, terms.coefficients)
-        flow = Flow(self.program, PauliHamiltonian(Hypercube(wide.num_qubits), wide), True, 1e-8)
+        flow = Flow(self.program, PauliHamiltonian(Hypercube(wide.num_qubits), wide), True, _TIKHONOV)
         omega, dt = self.program.theta0, 0.5 / self.substeps
         for _ in range(self.substeps):
             slopes: list[np.ndarray] = []

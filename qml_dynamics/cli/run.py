@@ -6,7 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,10 @@ class Stop(BaseException):
 
 
 class Interrupts:
-    """Ctrl-C: an early end of the run first, and :class:`Stop` once the run is whole and being checked."""
+    """Ctrl-C: an early end of the run first, and :class:`Stop` once the run is whole and being checked.
+
+    Where the run was started with SIGINT ignored (``nohup``, the background of a script) it stays ignored.
+    """
 
     def __init__(self) -> None:
         self.seen, self.checking = False, False
@@ -188,10 +191,10 @@ class Interrupts:
         raise Stop if self.checking else KeyboardInterrupt
 
     def __enter__(self) -> Interrupts:
-        try:
-            self.before: Any = signal.signal(signal.SIGINT, self._handle)
-        except ValueError:  # not the main thread, where no Ctrl-C arrives
-            self.before = None
+        self.before: Any = None
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            with suppress(ValueError):  # not the main thread, where no Ctrl-C arrives
+                self.before = signal.signal(signal.SIGINT, self._handle)
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from ..sampling import drawable
 from .field import Magnifier, ScoreField
 
 KINDS = ("sde", "ode")
@@ -101,9 +102,8 @@ def settled(points: np.ndarray, lens: Magnifier) -> np.ndarray:
 
 def draw(density: np.ndarray, lens: Magnifier, n: int, rng: np.random.Generator) -> np.ndarray:
     """Points from a density on the fine grid, uniform in its cells."""
-    flat = np.maximum(density.reshape(-1), 0.0)
-    steps = np.cumsum(flat)
-    index = np.minimum(np.searchsorted(steps, steps[-1] * rng.random(n), side="right"), flat.size - 1)
+    steps = np.cumsum(drawable(density))
+    index = np.minimum(np.searchsorted(steps, steps[-1] * rng.random(n), side="right"), steps.size - 1)
     jitter = (rng.random((n, lens.fine.ndim)) - 0.5) * np.array(lens.fine.spacing)
     return settled(lens.fine.points_at(index) + jitter, lens)
 

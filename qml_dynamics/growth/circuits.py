@@ -68,11 +68,13 @@ def run_layer(
     places = [1 << q for q in range(circuit.num_qubits)]
     if shots is None:
         hot = np.asarray(device.probabilities([circuit])[0], dtype=float)[places]
+        lost = float(1 - hot.sum())
     else:
         integer(shots, "shots", 1, 10**9, BackendError)
         (counts,) = device.sample([circuit], shots, [seed])
         seen = dict(zip(counts.index.tolist(), counts.count.tolist()))
-        hot = np.array([seen.get(place, 0) for place in places]) / counts.shots
+        one = np.array([seen.get(place, 0) for place in places])
+        hot, lost = one / counts.shots, float(1 - one.sum() / counts.shots)  # whole numbers: 0 where none is lost
     out = np.shape(np.asarray(W))[0]
     given = np.abs(np.asarray(x, dtype=float))
     length = float(given.max()) * float(np.linalg.norm(given / given.max()))  # squares may leave the range of floats
@@ -83,7 +85,7 @@ def run_layer(
     return LayerRun(
         Estimate(factor_of * hot[:out], factor_of * error, shots),
         Estimate(success, spread, shots),
-        float(1 - hot.sum()),
+        lost,
         factor,
         circuit,
     )

@@ -15,7 +15,7 @@ from ..formulas import by_order, factors
 from ..hamiltonian import LearningHamiltonian
 from ..imaginary_methods import ProbabilisticITE
 from ..problem import Problem
-from ..sampling import draw
+from ..sampling import draw, draw_successes
 from ..schedules import Constant
 from .moments import advanced
 
@@ -150,7 +150,7 @@ def _drawn(law: np.ndarray, success: float, shots: int | None, seed: int) -> tup
     """What so many shots would give, from exact probabilities."""
     if shots is None:
         return law, success, None
-    kept = int(np.random.default_rng(seed + 1).binomial(shots, min(1.0, success)))
+    kept = draw_successes(success, shots, seed + 1)
     if kept == 0:
         raise MethodError(
             f"Argument `shots` must be larger: none of {shots} was kept, where {success:.1e} of them are."

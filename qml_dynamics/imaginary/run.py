@@ -16,7 +16,7 @@ from ..imaginary_methods import DoubleBracket, ProbabilisticITE, Schrodingerised
 from ..job import Job
 from ..observe import best_of, combine_groups, observe_counts, pauli_groups
 from ..problem import Problem
-from ..sampling import draw
+from ..sampling import draw, draw_successes
 from ..trajectory import Counts
 from .device import bracket_on_device, qite_on_device, selected_on_device, selection
 from .flows import double_bracket, qite
@@ -105,8 +105,7 @@ def _with_shots(job: Job, answer: dict[str, Any], moments: list[Moment], plan: F
 def _survivors(job: Job, moment: Moment, basis: int, i: int) -> int:
     """How many of the shots are kept."""
     assert job.shots is not None
-    rng = np.random.default_rng(job.seed(5, basis, i))
-    kept = int(rng.binomial(job.shots, min(1.0, moment.success)))
+    kept = draw_successes(moment.success, job.shots, job.seed(5, basis, i))
     need_samples(kept, job.shots, moment.time, moment.success)
     return kept
 

@@ -15,6 +15,7 @@ from ..initial import State
 from ..methods import Exact, Krylov, SplitStep
 from ..problem import Problem
 from ..reference import chebyshev, exact, krylov, split_step
+from ..sampling import drawable
 
 DENSE = 1 << 10  # points up to which the whole transition law is made by one diagonalisation
 _CACHE = 1 << 28  # bytes of laws that are kept
@@ -155,7 +156,7 @@ class Draws:
         if key not in self.sums:
             if (len(self.sums) + 1) * 8 * self.laws.h.domain.size > _CACHE:
                 self.sums.popitem(last=False)
-            total = np.cumsum(self.laws.law(start, index, end) if law is None else law)
+            total = np.cumsum(drawable(self.laws.law(start, index, end) if law is None else law))
             self.sums[key] = total / total[-1]
         return self.sums[key]
 

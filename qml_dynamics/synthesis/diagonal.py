@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..transforms import walsh_coefficients
+from ..transforms import roundoff, walsh_coefficients
 
-_ZERO = 1e-13  # coefficients below this share of the largest are round-off, not physics
+_EQUAL = 1e-9  # sizes closer than this are equal up to round-off
+_CERTAIN = 1e-12  # a factor that is closer to 1 is 1
 _GREEDY = 1500  # a group with more masks than this is walked in Gray order only
 
 
@@ -59,14 +60,21 @@ def walsh_series(values: np.ndarray, tolerance: float = 0.0) -> WalshSeries:
     """
     flat = np.asarray(values, dtype=float).reshape(-1)
     a = walsh_coefficients(flat)
-    scale = float(np.abs(a).max(initial=0.0))
-    order = np.argsort(-np.abs(a), kind="stable")
+    order = _by_size(np.abs(a))
     order = order[order != 0]
-    present = int((np.abs(a[order]) > _ZERO * scale).sum())
+    present = int((np.abs(a[order]) > roundoff(a)).sum())
     kept = present if tolerance <= 0 else _fewest(a, order[:present], tolerance)
     masks = np.sort(np.concatenate([[0], order[:kept]])).astype(np.int64)
     error = _sup_error(a, order[kept:present]) if kept < present else 0.0
     return WalshSeries(flat.size.bit_length() - 1, masks, a[masks], error)
+
+
+def _by_size(sizes: np.ndarray) -> np.ndarray:
+    """Indices by falling size; those of equal size, which round-off would sort otherwise elsewhere, ascending."""
+    order = np.argsort(-sizes, kind="stable")
+    falls = sizes[order[1:]] < sizes[order[:-1]] * (1 - _EQUAL)
+    group = np.concatenate([[0], np.cumsum(falls)])
+    return order[np.lexsort((order, group))]
 
 
 def _sup_error(a: np.ndarray, dropped: np.ndarray) -> float:
@@ -80,7 +88,8 @@ def _fewest(a: np.ndarray, order: np.ndarray, tolerance: float) -> int:
     low, high = 0, len(order)
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if _sup_error(a, order[middle:]) <= tolerance else (middle + 1, high)
+        fits = _sup_error(a, order[middle:]) <= tolerance * (1 + 1e-12)  # a tie must not hang on its last bit
+        low, high = (low, middle) if fits else (middle + 1, high)
     return low
 
 
@@ -155,6 +164,18 @@ def _nearest(lower: np.ndarray) -> np.ndarray:
     return out
 
 
+def damping_angles(factors: np.ndarray) -> np.ndarray:
+    """``acos f`` of factors between 0 and 1; those within 1e-12 of 1 are 1.
+
+    Beside 1 the angle is ``sqrt(2 (1 - f))``: rounding of 1e-16 would be an angle of 1e-8, another one on each processor. What is kept
+    of an amplitude changes by no more than 1e-12.
+
+    >>> damping_angles(np.array([1.0, 1 - 1e-16, 1 + 1e-16, 0.0])).round(4).tolist()
+    [0.0, 0.0, 0.0, 1.5708]
+    """
+    return np.arccos(np.where(factors > 1 - _CERTAIN, 1.0, factors))
+
+
 def multiplexed_ry(angles: np.ndarray, circuit: QuantumCircuit, controls: Sequence[int], target: int) -> None:
     """Append ``RY(angles[j])`` on ``target`` where the controls (``controls[q]`` is bit q) read j.
 
@@ -162,7 +183,7 @@ def multiplexed_ry(angles: np.ndarray, circuit: QuantumCircuit, controls: Sequen
     """
     theta = walsh_coefficients(angles)
     bit = 1 << len(controls)
-    keep = np.flatnonzero(np.abs(theta) > _ZERO * max(1.0, float(np.abs(theta).max())))
+    keep = np.flatnonzero(np.abs(theta) > roundoff(theta, least=1.0))
     qubits = [*controls, target]
     for move, who, where in parity_walk(keep | bit):
         if move == "cx":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
-from .diagonal import multiplexed_ry
+from .diagonal import damping_angles, multiplexed_ry
 from .states import amplitudes
 
 
@@ -25,7 +25,7 @@ def filtered(start: QuantumCircuit, h: np.ndarray) -> QuantumCircuit:
     data = h.size.bit_length() - 1
     circuit = QuantumCircuit(start.num_qubits + 1)
     circuit.compose(start, range(start.num_qubits), inplace=True)
-    multiplexed_ry(2 * np.arccos(h.reshape(-1)), circuit, range(data), start.num_qubits)
+    multiplexed_ry(2 * damping_angles(h.reshape(-1)), circuit, range(data), start.num_qubits)
     return circuit
 
 
@@ -48,6 +48,6 @@ def damped_modes(coefficients: np.ndarray, qubits: Sequence[int], rates: Sequenc
     for bits, rate in zip(qubits, rates):
         low -= bits
         for j in range(bits):
-            angle = 2 * np.arccos(np.exp(-rate * t * (1 << j)))
-            multiplexed_ry(np.array([0.0, angle]), circuit, [low + j], base + low + j)
+            angles = 2 * damping_angles(np.exp(-rate * t * np.array([0.0, 1 << j])))
+            multiplexed_ry(angles, circuit, [low + j], base + low + j)
     return circuit

@@ -6,7 +6,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..domains import Domain
-from .diagonal import multiplexed_ry
+from .diagonal import damping_angles, multiplexed_ry
 from .states import amplitudes
 from .transforms import width
 
@@ -30,7 +30,7 @@ def softmax_circuit(exponents: np.ndarray) -> QuantumCircuit:
         start[:labels] = labels**-0.5
         amplitudes(start, circuit, range(bits))
     angles = np.full(1 << bits, np.pi)
-    angles[:labels] = 2 * np.arccos(np.exp(-0.5 * exponents))
+    angles[:labels] = 2 * damping_angles(np.exp(-0.5 * exponents))
     multiplexed_ry(angles, circuit, range(bits), bits)
     return circuit
 
@@ -45,7 +45,7 @@ def two_level_circuit(tilt: float, hopping: float, exponent: float) -> QuantumCi
     # H = a (cos w Z - sin w X): RY(w) H RY(-w) = a Z, with the upper level on 0
     angle = float(np.arctan2(hopping, tilt))
     circuit.ry(angle, 0)
-    multiplexed_ry(np.array([2 * np.arccos(np.exp(-exponent)), 0.0]), circuit, [0], 1)
+    multiplexed_ry(2 * damping_angles(np.array([np.exp(-exponent), 1.0])), circuit, [0], 1)
     circuit.ry(-angle, 0)
     return circuit
 

@@ -17,6 +17,8 @@ from ..domains import Grid
 from ..errors import ProblemError, describe, real, require
 from .transforms import _extend, dual_phases, fourier, registers, to_dual, width
 
+_EMPTY = 1e-12  # entries below are round-off of earlier rotations: no rotation for them, on any machine
+
 
 def blank(domain: Grid) -> QuantumCircuit:
     """An empty circuit on the register of a grid, ancillas included.
@@ -214,7 +216,7 @@ def orthogonal_network(matrix: Any) -> QuantumCircuit:
     for column in range(d - 1):
         for row in range(d - 1, column, -1):
             a, b = u[row - 1, column], u[row, column]
-            if abs(b) < 1e-15:
+            if abs(b) < _EMPTY:
                 continue
             angle = float(np.arctan2(b, a))
             c, s = np.cos(angle), np.sin(angle)

@@ -16,7 +16,7 @@ from ..hamiltonian import Hamiltonian, LearningHamiltonian
 from ..imaginary_methods import ProbabilisticITE
 from ..pauli import PauliSum
 from ..problem import Problem
-from .diagonal import diagonal, walsh_series
+from .diagonal import damping_angles, diagonal, walsh_series
 from .imaginary import SIGN, Diagonals, pauli_steps, product_series
 from .transforms import dual_series, registers, to_dual, width
 
@@ -119,7 +119,7 @@ class _ExactBlocks:
 
     def _append(self, exponent: np.ndarray, block: QuantumCircuit, qubits: Sequence[int]) -> None:
         _open(block, self.base)
-        theta = np.arccos(self.method.m0 * np.exp(-exponent)) - np.pi / 4
+        theta = damping_angles(self.method.m0 * np.exp(-exponent)) - np.pi / 4
         diagonal(product_series(walsh_series(theta), SIGN), -1.0, block, [*qubits, self.base])
         _close(block, self.base)
 

@@ -20,6 +20,7 @@ STANDARD = frozenset(
 )
 _KEPT = frozenset(("barrier", "reset", "measure"))
 _DEPTH = 50
+_NO_PHASE = 1e-12  # a sum of many angles that is closer to 0 is 0
 
 Gate = tuple[str, tuple[float, ...], tuple[int, ...], tuple[int, ...]]
 
@@ -71,7 +72,7 @@ def to_qasm3(
     lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', f"// {name}: {circuit.num_qubits} qubits, {len(gates)} gates"]
     lines += [f"// {' '.join(note.split())}" for note in notes]
     lines.append("// q[0] is the least significant bit of an outcome")
-    if phase:
+    if abs(phase) > (_NO_PHASE if digits is None else 0.5 * 10.0**-digits):
         lines.append(f"// global phase {_number(phase, digits)} left out")
     lines.append(f"qubit[{circuit.num_qubits}] q;")
     bits = circuit.num_qubits if measure else circuit.num_clbits

@@ -16,6 +16,9 @@ from ..initial import Gaussian, Initial, PointMass, Uniform
 from .diagonal import diagonal, multiplexed_ry, walsh_series
 from .transforms import registers, width
 
+_EMPTY = 1e-13  # amplitudes below this share of the norm are round-off
+_CUT = 1e-6  # phases so close to -pi are pi
+
 
 def prepare(initial: Initial, domain: Domain) -> QuantumCircuit:
     """The circuit from ``|0...0>`` to the initial wave, ancillas of walls left in ``|0>``.
@@ -64,11 +67,19 @@ def _product(initial: Gaussian, domain: Domain, circuit: QuantumCircuit) -> None
 
 
 def amplitudes(wave: np.ndarray, circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
-    """Append the preparation of ``wave`` (unit norm, ``2**len(qubits)`` entries; bit q on ``qubits[q]``)."""
-    real = np.isrealobj(wave) or not np.any(wave.imag)
-    _magnitudes(wave.real if real else np.abs(wave), circuit, list(qubits))
-    if not real:
-        angles = np.where(np.abs(wave) > 0, np.angle(wave), 0.0)
+    """Append the preparation of ``wave`` (unit norm, ``2**len(qubits)`` entries; bit q on ``qubits[q]``).
+
+    Round-off decides no angle: real and imaginary parts below 1e-13 of the norm count as 0, since the angle between two of them, and
+    the sign of one beside a negative amplitude, would be any; and no phase stands at the edge where ``-pi`` is ``pi``.
+    """
+    least = _EMPTY * float(np.linalg.norm(wave))
+    real = np.where(np.abs(wave.real) > least, wave.real, 0.0)
+    imaginary = np.where(np.abs(wave.imag) > least, wave.imag, 0.0)
+    plain = not np.any(imaginary)
+    _magnitudes(real if plain else np.hypot(real, imaginary), circuit, list(qubits))
+    if not plain:
+        angles = np.arctan2(imaginary, real)
+        angles = np.where(angles < _CUT - np.pi, angles + 2 * np.pi, angles)
         diagonal(walsh_series(-angles), 1.0, circuit, list(qubits))
 
 

@@ -103,7 +103,6 @@ def test_all_functions_of_the_table_at_12_qubits():
         assert row.success == pytest.approx(TWELVE_QUBITS[row.name], abs=0.01), row.name
     lost = {row.name for row in rows if row.success < np.pi / 100}
     assert lost == {"defl_corr_spring", "rosenbrock", "xinsheyang3"}  # worse than one uniform point: the negatives
-    assert sum(row.seconds for row in rows) < 300
 
 
 @pytest.mark.slow

@@ -38,9 +38,20 @@ def test_a_turned_angle_is_found_and_written_anew(copied: Path) -> None:
     found = trained.check(copied)
     assert "boltzmann.qasm is not the thermal state of the parameters" in found
     assert any("law is" in fault for fault in found)
+    assert any("rz angle is" in fault and "should be" in fault for fault in found)
     assert trained.write(copied) == ["boltzmann.qasm"]
     assert trained.check(copied) == []
     assert len(program.read_text(encoding="utf-8").splitlines()) == len(text.splitlines())
+
+
+@pytest.mark.parametrize(("by", "faults"), [(1e-8, 1), (1e-10, 0)])
+def test_its_angles_are_compared_to_the_ninth_decimal(copied: Path, by: float, faults: int) -> None:
+    program = copied / trained.PROGRAM
+    text = program.read_text(encoding="utf-8")
+    angle = re.findall(r"rz\((-?[0-9.]+)\)", text)[5]
+    program.write_text(text.replace(angle, f"{float(angle) + by:.12f}", 1), encoding="utf-8")
+    found = trained.check(copied)
+    assert [fault[-18:] for fault in found] == ["(differs by 1e-08)"] * faults
 
 
 @pytest.mark.parametrize(

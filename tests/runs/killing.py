@@ -92,7 +92,7 @@ def child(work: Callable[[str, Path], None], kind: str, root: Path, tick: Callab
             sys.settrace(None)
             (root / "error.txt").write_text(traceback.format_exc())
         os._exit(status)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:

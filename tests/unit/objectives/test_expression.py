@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qml_dynamics.errors import ProblemError
@@ -53,6 +53,7 @@ def trees():
     )
 
 
+@settings(deadline=None, derandomize=True)
 @given(trees())
 def test_random_expressions_agree_with_python_arithmetic(text):
     names = {"sin": np.sin, "tanh": np.tanh, "abs": np.abs, "pi": np.pi, "x0": A, "x1": B}
