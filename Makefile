@@ -10,7 +10,7 @@ WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-torch lint types docs notebooks bench clean
+.PHONY: demo test test-slow test-torch test-portable test-all lint types docs notebooks bench clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -32,6 +32,14 @@ test-slow: $(TORCH)
 
 test-torch: $(TORCH)
 	$(BIN)/python -m pytest -q -m torch tests/unit/growth
+
+# The numerical tests under the kernels of other processors, and with noise of the size of rounding; PORTABLE takes options, among them
+# `--one`, `--seeds 11 12` and `--size 1e-13`.
+test-portable: $(STAMP)
+	$(BIN)/python -m tests.portable --workers $(WORKERS) $(PORTABLE)
+
+# Everything, one part after the other.
+test-all: test test-slow test-portable test-pythons
 
 # PyTorch is 0.6 GB on disk as a CPU build, and several on Linux where the package index has only the one for GPUs: `make test` goes
 # without it.
