@@ -12,7 +12,7 @@ PYTHONS ?= python3.12 python3.13
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-torch test-pythons lint types docs notebooks bench clean
+.PHONY: demo test test-slow test-torch test-pythons test-portable test-all lint types docs notebooks bench clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -35,11 +35,20 @@ test-slow: $(TORCH)
 test-torch: $(TORCH)
 	$(BIN)/python -m pytest -q -m torch tests/unit/growth
 
+# The whole suite under each interpreter.
 test-pythons:
 	set -e; for python in $(PYTHONS); do \
 	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version; \
 	done
+
+# The numerical tests under the kernels of other processors, and with noise of the size of rounding; PORTABLE takes options, among them
+# `--one`, `--seeds 11 12` and `--size 1e-13`.
+test-portable: $(STAMP)
+	$(BIN)/python -m tests.portable --workers $(WORKERS) $(PORTABLE)
+
+# Everything, one part after the other.
+test-all: test test-slow test-portable test-pythons
 
 # PyTorch is 0.6 GB on disk as a CPU build, and several on Linux where the package index has only the one for GPUs: `make test` goes
 # without it.

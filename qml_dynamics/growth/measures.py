@@ -15,6 +15,7 @@ from .entropies import coherence, entropy, participation, purity, reduced
 
 KINDS = ("pseudo", "determinant")
 _MOST_POINTS = 1 << 20
+_RANK = 1e-10  # eigenvalues of a metric below this share of the largest are round-off of zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,8 @@ def _volume(w: np.ndarray, layer: int, kind: str, rcond: float) -> tuple[float, 
 
 
 def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float:
-    """``log det g`` of the quantum metric ``g = Re(quantum geometric tensor)`` at one point; ``-inf`` where g is singular.
+    """``log det g`` of the quantum metric ``g = Re(quantum geometric tensor)`` at one point; ``-inf`` where g is singular
+    (an eigenvalue below 1e-10 of the largest, as in the linear solve of `Variational`).
 
     Args:
         ansatz: from `qml_dynamics.ansatz`, or a Qiskit circuit.
@@ -196,7 +198,7 @@ def _log_det(metric: np.ndarray) -> float:
     if not len(metric):
         return 0.0
     values = np.linalg.eigvalsh(metric)
-    if values[0] <= 1e-14 * max(float(values[-1]), 1e-300):
+    if values[0] <= _RANK * max(float(values[-1]), 1e-300):
         return float("-inf")
     return float(np.log(values).sum())
 

@@ -25,7 +25,7 @@ from .runs import transform_rows
 
 _MAX_QUBITS = 8
 _MAX_DENSE = 4  # general generators: the algebra of su(2^n) has 4^n - 1 dimensions, each a vector of that length
-_NEW = 1e-8
+_NEW = 1e-6  # of a commutator of unit matrices: what is left outside the space so far; its round-off is divided by it
 
 
 class TrappedAnsatzWarning(UserWarning):
@@ -142,30 +142,24 @@ def _closed_strings(generators: set[tuple[int, int]]) -> set[tuple[int, int]]:
 
 def _closed_space(sums: list[PauliSum], n: int) -> int:
     """Nested commutators with the generators, kept as an orthonormal basis of their Pauli coefficients."""
-    matrices = [s.matrix() for s in sums]
+    matrices = [m / np.linalg.norm(m) for m in (s.matrix() for s in sums)]
     basis = np.zeros((0, 2 * 4**n))
-    frontier: list[np.ndarray] = []
+    members: list[np.ndarray] = []
 
     def add(matrix: np.ndarray) -> None:
         nonlocal basis
-        vector = np.concatenate([matrix.real.ravel(), matrix.imag.ravel()])
-        length = float(np.linalg.norm(vector))
-        if length < _NEW:
-            return
-        vector = vector / length
+        hermitian = 0.5 * (matrix + matrix.conj().T)  # exactly: else round-off times i would be a direction of its own
+        vector = np.concatenate([hermitian.real.ravel(), hermitian.imag.ravel()])
         for _ in range(2):
             vector = vector - basis.T @ (basis @ vector)
         rest = float(np.linalg.norm(vector))
         if rest > _NEW:
             basis = np.vstack([basis, vector / rest])
-            frontier.append(
-                (vector / rest)[: 4**n].reshape(2**n, 2**n) + 1j * (vector / rest)[4**n :].reshape(2**n, 2**n)
-            )
+            members.append((vector[: 4**n] + 1j * vector[4**n :]).reshape(2**n, 2**n) / rest)
 
     for matrix in matrices:
         add(matrix)
-    while frontier:
-        member = frontier.pop()
+    for member in members:  # which grows meanwhile; the shallowest nesting first, as it carries the least round-off
         for matrix in matrices:
             add(1j * (matrix @ member - member @ matrix))
     return len(basis)

@@ -14,6 +14,8 @@ from .flow import Flow, Point
 from .gates import Program
 from .method import Variational, parameters
 
+_REAL = 1e-9  # imaginary parts of amplitudes of a unit wave below this are the round-off of a real one
+
 
 class StartWarning(UserWarning):
     """The ansatz does not start in the problem's initial wave."""
@@ -58,6 +60,6 @@ def stalled(point: Point, flow: Flow) -> str:
         return f"{left} the regularisation ({point.solution.regularisation:.1e}) outweighs the metric: lower it"
     if not flow.imaginary and flow.engine.real:
         return f"{left} the ansatz is real and real time makes amplitudes complex: add RZ or other complex rotations"
-    if flow.imaginary and np.abs(np.imag(point.psi)).max() < 1e-12 and not flow.engine.real:
+    if flow.imaginary and np.abs(np.imag(point.psi)).max() < _REAL and not flow.engine.real:
         return f"{left} the force vanishes: the generators only turn phases of a real wave; use rotations with an odd number of Y"
     return f"{left} the force on every parameter vanishes: a symmetric or saddle point; start from slightly different parameters"

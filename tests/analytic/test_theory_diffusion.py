@@ -51,7 +51,10 @@ def test_density_and_score_of_the_mixture(t: float) -> None:
     assert np.abs(model.forward(t) / model.domain.cell_volume - wanted).max() < 1e-11
     here = (wanted > 1e-7) & (np.abs(x) < 6)
     assert here.sum() > 30
-    assert np.abs(model.score(t)[here, 0] - exact_score(x, *law)[here]).max() < 1e-5
+    # a quotient: where the density is 1e-7, an error of 1e-11 in the slope of the wave is one of 1e-4 in the score
+    miss = np.abs(model.score(t)[here, 0] - exact_score(x, *law)[here])
+    assert (miss < 1e-6 + 1e-10 / wanted[here]).all()
+    assert miss[wanted[here] > 1e-4].max() < 2e-6
     assert np.abs(exact_score(x, *law)[here]).max() > 2
 
 

@@ -146,7 +146,7 @@ def test_channel_and_dephasing_differ_by_the_third_cumulant() -> None:
 def test_dephasing_leaves_the_weights_alone_and_lowers_purity() -> None:
     frozen = CURVED.replace(diffusion=0.0)
     rho = averaged_state(frozen, qd.MiniBatch(8, 1))
-    assert np.abs(np.diag(rho[-1]) - np.diag(rho[0])).max() < 1e-14
+    assert np.abs(np.diag(rho[-1]) - np.diag(rho[0])).max() < 1e-11  # each step transforms there and back
     purity = [np.trace(r @ r).real for r in averaged_state(CURVED, qd.MiniBatch(8, 1))]
     assert purity[0] == pytest.approx(1.0)
     assert purity[1] < 0.95

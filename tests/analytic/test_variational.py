@@ -63,7 +63,7 @@ def test_energy_never_rises_and_falls_at_the_rate_of_the_law(seed: int) -> None:
     problem = Problem.from_operator((a + a.conj().T) / 4, clock="imaginary", duration=1.0, initial=start.state())
     _, record = go(problem, Variational(start, 200, "rk4", regularisation=1e-2), [0.0, 1.0])
     energy, times = record["energy"], record["times"]
-    assert np.all(np.diff(energy) <= 1e-12)
+    assert np.all(np.diff(energy) <= 1e-10)
     assert energy[0] - energy[-1] > 0.1
     point = Flow(start.program, hamiltonian(problem), True, 1e-12).at(0.0, np.array(start.theta0))
     assert point.force @ point.velocity == pytest.approx(point.variance - point.residual**2, rel=1e-5)

@@ -89,7 +89,8 @@ def test_declared_order_holds(kind, qubits, schedule, clock, order, truth, class
     def error(steps: int) -> float:
         return float(np.linalg.norm(classical.final(problem, SplitStep(steps, order))[0] - state))
 
-    steps = STEPS[order] if clock == "imaginary" else tuple((2 if order == 4 else 1) * n for n in STEPS[order])
+    fast = schedule not in ("constant", "linear", "slow")  # coefficients that vary faster within a step
+    steps = tuple((2 if order == 4 and clock == "real" and fast else 1) * n for n in STEPS[order])
     found = classical.slopes(error, steps)
     assert found[-1] == pytest.approx(order, abs=0.2), found
     if clock == "imaginary":

@@ -162,7 +162,8 @@ def test_cube_shows_quantiles_and_histogram_of_the_loss(cube: qd.Trajectory) -> 
         assert p[loss <= value].sum() >= 0.5 - 1e-9
         assert p[loss < value].sum() < 0.5 + 1e-9
     assert median[-1] < median[0] - 1  # the run has learned something
-    np.testing.assert_allclose(labelled(main, "mean").get_ydata(), np.asarray(cube.expectations["objective"]))
+    mean = labelled(main, "mean").get_ydata()  # 0 at the start, up to the round-off of a sum of the cube's losses
+    np.testing.assert_allclose(mean, np.asarray(cube.expectations["objective"]), atol=1e-12 * np.abs(loss).max())
     assert sum(
         bar.get_width() for bar in side.patches if isinstance(bar, matplotlib.patches.Rectangle)
     ) == pytest.approx(1)

@@ -39,9 +39,9 @@ def test_nothing_jumps_and_rotations_come_in_at_the_very_start() -> None:
     counts = run.diagnostics["num_parameters"]
     assert counts[-1] > counts[0] > 0
     assert f"grown from {counts[0]} to {counts[-1]} parameters" in run.stop
-    assert run.diagnostics["energy"][0] == pytest.approx(-7, abs=1e-12)
+    assert run.diagnostics["energy"][0] == pytest.approx(-7, abs=1e-10)
     assert run.diagnostics["energy"][-1] < -8.5
-    assert run.states[0].reshape(-1) == pytest.approx(problem.initial.vector(problem.domain).reshape(-1), abs=1e-12)
+    assert run.states[0].reshape(-1) == pytest.approx(problem.initial.vector(problem.domain).reshape(-1), abs=1e-10)
     assert run.parameters.shape == (2, counts[-1])
 
 

@@ -49,7 +49,7 @@ def test_a_lifted_ansatz_makes_the_interpolated_wave(problem: qd.Problem, finer:
     small, large = Flow(program, on_grid(h, coarse), True, 1e-6), Flow(lifted(program, coarse, fine), h, True, 1e-6)
     before, after = small.at(0.0, theta), large.at(0.0, theta)
     expected = interpolated(before.psi, coarse, fine)
-    assert after.psi == pytest.approx(expected, abs=1e-12)
+    assert after.psi == pytest.approx(expected, abs=1e-10)  # the rounding of a transform for every gate
     assert (
         np.abs(
             after.psi - refine(before.psi, coarse, [f - c for c, f in zip(coarse.qubits, fine.qubits)])[0].ravel()
@@ -57,7 +57,9 @@ def test_a_lifted_ansatz_makes_the_interpolated_wave(problem: qd.Problem, finer:
         < 0.05
     )
     assert np.abs(expected).max() < 0.99  # no lone point
-    assert after.metric == pytest.approx(before.metric, abs=1e-10)  # the geometry goes over too
+    assert after.metric == pytest.approx(
+        before.metric, rel=1e-9, abs=1e-9
+    )  # the geometry goes over too; entries up to 3,400
 
 
 def interpolated(psi: np.ndarray, coarse: qd.Grid, fine: qd.Grid) -> np.ndarray:

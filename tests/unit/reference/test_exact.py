@@ -54,7 +54,7 @@ def test_save_times_share_one_run(driven, classical):
     psi, log = classical.final(problem, Exact())
     np.testing.assert_allclose(saved[-1][1], psi, atol=1e-10)
     assert saved[-1][2] == pytest.approx(log, abs=1e-10)
-    assert saved[0][2] == pytest.approx(0.0, abs=1e-14)
+    assert saved[0][2] == pytest.approx(0.0, abs=1e-12)
     np.testing.assert_allclose(saved[0][1], problem.initial.vector(problem.domain), atol=1e-12)
 
 

@@ -31,7 +31,7 @@ def test_coefficients_are_the_sums_that_define_them(n):
     values = VALUES[n]
     for m in range(1 << n):
         signs = [(-1) ** sum((m >> q & 1) * (x >> q & 1) for q in range(n)) for x in range(1 << n)]
-        assert walsh_coefficients(values)[m] == pytest.approx(np.mean(values * signs), abs=1e-14)
+        assert walsh_coefficients(values)[m] == pytest.approx(np.mean(values * signs), abs=1e-12)
 
 
 @given(st.integers(1, 7).flatmap(lambda n: arrays(float, 1 << n, elements=finite)))

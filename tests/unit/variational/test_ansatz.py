@@ -67,8 +67,8 @@ def test_every_gate_state_and_metric() -> None:
     )  # non-commuting terms by their synthesis, as on a device
     psi = Statevector(opened.assign_parameters(theta)).data
     np.testing.assert_allclose(read.state(), psi, atol=1e-12)
-    step = 1e-6 * np.eye(len(theta))
-    slopes = np.array([(read.state(theta + d) - read.state(theta - d)) / 2e-6 for d in step])
+    at = [np.array([read.state(theta + 1e-3 * k * d) for d in np.eye(len(theta))]) for k in (-2, -1, 1, 2)]
+    slopes = (at[0] - 8 * at[1] + 8 * at[2] - at[3]) / 12e-3  # order four: rounding over 1e-3 stays below 1e-9
     tangents = slopes - np.outer(slopes @ psi.conj(), psi)
     engine = Engine(read.program)
     engine.forward(theta)
@@ -174,13 +174,13 @@ def test_circuits_equal_the_engine_and_start_in_the_initial_wave(clock: str, num
     program = made.bind(problem, hamiltonian(problem))
     engine = Engine(program)
     start = problem.initial.vector(problem.domain).reshape(-1)
-    np.testing.assert_allclose(engine.state(program.theta0), start, atol=1e-12)
+    np.testing.assert_allclose(engine.state(program.theta0), start, atol=1e-10)
     circuit = made.circuit(problem)
     theta = np.random.default_rng(number).normal(size=program.num_parameters)
     assert [p.name for p in circuit.parameters] == list(program.names)
     opened = circuit.assign_parameters(theta).decompose(gates_to_decompose=["PauliEvolution"])
     built = Statevector(opened).data
-    np.testing.assert_allclose(built[: problem.domain.size], engine.state(theta), atol=1e-11)
+    np.testing.assert_allclose(built[: problem.domain.size], engine.state(theta), atol=1e-9)
     assert "unitary" not in circuit.count_ops()
     if len(theta):
         assert np.linalg.norm(engine.state(theta) - start) > 0.1

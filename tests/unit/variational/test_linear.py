@@ -43,7 +43,7 @@ def test_singular_without_regularisation_falls_back_to_least_squares() -> None:
 def test_a_solver_of_ones_own() -> None:
     a, b, _ = system()
     found = solve(a, b, lambda matrix, force: 7 * force)
-    np.testing.assert_array_equal(found.velocity, 7 * b)
+    np.testing.assert_allclose(found.velocity, 7 * b, rtol=1e-9)  # nothing is solved, so only rounding is left
     assert found.rank == 3
 
 

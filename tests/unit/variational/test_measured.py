@@ -150,11 +150,12 @@ def test_with_exact_probabilities_everything_equals_the_exact_engine(clock: str,
     exact = Flow(device.program, h, clock == "imaginary", 1e-6).at(0.1, theta)
     assert np.abs(exact.metric).max() > 0.1
     assert np.abs(exact.force).max() > 0.05
-    assert point.metric.value == pytest.approx(exact.metric, abs=1e-11)
-    assert point.force.value == pytest.approx(exact.force, abs=1e-11)
-    assert point.energy.value == pytest.approx(exact.energy, abs=1e-11)
+    close = {"rel": 1e-9, "abs": 1e-9}  # sums over up to a hundred readings
+    assert point.metric.value == pytest.approx(exact.metric, **close)
+    assert point.force.value == pytest.approx(exact.force, **close)
+    assert point.energy.value == pytest.approx(exact.energy, **close)
     assert point.variance is not None
-    assert point.variance == pytest.approx((exact.variance, 0.0), abs=1e-11)
+    assert point.variance == pytest.approx((exact.variance, 0.0), **close)
     assert point.metric.noise == 0
 
 
@@ -167,11 +168,12 @@ def test_the_same_path_as_the_exact_engine_in_the_limit_of_many_shots(clock: str
     exact = qd.evolve(problem, method, save=3)
     found = go(problem, method, save=3, backend="aer")
     assert np.abs(exact.parameters[-1] - exact.parameters[0]).max() > 0.05
-    assert found["parameters"] == pytest.approx(exact.parameters, abs=1e-9)
+    # the solve divides by 1e-5, so that the last digits of metric and force come back 1e5 times larger
+    assert found["parameters"] == pytest.approx(exact.parameters, abs=1e-6)
     assert np.asarray(found["expectations"]["energy"]) == pytest.approx(np.asarray(exact.expectations["energy"]))
-    assert found["diagnostics"]["residual"] == pytest.approx(exact.diagnostics["residual"], abs=1e-6)
+    assert found["diagnostics"]["residual"] == pytest.approx(exact.diagnostics["residual"], abs=1e-5)
     if integrator == "euler":
-        assert found["log_norm"] == pytest.approx(exact.log_norm, abs=1e-9)
+        assert found["log_norm"] == pytest.approx(exact.log_norm, abs=1e-7)
     assert found["diagnostics"]["bound_pieces"]["shots"][-1] < 1e-7  # the residual is the root of a difference
     assert found["density"] == pytest.approx(exact.density)
 
