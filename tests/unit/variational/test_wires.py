@@ -278,7 +278,7 @@ def test_wires_are_stored(tmp_path: Any) -> None:
     spec, files = described_method(qd.Variational(start, steps=1))
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    read = stored_method(spec, tmp_path).ansatz
+    read = stored_method(spec, tmp_path, {}).ansatz
     assert read.wires == start.wires
     np.testing.assert_allclose(read.state(), start.state(), atol=1e-14)
 
