@@ -19,7 +19,7 @@ from .descent import Descent, rises
 from .flow import Flow, Point
 from .gates import Program
 from .integrate import RULES, Step
-from .method import Variational
+from .method import PLAIN, Variational
 from .sensitivity import MOVED, UNKNOWN, Sensitivity
 from .standing import Sample, StartWarning, bind, stalled
 from .threads import pinned
@@ -84,7 +84,9 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.imaginary = self.problem.clock == "imaginary"
-        self.flow = Flow(bind(self.problem, self.h, self.method), self.h, self.imaginary, self.method.regularisation)
+        given = self.method.regularisation
+        regularisation = PLAIN if given is None and self.method.grow is not None else given
+        self.flow = Flow(bind(self.problem, self.h, self.method), self.h, self.imaginary, regularisation)
         self.floor = Floor(self.h) if self.imaginary else None
         self.point = self.flow.at(0.0, self.flow.program.theta0)
         self._grow()

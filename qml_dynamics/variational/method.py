@@ -13,6 +13,7 @@ from ..methods import CLOCKS, register, register_part
 
 INTEGRATORS = {"euler": 1, "rk4": 4, "rk45": 5}
 POOLS = ("grid", "pauli", "terms")
+PLAIN = 1e-6  # Tikhonov term of runs that grow (their steps are guarded) or are measured (which raises it), unless told
 METRICS = ("shift", "hadamard", "spsa")
 
 
@@ -78,8 +79,8 @@ class Variational:
         steps: equal steps over the duration; with ``"rk45"`` the first step is ``duration / steps``.
         integrator: ``"euler"``, ``"rk4"``, or ``"rk45"`` (Dormand-Prince with step control).
         regularisation: a Tikhonov term, a :class:`Cutoff`, or a function ``solve(A, b)``. None: a Tikhonov term between 1e-6 and 3e-4
-            of the metric's mean diagonal, the larger the more of the velocity the ansatz misses (see `linear.solve`); on devices
-            1e-6, or the error of the metric.
+            of the metric's mean diagonal, the larger the more of the velocity the ansatz misses (see `linear.solve`); 1e-6 for an
+            ansatz that grows and on devices.
         theta0: parameters at the start instead of the ansatz's own.
         tolerance: with ``"rk45"``, allowed distance of the final state from the exact solution of the parameter equation.
         grow: a :class:`Growth`, or None for an ansatz of fixed size.
@@ -89,7 +90,7 @@ class Variational:
             half the depth, a quarter of the circuits) or ``"spsa"`` (four overlaps a resampling, whatever the number of parameters).
         resamplings: random directions a step with ``"spsa"``.
         sensitivity: whether the exact engine makes a second run from a start moved by 1e-13, to see how much the answer depends on
-            rounding (see `sensitivity`). None: where samples for a tenth of the evaluations, or steps that are not resolved, make it
+            rounding (see `sensitivity`). None: where samples for less than a tenth of the evaluations, or unresolved steps, make it
             look necessary.
 
     Raises:

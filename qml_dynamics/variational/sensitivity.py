@@ -8,8 +8,8 @@ steps. With ``d(t)`` the Fubini-Study angle between the two waves,
 It is below 1 where the flow contracts and 1 for a rotation. Where it is large, two processors that round differently give different
 answers. Large eigenvalues of the Jacobian of a step make it so, and neither condition nor rank of the metric tells them.
 
-A second run costs as much as the steps themselves. So unless it is asked for, the growth of a tangent is sampled on as many steps as a
-tenth of the evaluations pays for, and the second run is made only where that growth, or what the steps themselves show at no cost,
+A second run costs as much as the steps themselves. So unless it is asked for, the growth of a tangent is sampled on as many steps as
+8 per cent of the evaluations pay for, and the second run is made only where that growth, or what the steps themselves show at no cost,
 makes it look necessary.
 """
 
@@ -28,10 +28,11 @@ from .gates import Program
 from .integrate import EVALUATIONS, Step, ahead
 
 MOVED = 1e-13  # how far the start of the second run is moved, in the 2-norm of theta
-SHARE = 0.1  # of the run's evaluations: what sampling may cost
+SHARE = 0.08  # of the run's evaluations: what sampling may cost
 _TANGENT = 1e-7  # length of the tangent that is sampled: above the rounding of an ill-conditioned solve
 _GREW = 1e4  # a sampled amplification above this is looked into
-_STIFF = 2.0  # and so is a run whose unresolved steps may have amplified by a factor of 10 to this power
+_ROSE = 0.1  # standard deviations of the energy: a rise on the imaginary clock by which a step is not resolved
+_STIFF = 3.5  # and so is a run whose unresolved steps may have amplified by a factor of 10 to this power
 _FINEST, _COARSEST = 1e-8, 1e-4  # radians: what a bound may state here, since it does not count rounding and a wide one states no digits
 
 UNKNOWN: dict[str, float | str] = {"amplification": math.nan, "moved": math.nan, "sensitivity": "none"}
@@ -99,7 +100,7 @@ class Sensitivity:
         leg.times.append(after.time)
         if step.stiff > 1:
             self.stiff += math.log10(1 + step.stiff)
-        if self.flow.imaginary and self.flow.h.constant and after.energy > before.energy + 1e-6 * before.sigma:
+        if self.flow.imaginary and self.flow.h.constant and after.energy > before.energy + _ROSE * before.sigma:
             self.rose = True
         if self.asked is not None or not len(before.theta):
             return False

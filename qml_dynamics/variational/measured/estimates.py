@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..linear import Solution, Solver, solve
-from ..method import Cutoff
+from ..method import PLAIN, Cutoff
 
-LEAST_MEASURED = 1e-6  # the Tikhonov term of measured runs, below which no error of a metric lies
 Spread = Callable[[np.ndarray], np.ndarray]
 
 
@@ -73,7 +72,7 @@ def solve_measured(metric: Metric, force: Force, regularisation: float | Cutoff 
     None stands for 1e-6. A Tikhonov term or a cutoff is raised to ``metric.noise`` where that is larger: eigenvalues below it are not known. The
     measured metric is first projected on positive semi-definite matrices. A solver of one's own gets the metric as it was measured.
     """
-    regularisation = LEAST_MEASURED if regularisation is None else regularisation
+    regularisation = PLAIN if regularisation is None else regularisation
     own = callable(regularisation) and not isinstance(regularisation, Cutoff)
     a = metric.value if own else nearest_metric(metric.value)
     chosen = regularisation

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ...hamiltonian import LearningHamiltonian
-from ..method import Variational
+from ..method import PLAIN, Variational
 from .device import Device
-from .estimates import LEAST_MEASURED
 from .outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def mark(job: Job, device: Device, ends: np.ndarray) -> str:
     for array in (*numbers, ends, job.saves, device.theta0, device.sequence.amounts(device.theta0)):
         digest.update(np.ascontiguousarray(array).tobytes())
     schedules = (repr(job.problem.diffusion), repr(job.problem.strength))
-    given = LEAST_MEASURED if method.regularisation is None else method.regularisation
+    given = PLAIN if method.regularisation is None else method.regularisation
     solver = "own" if callable(given) else repr(given)
     options = (method.metric, method.resamplings, method.integrator, solver)
     watched = [o.name for o in job.observables]
