@@ -12,8 +12,9 @@ from .method import Cutoff
 Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _SINGULAR = 1e-13  # beyond this condition the factorisation is noise
 _RANK = 1e-10  # eigenvalues and pivots below this share of the largest count as zero
-LEAST, MOST = 1e-6, 3e-4  # of the mean diagonal of A: the Tikhonov term where the ansatz misses nothing, and where it misses
-MISSES = 0.05  # at least this share of the velocity
+LEAST = 1e-6  # of the mean diagonal of A: the Tikhonov term where the ansatz misses nothing,
+MOST = 3e-4  # and where it misses at least
+MISSES = 0.05  # of the velocity
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,8 @@ _TANGENT = 1e-7  # length of the tangent that is sampled: above the rounding of 
 _GREW = 1e4  # a sampled amplification above this is looked into
 _ROSE = 0.1  # standard deviations of the energy: a rise on the imaginary clock by which a step is not resolved
 _STIFF = 3.5  # and so is a run whose unresolved steps may have amplified by a factor of 10 to this power
-_FINEST, _COARSEST = 1e-8, 1e-4  # radians: what a bound may state here, since it does not count rounding and a wide one states no digits
+_FINEST = 1e-8  # radians: a bound may state no less here, since it does not count rounding,
+_COARSEST = 1e-4  # and no more, since a wide one states no digits
 
 UNKNOWN: dict[str, float | str] = {"amplification": math.nan, "moved": math.nan, "sensitivity": "none"}
 
@@ -110,7 +111,8 @@ class Sensitivity:
         """Let the tangent grow over a step if the budget allows it; in between it grows at the same rate."""
         dt = after.time - before.time
         self.unseen += dt
-        cost = EVALUATIONS[self.integrator] + (self.integrator == "euler" and self.flow.bounded)  # the flow has to come back
+        back = self.integrator == "euler" and self.flow.bounded  # the flow has to come back
+        cost = EVALUATIONS[self.integrator] + back
         if self.spent + cost > SHARE * self.flow.evaluations:
             return False
         if len(self.tangent) < len(before.theta):

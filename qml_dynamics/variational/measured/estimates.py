@@ -69,8 +69,9 @@ class Solved:
 def solve_measured(metric: Metric, force: Force, regularisation: float | Cutoff | Solver | None) -> Solved:
     """Solve with a regularisation that is at least as large as the error of the metric.
 
-    None stands for 1e-6. A Tikhonov term or a cutoff is raised to ``metric.noise`` where that is larger: eigenvalues below it are not known. The
-    measured metric is first projected on positive semi-definite matrices. A solver of one's own gets the metric as it was measured.
+    None stands for 1e-6. A Tikhonov term or a cutoff is raised to ``metric.noise`` where that is larger: eigenvalues below it
+    are not known. The measured metric is first projected on positive semi-definite matrices. A solver of one's own gets the
+    metric as it was measured.
     """
     regularisation = PLAIN if regularisation is None else regularisation
     own = callable(regularisation) and not isinstance(regularisation, Cutoff)

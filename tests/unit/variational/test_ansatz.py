@@ -214,6 +214,7 @@ def test_hamiltonian_ansatz_feels_a_force_at_its_start() -> None:
         forces[name] = np.linalg.norm(point.force)
         assert scale > 1
         if name == "phases":
-            assert forces[name] < 1e-12 * scale  # exactly 0 but for rounding: 2**4 terms and a dozen transforms, 2e-16 each
+            # exactly 0 but for rounding: 2**4 terms after a dozen transforms, 2e-16 each
+            assert forces[name] < 1e-12 * scale
     assert forces["frame"] > 1e-2
     assert forces["moves"] > 1e-2
