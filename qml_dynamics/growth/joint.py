@@ -52,6 +52,7 @@ def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[
         if stop in times:
             yield both.point(stop, wanted, out)
         both.look(stop)
+    both.walk.finish()
     out.diagnostics.update(both.report())
     out.stop = both.verdict()
 

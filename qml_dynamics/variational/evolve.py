@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from .descent import Descent, rises
 from .flow import Flow, Point
 from .gates import Program
 from .integrate import RULES, Step
-from .method import Variational
+from .method import PLAIN, Variational
+from .sensitivity import MOVED, UNKNOWN, Sensitivity
 from .standing import Sample, StartWarning, bind, stalled
 from .threads import pinned
 
@@ -40,8 +42,9 @@ def run(
     regularisation, num_parameters, bound`` (radians; see `bound`), ``bound_pieces`` (``start``, ``ansatz``, ``step``, adding up
     to the bound), ``energy_bound`` (of ``|E - E_exact|``), and with ``dominates``, ``names``, ``start_angle``, ``evaluations``,
     ``forced_steps`` (taken at the shortest step in spite of their error, or of a rise of the energy), ``halved_steps`` (of an
-    ansatz that grows on the imaginary clock, thrown away since they raised the energy) and the sentence ``stop``. A run that
-    exhausts its budget ends before the last save time.
+    ansatz that grows on the imaginary clock, thrown away since they raised the energy), ``amplification``, ``moved`` and
+    ``sensitivity`` (how much the answer depends on rounding, and how that is known; see `sensitivity`) and the sentence ``stop``. A
+    run that exhausts its budget ends before the last save time. Once the bound has reached pi / 2 its pieces stay as they are.
 
     Raises:
         MethodError: the ansatz does not fit the problem, ``theta0`` does not fit the ansatz, or there is too little memory.
@@ -81,7 +84,9 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.imaginary = self.problem.clock == "imaginary"
-        self.flow = Flow(bind(self.problem, self.h, self.method), self.h, self.imaginary, self.method.regularisation)
+        given = self.method.regularisation
+        regularisation = PLAIN if given is None and self.method.grow is not None else given
+        self.flow = Flow(bind(self.problem, self.h, self.method), self.h, self.imaginary, regularisation)
         self.floor = Floor(self.h) if self.imaginary else None
         self.point = self.flow.at(0.0, self.flow.program.theta0)
         self._grow()
@@ -99,6 +104,8 @@ class Walk:
         self.stride = self.problem.duration / self.method.steps
         guarded = self.imaginary and self.method.grow is not None
         self.descent = Descent(RULES[self.method.integrator], self.flow, self.h) if guarded else None
+        asked = self.method.sensitivity
+        self.sensitivity = None if asked is False else Sensitivity(self.flow, self.method.integrator, self.point, asked)
         self._note()
 
     def _new_bound(self) -> AngleBound:
@@ -160,14 +167,16 @@ class Walk:
     def _ready(self) -> Point:
         """The point, with the flow standing there."""
         if not self.here:
-            self.point = (
-                self.flow.at(self.point.time, self.point.theta) if self.method.integrator == "euler" else self.point
-            )
+            if self.method.integrator == "euler" and self.flow.bounded:
+                seen = self.flow.evaluations
+                self.point = self.flow.at(self.point.time, self.point.theta)
+                self.flow.evaluations = seen  # part of what looking at the sensitivity costs
             self.here = True
         return self.point
 
     def _take(self, step: Step) -> None:
         before, after = self.point, step.end
+        away = self.sensitivity is not None and self.sensitivity.took(before, step)
         gap = sigma = 0.0
         if self.floor is not None:
             gap = max(p.energy - self.floor.at(p.time) for p in (before, after))
@@ -176,7 +185,8 @@ class Walk:
         self.bound.advance(after.time - before.time, step.ansatz, step.step, gap, sigma)
         self.point = after
         self.done += 1
-        self.here = self.method.integrator == "euler"
+        self.here = self.method.integrator == "euler" and not away
+        self.flow.bounded = self.bound.angle < math.pi / 2
         self._grow()
         self._note()
         if self.imaginary and after.sigma < self.method.stop_at:
@@ -243,11 +253,15 @@ class Walk:
             evaluations=self.flow.evaluations,
             forced_steps=self.forced + (self.descent.forced if self.descent else 0),
             halved_steps=self.descent.halved if self.descent else 0,
+            **(UNKNOWN if self.sensitivity is None else self.sensitivity.report()),
             stop=self.verdict(),
         )
 
     def finish(self) -> None:
         """The last word."""
+        if self.sensitivity is not None:
+            with pinned(self.h.num_qubits):
+                self.sensitivity.finish(self.point, self.bound.angle)
         self.publish()
 
     def verdict(self) -> str:
@@ -268,4 +282,11 @@ class Walk:
         if p.sigma > 1e-6 * scale and moved2 < 1e-6 * p.variance:
             return f"reached t = {p.time:g}, but stalled: {stalled(p, self.flow)}"
         bound = f"the bound of the angle is {self.bound.angle:.2e}, mostly {self.bound.dominates}"
-        return f"reached t = {p.time:g} in {self.done} steps; {bound}"
+        return f"reached t = {p.time:g} in {self.done} steps; {bound}{self._rounding()}"
+
+    def _rounding(self) -> str:
+        """What a second run has shown."""
+        s = self.sensitivity
+        if s is None or s.source != "second run":
+            return ""
+        return f"; moved by {MOVED:.0e} at its start it ends {s.moved:.1e} away"

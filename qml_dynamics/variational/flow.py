@@ -57,13 +57,18 @@ class Flow:
         h: the Hamiltonian.
         imaginary: whether ``v = -(H - E) psi``; otherwise ``v = -i (H - E) psi``.
         regularisation: as in `linear.solve`.
+
+    Attributes:
+        evaluations: of the metric, so far.
+        bounded: whether steps look at the residual along their path; not needed once the bound of the angle says nothing.
     """
 
     def __init__(
-        self, program: Program, h: Hamiltonian, imaginary: bool, regularisation: float | Cutoff | Solver
+        self, program: Program, h: Hamiltonian, imaginary: bool, regularisation: float | Cutoff | Solver | None
     ) -> None:
         self.h, self.imaginary, self.regularisation = h, imaginary, regularisation
         self.evaluations = 0
+        self.bounded = True
         self.use(program)
 
     def use(self, program: Program) -> None:
@@ -83,7 +88,7 @@ class Flow:
     def at(self, t: float, theta: np.ndarray) -> Point:
         """Metric, force, solution and residual at a point; the engine stays there until the next call."""
         tangents, energy = self._geometry(t, theta)
-        solution = solve(tangents.metric, tangents.force, self.regularisation)
+        solution = solve(tangents.metric, tangents.force, self.regularisation, tangents.speed2)
         x, variance = solution.velocity, tangents.speed2
         square = float(x @ tangents.metric @ x - 2 * tangents.force @ x) + variance
         if square < _CANCELS * variance:

@@ -6,6 +6,7 @@ evaluated at two points in between. The logarithm of the norm is integrated by t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ class Step:
         log_norm: gained.
         ansatz, step: the integrals of the residual that ansatz and step size answer for.
         error: estimated distance of the end from the exact solution of the parameter equation (rk45).
+        stiff: step size times the largest change of ``theta'`` that its stages show, per change of ``theta``. Above 1 the step does
+            not resolve the equation.
     """
 
     end: Point
@@ -30,6 +33,7 @@ class Step:
     ansatz: float
     step: float
     error: float = 0.0
+    stiff: float = 0.0
 
 
 _TURN = 1.0  # radians: a straight step that moves an angle further is looked at in between
@@ -37,8 +41,11 @@ _PIECES = 64
 
 
 def euler(flow: Flow, point: Point, dt: float, until: float) -> Step:
-    """``theta + dt theta'``. The flow must stand at ``point``."""
+    """``theta + dt theta'``. The flow must stand at ``point`` (if the step is bounded)."""
     x, total = point.velocity, 0.0
+    if not flow.bounded:
+        end = flow.at(until, point.theta + dt * x)
+        return Step(end, -dt * point.energy, 0.0, 0.0, stiff=_ratio(end.velocity - x, x))
     pieces = min(_PIECES, 1 + int(dt * np.abs(x).max(initial=0.0) / _TURN))
     last = flow.miss(x)
     for i in range(1, pieces + 1):
@@ -52,7 +59,7 @@ def euler(flow: Flow, point: Point, dt: float, until: float) -> Step:
         total += _piece(last, here, dt / pieces)
         last = here
     ansatz = min(total, 0.5 * dt * (point.residual + end.residual))
-    return Step(end, -dt * point.energy, ansatz, total - ansatz)
+    return Step(end, -dt * point.energy, ansatz, total - ansatz, stiff=_ratio(end.velocity - x, x))
 
 
 def _piece(before: tuple[np.ndarray, float], after: tuple[np.ndarray, float], dt: float) -> float:
@@ -71,7 +78,9 @@ def rk4(flow: Flow, point: Point, dt: float, until: float) -> Step:
     rows, weights = _RK4
     slopes, energies = _stages(flow, point, dt, until, rows)
     end = flow.at(until, point.theta + dt * _sum(weights, slopes))
-    return Step(end, -dt * float(np.dot(weights, energies)), *_along(flow, point, end, dt))
+    a, b, c, d = slopes
+    stiff = max(2 * _ratio(c - b, b - a), _ratio(d - c, c - 0.5 * b))
+    return Step(end, -dt * float(np.dot(weights, energies)), *_along(flow, point, end, dt), stiff=stiff)
 
 
 _DP_ROWS = (
@@ -92,14 +101,32 @@ def rk45(flow: Flow, point: Point, dt: float, until: float) -> Step:
     slopes.append(end.velocity)
     difference = dt * (_sum((*_DP_WEIGHTS, 0.0), slopes) - _sum(_DP_LOWER, slopes))
     error = float(np.sqrt(max(difference @ end.metric @ difference, 0.0))) if len(difference) else 0.0
-    return Step(end, -dt * float(np.dot(_DP_WEIGHTS, energies)), *_along(flow, point, end, dt), error)
+    stiff = _ratio(slopes[6] - slopes[5], _sum(_DP_WEIGHTS, slopes[:6]) - _sum(_DP_ROWS[4], slopes[:5]))
+    return Step(end, -dt * float(np.dot(_DP_WEIGHTS, energies)), *_along(flow, point, end, dt), error, stiff)
 
 
 RULES = {"euler": euler, "rk4": rk4, "rk45": rk45}
+EVALUATIONS = {"euler": 1, "rk4": 4, "rk45": 6}
+
+
+def ahead(flow: Flow, integrator: str, t: float, theta: np.ndarray, dt: float, until: float) -> np.ndarray:
+    """Where a step ends, and nothing else; it takes :data:`EVALUATIONS`."""
+    first = flow.at(t, theta)
+    if integrator == "euler":
+        return theta + dt * first.velocity
+    rows, weights = _RK4 if integrator == "rk4" else (_DP_ROWS, _DP_WEIGHTS)
+    slopes, _ = _stages(flow, first, dt, until, rows)
+    return theta + dt * _sum(weights, slopes)
+
+
+def _ratio(change: np.ndarray, moved: np.ndarray) -> float:
+    """Length of a change over that of what caused it; 0 where nothing moved."""
+    cause = float(moved @ moved)
+    return float(np.sqrt(change @ change / cause)) if cause > 0 else 0.0
 
 
 def _stages(
-    flow: Flow, point: Point, dt: float, until: float, rows: tuple[tuple[float, ...], ...]
+    flow: Flow, point: Point, dt: float, until: float, rows: Sequence[Sequence[float]]
 ) -> tuple[list[np.ndarray], list[float]]:
     slopes, energies = [point.velocity], [point.energy]
     for row in rows:
@@ -110,12 +137,14 @@ def _stages(
     return slopes, energies
 
 
-def _sum(weights: tuple[float, ...], slopes: list[np.ndarray]) -> np.ndarray:
+def _sum(weights: Sequence[float], slopes: list[np.ndarray]) -> np.ndarray:
     return np.asarray(weights) @ np.array(slopes)
 
 
 def _along(flow: Flow, point: Point, end: Point, dt: float) -> tuple[float, float]:
     """The integrals of the residual along the cubic from ``point`` to ``end``; leaves the flow in between."""
+    if not flow.bounded:
+        return 0.0, 0.0
     inner = []
     for s in GAUSS:
         a, b = s * s * (3 - 2 * s), 6 * s * (1 - s) / dt

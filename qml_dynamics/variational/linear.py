@@ -12,6 +12,9 @@ from .method import Cutoff
 Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _SINGULAR = 1e-13  # beyond this condition the factorisation is noise
 _RANK = 1e-10  # eigenvalues and pivots below this share of the largest count as zero
+LEAST = 1e-6  # of the mean diagonal of A: the Tikhonov term where the ansatz misses nothing,
+MOST = 3e-4  # and where it misses at least
+MISSES = 0.05  # of the velocity
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +34,15 @@ class Solution:
     regularisation: float
 
 
-def solve(metric: np.ndarray, force: np.ndarray, regularisation: float | Cutoff | Solver) -> Solution:
+def solve(
+    metric: np.ndarray, force: np.ndarray, regularisation: float | Cutoff | Solver | None, variance: float = 0.0
+) -> Solution:
     """Solve with a Tikhonov term ``(A + eps I) x = b``, with a spectral cutoff, or with the given solver.
+
+    With None the Tikhonov term follows from what the ansatz misses: ``eps = mean(diag A) max(LEAST, MOST min(1, r / (MISSES sigma)))``
+    with ``sigma^2`` the ``variance`` and r the residual at ``eps = LEAST mean(diag A)``. Derivatives of ``theta'`` contain
+    ``(A + eps)^-1`` times r times the second derivatives of the wave: where r is large, a small eps makes the path depend on
+    rounding; where the ansatz holds the velocity, a large one would only make it miss.
 
     >>> solve(np.diag([1.0, 0.0]), np.array([2.0, 0.0]), 1e-6).velocity.round(4).tolist()
     [2.0, 0.0]
@@ -41,9 +51,26 @@ def solve(metric: np.ndarray, force: np.ndarray, regularisation: float | Cutoff 
         return Solution(force, 0, 1.0, 0.0)
     if isinstance(regularisation, Cutoff):
         return _truncated(metric, force, regularisation.rcond)
+    if regularisation is None:
+        return _tikhonov(metric, force, _automatic(metric, force, variance))
     if callable(regularisation):
         return Solution(np.asarray(regularisation(metric, force), dtype=float), *_facts(metric, 0.0))
     return _tikhonov(metric, force, float(regularisation))
+
+
+def _automatic(metric: np.ndarray, force: np.ndarray, variance: float) -> float:
+    """The Tikhonov term of :func:`solve` with None."""
+    from scipy.linalg import lapack
+
+    scale = float(np.trace(metric)) / len(force)
+    matrix = np.array(metric, order="F")
+    matrix[np.diag_indices_from(matrix)] += LEAST * scale
+    _, x, info = lapack.dposv(matrix, force, lower=1)
+    square = float(x @ metric @ x - 2 * force @ x) + variance
+    if info != 0 or variance <= 0 or not np.isfinite(square):
+        return MOST * scale
+    missed = np.sqrt(max(square, 0.0) / variance)
+    return scale * max(LEAST, MOST * min(1.0, missed / MISSES))
 
 
 def _tikhonov(metric: np.ndarray, force: np.ndarray, epsilon: float) -> Solution:

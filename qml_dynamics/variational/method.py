@@ -13,6 +13,7 @@ from ..methods import CLOCKS, register, register_part
 
 INTEGRATORS = {"euler": 1, "rk4": 4, "rk45": 5}
 POOLS = ("grid", "pauli", "terms")
+PLAIN = 1e-6  # Tikhonov term of runs that grow (their steps are guarded) or are measured (which raises it), unless told
 METRICS = ("shift", "hadamard", "spsa")
 
 
@@ -77,7 +78,9 @@ class Variational:
         ansatz: from `qml_dynamics.ansatz`.
         steps: equal steps over the duration; with ``"rk45"`` the first step is ``duration / steps``.
         integrator: ``"euler"``, ``"rk4"``, or ``"rk45"`` (Dormand-Prince with step control).
-        regularisation: a Tikhonov term, a :class:`Cutoff`, or a function ``solve(A, b)``.
+        regularisation: a Tikhonov term, a :class:`Cutoff`, or a function ``solve(A, b)``. None: a Tikhonov term between 1e-6 and 3e-4
+            of the metric's mean diagonal, the larger the more of the velocity the ansatz misses (see `linear.solve`); 1e-6 for an
+            ansatz that grows and on devices.
         theta0: parameters at the start instead of the ansatz's own.
         tolerance: with ``"rk45"``, allowed distance of the final state from the exact solution of the parameter equation.
         grow: a :class:`Growth`, or None for an ansatz of fixed size.
@@ -86,6 +89,9 @@ class Variational:
         metric: how a device measures it: ``"shift"`` (overlaps of shifted circuits, no ancilla), ``"hadamard"`` (one ancilla,
             half the depth, a quarter of the circuits) or ``"spsa"`` (four overlaps a resampling, whatever the number of parameters).
         resamplings: random directions a step with ``"spsa"``.
+        sensitivity: whether the exact engine makes a second run from a start moved by 1e-13, to see how much the answer depends on
+            rounding (see `sensitivity`). None: where samples for less than a tenth of the evaluations, or unresolved steps, make it
+            look necessary.
 
     Raises:
         MethodError: an option is out of its range.
@@ -94,7 +100,7 @@ class Variational:
     ansatz: Any
     steps: int
     integrator: str = "euler"
-    regularisation: Any = 1e-6
+    regularisation: Any = None
     theta0: Any = None
     tolerance: float = 1e-6
     grow: Growth | None = None
@@ -102,6 +108,7 @@ class Variational:
     max_evaluations: int | None = None
     metric: str = "shift"
     resamplings: int = 10
+    sensitivity: bool | None = None
 
     clocks: ClassVar[tuple[str, ...]] = CLOCKS
     needs_backend: ClassVar[bool] = False
@@ -112,7 +119,8 @@ class Variational:
         )
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
         one_of(self.integrator, "integrator", INTEGRATORS, MethodError)
-        if not isinstance(self.regularisation, Cutoff) and not callable(self.regularisation):
+        named = self.regularisation is None or isinstance(self.regularisation, Cutoff)
+        if not named and not callable(self.regularisation):
             value = real(self.regularisation, "regularisation", nonnegative=True, error=MethodError)
             object.__setattr__(self, "regularisation", value)
         if self.theta0 is not None:
@@ -125,6 +133,8 @@ class Variational:
             integer(self.max_evaluations, "max_evaluations", 1, 10**9, MethodError)
         one_of(self.metric, "metric", METRICS, MethodError)
         integer(self.resamplings, "resamplings", 2, 10**6, MethodError)
+        known = self.sensitivity is None or isinstance(self.sensitivity, bool)
+        require(known, "sensitivity", "be True, False or None", self.sensitivity, MethodError)
 
     @property
     def order(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..linear import Solution, Solver, solve
-from ..method import Cutoff
+from ..method import PLAIN, Cutoff
 
 Spread = Callable[[np.ndarray], np.ndarray]
 
@@ -66,12 +66,14 @@ class Solved:
         return self.inverse @ self.misfit @ self.inverse.T
 
 
-def solve_measured(metric: Metric, force: Force, regularisation: float | Cutoff | Solver) -> Solved:
+def solve_measured(metric: Metric, force: Force, regularisation: float | Cutoff | Solver | None) -> Solved:
     """Solve with a regularisation that is at least as large as the error of the metric.
 
-    A Tikhonov term or a cutoff is raised to ``metric.noise`` where that is larger: eigenvalues below it are not known. The
-    measured metric is first projected on positive semi-definite matrices. A solver of one's own gets the metric as it was measured.
+    None stands for 1e-6. A Tikhonov term or a cutoff is raised to ``metric.noise`` where that is larger: eigenvalues below it
+    are not known. The measured metric is first projected on positive semi-definite matrices. A solver of one's own gets the
+    metric as it was measured.
     """
+    regularisation = PLAIN if regularisation is None else regularisation
     own = callable(regularisation) and not isinstance(regularisation, Cutoff)
     a = metric.value if own else nearest_metric(metric.value)
     chosen = regularisation

@@ -11,7 +11,7 @@ import numpy as np
 from ...backends.meaning import SAME
 from ...backends.records import Record, probe, same_probe
 from ...hamiltonian import LearningHamiltonian
-from ..method import Variational
+from ..method import PLAIN, Variational
 from .device import Device
 from .outcomes import Outcome
 
@@ -88,7 +88,8 @@ def earlier_mark(job: Job, device: Device, ends: np.ndarray) -> str:
     for array in (*numbers, ends, job.saves, device.theta0, device.sequence.amounts(device.theta0)):
         digest.update(np.ascontiguousarray(array).tobytes())
     schedules = (repr(job.problem.diffusion), repr(job.problem.strength))
-    solver = "own" if callable(method.regularisation) else repr(method.regularisation)
+    given = PLAIN if method.regularisation is None else method.regularisation
+    solver = "own" if callable(given) else repr(given)
     options = (method.metric, method.resamplings, method.integrator, solver)
     watched = [o.name for o in job.observables]
     digest.update(repr((job.problem.clock, job.shots, job.backend.name, options, schedules, watched)).encode())
