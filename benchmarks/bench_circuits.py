@@ -15,7 +15,7 @@ from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
 
 import qml_dynamics as qd
 from qml_dynamics.backends.aer import AerBackend
-from qml_dynamics.pauli import pauli_sum
+from qml_dynamics.model.pauli import pauli_sum
 
 BASIS = ["cx", "rz", "sx", "x"]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 import qml_dynamics as qd
 from qml_dynamics import descent
-from qml_dynamics.objectives import Objective, load_data, network, neuron
+from qml_dynamics.model.objectives import Objective, load_data, network, neuron
 from qml_dynamics.plotting import descent as pictures
 from qml_dynamics.plotting import save_figure
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import fft, sparse
 
 import qml_dynamics as qd
-from qml_dynamics.reference import split_step
+from qml_dynamics.methods import split_step
 
 from .timing import ratio, seconds
 

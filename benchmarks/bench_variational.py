@@ -18,13 +18,13 @@ import numpy as np
 from qiskit.circuit.library import efficient_su2
 from qiskit.quantum_info import SparsePauliOp
 
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.problem import Problem
-from qml_dynamics.variational import ansatz as ansatz_module
-from qml_dynamics.variational import evolve
-from qml_dynamics.variational.flow import Flow
-from qml_dynamics.variational.method import Variational
-from qml_dynamics.variational.threads import pinned
+from qml_dynamics.methods.variational import ansatz as ansatz_module
+from qml_dynamics.methods.variational import evolve
+from qml_dynamics.methods.variational.engine.flow import Flow
+from qml_dynamics.methods.variational.engine.threads import pinned
+from qml_dynamics.methods.variational.options import Variational
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.problem import Problem
 
 RIDGE = 1e-6
 DT = 0.02

@@ -9,50 +9,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .lazy import attach
+from .base.lazy import attach
+from .base.renamed import answer_for_old_names
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "domains": ("Grid", "Hypercube"),
-    "objectives.base": ("Objective",),
-    "schedules": ("Constant", "Linear", "Geometric", "PowerLaw", "Knots", "QHD"),
-    "initial": ("Uniform", "Gaussian", "PointMass", "State"),
-    "problem": ("Problem",),
-    "hamiltonian": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
-    "methods": ("SplitStep", "Krylov", "Exact", "Trotter", "MultiProduct"),
-    "randomised_methods": ("QDrift", "RandomOrder", "MiniBatch"),
-    "imaginary_methods": ("Schrodingerised", "ProbabilisticITE", "QITE", "DoubleBracket"),
-    "taylor": ("taylor", "taylor_step"),
-    "iterative": ("iterative_learning",),
-    "potentials": ("potential",),
-    "diffusion.model": ("Diffusion",),
-    "annealing": ("anneal", "CrossingWarning"),
-    "metts": ("metts", "Chain"),
-    "variational.method": ("Variational", "Cutoff", "Growth"),
-    "growth.growing": ("Growing",),
-    "ensembles.hamilton_jacobi": ("HamiltonJacobi",),
-    "ensembles.koopman": ("KoopmanVonNeumann",),
-    "ensembles.schrodinger_bridge": ("SchrodingerBridge",),
-    "growth.view": ("ensemble_view",),
-    "variational.measured.train": ("train",),
-    "variational.measured.descent": ("TrainResult",),
-    "descent.run": ("descend",),
-    "descent.result": ("Descent",),
-    "estimate": ("Estimate",),
-    "trajectory": ("Trajectory", "Counts", "Best"),
-    "observe": ("of_momenta",),
-    "evolve": ("evolve", "circuits"),
-    "compare": ("compare", "Comparison"),
-    "batch_study": ("batch_study", "BatchStudy"),
-    "budget": ("error_budget", "ErrorBudget"),
-    "cost": ("cost", "Cost"),
+    "model.domains": ("Grid", "Hypercube"),
+    "model.objectives.base": ("Objective",),
+    "model.schedules": ("Constant", "Linear", "Geometric", "PowerLaw", "Knots", "QHD"),
+    "model.initial": ("Uniform", "Gaussian", "PointMass", "State"),
+    "model.problem": ("Problem",),
+    "model.hamiltonian": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
+    "base.registry": ("SplitStep", "Krylov", "Exact", "Trotter", "MultiProduct"),
+    "methods.randomised_methods": ("QDrift", "RandomOrder", "MiniBatch"),
+    "methods.imaginary.options": ("Schrodingerised", "ProbabilisticITE", "QITE", "DoubleBracket"),
+    "model.taylor": ("taylor", "taylor_step"),
+    "learning.iterative": ("iterative_learning",),
+    "model.potentials": ("potential",),
+    "learning.diffusion.model": ("Diffusion",),
+    "learning.annealing": ("anneal", "CrossingWarning"),
+    "learning.metts": ("metts", "Chain"),
+    "methods.variational.options": ("Variational", "Cutoff", "Growth"),
+    "methods.growing.method": ("Growing",),
+    "methods.classical.hamilton_jacobi": ("HamiltonJacobi",),
+    "methods.classical.koopman": ("KoopmanVonNeumann",),
+    "methods.bridge.schrodinger_bridge": ("SchrodingerBridge",),
+    "learning.growth.view": ("ensemble_view",),
+    "learning.training.train": ("train",),
+    "learning.training.optimisers": ("TrainResult",),
+    "learning.descent.run": ("descend",),
+    "learning.descent.result": ("Descent",),
+    "base.estimate": ("Estimate",),
+    "results.trajectory": ("Trajectory", "Counts", "Best"),
+    "results.observables": ("of_momenta",),
+    "methods.evolution": ("evolve", "circuits"),
+    "validation.comparison": ("compare", "Comparison"),
+    "learning.minibatch.study": ("batch_study", "BatchStudy"),
+    "validation.budget": ("error_budget", "ErrorBudget"),
+    "validation.resources": ("cost", "Cost"),
     "backends": ("backend", "Backend", "assert_valid_backend"),
     "runs": ("submit", "open_run"),
-    "device_plan": ("NoiseFloorWarning",),
-    "config": ("read_problem", "write_problem"),
-    "storage": ("load",),
-    "errors": (
+    "validation.device_plan": ("NoiseFloorWarning",),
+    "runs.problem_file": ("read_problem", "write_problem"),
+    "runs.trajectory_file": ("load",),
+    "base.errors": (
         "QMLDynamicsError",
         "ProblemError",
         "MethodError",
@@ -64,114 +65,115 @@ _HOME = {
     ),
 }
 _MODULES = {
-    "objectives": "objectives",
+    "objectives": "model.objectives",
     "synthesis": "synthesis",
-    "ensembles": "ensembles",
+    "ensembles": "learning.ensembles",
     "plotting": "plotting",
-    "formulas": "formulas",
-    "growth": "growth",
-    "ansatz": "variational.ansatz",
-    "gibbs": "gibbs",
-    "boltzmann": "boltzmann",
-    "diffusion": "diffusion",
-    "descent": "descent",
-    "minibatch": "minibatch",
+    "formulas": "model.formulas",
+    "growth": "learning.growth",
+    "ansatz": "methods.variational.ansatz",
+    "gibbs": "learning.gibbs",
+    "boltzmann": "learning.boltzmann",
+    "diffusion": "learning.diffusion",
+    "descent": "learning.descent",
+    "minibatch": "learning.minibatch",
 }
 __all__ = [*attach(__name__, _HOME, _MODULES), "__version__"]
+answer_for_old_names(__name__)
 
 
 if TYPE_CHECKING:
-    from . import boltzmann as boltzmann
-    from . import descent as descent
-    from . import diffusion as diffusion
-    from . import ensembles as ensembles
-    from . import formulas as formulas
-    from . import gibbs as gibbs
-    from . import growth as growth
-    from . import minibatch as minibatch
-    from . import objectives as objectives
     from . import plotting as plotting
     from . import synthesis as synthesis
-    from .annealing import CrossingWarning as CrossingWarning
-    from .annealing import anneal as anneal
     from .backends import Backend as Backend
     from .backends import assert_valid_backend as assert_valid_backend
     from .backends import backend as backend
-    from .batch_study import BatchStudy as BatchStudy
-    from .batch_study import batch_study as batch_study
-    from .budget import ErrorBudget as ErrorBudget
-    from .budget import error_budget as error_budget
-    from .compare import Comparison as Comparison
-    from .compare import compare as compare
-    from .config import read_problem as read_problem
-    from .config import write_problem as write_problem
-    from .cost import Cost as Cost
-    from .cost import cost as cost
-    from .descent.result import Descent as Descent
-    from .descent.run import descend as descend
-    from .device_plan import NoiseFloorWarning as NoiseFloorWarning
-    from .diffusion.model import Diffusion as Diffusion
-    from .domains import Grid as Grid
-    from .domains import Hypercube as Hypercube
-    from .ensembles.hamilton_jacobi import HamiltonJacobi as HamiltonJacobi
-    from .ensembles.koopman import KoopmanVonNeumann as KoopmanVonNeumann
-    from .ensembles.schrodinger_bridge import SchrodingerBridge as SchrodingerBridge
-    from .errors import BackendError as BackendError
-    from .errors import BudgetExceeded as BudgetExceeded
-    from .errors import EdgeWeightWarning as EdgeWeightWarning
-    from .errors import JobLost as JobLost
-    from .errors import MethodError as MethodError
-    from .errors import MomentumTailWarning as MomentumTailWarning
-    from .errors import ProblemError as ProblemError
-    from .errors import QMLDynamicsError as QMLDynamicsError
-    from .estimate import Estimate as Estimate
-    from .evolve import circuits as circuits
-    from .evolve import evolve as evolve
-    from .growth.growing import Growing as Growing
-    from .growth.view import ensemble_view as ensemble_view
-    from .hamiltonian import LearningHamiltonian as LearningHamiltonian
-    from .hamiltonian import PauliHamiltonian as PauliHamiltonian
-    from .hamiltonian import hamiltonian as hamiltonian
-    from .imaginary_methods import QITE as QITE
-    from .imaginary_methods import DoubleBracket as DoubleBracket
-    from .imaginary_methods import ProbabilisticITE as ProbabilisticITE
-    from .imaginary_methods import Schrodingerised as Schrodingerised
-    from .initial import Gaussian as Gaussian
-    from .initial import PointMass as PointMass
-    from .initial import State as State
-    from .initial import Uniform as Uniform
-    from .iterative import iterative_learning as iterative_learning
-    from .methods import Exact as Exact
-    from .methods import Krylov as Krylov
-    from .methods import MultiProduct as MultiProduct
-    from .methods import SplitStep as SplitStep
-    from .methods import Trotter as Trotter
-    from .metts import Chain as Chain
-    from .metts import metts as metts
-    from .objectives.base import Objective as Objective
-    from .observe import of_momenta as of_momenta
-    from .potentials import potential as potential
-    from .problem import Problem as Problem
-    from .randomised_methods import MiniBatch as MiniBatch
-    from .randomised_methods import QDrift as QDrift
-    from .randomised_methods import RandomOrder as RandomOrder
+    from .base.errors import BackendError as BackendError
+    from .base.errors import BudgetExceeded as BudgetExceeded
+    from .base.errors import EdgeWeightWarning as EdgeWeightWarning
+    from .base.errors import JobLost as JobLost
+    from .base.errors import MethodError as MethodError
+    from .base.errors import MomentumTailWarning as MomentumTailWarning
+    from .base.errors import ProblemError as ProblemError
+    from .base.errors import QMLDynamicsError as QMLDynamicsError
+    from .base.estimate import Estimate as Estimate
+    from .base.registry import Exact as Exact
+    from .base.registry import Krylov as Krylov
+    from .base.registry import MultiProduct as MultiProduct
+    from .base.registry import SplitStep as SplitStep
+    from .base.registry import Trotter as Trotter
+    from .learning import boltzmann as boltzmann
+    from .learning import descent as descent
+    from .learning import diffusion as diffusion
+    from .learning import ensembles as ensembles
+    from .learning import gibbs as gibbs
+    from .learning import growth as growth
+    from .learning import minibatch as minibatch
+    from .learning.annealing import CrossingWarning as CrossingWarning
+    from .learning.annealing import anneal as anneal
+    from .learning.descent.result import Descent as Descent
+    from .learning.descent.run import descend as descend
+    from .learning.diffusion.model import Diffusion as Diffusion
+    from .learning.growth.view import ensemble_view as ensemble_view
+    from .learning.iterative import iterative_learning as iterative_learning
+    from .learning.metts import Chain as Chain
+    from .learning.metts import metts as metts
+    from .learning.minibatch.study import BatchStudy as BatchStudy
+    from .learning.minibatch.study import batch_study as batch_study
+    from .learning.training.optimisers import TrainResult as TrainResult
+    from .learning.training.train import train as train
+    from .methods.bridge.schrodinger_bridge import SchrodingerBridge as SchrodingerBridge
+    from .methods.classical.hamilton_jacobi import HamiltonJacobi as HamiltonJacobi
+    from .methods.classical.koopman import KoopmanVonNeumann as KoopmanVonNeumann
+    from .methods.evolution import circuits as circuits
+    from .methods.evolution import evolve as evolve
+    from .methods.growing.method import Growing as Growing
+    from .methods.imaginary.options import QITE as QITE
+    from .methods.imaginary.options import DoubleBracket as DoubleBracket
+    from .methods.imaginary.options import ProbabilisticITE as ProbabilisticITE
+    from .methods.imaginary.options import Schrodingerised as Schrodingerised
+    from .methods.randomised_methods import MiniBatch as MiniBatch
+    from .methods.randomised_methods import QDrift as QDrift
+    from .methods.randomised_methods import RandomOrder as RandomOrder
+    from .methods.variational import ansatz as ansatz
+    from .methods.variational.options import Cutoff as Cutoff
+    from .methods.variational.options import Growth as Growth
+    from .methods.variational.options import Variational as Variational
+    from .model import formulas as formulas
+    from .model import objectives as objectives
+    from .model.domains import Grid as Grid
+    from .model.domains import Hypercube as Hypercube
+    from .model.hamiltonian import LearningHamiltonian as LearningHamiltonian
+    from .model.hamiltonian import PauliHamiltonian as PauliHamiltonian
+    from .model.hamiltonian import hamiltonian as hamiltonian
+    from .model.initial import Gaussian as Gaussian
+    from .model.initial import PointMass as PointMass
+    from .model.initial import State as State
+    from .model.initial import Uniform as Uniform
+    from .model.objectives.base import Objective as Objective
+    from .model.potentials import potential as potential
+    from .model.problem import Problem as Problem
+    from .model.schedules import QHD as QHD
+    from .model.schedules import Constant as Constant
+    from .model.schedules import Geometric as Geometric
+    from .model.schedules import Knots as Knots
+    from .model.schedules import Linear as Linear
+    from .model.schedules import PowerLaw as PowerLaw
+    from .model.taylor import taylor as taylor
+    from .model.taylor import taylor_step as taylor_step
+    from .results.observables import of_momenta as of_momenta
+    from .results.trajectory import Best as Best
+    from .results.trajectory import Counts as Counts
+    from .results.trajectory import Trajectory as Trajectory
     from .runs import open_run as open_run
     from .runs import submit as submit
-    from .schedules import QHD as QHD
-    from .schedules import Constant as Constant
-    from .schedules import Geometric as Geometric
-    from .schedules import Knots as Knots
-    from .schedules import Linear as Linear
-    from .schedules import PowerLaw as PowerLaw
-    from .storage import load as load
-    from .taylor import taylor as taylor
-    from .taylor import taylor_step as taylor_step
-    from .trajectory import Best as Best
-    from .trajectory import Counts as Counts
-    from .trajectory import Trajectory as Trajectory
-    from .variational import ansatz as ansatz
-    from .variational.measured.descent import TrainResult as TrainResult
-    from .variational.measured.train import train as train
-    from .variational.method import Cutoff as Cutoff
-    from .variational.method import Growth as Growth
-    from .variational.method import Variational as Variational
+    from .runs.problem_file import read_problem as read_problem
+    from .runs.problem_file import write_problem as write_problem
+    from .runs.trajectory_file import load as load
+    from .validation.budget import ErrorBudget as ErrorBudget
+    from .validation.budget import error_budget as error_budget
+    from .validation.comparison import Comparison as Comparison
+    from .validation.comparison import compare as compare
+    from .validation.device_plan import NoiseFloorWarning as NoiseFloorWarning
+    from .validation.resources import Cost as Cost
+    from .validation.resources import cost as cost

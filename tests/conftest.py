@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qml_dynamics.domains import Grid
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.methods import Exact, Krylov, SplitStep
-from qml_dynamics.problem import Problem
-from qml_dynamics.reference import exact, krylov, split_step
+from qml_dynamics.base.registry import Exact, Krylov, SplitStep
+from qml_dynamics.methods import exact, krylov, split_step
+from qml_dynamics.model.domains import Grid
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.problem import Problem
 from tests.long_cases import LONG
 
 RUNNERS = {SplitStep: split_step.run, Krylov: krylov.run, Exact: exact.run}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import qml_dynamics as qd
-from qml_dynamics.objectives import Objective
+from qml_dynamics.model.objectives import Objective
 
 NAMED = "planted_loss:loss"
 PROBLEM = """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BackendError, one_of
+from ..base.errors import BackendError, one_of
 from .base import Backend, EstimatingBackend, JobBackend, MidwayBackend
 from .failures import shown
 from .names import AER, BackendRow, available, need, need_pennylane, pennylane_devices
 
 if TYPE_CHECKING:
-    from .conformance import assert_valid_backend as assert_valid_backend
+    from .conformance.contract import assert_valid_backend as assert_valid_backend
 
 __all__ = [
     "Backend",
@@ -29,7 +29,7 @@ _FAMILIES = ("statevector", *AER, "aer:noise=fake_manila", "ibm:aer", "ibm:fake_
 
 def __getattr__(name: str) -> Any:
     if name == "assert_valid_backend":  # it loads Qiskit
-        from .conformance import assert_valid_backend
+        from .conformance.contract import assert_valid_backend
 
         return assert_valid_backend
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -76,7 +76,7 @@ def _pair(name: Any, estimator: Any, sampler: Any, options: dict[str, Any]) -> B
         raise BackendError(
             "Argument `estimator` must be None where `sampler` is given: one of both is the first argument."
         )
-    from .estimator_open import beside
+    from .estimator.opening import beside
 
     return beside(name, sampler, options) if estimator is None else beside(estimator, name, options)
 
@@ -87,7 +87,7 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
         return _pennylane(name, rest, options)
     if family == "ibm" and rest:
         need("ibm", name)
-        from .ibm_open import ibm_backend
+        from .ibm.opening import ibm_backend
 
         return ibm_backend(name, options)
     if name.startswith("aer:noise="):
@@ -109,7 +109,7 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
 def _noisy_aer(name: str, options: dict[str, Any]) -> Backend:
     need("ibm", name)
     from .aer import AerBackend
-    from .runtime import known_fake, restricted_noise
+    from .ibm.runtime import known_fake, restricted_noise
 
     device = known_fake(name.partition("=")[2])
     for option in options:
@@ -145,7 +145,7 @@ def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
 
     home = type(given).__module__
     if isinstance(given, BaseEstimatorV2):
-        from .estimator_open import from_estimator
+        from .estimator.opening import from_estimator
 
         return from_estimator(given, options)
     if isinstance(given, BackendV2) and home.startswith("qiskit_aer") and not options:
@@ -154,7 +154,7 @@ def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
         if (simulator := simulator_like(given)) is not None:
             return simulator
     if isinstance(given, BackendV2) and home.startswith("qiskit_ibm_runtime"):
-        from .ibm_open import from_device as from_ibm
+        from .ibm.opening import from_device as from_ibm
 
         return from_ibm(given, options)
     from .options import device_options

@@ -19,10 +19,10 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
-from ..errors import BackendError, check_memory, one_of
-from ..sampling import draw, merged_counts
+from ..base.errors import BackendError, check_memory, one_of
+from ..results.sampling import draw, merged_counts
+from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
-from ..trajectory import Counts
 from .aer_batch import Batch, check, parts
 from .aer_readout import logical, places, with_readout
 from .base import OnStep, check_circuits

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..errors import BackendError
+from ..base.errors import BackendError
 
 _CHUNK = 40_000  # gates between two signs of progress, and the most that an interrupt can lose
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import BackendError, integer
-from ..trajectory import Counts
+from ..base.errors import BackendError, integer
+from ..results.trajectory import Counts
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-    from ..pauli import PauliSum
+    from ..model.pauli import PauliSum
 
 OnStep = Callable[[int, int], None]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import BackendError
-from ..sampling import merged_counts
-from ..trajectory import Counts
+from ..base.errors import BackendError
+from ..results.sampling import merged_counts
+from ..results.trajectory import Counts
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
-from ..errors import BackendError, JobLost
+from ..base.errors import BackendError, JobLost
 
 T = TypeVar("T")
 Kind = Literal["transient", "permanent", "lost"]

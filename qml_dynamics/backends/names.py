@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 
-from ..errors import BackendError
+from ..base.errors import BackendError
 
 AER = ("aer", "aer:statevector", "aer:density_matrix", "aer:matrix_product_state")
 EXTRAS = {"ibm": "qiskit_ibm_runtime", "braket": "braket"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..errors import BackendError, integer, one_of
+from ..base.errors import BackendError, integer, one_of
 
 SEQUENCES = ("XX", "XpXm", "XY4")
 TWIRLING = ("gates", "measure", "all")

@@ -16,10 +16,10 @@ import numpy as np
 import pennylane as qml
 from qiskit import QuantumCircuit, transpile
 
-from ..errors import BackendError, check_memory
-from ..sampling import draw, merged_counts
+from ..base.errors import BackendError, check_memory
+from ..results.sampling import draw, merged_counts
+from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
-from ..trajectory import Counts
 from .base import OnStep, check_circuits, check_width
 from .failures import told
 

@@ -12,12 +12,12 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BackendSamplerV2
 from qiskit.providers import BackendV2
 
-from ..errors import BackendError
-from ..trajectory import Counts
+from ..base.errors import BackendError
+from ..results.trajectory import Counts
 from .base import OnStep, check_circuits
-from .batch import Program, programs, read_result, reduced
-from .compile import Compiled, Managers, compile_all
+from .device.compile import Compiled, Managers, compile_all
 from .failures import told
+from .mitigation.batch import Program, programs, read_result, reduced
 from .options import DeviceOptions
 
 BASIS = ["rz", "sx", "x", "cx"]  # what a sampler of an unknown device is given

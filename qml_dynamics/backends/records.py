@@ -19,7 +19,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Instruction
 
-from ..errors import BackendError, SynthesisChangedWarning
+from ..base.errors import BackendError, SynthesisChangedWarning
 from .base import Asked
 from .meaning import DRAWS, PROBES, QUBITS, SAME, Segment, bound, random_state, segments_of
 from .walk import Step, walk

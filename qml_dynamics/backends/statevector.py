@@ -11,10 +11,10 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from ..errors import BackendError, check_memory
-from ..sampling import draw
+from ..base.errors import BackendError, check_memory
+from ..results.sampling import draw
+from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
-from ..trajectory import Counts
 from .base import OnStep, check_circuits
 
 

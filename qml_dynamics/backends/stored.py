@@ -15,7 +15,7 @@ from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import ControlFlowOp
 from qiskit.circuit.library import UnitaryGate
 
-from ..errors import MethodError, ProblemError, describe
+from ..base.errors import MethodError, ProblemError, describe
 from .meaning import difference
 from .walk import CLOSE, NARROW, OPEN, WIDEST, Step, walk
 

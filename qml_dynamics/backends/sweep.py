@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import BackendError, check_memory
-from ..sampling import draw
-from ..trajectory import Counts
+from ..base.errors import BackendError, check_memory
+from ..results.sampling import draw
+from ..results.trajectory import Counts
 from .base import Backend, check_circuits
 
 if TYPE_CHECKING:

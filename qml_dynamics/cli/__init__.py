@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from ..errors import QMLDynamicsError
+from ..base.errors import QMLDynamicsError
 from . import commands_runs, commands_studies, commands_submitted
 from .app import app
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from ..errors import MethodError, integer
-from ..storage import TRAJECTORY, load, to_json
-from ..trajectory import Trajectory
+from ..base.errors import MethodError, integer
+from ..results.trajectory import Trajectory
+from ..runs.trajectory_file import TRAJECTORY, load, to_json
 from .options import REFERENCE_STEPS
 
 
@@ -50,9 +50,9 @@ def animate_command(
 
 
 def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
-    from ..config import read_problem
-    from ..evolve import evolve
-    from ..methods import SplitStep
+    from ..base.registry import SplitStep
+    from ..methods.evolution import evolve
+    from ..runs.problem_file import read_problem
 
     a_problem = path.suffix == ".toml" or ((path / "problem.toml").is_file() and not (path / TRAJECTORY).is_file())
     if a_problem:

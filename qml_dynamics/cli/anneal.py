@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..annealing import anneal
-from ..config import ProblemFile, read_problem
-from ..config.files import copy_problem, write_bytes
-from ..errors import MethodError, QMLDynamicsError, one_of, require
-from ..metts import Chain, metts
-from ..problem import CLOCKS
-from ..storage import PROBLEM, RESULT, TRAJECTORY, to_json
-from ..trajectory import Trajectory, plain
+from ..base.errors import MethodError, QMLDynamicsError, one_of, require
+from ..learning.annealing import anneal
+from ..learning.metts import Chain, metts
+from ..model.problem import CLOCKS
+from ..results.trajectory import Trajectory, plain
+from ..runs.problem_file import ProblemFile, read_problem
+from ..runs.problem_file.files import copy_problem, write_bytes
+from ..runs.trajectory_file import PROBLEM, RESULT, TRAJECTORY, to_json
 from . import pictures
 from .optimum import scipy_optimum
 from .options import parse_method

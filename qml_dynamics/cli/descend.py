@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config import ProblemFile, read_problem
-from ..descent import PUBLISHED, Descent, Row, descend, functions_table
-from ..errors import ProblemError, one_of, require
-from ..objectives import NAMED
-from ..problem import Problem
-from ..storage import to_json
-from ..trajectory import atomic_file, plain
+from ..base.errors import ProblemError, one_of, require
+from ..learning.descent import PUBLISHED, Descent, Row, descend, functions_table
+from ..model.objectives import NAMED
+from ..model.problem import Problem
+from ..results.trajectory import atomic_file, plain
+from ..runs.problem_file import ProblemFile, read_problem
+from ..runs.trajectory_file import to_json
 from .run import terminal, told_once
 
 TABLE = "table"

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..config.files import write_bytes
-from ..diffusion import Diffusion, Scale, energy_distance, tuned_kernels
-from ..domains import Grid
-from ..imaginary_methods import ProbabilisticITE
-from ..storage import to_json
+from ..learning.diffusion import Diffusion, Scale, energy_distance, tuned_kernels
+from ..methods.imaginary.options import ProbabilisticITE
+from ..model.domains import Grid
+from ..runs.problem_file.files import write_bytes
+from ..runs.trajectory_file import to_json
 from . import pictures
 from .diffuse_file import Statement, read_rows, read_statement
 from .run import terminal

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MethodError, ProblemError, integer, one_of, real, require
-from ..objectives.data import _find, _is_number, _numbers, _read
-from ..places import Place
+from ..base.errors import MethodError, ProblemError, integer, one_of, real, require
+from ..base.places import Place
+from ..model.objectives.data import _find, _is_number, _numbers, _read
 
 NAME = "diffusion.toml"
 SECTIONS = {

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MethodError, ProblemError, require
-from ..gibbs import GibbsResult, sigmoid, softmax, thermal
-from ..hamiltonian import hamiltonian
-from ..problem import Problem
-from ..storage import to_json
+from ..base.errors import MethodError, ProblemError, require
+from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
+from ..model.hamiltonian import hamiltonian
+from ..model.problem import Problem
+from ..runs.trajectory_file import to_json
 
 SHOWN = 16  # rows of the printed table
 DENSE = 1024  # points up to which the thermal law is had by diagonalisation
@@ -95,7 +95,7 @@ def _on_labels(asked: Asked, options: dict[str, Any]) -> Answer:
 
 def _on_problem(asked: Asked, steps: int, options: dict[str, Any]) -> Answer:
     """The thermal state; beta is 2 tau of a problem on the imaginary clock unless it is given."""
-    from ..config import read_problem
+    from ..runs.problem_file import read_problem
 
     require(asked.reading == "born", "reading", "be born for a problem", asked.reading)
     require(asked.hopping == 0, "hopping", "be that of the problem, its diffusion", asked.hopping)
@@ -176,7 +176,7 @@ def _text(answer: Answer, data: dict[str, Any]) -> str:
 
 def _write(answer: Answer, data: dict[str, Any], out: Path) -> list[str]:
     """``result.json``, the circuit as OpenQASM 3, and a picture where there is something to draw with."""
-    from ..config.files import write_bytes
+    from ..runs.problem_file.files import write_bytes
     from ..synthesis.qasm import to_qasm3
     from . import pictures
 

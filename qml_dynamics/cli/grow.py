@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ProblemError, require
-from ..storage import to_json
-from ..trajectory import atomic_file
+from ..base.errors import ProblemError, require
+from ..results.trajectory import atomic_file
+from ..runs.trajectory_file import to_json
 
 if TYPE_CHECKING:
-    from ..growth.datasets import ClassData
-    from ..growth.training import Trained
+    from ..learning.growth.datasets import ClassData
+    from ..learning.growth.training import Trained
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ def grow_command(
     source: str, target: str | None, features: list[str] | None, out: Path, options: GrowOptions, *, as_json: bool
 ) -> int:
     """Train a network that grows, write its recording, its weights and the picture, and print what came of it."""
-    from ..growth.datasets import class_data
-    from ..growth.insertion import NeuronGrowth
-    from ..growth.trainer import train_network
-    from ..growth.training import Training
+    from ..learning.growth.datasets import class_data
+    from ..learning.growth.insertion import NeuronGrowth
+    from ..learning.growth.trainer import train_network
+    from ..learning.growth.training import Training
 
     start = _widths(options.hidden)
     data = class_data(source, target=target, features=features, seed=options.seed)

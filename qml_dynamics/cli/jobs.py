@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..config import read_problem
-from ..errors import MethodError
-from ..storage import to_json
+from ..base.errors import MethodError
+from ..runs.problem_file import read_problem
+from ..runs.trajectory_file import to_json
 from .options import Options, plan
 from .summary import as_data
 
@@ -36,8 +36,8 @@ def submit_command(
     path: Path, options: Options, folder: Path, *, max_seconds: float | None, max_shots: int | None, as_json: bool
 ) -> int:
     """Send a run to its backend and return; the folder keeps everything that a later process needs."""
-    from ..cost import cost
     from ..runs import submit
+    from ..validation.resources import cost
 
     file = read_problem(path, allow_code=options.allow_code)
     what = plan(options, file)

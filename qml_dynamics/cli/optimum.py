@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..domains import Hypercube
-from ..problem import Problem
+from ..model.domains import Hypercube
+from ..model.problem import Problem
 
 STARTS = 8
 

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..config import ProblemFile
-from ..errors import MethodError
-from ..methods import METHODS, SplitStep, Trotter
-from ..problem import Problem
+from ..base.errors import MethodError
+from ..base.registry import METHODS, SplitStep, Trotter
+from ..model.problem import Problem
+from ..runs.problem_file import ProblemFile
 
 REFERENCE_STEPS = 400
 _FORM = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*(?:\((.*)\)|:(.*))?\s*", re.DOTALL)
@@ -79,15 +79,15 @@ def default_method(problem: Problem, circuits: bool) -> Any:
     HamiltonJacobi(steps=400, order=4, extra=None, spread=0.0)
     """
     if problem.clock == "classical":
-        from ..ensembles import HamiltonJacobi, KoopmanVonNeumann
+        from ..learning.ensembles import HamiltonJacobi, KoopmanVonNeumann
 
         return KoopmanVonNeumann(40) if circuits else HamiltonJacobi(REFERENCE_STEPS, order=4)
     if not circuits:
         return SplitStep(REFERENCE_STEPS, order=4)
     if problem.clock == "real":
         return Trotter(40, order=2)
-    from ..variational import ansatz
-    from ..variational.method import Variational
+    from ..methods.variational import ansatz
+    from ..methods.variational.options import Variational
 
     return Variational(ansatz.hamiltonian(layers=6), steps=60)
 
@@ -133,7 +133,7 @@ def parse_method(text: str) -> Any:
         raise MethodError(
             f"Argument `method` must look like 'trotter:steps=40' or 'Trotter(steps=40)', but is {text!r}."
         )
-    from ..named import named_method
+    from ..base.named import named_method
 
     kind = match.group(1)
     options = _arguments(match.group(2) or match.group(3) or "", text)

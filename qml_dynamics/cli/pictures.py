@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..trajectory import Trajectory
+from ..results.trajectory import Trajectory
 
 MISSING = 'pictures need an extra package: pip install "qml-dynamics[viz]"'
 

@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..config import ProblemFile, read_problem
-from ..config.files import copy_problem
-from ..errors import QMLDynamicsError
-from ..evolve import evolve
-from ..methods import Krylov, SplitStep
-from ..storage import PROBLEM, to_json, write_run
-from ..trajectory import Trajectory
+from ..base.errors import QMLDynamicsError
+from ..base.registry import Krylov, SplitStep
+from ..methods.evolution import evolve
+from ..results.trajectory import Trajectory
+from ..runs.problem_file import ProblemFile, read_problem
+from ..runs.problem_file.files import copy_problem
+from ..runs.trajectory_file import PROBLEM, to_json, write_run
 from . import pictures
 from .optimum import Optimum, scipy_optimum
 from .options import REFERENCE_STEPS, Options, Plan, plan
@@ -91,7 +91,7 @@ def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
     print_run(job.console, run, job.data)
     reference, comparison, measured = None, None, None
     if job.plan.quantum:
-        from ..compare import compare
+        from ..validation.comparison import compare
 
         reference = reference_of(job.file, run)
         reference.save(job.folder / REFERENCE)
@@ -116,7 +116,7 @@ def reference_of(file: ProblemFile, run: Trajectory) -> Trajectory:
     count = max(REFERENCE_STEPS, 10 * steps if isinstance(steps, int) else 0)
     split: Any = SplitStep(count, order=4)
     if file.problem.clock == "classical":
-        from ..ensembles import HamiltonJacobi
+        from ..learning.ensembles import HamiltonJacobi
 
         split = HamiltonJacobi(count, order=4, spread=run.diagnostics.get("spread", 0.0))
     elif hasattr(run.method, "end"):  # a bridge
@@ -132,7 +132,7 @@ def _wants_budget(job: _Run, asked: bool | None) -> bool:
 
 
 def _budget(job: _Run) -> Any:
-    from ..budget import error_budget
+    from ..validation.budget import error_budget
 
     with job.console.status("measuring the error budget"):
         what = job.plan

@@ -6,16 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..config import read_problem
-from ..errors import MethodError, ProblemError
-from ..storage import load, to_json
+from ..base.errors import MethodError, ProblemError
+from ..runs.problem_file import read_problem
+from ..runs.trajectory_file import load, to_json
 from .options import Options, plan
 from .summary import as_data
 
 
 def compare_command(a: Path, b: Path, *, as_json: bool, allow_code: bool = False) -> int:
     """Compare two saved runs: 0 where they agree, 1 where they differ."""
-    from ..compare import compare
+    from ..validation.comparison import compare
 
     comparison = compare(load(a, allow_code=allow_code), load(b, allow_code=allow_code))
     print(to_json(as_data(comparison)) if as_json else comparison)
@@ -40,7 +40,7 @@ def plot_command(path: Path, out: Path | None, *, as_json: bool, allow_code: boo
 
 def cost_command(path: Path, options: Options, *, as_json: bool) -> int:
     """The cost of a run, before it is run."""
-    from ..cost import cost
+    from ..validation.resources import cost
 
     file = read_problem(path, allow_code=options.allow_code)
     what = plan(options, file)
@@ -59,7 +59,7 @@ def circuits_command(
     allow_code: bool = False,
 ) -> int:
     """Write or check the programs of the gallery: 0 where all is well, 1 where a check fails."""
-    from .. import gallery, gallery_trained
+    from ..runs import gallery, gallery_trained
 
     if write == check:
         raise ProblemError("Argument `circuits` must have one of the options --write and --check.")

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config import ProblemFile
-from ..storage import summary
-from ..trajectory import Trajectory, plain
+from ..results.trajectory import Trajectory, plain
+from ..runs.problem_file import ProblemFile
+from ..runs.trajectory_file import summary
 from .optimum import Optimum
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..budget import ErrorBudget
-    from ..compare import Comparison
+    from ..validation.budget import ErrorBudget
+    from ..validation.comparison import Comparison
 
 
 def as_data(value: Any) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import MethodError, require
-from ..trajectory import Trajectory, atomic_file
+from ..base.errors import MethodError, require
+from ..results.trajectory import Trajectory, atomic_file
 from .density import FRAMES, density_size, draw_density
 from .energy import EXPECTATIONS, draw_budget, draw_energy
 from .landscape import draw_landscape
@@ -44,8 +44,8 @@ def plot_density(trajectory: Trajectory) -> Figure:
         MethodError: not a trajectory, or matplotlib is not installed.
 
     >>> import numpy as np
-    >>> from qml_dynamics.domains import Grid
-    >>> from qml_dynamics.problem import Problem
+    >>> from qml_dynamics.model.domains import Grid
+    >>> from qml_dynamics.model.problem import Problem
     >>> problem = Problem(Grid((-1, 1), 2), lambda w: w[:, 0] ** 2, 1.0, clock="imaginary", duration=1.0)
     >>> density = np.array([[0.25] * 4, [0.0, 0.2, 0.6, 0.2]])
     >>> run = Trajectory(np.array([0.0, 1.0]), density, None, np.zeros(2), {}, problem, None)

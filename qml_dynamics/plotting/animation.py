@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..domains import Grid
-from ..errors import MethodError, ProblemError, describe, integer, one_of, require
-from ..growth.view import KINDS, ensemble_view
-from ..hamiltonian import LearningHamiltonian, hamiltonian
-from ..progress import Progress
-from ..trajectory import Trajectory
+from ..base.errors import MethodError, ProblemError, describe, integer, one_of, require
+from ..base.progress import Progress
+from ..learning.growth.view import KINDS, ensemble_view
+from ..model.domains import Grid
+from ..model.hamiltonian import LearningHamiltonian, hamiltonian
+from ..results.trajectory import Trajectory
 from .animation_frames import line
 from .animation_plane import flat
 from .style import add_title, new_figure

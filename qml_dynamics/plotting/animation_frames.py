@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..domains import Grid
-from ..errors import QMLDynamicsError
-from ..growth.grid import refine
-from ..schedules import Constant
-from ..trajectory import Trajectory
+from ..base.errors import QMLDynamicsError
+from ..methods.growing.grid import refine
+from ..model.domains import Grid
+from ..model.schedules import Constant
+from ..results.trajectory import Trajectory
 from .animation_plane import FAINT, PATH
 from .style import BLUE, INK, ORANGE, at_time, cells, coarse, density_label, tidy, time_label, weight_label
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..domains import Grid
-from ..trajectory import Trajectory
+from ..model.domains import Grid
+from ..results.trajectory import Trajectory
 from .style import MUTED, at_time, cells, coarse, density_label, loss_levels, plane, tidy, weight_label
 
 TRAIL = 8  # frames that a path leaves behind on a plane

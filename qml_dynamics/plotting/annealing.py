@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..domains import Hypercube
-from ..errors import MethodError, require
-from ..metts.chain import Chain
-from ..metts.statistics import autocorrelation
-from ..trajectory import Trajectory
+from ..base.errors import MethodError, require
+from ..learning.metts.chain import Chain
+from ..learning.metts.statistics import autocorrelation
+from ..model.domains import Hypercube
+from ..results.trajectory import Trajectory
 from .statistics import loss_histogram, loss_quantiles
 from .style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PINK, PURPLE, SKY, coarse, new_figure, tidy, weight_label
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import MethodError, require
+from ..base.errors import MethodError, require
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..boltzmann import BoltzmannFit
+    from ..learning.boltzmann import BoltzmannFit
 
 
 def plot_boltzmann(data: Any, fits: Mapping[str, BoltzmannFit]) -> Figure:
@@ -26,7 +26,7 @@ def plot_boltzmann(data: Any, fits: Mapping[str, BoltzmannFit]) -> Figure:
     Raises:
         MethodError: no fits, more than four, or matplotlib is not installed.
     """
-    from ..boltzmann import law_of
+    from ..learning.boltzmann import law_of
 
     require(1 <= len(fits) <= 4, "fits", "be one to four trained machines", len(fits), MethodError)
     visible = next(iter(fits.values())).machine.visible

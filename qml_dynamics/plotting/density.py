@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..domains import Hypercube
-from ..trajectory import Trajectory
+from ..model.domains import Hypercube
+from ..results.trajectory import Trajectory
 from .statistics import loss_histogram, loss_limits, loss_quantiles
 from .style import (
     BLUE,

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..domains import Grid
-from ..errors import MethodError, require
+from ..base.errors import MethodError, require
+from ..model.domains import Grid
 from .descent_studies import WORDS, plot_functions, plot_schedules, plot_study
 from .style import BLUE, DENSITY, MUTED, PURPLE, SKY, at_time, loss_levels, new_figure, plane, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..descent import Descent
+    from ..learning.descent import Descent
 
 __all__ = ["plot_descent", "plot_functions", "plot_schedules", "plot_study"]
 

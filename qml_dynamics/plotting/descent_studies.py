@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import MethodError, require
+from ..base.errors import MethodError, require
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..descent import Learned, RivalRow, Row, Study
-    from ..descent.fixed import Fixed
+    from ..learning.descent import Learned, RivalRow, Row, Study
+    from ..learning.descent.fixed import Fixed
 
 WORDS = {
     "differential_evolution": "differential evolution",

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import MethodError, require
+from ..base.errors import MethodError, require
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..diffusion import Diffusion, Paths
+    from ..learning.diffusion import Diffusion, Paths
 
 _COLUMNS = 120
 _LINES = 18

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..domains import Grid
-from ..estimate import Estimate
-from ..trajectory import Trajectory
+from ..base.estimate import Estimate
+from ..model.domains import Grid
+from ..results.trajectory import Trajectory
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, method_name, tidy, time_label
 
 EXPECTATIONS = {

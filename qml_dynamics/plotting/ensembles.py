@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..domains import Grid
-from ..errors import MethodError, require
+from ..base.errors import MethodError, require
+from ..model.domains import Grid
 from .style import BLUE, DENSITY, INK, MUTED, ORANGE, PURPLE, cells, color_bar, new_figure, tidy, weight_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..ensembles.learning import PhaseDiagram
-    from ..ensembles.superposition import TwoSlits
-    from ..estimate import Estimate
-    from ..trajectory import Trajectory
+    from ..base.estimate import Estimate
+    from ..learning.ensembles.learning import PhaseDiagram
+    from ..learning.ensembles.superposition import TwoSlits
+    from ..results.trajectory import Trajectory
 
 
 def plot_phase_diagram(diagram: PhaseDiagram) -> Figure:
@@ -172,7 +172,7 @@ def plot_windings(psi: np.ndarray, grid: Grid) -> Figure:
         MethodError: the grid has another number of axes.
     """
     require(isinstance(grid, Grid) and grid.ndim == 2, "grid", "be a Grid with two axes", grid, MethodError)
-    from ..ensembles.circulation import circulation
+    from ..learning.ensembles.circulation import circulation
 
     wave = np.asarray(psi).reshape(grid.shape)
     charges = circulation(wave, grid)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import MethodError, require
+from ..base.errors import MethodError, require
 from .style import BLUE, INK, MUTED, ORANGE, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..gibbs import GibbsResult
+    from ..learning.gibbs import GibbsResult
 
 _BARS = 64
 

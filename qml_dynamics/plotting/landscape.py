@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..domains import Grid, Hypercube
-from ..trajectory import Trajectory
+from ..model.domains import Grid, Hypercube
+from ..results.trajectory import Trajectory
 from .statistics import loss_histogram, loss_limits, mass_level
 from .style import (
     BLUE,

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import MethodError, require
-from ..trajectory import Trajectory
+from ..base.errors import MethodError, require
+from ..results.trajectory import Trajectory
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..batch_study import BatchStudy
+    from ..learning.minibatch.study import BatchStudy
 
 
 def plot_minibatch(study: BatchStudy, run: Trajectory | None = None, predicted: Any = None) -> Figure:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import MethodError, require
+from ..base.errors import MethodError, require
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..growth.recording import Recording
+    from ..learning.growth.recording import Recording
 
 _LAYERS = (BLUE, ORANGE, GREEN, PURPLE)
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..domains import Grid
-from ..ensembles.hamilton_jacobi import HamiltonJacobi
-from ..ensembles.learning import Learning
-from ..ensembles.schrodinger_bridge import SchrodingerBridge
-from ..errors import MethodError, require
-from ..evolve import evolve
-from ..initial import Gaussian, State
-from ..methods import SplitStep
-from ..trajectory import Trajectory
+from ..base.errors import MethodError, require
+from ..base.registry import SplitStep
+from ..learning.ensembles.learning import Learning
+from ..methods.bridge.schrodinger_bridge import SchrodingerBridge
+from ..methods.classical.hamilton_jacobi import HamiltonJacobi
+from ..methods.evolution import evolve
+from ..model.domains import Grid
+from ..model.initial import Gaussian, State
+from ..results.trajectory import Trajectory
 from . import save_figure
 from .style import DENSITY, INK, color_bar, new_figure, tidy, weight_label
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..trajectory import Trajectory
+from ..results.trajectory import Trajectory
 
 
 def loss_limits(run: Trajectory, zeta: np.ndarray) -> tuple[float, float]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..domains import Grid
-from ..errors import MethodError
-from ..trajectory import Trajectory
+from ..base.errors import MethodError
+from ..model.domains import Grid
+from ..results.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

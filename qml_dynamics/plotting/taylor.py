@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..domains import Grid
-from ..errors import MethodError, require
+from ..base.errors import MethodError, require
+from ..model.domains import Grid
 from .style import BLUE, GREEN, INK, LANDSCAPE, MUTED, ORANGE, PURPLE, loss_levels, new_figure, tidy, weight_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..iterative import IterativeLearning
+    from ..learning.iterative import IterativeLearning
 
 
 def plot_iterative(paths: IterativeLearning) -> Figure:

@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..config.files import write_bytes
-from ..storage import RESULT, TRAJECTORY, save_run, summary, to_json
-from ..trajectory import Trajectory, plain
+from ..results.trajectory import Trajectory, plain
 from .budget import spent_seconds
 from .content import write_kept
 from .ledger import Batch, Ledger
+from .problem_file.files import write_bytes
 from .redact import without_credentials
+from .trajectory_file import RESULT, TRAJECTORY, save_run, summary, to_json
 
 
 def write_answer(folder: Path, run_id: str, trajectory: Trajectory, ledger: Ledger) -> Trajectory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import BudgetExceeded, MethodError, integer, real
+from ..base.errors import BudgetExceeded, MethodError, integer, real
 from .ledger import Batch
 from .units import executions, keeps_jobs
 

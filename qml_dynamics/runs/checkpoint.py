@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ProblemError, integer, one_of
-from ..trajectory import plain, write_npz
+from ..base.errors import ProblemError, integer, one_of
+from ..results.trajectory import plain, write_npz
 
 FORMAT = 1
 _NAME = re.compile(r"step-(\d+)\.npz")

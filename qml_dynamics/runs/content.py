@@ -17,14 +17,14 @@ from pathlib import Path
 from ..backends.failures import redacted
 from ..backends.meaning import difference
 from ..backends.stored import circuit_from_bytes
-from ..config.content import array_differences, differences, problem_differences, sha256
-from ..errors import BackendError, ProblemError, QMLDynamicsError, UnverifiedRunWarning
-from ..problem import Problem
-from ..storage import PROBLEM
+from ..base.errors import BackendError, ProblemError, QMLDynamicsError, UnverifiedRunWarning
+from ..model.problem import Problem
 from .ledger import LEDGER, Ledger
 from .methods import ANSATZ
 from .own_files import OBSERVABLES, RESULTS, RUN, refuse_foreign_files
+from .problem_file.content import array_differences, differences, problem_differences, sha256
 from .statement import Statement, arrays, read_folder, read_json
+from .trajectory_file import PROBLEM
 
 SCRATCH = ".kept-"  # where a result is until its SHA-256 is recorded
 _LARGEST = 1 << 26  # bytes of a file that is kept whole; of a larger one only the SHA-256 is

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..backends.base import Backend, JobBackend
-from ..errors import BackendError, BudgetExceeded, JobLost
+from ..base.errors import BackendError, BudgetExceeded, JobLost
 from .ledger import Batch, Ledger
 from .retry import Patience
 from .state import BatchStatus

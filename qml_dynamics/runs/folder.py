@@ -20,23 +20,23 @@ from typing import Any
 
 import numpy as np
 
-from ..config import read_problem, write_problem
-from ..config.content import array_differences, differences
-from ..config.files import read_sections
-from ..describe import describe_problem
-from ..errors import ProblemError, describe
-from ..methods import is_plain
-from ..observe import Observable
-from ..storage import PROBLEM, RESULT, TRAJECTORY
-from ..trajectory import atomic_file, plain, write_npz
+from ..base.errors import ProblemError, describe
+from ..base.registry import is_plain
+from ..model.spec import describe_problem
+from ..results.observables import Observable
+from ..results.trajectory import atomic_file, plain, write_npz
 from .content import SCRATCH, keep_statement, read_checked
 from .ledger import Ledger
 from .lock import WorkLock
 from .methods import described_method, stored_method
 from .observables import describe_observables
 from .own_files import OBSERVABLES, RUN, refuse_foreign_files
+from .problem_file import read_problem, write_problem
+from .problem_file.content import array_differences, differences
+from .problem_file.files import read_sections
 from .redact import refuse_credentials, without_credentials
 from .statement import FORMAT, Statement, arrays, read_json
+from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
 
 # the same run writes the same bytes here; archives and circuits hold times and names of their own
 _TEXTS = (".toml", ".npy")

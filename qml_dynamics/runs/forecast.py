@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ..cost import Cost, cost
-from ..errors import BudgetExceeded
-from ..variational.method import is_measured
+from ..base.errors import BudgetExceeded
+from ..methods.variational.options import is_measured
+from ..validation.resources import Cost, cost
 from .statement import Statement
 from .units import keeps_jobs
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backends.failures import redacted
-from ..errors import BackendError, ProblemError, describe
+from ..base.errors import BackendError, ProblemError, describe
 
 LEDGER = "ledger.sqlite"
 VERSION = 1

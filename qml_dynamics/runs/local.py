@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import BackendError
+from ..base.errors import BackendError
 from .context import Context, budget_left
 from .ledger import Batch
 from .redact import compiled_as

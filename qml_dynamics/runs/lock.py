@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import BackendError
+from ..base.errors import BackendError
 
 LOCK = "lock.sqlite"
 

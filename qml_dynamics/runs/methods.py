@@ -10,13 +10,13 @@ from typing import Any
 
 from ..backends.records import Record, earlier_digest, probe, same_probe
 from ..backends.stored import circuit_bytes, circuit_from_bytes
-from ..describe import describe_method
-from ..errors import MethodError, ProblemError, one_of
-from ..pauli import labels_of
-from ..places import regular
-from ..trajectory import plain
-from ..variational import ansatz as ansaetze
-from ..variational.method import Cutoff, Variational
+from ..base.errors import MethodError, ProblemError, one_of
+from ..base.places import regular
+from ..methods.variational import ansatz as ansaetze
+from ..methods.variational.options import Cutoff, Variational
+from ..model.pauli import labels_of
+from ..model.spec import describe_method
+from ..results.trajectory import plain
 
 ANSATZ = "ansatz.qpy"
 KIND = "variational"
@@ -78,7 +78,7 @@ def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, 
         folder: where its files are.
         versions: of the libraries that wrote them.
     """
-    from ..named import named_method
+    from ..base.named import named_method
 
     if spec["kind"] != KIND:
         return named_method(dict(spec))

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..domains import Domain, Grid
-from ..errors import check_memory
-from ..observe import Observable
-from ..pauli import PauliSum
+from ..base.errors import check_memory
+from ..model.domains import Domain, Grid
+from ..model.pauli import PauliSum
+from ..results.observables import Observable
 
 
 def describe_observables(

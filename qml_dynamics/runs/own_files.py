@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..places import refuse_links
-from ..storage import PROBLEM, RESULT, TRAJECTORY
+from ..base.places import refuse_links
 from .ledger import LEDGER
 from .lock import LOCK
 from .methods import ANSATZ
+from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
 
 RUN, OBSERVABLES, RESULTS = "run.json", "observables.npz", "results"
 _NAMES = (RUN, PROBLEM, ANSATZ, OBSERVABLES, LEDGER, f"{LEDGER}-journal", LOCK, RESULTS, TRAJECTORY, RESULT)

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..backends.base import Asked, Backend, Expected, OnStep
 from ..backends.records import Record, record, same_circuits
-from ..errors import BackendError
-from ..evolve import evolve
-from ..trajectory import Counts, Trajectory
+from ..base.errors import BackendError
+from ..methods.evolution import evolve
+from ..results.trajectory import Counts, Trajectory
 from .budget import estimated_seconds
 from .ledger import Ledger
 from .results import batch_file, read_results

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..backends.failures import redacted
-from ..errors import BackendError
-from ..trajectory import plain
+from ..base.errors import BackendError
+from ..results.trajectory import plain
 
 _NAMES = re.compile(r"token|secret|passw|api_?key|access_key|credential|authorization", re.IGNORECASE)
 _WHOLE = 10**9  # descriptions are not shortened

@@ -9,8 +9,8 @@ from typing import Any
 from ..backends import backend as find_backend
 from ..backends.base import Backend
 from ..backends.options import DeviceOptions
-from ..errors import BackendError, QMLDynamicsError
-from ..trajectory import plain
+from ..base.errors import BackendError, QMLDynamicsError
+from ..results.trajectory import plain
 from .redact import without_credentials
 
 _DEFAULTS = plain(DeviceOptions().describe())

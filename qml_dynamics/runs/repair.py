@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import BackendError
+from ..base.errors import BackendError
 from .context import Context
 from .results import batch_file, read_results
 from .units import repeatable

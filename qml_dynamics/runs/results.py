@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import Expected
-from ..errors import BackendError, ProblemError, describe
-from ..places import regular
-from ..trajectory import Counts, write_npz
+from ..base.errors import BackendError, ProblemError, describe
+from ..base.places import regular
+from ..results.trajectory import Counts, write_npz
 from .content import check_result, write_kept
 from .ledger import Batch, Ledger
 from .own_files import RESULTS

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..backends.failures import failure, redacted
-from ..errors import BackendError, BudgetExceeded, JobLost, MethodError, QMLDynamicsError, integer, real
+from ..base.errors import BackendError, BudgetExceeded, JobLost, MethodError, QMLDynamicsError, integer, real
 
 T = TypeVar("T")
 _NETWORK = {

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import MethodError, real
-from ..storage import TRAJECTORY, load
-from ..trajectory import Trajectory, atomic_file
+from ..base.errors import MethodError, real
+from ..results.trajectory import Trajectory, atomic_file
 from . import jobs, local
 from .answer import write_answer
 from .budget import check_budget, read_budget
@@ -30,6 +29,7 @@ from .repair import repair
 from .retry import Patience
 from .state import RunStatus, run_status
 from .statement import Statement
+from .trajectory_file import TRAJECTORY, load
 from .units import independent
 
 PathLike = str | os.PathLike[str]

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..backends.failures import redacted
-from ..config import read_problem
-from ..errors import ProblemError, QMLDynamicsError
-from ..places import permitted
-from ..problem import Problem
-from ..storage import PROBLEM
+from ..base.errors import ProblemError, QMLDynamicsError
+from ..base.places import permitted
+from ..model.problem import Problem
 from .methods import stored_method
 from .observables import read_observables
 from .own_files import OBSERVABLES, RUN, refuse_foreign_files
+from .problem_file import read_problem
+from .trajectory_file import PROBLEM
 
 FORMAT = 1
 

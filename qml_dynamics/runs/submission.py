@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..backends import backend as find_backend
-from ..errors import BackendError, MethodError, describe, integer
-from ..job import convert
-from ..places import permitted
-from ..problem import Problem
-from ..variational.method import is_measured
+from ..base.errors import BackendError, MethodError, describe, integer
+from ..base.places import permitted
+from ..methods.base import convert
+from ..methods.variational.options import is_measured
+from ..model.problem import Problem
 from .budget import read_budget
 from .content import read_checked
 from .folder import folder_path, write_folder

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backends.base import Asked, JobBackend, mitigates
-from ..methods import MultiProduct, Trotter
-from ..observe import pauli_groups
+from ..base.registry import MultiProduct, Trotter
+from ..results.observables import pauli_groups
 
 GROUP = 32  # circuits that a crash can cost at most, where running them again costs only time
 

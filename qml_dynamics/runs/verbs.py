@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from ..trajectory import Trajectory
+from ..results.trajectory import Trajectory
 from .retry import Patience
 from .state import RunStatus
 from .submission import open_run

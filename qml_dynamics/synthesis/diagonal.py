@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..transforms import roundoff, walsh_coefficients
+from ..model.transforms import roundoff, walsh_coefficients
 
 _EQUAL = 1e-9  # sizes closer than this are equal up to round-off
 _CERTAIN = 1e-12  # a factor that is closer to 1 is 1

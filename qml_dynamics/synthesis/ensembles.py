@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..domains import Grid
-from ..errors import MethodError, integer, one_of, require
+from ..base.errors import MethodError, integer, one_of, require
+from ..model.domains import Grid
 from .diagonal import diagonal, walsh_series
 from .links import link_circuits, link_signs, link_values
 from .states import amplitudes

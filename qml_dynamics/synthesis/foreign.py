@@ -27,7 +27,7 @@ from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, Statevector
 
-from ..errors import MethodError, QMLDynamicsError
+from ..base.errors import MethodError, QMLDynamicsError
 
 _LIBRARY = ("qiskit.circuit.", "qiskit.quantum_info.", "qiskit_aer.")
 _GENERIC = (Gate, Instruction, ControlledGate)  # hold any definition

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..domains import Domain
+from ..model.domains import Domain
 from .diagonal import damping_angles, multiplexed_ry
 from .states import amplitudes
 from .transforms import width

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..domains import Grid
-from ..errors import ProblemError, describe, real, require
+from ..base.errors import ProblemError, describe, real, require
+from ..model.domains import Grid
 from .transforms import _extend, dual_phases, fourier, registers, to_dual, width
 
 _EMPTY = 1e-12  # entries below are round-off of earlier rotations: no rotation for them, on any machine

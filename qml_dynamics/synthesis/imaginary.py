@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..formulas import Factor, Formula, boundaries, by_order, factors, segments
-from ..hamiltonian import Hamiltonian, LearningHamiltonian
-from ..imaginary_methods import Schrodingerised
-from ..p_register import Register
-from ..pauli import PauliSum
-from ..problem import Problem
+from ..methods.imaginary.options import Schrodingerised
+from ..model.formulas import Factor, Formula, boundaries, by_order, factors, segments
+from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.pauli import PauliSum
+from ..model.problem import Problem
 from .diagonal import WalshSeries, diagonal, walsh_series
+from .p_register import Register
 from .states import amplitudes, prepare
 from .transforms import dual_series, fourier, kinetic, registers, to_dual, width
 

@@ -17,8 +17,8 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from ..domains import Grid
-from ..initial import Gaussian, Initial
+from ..model.domains import Grid
+from ..model.initial import Gaussian, Initial
 from .diagonal import WalshSeries, diagonal, walsh_series
 from .states import prepare
 from .transforms import fourier, registers

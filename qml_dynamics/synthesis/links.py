@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..domains import Grid
-from ..errors import MethodError, require
+from ..base.errors import MethodError, require
+from ..model.domains import Grid
 from .transforms import has_ancillas, registers
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..domains import Domain
-from ..sampling import merged_counts
-from ..trajectory import Counts
+from ..model.domains import Domain
+from ..results.sampling import merged_counts
+from ..results.trajectory import Counts
 from .transforms import dual_index, to_dual
 
 

@@ -12,16 +12,16 @@ from functools import cached_property
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..domains import Domain
-from ..hamiltonian import LearningHamiltonian
-from ..imaginary_methods import ProbabilisticITE, Schrodingerised
-from ..initial import PointMass
-from ..p_register import Register
-from ..problem import Problem
-from ..trajectory import Counts
-from ..transforms import Transform
+from ..methods.imaginary.options import ProbabilisticITE, Schrodingerised
+from ..model.domains import Domain
+from ..model.hamiltonian import LearningHamiltonian
+from ..model.initial import PointMass
+from ..model.problem import Problem
+from ..model.transforms import Transform
+from ..results.trajectory import Counts
 from .imaginary import schrodingerised
 from .measure import in_dual_basis, read_dual, read_weight
+from .p_register import Register
 from .probabilistic import deferred, probabilistic_blocks, reused
 from .states import amplitudes, prepare
 from .transforms import dual_index, has_ancillas, registers, to_dual, width
@@ -32,7 +32,7 @@ def basis_state(domain: Domain, basis: str, index: int) -> QuantumCircuit:
 
     A point is X on its bits. A mode is the same before the inverse transform; with walls a tree of rotations an axis.
 
-    >>> from qml_dynamics.domains import Hypercube
+    >>> from qml_dynamics.model.domains import Hypercube
     >>> dict(basis_state(Hypercube(3), "dual", 5).count_ops())
     {'h': 3, 'x': 2}
     """
@@ -53,7 +53,7 @@ def basis_state(domain: Domain, basis: str, index: int) -> QuantumCircuit:
 
 def _standing(domain: Domain, index: int, circuit: QuantumCircuit) -> None:
     """A product of standing waves."""
-    from ..domains import Grid
+    from ..model.domains import Grid
 
     assert isinstance(domain, Grid)
     for axis, (place, qubits) in enumerate(zip(np.unravel_index(index, domain.shape), registers(domain))):

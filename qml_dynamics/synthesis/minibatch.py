@@ -8,7 +8,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from ..domains import Domain
+from ..model.domains import Domain
 from .diagonal import diagonal, walsh_series
 from .transforms import kinetic, width
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..errors import ProblemError, describe, require
+from ..base.errors import ProblemError, describe, require
 from .growth import _finite, givens, layer
 
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..domains import Domain, Grid, Hypercube
-from ..formulas import Factor, boundaries, by_order, factors, segments
-from ..hamiltonian import Hamiltonian, LearningHamiltonian
-from ..imaginary_methods import ProbabilisticITE
-from ..pauli import PauliSum
-from ..problem import Problem
+from ..methods.imaginary.options import ProbabilisticITE
+from ..model.domains import Domain, Grid, Hypercube
+from ..model.formulas import Factor, boundaries, by_order, factors, segments
+from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.pauli import PauliSum
+from ..model.problem import Problem
 from .diagonal import damping_angles, diagonal, walsh_series
 from .imaginary import SIGN, Diagonals, pauli_steps, product_series
 from .transforms import dual_series, registers, to_dual, width

@@ -12,7 +12,7 @@ from typing import Any
 
 from qiskit import QuantumCircuit
 
-from ..errors import BackendError, MethodError, integer
+from ..base.errors import BackendError, MethodError, integer
 from .foreign import opened
 
 STANDARD = frozenset(

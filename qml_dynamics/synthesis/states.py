@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..domains import Domain
-from ..initial import Gaussian, Initial, PointMass, Uniform
+from ..model.domains import Domain
+from ..model.initial import Gaussian, Initial, PointMass, Uniform
 from .diagonal import diagonal, multiplexed_ry, walsh_series
 from .transforms import registers, width
 
@@ -23,7 +23,7 @@ _CUT = 1e-6  # phases so close to -pi are pi
 def prepare(initial: Initial, domain: Domain) -> QuantumCircuit:
     """The circuit from ``|0...0>`` to the initial wave, ancillas of walls left in ``|0>``.
 
-    >>> from qml_dynamics.domains import Hypercube
+    >>> from qml_dynamics.model.domains import Hypercube
     >>> prepare(Uniform(), Hypercube(3)).count_ops()["h"]
     3
     """

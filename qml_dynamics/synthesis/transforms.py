@@ -1,7 +1,7 @@
 """The transforms to the dual basis and the dual phases as circuits.
 
 The Fourier transform has no swaps: its output is bit-reversed, so the phases are put on reversed bits and samples are read
-in reverse. Its kernel is ``exp(-i k x)`` as in `qml_dynamics.transforms`. With walls, the odd extension on one more qubit
+in reverse. Its kernel is ``exp(-i k x)`` as in `qml_dynamics.model.transforms`. With walls, the odd extension on one more qubit
 an axis turns the sine transform into a Fourier transform: ``|0>|j> -> (|0>|j> - |1>|N-1-j>) / sqrt(2)`` costs one H and n CX.
 
 Registers: qubit 0 is the least significant bit of the last axis; the ancillas of walls come last, one an axis.
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..domains import Domain, Grid, Hypercube
+from ..model.domains import Domain, Grid, Hypercube
 from .diagonal import WalshSeries, diagonal, walsh_series
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from ..errors import check_memory
-from ..formulas import Formula, boundaries, factors, segments
-from ..hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
-from ..problem import Problem
+from ..base.errors import check_memory
+from ..model.formulas import Formula, boundaries, factors, segments
+from ..model.hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ..model.problem import Problem
 from .diagonal import WalshSeries, diagonal, walsh_series
 from .states import prepare
 from .transforms import kinetic, width

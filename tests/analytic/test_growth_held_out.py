@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qml_dynamics import QDrift
-from qml_dynamics.growth import (
+from qml_dynamics.learning.growth import (
     entropy,
     flow_values,
     log_volume,
@@ -15,8 +15,8 @@ from qml_dynamics.growth import (
     record,
     volumes,
 )
-from qml_dynamics.pauli import pauli_sum
-from qml_dynamics.randomised import error_bound, qdrift_channel
+from qml_dynamics.methods.randomised import error_bound, qdrift_channel
+from qml_dynamics.model.pauli import pauli_sum
 
 
 def held_out() -> dict[str, np.ndarray]:

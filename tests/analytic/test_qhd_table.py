@@ -9,11 +9,11 @@ import pytest
 from scipy.special import jv
 
 import qml_dynamics as qd
-from qml_dynamics.descent import HELD_OUT, PUBLISHED, TRAINING
-from qml_dynamics.objectives import load_data, network
+from qml_dynamics.learning.descent import HELD_OUT, PUBLISHED, TRAINING
+from qml_dynamics.model.objectives import load_data, network
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::qml_dynamics.errors.EdgeWeightWarning", "ignore::qml_dynamics.errors.MomentumTailWarning"
+    "ignore::qml_dynamics.base.errors.EdgeWeightWarning", "ignore::qml_dynamics.base.errors.MomentumTailWarning"
 )
 
 # an own reproduction at 12 qubits by another program (Lie steps of 1e-3)

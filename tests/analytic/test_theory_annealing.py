@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.annealing import Spectrum, levels
+from qml_dynamics.learning.annealing import Spectrum, levels
 
 
 def oscillator(d: float, k: float) -> qd.Problem:
@@ -133,7 +133,7 @@ def test_two_weights_cross_too() -> None:
 
 def test_landau_zener_of_two_levels() -> None:
     """3.12 on the real clock: one spin swept through its crossing, against ``exp(-2 pi (gap/2)^2 / rate)``."""
-    from qml_dynamics.annealing import Crossing
+    from qml_dynamics.learning.annealing import Crossing
 
     hopping, time, reach = 0.05, 400.0, 2.0
     spin = qd.Problem(
@@ -149,7 +149,7 @@ def test_landau_zener_of_two_levels() -> None:
 @pytest.mark.parametrize("d_k_tau", [(0.5, 1.0, 1.0), (0.2, 2.0, 0.7)])
 def test_stationary_law_of_the_oscillator(d_k_tau: tuple[float, float, float]) -> None:
     """3.18: variance coth(w tau) / (2 m w), twice that in the population reading, and the second eigenvalue sech(w tau)."""
-    from qml_dynamics.metts.laws import Dense
+    from qml_dynamics.learning.metts.laws import Dense
 
     d, k, tau = d_k_tau
     w, mw = np.sqrt(2 * d * k), np.sqrt(k / (2 * d))
@@ -178,7 +178,7 @@ def test_stationary_law_of_wells_walls_and_spins(collapse: str) -> None:
     """3.18 for every weight space: one step leaves ``<w|e^{-2 tau H}|w> / Z`` alone, against SciPy's exponential."""
     from scipy.linalg import expm
 
-    from qml_dynamics.metts.laws import Dense
+    from qml_dynamics.learning.metts.laws import Dense
 
     spaces = (
         (qd.Grid((-2.5, 2.5), 5), 0.4),

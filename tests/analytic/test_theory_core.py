@@ -7,12 +7,12 @@ import pytest
 import scipy.linalg
 from qiskit.quantum_info import Operator
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.formulas import by_order, multiproduct_coefficients
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian, PointMass, State
-from qml_dynamics.methods import Exact, Krylov, SplitStep
-from qml_dynamics.problem import Problem
+from qml_dynamics.base.registry import Exact, Krylov, SplitStep
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.formulas import by_order, multiproduct_coefficients
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian, PointMass, State
+from qml_dynamics.model.problem import Problem
 from qml_dynamics.synthesis.diagonal import walsh_series
 from qml_dynamics.synthesis.trotter import program
 

@@ -8,8 +8,8 @@ from scipy.stats import norm
 
 import qml_dynamics as qd
 from qml_dynamics import Diffusion, Grid
-from qml_dynamics.diffusion import gaussian_mixture
-from qml_dynamics.diffusion.modes import hermite_modes
+from qml_dynamics.learning.diffusion import gaussian_mixture
+from qml_dynamics.learning.diffusion.modes import hermite_modes
 
 PI, M, S2 = np.array([0.3, 0.7]), np.array([-2.0, 1.5]), np.array([0.05, 0.1])
 HELD_OUT = {

@@ -10,7 +10,7 @@ import sympy as sp
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.errors import ProblemError
+from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.synthesis.ensembles import ramsey_circuit
 
 

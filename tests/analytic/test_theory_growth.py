@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from qml_dynamics import QDrift
-from qml_dynamics.growth import entropy, flow_values, log_volume, orthogonality_flow, orthogonality_gradient
-from qml_dynamics.pauli import pauli_sum
-from qml_dynamics.randomised import error_bound, qdrift_channel
+from qml_dynamics.learning.growth import entropy, flow_values, log_volume, orthogonality_flow, orthogonality_gradient
+from qml_dynamics.methods.randomised import error_bound, qdrift_channel
+from qml_dynamics.model.pauli import pauli_sum
 
 
 def ising() -> np.ndarray:

@@ -7,9 +7,9 @@ import pytest
 import scipy.linalg
 
 import qml_dynamics as qd
-from qml_dynamics.imaginary.laws import Occupied
-from qml_dynamics.p_register import Register
-from qml_dynamics.potentials import gibbs_density
+from qml_dynamics.methods.imaginary.laws import Occupied
+from qml_dynamics.model.potentials import gibbs_density
+from qml_dynamics.synthesis.p_register import Register
 from qml_dynamics.synthesis.probabilistic import probabilistic_blocks
 
 X, Z, Y, ONE = np.array([[0, 1], [1, 0]]), np.diag([1, -1]), np.array([[0, -1j], [1j, 0]]), np.eye(2)

@@ -9,8 +9,8 @@ import pytest
 import scipy.linalg
 
 import qml_dynamics as qd
-from qml_dynamics.minibatch import averaged_state, noise
-from qml_dynamics.objectives import from_rows, row_covariance
+from qml_dynamics.learning.minibatch import averaged_state, noise
+from qml_dynamics.model.objectives import from_rows, row_covariance
 
 IRIS = Path(__file__).parents[2] / "circuits" / "iris_neuron"
 SLOPES = np.array([1.0, -0.3, 0.5, 2.0, 0.1, 0.7])

@@ -11,10 +11,10 @@ import sympy as sp
 from scipy.stats import chi2
 
 import qml_dynamics as qd
-from qml_dynamics.gibbs import sigmoid, softmax, thermal
-from qml_dynamics.imaginary.laws import Occupied
-from qml_dynamics.p_register import Register
-from qml_dynamics.potentials import gibbs_density
+from qml_dynamics.learning.gibbs import sigmoid, softmax, thermal
+from qml_dynamics.methods.imaginary.laws import Occupied
+from qml_dynamics.model.potentials import gibbs_density
+from qml_dynamics.synthesis.p_register import Register
 
 X, Z = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
 

@@ -8,14 +8,14 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.library import efficient_su2
 
-from qml_dynamics.domains import Grid
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian
-from qml_dynamics.problem import Problem
-from qml_dynamics.variational import ansatz, evolve
-from qml_dynamics.variational.flow import Flow
-from qml_dynamics.variational.method import Variational
-from qml_dynamics.variational.tangent import Engine
+from qml_dynamics.methods.variational import ansatz, evolve
+from qml_dynamics.methods.variational.engine.flow import Flow
+from qml_dynamics.methods.variational.engine.tangent import Engine
+from qml_dynamics.methods.variational.options import Variational
+from qml_dynamics.model.domains import Grid
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian
+from qml_dynamics.model.problem import Problem
 
 
 def go(problem: Problem, method: Variational, saves: list[float]) -> tuple[list[evolve.Sample], dict]:

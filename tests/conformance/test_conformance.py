@@ -16,9 +16,9 @@ from qiskit_aer.primitives import SamplerV2 as AerSampler
 
 import qml_dynamics as qd
 from qml_dynamics.backends import assert_valid_backend
-from qml_dynamics.backends.conformance import phase_circuits, random_circuit
-from qml_dynamics.sampling import draw
-from qml_dynamics.trajectory import Counts
+from qml_dynamics.backends.conformance.contract import phase_circuits, random_circuit
+from qml_dynamics.results.sampling import draw
+from qml_dynamics.results.trajectory import Counts
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
 import qml_dynamics as qd
-from qml_dynamics.backends import runtime
-from qml_dynamics.backends.compile import active_qubits
+from qml_dynamics.backends.device.compile import active_qubits
+from qml_dynamics.backends.ibm import runtime
 
 SHOTS = 4000
 PROBLEM = qd.Problem(

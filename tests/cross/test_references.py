@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.initial import Gaussian, PointMass, State
-from qml_dynamics.methods import Exact, Krylov, SplitStep
-from qml_dynamics.problem import Problem
-from qml_dynamics.schedules import QHD, Geometric, Linear, PowerLaw
+from qml_dynamics.base.registry import Exact, Krylov, SplitStep
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.initial import Gaussian, PointMass, State
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import QHD, Geometric, Linear, PowerLaw
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

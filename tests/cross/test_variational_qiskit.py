@@ -9,10 +9,10 @@ from qiskit.circuit import ParameterVector
 from qiskit.circuit.library import efficient_su2, real_amplitudes
 from qiskit.quantum_info import SparsePauliOp, random_hermitian
 
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.problem import Problem
-from qml_dynamics.variational import ansatz, evolve
-from qml_dynamics.variational.method import Variational
+from qml_dynamics.methods.variational import ansatz, evolve
+from qml_dynamics.methods.variational.options import Variational
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.problem import Problem
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from qiskit.quantum_info import Statevector
 
-from qml_dynamics import gallery
+from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.cli import main
-from qml_dynamics.config import read_problem
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.gallery_programs import built, check_built
+from qml_dynamics.runs import gallery
+from qml_dynamics.runs.gallery_programs import built, check_built
+from qml_dynamics.runs.problem_file import read_problem
 from qml_dynamics.synthesis.qasm import STANDARD, from_qasm3
 from qml_dynamics.synthesis.qasm_compare import differences
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from qml_dynamics import gallery_trained as trained
 from qml_dynamics.cli import main
+from qml_dynamics.runs import gallery_trained as trained
 
 ROOT = Path(__file__).parents[2] / "circuits"
 FOLDER = ROOT / "boltzmann"

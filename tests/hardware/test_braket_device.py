@@ -13,7 +13,7 @@ import pytest
 from qiskit import QuantumCircuit
 
 import qml_dynamics as qd
-from qml_dynamics.backends.conformance import random_circuit
+from qml_dynamics.backends.conformance.contract import random_circuit
 
 pytestmark = pytest.mark.hardware
 SHOTS = 500

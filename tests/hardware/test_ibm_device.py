@@ -14,9 +14,9 @@ from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics.backends.base import Asked
-from qml_dynamics.backends.conformance import phase_circuits, random_circuit
-from qml_dynamics.backends.devices import device_errors, expected_fidelity
-from qml_dynamics.pauli import pauli_sum
+from qml_dynamics.backends.conformance.contract import phase_circuits, random_circuit
+from qml_dynamics.backends.device.report import device_errors, expected_fidelity
+from qml_dynamics.model.pauli import pauli_sum
 
 pytestmark = pytest.mark.hardware
 SHOTS = 1000

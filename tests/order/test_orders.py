@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian, State
-from qml_dynamics.methods import Krylov, SplitStep
-from qml_dynamics.problem import Problem
-from qml_dynamics.reference.split_step import resolution_floor
-from qml_dynamics.schedules import QHD, Geometric, Linear, PowerLaw
-from qml_dynamics.transforms import Transform
+from qml_dynamics.base.registry import Krylov, SplitStep
+from qml_dynamics.methods.split_step import resolution_floor
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian, State
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import QHD, Geometric, Linear, PowerLaw
+from qml_dynamics.model.transforms import Transform
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

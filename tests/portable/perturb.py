@@ -82,8 +82,8 @@ def _pairs(noise: Noise, args: tuple[Any, ...], result: Any) -> Any:
 
 SEAMS: dict[str, tuple[tuple[str, Touch], ...]] = {
     "transforms forward": (
-        ("qml_dynamics.transforms:walsh_hadamard", _result),  # its own inverse
-        ("qml_dynamics.variational.runs:_walsh_rows", _result),
+        ("qml_dynamics.model.transforms:walsh_hadamard", _result),  # its own inverse
+        ("qml_dynamics.methods.variational.engine.runs:_walsh_rows", _result),
         *((f"scipy.fft:{name}", _result) for name in ("fftn", "rfftn", "dst", "dstn")),
         *((f"numpy.fft:{name}", _result) for name in ("fft", "rfft")),
     ),
@@ -92,12 +92,12 @@ SEAMS: dict[str, tuple[tuple[str, Touch], ...]] = {
         *((f"numpy.fft:{name}", _result) for name in ("ifft", "irfft")),
     ),
     "diagonal phases": (
-        ("qml_dynamics.reference.split_step:_Engine._kinetic", _first),
-        ("qml_dynamics.reference.split_step:_Engine._potential", _first),
-        ("qml_dynamics.variational.runs:Phases.prepare", _phase),
-        ("qml_dynamics.variational.runs:DualPhases.prepare", _phase),
+        ("qml_dynamics.methods.split_step:_Engine._kinetic", _first),
+        ("qml_dynamics.methods.split_step:_Engine._potential", _first),
+        ("qml_dynamics.methods.variational.engine.runs:Phases.prepare", _phase),
+        ("qml_dynamics.methods.variational.engine.runs:DualPhases.prepare", _phase),
     ),
-    "metric and force": (("qml_dynamics.variational.tangent:Engine.geometry", _geometry),),
+    "metric and force": (("qml_dynamics.methods.variational.engine.tangent:Engine.geometry", _geometry),),
     "eigenpairs": (
         ("numpy.linalg:eigh", _pairs),
         ("numpy.linalg:eigvalsh", _result),

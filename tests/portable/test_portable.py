@@ -20,8 +20,8 @@ PLANTED = """
 import math
 import numpy as np
 import qml_dynamics as qd
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.transforms import walsh_coefficients
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.transforms import walsh_coefficients
 
 X = np.linspace(-3, 3, 997)
 BOWL = qd.Problem(qd.Grid((-3, 3), 5), lambda w: w[:, 0] ** 2 + w[:, 0], 0.5, clock="imaginary", duration=1.0)
@@ -195,7 +195,7 @@ def test_noise_is_of_the_size_asked_and_a_function_of_the_bytes() -> None:
 
 def test_a_seam_that_is_no_longer_there_is_an_error() -> None:
     with pytest.raises(AttributeError, match="sideways"):
-        wrap(Noise(1), "qml_dynamics.transforms:Transform.sideways", lambda noise, args, result: result)
+        wrap(Noise(1), "qml_dynamics.model.transforms:Transform.sideways", lambda noise, args, result: result)
     assert set(SEAMS) == {
         "transforms forward",
         "transforms inverse",

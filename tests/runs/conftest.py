@@ -13,12 +13,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in service is asked again at once where ``evolve`` waits for it."""
-    monkeypatch.setattr("qml_dynamics.backends.ibm._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("qml_dynamics.backends.ibm.device._FIRST_PAUSE", 0.0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The small problems of this folder gain nothing on a noisy device, and one test says so."""
-    quiet = pytest.mark.filterwarnings("ignore::qml_dynamics.device_plan.NoiseFloorWarning")
+    quiet = pytest.mark.filterwarnings("ignore::qml_dynamics.validation.device_plan.NoiseFloorWarning")
     for item in items:
         if Path(item.fspath).parent == Path(__file__).parent:
             item.add_marker(quiet)

@@ -24,11 +24,11 @@ from shared_runs import METHOD, QUICK, Device, same, spins, stepwise, well
 from standin import cloud
 
 from qml_dynamics import MultiProduct, backend, evolve
-from qml_dynamics.backends import ibm
+from qml_dynamics.backends.ibm import device as ibm
+from qml_dynamics.results.trajectory import Trajectory
 from qml_dynamics.runs import open_run, submission, submit, units
-from qml_dynamics.trajectory import Trajectory
 
-TRACED = ("/qml_dynamics/runs/", "/tests/runs/standin.py", "/qml_dynamics/trajectory.py")
+TRACED = ("/qml_dynamics/runs/", "/tests/runs/standin.py", "/qml_dynamics/results/trajectory.py")
 SHOTS, SEED = 60, 11
 KINDS: dict[str, tuple[Any, Any]] = {
     "jobs": (well(), METHOD),

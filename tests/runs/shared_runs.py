@@ -11,8 +11,8 @@ import numpy as np
 import qml_dynamics as qd
 from qml_dynamics import Gaussian, Grid, Hypercube, Problem, Trajectory, Trotter, Variational, ansatz
 from qml_dynamics.backends.statevector import StatevectorBackend
+from qml_dynamics.results.trajectory import Counts
 from qml_dynamics.runs import Patience
-from qml_dynamics.trajectory import Counts
 
 QUICK = Patience(attempts=4, first=0.0, longest=0.0, poll=0.0, longest_poll=0.0, settle=0.0, lock=20.0)
 METHOD = Trotter(1)

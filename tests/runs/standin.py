@@ -24,9 +24,9 @@ from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qml_dynamics import backend as find_backend
-from qml_dynamics.backends import runtime
+from qml_dynamics.backends.ibm import runtime
 from qml_dynamics.backends.options import device_options
-from qml_dynamics.trajectory import atomic_file
+from qml_dynamics.results.trajectory import atomic_file
 
 
 class Device(FakeManilaV2):

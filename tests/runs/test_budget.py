@@ -13,7 +13,7 @@ from shared_runs import METHOD, QUICK, Device, same, stepwise, well
 from standin import cloud
 
 import qml_dynamics as qd
-from qml_dynamics.errors import BudgetExceeded
+from qml_dynamics.base.errors import BudgetExceeded
 from qml_dynamics.runs import open_run, resume, status, submit
 from qml_dynamics.runs.ledger import Ledger
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qml_dynamics.errors import ProblemError
+from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.runs import Checkpoint
 
 ARRAYS = {

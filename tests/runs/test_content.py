@@ -21,15 +21,21 @@ from shared_runs import QUICK, same
 import qml_dynamics as qd
 from qml_dynamics.backends import records
 from qml_dynamics.backends.stored import circuit_bytes, circuit_from_bytes
+from qml_dynamics.base.errors import (
+    BackendError,
+    MethodError,
+    ProblemError,
+    SynthesisChangedWarning,
+    UnverifiedRunWarning,
+)
 from qml_dynamics.cli import main
-from qml_dynamics.errors import BackendError, MethodError, ProblemError, SynthesisChangedWarning, UnverifiedRunWarning
 from qml_dynamics.runs import cancel, fetch, open_run, resume, status, submit
 
 AER = "aer:density_matrix"
 P, Q = Parameter("p"), Parameter("q")
 OPERATOR = SparsePauliOp(["ZI", "IX", "XY"], [0.5, 0.3, -0.4])
 PREPARATION = StatePreparation([0.8, 0, 0, 0.6j])
-pytestmark = pytest.mark.filterwarnings("ignore::qml_dynamics.variational.evolve.StartWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qml_dynamics.methods.variational.evolve.StartWarning")
 
 
 # stored circuits ---------------------------------------------------------------------------------------------------------

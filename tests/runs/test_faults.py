@@ -14,9 +14,9 @@ from shared_runs import METHOD, QUICK, Device, same, well
 from standin import RequestsApiError, RuntimeJobNotFound, cloud
 
 import qml_dynamics as qd
-from qml_dynamics.errors import BackendError, BudgetExceeded, JobLost, QMLDynamicsError
+from qml_dynamics.base.errors import BackendError, BudgetExceeded, JobLost, QMLDynamicsError
+from qml_dynamics.results.trajectory import Trajectory
 from qml_dynamics.runs import Run, open_run, submit
-from qml_dynamics.trajectory import Trajectory
 
 ASK: dict[str, Any] = {"shots": 100, "seed": 9, "save": 2}
 

@@ -17,7 +17,7 @@ from shared_runs import METHOD, QUICK, Device, same, table_run, well
 from standin import cloud
 
 import qml_dynamics as qd
-from qml_dynamics.errors import BackendError, ProblemError
+from qml_dynamics.base.errors import BackendError, ProblemError
 from qml_dynamics.runs import cancel, fetch, open_run, resume, status, submit
 from qml_dynamics.runs.ledger import Ledger
 from qml_dynamics.runs.lock import WorkLock

@@ -14,9 +14,9 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.backends.stored import circuit_bytes, circuit_from_bytes
-from qml_dynamics.errors import BackendError, ProblemError, QMLDynamicsError
+from qml_dynamics.base.errors import BackendError, ProblemError, QMLDynamicsError
+from qml_dynamics.results.trajectory import SEAL
 from qml_dynamics.runs.checkpoint import Checkpoint
-from qml_dynamics.trajectory import SEAL
 from tests.foreign import bowl, own_problem
 
 

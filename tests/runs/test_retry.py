@@ -10,7 +10,7 @@ import pytest
 from shared_runs import QUICK
 from standin import RequestsApiError
 
-from qml_dynamics.errors import BackendError, BudgetExceeded, JobLost, MethodError
+from qml_dynamics.base.errors import BackendError, BudgetExceeded, JobLost, MethodError
 from qml_dynamics.runs.retry import Hang, Patience, bounded, is_transient, persistently
 
 

@@ -14,7 +14,7 @@ from shared_runs import METHOD, QUICK, moved, same, stepwise, well
 from standin import cloud
 
 import qml_dynamics as qd
-from qml_dynamics.errors import BackendError, BudgetExceeded, MethodError, ProblemError
+from qml_dynamics.base.errors import BackendError, BudgetExceeded, MethodError, ProblemError
 from qml_dynamics.runs import open_run, submit
 
 ASK: dict[str, Any] = {"shots": 60, "seed": 5}

@@ -12,8 +12,8 @@ from shared_runs import METHOD, QUICK, Device, moved, same, spins, well
 from standin import cloud, set_state
 
 import qml_dynamics as qd
-from qml_dynamics.backends.devices import quantum_seconds
-from qml_dynamics.errors import BackendError, BudgetExceeded, JobLost, MethodError, ProblemError
+from qml_dynamics.backends.device.report import quantum_seconds
+from qml_dynamics.base.errors import BackendError, BudgetExceeded, JobLost, MethodError, ProblemError
 from qml_dynamics.runs import cancel, fetch, open_run, resume, status, submit
 from qml_dynamics.runs.ledger import Ledger
 

@@ -13,7 +13,7 @@ from shared_runs import METHOD, QUICK, Device, well
 from standin import RequestsApiError, cloud
 
 import qml_dynamics as qd
-from qml_dynamics.errors import BackendError, QMLDynamicsError
+from qml_dynamics.base.errors import BackendError, QMLDynamicsError
 from qml_dynamics.runs import open_run, submit
 from qml_dynamics.runs.redact import without_credentials
 

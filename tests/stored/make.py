@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 import qml_dynamics as qd
-from qml_dynamics.growth import load_recording, train_network
-from qml_dynamics.growth.insertion import NeuronGrowth
-from qml_dynamics.growth.training import Training
+from qml_dynamics.learning.growth import load_recording, train_network
+from qml_dynamics.learning.growth.insertion import NeuronGrowth
+from qml_dynamics.learning.growth.training import Training
 from qml_dynamics.runs import Checkpoint
 from tests.stored import calls, recorded, run_folders
 from tests.stored.problem_files import every_file, of_file

@@ -9,7 +9,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics import ansatz, objectives
-from qml_dynamics.config import ProblemFile
+from qml_dynamics.runs.problem_file import ProblemFile
 from tests.stored.recorded import of_part, of_problem, plain
 from tests.stored.trajectories import complex_start, on_data, operator, rows, well
 
@@ -80,7 +80,7 @@ def _problems() -> dict[str, qd.Problem]:
 
 
 def _functions() -> dict[str, Any]:
-    from qml_dynamics.objectives.functions import TEST_FUNCTIONS
+    from qml_dynamics.model.objectives.functions import TEST_FUNCTIONS
 
     return TEST_FUNCTIONS
 

@@ -16,9 +16,9 @@ from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics import ansatz, objectives
-from qml_dynamics.backends import ibm
+from qml_dynamics.backends.ibm import device as ibm
 from qml_dynamics.backends.statevector import StatevectorBackend
-from qml_dynamics.errors import BackendError, BudgetExceeded
+from qml_dynamics.base.errors import BackendError, BudgetExceeded
 from qml_dynamics.runs import Patience, ledger, units
 from tests.runs.shared_runs import Device
 from tests.runs.standin import cloud, set_state

@@ -21,9 +21,9 @@ import pytest
 from qiskit import qpy
 
 import qml_dynamics as qd
+from qml_dynamics.base.errors import BackendError, BudgetExceeded, ProblemError
 from qml_dynamics.cli import main as command_line
-from qml_dynamics.errors import BackendError, BudgetExceeded, ProblemError
-from qml_dynamics.growth import load_recording
+from qml_dynamics.learning.growth import load_recording
 from qml_dynamics.runs import Checkpoint
 from tests.stored import calls, recorded
 from tests.stored.make import DATA, digests, of_recording
@@ -57,7 +57,7 @@ LOST_ROWS = "mini_batch_submitted"
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No pauses, and no warnings about small problems."""
-    monkeypatch.setattr("qml_dynamics.backends.ibm._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("qml_dynamics.backends.ibm.device._FIRST_PAUSE", 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.annealing import Annealing, Spectrum, Staged, held, levels, staged
-from qml_dynamics.annealing.stages import equidistributed
-from qml_dynamics.errors import MethodError, ProblemError
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.learning.annealing import Annealing, Spectrum, Staged, held, levels, staged
+from qml_dynamics.learning.annealing.stages import equidistributed
 
 
 def bowl(w: np.ndarray) -> np.ndarray:

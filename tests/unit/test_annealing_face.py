@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
+from qml_dynamics.base.errors import MethodError
 from qml_dynamics.cli import main
-from qml_dynamics.errors import MethodError
 from qml_dynamics.plotting import save_figure
 from qml_dynamics.plotting.annealing import plot_annealing, plot_chain
 
@@ -186,7 +186,7 @@ def test_weights_of_models_on_data(file: str, least: float, accuracy: float) -> 
 def test_ctrl_c_while_sampling_keeps_the_annealing(
     neuron: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from qml_dynamics.metts import laws
+    from qml_dynamics.learning.metts import laws
 
     def stop(self: object, *arguments: object) -> None:
         raise KeyboardInterrupt

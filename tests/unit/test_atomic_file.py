@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.trajectory import atomic_file, write_npz
+from qml_dynamics.results.trajectory import atomic_file, write_npz
 
 LIMITED = """
 import resource, sys

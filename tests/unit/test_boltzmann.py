@@ -12,8 +12,8 @@ import scipy.linalg
 from scipy.stats import chi2
 
 import qml_dynamics as qd
-from qml_dynamics.boltzmann import BoltzmannMachine, Purified, binarise, divergence, fit, law_of
-from qml_dynamics.boltzmann.training import _Variational
+from qml_dynamics.learning.boltzmann import BoltzmannMachine, Purified, binarise, divergence, fit, law_of
+from qml_dynamics.learning.boltzmann.training import _Variational
 
 CSV = Path(__file__).parents[2] / "circuits" / "iris_neuron" / "iris.csv"
 LABELS = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Z": np.diag([1.0, -1.0])}

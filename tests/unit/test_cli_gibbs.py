@@ -11,7 +11,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics.cli import main
 from qml_dynamics.cli.gibbs import Answer, _p_value
-from qml_dynamics.gibbs import softmax
+from qml_dynamics.learning.gibbs import softmax
 from qml_dynamics.synthesis.qasm_compare import differences
 
 SOFTMAX = Path(__file__).parents[2] / "circuits" / "softmax"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.clocks import need_waves
-from qml_dynamics.iterative import iterative_learning
-from qml_dynamics.minibatch.channel import averaged_state
-from qml_dynamics.taylor import taylor_step
+from qml_dynamics.learning.iterative import iterative_learning
+from qml_dynamics.learning.minibatch.channel import averaged_state
+from qml_dynamics.model.clocks import need_waves
+from qml_dynamics.model.taylor import taylor_step
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.compare import mean_absolute_deviation, noise_floor
+from qml_dynamics.validation.comparison import mean_absolute_deviation, noise_floor
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

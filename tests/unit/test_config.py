@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qml_dynamics.config import problem_from_spec, read_problem, write_problem
-from qml_dynamics.config.files import copy_problem
-from qml_dynamics.config.toml import to_toml
-from qml_dynamics.describe import describe_problem
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError, ProblemError, QMLDynamicsError
-from qml_dynamics.initial import Gaussian, PointMass, State, Uniform
-from qml_dynamics.methods import SplitStep, Trotter
-from qml_dynamics.objectives import expression, from_table, named, qubo
-from qml_dynamics.problem import Problem
-from qml_dynamics.schedules import QHD, Constant, Geometric, Linear, PowerLaw
+from qml_dynamics.base.errors import MethodError, ProblemError, QMLDynamicsError
+from qml_dynamics.base.registry import SplitStep, Trotter
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.initial import Gaussian, PointMass, State, Uniform
+from qml_dynamics.model.objectives import expression, from_table, named, qubo
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import QHD, Constant, Geometric, Linear, PowerLaw
+from qml_dynamics.model.spec import describe_problem
+from qml_dynamics.runs.problem_file import problem_from_spec, read_problem, write_problem
+from qml_dynamics.runs.problem_file.files import copy_problem
+from qml_dynamics.runs.problem_file.toml import to_toml
 
 GOOD = """
 [domain]
@@ -500,7 +500,7 @@ def test_write_and_read_give_the_same_problem(tmp_path: Path, name: str) -> None
 def test_plain_data_gives_the_same_problem(name: str) -> None:
     problem = every_problem()[name]
     spec, arrays = describe_problem(problem)
-    from qml_dynamics.trajectory import plain
+    from qml_dynamics.results.trajectory import plain
 
     same(problem, problem_from_spec(plain(spec), arrays))
 

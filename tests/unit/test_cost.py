@@ -50,7 +50,7 @@ def test_long_circuits_are_bounded_from_above(problem: qd.Problem) -> None:
 def test_references_count_their_transforms(
     problem: qd.Problem, monkeypatch: pytest.MonkeyPatch, order: int, clock: str, transforms: int
 ) -> None:
-    from qml_dynamics.transforms import Transform
+    from qml_dynamics.model.transforms import Transform
 
     calls = []
     for name in ("forward", "inverse"):
@@ -58,7 +58,7 @@ def test_references_count_their_transforms(
         monkeypatch.setattr(
             Transform, name, lambda self, psi, original=original: (calls.append(1), original(self, psi))[1]
         )
-    from qml_dynamics.reference import split_step
+    from qml_dynamics.methods import split_step
 
     timed = problem.replace(clock=clock)
     list(split_step.run(timed, qd.hamiltonian(timed), qd.SplitStep(10, order), [0.0, 1.0], lambda done, total: None))

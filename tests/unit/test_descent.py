@@ -11,19 +11,19 @@ import pytest
 from scipy.integrate import quad
 
 import qml_dynamics as qd
+from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.cli import main
-from qml_dynamics.config import problem_from_spec
-from qml_dynamics.descent import batch as batch_room
-from qml_dynamics.descent import learn as learn_room
-from qml_dynamics.descent import table as table_room
-from qml_dynamics.descent.box import Counted, Spent, on_unit_box, remembered
-from qml_dynamics.descent.fixed import Warped, amounts
-from qml_dynamics.describe import describe_schedule
-from qml_dynamics.errors import MethodError, ProblemError
-from qml_dynamics.objectives import Objective, from_table, levy, named, rastrigin
+from qml_dynamics.learning.descent import batch as batch_room
+from qml_dynamics.learning.descent import learn as learn_room
+from qml_dynamics.learning.descent import table as table_room
+from qml_dynamics.learning.descent.box import Counted, Spent, on_unit_box, remembered
+from qml_dynamics.learning.descent.fixed import Warped, amounts
+from qml_dynamics.model.objectives import Objective, from_table, levy, named, rastrigin
+from qml_dynamics.model.spec import describe_schedule
+from qml_dynamics.runs.problem_file import problem_from_spec
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::qml_dynamics.errors.EdgeWeightWarning", "ignore::qml_dynamics.errors.MomentumTailWarning"
+    "ignore::qml_dynamics.base.errors.EdgeWeightWarning", "ignore::qml_dynamics.base.errors.MomentumTailWarning"
 )
 
 LOPSIDED = [(-4.0, 4.0), (-3.0, 1.0)]
@@ -264,7 +264,7 @@ def test_rivals_keep_what_they_have_when_they_are_interrupted():
 
 def test_an_interrupted_descent_answers_with_what_it_has(monkeypatch, capsys):
     """Ctrl-C in the middle of the run: samples of the wave as far as it came, and the exit code of an interrupt."""
-    from qml_dynamics.reference import split_step
+    from qml_dynamics.methods import split_step
 
     whole = split_step.run
 

@@ -12,12 +12,12 @@ from scipy.stats import chisquare, kstest
 
 import qml_dynamics as qd
 from qml_dynamics import Diffusion, Grid, diffusion
-from qml_dynamics.diffusion.data import choose_bandwidth, deposit
-from qml_dynamics.diffusion.device import read_density
-from qml_dynamics.diffusion.landscape import landscape
-from qml_dynamics.diffusion.modes import hermite_modes
-from qml_dynamics.diffusion.samplers import gaussian_noise, reverse, time_grid
-from qml_dynamics.errors import MethodError, ProblemError
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.learning.diffusion.data import choose_bandwidth, deposit
+from qml_dynamics.learning.diffusion.device import read_density
+from qml_dynamics.learning.diffusion.landscape import landscape
+from qml_dynamics.learning.diffusion.modes import hermite_modes
+from qml_dynamics.learning.diffusion.samplers import gaussian_noise, reverse, time_grid
 
 ROOT = Path(__file__).resolve().parents[2] / "circuits"
 LINE = Grid((-6, 6), 7)
@@ -541,7 +541,7 @@ def test_tuned_kernels_find_the_shape_and_integrate() -> None:
 
 
 def test_quality_runs_on_real_data_and_survives_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qml_dynamics.diffusion import heldout
+    from qml_dynamics.learning.diffusion import heldout
 
     wine, calls = rows_of("binary_perceptron/wine.csv", "alcohol", "color_intensity"), []
     real = heldout._one

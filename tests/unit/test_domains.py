@@ -7,8 +7,8 @@ import pickle
 import numpy as np
 import pytest
 
-from qml_dynamics.domains import Grid, Hypercube, outer_product, outer_sum
-from qml_dynamics.errors import MethodError, ProblemError
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.model.domains import Grid, Hypercube, outer_product, outer_sum
 
 DOMAINS = [
     Grid((-2, 3), 3),

@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from qml_dynamics import errors
-from qml_dynamics.errors import BackendError, MethodError, ProblemError, QMLDynamicsError
+from qml_dynamics.base import errors
+from qml_dynamics.base.errors import BackendError, MethodError, ProblemError, QMLDynamicsError
 
 
 def test_every_error_is_of_the_library_and_of_a_built_in_kind():

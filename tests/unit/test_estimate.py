@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qml_dynamics.estimate import Estimate, mean_of_counts, share_error
+from qml_dynamics.base.estimate import Estimate, mean_of_counts, share_error
 
 
 def test_numpy_reads_the_value():

@@ -13,6 +13,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 from scipy.linalg import expm
 
 import qml_dynamics as qd
+from qml_dynamics.model.pauli import PauliSum
 from tests.interrupts import interruptible
 
 
@@ -66,7 +67,7 @@ def test_aer_and_krylov_agree_to_the_error_of_the_formula(problem: qd.Problem) -
 
 
 def test_save_none_number_and_list() -> None:
-    from qml_dynamics.job import save_times
+    from qml_dynamics.methods.base import save_times
 
     assert save_times(None, 2.0).tolist() == [0.0, 2.0]
     assert save_times(5, 2.0).tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
@@ -309,7 +310,7 @@ def test_an_interrupt_keeps_what_was_done(tmp_path: object) -> None:
 
 
 def test_what_no_run_can_use_is_named(problem: qd.Problem) -> None:
-    from qml_dynamics.config import read_problem
+    from qml_dynamics.runs.problem_file import read_problem
 
     with pytest.raises(qd.MethodError, match=r"`callback` must be a function of \(step, view\), but is 3"):
         qd.evolve(problem, qd.SplitStep(2), callback=3)
@@ -324,7 +325,7 @@ def test_a_wide_operator_needs_no_wave_to_be_stated() -> None:
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wide = qd.Problem.from_operator(
-        qd.pauli.PauliSum(30, np.array([0]), np.array([1]), np.array([1.0])),
+        PauliSum(30, np.array([0]), np.array([1]), np.array([1.0])),
         clock="real",
         duration=1.0,
     )

@@ -17,11 +17,12 @@ import pytest
 import typer
 
 import qml_dynamics as qd
-from qml_dynamics import gallery, runs
+from qml_dynamics import runs
+from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.cli import app, main
-from qml_dynamics.config import problem_from_spec
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.objectives import Objective
+from qml_dynamics.model.objectives import Objective
+from qml_dynamics.runs import gallery
+from qml_dynamics.runs.problem_file import problem_from_spec
 from tests.foreign import NAMED, PROBLEM, bowl, own_problem
 
 PLANTED = """import pathlib

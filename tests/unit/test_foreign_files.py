@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.config.files import copy_problem
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.places import lies_inside
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.base.places import lies_inside
 from qml_dynamics.runs.checkpoint import Checkpoint
+from qml_dynamics.runs.problem_file.files import copy_problem
 from tests.foreign import NAMED, PROBLEM
 
 CIRCUITS = Path(__file__).parents[2] / "circuits"

@@ -8,8 +8,8 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qml_dynamics.errors import MethodError
-from qml_dynamics.formulas import (
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.model.formulas import (
     FORMULAS,
     Factor,
     boundaries,
@@ -20,7 +20,7 @@ from qml_dynamics.formulas import (
     multiproduct_coefficients,
     segments,
 )
-from qml_dynamics.schedules import QHD, Constant, Geometric, Linear, PowerLaw
+from qml_dynamics.model.schedules import QHD, Constant, Geometric, Linear, PowerLaw
 
 PLAIN = ["lie", "strang", "suzuki4"]
 SCHEDULES = [Constant(0.8), Linear(0.2, 1.5), Geometric(2.0, 0.1), PowerLaw(1.0, 2.0, offset=0.1), QHD(0.5).diffusion]

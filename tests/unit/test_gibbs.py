@@ -10,7 +10,7 @@ import scipy.linalg
 from scipy.stats import chi2
 
 import qml_dynamics as qd
-from qml_dynamics.gibbs import sigmoid, softmax, thermal
+from qml_dynamics.learning.gibbs import sigmoid, softmax, thermal
 
 
 def law(energies: np.ndarray, beta: float) -> np.ndarray:

@@ -7,11 +7,11 @@ import pytest
 import scipy.linalg
 from qiskit.quantum_info import SparsePauliOp
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError
-from qml_dynamics.hamiltonian import LearningHamiltonian, PauliHamiltonian, hamiltonian
-from qml_dynamics.problem import Problem
-from qml_dynamics.schedules import Geometric, Linear
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.hamiltonian import LearningHamiltonian, PauliHamiltonian, hamiltonian
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import Geometric, Linear
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

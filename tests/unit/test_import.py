@@ -39,7 +39,7 @@ print([name for name in {HEAVY!r} if name in sys.modules])
 
 def test_names_stay_functions_whatever_is_imported_first() -> None:
     code = """
-import qml_dynamics.budget, qml_dynamics.cost
+import qml_dynamics.validation.budget, qml_dynamics.validation.resources
 import qml_dynamics as qd
 print(callable(qd.evolve), callable(qd.compare), callable(qd.cost), callable(qd.hamiltonian))
 """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError, ProblemError
-from qml_dynamics.initial import Gaussian, Initial, PointMass, State, Uniform
-from qml_dynamics.transforms import Transform
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.initial import Gaussian, Initial, PointMass, State, Uniform
+from qml_dynamics.model.transforms import Transform
 
 PLANE = Grid([(-6, 7), (-3, 5)], (6, 5))
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 import qml_dynamics as qd
-from qml_dynamics.iterative import equation_path, gradient_descent, iterative_learning, newton, taylor_path
+from qml_dynamics.learning.iterative import equation_path, gradient_descent, iterative_learning, newton, taylor_path
 
 FILE = qd.read_problem(Path(__file__).parents[2] / "circuits" / "iris_neuron")
 IRIS = FILE.problem.replace(diffusion=0.7, domain=qd.Grid([(-12, 12), (-12, 12)], 6))

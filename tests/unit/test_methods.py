@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qml_dynamics.errors import MethodError
-from qml_dynamics.methods import METHODS, Exact, Krylov, MultiProduct, SplitStep, Trotter, method_from_spec, method_spec
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.registry import (
+    METHODS,
+    Exact,
+    Krylov,
+    MultiProduct,
+    SplitStep,
+    Trotter,
+    method_from_spec,
+    method_spec,
+)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.errors import MethodError
-from qml_dynamics.hamiltonian import LearningHamiltonian
-from qml_dynamics.metts import autocorrelation, detailed_balance, effective_size, potential_scale_reduction
-from qml_dynamics.metts.laws import Blocks, Dense, Waves
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.learning.metts import autocorrelation, detailed_balance, effective_size, potential_scale_reduction
+from qml_dynamics.learning.metts.laws import Blocks, Dense, Waves
+from qml_dynamics.model.hamiltonian import LearningHamiltonian
+from qml_dynamics.model.transforms import Transform
 from qml_dynamics.synthesis.metts import basis_state
-from qml_dynamics.transforms import Transform
 
 
 def tilted(w: np.ndarray) -> np.ndarray:
@@ -225,8 +225,8 @@ def test_shots_in_batches_follow_the_law(method: object, collapse: str) -> None:
 
 def test_a_kept_outcome_is_used_once() -> None:
     """From the bank: as many outcomes out as went in, in a random order, and none twice."""
-    from qml_dynamics.metts.device import Bank
-    from qml_dynamics.trajectory import Counts
+    from qml_dynamics.learning.metts.device import Bank
+    from qml_dynamics.results.trajectory import Counts
 
     class Counting(Bank):
         asked: list[tuple[int, int]] = []  # noqa: RUF012
@@ -280,7 +280,7 @@ def test_model_votes() -> None:
 
 
 def test_interrupt_returns_the_samples_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qml_dynamics.metts import laws
+    from qml_dynamics.learning.metts import laws
 
     count = {"n": 0}
     real = laws.Draws.following
@@ -339,8 +339,8 @@ def test_refuses_general_operators() -> None:
 
 def test_a_hopeless_step_is_given_up() -> None:
     """A backend that never keeps anything ends in an error, not in a loop."""
-    from qml_dynamics.metts.device import Bank
-    from qml_dynamics.trajectory import Counts
+    from qml_dynamics.learning.metts.device import Bank
+    from qml_dynamics.results.trajectory import Counts
 
     class Empty(Bank):
         def ask(self, keys, shots):

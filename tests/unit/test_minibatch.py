@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.methods import method_from_spec, method_spec
-from qml_dynamics.minibatch import averaged_state, draw_batches, noise
-from qml_dynamics.minibatch.run import parts
-from qml_dynamics.objectives import batch_values, from_rows, row_covariance
+from qml_dynamics.base.registry import method_from_spec, method_spec
+from qml_dynamics.learning.minibatch import averaged_state, draw_batches, noise
+from qml_dynamics.methods.minibatch import parts
+from qml_dynamics.model.objectives import batch_values, from_rows, row_covariance
 
 ROOT = Path(__file__).parents[2] / "circuits"
 SLOPES = np.array([1.0, -0.3, 0.5, 2.0, 0.1])
@@ -62,7 +62,7 @@ def test_rows_of_the_models_average_to_the_loss() -> None:
 def test_rows_follow_a_loss_into_the_unit_box() -> None:
     from dataclasses import replace
 
-    from qml_dynamics.objectives import unit_box
+    from qml_dynamics.model.objectives import unit_box
 
     boxed = unit_box(replace(LOSS, bounds=((-6.0, 6.0),), minimum=-4.0))
     y = np.array([[0.1], [0.8]])
@@ -220,7 +220,7 @@ def test_truncation_is_bounded(neuron: qd.Problem) -> None:
 
 
 def test_an_interrupt_keeps_the_draws_that_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qml_dynamics.minibatch import run as module
+    from qml_dynamics.methods import minibatch as module
 
     real, calls = module._draw, []
 

@@ -9,11 +9,11 @@ import scipy.linalg
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Operator, SparsePauliOp
 
-from qml_dynamics.errors import MethodError, ProblemError
-from qml_dynamics.initial import State
-from qml_dynamics.methods import Exact, Krylov, SplitStep
-from qml_dynamics.pauli import PauliSum, pauli_sum
-from qml_dynamics.problem import Problem
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.base.registry import Exact, Krylov, SplitStep
+from qml_dynamics.model.initial import State
+from qml_dynamics.model.pauli import PauliSum, pauli_sum
+from qml_dynamics.model.problem import Problem
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::numpy.exceptions.ComplexWarning")
 

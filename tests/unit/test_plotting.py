@@ -24,7 +24,7 @@ from qml_dynamics.plotting.statistics import loss_histogram, loss_quantiles, mas
 from qml_dynamics.plotting.style import _ticks, coarse, color_power, loss_levels
 
 # small boxes on purpose: what is tested is the picture, not the physics
-pytestmark = pytest.mark.filterwarnings("ignore::qml_dynamics.errors.EdgeWeightWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qml_dynamics.base.errors.EdgeWeightWarning")
 
 
 def tilted(w: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.boltzmann import BoltzmannMachine, fit
-from qml_dynamics.objectives import from_rows
+from qml_dynamics.learning.boltzmann import BoltzmannMachine, fit
+from qml_dynamics.model.objectives import from_rows
 
 SLOPES = np.array([1.0, -0.5, 0.4])
 LINE = qd.Problem(
@@ -73,8 +73,8 @@ def test_few_colors_shrinks_a_picture_and_keeps_rare_colors(tmp_path: Path) -> N
     """A smooth gradient with a small mark of another colour."""
     from PIL import Image
 
-    from qml_dynamics.errors import MethodError, ProblemError
-    from qml_dynamics.plotting.palette import few_colors
+    from qml_dynamics.base.errors import MethodError, ProblemError
+    from tools.pictures.palette import few_colors
 
     x = np.linspace(0, 255, 400)
     noise = np.random.default_rng(0).normal(0, 3, (300, 400))

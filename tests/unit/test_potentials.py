@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.potentials import gibbs_density, laplacian, potential
+from qml_dynamics.model.potentials import gibbs_density, laplacian, potential
 
 
 def tilted(w: np.ndarray) -> np.ndarray:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError, ProblemError
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian, Uniform
-from qml_dynamics.objectives import Objective
-from qml_dynamics.problem import Problem
-from qml_dynamics.schedules import QHD, Constant, Geometric, Linear, PowerLaw
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian, Uniform
+from qml_dynamics.model.objectives import Objective
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import QHD, Constant, Geometric, Linear, PowerLaw
 
 GRID = Grid((-1, 2), 4)
 

@@ -11,14 +11,14 @@ from qiskit.circuit import Parameter
 from qiskit.circuit.library import RZZGate, UnitaryGate
 from qiskit.quantum_info import Operator, Statevector, random_unitary
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import BackendError, MethodError
-from qml_dynamics.evolve import circuits
-from qml_dynamics.initial import Gaussian
-from qml_dynamics.methods import Trotter
-from qml_dynamics.objectives import expression
-from qml_dynamics.problem import Problem
-from qml_dynamics.schedules import Linear
+from qml_dynamics.base.errors import BackendError, MethodError
+from qml_dynamics.base.registry import Trotter
+from qml_dynamics.methods.evolution import circuits
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.initial import Gaussian
+from qml_dynamics.model.objectives import expression
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import Linear
 from qml_dynamics.synthesis.qasm import STANDARD, from_qasm3, to_qasm3
 
 

@@ -11,8 +11,8 @@ import pytest
 from qiskit import QuantumCircuit
 
 import qml_dynamics as qd
-from qml_dynamics.metts import laws
-from qml_dynamics.sampling import FLOOR, draw, draw_successes, drawable
+from qml_dynamics.learning.metts import laws
+from qml_dynamics.results.sampling import FLOOR, draw, draw_successes, drawable
 
 SEEDS = range(40)
 
@@ -160,7 +160,7 @@ def test_runs_draw_the_same(name: str) -> None:
 
 
 def _start(noise: float) -> list[Any]:
-    from qml_dynamics.annealing import run
+    from qml_dynamics.learning.annealing import run
 
     wave = np.array([0.0, 0.6, 0.0, 0.8]) + noise
     p = qd.Problem(qd.Grid((0, 1), 2), lambda w: w[:, 0], 0.1, clock="real", duration=1.0, initial=qd.State(wave))

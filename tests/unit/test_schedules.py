@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.schedules import QHD, Constant, Geometric, Linear, PowerLaw, Schedule, as_schedule, is_constant
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.model.schedules import QHD, Constant, Geometric, Linear, PowerLaw, Schedule, as_schedule, is_constant
 
 SCHEDULES = [
     Constant(0.7),

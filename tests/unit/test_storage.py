@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qml_dynamics.config import read_problem
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.estimate import Estimate
-from qml_dynamics.evolve import evolve
-from qml_dynamics.initial import Gaussian, State
-from qml_dynamics.methods import Exact, Krylov, SplitStep, Trotter
-from qml_dynamics.objectives import named, neuron
-from qml_dynamics.problem import Problem
-from qml_dynamics.schedules import Geometric
-from qml_dynamics.storage import load, to_json, write_run
-from qml_dynamics.trajectory import Trajectory
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.base.estimate import Estimate
+from qml_dynamics.base.registry import Exact, Krylov, SplitStep, Trotter
+from qml_dynamics.methods.evolution import evolve
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.initial import Gaussian, State
+from qml_dynamics.model.objectives import named, neuron
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import Geometric
+from qml_dynamics.results.trajectory import Trajectory
+from qml_dynamics.runs.problem_file import read_problem
+from qml_dynamics.runs.trajectory_file import load, to_json, write_run
 
 
 def well(clock: str = "real") -> Problem:

@@ -8,12 +8,12 @@ import os
 import numpy as np
 import pytest
 
-from qml_dynamics.domains import Grid
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.estimate import Estimate
-from qml_dynamics.methods import SplitStep
-from qml_dynamics.problem import Problem
-from qml_dynamics.trajectory import Best, Counts, Trajectory, atomic_file, plain, write_npz
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.base.estimate import Estimate
+from qml_dynamics.base.registry import SplitStep
+from qml_dynamics.model.domains import Grid
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.results.trajectory import Best, Counts, Trajectory, atomic_file, plain, write_npz
 
 
 def made(**changes) -> Trajectory:

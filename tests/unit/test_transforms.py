@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.transforms import Transform, walsh_coefficients, walsh_hadamard
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.transforms import Transform, walsh_coefficients, walsh_hadamard
 
 DOMAINS = [
     Grid((-2, 3), 4),

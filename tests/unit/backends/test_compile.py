@@ -9,10 +9,10 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import Statevector
 
 import qml_dynamics as qd
-from qml_dynamics.backends.compile import compile_all, ideal_outcomes, measured
-from qml_dynamics.backends.conformance import random_circuit
+from qml_dynamics.backends.conformance.contract import random_circuit
+from qml_dynamics.backends.device.compile import compile_all, ideal_outcomes, measured
+from qml_dynamics.backends.ibm.runtime import fake_device
 from qml_dynamics.backends.options import DeviceOptions
-from qml_dynamics.backends.runtime import fake_device
 
 
 def small_rotations(angle: float) -> QuantumCircuit:

@@ -12,7 +12,7 @@ from qiskit.circuit.library import CZGate, SXGate
 from qiskit.transpiler import InstructionProperties, Target
 
 import qml_dynamics as qd
-from qml_dynamics.backends.devices import (
+from qml_dynamics.backends.device.report import (
     circuit_seconds,
     device_errors,
     expected_fidelity,

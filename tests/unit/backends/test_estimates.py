@@ -12,14 +12,14 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qml_dynamics as qd
-from qml_dynamics.backends import runtime
 from qml_dynamics.backends.base import Asked, EstimatingBackend
-from qml_dynamics.backends.compile import compile_unmeasured
-from qml_dynamics.backends.conformance import random_circuit
-from qml_dynamics.backends.devices import quantum_seconds, vendor_seconds
-from qml_dynamics.backends.estimates import circuits_of, propagated, read_estimates
+from qml_dynamics.backends.conformance.contract import random_circuit
+from qml_dynamics.backends.device.compile import compile_unmeasured
+from qml_dynamics.backends.device.report import quantum_seconds, vendor_seconds
+from qml_dynamics.backends.estimator.estimates import circuits_of, propagated, read_estimates
+from qml_dynamics.backends.ibm import runtime
 from qml_dynamics.backends.options import DeviceOptions
-from qml_dynamics.pauli import pauli_sum
+from qml_dynamics.model.pauli import pauli_sum
 
 OPERATORS = (SparsePauliOp(["XXI", "IZZ", "ZIY"], [0.4, 0.9, -0.3]), SparsePauliOp(["IIZ", "XII"], [1.0, -0.5]))
 

@@ -16,13 +16,13 @@ from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 
 import qml_dynamics as qd
 from qml_dynamics.backends.base import Asked, EstimatingBackend, Expected
-from qml_dynamics.backends.conformance import random_circuit
-from qml_dynamics.backends.estimator_pubs import squared
-from qml_dynamics.backends.strings import MOST_QUBITS, outcomes_of, strings
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.observe import pauli_groups, read_observables
-from qml_dynamics.pauli import diagonal_sum, pauli_sum
-from qml_dynamics.sampled import diagonal_operators
+from qml_dynamics.backends.conformance.contract import random_circuit
+from qml_dynamics.backends.estimator.pubs import squared
+from qml_dynamics.backends.estimator.strings import MOST_QUBITS, outcomes_of, strings
+from qml_dynamics.methods.from_samples import diagonal_operators
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.pauli import diagonal_sum, pauli_sum
+from qml_dynamics.results.observables import pauli_groups, read_observables
 
 CORRELATED = SparsePauliOp(["IIZ", "IZI", "IZZ", "ZII", "XII"], [0.5, 0.5, 0.5, 0.3, 0.4])
 

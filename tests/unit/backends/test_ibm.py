@@ -12,8 +12,8 @@ from qiskit.primitives import StatevectorSampler
 
 import qml_dynamics as qd
 from qml_dynamics.backends.base import JobBackend
-from qml_dynamics.backends.conformance import random_circuit
-from qml_dynamics.backends.runtime import fake_device
+from qml_dynamics.backends.conformance.contract import random_circuit
+from qml_dynamics.backends.ibm.runtime import fake_device
 
 CIRCUITS = [random_circuit(3, 1, 1), random_circuit(3, 1, 2)]
 TOKEN = "pLaNtEd-0123456789abcdefghijklmnopqrstuvwxyzAB"

@@ -10,11 +10,18 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator
 
 import qml_dynamics as qd
-from qml_dynamics.backends.batch import programs, reduced
+from qml_dynamics.backends.mitigation.batch import programs, reduced
+from qml_dynamics.backends.mitigation.readout import (
+    amplification,
+    as_counts,
+    calibrated,
+    nearest_distribution,
+    read,
+    unread,
+)
+from qml_dynamics.backends.mitigation.zne import extrapolated, folded, richardson
 from qml_dynamics.backends.options import DeviceOptions
-from qml_dynamics.backends.readout import amplification, as_counts, calibrated, nearest_distribution, read, unread
-from qml_dynamics.backends.zne import extrapolated, folded, richardson
-from qml_dynamics.sampling import draw
+from qml_dynamics.results.sampling import draw
 
 ERRORS = [(0.01, 0.06), (0.08, 0.03), (0.002, 0.11)]
 

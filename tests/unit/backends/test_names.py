@@ -15,7 +15,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 import qml_dynamics as qd
 from qml_dynamics.backends import available, names
-from qml_dynamics.backends.conformance import random_circuit
+from qml_dynamics.backends.conformance.contract import random_circuit
 
 
 def test_listing_backends_loads_no_vendor() -> None:

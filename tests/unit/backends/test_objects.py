@@ -73,7 +73,7 @@ def test_simulators_that_cannot_run_our_circuits(method: str) -> None:
 def test_a_near_miss_of_a_local_device_is_named_where_there_is_no_account(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from qml_dynamics.backends import runtime
+    from qml_dynamics.backends.ibm import runtime
 
     def nobody() -> Any:
         raise ValueError("Unable to find account.")

@@ -15,8 +15,8 @@ from qiskit.synthesis import LieTrotter, SuzukiTrotter
 from qml_dynamics.backends.base import Asked
 from qml_dynamics.backends.meaning import random_numbers
 from qml_dynamics.backends.records import Record, probe, record, same_circuits, same_probe
-from qml_dynamics.errors import BackendError, SynthesisChangedWarning
-from qml_dynamics.pauli import PauliSum
+from qml_dynamics.base.errors import BackendError, SynthesisChangedWarning
+from qml_dynamics.model.pauli import PauliSum
 
 
 def layered(seed: int, n: int = 3, gates: int = 12) -> QuantumCircuit:

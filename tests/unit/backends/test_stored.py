@@ -36,7 +36,7 @@ from qiskit.quantum_info import Clifford, Operator, SparsePauliOp, Statevector, 
 
 from qml_dynamics.backends.meaning import difference
 from qml_dynamics.backends.stored import circuit_bytes, circuit_from_bytes
-from qml_dynamics.errors import MethodError, ProblemError
+from qml_dynamics.base.errors import MethodError, ProblemError
 
 P, Q = Parameter("p"), Parameter("q")
 ONE = [random_unitary(2, seed=k).data for k in range(2)]

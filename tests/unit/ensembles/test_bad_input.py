@@ -12,8 +12,8 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.ensembles import clouds, panel
-from qml_dynamics.errors import MethodError, ProblemError, QMLDynamicsError
+from qml_dynamics.base.errors import MethodError, ProblemError, QMLDynamicsError
+from qml_dynamics.learning.ensembles import clouds, panel
 
 GRID = qd.Grid((-6, 6), 5)
 X = GRID.axes[0]
@@ -109,7 +109,7 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
         lambda: en.Exchange([0.1, 0.2], 1.0, 1).sample(1.0, 1, [0, 5], shots=10),
         "`occupied` must",
     ),
-    ("conserved", lambda: en.conserved(qd.trajectory.Counts(np.array([1]), np.array([1])), -1), "`total` must"),
+    ("conserved", lambda: en.conserved(qd.Counts(np.array([1]), np.array([1])), -1), "`total` must"),
     (
         "bridge ends",
         lambda: en.bridge(BRIDGE, GRID, nothing, RISING[:-1], RISING, duration=1.0),

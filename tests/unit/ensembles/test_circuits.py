@@ -13,9 +13,9 @@ from qiskit.quantum_info import Statevector
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics import gallery
-from qml_dynamics.config import read_problem
-from qml_dynamics.gallery_programs import check_built
+from qml_dynamics.runs import gallery
+from qml_dynamics.runs.gallery_programs import check_built
+from qml_dynamics.runs.problem_file import read_problem
 from qml_dynamics.synthesis.ensembles import plane_wave_circuit, ramsey_circuit, two_slit_circuit
 from qml_dynamics.synthesis.qasm import from_qasm3
 

@@ -7,7 +7,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.errors import MethodError, ProblemError
+from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.synthesis.ensembles import link_circuits, link_signs, link_values
 from qml_dynamics.synthesis.states import prepare
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.ensembles.paths import fold, slopes
+from qml_dynamics.methods.classical.paths import fold, slopes
 
 GRID = qd.Grid((-4, 4), 6)
 X = GRID.axes[0]
@@ -249,14 +249,14 @@ def test_what_has_no_place_on_the_classical_clock() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*of the wave is")
 def test_a_register_that_is_too_small_says_so() -> None:
-    with pytest.warns(qd.errors.EdgeWeightWarning, match="raise `largest_momentum`"):
+    with pytest.warns(qd.EdgeWeightWarning, match="raise `largest_momentum`"):
         qd.evolve(swing(), qd.KoopmanVonNeumann(10, momentum_qubits=4, largest_momentum=1.2), backend="aer")
-    with pytest.warns(qd.errors.MomentumTailWarning, match="finer than the registers"):
+    with pytest.warns(qd.MomentumTailWarning, match="finer than the registers"):
         qd.evolve(swing(6.0, domain=qd.Grid((-4, 4), 5)), qd.KoopmanVonNeumann(6, momentum_qubits=6), backend="aer")
 
 
 def test_classical_runs_are_saved_compared_priced_and_named(tmp_path) -> None:
-    from qml_dynamics.config import read_problem, write_problem
+    from qml_dynamics.runs.problem_file import read_problem, write_problem
 
     run = qd.evolve(swing(), qd.HamiltonJacobi(50), save=3, seed=1)
     run.save(tmp_path / "run.npz")

@@ -14,10 +14,10 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.ensembles import laws
-from qml_dynamics.ensembles.law_tests import law_test
-from qml_dynamics.ensembles.simulated import with_noise
-from qml_dynamics.errors import ProblemError
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.learning.ensembles import laws
+from qml_dynamics.learning.ensembles.law_tests import law_test
+from qml_dynamics.learning.ensembles.simulated import with_noise
 
 IRIS = Path(__file__).resolve().parents[3] / "circuits" / "iris_neuron" / "iris.csv"
 GRID = qd.Grid((-6, 6), 7)
@@ -561,7 +561,7 @@ def test_neurons_are_exchanged_with_a_reservoir(iris: tuple[np.ndarray, np.ndarr
 
 
 def test_the_gradient_of_the_networks_is_that_of_their_loss() -> None:
-    from qml_dynamics.ensembles.perceptrons import make_model
+    from qml_dynamics.learning.ensembles.perceptrons import make_model
 
     rng = np.random.default_rng(0)
     X, active = rng.standard_normal((9, 2)), np.array([[1.0, 1, 1], [1, 0, 1]])

@@ -9,7 +9,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.errors import ProblemError
+from qml_dynamics.base.errors import ProblemError
 
 
 def bowl(w: np.ndarray) -> np.ndarray:

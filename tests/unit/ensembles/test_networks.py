@@ -13,9 +13,9 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.ensembles.perceptrons import make_model
-from qml_dynamics.errors import ProblemError, QMLDynamicsError
-from qml_dynamics.progress import Progress
+from qml_dynamics.base.errors import ProblemError, QMLDynamicsError
+from qml_dynamics.base.progress import Progress
+from qml_dynamics.learning.ensembles.perceptrons import make_model
 
 IRIS = Path(__file__).resolve().parents[3] / "circuits" / "iris_neuron" / "iris.csv"
 RNG = np.random.default_rng(5)

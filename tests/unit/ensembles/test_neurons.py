@@ -11,9 +11,9 @@ from qiskit.quantum_info import Statevector
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.errors import MethodError, ProblemError
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.results.trajectory import Counts
 from qml_dynamics.synthesis.ensembles import exchange_circuit, number_coupling
-from qml_dynamics.trajectory import Counts
 
 
 def precision(q: np.ndarray) -> np.ndarray:

@@ -9,9 +9,10 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.errors import MethodError
-from qml_dynamics.plotting import ensemble_gallery, save_figure
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.plotting import save_figure
 from qml_dynamics.plotting.ensembles import plot_number, plot_phase_diagram, plot_ring, plot_two_slits, plot_windings
+from tools.pictures import ensemble_gallery
 
 IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
 

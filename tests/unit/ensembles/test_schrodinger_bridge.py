@@ -133,7 +133,7 @@ def test_a_picture_of_the_regimes() -> None:
 
 
 def test_bridges_are_saved_and_named(tmp_path) -> None:
-    from qml_dynamics.config import read_problem, write_problem
+    from qml_dynamics.runs.problem_file import read_problem, write_problem
 
     method = en.SchrodingerBridge(qd.Gaussian(1.0, 0.8), qd.SplitStep(32))
     run = qd.evolve(problem(), method, save=3)
@@ -171,5 +171,5 @@ def test_bridges_are_saved_and_named(tmp_path) -> None:
     ],
 )
 def test_refused(call, message: str) -> None:
-    with pytest.raises(qd.errors.QMLDynamicsError, match=message):
+    with pytest.raises(qd.QMLDynamicsError, match=message):
         call()

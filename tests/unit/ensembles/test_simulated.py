@@ -9,7 +9,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.progress import Progress
+from qml_dynamics.base.progress import Progress
 
 
 def bowl(w: np.ndarray) -> np.ndarray:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
+from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.cli import main
-from qml_dynamics.config import write_problem
-from qml_dynamics.errors import MethodError, ProblemError
 from qml_dynamics.plotting.animation import animate, ffmpeg
 from qml_dynamics.plotting.animation_frames import wheel
+from qml_dynamics.runs.problem_file import write_problem
 
 
 def line(clock: str = "real", save: int = 3) -> qd.Trajectory:

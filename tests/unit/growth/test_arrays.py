@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.growth.arrays import layers, plain, table, vectors
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.learning.growth.arrays import layers, plain, table, vectors
 
 
 class Tensor:

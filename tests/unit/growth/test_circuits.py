@@ -9,8 +9,8 @@ import pytest
 from qiskit.quantum_info import Operator, Statevector
 
 from qml_dynamics import backend
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.growth import polar, run_layer
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.learning.growth import polar, run_layer
 from qml_dynamics.synthesis.growth import halmos, layer, orthogonal_network, two_qubit_gates
 from qml_dynamics.synthesis.onehot import load, through
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from qml_dynamics import cli
-from qml_dynamics.errors import MethodError
-from qml_dynamics.growth import MLP, NeuronGrowth, Training, class_data, load_recording, train_network
-from qml_dynamics.growth.insertion import LAYER, UNIT, grow, look
-from qml_dynamics.growth.mlp import gradients, insert_layer, new_network
-from qml_dynamics.growth.tangents import explained_by_columns, span, tangents
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.learning.growth import MLP, NeuronGrowth, Training, class_data, load_recording, train_network
+from qml_dynamics.learning.growth.insertion import LAYER, UNIT, grow, look
+from qml_dynamics.learning.growth.mlp import gradients, insert_layer, new_network
+from qml_dynamics.learning.growth.tangents import explained_by_columns, span, tangents
 from qml_dynamics.plotting.network_growth import plot_network_growth
 
 CIRCUITS = Path(__file__).parents[3] / "circuits"
@@ -158,7 +158,7 @@ def test_two_hidden_layers_grow_and_neither_state_nor_loss_jumps() -> None:
 
 def test_momentum_goes_on_over_an_insertion(monkeypatch: pytest.MonkeyPatch) -> None:
     """The step after an insertion moves the old weights as if nothing had come in."""
-    from qml_dynamics.growth import trainer
+    from qml_dynamics.learning.growth import trainer
 
     X, y = crossed(5, 64)
     start = new_network([3, 2, 3, 3], "relu", 6)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from qml_dynamics import Gaussian, Grid, Problem, SplitStep, evolve
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.growth import (
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.learning.growth import (
     flow_values,
     log_volume,
     orthogonality,

@@ -8,9 +8,9 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator, Statevector
 
 import qml_dynamics as qd
-from qml_dynamics.errors import MethodError, ProblemError
-from qml_dynamics.growth import criteria, refine, residual
-from qml_dynamics.growth.grid import levels, on_grid
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.learning.growth import criteria, refine, residual
+from qml_dynamics.methods.growing.grid import levels, on_grid
 from qml_dynamics.synthesis.growth import halmos, layer, orthogonal_network, refinement, seats, two_qubit_gates
 from qml_dynamics.synthesis.states import prepare
 

@@ -10,12 +10,12 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
 import qml_dynamics as qd
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.named import named_method
+from qml_dynamics.base.registry import is_plain, method_spec
 from qml_dynamics.cli import main
 from qml_dynamics.cli.options import default_save, parse_method
-from qml_dynamics.config import read_problem, write_problem
-from qml_dynamics.errors import MethodError
-from qml_dynamics.methods import is_plain, method_spec
-from qml_dynamics.named import named_method
+from qml_dynamics.runs.problem_file import read_problem, write_problem
 
 SCHEDULED = qd.Growing(qd.Trotter(8), start=4, schedule=[(0.0, 5), (0.25, 6)])
 

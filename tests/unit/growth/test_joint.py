@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.growth import refine
-from qml_dynamics.growth.grid import energy_change, on_grid
-from qml_dynamics.growth.joint_bound import GridWalk, embedded
-from qml_dynamics.growth.lifted import interpolation, lifted, seats
-from qml_dynamics.variational.flow import Flow
+from qml_dynamics.learning.growth import refine
+from qml_dynamics.methods.growing.grid import energy_change, on_grid
+from qml_dynamics.methods.growing.joint_bound import GridWalk, embedded
+from qml_dynamics.methods.growing.lifted import interpolation, lifted, seats
+from qml_dynamics.methods.variational.engine.flow import Flow
 
 
 def tilted(w: np.ndarray) -> np.ndarray:

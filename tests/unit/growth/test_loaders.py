@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from qml_dynamics.errors import MethodError, ProblemError
-from qml_dynamics.growth import from_sklearn, from_torch, record, record_sklearn
-from qml_dynamics.growth.datasets import class_data
-from qml_dynamics.growth.mlp import forward, softmax
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.learning.growth import from_sklearn, from_torch, record, record_sklearn
+from qml_dynamics.learning.growth.datasets import class_data
+from qml_dynamics.learning.growth.mlp import forward, softmax
 
 HERE = Path(__file__).parent
 FILE = HERE / "data" / "torch_mlp.safetensors"

@@ -8,8 +8,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
 from qml_dynamics import Gaussian, Grid, Problem, SplitStep, ansatz, evolve
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.growth import (
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.learning.growth import (
     along,
     coherence,
     entropy,

@@ -8,9 +8,9 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
 import qml_dynamics as qd
-from qml_dynamics.errors import MethodError, ProblemError
-from qml_dynamics.growth.grid import tails
-from qml_dynamics.growth.patches import Patch, coarse, narrowed, strip
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.methods.growing.grid import tails
+from qml_dynamics.methods.growing.patches import Patch, coarse, narrowed, strip
 from qml_dynamics.synthesis.growth import blank, patch_seats, shift, widening
 
 BOTH = pytest.mark.parametrize("boundary", ["periodic", "walls"])

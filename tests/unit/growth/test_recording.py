@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.growth import (
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.learning.growth import (
     Recorder,
     coherence,
     entropy,
@@ -115,7 +115,7 @@ def test_relu_units_that_no_row_wakes_are_dead_and_leave_the_jacobian() -> None:
 
 @pytest.mark.parametrize("activation", ["tanh", "logistic", "identity", "relu"])
 def test_jacobians_are_the_derivatives_of_the_layers(activation: str) -> None:
-    from qml_dynamics.growth.mlp import ACTIVATIONS
+    from qml_dynamics.learning.growth.mlp import ACTIVATIONS
 
     rng = np.random.default_rng(7)
     w, b, x, h = rng.standard_normal((3, 3)), rng.standard_normal(3), rng.standard_normal(3), 1e-6
@@ -159,7 +159,7 @@ def test_a_curve_that_begins_late_is_nan_before() -> None:
 
 
 def test_jacobians_in_pieces_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qml_dynamics.growth import layer_measures
+    from qml_dynamics.learning.growth import layer_measures
 
     X = np.random.default_rng(3).standard_normal((17, 4))
     (given,) = steps(4, (4, 3, 2), 1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.growth import learned_layer, orthogonality, orthogonality_flow, orthogonality_problem
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.learning.growth import learned_layer, orthogonality, orthogonality_flow, orthogonality_problem
 
 HELD_OUT = {
     "rectangular": np.array([[1.5, 0.2], [0.3, 0.5], [0.1, -0.2]]),

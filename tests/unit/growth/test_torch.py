@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.growth import Recorder, from_torch, log_volume, record
-from qml_dynamics.growth.mlp import forward
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.learning.growth import Recorder, from_torch, log_volume, record
+from qml_dynamics.learning.growth.mlp import forward
 
 pytestmark = pytest.mark.torch
 

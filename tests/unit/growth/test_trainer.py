@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from qml_dynamics import cli
-from qml_dynamics.errors import MethodError, ProblemError
-from qml_dynamics.growth import (
+from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.learning.growth import (
     MLP,
     NeuronGrowth,
     Training,
@@ -22,9 +22,9 @@ from qml_dynamics.growth import (
     record,
     train_network,
 )
-from qml_dynamics.growth.insertion import grow, look
-from qml_dynamics.growth.mlp import gradients, new_network
-from qml_dynamics.growth.tangents import tangents
+from qml_dynamics.learning.growth.insertion import grow, look
+from qml_dynamics.learning.growth.mlp import gradients, new_network
+from qml_dynamics.learning.growth.tangents import tangents
 from qml_dynamics.plotting.network_growth import plot_network_growth
 
 CIRCUITS = Path(__file__).parents[3] / "circuits"
@@ -176,7 +176,7 @@ def test_regulariser_holds_the_singular_values_near_one() -> None:
 
 
 def test_a_step_is_gradient_then_flow() -> None:
-    from qml_dynamics.growth import orthogonality_flow
+    from qml_dynamics.learning.growth import orthogonality_flow
 
     X, y = rows(8, 3, 2, 11)
     start = new_network([3, 3, 2], "tanh", 4)
@@ -191,7 +191,7 @@ def test_a_step_is_gradient_then_flow() -> None:
 
 
 def test_interrupted_training_gives_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qml_dynamics.growth import trainer
+    from qml_dynamics.learning.growth import trainer
 
     calls = []
 

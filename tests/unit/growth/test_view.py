@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import kstest
 
 import qml_dynamics as qd
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.growth import equivariance
-from qml_dynamics.growth.clouds import fine_density, p_value, points_of, uniforms_of
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.learning.growth import equivariance
+from qml_dynamics.learning.growth.clouds import fine_density, p_value, points_of, uniforms_of
 
 
 def slit_like(boundary: str = "periodic") -> qd.Trajectory:
@@ -53,7 +53,7 @@ def test_bohmian_paths_on_a_line_keep_their_order_and_agree_with_the_integrated_
     view = qd.ensemble_view(run, 300, "bohm", seed=5)
     order = np.argsort(view.paths[0, :, 0])
     assert np.all(np.diff(view.paths[:, order, 0], axis=1) >= 0)
-    from qml_dynamics.growth.view import _carried
+    from qml_dynamics.learning.growth.view import _carried
 
     integrated = list(_carried(run, view.paths[0], "bohm", np.random.default_rng(0)))
     apart = np.abs(integrated[-1] - view.paths[-1])

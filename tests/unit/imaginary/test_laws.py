@@ -16,7 +16,7 @@ from qml_dynamics import (
     Uniform,
     hamiltonian,
 )
-from qml_dynamics.imaginary.laws import (
+from qml_dynamics.methods.imaginary.laws import (
     Occupied,
     alias_steps,
     check_floor,
@@ -28,7 +28,7 @@ from qml_dynamics.imaginary.laws import (
     register_error,
     register_gain,
 )
-from qml_dynamics.p_register import Register, profile
+from qml_dynamics.synthesis.p_register import Register, profile
 
 
 def test_smooth_profile_has_a_continuous_slope_and_the_other_has_not() -> None:

@@ -11,9 +11,8 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator, Statevector
 
 from qml_dynamics import Grid, Hypercube, ProbabilisticITE, Problem, hamiltonian
-from qml_dynamics.formulas import Factor, by_order
-from qml_dynamics.p_register import Register
-from qml_dynamics.pauli import PauliSum, pauli_sum
+from qml_dynamics.model.formulas import Factor, by_order
+from qml_dynamics.model.pauli import PauliSum, pauli_sum
 from qml_dynamics.synthesis.diagonal import diagonal, walsh_series
 from qml_dynamics.synthesis.imaginary import (
     SIGN,
@@ -25,6 +24,7 @@ from qml_dynamics.synthesis.imaginary import (
     real_time,
     zero_phase,
 )
+from qml_dynamics.synthesis.p_register import Register
 from qml_dynamics.synthesis.probabilistic import deferred, probabilistic_blocks, reused
 from qml_dynamics.synthesis.transforms import fourier, width
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.objectives import Dataset, load_data, neuron
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.model.objectives import Dataset, load_data, neuron
 
 CIRCUITS = Path(__file__).parents[3] / "circuits"
 IRIS, WINE = CIRCUITS / "iris_neuron" / "iris.csv", CIRCUITS / "binary_perceptron" / "wine.csv"

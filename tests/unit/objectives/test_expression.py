@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.objectives import expression
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.model.objectives import expression
 
 POINTS = np.random.default_rng(5).uniform(0.1, 2.0, (40, 3))
 A, B, C = POINTS.T

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from qml_dynamics import objectives
-from qml_dynamics.errors import ProblemError
+from qml_dynamics.base.errors import ProblemError
 
 # name: (box, minimizer, minimum) of the benchmark of quantum Hamiltonian descent, to the digits published there
 BENCHMARK = {

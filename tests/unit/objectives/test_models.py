@@ -6,9 +6,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from qml_dynamics.domains import Hypercube
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.objectives import models, network, neuron, perceptron
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.model.domains import Hypercube
+from qml_dynamics.model.objectives import models, network, neuron, perceptron
 
 GENERATOR = np.random.default_rng(11)
 X = GENERATOR.normal(size=(17, 3))

@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from qml_dynamics import objectives
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.objectives import double_well, named, quadratic, unit_box
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.model.objectives import double_well, named, quadratic, unit_box
 
 
 def finite_difference(objective, points, step=1e-6):

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import ProblemError
-from qml_dynamics.objectives import from_table, ising, named, qubo
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.objectives import from_table, ising, named, qubo
 
 DOMAINS = [
     Grid((-1, 3), qubits=3),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian, PointMass, State
-from qml_dynamics.methods import Exact
-from qml_dynamics.problem import Problem
-from qml_dynamics.reference import exact
-from qml_dynamics.schedules import Geometric, Linear
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.registry import Exact
+from qml_dynamics.methods import exact
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian, PointMass, State
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import Geometric, Linear
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

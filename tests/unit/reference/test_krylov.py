@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian, State, Uniform
-from qml_dynamics.methods import Krylov
-from qml_dynamics.problem import Problem
-from qml_dynamics.reference import krylov
-from qml_dynamics.reference.krylov import krylov_space
-from qml_dynamics.schedules import QHD, Geometric, Linear
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.registry import Krylov
+from qml_dynamics.methods import krylov
+from qml_dynamics.methods.krylov import krylov_space
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian, State, Uniform
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import QHD, Geometric, Linear
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

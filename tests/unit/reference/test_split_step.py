@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian, PointMass, State, Uniform
-from qml_dynamics.methods import Exact, Krylov, SplitStep
-from qml_dynamics.problem import Problem
-from qml_dynamics.reference import split_step
-from qml_dynamics.schedules import Geometric, Linear
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.registry import Exact, Krylov, SplitStep
+from qml_dynamics.methods import split_step
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian, PointMass, State, Uniform
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import Geometric, Linear
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -199,7 +199,7 @@ def test_refusals():
 
 def test_chin_refuses_a_table():
     """The gradient of a table is unknown between its points."""
-    from qml_dynamics.objectives import from_table
+    from qml_dynamics.model.objectives import from_table
 
     grid = Grid((-6, 7), 3)
     problem = line(domain=grid, objective=from_table(np.arange(8.0), grid))

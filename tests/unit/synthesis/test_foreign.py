@@ -29,13 +29,13 @@ from qiskit_aer.noise import NoiseModel, pauli_error
 
 import qml_dynamics as qd
 from qml_dynamics.backends.base import Asked
-from qml_dynamics.errors import BackendError, MethodError
-from qml_dynamics.pauli import pauli_sum
+from qml_dynamics.base.errors import BackendError, MethodError
+from qml_dynamics.methods.variational.ansatz import from_circuit
+from qml_dynamics.methods.variational.measured.turns import read_turns
+from qml_dynamics.model.pauli import pauli_sum
 from qml_dynamics.synthesis.count import compiled_counts
 from qml_dynamics.synthesis.foreign import opened
 from qml_dynamics.synthesis.qasm import STANDARD, from_qasm3, to_qasm3
-from qml_dynamics.variational.ansatz import from_circuit
-from qml_dynamics.variational.measured.turns import read_turns
 
 MAPPING = get_standard_gate_name_mapping()
 GATES = sorted(n for n, g in MAPPING.items() if isinstance(g, Gate) and not isinstance(g, GlobalPhaseGate))

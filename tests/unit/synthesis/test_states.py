@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.initial import Gaussian, PointMass, State, Uniform
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.initial import Gaussian, PointMass, State, Uniform
 from qml_dynamics.synthesis.states import amplitudes, prepare
 from qml_dynamics.synthesis.transforms import width
 

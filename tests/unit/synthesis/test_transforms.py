@@ -9,11 +9,11 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Operator, Statevector
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.initial import PointMass, State
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.initial import PointMass, State
+from qml_dynamics.model.transforms import Transform
 from qml_dynamics.synthesis.states import prepare
 from qml_dynamics.synthesis.transforms import dual_index, fourier, has_ancillas, kinetic, registers, to_dual, width
-from qml_dynamics.transforms import Transform
 
 DOMAINS = {
     "line": Grid((-2, 3), 4),

@@ -7,14 +7,14 @@ import pytest
 import scipy.linalg
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError
-from qml_dynamics.formulas import by_order
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian, PointMass, State, Uniform
-from qml_dynamics.methods import Exact, SplitStep
-from qml_dynamics.problem import Problem
-from qml_dynamics.schedules import QHD, Geometric, Linear
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.registry import Exact, SplitStep
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.formulas import by_order
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian, PointMass, State, Uniform
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import QHD, Geometric, Linear
 from qml_dynamics.synthesis.transforms import width
 from qml_dynamics.synthesis.trotter import program
 
@@ -192,8 +192,8 @@ def test_a_circuit_that_cannot_fit_is_refused_before_it_is_built(kind, monkeypat
         300 * 1000 * problem.domain.num_qubits,
         300 * 1000 * size // 3 - 1,
     ):  # of 3 steps, with halves merged
-        monkeypatch.setattr("qml_dynamics.errors.available_memory", lambda there=bytes_there: there)
+        monkeypatch.setattr("qml_dynamics.base.errors.available_memory", lambda there=bytes_there: there)
         with pytest.raises(MethodError, match=r"^A circuit of 1,000 steps (with [1-9]\d* gates each )?needs"):
             program(problem, h, formula, 1000, [0.0, 1.0])
-    monkeypatch.setattr("qml_dynamics.errors.available_memory", lambda: 300 * (size + 200))
+    monkeypatch.setattr("qml_dynamics.base.errors.available_memory", lambda: 300 * (size + 200))
     assert program(problem, h, formula, 3, [0.0, 1.0]).pieces[0].size() == size

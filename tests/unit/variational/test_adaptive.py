@@ -7,15 +7,15 @@ import pytest
 from qiskit.quantum_info import SparsePauliOp
 from scipy.linalg import expm
 
-from qml_dynamics.errors import MethodError
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.problem import Problem
-from qml_dynamics.variational import ansatz, evolve
-from qml_dynamics.variational.adaptive import grow, pool
-from qml_dynamics.variational.bound import angle_between
-from qml_dynamics.variational.flow import Flow
-from qml_dynamics.variational.method import Growth, Variational
-from qml_dynamics.variational.tangent import Engine
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.methods.variational import ansatz, evolve
+from qml_dynamics.methods.variational.adaptive import grow, pool
+from qml_dynamics.methods.variational.engine.bound import angle_between
+from qml_dynamics.methods.variational.engine.flow import Flow
+from qml_dynamics.methods.variational.engine.tangent import Engine
+from qml_dynamics.methods.variational.options import Growth, Variational
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.problem import Problem
 
 
 def ising(n: int) -> SparsePauliOp:
@@ -85,8 +85,8 @@ def test_grown_program_is_the_old_one_at_zero() -> None:
 
 
 def test_ising_chain_of_eight_needs_fewer_parameters_than_the_fixed_ansatz() -> None:
-    from qml_dynamics.methods import Krylov
-    from qml_dynamics.reference import krylov
+    from qml_dynamics.base.registry import Krylov
+    from qml_dynamics.methods import krylov
 
     problem = Problem.from_operator(ising(8), clock="imaginary", duration=1.5)
     h = hamiltonian(problem)

@@ -9,13 +9,13 @@ from qiskit.circuit import Gate, Parameter, ParameterVector
 from qiskit.circuit.library import CRYGate, PauliEvolutionGate, RGate, RXGate, XXPlusYYGate
 from qiskit.quantum_info import SparsePauliOp, Statevector, random_unitary
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian, PointMass
-from qml_dynamics.problem import Problem
-from qml_dynamics.variational import ansatz
-from qml_dynamics.variational.tangent import Engine
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.methods.variational import ansatz
+from qml_dynamics.methods.variational.engine.tangent import Engine
+from qml_dynamics.model.domains import Grid, Hypercube
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian, PointMass
+from qml_dynamics.model.problem import Problem
 
 T = ParameterVector("t", 6)
 A = Parameter("alpha")
@@ -195,7 +195,7 @@ def test_hardware_efficient_is_real_and_has_no_cz() -> None:
 
 def test_hamiltonian_ansatz_feels_a_force_at_its_start() -> None:
     """Phases alone do not (a real wave); the translations and the turned frame do."""
-    from qml_dynamics.variational.flow import Flow
+    from qml_dynamics.methods.variational.engine.flow import Flow
 
     problem = Problem(
         Grid((-3, 3), 4),

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.problem import Problem
-from qml_dynamics.variational import evolve
-from qml_dynamics.variational.ansatz import CircuitAnsatz
-from qml_dynamics.variational.bound import AngleBound, Floor, angle_between, energy_error
-from qml_dynamics.variational.gates import Angles, Fixed, PauliRotation, Program
-from qml_dynamics.variational.method import Cutoff, Variational
+from qml_dynamics.methods.variational import evolve
+from qml_dynamics.methods.variational.ansatz import CircuitAnsatz
+from qml_dynamics.methods.variational.engine.bound import AngleBound, Floor, angle_between, energy_error
+from qml_dynamics.methods.variational.engine.gates import Angles, Fixed, PauliRotation, Program
+from qml_dynamics.methods.variational.options import Cutoff, Variational
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.problem import Problem
 
 CX = np.eye(4, dtype=complex)[[0, 3, 2, 1]]
 
@@ -97,7 +97,7 @@ def test_energy_error_over_all_waves_at_an_angle() -> None:
 
 
 def test_floor_is_below_the_spectrum_and_close() -> None:
-    from qml_dynamics.domains import Grid
+    from qml_dynamics.model.domains import Grid
 
     rng = np.random.default_rng(2)
     a = rng.normal(size=(128, 128))

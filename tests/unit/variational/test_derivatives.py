@@ -14,13 +14,13 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
-from qml_dynamics.errors import MethodError
-from qml_dynamics.growth.measures import log_det_metric
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.variational import ansatz
-from qml_dynamics.variational.derivatives import check_derivatives
-from qml_dynamics.variational.gates import Angles, Curved, Program, Rotation
-from qml_dynamics.variational.measured.device import Device
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.learning.growth.measures import log_det_metric
+from qml_dynamics.methods.variational import ansatz
+from qml_dynamics.methods.variational.derivatives import check_derivatives
+from qml_dynamics.methods.variational.engine.gates import Angles, Curved, Program, Rotation
+from qml_dynamics.methods.variational.measured.device import Device
+from qml_dynamics.model.hamiltonian import hamiltonian
 
 P, Q = Parameter("p"), Parameter("q")
 
@@ -142,7 +142,7 @@ def test_a_wrong_gradient_of_the_vendor_is_refused_everywhere(by: str, monkeypat
         return 0.5 * slope if isinstance(slope, ParameterExpression) else slope
 
     circuit = turned((2 * P) ** 3, by)
-    monkeypatch.setattr("qml_dynamics.variational.ansatz_expressions._gradient", wrong)
+    monkeypatch.setattr("qml_dynamics.methods.variational.ansatz.expressions._gradient", wrong)
     with pytest.raises(MethodError, match="difference quotient"):
         ansatz.from_circuit(circuit, [0.6])
     unstarted = ansatz.from_circuit(circuit)  # starts at 0, where the wrong one is right
@@ -163,7 +163,7 @@ def test_lines_are_believed_only_where_they_are_lines(monkeypatch: pytest.Monkey
     line = ansatz.from_circuit(turned(0.5 * P - 3 * Q + 0.2), [0.1, 0.4]).program.angles
     assert not line.curved
     np.testing.assert_allclose(line(np.array([0.1, 0.4]))[1], [0.5, -3.0])
-    monkeypatch.setattr("qml_dynamics.variational.ansatz_expressions._gradient", lambda angle, p: np.cos(0.3))
+    monkeypatch.setattr("qml_dynamics.methods.variational.ansatz.expressions._gradient", lambda angle, p: np.cos(0.3))
     with pytest.raises(MethodError, match="difference quotient"):
         ansatz.from_circuit(turned(P.sin()), [0.3])
 
@@ -198,7 +198,7 @@ def test_the_circuit_that_a_device_runs_is_checked(monkeypatch: pytest.MonkeyPat
     method = qd.Variational(own(lambda t: [2 * t[0]]), steps=4)
     Device(problem, hamiltonian(problem), method)
     monkeypatch.setattr(
-        "qml_dynamics.variational.ansatz_expressions._gradient", lambda angle, p: P if angle == P**2 else 0.0
+        "qml_dynamics.methods.variational.ansatz.expressions._gradient", lambda angle, p: P if angle == P**2 else 0.0
     )
     with pytest.raises(MethodError, match=r"p\*\*2 of ry on qubits \[0\]"):
         Device(problem, hamiltonian(problem), method)

@@ -9,11 +9,11 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 
-from qml_dynamics.domains import Grid
-from qml_dynamics.errors import MethodError
-from qml_dynamics.problem import Problem
-from qml_dynamics.variational import ansatz
-from qml_dynamics.variational.dla import TrappedAnsatzWarning, dla_dimension
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.methods.variational import ansatz
+from qml_dynamics.methods.variational.ansatz.dla import TrappedAnsatzWarning, dla_dimension
+from qml_dynamics.model.domains import Grid
+from qml_dynamics.model.problem import Problem
 
 
 def chain(n: int, layers: int, entangler: str) -> ansatz.CircuitAnsatz:

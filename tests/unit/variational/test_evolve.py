@@ -9,17 +9,17 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp
 from scipy.linalg import expm
 
-from qml_dynamics.domains import Grid
-from qml_dynamics.errors import MethodError
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.initial import Gaussian
-from qml_dynamics.methods import Krylov
-from qml_dynamics.problem import Problem
-from qml_dynamics.reference import krylov
-from qml_dynamics.schedules import Geometric, Linear
-from qml_dynamics.variational import ansatz, evolve
-from qml_dynamics.variational.bound import angle_between
-from qml_dynamics.variational.method import Growth, Variational
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.registry import Krylov
+from qml_dynamics.methods import krylov
+from qml_dynamics.methods.variational import ansatz, evolve
+from qml_dynamics.methods.variational.engine.bound import angle_between
+from qml_dynamics.methods.variational.options import Growth, Variational
+from qml_dynamics.model.domains import Grid
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.initial import Gaussian
+from qml_dynamics.model.problem import Problem
+from qml_dynamics.model.schedules import Geometric, Linear
 
 OPERATOR = SparsePauliOp(["ZZI", "IZZ", "XII", "IXI", "IIX", "YIZ"], [-1, -0.7, 0.5, 0.4, 0.3, 0.2])
 
@@ -115,7 +115,7 @@ def test_the_record_has_one_entry_a_point_and_a_residual_of_the_step_taken() -> 
     )
     assert all(len(record[name]) == 13 for name in names)
     assert np.all(record["regularisation"] == 1e-2)
-    from qml_dynamics.variational.flow import Flow
+    from qml_dynamics.methods.variational.engine.flow import Flow
 
     point = Flow(a.program, hamiltonian(problem), True, 1e-2).at(0.0, np.array(a.theta0))
     x, g, b = point.velocity, point.metric, point.force

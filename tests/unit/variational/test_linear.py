@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qml_dynamics.errors import MethodError
-from qml_dynamics.variational.linear import solve
-from qml_dynamics.variational.method import Cutoff, Growth
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.methods.variational.engine.linear import solve
+from qml_dynamics.methods.variational.options import Cutoff, Growth
 
 
 def system() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

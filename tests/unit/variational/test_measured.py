@@ -15,21 +15,21 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 from scipy.linalg import expm
 
 import qml_dynamics as qd
-from qml_dynamics.errors import MethodError, SynthesisChangedWarning
-from qml_dynamics.hamiltonian import hamiltonian
-from qml_dynamics.job import convert
-from qml_dynamics.pauli import pauli_sum
+from qml_dynamics.base.errors import MethodError, SynthesisChangedWarning
+from qml_dynamics.methods.base import convert
+from qml_dynamics.methods.variational.engine.bound import angle_between
+from qml_dynamics.methods.variational.engine.flow import Flow
+from qml_dynamics.methods.variational.measured import run as measured
+from qml_dynamics.methods.variational.measured.device import Device, circuits_per_step
+from qml_dynamics.methods.variational.measured.outcomes import ask, of_counts
+from qml_dynamics.methods.variational.measured.readings import squared
+from qml_dynamics.methods.variational.measured.turns import read_turns
+from qml_dynamics.methods.variational.options import Cutoff, Growth
+from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.pauli import pauli_sum
+from qml_dynamics.results.sampling import draw
+from qml_dynamics.results.trajectory import Counts
 from qml_dynamics.runs.checkpoint import Checkpoint
-from qml_dynamics.sampling import draw
-from qml_dynamics.trajectory import Counts
-from qml_dynamics.variational.bound import angle_between
-from qml_dynamics.variational.flow import Flow
-from qml_dynamics.variational.measured import run as measured
-from qml_dynamics.variational.measured.device import Device, circuits_per_step
-from qml_dynamics.variational.measured.outcomes import ask, of_counts
-from qml_dynamics.variational.measured.readings import squared
-from qml_dynamics.variational.measured.turns import read_turns
-from qml_dynamics.variational.method import Cutoff, Growth
 
 OPERATOR = SparsePauliOp(["ZZ", "XI", "IX", "YZ"], [-1, 0.6, 0.5, 0.3])
 
@@ -290,7 +290,7 @@ def test_numbers_of_circuits_follow_the_formulas() -> None:
 
 
 def device_squares(problem: qd.Problem) -> list[Any]:
-    from qml_dynamics.variational.measured.readings import Readings
+    from qml_dynamics.methods.variational.measured.readings import Readings
 
     return Readings(hamiltonian(problem), 2).squares
 

@@ -6,8 +6,8 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from qml_dynamics.errors import MethodError
-from qml_dynamics.variational import ansatz
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.methods.variational import ansatz
 
 DEVICE = qml.device("default.qubit", wires=3)
 

@@ -14,12 +14,12 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
+from qml_dynamics.base.registry import method_from_spec, method_spec
 from qml_dynamics.cli.options import parse_method
-from qml_dynamics.methods import method_from_spec, method_spec
+from qml_dynamics.methods.variational.engine.bound import angle_between
+from qml_dynamics.methods.variational.engine.linear import LEAST, MOST, solve
+from qml_dynamics.methods.variational.sensitivity import MOVED, SensitivityWarning, stated
 from qml_dynamics.runs.methods import described_method, stored_method
-from qml_dynamics.variational.bound import angle_between
-from qml_dynamics.variational.linear import LEAST, MOST, solve
-from qml_dynamics.variational.sensitivity import MOVED, SensitivityWarning, stated
 
 
 def chain(n: int, duration: float) -> qd.Problem:

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from qml_dynamics.domains import Grid, Hypercube
-from qml_dynamics.errors import MethodError
-from qml_dynamics.variational import tangent, threads
-from qml_dynamics.variational.gates import (
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.methods.variational.engine import tangent, threads
+from qml_dynamics.methods.variational.engine.gates import (
     Angles,
     Curved,
     Diagonal,
@@ -21,9 +20,10 @@ from qml_dynamics.variational.gates import (
     Rotation,
     pauli_matrix,
 )
-from qml_dynamics.variational.locals import embed
-from qml_dynamics.variational.runs import transform_rows
-from qml_dynamics.variational.tangent import Engine
+from qml_dynamics.methods.variational.engine.locals import embed
+from qml_dynamics.methods.variational.engine.runs import transform_rows
+from qml_dynamics.methods.variational.engine.tangent import Engine
+from qml_dynamics.model.domains import Grid, Hypercube
 
 CX = np.eye(4, dtype=complex)[[0, 3, 2, 1]]
 HADAMARD = np.array([[1, 1], [1, -1]], dtype=complex) / np.sqrt(2)

@@ -13,10 +13,10 @@ from qiskit.circuit import Parameter, ParameterVector
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qml_dynamics as qd
-from qml_dynamics.errors import MethodError
-from qml_dynamics.objectives import load_data
-from qml_dynamics.variational.measured.losses import Statement, cross_entropy, log_likelihood, squared, state_task
-from qml_dynamics.variational.measured.training import Exact, Sampled
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.learning.training.account import Exact, Sampled
+from qml_dynamics.learning.training.losses import Statement, cross_entropy, log_likelihood, squared, state_task
+from qml_dynamics.model.objectives import load_data
 
 IRIS = Path(__file__).parents[3] / "circuits" / "iris_neuron" / "iris.csv"
 INPUTS = ParameterVector("x", 2)

@@ -1,0 +1,1 @@
+"""The test of the contract of a backend."""

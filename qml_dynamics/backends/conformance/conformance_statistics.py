@@ -1,0 +1,87 @@
+"""Clauses 6 to 9 of the contract: answers, seeds, and the statistics of samples."""
+
+from __future__ import annotations
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import Statevector
+
+from ...base.estimate import mean_of_counts
+from ...results.trajectory import Counts
+from ..base import Backend, mitigates
+from .conformance_tools import check, named, random_circuit, seeds_from
+
+_FEW, _MANY = 64, 1024
+
+
+def answers(device: Backend, seed: int) -> None:
+    circuits = [random_circuit(3, 1, 7), random_circuit(3, 1, 8)]
+    flip = QuantumCircuit(3)
+    flip.x([0, 2])
+    answers = device.sample([*circuits, flip], 333, seeds_from(seed, 30, 3))
+    check("6. one answer a circuit", len(answers) == 3, len(answers))
+    for counts in answers:
+        check("6. Counts with ascending valid indices", _ascending(counts, 8), named(counts))
+        options = getattr(device, "options", None)
+        most_shots = 333 * len(getattr(options, "scales", (1,)))
+        fits = 0 < counts.shots <= most_shots if mitigates(device) else counts.shots == 333
+        check("6. exactly the shots asked for (mitigated: the equivalent of at most those taken)", fits, counts.shots)
+    most = int(answers[2].index[np.argmax(answers[2].count)])
+    check("6. answers in the order of the circuits", most == 5, named(answers[2]))
+
+
+def _ascending(counts: Counts, size: int) -> bool:
+    index = np.asarray(counts.index)
+    inside = index.size > 0 and index.min() >= 0 and index.max() < size
+    return bool(inside and (np.diff(index) > 0).all() and (np.asarray(counts.count) > 0).all())
+
+
+def seeding(device: Backend, seed: int) -> None:
+    seeding = getattr(device, "seeding", "circuit")
+    check("7. seeding is circuit, batch or none", seeding in ("circuit", "batch", "none"), seeding)
+    if seeding == "none":
+        return
+    circuits = [random_circuit(3, 1, 11), random_circuit(3, 1, 12)]
+    seeds = seeds_from(seed, 40, 2)
+    first, again = device.sample(circuits, 500, seeds), device.sample(circuits, 500, seeds)
+    check("7. the same seeds give the same counts", all(map(_same, first, again)))
+    if seeding == "circuit":
+        alone = [device.sample([c], 500, [s])[0] for c, s in zip(circuits, seeds)]
+        check("7. for any batching", all(map(_same, first, alone)))
+    other = device.sample(circuits, 500, [s + 1 for s in seeds])
+    check("7. other seeds give other counts", not any(map(_same, first, other)))
+
+
+def coverage(device: Backend, noisy: bool, seed: int, repeats: int) -> None:
+    """Clauses 7 (independence), 8 and 9, on the parity of two qubits of three."""
+    circuit = random_circuit(3, 1, 21)
+    values = 1.0 - 2.0 * (np.bitwise_count(np.arange(8) & 0b101) & 1)
+    means, errors, spread = {}, {}, {}
+    for shots in (_FEW, _MANY):
+        answers = device.sample([circuit] * repeats, shots, seeds_from(seed, 50 + shots, repeats))
+        pairs = np.array([mean_of_counts(values[c.index], c.count) for c in answers])
+        means[shots], errors[shots], spread[shots] = pairs[:, 0], pairs[:, 1], float(pairs[:, 0].std(ddof=1))
+        check(
+            "7. repeated circuits are independent",
+            len(np.unique(pairs[:, 0])) > 5,
+            f"{shots} shots: {np.unique(pairs[:, 0])}",
+        )
+    exact = float(values @ Statevector(circuit).probabilities())
+    truth = float(means[_MANY].mean()) if noisy else exact
+    covered = float(np.mean(np.abs(means[_MANY] - truth) <= 2 * errors[_MANY]))
+    check("8. two-sigma intervals cover the mean", covered >= 0.82, f"{covered:.2f} of {repeats}")
+    for shots in (_FEW, _MANY):
+        ratio = spread[shots] ** 2 / float((errors[shots] ** 2).mean())
+        check(
+            "8. standard errors are the spread of the means",
+            0.35 <= ratio <= 2.0,
+            f"variance ratio {ratio:.2f} at {shots} shots",
+        )
+    fall = spread[_FEW] / spread[_MANY]
+    check(
+        "9. the error falls as 1/sqrt(shots)", 2.3 <= fall <= 6.5, f"by {fall:.2f} for {_MANY // _FEW} times the shots"
+    )
+
+
+def _same(a: Counts, b: Counts) -> bool:
+    return np.array_equal(a.index, b.index) and np.array_equal(a.count, b.count)

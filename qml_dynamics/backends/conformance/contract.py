@@ -1,0 +1,191 @@
+"""`assert_valid_backend`: what every backend must do, as a list of checks that is the specification and its test.
+
+Each check states one clause of the contract of :class:`~qml_dynamics.backends.base.Backend`. Circuits are asymmetric in qubits,
+signs and outcomes, so that a reversed order, a mirrored layout or an inverted phase changes the answer. Devices with noise pass
+the same checks with a wider ``tolerance``; statistical clauses compare with the device's own mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import Statevector
+
+from ...base.errors import BackendError
+from ..base import Backend
+from .conformance_statistics import answers, coverage, seeding
+from .conformance_tools import check, named, phase_circuits, random_circuit, seeds_from
+from .estimates import estimates
+
+_SHOTS = 2000
+
+
+def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: int = 1, repeats: int = 40) -> None:
+    """Raise ``AssertionError``, naming the clause, unless ``backend`` keeps the contract.
+
+    The clauses:
+
+    1. It has the verbs; ``describe()`` is plain data with its name.
+    2. Bit order: ``x`` on qubit q gives the outcome ``2**q``, for every q, on registers of one to four qubits.
+    3. Signs of evolution: phases of ``rz``, ``p``, ``cp``, ``rzz``, ``s`` and ``sx`` interfere as ``exp(-i H t)`` says.
+    4. Structure: interleaved circuits whose gates join far qubits (a compiler must shuffle the layout) give the ideal
+       distribution, within ``tolerance`` and shot noise.
+    5. Exact backends: amplitudes after consecutive pieces, global phase included; probabilities are their squares.
+    6. Answers: one a circuit, in order, exactly ``shots`` outcomes, each a valid index, ascending.
+    7. Seeds, as ``backend.seeding`` says: ``"circuit"``: same seed, same counts for any batching, other seed, other counts;
+       ``"batch"``: same call, same counts; ``"none"``: nothing is promised. In every case repeated circuits are independent.
+    8. Errors: a two-sigma interval of a mean covers it in about 95 of 100 repetitions, and the spread of the means is what
+       their standard errors say.
+    9. The spread of a mean falls as 1/sqrt(shots).
+    10. Bad input: no shots, measured circuits or free parameters are refused with :class:`BackendError`.
+    11. Where ``measures_midway``: a qubit that is measured and reset comes back in 0, and the bit above all qubits tells
+        whether it was 1.
+    12. Where ``estimates``: operators with X, Y and Z on far qubits have their ideal values, in the order of circuits and operators,
+        within ``tolerance`` of the sum of their coefficients and shot noise; a constant is exact.
+    13. Two-sigma intervals of estimates cover the mean, no standard error is smaller than the spread of the values, and both
+        fall as 1/sqrt(shots).
+    14. No shots, measured circuits, free parameters and operators of another width are refused with :class:`BackendError`.
+
+    Args:
+        backend: an object or a name.
+        tolerance: total variation that noise may add; None: 0 for noiseless backends, 0.25 for noisy ones.
+        seed: of the random circuits and of all sampling.
+        repeats: of the circuit whose means are studied in clauses 8, 9 and 13, at least 20.
+
+    >>> assert_valid_backend("statevector")
+    """
+    from .. import backend as find
+
+    device = find(backend)
+    noisy = bool(getattr(device, "noisy", False))
+    allowed = tolerance if tolerance is not None else 0.25 if noisy else 0.0
+    _verbs(device)
+    _bit_order(device, allowed, seed)
+    _signs(device, allowed, seed)
+    _structure(device, allowed, seed)
+    if device.exact:
+        _amplitudes(device)
+    answers(device, seed)
+    seeding(device, seed)
+    coverage(device, noisy, seed, max(20, repeats))
+    _bad_input(device)
+    if getattr(device, "measures_midway", False):
+        _midway(device, allowed, seed)
+    if getattr(device, "estimates", False):
+        estimates(device, allowed, noisy, seed, max(20, repeats))
+
+
+def _midway(device: Any, allowed: float, seed: int) -> None:
+    circuits, outcomes = [], []
+    for seen in (False, True):
+        circuit = QuantumCircuit(3, 1)
+        circuit.x(0)
+        if seen:
+            circuit.x(2)
+        circuit.measure(2, 0)
+        circuit.reset(2)
+        circuit.cx(2, 1)
+        circuits.append(circuit)
+        outcomes.append(1 + 8 * seen)
+    found = device.sample_midway(circuits, 200, seeds_from(seed, 2))
+    for outcome, counts in zip(outcomes, found):
+        share = counts.histogram(16)[outcome]
+        check(f"11. measuring midway gives {outcome}", share >= 1 - allowed - 1e-12, named(counts))
+
+
+def _verbs(device: Any) -> None:
+    check("1. verbs of the contract", isinstance(device, Backend), f"{type(device).__name__} lacks some")
+    told = device.describe()
+    check(
+        "1. describe() is a dictionary with the name", isinstance(told, dict) and told.get("name") == device.name, told
+    )
+    check("1. describe() is plain data", _plain(told), told)
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and _plain(v) for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(_plain, value))
+    return value is None or isinstance(value, (str, bool, int, float))
+
+
+def _bit_order(device: Backend, allowed: float, seed: int) -> None:
+    for width in (1, 2, 3, 4):
+        circuits = []
+        for qubit in range(width):
+            circuit = QuantumCircuit(width)
+            circuit.x(qubit)
+            circuits.append(circuit)
+        found = device.sample(circuits, 200, seeds_from(seed, width))
+        for qubit, counts in enumerate(found):
+            share = counts.histogram(1 << width)[1 << qubit]
+            check(f"2. x on qubit {qubit} of {width} gives {1 << qubit}", share >= 1 - allowed - 1e-12, named(counts))
+
+
+def _signs(device: Backend, allowed: float, seed: int) -> None:
+    pairs = list(phase_circuits())
+    found = device.sample([circuit for _, circuit, _ in pairs], 200, seeds_from(seed, 10, len(pairs)))
+    for (name, _, outcome), counts in zip(pairs, found):
+        share = counts.histogram(8)[outcome]
+        check(
+            f"3. sign of the phase of {name}: outcome {outcome} is certain", share >= 1 - allowed - 1e-9, named(counts)
+        )
+
+
+def _structure(device: Backend, allowed: float, seed: int) -> None:
+    ring = QuantumCircuit(4)  # every qubit talks to every other: no layout on a line serves all pairs
+    ring.ry(0.9, 0)
+    for a, b in ((0, 3), (1, 3), (0, 2), (3, 2), (1, 0)):
+        ring.cx(a, b)
+        ring.ry(0.3 + 0.4 * a + 0.1 * b, b)
+    circuits = [ring, random_circuit(3, 2, seed), random_circuit(4, 2, seed + 1)]
+    for circuit in circuits:  # one call each: widths may differ from call to call
+        (counts,) = device.sample([circuit], _SHOTS, seeds_from(seed, 20 + circuit.num_qubits, 1))
+        ideal = Statevector(circuit).probabilities()
+        seen = counts.histogram(ideal.size)
+        shots = np.sqrt(ideal * (1 - ideal) / _SHOTS).sum() * 0.4 + 4 * 0.5 / np.sqrt(_SHOTS)
+        distance = 0.5 * float(np.abs(seen - ideal).sum())
+        check(
+            "4. distribution of an asymmetric circuit", distance <= allowed + shots, f"total variation {distance:.3f}"
+        )
+
+
+def _amplitudes(device: Backend) -> None:
+    pieces = [random_circuit(3, 1, 5), random_circuit(3, 2, 6), QuantumCircuit(3)]
+    pieces[0].global_phase, pieces[1].global_phase = 0.4, -1.1
+    reference, seen = Statevector.from_int(0, 8), list(device.states(pieces, lambda done, total: None))
+    check("5. one state a piece", len(seen) == len(pieces), len(seen))
+    for piece, state in zip(pieces, seen):
+        reference = reference.evolve(piece)
+        gap = float(np.abs(np.asarray(state) - reference.data).max())
+        check("5. amplitudes with their global phase", gap < 1e-9, f"off by {gap:.1e}")
+    whole = pieces[0].compose(pieces[1])
+    assert whole is not None
+    gap = float(np.abs(device.probabilities([whole])[0] - np.abs(reference.data) ** 2).max())
+    check("5. probabilities are squared amplitudes", gap < 1e-9, f"off by {gap:.1e}")
+
+
+def _bad_input(device: Backend) -> None:
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    for shots in (0, -5):
+        check(f"10. {shots} shots are refused", _refuses(device, circuit, shots))
+    measured = circuit.copy()
+    measured.measure_all()
+    check("10. a measured circuit is refused", _refuses(device, measured, 10))
+    from qiskit.circuit import Parameter
+
+    free = QuantumCircuit(2)
+    free.rx(Parameter("a"), 0)
+    check("10. a free parameter is refused", _refuses(device, free, 10))
+
+
+def _refuses(device: Backend, circuit: QuantumCircuit, shots: int) -> bool:
+    try:
+        device.sample([circuit], shots, [1])
+    except BackendError:
+        return True
+    return False

@@ -1,0 +1,1 @@
+"""Circuits for a device: compilation and what is known of the device."""

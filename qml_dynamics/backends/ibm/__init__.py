@@ -1,0 +1,1 @@
+"""IBM devices, fake devices and local mode through the IBM client."""

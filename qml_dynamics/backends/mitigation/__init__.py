@@ -1,0 +1,1 @@
+"""Batches, readout mitigation and zero-noise extrapolation."""

@@ -1,0 +1,99 @@
+"""Readout errors of single qubits, undone by inverting one 2 x 2 matrix a qubit.
+
+``A[read, true]`` has columns that sum to 1; the joint matrix is the product over qubits, so its inverse is applied axis by
+axis in ``n 2^n`` operations. What comes out sums to 1 but may have small negative entries; the nearest distribution in the
+2-norm is taken (Smolin, Gambetta and Smith, Phys. Rev. Lett. 108, 070502 (2012), arXiv:1106.5458).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...base.errors import BackendError, check_memory
+from ...results.trajectory import Counts
+
+
+def unread(probabilities: np.ndarray, errors: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Undo readout errors.
+
+    Args:
+        probabilities: of the outcomes of n qubits, shape ``(2**n,)``, qubit 0 the least significant bit.
+        errors: for each qubit ``(p(1|0), p(0|1))``.
+
+    Raises:
+        BackendError: a qubit is read at random, ``p(1|0) + p(0|1) >= 1``.
+
+    >>> unread(np.array([0.9, 0.1]), [(0.1, 0.3)]).round(12).tolist()
+    [1.0, 0.0]
+    """
+    out = np.asarray(probabilities, dtype=float).reshape((2,) * len(errors))
+    for qubit, (up, down) in enumerate(errors):
+        if up + down >= 1:
+            raise BackendError(f"Readout of qubit {qubit} is random: p(1|0) = {up:.3g}, p(0|1) = {down:.3g}.")
+        axis = len(errors) - 1 - qubit
+        inverse = np.array([[1 - down, -down], [-up, 1 - up]]) / (1 - up - down)
+        out = np.moveaxis(np.tensordot(inverse, out, axes=(1, axis)), 0, axis)
+    return out.reshape(-1)
+
+
+def read(probabilities: np.ndarray, errors: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Apply readout errors: the inverse of :func:`unread`."""
+    out = np.asarray(probabilities, dtype=float).reshape((2,) * len(errors))
+    for qubit, (up, down) in enumerate(errors):
+        axis = len(errors) - 1 - qubit
+        out = np.moveaxis(np.tensordot(np.array([[1 - up, down], [up, 1 - down]]), out, axes=(1, axis)), 0, axis)
+    return out.reshape(-1)
+
+
+def amplification(errors: Sequence[tuple[float, float]]) -> float:
+    """How much :func:`unread` can enlarge a standard error: the product over qubits of ``1 / (1 - p(1|0) - p(0|1))``.
+
+    It is exact for the parity of all qubits, the observable that suffers most.
+    """
+    return float(np.prod([1.0 / (1.0 - up - down) for up, down in errors]))
+
+
+def calibrated(zeros: np.ndarray, ones: np.ndarray, num_qubits: int) -> list[tuple[float, float]]:
+    """``(p(1|0), p(0|1))`` of each qubit from the frequencies after preparing all zeros and all ones, shape ``(2**n,)``.
+
+    Half a count is added to each side (Jeffreys), so that a qubit without an error in the sample is not called perfect.
+    """
+    out = []
+    for qubit in range(num_qubits):
+        rates = []
+        for counts, wrong in ((zeros, 1), (ones, 0)):
+            seen = counts.reshape(-1, 2, 1 << qubit).sum(axis=(0, 2))
+            rates.append(float((seen[wrong] + 0.5) / (seen.sum() + 1.0)))
+        out.append((rates[0], rates[1]))
+    return out
+
+
+def nearest_distribution(quasi: np.ndarray) -> np.ndarray:
+    """The closest probability distribution in the 2-norm: shift all entries down by one number and cut at 0.
+
+    >>> nearest_distribution(np.array([1.1, -0.1])).tolist()
+    [1.0, 0.0]
+    """
+    ordered = np.sort(quasi)[::-1]
+    shift = (np.cumsum(ordered) - 1.0) / np.arange(1, ordered.size + 1)
+    last = int(np.flatnonzero(ordered > shift)[-1])
+    return np.maximum(quasi - shift[last], 0.0)
+
+
+def as_counts(probabilities: np.ndarray, shots: float) -> Counts:
+    """A distribution as ``floor(shots)`` whole counts, each within one of the exact share (largest remainders are rounded up)."""
+    total = max(1, int(shots))
+    share = probabilities / probabilities.sum() * total
+    whole = np.floor(share).astype(np.int64)
+    missing = total - int(whole.sum())
+    whole[np.argsort(whole - share, kind="stable")[:missing]] += 1
+    index = np.flatnonzero(whole)
+    return Counts(index, whole[index])
+
+
+def dense(counts: Counts, num_qubits: int) -> np.ndarray:
+    """Relative frequencies on all outcomes; refused where they would not fit into memory."""
+    check_memory(64 << num_qubits, f"Mitigation on {num_qubits} qubits")
+    return counts.histogram(1 << num_qubits)

@@ -1,0 +1,1 @@
+"""What everything else stands on: errors and checks, estimates, progress, lazy names, the registry of methods."""

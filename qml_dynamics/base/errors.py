@@ -1,0 +1,147 @@
+"""Every error and warning of the library, and the argument checks that raise them.
+
+One wording everywhere: ``Argument `name` must <what>, but <what it is>.``
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+
+class QMLDynamicsError(Exception):
+    """The root of every error that the library raises on purpose."""
+
+
+class ProblemError(QMLDynamicsError, ValueError):
+    """The statement of a problem (domain, objective, schedule, initial state, file) is wrong."""
+
+
+class MethodError(QMLDynamicsError, ValueError):
+    """A method was given wrong options, or is asked for what it cannot do."""
+
+
+class BackendError(QMLDynamicsError, RuntimeError):
+    """A backend is unknown, missing, too small, or failed."""
+
+
+class JobLost(BackendError):
+    """A job was submitted and the vendor no longer knows it."""
+
+
+class BudgetExceeded(BackendError):
+    """The next batch would cost more shots or seconds than were allowed."""
+
+
+class EdgeWeightWarning(UserWarning):
+    """The wave has reached the edge of its box, where the order of a formula drops."""
+
+
+class MomentumTailWarning(UserWarning):
+    """The wave has reached the largest momenta of its grid: refine it."""
+
+
+class SynthesisChangedWarning(UserWarning):
+    """Circuits are built from other gates than when they were recorded, by another version of a library, and do the same."""
+
+
+class UnverifiedRunWarning(UserWarning):
+    """A run folder was written before its content was recorded, so that later edits of it cannot be seen."""
+
+
+def require(condition: bool, name: str, must: str, given: Any, error: type[QMLDynamicsError] = ProblemError) -> None:
+    """Raise ``error`` in the one wording of the library unless ``condition`` holds.
+
+    >>> require(False, "qubits", "be between 1 and 30", 48)
+    Traceback (most recent call last):
+    qml_dynamics.base.errors.ProblemError: Argument `qubits` must be between 1 and 30, but is 48.
+    """
+    if not condition:
+        raise error(f"Argument `{name}` must {must}, but is {describe(given)}.")
+
+
+def describe(given: Any) -> str:
+    """A value in an error message: short, on one line."""
+    text = given if isinstance(given, str) and given.startswith("of ") else repr(given)
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def integer(value: Any, name: str, low: int, high: int, error: type[QMLDynamicsError] = ProblemError) -> int:
+    """``value`` as an int between ``low`` and ``high``; booleans and floats are refused."""
+    ok = isinstance(value, numbers.Integral) and not isinstance(value, bool) and low <= int(value) <= high
+    require(ok, name, f"be an integer between {low} and {high}", value, error)
+    return int(value)
+
+
+def real(
+    value: Any,
+    name: str,
+    *,
+    positive: bool = False,
+    nonnegative: bool = False,
+    error: type[QMLDynamicsError] = ProblemError,
+) -> float:
+    """``value`` as a finite float, positive or not negative where asked for."""
+    must = "be a positive number" if positive else "be a number that is not negative" if nonnegative else "be a number"
+    try:
+        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an integer beyond the range of floats
+        number = math.inf
+    ok = math.isfinite(number) and (not positive or number > 0) and (not nonnegative or number >= 0)
+    require(ok, name, must, value, error)
+    return number
+
+
+def one_of(value: Any, name: str, known: Iterable[str], error: type[QMLDynamicsError] = ProblemError) -> str:
+    """``value`` if it is one of the ``known`` names; otherwise an error with the nearest of them."""
+    names = list(known)
+    if isinstance(value, str) and value in names:
+        return value
+    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise error(f"Argument `{name}` must be one of {', '.join(names)}, but is {describe(value)}.{hint}")
+
+
+def check_memory(needed: int, what: str) -> None:
+    """Refuse a computation that cannot fit into this machine, before anything is allocated.
+
+    ``needed`` is in bytes. Raises :class:`MethodError` with the bytes needed and those available.
+    """
+    available = available_memory()
+    if needed > available:
+        raise MethodError(f"{what} needs {human_bytes(needed)} of memory, but {human_bytes(available)} are available.")
+
+
+def available_memory() -> int:
+    """Bytes that this process may still allocate (Linux: MemAvailable; elsewhere all of the physical memory)."""
+    import os
+
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # no sysconf on this system: leave the decision to the allocator
+        return 1 << 62
+
+
+def human_bytes(count: int) -> str:
+    """Bytes for people.
+
+    >>> human_bytes(3 * 2**30)
+    '3.0 GiB'
+    """
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} PiB"

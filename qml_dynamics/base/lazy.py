@@ -1,0 +1,51 @@
+"""Packages whose names are loaded when they are first used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+
+def attach(package: str, home: Mapping[str, Sequence[str]], modules: Mapping[str, str] | None = None) -> list[str]:
+    """Let a package answer for names that live in its modules; returns its public names, sorted.
+
+    Args:
+        package: its ``__name__``, already being imported.
+        home: module -> the names that it holds, modules relative to the package.
+        modules: name -> module, for modules that are public themselves.
+
+    A name that is also its module's (``hamiltonian`` in ``model/hamiltonian.py``) stays the function, although the import system binds the
+    submodule to it.
+
+    >>> from qml_dynamics.learning import ensembles
+    >>> callable(ensembles.madelung)
+    True
+    """
+    places = {name: module for module, names in home.items() for name in names}
+    shown = dict(modules or {})
+    public = sorted([*places, *shown])
+
+    class Package(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            if name in places:
+                value = getattr(importlib.import_module(f".{places[name]}", package), name)
+            elif name in shown:
+                value = importlib.import_module(f".{shown[name]}", package)
+            else:
+                raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            self.__dict__[name] = value
+            return value
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if isinstance(value, ModuleType) and places.get(name) == name:
+                value = getattr(value, name)
+            super().__setattr__(name, value)
+
+        def __dir__(self) -> list[str]:
+            return public
+
+    sys.modules[package].__class__ = Package
+    return public

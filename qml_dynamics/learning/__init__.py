@@ -1,0 +1,1 @@
+"""Uses of the equation: annealing, thermal states, diffusion models, descent, training, ensembles and growth."""

@@ -1,0 +1,103 @@
+"""One annealing run: the Hamiltonian stands still within a stage, so that each stage is a constant problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ...methods import chebyshev, krylov
+from ...model.hamiltonian import LearningHamiltonian
+from ...model.initial import State
+from ...model.schedules import Constant
+from .spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from ...methods.base import Job, Waves
+
+Point = tuple[float, np.ndarray, float]
+_TOL = 1e-8  # of the wave in the 2-norm, a stage
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """What a trajectory of :func:`qml_dynamics.anneal` was run with.
+
+    Attributes:
+        stages: steps of the outer loop.
+        strategy: ``"anneal"``, ``"quench"`` or ``"portfolio"``.
+        adapt: ``"gap"``, ``"variance"`` or None: how the values of the diffusion were placed.
+        restarts: further quenches of a portfolio.
+        method: what runs a stage; None: dense diagonalisation up to 512 points, Chebyshev's series above.
+    """
+
+    stages: int
+    strategy: str = "anneal"
+    adapt: str | None = None
+    restarts: int = 0
+    method: Any = None
+
+    clocks: ClassVar[tuple[str, ...]] = ("real", "imaginary")
+    needs_backend: ClassVar[bool] = False
+
+    def engine(self, job: Job, times: Sequence[float], out: Waves) -> Iterator[Point]:
+        """The waves at ``times``, which hold the ends of all stages; what `evolve` calls."""
+        assert isinstance(job.h, LearningHamiltonian)
+        psi, log = job.problem.initial.vector(job.problem.domain), 0.0
+        yield times[0], psi, log
+        spectrum = Spectrum(job.h)
+        for i, (t0, t1) in enumerate(zip(times[:-1], times[1:])):
+            d, s = job.h.coefficients(t1)
+            if self.method is None and spectrum.dense:
+                psi, gained = _dense(spectrum, psi, d, s, t1 - t0, job.problem.clock)
+                job.progress(i + 1, len(times) - 1)
+            elif self.method is None:
+                psi, gained = _by_series(job, psi, d, s, t1 - t0, (i, len(times) - 1))
+            else:
+                psi, gained = self._by_krylov(job, psi, d, s, t1 - t0, (i, len(times) - 1))
+            log += gained
+            yield t1, psi, log
+
+    def _by_krylov(
+        self, job: Job, psi: np.ndarray, d: float, s: float, time: float, place: tuple[int, int]
+    ) -> tuple[np.ndarray, float]:
+        still: dict[str, Any] = {"diffusion": Constant(d), "strength": Constant(s), "duration": time}
+        problem = job.problem.replace(**still, initial=State(psi))
+        assert isinstance(job.h, LearningHamiltonian)
+        h = replace(job.h, **still)
+        *_, (_, wave, log) = krylov.run(problem, h, self.method, [0.0, time], _told(job, place))
+        return wave, log
+
+
+def _by_series(
+    job: Job, psi: np.ndarray, d: float, s: float, time: float, place: tuple[int, int]
+) -> tuple[np.ndarray, float]:
+    assert isinstance(job.h, LearningHamiltonian)
+    h = replace(job.h, diffusion=Constant(d), strength=Constant(s), duration=time)
+    waves, logs = chebyshev.propagated(h, psi[None], time, job.problem.clock, _TOL, on_step=_told(job, place))
+    return waves[0], float(logs[0])
+
+
+def _told(job: Job, place: tuple[int, int]) -> Callable[[int, int], None]:
+    """Progress within one stage as that of the whole run."""
+    i, stages = place
+
+    def on_step(done: int, total: int) -> None:
+        job.progress(1000 * i + 1000 * done // total, 1000 * stages)
+
+    return on_step
+
+
+def _dense(
+    spectrum: Spectrum, psi: np.ndarray, d: float, s: float, time: float, clock: str
+) -> tuple[np.ndarray, float]:
+    """``e^{-H time}`` or ``e^{-i H time}`` from all energies: the wave of unit norm, and the logarithm of what was removed."""
+    energies, modes = spectrum.whole(d, s)
+    z = -1.0 if clock == "imaginary" else -1j
+    shift = energies[0] if clock == "imaginary" else 0.0
+    shares = np.exp(z * time * (energies - shift)) * (modes.conj().T @ psi.reshape(-1))
+    norm = float(np.linalg.norm(shares))
+    wave = modes @ (shares / norm)
+    return wave.reshape(psi.shape).astype(complex), float(np.log(norm) - time * shift) if clock == "imaginary" else 0.0

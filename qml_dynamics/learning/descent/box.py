@@ -1,0 +1,169 @@
+"""The box that a descent searches: its map to the unit box, and a loss that counts how often it is asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import ProblemError, describe, require
+from ...model.domains import Grid
+from ...model.objectives.base import Objective
+from ...model.objectives.registry import unit_box
+
+RADIUS = 0.1  # of the unit box: a sample this near to the minimiser counts as a success (arXiv:2303.01471)
+
+
+@dataclass(frozen=True)
+class Box:
+    """``w = low + lengths * y`` and ``F = (f - offset) / scale`` for ``y`` in the unit box.
+
+    The scale is the longest edge, which keeps the size of the gradient.
+    """
+
+    low: tuple[float, ...]
+    lengths: tuple[float, ...]
+    offset: float
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The box, one pair a weight."""
+        return tuple((a, a + length) for a, length in zip(self.low, self.lengths))
+
+    @property
+    def scale(self) -> float:
+        """What the loss is divided by."""
+        return max(self.lengths)
+
+    def weights(self, y: np.ndarray) -> np.ndarray:
+        """Weights of points of the unit box, shape ``(m, ndim)``."""
+        return np.array(self.low) + np.array(self.lengths) * np.asarray(y)
+
+    def unit(self, weights: np.ndarray) -> np.ndarray:
+        """Points of the unit box of weights, shape ``(m, ndim)``."""
+        return (np.asarray(weights) - np.array(self.low)) / np.array(self.lengths)
+
+
+def on_unit_box(objective: Objective, bounds: Sequence[Sequence[float]] | None) -> tuple[Objective, Box]:
+    """The objective over the unit box of ``bounds`` (default: its own), and the map back.
+
+    Raises:
+        ProblemError: there are no bounds, or they are no box of finite numbers.
+    """
+    given = bounds if bounds is not None else objective.bounds
+    if given is None:
+        raise ProblemError(
+            f"Argument `bounds` must be given, since the objective `{objective.name}` has none of its own."
+        )
+    box = Grid(given, 1).bounds
+    offset = 0.0 if objective.minimum is None else objective.minimum
+    scaled = unit_box(dataclasses.replace(objective, bounds=box, minimum=offset))
+    if objective.minimum is None:
+        scaled = dataclasses.replace(scaled, minimum=None)
+    if bounds is not None:
+        scaled = dataclasses.replace(scaled, spec={})  # a file that names the function would mean its usual box
+    return scaled, Box(tuple(a for a, _ in box), tuple(b - a for a, b in box), offset)
+
+
+def shifted_bounds(objective: Objective, qubits: int, cells: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """The usual box moved by a part of a grid cell an axis, so that a minimiser on a grid point no longer is one.
+
+    >>> from qml_dynamics.model.objectives import rastrigin
+    >>> shifted_bounds(rastrigin(), 6, (0.5, 0.25))
+    ((-5.04, 5.2), (-5.08, 5.16))
+    """
+    if objective.bounds is None:
+        raise ProblemError(f"Argument `objective` must have bounds, but `{objective.name}` has none.")
+    moves = [(b - a) / (1 << qubits) * c for (a, b), c in zip(objective.bounds, cells)]
+    return tuple((a + m, b + m) for (a, b), m in zip(objective.bounds, moves))
+
+
+def spread(zeta: np.ndarray) -> float:
+    """The standard deviation of a loss over its domain, by which learned schedules are scaled; raises where it is 0."""
+    deviation = float(np.std(zeta))
+    require(deviation > 0, "objective", "not be constant on the domain", "the same everywhere")
+    return deviation
+
+
+def remembered(objective: Objective, grid: Grid) -> Objective:
+    """The same loss, its values on the grid taken once and looked up from then on: what is counted is what is asked."""
+    table = objective.on(grid).reshape(-1)
+    low, step = np.array([axis[0] for axis in grid.axes]), np.array(grid.spacing)
+    top = np.array(grid.shape) - 1
+
+    def fn(points: np.ndarray) -> np.ndarray:
+        where = np.clip(np.rint((points - low) / step), 0, top).astype(int)
+        index = np.ravel_multi_index(tuple(where.T), grid.shape)
+        known = (grid.points_at(index) == points).all(axis=1)
+        values = table[index]
+        if not known.all():
+            values = values.copy()
+            values[~known] = objective(points[~known])
+        return values
+
+    return dataclasses.replace(objective, fn=fn)
+
+
+class Spent(Exception):
+    """The evaluations that were allowed are used up."""
+
+
+class Counted:
+    """A loss that counts its evaluations, remembers the best, and stops with :class:`Spent` at a limit.
+
+    Args:
+        objective: the loss.
+        limit: evaluations allowed (None: any number).
+    """
+
+    def __init__(self, objective: Objective, limit: int | None = None) -> None:
+        self.objective, self.limit = objective, limit
+        self.count, self.gradients = 0, 0
+        self.value = math.inf
+        self.weights: tuple[float, ...] = ()
+
+    def many(self, points: np.ndarray) -> np.ndarray:
+        """Values at points ``(m, ndim)``; where the limit cuts them off, what is left is still looked at."""
+        left = len(points) if self.limit is None else min(len(points), self.limit - self.count)
+        if left <= 0:
+            raise Spent
+        values = self.objective(points[:left])
+        self.count += left
+        i = int(np.argmin(values))
+        if values[i] < self.value:
+            self.value, self.weights = float(values[i]), tuple(np.asarray(points[i], dtype=float).tolist())
+        if left < len(points):
+            raise Spent
+        return values
+
+    def __call__(self, w: np.ndarray) -> float:
+        return float(self.many(np.asarray(w, dtype=float)[None])[0])
+
+    def gradient(self, w: np.ndarray) -> np.ndarray:
+        """The exact gradient, counted apart."""
+        self.gradients += 1
+        return self.objective.gradient(np.asarray(w, dtype=float)[None])[0]
+
+    @property
+    def slope(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """The gradient where the loss has one of its own; else None, and SciPy takes differences, which are counted."""
+        return self.gradient if self.objective.gradient_fn is not None else None
+
+
+def as_objective(given: Any) -> Objective:
+    """An objective from an objective, the name of a test function, or a vectorised function."""
+    if isinstance(given, str):
+        from ...model.objectives.registry import named
+
+        return named(given)
+    if isinstance(given, Objective):
+        return given
+    if callable(given):
+        return Objective(given, getattr(given, "__name__", "objective").strip("<>") or "objective")
+    raise ProblemError(
+        f"Argument `problem` must be a Problem, an objective, a function or a name, but is {describe(given)}."
+    )

@@ -1,0 +1,160 @@
+"""Classical refinement of the best samples, and the classical optimisers that stand beside a descent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import MethodError, integer, one_of
+from ...model.objectives.base import Objective
+from .box import Counted, Spent
+
+Bounds = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Polished:
+    """One sample after L-BFGS-B.
+
+    Attributes:
+        weights, loss: where it ended; never worse than the start.
+        start: the sampled weights.
+        evaluations: of the loss, differences included.
+        gradients: evaluations of an exact gradient, where the loss has one.
+    """
+
+    weights: tuple[float, ...]
+    loss: float
+    start: tuple[float, ...]
+    evaluations: int
+    gradients: int
+
+
+def polish_samples(objective: Objective, starts: np.ndarray, bounds: Bounds) -> tuple[Polished, ...]:
+    """L-BFGS-B from each start ``(m, ndim)`` within the box (Byrd, Lu, Nocedal, Zhu, SIAM J. Sci. Comput. 16, 1190, 1995)."""
+    out = []
+    for start in starts:
+        loss = Counted(objective)
+        _lbfgs(loss, start, bounds)
+        out.append(Polished(loss.weights, loss.value, tuple(start.tolist()), loss.count, loss.gradients))
+    return tuple(out)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What a classical optimiser found with at most as many evaluations as a descent.
+
+    Attributes:
+        name: of the optimiser.
+        weights, loss: the best that it saw.
+        evaluations, gradients: what it used.
+        seconds: wall time.
+    """
+
+    name: str
+    weights: tuple[float, ...]
+    loss: float
+    evaluations: int
+    gradients: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.name}: loss {self.loss:.6g} in {self.evaluations} evaluations, {self.seconds:.3f} s"
+
+
+def _lbfgs(loss: Counted, start: np.ndarray, bounds: Bounds) -> None:
+    from scipy.optimize import minimize
+
+    minimize(loss, np.asarray(start), jac=loss.slope, method="L-BFGS-B", bounds=bounds)
+
+
+def _uniform(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+    low, high = np.array(bounds).T
+    loss.many(np.random.default_rng(seed).uniform(low, high, (budget, len(bounds))))
+
+
+def _evolution(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+    from scipy.optimize import differential_evolution
+
+    def columns(points: np.ndarray) -> np.ndarray:
+        return loss.many(points.T.reshape(-1, len(bounds)))
+
+    differential_evolution(columns, bounds, rng=seed, vectorized=True, updating="deferred", polish=False, maxiter=10**6)
+    _lbfgs(loss, np.array(loss.weights), bounds)
+
+
+def _annealing(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+    from scipy.optimize import dual_annealing
+
+    dual_annealing(loss, bounds, rng=seed, maxfun=budget, maxiter=10**6)
+
+
+def _grid(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+    """A coarse grid for nine tenths of the budget, then L-BFGS-B from its best points."""
+    side = max(1, int((0.9 * budget) ** (1 / len(bounds))))
+    lines = [a + (b - a) * (np.arange(side) + 0.5) / side for a, b in bounds]
+    points = np.stack([x.reshape(-1) for x in np.meshgrid(*lines, indexing="ij")], axis=1)
+    for start in points[np.argsort(loss.many(points), kind="stable")[:5]]:
+        _lbfgs(loss, start, bounds)
+
+
+def _restarts(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+    low, high = np.array(bounds).T
+    for start in np.random.default_rng(seed).uniform(low, high, (budget, len(bounds))):
+        _lbfgs(loss, start, bounds)
+
+
+RIVALS: dict[str, Callable[[Counted, Bounds, int, int], None]] = {
+    "uniform": _uniform,
+    "differential_evolution": _evolution,
+    "dual_annealing": _annealing,
+    "grid_lbfgsb": _grid,
+    "restarts_lbfgsb": _restarts,
+}
+"""Name -> optimiser: uniform points; SciPy's differential evolution and dual annealing; a coarse grid and L-BFGS-B from its
+best five points; L-BFGS-B from uniform starts until the budget is spent (slow: thousands of short runs)."""
+USUAL = ("differential_evolution", "dual_annealing", "grid_lbfgsb", "uniform")
+
+
+def rivals(
+    objective: Objective, bounds: Any, evaluations: int, seed: int = 0, names: Sequence[str] | None = None
+) -> tuple[Rival, ...]:
+    """What classical optimisers find with at most ``evaluations`` of the loss, best first.
+
+    Args:
+        objective: the loss; an exact gradient of its own is used, and counted apart.
+        bounds: the box.
+        evaluations: the budget of each; one that has converged stops before.
+        seed: of all of them.
+        names: some of ``RIVALS`` (default: all but ``restarts_lbfgsb``).
+
+    Returns:
+        One an optimiser; an interrupt from the keyboard leaves out those that were not done.
+
+    Raises:
+        MethodError: an unknown name, or a budget that is no positive integer.
+
+    >>> from qml_dynamics.model.objectives import sumofsquares
+    >>> [(r.name, r.loss < 1e-6) for r in rivals(sumofsquares(), [(-1, 1)] * 2, 400, 1, ["grid_lbfgsb", "uniform"])]
+    [('grid_lbfgsb', True), ('uniform', False)]
+    """
+    budget = integer(evaluations, "evaluations", 1, 10**9, MethodError)
+    box = tuple((float(a), float(b)) for a, b in bounds)
+    out = []
+    with suppress(KeyboardInterrupt):  # what is done is kept
+        for name in names or USUAL:
+            out.append(_one(objective, box, budget, seed, name))
+    return tuple(sorted(out, key=lambda r: r.loss))
+
+
+def _one(objective: Objective, bounds: Bounds, budget: int, seed: int, name: str) -> Rival:
+    one_of(name, "rivals", RIVALS, MethodError)
+    loss, started = Counted(objective, budget), time.perf_counter()
+    with suppress(Spent):
+        RIVALS[name](loss, bounds, budget, seed)
+    return Rival(name, loss.weights, loss.value, loss.count, loss.gradients, time.perf_counter() - started)

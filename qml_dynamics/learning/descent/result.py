@@ -1,0 +1,109 @@
+"""What a descent returns: the best samples, their polish, everything that was counted, and the classical optimisers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...base.estimate import Estimate, share_error
+from ...model.domains import Grid
+from ...model.problem import Problem
+from ...results.trajectory import Trajectory
+from .box import RADIUS, Box
+from .polish import Polished, Rival
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """How often the loss was asked for, everything counted.
+
+    Attributes:
+        grid: points of the grid; the classical method, and the Walsh series of the circuits, take the loss on all of them.
+        polish: by L-BFGS-B, differences included.
+        gradients: exact gradients that L-BFGS-B took beside them.
+        queries: potential factors of all the circuits that were run, each times its shots, in the weight basis and in the dual
+            one (which gives the kinetic energy): what a device would ask that computes the loss coherently. 0 for classical runs.
+    """
+
+    grid: int
+    polish: int = 0
+    gradients: int = 0
+    queries: int = 0
+
+    @property
+    def total(self) -> int:
+        """Values of the loss that this run has taken: grid and polish."""
+        return self.grid + self.polish
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """What a descent found.
+
+    Attributes:
+        weights, loss: the best of the samples and of their polish, in the loss's own units.
+        sample, sample_loss: the best of the samples alone. Samples are drawn from the last density; the least value of the
+            grid is never read from the grid.
+        uniform_loss: the best of as many points drawn uniformly from the same grid.
+        samples: how many were drawn.
+        polished: L-BFGS-B from the best different samples, best first.
+        evaluations: of the loss.
+        rivals: classical optimisers with as many evaluations, best first; empty where they were not asked for.
+        success: probability that one sample is within 0.1 of the unit box of the known minimiser; None where it is not known.
+        gap: ``loss`` above the known minimum; None where it is not known.
+        trajectory: the run, over the unit box for an objective and over the problem's own domain for a problem.
+        box: the map from the unit box; None for a problem.
+    """
+
+    weights: tuple[float, ...]
+    loss: float
+    sample: tuple[float, ...]
+    sample_loss: float
+    uniform_loss: float
+    samples: int
+    polished: tuple[Polished, ...]
+    evaluations: Evaluations
+    rivals: tuple[Rival, ...]
+    success: Estimate | None
+    gap: float | None
+    trajectory: Trajectory = field(repr=False)
+    box: Box | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """What was run."""
+        return self.trajectory.problem
+
+    def __str__(self) -> str:
+        where = ", ".join(f"{w:.6g}" for w in self.weights)
+        e, run = self.evaluations, self.trajectory
+        extra = f", {e.gradients} gradients" if e.gradients else ""
+        extra += f"; {e.queries:,} coherent queries of the circuits" if e.queries else ""
+        lines = [
+            f"loss {self.loss:.8g} at ({where})" + ("" if self.gap is None else f", {self.gap:.2e} above the minimum"),
+            f"best of {self.samples} samples: {self.sample_loss:.6g}; of as many uniform ones: {self.uniform_loss:.6g}",
+            f"evaluations: {e.grid:,} on the grid, {e.polish:,} by the polish{extra}",
+            f"{run.method} on {run.problem.domain.num_qubits} qubits, {run.provenance.get('backend') or 'classical'}",
+        ]
+        if self.success is not None:
+            lines.insert(1, f"one sample is near the minimum with probability {self.success}")
+        if run.diagnostics.get("interrupted"):
+            lines.append(run.stop)
+        return "\n".join([*lines, *(f"  {rival}" for rival in self.rivals)])
+
+
+def success(run: Trajectory, radius: float = RADIUS) -> Estimate | None:
+    """Probability that a sample of the last time is within ``radius`` (of the unit box) of the known minimiser.
+
+    Exact from a wave; from samples with its binomial standard error. None where no minimiser is known.
+    """
+    domain, objective = run.problem.domain, run.problem.objective
+    if objective is None or objective.minimizer is None or not isinstance(domain, Grid):
+        return None
+    length = np.array(domain.lengths)
+    distance = (domain.points - np.array(objective.minimizer)) / length
+    near = (distance**2).sum(axis=1) < radius**2
+    chance = float(run.density[-1].reshape(-1)[near].sum())
+    stderr = 0.0 if run.shots is None else float(share_error(chance, run.shots))
+    return Estimate(chance, stderr, run.shots)

@@ -1,0 +1,203 @@
+"""`descend`: quantum Hamiltonian descent on a loss, its best samples, their polish, and classical optimisers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ...base.errors import MethodError, ProblemError, describe, integer, one_of, real, require
+from ...base.registry import SplitStep, Trotter
+from ...methods.evolution import evolve
+from ...model.domains import Grid
+from ...model.objectives.base import Objective
+from ...model.problem import Problem
+from ...model.schedules import QHD, Schedule
+from .box import Box, as_objective, on_unit_box, remembered, spread
+from .learn import pretrained
+from .polish import RIVALS, rivals
+from .result import Descent, Evaluations, success
+from .samples import last_samples, queries, ranked, refine_samples, seed_of
+
+STEPS_PER_TIME = 500  # of the classical method: Strang at 5,000 steps reproduces the published table to 0.05
+CIRCUIT_STEPS = 40
+SAMPLES = 1000
+SCHEDULES = ("qhd", "learned")
+
+
+class Pair(Protocol):
+    """A pair of schedules, as :class:`QHD` is one. It may also carry ``steps``, ``duration`` and ``scaled``."""
+
+    @property
+    def diffusion(self) -> Schedule:
+        """D(t)."""
+        ...
+
+    @property
+    def strength(self) -> Schedule:
+        """s(t)."""
+        ...
+
+
+def descend(
+    problem: Problem | Objective | Any,
+    *,
+    bounds: Sequence[Sequence[float]] | None = None,
+    qubits: int | Sequence[int] = 6,
+    schedule: Pair | str | None = None,
+    duration: float | None = None,
+    steps: int | None = None,
+    method: Any = None,
+    backend: Any = None,
+    shots: int | None = None,
+    samples: int = SAMPLES,
+    polish: int = 3,
+    compare: bool | Sequence[str] = False,
+    seed: int | None = None,
+    save: Any = None,
+    progress: bool | None = None,
+) -> Descent:
+    """Quantum Hamiltonian descent: ``i psi_t = [-D(t) L + s(t) F] psi`` from the uniform wave, then samples.
+
+    An objective is mapped to the unit box, ``F(y) = (f(low + lengths y) - f_min) / longest edge``, on a periodic grid. With
+    ``QHD()``, ``D = 1/(1e-3 + t^3)`` and ``s = 2 t^3`` for a time 10. A :class:`Problem` on the real clock is run as it stands,
+    unless a schedule is given.
+
+    On the test functions of the literature classical optimisers win: pass ``compare=True`` to see them.
+
+    Args:
+        problem: an objective, the name of a test function, a vectorised function ``(m, ndim) -> (m,)``, or a problem.
+        bounds: the box of an objective, one pair a weight (default: its own).
+        qubits: of each axis of the grid.
+        schedule: ``"qhd"`` (:class:`QHD`, the default), ``"learned"`` (:func:`qml_dynamics.descent.pretrained` for ``steps`` of 10, 20
+            or 40; 20 when None), or a pair with ``.diffusion`` and ``.strength``, such as ``learn_schedule`` returns. One that is
+            ``scaled`` has its strength divided by the standard deviation of the loss on the grid, and its diffusion
+            multiplied by the square of the longest edge of a problem's box.
+        duration, steps: default 10 and 500 a unit of time (40 on a backend), or what the schedule says.
+        method: instead of ``SplitStep(steps, order=2)``, or ``Trotter(steps, order=2)`` with a backend.
+        backend, shots, save: as in ``evolve``. With shots, they are the samples.
+        samples: drawn from an exact density.
+        polish: so many of the best different samples are refined by L-BFGS-B (0: none; a table has nothing to refine).
+        compare: run classical optimisers with as many evaluations too; True, or some of their names.
+        seed: of all sampling and of the rivals.
+        progress: as in ``evolve``.
+
+    Raises:
+        ProblemError: binary weights, a clock that is not real, no box, a loss that is the same everywhere.
+        MethodError: an option out of its range.
+
+    Source: Leng, Hickman, Li, Wu, Quantum Hamiltonian Descent, arXiv:2303.01471.
+
+    >>> found = descend("levy", qubits=5, steps=2000, seed=1)
+    >>> found.loss < 1e-9, found.evaluations.grid, found.evaluations.queries
+    (True, 1024, 0)
+    """
+    polish = integer(polish, "polish", 0, 10_000, MethodError)
+    samples = integer(samples, "samples", 1, 10**9, MethodError)
+    names = None if compare is True else tuple(one_of(name, "compare", RIVALS, MethodError) for name in compare or ())
+    pair = _pair(schedule, steps)
+    stated, objective, box = _stated(problem, bounds, qubits, pair, duration)
+    if compare and objective.domain is not None:
+        raise MethodError("Argument `compare` must be False for a table, which has no values between its points.")
+    chosen = method if method is not None else _method(stated, pair, steps, backend)
+    if shots is None and getattr(chosen, "needs_backend", False) and backend is not None:
+        shots = samples  # a device gives samples only
+    if save is None and backend is not None:
+        save = [stated.duration]  # no circuits for the start, which is known
+    run = evolve(stated, chosen, backend=backend, shots=shots, seed=seed, save=save, progress=progress)
+    counts = last_samples(run, samples)
+    points, losses, uniform = ranked(run, counts, box)
+    limits = stated.domain.bounds if box is None else box.bounds  # type: ignore[union-attr]
+    refined = refine_samples(objective, points[:polish], limits)
+    evaluations = Evaluations(
+        stated.domain.size,
+        sum(p.evaluations for p in refined),
+        sum(p.gradients for p in refined),
+        queries(run),
+    )
+    beside = rivals(objective, limits, evaluations.total, seed_of(run), names) if compare else ()
+    best, least = tuple(points[0].tolist()), float(losses[0])
+    if refined and refined[0].loss < least:
+        best, least = refined[0].weights, refined[0].loss
+    return Descent(
+        weights=best,
+        loss=least,
+        sample=tuple(points[0].tolist()),
+        sample_loss=float(losses[0]),
+        uniform_loss=uniform,
+        samples=counts.shots,
+        polished=refined,
+        evaluations=evaluations,
+        rivals=beside,
+        success=success(run),
+        gap=None if objective.minimum is None else max(0.0, least - objective.minimum),
+        trajectory=run,
+        box=box,
+    )
+
+
+def _pair(schedule: Any, steps: int | None) -> Pair | None:
+    """A schedule by name, or as it is given."""
+    if isinstance(schedule, str):
+        named = one_of(schedule, "schedule", SCHEDULES, MethodError)
+        return pretrained(20 if steps is None else steps) if named == "learned" else QHD()
+    known = schedule is None or (hasattr(schedule, "diffusion") and hasattr(schedule, "strength"))
+    require(
+        known, "schedule", f"be one of {', '.join(SCHEDULES)} or have .diffusion and .strength", schedule, MethodError
+    )
+    return schedule
+
+
+def _stated(
+    given: Any, bounds: Any, qubits: Any, schedule: Pair | None, duration: float | None
+) -> tuple[Problem, Objective, Box | None]:
+    """The problem to run, the loss in its own units, and the map from the unit box (None for a problem)."""
+    if isinstance(given, Problem):
+        require(bounds is None, "bounds", "be None for a problem, which has its own", bounds)
+        return *_own_problem(given, schedule, duration), None
+    objective = as_objective(given)
+    if objective.domain is not None:
+        raise ProblemError(
+            f"Argument `problem` must be a Problem for a table, but is the objective `{objective.name}`."
+        )
+    scaled, box = on_unit_box(objective, bounds)
+    grid = Grid(scaled.bounds, qubits)
+    scaled = remembered(scaled, grid)
+    pair: Pair = schedule if schedule is not None else QHD()
+    length = duration if duration is not None else getattr(pair, "duration", 10.0)
+    problem = Problem(
+        grid, scaled, pair.diffusion, pair.strength, clock="real", duration=real(length, "duration", positive=True)
+    )
+    return _scaled(problem, pair), objective, box
+
+
+def _own_problem(problem: Problem, schedule: Pair | None, duration: float | None) -> tuple[Problem, Objective]:
+    grid, objective = problem.domain, problem.objective
+    if not isinstance(grid, Grid) or objective is None:
+        raise ProblemError(f"Argument `problem` must have a Grid of weights and a loss, but is on {describe(grid)}.")
+    require(problem.clock == "real", "problem", "be on the real clock", problem.clock)
+    stated = problem if objective.domain is not None else problem.replace(objective=remembered(objective, grid))
+    if duration is not None:
+        stated = stated.replace(duration=duration)
+    if schedule is None:
+        return stated, objective
+    length = duration if duration is not None else getattr(schedule, "duration", problem.duration)
+    changed = stated.replace(diffusion=schedule.diffusion, strength=schedule.strength, duration=length)
+    return _scaled(changed, schedule), objective
+
+
+def _scaled(problem: Problem, pair: Pair) -> Problem:
+    """A schedule learned on the unit box for losses of unit spread is stretched to this box (its longest edge) and this loss."""
+    if not getattr(pair, "scaled", False):
+        return problem
+    assert problem.objective is not None
+    edge = max(problem.domain.lengths)  # type: ignore[union-attr]
+    fitted = pair.over(spread(problem.objective.on(problem.domain)), edge)  # type: ignore[attr-defined]
+    return problem.replace(diffusion=fitted.diffusion, strength=fitted.strength)
+
+
+def _method(problem: Problem, schedule: Pair | None, steps: int | None, backend: Any) -> Any:
+    if steps is None:
+        steps = getattr(schedule, "steps", None)
+    if backend is not None:
+        return Trotter(CIRCUIT_STEPS if steps is None else steps, order=2)
+    return SplitStep(max(100, round(STEPS_PER_TIME * problem.duration)) if steps is None else steps, order=2)

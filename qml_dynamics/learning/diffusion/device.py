@@ -1,0 +1,248 @@
+"""The forward process on circuits: which gates, what is kept, and the density read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...backends import Backend
+from ...backends import backend as find_backend
+from ...backends.dynamic import measures_midway
+from ...base.errors import MethodError, check_memory, integer, require
+from ...base.estimate import share_error
+from ...methods.evolution import evolve
+from ...methods.imaginary.laws import lower_bound
+from ...methods.imaginary.options import ProbabilisticITE, Schrodingerised
+from ...methods.imaginary.run import selection
+from ...methods.imaginary.selected import forecast
+from ...model.domains import Domain
+from .landscape import Landscape, Source
+from .modes import Fitted, mode_circuit, mode_density
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+FRESH = 12  # ancillas of one circuit that are measured at its end
+DEFAULT = ProbabilisticITE(1.0, 4, order=2, block="exact")
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitLaw:
+    """The density of the forward process as circuits give it.
+
+    Attributes:
+        time: t.
+        density: ``p_t ~ psi0 sqrt(kept frequency)`` on the grid, adding up to 1.
+        stderr: of the density; 0 for exact results.
+        born: the kept frequencies themselves, ``phi_t^2``; for ``"modes"`` over the modes.
+        success_probability, success_stderr: share of the samples that are kept, filter included.
+        success_predicted: known before the run.
+        shots, kept: samples taken and kept (None for exact results).
+        qubits: of the circuit, ancillas included (one, where it is measured and used again).
+    """
+
+    time: float
+    density: np.ndarray
+    stderr: np.ndarray
+    born: np.ndarray
+    success_probability: float
+    success_stderr: float
+    success_predicted: float
+    shots: int | None
+    kept: int | None
+    qubits: int
+
+    def __str__(self) -> str:
+        how = "exact" if self.shots is None else f"{self.kept} of {self.shots} shots kept"
+        return (
+            f"forward process at t = {self.time:g}, {how}: success probability {self.success_probability:.4g} "
+            f"(predicted {self.success_predicted:.4g}), {self.qubits} qubits"
+        )
+
+
+def forward_circuit(model: Fitted, t: float, method: Any, condition: Any) -> QuantumCircuit:
+    """What a device would run, unmeasured; see :meth:`Diffusion.circuit`."""
+    if isinstance(method, str):
+        return mode_circuit(model, t, method, condition).circuit
+    chosen = _checked(method)
+    phi, _, keep = model.conditioned(condition)
+    problem, h = model.land.problem(phi, t), model.land.hamiltonian(t)
+    plan = forecast(problem, h, chosen, [0.0, t])
+    if keep is None:
+        return selection(problem, h, chosen, plan, np.array([t]), False).circuits[0]
+    from ...synthesis.diffusion import filtered
+    from ...synthesis.states import prepare
+
+    data = model.land.problem(model.start, t)
+    start = filtered(prepare(data.initial, model.domain), keep.values)
+    return _continued(start, model.domain, problem, h, chosen, plan)
+
+
+def _continued(start: QuantumCircuit, domain: Domain, problem: Any, h: Any, method: Any, plan: Any) -> QuantumCircuit:
+    """The evolution after a start whose highest qubit is the filter's ancilla; that ancilla stays just above the register."""
+    from ...synthesis.imaginary import schrodingerised
+    from ...synthesis.probabilistic import deferred, probabilistic_blocks
+    from ...synthesis.states import amplitudes, empty
+
+    base = domain.num_qubits
+    if plan.register is None:
+        blocks = probabilistic_blocks(problem, h, method, plan.saves, partial(lower_bound, problem, h))
+        rest = deferred(empty(base), [b for piece in blocks for b in piece])
+    else:
+        pieces = schrodingerised(problem, h, method, plan.register, plan.saves)
+        rest = empty(base + plan.register.qubits)
+        profile = plan.register.profile
+        amplitudes(profile / np.linalg.norm(profile), rest, range(base, rest.num_qubits))
+        for piece in pieces[1:]:
+            rest.compose(piece, inplace=True)
+    circuit = empty(rest.num_qubits + 1)
+    circuit.compose(start, range(base + 1), inplace=True)
+    circuit.compose(rest, [*range(base), *range(base + 1, rest.num_qubits + 1)], inplace=True)
+    return circuit
+
+
+def run_forward(
+    model: Fitted, t: float, method: Any, backend: Any, shots: int | None, seed: int | None, condition: Any
+) -> CircuitLaw:
+    """Run it; see :meth:`Diffusion.run`."""
+    if isinstance(method, str):
+        return _run_modes(model, t, method, backend, shots, seed, condition)
+    chosen = _checked(method)
+    phi, _, keep = model.conditioned(condition)
+    device = find_backend(backend if backend is not None else "statevector")
+    if keep is not None and (shots is not None or not device.exact):
+        return _run_whole(model, t, chosen, device, shots, seed, condition)
+    problem = model.land.problem(phi, t)
+    share = 1.0 if keep is None else filter_share(model.start, keep.values)
+    run = evolve(problem, chosen, backend=device, shots=shots, seed=seed, save=[t])
+    known, born = run.diagnostics, run.density[-1]
+    kept = None if run.counts is None else int(run.counts["weight"][-1].shots)
+    rate = share * float(np.ravel(known["success_probability"])[-1])
+    rate = rate if shots is None or kept is None else kept / shots
+    predicted = share * float(np.ravel(known["success_predicted"])[-1])
+    one = device.exact or (shots is not None and measures_midway(device))
+    blocks = 1 if one else int(known.get("blocks", 1))
+    width = model.domain.num_qubits + (chosen.ancilla_qubits if isinstance(chosen, Schrodingerised) else blocks)
+    return _law(model, t, born, rate, predicted, shots, kept, width + (keep is not None))
+
+
+def _law(
+    model: Fitted,
+    t: float,
+    born: np.ndarray,
+    rate: float,
+    predicted: float,
+    shots: int | None,
+    kept: int | None,
+    width: int,
+) -> CircuitLaw:
+    density, stderr = read_density(born, model.land.root, kept)
+    error = 0.0 if shots is None else float(share_error(rate, shots))
+    return CircuitLaw(t, density, stderr, born, rate, error, predicted, shots, kept, width)
+
+
+def _run_whole(
+    model: Fitted, t: float, method: Any, device: Backend, shots: int | None, seed: int | None, condition: Any
+) -> CircuitLaw:
+    """The circuit with its filter, as it is: an ancilla for the filter and one for each block, or the p register."""
+    phi, _, keep = model.conditioned(condition)
+    assert keep is not None
+    plan = forecast(model.land.problem(phi, t), model.land.hamiltonian(t), method, [0.0, t])
+    if plan.blocks and plan.blocks[-1] > FRESH:
+        raise MethodError(
+            f"Argument `steps` must be smaller with a condition: {plan.blocks[-1]} ancillas would be measured at the end, and "
+            f"at most {FRESH} are taken."
+        )
+    circuit, base = forward_circuit(model, t, method, condition), model.domain.num_qubits
+    check_memory(64 << circuit.num_qubits, f"A circuit of {circuit.num_qubits} qubits")
+    index, count = outcomes(device, circuit, shots, seed)
+    filtered, rest = index >> base & 1, index >> (base + 1)
+    inside = (filtered == 0) & (rest == 0 if plan.register is None else plan.register.kept[rest])
+    born = np.bincount(index[inside] & (model.domain.size - 1), weights=count[inside], minlength=model.domain.size)
+    total = float(born.sum())
+    predicted = filter_share(model.start, keep.values) * float(plan.success[-1])
+    require(total > 0, "shots", f"be larger: none was kept, where {predicted:.1e} of them are", shots, MethodError)
+    kept = None if shots is None else round(total)
+    law = (born / total).reshape(model.domain.shape)
+    return _law(model, t, law, total / (shots or 1), predicted, shots, kept, circuit.num_qubits)
+
+
+def method_waves(land: Landscape, method: Any, backend: Any) -> Source:
+    """Waves at descending times from any method on the imaginary clock, circuits too; the run is cut at each of them.
+
+    Where a backend gives probabilities but no amplitudes, the wave is their root: it is positive.
+    """
+
+    def source(phi: np.ndarray, times: Sequence[float]) -> Iterator[np.ndarray]:
+        saves = np.unique(times)
+        run = evolve(land.problem(phi, float(saves[-1])), method, backend=backend, save=saves, progress=False)
+        if len(run.times) < len(saves):
+            raise KeyboardInterrupt
+        for t in times:
+            i = int(np.argmin(np.abs(run.times - t)))
+            wave = np.sqrt(run.density[i]) if run.states is None else run.states[i].real
+            yield wave * np.sign(wave.sum())
+
+    return source
+
+
+def outcomes(
+    device: Backend, circuit: QuantumCircuit, shots: int | None, seed: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Outcomes of a circuit and how often each came; without shots all of them and their probabilities."""
+    if shots is None:
+        law = np.asarray(device.probabilities([circuit])[0])
+        return np.arange(law.size), law
+    if seed is not None:
+        seed = integer(seed, "seed", 0, 2**128, MethodError)
+    one = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(2))
+    seen = device.sample([circuit], integer(shots, "shots", 1, 10**9, MethodError), [one])[0]
+    return seen.index, seen.count
+
+
+def filter_share(phi: np.ndarray, h: np.ndarray) -> float:
+    """Probability that the filter's ancilla reads 0: it acts on the wave, not on the density."""
+    return float(((phi * h) ** 2).sum() / (phi**2).sum())
+
+
+def read_density(born: np.ndarray, root: np.ndarray, kept: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """``psi0 sqrt(frequency)`` normalised, and its standard error by the delta method.
+
+    With ``r = sqrt(q)`` of multinomial frequencies q, ``Cov r = (1 - r r^T) / (4 n)``, and p does not change along r.
+    """
+    raw = root * np.sqrt(np.maximum(born, 0.0))
+    total = float(raw.sum())
+    p = raw / total
+    if kept is None:
+        return p, np.zeros(p.shape)
+    variance = (root**2 * (1 - 2 * p) + p**2 * float((root**2).sum())) / (4 * kept * total**2)
+    return p, np.sqrt(np.maximum(variance, 0.0))
+
+
+def _checked(method: Any) -> Any:
+    chosen = DEFAULT if method is None else method
+    fits = isinstance(chosen, (ProbabilisticITE, Schrodingerised))
+    require(fits, "method", "be ProbabilisticITE, Schrodingerised or 'modes'", method, MethodError)
+    return chosen
+
+
+def _run_modes(
+    model: Fitted, t: float, method: str, backend: Any, shots: int | None, seed: int | None, condition: Any
+) -> CircuitLaw:
+    made = mode_circuit(model, t, method, condition)
+    device = find_backend(backend if backend is not None else "statevector")
+    check_memory(64 << made.circuit.num_qubits, f"A circuit of {made.circuit.num_qubits} qubits")
+    index, count = outcomes(device, made.circuit, shots, seed)
+    inside, size = index < made.signs.size, made.signs.size
+    weights = np.bincount(index[inside], weights=count[inside], minlength=size)
+    total = float(weights.sum())
+    require(total > 0, "shots", f"be larger: none was kept, where {made.success:.1e} of them are", shots, MethodError)
+    rate, kept = (total, None) if shots is None else (total / shots, round(total))
+    born = (weights / total).reshape(made.signs.shape)
+    density, stderr = mode_density(made, model.land, born, kept)
+    error = 0.0 if shots is None else float(share_error(rate, shots))
+    return CircuitLaw(t, density, stderr, born, rate, error, made.success, shots, kept, made.circuit.num_qubits)

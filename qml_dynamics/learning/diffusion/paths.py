@@ -1,0 +1,202 @@
+"""Generation: the reverse process from noise to data, with conditions met exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import ProblemError, integer, one_of, real, require
+from ...base.progress import Progress
+from .condition import Keep
+from .data import least_bandwidth, smoothing_time
+from .field import FLOOR, Magnifier, ScoreField
+from .landscape import Source
+from .samplers import KINDS, ORDERS, gaussian_noise, nearest_times, reverse, stage_times, start, time_grid
+
+_ROUNDS = 60
+ROUGH = 1e-4  # densities below this share of the peak may be a method's error
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Points of a reverse run.
+
+    Attributes:
+        times: descending, shape ``(m,)``; the last is 0, the data.
+        points: shape ``(m, n, ndim)``.
+        kind: ``"sde"`` or ``"ode"``.
+        probability: that a data point meets the condition (1 without one).
+        accepted: share of the finished paths that were kept by the last correction (1 without a region).
+    """
+
+    times: np.ndarray
+    points: np.ndarray
+    kind: str
+    probability: float = 1.0
+    accepted: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What was asked for, checked."""
+
+    n: int
+    rng: np.random.Generator
+    kind: str
+    steps: int
+    order: int
+    save: Any
+
+    @classmethod
+    def of(cls, n: Any, seed: Any, kind: Any, steps: Any, order: Any, save: Any) -> Plan:
+        """Raises :class:`ProblemError` where something does not fit."""
+        count = integer(n, "n", 1, 10**8)
+        one_of(kind, "kind", KINDS)
+        steps = integer(steps, "steps", 1, 10**6)
+        require(order in ORDERS[kind], "order", f"be one of {ORDERS[kind]} for kind {kind!r}", order)
+        if seed is not None:
+            seed = integer(seed, "seed", 0, 2**128)
+        if save is not None and save != 1:
+            try:
+                save = [real(v, "save", nonnegative=True) for v in save]
+            except TypeError:
+                raise ProblemError(f"Argument `save` must be None, 1 or a list of times, but is {save!r}.") from None
+        return cls(count, np.random.default_rng(seed), kind, steps, order, save)
+
+    def places(self, times: Sequence[float]) -> list[int]:
+        """Which of these times are kept."""
+        if self.save is None:
+            return list(range(len(times)))
+        return [len(times) - 1] if self.save == 1 else nearest_times(times, self.save)
+
+
+def generate(
+    lens: Magnifier,
+    phi: np.ndarray,
+    conditioned: tuple[np.ndarray, float, Keep | None],
+    t_max: float,
+    plan: Plan,
+    noise: bool,
+    progress: bool | None,
+    source: Source | None = None,
+) -> Paths:
+    """Points at the saved times, as many as were asked for; ``source`` gives the waves (None: the landscape does)."""
+    wave, probability, keep = conditioned
+    with Progress("Reverse process", progress) as bar:
+        if keep is None:
+            times = time_grid(t_max, 0.0, plan.steps)
+            places = plan.places(times.tolist())
+            first = start(lens, wave, t_max, noise, plan.n, plan.rng)
+            points = _run(lens, wave, times, plan, first, places, bar, source)
+            return Paths(times[places], points, plan.kind, probability)
+        return _kept(_Region(lens, phi, wave, keep, t_max, plan, noise), probability, bar)
+
+
+def _fields(
+    lens: Magnifier, phi: np.ndarray, times: np.ndarray, order: int, source: Source | None
+) -> Iterator[ScoreField]:
+    waves = (source or lens.land.descending)(phi, stage_times(times, order).tolist())
+    for wave in waves:
+        yield lens.field(wave, FLOOR if source is None else ROUGH)
+
+
+def _run(
+    lens: Magnifier,
+    phi: np.ndarray,
+    times: np.ndarray,
+    plan: Plan,
+    x: np.ndarray,
+    places: list[int],
+    bar: Progress,
+    source: Source | None = None,
+) -> np.ndarray:
+    fields = _fields(lens, phi, times, plan.order, source)
+    moments = reverse(x, times, fields, lens, plan.kind, plan.order, gaussian_noise(plan.rng))
+    kept: dict[int, np.ndarray] = {}
+    for k, (_, points) in enumerate(moments):
+        if k in places:
+            kept[k] = points
+        bar(k, len(times))
+    return np.array([kept[k] for k in places])
+
+
+class _Region:
+    """A condition with edges. The conditioned wave is smooth from ``t_min`` on, and the process runs down to there by its score.
+
+    From there the process without condition runs to 0, and a path is kept with a probability proportional to ``h_0(x_0)`` over
+    what is known of it already: ``h_{t_min}`` at the place where an ODE path was, its mean given ``x_0`` for an SDE. What is kept
+    has the conditioned law at time 0, whatever ``t_min`` is.
+    """
+
+    def __init__(
+        self, lens: Magnifier, phi: np.ndarray, wave: np.ndarray, keep: Keep, t_max: float, plan: Plan, noise: bool
+    ) -> None:
+        land = lens.land
+        self.t_max, self.noise = t_max, noise
+        self.lens, self.phi, self.wave, self.keep, self.plan = lens, phi, wave, keep, plan
+        self.t_min = min(smoothing_time(least_bandwidth(land.domain), land.temperature), 0.5 * t_max)
+        self.down = time_grid(t_max, self.t_min, plan.steps)
+        self.rest = time_grid(self.t_min, 0.0, max(4, plan.steps // 8))
+        (below,), (above,) = land.waves(phi, [self.t_min]), land.waves(wave, [self.t_min])
+        density = land.root * below
+        seen = density > 1e-9 * density.max()
+        known = np.clip(np.where(seen, above / np.where(seen, below, 1.0), 0.0), 0.0, 1.0)
+        if plan.kind == "sde":
+            (back,) = land.waves(land.root * known, [self.t_min])
+            known = back / land.root
+        self.known = np.clip(known, 1e-6, 1.0)
+        h = keep.h(land.domain.points).reshape(land.domain.shape)
+        likely = (h > 0) & (land.root * phi > 1e-6 * (land.root * phi).max())
+        if not likely.any():  # a region that lies between the points of the grid
+            likely = keep.values > 0
+            h = np.ones(h.shape)
+        self.most = float((h[likely] / self.known[likely]).max())
+
+    def batch(self, n: int, bar: Progress) -> tuple[np.ndarray, np.ndarray]:
+        """Paths at the saved times, and which of them are kept."""
+        plan, lens = self.plan, self.lens
+        places = plan.places([*self.down, *self.rest[1:]])
+        first = sorted({p for p in places if p < len(self.down)} | {len(self.down) - 1})
+        second = sorted({p - len(self.down) + 1 for p in places if p >= len(self.down)} | {len(self.rest) - 1})
+        begin = start(lens, self.wave, self.t_max, self.noise, n, plan.rng)
+        upper = _run(lens, self.wave, self.down, plan, begin, first, bar)
+        lower = _run(lens, self.phi, self.rest, plan, upper[-1], second, bar)
+        end = lower[-1]
+        at = self.value(end if plan.kind == "sde" else upper[-1])
+        chance = self.keep.h(end) / (at * self.most)
+        rows = [upper[first.index(p)] if p in first else lower[second.index(p - len(self.down) + 1)] for p in places]
+        return np.array(rows), plan.rng.random(n) < chance
+
+    def value(self, points: np.ndarray) -> np.ndarray:
+        """What is known of a condition at these points, interpolated linearly."""
+        from scipy.ndimage import map_coordinates
+
+        domain = self.lens.land.domain
+        place = ((points - np.array([x[0] for x in domain.axes])) / np.array(domain.spacing)).T
+        mode = "grid-wrap" if self.lens.land.wraps else "nearest"
+        return np.maximum(map_coordinates(self.known, place, order=1, mode=mode), 1e-6)
+
+    @property
+    def times(self) -> np.ndarray:
+        """Saved times."""
+        every = np.concatenate([self.down, self.rest[1:]])
+        return np.asarray(every[self.plan.places(every.tolist())])
+
+
+def _kept(region: _Region, probability: float, bar: Progress) -> Paths:
+    plan, found, tried, rows = region.plan, 0, 0, []
+    for _ in range(_ROUNDS):
+        rate = max(found / tried, 0.02) if tried else 0.8 / region.most
+        count = int(np.clip(1.1 * (plan.n - found) / rate + 8, 16, 4 * plan.n + 64))
+        points, kept = region.batch(count, bar)
+        rows.append(points[:, kept])
+        found, tried = found + int(kept.sum()), tried + count
+        if found >= plan.n:
+            points = np.concatenate(rows, axis=1)[:, : plan.n]
+            return Paths(region.times, points, plan.kind, probability, found / tried)
+    raise ProblemError(
+        f"Argument `condition` must be met by more paths: of {tried} only {found} were kept. Take more `steps`, or a finer grid."
+    )

@@ -1,0 +1,190 @@
+"""The law of the data under noise: its wave, its density, its score, at any time and under conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import ProblemError, describe, real, require
+from ...model.domains import Grid
+from .condition import Keep, check_possible, read_condition
+from .data import as_rows, choose_bandwidth, density_on, deposit, given_bandwidth, inside, smoothing_time
+from .field import Magnifier
+from .landscape import Landscape, landscape
+
+FORGETS = 6.0  # t_max times the gap: what is left of the data then is e^-6
+_HEAVY = 0.1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Waves:
+    """What :class:`qml_dynamics.Diffusion` knows before it generates anything; its arguments are described there."""
+
+    domain: Grid
+    data: Any
+    potential: Any = "ou"
+    temperature: float = 1.0
+    bandwidth: float | None = None
+    labels: Any = None
+    t_max: float | None = None
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "temperature", real(self.temperature, "temperature", positive=True))
+        put(self, "_land", landscape(self.domain, self.potential, self.temperature))
+        put(self, "_function", self.data if callable(self.data) else None)
+        if callable(self.data):
+            for name in ("bandwidth", "labels"):
+                given = getattr(self, name)
+                require(given is None, name, "be left out where the data are a density", given)
+        else:
+            put(self, "data", inside(as_rows(self.data, self.domain.ndim), self.domain))
+            put(self, "labels", _labels(self.labels, len(self.data)))
+            width = self.bandwidth
+            width = choose_bandwidth(self.data, self.land) if width is None else given_bandwidth(width, self.domain)
+            put(self, "bandwidth", width)
+        if self.t_max is not None:
+            put(self, "t_max", real(self.t_max, "t_max", positive=True))
+        else:
+            put(self, "t_max", FORGETS / (self.land.gap if self.land.loss is None else self.land.stiffness))
+        self._check_tails()
+
+    def __repr__(self) -> str:
+        what = "a density" if callable(self.data) else f"{len(self.data)} rows, bandwidth {self.bandwidth:.3g}"
+        points = " x ".join(map(str, self.domain.shape))
+        return f"Diffusion of {what}, on {points} points: {self.land.name} at T = {self.temperature:g}, t_max = {self.t_max:.3g}"
+
+    @property
+    def land(self) -> Landscape:
+        """The potential on the grid, its stationary law and its waves."""
+        return self._land  # type: ignore[attr-defined, no-any-return]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, sorted; none where the data have no labels."""
+        return () if self.labels is None else tuple(sorted(set(self.labels)))
+
+    @cached_property
+    def lens(self) -> Magnifier:
+        """The finer grid that scores are interpolated from."""
+        return Magnifier.of(self.land)
+
+    @property
+    def from_noise(self) -> bool:
+        """Whether paths start from the stationary law; otherwise from ``p_{t_max}``."""
+        return self.land.loss is None and float(self.t_max or 0.0) * self.land.gap >= FORGETS * (1 - 1e-9)
+
+    @cached_property
+    def start(self) -> np.ndarray:
+        """``phi_0`` on the grid, scaled so that ``psi0 phi_0`` adds up to 1."""
+        return self._wave_of(None)
+
+    def _wave_of(self, label: str | None) -> np.ndarray:
+        if self._function is not None:  # type: ignore[attr-defined]
+            return density_on(self._function, self.domain) / self.land.root  # type: ignore[attr-defined]
+        rows = self.data if label is None else self.data[self.labels == label]
+        t0 = smoothing_time(float(self.bandwidth or 0.0), self.temperature)
+        (phi,) = self.land.waves(deposit(rows, self.land), [t0])
+        return phi / float((self.land.root * phi).sum())
+
+    def _check_tails(self) -> None:
+        """``phi_0 = p_0 / psi0`` must fit into the box too."""
+        phi = np.abs(self.start)
+        edge = max(float(np.take(phi, (0, -1), axis=axis).max()) for axis in range(phi.ndim))
+        if not self.land.wraps and edge > _HEAVY * float(phi.max()):
+            raise ProblemError(
+                "Argument `data` must have tails that fall faster than the square root of the stationary law inside the box, "
+                f"but at its edge p_0 / psi0 is still {edge / float(phi.max()):.2g} of its peak. The kernels of rows do so."
+            )
+
+    def wave(self, t: float, condition: Any = None) -> np.ndarray:
+        """``phi_t`` on the grid (of the kept data where there is a condition), scaled so that ``psi0 phi_t`` adds up to 1."""
+        phi = self.conditioned(condition)[0]
+        (wave,) = self.land.waves(phi, [real(t, "t", nonnegative=True)])
+        return np.asarray(wave / float((self.land.root * wave).sum()))
+
+    def forward(self, t: Any, condition: Any = None) -> np.ndarray:
+        """``p_t`` on the grid, adding up to 1; over ``domain.cell_volume`` it is a density.
+
+        Args:
+            t: a time that is not negative, or several.
+            condition: of the data, as in :meth:`sample`.
+
+        Returns:
+            Shape ``domain.shape``, or ``(len(t), *domain.shape)``.
+
+        Raises:
+            ProblemError: a negative time, or an impossible condition.
+        """
+        if np.ndim(t) == 0:
+            return np.asarray(self.forward([t], condition)[0])
+        times = [real(v, "t", nonnegative=True) for v in t]
+        phi, order = self.conditioned(condition)[0], np.argsort(times, kind="stable")
+        out = np.empty((len(times), *self.domain.shape))
+        for place, wave in zip(order, self.land.waves(phi, [times[i] for i in order])):
+            p = np.maximum(self.land.root * wave, 0.0)  # round-off only
+            out[place] = p / p.sum()
+        return out
+
+    def score(self, t: float, points: Any = None, condition: Any = None) -> np.ndarray:
+        """``grad log p_t = grad phi_t / phi_t - grad V / (2 T)``.
+
+        Where ``p_t`` is below 1e-9 of its peak it is lost in round-off: there the score is that of the nearest place where it is not.
+
+        Args:
+            t: a time that is not negative.
+            points: shape ``(n, ndim)``; None: the points of the grid.
+            condition: of the data.
+
+        Returns:
+            Shape ``(n, ndim)``, or ``(*domain.shape, ndim)``.
+        """
+        field = self.lens.field(self.wave(t, condition))
+        if points is None:
+            return self.lens.coarse(field.values)
+        return field.at(inside(as_rows(points, self.domain.ndim, "points"), self.domain, "points"))
+
+    def density(self, points: Any, t: float = 0.0) -> np.ndarray:
+        """``p_t`` as a density at any points of the box, shape ``(n,)``: for held-out likelihoods."""
+        from scipy.ndimage import map_coordinates
+
+        rows = inside(as_rows(points, self.domain.ndim, "points"), self.domain, "points")
+        p = self.lens.root * self.lens.waves(self.wave(t))[0]
+        place = ((rows - np.array([x[0] for x in self.lens.fine.axes])) / np.array(self.lens.fine.spacing)).T
+        values = map_coordinates(p, place, order=3, mode="grid-wrap")
+        return np.asarray(np.maximum(values, 0.0) / (p.sum() * self.lens.fine.cell_volume))
+
+    def conditioned(self, condition: Any) -> tuple[np.ndarray, float, Keep | None]:
+        """``phi_0`` of the kept data, the probability that a data point is kept, and what is kept (None: all, or a class).
+
+        Raises:
+            ProblemError: the condition is of no known kind, or the data never meet it.
+        """
+        if condition is None:
+            return self.start, 1.0, None
+        keep = read_condition(condition, self.domain, self.classes)
+        if isinstance(keep, str):
+            return self._wave_of(keep), float(np.mean(self.labels == keep)), None
+        h = np.clip(self.lens.cell_means(keep.h(self.lens.fine.points).reshape(self.lens.fine.shape)), 0.0, 1.0)
+        probability = float((self.land.root * self.start * h).sum())
+        check_possible(probability, keep.name)
+        return self.start * h, probability, replace(keep, values=h)
+
+    def probability(self, condition: Any) -> float:
+        """The probability that a data point meets a condition."""
+        return self.conditioned(condition)[1]
+
+
+def _labels(given: Any, rows: int) -> np.ndarray | None:
+    if given is None:
+        return None
+    require(not isinstance(given, str), "labels", "be one class a row", given)
+    try:
+        labels = np.array([str(v) for v in given])
+    except TypeError:
+        raise ProblemError(f"Argument `labels` must be one class a row, but is {describe(given)}.") from None
+    require(labels.shape == (rows,), "labels", f"be one class for each of {rows} rows", f"of shape {labels.shape}")
+    return labels

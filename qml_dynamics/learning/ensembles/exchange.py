@@ -1,0 +1,159 @@
+"""Neurons hop between a network and its reservoir: ``H = sum_i (e_i - mu_c) n_i + g sum_bonds (XX + YY) / 2``.
+
+The total number of active neurons is conserved, by the Hamiltonian and by every gate of its circuits, so an outcome with
+another number shows an error and is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...base.errors import MethodError, describe, integer, real, require
+from ...base.estimate import Estimate
+from ...model.domains import Hypercube
+from ...model.initial import PointMass
+from ...model.pauli import PauliSum
+from ...model.problem import Problem
+from ...model.schedules import Constant
+from ...results.trajectory import Counts
+from .checks import numbers
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """A network of neurons coupled to a reservoir of neuron slots.
+
+    Args:
+        energies: activation energies of all neurons, the network's first, shape ``(N,)``.
+        hopping: g, the rate of exchange.
+        network: how many of them belong to the network; their active ones count as its neuron number.
+        mu_c: chemical potential, which lowers the energy of the network's active neurons.
+        bonds: pairs that exchange; None: every neuron of the network with every slot of the reservoir.
+
+    Raises:
+        ProblemError: a number or a bond out of its range.
+
+    >>> pair = Exchange([0.0, 0.0], hopping=1.0, network=1)
+    >>> pair.bonds
+    ((0, 1),)
+    """
+
+    energies: Any
+    hopping: float
+    network: int
+    mu_c: float = 0.0
+    bonds: Any = None
+
+    def __post_init__(self) -> None:
+        e = numbers(self.energies)
+        ok = e.ndim == 1 and 2 <= e.size <= 30 and bool(np.isfinite(e).all())
+        require(ok, "energies", "be 2 to 30 finite numbers", describe(self.energies))
+        object.__setattr__(self, "energies", e)
+        for name in ("hopping", "mu_c"):
+            object.__setattr__(self, name, real(getattr(self, name), name))
+        inside = integer(self.network, "network", 1, e.size - 1)
+        object.__setattr__(self, "network", inside)
+        every = [(i, j) for i in range(inside) for j in range(inside, e.size)]
+        given = every if self.bonds is None else self.bonds
+        pairs = all(np.shape(pair) == (2,) for pair in given) and len(given) > 0
+        require(pairs, "bonds", "be pairs of different neurons", describe(self.bonds))
+        bonds = tuple((integer(i, "bonds", 0, e.size - 1), integer(j, "bonds", 0, e.size - 1)) for i, j in given)
+        require(all(i != j for i, j in bonds), "bonds", "be pairs of different neurons", describe(self.bonds))
+        object.__setattr__(self, "bonds", bonds)
+
+    @property
+    def costs(self) -> np.ndarray:
+        """``e_i``, less ``mu_c`` for the network's neurons, shape ``(N,)``."""
+        return self.energies - self.mu_c * (np.arange(len(self.energies)) < self.network)
+
+    @property
+    def operator(self) -> PauliSum:
+        """H as Pauli strings; neuron i on qubit ``N - 1 - i``, bit 1 is active."""
+        n = len(self.energies)
+        bit = [1 << (n - 1 - i) for i in range(n)]
+        x = [0] * (n + 1) + [bit[i] | bit[j] for i, j in self.bonds for _ in range(2)]
+        z = [0, *bit] + [m for i, j in self.bonds for m in (0, bit[i] | bit[j])]
+        c = [self.costs.sum() / 2, *(-self.costs / 2)] + [self.hopping / 2] * (2 * len(self.bonds))
+        return PauliSum(n, np.array(x), np.array(z), np.array(c))
+
+    def problem(self, duration: float, occupied: Sequence[int]) -> Problem:
+        """The problem on the real clock for the classical references; it starts with the neurons ``occupied`` active."""
+        n = len(self.energies)
+        start = PointMass(np.where(np.isin(np.arange(n), list(occupied)), 1.0, -1.0))
+        return Problem(
+            Hypercube(n), None, Constant(0.0), clock="real", duration=duration, initial=start, operator=self.operator
+        )
+
+    def circuit(self, duration: float, steps: int, occupied: Sequence[int], order: int = 2) -> QuantumCircuit:
+        """The product formula that conserves the number gate by gate, of order 1, 2 or 4 (``(XX + YY) / 2`` is kept whole).
+
+        Args:
+            duration, steps: total time and number of steps.
+            occupied: indices of the neurons that are active at the start.
+        """
+        from ...synthesis.ensembles import exchange_circuit
+
+        return exchange_circuit(self.costs, self.bonds, self.hopping, duration, steps, order, list(occupied))
+
+    def number(self, index: np.ndarray) -> np.ndarray:
+        """Active neurons of the network in outcomes, same shape."""
+        return np.bitwise_count(np.asarray(index) >> (len(self.energies) - self.network))
+
+    def sample(
+        self,
+        duration: float,
+        steps: int,
+        occupied: Sequence[int],
+        *,
+        backend: Any = "statevector",
+        shots: int = 1000,
+        seed: int = 0,
+        order: int = 2,
+    ) -> ExchangeSample:
+        """Run the circuit and keep the outcomes with the right total number.
+
+        Raises:
+            MethodError: no outcome has it.
+        """
+        from ...backends import backend as find_backend
+
+        circuit = self.circuit(duration, steps, occupied, order)
+        counts = find_backend(backend).sample([circuit], integer(shots, "shots", 1, 10**9, MethodError), [seed])[0]
+        kept = conserved(counts, len(set(occupied)))
+        require(kept.shots > 0 if len(kept.count) else False, "shots", "leave an outcome with the right number", shots)
+        n = self.number(kept.index)
+        mean = float(n @ kept.count / kept.shots)
+        spread = float(np.sqrt(max(0.0, (n - mean) ** 2 @ kept.count / kept.shots) / kept.shots))
+        return ExchangeSample(kept, Estimate(mean, spread, kept.shots), 1 - kept.shots / counts.shots)
+
+
+@dataclass(frozen=True, eq=False)
+class ExchangeSample:
+    """Outcomes that passed the check of the conserved number.
+
+    Attributes:
+        counts: the kept outcomes.
+        mean_number: active neurons of the network.
+        rejected: share of outcomes that showed an error.
+    """
+
+    counts: Counts
+    mean_number: Estimate
+    rejected: float
+
+
+def conserved(counts: Counts, total: int) -> Counts:
+    """The outcomes whose number of ones is ``total``.
+
+    >>> conserved(Counts(np.array([1, 2, 3]), np.array([5, 4, 1])), total=1).count.tolist()
+    [5, 4]
+    """
+    keep = np.bitwise_count(counts.index) == integer(total, "total", 0, 62)
+    return Counts(counts.index[keep], counts.count[keep])

@@ -1,0 +1,179 @@
+"""Integers and levels read from circuits: windings by interference of neighbours, ring levels by Hadamard tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...base.errors import MethodError, integer, require
+from ...base.estimate import Estimate
+from ...model.domains import Grid
+from ...model.hamiltonian import LearningHamiltonian, hamiltonian
+from ...model.problem import Problem
+from .circulation import loop_points
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+_CLEAR = 6.0  # a loop's phase must be this many standard errors away from the next integer's border
+
+
+@dataclass(frozen=True)
+class Winding:
+    """A winding number measured round a loop.
+
+    Attributes:
+        value: the integer.
+        raw: the sum of the measured phase differences over 2 pi, before rounding.
+        certain: whether the next integer is at least six standard errors away.
+        circuits: how many were run.
+    """
+
+    value: int
+    raw: Estimate
+    certain: bool
+    circuits: int
+
+
+def measured_circulation(
+    circuit: QuantumCircuit, domain: Grid, loop: Any, *, backend: Any = "statevector", shots: int = 4000, seed: int = 0
+) -> Winding:
+    """The winding of the wave that ``circuit`` prepares, round a loop of neighbours, from samples only.
+
+    ``conj(psi_j) psi_{j+1}`` comes from two interference circuits a pattern of differing bits; the phases of all links are
+    added and rounded. The loop should keep to where the wave is large.
+
+    Args:
+        circuit: unmeasured, on the qubits of ``domain``.
+        domain: a periodic :class:`Grid`.
+        loop: indices as in :func:`qml_dynamics.learning.ensembles.circulation`; consecutive points must be neighbours.
+        backend, shots, seed: as in :func:`qml_dynamics.evolve`; shots for each circuit.
+
+    Raises:
+        ProblemError: the loop jumps. MethodError: a link was never seen: more shots, or a loop nearer to the wave.
+    """
+    from ...backends import backend as find_backend
+    from ...synthesis.ensembles import link_circuits
+
+    ok = isinstance(domain, Grid) and domain.boundary == "periodic"
+    require(ok, "domain", "be a periodic Grid", domain)
+    fits = getattr(circuit, "num_qubits", None)
+    require(fits == domain.num_qubits, "circuit", f"have {domain.num_qubits} qubits", fits)
+    points = loop_points(domain, loop)
+    steps = _steps(points, domain)
+    device = find_backend(backend)
+    count = integer(shots, "shots", 1, 10**9, MethodError)
+    links: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    used = 0
+    for axis in sorted({axis for axis, _ in steps}):
+        tests = link_circuits(circuit, domain, axis)
+        flat = [c for _, real, imaginary in tests for c in (real, imaginary)]
+        seeds = np.random.SeedSequence(seed, spawn_key=(axis,)).generate_state(len(flat), np.uint32)
+        counts = device.sample(flat, count, [int(s) for s in seeds])
+        frequencies = [c.histogram(domain.size) for c in counts]
+        links[axis] = _links(domain, axis, tests, frequencies, count)
+        used += len(flat)
+    total, variance = 0.0, 0.0
+    for point, (axis, direction) in zip(points, steps):
+        at = list(point)
+        if direction < 0:
+            at[axis] = (at[axis] - 1) % domain.shape[axis]
+        product, spread = (array[tuple(at)] for array in links[axis])
+        require(abs(product) > 0, "shots", f"show the link at {tuple(at)} at least once", count, MethodError)
+        total += direction * float(np.angle(product))
+        variance += float(spread**2 / abs(product) ** 2)
+    raw = Estimate(total / (2 * np.pi), float(np.sqrt(variance)) / (2 * np.pi), count)
+    value = round(raw.value)
+    certain = 0.5 - abs(raw.value - value) > _CLEAR * raw.stderr
+    return Winding(value, raw, bool(certain), used)
+
+
+def _steps(points: np.ndarray, domain: Grid) -> list[tuple[int, int]]:
+    """The axis and direction of each step of a closed walk."""
+    shape = np.array(domain.shape)
+    moves = (np.roll(points, -1, axis=0) - points + shape // 2) % shape - shape // 2
+    neighbours = bool((np.abs(moves).sum(axis=1) == 1).all())
+    require(neighbours, "loop", "go from neighbour to neighbour", points.tolist())
+    axes = np.abs(moves).argmax(axis=1)
+    return [(int(a), int(m[a])) for a, m in zip(axes, moves)]
+
+
+def _links(
+    domain: Grid, axis: int, tests: Any, frequencies: list[np.ndarray], shots: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """``conj(psi_j) psi_{j+1}`` along an axis, and the standard error of its phase times its size."""
+    from ...synthesis.ensembles import link_signs, link_values
+
+    product = np.zeros(domain.shape, dtype=complex)
+    weight = np.zeros(domain.shape)
+    shape = [1] * domain.ndim
+    shape[axis] = -1
+    sign = link_signs(domain, axis).reshape(shape)
+    for number, (pattern, _, _) in enumerate(tests):
+        real, imaginary = frequencies[2 * number], frequencies[2 * number + 1]
+        product += link_values(domain, axis, pattern, real)
+        product += 1j * sign * link_values(domain, axis, pattern, imaginary)
+        weight += np.abs(_sums(domain, axis, pattern, real)) + np.abs(_sums(domain, axis, pattern, imaginary))
+    # each part is half the difference of two multinomial frequencies: variance (p0 + p1) / 4 n, up to its square
+    return product, np.sqrt(weight / 2 / (4 * shots))
+
+
+def _sums(domain: Grid, axis: int, pattern: int, frequencies: np.ndarray) -> np.ndarray:
+    """Frequencies of both outcomes of each link of a pattern added up."""
+    table = frequencies.reshape(domain.shape)
+    n = domain.shape[axis]
+    j = np.arange(n)
+    mine = (j ^ (j + 1) % n) == (1 << (pattern + 1)) - 1
+    low = np.where(j & (1 << pattern), (j + 1) % n, j) & ~(1 << pattern)
+    rows = np.moveaxis(table, axis, -1)
+    return np.moveaxis(np.where(mine, rows[..., low] + rows[..., low | (1 << pattern)], 0.0), -1, axis)
+
+
+def measured_levels(
+    problem: Problem, modes: Sequence[int], *, backend: Any = "statevector", shots: int = 10_000, seed: int = 0
+) -> Estimate:
+    """Energies of the plane waves ``modes`` of a free ring from Hadamard tests, values and standard errors ``(modes,)``.
+
+    The evolution time is the problem's duration; it must be short enough that no phase passes pi.
+
+    Args:
+        problem: from :func:`qml_dynamics.learning.ensembles.ring` with no potential; energies are those of its Hamiltonian.
+        modes: wave numbers j.
+        backend, shots, seed: shots for each of the two circuits a mode.
+
+    Raises:
+        MethodError: a phase ``E t`` could pass pi.
+    """
+    from ...backends import backend as find_backend
+    from ...synthesis.ensembles import level_circuits
+
+    grid, t = problem.domain, problem.duration
+    require(isinstance(grid, Grid) and grid.ndim == 1, "problem", "be on a ring", grid)
+    assert isinstance(grid, Grid)
+    _free(problem)
+    modes = [integer(j, "modes", -(grid.size // 2), grid.size // 2 - 1, MethodError) for j in modes]
+    d = problem.diffusion.value(0.0, t)
+    unit = 2 * np.pi / grid.lengths[0]
+    top = max(d * t * (unit * (j - grid.twist[0])) ** 2 for j in modes)
+    require(top < np.pi, "duration", f"be below {t * np.pi / max(top, 1e-300):.3g} for these modes", t, MethodError)
+    flat = [c for j in modes for c in level_circuits(grid, j, d, t)]
+    seeds = np.random.SeedSequence(seed).generate_state(len(flat), np.uint32)
+    count = integer(shots, "shots", 2, 10**9, MethodError)
+    counts = find_backend(backend).sample(flat, count, [int(s) for s in seeds])
+    means = []
+    for c in counts:
+        ones = (c.index >> grid.num_qubits) & 1
+        means.append(1 - 2 * float(ones @ c.count / c.shots))
+    cosine, sine = np.array(means[0::2]), np.array(means[1::2])
+    size = cosine**2 + sine**2
+    spread = np.sqrt((sine**2 * (1 - cosine**2) + cosine**2 * (1 - sine**2)) / count) / size
+    return Estimate(np.arctan2(sine, cosine) / t, np.maximum(spread, 1e-15) / t, count)
+
+
+def _free(problem: Problem) -> None:
+    operator = hamiltonian(problem)
+    free = isinstance(operator, LearningHamiltonian) and not np.any(operator.zeta)
+    require(free, "problem", "be free: a plane wave is no level of a ring with a potential", "one with a potential")

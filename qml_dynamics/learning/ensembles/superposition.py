@@ -1,0 +1,175 @@
+"""Superpositions that only a single-valued wave has, in closed form, beside the classical ensembles that lack them.
+
+Two slits, an oscillator in two levels at once, and neuron numbers that beat under a chemical potential and revive.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import integer, real, require
+from ...model.domains import Grid
+from ...model.initial import State
+from ...model.problem import Problem
+from .learning import hbar_from_chemical_potential
+
+
+@dataclass(frozen=True)
+class TwoSlits:
+    """Two Gaussians of standard deviation ``width`` at ``+-distance``, in phase, free of any potential.
+
+    With ``alpha = hbar t / (2 m width^2)`` and ``s_t^2 = width^2 (1 + alpha^2)``:
+    ``p = [G(x - d) + G(x + d) + 2 exp(-(x^2 + d^2) / 2 s_t^2) cos(k_f x)] / norm``, ``k_f = d alpha / s_t^2``.
+
+    >>> slits = TwoSlits(width=0.4, distance=2.0)
+    >>> round(slits.spread(1.5), 6), round(slits.fringe_spacing(1.5), 6)
+    (1.917192, 2.463428)
+    """
+
+    width: float
+    distance: float
+    hbar: float = 1.0
+    mass: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "distance", "hbar", "mass"):
+            object.__setattr__(self, name, real(getattr(self, name), name, positive=True))
+
+    def _alpha(self, t: float) -> float:
+        return self.hbar * real(t, "t", nonnegative=True) / (2 * self.mass * self.width**2)
+
+    def spread(self, t: float) -> float:
+        """Standard deviation ``s_t`` of one slit's density."""
+        return self.width * math.sqrt(1 + self._alpha(t) ** 2)
+
+    def fringe_spacing(self, t: float) -> float:
+        """``2 pi / k_f``; infinite at t = 0."""
+        k = self.distance * self._alpha(t) / self.spread(t) ** 2
+        return 2 * math.pi / k if k else math.inf
+
+    def density(self, x: np.ndarray, t: float, coherent: bool = True) -> np.ndarray:
+        """Probability density at the points ``x`` of any shape.
+
+        ``coherent=False`` is the classical ensemble of both slits (the same density of momenta, no relative sign): the two
+        humps without the cosine.
+        """
+        x = np.asarray(x, dtype=float)
+        s2, d = self.spread(t) ** 2, self.distance
+        humps = np.exp(-((x - d) ** 2) / (2 * s2)) + np.exp(-((x + d) ** 2) / (2 * s2))
+        norm = 2 * math.sqrt(2 * math.pi * s2)
+        if not coherent:
+            return humps / norm
+        cross = 2 * np.exp(-(x**2 + d**2) / (2 * s2)) * np.cos(d * self._alpha(t) / s2 * x)
+        overlap = math.exp(-(d**2) / (2 * self.width**2))  # of the two slits at t = 0: it never changes
+        return (humps + cross) / (norm * (1 + overlap))
+
+    def visibility(self, density: np.ndarray, x: np.ndarray, t: float) -> float:
+        """Weight of the cosine in a density sampled at ``x``, relative to full fringes: 1 quantum, 0 classical.
+
+        Least squares of ``p - humps`` on the cross term, so the whole pattern counts and not one point.
+        """
+        x = np.asarray(x, dtype=float)
+        s2 = self.spread(t) ** 2
+        norm = 2 * math.sqrt(2 * math.pi * s2)
+        cross = (
+            2 * np.exp(-(x**2 + self.distance**2) / (2 * s2)) * np.cos(self.distance * self._alpha(t) / s2 * x) / norm
+        )
+        rest = np.asarray(density) - self.density(x, t, coherent=False)
+        return float(cross @ rest / (cross @ cross))
+
+    def wave(self, grid: Grid) -> np.ndarray:
+        """The wave at t = 0 on a grid with one axis, unit norm."""
+        x = grid.axes[0]
+        psi = sum(np.exp(-((x - c) ** 2) / (4 * self.width**2)) for c in (-self.distance, self.distance))
+        return np.asarray(psi / np.linalg.norm(psi))
+
+    def problem(self, grid: Grid, duration: float) -> Problem:
+        """The free problem on the real clock, ``diffusion = hbar / 2m``."""
+        diffusion = self.hbar / (2 * self.mass)
+        start = State(self.wave(grid))
+        return Problem(grid, _nothing, diffusion, 1 / self.hbar, clock="real", initial=start, duration=duration)
+
+
+def _nothing(w: np.ndarray) -> np.ndarray:
+    return np.zeros(len(w))
+
+
+def number_revival(neurons: int, mu_c: float, duration: float, hbar: float | None = None) -> Problem:
+    """An equal superposition of 0, 1, ..., ``neurons`` active neurons under ``H = -mu_c N / hbar``, real clock.
+
+    Each neuron turns the phase by ``mu_c t / hbar``. With ``hbar = |mu_c| / 2 pi`` (the default) that is ``2 pi t``: the
+    superposition revives at t = 1, whatever the chemical potential is. Measure it in the dual basis (``kinetic`` is 0 at the
+    revival), or with :func:`revival_probability` in closed form.
+
+    Args:
+        neurons: one less than a power of two, so that the register is full.
+        mu_c: chemical potential, not 0.
+        duration: total time.
+        hbar: another constant, for comparison.
+    """
+    count = integer(neurons, "neurons", 1, (1 << 20) - 1)
+    bits = count.bit_length()
+    require(count + 1 == 1 << bits, "neurons", "be one less than a power of two", neurons)
+    h = hbar_from_chemical_potential(mu_c) if hbar is None else real(hbar, "hbar", positive=True)
+    price = real(mu_c, "mu_c")
+
+    def energy(w: np.ndarray) -> np.ndarray:
+        return -price * w[:, 0]
+
+    return Problem(Grid((0.0, count + 1.0), bits), energy, 0.0, 1 / h, clock="real", duration=duration)
+
+
+def revival_probability(neurons: int, turns: Any) -> np.ndarray:
+    """``|sum_N exp(2 pi i N turns)|^2 / (neurons + 1)^2`` with ``turns = mu_c t / (2 pi hbar)``, same shape as ``turns``.
+
+    >>> revival_probability(3, [0.0, 0.25, 1.0]).round(12).tolist()
+    [1.0, 0.0, 1.0]
+    """
+    n = integer(neurons, "neurons", 1, 1 << 20) + 1
+    phase = np.exp(2j * np.pi * np.multiply.outer(np.asarray(turns, dtype=float), np.arange(n)))
+    return np.abs(phase.sum(axis=-1)) ** 2 / n**2
+
+
+@dataclass(frozen=True)
+class Oscillator:
+    """``V = m omega^2 x^2 / 2``: its levels, and the superposition of the two lowest.
+
+    >>> print(Oscillator(omega=1.0).superposition_mean(0.0).round(9))
+    0.707106781
+    """
+
+    omega: float
+    hbar: float = 1.0
+    mass: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("omega", "hbar", "mass"):
+            object.__setattr__(self, name, real(getattr(self, name), name, positive=True))
+
+    def potential(self, w: np.ndarray) -> np.ndarray:
+        """V at points ``(m, 1)``."""
+        return 0.5 * self.mass * self.omega**2 * w[:, 0] ** 2
+
+    def level(self, n: int, grid: Grid) -> np.ndarray:
+        """The wave of level n on a grid with one axis, unit norm."""
+        from numpy.polynomial.hermite import hermval
+
+        u = grid.axes[0] * math.sqrt(self.mass * self.omega / self.hbar)
+        wave = hermval(u, [0.0] * integer(n, "n", 0, 100) + [1.0]) * np.exp(-(u**2) / 2)
+        return wave / np.linalg.norm(wave)
+
+    def superposition_mean(self, t: Any) -> np.ndarray:
+        """``<x>(t) = sqrt(hbar / 2 m omega) cos(omega t)`` of ``(|0> + |1>) / sqrt 2``."""
+        return math.sqrt(self.hbar / (2 * self.mass * self.omega)) * np.cos(self.omega * np.asarray(t, dtype=float))
+
+    def problem(self, grid: Grid, duration: float, wave: np.ndarray | None = None) -> Problem:
+        """The problem on the real clock; starts in ``(|0> + |1>) / sqrt 2`` unless another wave is given."""
+        start = self.level(0, grid) + self.level(1, grid) if wave is None else wave
+        diffusion = self.hbar / (2 * self.mass)
+        return Problem(
+            grid, self.potential, diffusion, 1 / self.hbar, clock="real", initial=State(start), duration=duration
+        )

@@ -1,0 +1,99 @@
+"""Thermal states of a learning problem, by imaginary time on one half of Bell pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...backends import backend as find_backend
+from ...base.errors import MethodError, ProblemError, integer, real, require
+from ...base.estimate import share_error
+from ...methods.evolution import evolve
+from ...methods.imaginary.purified import purified
+from ...model.clocks import need_waves
+from ...model.domains import Hypercube
+from ...model.hamiltonian import LearningHamiltonian, hamiltonian
+from ...model.initial import State
+from ...model.pauli import PauliSum, pauli_sum
+from ...model.problem import Problem
+from ...model.schedules import Constant
+from .result import GibbsResult, circuit_of, from_run, law_errors, one_seed
+
+_PAIRS = 6
+
+
+def thermal(
+    problem: Problem,
+    beta: float,
+    steps: int = 16,
+    backend: Any = None,
+    shots: int | None = None,
+    seed: int | None = None,
+    method: Any = None,
+) -> GibbsResult:
+    """``<w|e^{-beta H}|w> / Z`` by purification: imaginary time ``beta / 2`` on one half of Bell pairs (THEORY 3.17).
+
+    The factors of ``steps`` Strang steps are exact blocks of :class:`ProbabilisticITE` with ``m0 = 1``, so that the error is the
+    splitting's, of order two; without diffusion there is none. The Hamiltonian is that at time 0.
+
+    Args:
+        problem: a learning problem; its clock, duration and initial wave do not matter.
+        beta: inverse temperature, positive.
+        steps: Strang steps in ``beta / 2``.
+        backend: None (the same factors by the classical transform), an exact backend (blocks are projected one by one), or one
+            that measures in the middle of circuits, or, for few blocks, any (one ancilla a block).
+        shots, seed: as for :func:`softmax`.
+        method: a method of imaginary time that runs operators on the register and its partners instead of the blocks, such as
+            ``Variational(boltzmann.Purified(qubits), steps)``; up to 6 qubits.
+
+    Raises:
+        ProblemError: beta is not positive, or the problem has a general operator or is on the classical clock.
+
+    >>> from qml_dynamics import Hypercube, Problem
+    >>> spins = Problem(Hypercube(2), lambda w: w[:, 0] - 0.5 * w[:, 0] * w[:, 1], 0.0, clock="imaginary", duration=1.0)
+    >>> energies = spins.objective.on(spins.domain)
+    >>> bool(abs(thermal(spins, 1.2).probabilities - np.exp(-1.2 * energies) / np.exp(-1.2 * energies).sum()).max() < 1e-12)
+    True
+    """
+    beta = real(beta, "beta", positive=True)
+    steps = integer(steps, "steps", 1, 10**5, MethodError)
+    shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
+    h = hamiltonian(need_waves(problem))
+    if not isinstance(h, LearningHamiltonian):
+        raise ProblemError("Argument `problem` must have an objective for a thermal state, but has a general operator.")
+    if method is not None:
+        return _thermal_by_method(h, beta, method, backend, shots, seed)
+    device = None if backend is None else find_backend(backend)
+    seen = purified(problem, h, beta, steps, device, shots, one_seed(seed))
+    law, success, kept = seen.law, seen.success, seen.kept
+    d, s = h.coefficients(0.0)
+    floor = d * float(h.dual.min()) + (s * float(h.zeta.min()) if s >= 0 else s * float(h.zeta.max()))
+    offset = float(np.log(problem.domain.size)) - beta * floor
+    error = 0.0 if shots is None else float(share_error(success, shots))
+    return GibbsResult(
+        law, law_errors(law, kept), float(np.log(success)) + offset, success, seen.circuit, "born", beta, 0.5 * beta,
+        error / success, error, shots, kept,
+    )  # fmt: skip
+
+
+def _thermal_by_method(
+    h: LearningHamiltonian, beta: float, method: Any, backend: Any, shots: int | None, seed: int | None
+) -> GibbsResult:
+    """The law of the register from ``evolve`` of ``H (x) 1`` on Bell pairs; the register is the low half of the qubits."""
+    n, size = h.num_qubits, h.domain.size
+    require(n <= _PAIRS, "problem", f"have at most {_PAIRS} qubits with a method", n)
+    terms = pauli_sum(h.matrix(0.0))
+    wide = PauliSum(2 * n, terms.x, terms.z, terms.coefficients)
+    pairs = State(np.eye(size).reshape(-1))
+    problem = Problem(
+        Hypercube(2 * n), None, Constant(0.0), clock="imaginary", duration=0.5 * beta, initial=pairs, operator=wide
+    )
+    run = evolve(problem, method, backend=backend, shots=shots, seed=seed, save=[0.5 * beta])
+    law = run.density[-1].reshape(size, size).sum(axis=0).reshape(h.domain.shape)
+    made = circuit_of(problem, method)
+    if made is None and run.parameters is not None and hasattr(method, "ansatz"):
+        made = method.ansatz.circuit(problem)
+        angles = run.parameters[-1]
+        made = made.assign_parameters(angles) if made.num_parameters == len(angles) else None  # it may have grown
+    return from_run(run, law, beta, size, made, shots)

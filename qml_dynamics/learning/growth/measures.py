@@ -1,0 +1,233 @@
+"""Volumes: of layer maps (products of singular values) and of an ansatz (the quantum metric); all as logarithms, in nats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import ProblemError, describe, integer, one_of, real, require
+from ...results.trajectory import Trajectory
+from .arrays import layers
+from .entropies import coherence, entropy, participation, purity, reduced
+
+KINDS = ("pseudo", "determinant")
+_MOST_POINTS = 1 << 20
+_RANK = 1e-10  # eigenvalues of a metric below this share of the largest are round-off of zero
+
+
+@dataclass(frozen=True, eq=False)
+class Volumes:
+    """Volumes of a list of layers.
+
+    Attributes:
+        log_volume: one value a layer, shape ``(layers,)``.
+        dropped: singular values that were left out as zero, one count a layer: the dead directions.
+    """
+
+    log_volume: np.ndarray
+    dropped: np.ndarray
+
+    @property
+    def total(self) -> float:
+        """The sum over the layers; for invertible square layers the log volume of their product."""
+        return float(self.log_volume.sum())
+
+
+def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> np.ndarray:
+    """Logarithm of the information volume of each layer map ``W``: ``log prod sigma_i``.
+
+    A square invertible W has ``log |det W|``, a tall one ``log sqrt(det(W^T W))``. The differential entropy of what goes
+    through a square linear layer grows by exactly this much. A unitary layer has 0.
+
+    Args:
+        weights: a matrix, or a list of matrices, one a layer, shape ``(out, in)`` each, real or complex.
+        kind: ``"pseudo"``: singular values below ``rcond`` times the largest are left out (see :func:`volumes`, which counts
+            them; a layer of zeros has log volume ``-inf``); ``"determinant"``: square layers only, ``-inf`` where a singular
+            value lies below ``rcond`` times the largest.
+        rcond: from 0 on and below 1.
+
+    Returns:
+        An array, one value a layer.
+
+    Raises:
+        ProblemError: an empty list, a layer that is no finite matrix, or with ``"determinant"`` one that is not square.
+
+    >>> log_volume(np.diag([3.0, 0.5]))
+    array([0.405465])
+    >>> log_volume([np.diag([2.0, 0.5]), [[3.0], [4.0]]])
+    array([0.      , 1.609438])
+    """
+    return volumes(weights, kind=kind, rcond=rcond).log_volume
+
+
+def volumes(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> Volumes:
+    """As :func:`log_volume`, with the number of singular values that each layer lost.
+
+    ``.total`` is the sum over the layers. For square layers, and for a tall one after square ones, it is the log volume of their
+    product; a layer with fewer outputs than inputs, or one that lost directions, breaks the rule.
+
+    Args, raises: as :func:`log_volume`.
+
+    >>> report = volumes([[1.0, 2.0], [2.0, 4.0]])
+    >>> report.dropped.tolist(), report.total
+    ([1], 1.609438)
+    """
+    one_of(kind, "kind", KINDS)
+    rcond = real(rcond, "rcond", nonnegative=True)
+    require(rcond < 1, "rcond", "be below 1", rcond)
+    rows = [_volume(w, i, kind, rcond) for i, w in enumerate(layers(weights, complex_too=True))]
+    return Volumes(np.array([v for v, _ in rows]), np.array([d for _, d in rows]))
+
+
+def _volume(w: np.ndarray, layer: int, kind: str, rcond: float) -> tuple[float, int]:
+    sigma = np.linalg.svd(w, compute_uv=False)
+    kept = sigma > rcond * sigma[0]
+    dropped = int((~kept).sum())
+    if kind == "determinant":
+        square = w.shape[0] == w.shape[1]
+        require(square, "weights", "be square for kind 'determinant'", f"of shape {w.shape} in layer {layer}")
+        return (float(np.log(sigma).sum()) if not dropped else float("-inf")), dropped
+    return (float(np.log(sigma[kept]).sum()) if kept.any() else float("-inf")), dropped
+
+
+def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float:
+    """``log det g`` of the quantum metric ``g = Re(quantum geometric tensor)`` at one point; ``-inf`` where g is singular
+    (an eigenvalue below 1e-10 of the largest, as in the linear solve of `Variational`).
+
+    Args:
+        ansatz: from `qml_dynamics.ansatz`, or a Qiskit circuit.
+        theta: the parameters, in the order of ``circuit.parameters``; the ansatz's own start when None.
+        problem: what an ansatz such as ``hardware_efficient`` is bound to.
+
+    Raises:
+        ProblemError: neither an ansatz nor a circuit, or an ansatz that needs a problem.
+        MethodError: another number of parameters, or an angle with a wrong derivative.
+    """
+    program = _bound(ansatz, problem)
+    from ...methods.variational.derivatives import check_derivatives
+    from ...methods.variational.options import parameters
+
+    point = program.theta0 if theta is None else np.array(parameters(theta, "theta", program.num_parameters))
+    check_derivatives(program.angles, point, program.names)
+    return _log_det(_metric_of(program)(point))
+
+
+def metric_volume(
+    ansatz: Any, theta: Any = None, *, bounds: Any = None, points: int = 24, problem: Any = None
+) -> float:
+    """Information volume of an ansatz: ``integral sqrt(det g) d theta``, or ``sqrt(det g)`` at one point.
+
+    Args:
+        ansatz, theta, problem: as in :func:`log_det_metric`.
+        bounds: one pair ``(low, high)`` a parameter: integrates over that box by Gauss and Legendre's rule.
+        points: of the rule, an axis.
+
+    Raises:
+        ProblemError: bounds that do not fit the parameters or are reversed, both ``theta`` and ``bounds``, or more than 2^20 points.
+
+    >>> from qiskit import QuantumCircuit
+    >>> from qiskit.circuit import Parameter
+    >>> sphere = QuantumCircuit(1)
+    >>> _ = sphere.ry(Parameter("a"), 0), sphere.rz(Parameter("b"), 0)
+    >>> metric_volume(sphere, bounds=[(0, np.pi), (0, 2 * np.pi)])      # the sphere of one qubit, radius 1/2
+    3.141593
+    """
+    if bounds is None:
+        return float(np.exp(0.5 * log_det_metric(ansatz, theta, problem)))
+    require(theta is None, "theta", "not be given together with bounds", theta)
+    program = _bound(ansatz, problem)
+    box = _box(bounds, program.num_parameters)
+    count = integer(points, "points", 1, 1000)
+    require(count ** len(box) <= _MOST_POINTS, "points", f"give at most {_MOST_POINTS:,} points", count ** len(box))
+    from ...methods.variational.derivatives import check_derivatives
+
+    check_derivatives(program.angles, box.mean(axis=1), program.names)
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    half = 0.5 * (box[:, 1] - box[:, 0])
+    metric, total = _metric_of(program), 0.0
+    for index in np.ndindex(*(count,) * len(box)):
+        at = box[:, 0] + half * (1 + nodes[list(index)])
+        total += float(np.prod(weights[list(index)])) * float(np.exp(0.5 * _log_det(metric(at))))
+    return total * float(np.prod(half))
+
+
+def _box(bounds: Any, count: int) -> np.ndarray:
+    """One pair ``(low, high)`` a parameter, shape ``(count, 2)``."""
+    must = f"be one pair (low, high) for each of {count} parameters"
+    try:
+        pairs = [tuple(pair) for pair in bounds]
+    except TypeError:
+        raise ProblemError(f"Argument `bounds` must {must}, but is {describe(bounds)}.") from None
+    require(len(pairs) == count and all(len(pair) == 2 for pair in pairs), "bounds", must, bounds)
+    box = np.array([[real(v, "bounds") for v in pair] for pair in pairs]).reshape(count, 2)
+    require(bool((box[:, 0] < box[:, 1]).all()), "bounds", "have the lower end first", bounds)
+    return box
+
+
+def _bound(ansatz: Any, problem: Any) -> Any:
+    if hasattr(ansatz, "num_qubits") and hasattr(ansatz, "assign_parameters"):
+        from ...methods.variational.ansatz import from_circuit
+
+        ansatz = from_circuit(ansatz)
+    if hasattr(ansatz, "program"):
+        return ansatz.program
+    require(hasattr(ansatz, "bind"), "ansatz", "be an ansatz from qml_dynamics.ansatz or a circuit", ansatz)
+    require(problem is not None, "problem", "be given for an ansatz that is made for a problem", problem)
+    from ...model.hamiltonian import hamiltonian
+
+    return ansatz.bind(problem, hamiltonian(problem))
+
+
+def _metric_of(program: Any) -> Any:
+    from ...methods.variational.engine.tangent import Engine
+
+    engine = Engine(program)
+    still = np.zeros(1 << program.num_qubits, dtype=engine.dtype)
+
+    def metric(theta: np.ndarray) -> np.ndarray:
+        engine.forward(theta)
+        return np.array(engine.geometry(still.copy()).metric)
+
+    return metric
+
+
+def _log_det(metric: np.ndarray) -> float:
+    if not len(metric):
+        return 0.0
+    values = np.linalg.eigvalsh(metric)
+    if values[0] <= _RANK * max(float(values[-1]), 1e-300):
+        return float("-inf")
+    return float(np.log(values).sum())
+
+
+def along(trajectory: Trajectory, keep: Sequence[int] | None = None) -> dict[str, np.ndarray]:
+    """The measures at every saved time of a run, under names that say what they are.
+
+    Always ``entropy/shannon`` and ``participation``. Where the run holds waves also ``coherence/l1`` and
+    ``coherence/relative_entropy``, and with ``keep`` ``entropy/entanglement`` and ``purity/part`` of those qubits. (A wave as
+    a whole stays pure: its von Neumann entropy is 0 throughout, and no column of its own.)
+
+    >>> from qml_dynamics import Grid, Problem, SplitStep, evolve
+    >>> flat = Problem(Grid((0, 1), 3), lambda w: 0 * w[:, 0], 1.0, clock="real", duration=1.0)
+    >>> along(evolve(flat, SplitStep(2)))["participation"]
+    array([8., 8.])
+    """
+    require(isinstance(trajectory, Trajectory), "trajectory", "be a Trajectory", trajectory)
+    density = [p.reshape(-1) / p.sum() for p in np.maximum(trajectory.density, 0.0)]
+    out = {
+        "entropy/shannon": np.array([entropy(p, kind="shannon") for p in density]),
+        "participation": np.array([participation(p) for p in density]),
+    }
+    if trajectory.states is None:
+        require(keep is None, "keep", "be None for a run of samples only", keep)
+        return out
+    waves = [psi.reshape(-1) for psi in trajectory.states]
+    out["coherence/l1"] = np.array([coherence(psi) for psi in waves])
+    out["coherence/relative_entropy"] = np.array([coherence(psi, "relative_entropy") for psi in waves])
+    if keep is not None:
+        out["entropy/entanglement"] = np.array([entropy(psi, kind="entanglement", keep=keep) for psi in waves])
+        out["purity/part"] = np.array([purity(reduced(psi, keep)) for psi in waves])
+    return out

@@ -1,0 +1,163 @@
+"""Volumes and named entropies along the training of any network, from plain arrays: one list of weight matrices a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import ProblemError, describe, integer, one_of, real, require
+from .arrays import chain, layers, table, vectors
+from .layer_measures import of_data, of_weights
+from .mlp import ACTIVATIONS, OUTPUTS
+from .recording import Recording
+
+
+class Recorder:
+    """A hook for a training loop of your own: call it with the weights whenever a step is to be kept.
+
+    Args:
+        X: data, shape ``(rows, inputs)``, for the Jacobians, dead units and the output's entropy.
+        activation: of the hidden layers: ``"relu"``, ``"tanh"``, ``"logistic"`` or ``"identity"``.
+        output: ``"softmax"`` or ``"logistic"`` (probabilities, hence a Shannon entropy), or ``"identity"``.
+        rows: at most so many rows of the data, evenly spread, go into the Jacobians.
+        rcond: singular values below this share of the largest count as zero.
+
+    >>> recorder = Recorder()
+    >>> for step in range(3):
+    ...     recorder(step, [np.diag([1.0 + step, 0.5])], loss=1.0 / (1 + step))
+    >>> recorder.recording()["log_volume/total"]
+    array([-0.693147,  0.      ,  0.405465])
+    """
+
+    def __init__(
+        self, X: Any = None, *, activation: str = "relu", output: str = "identity", rows: int = 64, rcond: float = 1e-12
+    ) -> None:
+        self.activation = one_of(activation, "activation", ACTIVATIONS)
+        self.output = one_of(output, "output", OUTPUTS)
+        self.rcond = real(rcond, "rcond", nonnegative=True)
+        self.data = None if X is None else table(X)
+        self.rows = integer(rows, "rows", 1, 100_000)
+        self.kept: list[dict[str, Any]] = []
+        self.steps: list[int] = []
+
+    def __call__(self, step: int, weights: Any, biases: Any = None, /, **curves: float) -> None:
+        """Keep a step: weight matrices ``(out, in)``, biases if there are any, and numbers such as ``loss=``.
+
+        A double underscore becomes a slash: ``loss__held_out=0.3`` is the column ``loss/held_out``.
+
+        Raises:
+            ProblemError: a step not after the one before, layers that do not fit each other or the data, or a curve that is no
+                number or has the name of a measure.
+        """
+        at = integer(step, "step", 0, 2**62)
+        require(not self.steps or at > self.steps[-1], "step", "be larger than the one before", step)
+        matrices = layers(weights)
+        chain(matrices)
+        offsets = vectors(biases, matrices)
+        row: dict[str, Any] = of_weights(matrices, self.rcond)
+        if self.data is None:
+            row["dead_units/layer"] = [int((~w.any(axis=1)).sum()) for w in matrices]
+        else:
+            inputs = matrices[0].shape[1]
+            require(self.data.shape[1] == inputs, "X", f"have {inputs} columns", f"of shape {self.data.shape}")
+            row |= of_data(matrices, offsets, self.data, self.activation, self.output, self.rows, self.rcond)
+        for name, value in curves.items():
+            column = name.replace("__", "/")
+            require(column not in row, "curves", "not be named as a measure", name)
+            row[column] = _number(value, name)
+        self.steps.append(at)
+        self.kept.append(row)
+
+    def recording(self) -> Recording:
+        """What was kept so far.
+
+        Raises:
+            ProblemError: nothing was.
+        """
+        require(bool(self.kept), "weights", "hold at least one step", "an empty list")
+        names = list(dict.fromkeys(name for row in self.kept for name in row))
+        columns = {name: _column([row.get(name) for row in self.kept]) for name in names}
+        info = {
+            "activation": self.activation,
+            "output": self.output,
+            "rows": 0 if self.data is None else len(self.data),
+            "rcond": self.rcond,
+        }
+        return Recording(np.array(self.steps), columns, info)
+
+
+def record(
+    steps_of_weights: Sequence[Any],
+    *,
+    biases: Sequence[Any] | None = None,
+    steps: Sequence[int] | None = None,
+    X: Any = None,
+    activation: str = "relu",
+    output: str = "identity",
+    curves: Mapping[str, Sequence[float]] | None = None,
+    rows: int = 64,
+    rcond: float = 1e-12,
+) -> Recording:
+    """Volumes and named entropies of a network that was trained elsewhere.
+
+    Args:
+        steps_of_weights: one list of weight matrices a step, shape ``(out, in)`` each; the shapes may grow along the steps.
+        biases: one list of vectors a step, or None.
+        steps: the number of each step; 0, 1, 2, ... when None.
+        X, activation, output, rows, rcond: as in :class:`Recorder`.
+        curves: more columns, such as ``{"loss": [...], "accuracy": [...]}``, one value a step.
+
+    Raises:
+        ProblemError: an empty list, layers that do not fit each other, or curves of another length.
+
+    >>> run = record([[np.diag([2.0, 0.5])], [np.diag([3.0, 0.5])]], curves={"loss": [1.0, 0.5]})
+    >>> run["log_volume/total"], run["entropy/von_neumann/layer"][:, 0]
+    (array([0.      , 0.405465]), array([0.223718, 0.124251]))
+    """
+    listed = isinstance(steps_of_weights, (Sequence, np.ndarray))
+    require(listed, "steps_of_weights", "be a list with one list of matrices a step", steps_of_weights)
+    count = len(steps_of_weights)
+    require(count > 0, "steps_of_weights", "hold at least one step", "an empty list")
+    numbers = list(range(count)) if steps is None else [integer(s, "steps", 0, 2**62) for s in steps]
+    require(len(numbers) == count, "steps", f"be {count} numbers", f"of length {len(numbers)}")
+    if biases is not None:
+        fits = isinstance(biases, (Sequence, np.ndarray)) and len(biases) == count
+        require(fits, "biases", f"be {count} lists of vectors, one a step", biases)
+    extra = _curves(curves, count)
+    recorder = Recorder(X, activation=activation, output=output, rows=rows, rcond=rcond)
+    for i, weights in enumerate(steps_of_weights):
+        given = [weights] if isinstance(weights, np.ndarray) and weights.ndim == 2 else weights
+        bias = None if biases is None else biases[i]
+        recorder(numbers[i], given, bias, **{name: values[i] for name, values in extra.items()})
+    return recorder.recording()
+
+
+def _curves(curves: Any, count: int) -> dict[str, list[Any]]:
+    given = {} if curves is None else curves
+    require(isinstance(given, Mapping), "curves", "be a mapping of names to values", given)
+    found = {}
+    for name, values in given.items():
+        listed = isinstance(values, Sequence) or (isinstance(values, np.ndarray) and values.ndim > 0)
+        require(listed and len(values) == count, "curves", f"have {count} values in {name!r}", values)
+        found[str(name)] = list(values)
+    return found
+
+
+def _number(value: Any, name: str) -> float:
+    """A curve may be nan (nothing was measured at this step), but it has to be a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ProblemError(f"Argument `curves` must be numbers, but {name!r} is {describe(value)}.") from None
+
+
+def _column(values: list[Any]) -> np.ndarray:
+    sized = [np.atleast_1d(np.asarray(np.nan if v is None else v, dtype=float)) for v in values]
+    if all(np.ndim(v) == 0 for v in values):
+        return np.concatenate(sized)
+    out = np.full((len(sized), max(map(len, sized))), np.nan)
+    for row, v in zip(out, sized):
+        row[: len(v)] = v
+    return out

@@ -1,0 +1,117 @@
+"""`Chain`: the samples of evolve, measure, restart, beside the law that they must follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...base.estimate import Estimate
+from ...model.problem import Problem
+from ...results.trajectory import Best
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """What :func:`qml_dynamics.metts` returns.
+
+    Attributes:
+        samples: weights after burn-in, shape ``(samples, ndim)``, step by step and within a step walker by walker.
+        stationary: the exact law ``<w|e^{-2 tau H}|w> / Z``, shape ``domain.shape`` (population reading: ``u_tau``); None where the
+            domain is too large to know it.
+        effective_sample_size: the least over the loss and all weights.
+        detailed_balance: ``<f(x) g(y) - g(x) f(y)>`` with its error; 0 for a reversible chain.
+        index: flat indices of the points, shape ``(steps, walkers)``.
+        reading: ``"born"`` (``beta = 2 tau``) or ``"population"`` (``beta = tau``).
+        beta, tau: inverse temperature, and the imaginary time between measurements.
+        collapse: ``"weight"`` or ``"alternate"``.
+        best: the best weights among the samples, beside the best of as many uniform ones.
+        success_probability: share of the shots that was kept (circuits only).
+        diagnostics: effective sizes and R of every function, steps, burn-in, walkers, shots.
+        stop: in a sentence, why the chain ended.
+        problem, method, provenance: what was run.
+    """
+
+    samples: np.ndarray
+    stationary: np.ndarray | None
+    effective_sample_size: float
+    detailed_balance: Estimate
+    index: np.ndarray
+    reading: str
+    beta: float
+    tau: float
+    collapse: str
+    best: Best | None
+    problem: Problem
+    method: Any
+    success_probability: Estimate | None = None
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    stop: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def density(self) -> np.ndarray:
+        """Frequencies of the points, shape ``domain.shape``."""
+        domain = self.problem.domain
+        counts = np.bincount(self.index.reshape(-1)[: len(self.samples)], minlength=domain.size)
+        return (counts / counts.sum()).reshape(domain.shape)
+
+    @property
+    def total_variation(self) -> float | None:
+        """Distance of the samples from the exact law; compare it with :attr:`expected_total_variation`."""
+        return None if self.stationary is None else 0.5 * float(np.abs(self.density - self.stationary).sum())
+
+    @property
+    def expected_total_variation(self) -> float | None:
+        """What as many independent samples as the effective size would show: ``sum sqrt(p (1 - p) / (2 pi n))``."""
+        if self.stationary is None:
+            return None
+        p = self.stationary
+        return float(np.sqrt(p * (1 - p) / (2 * np.pi * self.effective_sample_size)).sum())
+
+    def mean(self, function: Any) -> Estimate:
+        """The mean of a function of weights ``(m, ndim) -> (m,)``, its error from the function's own effective size."""
+        from .statistics import effective_size
+
+        points = self.problem.domain.points_at(self.index.reshape(-1))
+        values = np.asarray(function(points), dtype=float).reshape(self.index.shape)
+        return Estimate(float(values.mean()), float(values.std()) / np.sqrt(effective_size(values)), self.index.size)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Accuracy of the majority vote of all samples on data (objectives with a model).
+
+        Ties go to the second label.
+        """
+        objective = self.problem.objective
+        assert objective is not None
+        distinct, counts = np.unique(self.index.reshape(-1)[: len(self.samples)], return_counts=True)
+        labels = np.asarray(y)
+        kinds = np.unique(labels)
+        votes = np.zeros(len(labels))
+        for w, count in zip(self.problem.domain.points_at(distinct), counts):
+            votes += count * np.where(objective.predict(w, X) == kinds[-1], 1.0, -1.0)
+        return float(np.mean(np.where(votes >= 0, kinds[-1], kinds[0]) == labels))
+
+    def __str__(self) -> str:
+        domain, d = self.problem.domain, self.diagnostics
+        law = "not known at this size"
+        if self.stationary is not None:
+            law = f"total variation {self.total_variation:.3g} ({self.expected_total_variation:.3g} expected of independent ones)"
+        kept = "" if self.success_probability is None else f"; success probability {self.success_probability}"
+        return "\n".join(
+            (
+                f"{len(self.samples)} samples of {d.get('walkers')} walkers, {self.collapse} collapse, "
+                f"{self.provenance.get('backend') or 'classical'}{kept}",
+                f"domain: {' x '.join(map(str, domain.shape))} points; reading: {self.reading}, tau = {self.tau:g}, "
+                f"beta = {self.beta:g}",
+                f"effective sample size: {self.effective_sample_size:.1f}",
+                f"detailed balance: {self.detailed_balance} (0 for a reversible chain)",
+                f"against the exact law: {law}",
+                f"best: {self.best or 'no objective'}",
+                f"stop: {self.stop}",
+            )
+        )
+
+    __repr__ = __str__

@@ -1,0 +1,184 @@
+"""Where a walker goes, classically: laws of the next point from the waves that start in one point or one mode."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...base.errors import check_memory
+from ...base.registry import Exact, Krylov, SplitStep
+from ...methods import chebyshev, exact, krylov, split_step
+from ...model.hamiltonian import LearningHamiltonian
+from ...model.initial import State
+from ...model.problem import Problem
+from ...results.sampling import drawable
+
+DENSE = 1 << 10  # points up to which the whole transition law is made by one diagonalisation
+_CACHE = 1 << 28  # bytes of laws that are kept
+_AT_ONCE = 1 << 16  # numbers of a block of waves: larger ones leave the cache and gain nothing
+_TOL = 1e-7  # of a wave in the 2-norm
+_RUNNERS: dict[type, Any] = {SplitStep: split_step.run, Krylov: krylov.run, Exact: exact.run}
+
+
+class Source(Protocol):
+    """Draws the next indices of all walkers in one go."""
+
+    def first(self, walkers: int) -> np.ndarray:
+        """Indices of the weight basis, drawn from the evolved initial wave."""
+        ...
+
+    def following(self, index: np.ndarray, start: str, end: str) -> np.ndarray:
+        """Indices of the basis ``end`` (``"weight"`` or ``"dual"``), evolved from those of the basis ``start``."""
+        ...
+
+
+class Laws(Protocol):
+    """Knows the law of the next index from any start."""
+
+    h: LearningHamiltonian
+
+    def law(self, basis: str, index: int, end: str) -> np.ndarray:
+        """Not negative, of any sum, shape ``(size,)``; ``basis`` is ``"weight"``, ``"dual"`` or ``"initial"``."""
+        ...
+
+
+@dataclass
+class Dense:
+    """``e^{-tau H}`` as a matrix: transition laws, and the exact stationary law."""
+
+    problem: Problem
+    h: LearningHamiltonian
+    reading: str = "born"
+
+    def __post_init__(self) -> None:
+        size = self.h.domain.size
+        check_memory(64 * size * size, f"The transition law of {size} points")
+        matrix = self.h.matrix()
+        matrix = matrix.real if np.abs(matrix.imag).max() < 1e-12 * np.abs(matrix).max() else matrix
+        energies, modes = np.linalg.eigh(matrix)
+        decay = np.exp(-self.problem.duration * (energies - energies[0]))
+        self.kernel = (modes * decay) @ modes.conj().T
+        self.thermal = (np.abs(modes) ** 2) @ decay**2
+
+    def stationary(self) -> np.ndarray:
+        """``<w|e^{-2 tau H}|w> / Z``, or in the population reading ``u_tau(w) = sum_v K_tau(w, v)``."""
+        law = self.thermal if self.reading == "born" else np.maximum(self.kernel.real.sum(axis=1), 0.0)
+        return law / law.sum()
+
+    def law(self, basis: str, index: int, end: str) -> np.ndarray:
+        """One column of the kernel, read."""
+        wave = self.kernel @ start_wave(self.problem, self.h, basis, index).reshape(-1)
+        return read(self.h, wave, end, self.reading)
+
+
+@dataclass
+class Waves:
+    """The evolved wave from any start by a classical method."""
+
+    problem: Problem
+    h: LearningHamiltonian
+    method: Any
+    reading: str = "born"
+
+    def law(self, basis: str, index: int, end: str) -> np.ndarray:
+        """One run of the method, read."""
+        problem = self.problem.replace(initial=State(start_wave(self.problem, self.h, basis, index)))
+        run = _RUNNERS[type(self.method)]
+        *_, (_, psi, _) = run(problem, self.h, self.method, [0.0, problem.duration], lambda done, total: None)
+        return read(self.h, psi, end, self.reading)
+
+
+@dataclass
+class Blocks:
+    """The evolved waves from many starts in one go, by Chebyshev's series."""
+
+    problem: Problem
+    h: LearningHamiltonian
+    reading: str = "born"
+
+    @property
+    def width(self) -> int:
+        """How many starts make a block."""
+        return max(1, _AT_ONCE // self.h.domain.size)
+
+    def law(self, basis: str, index: int, end: str) -> np.ndarray:
+        """A block of one."""
+        return self.block(basis, [index], end)[0]
+
+    def block(self, basis: str, starts: Sequence[int], end: str) -> np.ndarray:
+        """One row a start, shape ``(len(starts), size)``."""
+        waves = np.array([start_wave(self.problem, self.h, basis, i) for i in starts])
+        if basis == "weight":
+            waves = waves.real  # half the work where H is real
+        waves, _ = chebyshev.propagated(self.h, waves, self.problem.duration, "imaginary", _TOL)
+        return np.array([read(self.h, wave, end, self.reading) for wave in waves])
+
+
+@dataclass
+class Draws:
+    """Draws from laws that are computed once a start and kept."""
+
+    laws: Laws
+    rng: np.random.Generator
+    sums: OrderedDict[tuple[str, int, str], np.ndarray] = field(default_factory=OrderedDict)
+
+    def first(self, walkers: int) -> np.ndarray:
+        """From the evolved initial wave."""
+        return self._draw(self._sum("initial", 0, "weight"), self.rng.random(walkers))
+
+    def following(self, index: np.ndarray, start: str, end: str) -> np.ndarray:
+        """One random number a walker, in order, so that equal seeds give equal chains."""
+        numbers, out = self.rng.random(len(index)), np.empty_like(index)
+        for i, cumulative in self._sums(start, np.unique(index).tolist(), end):
+            here = index == i
+            out[here] = self._draw(cumulative, numbers[here])
+        return out
+
+    def _sums(self, start: str, starts: list[int], end: str) -> Iterator[tuple[int, np.ndarray]]:
+        """The cumulative law of each start; those that are not known are made block by block where the laws can."""
+        new = [i for i in starts if (start, i, end) not in self.sums]
+        for i in starts:
+            if (start, i, end) in self.sums:
+                yield i, self.sums[start, i, end]
+        width = getattr(self.laws, "width", 1)
+        for k in range(0, len(new), width):
+            part = new[k : k + width]
+            rows = self.laws.block(start, part, end) if isinstance(self.laws, Blocks) else [None]
+            for i, row in zip(part, rows):
+                yield i, self._sum(start, i, end, row)
+
+    def _sum(self, start: str, index: int, end: str, law: np.ndarray | None = None) -> np.ndarray:
+        key = (start, index, end)
+        if key not in self.sums:
+            if (len(self.sums) + 1) * 8 * self.laws.h.domain.size > _CACHE:
+                self.sums.popitem(last=False)
+            total = np.cumsum(drawable(self.laws.law(start, index, end) if law is None else law))
+            self.sums[key] = total / total[-1]
+        return self.sums[key]
+
+    @staticmethod
+    def _draw(cumulative: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        return np.minimum(np.searchsorted(cumulative, numbers, side="right"), len(cumulative) - 1)
+
+
+def start_wave(problem: Problem, h: LearningHamiltonian, basis: str, index: int) -> np.ndarray:
+    """The problem's initial wave, one point, or one mode of the dual basis, as a wave over the points."""
+    if basis == "initial":
+        return problem.initial.vector(h.domain)
+    wave = np.zeros(h.domain.size, dtype=complex)
+    wave[index] = 1.0
+    wave = wave.reshape(h.domain.shape)
+    return wave if basis == "weight" else h.transform.inverse(wave)
+
+
+def read(h: LearningHamiltonian, wave: np.ndarray, end: str, reading: str = "born") -> np.ndarray:
+    """What a measurement in the basis ``end`` gives (population: psi itself), of any sum, flat."""
+    if reading == "population":
+        return np.maximum(wave.real, 0.0).reshape(-1)
+    if end == "dual":
+        wave = h.transform.forward(np.array(wave, dtype=complex).reshape(h.domain.shape))
+    return np.abs(wave.reshape(-1)) ** 2

@@ -1,0 +1,226 @@
+"""`metts`: evolve in imaginary time, measure, restart: a Markov chain whose law is known exactly."""
+
+from __future__ import annotations
+
+import platform
+import time as clock_time
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from ...backends import backend as find_backend
+from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.progress import Progress
+from ...base.registry import Exact, Krylov, SplitStep
+from ...methods.base import circuit_seed
+from ...model.clocks import need_waves
+from ...model.hamiltonian import LearningHamiltonian, hamiltonian
+from ...model.problem import Problem
+from ...model.schedules import Constant
+from ...results.observables import best_of
+from ...results.sampling import merged_counts
+from .chain import Chain
+from .device import circuits_source, default_method
+from .laws import DENSE, Blocks, Dense, Draws, Laws, Source, Waves
+from .statistics import detailed_balance, effective_size, potential_scale_reduction
+
+COLLAPSES = ("weight", "alternate")
+READINGS = ("born", "population")
+_WALKERS = 8
+
+
+def metts(
+    problem: Problem,
+    tau: float,
+    samples: int,
+    seed: int | None = None,
+    backend: Any = None,
+    *,
+    collapse: str = "weight",
+    reading: str = "born",
+    burn_in: int | None = None,
+    walkers: int | None = None,
+    method: Any = None,
+    diffusion: float | None = None,
+    shots: int | None = None,
+    progress: bool | None = None,
+) -> Chain:
+    """Samples of weights by minimally entangled typical thermal states: evolve, measure, restart (THEORY 3.18).
+
+    From the measured weights x the wave ``e^{-tau H}|x>`` is measured again, and so on. The step
+    ``P(y|x) = K_tau(y, x)^2 / K_2tau(x, x)`` keeps detailed balance with ``pi(w) = <w|e^{-2 tau H}|w> / Z``, the weights' law in the
+    quantum Gibbs state at ``beta = 2 tau``, whatever the loss, the diffusion and tau. Small tau walks like a gradient
+    descent with noise, large tau leaps between basins.
+
+    Args:
+        problem: with an objective; clock and duration do not matter, the Hamiltonian is that at time 0.
+        tau: imaginary time between measurements, positive.
+        samples: how many weights to return, from 2 on.
+        seed: of all sampling.
+        backend: None: classical. A name or an object: circuits, one step of all walkers in one batch.
+        collapse: ``"weight"``, or ``"alternate"``: between two weight measurements one in the dual basis, which shortens the
+            correlations and takes two evolutions a sample.
+        reading: ``"born"``; classically also ``"population"``: a walker branches by ``psi`` itself, ``pi(w) ~ u_tau(w)``.
+        burn_in: steps of each walker that are left out; None: a tenth of its steps, at least 10.
+        walkers: independent walkers (None: 8); the first point of each is drawn from the evolved initial wave.
+        method: classical: :class:`SplitStep`, :class:`Krylov` or :class:`Exact` (None: one diagonalisation up to 1024 points;
+            above, Chebyshev's series for the waves of all walkers at once). On circuits: any method of imaginary time (None:
+            :class:`ProbabilisticITE`, 8 steps of exact blocks).
+        diffusion: D, where it is not the problem's at time 0.
+        shots: of one circuit. Outcomes that are kept wait for the next visit to the same point: each is used once. None: by
+            the success probability seen so far; noiseless simulators then give the law of each start itself.
+        progress: as in :func:`evolve`.
+
+    Returns:
+        :class:`Chain`. A keyboard interrupt returns the samples so far.
+
+    Raises:
+        ProblemError, MethodError, BackendError: tau is not positive, fewer than 2 samples, a general operator, a reading or
+            method that does not fit.
+
+    Sources: White, Phys. Rev. Lett. 102, 190601 (2009), arXiv:0902.4475; Stoudenmire and White, New J. Phys. 12, 055026
+    (2010), arXiv:1002.1305 (alternating bases); Motta et al., Nat. Phys. 16, 205 (2020), arXiv:1901.07653 (on circuits).
+
+    >>> from qml_dynamics import Grid
+    >>> bowl = Problem(Grid((-5, 5), 6), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="imaginary", duration=1.0)
+    >>> chain = metts(bowl, tau=1.0, samples=2000, seed=1)
+    >>> law = chain.stationary
+    >>> round(float(law @ bowl.domain.axes[0] ** 2), 4), chain.reading, chain.beta  # coth(1) / 2, born, 2 tau
+    (0.6565, 'born', 2.0)
+    >>> bool(abs(chain.mean(lambda w: w[:, 0] ** 2).value - 0.6565) < 4 * chain.mean(lambda w: w[:, 0] ** 2).stderr)
+    True
+    """
+    tau = real(tau, "tau", positive=True, error=MethodError)
+    samples = integer(samples, "samples", 2, 10**8, MethodError)
+    require(isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, MethodError)
+    require(problem.operator is None, "problem", "have an objective", "of a general operator", MethodError)
+    need_waves(problem)
+    one_of(collapse, "collapse", COLLAPSES, MethodError)
+    one_of(reading, "reading", READINGS, MethodError)
+    walkers = (
+        min(samples // 2, _WALKERS) if walkers is None else integer(walkers, "walkers", 1, samples // 2, MethodError)
+    )
+    steps = -(-samples // walkers)
+    burn_in = max(10, steps // 10) if burn_in is None else integer(burn_in, "burn_in", 0, 10**8, MethodError)
+    shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
+    if seed is not None:
+        seed = integer(seed, "seed", 0, 2**128, MethodError)
+    entropy, started = np.random.SeedSequence(seed).entropy, clock_time.perf_counter()
+    still = _still(problem, tau, diffusion)
+    h = hamiltonian(still)
+    assert isinstance(h, LearningHamiltonian)
+    device = None if backend is None else find_backend(backend)
+    method = _method(method, device, reading, collapse)
+    dense = Dense(still, h, reading) if h.domain.size <= DENSE else None
+    source: Any
+    if device is None:
+        laws: Laws = Waves(still, h, method, reading)
+        if method is None:
+            laws = Blocks(still, h, reading) if dense is None else dense
+        source = Draws(laws, np.random.default_rng(circuit_seed(entropy, 30)))
+    else:
+        source = circuits_source(still, h, method, device, shots, entropy)
+    index, stop = _walk(source, walkers, steps, burn_in, collapse, progress)
+    loss = h.zeta.reshape(-1)[index]
+    weights = h.domain.points_at(index.reshape(-1)).reshape(*index.shape, h.domain.ndim)
+    functions = {"loss": loss, **{f"weight {i}": weights[..., i] for i in range(h.domain.ndim)}}
+    sizes = {name: effective_size(values) for name, values in functions.items() if np.ptp(values) > 0}
+    count = min(samples, index.size)
+    seen = merged_counts(index.reshape(-1)[:count], np.ones(count))
+    diagnostics = {
+        "walkers": walkers,
+        "burn_in": burn_in,
+        "steps": len(index),
+        "effective_sizes": sizes,
+        "scale_reduction": {name: potential_scale_reduction(values) for name, values in functions.items()},
+        "acceptance": float(np.mean(index[1:] != index[:-1])),
+        **(getattr(source, "report", dict)()),
+    }
+    return Chain(
+        samples=weights.reshape(-1, h.domain.ndim)[:count],
+        stationary=None if dense is None else dense.stationary().reshape(h.domain.shape),
+        effective_sample_size=min(sizes.values(), default=1.0),
+        detailed_balance=detailed_balance(weights, loss),
+        index=index,
+        reading=reading,
+        beta=2 * tau if reading == "born" else tau,
+        tau=tau,
+        collapse=collapse,
+        best=best_of(h, seen, circuit_seed(entropy, 31)),
+        problem=still,
+        method=method,
+        success_probability=getattr(source, "success", None),
+        diagnostics=diagnostics,
+        stop=stop,
+        provenance=_provenance(entropy, clock_time.perf_counter() - started, device, reading),
+    )
+
+
+def _still(problem: Problem, tau: float, diffusion: Any) -> Problem:
+    """The problem at time 0, for tau of imaginary time."""
+    d = problem.diffusion.value(0.0, problem.duration)
+    if diffusion is not None:
+        d = real(diffusion, "diffusion", nonnegative=True, error=MethodError)
+    s = problem.strength.value(0.0, problem.duration)
+    return problem.replace(clock="imaginary", duration=tau, diffusion=Constant(d), strength=Constant(s))
+
+
+def _method(given: Any, device: Any, reading: str, collapse: str) -> Any:
+    if reading == "population":
+        require(device is None, "reading", "be 'born' on circuits, which sample |psi|^2", reading, MethodError)
+        require(collapse == "weight", "collapse", "be 'weight' in the population reading", collapse, MethodError)
+    if device is not None:
+        chosen = default_method() if given is None else given
+        fits = "imaginary" in getattr(chosen, "clocks", ()) and getattr(chosen, "needs_backend", False)
+        require(fits, "method", "run imaginary time as circuits", chosen, MethodError)
+        return chosen
+    if given is None:
+        return None
+    require(
+        isinstance(given, (SplitStep, Krylov, Exact)), "method", "be SplitStep, Krylov or Exact", given, MethodError
+    )
+    return given
+
+
+def _walk(
+    source: Source, walkers: int, steps: int, burn_in: int, collapse: str, progress: bool | None
+) -> tuple[np.ndarray, str]:
+    """Indices after burn-in, shape ``(steps, walkers)``, and why it ended."""
+    rows: list[np.ndarray] = []
+    total = burn_in + steps
+    try:
+        with Progress("METTS chain", progress) as bar:
+            for row in _path(source, walkers, total, collapse):
+                rows.append(row)
+                bar(len(rows), total)
+    except KeyboardInterrupt:
+        if len(rows) < burn_in + 2:
+            raise
+        stop = f"Interrupted from the keyboard after {len(rows) - burn_in} of {steps} steps; kept what was done."
+        return np.array(rows[burn_in:]), stop
+    return np.array(rows[burn_in:]), f"Reached {steps} steps of {walkers} walkers after a burn-in of {burn_in}."
+
+
+def _path(source: Source, walkers: int, total: int, collapse: str) -> Iterator[np.ndarray]:
+    index = source.first(walkers)
+    for _ in range(total):
+        if collapse == "alternate":
+            index = source.following(index, "weight", "dual")
+            index = source.following(index, "dual", "weight")
+        else:
+            index = source.following(index, "weight", "weight")
+        yield index
+
+
+def _provenance(entropy: Any, seconds: float, device: Any, reading: str) -> dict[str, Any]:
+    return {
+        "seed": entropy,
+        "seconds": seconds,
+        "backend": None if device is None else device.name,
+        "backend_details": None if device is None else device.describe(),
+        "versions": {name: version(name) for name in ("numpy", "scipy", "qml-dynamics")},
+        "python": platform.python_version(),
+        "reading": reading,
+    }

@@ -1,0 +1,89 @@
+"""Numbers about Markov chains of several walkers: autocorrelation, effective size, agreement of walkers, detailed balance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...base.estimate import Estimate
+
+_LINEAR = 1e-6  # share of a variance below which one function says nothing that another does not
+
+
+def effective_size(values: np.ndarray) -> float:
+    """How many independent samples the mean of ``values``, shape ``(steps, walkers)``, is worth.
+
+    ``m n / tau`` with ``tau = -1 + 2 sum_k (rho_2k + rho_2k+1)`` over the initial positive, monotone sequence of pairs (Geyer,
+    Stat. Sci. 7, 473, 1992: exact signs for reversible chains), and the autocorrelation rho of all walkers together (Vehtari,
+    Gelman, Simpson, Carpenter, Burkner, Bayesian Anal. 16, 667, 2021, arXiv:1903.08008). At most ``m n``: a step
+    ``K(y, x)^2 / K_2(x, x)`` of a positive kernel is itself positive (Schur), so that no correlation is negative. A constant
+    counts as one sample.
+
+    >>> x = np.random.default_rng(0).standard_normal((500, 4))
+    >>> bool(0.8 < effective_size(x) / x.size < 1.2), effective_size(np.ones((5, 2)))
+    (True, 1.0)
+    """
+    steps = len(values)
+    rho = autocorrelation(values)
+    if rho is None:
+        return 1.0
+    pairs = rho[: 2 * (steps // 2)].reshape(-1, 2).sum(axis=1)
+    negative = np.flatnonzero(pairs < 0)
+    pairs = np.minimum.accumulate(pairs[: negative[0] if len(negative) else len(pairs)])
+    return values.size / max(-1.0 + 2.0 * float(pairs.sum()), 1.0)
+
+
+def autocorrelation(values: np.ndarray) -> np.ndarray | None:
+    """Autocorrelation at all lags, shape ``(steps,)``, from walkers of shape ``(steps, walkers)``; None for constants."""
+    steps, walkers = values.shape
+    if steps < 2:
+        return None
+    centred = values - values.mean(axis=0)
+    power = np.abs(np.fft.rfft(centred, 2 * steps, axis=0)) ** 2
+    covariance = np.fft.irfft(power, 2 * steps, axis=0)[:steps].mean(axis=1) / steps
+    within = float(covariance[0]) * steps / (steps - 1)
+    whole = float(covariance[0]) + (float(values.mean(axis=0).var(ddof=1)) if walkers > 1 else 0.0)
+    if not whole > 1e-24 * max(1.0, float((values**2).mean())):
+        return None
+    return np.asarray(1.0 - (within - covariance) / whole)
+
+
+def potential_scale_reduction(values: np.ndarray) -> float:
+    """Gelman and Rubin's R: near 1 where walkers agree; not a number for one walker or for constants."""
+    steps, walkers = values.shape
+    within = float(values.var(axis=0, ddof=1).mean()) if steps > 1 else 0.0
+    if walkers < 2 or not within > 0:
+        return float("nan")
+    between = float(values.mean(axis=0).var(ddof=1))
+    return float(np.sqrt((steps - 1) / steps + between / within))
+
+
+def detailed_balance(weights: np.ndarray, loss: np.ndarray) -> Estimate:
+    """``<f(x) g(y) - g(x) f(y)>`` over transitions x to y: zero, within its error, for every reversible chain.
+
+    f is the weights' first principal component and g the loss (``f^2`` where the loss is linear in f), both with mean 0 and
+    variance 1. The error counts the effective size of the difference itself.
+
+    Args:
+        weights: shape ``(steps, walkers, ndim)``.
+        loss: shape ``(steps, walkers)``.
+
+    >>> loop = np.tile(np.arange(3), 200)  # 0, 1, 2, 0, ...: as irreversible as can be
+    >>> wrong = detailed_balance(loop[:, None, None] + 0.0, (loop[:, None] == 1) + 0.0)
+    >>> bool(abs(wrong.value) > 10 * wrong.stderr)
+    True
+    """
+    steps, walkers, ndim = weights.shape
+    flat = weights.reshape(-1, ndim) - weights.mean(axis=(0, 1))
+    direction = np.linalg.svd(flat, full_matrices=False)[2][0]
+    f = _standard((flat @ direction).reshape(steps, walkers))
+    g = _standard(loss)
+    if float(np.mean((g - np.mean(f * g) * f) ** 2)) < _LINEAR:
+        g = _standard(f**2)
+    turned = f[:-1] * g[1:] - g[:-1] * f[1:]
+    error = float(turned.std()) / np.sqrt(effective_size(turned))
+    return Estimate(float(turned.mean()), max(error, 1.0 / np.sqrt(turned.size)) if not turned.any() else error)
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    spread = float(values.std())
+    return (values - values.mean()) / spread if spread > 1e-12 * max(1.0, float(np.abs(values).max())) else 0.0 * values

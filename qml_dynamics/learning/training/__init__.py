@@ -1,0 +1,1 @@
+"""Training of a circuit on data by the natural gradient: losses, optimisers, accounts of shots."""

@@ -1,0 +1,209 @@
+"""From the arguments of `train` to a checked task: which parameters are data, what is read, and the loss of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import MethodError, describe, one_of, require
+from ...methods.variational.ansatz import CircuitAnsatz
+from ...methods.variational.ansatz.ansatz_reader import program_from_circuit
+from ...methods.variational.derivatives import check_derivatives
+from ...methods.variational.options import parameters
+from ...model.pauli import PauliSum, pauli_sum
+from ...synthesis.foreign import opened
+
+_CLIP = 1e-9
+_CHECKED_ROWS = 3  # of the data, at which derivatives of angles are compared with difference quotients
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """The arguments of `train` that say what is learned."""
+
+    circuit: Any
+    loss: Any
+    theta0: Any
+    features: Any
+    labels: Any
+    inputs: Sequence[Any] | None
+    observable: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A task with its data.
+
+    Attributes:
+        task: see `training.Task`.
+        theta0: flat.
+        shape: that ``theta0`` was given in.
+        features: shape ``(m, d)``; one row without columns where there is no data.
+        labels: an array with m entries, or None.
+        classes: whether the labels are classes that predictions are compared with.
+    """
+
+    task: Any
+    theta0: np.ndarray
+    shape: tuple[int, ...]
+    features: np.ndarray
+    labels: np.ndarray | None
+    classes: bool
+
+
+def state_task(given: Statement) -> Data:
+    """Check everything, read the circuit."""
+    from .account import Task
+
+    features, labels = _data(given)
+    circuit, inputs, wires = _circuit(given, features)
+    program = program_from_circuit(circuit)
+    names = list(program.names)
+    places = np.array(
+        [one_of(name, "inputs", names, MethodError) and names.index(name) for name in inputs], dtype=np.intp
+    )
+    require(len(set(inputs)) == len(inputs), "inputs", "be different parameters", inputs, MethodError)
+    must = f"name one parameter for each of {features.shape[1]} features"
+    require(len(inputs) == features.shape[1], "inputs", must, f"of length {len(inputs)}", MethodError)
+    trained = np.setdiff1d(np.arange(len(names)), places)
+    require(len(trained) > 0, "circuit", "have trainable parameters", f"of {len(names)} parameters", MethodError)
+    theta0 = parameters(np.ravel(given.theta0), "theta0", len(trained))
+    outputs, loss = _outputs_and_loss(given, wires or range(program.num_qubits))
+    if "measure" in circuit.count_ops():
+        circuit = circuit.remove_final_measurements(inplace=False)
+    task = Task(circuit, program, places, trained, outputs, loss)
+    for row in features[:_CHECKED_ROWS]:
+        check_derivatives(program.angles, task.full(np.array(theta0), row), names, "circuit")
+    count = 1 << program.num_qubits if outputs is None else len(outputs)
+    classes = given.features is not None and labels is not None and _are_classes(labels, max(2, count))
+    return Data(task, np.array(theta0), np.shape(given.theta0), features, labels, classes)
+
+
+def _data(given: Statement) -> tuple[np.ndarray, np.ndarray | None]:
+    if given.features is None:
+        require(given.labels is None, "labels", "be absent without features", given.labels, MethodError)
+        return np.zeros((1, 0)), None
+    try:
+        features = np.asarray(given.features, dtype=float)
+    except (TypeError, ValueError):
+        features = np.empty(0)
+    ok = features.ndim == 2 and features.size > 0 and bool(np.isfinite(features).all())
+    require(ok, "features", "be finite, of shape (rows, columns)", describe(given.features), MethodError)
+    if given.labels is None:
+        return features, None
+    labels = np.asarray(given.labels)
+    must = f"have one entry for each of {len(features)} rows"
+    require(labels.ndim >= 1 and len(labels) == len(features), "labels", must, f"of shape {labels.shape}", MethodError)
+    return features, labels
+
+
+def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str], tuple[Any, ...] | None]:
+    """The circuit, the names of the parameters that take data, and the labels of its wires."""
+    source = given.circuit.source if isinstance(given.circuit, CircuitAnsatz) else given.circuit
+    if hasattr(source, "count_ops"):
+        inputs = [getattr(p, "name", p) for p in (given.inputs if given.inputs is not None else ())]
+        return opened(source), inputs, getattr(given.circuit, "wires", None)
+    from ...methods.variational.ansatz.pennylane import circuit_from_qnode
+
+    require(
+        given.inputs is None,
+        "inputs",
+        "be absent for a QNode, whose first argument is a row",
+        given.inputs,
+        MethodError,
+    )
+    theta0 = np.asarray(given.theta0, dtype=float)
+    arguments = (features[0], theta0) if features.shape[1] else (theta0,)
+    circuit, _, wires = circuit_from_qnode(source, arguments, {})
+    return circuit, [p.name for p in circuit.parameters][: features.shape[1]], wires
+
+
+def _outputs_and_loss(given: Statement, wires: Sequence[Any]) -> tuple[tuple[PauliSum, ...] | None, Any]:
+    n = len(wires)
+    if not isinstance(given.loss, str) and (not callable(given.loss) or _is_operator(given.loss)):
+        must = "be absent where the loss is an operator"
+        require(given.observable is None, "observable", must, given.observable, MethodError)
+        return (operator_on(given.loss, wires, "loss"),), _energy
+    loss = LOSSES[one_of(given.loss, "loss", LOSSES, MethodError)] if isinstance(given.loss, str) else given.loss
+    if isinstance(given.observable, str):
+        one_of(given.observable, "observable", ("probabilities",), MethodError)
+        return None, log_likelihood if loss is cross_entropy else loss
+    if given.observable is None:
+        return (PauliSum(n, np.array([0]), np.array([1]), np.array([1.0])),), loss
+    several = isinstance(given.observable, (list, tuple)) and all(map(_is_operator, given.observable))
+    listed = given.observable if several else [given.observable]
+    return tuple(operator_on(o, wires, "observable") for o in listed), loss
+
+
+def _is_operator(given: Any) -> bool:
+    return hasattr(given, "paulis") or hasattr(given, "pauli_rep") or getattr(given, "ndim", 0) == 2
+
+
+def operator_on(given: Any, wires: Sequence[Any], name: str) -> PauliSum:
+    """An operator on these wires, the first of them the highest qubit; PennyLane's act on the wires that they name."""
+    terms = pauli_sum(given, wires, name)
+    require(terms.num_qubits == len(wires), name, f"act on {len(wires)} qubits", f"on {terms.num_qubits}", MethodError)
+    return terms
+
+
+def _energy(outputs: np.ndarray, labels: Any) -> np.ndarray:
+    return outputs[:, 0]
+
+
+def cross_entropy(outputs: np.ndarray, labels: Any) -> np.ndarray:
+    """Minus the log-likelihood of the labels, one value a row.
+
+    One expectation value: class 1 has the probability ``(1 - <O>) / 2``. Several: their softmax. (With
+    ``observable="probabilities"`` it is :func:`log_likelihood`.)
+
+    >>> cross_entropy(np.array([[0.0], [-1.0]]), np.array([0, 1])).round(3).tolist()
+    [0.693, 0.0]
+    """
+    y = np.asarray(labels).astype(int)
+    if outputs.shape[1] == 1:
+        p = np.clip((1 - outputs[:, 0]) / 2, _CLIP, 1 - _CLIP)
+        return -np.where(y == 1, np.log(p), np.log1p(-p))
+    grown = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return log_likelihood(grown / grown.sum(axis=1, keepdims=True), y)
+
+
+def log_likelihood(probabilities: np.ndarray, labels: Any) -> np.ndarray:
+    """Minus the logarithm of the probability of the label, one value a row.
+
+    >>> log_likelihood(np.array([[0.5, 0.5, 0.0, 0.0]]), np.array([1])).round(3).tolist()
+    [0.693]
+    """
+    y = np.asarray(labels).astype(int)
+    return -np.log(np.clip(probabilities[np.arange(len(y)), y], _CLIP, None))
+
+
+def squared(outputs: np.ndarray, labels: Any) -> np.ndarray:
+    """``sum_k (output - target)^2``: the targets are the labels, but ``1 - 2 label`` for classes 0 and 1 and one output.
+
+    >>> squared(np.array([[0.5]]), np.array([1])).tolist()
+    [2.25]
+    """
+    y = np.asarray(labels)
+    if y.dtype.kind in "iub" and y.ndim == 1 and outputs.shape[1] == 1:
+        y = 1.0 - 2.0 * y
+    return ((outputs - y.reshape(len(outputs), -1).astype(float)) ** 2).sum(axis=1)
+
+
+LOSSES = {"cross_entropy": cross_entropy, "squared": squared}
+
+
+def predicted(outputs: np.ndarray) -> np.ndarray:
+    """Classes from outputs.
+
+    >>> predicted(np.array([[0.2], [-0.1]])).tolist()
+    [0, 1]
+    """
+    return (outputs[:, 0] < 0).astype(int) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+
+
+def _are_classes(labels: np.ndarray, count: int) -> bool:
+    whole = labels.ndim == 1 and labels.dtype.kind in "iub"
+    return bool(whole and labels.min() >= 0 and labels.max() < count)

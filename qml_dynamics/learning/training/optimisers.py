@@ -1,0 +1,228 @@
+"""The loop of a training: natural gradient, Adam and SPSA on the same account of circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...backends import backend as find_backend
+from ...base.errors import MethodError, require
+from ...methods.variational.engine.linear import solve
+from ...methods.variational.measured.estimates import nearest_metric
+from .account import Exact, Sampled
+from .losses import predicted
+
+_BETA1, _BETA2, _SMALL = 0.9, 0.999, 1e-8
+_DRAW, _ROWS, _BATCH = 1, 2, 3
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """A trained circuit.
+
+    Attributes:
+        theta: the parameters at the end, in the shape of ``theta0``.
+        loss: before each step and at the end, shape ``(steps + 1,)`` (on a backend: estimates).
+        accuracy: share of rows that are predicted right at the same moments, or None without labels that are classes.
+        evaluations: circuits sent until then, shape ``(steps + 1,)``; exact runs count what a backend would have been sent.
+        parameters: at the same moments, shape ``(steps + 1, p)``.
+        optimizer: its name.
+        stop: in a sentence, why it ended.
+        seed: of everything that was drawn.
+    """
+
+    theta: np.ndarray
+    loss: np.ndarray
+    accuracy: np.ndarray | None
+    evaluations: np.ndarray
+    parameters: np.ndarray
+    optimizer: str
+    stop: str
+    seed: int
+    _outputs: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+
+    def outputs(self, features: Any) -> np.ndarray:
+        """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""
+        return self._outputs(np.atleast_2d(np.asarray(features, dtype=float)))
+
+    def predict(self, features: Any) -> np.ndarray:
+        """Classes of new rows: the sign of one expectation value (1 where it is negative), or the largest of several."""
+        return predicted(self.outputs(features))
+
+    def score(self, features: Any, labels: Any) -> float:
+        """Share of rows that are predicted right."""
+        return float(np.mean(self.predict(features) == np.asarray(labels)))
+
+    def __str__(self) -> str:
+        right = "" if self.accuracy is None else f", accuracy {self.accuracy[0]:.3f} -> {self.accuracy[-1]:.3f}"
+        ends = f"loss {self.loss[0]:.6g} -> {self.loss[-1]:.6g}{right}"
+        return (
+            f"{self.optimizer}: {ends} in {len(self.loss) - 1} steps and {self.evaluations[-1]:,} circuits; {self.stop}"
+        )
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train, as in `train.train`."""
+
+    steps: int
+    rate: float
+    optimizer: str
+    regularisation: float
+    batch_size: int | None
+    max_evaluations: int | None
+    metric_rows: int | None
+    seed: int
+    callback: Callable[[int, np.ndarray, float], Any] | None
+
+
+class Training:
+    """The state of one training."""
+
+    def __init__(self, data: Any, options: Options, backend: Any, shots: int | None, metric: str, again: int) -> None:
+        self.data, self.options = data, options
+        self.exact = Exact(data.task)
+        self.sampled = Sampled(data.task, backend or find_backend("statevector"), shots, metric, again)
+        self.measures = backend is not None
+        self.theta = np.array(data.theta0)
+        self.step = 0
+        self.spent = 0
+        self.first, self.second = np.zeros_like(self.theta), np.zeros_like(self.theta)
+        self.rows: list[tuple[float, float, int, np.ndarray]] = []
+
+    def _seed(self, *key: int) -> int:
+        child = np.random.SeedSequence(self.options.seed, spawn_key=(self.step, *key))
+        return int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+    def _draw(self, kind: int) -> np.random.Generator:
+        return np.random.default_rng(self._seed(kind))
+
+    def go(self) -> TrainResult:
+        """All steps."""
+        stop = f"all {self.options.steps} steps taken"
+        try:
+            for step in range(self.options.steps):
+                self.step = step
+                features, labels = self._batch()
+                if self._over(self._price(len(features))):
+                    stop = f"the budget of {self.options.max_evaluations} circuits allows no more"
+                    break
+                before = self.theta
+                mean = {"natural": self._natural, "adam": self._adam, "spsa": self._spsa}[self.options.optimizer](
+                    features, labels
+                )
+                if self.options.callback is not None and self.options.callback(self.step, before.copy(), mean):
+                    self.theta = before
+                    stop = "the callback ended it"
+                    break
+        except KeyboardInterrupt:
+            stop = f"interrupted from the keyboard after {self.step} steps"
+        return self._result(stop)
+
+    def _batch(self) -> tuple[np.ndarray, Any]:
+        size, count = self.options.batch_size, len(self.data.features)
+        if size is None or size >= count:
+            return self.data.features, self.data.labels
+        rows = np.sort(self._draw(_BATCH).choice(count, size, replace=False))
+        return self.data.features[rows], self.data.labels[rows]
+
+    def _price(self, rows: int) -> int:
+        """Circuits of one step."""
+        if self.options.optimizer == "spsa":
+            return 2 * self.sampled.circuits(rows, False, 0)
+        return self.sampled.circuits(rows, True, self._metric_rows(rows))
+
+    def _metric_rows(self, rows: int) -> int:
+        if self.options.optimizer != "natural":
+            return 0
+        return rows if self.options.metric_rows is None else min(rows, self.options.metric_rows)
+
+    def _over(self, price: int) -> bool:
+        limit = self.options.max_evaluations
+        last = self.sampled.circuits(len(self.data.features), False, 0) if self.measures else 0
+        return limit is not None and self.spent + price + last > limit
+
+    def _note(self, outputs: np.ndarray, labels: Any, mean: float, price: int) -> float:
+        right = float(np.mean(predicted(outputs) == labels)) if self.data.classes else np.nan
+        self.rows.append((mean, right, self.spent, self.theta))
+        self.spent += price
+        return mean
+
+    def _report(self, features: np.ndarray, labels: Any) -> Any:
+        rows = self._metric_rows(len(features))
+        if not self.measures:
+            return self.exact.report(self.theta, features, labels)
+        chosen = np.sort(self._draw(_ROWS).choice(len(features), rows, replace=False))
+        return self.sampled.report(self.theta, features, labels, self._seed, chosen)
+
+    def _natural(self, features: np.ndarray, labels: Any) -> float:
+        report = self._report(features, labels)
+        mean = self._note(report.outputs, labels, report.loss, self._price(len(features)))
+        floor = max(self.options.regularisation, report.metric.noise)
+        velocity = solve(nearest_metric(report.metric.value), -report.half_gradient, floor).velocity
+        self.theta = self.theta + self.options.rate * velocity
+        return mean
+
+    def _adam(self, features: np.ndarray, labels: Any) -> float:
+        report = self._report(features, labels)
+        mean = self._note(report.outputs, labels, report.loss, self._price(len(features)))
+        gradient, count = 2 * report.half_gradient, self.step + 1
+        self.first = _BETA1 * self.first + (1 - _BETA1) * gradient
+        self.second = _BETA2 * self.second + (1 - _BETA2) * gradient**2
+        slope = self.first / (1 - _BETA1**count)
+        size = np.sqrt(self.second / (1 - _BETA2**count)) + _SMALL
+        self.theta = self.theta - self.options.rate * slope / size
+        return mean
+
+    def _spsa(self, features: np.ndarray, labels: Any) -> float:
+        """Two losses along one random direction; the record is their mean on a backend, which costs nothing more."""
+        k, stable = self.step, 0.1 * self.options.steps
+        gain = self.options.rate * ((1 + stable) / (k + 1 + stable)) ** 0.602
+        length = 0.15 / (k + 1) ** 0.101
+        signs = self._draw(_DRAW).choice([-1.0, 1.0], len(self.theta))
+        sides = [self._outputs(self.theta + s * length * signs, features, i) for i, s in enumerate((1, -1))]
+        up, down = (float(self.data.task.losses(side, labels).mean()) for side in sides)
+        here = 0.5 * (sides[0] + sides[1]) if self.measures else self.exact.outputs(self.theta, features)
+        mean = 0.5 * (up + down) if self.measures else float(self.data.task.losses(here, labels).mean())
+        self._note(here, labels, mean, self._price(len(features)))
+        self.theta = self.theta - gain * (up - down) / (2 * length) * signs
+        return mean
+
+    def _outputs(self, theta: np.ndarray, features: np.ndarray, side: int) -> np.ndarray:
+        if not self.measures:
+            return self.exact.outputs(theta, features)
+        return self.sampled.outputs(theta, features, lambda *key: self._seed(side, *key))
+
+    def _result(self, stop: str) -> TrainResult:
+        data, theta = self.data, self.theta
+        self.step = self.options.steps
+        outputs = self._outputs(theta, data.features, 0)
+        price = self.sampled.circuits(len(data.features), False, 0)
+        self.spent += price if self.measures else 0
+        self._note(outputs, data.labels, float(data.task.losses(outputs, data.labels).mean()), 0)
+        losses, right, spent, thetas = (np.array(column) for column in zip(*self.rows))
+
+        def read(features: np.ndarray) -> np.ndarray:
+            require(
+                features.shape[1] == data.features.shape[1],
+                "features",
+                f"have {data.features.shape[1]} columns",
+                f"of {features.shape[1]}",
+                MethodError,
+            )
+            return self.exact.outputs(theta, features)
+
+        return TrainResult(
+            theta.reshape(data.shape),
+            losses,
+            right if data.classes else None,
+            spent,
+            thetas,
+            self.options.optimizer,
+            stop,
+            self.options.seed,
+            read,
+        )

@@ -1,0 +1,1 @@
+"""Schroedinger bridges: the pair of heat equations between two densities."""

@@ -1,0 +1,129 @@
+"""The two factors of a Schroedinger bridge: Fortet's iteration, with any method of the imaginary clock as the evolution K.
+
+``p_0 = B K A`` at the start and ``p_T = A K B`` at the end, B at the start and A at the end being positive: each is solved for one
+factor in turn. On a grid this is Sinkhorn's scaling of the matrix K. Source: Fortet, J. Math. Pures Appl. 19, 83 (1940).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, describe, require
+from ...base.progress import Progress
+from ...model.domains import Domain
+from ...model.initial import State
+from ...model.problem import Problem
+from ..evolution import evolve
+
+FLOOR = 1e-280
+_WIDER = "mix the ends within the range of floating-point numbers (the diffusion is small, or they are far apart)"
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """What the iteration found.
+
+    Attributes:
+        start, end: B at the start and A at the end, shape ``domain.shape``.
+        iterations: how many.
+        error: total variation of the density at the start (at the end it is met).
+        interrupted: whether it was stopped from the keyboard before it had converged.
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    iterations: int
+    error: float
+    interrupted: bool = False
+
+
+def fortet(
+    problem: Problem, first: np.ndarray, last: np.ndarray, method: Any, tol: float, limit: int, progress: Progress
+) -> Factors:
+    """The factors for the densities ``first`` and ``last`` (see :func:`density`).
+
+    Raises:
+        MethodError: it did not converge in ``limit`` iterations, the evolution is not positive where the densities are, or a
+            factor leaves the range of floating-point numbers.
+    """
+    B, A, error, count = first.copy(), last, math.inf, 0
+    try:
+        while count < limit:
+            A = _factor(last / _propagated(problem, B, method))
+            KA = _propagated(problem, A, method)
+            count += 1
+            error = 0.5 * float(np.abs(B * KA - first).sum())
+            if error <= tol:
+                return Factors(B, A, count, error)
+            progress(int(100 * min(1.0, math.log(error) / math.log(tol))), 100)
+            B = _factor(first / KA)
+    except KeyboardInterrupt:
+        if not count:
+            raise
+        return Factors(B, A, count, error, interrupted=True)
+    raise MethodError(
+        f"Argument `max_iterations` must let the iteration converge, but {limit} leave an error of {error:.1e}: "
+        "a longer duration mixes faster."
+    )
+
+
+def density(given: Any, domain: Domain, name: str) -> np.ndarray:
+    """A density on the points, normalised; an empty point would need an infinite factor, and gets a tiny positive one."""
+    p = np.asarray(given, dtype=float)
+    fits = p.shape in (domain.shape, (domain.size,))
+    require(fits, name, f"have shape {domain.shape}", f"of shape {p.shape}")
+    require(bool(np.isfinite(p).all() and (p >= 0).all() and p.sum() > 0), name, "be a density", describe(p))
+    p = np.maximum(p.reshape(domain.shape), 1e-30 * p.max())
+    return p / p.sum()
+
+
+def check_ends(found: np.ndarray, wanted: np.ndarray, tol: float, duration: float) -> None:
+    """A density at an end that misses what was asked for: the factors have lost their digits."""
+    miss = 0.5 * float(np.abs(found - wanted).sum())
+    require(miss <= max(1e-6, 10 * tol), "duration", _WIDER, duration, MethodError)
+
+
+def carried(problem: Problem, factor: np.ndarray, method: Any, save: Any) -> np.ndarray:
+    """``K_t`` applied to a positive array at the saved times, norm and all, and positive again."""
+    run = evolved(problem.replace(initial=State(factor)), method, save)
+    return np.maximum(unnormalised(run, factor), FLOOR)
+
+
+def evolved(problem: Problem, method: Any, save: Any, **options: Any) -> Any:
+    """A run without the warnings about edges: a factor may be large there, where only the product must be small."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EdgeWeightWarning)
+        warnings.simplefilter("ignore", MomentumTailWarning)
+        return evolve(problem, method, save=save, progress=False, **{"seed": 0, **options})
+
+
+def unnormalised(run: Any, factor: np.ndarray) -> np.ndarray:
+    """The waves of a run that started from a factor, as factors."""
+    require(run.states is not None, "method", "give waves", run.method, MethodError)
+    scale = np.exp(run.log_norm) * np.linalg.norm(factor)
+    states = run.states.real
+    signs = np.sign(states.reshape(len(states), -1).sum(axis=1))
+    return states * (scale * signs).reshape(-1, *[1] * (states.ndim - 1))
+
+
+def _factor(values: np.ndarray) -> np.ndarray:
+    """A factor whose square can be summed."""
+    with np.errstate(over="ignore"):
+        sound = bool(np.isfinite((values**2).sum()))
+    if not sound:
+        raise MethodError(f"Argument `duration` must {_WIDER}.")
+    return values
+
+
+def _propagated(problem: Problem, factor: np.ndarray, method: Any) -> np.ndarray:
+    """``K`` applied to a positive array; round-off below zero is lifted to a tiny positive number."""
+    out = unnormalised(evolved(problem.replace(initial=State(factor)), method, None), factor)[-1]
+    top = float(out.max())
+    sound = bool(np.isfinite(top)) and top > 0 and float(-out.min()) < 1e-3 * top
+    require(sound, "method", "keep a density positive (smaller steps or a finer grid)", method, MethodError)
+    return np.maximum(out, max(1e-17 * top, FLOOR))

@@ -1,0 +1,221 @@
+"""A Schroedinger bridge as a method of `evolve`: a pair of heat equations, run by any method of the imaginary clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...base.errors import MethodError, ProblemError, integer, real, require
+from ...base.estimate import Estimate
+from ...base.progress import Progress
+from ...base.registry import Exact, Krylov, SplitStep, register
+from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ...model.initial import Initial, State
+from ...model.problem import Problem
+from ...model.schedules import Constant
+from ...results.observables import BEST_SAMPLES, best_of, edge_weight
+from ...results.sampling import draw
+from ...results.trajectory import Trajectory
+from ...validation.resources import Cost, cost
+from ..base import Job
+from ..evolution import circuits
+from ..from_samples import Planned
+from .bridge_readings import errors_of, factor_of, product, values_of
+from .fortet import FLOOR, Factors, check_ends, density, evolved, fortet
+
+_REFERENCE = SplitStep(64)
+CLASSICAL = (SplitStep, Krylov, Exact)
+
+
+@dataclass(frozen=True)
+class SchrodingerBridge:
+    """The most likely way from the problem's initial density to another, given the motion in between. Imaginary clock.
+
+    ``p(t) = A(t) B(t)``: B obeys ``B_t = -H B`` from the start, A the same equation in the time that is left, and the two are
+    scaled so that their product is ``|psi_0|^2`` at the start and the density of ``end`` at the end (Fortet's iteration). With
+    circuits the factors at the ends are found classically, and the pair of heat equations runs on the backend: each gives samples
+    of its square, and the density is the product of the roots of both. A factor is large where the other is small: a bridge
+    between ends that are far apart needs many samples, and the standard errors say so.
+
+    In a run, the energy ``<A|H|B> / <A|B>`` is the same at all times; ``diagnostics["phase"]`` is ``log(A / B) / 2``, which times
+    kappa is the phase S of the ensemble; ``diagnostics["end_error"]`` is the total variation of the density at the end from what
+    was asked for, and where circuits ran it holds their errors too.
+
+    Args:
+        end: the density at the end: an initial wave whose square it is, or an array of shape ``domain.shape``.
+        method: any method of the imaginary clock; ``SplitStep(64)`` when None.
+        tol: allowed total variation at the start.
+        max_iterations: gives up after so many.
+
+    Source: Schroedinger, Sitzungsber. Preuss. Akad. Wiss. 144 (1931); Chen, Georgiou, Pavon, arXiv:2005.10963.
+
+    >>> from qml_dynamics import Gaussian, Grid, evolve
+    >>> from qml_dynamics.learning.ensembles import Learning
+    >>> rule = Learning(diffusion=0.1, mobility=1.0, multiplier=1.0)      # 4 D mu < gamma
+    >>> problem = rule.problem(Grid((-8, 8), 6), lambda w: 0 * w[:, 0], duration=1.0, initial=Gaussian(-1, 0.7))
+    >>> run = evolve(problem, SchrodingerBridge(Gaussian(1, 0.7)), save=3, observables={"x": lambda w: w[:, 0]})
+    >>> run.expectations["x"].value.round(6).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+
+    end: Any
+    method: Any = None
+    tol: float = 1e-10
+    max_iterations: int = 2000
+
+    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
+
+    def __post_init__(self) -> None:
+        inner = self.inner
+        fits = "imaginary" in getattr(inner, "clocks", ()) and not isinstance(inner, (type, SchrodingerBridge))
+        require(fits, "method", "be a method of the imaginary clock", self.method, MethodError)
+        if not isinstance(self.end, Initial) or isinstance(self.end, type):
+            try:
+                p = np.asarray(self.end, dtype=float)
+            except (TypeError, ValueError):
+                p = np.array(-1.0)
+            ok = p.ndim > 0 and bool(np.isfinite(p).all() and (p >= 0).all() and p.sum() > 0)
+            require(ok, "end", "be an initial wave or a density", self.end, MethodError)
+            object.__setattr__(self, "end", State(np.sqrt(p)))
+        object.__setattr__(self, "tol", real(self.tol, "tol", positive=True, error=MethodError))
+        require(self.tol < 1, "tol", "be below 1", self.tol, MethodError)
+        integer(self.max_iterations, "max_iterations", 1, 10**7, MethodError)
+
+    @property
+    def inner(self) -> Any:
+        """The method that runs the heat equations."""
+        return _REFERENCE if self.method is None else self.method
+
+    @property
+    def needs_backend(self) -> bool:
+        """Whether circuits are run."""
+        return bool(getattr(self.inner, "needs_backend", False))
+
+    @property
+    def order(self) -> Any:
+        """Order of the method inside."""
+        return getattr(self.inner, "order", None)
+
+    def answer(self, job: Job) -> dict[str, Any]:
+        """Everything a trajectory holds; what `evolve` calls."""
+        problem, domain = job.problem, job.problem.domain
+        _check(job)
+        first = density(np.abs(problem.initial.vector(domain)) ** 2, domain, "initial")
+        last = density(np.abs(self.end.vector(domain)) ** 2, domain, "end")
+        by = self.inner if isinstance(self.inner, CLASSICAL) else _REFERENCE
+        factors = fortet(problem, first, last, by, self.tol, self.max_iterations, job.progress)
+        B, A = _pair(job, self.inner, factors)
+        b, a = factor_of(B, factors.start), factor_of(A, factors.end)[::-1]
+        p = product(a, b)
+        if isinstance(self.inner, CLASSICAL) and job.shots is None and not factors.interrupted:
+            for index, wanted in ((0, first), (-1, last)):
+                if job.saves[index] in (0.0, problem.duration):
+                    check_ends(p[index], wanted, self.tol, problem.duration)
+        return _report(job, a, b, p, errors_of(job, A, B), last, {**_told(A, B), **_iterated(factors)})
+
+    def planned(self, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:
+        """The circuits of B at every saved time, then those of A there, each from its own end."""
+        require(self.needs_backend, "method", "run as circuits", self.inner, MethodError)
+        forward, backward = self._heat_equations(problem)
+        there = circuits(forward, self.inner, saves)
+        back = circuits(backward, self.inner, np.sort(problem.duration - saves))
+        return Planned([*there, *back[::-1]], {})
+
+    def priced(self, problem: Problem, backend: Any, shots: int | None, moments: int) -> Cost:
+        """What both heat equations take; what `cost` calls."""
+        one = cost(self._heat_equations(problem)[0], self.inner, backend=backend, shots=shots, save=moments)
+        return replace(one, circuits=2 * one.circuits, shots=2 * one.shots, transforms=2 * one.transforms)
+
+    def _heat_equations(self, problem: Problem) -> tuple[Problem, Problem]:
+        """The problems of both factors."""
+        domain = problem.domain
+        first = density(np.abs(problem.initial.vector(domain)) ** 2, domain, "initial")
+        last = density(np.abs(self.end.vector(domain)) ** 2, domain, "end")
+        by = self.inner if isinstance(self.inner, CLASSICAL) else _REFERENCE
+        found = fortet(problem, first, last, by, self.tol, self.max_iterations, Progress("bridge", False))
+        return problem.replace(initial=State(found.start)), problem.replace(initial=State(found.end))
+
+
+register("schrodinger_bridge", SchrodingerBridge)
+
+
+def _check(job: Job) -> None:
+    problem = job.problem
+    for name in ("diffusion", "strength"):
+        steady = isinstance(getattr(problem, name), Constant)
+        require(steady, name, "be constant for a bridge", getattr(problem, name))
+    require(isinstance(job.h, LearningHamiltonian), "problem", "have a loss for a bridge", "an operator")
+    for o in job.observables:
+        if o.function is None or o.basis != "weight":
+            raise ProblemError(
+                f"Argument `observables` must be functions of weights for a bridge, but {o.name!r} is not: no wave stands behind "
+                "its density."
+            )
+    if job.callback is not None:
+        raise MethodError("Argument `callback` must be None for a SchrodingerBridge, but is given.")
+
+
+def _pair(job: Job, method: Any, factors: Factors) -> tuple[Trajectory, Trajectory]:
+    """Both heat equations, on the backend where there is one; the second in the time that is left."""
+    runs = []
+    for number, (factor, times) in enumerate(
+        ((factors.start, job.saves), (factors.end, np.sort(job.problem.duration - job.saves)))
+    ):
+        problem = job.problem.replace(initial=State(factor))
+        run = evolved(problem, method, times, seed=job.seed(7, number), backend=job.backend, shots=job.shots)
+        if run.diagnostics.get("interrupted"):
+            raise KeyboardInterrupt
+        runs.append(run)
+    return runs[0], runs[1]
+
+
+def _told(A: Trajectory, B: Trajectory) -> dict[str, Any]:
+    """What the circuits of both factors told."""
+    out: dict[str, Any] = {}
+    for name in ("success_probability", "gates"):
+        if name in B.diagnostics:
+            out[f"{name}_forward"], out[f"{name}_backward"] = B.diagnostics[name], A.diagnostics.get(name)
+    return out
+
+
+def _iterated(factors: Factors) -> dict[str, Any]:
+    facts: dict[str, Any] = {"iterations": factors.iterations, "start_error": factors.error}
+    return facts | ({"interrupted": True} if factors.interrupted else {})
+
+
+def _report(
+    job: Job,
+    a: np.ndarray,
+    b: np.ndarray,
+    p: np.ndarray,
+    errors: Mapping[str, np.ndarray],
+    last: np.ndarray,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    shots = job.shots if errors else None
+    if errors:
+        facts["density_stderr"] = errors["density"]
+    values = values_of(job, a, b, p)
+    expectations = {n: Estimate(v, errors.get(n, np.zeros(len(v))), shots) for n, v in values.items()}
+    with np.errstate(divide="ignore"):
+        facts["phase"] = 0.5 * (np.log(np.maximum(a, FLOOR)) - np.log(np.maximum(b, FLOOR)))
+    if job.saves[-1] == job.problem.duration:
+        facts["end_error"] = 0.5 * float(np.abs(p[-1] - last).sum())
+    stop = f"Reached the end of the duration, {job.saves[-1]:g}, after {facts['iterations']} iterations."
+    if facts.get("interrupted"):
+        stop = f"Interrupted from the keyboard after {facts['iterations']} iterations; kept the factors that they gave."
+    best = best_of(job.h, draw(p[-1], BEST_SAMPLES, job.seed(2, 0)), job.seed(2, 1))
+    return {
+        "times": job.saves,
+        "density": p,
+        "states": None,
+        "log_norm": np.zeros(len(p)),
+        "expectations": expectations,
+        "counts": None,
+        "best": best,
+        "diagnostics": {**facts, "edge_weight": edge_weight(job.problem.domain, p)},
+        "stop": stop,
+    }

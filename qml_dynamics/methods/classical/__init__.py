@@ -1,0 +1,1 @@
+"""The classical clock: Hamilton-Jacobi paths and Liouville's equation as circuits."""

@@ -1,0 +1,229 @@
+"""The classical point, ``hbar = 0``: Hamilton and Jacobi's equation by its characteristics, beyond its caustics too.
+
+Where paths have crossed no single phase is left, and the density is the sum over the sheets. Interference is what a vanishing
+Planck's constant takes away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...base.errors import MethodError, integer, real, require
+from ...base.registry import register
+from ...model.domains import Domain, Grid
+from ...model.formulas import Formula, by_order
+from ...model.objectives.base import Objective
+from ...model.problem import Problem
+from ...validation.resources import Cost
+from ..base import Job, View, save_times
+from .moments import Moment, no_operators, report, sampled_moment
+from .paths import Cloud, crossed, fold, play, shared_out, smooth
+from .starting import start
+
+_POSTS = 64
+
+
+@dataclass(frozen=True)
+class HamiltonJacobi:
+    """The method of characteristics: the reference on the classical clock.
+
+    Points start on a grid finer than the problem's, carry its density there and ``k = grad S``, and move by
+    ``w' = 2 D(t) k``, ``k' = -s(t) grad zeta`` in symplectic steps. Energies and observables are averages over the points; the
+    density is shared out to the grid linearly (an error of second order in the spacing). Leaving a periodic box a point comes in
+    at the other end; walls reflect it.
+
+    Args:
+        steps: equal steps over the duration.
+        order: 1, 2 (velocity Verlet) or 4, as for :class:`Trotter`.
+        extra: how many qubits an axis the grid of starting points is finer by; None: 5 with one axis, 2 with two, else 1.
+        spread: standard deviation of the momenta about ``grad S`` at the start; 0 is Hamilton and Jacobi's equation itself, and
+            another value what :class:`KoopmanVonNeumann` with that spread solves.
+
+    >>> from qml_dynamics import Gaussian, Grid, Problem, evolve
+    >>> swing = Problem(Grid((-4, 4), 6), lambda w: w[:, 0]**2 / 2, 0.5, clock="classical", duration=np.pi,
+    ...                 initial=Gaussian(1.5, 0.3))
+    >>> run = evolve(swing, HamiltonJacobi(200), observables={"x": lambda w: w[:, 0]})
+    >>> run.expectations["x"].value.round(3).tolist()      # half a period of the oscillator
+    [1.5, -1.5]
+    """
+
+    steps: int
+    order: int = 2
+    extra: int | None = None
+    spread: float = 0.0
+
+    clocks: ClassVar[tuple[str, ...]] = ("classical",)
+    needs_backend: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
+        by_order(self.order)
+        if self.extra is not None:
+            object.__setattr__(self, "extra", integer(self.extra, "extra", 0, 10, MethodError))
+        object.__setattr__(self, "spread", real(self.spread, "spread", nonnegative=True, error=MethodError))
+
+    @property
+    def product_formula(self) -> Formula:
+        """The formula of one step."""
+        return by_order(self.order)
+
+    def finer(self, domain: Domain) -> int:
+        """The qubits an axis that the grid of starting points has more than the domain."""
+        return {1: 5, 2: 2}.get(domain.ndim, 1) if self.extra is None else self.extra
+
+    def answer(self, job: Job) -> dict[str, Any]:
+        """Everything a trajectory holds; what `evolve` calls."""
+        no_operators(job)
+        times, clouds, stop, facts = _run(job, self)
+        force = smooth(job.problem.objective, job.problem.domain)  # type: ignore[arg-type]
+        start = np.abs(job.problem.initial.vector(job.problem.domain)) ** 2
+        moments = []
+        for t, cloud in zip(times, clouds):
+            moment = _moment(job.problem, cloud, force, start if t == 0 else None)
+            place = int(np.argmin(np.abs(job.saves - t)))
+            moments.append(moment if job.shots is None else sampled_moment(moment, job.shots, job.seed(0, place)))
+        return report(job, times, moments, stop, facts)
+
+    def priced(self, problem: Problem, backend: Any, shots: int | None, moments: int) -> Cost:
+        """What a run takes; what `cost` calls."""
+        size = problem.domain.size << self.finer(problem.domain) * problem.domain.ndim
+        memory = 8 * size * (2 * problem.domain.ndim + 2) * (moments + 2)
+        return Cost(problem.domain.num_qubits, 0, 0, 0, 0, 0, memory, 0, False, "classical")
+
+
+register("hamilton_jacobi", HamiltonJacobi)
+
+
+@dataclass(frozen=True, eq=False)
+class Characteristics:
+    """The paths of an ensemble without a wave.
+
+    Attributes:
+        problem: on the classical clock.
+        times: shape ``(m,)``.
+        paths: shape ``(m, size, ndim)``, continuous: not folded back into the box.
+        momenta: ``k = grad S`` along them, same shape.
+        action: S along each path (from 0 at the start), shape ``(m, size)``.
+        weights: probability that each path carries, shape ``(size,)``.
+        caustic: the first saved time at which paths have crossed (one axis only), or None.
+    """
+
+    problem: Problem
+    times: np.ndarray
+    paths: np.ndarray
+    momenta: np.ndarray
+    action: np.ndarray
+    weights: np.ndarray
+    caustic: float | None
+
+    def density(self, index: int = -1) -> np.ndarray:
+        """The paths' weights shared out to the nearest grid points, linearly, shape ``domain.shape``."""
+        return shared_out(self.problem.domain, self.paths[index], self.weights)  # type: ignore[arg-type]
+
+    def mean(self, function: Any) -> np.ndarray:
+        """Ensemble average of a function of points at each time, shape ``(m,)``."""
+        domain: Grid = self.problem.domain  # type: ignore[assignment]
+        return np.array([self.weights @ np.asarray(function(fold(domain, x)[0])) for x in self.paths])
+
+
+def characteristics(problem: Problem, method: HamiltonJacobi, save: Any = 5) -> Characteristics:
+    """The paths themselves, of which ``evolve(problem, method)`` gives averages and the density.
+
+    Args:
+        problem: on the classical clock.
+        method: steps, order, and how many paths.
+        save: as in :func:`qml_dynamics.evolve`.
+
+    Raises:
+        ProblemError: the problem is on another clock.
+
+    >>> from qml_dynamics import Gaussian, Grid, Problem
+    >>> swing = Problem(Grid((-4, 4), 5), lambda w: w[:, 0]**2 / 2, 0.5, clock="classical", duration=np.pi,
+    ...                 initial=Gaussian(1.5, 0.3))
+    >>> found = characteristics(swing, HamiltonJacobi(200), save=2)
+    >>> bool(np.allclose(found.paths[-1], -found.paths[0], atol=1e-3))
+    True
+    """
+    require(problem.clock == "classical", "problem", "be on the classical clock", problem.clock)
+    times = np.union1d(save_times(save, problem.duration), [0.0])
+    clouds = [cloud for _, cloud in _played(problem, method, times)]
+    paths, momenta, action = (np.array([getattr(c, name) for c in clouds]) for name in ("points", "momenta", "action"))
+    return Characteristics(
+        problem, times, paths, momenta, action, clouds[0].weights, _caustic(times, clouds, problem, method)
+    )
+
+
+def _played(problem: Problem, method: HamiltonJacobi, times: np.ndarray) -> Iterator[tuple[float, Cloud]]:
+    force = smooth(problem.objective, problem.domain)  # type: ignore[arg-type]
+    return play(
+        problem,
+        method.product_formula,
+        method.steps,
+        times.tolist(),
+        start(problem, method.finer(problem.domain), method.spread),
+        force,
+    )
+
+
+def _caustic(times: Any, clouds: list[Cloud], problem: Problem, method: HamiltonJacobi) -> float | None:
+    if problem.domain.ndim > 1 or method.spread:
+        return None
+    return next((float(t) for t, over in zip(times, crossed(clouds)) if over), None)
+
+
+def _run(job: Job, method: HamiltonJacobi) -> tuple[list[float], list[Cloud], str, dict[str, Any]]:
+    """The clouds at the saved times reached; an interrupt or a callback ends it with what there is."""
+    problem, wanted = job.problem, set(job.saves.tolist())
+    posts = _posts(problem, method, job.callback is not None)
+    every = np.union1d(np.union1d(job.saves, [0.0]), posts[posts < job.saves[-1]])
+    times: list[float] = []
+    clouds: list[Cloud] = []
+    stop, facts = f"Reached the end of the duration, {job.saves[-1]:g}.", {"steps": method.steps}
+    try:
+        for step, (t, cloud) in enumerate(_played(problem, method, every)):
+            job.progress(step, len(every) - 1)
+            ends = job.callback is not None and job.callback(step, _view(problem, t, cloud))
+            if t in wanted or ends:
+                times.append(t)
+                clouds.append(cloud)
+            if ends:
+                stop = f"The callback stopped the run at t = {t:g} of {problem.duration:g}."
+                break
+    except KeyboardInterrupt:
+        if not clouds:
+            raise
+        facts["interrupted"] = True
+        stop = f"Interrupted from the keyboard after t = {times[-1]:g} of {problem.duration:g}; kept what was done."
+    return times, clouds, stop, {**facts, "paths": len(clouds[0].weights), **_told(times, clouds, problem, method)}
+
+
+def _told(times: list[float], clouds: list[Cloud], problem: Problem, method: HamiltonJacobi) -> dict[str, Any]:
+    caustic = _caustic(times, clouds, problem, method)
+    return {} if caustic is None else {"caustic": caustic}
+
+
+def _posts(problem: Problem, method: HamiltonJacobi, every_step: bool) -> np.ndarray:
+    """Ends of steps at which the cloud is looked at: all of them for a callback, else a few, for progress and interrupts."""
+    stride = 1 if every_step else max(1, method.steps // _POSTS)
+    return problem.duration * np.arange(0, method.steps, stride) / method.steps
+
+
+def _view(problem: Problem, t: float, cloud: Cloud) -> View:
+    """The density stands where other methods show the wave."""
+    return View(t, shared_out(problem.domain, cloud.points, cloud.weights), 0.0)  # type: ignore[arg-type]
+
+
+def _moment(problem: Problem, cloud: Cloud, force: Objective, density: np.ndarray | None) -> Moment:
+    domain: Grid = problem.domain  # type: ignore[assignment]
+    inside, sign = fold(domain, cloud.points)
+    low, shape = np.array([axis[0] for axis in domain.axes]), np.array(domain.shape)
+    cell = np.rint((inside - low) / np.array(domain.spacing)).astype(int)
+    cell = cell % shape if domain.boundary == "periodic" else np.clip(cell, 0, shape - 1)
+    flat = np.ravel_multi_index(tuple(cell.T), domain.shape)
+    if density is None:
+        density = shared_out(domain, cloud.points, cloud.weights)
+    return Moment(inside, sign * cloud.momenta, force(inside), flat, cloud.weights, density)

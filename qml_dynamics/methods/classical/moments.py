@@ -1,0 +1,106 @@
+"""From points with momenta, weighted or counted, to what a trajectory on the classical clock holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import ProblemError
+from ...base.estimate import mean_of_counts
+from ...model.hamiltonian import LearningHamiltonian
+from ...model.objectives.base import Objective
+from ...results.observables import BEST_SAMPLES, Table, best_of, edge_weight
+from ...results.sampling import draw, merged_counts
+from ...results.trajectory import Counts
+from ..base import Job
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """The ensemble at one time.
+
+    Attributes:
+        points, momenta: shape ``(size, ndim)``, inside the box.
+        loss: at the points, shape ``(size,)``.
+        cells: the grid point that each point belongs to, flat, shape ``(size,)``.
+        weights: probabilities, or integer counts where the points are samples, shape ``(size,)``.
+        density: on the grid, shape ``domain.shape``; None for samples, whose histogram it is.
+    """
+
+    points: np.ndarray
+    momenta: np.ndarray
+    loss: np.ndarray
+    cells: np.ndarray
+    weights: np.ndarray
+    density: np.ndarray | None = None
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the points are samples."""
+        return self.weights.dtype.kind in "iu"
+
+
+def no_operators(job: Job) -> None:
+    """Refuse observables that points with momenta do not have."""
+    for o in job.observables:
+        if o.terms is not None:
+            raise ProblemError(
+                f"Argument `observables` must be functions of weights or of momenta on the classical clock, but {o.name!r} is an "
+                "operator."
+            )
+
+
+def report(
+    job: Job, times: Sequence[float], moments: Sequence[Moment], stop: str, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything a trajectory holds. Weights and momenta are known together, so that the energy's error has no part left out."""
+    domain, h, table = job.problem.domain, job.h, Table()
+    assert isinstance(h, LearningHamiltonian)
+    for t, moment in zip(times, moments):
+        d, s = h.coefficients(float(t))
+        kinetic = (moment.momenta**2).sum(axis=1)
+        columns = {"energy": d * kinetic + s * moment.loss, "kinetic": kinetic, "objective": moment.loss}
+        for o in job.observables:
+            assert o.function is not None
+            columns[o.name] = Objective(o.function, o.name)(moment.points if o.basis == "weight" else moment.momenta)
+        for name, values in columns.items():
+            table.add(name, *_mean(values, moment))
+    counts = None
+    if moments[0].sampled:
+        counts = {"weight": tuple(merged_counts(m.cells, m.weights) for m in moments)}
+    density = np.array([_density(m, domain) for m in moments])
+    drawn = counts["weight"][-1] if counts else draw(density[-1], BEST_SAMPLES, job.seed(2, 0))
+    return {
+        "times": np.array(times, dtype=float),
+        "density": density,
+        "states": None,
+        "log_norm": np.zeros(len(moments)),
+        "expectations": table.estimates(job.shots),
+        "counts": counts,
+        "best": best_of(h, drawn, job.seed(2, 1)),
+        "diagnostics": {**facts, "edge_weight": edge_weight(domain, density)},
+        "stop": stop,
+    }
+
+
+def _mean(values: np.ndarray, moment: Moment) -> tuple[float, float]:
+    if moment.sampled:
+        return mean_of_counts(values, moment.weights)
+    return float(moment.weights @ values), 0.0
+
+
+def _density(moment: Moment, domain: Any) -> np.ndarray:
+    if moment.density is not None:
+        return moment.density
+    total = moment.weights.sum()
+    return np.bincount(moment.cells, weights=moment.weights / total, minlength=domain.size).reshape(domain.shape)
+
+
+def sampled_moment(moment: Moment, shots: int, seed: int) -> Moment:
+    """``shots`` samples of a moment's points."""
+    counts: Counts = draw(moment.weights, shots, seed)
+    i = counts.index
+    return Moment(moment.points[i], moment.momenta[i], moment.loss[i], moment.cells[i], counts.count)

@@ -1,0 +1,178 @@
+"""Points that move by Hamilton's equations: the characteristics of Hamilton and Jacobi's equation, on a box and past its edges.
+
+``w' = 2 D k``, ``k' = -s grad zeta``: drifts and kicks in the sequence of a product formula, so that a step is symplectic and has
+the formula's order. A point that leaves the box goes on in the box's image: the next period, or the mirror image beyond a wall,
+so that positions stay continuous and a reflection costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...model.domains import Grid
+from ...model.formulas import Formula, boundaries, factors, segments
+from ...model.initial import Gaussian, Initial
+from ...model.objectives.base import Objective
+from ...model.problem import Problem
+
+_STEP = 0.05  # of a cell: differences of the spline through a table
+_LIGHT = 1e-6
+_EMPTY = 1e-300  # amplitudes below it have no phase
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Weighted points in motion.
+
+    Attributes:
+        points: shape ``(size, ndim)``, not folded back into the box.
+        momenta: of the folded points' images, same shape.
+        action: S along each path, shape ``(size,)``, from 0 at the start.
+        weights: probability of each path, shape ``(size,)``.
+    """
+
+    points: np.ndarray
+    momenta: np.ndarray
+    action: np.ndarray
+    weights: np.ndarray
+
+
+def fold(domain: Grid, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places in the box that points anywhere stand for, and the sign of their momenta there, same shapes.
+
+    >>> place, sign = fold(Grid((0, 1), 3, boundary="walls"), np.array([[1.25]]))
+    >>> place.tolist(), sign.tolist()
+    ([[0.75]], [[-1.0]])
+    """
+    low = np.array([a for a, _ in domain.bounds])
+    length = np.array(domain.lengths)
+    if domain.boundary == "periodic":
+        return low + np.mod(points - low, length), np.ones_like(points)
+    u = np.mod(points - low, 2 * length)
+    beyond = u > length
+    return low + np.where(beyond, 2 * length - u, u), np.where(beyond, -1.0, 1.0)
+
+
+def smooth(objective: Objective, domain: Grid) -> Objective:
+    """The loss between the points too: itself, or for a table the quintic spline through it, continued as the box is."""
+    if objective.domain is None:
+        return objective
+    from scipy.ndimage import map_coordinates, spline_filter
+
+    mode = "grid-wrap" if domain.boundary == "periodic" else "reflect"
+    fitted = spline_filter(objective.on(domain), order=5, mode=mode)
+    low, spacing = np.array([axis[0] for axis in domain.axes]), np.array(domain.spacing)
+
+    def at(u: np.ndarray) -> np.ndarray:
+        return np.asarray(map_coordinates(fitted, u.T, order=5, mode=mode, prefilter=False))
+
+    def values(points: np.ndarray) -> np.ndarray:
+        return at((points - low) / spacing)
+
+    def gradient(points: np.ndarray) -> np.ndarray:
+        u = (points - low) / spacing
+        slopes = np.empty_like(u)
+        for axis in range(u.shape[1]):
+            e = np.zeros(u.shape[1])
+            e[axis] = _STEP
+            near, far = at(u + e) - at(u - e), at(u + 2 * e) - at(u - 2 * e)
+            slopes[:, axis] = (8 * near - far) / (12 * _STEP * spacing[axis])
+        return slopes
+
+    return Objective(values, objective.name, gradient_fn=gradient)
+
+
+def between(values: np.ndarray, domain: Grid, points: np.ndarray, order: int) -> np.ndarray:
+    """A table's values at points in the box, by splines of an order, shape ``(m,)``; 1 is linear interpolation."""
+    from scipy.ndimage import map_coordinates
+
+    u = (points - np.array([axis[0] for axis in domain.axes])) / np.array(domain.spacing)
+    mode = "grid-wrap" if domain.boundary == "periodic" else "nearest"
+    return np.asarray(map_coordinates(values, u.T, order=order, mode=mode))
+
+
+def slopes(initial: Initial, domain: Grid) -> np.ndarray:
+    """``k = grad S`` of the initial wave on the points, shape ``(ndim, *domain.shape)``.
+
+    From the differences of the phase between neighbours, of order four, exact for a Gaussian's mean momentum; 0 where the wave
+    has no amplitude.
+    """
+    if isinstance(initial, Gaussian):
+        momentum = np.broadcast_to(np.asarray(initial.momentum, dtype=float), (domain.ndim,))
+        return np.broadcast_to(momentum.reshape(-1, *[1] * domain.ndim), (domain.ndim, *domain.shape)).copy()
+    psi = initial.vector(domain)
+    return np.array([_slope(psi, axis, h, domain.boundary) for axis, h in enumerate(domain.spacing)])
+
+
+def _slope(psi: np.ndarray, axis: int, spacing: float, boundary: str) -> np.ndarray:
+    wave = np.moveaxis(psi, axis, -1)
+    step = np.angle(np.roll(wave, -1, axis=-1) * wave.conj()) / spacing  # between each point and the next
+    if boundary == "walls":
+        step[..., -1] = step[..., -2]
+    before, after2, before2 = (np.roll(step, shift, axis=-1) for shift in (1, -1, 2))
+    out = (7 * (step + before) - (after2 + before2)) / 12
+    if boundary == "walls":
+        inner = np.concatenate([step[..., :1], 0.5 * (step[..., 1:-1] + step[..., :-2]), step[..., -2:-1]], axis=-1)
+        out[..., :2], out[..., -2:] = inner[..., :2], inner[..., -2:]
+    out[np.abs(wave) ** 2 <= _EMPTY] = 0.0
+    return np.moveaxis(out, -1, axis)
+
+
+def play(
+    problem: Problem, formula: Formula, steps: int, saves: Sequence[float], cloud: Cloud, force: Objective
+) -> Iterator[tuple[float, Cloud]]:
+    """The cloud at each save time (the first of which is 0).
+
+    ``S`` grows by ``D |k|^2 - s zeta`` a unit of time along a path.
+    """
+    q, k, action = cloud.points.copy(), cloud.momenta.copy(), cloud.action.copy()
+    yield saves[0], cloud
+    domain = problem.domain
+    assert isinstance(domain, Grid)
+    ends = boundaries(problem.duration, steps, saves)
+    for piece, t in zip(segments(ends, saves), saves[1:]):
+        for kind, amount in _amounts(formula, piece, problem):
+            if kind == "K":
+                q += 2 * amount * k
+                action += amount * (k**2).sum(axis=1)
+            else:
+                inside, sign = fold(domain, q)
+                k -= amount * sign * force.gradient(inside)
+                action -= amount * force(inside)
+        yield t, Cloud(q.copy(), k.copy(), action.copy(), cloud.weights)
+
+
+def _amounts(formula: Formula, ends: np.ndarray, problem: Problem) -> Iterable[tuple[str, float]]:
+    every = factors(formula, ends.tolist(), problem.diffusion, problem.strength, problem.duration)
+    return [(factor.kind, factor.amount) for factor in every if factor.amount]
+
+
+def shared_out(domain: Grid, points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weights shared out to the nearest grid points, linearly, shape ``domain.shape``.
+
+    Past an edge it goes to the image: the other end of a period, or the mirror image at a wall.
+    """
+    u = (points - np.array([axis[0] for axis in domain.axes])) / np.array(domain.spacing)
+    base = np.floor(u).astype(int)
+    out = np.zeros(domain.shape)
+    for corner in np.ndindex(*(2,) * domain.ndim):
+        share = np.where(np.array(corner) == 1, u - base, 1 - (u - base)).prod(axis=1)
+        cell = (base + np.array(corner)) % (np.array(domain.shape) * (1 if domain.boundary == "periodic" else 2))
+        cell = np.minimum(cell, 2 * np.array(domain.shape) - 1 - cell) if domain.boundary == "walls" else cell
+        np.add.at(out, tuple(cell.T), weights * share)
+    return out
+
+
+def crossed(clouds: Sequence[Cloud]) -> list[bool]:
+    """Whether neighbouring paths that matter have crossed, at each of the moments (one axis only).
+
+    The lightest paths, a millionth of the ensemble, are left out: there the phase of a stored wave is round-off.
+    """
+    weights = clouds[0].weights
+    light = np.argsort(weights, kind="stable")
+    matter = np.ones(len(weights), dtype=bool)
+    matter[light[np.cumsum(weights[light]) < _LIGHT]] = False
+    return [bool((np.diff(cloud.points[matter, 0]) <= 0).any()) for cloud in clouds]

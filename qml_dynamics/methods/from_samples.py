@@ -1,0 +1,276 @@
+"""Runs on backends that give samples, or exact noisy probabilities, but no amplitudes: two circuits a saved time.
+
+One ends in the weight basis, the other in the dual basis; operators add one circuit a measurement basis. All circuits of a
+run go out as one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ..backends import Backend
+from ..backends.base import Asked
+from ..base.errors import BackendError, check_memory
+from ..base.estimate import Estimate
+from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.pauli import PauliSum, diagonal_sum
+from ..model.problem import Problem
+from ..results.observables import (
+    BEST_SAMPLES,
+    Observable,
+    PauliGroup,
+    Table,
+    best_of,
+    combine_groups,
+    edge_weight,
+    momentum_tail,
+    observe_counts,
+    pauli_groups,
+)
+from ..results.trajectory import Counts
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+_MOST_STRINGS = 4096  # of a function that a vendor's estimator is asked for
+
+
+class SampledJob(Protocol):
+    """What this file needs of a call of ``evolve``."""
+
+    problem: Problem
+    h: Hamiltonian
+    backend: Backend | None
+    shots: int | None
+    saves: np.ndarray
+    observables: list[Observable]
+
+    def seed(self, *key: int) -> int:
+        """A seed for one circuit."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """Unmeasured circuits, one a saved time, and what is known of their construction."""
+
+    circuits: Sequence[QuantumCircuit]
+    bounds: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Circuits of a run in one list, and how to read them: (basis, time index, operator, group)."""
+
+    circuits: list[QuantumCircuit]
+    keys: list[tuple[int, ...]]
+    groups: dict[str, list[PauliGroup]]
+
+
+def plan_batch(
+    problem: Problem, h: Hamiltonian, observables: Sequence[Observable], planned: Planned, operators_too: bool = True
+) -> Batch:
+    """Every circuit that the backend has to run: weight basis (0), dual basis (1), operator groups (3, where wanted)."""
+    from ..synthesis.measure import in_dual_basis, in_pauli_basis
+
+    circuits: list[QuantumCircuit] = []
+    keys: list[tuple[int, ...]] = []
+    operators = measured_operators(h, observables) if operators_too else {}
+    groups = {name: pauli_groups(terms) for name, terms in operators.items()}
+    wants_dual = isinstance(h, LearningHamiltonian) or any(o.basis == "dual" for o in observables)
+    for i, circuit in enumerate(planned.circuits):
+        circuits.append(circuit)
+        keys.append((0, i))
+        if wants_dual:
+            circuits.append(in_dual_basis(problem.domain, circuit))
+            keys.append((1, i))
+        for number, name in enumerate(groups):
+            for g, group in enumerate(groups[name]):
+                circuits.append(in_pauli_basis(group.letters, circuit))
+                keys.append((3, number, i, g))
+    return Batch(circuits, keys, groups)
+
+
+def measured_operators(h: Hamiltonian, observables: Sequence[Observable]) -> dict[str, PauliSum]:
+    """Operators that no sampling of weights or momenta gives: a general Hamiltonian, and observables that are operators."""
+    operators = {o.name: o.terms for o in observables if o.terms is not None}
+    return operators if isinstance(h, LearningHamiltonian) else {"energy": h.terms, **operators}
+
+
+def diagonal_operators(
+    problem: Problem, h: Hamiltonian, observables: Sequence[Observable], width: int
+) -> dict[str, dict[str, PauliSum]]:
+    """By basis, what is a function of weights or of momenta as a sum of strings of Z on circuits of that many qubits.
+
+    What takes more than 4096 strings is left out.
+    """
+    from ..synthesis.transforms import dual_index
+
+    domain = problem.domain
+    tables: dict[str, dict[str, np.ndarray]] = {"weight": {}, "dual": {}}
+    if isinstance(h, LearningHamiltonian):
+        tables["weight"]["objective"], tables["dual"]["kinetic"] = h.zeta.reshape(-1), h.dual.reshape(-1)
+    for o in observables:
+        if o.function is not None:
+            tables[o.basis][o.name] = o.everywhere(domain)
+    check_memory(16 << width, f"Sums of Pauli strings on {width} qubits")
+    outcomes = np.arange(1 << width if tables["dual"] else 0)
+    places = {"weight": np.arange(domain.size), "dual": dual_index(domain, outcomes)}
+    found: dict[str, dict[str, PauliSum]] = {"weight": {}, "dual": {}}
+    for basis, named in tables.items():
+        for name, table in named.items():
+            operator = diagonal_sum(table[places[basis]], width)
+            if len(operator.coefficients) <= _MOST_STRINGS:
+                found[basis][name] = operator
+    return found
+
+
+def run(job: SampledJob, planned: Planned) -> dict[str, Any]:
+    """Everything a trajectory holds, from samples (or from exact noisy probabilities where no shots are asked for).
+
+    Operators go to the vendor's own estimator where the backend has one (``EstimatingBackend``); with an attribute
+    ``estimates_losses`` the loss and the kinetic part too, each a sum of Pauli strings in its own basis.
+    """
+    assert job.backend is not None
+    asked = measured_operators(job.h, job.observables)
+    alone = job.shots is not None or bool(getattr(job.backend, "estimates_exactly", False))
+    estimates = alone and bool(getattr(job.backend, "estimates", False))
+    batch = plan_batch(job.problem, job.h, job.observables, planned, operators_too=not estimates)
+    if job.shots is None:
+        answer = _from_probabilities(job, planned, batch, job.backend.probabilities(batch.circuits))
+        return _with_estimates(job, planned, asked, answer) if estimates else answer
+    seeds = [job.seed(*key) for key in batch.keys]
+    outcomes = job.backend.sample(batch.circuits, job.shots, seeds)
+    if len(outcomes) != len(batch.circuits):
+        raise BackendError(f"{job.backend.name} answered {len(outcomes)} of {len(batch.circuits)} circuits.")
+    answer = from_outcomes(job, planned, batch, outcomes)
+    return _with_estimates(job, planned, asked, answer) if estimates else answer
+
+
+def _with_estimates(
+    job: SampledJob, planned: Planned, operators: Mapping[str, PauliSum], answer: dict[str, Any]
+) -> dict[str, Any]:
+    """The answer with everything in it that the vendor's estimator can tell; it says what that is."""
+    told = _estimated(job, planned.circuits, operators) if operators else {}
+    if getattr(job.backend, "estimates_losses", False):
+        told.update(_losses(job, planned))
+    answer["expectations"] = {**answer["expectations"], **told}
+    answer["diagnostics"].update({"estimated": tuple(told)} if told else {})  # everything else comes from our samples
+    return answer
+
+
+def _estimated(
+    job: SampledJob, circuits: Sequence[QuantumCircuit], operators: Mapping[str, PauliSum], *key: int
+) -> dict[str, Estimate]:
+    """The operators at every saved time, by the vendor's estimator."""
+    backend: Any = job.backend
+    asked = [Asked(c, tuple(o.on(c.num_qubits) for o in operators.values())) for c in circuits]  # ancillas are highest
+    answers = backend.estimate(asked, job.shots, [job.seed(3, len(operators), i, *key) for i in range(len(asked))])
+    if len(answers) != len(asked):
+        raise BackendError(f"{backend.name} answered {len(answers)} of {len(asked)} circuits.")
+    value, stderr = (np.array([getattr(a, part) for a in answers]) for part in ("value", "stderr"))
+    return {name: Estimate(value[:, k], stderr[:, k], job.shots) for k, name in enumerate(operators)}
+
+
+def _losses(job: SampledJob, planned: Planned) -> dict[str, Estimate]:
+    """Loss, kinetic part and functions of weights or momenta by the estimator; the energy from both, errors in quadrature."""
+    from ..synthesis.measure import in_dual_basis
+
+    width = planned.circuits[0].num_qubits
+    wanted = diagonal_operators(job.problem, job.h, job.observables, width)
+    told = _estimated(job, planned.circuits, wanted["weight"], 0) if wanted["weight"] else {}
+    if wanted["dual"]:
+        ends = [in_dual_basis(job.problem.domain, circuit) for circuit in planned.circuits]
+        told.update(_estimated(job, ends, wanted["dual"], 1))
+    if isinstance(job.h, LearningHamiltonian) and {"kinetic", "objective"} <= set(told):
+        pairs = np.array([job.h.coefficients(t) for t in job.saves.tolist()])
+        told["energy"] = told["kinetic"] * pairs[:, 0] + told["objective"] * pairs[:, 1]
+    return told
+
+
+def from_outcomes(job: SampledJob, planned: Planned, batch: Batch, outcomes: Sequence[Counts]) -> dict[str, Any]:
+    """Read the samples of all circuits."""
+    from ..synthesis.measure import read_dual, read_weight
+
+    domain = job.problem.domain
+    seen = dict(zip(batch.keys, outcomes))
+    moments = range(len(job.saves))
+    counts = {"weight": tuple(read_weight(domain, seen[0, i]) for i in moments)}
+    if (1, 0) in seen:
+        counts["dual"] = tuple(read_dual(domain, seen[1, i]) for i in moments)
+    expectations = observe_counts(job.h, job.saves.tolist(), {"dual": counts["weight"], **counts}, job.observables)
+    for number, (name, groups) in enumerate(batch.groups.items()):
+        rows = [combine_groups([g.estimate(seen[3, number, i, j]) for j, g in enumerate(groups)]) for i in moments]
+        expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
+    density = np.array([c.histogram(domain.size).reshape(domain.shape) for c in counts["weight"]])
+    dual = np.array([c.histogram(domain.size) for c in counts["dual"]]) if "dual" in counts else None
+    best = best_of(job.h, counts["weight"][-1], job.seed(2, 1))
+    return _answer(job, planned, density, dual, expectations, counts, best)
+
+
+def _from_probabilities(
+    job: SampledJob, planned: Planned, batch: Batch, probabilities: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """Exact noisy expectation values: every probability as a sample of infinitely many shots."""
+    from ..results.sampling import draw
+    from ..synthesis.measure import dual_probabilities, weight_probabilities
+
+    domain, h, table = job.problem.domain, job.h, Table()
+    seen = dict(zip(batch.keys, probabilities))
+    every = np.arange(domain.size)
+    density, duals = [], []
+    for i, t in enumerate(job.saves.tolist()):
+        weight = weight_probabilities(domain, seen[0, i])
+        density.append(weight.reshape(domain.shape))
+        dual = dual_probabilities(domain, seen[1, i]) if (1, i) in seen else weight
+        duals.append(dual)
+        if isinstance(h, LearningHamiltonian):
+            d, s = h.coefficients(t)
+            kinetic, objective = float(dual @ h.dual.reshape(-1)), float(weight @ h.zeta.reshape(-1))
+            table.add("energy", d * kinetic + s * objective)
+            table.add("kinetic", kinetic)
+            table.add("objective", objective)
+        for o in job.observables:
+            if o.function is not None:
+                table.add(o.name, float((weight if o.basis == "weight" else dual) @ o.values(domain, every)))
+        for number, (name, groups) in enumerate(batch.groups.items()):
+            table.add(name, sum(_group_mean(g, seen[3, number, i, j]) for j, g in enumerate(groups)))
+    drawn = draw(density[-1], BEST_SAMPLES, job.seed(2, 0))
+    best = best_of(h, drawn, job.seed(2, 1))
+    return _answer(job, planned, np.array(density), np.array(duals), table.estimates(None), None, best)
+
+
+def _group_mean(group: PauliGroup, probabilities: np.ndarray) -> float:
+    index = np.arange(probabilities.size)
+    parity = np.bitwise_count(index[:, None] & (group.terms.x | group.terms.z)[None, :]) & 1
+    return float(probabilities @ ((1 - 2.0 * parity) @ group.terms.coefficients))
+
+
+def _answer(
+    job: SampledJob,
+    planned: Planned,
+    density: np.ndarray,
+    dual: np.ndarray | None,
+    expectations: Mapping[str, Estimate],
+    counts: Mapping[str, tuple[Counts, ...]] | None,
+    best: Any,
+) -> dict[str, Any]:
+    domain = job.problem.domain
+    diagnostics = {**planned.bounds, "edge_weight": edge_weight(domain, density)}
+    if dual is not None and isinstance(job.h, LearningHamiltonian):
+        diagnostics["momentum_tail"] = np.array([momentum_tail(domain, p) for p in dual])
+    return {
+        "times": job.saves,
+        "density": density,
+        "states": None,
+        "log_norm": np.zeros(len(job.saves)),
+        "expectations": expectations,
+        "counts": counts,
+        "best": best,
+        "diagnostics": diagnostics,
+        "stop": f"Reached the end of the duration, {job.saves[-1]:g}.",
+    }

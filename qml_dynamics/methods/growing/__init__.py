@@ -1,0 +1,1 @@
+"""Grids and ansaetze that grow while a method runs."""

@@ -1,0 +1,150 @@
+"""`Growing`: a method that starts coarse and small, and grows grid or ansatz when the data asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.registry import SplitStep, Trotter, register
+from ..variational.options import Growth, Variational
+from .grid import CRITERIA
+from .grown_circuits import circuits
+from .grown_circuits import run as run_circuits
+from .joint import run as run_joint
+from .levels import Point, run
+from .price import price
+
+if TYPE_CHECKING:
+    from ...model.hamiltonian import Hamiltonian
+    from ...model.problem import Problem
+    from ...validation.resources import Cost
+    from ..base import Job, Waves
+    from ..from_samples import Planned
+
+THRESHOLDS = {"residual": 1e-2, "momentum_tail": 1e-5, "energy": 1e-5}
+
+
+@dataclass(frozen=True)
+class Growing:
+    """Stepwise growth of another method.
+
+    Around :class:`SplitStep` or :class:`Trotter` the run starts on a grid of ``start`` qubits an axis and doubles the grid
+    whenever the criterion exceeds its threshold, at most up to the grid of the problem; a stretch that turns out too coarse is
+    done again on the finer grid. Waves are reported on the problem's grid, so that runs can be compared. Around
+    :class:`Variational` rotations are added to the ansatz at angle 0 when McLachlan's residual asks for it; and with a ``start`` its
+    grid grows too, the ansatz going on on the high bits of the finer register. None of it jumps.
+
+    Args:
+        method: ``SplitStep``, ``Trotter`` or ``Variational``.
+        start: qubits an axis at the start (one integer, or one an axis). None: 4, and around ``Variational`` those of the problem.
+        criterion: ``"momentum_tail"``: probability above 0.8 of the largest momentum, which is cheap; ``"energy"``: change of
+            the energy on refinement; ``"residual"``: the part of the finer grid's velocity that the coarse grid misses (see
+            `growth.grid`), which bounds the distance to the fine run's wave on the real clock, and is cautious.
+        threshold: of the criterion (of the residual: of its integral over the run). None: 1e-5, 1e-5 and 1e-2.
+        checks: how often the criterion is looked at.
+        schedule: instead of a criterion, ``[(time, qubits an axis), ...]``, as a device run needs.
+        grow: for ``Variational``: threshold, pool and limit of growth (:class:`Growth` when None).
+        window: on the real clock, with ``"momentum_tail"``: whether the run may also start in a part of the box, half of it or
+            half of that an axis, and widen when the wave comes to its ends (probability above 1e-6).
+
+    Raises:
+        MethodError: an option is out of its range or does not belong to the method.
+
+    >>> Growing(SplitStep(400), start=4).clocks
+    ('real', 'imaginary')
+    """
+
+    method: Any
+    start: Any = None
+    criterion: str = "momentum_tail"
+    threshold: float | None = None
+    checks: int = 16
+    schedule: Any = None
+    grow: Growth | None = None
+    window: bool = True
+
+    def __post_init__(self) -> None:
+        known = isinstance(self.method, (SplitStep, Trotter, Variational))
+        require(known, "method", "be a SplitStep, a Trotter or a Variational", self.method, MethodError)
+        if self.start is None and not isinstance(self.method, Variational):
+            object.__setattr__(self, "start", 4)
+        if isinstance(self.start, Sequence):
+            object.__setattr__(self, "start", tuple(integer(q, "start", 1, 30, MethodError) for q in self.start))
+        elif self.start is not None:
+            integer(self.start, "start", 1, 30, MethodError)
+        one_of(self.criterion, "criterion", CRITERIA, MethodError)
+        given = THRESHOLDS[self.criterion] if self.threshold is None else self.threshold
+        object.__setattr__(self, "threshold", real(given, "threshold", positive=True, error=MethodError))
+        integer(self.checks, "checks", 1, 10_000, MethodError)
+        require(isinstance(self.window, bool), "window", "be True or False", self.window, MethodError)
+        if self.schedule is not None:
+            fits = not isinstance(self.method, Variational)
+            require(fits, "schedule", "be None around a Variational", self.schedule, MethodError)
+            object.__setattr__(self, "schedule", _schedule(self.schedule))
+        wrong = self.grow is not None and not isinstance(self.method, Variational)
+        require(not wrong, "grow", "be None unless the method is a Variational", self.grow, MethodError)
+        if isinstance(self.method, Variational) and (self.grow is not None or self.method.grow is None):
+            object.__setattr__(self, "method", replace(self.method, grow=self.grow or Growth()))
+
+    @property
+    def clocks(self) -> tuple[str, ...]:
+        """Those of the method that grows."""
+        return tuple(self.method.clocks)
+
+    @property
+    def needs_backend(self) -> bool:
+        """Whether circuits are run."""
+        return bool(self.method.needs_backend)
+
+    @property
+    def order(self) -> int:
+        """Order of the method that grows."""
+        return int(self.method.order)
+
+    def engine(self, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
+        """The waves at ``times``; what `evolve` calls."""
+        if isinstance(self.method, Variational):
+            if self.start is not None:
+                return run_joint(self, job, times, out)
+            return _grow_ansatz(self.method, job, times, out)
+        return (run if isinstance(self.method, SplitStep) else run_circuits)(self, job, times, out)
+
+    def priced(self, problem: Problem, backend: Any, shots: int | None, moments: int) -> Cost:
+        """What a run takes at most; what `cost` calls."""
+        return price(self, problem, backend, shots, moments)
+
+    def planned(self, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:
+        """The whole grown circuits, one a saved time (``Trotter`` only)."""
+        require(isinstance(self.method, Trotter), "method", "run as circuits (Trotter)", self.method, MethodError)
+        return circuits(self, problem, h, saves)
+
+
+register("growing", Growing)
+
+
+def _schedule(given: Any) -> tuple[tuple[float, int], ...]:
+    must = "be pairs (time, qubits an axis) with increasing times and qubits"
+    try:
+        rows = tuple((float(t), integer(q, "schedule", 1, 30, MethodError)) for t, q in given)
+    except (TypeError, ValueError):
+        rows = ()
+    ok = len(rows) > 0 and all(a[0] < b[0] and a[1] < b[1] for a, b in zip(rows, rows[1:])) and rows[0][0] >= 0
+    require(ok, "schedule", must, given, MethodError)
+    return rows
+
+
+def _grow_ansatz(method: Variational, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
+    from ..variational.evolve import run as run_variational
+
+    record, wanted = out.diagnostics, set(job.saves.tolist())
+    for sample in run_variational(job.problem, job.h, method, times, job.progress, record):
+        if sample.time in wanted:
+            out.parameters.append(sample.theta)
+        record["theta"] = sample.theta
+        yield sample.time, sample.state, sample.log_norm
+    count = record["num_parameters"]
+    out.stop = f"{record.get('stop', '')}; grown from {count[0]} to {count[-1]} parameters"

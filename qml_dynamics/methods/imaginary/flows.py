@@ -1,0 +1,196 @@
+"""Methods without post-selection: QITE measures and rotates, double-bracket flow reflects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...base.errors import MethodError
+from ...base.estimate import mean_of_counts
+from ...model.formulas import boundaries, segments
+from ...model.hamiltonian import LearningHamiltonian
+from ...model.pauli import PauliSum, pauli_sum
+from ...results.observables import pauli_groups
+from ...results.sampling import draw
+from ..base import Job
+from .moments import Moment, advanced
+from .options import QITE
+from .qite import Expect, Step, domains, expectations, generator, is_real
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+_QUBITS = 8  # a learning Hamiltonian is turned into Pauli strings up to here
+_TINY = 1e-12
+_GATES = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """Where a flow is: the circuit from ``|0...0>``, the wave on exact backends, and the logarithm of the norm."""
+
+    time: float
+    circuit: QuantumCircuit
+    psi: np.ndarray | None
+    log_norm: float
+    log_variance: float = 0.0
+
+    def moment(self) -> Moment:
+        """The same as a :class:`Moment`, which keeps every sample."""
+        assert self.psi is not None
+        wave = self.psi / np.linalg.norm(self.psi)
+        return Moment(self.time, wave, self.log_norm, 1.0, wave[None], float(np.sqrt(self.log_variance)))
+
+
+def pauli_terms(job: Job, t: float) -> PauliSum:
+    """The Hamiltonian at time t as Pauli strings on the qubits of the weight space."""
+    if not isinstance(job.h, LearningHamiltonian):
+        return job.h.terms
+    if job.h.num_qubits > _QUBITS:
+        raise MethodError(
+            f"Argument `method` must not be QITE above {_QUBITS} qubits of a learning Hamiltonian, which has too many Pauli "
+            f"strings there ({job.h.num_qubits} qubits). Use Schrodingerised or ProbabilisticITE."
+        )
+    return pauli_sum(job.h.matrix(t))
+
+
+class _Qite:
+    """One run of QITE: what is measured where, and how the circuit grows."""
+
+    def __init__(self, job: Job) -> None:
+        method = job.method
+        assert isinstance(method, QITE)
+        assert job.backend is not None
+        self.job, self.backend, self.method = job, job.backend, method
+        self.exact = job.backend.exact
+        self.terms = pauli_terms(job, 0.0)
+        self.parts = domains(self.terms, method.domain_width)
+        self.real = is_real(self.terms, job.problem.initial.vector(job.problem.domain))
+        sampled = job.shots is not None or not self.exact
+        self.rcond = method.rcond if method.rcond is not None else 1e-2 if sampled else 1e-8
+        self.calls = 0
+        self.made: dict[tuple[int, str], Step] = {}
+
+    def sweep(self, t0: float, t1: float) -> list[Step]:
+        """Forward over the domains with half of the step, the last one whole, and back: order 2 whatever the domains."""
+        if not self.job.h.constant:
+            self.terms = pauli_terms(self.job, 0.5 * (t0 + t1))
+            self.parts, self.made = domains(self.terms, self.method.domain_width), {}
+        if not self.parts:
+            return []
+        dt, *front = t1 - t0, *range(len(self.parts) - 1)
+        order = [*((k, 0.5 * dt) for k in front), (len(self.parts) - 1, dt), *((k, 0.5 * dt) for k in reversed(front))]
+        return [self._step(k, amount) for k, amount in order]
+
+    def _step(self, k: int, dt: float) -> Step:
+        key = (k, f"{dt:.12e}")
+        if key not in self.made:
+            self.made[key] = Step.of(self.parts[k], dt)
+        return self.made[key]
+
+    def constant(self) -> float:
+        """The identity's coefficient, which moves the norm only."""
+        return float(self.terms.coefficients[(self.terms.x | self.terms.z) == 0].sum())
+
+    def expect(self, step: Step, circuit: QuantumCircuit, psi: np.ndarray | None) -> Expect:
+        """Expectation values here: of the wave, or from samples."""
+        if psi is not None and self.job.shots is None:
+            return lambda x, z: expectations(psi, x, z)
+        x, z = step.wanted(self.real)
+        table = {(0, 0): 1.0} | self._measure(PauliSum(self.terms.num_qubits, x, z, np.ones(len(x))), circuit, psi)
+
+        def look_up(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+            flat = [table[a, b] for a, b in zip(np.ravel(x).tolist(), np.ravel(z).tolist())]
+            return np.array(flat).reshape(np.shape(x))
+
+        return look_up
+
+    def _measure(
+        self, strings: PauliSum, circuit: QuantumCircuit, psi: np.ndarray | None
+    ) -> dict[tuple[int, int], float]:
+        """Mean values of strings from samples, one circuit for all that commute qubit by qubit."""
+        from ...synthesis.measure import in_pauli_basis
+
+        groups, shots = pauli_groups(strings), self.job.shots
+        seeds = [self.job.seed(6, self.calls, g) for g in range(len(groups))]
+        self.calls += 1
+        if psi is not None:
+            assert shots is not None
+            laws = [draw(group.probabilities(psi), shots, seed) for group, seed in zip(groups, seeds)]
+            outcomes = [(c.index, c.count) for c in laws]
+        else:
+            circuits = [in_pauli_basis(group.letters, circuit) for group in groups]
+            if shots is None:
+                outcomes = [(np.arange(p.size), p) for p in self.backend.probabilities(circuits)]
+            else:
+                outcomes = [(c.index, c.count) for c in self.backend.sample(circuits, shots, seeds)]
+        table = {}
+        for group, (index, count) in zip(groups, outcomes):
+            for x, z in zip(group.terms.x.tolist(), group.terms.z.tolist()):
+                signs = 1 - 2.0 * (np.bitwise_count(index & (x | z)) & 1)
+                table[x, z] = mean_of_counts(signs, count)[0] if shots else float(signs @ count / count.sum())
+        return table
+
+    def turned(self, a: PauliSum, dt: float, circuit: Any, psi: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+        """Circuit and wave after ``exp(-i dt A)``."""
+        from ...synthesis.imaginary import rotations
+
+        keep = np.abs(a.coefficients) * dt > _TINY
+        piece = circuit.copy_empty_like()
+        piece.global_phase = 0
+        rotations(PauliSum(a.num_qubits, a.x[keep], a.z[keep], a.coefficients[keep]), dt, piece)
+        after = None if psi is None else advanced(self.backend, self.job.problem.domain, psi, piece)[0]
+        return circuit.compose(piece), after
+
+
+def qite(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
+    """Step by step and domain by domain: look, solve, rotate; the norm is what was seen of ``<e^{-2 dtau h}>``."""
+    from ...synthesis.states import prepare
+
+    problem, run = job.problem, _Qite(job)
+    circuit = prepare(problem.initial, problem.domain)
+    psi = problem.initial.vector(problem.domain) if run.exact else None
+    log, variance, done = 0.0, 0.0, 0
+    ends = boundaries(problem.duration, job.method.steps, saves)
+    yield Reached(saves[0], circuit, psi, 0.0)
+    for save, piece in zip(saves[1:], segments(ends, saves)):
+        for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
+            for step in run.sweep(t0, t1):
+                a, c, spread = generator(step, run.expect(step, circuit, psi), run.real, run.rcond)
+                circuit, psi = run.turned(a, step.dt, circuit, psi)
+                log += 0.5 * float(np.log(c))
+                variance += 0.25 * spread / (c * c * job.shots) if job.shots else 0.0
+            log, done = log - (t1 - t0) * run.constant(), done + 1
+            job.progress(done, len(ends) - 1)
+        yield Reached(save, circuit, psi, log, variance)
+
+
+def double_bracket(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
+    """The circuits of the flow; on exact backends with the waves, and ``log_norm`` by the trapezoidal rule of the energy."""
+    from ...synthesis.imaginary import double_bracket_step
+    from ...synthesis.states import prepare
+
+    problem, h, method = job.problem, job.h, job.method
+    assert job.backend is not None
+    circuit = prepare(problem.initial, problem.domain)
+    psi = problem.initial.vector(problem.domain) if job.backend.exact else None
+    ends = boundaries(problem.duration, method.steps, saves)
+    log, number = 0.0, 0
+    yield Reached(saves[0], circuit, psi, 0.0)
+    for save, piece in zip(saves[1:], segments(ends, saves)):
+        for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
+            circuit = double_bracket_step(problem, h, circuit, t0, t1, method.substeps)
+            if len(circuit.data) > _GATES:
+                raise MethodError(
+                    f"Argument `steps` must be smaller: the circuit of step {number + 1} already has {len(circuit.data):,} gates."
+                )
+            if psi is not None:
+                before = h.expectation(psi, t0)
+                psi = next(iter(job.backend.states([circuit], job.progress)))[: problem.domain.size]
+                psi = psi.reshape(problem.domain.shape)
+                log -= 0.5 * (t1 - t0) * (before + h.expectation(psi, t1))
+            number += 1
+        yield Reached(save, circuit, psi, log)

@@ -1,0 +1,186 @@
+"""The methods that run imaginary time as circuits, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ...base.errors import MethodError, integer, one_of, real, require
+
+FLOOR = 1e-4
+BLOCKS = ("linear", "exact")
+_QUBITS = 20
+
+
+@dataclass(frozen=True)
+class Schrodingerised:
+    """Imaginary time as unitary evolution in one more register, post-selected.
+
+    With ``w(p, 0) = e^{-p} psi`` for ``p > 0``, ``w_tau = H w_p`` carries every energy E to the left by ``E tau``, so that
+    ``w(p, tau) = e^{-p} e^{-H tau} psi`` on ``p > 0`` for ``H >= 0`` (energies are shifted by their bound). In the momenta
+    eta of p this is ``exp(+i eta H tau)``: phases ``eta D k^2`` and ``eta s zeta`` between the same transforms as in
+    :class:`Trotter`. A sample is kept where ``p > 0``. Sources: Jin, Liu, Yu, arXiv:2212.13969, arXiv:2212.14703.
+
+    On ``p > 0`` the splitting error is that of :class:`SplitStep` with the same steps and order, whatever the register.
+
+    Args:
+        ancilla_qubits: of the p register.
+        steps: equal steps over the duration.
+        order: 1 or 2 (formulas with backward substeps would carry energies to the right).
+        smooth: the profile at ``p < 0`` continues ``e^{-p}`` with its slope by a cubic; False: ``e^{-|p|}``.
+        box: p runs over ``(-box, box)``, or over ``(-left, right)`` for a pair; None: chosen for the smallest error.
+        tolerance: largest relative error of the kept wave that the p register may make; above it the run is refused with
+            the register that it takes.
+        floor: a run whose predicted success probability is below this is refused.
+
+    Raises:
+        MethodError: an option is out of its range.
+    """
+
+    ancilla_qubits: int
+    steps: int
+    order: int = 2
+    smooth: bool = True
+    box: Any = None
+    tolerance: float = 0.05
+    floor: float = FLOOR
+
+    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
+    needs_backend: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "ancilla_qubits", integer(self.ancilla_qubits, "ancilla_qubits", 2, _QUBITS, MethodError)
+        )
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**6, MethodError))
+        integer(self.order, "order", 1, 2, MethodError)
+        require(isinstance(self.smooth, bool), "smooth", "be True or False", self.smooth, MethodError)
+        if self.box is not None:
+            object.__setattr__(self, "box", _box(self.box))
+        object.__setattr__(self, "tolerance", real(self.tolerance, "tolerance", positive=True, error=MethodError))
+        object.__setattr__(self, "floor", _share(self.floor, "floor"))
+
+
+@dataclass(frozen=True)
+class ProbabilisticITE:
+    """Imaginary time with one ancilla measured a step: outcome 0 applies ``cos(Theta + pi / 4)``.
+
+    ``block="linear"``: ``Theta = acos(m0) - pi/4 + s1 (H - shift) dtau`` with ``s1 = m0 / sqrt(1 - m0^2)``: two controlled
+    real-time evolutions, for any Hamiltonian. First order in ``dtau``, error ``m0 / 2 / (1 - m0^2) (dtau (H - shift))^2`` a
+    step, success ``m0^{2 r} |e^{-tau (H - shift)} psi|^2`` after r steps.
+    ``block="exact"``: learning Hamiltonians only, one block for each factor of the product formula, with
+    ``Theta = acos(m0 e^{-a f}) - pi/4`` as a diagonal: no error but the formula's, and m0 may be 1.
+    Source: Kosugi, Nishiya, Nishi, Matsushita, Phys. Rev. Res. 4, 033121 (2022), arXiv:2111.12471.
+
+    Args:
+        m0: between 0 and 1: the share of the amplitude that a block keeps at the lowest energy.
+        steps: equal steps over the duration.
+        order: of the product formula inside a step: 1, 2 or 4 (4: linear blocks only).
+        block: ``"linear"`` or ``"exact"``.
+        shift: the energy that linear blocks keep best; None: the lower bound of the spectrum.
+        floor: a run whose predicted success probability is below this is refused.
+
+    Raises:
+        MethodError: an option is out of its range.
+    """
+
+    m0: float
+    steps: int
+    order: int = 2
+    block: str = "linear"
+    shift: float | None = None
+    floor: float = FLOOR
+
+    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
+    needs_backend: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        one_of(self.block, "block", BLOCKS, MethodError)
+        object.__setattr__(self, "m0", real(self.m0, "m0", positive=True, error=MethodError))
+        fits = self.m0 < 1 or (self.m0 == 1 and self.block == "exact")
+        require(fits, "m0", "be below 1 (or 1 with block='exact')", self.m0, MethodError)
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**6, MethodError))
+        known = (1, 2, 4) if self.block == "linear" else (1, 2)
+        require(self.order in known, "order", f"be one of {known}", self.order, MethodError)
+        if self.shift is not None:
+            object.__setattr__(self, "shift", real(self.shift, "shift", error=MethodError))
+        object.__setattr__(self, "floor", _share(self.floor, "floor"))
+
+
+@dataclass(frozen=True)
+class QITE:
+    """Quantum imaginary time evolution: ``e^{-dtau h} psi`` imitated by a rotation that measured expectation values give.
+
+    The terms h of the Hamiltonian around the same ``domain_width`` qubits go together: ``exp(-i dtau sum_I a_I sigma_I)``
+    over the Pauli strings of that domain with ``(S + S^T) a = b``, ``S_IJ = Re <sigma_I sigma_J>`` and
+    ``b_I = -2 Im <sigma_I e^{-dtau h}> / (dtau sqrt(c))``, ``c = <e^{-2 dtau h}>``, all of them measured. Domains are swept
+    to and fro: order 2 up to what a domain misses. No post-selection; the circuit grows every step.
+    Source: Motta et al., Nat. Phys. 16, 205 (2020), arXiv:1901.07653.
+
+    Args:
+        domain_width: qubits of a domain, at least as many as the widest term, at most 6.
+        steps: equal steps over the duration.
+        rcond: relative cutoff of the least-squares solution; None: 1e-8 from exact, 1e-2 from sampled expectation values.
+
+    Raises:
+        MethodError: an option is out of its range.
+    """
+
+    domain_width: int
+    steps: int
+    rcond: float | None = None
+
+    order: ClassVar[int] = 2
+    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
+    needs_backend: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "domain_width", integer(self.domain_width, "domain_width", 1, 6, MethodError))
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**6, MethodError))
+        if self.rcond is not None:
+            object.__setattr__(self, "rcond", real(self.rcond, "rcond", positive=True, error=MethodError))
+
+
+@dataclass(frozen=True)
+class DoubleBracket:
+    """Double-bracket flow: ``psi' = e^{i r H} e^{i r |psi><psi|} e^{-i r H} psi`` with ``r = sqrt(dtau)``, without post-selection.
+
+    Every step lowers the energy by ``2 dtau Var(H)`` up to ``O(dtau^2)``. The reflection about psi takes the circuit of psi
+    twice more, so k steps take ``3^k`` preparations: a polish of one to four steps, not a method for long times. Sources:
+    Gluza et al., arXiv:2412.04554; Robbiati et al., arXiv:2504.01065.
+
+    Args:
+        steps: equal steps over the duration, at most 8.
+        substeps: Strang steps in each real-time evolution ``e^{-i r H}``.
+
+    Raises:
+        MethodError: an option is out of its range.
+    """
+
+    steps: int
+    substeps: int = 2
+
+    order: ClassVar[int] = 1
+    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
+    needs_backend: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 8, MethodError))
+        object.__setattr__(self, "substeps", integer(self.substeps, "substeps", 1, 10**4, MethodError))
+
+
+IMAGINARY_METHODS: tuple[type, ...] = (Schrodingerised, ProbabilisticITE, QITE, DoubleBracket)
+
+
+def _share(value: Any, name: str) -> float:
+    share = real(value, name, nonnegative=True, error=MethodError)
+    require(share < 1, name, "be below 1", share, MethodError)
+    return share
+
+
+def _box(given: Any) -> tuple[float, float]:
+    pair = tuple(given) if isinstance(given, Sequence) else (given, given)
+    require(len(pair) == 2, "box", "be a number or a pair (left, right)", given, MethodError)
+    left, right = (real(v, "box", positive=True, error=MethodError) for v in pair)
+    return left, right

@@ -1,0 +1,58 @@
+"""Success probabilities and ``log_norm`` from how many samples were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import MethodError
+from ..base import Job
+from .laws import lower_bound, pooled
+from .selected import Forecast, kept_energy
+
+
+def success_at(plan: Forecast, times: Sequence[float]) -> np.ndarray:
+    """The predicted success probability at each time, from the nearest saved one, shape ``(len(times),)``."""
+    return np.array([plan.success[int(np.argmin(np.abs(np.array(plan.saves) - t)))] for t in times])
+
+
+def need_samples(kept: int, shots: int, time: float, success: float) -> None:
+    """Raise :class:`MethodError` where no sample was kept, with the share that is."""
+    if kept == 0:
+        raise MethodError(
+            f"Argument `shots` must be larger: none of {shots} was kept at tau = {time:g}, where {success:.1e} of them are."
+        )
+
+
+def with_success(
+    job: Job,
+    answer: dict[str, Any],
+    plan: Forecast,
+    times: Sequence[float],
+    kept: Sequence[Sequence[int]],
+    names: Sequence[str],
+) -> dict[str, Any]:
+    """Success probability and ``log_norm`` from how many samples were kept, each with its error."""
+    assert job.shots is not None
+    rates = [pooled([row[i] for row in kept], [job.shots] * len(kept)) for i in range(len(times))]
+    p, error = np.array([v for v, _ in rates]), np.array([e for _, e in rates])
+    scale = np.array([log_scale(job, plan, t) for t in times])
+    answer["log_norm"] = 0.5 * np.log(p) + scale
+    answer["diagnostics"].update(
+        success_probability=p,
+        success_stderr=error,
+        success_predicted=success_at(plan, times),
+        log_norm_stderr=0.5 * error / p,
+        kept_shots={name: list(row) for name, row in zip(names, kept)},
+    )
+    return answer
+
+
+def log_scale(job: Job, plan: Forecast, t: float) -> float:
+    """``log_norm - log(success) / 2``: what the circuit takes away from every wave."""
+    if plan.register is not None:
+        return -0.5 * float(np.log(plan.register.share)) - lower_bound(job.problem, job.h, 0.0, t)
+    count = plan.blocks[int(np.argmin(np.abs(np.array(plan.saves) - t)))]
+    return -count * float(np.log(job.method.m0)) - kept_energy(job.problem, job.h, job.method, t)

@@ -1,0 +1,158 @@
+"""Post-selected circuits on exact backends: the p register read out, ancillas projected block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import MethodError, check_memory
+from ...model.formulas import boundaries, by_order, factors, segments
+from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ...model.problem import Problem
+from ...synthesis.p_register import Register
+from ..base import Job
+from .classical import probabilistic_success, schrodinger_success
+from .laws import alias_steps, check_floor, choose_register, lower_bound, occupied, register_gain
+from .moments import Moment, advanced
+from .options import ProbabilisticITE, Schrodingerised
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What is known before a run.
+
+    Attributes:
+        saves: save times, the first of them 0.
+        success: success probability at each.
+        known: more of it, for the diagnostics.
+        register: the p register (Schrodingerised only).
+        blocks: blocks before each save time (ProbabilisticITE only).
+    """
+
+    saves: tuple[float, ...]
+    success: np.ndarray
+    known: dict[str, Any]
+    register: Register | None = None
+    blocks: tuple[int, ...] = ()
+
+
+def forecast(problem: Problem, h: Hamiltonian, method: Any, saves: Sequence[float]) -> Forecast:
+    """Everything about a post-selected run that can be known before it.
+
+    Raises:
+        MethodError: a register or a number of steps is too small, the success probability is below the floor, or the
+            method does not run this Hamiltonian.
+    """
+    times = tuple(np.union1d(np.asarray(saves, dtype=float), [0.0]).tolist())
+    if isinstance(method, Schrodingerised):
+        plan = _schrodinger_forecast(problem, h, method, times)
+    else:
+        plan = _probabilistic_forecast(problem, h, method, times)
+    check_floor(float(plan.success.min()), method.floor)
+    return plan
+
+
+def _schrodinger_forecast(
+    problem: Problem, h: Hamiltonian, method: Schrodingerised, times: tuple[float, ...]
+) -> Forecast:
+    if not isinstance(h, LearningHamiltonian):
+        raise MethodError(
+            "Argument `method` must be ProbabilisticITE, QITE or DoubleBracket for a general operator, but is Schrodingerised."
+        )
+    energies = occupied(problem, h, until=times[-1] or None)
+    register, error = choose_register(method, energies)
+    success = schrodinger_success(problem, h, register, method.steps, method.order, times)
+    success *= [register_gain(register, energies, t / times[-1]) if t else 1.0 for t in times]
+    known = {"register_error": error, "box": (register.left, register.right), "profile_share": register.share}
+    return Forecast(times, success, known, register=register)
+
+
+def _probabilistic_forecast(
+    problem: Problem, h: Hamiltonian, method: ProbabilisticITE, times: tuple[float, ...]
+) -> Forecast:
+    exact = method.block == "exact"
+    if exact and not isinstance(h, LearningHamiltonian):
+        raise MethodError("Argument `block` must be 'linear' for a general operator, but is 'exact'.")
+    known: dict[str, Any] = {}
+    if not exact:
+        shift = None if method.shift is None else method.shift * problem.duration
+        energies = occupied(problem, h, shift=shift)
+        needed = alias_steps(method.m0, energies, method.steps)
+        if needed is not None:
+            raise MethodError(
+                f"Argument `steps` must be at least {needed} with m0 = {method.m0:g} for this duration (energies times tau "
+                f"reach {energies.highest(1e-6):.1f}), but is {method.steps}."
+            )
+        reached = energies.shifts / method.steps
+        known["block_error"] = float(0.5 * method.m0 / (1 - method.m0**2) * np.sqrt(energies.weights @ reached**4))
+    blocks = block_counts(problem, method, isinstance(h, LearningHamiltonian), times)
+    success = probabilistic_success(problem, h, method, times, blocks)
+    known["blocks"] = blocks[-1]
+    return Forecast(times, success, known, blocks=tuple(blocks))
+
+
+def block_counts(problem: Problem, method: ProbabilisticITE, learning: bool, times: Sequence[float]) -> list[int]:
+    """Blocks before each save time."""
+    ends = boundaries(problem.duration, method.steps, times)
+    counts = [0]
+    for piece in segments(ends, times):
+        if method.block == "linear" or not learning:
+            counts.append(counts[-1] + len(piece) - 1)
+            continue
+        used = factors(by_order(method.order), piece, problem.diffusion, problem.strength, problem.duration)
+        counts.append(counts[-1] + sum((problem.domain.ndim if f.kind == "K" else 1) for f in used if f.amount))
+    return counts
+
+
+def schrodinger_moments(job: Job, plan: Forecast) -> Iterator[Moment]:
+    """One pass of the circuits; the wave is the kept rows read against ``e^{-p}``."""
+    from ...synthesis.imaginary import schrodingerised
+    from ...synthesis.transforms import width
+
+    problem, domain, register = job.problem, job.problem.domain, plan.register
+    assert register is not None
+    assert isinstance(job.h, LearningHamiltonian)
+    assert job.backend is not None
+    qubits = width(domain) + register.qubits
+    check_memory(64 << qubits, f"{job.method} on {qubits} qubits")
+    pieces = schrodingerised(problem, job.h, job.method, register, plan.saves)
+    decay = np.exp(-register.points[register.kept])
+    for t, state in zip(plan.saves, job.backend.states(pieces, job.progress)):
+        rows = state.reshape(1 << register.qubits, -1)[register.kept, : domain.size]
+        wave = decay @ rows
+        success = float((np.abs(rows) ** 2).sum())
+        log = 0.5 * np.log(success / register.share) - lower_bound(problem, job.h, 0.0, t)
+        shape = (-1, *domain.shape)
+        yield Moment(t, (wave / np.linalg.norm(wave)).reshape(domain.shape), float(log), success, rows.reshape(shape))
+
+
+def probabilistic_moments(job: Job, plan: Forecast) -> Iterator[Moment]:
+    """Block by block: the ancilla is projected on 0 and starts anew, as measurement and reset would do on a device."""
+    from ...synthesis.probabilistic import probabilistic_blocks
+
+    problem, domain, method = job.problem, job.problem.domain, job.method
+    assert job.backend is not None
+    lowest = partial(lower_bound, problem, job.h)
+    pieces = probabilistic_blocks(problem, job.h, method, plan.saves, lowest)
+    wave, log, done = problem.initial.vector(domain), 0.0, 0
+    yield Moment(plan.saves[0], wave, 0.0, 1.0, wave[None])
+    for t, count, blocks in zip(plan.saves[1:], plan.blocks[1:], pieces):
+        for block in blocks:
+            wave = advanced(job.backend, domain, wave, block)[0]
+            norm = float(np.linalg.norm(wave))
+            wave, log, done = wave / norm, log + np.log(norm), done + 1
+            job.progress(done, plan.blocks[-1])
+        success = float(np.exp(2 * log))
+        log_norm = log - count * np.log(method.m0) - kept_energy(problem, job.h, method, t)
+        yield Moment(t, wave, float(log_norm), success, np.sqrt(success) * wave[None])
+
+
+def kept_energy(problem: Problem, h: Hamiltonian, method: ProbabilisticITE, t: float) -> float:
+    """The energy, integrated up to t, that blocks count from."""
+    if method.shift is not None and method.block == "linear":
+        return method.shift * t
+    return lower_bound(problem, h, 0.0, t)

@@ -1,0 +1,173 @@
+"""Lanczos propagation with a tolerance: shares neither splitting nor transforms' phases with the other methods.
+
+``exp(z h H) psi`` in the Krylov space of H, with the step h chosen from the a-posteriori error of the space (Park and Light,
+J. Chem. Phys. 85, 5870, 1986; Saad, SIAM J. Numer. Anal. 29, 209, 1992). For a time-dependent Hamiltonian, the
+commutator-free Magnus integrator of order four (Blanes and Moan, Appl. Numer. Math. 56, 1519, 2006) with step doubling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..base.errors import MethodError, check_memory
+from ..base.registry import Krylov
+from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.problem import Problem
+
+Apply = Callable[[np.ndarray], np.ndarray]
+
+
+def run(
+    problem: Problem, h: Hamiltonian, method: Krylov, saves: Sequence[float], on_step: Callable[[int, int], None]
+) -> Iterator[tuple[float, np.ndarray, float]]:
+    """Yield ``(time, wave of unit norm, log_norm)`` at each save time."""
+    space = min(method.subspace, problem.domain.size)
+    check_memory(16 * problem.domain.size * (space + 6), f"{method} on {problem.domain.num_qubits} qubits")
+    z = -1.0 if problem.clock == "imaginary" else -1j
+    psi, log_norm = problem.initial.vector(problem.domain), 0.0
+    yield saves[0], psi.copy(), log_norm
+    for t0, t1 in zip(saves[:-1], saves[1:]):
+        rate = method.tol / problem.duration
+        pieces = _constant(h, psi, z, t0, t1, rate, space) if h.constant else _magnus(h, psi, z, t0, t1, rate, space)
+        for t, wave, log in pieces:
+            psi = wave
+            log_norm += log
+            on_step(round(1000 * t / problem.duration), 1000)
+        yield t1, psi.copy(), log_norm
+
+
+def _constant(
+    h: Hamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
+) -> Iterator[tuple[float, np.ndarray, float]]:
+    t = t0
+    while t < t1:
+        basis = krylov_space(h.apply, psi, space, z, t1 - t, rate)
+        step = basis.largest_step(z, t1 - t, rate)
+        psi, log = basis.propagate(z, step, psi.shape)
+        t = t1 if t + step >= t1 * (1 - 1e-15) else t + step
+        yield t, psi, log
+
+
+def _magnus(
+    h: Hamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
+) -> Iterator[tuple[float, np.ndarray, float]]:
+    assert isinstance(h, LearningHamiltonian)
+    t, dt = t0, min(t1 - t0, 0.05 * h.duration)
+    while t < t1:
+        dt = min(dt, t1 - t)
+        whole, _ = _magnus_step(h, psi, z, t, dt, rate, space)
+        half, log_a = _magnus_step(h, psi, z, t, dt / 2, rate, space)
+        fine, log_b = _magnus_step(h, half, z, t + dt / 2, dt / 2, rate, space)
+        error = float(np.linalg.norm(fine - whole)) / 15
+        if error <= rate * dt or dt < 1e-12 * h.duration:
+            t = t1 if t + dt >= t1 * (1 - 1e-15) else t + dt
+            psi = fine
+            yield t, psi, log_a + log_b
+        dt *= min(4.0, max(0.2, 0.9 * (rate * dt / max(error, 1e-300)) ** 0.25))
+
+
+def _magnus_step(
+    h: LearningHamiltonian, psi: np.ndarray, z: complex, t: float, dt: float, rate: float, space: int
+) -> tuple[np.ndarray, float]:
+    root = np.sqrt(3)
+    d1, s1 = h.coefficients(t + (0.5 - root / 6) * dt)
+    d2, s2 = h.coefficients(t + (0.5 + root / 6) * dt)
+    near, far = (3 + 2 * root) / 12, (3 - 2 * root) / 12
+    log = 0.0
+    for a, b in ((near, far), (far, near)):
+        d, s = a * d1 + b * d2, a * s1 + b * s2
+
+        def act(wave: np.ndarray, d: float = d, s: float = s) -> np.ndarray:
+            return h.combine(wave, d, s)
+
+        done = 0.0
+        while done < dt:
+            basis = krylov_space(act, psi, space, z, dt - done, rate * 0.1)
+            step = basis.largest_step(z, dt - done, rate * 0.1)
+            psi, gained = basis.propagate(z, step, psi.shape)
+            log += gained
+            done = dt if done + step >= dt * (1 - 1e-14) else done + step
+    return psi, log
+
+
+@dataclass(frozen=True, eq=False)
+class KrylovSpace:
+    """An orthonormal basis of the Krylov space of a unit vector, and the tridiagonal matrix of H in it."""
+
+    vectors: np.ndarray
+    energies: np.ndarray
+    modes: np.ndarray
+    last_beta: float
+
+    def _small(self, z: complex, step: float) -> np.ndarray:
+        shift = self.energies[0] if z == -1.0 else 0.0
+        return self.modes @ (np.exp(z * step * (self.energies - shift)) * self.modes[0])
+
+    def error(self, z: complex, step: float) -> float:
+        """Estimated 2-norm error of the step, relative to the propagated vector's norm."""
+        if self.last_beta == 0:
+            return 0.0
+        nodes = step * np.array([0.25, 0.5, 0.75, 1.0])  # the leak integrated over the step, by its largest values
+        leak = max(abs(self._small(z, x)[-1]) for x in nodes)
+        return step * self.last_beta * leak / float(np.linalg.norm(self._small(z, step)))
+
+    def largest_step(self, z: complex, remaining: float, rate: float) -> float:
+        """The largest step whose error stays below ``rate`` times its length."""
+        step = remaining
+        for _ in range(200):
+            if self.error(z, step) <= rate * step:
+                return step
+            step *= 0.8
+        raise MethodError(f"Argument `tol` must be within reach of double precision, but the step fell to {step:.1e}.")
+
+    def propagate(self, z: complex, step: float, shape: tuple[int, ...]) -> tuple[np.ndarray, float]:
+        """The unit vector after the step, and the logarithm of the norm removed (imaginary clock)."""
+        small = self._small(z, step)
+        norm = float(np.linalg.norm(small))
+        wave = (small / norm) @ self.vectors
+        shift = -step * self.energies[0] if z == -1.0 else 0.0
+        return wave.reshape(shape), float(np.log(norm) + shift) if z == -1.0 else 0.0
+
+
+_CHECK = 4  # vectors between two looks at whether the space is large enough already
+
+
+def krylov_space(
+    apply: Apply, psi: np.ndarray, space: int, z: complex = -1j, step: float = np.inf, rate: float = 0.0
+) -> KrylovSpace:
+    """Lanczos with full reorthogonalisation; ends early when the space is invariant.
+
+    It ends early too when a step of length ``step`` has an error below ``rate`` times its length.
+    """
+    size = psi.size
+    vectors = np.empty((space, size), dtype=complex)
+    alpha, beta = np.zeros(space), np.zeros(space)
+    vectors[0] = psi.reshape(-1) / np.linalg.norm(psi)
+    scale = 0.0
+    for j in range(space):
+        w = apply(vectors[j].reshape(psi.shape)).reshape(-1)
+        alpha[j] = np.vdot(vectors[j], w).real
+        for _ in range(2):  # twice is enough (Kahan)
+            w -= (vectors[: j + 1].conj() @ w) @ vectors[: j + 1]
+        beta[j] = np.linalg.norm(w)
+        scale = max(scale, abs(alpha[j]) + beta[j])
+        if beta[j] <= 1e-14 * scale:
+            beta[j] = 0.0
+            return _spanned(vectors, alpha, beta, j + 1)
+        reach = (j + 1) if z == -1j else (j + 1) ** 2  # vectors needed grow with the step's phase, or with its root
+        if rate > 0 and j + 1 < space and (j + 1) % _CHECK == 0 and reach > step * beta[: j + 1].max():
+            basis = _spanned(vectors, alpha, beta, j + 1)
+            if basis.error(z, step) <= rate * step:
+                return basis
+        if j + 1 < space:
+            vectors[j + 1] = w / beta[j]
+    return _spanned(vectors, alpha, beta, space)
+
+
+def _spanned(vectors: np.ndarray, alpha: np.ndarray, beta: np.ndarray, used: int) -> KrylovSpace:
+    off = beta[: used - 1]
+    energies, modes = np.linalg.eigh(np.diag(alpha[:used]) + np.diag(off, 1) + np.diag(off, -1))
+    return KrylovSpace(vectors[:used], energies, modes, float(beta[used - 1]))

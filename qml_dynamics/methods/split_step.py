@@ -1,0 +1,226 @@
+"""The split-operator method on both clocks: two diagonals and one transform a step.
+
+Real clock: ``exp(-i V dt/2) F^-1 exp(-i D k dt) F exp(-i V dt/2)`` and its compositions. Imaginary clock: the same without
+the i, renormalised, with the logarithm of the norm kept. Neighbouring potential factors are merged between save times.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import MethodError, check_memory
+from ..base.registry import SplitStep
+from ..model.domains import outer_product
+from ..model.formulas import Factor, Formula, boundaries, by_name, factors, segments
+from ..model.hamiltonian import LearningHamiltonian
+from ..model.problem import Problem
+
+Sample = tuple[float, np.ndarray, float]
+
+
+def run(
+    problem: Problem,
+    h: LearningHamiltonian,
+    method: SplitStep,
+    saves: Sequence[float],
+    on_step: Callable[[int, int], None],
+) -> Iterator[Sample]:
+    """Yield ``(time, wave of unit norm, log_norm)`` at each save time; ``on_step(done, total)`` after each step."""
+    formula = _checked(problem, h, method)
+    memory = problem.domain.size * 16 * (_CACHED[h.constant] + 4)
+    check_memory(
+        memory // (2 if method.precision == "single" else 1), f"{method} on {problem.domain.num_qubits} qubits"
+    )
+    extrapolate = method.formula is None and method.order == 4 and problem.clock == "imaginary"
+    engine = _Engine(problem, h, formula, method.precision)
+    psi = problem.initial.vector(problem.domain).astype(engine.dtype)  # a copy: it is worked on in place
+    ends = boundaries(problem.duration, method.steps, saves)
+    log_norm, done = 0.0, 0
+    yield saves[0], psi.copy(), log_norm
+    for save, piece in zip(saves[1:], segments(ends, saves)):
+        before = done
+        advance = engine.extrapolated if extrapolate else engine.segment
+        for wave, log in advance(psi, piece):
+            psi = wave
+            log_norm += log
+            done += 1
+            on_step(min(done, before + len(piece) - 1), len(ends) - 1)
+        done = before + len(piece) - 1
+        norm = _norm(psi)
+        psi /= norm
+        log_norm += float(np.log(norm)) if engine.imaginary else 0.0
+        yield save, psi.copy(), log_norm
+
+
+_CACHED = {True: 6, False: 2}  # phase arrays kept: a constant Hamiltonian needs five of them for Suzuki's formula
+
+
+def _checked(problem: Problem, h: LearningHamiltonian, method: SplitStep) -> Formula:
+    formula = method.product_formula
+    if not isinstance(h, LearningHamiltonian):
+        raise MethodError(
+            "Argument `method` must be Exact, Krylov, Trotter or Variational for a general operator, but is SplitStep."
+        )
+    if problem.clock == "imaginary" and not formula.forward:
+        if method.formula is not None:
+            raise MethodError(
+                f"Argument `formula` must have no negative substeps on the imaginary clock, but is {formula.name!r}: "
+                "backward diffusion amplifies round-off. Use order=4 (extrapolation) or 'chin4a'."
+            )
+        formula = by_name("strang")
+    if formula.name == "chin4a" and not hasattr(problem.domain, "bounds"):
+        raise MethodError(
+            "Argument `formula` must not be 'chin4a' on a hypercube, where [V,[T,V]] is not a gradient squared."
+        )
+    return formula
+
+
+@dataclass
+class _Engine:
+    """The arrays of one run and how a factor acts on them."""
+
+    problem: Problem
+    h: LearningHamiltonian
+    formula: Formula
+    precision: str
+    cache: OrderedDict[tuple[Any, ...], tuple[np.ndarray, float]] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self.imaginary = self.problem.clock == "imaginary"
+        self.dtype = np.dtype(np.complex64 if self.precision == "single" else np.complex128)
+        self.kinetic_factors = max(1, sum(kind == "K" for kind, _ in self.formula.base) * len(self.formula.substeps))
+        self.square = np.zeros(())
+        if any(kind == "W" for kind, _ in self.formula.base):
+            self.square = self.h.gradient_square
+
+    def _factors(self, ends: Sequence[float] | np.ndarray) -> Iterator[Factor]:
+        p = self.problem
+        return factors(self.formula, ends, p.diffusion, p.strength, p.duration)
+
+    def segment(self, psi: np.ndarray, ends: Sequence[float] | np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+        """All factors from ``ends[0]`` to ``ends[-1]``; yields after each step's kinetic factors, and at the end."""
+        log, seen = 0.0, 0
+        for factor in self._factors(ends):
+            psi, gained = self._act(psi, factor)
+            log += gained
+            if factor.kind == "K":
+                seen += 1
+                if seen % self.kinetic_factors == 0:
+                    yield psi, log
+                    log = 0.0
+        yield psi, log
+
+    def extrapolated(self, psi: np.ndarray, ends: Sequence[float] | np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+        """``4/3 S2(dt/2)^2 - 1/3 S2(dt)``: order four with forward steps only (Chin, arXiv:0809.0914)."""
+        for t0, t1 in zip(ends[:-1], ends[1:]):
+            fine, fine_log = self._whole(psi.copy(), (t0, 0.5 * (t0 + t1), t1))
+            coarse, coarse_log = self._whole(psi, (t0, t1))
+            fine *= 4 / 3
+            coarse *= -np.exp(coarse_log - fine_log) / 3
+            fine += coarse
+            norm = _norm(fine)
+            fine /= norm
+            psi = fine
+            yield psi, fine_log + float(np.log(norm))
+
+    def _whole(self, psi: np.ndarray, ends: Sequence[float] | np.ndarray) -> tuple[np.ndarray, float]:
+        log = 0.0
+        for factor in self._factors(ends):
+            psi, gained = self._act(psi, factor)
+            log += gained
+        return psi, log
+
+    def _act(self, psi: np.ndarray, factor: Factor) -> tuple[np.ndarray, float]:
+        phase, log = self._phase(factor)
+        if factor.kind == "K":
+            psi = self.h.transform.forward(psi)
+            psi *= phase
+            psi = self.h.transform.inverse(psi)
+            if self.imaginary:
+                norm = _norm(psi)
+                psi /= norm
+                log += float(np.log(norm))
+            return psi, log
+        psi *= phase
+        return psi, log
+
+    def _phase(self, factor: Factor) -> tuple[np.ndarray, float]:
+        key = (factor.kind, f"{factor.amount:.12e}", f"{factor.square:.12e}")
+        if key in self.cache:
+            return self.cache[key]
+        while len(self.cache) >= _CACHED[self.h.constant]:
+            self.cache.popitem(last=False)
+        made = self._kinetic(factor.amount) if factor.kind == "K" else self._potential(factor)
+        self.cache[key] = made
+        return made
+
+    def _kinetic(self, amount: float) -> tuple[np.ndarray, float]:
+        z = -amount if self.imaginary else -1j * amount
+        return outer_product([np.exp(z * k) for k in self.problem.domain.dual_axes]).astype(
+            self._kind(), copy=False
+        ), 0.0
+
+    def _potential(self, factor: Factor) -> tuple[np.ndarray, float]:
+        if not self.imaginary:
+            angle = factor.amount * self.h.zeta
+            if factor.square:
+                angle -= factor.square * self.square
+            phase = np.empty(angle.shape, self.dtype)
+            np.cos(angle, out=phase.real, casting="same_kind")
+            np.sin(-angle, out=phase.imag, casting="same_kind")
+            return phase, 0.0
+        exponent = -factor.amount * self.h.zeta
+        if factor.square:
+            exponent -= factor.square * self.square
+        top = float(exponent.max())  # largest factor 1: no overflow, whatever the energies
+        exponent -= top
+        return np.exp(exponent, out=exponent).astype(self._kind(), copy=False), top
+
+    def _kind(self) -> np.dtype:
+        real = np.float32 if self.precision == "single" else np.float64
+        return np.dtype(real) if self.imaginary else self.dtype
+
+
+def resolution_floor(problem: Problem, h: LearningHamiltonian, method: SplitStep, psi: np.ndarray) -> float:
+    """Error of Chin's formula that smaller steps of this size cannot see: the grid's commutator against the gradient.
+
+    ``steps * du^3 g^2 / 36 * |(1/2 [V,[K,V]] - |grad V|^2) psi|`` with ``du = D dt`` and ``g = s / D``; it falls with the
+    step as ``dt^2``, so a run whose floor is above its ``dt^4`` error has lost its order.
+    """
+
+    def kinetic(wave: np.ndarray) -> np.ndarray:
+        return h.combine(wave, 1.0, 0.0)
+
+    v = h.zeta - float((np.abs(psi) ** 2 * h.zeta).sum())  # a shift of V changes neither side, and spares cancellation
+    commutator = v * kinetic(v * psi) - 0.5 * (v * v * kinetic(psi) + kinetic(v * v * psi))
+    miss = float(np.linalg.norm(commutator - h.gradient_square * psi))
+    total = 0.0
+    for k in range(method.steps):
+        t0, t1 = problem.duration * k / method.steps, problem.duration * (k + 1) / method.steps
+        du, t = problem.diffusion.integral(t0, t1, problem.duration), 0.5 * (t0 + t1)
+        g = problem.strength.value(t, problem.duration) / problem.diffusion.value(t, problem.duration)
+        total += du**3 * g**2 / 36
+    return total * miss
+
+
+def _norm(psi: np.ndarray) -> float:
+    """The 2-norm; raises :class:`MethodError` where a step has left nothing of the wave."""
+    flat = psi.reshape(-1)
+    square = float(np.vdot(flat, flat).real)
+    if square > _SMALL:
+        return float(np.sqrt(square))
+    peak = float(np.abs(flat).max())  # squares underflow long before amplitudes do
+    if not peak > 0:
+        raise MethodError(
+            "Argument `steps` must be larger: in one step the loss takes the whole wave below the smallest number. "
+            "Use more steps, or an initial wave that reaches the low values of the loss."
+        )
+    return peak * float(np.linalg.norm((flat / peak).astype(complex)))
+
+
+_SMALL = 1e-30

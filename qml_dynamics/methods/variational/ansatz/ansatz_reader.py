@@ -1,0 +1,169 @@
+"""Qiskit circuits read into gates as data, with their angles as functions of the circuit's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.circuit import AnnotatedOperation, ControlFlowOp, Parameter, ParameterExpression
+from qiskit.circuit.library import PauliEvolutionGate
+from qiskit.exceptions import QiskitError
+from qiskit.quantum_info import Operator
+
+from ....base.errors import MethodError, require
+from ....synthesis.foreign import opened
+from ..engine.gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation
+from .ansatz_generators import HALF_Y, PHASE, commuting_strings, free_parameters, generator_of, moved_mask
+from .expressions import affine, curve, number
+
+_SKIPPED = {"barrier", "id", "delay"}
+_WIDE = 4  # fixed gates on more qubits are opened by their definition where they have one
+_WIDEST = 10
+_DEPTH = 40
+
+
+def program_from_circuit(circuit: Any) -> Program:
+    """The gates of a circuit; raises :class:`MethodError` with the name of what cannot be differentiated."""
+    require(isinstance(circuit, QuantumCircuit), "circuit", "be a Qiskit QuantumCircuit", circuit, MethodError)
+    require(circuit.num_qubits > 0, "circuit", "have at least one qubit", circuit.name, MethodError)
+    circuit = opened(circuit)
+    names = [p.name for p in circuit.parameters]
+    if "measure" in circuit.count_ops():
+        circuit = circuit.remove_final_measurements(inplace=False)
+    reader = Reader({p: k for k, p in enumerate(circuit.parameters)})
+    reader.read(circuit, list(range(circuit.num_qubits)), 0)
+    angles = reader.angles()
+    theta0 = np.zeros(angles.num_parameters)
+    return Program(circuit.num_qubits, tuple(reader.gates), angles, theta0, tuple(names))
+
+
+def rewired(circuit: QuantumCircuit, places: Sequence[int]) -> QuantumCircuit:
+    """The circuit with its qubit q at ``places[q]``."""
+    out = QuantumCircuit(circuit.num_qubits, circuit.num_clbits)
+    return out.compose(circuit, places, range(circuit.num_clbits))
+
+
+@dataclass
+class Reader:
+    """Walks a circuit and the definitions of its gates."""
+
+    index: dict[Any, int]
+    gates: list[Gate] = field(default_factory=list)
+    constants: list[float] = field(default_factory=list)
+    rows: list[dict[int, float]] = field(default_factory=list)
+    curved: list[Curved] = field(default_factory=list)
+    touched: set[int] = field(default_factory=set)
+    gate: str = ""  # the one that is read, for messages
+
+    def read(self, circuit: QuantumCircuit, qubits: list[int], depth: int) -> None:
+        """All instructions of a circuit whose qubit i is ``qubits[i]``."""
+        for instruction in circuit.data:
+            where = [qubits[circuit.find_bit(q).index] for q in instruction.qubits]
+            self._instruction(instruction.operation, where, bool(instruction.clbits), depth)
+        self._phase(circuit.global_phase, qubits)
+
+    def angles(self) -> Angles:
+        """The angles of all slots."""
+        flat = Angles.affine(self.constants, self.rows, len(self.index))
+        return Angles(flat.num_parameters, flat.constant, flat.slot, flat.parameter, flat.weight, tuple(self.curved))
+
+    def _instruction(self, op: Any, where: list[int], classical: bool, depth: int) -> None:
+        if op.name in _SKIPPED:
+            return
+        if op.name == "reset" and not self.touched & set(where):
+            return  # nothing has happened to these qubits yet
+        if (
+            classical
+            or op.name in ("measure", "reset")
+            or isinstance(op, ControlFlowOp)
+            or getattr(op, "condition", None) is not None
+        ):
+            raise MethodError(
+                f"Argument `circuit` must be unitary, but has a {op.name} on qubits {where} in its middle."
+            )
+        free = free_parameters(op)
+        self.gate = f"{op.name} on qubits {where}"
+        if free:
+            self._parametric(op, where, depth)
+        else:
+            self._fixed(op, where, depth)
+        self.touched |= set(where)
+
+    def _fixed(self, op: Any, where: list[int], depth: int) -> None:
+        if op.name == "global_phase":
+            self._phase(op.params[0], where or [0])
+            return
+        noncommuting = isinstance(op, PauliEvolutionGate) and commuting_strings(op) is None
+        composite = not hasattr(op, "to_matrix") or len(where) > _WIDE or noncommuting or op.name == "initialize"
+        if composite and getattr(op, "definition", None) is not None and depth < _DEPTH:
+            self.read(op.definition, where, depth + 1)
+            return
+        if len(where) > _WIDEST:
+            raise MethodError(
+                f"Argument `circuit` must be made of gates on at most {_WIDEST} qubits, but {op.name} acts on {len(where)}."
+            )
+        try:
+            matrix = Operator(op).data
+        except QiskitError:
+            raise MethodError(
+                f"Argument `circuit` must be unitary, but {op.name} on qubits {where} has no matrix."
+            ) from None
+        self.gates.append(Fixed(tuple(where), np.asarray(matrix, dtype=complex)))
+
+    def _parametric(self, op: Any, where: list[int], depth: int) -> None:
+        if op.name == "global_phase":
+            self._phase(op.params[0], where or [0])
+        elif isinstance(op, PauliEvolutionGate) and commuting_strings(op) is not None:
+            self._evolution(op, where)
+        elif (generator := generator_of(op)) is not None:
+            angle = op.base_op.params[0] if isinstance(op, AnnotatedOperation) else op.params[0]
+            self.gates.append(Rotation(tuple(where), generator, self._slot(angle)))
+        elif op.name == "u" and len(where) == 1:
+            theta, phi, lam = op.params  # U = P(phi) RY(theta) P(lambda)
+            for angle, matrix in ((lam, PHASE), (theta, HALF_Y), (phi, PHASE)):
+                self.gates.append(Rotation(tuple(where), matrix, self._slot(angle)))
+        else:
+            self._open(op, where, depth)
+
+    def _open(self, op: Any, where: list[int], depth: int) -> None:
+        definition = getattr(op, "definition", None)
+        if definition is None or depth >= _DEPTH:
+            raise MethodError(
+                f"Argument `circuit` must have gates that can be differentiated, but has {op.name!r} on qubits {where}: "
+                "a gate with parameters and without a definition."
+            )
+        self.read(definition, where, depth + 1)
+
+    def _evolution(self, op: Any, where: list[int]) -> None:
+        strings = commuting_strings(op)
+        assert strings is not None
+        slot = self._slot(op.time)
+        for x, z, c in zip(strings.x.tolist(), strings.z.tolist(), strings.coefficients.tolist()):
+            self.gates.append(PauliRotation(moved_mask(x, where), moved_mask(z, where), c, slot))
+
+    def _phase(self, phase: Any, where: list[int]) -> None:
+        """A global phase, on any qubit: it changes no step, only the state's own phase."""
+        if isinstance(phase, ParameterExpression) and phase.parameters:
+            self.gates.append(Rotation((where[0],), -np.eye(2, dtype=complex), self._slot(phase)))
+        elif float(phase) % (2 * np.pi):
+            self.gates.append(Fixed((where[0],), np.exp(1j * float(phase)) * np.eye(2)))
+
+    def _slot(self, angle: Any) -> int:
+        slot = len(self.constants)
+        if not isinstance(angle, ParameterExpression) or not angle.parameters:
+            self.constants.append(number(angle) if isinstance(angle, ParameterExpression) else float(angle))
+            self.rows.append({})
+            return slot
+        free = sorted(angle.parameters, key=self.index.__getitem__)
+        line = (0.0, [1.0]) if isinstance(angle, Parameter) else affine(angle, free)
+        if line is None:
+            self.constants.append(0.0)
+            self.rows.append({self.index[p]: 0.0 for p in free})
+            self.curved.append(curve(slot, angle, free, self.index, self.gate))
+        else:
+            self.constants.append(line[0])
+            self.rows.append({self.index[p]: s for p, s in zip(free, line[1])})
+        return slot

@@ -1,0 +1,98 @@
+"""Angles as functions of a circuit's parameters: lines where they are affine, else values and derivatives by Qiskit's expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import ParameterExpression
+
+from ....base.errors import MethodError, describe
+from ..engine.gates import Curved
+
+_EXACT = 1e-9
+_REAL = 1e-12
+
+
+def number(expression: Any, values: Mapping[Any, float] | None = None) -> float:
+    """The value of an expression; raises :class:`MethodError` where it has none, or one that is not real."""
+    try:
+        value = complex(expression.bind(dict(values)) if values else expression)
+    except Exception as error:  # the vendor raises different kinds where a function has no value
+        raise MethodError(
+            f"Argument `circuit` must have angles with a value, but {_at(expression, values)} has none: {_line(error)}"
+        ) from None
+    if not np.isfinite(value):
+        raise MethodError(f"Argument `circuit` must have finite angles, but {_at(expression, values)} is {value:.3g}.")
+    if abs(value.imag) > _REAL * max(1.0, abs(value)):
+        raise MethodError(f"Argument `circuit` must have real angles, but {_at(expression, values)} is {value:.3g}.")
+    return value.real
+
+
+def _at(expression: Any, values: Mapping[Any, float] | None) -> str:
+    where = ", ".join(f"{p.name} = {v:.6g}" for p, v in (values or {}).items())
+    return f"{_short(expression)}{' at ' if where else ''}{where}"
+
+
+def _short(expression: Any) -> str:
+    return describe(str(expression)).strip("'")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
+
+
+def affine(angle: ParameterExpression, free: Sequence[Any]) -> tuple[float, list[float]] | None:
+    """``(c, w)`` where the expression is ``c + w . p``, or None where it is not.
+
+    Constant derivatives are not enough to believe it: the line is compared with the expression at two more points.
+    """
+    slopes = [_gradient(angle, p) for p in free]
+    if any(isinstance(s, ParameterExpression) for s in slopes):
+        return None
+    weights = [float(s) for s in slopes]
+    rng = np.random.default_rng(3)
+    try:
+        constant = number(angle, dict.fromkeys(free, 0.0))
+        for _ in range(2):
+            point = rng.uniform(-2, 2, len(free))
+            products = point * weights
+            miss = abs(number(angle, dict(zip(free, point.tolist()))) - constant - float(products.sum()))
+            if miss > _EXACT * (abs(constant) + float(np.abs(products).sum())):
+                return None
+    except MethodError:  # it has no value somewhere, which no line has
+        return None
+    return constant, weights
+
+
+def curve(slot: int, angle: Any, free: Sequence[Any], index: Mapping[Any, int], gate: str) -> Curved:
+    """Value and derivatives of an expression that is not affine."""
+    places = tuple(index[p] for p in free)
+    slopes = [_gradient(angle, p) for p in free]
+
+    def value(theta: np.ndarray) -> float:
+        return number(angle, {p: float(theta[k]) for p, k in zip(free, places)})
+
+    def gradient(theta: np.ndarray) -> list[float]:
+        out = []
+        for slope in slopes:
+            if isinstance(slope, ParameterExpression):
+                out.append(number(slope, {p: float(theta[index[p]]) for p in slope.parameters}))
+            else:
+                out.append(float(slope))
+        return out
+
+    return Curved(slot, places, value, gradient, f"{_short(angle)} of {gate}")
+
+
+def _gradient(angle: Any, parameter: Any) -> Any:
+    try:
+        slope = angle.gradient(parameter)
+    except Exception as error:  # the vendor raises different kinds for functions without a derivative
+        raise MethodError(
+            f"Argument `circuit` must have differentiable angles, but has {_short(angle)}: {_line(error)}"
+        ) from None
+    if isinstance(slope, ParameterExpression):
+        return slope if slope.parameters else number(slope)
+    return float(np.real(slope))

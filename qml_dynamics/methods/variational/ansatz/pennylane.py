@@ -1,0 +1,235 @@
+"""PennyLane QNodes to Qiskit circuits, by their tape.
+
+The tape is traced at several points: gate angles that are affine functions of the arguments become parameter expressions. Operations
+are known by their class, or by their matrix; their names mean nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+from qiskit import QuantumCircuit
+from qiskit.circuit import ParameterVector
+from qiskit.circuit.library import PauliEvolutionGate, UnitaryGate
+from qiskit.quantum_info import SparsePauliOp
+
+from ....base.errors import MethodError, describe, require
+from ....model.pauli import labels_of
+
+_EXACT = 1e-9
+_DEPTH = 30
+_GATES: dict[type, str] = {
+    qml.RX: "rx",
+    qml.RY: "ry",
+    qml.RZ: "rz",
+    qml.PhaseShift: "p",
+    qml.U1: "p",
+    qml.IsingXX: "rxx",
+    qml.IsingYY: "ryy",
+    qml.IsingZZ: "rzz",
+    qml.CRX: "crx",
+    qml.CRY: "cry",
+    qml.CRZ: "crz",
+    qml.ControlledPhaseShift: "cp",
+}
+_STATES = (qml.BasisState, qml.StatePrep, qml.AmplitudeEmbedding, qml.BasisEmbedding)
+_NOT_UNITARY = (qml.ops.MidMeasure, qml.ops.Conditional, qml.operation.Channel)
+_POINTS = (
+    (1, -7.0),
+    (1, 7.0),
+    (-1, -2.0),
+    (-1, 2.0),
+)  # beside unit steps: the start or its mirror image, and how far away
+
+
+def circuit_from_qnode(
+    qnode: Any, arguments: Sequence[Any], options: dict[str, Any]
+) -> tuple[QuantumCircuit, np.ndarray, tuple[Any, ...]]:
+    """The circuit of a QNode, the flattened arguments, and its wires, the first that of the highest qubit."""
+    require(callable(qnode), "qnode", "be a QNode or a quantum function", qnode, MethodError)
+    shapes = [np.shape(a) for a in arguments]
+    theta0 = np.concatenate([np.ravel(np.asarray(a, dtype=float)) for a in arguments]) if arguments else np.zeros(0)
+    require(bool(np.isfinite(theta0).all()), "arguments", "be finite", describe(theta0), MethodError)
+
+    def whole(theta: np.ndarray) -> Any:
+        pieces, start = [], 0
+        for shape in shapes:
+            size = int(np.prod(shape))
+            block = theta[start : start + size].reshape(shape)
+            pieces.append(block if shape else float(block))
+            start += size
+        if isinstance(qnode, qml.QNode):
+            return qml.workflow.construct_tape(qnode, level="user")(*pieces, **options)
+        return qml.tape.make_qscript(qnode)(*pieces, **options)
+
+    def trace(theta: np.ndarray) -> list[Any]:
+        return list(whole(theta).operations)
+
+    constant, slopes = _affine(trace, theta0)
+    tape = whole(theta0)
+    wires = _wires(tape, getattr(getattr(qnode, "device", None), "wires", None))
+    return _build(tape.operations, constant, slopes, len(theta0), wires), theta0, wires
+
+
+def _wires(tape: Any, device: Any) -> tuple[Any, ...]:
+    """The labels of all wires in the order of ``qml.state()``: those of the device, else those that PennyLane itself puts first."""
+    if device:
+        known = tuple(device)
+    else:
+        standard = tape.map_to_standard_wires()
+        place = {
+            label: where
+            for mine, theirs in (
+                *zip(tape.operations, standard.operations),
+                *zip(tape.measurements, standard.measurements),
+            )
+            for label, where in zip(mine.wires, theirs.wires)
+        }
+        known = tuple(sorted(place, key=place.__getitem__))
+    require(len(known) > 0, "qnode", "act on at least one wire", "empty", MethodError)
+    unknown = [w for w in tape.wires if w not in known]
+    if unknown:
+        raise MethodError(
+            f"Argument `qnode` must act on the wires of its device, {list(known)}, but acts on {unknown[0]!r}."
+        )
+    return labels_of(known, "qnode", MethodError)
+
+
+def _numbers(operations: Sequence[Any]) -> np.ndarray:
+    """All scalar gate angles of a tape; matrices and states are no angles."""
+    scalars = [float(np.real(d)) for op in operations for d in op.data if np.ndim(d) == 0]
+    return np.array(scalars)
+
+
+def _still(before: Sequence[Any], now: Sequence[Any]) -> None:
+    """Refuse operations that depend on the arguments otherwise than by real angles: their matrices would be frozen."""
+    for a, b in zip(before, now):
+        same = type(a) is type(b) and a.wires == b.wires and len(a.data) == len(b.data)
+        for x, y in zip(a.data, b.data) if same else ():
+            same = same and bool(np.allclose(np.imag(x), np.imag(y)) and (np.ndim(x) == 0 or np.allclose(x, y)))
+        if not same:
+            raise MethodError(
+                f"Argument `qnode` must have real angles as its only parameters, but has {a.name} on wires {list(a.wires)}."
+            )
+
+
+def _affine(trace: Callable[[np.ndarray], list[Any]], theta0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``phi = constant + slopes theta`` from unit steps, checked at one more point far away."""
+    tape = trace(theta0)
+    base = _numbers(tape)
+    slopes = np.zeros((len(base), len(theta0)))
+    for k in range(len(theta0)):
+        other = trace(theta0 + np.eye(len(theta0))[k])
+        moved = _numbers(other)
+        same = len(moved) == len(base) and len(tape) == len(other)
+        require(same, "qnode", "have the same gates for all arguments", "a circuit that changes", MethodError)
+        _still(tape, other)
+        slopes[:, k] = moved - base
+    constant = base - slopes @ theta0
+    rng = np.random.default_rng(5)
+    for side, reach in _POINTS:  # on both sides of the start and of 0, where many functions have a kink
+        far = side * theta0 + reach * rng.uniform(0.2, 1, len(theta0))
+        miss = np.abs(_numbers(trace(far)) - constant - slopes @ far)
+        worst = int(miss.argmax()) if len(miss) else 0
+        affine = not len(miss) or miss[worst] < _EXACT * (1 + np.abs(far).sum() + np.abs(constant[worst]))
+        must = "have angles that are affine functions of its arguments"
+        require(bool(affine), "qnode", must, f"curved in angle {worst}", MethodError)
+    slopes[np.abs(slopes) < _EXACT] = 0.0
+    return constant, slopes
+
+
+def _build(
+    operations: Sequence[Any], constant: np.ndarray, slopes: np.ndarray, count: int, wires: Sequence[Any]
+) -> QuantumCircuit:
+    qubit = {w: len(wires) - 1 - i for i, w in enumerate(wires)}
+    theta = ParameterVector("theta", count)
+    circuit = QuantumCircuit(len(wires))
+    slot = 0
+    for op in operations:
+        angles: list[Any] = []
+        for value in op.data:
+            if np.ndim(value) == 0:
+                moving = [float(s) * theta[k] for k, s in enumerate(slopes[slot]) if s]
+                angles.append(sum(moving, float(constant[slot])) if moving else float(np.real(value)))
+                slot += 1
+        _append(circuit, op, angles, qubit, 0)
+    missing = count - len(circuit.parameters)
+    require(missing == 0, "arguments", "all act on the circuit", f"{missing} without effect", MethodError)
+    return circuit
+
+
+def _append(circuit: QuantumCircuit, op: Any, angles: list[Any], qubit: dict[Any, int], depth: int) -> None:
+    """One operation; ``angles`` are its scalar data, possibly parameter expressions."""
+    where = [qubit[w] for w in op.wires]
+    free = any(not isinstance(a, float) for a in angles)
+    if isinstance(op, (qml.Barrier, qml.Snapshot, qml.Identity)):
+        return
+    if isinstance(op, _NOT_UNITARY) or not hasattr(op, "decomposition"):
+        raise MethodError(f"Argument `qnode` must be unitary, but has a {op.name} on wires {list(op.wires)}.")
+    if type(op) is qml.GlobalPhase:
+        circuit.global_phase += -1 * angles[0]
+    elif not free and not isinstance(op, _STATES):
+        circuit.append(UnitaryGate(qml.matrix(op, wire_order=op.wires)), where[::-1])
+    elif type(op) in _GATES:
+        getattr(circuit, _GATES[type(op)])(angles[0], *where)
+    elif isinstance(op, qml.ops.Controlled) and type(op.base) in _GATES:
+        _controlled(circuit, op, angles[0], qubit)
+    elif type(op) is qml.Rot:
+        circuit.rz(angles[0], where[0])
+        circuit.ry(angles[1], where[0])
+        circuit.rz(angles[2], where[0])
+    elif type(op) is qml.U3:
+        circuit.u(*angles, where[0])
+    elif type(op) is qml.U2:
+        circuit.u(np.pi / 2, *angles, where[0])
+    elif type(op) in (qml.MultiRZ, qml.PauliRot):
+        word = "Z" * len(where) if type(op) is qml.MultiRZ else op.hyperparameters["pauli_word"]
+        gate = PauliEvolutionGate(SparsePauliOp([word[::-1]], [0.5]), time=angles[0])
+        circuit.append(gate, where)
+    elif not free:
+        _prepare(circuit, op, where)
+    else:
+        _decompose(circuit, op, angles, qubit, depth)
+
+
+def _controlled(circuit: QuantumCircuit, op: Any, angle: Any, qubit: dict[Any, int]) -> None:
+    inner = QuantumCircuit(len(op.base.wires))
+    getattr(inner, _GATES[type(op.base)])(angle, *range(inner.num_qubits))
+    state = sum(1 << i for i, on in enumerate(op.control_values) if on)
+    gate = inner.data[0].operation.control(len(op.control_wires), ctrl_state=state, annotated=False)
+    circuit.append(gate, [qubit[w] for w in (*op.control_wires, *op.base.wires)])
+
+
+def _prepare(circuit: QuantumCircuit, op: Any, where: list[int]) -> None:
+    """A state on wires that nothing has touched, as a unitary whose first column it is."""
+    state = np.asarray(op.state_vector(wire_order=op.wires)).reshape(-1)
+    basis = np.linalg.qr(np.column_stack([state, np.eye(len(state))]))[0]
+    basis[:, 0] = state
+    circuit.append(UnitaryGate(basis), where[::-1])
+
+
+def _decompose(circuit: QuantumCircuit, op: Any, angles: list[Any], qubit: dict[Any, int], depth: int) -> None:
+    """By PennyLane's own decomposition, whose angles are again affine functions of this operation's."""
+    if depth > _DEPTH or not op.has_decomposition or any(np.ndim(d) for d in op.data):
+        raise MethodError(
+            f"Argument `qnode` must have operations that can be differentiated, but has {op.name} on wires {list(op.wires)}."
+        )
+
+    def trace(values: np.ndarray) -> list[Any]:
+        return list(qml.ops.functions.bind_new_parameters(op, list(values)).decomposition())
+
+    values = np.array([float(np.real(d)) for d in op.data])
+    constant, slopes = _affine(trace, values)
+    slot = 0
+    for part in trace(values):
+        inner: list[Any] = []
+        for value in part.data:
+            if np.ndim(value) == 0:
+                moving = [float(s) * a for s, a in zip(slopes[slot], angles) if s]
+                total = sum(moving, float(constant[slot])) if moving else float(np.real(value))
+                inner.append(total)
+                slot += 1
+        _append(circuit, part, inner, qubit, depth + 1)

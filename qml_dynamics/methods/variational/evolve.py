@@ -1,0 +1,292 @@
+"""The run of a variational method: steps between the save times, with a record of every step."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...model.formulas import boundaries, segments
+from ...model.hamiltonian import Hamiltonian
+from ...model.problem import Problem
+from .adaptive import grow
+from .descent import Descent, rises
+from .engine.bound import PIECES, AngleBound, Floor, angle_between, energy_error
+from .engine.flow import Flow, Point
+from .engine.gates import Program
+from .engine.integrate import RULES, Step
+from .engine.threads import pinned
+from .options import PLAIN, Variational
+from .sensitivity import MOVED, UNKNOWN, Sensitivity
+from .standing import Sample, StartWarning, bind, stalled
+
+_SMALLEST = 1e-4  # of the duration: a step this short is taken whatever its error, and the bound carries it
+_SAME = 1e-6
+
+
+def run(
+    problem: Problem,
+    h: Hamiltonian,
+    method: Variational,
+    saves: Sequence[float],
+    on_step: Callable[[int, int], None],
+    record: dict[str, Any] | None = None,
+) -> Iterator[Sample]:
+    """Yield a :class:`Sample` at each save time; ``on_step(done, total)`` after each step.
+
+    ``record`` is filled with one entry a point (start and every step's end): ``times, energy, residual, rank, condition,
+    regularisation, num_parameters, bound`` (radians; see `bound`), ``bound_pieces`` (``start``, ``ansatz``, ``step``, adding up
+    to the bound), ``energy_bound`` (of ``|E - E_exact|``), and with ``dominates``, ``names``, ``start_angle``, ``evaluations``,
+    ``forced_steps`` (taken at the shortest step in spite of their error, or of a rise of the energy), ``halved_steps`` (of an
+    ansatz that grows on the imaginary clock, thrown away since they raised the energy), ``amplification``, ``moved`` and
+    ``sensitivity`` (how much the answer depends on rounding, and how that is known; see `sensitivity`) and the sentence ``stop``. A
+    run that exhausts its budget ends before the last save time. Once the bound has reached pi / 2 its pieces stay as they are.
+
+    Raises:
+        MethodError: the ansatz does not fit the problem, ``theta0`` does not fit the ansatz, or there is too little memory.
+    """
+    with pinned(h.num_qubits):
+        walk = Walk(problem, h, method, on_step, {} if record is None else record)
+    yield walk.sample(saves[0])
+    ends = boundaries(problem.duration, method.steps, saves)
+    walk.total = len(ends) - 1
+    for save, piece in zip(saves[1:], segments(ends, saves)):
+        with pinned(h.num_qubits):
+            alive = walk.adaptively(piece[-1]) if method.integrator == "rk45" else walk.over(piece)
+        if not alive:
+            walk.finish()
+            return
+        yield walk.sample(save)
+    walk.finish()
+
+
+@dataclass
+class Walk:
+    """The state of one run."""
+
+    problem: Problem
+    h: Hamiltonian
+    method: Variational
+    on_step: Callable[[int, int], None]
+    record: dict[str, Any]
+    log_norm: float = 0.0
+    done: int = 0
+    total: int = 0
+    stride: float = 0.0
+    reached: str = ""
+    forced: int = 0
+    here: bool = True  # whether the flow stands at the point
+    rows: dict[str, list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.imaginary = self.problem.clock == "imaginary"
+        given = self.method.regularisation
+        regularisation = PLAIN if given is None and self.method.grow is not None else given
+        self.flow = Flow(bind(self.problem, self.h, self.method), self.h, self.imaginary, regularisation)
+        self.floor = Floor(self.h) if self.imaginary else None
+        self.point = self.flow.at(0.0, self.flow.program.theta0)
+        self._grow()
+        self.bound = self._new_bound()
+        start = angle_between(self.point.psi, self.problem.initial.vector(self.problem.domain))
+        self.record["start_angle"] = start
+        self.bound.start(start if start > _SAME * 1e-4 else 0.0)
+        if start > _SAME:
+            text = (
+                f"The ansatz starts at an angle of {start:.3g} from the problem's initial wave, and the bound says so."
+            )
+            warnings.warn(
+                f"{text} Give the problem initial=ansatz.state() to start from the ansatz.", StartWarning, stacklevel=3
+            )
+        self.stride = self.problem.duration / self.method.steps
+        guarded = self.imaginary and self.method.grow is not None
+        self.descent = Descent(RULES[self.method.integrator], self.flow, self.h) if guarded else None
+        asked = self.method.sensitivity
+        self.sensitivity = None if asked is False else Sensitivity(self.flow, self.method.integrator, self.point, asked)
+        self._note()
+
+    def _new_bound(self) -> AngleBound:
+        return AngleBound(self.imaginary)
+
+    def over(self, ends: np.ndarray) -> bool:
+        """Fixed steps; False when the run is at its end."""
+        rule = RULES[self.method.integrator]
+        for t0, t1 in zip(ends[:-1], ends[1:]):
+            if self.reached:
+                self._coast(float(t1))
+            elif self._spent():
+                return False
+            elif self.descent is not None:
+                for step in self.descent.over(self._ready, float(t1)):
+                    self._take(step)
+                self.total = max(self.total, self.done)
+            else:
+                self._take(rule(self.flow, self._ready(), float(t1 - t0), float(t1)))
+            self.on_step(self.done, self.total)
+        return True
+
+    def adaptively(self, until: float) -> bool:
+        """Steps chosen so that the whole run keeps the tolerance."""
+        while self.point.time < until and not self.reached:
+            if self._spent():
+                return False
+            left = until - self.point.time
+            last = self.stride >= left * (1 - 1e-9)
+            dt = left if last else self.stride
+            step = RULES["rk45"](self.flow, self._ready(), dt, until if last else self.point.time + dt)
+            self.here = False
+            allowed = self.method.tolerance * dt / self.problem.duration
+            rose = self.descent is not None and rises(self.h, self.point, step.end)
+            change = min(0.5 if rose else 4.0, max(0.2, 0.9 * (allowed / max(step.error, 1e-300)) ** 0.2))
+            forced = dt <= _SMALLEST * self.problem.duration * (1 + 1e-9)
+            if (step.error <= allowed and not rose) or forced:
+                self.forced += step.error > allowed or rose
+                self._take(step)
+                self.total = max(self.done, round(self.done * self.problem.duration / self.point.time))
+                self.on_step(self.done, self.total)
+            stride = max(self.stride, dt * change) if last and change >= 1 else dt * change
+            self.stride = max(stride, _SMALLEST * self.problem.duration)
+        if self.reached:
+            self._coast(until)
+        return True
+
+    def move(self, problem: Problem, h: Hamiltonian, program: Program) -> None:
+        """Go on with another Hamiltonian and ansatz (those of a finer grid) at the same parameters."""
+        self.problem, self.h, self.flow.h = problem, h, h
+        self.flow.use(program)
+        self.floor = Floor(h) if self.imaginary else None
+        if self.descent is not None:
+            self.descent.h = h
+        self.point = self.flow.at(self.point.time, self.point.theta)
+        self.here = True
+        self._grow()
+
+    def _ready(self) -> Point:
+        """The point, with the flow standing there."""
+        if not self.here:
+            if self.method.integrator == "euler" and self.flow.bounded:
+                seen = self.flow.evaluations
+                self.point = self.flow.at(self.point.time, self.point.theta)
+                self.flow.evaluations = seen  # part of what looking at the sensitivity costs
+            self.here = True
+        return self.point
+
+    def _take(self, step: Step) -> None:
+        before, after = self.point, step.end
+        away = self.sensitivity is not None and self.sensitivity.took(before, step)
+        gap = sigma = 0.0
+        if self.floor is not None:
+            gap = max(p.energy - self.floor.at(p.time) for p in (before, after))
+            sigma = max(before.sigma, after.sigma)
+            self.log_norm += step.log_norm
+        self.bound.advance(after.time - before.time, step.ansatz, step.step, gap, sigma)
+        self.point = after
+        self.done += 1
+        self.here = self.method.integrator == "euler" and not away
+        self.flow.bounded = self.bound.angle < math.pi / 2
+        self._grow()
+        self._note()
+        if self.imaginary and after.sigma < self.method.stop_at:
+            self.reached = f"converged at t = {after.time:g}: the standard deviation of the energy is {after.sigma:.2e}"
+
+    def _grow(self) -> None:
+        options = self.method.grow
+        if options is None or self.point.residual <= options.threshold:
+            return
+        if not self.here:
+            self.point = self.flow.at(self.point.time, self.point.theta)
+        self.point = grow(self.flow, self.point, options)
+        self.here = True
+
+    def _coast(self, until: float) -> None:
+        """A converged wave stays; only its norm goes on."""
+        dt = until - self.point.time
+        self.log_norm -= dt * self.point.energy
+        if self.floor is not None:
+            gap = self.point.energy - self.floor.at(until)
+            self.bound.advance(dt, dt * self.point.sigma, 0.0, gap, self.point.sigma)
+        p = self.point
+        self.point = Point(until, p.theta, p.energy, p.variance, p.psi, p.metric, p.force, p.solution, p.sigma)
+        self.done += 1
+        self._note()
+
+    def _spent(self) -> bool:
+        limit = self.method.max_evaluations
+        return limit is not None and self.flow.evaluations >= limit
+
+    def _note(self) -> None:
+        p, s = self.point, self.point.solution
+        low, high = self.h.bounds(p.time)
+        low = low if self.floor is None else max(low, self.floor.at(p.time))
+        values = {
+            "times": p.time,
+            "energy": p.energy,
+            "sigma": p.sigma,
+            "residual": p.residual,
+            "rank": s.rank,
+            "condition": s.condition,
+            "regularisation": s.regularisation,
+            "num_parameters": len(p.theta),
+            "bound": self.bound.angle,
+            "energy_bound": energy_error(self.bound.angle, p.energy, p.sigma, low, high),
+            **{f"bound/{name}": self.bound.pieces[name] for name in PIECES},
+        }
+        for name, value in values.items():
+            self.rows.setdefault(name, []).append(value)
+
+    def sample(self, time: float) -> Sample:
+        """The answer now; brings the record up to date."""
+        self.publish()
+        psi = self.point.psi / np.linalg.norm(self.point.psi)
+        return Sample(time, psi.reshape(self.problem.domain.shape), self.log_norm, self.point.theta.copy())
+
+    def publish(self) -> None:
+        """Write the rows into the record as arrays."""
+        arrays = {name: np.array(values) for name, values in self.rows.items()}
+        pieces = {name: arrays.pop(f"bound/{name}") for name in PIECES}
+        self.record.update(arrays, bound_pieces=pieces, dominates=self.bound.dominates)
+        self.record.update(
+            names=self.flow.program.names,
+            evaluations=self.flow.evaluations,
+            forced_steps=self.forced + (self.descent.forced if self.descent else 0),
+            halved_steps=self.descent.halved if self.descent else 0,
+            **(UNKNOWN if self.sensitivity is None else self.sensitivity.report()),
+            stop=self.verdict(),
+        )
+
+    def finish(self) -> None:
+        """The last word."""
+        if self.sensitivity is not None:
+            with pinned(self.h.num_qubits):
+                self.sensitivity.finish(self.point, self.bound.angle)
+        self.publish()
+
+    def verdict(self) -> str:
+        """In a sentence, why the run stands where it does."""
+        p = self.point
+        if self.reached:
+            return self.reached
+        if p.time < self.problem.duration * (1 - 1e-12):
+            return (
+                f"budget of {self.method.max_evaluations} evaluations spent at t = {p.time:g}"
+                if self._spent()
+                else "running"
+            )
+        scale = max(1.0, abs(p.energy))
+        if self.imaginary and p.sigma < 1e-6 * scale:
+            return f"reached t = {p.time:g}, converged: the standard deviation of the energy is {p.sigma:.2e}"
+        moved2 = p.variance - p.residual**2
+        if p.sigma > 1e-6 * scale and moved2 < 1e-6 * p.variance:
+            return f"reached t = {p.time:g}, but stalled: {stalled(p, self.flow)}"
+        bound = f"the bound of the angle is {self.bound.angle:.2e}, mostly {self.bound.dominates}"
+        return f"reached t = {p.time:g} in {self.done} steps; {bound}{self._rounding()}"
+
+    def _rounding(self) -> str:
+        """What a second run has shown."""
+        s = self.sensitivity
+        if s is None or s.source != "second run":
+            return ""
+        return f"; moved by {MOVED:.0e} at its start it ends {s.moved:.1e} away"

@@ -1,0 +1,250 @@
+"""What is measured of a Hamiltonian: its energy in a few bases, and its variance.
+
+Learning Hamiltonians: the weight basis gives the loss and the dual basis the kinetic part, whatever their Pauli terms are.
+Operators: groups of terms that commute qubit by qubit. The variance of ``H = D T + s V`` needs ``Re <T V>`` beside: T has few
+Walsh terms ``T = sum_m c_m Z_m`` over the bits of the dual basis, and ``Re <Z_m V>`` is a Hadamard test that is read jointly with
+the register in the weight basis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from ....model.hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ....model.pauli import PauliSum
+from ....model.schedules import Constant, Schedule
+from ....results.observables import PauliGroup, pauli_groups
+from ....synthesis.transforms import dual_index, dual_series, registers, to_dual
+from .outcomes import Key, Request, Seen
+from .turns import to_letters
+
+ENERGY, VARIANCE = 0, 1
+_TINY = 1e-12
+Values = Callable[[np.ndarray, float], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """One way to measure: what closes the circuit, and what an outcome of the register adds to the energy at a time."""
+
+    close: Callable[[QuantumCircuit], None]
+    values: Values
+
+
+@dataclass(frozen=True, eq=False)
+class Energy:
+    """Energy by basis.
+
+    Attributes:
+        parts, variances: mean and its variance in each basis, shape ``(bases,)``.
+    """
+
+    parts: np.ndarray
+    variances: np.ndarray
+
+    @property
+    def value(self) -> float:
+        """Mean energy."""
+        return float(self.parts.sum())
+
+    @property
+    def stderr(self) -> float:
+        """Its standard error."""
+        return float(np.sqrt(self.variances.sum()))
+
+
+Whole = Callable[[], QuantumCircuit]  # makes the ansatz' circuit, with a free ancilla where one is needed
+
+
+class Readings:
+    """The measurements of a Hamiltonian on circuits of ``width`` qubits; the ancilla of Hadamard tests is qubit ``width``."""
+
+    def __init__(self, h: Hamiltonian, width: int) -> None:
+        self.h, self.width = h, width
+        self.bases = (
+            _learning_bases(h) if isinstance(h, LearningHamiltonian) else _groups_as_bases(pauli_groups(h.terms))
+        )
+        self.mixed = _dual_terms(h) if isinstance(h, LearningHamiltonian) and len(self.bases) == 2 else []
+        self.constant, self.squares = _squares(h) if isinstance(h, PauliHamiltonian) else (0.0, [])
+
+    @property
+    def needs_ancilla(self) -> bool:
+        """Whether the variance is measured with one."""
+        return bool(self.mixed)
+
+    def register(self, index: np.ndarray) -> np.ndarray:
+        """Outcomes of the register alone."""
+        return index & ((1 << self.width) - 1)
+
+    def sign(self, index: np.ndarray) -> np.ndarray:
+        """Outcome of the ancilla, +1 or -1."""
+        return 1.0 - 2.0 * (index >> self.width & 1)
+
+    def energy_requests(self, whole: Whole, key: Key = (ENERGY,)) -> list[Request]:
+        """One circuit a basis."""
+        return [Request((*key, k), partial(_closed, whole, basis)) for k, basis in enumerate(self.bases)]
+
+    def energy(self, seen: Seen, t: float, key: Key = (ENERGY,)) -> Energy:
+        """Read :meth:`energy_requests`."""
+        found = []
+        for k, basis in enumerate(self.bases):
+            outcome = seen[(*key, k)]
+            found.append(outcome.mean(basis.values(self.register(outcome.index), t)))
+        return Energy(np.array([m for m, _ in found]), np.array([v for _, v in found]))
+
+    def variance_requests(self, whole: Whole) -> list[Request]:
+        """What the variance takes beside the energy's own circuits."""
+        out = [Request((VARIANCE, j), partial(self._test, whole, qubits)) for j, (_, qubits) in enumerate(self.mixed)]
+        return out + [Request((VARIANCE, j), partial(_closed, whole, b)) for j, b in enumerate(self.squares)]
+
+    def variance(self, seen: Seen, t: float) -> tuple[float, float]:
+        """Unbiased estimate of ``<H^2> - <H>^2`` at time t, and the variance of this estimate."""
+        learning = isinstance(self.h, LearningHamiltonian)
+        return self._learning_variance(seen, t) if learning else self._operator_variance(seen, t)
+
+    def _test(self, whole: Whole, qubits: Sequence[int]) -> QuantumCircuit:
+        """The Hadamard test of one Walsh term of the kinetic part."""
+        circuit = whole()
+        circuit.h(self.width)
+        to_dual(self.h.domain, circuit)
+        for q in qubits:
+            circuit.cz(self.width, q)
+        to_dual(self.h.domain, circuit, inverse=True)
+        circuit.h(self.width)
+        return circuit
+
+    def _learning_variance(self, seen: Seen, t: float) -> tuple[float, float]:
+        total = noise = 0.0
+        means = []
+        for k, basis in enumerate(self.bases):
+            outcome = seen[ENERGY, k]
+            values = basis.values(self.register(outcome.index), t)
+            mean, _ = outcome.mean(values)
+            scale = 1.0 if outcome.shots is None else outcome.shots / (outcome.shots - 1)
+            square, _ = outcome.mean((values - mean) ** 2)
+            total += scale * square
+            means.append(mean)
+        lever = 0.0  # how the mixed terms hang on the mean loss that they subtract
+        if self.mixed:
+            cross, noise, lever = self._mixed_mean(seen, t, means[0])
+            total += 2 * cross
+        for k, basis in enumerate(self.bases):
+            outcome = seen[ENERGY, k]
+            values = basis.values(self.register(outcome.index), t)
+            noise += outcome.mean((values - means[k]) ** 2 - (2 * lever * values if k == 0 else 0.0))[1]
+        return total, noise
+
+    def _mixed_mean(self, seen: Seen, t: float, mean_loss: float) -> tuple[float, float, float]:
+        """``Re <(D T - const)(s V - mean)>``, the variance of twice this, and the sum of the terms' own means."""
+        d, _ = self.h.coefficients(t)  # type: ignore[union-attr]
+        cross = noise = lever = 0.0
+        for j, (c, _) in enumerate(self.mixed):
+            outcome = seen[VARIANCE, j]
+            sign = self.sign(outcome.index)
+            loss = self.bases[0].values(self.register(outcome.index), t) - mean_loss
+            mean, variance = outcome.mean(sign * loss)
+            cross += d * c * mean
+            noise += (2 * d * c) ** 2 * variance
+            lever += d * c * outcome.mean(sign)[0]
+        return cross, noise, lever
+
+    def _operator_variance(self, seen: Seen, t: float) -> tuple[float, float]:
+        energy = self.energy(seen, t)
+        total, noise = self.constant + energy.stderr**2 - energy.value**2, 0.0
+        for j, basis in enumerate(self.squares):
+            outcome = seen[VARIANCE, j]
+            mean, variance = outcome.mean(basis.values(self.register(outcome.index), t))
+            total, noise = total + mean, noise + variance
+        return total, noise + (2 * energy.value * energy.stderr) ** 2
+
+
+def _closed(whole: Whole, basis: Basis) -> QuantumCircuit:
+    circuit = whole()
+    basis.close(circuit)
+    return circuit
+
+
+def _learning_bases(h: LearningHamiltonian) -> list[Basis]:
+    """Weight and dual basis; one of them where the other part is switched off for good."""
+    zeta, dual, last = h.zeta.reshape(-1), h.dual.reshape(-1), h.domain.size - 1
+
+    def weight_values(index: np.ndarray, t: float) -> np.ndarray:
+        return h.coefficients(t)[1] * zeta[index & last]
+
+    def dual_values(index: np.ndarray, t: float) -> np.ndarray:
+        return h.coefficients(t)[0] * dual[dual_index(h.domain, index)]
+
+    weight = Basis(lambda circuit: None, weight_values)
+    kinetic = Basis(partial(to_dual, h.domain), dual_values)
+    if _off(h.diffusion):
+        return [weight]
+    return [kinetic] if _off(h.strength) else [weight, kinetic]
+
+
+def _off(schedule: Schedule) -> bool:
+    return isinstance(schedule, Constant) and schedule.value(0.0, 1.0) == 0
+
+
+def _groups_as_bases(groups: Sequence[PauliGroup]) -> list[Basis]:
+    return [_group_basis(group) for group in groups]
+
+
+def _group_basis(group: PauliGroup) -> Basis:
+    word = [(q, letter) for q, letter in enumerate(group.letters) if letter != "I"]
+    support = group.terms.x | group.terms.z
+
+    def values(index: np.ndarray, t: float) -> np.ndarray:
+        parity = np.bitwise_count(index[:, None] & support[None, :]) & 1
+        return (1 - 2.0 * parity) @ group.terms.coefficients
+
+    return Basis(lambda circuit: to_letters(circuit, word), values)
+
+
+def _dual_terms(h: LearningHamiltonian) -> list[tuple[float, list[int]]]:
+    """Coefficient and qubits of the Walsh terms of minus the Laplacian over the bits of the dual basis, but the constant."""
+    out: list[tuple[float, list[int]]] = []
+    for axis, qubits in enumerate(registers(h.domain)):
+        series = dual_series(h.domain, axis)
+        top = float(np.abs(series.coefficients).max())
+        for mask, c in zip(series.masks.tolist(), series.coefficients.tolist()):
+            if mask and abs(c) > _TINY * top:
+                out.append((c, [q for i, q in enumerate(qubits) if mask >> i & 1]))
+    return out
+
+
+def _squares(h: PauliHamiltonian) -> tuple[float, list[Basis]]:
+    """``H^2``: its multiple of the identity, and the bases of the rest."""
+    terms = squared(h.terms)
+    rest = (terms.x | terms.z) != 0
+    constant = float(terms.coefficients[~rest].sum())
+    if not rest.any():
+        return constant, []
+    groups = pauli_groups(PauliSum(terms.num_qubits, terms.x[rest], terms.z[rest], terms.coefficients[rest]))
+    return constant, _groups_as_bases(groups)
+
+
+def squared(terms: PauliSum) -> PauliSum:
+    """The square of a Hermitian sum.
+
+    >>> from qml_dynamics.model.pauli import pauli_sum
+    >>> squared(pauli_sum(np.array([[1.0, 2.0], [2.0, -1.0]]))).coefficients.tolist()  # (Z + 2 X)^2 = 5
+    [5.0]
+    """
+    totals: dict[tuple[int, int], complex] = {}
+    rows = list(zip(terms.x.tolist(), terms.z.tolist(), terms.coefficients.tolist()))
+    for x1, z1, c1 in rows:
+        for x2, z2, c2 in rows:
+            x, z = x1 ^ x2, z1 ^ z2
+            turns = (x1 & z1).bit_count() + (x2 & z2).bit_count() + 2 * (z1 & x2).bit_count() - (x & z).bit_count()
+            totals[x, z] = totals.get((x, z), 0.0) + c1 * c2 * 1j ** (turns % 4)
+    top = max(map(abs, totals.values()))
+    kept = sorted((key, value.real) for key, value in totals.items() if abs(value.real) > _TINY * top) or [
+        ((0, 0), 0.0)
+    ]
+    keys = np.array([key for key, _ in kept], dtype=np.int64)
+    return PauliSum(terms.num_qubits, keys[:, 0], keys[:, 1], np.array([c for _, c in kept]))

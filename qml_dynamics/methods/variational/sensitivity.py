@@ -1,0 +1,200 @@
+"""How much the answer of a variational run depends on rounding.
+
+A second run starts at ``theta_0 + delta u`` with ``|u| = 1`` in a fixed random direction and ``delta = 1e-13``, and takes the same
+steps. With ``d(t)`` the Fubini-Study angle between the two waves,
+
+    amplification = d(T) / d(0),    d(0) = delta sqrt(u^T A(theta_0) u).
+
+It is below 1 where the flow contracts and 1 for a rotation. Where it is large, two processors that round differently give different
+answers. Large eigenvalues of the Jacobian of a step make it so, and neither condition nor rank of the metric tells them.
+
+A second run costs as much as the steps themselves. So unless it is asked for, the growth of a tangent is sampled on as many steps as
+8 per cent of the evaluations pay for, and the second run is made only where that growth, or what the steps themselves show at no cost,
+makes it look necessary.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...model.hamiltonian import Hamiltonian
+from .engine.bound import angle_between
+from .engine.flow import Flow, Point
+from .engine.gates import Program
+from .engine.integrate import EVALUATIONS, Step, ahead
+
+MOVED = 1e-13  # how far the start of the second run is moved, in the 2-norm of theta
+SHARE = 0.08  # of the run's evaluations: what sampling may cost
+_TANGENT = 1e-7  # length of the tangent that is sampled: above the rounding of an ill-conditioned solve
+_GREW = 1e4  # a sampled amplification above this is looked into
+_ROSE = 0.1  # standard deviations of the energy: a rise on the imaginary clock by which a step is not resolved
+_STIFF = 3.5  # and so is a run whose unresolved steps may have amplified by a factor of 10 to this power
+_FINEST = 1e-8  # radians: a bound may state no less here, since it does not count rounding,
+_COARSEST = 1e-4  # and no more, since a wide one states no digits
+
+UNKNOWN: dict[str, float | str] = {"amplification": math.nan, "moved": math.nan, "sensitivity": "none"}
+
+
+class SensitivityWarning(UserWarning):
+    """The answer of a run depends on how its numbers are rounded."""
+
+
+@dataclass
+class Leg:
+    """Steps taken with one Hamiltonian and one ansatz: their ends in time."""
+
+    h: Hamiltonian
+    program: Program
+    times: list[float]
+
+
+@dataclass
+class Sensitivity:
+    """The record of what a run does to small changes of its start.
+
+    Args:
+        flow: of the run, which is moved about.
+        integrator: of the run.
+        point: the start.
+        asked: True for a second run whatever the samples say; None to decide by them.
+
+    Attributes:
+        amplification: nan until something is known.
+        moved: the angle between the two waves at the end, in radians; what samples let expect where there is no second run.
+        source: ``"none"``, ``"sampled"`` or ``"second run"``.
+    """
+
+    flow: Flow
+    integrator: str
+    point: Point
+    asked: bool | None
+    amplification: float = math.nan
+    moved: float = math.nan
+    source: str = "none"
+    legs: list[Leg] = field(default_factory=list)
+    spent: int = 0
+    stiff: float = 0.0
+    rose: bool = False
+    growth: float = 0.0
+    unseen: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.theta = self.point.theta
+        count = len(self.theta)
+        self.unit = np.random.default_rng(20_180).standard_normal(count)
+        self.unit /= max(float(np.linalg.norm(self.unit)), 1e-300)
+        self.start = _length(self.unit, self.point.metric) if count else 0.0
+        self.tangent = self.unit.copy()
+        self.rate = 0.0
+
+    def took(self, before: Point, step: Step) -> bool:
+        """Note a step; whether the flow was moved away from its end in order to sample it."""
+        after = step.end
+        leg = self.legs[-1] if self.legs else None
+        if leg is None or leg.program is not self.flow.program or leg.h is not self.flow.h:
+            leg = Leg(self.flow.h, self.flow.program, [before.time])
+            self.legs.append(leg)
+        leg.times.append(after.time)
+        if step.stiff > 1:
+            self.stiff += math.log10(1 + step.stiff)
+        if self.flow.imaginary and self.flow.h.constant and after.energy > before.energy + _ROSE * before.sigma:
+            self.rose = True
+        if self.asked is not None or not len(before.theta):
+            return False
+        return self._sampled(before, after)
+
+    def _sampled(self, before: Point, after: Point) -> bool:
+        """Let the tangent grow over a step if the budget allows it; in between it grows at the same rate."""
+        dt = after.time - before.time
+        self.unseen += dt
+        back = self.integrator == "euler" and self.flow.bounded  # the flow has to come back
+        cost = EVALUATIONS[self.integrator] + back
+        if self.spent + cost > SHARE * self.flow.evaluations:
+            return False
+        if len(self.tangent) < len(before.theta):
+            self.tangent = np.append(self.tangent, np.zeros(len(before.theta) - len(self.tangent)))
+        seen = self.flow.evaluations
+        there = ahead(self.flow, self.integrator, before.time, before.theta + _TANGENT * self.tangent, dt, after.time)
+        self.flow.evaluations = seen
+        self.spent += cost
+        change = (there - after.theta) / _TANGENT
+        length = max(float(np.linalg.norm(change)), 1e-300)
+        self.tangent = change / length
+        self.rate = math.log(length) / dt
+        self.growth += self.rate * self.unseen
+        self.unseen = 0.0
+        self.source = "sampled"
+        self._estimate(after)
+        return True
+
+    def _estimate(self, point: Point) -> None:
+        """What the samples make of it so far, with the rate of the last one up to the point."""
+        grown = math.exp(min(self.growth + self.rate * self.unseen, 700.0))
+        tangent = np.append(self.tangent, np.zeros(len(point.theta) - len(self.tangent)))
+        length = grown * _length(tangent, point.metric)
+        self.amplification = length / self.start if self.start > 0 else math.nan
+        self.moved = min(MOVED * length, math.pi / 2)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the run may depend on rounding, as far as its steps and samples tell."""
+        return self.rose or self.stiff > _STIFF or self.amplification > _GREW
+
+    def finish(self, point: Point, bound: float) -> None:
+        """The last word, at the end of the run: a second run where it is asked for or looks necessary, and a warning."""
+        if not len(self.theta) or not self.legs:
+            return
+        if self.source == "sampled":
+            self._estimate(point)
+        if not (self.asked or self.doubtful):
+            return
+        other = self._second_run()
+        self.moved = angle_between(other, point.psi)
+        self.amplification = self.moved / (MOVED * self.start) if self.start > 0 else math.nan
+        self.source = "second run"
+        if self.moved > stated(bound):
+            warnings.warn(
+                f"The answer depends on rounding: a start moved by {MOVED:.0e} ends {self.moved:.1e} radians away (amplification "
+                f"{self.amplification:.0e}), and the run states {stated(bound):.1e}; a larger regularisation or more steps help.",
+                SensitivityWarning,
+                stacklevel=4,
+            )
+
+    def _second_run(self) -> np.ndarray:
+        """The wave at the end of the same steps from the start that was moved; leaves the flow there."""
+        flow, spent = self.flow, self.flow.evaluations
+        theta = self.theta + MOVED * self.unit
+        for leg in self.legs:
+            flow.h = leg.h
+            if flow.program is not leg.program:
+                flow.use(leg.program)
+            theta = np.append(theta, np.zeros(leg.program.num_parameters - len(theta)))
+            for t0, t1 in zip(leg.times[:-1], leg.times[1:]):
+                theta = ahead(flow, self.integrator, t0, theta, t1 - t0, t1)
+        flow.evaluations = spent
+        return flow.engine.state(theta)
+
+    def report(self) -> dict[str, float | str]:
+        """For the diagnostics."""
+        return {"amplification": self.amplification, "moved": self.moved, "sensitivity": self.source}
+
+
+def stated(bound: float) -> float:
+    """The error that a run states, in radians: its bound of the angle, but at least 1e-8 and at most 1e-4.
+
+    A bound counts no rounding, so that an exact run may state 1e-16; and one near pi / 2 states nothing, so that four digits are asked
+    for instead.
+
+    >>> stated(1e-12), stated(3e-6), stated(1.57)
+    (1e-08, 3e-06, 0.0001)
+    """
+    return min(max(bound, _FINEST), _COARSEST)
+
+
+def _length(direction: np.ndarray, metric: np.ndarray) -> float:
+    """How far the wave moves in a direction of the parameters."""
+    return float(np.sqrt(max(direction @ metric @ direction, 0.0)))

@@ -1,0 +1,240 @@
+"""Weight spaces: a tensor-product box (`Grid`) and binary weights (`Hypercube`).
+
+Each carries the diagonal of its Laplacian in the dual basis: every learning Hamiltonian of the library is
+``H(t) = D(t) F^-1 diag(k) F + s(t) diag(zeta)``, with ``F`` the Fourier transform (periodic), the sine transform DST-II
+(walls) or the Walsh-Hadamard transform (hypercube). Arrays have shape ``domain.shape``, C order; qubit 0 is the least
+significant bit of the last axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import check_memory, integer, one_of, real, require
+from .axes import axis_momenta, depth, per_axis, read_bounds
+from .axes import outer_product as outer_product
+from .axes import outer_sum as outer_sum
+
+MAX_QUBITS_PER_AXIS = 30
+MAX_QUBITS = 60
+BOUNDARIES = ("periodic", "walls")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A tensor-product grid over a box.
+
+    Periodic: ``x_j = a + j (b - a) / N``, the end excluded. Walls (the wave vanishes at a and b):
+    ``x_j = a + (j + 1/2)(b - a) / N``. On both, ``N = 2**qubits`` points an axis.
+
+    Args:
+        bounds: one pair ``(a, b)`` an axis; a single pair means one axis.
+        qubits: one integer for all axes, or one an axis.
+        boundary: ``"periodic"`` or ``"walls"``.
+        twist: flux through each periodic axis in units of 2 pi, so that ``k^2`` becomes ``(k - 2 pi twist / L)^2``
+            (one number, or one an axis).
+
+    Raises:
+        ProblemError: bounds reversed, equal or not finite; qubits not integers in 1..30; a twist with walls.
+
+    >>> grid = Grid([(-4, 4), (0, 1)], qubits=(5, 3))
+    >>> grid.shape, grid.num_qubits, grid.spacing
+    ((32, 8), 8, (0.25, 0.125))
+    """
+
+    bounds: tuple[tuple[float, float], ...]
+    qubits: tuple[int, ...]
+    boundary: str = "periodic"
+    twist: tuple[float, ...] = (0.0,)
+
+    def __init__(self, bounds: Any, qubits: Any, boundary: str = "periodic", twist: Any = 0.0) -> None:
+        box = read_bounds(bounds)
+        bits = per_axis(qubits, len(box), "qubits")
+        bits = [integer(q, "qubits", 1, MAX_QUBITS_PER_AXIS) for q in bits]
+        require(sum(bits) <= MAX_QUBITS, "qubits", f"add up to at most {MAX_QUBITS}", sum(bits))
+        one_of(boundary, "boundary", BOUNDARIES)
+        flux = tuple(real(t, "twist") for t in per_axis(twist, len(box), "twist"))
+        require(boundary == "periodic" or not any(flux), "twist", "be 0 where the boundary is walls", flux)
+        for name, value in (("bounds", box), ("qubits", tuple(bits)), ("boundary", boundary), ("twist", flux)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def ndim(self) -> int:
+        """Number of weights."""
+        return len(self.bounds)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Points along each axis."""
+        return tuple(1 << q for q in self.qubits)
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return 1 << self.num_qubits
+
+    @property
+    def num_qubits(self) -> int:
+        """Qubits of the register that holds a wave on this grid (without the ancillas of walls)."""
+        return sum(self.qubits)
+
+    @property
+    def lengths(self) -> tuple[float, ...]:
+        """Lengths of the box."""
+        return tuple(b - a for a, b in self.bounds)
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Distance of neighbouring points along each axis."""
+        return tuple(length / n for length, n in zip(self.lengths, self.shape))
+
+    @property
+    def cell_volume(self) -> float:
+        """Volume that belongs to one point: ``density / cell_volume`` is a probability density function."""
+        return math.prod(self.spacing)
+
+    @cached_property
+    def axes(self) -> tuple[np.ndarray, ...]:
+        """The coordinates along each axis."""
+        check_memory(24 * max(self.shape), f"An axis of {max(self.shape):,} points")
+        shift = 0.5 if self.boundary == "walls" else 0.0
+        return tuple(a + (np.arange(n) + shift) * h for (a, _), n, h in zip(self.bounds, self.shape, self.spacing))
+
+    @property
+    def points(self) -> np.ndarray:
+        """All points, shape ``(size, ndim)``, in the order of ``array.reshape(-1)``."""
+        check_memory(16 * (self.ndim + 1) * self.size, f"All {self.size:,} points")
+        return self.points_at(np.arange(self.size))
+
+    def points_at(self, index: np.ndarray) -> np.ndarray:
+        """The points with these flat indices, shape ``(len(index), ndim)``."""
+        where = np.unravel_index(np.asarray(index), self.shape)  # not by `axes`: a few points of a huge grid are cheap
+        shift = 0.5 if self.boundary == "walls" else 0.0
+        return np.stack([a + (i + shift) * h for (a, _), h, i in zip(self.bounds, self.spacing, where)], axis=-1)
+
+    @cached_property
+    def momenta(self) -> tuple[np.ndarray, ...]:
+        """Wave numbers along each axis in the order of the transform (FFT order; 1..N times pi / L with walls)."""
+        return tuple(axis_momenta(n, length, self.boundary) for n, length in zip(self.shape, self.lengths))
+
+    @cached_property
+    def dual_axes(self) -> tuple[np.ndarray, ...]:
+        """The dual diagonal of each axis: ``(k - 2 pi twist / L)^2``."""
+        shifts = (2 * np.pi * t / length for t, length in zip(self.twist, self.lengths))
+        return tuple((k - shift) ** 2 for k, shift in zip(self.momenta, shifts))
+
+    @property
+    def dual(self) -> np.ndarray:
+        """Diagonal of ``-L`` in the dual basis, shape ``domain.shape``."""
+        check_memory(16 * self.size, f"The dual diagonal of {self.size:,} points")
+        return outer_sum(self.dual_axes)
+
+    def momenta_at(self, index: np.ndarray) -> np.ndarray:
+        """The wave vectors with these flat indices in the dual basis, shape ``(len(index), ndim)``."""
+        where = np.unravel_index(np.asarray(index), self.shape)
+        return np.stack([axis[i] for axis, i in zip(self.momenta, where)], axis=-1)
+
+    def refined(self, extra: int = 1) -> Grid:
+        """The same box with ``extra`` more qubits along each axis."""
+        return Grid(self.bounds, tuple(q + extra for q in self.qubits), self.boundary, self.twist)
+
+
+@dataclass(frozen=True)
+class Hypercube:
+    """All vectors of binary weights; bit 0 means ``values[0]``. Weight 0 is the highest qubit (axis 0).
+
+    ``-L`` is the graph Laplacian ``sum_i (1 - X_i)``, so ``D`` times it is the transverse field: in the
+    Walsh-Hadamard basis its diagonal is twice the Hamming weight.
+
+    >>> cube = Hypercube(3)
+    >>> cube.shape, cube.points[1]
+    ((2, 2, 2), array([-1., -1.,  1.]))
+    """
+
+    num_weights: int
+    values: tuple[float, float] = (-1.0, 1.0)
+
+    def __init__(self, num_weights: int, values: Sequence[float] = (-1, 1)) -> None:
+        object.__setattr__(self, "num_weights", integer(num_weights, "num_weights", 1, MAX_QUBITS_PER_AXIS))
+        require(depth(values) == 1 and len(values) == 2, "values", "be two numbers", values)
+        pair = (real(values[0], "values"), real(values[1], "values"))
+        require(pair[0] != pair[1], "values", "be two different numbers", values)
+        object.__setattr__(self, "values", pair)
+
+    @property
+    def ndim(self) -> int:
+        """Number of weights."""
+        return self.num_weights
+
+    @property
+    def qubits(self) -> tuple[int, ...]:
+        """One qubit a weight."""
+        return (1,) * self.num_weights
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(2, 2, ...)``."""
+        return (2,) * self.num_weights
+
+    @property
+    def size(self) -> int:
+        """Number of weight vectors."""
+        return 1 << self.num_weights
+
+    @property
+    def num_qubits(self) -> int:
+        """Qubits of the register."""
+        return self.num_weights
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Difference of the two values, an axis."""
+        return (self.values[1] - self.values[0],) * self.num_weights
+
+    @property
+    def cell_volume(self) -> float:
+        """1: the measure on a hypercube is counting."""
+        return 1.0
+
+    @cached_property
+    def axes(self) -> tuple[np.ndarray, ...]:
+        """The two values along each axis."""
+        return (np.array(self.values),) * self.num_weights
+
+    @property
+    def points(self) -> np.ndarray:
+        """All weight vectors, shape ``(2**n, n)``."""
+        check_memory(16 * (self.ndim + 1) * self.size, f"All {self.size:,} points")
+        return self.points_at(np.arange(self.size))
+
+    def points_at(self, index: np.ndarray) -> np.ndarray:
+        """The weight vectors with these flat indices, shape ``(len(index), n)``."""
+        return np.asarray(self.values)[self._bits(index)]
+
+    def momenta_at(self, index: np.ndarray) -> np.ndarray:
+        """The dual bits (0 even, 1 odd under the flip of that weight) of these flat indices, shape ``(m, n)``."""
+        return self._bits(index).astype(float)
+
+    def _bits(self, index: np.ndarray) -> np.ndarray:
+        shifts = np.arange(self.num_weights - 1, -1, -1)
+        return (np.asarray(index)[:, None] >> shifts) & 1
+
+    @cached_property
+    def dual_axes(self) -> tuple[np.ndarray, ...]:
+        """The dual diagonal of one weight: 0 on the even, 2 on the odd combination."""
+        return (np.array([0.0, 2.0]),) * self.num_weights
+
+    @property
+    def dual(self) -> np.ndarray:
+        """Diagonal of ``-L`` in the dual basis, shape ``domain.shape``: twice the Hamming weight."""
+        check_memory(16 * self.size, f"The dual diagonal of {self.size:,} points")
+        return outer_sum(self.dual_axes)
+
+
+Domain = Grid | Hypercube

@@ -1,0 +1,217 @@
+"""Product formulas as data, and the one sequence of factors that simulator, circuit and cost all read.
+
+A formula splits one step of ``H(t) = D(t) K + s(t) V`` into factors of the potential ``V`` and the kinetic part ``K``.
+It is a ``base`` (factors with fractions of a substep) repeated over ``substeps`` (fractions of the step). On every
+substep the schedules enter by their exact averages, which keeps Strang's formula symmetric in time, so that compositions
+of it keep their order for time-dependent Hamiltonians too (Suzuki, Proc. Japan Acad. B 69, 161, 1993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..base.errors import MethodError, one_of
+from .schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One product formula.
+
+    Attributes:
+        name: how it is called.
+        order: its order of convergence (global error ``O(dt^order)``).
+        base: pairs of factor (``"V"``, ``"K"``, or ``"W"``: the potential with Chin's gradient correction) and the
+            fraction of the substep it runs for.
+        substeps: fractions of the step; a negative one makes the formula unfit for imaginary time.
+        reference: where it was published.
+    """
+
+    name: str
+    order: int
+    base: tuple[tuple[str, float], ...]
+    substeps: tuple[float, ...]
+    reference: str
+
+    @property
+    def forward(self) -> bool:
+        """Whether no factor runs backwards, which imaginary time demands (backward diffusion amplifies round-off)."""
+        return all(s > 0 for s in self.substeps) and all(fraction >= 0 for _, fraction in self.base)
+
+
+_SUZUKI = 1 / (4 - 4 ** (1 / 3))
+_STRANG = (("V", 0.5), ("K", 1.0), ("V", 0.5))
+
+FORMULAS = {
+    f.name: f
+    for f in (
+        Formula("lie", 1, (("V", 1.0), ("K", 1.0)), (1.0,), "Trotter, Proc. Amer. Math. Soc. 10, 545 (1959)"),
+        Formula("strang", 2, _STRANG, (1.0,), "Strang, SIAM J. Numer. Anal. 5, 506 (1968)"),
+        Formula(
+            "suzuki4",
+            4,
+            _STRANG,
+            (_SUZUKI, _SUZUKI, 1 - 4 * _SUZUKI, _SUZUKI, _SUZUKI),
+            "Suzuki, Phys. Lett. A 146, 319 (1990)",
+        ),
+        Formula(
+            "chin4a",
+            4,
+            (("V", 1 / 6), ("K", 0.5), ("W", 2 / 3), ("K", 0.5), ("V", 1 / 6)),
+            (1.0,),
+            "Chin, Phys. Lett. A 226, 344 (1997)",
+        ),
+    )
+}
+
+BY_ORDER = {1: "lie", 2: "strang", 4: "suzuki4"}
+
+
+def by_order(order: int) -> Formula:
+    """The formula that an order stands for; raises :class:`MethodError` for orders other than 1, 2, 4.
+
+    >>> by_order(2).name
+    'strang'
+    """
+    if not isinstance(order, (int, np.integer)) or isinstance(order, bool) or order not in BY_ORDER:
+        raise MethodError(f"Argument `order` must be 1, 2 or 4, but is {order!r}.")
+    return FORMULAS[BY_ORDER[order]]
+
+
+def by_name(name: str) -> Formula:
+    """The formula of that name; raises :class:`MethodError` with the nearest known one."""
+    return FORMULAS[one_of(name, "formula", FORMULAS, MethodError)]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """``exp(-i amount G)`` (imaginary clock: ``exp(-amount G)``), with G the potential or minus the Laplacian.
+
+    ``amount`` is the integral of the schedule over the time this factor stands for; ``square`` is the coefficient of
+    ``|grad zeta|^2`` that Chin's middle factor adds to the potential on the imaginary clock (minus it on the real one).
+    """
+
+    kind: str
+    amount: float
+    square: float = 0.0
+
+
+def boundaries(duration: float, steps: int, saves: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Ends of all steps: ``k duration / steps`` with an integer k, cut at the save times.
+
+    A save time closer to a step's end than 1e-9 of a step is taken to be that end.
+
+    >>> boundaries(1.0, 2, [0.0, 0.3, 1.0]).tolist()
+    [0.0, 0.3, 0.5, 1.0]
+    """
+    regular = duration * np.arange(steps + 1) / steps
+    times = np.asarray(saves, dtype=float)
+    near = regular[np.clip(np.rint(times * steps / duration), 0, steps).astype(int)]
+    return np.union1d(regular, times[np.abs(times - near) > 1e-9 * duration / steps])
+
+
+def segments(ends: np.ndarray, saves: Sequence[float] | np.ndarray) -> Iterator[np.ndarray]:
+    """The ends of the steps between one save time and the next."""
+    middles = 0.5 * (ends[1:] + ends[:-1])
+    where = np.searchsorted(middles, np.asarray(saves, dtype=float)).tolist()  # the nearest end
+    for first, last in zip(where[:-1], where[1:]):
+        yield ends[first : last + 1]
+
+
+def factors(
+    formula: Formula, ends: Sequence[float] | np.ndarray, diffusion: Schedule, strength: Schedule, duration: float
+) -> Iterator[Factor]:
+    """The factors of consecutive steps whose ends are ``ends``, in the order in which they act, neighbours merged.
+
+    >>> from qml_dynamics.model.schedules import Constant
+    >>> [f.kind for f in factors(by_order(2), [0.0, 0.5, 1.0], Constant(1.0), Constant(1.0), 1.0)]
+    ['V', 'K', 'V', 'K', 'V']
+    """
+    make = _chin_factors if any(kind == "W" for kind, _ in formula.base) else _plain_factors
+    steps = zip(ends[:-1], ends[1:])
+    return merged(f for t0, t1 in steps for f in make(formula, float(t0), float(t1), diffusion, strength, duration))
+
+
+def merged(every: Iterable[Factor]) -> Iterator[Factor]:
+    """Add up neighbours of one kind (a potential next to a corrected one commutes with it too)."""
+    last: Factor | None = None
+    for factor in every:
+        if last is not None and (last.kind == "K") == (factor.kind == "K"):
+            square = last.square + factor.square
+            kind = "K" if factor.kind == "K" else "W" if square else "V"
+            last = Factor(kind, last.amount + factor.amount, square)
+            continue
+        if last is not None:
+            yield last
+        last = factor
+    if last is not None:
+        yield last
+
+
+def _plain_factors(
+    formula: Formula, t0: float, t1: float, diffusion: Schedule, strength: Schedule, duration: float
+) -> Iterator[Factor]:
+    done, dt = 0.0, t1 - t0
+    for substep in formula.substeps:
+        a, b = t0 + done * dt, t0 + (done + substep) * dt
+        kinetic, potential = diffusion.integral(a, b, duration), strength.integral(a, b, duration)
+        for kind, fraction in formula.base:
+            yield Factor(kind, fraction * (kinetic if kind == "K" else potential))
+        done += substep
+
+
+def _chin_factors(
+    formula: Formula, t0: float, t1: float, diffusion: Schedule, strength: Schedule, duration: float
+) -> Iterator[Factor]:
+    """Chin 4A in the time ``u = int D dt``, where only the potential ``g(u) V, g = s / D`` depends on time.
+
+    The time-ordered form evaluates g at the ends and in the middle of the step in u (Chin and Chen, J. Chem. Phys. 117,
+    1409, 2002), which keeps order four for D(t) and s(t).
+    """
+    du = diffusion.integral(t0, t1, duration)
+    if not du > 0:
+        raise MethodError(
+            f"Argument `formula` must not be 'chin4a' where the diffusion is not positive: its integral is {du}."
+        )
+    middle = _halfway(diffusion, t0, t1, duration)
+    g0, gm, g1 = (strength.value(t, duration) / diffusion.value(t, duration) for t in (t0, middle, t1))
+    yield Factor("V", g0 * du / 6)
+    yield Factor("K", du / 2)
+    # (du^2 / 48) [V, [K, V]] = (du^2 / 24) |grad V|^2 inside the factor that runs for 2 du / 3
+    yield Factor("W", 2 * du * gm / 3, (2 * du / 3) * gm**2 * du**2 / 24)
+    yield Factor("K", du / 2)
+    yield Factor("V", g1 * du / 6)
+
+
+def _halfway(diffusion: Schedule, t0: float, t1: float, duration: float) -> float:
+    """The time at which half of the integral of D over the step is reached."""
+    half = 0.5 * diffusion.integral(t0, t1, duration)
+    low, high = t0, t1
+    t = 0.5 * (t0 + t1)
+    for _ in range(60):
+        miss = diffusion.integral(t0, t, duration) - half
+        if abs(miss) <= 1e-15 * abs(half):
+            break
+        low, high = (t, high) if miss < 0 else (low, t)
+        slope = diffusion.value(t, duration)
+        newton = t - miss / slope if slope else t
+        t = newton if low < newton < high else 0.5 * (low + high)
+    return t
+
+
+def multiproduct_coefficients(steps: Sequence[int], order: int = 2) -> np.ndarray:
+    """Weights ``a_j`` of a multi-product formula: ``sum a_j = 1`` and ``sum a_j k_j^-(order + 2 q) = 0``, q = 0 .. l-2.
+
+    The base formula is symmetric, so its error has only even powers. Source: Childs and Wiebe, arXiv:1202.5822.
+
+    >>> multiproduct_coefficients([1, 2]).round(6).tolist()
+    [-0.333333, 1.333333]
+    """
+    k = np.asarray(steps, dtype=float)
+    powers = np.concatenate([[0], order + 2 * np.arange(len(k) - 1)])
+    right = np.zeros(len(k))
+    right[0] = 1.0
+    return np.linalg.solve(k[None, :] ** -powers[:, None], right)

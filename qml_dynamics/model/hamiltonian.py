@@ -1,0 +1,196 @@
+"""The Hamiltonians, matrix-free: `LearningHamiltonian` (two diagonals and one transform) and `PauliHamiltonian`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..base.errors import MethodError, check_memory
+from .domains import Domain, outer_sum
+from .objectives.base import Objective
+from .pauli import PauliSum
+from .problem import Problem
+from .schedules import Constant, Schedule, is_constant
+from .spectrum import dense, lowest, lowest_points
+from .transforms import Transform
+
+
+@dataclass(frozen=True, eq=False)
+class LearningHamiltonian:
+    """``H(t) = D(t) F^-1 diag(k) F + s(t) diag(zeta)`` on a domain.
+
+    Attributes:
+        domain: the weight space.
+        zeta: the loss on its points, shape ``domain.shape``.
+        diffusion, strength: the schedules D and s.
+        duration: what the schedules are stretched over.
+        workers: threads of the transform.
+        objective: where zeta comes from, if its gradient may be needed.
+    """
+
+    domain: Domain
+    zeta: np.ndarray
+    diffusion: Schedule = Constant(1.0)
+    strength: Schedule = Constant(1.0)
+    duration: float = 1.0
+    workers: int | None = None
+    objective: Objective | None = None
+
+    @property
+    def num_qubits(self) -> int:
+        """Qubits of the register."""
+        return self.domain.num_qubits
+
+    @property
+    def constant(self) -> bool:
+        """Whether H does not depend on time."""
+        return is_constant(self.diffusion, self.strength)
+
+    @cached_property
+    def transform(self) -> Transform:
+        """The transform to the dual basis."""
+        return Transform(self.domain, self.workers)
+
+    @cached_property
+    def dual(self) -> np.ndarray:
+        """Diagonal of minus the Laplacian in the dual basis."""
+        return outer_sum(self.domain.dual_axes)
+
+    @cached_property
+    def gradient_square(self) -> np.ndarray:
+        """``|grad zeta|^2`` on the points, from the objective itself (never spectrally: zeta need not be periodic)."""
+        if self.objective is None:
+            raise MethodError("Argument `formula` must not be 'chin4a' for a loss without a gradient.")
+        out = np.empty(self.domain.size)
+        for start in range(0, self.domain.size, 1 << 16):
+            index = np.arange(start, min(start + (1 << 16), self.domain.size))
+            out[index] = (self.objective.gradient(self.domain.points_at(index)) ** 2).sum(axis=1)
+        return out.reshape(self.domain.shape)
+
+    def coefficients(self, t: float) -> tuple[float, float]:
+        """``D(t), s(t)``."""
+        return self.diffusion.value(t, self.duration), self.strength.value(t, self.duration)
+
+    def apply(self, psi: np.ndarray, t: float = 0.0) -> np.ndarray:
+        """``H(t) psi``, shape ``domain.shape``; ``psi`` is not changed."""
+        return self.combine(psi, *self.coefficients(t))
+
+    def combine(self, psi: np.ndarray, diffusion: float, strength: float) -> np.ndarray:
+        """``diffusion * (-L) psi + strength * zeta psi``."""
+        wave = self.transform.forward(np.array(psi, dtype=complex))
+        wave *= self.dual
+        out = self.transform.inverse(wave)
+        out *= diffusion
+        out += (strength * self.zeta) * psi
+        return out
+
+    def parts(self, psi: np.ndarray) -> tuple[float, float]:
+        """Means of minus the Laplacian and of the loss in a wave of any norm."""
+        weight = np.abs(psi) ** 2
+        dual = np.abs(self.transform.forward(np.array(psi, dtype=complex))) ** 2
+        norm = weight.sum()
+        return float((dual * self.dual).sum() / norm), float((weight * self.zeta).sum() / norm)
+
+    def expectation(self, psi: np.ndarray, t: float = 0.0) -> float:
+        """``<psi|H(t)|psi> / <psi|psi>``."""
+        kinetic, objective = self.parts(psi)
+        d, s = self.coefficients(t)
+        return d * kinetic + s * objective
+
+    def bounds(self, t: float = 0.0) -> tuple[float, float]:
+        """A lower and an upper bound of the spectrum."""
+        d, s = self.coefficients(t)
+        ends = sorted((s * float(self.zeta.min()), s * float(self.zeta.max())))
+        return d * float(self.dual.min()) + ends[0], d * float(self.dual.max()) + ends[1]
+
+    def matrix(self, t: float = 0.0) -> np.ndarray:
+        """The dense matrix, shape ``(size, size)``, for small sizes."""
+        return dense(self, t)
+
+    def lowest(self, count: int = 1, t: float = 0.0, tol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest ``count`` energies, ascending, and their waves, shape ``(count, *domain.shape)``.
+
+        LOBPCG preconditioned with the kinetic part (Knyazev, SIAM J. Sci. Comput. 23, 517, 2001); dense below 512 points.
+        """
+        d, s = self.coefficients(t)
+        if d == 0:
+            return lowest_points(s * self.zeta, count)
+        shift = d * float(np.median(self.dual)) * 0.02
+        inverse = 1.0 / (d * self.dual + max(shift, 1e-12))
+
+        def precondition(wave: np.ndarray) -> np.ndarray:
+            return self.transform.inverse(self.transform.forward(np.array(wave, dtype=complex)) * inverse)
+
+        zeta = self.zeta - self.zeta.min()
+        envelope = np.exp(-zeta / max(float(zeta.mean()), 1e-300))
+        return lowest(self, count, t, tol, precondition, envelope)
+
+    def ground_state(self, t: float = 0.0) -> tuple[float, np.ndarray]:
+        """The lowest energy and its wave, shape ``domain.shape``, unit norm, largest entry positive."""
+        energies, waves = self.lowest(1, t)
+        return float(energies[0]), waves[0]
+
+
+@dataclass(frozen=True, eq=False)
+class PauliHamiltonian:
+    """A constant Hamiltonian given as a sum of Pauli strings, with the same verbs."""
+
+    domain: Domain
+    terms: PauliSum
+
+    constant = True
+    duration = 1.0
+
+    @property
+    def num_qubits(self) -> int:
+        """Qubits of the register."""
+        return self.terms.num_qubits
+
+    def apply(self, psi: np.ndarray, t: float = 0.0) -> np.ndarray:
+        """``H psi``; ``psi`` is not changed."""
+        return self.terms.apply(psi)
+
+    def expectation(self, psi: np.ndarray, t: float = 0.0) -> float:
+        """``<psi|H|psi> / <psi|psi>``."""
+        return float((np.vdot(psi, self.terms.apply(psi)) / np.vdot(psi, psi)).real)
+
+    def bounds(self, t: float = 0.0) -> tuple[float, float]:
+        """A lower and an upper bound of the spectrum."""
+        return -self.terms.bound(), self.terms.bound()
+
+    def matrix(self, t: float = 0.0) -> np.ndarray:
+        """The dense matrix."""
+        return self.terms.matrix()
+
+    def lowest(self, count: int = 1, t: float = 0.0, tol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest ``count`` energies, ascending, and their waves, shape ``(count, *domain.shape)``."""
+        return lowest(self, count, t, tol)
+
+    def ground_state(self, t: float = 0.0) -> tuple[float, np.ndarray]:
+        """The lowest energy and its wave."""
+        energies, waves = self.lowest(1, t)
+        return float(energies[0]), waves[0]
+
+
+Hamiltonian = LearningHamiltonian | PauliHamiltonian
+
+
+def hamiltonian(problem: Problem, workers: int | None = None) -> Hamiltonian:
+    """The Hamiltonian of a problem; evaluates the loss on the whole domain.
+
+    >>> from qml_dynamics import Grid
+    >>> from qml_dynamics.model.problem import Problem
+    >>> oscillator = Problem(Grid((-6, 6), 6), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="real", duration=1.0)
+    >>> round(hamiltonian(oscillator).ground_state()[0], 6)
+    0.5
+    """
+    if problem.operator is not None:
+        return PauliHamiltonian(problem.domain, problem.operator)
+    assert problem.objective is not None  # Problem refuses anything else
+    check_memory(16 * problem.domain.size, f"A Hamiltonian on {problem.domain.num_qubits} qubits")
+    zeta = problem.objective.on(problem.domain)
+    return LearningHamiltonian(
+        problem.domain, zeta, problem.diffusion, problem.strength, problem.duration, workers, problem.objective
+    )

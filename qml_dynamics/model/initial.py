@@ -1,0 +1,151 @@
+"""Initial waves. Each knows its vector on a domain; the circuits that prepare them are in `synthesis/states.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from ..base.errors import ProblemError, check_memory, describe, real, require
+from .domains import Domain, Hypercube, depth, outer_product
+
+
+@runtime_checkable
+class Initial(Protocol):
+    """An initial wave: ``vector(domain)`` is complex, of shape ``domain.shape`` and unit 2-norm."""
+
+    def vector(self, domain: Domain) -> np.ndarray:
+        """The amplitudes on the points of ``domain``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """The same amplitude on every point: ``|+...+>``.
+
+    >>> from qml_dynamics.model.domains import Hypercube
+    >>> Uniform().vector(Hypercube(2)).real.tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
+
+    def factors(self, domain: Domain) -> list[np.ndarray]:
+        """One vector an axis, whose product is the wave."""
+        return [np.full(n, n**-0.5, dtype=complex) for n in domain.shape]
+
+    def vector(self, domain: Domain) -> np.ndarray:
+        """The amplitudes on the points of ``domain``."""
+        _check_size(domain)
+        return np.full(domain.shape, domain.size**-0.5, dtype=complex)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """``psi ~ exp(-sum (x - center)^2 / (4 width^2) + i momentum . x)``: width is the standard deviation of |psi|^2.
+
+    Args:
+        center: one number for all axes or one an axis, inside the box.
+        width: likewise, positive.
+        momentum: likewise; the mean wave vector.
+    """
+
+    center: Any
+    width: Any
+    momentum: Any = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("center", "width", "momentum"):
+            given = getattr(self, name)
+            require(depth(given) <= 1 and np.size(given) > 0, name, "be a number or one number an axis", given)
+            values = tuple(real(v, name, positive=name == "width") for v in np.atleast_1d(np.asarray(given, object)))
+            object.__setattr__(self, name, values)
+
+    def factors(self, domain: Domain) -> list[np.ndarray]:
+        """One unit vector an axis, whose product is the wave."""
+        require(not isinstance(domain, Hypercube), "initial", "not be a Gaussian on a hypercube", describe(self))
+        center, width, momentum = (_spread(getattr(self, n), domain, n) for n in ("center", "width", "momentum"))
+        for c, (low, high) in zip(center, domain.bounds):  # type: ignore[union-attr]
+            require(low <= c <= high, "center", f"lie in the box [{low}, {high}]", c)
+        waves = []
+        for x, c, w, k in zip(domain.axes, center, width, momentum):
+            exponent = -((x - c) ** 2) / (4 * w**2)
+            wave = np.exp(exponent - exponent.max() + 1j * k * (x - c))
+            waves.append(wave / np.linalg.norm(wave))
+        return waves
+
+    def vector(self, domain: Domain) -> np.ndarray:
+        """The amplitudes on the points of ``domain``."""
+        _check_size(domain)
+        return outer_product(self.factors(domain)).astype(complex)
+
+
+@dataclass(frozen=True)
+class PointMass:
+    """All amplitude on the grid point nearest to ``point``."""
+
+    point: Any
+
+    def __post_init__(self) -> None:
+        require(depth(self.point) <= 1 and np.size(self.point) > 0, "point", "be one number an axis", self.point)
+        given = np.atleast_1d(np.asarray(self.point, object))
+        object.__setattr__(self, "point", tuple(real(v, "point") for v in given))
+
+    def index(self, domain: Domain) -> tuple[int, ...]:
+        """Index of the nearest point, axis by axis."""
+        point = _spread(self.point, domain, "point")
+        if not isinstance(domain, Hypercube):
+            for c, (low, high) in zip(point, domain.bounds):
+                require(low <= c <= high, "point", f"lie in the box [{low}, {high}]", c)
+        return tuple(int(np.argmin(np.abs(x - c))) for x, c in zip(domain.axes, point))
+
+    def vector(self, domain: Domain) -> np.ndarray:
+        """The amplitudes on the points of ``domain``."""
+        _check_size(domain)
+        wave = np.zeros(domain.shape, dtype=complex)
+        wave[self.index(domain)] = 1.0
+        return wave
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Any vector of amplitudes, of shape ``domain.shape`` or flat; it is normalised.
+
+    >>> from qml_dynamics.model.domains import Hypercube
+    >>> State([3, 4j]).vector(Hypercube(1))
+    array([0.6+0.j , 0. +0.8j])
+    """
+
+    amplitudes: Any
+
+    def __post_init__(self) -> None:
+        try:
+            array = np.array(self.amplitudes, dtype=complex)
+        except (TypeError, ValueError):
+            raise ProblemError(f"Argument `amplitudes` must be numbers, but is {describe(self.amplitudes)}.") from None
+        norm = np.linalg.norm(array)
+        require(bool(np.isfinite(norm) and norm > 0), "amplitudes", "be finite and not all zero", describe(array))
+        if abs(norm - 1) > 1e-14:  # a state that was saved and read back stays as it is, to the last bit
+            array /= norm
+        array.flags.writeable = False
+        object.__setattr__(self, "amplitudes", array)
+
+    def vector(self, domain: Domain) -> np.ndarray:
+        """The amplitudes on the points of ``domain``."""
+        fits = self.amplitudes.shape == domain.shape or self.amplitudes.shape == (domain.size,)
+        shape = self.amplitudes.shape
+        require(fits, "amplitudes", f"have shape {domain.shape} or ({domain.size},)", f"of shape {shape}")
+        return self.amplitudes.reshape(domain.shape).copy()
+
+
+KINDS = {"uniform": Uniform, "gaussian": Gaussian, "point_mass": PointMass, "state": State}
+
+
+def _check_size(domain: Domain) -> None:
+    check_memory(16 * domain.size, f"A wave on {domain.num_qubits} qubits")
+
+
+def _spread(values: Sequence[float], domain: Domain, name: str) -> tuple[float, ...]:
+    fits = len(values) in (1, domain.ndim)
+    require(fits, name, f"be one number or one for each of {domain.ndim} axes", f"of length {len(values)}")
+    return tuple(values) * (domain.ndim if len(values) == 1 else 1)

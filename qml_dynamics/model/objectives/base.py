@@ -1,0 +1,173 @@
+"""`Objective`: a loss over weights, vectorised and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...base.errors import ProblemError, check_memory
+from ..domains import Domain
+
+CHUNK = 1 << 17  # points evaluated at once: bounds the memory of a loss over data
+
+
+class Model(Protocol):
+    """What a trained objective can also do: predict labels and be scored."""
+
+    def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """Labels of the rows of ``X`` under the weights ``w``."""
+        ...
+
+    def score(self, w: np.ndarray, X: np.ndarray, y: np.ndarray) -> float:
+        """Share of the rows of ``X`` whose label under ``w`` is ``y``."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a mean over rows of data is made of, for mini-batches.
+
+    Attributes:
+        count: rows.
+        mean: ``(points (m, ndim), index (b,)) -> (m,)``: the mean over the rows of ``index``, repeated ones counted again.
+    """
+
+    count: int
+    mean: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss ``zeta(w)``: a function of points ``(m, ndim)`` that returns values ``(m,)``.
+
+    Args:
+        fn: the vectorised function.
+        name: how it is called in reports.
+        minimum: the least value, where it is known.
+        minimizer: a place where the minimum is taken, where it is known.
+        bounds: the usual box, one pair an axis.
+        gradient_fn: ``(m, ndim) -> (m, ndim)``; without it central differences of order six are used.
+        spec: how a problem file writes this objective (``{"name": ..., "params": ...}`` and so on), for round trips.
+        model: for losses on data, what predicts (`.predict`, `.score`).
+        domain: the only weight space on which the loss is known (tables), else ``None``.
+        rows: for a mean over rows of data, the means over some of them (see :class:`Rows`).
+
+    >>> bowl = Objective(lambda w: (w**2).sum(axis=1), "bowl")
+    >>> bowl(np.array([[1.0, 2.0]]))
+    array([5.])
+    """
+
+    fn: Callable[[np.ndarray], np.ndarray]
+    name: str = "objective"
+    minimum: float | None = None
+    minimizer: tuple[float, ...] | None = None
+    bounds: tuple[tuple[float, float], ...] | None = None
+    gradient_fn: Callable[[np.ndarray], np.ndarray] | None = None
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    model: Model | None = None
+    domain: Domain | None = None
+    rows: Rows | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not callable(self.fn):
+            raise ProblemError(f"Argument `objective` must be a function of points (m, ndim), but is {self.fn!r}.")
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Values at ``points`` of shape ``(m, ndim)``; raises :class:`ProblemError` unless they are finite reals."""
+        points = np.atleast_2d(np.asarray(points, dtype=float))
+        return _checked(_asked(self.fn, points, self.name), points, self.name)
+
+    def on(self, domain: Domain) -> np.ndarray:
+        """Values on all points of ``domain``, shape ``domain.shape``, evaluated in chunks."""
+        if self.domain is not None and self.domain != domain:
+            raise ProblemError(f"The objective `{self.name}` is a table on {self.domain}, but the domain is {domain}.")
+        check_memory(8 * domain.size, f"The loss on {domain.size:,} points")
+        values = np.empty(domain.size)
+        for start in range(0, domain.size, CHUNK):
+            stop = min(start + CHUNK, domain.size)
+            values[start:stop] = self(domain.points_at(np.arange(start, stop)))
+        return values.reshape(domain.shape)
+
+    def gradient(self, points: np.ndarray) -> np.ndarray:
+        """Gradient at ``points``, shape ``(m, ndim)``: ``gradient_fn``, or central differences of order six."""
+        points = np.atleast_2d(np.asarray(points, dtype=float))
+        if self.gradient_fn is not None:
+            return np.asarray(_asked(self.gradient_fn, points, self.name), dtype=float)
+        if self.domain is not None:
+            raise ProblemError(f"The objective `{self.name}` is a table, which has no gradient between its points.")
+        return _central_difference(self, points)
+
+    def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """Labels of the rows of ``X`` under the weights ``w`` (losses on data only)."""
+        return self._need_model().predict(np.asarray(w, dtype=float), np.asarray(X, dtype=float))
+
+    def score(self, w: np.ndarray, X: np.ndarray, y: np.ndarray) -> float:
+        """Accuracy on ``X, y`` under the weights ``w`` (losses on data only)."""
+        return self._need_model().score(np.asarray(w, dtype=float), np.asarray(X, dtype=float), np.asarray(y))
+
+    def _need_model(self) -> Model:
+        if self.model is None:
+            raise ProblemError(f"The objective `{self.name}` has no model: only losses on data predict.")
+        return self.model
+
+
+def _asked(fn: Callable[[np.ndarray], np.ndarray], points: np.ndarray, name: str) -> np.ndarray:
+    """What a person's function returns; whatever it raises comes out as :class:`ProblemError` in one line, `sys.exit` too."""
+    try:
+        return np.asarray(fn(points))
+    except ProblemError:
+        raise
+    except BaseException as error:
+        if not _of_the_function(error, fn):
+            raise
+        text = " ".join(str(error).split())
+        reason = text if isinstance(error, Exception) and text else f"it raised {type(error).__name__}({text})"
+        raise ProblemError(f"The objective `{name}` failed on points of shape {points.shape}: {reason}") from error
+
+
+def _of_the_function(error: BaseException, fn: Callable[..., Any]) -> bool:
+    """Whether an exception is the function's own.
+
+    Ctrl-C is not, and neither are signals of other programs that only pass through it (a cancelled task, a test that ends).
+    """
+    if isinstance(error, Exception):
+        return True
+    home = type(error).__module__
+    return not isinstance(error, KeyboardInterrupt) and home in ("builtins", getattr(fn, "__module__", None))
+
+
+def _checked(values: np.ndarray, points: np.ndarray, name: str) -> np.ndarray:
+    """The one place where a person's loss is checked: shape, realness, finiteness."""
+    wanted = (len(points),)
+    if values.shape != wanted:
+        raise ProblemError(
+            f"The objective `{name}` must return shape {wanted} for points {points.shape}, but returned {values.shape}."
+        )
+    if np.iscomplexobj(values) or values.dtype.kind not in "fiub":
+        raise ProblemError(f"The objective `{name}` must return real numbers, but returned {values.dtype}.")
+    values = values.astype(float)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise ProblemError(
+            f"The objective `{name}` must be finite, but is {values[first]} at {points[first].tolist()}."
+        )
+    return values
+
+
+def _central_difference(objective: Objective, points: np.ndarray) -> np.ndarray:
+    """Central differences of order six; the step balances truncation h^6 against round-off eps / h."""
+    weights = np.array([3 / 4, -3 / 20, 1 / 60])
+    gradient = np.empty_like(points)
+    for axis in range(points.shape[1]):
+        step = 3e-3 * max(1.0, float(np.abs(points[:, axis]).max()))
+        total = np.zeros(len(points))
+        for order, weight in enumerate(weights, start=1):
+            shift = np.zeros(points.shape[1])
+            shift[axis] = order * step
+            total += weight * (objective(points + shift) - objective(points - shift))
+        gradient[:, axis] = total / step
+    return gradient

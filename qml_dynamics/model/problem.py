@@ -1,0 +1,186 @@
+"""`Problem`: the pure statement of a learning problem, without method, backend or shots."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.errors import ProblemError, describe, one_of, real, require
+from .domains import Domain, Grid, Hypercube
+from .initial import Initial, PointMass, State, Uniform
+from .objectives.base import Objective
+from .pauli import PauliSum, labels_of, pauli_sum, wires_of
+from .schedules import Constant, Schedule, as_schedule
+
+CLOCKS = ("real", "imaginary", "classical")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """``i psi_t = H psi`` (real clock) or ``psi_tau = -H psi`` (imaginary clock), ``H(t) = -D(t) L + s(t) zeta(w)``.
+
+    On the classical clock, the limit of a vanishing Planck's constant, the density ``p = |psi|^2`` and the phase S of the initial
+    wave obey Hamilton and Jacobi's equation ``S_t + D |grad S|^2 + s zeta = 0`` with ``p_t + div(2 D p grad S) = 0``: points move
+    by ``w' = 2 D k``, ``k' = -s grad zeta`` from ``k = grad S``.
+
+    Args:
+        domain: a :class:`Grid` or a :class:`Hypercube`.
+        objective: the loss zeta: an :class:`Objective`, or a vectorised function of points ``(m, ndim)``.
+        diffusion: D, a number or a schedule; not negative.
+        strength: s, a number or a schedule.
+        clock: ``"real"``, ``"imaginary"`` or ``"classical"`` (grids without twist only).
+        initial: the initial wave.
+        duration: total time, positive.
+        operator: a general operator in place of the learning Hamiltonian (see :meth:`from_operator`).
+        wires: labels of the qubits, the first that of the highest, by which PennyLane's operators find them; None: 0, 1, ...
+
+    Raises:
+        ProblemError: an argument is of the wrong kind or out of its range.
+
+    >>> from qml_dynamics import Grid
+    >>> problem = Problem(Grid((-2, 2), 5), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
+    >>> problem.replace(clock="imaginary").clock
+    'imaginary'
+    """
+
+    domain: Domain
+    objective: Objective | None
+    diffusion: Schedule
+    strength: Schedule = field(default=Constant(1.0))
+    clock: str = field(kw_only=True)
+    initial: Initial = field(default=Uniform())
+    duration: float = field(kw_only=True)
+    operator: PauliSum | None = field(default=None, kw_only=True)
+    wires: tuple[int | str, ...] | None = field(default=None, kw_only=True)
+
+    if TYPE_CHECKING:  # what callers may give; the fields hold what it was turned into
+
+        def __init__(
+            self,
+            domain: Domain,
+            objective: Objective | Callable[[Any], Any] | None,
+            diffusion: Schedule | float,
+            strength: Schedule | float = 1.0,
+            initial: Initial = ...,
+            *,
+            clock: str,
+            duration: float,
+            operator: PauliSum | None = None,
+            wires: Sequence[int | str] | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.domain, (Grid, Hypercube)), "domain", "be a Grid or a Hypercube", self.domain)
+        if self.operator is None:
+            object.__setattr__(self, "objective", _as_objective(self.objective))
+        object.__setattr__(self, "diffusion", as_schedule(self.diffusion, "diffusion"))
+        object.__setattr__(self, "strength", as_schedule(self.strength, "strength"))
+        one_of(self.clock, "clock", CLOCKS)
+        if self.clock == "classical":
+            _moves_classically(self.domain, self.operator)
+        if self.wires is not None:
+            require(self.operator is not None, "wires", "be None without an operator", self.wires)
+            object.__setattr__(self, "wires", _as_wires(self.wires, self.domain.num_qubits))
+        is_wave = isinstance(self.initial, Initial) and not isinstance(self.initial, type)
+        require(is_wave, "initial", "be Uniform, Gaussian, PointMass or State", self.initial)
+        object.__setattr__(self, "duration", real(self.duration, "duration", positive=True))
+        for t in (0.0, 0.5 * self.duration, self.duration):
+            d = self.diffusion.value(t, self.duration)
+            require(d >= 0, "diffusion", "not be negative", f"{d} at t = {t}")
+            real(self.strength.value(t, self.duration), "strength")
+
+    def replace(self, **changes: Any) -> Problem:
+        """The same problem with some of its fields changed."""
+        known = [f.name for f in dataclasses.fields(self)]
+        for name in changes:
+            one_of(name, "replace", known)
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def from_operator(
+        cls,
+        operator: Any,
+        *,
+        clock: str,
+        duration: float,
+        initial: Any = None,
+        wires: Sequence[int | str] | None = None,
+    ) -> Problem:
+        """A problem whose Hamiltonian is a given operator on qubits; its domain is ``Hypercube(n)``.
+
+        Args:
+            operator: a ``SparsePauliOp``, a PennyLane operator, or a matrix.
+            clock: ``"real"`` or ``"imaginary"``.
+            duration: total time.
+            initial: an initial wave, a vector, or an ansatz made of a circuit, in whose start state the problem starts;
+                :class:`Uniform` when None.
+            wires: labels of all qubits, the first that of the highest; a PennyLane operator acts on the wires that it names.
+                None: those of the ansatz given as ``initial`` where it has some, else the operator's own in its own order,
+                which is that of ``qml.matrix(operator)``. PennyLane operators that are observed later find their qubits by these.
+
+        Raises:
+            ProblemError: the operator is not Hermitian, acts on a wire that is not there, or an argument is wrong.
+
+        >>> import pennylane as qml
+        >>> problem = Problem.from_operator(qml.X("b") @ qml.Z("a"), clock="real", duration=1.0)
+        >>> problem.wires, problem.operator.labels
+        (('b', 'a'), ['XZ'])
+        """
+        if wires is None:
+            wires = getattr(initial, "wires", None) or wires_of(operator)
+        wires = None if wires is None else labels_of(wires, "wires")
+        terms = pauli_sum(operator, wires)
+        if initial is None:
+            initial = Uniform()
+        elif hasattr(initial, "program"):
+            initial = State(_state_on(initial, wires))
+        elif not isinstance(initial, Initial):
+            initial = State(getattr(initial, "data", initial))
+        domain = Hypercube(terms.num_qubits)
+        if isinstance(initial, PointMass):
+            initial.index(domain)
+        elif not isinstance(initial, Uniform):  # which fits any register, however large
+            initial.vector(domain)
+        return cls(
+            domain, None, Constant(0.0), clock=clock, duration=duration, initial=initial, operator=terms, wires=wires
+        )
+
+    @property
+    def reading(self) -> str:
+        """How psi is read: ``"born"``, probability ``|psi|^2``, which is what a device samples."""
+        return "born"
+
+
+def _as_wires(given: Any, count: int) -> tuple[int | str, ...]:
+    labels = labels_of(given, "wires")
+    require(len(labels) == count, "wires", f"be {count} labels, one a qubit", list(labels))
+    return labels
+
+
+def _state_on(ansatz: Any, wires: Sequence[Any] | None) -> np.ndarray:
+    """The start state of an ansatz made of a circuit, its qubits in the order of these wires."""
+    wave, own = np.asarray(ansatz.state()), getattr(ansatz, "wires", None)
+    if wires is None or own is None or tuple(wires) == tuple(own):
+        return wave
+    require(set(wires) == set(own), "initial", f"have the wires {list(wires)}", list(own))
+    return wave.reshape((2,) * len(own)).transpose([own.index(w) for w in wires]).reshape(-1)
+
+
+def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:
+    """Points with a momentum need axes to move along, and a flux shows only in a wave."""
+    require(operator is None, "clock", "be real or imaginary for an operator", "classical")
+    if not isinstance(domain, Grid):
+        raise ProblemError(f"Argument `domain` must be a Grid on the classical clock, but is {describe(domain)}.")
+    require(not any(domain.twist), "domain", "have no twist on the classical clock", domain)
+
+
+def _as_objective(given: Any) -> Objective:
+    if isinstance(given, Objective):
+        return given
+    if callable(given):
+        return Objective(given, getattr(given, "__name__", "objective").strip("<>") or "objective")
+    raise ProblemError(f"Argument `objective` must be an Objective or a function of points, but is {describe(given)}.")

@@ -1,0 +1,251 @@
+"""Schedules of the diffusion D(t) and the strength s(t): the only source of time dependence in the library.
+
+A schedule gives its value at a time and its exact integral over an interval, both as functions of ``duration`` too, so
+that the same schedule can be stretched. A plain number means :class:`Constant`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from ..base.errors import ProblemError, real
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """Anything with ``value(t, duration)`` and ``integral(t0, t1, duration)``."""
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        ...
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """The exact integral of ``value`` from ``t0`` to ``t1``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """``f(t) = value0``.
+
+    >>> Constant(2.0).integral(0.0, 0.5, 1.0)
+    1.0
+    """
+
+    value0: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value0", real(self.value0, "value"))
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return self.value0
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """``value0 (t1 - t0)``."""
+        return self.value0 * (t1 - t0)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """``f(t) = start + (stop - start) t / duration``.
+
+    >>> Linear(1.0, 0.0).integral(0.0, 2.0, 2.0)
+    1.0
+    """
+
+    start: float
+    stop: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", real(self.start, "start"))
+        object.__setattr__(self, "stop", real(self.stop, "stop"))
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return self.start + (self.stop - self.start) * t / duration
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """The value in the middle times the length."""
+        return self.value(0.5 * (t0 + t1), duration) * (t1 - t0)
+
+
+@dataclass(frozen=True)
+class Geometric:
+    """``f(t) = start (stop / start)^(t / duration)``, both ends positive.
+
+    >>> Geometric(1.0, 0.01).value(0.5, 1.0)
+    0.1
+    """
+
+    start: float
+    stop: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", real(self.start, "start", positive=True))
+        object.__setattr__(self, "stop", real(self.stop, "stop", positive=True))
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return self.start * (self.stop / self.start) ** (t / duration)
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """``f(t0) (exp(r (t1 - t0)) - 1) / r`` with the rate ``r = log(stop / start) / duration``."""
+        rate = math.log(self.stop / self.start) / duration
+        width = t1 - t0
+        grown = width if rate * width == 0 else math.expm1(rate * width) / rate
+        return self.value(t0, duration) * grown
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """``f(t) = scale (offset + t / unit)^power``.
+
+    With ``unit=None`` time is counted in units of the duration. A negative power needs a positive offset.
+
+    >>> PowerLaw(1.0, 3.0, unit=1.0).integral(0.0, 2.0, 2.0)
+    4.0
+    """
+
+    scale: float
+    power: float
+    offset: float = 0.0
+    unit: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", real(self.scale, "scale"))
+        object.__setattr__(self, "power", real(self.power, "power"))
+        object.__setattr__(self, "offset", real(self.offset, "offset", nonnegative=True))
+        if self.unit is not None:
+            object.__setattr__(self, "unit", real(self.unit, "unit", positive=True))
+        if self.power < 0 and self.offset == 0:
+            raise ProblemError("Argument `offset` must be positive where the power is negative, but is 0.")
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return self.scale * (self.offset + t / (self.unit or duration)) ** self.power
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """The power rule, a logarithm at power -1."""
+        unit = self.unit or duration
+        a, b = self.offset + t0 / unit, self.offset + t1 / unit
+        if self.power == -1:
+            return self.scale * unit * math.log(b / a)
+        p = self.power + 1
+        return self.scale * unit * (b**p - a**p) / p
+
+
+@dataclass(frozen=True)
+class _CubicDamping:
+    """``amplitude / (epsilon + t^3)``: the diffusion of quantum Hamiltonian descent."""
+
+    amplitude: float
+    epsilon: float
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return self.amplitude / (self.epsilon + t**3)
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """Closed form: partial fractions of 1 / (c^3 + t^3), with c the cube root of epsilon."""
+        return self.amplitude * (self._primitive(t1) - self._primitive(t0))
+
+    def _primitive(self, t: float) -> float:
+        c = self.epsilon ** (1 / 3)
+        logs = math.log(t + c) / 3 - math.log(t * t - c * t + c * c) / 6
+        return (logs + math.atan((2 * t - c) / (math.sqrt(3) * c)) / math.sqrt(3)) / c**2
+
+
+@dataclass(frozen=True)
+class QHD:
+    """The pair of schedules of quantum Hamiltonian descent: ``i psi_t = [-D(t) L + s(t) zeta] psi``.
+
+    ``D(t) = 1 / (epsilon + t^3)`` and ``s(t) = 2 t^3``, times in absolute units; this is ``e^phi (-L / 2)`` with
+    ``e^phi = 2 / (epsilon + t^3)``. Source: Leng, Hickman, Li, Wu, arXiv:2303.01471, and the settings of their released
+    solver (``epsilon = 1e-3``).
+
+    >>> schedule = QHD()
+    >>> schedule.strength.value(2.0, 10.0), round(schedule.diffusion.value(2.0, 10.0), 6)
+    (16.0, 0.124984)
+    """
+
+    epsilon: float = 1e-3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epsilon", real(self.epsilon, "epsilon", positive=True))
+
+    @property
+    def diffusion(self) -> Schedule:
+        """``D(t) = 1 / (epsilon + t^3)``."""
+        return _CubicDamping(1.0, self.epsilon)
+
+    @property
+    def strength(self) -> Schedule:
+        """``s(t) = 2 t^3``."""
+        return PowerLaw(2.0, 3.0, unit=1.0)
+
+
+@dataclass(frozen=True)
+class Knots:
+    """Positive values at equally spaced knots over the duration, geometric between neighbours: ``log f`` is piecewise linear.
+
+    Args:
+        values: at least two positive numbers, at ``t = 0, duration / (m - 1), ..., duration``.
+
+    >>> Knots((1.0, 0.1, 10.0)).value(1.5, 2.0), round(Knots((1.0, 0.1, 10.0)).integral(0.0, 1.0, 2.0), 6)
+    (1.0, 0.390865)
+    """
+
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        given = self.values
+        listed = not isinstance(given, (str, bytes)) and hasattr(given, "__len__") and len(given) >= 2
+        if not listed:
+            raise ProblemError(f"Argument `values` must be at least two positive numbers, but is {given!r}.")
+        object.__setattr__(self, "values", tuple(real(v, "values", positive=True) for v in given))
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        i, rest, _ = self._piece(t, duration)
+        return self.values[i] * (self.values[i + 1] / self.values[i]) ** rest
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """The closed form of each geometric piece, added up."""
+        (i, a, width), (j, b, _) = self._piece(t0, duration), self._piece(t1, duration)
+        pieces = [(i, a, b)] if i == j else [(i, a, 1.0), *((m, 0.0, 1.0) for m in range(i + 1, j)), (j, 0.0, b)]
+        return width * sum(self._inside(m, low, high) for m, low, high in pieces)
+
+    def _piece(self, t: float, duration: float) -> tuple[int, float, float]:
+        """The piece that holds ``t``, how far into it, and the length of a piece."""
+        count = len(self.values) - 1
+        place = t / duration * count
+        i = min(max(math.floor(place), 0), count - 1)
+        return i, place - i, duration / count
+
+    def _inside(self, i: int, low: float, high: float) -> float:
+        """Integral from ``low`` to ``high`` of piece ``i``, in units of its length."""
+        rate = math.log(self.values[i + 1] / self.values[i])
+        span = rate * (high - low)
+        grown = high - low if span == 0 else math.expm1(span) / rate
+        return self.values[i] * math.exp(rate * low) * grown
+
+
+KINDS = {"constant": Constant, "linear": Linear, "geometric": Geometric, "power_law": PowerLaw, "knots": Knots}
+
+
+def as_schedule(value: Any, name: str) -> Schedule:
+    """A schedule from a schedule or a plain number; raises :class:`ProblemError` for anything else."""
+    if isinstance(value, Schedule) and not isinstance(value, type):
+        return value
+    try:
+        return Constant(real(value, name))
+    except ProblemError:
+        raise ProblemError(f"Argument `{name}` must be a number or a schedule, but is {value!r}.") from None
+
+
+def is_constant(*schedules: Schedule) -> bool:
+    """Whether none of these changes with time."""
+    return all(isinstance(schedule, Constant) for schedule in schedules)

@@ -1,0 +1,89 @@
+"""A problem and a method as plain data: what problem files, saved trajectories and run folders write."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import describe
+from ..base.registry import is_plain, method_spec
+from .domains import Domain, Hypercube
+from .initial import KINDS as INITIAL_KINDS
+from .initial import Initial, State
+from .problem import Problem
+from .schedules import KINDS as SCHEDULE_KINDS
+from .schedules import QHD, Constant, Schedule
+
+
+def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The sections of a problem file, and the arrays that do not fit into one (tables, states)."""
+    arrays: dict[str, np.ndarray] = {}
+    spec: dict[str, Any] = {"domain": describe_domain(problem.domain)}
+    if problem.operator is not None:
+        terms = problem.operator
+        spec["operator"] = {
+            "num_qubits": terms.num_qubits,
+            "labels": terms.labels,
+            "coefficients": terms.coefficients.tolist(),
+        }
+        if problem.wires is not None:
+            spec["operator"]["wires"] = list(problem.wires)
+    else:
+        spec["objective"] = _describe_objective(problem, arrays)
+        spec["diffusion"] = describe_schedule(problem.diffusion)
+        spec["strength"] = describe_schedule(problem.strength)
+    spec["evolution"] = {"clock": problem.clock, "duration": problem.duration}
+    spec["initial"] = _describe_initial(problem.initial, arrays)
+    return spec, arrays
+
+
+def describe_domain(domain: Domain) -> dict[str, Any]:
+    """The ``[domain]`` section."""
+    if isinstance(domain, Hypercube):
+        return {"kind": "hypercube", "num_weights": domain.num_weights, "values": list(domain.values)}
+    return {
+        "kind": "grid",
+        "bounds": [list(pair) for pair in domain.bounds],
+        "qubits": list(domain.qubits),
+        "boundary": domain.boundary,
+        "twist": list(domain.twist),
+    }
+
+
+def describe_schedule(schedule: Schedule) -> dict[str, Any]:
+    """A ``[diffusion]`` or ``[strength]`` section."""
+    if isinstance(schedule, Constant):
+        return {"value": schedule.value0}
+    for kind, cls in SCHEDULE_KINDS.items():
+        if type(schedule) is cls:
+            return {"schedule": kind, "params": {f.name: getattr(schedule, f.name) for f in fields(cls)}}  # type: ignore[arg-type]
+    damping = getattr(schedule, "epsilon", None)
+    if damping is not None and schedule == QHD(damping).diffusion:
+        return {"schedule": "qhd", "params": {"epsilon": damping}}
+    return {"schedule": "custom", "params": {"repr": describe(schedule)}}
+
+
+def describe_method(method: Any) -> dict[str, Any]:
+    """The ``[method]`` section; methods outside the library are named by their text."""
+    return method_spec(method) if is_plain(method) else {"kind": "custom", "repr": describe(method)}
+
+
+def _describe_objective(problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    objective = problem.objective
+    assert objective is not None
+    if objective.spec:
+        return dict(objective.spec)
+    arrays["problem/table"] = objective.on(problem.domain)
+    return {"table": "problem/table", "name": objective.name}
+
+
+def _describe_initial(initial: Initial, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    if isinstance(initial, State):
+        arrays["problem/initial"] = initial.amplitudes
+        return {"kind": "state", "array": "problem/initial"}
+    for kind, cls in INITIAL_KINDS.items():
+        if type(initial) is cls:
+            return {"kind": kind, "params": {f.name: getattr(initial, f.name) for f in fields(cls)}}  # type: ignore[arg-type]
+    return {"kind": "custom", "params": {"repr": describe(initial)}}

@@ -1,0 +1,219 @@
+"""From waves or samples to what a trajectory reports: density, energies with their errors, observables, best weights.
+
+An energy takes two samplings: the weight basis gives the loss, the dual basis the kinetic part.
+``E = D(t) <k> + s(t) <zeta>`` with both standard errors in quadrature.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import ProblemError, require
+from ..base.estimate import Estimate, mean_of_counts
+from ..model.domains import Domain
+from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.objectives.base import Objective
+from ..model.pauli import PauliSum, pauli_sum
+from ..model.problem import Problem
+from .pauli_groups import PauliGroup as PauliGroup
+from .pauli_groups import combine_groups as combine_groups
+from .pauli_groups import pauli_groups as pauli_groups
+from .sampling import draw
+from .trajectory import Best, Counts
+
+RESERVED = ("energy", "kinetic", "objective")
+BEST_SAMPLES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Observable:
+    """One observable: values over points (``basis`` weight or dual), or a general operator."""
+
+    name: str
+    basis: str
+    function: Callable[[np.ndarray], np.ndarray] | None = None
+    terms: PauliSum | None = None
+
+    def values(self, domain: Domain, index: np.ndarray) -> np.ndarray:
+        """Values at these flat indices of the observable's own basis."""
+        points = domain.points_at(index) if self.basis == "weight" else domain.momenta_at(index)
+        assert self.function is not None
+        return Objective(self.function, self.name)(points)
+
+    def everywhere(self, domain: Domain) -> np.ndarray:
+        """Values on the whole basis, flat."""
+        return np.concatenate([self.values(domain, part) for part in _blocks(domain.size)])
+
+
+def of_momenta(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Mark an observable as a function of momenta ``(m, ndim) -> (m,)``: it is measured in the dual basis.
+
+    A function whose only parameter is called ``k``, ``p``, ``momentum`` or ``momenta`` needs no mark.
+    """
+
+    def marked(momenta: np.ndarray) -> np.ndarray:  # the name of the parameter is the mark
+        return function(momenta)
+
+    return marked
+
+
+def read_observables(
+    given: Mapping[str, Any] | None, problem: Problem, wires: Sequence[Any] | None = None
+) -> list[Observable]:
+    """Check the ``observables`` argument of ``evolve``: functions of weights or momenta, or operators.
+
+    PennyLane's operators act on the wires that they name: those of the problem; else ``wires``, the labels of an ansatz; else
+    0, 1, ..., the first of them the highest qubit.
+    """
+    known = problem.wires or wires or range(problem.domain.num_qubits)
+    out: list[Observable] = []
+    named = given is None or (isinstance(given, Mapping) and all(isinstance(name, str) for name in given))
+    require(named, "observables", "be a dictionary {name: function or operator}", given)
+    for name, what in (given or {}).items():
+        if name in RESERVED:
+            raise ProblemError(f"Argument `observables` must not name {', '.join(RESERVED)}, but names {name!r}.")
+        operator = hasattr(what, "paulis") or hasattr(what, "pauli_rep")  # SparsePauliOp is callable too
+        if callable(what) and not operator:
+            out.append(Observable(name, "dual" if _takes_momenta(what) else "weight", function=what))
+            continue
+        terms = pauli_sum(what, known, f"observables['{name}']")
+        if terms.num_qubits != problem.domain.num_qubits:
+            raise ProblemError(
+                f"Argument `observables` must act on {problem.domain.num_qubits} qubits, but {name!r} acts on {terms.num_qubits}."
+            )
+        out.append(Observable(name, "operator", terms=terms))
+    return out
+
+
+def _takes_momenta(function: Callable[..., Any]) -> bool:
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return False
+    return len(names) == 1 and names[0] in ("k", "p", "momentum", "momenta")
+
+
+class Table:
+    """Collects one number and its error a name and a time, and turns them into estimates over times."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[tuple[float, float]]] = {}
+
+    def add(self, name: str, value: float, stderr: float = 0.0) -> None:
+        """One number."""
+        self.rows.setdefault(name, []).append((value, stderr))
+
+    def estimates(self, shots: int | None) -> dict[str, Estimate]:
+        """The collected numbers as estimates over times."""
+        return {
+            n: Estimate(np.array([v for v, _ in r]), np.array([e for _, e in r]), shots) for n, r in self.rows.items()
+        }
+
+
+def observe_states(
+    h: Hamiltonian, times: Sequence[float] | np.ndarray, states: np.ndarray, observables: list[Observable]
+) -> dict[str, Estimate]:
+    """Exact expectation values of waves of unit norm, shape ``(m, *domain.shape)``."""
+    table = Table()
+    cache = {o.name: o.everywhere(h.domain) for o in observables if o.function is not None}
+    for t, psi in zip(times, states):
+        weight = np.abs(psi.reshape(-1)) ** 2
+        dual = None
+        if isinstance(h, LearningHamiltonian):
+            dual = np.abs(h.transform.forward(np.array(psi, dtype=complex)).reshape(-1)) ** 2
+            d, s = h.coefficients(float(t))
+            kinetic, objective = float(dual @ h.dual.reshape(-1)), float(weight @ h.zeta.reshape(-1))
+            table.add("energy", d * kinetic + s * objective)
+            table.add("kinetic", kinetic)
+            table.add("objective", objective)
+        else:
+            table.add("energy", h.expectation(psi, float(t)))
+        for o in observables:
+            if o.terms is not None:
+                table.add(o.name, float(np.vdot(psi.reshape(-1), o.terms.apply(psi.reshape(-1))).real))
+            elif o.basis == "weight":
+                table.add(o.name, float(weight @ cache[o.name]))
+            else:
+                dual = _dual_density(h, psi) if dual is None else dual
+                table.add(o.name, float(dual @ cache[o.name]))
+    return table.estimates(None)
+
+
+def _dual_density(h: Hamiltonian, psi: np.ndarray) -> np.ndarray:
+    from ..model.transforms import Transform
+
+    return np.abs(Transform(h.domain).forward(np.array(psi, dtype=complex)).reshape(-1)) ** 2
+
+
+def sample_states(
+    h: Hamiltonian, states: np.ndarray, shots: int, seeds: Sequence[Sequence[int]]
+) -> dict[str, tuple[Counts, ...]]:
+    """``shots`` samples of each wave in the weight basis and as many in the dual basis; ``seeds[i]`` is a pair."""
+    weight = tuple(draw(np.abs(psi) ** 2, shots, pair[0]) for psi, pair in zip(states, seeds))
+    dual = tuple(draw(_dual_density(h, psi), shots, pair[1]) for psi, pair in zip(states, seeds))
+    return {"weight": weight, "dual": dual}
+
+
+def observe_counts(
+    h: Hamiltonian,
+    times: Sequence[float] | np.ndarray,
+    counts: Mapping[str, Sequence[Counts]],
+    observables: list[Observable],
+) -> dict[str, Estimate]:
+    """Estimates from samples: the weight basis gives the loss, the dual basis the kinetic part."""
+    table = Table()
+    for i, t in enumerate(times):
+        weight, dual = counts["weight"][i], counts["dual"][i]
+        if isinstance(h, LearningHamiltonian):
+            d, s = h.coefficients(float(t))
+            kinetic = mean_of_counts(h.dual.reshape(-1)[dual.index], dual.count)
+            objective = mean_of_counts(h.zeta.reshape(-1)[weight.index], weight.count)
+            table.add("energy", d * kinetic[0] + s * objective[0], float(np.hypot(d * kinetic[1], s * objective[1])))
+            table.add("kinetic", *kinetic)
+            table.add("objective", *objective)
+        for o in observables:
+            if o.function is not None:
+                seen = weight if o.basis == "weight" else dual
+                table.add(o.name, *mean_of_counts(o.values(h.domain, seen.index), seen.count))
+    return table.estimates(counts["weight"][0].shots)
+
+
+def edge_weight(domain: Domain, density: np.ndarray) -> np.ndarray:
+    """Probability on the outermost point of either side of any axis of a grid, for each time; zeros on a hypercube."""
+    if not hasattr(domain, "bounds"):
+        return np.zeros(len(density))
+    inner = tuple(slice(1, -1) if n > 2 else slice(None) for n in domain.shape)
+    return np.array([max(0.0, float(p.sum() - p[inner].sum())) for p in density])
+
+
+def momentum_tail(domain: Domain, dual_density: np.ndarray) -> float:
+    """Probability of momenta above 0.8 of the largest, on any axis of a grid."""
+    if not hasattr(domain, "momenta"):
+        return 0.0
+    p = dual_density.reshape(domain.shape)
+    keep = [np.abs(k) <= 0.8 * np.abs(k).max() for k in domain.momenta]
+    return max(0.0, float(p.sum() - p[np.ix_(*keep)].sum()))
+
+
+def best_of(h: Hamiltonian, counts: Counts, seed: int) -> Best | None:
+    """The best sampled weights, beside the best of as many uniformly drawn points."""
+    if not isinstance(h, LearningHamiltonian):
+        return None
+    zeta = h.zeta.reshape(-1)
+    shots = counts.shots
+    uniform = np.random.default_rng(seed).integers(0, h.domain.size, shots)
+    pair = []
+    for index in (counts.index, uniform):
+        winner = index[np.argmin(zeta[index])]
+        pair.append((tuple(h.domain.points_at(np.array([winner]))[0].tolist()), float(zeta[winner])))
+    return Best(pair[0][0], pair[0][1], pair[1][0], pair[1][1], shots)
+
+
+def _blocks(size: int) -> list[np.ndarray]:
+    step = 1 << 17
+    return [np.arange(start, min(start + step, size)) for start in range(0, size, step)]

@@ -1,0 +1,195 @@
+"""From the sections of a problem file, or the plain data of `describe.py`, to a :class:`Problem`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import describe
+from ...base.places import Place
+from ...model.domains import Domain, Grid, Hypercube
+from ...model.initial import KINDS as INITIAL_KINDS
+from ...model.initial import Initial, State
+from ...model.objectives.data import Dataset
+from ...model.pauli import PauliSum
+from ...model.problem import Problem
+from ...model.schedules import KINDS as SCHEDULE_KINDS
+from ...model.schedules import QHD, Schedule
+from . import schema
+from .arrays import find_array
+from .messages import fail, nearest, within
+from .objective import objective_from_spec
+from .schema import check
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def problem_from_spec(
+    spec: Mapping[str, Any], arrays: Arrays | None = None, folder: Path | None = None, *, allow_code: bool = False
+) -> Problem:
+    """A problem from the sections of a problem file (`describe.describe_problem` writes the same form).
+
+    Args:
+        spec: section name to its keys; ``[method]`` and ``[backend]`` are left to others.
+        arrays: tables and states by name, for specs that refer to arrays of a saved run.
+        folder: where the files that the sections name are; without it only ``arrays`` is searched.
+        allow_code: run code that the sections name (``function = "module:function"``), and read files outside ``folder``.
+
+    Raises:
+        ProblemError: in one line that names the section and the key.
+
+    >>> sections = {"domain": {"kind": "grid", "bounds": [-2, 2], "qubits": 4}, "objective": {"expression": "x0**2"},
+    ...             "diffusion": {"value": 0.5}, "evolution": {"clock": "real", "duration": 1.0}}
+    >>> problem_from_spec(sections).domain.shape
+    (16,)
+    """
+    return build(spec, arrays or {}, Place(None if folder is None else Path(folder), allow_code))[0]
+
+
+def build(spec: Mapping[str, Any], arrays: Arrays, place: Place) -> tuple[Problem, Dataset | None]:
+    """The problem, and the data set of its objective where it has one."""
+    for section in spec:
+        if section not in schema.SECTIONS:
+            fail(section, f"is not a section of a problem file.{nearest(section, schema.SECTIONS)}")
+    clock = check("evolution", schema.EvolutionSection, spec.get("evolution", {}))
+    if "operator" in spec:
+        return _from_operator(spec, clock, arrays, place), None
+    for section in ("domain", "objective", "diffusion"):
+        if section not in spec:
+            fail(section, "must be there: no problem is without it.")
+    domain = _domain(spec["domain"])
+    objective, data = objective_from_spec(spec["objective"], domain, arrays, place)
+    diffusion = _schedule("diffusion", spec["diffusion"])
+    strength = _strength(spec)
+    initial = _initial(spec.get("initial", {"kind": "uniform"}), domain, arrays, place)
+    with within("evolution"):
+        problem = Problem(
+            domain, objective, diffusion, strength, clock=clock.clock, initial=initial, duration=clock.duration
+        )
+    return problem, data
+
+
+def _domain(data: Any) -> Domain:
+    schema.require_table("domain", data)
+    kind = data.get("kind")
+    if kind not in schema.DOMAINS:
+        given = "is missing" if kind is None else f"is {describe(kind)}"
+        fail("domain", f"kind must be one of {', '.join(schema.DOMAINS)}, but {given}.{nearest(kind, schema.DOMAINS)}")
+    with within("domain"):
+        if kind == "hypercube":
+            cube = check("domain", schema.HypercubeSection, data)
+            return Hypercube(cube.num_weights, cube.values)
+        grid = check("domain", schema.GridSection, data)
+        return Grid(grid.bounds, grid.qubits, grid.boundary, grid.twist)
+
+
+def _schedule(section: str, data: Any) -> Schedule:
+    schema.require_table(section, data)
+    if "schedule" not in data:
+        with within(section):
+            return SCHEDULE_KINDS["constant"](check(section, schema.ValueSection, data).value)
+    kind, params = _kind_and_params(section, data)
+    if kind == "custom":
+        fail(section, f"schedule is one of your own, {params.get('repr', '')}, which no file can hold.")
+    if kind == "constant" and set(params) == {"value"}:  # the word that `value = ...` uses
+        params = {"value0": params["value"]}
+    if kind == "qhd":
+        pair = _make(section, QHD, params)
+        return pair.diffusion if section == "diffusion" else pair.strength
+    return _make(section, SCHEDULE_KINDS[kind], params)
+
+
+def _kind_and_params(section: str, data: Any) -> tuple[str, dict[str, Any]]:
+    parsed = check(section, schema.ScheduleSection, data)
+    return parsed.schedule, dict(parsed.params)
+
+
+def _strength(spec: Mapping[str, Any]) -> Schedule:
+    """The strength; quantum Hamiltonian descent brings its own, and 1 is usual."""
+    if "strength" in spec:
+        return _schedule("strength", spec["strength"])
+    diffusion = spec["diffusion"]
+    if diffusion.get("schedule") == "qhd":
+        return _schedule("strength", diffusion)
+    return _schedule("strength", {"value": 1.0})
+
+
+def _initial(data: Any, domain: Domain, arrays: Arrays, place: Place) -> Initial:
+    section = check("initial", schema.InitialSection, data)
+    if section.kind == "custom":
+        fail("initial", f"kind is one of your own, {section.params.get('repr', '')}, which no file can hold.")
+    if section.kind != "state" and section.array is not None:
+        fail("initial", "array must be absent unless kind is state.")
+    with within("initial"):
+        if section.kind == "state":
+            initial: Initial = State(_amplitudes(section, arrays, place))
+        else:
+            initial = _make("initial", INITIAL_KINDS[section.kind], section.params)
+        if isinstance(initial, State) or domain.num_qubits <= 20:  # what does not fit is told here, not in the run
+            initial.vector(domain)
+        return initial
+
+
+def _amplitudes(section: schema.InitialSection, arrays: Arrays, place: Place) -> Any:
+    if (section.array is None) == ("amplitudes" not in section.params):
+        fail("initial", "array must be given, or amplitudes in params, but not both.")
+    if section.array is not None:
+        return find_array("initial", "array", section.array, arrays, place)
+    return section.params["amplitudes"]
+
+
+def _make(section: str, cls: Any, params: Mapping[str, Any]) -> Any:
+    """``cls(**params)`` with the names of the parameters checked first."""
+    known = {f.name: f for f in fields(cls)}
+    for name in params:
+        if name not in known:
+            listed = ", ".join(known) or "empty"
+            fail(section, f"params must be among {listed}, but has `{name}`.{nearest(name, known)}")
+    with within(section):
+        try:
+            return cls(**params)
+        except TypeError:
+            needed = ", ".join(name for name, f in known.items() if f.default is f.default_factory)
+            fail(section, f"params must hold {needed}, but is {describe(dict(params))}.")
+
+
+def _from_operator(spec: Mapping[str, Any], clock: schema.EvolutionSection, arrays: Arrays, place: Place) -> Problem:
+    for section in ("objective", "diffusion", "strength"):
+        if section in spec:
+            fail(section, "must be absent beside [operator], which is the whole Hamiltonian.")
+    stated = check("operator", schema.OperatorSection, spec["operator"])
+    terms = _pauli_terms(stated)
+    domain = Hypercube(terms.num_qubits)
+    if "domain" in spec and _domain(spec["domain"]) != domain:
+        fail("domain", f"must be a hypercube of {terms.num_qubits} weights beside this [operator], or absent.")
+    initial = _initial(spec.get("initial", {"kind": "uniform"}), domain, arrays, place)
+    with within("operator"):
+        return Problem.from_operator(
+            terms, clock=clock.clock, duration=clock.duration, initial=initial, wires=stated.wires
+        )
+
+
+def _pauli_terms(section: schema.OperatorSection) -> PauliSum:
+    labels, coefficients = section.labels, np.array(section.coefficients, dtype=float)
+    if not labels or len(labels) != len(coefficients):
+        fail(
+            "operator",
+            f"coefficients must be {len(labels)} numbers, one a label, but are {len(coefficients)}.",
+        )
+    widths = {len(label) for label in labels}
+    if len(widths) != 1 or 0 in widths or not all(set(label) <= set("IXYZ") for label in labels):
+        fail("operator", f"labels must be of one length and letters I, X, Y, Z, but are {describe(labels)}.")
+    if len(set(labels)) != len(labels):
+        fail("operator", "labels must differ from each other, but one is there twice.")
+    if section.num_qubits not in (None, widths.copy().pop()):
+        fail("operator", f"num_qubits must be {widths.pop()}, the length of the labels, but is {section.num_qubits}.")
+    x, z = (np.array([_mask(label, letters) for label in labels]) for letters in ("XY", "ZY"))
+    return PauliSum(widths.pop(), x, z, coefficients)
+
+
+def _mask(label: str, letters: str) -> int:
+    return int("".join("1" if letter in letters else "0" for letter in label), 2)

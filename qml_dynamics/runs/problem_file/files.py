@@ -1,0 +1,218 @@
+"""Reading and writing ``problem.toml``."""
+
+from __future__ import annotations
+
+import io
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import ProblemError, QMLDynamicsError, integer, require
+from ...base.places import Place, regular
+from ...model.objectives import Dataset
+from ...model.problem import Problem
+from ...model.spec import describe_method, describe_problem
+from ...results.trajectory import atomic_file, plain
+from . import schema
+from .build import build
+from .messages import fail, one_line, within
+from .schema import check
+from .toml import to_toml
+
+PathLike = str | os.PathLike[str]
+NAMED = (("objective", "data"), ("objective", "table"), ("initial", "array"))  # keys whose text is the name of a file
+
+
+@dataclass(frozen=True, eq=False)
+class ProblemFile:
+    """What a problem file says.
+
+    Attributes:
+        problem: the problem.
+        path: the file.
+        method: the default method, or None.
+        backend: the name of the default backend, or None; ``backend_options`` go with it.
+        shots, seed: defaults, or None.
+        dataset: the data of an objective on data, else None.
+        sections: the file as plain data.
+    """
+
+    problem: Problem
+    path: Path
+    method: Any = None
+    backend: str | None = None
+    backend_options: Mapping[str, Any] = field(default_factory=dict)
+    shots: int | None = None
+    seed: int | None = None
+    dataset: Dataset | None = None
+    sections: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where the file is: paths in it start there."""
+        return self.path.parent
+
+
+def read_problem(path: PathLike, *, allow_code: bool = False) -> ProblemFile:
+    """Read a problem file (or the ``problem.toml`` of a folder).
+
+    A problem file is data, whoever wrote it: nothing in it runs, and it names files in its own folder only.
+
+    Args:
+        path: the file or the folder.
+        allow_code: also import and run the loss that ``[objective] function = "module:function"`` names, which is code of the
+            file's author, and read files outside the folder.
+
+    Raises:
+        ProblemError or MethodError: one line with the file, the section and the key.
+    """
+    place = Place(allow_code=allow_code)
+    require(isinstance(path, (str, os.PathLike)), "path", "be a file or a folder", path)
+    where = Path(path)
+    where = where / "problem.toml" if where.is_dir() else where
+    try:
+        return _read(where, replace(place, folder=where.parent))
+    except QMLDynamicsError as error:
+        raise type(error)(f"{where.name}: {one_line(error)}") from error
+
+
+def _read(path: Path, place: Place) -> ProblemFile:
+    sections = read_sections(path)
+    problem, dataset = build(sections, {}, place)
+    backend = check("backend", schema.BackendSection, sections.get("backend", {}))
+    with within("backend"):
+        if backend.shots is not None:
+            integer(backend.shots, "shots", 1, 10**9)
+        if backend.seed is not None:
+            integer(backend.seed, "seed", 0, 2**63 - 1)
+    if backend.name is None and backend.options:
+        fail("backend", "name must be given where there are options.")
+    method = _method(sections["method"]) if "method" in sections else None
+    return ProblemFile(
+        problem, path, method, backend.name, backend.options, backend.shots, backend.seed, dataset, sections
+    )
+
+
+def read_sections(path: Path) -> dict[str, Any]:
+    """The sections of a problem file as they are written; raises :class:`ProblemError` unless it is TOML."""
+    try:
+        text = regular(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ProblemError(
+            f"Argument `problem` must be a file that can be read, but {path} is not: {reason}."
+        ) from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProblemError(f"The file is not valid TOML: {error}.") from None
+
+
+def _method(data: Any) -> Any:
+    schema.require_table("method", data)
+    kind = data.get("kind")
+    if not isinstance(kind, str):
+        fail("method", "kind must be given: the name of a method, like 'trotter'.")
+    from ...base.named import named_method
+
+    with within("method", {"method": "kind", f"method.{kind.replace('-', '_').lower()}": "keys beside kind"}):
+        return named_method(dict(data))
+
+
+def write_problem(
+    problem: Problem, path: PathLike, *, method: Any = None, backend: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a problem as TOML; tables and states as ``.npy`` files next to it, by rename.
+
+    A loss on data or of your own is written as its table of values, so that the file stands alone.
+
+    Args:
+        problem: what to write.
+        path: the ``.toml`` file.
+        method: also write it as the default method.
+        backend: also write this ``[backend]`` section (name, options, shots, seed).
+
+    Raises:
+        ProblemError: for schedules, initial waves or methods of your own, and for a folder that cannot be written.
+    """
+    target = Path(path)
+    spec, arrays = describe_problem(problem)
+    sections = plain(spec)
+    names = {name: f"{target.stem}_{name.rpartition('/')[2]}.npy" for name in arrays}
+    for section, key in (("objective", "table"), ("initial", "array")):
+        name = sections.get(section, {}).get(key)
+        if isinstance(name, str):
+            sections[section][key] = names[name]
+    if method is not None:
+        sections["method"] = plain(describe_method(method))
+    if backend:
+        sections["backend"] = plain(dict(backend))
+    _refuse_custom(sections)
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        write_bytes(target.with_name(names[name]), buffer.getvalue())
+    write_bytes(target, to_toml(sections).encode())
+    return target
+
+
+def _refuse_custom(sections: Mapping[str, Mapping[str, Any]]) -> None:
+    for section, keys in sections.items():
+        if "custom" in (keys.get("kind"), keys.get("schedule")):
+            what = keys.get("repr") or keys.get("params", {}).get("repr", "")
+            raise ProblemError(f"[{section}] is one of your own, {what}, which no file can hold.")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a small file by rename."""
+    with atomic_file(path) as handle:
+        handle.write(content)
+
+
+_OTHERS = ("trajectory.npz", "reference.npz", "result.json")  # the other files of a run folder
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """A name for a copied file that no other file of the folder has: two files of two folders may be called alike."""
+    while name in taken:
+        name = f"copied_{name}"
+    taken.add(name)
+    return name
+
+
+def copy_problem(
+    source: ProblemFile, path: PathLike, *, method: Any = None, backend: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a problem file again elsewhere, its data files copied beside it; the objective keeps its own words.
+
+    Args:
+        source: what :func:`read_problem` returned.
+        path: the new ``.toml`` file.
+        method, backend: written in place of those of the file, where given.
+
+    Raises:
+        ProblemError: for a folder that cannot be written.
+    """
+    target = Path(path)
+    sections = {name: dict(keys) for name, keys in source.sections.items()}
+    if "function" in sections.get("objective", {}):  # a function of one's own becomes its table
+        return write_problem(source.problem, target, method=method, backend=backend)
+    if method is not None:
+        sections["method"] = plain(describe_method(method))
+    if backend is not None:
+        sections["backend"] = plain(dict(backend))
+    taken = {target.name, *_OTHERS}
+    for section, key in NAMED:
+        name = sections.get(section, {}).get(key)
+        if isinstance(name, str):
+            copy = target.with_name(_free_name(Path(name).name, taken))
+            if copy.resolve() != (source.folder / name).resolve():
+                write_bytes(copy, (source.folder / name).read_bytes())
+            sections[section][key] = copy.name
+    write_bytes(target, to_toml({k: v for k, v in sections.items() if v}).encode())
+    return target

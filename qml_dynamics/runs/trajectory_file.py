@@ -1,0 +1,248 @@
+"""Saved trajectories and run folders: written whole or not at all, read without pickle."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import ProblemError, QMLDynamicsError, require
+from ..base.estimate import Estimate
+from ..base.places import refuse_links
+from ..model.problem import Problem
+from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
+from .problem_file import ProblemFile, problem_from_spec, write_problem
+from .problem_file.content import changed_files, differences, folder_content
+from .problem_file.files import copy_problem, write_bytes
+
+PathLike = str | os.PathLike[str]
+TRAJECTORY, PROBLEM, RESULT = "trajectory.npz", "problem.toml", "result.json"
+CONTENT = "content"
+_SAID = ("stop", "clock", "reading", "times", "shots", "expectations", "best")  # by `result.json`, of the trajectory
+
+
+def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = False) -> Trajectory:
+    """A trajectory from the file that :meth:`Trajectory.save` wrote, or from a run folder.
+
+    Args:
+        path: the ``.npz`` file, with or without its ending, or a folder that holds ``trajectory.npz``.
+        problem: used in place of the stored problem (needed only where that had a schedule or wave of your own).
+        allow_code: also run a function that the stored problem names: code of whoever wrote the file. What :meth:`Trajectory.save`
+            writes of a function is its table of values, unless the objective's own ``spec`` names it.
+
+    Returns:
+        The trajectory; an objective that no file can describe comes back as its table of values.
+
+    Raises:
+        ProblemError: there is no such file, it is not a saved trajectory, a newer version wrote it, or it names code.
+    """
+    where = _trajectory_file(Path(path))
+    refuse_links(where.parent, [where.name] if Path(path).is_dir() else [], allow_code)
+    try:
+        with np.load(where, allow_pickle=False) as archive:
+            if "meta" not in archive:
+                raise ProblemError(f"Argument `path` must be a saved trajectory, but {where} holds no trajectory.")
+            meta = _meta(archive["meta"], where)
+            arrays = {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        if isinstance(error, ProblemError):
+            raise
+        words = (
+            "it holds no plain arrays" if "pickle" in str(error) else str(error)
+        )  # which is said of any other file too
+        reason = " ".join(words.split())[:120]
+        raise ProblemError(f"Argument `path` must be a saved trajectory, but {where} is not: {reason}") from None
+    try:
+        if problem is None:
+            problem = problem_from_spec(meta["problem"], arrays, where.parent, allow_code=allow_code)
+        trajectory = _rebuild(meta, arrays, problem, _method(meta["method"]))
+    except QMLDynamicsError as error:
+        raise type(error)(f"{where.name}: {error}") from None
+    if not is_sealed(arrays):
+        raise ProblemError(f"Argument `path` must be a trajectory as it was saved, but {where} was changed afterwards.")
+    if Path(path).is_dir():
+        check_run(Path(path), arrays, trajectory)
+    return trajectory
+
+
+def check_run(folder: Path, arrays: Mapping[str, np.ndarray], trajectory: Trajectory) -> None:
+    """Compare a run folder with what its trajectory was saved with; folders of earlier versions say nothing of it.
+
+    Raises:
+        ProblemError: a file of it was changed since, which is named with what it says now.
+    """
+    if CONTENT not in arrays:
+        return
+    said = changed_files(folder, json.loads(str(arrays[CONTENT])))
+    if (folder / RESULT).is_file():
+        now, then = json.loads((folder / RESULT).read_text(encoding="utf-8")), json.loads(to_json(summary(trajectory)))
+        words = differences({key: now.get(key) for key in _SAID}, {key: then[key] for key in _SAID})
+        said += [f"{RESULT} was changed: {'; '.join(words[:4])}"] if words else []
+    if said:
+        raise ProblemError(
+            f"Argument `path` must be a run folder as it was written, but in {folder} {'; '.join(said)}. Undo the edit, or run the "
+            "changed problem into a new folder."
+        )
+
+
+def _trajectory_file(path: Path) -> Path:
+    candidates = [path / TRAJECTORY] if path.is_dir() else [path, path.with_name(path.name + ".npz")]
+    found = next((c for c in candidates if c.is_file()), None)
+    if found is None:
+        what = f"holds no {TRAJECTORY}" if path.is_dir() else "does not exist"
+        raise ProblemError(f"Argument `path` must be a saved trajectory or a run folder, but {path} {what}.")
+    return found
+
+
+def _meta(text: np.ndarray, where: Path) -> dict[str, Any]:
+    meta = json.loads(str(text))
+    if meta.get("format", 0) > FORMAT:
+        raise ProblemError(
+            f"Argument `path` must be a trajectory of format {FORMAT} or older, but {where} has format "
+            f"{meta['format']}: a newer version of qml-dynamics wrote it."
+        )
+    return meta
+
+
+def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem: Problem, method: Any) -> Trajectory:
+    stored = meta["best"] or {}
+    best: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    return Trajectory(
+        times=arrays["times"],
+        density=arrays["density"],
+        states=arrays.get("states"),
+        log_norm=arrays["log_norm"],
+        expectations=_expectations(meta["shots"], arrays),
+        problem=problem,
+        method=method,
+        counts=_counts(arrays),
+        best=Best(**best) if best else None,
+        parameters=arrays.get("parameters"),
+        diagnostics=meta["diagnostics"],
+        stop=meta["stop"],
+        provenance=meta["provenance"],
+    )
+
+
+def _expectations(shots: Mapping[str, int | None], arrays: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+    out = {}
+    for name, number in shots.items():
+        stderr = arrays[f"expectations/{name}/stderr"]
+        out[name] = Estimate(arrays[f"expectations/{name}/value"], stderr if stderr.any() else 0.0, number)
+    return out
+
+
+def _counts(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[Counts, ...]] | None:
+    found: dict[str, dict[int, Counts]] = {}
+    for name in arrays:
+        kind, _, rest = name.partition("/")
+        if kind == "counts" and rest.endswith("/index"):
+            basis, number = rest.removesuffix("/index").rsplit("/", 1)
+            counts = Counts(arrays[name], arrays[f"counts/{basis}/{number}/count"])
+            found.setdefault(basis, {})[int(number)] = counts
+    return {basis: tuple(each[i] for i in sorted(each)) for basis, each in found.items()} or None
+
+
+def _method(spec: Any) -> Any:
+    """The method; of one of a person's own the text that was stored of it.
+
+    Raises:
+        ProblemError or MethodError: it is neither.
+    """
+    from ..base.named import named_method
+
+    require(isinstance(spec, Mapping), "method", "be a table with the kind of a method", spec)
+    if spec.get("kind") != "custom":
+        return named_method(dict(spec))
+    text = spec.get("repr")
+    require(isinstance(text, str), "method", "have a text where its kind is custom", text)
+    return text
+
+
+def write_run(
+    folder: PathLike, trajectory: Trajectory, extras: Mapping[str, Any] | None = None, source: ProblemFile | None = None
+) -> Path:
+    """Write a run folder: ``problem.toml``, ``trajectory.npz`` and ``result.json``, each by rename.
+
+    Args:
+        folder: made where it does not exist.
+        trajectory: the run.
+        extras: more keys of ``result.json`` (comparison, error budget, accuracy, ...), as plain data.
+        source: the problem file of the run; its data files are copied, so that the folder stands alone. Without it the
+            problem is written with tables.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ProblemError: the folder cannot be written.
+    """
+    where = Path(folder)
+    backend = _backend_section(trajectory)
+    if source is not None:
+        copy_problem(source, where / PROBLEM, method=trajectory.method, backend=backend)
+    else:
+        write_problem(trajectory.problem, where / PROBLEM, method=trajectory.method, backend=backend)
+    save_run(trajectory, where / TRAJECTORY, where)
+    result = {**summary(trajectory), **(extras or {})}
+    write_bytes(where / RESULT, (to_json(result) + "\n").encode())
+    return where
+
+
+def save_run(trajectory: Trajectory, path: Path, folder: Path) -> None:
+    """Save a trajectory together with what its folder says of the problem, so that a later edit of that is seen.
+
+    Args:
+        trajectory: the run.
+        path: the ``.npz`` file.
+        folder: holds ``problem.toml``, and the tables and data that it names.
+    """
+    write_npz(path, sealed({**trajectory.to_arrays(), CONTENT: np.array(json.dumps(folder_content(folder)))}))
+
+
+def to_json(value: Any) -> str:
+    """Strict JSON of nested data: estimates as tables, numbers that are not finite as null.
+
+    >>> print(to_json({"gap": float("nan")}))
+    {
+      "gap": null
+    }
+    """
+    return json.dumps(_finite(plain(value)), indent=2, allow_nan=False, default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _backend_section(trajectory: Trajectory) -> dict[str, Any]:
+    run = trajectory.provenance
+    section = {"name": run.get("backend"), "shots": trajectory.shots, "seed": run.get("seed")}
+    if isinstance(section["seed"], int) and section["seed"] >= 2**63:
+        section["seed"] = None  # drawn by the library: more than a TOML integer holds; `result.json` has it
+    return {key: value for key, value in section.items() if value is not None}
+
+
+def summary(trajectory: Trajectory) -> dict[str, Any]:
+    """What ``result.json`` says of a trajectory itself: stop, expectations at the end, best weights, provenance."""
+    return {
+        "stop": trajectory.stop,
+        "method": str(trajectory.method),
+        "clock": trajectory.problem.clock,
+        "reading": trajectory.reading,
+        "times": [float(trajectory.times[0]), float(trajectory.times[-1])],
+        "shots": trajectory.shots,
+        "expectations": {name: plain(e[-1]) for name, e in trajectory.expectations.items()},
+        "best": None if trajectory.best is None else plain(vars(trajectory.best)),
+        "provenance": plain(trajectory.provenance),
+    }

@@ -1,0 +1,250 @@
+"""The paired runs of an error budget: a chain from the refined reference to the samples, each link changing one thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..backends import Backend
+from ..backends import backend as find_backend
+from ..base.errors import MethodError
+from ..base.estimate import Estimate, mean_of_counts
+from ..base.registry import Exact, Krylov, MultiProduct, SplitStep, Trotter
+from ..methods.base import circuit_seed
+from ..methods.evolution import evolve
+from ..methods.randomised_methods import MiniBatch
+from ..methods.variational.options import Variational
+from ..model.domains import Domain, Grid
+from ..model.hamiltonian import LearningHamiltonian, hamiltonian
+from ..model.initial import Gaussian, State, Uniform
+from ..model.problem import Problem
+from ..model.resample import refine, restrict
+from ..results.sampling import draw
+from ..results.trajectory import Trajectory
+from .comparison import noise_floor
+
+DRAWN = (
+    Trotter,
+    SplitStep,
+    Krylov,
+    Exact,
+)  # whose samples with a seed can be drawn from the density without another run
+TERMS = ("grid", "formula", "encoding", "device", "shots")
+_CELLS = 64
+_SETTLED = 1e-14  # infidelity that the reference may still have
+
+
+@dataclass
+class Point:
+    """One run of the chain: density over the grid, its wave if known, its mean loss."""
+
+    density: np.ndarray
+    state: np.ndarray | None
+    loss: Estimate
+    shots: int | None = None
+
+
+class Chain:
+    """The paired runs of one budget."""
+
+    def __init__(
+        self, problem: Problem, method: Any, backend: Any, shots: int | None, seed: int | None, progress: bool | None
+    ) -> None:
+        self.problem, self.method, self.shots, self.seed, self.progress = problem, method, shots, seed, progress
+        self.given = backend
+        self.h = hamiltonian(problem)
+        assert isinstance(self.h, LearningHamiltonian)
+        self.zeta = self.h.zeta
+        self.notes: list[str] = []
+        circuit = getattr(method, "needs_backend", False)
+        self.backend: Backend | None = (
+            find_backend(backend if backend is not None else "statevector") if circuit else None
+        )
+
+    def run(self, problem: Problem, method: Any, **options: Any) -> Trajectory:
+        """One run of the chain; an interrupt ends the whole budget, since half a chain says nothing."""
+        out = evolve(problem, method, progress=self.progress, **options)
+        if out.diagnostics.get("interrupted"):
+            raise KeyboardInterrupt
+        return out
+
+    def measure(self) -> dict[str, Any]:
+        """Run the chain and take the differences of neighbours."""
+        exact = self._converged(self.problem)
+        on_grid = self._point(exact)
+        refined = self._refined(on_grid)
+        formula, circuit = self._formula_and_circuit()
+        device = self._device(circuit)
+        final = self._final(device)
+        chain = dict(
+            zip(TERMS, ((refined, on_grid), (on_grid, formula), (formula, circuit), (circuit, device), (device, final)))
+        )
+        terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
+        shifts = {
+            name: b.loss - a.loss if name == "shots" else _plain(b.loss - a.loss) for name, (a, b) in chain.items()
+        }
+        known = {n: (a.state, b.state) for n, (a, b) in chain.items()}
+        infidelity = {n: _infidelity(a, b) for n, (a, b) in known.items() if a is not None and b is not None}
+        if refined is on_grid:
+            infidelity.pop("grid", None)
+        floor = noise_floor(self._cells(device.density), self._cells(device.density), final.shots, None)
+        if self.shots:
+            terms["shots"] = Estimate(terms["shots"].value, floor.stderr, self.shots)
+        total = self._distance(refined, final)
+        return {
+            "terms": terms,
+            "shifts": shifts,
+            "infidelity": infidelity,
+            "total": Estimate(total.value, floor.stderr, self.shots),
+            "total_shift": final.loss - refined.loss,
+            "shot_floor": floor,
+            "cells": self._cells(final.density).size,
+            "notes": tuple(self.notes),
+        }
+
+    def _point(self, run: Trajectory) -> Point:
+        state = run.states[-1] if run.states is not None else None
+        density = run.density[-1]
+        return Point(density, state, Estimate(float((density * self.zeta).sum())))
+
+    def _refined(self, on_grid: Point) -> Point:
+        domain = self.problem.domain
+        if not isinstance(domain, Grid):
+            self.notes.append("grid: a hypercube is exact, there is nothing to refine.")
+            return on_grid
+        if self.problem.objective is not None and self.problem.objective.domain is not None:
+            self.notes.append("grid: the loss is a table and is not known on a finer grid; this part is not measured.")
+            return on_grid
+        initial: Any = self.problem.initial
+        if not isinstance(initial, (Gaussian, Uniform)):
+            initial = State(refine(initial.vector(domain), domain)[0])
+        fine = self.problem.replace(domain=domain.refined(), initial=initial)
+        run = self._converged(fine)
+        assert run.states is not None
+        assert isinstance(fine.domain, Grid)
+        wave = restrict(run.states[-1], fine.domain, domain)
+        density = np.abs(wave) ** 2
+        loss = float(run.expectations["objective"].value[-1])
+        return Point(density / density.sum(), wave, Estimate(loss))
+
+    def _converged(self, problem: Problem) -> Trajectory:
+        """The exact evolution on this grid: fourth-order split-step, steps doubled until the state has settled.
+
+        The order makes a halved step 16 times better, so the distance to the last run is 15 times the error that is left.
+        """
+        settled = _SETTLED if self.shots is None else _SETTLED * 1e3
+        steps, last = 64, self.run(problem, SplitStep(64, order=4))
+        while steps < 1 << 16:
+            steps *= 2
+            run = self.run(problem, SplitStep(steps, order=4))
+            assert run.states is not None
+            assert last.states is not None
+            left = _infidelity(run.states[-1], last.states[-1]) / 15**2
+            last = run
+            if left <= settled:
+                break
+        return last
+
+    def _formula_and_circuit(self) -> tuple[Point, Point]:
+        """The method without and with its circuit's encoding error."""
+        problem, method = self.problem, self.method
+        if isinstance(method, Trotter):
+            split = SplitStep(method.steps, method.order)
+            formula = self._point(self.run(problem, split))
+            exact_simulator = self.backend if self.backend is not None and self.backend.exact else "aer"
+            return formula, self._point(self.run(problem, method, backend=exact_simulator))
+        if isinstance(method, MultiProduct):
+            formula = self._point(self.run(problem, replace(method, truncation=0.0), backend="aer"))
+            return formula, self._point(self.run(problem, method, backend="aer")) if method.truncation else formula
+        if isinstance(method, MiniBatch):
+            self.notes.append("encoding: this part holds what the mini-batches do.")
+            split = SplitStep(method.steps, method.order)
+            return self._point(self.run(problem, split)), self._point(self.run(problem, method, seed=self.seed))
+        point = self._point(self.run(problem, method))
+        return point, point
+
+    def _device(self, circuit: Point) -> Point:
+        if self.backend is None or self.backend.exact:
+            return circuit
+        try:
+            return self._point(self.run(self.problem, self.method, backend=self.backend, seed=self.seed))
+        except MethodError:
+            raise
+        except Exception as error:
+            self.notes.append(
+                f"device: exact noisy probabilities are not available ({error}); measured from many shots."
+            )
+        many = 100 * (self.shots or 1000)
+        return self._point(
+            evolve(self.problem, self.method, backend=self.backend, shots=many, seed=(self.seed or 0) + 1)
+        )
+
+    def _final(self, device: Point) -> Point:
+        if self.shots is None:
+            return device
+        if isinstance(self.method, DRAWN) and (self.backend is None or self.backend.exact):
+            return self._drawn(device)
+        backend = self.given if self.given is not None else self.backend
+        run = self.run(self.problem, self.method, backend=backend, shots=self.shots, seed=self.seed)
+        if isinstance(self.method, Variational) and backend is not None:
+            self.notes.append(
+                "shots: this part holds what measured steps and the device do to the path of the angles too."
+            )
+        last = run.expectations["objective"][-1]
+        loss = Estimate(float(last.value), float(last.stderr), self.shots)
+        return Point(run.density[-1], None, loss, _samples(run, self.shots))
+
+    def _drawn(self, device: Point) -> Point:
+        """The samples that ``evolve`` draws with this seed at the end, without running the circuit again."""
+        assert self.shots is not None
+        counts = draw(device.density, self.shots, circuit_seed(self.seed, 0, 1))
+        loss = Estimate(*mean_of_counts(self.zeta.reshape(-1)[counts.index], counts.count), self.shots)
+        density = counts.histogram(self.problem.domain.size).reshape(self.problem.domain.shape)
+        return Point(density, None, loss, self.shots)
+
+    def _distance(self, a: Point, b: Point) -> Estimate:
+        return Estimate(0.5 * float(np.abs(self._cells(a.density) - self._cells(b.density)).sum()))
+
+    def _cells(self, density: np.ndarray) -> np.ndarray:
+        return coarse_cells(density, self.problem.domain)
+
+
+def coarse_cells(density: np.ndarray, domain: Domain) -> np.ndarray:
+    """Probabilities of at most 64 cells that cover the box, the same cells whatever the grid's fineness.
+
+    Each axis is halved in turn until the cells are used up; a hypercube splits by its first weights.
+    """
+    splits = [0] * domain.ndim
+    budget = _CELLS.bit_length() - 1
+    while budget and any(s < q for s, q in zip(splits, domain.qubits)):
+        for axis in range(domain.ndim):
+            if budget and splits[axis] < domain.qubits[axis]:
+                splits[axis] += 1
+                budget -= 1
+    out = density
+    for axis, (cells, n) in enumerate(zip((1 << s for s in splits), domain.shape)):
+        shape = (*out.shape[:axis], cells, n // cells, *out.shape[axis + 1 :])
+        out = out.reshape(shape).sum(axis=axis + 1)
+    return out
+
+
+def _samples(run: Trajectory, shots: int) -> int:
+    """How many plain samples of the last density the run is worth: those kept, or fewer where circuits are extrapolated."""
+    if run.counts is not None:
+        return run.counts["weight"][-1].shots
+    weights = np.asarray(run.diagnostics.get("coefficients", [1.0]))
+    return max(1, round(shots / float((weights**2).sum())))
+
+
+def _infidelity(a: np.ndarray, b: np.ndarray) -> float:
+    """``1 - |<a|b>|^2`` of unit waves, without cancellation for nearly equal ones."""
+    overlap = np.vdot(a, b)
+    phase = overlap / abs(overlap) if overlap else 1.0
+    gap = float(np.linalg.norm(a * phase - b) ** 2)  # 2 - 2 |<a|b>|
+    return gap - gap * gap / 4
+
+
+def _plain(estimate: Estimate) -> Estimate:
+    return Estimate(float(estimate.value), 0.0, None)

@@ -1,0 +1,1 @@
+"""Programs that make what the repository holds; they are not in the wheel."""
