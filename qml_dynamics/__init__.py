@@ -21,8 +21,13 @@ _HOME = {
     "model.initial": ("Uniform", "Gaussian", "PointMass", "State"),
     "model.problem": ("Problem",),
     "model.hamiltonian": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
-    "base.registry": ("SplitStep", "Krylov", "Exact", "Trotter", "MultiProduct"),
-    "methods.randomised_methods": ("QDrift", "RandomOrder", "MiniBatch"),
+    "methods.split_step": ("SplitStep",),
+    "methods.krylov": ("Krylov",),
+    "methods.exact": ("Exact",),
+    "methods.trotter": ("Trotter",),
+    "methods.multi_product": ("MultiProduct",),
+    "methods.randomised": ("QDrift", "RandomOrder"),
+    "methods.minibatch": ("MiniBatch",),
     "methods.imaginary.options": ("Schrodingerised", "ProbabilisticITE", "QITE", "DoubleBracket"),
     "model.taylor": ("taylor", "taylor_step"),
     "learning.iterative": ("iterative_learning",),
@@ -97,11 +102,6 @@ if TYPE_CHECKING:
     from .base.errors import ProblemError as ProblemError
     from .base.errors import QMLDynamicsError as QMLDynamicsError
     from .base.estimate import Estimate as Estimate
-    from .base.registry import Exact as Exact
-    from .base.registry import Krylov as Krylov
-    from .base.registry import MultiProduct as MultiProduct
-    from .base.registry import SplitStep as SplitStep
-    from .base.registry import Trotter as Trotter
     from .learning import boltzmann as boltzmann
     from .learning import descent as descent
     from .learning import diffusion as diffusion
@@ -127,14 +127,19 @@ if TYPE_CHECKING:
     from .methods.classical.koopman import KoopmanVonNeumann as KoopmanVonNeumann
     from .methods.evolution import circuits as circuits
     from .methods.evolution import evolve as evolve
+    from .methods.exact import Exact as Exact
     from .methods.growing.method import Growing as Growing
     from .methods.imaginary.options import QITE as QITE
     from .methods.imaginary.options import DoubleBracket as DoubleBracket
     from .methods.imaginary.options import ProbabilisticITE as ProbabilisticITE
     from .methods.imaginary.options import Schrodingerised as Schrodingerised
-    from .methods.randomised_methods import MiniBatch as MiniBatch
-    from .methods.randomised_methods import QDrift as QDrift
-    from .methods.randomised_methods import RandomOrder as RandomOrder
+    from .methods.krylov import Krylov as Krylov
+    from .methods.minibatch import MiniBatch as MiniBatch
+    from .methods.multi_product import MultiProduct as MultiProduct
+    from .methods.randomised import QDrift as QDrift
+    from .methods.randomised import RandomOrder as RandomOrder
+    from .methods.split_step import SplitStep as SplitStep
+    from .methods.trotter import Trotter as Trotter
     from .methods.variational import ansatz as ansatz
     from .methods.variational.options import Cutoff as Cutoff
     from .methods.variational.options import Growth as Growth

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qml_dynamics.base.registry import Exact, Krylov, SplitStep
 from qml_dynamics.methods import exact, krylov, split_step
+from qml_dynamics.methods.exact import Exact
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.hamiltonian import hamiltonian
 from qml_dynamics.model.problem import Problem

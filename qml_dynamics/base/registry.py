@@ -1,290 +1,199 @@
-"""Methods as data: frozen options and declared facts. What runs them is in `reference/`, `synthesis/` and `evolve.py`."""
+"""Methods and their parts by name: a table of names and places, and the one codec between methods and plain data.
+
+A place is ``"module:Class"``, the module relative to the package; it is imported when it is asked for. Methods of other
+packages are found by their entry points of the group ``qml_dynamics.methods``, which are read only for a name that the table
+does not have. The codec goes over the fields of the dataclass, and writes those that differ from their defaults.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, ClassVar
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
-from ..methods.imaginary.options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
-from ..methods.randomised_methods import MiniBatch, QDrift, RandomOrder
-from ..model.formulas import Formula, by_name, by_order
-from ..model.initial import Gaussian, PointMass, Uniform
-from .errors import MethodError, integer, one_of, real, require
+from .errors import MethodError, one_of, require
 
-CLOCKS = ("real", "imaginary")
+PACKAGE = __name__.partition(".")[0]
+GROUP = "qml_dynamics.methods"
 
-
-@dataclass(frozen=True)
-class SplitStep:
-    """The split-operator method: the classical reference on both clocks.
-
-    Orders 1 (Lie), 2 (Strang) and 4: Suzuki's composition on the real clock, and on the imaginary clock the extrapolation
-    ``4/3 S2(dt/2)^2 - 1/3 S2(dt)``, since negative substeps amplify round-off there. The declared order holds for
-    time-dependent ``D(t), s(t)`` too. ``formula="chin4a"`` (grids only) is the fastest where the wave is small at the edge
-    of the box and its momenta are resolved; its resolution floor is reported in the diagnostics.
-
-    Args:
-        steps: equal steps over the duration.
-        order: 1, 2 or 4.
-        formula: the name of a formula, instead of the one that ``order`` stands for.
-        workers: threads of the FFT (``None``: chosen by size).
-        precision: ``"double"`` or ``"single"``.
-    """
-
-    steps: int
-    order: int = 2
-    formula: str | None = None
-    workers: int | None = None
-    precision: str = "double"
-
-    clocks: ClassVar[tuple[str, ...]] = CLOCKS
-    needs_backend: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
-        if self.formula is not None:
-            object.__setattr__(self, "order", by_name(self.formula).order)
-        by_order(self.order)
-        if self.workers is not None:
-            integer(self.workers, "workers", 1, 1024, MethodError)
-        one_of(self.precision, "precision", ("double", "single"), MethodError)
-
-    @property
-    def product_formula(self) -> Formula:
-        """The formula of one step (order 4 on the imaginary clock extrapolates Strang's instead)."""
-        return by_name(self.formula) if self.formula else by_order(self.order)
-
-
-@dataclass(frozen=True)
-class Krylov:
-    """Lanczos propagation with a tolerance: an oracle on both clocks that shares nothing with splitting.
-
-    Time-dependent Hamiltonians go through the commutator-free Magnus integrator of order four with step doubling.
-
-    Args:
-        tol: allowed error of the final state in the 2-norm.
-        subspace: the largest dimension of a Krylov space.
-    """
-
-    tol: float = 1e-10
-    subspace: int = 40
-
-    order: ClassVar[None] = None
-    clocks: ClassVar[tuple[str, ...]] = CLOCKS
-    needs_backend: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        real(self.tol, "tol", positive=True, error=MethodError)
-        require(self.tol < 1, "tol", "be below 1", self.tol, MethodError)
-        integer(self.subspace, "subspace", 4, 400, MethodError)
-
-
-@dataclass(frozen=True)
-class Exact:
-    """Dense diagonalisation (constant Hamiltonian) or a dense integrator to 1e-11: small sizes, the oracle of the oracles.
-
-    Args:
-        max_size: refuses more points than this.
-    """
-
-    max_size: int = 4096
-
-    order: ClassVar[None] = None
-    clocks: ClassVar[tuple[str, ...]] = CLOCKS
-    needs_backend: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        integer(self.max_size, "max_size", 2, 1 << 16, MethodError)
-
-
-@dataclass(frozen=True)
-class Trotter:
-    """Product-formula circuits: QFT, dual phases, inverse QFT, Walsh phases. Real clock.
-
-    Args:
-        steps: equal steps over the duration.
-        order: 1 (Lie), 2 (Strang) or 4 (Suzuki).
-        truncation: allowed error of the final state in the 2-norm from leaving out small Walsh terms of the potential
-            (0: exact). The bound is rigorous: ``sup |zeta - zeta'|`` times the sum of the absolute amounts of the potential
-            factors, which is the integral of ``|s|`` for formulas without negative substeps.
-    """
-
-    steps: int
-    order: int = 2
-    truncation: float = 0.0
-
-    clocks: ClassVar[tuple[str, ...]] = ("real",)
-    needs_backend: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
-        by_order(self.order)
-        real(self.truncation, "truncation", nonnegative=True, error=MethodError)
-
-    @property
-    def product_formula(self) -> Formula:
-        """The formula of one step."""
-        return by_order(self.order)
-
-
-@dataclass(frozen=True)
-class MultiProduct:
-    """Extrapolation over Trotter numbers: ``sum_j a_j <O>_j`` with ``S2(T / k_j)^{k_j}`` circuits. Real clock.
-
-    The coefficients solve ``sum a_j = 1`` and ``sum a_j k_j^{-2q} = 0`` for ``q = 1 .. l-1``; the error is
-    ``O((T/k)^{2l})`` and the variance grows by ``(sum |a_j|)^2``. Densities and expectation values are combined; no single
-    state exists. Source: Childs and Wiebe, arXiv:1202.5822; Carrera Vazquez et al., arXiv:2207.11268.
-
-    Args:
-        steps: increasing Trotter numbers over the whole duration.
-        truncation: as in :class:`Trotter`.
-    """
-
-    steps: tuple[int, ...] = (1, 2, 4)
-    truncation: float = 0.0
-
-    clocks: ClassVar[tuple[str, ...]] = ("real",)
-    needs_backend: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        given = self.steps
-        ok = isinstance(given, Sequence) and not isinstance(given, str) and len(given) >= 1
-        require(ok, "steps", "be a sequence of increasing integers", given, MethodError)
-        steps = tuple(integer(k, "steps", 1, 10**7, MethodError) for k in given)
-        increasing = all(a < b for a, b in zip(steps, steps[1:]))
-        require(increasing, "steps", "be a sequence of increasing integers", steps, MethodError)
-        object.__setattr__(self, "steps", steps)
-        real(self.truncation, "truncation", nonnegative=True, error=MethodError)
-
-    @property
-    def order(self) -> int:
-        """Order in the step at a fixed ratio of the Trotter numbers."""
-        return 2 * len(self.steps)
-
-
-_WAVES: dict[str, Any] = {"uniform": Uniform, "gaussian": Gaussian, "point_mass": PointMass}
-
-METHODS: dict[str, type] = {
-    "split_step": SplitStep,
-    "krylov": Krylov,
-    "exact": Exact,
-    "trotter": Trotter,
-    "multi_product": MultiProduct,
-    "qdrift": QDrift,
-    "random_order": RandomOrder,
-    "mini_batch": MiniBatch,
-    "schrodingerised": Schrodingerised,
-    "probabilistic_ite": ProbabilisticITE,
-    "qite": QITE,
-    "double_bracket": DoubleBracket,
+METHODS: dict[str, str] = {
+    "split_step": "methods.split_step:SplitStep",
+    "krylov": "methods.krylov:Krylov",
+    "exact": "methods.exact:Exact",
+    "trotter": "methods.trotter:Trotter",
+    "multi_product": "methods.multi_product:MultiProduct",
+    "qdrift": "methods.randomised:QDrift",
+    "random_order": "methods.randomised:RandomOrder",
+    "mini_batch": "methods.minibatch:MiniBatch",
+    "schrodingerised": "methods.imaginary.options:Schrodingerised",
+    "probabilistic_ite": "methods.imaginary.options:ProbabilisticITE",
+    "qite": "methods.imaginary.options:QITE",
+    "double_bracket": "methods.imaginary.options:DoubleBracket",
+    "variational": "methods.variational.options:Variational",
+    "growing": "methods.growing.method:Growing",
+    "schrodinger_bridge": "methods.bridge.schrodinger_bridge:SchrodingerBridge",
+    "hamilton_jacobi": "methods.classical.hamilton_jacobi:HamiltonJacobi",
+    "koopman_von_neumann": "methods.classical.koopman:KoopmanVonNeumann",
+}
+_ALIASES = {
+    **{name.replace("_", ""): name for name in METHODS if "_" in name},
+    "koopman": "koopman_von_neumann",
+}
+OPTIONS_OF_BEFORE = {
+    kind: {"circuits": "draws"} for kind in ("qdrift", "random_order", "mini_batch")
+}  # in stored files
+WAVES: dict[str, str] = {
+    "uniform": "model.initial:Uniform",
+    "gaussian": "model.initial:Gaussian",
+    "point_mass": "model.initial:PointMass",
 }
 
 
-def register(name: str, cls: type) -> type:
-    """Make a method of a room above known by name; done where its class is defined."""
-    METHODS[name] = cls
-    return cls
+@dataclass(frozen=True)
+class Part:
+    """A part of methods that has a name: its class, the function that makes one, and the option that it is usually for."""
+
+    cls: str
+    make: str
+    option: str
 
 
-PARTS: dict[str, tuple[type, Callable[..., Any], str]] = {}
+PARTS: dict[str, Part] = {
+    "growth": Part("methods.variational.options:Growth", "methods.variational.options:Growth", "grow"),
+    "cutoff": Part("methods.variational.options:Cutoff", "methods.variational.options:Cutoff", "regularisation"),
+    "hardware_efficient": Part(
+        "methods.variational.ansatz.layered:HardwareEfficient",
+        "methods.variational.ansatz.layered:hardware_efficient",
+        "ansatz",
+    ),
+    "bare": Part("methods.variational.ansatz.layered:Bare", "methods.variational.ansatz.layered:bare", "ansatz"),
+    "hamiltonian": Part(
+        "methods.variational.ansatz.alternating:HamiltonianAnsatz",
+        "methods.variational.ansatz.alternating:hamiltonian",
+        "ansatz",
+    ),
+}
 
 
-def register_part(name: str, cls: type, make: Callable[..., Any], field: str) -> type:
-    """Make a part of methods (an ansatz, say) known by name: its class, what makes one, and the option that it is usually for."""
-    PARTS[name] = (cls, make, field)
-    return cls
+def at(place: str) -> Any:
+    """What stands at a place.
+
+    >>> at("methods.trotter:Trotter").__name__
+    'Trotter'
+    """
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(f"{PACKAGE}.{module}"), name)
+
+
+def place_of(cls: type) -> str:
+    """The place of a class of the package; of another one its full name, which is in no table."""
+    return f"{cls.__module__.removeprefix(f'{PACKAGE}.')}:{cls.__qualname__}"
+
+
+@lru_cache(maxsize=1)
+def foreign() -> dict[str, EntryPoint]:
+    """The methods that other installed packages offer, by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def method_class(kind: str) -> type:
+    """The class of a name; :class:`MethodError` with the nearest name where there is none.
+
+    >>> method_class("Split-Step").__name__
+    'SplitStep'
+    """
+    name = kind.replace("-", "_").lower()
+    name = _ALIASES.get(name, name)
+    if name in METHODS:
+        return at(METHODS[name])  # type: ignore[no-any-return]
+    offered = foreign()
+    one_of(name, "method", [*METHODS, *offered], MethodError)
+    return offered[name].load()  # type: ignore[no-any-return]
+
+
+def kind_of(cls: type) -> str | None:
+    """The name of a class of methods; None where it has none."""
+    place = place_of(cls)
+    for name, known in METHODS.items():
+        if known == place:
+            return name
+    own = f"{cls.__module__}:{cls.__qualname__}"
+    return next((name for name, point in foreign().items() if point.value == own), None)
+
+
+def _named(cls: type, table: Mapping[str, str]) -> str | None:
+    place = place_of(cls)
+    return next((name for name, known in table.items() if known == place), None)
+
+
+def _part_of(cls: type) -> str | None:
+    return _named(cls, {name: part.cls for name, part in PARTS.items()})
 
 
 def is_plain(method: Any) -> bool:
-    """Whether a method is one of :data:`METHODS`, and so are the methods that it is built around.
+    """Whether a method has a name and can be written as plain data, and so can the methods and parts inside it.
 
-    >>> is_plain(Trotter(4)), is_plain("trotter")
+    >>> is_plain(at("methods.trotter:Trotter")(4)), is_plain("trotter")
     (True, False)
     """
-    if type(method) not in METHODS.values():
-        return False
-    return all(_storable(getattr(method, f.name)) for f in fields(method))
+    return kind_of(type(method)) is not None and all(_storable(getattr(method, f.name)) for f in fields(method))
 
 
 def _storable(value: Any) -> bool:
-    if hasattr(value, "clocks"):
-        return is_plain(value)
     if is_dataclass(value):
-        return type(value) in (*_WAVES.values(), *(cls for cls, _, _ in PARTS.values()))
+        cls = type(value)
+        return _named(cls, WAVES) is not None or _part_of(cls) is not None or is_plain(value)
     return not callable(value)
 
 
 def method_spec(method: Any) -> dict[str, Any]:
     """A method as plain data: its kind and its options that differ from the defaults; a method inside it likewise.
 
-    >>> method_spec(Trotter(steps=4))
+    >>> method_spec(at("methods.trotter:Trotter")(steps=4))
     {'kind': 'trotter', 'steps': 4}
     """
-    kind = next((name for name, cls in METHODS.items() if cls is type(method)), None)
-    require(
-        kind is not None, "method", f"be one of {', '.join(c.__name__ for c in METHODS.values())}", method, MethodError
-    )
-    options = {f.name: getattr(method, f.name) for f in fields(method) if getattr(method, f.name) != f.default}
-    return {"kind": kind, **{k: _plain(v) for k, v in options.items()}}
+    kind = kind_of(type(method))
+    require(kind is not None, "method", f"be one of {', '.join([*METHODS, *foreign()])}", method, MethodError)
+    return {"kind": kind, **_options(method)}
+
+
+def _options(value: Any) -> dict[str, Any]:
+    """The fields that differ from their defaults, as plain data."""
+    given = {f.name: getattr(value, f.name) for f in fields(value) if getattr(value, f.name) != f.default}
+    return {name: _plain(v) for name, v in given.items()}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
-    for kind, cls in _WAVES.items():
-        if type(value) is cls:
-            return {"initial": kind, **{f.name: _plain(getattr(value, f.name)) for f in fields(value)}}
-    for kind, (part, _, _) in PARTS.items():
-        if type(value) is part:
-            given = {f.name: getattr(value, f.name) for f in fields(part) if getattr(value, f.name) != f.default}
-            return {"kind": kind, **{name: _plain(v) for name, v in given.items() if v is not None}}
-    return method_spec(value) if hasattr(value, "clocks") else value
-
-
-def _unplain(value: Any, field: str) -> Any:
-    """A method, a part of one or an initial wave that was written as plain data; ``field`` is the option that it stands for."""
-    parts = {kind: make for kind, (_, make, usual) in PARTS.items() if usual == field}
-    if isinstance(value, str) and parts:
-        value = {"kind": value}
-    if not isinstance(value, Mapping):
+    if not is_dataclass(value):
         return value
-    if parts and "initial" not in value:
-        return _part(dict(value), field, parts)
-    if "kind" in value:
-        return method_from_spec(dict(value))
-    if "initial" in value:
-        options = dict(value)
-        cls = _WAVES[one_of(options.pop("initial"), "initial", _WAVES, MethodError)]
-        for name in options:
-            one_of(name, "initial", [f.name for f in fields(cls)], MethodError)
-        return cls(**options)
-    return value
+    wave, part = _named(type(value), WAVES), _part_of(type(value))
+    if wave is not None:
+        return {"initial": wave, **{f.name: _plain(getattr(value, f.name)) for f in fields(value)}}
+    if part is not None:
+        return {"kind": part, **{name: v for name, v in _options(value).items() if v is not None}}
+    return method_spec(value)
 
 
-def _part(options: dict[str, Any], field: str, parts: dict[str, Callable[..., Any]]) -> Any:
-    """A part of a method; where an option has only one kind of part, its kind may be left out."""
-    kind = str(options.pop("kind", next(iter(parts)) if len(parts) == 1 else "")).replace("-", "_").lower()
-    make = parts[one_of(kind, f"method.{field}", parts, MethodError)]
-    for name in options:
-        one_of(name, f"method.{field}", [f.name for f in fields(PARTS[kind][0])], MethodError)
-    try:
-        return make(**options)
-    except TypeError as error:
-        raise MethodError(f"Argument `method.{field}` must name every option of {kind}: {error}.") from None
-
-
-def method_from_spec(spec: dict[str, Any]) -> Any:
+def method_from_spec(spec: Mapping[str, Any]) -> Any:
     """A method from :func:`method_spec`'s plain data; raises :class:`MethodError` for unknown kinds or options.
 
-    >>> method_from_spec({"kind": "trotter", "steps": 4}) == Trotter(steps=4)
-    True
+    >>> method_from_spec({"kind": "trotter", "steps": 4})
+    Trotter(steps=4, order=2, truncation=0.0)
+    >>> method_from_spec({"kind": "growing", "method": {"kind": "trotter", "steps": 4}}).start
+    4
     """
     options = dict(spec)
-    kind = str(options.pop("kind", "")).replace("-", "_").lower()
-    cls = METHODS[one_of(_ALIASES.get(kind, kind), "method", METHODS, MethodError)]
+    kind = str(options.pop("kind", ""))
+    cls = method_class(kind)
+    before = OPTIONS_OF_BEFORE.get(kind_of(cls) or "", {})
+    options = {before.get(name, name): value for name, value in options.items()}
     for name in options:
-        one_of(name, f"method.{kind}", [f.name for f in fields(cls)], MethodError)
+        one_of(name, f"method.{kind.replace('-', '_').lower()}", [f.name for f in fields(cls)], MethodError)
     try:
         return cls(**{name: _unplain(value, name) for name, value in options.items()})
     except TypeError as error:
@@ -293,15 +202,34 @@ def method_from_spec(spec: dict[str, Any]) -> Any:
         ) from None
 
 
-_ALIASES = {
-    "randomorder": "random_order",
-    "minibatch": "mini_batch",
-    "splitstep": "split_step",
-    "multiproduct": "multi_product",
-    "probabilisticite": "probabilistic_ite",
-    "doublebracket": "double_bracket",
-    "hamiltonjacobi": "hamilton_jacobi",
-    "koopman": "koopman_von_neumann",
-    "koopmanvonneumann": "koopman_von_neumann",
-    "schrodingerbridge": "schrodinger_bridge",
-}
+def _unplain(value: Any, option: str) -> Any:
+    """A method, a part of one or an initial wave that was written as plain data; ``option`` is what it stands for."""
+    parts = {kind: part for kind, part in PARTS.items() if part.option == option}
+    if isinstance(value, str) and parts:
+        value = {"kind": value}
+    if not isinstance(value, Mapping):
+        return value
+    if parts and "initial" not in value:
+        return _part(dict(value), option, parts)
+    if "kind" in value:
+        return method_from_spec(value)
+    if "initial" in value:
+        options = dict(value)
+        cls = at(WAVES[one_of(options.pop("initial"), "initial", WAVES, MethodError)])
+        for name in options:
+            one_of(name, "initial", [f.name for f in fields(cls)], MethodError)
+        return cls(**options)
+    return value
+
+
+def _part(options: dict[str, Any], option: str, parts: Mapping[str, Part]) -> Any:
+    """A part of a method; where an option has only one kind of part, its kind may be left out."""
+    kind = str(options.pop("kind", next(iter(parts)) if len(parts) == 1 else "")).replace("-", "_").lower()
+    part = parts[one_of(kind, f"method.{option}", parts, MethodError)]
+    make: Callable[..., Any] = at(part.make)
+    for name in options:
+        one_of(name, f"method.{option}", [f.name for f in fields(at(part.cls))], MethodError)
+    try:
+        return make(**options)
+    except TypeError as error:
+        raise MethodError(f"Argument `method.{option}` must name every option of {kind}: {error}.") from None

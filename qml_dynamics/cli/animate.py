@@ -50,8 +50,9 @@ def animate_command(
 
 
 def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
-    from ..base.registry import SplitStep
+    from ..methods.base import Method
     from ..methods.evolution import evolve
+    from ..methods.split_step import SplitStep
     from ..runs.problem_file import read_problem
 
     a_problem = path.suffix == ".toml" or ((path / "problem.toml").is_file() and not (path / TRAJECTORY).is_file())
@@ -59,7 +60,7 @@ def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
         problem, method = read_problem(path, allow_code=allow_code).problem, SplitStep(REFERENCE_STEPS, order=4)
     else:
         run = load(path, allow_code=allow_code)
-        classical = getattr(run.method, "needs_backend", True) is False and run.counts is None
+        classical = isinstance(run.method, Method) and run.method.facts().runs_on != "backend" and run.counts is None
         if len(run.times) >= frames or not classical:
             return run
         problem, method = run.problem, run.method

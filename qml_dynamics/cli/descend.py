@@ -87,7 +87,7 @@ def _own_method(file: ProblemFile | None, steps: int | None, backend: str | None
     if file is None or steps is not None:
         return None
     method = file.method
-    return method if getattr(method, "needs_backend", False) == (backend is not None) else None
+    return method if method is not None and (method.facts().runs_on == "backend") == (backend is not None) else None
 
 
 def _data(found: Descent) -> dict[str, Any]:

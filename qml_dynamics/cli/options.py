@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import MethodError
-from ..base.registry import METHODS, SplitStep, Trotter
+from ..base.registry import METHODS
+from ..methods.split_step import SplitStep
+from ..methods.trotter import Trotter
 from ..model.problem import Problem
 from ..runs.problem_file import ProblemFile
 
@@ -47,7 +49,7 @@ class Plan:
     @property
     def quantum(self) -> bool:
         """Whether circuits are run."""
-        return bool(getattr(self.method, "needs_backend", False))
+        return bool(self.method.facts().runs_on == "backend")
 
 
 def plan(options: Options, file: ProblemFile) -> Plan:
@@ -62,7 +64,7 @@ def plan(options: Options, file: ProblemFile) -> Plan:
         method = file.method
     else:
         method = default_method(file.problem, backend is not None)
-    quantum = getattr(method, "needs_backend", False)
+    quantum = method.facts().runs_on == "backend"
     shots = options.shots if options.shots is not None else file.shots if quantum else None
     seed = options.seed if options.seed is not None else file.seed
     save = options.save if options.save is not None else default_save(method)
@@ -106,9 +108,9 @@ def default_save(method: Any) -> int:
     >>> default_save(Trotter(40)), default_save(Trotter(7)), default_save(Trotter(41))
     (21, 8, 2)
     """
-    steps = getattr(getattr(method, "method", method), "steps", _MOMENTS)
-    if not isinstance(steps, int):
-        return 2  # each Trotter number of a multi-product formula has its own steps
+    steps = method.facts().steps
+    if steps is None:
+        return _MOMENTS if method.facts().runs_on == "classical" else 2  # others may cut their circuits anywhere
     return 1 + max(k for k in range(1, _MOMENTS + 1) if steps % k == 0)
 
 
@@ -133,7 +135,7 @@ def parse_method(text: str) -> Any:
         raise MethodError(
             f"Argument `method` must look like 'trotter:steps=40' or 'Trotter(steps=40)', but is {text!r}."
         )
-    from ..base.named import named_method
+    from ..base.registry import method_from_spec as named_method
 
     kind = match.group(1)
     options = _arguments(match.group(2) or match.group(3) or "", text)

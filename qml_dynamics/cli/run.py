@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import QMLDynamicsError
-from ..base.registry import Krylov, SplitStep
 from ..methods.evolution import evolve
+from ..methods.krylov import Krylov
+from ..methods.split_step import SplitStep
 from ..results.trajectory import Trajectory
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.files import copy_problem

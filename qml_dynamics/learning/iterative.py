@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import integer, real, require
-from ..base.registry import SplitStep
 from ..methods.evolution import evolve
+from ..methods.split_step import SplitStep
 from ..model.domains import Grid
 from ..model.initial import PointMass
 from ..model.objectives.base import Objective

@@ -1,21 +1,68 @@
-"""One call of `evolve`, converted and checked: nothing long has started yet when this raises."""
+"""The contract of a method: what it says of itself, what it is asked, and what it answers.
+
+A method is a frozen dataclass of options with the members of :class:`Method`. ``evolve``, ``circuits``, ``cost``,
+``error_budget``, ``submit``, files and the command line call these members and nothing else; what a method is decides nothing
+outside this room. :func:`qml_dynamics.assert_valid_method` is the specification as a test.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..backends import Backend
-from ..backends import backend as find_backend
-from ..base.errors import MethodError, check_memory, integer
+from ..base.errors import MethodError
+from ..base.estimate import Estimate
 from ..base.progress import Progress
-from ..base.registry import Exact, Krylov, SplitStep
-from ..model.hamiltonian import Hamiltonian, hamiltonian
+from ..model.domains import Grid
+from ..model.hamiltonian import Hamiltonian
 from ..model.problem import Problem
-from ..results.observables import Observable, read_observables
+from ..results.observables import Observable
+from ..results.trajectory import Best, Counts
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+Clock = Literal["real", "imaginary", "classical", "open"]
+Space = Literal["periodic", "walls", "flux", "hypercube", "operator"]
+CLOCKS: tuple[Clock, ...] = ("real", "imaginary", "classical", "open")
+SPACES: tuple[Space, ...] = ("periodic", "walls", "flux", "hypercube", "operator")
+GRIDS: frozenset[Space] = frozenset({"periodic", "walls", "flux"})
+LOSSES: frozenset[Space] = GRIDS | {"hypercube"}
+EVERYWHERE: frozenset[Space] = frozenset(SPACES)
+WAVES: frozenset[Clock] = frozenset({"real", "imaginary"})
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a method says of itself, for the options that it has.
+
+    Attributes:
+        clocks: on which it runs.
+        spaces: weight spaces that it runs on: a periodic grid, one with walls, one with flux (a twist), a hypercube, or the
+            register of a general operator.
+        runs_on: ``"classical"``: NumPy, a backend takes no part; ``"backend"``: circuits, on the exact ``"statevector"`` where
+            none is named; ``"either"``: NumPy, or circuits where a backend is named.
+        order: global order in its step; None where there is no step.
+        order_of: what converges with that order: the wave, the density, or expectation values.
+        circuits_known_ahead: whether its circuits can be listed before any of them has run: False where angles come from samples.
+        checkpoints: whether ``evolve(checkpoint=...)`` resumes it.
+        steps: equal steps that the duration is cut into; None where there are none, or several numbers of them.
+        wires: labels of the qubits of a circuit that the method brings, highest first, by which observables may name them.
+    """
+
+    clocks: frozenset[Clock]
+    spaces: frozenset[Space]
+    runs_on: Literal["classical", "either", "backend"]
+    order: float | None
+    order_of: Literal["wave", "density", "expectation"] = "wave"
+    circuits_known_ahead: bool = True
+    checkpoints: bool = False
+    steps: int | None = None
+    wires: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +76,6 @@ class View:
 
 Callback = Callable[[int, View], Any]
 
-_RUN_ON = {
-    "real": "SplitStep, Krylov, Exact, Trotter, Variational",
-    "imaginary": "SplitStep, Krylov, Exact, Variational, Schrodingerised",
-    "classical": "HamiltonJacobi, KoopmanVonNeumann",
-}
-
 
 def circuit_seed(entropy: Any, *key: int) -> int:
     """The seed of one circuit of a run with this seed: 0, i the weight basis at saved time i, 1, i the dual basis."""
@@ -44,10 +85,21 @@ def circuit_seed(entropy: Any, *key: int) -> int:
 
 @dataclass
 class Job:
-    """One call of :func:`evolve`, converted and checked."""
+    """One call of ``evolve``, converted and checked.
+
+    Attributes:
+        problem, method, shots, callback, progress: as given.
+        h: the Hamiltonian of the problem.
+        backend: the backend that takes part, None for none.
+        seeds: of the run; see :meth:`seed`.
+        saves: saved times, ascending.
+        observables: what is to be observed.
+        branch: first entries of the keys of seeds, for one of many runs inside a call.
+        checkpoint: where the state of the run is kept, or None.
+    """
 
     problem: Problem
-    method: Any
+    method: Method
     h: Hamiltonian
     backend: Backend | None
     shots: int | None
@@ -57,93 +109,169 @@ class Job:
     callback: Callback | None
     progress: Progress
     branch: tuple[int, ...] = ()
+    checkpoint: Any = None
 
     def seed(self, *key: int) -> int:
         """A seed for one circuit: it depends on the run's seed and on what the circuit is, never on batching."""
         return circuit_seed(self.seeds.entropy, *self.branch, *key)
 
-
-@dataclass
-class Waves:
-    """Waves at the saved times reached, and why the run ended."""
-
-    times: list[float]
-    states: list[np.ndarray]
-    log_norm: list[float]
-    stop: str
-    diagnostics: dict[str, Any]
-    parameters: list[np.ndarray] = field(default_factory=list)
+    @property
+    def device(self) -> Backend:
+        """The backend of a method that has one; raises :class:`MethodError` where there is none."""
+        if self.backend is None:
+            raise MethodError("Argument `backend` must be given for this method, but is None.")
+        return self.backend
 
 
-def convert(
-    problem: Problem,
-    method: Any,
-    backend: Any,
-    shots: int | None,
-    seed: int | None,
-    save: Any,
-    observables: Mapping[str, Any] | None,
-    callback: Callback | None,
-    progress: bool | None,
-) -> Job:
-    clocks = getattr(method, "clocks", None)
-    if clocks is None or isinstance(method, type):
-        raise MethodError(f"Argument `method` must be a method such as SplitStep(steps=400), but is {method!r}.")
-    if problem.clock not in clocks:
-        raise MethodError(
-            f"Argument `method` must run on the {problem.clock} clock ({_RUN_ON[problem.clock]}), but is "
-            f"{type(method).__name__}."
-        )
-    if shots is not None:
-        shots = integer(shots, "shots", 1, 10**9, MethodError)
-    if seed is not None:
-        seed = integer(seed, "seed", 0, 2**128, MethodError)
-    if callback is not None and not callable(callback):
-        raise MethodError(f"Argument `callback` must be a function of (step, view), but is {callback!r}.")
-    saves = save_times(save, problem.duration)
-    device = find_backend(backend) if backend is not None else None
-    if getattr(method, "needs_backend", False) and device is None:
-        device = find_backend("statevector")
-    if isinstance(method, (SplitStep, Krylov, Exact)):
-        device = None  # they run here: a backend that was named beside them is checked, and takes no part
-    domain = problem.domain
-    check_memory(32 * domain.size * (len(saves) + 3), f"{len(saves)} saved waves on {domain.num_qubits} qubits")
-    seen = read_observables(observables, problem, getattr(getattr(method, "ansatz", None), "wires", None))
-    h = hamiltonian(problem, getattr(method, "workers", None))
-    label = f"{type(method).__name__} on {domain.num_qubits} qubits"
-    return Job(
-        problem,
-        method,
-        h,
-        device,
-        shots,
-        np.random.SeedSequence(seed),
-        saves,
-        seen,
-        callback,
-        Progress(label, progress),
-    )
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a method answers: everything of a :class:`Trajectory` but the problem, the method and the provenance.
 
-
-def save_times(save: Any, duration: float) -> np.ndarray:
-    """The saved times, ascending, the first of them 0 or the first asked for.
-
-    >>> save_times(3, 1.0).tolist()
-    [0.0, 0.5, 1.0]
+    Attributes:
+        times, density, states, log_norm, expectations, counts, best, stop, parameters, diagnostics: as in
+            :class:`qml_dynamics.Trajectory`.
     """
-    if save is None:
-        return np.array([0.0, duration])
-    if np.ndim(save) == 0:
-        count = integer(save, "save", 2, 10**7, MethodError)
-        return duration * np.arange(count) / (count - 1)
-    try:
-        times = np.asarray(save, dtype=float)
-    except (TypeError, ValueError):
-        times = np.empty(0)
-    ok = times.ndim == 1 and times.size > 0 and bool(np.isfinite(times).all())
-    ok = ok and times.min() >= 0 and times.max() <= duration * (1 + 1e-12)
-    if not ok:
+
+    times: np.ndarray
+    density: np.ndarray
+    states: np.ndarray | None
+    log_norm: np.ndarray
+    expectations: Mapping[str, Estimate]
+    counts: Mapping[str, tuple[Counts, ...]] | None
+    best: Best | None
+    stop: str
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    parameters: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Gates of a circuit in cx, rz, sx and x: all, those on two qubits, and the depth."""
+
+    gates: int
+    two_qubit_gates: int
+    depth: int
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What a run takes, before it is run.
+
+    Attributes:
+        qubits: width of the circuits, ancillas included; without circuits, of the register that is simulated.
+        memory: bytes that a simulation or the reference takes.
+        circuits: how many circuits are sent in all.
+        shots: samples in all.
+        programs: unmeasured circuits as long as any that is sent; the last is the longest.
+        gates: of the longest circuit, where they are added up by other means than counting those of the last program.
+        transforms: FFTs (sine, Walsh-Hadamard transforms) of a classical method.
+        bound: whether the numbers are upper bounds.
+        success: share of the samples that is kept at the end; None: all of them.
+        per_step: circuits a step, where a step waits for those of the last one.
+        samples: shots of each circuit that is sent, for the plan of a device; None: those of the call.
+    """
+
+    qubits: int
+    memory: int
+    circuits: int = 0
+    shots: int = 0
+    programs: tuple[QuantumCircuit, ...] = ()
+    gates: Gates | None = None
+    transforms: int = 0
+    bound: bool = False
+    success: float | None = None
+    per_step: int | None = None
+    samples: int | None = None
+
+
+@runtime_checkable
+class Method(Protocol):
+    """What runs a problem. Options are fields of a frozen dataclass; they are checked when it is made."""
+
+    name: ClassVar[str]  # in files, on the command line, in messages
+
+    def facts(self) -> Facts:
+        """What it says of itself, with these options."""
+        ...
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """Raise :class:`MethodError` in one sentence where it cannot run; before anything is allocated."""
+        ...
+
+    def run(self, job: Job) -> Answer:
+        """Run: exact or sampled, as the backend and the shots of the job decide."""
+        ...
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """The unmeasured circuits of a run, those of the first saved time first; refused where they are not known ahead."""
+        ...
+
+    def work(self, job: Job) -> Work:
+        """What a run takes."""
+        ...
+
+    def refined(self) -> Method:
+        """The same with a step half as long (or a tolerance sixteen times as tight)."""
+        ...
+
+    def without_encoding(self) -> Method:
+        """The same without truncation or register error, classical where a classical method takes the same steps."""
+        ...
+
+
+def space_of(problem: Problem) -> Space:
+    """The weight space of a problem.
+
+    >>> from qml_dynamics import Grid, Problem
+    >>> space_of(Problem(Grid((-1, 1), 3, boundary="walls"), lambda w: w[:, 0], 1.0, clock="real", duration=1.0))
+    'walls'
+    """
+    if problem.operator is not None:
+        return "operator"
+    if not isinstance(problem.domain, Grid):
+        return "hypercube"
+    if any(problem.domain.twist):
+        return "flux"
+    return "walls" if problem.domain.boundary == "walls" else "periodic"
+
+
+SPACE_WORDS: Mapping[Space, str] = {
+    "periodic": "a periodic grid",
+    "walls": "a grid with walls",
+    "flux": "a grid with flux",
+    "hypercube": "a hypercube",
+    "operator": "a general operator",
+}
+
+
+def check_facts(method: Method, problem: Problem) -> None:
+    """Raise :class:`MethodError` where the facts of a method exclude the clock or the weight space of a problem.
+
+    >>> from qml_dynamics import Grid, Problem, Trotter
+    >>> check_facts(Trotter(4), Problem(Grid((-1, 1), 3), lambda w: w[:, 0], 1.0, clock="imaginary", duration=1.0))
+    Traceback (most recent call last):
+    qml_dynamics.base.errors.MethodError: Argument `method` must run on the imaginary clock, but is Trotter, which runs on the \
+real clock.
+    """
+    facts, who = method.facts(), type(method).__name__
+    if problem.clock not in facts.clocks:
+        own = " and ".join(clock for clock in CLOCKS if clock in facts.clocks)
         raise MethodError(
-            f"Argument `save` must be None, a number of times or times between 0 and {duration:g}, but is {save!r}."
+            f"Argument `method` must run on the {problem.clock} clock, but is {who}, which runs on the {own} clock."
         )
-    return np.unique(np.minimum(times, duration))
+    space = space_of(problem)
+    if space not in facts.spaces:
+        own = ", ".join(SPACE_WORDS[s] for s in SPACES if s in facts.spaces)
+        raise MethodError(f"Argument `method` must run on {SPACE_WORDS[space]}, but is {who}, which runs on {own}.")
+
+
+def check_method(given: Any) -> Method:
+    """The method; :class:`MethodError` for what is none, a class of methods among it."""
+    if isinstance(given, type) or not isinstance(given, Method):
+        raise MethodError(f"Argument `method` must be a method such as SplitStep(steps=400), but is {given!r}.")
+    return given
+
+
+def no_circuits(method: Method) -> MethodError:
+    """What a method says that has no circuits to list."""
+    return MethodError(f"Argument `method` must be one that runs as circuits, but is {method!r}.")

@@ -3,24 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..base.errors import MethodError, check_memory
-from ..base.registry import Exact
+from ..backends import Backend
+from ..base.errors import MethodError, check_memory, integer
 from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
+from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+from .from_waves import Waves, report_waves, run_waves
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Dense diagonalisation (constant Hamiltonian) or a dense integrator to 1e-11: small sizes, the oracle of the oracles.
+
+    Args:
+        max_size: refuses more points than this.
+    """
+
+    max_size: int = 4096
+
+    name: ClassVar[str] = "exact"
+
+    def __post_init__(self) -> None:
+        integer(self.max_size, "max_size", 2, 1 << 16, MethodError)
+
+    def facts(self) -> Facts:
+        """Both clocks of waves, every weight space; no step."""
+        return Facts(WAVES, EVERYWHERE, "classical", None)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+        self._fits(problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+
+        def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+            return run(inner.problem, inner.h, self, saves.tolist(), inner.progress)
+
+        return report_waves(job, run_waves(job, waves))
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """None: it runs here."""
+        raise no_circuits(self)
+
+    def work(self, job: Job) -> Work:
+        """The waves that are held."""
+        domain = job.problem.domain
+        return Work(domain.num_qubits, 96 * domain.size**2)
+
+    def refined(self) -> Exact:
+        """Itself: it has no step."""
+        return self
+
+    def without_encoding(self) -> Exact:
+        """Itself."""
+        return self
+
+    def _fits(self, problem: Problem) -> None:
+        size = problem.domain.size
+        if size > self.max_size:
+            raise MethodError(
+                f"Argument `method` must not be Exact above {self.max_size} points, but there are {size}. Use Krylov."
+            )
 
 
 def run(
     problem: Problem, h: Hamiltonian, method: Exact, saves: Sequence[float], on_step: Callable[[int, int], None]
 ) -> Iterator[tuple[float, np.ndarray, float]]:
     """Yield ``(time, wave of unit norm, log_norm)`` at each save time."""
+    method._fits(problem)
     size = problem.domain.size
-    if size > method.max_size:
-        raise MethodError(
-            f"Argument `method` must not be Exact above {method.max_size} points, but there are {size}. Use Krylov."
-        )
     check_memory(96 * size * size, f"{method} on {problem.domain.num_qubits} qubits")
     return _constant(problem, h, saves, on_step) if h.constant else _driven(problem, h, saves, on_step)
 

@@ -7,12 +7,11 @@ run go out as one batch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backends import Backend
 from ..backends.base import Asked
 from ..base.errors import BackendError, check_memory
 from ..base.estimate import Estimate
@@ -32,26 +31,12 @@ from ..results.observables import (
     pauli_groups,
 )
 from ..results.trajectory import Counts
+from .base import Answer, Job
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 _MOST_STRINGS = 4096  # of a function that a vendor's estimator is asked for
-
-
-class SampledJob(Protocol):
-    """What this file needs of a call of ``evolve``."""
-
-    problem: Problem
-    h: Hamiltonian
-    backend: Backend | None
-    shots: int | None
-    saves: np.ndarray
-    observables: list[Observable]
-
-    def seed(self, *key: int) -> int:
-        """A seed for one circuit."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +80,17 @@ def plan_batch(
     return Batch(circuits, keys, groups)
 
 
+def one_moment(job: Job, last: QuantumCircuit) -> tuple[list[QuantumCircuit], int]:
+    """What is sent for one saved time with this circuit, the longest last, and how many circuits that is.
+
+    An estimator that is asked for the loss and the kinetic part beside the samples makes two circuits more of them, since each
+    is a sum of strings of one basis.
+    """
+    batch = plan_batch(job.problem, job.h, job.observables, Planned([last], {}))
+    asks = isinstance(job.h, LearningHamiltonian) and bool(getattr(job.backend, "estimates_losses", False))
+    return sorted(batch.circuits, key=lambda circuit: circuit.size()), len(batch.circuits) + 2 * asks
+
+
 def measured_operators(h: Hamiltonian, observables: Sequence[Observable]) -> dict[str, PauliSum]:
     """Operators that no sampling of weights or momenta gives: a general Hamiltonian, and observables that are operators."""
     operators = {o.name: o.terms for o in observables if o.terms is not None}
@@ -129,8 +125,8 @@ def diagonal_operators(
     return found
 
 
-def run(job: SampledJob, planned: Planned) -> dict[str, Any]:
-    """Everything a trajectory holds, from samples (or from exact noisy probabilities where no shots are asked for).
+def run(job: Job, planned: Planned) -> Answer:
+    """The answer from samples (or from exact noisy probabilities where no shots are asked for).
 
     Operators go to the vendor's own estimator where the backend has one (``EstimatingBackend``); with an attribute
     ``estimates_losses`` the loss and the kinetic part too, each a sum of Pauli strings in its own basis.
@@ -141,7 +137,7 @@ def run(job: SampledJob, planned: Planned) -> dict[str, Any]:
     estimates = alone and bool(getattr(job.backend, "estimates", False))
     batch = plan_batch(job.problem, job.h, job.observables, planned, operators_too=not estimates)
     if job.shots is None:
-        answer = _from_probabilities(job, planned, batch, job.backend.probabilities(batch.circuits))
+        answer = from_probabilities(job, planned, batch, job.backend.probabilities(batch.circuits))
         return _with_estimates(job, planned, asked, answer) if estimates else answer
     seeds = [job.seed(*key) for key in batch.keys]
     outcomes = job.backend.sample(batch.circuits, job.shots, seeds)
@@ -151,20 +147,17 @@ def run(job: SampledJob, planned: Planned) -> dict[str, Any]:
     return _with_estimates(job, planned, asked, answer) if estimates else answer
 
 
-def _with_estimates(
-    job: SampledJob, planned: Planned, operators: Mapping[str, PauliSum], answer: dict[str, Any]
-) -> dict[str, Any]:
+def _with_estimates(job: Job, planned: Planned, operators: Mapping[str, PauliSum], answer: Answer) -> Answer:
     """The answer with everything in it that the vendor's estimator can tell; it says what that is."""
     told = _estimated(job, planned.circuits, operators) if operators else {}
     if getattr(job.backend, "estimates_losses", False):
         told.update(_losses(job, planned))
-    answer["expectations"] = {**answer["expectations"], **told}
-    answer["diagnostics"].update({"estimated": tuple(told)} if told else {})  # everything else comes from our samples
-    return answer
+    facts = {"estimated": tuple(told)} if told else {}  # everything else comes from our samples
+    return replace(answer, expectations={**answer.expectations, **told}, diagnostics={**answer.diagnostics, **facts})
 
 
 def _estimated(
-    job: SampledJob, circuits: Sequence[QuantumCircuit], operators: Mapping[str, PauliSum], *key: int
+    job: Job, circuits: Sequence[QuantumCircuit], operators: Mapping[str, PauliSum], *key: int
 ) -> dict[str, Estimate]:
     """The operators at every saved time, by the vendor's estimator."""
     backend: Any = job.backend
@@ -176,7 +169,7 @@ def _estimated(
     return {name: Estimate(value[:, k], stderr[:, k], job.shots) for k, name in enumerate(operators)}
 
 
-def _losses(job: SampledJob, planned: Planned) -> dict[str, Estimate]:
+def _losses(job: Job, planned: Planned) -> dict[str, Estimate]:
     """Loss, kinetic part and functions of weights or momenta by the estimator; the energy from both, errors in quadrature."""
     from ..synthesis.measure import in_dual_basis
 
@@ -192,7 +185,7 @@ def _losses(job: SampledJob, planned: Planned) -> dict[str, Estimate]:
     return told
 
 
-def from_outcomes(job: SampledJob, planned: Planned, batch: Batch, outcomes: Sequence[Counts]) -> dict[str, Any]:
+def from_outcomes(job: Job, planned: Planned, batch: Batch, outcomes: Sequence[Counts]) -> Answer:
     """Read the samples of all circuits."""
     from ..synthesis.measure import read_dual, read_weight
 
@@ -212,9 +205,7 @@ def from_outcomes(job: SampledJob, planned: Planned, batch: Batch, outcomes: Seq
     return _answer(job, planned, density, dual, expectations, counts, best)
 
 
-def _from_probabilities(
-    job: SampledJob, planned: Planned, batch: Batch, probabilities: Sequence[np.ndarray]
-) -> dict[str, Any]:
+def from_probabilities(job: Job, planned: Planned, batch: Batch, probabilities: Sequence[np.ndarray]) -> Answer:
     """Exact noisy expectation values: every probability as a sample of infinitely many shots."""
     from ..results.sampling import draw
     from ..synthesis.measure import dual_probabilities, weight_probabilities
@@ -251,26 +242,26 @@ def _group_mean(group: PauliGroup, probabilities: np.ndarray) -> float:
 
 
 def _answer(
-    job: SampledJob,
+    job: Job,
     planned: Planned,
     density: np.ndarray,
     dual: np.ndarray | None,
     expectations: Mapping[str, Estimate],
     counts: Mapping[str, tuple[Counts, ...]] | None,
     best: Any,
-) -> dict[str, Any]:
+) -> Answer:
     domain = job.problem.domain
     diagnostics = {**planned.bounds, "edge_weight": edge_weight(domain, density)}
     if dual is not None and isinstance(job.h, LearningHamiltonian):
         diagnostics["momentum_tail"] = np.array([momentum_tail(domain, p) for p in dual])
-    return {
-        "times": job.saves,
-        "density": density,
-        "states": None,
-        "log_norm": np.zeros(len(job.saves)),
-        "expectations": expectations,
-        "counts": counts,
-        "best": best,
-        "diagnostics": diagnostics,
-        "stop": f"Reached the end of the duration, {job.saves[-1]:g}.",
-    }
+    return Answer(
+        times=job.saves,
+        density=density,
+        states=None,
+        log_norm=np.zeros(len(job.saves)),
+        expectations=expectations,
+        counts=counts,
+        best=best,
+        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
+        diagnostics=diagnostics,
+    )

@@ -8,16 +8,77 @@ commutator-free Magnus integrator of order four (Blanes and Moan, Appl. Numer. M
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..base.errors import MethodError, check_memory
-from ..base.registry import Krylov
+from ..backends import Backend
+from ..base.errors import MethodError, check_memory, integer, real, require
 from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
+from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+from .from_waves import Waves, report_waves, run_waves
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 Apply = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Krylov:
+    """Lanczos propagation with a tolerance: an oracle on both clocks that shares nothing with splitting.
+
+    Time-dependent Hamiltonians go through the commutator-free Magnus integrator of order four with step doubling.
+
+    Args:
+        tol: allowed error of the final state in the 2-norm.
+        subspace: the largest dimension of a Krylov space.
+    """
+
+    tol: float = 1e-10
+    subspace: int = 40
+
+    name: ClassVar[str] = "krylov"
+
+    def __post_init__(self) -> None:
+        real(self.tol, "tol", positive=True, error=MethodError)
+        require(self.tol < 1, "tol", "be below 1", self.tol, MethodError)
+        integer(self.subspace, "subspace", 4, 400, MethodError)
+
+    def facts(self) -> Facts:
+        """Both clocks of waves, every weight space; a tolerance in place of an order."""
+        return Facts(WAVES, EVERYWHERE, "classical", None)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+
+        def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+            return run(inner.problem, inner.h, self, saves.tolist(), inner.progress)
+
+        return report_waves(job, run_waves(job, waves))
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """None: it runs here."""
+        raise no_circuits(self)
+
+    def work(self, job: Job) -> Work:
+        """The waves that are held."""
+        domain = job.problem.domain
+        return Work(domain.num_qubits, 16 * domain.size * (len(job.saves) + self.subspace))
+
+    def refined(self) -> Krylov:
+        """A sixteenth of the tolerance."""
+        return replace(self, tol=self.tol / 16)
+
+    def without_encoding(self) -> Krylov:
+        """Itself."""
+        return self
 
 
 def run(

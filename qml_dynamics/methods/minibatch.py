@@ -1,4 +1,4 @@
-"""Running mini-batch learning: drawing the batches, and circuits and split steps on them.
+"""Mini-batch learning on the real clock: product formulas whose potential factors each see a fresh batch of rows.
 
 Potential factors are numbered along the formula; factors with no kinetic factor between them share a number and a batch, so that a
 saved time between two half steps changes nothing.
@@ -9,26 +9,118 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, require
+from ..backends import Backend
+from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, integer, real, require
+from ..base.options import renamed_option
 from ..model.formulas import boundaries, by_order, factors, segments
 from ..model.hamiltonian import LearningHamiltonian
 from ..model.objectives.rows import batch_values, need_rows
 from ..model.problem import Problem
-from .answer import report_waves
-from .base import Job, Waves, circuit_seed
-from .from_samples import Planned
+from .base import LOSSES, Answer, Facts, Job, Work, check_facts, circuit_seed
+from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
-from .randomised import averaged
-from .randomised_methods import MiniBatch
+from .from_waves import Waves, report_waves
+from .randomised import averaged, check_draws
+from .split_step import SplitStep
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 _KEY = 6  # of this file's seeds
+
+
+@renamed_option("circuits", "draws")
+@dataclass(frozen=True)
+class MiniBatch:
+    """Stochastic gradient descent as circuits: every potential factor of a product formula sees a fresh mini-batch. Real clock.
+
+    The factor ``exp(-i a zeta)`` becomes ``exp(-i a zeta_B)`` with the mean loss of a batch B of rows drawn anew: as many gates, of
+    the same kind, and no more depth. The average over the batches is a channel: up to ``O(a^3)`` the full loss and a dephasing of
+    every coherence, ``exp(-(a^2 / 2) Var_B[zeta_B(w) - zeta_B(w')])``, which is the Lindblad term
+    ``-(v/2) sum_ww' C(w, w') [n_w, [n_w', rho]]`` with C the covariance of the rows' losses, ``n_w = |w><w|`` and
+    ``v = (a / batch_size) (1 - (batch_size - 1) / (rows - 1))`` (without the last factor where rows may repeat). For losses
+    linear in w it is a diffusion of momenta, ``d Var(p) / dt = v Var(slope)``. Derived here; compare Lindblad, Commun. Math. Phys. 48, 119
+    (1976), and for the noise of batches Li, Tai, E, J. Mach. Learn. Res. 20, 40 (2019), arXiv:1811.01558.
+
+    The answer is the average over ``draws`` of them, and its errors are those between them.
+
+    Args:
+        steps: equal steps over the duration.
+        batch_size: rows in each batch.
+        order: of the formula: 1, 2 or 4. In order 2 neighbouring half steps are one factor and share one batch.
+        draws: how many are averaged; shots are shared out among them.
+        replacement: whether a row may stand in a batch twice.
+        truncation: allowed error of each draw's final state in the 2-norm from leaving out small Walsh terms.
+        classical: run the same batches with the split-operator method instead, for the same states.
+        seed: of the batches; None: the seed of the run.
+
+    Raises:
+        MethodError: an option is out of its range.
+    """
+
+    steps: int
+    batch_size: int
+    order: int = 2
+    draws: int = 20
+    replacement: bool = False
+    truncation: float = 0.0
+    classical: bool = False
+    seed: int | None = None
+
+    name: ClassVar[str] = "mini_batch"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
+        object.__setattr__(self, "batch_size", integer(self.batch_size, "batch_size", 1, 10**9, MethodError))
+        known = isinstance(self.order, int) and not isinstance(self.order, bool) and self.order in (1, 2, 4)
+        require(known, "order", "be 1, 2 or 4", self.order, MethodError)
+        for name in ("replacement", "classical"):
+            require(isinstance(getattr(self, name), bool), name, "be True or False", getattr(self, name), MethodError)
+        real(self.truncation, "truncation", nonnegative=True, error=MethodError)
+        check_draws(self.draws, self.seed)
+
+    def facts(self) -> Facts:
+        """The real clock, losses that are means over rows; the order is that of the formula around one batch."""
+        runs_on: Literal["classical", "backend"] = "classical" if self.classical else "backend"
+        return Facts(frozenset({"real"}), LOSSES, runs_on, self.order, "expectation", steps=self.steps)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`; the loss must have rows, and without replacement as many as a batch."""
+        check_facts(self, problem)
+        checked(problem, self)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return _run(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """The random circuits: all of the first saved time, then all of the next."""
+        times = np.union1d(job.saves, [0.0]).tolist()
+        every = [_pieces(job, self, c, times)[0] for c in range(self.draws)]
+        return [_until(pieces, times.index(t)) for t in job.saves.tolist() for pieces in every]
+
+    def work(self, job: Job) -> Work:
+        """Circuits of all draws, which share the shots and differ in their angles only; or the transforms of the split steps."""
+        domain = job.problem.domain
+        if self.classical:
+            transforms = 2 * self.draws * self.steps * {1: 1, 2: 1, 4: 5}[self.order]
+            return Work(domain.num_qubits, 16 * domain.size * (len(job.saves) + 8), transforms=transforms)
+        programs, each = one_moment(job, replace(self, draws=1).circuits(job)[-1])
+        every, qubits, shots = each * len(job.saves), programs[-1].num_qubits, job.shots or 0
+        share = -(-shots // self.draws) if shots else None
+        return Work(qubits, 48 << qubits, every * self.draws, every * shots, tuple(programs), samples=share)
+
+    def refined(self) -> MiniBatch:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> SplitStep:
+        """The split-operator method on the full loss."""
+        return SplitStep(self.steps, self.order)
 
 
 @dataclass(frozen=True)
@@ -39,14 +131,14 @@ class Part:
     batch: int | None
 
 
-def run(job: Job) -> dict[str, Any]:
-    """Everything a trajectory holds, averaged over the draws; an interrupt keeps the draws that are done."""
-    method, count = checked(job.problem, job.method), job.method.circuits
+def _run(job: Job, method: MiniBatch) -> Answer:
+    """The average over the draws; an interrupt keeps the draws that are done."""
+    count = method.draws
     if job.shots is not None and job.shots < count:
         raise MethodError(
             f"Argument `shots` must be at least the {count} circuits they are shared by, but is {job.shots}."
         )
-    answers: list[dict[str, Any]] = []
+    answers: list[Answer] = []
     gates: list[int] = []
     errors: list[float] = []
     stop = ""
@@ -67,25 +159,16 @@ def run(job: Job) -> dict[str, Any]:
         if job.callback is None:
             job.progress(c + 1, count)
     out, spread = averaged(answers, job.shots)
-    facts = {"circuits": len(answers), "between_circuits": spread, "noise": noise(job.problem, method)}
+    facts: dict[str, Any] = {"circuits": len(answers), "between_circuits": spread, "noise": noise(job.problem, method)}
     if stop:
         facts["interrupted"] = True
     if gates:
         facts |= {"gates": float(np.mean(gates)), "truncation_error_bound": max(errors)}
-    out["diagnostics"] = {**out["diagnostics"], **facts}
-    out["stop"] = stop or (
+    stop = stop or (
         f"Reached the end of the duration, {job.saves[-1]:g}. Averaged over {count} draws of mini-batches of "
         f"{method.batch_size} of {need_rows(job.problem.objective).count} rows."
     )
-    return out
-
-
-def circuits(job: Job) -> list[QuantumCircuit]:
-    """The random circuits: all of the first saved time, then all of the next."""
-    method = checked(job.problem, job.method)
-    times = np.union1d(job.saves, [0.0]).tolist()
-    every = [_pieces(job, method, c, times)[0] for c in range(method.circuits)]
-    return [_until(pieces, times.index(t)) for t in job.saves.tolist() for pieces in every]
+    return replace(out, stop=stop, diagnostics={**out.diagnostics, **facts})
 
 
 def noise(problem: Problem, method: MiniBatch) -> float:
@@ -149,7 +232,7 @@ def checked(problem: Problem, method: MiniBatch) -> MiniBatch:
     return method
 
 
-def _draw(job: Job, method: MiniBatch, c: int, gates: list[int], errors: list[float]) -> dict[str, Any]:
+def _draw(job: Job, method: MiniBatch, c: int, gates: list[int], errors: list[float]) -> Answer:
     """The answer of one draw."""
     times = np.union1d(job.saves, [0.0]).tolist()
     shape = job.problem.domain.shape
@@ -159,10 +242,9 @@ def _draw(job: Job, method: MiniBatch, c: int, gates: list[int], errors: list[fl
         pieces, error = _pieces(job, method, c, times)
         gates.append(sum(piece.size() for piece in pieces[1:]))
         errors.append(error)
-        assert job.backend is not None
-        if not job.backend.exact:
+        if not job.device.exact:
             return run_sampled(job, Planned([_until(pieces, times.index(t)) for t in job.saves.tolist()], {}))
-        every = job.backend.states(pieces, lambda done, total: None)
+        every = job.device.states(pieces, lambda done, total: None)
     waves = [wave[: job.problem.domain.size].reshape(shape) for wave in every]  # ancillas of walls are back in 0
     kept = [wave for t, wave in zip(times, waves) if t in job.saves]
     return report_waves(job, Waves(job.saves.tolist(), kept, [0.0] * len(kept), "", {}))

@@ -1,24 +1,26 @@
-"""Running randomised product formulas: drawing the circuits, averaging over them, and the exact channel for small sizes."""
+"""Randomised product formulas for operators on the real clock: random circuits, their average, and the exact channel for small sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real
 from ..base.estimate import Estimate
-from ..model.hamiltonian import Hamiltonian, PauliHamiltonian
+from ..base.options import renamed_option
+from ..model.hamiltonian import Hamiltonian, PauliHamiltonian, hamiltonian
 from ..model.pauli import PauliSum, pauli_sum
+from ..model.problem import Problem
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
-from .answer import report_waves
-from .base import Job, Waves, circuit_seed
-from .from_samples import Planned
+from .base import Answer, Facts, Job, Work, check_facts, circuit_seed
+from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
-from .randomised_methods import QDrift, RandomOrder
+from .from_waves import Waves, report_waves
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -27,73 +29,205 @@ _KEY = 5  # of this file's seeds
 Piece = tuple[int, int, float, float]  # masks of the string, coefficient (amount a unit of time), and when it ends
 
 
-def run(job: Job) -> dict[str, Any]:
-    """Everything a trajectory holds, averaged over the random circuits."""
-    terms = _terms(job.h, job.method, job.problem.duration)
-    assert job.backend is not None
-    count = job.method.circuits
+def check_draws(draws: int, seed: int | None) -> None:
+    """Raise :class:`MethodError` unless both are in their ranges."""
+    integer(draws, "draws", 1, 100_000, MethodError)
+    if seed is not None:
+        integer(seed, "seed", 0, 2**128, MethodError)
+
+
+@renamed_option("circuits", "draws")
+@dataclass(frozen=True)
+class QDrift:
+    """Randomised updates: ``samples`` Pauli rotations, each drawn with probability ``|c_j| / lambda``. Real clock, operators.
+
+    Each rotation is ``exp(-i sgn(c_j) P_j lambda T / N)`` with ``lambda = sum |c_j|``. Averaged over the draws this is a channel
+    whose half diamond distance to the exact evolution is at most ``(2 lambda^2 T^2 / N) exp(2 lambda T / N)``, whatever the number
+    of terms. One circuit alone is only a random unitary: the answer is the average over ``draws`` of them, and the errors it
+    carries are those between circuits. Source: Campbell, Phys. Rev. Lett. 123, 070503 (2019), arXiv:1811.08017.
+
+    Args:
+        samples: rotations over the duration.
+        draws: random circuits that are averaged; shots are shared out among them.
+        seed: of the circuits; None: the seed of the run. The order of the operator's terms does not matter.
+    """
+
+    samples: int
+    draws: int = 20
+    seed: int | None = None
+
+    name: ClassVar[str] = "qdrift"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", integer(self.samples, "samples", 1, 10**7, MethodError))
+        check_draws(self.draws, self.seed)
+
+    def facts(self) -> Facts:
+        """The real clock, operators; expectation values converge."""
+        return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", 1, "expectation")
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`; for a loss it says what the run would cost."""
+        if problem.operator is None and problem.clock == "real":
+            raise MethodError(_too_dear(type(self).__name__, problem))
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return _run(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """The random circuits: all of the first saved time, then all of the next."""
+        return _circuits(job, self)
+
+    def work(self, job: Job) -> Work:
+        """The circuits of one basis share its shots. Other draws than those that are counted here may be a little longer."""
+        return _work(job, self)
+
+    def refined(self) -> QDrift:
+        """Twice the samples."""
+        return replace(self, samples=2 * self.samples)
+
+    def without_encoding(self) -> QDrift:
+        """Itself."""
+        return self
+
+
+@renamed_option("circuits", "draws")
+@dataclass(frozen=True)
+class RandomOrder:
+    """First-order product formula whose terms stand in a fresh random order in every step. Real clock, operators.
+
+    Averaged over the orders the second-order error cancels: with ``x = lambda T / steps`` the half diamond distance to the exact
+    evolution is at most ``steps (x^4 exp(2 x) + 2 x^3 exp(x) / 3) / 2``. Source: Childs, Ostrander, Su, Quantum 3, 182 (2019),
+    arXiv:1805.08385.
+
+    Args:
+        steps: equal steps over the duration.
+        draws, seed: as in :class:`QDrift`.
+    """
+
+    steps: int
+    draws: int = 20
+    seed: int | None = None
+
+    name: ClassVar[str] = "random_order"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
+        check_draws(self.draws, self.seed)
+
+    def facts(self) -> Facts:
+        """The real clock, operators; expectation values converge."""
+        return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", 2, "expectation", steps=self.steps)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`; for a loss it says what the run would cost."""
+        if problem.operator is None and problem.clock == "real":
+            raise MethodError(_too_dear(type(self).__name__, problem))
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return _run(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """The random circuits: all of the first saved time, then all of the next."""
+        return _circuits(job, self)
+
+    def work(self, job: Job) -> Work:
+        """The circuits of one basis share its shots. Other draws than those that are counted here may be a little longer."""
+        return _work(job, self)
+
+    def refined(self) -> RandomOrder:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> RandomOrder:
+        """Itself."""
+        return self
+
+
+def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
+    """The average over the random circuits."""
+    terms, count = _terms(job.h, method), method.draws
     if job.shots is not None and job.shots < count:
         raise MethodError(
             f"Argument `shots` must be at least the {count} circuits they are shared by, but is {job.shots}."
         )
     times = np.union1d(job.saves, [0.0]).tolist()
-    answers, gates = [], []
+    answers: list[Answer] = []
+    gates: list[int] = []
     for c in range(count):
-        pieces = _pieces(job, terms, c, times)
+        pieces = _pieces(job, method, terms, c, times)
         gates.append(sum(piece.size() for piece in pieces[1:]))
         shots = None if job.shots is None else job.shots // count + (c < job.shots % count)
         branch = replace(job, branch=(_KEY, c), callback=None, shots=shots)
-        if not job.backend.exact:
+        if not job.device.exact:
             whole = [_until(pieces, times.index(t)) for t in job.saves.tolist()]
             answers.append(run_sampled(branch, Planned(whole, {})))
             continue
         shape = job.problem.domain.shape
-        waves = [wave.reshape(shape) for wave in job.backend.states(pieces, job.progress)]
+        waves = [wave.reshape(shape) for wave in job.device.states(pieces, job.progress)]
         kept = [wave for t, wave in zip(times, waves) if t in job.saves]
         answers.append(report_waves(branch, Waves(job.saves.tolist(), kept, [0.0] * len(kept), "", {})))
-    return _averaged(job, answers, gates, terms)
+    return _averaged(job, method, answers, gates, terms)
 
 
-def circuits(job: Job) -> list[QuantumCircuit]:
-    """The random circuits: all of the first saved time, then all of the next."""
-    terms = _terms(job.h, job.method, job.problem.duration)
+def _circuits(job: Job, method: QDrift | RandomOrder) -> list[QuantumCircuit]:
+    terms = _terms(job.h, method)
     times = np.union1d(job.saves, [0.0]).tolist()
-    every = [_pieces(job, terms, c, times) for c in range(job.method.circuits)]
+    every = [_pieces(job, method, terms, c, times) for c in range(method.draws)]
     return [_until(pieces, times.index(t)) for t in job.saves.tolist() for pieces in every]
 
 
-def _terms(h: Hamiltonian, method: Any, duration: float) -> PauliSum:
+def _work(job: Job, method: QDrift | RandomOrder) -> Work:
+    every = _circuits(job, method)
+    programs, each = one_moment(job, max(every, key=lambda circuit: circuit.size()))
+    number, together = each * len(every), each * len(job.saves)
+    qubits, shots = programs[-1].num_qubits, job.shots or 0
+    share = -(-shots * together // number) if shots else None
+    fixed = method.seed is not None
+    return Work(qubits, 48 << qubits, number, together * shots, tuple(programs), bound=not fixed, samples=share)
+
+
+def _too_dear(name: str, problem: Problem) -> str:
+    low, high = hamiltonian(problem).bounds(0.0)
+    weight = 0.5 * (high - low) * problem.duration  # lambda t is at least half of the spectrum's width
+    return (
+        f"Argument `method` must not be {name} for the Hamiltonian of a loss: its cost grows with the square of lambda t, "
+        f"which is at least {weight:.3g} here, so that an error of 0.01 takes {2 * weight**2 / 0.01:.1e} rotations or more. "
+        "Use Trotter, or state an operator with Problem.from_operator."
+    )
+
+
+def _terms(h: Hamiltonian, method: QDrift | RandomOrder) -> PauliSum:
     """The terms in canonical order, the identity included."""
-    name = type(method).__name__
-    if not isinstance(h, PauliHamiltonian):
-        low, high = h.bounds(0.0)
-        weight = 0.5 * (high - low) * duration  # lambda t is at least half of the spectrum's width
-        raise MethodError(
-            f"Argument `method` must not be {name} for the Hamiltonian of a loss: its cost grows with the square of lambda t, "
-            f"which is at least {weight:.3g} here, so that an error of 0.01 takes {2 * weight**2 / 0.01:.1e} rotations or more. "
-            "Use Trotter, or state an operator with Problem.from_operator."
-        )
+    assert isinstance(h, PauliHamiltonian)  # `check` has refused losses
     order = np.lexsort((h.terms.z, h.terms.x))
     terms = PauliSum(h.terms.num_qubits, h.terms.x[order], h.terms.z[order], h.terms.coefficients[order])
     if not np.any(((terms.x | terms.z) != 0) & (terms.coefficients != 0)):
         raise MethodError(
-            f"Argument `method` must have a term besides the identity to draw from, which {name} has not."
+            "Argument `method` must have a term besides the identity to draw from, which "
+            f"{type(method).__name__} has not."
         )
     return terms
 
 
-def _pieces(job: Job, terms: PauliSum, c: int, times: Sequence[float]) -> list[QuantumCircuit]:
+def _pieces(
+    job: Job, method: QDrift | RandomOrder, terms: PauliSum, c: int, times: Sequence[float]
+) -> list[QuantumCircuit]:
     """Circuit ``c``: the preparation, then from each time to the next; a rotation is cut where a time falls into it."""
     from ..synthesis.randomised import pauli_rotations
     from ..synthesis.states import prepare
 
-    method, duration = job.method, job.problem.duration
+    duration = job.problem.duration
     seed = circuit_seed(job.seeds.entropy if method.seed is None else method.seed, _KEY, c)
     rng = np.random.default_rng(seed)
     idle = float(terms.coefficients[(terms.x | terms.z) == 0].sum())
     active = np.flatnonzero(((terms.x | terms.z) != 0) & (terms.coefficients != 0))
     draw = _qdrift if isinstance(method, QDrift) else _random_order
-    slots = draw(method, terms, active, rng, duration, times)
+    slots = draw(method, terms, active, rng, duration, times)  # type: ignore[arg-type]
     out = [prepare(job.problem.initial, job.problem.domain)]
     for t0, t1, rotations in zip(times[:-1], times[1:], slots):
         out.append(pauli_rotations(terms.num_qubits, rotations, -idle * (t1 - t0)))
@@ -150,41 +284,43 @@ def _until(pieces: Sequence[QuantumCircuit], index: int) -> QuantumCircuit:
     return circuit
 
 
-def _averaged(job: Job, answers: list[dict[str, Any]], gates: list[int], terms: PauliSum) -> dict[str, Any]:
+def _averaged(
+    job: Job, method: QDrift | RandomOrder, answers: list[Answer], gates: list[int], terms: PauliSum
+) -> Answer:
     out, spread = averaged(answers, job.shots)
-    bound = error_bound(job.method, terms, job.problem.duration)
-    out["diagnostics"] = {
-        **out["diagnostics"],
+    bound = error_bound(method, terms, job.problem.duration)
+    facts = {
         "circuits": len(answers),
         "lambda": strength(terms),
         "channel_bound": bound,
         "between_circuits": spread,
         "gates": float(np.mean(gates)),
     }
-    out["stop"] = (
+    stop = (
         f"Reached the end of the duration, {job.saves[-1]:g}. Averaged over {len(answers)} random circuits; the channel's half "
         f"diamond distance is at most {bound:.3g}."
     )
-    return out
+    return replace(out, stop=stop, diagnostics={**out.diagnostics, **facts})
 
 
-def averaged(answers: list[dict[str, Any]], shots: int | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def averaged(answers: Sequence[Answer], shots: int | None) -> tuple[Answer, dict[str, np.ndarray]]:
     """The mean of answers of random circuits, with the errors between them; and their standard deviations."""
-    count, out = len(answers), dict(answers[0])
-    out["density"] = np.mean([a["density"] for a in answers], axis=0)
+    count, first = len(answers), answers[0]
     expectations, spread = {}, {}
-    for name, first in out["expectations"].items():
-        values = np.array([a["expectations"][name].value for a in answers])
+    for name, one in first.expectations.items():
+        values = np.array([a.expectations[name].value for a in answers])
         between = values.std(axis=0, ddof=1) if count > 1 else np.zeros_like(values[0])
         between = np.where(between > 1e-13 * (1 + np.abs(values).max(axis=0)), between, 0.0)  # round-off is no spread
-        stderr = between / np.sqrt(count) if count > 1 else np.broadcast_to(first.stderr, values[0].shape)
+        stderr = between / np.sqrt(count) if count > 1 else np.broadcast_to(one.stderr, values[0].shape)
         expectations[name], spread[name] = Estimate(values.mean(axis=0), stderr, shots), between
-    out["expectations"] = expectations
-    if count > 1:
-        out["states"] = None
-        if out.get("counts"):
-            out["counts"] = {basis: _merged([a["counts"][basis] for a in answers]) for basis in out["counts"]}
-    return out, spread
+    density = np.mean([a.density for a in answers], axis=0)
+    out = replace(first, density=density, expectations=expectations)
+    if count == 1:
+        return out, spread
+    counts = None
+    if first.counts:
+        counts = {basis: _merged([a.counts[basis] for a in answers if a.counts]) for basis in first.counts}
+    return replace(out, states=None, counts=counts), spread
 
 
 def _merged(every: list[tuple[Counts, ...]]) -> tuple[Counts, ...]:

@@ -8,19 +8,105 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..base.errors import MethodError, check_memory
-from ..base.registry import SplitStep
+from ..backends import Backend
+from ..base.errors import MethodError, check_memory, integer, one_of
 from ..model.domains import outer_product
-from ..model.formulas import Factor, Formula, boundaries, by_name, factors, segments
+from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, factors, segments
 from ..model.hamiltonian import LearningHamiltonian
 from ..model.problem import Problem
+from .base import GRIDS, LOSSES, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+from .from_waves import Waves, learning, report_waves, run_waves
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 Sample = tuple[float, np.ndarray, float]
+
+
+@dataclass(frozen=True)
+class SplitStep:
+    """The split-operator method: the classical reference on both clocks.
+
+    Orders 1 (Lie), 2 (Strang) and 4: Suzuki's composition on the real clock, and on the imaginary clock the extrapolation
+    ``4/3 S2(dt/2)^2 - 1/3 S2(dt)``, since negative substeps amplify round-off there. The declared order holds for
+    time-dependent ``D(t), s(t)`` too. ``formula="chin4a"`` (grids only) is the fastest where the wave is small at the edge
+    of the box and its momenta are resolved; its resolution floor is reported in the diagnostics.
+
+    Args:
+        steps: equal steps over the duration.
+        order: 1, 2 or 4.
+        formula: the name of a formula, instead of the one that ``order`` stands for.
+        workers: threads of the FFT (``None``: chosen by size).
+        precision: ``"double"`` or ``"single"``.
+    """
+
+    steps: int
+    order: int = 2
+    formula: str | None = None
+    workers: int | None = None
+    precision: str = "double"
+
+    name: ClassVar[str] = "split_step"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
+        if self.formula is not None:
+            object.__setattr__(self, "order", by_name(self.formula).order)
+        by_order(self.order)
+        if self.workers is not None:
+            integer(self.workers, "workers", 1, 1024, MethodError)
+        one_of(self.precision, "precision", ("double", "single"), MethodError)
+
+    @property
+    def product_formula(self) -> Formula:
+        """The formula of one step (order 4 on the imaginary clock extrapolates Strang's instead)."""
+        return by_name(self.formula) if self.formula else by_order(self.order)
+
+    def facts(self) -> Facts:
+        """Both clocks of waves, losses on every weight space."""
+        spaces = GRIDS if self.formula == "chin4a" else LOSSES
+        return Facts(WAVES, spaces, "classical", self.order, steps=self.steps)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+        _formula(problem, self)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return report_waves(job, run_waves(job, self._waves, self.steps, posts=True))
+
+    def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Sample]:
+        h = learning(job.h, self.workers)
+        yield from run(job.problem, h, self, saves.tolist(), job.progress)
+        out.diagnostics["steps"] = self.steps
+        if self.formula == "chin4a":
+            out.diagnostics["resolution_floor"] = resolution_floor(job.problem, h, self, out.states[-1])
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """None: it runs here."""
+        raise no_circuits(self)
+
+    def work(self, job: Job) -> Work:
+        """Transforms, and the waves that are held."""
+        formula, domain = self.product_formula, job.problem.domain
+        extrapolated = self.formula is None and self.order == 4 and job.problem.clock == "imaginary"
+        kinetic = 3 if extrapolated else sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps)
+        memory = 16 * domain.size * (len(job.saves) + 8)
+        return Work(domain.num_qubits, memory, transforms=2 * kinetic * self.steps)
+
+    def refined(self) -> SplitStep:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> SplitStep:
+        """Itself."""
+        return self
 
 
 def run(
@@ -31,7 +117,7 @@ def run(
     on_step: Callable[[int, int], None],
 ) -> Iterator[Sample]:
     """Yield ``(time, wave of unit norm, log_norm)`` at each save time; ``on_step(done, total)`` after each step."""
-    formula = _checked(problem, h, method)
+    formula = _formula(problem, method)
     memory = problem.domain.size * 16 * (_CACHED[h.constant] + 4)
     check_memory(
         memory // (2 if method.precision == "single" else 1), f"{method} on {problem.domain.num_qubits} qubits"
@@ -60,12 +146,8 @@ def run(
 _CACHED = {True: 6, False: 2}  # phase arrays kept: a constant Hamiltonian needs five of them for Suzuki's formula
 
 
-def _checked(problem: Problem, h: LearningHamiltonian, method: SplitStep) -> Formula:
+def _formula(problem: Problem, method: SplitStep) -> Formula:
     formula = method.product_formula
-    if not isinstance(h, LearningHamiltonian):
-        raise MethodError(
-            "Argument `method` must be Exact, Krylov, Trotter or Variational for a general operator, but is SplitStep."
-        )
     if problem.clock == "imaginary" and not formula.forward:
         if method.formula is not None:
             raise MethodError(

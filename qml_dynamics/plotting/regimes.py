@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import MethodError, require
-from ..base.registry import SplitStep
 from ..learning.ensembles.learning import Learning
 from ..methods.bridge.schrodinger_bridge import SchrodingerBridge
 from ..methods.classical.hamilton_jacobi import HamiltonJacobi
 from ..methods.evolution import evolve
+from ..methods.split_step import SplitStep
 from ..model.domains import Grid
 from ..model.initial import Gaussian, State
 from ..results.trajectory import Trajectory

@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 from ..base.errors import BudgetExceeded
-from ..methods.variational.options import is_measured
 from ..validation.resources import Cost, cost
 from .statement import Statement
 from .units import keeps_jobs
@@ -20,8 +19,8 @@ def forecast(s: Statement, device: Any, quiet: bool) -> None:
     Raises:
         BudgetExceeded: all steps of a measured run together take more shots, or more seconds by the vendor's formula.
     """
-    steps = is_measured(s.method, device, s.shots)
-    on_a_device = hasattr(device, "programs") and (steps or getattr(s.method, "needs_backend", False))
+    steps = not s.method.facts().circuits_known_ahead
+    on_a_device = hasattr(device, "programs")
     limited = steps and (s.max_shots is not None or s.max_seconds is not None)
     if not limited and not on_a_device:
         return

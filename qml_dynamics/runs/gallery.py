@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import ProblemError, QMLDynamicsError, integer
-from ..base.registry import SplitStep, Trotter
 from ..methods.evolution import evolve
+from ..methods.split_step import SplitStep
+from ..methods.trotter import Trotter
 from ..model.formulas import Formula
 from ..model.hamiltonian import LearningHamiltonian, hamiltonian
 from ..model.objectives import from_table

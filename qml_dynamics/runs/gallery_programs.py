@@ -38,9 +38,9 @@ def exchanged_neurons() -> dict[str, str]:
 
 def grown_well(file: ProblemFile) -> dict[str, str]:
     """The steps of a double well on a grid that grows by a schedule."""
-    from ..base.registry import Trotter
     from ..methods.evolution import circuits
     from ..methods.growing.method import Growing
+    from ..methods.trotter import Trotter
     from ..synthesis.qasm import to_qasm3
 
     problem = file.problem

@@ -78,7 +78,7 @@ def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, 
         folder: where its files are.
         versions: of the libraries that wrote them.
     """
-    from ..base.named import named_method
+    from ..base.registry import method_from_spec as named_method
 
     if spec["kind"] != KIND:
         return named_method(dict(spec))

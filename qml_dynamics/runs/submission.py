@@ -11,8 +11,7 @@ import numpy as np
 from ..backends import backend as find_backend
 from ..base.errors import BackendError, MethodError, describe, integer
 from ..base.places import permitted
-from ..methods.base import convert
-from ..methods.variational.options import is_measured
+from ..methods.job import check_room, convert
 from ..model.problem import Problem
 from .budget import read_budget
 from .content import read_checked
@@ -81,9 +80,9 @@ def submit(
     if backend is None:
         raise BackendError("Argument `backend` must be a name or a backend object, but is None.")
     device = find_backend(backend)
-    job = convert(problem, method, device, shots, seed, save, observables, None, False)
-    samples = getattr(method, "needs_backend", False) or hasattr(method, "adaptive")
-    if not samples and not is_measured(method, device, shots):
+    job = convert(problem, method, device, shots, seed, save, observables)
+    check_room(job)
+    if job.backend is None:
         raise MethodError(f"Argument `method` must be one that samples circuits, but is {method!r}.")
     entropy = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # type: ignore[arg-type]
     kept = described(device)

@@ -155,7 +155,7 @@ def _method(spec: Any) -> Any:
     Raises:
         ProblemError or MethodError: it is neither.
     """
-    from ..base.named import named_method
+    from ..base.registry import method_from_spec as named_method
 
     require(isinstance(spec, Mapping), "method", "be a table with the kind of a method", spec)
     if spec.get("kind") != "custom":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backends.base import Asked, JobBackend, mitigates
-from ..base.registry import MultiProduct, Trotter
+from ..methods.base import Method
 from ..results.observables import pauli_groups
 
 GROUP = 32  # circuits that a crash can cost at most, where running them again costs only time
@@ -56,12 +56,9 @@ def answers(backend: Any, items: Sequence[Any], shots: int, seeds: Sequence[int]
     return list(backend.sample(items, shots, seeds))
 
 
-def independent(method: Any) -> bool:
-    """Whether no circuit of a method depends on the outcomes of another, so that all can be sent at once.
-
-    A method says so with ``adaptive = False``.
-    """
-    return isinstance(method, (Trotter, MultiProduct)) or getattr(method, "adaptive", True) is False
+def independent(method: Method) -> bool:
+    """Whether no circuit of a method depends on the outcomes of another, so that all can be sent at once."""
+    return method.facts().circuits_known_ahead
 
 
 def least_shots(backend: Any, shots: int) -> int:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..methods.imaginary.options import Schrodingerised
 from ..model.formulas import Factor, Formula, boundaries, by_order, factors, segments
 from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ..model.pauli import PauliSum
@@ -91,7 +90,12 @@ class Diagonals:
 
 
 def schrodingerised(
-    problem: Problem, h: LearningHamiltonian, method: Schrodingerised, register: Register, saves: Sequence[float]
+    problem: Problem,
+    h: LearningHamiltonian,
+    steps: int,
+    order: int,
+    register: Register,
+    saves: Sequence[float],
 ) -> list[QuantumCircuit]:
     """The preparation, then the evolution from each save time to the next, p register on the highest qubits.
 
@@ -104,14 +108,14 @@ def schrodingerised(
     wave = register.profile
     amplitudes(wave / np.linalg.norm(wave), start, ancillas)
     phases = Diagonals(h, momentum_series(register))
-    ends = boundaries(problem.duration, method.steps, saves)
+    ends = boundaries(problem.duration, steps, saves)
     pieces = [start]
     cache: dict[tuple[str, str], QuantumCircuit] = {}
     for piece in segments(ends, saves):
         circuit = start.copy_empty_like()
         circuit.global_phase = 0
         fourier(circuit, ancillas)
-        for factor in factors(by_order(method.order), piece, problem.diffusion, problem.strength, problem.duration):
+        for factor in factors(by_order(order), piece, problem.diffusion, problem.strength, problem.duration):
             key = (factor.kind, f"{factor.amount:.12e}")
             if key not in cache:
                 cache[key] = QuantumCircuit(base + register.qubits)

@@ -12,7 +12,6 @@ from functools import cached_property
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..methods.imaginary.options import ProbabilisticITE, Schrodingerised
 from ..model.domains import Domain
 from ..model.hamiltonian import LearningHamiltonian
 from ..model.initial import PointMass
@@ -21,7 +20,7 @@ from ..model.transforms import Transform
 from ..results.trajectory import Counts
 from .imaginary import schrodingerised
 from .measure import in_dual_basis, read_dual, read_weight
-from .p_register import Register
+from .p_register import Blocks, Register
 from .probabilistic import deferred, probabilistic_blocks, reused
 from .states import amplitudes, prepare
 from .transforms import dual_index, has_ancillas, registers, to_dual, width
@@ -65,11 +64,11 @@ def _standing(domain: Domain, index: int, circuit: QuantumCircuit) -> None:
 
 @dataclass
 class BlockStep:
-    """Steps by :class:`ProbabilisticITE`: blocks with one ancilla each, or one ancilla that is measured and reset."""
+    """Steps of probabilistic imaginary time: blocks with one ancilla each, or one ancilla that is measured and reset."""
 
     problem: Problem
     h: LearningHamiltonian
-    method: ProbabilisticITE
+    rule: Blocks
     lowest: Callable[[float, float], float]
     midway: bool
 
@@ -77,7 +76,7 @@ class BlockStep:
     def blocks(self) -> list[QuantumCircuit]:
         """All blocks of tau."""
         saves = [0.0, self.problem.duration]
-        return probabilistic_blocks(self.problem, self.h, self.method, saves, self.lowest)[0]
+        return probabilistic_blocks(self.problem, self.h, self.rule, saves, self.lowest)[0]
 
     def circuit(self, basis: str, index: int, end: str) -> QuantumCircuit:
         """From a basis state, or from the problem's initial wave, to the basis of the measurement."""
@@ -94,11 +93,12 @@ class BlockStep:
 
 @dataclass
 class RegisterStep:
-    """Steps by :class:`Schrodingerised`: one register p, kept where ``p > 0``."""
+    """Steps of Schrodingerised evolution: one register p, kept where ``p > 0``."""
 
     problem: Problem
     h: LearningHamiltonian
-    method: Schrodingerised
+    steps: int
+    order: int
     register: Register
 
     @cached_property
@@ -106,7 +106,12 @@ class RegisterStep:
         """From the lowest point's bits, which are all 0 and need no gate."""
         corner = PointMass(tuple(float(axis[0]) for axis in self.problem.domain.axes))
         pieces = schrodingerised(
-            self.problem.replace(initial=corner), self.h, self.method, self.register, [0.0, self.problem.duration]
+            self.problem.replace(initial=corner),
+            self.h,
+            self.steps,
+            self.order,
+            self.register,
+            [0.0, self.problem.duration],
         )
         return pieces[0].compose(pieces[1])
 

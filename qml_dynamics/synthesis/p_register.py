@@ -10,6 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """The numbers of the blocks of probabilistic imaginary time: see :class:`qml_dynamics.ProbabilisticITE`."""
+
+    m0: float
+    steps: int
+    order: int = 2
+    block: str = "linear"
+    shift: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Register:
     """The p register: ``p_j = (j - j_0) dp``, around the box; points at ``p >= 0`` are kept.

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..methods.imaginary.options import ProbabilisticITE
 from ..model.domains import Domain, Grid, Hypercube
 from ..model.formulas import Factor, boundaries, by_order, factors, segments
 from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
@@ -18,26 +17,25 @@ from ..model.pauli import PauliSum
 from ..model.problem import Problem
 from .diagonal import damping_angles, diagonal, walsh_series
 from .imaginary import SIGN, Diagonals, pauli_steps, product_series
+from .p_register import Blocks
 from .transforms import dual_series, registers, to_dual, width
 
 Lowest = Callable[[float, float], float]
 
 
 def probabilistic_blocks(
-    problem: Problem, h: Hamiltonian, method: ProbabilisticITE, saves: Sequence[float], lowest: Lowest
+    problem: Problem, h: Hamiltonian, rule: Blocks, saves: Sequence[float], lowest: Lowest
 ) -> list[list[QuantumCircuit]]:
     """The blocks from each save time to the next, on the register and one ancilla (the highest qubit) in ``|0>``.
 
     Outcome 0 of the ancilla after a block applies the block's cosine, real and positive at the lowest energy.
     ``lowest(t0, t1)`` is the integral of the lower bound of the spectrum.
     """
-    ends = boundaries(problem.duration, method.steps, saves)
+    ends = boundaries(problem.duration, rule.steps, saves)
     if isinstance(h, LearningHamiltonian):
-        make = (
-            _ExactBlocks(problem, h, method) if method.block == "exact" else _LinearBlocks(problem, h, method, lowest)
-        )
+        make = _ExactBlocks(problem, h, rule) if rule.block == "exact" else _LinearBlocks(problem, h, rule, lowest)
         return [make.piece(piece) for piece in segments(ends, saves)]
-    general = _PauliBlocks(h, method, lowest)
+    general = _PauliBlocks(h, rule, lowest)
     return [general.piece(piece) for piece in segments(ends, saves)]
 
 
@@ -55,11 +53,11 @@ def _close(block: QuantumCircuit, ancilla: int) -> None:
 class _LinearBlocks:
     """``Theta`` linear in H: the controlled evolutions are the factors of the product formula with the ancilla's sign."""
 
-    def __init__(self, problem: Problem, h: LearningHamiltonian, method: ProbabilisticITE, lowest: Lowest) -> None:
-        self.problem, self.method, self.lowest = problem, method, lowest
+    def __init__(self, problem: Problem, h: LearningHamiltonian, rule: Blocks, lowest: Lowest) -> None:
+        self.problem, self.rule, self.lowest = problem, rule, lowest
         self.base = width(problem.domain)
         self.phases = Diagonals(h, SIGN, shifted=False)
-        self.slope = method.m0 / np.sqrt(1 - method.m0**2)
+        self.slope = rule.m0 / np.sqrt(1 - rule.m0**2)
         self.cache: dict[tuple[str, ...], QuantumCircuit] = {}
 
     def piece(self, ends: np.ndarray) -> list[QuantumCircuit]:
@@ -68,13 +66,13 @@ class _LinearBlocks:
 
     def _block(self, t0: float, t1: float) -> QuantumCircuit:
         p, ancilla = self.problem, self.base
-        steps = list(factors(by_order(self.method.order), [t0, t1], p.diffusion, p.strength, p.duration))
-        total = self.lowest(t0, t1) if self.method.shift is None else (t1 - t0) * self.method.shift
+        steps = list(factors(by_order(self.rule.order), [t0, t1], p.diffusion, p.strength, p.duration))
+        total = self.lowest(t0, t1) if self.rule.shift is None else (t1 - t0) * self.rule.shift
         key = (*(f"{f.kind}{f.amount:.12e}" for f in steps), f"{total:.12e}")
         if key not in self.cache:
             block = QuantumCircuit(self.base + 1)
             _open(block, ancilla)
-            block.rz(-2 * (np.arccos(self.method.m0) - np.pi / 4 - self.slope * total), ancilla)
+            block.rz(-2 * (np.arccos(self.rule.m0) - np.pi / 4 - self.slope * total), ancilla)
             for factor in steps:
                 self.phases.append(factor, -self.slope, block, [ancilla])
             _close(block, ancilla)
@@ -85,15 +83,15 @@ class _LinearBlocks:
 class _ExactBlocks:
     """One block for each diagonal: ``Theta = acos(m0 e^{-amount (f - f_min)}) - pi/4`` as a Walsh series."""
 
-    def __init__(self, problem: Problem, h: LearningHamiltonian, method: ProbabilisticITE) -> None:
-        self.problem, self.h, self.method = problem, h, method
+    def __init__(self, problem: Problem, h: LearningHamiltonian, rule: Blocks) -> None:
+        self.problem, self.h, self.rule = problem, h, rule
         self.base = width(problem.domain)
         self.cache: dict[tuple[str, str], list[QuantumCircuit]] = {}
 
     def piece(self, ends: np.ndarray) -> list[QuantumCircuit]:
         """One block a potential factor and one an axis of a kinetic factor."""
         p, out = self.problem, []
-        for factor in factors(by_order(self.method.order), ends, p.diffusion, p.strength, p.duration):
+        for factor in factors(by_order(self.rule.order), ends, p.diffusion, p.strength, p.duration):
             key = (factor.kind, f"{factor.amount:.12e}")
             if key not in self.cache:
                 self.cache[key] = list(self._blocks(factor)) if factor.amount else []
@@ -119,7 +117,7 @@ class _ExactBlocks:
 
     def _append(self, exponent: np.ndarray, block: QuantumCircuit, qubits: Sequence[int]) -> None:
         _open(block, self.base)
-        theta = damping_angles(self.method.m0 * np.exp(-exponent)) - np.pi / 4
+        theta = damping_angles(self.rule.m0 * np.exp(-exponent)) - np.pi / 4
         diagonal(product_series(walsh_series(theta), SIGN), -1.0, block, [*qubits, self.base])
         _close(block, self.base)
 
@@ -139,12 +137,12 @@ def _axis_to_dual(domain: Domain, axis: int, circuit: QuantumCircuit, inverse: b
 class _PauliBlocks:
     """Linear blocks of a general operator: rotations about ``P (x) Z``."""
 
-    def __init__(self, h: Hamiltonian, method: ProbabilisticITE, lowest: Lowest) -> None:
-        self.method, self.formula = method, by_order(method.order)
+    def __init__(self, h: Hamiltonian, rule: Blocks, lowest: Lowest) -> None:
+        self.rule, self.formula = rule, by_order(rule.order)
         assert not isinstance(h, LearningHamiltonian)
         self.terms, self.base = h.terms, h.num_qubits
-        self.shift = lowest(0.0, 1.0) if method.shift is None else method.shift
-        self.slope = method.m0 / np.sqrt(1 - method.m0**2)
+        self.shift = lowest(0.0, 1.0) if rule.shift is None else rule.shift
+        self.slope = rule.m0 / np.sqrt(1 - rule.m0**2)
         self.cache: dict[str, QuantumCircuit] = {}
 
     def piece(self, ends: np.ndarray) -> list[QuantumCircuit]:
@@ -156,7 +154,7 @@ class _PauliBlocks:
         if key not in self.cache:
             block = QuantumCircuit(self.base + 1)
             _open(block, self.base)
-            block.rz(-2 * (np.arccos(self.method.m0) - np.pi / 4 - self.slope * dt * self.shift), self.base)
+            block.rz(-2 * (np.arccos(self.rule.m0) - np.pi / 4 - self.slope * dt * self.shift), self.base)
             signed = PauliSum(self.base + 1, self.terms.x, self.terms.z | 1 << self.base, self.terms.coefficients)
             pauli_steps(signed, -self.slope * dt, self.formula, block)
             _close(block, self.base)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,27 +10,18 @@ import numpy as np
 from ..backends import Backend
 from ..backends import backend as find_backend
 from ..base.errors import MethodError
-from ..base.estimate import Estimate, mean_of_counts
-from ..base.registry import Exact, Krylov, MultiProduct, SplitStep, Trotter
-from ..methods.base import circuit_seed
+from ..base.estimate import Estimate
+from ..methods.base import check_method
 from ..methods.evolution import evolve
-from ..methods.randomised_methods import MiniBatch
-from ..methods.variational.options import Variational
+from ..methods.split_step import SplitStep
 from ..model.domains import Domain, Grid
 from ..model.hamiltonian import LearningHamiltonian, hamiltonian
 from ..model.initial import Gaussian, State, Uniform
 from ..model.problem import Problem
 from ..model.resample import refine, restrict
-from ..results.sampling import draw
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
 
-DRAWN = (
-    Trotter,
-    SplitStep,
-    Krylov,
-    Exact,
-)  # whose samples with a seed can be drawn from the density without another run
 TERMS = ("grid", "formula", "encoding", "device", "shots")
 _CELLS = 64
 _SETTLED = 1e-14  # infidelity that the reference may still have
@@ -58,10 +49,10 @@ class Chain:
         assert isinstance(self.h, LearningHamiltonian)
         self.zeta = self.h.zeta
         self.notes: list[str] = []
-        circuit = getattr(method, "needs_backend", False)
-        self.backend: Backend | None = (
-            find_backend(backend if backend is not None else "statevector") if circuit else None
-        )
+        self.facts = check_method(method).facts()
+        self.backend: Backend | None = None
+        if self.facts.runs_on == "backend":
+            self.backend = find_backend(backend if backend is not None else "statevector")
 
     def run(self, problem: Problem, method: Any, **options: Any) -> Trajectory:
         """One run of the chain; an interrupt ends the whole budget, since half a chain says nothing."""
@@ -75,9 +66,9 @@ class Chain:
         exact = self._converged(self.problem)
         on_grid = self._point(exact)
         refined = self._refined(on_grid)
-        formula, circuit = self._formula_and_circuit()
+        formula, circuit, drawn = self._formula_and_circuit()
         device = self._device(circuit)
-        final = self._final(device)
+        final = self._final(device, drawn)
         chain = dict(
             zip(TERMS, ((refined, on_grid), (on_grid, formula), (formula, circuit), (circuit, device), (device, final)))
         )
@@ -147,23 +138,35 @@ class Chain:
                 break
         return last
 
-    def _formula_and_circuit(self) -> tuple[Point, Point]:
-        """The method without and with its circuit's encoding error."""
-        problem, method = self.problem, self.method
-        if isinstance(method, Trotter):
-            split = SplitStep(method.steps, method.order)
-            formula = self._point(self.run(problem, split))
-            exact_simulator = self.backend if self.backend is not None and self.backend.exact else "aer"
-            return formula, self._point(self.run(problem, method, backend=exact_simulator))
-        if isinstance(method, MultiProduct):
-            formula = self._point(self.run(problem, replace(method, truncation=0.0), backend="aer"))
-            return formula, self._point(self.run(problem, method, backend="aer")) if method.truncation else formula
-        if isinstance(method, MiniBatch):
-            self.notes.append("encoding: this part holds what the mini-batches do.")
-            split = SplitStep(method.steps, method.order)
-            return self._point(self.run(problem, split)), self._point(self.run(problem, method, seed=self.seed))
-        point = self._point(self.run(problem, method))
-        return point, point
+    def _formula_and_circuit(self) -> tuple[Point, Point, Point | None]:
+        """The method without and with its encoding, as waves; and its samples, where the same run gives them."""
+        plain = self.method.without_encoding()
+        circuit, drawn = self._circuit()
+        if plain == self.method:
+            return circuit, circuit, drawn
+        if type(plain) is not type(self.method):
+            self.notes.append(f"formula: that of {plain!r}; encoding: what {type(self.method).__name__} adds to it.")
+        return self._point(self.run(self.problem, plain)), circuit, drawn
+
+    def _circuit(self) -> tuple[Point, Point | None]:
+        """The method on an exact simulator."""
+        exact = self.backend if self.backend is None or self.backend.exact else find_backend("aer")
+        plain = self.given is None or self.facts.runs_on != "either"  # else the steps of a run with shots are measured
+        if self.shots is not None and exact is self.backend and plain:
+            run = self.run(self.problem, self.method, backend=exact, shots=self.shots, seed=self.seed)
+            selected = "success_probability" in run.diagnostics  # samples of a mixed state
+            if run.states is not None and run.counts is not None and not selected:
+                density = np.abs(run.states[-1]) ** 2
+                wave = Point(density, run.states[-1], Estimate(float((density * self.zeta).sum())))
+                return wave, self._samples_of(run)
+        return self._point(self.run(self.problem, self.method, backend=exact, seed=self.seed)), None
+
+    def _samples_of(self, run: Trajectory) -> Point:
+        """What a run with shots answers at the end."""
+        assert self.shots is not None
+        last = run.expectations["objective"][-1]
+        loss = Estimate(float(last.value), float(last.stderr), self.shots)
+        return Point(run.density[-1], None, loss, _samples(run, self.shots))
 
     def _device(self, circuit: Point) -> Point:
         if self.backend is None or self.backend.exact:
@@ -181,28 +184,18 @@ class Chain:
             evolve(self.problem, self.method, backend=self.backend, shots=many, seed=(self.seed or 0) + 1)
         )
 
-    def _final(self, device: Point) -> Point:
+    def _final(self, device: Point, drawn: Point | None) -> Point:
         if self.shots is None:
             return device
-        if isinstance(self.method, DRAWN) and (self.backend is None or self.backend.exact):
-            return self._drawn(device)
+        if drawn is not None:
+            return drawn
         backend = self.given if self.given is not None else self.backend
         run = self.run(self.problem, self.method, backend=backend, shots=self.shots, seed=self.seed)
-        if isinstance(self.method, Variational) and backend is not None:
+        if backend is not None and not self.facts.circuits_known_ahead:
             self.notes.append(
                 "shots: this part holds what measured steps and the device do to the path of the angles too."
             )
-        last = run.expectations["objective"][-1]
-        loss = Estimate(float(last.value), float(last.stderr), self.shots)
-        return Point(run.density[-1], None, loss, _samples(run, self.shots))
-
-    def _drawn(self, device: Point) -> Point:
-        """The samples that ``evolve`` draws with this seed at the end, without running the circuit again."""
-        assert self.shots is not None
-        counts = draw(device.density, self.shots, circuit_seed(self.seed, 0, 1))
-        loss = Estimate(*mean_of_counts(self.zeta.reshape(-1)[counts.index], counts.count), self.shots)
-        density = counts.histogram(self.problem.domain.size).reshape(self.problem.domain.shape)
-        return Point(density, None, loss, self.shots)
+        return self._samples_of(run)
 
     def _distance(self, a: Point, b: Point) -> Estimate:
         return Estimate(0.5 * float(np.abs(self._cells(a.density) - self._cells(b.density)).sum()))

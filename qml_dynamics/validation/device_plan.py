@@ -1,23 +1,17 @@
-"""What a device makes of a Trotter run before anything is sent: seconds, expected fidelity, and the best number of steps."""
+"""What a device makes of a run before anything is sent: seconds, expected fidelity, and the best number of steps."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..base.errors import BackendError
-from ..base.registry import SplitStep, Trotter
+from ..methods.base import Method, Work
 from ..methods.evolution import evolve
-from ..model.hamiltonian import LearningHamiltonian, hamiltonian
 from ..model.problem import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from qiskit import QuantumCircuit
 
 
 class NoiseFloorWarning(UserWarning):
@@ -64,23 +58,16 @@ class DevicePlan:
         return f"{text}; best number of Trotter steps for its error rates: {self.best_steps:.2g}"
 
 
-def device_plan(
-    problem: Problem,
-    method: Any,
-    device: Any,
-    circuits: Sequence[QuantumCircuit],
-    shots: int,
-    total: int | None = None,
-) -> DevicePlan | None:
+def device_plan(problem: Problem, method: Method, device: Any, work: Work, shots: int) -> DevicePlan | None:
     """Compile for the device and read its report; None where the backend does not stand on a device.
 
     Warns with :class:`NoiseFloorWarning` when the best number of steps is below one (THEORY A7:
     ``r* = (p C / (g e))^(1/(p+1))``, C from the formula's own error, measured classically).
 
     Args:
-        problem, method, device, shots: of the run.
-        circuits: as long as any that is sent.
-        total: how many are sent in all; None: just these.
+        problem, method, device: of the run.
+        work: what the method says that it takes.
+        shots: of each circuit.
     """
     from ..backends.device.report import JOB_SECONDS, device_errors, expected_fidelity, quantum_seconds
 
@@ -90,15 +77,16 @@ def device_plan(
         errors = device_errors(device)
     except BackendError:
         return None
-    work = device.programs(list(circuits), shots, list(range(len(circuits))))
-    asked = [p.circuit for p in work if "circuit" in p.role]
-    beside = [p.circuit for p in work if "circuit" not in p.role]  # calibrations, once a job
-    number = len(circuits) if total is None else total
+    circuits = list(work.programs)
+    programs = device.programs(circuits, shots, list(range(len(circuits))))
+    asked = [p.circuit for p in programs if "circuit" in p.role]
+    beside = [p.circuit for p in programs if "circuit" not in p.role]  # calibrations, once a job
+    number = work.circuits
     jobs = -(-number // device.max_circuits) if hasattr(device, "max_circuits") else 0  # IBM's formula is for jobs
-    plain = [p.circuit for p in work if p.role.get("scale") == 1]
+    plain = [p.circuit for p in programs if p.role.get("scale") == 1]
     longest = max(plain, key=lambda circuit: circuit.size())
     two = longest.num_nonlocal_gates()
-    best = _best_steps(problem, method, errors.two_qubit, two)
+    best = _best_steps(problem, method, method.facts().steps, errors.two_qubit, two)
     if best is not None and best < 1:
         text = f"{device.name} is too noisy for this problem: its best number of Trotter steps is {best:.2g}."
         warnings.warn(text, NoiseFloorWarning, stacklevel=3)
@@ -117,31 +105,35 @@ def device_plan(
     )
 
 
-def _best_steps(problem: Problem, method: Any, error: float, two_qubit_gates: int) -> float | None:
+def _best_steps(
+    problem: Problem, method: Method, steps: int | None, error: float, two_qubit_gates: int
+) -> float | None:
+    """The number of steps with the smallest sum of formula and device error."""
     from ..backends.device.report import noise_floor_steps
 
-    limit = _REFERENCE_QUBITS if isinstance(hamiltonian(problem), LearningHamiltonian) else _OPERATOR_QUBITS
-    if not isinstance(method, Trotter) or problem.domain.num_qubits > limit:
+    order = method.facts().order
+    limit = _REFERENCE_QUBITS if problem.operator is None else _OPERATOR_QUBITS
+    if steps is None or order is None or problem.domain.num_qubits > limit:
         return None
-    return noise_floor_steps(error, two_qubit_gates / method.steps, formula_constant(problem, method), method.order)
+    return noise_floor_steps(error, two_qubit_gates / steps, formula_constant(problem, method, steps), int(order))
 
 
 _REFERENCE_QUBITS, _OPERATOR_QUBITS = 18, 10  # above these the formula's own error takes too long to find
 
 
-def _at(method: Trotter, steps: int, learning: bool) -> Any:
-    """The formula with that many steps, where it runs fastest: split-step, or its own circuit as amplitudes."""
-    return SplitStep(steps, method.order) if learning else Trotter(steps, method.order, method.truncation)
+def formula_constant(problem: Problem, method: Method, steps: int) -> float:
+    """C in ``error(r) = C / r^p``: the state's distance at the method's steps, from a run with twice as many.
 
-
-def formula_constant(problem: Problem, method: Trotter) -> float:
-    """C in ``error(r) = C / r^p``: the state's distance at the method's steps, from a run with twice as many."""
-    learning = isinstance(hamiltonian(problem), LearningHamiltonian)
+    Classically where a classical method takes the same steps, else from its own circuits as amplitudes.
+    """
+    order = method.facts().order
+    assert order is not None
+    same = method.without_encoding() if problem.operator is None else method
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        coarse, fine = (evolve(problem, _at(method, k * method.steps, learning), progress=False).states for k in (1, 2))
+        coarse, fine = (evolve(problem, m, progress=False).states for m in (same, same.refined()))
     assert coarse is not None
     assert fine is not None
     overlap = np.vdot(coarse[-1], fine[-1])
     gap = float(np.linalg.norm(coarse[-1] * (overlap / abs(overlap) if overlap else 1.0) - fine[-1]))
-    return gap * 2**method.order / (2**method.order - 1) * float(method.steps) ** method.order
+    return float(gap * 2**order / (2**order - 1) * float(steps) ** order)

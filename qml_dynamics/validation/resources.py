@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from ..backends import backend as find_backend
+from ..backends import Backend
 from ..backends.base import check_width
-from ..base.errors import MethodError, human_bytes, integer
-from ..base.registry import Krylov, MultiProduct, SplitStep, Trotter
-from ..methods.base import convert, save_times
-from ..methods.imaginary.options import IMAGINARY_METHODS
-from ..methods.randomised_methods import RANDOMISED_METHODS, MiniBatch
-from ..methods.variational.options import Variational, is_measured
-from ..model.formulas import by_order
-from ..model.hamiltonian import LearningHamiltonian, hamiltonian
+from ..base.errors import human_bytes
+from ..methods.base import Gates, Work
+from ..methods.job import convert
 from ..model.problem import Problem
 from .device_plan import DevicePlan, device_plan
 
 _SHOTS = 1000
-BASIS = ("cx", "rz", "sx", "x")
-_WHOLE = 20_000  # circuits below this many gates are compiled whole; longer ones factor by factor
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,8 @@ class Cost:
             the transform to the dual basis at its end.
         memory: bytes that a simulation or the reference takes.
         transforms: FFTs (sine, Walsh-Hadamard transforms) of a classical method.
-        upper_bound: whether gates and depth were added up factor by factor, which no compiler makes larger.
+        upper_bound: whether the numbers are upper bounds: gates that were counted part by part, which no compiler makes more, or
+            a run that decides on its way how long it is.
         backend: where it would run.
         success_probability: share of the samples that is kept at the end (None: all of them).
         device: seconds, expected fidelity and best number of steps, where the backend stands on a device; gates and depth
@@ -84,142 +78,52 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
     (4, 4, 400)
 
     Raises:
+        MethodError: the method refuses the problem.
         BackendError: the circuits are wider than the device.
     """
-    if problem.clock not in getattr(method, "clocks", ()):
-        raise MethodError(f"Argument `method` must run on the {problem.clock} clock, but is {type(method).__name__}.")
-    backend = find_backend(backend) if backend is not None else None
-    found = _cost(problem, method, backend, shots, save)
+    job = convert(problem, method, backend, shots, None, save)
+    on_a_device = hasattr(job.backend, "programs")  # it takes no fewer than some
+    if job.shots is None and on_a_device:
+        job.shots = _SHOTS
+    work = job.method.work(job)
+    if job.backend is None or not work.programs:
+        return Cost(work.qubits, 0, 0, 0, 0, 0, work.memory, work.transforms, work.bound, "classical", work.success)
+    _check_width(job.backend, work.qubits)
+    plan = None
+    if work.qubits >= work.programs[-1].num_qubits:  # with ancillas that are used again, another circuit runs
+        plan = device_plan(problem, job.method, job.backend, work, work.samples or job.shots or _SHOTS)
+    found, bound = _gates(work, plan)
+    return Cost(
+        qubits=work.qubits,
+        circuits=work.circuits,
+        shots=work.shots,
+        gates=found.gates,
+        two_qubit_gates=found.two_qubit_gates,
+        depth=found.depth,
+        memory=work.memory,
+        transforms=work.transforms,
+        upper_bound=bound or work.bound,
+        backend=job.backend.name,
+        success_probability=work.success,
+        device=plan,
+        circuits_per_step=work.per_step,
+    )
+
+
+def _check_width(backend: Backend, qubits: int) -> None:
     limited = getattr(backend, "most_qubits", None)
-    most = limited(found.qubits) if limited is not None and found.circuits else None
+    most = limited(qubits) if limited is not None else None
     if most is not None:
-        check_width(found.qubits, most, found.backend)
-    return found
+        check_width(qubits, most, backend.name)
 
 
-def _cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:
-    if shots is not None:
-        shots = integer(shots, "shots", 1, 10**9, MethodError)
-    moments = len(save_times(save, problem.duration))
-    if backend is not None:
-        shots = _SHOTS if shots is None and hasattr(backend, "programs") else shots  # a device takes no fewer than some
-    if isinstance(method, IMAGINARY_METHODS):
-        return _imaginary_cost(problem, method, backend, shots, save)
-    if isinstance(method, Variational) and is_measured(method, backend, shots):
-        return _measured_cost(problem, method, backend, shots, save)
-    if isinstance(method, RANDOMISED_METHODS):
-        return _randomised_cost(problem, method, backend, shots, save)
-    if isinstance(method, MiniBatch) and not method.classical:
-        return _minibatch_cost(problem, method, backend, shots, save)
-    if hasattr(method, "priced"):  # a method of a room above
-        priced: Cost = method.priced(problem, backend, shots, moments)
-        return priced
-    if isinstance(method, (Trotter, MultiProduct)):
-        return _circuit_cost(problem, method, backend, shots, moments)
-    size = problem.domain.size
-    waves = moments + (method.subspace if isinstance(method, Krylov) else 8)
-    return Cost(
-        problem.domain.num_qubits, 0, 0, 0, 0, 0, 16 * size * waves, _transforms(problem, method), False, "classical"
-    )
+def _gates(work: Work, plan: DevicePlan | None) -> tuple[Gates, bool]:
+    """Gates of the longest circuit, the device's own where there is one, and whether they are an upper bound."""
+    from ..synthesis.count import gates_of
 
-
-def _imaginary_cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:
-    from ..methods.imaginary.costs import takes
-
-    job = convert(problem, method, None, None, None, save, None, None, False)
-    device = find_backend(backend if backend is not None else "statevector")
-    run = takes(job, device)
-    fits = run.longest.num_qubits <= run.qubits  # with ancillas that are used again, another circuit runs
-    plan = device_plan(problem, method, device, [run.longest], shots or _SHOTS, run.circuits) if fits else None
-    gates, two, depth, bound = _sizes(run.longest, plan)
-    total, memory = run.circuits * (shots or 0), 48 << run.qubits
-    return Cost(run.qubits, run.circuits, total, gates, two, depth, memory, 0, bound, device.name, run.success, plan)
-
-
-def _measured_cost(problem: Problem, method: Any, device: Any, shots: int | None, save: Any) -> Cost:
-    from ..methods.variational.measured.run import forecast
-
-    run = forecast(convert(problem, method, device, shots, None, save, None, None, False))
-    plan = device_plan(problem, method, device, [run.longest], shots or _SHOTS, run.circuits)
-    gates, two, depth, bound = _sizes(run.longest, plan)
-    qubits, total = run.longest.num_qubits, run.circuits * (shots or 0)
-    name, memory = device.name, 48 << qubits
-    return Cost(qubits, run.circuits, total, gates, two, depth, memory, 0, bound, name, None, plan, run.per_step)
-
-
-def _randomised_cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:
-    from ..methods.randomised import circuits
-    from ..results.observables import pauli_groups
-
-    job = convert(problem, method, None, None, 0, save, None, None, False)
-    every = circuits(job)
-    qubits, groups = every[0].num_qubits, len(pauli_groups(job.h.terms))  # type: ignore[union-attr]
-    device = find_backend(backend if backend is not None else "statevector")
-    longest, number = max(every, key=lambda circuit: circuit.size()), (1 + groups) * len(every)
-    together = len(job.saves) * (1 + groups)  # the circuits of one basis share its shots
-    plan = device_plan(problem, method, device, [longest], -(-(shots or _SHOTS) * together // number), number)
-    gates, two, depth, bound = _sizes(longest, plan)
-    total = together * (shots or 0)
-    return Cost(qubits, number, total, gates, two, depth, 48 << qubits, 0, bound, device.name, None, plan)
-
-
-def _minibatch_cost(problem: Problem, method: Any, backend: Any, shots: int | None, save: Any) -> Cost:
-    from ..methods.minibatch import circuits
-    from ..synthesis.measure import in_dual_basis
-
-    job = convert(problem, replace(method, circuits=1), None, None, 0, save, None, None, False)
-    last = circuits(job)[-1]  # the draws differ in their angles only
-    gates, two, depth, bound = _counted(in_dual_basis(problem.domain, last))
-    name = find_backend(backend if backend is not None else "statevector").name
-    every = 2 * len(job.saves)
-    total = every * (shots or 0)
-    return Cost(
-        last.num_qubits, every * method.circuits, total, gates, two, depth, 48 << last.num_qubits, 0, bound, name
-    )
-
-
-def _transforms(problem: Problem, method: Any) -> int:
-    if isinstance(method, MiniBatch):
-        return 2 * method.circuits * method.steps * {1: 1, 2: 1, 4: 5}[method.order]
-    if not isinstance(method, SplitStep):
-        return 0
-    formula = method.product_formula
-    extrapolated = method.formula is None and method.order == 4 and problem.clock == "imaginary"
-    kinetic = 3 if extrapolated else sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps)
-    return 2 * kinetic * method.steps
-
-
-def _circuit_cost(problem: Problem, method: Any, backend: Any, shots: int | None, moments: int) -> Cost:
-    from ..results.observables import pauli_groups
-    from ..synthesis.measure import in_dual_basis
-    from ..synthesis.transforms import width
-    from ..synthesis.trotter import program
-
-    h = hamiltonian(problem)
-    numbers = method.steps if isinstance(method, MultiProduct) else (method.steps,)
-    formula = by_order(2) if isinstance(method, MultiProduct) else method.product_formula
-    plan = program(problem, h, formula, numbers[-1], [0.0, problem.duration], method.truncation)
-    bases = 2 if isinstance(h, LearningHamiltonian) else 1 + len(pauli_groups(h.terms))
-    last = plan.until(1)
-    longest = in_dual_basis(problem.domain, last) if isinstance(h, LearningHamiltonian) else last
-    qubits = width(problem.domain)
-    device = find_backend(backend if backend is not None else "statevector")
-    if isinstance(h, LearningHamiltonian) and getattr(device, "estimates_losses", False):
-        bases += 2  # the loss and the kinetic part are asked for beside the samples, each a sum of strings of one basis
-    circuits = moments * bases * len(numbers)
-    plan_there = device_plan(problem, method, device, [last, longest], shots or _SHOTS, circuits)
-    gates, two, depth, bound = _sizes(longest, plan_there)
-    total = circuits * (shots or 0)
-    return Cost(qubits, circuits, total, gates, two, depth, 48 << qubits, 0, bound, device.name, None, plan_there)
-
-
-def _sizes(circuit: Any, there: DevicePlan | None) -> tuple[int, int, int, bool]:
-    """Gates, two-qubit gates and depth: the device's own where there is one."""
-    return _counted(circuit) if there is None else (there.gates, there.two_qubit_gates, there.depth, False)
-
-
-def _counted(circuit: Any) -> tuple[int, int, int, bool]:
-    """Gates, two-qubit gates and depth in the basis, compiled whole or in parts."""
-    from ..synthesis.count import compiled_counts
-
-    return compiled_counts(circuit, BASIS, _WHOLE)
+    if work.gates is not None:
+        return work.gates, True
+    if plan is not None:
+        return Gates(plan.gates, plan.two_qubit_gates, plan.depth), False
+    counted = gates_of(work.programs[-1])
+    return Gates(counted.gates, counted.two_qubit_gates, counted.depth), counted.bound

@@ -7,7 +7,9 @@ import pytest
 import scipy.linalg
 from qiskit.quantum_info import Operator
 
-from qml_dynamics.base.registry import Exact, Krylov, SplitStep
+from qml_dynamics.methods.exact import Exact
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.formulas import by_order, multiproduct_coefficients
 from qml_dynamics.model.hamiltonian import hamiltonian

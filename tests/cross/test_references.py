@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qml_dynamics.base.registry import Exact, Krylov, SplitStep
+from qml_dynamics.methods.exact import Exact
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.initial import Gaussian, PointMass, State
 from qml_dynamics.model.problem import Problem

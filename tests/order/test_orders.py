@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qml_dynamics.base.registry import Krylov, SplitStep
-from qml_dynamics.methods.split_step import resolution_floor
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.split_step import SplitStep, resolution_floor
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.hamiltonian import hamiltonian
 from qml_dynamics.model.initial import Gaussian, State

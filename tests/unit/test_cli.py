@@ -17,11 +17,14 @@ import pytest
 
 import qml_dynamics
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import Krylov, MultiProduct, SplitStep, Trotter
 from qml_dynamics.cli import main
 from qml_dynamics.cli.optimum import scipy_optimum
 from qml_dynamics.cli.options import Options, default_save, parse_method, plan
 from qml_dynamics.cli.run import new_folder
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.multi_product import MultiProduct
+from qml_dynamics.methods.split_step import SplitStep
+from qml_dynamics.methods.trotter import Trotter
 from qml_dynamics.runs.problem_file import problem_from_spec, read_problem
 from qml_dynamics.runs.trajectory_file import load
 from tests.interrupts import interruptible

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from qml_dynamics.base.errors import MethodError, ProblemError, QMLDynamicsError
-from qml_dynamics.base.registry import SplitStep, Trotter
+from qml_dynamics.methods.split_step import SplitStep
+from qml_dynamics.methods.trotter import Trotter
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.initial import Gaussian, PointMass, State, Uniform
 from qml_dynamics.model.objectives import expression, from_table, named, qubo

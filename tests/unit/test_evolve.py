@@ -67,7 +67,7 @@ def test_aer_and_krylov_agree_to_the_error_of_the_formula(problem: qd.Problem) -
 
 
 def test_save_none_number_and_list() -> None:
-    from qml_dynamics.methods.base import save_times
+    from qml_dynamics.methods.job import save_times
 
     assert save_times(None, 2.0).tolist() == [0.0, 2.0]
     assert save_times(5, 2.0).tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import (
-    METHODS,
-    Exact,
-    Krylov,
-    MultiProduct,
-    SplitStep,
-    Trotter,
-    method_from_spec,
-    method_spec,
-)
+from qml_dynamics.base.registry import METHODS, method_from_spec, method_spec
+from qml_dynamics.methods.exact import Exact
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.multi_product import MultiProduct
+from qml_dynamics.methods.split_step import SplitStep
+from qml_dynamics.methods.trotter import Trotter
 
 
 @pytest.mark.parametrize(
@@ -57,11 +53,14 @@ def test_bad_options_are_named(make, name):
 def test_declared_facts():
     """Clocks, the need of a backend, orders."""
     for method in (SplitStep(4), Krylov(), Exact()):
-        assert method.clocks == ("real", "imaginary")
-        assert not method.needs_backend
+        assert method.facts().clocks == {"real", "imaginary"}
+        assert method.facts().runs_on == "classical"
     for method in (Trotter(4), MultiProduct()):
-        assert method.clocks == ("real",)
-        assert method.needs_backend
+        assert method.facts().clocks == {"real"}
+        assert method.facts().runs_on == "backend"
+    assert SplitStep(4).facts().spaces == {"periodic", "walls", "flux", "hypercube"}
+    assert SplitStep(4, formula="chin4a").facts().spaces == {"periodic", "walls", "flux"}
+    assert Exact().facts().spaces == Trotter(4).facts().spaces == SplitStep(4).facts().spaces | {"operator"}
     assert SplitStep(4, formula="chin4a").order == 4
     assert SplitStep(4, 4, formula="lie").order == 1
     assert MultiProduct((1, 2, 4)).order == 6

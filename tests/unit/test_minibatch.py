@@ -255,7 +255,7 @@ def test_error_budget_sees_the_batches() -> None:
     assert noisy.terms["encoding"].value > 2e-3
     assert whole.terms["encoding"].value < 1e-10
     assert noisy.terms["formula"].value == whole.terms["formula"].value
-    assert any("mini-batches" in note for note in noisy.notes)
+    assert any("encoding: what MiniBatch adds" in note for note in noisy.notes)
 
 
 def test_files_and_specs(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_files_and_specs(tmp_path: Path) -> None:
         (lambda: qd.MiniBatch(3, 1, 3), "`order` must be 1, 2 or 4"),
         (lambda: qd.MiniBatch(3, 1, replacement=1), "`replacement` must be True or False"),
         (lambda: qd.MiniBatch(3, 1, truncation=-1.0), "`truncation`"),
-        (lambda: qd.MiniBatch(3, 1, circuits=0), "`circuits`"),
+        (lambda: qd.MiniBatch(3, 1, draws=0), "`draws`"),
         (lambda: qd.evolve(LINE, qd.MiniBatch(3, 6)), "`batch_size` must be at most the 5 rows, but is 6"),
         (lambda: qd.evolve(LINE, qd.MiniBatch(3, 2), shots=10), "`shots` must be at least the 20 circuits"),
         (lambda: qd.evolve(LINE.replace(clock="imaginary"), qd.MiniBatch(3, 2)), "clock"),

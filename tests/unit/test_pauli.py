@@ -10,7 +10,9 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import Operator, SparsePauliOp
 
 from qml_dynamics.base.errors import MethodError, ProblemError
-from qml_dynamics.base.registry import Exact, Krylov, SplitStep
+from qml_dynamics.methods.exact import Exact
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.initial import State
 from qml_dynamics.model.pauli import PauliSum, pauli_sum
 from qml_dynamics.model.problem import Problem

@@ -12,8 +12,8 @@ from qiskit.circuit.library import RZZGate, UnitaryGate
 from qiskit.quantum_info import Operator, Statevector, random_unitary
 
 from qml_dynamics.base.errors import BackendError, MethodError
-from qml_dynamics.base.registry import Trotter
 from qml_dynamics.methods.evolution import circuits
+from qml_dynamics.methods.trotter import Trotter
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.initial import Gaussian
 from qml_dynamics.model.objectives import expression

@@ -11,8 +11,11 @@ import pytest
 
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.base.estimate import Estimate
-from qml_dynamics.base.registry import Exact, Krylov, SplitStep, Trotter
 from qml_dynamics.methods.evolution import evolve
+from qml_dynamics.methods.exact import Exact
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.split_step import SplitStep
+from qml_dynamics.methods.trotter import Trotter
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.initial import Gaussian, State
 from qml_dynamics.model.objectives import named, neuron

@@ -10,7 +10,7 @@ import pytest
 
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.base.estimate import Estimate
-from qml_dynamics.base.registry import SplitStep
+from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.results.trajectory import Best, Counts, Trajectory, atomic_file, plain, write_npz

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qml_dynamics.base.registry import Krylov, SplitStep, Trotter
 from qml_dynamics.learning.ensembles.exchange import Exchange
 from qml_dynamics.learning.ensembles.interference import measured_levels
 from qml_dynamics.learning.ensembles.learning import phase_diagram
 from qml_dynamics.learning.ensembles.ring import ring, vortex_wave
 from qml_dynamics.learning.ensembles.superposition import TwoSlits
 from qml_dynamics.methods.evolution import evolve
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.split_step import SplitStep
+from qml_dynamics.methods.trotter import Trotter
 from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.initial import Gaussian, State
 from qml_dynamics.model.problem import Problem

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...backends import Backend
 from ...methods import chebyshev, krylov
+from ...methods.base import LOSSES, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+from ...methods.from_waves import Waves, report_waves, run_waves
 from ...model.hamiltonian import LearningHamiltonian
 from ...model.initial import State
+from ...model.problem import Problem
 from ...model.schedules import Constant
 from .spectrum import Spectrum
 
 if TYPE_CHECKING:
-    from ...methods.base import Job, Waves
+    from qiskit import QuantumCircuit
 
 Point = tuple[float, np.ndarray, float]
 _TOL = 1e-8  # of the wave in the 2-norm, a stage
@@ -39,11 +43,40 @@ class Annealing:
     restarts: int = 0
     method: Any = None
 
-    clocks: ClassVar[tuple[str, ...]] = ("real", "imaginary")
-    needs_backend: ClassVar[bool] = False
+    name: ClassVar[str] = "annealing"
 
-    def engine(self, job: Job, times: Sequence[float], out: Waves) -> Iterator[Point]:
-        """The waves at ``times``, which hold the ends of all stages; what `evolve` calls."""
+    def facts(self) -> Facts:
+        """Both clocks of waves, losses; a stage is exact."""
+        return Facts(WAVES, LOSSES, "classical", None)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return report_waves(job, run_waves(job, self._waves))
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """None: it runs here."""
+        raise no_circuits(self)
+
+    def work(self, job: Job) -> Work:
+        """The waves that are held."""
+        domain = job.problem.domain
+        return Work(domain.num_qubits, 16 * domain.size * (len(job.saves) + 8))
+
+    def refined(self) -> Annealing:
+        """Itself: a stage is exact."""
+        return self
+
+    def without_encoding(self) -> Annealing:
+        """Itself."""
+        return self
+
+    def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:
+        """The waves at the times, which hold the ends of all stages."""
+        times = saves.tolist()
         assert isinstance(job.h, LearningHamiltonian)
         psi, log = job.problem.initial.vector(job.problem.domain), 0.0
         yield times[0], psi, log

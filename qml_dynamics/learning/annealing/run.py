@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, require
-from ...base.registry import Exact, Krylov, Trotter
 from ...methods.base import Callback, circuit_seed
 from ...methods.evolution import evolve
+from ...methods.exact import Exact
 from ...methods.imaginary.options import ProbabilisticITE
+from ...methods.krylov import Krylov
+from ...methods.trotter import Trotter
 from ...model.clocks import need_waves
 from ...model.domains import Hypercube
 from ...model.hamiltonian import LearningHamiltonian, hamiltonian

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ...base.errors import MethodError, ProblemError, describe, integer, one_of, real, require
-from ...base.registry import SplitStep, Trotter
 from ...methods.evolution import evolve
+from ...methods.split_step import SplitStep
+from ...methods.trotter import Trotter, potential_queries
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
@@ -16,7 +17,7 @@ from .box import Box, as_objective, on_unit_box, remembered, spread
 from .learn import pretrained
 from .polish import RIVALS, rivals
 from .result import Descent, Evaluations, success
-from .samples import last_samples, queries, ranked, refine_samples, seed_of
+from .samples import last_samples, ranked, refine_samples, seed_of
 
 STEPS_PER_TIME = 500  # of the classical method: Strang at 5,000 steps reproduces the published table to 0.05
 CIRCUIT_STEPS = 40
@@ -99,7 +100,7 @@ def descend(
     if compare and objective.domain is not None:
         raise MethodError("Argument `compare` must be False for a table, which has no values between its points.")
     chosen = method if method is not None else _method(stated, pair, steps, backend)
-    if shots is None and getattr(chosen, "needs_backend", False) and backend is not None:
+    if shots is None and chosen.facts().runs_on == "backend" and backend is not None:
         shots = samples  # a device gives samples only
     if save is None and backend is not None:
         save = [stated.duration]  # no circuits for the start, which is known
@@ -112,7 +113,7 @@ def descend(
         stated.domain.size,
         sum(p.evaluations for p in refined),
         sum(p.gradients for p in refined),
-        queries(run),
+        potential_queries(run),
     )
     beside = rivals(objective, limits, evaluations.total, seed_of(run), names) if compare else ()
     best, least = tuple(points[0].tolist()), float(losses[0])

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ...model.formulas import boundaries, factors
 from ...model.objectives.base import Objective
 from ...results.trajectory import Counts, Trajectory
 from .box import Box
@@ -47,17 +46,3 @@ def ranked(run: Trajectory, counts: Counts, box: Box | None) -> tuple[np.ndarray
     if box is None:
         return points, losses, least
     return box.weights(points), box.offset + box.scale * losses, box.offset + box.scale * least
-
-
-def queries(run: Trajectory) -> int:
-    """Potential factors of every circuit of the run times its shots, in the weight basis and in the dual one."""
-    problem, formula = run.problem, getattr(run.method, "product_formula", None)
-    if formula is None or run.counts is None or not getattr(run.method, "needs_backend", False):
-        return 0
-    ends, total = boundaries(problem.duration, run.method.steps, run.times), 0
-    for i, t in enumerate(run.times):
-        until = ends[ends <= t * (1 + 1e-12)]
-        every = factors(formula, until, problem.diffusion, problem.strength, problem.duration)
-        shots = sum(counts[i].shots for counts in run.counts.values())
-        total += shots * sum(f.kind != "K" and f.amount != 0 for f in every)
-    return total

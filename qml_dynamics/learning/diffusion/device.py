@@ -18,7 +18,7 @@ from ...methods.evolution import evolve
 from ...methods.imaginary.laws import lower_bound
 from ...methods.imaginary.options import ProbabilisticITE, Schrodingerised
 from ...methods.imaginary.run import selection
-from ...methods.imaginary.selected import forecast
+from ...methods.imaginary.selected import blocks_of, forecast
 from ...model.domains import Domain
 from .landscape import Landscape, Source
 from .modes import Fitted, mode_circuit, mode_density
@@ -90,10 +90,10 @@ def _continued(start: QuantumCircuit, domain: Domain, problem: Any, h: Any, meth
 
     base = domain.num_qubits
     if plan.register is None:
-        blocks = probabilistic_blocks(problem, h, method, plan.saves, partial(lower_bound, problem, h))
+        blocks = probabilistic_blocks(problem, h, blocks_of(method), plan.saves, partial(lower_bound, problem, h))
         rest = deferred(empty(base), [b for piece in blocks for b in piece])
     else:
-        pieces = schrodingerised(problem, h, method, plan.register, plan.saves)
+        pieces = schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
         rest = empty(base + plan.register.qubits)
         profile = plan.register.profile
         amplitudes(profile / np.linalg.norm(profile), rest, range(base, rest.num_qubits))

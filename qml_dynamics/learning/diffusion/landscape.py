@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import ProblemError, check_memory, one_of, require
-from ...base.registry import Krylov
 from ...methods import krylov
+from ...methods.krylov import Krylov
 from ...model.domains import Grid, outer_sum
 from ...model.hamiltonian import LearningHamiltonian
 from ...model.initial import State

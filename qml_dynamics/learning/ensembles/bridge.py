@@ -16,10 +16,10 @@ import numpy as np
 
 from ...base.errors import MethodError, ProblemError, integer, real
 from ...base.progress import Progress
-from ...base.registry import SplitStep
-from ...methods.base import save_times
 from ...methods.bridge.fortet import carried, check_ends, fortet
 from ...methods.bridge.fortet import density as as_density
+from ...methods.job import save_times
+from ...methods.split_step import SplitStep
 from ...model.domains import Domain
 from ...model.initial import State
 from ...model.problem import Problem

@@ -135,8 +135,8 @@ def observe_wave(
     >>> run.history.free_energy.shape
     (2, 32)
     """
-    from ...base.registry import Krylov
     from ...methods.evolution import evolve
+    from ...methods.krylov import Krylov
 
     require(learning.regime == "quantum", "learning", "be in the quantum regime", learning.regime)
     ok = isinstance(domain, Grid) and domain.ndim <= 2

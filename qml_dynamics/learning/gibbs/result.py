@@ -12,7 +12,6 @@ from ...backends import backend as find_backend
 from ...base.errors import MethodError, integer
 from ...base.estimate import share_error
 from ...methods.evolution import circuits as circuits_of
-from ...methods.imaginary.options import IMAGINARY_METHODS
 from ...model.problem import Problem
 from ...results.trajectory import Trajectory
 
@@ -141,4 +140,5 @@ def from_run(run: Trajectory, law: np.ndarray, beta: float, size: int, circuit: 
 
 def circuit_of(problem: Problem, method: Any) -> Any:
     """The circuit of a method that has one."""
-    return circuits_of(problem, method, [problem.duration])[-1] if isinstance(method, IMAGINARY_METHODS) else None
+    on_circuits = method.facts().runs_on == "backend"
+    return circuits_of(problem, method, [problem.duration])[-1] if on_circuits else None

@@ -11,6 +11,7 @@ from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.estimate import share_error
 from ...methods.evolution import evolve
 from ...methods.imaginary.purified import purified
+from ...methods.variational.run import bound_circuit
 from ...model.clocks import need_waves
 from ...model.domains import Hypercube
 from ...model.hamiltonian import LearningHamiltonian, hamiltonian
@@ -92,8 +93,6 @@ def _thermal_by_method(
     run = evolve(problem, method, backend=backend, shots=shots, seed=seed, save=[0.5 * beta])
     law = run.density[-1].reshape(size, size).sum(axis=0).reshape(h.domain.shape)
     made = circuit_of(problem, method)
-    if made is None and run.parameters is not None and hasattr(method, "ansatz"):
-        made = method.ansatz.circuit(problem)
-        angles = run.parameters[-1]
-        made = made.assign_parameters(angles) if made.num_parameters == len(angles) else None  # it may have grown
+    if made is None:
+        made = bound_circuit(run)
     return from_run(run, law, beta, size, made, shots)

@@ -16,9 +16,9 @@ import numpy as np
 
 from ...base.errors import ProblemError, describe, integer, one_of, require
 from ...base.progress import Progress
-from ...base.registry import SplitStep
 from ...methods import split_step
 from ...methods.growing.grid import refine
+from ...methods.split_step import SplitStep
 from ...model.domains import Grid
 from ...model.hamiltonian import LearningHamiltonian, hamiltonian
 from ...model.initial import State

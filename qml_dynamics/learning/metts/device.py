@@ -5,22 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...backends import Backend
-from ...backends.dynamic import measures_midway, sample_midway
+from ...backends.dynamic import sample_midway
 from ...base.errors import BackendError, MethodError
 from ...base.estimate import Estimate
 from ...methods.base import circuit_seed
 from ...methods.evolution import evolve
-from ...methods.imaginary.device import FRESH
-from ...methods.imaginary.laws import lower_bound, pooled
-from ...methods.imaginary.options import ProbabilisticITE, Schrodingerised
-from ...methods.imaginary.selected import block_counts, forecast
+from ...methods.imaginary.laws import pooled
+from ...methods.imaginary.options import ProbabilisticITE
+from ...methods.imaginary.steps import check_step, selected_step, without_floor
 from ...model.hamiltonian import LearningHamiltonian
 from ...model.initial import PointMass, State
 from ...model.problem import Problem
@@ -195,31 +193,11 @@ def circuits_source(
     Raises:
         MethodError: the register of the method, or the success probability of the initial wave, is too small.
     """
-    if isinstance(method, (ProbabilisticITE, Schrodingerised)):
-        forecast(problem, h, method, [problem.duration])  # refuses what cannot work, before any shot
-    evolved = Evolved(problem, h, replace_floor(method), backend)
+    check_step(problem, h, method)
+    evolved = Evolved(problem, h, without_floor(method), backend)
     if backend.exact and shots is None:
         return Simulated(evolved, np.random.default_rng(circuit_seed(entropy, 30)))
-    if not isinstance(method, (ProbabilisticITE, Schrodingerised)):
+    found = selected_step(problem, h, method, backend)
+    if found is None:
         return ByEvolve(shots, entropy, evolved=evolved)
-    from ...synthesis.metts import BlockStep, RegisterStep
-
-    if isinstance(method, Schrodingerised):
-        worst = PointMass(tuple(h.domain.points_at(np.array([int(h.zeta.argmax())]))[0].tolist()))
-        plan = forecast(problem.replace(initial=worst), h, replace_floor(method), [problem.duration])
-        assert plan.register is not None
-        return InBatches(shots, entropy, backend=backend, step=RegisterStep(problem, h, method, plan.register))
-    midway = measures_midway(backend)
-    blocks = block_counts(problem, method, True, [0.0, problem.duration])[-1]
-    if not midway and blocks > FRESH:
-        raise MethodError(
-            f"Argument `method` must have fewer steps on {backend.name}: {blocks} ancillas would be measured at the end, and "
-            f"at most {FRESH} are taken. A backend that measures midway reuses one."
-        )
-    step = BlockStep(problem, h, method, partial(lower_bound, problem, h), midway)
-    return InBatches(shots, entropy, backend=backend, step=step, midway=midway)
-
-
-def replace_floor(method: Any) -> Any:
-    """The method without a floor: from an unlikely point few samples may be kept, and more are taken."""
-    return replace(method, floor=0.0) if hasattr(method, "floor") else method
+    return InBatches(shots, entropy, backend=backend, step=found.step, midway=found.midway)

@@ -13,8 +13,7 @@ import numpy as np
 from ...backends import backend as find_backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
-from ...base.registry import Exact, Krylov, SplitStep
-from ...methods.base import circuit_seed
+from ...methods.base import Method, check_method, circuit_seed
 from ...model.clocks import need_waves
 from ...model.hamiltonian import LearningHamiltonian, hamiltonian
 from ...model.problem import Problem
@@ -167,19 +166,26 @@ def _still(problem: Problem, tau: float, diffusion: Any) -> Problem:
     return problem.replace(clock="imaginary", duration=tau, diffusion=Constant(d), strength=Constant(s))
 
 
-def _method(given: Any, device: Any, reading: str, collapse: str) -> Any:
+def _method(given: Any, device: Any, reading: str, collapse: str) -> Method | None:
     if reading == "population":
         require(device is None, "reading", "be 'born' on circuits, which sample |psi|^2", reading, MethodError)
         require(collapse == "weight", "collapse", "be 'weight' in the population reading", collapse, MethodError)
     if device is not None:
         chosen = default_method() if given is None else given
-        fits = "imaginary" in getattr(chosen, "clocks", ()) and getattr(chosen, "needs_backend", False)
+        facts = check_method(chosen).facts()
+        fits = "imaginary" in facts.clocks and facts.runs_on == "backend"
         require(fits, "method", "run imaginary time as circuits", chosen, MethodError)
         return chosen
     if given is None:
         return None
+    facts = check_method(given).facts()
+    fits = "imaginary" in facts.clocks and facts.runs_on == "classical"
     require(
-        isinstance(given, (SplitStep, Krylov, Exact)), "method", "be SplitStep, Krylov or Exact", given, MethodError
+        fits,
+        "method",
+        "be a classical method of the imaginary clock, such as SplitStep, Krylov or Exact",
+        given,
+        MethodError,
     )
     return given
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import MethodError, check_memory, require
-from ...methods.base import save_times
-from ...methods.minibatch import Part, checked, parts, share
-from ...methods.randomised_methods import MiniBatch
+from ...methods.job import save_times
+from ...methods.minibatch import MiniBatch, Part, checked, parts, share
 from ...model.domains import Domain, Grid, Hypercube
 from ...model.objectives.rows import row_table
 from ...model.problem import Problem

@@ -13,7 +13,7 @@ from ...base.estimate import Estimate
 from ...base.progress import Progress
 from ...methods.base import circuit_seed
 from ...methods.evolution import evolve
-from ...methods.randomised_methods import MiniBatch
+from ...methods.minibatch import MiniBatch
 from ...model.objectives.rows import need_rows
 from ...model.problem import Problem
 from . import averaged_state, noise
@@ -91,7 +91,7 @@ def batch_study(
             )
             bar(len(done), len(wanted))
     whole = evolve(
-        problem, replace(method, batch_size=rows, circuits=1, classical=True, replacement=False), progress=False
+        problem, replace(method, batch_size=rows, draws=1, classical=True, replacement=False), progress=False
     )
     drawn = Estimate(
         np.array([d["run"].value[-1] for d in done]), np.array([d["run"].stderr[-1] for d in done]), None

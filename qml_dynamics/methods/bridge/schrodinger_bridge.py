@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...backends import Backend
 from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.estimate import Estimate
 from ...base.progress import Progress
-from ...base.registry import Exact, Krylov, SplitStep, register
-from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ...model.initial import Initial, State
 from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...results.observables import BEST_SAMPLES, best_of, edge_weight
 from ...results.sampling import draw
 from ...results.trajectory import Trajectory
-from ...validation.resources import Cost, cost
-from ..base import Job
-from ..evolution import circuits
-from ..from_samples import Planned
+from ..base import LOSSES, Answer, Facts, Job, Method, Work, check_facts
+from ..exact import Exact
+from ..krylov import Krylov
+from ..split_step import SplitStep
 from .bridge_readings import errors_of, factor_of, product, values_of
 from .fortet import FLOOR, Factors, check_ends, density, evolved, fortet
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 _REFERENCE = SplitStep(64)
 CLASSICAL = (SplitStep, Krylov, Exact)
@@ -66,12 +68,18 @@ class SchrodingerBridge:
     tol: float = 1e-10
     max_iterations: int = 2000
 
-    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
+    name: ClassVar[str] = "schrodinger_bridge"
 
     def __post_init__(self) -> None:
         inner = self.inner
-        fits = "imaginary" in getattr(inner, "clocks", ()) and not isinstance(inner, (type, SchrodingerBridge))
-        require(fits, "method", "be a method of the imaginary clock", self.method, MethodError)
+        fits = isinstance(inner, Method) and not isinstance(inner, (type, SchrodingerBridge))
+        require(
+            fits and "imaginary" in inner.facts().clocks,
+            "method",
+            "be a method of the imaginary clock",
+            self.method,
+            MethodError,
+        )
         if not isinstance(self.end, Initial) or isinstance(self.end, type):
             try:
                 p = np.asarray(self.end, dtype=float)
@@ -85,28 +93,40 @@ class SchrodingerBridge:
         integer(self.max_iterations, "max_iterations", 1, 10**7, MethodError)
 
     @property
-    def inner(self) -> Any:
+    def inner(self) -> Method:
         """The method that runs the heat equations."""
         return _REFERENCE if self.method is None else self.method
 
     @property
-    def needs_backend(self) -> bool:
-        """Whether circuits are run."""
-        return bool(getattr(self.inner, "needs_backend", False))
-
-    @property
-    def order(self) -> Any:
+    def order(self) -> float | None:
         """Order of the method inside."""
-        return getattr(self.inner, "order", None)
+        return self.inner.facts().order
 
-    def answer(self, job: Job) -> dict[str, Any]:
-        """Everything a trajectory holds; what `evolve` calls."""
+    def facts(self) -> Facts:
+        """Those of the method inside, for losses; the density is a product of two of its waves."""
+        return replace(
+            self.inner.facts(),
+            clocks=frozenset({"imaginary"}),
+            spaces=self.inner.facts().spaces & LOSSES,
+            order_of="density",
+            checkpoints=False,
+        )
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`; the schedules must be constant."""
+        check_facts(self, problem)
+        for name in ("diffusion", "strength"):
+            steady = isinstance(getattr(problem, name), Constant)
+            require(steady, name, "be constant for a bridge", getattr(problem, name))
+        self.inner.check(problem, backend)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
         problem, domain = job.problem, job.problem.domain
         _check(job)
         first = density(np.abs(problem.initial.vector(domain)) ** 2, domain, "initial")
         last = density(np.abs(self.end.vector(domain)) ** 2, domain, "end")
-        by = self.inner if isinstance(self.inner, CLASSICAL) else _REFERENCE
-        factors = fortet(problem, first, last, by, self.tol, self.max_iterations, job.progress)
+        factors = fortet(problem, first, last, self._by, self.tol, self.max_iterations, job.progress)
         B, A = _pair(job, self.inner, factors)
         b, a = factor_of(B, factors.start), factor_of(A, factors.end)[::-1]
         p = product(a, b)
@@ -116,38 +136,50 @@ class SchrodingerBridge:
                     check_ends(p[index], wanted, self.tol, problem.duration)
         return _report(job, a, b, p, errors_of(job, A, B), last, {**_told(A, B), **_iterated(factors)})
 
-    def planned(self, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:
-        """The circuits of B at every saved time, then those of A there, each from its own end."""
-        require(self.needs_backend, "method", "run as circuits", self.inner, MethodError)
-        forward, backward = self._heat_equations(problem)
-        there = circuits(forward, self.inner, saves)
-        back = circuits(backward, self.inner, np.sort(problem.duration - saves))
-        return Planned([*there, *back[::-1]], {})
+    @property
+    def _by(self) -> SplitStep | Krylov | Exact:
+        """What finds the factors at the ends."""
+        return self.inner if isinstance(self.inner, CLASSICAL) else _REFERENCE
 
-    def priced(self, problem: Problem, backend: Any, shots: int | None, moments: int) -> Cost:
-        """What both heat equations take; what `cost` calls."""
-        one = cost(self._heat_equations(problem)[0], self.inner, backend=backend, shots=shots, save=moments)
-        return replace(one, circuits=2 * one.circuits, shots=2 * one.shots, transforms=2 * one.transforms)
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """The circuits of B at every saved time, then those of A there, each from its own end."""
+        there, back = self._both(job)
+        return [*self.inner.circuits(there), *self.inner.circuits(back)[::-1]]
+
+    def work(self, job: Job) -> Work:
+        """What both heat equations take."""
+        one, two = (self.inner.work(half) for half in self._both(job))
+        return replace(
+            one,
+            circuits=one.circuits + two.circuits,
+            shots=one.shots + two.shots,
+            transforms=one.transforms + two.transforms,
+        )
+
+    def refined(self) -> SchrodingerBridge:
+        """The method inside, refined."""
+        return replace(self, method=self.inner.refined())
+
+    def without_encoding(self) -> SchrodingerBridge:
+        """The method inside, without its own."""
+        return replace(self, method=self.inner.without_encoding())
+
+    def _both(self, job: Job) -> tuple[Job, Job]:
+        """The jobs of both factors; A runs in the time that is left."""
+        forward, backward = self._heat_equations(job.problem)
+        there = replace(job, problem=forward, method=self.inner)
+        return there, replace(there, problem=backward, saves=np.sort(job.problem.duration - job.saves))
 
     def _heat_equations(self, problem: Problem) -> tuple[Problem, Problem]:
         """The problems of both factors."""
         domain = problem.domain
         first = density(np.abs(problem.initial.vector(domain)) ** 2, domain, "initial")
         last = density(np.abs(self.end.vector(domain)) ** 2, domain, "end")
-        by = self.inner if isinstance(self.inner, CLASSICAL) else _REFERENCE
-        found = fortet(problem, first, last, by, self.tol, self.max_iterations, Progress("bridge", False))
+        found = fortet(problem, first, last, self._by, self.tol, self.max_iterations, Progress("bridge", False))
         return problem.replace(initial=State(found.start)), problem.replace(initial=State(found.end))
 
 
-register("schrodinger_bridge", SchrodingerBridge)
-
-
 def _check(job: Job) -> None:
-    problem = job.problem
-    for name in ("diffusion", "strength"):
-        steady = isinstance(getattr(problem, name), Constant)
-        require(steady, name, "be constant for a bridge", getattr(problem, name))
-    require(isinstance(job.h, LearningHamiltonian), "problem", "have a loss for a bridge", "an operator")
     for o in job.observables:
         if o.function is None or o.basis != "weight":
             raise ProblemError(
@@ -158,7 +190,7 @@ def _check(job: Job) -> None:
         raise MethodError("Argument `callback` must be None for a SchrodingerBridge, but is given.")
 
 
-def _pair(job: Job, method: Any, factors: Factors) -> tuple[Trajectory, Trajectory]:
+def _pair(job: Job, method: Method, factors: Factors) -> tuple[Trajectory, Trajectory]:
     """Both heat equations, on the backend where there is one; the second in the time that is left."""
     runs = []
     for number, (factor, times) in enumerate(
@@ -194,7 +226,7 @@ def _report(
     errors: Mapping[str, np.ndarray],
     last: np.ndarray,
     facts: dict[str, Any],
-) -> dict[str, Any]:
+) -> Answer:
     shots = job.shots if errors else None
     if errors:
         facts["density_stderr"] = errors["density"]
@@ -208,14 +240,14 @@ def _report(
     if facts.get("interrupted"):
         stop = f"Interrupted from the keyboard after {facts['iterations']} iterations; kept the factors that they gave."
     best = best_of(job.h, draw(p[-1], BEST_SAMPLES, job.seed(2, 0)), job.seed(2, 1))
-    return {
-        "times": job.saves,
-        "density": p,
-        "states": None,
-        "log_norm": np.zeros(len(p)),
-        "expectations": expectations,
-        "counts": None,
-        "best": best,
-        "diagnostics": {**facts, "edge_weight": edge_weight(job.problem.domain, p)},
-        "stop": stop,
-    }
+    return Answer(
+        times=job.saves,
+        density=p,
+        states=None,
+        log_norm=np.zeros(len(p)),
+        expectations=expectations,
+        counts=None,
+        best=best,
+        stop=stop,
+        diagnostics={**facts, "edge_weight": edge_weight(job.problem.domain, p)},
+    )

@@ -7,22 +7,25 @@ Planck's constant takes away.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...backends import Backend
 from ...base.errors import MethodError, integer, real, require
-from ...base.registry import register
 from ...model.domains import Domain, Grid
 from ...model.formulas import Formula, by_order
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
-from ...validation.resources import Cost
-from ..base import Job, View, save_times
+from ..base import Answer, Facts, Job, View, Work, check_facts, no_circuits
+from ..job import save_times
 from .moments import Moment, no_operators, report, sampled_moment
 from .paths import Cloud, crossed, fold, play, shared_out, smooth
 from .starting import start
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 _POSTS = 64
 
@@ -56,8 +59,7 @@ class HamiltonJacobi:
     extra: int | None = None
     spread: float = 0.0
 
-    clocks: ClassVar[tuple[str, ...]] = ("classical",)
-    needs_backend: ClassVar[bool] = False
+    name: ClassVar[str] = "hamilton_jacobi"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
@@ -75,8 +77,23 @@ class HamiltonJacobi:
         """The qubits an axis that the grid of starting points has more than the domain."""
         return {1: 5, 2: 2}.get(domain.ndim, 1) if self.extra is None else self.extra
 
-    def answer(self, job: Job) -> dict[str, Any]:
-        """Everything a trajectory holds; what `evolve` calls."""
+    def facts(self) -> Facts:
+        """The classical clock, grids without flux."""
+        return Facts(
+            frozenset({"classical"}),
+            frozenset({"periodic", "walls"}),
+            "classical",
+            self.order,
+            "expectation",
+            steps=self.steps,
+        )
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
         no_operators(job)
         times, clouds, stop, facts = _run(job, self)
         force = smooth(job.problem.objective, job.problem.domain)  # type: ignore[arg-type]
@@ -88,14 +105,23 @@ class HamiltonJacobi:
             moments.append(moment if job.shots is None else sampled_moment(moment, job.shots, job.seed(0, place)))
         return report(job, times, moments, stop, facts)
 
-    def priced(self, problem: Problem, backend: Any, shots: int | None, moments: int) -> Cost:
-        """What a run takes; what `cost` calls."""
-        size = problem.domain.size << self.finer(problem.domain) * problem.domain.ndim
-        memory = 8 * size * (2 * problem.domain.ndim + 2) * (moments + 2)
-        return Cost(problem.domain.num_qubits, 0, 0, 0, 0, 0, memory, 0, False, "classical")
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """None: it runs here."""
+        raise no_circuits(self)
 
+    def work(self, job: Job) -> Work:
+        """The points that are held."""
+        domain = job.problem.domain
+        size = domain.size << self.finer(domain) * domain.ndim
+        return Work(domain.num_qubits, 8 * size * (2 * domain.ndim + 2) * (len(job.saves) + 2))
 
-register("hamilton_jacobi", HamiltonJacobi)
+    def refined(self) -> HamiltonJacobi:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> HamiltonJacobi:
+        """Itself."""
+        return self
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...backends import Backend
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, integer, real
-from ...base.registry import register
 from ...model.domains import Grid
 from ...model.formulas import Formula, by_order
-from ...model.hamiltonian import Hamiltonian
 from ...model.problem import Problem
 from ...results.observables import momentum_tail
-from ...validation.resources import Cost
-from ..base import Job, save_times
-from ..from_samples import Planned
+from ..base import Answer, Facts, Job, Work, check_facts
 from .moments import no_operators, report
 from .phase_space import Plan
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 _LOST = 1e-3
 
@@ -59,8 +59,7 @@ class KoopmanVonNeumann:
     spread: float | None = None
     largest_momentum: float | None = None
 
-    clocks: ClassVar[tuple[str, ...]] = ("classical",)
-    needs_backend: ClassVar[bool] = True
+    name: ClassVar[str] = "koopman_von_neumann"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
@@ -77,61 +76,68 @@ class KoopmanVonNeumann:
         """The formula of one step."""
         return by_order(self.order)
 
-    def answer(self, job: Job) -> dict[str, Any]:
-        """Everything a trajectory holds; what `evolve` calls."""
+    def facts(self) -> Facts:
+        """The classical clock, grids without flux."""
+        return Facts(
+            frozenset({"classical"}),
+            frozenset({"periodic", "walls"}),
+            "backend",
+            self.order,
+            "density",
+            steps=self.steps,
+        )
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
         no_operators(job)
         plan = Plan(self, job.problem, np.union1d(job.saves, [0.0]))
-        assert job.backend is not None
         if job.callback is not None:
             raise MethodError(
                 "Argument `callback` must be None for KoopmanVonNeumann, but is given: see HamiltonJacobi."
             )
-        if job.backend.exact and job.shots is None:
+        if job.device.exact and job.shots is None:
             return _from_waves(job, plan)
         wanted = plan.wanted(job.saves)
         if job.shots is None:
-            laws = job.backend.probabilities(wanted)
+            laws = job.device.probabilities(wanted)
             moments = [plan.moment(np.arange(law.size), law / law.sum()) for law in laws]
         else:
             seeds = [job.seed(0, i) for i in range(len(wanted))]
-            moments = [plan.moment(c.index, c.count) for c in job.backend.sample(wanted, job.shots, seeds)]
+            moments = [plan.moment(c.index, c.count) for c in job.device.sample(wanted, job.shots, seeds)]
         return report(
             job, job.saves.tolist(), moments, f"Reached the end of the duration, {job.saves[-1]:g}.", plan.facts
         )
 
-    def planned(self, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:
-        """The circuits, one a saved time: positions on the lowest qubits, then the momenta axis by axis."""
-        plan = Plan(self, problem, np.union1d(saves, [0.0]))
-        return Planned(plan.wanted(saves), plan.facts)
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time: positions on the lowest qubits, then the momenta axis by axis."""
+        return list(Plan(self, job.problem, np.union1d(job.saves, [0.0])).wanted(job.saves))
 
-    def priced(self, problem: Problem, backend: Any, shots: int | None, moments: int) -> Cost:
-        """What a run takes; what `cost` calls."""
-        from ...backends import backend as find_backend
-        from ...synthesis.count import compiled_counts
-        from ...validation.device_plan import device_plan
-        from ...validation.resources import BASIS
+    def work(self, job: Job) -> Work:
+        """One circuit a saved time: positions and momenta are read together."""
+        longest, count = self.circuits(job)[-1], len(job.saves)
+        qubits = longest.num_qubits
+        return Work(qubits, 48 << qubits, count, count * (job.shots or 0), (longest,))
 
-        device = find_backend(backend if backend is not None else "statevector")
-        longest = Plan(self, problem, save_times(None, problem.duration)).wanted(np.array([problem.duration]))[0]
-        there = device_plan(problem, self, device, [longest], shots or 1000, moments)
-        gates, two, depth, bound = compiled_counts(longest, BASIS, 20_000)
-        if there is not None:
-            gates, two, depth, bound = there.gates, there.two_qubit_gates, there.depth, False
-        qubits, total = longest.num_qubits, moments * (shots or 0)
-        return Cost(qubits, moments, total, gates, two, depth, 48 << qubits, 0, bound, device.name, None, there)
+    def refined(self) -> KoopmanVonNeumann:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> KoopmanVonNeumann:
+        """Itself."""
+        return self
 
 
-register("koopman_von_neumann", KoopmanVonNeumann)
-
-
-def _from_waves(job: Job, plan: Plan) -> dict[str, Any]:
+def _from_waves(job: Job, plan: Plan) -> Answer:
     """Exact: the joint distribution at the saved times, and how much of the wave has become too fine for the registers."""
     wanted = set(job.saves.tolist())
     times, moments, fine, fast = [], [], [], []
     stop, facts = f"Reached the end of the duration, {job.saves[-1]:g}.", dict(plan.facts)
-    assert job.backend is not None
     try:
-        for t, wave in zip(plan.saves.tolist(), job.backend.states(plan.pieces, job.progress)):
+        for t, wave in zip(plan.saves.tolist(), job.device.states(plan.pieces, job.progress)):
             if t not in wanted:
                 continue
             law = np.abs(wave.reshape(-1)) ** 2

@@ -15,7 +15,7 @@ from ...model.objectives.base import Objective
 from ...results.observables import BEST_SAMPLES, Table, best_of, edge_weight
 from ...results.sampling import draw, merged_counts
 from ...results.trajectory import Counts
-from ..base import Job
+from ..base import Answer, Job
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +53,8 @@ def no_operators(job: Job) -> None:
             )
 
 
-def report(
-    job: Job, times: Sequence[float], moments: Sequence[Moment], stop: str, facts: dict[str, Any]
-) -> dict[str, Any]:
-    """Everything a trajectory holds. Weights and momenta are known together, so that the energy's error has no part left out."""
+def report(job: Job, times: Sequence[float], moments: Sequence[Moment], stop: str, facts: dict[str, Any]) -> Answer:
+    """The answer. Weights and momenta are known together, so that the energy's error has no part left out."""
     domain, h, table = job.problem.domain, job.h, Table()
     assert isinstance(h, LearningHamiltonian)
     for t, moment in zip(times, moments):
@@ -73,17 +71,17 @@ def report(
         counts = {"weight": tuple(merged_counts(m.cells, m.weights) for m in moments)}
     density = np.array([_density(m, domain) for m in moments])
     drawn = counts["weight"][-1] if counts else draw(density[-1], BEST_SAMPLES, job.seed(2, 0))
-    return {
-        "times": np.array(times, dtype=float),
-        "density": density,
-        "states": None,
-        "log_norm": np.zeros(len(moments)),
-        "expectations": table.estimates(job.shots),
-        "counts": counts,
-        "best": best_of(h, drawn, job.seed(2, 1)),
-        "diagnostics": {**facts, "edge_weight": edge_weight(domain, density)},
-        "stop": stop,
-    }
+    return Answer(
+        times=np.array(times, dtype=float),
+        density=density,
+        states=None,
+        log_norm=np.zeros(len(moments)),
+        expectations=table.estimates(job.shots),
+        counts=counts,
+        best=best_of(h, drawn, job.seed(2, 1)),
+        stop=stop,
+        diagnostics={**facts, "edge_weight": edge_weight(domain, density)},
+    )
 
 
 def _mean(values: np.ndarray, moment: Moment) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from ...model.problem import Problem
 from .grid import coarsened, energy_change, residual, tails
 from .patches import Patch, at_the_edges, coarse, narrowed
 
-Walk = Any  # the state of a run, in `levels.py`, which imports this file
+if TYPE_CHECKING:
+    from .levels import Walk
+
 BLIND = 0.03  # how far from the finer grid's wave a residual may carry a wave while it counts
 START = 1e-3  # the initial wave must survive coarsening to this distance
 MARGIN = 1 / 16  # of a box, at either end, where a residual is that of a loss which jumps at the edge
@@ -70,7 +72,7 @@ def may_narrow(walk: Walk) -> bool:
 def allowed(walk: Walk) -> float:
     """The threshold; of a residual, so that its integral over the run stays below it."""
     whole = walk.problem.duration if walk.growing.criterion == "residual" else 1.0
-    return float(walk.growing.threshold / whole)
+    return float(walk.growing.limit / whole)
 
 
 def against_finer(walk: Walk, psi: np.ndarray, t: float, patch: Patch) -> float:

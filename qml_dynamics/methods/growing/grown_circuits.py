@@ -14,14 +14,14 @@ from ...model.formulas import boundaries, factors, segments
 from ...model.hamiltonian import Hamiltonian
 from ...model.initial import Gaussian, State
 from ...model.problem import Problem
-from ..base import Job, Waves
+from ..base import Job
 from ..from_samples import Planned
+from ..from_waves import Waves
 from .grid import restated
 from .levels import Point, Walk, learning
+from .method import Growing
 from .patches import Patch
 from .verdicts import told
-
-Growing = Any  # the method, in `growing.py`, which imports this file
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,8 +174,7 @@ def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[
     walk = Walk(growing, job.problem, learning(job.h), times, None)
     built, facts = _piloted(growing, walk, times)
     out.diagnostics.update(facts)
-    assert job.backend is not None
-    waves = job.backend.states([built.start, *built.pieces], job.progress)
+    waves = job.device.states([built.start, *built.pieces], job.progress)
     for t, wave, patch in zip(times, waves, built.arrived):
         yield t, _spread(wave, patch), 0.0
     out.stop = f"Reached the end of the duration, {times[-1]:g}. {facts['verdict']}"

@@ -11,7 +11,8 @@ from ...base.errors import MethodError, describe
 from ...model.domains import Grid
 from ...model.formulas import boundaries, segments
 from ...model.hamiltonian import LearningHamiltonian
-from ..base import Job, Waves
+from ..base import Job
+from ..from_waves import Waves
 from ..variational.engine.gates import Program
 from ..variational.engine.threads import pinned
 from .criteria import BLIND, START, horizon
@@ -19,9 +20,8 @@ from .grid import coarsened, energy_change, levels, on_grid, residual, restated,
 from .joint_bound import GridWalk, embedded
 from .levels import Point
 from .lifted import lifted
+from .method import Growing
 from .verdicts import verdict
-
-Growing = Any  # the method, in `growing.py`, which imports this file
 
 
 def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
@@ -90,7 +90,7 @@ class _Both:
     def _too_coarse(self, psi: np.ndarray, t: float, level: int, seen: list[tuple[float, float]]) -> bool:
         """As for grids alone: the criterion, and the residual that sees a loss between the points."""
         here, next_one, name = self.at[level], self.at[level + 1], self.growing.criterion
-        threshold = self.growing.threshold
+        threshold = self.growing.limit
         missed = residual(psi, here, next_one, t) * horizon(psi, here, t, self.job.problem)
         value = missed
         if name != "residual":

@@ -10,21 +10,23 @@ import numpy as np
 
 from ...base.errors import MethodError, require
 from ...base.progress import Progress
-from ...base.registry import SplitStep, Trotter
 from ...model.domains import Grid
 from ...model.formulas import boundaries
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
 from .. import split_step
-from ..base import Job, Waves
+from ..base import Job
+from ..from_waves import Waves
+from ..split_step import SplitStep
+from ..trotter import Trotter
 from .criteria import START, asked, first_patch
 from .grid import coarsened, criteria, levels
+from .method import Growing
 from .patches import Patch, coarse
 from .verdicts import told
 
 Point = tuple[float, np.ndarray, float]
-Growing = Any  # the method, in `growing.py`, which imports this file
 
 
 def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[Point]:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
-from ...base.registry import SplitStep, Trotter, register
+from ...model.problem import Problem
+from ..base import GRIDS, Answer, Facts, Job, Work, check_facts, no_circuits
+from ..split_step import SplitStep
+from ..trotter import Trotter
 from ..variational.options import Growth, Variational
 from .grid import CRITERIA
-from .grown_circuits import circuits
-from .grown_circuits import run as run_circuits
-from .joint import run as run_joint
-from .levels import Point, run
-from .price import price
 
 if TYPE_CHECKING:
-    from ...model.hamiltonian import Hamiltonian
-    from ...model.problem import Problem
-    from ...validation.resources import Cost
-    from ..base import Job, Waves
-    from ..from_samples import Planned
+    from qiskit import QuantumCircuit
 
 THRESHOLDS = {"residual": 1e-2, "momentum_tail": 1e-5, "energy": 1e-5}
 
@@ -54,8 +48,8 @@ class Growing:
     Raises:
         MethodError: an option is out of its range or does not belong to the method.
 
-    >>> Growing(SplitStep(400), start=4).clocks
-    ('real', 'imaginary')
+    >>> sorted(Growing(SplitStep(400), start=4).facts().clocks)
+    ['imaginary', 'real']
     """
 
     method: Any
@@ -90,40 +84,59 @@ class Growing:
         if isinstance(self.method, Variational) and (self.grow is not None or self.method.grow is None):
             object.__setattr__(self, "method", replace(self.method, grow=self.grow or Growth()))
 
-    @property
-    def clocks(self) -> tuple[str, ...]:
-        """Those of the method that grows."""
-        return tuple(self.method.clocks)
+    name: ClassVar[str] = "growing"
 
     @property
-    def needs_backend(self) -> bool:
-        """Whether circuits are run."""
-        return bool(self.method.needs_backend)
+    def limit(self) -> float:
+        """The threshold of the criterion."""
+        return THRESHOLDS[self.criterion] if self.threshold is None else float(self.threshold)
 
     @property
     def order(self) -> int:
         """Order of the method that grows."""
         return int(self.method.order)
 
-    def engine(self, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
-        """The waves at ``times``; what `evolve` calls."""
+    def facts(self) -> Facts:
+        """Those of the method that grows; grids only where the grid grows."""
+        inner = self.method.facts()
         if isinstance(self.method, Variational):
-            if self.start is not None:
-                return run_joint(self, job, times, out)
-            return _grow_ansatz(self.method, job, times, out)
-        return (run if isinstance(self.method, SplitStep) else run_circuits)(self, job, times, out)
+            spaces = inner.spaces if self.start is None else GRIDS
+            return Facts(inner.clocks, spaces, "classical", inner.order, circuits_known_ahead=False, steps=inner.steps)
+        return replace(inner, spaces=GRIDS)
 
-    def priced(self, problem: Problem, backend: Any, shots: int | None, moments: int) -> Cost:
-        """What a run takes at most; what `cost` calls."""
-        return price(self, problem, backend, shots, moments)
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+        self.method.check(problem, backend)
 
-    def planned(self, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return runner().run_growing(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
         """The whole grown circuits, one a saved time (``Trotter`` only)."""
-        require(isinstance(self.method, Trotter), "method", "run as circuits (Trotter)", self.method, MethodError)
-        return circuits(self, problem, h, saves)
+        if not isinstance(self.method, Trotter):
+            raise no_circuits(self)
+        return runner().circuits_growing(job, self)
+
+    def work(self, job: Job) -> Work:
+        """An upper bound, whatever the wave will ask for; exact gates where a schedule says when to grow."""
+        return runner().work_growing(job, self)
+
+    def refined(self) -> Growing:
+        """The method that grows, refined."""
+        return replace(self, method=self.method.refined())
+
+    def without_encoding(self) -> Growing:
+        """The method that grows, without its own."""
+        return replace(self, method=self.method.without_encoding())
 
 
-register("growing", Growing)
+def runner() -> ModuleType:
+    """What runs the method; it loads SciPy, which naming a method must not."""
+    from . import run
+
+    return run
 
 
 def _schedule(given: Any) -> tuple[tuple[float, int], ...]:
@@ -135,16 +148,3 @@ def _schedule(given: Any) -> tuple[tuple[float, int], ...]:
     ok = len(rows) > 0 and all(a[0] < b[0] and a[1] < b[1] for a, b in zip(rows, rows[1:])) and rows[0][0] >= 0
     require(ok, "schedule", must, given, MethodError)
     return rows
-
-
-def _grow_ansatz(method: Variational, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
-    from ..variational.evolve import run as run_variational
-
-    record, wanted = out.diagnostics, set(job.saves.tolist())
-    for sample in run_variational(job.problem, job.h, method, times, job.progress, record):
-        if sample.time in wanted:
-            out.parameters.append(sample.theta)
-        record["theta"] = sample.theta
-        yield sample.time, sample.state, sample.log_norm
-    count = record["num_parameters"]
-    out.stop = f"{record.get('stop', '')}; grown from {count[0]} to {count[-1]} parameters"

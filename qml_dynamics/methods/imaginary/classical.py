@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ...base.registry import SplitStep
 from ...model.formulas import boundaries, by_order, factors, segments
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.problem import Problem
 from ...synthesis.p_register import Register
 from .. import split_step
+from ..split_step import SplitStep
 from .laws import lower_bound
 from .options import ProbabilisticITE
 

@@ -15,14 +15,14 @@ from ...model.formulas import boundaries
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
 from ...results.trajectory import Counts
-from ..base import Job
-from ..from_samples import Batch, Planned, _from_probabilities, from_outcomes, plan_batch
+from ..base import Answer, Job
+from ..from_samples import Batch, Planned, from_outcomes, from_probabilities, plan_batch
 from ..from_samples import run as run_sampled
 from .flows import double_bracket, qite
 from .laws import lower_bound
-from .options import ProbabilisticITE
+from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
 from .rates import log_scale, need_samples, success_at, with_success
-from .selected import Forecast
+from .selected import Forecast, blocks_of
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -41,7 +41,12 @@ class Selection:
 
 
 def selection(
-    problem: Problem, h: Hamiltonian, method: Any, plan: Forecast, saves: np.ndarray, midway: bool
+    problem: Problem,
+    h: Hamiltonian,
+    method: Schrodingerised | ProbabilisticITE,
+    plan: Forecast,
+    saves: np.ndarray,
+    midway: bool,
 ) -> Selection:
     """The post-selected circuits at these times; with ``midway`` one ancilla is measured and reset."""
     from ...synthesis.imaginary import schrodingerised
@@ -52,7 +57,8 @@ def selection(
     base, places = width(problem.domain), [int(np.argmin(np.abs(np.array(plan.saves) - t))) for t in saves]
     if plan.register is not None:
         assert isinstance(h, LearningHamiltonian)
-        pieces, table = schrodingerised(problem, h, method, plan.register, plan.saves), plan.register.kept
+        pieces = schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
+        table = plan.register.kept
         circuits = []
         for place in places:
             circuit = pieces[0].copy()
@@ -61,33 +67,33 @@ def selection(
             circuits.append(circuit)
         return Selection(circuits, base, [lambda rest: table[rest]] * len(circuits))
     lowest = partial(lower_bound, problem, h)
-    pieces_of = probabilistic_blocks(problem, h, method, plan.saves, lowest)
+    assert isinstance(method, ProbabilisticITE)
+    pieces_of = probabilistic_blocks(problem, h, blocks_of(method), plan.saves, lowest)
     start, join = prepare(problem.initial, problem.domain), reused if midway else deferred
     circuits = [join(start, [b for blocks in pieces_of[:place] for b in blocks]) for place in places]
     return Selection(circuits, base, [lambda rest: rest == 0] * len(circuits), midway)
 
 
-def selected_on_device(job: Job, plan: Forecast) -> dict[str, Any]:
-    """Everything a trajectory holds of a post-selected method, from the kept samples of whole circuits.
+def selected_on_device(job: Job, method: Schrodingerised | ProbabilisticITE, plan: Forecast) -> Answer:
+    """The answer of a post-selected method, from the kept samples of whole circuits.
 
     Raises:
         MethodError: too many ancillas for a backend that measures at the end only, or no sample was kept.
     """
-    assert job.backend is not None
-    midway = isinstance(job.method, ProbabilisticITE) and job.shots is not None and measures_midway(job.backend)
+    midway = isinstance(method, ProbabilisticITE) and job.shots is not None and measures_midway(job.device)
     if plan.blocks and not midway and plan.blocks[-1] > FRESH:
         raise MethodError(
-            f"Argument `steps` must be smaller on {job.backend.name}: {plan.blocks[-1]} ancillas would be measured at the "
+            f"Argument `steps` must be smaller on {job.device.name}: {plan.blocks[-1]} ancillas would be measured at the "
             f"end, and at most {FRESH} are taken. A backend that measures midway reuses one."
         )
-    chosen = selection(job.problem, job.h, job.method, plan, job.saves, midway)
-    planned = Planned(chosen.circuits, {"steps": job.method.steps, **plan.known})
+    chosen = selection(job.problem, job.h, method, plan, job.saves, midway)
+    planned = Planned(chosen.circuits, {"steps": method.steps, **plan.known})
     batch = plan_batch(job.problem, job.h, job.observables, planned)
     if job.shots is None:
-        return _from_device_probabilities(job, plan, chosen, planned, batch)
+        return _from_device_probabilities(job, method, plan, chosen, planned, batch)
     seeds = [job.seed(*key) for key in batch.keys]
     take = sample_midway if midway else _sample
-    outcomes = take(job.backend, batch.circuits, job.shots, seeds)
+    outcomes = take(job.device, batch.circuits, job.shots, seeds)
     kept = [_kept(c, chosen, key) for c, key in zip(outcomes, batch.keys)]
     for c, key in zip(kept, batch.keys):
         i = _time_of(key)
@@ -96,7 +102,7 @@ def selected_on_device(job: Job, plan: Forecast) -> dict[str, Any]:
     seen = dict(zip(batch.keys, kept))
     basis = [b for b in (0, 1) if (b, 0) in seen]
     rows = [[seen[b, i].shots for i in range(len(job.saves))] for b in basis]
-    return with_success(job, answer, plan, job.saves.tolist(), rows, [("weight", "dual")[b] for b in basis])
+    return with_success(job, method, answer, plan, job.saves.tolist(), rows, [("weight", "dual")[b] for b in basis])
 
 
 def _sample(backend: Any, circuits: Sequence[Any], shots: int, seeds: Sequence[int]) -> list[Counts]:
@@ -114,45 +120,55 @@ def _kept(counts: Counts, chosen: Selection, key: tuple[int, ...]) -> Counts:
 
 
 def _from_device_probabilities(
-    job: Job, plan: Forecast, chosen: Selection, planned: Planned, batch: Batch
-) -> dict[str, Any]:
+    job: Job,
+    method: Schrodingerised | ProbabilisticITE,
+    plan: Forecast,
+    chosen: Selection,
+    planned: Planned,
+    batch: Batch,
+) -> Answer:
     """Exact noisy probabilities, kept and normalised."""
-    assert job.backend is not None
     laws, success = [], np.zeros(len(job.saves))
-    for p, key in zip(job.backend.probabilities(batch.circuits), batch.keys):
+    for p, key in zip(job.device.probabilities(batch.circuits), batch.keys):
         i = _time_of(key)
         kept = np.where(chosen.keeps[i](np.arange(p.size) >> chosen.base), p, 0.0)
         if key[0] == 0:
             success[i] = kept.sum()
         laws.append(kept / kept.sum())
-    answer = _from_probabilities(job, planned, batch, laws)
-    scale = np.array([log_scale(job, plan, float(t)) for t in job.saves])
-    answer["log_norm"] = 0.5 * np.log(success) + scale
-    answer["diagnostics"].update(success_probability=success, success_predicted=success_at(plan, job.saves.tolist()))
-    return answer
+    answer = from_probabilities(job, planned, batch, laws)
+    scale = np.array([log_scale(job, method, plan, float(t)) for t in job.saves])
+    facts = {"success_probability": success, "success_predicted": success_at(plan, job.saves.tolist())}
+    return replace(answer, log_norm=0.5 * np.log(success) + scale, diagnostics={**answer.diagnostics, **facts})
 
 
-def qite_on_device(job: Job) -> dict[str, Any]:
+def qite_on_device(job: Job, method: QITE) -> Answer:
     """The circuits first, which takes measurements on the way, then one batch; ``log_norm`` from the energies seen."""
     times = np.union1d(job.saves, [0.0]).tolist()
-    reached = {r.time: r for r in qite(job, times)}
+    reached = {r.time: r for r in qite(job, method, times)}
     chosen = [reached[t] for t in job.saves.tolist()]
-    answer = run_sampled(job, Planned([r.circuit for r in chosen], {"steps": job.method.steps}))
-    answer["log_norm"] = np.array([r.log_norm for r in chosen])
-    answer["diagnostics"]["log_norm_stderr"] = np.sqrt([r.log_variance for r in chosen])
-    return answer
+    answer = run_sampled(job, Planned([r.circuit for r in chosen], {"steps": method.steps}))
+    spread = np.sqrt([r.log_variance for r in chosen])
+    return replace(
+        answer,
+        log_norm=np.array([r.log_norm for r in chosen]),
+        diagnostics={**answer.diagnostics, "log_norm_stderr": spread},
+    )
 
 
-def bracket_on_device(job: Job) -> dict[str, Any]:
+def bracket_ends(job: Job, method: DoubleBracket) -> np.ndarray:
+    """The ends of all steps and the saved times, up to the last of these."""
+    ends = np.union1d(boundaries(job.problem.duration, method.steps, job.saves.tolist()), job.saves)
+    return np.asarray(ends[ends <= job.saves[-1] + 1e-12])
+
+
+def bracket_on_device(job: Job, method: DoubleBracket) -> Answer:
     """One batch of circuits at the ends of all steps; ``log_norm`` by the trapezoidal rule of the sampled energies."""
-    ends = np.union1d(boundaries(job.problem.duration, job.method.steps, job.saves.tolist()), job.saves)
-    ends = ends[ends <= job.saves[-1] + 1e-12]
+    ends = bracket_ends(job, method)
     whole = replace(job, saves=ends)
-    reached = list(double_bracket(whole, np.union1d(ends, [0.0]).tolist()))
+    reached = list(double_bracket(whole, method, np.union1d(ends, [0.0]).tolist()))
     chosen = [r for r in reached if r.time in set(ends.tolist())]
-    circuits = [r.circuit for r in chosen]
-    answer = run_sampled(whole, Planned(circuits, {"steps": job.method.steps}))
-    energy = answer["expectations"]["energy"]
+    answer = run_sampled(whole, Planned([r.circuit for r in chosen], {"steps": method.steps}))
+    energy = answer.expectations["energy"]
     widths = np.diff(ends)
     log = -np.concatenate([[0.0], np.cumsum(0.5 * widths * (energy.value[1:] + energy.value[:-1]))])
     shares = np.zeros((len(ends), len(ends)))
@@ -160,22 +176,23 @@ def bracket_on_device(job: Job) -> dict[str, Any]:
         shares[i + 1 :, i : i + 2] += 0.5 * dt
     spread = np.sqrt(shares**2 @ np.broadcast_to(energy.stderr, log.shape) ** 2)
     place = [int(np.argmin(np.abs(ends - t))) for t in job.saves]
-    answer["states"] = np.array([r.psi for r in chosen]) if chosen[0].psi is not None else None
-    return _picked(answer, place) | {"log_norm": log[place], "diagnostics": _picked_diagnostics(answer, place, spread)}
+    waves = [r.psi for r in chosen]
+    known = {k: v[place] if isinstance(v, np.ndarray) and v.ndim else v for k, v in answer.diagnostics.items()}
+    return replace(
+        _picked(answer, place),
+        states=np.array(waves)[place] if waves[0] is not None else None,
+        log_norm=log[place],
+        diagnostics={**known, "log_norm_stderr": spread[place]},
+    )
 
 
-def _picked_diagnostics(answer: dict[str, Any], place: list[int], spread: np.ndarray) -> dict[str, Any]:
-    known = {k: v[place] if isinstance(v, np.ndarray) and v.ndim else v for k, v in answer["diagnostics"].items()}
-    return {**known, "log_norm_stderr": spread[place]}
-
-
-def _picked(answer: dict[str, Any], place: list[int]) -> dict[str, Any]:
+def _picked(answer: Answer, place: list[int]) -> Answer:
     """The answer at some of its times."""
-    out = dict(answer)
-    out["times"], out["density"] = answer["times"][place], answer["density"][place]
-    out["expectations"] = {name: e[place] for name, e in answer["expectations"].items()}
-    if answer["states"] is not None:
-        out["states"] = answer["states"][place]
-    if answer["counts"] is not None:
-        out["counts"] = {name: tuple(row[i] for i in place) for name, row in answer["counts"].items()}
-    return out
+    counts = answer.counts
+    return replace(
+        answer,
+        times=answer.times[place],
+        density=answer.density[place],
+        expectations={name: e[place] for name, e in answer.expectations.items()},
+        counts=None if counts is None else {name: tuple(row[i] for i in place) for name, row in counts.items()},
+    )

@@ -17,7 +17,7 @@ from ...results.observables import pauli_groups
 from ...results.sampling import draw
 from ..base import Job
 from .moments import Moment, advanced
-from .options import QITE
+from .options import QITE, DoubleBracket
 from .qite import Expect, Step, domains, expectations, generator, is_real
 
 if TYPE_CHECKING:
@@ -60,12 +60,9 @@ def pauli_terms(job: Job, t: float) -> PauliSum:
 class _Qite:
     """One run of QITE: what is measured where, and how the circuit grows."""
 
-    def __init__(self, job: Job) -> None:
-        method = job.method
-        assert isinstance(method, QITE)
-        assert job.backend is not None
-        self.job, self.backend, self.method = job, job.backend, method
-        self.exact = job.backend.exact
+    def __init__(self, job: Job, method: QITE) -> None:
+        self.job, self.backend, self.method = job, job.device, method
+        self.exact = job.device.exact
         self.terms = pauli_terms(job, 0.0)
         self.parts = domains(self.terms, method.domain_width)
         self.real = is_real(self.terms, job.problem.initial.vector(job.problem.domain))
@@ -146,15 +143,15 @@ class _Qite:
         return circuit.compose(piece), after
 
 
-def qite(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
+def qite(job: Job, method: QITE, saves: Sequence[float]) -> Iterator[Reached]:
     """Step by step and domain by domain: look, solve, rotate; the norm is what was seen of ``<e^{-2 dtau h}>``."""
     from ...synthesis.states import prepare
 
-    problem, run = job.problem, _Qite(job)
+    problem, run = job.problem, _Qite(job, method)
     circuit = prepare(problem.initial, problem.domain)
     psi = problem.initial.vector(problem.domain) if run.exact else None
     log, variance, done = 0.0, 0.0, 0
-    ends = boundaries(problem.duration, job.method.steps, saves)
+    ends = boundaries(problem.duration, method.steps, saves)
     yield Reached(saves[0], circuit, psi, 0.0)
     for save, piece in zip(saves[1:], segments(ends, saves)):
         for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
@@ -168,15 +165,14 @@ def qite(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
         yield Reached(save, circuit, psi, log, variance)
 
 
-def double_bracket(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
+def double_bracket(job: Job, method: DoubleBracket, saves: Sequence[float]) -> Iterator[Reached]:
     """The circuits of the flow; on exact backends with the waves, and ``log_norm`` by the trapezoidal rule of the energy."""
     from ...synthesis.imaginary import double_bracket_step
     from ...synthesis.states import prepare
 
-    problem, h, method = job.problem, job.h, job.method
-    assert job.backend is not None
+    problem, h = job.problem, job.h
     circuit = prepare(problem.initial, problem.domain)
-    psi = problem.initial.vector(problem.domain) if job.backend.exact else None
+    psi = problem.initial.vector(problem.domain) if job.device.exact else None
     ends = boundaries(problem.duration, method.steps, saves)
     log, number = 0.0, 0
     yield Reached(saves[0], circuit, psi, 0.0)
@@ -189,7 +185,7 @@ def double_bracket(job: Job, saves: Sequence[float]) -> Iterator[Reached]:
                 )
             if psi is not None:
                 before = h.expectation(psi, t0)
-                psi = next(iter(job.backend.states([circuit], job.progress)))[: problem.domain.size]
+                psi = next(iter(job.device.states([circuit], job.progress)))[: problem.domain.size]
                 psi = psi.reshape(problem.domain.shape)
                 log -= 0.5 * (t1 - t0) * (before + h.expectation(psi, t1))
             number += 1

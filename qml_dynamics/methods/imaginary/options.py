@@ -1,12 +1,22 @@
-"""The methods that run imaginary time as circuits, as data."""
+"""Imaginary time as circuits: the options of Schrodingerised, ProbabilisticITE, QITE and DoubleBracket; how they run is in `run`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
+from ...model.problem import Problem
+from ..base import EVERYWHERE, LOSSES, Answer, Clock, Facts, Job, Work, check_facts
+from ..split_step import SplitStep
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+_CLOCK: frozenset[Clock] = frozenset({"imaginary"})
 
 FLOOR = 1e-4
 BLOCKS = ("linear", "exact")
@@ -46,8 +56,7 @@ class Schrodingerised:
     tolerance: float = 0.05
     floor: float = FLOOR
 
-    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
-    needs_backend: ClassVar[bool] = True
+    name: ClassVar[str] = "schrodingerised"
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -60,6 +69,34 @@ class Schrodingerised:
             object.__setattr__(self, "box", _box(self.box))
         object.__setattr__(self, "tolerance", real(self.tolerance, "tolerance", positive=True, error=MethodError))
         object.__setattr__(self, "floor", _share(self.floor, "floor"))
+
+    def facts(self) -> Facts:
+        """The imaginary clock, losses."""
+        return Facts(_CLOCK, LOSSES, "backend", self.order, "wave", steps=self.steps)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return runner().run_selected(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time, before post-selection; the p register on the highest qubits."""
+        return runner().circuits_selected(job, self)
+
+    def work(self, job: Job) -> Work:
+        """The longest circuit, and the share of its samples that is kept."""
+        return runner().work_selected(job, self)
+
+    def refined(self) -> Schrodingerised:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> SplitStep:
+        """The split-operator method with the same steps: no p register."""
+        return SplitStep(self.steps, self.order)
 
 
 @dataclass(frozen=True)
@@ -92,8 +129,7 @@ class ProbabilisticITE:
     shift: float | None = None
     floor: float = FLOOR
 
-    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
-    needs_backend: ClassVar[bool] = True
+    name: ClassVar[str] = "probabilistic_ite"
 
     def __post_init__(self) -> None:
         one_of(self.block, "block", BLOCKS, MethodError)
@@ -106,6 +142,43 @@ class ProbabilisticITE:
         if self.shift is not None:
             object.__setattr__(self, "shift", real(self.shift, "shift", error=MethodError))
         object.__setattr__(self, "floor", _share(self.floor, "floor"))
+
+    def facts(self) -> Facts:
+        """The imaginary clock; exact blocks need a loss. Linear blocks are of first order whatever the formula inside."""
+        return Facts(
+            _CLOCK,
+            LOSSES if self.block == "exact" else EVERYWHERE,
+            "backend",
+            self.order if self.block == "exact" else 1,
+            "wave",
+            steps=self.steps,
+        )
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        if self.block == "exact" and problem.operator is not None:
+            raise MethodError("Argument `block` must be 'linear' for a general operator, but is 'exact'.")
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return runner().run_selected(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time, before post-selection; one ancilla a block on the highest qubits."""
+        return runner().circuits_selected(job, self)
+
+    def work(self, job: Job) -> Work:
+        """The longest circuit, and the share of its samples that is kept."""
+        return runner().work_selected(job, self)
+
+    def refined(self) -> ProbabilisticITE:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> ProbabilisticITE:
+        """Itself."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -131,15 +204,41 @@ class QITE:
     steps: int
     rcond: float | None = None
 
-    order: ClassVar[int] = 2
-    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
-    needs_backend: ClassVar[bool] = True
+    name: ClassVar[str] = "qite"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "domain_width", integer(self.domain_width, "domain_width", 1, 6, MethodError))
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**6, MethodError))
         if self.rcond is not None:
             object.__setattr__(self, "rcond", real(self.rcond, "rcond", positive=True, error=MethodError))
+
+    def facts(self) -> Facts:
+        """The imaginary clock; angles come from measured expectation values."""
+        return Facts(_CLOCK, EVERYWHERE, "backend", 2, "wave", circuits_known_ahead=False, steps=self.steps)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return runner().run_flow(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time, with the angles that exact expectation values give."""
+        return runner().circuits_flow(job, self)
+
+    def work(self, job: Job) -> Work:
+        """The circuits of the answer, and those that measure on the way."""
+        return runner().work_flow(job, self)
+
+    def refined(self) -> QITE:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> QITE:
+        """Itself."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -161,16 +260,46 @@ class DoubleBracket:
     steps: int
     substeps: int = 2
 
-    order: ClassVar[int] = 1
-    clocks: ClassVar[tuple[str, ...]] = ("imaginary",)
-    needs_backend: ClassVar[bool] = True
+    name: ClassVar[str] = "double_bracket"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 8, MethodError))
         object.__setattr__(self, "substeps", integer(self.substeps, "substeps", 1, 10**4, MethodError))
 
+    def facts(self) -> Facts:
+        """The imaginary clock; of order 1 in the energy, of order 1/2 in the wave."""
+        return Facts(_CLOCK, EVERYWHERE, "backend", 1, "expectation", steps=self.steps)
 
-IMAGINARY_METHODS: tuple[type, ...] = (Schrodingerised, ProbabilisticITE, QITE, DoubleBracket)
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        return runner().run_flow(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time."""
+        return runner().circuits_flow(job, self)
+
+    def work(self, job: Job) -> Work:
+        """The circuits at the ends of all steps, whose energies give the norm."""
+        return runner().work_flow(job, self)
+
+    def refined(self) -> DoubleBracket:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> DoubleBracket:
+        """Itself."""
+        return self
+
+
+def runner() -> ModuleType:
+    """What runs these methods; it loads Qiskit and SciPy, which naming a method must not."""
+    from . import run
+
+    return run
 
 
 def _share(value: Any, name: str) -> float:

@@ -16,8 +16,8 @@ from ...model.hamiltonian import LearningHamiltonian
 from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...results.sampling import draw, draw_successes
+from ...synthesis.p_register import Blocks
 from .moments import advanced
-from .options import ProbabilisticITE
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -94,8 +94,8 @@ def _blocks(problem: Problem, h: LearningHamiltonian, beta: float, steps: int) -
     d, s = (Constant(value) for value in h.coefficients(0.0))
     still = problem.replace(clock="imaginary", duration=0.5 * beta, diffusion=d, strength=s)
     frozen = LearningHamiltonian(h.domain, h.zeta, d, s, 0.5 * beta, h.workers, h.objective)
-    method = ProbabilisticITE(1.0, steps, order=2, block="exact")
-    (narrow,) = probabilistic_blocks(still, frozen, method, [0.0, 0.5 * beta], lambda t0, t1: 0.0)
+    rule = Blocks(1.0, steps, order=2, block="exact")
+    (narrow,) = probabilistic_blocks(still, frozen, rule, [0.0, 0.5 * beta], lambda t0, t1: 0.0)
     base, made = width(problem.domain), {}
     ancilla = base + problem.domain.num_qubits
     for block in narrow:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from ...base.errors import MethodError
-from ..base import Job
+from ..base import Answer, Job
 from .laws import lower_bound, pooled
+from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
 from .selected import Forecast, kept_energy
 
 
@@ -28,31 +29,34 @@ def need_samples(kept: int, shots: int, time: float, success: float) -> None:
 
 def with_success(
     job: Job,
-    answer: dict[str, Any],
+    method: Schrodingerised | ProbabilisticITE | QITE | DoubleBracket,
+    answer: Answer,
     plan: Forecast,
     times: Sequence[float],
     kept: Sequence[Sequence[int]],
     names: Sequence[str],
-) -> dict[str, Any]:
+) -> Answer:
     """Success probability and ``log_norm`` from how many samples were kept, each with its error."""
     assert job.shots is not None
     rates = [pooled([row[i] for row in kept], [job.shots] * len(kept)) for i in range(len(times))]
     p, error = np.array([v for v, _ in rates]), np.array([e for _, e in rates])
-    scale = np.array([log_scale(job, plan, t) for t in times])
-    answer["log_norm"] = 0.5 * np.log(p) + scale
-    answer["diagnostics"].update(
-        success_probability=p,
-        success_stderr=error,
-        success_predicted=success_at(plan, times),
-        log_norm_stderr=0.5 * error / p,
-        kept_shots={name: list(row) for name, row in zip(names, kept)},
-    )
-    return answer
+    scale = np.array([log_scale(job, method, plan, t) for t in times])
+    facts = {
+        "success_probability": p,
+        "success_stderr": error,
+        "success_predicted": success_at(plan, times),
+        "log_norm_stderr": 0.5 * error / p,
+        "kept_shots": {name: list(row) for name, row in zip(names, kept)},
+    }
+    return replace(answer, log_norm=0.5 * np.log(p) + scale, diagnostics={**answer.diagnostics, **facts})
 
 
-def log_scale(job: Job, plan: Forecast, t: float) -> float:
+def log_scale(
+    job: Job, method: Schrodingerised | ProbabilisticITE | QITE | DoubleBracket, plan: Forecast, t: float
+) -> float:
     """``log_norm - log(success) / 2``: what the circuit takes away from every wave."""
     if plan.register is not None:
         return -0.5 * float(np.log(plan.register.share)) - lower_bound(job.problem, job.h, 0.0, t)
     count = plan.blocks[int(np.argmin(np.abs(np.array(plan.saves) - t)))]
-    return -count * float(np.log(job.method.m0)) - kept_energy(job.problem, job.h, job.method, t)
+    assert isinstance(method, ProbabilisticITE)
+    return -count * float(np.log(method.m0)) - kept_energy(job.problem, job.h, method, t)

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...backends.dynamic import measures_midway
 from ...base.estimate import Estimate
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
 from ...results.observables import best_of, combine_groups, observe_counts, pauli_groups
 from ...results.sampling import draw, draw_successes
 from ...results.trajectory import Counts
-from ..answer import report_waves
-from ..base import Job
-from ..engines import run_waves
-from .device import bracket_on_device, qite_on_device, selected_on_device, selection
-from .flows import double_bracket, qite
+from ..base import Answer, Job, Work
+from ..from_samples import one_moment
+from ..from_waves import Waves, report_waves, run_waves
+from .costs import looks, one_ancilla
+from .device import bracket_ends, bracket_on_device, qite_on_device, selected_on_device, selection
+from .flows import Reached, double_bracket, qite
 from .moments import Moment
-from .options import DoubleBracket, ProbabilisticITE, Schrodingerised
+from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
 from .rates import need_samples, success_at, with_success
 from .selected import Forecast, forecast, probabilistic_moments, schrodinger_moments
 
@@ -28,78 +30,98 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
-def run(job: Job) -> dict[str, Any]:
-    """Everything a trajectory holds."""
-    assert job.backend is not None
-    plan = None
-    if isinstance(job.method, (Schrodingerised, ProbabilisticITE)):
-        plan = forecast(job.problem, job.h, job.method, job.saves.tolist())
-    if isinstance(job.method, DoubleBracket) and (job.shots is not None or not job.backend.exact):
-        return bracket_on_device(job)
-    if job.backend.exact:
-        return _exact(job, plan)
-    return qite_on_device(job) if plan is None else selected_on_device(job, plan)
+Selected = Schrodingerised | ProbabilisticITE
+Flow = QITE | DoubleBracket
 
 
-def _exact(job: Job, plan: Forecast | None) -> dict[str, Any]:
+def run_selected(job: Job, method: Selected) -> Answer:
+    """The answer of a post-selected method."""
+    plan = forecast(job.problem, job.h, method, job.saves.tolist())
+    return _exact(job, method, plan) if job.device.exact else selected_on_device(job, method, plan)
+
+
+def run_flow(job: Job, method: Flow) -> Answer:
+    """The answer of a method without post-selection."""
+    if isinstance(method, DoubleBracket) and (job.shots is not None or not job.device.exact):
+        return bracket_on_device(job, method)
+    if isinstance(method, QITE) and not job.device.exact:
+        return qite_on_device(job, method)
+    return _exact(job, method, None)
+
+
+def _exact(job: Job, method: Selected | Flow, plan: Forecast | None) -> Answer:
     """Waves first; with shots, samples as a device would keep them."""
     seen: dict[float, Moment] = {}
 
-    def engine(inner: Job, saves: np.ndarray, out: Any) -> Iterator[tuple[float, np.ndarray, float]]:
+    def engine(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
         again = plan
         if plan is not None and len(saves) != len(plan.saves):  # a callback wants every step
-            again = forecast(inner.problem, inner.h, inner.method, saves.tolist())
-        for moment in _moments(inner, again, saves.tolist()):
+            again = forecast(inner.problem, inner.h, method, saves.tolist())
+        for moment in _moments(inner, method, again, saves.tolist()):
             seen[moment.time] = moment
             yield moment.time, moment.wave, moment.log_norm
 
-    waves = run_waves(job, engine)
+    waves = run_waves(job, engine, method.steps)
     answer = report_waves(replace(job, shots=None), waves)
     moments = [seen[t] for t in waves.times]
-    known: dict[str, Any] = {"steps": job.method.steps}
+    known: dict[str, Any] = {"steps": method.steps}
     if plan is not None:
         known.update(plan.known)
         known["success_probability"] = np.array([m.success for m in moments])
         known["success_predicted"] = success_at(plan, waves.times)
         known["purity"] = np.array([m.purity for m in moments])
-        answer["density"] = np.array([m.weight_law() for m in moments])
-    answer["diagnostics"] = {**answer["diagnostics"], **known}
-    return answer if job.shots is None else _with_shots(job, answer, moments, plan)
+        answer = replace(answer, density=np.array([m.weight_law() for m in moments]))
+    answer = replace(answer, diagnostics={**answer.diagnostics, **known})
+    return answer if job.shots is None else _with_shots(job, method, answer, moments, plan)
 
 
-def _moments(job: Job, plan: Forecast | None, saves: Sequence[float]) -> Iterator[Moment]:
+def _moments(job: Job, method: Selected | Flow, plan: Forecast | None, saves: Sequence[float]) -> Iterator[Moment]:
     if plan is not None:
-        selected = schrodinger_moments if isinstance(job.method, Schrodingerised) else probabilistic_moments
-        yield from selected(job, plan)
+        if isinstance(method, Schrodingerised):
+            yield from schrodinger_moments(job, method, plan)
+        else:
+            assert isinstance(method, ProbabilisticITE)
+            yield from probabilistic_moments(job, method, plan)
         return
-    flow = double_bracket if isinstance(job.method, DoubleBracket) else qite
-    for reached in flow(job, saves):
+    for reached in _flow(job, method, saves):
         yield reached.moment()
 
 
-def _with_shots(job: Job, answer: dict[str, Any], moments: list[Moment], plan: Forecast | None) -> dict[str, Any]:
+def _flow(job: Job, method: Selected | Flow, saves: Sequence[float]) -> Iterator[Reached]:
+    if isinstance(method, DoubleBracket):
+        return double_bracket(job, method, saves)
+    assert isinstance(method, QITE)
+    return qite(job, method, saves)
+
+
+def _with_shots(
+    job: Job, method: Selected | Flow, answer: Answer, moments: list[Moment], plan: Forecast | None
+) -> Answer:
     """Samples of the kept laws, as many as survive of ``shots``."""
     assert job.shots is not None
     places = [int(np.argmin(np.abs(job.saves - m.time))) for m in moments]
-    counts: dict[str, list[Counts]] = {"weight": [], "dual": []}
+    rows: dict[str, list[Counts]] = {"weight": [], "dual": []}
     for basis, which in ((0, "weight"), (1, "dual")):
         for i, moment in zip(places, moments):
             kept = _survivors(job, moment, basis, i)
             law = moment.weight_law() if basis == 0 else moment.dual_law(job.h)
-            counts[which].append(draw(law, kept, job.seed(basis, i)))
+            rows[which].append(draw(law, kept, job.seed(basis, i)))
     times = [m.time for m in moments]
-    expectations = observe_counts(job.h, times, counts, job.observables)
+    expectations = observe_counts(job.h, times, rows, job.observables)
     expectations.update(_operators(job, moments, places))
     size, shape = job.problem.domain.size, job.problem.domain.shape
-    answer["counts"] = {name: tuple(rows) for name, rows in counts.items()}
-    answer["expectations"] = expectations
-    answer["density"] = np.array([c.histogram(size).reshape(shape) for c in counts["weight"]])
-    answer["best"] = best_of(job.h, counts["weight"][-1], job.seed(2, 1))
+    answer = replace(
+        answer,
+        counts={name: tuple(row) for name, row in rows.items()},
+        expectations=expectations,
+        density=np.array([c.histogram(size).reshape(shape) for c in rows["weight"]]),
+        best=best_of(job.h, rows["weight"][-1], job.seed(2, 1)),
+    )
     if plan is None:
-        answer["diagnostics"]["log_norm_stderr"] = np.array([m.log_norm_stderr for m in moments])
-        return answer
-    survived = [[c.shots for c in counts[name]] for name in ("weight", "dual")]
-    return with_success(job, answer, plan, times, survived, ("weight", "dual"))
+        spread = np.array([m.log_norm_stderr for m in moments])
+        return replace(answer, diagnostics={**answer.diagnostics, "log_norm_stderr": spread})
+    survived = [[c.shots for c in rows[name]] for name in ("weight", "dual")]
+    return with_success(job, method, answer, plan, times, survived, ("weight", "dual"))
 
 
 def _survivors(job: Job, moment: Moment, basis: int, i: int) -> int:
@@ -130,19 +152,41 @@ def _operators(job: Job, moments: list[Moment], places: list[int]) -> dict[str, 
     return out
 
 
-def circuits(job: Job, midway: bool = False) -> list[QuantumCircuit]:
+def circuits_selected(job: Job, method: Selected, midway: bool = False) -> list[QuantumCircuit]:
     """What a device would run, one circuit a save time, unmeasured (with ``midway``: but for reused ancillas)."""
-    if isinstance(job.method, (Schrodingerised, ProbabilisticITE)):
-        plan = forecast(job.problem, job.h, job.method, job.saves.tolist())
-        return selection(job.problem, job.h, job.method, plan, job.saves, midway).circuits
-    flow = double_bracket if isinstance(job.method, DoubleBracket) else qite
+    plan = forecast(job.problem, job.h, method, job.saves.tolist())
+    return selection(job.problem, job.h, method, plan, job.saves, midway).circuits
+
+
+def circuits_flow(job: Job, method: Flow) -> list[QuantumCircuit]:
+    """What a device would run, one circuit a save time, unmeasured."""
     times = np.union1d(job.saves, [0.0]).tolist()
-    reached = {r.time: r.circuit for r in flow(job, times)}
+    reached = {r.time: r.circuit for r in _flow(job, method, times)}
     return [reached[t] for t in job.saves.tolist()]
 
 
-def success(problem: Problem, h: Hamiltonian, method: Any) -> float | None:
-    """The predicted success probability at the end; None for methods that keep every sample."""
-    if not isinstance(method, (Schrodingerised, ProbabilisticITE)):
-        return None
+def work_selected(job: Job, method: Selected) -> Work:
+    """A ProbabilisticITE counts one ancilla where the backend measures midway or gives amplitudes."""
+    plan = forecast(job.problem, job.h, method, job.saves.tolist())
+    programs, each = one_moment(job, circuits_selected(job, method)[-1])
+    qubits, count = programs[-1].num_qubits, each * len(job.saves)
+    if plan.blocks and (job.device.exact or measures_midway(job.device)):
+        qubits = one_ancilla(job, method)
+    total = count * (job.shots or 0)
+    return Work(qubits, 48 << qubits, count, total, tuple(programs), success=float(plan.success[-1]))
+
+
+def work_flow(job: Job, method: Flow) -> Work:
+    """The circuits of the answer, and those that measure on the way."""
+    saves = job.saves
+    if isinstance(method, DoubleBracket) and (job.shots is not None or not job.device.exact):
+        saves = bracket_ends(job, method)
+    programs, each = one_moment(job, circuits_flow(replace(job, saves=saves), method)[-1])
+    qubits, count = programs[-1].num_qubits, each * len(saves)
+    count += looks(job, method) if isinstance(method, QITE) else 0
+    return Work(qubits, 48 << qubits, count, count * (job.shots or 0), tuple(programs), bound=isinstance(method, QITE))
+
+
+def success(problem: Problem, h: Hamiltonian, method: Selected) -> float:
+    """The predicted success probability at the end."""
     return float(forecast(problem, h, method, [problem.duration]).success[-1])

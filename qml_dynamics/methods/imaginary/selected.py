@@ -13,7 +13,7 @@ from ...base.errors import MethodError, check_memory
 from ...model.formulas import boundaries, by_order, factors, segments
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
-from ...synthesis.p_register import Register
+from ...synthesis.p_register import Blocks, Register
 from ..base import Job
 from .classical import probabilistic_success, schrodinger_success
 from .laws import alias_steps, check_floor, choose_register, lower_bound, occupied, register_gain
@@ -59,10 +59,7 @@ def forecast(problem: Problem, h: Hamiltonian, method: Any, saves: Sequence[floa
 def _schrodinger_forecast(
     problem: Problem, h: Hamiltonian, method: Schrodingerised, times: tuple[float, ...]
 ) -> Forecast:
-    if not isinstance(h, LearningHamiltonian):
-        raise MethodError(
-            "Argument `method` must be ProbabilisticITE, QITE or DoubleBracket for a general operator, but is Schrodingerised."
-        )
+    assert isinstance(h, LearningHamiltonian)  # its facts have refused operators
     energies = occupied(problem, h, until=times[-1] or None)
     register, error = choose_register(method, energies)
     success = schrodinger_success(problem, h, register, method.steps, method.order, times)
@@ -75,8 +72,6 @@ def _probabilistic_forecast(
     problem: Problem, h: Hamiltonian, method: ProbabilisticITE, times: tuple[float, ...]
 ) -> Forecast:
     exact = method.block == "exact"
-    if exact and not isinstance(h, LearningHamiltonian):
-        raise MethodError("Argument `block` must be 'linear' for a general operator, but is 'exact'.")
     known: dict[str, Any] = {}
     if not exact:
         shift = None if method.shift is None else method.shift * problem.duration
@@ -108,7 +103,7 @@ def block_counts(problem: Problem, method: ProbabilisticITE, learning: bool, tim
     return counts
 
 
-def schrodinger_moments(job: Job, plan: Forecast) -> Iterator[Moment]:
+def schrodinger_moments(job: Job, method: Schrodingerised, plan: Forecast) -> Iterator[Moment]:
     """One pass of the circuits; the wave is the kept rows read against ``e^{-p}``."""
     from ...synthesis.imaginary import schrodingerised
     from ...synthesis.transforms import width
@@ -116,12 +111,11 @@ def schrodinger_moments(job: Job, plan: Forecast) -> Iterator[Moment]:
     problem, domain, register = job.problem, job.problem.domain, plan.register
     assert register is not None
     assert isinstance(job.h, LearningHamiltonian)
-    assert job.backend is not None
     qubits = width(domain) + register.qubits
-    check_memory(64 << qubits, f"{job.method} on {qubits} qubits")
-    pieces = schrodingerised(problem, job.h, job.method, register, plan.saves)
+    check_memory(64 << qubits, f"{method} on {qubits} qubits")
+    pieces = schrodingerised(problem, job.h, method.steps, method.order, register, plan.saves)
     decay = np.exp(-register.points[register.kept])
-    for t, state in zip(plan.saves, job.backend.states(pieces, job.progress)):
+    for t, state in zip(plan.saves, job.device.states(pieces, job.progress)):
         rows = state.reshape(1 << register.qubits, -1)[register.kept, : domain.size]
         wave = decay @ rows
         success = float((np.abs(rows) ** 2).sum())
@@ -130,25 +124,29 @@ def schrodinger_moments(job: Job, plan: Forecast) -> Iterator[Moment]:
         yield Moment(t, (wave / np.linalg.norm(wave)).reshape(domain.shape), float(log), success, rows.reshape(shape))
 
 
-def probabilistic_moments(job: Job, plan: Forecast) -> Iterator[Moment]:
+def probabilistic_moments(job: Job, method: ProbabilisticITE, plan: Forecast) -> Iterator[Moment]:
     """Block by block: the ancilla is projected on 0 and starts anew, as measurement and reset would do on a device."""
     from ...synthesis.probabilistic import probabilistic_blocks
 
-    problem, domain, method = job.problem, job.problem.domain, job.method
-    assert job.backend is not None
+    problem, domain = job.problem, job.problem.domain
     lowest = partial(lower_bound, problem, job.h)
-    pieces = probabilistic_blocks(problem, job.h, method, plan.saves, lowest)
+    pieces = probabilistic_blocks(problem, job.h, blocks_of(method), plan.saves, lowest)
     wave, log, done = problem.initial.vector(domain), 0.0, 0
     yield Moment(plan.saves[0], wave, 0.0, 1.0, wave[None])
     for t, count, blocks in zip(plan.saves[1:], plan.blocks[1:], pieces):
         for block in blocks:
-            wave = advanced(job.backend, domain, wave, block)[0]
+            wave = advanced(job.device, domain, wave, block)[0]
             norm = float(np.linalg.norm(wave))
             wave, log, done = wave / norm, log + np.log(norm), done + 1
             job.progress(done, plan.blocks[-1])
         success = float(np.exp(2 * log))
         log_norm = log - count * np.log(method.m0) - kept_energy(problem, job.h, method, t)
         yield Moment(t, wave, float(log_norm), success, np.sqrt(success) * wave[None])
+
+
+def blocks_of(method: ProbabilisticITE) -> Blocks:
+    """The numbers of a method's blocks."""
+    return Blocks(method.m0, method.steps, method.order, method.block, method.shift)
 
 
 def kept_energy(problem: Problem, h: Hamiltonian, method: ProbabilisticITE, t: float) -> float:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
-from ...base.registry import CLOCKS, register, register_part
+from ...model.problem import Problem
+from ..base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 INTEGRATORS = {"euler": 1, "rk4": 4, "rk45": 5}
 POOLS = ("grid", "pauli", "terms")
@@ -110,8 +116,7 @@ class Variational:
     resamplings: int = 10
     sensitivity: bool | None = None
 
-    clocks: ClassVar[tuple[str, ...]] = CLOCKS
-    needs_backend: ClassVar[bool] = False
+    name: ClassVar[str] = "variational"
 
     def __post_init__(self) -> None:
         require(
@@ -141,15 +146,50 @@ class Variational:
         """Order of the integrator."""
         return INTEGRATORS[self.integrator]
 
+    def facts(self) -> Facts:
+        """Both clocks of waves, every weight space; angles come from samples where a backend measures the steps."""
+        wires = getattr(self.ansatz, "wires", None)  # those of a circuit of one's own
+        return Facts(
+            WAVES,
+            EVERYWHERE,
+            "either",
+            self.order,
+            circuits_known_ahead=False,
+            checkpoints=True,
+            steps=self.steps,
+            wires=wires,
+        )
 
-register("variational", Variational)
-register_part("growth", Growth, Growth, "grow")
-register_part("cutoff", Cutoff, Cutoff, "regularisation")
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """On simulated waves, or measured: on a backend, with shots or where there are no amplitudes."""
+        return runner().run_variational(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """None: the angles are what a run finds."""
+        raise no_circuits(self)
+
+    def work(self, job: Job) -> Work:
+        """The circuits of measured steps, or the memory of simulated ones."""
+        return runner().work_variational(job, self)
+
+    def refined(self) -> Variational:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> Variational:
+        """Itself."""
+        return self
 
 
-def is_measured(method: Any, backend: Any, shots: int | None) -> bool:
-    """Whether a variational run estimates its steps from circuits: on a backend, with shots or where there are no amplitudes."""
-    return isinstance(method, Variational) and backend is not None and (shots is not None or not backend.exact)
+def runner() -> ModuleType:
+    """What runs the method; it loads SciPy, which naming a method must not."""
+    from . import run
+
+    return run
 
 
 def parameters(values: Any, name: str, count: int | None = None) -> tuple[float, ...]:

@@ -118,7 +118,7 @@ def _method(data: Any) -> Any:
     kind = data.get("kind")
     if not isinstance(kind, str):
         fail("method", "kind must be given: the name of a method, like 'trotter'.")
-    from ...base.named import named_method
+    from ...base.registry import method_from_spec as named_method
 
     with within("method", {"method": "kind", f"method.{kind.replace('-', '_').lower()}": "keys beside kind"}):
         return named_method(dict(data))

@@ -137,8 +137,8 @@ def test_the_pool_of_an_operator_has_groups_and_their_members() -> None:
 def test_options() -> None:
     method = qd.Growing(qd.Variational(qd.ansatz.bare(), 10))
     assert method.method.grow == qd.Growth()
-    assert method.clocks == ("real", "imaginary")
-    assert not method.needs_backend
+    assert method.facts().clocks == {"real", "imaginary"}
+    assert method.facts().runs_on == "classical"
     kept = qd.Growing(qd.Variational(qd.ansatz.bare(), 10, grow=qd.Growth(0.3)))
     assert kept.method.grow == qd.Growth(0.3)
     with pytest.raises(qd.MethodError, match="circuits"):

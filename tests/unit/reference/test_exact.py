@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import Exact
 from qml_dynamics.methods import exact
+from qml_dynamics.methods.exact import Exact
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.hamiltonian import hamiltonian
 from qml_dynamics.model.initial import Gaussian, PointMass, State

@@ -7,9 +7,8 @@ import pytest
 import scipy.linalg
 
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import Krylov
 from qml_dynamics.methods import krylov
-from qml_dynamics.methods.krylov import krylov_space
+from qml_dynamics.methods.krylov import Krylov, krylov_space
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.hamiltonian import hamiltonian
 from qml_dynamics.model.initial import Gaussian, State, Uniform

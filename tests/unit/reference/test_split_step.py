@@ -7,8 +7,10 @@ import pytest
 import scipy.linalg
 
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import Exact, Krylov, SplitStep
 from qml_dynamics.methods import split_step
+from qml_dynamics.methods.exact import Exact
+from qml_dynamics.methods.krylov import Krylov
+from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.hamiltonian import hamiltonian
 from qml_dynamics.model.initial import Gaussian, PointMass, State, Uniform

@@ -8,7 +8,8 @@ import scipy.linalg
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import Exact, SplitStep
+from qml_dynamics.methods.exact import Exact
+from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.formulas import by_order
 from qml_dynamics.model.hamiltonian import hamiltonian

@@ -85,8 +85,8 @@ def test_grown_program_is_the_old_one_at_zero() -> None:
 
 
 def test_ising_chain_of_eight_needs_fewer_parameters_than_the_fixed_ansatz() -> None:
-    from qml_dynamics.base.registry import Krylov
     from qml_dynamics.methods import krylov
+    from qml_dynamics.methods.krylov import Krylov
 
     problem = Problem.from_operator(ising(8), clock="imaginary", duration=1.5)
     h = hamiltonian(problem)

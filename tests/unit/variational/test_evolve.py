@@ -10,8 +10,8 @@ from qiskit.quantum_info import SparsePauliOp
 from scipy.linalg import expm
 
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import Krylov
 from qml_dynamics.methods import krylov
+from qml_dynamics.methods.krylov import Krylov
 from qml_dynamics.methods.variational import ansatz, evolve
 from qml_dynamics.methods.variational.engine.bound import angle_between
 from qml_dynamics.methods.variational.options import Growth, Variational

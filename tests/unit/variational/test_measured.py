@@ -16,7 +16,7 @@ from scipy.linalg import expm
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, SynthesisChangedWarning
-from qml_dynamics.methods.base import convert
+from qml_dynamics.methods.job import convert
 from qml_dynamics.methods.variational.engine.bound import angle_between
 from qml_dynamics.methods.variational.engine.flow import Flow
 from qml_dynamics.methods.variational.measured import run as measured

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ....base.errors import MethodError, integer, real
-from ....base.registry import register_part
 from ....model.domains import Grid
 from ....model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ....model.pauli import PauliSum
@@ -162,6 +161,3 @@ def _spaced(count: int) -> np.ndarray:
     """``count`` different numbers in [-1, 1] without 0, of alternating sign and growing size."""
     sizes = (np.arange(count) + 1) / count
     return sizes * np.where(np.arange(count) % 2, -1.0, 1.0)
-
-
-register_part("hamiltonian", HamiltonianAnsatz, hamiltonian, "ansatz")

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ....base.errors import MethodError, integer, one_of, require
-from ....base.registry import register_part
 from ....model.hamiltonian import Hamiltonian
 from ....model.problem import Problem
 from ..engine.gates import Angles, Fixed, Gate, PauliRotation, Program, numbered
@@ -116,7 +115,3 @@ def bare() -> Bare:
     Bare()
     """
     return Bare()
-
-
-register_part("hardware_efficient", HardwareEfficient, hardware_efficient, "ansatz")
-register_part("bare", Bare, bare, "ansatz")

@@ -33,10 +33,10 @@ class Keeper(Protocol):
         ...
 
 
-def marks(job: Job, device: Device, ends: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def marks(
+    job: Job, method: Variational, device: Device, ends: np.ndarray
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What must be the same for a checkpoint to fit: words exactly, numbers to 1e-9, and the circuit by what it does."""
-    assert job.backend is not None
-    method: Variational = job.method
     known = probe(device.circuit)
     numbers = {**_hamiltonian(job), "ends": ends, "saves": job.saves, "theta0": device.theta0}
     words = {
@@ -45,7 +45,7 @@ def marks(job: Job, device: Device, ends: np.ndarray) -> tuple[dict[str, Any], d
         "solver": "own" if callable(method.regularisation) else repr(method.regularisation),
         "clock": job.problem.clock,
         "shots": job.shots,
-        "backend": job.backend.name,
+        "backend": job.device.name,
         "watched": [o.name for o in job.observables],
     }
     arrays = {f"{_NUMBERS}{name}": np.asarray(array) for name, array in numbers.items()}
@@ -59,11 +59,11 @@ def _hamiltonian(job: Job) -> dict[str, Any]:
     return {"x": h.terms.x, "z": h.terms.z, "coefficients": h.terms.coefficients}
 
 
-def fits(saved: Any, job: Job, device: Device, ends: np.ndarray) -> bool:
+def fits(saved: Any, job: Job, method: Variational, device: Device, ends: np.ndarray) -> bool:
     """Whether a checkpoint belongs to this run."""
     if isinstance(saved.meta.get("mark"), str):  # of an earlier version
-        return saved.meta["mark"] == earlier_mark(job, device, ends)
-    words, arrays = marks(job, device, ends)
+        return saved.meta["mark"] == earlier_mark(job, method, device, ends)
+    words, arrays = marks(job, method, device, ends)
     numbers = [name for name in arrays if name.startswith(_NUMBERS)]
     if saved.meta.get("mark") != words or not all(_close(saved.arrays.get(name), arrays[name]) for name in numbers):
         return False
@@ -78,10 +78,8 @@ def _close(then: np.ndarray | None, now: np.ndarray) -> bool:
     return bool(np.abs(then - now).max(initial=0.0) <= SAME * scale)
 
 
-def earlier_mark(job: Job, device: Device, ends: np.ndarray) -> str:
+def earlier_mark(job: Job, method: Variational, device: Device, ends: np.ndarray) -> str:
     """What checkpoints of earlier versions hold: a digest of exact numbers, without the circuit."""
-    assert job.backend is not None
-    method: Variational = job.method
     h = job.h
     numbers = (h.zeta, h.dual) if isinstance(h, LearningHamiltonian) else (h.terms.x, h.terms.z, h.terms.coefficients)
     digest = hashlib.sha256()
@@ -92,7 +90,7 @@ def earlier_mark(job: Job, device: Device, ends: np.ndarray) -> str:
     solver = "own" if callable(given) else repr(given)
     options = (method.metric, method.resamplings, method.integrator, solver)
     watched = [o.name for o in job.observables]
-    digest.update(repr((job.problem.clock, job.shots, job.backend.name, options, schedules, watched)).encode())
+    digest.update(repr((job.problem.clock, job.shots, job.device.name, options, schedules, watched)).encode())
     return digest.hexdigest()
 
 

@@ -20,7 +20,8 @@ import numpy as np
 from ....base.errors import MethodError, require
 from ....base.estimate import Estimate
 from ....model.formulas import boundaries
-from ...from_samples import Batch, Planned, _from_probabilities, from_outcomes, plan_batch
+from ...base import Answer
+from ...from_samples import Batch, Planned, from_outcomes, from_probabilities, plan_batch
 from ..engine.bound import angle_between
 from ..engine.tangent import Engine
 from ..evolve import StartWarning
@@ -50,21 +51,21 @@ class MeasuredView:
     state: None = None
 
 
-def run(job: Job, checkpoint: Keeper | None = None) -> dict[str, Any]:
-    """Everything a trajectory holds, measured.
+def run(job: Job, method: Variational) -> Answer:
+    """The answer, measured.
 
-    With a ``checkpoint`` the state is kept after each batch, and a later call with the same problem, method and shots goes on
+    Where the job has a checkpoint the state is kept after each batch, and a later call with the same problem, method and shots goes on
     from there without sending any of it again: bit by bit the same run, where seeds decide the counts.
 
     Args:
         job: a call of ``evolve`` with a backend.
-        checkpoint: a `qml_dynamics.runs.Checkpoint`, or None.
+        method: its method.
 
     Raises:
         MethodError: an option is not for measured runs, or the checkpoint belongs to another run.
         BackendError: the backend fails.
     """
-    return _Run(job, checkpoint).go()
+    return _Run(job, method, job.checkpoint).go()
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +77,9 @@ class Forecast:
     longest: QuantumCircuit
 
 
-def forecast(job: Job) -> Forecast:
+def forecast(job: Job, method: Variational) -> Forecast:
     """Count the circuits of :func:`run` by listing them."""
-    run = _Run(job, None)
+    run = _Run(job, method, None)
     theta = run.device.theta0
     requests = [run.device.requests(theta, lambda *key: 1, complete) for complete in (True, False)]
     per_step = len(requests[0]) + (run.stages - 1) * len(requests[1])
@@ -90,10 +91,9 @@ def forecast(job: Job) -> Forecast:
 
 
 class _Run:
-    def __init__(self, job: Job, checkpoint: Keeper | None) -> None:
-        assert job.backend is not None
-        self.job, self.checkpoint, self.backend = job, checkpoint, job.backend
-        self.method: Variational = job.method
+    def __init__(self, job: Job, method: Variational, checkpoint: Keeper | None) -> None:
+        self.job, self.checkpoint, self.backend = job, checkpoint, job.device
+        self.method = method
         self.stages = stages(self.method)
         self.device = Device(job.problem, job.h, self.method)
         self.ends = boundaries(job.problem.duration, self.method.steps, np.union1d(job.saves, [0.0]))
@@ -116,7 +116,7 @@ class _Run:
             warnings.warn(f"{text} Give the problem initial=ansatz.state().", StartWarning, stacklevel=5)
         return angle
 
-    def go(self) -> dict[str, Any]:
+    def go(self) -> Answer:
         """All points, one after the other."""
         stop = ""
         try:
@@ -228,7 +228,7 @@ class _Run:
 
     @cached_property
     def _marks(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        return marks(self.job, self.device, self.ends)
+        return marks(self.job, self.method, self.device, self.ends)
 
     def _keep(self, k: int, outcomes: list[Outcome]) -> None:
         if self.checkpoint is None:
@@ -251,7 +251,7 @@ class _Run:
         saved = None if self.checkpoint is None else self.checkpoint.load()
         if saved is None:
             return
-        ours = fits(saved, self.job, self.device, self.ends)
+        ours = fits(saved, self.job, self.method, self.device, self.ends)
         require(ours, "checkpoint", "belong to this problem, method, backend and shots", "of another run", MethodError)
         self.job.seeds = np.random.SeedSequence(int(saved.meta["entropy"]))
         prefix = "walk/"
@@ -264,7 +264,7 @@ class _Run:
 
     # the answer --------------------------------------------------------------------------------------------------------
 
-    def _answer(self, stop: str) -> dict[str, Any]:
+    def _answer(self, stop: str) -> Answer:
         reached = sorted(self.kept)
         job = replace(self.job, saves=self.ends[reached])
         keys = [_at(key, n) for n, k in enumerate(reached) for key in self.plans[k].keys]
@@ -272,15 +272,17 @@ class _Run:
         outcomes = [outcome for k in reached for outcome in self.kept[k]]
         planned = Planned([], {})
         if self.job.shots is None:
-            answer = _from_probabilities(job, planned, batch, [o.count for o in outcomes])
+            answer = from_probabilities(job, planned, batch, [o.count for o in outcomes])
         else:
             answer = from_outcomes(job, planned, batch, [counts_of(o) for o in outcomes])
-        for name, row in (("log_norm", "log_norm"), ("parameters", "theta")):
-            answer[name] = np.array([self.walk.rows[row][k] for k in reached])
-        answer["diagnostics"] = {**answer["diagnostics"], **self.walk.record(), "names": self.device.program.names}
-        answer["diagnostics"].update(shots=self.job.shots, metric=self.method.metric, stop=stop)
-        answer["stop"] = stop
-        return answer
+        facts = {"shots": self.job.shots, "metric": self.method.metric, "stop": stop}
+        return replace(
+            answer,
+            log_norm=np.array([self.walk.rows["log_norm"][k] for k in reached]),
+            parameters=np.array([self.walk.rows["theta"][k] for k in reached]),
+            diagnostics={**answer.diagnostics, **self.walk.record(), "names": self.device.program.names, **facts},
+            stop=stop,
+        )
 
 
 def _at(key: Key, i: int) -> Key:

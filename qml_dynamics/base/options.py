@@ -1,0 +1,46 @@
+"""Options of before: a keyword that has a new name works for one release, with a warning."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .errors import MethodError
+
+C = TypeVar("C", bound=type)
+
+
+def renamed_option(old: str, new: str) -> Callable[[C], C]:
+    """A decorator of a dataclass: its keyword ``old`` stands for ``new``.
+
+    >>> from dataclasses import dataclass
+    >>> @renamed_option("circuits", "draws")
+    ... @dataclass
+    ... class Average:
+    ...     draws: int = 20
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     Average(circuits=3)
+    Average(draws=3)
+    """
+
+    def decorate(cls: C) -> C:
+        made: Callable[..., None] = vars(cls)["__init__"]
+
+        @functools.wraps(made)
+        def init(self: Any, *given: Any, **options: Any) -> None:
+            if old in options:
+                if new in options:
+                    raise MethodError(f"Argument `{old}` must not be given beside `{new}`, which is its new name.")
+                text = f"The option {old} of {cls.__name__} is now {new}; the old name will be removed in the next release."
+                warnings.warn(text, DeprecationWarning, stacklevel=2)
+                options[new] = options.pop(old)
+            made(self, *given, **options)
+
+        setattr(cls, "__init__", init)  # noqa: B010 - mypy refuses the assignment
+        return cls
+
+    return decorate

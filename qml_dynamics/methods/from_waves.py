@@ -1,0 +1,189 @@
+"""From the waves that an exact engine yields to the answer of a method: densities, expectation values, samples drawn from them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import EdgeWeightWarning, MomentumTailWarning
+from ..base.estimate import Estimate
+from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..results.observables import (
+    BEST_SAMPLES,
+    best_of,
+    combine_groups,
+    edge_weight,
+    momentum_tail,
+    observe_counts,
+    observe_states,
+    pauli_groups,
+    sample_states,
+)
+from ..results.sampling import draw
+from ..results.trajectory import Counts
+from .base import Answer, Job, View
+
+_EDGE = 1e-4
+_TAIL = 1e-3
+_SIGNPOSTS = 16  # an interrupted run loses at most this share of its duration
+
+
+@dataclass
+class Waves:
+    """Waves at the saved times reached, and why the run ended."""
+
+    times: list[float]
+    states: list[np.ndarray]
+    log_norm: list[float]
+    stop: str
+    diagnostics: dict[str, Any]
+    parameters: list[np.ndarray] = field(default_factory=list)
+
+
+Engine = Callable[[Job, np.ndarray, Waves], Iterator[tuple[float, np.ndarray, float]]]
+
+
+def learning(h: Hamiltonian, workers: int | None = None) -> LearningHamiltonian:
+    """The Hamiltonian of a loss, its transform on that many threads."""
+    assert isinstance(h, LearningHamiltonian)  # the method's facts have refused operators
+    return h if workers is None or h.workers == workers else replace(h, workers=workers)
+
+
+def run_waves(job: Job, engine: Engine, steps: int | None = None, *, posts: bool = False) -> Waves:
+    """Collect waves from an engine; an interrupt or a callback ends it with the last wave reached.
+
+    Args:
+        job: what is run.
+        engine: yields ``(time, wave, log_norm)`` at the times that it is given.
+        steps: equal steps that a callback sees; None: it sees the saved times.
+        posts: whether the wave is looked at on the way too, so that an interrupt keeps most of a long run.
+    """
+    wanted = set(job.saves.tolist())
+    out = Waves([], [], [], "", {})
+    reached: tuple[float, np.ndarray, float] | None = None
+
+    def keep(t: float, state: np.ndarray, log_norm: float) -> None:
+        out.times.append(t)
+        out.states.append(state)
+        out.log_norm.append(log_norm)
+
+    try:
+        for step, point in enumerate(engine(job, _internal_times(job, steps, posts), out)):
+            reached = point
+            stop = job.callback is not None and job.callback(step, View(*point))
+            if point[0] in wanted or stop:
+                keep(*point)
+            if stop:
+                out.stop = f"The callback stopped the run at t = {point[0]:g} of {job.problem.duration:g}."
+                break
+    except KeyboardInterrupt:
+        if reached is None:
+            raise
+        if reached[0] not in out.times:
+            keep(*reached)
+            if out.parameters:
+                out.parameters.append(out.diagnostics["theta"])
+        out.diagnostics["interrupted"] = True
+        out.stop = (
+            f"Interrupted from the keyboard after t = {reached[0]:g} of {job.problem.duration:g}; kept what was done."
+        )
+    out.diagnostics.pop("theta", None)
+    out.stop = out.stop or f"Reached the end of the duration, {job.saves[-1]:g}."
+    return out
+
+
+def _internal_times(job: Job, steps: int | None, posts: bool) -> np.ndarray:
+    """The saved times, the start, and where the wave is looked at on the way: every step for a callback, else rarely."""
+    times = np.union1d(job.saves, [0.0])
+    if job.callback is not None and steps is not None:
+        return np.union1d(times, job.problem.duration * np.arange(steps + 1) / steps)
+    if posts and steps is not None and steps >= 4 * _SIGNPOSTS:
+        every = steps // _SIGNPOSTS
+        seen = job.problem.duration * np.arange(every, steps, every) / steps
+        return np.union1d(times, seen[seen < job.saves[-1]])
+    return times
+
+
+def report_waves(job: Job, waves: Waves) -> Answer:
+    """The answer that waves give; with shots, from as many samples of each as a device would give."""
+    times, states = np.array(waves.times), np.array(waves.states)
+    density = np.abs(states) ** 2
+    density /= density.reshape(len(density), -1).sum(axis=1).reshape(-1, *[1] * job.problem.domain.ndim)
+    counts: Mapping[str, tuple[Counts, ...]] | None = None
+    if job.shots is None:
+        expectations: Mapping[str, Estimate] = observe_states(job.h, times, states, job.observables)
+        drawn = draw(density[-1], BEST_SAMPLES, job.seed(2, 0))
+    else:
+        expectations, counts, density = _sampled_report(job, times, states)
+        drawn = counts["weight"][-1]
+    return Answer(
+        times=times,
+        density=density,
+        states=states,
+        log_norm=np.array(waves.log_norm),
+        expectations=expectations,
+        counts=counts,
+        best=best_of(job.h, drawn, job.seed(2, 1)),
+        stop=waves.stop,
+        diagnostics={**waves.diagnostics, **_wave_diagnostics(job, states, np.abs(states) ** 2)},
+        parameters=_padded(waves.parameters) if waves.parameters else None,
+    )
+
+
+def _padded(rows: list[np.ndarray]) -> np.ndarray:
+    """Parameters at the saved times in one array: those that an ansatz grew later stood at 0 before."""
+    out = np.zeros((len(rows), max(map(len, rows))))
+    for row, theta in zip(out, rows):
+        row[: len(theta)] = theta
+    return out
+
+
+def _sampled_report(
+    job: Job, times: np.ndarray, states: np.ndarray
+) -> tuple[dict[str, Estimate], dict[str, tuple[Counts, ...]], np.ndarray]:
+    """The shots that a device would give, drawn from exact probabilities: expectation values, counts, density."""
+    assert job.shots is not None
+    place = [int(np.argmin(np.abs(job.saves - t))) for t in times]
+    counts = sample_states(job.h, states, job.shots, [(job.seed(0, i), job.seed(1, i)) for i in place])
+    expectations = observe_counts(job.h, times.tolist(), counts, job.observables)
+    operators = [(o.name, o.terms) for o in job.observables if o.terms is not None]
+    if not isinstance(job.h, LearningHamiltonian):
+        operators.insert(0, ("energy", job.h.terms))
+    for number, (name, terms) in enumerate(operators):
+        groups = pauli_groups(terms)
+        rows = []
+        for i, psi in zip(place, states):
+            seeds = [job.seed(3, number, i, g) for g in range(len(groups))]
+            drawn = [draw(g.probabilities(psi), job.shots, s) for g, s in zip(groups, seeds)]
+            rows.append(combine_groups([g.estimate(c) for g, c in zip(groups, drawn)]))
+        expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
+    size, shape = job.problem.domain.size, job.problem.domain.shape
+    density = np.array([c.histogram(size).reshape(shape) for c in counts["weight"]])
+    return expectations, counts, density
+
+
+def _wave_diagnostics(job: Job, states: np.ndarray, density: np.ndarray) -> dict[str, Any]:
+    domain = job.problem.domain
+    edge = edge_weight(domain, density)
+    out: dict[str, Any] = {"edge_weight": edge, "norm": np.sqrt(density.reshape(len(density), -1).sum(axis=1))}
+    moves = job.problem.diffusion.integral(0.0, job.problem.duration, job.problem.duration) > 0
+    if isinstance(job.h, LearningHamiltonian) and moves:  # without diffusion no momentum matters
+        duals = (np.abs(job.h.transform.forward(np.array(psi, dtype=complex))) ** 2 for psi in states)
+        out["momentum_tail"] = np.array([momentum_tail(domain, dual) for dual in duals])
+        if out["momentum_tail"].max() > max(_TAIL, 2 * out["momentum_tail"][0]):
+            warnings.warn(
+                f"The wave has {out['momentum_tail'].max():.1e} of its weight above 0.8 of the largest momentum: refine the grid.",
+                MomentumTailWarning,
+                stacklevel=4,
+            )
+    if edge.max() > max(_EDGE, 2 * edge[0]):
+        warnings.warn(
+            f"The wave has reached the edge of its box (weight {edge.max():.1e}): the order of a formula drops there.",
+            EdgeWeightWarning,
+            stacklevel=4,
+        )
+    return out

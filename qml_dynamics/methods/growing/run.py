@@ -1,0 +1,63 @@
+"""Running `Growing`: which engine grows what, and what a run takes at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base import Answer, Job, Work
+from ..from_samples import run as run_sampled
+from ..from_waves import Waves, report_waves, run_waves
+from ..split_step import SplitStep
+from ..trotter import Trotter
+from ..variational.options import Variational
+from ..variational.run import engine as variational_engine
+from .grown_circuits import circuits
+from .grown_circuits import run as run_circuits
+from .joint import run as run_joint
+from .levels import Point
+from .levels import run as run_grid
+from .method import Growing
+from .price import work
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+
+def run_growing(job: Job, growing: Growing) -> Answer:
+    """Waves on the problem's grid, or samples of the grown circuits."""
+    if isinstance(growing.method, Trotter) and not job.device.exact:
+        return run_sampled(job, circuits(growing, job.problem, job.h, job.saves))
+
+    def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:
+        return _engine(growing, inner, saves, out)
+
+    return report_waves(job, run_waves(job, waves))
+
+
+def _engine(growing: Growing, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:
+    if isinstance(growing.method, SplitStep):
+        return run_grid(growing, job, saves.tolist(), out)
+    if isinstance(growing.method, Trotter):
+        return run_circuits(growing, job, saves.tolist(), out)
+    if growing.start is not None:
+        return run_joint(growing, job, saves.tolist(), out)
+    return _grow_ansatz(growing.method, job, saves, out)
+
+
+def _grow_ansatz(method: Variational, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:
+    yield from variational_engine(method)(job, saves, out)
+    count = out.diagnostics["num_parameters"]
+    out.stop = f"{out.stop}; grown from {count[0]} to {count[-1]} parameters"
+
+
+def circuits_growing(job: Job, growing: Growing) -> list[QuantumCircuit]:
+    """The whole grown circuits, one a saved time."""
+    return list(circuits(growing, job.problem, job.h, job.saves).circuits)
+
+
+def work_growing(job: Job, growing: Growing) -> Work:
+    """What a run takes at most."""
+    return work(job, growing)

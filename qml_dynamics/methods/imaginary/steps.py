@@ -1,0 +1,68 @@
+"""One step of imaginary time from any basis state, as a circuit and the rule of what is kept: what chains of thermal states repeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...backends import Backend
+from ...backends.dynamic import measures_midway
+from ...base.errors import MethodError
+from ...model.hamiltonian import LearningHamiltonian
+from ...model.initial import PointMass
+from ...model.problem import Problem
+from ..base import Method
+from .device import FRESH
+from .laws import lower_bound
+from .options import ProbabilisticITE, Schrodingerised
+from .selected import block_counts, blocks_of, forecast
+
+if TYPE_CHECKING:
+    from ...synthesis.metts import BlockStep, RegisterStep
+
+
+@dataclass(frozen=True, eq=False)
+class SelectedStep:
+    """What builds and reads the circuits of a post-selected step, and whether they measure on the way."""
+
+    step: BlockStep | RegisterStep
+    midway: bool
+
+
+def without_floor(method: Method) -> Method:
+    """The method without a floor: from an unlikely point few samples may be kept, and more are taken."""
+    return replace(method, floor=0.0) if isinstance(method, (ProbabilisticITE, Schrodingerised)) else method
+
+
+def check_step(problem: Problem, h: LearningHamiltonian, method: Method) -> None:
+    """Raise :class:`MethodError` where the step of a post-selected method cannot work; before any shot."""
+    if isinstance(method, (ProbabilisticITE, Schrodingerised)):
+        forecast(problem, h, method, [problem.duration])
+
+
+def selected_step(problem: Problem, h: LearningHamiltonian, method: Method, backend: Backend) -> SelectedStep | None:
+    """The step of a post-selected method; None for methods that measure on the way or keep every sample.
+
+    Raises:
+        MethodError: too many ancillas for a backend that measures at the end only, or too small a register.
+    """
+    from ...synthesis.metts import BlockStep, RegisterStep
+
+    if isinstance(method, Schrodingerised):
+        worst = PointMass(tuple(h.domain.points_at(np.array([int(h.zeta.argmax())]))[0].tolist()))
+        plan = forecast(problem.replace(initial=worst), h, without_floor(method), [problem.duration])
+        assert plan.register is not None
+        return SelectedStep(RegisterStep(problem, h, method.steps, method.order, plan.register), False)
+    if not isinstance(method, ProbabilisticITE):
+        return None
+    midway = measures_midway(backend)
+    blocks = block_counts(problem, method, True, [0.0, problem.duration])[-1]
+    if not midway and blocks > FRESH:
+        raise MethodError(
+            f"Argument `method` must have fewer steps on {backend.name}: {blocks} ancillas would be measured at the end, and "
+            f"at most {FRESH} are taken. A backend that measures midway reuses one."
+        )
+    return SelectedStep(BlockStep(problem, h, blocks_of(method), partial(lower_bound, problem, h), midway), midway)

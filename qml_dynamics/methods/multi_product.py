@@ -1,0 +1,127 @@
+"""Multi-product formulas: expectation values extrapolated over Trotter numbers, ``sum_j a_j <O>_j``, on the real clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ..backends import Backend
+from ..base.errors import MethodError, integer, real, require
+from ..base.estimate import Estimate
+from ..model.formulas import by_order, multiproduct_coefficients
+from ..model.problem import Problem
+from .base import EVERYWHERE, Answer, Facts, Job, Work, check_facts
+from .from_samples import Planned, one_moment
+from .from_samples import run as run_sampled
+from .from_waves import Waves, report_waves
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+    from ..synthesis.trotter import Program
+
+
+@dataclass(frozen=True)
+class MultiProduct:
+    """Extrapolation over Trotter numbers: ``sum_j a_j <O>_j`` with ``S2(T / k_j)^{k_j}`` circuits. Real clock.
+
+    The coefficients solve ``sum a_j = 1`` and ``sum a_j k_j^{-2q} = 0`` for ``q = 1 .. l-1``; the error is
+    ``O((T/k)^{2l})`` and the variance grows by ``(sum |a_j|)^2``. Densities and expectation values are combined; no single
+    state exists. Source: Childs and Wiebe, arXiv:1202.5822; Carrera Vazquez et al., arXiv:2207.11268.
+
+    Args:
+        steps: increasing Trotter numbers over the whole duration.
+        truncation: as in :class:`Trotter`.
+    """
+
+    steps: tuple[int, ...] = (1, 2, 4)
+    truncation: float = 0.0
+
+    name: ClassVar[str] = "multi_product"
+
+    def __post_init__(self) -> None:
+        given = self.steps
+        ok = isinstance(given, Sequence) and not isinstance(given, str) and len(given) >= 1
+        require(ok, "steps", "be a sequence of increasing integers", given, MethodError)
+        steps = tuple(integer(k, "steps", 1, 10**7, MethodError) for k in given)
+        increasing = all(a < b for a, b in zip(steps, steps[1:]))
+        require(increasing, "steps", "be a sequence of increasing integers", steps, MethodError)
+        object.__setattr__(self, "steps", steps)
+        real(self.truncation, "truncation", nonnegative=True, error=MethodError)
+
+    @property
+    def order(self) -> int:
+        """Order in the step at a fixed ratio of the Trotter numbers."""
+        return 2 * len(self.steps)
+
+    def facts(self) -> Facts:
+        """The real clock, every weight space; densities and expectation values converge."""
+        return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, "expectation")
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """One run for each Trotter number, each time with its own equal steps, combined with the extrapolation's weights."""
+        answers = [self._with(replace(job, branch=(4, k), callback=None), k) for k in self.steps]
+        return _extrapolated(multiproduct_coefficients(self.steps), answers)
+
+    def _with(self, job: Job, k: int) -> Answer:
+        """The run with ``k`` steps."""
+        domain, plans = job.problem.domain, [self._program(job, k, float(t)) for t in job.saves]
+        whole = [plan.until(len(plan.pieces)) for plan in plans]
+        bounds = {"truncation_sup_error": plans[-1].sup_error, "truncation_error_bound": plans[-1].error_bound}
+        if not job.device.exact:
+            return run_sampled(job, Planned(whole, bounds))
+        states = [next(iter(job.device.states([circuit], job.progress))) for circuit in whole]
+        waves = [wave[: domain.size].reshape(domain.shape) for wave in states]
+        stop = f"Reached the end of the duration, {job.saves[-1]:g}."
+        return report_waves(job, Waves(job.saves.tolist(), waves, [0.0] * len(waves), stop, dict(bounds)))
+
+    def _program(self, job: Job, k: int, t: float) -> Program:
+        """``k`` steps up to time t."""
+        from ..synthesis.trotter import program
+
+        saves = [0.0, t] if t else [0.0]
+        return program(job.problem, job.h, by_order(2), k, saves, self.truncation, until=t or None)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """All Trotter numbers of the first saved time, then all of the next."""
+        plans = [self._program(job, k, float(t)) for t in job.saves for k in self.steps]
+        return [plan.until(len(plan.pieces)) for plan in plans]
+
+    def work(self, job: Job) -> Work:
+        """As those of Trotter runs with each number of steps."""
+        plan = self._program(job, self.steps[-1], float(job.saves[-1]))
+        programs, each = one_moment(job, plan.until(len(plan.pieces)))
+        count, qubits = each * len(job.saves) * len(self.steps), programs[-1].num_qubits
+        return Work(qubits, 48 << qubits, count, count * (job.shots or 0), tuple(programs))
+
+    def refined(self) -> MultiProduct:
+        """Twice every number of steps."""
+        return replace(self, steps=tuple(2 * k for k in self.steps))
+
+    def without_encoding(self) -> MultiProduct:
+        """No truncation."""
+        return replace(self, truncation=0.0)
+
+
+def _extrapolated(weights: np.ndarray, answers: list[Answer]) -> Answer:
+    """Combine densities and expectation values; best weights are those of the largest Trotter number."""
+    last, expectations = answers[-1], {}
+    for name, e in last.expectations.items():
+        values = np.array([a.expectations[name].value for a in answers])
+        errors = np.array([np.broadcast_to(a.expectations[name].stderr, values[0].shape) for a in answers])
+        expectations[name] = Estimate(weights @ values, np.sqrt(weights**2 @ errors**2), e.shots)
+    return replace(
+        last,
+        states=None,
+        counts=None,
+        density=np.tensordot(weights, np.array([a.density for a in answers]), axes=1),
+        expectations=expectations,
+        diagnostics={**last.diagnostics, "coefficients": weights, "one_norm": float(np.abs(weights).sum())},
+    )

@@ -1,0 +1,133 @@
+"""Product-formula circuits on the real clock: a step as QFT, dual phases, inverse QFT and Walsh phases; an operator's terms in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..backends import Backend
+from ..base.errors import MethodError, integer, real
+from ..model.formulas import Formula, boundaries, by_order, factors
+from ..model.problem import Problem
+from ..results.trajectory import Trajectory
+from .base import EVERYWHERE, Answer, Facts, Job, Work, check_facts
+from .from_samples import Planned, one_moment
+from .from_samples import run as run_sampled
+from .from_waves import Waves, report_waves, run_waves
+from .split_step import SplitStep
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+    from ..synthesis.trotter import Program
+
+
+@dataclass(frozen=True)
+class Trotter:
+    """Product-formula circuits: QFT, dual phases, inverse QFT, Walsh phases. Real clock.
+
+    Args:
+        steps: equal steps over the duration.
+        order: 1 (Lie), 2 (Strang) or 4 (Suzuki).
+        truncation: allowed error of the final state in the 2-norm from leaving out small Walsh terms of the potential
+            (0: exact). The bound is rigorous: ``sup |zeta - zeta'|`` times the sum of the absolute amounts of the potential
+            factors, which is the integral of ``|s|`` for formulas without negative substeps.
+    """
+
+    steps: int
+    order: int = 2
+    truncation: float = 0.0
+
+    name: ClassVar[str] = "trotter"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
+        by_order(self.order)
+        real(self.truncation, "truncation", nonnegative=True, error=MethodError)
+
+    @property
+    def product_formula(self) -> Formula:
+        """The formula of one step."""
+        return by_order(self.order)
+
+    def facts(self) -> Facts:
+        """The real clock, every weight space."""
+        return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`."""
+        if job.device.exact:
+            return report_waves(job, run_waves(job, self._waves, self.steps))
+        return run_sampled(job, self._planned(job))
+
+    def _program(self, job: Job, saves: np.ndarray) -> Program:
+        from ..synthesis.trotter import program
+
+        return program(job.problem, job.h, self.product_formula, self.steps, saves.tolist(), self.truncation)
+
+    def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+        domain, plan = job.problem.domain, self._program(job, saves)
+        out.diagnostics.update(
+            _told(plan, self.steps), gates=sum(len(piece.data) for piece in (plan.start, *plan.pieces))
+        )
+        waves = job.device.states([plan.start, *plan.pieces], job.progress)
+        for t, wave in zip(plan.saves, waves):
+            yield (
+                t,
+                wave[: domain.size].reshape(domain.shape),
+                0.0,
+            )  # ancillas of walls are the highest qubits, back in |0>
+
+    def _planned(self, job: Job) -> Planned:
+        """The circuits for a backend that gives samples only: one a saved time."""
+        wanted = np.union1d(job.saves, [0.0])
+        plan = self._program(job, wanted)
+        return Planned([plan.until(int(np.argmin(np.abs(wanted - t)))) for t in job.saves], _told(plan, self.steps))
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time; ancillas of walls are the highest qubits and end in ``|0>``."""
+        return list(self._planned(job).circuits)
+
+    def work(self, job: Job) -> Work:
+        """Two bases a saved time; for an operator the weights and every group of its strings."""
+        wanted = np.union1d(job.saves, [0.0])
+        programs, each = one_moment(job, self._program(job, wanted).until(len(wanted) - 1))
+        count, qubits = each * len(job.saves), programs[-1].num_qubits
+        return Work(qubits, 48 << qubits, count, count * (job.shots or 0), tuple(programs))
+
+    def refined(self) -> Trotter:
+        """Twice the steps."""
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> SplitStep:
+        """The split-operator method with the same formula and steps."""
+        return SplitStep(self.steps, self.order)
+
+
+def _told(plan: Program, steps: int) -> dict[str, Any]:
+    return {
+        "steps": steps,
+        "truncation_sup_error": plan.sup_error,
+        "truncation_error_bound": plan.error_bound,
+    }
+
+
+def potential_queries(run: Trajectory) -> int:
+    """Potential factors of every circuit of a Trotter run times its shots, in the weight basis and in the dual one; 0 without samples."""
+    problem, method = run.problem, run.method
+    if run.counts is None or not isinstance(method, Trotter):
+        return 0
+    ends, total = boundaries(problem.duration, method.steps, run.times), 0
+    for i, t in enumerate(run.times):
+        until = ends[ends <= t * (1 + 1e-12)]
+        every = factors(method.product_formula, until, problem.diffusion, problem.strength, problem.duration)
+        shots = sum(counts[i].shots for counts in run.counts.values())
+        total += shots * sum(f.kind != "K" and f.amount != 0 for f in every)
+    return total

@@ -1,0 +1,67 @@
+"""Running McLachlan's principle: on simulated waves by the exact engine, or with every step measured on a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...base.errors import MethodError
+from ...results.trajectory import Trajectory
+from ..base import Answer, Job, Work
+from ..from_waves import Waves, report_waves, run_waves
+from .evolve import run as run_engine
+from .measured.run import forecast
+from .measured.run import run as run_measured
+from .options import Variational
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+
+def is_measured(job: Job) -> bool:
+    """Whether steps are estimated from circuits: on a backend, with shots or where there are no amplitudes."""
+    return job.backend is not None and (job.shots is not None or not job.backend.exact)
+
+
+def run_variational(job: Job, method: Variational) -> Answer:
+    """The answer of a run."""
+    if is_measured(job):
+        return run_measured(job, method)
+    if job.checkpoint is not None:
+        raise MethodError("Argument `checkpoint` must be None for a run whose steps are not measured, but is given.")
+    return report_waves(job, run_waves(job, engine(method), method.steps, posts=True))
+
+
+def engine(method: Variational) -> Any:
+    """The exact engine; its record of every step becomes the diagnostics."""
+
+    def waves(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+        record, wanted = out.diagnostics, set(job.saves.tolist())
+        for sample in run_engine(job.problem, job.h, method, saves.tolist(), job.progress, record):
+            if sample.time in wanted:
+                out.parameters.append(sample.theta)
+            record["theta"] = sample.theta
+            yield sample.time, sample.state, sample.log_norm
+        out.stop = str(record.get("stop", ""))
+
+    return waves
+
+
+def work_variational(job: Job, method: Variational) -> Work:
+    """Counted by listing the circuits of a step; or the waves and tangents that are held."""
+    if not is_measured(job):
+        domain = job.problem.domain
+        return Work(domain.num_qubits, 16 * domain.size * (len(job.saves) + 8))
+    run = forecast(job, method)
+    qubits, shots = run.longest.num_qubits, job.shots or 0
+    return Work(qubits, 48 << qubits, run.circuits, run.circuits * shots, (run.longest,), per_step=run.per_step)
+
+
+def bound_circuit(run: Trajectory) -> QuantumCircuit | None:
+    """The circuit of a variational run with the angles of its end; None for other runs, and where the ansatz has grown."""
+    if not isinstance(run.method, Variational) or run.parameters is None:
+        return None
+    circuit, angles = run.method.ansatz.circuit(run.problem), run.parameters[-1]
+    return circuit.assign_parameters(angles) if circuit.num_parameters == len(angles) else None
