@@ -6,9 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import BackendError, one_of
+from ..base.offered import load, offered, package_of
 from .base import Backend, EstimatingBackend, JobBackend, MidwayBackend
-from .failures import shown
-from .names import AER, BackendRow, available, need, need_pennylane, pennylane_devices
+from .failures import shown, told
+from .names import AER, BackendRow, available, need, need_pennylane, other_names, pennylane_devices
 
 if TYPE_CHECKING:
     from .conformance.contract import assert_valid_backend as assert_valid_backend
@@ -40,8 +41,9 @@ def backend(name: Any, *, estimator: Any = None, sampler: Any = None, **options:
 
     Names: ``"statevector"``, ``"aer"``, ``"aer:density_matrix"``, ``"aer:matrix_product_state"``, ``"aer:noise=fake_manila"``,
     ``"ibm:<device>"``, ``"ibm:fake_<device>"`` and ``"ibm:aer"`` (IBM's local mode), ``"pennylane:<device>"`` for every device
-    of PennyLane and its plug-ins. Objects: an ``AerSimulator``, any Qiskit ``BackendV2``, any V2 sampler or estimator, any PennyLane
-    device, or anything that keeps the contract of :class:`Backend`.
+    of PennyLane and its plug-ins, and the names that other packages offer (entry points ``qml_dynamics.backends``). Objects: an
+    ``AerSimulator``, any Qiskit ``BackendV2``, any V2 sampler or estimator, any PennyLane device, or anything that keeps the contract
+    of :class:`Backend`.
 
     Args:
         name: a name or an object.
@@ -92,7 +94,12 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
         return ibm_backend(name, options)
     if name.startswith("aer:noise="):
         return _noisy_aer(name, options)
-    one_of(name, "backend", [*_FAMILIES, *(f"pennylane:{d}" for d in pennylane_devices())], BackendError)
+    known = [*_FAMILIES, *(f"pennylane:{d}" for d in pennylane_devices())]
+    if name not in known:
+        others = other_names()
+        if family in others:
+            return _of_another_package(name, family, options)
+        one_of(name, "backend", [*known, *others], BackendError)
     if name == "statevector":
         if options:
             raise BackendError(f"Argument `options` must be empty for 'statevector', but names {sorted(options)}.")
@@ -104,6 +111,18 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
     for option in options:
         one_of(option, "options", ("noise_model", "precision"), BackendError)
     return AerBackend(method=rest or "automatic", name=name, **options)
+
+
+def _of_another_package(name: str, family: str, options: dict[str, Any]) -> Backend:
+    """The backend of an entry point: its function is called with the whole name, what stands behind a colon included."""
+    make = load("backend", family, BackendError)
+    made = told(lambda: make(name, **options), f"Opening the backend {name!r}")
+    if isinstance(made, Backend) and not isinstance(made, type):
+        return made
+    raise BackendError(
+        f"Argument `backend` must keep the contract of a backend, but {name!r} of the package "
+        f"{package_of(offered('backend')[family])} gives {shown(made)}."
+    )
 
 
 def _noisy_aer(name: str, options: dict[str, Any]) -> Backend:

@@ -8,7 +8,9 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 
 from ..base.errors import BackendError
+from ..base.offered import offered, package_of
 
+BUILT_IN = ("statevector", "aer", "ibm", "pennylane")  # families whose names no other package can take
 AER = ("aer", "aer:statevector", "aer:density_matrix", "aer:matrix_product_state")
 EXTRAS = {"ibm": "qiskit_ibm_runtime", "braket": "braket"}
 _NOT_QUBITS = ("gaussian", "qutrit", ".ahs", "null.", "default.tensor")  # the last one takes no samples
@@ -23,7 +25,8 @@ class BackendRow:
         installed: whether its packages are here.
         exact: whether it can give amplitudes.
         noise: ``"none"``, ``"simulated"``, ``"device"`` or ``"depends"``.
-        kind: ``"simulator"``, ``"local mode"`` or ``"device"``.
+        kind: ``"simulator"``, ``"local mode"``, ``"device"``, or ``"package ..."``, the package that offers it: its code is not run
+            for a list, so that ``exact`` is False and ``noise`` is ``"depends"`` until it is opened.
         install: the command that installs what is missing, or an empty text.
     """
 
@@ -67,6 +70,13 @@ def _rows() -> Iterator[BackendRow]:
         )
     if "braket.local.qubit" not in pennylane_devices():
         yield BackendRow("pennylane:braket.local.qubit", False, False, "none", "simulator", install_command("braket"))
+    for name in other_names():
+        yield BackendRow(name, True, False, "depends", f"package {package_of(offered('backend')[name])}")
+
+
+def other_names() -> list[str]:
+    """Names that other packages offer as backends, without those that the library has itself."""
+    return sorted(name for name in offered("backend") if name.partition(":")[0] not in BUILT_IN)
 
 
 def pennylane_devices() -> list[str]:

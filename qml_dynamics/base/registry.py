@@ -1,8 +1,8 @@
 """Methods and their parts by name: a table of names and places, and the one codec between methods and plain data.
 
 A place is ``"module:Class"``, the module relative to the package; it is imported when it is asked for. Methods of other
-packages are found by their entry points of the group ``qml_dynamics.methods``, which are read only for a name that the table
-does not have. The codec goes over the fields of the dataclass, and writes those that differ from their defaults.
+packages are found by their entry points (`base/offered.py`), which are read only for a name that the table does not have. The
+codec goes over the fields of the dataclass, and writes those that differ from their defaults.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from .errors import MethodError, one_of, require
+from .offered import load, offered, offered_as
 
 PACKAGE = __name__.partition(".")[0]
-GROUP = "qml_dynamics.methods"
 
 METHODS: dict[str, str] = {
     "split_step": "methods.split_step:SplitStep",
@@ -93,10 +91,10 @@ def place_of(cls: type) -> str:
     return f"{cls.__module__.removeprefix(f'{PACKAGE}.')}:{cls.__qualname__}"
 
 
-@lru_cache(maxsize=1)
-def foreign() -> dict[str, EntryPoint]:
-    """The methods that other installed packages offer, by name."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+def _spelled(kind: str) -> str:
+    """A name in the spelling of the table."""
+    name = kind.replace("-", "_").lower()
+    return _ALIASES.get(name, name)
 
 
 def method_class(kind: str) -> type:
@@ -105,13 +103,16 @@ def method_class(kind: str) -> type:
     >>> method_class("Split-Step").__name__
     'SplitStep'
     """
-    name = kind.replace("-", "_").lower()
-    name = _ALIASES.get(name, name)
+    name = _spelled(kind)
     if name in METHODS:
         return at(METHODS[name])  # type: ignore[no-any-return]
-    offered = foreign()
-    one_of(name, "method", [*METHODS, *offered], MethodError)
-    return offered[name].load()  # type: ignore[no-any-return]
+    others = {_spelled(other): other for other in offered("method")}
+    one_of(name, "method", [*METHODS, *(other for other in others if other not in METHODS)], MethodError)
+    cls = load("method", others[name], MethodError)
+    require(
+        isinstance(cls, type) and is_dataclass(cls), "method", f"be a dataclass under the name {name}", cls, MethodError
+    )
+    return cls  # type: ignore[no-any-return]
 
 
 def kind_of(cls: type) -> str | None:
@@ -120,8 +121,8 @@ def kind_of(cls: type) -> str | None:
     for name, known in METHODS.items():
         if known == place:
             return name
-    own = f"{cls.__module__}:{cls.__qualname__}"
-    return next((name for name, point in foreign().items() if point.value == own), None)
+    other = offered_as("method", cls)
+    return other if other is not None and _spelled(other) not in METHODS else None
 
 
 def _named(cls: type, table: Mapping[str, str]) -> str | None:
@@ -156,7 +157,7 @@ def method_spec(method: Any) -> dict[str, Any]:
     {'kind': 'trotter', 'steps': 4}
     """
     kind = kind_of(type(method))
-    require(kind is not None, "method", f"be one of {', '.join([*METHODS, *foreign()])}", method, MethodError)
+    require(kind is not None, "method", f"be one of {', '.join([*METHODS, *offered('method')])}", method, MethodError)
     return {"kind": kind, **_options(method)}
 
 

@@ -1,16 +1,18 @@
 """Schedules of the diffusion D(t) and the strength s(t): the only source of time dependence in the library.
 
 A schedule gives its value at a time and its exact integral over an interval, both as functions of ``duration`` too, so
-that the same schedule can be stretched. A plain number means :class:`Constant`.
+that the same schedule can be stretched. A plain number means :class:`Constant`. Schedules of other packages have names in problem
+files by their entry points of the group ``qml_dynamics.schedules``.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from ..base.errors import ProblemError, real
+from ..base.errors import ProblemError, real, require
+from ..base.offered import load, offered, offered_as
 
 
 @runtime_checkable
@@ -233,7 +235,50 @@ class Knots:
         return self.values[i] * math.exp(rate * low) * grown
 
 
-KINDS = {"constant": Constant, "linear": Linear, "geometric": Geometric, "power_law": PowerLaw, "knots": Knots}
+KINDS: dict[str, type] = {
+    "constant": Constant,
+    "linear": Linear,
+    "geometric": Geometric,
+    "power_law": PowerLaw,
+    "knots": Knots,
+}
+RESERVED = (*KINDS, "qhd", "custom")  # words of problem files that no other package can take
+
+
+def schedule_names() -> list[str]:
+    """Names of schedules in problem files: those of the library, then those that other packages offer.
+
+    >>> schedule_names()[:2]
+    ['constant', 'linear']
+    """
+    return [*KINDS, "qhd", *sorted(name for name in offered("schedule") if name not in RESERVED)]
+
+
+def schedule_class(kind: str) -> type:
+    """The class of a name out of :func:`schedule_names`, but for the pair ``"qhd"``; :class:`ProblemError` where it is none.
+
+    >>> schedule_class("linear").__name__
+    'Linear'
+    """
+    if kind in KINDS:
+        return KINDS[kind]
+    cls = load("schedule", kind, ProblemError)
+    fits = isinstance(cls, type) and is_dataclass(cls) and issubclass(cls, Schedule)
+    require(fits, "schedule", f"be a dataclass with value and integral under the name {kind}", cls)
+    return cls  # type: ignore[no-any-return]
+
+
+def kind_of_schedule(schedule: Schedule) -> str | None:
+    """The name of a schedule's class; None where it has none, as for one that no installed package offers.
+
+    >>> kind_of_schedule(Linear(0.0, 1.0))
+    'linear'
+    """
+    for kind, known in KINDS.items():
+        if type(schedule) is known:
+            return kind
+    name = offered_as("schedule", type(schedule)) if is_dataclass(schedule) else None
+    return None if name in RESERVED else name
 
 
 def as_schedule(value: Any, name: str) -> Schedule:

@@ -13,8 +13,7 @@ from .domains import Domain, Hypercube
 from .initial import KINDS as INITIAL_KINDS
 from .initial import Initial, State
 from .problem import Problem
-from .schedules import KINDS as SCHEDULE_KINDS
-from .schedules import QHD, Constant, Schedule
+from .schedules import QHD, Constant, Schedule, kind_of_schedule
 
 
 def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -56,9 +55,9 @@ def describe_schedule(schedule: Schedule) -> dict[str, Any]:
     """A ``[diffusion]`` or ``[strength]`` section."""
     if isinstance(schedule, Constant):
         return {"value": schedule.value0}
-    for kind, cls in SCHEDULE_KINDS.items():
-        if type(schedule) is cls:
-            return {"schedule": kind, "params": {f.name: getattr(schedule, f.name) for f in fields(cls)}}  # type: ignore[arg-type]
+    kind = kind_of_schedule(schedule)
+    if kind is not None:
+        return {"schedule": kind, "params": {f.name: getattr(schedule, f.name) for f in fields(schedule)}}  # type: ignore[arg-type]
     damping = getattr(schedule, "epsilon", None)
     if damping is not None and schedule == QHD(damping).diffusion:
         return {"schedule": "qhd", "params": {"epsilon": damping}}

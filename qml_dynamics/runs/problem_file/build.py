@@ -17,8 +17,7 @@ from ...model.initial import Initial, State
 from ...model.objectives.data import Dataset
 from ...model.pauli import PauliSum
 from ...model.problem import Problem
-from ...model.schedules import KINDS as SCHEDULE_KINDS
-from ...model.schedules import QHD, Schedule
+from ...model.schedules import QHD, Constant, Schedule, schedule_class, schedule_names
 from . import schema
 from .arrays import find_array
 from .messages import fail, nearest, within
@@ -91,7 +90,7 @@ def _schedule(section: str, data: Any) -> Schedule:
     schema.require_table(section, data)
     if "schedule" not in data:
         with within(section):
-            return SCHEDULE_KINDS["constant"](check(section, schema.ValueSection, data).value)
+            return Constant(check(section, schema.ValueSection, data).value)
     kind, params = _kind_and_params(section, data)
     if kind == "custom":
         fail(section, f"schedule is one of your own, {params.get('repr', '')}, which no file can hold.")
@@ -100,12 +99,18 @@ def _schedule(section: str, data: Any) -> Schedule:
     if kind == "qhd":
         pair = _make(section, QHD, params)
         return pair.diffusion if section == "diffusion" else pair.strength
-    return _make(section, SCHEDULE_KINDS[kind], params)
+    with within(section):
+        cls = schedule_class(kind)
+    return _make(section, cls, params)
 
 
 def _kind_and_params(section: str, data: Any) -> tuple[str, dict[str, Any]]:
     parsed = check(section, schema.ScheduleSection, data)
-    return parsed.schedule, dict(parsed.params)
+    kind, names = parsed.schedule, schedule_names()
+    if kind not in (*names, "custom"):
+        must = f"schedule must be one of {', '.join(names)}"
+        fail(section, f"{must}, but is {describe(kind)}.{nearest(kind, names)}")
+    return kind, dict(parsed.params)
 
 
 def _strength(spec: Mapping[str, Any]) -> Schedule:

@@ -102,9 +102,9 @@ class ValueSection(Section):
 
 
 class ScheduleSection(Section):
-    """``[diffusion] schedule = ...``."""
+    """``[diffusion] schedule = ...``; which names there are depends on the packages that are installed."""
 
-    schedule: Literal["constant", "linear", "geometric", "power_law", "knots", "qhd", "custom"]
+    schedule: Annotated[str, _is("the name of a schedule")]
     params: Annotated[dict[str, Any], _is("a table of parameters")] = Field(default_factory=dict)
 
 
