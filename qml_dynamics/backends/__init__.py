@@ -1,4 +1,4 @@
-"""Backends by name or by object. A vendor's package is imported in exactly one file, and only when it is asked for."""
+"""Backends (simulators, devices) by name or by object; a vendor's package is imported in one file, when it is asked for."""
 
 from __future__ import annotations
 

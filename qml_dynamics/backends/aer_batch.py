@@ -1,4 +1,4 @@
-"""Long circuits in pieces: the gates of one run of Aer, the places where the state is wanted, and the phases that Aer loses."""
+"""Statevectors of long circuits on Aer in pieces of 40,000 gates, with states saved on the way and global phases kept apart."""
 
 from __future__ import annotations
 

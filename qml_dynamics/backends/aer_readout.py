@@ -1,4 +1,4 @@
-"""From the probabilities that Aer gives to those that are read: readout errors, and logical instead of physical qubits."""
+"""Readout errors applied to exact probabilities of Aer, and physical qubits put back into the order of the logical ones."""
 
 from __future__ import annotations
 

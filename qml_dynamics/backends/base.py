@@ -1,4 +1,4 @@
-"""The contract of a backend: few verbs, and nothing of the vendor behind it.
+"""The contract of a backend as protocols: states, probabilities, samples, estimates, jobs; no vendor's type behind it.
 
 Outcomes are integers over all qubits of the circuit, qubit 0 the least significant bit, whatever order the vendor uses and
 wherever its compiler has put the qubits.

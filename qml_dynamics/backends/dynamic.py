@@ -1,4 +1,4 @@
-"""Circuits that measure in the middle: which backends run them.
+"""Mid-circuit measurement and reset: which backends run such circuits, and how an outcome is read.
 
 An outcome is an integer with qubit q in bit q; the bit above them is 1 where any bit measured on the way was.
 """

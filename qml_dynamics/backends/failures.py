@@ -1,4 +1,4 @@
-"""What a vendor's exception means: come back later, look elsewhere, or give up. And how it is repeated without a secret.
+"""Exceptions of vendors sorted into transient, permanent and lost jobs, and repeated without credentials.
 
 Exceptions are recognised by class name and HTTP status, so that no vendor package is imported here.
 """

@@ -1,4 +1,4 @@
-"""What may be asked of a device besides its name: one frozen record, checked once, written into every provenance."""
+"""Options of a device as one frozen record: optimisation level, layout, decoupling, twirling, readout mitigation, extrapolation."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What everything else stands on: errors and checks, estimates, progress, lazy names, the registry of methods."""
+"""Errors and checks, estimates, progress, lazy names and the registry: what every other room imports."""

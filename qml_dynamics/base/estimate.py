@@ -1,4 +1,4 @@
-"""`Estimate`: a number that knows its error."""
+"""`Estimate`: a value with its standard error and shots, arithmetic that propagates errors, errors of means and shares."""
 
 from __future__ import annotations
 

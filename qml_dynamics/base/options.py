@@ -1,4 +1,4 @@
-"""Options of before: a keyword that has a new name works for one release, with a warning."""
+"""Deprecated keyword options: an old name works for one release, with a warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Module names of before, which work for one release with a warning: ``qml_dynamics.growth`` is ``qml_dynamics.learning.growth``.
+"""Deprecated module names, which work for one release with a warning: ``qml_dynamics.growth`` is ``qml_dynamics.learning.growth``.
 
 One finder of the import system and one table. What it finds is the module of the new name itself, never a copy.
 """

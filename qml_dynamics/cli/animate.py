@@ -1,4 +1,4 @@
-"""``qml-dynamics animate``."""
+"""``qml-dynamics animate``: moving pictures of a run as GIF, MP4 or HTML."""
 
 from __future__ import annotations
 

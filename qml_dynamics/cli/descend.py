@@ -1,4 +1,4 @@
-"""``qml-dynamics descend``."""
+"""``qml-dynamics descend``: quantum Hamiltonian descent on a loss, its samples and polish, beside classical optimisers."""
 
 from __future__ import annotations
 

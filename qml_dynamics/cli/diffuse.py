@@ -1,4 +1,4 @@
-"""``qml-dynamics diffuse``."""
+"""``qml-dynamics diffuse``: a diffusion model of the rows of a CSV file, its samples, and their distance from held-out rows."""
 
 from __future__ import annotations
 

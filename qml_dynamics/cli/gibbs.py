@@ -1,4 +1,4 @@
-"""``qml-dynamics gibbs``."""
+"""``qml-dynamics gibbs``: softmax, sigmoid and thermal laws, exact or sampled, beside their closed forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``qml-dynamics grow``."""
+"""``qml-dynamics grow``: a network that is trained and grows, with volumes, entropies, loss and accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SciPy finds for the same loss: the yardstick that stands beside the best sampled weights."""
+"""The minimum that SciPy finds for the same loss (L-BFGS-B, differential evolution), beside the best sampled weights."""
 
 from __future__ import annotations
 

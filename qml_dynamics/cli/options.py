@@ -1,4 +1,4 @@
-"""What to run: the command line over the problem file over the defaults."""
+"""What a command runs: options of the command line, before the problem file, before the defaults."""
 
 from __future__ import annotations
 

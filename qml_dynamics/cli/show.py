@@ -1,4 +1,4 @@
-"""``qml-dynamics compare | plot | cost | circuits``."""
+"""``qml-dynamics compare | plot | cost | circuits``: distance of two runs, pictures, resources, OpenQASM 3 programs."""
 
 from __future__ import annotations
 

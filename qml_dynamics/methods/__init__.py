@@ -1,1 +1,1 @@
-"""Classical methods: the references that every quantum run is compared with."""
+"""The contract of a method, and every method that runs a problem: one file or folder each."""

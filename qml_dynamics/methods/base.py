@@ -1,4 +1,4 @@
-"""The contract of a method: what it says of itself, what it is asked, and what it answers.
+"""The contract of a method: its facts, one call as a job, the answer, and the work of a run before it is run.
 
 A method is a frozen dataclass of options with the members of :class:`Method`. ``evolve``, ``circuits``, ``cost``,
 ``error_budget``, ``submit``, files and the command line call these members and nothing else; what a method is decides nothing

@@ -1,4 +1,4 @@
-"""One call of `evolve` as a job: arguments converted and checked; nothing long has started yet when this raises."""
+"""The arguments of `evolve` converted and checked into a job; nothing long has started when this raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Product-formula circuits on the real clock: a step as QFT, dual phases, inverse QFT and Walsh phases; an operator's terms in turn."""
+"""Product-formula circuits on the real clock: a step as QFT, dual phases, inverse QFT and Walsh phases; an operator's terms one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What grids are made of: boxes and options read from what people give, axes joined to arrays over all points."""
+"""Axes of grids: bounds and options read and checked, points and momenta, sums and products over all axes."""
 
 from __future__ import annotations
 

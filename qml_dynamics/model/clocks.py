@@ -1,4 +1,4 @@
-"""Which problems have a wave."""
+"""The check that a problem has a wave: it is not on the classical clock."""
 
 from __future__ import annotations
 

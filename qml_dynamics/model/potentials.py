@@ -1,4 +1,4 @@
-"""Two potentials from one loss: the loss itself, and the one whose ground state is the Gibbs law.
+"""Two potentials of one loss V: V itself, and Witten's ``|grad V|^2 / (4 T) - Lap V / 2``, whose ground state is the Gibbs law.
 
 ``p_t = div(p grad V) + T Lap p`` with ``p = e^{-V / 2T} phi`` becomes ``phi_t = T Lap phi - zeta_W phi`` with the Witten potential
 ``zeta_W = |grad V|^2 / (4 T) - Lap V / 2``: with diffusion ``D = T`` its ground state has energy 0 and is ``e^{-V / 2T}``, so that the

@@ -1,4 +1,4 @@
-"""`Problem`: the pure statement of a learning problem, without method, backend or shots."""
+"""`Problem`: weight space, loss, schedules, clock, initial wave and duration, without method, backend or shots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A problem and a method as plain data: what problem files, saved trajectories and run folders write."""
+"""Problems, domains, schedules and methods as plain data, as problem files, trajectories and run folders write them."""
 
 from __future__ import annotations
 

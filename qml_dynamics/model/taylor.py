@@ -1,4 +1,4 @@
-"""The Taylor hierarchy of the loss: random search, a gradient step, a damped Newton step.
+"""Taylor polynomials of the loss and the wave under them in closed form: random search, gradient step, damped Newton step.
 
 With zeta replaced by its Taylor polynomial the imaginary-time equation ``psi_tau = D psi'' - zeta psi`` from a point mass is
 solved in closed form (population reading, variance ``2 D tau`` at first): order 0 spreads, order 1 moves by ``-D tau^2`` times the

@@ -1,4 +1,4 @@
-"""Pictures of diffusion models: data that turn into noise and come back, and generated data against held-out ones."""
+"""Pictures of diffusion models: data that become noise and come back, and generated data against held-out ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that the pictures show: quantiles, histograms and regions of a distribution over the loss."""
+"""Quantiles, histograms and smallest regions of a distribution over the loss, as the pictures show them."""
 
 from __future__ import annotations
 

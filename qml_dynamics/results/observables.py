@@ -1,4 +1,4 @@
-"""From waves or samples to what a trajectory reports: density, energies with their errors, observables, best weights.
+"""Densities, energies and observables with standard errors, and best weights, from waves or from samples.
 
 An energy takes two samplings: the weight basis gives the loss, the dual basis the kinetic part.
 ``E = D(t) <k> + s(t) <zeta>`` with both standard errors in quadrature.

@@ -1,4 +1,4 @@
-"""Strings of a Pauli sum that one measurement setting reads together, and their estimates put together."""
+"""Pauli strings grouped by qubit-wise commutation into measurement settings, and their estimates put together."""
 
 from __future__ import annotations
 

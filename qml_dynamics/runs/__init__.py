@@ -1,4 +1,4 @@
-"""Runs that survive: a folder holds the statement of a run, a ledger of its jobs and every result that has come back.
+"""Runs that survive: a folder holds the run specification, a ledger of its jobs and every result that has come back.
 
 ``submit`` writes the intent of every job before it is sent and its id before anything waits, so that any later process can
 ``fetch``, ``resume`` or ``cancel`` it. Names are loaded when they are first used.

@@ -1,4 +1,4 @@
-"""The answer of a run in its folder, with where every sample came from."""
+"""The trajectory of a run folder, with the job that every sample came from, as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sending, collecting and executing need to know of a run."""
+"""What one process holds of a run while it works on it: folder, ledger, backend, patience, budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run folder says before anything runs: ``problem.toml``, ``run.json``, the tables of observables, the ledger.
+"""The files of a run folder before anything runs: ``problem.toml``, ``run.json``, tables of observables, the ledger.
 
 ``run.json`` is written last: a folder without it is not a run.
 """

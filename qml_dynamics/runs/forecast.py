@@ -1,4 +1,4 @@
-"""What a run costs, before anything is sent: told where it stands on a device, and compared with its budget."""
+"""Cost and device seconds of a run before anything is sent, compared with its budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backends without jobs: the unit that survives a crash is one circuit, or a small group where a repetition is harmless."""
+"""Runs on backends without jobs: one circuit, or a small group where a repetition is harmless, is what a crash can lose."""
 
 from __future__ import annotations
 

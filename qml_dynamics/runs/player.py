@@ -1,4 +1,4 @@
-"""A backend that answers from the ledger, so that ``evolve`` itself plans a run, and reads it.
+"""The replay backend: it answers from the ledger, so that ``evolve`` itself plans a run, and reads it.
 
 ``evolve`` is deterministic: the n-th time that it asks for samples it asks for the same circuits with the same seeds. What
 the ledger holds is given back; what it lacks is planned, and sent or waited for as the caller wants.

@@ -1,4 +1,4 @@
-"""How a run folder knows its backend again: by name and options, or handed over; never another one, or one without its noise."""
+"""The backend of a run folder opened again by name and options or handed over, and checked to be the one of the run."""
 
 from __future__ import annotations
 

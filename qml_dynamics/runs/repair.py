@@ -1,4 +1,4 @@
-"""Result files that have gone or were damaged after they were written: where they come from again."""
+"""Result files that are missing or damaged: collected again from their job, or run again where that is harmless."""
 
 from __future__ import annotations
 

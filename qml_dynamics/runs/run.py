@@ -1,4 +1,4 @@
-"""`Run`: a run in a folder, and what can be done with it."""
+"""`Run`: a run in its folder, with status, fetch, resume and cancel."""
 
 from __future__ import annotations
 

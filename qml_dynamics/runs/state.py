@@ -1,4 +1,4 @@
-"""How a run stands, as data that prints itself."""
+"""`RunStatus`: the batches of a run by status, with jobs and errors, as data that prints itself."""
 
 from __future__ import annotations
 

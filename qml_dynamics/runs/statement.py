@@ -1,4 +1,4 @@
-"""The statement of a run, and how it is read from its folder."""
+"""The run specification: problem, method, backend, shots, seed and times of a run, read from its folder."""
 
 from __future__ import annotations
 

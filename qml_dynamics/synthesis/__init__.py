@@ -1,1 +1,1 @@
-"""Circuit builders, as functions. With the ansaetze and the backends the only rooms that import Qiskit."""
+"""Circuit builders as functions; beside ansaetze and backends the only room that imports Qiskit."""

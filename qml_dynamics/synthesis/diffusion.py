@@ -1,4 +1,4 @@
-"""Circuits of forward diffusion: data filtered by a condition, and modes damped bit by bit.
+"""Circuits of forward diffusion: a filter by a condition, and modes damped by ``e^{-n t}`` bit by bit.
 
 Of the Ornstein-Uhlenbeck process ``e^{-t H_W}`` multiplies mode n by ``e^{-n t}`` (THEORY 3.24). With n in binary that is one factor
 ``e^{-2^j t}`` for each bit j that is 1: one ancilla and one controlled rotation a bit, kept where the ancilla reads 0, and exact
@@ -17,7 +17,7 @@ from .states import amplitudes
 
 
 def filtered(start: QuantumCircuit, h: np.ndarray) -> QuantumCircuit:
-    """``start`` and one more ancilla on top, turned by ``2 acos h(x)``: where it reads 0 the wave is multiplied by h.
+    """``start`` and one more ancilla on top, rotated by ``2 acos h(x)``: where it reads 0 the wave is multiplied by h.
 
     >>> filtered(QuantumCircuit(2), np.array([1.0, 0.5, 0.0, 1.0])).num_qubits
     3

@@ -15,8 +15,8 @@ from qiskit import QuantumCircuit
 
 from ..base.errors import MethodError, integer, one_of, require
 from ..model.domains import Grid
+from .bond_phases import bond_circuits, bond_signs, bond_values
 from .diagonal import diagonal, walsh_series
-from .links import link_circuits, link_signs, link_values
 from .states import amplitudes
 from .transforms import kinetic
 
@@ -209,9 +209,9 @@ __all__ = [
     "exchange_circuit",
     "exchange_step",
     "level_circuits",
-    "link_circuits",
-    "link_signs",
-    "link_values",
+    "bond_circuits",
+    "bond_signs",
+    "bond_values",
     "number_coupling",
     "occupation_circuit",
     "occupied_circuit",

@@ -12,9 +12,9 @@ from .transforms import width
 
 
 def softmax_circuit(exponents: np.ndarray) -> QuantumCircuit:
-    """Uniform over the labels; the ancilla (highest qubit) is turned by ``2 acos(e^{-exponent / 2})``.
+    """Uniform over the labels; the ancilla (highest qubit) is rotated by ``2 acos(e^{-exponent / 2})``.
 
-    Labels that fill the register up to a power of two have no amplitude, and their ancilla is turned to 1.
+    Labels that fill the register up to a power of two have no amplitude, and their ancilla is rotated to 1.
 
     >>> softmax_circuit(np.array([0.0, 1.0, 2.0])).num_qubits
     3
@@ -38,7 +38,7 @@ def softmax_circuit(exponents: np.ndarray) -> QuantumCircuit:
 def two_level_circuit(tilt: float, hopping: float, exponent: float) -> QuantumCircuit:
     """``e^{-tau H}`` on ``|+>`` for ``H = tilt Z - hopping X`` up to its norm, with ``exponent = tau`` times the gap.
 
-    A rotation to the eigenbasis, the ancilla turned where the upper level is, and the rotation back.
+    A rotation to the eigenbasis, the ancilla rotated where the upper level is, and the rotation back.
     """
     circuit = QuantumCircuit(2)
     circuit.h(0)

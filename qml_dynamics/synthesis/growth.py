@@ -212,7 +212,7 @@ def orthogonal_network(matrix: Any) -> QuantumCircuit:
     require(square, "matrix", "be square", f"of shape {u.shape}")
     miss = float(np.abs(u.T @ u - np.eye(len(u))).max())
     require(miss <= 1e-8, "matrix", "be orthogonal", f"off by {miss:.1e}")
-    d, turns = len(u), []
+    d, rotations = len(u), []
     for column in range(d - 1):
         for row in range(d - 1, column, -1):
             a, b = u[row - 1, column], u[row, column]
@@ -221,12 +221,12 @@ def orthogonal_network(matrix: Any) -> QuantumCircuit:
             angle = float(np.arctan2(b, a))
             c, s = np.cos(angle), np.sin(angle)
             u[[row - 1, row]] = np.array([[c, s], [-s, c]]) @ u[[row - 1, row]]
-            turns.append((row, angle))
+            rotations.append((row, angle))
     circuit = QuantumCircuit(d)
     for q in range(d):
         if u[q, q] < 0:
             circuit.z(q)
-    for row, angle in reversed(turns):
+    for row, angle in reversed(rotations):
         givens(circuit, angle, row - 1, row)
     return circuit
 

@@ -1,4 +1,4 @@
-"""Circuits that end in another basis, and how their outcomes are read back as grid indices."""
+"""Circuits that end in the dual basis or in a Pauli basis, and outcomes read back as grid indices."""
 
 from __future__ import annotations
 

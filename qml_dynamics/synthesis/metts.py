@@ -1,4 +1,4 @@
-"""One step of evolve, measure, restart as a circuit: a basis state, imaginary time, and the basis of the measurement.
+"""One METTS step as a circuit: a basis state, imaginary time, and the basis of the measurement.
 
 The evolution is made once; a step only puts another basis state in front of it. Ancillas are the highest qubits.
 """

@@ -1,4 +1,4 @@
-"""The extra register of Schrodingerisation: its grid, and the wave over it at the start.
+"""The p register of Schrodingerisation: its grid, and the profile ``e^{-|p|}`` (smoothed) over it at the start.
 
 Source: Jin, Liu, Yu, arXiv:2212.13969, arXiv:2212.14703.
 """

@@ -24,8 +24,8 @@ def pauli_rotations(num_qubits: int, rotations: Sequence[tuple[int, int, float]]
             continue
         if len(support) == 1:
             q = support[0]
-            turn = circuit.ry if x & z else circuit.rx if x else circuit.rz
-            turn(2 * amount, q)
+            rotate = circuit.ry if x & z else circuit.rx if x else circuit.rz
+            rotate(2 * amount, q)
             continue
         _to_z(circuit, support, x, z)
         for a, b in zip(support[:-1], support[1:]):

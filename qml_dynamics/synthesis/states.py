@@ -1,4 +1,4 @@
-"""Circuits that prepare the initial waves.
+"""Circuits that prepare the initial waves: H, X, trees of multiplexed RY, phases as Walsh diagonals.
 
 Uniform: one H a qubit. PointMass: X on its bits. Gaussian: a tree of multiplexed RY an axis (2^n - 2 CX each), its momentum as
 single-qubit phases. Any other wave: one tree over the whole register, with its phases as a Walsh diagonal.

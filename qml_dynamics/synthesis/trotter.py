@@ -1,4 +1,4 @@
-"""Product-formula circuits: the same sequence of factors that the classical split-operator method runs.
+"""Product-formula circuits: phases ``exp(-i dt s zeta)``, QFT, ``exp(-i dt D k^2)``, inverse QFT, as the classical method.
 
 Each factor is built once with its time as a parameter, bound once for each different time, and composed; half steps of
 neighbours are merged by `formulas.factors`. Source of the scheme: Wiesner, arXiv:quant-ph/9603028; Zalka, Proc. R. Soc. A

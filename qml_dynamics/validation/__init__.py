@@ -1,1 +1,1 @@
-"""A run beside its reference: comparison, error budget, resources, the plan for a device."""
+"""Comparison with a reference, error budget, resources before a run, the plan for a device."""

@@ -1,4 +1,4 @@
-"""The paired runs of an error budget: a chain from the refined reference to the samples, each link changing one thing."""
+"""The paired runs of an error budget: from the refined reference to the samples, each run changing one thing."""
 
 from __future__ import annotations
 

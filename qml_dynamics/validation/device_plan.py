@@ -1,4 +1,4 @@
-"""What a device makes of a run before anything is sent: seconds, expected fidelity, and the best number of steps."""
+"""A run on a device before anything is sent: gates after compilation, seconds, expected fidelity, best number of Trotter steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the checks of the contract share: circuits without symmetry, circuits whose one outcome tells a sign, and seeds."""
+"""Test circuits without symmetry and seeds that the checks of the backend contract share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a device can be expected to do with a circuit: its errors, its time, and how deep a circuit may be.
+"""Figures from a device's report (a Qiskit ``Target``): gate errors, seconds, expected fidelity, best number of Trotter steps.
 
 Everything is read from the device's own report (a Qiskit ``Target``); nothing here runs a circuit.
 """

@@ -1,4 +1,4 @@
-"""Operators estimated by the vendor's estimator, mitigated on its side: what is sent, and what its answer is worth.
+"""Expectation values by the runtime's Estimator with its own mitigation: pubs, and errors propagated through its extrapolation.
 
 The estimator folds gates and extrapolates each Pauli term itself. Its own standard errors of extrapolated values come from the
 residuals of the fit, which tell nothing with as few points as there are noise factors (with two they are infinite). So errors are

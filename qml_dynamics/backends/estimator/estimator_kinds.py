@@ -1,4 +1,4 @@
-"""What is known of Qiskit's V2 estimators: what their noise is, what their error bars mean, and how they take a seed.
+"""Qiskit's V2 estimators one by one: what their noise is, what their error bars mean, and how they take a seed.
 
 Measured with Qiskit 2.6 and Aer 0.18. ``StatevectorEstimator`` and Aer's add normal noise of the precision asked for to each
 operator, whatever its size; the first reports an error of 0 all the same. ``BackendEstimatorV2`` samples each group of commuting

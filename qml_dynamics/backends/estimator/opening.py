@@ -1,4 +1,4 @@
-"""Estimators by object: alone, with samples from where they run, or beside a sampler that the person names."""
+"""Opening V2 estimators as backends: alone, with samples from the device they run on, or beside a sampler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an estimator is asked (its "pubs"), and values with honest errors from what it says.
+"""Pubs (circuits with operators) for V2 estimators, and means with standard errors from their results.
 
 Constants never leave the library. An estimator that samples is asked for the square of each sum as well, measured in the same
 basis by the same shots: ``(<G^2> - <G>^2) / (N - 1)`` is the variance of its mean with all correlations, as from samples.

@@ -1,4 +1,4 @@
-"""From circuits to what one job holds, and back: folded copies, calibration circuits, and the counts they are turned into.
+"""The programs of one job: folded copies for zero-noise extrapolation, readout calibrations, and mitigated counts made from them.
 
 Every program of a job carries its role in its circuit metadata, which the vendor returns with the result. So a later process
 can read a job with nothing but its id.

@@ -1,4 +1,4 @@
-"""One annealing run: the Hamiltonian stands still within a stage, so that each stage is a constant problem."""
+"""Annealing stage by stage: a constant Hamiltonian within each, propagated densely, by Chebyshev's series or by any method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the values of the diffusion are put between their two ends: by the schedule, by gaps, or by two measured spreads."""
+"""Values of the diffusion between two ends: by the schedule, or by equal integrals of std(-L) / gap^2 or std(-L) / std(s zeta)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of an annealing beside its waves: members of a portfolio, gaps, ground states, crossings."""
+"""Diagnostics of an annealing: members of a portfolio, gaps, fidelities with the ground states, crossings and their warning."""
 
 from __future__ import annotations
 

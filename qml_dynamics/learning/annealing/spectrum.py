@@ -1,4 +1,4 @@
-"""Gaps along a falling diffusion, and crossings: where the ground state leaps from one basin to another.
+"""Gaps ``E_1 - E_0`` along a falling diffusion, and avoided crossings, where the ground state leaps from one basin to another.
 
 Zero-point energy ``sum_i sqrt(D k_i / 2)`` lifts a narrow well above a wide one. As D falls the order turns round, at an
 avoided crossing whose gap is the tunnelling through the barrier. A wave that followed the ground state down to there stays in

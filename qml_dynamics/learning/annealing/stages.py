@@ -1,4 +1,4 @@
-"""The outer loop: a schedule that stands still within each stage, and where its values are put."""
+"""Piecewise constant schedules: D(t) and s(t) held still within each stage, and values equidistributed in a given density."""
 
 from __future__ import annotations
 

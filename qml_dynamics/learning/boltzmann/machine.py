@@ -1,4 +1,4 @@
-"""The machine: its Hamiltonian, its exact law and gradient, and laws of data."""
+"""`BoltzmannMachine`: ``H = sum_j theta_j P_j``, the law ``p(v)`` of visible bits, distance to data, exact gradient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many losses at once under the same few steps, and the exact gradient of their chances by the adjoint method.
+"""Many losses under the same Strang steps: success probabilities, and their exact gradients by the adjoint method.
 
 ``n`` Strang steps are ``n`` kinetic amounts ``a_k = int D dt`` and ``n`` potential amounts ``b_k = int s dt``: twice as many
 angles as steps. The chance ``P = <psi|near|psi>`` and all of its ``2 n`` derivatives cost about three runs: the wave and

@@ -1,4 +1,4 @@
-"""The box that a descent searches: its map to the unit box, and a loss that counts how often it is asked."""
+"""The unit box of quantum Hamiltonian descent: the map of a loss and its bounds to it, and a count of its evaluations."""
 
 from __future__ import annotations
 

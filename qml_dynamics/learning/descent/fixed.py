@@ -1,4 +1,4 @@
-"""Fixed schedules for few steps: those of the literature, stretched and on warped clocks, so that a learned one meets its best rivals."""
+"""Fixed schedules for few steps: the cubic and quadratic ones of quantum Hamiltonian descent, stretched and on warped clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A schedule learned for a budget of steps: knots of ``log D`` and ``log s``, moved by exact gradients.
+"""Schedules learned for a number of steps: knots of ``log D`` and ``log s``, moved by exact gradients.
 
 At 10 to 40 steps no discretisation of a continuous schedule is good (the phases of a step are of order one), so that the
 schedule itself is the thing to learn: as in the quantum approximate optimisation algorithm, but with few knots, shared by

@@ -1,4 +1,4 @@
-"""Methods that see a loss only through mini-batches of rows, each counting the rows that it looks at."""
+"""Optimisers that see a loss through mini-batches of rows only: descent on waves, SGD, annealing, search; rows are counted."""
 
 from __future__ import annotations
 

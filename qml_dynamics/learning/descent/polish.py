@@ -1,4 +1,4 @@
-"""Classical refinement of the best samples, and the classical optimisers that stand beside a descent."""
+"""Local refinement of sampled weights by L-BFGS-B, and classical optimisers at equal numbers of evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a descent returns: the best samples, their polish, everything that was counted, and the classical optimisers."""
+"""`Descent`: best samples, their refinement, numbers of evaluations, and the classical optimisers beside them."""
 
 from __future__ import annotations
 

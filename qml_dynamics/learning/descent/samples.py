@@ -1,4 +1,4 @@
-"""The samples of a descent: drawn, ranked, polished, and counted."""
+"""Samples of a descent's last density: drawn, ranked by their loss, refined, and every evaluation counted."""
 
 from __future__ import annotations
 

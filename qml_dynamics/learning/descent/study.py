@@ -1,4 +1,4 @@
-"""Where descent by dynamics may earn its place: noisy mini-batch losses on real data, at equal rows of data looked at.
+"""A study of descent on noisy mini-batch losses of real data, at equal numbers of rows of data looked at.
 
 Every method sees the loss only through mini-batches of a few rows. The unit of cost is one row of data for one weight
 vector. Two prices of quantum Hamiltonian descent are kept apart: simulated on a grid each step costs the batch at every point;

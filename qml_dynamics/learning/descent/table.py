@@ -1,4 +1,4 @@
-"""The 22 test functions of the literature: the chance of one sample, beside the published numbers and classical optimisers."""
+"""The 22 test functions of the literature: success probabilities of one sample beside published numbers and rivals."""
 
 from __future__ import annotations
 

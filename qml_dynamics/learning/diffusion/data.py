@@ -1,4 +1,4 @@
-"""How data enter: rows are deposited on the grid and run forward for a short time, or a density is taken as it is.
+"""Rows of data as a density on the grid: kernels of the forward process, and their bandwidth by leave-one-out likelihood.
 
 The kernel of a row is what the forward process makes of a point in the time ``t0 = bandwidth^2 / (2 T)``: for ``"free"`` a Gaussian
 of that width, for ``"ou"`` one that is drawn a little to the middle too, so that the variance of standardised data stays 1. The

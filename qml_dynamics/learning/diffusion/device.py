@@ -1,4 +1,4 @@
-"""The forward process on circuits: which gates, what is kept, and the density read from it."""
+"""The forward process ``p_t = psi0 e^{-t H_W} phi_0`` as circuits: gates, what is kept, and the density read from the outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forward process in the basis of its modes: what the circuit damps, and the density read from it."""
+"""The Ornstein-Uhlenbeck process in its eigenmodes: damping by ``e^{-n t}`` as a circuit, and the density read from it."""
 
 from __future__ import annotations
 

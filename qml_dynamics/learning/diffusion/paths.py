@@ -1,4 +1,4 @@
-"""Generation: the reverse process from noise to data, with conditions met exactly."""
+"""Generation: points carried from noise to data by the reverse process, with conditions met exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The law of the data under noise: its wave, its density, its score, at any time and under conditions."""
+"""The law of data under noise, ``p_t = psi0 phi_t``: its wave, density and score at any time and under conditions."""
 
 from __future__ import annotations
 

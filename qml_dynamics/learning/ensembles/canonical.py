@@ -1,4 +1,4 @@
-"""Hidden neurons in equilibrium at given weights: their free energy over weight space is a phase field.
+"""Free energy ``F(q) = -log(Z) / beta`` of hidden neurons in equilibrium at given weights, as a phase field over weight space.
 
 ``Z(beta, q) = int dx exp(-beta H(x, q))``, ``F = -log(Z) / beta``. Gaussian neurons have a closed form, in which the free energy
 is a log-determinant (an information volume); binary neurons are enumerated up to 20 and sampled above, by annealed

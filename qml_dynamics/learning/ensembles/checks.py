@@ -1,4 +1,4 @@
-"""What callers bring, as arrays."""
+"""Checks of arrays of numbers that callers bring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grids for clouds of weights, and for the ground states of the potentials beside them."""
+"""Grids that resolve samples of weights, samples shared out to grid points, and harmonic wells of potentials."""
 
 from __future__ import annotations
 

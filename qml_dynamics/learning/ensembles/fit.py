@@ -1,4 +1,4 @@
-"""Estimates from what was observed of an ensemble, each with its standard error, or the reason why there is none.
+"""Diffusion, mobility, multiplier, potential and hbar estimated from an ensemble's data, with standard errors or a reason for none.
 
 Steps tell the noise strength and the mobility; histories of density and free energy the multiplier, the potential and so
 hbar; exchange events the chemical potential, and so the other hbar. The verdict says what holds and what does not.

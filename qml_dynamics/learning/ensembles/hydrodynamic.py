@@ -1,4 +1,4 @@
-"""What the wave is compared with: Madelung's equations stepped as a fluid, which fail at nodes.
+"""Madelung's equations for density and phase stepped as a fluid: a negative control, which fails at nodes.
 
 A negative control: it knows density and phase only, and where the wave has a node both are lost.
 """

@@ -1,4 +1,4 @@
-"""Integers and levels read from circuits: windings by interference of neighbours, ring levels by Hadamard tests."""
+"""Windings from interference of neighbouring points, and levels of a ring from Hadamard tests, by sampled circuits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def measured_circulation(
 ) -> Winding:
     """The winding of the wave that ``circuit`` prepares, round a loop of neighbours, from samples only.
 
-    ``conj(psi_j) psi_{j+1}`` comes from two interference circuits a pattern of differing bits; the phases of all links are
+    ``conj(psi_j) psi_{j+1}`` comes from two interference circuits a pattern of differing bits; the phases of all bonds are
     added and rounded. The loop should keep to where the wave is large.
 
     Args:
@@ -56,7 +56,7 @@ def measured_circulation(
         ProblemError: the loop jumps. MethodError: a link was never seen: more shots, or a loop nearer to the wave.
     """
     from ...backends import backend as find_backend
-    from ...synthesis.ensembles import link_circuits
+    from ...synthesis.ensembles import bond_circuits
 
     ok = isinstance(domain, Grid) and domain.boundary == "periodic"
     require(ok, "domain", "be a periodic Grid", domain)
@@ -66,22 +66,22 @@ def measured_circulation(
     steps = _steps(points, domain)
     device = find_backend(backend)
     count = integer(shots, "shots", 1, 10**9, MethodError)
-    links: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    bonds: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     used = 0
     for axis in sorted({axis for axis, _ in steps}):
-        tests = link_circuits(circuit, domain, axis)
+        tests = bond_circuits(circuit, domain, axis)
         flat = [c for _, real, imaginary in tests for c in (real, imaginary)]
         seeds = np.random.SeedSequence(seed, spawn_key=(axis,)).generate_state(len(flat), np.uint32)
         counts = device.sample(flat, count, [int(s) for s in seeds])
         frequencies = [c.histogram(domain.size) for c in counts]
-        links[axis] = _links(domain, axis, tests, frequencies, count)
+        bonds[axis] = _bonds(domain, axis, tests, frequencies, count)
         used += len(flat)
     total, variance = 0.0, 0.0
     for point, (axis, direction) in zip(points, steps):
         at = list(point)
         if direction < 0:
             at[axis] = (at[axis] - 1) % domain.shape[axis]
-        product, spread = (array[tuple(at)] for array in links[axis])
+        product, spread = (array[tuple(at)] for array in bonds[axis])
         require(abs(product) > 0, "shots", f"show the link at {tuple(at)} at least once", count, MethodError)
         total += direction * float(np.angle(product))
         variance += float(spread**2 / abs(product) ** 2)
@@ -101,28 +101,28 @@ def _steps(points: np.ndarray, domain: Grid) -> list[tuple[int, int]]:
     return [(int(a), int(m[a])) for a, m in zip(axes, moves)]
 
 
-def _links(
+def _bonds(
     domain: Grid, axis: int, tests: Any, frequencies: list[np.ndarray], shots: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """``conj(psi_j) psi_{j+1}`` along an axis, and the standard error of its phase times its size."""
-    from ...synthesis.ensembles import link_signs, link_values
+    from ...synthesis.ensembles import bond_signs, bond_values
 
     product = np.zeros(domain.shape, dtype=complex)
     weight = np.zeros(domain.shape)
     shape = [1] * domain.ndim
     shape[axis] = -1
-    sign = link_signs(domain, axis).reshape(shape)
+    sign = bond_signs(domain, axis).reshape(shape)
     for number, (pattern, _, _) in enumerate(tests):
         real, imaginary = frequencies[2 * number], frequencies[2 * number + 1]
-        product += link_values(domain, axis, pattern, real)
-        product += 1j * sign * link_values(domain, axis, pattern, imaginary)
+        product += bond_values(domain, axis, pattern, real)
+        product += 1j * sign * bond_values(domain, axis, pattern, imaginary)
         weight += np.abs(_sums(domain, axis, pattern, real)) + np.abs(_sums(domain, axis, pattern, imaginary))
     # each part is half the difference of two multinomial frequencies: variance (p0 + p1) / 4 n, up to its square
     return product, np.sqrt(weight / 2 / (4 * shots))
 
 
 def _sums(domain: Grid, axis: int, pattern: int, frequencies: np.ndarray) -> np.ndarray:
-    """Frequencies of both outcomes of each link of a pattern added up."""
+    """Frequencies of both outcomes of each bond of a pattern added up."""
     table = frequencies.reshape(domain.shape)
     n = domain.shape[axis]
     j = np.arange(n)

@@ -1,4 +1,4 @@
-"""Samples against a law on a grid: Kolmogorov and Smirnov's test along several directions, with uncertain and free parameters."""
+"""Kolmogorov-Smirnov tests of samples against a law on a grid, along several directions, with uncertain and free parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three laws that a density of weights may follow.
+"""Three laws of a density of weights: Gibbs, Fokker-Planck, and the stationary wave ``|psi_0|^2``.
 
 Gibbs: ``p ~ exp(gamma F / D)``. Fokker-Planck: ``p_t = D L p - gamma div(p grad F)`` at the time of the samples. Stationary
 wave: ``|psi_0|^2`` of the ground state of ``-hbar gamma L + V / hbar``. They differ, and nothing here supposes which is right:

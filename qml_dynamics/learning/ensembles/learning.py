@@ -1,4 +1,4 @@
-"""The functional of learning as a phase diagram: one set of three numbers, and a wave, a classical flow or a bridge.
+"""The functional of learning as a phase diagram in (D, gamma, mu): wave, classical flow or bridge, and the problem of each.
 
 ``A[p, F] = int sqrt(p) (-4 D d^2 + gamma d^2 F + mu F_t + mu gamma |grad F|^2 + mu V) sqrt(p)`` has Euler-Lagrange equations
 that are Madelung's with ``m = 1 / (2 gamma)`` and ``hbar^2 = 4 D / (gamma mu) - 1 / mu^2`` once the phase is shifted to

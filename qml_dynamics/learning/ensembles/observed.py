@@ -1,4 +1,4 @@
-"""What is observed of an ensemble of networks.
+"""Data of an ensemble as plain records: steps of the weights, histories of density and free energy, exchange events.
 
 Three kinds of data, each of which tells other things: steps of the weights (noise strength and mobility), histories of
 density and free energy (the multiplier and the potential), and exchange events (the chemical potential).

@@ -1,4 +1,4 @@
-"""Panel regression of the functional's first equation, its variation with the density: mu and V from histories of (p, F).
+"""Panel regression for the multiplier mu and the potential V from histories of density and free energy (p, F).
 
 ``4 D (L sqrt p) / sqrt p - gamma L F = mu (F_t + gamma |grad F|^2) + mu V``: with the time average of every point taken off, the
 slope is mu, whatever V is; V is what the averages leave. Nothing is told by a stationary history, in which nothing varies.

@@ -1,4 +1,4 @@
-"""The small networks of an ensemble, all at once: loss, gradient and free energy of thousands of weight vectors."""
+"""Loss, gradient and free energy of thousands of small perceptrons at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulations that plant known values in what is observed of an ensemble: steps, histories, exchange events."""
+"""Simulated ensembles with planted parameters: Langevin steps, histories of waves, exchange events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Superpositions that only a single-valued wave has, in closed form, beside the classical ensembles that lack them.
+"""Two slits, an oscillator in two levels, beating neuron numbers: closed forms, beside ensembles without interference.
 
 Two slits, an oscillator in two levels at once, and neuron numbers that beat under a chemical potential and revive.
 """

@@ -1,4 +1,4 @@
-"""The tests of a run's final density against the three laws, and the verdict in words."""
+"""An ensemble's final density tested against the three laws, and the verdict in words."""
 
 from __future__ import annotations
 

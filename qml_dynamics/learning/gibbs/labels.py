@@ -1,4 +1,4 @@
-"""Softmax and sigmoid: laws over labels, by one ancilla that is turned by the energy of the label."""
+"""Softmax ``e^{-beta E_i} / Z`` and (quantum) sigmoid by one uniformly controlled rotation of an ancilla."""
 
 from __future__ import annotations
 

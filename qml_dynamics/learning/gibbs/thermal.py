@@ -1,4 +1,4 @@
-"""Thermal states of a learning problem, by imaginary time on one half of Bell pairs."""
+"""Thermal laws ``<w|e^{-beta H}|w> / Z`` of a problem, by imaginary time ``beta / 2`` on one half of Bell pairs."""
 
 from __future__ import annotations
 

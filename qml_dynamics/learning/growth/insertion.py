@@ -1,4 +1,4 @@
-"""When a network grows, where, and by which unit: from what it cannot follow on its data.
+"""When, where and by which unit a network grows: the part of the functional gradient outside the span of its tangents.
 
 The loss falls fastest along the functional gradient ``r = p - y`` (one value a row and class). Training moves the outputs only
 within the span of the tangents ``d logits / d weights``. The share of ``|r|^2`` outside of that span is the residual, as

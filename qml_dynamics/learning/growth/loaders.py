@@ -1,4 +1,4 @@
-"""Networks that were trained elsewhere as plain arrays, and the one door to the optional packages that hold them."""
+"""Networks trained elsewhere as lists of weight matrices, and the import of the optional packages that hold them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tangents of a network: where its outputs can move, and what new parameters would add to that.
+"""Tangents ``d logits / d weights`` of a perceptron, and what new parameters would add to their span.
 
 With ``P_l = d logits / d z_l`` for the pre-activation ``z_l = W_l a_l + b_l`` of layer l, the tangents of ``W_l`` are
 ``P_l (x) a_l`` and those of ``b_l`` are ``P_l``: one column a parameter, one row a sample and class. Derived here.

@@ -1,4 +1,4 @@
-"""How a network is trained, what happened at its insertions, and what training gives."""
+"""`Training`, `Grown`, `Trained`: options of a training, records of its insertions, and its result."""
 
 from __future__ import annotations
 

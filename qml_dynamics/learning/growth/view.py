@@ -1,4 +1,4 @@
-"""The ensemble view: a cloud of points carried by the wave, and the test that it keeps the wave's density.
+"""Born samples, Bohm's and Nelson's paths of a wave, and the test that they keep its density (equivariance).
 
 ``"born"``: fresh draws from ``|psi|^2`` at each time, what a device would give. ``"bohm"``: paths along the velocity
 ``v = 2 D Im(grad psi / psi)``. ``"nelson"``: a diffusion with drift ``2 D (Im + Re)(grad psi / psi)`` and variance ``2 D dt``. All

@@ -1,4 +1,4 @@
-"""Where a walker goes, on circuits: the steps of all walkers in one batch, and kept outcomes that wait for their turn."""
+"""METTS steps on circuits: all walkers in one batch, and kept outcomes that wait for the next visit to the same point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a walker goes, classically: laws of the next point from the waves that start in one point or one mode."""
+"""METTS steps classically: laws ``|<y|e^{-tau H}|x>|^2`` of the next point, densely or from blocks of waves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mini-batches do on average, without sampling: the exact channel, and its dephasing limit."""
+"""The exact channel that mini-batch product formulas average to, and its dephasing limit."""
 
 from __future__ import annotations
 

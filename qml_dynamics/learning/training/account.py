@@ -1,4 +1,4 @@
-"""What a trained circuit computes for rows of data, its loss, and their derivatives: exactly, or from circuits on a backend."""
+"""Outputs, loss and derivatives of a trained circuit for rows of data: exactly, or from circuits on a backend."""
 
 from __future__ import annotations
 

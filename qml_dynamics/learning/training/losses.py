@@ -1,4 +1,4 @@
-"""From the arguments of `train` to a checked task: which parameters are data, what is read, and the loss of a row."""
+"""Tasks of a training: which parameters are data, which operator is read, and the loss of a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop of a training: natural gradient, Adam and SPSA on the same account of circuits."""
+"""Training loops: natural gradient, Adam and SPSA on the same account of circuits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the runs of a bridge's two heat equations to its density and averages, with errors where the factors are samples."""
+"""Density and means of a Schroedinger bridge from the runs of its two heat equations, with errors where factors are sampled."""
 
 from __future__ import annotations
 

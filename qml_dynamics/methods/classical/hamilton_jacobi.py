@@ -1,4 +1,4 @@
-"""The classical point, ``hbar = 0``: Hamilton and Jacobi's equation by its characteristics, beyond its caustics too.
+"""Hamilton and Jacobi's equation (``hbar = 0``) by its characteristics, ``w' = 2 D k``, ``k' = -s grad zeta``, beyond caustics too.
 
 Where paths have crossed no single phase is left, and the density is the sum over the sheets. Interference is what a vanishing
 Planck's constant takes away.

@@ -1,4 +1,4 @@
-"""The classical point on a quantum computer: a wave over positions and momenta whose square obeys Liouville's equation."""
+"""Classical motion as circuits: a Koopman-von Neumann wave over positions and momenta whose square obeys Liouville's equation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From points with momenta, weighted or counted, to what a trajectory on the classical clock holds."""
+"""Densities and means of points with momenta, weighted or sampled, as a run on the classical clock reports them."""
 
 from __future__ import annotations
 

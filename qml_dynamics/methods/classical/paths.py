@@ -1,4 +1,4 @@
-"""Points that move by Hamilton's equations: the characteristics of Hamilton and Jacobi's equation, on a box and past its edges.
+"""Hamilton's equations for many points by symplectic product formulas, on a periodic box or between walls.
 
 ``w' = 2 D k``, ``k' = -s grad zeta``: drifts and kicks in the sequence of a product formula, so that a step is symplectic and has
 the formula's order. A point that leaves the box goes on in the box's image: the next period, or the mirror image beyond a wall,

@@ -1,4 +1,4 @@
-"""Where a growing run starts, and what a wave asks for: points in between, a wider window, or one further on."""
+"""Criteria of grid growth: spatial residual, momentum tail, edge weight; points in between, a wider window, or one further on."""
 
 from __future__ import annotations
 

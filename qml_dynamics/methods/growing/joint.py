@@ -16,10 +16,10 @@ from ..from_waves import Waves
 from ..variational.engine.gates import Program
 from ..variational.engine.threads import pinned
 from .criteria import BLIND, START, horizon
+from .embedded_ansatz import embedded_ansatz
 from .grid import coarsened, energy_change, levels, on_grid, residual, restated, tail
 from .joint_bound import GridWalk, embedded
 from .levels import Point
-from .lifted import lifted
 from .method import Growing
 from .verdicts import verdict
 
@@ -28,7 +28,7 @@ def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[
     """The waves on the problem's grid at ``times``; the record of the growth goes into ``out.diagnostics``.
 
     The criterion is looked at after stretches of the run; from there on the grid is finer (no stretch is done again). A new level
-    takes over the parameters, with the ansatz `lifted`, and the pool of growth then reaches its new qubits. The bound counts the
+    takes over the parameters, with the ansatz `embedded_ansatz`, and the pool of growth then reaches its new qubits. The bound counts the
     error of the coarse grids too (`joint_bound`).
     """
     h = job.h
@@ -117,7 +117,7 @@ class _Both:
             before, coarse = self.walk.point.energy, self.grids[self.level]
             self.level += 1
             fine = self.grids[self.level]
-            program: Program = lifted(self.walk.flow.program, coarse, fine)
+            program: Program = embedded_ansatz(self.walk.flow.program, coarse, fine)
             with pinned(fine.num_qubits):
                 self.walk.move(restated(self.job.problem, fine), self.at[self.level], program)
             self.plan.append((t, self.level))

@@ -1,4 +1,4 @@
-"""The bound of A9 for a run whose grid grows too: the grid's own error is one of its pieces.
+"""The a-posteriori angle bound of a variational run whose grid grows too: the grid's own error is one of its parts.
 
 The interpolation P onto the problem's grid is an isometry, so ``P psi`` is a path there, and its residual against the fine
 Hamiltonian is at most that of ``psi`` against the coarse one plus ``|(1 - |P psi><P psi|) (H_fine P - P H_coarse) psi|``. Energy,
@@ -20,7 +20,7 @@ from ..variational.engine.bound import AngleBound, Floor, angle_between, energy_
 from ..variational.engine.flow import Point
 from ..variational.engine.integrate import Step
 from ..variational.evolve import Walk
-from .lifted import interpolation
+from .embedded_ansatz import interpolation
 
 PASSES = 8  # over the problem's amplitudes, for one look at the fine velocity
 
@@ -131,7 +131,7 @@ class GridWalk(Walk):
 
 
 def embedded(psi: np.ndarray, coarse: Grid, fine: Grid) -> np.ndarray:
-    """A wave on a coarse grid on a finer one over the same box, flat: the isometry that `lifted` puts behind an ansatz.
+    """A wave on a coarse grid on a finer one over the same box, flat: the isometry that `embedded_ansatz` puts behind an ansatz.
 
     >>> wave = embedded(np.eye(4)[1], Grid((0, 1), 2), Grid((0, 1), 4))
     >>> wave.shape, round(float(np.linalg.norm(wave)), 12)

@@ -1,4 +1,4 @@
-"""Part of a grid: fewer points an axis, and where the wave is at home, a part of the box.
+"""Patches: a part of a grid with fewer points an axis, on a window of the box where the wave is.
 
 A *patch* covers a window of the problem's box with a spacing of its own. It widens in two ways: by the least significant bit
 (points in between, `grid.refine`), and by the most significant bit (a window twice as wide, zeros outside). Windows are halves of

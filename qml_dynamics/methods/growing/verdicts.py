@@ -1,4 +1,4 @@
-"""Whether growth paid: what a run says about itself."""
+"""Whether growth paid: the work of a grown run beside that of the run on the problem's own grid."""
 
 from __future__ import annotations
 

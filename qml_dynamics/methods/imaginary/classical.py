@@ -1,4 +1,4 @@
-"""What the gates of a post-selected run do to a wave, by NumPy: the success probabilities that are predicted from it."""
+"""Norms of split steps by NumPy: success probabilities of post-selected runs, predicted before they run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What imaginary time on circuits takes beside the circuits of its answer: ancillas, and the measurements of QITE."""
+"""Ancillas of imaginary time on circuits, and the measurements that QITE takes beside the circuits of its answer."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class _Qite:
                 table[x, z] = mean_of_counts(signs, count)[0] if shots else float(signs @ count / count.sum())
         return table
 
-    def turned(self, a: PauliSum, dt: float, circuit: Any, psi: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+    def rotated(self, a: PauliSum, dt: float, circuit: Any, psi: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
         """Circuit and wave after ``exp(-i dt A)``."""
         from ...synthesis.imaginary import rotations
 
@@ -157,7 +157,7 @@ def qite(job: Job, method: QITE, saves: Sequence[float]) -> Iterator[Reached]:
         for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
             for step in run.sweep(t0, t1):
                 a, c, spread = generator(step, run.expect(step, circuit, psi), run.real, run.rcond)
-                circuit, psi = run.turned(a, step.dt, circuit, psi)
+                circuit, psi = run.rotated(a, step.dt, circuit, psi)
                 log += 0.5 * float(np.log(c))
                 variance += 0.25 * spread / (c * c * job.shots) if job.shots else 0.0
             log, done = log - (t1 - t0) * run.constant(), done + 1

@@ -1,4 +1,4 @@
-"""What a post-selected run will do, before it is run: the energies of a wave, registers, success probabilities.
+"""Predictions for post-selected runs: occupied energies, p registers and their error, aliasing, success probabilities.
 
 All of it is classical and costs some forty applications of the Hamiltonian, or one run of the split-step reference.
 """

@@ -1,4 +1,4 @@
-"""What is known of a run at one time on an exact backend, and how waves are handed back to a simulator."""
+"""A post-selected run at one time on an exact backend: laws in both bases, purity, success; and waves set on a simulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Success probabilities and ``log_norm`` from how many samples were kept."""
+"""Success probabilities and ``log_norm`` with their errors from numbers of kept samples."""
 
 from __future__ import annotations
 

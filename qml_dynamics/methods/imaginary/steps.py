@@ -1,4 +1,4 @@
-"""One step of imaginary time from any basis state, as a circuit and the rule of what is kept: what chains of thermal states repeat."""
+"""One step of imaginary time from any basis state as a circuit, with its rule of post-selection: the step of METTS chains."""
 
 from __future__ import annotations
 

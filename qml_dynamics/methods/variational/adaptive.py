@@ -41,7 +41,7 @@ def grow(flow: Flow, point: Point, options: Growth) -> Point:
 
 
 def _candidates(flow: Flow, options: Growth, odd: bool) -> list[Masks]:
-    """What one angle may turn: single strings, or (pool ``"terms"``) groups of them too."""
+    """What one angle may rotate: single strings, or (pool ``"terms"``) groups of them too."""
     if options.pool == "terms":
         return grouped(flow.h, odd)
     return [[mask] for mask in pool(options, flow.program.num_qubits, odd)]
@@ -116,7 +116,7 @@ def grouped(h: Hamiltonian, odd: bool) -> list[Masks]:
 
     A group is all that comes from one group of commuting terms by turning one letter into another, or from two groups by the
     commutators of their terms; where wave and operator are not real, the groups of terms themselves come first. So the sums
-    keep the symmetries that the operator's groups have, and one angle turns all of a group.
+    keep the symmetries that the operator's groups have, and one angle rotates all of a group.
 
     Args:
         h: of an operator (``Problem.from_operator``).

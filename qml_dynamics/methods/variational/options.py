@@ -1,4 +1,4 @@
-"""The variational method as data."""
+"""`Variational`, `Growth`, `Cutoff`: the options of McLachlan's principle, and the contract of the method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a variational run starts, what it answers at a save time, and why it may stand still."""
+"""Start of a variational run in the problem's initial wave, its answers at saved times, and why it may stand still."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that the objectives share."""
+"""Checks of points and arrays that the objectives share."""
 
 from __future__ import annotations
 

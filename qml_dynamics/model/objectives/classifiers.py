@@ -1,4 +1,4 @@
-"""The models behind the losses on data: they turn weights into labels and are scored."""
+"""Neuron, network and binary perceptron as classifiers: labels, probabilities and scores from weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loss written as text, ``"sin(3*x0) + x1**2"``: parsed, checked, and interpreted; never run as code."""
+"""A loss written as arithmetic text, ``"sin(3*x0) + x1**2"``: parsed, checked and interpreted, never run as code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages about problem files: one line, with the section and the key."""
+"""Error messages of problem files: one line, with the section and the key."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
 from qml_dynamics.base.errors import MethodError, ProblemError
-from qml_dynamics.synthesis.ensembles import link_circuits, link_signs, link_values
+from qml_dynamics.synthesis.ensembles import bond_circuits, bond_signs, bond_values
 from qml_dynamics.synthesis.states import prepare
 
 SLOW_VENDOR = pytest.param(-2, "pennylane:default.qubit", marks=pytest.mark.slow)
@@ -144,12 +144,12 @@ def test_interference_gives_every_link(axis: int) -> None:
     circuit = prepare(qd.State(psi), grid)
     wave = Statevector(circuit).data.reshape(grid.shape)
     links = np.zeros(grid.shape, dtype=complex)
-    sign = link_signs(grid, axis).reshape([-1 if a == axis else 1 for a in range(2)])
-    tests = link_circuits(circuit, grid, axis)
+    sign = bond_signs(grid, axis).reshape([-1 if a == axis else 1 for a in range(2)])
+    tests = bond_circuits(circuit, grid, axis)
     assert len(tests) == grid.qubits[axis]
     for pattern, real, imaginary in tests:
-        links += link_values(grid, axis, pattern, np.abs(Statevector(real).data) ** 2)
-        links += 1j * sign * link_values(grid, axis, pattern, np.abs(Statevector(imaginary).data) ** 2)
+        links += bond_values(grid, axis, pattern, np.abs(Statevector(real).data) ** 2)
+        links += 1j * sign * bond_values(grid, axis, pattern, np.abs(Statevector(imaginary).data) ** 2)
     np.testing.assert_allclose(links, wave.conj() * np.roll(wave, -1, axis), atol=1e-12)
     assert np.abs(links.imag).max() > 0.01
 

@@ -9,9 +9,9 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.learning.growth import refine
+from qml_dynamics.methods.growing.embedded_ansatz import embedded_ansatz, interpolation, seats
 from qml_dynamics.methods.growing.grid import energy_change, on_grid
 from qml_dynamics.methods.growing.joint_bound import GridWalk, embedded
-from qml_dynamics.methods.growing.lifted import interpolation, lifted, seats
 from qml_dynamics.methods.variational.engine.flow import Flow
 
 
@@ -40,13 +40,16 @@ def plane(qubits: Any) -> qd.Problem:
     [(well(4), (5,)), (well(4, boundary="walls"), (5,)), (plane((3, 3)), (4, 4)), (plane((3, 2)), (3, 3))],
 )
 @pytest.mark.parametrize("ansatz", [qd.ansatz.hardware_efficient(2, ("ry", "rz")), qd.ansatz.hamiltonian(2)])
-def test_a_lifted_ansatz_makes_the_interpolated_wave(problem: qd.Problem, finer: Any, ansatz: Any) -> None:
+def test_an_embedded_ansatz_makes_the_interpolated_wave(problem: qd.Problem, finer: Any, ansatz: Any) -> None:
     coarse = problem.domain
     fine = qd.Grid(coarse.bounds, finer, coarse.boundary)
     h = qd.hamiltonian(problem.replace(domain=fine))
     program = ansatz.bind(problem, on_grid(h, coarse))
     theta = program.theta0 + 0.1 * np.random.default_rng(3).normal(size=program.num_parameters)
-    small, large = Flow(program, on_grid(h, coarse), True, 1e-6), Flow(lifted(program, coarse, fine), h, True, 1e-6)
+    small, large = (
+        Flow(program, on_grid(h, coarse), True, 1e-6),
+        Flow(embedded_ansatz(program, coarse, fine), h, True, 1e-6),
+    )
     before, after = small.at(0.0, theta), large.at(0.0, theta)
     expected = interpolated(before.psi, coarse, fine)
     assert after.psi == pytest.approx(expected, abs=1e-10)  # the rounding of a transform for every gate

@@ -55,7 +55,7 @@ class HamiltonianAnsatz:
         """Angles of the first factor that add up to 0, with partial sums spread over ``+-spread`` of its phase.
 
         From a real wave on the imaginary clock the force on every angle vanishes at 0, since each factor only turns phases there;
-        seen through a first factor that is turned away and back, the others shrink and shift real waves too.
+        seen through a first factor that is rotated away and back, the others shrink and shift real waves too.
         """
         if problem.clock == "real":
             return np.zeros(self.layers + 1)
@@ -91,7 +91,7 @@ def hamiltonian(
         layers: how many.
         separate: one angle for each axis of the kinetic part, or for each Pauli term, instead of one for the whole part.
         moves: whether layers end with these rotations; None: on the imaginary clock only.
-        spread: on the imaginary clock, how far the first factor is turned, in standard deviations of its phase.
+        spread: on the imaginary clock, how far the first factor is rotated, in standard deviations of its phase.
 
     >>> hamiltonian(6).layers
     6

@@ -85,11 +85,11 @@ def _shift_factor(problem: Problem) -> Factor | None:
     domain = problem.domain
     if not isinstance(domain, Grid):
 
-        def turn(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+        def rotate(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
             for q, angle in enumerate(angles):
                 circuit.ry(angle, q)
 
-        return domain.num_qubits, turn
+        return domain.num_qubits, rotate
     if domain.boundary == "walls":
         return None
 

@@ -27,7 +27,7 @@ class Purified:
 
     Args:
         pairs: qubits of the register; qubit ``i + pairs`` is the partner of qubit i.
-        layers: turns of the transverse rotations; 0 for diagonal Hamiltonians, which one set of the others holds exactly.
+        layers: layers of transverse rotations; 0 for diagonal Hamiltonians, which one set of the others holds exactly.
         body: how many later qubits a rotation may depend on.
 
     Raises:

@@ -1,4 +1,4 @@
-"""An ansatz as plain data: a list of gates, and angles as functions of the parameters.
+"""An ansatz as plain data: gates ``exp(-i phi G)`` with Hermitian generators, and angles as functions of the parameters.
 
 Every differentiable gate is ``exp(-i phi G)`` with a Hermitian generator ``G`` and an angle ``phi`` that sits in a numbered
 *slot*; slots are (mostly affine) functions of the parameters, which covers shared, scaled and compound parameters by the chain

@@ -1,4 +1,4 @@
-"""The small matrices of all groups of an ansatz, computed at once.
+"""Small unitaries of all fused groups of an ansatz, computed at once.
 
 A group of single-qubit gates only is a Kronecker product: the 2 x 2 matrices of the whole ansatz are made in a few vectorised
 calls, whatever the number of gates. A group with gates on several qubits is multiplied out gate by gate in its small space.

@@ -1,4 +1,4 @@
-"""What a fused stretch of an ansatz does to a block of rows, each of them a wave of ``2**n`` amplitudes.
+"""A fused stretch of an ansatz applied to a block of waves of ``2**n`` amplitudes, and its derivatives.
 
 ``prepare(phi)`` computes the small matrices and phases of one parameter point; ``apply(src, dst)`` pushes rows through and says
 whether the result is in ``dst``; ``create(psi, out, low, high)`` writes the derivatives of the wave by the angles of slots

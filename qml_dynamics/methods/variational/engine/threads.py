@@ -1,4 +1,4 @@
-"""BLAS threads: on small blocks two of them cost a hundredfold more than they gain."""
+"""BLAS threads: one for small blocks, where two cost a hundredfold more than they gain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One evaluation on a device: all circuits of a point, and what they say about it."""
+"""One evaluation on a device: the circuits of metric, force, energy and variance at one parameter point, and their estimates."""
 
 from __future__ import annotations
 

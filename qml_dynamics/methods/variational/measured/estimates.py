@@ -1,4 +1,4 @@
-"""Measured metric and force as numbers that know their errors, and the solve that minds them."""
+"""Measured metric and force with their covariance, and the regularised solve with its error."""
 
 from __future__ import annotations
 

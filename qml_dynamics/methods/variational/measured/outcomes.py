@@ -1,4 +1,4 @@
-"""Circuits that wait to be run, what came back, and means with honest errors.
+"""Requests for circuits with their seeds, outcomes that came back, and means with standard errors.
 
 A :class:`Request` has a key from which its seed is made, so that its counts depend neither on the batch nor on its place in it.
 """

@@ -1,4 +1,4 @@
-"""What a measured run keeps on disk so that it can go on: outcomes as arrays, and what must be the same for them to fit."""
+"""Checkpoints of a measured run: outcomes as arrays, and what must be the same for them to belong to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metric and force by shifted circuits: no ancilla, and exact derivatives since every turn has two eigenvalues.
+"""Metric and force by shifted circuits (parameter-shift rules): no ancilla, exact since every rotation has two eigenvalues.
 
 ``A_gh = -(1/8) [f(++) - f(+-) - f(-+) + f(--)]`` with ``f = |<psi(a)|psi(a + pi/2 (+-e_g +- e_h))>|^2``, which is how often the
 circuit followed by its inverse returns to ``|0...0>``; on the diagonal ``A_gg = (1 - f(pi)) / 4``. Force on the imaginary clock:

@@ -1,4 +1,4 @@
-"""The metric from a few overlaps with random directions, whatever the number of parameters.
+"""The metric by simultaneous perturbation: a few overlaps with random directions, whatever the number of parameters.
 
 For random signs ``u, v`` and a length eps, ``a = -(1/8 eps^2) [f(u+v) - f(u-v) - f(v-u) + f(-u-v)]`` with
 ``f(w) = |<psi(theta)|psi(theta + eps w)>|^2`` estimates ``u A v`` up to ``O(eps^2)``, and ``a (u v^T + v u^T) / 2`` has the mean A.

@@ -1,4 +1,4 @@
-"""An ansatz as a device sees it: fixed gates, and turns ``exp(-i a R / 2)`` with a reflection R (``R^2 = 1``).
+"""An ansatz as fixed gates and rotations ``exp(-i a R / 2)``, ``R^2 = 1``: the angles in which a device measures derivatives.
 
 Every occurrence of a parameterised gate is split into turns, so that metric and force are measured turn by turn in the angles
 ``a_g`` and pulled back to the parameters by the Jacobian ``J_gi = d a_g / d theta_i``: shared, scaled and compound parameters

@@ -1,4 +1,4 @@
-"""The state of a measured run: where it stands, how sure that is, and the record of every point."""
+"""The state of a measured run: parameters, their covariance, the angle bound, and the record of every point."""
 
 from __future__ import annotations
 

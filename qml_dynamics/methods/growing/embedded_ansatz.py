@@ -1,4 +1,4 @@
-"""An ansatz on a coarse grid as an ansatz on the next finer one: its gates on the high bits, then the interpolation as a gate.
+"""An ansatz on a coarse grid as one on the next finer grid: its gates on the high bits, then the spectral interpolation as a gate.
 
 At the same angles the wave on the fine grid is exactly the interpolation of the wave on the coarse grid, so nothing jumps; the
 rotations that come later act on all bits, the new ones too.
@@ -16,7 +16,7 @@ from ...model.transforms import Transform
 from ..variational.engine.gates import Diagonal, Dual, Fixed, Gate, PauliRotation, Program, Rotation
 
 
-def lifted(program: Program, coarse: Grid, fine: Grid) -> Program:
+def embedded_ansatz(program: Program, coarse: Grid, fine: Grid) -> Program:
     """The ansatz on ``fine``, with the same parameters.
 
     Kinetic evolutions of the coarse grid become dense rotations on its bits, so this is for small grids.
@@ -24,7 +24,7 @@ def lifted(program: Program, coarse: Grid, fine: Grid) -> Program:
     >>> from qml_dynamics import Gaussian, Problem, ansatz, hamiltonian
     >>> coarse, fine = Grid((-6, 6), 4), Grid((-6, 6), 5)
     >>> well = Problem(coarse, lambda w: w[:, 0] ** 2, 0.5, clock="imaginary", duration=1.0, initial=Gaussian(0.5, 1.0))
-    >>> longer = lifted(ansatz.hamiltonian(2).bind(well, hamiltonian(well)), coarse, fine)
+    >>> longer = embedded_ansatz(ansatz.hamiltonian(2).bind(well, hamiltonian(well)), coarse, fine)
     >>> longer.num_qubits, longer.gates[-1].matrix.shape
     (5, (32, 32))
     """

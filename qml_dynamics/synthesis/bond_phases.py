@@ -1,4 +1,4 @@
-"""Phases between neighbouring points of a grid, read by interference: the circuits, and what their outcomes stand for."""
+"""Phases of ``conj(psi_j) psi_{j+1}`` on the bonds of a grid by interference: the circuits, and how their outcomes are read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..model.domains import Grid
 from .transforms import has_ancillas, registers
 
 
-def link_circuits(circuit: QuantumCircuit, grid: Grid, axis: int) -> list[tuple[int, QuantumCircuit, QuantumCircuit]]:
+def bond_circuits(circuit: QuantumCircuit, grid: Grid, axis: int) -> list[tuple[int, QuantumCircuit, QuantumCircuit]]:
     """Interference of all neighbours along one axis: ``(pattern, real, imaginary)`` for each pattern of bits that differ.
 
-    Neighbours j and j + 1 differ in the bits ``2^(k+1) - 1``, so n patterns serve all links of an axis with 2^n points, the
+    Neighbours j and j + 1 differ in the bits ``2^(k+1) - 1``, so n patterns serve all bonds of an axis with 2^n points, the
     one round the ring too. CX from the highest bit that differs to the others make the pair differ in that bit alone, and
-    one H (after S^+ for the imaginary part) lets the two interfere: see :func:`link_values`.
+    one H (after S^+ for the imaginary part) lets the two interfere: see :func:`bond_values`.
     """
     require(not has_ancillas(grid), "grid", "be periodic", grid, MethodError)
     qubits = registers(grid)[axis]
@@ -34,9 +34,9 @@ def link_circuits(circuit: QuantumCircuit, grid: Grid, axis: int) -> list[tuple[
     return out
 
 
-def link_values(grid: Grid, axis: int, pattern: int, frequencies: np.ndarray) -> np.ndarray:
-    """From the outcome frequencies of one of :func:`link_circuits`' tests, shape ``(size,)``, the part of
-    ``conj(psi_j) psi_{j+1}`` that it measures, shape ``grid.shape``; 0 for links of other patterns.
+def bond_values(grid: Grid, axis: int, pattern: int, frequencies: np.ndarray) -> np.ndarray:
+    """From the outcome frequencies of one of :func:`bond_circuits`' tests, shape ``(size,)``, the part of
+    ``conj(psi_j) psi_{j+1}`` that it measures, shape ``grid.shape``; 0 for bonds of other patterns.
 
     The real test gives the real part, the imaginary one the imaginary part.
     """
@@ -51,8 +51,8 @@ def link_values(grid: Grid, axis: int, pattern: int, frequencies: np.ndarray) ->
     return np.moveaxis(np.where(mine, difference, 0.0), -1, axis)
 
 
-def link_signs(grid: Grid, axis: int) -> np.ndarray:
-    """Sign of the imaginary part of each link along an axis: -1 where the walk goes from the high to the low side."""
+def bond_signs(grid: Grid, axis: int) -> np.ndarray:
+    """Sign of the imaginary part of each bond along an axis: -1 where the walk goes from the high to the low side."""
     n = grid.shape[axis]
     j = np.arange(n)
     top = np.array([int(d).bit_length() - 1 for d in j ^ (j + 1) % n])
