@@ -1,4 +1,4 @@
-"""Product-formula circuits on the real clock: a step as QFT, dual phases, inverse QFT and Walsh phases; an operator's terms one after the other."""
+"""Product-formula circuits on the real clock: QFT, dual phases, inverse QFT, Walsh phases; the terms of an operator one by one."""
 
 from __future__ import annotations
 
