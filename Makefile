@@ -12,7 +12,7 @@ PYTHONS ?= python3.12 python3.13
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-torch test-pythons test-portable test-all lint types docs notebooks bench clean
+.PHONY: demo test test-slow test-torch test-pythons test-portable test-all lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -63,6 +63,11 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+# The normal suite under branch coverage: one line a module, the least covered first.
+coverage: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q --cov --cov-report=
+	$(BIN)/coverage report --sort=cover
+
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
 
@@ -74,5 +79,11 @@ bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python -m benchmarks
 
+# Wheel and sdist, checked as a stranger would meet them. Before a release: `make test test-slow docs dist`.
+dist: $(STAMP)
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m tools.check_dist dist
+
 clean:
-	rm -rf $(VENV) .venv-* demo docs/_build
+	rm -rf $(VENV) .venv-* demo docs/_build dist build .coverage .coverage.*
