@@ -2,7 +2,7 @@
 
 ``p_t = div(p grad V) + T Lap p`` with ``p = e^{-V / 2T} phi`` becomes ``phi_t = T Lap phi - zeta_W phi`` with the Witten potential
 ``zeta_W = |grad V|^2 / (4 T) - Lap V / 2``: with diffusion ``D = T`` its ground state has energy 0 and is ``e^{-V / 2T}``, so that the
-Born law is ``e^{-V / T} / Z`` exactly. With ``zeta = V`` it is not (THEORY 3.19 to 3.21). Source: Witten, J. Differ. Geom. 17, 661
+Born law is ``e^{-V / T} / Z`` exactly. With ``zeta = V`` it is not. Source: Witten, J. Differ. Geom. 17, 661
 (1982); Risken, The Fokker-Planck Equation (1989).
 """
 

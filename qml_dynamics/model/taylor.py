@@ -3,7 +3,7 @@
 With zeta replaced by its Taylor polynomial the imaginary-time equation ``psi_tau = D psi'' - zeta psi`` from a point mass is
 solved in closed form (population reading, variance ``2 D tau`` at first): order 0 spreads, order 1 moves by ``-D tau^2`` times the
 gradient, order 2 contracts the distance to the Newton point by ``1 / cosh(w tau)``, ``w = sqrt(2 D k)``. Source: quantum dynamic
-equation of learning, arXiv:2407.19890; THEORY 3.3.
+equation of learning, arXiv:2407.19890; the closed forms are derived here.
 """
 
 from __future__ import annotations

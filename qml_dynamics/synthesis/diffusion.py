@@ -1,6 +1,6 @@
 """Circuits of forward diffusion: a filter by a condition, and modes damped by ``e^{-n t}`` bit by bit.
 
-Of the Ornstein-Uhlenbeck process ``e^{-t H_W}`` multiplies mode n by ``e^{-n t}`` (THEORY 3.24). With n in binary that is one factor
+Of the Ornstein-Uhlenbeck process ``e^{-t H_W}`` multiplies mode n by ``e^{-n t}``. With n in binary that is one factor
 ``e^{-2^j t}`` for each bit j that is 1: one ancilla and one controlled rotation a bit, kept where the ancilla reads 0, and exact
 for every t. It is amplitude damping whose jumps are thrown away.
 """

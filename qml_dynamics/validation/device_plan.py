@@ -61,8 +61,8 @@ class DevicePlan:
 def device_plan(problem: Problem, method: Method, device: Any, work: Work, shots: int) -> DevicePlan | None:
     """Compile for the device and read its report; None where the backend does not stand on a device.
 
-    Warns with :class:`NoiseFloorWarning` when the best number of steps is below one (THEORY A7:
-    ``r* = (p C / (g e))^(1/(p+1))``, C from the formula's own error, measured classically).
+    Warns with :class:`NoiseFloorWarning` when the best number of steps is below one:
+    ``r* = (p C / (g e))^(1/(p+1))``, C from the formula's own error, measured classically.
 
     Args:
         problem, method, device: of the run.

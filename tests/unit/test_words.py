@@ -33,3 +33,10 @@ def test_every_module_says_first_what_it_computes() -> None:
 def test_first_lines_use_the_terms_of_the_field() -> None:
     assert BEFORE.search("Metric and force turn by turn.")
     assert {name: line for name, line in first_lines().items() if BEFORE.search(line)} == {}
+
+
+def test_sources_are_papers_or_derived_here() -> None:
+    """Not pages that a reader of the package does not have: docs/mathematics.md is the map of sources."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in ROOT.rglob("*.py")}
+    assert sum("arXiv:" in text for text in texts.values()) > 30
+    assert [name for name, text in texts.items() if "THEORY" in text] == []

@@ -88,7 +88,7 @@ def noise_floor_steps(error_per_two_qubit_gate: float, gates_per_step: float, co
     """The number of Trotter steps with the smallest total error on a noisy device.
 
     The formula's error falls as ``C / r^p``, the device's grows as ``r g e``; their sum is smallest at
-    ``r* = (p C / (g e))^(1 / (p + 1))`` (THEORY A7). Below 1 the device cannot run the problem better than not at all.
+    ``r* = (p C / (g e))^(1 / (p + 1))``. Below 1 the device cannot run the problem better than not at all.
 
     Args:
         error_per_two_qubit_gate: e, as in ``device_errors(backend).two_qubit``.

@@ -85,7 +85,7 @@ def anneal(
     callback: Callback | None = None,
     progress: bool | None = None,
 ) -> Trajectory:
-    """Learning in two loops: ``psi_tau = -[-D L + zeta] psi``, D lowered from stage to stage (THEORY 3.6 to 3.12).
+    """Learning in two loops: ``psi_tau = -[-D L + zeta] psi``, D lowered from stage to stage.
 
     Stage i of ``stages`` lasts ``duration / stages`` with ``D = problem.diffusion`` at ``i / (stages - 1)`` of the duration, so
     that the first stage has its first and the last stage its last value. On the real clock the same stages are a quantum

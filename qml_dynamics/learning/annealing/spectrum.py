@@ -53,7 +53,7 @@ class Crossing:
 
     @property
     def landau_zener(self) -> float:
-        """Probability that a sweep on the real clock stays in the old basin: ``exp(-2 pi (gap/2)^2 / |d(E1-E0)/dt|)`` (3.12).
+        """Probability that a sweep on the real clock stays in the old basin: ``exp(-2 pi (gap/2)^2 / |d(E1-E0)/dt|)``.
 
         >>> round(Crossing(0.1, 0.2, 0.0, 2.0, 0.01, (0.0,), (1.0,)).landau_zener, 6)
         0.043214

@@ -1,7 +1,7 @@
 """Conditions of generation by Doob's h-transform: a class, a box, a region, or any probability of being kept.
 
 Doob's h-transform: with ``h_0(x)`` the probability that a data point is kept, ``phi_0 h_0`` in place of ``phi_0`` gives the
-marginals, the score and the reverse process of the kept ones (THEORY 3.26). Source: Doob, Bull. Soc. Math. France 85, 431 (1957).
+marginals, the score and the reverse process of the kept ones. Source: Doob, Bull. Soc. Math. France 85, 431 (1957).
 """
 
 from __future__ import annotations

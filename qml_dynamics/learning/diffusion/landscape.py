@@ -1,7 +1,7 @@
 """The Witten Hamiltonian ``H_W`` of a forward process on a grid, and its waves in imaginary time.
 
 ``dx = -grad V dt + sqrt(2 T) dW`` has ``p_t = psi0 phi_t`` with ``psi0 = e^{-V / 2T}`` and ``phi_t = e^{-t H_W} phi_0``, where
-``H_W = -T Lap + |grad V|^2 / (4 T) - Lap V / 2`` is the Witten Hamiltonian (THEORY 3.19). Source: Risken, The Fokker-Planck
+``H_W = -T Lap + |grad V|^2 / (4 T) - Lap V / 2`` is the Witten Hamiltonian. Source: Risken, The Fokker-Planck
 Equation (1989); Song et al., arXiv:2011.13456 for the reverse process.
 """
 

@@ -48,7 +48,7 @@ class Diffusion(Waves):
     >>> from qml_dynamics.learning.diffusion import gaussian_mixture
     >>> model = Diffusion(Grid((-6, 6), 8), gaussian_mixture([0.3, 0.7], [-2.0, 1.5], [0.05, 0.1]))
     >>> x, p = model.domain.axes[0], model.forward(0.7)
-    >>> round(float(p @ x), 6), round(0.45 * 2.718281828**-0.7, 6)       # THEORY 3.25: the mean decays like e^-t
+    >>> round(float(p @ x), 6), round(0.45 * 2.718281828**-0.7, 6)       # the mean decays like e^-t
     (0.223463, 0.223463)
     >>> model.sample(4, seed=1, kind="ode", steps=60).shape
     (4, 1)

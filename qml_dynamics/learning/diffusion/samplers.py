@@ -1,7 +1,7 @@
 """Integrators of the reverse process: the reverse-time stochastic equation and the probability-flow equation.
 
 ``dx = (grad V + 2 T grad log p_t) ds + sqrt(2 T) dW`` and ``dx/ds = grad V + T grad log p_t`` with ``s = t_max - t`` have the
-density ``p_t`` at every time (THEORY 3.22, 3.23). Sources: Anderson, Stochastic Process. Appl. 12, 313 (1982); Song et al.,
+density ``p_t`` at every time. Sources: Anderson, Stochastic Process. Appl. 12, 313 (1982); Song et al.,
 arXiv:2011.13456.
 """
 

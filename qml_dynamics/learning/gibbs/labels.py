@@ -28,7 +28,7 @@ def softmax(
     reading: str = "born",
     method: Any = None,
 ) -> GibbsResult:
-    """``softmax(-beta E)`` by one uniformly controlled rotation of an ancilla (THEORY 3.13).
+    """``softmax(-beta E)`` by one uniformly controlled rotation of an ancilla.
 
     Args:
         energies: finite numbers, one a label, at most 4096. A number of labels that is no power of two takes the next larger
@@ -76,7 +76,7 @@ def sigmoid(
     seed: int | None = None,
     reading: str = "born",
 ) -> GibbsResult:
-    """Two labels with energies 0 and -z: ``p_1 = sigmoid(beta z)``; with hopping D the quantum sigmoid (THEORY 3.14, 3.16).
+    """Two labels with energies 0 and -z: ``p_1 = sigmoid(beta z)``; with hopping D the quantum sigmoid.
 
     ``H = diag(0, -z) - D X`` from the uniform start. With ``a = sqrt(D^2 + z^2 / 4)``, ``nx = D / a``, ``nz = z / (2 a)``,
     ``c = cosh(a tau)``, ``s = sinh(a tau)``: ``p_1 = 1/2 [1 + (2 c s nz + 2 s^2 nx nz) / (c^2 + s^2 + 2 c s nx)]`` in the Born

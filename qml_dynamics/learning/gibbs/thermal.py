@@ -33,7 +33,7 @@ def thermal(
     seed: int | None = None,
     method: Any = None,
 ) -> GibbsResult:
-    """``<w|e^{-beta H}|w> / Z`` by purification: imaginary time ``beta / 2`` on one half of Bell pairs (THEORY 3.17).
+    """``<w|e^{-beta H}|w> / Z`` by purification: imaginary time ``beta / 2`` on one half of Bell pairs.
 
     The factors of ``steps`` Strang steps are exact blocks of :class:`ProbabilisticITE` with ``m0 = 1``, so that the error is the
     splitting's, of order two; without diffusion there is none. The Hamiltonian is that at time 0.

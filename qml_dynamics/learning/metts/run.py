@@ -46,7 +46,7 @@ def metts(
     shots: int | None = None,
     progress: bool | None = None,
 ) -> Chain:
-    """Samples of weights by minimally entangled typical thermal states: evolve, measure, restart (THEORY 3.18).
+    """Samples of weights by minimally entangled typical thermal states: evolve, measure, restart.
 
     From the measured weights x the wave ``e^{-tau H}|x>`` is measured again, and so on. The step
     ``P(y|x) = K_tau(y, x)^2 / K_2tau(x, x)`` keeps detailed balance with ``pi(w) = <w|e^{-2 tau H}|w> / Z``, the weights' law in the
