@@ -1,4 +1,4 @@
-"""Learning dynamics as Hamiltonian simulation.
+"""Learning dynamics as Hamiltonian simulation: ``i psi_t = H psi`` and ``psi_tau = -H psi`` with ``H(t) = -D(t) L + s(t) zeta(w)``.
 
 A loss over weights is a potential, learning noise is kinetic energy: ``H(t) = -D(t) L + s(t) zeta(w)``. In real time the
 wave tunnels and descends, in imaginary time it anneals. Names are loaded when they are first used: importing the package

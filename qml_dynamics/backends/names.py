@@ -1,4 +1,4 @@
-"""What backends there are, by name, without importing any vendor."""
+"""Names of all backends that can be opened here, and what is missing for others, without importing any vendor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any PennyLane device, by a lowering of our own from Qiskit circuits.
+"""Any PennyLane device as a backend, by a lowering of Qiskit circuits to PennyLane operations.
 
 Wires are reversed once, here: qubit q is wire ``n - 1 - q``, since PennyLane reads its first wire as the most significant bit.
 So states, probabilities and samples come out as integers with qubit 0 as the least significant bit.

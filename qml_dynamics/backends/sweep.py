@@ -1,4 +1,4 @@
-"""One circuit at many parameter values, as one batch."""
+"""One parameterised circuit at many parameter values, as one batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing samples from exact probabilities, the same on every machine, and adding up counts."""
+"""Samples drawn from exact probabilities by a seeded multinomial law, the same on every machine, and counts added up."""
 
 from __future__ import annotations
 

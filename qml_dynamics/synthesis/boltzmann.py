@@ -1,4 +1,4 @@
-"""The circuit of a purified thermal state that was found by variation."""
+"""The circuit of a variational purified thermal state of a Boltzmann machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transforms to the dual basis and the dual phases as circuits.
+"""QFT without swaps, sine and Walsh-Hadamard transforms as circuits, and phases ``exp(-i dt D k^2)`` in the dual basis.
 
 The Fourier transform has no swaps: its output is bit-reversed, so the phases are put on reversed bits and samples are read
 in reverse. Its kernel is ``exp(-i k x)`` as in `qml_dynamics.model.transforms`. With walls, the odd extension on one more qubit

@@ -1,4 +1,4 @@
-"""Steps on the imaginary clock that never raise the energy.
+"""Steps of imaginary time that never raise the energy: a step that would is halved.
 
 There ``dE/dtau = -2 theta' A theta' <= 0``, but a rule of finite steps may overshoot: after an insertion a new tangent can lie
 close to the span of the old ones, so that an eigenvalue of the metric is tiny, ``theta'`` is large, and a step turns angles by

@@ -1,4 +1,4 @@
-"""Named test functions of two weights.
+"""Named test functions of two weights: the 22 of quantum Hamiltonian descent and five usual ones.
 
 The first 22 are the benchmark of quantum Hamiltonian descent (Leng, Hickman, Li, Wu, arXiv:2303.01471), with the
 formulas and boxes of its public code. Three of them are scaled there and differ from the literature by that factor:

@@ -1,4 +1,4 @@
-"""A small TOML writer for plain data: the standard library only reads."""
+"""A TOML writer for plain data, which the standard library only reads."""
 
 from __future__ import annotations
 

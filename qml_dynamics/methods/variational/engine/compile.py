@@ -1,4 +1,4 @@
-"""From a list of gates to fused runs over the whole register.
+"""Gates of an ansatz fused into few passes over the whole register: small unitaries, gathers, phases, transforms.
 
 Gates on different qubits commute, so each gate joins the earliest run it may: single-qubit gates and gates on close qubits become
 unitaries on groups of up to four qubits (matrix products), chains of CX and the like one gather, diagonal gates one phase, and

@@ -1,4 +1,4 @@
-"""Metric and force by Hadamard tests with one ancilla.
+"""Metric ``A_ij`` and force of McLachlan's principle by Hadamard tests with one ancilla.
 
 With ``psi_g`` the wave whose turn g is followed by its reflection ``R_g``, ``d_g psi = -(i/2) psi_g``, so
 ``A_gh = (1/4) [Re <psi_g|psi_h> - <R_g> <R_h>]``: one controlled circuit a pair and one plain circuit a turn. On the real clock
