@@ -83,6 +83,6 @@ class RenamedFinder(MetaPathFinder, Loader):
 
 
 def answer_for_old_names(package: str) -> None:
-    """Append the finder to those of the import system."""
+    """Put the finder before those of the import system, which may hold another checkout of the package (an editable installation)."""
     if not any(isinstance(finder, RenamedFinder) and finder.package == package for finder in sys.meta_path):
-        sys.meta_path.append(RenamedFinder(package))
+        sys.meta_path.insert(0, RenamedFinder(package))

@@ -85,7 +85,7 @@ def test_continuous_limit_of_the_spread() -> None:
 @pytest.mark.parametrize("options", [{}, {"backend": "aer", "shots": 20_000}], ids=["exact", "shots"])
 def test_circuits_show_the_diffusion(options: dict[str, object]) -> None:
     steps = 4
-    method = qd.MiniBatch(steps, 1, 2, circuits=16, replacement=True)
+    method = qd.MiniBatch(steps, 1, 2, draws=16, replacement=True)
     kicks = SLOPES.var() * (amounts(steps, 2) ** 2).sum()
     square = 1 / (4 * WIDTH**2) + (T * SLOPES.mean()) ** 2 + kicks
     run = qd.evolve(LINEAR, method, seed=11, **options)
@@ -157,7 +157,7 @@ def test_iris_excess_loss_is_linear_in_the_noise() -> None:
     """Real data: the loss that a smaller batch costs, drawn and predicted, and held-out accuracy."""
     file = qd.read_problem(IRIS)
     p = file.problem.replace(domain=qd.Grid([(-6, 6), (-6, 6)], [5, 4]))
-    study = qd.batch_study(p, qd.MiniBatch(40, 1, circuits=60), [1, 2, 4, 16], seed=1)
+    study = qd.batch_study(p, qd.MiniBatch(40, 1, draws=60), [1, 2, 4, 16], seed=1)
     assert np.all(np.abs(study.drawn.value - study.predicted) < 4 * study.drawn.stderr + 1e-3)
     excess = study.predicted - study.full
     assert np.all(excess > 0)

@@ -7,6 +7,7 @@ import inspect
 from tests.stored.names import LISTED, every_line, key, parameters
 
 NEW_NAMES = {"circuits": "draws"}  # of options, whose old names still work with a warning: see the changelog
+AVERAGES = ("qd.QDrift(", "qd.RandomOrder(", "qd.MiniBatch(")
 PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -26,7 +27,7 @@ def lost(before: str, now: str) -> str:
         return ""
     if new is None:
         return "its signature"
-    old = [p.replace(name=NEW_NAMES[p.name]) if p.name in NEW_NAMES and before.startswith("qd.") else p for p in old]
+    old = [p.replace(name=NEW_NAMES[p.name]) if p.name in NEW_NAMES and before.startswith(AVERAGES) else p for p in old]
     found = {p.name: p for p in new}
     for p in old:
         if p.name not in found:

@@ -82,13 +82,13 @@ def test_values_and_covariance_over_rows() -> None:
 @pytest.mark.parametrize("order", [1, 2, 4])
 def test_circuits_and_split_steps_give_the_same_state_on_the_same_batches(name: str, order: int) -> None:
     p = CASES[name]
-    method = qd.MiniBatch(4, 2, order, circuits=1, seed=5)
+    method = qd.MiniBatch(4, 2, order, draws=1, seed=5)
     quantum = qd.evolve(p, method)
-    classical = qd.evolve(p, qd.MiniBatch(4, 2, order, circuits=1, seed=5, classical=True))
+    classical = qd.evolve(p, qd.MiniBatch(4, 2, order, draws=1, seed=5, classical=True))
     assert np.abs(quantum.states[-1] - classical.states[-1]).max() < 1e-12
     full = qd.evolve(p, qd.SplitStep(4, order))
     assert np.abs(classical.states[-1] - full.states[-1]).max() > 0.02  # the batches do something
-    other = qd.evolve(p, qd.MiniBatch(4, 2, order, circuits=1, seed=6, classical=True))
+    other = qd.evolve(p, qd.MiniBatch(4, 2, order, draws=1, seed=6, classical=True))
     assert np.abs(classical.states[-1] - other.states[-1]).max() > 0.02
     assert quantum.provenance["backend"] == "statevector"
     assert classical.provenance["backend"] is None
@@ -97,7 +97,7 @@ def test_circuits_and_split_steps_give_the_same_state_on_the_same_batches(name: 
 @pytest.mark.parametrize("name", CASES)
 def test_all_rows_in_every_batch_is_the_product_formula(name: str) -> None:
     p = CASES[name]
-    run = qd.evolve(p, qd.MiniBatch(5, 5, 2, circuits=2))
+    run = qd.evolve(p, qd.MiniBatch(5, 5, 2, draws=2))
     assert np.abs(run.density[-1] - qd.evolve(p, qd.SplitStep(5, 2)).density[-1]).max() < 1e-12
     assert noise(p, qd.MiniBatch(5, 5)) == 0.0
     assert run.expectations["objective"].stderr.max() < 1e-12
@@ -111,15 +111,15 @@ def test_no_depth_is_added() -> None:
     )  # fmt: skip
     assert batch.circuits == 20 * whole.circuits
     assert batch.shots == whole.shots  # they are shared out
-    assert qd.cost(LINE, qd.MiniBatch(6, 2, circuits=3, classical=True)).transforms == 36
+    assert qd.cost(LINE, qd.MiniBatch(6, 2, draws=3, classical=True)).transforms == 36
 
 
 def test_saved_times_change_nothing_at_the_ends_of_steps() -> None:
-    method = qd.MiniBatch(6, 2, 2, circuits=1, seed=1)
+    method = qd.MiniBatch(6, 2, 2, draws=1, seed=1)
     once, often = qd.evolve(LINE, method), qd.evolve(LINE, method, save=[0.3, 0.45, 0.9])
     assert np.abs(once.states[-1] - often.states[-1]).max() < 1e-12
     assert often.times.tolist() == [0.3, 0.45, 0.9]
-    made = qd.circuits(LINE, qd.MiniBatch(6, 2, 2, circuits=3, seed=1), [0.45, 0.9])
+    made = qd.circuits(LINE, qd.MiniBatch(6, 2, 2, draws=3, seed=1), [0.45, 0.9])
     assert len(made) == 6
     from qiskit.quantum_info import Statevector
 
@@ -172,7 +172,7 @@ def test_the_channel_is_the_average_over_all_batches(replacement: bool) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_draws_average_to_the_channel(name: str) -> None:
     p = CASES[name]
-    method = qd.MiniBatch(6, 1, 2, circuits=200, classical=True)
+    method = qd.MiniBatch(6, 1, 2, draws=200, classical=True)
     run = qd.evolve(p, method, seed=3)
     density = np.diag(averaged_state(p, method)[-1]).real.reshape(p.domain.shape)
     loss = float((density * p.objective.on(p.domain)).sum())
@@ -186,9 +186,9 @@ def test_draws_average_to_the_channel(name: str) -> None:
 
 
 def test_aer_with_shots(neuron: qd.Problem) -> None:
-    method = qd.MiniBatch(4, 6, circuits=10)
+    method = qd.MiniBatch(4, 6, draws=10)
     run = qd.evolve(neuron, method, backend="aer", shots=4000, seed=2)
-    same = qd.evolve(neuron, qd.MiniBatch(4, 6, circuits=10, classical=True), seed=2)
+    same = qd.evolve(neuron, qd.MiniBatch(4, 6, draws=10, classical=True), seed=2)
     assert run.shots == 4000
     assert run.counts["weight"][-1].shots == 4000
     loss, exact = run.expectations["objective"], same.expectations["objective"]
@@ -205,14 +205,14 @@ def test_a_noisy_backend_runs_them(neuron: qd.Problem) -> None:
     model = NoiseModel()
     model.add_all_qubit_quantum_error(depolarizing_error(1e-4, 2), ["cx"])
     device = qd.backend("aer", noise_model=model)
-    run = qd.evolve(neuron, qd.MiniBatch(2, 6, circuits=2), backend=device, shots=2000, seed=2)
-    same = qd.evolve(neuron, qd.MiniBatch(2, 6, circuits=2, classical=True), seed=2)
+    run = qd.evolve(neuron, qd.MiniBatch(2, 6, draws=2), backend=device, shots=2000, seed=2)
+    same = qd.evolve(neuron, qd.MiniBatch(2, 6, draws=2, classical=True), seed=2)
     assert 0.5 * np.abs(run.density[-1] - same.density[-1]).sum() < 0.12
 
 
 def test_truncation_is_bounded(neuron: qd.Problem) -> None:
-    exact = qd.evolve(neuron, qd.MiniBatch(4, 6, circuits=1, seed=3))
-    run = qd.evolve(neuron, qd.MiniBatch(4, 6, circuits=1, seed=3, truncation=0.2))
+    exact = qd.evolve(neuron, qd.MiniBatch(4, 6, draws=1, seed=3))
+    run = qd.evolve(neuron, qd.MiniBatch(4, 6, draws=1, seed=3, truncation=0.2))
     bound = run.diagnostics["truncation_error_bound"]
     assert 0 < bound <= 0.2
     assert 1e-6 < np.linalg.norm(run.states[-1] - exact.states[-1]) <= bound
@@ -231,14 +231,14 @@ def test_an_interrupt_keeps_the_draws_that_are_done(monkeypatch: pytest.MonkeyPa
         return real(*arguments)
 
     monkeypatch.setattr(module, "_draw", stop_at_three)
-    run = qd.evolve(LINE, qd.MiniBatch(3, 2, circuits=5), seed=1)
+    run = qd.evolve(LINE, qd.MiniBatch(3, 2, draws=5), seed=1)
     assert run.diagnostics["circuits"] == 2
     assert run.diagnostics["interrupted"]
     assert "after 2 of 5 draws" in run.stop
 
 
 def test_study_of_the_batch_size(neuron: qd.Problem) -> None:
-    study = qd.batch_study(neuron, qd.MiniBatch(8, 1, circuits=60), [1, 4, 70], seed=0)
+    study = qd.batch_study(neuron, qd.MiniBatch(8, 1, draws=60), [1, 4, 70], seed=0)
     assert study.noise[0] > study.noise[1] > study.noise[2] == 0
     assert np.all(np.abs(study.drawn.value - study.predicted)[:2] < 4 * study.drawn.stderr[:2] + 2e-2)
     assert study.drawn.value[2] == pytest.approx(study.full, abs=1e-12)
@@ -250,7 +250,7 @@ def test_study_of_the_batch_size(neuron: qd.Problem) -> None:
 
 def test_error_budget_sees_the_batches() -> None:
     noisy, whole = (
-        qd.error_budget(LINE, qd.MiniBatch(6, b, circuits=8, seed=2), backend="statevector", seed=1) for b in (1, 5)
+        qd.error_budget(LINE, qd.MiniBatch(6, b, draws=8, seed=2), backend="statevector", seed=1) for b in (1, 5)
     )
     assert noisy.terms["encoding"].value > 2e-3
     assert whole.terms["encoding"].value < 1e-10
@@ -259,7 +259,7 @@ def test_error_budget_sees_the_batches() -> None:
 
 
 def test_files_and_specs(tmp_path: Path) -> None:
-    method = qd.MiniBatch(7, 3, order=1, circuits=4, replacement=True, seed=2)
+    method = qd.MiniBatch(7, 3, order=1, draws=4, replacement=True, seed=2)
     assert method_from_spec(method_spec(method)) == method
     run = qd.evolve(LINE, method)
     run.save(tmp_path / "run.npz")
@@ -299,7 +299,7 @@ def test_bad_input(make: object, words: str) -> None:
 
 
 def test_replacement_allows_large_batches() -> None:
-    assert qd.evolve(LINE, qd.MiniBatch(3, 9, circuits=2, replacement=True)).density[-1].sum() == pytest.approx(1.0)
+    assert qd.evolve(LINE, qd.MiniBatch(3, 9, draws=2, replacement=True)).density[-1].sum() == pytest.approx(1.0)
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ LINE = qd.Problem(
 def test_minibatch() -> None:
     from qml_dynamics.plotting.minibatch import plot_minibatch
 
-    method = qd.MiniBatch(4, 1, circuits=5, classical=True)
+    method = qd.MiniBatch(4, 1, draws=5, classical=True)
     study = qd.batch_study(LINE, method, [1, 2, 3], seed=1)
     run = qd.evolve(LINE, method, seed=1, save=3)
     figure = plot_minibatch(study, run, [0.1, 0.2, 0.3])

@@ -32,7 +32,7 @@ def test_pauli_rotations_are_exponentials() -> None:
 
 def test_average_over_circuits_is_the_channel() -> None:
     given = problem()
-    method = qd.QDrift(60, circuits=200)
+    method = qd.QDrift(60, draws=200)
     run = qd.evolve(given, method, seed=3)
     psi = given.initial.vector(given.domain).reshape(-1)
     rho = (qdrift_channel(given.operator, 0.8, 60) @ np.outer(psi, psi.conj()).reshape(-1)).reshape(8, 8)
@@ -50,7 +50,7 @@ def test_a_single_term_is_exact_at_any_saved_time() -> None:
     given = problem([("XZI", -1.3), ("III", 0.7)])
     times = [0.0, 0.31, 0.8]
     exact = qd.evolve(given, qd.Exact(), save=times)
-    for method in (qd.QDrift(7, circuits=1), qd.RandomOrder(3, circuits=1)):
+    for method in (qd.QDrift(7, draws=1), qd.RandomOrder(3, draws=1)):
         run = qd.evolve(given, method, save=times, seed=1)
         assert run.states.reshape(3, -1) == pytest.approx(exact.states.reshape(3, -1), abs=1e-12)
 
@@ -66,7 +66,7 @@ def test_same_seed_same_circuits_whatever_the_order_of_the_terms() -> None:
         )
         assert first == second == third
         assert first != other
-    runs = [qd.evolve(p, qd.QDrift(20, circuits=3), seed=9).density for p in (a, shuffled)]
+    runs = [qd.evolve(p, qd.QDrift(20, draws=3), seed=9).density for p in (a, shuffled)]
     assert np.array_equal(*runs)
 
 
@@ -76,7 +76,7 @@ def test_randomly_ordered_steps_average_to_second_order() -> None:
     exact = qd.evolve(given, qd.Exact()).density[-1]
     errors = []
     for steps in (4, 16):
-        run = qd.evolve(given, qd.RandomOrder(steps, circuits=120), seed=2)
+        run = qd.evolve(given, qd.RandomOrder(steps, draws=120), seed=2)
         errors.append(0.5 * np.abs(run.density[-1] - exact).sum())
     assert errors[1] < errors[0] / 3
     assert errors[1] < 4e-3
@@ -87,12 +87,12 @@ def test_shots_are_shared_and_backends_agree() -> None:
     given = problem()
     exact = qd.evolve(given, qd.Exact())
     for backend in ("statevector", "aer"):
-        run = qd.evolve(given, qd.QDrift(300, circuits=7), shots=2000, seed=4, backend=backend)
+        run = qd.evolve(given, qd.QDrift(300, draws=7), shots=2000, seed=4, backend=backend)
         assert run.shots == 2000
         assert np.abs(run.density[-1] - exact.density[-1]).sum() < 0.2
     with pytest.raises(MethodError, match="`shots`"):
-        qd.evolve(given, qd.QDrift(10, circuits=20), shots=10)
-    estimate = qd.cost(given, qd.QDrift(30, circuits=5), shots=100)
+        qd.evolve(given, qd.QDrift(10, draws=20), shots=10)
+    estimate = qd.cost(given, qd.QDrift(30, draws=5), shots=100)
     assert estimate.two_qubit_gates > 10
     assert estimate.circuits % 10 == 0
 
@@ -103,9 +103,9 @@ def test_refused_for_losses_with_the_reason_and_specs_round_trip() -> None:
         qd.evolve(grid, qd.QDrift(100))
     with pytest.raises(MethodError, match="clock"):
         qd.evolve(problem().replace(clock="imaginary"), qd.QDrift(100))
-    for method in (qd.QDrift(30, circuits=4), qd.RandomOrder(5, seed=2)):
+    for method in (qd.QDrift(30, draws=4), qd.RandomOrder(5, seed=2)):
         assert method_from_spec(method_spec(method)) == method
-    for bad in (lambda: qd.QDrift(0), lambda: qd.RandomOrder(2, circuits=0), lambda: qd.QDrift(5, seed=-1)):
+    for bad in (lambda: qd.QDrift(0), lambda: qd.RandomOrder(2, draws=0), lambda: qd.QDrift(5, seed=-1)):
         with pytest.raises(MethodError):
             bad()
 

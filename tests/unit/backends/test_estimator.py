@@ -254,7 +254,7 @@ def test_functions_of_too_many_strings_are_left_to_the_samples() -> None:
 
 
 def test_randomised_and_measured_methods_run_on_an_estimator() -> None:
-    random = qd.evolve(chain(), qd.QDrift(samples=20, circuits=3), backend=AerEstimator(), shots=600, seed=2)
+    random = qd.evolve(chain(), qd.QDrift(samples=20, draws=3), backend=AerEstimator(), shots=600, seed=2)
     assert 0.02 < random.expectations["energy"].stderr[-1] < 0.3
     bit = qd.Problem.from_operator([[1.0, 0.5], [0.5, -1.0]], clock="imaginary", duration=0.3)
     method = qd.Variational(qd.ansatz.hardware_efficient(0), steps=2)
