@@ -1,9 +1,9 @@
 """One McLachlan step of `qml_dynamics` beside qiskit-algorithms' VarQITE and beside the limits of the machine.
 
 Transverse-field Ising chain, RY-RZ-CX ansatz, imaginary clock, Euler. "whole run" is a run with every diagnostic (residual, rank,
-condition, bound), divided by its steps; "engine" is metric, force and solve alone. The roofline counts the floating-point work of
-the cheaper way to apply the gates (one by one, or fused into 16 x 16 blocks) and of the symmetric Gram product, at the rates of
-complex and real matrix products measured in the same run.
+condition, bound; no second run), divided by its steps; "engine" is metric, force and solve alone. The roofline counts the
+floating-point work of the cheaper way to apply the gates (one by one, or fused into 16 x 16 blocks) and of the symmetric Gram
+product, at the rates of complex and real matrix products measured in the same run.
 
 Run: python benchmarks/bench_variational.py [--quick] [--sizes 8:2,10:4,12:4] [--no-peer]
 """
@@ -74,7 +74,7 @@ def ours(n: int, reps: int, theta: np.ndarray) -> tuple[float, float, np.ndarray
         engine = median(lambda: flow.at(0.0, theta))
 
     def whole() -> list[evolve.Sample]:
-        method = Variational(ansatz, steps, regularisation=RIDGE)
+        method = Variational(ansatz, steps, regularisation=RIDGE, sensitivity=False)
         return list(evolve.run(problem, h, method, [0.0, DT, steps * DT], lambda done, total: None, {}))
 
     after = whole()[1].theta

@@ -96,8 +96,8 @@ class Variational:
             half the depth, a quarter of the circuits) or ``"spsa"`` (four overlaps a resampling, whatever the number of parameters).
         resamplings: random directions a step with ``"spsa"``.
         sensitivity: whether the exact engine makes a second run from a start moved by 1e-13, to see how much the answer depends on
-            rounding (see `sensitivity`). None: where samples for less than a tenth of the evaluations, or unresolved steps, make it
-            look necessary.
+            rounding (see `sensitivity`). None: where samples for less than a tenth of the evaluations and unresolved steps make it
+            look necessary, and it takes some seconds at most.
 
     Raises:
         MethodError: an option is out of its range.

@@ -135,6 +135,15 @@ def test_it_agrees_with_a_second_run_of_ones_own() -> None:
     assert min(seen) / 30 < answer.diagnostics["amplification"] < 30 * max(seen)
 
 
+def test_a_second_run_that_nobody_asked_for_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qml_dynamics.methods.variational.sensitivity._CHEAP", 1e4)
+    method = qd.Variational(qd.ansatz.hamiltonian(3), 30, "rk4", 1e-6)
+    with pytest.warns(SensitivityWarning, match="may depend on rounding.*sensitivity=True"):
+        found = run(chain(8, 3.0), method).diagnostics
+    assert found["sensitivity"] == "sampled"
+    assert np.isfinite(found["amplification"])
+
+
 def test_looking_changes_nothing_and_can_be_left_out() -> None:
     blind, said = chaotic("rk4", False)
     seen, _ = chaotic("rk4", None)
