@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import BackendError, one_of
 from ..base.offered import load, offered, package_of
-from .base import Backend, EstimatingBackend, JobBackend, MidwayBackend
+from .base import Backend, Capabilities, EstimatingBackend, JobBackend, MidwayBackend, capabilities
 from .failures import shown, told
 from .names import AER, BackendRow, available, need, need_pennylane, other_names, pennylane_devices
 
@@ -17,12 +16,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Backend",
     "BackendRow",
+    "Capabilities",
     "EstimatingBackend",
     "JobBackend",
     "MidwayBackend",
     "assert_valid_backend",
     "available",
     "backend",
+    "capabilities",
 ]
 
 _FAMILIES = ("statevector", *AER, "aer:noise=fake_manila", "ibm:aer", "ibm:fake_manila", "ibm:<device>")
@@ -128,12 +129,12 @@ def _of_another_package(name: str, family: str, options: dict[str, Any]) -> Back
 def _noisy_aer(name: str, options: dict[str, Any]) -> Backend:
     need("ibm", name)
     from .aer import AerBackend
-    from .ibm.runtime import known_fake, restricted_noise
+    from .ibm.runtime import PartNoise, known_fake
 
     device = known_fake(name.partition("=")[2])
     for option in options:
         one_of(option, "options", ("precision",), BackendError)
-    return AerBackend(name=name, device=partial(restricted_noise, device), **options)
+    return AerBackend(name=name, device=PartNoise(device), **options)
 
 
 def _pennylane(name: str, device: str, options: dict[str, Any]) -> Backend:

@@ -7,11 +7,11 @@ couplers, since a pair of qubits without a coupler has no error in its report ei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit, transpile
@@ -25,7 +25,7 @@ from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
 from .aer_batch import Batch, check, parts
 from .aer_readout import logical, places, with_readout
-from .base import OnStep, check_circuits
+from .base import Capabilities, OnStep, Seeding, check_circuits
 from .dynamic import flagged
 
 # what a circuit may be compiled to: neither Aer's own instructions (kraus, save_...) nor control flow
@@ -39,6 +39,19 @@ _UNFIT = (
 )  # methods of Aer without rotations, or without measurements
 _DENSITY_QUBITS = 10  # with noise: density matrices up to here, trajectories above
 _SERIAL_QUBITS = 18  # below this threads cost Aer more than they gain
+
+
+class DeviceNoise(Protocol):
+    """The noise of a part of a device with as many qubits as it is asked for: the model, the target, the physical qubits."""
+
+    @property
+    def num_qubits(self) -> int:
+        """Of the whole device."""
+        ...
+
+    def __call__(self, num_qubits: int, /) -> tuple[NoiseModel, Any, tuple[int, ...]]:
+        """Of a part; raises :class:`BackendError` where the device has fewer qubits."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +70,9 @@ class AerBackend:
     noise_model: NoiseModel | None = None
     precision: str = "double"
     name: str = field(default="aer")
-    device: Callable[[int], tuple[NoiseModel, Any, tuple[int, ...]]] | None = None
+    device: DeviceNoise | None = None
 
-    seeding: ClassVar[str] = "circuit"
+    seeding: ClassVar[Seeding] = "circuit"
     measures_midway: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -80,9 +93,17 @@ class AerBackend:
         """Whether there is noise."""
         return self.noise_model is not None or self.device is not None
 
-    def most_qubits(self, wanted: int) -> int | None:
-        """How many there are for circuits of so many, on a part of the device whose noise it has; None: no limit."""
-        return None if self.device is None else self.device(wanted)[1].num_qubits
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """Those of its method and noise; no wider than the device whose noise it has."""
+        return Capabilities(
+            exact=self.exact,
+            noisy=self.noisy,
+            seeding=self.seeding,
+            midway=self.measures_midway,
+            binds=True,
+            most_qubits=None if self.device is None else self.device.num_qubits,
+        )
 
     def _noise(self, num_qubits: int) -> NoiseModel | None:
         return self.noise_model if self.device is None else self.device(num_qubits)[0]

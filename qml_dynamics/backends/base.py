@@ -6,14 +6,16 @@ wherever its compiler has put the qubits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import getattr_static
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 import numpy as np
 
-from ..base.errors import BackendError, integer
+from ..base.errors import BackendError, integer, one_of
 from ..results.trajectory import Counts
+from .options import DeviceOptions
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ..model.pauli import PauliSum
 
 OnStep = Callable[[int, int], None]
+Seeding = Literal["circuit", "batch", "none"]
 
 
 @runtime_checkable
@@ -31,9 +34,10 @@ class Backend(Protocol):
         name: how it is called, as in ``qd.backend(name)``.
         exact: whether it can give amplitudes (a noiseless simulator).
 
-    Two more attributes may be there, and are read with these defaults: ``noisy`` (False), whether outcomes carry noise other
-    than that of shots; ``seeding`` (``"circuit"``), what the seeds decide: ``"circuit"``, the counts of a circuit for any
-    batching; ``"batch"``, those of a whole call; ``"none"``, nothing, as on a device.
+    What else it can do it states in one object, an attribute ``capabilities`` (:class:`Capabilities`), or by attributes of
+    these names, which are read with these defaults: ``noisy`` (False), whether outcomes carry noise other than that of shots;
+    ``seeding`` (``"circuit"``), what the seeds decide: ``"circuit"``, the counts of a circuit for any batching; ``"batch"``,
+    those of a whole call; ``"none"``, nothing, as on a device; and the others of :func:`capabilities`.
     """
 
     @property
@@ -151,9 +155,144 @@ class JobBackend(Backend, Protocol):
         ...
 
 
-def mitigates(backend: Any) -> bool:
-    """Whether a backend's counts stand for fewer samples than were taken."""
-    return bool(getattr(backend, "mitigates", getattr(getattr(backend, "options", None), "mitigates", False)))
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend can do: all that the library asks before it calls one of its verbs.
+
+    Attributes:
+        exact: it gives amplitudes: ``states`` answers.
+        noisy: outcomes carry noise other than that of shots.
+        seeding: what the seeds decide: ``"circuit"``, the counts of a circuit for any batching; ``"batch"``, those of a whole call;
+            ``"none"``, nothing, as on a device: a circuit that may have run is never run again unasked.
+        midway: ``sample_midway`` runs circuits that measure and reset qubits on the way.
+        estimates: ``estimate`` answers: the vendor estimates operators itself.
+        estimates_exactly: ``estimate`` takes ``shots=None`` too, for values without shot noise.
+        estimates_losses: loss and kinetic part are to be asked of ``estimate`` too, beside the samples.
+        jobs: it has the verbs of :class:`JobBackend`.
+        local: its jobs end with this process (the local mode of a cloud's client), and cost no time on a device.
+        mitigates: counts stand for fewer samples than were taken.
+        on_device: it stands on a device: ``programs(circuits, shots, seeds)`` compiles for it, and it reports its errors.
+        binds: it has ``probabilities_bound(circuit, values)`` and ``draws_exactly(num_qubits)``: one circuit at many parameter values.
+        seconds, reason, usage, transient: it has the verb of that name: ``seconds(circuits, shots)``, what a job will be charged;
+            ``reason(job_id)``, why it failed; ``usage(job_id)``, seconds charged; ``transient(error)``, whether an error may pass.
+        max_circuits: most circuits in one job; None where there are no jobs.
+        max_executions: most circuits times shots in one job; None: no limit.
+        most_qubits: widest circuit; None: no limit but that of memory.
+        options: how circuits are compiled and mitigated, where that can be said.
+        keywords: of :func:`qml_dynamics.backend`, with which its name opens it again; plain data, or it has to be handed over.
+        by_object: a person's own device object is behind it, of which the name says too little.
+
+    Raises:
+        BackendError: a value is none of its kind.
+
+    >>> Capabilities(exact=True).seeding
+    'circuit'
+    >>> Capabilities(exact=False, seeding="shots")
+    Traceback (most recent call last):
+    qml_dynamics.base.errors.BackendError: Argument `seeding` must be one of circuit, batch, none, but is 'shots'.
+    """
+
+    exact: bool
+    noisy: bool = False
+    seeding: Seeding = "circuit"
+    midway: bool = False
+    estimates: bool = False
+    estimates_exactly: bool = False
+    estimates_losses: bool = False
+    jobs: bool = False
+    local: bool = False
+    mitigates: bool = False
+    on_device: bool = False
+    binds: bool = False
+    seconds: bool = False
+    reason: bool = False
+    usage: bool = False
+    transient: bool = False
+    max_circuits: int | None = None
+    max_executions: int | None = None
+    most_qubits: int | None = None
+    options: DeviceOptions | None = None
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    by_object: bool = False
+
+    def __post_init__(self) -> None:
+        one_of(self.seeding, "seeding", get_args(Seeding), BackendError)
+        for name in _FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise BackendError(f"Argument `{name}` must be True or False, but is {getattr(self, name)!r}.")
+        for name in _LIMITS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, integer(getattr(self, name), name, 1, _MOST, BackendError))
+        if self.jobs and self.max_circuits is None:
+            raise BackendError("Argument `max_circuits` must be given for a backend with jobs, but is None.")
+
+
+_FLAGS = (
+    *("exact", "noisy", "midway", "estimates", "estimates_exactly", "estimates_losses", "jobs", "local", "mitigates"),
+    *("on_device", "binds", "seconds", "reason", "usage", "transient", "by_object"),
+)
+_LIMITS = ("max_circuits", "max_executions", "most_qubits")
+_MOST = 10**18  # of any limit
+# flags of the contract whose attribute has another name
+ATTRIBUTES = {"midway": "measures_midway"}
+# verbs that a flag promises
+VERBS: Mapping[str, tuple[str, ...]] = {
+    "midway": ("sample_midway",),
+    "estimates": ("estimate",),
+    "jobs": ("submit", "status", "collect", "find", "cancel"),
+    "on_device": ("programs",),
+    "binds": ("probabilities_bound", "draws_exactly"),
+    **{name: (name,) for name in ("seconds", "reason", "usage", "transient")},
+}
+# flags that are read off the verbs of a backend which states no capabilities
+_BY_VERB = ("on_device", "binds", "seconds", "reason", "usage", "transient")
+
+
+def capabilities(backend: Backend) -> Capabilities:
+    """What a backend can do: what it states, or what follows from its attributes. Nothing else reads them.
+
+    Stated: an attribute or property ``capabilities`` of the object or its class. (One that only a ``__getattr__`` hands on from
+    another backend counts for what the wrapper does not say itself by an attribute.) Without it: ``exact``, ``noisy``, ``seeding``,
+    ``measures_midway``, ``estimates``, ``estimates_exactly``, ``estimates_losses``, ``local``, ``mitigates`` (else that of
+    ``options``), ``max_circuits``, ``max_executions``, ``most_qubits``, each with the default of :class:`Capabilities`; jobs, a device,
+    seconds and the like by the verbs that are there.
+
+    Raises:
+        BackendError: ``capabilities`` is something else, or an attribute is none of its kind.
+
+    >>> from qml_dynamics import backend
+    >>> found = capabilities(backend("statevector"))
+    >>> found.exact, found.midway, found.seeding
+    (True, False, 'circuit')
+    """
+    if getattr_static(backend, "capabilities", None) is None:
+        return _from_attributes(backend)
+    stated = cast(Any, backend).capabilities
+    if not isinstance(stated, Capabilities):
+        raise BackendError(
+            f"Argument `backend` must state its capabilities as a Capabilities object, but those of {backend.name} are {stated!r}."
+        )
+    return stated
+
+
+def _from_attributes(backend: Backend) -> Capabilities:
+    """The contract as attributes, each with its default."""
+    handed_on = getattr(backend, "capabilities", None)
+    known = handed_on if isinstance(handed_on, Capabilities) else Capabilities(exact=False)
+    said: dict[str, Any] = {}
+    for name in _FLAGS:
+        said[name] = bool(getattr(backend, ATTRIBUTES.get(name, name), getattr(known, name)))
+    for name in _BY_VERB:
+        said[name] = all(hasattr(backend, verb) for verb in VERBS[name])
+    said["jobs"] = isinstance(backend, JobBackend)
+    for name in _LIMITS:
+        said[name] = getattr(backend, name, getattr(known, name))
+    options = getattr(backend, "options", known.options)
+    said["options"] = options if isinstance(options, DeviceOptions) else None
+    said["mitigates"] = bool(getattr(backend, "mitigates", getattr(options, "mitigates", known.mitigates)))
+    describe = getattr(options, "describe", None)
+    said["keywords"] = dict(known.keywords if describe is None else describe())
+    return Capabilities(seeding=getattr(backend, "seeding", known.seeding), **said)
 
 
 def check_width(num_qubits: int, limit: int, name: str) -> None:

@@ -6,32 +6,30 @@ An outcome is an integer with qubit q in bit q; the bit above them is 1 where an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from ..base.errors import BackendError
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
+from .base import Backend, MidwayBackend, capabilities
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
-def measures_midway(backend: Any) -> bool:
-    """Whether :func:`sample_midway` can run on this backend (see :class:`~qml_dynamics.backends.base.MidwayBackend`)."""
-    return bool(getattr(backend, "measures_midway", False))
-
-
-def sample_midway(backend: Any, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+def sample_midway(
+    backend: Backend, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]
+) -> list[Counts]:
     """``shots`` outcomes of circuits that measure and reset on the way, all qubits measured at the end.
 
     Raises:
         BackendError: the backend does not run such circuits, or failed.
     """
-    if not measures_midway(backend):
+    if not capabilities(backend).midway:
         raise BackendError(f"Argument `backend` must measure in the middle of a circuit, but {backend.name} does not.")
-    return list(backend.sample_midway(circuits, shots, seeds))
+    return list(cast(MidwayBackend, backend).sample_midway(circuits, shots, seeds))
 
 
 def flagged(ends: np.ndarray, on_the_way: np.ndarray, num_qubits: int, weights: np.ndarray) -> Counts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import entry_points, version
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..base.errors import BackendError, check_memory
 from ..results.sampling import draw, merged_counts
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
-from .base import OnStep, check_circuits, check_width
+from .base import Capabilities, OnStep, Seeding, check_circuits, check_width
 from .failures import told
 
 GATES = {
@@ -90,13 +91,25 @@ class PennyLaneBackend:
         return "mixed" in self.short or not (self.draws_exactly or self.short.endswith("local.qubit"))
 
     @property
-    def seeding(self) -> str:
+    def seeding(self) -> Seeding:
         """``"circuit"`` where we draw; ``"none"`` where the device does, which takes no seed from us."""
         return "circuit" if self.draws_exactly else "none"
 
-    def most_qubits(self, wanted: int) -> int | None:
-        """The wires of a device that came with some; None: no limit."""
-        return len(self.device.wires) or None if self.device is not None and self.device.wires is not None else None
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """Those of the device; no wider than one that came with wires."""
+        wires = self.device.wires if self.device is not None and self.device.wires is not None else ()
+        analytic = {} if self.analytic is None else {"analytic": self.analytic}
+        keywords = {**self.given, **analytic}
+        plain = all(value is None or isinstance(value, (str, int, float, bool)) for value in keywords.values())
+        return Capabilities(
+            exact=self.exact,
+            noisy=self.noisy,
+            seeding=self.seeding,
+            most_qubits=len(wires) or None,
+            keywords=keywords if plain else {},  # then it has to be handed over
+            by_object=self.device is not None,
+        )
 
     def _device(self, num_qubits: int) -> Any:
         if self.device is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from qiskit.providers import BackendV2
 
 from ..base.errors import BackendError
 from ..results.trajectory import Counts
-from .base import OnStep, check_circuits
+from .base import Capabilities, OnStep, Seeding, check_circuits
 from .device.compile import Compiled, Managers, compile_all
 from .failures import told
 from .mitigation.batch import Program, programs, read_result, reduced
@@ -64,13 +65,28 @@ class QiskitBackend:
         return f"qiskit:{self.device.name}" if self.device is not None else f"qiskit:{type(self.sampler).__name__}"
 
     @property
-    def seeding(self) -> str:
+    def seeding(self) -> Seeding:
         """``"circuit"`` for a simulator, each circuit of which gets its own seed; ``"none"`` for a sampler, which has its own, and
         for any device that may be a real one."""
         calibrated = self.options.readout_mitigation == "calibrated"
         if self.sampler is not None or not type(self.device).__module__.startswith(_SIMULATORS):
             return "none"
         return "batch" if calibrated else "circuit"
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """Samples of a device, or of a sampler that may name none."""
+        return Capabilities(
+            exact=self.exact,
+            noisy=self.noisy,
+            seeding=self.seeding,
+            midway=self.measures_midway,
+            mitigates=self.options.mitigates,
+            on_device=True,
+            most_qubits=None if self.device is None else self.device.num_qubits or None,
+            options=self.options,
+            keywords=self.options.describe(),
+        )
 
     @property
     def target(self) -> Any:

@@ -15,7 +15,7 @@ from ..base.errors import BackendError, check_memory
 from ..results.sampling import draw
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
-from .base import OnStep, check_circuits
+from .base import Capabilities, OnStep, Seeding, check_circuits
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,12 @@ class StatevectorBackend:
     name: str = "statevector"
     exact: ClassVar[bool] = True
     noisy: ClassVar[bool] = False
-    seeding: ClassVar[str] = "circuit"
+    seeding: ClassVar[Seeding] = "circuit"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Amplitudes, and shots drawn with our own seeds."""
+        return Capabilities(exact=self.exact, noisy=self.noisy, seeding=self.seeding)
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """The amplitudes after each of consecutive circuits, starting in ``|0...0>``."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..base.errors import BackendError, check_memory
 from ..results.sampling import draw
 from ..results.trajectory import Counts
-from .base import Backend, check_circuits
+from .base import Backend, capabilities, check_circuits
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -49,14 +49,14 @@ def probabilities_bound(backend: Backend, circuit: QuantumCircuit, values: Any) 
     """Exact outcome probabilities at each row of ``values``, shape ``(m, 2**n)``; arguments as in :func:`sample_bound`."""
     rows = _rows(circuit, values)
     check_memory(48 * len(rows) << circuit.num_qubits, f"{len(rows)} distributions on {circuit.num_qubits} qubits")
-    if hasattr(backend, "probabilities_bound"):
-        return backend.probabilities_bound(circuit, rows)
+    if capabilities(backend).binds:
+        return cast(Any, backend).probabilities_bound(circuit, rows)
     return np.array(backend.probabilities([circuit.assign_parameters(row) for row in rows]))
 
 
-def _binds(backend: Any, circuit: QuantumCircuit) -> bool:
+def _binds(backend: Backend, circuit: QuantumCircuit) -> bool:
     """Whether the backend takes all rows at once and would draw from exact probabilities anyway."""
-    return hasattr(backend, "probabilities_bound") and backend.draws_exactly(circuit.num_qubits)
+    return capabilities(backend).binds and bool(cast(Any, backend).draws_exactly(circuit.num_qubits))
 
 
 def _rows(circuit: QuantumCircuit, values: Any) -> np.ndarray:

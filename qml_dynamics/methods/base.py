@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 
 import numpy as np
 
-from ..backends import Backend
+from ..backends import Backend, Capabilities, capabilities
 from ..base.errors import MethodError
 from ..base.estimate import Estimate
 from ..base.progress import Progress
@@ -121,6 +121,11 @@ class Job:
         if self.backend is None:
             raise MethodError("Argument `backend` must be given for this method, but is None.")
         return self.backend
+
+    @property
+    def can(self) -> Capabilities:
+        """What that backend can do."""
+        return capabilities(self.device)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backends.base import Asked
+from ..backends.base import Asked, capabilities
 from ..base.errors import BackendError, check_memory
 from ..base.estimate import Estimate
 from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
@@ -87,7 +87,11 @@ def one_moment(job: Job, last: QuantumCircuit) -> tuple[list[QuantumCircuit], in
     is a sum of strings of one basis.
     """
     batch = plan_batch(job.problem, job.h, job.observables, Planned([last], {}))
-    asks = isinstance(job.h, LearningHamiltonian) and bool(getattr(job.backend, "estimates_losses", False))
+    asks = (
+        isinstance(job.h, LearningHamiltonian)
+        and job.backend is not None
+        and capabilities(job.backend).estimates_losses
+    )
     return sorted(batch.circuits, key=lambda circuit: circuit.size()), len(batch.circuits) + 2 * asks
 
 
@@ -128,13 +132,13 @@ def diagonal_operators(
 def run(job: Job, planned: Planned) -> Answer:
     """The answer from samples (or from exact noisy probabilities where no shots are asked for).
 
-    Operators go to the vendor's own estimator where the backend has one (``EstimatingBackend``); with an attribute
+    Operators go to the vendor's own estimator where the backend has one (``EstimatingBackend``); where it
     ``estimates_losses`` the loss and the kinetic part too, each a sum of Pauli strings in its own basis.
     """
     assert job.backend is not None
     asked = measured_operators(job.h, job.observables)
-    alone = job.shots is not None or bool(getattr(job.backend, "estimates_exactly", False))
-    estimates = alone and bool(getattr(job.backend, "estimates", False))
+    can = capabilities(job.backend)
+    estimates = can.estimates and (job.shots is not None or can.estimates_exactly)
     batch = plan_batch(job.problem, job.h, job.observables, planned, operators_too=not estimates)
     if job.shots is None:
         answer = from_probabilities(job, planned, batch, job.backend.probabilities(batch.circuits))
@@ -150,7 +154,7 @@ def run(job: Job, planned: Planned) -> Answer:
 def _with_estimates(job: Job, planned: Planned, operators: Mapping[str, PauliSum], answer: Answer) -> Answer:
     """The answer with everything in it that the vendor's estimator can tell; it says what that is."""
     told = _estimated(job, planned.circuits, operators) if operators else {}
-    if getattr(job.backend, "estimates_losses", False):
+    if capabilities(job.device).estimates_losses:
         told.update(_losses(job, planned))
     facts = {"estimated": tuple(told)} if told else {}  # everything else comes from our samples
     return replace(answer, expectations={**answer.expectations, **told}, diagnostics={**answer.diagnostics, **facts})

@@ -242,7 +242,7 @@ def _draw(job: Job, method: MiniBatch, c: int, gates: list[int], errors: list[fl
         pieces, error = _pieces(job, method, c, times)
         gates.append(sum(piece.size() for piece in pieces[1:]))
         errors.append(error)
-        if not job.device.exact:
+        if not job.can.exact:
             return run_sampled(job, Planned([_until(pieces, times.index(t)) for t in job.saves.tolist()], {}))
         every = job.device.states(pieces, lambda done, total: None)
     waves = [wave[: job.problem.domain.size].reshape(shape) for wave in every]  # ancillas of walls are back in 0

@@ -75,7 +75,7 @@ class MultiProduct:
         domain, plans = job.problem.domain, [self._program(job, k, float(t)) for t in job.saves]
         whole = [plan.until(len(plan.pieces)) for plan in plans]
         bounds = {"truncation_sup_error": plans[-1].sup_error, "truncation_error_bound": plans[-1].error_bound}
-        if not job.device.exact:
+        if not job.can.exact:
             return run_sampled(job, Planned(whole, bounds))
         states = [next(iter(job.device.states([circuit], job.progress))) for circuit in whole]
         waves = [wave[: domain.size].reshape(domain.shape) for wave in states]

@@ -163,7 +163,7 @@ def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
         gates.append(sum(piece.size() for piece in pieces[1:]))
         shots = None if job.shots is None else job.shots // count + (c < job.shots % count)
         branch = replace(job, branch=(_KEY, c), callback=None, shots=shots)
-        if not job.device.exact:
+        if not job.can.exact:
             whole = [_until(pieces, times.index(t)) for t in job.saves.tolist()]
             answers.append(run_sampled(branch, Planned(whole, {})))
             continue

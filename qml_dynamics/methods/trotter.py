@@ -63,7 +63,7 @@ class Trotter:
 
     def run(self, job: Job) -> Answer:
         """See :class:`Method`."""
-        if job.device.exact:
+        if job.can.exact:
             return report_waves(job, run_waves(job, self._waves, self.steps))
         return run_sampled(job, self._planned(job))
 

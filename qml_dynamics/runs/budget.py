@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+from ..backends.base import Backend, capabilities
 from ..base.errors import BudgetExceeded, MethodError, integer, real
 from .ledger import Batch
-from .units import executions, keeps_jobs
+from .units import executions
 
 OVERHEAD, PER_SHOT = 2.0, 0.00035
 _IN_FLIGHT = ("submitted", "running", "lost")
 
 
-def estimated_seconds(backend: Any, circuits: Sequence[Any], shots: int) -> float:
+def estimated_seconds(backend: Backend, circuits: Sequence[Any], shots: int) -> float:
     """Seconds on the device for one batch.
 
     A backend that knows better has a method ``seconds(circuits, shots) -> float``; IBM's has one, which compiles the circuits and
     applies the vendor's formula. For other backends with jobs it is that formula with nothing known of the circuits, 2 s a job and
     0.35 ms a shot, copies for mitigation included. Backends without jobs, and local modes, are measured instead.
     """
-    if getattr(backend, "local", False):
+    can = capabilities(backend)
+    if can.local:
         return 0.0
-    if hasattr(backend, "seconds"):
-        return float(backend.seconds(circuits, shots))
-    if not keeps_jobs(backend):
+    if can.seconds:
+        return float(cast(Any, backend).seconds(circuits, shots))
+    if not can.jobs:
         return 0.0
     return OVERHEAD + PER_SHOT * shots * executions(backend, circuits)
 

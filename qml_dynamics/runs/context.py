@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
-from ..backends.base import Backend, JobBackend
+from ..backends.base import Backend, Capabilities, JobBackend, capabilities
 from ..base.errors import BackendError, BudgetExceeded, JobLost
 from .ledger import Batch, Ledger
 from .retry import Patience
@@ -33,8 +34,13 @@ class Context:
     @property
     def jobs(self) -> JobBackend:
         """The backend, where it has jobs."""
-        assert isinstance(self.backend, JobBackend)
-        return self.backend
+        assert self.can.jobs
+        return cast(JobBackend, self.backend)
+
+    @property
+    def can(self) -> Capabilities:
+        """What the backend can do."""
+        return capabilities(self.backend)
 
     @property
     def has_jobs(self) -> bool:

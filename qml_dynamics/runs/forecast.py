@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
+from ..backends.base import Backend, capabilities
 from ..base.errors import BudgetExceeded
 from ..validation.resources import Cost, cost
 from .statement import Statement
 from .units import keeps_jobs
 
 
-def forecast(s: Statement, device: Any, quiet: bool) -> None:
+def forecast(s: Statement, device: Backend, quiet: bool) -> None:
     """Say what a run costs on a device, and refuse one that is known to exceed its budget.
 
     Methods whose circuits do not depend on outcomes are planned whole, and compared with the budget there.
@@ -20,7 +20,7 @@ def forecast(s: Statement, device: Any, quiet: bool) -> None:
         BudgetExceeded: all steps of a measured run together take more shots, or more seconds by the vendor's formula.
     """
     steps = not s.method.facts().circuits_known_ahead
-    on_a_device = hasattr(device, "programs")
+    on_a_device = capabilities(device).on_device
     limited = steps and (s.max_shots is not None or s.max_seconds is not None)
     if not limited and not on_a_device:
         return
@@ -31,7 +31,7 @@ def forecast(s: Statement, device: Any, quiet: bool) -> None:
         _compare(s, device, estimate)
 
 
-def _compare(s: Statement, device: Any, estimate: Cost) -> None:
+def _compare(s: Statement, device: Backend, estimate: Cost) -> None:
     executions = max(estimate.shots, 0 if estimate.device is None else estimate.device.executions)
     if s.max_shots is not None and executions > s.max_shots:
         raise BudgetExceeded(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..base.errors import BackendError, JobLost
 from .context import Context, budget_left
@@ -132,8 +132,8 @@ def _status(context: Context, batch: Batch) -> str:
 
 def _reason(context: Context, batch: Batch) -> str | None:
     """The vendor's message on a job that failed, where the backend offers ``reason(job_id)``."""
-    backend = context.backend
-    if not hasattr(backend, "reason"):
+    backend = cast(Any, context.backend)
+    if not context.can.reason:
         return None
     try:
         return str(bounded(lambda: backend.reason(batch.job_id), context.patience.call) or "") or None
@@ -143,8 +143,8 @@ def _reason(context: Context, batch: Batch) -> str | None:
 
 def _usage(context: Context, batch: Batch) -> float:
     """Seconds that a job took, where the backend offers ``usage(job_id)``; else the estimate."""
-    backend = context.backend
-    if not hasattr(backend, "usage"):
+    backend = cast(Any, context.backend)
+    if not context.can.usage:
         return batch.estimate
     try:
         told = bounded(lambda: backend.usage(batch.job_id), context.patience.call)

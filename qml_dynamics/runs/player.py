@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backends.base import Asked, Backend, Expected, OnStep
+from ..backends.base import Asked, Backend, Capabilities, Expected, OnStep, capabilities
 from ..backends.records import Record, record, same_circuits
 from ..base.errors import BackendError
 from ..methods.evolution import evolve
@@ -57,19 +58,9 @@ class Player:
         self.pending = self.failed = False
 
     @property
-    def measures_midway(self) -> bool:
-        """As the real backend."""
-        return bool(getattr(self.backend, "measures_midway", False))
-
-    @property
-    def estimates(self) -> bool:
-        """As the real backend."""
-        return bool(getattr(self.backend, "estimates", False))
-
-    @property
-    def estimates_losses(self) -> bool:
-        """As the real backend."""
-        return bool(getattr(self.backend, "estimates_losses", False))
+    def capabilities(self) -> Capabilities:
+        """Those of the real backend, but for what takes more than samples and estimates: amplitudes, jobs, the device."""
+        return replace(capabilities(self.backend), exact=self.exact, **_NOT_REPLAYED)
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """The stored outcomes of this call, if they are all there."""
@@ -134,6 +125,14 @@ class Player:
     def describe(self) -> dict[str, Any]:
         """What the real backend says."""
         return self.backend.describe()
+
+
+# verbs of the real backend that the ledger does not answer
+_NOT_REPLAYED: dict[str, Any] = {
+    **dict.fromkeys(("estimates_exactly", "jobs", "local", "on_device", "binds"), False),
+    **dict.fromkeys(("seconds", "reason", "usage", "transient"), False),
+    **dict.fromkeys(("max_circuits", "max_executions"), None),
+}
 
 
 def _fingerprint(circuits: Sequence[Any], shots: int, seeds: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..backends import backend as find_backend
-from ..backends.base import Backend
+from ..backends.base import Backend, capabilities
 from ..backends.options import DeviceOptions
 from ..base.errors import BackendError, QMLDynamicsError
 from ..results.trajectory import plain
@@ -25,25 +25,13 @@ def described(device: Backend) -> dict[str, Any]:
         "name": device.name,
         "options": _options(device),
         "described": _identity(device),
-        "object": _is_object(device),
+        "object": capabilities(device).by_object,
     }
 
 
-def _is_object(device: Any) -> bool:
-    """Whether a person's own device object is behind it, of which the name says too little."""
-    return str(device.name).startswith("pennylane:") and getattr(device, "device", None) is not None
-
-
-def _options(device: Any) -> dict[str, Any]:
-    """The keywords that open a backend again beside its name, where they are plain data."""
-    if hasattr(getattr(device, "options", None), "describe"):
-        return plain(device.options.describe())
-    given = dict(getattr(device, "given", {}))
-    if getattr(device, "analytic", None) is not None:
-        given["analytic"] = device.analytic
-    if not all(value is None or isinstance(value, (str, int, float, bool)) for value in given.values()):
-        return {}  # then the backend has to be handed to open_run
-    return given
+def _options(device: Backend) -> dict[str, Any]:
+    """The keywords that open a backend again beside its name; none where they are no plain data: it has to be handed over then."""
+    return plain(dict(capabilities(device).keywords))
 
 
 def _identity(device: Backend) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from ..backends.base import Backend, capabilities
 from ..backends.failures import failure, redacted
 from ..base.errors import BackendError, BudgetExceeded, JobLost, MethodError, QMLDynamicsError, integer, real
 
@@ -69,7 +70,7 @@ class Patience:
             yield min(self.longest, self.first * 2.0**k) * random.uniform(0.5, 1.0)
 
 
-def is_transient(error: BaseException, backend: Any = None) -> bool:
+def is_transient(error: BaseException, backend: Backend | None = None) -> bool:
     """Whether an error may pass by itself: a broken connection, a timeout, HTTP 408, 425, 429 or 5xx.
 
     A backend that knows better has a method ``transient(error) -> bool | None``; None leaves it to this function.
@@ -77,7 +78,8 @@ def is_transient(error: BaseException, backend: Any = None) -> bool:
     >>> is_transient(ConnectionResetError()), is_transient(ValueError("wrong shape"))
     (True, False)
     """
-    told = backend.transient(error) if hasattr(backend, "transient") else None
+    asks = backend is not None and capabilities(backend).transient
+    told = cast(Any, backend).transient(error) if asks else None
     if told is not None:
         return bool(told)
     if is_quota(error):

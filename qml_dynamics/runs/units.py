@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from ..backends.base import Asked, JobBackend, mitigates
+from ..backends.base import Asked, Backend, EstimatingBackend, MidwayBackend, capabilities
 from ..methods.base import Method
 from ..results.observables import pauli_groups
 
 GROUP = 32  # circuits that a crash can cost at most, where running them again costs only time
 
 
-def keeps_jobs(backend: Any) -> bool:
-    """Whether its jobs outlive this process; those of a cloud backend in its local mode (``local = True``) do not."""
-    return isinstance(backend, JobBackend) and not getattr(backend, "local", False)
+def keeps_jobs(backend: Backend) -> bool:
+    """Whether its jobs outlive this process; those of a cloud backend in its local mode do not."""
+    can = capabilities(backend)
+    return can.jobs and not can.local
 
 
-def repeatable(backend: Any) -> bool:
+def repeatable(backend: Backend) -> bool:
     """Whether running a circuit twice is harmless: the seeds that we give decide its counts, so it is a simulator."""
-    return getattr(backend, "seeding", "circuit") != "none"
+    return capabilities(backend).seeding != "none"
 
 
-def unit(backend: Any, circuits: Sequence[Any], shots: int) -> int:
+def unit(backend: Backend, circuits: Sequence[Any], shots: int) -> int:
     """Circuits a batch: what a job may hold; without jobs one, or a small group where a repetition is harmless.
 
-    A backend with a limit of circuits times shots a job has an attribute ``max_executions``. Circuits whose operators are asked
-    for take as many places as the vendor makes circuits of them.
+    Circuits whose operators are asked for take as many places as the vendor makes circuits of them.
     """
-    if keeps_jobs(backend):
-        most = getattr(backend, "max_executions", None)
-        limit = backend.max_circuits if most is None else min(backend.max_circuits, most // shots)
-        return max(1, int(limit) // max(map(bases, circuits), default=1))
-    seeding = getattr(backend, "seeding", "circuit")
-    return {"circuit": GROUP, "batch": len(circuits)}.get(seeding, 1)
+    can = capabilities(backend)
+    if can.jobs and not can.local:
+        assert can.max_circuits is not None
+        limit = can.max_circuits if can.max_executions is None else min(can.max_circuits, can.max_executions // shots)
+        return max(1, limit // max(map(bases, circuits), default=1))
+    return {"circuit": GROUP, "batch": len(circuits), "none": 1}[can.seeding]
 
 
 def bases(item: Any) -> int:
@@ -41,18 +41,18 @@ def bases(item: Any) -> int:
     return sum(len(pauli_groups(o)) for o in item.operators) if isinstance(item, Asked) else 1
 
 
-def executions(backend: Any, circuits: Sequence[Any]) -> int:
+def executions(backend: Backend, circuits: Sequence[Any]) -> int:
     """Circuits that one job (or one call) with these ones runs: bases of operators, noise scales and calibrations included."""
     said = backend.describe()
     return int(sum(map(bases, circuits)) * said.get("programs_per_circuit", 1) + said.get("programs_per_job", 0))
 
 
-def answers(backend: Any, items: Sequence[Any], shots: int, seeds: Sequence[int]) -> list[Any]:
+def answers(backend: Backend, items: Sequence[Any], shots: int, seeds: Sequence[int]) -> list[Any]:
     """What a backend says, by the verb that the items are for."""
     if isinstance(items[0], Asked):
-        return list(backend.estimate(items, shots, seeds))
+        return list(cast(EstimatingBackend, backend).estimate(items, shots, seeds))
     if any(circuit.num_clbits for circuit in items):
-        return list(backend.sample_midway(items, shots, seeds))
+        return list(cast(MidwayBackend, backend).sample_midway(items, shots, seeds))
     return list(backend.sample(items, shots, seeds))
 
 
@@ -61,6 +61,6 @@ def independent(method: Method) -> bool:
     return method.facts().circuits_known_ahead
 
 
-def least_shots(backend: Any, shots: int) -> int:
+def least_shots(backend: Backend, shots: int) -> int:
     """The fewest samples a circuit in a complete result: mitigated counts stand for fewer than were taken."""
-    return 1 if mitigates(backend) else shots
+    return 1 if capabilities(backend).mitigates else shots

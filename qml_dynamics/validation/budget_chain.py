@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Backend
+from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
 from ..base.errors import MethodError
 from ..base.estimate import Estimate
@@ -150,7 +150,7 @@ class Chain:
 
     def _circuit(self) -> tuple[Point, Point | None]:
         """The method on an exact simulator."""
-        exact = self.backend if self.backend is None or self.backend.exact else find_backend("aer")
+        exact = self.backend if self.backend is None or capabilities(self.backend).exact else find_backend("aer")
         plain = self.given is None or self.facts.runs_on != "either"  # else the steps of a run with shots are measured
         if self.shots is not None and exact is self.backend and plain:
             run = self.run(self.problem, self.method, backend=exact, shots=self.shots, seed=self.seed)
@@ -169,7 +169,7 @@ class Chain:
         return Point(run.density[-1], None, loss, _samples(run, self.shots))
 
     def _device(self, circuit: Point) -> Point:
-        if self.backend is None or self.backend.exact:
+        if self.backend is None or capabilities(self.backend).exact:
             return circuit
         try:
             return self._point(self.run(self.problem, self.method, backend=self.backend, seed=self.seed))

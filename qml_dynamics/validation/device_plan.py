@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from ..backends.base import Backend, capabilities
 from ..base.errors import BackendError
 from ..methods.base import Method, Work
 from ..methods.evolution import evolve
@@ -58,7 +59,7 @@ class DevicePlan:
         return f"{text}; best number of Trotter steps for its error rates: {self.best_steps:.2g}"
 
 
-def device_plan(problem: Problem, method: Method, device: Any, work: Work, shots: int) -> DevicePlan | None:
+def device_plan(problem: Problem, method: Method, device: Backend, work: Work, shots: int) -> DevicePlan | None:
     """Compile for the device and read its report; None where the backend does not stand on a device.
 
     Warns with :class:`NoiseFloorWarning` when the best number of steps is below one:
@@ -71,18 +72,19 @@ def device_plan(problem: Problem, method: Method, device: Any, work: Work, shots
     """
     from ..backends.device.report import JOB_SECONDS, device_errors, expected_fidelity, quantum_seconds
 
-    if not hasattr(device, "programs"):
+    can = capabilities(device)
+    if not can.on_device:
         return None
     try:
         errors = device_errors(device)
     except BackendError:
         return None
     circuits = list(work.programs)
-    programs = device.programs(circuits, shots, list(range(len(circuits))))
+    programs = cast(Any, device).programs(circuits, shots, list(range(len(circuits))))
     asked = [p.circuit for p in programs if "circuit" in p.role]
     beside = [p.circuit for p in programs if "circuit" not in p.role]  # calibrations, once a job
     number = work.circuits
-    jobs = -(-number // device.max_circuits) if hasattr(device, "max_circuits") else 0  # IBM's formula is for jobs
+    jobs = -(-number // can.max_circuits) if can.max_circuits is not None else 0  # IBM's formula is for jobs
     plain = [p.circuit for p in programs if p.role.get("scale") == 1]
     longest = max(plain, key=lambda circuit: circuit.size())
     two = longest.num_nonlocal_gates()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends import Backend
-from ..backends.base import check_width
+from ..backends.base import capabilities, check_width
 from ..base.errors import human_bytes
 from ..methods.base import Gates, Work
 from ..methods.job import convert
@@ -82,7 +82,7 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
         BackendError: the circuits are wider than the device.
     """
     job = convert(problem, method, backend, shots, None, save)
-    on_a_device = hasattr(job.backend, "programs")  # it takes no fewer than some
+    on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some
     if job.shots is None and on_a_device:
         job.shots = _SHOTS
     work = job.method.work(job)
@@ -111,8 +111,7 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
 
 
 def _check_width(backend: Backend, qubits: int) -> None:
-    limited = getattr(backend, "most_qubits", None)
-    most = limited(qubits) if limited is not None else None
+    most = capabilities(backend).most_qubits
     if most is not None:
         check_width(qubits, most, backend.name)
 

@@ -8,13 +8,13 @@ from qiskit.quantum_info import Statevector
 
 from ...base.estimate import mean_of_counts
 from ...results.trajectory import Counts
-from ..base import Backend, mitigates
+from ..base import Backend, Capabilities
 from .conformance_tools import check, named, random_circuit, seeds_from
 
 _FEW, _MANY = 64, 1024
 
 
-def answers(device: Backend, seed: int) -> None:
+def answers(device: Backend, can: Capabilities, seed: int) -> None:
     circuits = [random_circuit(3, 1, 7), random_circuit(3, 1, 8)]
     flip = QuantumCircuit(3)
     flip.x([0, 2])
@@ -22,9 +22,8 @@ def answers(device: Backend, seed: int) -> None:
     check("6. one answer a circuit", len(answers) == 3, len(answers))
     for counts in answers:
         check("6. Counts with ascending valid indices", _ascending(counts, 8), named(counts))
-        options = getattr(device, "options", None)
-        most_shots = 333 * len(getattr(options, "scales", (1,)))
-        fits = 0 < counts.shots <= most_shots if mitigates(device) else counts.shots == 333
+        most_shots = 333 * (1 if can.options is None else len(can.options.scales))
+        fits = 0 < counts.shots <= most_shots if can.mitigates else counts.shots == 333
         check("6. exactly the shots asked for (mitigated: the equivalent of at most those taken)", fits, counts.shots)
     most = int(answers[2].index[np.argmax(answers[2].count)])
     check("6. answers in the order of the circuits", most == 5, named(answers[2]))
@@ -36,16 +35,14 @@ def _ascending(counts: Counts, size: int) -> bool:
     return bool(inside and (np.diff(index) > 0).all() and (np.asarray(counts.count) > 0).all())
 
 
-def seeding(device: Backend, seed: int) -> None:
-    seeding = getattr(device, "seeding", "circuit")
-    check("7. seeding is circuit, batch or none", seeding in ("circuit", "batch", "none"), seeding)
-    if seeding == "none":
+def seeding(device: Backend, can: Capabilities, seed: int) -> None:
+    if can.seeding == "none":
         return
     circuits = [random_circuit(3, 1, 11), random_circuit(3, 1, 12)]
     seeds = seeds_from(seed, 40, 2)
     first, again = device.sample(circuits, 500, seeds), device.sample(circuits, 500, seeds)
     check("7. the same seeds give the same counts", all(map(_same, first, again)))
-    if seeding == "circuit":
+    if can.seeding == "circuit":
         alone = [device.sample([c], 500, [s])[0] for c, s in zip(circuits, seeds)]
         check("7. for any batching", all(map(_same, first, alone)))
     other = device.sample(circuits, 500, [s + 1 for s in seeds])

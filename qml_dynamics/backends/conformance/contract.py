@@ -18,6 +18,7 @@ from ..base import Backend
 from .conformance_statistics import answers, coverage, seeding
 from .conformance_tools import check, named, phase_circuits, random_circuit, seeds_from
 from .estimates import estimates
+from .limits import limits, readable
 
 _SHOTS = 2000
 
@@ -27,7 +28,8 @@ def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: 
 
     The clauses:
 
-    1. It has the verbs; ``describe()`` is plain data with its name.
+    1. It has the verbs; ``describe()`` is plain data with its name. What it states of itself (:func:`~.base.capabilities`) can be
+        read, agrees with its attributes of the same names, and every verb that it promises is there.
     2. Bit order: ``x`` on qubit q gives the outcome ``2**q``, for every q, on registers of one to four qubits.
     3. Signs of evolution: phases of ``rz``, ``p``, ``cp``, ``rzz``, ``s`` and ``sx`` interfere as ``exp(-i H t)`` says.
     4. Structure: interleaved circuits whose gates join far qubits (a compiler must shuffle the layout) give the ideal
@@ -47,6 +49,11 @@ def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: 
     13. Two-sigma intervals of estimates cover the mean, no standard error is smaller than the spread of the values, and both
         fall as 1/sqrt(shots).
     14. No shots, measured circuits, free parameters and operators of another width are refused with :class:`BackendError`.
+    15. Limits, as it states them: a circuit of ``most_qubits`` qubits runs and a wider one is refused with :class:`BackendError`
+        (tried where a simulation of it is small); where jobs are local, so is a job of more than ``max_circuits`` circuits, and a
+        job that was sent is found under its tag, is done, and is collected. Where ``estimates_exactly``: estimates without
+        shots are the ideal values, within ``tolerance``, with no standard error. Where ``binds``: rows of parameter values give
+        the distributions of the bound circuits.
 
     Args:
         backend: an object or a name.
@@ -59,22 +66,24 @@ def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: 
     from .. import backend as find
 
     device = find(backend)
-    noisy = bool(getattr(device, "noisy", False))
-    allowed = tolerance if tolerance is not None else 0.25 if noisy else 0.0
     _verbs(device)
+    can = readable(device)
+    noisy = can.noisy
+    allowed = tolerance if tolerance is not None else 0.25 if noisy else 0.0
     _bit_order(device, allowed, seed)
     _signs(device, allowed, seed)
     _structure(device, allowed, seed)
-    if device.exact:
+    if can.exact:
         _amplitudes(device)
-    answers(device, seed)
-    seeding(device, seed)
+    answers(device, can, seed)
+    seeding(device, can, seed)
     coverage(device, noisy, seed, max(20, repeats))
     _bad_input(device)
-    if getattr(device, "measures_midway", False):
+    if can.midway:
         _midway(device, allowed, seed)
-    if getattr(device, "estimates", False):
+    if can.estimates:
         estimates(device, allowed, noisy, seed, max(20, repeats))
+    limits(device, can, allowed, seed)
 
 
 def _midway(device: Any, allowed: float, seed: int) -> None:

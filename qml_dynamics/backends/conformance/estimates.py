@@ -61,6 +61,16 @@ def values(device: Any, allowed: float, seed: int) -> None:
         check("12. a constant is exact", stderr[3] == 0 and miss[3] < 1e-9, f"{value[3]} +- {stderr[3]}")
 
 
+def exactly(device: Any, allowed: float) -> None:
+    """Of clause 15: without shots there is no shot noise."""
+    circuit, operators = random_circuit(3, 1, 21), _operators()
+    (answer,) = device.estimate([_asked(circuit, operators)], None, [1])
+    size = np.array([np.abs(o.coeffs).sum() for o in operators])
+    miss = np.abs(np.asarray(answer.value) - _ideal(circuit, operators))
+    check("15. estimates without shots are exact", bool((miss <= 2 * allowed * size + 1e-9).all()), f"off by {miss}")
+    check("15. and have no standard error", bool((np.asarray(answer.stderr) == 0).all()), answer.stderr)
+
+
 def _errors(device: Any, noisy: bool, seed: int, repeats: int) -> None:
     circuit, operators = random_circuit(3, 1, 21), _operators()[:2]
     means, errors = {}, {}

@@ -8,9 +8,10 @@ from the expectation values of all strings of Z: ``p(j) = 2^-n sum_S (-1)^(S.j) 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -18,7 +19,19 @@ from qiskit import QuantumCircuit
 from ...base.errors import BackendError
 from ...results.trajectory import Counts
 from ...synthesis.foreign import opened
-from ..base import Asked, Backend, Expected, MidwayBackend, OnStep, check_asked, check_circuits, check_width
+from ..base import (
+    Asked,
+    Backend,
+    Capabilities,
+    Expected,
+    MidwayBackend,
+    OnStep,
+    Seeding,
+    capabilities,
+    check_asked,
+    check_circuits,
+    check_width,
+)
 from ..device.compile import Compiled, Managers, compile_unmeasured
 from ..failures import told
 from ..options import DeviceOptions
@@ -67,6 +80,32 @@ class EstimatorBackend:
         """What its noise is: ``"exact"``, normal noise of the precision asked for; ``"sampled"``; or ``"told"`` by it."""
         return kind_of(self.estimator)
 
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """Those of what samples, without its jobs; and estimates."""
+        known = self._known
+        widths = [self.device.num_qubits if self.device is not None else None, known.most_qubits]
+        return Capabilities(
+            exact=self.exact,
+            noisy=self.noisy,
+            seeding=self.seeding,
+            midway=self.measures_midway,
+            estimates=self.estimates,
+            estimates_exactly=self.estimates_exactly,
+            estimates_losses=self.estimates_losses,
+            mitigates=self.mitigates,
+            most_qubits=min((width for width in widths if width), default=None),
+            options=self.options,
+            keywords=self.options.describe(),
+        )
+
+    @cached_property
+    def _known(self) -> Capabilities:
+        """What the backend that samples can do; without one, counts are made of noisy values, and take no seed."""
+        if self.samples is None:
+            return Capabilities(exact=False, noisy=True, seeding="none", mitigates=True)
+        return capabilities(self.samples)
+
     @property
     def estimates_exactly(self) -> bool:
         """Whether it gives expectation values without shot noise too."""
@@ -75,28 +114,27 @@ class EstimatorBackend:
     @property
     def noisy(self) -> bool:
         """Whether values carry noise other than that of shots, as far as that is known."""
-        return True if self.samples is None else bool(getattr(self.samples, "noisy", False))
+        return self._known.noisy
 
     @property
-    def seeding(self) -> str:
+    def seeding(self) -> Seeding:
         """That of its samples where a seed can be set for each circuit, else ``"none"``."""
-        fixed = self.samples is not None and self.kind in (EXACT, SAMPLED)
-        return str(getattr(self.samples, "seeding", "circuit")) if fixed else "none"
+        return self._known.seeding if self.kind in (EXACT, SAMPLED) else "none"
 
     @property
     def options(self) -> DeviceOptions:
         """How samples are compiled and mitigated."""
-        return getattr(self.samples, "options", self.compiling)
+        return self._known.options or self.compiling
 
     @property
     def mitigates(self) -> bool:
         """Whether counts stand for fewer samples than were taken."""
-        return self.samples is None or bool(getattr(self.options, "mitigates", False))
+        return self._known.mitigates
 
     @property
     def measures_midway(self) -> bool:
         """As the backend that samples."""
-        return bool(getattr(self.samples, "measures_midway", False))
+        return self._known.midway
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """Never: an estimator gives expectation values."""
@@ -129,9 +167,9 @@ class EstimatorBackend:
 
     def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """By the backend that samples; see ``MidwayBackend``."""
-        if not (self.measures_midway and isinstance(self.samples, MidwayBackend)):
+        if not self.measures_midway:
             raise BackendError(f"Argument `backend` must measure qubits on the way, which {self.name} does not.")
-        return self.samples.sample_midway(circuits, shots, seeds)
+        return cast(MidwayBackend, self.samples).sample_midway(circuits, shots, seeds)
 
     def estimate(self, asked: Sequence[Asked], shots: int | None, seeds: Sequence[int]) -> list[Expected]:
         """The operators of each circuit with precision ``1/sqrt(shots)``; see ``EstimatingBackend``.
@@ -186,6 +224,11 @@ class EstimatorBackend:
 
 class EstimatorOnDevice(EstimatorBackend):
     """An estimator beside samples of a device, which reports its errors and its times."""
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """As any estimator, on a device."""
+        return replace(super().capabilities, on_device=True)
 
     @property
     def target(self) -> Any:

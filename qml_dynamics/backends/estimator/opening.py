@@ -8,7 +8,7 @@ from qiskit.primitives import BaseEstimatorV2
 from qiskit.providers import BackendV2
 
 from ...base.errors import BackendError
-from ..base import Backend
+from ..base import Backend, capabilities
 from ..failures import shown
 from ..options import device_options
 from .backend import EstimatorBackend, EstimatorOnDevice
@@ -46,7 +46,7 @@ def beside(estimator: Any, sampler: Any, given: dict[str, Any]) -> EstimatorBack
 
 def _made(estimator: Any, device: Any, samples: Backend, given: dict[str, Any]) -> EstimatorBackend:
     compiling = device_options({name: given[name] for name in _COMPILING if name in given})
-    kind = EstimatorOnDevice if hasattr(samples, "programs") else EstimatorBackend
+    kind = EstimatorOnDevice if capabilities(samples).on_device else EstimatorBackend
     return kind(estimator, device, samples, compiling)
 
 

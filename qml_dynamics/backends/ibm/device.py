@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from qiskit import QuantumCircuit
 
 from ...base.errors import BackendError, JobLost
 from ...results.trajectory import Counts
-from ..base import Asked, Expected, OnStep, check_asked, check_circuits
+from ..base import Asked, Capabilities, Expected, OnStep, Seeding, check_asked, check_circuits
 from ..device.compile import Compiled, Managers, compile_all, compile_unmeasured, summary
 from ..device.report import vendor_seconds
 from ..estimator.estimates import TOLD, circuits_of, executed, pub, read_estimates
@@ -88,13 +88,36 @@ class IBMBackend:
         return not (self.local and (runtime.is_simulator(self.device) or not self.options.device_noise))
 
     @property
-    def seeding(self) -> str:
+    def seeding(self) -> Seeding:
         """``"circuit"`` in local mode: a circuit's seed alone decides its counts; ``"none"`` on a real device.
 
         With calibration circuits ``"batch"``: they belong to the whole call.
         """
         calibrated = self.options.readout_mitigation == "calibrated"
         return "none" if not self.local else "batch" if calibrated else "circuit"
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """Jobs on the device, or on its simulation; what its options and its report allow."""
+        return Capabilities(
+            exact=self.exact,
+            noisy=self.noisy,
+            seeding=self.seeding,
+            midway=self.measures_midway,
+            estimates=self.estimates,
+            jobs=True,
+            local=self.local,
+            mitigates=self.options.mitigates,
+            on_device=True,
+            seconds=True,
+            reason=True,
+            usage=True,
+            max_circuits=self.max_circuits,
+            max_executions=self.max_executions,
+            most_qubits=self.num_qubits,
+            options=self.options,
+            keywords=self.options.describe(),
+        )
 
     @property
     def num_qubits(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -127,6 +128,21 @@ def restricted_noise(name: str, num_qubits: int) -> tuple[NoiseModel, Target, tu
     part = good_part(device.target, num_qubits, name)
     small, readout = SmallDevice(restricted(device.target, part)), readout_errors(device)
     return noise_of(small, {i: readout[q] for i, q in enumerate(part)}), small.target, part
+
+
+@dataclass(frozen=True)
+class PartNoise:
+    """:func:`restricted_noise` of a fake device, for a number of qubits."""
+
+    name: str
+
+    @property
+    def num_qubits(self) -> int:
+        """Of the whole device."""
+        return int(fake_device(self.name).num_qubits)
+
+    def __call__(self, num_qubits: int) -> tuple[NoiseModel, Target, tuple[int, ...]]:
+        return restricted_noise(self.name, num_qubits)
 
 
 def service(hint: str = "") -> QiskitRuntimeService:

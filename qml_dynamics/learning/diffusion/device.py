@@ -11,7 +11,7 @@ import numpy as np
 
 from ...backends import Backend
 from ...backends import backend as find_backend
-from ...backends.dynamic import measures_midway
+from ...backends.base import capabilities
 from ...base.errors import MethodError, check_memory, integer, require
 from ...base.estimate import share_error
 from ...methods.evolution import evolve
@@ -114,7 +114,8 @@ def run_forward(
     chosen = _checked(method)
     phi, _, keep = model.conditioned(condition)
     device = find_backend(backend if backend is not None else "statevector")
-    if keep is not None and (shots is not None or not device.exact):
+    can = capabilities(device)
+    if keep is not None and (shots is not None or not can.exact):
         return _run_whole(model, t, chosen, device, shots, seed, condition)
     problem = model.land.problem(phi, t)
     share = 1.0 if keep is None else filter_share(model.start, keep.values)
@@ -124,7 +125,7 @@ def run_forward(
     rate = share * float(np.ravel(known["success_probability"])[-1])
     rate = rate if shots is None or kept is None else kept / shots
     predicted = share * float(np.ravel(known["success_predicted"])[-1])
-    one = device.exact or (shots is not None and measures_midway(device))
+    one = can.exact or (shots is not None and can.midway)
     blocks = 1 if one else int(known.get("blocks", 1))
     width = model.domain.num_qubits + (chosen.ancilla_qubits if isinstance(chosen, Schrodingerised) else blocks)
     return _law(model, t, born, rate, predicted, shots, kept, width + (keep is not None))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...backends import Backend
+from ...backends import Backend, capabilities
 from ...backends.dynamic import sample_midway
 from ...base.errors import BackendError, MethodError
 from ...base.estimate import Estimate
@@ -195,7 +195,7 @@ def circuits_source(
     """
     check_step(problem, h, method)
     evolved = Evolved(problem, h, without_floor(method), backend)
-    if backend.exact and shots is None:
+    if capabilities(backend).exact and shots is None:
         return Simulated(evolved, np.random.default_rng(circuit_seed(entropy, 30)))
     found = selected_step(problem, h, method, backend)
     if found is None:

@@ -99,7 +99,7 @@ class KoopmanVonNeumann:
             raise MethodError(
                 "Argument `callback` must be None for KoopmanVonNeumann, but is given: see HamiltonJacobi."
             )
-        if job.device.exact and job.shots is None:
+        if job.can.exact and job.shots is None:
             return _from_waves(job, plan)
         wanted = plan.wanted(job.saves)
         if job.shots is None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def run_growing(job: Job, growing: Growing) -> Answer:
     """Waves on the problem's grid, or samples of the grown circuits."""
-    if isinstance(growing.method, Trotter) and not job.device.exact:
+    if isinstance(growing.method, Trotter) and not job.can.exact:
         return run_sampled(job, circuits(growing, job.problem, job.h, job.saves))
 
     def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...backends.dynamic import measures_midway, sample_midway
+from ...backends.dynamic import sample_midway
 from ...base.errors import MethodError
 from ...model.formulas import boundaries
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
@@ -80,7 +80,7 @@ def selected_on_device(job: Job, method: Schrodingerised | ProbabilisticITE, pla
     Raises:
         MethodError: too many ancillas for a backend that measures at the end only, or no sample was kept.
     """
-    midway = isinstance(method, ProbabilisticITE) and job.shots is not None and measures_midway(job.device)
+    midway = isinstance(method, ProbabilisticITE) and job.shots is not None and job.can.midway
     if plan.blocks and not midway and plan.blocks[-1] > FRESH:
         raise MethodError(
             f"Argument `steps` must be smaller on {job.device.name}: {plan.blocks[-1]} ancillas would be measured at the "

@@ -62,7 +62,7 @@ class _Qite:
 
     def __init__(self, job: Job, method: QITE) -> None:
         self.job, self.backend, self.method = job, job.device, method
-        self.exact = job.device.exact
+        self.exact = job.can.exact
         self.terms = pauli_terms(job, 0.0)
         self.parts = domains(self.terms, method.domain_width)
         self.real = is_real(self.terms, job.problem.initial.vector(job.problem.domain))
@@ -172,7 +172,7 @@ def double_bracket(job: Job, method: DoubleBracket, saves: Sequence[float]) -> I
 
     problem, h = job.problem, job.h
     circuit = prepare(problem.initial, problem.domain)
-    psi = problem.initial.vector(problem.domain) if job.device.exact else None
+    psi = problem.initial.vector(problem.domain) if job.can.exact else None
     ends = boundaries(problem.duration, method.steps, saves)
     log, number = 0.0, 0
     yield Reached(saves[0], circuit, psi, 0.0)

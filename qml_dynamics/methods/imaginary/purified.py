@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...backends import Backend
-from ...backends.dynamic import measures_midway, sample_midway
+from ...backends.base import capabilities
+from ...backends.dynamic import sample_midway
 from ...base.errors import MethodError, check_memory
 from ...model.domains import Hypercube
 from ...model.formulas import by_order, factors
@@ -54,11 +55,11 @@ def purified(
     from ...synthesis.probabilistic import deferred, reused
 
     start, blocks = bell_pairs(problem.domain), _blocks(problem, h, beta, steps)
-    if backend is None or backend.exact:
+    if backend is None or capabilities(backend).exact:
         law, success = _columns(h, beta, steps) if backend is None else _projected(problem, backend, start, blocks)
         circuit = (deferred if len(blocks) <= FRESH else reused)(start, blocks)
         return Purified(*_drawn(law, success, shots, seed), circuit)
-    midway = shots is not None and measures_midway(backend)
+    midway = shots is not None and capabilities(backend).midway
     if not midway and len(blocks) > FRESH:
         raise MethodError(
             f"Argument `steps` must be smaller on {backend.name}: {len(blocks)} ancillas would be measured at the end, and at "

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...backends.dynamic import measures_midway
 from ...base.estimate import Estimate
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
@@ -37,14 +36,14 @@ Flow = QITE | DoubleBracket
 def run_selected(job: Job, method: Selected) -> Answer:
     """The answer of a post-selected method."""
     plan = forecast(job.problem, job.h, method, job.saves.tolist())
-    return _exact(job, method, plan) if job.device.exact else selected_on_device(job, method, plan)
+    return _exact(job, method, plan) if job.can.exact else selected_on_device(job, method, plan)
 
 
 def run_flow(job: Job, method: Flow) -> Answer:
     """The answer of a method without post-selection."""
-    if isinstance(method, DoubleBracket) and (job.shots is not None or not job.device.exact):
+    if isinstance(method, DoubleBracket) and (job.shots is not None or not job.can.exact):
         return bracket_on_device(job, method)
-    if isinstance(method, QITE) and not job.device.exact:
+    if isinstance(method, QITE) and not job.can.exact:
         return qite_on_device(job, method)
     return _exact(job, method, None)
 
@@ -170,7 +169,7 @@ def work_selected(job: Job, method: Selected) -> Work:
     plan = forecast(job.problem, job.h, method, job.saves.tolist())
     programs, each = one_moment(job, circuits_selected(job, method)[-1])
     qubits, count = programs[-1].num_qubits, each * len(job.saves)
-    if plan.blocks and (job.device.exact or measures_midway(job.device)):
+    if plan.blocks and (job.can.exact or job.can.midway):
         qubits = one_ancilla(job, method)
     total = count * (job.shots or 0)
     return Work(qubits, 48 << qubits, count, total, tuple(programs), success=float(plan.success[-1]))
@@ -179,7 +178,7 @@ def work_selected(job: Job, method: Selected) -> Work:
 def work_flow(job: Job, method: Flow) -> Work:
     """The circuits of the answer, and those that measure on the way."""
     saves = job.saves
-    if isinstance(method, DoubleBracket) and (job.shots is not None or not job.device.exact):
+    if isinstance(method, DoubleBracket) and (job.shots is not None or not job.can.exact):
         saves = bracket_ends(job, method)
     programs, each = one_moment(job, circuits_flow(replace(job, saves=saves), method)[-1])
     qubits, count = programs[-1].num_qubits, each * len(saves)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...backends import Backend
-from ...backends.dynamic import measures_midway
+from ...backends.base import capabilities
 from ...base.errors import MethodError
 from ...model.hamiltonian import LearningHamiltonian
 from ...model.initial import PointMass
@@ -58,7 +58,7 @@ def selected_step(problem: Problem, h: LearningHamiltonian, method: Method, back
         return SelectedStep(RegisterStep(problem, h, method.steps, method.order, plan.register), False)
     if not isinstance(method, ProbabilisticITE):
         return None
-    midway = measures_midway(backend)
+    midway = capabilities(backend).midway
     blocks = block_counts(problem, method, True, [0.0, problem.duration])[-1]
     if not midway and blocks > FRESH:
         raise MethodError(

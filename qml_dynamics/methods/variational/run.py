@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def is_measured(job: Job) -> bool:
     """Whether steps are estimated from circuits: on a backend, with shots or where there are no amplitudes."""
-    return job.backend is not None and (job.shots is not None or not job.backend.exact)
+    return job.backend is not None and (job.shots is not None or not job.can.exact)
 
 
 def run_variational(job: Job, method: Variational) -> Answer:

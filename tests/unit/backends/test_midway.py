@@ -12,7 +12,7 @@ from qiskit.quantum_info import DensityMatrix, Operator, partial_trace
 
 import qml_dynamics as qd
 from qml_dynamics.backends.base import MidwayBackend
-from qml_dynamics.backends.dynamic import measures_midway, sample_midway
+from qml_dynamics.backends.dynamic import sample_midway
 
 SHOTS = 4000
 
@@ -88,11 +88,11 @@ def test_noisy_devices_keep_the_order_of_the_bits(name: str) -> None:
 
 def test_who_cannot_says_so() -> None:
     for device in (qd.backend("pennylane:default.qubit"), qd.backend("statevector")):
-        assert not measures_midway(device)
+        assert not qd.backends.capabilities(device).midway
         with pytest.raises(qd.BackendError, match="must measure in the middle of a circuit"):
             sample_midway(device, [circuit()], 10, [1])
     mitigated = qd.backend("ibm:fake_manila", readout_mitigation="reported")
-    assert not measures_midway(mitigated)
+    assert not qd.backends.capabilities(mitigated).midway
     with pytest.raises(qd.BackendError, match="classical bits"):
         mitigated.submit([circuit()], 10, [1], "tag")  # type: ignore[attr-defined]
     for name in ("aer", "ibm:aer"):
