@@ -50,7 +50,7 @@ def animate_command(
 
 
 def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
-    from ..methods.base import Method
+    from ..methods.base import facts_of
     from ..methods.evolution import evolve
     from ..methods.split_step import SplitStep
     from ..runs.problem_file import read_problem
@@ -60,7 +60,8 @@ def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
         problem, method = read_problem(path, allow_code=allow_code).problem, SplitStep(REFERENCE_STEPS, order=4)
     else:
         run = load(path, allow_code=allow_code)
-        classical = isinstance(run.method, Method) and run.method.facts().runs_on != "backend" and run.counts is None
+        facts = facts_of(run.method)
+        classical = facts is not None and facts.runs_on != "backend" and run.counts is None
         if len(run.times) >= frames or not classical:
             return run
         problem, method = run.problem, run.method

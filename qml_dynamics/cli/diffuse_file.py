@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.errors import MethodError, ProblemError, integer, one_of, real, require
 from ..base.places import Place
-from ..model.objectives.data import _find, _is_number, _numbers, _read
+from ..model.objectives.data import column_named, is_number, numbers_of, read_table
 
 NAME = "diffusion.toml"
 SECTIONS = {
@@ -105,13 +105,13 @@ def _from_toml(path: Path, allow_code: bool) -> dict[str, Any]:
 
 def read_rows(stated: Statement) -> tuple[np.ndarray, tuple[str, ...], np.ndarray | None]:
     """Rows, the names of their columns (default: the first two of numbers), and the class of each row."""
-    table = _read(stated.file)
+    table = read_table(stated.file)
     columns = stated.columns
     if not columns:
-        numeric = [name for name in table.header if all(map(_is_number, table.column(name))) and name != stated.label]
+        numeric = [name for name in table.header if all(map(is_number, table.column(name))) and name != stated.label]
         require(bool(numeric), "file", "have a column of numbers", str(stated.file))
         columns = tuple(numeric[:2])
     require(len(columns) <= 2, "columns", "be one or two", list(columns))
-    rows = np.column_stack([_numbers(table, _find(name, "columns", table)) for name in columns])
-    labels = None if stated.label is None else np.array(table.column(_find(stated.label, "label", table)))
+    rows = np.column_stack([numbers_of(table, column_named(name, "columns", table)) for name in columns])
+    labels = None if stated.label is None else np.array(table.column(column_named(stated.label, "label", table)))
     return rows, columns, labels

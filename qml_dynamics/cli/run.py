@@ -7,14 +7,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import QMLDynamicsError
 from ..methods.evolution import evolve
-from ..methods.krylov import Krylov
-from ..methods.split_step import SplitStep
+from ..methods.reference import reference_method
 from ..results.trajectory import Trajectory
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.files import copy_problem
@@ -108,26 +106,15 @@ def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
 
 
 def reference_of(file: ProblemFile, run: Trajectory) -> Trajectory:
-    """The classical reference at the same times: split-step of order four, Krylov for a general operator, paths on the classical
-    clock, and for a bridge the same bridge by split-step.
-    """
-    if file.problem.operator is not None:
-        return evolve(file.problem, Krylov(), save=run.times.tolist(), seed=0)
-    steps = getattr(run.method, "steps", REFERENCE_STEPS)
-    count = max(REFERENCE_STEPS, 10 * steps if isinstance(steps, int) else 0)
-    split: Any = SplitStep(count, order=4)
-    if file.problem.clock == "classical":
-        from ..learning.ensembles import HamiltonJacobi
-
-        split = HamiltonJacobi(count, order=4, spread=run.diagnostics.get("spread", 0.0))
-    elif hasattr(run.method, "end"):  # a bridge
-        split = replace(run.method, method=SplitStep(REFERENCE_STEPS))
-    return evolve(file.problem, split, save=run.times.tolist(), seed=0)
+    """The classical reference at the same times; see :func:`~qml_dynamics.methods.reference.reference_method`."""
+    spread = float(run.diagnostics.get("spread", 0.0))
+    method = reference_method(file.problem, run.method, REFERENCE_STEPS, spread)
+    return evolve(file.problem, method, save=run.times.tolist(), seed=0)
 
 
 def _wants_budget(job: _Run, asked: bool | None) -> bool:
     problem = job.file.problem
-    if problem.objective is None or problem.clock == "classical" or hasattr(job.plan.method, "end"):
+    if problem.objective is None or problem.clock == "classical" or job.plan.method.facts().both_ends:
         return False  # the chain of an error budget starts from a wave
     return asked if asked is not None else job.plan.quantum and problem.domain.num_qubits <= BUDGET_QUBITS
 

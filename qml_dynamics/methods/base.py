@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -52,6 +53,7 @@ class Facts:
         checkpoints: whether ``evolve(checkpoint=...)`` resumes it.
         steps: equal steps that the duration is cut into; None where there are none, or several numbers of them.
         wires: labels of the qubits of a circuit that the method brings, highest first, by which observables may name them.
+        both_ends: whether the density is conditioned on both ends, so that a run is not the evolution of the initial wave.
     """
 
     clocks: frozenset[Clock]
@@ -63,6 +65,7 @@ class Facts:
     checkpoints: bool = False
     steps: int | None = None
     wires: tuple[Any, ...] | None = None
+    both_ends: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +80,34 @@ class View:
 Callback = Callable[[int, View], Any]
 
 
+class Stream(IntEnum):
+    """First entry of a key of :func:`circuit_seed`: what the random numbers are for.
+
+    Members of one number are never of one run: a run is averaged over random circuits, measured step by step, or post-selected
+    on the imaginary clock, with its own keys behind the number. The numbers are those of stored runs.
+    """
+
+    WEIGHT = 0  # (WEIGHT, i): samples of the weights at saved time i
+    DUAL = 1  # (DUAL, i): samples in the dual basis
+    BEST = 2  # (BEST, 0): samples of the last density; (BEST, 1): the uniform points beside them
+    OPERATORS = 3  # (OPERATORS, number, i, group): samples in the basis of a group of Pauli strings
+    MULTI_PRODUCT = 4  # (MULTI_PRODUCT, k, ...): the run with Trotter number k
+    RANDOMISED = 5  # (RANDOMISED, c, ...): draw c of a random circuit and its run
+    SUCCESS = 5  # (SUCCESS, basis, i): how many of the shots a post-selected run keeps
+    MEASURED = 5  # (MEASURED, evaluation, ...): circuits of one evaluation of a measured variational run
+    MINI_BATCH = 6  # (MINI_BATCH, c, ...): draw c of mini-batches and its run
+    FLOW = 6  # (FLOW, call, group): mean values that a flow of imaginary time measures on its way
+    BRIDGE = 7  # (BRIDGE, 0) and (BRIDGE, 1): both heat equations of a bridge; (BRIDGE, 2): their errors
+    ANNEALING_MEMBER = 20  # (ANNEALING_MEMBER, number)
+    ANNEALING_RESTARTS = 21  # where the restarts begin
+    METTS_CHAIN = 30  # the collapses of the chain
+    METTS_BEST = 31  # the uniform points beside the best weights
+    METTS_CIRCUITS = 32  # (METTS_CIRCUITS, call, k): circuit k of a call
+    METTS_ORDER = 33  # (METTS_ORDER, call): the order in which kept outcomes are used
+
+
 def circuit_seed(entropy: Any, *key: int) -> int:
-    """The seed of one circuit of a run with this seed: 0, i the weight basis at saved time i, 1, i the dual basis."""
+    """The seed of one circuit of a run with this seed, by its key, which begins with a :class:`Stream`."""
     child = np.random.SeedSequence(entropy, spawn_key=key)
     return int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
@@ -275,6 +304,16 @@ def check_method(given: Any) -> Method:
     if isinstance(given, type) or not isinstance(given, Method):
         raise MethodError(f"Argument `method` must be a method such as SplitStep(steps=400), but is {given!r}.")
     return given
+
+
+def facts_of(given: Any) -> Facts | None:
+    """The facts of a method; None for what is none, such as the text that a stored run keeps of a person's own.
+
+    >>> from qml_dynamics import Trotter
+    >>> facts_of(Trotter(4)).steps, facts_of("Mine(steps=4)")
+    (4, None)
+    """
+    return given.facts() if isinstance(given, Method) and not isinstance(given, type) else None
 
 
 def no_circuits(method: Method) -> MethodError:

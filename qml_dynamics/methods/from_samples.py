@@ -31,7 +31,7 @@ from ..results.observables import (
     pauli_groups,
 )
 from ..results.trajectory import Counts
-from .base import Answer, Job
+from .base import Answer, Job, Stream
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -59,7 +59,7 @@ class Batch:
 def plan_batch(
     problem: Problem, h: Hamiltonian, observables: Sequence[Observable], planned: Planned, operators_too: bool = True
 ) -> Batch:
-    """Every circuit that the backend has to run: weight basis (0), dual basis (1), operator groups (3, where wanted)."""
+    """Every circuit that the backend has to run: weight basis, dual basis, operator groups (where wanted)."""
     from ..synthesis.measure import in_dual_basis, in_pauli_basis
 
     circuits: list[QuantumCircuit] = []
@@ -69,14 +69,14 @@ def plan_batch(
     wants_dual = isinstance(h, LearningHamiltonian) or any(o.basis == "dual" for o in observables)
     for i, circuit in enumerate(planned.circuits):
         circuits.append(circuit)
-        keys.append((0, i))
+        keys.append((Stream.WEIGHT, i))
         if wants_dual:
             circuits.append(in_dual_basis(problem.domain, circuit))
-            keys.append((1, i))
+            keys.append((Stream.DUAL, i))
         for number, name in enumerate(groups):
             for g, group in enumerate(groups[name]):
                 circuits.append(in_pauli_basis(group.letters, circuit))
-                keys.append((3, number, i, g))
+                keys.append((Stream.OPERATORS, number, i, g))
     return Batch(circuits, keys, groups)
 
 
@@ -166,7 +166,9 @@ def _estimated(
     """The operators at every saved time, by the vendor's estimator."""
     backend: Any = job.backend
     asked = [Asked(c, tuple(o.on(c.num_qubits) for o in operators.values())) for c in circuits]  # ancillas are highest
-    answers = backend.estimate(asked, job.shots, [job.seed(3, len(operators), i, *key) for i in range(len(asked))])
+    answers = backend.estimate(
+        asked, job.shots, [job.seed(Stream.OPERATORS, len(operators), i, *key) for i in range(len(asked))]
+    )
     if len(answers) != len(asked):
         raise BackendError(f"{backend.name} answered {len(answers)} of {len(asked)} circuits.")
     value, stderr = (np.array([getattr(a, part) for a in answers]) for part in ("value", "stderr"))
@@ -196,16 +198,19 @@ def from_outcomes(job: Job, planned: Planned, batch: Batch, outcomes: Sequence[C
     domain = job.problem.domain
     seen = dict(zip(batch.keys, outcomes))
     moments = range(len(job.saves))
-    counts = {"weight": tuple(read_weight(domain, seen[0, i]) for i in moments)}
-    if (1, 0) in seen:
-        counts["dual"] = tuple(read_dual(domain, seen[1, i]) for i in moments)
+    counts = {"weight": tuple(read_weight(domain, seen[Stream.WEIGHT, i]) for i in moments)}
+    if (Stream.DUAL, 0) in seen:
+        counts["dual"] = tuple(read_dual(domain, seen[Stream.DUAL, i]) for i in moments)
     expectations = observe_counts(job.h, job.saves.tolist(), {"dual": counts["weight"], **counts}, job.observables)
     for number, (name, groups) in enumerate(batch.groups.items()):
-        rows = [combine_groups([g.estimate(seen[3, number, i, j]) for j, g in enumerate(groups)]) for i in moments]
+        rows = [
+            combine_groups([g.estimate(seen[Stream.OPERATORS, number, i, j]) for j, g in enumerate(groups)])
+            for i in moments
+        ]
         expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
     density = np.array([c.histogram(domain.size).reshape(domain.shape) for c in counts["weight"]])
     dual = np.array([c.histogram(domain.size) for c in counts["dual"]]) if "dual" in counts else None
-    best = best_of(job.h, counts["weight"][-1], job.seed(2, 1))
+    best = best_of(job.h, counts["weight"][-1], job.seed(Stream.BEST, 1))
     return _answer(job, planned, density, dual, expectations, counts, best)
 
 
@@ -219,9 +224,9 @@ def from_probabilities(job: Job, planned: Planned, batch: Batch, probabilities: 
     every = np.arange(domain.size)
     density, duals = [], []
     for i, t in enumerate(job.saves.tolist()):
-        weight = weight_probabilities(domain, seen[0, i])
+        weight = weight_probabilities(domain, seen[Stream.WEIGHT, i])
         density.append(weight.reshape(domain.shape))
-        dual = dual_probabilities(domain, seen[1, i]) if (1, i) in seen else weight
+        dual = dual_probabilities(domain, seen[Stream.DUAL, i]) if (Stream.DUAL, i) in seen else weight
         duals.append(dual)
         if isinstance(h, LearningHamiltonian):
             d, s = h.coefficients(t)
@@ -233,9 +238,9 @@ def from_probabilities(job: Job, planned: Planned, batch: Batch, probabilities: 
             if o.function is not None:
                 table.add(o.name, float((weight if o.basis == "weight" else dual) @ o.values(domain, every)))
         for number, (name, groups) in enumerate(batch.groups.items()):
-            table.add(name, sum(_group_mean(g, seen[3, number, i, j]) for j, g in enumerate(groups)))
-    drawn = draw(density[-1], BEST_SAMPLES, job.seed(2, 0))
-    best = best_of(h, drawn, job.seed(2, 1))
+            table.add(name, sum(_group_mean(g, seen[Stream.OPERATORS, number, i, j]) for j, g in enumerate(groups)))
+    drawn = draw(density[-1], BEST_SAMPLES, job.seed(Stream.BEST, 0))
+    best = best_of(h, drawn, job.seed(Stream.BEST, 1))
     return _answer(job, planned, np.array(density), np.array(duals), table.estimates(None), None, best)
 
 

@@ -25,7 +25,7 @@ from ..results.observables import (
 )
 from ..results.sampling import draw
 from ..results.trajectory import Counts
-from .base import Answer, Job, View
+from .base import Answer, Job, Stream, View
 
 _EDGE = 1e-4
 _TAIL = 1e-3
@@ -116,7 +116,7 @@ def report_waves(job: Job, waves: Waves) -> Answer:
     counts: Mapping[str, tuple[Counts, ...]] | None = None
     if job.shots is None:
         expectations: Mapping[str, Estimate] = observe_states(job.h, times, states, job.observables)
-        drawn = draw(density[-1], BEST_SAMPLES, job.seed(2, 0))
+        drawn = draw(density[-1], BEST_SAMPLES, job.seed(Stream.BEST, 0))
     else:
         expectations, counts, density = _sampled_report(job, times, states)
         drawn = counts["weight"][-1]
@@ -127,7 +127,7 @@ def report_waves(job: Job, waves: Waves) -> Answer:
         log_norm=np.array(waves.log_norm),
         expectations=expectations,
         counts=counts,
-        best=best_of(job.h, drawn, job.seed(2, 1)),
+        best=best_of(job.h, drawn, job.seed(Stream.BEST, 1)),
         stop=waves.stop,
         diagnostics={**waves.diagnostics, **_wave_diagnostics(job, states, np.abs(states) ** 2)},
         parameters=_padded(waves.parameters) if waves.parameters else None,
@@ -148,7 +148,9 @@ def _sampled_report(
     """The shots that a device would give, drawn from exact probabilities: expectation values, counts, density."""
     assert job.shots is not None
     place = [int(np.argmin(np.abs(job.saves - t))) for t in times]
-    counts = sample_states(job.h, states, job.shots, [(job.seed(0, i), job.seed(1, i)) for i in place])
+    counts = sample_states(
+        job.h, states, job.shots, [(job.seed(Stream.WEIGHT, i), job.seed(Stream.DUAL, i)) for i in place]
+    )
     expectations = observe_counts(job.h, times.tolist(), counts, job.observables)
     operators = [(o.name, o.terms) for o in job.observables if o.terms is not None]
     if not isinstance(job.h, LearningHamiltonian):
@@ -157,7 +159,7 @@ def _sampled_report(
         groups = pauli_groups(terms)
         rows = []
         for i, psi in zip(place, states):
-            seeds = [job.seed(3, number, i, g) for g in range(len(groups))]
+            seeds = [job.seed(Stream.OPERATORS, number, i, g) for g in range(len(groups))]
             drawn = [draw(g.probabilities(psi), job.shots, s) for g, s in zip(groups, seeds)]
             rows.append(combine_groups([g.estimate(c) for g, c in zip(groups, drawn)]))
         expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)

@@ -20,7 +20,7 @@ from ..model.formulas import boundaries, by_order, factors, segments
 from ..model.hamiltonian import LearningHamiltonian
 from ..model.objectives.rows import batch_values, need_rows
 from ..model.problem import Problem
-from .base import LOSSES, Answer, Facts, Job, Work, check_facts, circuit_seed
+from .base import LOSSES, Answer, Facts, Job, Stream, Work, check_facts, circuit_seed
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
@@ -29,8 +29,6 @@ from .split_step import SplitStep
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-
-_KEY = 6  # of this file's seeds
 
 
 @renamed_option("circuits", "draws")
@@ -144,7 +142,7 @@ def _run(job: Job, method: MiniBatch) -> Answer:
     stop = ""
     for c in range(count):
         shots = None if job.shots is None else job.shots // count + (c < job.shots % count)
-        branch = replace(job, branch=(_KEY, c), callback=None, shots=shots)
+        branch = replace(job, branch=(Stream.MINI_BATCH, c), callback=None, shots=shots)
         try:
             with warnings.catch_warnings():
                 if c:  # the first draw has said it
@@ -200,7 +198,7 @@ def draw_batches(problem: Problem, method: MiniBatch, circuit: int, count: int, 
     [3, 3]
     """
     rows = need_rows(problem.objective).count
-    rng = np.random.default_rng(circuit_seed(seed if method.seed is None else method.seed, _KEY, circuit))
+    rng = np.random.default_rng(circuit_seed(seed if method.seed is None else method.seed, Stream.MINI_BATCH, circuit))
     return [rng.choice(rows, method.batch_size, replace=method.replacement) for _ in range(count)]
 
 

@@ -13,7 +13,7 @@ from ..base.errors import MethodError, integer, real, require
 from ..base.estimate import Estimate
 from ..model.formulas import by_order, multiproduct_coefficients
 from ..model.problem import Problem
-from .base import EVERYWHERE, Answer, Facts, Job, Work, check_facts
+from .base import EVERYWHERE, Answer, Facts, Job, Stream, Work, check_facts
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
@@ -67,7 +67,7 @@ class MultiProduct:
 
     def run(self, job: Job) -> Answer:
         """One run for each Trotter number, each time with its own equal steps, combined with the extrapolation's weights."""
-        answers = [self._with(replace(job, branch=(4, k), callback=None), k) for k in self.steps]
+        answers = [self._with(replace(job, branch=(Stream.MULTI_PRODUCT, k), callback=None), k) for k in self.steps]
         return _extrapolated(multiproduct_coefficients(self.steps), answers)
 
     def _with(self, job: Job, k: int) -> Answer:

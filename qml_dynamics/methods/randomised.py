@@ -17,7 +17,7 @@ from ..model.pauli import PauliSum, pauli_sum
 from ..model.problem import Problem
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
-from .base import Answer, Facts, Job, Work, check_facts, circuit_seed
+from .base import Answer, Facts, Job, Stream, Work, check_facts, circuit_seed
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
@@ -25,7 +25,6 @@ from .from_waves import Waves, report_waves
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-_KEY = 5  # of this file's seeds
 Piece = tuple[int, int, float, float]  # masks of the string, coefficient (amount a unit of time), and when it ends
 
 
@@ -162,7 +161,7 @@ def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
         pieces = _pieces(job, method, terms, c, times)
         gates.append(sum(piece.size() for piece in pieces[1:]))
         shots = None if job.shots is None else job.shots // count + (c < job.shots % count)
-        branch = replace(job, branch=(_KEY, c), callback=None, shots=shots)
+        branch = replace(job, branch=(Stream.RANDOMISED, c), callback=None, shots=shots)
         if not job.can.exact:
             whole = [_until(pieces, times.index(t)) for t in job.saves.tolist()]
             answers.append(run_sampled(branch, Planned(whole, {})))
@@ -222,7 +221,7 @@ def _pieces(
     from ..synthesis.states import prepare
 
     duration = job.problem.duration
-    seed = circuit_seed(job.seeds.entropy if method.seed is None else method.seed, _KEY, c)
+    seed = circuit_seed(job.seeds.entropy if method.seed is None else method.seed, Stream.RANDOMISED, c)
     rng = np.random.default_rng(seed)
     idle = float(terms.coefficients[(terms.x | terms.z) == 0].sum())
     active = np.flatnonzero(((terms.x | terms.z) != 0) & (terms.coefficients != 0))

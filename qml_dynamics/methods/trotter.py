@@ -131,3 +131,8 @@ def potential_queries(run: Trajectory) -> int:
         shots = sum(counts[i].shots for counts in run.counts.values())
         total += shots * sum(f.kind != "K" and f.amount != 0 for f in every)
     return total
+
+
+def trotter_of(method: Any, steps: int) -> Trotter:
+    """``method`` where it is this one, whose order and truncation are to be kept; else the default one of so many steps."""
+    return method if isinstance(method, Trotter) else Trotter(steps)

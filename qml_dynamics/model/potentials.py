@@ -15,7 +15,7 @@ import numpy as np
 from ..base.errors import ProblemError, one_of, real
 from .domains import Domain
 from .objectives.base import Objective
-from .problem import _as_objective
+from .problem import as_objective
 
 KINDS = ("objective", "witten")
 _WEIGHTS = np.array([3 / 2, -3 / 20, 1 / 90])  # central second difference of order six, beside -49/18 in the middle
@@ -37,7 +37,7 @@ def potential(loss: Any, kind: str = "objective", temperature: float | None = No
     >>> bowl(np.array([[0.0], [1.0]])).round(6).tolist()
     [-2.0, 6.0]
     """
-    objective = _as_objective(loss)
+    objective = as_objective(loss)
     one_of(kind, "kind", KINDS)
     if kind == "objective":
         if temperature is not None:
@@ -93,6 +93,6 @@ def gibbs_density(loss: Any, domain: Domain, temperature: float) -> np.ndarray:
     >>> gibbs_density(lambda w: w[:, 0], Hypercube(1), 2.0).round(6).tolist()
     [0.731059, 0.268941]
     """
-    values = _as_objective(loss).on(domain) / real(temperature, "temperature", positive=True)
+    values = as_objective(loss).on(domain) / real(temperature, "temperature", positive=True)
     weights = np.exp(values.min() - values)
     return np.asarray(weights / weights.sum())

@@ -76,7 +76,7 @@ class Problem:
     def __post_init__(self) -> None:
         require(isinstance(self.domain, (Grid, Hypercube)), "domain", "be a Grid or a Hypercube", self.domain)
         if self.operator is None:
-            object.__setattr__(self, "objective", _as_objective(self.objective))
+            object.__setattr__(self, "objective", as_objective(self.objective))
         object.__setattr__(self, "diffusion", as_schedule(self.diffusion, "diffusion"))
         object.__setattr__(self, "strength", as_schedule(self.strength, "strength"))
         one_of(self.clock, "clock", CLOCKS)
@@ -178,7 +178,8 @@ def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:
     require(not any(domain.twist), "domain", "have no twist on the classical clock", domain)
 
 
-def _as_objective(given: Any) -> Objective:
+def as_objective(given: Any) -> Objective:
+    """An objective, or a function of points as one; raises :class:`ProblemError` for anything else."""
     if isinstance(given, Objective):
         return given
     if callable(given):

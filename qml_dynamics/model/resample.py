@@ -19,11 +19,12 @@ def refine(psi: np.ndarray, domain: Grid, extra: int = 1) -> tuple[np.ndarray, G
     fine = domain.refined(extra)
     out = np.asarray(psi, dtype=complex)
     for axis in range(domain.ndim):
-        out = np.moveaxis(_stretch(np.moveaxis(out, axis, -1), domain.boundary, 1 << extra), -1, axis)
+        out = np.moveaxis(interpolated(np.moveaxis(out, axis, -1), domain.boundary, 1 << extra), -1, axis)
     return out / np.linalg.norm(out), fine
 
 
-def _stretch(wave: np.ndarray, boundary: str, factor: int) -> np.ndarray:
+def interpolated(wave: np.ndarray, boundary: str, factor: int) -> np.ndarray:
+    """The Fourier (or sine) series along the last axis at ``factor`` times as many points; the sum of squares is kept."""
     from scipy import fft
 
     points = wave.shape[-1]

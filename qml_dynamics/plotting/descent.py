@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import MethodError, require
+from ..methods.base import facts_of
 from ..model.domains import Grid
 from .descent_studies import WORDS, plot_functions, plot_schedules, plot_study
 from .style import BLUE, DENSITY, MUTED, PURPLE, SKY, at_time, loss_levels, new_figure, plane, tidy
@@ -51,9 +52,11 @@ def plot_descent(found: Descent) -> Figure:
 def _caption(found: Descent) -> str:
     run = found.trajectory
     where = run.provenance.get("backend") or "classical simulation"
+    facts = facts_of(run.method)
+    steps = "?" if facts is None or facts.steps is None else facts.steps
     how = f"{run.shots:,} shots" if run.shots else f"exact density, {found.samples:,} samples"
     return (
-        f"{type(run.method).__name__} of {getattr(run.method, 'steps', '?')} steps, {where}, {run.problem.domain.num_qubits} qubits, "
+        f"{type(run.method).__name__} of {steps} steps, {where}, {run.problem.domain.num_qubits} qubits, "
         f"{how}. Colours: square root of the density; lines: the loss. Ring: the best sample. Cross: the known minimiser."
     )
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..base.errors import ProblemError, QMLDynamicsError, integer
 from ..methods.evolution import evolve
 from ..methods.split_step import SplitStep
-from ..methods.trotter import Trotter
+from ..methods.trotter import Trotter, trotter_of
 from ..model.formulas import Formula
 from ..model.hamiltonian import LearningHamiltonian, hamiltonian
 from ..model.objectives import from_table
@@ -146,7 +146,7 @@ def _method(file: ProblemFile) -> Trotter:
     """The problem's own Trotter method, whose order and truncation the programs keep."""
     if file.problem.clock != "real" or file.problem.objective is None:
         raise ProblemError(f"{file.path.name}: programs are written for objectives on the real clock only.")
-    return file.method if isinstance(file.method, Trotter) else Trotter(DEFAULT_STEPS)
+    return trotter_of(file.method, DEFAULT_STEPS)
 
 
 def _formula(file: ProblemFile) -> Formula:

@@ -15,7 +15,7 @@ from qiskit import QuantumCircuit
 
 from ..base.errors import ProblemError, describe, real, require
 from ..model.domains import Grid
-from .transforms import _extend, dual_phases, fourier, registers, to_dual, width
+from .transforms import dual_phases, fourier, odd_extension, registers, to_dual, width
 
 _EMPTY = 1e-12  # entries below are round-off of earlier rotations: no rotation for them, on any machine
 
@@ -138,14 +138,14 @@ def refinement(coarse: Grid, finer: Grid, on: Grid | None = None) -> QuantumCirc
         new = line[: len(line) - coarse.qubits[axis] - (1 if walls else 0)][-1]
         old = line[line.index(new) + 1 :]
         if walls:
-            _extend(circuit, old)
+            odd_extension(circuit, old)
         fourier(circuit, old)
         if walls:
             _half_shift(circuit, old)
         circuit.cx(old[0], new)  # bit-reversed: the first qubit carries the sign
         fourier(circuit, [new, *old], inverse=True)
         if walls:
-            _extend(circuit, [new, *old], inverse=True)
+            odd_extension(circuit, [new, *old], inverse=True)
     return circuit
 
 
@@ -207,7 +207,7 @@ def orthogonal_network(matrix: Any) -> QuantumCircuit:
     >>> orthogonal_network([[0.6, -0.8], [0.8, 0.6]]).num_nonlocal_gates()
     1
     """
-    u = _finite(matrix)
+    u = finite_matrix(matrix)
     square = u.shape[0] == u.shape[1]
     require(square, "matrix", "be square", f"of shape {u.shape}")
     miss = float(np.abs(u.T @ u - np.eye(len(u))).max())
@@ -252,7 +252,7 @@ def halmos(matrix: Any) -> np.ndarray:
     >>> halmos([[0.6, 0.0]]).shape
     (3, 3)
     """
-    a = _finite(matrix)
+    a = finite_matrix(matrix)
     u, sigma, vt = np.linalg.svd(a)
     require(
         float(sigma[0]) <= 1 + 1e-12, "matrix", "have a norm of at most 1 (divide by it)", f"of norm {sigma[0]:.6g}"
@@ -280,7 +280,7 @@ def layer(matrix: Any, scale: float | None = None) -> tuple[QuantumCircuit, floa
     >>> layer([[0.0, -3.0], [3.0, 0.0]])[0].num_qubits
     2
     """
-    w = _finite(matrix)
+    w = finite_matrix(matrix)
     norm = float(np.linalg.norm(w, 2))
     require(norm > 0, "matrix", "not be all zero", f"of shape {w.shape}")
     factor = norm if scale is None else real(scale, "scale", positive=True)
@@ -292,7 +292,8 @@ def layer(matrix: Any, scale: float | None = None) -> tuple[QuantumCircuit, floa
     return orthogonal_network(halmos(small)), factor
 
 
-def _finite(matrix: Any) -> np.ndarray:
+def finite_matrix(matrix: Any) -> np.ndarray:
+    """``matrix`` as a real array of finite numbers; raises :class:`ProblemError` if it is none."""
     try:
         a = np.array(matrix)
         real = a.dtype.kind != "c"

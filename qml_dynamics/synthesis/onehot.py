@@ -8,7 +8,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..base.errors import ProblemError, describe, require
-from .growth import _finite, givens, layer
+from .growth import finite_matrix, givens, layer
 
 
 def numbers(vector: Any) -> np.ndarray:
@@ -73,7 +73,7 @@ def through(matrix: Any, vector: Any, scale: float | None = None) -> tuple[Quant
     >>> circuit.num_qubits
     4
     """
-    w = _finite(matrix)
+    w = finite_matrix(matrix)
     network, factor = layer(w, scale)
     x = numbers(vector)
     require(x.shape == (w.shape[1],), "vector", f"have {w.shape[1]} numbers", f"of shape {x.shape}")

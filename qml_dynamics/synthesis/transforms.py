@@ -63,13 +63,13 @@ def to_dual(domain: Domain, circuit: QuantumCircuit, inverse: bool = False) -> N
             circuit.h(qubits[0])
             continue
         if has_ancillas(domain) and not inverse:
-            _extend(circuit, qubits)
+            odd_extension(circuit, qubits)
         fourier(circuit, qubits, inverse)
         if has_ancillas(domain) and inverse:
-            _extend(circuit, qubits, inverse=True)
+            odd_extension(circuit, qubits, inverse=True)
 
 
-def _extend(circuit: QuantumCircuit, qubits: Sequence[int], inverse: bool = False) -> None:
+def odd_extension(circuit: QuantumCircuit, qubits: Sequence[int], inverse: bool = False) -> None:
     """The odd extension over the walls, and its undoing."""
     *bits, ancilla = qubits
     if not inverse:

@@ -144,7 +144,7 @@ class Chain:
         circuit, drawn = self._circuit()
         if plain == self.method:
             return circuit, circuit, drawn
-        if type(plain) is not type(self.method):
+        if plain.facts().runs_on != self.facts.runs_on:  # another method takes the same steps classically
             self.notes.append(f"formula: that of {plain!r}; encoding: what {type(self.method).__name__} adds to it.")
         return self._point(self.run(self.problem, plain)), circuit, drawn
 

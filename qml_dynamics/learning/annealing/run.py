@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, require
-from ...methods.base import Callback, circuit_seed
+from ...methods.base import Callback, Stream, circuit_seed
 from ...methods.evolution import evolve
 from ...methods.exact import Exact
 from ...methods.imaginary.options import ProbabilisticITE
@@ -65,7 +65,7 @@ class _Call:
         inner = self.record.method
         if inner is None or isinstance(inner, (Krylov, Exact)):
             inner = replace(self.record, method=None if isinstance(inner, Exact) else inner)
-        seed = circuit_seed(self.entropy, 20, number)
+        seed = circuit_seed(self.entropy, Stream.ANNEALING_MEMBER, number)
         return evolve(problem, inner, seed=seed, save=self.ends, **self.options)
 
 
@@ -205,7 +205,7 @@ def _members(call: _Call, path: tuple[tuple[float, ...], tuple[float, ...]]) -> 
     out = [_Member("quench", quenched, still[0])]
     if record.strategy == "quench":
         return out
-    rng = np.random.default_rng(circuit_seed(call.entropy, 21))
+    rng = np.random.default_rng(circuit_seed(call.entropy, Stream.ANNEALING_RESTARTS))
     for k in range(record.restarts):
         name = f"restart {k + 1}"
         out.append(_Member(name, quenched.replace(initial=_start(p, rng)), still[0]))

@@ -23,7 +23,7 @@ from ...model.initial import State
 from ...model.objectives.base import Objective
 from ...model.objectives.tables import from_table
 from ...model.potentials import potential as potential_of
-from ...model.problem import Problem, _as_objective
+from ...model.problem import Problem, as_objective
 from ...model.schedules import Constant
 
 NAMED = ("ou", "free")
@@ -198,7 +198,7 @@ def landscape(domain: Any, potential: Any, temperature: float) -> Landscape:
         root = np.exp(-square / (4 * temperature))
         _check_edge(domain, root)
         return Landscape(domain, "ou", temperature, np.array, square / (4 * temperature) - 0.5 * domain.ndim, root)
-    loss = _as_objective(potential)
+    loss = as_objective(potential)
     values = loss.on(domain)
     root = np.exp(-(values - values.min()) / (2 * temperature))
     _check_edge(domain, root)

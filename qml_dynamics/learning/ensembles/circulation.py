@@ -13,7 +13,7 @@ import numpy as np
 
 from ...base.errors import require
 from ...model.domains import Domain, Grid
-from .madelung import _wave
+from .madelung import checked_wave
 
 _EMPTY = 1e-12  # amplitudes below this share of the largest are round-off: no vortex is read there
 
@@ -43,7 +43,7 @@ def circulation(psi: np.ndarray, domain: Domain, loop: Any = None) -> Any:
     >>> circulation(np.exp(-2j * ring.axes[0]), ring)
     -2
     """
-    wave = _wave(psi, domain)
+    wave = checked_wave(psi, domain)
     assert isinstance(domain, Grid)
     if loop is not None:
         return _round(np.angle(_on_loop(wave, _filled(loop_points(domain, loop), domain))))

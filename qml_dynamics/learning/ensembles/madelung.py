@@ -62,7 +62,7 @@ def madelung(psi: np.ndarray, domain: Domain, hbar: float, mass: float = 1.0) ->
     >>> print(velocity[0, 64].round(6), Q[64].round(6))     # at x = 0: hbar k / m, and hbar^2 (2 s^2 - x^2) / (8 m s^4)
     0.5 0.25
     """
-    wave = _wave(psi, domain)
+    wave = checked_wave(psi, domain)
     h, m = real(hbar, "hbar", positive=True), real(mass, "mass", positive=True)
     assert isinstance(domain, Grid)
     p = np.abs(wave) ** 2
@@ -221,7 +221,8 @@ def stencil(times: np.ndarray, at: float) -> np.ndarray:
     return np.linalg.solve(powers, unit) / scale
 
 
-def _wave(psi: Any, domain: Domain) -> np.ndarray:
+def checked_wave(psi: Any, domain: Domain) -> np.ndarray:
+    """``psi`` in the shape of the grid; raises :class:`ProblemError` for another shape or a wave that is zero or not finite."""
     if not isinstance(domain, Grid):
         raise ProblemError(f"Argument `domain` must be a Grid, but is {describe(domain)}.")
     wave = np.asarray(psi, dtype=complex)

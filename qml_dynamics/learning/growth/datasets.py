@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import MethodError, ProblemError, integer, one_of, real, require
-from ...model.objectives.data import _find, _given_columns, _is_number, _numbers, _read
+from ...model.objectives.data import column_named, given_columns, is_number, numbers_of, read_table
 from .scikit import carried
 
 CARRIED = ("iris", "wine", "breast_cancer", "digits")
@@ -68,25 +68,25 @@ def class_data(
     return _split(*_csv(given, str(target), features), share, seed)
 
 
-_Table = tuple[str, np.ndarray, np.ndarray, tuple[str, ...]]
+Table = tuple[str, np.ndarray, np.ndarray, tuple[str, ...]]
 
 
-def _csv(path: str, target: str, features: Sequence[str] | None) -> _Table:
-    table = _read(path)
-    _find(target, "target", table)
+def _csv(path: str, target: str, features: Sequence[str] | None) -> Table:
+    table = read_table(path)
+    column_named(target, "target", table)
     if features is None:
-        names = [n for n in table.header if n != target and any(map(_is_number, table.column(n)))]
+        names = [n for n in table.header if n != target and any(map(is_number, table.column(n)))]
         require(bool(names), "source", "have a numeric column beside the target", "of text only")
     else:
-        names = _given_columns(table, target, features)
+        names = given_columns(table, target, features)
     labels = table.column(target)
     empty = [line for cell, line in zip(labels, table.lines) if not cell]
     require(not empty, "target", "have no missing values", f"of an empty one in row {empty[0]}" if empty else "")
-    values = np.column_stack([_numbers(table, name) for name in names])
+    values = np.column_stack([numbers_of(table, name) for name in names])
     return Path(path).stem, values, np.array(labels), tuple(names)
 
 
-def _carried(name: str, target: str | None, features: Sequence[str] | None) -> _Table:
+def _carried(name: str, target: str | None, features: Sequence[str] | None) -> Table:
     require(target is None and features is None, "target", "be absent for a named set, as `features`", target)
     found = carried(one_of(name, "source", CARRIED, MethodError))
     labels = np.asarray(found.target_names)[found.target]

@@ -32,7 +32,7 @@ def orthogonality(W: Any) -> float:
     >>> orthogonality([[2.0, 0.0], [0.0, 1.0]])
     9.0
     """
-    w = _one(W)
+    w = one_matrix(W)
     return float((np.abs(w.conj().T @ w - np.eye(w.shape[1])) ** 2).sum())
 
 
@@ -42,7 +42,7 @@ def orthogonality_gradient(W: Any) -> np.ndarray:
     >>> orthogonality_gradient([[2.0, 0.0], [0.0, 1.0]]).tolist()
     [[24.0, 0.0], [0.0, 0.0]]
     """
-    w = _one(W)
+    w = one_matrix(W)
     return 4 * w @ (w.conj().T @ w - np.eye(w.shape[1]))
 
 
@@ -83,7 +83,7 @@ def orthogonality_flow(W: Any, time: float) -> np.ndarray:
     >>> orthogonality_flow(np.diag([0.3, 1.7]), 0.5).diagonal()
     array([0.918556, 1.006043])
     """
-    w = _one(W)
+    w = one_matrix(W)
     u, sigma, vt = np.linalg.svd(w, full_matrices=False)
     sigma[sigma <= np.finfo(float).eps * max(w.shape) * sigma[0]] = 0.0  # the flow would make round-off grow to 1
     return (u * flow_values(sigma, time)) @ vt
@@ -102,7 +102,7 @@ def polar(W: Any) -> Polar:
     >>> unitary.round(6).tolist(), positive.round(6).tolist()
     ([[0.0, -1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 2.0]])
     """
-    u, sigma, vt = np.linalg.svd(_one(W), full_matrices=False)
+    u, sigma, vt = np.linalg.svd(one_matrix(W), full_matrices=False)
     return Polar(u @ vt, (vt.conj().T * sigma) @ vt)
 
 
@@ -122,7 +122,8 @@ def singular_value_loss() -> Objective:
     )
 
 
-def _one(W: Any) -> np.ndarray:
+def one_matrix(W: Any) -> np.ndarray:
+    """``W`` as one array; raises :class:`ProblemError` for none or several."""
     given = layers(W if hasattr(W, "__array__") else [W], "W", complex_too=True)
     require(len(given) == 1, "W", "be one matrix", f"of {len(given)} matrices")
     return given[0]

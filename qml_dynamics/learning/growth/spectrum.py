@@ -11,7 +11,7 @@ from ...model.domains import Grid
 from ...model.initial import Gaussian
 from ...model.problem import Problem
 from ...results.trajectory import Trajectory
-from .flow import _one, singular_value_loss
+from .flow import one_matrix, singular_value_loss
 
 
 def orthogonality_problem(
@@ -47,7 +47,7 @@ def orthogonality_problem(
     >>> problem.domain.num_qubits, problem.initial.center
     (10, (2.0, 0.5))
     """
-    w = _one(W)
+    w = one_matrix(W)
     sigma = np.linalg.svd(w, compute_uv=False)
     spread = real(width, "width", positive=True)
     least = float(sigma[0]) + 3 * spread
@@ -75,7 +75,7 @@ def learned_layer(W: Any, run: Trajectory, index: int = -1) -> np.ndarray:
     >>> learned_layer(w, run).diagonal().round(1).tolist()
     [1.0, 1.0]
     """
-    w = _one(W)
+    w = one_matrix(W)
     u, sigma, vt = np.linalg.svd(w, full_matrices=False)
     require(isinstance(run, Trajectory), "run", "be a Trajectory", run)
     box = run.problem.domain

@@ -14,7 +14,7 @@ from ...backends import Backend, capabilities
 from ...backends.dynamic import sample_midway
 from ...base.errors import BackendError, MethodError
 from ...base.estimate import Estimate
-from ...methods.base import circuit_seed
+from ...methods.base import Stream, circuit_seed
 from ...methods.evolution import evolve
 from ...methods.imaginary.laws import pooled
 from ...methods.imaginary.options import ProbabilisticITE
@@ -80,7 +80,7 @@ class Bank(ABC):
 
     def _fetch(self, keys: list[Key], shots: int) -> None:
         self.calls += 1
-        rng = np.random.default_rng(circuit_seed(self.entropy, 33, self.calls))
+        rng = np.random.default_rng(circuit_seed(self.entropy, Stream.METTS_ORDER, self.calls))
         for key, counts in zip(keys, self.ask(keys, shots)):
             self.taken += shots
             self.kept += counts.shots
@@ -93,7 +93,7 @@ class Bank(ABC):
 
     def seeds(self, count: int) -> list[int]:
         """A seed for each circuit of this call."""
-        return [circuit_seed(self.entropy, 32, self.calls, k) for k in range(count)]
+        return [circuit_seed(self.entropy, Stream.METTS_CIRCUITS, self.calls, k) for k in range(count)]
 
     @property
     def success(self) -> Estimate | None:
@@ -196,7 +196,7 @@ def circuits_source(
     check_step(problem, h, method)
     evolved = Evolved(problem, h, without_floor(method), backend)
     if capabilities(backend).exact and shots is None:
-        return Simulated(evolved, np.random.default_rng(circuit_seed(entropy, 30)))
+        return Simulated(evolved, np.random.default_rng(circuit_seed(entropy, Stream.METTS_CHAIN)))
     found = selected_step(problem, h, method, backend)
     if found is None:
         return ByEvolve(shots, entropy, evolved=evolved)

@@ -13,7 +13,7 @@ import numpy as np
 from ...backends import backend as find_backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
-from ...methods.base import Method, check_method, circuit_seed
+from ...methods.base import Method, Stream, check_method, circuit_seed
 from ...model.clocks import need_waves
 from ...model.hamiltonian import LearningHamiltonian, hamiltonian
 from ...model.problem import Problem
@@ -118,7 +118,7 @@ def metts(
         laws: Laws = Waves(still, h, method, reading)
         if method is None:
             laws = Blocks(still, h, reading) if dense is None else dense
-        source = Draws(laws, np.random.default_rng(circuit_seed(entropy, 30)))
+        source = Draws(laws, np.random.default_rng(circuit_seed(entropy, Stream.METTS_CHAIN)))
     else:
         source = circuits_source(still, h, method, device, shots, entropy)
     index, stop = _walk(source, walkers, steps, burn_in, collapse, progress)
@@ -147,7 +147,7 @@ def metts(
         beta=2 * tau if reading == "born" else tau,
         tau=tau,
         collapse=collapse,
-        best=best_of(h, seen, circuit_seed(entropy, 31)),
+        best=best_of(h, seen, circuit_seed(entropy, Stream.METTS_BEST)),
         problem=still,
         method=method,
         success_probability=getattr(source, "success", None),

@@ -7,7 +7,7 @@ import numpy as np
 from ...base.errors import MethodError, require
 from ...model.hamiltonian import LearningHamiltonian
 from ...results.trajectory import Trajectory
-from ..base import Job
+from ..base import Job, Stream
 from .fortet import FLOOR, unnormalised
 
 _RESAMPLES = 100  # of the samples, for standard errors
@@ -47,7 +47,7 @@ def errors_of(job: Job, A: Trajectory, B: Trajectory) -> dict[str, np.ndarray]:
     """
     if A.counts is None or B.counts is None:
         return {}
-    rng = np.random.default_rng(job.seed(7, 2))
+    rng = np.random.default_rng(job.seed(Stream.BRIDGE, 2))
     rows = [_drawn(job, np.sqrt(_redrawn(A, rng)), np.sqrt(_redrawn(B, rng))) for _ in range(_RESAMPLES)]
     seen = _drawn(job, _roots(A), _roots(B))
     out = {}

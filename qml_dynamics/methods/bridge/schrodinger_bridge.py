@@ -18,7 +18,7 @@ from ...model.schedules import Constant
 from ...results.observables import BEST_SAMPLES, best_of, edge_weight
 from ...results.sampling import draw
 from ...results.trajectory import Trajectory
-from ..base import LOSSES, Answer, Facts, Job, Method, Work, check_facts
+from ..base import LOSSES, Answer, Facts, Job, Method, Stream, Work, check_facts
 from ..exact import Exact
 from ..krylov import Krylov
 from ..split_step import SplitStep
@@ -110,6 +110,7 @@ class SchrodingerBridge:
             spaces=self.inner.facts().spaces & LOSSES,
             order_of="density",
             checkpoints=False,
+            both_ends=True,
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
@@ -197,7 +198,9 @@ def _pair(job: Job, method: Method, factors: Factors) -> tuple[Trajectory, Traje
         ((factors.start, job.saves), (factors.end, np.sort(job.problem.duration - job.saves)))
     ):
         problem = job.problem.replace(initial=State(factor))
-        run = evolved(problem, method, times, seed=job.seed(7, number), backend=job.backend, shots=job.shots)
+        run = evolved(
+            problem, method, times, seed=job.seed(Stream.BRIDGE, number), backend=job.backend, shots=job.shots
+        )
         if run.diagnostics.get("interrupted"):
             raise KeyboardInterrupt
         runs.append(run)
@@ -239,7 +242,7 @@ def _report(
     stop = f"Reached the end of the duration, {job.saves[-1]:g}, after {facts['iterations']} iterations."
     if facts.get("interrupted"):
         stop = f"Interrupted from the keyboard after {facts['iterations']} iterations; kept the factors that they gave."
-    best = best_of(job.h, draw(p[-1], BEST_SAMPLES, job.seed(2, 0)), job.seed(2, 1))
+    best = best_of(job.h, draw(p[-1], BEST_SAMPLES, job.seed(Stream.BEST, 0)), job.seed(Stream.BEST, 1))
     return Answer(
         times=job.saves,
         density=p,

@@ -18,7 +18,7 @@ from ...model.domains import Domain, Grid
 from ...model.formulas import Formula, by_order
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
-from ..base import Answer, Facts, Job, View, Work, check_facts, no_circuits
+from ..base import Answer, Facts, Job, Stream, View, Work, check_facts, no_circuits
 from ..job import save_times
 from .moments import Moment, no_operators, report, sampled_moment
 from .paths import Cloud, crossed, fold, play, shared_out, smooth
@@ -102,7 +102,9 @@ class HamiltonJacobi:
         for t, cloud in zip(times, clouds):
             moment = _moment(job.problem, cloud, force, start if t == 0 else None)
             place = int(np.argmin(np.abs(job.saves - t)))
-            moments.append(moment if job.shots is None else sampled_moment(moment, job.shots, job.seed(0, place)))
+            moments.append(
+                moment if job.shots is None else sampled_moment(moment, job.shots, job.seed(Stream.WEIGHT, place))
+            )
         return report(job, times, moments, stop, facts)
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:

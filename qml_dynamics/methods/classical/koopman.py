@@ -14,7 +14,7 @@ from ...model.domains import Grid
 from ...model.formulas import Formula, by_order
 from ...model.problem import Problem
 from ...results.observables import momentum_tail
-from ..base import Answer, Facts, Job, Work, check_facts
+from ..base import Answer, Facts, Job, Stream, Work, check_facts
 from .moments import no_operators, report
 from .phase_space import Plan
 
@@ -106,7 +106,7 @@ class KoopmanVonNeumann:
             laws = job.device.probabilities(wanted)
             moments = [plan.moment(np.arange(law.size), law / law.sum()) for law in laws]
         else:
-            seeds = [job.seed(0, i) for i in range(len(wanted))]
+            seeds = [job.seed(Stream.WEIGHT, i) for i in range(len(wanted))]
             moments = [plan.moment(c.index, c.count) for c in job.device.sample(wanted, job.shots, seeds)]
         return report(
             job, job.saves.tolist(), moments, f"Reached the end of the duration, {job.saves[-1]:g}.", plan.facts

@@ -15,7 +15,7 @@ from ...model.objectives.base import Objective
 from ...results.observables import BEST_SAMPLES, Table, best_of, edge_weight
 from ...results.sampling import draw, merged_counts
 from ...results.trajectory import Counts
-from ..base import Answer, Job
+from ..base import Answer, Job, Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ def report(job: Job, times: Sequence[float], moments: Sequence[Moment], stop: st
     if moments[0].sampled:
         counts = {"weight": tuple(merged_counts(m.cells, m.weights) for m in moments)}
     density = np.array([_density(m, domain) for m in moments])
-    drawn = counts["weight"][-1] if counts else draw(density[-1], BEST_SAMPLES, job.seed(2, 0))
+    drawn = counts["weight"][-1] if counts else draw(density[-1], BEST_SAMPLES, job.seed(Stream.BEST, 0))
     return Answer(
         times=np.array(times, dtype=float),
         density=density,
@@ -78,7 +78,7 @@ def report(job: Job, times: Sequence[float], moments: Sequence[Moment], stop: st
         log_norm=np.zeros(len(moments)),
         expectations=table.estimates(job.shots),
         counts=counts,
-        best=best_of(h, drawn, job.seed(2, 1)),
+        best=best_of(h, drawn, job.seed(Stream.BEST, 1)),
         stop=stop,
         diagnostics={**facts, "edge_weight": edge_weight(domain, density)},
     )

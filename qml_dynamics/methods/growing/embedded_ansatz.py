@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...model.domains import Grid
-from ...model.resample import _stretch
+from ...model.resample import interpolated
 from ...model.transforms import Transform
 from ..variational.engine.gates import Diagonal, Dual, Fixed, Gate, PauliRotation, Program, Rotation
 
@@ -61,7 +61,7 @@ def _registers(grid: Grid) -> list[list[int]]:
 def interpolation(coarse: Grid, axis: int, points: int) -> np.ndarray:
     """A real orthogonal matrix: with the new low bits in 0 it interpolates along an axis; the highest mode stays normalised."""
     n = coarse.shape[axis]
-    columns = _stretch(np.eye(n), coarse.boundary, points // n).real.T
+    columns = interpolated(np.eye(n), coarse.boundary, points // n).real.T
     left, _, right = np.linalg.svd(columns)
     matrix = np.zeros((points, points))
     old = np.arange(points) % (points // n) == 0

@@ -18,7 +18,7 @@ from ...model.domains import Domain, Grid
 from ...model.hamiltonian import LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
-from ...model.resample import _stretch, restrict
+from ...model.resample import interpolated, restrict
 from ...results.observables import edge_weight, momentum_tail
 
 CRITERIA = ("residual", "momentum_tail", "energy")
@@ -55,7 +55,7 @@ def refine(state: Any, domain: Domain, extra: int | Sequence[int] = 1) -> tuple[
     out = out.reshape(domain.shape)
     for axis, e in enumerate(more):
         if e:
-            out = np.moveaxis(_stretch(np.moveaxis(out, axis, -1), domain.boundary, 1 << e), -1, axis)
+            out = np.moveaxis(interpolated(np.moveaxis(out, axis, -1), domain.boundary, 1 << e), -1, axis)
     norm = float(np.linalg.norm(out))
     require(np.isfinite(norm) and norm > 0, "state", "be finite and not all zero", describe(state))
     return out / norm, fine
@@ -103,7 +103,7 @@ def _raw(wave: np.ndarray, domain: Grid, extra: Sequence[int]) -> np.ndarray:
     out = np.asarray(wave, dtype=complex)
     for axis, e in enumerate(extra):
         if e:
-            moved = _stretch(np.moveaxis(out, axis, -1), domain.boundary, 1 << e)
+            moved = interpolated(np.moveaxis(out, axis, -1), domain.boundary, 1 << e)
             gain = 2.0 ** (0.5 * e if domain.boundary == "walls" else e)  # back to values on points
             out = np.moveaxis(moved * gain, -1, axis)
     return out

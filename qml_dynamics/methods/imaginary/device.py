@@ -15,7 +15,7 @@ from ...model.formulas import boundaries
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
 from ...results.trajectory import Counts
-from ..base import Answer, Job
+from ..base import Answer, Job, Stream
 from ..from_samples import Batch, Planned, from_outcomes, from_probabilities, plan_batch
 from ..from_samples import run as run_sampled
 from .flows import double_bracket, qite
@@ -100,7 +100,7 @@ def selected_on_device(job: Job, method: Schrodingerised | ProbabilisticITE, pla
         need_samples(c.shots, job.shots, float(job.saves[i]), float(success_at(plan, [float(job.saves[i])])[0]))
     answer = from_outcomes(job, planned, batch, kept)
     seen = dict(zip(batch.keys, kept))
-    basis = [b for b in (0, 1) if (b, 0) in seen]
+    basis = [b for b in (Stream.WEIGHT, Stream.DUAL) if (b, 0) in seen]
     rows = [[seen[b, i].shots for i in range(len(job.saves))] for b in basis]
     return with_success(job, method, answer, plan, job.saves.tolist(), rows, [("weight", "dual")[b] for b in basis])
 
@@ -110,7 +110,7 @@ def _sample(backend: Any, circuits: Sequence[Any], shots: int, seeds: Sequence[i
 
 
 def _time_of(key: tuple[int, ...]) -> int:
-    return key[2] if key[0] == 3 else key[1]
+    return key[2] if key[0] == Stream.OPERATORS else key[1]
 
 
 def _kept(counts: Counts, chosen: Selection, key: tuple[int, ...]) -> Counts:
@@ -132,7 +132,7 @@ def _from_device_probabilities(
     for p, key in zip(job.device.probabilities(batch.circuits), batch.keys):
         i = _time_of(key)
         kept = np.where(chosen.keeps[i](np.arange(p.size) >> chosen.base), p, 0.0)
-        if key[0] == 0:
+        if key[0] == Stream.WEIGHT:
             success[i] = kept.sum()
         laws.append(kept / kept.sum())
     answer = from_probabilities(job, planned, batch, laws)

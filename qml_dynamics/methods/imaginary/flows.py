@@ -15,7 +15,7 @@ from ...model.hamiltonian import LearningHamiltonian
 from ...model.pauli import PauliSum, pauli_sum
 from ...results.observables import pauli_groups
 from ...results.sampling import draw
-from ..base import Job
+from ..base import Job, Stream
 from .moments import Moment, advanced
 from .options import QITE, DoubleBracket
 from .qite import Expect, Step, domains, expectations, generator, is_real
@@ -112,7 +112,7 @@ class _Qite:
         from ...synthesis.measure import in_pauli_basis
 
         groups, shots = pauli_groups(strings), self.job.shots
-        seeds = [self.job.seed(6, self.calls, g) for g in range(len(groups))]
+        seeds = [self.job.seed(Stream.FLOW, self.calls, g) for g in range(len(groups))]
         self.calls += 1
         if psi is not None:
             assert shots is not None

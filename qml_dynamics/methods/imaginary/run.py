@@ -14,7 +14,7 @@ from ...model.problem import Problem
 from ...results.observables import best_of, combine_groups, observe_counts, pauli_groups
 from ...results.sampling import draw, draw_successes
 from ...results.trajectory import Counts
-from ..base import Answer, Job, Work
+from ..base import Answer, Job, Stream, Work
 from ..from_samples import one_moment
 from ..from_waves import Waves, report_waves, run_waves
 from .costs import looks, one_ancilla
@@ -100,10 +100,10 @@ def _with_shots(
     assert job.shots is not None
     places = [int(np.argmin(np.abs(job.saves - m.time))) for m in moments]
     rows: dict[str, list[Counts]] = {"weight": [], "dual": []}
-    for basis, which in ((0, "weight"), (1, "dual")):
+    for basis, which in ((Stream.WEIGHT, "weight"), (Stream.DUAL, "dual")):
         for i, moment in zip(places, moments):
             kept = _survivors(job, moment, basis, i)
-            law = moment.weight_law() if basis == 0 else moment.dual_law(job.h)
+            law = moment.weight_law() if basis == Stream.WEIGHT else moment.dual_law(job.h)
             rows[which].append(draw(law, kept, job.seed(basis, i)))
     times = [m.time for m in moments]
     expectations = observe_counts(job.h, times, rows, job.observables)
@@ -114,7 +114,7 @@ def _with_shots(
         counts={name: tuple(row) for name, row in rows.items()},
         expectations=expectations,
         density=np.array([c.histogram(size).reshape(shape) for c in rows["weight"]]),
-        best=best_of(job.h, rows["weight"][-1], job.seed(2, 1)),
+        best=best_of(job.h, rows["weight"][-1], job.seed(Stream.BEST, 1)),
     )
     if plan is None:
         spread = np.array([m.log_norm_stderr for m in moments])
@@ -126,7 +126,7 @@ def _with_shots(
 def _survivors(job: Job, moment: Moment, basis: int, i: int) -> int:
     """How many of the shots are kept."""
     assert job.shots is not None
-    kept = draw_successes(moment.success, job.shots, job.seed(5, basis, i))
+    kept = draw_successes(moment.success, job.shots, job.seed(Stream.SUCCESS, basis, i))
     need_samples(kept, job.shots, moment.time, moment.success)
     return kept
 
@@ -145,7 +145,7 @@ def _operators(job: Job, moments: list[Moment], places: list[int]) -> dict[str, 
             for g, group in enumerate(groups):
                 law = sum(group.probabilities(row) for row in moment.rows)
                 kept = _survivors(job, moment, 10 + 1000 * number + g, i)
-                parts.append(group.estimate(draw(np.asarray(law), kept, job.seed(3, number, i, g))))
+                parts.append(group.estimate(draw(np.asarray(law), kept, job.seed(Stream.OPERATORS, number, i, g))))
             rows.append(combine_groups(parts))
         out[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
     return out

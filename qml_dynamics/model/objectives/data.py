@@ -36,12 +36,15 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
+    """A CSV file: the names of its columns, and its rows as text."""
+
     header: list[str]
     rows: list[list[str]]
     lines: list[int]  # where each row ends in the file
 
     def column(self, name: str) -> list[str]:
+        """The cells of one column."""
         place = self.header.index(name)
         return [row[place] for row in self.rows]
 
@@ -90,15 +93,15 @@ def load_data(
     integer(seed, "seed", 0, 2**63 - 1)
     both = features is not None and num_features is not None
     require(not both, "num_features", "be absent where `features` is given", num_features)
-    table = _read(path)
-    _find(target, "target", table)
+    table = read_table(path)
+    column_named(target, "target", table)
     table, labels, names = _two_classes(table, target, classes, positive)
     training = _split(labels, share, seed)
     if features is None:
         chosen, values = _best_columns(table, target, labels, training, num_features)
     else:
-        chosen = _given_columns(table, target, features)
-        values = np.column_stack([_numbers(table, name) for name in chosen])
+        chosen = given_columns(table, target, features)
+        values = np.column_stack([numbers_of(table, name) for name in chosen])
     mean, scale = values[training].mean(axis=0), values[training].std(axis=0)
     scale[np.ptp(values[training], axis=0) == 0] = 1.0
     values = (values - mean) / scale
@@ -107,7 +110,8 @@ def load_data(
     )
 
 
-def _read(path: Path) -> _Table:
+def read_table(path: Path) -> Table:
+    """Read a CSV file with a header; raises :class:`ProblemError` where it has none, or rows of different lengths."""
     require(isinstance(path, str | os.PathLike), "path", "be the name of a file", path)
     name = os.fspath(path)
     if not os.path.isfile(name):  # the whole path, however long
@@ -124,10 +128,11 @@ def _read(path: Path) -> _Table:
     require(not twice, "path", "have columns of different names", f"of two called {twice[0]!r}" if twice else "")
     for row, line in pairs[1:]:
         require(len(row) == len(header), "path", f"have {len(header)} values in row {line}", f"of {len(row)} there")
-    return _Table(header, [row for row, _ in pairs[1:]], [line for _, line in pairs[1:]])
+    return Table(header, [row for row, _ in pairs[1:]], [line for _, line in pairs[1:]])
 
 
-def _find(name: str, argument: str, table: _Table) -> str:
+def column_named(name: str, argument: str, table: Table) -> str:
+    """``name`` if it is a column; raises :class:`ProblemError`, which names the nearest one, if not."""
     if name in table.header:
         return name
     near = difflib.get_close_matches(str(name), table.header, n=1, cutoff=0.0)
@@ -136,8 +141,8 @@ def _find(name: str, argument: str, table: _Table) -> str:
 
 
 def _two_classes(
-    table: _Table, target: str, classes: Sequence[object] | None, positive: object | None
-) -> tuple[_Table, np.ndarray, tuple[str, str]]:
+    table: Table, target: str, classes: Sequence[object] | None, positive: object | None
+) -> tuple[Table, np.ndarray, tuple[str, str]]:
     """The rows to keep, their labels 0 and 1, and the names of the two."""
     column = table.column(target)
     empty = [line for cell, line in zip(column, table.lines) if not cell]
@@ -156,7 +161,7 @@ def _two_classes(
     one_class = f"Column `{target}` must hold two classes, but all rows are {names[1] if labels.all() else names[0]!r}."
     if labels.min() == labels.max():
         raise ProblemError(one_class)
-    return _Table(table.header, [table.rows[i] for i in kept], [table.lines[i] for i in kept]), labels, names
+    return Table(table.header, [table.rows[i] for i in kept], [table.lines[i] for i in kept]), labels, names
 
 
 def _pair(known: list[str], classes: Sequence[object] | None, target: str) -> tuple[str, str]:
@@ -181,20 +186,21 @@ def _split(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     return training
 
 
-def _given_columns(table: _Table, target: str, features: Sequence[str]) -> list[str]:
+def given_columns(table: Table, target: str, features: Sequence[str]) -> list[str]:
+    """The columns that were asked for; raises :class:`ProblemError` for one twice, an unknown one, or the target."""
     listed = not isinstance(features, str) and len(features) > 0 and len(set(features)) == len(features)
     require(listed, "features", "be a list of different columns", features)
     require(target not in features, "features", "not contain the target", list(features))
-    return [_find(name, "features", table) for name in features]
+    return [column_named(name, "features", table) for name in features]
 
 
 def _best_columns(
-    table: _Table, target: str, labels: np.ndarray, training: np.ndarray, count: int | None
+    table: Table, target: str, labels: np.ndarray, training: np.ndarray, count: int | None
 ) -> tuple[list[str], np.ndarray]:
     """The ``count`` numeric columns that correlate most with the label on the training rows, in file order."""
-    names = [name for name in table.header if name != target and any(map(_is_number, table.column(name)))]
+    names = [name for name in table.header if name != target and any(map(is_number, table.column(name)))]
     require(bool(names), "path", "have a numeric column beside the target", "of text only")
-    values = np.column_stack([_numbers(table, name) for name in names])
+    values = np.column_stack([numbers_of(table, name) for name in names])
     if count is None:
         return names, values
     integer(count, "num_features", 1, len(names))
@@ -206,15 +212,17 @@ def _best_columns(
     return [names[i] for i in places], values[:, places]
 
 
-def _numbers(table: _Table, name: str) -> np.ndarray:
+def numbers_of(table: Table, name: str) -> np.ndarray:
+    """A column as finite numbers, shape ``(rows,)``; raises :class:`ProblemError` with the row of a cell that is none."""
     column = table.column(name)
     for cell, line in zip(column, table.lines):
-        ok = _is_number(cell) and math.isfinite(float(cell))
+        ok = is_number(cell) and math.isfinite(float(cell))
         require(ok, "features", f"be finite numbers, in column `{name}` too", f"of {cell!r} in row {line}")
     return np.array([float(cell) for cell in column])
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell reads as a number."""
     try:
         float(cell)
     except ValueError:

@@ -20,7 +20,7 @@ import numpy as np
 from ....base.errors import MethodError, require
 from ....base.estimate import Estimate
 from ....model.formulas import boundaries
-from ...base import Answer
+from ...base import Answer, Stream
 from ...from_samples import Batch, Planned, from_outcomes, from_probabilities, plan_batch
 from ..engine.bound import angle_between
 from ..engine.tangent import Engine
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ...base import Job
 
 _SAME = 1e-6
-STEP = 5  # first entry of the seeds of this file
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +135,7 @@ class _Run:
     # one evaluation ----------------------------------------------------------------------------------------------------
 
     def _seed(self, evaluation: int, *key: int) -> int:
-        return self.job.seed(STEP, evaluation, *key)
+        return self.job.seed(Stream.MEASURED, evaluation, *key)
 
     def _point(self, k: int) -> str:
         """Measure a point and put it on record; a sentence when the run has to end there."""
@@ -286,5 +285,5 @@ class _Run:
 
 
 def _at(key: Key, i: int) -> Key:
-    """A key of `sampled.plan_batch` at another time: (basis, time), or (3, operator, time, group)."""
-    return (key[0], key[1], i, key[3]) if key[0] == 3 else (key[0], i)
+    """A key of `sampled.plan_batch` at another time: (basis, time), or (OPERATORS, operator, time, group)."""
+    return (key[0], key[1], i, key[3]) if key[0] == Stream.OPERATORS else (key[0], i)
