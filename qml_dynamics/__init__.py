@@ -41,7 +41,7 @@ _HOME = {
     "methods.classical.koopman": ("KoopmanVonNeumann",),
     "methods.bridge.schrodinger_bridge": ("SchrodingerBridge",),
     "learning.growth.view": ("ensemble_view",),
-    "learning.training.train": ("train",),
+    "learning.training.run": ("train",),
     "learning.training.optimisers": ("TrainResult",),
     "learning.descent.run": ("descend",),
     "learning.descent.result": ("Descent",),
@@ -55,7 +55,7 @@ _HOME = {
     "validation.resources": ("cost", "Cost"),
     "backends": ("backend", "Backend", "assert_valid_backend"),
     "runs": ("submit", "open_run"),
-    "validation.device_plan": ("NoiseFloorWarning",),
+    "validation.device_cost": ("NoiseFloorWarning",),
     "runs.problem_file": ("read_problem", "write_problem"),
     "runs.trajectory_file": ("load",),
     "base.errors": (
@@ -121,7 +121,7 @@ if TYPE_CHECKING:
     from .learning.minibatch.study import BatchStudy as BatchStudy
     from .learning.minibatch.study import batch_study as batch_study
     from .learning.training.optimisers import TrainResult as TrainResult
-    from .learning.training.train import train as train
+    from .learning.training.run import train as train
     from .methods.bridge.schrodinger_bridge import SchrodingerBridge as SchrodingerBridge
     from .methods.classical.hamilton_jacobi import HamiltonJacobi as HamiltonJacobi
     from .methods.classical.koopman import KoopmanVonNeumann as KoopmanVonNeumann
@@ -179,6 +179,6 @@ if TYPE_CHECKING:
     from .validation.budget import error_budget as error_budget
     from .validation.comparison import Comparison as Comparison
     from .validation.comparison import compare as compare
-    from .validation.device_plan import NoiseFloorWarning as NoiseFloorWarning
+    from .validation.device_cost import NoiseFloorWarning as NoiseFloorWarning
     from .validation.resources import Cost as Cost
     from .validation.resources import cost as cost

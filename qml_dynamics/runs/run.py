@@ -19,13 +19,13 @@ from .budget import check_budget, read_budget
 from .content import check_answer, check_statement, keep_version
 from .context import ENDED, OPEN, Context
 from .folder import sweep
-from .forecast import forecast
+from .forecasts import forecast
 from .ledger import Ledger
 from .lock import WorkLock
 from .own_files import RUN
 from .player import Player, play
 from .reopen import reopened
-from .repair import repair
+from .repairs import repair
 from .retry import Patience
 from .state import RunStatus, run_status
 from .statement import Statement

@@ -16,7 +16,7 @@ from ..model.problem import Problem
 from .budget import read_budget
 from .content import read_checked
 from .folder import folder_path, write_folder
-from .forecast import forecast
+from .forecasts import forecast
 from .ledger import Ledger
 from .reopen import check_same, described
 from .retry import Patience

@@ -11,7 +11,7 @@ from ..base.errors import human_bytes
 from ..methods.base import Gates, Work
 from ..methods.job import convert
 from ..model.problem import Problem
-from .device_plan import DevicePlan, device_plan
+from .device_cost import DevicePlan, device_plan
 
 _SHOTS = 1000
 

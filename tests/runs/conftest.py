@@ -18,7 +18,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The small problems of this folder gain nothing on a noisy device, and one test says so."""
-    quiet = pytest.mark.filterwarnings("ignore::qml_dynamics.validation.device_plan.NoiseFloorWarning")
+    quiet = pytest.mark.filterwarnings("ignore::qml_dynamics.validation.device_cost.NoiseFloorWarning")
     for item in items:
         if Path(item.fspath).parent == Path(__file__).parent:
             item.add_marker(quiet)

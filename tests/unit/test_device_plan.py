@@ -9,7 +9,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics.backends.device.report import device_errors, expected_fidelity
-from qml_dynamics.validation.device_plan import formula_constant
+from qml_dynamics.validation.device_cost import formula_constant
 
 MANILA = "ibm:fake_manila"
 

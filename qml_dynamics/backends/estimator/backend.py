@@ -37,7 +37,7 @@ from ..failures import told
 from ..options import DeviceOptions
 from .estimator_kinds import EXACT, SAMPLED, answers, kind_of, needs_plain_gates
 from .pubs import pubs_of, read_pubs
-from .strings import MOST_QUBITS, outcomes_of, strings
+from .z_strings import MOST_QUBITS, outcomes_of, strings
 
 _OTHERS = ("dynamical_decoupling", "twirling", "readout_mitigation", "zne", "max_seconds")
 

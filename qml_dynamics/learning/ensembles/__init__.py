@@ -1,9 +1,9 @@
 """Ensembles of networks whose learning equilibrium is a wave: the functional, its three regimes, and tests on real runs.
 
-`learning.py` holds the phase diagram, `madelung.py` and `circulation.py` the wave as density and multivalued phase, `ring.py`
+`learning.py` holds the phase diagram, `madelung.py` and `circulation.py` the wave as density and multivalued phase, `rings.py`
 and `superposition.py` closed forms, `canonical.py`, `grand_canonical.py` and `exchange.py` the neurons, `bridge.py` and
-`hydrodynamic.py` the other regimes and the negative control, `networks.py` and `perceptrons.py` real networks, and
-`observed.py`, `simulated.py`, `fit.py` (`estimators.py`,
+`fluid.py` the other regimes and the negative control, `networks.py` and `perceptrons.py` real networks, and
+`observed.py`, `simulated.py`, `fitting.py` (`estimators.py`,
 `multiplier.py`, `panel.py`, `answers.py`) and `laws.py` (`law_tests.py`, `clouds.py`,
 `verdict.py`) the measurement.
 """
@@ -25,7 +25,7 @@ _HOME = {
     ),
     "madelung": ("Madelung", "Residuals", "from_madelung", "madelung", "residuals"),
     "circulation": ("circulation", "square_loop"),
-    "ring": ("plane_wave", "ring", "ring_levels", "vortex_wave"),
+    "rings": ("plane_wave", "ring", "ring_levels", "vortex_wave"),
     "superposition": ("Oscillator", "TwoSlits", "number_revival", "revival_probability"),
     "..methods.classical.koopman": ("KoopmanVonNeumann",),
     "interference": ("Winding", "measured_circulation", "measured_levels"),
@@ -34,7 +34,7 @@ _HOME = {
     "exchange": ("Exchange", "ExchangeSample", "conserved"),
     "bridge": ("Bridge", "bridge", "gaussian_bridge"),
     "..methods.bridge.schrodinger_bridge": ("SchrodingerBridge",),
-    "hydrodynamic": ("Fluid", "hydrodynamic"),
+    "fluid": ("Fluid", "hydrodynamic"),
     "..methods.classical.hamilton_jacobi": ("Characteristics", "HamiltonJacobi", "characteristics"),
     "observed": ("ExchangeEvents", "History", "Run", "Steps"),
     "simulated": ("observe_exchange", "observe_sde", "observe_wave"),
@@ -42,7 +42,7 @@ _HOME = {
     "law_tests": ("LawTest",),
     "laws": ("fokker_planck", "gibbs_law", "stationary_wave"),
     "answers": ("NotIdentifiable",),
-    "fit": ("Fit", "fit"),
+    "fitting": ("Fit", "fit"),
 }
 __all__ = attach(__name__, _HOME)
 
@@ -65,13 +65,13 @@ if TYPE_CHECKING:
     from .exchange import Exchange as Exchange
     from .exchange import ExchangeSample as ExchangeSample
     from .exchange import conserved as conserved
-    from .fit import Fit as Fit
-    from .fit import fit as fit
+    from .fitting import Fit as Fit
+    from .fitting import fit as fit
+    from .fluid import Fluid as Fluid
+    from .fluid import hydrodynamic as hydrodynamic
     from .grand_canonical import GrandCanonical as GrandCanonical
     from .grand_canonical import gaussian_number as gaussian_number
     from .grand_canonical import grand_potential as grand_potential
-    from .hydrodynamic import Fluid as Fluid
-    from .hydrodynamic import hydrodynamic as hydrodynamic
     from .interference import Winding as Winding
     from .interference import measured_circulation as measured_circulation
     from .interference import measured_levels as measured_levels
@@ -95,10 +95,10 @@ if TYPE_CHECKING:
     from .observed import History as History
     from .observed import Run as Run
     from .observed import Steps as Steps
-    from .ring import plane_wave as plane_wave
-    from .ring import ring as ring
-    from .ring import ring_levels as ring_levels
-    from .ring import vortex_wave as vortex_wave
+    from .rings import plane_wave as plane_wave
+    from .rings import ring as ring
+    from .rings import ring_levels as ring_levels
+    from .rings import vortex_wave as vortex_wave
     from .simulated import observe_exchange as observe_exchange
     from .simulated import observe_sde as observe_sde
     from .simulated import observe_wave as observe_wave

@@ -16,8 +16,8 @@ import numpy as np
 
 from ...base.errors import MethodError, ProblemError, integer, real
 from ...base.progress import Progress
-from ...methods.bridge.fortet import carried, check_ends, fortet
-from ...methods.bridge.fortet import density as as_density
+from ...methods.bridge.fortet_iteration import carried, check_ends, fortet
+from ...methods.bridge.fortet_iteration import density as as_density
 from ...methods.job import save_times
 from ...methods.split_step import SplitStep
 from ...model.domains import Domain

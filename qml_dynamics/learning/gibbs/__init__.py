@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from .labels import LABELS, READINGS, sigmoid, softmax
 from .result import GibbsResult
-from .thermal import thermal
+from .thermal_state import thermal
 
 __all__ = ["LABELS", "READINGS", "GibbsResult", "sigmoid", "softmax", "thermal"]

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...base.errors import MethodError, integer, real, require
+from .jacobian import explained_by_columns, explained_by_units, of_layer, pushes, span
 from .mlp import ACTIVATIONS, IDEMPOTENT, MLP, Passed, insert_layer, insert_neurons
-from .tangents import explained_by_columns, explained_by_units, of_layer, pushes, span
 
 UNIT, LAYER = "unit", "layer"
 Place = tuple[str, int]  # what is inserted, and at which hidden layer

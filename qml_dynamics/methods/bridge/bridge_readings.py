@@ -8,7 +8,7 @@ from ...base.errors import MethodError, require
 from ...model.hamiltonian import LearningHamiltonian
 from ...results.trajectory import Trajectory
 from ..base import Job, Stream
-from .fortet import FLOOR, unnormalised
+from .fortet_iteration import FLOOR, unnormalised
 
 _RESAMPLES = 100  # of the samples, for standard errors
 

@@ -23,7 +23,7 @@ from ..exact import Exact
 from ..krylov import Krylov
 from ..split_step import SplitStep
 from .bridge_readings import errors_of, factor_of, product, values_of
-from .fortet import FLOOR, Factors, check_ends, density, evolved, fortet
+from .fortet_iteration import FLOOR, Factors, check_ends, density, evolved, fortet
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

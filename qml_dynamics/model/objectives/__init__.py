@@ -12,7 +12,7 @@ from __future__ import annotations
 from .base import Objective, Rows
 from .classifiers import Network, Neuron, Perceptron
 from .data import Dataset, load_data
-from .expression import expression
+from .expressions import expression
 from .functions import (
     ackley,
     ackley2,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .build import problem_from_spec
+from .building import problem_from_spec
 from .files import ProblemFile, read_problem, write_problem
 
 __all__ = ["ProblemFile", "problem_from_spec", "read_problem", "write_problem"]

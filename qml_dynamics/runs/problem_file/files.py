@@ -19,7 +19,7 @@ from ...model.problem import Problem
 from ...model.spec import describe_method, describe_problem
 from ...results.trajectory import atomic_file, plain
 from . import schema
-from .build import build
+from .building import build
 from .messages import fail, one_line, within
 from .schema import check
 from .toml import to_toml

@@ -23,8 +23,8 @@ from qml_dynamics.learning.growth import (
     train_network,
 )
 from qml_dynamics.learning.growth.insertion import grow, look
+from qml_dynamics.learning.growth.jacobian import tangents
 from qml_dynamics.learning.growth.mlp import gradients, new_network
-from qml_dynamics.learning.growth.tangents import tangents
 from qml_dynamics.plotting.network_growth import plot_network_growth
 
 CIRCUITS = Path(__file__).parents[3] / "circuits"

@@ -10,7 +10,7 @@ from ...backends import backend as find_backend
 from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.estimate import share_error
 from ...methods.evolution import evolve
-from ...methods.imaginary.purified import purified
+from ...methods.imaginary.purification import purified
 from ...methods.variational.run import bound_circuit
 from ...model.clocks import need_waves
 from ...model.domains import Hypercube
