@@ -19,7 +19,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 import qml_dynamics as qd
 from qml_dynamics.backends import assert_valid_backend
 from qml_dynamics.backends.base import Asked, Expected, check_asked
-from qml_dynamics.backends.conformance.estimates import estimates, values
+from qml_dynamics.backends.conformance.operators import estimates, values
 from qml_dynamics.model.pauli import PauliSum
 
 

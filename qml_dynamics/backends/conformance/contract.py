@@ -17,8 +17,8 @@ from ...base.errors import BackendError
 from ..base import Backend
 from .conformance_statistics import answers, coverage, seeding
 from .conformance_tools import check, named, phase_circuits, random_circuit, seeds_from
-from .estimates import estimates
-from .limits import limits, readable
+from .operators import estimates
+from .stated import limits, readable
 
 _SHOTS = 2000
 

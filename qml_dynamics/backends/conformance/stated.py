@@ -11,7 +11,7 @@ from qiskit.circuit import Parameter
 from ...base.errors import BackendError
 from ..base import ATTRIBUTES, VERBS, Backend, Capabilities, capabilities
 from .conformance_tools import check, named, random_circuit, seeds_from
-from .estimates import exactly
+from .operators import exactly
 
 _RUN_UP_TO = 10  # qubits of a circuit that is to run
 _REFUSED_UP_TO = 20  # qubits of one that is to be refused: if it is not, its simulation is small

@@ -1,0 +1,220 @@
+"""What a backend can do and what a method is are asked in one place each: read from the source of the package."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from qml_dynamics.backends import Capabilities
+from qml_dynamics.backends.base import ATTRIBUTES, VERBS
+from qml_dynamics.base.registry import METHODS
+
+from .test_layers import MODULES, PACKAGE, ROOT, tree_of
+
+BACKEND, METHOD = re.compile(r"(^|_)(backend|device)$"), re.compile(r"(^|_)method$")
+PROBES = {"getattr", "hasattr", "getattr_static"}
+KINDS = {"isinstance", "issubclass"}
+PROTOCOLS = {"Backend", "MidwayBackend", "EstimatingBackend", "JobBackend"}
+CLASSES = {place.partition(":")[2] for place in METHODS.values()}
+# What says of a backend what it can do; `options`, `seconds` and `reason` are names of other things too.
+CAPABILITIES = (
+    {ATTRIBUTES.get(f.name, f.name) for f in fields(Capabilities)}
+    | {f.name for f in fields(Capabilities)}
+    | {verb for verbs in VERBS.values() for verb in verbs}
+) - {"options", "keywords", "local", "exact", "status", "reason", "usage"}
+
+# Reads of a backend: the one reader, what tells our backends from a vendor's objects, and the conformance test.
+READERS = {
+    "backends/base.py",
+    "backends/__init__.py",
+    "backends/conformance/contract.py",
+    "backends/conformance/stated.py",
+}
+# The codec: a method as plain data, field by field; the second file holds the part of it for circuits in run folders.
+CODEC = {"base/registry.py", "model/spec.py", "runs/methods.py"}
+# Uses of the equation that know which of two methods they run, to be moved behind the contract; none may be added.
+KNOW_A_METHOD = {"learning/annealing/run.py", "learning/diffusion/device.py"}
+# Public functions that share the name of their module and are imported from too many places to be renamed in passing;
+# none may be added.
+OWN_NAMES = {
+    "backends/walk.py",
+    "learning/diffusion/landscape.py",
+    "learning/ensembles/bridge.py",
+    "learning/ensembles/circulation.py",
+    "learning/ensembles/madelung.py",
+    "methods/growing/lifted.py",
+    "methods/variational/measured/run.py",
+    "model/hamiltonian.py",
+    "model/taylor.py",
+    "results/pauli_groups.py",
+    "synthesis/diagonal.py",
+}
+
+
+def last(node: ast.AST) -> str:
+    """The last name of ``a.b.name``."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def called(node: ast.AST, names: set[str]) -> list[ast.expr]:
+    """The arguments of a call of one of these functions."""
+    return node.args if isinstance(node, ast.Call) and last(node.func) in names else []
+
+
+def literal(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def inside(node: ast.AST) -> set[str]:
+    return {last(n) for n in ast.walk(node)} - {""}
+
+
+def probes_of_backends(tree: ast.AST) -> Iterator[str]:
+    """``getattr(job.backend, ...)``, ``hasattr(anything, "sample_midway")``, ``isinstance(anything, JobBackend)``."""
+    for node in ast.walk(tree):
+        given = called(node, PROBES)
+        if given and (BACKEND.search(last(given[0])) or (len(given) > 1 and literal(given[1]) in CAPABILITIES)):
+            yield ast.unparse(node)
+        given = called(node, KINDS)
+        if given and (BACKEND.search(last(given[0])) or inside(given[1]) & PROTOCOLS):
+            yield ast.unparse(node)
+
+
+def probes_of_protocols(tree: ast.AST) -> Iterator[str]:
+    """As :func:`probes_of_backends`, without the names of variables: inside `backends/` they may stand for a vendor's object."""
+    for node in ast.walk(tree):
+        given = called(node, PROBES)
+        if len(given) > 1 and literal(given[1]) in CAPABILITIES:
+            yield ast.unparse(node)
+        given = called(node, KINDS)
+        if given and inside(given[1]) & PROTOCOLS:
+            yield ast.unparse(node)
+
+
+def decisions_by_method(tree: ast.AST) -> Iterator[str]:
+    """What asks which method one is: by its attributes, its class, its type or its name."""
+    for node in ast.walk(tree):
+        given = called(node, PROBES)
+        if given and METHOD.search(last(given[0])):
+            yield ast.unparse(node)
+        given = called(node, KINDS)
+        if given and (inside(given[1]) & CLASSES or (METHOD.search(last(given[0])) and last(given[1]) != "str")):
+            yield ast.unparse(node)
+        if isinstance(node, ast.Match) and METHOD.search(last(node.subject)):
+            yield f"match {ast.unparse(node.subject)}"
+        if isinstance(node, ast.Compare) and any(map(which_method, (node.left, *node.comparators))):
+            yield ast.unparse(node)
+
+
+def which_method(side: ast.expr) -> bool:
+    """``type(method)``, ``method.name``, ``type(method).__name__``, or a class of methods, in a comparison."""
+    if last(side) in CLASSES or (called(side, {"type"}) and METHOD.search(last(side.args[0]))):  # type: ignore[attr-defined]
+        return True
+    if isinstance(side, ast.Attribute) and side.attr in ("name", "__name__", "__class__"):
+        return bool(METHOD.search(last(side.value))) or which_method(side.value)
+    return False
+
+
+def empty_aliases(tree: ast.Module) -> Iterator[str]:
+    """``X = Any``: a type that says nothing under a name that says something."""
+    for node in ast.walk(tree):
+        value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        if value is not None and last(value) == "Any":
+            yield ast.unparse(node)
+
+
+def private_imports(tree: ast.AST) -> Iterator[str]:
+    """``from .x import _y`` of this package."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").split(".")[0] == PACKAGE):
+            yield from (f"{node.module}.{a.name}" for a in node.names if re.match(r"_[^_]", a.name))
+
+
+def own_name(path: Path) -> bool:
+    """Whether a public function of a module has its name."""
+    made = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return any(isinstance(node, made) and node.name == path.stem for node in tree_of(path).body)
+
+
+def found(check: object, where: str = "", but: str = "-") -> dict[str, list[str]]:
+    """What a check finds, by file, in files whose place begins with ``where`` and not with ``but``."""
+    out = {}
+    for path in MODULES.values():
+        place = path.relative_to(ROOT).as_posix()
+        if place.startswith(where) and not place.startswith(but) and (hits := list(check(tree_of(path)))):  # type: ignore[operator]
+            out[place] = hits
+    return out
+
+
+def test_outside_their_room_no_backend_is_probed() -> None:
+    assert found(probes_of_backends, but="backends/") == {}
+
+
+def test_inside_it_one_reader_asks_what_a_backend_can_do() -> None:
+    assert set(found(probes_of_protocols, "backends/")) <= READERS
+    assert "backends/base.py" in found(probes_of_protocols, "backends/")
+
+
+def test_outside_their_room_nobody_asks_which_method_one_is() -> None:
+    seen = found(decisions_by_method, but="methods/")
+    assert {place: hits for place, hits in seen.items() if place not in CODEC | KNOW_A_METHOD} == {}
+    assert set(seen) >= KNOW_A_METHOD, "an exception that is none any more stays no exception"
+
+
+def test_inside_it_no_attribute_of_a_method_is_probed() -> None:
+    hits = {
+        place: [h for h in row if h.startswith(("getattr(", "hasattr("))]
+        for place, row in found(decisions_by_method).items()
+    }
+    assert {place for place, row in hits.items() if row} <= CODEC
+
+
+def test_no_alias_stands_for_any_type() -> None:
+    assert found(empty_aliases) == {}
+
+
+def test_no_module_takes_a_private_name_of_another() -> None:
+    assert found(private_imports) == {}
+
+
+def test_no_public_function_shares_the_name_of_its_module() -> None:
+    assert {p.relative_to(ROOT).as_posix() for p in MODULES.values() if own_name(p)} == OWN_NAMES
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (probes_of_backends, "bool(getattr(job.backend, 'estimates', False))"),
+        (probes_of_backends, "hasattr(samples, 'programs')"),
+        (probes_of_backends, "isinstance(given, (JobBackend, str))"),
+        (probes_of_backends, "isinstance(device, Aer)"),
+        (probes_of_protocols, "inspect.getattr_static(samples, 'measures_midway')"),
+        (decisions_by_method, "getattr(run.method, 'steps', 3)"),
+        (decisions_by_method, "isinstance(inner, Krylov)"),
+        (decisions_by_method, "isinstance(file.method, mine.Own)"),
+        (decisions_by_method, "type(self.method) is not type(plain)"),
+        (decisions_by_method, "type(chosen) is Trotter"),
+        (decisions_by_method, "method.name == 'trotter'"),
+        (decisions_by_method, "type(method).__name__ in ('Trotter',)"),
+        (decisions_by_method, "match job.method:\n    case _:\n        pass"),
+        (empty_aliases, "Ansatz = Any"),
+        (empty_aliases, "Ansatz: TypeAlias = typing.Any"),
+        (private_imports, "from .x import _y"),
+        (private_imports, "from qml_dynamics.model import a, _b"),
+    ],
+)
+def test_the_reader_of_this_test_sees_what_it_is_for(check: object, text: str) -> None:
+    assert len(list(check(ast.parse(text)))) == 1  # type: ignore[operator]
+
+
+def test_what_is_allowed_is_not_taken_for_a_fault() -> None:
+    fine = "isinstance(method, str)\nf'{type(method).__name__}'\nname = method.name\ncapabilities(backend).estimates\nx: Any = 1\n"
+    assert not list(decisions_by_method(ast.parse(fine)))
+    assert not list(probes_of_backends(ast.parse(fine)))
+    assert not list(empty_aliases(ast.parse(fine)))
+    assert not list(private_imports(ast.parse("from .x import y\nfrom os import _exit\nfrom . import __version__")))
