@@ -73,6 +73,10 @@ class DeviceOptions:
         """Noise scales that every circuit runs at."""
         return self.zne or (1,)
 
+    def widest(self, num_qubits: int | None) -> int | None:
+        """Qubits of the widest circuit on a device of so many: no more than the layout names."""
+        return num_qubits if self.layout is None else len(self.layout)
+
     def describe(self) -> dict[str, Any]:
         """The options as plain data."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

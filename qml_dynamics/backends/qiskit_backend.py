@@ -83,7 +83,7 @@ class QiskitBackend:
             midway=self.measures_midway,
             mitigates=self.options.mitigates,
             on_device=True,
-            most_qubits=None if self.device is None else self.device.num_qubits or None,
+            most_qubits=self.options.widest(None if self.device is None else self.device.num_qubits or None),
             options=self.options,
             keywords=self.options.describe(),
         )

@@ -111,8 +111,9 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
 
 
 def _check_width(backend: Backend, qubits: int) -> None:
-    most = capabilities(backend).most_qubits
-    if most is not None:
+    can = capabilities(backend)
+    most = can.most_qubits
+    if most is not None and (can.options is None or can.options.layout is None):  # a layout is refused by its own name
         check_width(qubits, most, backend.name)
 
 

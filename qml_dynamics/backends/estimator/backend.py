@@ -84,7 +84,7 @@ class EstimatorBackend:
     def capabilities(self) -> Capabilities:
         """Those of what samples, without its jobs; and estimates."""
         known = self._known
-        widths = [self.device.num_qubits if self.device is not None else None, known.most_qubits]
+        widths = [self.compiling.widest(None if self.device is None else self.device.num_qubits), known.most_qubits]
         return Capabilities(
             exact=self.exact,
             noisy=self.noisy,

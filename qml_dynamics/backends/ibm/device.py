@@ -114,7 +114,7 @@ class IBMBackend:
             usage=True,
             max_circuits=self.max_circuits,
             max_executions=self.max_executions,
-            most_qubits=self.num_qubits,
+            most_qubits=self.options.widest(self.num_qubits),
             options=self.options,
             keywords=self.options.describe(),
         )

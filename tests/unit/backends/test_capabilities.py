@@ -98,7 +98,19 @@ def test_what_they_state() -> None:
     assert (noise.noisy, noise.midway, noise.most_qubits, noise.jobs) == (True, True, 5, False)
     assert (pair.on_device, pair.estimates, pair.estimates_exactly, pair.jobs) == (True, True, True, False)
     assert pair.most_qubits == 5
+    assert capabilities(qd.backend("ibm:fake_manila", layout=[1, 3, 2])).most_qubits == 3
     assert capabilities(qd.backend("pennylane:default.qubit", analytic=True)).keywords == {"analytic": True}
+
+
+def test_a_circuit_wider_than_the_device_is_refused_before_it_is_compiled() -> None:
+    wide, narrow = (
+        qd.Problem(qd.Grid((-2, 2), n), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0) for n in (6, 4)
+    )
+    for name in ("ibm:fake_manila", "aer:noise=fake_manila"):
+        with pytest.raises(BackendError, match=r"must have at least 6 qubits, but .*fake_manila has 5"):
+            qd.cost(wide, qd.Trotter(1), backend=name, shots=10)
+    with pytest.raises(BackendError, match="`layout` must name 4"):
+        qd.cost(narrow, qd.Trotter(1), backend=qd.backend("ibm:fake_manila", layout=[1, 3, 2]), shots=10)
 
 
 def test_attributes_of_today_are_read_with_their_defaults() -> None:
