@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import synthesis
 from ..backends.base import Asked, capabilities
 from ..base.errors import BackendError, check_memory
 from ..base.estimate import Estimate
@@ -30,6 +31,7 @@ from ..results.observables import (
     observe_counts,
     pauli_groups,
 )
+from ..results.sampling import draw
 from ..results.trajectory import Counts
 from .base import Answer, Job, Stream
 
@@ -60,7 +62,6 @@ def plan_batch(
     problem: Problem, h: Hamiltonian, observables: Sequence[Observable], planned: Planned, operators_too: bool = True
 ) -> Batch:
     """Every circuit that the backend has to run: weight basis, dual basis, operator groups (where wanted)."""
-    from ..synthesis.measure import in_dual_basis, in_pauli_basis
 
     circuits: list[QuantumCircuit] = []
     keys: list[tuple[int, ...]] = []
@@ -71,11 +72,11 @@ def plan_batch(
         circuits.append(circuit)
         keys.append((Stream.WEIGHT, i))
         if wants_dual:
-            circuits.append(in_dual_basis(problem.domain, circuit))
+            circuits.append(synthesis.measure.in_dual_basis(problem.domain, circuit))
             keys.append((Stream.DUAL, i))
         for number, name in enumerate(groups):
             for g, group in enumerate(groups[name]):
-                circuits.append(in_pauli_basis(group.letters, circuit))
+                circuits.append(synthesis.measure.in_pauli_basis(group.letters, circuit))
                 keys.append((Stream.OPERATORS, number, i, g))
     return Batch(circuits, keys, groups)
 
@@ -108,8 +109,6 @@ def diagonal_operators(
 
     What takes more than 4096 strings is left out.
     """
-    from ..synthesis.transforms import dual_index
-
     domain = problem.domain
     tables: dict[str, dict[str, np.ndarray]] = {"weight": {}, "dual": {}}
     if isinstance(h, LearningHamiltonian):
@@ -119,7 +118,7 @@ def diagonal_operators(
             tables[o.basis][o.name] = o.everywhere(domain)
     check_memory(16 << width, f"Sums of Pauli strings on {width} qubits")
     outcomes = np.arange(1 << width if tables["dual"] else 0)
-    places = {"weight": np.arange(domain.size), "dual": dual_index(domain, outcomes)}
+    places = {"weight": np.arange(domain.size), "dual": synthesis.transforms.dual_index(domain, outcomes)}
     found: dict[str, dict[str, PauliSum]] = {"weight": {}, "dual": {}}
     for basis, named in tables.items():
         for name, table in named.items():
@@ -177,13 +176,11 @@ def _estimated(
 
 def _losses(job: Job, planned: Planned) -> dict[str, Estimate]:
     """Loss, kinetic part and functions of weights or momenta by the estimator; the energy from both, errors in quadrature."""
-    from ..synthesis.measure import in_dual_basis
-
     width = planned.circuits[0].num_qubits
     wanted = diagonal_operators(job.problem, job.h, job.observables, width)
     told = _estimated(job, planned.circuits, wanted["weight"], 0) if wanted["weight"] else {}
     if wanted["dual"]:
-        ends = [in_dual_basis(job.problem.domain, circuit) for circuit in planned.circuits]
+        ends = [synthesis.measure.in_dual_basis(job.problem.domain, circuit) for circuit in planned.circuits]
         told.update(_estimated(job, ends, wanted["dual"], 1))
     if isinstance(job.h, LearningHamiltonian) and {"kinetic", "objective"} <= set(told):
         pairs = np.array([job.h.coefficients(t) for t in job.saves.tolist()])
@@ -193,14 +190,12 @@ def _losses(job: Job, planned: Planned) -> dict[str, Estimate]:
 
 def from_outcomes(job: Job, planned: Planned, batch: Batch, outcomes: Sequence[Counts]) -> Answer:
     """Read the samples of all circuits."""
-    from ..synthesis.measure import read_dual, read_weight
-
     domain = job.problem.domain
     seen = dict(zip(batch.keys, outcomes))
     moments = range(len(job.saves))
-    counts = {"weight": tuple(read_weight(domain, seen[Stream.WEIGHT, i]) for i in moments)}
+    counts = {"weight": tuple(synthesis.measure.read_weight(domain, seen[Stream.WEIGHT, i]) for i in moments)}
     if (Stream.DUAL, 0) in seen:
-        counts["dual"] = tuple(read_dual(domain, seen[Stream.DUAL, i]) for i in moments)
+        counts["dual"] = tuple(synthesis.measure.read_dual(domain, seen[Stream.DUAL, i]) for i in moments)
     expectations = observe_counts(job.h, job.saves.tolist(), {"dual": counts["weight"], **counts}, job.observables)
     for number, (name, groups) in enumerate(batch.groups.items()):
         rows = [
@@ -216,17 +211,16 @@ def from_outcomes(job: Job, planned: Planned, batch: Batch, outcomes: Sequence[C
 
 def from_probabilities(job: Job, planned: Planned, batch: Batch, probabilities: Sequence[np.ndarray]) -> Answer:
     """Exact noisy expectation values: every probability as a sample of infinitely many shots."""
-    from ..results.sampling import draw
-    from ..synthesis.measure import dual_probabilities, weight_probabilities
-
     domain, h, table = job.problem.domain, job.h, Table()
     seen = dict(zip(batch.keys, probabilities))
     every = np.arange(domain.size)
     density, duals = [], []
     for i, t in enumerate(job.saves.tolist()):
-        weight = weight_probabilities(domain, seen[Stream.WEIGHT, i])
+        weight = synthesis.measure.weight_probabilities(domain, seen[Stream.WEIGHT, i])
         density.append(weight.reshape(domain.shape))
-        dual = dual_probabilities(domain, seen[Stream.DUAL, i]) if (Stream.DUAL, i) in seen else weight
+        dual = (
+            synthesis.measure.dual_probabilities(domain, seen[Stream.DUAL, i]) if (Stream.DUAL, i) in seen else weight
+        )
         duals.append(dual)
         if isinstance(h, LearningHamiltonian):
             d, s = h.coefficients(t)

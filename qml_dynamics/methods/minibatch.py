@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from .. import synthesis
 from ..backends import Backend
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, integer, real, require
 from ..base.options import renamed_option
@@ -280,13 +281,10 @@ def _split(job: Job, method: MiniBatch, c: int, times: Sequence[float]) -> Itera
 
 def _pieces(job: Job, method: MiniBatch, c: int, times: Sequence[float]) -> tuple[list[QuantumCircuit], float]:
     """The preparation and the circuits from each time to the next of draw ``c``, and the bound of the truncation."""
-    from ..synthesis.minibatch import Factory
-    from ..synthesis.states import prepare
-
     plan = parts(job.problem, method, times)
     diagonals = sum(part.batch is not None for row in plan for part in row)
-    factory = Factory(job.problem.domain, method.truncation / max(1, diagonals))
-    pieces = [prepare(job.problem.initial, job.problem.domain)]
+    factory = synthesis.minibatch.Factory(job.problem.domain, method.truncation / max(1, diagonals))
+    pieces = [synthesis.states.prepare(job.problem.initial, job.problem.domain)]
     pieces += [factory.piece(row) for row in _losses(job, method, c, plan)]
     return pieces, factory.error
 

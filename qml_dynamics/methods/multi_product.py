@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from .. import synthesis
 from ..backends import Backend
 from ..base.errors import MethodError, integer, real, require
 from ..base.estimate import Estimate
@@ -84,10 +85,8 @@ class MultiProduct:
 
     def _program(self, job: Job, k: int, t: float) -> Program:
         """``k`` steps up to time t."""
-        from ..synthesis.trotter import program
-
         saves = [0.0, t] if t else [0.0]
-        return program(job.problem, job.h, by_order(2), k, saves, self.truncation, until=t or None)
+        return synthesis.trotter.program(job.problem, job.h, by_order(2), k, saves, self.truncation, until=t or None)
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """All Trotter numbers of the first saved time, then all of the next."""

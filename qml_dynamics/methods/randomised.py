@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from .. import synthesis
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real
 from ..base.estimate import Estimate
 from ..base.options import renamed_option
+from ..model.formulas import boundaries, segments
 from ..model.hamiltonian import Hamiltonian, PauliHamiltonian, hamiltonian
 from ..model.pauli import PauliSum, pauli_sum
 from ..model.problem import Problem
@@ -217,9 +219,6 @@ def _pieces(
     job: Job, method: QDrift | RandomOrder, terms: PauliSum, c: int, times: Sequence[float]
 ) -> list[QuantumCircuit]:
     """Circuit ``c``: the preparation, then from each time to the next; a rotation is cut where a time falls into it."""
-    from ..synthesis.randomised import pauli_rotations
-    from ..synthesis.states import prepare
-
     duration = job.problem.duration
     seed = circuit_seed(job.seeds.entropy if method.seed is None else method.seed, Stream.RANDOMISED, c)
     rng = np.random.default_rng(seed)
@@ -227,9 +226,9 @@ def _pieces(
     active = np.flatnonzero(((terms.x | terms.z) != 0) & (terms.coefficients != 0))
     draw = _qdrift if isinstance(method, QDrift) else _random_order
     slots = draw(method, terms, active, rng, duration, times)  # type: ignore[arg-type]
-    out = [prepare(job.problem.initial, job.problem.domain)]
+    out = [synthesis.states.prepare(job.problem.initial, job.problem.domain)]
     for t0, t1, rotations in zip(times[:-1], times[1:], slots):
-        out.append(pauli_rotations(terms.num_qubits, rotations, -idle * (t1 - t0)))
+        out.append(synthesis.randomised.pauli_rotations(terms.num_qubits, rotations, -idle * (t1 - t0)))
     return out
 
 
@@ -264,8 +263,6 @@ def _random_order(
     duration: float,
     times: Sequence[float],
 ) -> list[list[tuple[int, int, float]]]:
-    from ..model.formulas import boundaries, segments
-
     slots = []
     for ends in segments(boundaries(duration, method.steps, times), times):
         row = []

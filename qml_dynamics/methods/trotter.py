@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from .. import synthesis
 from ..backends import Backend
 from ..base.errors import MethodError, integer, real
 from ..model.formulas import Formula, boundaries, by_order, factors
@@ -68,9 +69,9 @@ class Trotter:
         return run_sampled(job, self._planned(job))
 
     def _program(self, job: Job, saves: np.ndarray) -> Program:
-        from ..synthesis.trotter import program
-
-        return program(job.problem, job.h, self.product_formula, self.steps, saves.tolist(), self.truncation)
+        return synthesis.trotter.program(
+            job.problem, job.h, self.product_formula, self.steps, saves.tolist(), self.truncation
+        )
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
         domain, plan = job.problem.domain, self._program(job, saves)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import MethodError, require
+from ..learning.boltzmann import law_of
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ def plot_boltzmann(data: Any, fits: Mapping[str, BoltzmannFit]) -> Figure:
     Raises:
         MethodError: no fits, more than four, or matplotlib is not installed.
     """
-    from ..learning.boltzmann import law_of
-
     require(1 <= len(fits) <= 4, "fits", "be one to four trained machines", len(fits), MethodError)
     visible = next(iter(fits.values())).machine.visible
     law = law_of(data, visible)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import MethodError, require
+from ..learning.ensembles.circulation import circulation
 from ..model.domains import Grid
 from .style import BLUE, DENSITY, INK, MUTED, ORANGE, PURPLE, cells, color_bar, new_figure, tidy, weight_label
 
@@ -172,8 +173,6 @@ def plot_windings(psi: np.ndarray, grid: Grid) -> Figure:
         MethodError: the grid has another number of axes.
     """
     require(isinstance(grid, Grid) and grid.ndim == 2, "grid", "be a Grid with two axes", grid, MethodError)
-    from ..learning.ensembles.circulation import circulation
-
     wave = np.asarray(psi).reshape(grid.shape)
     charges = circulation(wave, grid)
     share = np.abs(wave) ** 2 / (np.abs(wave) ** 2).max()

@@ -20,6 +20,7 @@ from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ..model.objectives.base import Objective
 from ..model.pauli import PauliSum, pauli_sum
 from ..model.problem import Problem
+from ..model.transforms import Transform
 from .pauli_groups import PauliGroup as PauliGroup
 from .pauli_groups import combine_groups as combine_groups
 from .pauli_groups import pauli_groups as pauli_groups
@@ -145,8 +146,6 @@ def observe_states(
 
 
 def _dual_density(h: Hamiltonian, psi: np.ndarray) -> np.ndarray:
-    from ..model.transforms import Transform
-
     return np.abs(Transform(h.domain).forward(np.array(psi, dtype=complex)).reshape(-1)) ** 2
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from ..base.errors import ProblemError
 from ..base.estimate import Estimate
 from ..model.problem import Problem
+from ..model.spec import describe_method, describe_problem
 
 FORMAT = 1
 
@@ -143,8 +144,6 @@ class Trajectory:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, what is no number as JSON in ``meta``."""
-        from ..model.spec import describe_method, describe_problem
-
         arrays = {"times": self.times, "density": self.density, "log_norm": self.log_norm}
         for name in ("states", "parameters"):
             if getattr(self, name) is not None:

@@ -1,1 +1,63 @@
-"""Circuit builders as functions; beside ansaetze and backends the only room that imports Qiskit."""
+"""Circuit builders, as functions. With the ansaetze and the backends the only rooms that import Qiskit.
+
+This door loads nothing: ``synthesis.trotter`` is loaded when it is first read, so that modules which build circuits can import
+``synthesis`` at their top and stay free of Qiskit until they build one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.lazy import attach
+
+_MODULES = (
+    "boltzmann",
+    "count",
+    "diagonal",
+    "diffusion",
+    "ensembles",
+    "foreign",
+    "gibbs",
+    "growth",
+    "imaginary",
+    "koopman",
+    "bond_phases",
+    "measure",
+    "metts",
+    "minibatch",
+    "onehot",
+    "p_register",
+    "probabilistic",
+    "qasm",
+    "qasm_compare",
+    "randomised",
+    "states",
+    "transforms",
+    "trotter",
+)
+attach(__name__, {}, {name: name for name in _MODULES})
+
+if TYPE_CHECKING:
+    from . import boltzmann as boltzmann
+    from . import bond_phases as bond_phases
+    from . import count as count
+    from . import diagonal as diagonal
+    from . import diffusion as diffusion
+    from . import ensembles as ensembles
+    from . import foreign as foreign
+    from . import gibbs as gibbs
+    from . import growth as growth
+    from . import imaginary as imaginary
+    from . import koopman as koopman
+    from . import measure as measure
+    from . import metts as metts
+    from . import minibatch as minibatch
+    from . import onehot as onehot
+    from . import p_register as p_register
+    from . import probabilistic as probabilistic
+    from . import qasm as qasm
+    from . import qasm_compare as qasm_compare
+    from . import randomised as randomised
+    from . import states as states
+    from . import transforms as transforms
+    from . import trotter as trotter

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..model.domains import Domain
+from ..model.domains import Domain, Grid
 from ..model.hamiltonian import LearningHamiltonian
 from ..model.initial import PointMass
 from ..model.problem import Problem
@@ -52,8 +52,6 @@ def basis_state(domain: Domain, basis: str, index: int) -> QuantumCircuit:
 
 def _standing(domain: Domain, index: int, circuit: QuantumCircuit) -> None:
     """A product of standing waves."""
-    from ..model.domains import Grid
-
     assert isinstance(domain, Grid)
     for axis, (place, qubits) in enumerate(zip(np.unravel_index(index, domain.shape), registers(domain))):
         alone = Grid(domain.bounds[axis], domain.qubits[axis], domain.boundary)

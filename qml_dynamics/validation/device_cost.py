@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..backends.base import Backend, capabilities
+from ..backends.device.report import JOB_SECONDS, device_errors, expected_fidelity, noise_floor_steps, quantum_seconds
 from ..base.errors import BackendError
 from ..methods.base import Method, Work
 from ..methods.evolution import evolve
@@ -70,8 +71,6 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
         work: what the method says that it takes.
         shots: of each circuit.
     """
-    from ..backends.device.report import JOB_SECONDS, device_errors, expected_fidelity, quantum_seconds
-
     can = capabilities(device)
     if not can.on_device:
         return None
@@ -111,8 +110,6 @@ def _best_steps(
     problem: Problem, method: Method, steps: int | None, error: float, two_qubit_gates: int
 ) -> float | None:
     """The number of steps with the smallest sum of formula and device error."""
-    from ..backends.device.report import noise_floor_steps
-
     order = method.facts().order
     limit = _REFERENCE_QUBITS if problem.operator is None else _OPERATOR_QUBITS
     if steps is None or order is None or problem.domain.num_qubits > limit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .. import synthesis
 from ..backends import Backend
 from ..backends.base import capabilities, check_width
 from ..base.errors import human_bytes
@@ -119,11 +120,9 @@ def _check_width(backend: Backend, qubits: int) -> None:
 
 def _gates(work: Work, plan: DevicePlan | None) -> tuple[Gates, bool]:
     """Gates of the longest circuit, the device's own where there is one, and whether they are an upper bound."""
-    from ..synthesis.count import gates_of
-
     if work.gates is not None:
         return work.gates, True
     if plan is not None:
         return Gates(plan.gates, plan.two_qubit_gates, plan.depth), False
-    counted = gates_of(work.programs[-1])
+    counted = synthesis.count.gates_of(work.programs[-1])
     return Gates(counted.gates, counted.two_qubit_gates, counted.depth), counted.bound

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ... import synthesis
 from ...base.errors import check_memory, require
 from ...model.domains import Grid
 from ...model.formulas import boundaries, factors, segments
@@ -16,9 +17,6 @@ from .hamilton_jacobi import HamiltonJacobi, characteristics
 from .moments import Moment
 from .paths import slopes, smooth
 
-if TYPE_CHECKING:
-    from ...synthesis.koopman import PhaseSpace
-
 _SPREAD = 0.75  # of a momentum step: the narrowest Gaussian whose transform fits the register (1.5e-5 of it does not)
 _TAILS = 5.0  # standard deviations that the register holds beyond the fastest path
 
@@ -27,20 +25,20 @@ class Plan:
     """The circuits of one run of a :class:`KoopmanVonNeumann` and how to read them."""
 
     def __init__(self, method: Any, problem: Problem, saves: np.ndarray) -> None:
-        from ...synthesis.koopman import Factory, PhaseSpace, start
-
         require(problem.clock == "classical", "problem", "be on the classical clock", problem.clock)
         self.problem, self.saves = problem, saves
         self.domain: Grid = problem.domain  # type: ignore[assignment]
         self.positions = _cover(self.domain)
         largest, self.spread = _momenta(method, problem)
-        self.space: PhaseSpace = PhaseSpace(self.positions, Grid((-largest, largest), method.momentum_qubits))
+        momenta = Grid((-largest, largest), method.momentum_qubits)
+        self.space = synthesis.koopman.PhaseSpace(self.positions, momenta)
         check_memory(48 << self.space.num_qubits, f"Circuits on {self.space.num_qubits} qubits (positions and momenta)")
         loss = smooth(problem.objective, self.domain)  # type: ignore[arg-type]
         force = loss.gradient(self.domain.points).T.reshape(self.domain.ndim, *self.domain.shape)
-        factory = Factory(self.space, _mirrored(force, self.domain, odd=True))
+        factory = synthesis.koopman.Factory(self.space, _mirrored(force, self.domain, odd=True))
         slope = _mirrored(slopes(problem.initial, self.domain), self.domain, odd=False)
-        self.pieces = [start(self.space, _magnitude(problem.initial, self.domain, self.positions), slope, self.spread)]
+        magnitude = _magnitude(problem.initial, self.domain, self.positions)
+        self.pieces = [synthesis.koopman.start(self.space, magnitude, slope, self.spread)]
         ends = boundaries(problem.duration, method.steps, saves)
         for piece in segments(ends, saves):
             every = factors(

@@ -1,1 +1,12 @@
 """Grids and ansaetze that grow while a method runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...base.lazy import attach
+
+attach(__name__, {}, {"run": "run"})
+
+if TYPE_CHECKING:
+    from . import run as run

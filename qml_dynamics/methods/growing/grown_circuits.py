@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import synthesis
 from ...base.errors import ProblemError
 from ...model.formulas import boundaries, factors, segments
 from ...model.hamiltonian import Hamiltonian
@@ -46,9 +47,7 @@ class _Builder:
     def piece(self, ends: np.ndarray) -> Any:
         """The circuit of these steps. Growth comes with the last kinetic factor before its time, with which an interpolation shares
         its transforms: so potential factors on both sides of that time still merge, on the wider patch."""
-        from ...synthesis.growth import blank
-
-        circuit = blank(self.walk.whole)
+        circuit = synthesis.growth.blank(self.walk.whole)
         for kind, amount, late in self._factors(ends):
             chain = [patch for t, patch in self.due if t <= late]
             del self.due[: len(chain)]
@@ -75,29 +74,23 @@ class _Builder:
         return out
 
     def _factor(self, kind: str, amount: float) -> Any:
-        from ...synthesis.trotter import pieces_of
-
         if self.patch not in self.known:
             problem, h = _on(self.walk.problem, self.patch), self.walk.at(self.patch)
             formula = self.method.product_formula
-            self.known[self.patch] = pieces_of(problem, h, formula, self.ends, self.method.truncation)
+            self.known[self.patch] = synthesis.trotter.pieces_of(problem, h, formula, self.ends, self.method.truncation)
         return self.known[self.patch](kind, amount)
 
     def _refined(self, circuit: Any, finer: Patch, amount: float) -> None:
-        from ...synthesis.growth import kinetic_refinement
-
-        circuit.compose(kinetic_refinement(self.patch.grid, finer.grid, amount), _seats(finer), inplace=True)
+        refined = synthesis.growth.kinetic_refinement(self.patch.grid, finer.grid, amount)
+        circuit.compose(refined, _seats(finer), inplace=True)
         self.patch = finer
 
 
 def _build(growing: Growing, walk: Walk, times: list[float]) -> _Circuits:
     """The circuit in pieces from one save time to the next, on the qubits of the problem's grid, after the pilot run."""
-    from ...synthesis.growth import blank
-    from ...synthesis.states import prepare
-
-    builder, start = _Builder(growing, walk, times), blank(walk.whole)
+    builder, start = _Builder(growing, walk, times), synthesis.growth.blank(walk.whole)
     first = builder.patch
-    start.compose(prepare(_on(walk.problem, first).initial, first.grid), _seats(first), inplace=True)
+    start.compose(synthesis.states.prepare(_on(walk.problem, first).initial, first.grid), _seats(first), inplace=True)
     pieces, arrived = [], [first]
     for ends in segments(builder.ends, times):
         pieces.append(builder.piece(ends))
@@ -120,22 +113,20 @@ def _on(problem: Problem, patch: Patch) -> Problem:
 
 
 def _seats(patch: Patch) -> list[int]:
-    from ...synthesis.growth import patch_seats
-
-    return patch_seats(patch.grid, [q - r for q, r in zip(patch.whole.qubits, patch.resolution)], patch.whole)
+    coarser = [q - r for q, r in zip(patch.whole.qubits, patch.resolution)]
+    return synthesis.growth.patch_seats(patch.grid, coarser, patch.whole)
 
 
 def _append_growth(circuit: Any, patch: Patch, to: Patch) -> None:
     """From a patch to one that is finer by at most one bit an axis, or to one whose window along one axis is shifted or twice as wide."""
-    from ...synthesis.growth import refinement, shift, widening
-
     if to.resolution != patch.resolution:
-        part = refinement(patch.grid, to.grid)
+        part = synthesis.growth.refinement(patch.grid, to.grid)
     else:
         pairs = list(zip(patch.halvings, patch.offset, to.halvings, to.offset))
         axis = next(i for i, (w, o, v, u) in enumerate(pairs) if (w, o) != (v, u))
         quarters = 4 * (patch.offset[axis] - to.offset[axis]) // patch.grid.shape[axis]
-        part = (shift if to.halvings == patch.halvings else widening)(patch.grid, axis, quarters)
+        change = synthesis.growth.shift if to.halvings == patch.halvings else synthesis.growth.widening
+        part = change(patch.grid, axis, quarters)
     circuit.compose(part, _seats(to), inplace=True)
 
 
@@ -154,18 +145,17 @@ def _closed(circuit: Any, patch: Patch) -> None:
 
 def _piloted(growing: Growing, walk: Walk, times: list[float]) -> tuple[_Circuits, dict[str, Any]]:
     """Where to grow, from the same formula run as arrays (a schedule needs no look at the wave), and the circuits."""
-    from ...synthesis.growth import two_qubit_gates
-    from ...synthesis.trotter import program
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in walk.points():
             pass
     built = _build(growing, walk, times)
     method = growing.method
-    plan = program(walk.problem, walk.h, method.product_formula, method.steps, times, method.truncation)
-    grown = sum(two_qubit_gates(c) for c in (built.start, *built.pieces))
-    fixed = sum(two_qubit_gates(c) for c in (plan.start, *plan.pieces))
+    plan = synthesis.trotter.program(
+        walk.problem, walk.h, method.product_formula, method.steps, times, method.truncation
+    )
+    grown = sum(synthesis.growth.two_qubit_gates(c) for c in (built.start, *built.pieces))
+    fixed = sum(synthesis.growth.two_qubit_gates(c) for c in (plan.start, *plan.pieces))
     return built, {**walk.report(), **told(walk.plan, grown, fixed, "two_qubit_gates")}
 
 
@@ -190,8 +180,6 @@ def _spread(wave: np.ndarray, patch: Patch) -> np.ndarray:
 
 def scheduled(growing: Growing, problem: Problem, h: Hamiltonian) -> Any:
     """The whole circuit of a schedule up to the end, measured in the dual basis of the problem's grid; no wave is looked at."""
-    from ...synthesis.measure import in_dual_basis
-
     times = [0.0, problem.duration]
     walk = Walk(growing, problem, learning(h), times, None)
     stops = np.array(walk.stops())
@@ -204,7 +192,7 @@ def scheduled(growing: Growing, problem: Problem, h: Hamiltonian) -> Any:
     circuit = built.start.copy()
     circuit.compose(built.pieces[0], inplace=True)
     _closed(circuit, built.arrived[-1])
-    return in_dual_basis(walk.whole, circuit)
+    return synthesis.measure.in_dual_basis(walk.whole, circuit)
 
 
 def circuits(growing: Growing, problem: Problem, h: Hamiltonian, saves: np.ndarray) -> Planned:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...model.problem import Problem
+from .. import growing
 from ..base import GRIDS, Answer, Facts, Job, Work, check_facts, no_circuits
 from ..split_step import SplitStep
 from ..trotter import Trotter
@@ -134,9 +135,7 @@ class Growing:
 
 def runner() -> ModuleType:
     """What runs the method; it loads SciPy, which naming a method must not."""
-    from . import run
-
-    return run
+    return growing.run
 
 
 def _schedule(given: Any) -> tuple[tuple[float, int], ...]:

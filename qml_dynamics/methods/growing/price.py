@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from ... import synthesis
 from ...model.domains import Grid
 from ..base import Gates, Job, Work
 from ..split_step import SplitStep
@@ -47,19 +48,16 @@ def _transforms(growing: Growing, job: Job, fixed: int) -> int:
 
 def _circuits(growing: Growing, job: Job, fixed: Work) -> Work:
     """The longest circuit as it will be (schedule), or as it would be with every step on the problem's grid."""
-    from ...synthesis.count import gates_of
-    from ...synthesis.growth import blank, refinement
-
     if growing.schedule is not None:
         circuit = scheduled(growing, job.problem, job.h)
         return replace(fixed, programs=(circuit,))
     fine = job.problem.domain
     assert isinstance(fine, Grid)
     grids = levels(fine, growing.start)
-    inserted = blank(fine)
+    inserted = synthesis.growth.blank(fine)
     for coarse, finer in zip(grids[:-1], grids[1:]):
-        inserted.compose(refinement(coarse, finer, fine), inplace=True)
-    steps, more = gates_of(fixed.programs[-1]), gates_of(inserted)
+        inserted.compose(synthesis.growth.refinement(coarse, finer, fine), inplace=True)
+    steps, more = synthesis.count.gates_of(fixed.programs[-1]), synthesis.count.gates_of(inserted)
     total = Gates(
         steps.gates + more.gates,
         steps.two_qubit_gates + more.two_qubit_gates,

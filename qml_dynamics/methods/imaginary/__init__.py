@@ -1,1 +1,12 @@
 """Imaginary time as circuits: post-selected, measured and double-bracket evolution, and their success laws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...base.lazy import attach
+
+attach(__name__, {}, {"run": "run"})
+
+if TYPE_CHECKING:
+    from . import run as run

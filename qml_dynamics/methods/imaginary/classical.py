@@ -8,6 +8,7 @@ import numpy as np
 
 from ...model.formulas import boundaries, by_order, factors, segments
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...synthesis.p_register import Register
 from .. import split_step
@@ -75,8 +76,6 @@ def _learning_branch(problem: Problem, h: LearningHamiltonian, method: Probabili
 
 
 def _pauli_branch(h: PauliHamiltonian, method: ProbabilisticITE) -> Branch:
-    from ...model.pauli import PauliSum
-
     formula, terms = by_order(method.order), h.terms
     strings = [
         (PauliSum(terms.num_qubits, terms.x[j : j + 1], terms.z[j : j + 1], np.ones(1)), float(c))

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from ... import synthesis
 from ...model.pauli import PauliSum
 from ...results.observables import pauli_groups
 from ..base import Job
@@ -18,11 +19,11 @@ from .selected import blocks_of
 
 def one_ancilla(job: Job, method: Schrodingerised | ProbabilisticITE) -> int:
     """Qubits of a block of ProbabilisticITE, whose ancilla is used again."""
-    from ...synthesis.probabilistic import probabilistic_blocks
-
     assert isinstance(method, ProbabilisticITE)
     lowest = partial(lower_bound, job.problem, job.h)
-    pieces = probabilistic_blocks(job.problem, job.h, blocks_of(method), [0.0, job.problem.duration], lowest)
+    pieces = synthesis.probabilistic.probabilistic_blocks(
+        job.problem, job.h, blocks_of(method), [0.0, job.problem.duration], lowest
+    )
     return int(pieces[0][0].num_qubits)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import synthesis
 from ...backends.dynamic import sample_midway
 from ...base.errors import MethodError
 from ...model.formulas import boundaries
@@ -49,15 +50,11 @@ def selection(
     midway: bool,
 ) -> Selection:
     """The post-selected circuits at these times; with ``midway`` one ancilla is measured and reset."""
-    from ...synthesis.imaginary import schrodingerised
-    from ...synthesis.probabilistic import deferred, probabilistic_blocks, reused
-    from ...synthesis.states import prepare
-    from ...synthesis.transforms import width
-
-    base, places = width(problem.domain), [int(np.argmin(np.abs(np.array(plan.saves) - t))) for t in saves]
+    base = synthesis.transforms.width(problem.domain)
+    places = [int(np.argmin(np.abs(np.array(plan.saves) - t))) for t in saves]
     if plan.register is not None:
         assert isinstance(h, LearningHamiltonian)
-        pieces = schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
+        pieces = synthesis.imaginary.schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
         table = plan.register.kept
         circuits = []
         for place in places:
@@ -68,8 +65,9 @@ def selection(
         return Selection(circuits, base, [lambda rest: table[rest]] * len(circuits))
     lowest = partial(lower_bound, problem, h)
     assert isinstance(method, ProbabilisticITE)
-    pieces_of = probabilistic_blocks(problem, h, blocks_of(method), plan.saves, lowest)
-    start, join = prepare(problem.initial, problem.domain), reused if midway else deferred
+    pieces_of = synthesis.probabilistic.probabilistic_blocks(problem, h, blocks_of(method), plan.saves, lowest)
+    start = synthesis.states.prepare(problem.initial, problem.domain)
+    join = synthesis.probabilistic.reused if midway else synthesis.probabilistic.deferred
     circuits = [join(start, [b for blocks in pieces_of[:place] for b in blocks]) for place in places]
     return Selection(circuits, base, [lambda rest: rest == 0] * len(circuits), midway)
 

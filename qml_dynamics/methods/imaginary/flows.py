@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import synthesis
 from ...base.errors import MethodError
 from ...base.estimate import mean_of_counts
 from ...model.formulas import boundaries, segments
@@ -109,8 +110,6 @@ class _Qite:
         self, strings: PauliSum, circuit: QuantumCircuit, psi: np.ndarray | None
     ) -> dict[tuple[int, int], float]:
         """Mean values of strings from samples, one circuit for all that commute qubit by qubit."""
-        from ...synthesis.measure import in_pauli_basis
-
         groups, shots = pauli_groups(strings), self.job.shots
         seeds = [self.job.seed(Stream.FLOW, self.calls, g) for g in range(len(groups))]
         self.calls += 1
@@ -119,7 +118,7 @@ class _Qite:
             laws = [draw(group.probabilities(psi), shots, seed) for group, seed in zip(groups, seeds)]
             outcomes = [(c.index, c.count) for c in laws]
         else:
-            circuits = [in_pauli_basis(group.letters, circuit) for group in groups]
+            circuits = [synthesis.measure.in_pauli_basis(group.letters, circuit) for group in groups]
             if shots is None:
                 outcomes = [(np.arange(p.size), p) for p in self.backend.probabilities(circuits)]
             else:
@@ -133,22 +132,18 @@ class _Qite:
 
     def rotated(self, a: PauliSum, dt: float, circuit: Any, psi: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
         """Circuit and wave after ``exp(-i dt A)``."""
-        from ...synthesis.imaginary import rotations
-
         keep = np.abs(a.coefficients) * dt > _TINY
         piece = circuit.copy_empty_like()
         piece.global_phase = 0
-        rotations(PauliSum(a.num_qubits, a.x[keep], a.z[keep], a.coefficients[keep]), dt, piece)
+        synthesis.imaginary.rotations(PauliSum(a.num_qubits, a.x[keep], a.z[keep], a.coefficients[keep]), dt, piece)
         after = None if psi is None else advanced(self.backend, self.job.problem.domain, psi, piece)[0]
         return circuit.compose(piece), after
 
 
 def qite(job: Job, method: QITE, saves: Sequence[float]) -> Iterator[Reached]:
     """Step by step and domain by domain: look, solve, rotate; the norm is what was seen of ``<e^{-2 dtau h}>``."""
-    from ...synthesis.states import prepare
-
     problem, run = job.problem, _Qite(job, method)
-    circuit = prepare(problem.initial, problem.domain)
+    circuit = synthesis.states.prepare(problem.initial, problem.domain)
     psi = problem.initial.vector(problem.domain) if run.exact else None
     log, variance, done = 0.0, 0.0, 0
     ends = boundaries(problem.duration, method.steps, saves)
@@ -167,18 +162,15 @@ def qite(job: Job, method: QITE, saves: Sequence[float]) -> Iterator[Reached]:
 
 def double_bracket(job: Job, method: DoubleBracket, saves: Sequence[float]) -> Iterator[Reached]:
     """The circuits of the flow; on exact backends with the waves, and ``log_norm`` by the trapezoidal rule of the energy."""
-    from ...synthesis.imaginary import double_bracket_step
-    from ...synthesis.states import prepare
-
     problem, h = job.problem, job.h
-    circuit = prepare(problem.initial, problem.domain)
+    circuit = synthesis.states.prepare(problem.initial, problem.domain)
     psi = problem.initial.vector(problem.domain) if job.can.exact else None
     ends = boundaries(problem.duration, method.steps, saves)
     log, number = 0.0, 0
     yield Reached(saves[0], circuit, psi, 0.0)
     for save, piece in zip(saves[1:], segments(ends, saves)):
         for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
-            circuit = double_bracket_step(problem, h, circuit, t0, t1, method.substeps)
+            circuit = synthesis.imaginary.double_bracket_step(problem, h, circuit, t0, t1, method.substeps)
             if len(circuit.data) > _GATES:
                 raise MethodError(
                     f"Argument `steps` must be smaller: the circuit of step {number + 1} already has {len(circuit.data):,} gates."

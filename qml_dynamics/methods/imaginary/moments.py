@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import synthesis
 from ...backends import Backend
 from ...model.domains import Domain
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ...model.transforms import Transform
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -41,8 +43,6 @@ class Moment:
 
     def dual_law(self, h: Hamiltonian) -> np.ndarray:
         """Distribution of the kept samples in the dual basis."""
-        from ...model.transforms import Transform
-
         transform = h.transform if isinstance(h, LearningHamiltonian) else Transform(h.domain)
         dual = (np.abs(transform.forward(np.array(row, dtype=complex))) ** 2 for row in self.rows)
         return np.asarray(sum(dual) / self.success)
@@ -63,13 +63,11 @@ def advanced(backend: Backend, domain: Domain, wave: np.ndarray, circuit: Quantu
 
     Shape ``(2^others, *domain.shape)``. The wave is one that the same simulator gave before.
     """
-    from ...synthesis.states import amplitudes, empty, handed_over
-
     flat = wave.reshape(-1) / np.linalg.norm(wave)
     if backend.name.startswith(("aer", "statevector")):
-        load = handed_over(flat, circuit.num_qubits)
+        load = synthesis.states.handed_over(flat, circuit.num_qubits)
     else:
-        load = empty(circuit.num_qubits)
-        amplitudes(flat, load, range(domain.num_qubits))
+        load = synthesis.states.empty(circuit.num_qubits)
+        synthesis.states.amplitudes(flat, load, range(domain.num_qubits))
     *_, out = backend.states([load, circuit], silent)
     return out.reshape(-1, *domain.shape)

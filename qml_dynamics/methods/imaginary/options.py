@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...model.problem import Problem
+from .. import imaginary
 from ..base import EVERYWHERE, LOSSES, Answer, Clock, Facts, Job, Work, check_facts
 from ..split_step import SplitStep
 
@@ -297,9 +298,7 @@ class DoubleBracket:
 
 def runner() -> ModuleType:
     """What runs these methods; it loads Qiskit and SciPy, which naming a method must not."""
-    from . import run
-
-    return run
+    return imaginary.run
 
 
 def _share(value: Any, name: str) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import synthesis
 from ...backends import Backend
 from ...backends.base import capabilities
 from ...backends.dynamic import sample_midway
@@ -51,21 +52,18 @@ def purified(
     ``<w|M M^+|w> / Tr M M^+`` with M the product of the blocks, which is symmetric, so that ``M M^+ ~ e^{-beta H}``. Without a
     backend the same product of factors acts on one point after another, by the classical transform.
     """
-    from ...synthesis.gibbs import bell_pairs
-    from ...synthesis.probabilistic import deferred, reused
-
-    start, blocks = bell_pairs(problem.domain), _blocks(problem, h, beta, steps)
+    start, blocks = synthesis.gibbs.bell_pairs(problem.domain), _blocks(problem, h, beta, steps)
     if backend is None or capabilities(backend).exact:
         law, success = _columns(h, beta, steps) if backend is None else _projected(problem, backend, start, blocks)
-        circuit = (deferred if len(blocks) <= FRESH else reused)(start, blocks)
-        return Purified(*_drawn(law, success, shots, seed), circuit)
+        join = synthesis.probabilistic.deferred if len(blocks) <= FRESH else synthesis.probabilistic.reused
+        return Purified(*_drawn(law, success, shots, seed), join(start, blocks))
     midway = shots is not None and capabilities(backend).midway
     if not midway and len(blocks) > FRESH:
         raise MethodError(
             f"Argument `steps` must be smaller on {backend.name}: {len(blocks)} ancillas would be measured at the end, and at "
             f"most {FRESH} are taken."
         )
-    circuit = (reused if midway else deferred)(start, blocks)
+    circuit = (synthesis.probabilistic.reused if midway else synthesis.probabilistic.deferred)(start, blocks)
     if shots is None:
         every = np.asarray(backend.probabilities([circuit])[0])
         index, weight = np.arange(every.size), every
@@ -88,20 +86,16 @@ def _sample(backend: Backend, circuits: list[QuantumCircuit], shots: int, seeds:
 
 def _blocks(problem: Problem, h: LearningHamiltonian, beta: float, steps: int) -> list[QuantumCircuit]:
     """The blocks on register, partners and one ancilla, with the Hamiltonian as it is at time 0."""
-    from ...synthesis.probabilistic import probabilistic_blocks
-    from ...synthesis.states import empty
-    from ...synthesis.transforms import width
-
     d, s = (Constant(value) for value in h.coefficients(0.0))
     still = problem.replace(clock="imaginary", duration=0.5 * beta, diffusion=d, strength=s)
     frozen = LearningHamiltonian(h.domain, h.zeta, d, s, 0.5 * beta, h.workers, h.objective)
     rule = Blocks(1.0, steps, order=2, block="exact")
-    (narrow,) = probabilistic_blocks(still, frozen, rule, [0.0, 0.5 * beta], lambda t0, t1: 0.0)
-    base, made = width(problem.domain), {}
+    (narrow,) = synthesis.probabilistic.probabilistic_blocks(still, frozen, rule, [0.0, 0.5 * beta], lambda t0, t1: 0.0)
+    base, made = synthesis.transforms.width(problem.domain), {}
     ancilla = base + problem.domain.num_qubits
     for block in narrow:
         if id(block) not in made:
-            made[id(block)] = empty(ancilla + 1)
+            made[id(block)] = synthesis.states.empty(ancilla + 1)
             made[id(block)].compose(block, [*range(base), ancilla], inplace=True)
     return [made[id(block)] for block in narrow]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import synthesis
 from ...base.errors import MethodError, check_memory
 from ...model.formulas import boundaries, by_order, factors, segments
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
@@ -105,15 +106,12 @@ def block_counts(problem: Problem, method: ProbabilisticITE, learning: bool, tim
 
 def schrodinger_moments(job: Job, method: Schrodingerised, plan: Forecast) -> Iterator[Moment]:
     """One pass of the circuits; the wave is the kept rows read against ``e^{-p}``."""
-    from ...synthesis.imaginary import schrodingerised
-    from ...synthesis.transforms import width
-
     problem, domain, register = job.problem, job.problem.domain, plan.register
     assert register is not None
     assert isinstance(job.h, LearningHamiltonian)
-    qubits = width(domain) + register.qubits
+    qubits = synthesis.transforms.width(domain) + register.qubits
     check_memory(64 << qubits, f"{method} on {qubits} qubits")
-    pieces = schrodingerised(problem, job.h, method.steps, method.order, register, plan.saves)
+    pieces = synthesis.imaginary.schrodingerised(problem, job.h, method.steps, method.order, register, plan.saves)
     decay = np.exp(-register.points[register.kept])
     for t, state in zip(plan.saves, job.device.states(pieces, job.progress)):
         rows = state.reshape(1 << register.qubits, -1)[register.kept, : domain.size]
@@ -126,11 +124,9 @@ def schrodinger_moments(job: Job, method: Schrodingerised, plan: Forecast) -> It
 
 def probabilistic_moments(job: Job, method: ProbabilisticITE, plan: Forecast) -> Iterator[Moment]:
     """Block by block: the ancilla is projected on 0 and starts anew, as measurement and reset would do on a device."""
-    from ...synthesis.probabilistic import probabilistic_blocks
-
     problem, domain = job.problem, job.problem.domain
     lowest = partial(lower_bound, problem, job.h)
-    pieces = probabilistic_blocks(problem, job.h, blocks_of(method), plan.saves, lowest)
+    pieces = synthesis.probabilistic.probabilistic_blocks(problem, job.h, blocks_of(method), plan.saves, lowest)
     wave, log, done = problem.initial.vector(domain), 0.0, 0
     yield Moment(plan.saves[0], wave, 0.0, 1.0, wave[None])
     for t, count, blocks in zip(plan.saves[1:], plan.blocks[1:], pieces):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import synthesis
 from ...backends import Backend
 from ...backends.base import capabilities
 from ...base.errors import MethodError
@@ -49,13 +50,11 @@ def selected_step(problem: Problem, h: LearningHamiltonian, method: Method, back
     Raises:
         MethodError: too many ancillas for a backend that measures at the end only, or too small a register.
     """
-    from ...synthesis.metts import BlockStep, RegisterStep
-
     if isinstance(method, Schrodingerised):
         worst = PointMass(tuple(h.domain.points_at(np.array([int(h.zeta.argmax())]))[0].tolist()))
         plan = forecast(problem.replace(initial=worst), h, without_floor(method), [problem.duration])
         assert plan.register is not None
-        return SelectedStep(RegisterStep(problem, h, method.steps, method.order, plan.register), False)
+        return SelectedStep(synthesis.metts.RegisterStep(problem, h, method.steps, method.order, plan.register), False)
     if not isinstance(method, ProbabilisticITE):
         return None
     midway = capabilities(backend).midway
@@ -65,4 +64,6 @@ def selected_step(problem: Problem, h: LearningHamiltonian, method: Method, back
             f"Argument `method` must have fewer steps on {backend.name}: {blocks} ancillas would be measured at the end, and "
             f"at most {FRESH} are taken. A backend that measures midway reuses one."
         )
-    return SelectedStep(BlockStep(problem, h, blocks_of(method), partial(lower_bound, problem, h), midway), midway)
+    return SelectedStep(
+        synthesis.metts.BlockStep(problem, h, blocks_of(method), partial(lower_bound, problem, h), midway), midway
+    )

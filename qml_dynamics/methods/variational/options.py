@@ -12,6 +12,7 @@ import numpy as np
 from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...model.problem import Problem
+from .. import variational
 from ..base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 
 if TYPE_CHECKING:
@@ -187,9 +188,7 @@ class Variational:
 
 def runner() -> ModuleType:
     """What runs the method; it loads SciPy, which naming a method must not."""
-    from . import run
-
-    return run
+    return variational.run
 
 
 def parameters(values: Any, name: str, count: int | None = None) -> tuple[float, ...]:

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from .... import synthesis
 from ....base.errors import MethodError, require
 from ....model.hamiltonian import Hamiltonian
 from ....model.problem import Problem
 from ..derivatives import check_derivatives
 from ..engine.gates import Program
+from ..engine.tangent import Engine
 from ..options import parameters
 from .alternating import HamiltonianAnsatz, hamiltonian
 from .layered import Bare, HardwareEfficient, bare, hardware_efficient
@@ -84,8 +86,6 @@ class CircuitAnsatz:
 
     def state(self, theta: Any = None) -> np.ndarray:
         """The wave at ``theta`` (the start when None), shape ``(2**n,)``: what ``initial=`` of a problem takes."""
-        from ..engine.tangent import Engine
-
         values = self.theta0 if theta is None else parameters(theta, "theta", self.program.num_parameters)
         return Engine(self.program).state(np.array(values)).astype(complex)
 
@@ -122,11 +122,10 @@ def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
     """
     from qiskit import QuantumCircuit
 
-    from ....synthesis.foreign import opened
     from .ansatz_reader import program_from_circuit
 
     require(isinstance(circuit, QuantumCircuit), "circuit", "be a Qiskit QuantumCircuit", circuit, MethodError)
-    circuit = opened(circuit)
+    circuit = synthesis.foreign.opened(circuit)
     program = program_from_circuit(circuit)
     start = np.zeros(program.num_parameters) if theta0 is None else theta0
     values = parameters(start, "theta0", program.num_parameters)

@@ -12,6 +12,7 @@ import numpy as np
 from ....base.errors import MethodError, integer, real
 from ....model.domains import Grid
 from ....model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ....model.hamiltonian import hamiltonian as build
 from ....model.pauli import PauliSum
 from ....model.problem import Problem
 from ..engine.gates import Angles, Diagonal, Dual, Gate, PauliRotation, Program, commuting_groups, numbered
@@ -66,7 +67,6 @@ class HamiltonianAnsatz:
 
     def circuit(self, problem: Problem, h: Hamiltonian | None = None) -> Any:
         """The Qiskit circuit (walls: with their ancillas), with the preparation of the initial wave."""
-        from ....model.hamiltonian import hamiltonian as build
         from .circuits import alternating_circuit
 
         h = build(problem) if h is None else h

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .... import synthesis
 from ....base.errors import MethodError, integer, one_of, require
 from ....model.hamiltonian import Hamiltonian
 from ....model.problem import Problem
@@ -103,9 +104,7 @@ class Bare:
 
     def circuit(self, problem: Problem) -> Any:
         """The preparation of the initial wave."""
-        from ....synthesis.states import prepare
-
-        return prepare(problem.initial, problem.domain)
+        return synthesis.states.prepare(problem.initial, problem.domain)
 
 
 def bare() -> Bare:

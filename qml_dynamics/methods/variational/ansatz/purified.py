@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .... import synthesis
 from ....base.errors import MethodError, integer, require
 from ....model.hamiltonian import Hamiltonian
 from ....model.problem import Problem
@@ -82,6 +83,4 @@ class Purified:
 
     def circuit(self, problem: Problem | None = None) -> Any:
         """The Qiskit circuit, with one parameter a rotation."""
-        from ....synthesis.boltzmann import purified_circuit
-
-        return purified_circuit(self.pairs, self.masks)
+        return synthesis.boltzmann.purified_circuit(self.pairs, self.masks)
