@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import BackendError, one_of
 from ..base.offered import load, offered, package_of
+from . import conformance, ibm
+from . import estimator as estimators
 from .base import Backend, Capabilities, EstimatingBackend, JobBackend, MidwayBackend, capabilities
 from .failures import shown, told
 from .names import AER, BackendRow, available, need, need_pennylane, other_names, pennylane_devices
+from .options import device_options
 
 if TYPE_CHECKING:
     from .conformance.contract import assert_valid_backend as assert_valid_backend
@@ -31,9 +34,7 @@ _FAMILIES = ("statevector", *AER, "aer:noise=fake_manila", "ibm:aer", "ibm:fake_
 
 def __getattr__(name: str) -> Any:
     if name == "assert_valid_backend":  # it loads Qiskit
-        from .conformance.contract import assert_valid_backend
-
-        return assert_valid_backend
+        return conformance.contract.assert_valid_backend
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -79,8 +80,7 @@ def _pair(name: Any, estimator: Any, sampler: Any, options: dict[str, Any]) -> B
         raise BackendError(
             "Argument `estimator` must be None where `sampler` is given: one of both is the first argument."
         )
-    from .estimator.opening import beside
-
+    beside = estimators.opening.beside
     return beside(name, sampler, options) if estimator is None else beside(estimator, name, options)
 
 
@@ -90,9 +90,7 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
         return _pennylane(name, rest, options)
     if family == "ibm" and rest:
         need("ibm", name)
-        from .ibm.opening import ibm_backend
-
-        return ibm_backend(name, options)
+        return ibm.opening.ibm_backend(name, options)
     if name.startswith("aer:noise="):
         return _noisy_aer(name, options)
     known = [*_FAMILIES, *(f"pennylane:{d}" for d in pennylane_devices())]
@@ -129,12 +127,11 @@ def _of_another_package(name: str, family: str, options: dict[str, Any]) -> Back
 def _noisy_aer(name: str, options: dict[str, Any]) -> Backend:
     need("ibm", name)
     from .aer import AerBackend
-    from .ibm.runtime import PartNoise, known_fake
 
-    device = known_fake(name.partition("=")[2])
+    device = ibm.runtime.known_fake(name.partition("=")[2])
     for option in options:
         one_of(option, "options", ("precision",), BackendError)
-    return AerBackend(name=name, device=PartNoise(device), **options)
+    return AerBackend(name=name, device=ibm.runtime.PartNoise(device), **options)
 
 
 def _pennylane(name: str, device: str, options: dict[str, Any]) -> Backend:
@@ -165,19 +162,14 @@ def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
 
     home = type(given).__module__
     if isinstance(given, BaseEstimatorV2):
-        from .estimator.opening import from_estimator
-
-        return from_estimator(given, options)
+        return estimators.opening.from_estimator(given, options)
     if isinstance(given, BackendV2) and home.startswith("qiskit_aer") and not options:
         from .aer import simulator_like
 
         if (simulator := simulator_like(given)) is not None:
             return simulator
     if isinstance(given, BackendV2) and home.startswith("qiskit_ibm_runtime"):
-        from .ibm.opening import from_device as from_ibm
-
-        return from_ibm(given, options)
-    from .options import device_options
+        return ibm.opening.from_device(given, options)
     from .qiskit_backend import from_device, from_sampler
 
     if isinstance(given, BaseSamplerV2):

@@ -1,1 +1,12 @@
 """The test of the contract of a backend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...base.lazy import attach
+
+attach(__name__, {}, {"contract": "contract"})
+
+if TYPE_CHECKING:
+    from . import contract as contract

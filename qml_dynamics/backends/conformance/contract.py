@@ -14,6 +14,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
 from ...base.errors import BackendError
+from .. import backend as find
 from ..base import Backend
 from .conformance_statistics import answers, coverage, seeding
 from .conformance_tools import check, named, phase_circuits, random_circuit, seeds_from
@@ -63,8 +64,6 @@ def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: 
 
     >>> assert_valid_backend("statevector")
     """
-    from .. import backend as find
-
     device = find(backend)
     _verbs(device)
     can = readable(device)

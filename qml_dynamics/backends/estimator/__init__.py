@@ -1,1 +1,12 @@
 """V2 estimators as backends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...base.lazy import attach
+
+attach(__name__, {}, {"opening": "opening"})
+
+if TYPE_CHECKING:
+    from . import opening as opening

@@ -8,6 +8,7 @@ from qiskit.primitives import BaseEstimatorV2
 from qiskit.providers import BackendV2
 
 from ...base.errors import BackendError
+from .. import backend
 from ..base import Backend, capabilities
 from ..failures import shown
 from ..options import device_options
@@ -19,8 +20,6 @@ _COMPILING = ("optimization_level", "seed_transpiler", "layout", "fractional_gat
 
 def from_estimator(estimator: Any, given: dict[str, Any]) -> EstimatorBackend:
     """An estimator alone: samples come from the device that it names, or from the same simulator, where there is one."""
-    from .. import backend
-
     device = device_of(estimator)
     if device is not None:
         return _made(estimator, device, backend(device, **given), given)
@@ -35,8 +34,6 @@ def beside(estimator: Any, sampler: Any, given: dict[str, Any]) -> EstimatorBack
     Raises:
         BackendError: ``estimator`` is none of Qiskit's V2 estimators.
     """
-    from .. import backend
-
     if not isinstance(estimator, BaseEstimatorV2):
         raise BackendError(f"Argument `estimator` must be a V2 estimator of Qiskit, but is {shown(estimator)}.")
     if isinstance(sampler, BaseEstimatorV2):
