@@ -15,6 +15,7 @@ from ...methods.variational.engine.flow import Flow
 from ...model.domains import Hypercube
 from ...model.hamiltonian import PauliHamiltonian
 from ...model.pauli import PauliSum
+from ...results.sampling import draw, merged_counts
 from ...results.trajectory import Counts
 from .machine import TINY, BoltzmannMachine, divergence, law_of
 
@@ -53,8 +54,6 @@ class BoltzmannFit:
 
     def sample(self, shots: int, seed: int = 0, backend: Any = None) -> Counts:
         """Visible bits as integers (bit 0 the highest), measured on the circuit where there is one."""
-        from ...results.sampling import draw, merged_counts
-
         if self.circuit is None:
             return draw(self.law, integer(shots, "shots", 1, 10**9, MethodError), seed)
         device = find_backend(backend if backend is not None else "statevector")

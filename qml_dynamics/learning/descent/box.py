@@ -13,7 +13,7 @@ import numpy as np
 from ...base.errors import ProblemError, describe, require
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
-from ...model.objectives.registry import unit_box
+from ...model.objectives.registry import named, unit_box
 
 RADIUS = 0.1  # of the unit box: a sample this near to the minimiser counts as a success (arXiv:2303.01471)
 
@@ -157,8 +157,6 @@ class Counted:
 def as_objective(given: Any) -> Objective:
     """An objective from an objective, the name of a test function, or a vectorised function."""
     if isinstance(given, str):
-        from ...model.objectives.registry import named
-
         return named(given)
     if isinstance(given, Objective):
         return given

@@ -11,6 +11,7 @@ from ...base.errors import ProblemError
 from ...model.domains import Grid, outer_product
 from ...model.objectives.base import Objective
 from ...model.transforms import Transform
+from ...results.sampling import draw
 from .fixed import amounts
 from .learn import Learned
 
@@ -68,8 +69,6 @@ def noisy_descent(
 
     The strength is divided by the spread of the loss over 32 uniform points and one batch each, which is paid for too.
     """
-    from ...results.sampling import draw
-
     grid, points = setting.grid, setting.grid.points
     probe = points[rows.rng.integers(0, grid.size, 32)]
     spread = float(np.std(np.mean([rows.loss(probe) for _ in range(4)], axis=0)))

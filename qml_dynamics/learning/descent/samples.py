@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...model.objectives.base import Objective
+from ...results.sampling import draw
 from ...results.trajectory import Counts, Trajectory
 from .box import Box
 from .polish import Polished, polish_samples
@@ -26,8 +27,6 @@ def seed_of(run: Trajectory) -> int:
 
 def last_samples(run: Trajectory, samples: int) -> Counts:
     """The samples of the last time: those of the run, or drawn from its exact density."""
-    from ...results.sampling import draw
-
     return run.counts["weight"][-1] if run.counts else draw(run.density[-1], samples, seed_of(run))
 
 

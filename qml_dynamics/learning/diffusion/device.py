@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import synthesis
 from ...backends import Backend
 from ...backends import backend as find_backend
 from ...backends.base import capabilities
@@ -74,32 +75,27 @@ def forward_circuit(model: Fitted, t: float, method: Any, condition: Any) -> Qua
     plan = forecast(problem, h, chosen, [0.0, t])
     if keep is None:
         return selection(problem, h, chosen, plan, np.array([t]), False).circuits[0]
-    from ...synthesis.diffusion import filtered
-    from ...synthesis.states import prepare
-
     data = model.land.problem(model.start, t)
-    start = filtered(prepare(data.initial, model.domain), keep.values)
+    start = synthesis.diffusion.filtered(synthesis.states.prepare(data.initial, model.domain), keep.values)
     return _continued(start, model.domain, problem, h, chosen, plan)
 
 
 def _continued(start: QuantumCircuit, domain: Domain, problem: Any, h: Any, method: Any, plan: Any) -> QuantumCircuit:
     """The evolution after a start whose highest qubit is the filter's ancilla; that ancilla stays just above the register."""
-    from ...synthesis.imaginary import schrodingerised
-    from ...synthesis.probabilistic import deferred, probabilistic_blocks
-    from ...synthesis.states import amplitudes, empty
-
     base = domain.num_qubits
     if plan.register is None:
-        blocks = probabilistic_blocks(problem, h, blocks_of(method), plan.saves, partial(lower_bound, problem, h))
-        rest = deferred(empty(base), [b for piece in blocks for b in piece])
+        blocks = synthesis.probabilistic.probabilistic_blocks(
+            problem, h, blocks_of(method), plan.saves, partial(lower_bound, problem, h)
+        )
+        rest = synthesis.probabilistic.deferred(synthesis.states.empty(base), [b for piece in blocks for b in piece])
     else:
-        pieces = schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
-        rest = empty(base + plan.register.qubits)
+        pieces = synthesis.imaginary.schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
+        rest = synthesis.states.empty(base + plan.register.qubits)
         profile = plan.register.profile
-        amplitudes(profile / np.linalg.norm(profile), rest, range(base, rest.num_qubits))
+        synthesis.states.amplitudes(profile / np.linalg.norm(profile), rest, range(base, rest.num_qubits))
         for piece in pieces[1:]:
             rest.compose(piece, inplace=True)
-    circuit = empty(rest.num_qubits + 1)
+    circuit = synthesis.states.empty(rest.num_qubits + 1)
     circuit.compose(start, range(base + 1), inplace=True)
     circuit.compose(rest, [*range(base), *range(base + 1, rest.num_qubits + 1)], inplace=True)
     return circuit

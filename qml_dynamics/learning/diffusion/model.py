@@ -10,6 +10,7 @@ import numpy as np
 
 from ...base.errors import real, require
 from ...model.problem import Problem
+from .device import forward_circuit, method_waves, run_forward
 from .paths import Paths, Plan, generate
 from .waves import Waves
 
@@ -112,8 +113,6 @@ class Diffusion(Waves):
         plan = Plan.of(n, seed, kind, steps, order, save)
         kept, t_max, source = self.conditioned(condition), float(self.t_max or 0.0), None
         if method is not None:
-            from .device import method_waves
-
             require(kept[2] is None, "condition", "be a class or None where a method gives the waves", condition)
             source = method_waves(self.land, method, backend)
         return generate(self.lens, self.start, kept, t_max, plan, self.from_noise, progress, source)
@@ -135,8 +134,6 @@ class Diffusion(Waves):
         Raises:
             ProblemError, MethodError: t is not positive; a method of another kind; a success probability below its floor.
         """
-        from .device import forward_circuit
-
         return forward_circuit(self, real(t, "t", positive=True), method, condition)
 
     def run(
@@ -156,6 +153,4 @@ class Diffusion(Waves):
             shots: samples, kept and thrown away together; None: exact probabilities.
             seed: of the samples.
         """
-        from .device import run_forward
-
         return run_forward(self, real(t, "t", positive=True), method, backend, shots, seed, condition)

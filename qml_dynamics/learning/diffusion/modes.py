@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ... import synthesis
 from ...base.errors import MethodError, check_memory, require
 from ...model.domains import Grid, outer_sum
 from .condition import Keep
@@ -91,8 +92,6 @@ def mode_circuit(model: Fitted, t: float, method: str, condition: Any) -> ModeCi
     require(method == "modes", "method", "be ProbabilisticITE, Schrodingerised or 'modes'", method, MethodError)
     if model.land.name != "ou":
         raise MethodError(f"Argument `method` must be another one than 'modes' for the potential {model.land.name!r}.")
-    from ...synthesis.diffusion import damped_modes
-
     domain, coefficients = model.domain, model.conditioned(condition)[0]
     bits = [min(_BITS[domain.ndim], q) for q in domain.qubits]
     waves = [hermite_modes(x, model.temperature, 1 << b) for x, b in zip(domain.axes, bits)]
@@ -107,7 +106,7 @@ def mode_circuit(model: Fitted, t: float, method: str, condition: Any) -> ModeCi
             break
     part = coefficients[low] / np.linalg.norm(coefficients[low])
     success = float(((part * np.exp(-t * numbers[low])) ** 2).sum())
-    circuit = damped_modes(part, qubits, [1.0] * domain.ndim, t)
+    circuit = synthesis.diffusion.damped_modes(part, qubits, [1.0] * domain.ndim, t)
     return ModeCircuit(circuit, np.where(part < 0, -1.0, 1.0), success, [w[: 1 << q] for w, q in zip(waves, qubits)])
 
 

@@ -18,6 +18,7 @@ from ...base.errors import ProblemError, check_memory, describe, integer, real, 
 from ...base.estimate import Estimate
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
+from ...model.objectives.tables import from_table
 
 ENUMERATED = 20
 Field = Callable[[np.ndarray], np.ndarray]
@@ -192,7 +193,5 @@ def _field(free_energy: Field, domain: Grid) -> PhaseField:
 
 def as_potential(field: PhaseField, name: str = "free energy") -> Any:
     """A phase field as an objective on its own grid (see :func:`qml_dynamics.objectives.from_table`)."""
-    from ...model.objectives.tables import from_table
-
     table = from_table(field.free_energy, field.domain)
     return Objective(table.fn, name, spec=table.spec, domain=field.domain)

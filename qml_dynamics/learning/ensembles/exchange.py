@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import synthesis
+from ...backends import backend as find_backend
 from ...base.errors import MethodError, describe, integer, real, require
 from ...base.estimate import Estimate
 from ...model.domains import Hypercube
@@ -98,9 +100,9 @@ class Exchange:
             duration, steps: total time and number of steps.
             occupied: indices of the neurons that are active at the start.
         """
-        from ...synthesis.ensembles import exchange_circuit
-
-        return exchange_circuit(self.costs, self.bonds, self.hopping, duration, steps, order, list(occupied))
+        return synthesis.ensembles.exchange_circuit(
+            self.costs, self.bonds, self.hopping, duration, steps, order, list(occupied)
+        )
 
     def number(self, index: np.ndarray) -> np.ndarray:
         """Active neurons of the network in outcomes, same shape."""
@@ -122,8 +124,6 @@ class Exchange:
         Raises:
             MethodError: no outcome has it.
         """
-        from ...backends import backend as find_backend
-
         circuit = self.circuit(duration, steps, occupied, order)
         counts = find_backend(backend).sample([circuit], integer(shots, "shots", 1, 10**9, MethodError), [seed])[0]
         kept = conserved(counts, len(set(occupied)))

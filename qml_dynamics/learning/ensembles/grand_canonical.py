@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import synthesis
 from ...base.errors import ProblemError, describe, integer, real, require
 from ...model.domains import Grid, Hypercube
 from ...model.initial import State
@@ -147,11 +148,9 @@ class GrandCanonical:
 
         With a grid: the joint phase ``exp(-i t N e(q))`` is :func:`qml_dynamics.synthesis.ensembles.number_coupling`.
         """
-        from ...synthesis.ensembles import occupation_circuit
-
         if self.domain is not None:
             raise ProblemError("Argument `energies` must be numbers for a circuit of occupations, but is a Grid.")
-        return occupation_circuit(self.occupation)
+        return synthesis.ensembles.occupation_circuit(self.occupation)
 
 
 def grand_potential(log_partitions: Any, beta: float, mu_c: float) -> tuple[float, float]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import synthesis
+from ...backends import backend as find_backend
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate
 from ...model.domains import Grid
@@ -56,7 +58,6 @@ def measured_circulation(
         ProblemError: the loop jumps. MethodError: a link was never seen: more shots, or a loop nearer to the wave.
     """
     from ...backends import backend as find_backend
-    from ...synthesis.ensembles import bond_circuits
 
     ok = isinstance(domain, Grid) and domain.boundary == "periodic"
     require(ok, "domain", "be a periodic Grid", domain)
@@ -69,7 +70,7 @@ def measured_circulation(
     bonds: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     used = 0
     for axis in sorted({axis for axis, _ in steps}):
-        tests = bond_circuits(circuit, domain, axis)
+        tests = synthesis.ensembles.bond_circuits(circuit, domain, axis)
         flat = [c for _, real, imaginary in tests for c in (real, imaginary)]
         seeds = np.random.SeedSequence(seed, spawn_key=(axis,)).generate_state(len(flat), np.uint32)
         counts = device.sample(flat, count, [int(s) for s in seeds])
@@ -105,17 +106,16 @@ def _bonds(
     domain: Grid, axis: int, tests: Any, frequencies: list[np.ndarray], shots: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """``conj(psi_j) psi_{j+1}`` along an axis, and the standard error of its phase times its size."""
-    from ...synthesis.ensembles import bond_signs, bond_values
 
     product = np.zeros(domain.shape, dtype=complex)
     weight = np.zeros(domain.shape)
     shape = [1] * domain.ndim
     shape[axis] = -1
-    sign = bond_signs(domain, axis).reshape(shape)
+    sign = synthesis.ensembles.bond_signs(domain, axis).reshape(shape)
     for number, (pattern, _, _) in enumerate(tests):
         real, imaginary = frequencies[2 * number], frequencies[2 * number + 1]
-        product += bond_values(domain, axis, pattern, real)
-        product += 1j * sign * bond_values(domain, axis, pattern, imaginary)
+        product += synthesis.ensembles.bond_values(domain, axis, pattern, real)
+        product += 1j * sign * synthesis.ensembles.bond_values(domain, axis, pattern, imaginary)
         weight += np.abs(_sums(domain, axis, pattern, real)) + np.abs(_sums(domain, axis, pattern, imaginary))
     # each part is half the difference of two multinomial frequencies: variance (p0 + p1) / 4 n, up to its square
     return product, np.sqrt(weight / 2 / (4 * shots))
@@ -147,9 +147,6 @@ def measured_levels(
     Raises:
         MethodError: a phase ``E t`` could pass pi.
     """
-    from ...backends import backend as find_backend
-    from ...synthesis.ensembles import level_circuits
-
     grid, t = problem.domain, problem.duration
     require(isinstance(grid, Grid) and grid.ndim == 1, "problem", "be on a ring", grid)
     assert isinstance(grid, Grid)
@@ -159,7 +156,7 @@ def measured_levels(
     unit = 2 * np.pi / grid.lengths[0]
     top = max(d * t * (unit * (j - grid.twist[0])) ** 2 for j in modes)
     require(top < np.pi, "duration", f"be below {t * np.pi / max(top, 1e-300):.3g} for these modes", t, MethodError)
-    flat = [c for j in modes for c in level_circuits(grid, j, d, t)]
+    flat = [c for j in modes for c in synthesis.ensembles.level_circuits(grid, j, d, t)]
     seeds = np.random.SeedSequence(seed).generate_state(len(flat), np.uint32)
     count = integer(shots, "shots", 2, 10**9, MethodError)
     counts = find_backend(backend).sample(flat, count, [int(s) for s in seeds])

@@ -9,6 +9,8 @@ import numpy as np
 
 from ...base.errors import check_memory, describe, integer, real, require
 from ...base.progress import Progress
+from ...methods.evolution import evolve
+from ...methods.krylov import Krylov
 from ...model.domains import Grid
 from ...model.initial import State
 from ...model.objectives.base import Objective
@@ -135,9 +137,6 @@ def observe_wave(
     >>> run.history.free_energy.shape
     (2, 32)
     """
-    from ...methods.evolution import evolve
-    from ...methods.krylov import Krylov
-
     require(learning.regime == "quantum", "learning", "be in the quantum regime", learning.regime)
     ok = isinstance(domain, Grid) and domain.ndim <= 2
     require(ok, "domain", "be a Grid with one axis or two", domain)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import synthesis
 from ...base.errors import MethodError, ProblemError, describe, one_of, real, require
 from ...methods.evolution import evolve
 from ...model.domains import Hypercube
@@ -58,10 +59,8 @@ def softmax(
     if method is not None:
         require(reading == "born", "reading", "be 'born' with a method", reading, MethodError)
         return _by_method(levels, beta, method, backend, shots, seed)
-    from ...synthesis.gibbs import softmax_circuit
-
     lowest = float(levels.min())
-    circuit = softmax_circuit(beta * (levels - lowest))
+    circuit = synthesis.gibbs.softmax_circuit(beta * (levels - lowest))
     law = Outcomes(circuit, len(levels), backend, shots, seed)
     offset = np.log(len(levels)) - beta * lowest
     return law.result(law.born(), reading, beta, _tau(beta, reading), offset)
@@ -99,11 +98,9 @@ def sigmoid(
     d, reading = real(hopping, "hopping", nonnegative=True), one_of(reading, "reading", READINGS)
     if d == 0:
         return softmax([0.0, -z], beta, backend, shots, seed, reading)
-    from ...synthesis.gibbs import two_level_circuit
-
     tau = 0.5 * beta if reading == "born" else beta
     a = float(np.hypot(d, 0.5 * z))
-    circuit = two_level_circuit(0.5 * z, d, 2 * a * tau)
+    circuit = synthesis.gibbs.two_level_circuit(0.5 * z, d, 2 * a * tau)
     law = Outcomes(circuit, 2, backend, shots, seed)
     top = tau * (a + 0.5 * z)  # minus the lower energy, times tau
     if reading == "born":

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import synthesis
+from ...backends import backend as find
 from ...base.errors import BackendError, integer
 from ...base.estimate import Estimate
 
@@ -59,10 +61,7 @@ def run_layer(
     >>> run_layer([[3.0, 0.0], [0.0, 1.0]], [1.0, 1.0]).squares.value
     array([9., 1.])
     """
-    from ...backends import backend as find
-    from ...synthesis.onehot import through
-
-    circuit, factor = through(W, x, scale)
+    circuit, factor = synthesis.onehot.through(W, x, scale)
     device = find(backend)
     integer(seed, "seed", 0, 2**63 - 1)
     places = [1 << q for q in range(circuit.num_qubits)]

@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
+from ...methods.variational.ansatz import from_circuit
+from ...methods.variational.derivatives import check_derivatives
+from ...methods.variational.engine.tangent import Engine
+from ...methods.variational.options import parameters
+from ...model.hamiltonian import hamiltonian
 from ...results.trajectory import Trajectory
 from .arrays import layers
 from .entropies import coherence, entropy, participation, purity, reduced
@@ -107,9 +112,6 @@ def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float
         MethodError: another number of parameters, or an angle with a wrong derivative.
     """
     program = _bound(ansatz, problem)
-    from ...methods.variational.derivatives import check_derivatives
-    from ...methods.variational.options import parameters
-
     point = program.theta0 if theta is None else np.array(parameters(theta, "theta", program.num_parameters))
     check_derivatives(program.angles, point, program.names)
     return _log_det(_metric_of(program)(point))
@@ -142,8 +144,6 @@ def metric_volume(
     box = _box(bounds, program.num_parameters)
     count = integer(points, "points", 1, 1000)
     require(count ** len(box) <= _MOST_POINTS, "points", f"give at most {_MOST_POINTS:,} points", count ** len(box))
-    from ...methods.variational.derivatives import check_derivatives
-
     check_derivatives(program.angles, box.mean(axis=1), program.names)
     nodes, weights = np.polynomial.legendre.leggauss(count)
     half = 0.5 * (box[:, 1] - box[:, 0])
@@ -169,21 +169,15 @@ def _box(bounds: Any, count: int) -> np.ndarray:
 
 def _bound(ansatz: Any, problem: Any) -> Any:
     if hasattr(ansatz, "num_qubits") and hasattr(ansatz, "assign_parameters"):
-        from ...methods.variational.ansatz import from_circuit
-
         ansatz = from_circuit(ansatz)
     if hasattr(ansatz, "program"):
         return ansatz.program
     require(hasattr(ansatz, "bind"), "ansatz", "be an ansatz from qml_dynamics.ansatz or a circuit", ansatz)
     require(problem is not None, "problem", "be given for an ansatz that is made for a problem", problem)
-    from ...model.hamiltonian import hamiltonian
-
     return ansatz.bind(problem, hamiltonian(problem))
 
 
 def _metric_of(program: Any) -> Any:
-    from ...methods.variational.engine.tangent import Engine
-
     engine = Engine(program)
     still = np.zeros(1 << program.num_qubits, dtype=engine.dtype)
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...base.estimate import Estimate
 from ...model.problem import Problem
 from ...results.trajectory import Best
+from .statistics import effective_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +74,6 @@ class Chain:
 
     def mean(self, function: Any) -> Estimate:
         """The mean of a function of weights ``(m, ndim) -> (m,)``, its error from the function's own effective size."""
-        from .statistics import effective_size
-
         points = self.problem.domain.points_at(self.index.reshape(-1))
         values = np.asarray(function(points), dtype=float).reshape(self.index.shape)
         return Estimate(float(values.mean()), float(values.std()) / np.sqrt(effective_size(values)), self.index.size)

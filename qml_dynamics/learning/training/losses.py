@@ -15,6 +15,7 @@ from ...methods.variational.derivatives import check_derivatives
 from ...methods.variational.options import parameters
 from ...model.pauli import PauliSum, pauli_sum
 from ...synthesis.foreign import opened
+from .account import Task
 
 _CLIP = 1e-9
 _CHECKED_ROWS = 3  # of the data, at which derivatives of angles are compared with difference quotients
@@ -56,8 +57,6 @@ class Data:
 
 def state_task(given: Statement) -> Data:
     """Check everything, read the circuit."""
-    from .account import Task
-
     features, labels = _data(given)
     circuit, inputs, wires = _circuit(given, features)
     program = program_from_circuit(circuit)

@@ -9,7 +9,7 @@ IEEE Trans. Autom. Control 37, 332 (1992).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,7 @@ from ...backends import backend as find_backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...methods.variational.options import METRICS
 from .losses import Statement, state_task
-
-if TYPE_CHECKING:
-    from .optimisers import TrainResult
+from .optimisers import Options, Training, TrainResult
 
 OPTIMIZERS = ("natural", "adam", "spsa")
 
@@ -83,8 +81,6 @@ def train(
     >>> print(train(turn, np.diag([1.0, -1.0]), [0.3], steps=40).loss[-1].round(6))
     -1.0
     """
-    from .optimisers import Options, Training
-
     task = state_task(Statement(circuit, loss, theta0, features, labels, inputs, observable))
     one_of(optimizer, "optimizer", OPTIMIZERS, MethodError)
     integer(steps, "steps", 1, 10**7, MethodError)
