@@ -9,6 +9,7 @@ from typing import cast
 
 from ..backends.base import Backend, Capabilities, JobBackend, capabilities
 from ..base.errors import BackendError, BudgetExceeded, JobLost
+from .budget import check_budget
 from .ledger import Batch, Ledger
 from .retry import Patience
 from .state import BatchStatus
@@ -70,8 +71,6 @@ class Context:
 
 def budget_left(context: Context, coming: list[Batch]) -> None:
     """Raise :class:`BudgetExceeded` when ``coming`` does not fit; written on the first of them for ``status``."""
-    from .budget import check_budget
-
     try:
         check_budget(context.ledger.batches(), coming, context.max_shots, context.max_seconds)
     except BudgetExceeded:

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import synthesis
+from ..backends import backend
 from ..base.errors import ProblemError, QMLDynamicsError, integer
-from ..methods.evolution import evolve
+from ..methods.evolution import circuits, evolve
 from ..methods.split_step import SplitStep
 from ..methods.trotter import Trotter, trotter_of
 from ..model.formulas import Formula
@@ -117,12 +119,9 @@ def faults(file: ProblemFile, text: str, steps: int) -> list[str]:
     The program's loss is the truncated Walsh series of the problem's loss; against its exact values the density must agree
     to 1e-8, and against the loss itself to the bound of the truncation.
     """
-    from ..backends import backend
-    from ..synthesis.qasm import from_qasm3
-
     problem, size = file.problem, file.problem.domain.size
     try:
-        wave = next(iter(backend("statevector").states([from_qasm3(text)], lambda done, total: None)))
+        wave = next(iter(backend("statevector").states([synthesis.qasm.from_qasm3(text)], lambda done, total: None)))
     except QMLDynamicsError as error:
         return [str(error)]
     rest = float(np.abs(wave[size:]).max(initial=0.0))  # ancillas of walls must be back in 0
@@ -155,16 +154,15 @@ def _formula(file: ProblemFile) -> Formula:
 
 def _truncated(file: ProblemFile, steps: int) -> tuple[Problem, float, float]:
     """The problem with the loss that the circuit really has, the sup error of that loss, and its bound on the state."""
-    from ..synthesis.diagonal import walsh_series
-    from ..synthesis.trotter import program
-
     problem, h = file.problem, hamiltonian(file.problem)
     assert isinstance(h, LearningHamiltonian)
-    plan = program(problem, h, _formula(file), steps, [0.0, problem.duration], _method(file).truncation)
+    plan = synthesis.trotter.program(
+        problem, h, _formula(file), steps, [0.0, problem.duration], _method(file).truncation
+    )
     if not plan.sup_error:
         return problem, 0.0, plan.error_bound
     amount = plan.error_bound / plan.sup_error  # the integral of the strength, as the circuit's builder takes it
-    series = walsh_series(h.zeta, _method(file).truncation / amount)
+    series = synthesis.diagonal.walsh_series(h.zeta, _method(file).truncation / amount)
     loss = from_table(series.values(), problem.domain)
     return problem.replace(objective=loss), plan.sup_error, plan.error_bound
 
@@ -179,9 +177,6 @@ def _split(problem: Problem, file: ProblemFile, steps: int) -> Trajectory:
 
 
 def _program(file: ProblemFile, steps: int) -> Program:
-    from ..methods.evolution import circuits
-    from ..synthesis.qasm import to_qasm3
-
     method = replace(_method(file), steps=steps)
     circuit = circuits(file.problem, method)[-1]
     name = file.path.resolve().parent.name
@@ -189,7 +184,7 @@ def _program(file: ProblemFile, steps: int) -> Program:
         f"{method.product_formula.name} formula, {steps} steps over the duration {file.problem.duration:g}",
         f"weights: axis 0 is the highest {file.problem.domain.qubits[0]} of {file.problem.domain.num_qubits} qubits",
     ]
-    text = to_qasm3(circuit, name=name, notes=notes, digits=DIGITS)
+    text = synthesis.qasm.to_qasm3(circuit, name=name, notes=notes, digits=DIGITS)
     if len(text) > LIMIT:
         raise ProblemError(
             f"Argument `steps` must give a program of at most {LIMIT:,} bytes, but {steps} gives {len(text):,}."

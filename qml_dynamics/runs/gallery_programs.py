@@ -10,6 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import synthesis
+from ..backends import backend
+from ..base.errors import QMLDynamicsError
+from ..learning.ensembles.exchange import Exchange
+from ..methods.evolution import circuits
+from ..methods.growing.method import Growing
+from ..methods.trotter import Trotter
 from .problem_file import ProblemFile, read_problem
 
 DIGITS = 10
@@ -18,31 +25,26 @@ _FAR = 1e-8
 
 def exchanged_neurons() -> dict[str, str]:
     """Five neurons that hop between a network and its reservoir, and two Ramsey tests of the neuron number (M10)."""
-    from ..learning.ensembles.exchange import Exchange
-    from ..synthesis.ensembles import ramsey_circuit
-    from ..synthesis.qasm import to_qasm3
-
     exchange = Exchange([0.3, -0.5, 0.2, 0.7, -0.1], hopping=0.8, network=2, mu_c=0.6)
     notes = [
         "five neurons, two of the network and three of its reservoir",
         "neuron i is qubit 4 - i; every right outcome has two ones",
     ]
     texts = {
-        "exchange_8_steps": to_qasm3(exchange.circuit(1.5, 8, [0, 3]), name="exchange", notes=notes, digits=DIGITS)
+        "exchange_8_steps": synthesis.qasm.to_qasm3(
+            exchange.circuit(1.5, 8, [0, 3]), name="exchange", notes=notes, digits=DIGITS
+        )
     }
     for name, turns, words in (("ramsey_half", 0.5, "half a turn"), ("ramsey_whole", 1.0, "a whole turn")):
         notes = [f"0 to 7 neurons in superposition, each of which has turned the phase by {words}"]
-        texts[name] = to_qasm3(ramsey_circuit(3, turns), name="ramsey", notes=notes, digits=DIGITS)
+        texts[name] = synthesis.qasm.to_qasm3(
+            synthesis.ensembles.ramsey_circuit(3, turns), name="ramsey", notes=notes, digits=DIGITS
+        )
     return {f"{name}.qasm": text for name, text in texts.items()}
 
 
 def grown_well(file: ProblemFile) -> dict[str, str]:
     """The steps of a double well on a grid that grows by a schedule."""
-    from ..methods.evolution import circuits
-    from ..methods.growing.method import Growing
-    from ..methods.trotter import Trotter
-    from ..synthesis.qasm import to_qasm3
-
     problem = file.problem
     method = Growing(Trotter(8), start=4, schedule=[(0.0, 5), (0.25, 6)])
     notes = [
@@ -50,19 +52,18 @@ def grown_well(file: ProblemFile) -> dict[str, str]:
         "5 qubits from 0 on, 6 from 0.25 on, interpolated to 7 at the end",
     ]
     circuit = circuits(problem, method)[-1]
-    return {"grown_8_steps.qasm": to_qasm3(circuit, name="grown_double_well", notes=notes, digits=DIGITS)}
+    return {
+        "grown_8_steps.qasm": synthesis.qasm.to_qasm3(circuit, name="grown_double_well", notes=notes, digits=DIGITS)
+    }
 
 
 def random_chains(file: ProblemFile) -> dict[str, str]:
     """The random circuits of a chain of spins, as its problem file's method draws them."""
-    from ..methods.evolution import circuits
-    from ..synthesis.qasm import to_qasm3
-
     method, duration = file.method, file.problem.duration
     drawn = circuits(file.problem, method)[-method.circuits :]  # those of the last time
     words = f"of seed {method.seed}, {method.samples} rotations over the duration {duration:g}"
     return {
-        f"qdrift_{method.samples}_samples_{c}.qasm": to_qasm3(
+        f"qdrift_{method.samples}_samples_{c}.qasm": synthesis.qasm.to_qasm3(
             circuit, name="qdrift_ising", notes=[f"random circuit {c} {words}"], digits=DIGITS
         )
         for c, circuit in enumerate(drawn)
@@ -73,13 +74,10 @@ def drawn_batches(file: ProblemFile) -> dict[str, str]:
     """Two draws of a problem's mini-batches, over its duration and of its backend's seed."""
     from dataclasses import replace
 
-    from ..methods.evolution import circuits
-    from ..synthesis.qasm import to_qasm3
-
     method, duration = replace(file.method, circuits=2, seed=file.seed), file.problem.duration
     words = f"of seed {method.seed}: {method.batch_size} rows a diagonal, {method.steps} steps over the duration {duration:g}"
     return {
-        f"minibatch_{method.steps}_steps_{c}.qasm": to_qasm3(
+        f"minibatch_{method.steps}_steps_{c}.qasm": synthesis.qasm.to_qasm3(
             circuit, name="minibatch", notes=[f"draw {c} {words}"], digits=DIGITS
         )
         for c, circuit in enumerate(circuits(file.problem, method, [duration]))
@@ -90,23 +88,19 @@ def classical_well(file: ProblemFile) -> dict[str, str]:
     """Liouville's equation for a weight in a double well, in two steps over its duration."""
     from dataclasses import replace
 
-    from ..methods.evolution import circuits
-    from ..synthesis.qasm import to_qasm3
-
     method, bits = replace(file.method, steps=2), file.problem.domain.num_qubits
     notes = [
         f"strang formula, {method.steps} steps over the duration {file.problem.duration:g}",
         f"qubits 0 to {bits - 1}: position; {bits} to {bits + method.momentum_qubits - 1}: momentum",
     ]
     circuit = circuits(file.problem, method)[-1]
-    return {"koopman_2_steps.qasm": to_qasm3(circuit, name="classical_point", notes=notes, digits=DIGITS)}
+    return {
+        "koopman_2_steps.qasm": synthesis.qasm.to_qasm3(circuit, name="classical_point", notes=notes, digits=DIGITS)
+    }
 
 
 def bridge_factors(file: ProblemFile) -> dict[str, str]:
     """The two heat equations of a bridge, each over its whole duration."""
-    from ..methods.evolution import circuits
-    from ..synthesis.qasm import to_qasm3
-
     pair = circuits(file.problem, file.method, [0.0, file.problem.duration])
     texts = {}
     for name, circuit, words in (("forward", pair[1], "from the start"), ("backward", pair[2], "back from the end")):
@@ -114,7 +108,7 @@ def bridge_factors(file: ProblemFile) -> dict[str, str]:
             f"one factor of the bridge {words}, over the duration {file.problem.duration:g}",
             f"qubits {file.problem.domain.num_qubits} and up are ancillas: keep outcomes where all of them are 0",
         ]
-        texts[f"{name}.qasm"] = to_qasm3(circuit, name="bridge", notes=notes, digits=DIGITS)
+        texts[f"{name}.qasm"] = synthesis.qasm.to_qasm3(circuit, name="bridge", notes=notes, digits=DIGITS)
     return texts
 
 
@@ -136,8 +130,6 @@ def built(folder: Path, *, allow_code: bool = False) -> dict[str, str]:
 
 def check_built(folder: Path, *, allow_code: bool = False) -> list[str]:
     """What is wrong with them: other instructions, angles that differ by more than 1e-9, or another state."""
-    from ..synthesis.qasm_compare import differences
-
     wrong = []
     for name, text in built(folder, allow_code=allow_code).items():
         path = folder / name
@@ -145,7 +137,7 @@ def check_built(folder: Path, *, allow_code: bool = False) -> list[str]:
             wrong.append(f"{name} is missing")
             continue
         found = path.read_text(encoding="utf-8")
-        other = differences(found, text, name)
+        other = synthesis.qasm_compare.differences(found, text, name)
         wrong += other
         if other and _distance(found, text) > _FAR:
             wrong.append(f"{name}: its density is another one")
@@ -153,12 +145,8 @@ def check_built(folder: Path, *, allow_code: bool = False) -> list[str]:
 
 
 def _distance(found: str, text: str) -> float:
-    from ..backends import backend
-    from ..base.errors import QMLDynamicsError
-    from ..synthesis.qasm import from_qasm3
-
     try:
-        circuits = [from_qasm3(found), from_qasm3(text)]
+        circuits = [synthesis.qasm.from_qasm3(found), synthesis.qasm.from_qasm3(text)]
         a, b = (np.abs(wave) ** 2 for wave in backend("statevector").states(circuits, lambda done, total: None))
     except QMLDynamicsError:
         return np.inf

@@ -13,7 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import synthesis
+from ..backends import backend
+from ..base.errors import QMLDynamicsError
 from ..base.places import regular
+from ..learning.boltzmann import BoltzmannMachine, binarise, divergence, law_of, thermal_circuit
+from .problem_file.files import write_bytes
 
 PROGRAM, MANIFEST = "boltzmann.qasm", "manifest.json"
 DATA = Path("iris_neuron") / "iris.csv"  # beside the folder
@@ -28,16 +33,12 @@ def folders(root: Path) -> list[Path]:
 
 def write(folder: Path) -> list[str]:
     """The program anew from the parameters of the manifest; returns the names of the files."""
-    from .problem_file.files import write_bytes
-
     write_bytes(folder / PROGRAM, _text(_circuit(_read(folder))).encode())
     return [PROGRAM]
 
 
 def _text(circuit: Any) -> str:
-    from ..synthesis.qasm import to_qasm3
-
-    return to_qasm3(circuit, name="boltzmann", digits=DIGITS, measure=True)
+    return synthesis.qasm.to_qasm3(circuit, name="boltzmann", digits=DIGITS, measure=True)
 
 
 def check(folder: Path) -> list[str]:
@@ -46,7 +47,6 @@ def check(folder: Path) -> list[str]:
     The program must be the one that variational imaginary time makes from the parameters, angles to 1e-9, and so must its state; its
     sizes, its law, the law of the data, and both distances must be those of the manifest.
     """
-    from ..learning.boltzmann import divergence, law_of
     from ..synthesis.qasm_compare import differences
 
     try:
@@ -70,7 +70,9 @@ def check(folder: Path) -> list[str]:
     wrong += [f"{MANIFEST}: {name} is {size:.1e} off" for name, size in far.items() if size > _NEAR]
     if 1 - abs(np.vdot(found, wanted)) > _NEAR:
         wrong.append(f"{PROGRAM} is not the thermal state of the parameters")
-    return wrong + differences((folder / PROGRAM).read_text(encoding="utf-8"), _text(circuit), PROGRAM)
+    return wrong + synthesis.qasm_compare.differences(
+        (folder / PROGRAM).read_text(encoding="utf-8"), _text(circuit), PROGRAM
+    )
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -81,31 +83,24 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _machine(facts: dict[str, Any]) -> Any:
-    from ..learning.boltzmann import BoltzmannMachine
-
     kind = facts["machine"]
     return BoltzmannMachine(kind["visible"], kind["hidden"], kind["transverse"])
 
 
 def _circuit(facts: dict[str, Any]) -> Any:
-    from ..learning.boltzmann import thermal_circuit
-
     return thermal_circuit(_machine(facts), facts["theta"])
 
 
 def _state(circuit: Any) -> np.ndarray:
-    from ..backends import backend
-
     return np.asarray(next(iter(backend("statevector").states([circuit], lambda done, total: None)))).reshape(-1)
 
 
 def _wave(path: Path, qubits: int) -> tuple[np.ndarray, int]:
     """The state of a program before it is measured, and its depth."""
-    from ..base.errors import QMLDynamicsError
-    from ..synthesis.qasm import from_qasm3
-
     try:
-        circuit = from_qasm3(regular(path).read_text(encoding="utf-8")).remove_final_measurements(inplace=False)
+        circuit = synthesis.qasm.from_qasm3(regular(path).read_text(encoding="utf-8")).remove_final_measurements(
+            inplace=False
+        )
     except QMLDynamicsError as error:
         raise ValueError(f"{path.name}: {error}") from error
     if circuit.num_qubits != qubits:
@@ -115,8 +110,6 @@ def _wave(path: Path, qubits: int) -> tuple[np.ndarray, int]:
 
 def _bits(path: Path) -> np.ndarray:
     """Four lengths of every flower, above their medians or not."""
-    from ..learning.boltzmann import binarise
-
     with regular(path).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return binarise([[float(row[name]) for name in list(row)[:4]] for row in rows])[0]

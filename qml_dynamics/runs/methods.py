@@ -12,6 +12,7 @@ from ..backends.records import Record, earlier_digest, probe, same_probe
 from ..backends.stored import circuit_bytes, circuit_from_bytes
 from ..base.errors import MethodError, ProblemError, one_of
 from ..base.places import regular
+from ..base.registry import method_from_spec as named_method
 from ..methods.variational import ansatz as ansaetze
 from ..methods.variational.options import Cutoff, Variational
 from ..model.pauli import labels_of
@@ -78,8 +79,6 @@ def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, 
         folder: where its files are.
         versions: of the libraries that wrote them.
     """
-    from ..base.registry import method_from_spec as named_method
-
     if spec["kind"] != KIND:
         return named_method(dict(spec))
     options = {name: value for name, value in spec.items() if name != "kind"}

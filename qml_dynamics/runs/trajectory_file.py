@@ -15,6 +15,7 @@ import numpy as np
 from ..base.errors import ProblemError, QMLDynamicsError, require
 from ..base.estimate import Estimate
 from ..base.places import refuse_links
+from ..base.registry import method_from_spec as named_method
 from ..model.problem import Problem
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
 from .problem_file import ProblemFile, problem_from_spec, write_problem
@@ -155,8 +156,6 @@ def _method(spec: Any) -> Any:
     Raises:
         ProblemError or MethodError: it is neither.
     """
-    from ..base.registry import method_from_spec as named_method
-
     require(isinstance(spec, Mapping), "method", "be a table with the kind of a method", spec)
     if spec.get("kind") != "custom":
         return named_method(dict(spec))

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...base.errors import ProblemError, QMLDynamicsError, integer, require
 from ...base.places import Place, regular
+from ...base.registry import method_from_spec as named_method
 from ...model.objectives import Dataset
 from ...model.problem import Problem
 from ...model.spec import describe_method, describe_problem
@@ -118,8 +119,6 @@ def _method(data: Any) -> Any:
     kind = data.get("kind")
     if not isinstance(kind, str):
         fail("method", "kind must be given: the name of a method, like 'trotter'.")
-    from ...base.registry import method_from_spec as named_method
-
     with within("method", {"method": "kind", f"method.{kind.replace('-', '_').lower()}": "keys beside kind"}):
         return named_method(dict(data))
 

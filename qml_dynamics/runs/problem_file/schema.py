@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ...base.errors import describe
 from .messages import fail, nearest
 
 Number = int | float
@@ -170,8 +171,6 @@ def check(section: str, model: type[S], data: Any) -> S:
     must = _must_be(model, key)
     if first["type"] == "missing":
         fail(section, f"{key} must be given: {must}.")
-    from ...base.errors import describe
-
     given = data[key]
     fail(section, f"{key} must be {must}, but is {describe(given)}.{nearest(given, _choices(model, key))}")
 
@@ -179,8 +178,6 @@ def check(section: str, model: type[S], data: Any) -> S:
 def require_table(section: str, data: Any) -> None:
     """Refuse a section that is not a table of keys."""
     if not isinstance(data, Mapping):
-        from ...base.errors import describe
-
         fail(section, f"must be a table of keys, but is {describe(data)}.")
 
 
