@@ -1,20 +1,36 @@
 """The command line ``qml-dynamics``: runs and pictures, uses of the equation, and submitted runs.
 
-The modules ``commands_*`` hold the commands and their options only; what they do is imported when they are called, so that
-``--help`` loads neither NumPy nor a vendor's package.
+The modules ``commands_*`` hold the commands and their options only. What they do stands in the modules of the table below, which
+are loaded when a command reads them from this door, so that ``--help`` loads neither NumPy nor a vendor's package.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from ..base.errors import QMLDynamicsError
+from ..base.lazy import attach
 from . import commands_runs, commands_studies, commands_submitted
 from .app import app
 
+_MODULES = ("animate", "anneal", "descend", "diffuse", "gibbs", "grow", "jobs", "options", "run", "show")
+attach(__name__, {}, {name: name for name in _MODULES})
 __all__ = ["app", "main", "commands_runs", "commands_studies", "commands_submitted"]
+
+if TYPE_CHECKING:
+    from . import animate as animate
+    from . import anneal as anneal
+    from . import descend as descend
+    from . import diffuse as diffuse
+    from . import gibbs as gibbs
+    from . import grow as grow
+    from . import jobs as jobs
+    from . import options as options
+    from . import run as run
+    from . import show as show
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,8 +6,13 @@ import warnings
 from pathlib import Path
 
 from ..base.errors import MethodError, integer
+from ..methods.evolution import evolve
+from ..methods.split_step import SplitStep
+from ..plotting.animation import animate
 from ..results.trajectory import Trajectory
+from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import TRAJECTORY, load, to_json
+from . import pictures
 from .options import REFERENCE_STEPS
 
 
@@ -28,12 +33,8 @@ def animate_command(
 
     A classical run with few saved times is run again with ``frames`` of them.
     """
-    from . import pictures
-
     if not pictures.available():
         raise MethodError(f"Argument `animate` must have something to draw with: {pictures.MISSING}.")
-    from ..plotting.animation import animate
-
     run = _run(path, integer(frames, "frames", 2, 100_000), seed, allow_code)
     beside = path if path.is_dir() else path.parent
     written = animate(
@@ -51,9 +52,6 @@ def animate_command(
 
 def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
     from ..methods.base import facts_of
-    from ..methods.evolution import evolve
-    from ..methods.split_step import SplitStep
-    from ..runs.problem_file import read_problem
 
     a_problem = path.suffix == ".toml" or ((path / "problem.toml").is_file() and not (path / TRAJECTORY).is_file())
     if a_problem:

@@ -13,6 +13,8 @@ from ..base.errors import MethodError, QMLDynamicsError, one_of, require
 from ..learning.annealing import anneal
 from ..learning.metts import Chain, metts
 from ..model.problem import CLOCKS
+from ..plotting import save_figure
+from ..plotting.annealing import plot_annealing, plot_chain
 from ..results.trajectory import Trajectory, plain
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.files import copy_problem, write_bytes
@@ -153,9 +155,6 @@ def _draw(folder: Path, run: Trajectory, chain: Chain | None) -> list[str]:
     if not pictures.available():
         print(f"qml-dynamics: {pictures.MISSING}", file=sys.stderr)
         return []
-    from ..plotting import save_figure
-    from ..plotting.annealing import plot_annealing, plot_chain
-
     try:
         made = [save_figure(plot_annealing(run), folder / ANNEALING)]
         if chain is not None:

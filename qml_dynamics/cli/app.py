@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .. import __version__
+
 app = typer.Typer(
     name="qml-dynamics",
     help="Learning dynamics as Hamiltonian simulation: run a problem file as a quantum circuit or by a classical method.",
@@ -18,8 +20,6 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from .. import __version__
-
         print(f"qml-dynamics {__version__}")
         raise typer.Exit
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import cli
 from .app import AllowCode, Backend, Json, Method, Problem, Save, Shots, app
 
 
@@ -27,11 +28,8 @@ def run(
     allow_code: AllowCode = False,
 ) -> None:
     """Run a problem, check it against the classical reference, and write a run folder."""
-    from .options import Options
-    from .run import run_command
-
-    options = Options(method, backend, shots, seed, save, allow_code)
-    raise typer.Exit(run_command(problem, options, out=out, as_json=json, plots=plots, budget=budget))
+    options = cli.options.Options(method, backend, shots, seed, save, allow_code)
+    raise typer.Exit(cli.run.run_command(problem, options, out=out, as_json=json, plots=plots, budget=budget))
 
 
 @app.command()
@@ -42,9 +40,7 @@ def compare(
     allow_code: AllowCode = False,
 ) -> None:
     """Compare two saved runs; the exit code is 0 if they agree and 1 if they differ."""
-    from .show import compare_command
-
-    raise typer.Exit(compare_command(a, b, as_json=json, allow_code=allow_code))
+    raise typer.Exit(cli.show.compare_command(a, b, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -55,9 +51,7 @@ def plot(
     allow_code: AllowCode = False,
 ) -> None:
     """Draw the pictures of a saved run: density over time, energy, loss landscape, and all in one."""
-    from .show import plot_command
-
-    raise typer.Exit(plot_command(run, out, as_json=json, allow_code=allow_code))
+    raise typer.Exit(cli.show.plot_command(run, out, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -74,10 +68,8 @@ def animate(
     allow_code: AllowCode = False,
 ) -> None:
     """A moving picture of a run: the wave, the loss, and the points that the wave carries."""
-    from .animate import animate_command
-
     options: dict[str, Any] = {"kind": kind, "samples": samples, "frames": frames, "seed": seed, "fps": fps, "dpi": dpi}
-    raise typer.Exit(animate_command(run, out, **options, as_json=json, allow_code=allow_code))
+    raise typer.Exit(cli.animate.animate_command(run, out, **options, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -91,10 +83,8 @@ def cost(
     allow_code: AllowCode = False,
 ) -> None:
     """Qubits, gates, depth, shots and memory of a run, before it is run."""
-    from .options import Options
-    from .show import cost_command
-
-    raise typer.Exit(cost_command(problem, Options(method, backend, shots, None, save, allow_code), as_json=json))
+    options = cli.options.Options(method, backend, shots, None, save, allow_code)
+    raise typer.Exit(cli.show.cost_command(problem, options, as_json=json))
 
 
 @app.command()
@@ -113,15 +103,13 @@ def circuits(
     allow_code: AllowCode = False,
 ) -> None:
     """The OpenQASM 3 programs of the gallery: write them, or check them against the reference."""
-    from .show import circuits_command
-
-    code = circuits_command(folders or [], write=write, check=check, steps=steps, as_json=json, allow_code=allow_code)
+    code = cli.show.circuits_command(
+        folders or [], write=write, check=check, steps=steps, as_json=json, allow_code=allow_code
+    )
     raise typer.Exit(code)
 
 
 @app.command()
 def backends(json: Json = False) -> None:
     """What can be run on here, and how to install what is missing."""
-    from .jobs import backends_command
-
-    raise typer.Exit(backends_command(as_json=json))
+    raise typer.Exit(cli.jobs.backends_command(as_json=json))

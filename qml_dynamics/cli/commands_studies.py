@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import cli
 from .app import AllowCode, Backend, Json, Method, Problem, Shots, app
 
 
@@ -31,12 +32,10 @@ def anneal(
     allow_code: AllowCode = False,
 ) -> None:
     """Lower the diffusion stage by stage, quench beside it, keep the lowest, and say where the ground state leaps."""
-    from .anneal import Wishes, anneal_command
-
-    wishes = Wishes(
+    wishes = cli.anneal.Wishes(
         stages, strategy, adapt, restarts, clock, duration, backend, method, shots, seed, samples, tau, allow_code
     )
-    raise typer.Exit(anneal_command(problem, wishes, out=out, as_json=json, plots=plots))
+    raise typer.Exit(cli.anneal.anneal_command(problem, wishes, out=out, as_json=json, plots=plots))
 
 
 @app.command()
@@ -60,10 +59,8 @@ def gibbs(
     allow_code: AllowCode = False,
 ) -> None:
     """Softmax of energies, a sigmoid, or the thermal state of a problem, as a circuit; the exit code is 1 off the exact law."""
-    from .gibbs import Asked, gibbs_command
-
-    asked = Asked(problem, energies, sigmoid, hopping, beta, reading, allow_code)
-    code = gibbs_command(asked, steps=steps, backend=backend, shots=shots, seed=seed, out=out, as_json=json)
+    asked = cli.gibbs.Asked(problem, energies, sigmoid, hopping, beta, reading, allow_code)
+    code = cli.gibbs.gibbs_command(asked, steps=steps, backend=backend, shots=shots, seed=seed, out=out, as_json=json)
     raise typer.Exit(code)
 
 
@@ -85,12 +82,10 @@ def diffuse(
     allow_code: AllowCode = False,
 ) -> None:
     """A diffusion model of one or two columns of a table: generate, and compare with held-out rows."""
-    from .diffuse import diffuse_command
-
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     options: dict[str, Any] = {"columns": names, "label": label, "n": samples, "kind": kind, "condition": condition}
     options.update(steps=steps, method=program, time=time, seed=seed, allow_code=allow_code)
-    raise typer.Exit(diffuse_command(problem, out, as_json=json, plots=plots, **options))
+    raise typer.Exit(cli.diffuse.diffuse_command(problem, out, as_json=json, plots=plots, **options))
 
 
 @app.command()
@@ -122,9 +117,7 @@ def descend(
     allow_code: AllowCode = False,
 ) -> None:
     """Quantum Hamiltonian descent on a loss, beside classical optimisers; or the table of the 22 test functions."""
-    from .descend import descend_command
-
-    code = descend_command(
+    code = cli.descend.descend_command(
         target,
         schedule=schedule,
         qubits=qubits,
@@ -165,10 +158,8 @@ def grow(
     json: Json = False,
 ) -> None:
     """Train a small network that grows, and draw its volume, entropies, loss and held-out accuracy."""
-    from .grow import GrowOptions, grow_command
-
-    options = GrowOptions(
+    options = cli.grow.GrowOptions(
         hidden, max_hidden, max_layers, epochs, rate, orthogonality, activation, threshold, seed, baseline
     )
     columns = None if features is None else [name.strip() for name in features.split(",")]
-    raise typer.Exit(grow_command(data, target, columns, out, options, as_json=json))
+    raise typer.Exit(cli.grow.grow_command(data, target, columns, out, options, as_json=json))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .. import cli
 from .app import AllowCode, Backend, Folder, Json, Method, Problem, Save, Shots, app
 
 
@@ -25,20 +26,15 @@ def submit(
     allow_code: AllowCode = False,
 ) -> None:
     """Send a run to a device and return; fetch it from any later process."""
-    from .jobs import submit_command
-    from .options import Options
-
-    options = Options(method, backend, shots, seed, save, allow_code)
-    code = submit_command(problem, options, out, max_seconds=max_seconds, max_shots=max_shots, as_json=json)
+    options = cli.options.Options(method, backend, shots, seed, save, allow_code)
+    code = cli.jobs.submit_command(problem, options, out, max_seconds=max_seconds, max_shots=max_shots, as_json=json)
     raise typer.Exit(code)
 
 
 @app.command()
 def status(folder: Folder, json: Json = False, allow_code: AllowCode = False) -> None:
     """How a submitted run stands; the exit code is 3 while samples are missing."""
-    from .jobs import status_command
-
-    raise typer.Exit(status_command(folder, as_json=json, allow_code=allow_code))
+    raise typer.Exit(cli.jobs.status_command(folder, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -50,9 +46,7 @@ def fetch(
     allow_code: AllowCode = False,
 ) -> None:
     """Collect the results of a submitted run; the exit code is 3 while samples are missing."""
-    from .jobs import fetch_command
-
-    raise typer.Exit(fetch_command(folder, wait=wait, timeout=timeout, as_json=json, allow_code=allow_code))
+    raise typer.Exit(cli.jobs.fetch_command(folder, wait=wait, timeout=timeout, as_json=json, allow_code=allow_code))
 
 
 @app.command()
@@ -67,9 +61,7 @@ def resume(
     allow_code: AllowCode = False,
 ) -> None:
     """Go on with a submitted run that was cut off, or send the next step of one whose circuits depend on outcomes."""
-    from .jobs import resume_command
-
-    code = resume_command(
+    code = cli.jobs.resume_command(
         folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, as_json=json, allow_code=allow_code
     )
     raise typer.Exit(code)
@@ -78,6 +70,4 @@ def resume(
 @app.command()
 def cancel(folder: Folder, json: Json = False, allow_code: AllowCode = False) -> None:
     """Cancel what has not ended; what has come back stays."""
-    from .jobs import cancel_command
-
-    raise typer.Exit(cancel_command(folder, as_json=json, allow_code=allow_code))
+    raise typer.Exit(cli.jobs.cancel_command(folder, as_json=json, allow_code=allow_code))

@@ -10,9 +10,12 @@ from ..base.errors import ProblemError, one_of, require
 from ..learning.descent import PUBLISHED, Descent, Row, descend, functions_table
 from ..model.objectives import NAMED
 from ..model.problem import Problem
+from ..plotting import save_figure
+from ..plotting.descent import plot_descent
 from ..results.trajectory import atomic_file, plain
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.trajectory_file import to_json
+from . import pictures
 from .run import terminal, told_once
 
 TABLE = "table"
@@ -104,15 +107,10 @@ def _data(found: Descent) -> dict[str, Any]:
 
 def _write(folder: Path, found: Descent) -> list[Path]:
     """``descent.json``, ``run.npz`` and, of two weights, ``descent.png``."""
-    from . import pictures
-
     with atomic_file(folder / "descent.json") as handle:
         handle.write((to_json(_data(found)) + "\n").encode())
     files = [folder / "descent.json", found.trajectory.save(folder / "run.npz")]
     if pictures.available() and found.problem.domain.ndim == 2:
-        from ..plotting import save_figure
-        from ..plotting.descent import plot_descent
-
         files.append(save_figure(plot_descent(found), folder / "descent.png"))
     return files
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import synthesis
 from ..learning.diffusion import Diffusion, Scale, energy_distance, tuned_kernels
 from ..methods.imaginary.options import ProbabilisticITE
 from ..model.domains import Grid
+from ..plotting import save_figure
+from ..plotting.diffusion import plot_diffusion, plot_generated
 from ..runs.problem_file.files import write_bytes
 from ..runs.trajectory_file import to_json
 from . import pictures
@@ -131,8 +134,6 @@ def _write_samples(path: Path, fit: Fit, made: np.ndarray) -> Path:
 
 def forward_program(fit: Fit) -> tuple[str, dict[str, Any]]:
     """The OpenQASM 3 text of the forward process, and its facts."""
-    from ..synthesis.qasm import to_qasm3
-
     stated = fit.stated
     modes = stated.method == "modes"
     model = fit.model if modes else fit.on(stated.circuit_qubits)
@@ -143,7 +144,7 @@ def forward_program(fit: Fit) -> tuple[str, dict[str, Any]]:
         f"forward diffusion of {', '.join(fit.columns)}, t = {stated.time:g}, kernels of width {model.bandwidth:.6g}",
         f"register: the lowest {width} qubits; keep an outcome where all others read 0",
     ]
-    text = to_qasm3(circuit, name=f"diffusion_{stated.method}", notes=notes, digits=10, measure=True)
+    text = synthesis.qasm.to_qasm3(circuit, name=f"diffusion_{stated.method}", notes=notes, digits=10, measure=True)
     facts = {
         "method": stated.method,
         "time": stated.time,
@@ -164,9 +165,6 @@ def _write_program(out: Path, fit: Fit) -> tuple[Path, dict[str, Any]]:
 
 
 def _draw(path: Path, fit: Fit, made: np.ndarray) -> Path:
-    from ..plotting import save_figure
-    from ..plotting.diffusion import plot_diffusion, plot_generated
-
     stated, model = fit.stated, fit.model
     names = [name.replace("_", " ") for name in fit.columns]
     if model.domain.ndim == 1:

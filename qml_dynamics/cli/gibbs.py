@@ -9,11 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from .. import synthesis
 from ..base.errors import MethodError, ProblemError, require
 from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
 from ..model.hamiltonian import hamiltonian
 from ..model.problem import Problem
+from ..plotting import save_figure
+from ..plotting.gibbs import plot_gibbs
+from ..runs.problem_file import read_problem
+from ..runs.problem_file.files import write_bytes
 from ..runs.trajectory_file import to_json
+from . import pictures
 
 SHOWN = 16  # rows of the printed table
 DENSE = 1024  # points up to which the thermal law is had by diagonalisation
@@ -95,8 +101,6 @@ def _on_labels(asked: Asked, options: dict[str, Any]) -> Answer:
 
 def _on_problem(asked: Asked, steps: int, options: dict[str, Any]) -> Answer:
     """The thermal state; beta is 2 tau of a problem on the imaginary clock unless it is given."""
-    from ..runs.problem_file import read_problem
-
     require(asked.reading == "born", "reading", "be born for a problem", asked.reading)
     require(asked.hopping == 0, "hopping", "be that of the problem, its diffusion", asked.hopping)
     assert asked.problem is not None
@@ -176,23 +180,16 @@ def _text(answer: Answer, data: dict[str, Any]) -> str:
 
 def _write(answer: Answer, data: dict[str, Any], out: Path) -> list[str]:
     """``result.json``, the circuit as OpenQASM 3, and a picture where there is something to draw with."""
-    from ..runs.problem_file.files import write_bytes
-    from ..synthesis.qasm import to_qasm3
-    from . import pictures
-
     if out.exists() and not out.is_dir():
         raise MethodError(f"Argument `out` must be a folder, but {out} is a file.")
     write_bytes(out / "result.json", (to_json(data) + "\n").encode())
     files = [out / "result.json"]
     plain = not {"reset", "measure"} & set(answer.result.circuit.count_ops())
     if plain:
-        text = to_qasm3(answer.result.circuit, name="gibbs", digits=10, measure=True)
+        text = synthesis.qasm.to_qasm3(answer.result.circuit, name="gibbs", digits=10, measure=True)
         write_bytes(out / "gibbs.qasm", text.encode())
         files.append(out / "gibbs.qasm")
     if pictures.available():
-        from ..plotting import save_figure
-        from ..plotting.gibbs import plot_gibbs
-
         labels = answer.labels if answer.result.probabilities.size <= 32 else None
         files.append(save_figure(plot_gibbs(answer.result, answer.exact, labels), out / "gibbs.png"))
     return [str(file) for file in files]

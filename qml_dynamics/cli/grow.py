@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import ProblemError, require
+from ..learning.growth.datasets import class_data
+from ..learning.growth.insertion import NeuronGrowth
+from ..learning.growth.trainer import train_network
+from ..learning.growth.training import Training
+from ..plotting import save_figure
+from ..plotting.network_growth import plot_network_growth
 from ..results.trajectory import atomic_file
 from ..runs.trajectory_file import to_json
+from . import pictures
 
 if TYPE_CHECKING:
     from ..learning.growth.datasets import ClassData
@@ -36,11 +43,6 @@ def grow_command(
     source: str, target: str | None, features: list[str] | None, out: Path, options: GrowOptions, *, as_json: bool
 ) -> int:
     """Train a network that grows, write its recording, its weights and the picture, and print what came of it."""
-    from ..learning.growth.datasets import class_data
-    from ..learning.growth.insertion import NeuronGrowth
-    from ..learning.growth.trainer import train_network
-    from ..learning.growth.training import Training
-
     start = _widths(options.hidden)
     data = class_data(source, target=target, features=features, seed=options.seed)
     _folder(out)  # before any work is done
@@ -100,14 +102,9 @@ def _write(out: Path, run: Trained, fixed: Trained | None, data: ClassData, opti
         }
         np.savez_compressed(handle, **parts)  # type: ignore[arg-type]
     files.append(out / "weights.npz")
-    from . import pictures
-
     if not pictures.available():
         print(pictures.MISSING, file=sys.stderr)
         return [str(f) for f in files]
-    from ..plotting import save_figure
-    from ..plotting.network_growth import plot_network_growth
-
     start, end = (" + ".join(map(str, widths)) for widths in (_widths(options.hidden), run.network.sizes[1:-1]))
     grown = f"grew from {start} to {end} hidden units" if run.events else f"kept its {start} hidden units"
     title = f"{data.name.replace('_', ' ').capitalize()}: a network {grown}"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ..backends import available
 from ..base.errors import MethodError
+from ..runs import cancel, fetch, resume, status, submit
 from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import to_json
+from ..validation.resources import cost
 from .options import Options, plan
 from .summary import as_data
 
 
 def backends_command(*, as_json: bool) -> int:
     """Every backend that can be named here, what it can do, and how to install what is missing."""
-    from ..backends import available
-
     rows = available()
     if as_json:
         print(to_json([vars(row) for row in rows]))
@@ -36,9 +37,6 @@ def submit_command(
     path: Path, options: Options, folder: Path, *, max_seconds: float | None, max_shots: int | None, as_json: bool
 ) -> int:
     """Send a run to its backend and return; the folder keeps everything that a later process needs."""
-    from ..runs import submit
-    from ..validation.resources import cost
-
     file = read_problem(path, allow_code=options.allow_code)
     what = plan(options, file)
     if what.shots is None:
@@ -67,8 +65,6 @@ def submit_command(
 
 def status_command(folder: Path, *, as_json: bool, allow_code: bool = False) -> int:
     """How a submitted run stands: 0 when every sample is here, 3 when not yet."""
-    from ..runs import status
-
     answer = status(folder, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0 if answer.complete else 3
@@ -76,8 +72,6 @@ def status_command(folder: Path, *, as_json: bool, allow_code: bool = False) -> 
 
 def fetch_command(folder: Path, *, wait: bool, timeout: float | None, as_json: bool, allow_code: bool = False) -> int:
     """Collect what is done; when all is here, save the trajectory into the folder."""
-    from ..runs import fetch
-
     answer = fetch(folder, wait=wait, timeout=timeout, allow_code=allow_code)
     print(to_json(as_data(answer.status)) if as_json else answer)
     return 0 if answer else 3
@@ -93,8 +87,6 @@ def resume_command(
     allow_code: bool = False,
 ) -> int:
     """Go on with a run that was cut off, with a new budget where one is given."""
-    from ..runs import resume
-
     answer = resume(folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0
@@ -102,8 +94,6 @@ def resume_command(
 
 def cancel_command(folder: Path, *, as_json: bool, allow_code: bool = False) -> int:
     """Cancel what has not ended; what has come back stays."""
-    from ..runs import cancel
-
     answer = cancel(folder, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0

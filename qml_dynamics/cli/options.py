@@ -7,10 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ..backends import backend
 from ..base.errors import MethodError
 from ..base.registry import METHODS
+from ..base.registry import method_from_spec as named_method
+from ..learning.ensembles import HamiltonJacobi, KoopmanVonNeumann
 from ..methods.split_step import SplitStep
 from ..methods.trotter import Trotter
+from ..methods.variational import ansatz
+from ..methods.variational.options import Variational
 from ..model.problem import Problem
 from ..runs.problem_file import ProblemFile
 
@@ -81,23 +86,16 @@ def default_method(problem: Problem, circuits: bool) -> Any:
     HamiltonJacobi(steps=400, order=4, extra=None, spread=0.0)
     """
     if problem.clock == "classical":
-        from ..learning.ensembles import HamiltonJacobi, KoopmanVonNeumann
-
         return KoopmanVonNeumann(40) if circuits else HamiltonJacobi(REFERENCE_STEPS, order=4)
     if not circuits:
         return SplitStep(REFERENCE_STEPS, order=4)
     if problem.clock == "real":
         return Trotter(40, order=2)
-    from ..methods.variational import ansatz
-    from ..methods.variational.options import Variational
-
     return Variational(ansatz.hamiltonian(layers=6), steps=60)
 
 
 def _backend(options: Options, file: ProblemFile, name: str | None) -> Any:
     if options.backend is None and file.backend_options:
-        from ..backends import backend
-
         return backend(file.backend, **file.backend_options)
     return name
 
@@ -135,8 +133,6 @@ def parse_method(text: str) -> Any:
         raise MethodError(
             f"Argument `method` must look like 'trotter:steps=40' or 'Trotter(steps=40)', but is {text!r}."
         )
-    from ..base.registry import method_from_spec as named_method
-
     kind = match.group(1)
     options = _arguments(match.group(2) or match.group(3) or "", text)
     name = next((n for n in METHODS if n.replace("_", "") == re.sub("[-_]", "", kind).lower()), None)

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from .. import plotting
 from ..results.trajectory import Trajectory
 
 MISSING = 'pictures need an extra package: pip install "qml-dynamics[viz]"'
@@ -25,8 +26,6 @@ def draw(
     budget: Any = None,
 ) -> list[Path]:
     """Write ``run.png`` (all in one), ``density.png``, ``energy.png``, ``landscape.png`` and ``budget.png``."""
-    from .. import plotting
-
     has_loss = run.problem.objective is not None
     figures: dict[str, Callable[[], Any]] = {
         "run": lambda: plotting.plot_summary(run, reference, marks if has_loss else None),

@@ -17,6 +17,8 @@ from ..results.trajectory import Trajectory
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.files import copy_problem
 from ..runs.trajectory_file import PROBLEM, to_json, write_run
+from ..validation.budget import error_budget
+from ..validation.comparison import compare
 from . import pictures
 from .optimum import Optimum, scipy_optimum
 from .options import REFERENCE_STEPS, Options, Plan, plan
@@ -90,8 +92,6 @@ def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
     print_run(job.console, run, job.data)
     reference, comparison, measured = None, None, None
     if job.plan.quantum:
-        from ..validation.comparison import compare
-
         reference = reference_of(job.file, run)
         reference.save(job.folder / REFERENCE)
         comparison = compare(run, reference)
@@ -120,8 +120,6 @@ def _wants_budget(job: _Run, asked: bool | None) -> bool:
 
 
 def _budget(job: _Run) -> Any:
-    from ..validation.budget import error_budget
-
     with job.console.status("measuring the error budget"):
         what = job.plan
         return error_budget(job.file.problem, what.method, backend=what.backend, shots=what.shots, seed=what.seed)

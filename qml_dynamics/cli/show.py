@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..base.errors import MethodError, ProblemError
+from ..runs import gallery, gallery_trained
 from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import load, to_json
+from ..validation.comparison import compare
+from ..validation.resources import cost
+from . import pictures
 from .options import Options, plan
+from .run import REFERENCE
 from .summary import as_data
 
 
 def compare_command(a: Path, b: Path, *, as_json: bool, allow_code: bool = False) -> int:
     """Compare two saved runs: 0 where they agree, 1 where they differ."""
-    from ..validation.comparison import compare
-
     comparison = compare(load(a, allow_code=allow_code), load(b, allow_code=allow_code))
     print(to_json(as_data(comparison)) if as_json else comparison)
     return 0 if comparison.agree else 1
@@ -24,9 +27,6 @@ def compare_command(a: Path, b: Path, *, as_json: bool, allow_code: bool = False
 
 def plot_command(path: Path, out: Path | None, *, as_json: bool, allow_code: bool = False) -> int:
     """Draw the pictures of a saved run."""
-    from . import pictures
-    from .run import REFERENCE
-
     if not pictures.available():
         raise MethodError(f"Argument `plot` must have something to draw with: {pictures.MISSING}.")
     run = load(path, allow_code=allow_code)
@@ -40,8 +40,6 @@ def plot_command(path: Path, out: Path | None, *, as_json: bool, allow_code: boo
 
 def cost_command(path: Path, options: Options, *, as_json: bool) -> int:
     """The cost of a run, before it is run."""
-    from ..validation.resources import cost
-
     file = read_problem(path, allow_code=options.allow_code)
     what = plan(options, file)
     estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save)
@@ -59,8 +57,6 @@ def circuits_command(
     allow_code: bool = False,
 ) -> int:
     """Write or check the programs of the gallery: 0 where all is well, 1 where a check fails."""
-    from ..runs import gallery, gallery_trained
-
     if write == check:
         raise ProblemError("Argument `circuits` must have one of the options --write and --check.")
     trained = gallery_trained.folders(Path("circuits"))

@@ -47,7 +47,6 @@ def check(folder: Path) -> list[str]:
     The program must be the one that variational imaginary time makes from the parameters, angles to 1e-9, and so must its state; its
     sizes, its law, the law of the data, and both distances must be those of the manifest.
     """
-    from ..synthesis.qasm_compare import differences
 
     try:
         facts = _read(folder)
