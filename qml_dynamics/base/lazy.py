@@ -15,7 +15,7 @@ def attach(package: str, home: Mapping[str, Sequence[str]], modules: Mapping[str
     Args:
         package: its ``__name__``, already being imported.
         home: module -> the names that it holds, modules relative to the package.
-        modules: name -> module, for modules that are public themselves.
+        modules: name -> module, for modules that are read from the package: loaded when they are, not when the package is.
 
     A name that is also its module's (``hamiltonian`` in ``model/hamiltonian.py``) stays the function, although the import system binds the
     submodule to it.
@@ -45,7 +45,7 @@ def attach(package: str, home: Mapping[str, Sequence[str]], modules: Mapping[str
             super().__setattr__(name, value)
 
         def __dir__(self) -> list[str]:
-            return public
+            return sorted({*public, *self.__dict__.get("__all__", ())})
 
     sys.modules[package].__class__ = Package
     return public

@@ -101,20 +101,54 @@ def _imports(tree: ast.Module, typing_too: bool, eager: bool) -> Iterator[tuple[
 
 def own(name: str, typing_too: bool = True, eager: bool = False) -> set[str]:
     """The modules of the package that one of its modules imports."""
-    path, found = MODULES[name], set()
-    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    return set().union(*(targets(name, *stated) for stated in imports(MODULES[name], typing_too, eager)))
+
+
+def targets(name: str, level: int, module: str, names: list[str]) -> set[str]:
+    """The modules of the package that an import statement in one of its modules means."""
+    package = name.split(".") if MODULES[name].name == "__init__.py" else name.split(".")[:-1]
     package = [part for part in package if part]
-    for level, module, names in imports(path, typing_too, eager):
-        if level:
-            above = package[: len(package) - level + 1]
-            base = ".".join([*above, *filter(None, [module])])
-        elif module.split(".")[0] == PACKAGE:
-            base = module.partition(".")[2]
-        else:
+    if level:
+        above = package[: len(package) - level + 1]
+        base = ".".join([*above, *filter(None, [module])])
+    elif module.split(".")[0] == PACKAGE:
+        base = module.partition(".")[2]
+    else:
+        return set()
+    inner = {f"{base}.{n}" if base else n for n in names}
+    return ((inner & set(MODULES)) or {base}) - {""}
+
+
+def late(name: str) -> dict[str, tuple[set[str], bool]]:
+    """Imports of the package inside functions: where and what -> the modules meant, and whether a comment says why."""
+    path, found = MODULES[name], {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    functions = [n for n in ast.walk(tree_of(path)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    for node in {inner for function in functions for inner in ast.walk(function)}:
+        stated = []
+        if isinstance(node, ast.ImportFrom):
+            stated = [(node.level, node.module or "", [alias.name for alias in node.names])]
+        elif isinstance(node, ast.Import):
+            stated = [(0, alias.name, []) for alias in node.names]
+        meant = set().union(*(targets(name, *each) for each in stated))
+        if meant:
+            around = lines[max(0, node.lineno - 2) : node.end_lineno]
+            where = f"{path.relative_to(ROOT).as_posix()}:{node.lineno}: {ast.unparse(node)}"
+            found[where] = meant, any("#" in line for line in around)
+    return found
+
+
+def loads(name: str) -> set[str]:
+    """The packages beyond NumPy and the standard library that a module brings when it is imported, by what it imports in turn."""
+    seen, pending, found = set(), [name], set()
+    while pending:
+        module = pending.pop()
+        if module in seen or module not in MODULES:
             continue
-        inner = {f"{base}.{n}" if base else n for n in names}
-        found |= (inner & set(MODULES)) or {base}
-    return found - {""}
+        seen.add(module)
+        found |= {other.split(".")[0] for level, other, _ in imports(MODULES[module], eager=True) if not level}
+        pending += [*own(module, eager=True), *filter(None, [module.rpartition(".")[0]])]
+    return found - set(sys.stdlib_module_names) - {"__future__", "numpy", PACKAGE}
 
 
 def vendors(path: Path) -> set[str]:
@@ -173,6 +207,28 @@ def test_modules_form_no_circle():
     order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
     assert order.index("model.domains") < order.index("model.hamiltonian") < order.index("methods.split_step")
     assert len(order) > 30
+
+
+def test_imports_stand_at_the_top():
+    """An import of the package inside a function is for what loads a vendor's package, which no door of a room can put off.
+
+    Elsewhere modules write ``from .. import synthesis`` at the top and read ``synthesis.trotter`` when they build a circuit.
+    """
+    found = {where: rest for name in MODULES for where, rest in late(name).items()}
+    listed = "\n".join(sorted(found))
+    assert 0 < len(found) <= 60, f"{len(found)} imports of the package inside functions, at most 60:\n{listed}"
+    needless = [
+        where for where, (meant, reason) in found.items() if not reason and not any(loads(name) for name in meant)
+    ]
+    assert not needless, "these load no vendor's package and give no reason in a comment:\n" + "\n".join(needless)
+
+
+def test_the_reader_of_doors_sees_rooms_and_what_modules_load():
+    """A door of a room counts as the room for the order, and loads nothing; the modules behind it do."""
+    assert "synthesis" in own("methods.trotter", eager=True)
+    assert not loads("methods.trotter")
+    assert "qiskit" in loads("synthesis.trotter")
+    assert loads("backends.aer") >= {"qiskit", "qiskit_aer"}
 
 
 def test_only_the_circuit_rooms_import_qiskit():
