@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from .. import runs
 from ..backends import available
 from ..base.errors import MethodError
-from ..runs import cancel, fetch, resume, status, submit
 from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import to_json
 from ..validation.resources import cost
@@ -45,7 +45,7 @@ def submit_command(
         raise MethodError("Argument `backend` must be given to submit a run.")
     estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save)
     print(estimate, file=sys.stderr)  # before anything is sent
-    run = submit(
+    run = runs.submit(
         file.problem,
         what.method,
         backend=what.backend,
@@ -65,14 +65,14 @@ def submit_command(
 
 def status_command(folder: Path, *, as_json: bool, allow_code: bool = False) -> int:
     """How a submitted run stands: 0 when every sample is here, 3 when not yet."""
-    answer = status(folder, allow_code=allow_code)
+    answer = runs.status(folder, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0 if answer.complete else 3
 
 
 def fetch_command(folder: Path, *, wait: bool, timeout: float | None, as_json: bool, allow_code: bool = False) -> int:
     """Collect what is done; when all is here, save the trajectory into the folder."""
-    answer = fetch(folder, wait=wait, timeout=timeout, allow_code=allow_code)
+    answer = runs.fetch(folder, wait=wait, timeout=timeout, allow_code=allow_code)
     print(to_json(as_data(answer.status)) if as_json else answer)
     return 0 if answer else 3
 
@@ -87,13 +87,13 @@ def resume_command(
     allow_code: bool = False,
 ) -> int:
     """Go on with a run that was cut off, with a new budget where one is given."""
-    answer = resume(folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, allow_code=allow_code)
+    answer = runs.resume(folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0
 
 
 def cancel_command(folder: Path, *, as_json: bool, allow_code: bool = False) -> int:
     """Cancel what has not ended; what has come back stays."""
-    answer = cancel(folder, allow_code=allow_code)
+    answer = runs.cancel(folder, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0
