@@ -13,6 +13,8 @@ from qml_dynamics.base.registry import METHODS
 
 HEAVY = ("scipy", "qiskit", "qiskit_aer", "pennylane", "matplotlib", "pydantic", "typer", "rich", "qiskit_ibm_runtime")
 
+COMMANDS = ("animate", "anneal", "descend", "diffuse", "grow", "jobs", "options", "run", "show")
+
 
 def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
@@ -97,6 +99,18 @@ print([name for name in (*{HEAVY!r}, "numpy") if name in sys.modules])
     lines = run(code).splitlines()
     assert any("Usage" in line for line in lines)
     assert set(ast.literal_eval(lines[-1])) <= {"typer", "rich"}
+
+
+def test_commands_load_no_circuits_before_they_build_one() -> None:
+    """All but `gibbs`, whose every answer is a circuit."""
+    code = f"""
+import sys
+from qml_dynamics import cli
+for name in {COMMANDS!r}:
+    getattr(cli, name)
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    assert set(ast.literal_eval(run(code))) <= {"typer", "rich", "pydantic"}
 
 
 def test_a_door_loads_its_modules_when_they_are_read() -> None:
