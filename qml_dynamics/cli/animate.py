@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 from ..base.errors import MethodError, integer
+from ..methods.base import facts_of
 from ..methods.evolution import evolve
 from ..methods.split_step import SplitStep
 from ..plotting.animation import animate
@@ -51,8 +52,6 @@ def animate_command(
 
 
 def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
-    from ..methods.base import facts_of
-
     a_problem = path.suffix == ".toml" or ((path / "problem.toml").is_file() and not (path / TRAJECTORY).is_file())
     if a_problem:
         problem, method = read_problem(path, allow_code=allow_code).problem, SplitStep(REFERENCE_STEPS, order=4)

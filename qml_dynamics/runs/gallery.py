@@ -86,8 +86,6 @@ def check(folder: Path, *, allow_code: bool = False) -> list[str]:
     with the same formula; the manifest is compared number by number. Programs that have a builder of their own are made again and
     compared too.
     """
-    from ..synthesis.qasm_compare import differences
-
     wrong = []
     try:
         for path in sorted(folder.glob("*.toml")):
@@ -103,7 +101,7 @@ def check(folder: Path, *, allow_code: bool = False) -> list[str]:
         return ["there is no program: write it with `qml-dynamics circuits --write`"]
     for k, program in zip(steps, programs):
         text = (folder / program.file).read_text(encoding="utf-8")
-        wrong += differences(text, program.text, program.file)
+        wrong += synthesis.qasm_compare.differences(text, program.text, program.file)
         wrong += [f"{program.file}: {fault}" for fault in faults(file, text, k)]
     return wrong + compare_manifest(folder, _manifest(file, programs)) + check_built(folder, allow_code=allow_code)
 

@@ -60,7 +60,7 @@ def grown_well(file: ProblemFile) -> dict[str, str]:
 def random_chains(file: ProblemFile) -> dict[str, str]:
     """The random circuits of a chain of spins, as its problem file's method draws them."""
     method, duration = file.method, file.problem.duration
-    drawn = circuits(file.problem, method)[-method.circuits :]  # those of the last time
+    drawn = circuits(file.problem, method)[-method.draws :]  # those of the last time
     words = f"of seed {method.seed}, {method.samples} rotations over the duration {duration:g}"
     return {
         f"qdrift_{method.samples}_samples_{c}.qasm": synthesis.qasm.to_qasm3(
@@ -74,7 +74,7 @@ def drawn_batches(file: ProblemFile) -> dict[str, str]:
     """Two draws of a problem's mini-batches, over its duration and of its backend's seed."""
     from dataclasses import replace
 
-    method, duration = replace(file.method, circuits=2, seed=file.seed), file.problem.duration
+    method, duration = replace(file.method, draws=2, seed=file.seed), file.problem.duration
     words = f"of seed {method.seed}: {method.batch_size} rows a diagonal, {method.steps} steps over the duration {duration:g}"
     return {
         f"minibatch_{method.steps}_steps_{c}.qasm": synthesis.qasm.to_qasm3(

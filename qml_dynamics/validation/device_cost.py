@@ -87,7 +87,7 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
     plain = [p.circuit for p in programs if p.role.get("scale") == 1]
     longest = max(plain, key=lambda circuit: circuit.size())
     two = longest.num_nonlocal_gates()
-    best = _best_steps(problem, method, method.facts().steps, errors.two_qubit, two)
+    best = _best_steps(problem, method, errors.two_qubit, two)
     if best is not None and best < 1:
         text = f"{device.name} is too noisy for this problem: its best number of Trotter steps is {best:.2g}."
         warnings.warn(text, NoiseFloorWarning, stacklevel=3)
@@ -106,27 +106,28 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
     )
 
 
-def _best_steps(
-    problem: Problem, method: Method, steps: int | None, error: float, two_qubit_gates: int
-) -> float | None:
-    """The number of steps with the smallest sum of formula and device error."""
-    order = method.facts().order
+def _best_steps(problem: Problem, method: Method, error: float, two_qubit_gates: int) -> float | None:
+    """The number of steps with the smallest sum of formula and device error; None where more steps do not mean a better wave."""
+    facts = method.facts()
     limit = _REFERENCE_QUBITS if problem.operator is None else _OPERATOR_QUBITS
-    if steps is None or order is None or problem.domain.num_qubits > limit:
+    converges = facts.circuits_known_ahead and facts.order_of == "wave" and problem.clock == "real"
+    if not converges or facts.steps is None or facts.order is None or problem.domain.num_qubits > limit:
         return None
-    return noise_floor_steps(error, two_qubit_gates / steps, formula_constant(problem, method, steps), int(order))
+    constant = formula_constant(problem, method)
+    return noise_floor_steps(error, two_qubit_gates / facts.steps, constant, int(facts.order))
 
 
 _REFERENCE_QUBITS, _OPERATOR_QUBITS = 18, 10  # above these the formula's own error takes too long to find
 
 
-def formula_constant(problem: Problem, method: Method, steps: int) -> float:
+def formula_constant(problem: Problem, method: Method) -> float:
     """C in ``error(r) = C / r^p``: the state's distance at the method's steps, from a run with twice as many.
 
     Classically where a classical method takes the same steps, else from its own circuits as amplitudes.
     """
-    order = method.facts().order
+    order, steps = method.facts().order, method.facts().steps
     assert order is not None
+    assert steps is not None
     same = method.without_encoding() if problem.operator is None else method
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

@@ -91,7 +91,9 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
         return Cost(work.qubits, 0, 0, 0, 0, 0, work.memory, work.transforms, work.bound, "classical", work.success)
     _check_width(job.backend, work.qubits)
     plan = None
-    if work.qubits >= work.programs[-1].num_qubits:  # with ancillas that are used again, another circuit runs
+    if (
+        work.gates is None and work.qubits >= work.programs[-1].num_qubits
+    ):  # with ancillas that are used again, another circuit runs
         plan = device_plan(problem, job.method, job.backend, work, work.samples or job.shots or _SHOTS)
     found, bound = _gates(work, plan)
     return Cost(

@@ -321,7 +321,7 @@ def test_equal_wells_are_no_crossing(qubits: int) -> None:
         duration=20.0,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("error", qd.annealing.CrossingWarning)
+        warnings.simplefilter("error", qd.CrossingWarning)
         run = qd.anneal(wells, 10)
     assert np.min(run.diagnostics["gap"]) < 1e-3 < run.diagnostics["gap"][0]
     assert run.density[-1].max() > 5 * run.density[0].max()

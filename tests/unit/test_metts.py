@@ -318,7 +318,7 @@ def test_interrupt_returns_the_samples_so_far(monkeypatch: pytest.MonkeyPatch) -
         ({"walkers": 11}, "`walkers` must be an integer between 1 and 10"),
         ({"burn_in": -1}, "`burn_in` must be an integer"),
         ({"diffusion": -0.1}, "`diffusion` must be a number that is not negative"),
-        ({"method": qd.Trotter(4)}, "`method` must be SplitStep, Krylov or Exact"),
+        ({"method": qd.Trotter(4)}, "`method` must be a classical method of the imaginary clock"),
         ({"method": qd.Trotter(4), "backend": "aer"}, "`method` must run imaginary time as circuits"),
         ({"backend": "statevector", "method": qd.Schrodingerised(2, 2)}, "`ancilla_qubits` must be at least"),
         ({"backend": "aer", "tau": 60.0}, "the success probability will be"),

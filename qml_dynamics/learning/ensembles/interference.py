@@ -57,8 +57,6 @@ def measured_circulation(
     Raises:
         ProblemError: the loop jumps. MethodError: a link was never seen: more shots, or a loop nearer to the wave.
     """
-    from ...backends import backend as find_backend
-
     ok = isinstance(domain, Grid) and domain.boundary == "periodic"
     require(ok, "domain", "be a periodic Grid", domain)
     fits = getattr(circuit, "num_qubits", None)

@@ -109,7 +109,7 @@ def test_the_circuits_of_a_bridge_and_their_price() -> None:
     one = qd.cost(given, method.method, shots=100)
     both = qd.cost(given, method, shots=100)
     assert (both.circuits, both.shots) == (2 * one.circuits, 2 * one.shots)
-    with pytest.raises(qd.MethodError, match="run as circuits"):
+    with pytest.raises(qd.MethodError, match="runs as circuits"):
         qd.circuits(given, qd.SchrodingerBridge(qd.Gaussian(0.3, 0.7)))
 
 

@@ -230,7 +230,7 @@ def test_bad_input() -> None:
     with pytest.raises(ProblemError, match="`domain`"):
         refine(np.ones(4), qd.Hypercube(2))
     cube = qd.Problem(qd.Hypercube(3), lambda w: w[:, 0], 1.0, clock="real", duration=1.0)
-    with pytest.raises(MethodError, match="Grid"):
+    with pytest.raises(MethodError, match="must run on a hypercube, but is Growing, which runs on a periodic grid"):
         qd.evolve(cube, qd.Growing(qd.SplitStep(4)))
     walls = qd.Grid((-4, 4), 6, boundary="walls")
     table = double_well("real", "walls", 6).replace(

@@ -148,7 +148,7 @@ def test_bad_input() -> None:
     with pytest.raises(qd.MethodError, match="`schedule`"):
         qd.Growing(inner, schedule=[(0.0, 4)])
     cube = qd.Problem(qd.Hypercube(3), lambda w: w[:, 0], 1.0, clock="imaginary", duration=1.0)
-    with pytest.raises(qd.MethodError, match="`start`"):
+    with pytest.raises(qd.MethodError, match="must run on a hypercube, but is Growing, which runs on a periodic grid"):
         qd.evolve(cube, qd.Growing(inner, start=2))
     with pytest.raises(qd.ProblemError, match="at most the 6 qubits"):
         qd.evolve(well(6), qd.Growing(inner, start=7))

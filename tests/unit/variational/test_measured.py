@@ -130,8 +130,9 @@ def go(problem: qd.Problem, method: qd.Variational, checkpoint: Any = None, **op
         None,
         given.get("callback"),
         False,
+        checkpoint,
     )
-    return measured.run(job, checkpoint)
+    return vars(measured.run(job, method))
 
 
 @pytest.mark.parametrize("clock", ["imaginary", "real"])
