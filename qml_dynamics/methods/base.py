@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 import numpy as np
 
 from ..backends import Backend, Capabilities, capabilities
-from ..base.errors import MethodError
+from ..base.errors import MethodError, describe
 from ..base.estimate import Estimate
 from ..base.progress import Progress
 from ..model.domains import Grid
@@ -302,7 +302,7 @@ real clock.
 def check_method(given: Any) -> Method:
     """The method; :class:`MethodError` for what is none, a class of methods among it."""
     if isinstance(given, type) or not isinstance(given, Method):
-        raise MethodError(f"Argument `method` must be a method such as SplitStep(steps=400), but is {given!r}.")
+        raise MethodError(f"Argument `method` must be a method such as SplitStep(steps=400), but is {describe(given)}.")
     return given
 
 
@@ -318,4 +318,4 @@ def facts_of(given: Any) -> Facts | None:
 
 def no_circuits(method: Method) -> MethodError:
     """What a method says that has no circuits to list."""
-    return MethodError(f"Argument `method` must be one that runs as circuits, but is {method!r}.")
+    return MethodError(f"Argument `method` must be one that runs as circuits, but is {describe(method)}.")

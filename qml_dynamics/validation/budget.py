@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import EdgeWeightWarning, MomentumTailWarning, ProblemError
+from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError
 from ..base.estimate import Estimate
+from ..methods.base import check_method
+from ..methods.job import convert
 from ..model.clocks import need_waves
 from ..model.problem import Problem
 from .budget_chain import TERMS, Chain
@@ -94,6 +96,7 @@ def error_budget(
 
     Raises:
         ProblemError: the problem has no objective, or is on the classical clock.
+        MethodError: the method is a bridge, whose answer is not the wave of the problem.
 
     >>> from qml_dynamics import Gaussian, Grid, Problem, Trotter
     >>> well = Problem(Grid((-5, 5), 5), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="real", duration=1.0, initial=Gaussian(1, 0.7))
@@ -103,6 +106,12 @@ def error_budget(
     if problem.objective is None:
         raise ProblemError("Argument `problem` must have an objective for an error budget, but has a general operator.")
     need_waves(problem)  # the chain starts from the split-operator method
+    convert(problem, method, backend, shots, seed)  # what is refused is told before the references run
+    if check_method(method).facts().both_ends:
+        raise MethodError(
+            f"Argument `method` must solve the problem from its initial wave for an error budget, but is {type(method).__name__}, "
+            "which has an end of its own."
+        )
     with warnings.catch_warnings():
         # the budget itself measures what a run would warn of: edges and momentum tails show in the grid's part
         warnings.simplefilter("ignore", EdgeWeightWarning)

@@ -102,9 +102,9 @@ def bridge(
     chosen = SplitStep(64) if method is None else method
     problem = learning.problem(domain, V, duration=duration)
     limit, goal = integer(max_iterations, "max_iterations", 1, 10**7, MethodError), real(tol, "tol", positive=True)
-    with Progress("Bridge", progress) as bar:
-        factors = fortet(problem, first, last, chosen, goal, limit, bar)
     times = save_times(save, problem.duration)
+    with Progress("Bridge", progress) as bar:
+        factors = fortet(problem, first, last, chosen, goal, limit, bar, times)
     B = carried(problem, factors.start, chosen, times)
     A = carried(problem, factors.end, chosen, np.sort(problem.duration - times))[::-1]
     p = A * B

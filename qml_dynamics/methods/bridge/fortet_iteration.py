@@ -43,19 +43,30 @@ class Factors:
 
 
 def fortet(
-    problem: Problem, first: np.ndarray, last: np.ndarray, method: Any, tol: float, limit: int, progress: Progress
+    problem: Problem,
+    first: np.ndarray,
+    last: np.ndarray,
+    method: Any,
+    tol: float,
+    limit: int,
+    progress: Progress,
+    saves: np.ndarray | None = None,
 ) -> Factors:
     """The factors for the densities ``first`` and ``last`` (see :func:`density`).
+
+    ``saves`` are the times at which the run will be cut: K is cut there too, so that few steps meet the ends as exactly as many.
 
     Raises:
         MethodError: it did not converge in ``limit`` iterations, the evolution is not positive where the densities are, or a
             factor leaves the range of floating-point numbers.
     """
+    cuts = np.union1d([] if saves is None else saves, [0.0, problem.duration])
+    back = np.sort(problem.duration - cuts)
     B, A, error, count = first.copy(), last, math.inf, 0
     try:
         while count < limit:
-            A = _factor(last / _propagated(problem, B, method))
-            KA = _propagated(problem, A, method)
+            A = _factor(last / _propagated(problem, B, method, cuts))
+            KA = _propagated(problem, A, method, back)
             count += 1
             error = 0.5 * float(np.abs(B * KA - first).sum())
             if error <= tol:
@@ -120,9 +131,9 @@ def _factor(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _propagated(problem: Problem, factor: np.ndarray, method: Any) -> np.ndarray:
+def _propagated(problem: Problem, factor: np.ndarray, method: Any, cuts: np.ndarray) -> np.ndarray:
     """``K`` applied to a positive array; round-off below zero is lifted to a tiny positive number."""
-    out = unnormalised(evolved(problem.replace(initial=State(factor)), method, None), factor)[-1]
+    out = unnormalised(evolved(problem.replace(initial=State(factor)), method, cuts), factor)[-1]
     top = float(out.max())
     sound = bool(np.isfinite(top)) and top > 0 and float(-out.min()) < 1e-3 * top
     require(sound, "method", "keep a density positive (smaller steps or a finer grid)", method, MethodError)

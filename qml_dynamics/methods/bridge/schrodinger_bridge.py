@@ -103,11 +103,14 @@ class SchrodingerBridge:
         return self.inner.facts().order
 
     def facts(self) -> Facts:
-        """Those of the method inside, for losses; the density is a product of two of its waves."""
+        """Those of the method inside, for losses; the density is a product of two of its waves.
+
+        Not with flux: then ``exp(-H t)`` is no positive kernel, and no pair of factors has a density for its product.
+        """
         return replace(
             self.inner.facts(),
             clocks=frozenset({"imaginary"}),
-            spaces=self.inner.facts().spaces & LOSSES,
+            spaces=(self.inner.facts().spaces & LOSSES) - {"flux"},
             order_of="density",
             checkpoints=False,
             both_ends=True,
@@ -127,7 +130,7 @@ class SchrodingerBridge:
         _check(job)
         first = density(np.abs(problem.initial.vector(domain)) ** 2, domain, "initial")
         last = density(np.abs(self.end.vector(domain)) ** 2, domain, "end")
-        factors = fortet(problem, first, last, self._by, self.tol, self.max_iterations, job.progress)
+        factors = fortet(problem, first, last, self._by, self.tol, self.max_iterations, job.progress, job.saves)
         B, A = _pair(job, self.inner, factors)
         b, a = factor_of(B, factors.start), factor_of(A, factors.end)[::-1]
         p = product(a, b)
@@ -167,16 +170,17 @@ class SchrodingerBridge:
 
     def _both(self, job: Job) -> tuple[Job, Job]:
         """The jobs of both factors; A runs in the time that is left."""
-        forward, backward = self._heat_equations(job.problem)
+        forward, backward = self._heat_equations(job.problem, job.saves)
         there = replace(job, problem=forward, method=self.inner)
         return there, replace(there, problem=backward, saves=np.sort(job.problem.duration - job.saves))
 
-    def _heat_equations(self, problem: Problem) -> tuple[Problem, Problem]:
+    def _heat_equations(self, problem: Problem, saves: np.ndarray) -> tuple[Problem, Problem]:
         """The problems of both factors."""
         domain = problem.domain
         first = density(np.abs(problem.initial.vector(domain)) ** 2, domain, "initial")
         last = density(np.abs(self.end.vector(domain)) ** 2, domain, "end")
-        found = fortet(problem, first, last, self._by, self.tol, self.max_iterations, Progress("bridge", False))
+        bar = Progress("bridge", False)
+        found = fortet(problem, first, last, self._by, self.tol, self.max_iterations, bar, saves)
         return problem.replace(initial=State(found.start)), problem.replace(initial=State(found.end))
 
 
