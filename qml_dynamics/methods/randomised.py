@@ -27,6 +27,8 @@ from .from_waves import Waves, report_waves
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+_COUNTED = 16  # qubits up to which the weight of a loss is told
+_CANDIDATES = 16  # draws of which one is the longest when they are compiled
 Piece = tuple[int, int, float, float]  # masks of the string, coefficient (amount a unit of time), and when it ends
 
 
@@ -184,7 +186,9 @@ def _circuits(job: Job, method: QDrift | RandomOrder) -> list[QuantumCircuit]:
 
 def _work(job: Job, method: QDrift | RandomOrder) -> Work:
     every = _circuits(job, method)
-    programs, each = one_moment(job, max(every, key=lambda circuit: circuit.size()))
+    last = sorted(every[-method.draws :], key=lambda circuit: (circuit.num_nonlocal_gates(), circuit.size()))
+    moments = [one_moment(job, circuit) for circuit in last[-_CANDIDATES:]]
+    programs, each = [program for one, _ in moments for program in one], moments[0][1]
     number, together = each * len(every), each * len(job.saves)
     qubits, shots = programs[-1].num_qubits, job.shots or 0
     share = -(-shots * together // number) if shots else None
@@ -193,11 +197,16 @@ def _work(job: Job, method: QDrift | RandomOrder) -> Work:
 
 
 def _too_dear(name: str, problem: Problem) -> str:
-    low, high = hamiltonian(problem).bounds(0.0)
-    weight = 0.5 * (high - low) * problem.duration  # lambda t is at least half of the spectrum's width
+    told = ""
+    if problem.domain.num_qubits <= _COUNTED:  # a refusal takes no memory
+        low, high = hamiltonian(problem).bounds(0.0)
+        weight = 0.5 * (high - low) * problem.duration  # lambda t is at least half of the spectrum's width
+        told = (
+            f", which is at least {weight:.3g} here, so that an error of 0.01 takes {2 * weight**2 / 0.01:.1e} rotations or "
+            "more"
+        )
     return (
-        f"Argument `method` must not be {name} for the Hamiltonian of a loss: its cost grows with the square of lambda t, "
-        f"which is at least {weight:.3g} here, so that an error of 0.01 takes {2 * weight**2 / 0.01:.1e} rotations or more. "
+        f"Argument `method` must not be {name} for the Hamiltonian of a loss: its cost grows with the square of lambda t{told}. "
         "Use Trotter, or state an operator with Problem.from_operator."
     )
 

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from ... import synthesis
+from ...model.formulas import boundaries
 from ...model.pauli import PauliSum
 from ...results.observables import pauli_groups
 from ..base import Job
@@ -28,11 +29,13 @@ def one_ancilla(job: Job, method: Schrodingerised | ProbabilisticITE) -> int:
 
 
 def looks(job: Job, method: QITE) -> int:
-    """Circuits that measure the expectation values of QITE: a round for each domain of each sweep."""
+    """Circuits that measure the expectation values of QITE: a round for each domain of each sweep; a saved time cuts its step."""
     terms = pauli_terms(job, 0.0)
     real = is_real(terms, job.problem.initial.vector(job.problem.domain))
     groups = []
     for part in domains(terms, method.domain_width):
         x, z = Step.of(part, job.problem.duration / method.steps).wanted(real)
         groups.append(len(pauli_groups(PauliSum(terms.num_qubits, x, z, np.ones(len(x))))))
-    return method.steps * (2 * sum(groups) - groups[-1]) if groups else 0
+    ends = boundaries(job.problem.duration, method.steps, job.saves)
+    steps = int((ends[1:] <= job.saves[-1] + 1e-12).sum())
+    return steps * (2 * sum(groups) - groups[-1]) if groups else 0

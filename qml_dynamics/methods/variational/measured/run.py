@@ -77,16 +77,24 @@ class Forecast:
 
 
 def forecast(job: Job, method: Variational) -> Forecast:
-    """Count the circuits of :func:`run` by listing them."""
+    """Count the circuits of :func:`run` by listing them, at angles of which none is 0: rotations by 0 compile to nothing."""
     run = _Run(job, method, None)
-    theta = run.device.theta0
+    theta = np.asarray(run.device.theta0) + 0.1 + 0.01 * np.arange(len(run.device.theta0))
     requests = [run.device.requests(theta, lambda *key: 1, complete) for complete in (True, False)]
     per_step = len(requests[0]) + (run.stages - 1) * len(requests[1])
     plan = run._plan(0, theta)
     total = (len(run.ends) - 1) * per_step + len(requests[0]) + len(job.saves) * len(plan.circuits)
     ends = {request.key[0]: request for request in requests[0]}  # the last of each kind runs through the whole ansatz
     built = [*(request.build() for request in ends.values()), *plan.circuits]
-    return Forecast(total, per_step, max(built, key=lambda circuit: circuit.size()))
+    return Forecast(total, per_step, max(built, key=_length))
+
+
+def _length(circuit: QuantumCircuit) -> tuple[int, int]:
+    """Gates and depth as compiled: that of a transform may be the longer one although it has fewer rotations."""
+    from ....synthesis.count import gates_of
+
+    counted = gates_of(circuit)
+    return counted.gates, counted.depth
 
 
 class _Run:
