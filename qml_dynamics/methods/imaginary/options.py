@@ -268,8 +268,8 @@ class DoubleBracket:
         object.__setattr__(self, "substeps", integer(self.substeps, "substeps", 1, 10**4, MethodError))
 
     def facts(self) -> Facts:
-        """The imaginary clock; of order 1 in the energy, of order 1/2 in the wave."""
-        return Facts(_CLOCK, EVERYWHERE, "backend", 1, "expectation", steps=self.steps)
+        """The imaginary clock; of order 1/2 in the wave (and, with it, of most expectation values), of order 1 in the energy."""
+        return Facts(_CLOCK, EVERYWHERE, "backend", 0.5, "wave", steps=self.steps)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`."""
