@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import synthesis
 from ..backends.base import Asked, capabilities
-from ..base.errors import BackendError, check_memory
+from ..base.errors import BackendError, check_memory, require
 from ..base.estimate import Estimate
 from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ..model.pauli import PauliSum, diagonal_sum
@@ -63,6 +63,8 @@ def plan_batch(
 ) -> Batch:
     """Every circuit that the backend has to run: weight basis, dual basis, operator groups (where wanted)."""
 
+    needed, narrow = synthesis.transforms.width(problem.domain), min(circuit.num_qubits for circuit in planned.circuits)
+    require(narrow >= needed, "circuits", f"have at least {needed} qubits on this domain", f"of {narrow}", BackendError)
     circuits: list[QuantumCircuit] = []
     keys: list[tuple[int, ...]] = []
     operators = measured_operators(h, observables) if operators_too else {}

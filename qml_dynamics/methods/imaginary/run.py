@@ -167,7 +167,7 @@ def circuits_flow(job: Job, method: Flow) -> list[QuantumCircuit]:
 def work_selected(job: Job, method: Selected) -> Work:
     """A ProbabilisticITE counts one ancilla where the backend measures midway or gives amplitudes."""
     plan = forecast(job.problem, job.h, method, job.saves.tolist())
-    midway = bool(plan.blocks) and not job.device.exact and job.can.midway
+    midway = bool(plan.blocks) and not job.can.exact and job.can.midway
     programs, each = one_moment(job, circuits_selected(job, method, midway)[-1])
     qubits, count = programs[-1].num_qubits, each * len(job.saves)
     if plan.blocks and (job.can.exact or job.can.midway):
