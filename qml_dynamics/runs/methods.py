@@ -10,7 +10,7 @@ from typing import Any
 
 from ..backends.records import Record, earlier_digest, probe, same_probe
 from ..backends.stored import circuit_bytes, circuit_from_bytes
-from ..base.errors import MethodError, ProblemError, one_of
+from ..base.errors import MethodError, ProblemError, describe, one_of
 from ..base.places import regular
 from ..base.registry import method_from_spec as named_method
 from ..methods.variational import ansatz as ansaetze
@@ -49,7 +49,7 @@ def described_method(method: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
     if callable(method.regularisation) or method.grow is not None:
         raise MethodError(
             "Argument `method` must be plain data for a run in a folder: its regularisation a number or a Cutoff, and its "
-            f"ansatz of fixed size, but it is {method!r}."
+            f"ansatz of fixed size, but it is {describe(method)}."
         )
     spec["ansatz"], files = _described_ansatz(method.ansatz)
     return plain(spec), files

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import MethodError, real
+from ..base.errors import MethodError, describe, real
 from ..results.trajectory import Trajectory, atomic_file
 from . import jobs, local
 from .answer import write_answer
@@ -183,7 +183,7 @@ class Run:
             done = play(self.statement, self._player(context, lambda *what: found.append(what), alone))
             if done is not None and not context.ledger.batches():
                 raise MethodError(
-                    f"Argument `method` must be one that samples circuits, but is {self.statement.method!r}."
+                    f"Argument `method` must be one that samples circuits, but is {describe(self.statement.method)}."
                 )
             coming = context.ledger.batches(status=("planned",))
             check_budget(context.ledger.batches(), coming, context.max_shots, context.max_seconds)

@@ -83,7 +83,7 @@ def submit(
     job = convert(problem, method, device, shots, seed, save, observables)
     check_room(job)
     if job.backend is None:
-        raise MethodError(f"Argument `method` must be one that samples circuits, but is {method!r}.")
+        raise MethodError(f"Argument `method` must be one that samples circuits, but is {describe(method)}.")
     entropy = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # type: ignore[arg-type]
     kept = described(device)
     asked = Statement(problem, method, int(shots), entropy, job.saves.tolist(), observables, kept, **limits)
