@@ -36,6 +36,26 @@ METHODS: dict[str, str] = {
     "hamilton_jacobi": "methods.classical.hamilton_jacobi:HamiltonJacobi",
     "koopman_von_neumann": "methods.classical.koopman:KoopmanVonNeumann",
 }
+# Of each method, options that make one, for the table of facts: those without a default, and few more.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "split_step": {"steps": 400},
+    "krylov": {},
+    "exact": {},
+    "trotter": {"steps": 40},
+    "multi_product": {"steps": [1, 2, 4]},
+    "qdrift": {"samples": 400},
+    "random_order": {"steps": 40},
+    "mini_batch": {"steps": 40, "batch_size": 8},
+    "schrodingerised": {"ancilla_qubits": 9, "steps": 40},
+    "probabilistic_ite": {"m0": 0.9, "steps": 10},
+    "qite": {"domain_width": 3, "steps": 20},
+    "double_bracket": {"steps": 3},
+    "variational": {"ansatz": {"kind": "hamiltonian", "layers": 6}, "steps": 60},
+    "growing": {"method": {"kind": "split_step", "steps": 400}, "start": 4},
+    "schrodinger_bridge": {"end": {"initial": "gaussian", "center": 1.0, "width": 0.7}},
+    "hamilton_jacobi": {"steps": 400},
+    "koopman_von_neumann": {"steps": 40},
+}
 _ALIASES = {
     **{name.replace("_", ""): name for name in METHODS if "_" in name},
     "koopman": "koopman_von_neumann",
@@ -210,6 +230,10 @@ def _unplain(value: Any, option: str) -> Any:
         value = {"kind": value}
     if not isinstance(value, Mapping):
         return value
+    if (
+        str(value.get("kind", "")).lower() in WAVES and not parts
+    ):  # written like a method: end=gaussian(center=1, width=0.7)
+        value = {"initial": str(value["kind"]).lower(), **{k: v for k, v in value.items() if k != "kind"}}
     if parts and "initial" not in value:
         return _part(dict(value), option, parts)
     if "kind" in value:

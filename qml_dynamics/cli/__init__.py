@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from . import gibbs as gibbs
     from . import grow as grow
     from . import jobs as jobs
+    from . import listing as listing
     from . import options as options
     from . import run as run
     from . import show as show

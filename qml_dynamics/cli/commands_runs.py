@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,12 @@ import typer
 
 from .. import cli
 from .app import AllowCode, Backend, Json, Method, Problem, Save, Shots, app
+
+
+class Kind(StrEnum):
+    """What ``list`` lists."""
+
+    methods = "methods"
 
 
 @app.command()
@@ -113,3 +120,13 @@ def circuits(
 def backends(json: Json = False) -> None:
     """What can be run on here, and how to install what is missing."""
     raise typer.Exit(cli.jobs.backends_command(as_json=json))
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[Kind, typer.Argument(help="What to list.", metavar="methods")],
+    name: Annotated[str | None, typer.Argument(help="One of them, with its options.", metavar="NAME")] = None,
+    json: Json = False,
+) -> None:
+    """The methods: on which clocks and weight spaces they run, as what, of which order, and an example of each."""
+    raise typer.Exit(cli.listing.list_command(name, as_json=json))
