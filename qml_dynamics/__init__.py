@@ -54,6 +54,7 @@ _HOME = {
     "validation.budget": ("error_budget", "ErrorBudget"),
     "validation.resources": ("cost", "Cost"),
     "backends": ("backend", "Backend", "assert_valid_backend"),
+    "conformance.method": ("assert_valid_method",),
     "runs": ("submit", "open_run"),
     "validation.device_cost": ("NoiseFloorWarning",),
     "runs.problem_file": ("read_problem", "write_problem"),
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from .base.errors import ProblemError as ProblemError
     from .base.errors import QMLDynamicsError as QMLDynamicsError
     from .base.estimate import Estimate as Estimate
+    from .conformance.method import assert_valid_method as assert_valid_method
     from .learning import boltzmann as boltzmann
     from .learning import descent as descent
     from .learning import diffusion as diffusion

@@ -294,3 +294,27 @@ def simulator_like(given: AerSimulator) -> AerBackend | None:
     if given.coupling_map is not None or own or chosen.method not in METHODS:
         return None
     return AerBackend(method=chosen.method, noise_model=chosen.noise_model, precision=chosen.precision or "double")
+
+
+@dataclass(frozen=True, eq=False)
+class WeakNoise(AerBackend):
+    """Aer with depolarising noise on two-qubit gates alone, of any number of qubits; what the matrix of methods runs on.
+
+    A channel ``(1 - q) rho + q I / 4`` after each of G such gates keeps a share ``(1 - q)^G`` of the ideal state, so no density is
+    off by more than ``1 - (1 - q)^G`` in total variation.
+    """
+
+    two_qubit_error: float = 1e-5
+
+
+def weak_noise(two_qubit_error: float = 1e-5) -> WeakNoise:
+    """A backend with that noise on every cx.
+
+    >>> weak_noise().noisy
+    True
+    """
+    from qiskit_aer.noise import depolarizing_error
+
+    noise = NoiseModel(basis_gates=["cx", "rz", "sx", "x"])
+    noise.add_all_qubit_quantum_error(depolarizing_error(two_qubit_error, 2), ["cx"])
+    return WeakNoise(noise_model=noise, name="aer", two_qubit_error=two_qubit_error)

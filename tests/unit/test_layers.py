@@ -29,6 +29,7 @@ QISKIT_ROOMS = (
     "methods/variational/ansatz",
     "methods/variational/measured",
     "learning/training",
+    "conformance/",
 )
 ONE_FILE_EACH = {
     "qiskit_aer": "backends/aer.py",

@@ -1,0 +1,1 @@
+"""What every method must do, as a specification that runs: :func:`qml_dynamics.assert_valid_method`."""

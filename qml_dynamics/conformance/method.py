@@ -1,0 +1,172 @@
+"""`assert_valid_method`: the contract of a method over weight spaces, clocks, ways of running and verbs, as one specification."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..backends import backend as find_backend
+from ..backends.base import Backend
+from ..methods.base import Method
+from ..model.problem import Problem
+from .answers import Fault
+from .cells import Cell, standard_problems
+from .checks import (
+    Case,
+    check_budget,
+    check_circuits,
+    check_cost,
+    check_exact,
+    check_noisy,
+    check_refused,
+    check_shots,
+)
+from .oracles import Truth
+from .stored import check_command_line, check_files, check_problem_file, check_submit
+
+VERBS = (
+    "evolve",
+    "shots",
+    "noisy",
+    "circuits",
+    "cost",
+    "error_budget",
+    "submit",
+    "files",
+    "problem_file",
+    "command_line",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was gone over.
+
+    Attributes:
+        ran: cells in which the method answers, and is right.
+        excluded: cells that its facts exclude, with the sentence of the refusal.
+        refused: cell and verb that are refused although the facts allow the cell, with the sentence.
+    """
+
+    ran: tuple[str, ...]
+    excluded: Mapping[str, str]
+    refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+def assert_valid_method(
+    method: Any,
+    *,
+    problems: Iterable[Problem] | None = None,
+    backends: Sequence[Any] = ("statevector", "aer", "noisy"),
+    verbs: Sequence[str] = VERBS,
+    seed: int = 0,
+    encoding: float = 0.0,
+    slack: float = 0.0,
+    noise_gain: float = 1.0,
+    momenta: bool = True,
+    truth: Callable[[Problem, list[float]], Truth] | None = None,
+) -> Report:
+    """Raise ``AssertionError`` with one sentence that names cell and fault, unless a method keeps its contract.
+
+    It goes over weight spaces and clocks on three qubits; one evolution is shared by all verbs of a cell. In each cell:
+
+    1. The facts exclude it: ``evolve``, ``circuits``, ``cost`` and ``error_budget`` are refused by one sentence, before a wave is made.
+    2. ``evolve``: normalised, finite, at the saved times; the dense propagator's answer (an oracle of its own), with the declared order
+       by two refinements; the same on every exact backend.
+    3. ``shots``: within five standard errors of the exact run; the seed decides the samples, another seed decides otherwise.
+    4. ``noisy``: off by no more than the noise of the gates that were sent can do.
+    5. ``circuits``: where they are known ahead, they end in the states (or the mean density) of the run.
+    6. ``cost``: circuits, shots, qubits, two-qubit gates and depth as they were sent; a bound is never below and at most 1.5 times it.
+    7. ``error_budget``: finite parts that add up to the total or more, formula and encoding as the dense propagator says.
+    8. ``submit``, ``files``, ``problem_file``, ``command_line``: the same run, the same method with every option.
+
+    Args:
+        method: with the members of :class:`~qml_dynamics.methods.base.Method`; steps few enough that its error is no rounding.
+        problems: instead of those of the matrix, one for each weight space and clock that can be stated.
+        backends: exact simulators and noisy ones, by name or as objects; ``"noisy"`` is Aer with a weak noise of two-qubit gates.
+        verbs: of those above.
+        seed: of all sampling.
+        encoding: what registers or truncation may add to the error, beside that of the step.
+        slack: what measured steps may add to expectation values, where angles come from samples.
+        noise_gain: by how much the method multiplies the noise of its circuits (extrapolation and post-selection are known).
+        momenta: whether functions of momenta may be observed.
+        truth: what the answer is, from a problem and the saved times, where it is not the wave of the equation.
+
+    Returns:
+        Which cells ran, which are excluded, and which verbs are refused.
+
+    >>> from qml_dynamics import Trotter
+    >>> from qml_dynamics.conformance.cells import standard_problem
+    >>> report = assert_valid_method(Trotter(4), problems=[standard_problem("walls", "real")], verbs=["evolve", "circuits"])
+    >>> report.ran
+    ('on walls, real clock',)
+    """
+    if isinstance(method, type) or not isinstance(method, Method):
+        raise Fault(f"{method!r} has not all members of a method.")
+    ran, excluded, refused = [], {}, {}
+    devices = _Devices(backends)
+    for problem in standard_problems() if problems is None else problems:
+        cell = Cell(problem)
+        facts = method.facts()
+        case = Case(
+            method, cell, devices.first if facts.runs_on == "backend" else None, devices.others, devices.noisy,
+            seed, encoding, slack, noise_gain, momenta, truth,
+        )  # fmt: skip
+        if cell.clock not in facts.clocks or cell.space not in facts.spaces:
+            check_refused(case)
+            excluded[str(cell)] = case.told["evolve"]
+            continue
+        if check_cell(case, verbs):
+            ran.append(str(cell))
+        refused.update({(str(cell), verb): told for verb, told in case.told.items()})
+    return Report(tuple(ran), excluded, refused)
+
+
+def check_cell(case: Case, verbs: Sequence[str]) -> bool:
+    """Every verb of one cell; whether the method runs there."""
+    told = case.refusal("evolve", lambda: case.exact)
+    if told is not None:
+        case.told["evolve"] = told
+        return False
+    plain = {"evolve": check_exact, "circuits": check_circuits, "error_budget": check_budget}
+    sampling = {"shots": check_shots, "noisy": check_noisy, "cost": check_cost}
+    for verb, check in plain.items():
+        if verb in verbs:
+            check(case)
+    noisy = "noisy" in verbs and case.facts.runs_on == "backend"
+    case.samples = noisy or any(verb in verbs for verb in ("shots", "cost", "submit"))
+    if case.samples and (told := case.refusal("evolve with shots", lambda: case.sampled)) is not None:
+        case.told["shots"] = told
+    for verb, check in sampling.items():
+        if verb in verbs and "shots" not in case.told:
+            check(case)
+    with tempfile.TemporaryDirectory() as name:
+        stored = {"files": check_files, "problem_file": check_problem_file, "command_line": check_command_line}
+        for verb, keep in stored.items():
+            if verb in verbs:
+                keep(case, Path(name))
+        if "submit" in verbs and "shots" not in case.told:
+            check_submit(case, Path(name))
+    return True
+
+
+class _Devices:
+    """The backends by what they are: the first exact one, the other exact ones, those with noise."""
+
+    def __init__(self, given: Sequence[Any]) -> None:
+        every = [_weak_noise() if each == "noisy" else find_backend(each) for each in given]
+        exact = [device for device in every if device.exact]
+        if not exact:
+            raise Fault("Argument `backends` must name an exact simulator, such as 'statevector'.")
+        self.first: Backend = exact[0]
+        self.others: list[Backend] = exact[1:] or exact[:1]
+        self.noisy: list[Backend] = [device for device in every if not device.exact]
+
+
+def _weak_noise() -> Backend:
+    from ..backends.aer import weak_noise
+
+    return weak_noise()
