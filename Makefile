@@ -12,7 +12,7 @@ PYTHONS ?= python3.12 python3.13
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-torch test-pythons test-portable test-all lint types coverage docs notebooks bench dist clean
+.PHONY: demo test test-slow test-torch test-matrix test-pythons test-portable test-all lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -30,7 +30,11 @@ test: $(STAMP) lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 test-slow: $(TORCH)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch) and not hardware"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch) and not hardware and not matrix"
+
+# Every method x weight space x clock x {exact, shots, noisy} x every verb.
+test-matrix: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "matrix and not hardware" tests/matrix
 
 test-torch: $(TORCH)
 	$(BIN)/python -m pytest -q -m torch tests/unit/growth
@@ -48,7 +52,7 @@ test-portable: $(STAMP)
 	$(BIN)/python -m tests.portable --workers $(WORKERS) $(PORTABLE)
 
 # Everything, one part after the other.
-test-all: test test-slow test-portable test-pythons
+test-all: test test-slow test-matrix test-portable test-pythons
 
 # PyTorch is 0.6 GB on disk as a CPU build, and several on Linux where the package index has only the one for GPUs: `make test` goes
 # without it.

@@ -16,7 +16,7 @@ from ..base.lazy import attach
 from . import commands_runs, commands_studies, commands_submitted
 from .app import app
 
-_MODULES = ("animate", "anneal", "descend", "diffuse", "gibbs", "grow", "jobs", "options", "run", "show")
+_MODULES = ("animate", "anneal", "descend", "diffuse", "gibbs", "grow", "jobs", "listing", "options", "run", "show")
 attach(__name__, {}, {name: name for name in _MODULES})
 __all__ = ["app", "main", "commands_runs", "commands_studies", "commands_submitted"]
 

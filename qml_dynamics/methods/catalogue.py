@@ -11,7 +11,8 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
 from ..base.errors import MethodError
-from ..base.registry import EXAMPLES, METHODS, foreign, kind_of, method_class, method_from_spec
+from ..base.offered import offered
+from ..base.registry import EXAMPLES, METHODS, kind_of, method_class, method_from_spec
 from .base import CLOCKS, SPACE_WORDS, SPACES, Facts, check_method
 
 _STANDS_FOR = {"int": 4, "float": 0.5}  # of options without a default, in methods of other packages
@@ -58,7 +59,7 @@ def names() -> list[str]:
     >>> names()[:3]
     ['split_step', 'krylov', 'exact']
     """
-    return [*METHODS, *(name for name in foreign() if name not in METHODS)]
+    return [*METHODS, *(name for name in offered("method") if name not in METHODS)]
 
 
 def row(name: str) -> Row:
