@@ -182,9 +182,9 @@ TABLE: dict[str, list[Entry]] = {
     "double_bracket": [
         Entry(
             qd.DoubleBracket(1),
-            {"slack": 0.1},
+            {"slack": 0.1, "encoding": 1e-3},
             lasting(0.05),
-            why="a wave of order 1/2 converges in a short time only, and its circuits grow by three each step",
+            why="circuits grow by three each step, so that expectation values move by chance less than they miss",
         )
     ],
     "variational": [
