@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...backends import backend as find_backend
 from ...base.estimate import Estimate
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
@@ -177,11 +178,14 @@ def work_selected(job: Job, method: Selected) -> Work:
 
 
 def work_flow(job: Job, method: Flow) -> Work:
-    """The circuits of the answer, and those that measure on the way."""
+    """The circuits of the answer, and those that measure on the way; listed on a simulator, since a price sends nothing."""
     saves = job.saves
     if isinstance(method, DoubleBracket) and (job.shots is not None or not job.can.exact):
         saves = bracket_ends(job, method)
-    programs, each = one_moment(job, circuits_flow(replace(job, saves=saves), method)[-1])
+    listed = replace(job, saves=saves)
+    if isinstance(method, QITE):
+        listed = replace(listed, backend=find_backend("statevector"), shots=None)
+    programs, each = one_moment(job, circuits_flow(listed, method)[-1])
     qubits, count = programs[-1].num_qubits, each * len(saves)
     count += looks(job, method) if isinstance(method, QITE) else 0
     return Work(qubits, 48 << qubits, count, count * (job.shots or 0), tuple(programs), bound=isinstance(method, QITE))
