@@ -274,6 +274,8 @@ def check_cost(case: Case) -> None:
 
     told = case.refusal("cost", call)
     demand(told is None, cell, f"the run is not refused, but its cost is: {told}")
+    spent = 0 if backend is None else len(backend.circuits)
+    demand(spent == 0, cell, f"cost sends {spent} circuits to the backend, but a price must send none")
     said: Cost = found[0]
     demand(said.memory > 0 and said.qubits > 0, cell, f"cost says {said.qubits} qubits and {said.memory} bytes")
     if not case.uses_circuits:
