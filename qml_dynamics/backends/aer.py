@@ -306,6 +306,11 @@ class WeakNoise(AerBackend):
 
     two_qubit_error: float = 1e-5
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of Aer, and the rate of its only noise."""
+        return replace(super().capabilities, two_qubit_error=self.two_qubit_error)
+
 
 def weak_noise(two_qubit_error: float = 1e-5) -> WeakNoise:
     """A backend with that noise on every cx.

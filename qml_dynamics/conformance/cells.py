@@ -16,7 +16,7 @@ from ..methods.base import SPACES, Clock, Space, space_of
 from ..model.domains import Grid, Hypercube
 from ..model.initial import Gaussian, Initial, State, Uniform
 from ..model.objectives.base import Objective
-from ..model.objectives.expression import expression
+from ..model.objectives.expressions import expression
 from ..model.pauli import PauliSum
 from ..model.problem import CLOCKS, Problem
 from ..model.schedules import Constant, Geometric, Linear, Schedule

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.base import Backend
+from ..backends.base import Backend, capabilities
 from ..base.errors import QMLDynamicsError
 from ..methods.base import Facts, Method, check_facts
 from ..methods.evolution import circuits, evolve
@@ -200,7 +200,11 @@ def check_noisy(case: Case) -> None:
         recorder = Recorder(backend)
         samples = case.run(backend=recorder, shots=SHOTS)
         well_formed(cell, samples, cell.saves, negative=0.05 + _negative(samples, SHOTS))
-        loss = 1 - (1 - float(getattr(backend, "two_qubit_error", 1.0))) ** sent(recorder).two_qubit_gates
+        loss = (
+            1
+            - (1 - (1.0 if (rate := capabilities(backend).two_qubit_error) is None else rate))
+            ** sent(recorder).two_qubit_gates
+        )
         kept = float(np.min(samples.diagnostics.get("success_probability", 1.0)))
         gain = case.noise_gain * float(samples.diagnostics.get("one_norm", 1.0)) * (1.0 if kept == 1.0 else 2.0 / kept)
         told: list[Trajectory] = []

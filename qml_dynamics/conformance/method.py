@@ -10,7 +10,8 @@ from typing import Any
 
 from ..backends import backend as find_backend
 from ..backends.base import Backend
-from ..methods.base import Method
+from ..base.errors import MethodError
+from ..methods.base import check_method
 from ..model.problem import Problem
 from .answers import Fault
 from .cells import Cell, standard_problems
@@ -104,8 +105,10 @@ def assert_valid_method(
     >>> report.ran
     ('on walls, real clock',)
     """
-    if isinstance(method, type) or not isinstance(method, Method):
-        raise Fault(f"{method!r} has not all members of a method.")
+    try:
+        check_method(method)
+    except MethodError:
+        raise Fault(f"{method!r} has not all members of a method.") from None
     ran, excluded, refused = [], {}, {}
     devices = _Devices(backends)
     for problem in standard_problems() if problems is None else problems:

