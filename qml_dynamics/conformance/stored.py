@@ -92,7 +92,7 @@ def check_problem_file(case: Case, folder: Path) -> Path | None:
         case.told["problem_file"] = told
         demand(not is_plain(case.method), cell, f"the method has a name, but no file takes it: {told}")
         return None
-    file = read_problem(path)
+    file = read_problem(path, allow_code=False)
     same_method(cell, file.method, case.method, "problem.toml")
     before, after = describe_problem(cell.problem), describe_problem(file.problem)
     same = _json(before[0].get("evolution")) == _json(after[0].get("evolution"))

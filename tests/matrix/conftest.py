@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qml_dynamics.base import registry
+from qml_dynamics.base.offered import offered
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -24,6 +24,6 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
     lines = [f"{name} = {place}" for name, place in OFFERED.items()]
     (info / "entry_points.txt").write_text("\n".join(["[qml_dynamics.methods]", *lines, ""]))
     monkeypatch.syspath_prepend(str(tmp_path))
-    registry.foreign.cache_clear()
+    offered.cache_clear()
     yield OFFERED
-    registry.foreign.cache_clear()
+    offered.cache_clear()

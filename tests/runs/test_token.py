@@ -13,6 +13,7 @@ from shared_runs import METHOD, QUICK, Device, well
 from standin import RequestsApiError, cloud
 
 import qml_dynamics as qd
+from qml_dynamics.backends import Capabilities
 from qml_dynamics.base.errors import BackendError, QMLDynamicsError
 from qml_dynamics.runs import open_run, submit
 from qml_dynamics.runs.redact import without_credentials
@@ -115,8 +116,10 @@ def test_a_finished_run_holds_no_token_in_its_provenance(tmp_path: Path, monkeyp
 
 
 def test_options_with_a_credential_are_refused(tmp_path: Path) -> None:
-    device = Device(tmp_path / "ran.txt")
-    device.given = {"api_key": TOKEN}  # type: ignore[attr-defined]
+    class Keyed(Device):
+        capabilities = Capabilities(exact=False, seeding="none", keywords={"api_key": TOKEN})
+
+    device = Keyed(tmp_path / "ran.txt")
     with pytest.raises(BackendError, match="must not hold a credential, but names 'api_key'") as caught:
         submit(well(), METHOD, backend=device, shots=40, folder=tmp_path / "run")
     assert TOKEN not in str(caught.value)

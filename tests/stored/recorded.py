@@ -148,6 +148,8 @@ def check_part(found: Any, recorded: Any, where: str = "method") -> None:
         for i, (a, b) in enumerate(zip(found, recorded)):
             check_part(a, b, f"{where}[{i}]")
         return
+    if where.endswith(".regularisation") and found is None and recorded == 1e-6:
+        return  # the default of then; that of now is chosen by the run, see the changelog
     check(plain(found), recorded, where, 1e-12)
 
 

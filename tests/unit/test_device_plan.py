@@ -86,7 +86,9 @@ def test_seconds_count_jobs_copies_and_calibrations(well: qd.Problem) -> None:
     many = qd.cost(
         well, qd.Trotter(199), backend=MANILA, shots=1000, save=200
     )  # 400 circuits, 300 a job; no step is cut
-    assert many.device.seconds == pytest.approx(4 + 100 * (once.device.seconds - 2))
+    # two jobs; the circuits are somewhat longer, since half steps on both sides of a saved time do not merge
+    assert many.circuits == 400
+    assert 4 + 100 * (once.device.seconds - 2) < many.device.seconds < 4 + 150 * (once.device.seconds - 2)
     folded = qd.cost(
         well, qd.Trotter(2), backend=qd.backend(MANILA, zne=True, readout_mitigation="calibrated"), shots=1000
     )

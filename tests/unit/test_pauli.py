@@ -10,6 +10,7 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import Operator, SparsePauliOp
 
 from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.methods.evolution import evolve
 from qml_dynamics.methods.exact import Exact
 from qml_dynamics.methods.krylov import Krylov
 from qml_dynamics.methods.split_step import SplitStep
@@ -154,10 +155,10 @@ def test_problem_from_an_operator_evolves_like_its_exponential(clock, method, cl
     assert abs(np.vdot(start, out)) / np.linalg.norm(out) < 0.95
 
 
-def test_operator_problems_say_what_does_not_fit(classical):
+def test_operator_problems_say_what_does_not_fit():
     """A wave of the wrong length; a method that needs two diagonals."""
     with pytest.raises(ProblemError, match="`amplitudes` must have shape"):
         Problem.from_operator(SparsePauliOp(["XY"]), clock="real", duration=1.0, initial=np.ones(3))
     problem = Problem.from_operator(SparsePauliOp(["XY"]), clock="real", duration=1.0, initial=State([1, 2, 3, 4]))
     with pytest.raises(MethodError, match="general operator"):
-        classical.final(problem, SplitStep(4))
+        evolve(problem, SplitStep(4))

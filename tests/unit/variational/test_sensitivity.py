@@ -198,7 +198,7 @@ def test_the_option_travels() -> None:
     spec, _ = described_method(method)
     assert spec["sensitivity"] is False
     earlier = {"kind": "variational", "steps": 4, "ansatz": spec["ansatz"], "regularisation": 1e-5}
-    for read in (method_from_spec(earlier), stored_method(earlier, None)):  # type: ignore[arg-type]
+    for read in (method_from_spec(earlier), stored_method(earlier, None, {})):  # type: ignore[arg-type]
         assert read.sensitivity is None
         assert read.regularisation == 1e-5
     with pytest.raises(qd.MethodError, match="`sensitivity` must be True, False or None, but is 'yes'"):
