@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qml_dynamics.base.offered import offered
+from qml_dynamics.base import offered as entry_points
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -24,6 +24,6 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
     lines = [f"{name} = {place}" for name, place in OFFERED.items()]
     (info / "entry_points.txt").write_text("\n".join(["[qml_dynamics.methods]", *lines, ""]))
     monkeypatch.syspath_prepend(str(tmp_path))
-    offered.cache_clear()
+    entry_points.offered.cache_clear()
     yield OFFERED
-    offered.cache_clear()
+    entry_points.offered.cache_clear()
