@@ -164,7 +164,7 @@ def check_submit(case: Case, folder: Path) -> None:
         raise Fault(f"{cell}: a submitted run is not fetched.")
     same_answer(cell, fetched, case.sampled, "submitted and fetched")
     try:
-        again = open_run(folder / "submitted", backend=device)
+        again = open_run(folder / "submitted", allow_code=False, backend=device)
     except QMLDynamicsError as error:
         case.told["submit"] = str(error)
         demand(not is_plain(case.method), cell, f"a submitted run cannot be opened again: {error}")
