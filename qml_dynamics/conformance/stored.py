@@ -115,7 +115,7 @@ def check_command_line(case: Case, folder: Path) -> None:
         fits = code == 2 and len(one) == 1 and one[0].startswith("qml-dynamics: ")
         demand(fits, case.cell, f"the command line ends with code {code} and {err.strip()[-200:]!r}")
         case.told["command_line"] = one[0]
-        same = case.refusal("evolve", lambda: case.run(read_problem(path).method, save=2))
+        same = case.refusal("evolve", lambda: case.run(read_problem(path, allow_code=False).method, save=2))
         rows_lost = getattr(getattr(case.cell.problem, "objective", None), "rows", None) is not None
         demand(same is not None or rows_lost, case.cell, f"evolve runs this, but the command line refuses it: {one[0]}")
         return
@@ -149,6 +149,7 @@ def check_submit(case: Case, folder: Path) -> None:
             submit(
                 cell.problem, case.method, backend=device, shots=SHOTS, seed=case.seed, save=cell.saves,
                 observables=case.observables, folder=folder / "submitted", quiet=True,
+                allow_code=False,
             )
         )  # fmt: skip
 
