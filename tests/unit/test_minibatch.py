@@ -312,14 +312,14 @@ def test_the_programs_of_the_gallery_are_these_circuits() -> None:
     from qml_dynamics.synthesis.qasm_compare import differences
 
     file = qd.read_problem(ROOT / "minibatch")
-    method = replace(file.method, circuits=2, seed=7)
+    method = replace(file.method, draws=2, seed=7)
     first, second = qd.circuits(file.problem, method, [6.0])
     texts = []
     for i, circuit in enumerate((first, second)):
         texts.append((ROOT / "minibatch" / f"minibatch_12_steps_{i}.qasm").read_text(encoding="utf-8"))
         assert differences(texts[i], to_qasm3(circuit, name="minibatch", digits=10), notes=False) == []
     wave = Statevector(from_qasm3(texts[0])).data
-    run = qd.evolve(file.problem, replace(method, circuits=1, classical=True), save=[6.0])
+    run = qd.evolve(file.problem, replace(method, draws=1, classical=True), save=[6.0])
     assert 0.5 * np.abs(np.abs(wave) ** 2 - run.density[-1].reshape(-1)).sum() < 0.02  # its truncation
     limit = averaged_state(file.problem, file.method, limit=True)[-1]
     loss = float(np.diag(limit).real @ file.problem.objective.on(file.problem.domain).reshape(-1))
