@@ -21,7 +21,7 @@ from .engine.gates import Program
 from .engine.integrate import RULES, Step
 from .engine.threads import pinned
 from .options import PLAIN, Variational
-from .sensitivity import MOVED, UNKNOWN, Sensitivity
+from .sensitivity import UNKNOWN, Sensitivity
 from .standing import Sample, StartWarning, bind, stalled
 
 _SMALLEST = 1e-4  # of the duration: a step this short is taken whatever its error, and the bound carries it
@@ -282,11 +282,4 @@ class Walk:
         if p.sigma > 1e-6 * scale and moved2 < 1e-6 * p.variance:
             return f"reached t = {p.time:g}, but stalled: {stalled(p, self.flow)}"
         bound = f"the bound of the angle is {self.bound.angle:.2e}, mostly {self.bound.dominates}"
-        return f"reached t = {p.time:g} in {self.done} steps; {bound}{self._rounding()}"
-
-    def _rounding(self) -> str:
-        """What a second run has shown."""
-        s = self.sensitivity
-        if s is None or s.source != "second run":
-            return ""
-        return f"; moved by {MOVED:.0e} at its start it ends {s.moved:.1e} away"
+        return f"reached t = {p.time:g} in {self.done} steps; {bound}{'' if self.sensitivity is None else self.sensitivity.told()}"

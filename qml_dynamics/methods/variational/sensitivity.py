@@ -190,6 +190,12 @@ class Sensitivity:
         flow.evaluations = spent
         return flow.engine.state(theta)
 
+    def told(self) -> str:
+        """What a second run has shown, for the summary of the run; nothing where there was none."""
+        return (
+            "" if self.source != "second run" else f"; moved by {MOVED:.0e} at its start it ends {self.moved:.1e} away"
+        )
+
     def report(self) -> dict[str, float | str]:
         """For the diagnostics."""
         return {"amplification": self.amplification, "moved": self.moved, "sensitivity": self.source}
