@@ -96,6 +96,7 @@ def test_ising_chain_of_eight_needs_fewer_parameters_than_the_fixed_ansatz() -> 
     # 1e-3: with 1e-6 the fixed ansatz amplifies the last bit 1e10 times; its distance is 1.4e-2 here
     _, fixed = go(problem, Variational(ansatz.hardware_efficient(4), 20, "rk4", 1e-3, sensitivity=True))
     assert fixed["amplification"] < 1e4
-    assert abs(grown["energy"][-1] - energy) < 1e-3 < abs(fixed["energy"][-1] - energy)
+    # Gates of equal gain tie, and rounding chooses: 21 to 31 of them, an error of 4e-4 to 3.3e-3 (of 1e-13 and 1e-14).
+    assert abs(grown["energy"][-1] - energy) < 6e-3 < 1e-2 < abs(fixed["energy"][-1] - energy)
     assert grown["num_parameters"][-1] < fixed["num_parameters"][-1] == 40
     assert grown["energy"][0] - energy > 1
