@@ -61,14 +61,14 @@ def judged(entry: Entry, cell: Cell, verbs: Any = None) -> Report:
 @pytest.mark.parametrize(("entry", "cell"), WHOLE)
 def test_every_cell(entry: Entry, cell: Cell) -> None:
     """All verbs."""
-    judged(entry, cell)
+    assert judged(entry, cell).ran == (str(cell),)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("entry", "cell"), SAMPLE)
 def test_a_sample_of_whole_cells(entry: Entry, cell: Cell) -> None:
     """The same for fourteen cells that a seed has chosen."""
-    judged(entry, cell)
+    assert judged(entry, cell).ran == (str(cell),)
 
 
 # One cell of every method, such that every weight space, clock and verb stands in some of them.
@@ -99,7 +99,7 @@ def test_a_corner_of_every_method(name: str) -> None:
     space, clock, verbs = CORNERS[name]
     entry = TABLE[name][0]
     (cell,) = (one for one in entry.cells() if (one.space, one.clock) == (space, clock))
-    judged(entry, cell, verbs)
+    assert judged(entry, cell, verbs).ran == (str(cell),)
 
 
 def test_the_corners_hold_every_row_and_column() -> None:

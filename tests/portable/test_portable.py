@@ -107,7 +107,6 @@ def test_the_noise_catches_what_hangs_on_the_last_bit_of_the_library(planted: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not settings.X86, reason="kernels are chosen on x86-64 only")
 def test_the_kernels_catch_the_bytes_of_a_function_of_numpy(planted: Path) -> None:
     """Noise cannot: it is added to the library's own results."""
     assert all(outcomes(planted, NATIVE, [])[0].values())
@@ -117,7 +116,8 @@ def test_the_kernels_catch_the_bytes_of_a_function_of_numpy(planted: Path) -> No
             verdicts = outcomes(planted, one.setting, [])[0]
             assert all(verdicts[name] for name in STABLE)
             caught |= {name for name, passed in verdicts.items() if not passed}
-    assert caught >= {"test_bytes_of_tanh", *OF_THE_LIBRARY}
+    if settings.X86:  # elsewhere no kernel can be chosen, and only what must hold is seen to hold
+        assert caught >= {"test_bytes_of_tanh", *OF_THE_LIBRARY}
 
 
 def test_the_native_setting_is_what_the_machine_chooses() -> None:

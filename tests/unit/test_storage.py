@@ -126,7 +126,9 @@ def test_parameters_are_kept(tmp_path: Path) -> None:
     import dataclasses
 
     with_angles = dataclasses.replace(run, parameters=angles, best=None)
-    same(with_angles, load(with_angles.save(tmp_path / "p")))
+    again = load(with_angles.save(tmp_path / "p"))
+    same(with_angles, again)
+    np.testing.assert_array_equal(again.parameters, angles)
 
 
 def test_a_method_from_elsewhere_is_kept_by_its_text(tmp_path: Path) -> None:
