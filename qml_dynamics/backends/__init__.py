@@ -80,7 +80,7 @@ def _pair(name: Any, estimator: Any, sampler: Any, options: dict[str, Any]) -> B
         raise BackendError(
             "Argument `estimator` must be None where `sampler` is given: one of both is the first argument."
         )
-    beside = estimators.opening.beside
+    beside = estimators.backend.beside
     return beside(name, sampler, options) if estimator is None else beside(estimator, name, options)
 
 
@@ -162,7 +162,7 @@ def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
 
     home = type(given).__module__
     if isinstance(given, BaseEstimatorV2):
-        return estimators.opening.from_estimator(given, options)
+        return estimators.backend.from_estimator(given, options)
     if isinstance(given, BackendV2) and home.startswith("qiskit_aer") and not options:
         from .aer import simulator_like
 

@@ -1,4 +1,7 @@
-"""Statevectors of long circuits on Aer in pieces of 40,000 gates, with states saved on the way and global phases kept apart."""
+"""Statevectors of long circuits on Aer in pieces of 40,000 gates, with states saved on the way and global phases kept apart.
+
+A module of its own beside `aer`: how a long circuit is cut into pieces, and how their phases are kept.
+"""
 
 from __future__ import annotations
 

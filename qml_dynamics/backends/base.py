@@ -2,6 +2,9 @@
 
 Outcomes are integers over all qubits of the circuit, qubit 0 the least significant bit, whatever order the vendor uses and
 wherever its compiler has put the qubits.
+
+Circuits that measure on the way (:func:`sample_midway`) have one more bit above those of the qubits, which is 1 where any bit
+measured on the way was.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, runtim
 import numpy as np
 
 from ..base.errors import BackendError, integer, one_of
+from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
 from .options import DeviceOptions
 
@@ -326,3 +330,21 @@ def check_circuits(circuits: Sequence[QuantumCircuit], shots: int | None = None,
             free = sorted(map(str, circuit.parameters))
             what = f"has the free parameters {free}" if free else f"has {circuit.num_clbits} classical bits"
             raise BackendError(f"Argument `circuits` must be bound and unmeasured, but one {what}.")
+
+
+def sample_midway(
+    backend: Backend, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]
+) -> list[Counts]:
+    """``shots`` outcomes of circuits that measure and reset on the way, all qubits measured at the end.
+
+    Raises:
+        BackendError: the backend does not run such circuits, or failed.
+    """
+    if not capabilities(backend).midway:
+        raise BackendError(f"Argument `backend` must measure in the middle of a circuit, but {backend.name} does not.")
+    return list(cast(MidwayBackend, backend).sample_midway(circuits, shots, seeds))
+
+
+def flagged(ends: np.ndarray, on_the_way: np.ndarray, num_qubits: int, weights: np.ndarray) -> Counts:
+    """Counts from the outcomes at the end of each shot, and whether any bit on the way was 1."""
+    return merged_counts(ends | (on_the_way > 0).astype(np.int64) << num_qubits, weights)

@@ -1,6 +1,6 @@
 """The command line ``qml-dynamics``: runs and pictures, uses of the equation, and submitted runs.
 
-The modules ``commands_*`` hold the commands and their options only. What they do stands in the modules of the table below, which
+The module ``commands`` holds the commands and their options only. What they do stands in the modules of the table below, which
 are loaded when a command reads them from this door, so that ``--help`` loads neither NumPy nor a vendor's package.
 """
 
@@ -13,12 +13,12 @@ import typer
 
 from ..base.errors import QMLDynamicsError
 from ..base.lazy import attach
-from . import commands_runs, commands_studies, commands_submitted
+from . import commands
 from .app import app
 
 _MODULES = ("animate", "anneal", "descend", "diffuse", "gibbs", "grow", "jobs", "listing", "options", "run", "show")
 attach(__name__, {}, {name: name for name in _MODULES})
-__all__ = ["app", "main", "commands_runs", "commands_studies", "commands_submitted"]
+__all__ = ["app", "main", "commands"]
 
 if TYPE_CHECKING:
     from . import animate as animate

@@ -15,7 +15,7 @@ from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
 from ..model.hamiltonian import hamiltonian
 from ..model.problem import Problem
 from ..plotting import save_figure
-from ..plotting.gibbs import plot_gibbs
+from ..plotting.laws import plot_gibbs
 from ..runs.problem_file import read_problem
 from ..runs.problem_file.files import write_bytes
 from ..runs.trajectory_file import to_json

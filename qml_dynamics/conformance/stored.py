@@ -1,4 +1,7 @@
-"""Verbs that go through files: saved trajectories, problem files, run folders, and the command line."""
+"""Verbs that go through files: saved trajectories, problem files, run folders, and the command line.
+
+A module of its own beside `method`: the cells of files and run folders, apart from those of evolutions.
+"""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def _pieces(job: Job, method: MiniBatch, c: int, times: Sequence[float]) -> tupl
     """The preparation and the circuits from each time to the next of draw ``c``, and the bound of the truncation."""
     plan = parts(job.problem, method, times)
     diagonals = sum(part.batch is not None for row in plan for part in row)
-    factory = synthesis.minibatch.Factory(job.problem.domain, method.truncation / max(1, diagonals))
+    factory = synthesis.trotter.Factory(job.problem.domain, method.truncation / max(1, diagonals))
     pieces = [synthesis.states.prepare(job.problem.initial, job.problem.domain)]
     pieces += [factory.piece(row) for row in _losses(job, method, c, plan)]
     return pieces, factory.error

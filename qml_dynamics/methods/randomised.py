@@ -237,7 +237,7 @@ def _pieces(
     slots = draw(method, terms, active, rng, duration, times)  # type: ignore[arg-type]
     out = [synthesis.states.prepare(job.problem.initial, job.problem.domain)]
     for t0, t1, rotations in zip(times[:-1], times[1:], slots):
-        out.append(synthesis.randomised.pauli_rotations(terms.num_qubits, rotations, -idle * (t1 - t0)))
+        out.append(synthesis.trotter.pauli_rotations(terms.num_qubits, rotations, -idle * (t1 - t0)))
     return out
 
 

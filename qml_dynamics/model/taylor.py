@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import ProblemError, integer, real, require
-from .clocks import need_waves
 from .domains import Grid
 from .objectives.base import Objective
-from .problem import Problem
+from .problem import Problem, need_waves
 from .schedules import is_constant
 
 _STEP = 2e-3  # of the differences of the gradient, relative to the size of the point

@@ -18,8 +18,7 @@ from ..learning.growth.view import KINDS, ensemble_view
 from ..model.domains import Grid
 from ..model.hamiltonian import LearningHamiltonian, hamiltonian
 from ..results.trajectory import Trajectory
-from .animation_frames import line
-from .animation_plane import flat
+from .animation_frames import flat, line
 from .style import add_title, new_figure
 
 SUFFIXES = (".gif", ".mp4", ".html")

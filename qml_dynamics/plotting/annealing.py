@@ -12,8 +12,23 @@ from ..learning.metts.chain import Chain
 from ..learning.metts.statistics import autocorrelation
 from ..model.domains import Hypercube
 from ..results.trajectory import Trajectory
-from .statistics import loss_histogram, loss_quantiles
-from .style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PINK, PURPLE, SKY, coarse, new_figure, tidy, weight_label
+from .style import (
+    BLUE,
+    GREEN,
+    GRID,
+    INK,
+    MUTED,
+    ORANGE,
+    PINK,
+    PURPLE,
+    SKY,
+    coarse,
+    loss_histogram,
+    loss_quantiles,
+    new_figure,
+    tidy,
+    weight_label,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

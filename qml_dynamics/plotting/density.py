@@ -8,7 +8,6 @@ import numpy as np
 
 from ..model.domains import Hypercube
 from ..results.trajectory import Trajectory
-from .statistics import loss_histogram, loss_limits, loss_quantiles
 from .style import (
     BLUE,
     DENSITY,
@@ -20,7 +19,10 @@ from .style import (
     coarse,
     color_bar,
     density_label,
+    loss_histogram,
     loss_levels,
+    loss_limits,
+    loss_quantiles,
     plane,
     stack,
     tidy,

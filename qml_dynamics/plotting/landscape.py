@@ -10,7 +10,6 @@ import numpy as np
 
 from ..model.domains import Grid, Hypercube
 from ..results.trajectory import Trajectory
-from .statistics import loss_histogram, loss_limits, mass_level
 from .style import (
     BLUE,
     INK,
@@ -23,7 +22,10 @@ from .style import (
     color_bar,
     color_power,
     density_label,
+    loss_histogram,
     loss_levels,
+    loss_limits,
+    mass_level,
     plane,
     tidy,
     weight_label,

@@ -12,7 +12,7 @@ from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, new_figure, tidy
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..learning.growth.recording import Recording
+    from ..learning.growth.recorder import Recording
 
 _LAYERS = (BLUE, ORANGE, GREEN, PURPLE)
 

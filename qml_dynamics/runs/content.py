@@ -20,8 +20,7 @@ from ..backends.stored import circuit_from_bytes
 from ..base.errors import BackendError, ProblemError, QMLDynamicsError, UnverifiedRunWarning
 from ..model.problem import Problem
 from .ledger import LEDGER, Ledger
-from .methods import ANSATZ
-from .own_files import OBSERVABLES, RESULTS, RUN, refuse_foreign_files
+from .own_files import ANSATZ, OBSERVABLES, RESULTS, RUN, refuse_foreign_files
 from .problem_file.content import array_differences, differences, problem_differences, sha256
 from .statement import Statement, arrays, read_folder, read_json
 from .trajectory_file import PROBLEM

@@ -28,14 +28,13 @@ from ..results.trajectory import atomic_file, plain, write_npz
 from .content import SCRATCH, keep_statement, read_checked
 from .ledger import Ledger
 from .lock import WorkLock
-from .methods import described_method, stored_method
 from .observables import describe_observables
 from .own_files import OBSERVABLES, RUN, refuse_foreign_files
 from .problem_file import read_problem, write_problem
 from .problem_file.content import array_differences, differences
 from .problem_file.files import read_sections
 from .redact import refuse_credentials, without_credentials
-from .statement import FORMAT, Statement, arrays, read_json
+from .statement import FORMAT, Statement, arrays, described_method, read_json, stored_method
 from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
 
 # the same run writes the same bytes here; archives and circuits hold times and names of their own

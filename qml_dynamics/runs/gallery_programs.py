@@ -1,6 +1,8 @@
 """Programs of the gallery that no problem file compiles to: made by builders of their own, and checked like the others.
 
 A folder of the gallery that has some is named in :data:`BUILT`, with the function that makes their texts.
+
+A module of its own beside `gallery`: it builds circuits, where `gallery` reads problem files and compares numbers.
 """
 
 from __future__ import annotations

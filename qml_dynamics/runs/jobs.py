@@ -1,4 +1,7 @@
-"""Jobs: sent once, found again by their tag, collected when they are done."""
+"""Jobs: sent once, found again by their tag, collected when they are done.
+
+A module of its own beside `run`: batches as jobs that outlive the process; `local` has the same verbs without jobs.
+"""
 
 from __future__ import annotations
 

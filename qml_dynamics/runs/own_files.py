@@ -7,10 +7,9 @@ from pathlib import Path
 from ..base.places import refuse_links
 from .ledger import LEDGER
 from .lock import LOCK
-from .methods import ANSATZ
 from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
 
-RUN, OBSERVABLES, RESULTS = "run.json", "observables.npz", "results"
+RUN, ANSATZ, OBSERVABLES, RESULTS = "run.json", "ansatz.qpy", "observables.npz", "results"
 _NAMES = (RUN, PROBLEM, ANSATZ, OBSERVABLES, LEDGER, f"{LEDGER}-journal", LOCK, RESULTS, TRAJECTORY, RESULT)
 
 

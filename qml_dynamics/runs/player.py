@@ -2,6 +2,8 @@
 
 ``evolve`` is deterministic: the n-th time that it asks for samples it asks for the same circuits with the same seeds. What
 the ledger holds is given back; what it lacks is planned, and sent or waited for as the caller wants.
+
+A module of its own beside `run`: a backend that keeps the contract of all backends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`Run`: a run in its folder, with status, fetch, resume and cancel."""
+"""`Run`: a run in its folder, with status, fetch, resume and cancel; its damaged results repaired, and its answer written."""
 
 from __future__ import annotations
 
@@ -11,26 +11,74 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import MethodError, describe, real
-from ..results.trajectory import Trajectory, atomic_file
+from ..base.errors import BackendError, MethodError, describe, real
+from ..results.trajectory import Trajectory, atomic_file, plain
 from . import jobs, local
-from .answer import write_answer
-from .budget import check_budget, read_budget
-from .content import check_answer, check_statement, keep_version
+from .budget import check_budget, read_budget, spent_seconds
+from .content import check_answer, check_statement, keep_version, write_kept
 from .context import ENDED, OPEN, Context
 from .folder import sweep
 from .forecasts import forecast
-from .ledger import Ledger
+from .ledger import Batch, Ledger
 from .lock import WorkLock
 from .own_files import RUN
 from .player import Player, play
+from .problem_file.files import write_bytes
+from .redact import without_credentials
 from .reopen import reopened
-from .repairs import repair
+from .results import batch_file, read_results
 from .retry import Patience
 from .state import RunStatus, run_status
 from .statement import Statement
-from .trajectory_file import TRAJECTORY, load
-from .units import independent
+from .trajectory_file import RESULT, TRAJECTORY, load, save_run, summary, to_json
+from .units import independent, repeatable
+
+
+def write_answer(folder: Path, run_id: str, trajectory: Trajectory, ledger: Ledger) -> Trajectory:
+    """Add where every sample came from, and write ``trajectory.npz`` and ``result.json``."""
+    rows = ledger.batches()
+    run = {
+        "id": run_id,
+        "planned": ledger.began(),
+        "finished": max(b.changed for b in rows),
+        "batches": [_origin(b) for b in rows],
+    }
+    provenance = {**trajectory.provenance, "run": run, "seconds": spent_seconds(rows)}
+    provenance["backend_details"] = without_credentials(plain(provenance["backend_details"]))
+    out = dataclasses.replace(trajectory, provenance=provenance)
+    write_kept(folder, TRAJECTORY, ledger, lambda path: save_run(out, path, folder))
+    text = (to_json(summary(out)) + "\n").encode()
+    write_kept(folder, RESULT, ledger, lambda path: write_bytes(path, text), whole=True)
+    return out
+
+
+def _origin(b: Batch) -> dict[str, Any]:
+    out = {"number": b.number, "tag": b.tag, "job": b.job_id, "circuits": b.count, "shots": b.shots, "seconds": b.used}
+    return out if b.compiled is None else {**out, "compiled": json.loads(b.compiled)}
+
+
+def repair(context: Context) -> None:
+    """Take back every finished batch whose file cannot be read (the run's lock is held).
+
+    A job is collected again, a simulator runs again. What a device without jobs has measured is lost: its circuits are unknown,
+    and are sent again only when that is asked for.
+    """
+    for batch in context.ledger.batches(status=("finished",)):
+        try:
+            if len(read_results(context.folder, batch_file(batch), context.ledger)) == batch.count:
+                continue
+            reason = "holds another number of circuits"
+        except BackendError as error:
+            reason = str(error)
+        if context.has_jobs and batch.job_id is not None:
+            context.ledger.move(
+                batch, "submitted", "its result file is damaged: collected again", vendor=None, result=None
+            )
+        elif not context.has_jobs and repeatable(context.backend):
+            context.ledger.move(batch, "planned", "its result file is damaged: run again", result=None)
+        else:
+            context.ledger.move(batch, "unknown", "its result file is damaged", error=reason, result=None)
+
 
 PathLike = str | os.PathLike[str]
 

@@ -11,26 +11,20 @@ from typing import TYPE_CHECKING
 from ..base.lazy import attach
 
 _MODULES = (
-    "boltzmann",
-    "count",
     "diagonal",
-    "diffusion",
     "ensembles",
     "foreign",
     "gibbs",
     "growth",
     "imaginary",
     "koopman",
-    "bond_phases",
     "measure",
     "metts",
-    "minibatch",
     "onehot",
     "p_register",
     "probabilistic",
     "qasm",
     "qasm_compare",
-    "randomised",
     "states",
     "transforms",
     "trotter",
@@ -38,11 +32,7 @@ _MODULES = (
 attach(__name__, {}, {name: name for name in _MODULES})
 
 if TYPE_CHECKING:
-    from . import boltzmann as boltzmann
-    from . import bond_phases as bond_phases
-    from . import count as count
     from . import diagonal as diagonal
-    from . import diffusion as diffusion
     from . import ensembles as ensembles
     from . import foreign as foreign
     from . import gibbs as gibbs
@@ -51,13 +41,11 @@ if TYPE_CHECKING:
     from . import koopman as koopman
     from . import measure as measure
     from . import metts as metts
-    from . import minibatch as minibatch
     from . import onehot as onehot
     from . import p_register as p_register
     from . import probabilistic as probabilistic
     from . import qasm as qasm
     from . import qasm_compare as qasm_compare
-    from . import randomised as randomised
     from . import states as states
     from . import transforms as transforms
     from . import trotter as trotter

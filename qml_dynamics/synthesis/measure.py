@@ -1,15 +1,17 @@
-"""Circuits that end in the dual basis or in a Pauli basis, and outcomes read back as grid indices."""
+"""Circuits that end in the dual or a Pauli basis, outcomes read back as grid indices, and gates counted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from qiskit import QuantumCircuit
+from qiskit import QuantumCircuit, transpile
 
 from ..model.domains import Domain
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
+from .foreign import opened
 from .transforms import dual_index, to_dual
 
 
@@ -50,3 +52,41 @@ def dual_probabilities(domain: Domain, probabilities: np.ndarray) -> np.ndarray:
     """Probabilities of the flat indices into ``domain.dual``."""
     index = dual_index(domain, np.arange(probabilities.size))
     return np.bincount(index, weights=probabilities, minlength=domain.size)
+
+
+BASIS = ("cx", "rz", "sx", "x")
+WHOLE = 20_000  # circuits below this many gates are compiled whole; longer ones in parts
+
+
+@dataclass(frozen=True)
+class Counted:
+    """All gates, those on two qubits, depth, and whether they are upper bounds since the circuit was compiled in parts."""
+
+    gates: int
+    two_qubit_gates: int
+    depth: int
+    bound: bool
+
+
+def gates_of(circuit: QuantumCircuit) -> Counted:
+    """The gates of a circuit in cx, rz, sx and x."""
+    return Counted(*compiled_counts(circuit, BASIS, WHOLE))
+
+
+def compiled_counts(circuit: QuantumCircuit, basis: Sequence[str], whole: int) -> tuple[int, int, int, bool]:
+    """Gates, two-qubit gates, depth, and whether these are upper bounds because the circuit was compiled in parts.
+
+    Level 1: higher levels drop small rotations in silence.
+    """
+    circuit = opened(circuit)
+    gates = two = depth = 0
+    parts = [circuit.data[start : start + whole] for start in range(0, max(1, len(circuit.data)), whole)]
+    for part in parts:
+        piece = circuit.copy_empty_like()
+        for instruction in part:
+            piece._append(instruction)
+        out = transpile(piece, basis_gates=list(basis), optimization_level=1, seed_transpiler=1)
+        gates += out.size()
+        two += out.num_nonlocal_gates()
+        depth += out.depth()
+    return gates, two, depth, len(parts) > 1

@@ -1,7 +1,11 @@
-"""Circuits that prepare the initial waves: H, X, trees of multiplexed RY, phases as Walsh diagonals.
+"""Circuits that prepare the initial waves (H, X, trees of multiplexed RY, Walsh phases), filtered or damped mode by mode.
 
 Uniform: one H a qubit. PointMass: X on its bits. Gaussian: a tree of multiplexed RY an axis (2^n - 2 CX each), its momentum as
 single-qubit phases. Any other wave: one tree over the whole register, with its phases as a Walsh diagonal.
+
+Of the Ornstein-Uhlenbeck process ``e^{-t H_W}`` multiplies mode n by ``e^{-n t}``. With n in binary that is one factor
+``e^{-2^j t}`` for each bit j that is 1: one ancilla and one controlled rotation a bit, kept where the ancilla reads 0, and exact
+for every t. It is amplitude damping whose jumps are thrown away.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from qiskit import QuantumCircuit
 
 from ..model.domains import Domain
 from ..model.initial import Gaussian, Initial, PointMass, Uniform
-from .diagonal import diagonal, multiplexed_ry, walsh_series
+from .diagonal import damping_angles, diagonal, multiplexed_ry, walsh_series
 from .transforms import registers, width
 
 _EMPTY = 1e-13  # amplitudes below this share of the norm are round-off
@@ -94,3 +98,40 @@ def _magnitudes(wave: np.ndarray, circuit: QuantumCircuit, qubits: list[int]) ->
         else:
             low, high = (np.linalg.norm(parts[:, side], axis=1) for side in (0, 1))
         multiplexed_ry(2 * np.arctan2(high, low), circuit, qubits[target + 1 :], qubits[target])
+
+
+def filtered(start: QuantumCircuit, h: np.ndarray) -> QuantumCircuit:
+    """``start`` and one more ancilla on top, rotated by ``2 acos h(x)``: where it reads 0 the wave is multiplied by h.
+
+    >>> filtered(QuantumCircuit(2), np.array([1.0, 0.5, 0.0, 1.0])).num_qubits
+    3
+    """
+    data = h.size.bit_length() - 1
+    circuit = QuantumCircuit(start.num_qubits + 1)
+    circuit.compose(start, range(start.num_qubits), inplace=True)
+    multiplexed_ry(2 * damping_angles(h.reshape(-1)), circuit, range(data), start.num_qubits)
+    return circuit
+
+
+def damped_modes(coefficients: np.ndarray, qubits: Sequence[int], rates: Sequence[float], t: float) -> QuantumCircuit:
+    """Modes with these coefficients on the register (axis 0 highest), then ``e^{-rate n t}`` on each axis, an ancilla a bit.
+
+    Args:
+        coefficients: of unit norm, real, flat or of shape ``(2**q, ...)``.
+        qubits: of each axis.
+        rates: of each axis: the energy of its first excited mode.
+        t: time.
+
+    >>> damped_modes(np.array([0.6, 0.8]), [1], [1.0], 0.5).num_qubits
+    2
+    """
+    base = sum(qubits)
+    circuit = QuantumCircuit(2 * base)
+    amplitudes(np.asarray(coefficients, dtype=float).reshape(-1), circuit, range(base))
+    low = base
+    for bits, rate in zip(qubits, rates):
+        low -= bits
+        for j in range(bits):
+            angles = 2 * damping_angles(np.exp(-rate * t * np.array([0.0, 1 << j])))
+            multiplexed_ry(angles, circuit, [low + j], base + low + j)
+    return circuit

@@ -1,4 +1,4 @@
-"""Product-formula circuits: phases ``exp(-i dt s zeta)``, QFT, ``exp(-i dt D k^2)``, inverse QFT, as the classical method.
+"""Product-formula circuits ``exp(-i dt s zeta)``, QFT, ``exp(-i dt D k^2)``, inverse QFT; as drawn Pauli rotations and batches too.
 
 Each factor is built once with its time as a parameter, bound once for each different time, and composed; half steps of
 neighbours are merged by `formulas.factors`. Source of the scheme: Wiesner, arXiv:quant-ph/9603028; Zalka, Proc. R. Soc. A
@@ -7,7 +7,7 @@ neighbours are merged by `formulas.factors`. Source of the scheme: Wiesner, arXi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
 from ..base.errors import check_memory
+from ..model.domains import Domain
 from ..model.formulas import Formula, boundaries, factors, segments
 from ..model.hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
@@ -187,3 +188,87 @@ class _Pauli:
         for t0, t1 in zip(ends[:-1], ends[1:]):
             circuit.compose(self._step(float(t1 - t0)), inplace=True)
         return circuit
+
+
+def pauli_rotations(num_qubits: int, rotations: Sequence[tuple[int, int, float]], phase: float = 0.0) -> QuantumCircuit:
+    """``exp(-i a P)`` for each ``(x, z, a)``, in order, with the string of masks x, z; and a global phase.
+
+    A string on w qubits takes ``2 (w - 1)`` CX.
+
+    >>> pauli_rotations(2, [(0b11, 0b10, 0.3)]).count_ops()["cx"]
+    2
+    """
+    circuit = QuantumCircuit(num_qubits, global_phase=phase)
+    for x, z, amount in rotations:
+        support = [q for q in range(num_qubits) if (x | z) >> q & 1]
+        if not support:
+            circuit.global_phase -= amount
+            continue
+        if len(support) == 1:
+            q = support[0]
+            rotate = circuit.ry if x & z else circuit.rx if x else circuit.rz
+            rotate(2 * amount, q)
+            continue
+        _to_z(circuit, support, x, z)
+        for a, b in zip(support[:-1], support[1:]):
+            circuit.cx(a, b)
+        circuit.rz(2 * amount, support[-1])
+        for a, b in reversed(list(zip(support[:-1], support[1:]))):
+            circuit.cx(a, b)
+        _to_z(circuit, support, x, z, back=True)
+    return circuit
+
+
+def _to_z(circuit: QuantumCircuit, support: Sequence[int], x: int, z: int, back: bool = False) -> None:
+    for q in support:
+        if not x >> q & 1:
+            continue
+        if z >> q & 1:
+            circuit.rx(-np.pi / 2 if back else np.pi / 2, q)
+        else:
+            circuit.h(q)
+
+
+class Factory:
+    """Circuits of consecutive factors on one domain.
+
+    Args:
+        domain: the weight space.
+        tolerance: allowed ``sup |f - f'|`` of each diagonal ``exp(-i f)`` from leaving out small Walsh terms.
+    """
+
+    def __init__(self, domain: Domain, tolerance: float = 0.0) -> None:
+        self.domain, self.tolerance = domain, tolerance
+        self.error = 0.0
+        self._template = QuantumCircuit(width(domain))
+        self._tau = Parameter("tau")
+        kinetic(domain, self._tau, self._template)
+        self._bound: dict[str, QuantumCircuit] = {}
+
+    def piece(self, factors: Iterable[tuple[float, np.ndarray | None]]) -> QuantumCircuit:
+        """Pairs ``(amount, values)`` in the order in which they act: ``exp(-i amount values)``, or the kinetic factor for None.
+
+        ``error`` grows by the 2-norm error that the truncation may make.
+
+        >>> from qml_dynamics import Hypercube
+        >>> Factory(Hypercube(2)).piece([(0.3, np.arange(4.0)), (0.2, None)]).count_ops()["rx"]
+        2
+        """
+        circuit = QuantumCircuit(self._template.num_qubits)
+        for amount, values in factors:
+            if not amount:
+                continue
+            if values is None:
+                circuit.compose(self._kinetic(amount), inplace=True)
+                continue
+            series = walsh_series(amount * values, self.tolerance)
+            diagonal(series, 1.0, circuit, range(self.domain.num_qubits))
+            self.error += series.error
+        return circuit
+
+    def _kinetic(self, amount: float) -> QuantumCircuit:
+        key = f"{amount:.12e}"
+        if key not in self._bound:
+            template = self._template
+            self._bound[key] = template.assign_parameters([amount]) if template.parameters else template
+        return self._bound[key]

@@ -17,13 +17,241 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import Backend, capabilities
+from ..backends import backend as find_backend
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError
 from ..base.estimate import Estimate
 from ..methods.base import check_method
+from ..methods.evolution import evolve
 from ..methods.job import convert
-from ..model.clocks import need_waves
-from ..model.problem import Problem
-from .budget_chain import TERMS, Chain
+from ..methods.split_step import SplitStep
+from ..model.domains import Domain, Grid
+from ..model.hamiltonian import LearningHamiltonian, hamiltonian
+from ..model.initial import Gaussian, State, Uniform
+from ..model.problem import Problem, need_waves
+from ..model.resample import refine, restrict
+from ..results.trajectory import Trajectory
+from .comparison import noise_floor
+
+TERMS = ("grid", "formula", "encoding", "device", "shots")
+_CELLS = 64
+_SETTLED = 1e-14  # infidelity that the reference may still have
+
+
+@dataclass
+class Point:
+    """One run of the chain: density over the grid, its wave if known, its mean loss."""
+
+    density: np.ndarray
+    state: np.ndarray | None
+    loss: Estimate
+    shots: int | None = None
+
+
+class Chain:
+    """The paired runs of one budget."""
+
+    def __init__(
+        self, problem: Problem, method: Any, backend: Any, shots: int | None, seed: int | None, progress: bool | None
+    ) -> None:
+        self.problem, self.method, self.shots, self.seed, self.progress = problem, method, shots, seed, progress
+        self.given = backend
+        self.h = hamiltonian(problem)
+        assert isinstance(self.h, LearningHamiltonian)
+        self.zeta = self.h.zeta
+        self.notes: list[str] = []
+        self.facts = check_method(method).facts()
+        self.backend: Backend | None = None
+        if self.facts.runs_on == "backend":
+            self.backend = find_backend(backend if backend is not None else "statevector")
+
+    def run(self, problem: Problem, method: Any, **options: Any) -> Trajectory:
+        """One run of the chain; an interrupt ends the whole budget, since half a chain says nothing."""
+        out = evolve(problem, method, progress=self.progress, **options)
+        if out.diagnostics.get("interrupted"):
+            raise KeyboardInterrupt
+        return out
+
+    def measure(self) -> dict[str, Any]:
+        """Run the chain and take the differences of neighbours."""
+        exact = self._converged(self.problem)
+        on_grid = self._point(exact)
+        refined = self._refined(on_grid)
+        formula, circuit, drawn = self._formula_and_circuit()
+        device = self._device(circuit)
+        final = self._final(device, drawn)
+        chain = dict(
+            zip(TERMS, ((refined, on_grid), (on_grid, formula), (formula, circuit), (circuit, device), (device, final)))
+        )
+        terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
+        shifts = {
+            name: b.loss - a.loss if name == "shots" else _plain(b.loss - a.loss) for name, (a, b) in chain.items()
+        }
+        known = {n: (a.state, b.state) for n, (a, b) in chain.items()}
+        infidelity = {n: _infidelity(a, b) for n, (a, b) in known.items() if a is not None and b is not None}
+        if refined is on_grid:
+            infidelity.pop("grid", None)
+        floor = noise_floor(self._cells(device.density), self._cells(device.density), final.shots, None)
+        if self.shots:
+            terms["shots"] = Estimate(terms["shots"].value, floor.stderr, self.shots)
+        total = self._distance(refined, final)
+        return {
+            "terms": terms,
+            "shifts": shifts,
+            "infidelity": infidelity,
+            "total": Estimate(total.value, floor.stderr, self.shots),
+            "total_shift": final.loss - refined.loss,
+            "shot_floor": floor,
+            "cells": self._cells(final.density).size,
+            "notes": tuple(self.notes),
+        }
+
+    def _point(self, run: Trajectory) -> Point:
+        state = run.states[-1] if run.states is not None else None
+        density = run.density[-1]
+        return Point(density, state, Estimate(float((density * self.zeta).sum())))
+
+    def _refined(self, on_grid: Point) -> Point:
+        domain = self.problem.domain
+        if not isinstance(domain, Grid):
+            self.notes.append("grid: a hypercube is exact, there is nothing to refine.")
+            return on_grid
+        if self.problem.objective is not None and self.problem.objective.domain is not None:
+            self.notes.append("grid: the loss is a table and is not known on a finer grid; this part is not measured.")
+            return on_grid
+        initial: Any = self.problem.initial
+        if not isinstance(initial, (Gaussian, Uniform)):
+            initial = State(refine(initial.vector(domain), domain)[0])
+        fine = self.problem.replace(domain=domain.refined(), initial=initial)
+        run = self._converged(fine)
+        assert run.states is not None
+        assert isinstance(fine.domain, Grid)
+        wave = restrict(run.states[-1], fine.domain, domain)
+        density = np.abs(wave) ** 2
+        loss = float(run.expectations["objective"].value[-1])
+        return Point(density / density.sum(), wave, Estimate(loss))
+
+    def _converged(self, problem: Problem) -> Trajectory:
+        """The exact evolution on this grid: fourth-order split-step, steps doubled until the state has settled.
+
+        The order makes a halved step 16 times better, so the distance to the last run is 15 times the error that is left.
+        """
+        settled = _SETTLED if self.shots is None else _SETTLED * 1e3
+        steps, last = 64, self.run(problem, SplitStep(64, order=4))
+        while steps < 1 << 16:
+            steps *= 2
+            run = self.run(problem, SplitStep(steps, order=4))
+            assert run.states is not None
+            assert last.states is not None
+            left = _infidelity(run.states[-1], last.states[-1]) / 15**2
+            last = run
+            if left <= settled:
+                break
+        return last
+
+    def _formula_and_circuit(self) -> tuple[Point, Point, Point | None]:
+        """The method without and with its encoding, as waves; and its samples, where the same run gives them."""
+        plain = self.method.without_encoding()
+        circuit, drawn = self._circuit()
+        if plain == self.method:
+            return circuit, circuit, drawn
+        if plain.facts().runs_on != self.facts.runs_on:  # another method takes the same steps classically
+            self.notes.append(f"formula: that of {plain!r}; encoding: what {type(self.method).__name__} adds to it.")
+        return self._point(self.run(self.problem, plain)), circuit, drawn
+
+    def _circuit(self) -> tuple[Point, Point | None]:
+        """The method on an exact simulator."""
+        exact = self.backend if self.backend is None or capabilities(self.backend).exact else find_backend("aer")
+        plain = self.given is None or self.facts.runs_on != "either"  # else the steps of a run with shots are measured
+        if self.shots is not None and exact is self.backend and plain:
+            run = self.run(self.problem, self.method, backend=exact, shots=self.shots, seed=self.seed)
+            selected = "success_probability" in run.diagnostics  # samples of a mixed state
+            if run.states is not None and run.counts is not None and not selected:
+                density = np.abs(run.states[-1]) ** 2
+                wave = Point(density, run.states[-1], Estimate(float((density * self.zeta).sum())))
+                return wave, self._samples_of(run)
+        return self._point(self.run(self.problem, self.method, backend=exact, seed=self.seed)), None
+
+    def _samples_of(self, run: Trajectory) -> Point:
+        """What a run with shots answers at the end."""
+        assert self.shots is not None
+        last = run.expectations["objective"][-1]
+        loss = Estimate(float(last.value), float(last.stderr), self.shots)
+        return Point(run.density[-1], None, loss, _samples(run, self.shots))
+
+    def _device(self, circuit: Point) -> Point:
+        if self.backend is None or capabilities(self.backend).exact:
+            return circuit
+        try:
+            return self._point(self.run(self.problem, self.method, backend=self.backend, seed=self.seed))
+        except MethodError:
+            raise
+        except Exception as error:
+            self.notes.append(
+                f"device: exact noisy probabilities are not available ({error}); measured from many shots."
+            )
+        many = 100 * (self.shots or 1000)
+        return self._point(
+            evolve(self.problem, self.method, backend=self.backend, shots=many, seed=(self.seed or 0) + 1)
+        )
+
+    def _final(self, device: Point, drawn: Point | None) -> Point:
+        if self.shots is None:
+            return device
+        if drawn is not None:
+            return drawn
+        backend = self.given if self.given is not None else self.backend
+        run = self.run(self.problem, self.method, backend=backend, shots=self.shots, seed=self.seed)
+        if backend is not None and not self.facts.circuits_known_ahead:
+            self.notes.append(
+                "shots: this part holds what measured steps and the device do to the path of the angles too."
+            )
+        return self._samples_of(run)
+
+    def _distance(self, a: Point, b: Point) -> Estimate:
+        return Estimate(0.5 * float(np.abs(self._cells(a.density) - self._cells(b.density)).sum()))
+
+    def _cells(self, density: np.ndarray) -> np.ndarray:
+        return coarse_cells(density, self.problem.domain)
+
+
+def coarse_cells(density: np.ndarray, domain: Domain) -> np.ndarray:
+    """Probabilities of at most 64 cells that cover the box, the same cells whatever the grid's fineness.
+
+    Each axis is halved in turn until the cells are used up; a hypercube splits by its first weights.
+    """
+    splits = [0] * domain.ndim
+    budget = _CELLS.bit_length() - 1
+    while budget and any(s < q for s, q in zip(splits, domain.qubits)):
+        for axis in range(domain.ndim):
+            if budget and splits[axis] < domain.qubits[axis]:
+                splits[axis] += 1
+                budget -= 1
+    out = density
+    for axis, (cells, n) in enumerate(zip((1 << s for s in splits), domain.shape)):
+        shape = (*out.shape[:axis], cells, n // cells, *out.shape[axis + 1 :])
+        out = out.reshape(shape).sum(axis=axis + 1)
+    return out
+
+
+def _samples(run: Trajectory, shots: int) -> int:
+    """How many plain samples of the last density the run is worth: those kept, or fewer where circuits are extrapolated."""
+    if run.counts is not None:
+        return run.counts["weight"][-1].shots
+    weights = np.asarray(run.diagnostics.get("coefficients", [1.0]))
+    return max(1, round(shots / float((weights**2).sum())))
+
+
+def _infidelity(a: np.ndarray, b: np.ndarray) -> float:
+    """``1 - |<a|b>|^2`` of unit waves, without cancellation for nearly equal ones."""
+    overlap = np.vdot(a, b)
+    phase = overlap / abs(overlap) if overlap else 1.0
+    gap = float(np.linalg.norm(a * phase - b) ** 2)  # 2 - 2 |<a|b>|
+    return gap - gap * gap / 4
+
+
+def _plain(estimate: Estimate) -> Estimate:
+    return Estimate(float(estimate.value), 0.0, None)
 
 
 @dataclass(frozen=True)

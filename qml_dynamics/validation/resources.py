@@ -132,6 +132,6 @@ def _gates(work: Work, plan: DevicePlan | None) -> tuple[Gates, bool]:
     size = work.programs[-1].size()
     near = [program for program in work.programs if size <= _LONG and program.size() > _RIVAL * size]
     rivals = sorted(near, key=lambda program: (program.num_nonlocal_gates(), program.size()))[-_RIVALS:]
-    each = [synthesis.count.gates_of(program) for program in rivals or work.programs[-1:]]
+    each = [synthesis.measure.gates_of(program) for program in rivals or work.programs[-1:]]
     counted = max(each, key=lambda found: (found.gates, found.depth))
     return Gates(counted.gates, counted.two_qubit_gates, counted.depth), counted.bound

@@ -7,7 +7,7 @@ import pytest
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 import qml_dynamics as qd
-from qml_dynamics.validation.budget_chain import TERMS, coarse_cells
+from qml_dynamics.validation.budget import TERMS, coarse_cells
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

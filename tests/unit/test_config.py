@@ -18,8 +18,7 @@ from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.schedules import QHD, Constant, Geometric, Linear, PowerLaw
 from qml_dynamics.model.spec import describe_problem
 from qml_dynamics.runs.problem_file import problem_from_spec, read_problem, write_problem
-from qml_dynamics.runs.problem_file.files import copy_problem
-from qml_dynamics.runs.problem_file.toml import to_toml
+from qml_dynamics.runs.problem_file.files import copy_problem, to_toml
 
 GOOD = """
 [domain]

@@ -33,10 +33,9 @@ READERS = {
     "backends/base.py",
     "backends/__init__.py",
     "backends/conformance/contract.py",
-    "backends/conformance/stated.py",
 }
 # The codec: a method as plain data, field by field; the second file holds the part of it for circuits in run folders.
-CODEC = {"base/registry.py", "model/spec.py", "runs/methods.py"}
+CODEC = {"base/registry.py", "model/spec.py", "runs/statement.py"}
 # Uses of the equation that know which of two methods they run, to be moved behind the contract; none may be added.
 KNOW_A_METHOD = {
     "learning/annealing/run.py",
@@ -56,7 +55,6 @@ OWN_NAMES = {
     "methods/variational/measured/run.py",
     "model/hamiltonian.py",
     "model/taylor.py",
-    "results/pauli_groups.py",
     "synthesis/diagonal.py",
 }
 

@@ -17,7 +17,7 @@ from qml_dynamics.learning.diffusion.data import choose_bandwidth, deposit
 from qml_dynamics.learning.diffusion.device import read_density
 from qml_dynamics.learning.diffusion.landscape import landscape
 from qml_dynamics.learning.diffusion.modes import hermite_modes
-from qml_dynamics.learning.diffusion.samplers import gaussian_noise, reverse, time_grid
+from qml_dynamics.learning.diffusion.paths import gaussian_noise, reverse, time_grid
 
 ROOT = Path(__file__).resolve().parents[2] / "circuits"
 LINE = Grid((-6, 6), 7)
@@ -682,8 +682,7 @@ def test_unknown_class_and_modes_of_another_potential() -> None:
 
 
 def test_programs_of_the_gallery_are_these_circuits_and_give_the_density() -> None:
-    from qml_dynamics.cli.diffuse import Fit, forward_program
-    from qml_dynamics.cli.diffuse_file import read_statement
+    from qml_dynamics.cli.diffuse import Fit, forward_program, read_statement
     from qml_dynamics.synthesis.qasm import from_qasm3
     from qml_dynamics.synthesis.qasm_compare import differences
 

@@ -191,7 +191,7 @@ def test_a_function_of_ones_own_is_stored_as_its_values(tmp_path: Path) -> None:
 SOURCES = sorted(Path(qd.__file__).parent.rglob("*.py"))
 ENTRIES = {"read_problem", "problem_from_spec", "load", "read_folder", "read_statement"}
 ENTRIES |= {"open_run", "submit", "status", "fetch", "resume", "cancel"}
-HOMES = {"problem_file", "files", "trajectory_file", "statement", "submission", "runs", "diffuse_file"}
+HOMES = {"problem_file", "files", "trajectory_file", "statement", "submission", "runs"}
 
 
 def called(node: ast.Call) -> str:
@@ -212,6 +212,7 @@ def test_every_call_that_reads_passes_the_permission_on() -> None:
         nodes = list(ast.walk(ast.parse(text)))
         imports = [n for n in nodes if isinstance(n, ast.ImportFrom) and (n.module or "").split(".")[-1] in HOMES]
         ours = {alias.name for n in imports for alias in n.names} & ENTRIES | {"gallery.check", "gallery.write"}
+        ours |= {"read_statement"}  # stands beside its caller
         ours |= {f"runs.{name}" for name in ENTRIES}  # through the door of the room
         for node in nodes:
             if isinstance(node, ast.Call) and called(node) in ours:

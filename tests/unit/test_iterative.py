@@ -93,7 +93,7 @@ def test_all_of_them_on_the_iris_neuron() -> None:
 
 
 def test_picture() -> None:
-    from qml_dynamics.plotting.taylor import plot_iterative
+    from qml_dynamics.plotting.laws import plot_iterative
 
     paths = qd.iterative_learning(IRIS, START, 1.0, 2)
     figure = plot_iterative(paths)

@@ -20,8 +20,15 @@ from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics import plotting
-from qml_dynamics.plotting.statistics import loss_histogram, loss_quantiles, mass_level
-from qml_dynamics.plotting.style import _ticks, coarse, color_power, loss_levels
+from qml_dynamics.plotting.style import (
+    _ticks,
+    coarse,
+    color_power,
+    loss_histogram,
+    loss_levels,
+    loss_quantiles,
+    mass_level,
+)
 
 # small boxes on purpose: what is tested is the picture, not the physics
 pytestmark = pytest.mark.filterwarnings("ignore::qml_dynamics.base.errors.EdgeWeightWarning")

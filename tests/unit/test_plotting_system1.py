@@ -19,7 +19,7 @@ LINE = qd.Problem(
 
 
 def test_minibatch() -> None:
-    from qml_dynamics.plotting.minibatch import plot_minibatch
+    from qml_dynamics.plotting.laws import plot_minibatch
 
     method = qd.MiniBatch(4, 1, draws=5, classical=True)
     study = qd.batch_study(LINE, method, [1, 2, 3], seed=1)
@@ -36,7 +36,7 @@ def test_minibatch() -> None:
 
 
 def test_boltzmann() -> None:
-    from qml_dynamics.plotting.boltzmann import plot_boltzmann
+    from qml_dynamics.plotting.laws import plot_boltzmann
 
     law = np.array([0.4, 0.3, 0.2, 0.1])
     learnt = fit(BoltzmannMachine(2, transverse=False), law)
@@ -50,7 +50,7 @@ def test_boltzmann() -> None:
 
 @pytest.mark.parametrize("labels", [3, 40, 100])
 def test_gibbs(labels: int) -> None:
-    from qml_dynamics.plotting.gibbs import plot_gibbs
+    from qml_dynamics.plotting.laws import plot_gibbs
 
     energies = np.random.default_rng(0).normal(size=labels)
     result = qd.gibbs.softmax(energies, 1.0, shots=500, seed=1)

@@ -12,7 +12,7 @@ from qml_dynamics.base.registry import method_from_spec, method_spec
 from qml_dynamics.learning.growth import entropy
 from qml_dynamics.methods.randomised import error_bound, qdrift_channel
 from qml_dynamics.model.pauli import PauliSum, pauli_sum
-from qml_dynamics.synthesis.randomised import pauli_rotations
+from qml_dynamics.synthesis.trotter import pauli_rotations
 
 TERMS = [("IZZ", -1.0), ("ZZI", -0.8), ("IIX", 0.7), ("IYI", 0.3), ("XII", -0.5), ("III", 0.4)]
 

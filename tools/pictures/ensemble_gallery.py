@@ -15,8 +15,7 @@ import numpy as np
 from qml_dynamics.learning.ensembles.exchange import Exchange
 from qml_dynamics.learning.ensembles.interference import measured_levels
 from qml_dynamics.learning.ensembles.learning import phase_diagram
-from qml_dynamics.learning.ensembles.rings import ring, vortex_wave
-from qml_dynamics.learning.ensembles.superposition import TwoSlits
+from qml_dynamics.learning.ensembles.superposition import TwoSlits, ring, vortex_wave
 from qml_dynamics.methods.evolution import evolve
 from qml_dynamics.methods.krylov import Krylov
 from qml_dynamics.methods.split_step import SplitStep

@@ -1,4 +1,7 @@
-"""Clauses 12 to 14 of the contract: backends whose vendor estimates operators."""
+"""Clauses 12 to 14 of the contract: backends whose vendor estimates operators.
+
+A module of its own beside `contract`: for backends whose vendor estimates operators, and for no other.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 from ...base.errors import BackendError
 from ...model.pauli import pauli_sum
 from ..base import Asked, Expected
-from .conformance_tools import check, random_circuit, seeds_from
+from .statistics import check, random_circuit, seeds_from
 
 _FEW, _MANY = 100, 1600
 _SHOTS = 2000

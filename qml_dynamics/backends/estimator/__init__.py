@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...base.lazy import attach
 
-attach(__name__, {}, {"opening": "opening"})
+attach(__name__, {}, {"backend": "backend"})
 
 if TYPE_CHECKING:
-    from . import opening as opening
+    from . import backend as backend

@@ -15,10 +15,13 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.primitives import BaseEstimatorV2
+from qiskit.providers import BackendV2
 
 from ...base.errors import BackendError
 from ...results.trajectory import Counts
 from ...synthesis.foreign import opened
+from .. import backend
 from ..base import (
     Asked,
     Backend,
@@ -33,11 +36,10 @@ from ..base import (
     check_width,
 )
 from ..device.compile import Compiled, Managers, compile_unmeasured
-from ..failures import told
-from ..options import DeviceOptions
-from .estimator_kinds import EXACT, SAMPLED, answers, kind_of, needs_plain_gates
+from ..failures import shown, told
+from ..options import DeviceOptions, device_options
+from .kinds import EXACT, MOST_QUBITS, SAMPLED, STATEVECTOR, answers, kind_of, needs_plain_gates, outcomes_of, strings
 from .pubs import pubs_of, read_pubs
-from .z_strings import MOST_QUBITS, outcomes_of, strings
 
 _OTHERS = ("dynamical_decoupling", "twirling", "readout_mitigation", "zne", "max_seconds")
 
@@ -242,3 +244,45 @@ class EstimatorOnDevice(EstimatorBackend):
     def programs(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Any]:
         """Everything that is run for the samples of these circuits."""
         return self.samples.programs(circuits, shots, seeds)  # type: ignore[union-attr]
+
+
+_COMPILING = ("optimization_level", "seed_transpiler", "layout", "fractional_gates")
+
+
+def from_estimator(estimator: Any, given: dict[str, Any]) -> EstimatorBackend:
+    """An estimator alone: samples come from the device that it names, or from the same simulator, where there is one."""
+    device = device_of(estimator)
+    if device is not None:
+        return _made(estimator, device, backend(device, **given), given)
+    if type(estimator).__module__ != STATEVECTOR:
+        return EstimatorBackend(estimator, None, None, device_options(given))
+    return _made(estimator, None, backend("statevector", **given), {})
+
+
+def beside(estimator: Any, sampler: Any, given: dict[str, Any]) -> EstimatorBackend:
+    """An estimator beside anything that :func:`qml_dynamics.backend` takes, which samples; options are the sampler's.
+
+    Raises:
+        BackendError: ``estimator`` is none of Qiskit's V2 estimators.
+    """
+    if not isinstance(estimator, BaseEstimatorV2):
+        raise BackendError(f"Argument `estimator` must be a V2 estimator of Qiskit, but is {shown(estimator)}.")
+    if isinstance(sampler, BaseEstimatorV2):
+        raise BackendError(f"Argument `sampler` must give samples, but is an estimator, {type(sampler).__name__}.")
+    return _made(estimator, device_of(estimator), backend(sampler, **given), given)
+
+
+def _made(estimator: Any, device: Any, samples: Backend, given: dict[str, Any]) -> EstimatorBackend:
+    compiling = device_options({name: given[name] for name in _COMPILING if name in given})
+    kind = EstimatorOnDevice if capabilities(samples).on_device else EstimatorBackend
+    return kind(estimator, device, samples, compiling)
+
+
+def device_of(estimator: Any) -> BackendV2 | None:
+    """The device that an estimator says it runs on; Aer's, which does not say, keeps it to itself."""
+    for name in ("backend", "_backend"):
+        device = getattr(estimator, name, None)
+        device = device() if callable(device) and not isinstance(device, BackendV2) else device
+        if isinstance(device, BackendV2):
+            return device
+    return None

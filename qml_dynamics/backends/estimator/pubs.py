@@ -2,6 +2,8 @@
 
 Constants never leave the library. An estimator that samples is asked for the square of each sum as well, measured in the same
 basis by the same shots: ``(<G^2> - <G>^2) / (N - 1)`` is the variance of its mean with all correlations, as from samples.
+
+A module of its own beside `backend`: it knows the shape of requests and results, and no device.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from ...model.transforms import walsh_coefficients
 from ...results.observables import PauliGroup, pauli_groups
 from ..base import Asked, Expected
 from ..device.compile import Compiled
-from .estimator_kinds import EXACT, TOLD, precision
+from .kinds import EXACT, TOLD, precision
 
 _MOST_TERMS = 4096  # of a square; a larger sum keeps the error that the estimator tells
 _OUTER = 1024  # terms up to which a square is multiplied out

@@ -2,6 +2,8 @@
 
 Circuits are compiled and measured here, sent as one job, and read from the result; a job can be collected by any later
 process with its id alone. In local mode a job is done when ``submit`` returns, and lives as long as the backend object.
+
+A module of its own behind `opening`: what the backend does, whichever way it was opened.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """IBM's local mode: the client's own primitives on a simulation of the device. One call a circuit, each with its own seed.
 
 Local mode takes one seed a call, and would draw all circuits of a call with the same random numbers.
+
+A module of its own beside `device`: the local simulation of a fake device, where no service takes part.
 """
 
 from __future__ import annotations

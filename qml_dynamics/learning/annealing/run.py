@@ -1,8 +1,9 @@
-"""`anneal`: the two loops of learning. The outer loop lowers the diffusion, the inner loop evolves to the ground state."""
+"""`anneal`: the outer loop lowers the diffusion, the inner one evolves to the ground state; values of the diffusion, and diagnostics."""
 
 from __future__ import annotations
 
 import time as clock_time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,25 +11,136 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, require
+from ...base.estimate import Estimate
+from ...base.progress import Progress
 from ...methods.base import Callback, Stream, circuit_seed
 from ...methods.evolution import evolve
 from ...methods.exact import Exact
 from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.krylov import Krylov
 from ...methods.trotter import Trotter
-from ...model.clocks import need_waves
 from ...model.domains import Hypercube
 from ...model.hamiltonian import LearningHamiltonian, hamiltonian
 from ...model.initial import Gaussian, Initial, PointMass
-from ...model.problem import Problem
+from ...model.problem import Problem, need_waves
 from ...results.sampling import drawable
 from ...results.trajectory import Trajectory
 from .engine import Annealing
-from .placing import placed
-from .report import diagnostics as told
-from .report import known_levels, warn
-from .spectrum import POINTS
-from .stages import held
+from .spectrum import POINTS, CrossingWarning, Levels, Spectrum, levels
+from .stages import equidistributed, held, stage_times, staged
+
+_PROBES = 33
+
+
+def placed(
+    p: Problem, h: LearningHamiltonian, record: Annealing, ends: np.ndarray
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Diffusion and strength of every stage."""
+    schedules = (p.diffusion, p.strength)
+    plain: Any = tuple(staged(schedule, record.stages, p.duration) for schedule in schedules)
+    if record.adapt is None:
+        return plain
+    spectrum = Spectrum(h)
+    if record.adapt == "gap":
+        t = stage_times(_PROBES, p.duration)
+        d, s = (np.array(staged(schedule, _PROBES, p.duration)) for schedule in schedules)
+        density = np.array([_local_adiabaticity(spectrum, *pair, 1.0 / p.duration) for pair in zip(d, s)])
+    else:
+        pilot = evolve(held(p, *plain), replace(record, method=None), save=ends, progress=False)
+        assert pilot.states is not None
+        t, d = stage_times(record.stages, p.duration), np.array(plain[0])
+        density = np.array([_two_spreads(spectrum, psi, s) for psi, s in zip(pilot.states[1:], plain[1])])
+    values = equidistributed(d, density, record.stages)
+    when = np.interp(-values, -d, t)
+    return tuple(values.tolist()), tuple(p.strength.value(float(x), p.duration) for x in when)
+
+
+def _local_adiabaticity(spectrum: Spectrum, d: float, s: float, floor: float) -> float:
+    energies, waves = spectrum.lowest(d, s)
+    return spectrum.kinetic_spread(waves[0]) / max(float(energies[1] - energies[0]), floor) ** 2
+
+
+def _two_spreads(spectrum: Spectrum, psi: np.ndarray, s: float) -> float:
+    """``std(-L) / std(s zeta)``: in a harmonic well the denominator is the gap over ``2 sqrt(2)``."""
+    law = np.abs(psi) ** 2
+    zeta = s * spectrum.h.zeta
+    spread = float(np.sqrt(max(0.0, float((law * zeta**2).sum() - (law * zeta).sum() ** 2))))
+    return spectrum.kinetic_spread(psi) / max(spread, 1e-12)
+
+
+def known_levels(
+    problem: Problem,
+    h: LearningHamiltonian,
+    record: Annealing,
+    path: tuple[tuple[float, ...], tuple[float, ...]],
+    progress: bool | None,
+) -> Levels | None:
+    """Gaps and crossings; an interrupt does without them."""
+    stage_time = problem.duration / record.stages
+    try:
+        with Progress("gaps of the stages", progress) as bar:
+            if record.strategy == "quench":
+                path = (path[0][-1:], path[1][-1:])
+            return levels(Spectrum(h), *path, stage_time, bar)
+    except KeyboardInterrupt:
+        return None
+
+
+def diagnostics_of(
+    problem: Problem,
+    record: Annealing,
+    chosen: Trajectory,
+    name: str,
+    diffusion: tuple[float, ...],
+    runs: Mapping[str, Trajectory],
+    faults: Mapping[str, str],
+    known: Levels | None,
+) -> dict[str, Any]:
+    """The entries of ``Trajectory.diagnostics`` that :func:`qml_dynamics.anneal` lists; those of the levels where they are known.
+
+    Args:
+        problem, record: what was asked for.
+        chosen, name, diffusion: the run that is returned, its name in the portfolio, and its D of each stage.
+        runs, faults: members that are whole, and what stopped the others.
+        known: gaps, ground waves and crossings, or None.
+    """
+    out: dict[str, Any] = {
+        "strategy": record.strategy,
+        "chosen": name,
+        "members": {member: _final(run) for member, run in runs.items()} | {n: {"error": e} for n, e in faults.items()},
+        "diffusion": np.array(diffusion),
+        "stage_time": problem.duration / record.stages,
+    }
+    if known is None:
+        return out
+    out["crossings"] = [{**vars(c), "landau_zener": c.landau_zener} for c in known.crossings]
+    falling = name == "anneal"
+    waves = known.waves if falling else np.repeat(known.waves[-1:], record.stages, axis=0)
+    out["gap"] = known.gap if falling else np.repeat(known.gap[-1:], record.stages)
+    out["ground_energy"] = known.ground if falling else np.repeat(known.ground[-1:], record.stages)
+    if chosen.states is not None and len(chosen.states) == record.stages + 1:
+        psi = chosen.states[1:].reshape(record.stages, -1)
+        out["ground_fidelity"] = np.abs(np.einsum("ij,ij->i", waves.conj(), psi)) ** 2
+    return out
+
+
+def _final(run: Trajectory) -> dict[str, Any]:
+    energy: Estimate = run.expectations["energy"][-1]
+    best = None if run.best is None else run.best.value
+    return {"energy": energy, "objective": run.expectations["objective"][-1], "best": best, "stop": run.stop}
+
+
+def warn(run: Trajectory, known: Levels | None) -> None:
+    """Tell of a crossing where the wave has not followed, or, where no wave is known, cannot."""
+    if known is None or not known.crossings:
+        return
+    fidelity = run.diagnostics.get("ground_fidelity")
+    narrowest = min(known.crossings, key=lambda c: c.gap)
+    lost = fidelity[-1] < 0.5 if fidelity is not None else narrowest.gap * run.diagnostics["stage_time"] < 1
+    if lost and run.diagnostics["chosen"] == "anneal":
+        advice = "" if run.diagnostics["strategy"] == "portfolio" else " Use strategy='portfolio'."
+        warnings.warn(f"The wave has not followed: {narrowest}.{advice}", CrossingWarning, stacklevel=3)
+
 
 STRATEGIES = ("anneal", "quench", "portfolio")
 ADAPT = ("gap", "variance")
@@ -147,7 +259,7 @@ def anneal(
     known = None if interrupted or not with_levels else known_levels(problem, call.h, call.record, path, progress)
     diagnostics = {
         **chosen.diagnostics,
-        **told(problem, call.record, chosen, name, last.diffusion, runs, faults, known),
+        **diagnostics_of(problem, call.record, chosen, name, last.diffusion, runs, faults, known),
     }
     stop = (
         chosen.stop if len(members) == 1 else f"{chosen.stop} Of {len(runs)} runs {name!r} has the lowest final energy."

@@ -1,4 +1,7 @@
-"""The forward process ``p_t = psi0 e^{-t H_W} phi_0`` as circuits: gates, what is kept, and the density read from the outcomes."""
+"""The forward process ``p_t = psi0 e^{-t H_W} phi_0`` as circuits: gates, what is kept, and the density read from the outcomes.
+
+A module of its own beside `model`: the forward process on a backend, where `model` reads waves.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,7 @@ def forward_circuit(model: Fitted, t: float, method: Any, condition: Any) -> Qua
     if keep is None:
         return selection(problem, h, chosen, plan, np.array([t]), False).circuits[0]
     data = model.land.problem(model.start, t)
-    start = synthesis.diffusion.filtered(synthesis.states.prepare(data.initial, model.domain), keep.values)
+    start = synthesis.states.filtered(synthesis.states.prepare(data.initial, model.domain), keep.values)
     return _continued(start, model.domain, problem, h, chosen, plan)
 
 

@@ -1,4 +1,7 @@
-"""The Ornstein-Uhlenbeck process in its eigenmodes: damping by ``e^{-n t}`` as a circuit, and the density read from it."""
+"""The Ornstein-Uhlenbeck process in its eigenmodes: damping by ``e^{-n t}`` as a circuit, and the density read from it.
+
+A module of its own beside `device`: the special case of a quadratic potential, with circuits of its own.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,7 @@ def mode_circuit(model: Fitted, t: float, method: str, condition: Any) -> ModeCi
             break
     part = coefficients[low] / np.linalg.norm(coefficients[low])
     success = float(((part * np.exp(-t * numbers[low])) ** 2).sum())
-    circuit = synthesis.diffusion.damped_modes(part, qubits, [1.0] * domain.ndim, t)
+    circuit = synthesis.states.damped_modes(part, qubits, [1.0] * domain.ndim, t)
     return ModeCircuit(circuit, np.where(part < 0, -1.0, 1.0), success, [w[: 1 << q] for w, q in zip(waves, qubits)])
 
 

@@ -1,4 +1,7 @@
-"""The law of data under noise, ``p_t = psi0 phi_t``: its wave, density and score at any time and under conditions."""
+"""The law of data under noise, ``p_t = psi0 phi_t``: its wave, density and score at any time and under conditions.
+
+A module of its own beside `model`: the law at one time as arrays, without the user's options and defaults.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
 """Ensembles of networks whose learning equilibrium is a wave: the functional, its three regimes, and tests on real runs.
 
-`learning.py` holds the phase diagram, `madelung.py` and `circulation.py` the wave as density and multivalued phase, `rings.py`
-and `superposition.py` closed forms, `canonical.py`, `grand_canonical.py` and `exchange.py` the neurons, `bridge.py` and
+`learning.py` holds the phase diagram, `madelung.py` and `circulation.py` the wave as density and multivalued phase,
+`superposition.py` closed forms, `canonical.py`, `grand_canonical.py` and `exchange.py` the neurons, `bridge.py` and
 `fluid.py` the other regimes and the negative control, `networks.py` and `perceptrons.py` real networks, and
-`observed.py`, `simulated.py`, `fitting.py` (`estimators.py`,
-`multiplier.py`, `panel.py`, `answers.py`) and `laws.py` (`law_tests.py`, `clouds.py`,
-`verdict.py`) the measurement.
+`observed.py`, `simulated.py`, `fitting.py` (`estimators.py`, `panel.py`, `answers.py`) and `laws.py` (`law_tests.py`)
+the measurement.
 """
 
 from __future__ import annotations
@@ -25,8 +24,16 @@ _HOME = {
     ),
     "madelung": ("Madelung", "Residuals", "from_madelung", "madelung", "residuals"),
     "circulation": ("circulation", "square_loop"),
-    "rings": ("plane_wave", "ring", "ring_levels", "vortex_wave"),
-    "superposition": ("Oscillator", "TwoSlits", "number_revival", "revival_probability"),
+    "superposition": (
+        "plane_wave",
+        "ring",
+        "ring_levels",
+        "vortex_wave",
+        "Oscillator",
+        "TwoSlits",
+        "number_revival",
+        "revival_probability",
+    ),
     "..methods.classical.koopman": ("KoopmanVonNeumann",),
     "interference": ("Winding", "measured_circulation", "measured_levels"),
     "canonical": ("BinaryNeurons", "GaussianNeurons", "PhaseField", "as_potential"),
@@ -95,14 +102,14 @@ if TYPE_CHECKING:
     from .observed import History as History
     from .observed import Run as Run
     from .observed import Steps as Steps
-    from .rings import plane_wave as plane_wave
-    from .rings import ring as ring
-    from .rings import ring_levels as ring_levels
-    from .rings import vortex_wave as vortex_wave
     from .simulated import observe_exchange as observe_exchange
     from .simulated import observe_sde as observe_sde
     from .simulated import observe_wave as observe_wave
     from .superposition import Oscillator as Oscillator
     from .superposition import TwoSlits as TwoSlits
     from .superposition import number_revival as number_revival
+    from .superposition import plane_wave as plane_wave
     from .superposition import revival_probability as revival_probability
+    from .superposition import ring as ring
+    from .superposition import ring_levels as ring_levels
+    from .superposition import vortex_wave as vortex_wave

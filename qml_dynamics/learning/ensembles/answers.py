@@ -1,9 +1,11 @@
-"""An answer about an ensemble: an estimate with its standard error, or the reason why the data do not determine one."""
+"""An answer about an ensemble: an estimate with its standard error, or why the data do not determine one; numbers checked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ...base.errors import real
 from ...base.estimate import Estimate
@@ -36,3 +38,15 @@ def given(value: Any, name: str) -> Answer:
     if isinstance(value, (Estimate, NotIdentifiable)):
         return value
     return Estimate(real(value, name, nonnegative=name == "diffusion", positive=name == "mobility"), 0.0)
+
+
+def numbers(given: Any) -> np.ndarray:
+    """An array of floats; an empty one where there are no numbers, for the caller's own check to refuse.
+
+    >>> numbers([1, 2]).tolist(), numbers(["a"]).size, numbers([[1], [2, 3]]).size
+    ([1.0, 2.0], 0, 0)
+    """
+    try:
+        return np.array(given, dtype=float)
+    except (TypeError, ValueError):
+        return np.empty(0)

@@ -22,7 +22,7 @@ from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...results.trajectory import Counts
-from .checks import numbers
+from .answers import numbers
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -18,7 +18,7 @@ from ...model.domains import Grid, Hypercube
 from ...model.initial import State
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
-from .checks import numbers
+from .answers import numbers
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

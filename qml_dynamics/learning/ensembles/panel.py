@@ -7,6 +7,8 @@ Both fields are read as polynomials in the weights times splines in time, orthon
 criterion wants (IEEE Trans. Autom. Control 19, 716, 1974) and a few more, so that what they leave out stays below the noise.
 Noise then reaches the answer through few numbers, whose spread a bootstrap tells. Where the criterion wants all the detail that
 the data could hold, what readings with less of it change counts as an error too.
+
+A module of its own beside `estimators`: the regression as arrays, where `estimators` says what its result means.
 """
 
 from __future__ import annotations

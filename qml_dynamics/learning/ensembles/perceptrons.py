@@ -1,4 +1,7 @@
-"""Loss, gradient and free energy of thousands of small perceptrons at once."""
+"""Loss, gradient and free energy of thousands of small perceptrons at once.
+
+A module of its own beside `networks`: a batched function with its gradient, which knows nothing of training.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 
 from ...base.errors import describe, integer, real, require
 from ...model.objectives.base import Objective
-from .checks import numbers
+from .answers import numbers
 
 _CLASSES = 100
 _BLOCK = 250  # networks whose activations on all data are held at once: they fit into the cache

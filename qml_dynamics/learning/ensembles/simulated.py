@@ -14,7 +14,7 @@ from ...methods.krylov import Krylov
 from ...model.domains import Grid
 from ...model.initial import State
 from ...model.objectives.base import Objective
-from .checks import numbers
+from .answers import numbers
 from .learning import Learning
 from .observed import ExchangeEvents, History, Run, Steps
 

@@ -12,12 +12,11 @@ from ...base.estimate import share_error
 from ...methods.evolution import evolve
 from ...methods.imaginary.purification import purified
 from ...methods.variational.run import bound_circuit
-from ...model.clocks import need_waves
 from ...model.domains import Hypercube
 from ...model.hamiltonian import LearningHamiltonian, hamiltonian
 from ...model.initial import State
 from ...model.pauli import PauliSum, pauli_sum
-from ...model.problem import Problem
+from ...model.problem import Problem, need_waves
 from ...model.schedules import Constant
 from .result import GibbsResult, circuit_of, from_run, law_errors, one_seed
 

@@ -10,9 +10,11 @@ from .entropies import coherence, entropy, participation, purity, reduced
 from .flow import (
     Polar,
     flow_values,
+    learned_layer,
     orthogonality,
     orthogonality_flow,
     orthogonality_gradient,
+    orthogonality_problem,
     polar,
     singular_value_loss,
 )
@@ -20,10 +22,8 @@ from .insertion import NeuronGrowth
 from .loaders import Loaded
 from .measures import Volumes, along, log_det_metric, log_volume, metric_volume, volumes
 from .mlp import MLP, insert_layer, insert_neurons
-from .recorder import Recorder, record
-from .recording import Recording, load_recording
+from .recorder import Recorder, Recording, load_recording, record
 from .scikit import from_sklearn, record_sklearn
-from .spectrum import learned_layer, orthogonality_problem
 from .state_dicts import from_torch
 from .trainer import train_network
 from .training import Trained, Training

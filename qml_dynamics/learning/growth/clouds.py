@@ -2,6 +2,8 @@
 
 The density is taken as constant on the cells of its (spectrally refined) grid. Axis by axis, conditional on those before, the
 cumulative distribution turns points into uniform numbers and back (Rosenblatt, Ann. Math. Stat. 23, 470, 1952).
+
+A module of its own beside `view`: statistics of points and densities, which knows nothing of networks.
 """
 
 from __future__ import annotations

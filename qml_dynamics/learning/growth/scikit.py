@@ -11,8 +11,7 @@ from ...base.progress import Progress
 from .arrays import table, vectors
 from .loaders import Loaded, matrices, need
 from .mlp import OUTPUTS
-from .recorder import Recorder
-from .recording import Recording
+from .recorder import Recorder, Recording
 
 
 def from_sklearn(model: Any) -> Loaded:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...base.errors import MethodError, integer, real, require
 from .mlp import MLP
-from .recording import Recording
+from .recorder import Recording
 
 
 @dataclass(frozen=True)

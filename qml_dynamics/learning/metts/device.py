@@ -1,4 +1,7 @@
-"""METTS steps on circuits: all walkers in one batch, and kept outcomes that wait for the next visit to the same point."""
+"""METTS steps on circuits: all walkers in one batch, and kept outcomes that wait for the next visit to the same point.
+
+A module of its own beside `run`: the step of the chain on circuits, where `run` holds what waves and circuits share.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...backends import Backend, capabilities
-from ...backends.dynamic import sample_midway
+from ...backends.base import sample_midway
 from ...base.errors import BackendError, MethodError
 from ...base.estimate import Estimate
 from ...methods.base import Stream, circuit_seed

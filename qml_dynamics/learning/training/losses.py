@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base.errors import MethodError, describe, one_of, require
 from ...methods.variational.ansatz import CircuitAnsatz
-from ...methods.variational.ansatz.ansatz_reader import program_from_circuit
+from ...methods.variational.ansatz.reader import program_from_circuit
 from ...methods.variational.derivatives import check_derivatives
 from ...methods.variational.options import parameters
 from ...model.pauli import PauliSum, pauli_sum

@@ -2,6 +2,8 @@
 
 At the same angles the wave on the fine grid is exactly the interpolation of the wave on the coarse grid, so nothing jumps; the
 rotations that come later act on all bits, the new ones too.
+
+A module of its own beside `joint`: an ansatz like any other, which does not know when it grows.
 """
 
 from __future__ import annotations

@@ -1,28 +1,35 @@
-"""Growing as circuits: the steps on the qubits that are in use, and between them the interpolations and wider windows."""
+"""Growing as circuits: steps on the qubits in use, interpolations and wider windows between them, and what a run takes at most.
+
+A module of its own behind `run`: growth of the register of a product formula, beside grids (`levels`) and ansaetze (`joint`).
+"""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ... import synthesis
 from ...base.errors import ProblemError
+from ...model.domains import Grid
 from ...model.formulas import boundaries, factors, segments
 from ...model.hamiltonian import Hamiltonian
 from ...model.initial import Gaussian, State
 from ...model.problem import Problem
-from ..base import Job
+from ..base import Gates, Job, Work
 from ..from_samples import Planned
 from ..from_waves import Waves
-from .grid import restated
-from .levels import Point, Walk, learning
+from ..split_step import SplitStep
+from ..trotter import Trotter
+from ..variational.options import Growth
+from .grid import levels, restated
+from .levels import Point, Walk, learning, told
 from .method import Growing
 from .patches import Patch
-from .verdicts import told
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,3 +215,53 @@ def circuits(growing: Growing, problem: Problem, h: Hamiltonian, saves: np.ndarr
         _closed(circuit, built.arrived[times.index(t)])
         out.append(circuit)
     return Planned(out, facts)
+
+
+def work(job: Job, growing: Growing) -> Work:
+    """An upper bound, whatever the wave will ask for; exact gates where a schedule says when to grow.
+
+    ``SplitStep``: transforms on the problem's grid, where every stretch may have to be done on every grid in turn, and every look
+    at the wave costs a transform. ``Trotter``: gates of all steps on the problem's grid, and of all interpolations.
+    ``Variational``: the memory of as many parameters as may be grown.
+    """
+    fixed = growing.method.work(job)
+    if isinstance(growing.method, SplitStep):
+        return replace(fixed, transforms=_transforms(growing, job, fixed.transforms), bound=True)
+    if isinstance(growing.method, Trotter):
+        return _circuits(growing, job, fixed)
+    assert isinstance(growing.method.grow, Growth)
+    most = max(growing.method.grow.max_parameters, 1) + 3
+    memory = 16 * job.problem.domain.size * (2 * most + len(job.saves))
+    return replace(fixed, memory=memory, bound=True)
+
+
+def _transforms(growing: Growing, job: Job, fixed: int) -> int:
+    """Grids that are tried one after the other have at least twice the points each, so that all of them have less than two of the
+    last one; a window may be moved three times before it is widened."""
+    if growing.schedule is not None:
+        return fixed + len(growing.schedule)
+    steps = growing.method.steps
+    looks = min(growing.checks, max(1, steps // 4)) + int(math.log2(steps)) + 2
+    each = 2 if growing.criterion == "momentum_tail" else 8
+    windows = growing.window and job.problem.clock == "real"
+    return (4 if windows else 2) * (fixed + each * looks) + 8
+
+
+def _circuits(growing: Growing, job: Job, fixed: Work) -> Work:
+    """The longest circuit as it will be (schedule), or as it would be with every step on the problem's grid."""
+    if growing.schedule is not None:
+        circuit = scheduled(growing, job.problem, job.h)
+        return replace(fixed, programs=(circuit,))
+    fine = job.problem.domain
+    assert isinstance(fine, Grid)
+    grids = levels(fine, growing.start)
+    inserted = synthesis.growth.blank(fine)
+    for coarse, finer in zip(grids[:-1], grids[1:]):
+        inserted.compose(synthesis.growth.refinement(coarse, finer, fine), inplace=True)
+    steps, more = synthesis.measure.gates_of(fixed.programs[-1]), synthesis.measure.gates_of(inserted)
+    total = Gates(
+        steps.gates + more.gates,
+        steps.two_qubit_gates + more.two_qubit_gates,
+        steps.depth + more.depth,
+    )
+    return replace(fixed, gates=total, bound=True)

@@ -14,13 +14,12 @@ from ..split_step import SplitStep
 from ..trotter import Trotter
 from ..variational.options import Variational
 from ..variational.run import engine as variational_engine
-from .grown_circuits import circuits
+from .grown_circuits import circuits, work
 from .grown_circuits import run as run_circuits
 from .joint import run as run_joint
 from .levels import Point
 from .levels import run as run_grid
 from .method import Growing
-from .price import work
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

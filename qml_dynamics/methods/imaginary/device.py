@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import synthesis
-from ...backends.dynamic import sample_midway
+from ...backends.base import sample_midway
 from ...base.errors import MethodError
 from ...model.formulas import boundaries
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian

@@ -1,16 +1,20 @@
-"""`evolve` for the methods that run imaginary time as circuits: exact, with shots, and on devices."""
+"""`evolve` for the methods that run imaginary time as circuits (exact, with shots, on devices), and what they cost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import synthesis
 from ...backends import backend as find_backend
 from ...base.estimate import Estimate
+from ...model.formulas import boundaries
 from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...results.observables import best_of, combine_groups, observe_counts, pauli_groups
 from ...results.sampling import draw, draw_successes
@@ -18,16 +22,40 @@ from ...results.trajectory import Counts
 from ..base import Answer, Job, Stream, Work
 from ..from_samples import one_moment
 from ..from_waves import Waves, report_waves, run_waves
-from .costs import looks, one_ancilla
 from .device import bracket_ends, bracket_on_device, qite_on_device, selected_on_device, selection
-from .flows import Reached, double_bracket, qite
+from .flows import Reached, double_bracket, pauli_terms, qite
+from .laws import lower_bound
 from .moments import Moment
 from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
+from .qite import Step, domains, is_real
 from .rates import need_samples, success_at, with_success
-from .selected import Forecast, forecast, probabilistic_moments, schrodinger_moments
+from .selected import Forecast, blocks_of, forecast, probabilistic_moments, schrodinger_moments
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+
+def one_ancilla(job: Job, method: Schrodingerised | ProbabilisticITE) -> int:
+    """Qubits of a block of ProbabilisticITE, whose ancilla is used again."""
+    assert isinstance(method, ProbabilisticITE)
+    lowest = partial(lower_bound, job.problem, job.h)
+    pieces = synthesis.probabilistic.probabilistic_blocks(
+        job.problem, job.h, blocks_of(method), [0.0, job.problem.duration], lowest
+    )
+    return int(pieces[0][0].num_qubits)
+
+
+def looks(job: Job, method: QITE) -> int:
+    """Circuits that measure the expectation values of QITE: a round for each domain of each sweep; a saved time cuts its step."""
+    terms = pauli_terms(job, 0.0)
+    real = is_real(terms, job.problem.initial.vector(job.problem.domain))
+    groups = []
+    for part in domains(terms, method.domain_width):
+        x, z = Step.of(part, job.problem.duration / method.steps).wanted(real)
+        groups.append(len(pauli_groups(PauliSum(terms.num_qubits, x, z, np.ones(len(x))))))
+    ends = boundaries(job.problem.duration, method.steps, job.saves)
+    steps = int((ends[1:] <= job.saves[-1] + 1e-12).sum())
+    return steps * (2 * sum(groups) - groups[-1]) if groups else 0
 
 
 Selected = Schrodingerised | ProbabilisticITE

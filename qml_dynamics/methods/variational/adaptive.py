@@ -2,6 +2,8 @@
 
 With the tangent ``t = -i/2 P psi`` of a candidate, the squared residual falls by ``(b_t - a A^-1 b)^2 / (A_tt - a A^-1 a)``, with
 ``a`` the metric between ``t`` and the tangents there are. Source: Gomes et al., arXiv:2102.01544.
+
+A module of its own beside `evolve`: the pool and the choice from it, at one point of a run.
 """
 
 from __future__ import annotations

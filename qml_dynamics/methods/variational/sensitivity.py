@@ -14,6 +14,8 @@ make it look necessary: a rise of the energy on the imaginary clock, or stages w
 980 runs (49 problems at five regularisations, Euler and rk4, coarse and fine steps) 213 moved by more than 1e-4, and one of them was
 not found; of the 656 that moved by less than 1e-8 a third were walked twice for nothing. What is only sampled is an order of
 magnitude: rates of a few steps, extrapolated.
+
+A module of its own beside `evolve`: rounding followed through a run, apart from its steps.
 """
 
 from __future__ import annotations

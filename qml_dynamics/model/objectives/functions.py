@@ -17,8 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .base import Objective
-from .checks import columns
+from .base import Objective, columns
 
 Formula = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Pair = tuple[float, float]

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import ProblemError, integer, one_of, real, require
-from .base import Objective, Rows
-from .checks import columns
+from .base import Objective, Rows, columns
 from .classifiers import BinaryClassifier, Network, Neuron, Perceptron, sigmoid
 
 BLOCK = 1 << 18  # (weight vectors) x (rows) x (hidden units) of one block: arrays of 2 MiB

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import ProblemError, integer, one_of, real, require
-from .base import Objective, Rows
-from .checks import columns
+from .base import Objective, Rows, columns
 from .functions import TEST_FUNCTIONS
 from .tables import ising, qubo
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from ...base.errors import ProblemError, require
 from ..domains import Domain, Grid, Hypercube
-from .base import Objective
-from .checks import columns, real_array
+from .base import Objective, columns, real_array
 
 MAX_SPEC = 4096  # larger tables are not written out as text: they belong in a file of their own
 

@@ -19,9 +19,8 @@ from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...model.schedules import QHD, Constant, Schedule, schedule_class, schedule_names
 from . import schema
-from .arrays import find_array
 from .messages import fail, nearest, within
-from .objective import objective_from_spec
+from .objective import find_array, objective_from_spec
 from .schema import check
 
 Arrays = Mapping[str, np.ndarray]

@@ -1,9 +1,11 @@
-"""Reading and writing ``problem.toml``."""
+"""Reading and writing ``problem.toml``, with a writer of TOML for plain data."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,7 +25,49 @@ from . import schema
 from .building import build
 from .messages import fail, one_line, within
 from .schema import check
-from .toml import to_toml
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def to_toml(sections: Mapping[str, Mapping[str, Any]], header: str = "") -> str:
+    """Sections of keys as TOML text; inner mappings become inline tables, keys whose value is None are left out.
+
+    >>> print(to_toml({"domain": {"kind": "grid", "qubits": [5, 3]}}))
+    [domain]
+    kind = "grid"
+    qubits = [5, 3]
+    <BLANKLINE>
+    """
+    parts = [f"# {line}" for line in header.splitlines()]
+    parts += [""] if parts else []
+    for name, keys in sections.items():
+        parts.append(f"[{_key(name)}]")
+        parts += [f"{_key(key)} = {_value(value)}" for key, value in keys.items() if value is not None]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _text(name)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None) + "}"
+    raise ProblemError(f"Argument `value` must be plain data to be written to TOML, but is {value!r}.")
+
 
 PathLike = str | os.PathLike[str]
 NAMED = (("objective", "data"), ("objective", "table"), ("initial", "array"))  # keys whose text is the name of a file

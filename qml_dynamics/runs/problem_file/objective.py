@@ -1,10 +1,14 @@
-"""The ``[objective]`` section: a named function, an expression, data with a model, a table, or one's own function."""
+"""The ``[objective]`` section: a named function, an expression, data with a model, a table, or one's own function.
+
+A module of its own beside `building`: one section of the file, with keys of its own for each kind of loss.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,9 +24,28 @@ from ...model import objectives
 from ...model.domains import Domain
 from ...model.objectives import Dataset, Objective
 from . import schema
-from .arrays import Arrays, find_array
 from .messages import fail, nearest, one_line, within
 from .schema import check
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def find_array(section: str, key: str, name: str, arrays: Arrays, place: Place) -> np.ndarray:
+    """The array called ``name``: one of ``arrays``, or a ``.npy`` file of ``place``."""
+    if name in arrays:
+        return arrays[name]
+    path = None if place.folder is None else place.file(section, key, name)
+    if path is None or not os.path.isfile(path):  # a pipe or a device is none, and the name may be of any length
+        fail(section, f"{key} must be a .npy file that exists, but is {describe(name)}.")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        words = "it holds no plain array" if "pickle" in str(error) else " ".join(str(error).split())[:120]
+        fail(section, f"{key} must be a .npy file of numbers, but {name} is not: {words}.")
+    if not isinstance(array, np.ndarray):
+        fail(section, f"{key} must be one array (.npy), but {name} holds several.")
+    return array
+
 
 Found = tuple[Objective, Dataset | None]
 

@@ -15,7 +15,7 @@ from qiskit.primitives import StatevectorEstimator, StatevectorSampler
 import qml_dynamics as qd
 from qml_dynamics.backends import Capabilities, capabilities
 from qml_dynamics.backends.base import Expected, check_circuits
-from qml_dynamics.backends.conformance.stated import limits, readable
+from qml_dynamics.backends.conformance.contract import limits, readable
 from qml_dynamics.base.errors import BackendError
 from qml_dynamics.results.sampling import draw
 from qml_dynamics.results.trajectory import Counts

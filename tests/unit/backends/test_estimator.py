@@ -17,8 +17,8 @@ from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 import qml_dynamics as qd
 from qml_dynamics.backends.base import Asked, EstimatingBackend, Expected
 from qml_dynamics.backends.conformance.contract import random_circuit
+from qml_dynamics.backends.estimator.kinds import MOST_QUBITS, outcomes_of, strings
 from qml_dynamics.backends.estimator.pubs import squared
-from qml_dynamics.backends.estimator.z_strings import MOST_QUBITS, outcomes_of, strings
 from qml_dynamics.methods.from_samples import diagonal_operators
 from qml_dynamics.model.hamiltonian import hamiltonian
 from qml_dynamics.model.pauli import diagonal_sum, pauli_sum

@@ -13,7 +13,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
 from qml_dynamics.base.errors import MethodError, ProblemError, QMLDynamicsError
-from qml_dynamics.learning.ensembles import clouds, panel
+from qml_dynamics.learning.ensembles import law_tests, panel
 
 GRID = qd.Grid((-6, 6), 5)
 X = GRID.axes[0]
@@ -359,7 +359,7 @@ def test_a_law_that_cannot_be_drawn_is_not_tested() -> None:
 
 def test_samples_shared_out_keep_their_means() -> None:
     cloud = np.random.default_rng(1).normal([0.4, -0.7], [0.8, 0.5], (500, 2))
-    p = clouds.deposited(cloud, qd.Grid([(-6, 6), (-4, 4)], 6))
+    p = law_tests.deposited(cloud, qd.Grid([(-6, 6), (-4, 4)], 6))
     grid = qd.Grid([(-6, 6), (-4, 4)], 6)
     assert p.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(p.reshape(-1) @ grid.points, cloud.mean(axis=0), atol=1e-12)

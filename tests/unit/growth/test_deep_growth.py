@@ -12,8 +12,7 @@ import pytest
 from qml_dynamics import cli
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.learning.growth import MLP, NeuronGrowth, Training, class_data, load_recording, train_network
-from qml_dynamics.learning.growth.insertion import LAYER, UNIT, grow, look
-from qml_dynamics.learning.growth.jacobian import explained_by_columns, span, tangents
+from qml_dynamics.learning.growth.insertion import LAYER, UNIT, explained_by_columns, grow, look, span, tangents
 from qml_dynamics.learning.growth.mlp import gradients, insert_layer, new_network
 from qml_dynamics.plotting.network_growth import plot_network_growth
 

@@ -143,8 +143,7 @@ def test_the_price_is_an_upper_bound_and_a_schedule_has_its_own() -> None:
     assert asked.two_qubit_gates > most.two_qubit_gates > known.two_qubit_gates
     assert (asked.qubits, asked.circuits) == (most.qubits, most.circuits)
     longest = qd.circuits(problem, free)[-1]
-    from qml_dynamics.synthesis.count import compiled_counts
-    from qml_dynamics.synthesis.measure import in_dual_basis
+    from qml_dynamics.synthesis.measure import compiled_counts, in_dual_basis
 
     taken = compiled_counts(in_dual_basis(problem.domain, longest), ("cx", "rz", "sx", "x"), 20_000)
     assert taken[1] <= asked.two_qubit_gates

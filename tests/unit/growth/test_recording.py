@@ -159,12 +159,12 @@ def test_a_curve_that_begins_late_is_nan_before() -> None:
 
 
 def test_jacobians_in_pieces_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qml_dynamics.learning.growth import layer_measures
+    from qml_dynamics.learning.growth import measures
 
     X = np.random.default_rng(3).standard_normal((17, 4))
     (given,) = steps(4, (4, 3, 2), 1)
     whole = record([given], X=X, activation="relu")
-    monkeypatch.setattr(layer_measures, "_AT_ONCE", 30)
+    monkeypatch.setattr(measures, "_AT_ONCE", 30)
     pieces = record([given], X=X, activation="relu")
     for name in ("log_volume/jacobian/layer", "dropped/jacobian/layer"):
         assert pieces[name] == pytest.approx(whole[name])

@@ -22,8 +22,7 @@ from qml_dynamics.learning.growth import (
     record,
     train_network,
 )
-from qml_dynamics.learning.growth.insertion import grow, look
-from qml_dynamics.learning.growth.jacobian import tangents
+from qml_dynamics.learning.growth.insertion import grow, look, tangents
 from qml_dynamics.learning.growth.mlp import gradients, new_network
 from qml_dynamics.plotting.network_growth import plot_network_growth
 

@@ -33,8 +33,8 @@ from qml_dynamics.base.errors import BackendError, MethodError
 from qml_dynamics.methods.variational.ansatz import from_circuit
 from qml_dynamics.methods.variational.measured.turns import read_turns
 from qml_dynamics.model.pauli import pauli_sum
-from qml_dynamics.synthesis.count import compiled_counts
 from qml_dynamics.synthesis.foreign import opened
+from qml_dynamics.synthesis.measure import compiled_counts
 from qml_dynamics.synthesis.qasm import STANDARD, from_qasm3, to_qasm3
 
 MAPPING = get_standard_gate_name_mapping()

@@ -66,7 +66,7 @@ class CircuitAnsatz:
         places = self._places(problem)
         if places is None:
             return self.program
-        from .ansatz_reader import program_from_circuit
+        from .reader import program_from_circuit
 
         program = program_from_circuit(self.circuit(problem))
         theta0 = np.array(self.theta0)
@@ -94,7 +94,7 @@ class CircuitAnsatz:
         places = self._places(problem)
         if places is None:
             return self.source
-        from .ansatz_reader import rewired
+        from .reader import rewired
 
         return rewired(self.source, places)
 
@@ -122,7 +122,7 @@ def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
     """
     from qiskit import QuantumCircuit
 
-    from .ansatz_reader import program_from_circuit
+    from .reader import program_from_circuit
 
     require(isinstance(circuit, QuantumCircuit), "circuit", "be a Qiskit QuantumCircuit", circuit, MethodError)
     circuit = synthesis.foreign.opened(circuit)

@@ -1,4 +1,7 @@
-"""Angles as functions of a circuit's parameters: lines where they are affine, else values and derivatives by Qiskit's expressions."""
+"""Angles as functions of a circuit's parameters: lines where they are affine, else values and derivatives by Qiskit's expressions.
+
+A module of its own beside `reader`: calculus of Qiskit's expressions, which knows no gates.
+"""
 
 from __future__ import annotations
 

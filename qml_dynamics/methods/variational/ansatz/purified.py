@@ -83,4 +83,4 @@ class Purified:
 
     def circuit(self, problem: Problem | None = None) -> Any:
         """The Qiskit circuit, with one parameter a rotation."""
-        return synthesis.boltzmann.purified_circuit(self.pairs, self.masks)
+        return synthesis.gibbs.purified_circuit(self.pairs, self.masks)

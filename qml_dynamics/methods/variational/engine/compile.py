@@ -3,6 +3,8 @@
 Gates on different qubits commute, so each gate joins the earliest run it may: single-qubit gates and gates on close qubits become
 unitaries on groups of up to four qubits (matrix products), chains of CX and the like one gather, diagonal gates one phase, and
 kinetic evolutions one transform. The derivatives by all angles of a run are made from the wave after it.
+
+A module of its own beside `tangent`: how gates are fused, where `tangent` differentiates the fused passes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Checkpoints of a measured run: outcomes as arrays, and what must be the same for them to belong to it."""
+"""Checkpoints of a measured run: outcomes as arrays, and what must be the same for them to belong to it.
+
+A module of its own beside `run`: what a checkpoint holds, read and compared before it is trusted.
+"""
 
 from __future__ import annotations
 

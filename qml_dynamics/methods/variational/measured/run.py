@@ -91,7 +91,7 @@ def forecast(job: Job, method: Variational) -> Forecast:
 
 def _length(circuit: QuantumCircuit) -> tuple[int, int]:
     """Gates and depth as compiled: that of a transform may be the longer one although it has fewer rotations."""
-    from ....synthesis.count import gates_of
+    from ....synthesis.measure import gates_of
 
     counted = gates_of(circuit)
     return counted.gates, counted.depth

@@ -21,7 +21,7 @@ from ....base.errors import MethodError, require
 from ....model.pauli import PauliSum, pauli_sum
 from ....model.problem import Problem
 from ....synthesis.foreign import opened
-from ..ansatz.ansatz_reader import Reader
+from ..ansatz.reader import Reader
 from ..engine.gates import Angles, PauliRotation, Rotation
 
 _ZERO = 1e-14

@@ -1,4 +1,7 @@
-"""The state of a measured run: parameters, their covariance, the angle bound, and the record of every point."""
+"""The state of a measured run: parameters, their covariance, the angle bound, and the record of every point.
+
+A module of its own beside `run`: what a run holds at a point, whichever circuits gave the estimates.
+"""
 
 from __future__ import annotations
 

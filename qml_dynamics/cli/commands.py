@@ -1,14 +1,135 @@
-"""The commands of the uses of the equation, and of growing networks."""
+"""The commands on problems and saved runs, uses of the equation, and submitted runs."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .. import cli
-from .app import AllowCode, Backend, Json, Method, Problem, Shots, app
+from .app import AllowCode, Backend, Folder, Json, Method, Problem, Save, Shots, app
+
+
+class Kind(StrEnum):
+    """What ``list`` lists."""
+
+    methods = "methods"
+
+
+@app.command()
+def run(
+    problem: Problem,
+    method: Method = None,
+    backend: Backend = None,
+    shots: Shots = None,
+    seed: Annotated[int | None, typer.Option(help="Of all sampling.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder (default: a new one under runs/).")] = None,
+    json: Json = False,
+    save: Save = None,
+    plots: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
+    budget: Annotated[
+        bool | None, typer.Option(help="Measure the error budget (default: of circuits up to 14 qubits).")
+    ] = None,
+    allow_code: AllowCode = False,
+) -> None:
+    """Run a problem, check it against the classical reference, and write a run folder."""
+    options = cli.options.Options(method, backend, shots, seed, save, allow_code)
+    raise typer.Exit(cli.run.run_command(problem, options, out=out, as_json=json, plots=plots, budget=budget))
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    b: Annotated[Path, typer.Argument(help="Another one.")],
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Compare two saved runs; the exit code is 0 if they agree and 1 if they differ."""
+    raise typer.Exit(cli.show.compare_command(a, b, as_json=json, allow_code=allow_code))
+
+
+@app.command()
+def plot(
+    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the pictures (default: beside the run).")] = None,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Draw the pictures of a saved run: density over time, energy, loss landscape, and all in one."""
+    raise typer.Exit(cli.show.plot_command(run, out, as_json=json, allow_code=allow_code))
+
+
+@app.command()
+def animate(
+    run: Annotated[Path, typer.Argument(help="A run folder, saved trajectory or problem, of one or two weights.")],
+    out: Annotated[Path | None, typer.Option(help="A .gif, .mp4 or .html file (default: run.gif beside it).")] = None,
+    kind: Annotated[str | None, typer.Option(help="The cloud of points: born, bohm or nelson.")] = None,
+    samples: Annotated[int, typer.Option(help="Points of the cloud; 0 for none.")] = 150,
+    frames: Annotated[int, typer.Option(help="A classical run with fewer saved times is run again with so many.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of the cloud.")] = 0,
+    fps: Annotated[int, typer.Option(help="Frames a second.")] = 15,
+    dpi: Annotated[int, typer.Option(help="Dots an inch.")] = 100,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """A moving picture of a run: the wave, the loss, and the points that the wave carries."""
+    options: dict[str, Any] = {"kind": kind, "samples": samples, "frames": frames, "seed": seed, "fps": fps, "dpi": dpi}
+    raise typer.Exit(cli.animate.animate_command(run, out, **options, as_json=json, allow_code=allow_code))
+
+
+@app.command()
+def cost(
+    problem: Problem,
+    method: Method = None,
+    backend: Backend = None,
+    shots: Shots = None,
+    save: Save = None,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Qubits, gates, depth, shots and memory of a run, before it is run."""
+    options = cli.options.Options(method, backend, shots, None, save, allow_code)
+    raise typer.Exit(cli.show.cost_command(problem, options, as_json=json))
+
+
+@app.command()
+def circuits(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of the gallery (default: all of ./circuits).")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the programs and manifests anew.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with what is there; exit code 1 on a difference.")
+    ] = False,
+    steps: Annotated[
+        list[int] | None, typer.Option(help="With --write: a program of so many steps (default: those that are there).")
+    ] = None,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """The OpenQASM 3 programs of the gallery: write them, or check them against the reference."""
+    code = cli.show.circuits_command(
+        folders or [], write=write, check=check, steps=steps, as_json=json, allow_code=allow_code
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def backends(json: Json = False) -> None:
+    """What can be run on here, and how to install what is missing."""
+    raise typer.Exit(cli.jobs.backends_command(as_json=json))
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[Kind, typer.Argument(help="What to list.", metavar="methods")],
+    name: Annotated[str | None, typer.Argument(help="One of them, with its options.", metavar="NAME")] = None,
+    json: Json = False,
+) -> None:
+    """The methods: on which clocks and weight spaces they run, as what, of which order, and an example of each."""
+    raise typer.Exit(cli.listing.list_command(name, as_json=json))
 
 
 @app.command()
@@ -163,3 +284,65 @@ def grow(
     )
     columns = None if features is None else [name.strip() for name in features.split(",")]
     raise typer.Exit(cli.grow.grow_command(data, target, columns, out, options, as_json=json))
+
+
+@app.command()
+def submit(
+    problem: Problem,
+    out: Annotated[Path, typer.Option(help="Run folder; it outlives this process.")],
+    method: Method = None,
+    backend: Backend = None,
+    shots: Shots = None,
+    seed: Annotated[int | None, typer.Option(help="Of all sampling.")] = None,
+    save: Save = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Budget on the device.")] = None,
+    max_shots: Annotated[int | None, typer.Option(help="Budget of samples in all.")] = None,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Send a run to a device and return; fetch it from any later process."""
+    options = cli.options.Options(method, backend, shots, seed, save, allow_code)
+    code = cli.jobs.submit_command(problem, options, out, max_seconds=max_seconds, max_shots=max_shots, as_json=json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def status(folder: Folder, json: Json = False, allow_code: AllowCode = False) -> None:
+    """How a submitted run stands; the exit code is 3 while samples are missing."""
+    raise typer.Exit(cli.jobs.status_command(folder, as_json=json, allow_code=allow_code))
+
+
+@app.command()
+def fetch(
+    folder: Folder,
+    wait: Annotated[bool, typer.Option(help="Wait until every sample is here.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Collect the results of a submitted run; the exit code is 3 while samples are missing."""
+    raise typer.Exit(cli.jobs.fetch_command(folder, wait=wait, timeout=timeout, as_json=json, allow_code=allow_code))
+
+
+@app.command()
+def resume(
+    folder: Folder,
+    resend: Annotated[
+        bool, typer.Option(help="Send again what was in flight on a device that gives no job id.")
+    ] = False,
+    max_seconds: Annotated[float | None, typer.Option(help="A new budget on the device.")] = None,
+    max_shots: Annotated[int | None, typer.Option(help="A new budget of samples in all.")] = None,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Go on with a submitted run that was cut off, or send the next step of one whose circuits depend on outcomes."""
+    code = cli.jobs.resume_command(
+        folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, as_json=json, allow_code=allow_code
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def cancel(folder: Folder, json: Json = False, allow_code: AllowCode = False) -> None:
+    """Cancel what has not ended; what has come back stays."""
+    raise typer.Exit(cli.jobs.cancel_command(folder, as_json=json, allow_code=allow_code))

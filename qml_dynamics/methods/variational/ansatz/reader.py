@@ -8,16 +8,118 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import AnnotatedOperation, ControlFlowOp, Parameter, ParameterExpression
+from qiskit.circuit import (
+    AnnotatedOperation,
+    ControlFlowOp,
+    ControlledGate,
+    ControlModifier,
+    InverseModifier,
+    Parameter,
+    ParameterExpression,
+)
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.exceptions import QiskitError
-from qiskit.quantum_info import Operator
+from qiskit.quantum_info import Operator, SparsePauliOp
 
 from ....base.errors import MethodError, require
+from ....model.pauli import PauliSum, pauli_sum
 from ....synthesis.foreign import opened
-from ..engine.gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation
-from .ansatz_generators import HALF_Y, PHASE, commuting_strings, free_parameters, generator_of, moved_mask
+from ..engine.gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation, pauli_matrix
 from .expressions import affine, curve, number
+
+_WIDEST_CONTROLLED = 8  # a controlled gate on more qubits is opened by its definition
+_PAULIS = {"rx": (1, 0), "ry": (1, 1), "rz": (0, 1), "rxx": (3, 0), "ryy": (3, 3), "rzz": (0, 3), "rzx": (2, 1)}
+
+
+def free_parameters(op: Any) -> set[Any]:
+    """The parameters without a value of a Qiskit operation, those of what it holds or annotates included."""
+    if isinstance(op, AnnotatedOperation):
+        return free_parameters(op.base_op)
+    given = list(getattr(op, "params", ()))
+    if isinstance(op, PauliEvolutionGate):
+        given.extend(
+            c
+            for o in _operators(op)
+            for c in np.atleast_1d(getattr(o, "coeffs", ()))
+            if isinstance(c, ParameterExpression)
+        )
+    return {p for value in given if isinstance(value, ParameterExpression) for p in value.parameters}
+
+
+PHASE = np.diag([0.0, -1.0]).astype(complex)  # exp(-i phi G) = diag(1, e^{i phi})
+HALF_Y = 0.5 * pauli_matrix(1, 1, [0])
+
+
+def generator_of(op: Any) -> np.ndarray | None:
+    """G of a gate ``exp(-i phi G)`` with one angle, controls and other modifiers included; None for other gates."""
+    if isinstance(op, AnnotatedOperation):
+        base = generator_of(op.base_op)
+        return base if base is None else _modified(base, op.modifiers)
+    if isinstance(op, ControlledGate) and op.name != "cu":
+        base = generator_of(op.base_gate)
+        if base is None or len(op.params) != 1 or op.num_qubits > _WIDEST_CONTROLLED:
+            return None
+        return _controlled(base, op.num_ctrl_qubits, op.ctrl_state)
+    if op.name in ("p", "u1"):
+        return PHASE
+    if op.name in _PAULIS and len(op.params) == 1:
+        x, z = _PAULIS[op.name]
+        return 0.5 * pauli_matrix(x, z, range(op.num_qubits))
+    return None
+
+
+def _controlled(base: np.ndarray, count: int, state: int) -> np.ndarray:
+    """Controls sit on the low qubits."""
+    chosen = np.zeros((1 << count,) * 2)
+    chosen[state, state] = 1.0
+    return np.kron(base, chosen)
+
+
+def _modified(generator: np.ndarray, modifiers: Sequence[Any]) -> np.ndarray:
+    for modifier in modifiers:
+        if isinstance(modifier, ControlModifier):
+            generator = _controlled(generator, modifier.num_ctrl_qubits, modifier.ctrl_state)
+        elif isinstance(modifier, InverseModifier):
+            generator = -generator
+        else:
+            generator = modifier.power * generator
+    return generator
+
+
+def _operators(op: PauliEvolutionGate) -> list[Any]:
+    return list(op.operator) if isinstance(op.operator, (list, tuple)) else [op.operator]
+
+
+def commuting_strings(op: PauliEvolutionGate) -> PauliSum | None:
+    """The Pauli strings of an evolution if they commute, so that it is a product of rotations; else None."""
+    parts: list[Any] = [o if isinstance(o, SparsePauliOp) else _sparse(o) for o in _operators(op)]
+    if any(p is None or p.coeffs.dtype == object for p in parts):
+        return None
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    for i in range(len(total) - 1):
+        if not np.all(total.paulis[i + 1 :].commutes(total.paulis[i])):
+            return None
+    return pauli_sum(total)
+
+
+def _sparse(operator: Any) -> SparsePauliOp | None:
+    if hasattr(SparsePauliOp, "from_sparse_observable"):
+        try:
+            return SparsePauliOp.from_sparse_observable(operator)
+        except (TypeError, AttributeError, QiskitError):
+            pass
+    try:
+        return SparsePauliOp(operator)
+    except (TypeError, QiskitError):
+        return None
+
+
+def moved_mask(mask: int, where: Sequence[int]) -> int:
+    """A bit mask over local qubits as one over the register: bit i moves to bit ``where[i]``."""
+    return sum(1 << q for i, q in enumerate(where) if mask >> i & 1)
+
 
 _SKIPPED = {"barrier", "id", "delay"}
 _WIDE = 4  # fixed gates on more qubits are opened by their definition where they have one
