@@ -20,7 +20,7 @@ _HOME = {
     "model.schedules": ("Constant", "Linear", "Geometric", "PowerLaw", "Knots", "QHD"),
     "model.initial": ("Uniform", "Gaussian", "PointMass", "State"),
     "model.problem": ("Problem",),
-    "model.hamiltonian": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
+    "model.hamiltonians": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
     "methods.split_step": ("SplitStep",),
     "methods.krylov": ("Krylov",),
     "methods.exact": ("Exact",),
@@ -29,7 +29,7 @@ _HOME = {
     "methods.randomised": ("QDrift", "RandomOrder"),
     "methods.minibatch": ("MiniBatch",),
     "methods.imaginary.options": ("Schrodingerised", "ProbabilisticITE", "QITE", "DoubleBracket"),
-    "model.taylor": ("taylor", "taylor_step"),
+    "model.taylor_polynomials": ("taylor", "taylor_step"),
     "learning.iterative": ("iterative_learning",),
     "model.potentials": ("potential",),
     "learning.diffusion.model": ("Diffusion",),
@@ -150,9 +150,9 @@ if TYPE_CHECKING:
     from .model import objectives as objectives
     from .model.domains import Grid as Grid
     from .model.domains import Hypercube as Hypercube
-    from .model.hamiltonian import LearningHamiltonian as LearningHamiltonian
-    from .model.hamiltonian import PauliHamiltonian as PauliHamiltonian
-    from .model.hamiltonian import hamiltonian as hamiltonian
+    from .model.hamiltonians import LearningHamiltonian as LearningHamiltonian
+    from .model.hamiltonians import PauliHamiltonian as PauliHamiltonian
+    from .model.hamiltonians import hamiltonian as hamiltonian
     from .model.initial import Gaussian as Gaussian
     from .model.initial import PointMass as PointMass
     from .model.initial import State as State
@@ -166,8 +166,8 @@ if TYPE_CHECKING:
     from .model.schedules import Knots as Knots
     from .model.schedules import Linear as Linear
     from .model.schedules import PowerLaw as PowerLaw
-    from .model.taylor import taylor as taylor
-    from .model.taylor import taylor_step as taylor_step
+    from .model.taylor_polynomials import taylor as taylor
+    from .model.taylor_polynomials import taylor_step as taylor_step
     from .results.observables import of_momenta as of_momenta
     from .results.trajectory import Best as Best
     from .results.trajectory import Counts as Counts

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..base.entry_points import load, offered, package_of
 from ..base.errors import BackendError, one_of
-from ..base.offered import load, offered, package_of
 from . import conformance, ibm
 from . import estimator as estimators
 from .base import Backend, Capabilities, EstimatingBackend, JobBackend, MidwayBackend, capabilities

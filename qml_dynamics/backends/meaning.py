@@ -14,7 +14,7 @@ from itertools import zip_longest
 import numpy as np
 from qiskit import QuantumCircuit
 
-from .walk import CLOSE, OPEN, Step, walk
+from .circuit_steps import CLOSE, OPEN, Step, walk
 
 SAME = 1e-9
 QUBITS = 14  # up to here circuits are compared as unitaries

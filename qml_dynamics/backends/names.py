@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 
+from ..base.entry_points import offered, package_of
 from ..base.errors import BackendError
-from ..base.offered import offered, package_of
 
 BUILT_IN = ("statevector", "aer", "ibm", "pennylane")  # families whose names no other package can take
 AER = ("aer", "aer:statevector", "aer:density_matrix", "aer:matrix_product_state")

@@ -21,8 +21,8 @@ from qiskit.circuit import Gate, Instruction
 
 from ..base.errors import BackendError, SynthesisChangedWarning
 from .base import Asked
+from .circuit_steps import Step, walk
 from .meaning import DRAWS, PROBES, QUBITS, SAME, Segment, bound, random_state, segments_of
-from .walk import Step, walk
 
 _SUMS = 2
 _WORK = 5.0e7  # amplitudes times gates of one record: a second or two

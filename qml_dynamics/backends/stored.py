@@ -16,8 +16,8 @@ from qiskit.circuit import ControlFlowOp
 from qiskit.circuit.library import UnitaryGate
 
 from ..base.errors import MethodError, ProblemError, describe
+from .circuit_steps import CLOSE, NARROW, OPEN, WIDEST, Step, walk
 from .meaning import difference
-from .walk import CLOSE, NARROW, OPEN, WIDEST, Step, walk
 
 _OLDEST = 13  # of QPY: what this library has ever written, and the first that needs no parser of symbolic text
 

@@ -17,8 +17,8 @@ def attach(package: str, home: Mapping[str, Sequence[str]], modules: Mapping[str
         home: module -> the names that it holds, modules relative to the package.
         modules: name -> module, for modules that are read from the package: loaded when they are, not when the package is.
 
-    A name that is also its module's (``hamiltonian`` in ``model/hamiltonian.py``) stays the function, although the import system binds the
-    submodule to it.
+    A name of the package stays what it is where the import system would bind a submodule to it, as it does for a module's name of
+    before that is also a function's (``ensembles.madelung``).
 
     >>> from qml_dynamics.learning import ensembles
     >>> callable(ensembles.madelung)
@@ -40,7 +40,7 @@ def attach(package: str, home: Mapping[str, Sequence[str]], modules: Mapping[str
             return value
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if isinstance(value, ModuleType) and places.get(name) == name:
+            if isinstance(value, ModuleType) and name in places:
                 value = getattr(value, name)
             super().__setattr__(name, value)
 

@@ -1,7 +1,7 @@
 """Methods and their parts by name: a table of names and places, and the one codec between methods and plain data.
 
 A place is ``"module:Class"``, the module relative to the package; it is imported when it is asked for. Methods of other
-packages are found by their entry points (`base/offered.py`), which are read only for a name that the table does not have. The
+packages are found by their entry points (`base/entry_points.py`), which are read only for a name that the table does not have. The
 codec goes over the fields of the dataclass, and writes those that differ from their defaults.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from .entry_points import load, offered, offered_as
 from .errors import MethodError, one_of, require
-from .offered import load, offered, offered_as
 
 PACKAGE = __name__.partition(".")[0]
 

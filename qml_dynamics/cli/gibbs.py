@@ -12,7 +12,7 @@ import numpy as np
 from .. import synthesis
 from ..base.errors import MethodError, ProblemError, require
 from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
-from ..model.hamiltonian import hamiltonian
+from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from ..plotting import save_figure
 from ..plotting.laws import plot_gibbs

@@ -18,7 +18,7 @@ from ..model.initial import PointMass
 from ..model.objectives.base import Objective
 from ..model.problem import Problem
 from ..model.schedules import is_constant
-from ..model.taylor import expansion, hessian, taylor_step
+from ..model.taylor_polynomials import expansion, hessian, taylor_step
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from ..base.errors import MethodError, describe
 from ..base.estimate import Estimate
 from ..base.progress import Progress
 from ..model.domains import Grid
-from ..model.hamiltonian import Hamiltonian
+from ..model.hamiltonians import Hamiltonian
 from ..model.problem import Problem
 from ..results.observables import Observable
 from ..results.trajectory import Best, Counts

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
+from ..base.entry_points import offered
 from ..base.errors import MethodError
-from ..base.offered import offered
 from ..base.registry import EXAMPLES, METHODS, kind_of, method_class, method_from_spec
 from .base import CLOCKS, SPACE_WORDS, SPACES, Facts, check_method
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..base.errors import check_memory
-from ..model.hamiltonian import LearningHamiltonian
+from ..model.hamiltonians import LearningHamiltonian
 
 Told = Callable[[int, int], None]
 Act = Callable[[np.ndarray], np.ndarray]
@@ -49,7 +49,7 @@ def propagated(
         Waves of unit norm, and the logarithms of the norms taken out, shape ``(count,)`` (0 on the real clock).
 
     >>> from qml_dynamics import Grid, Problem
-    >>> from qml_dynamics.model.hamiltonian import hamiltonian
+    >>> from qml_dynamics.model.hamiltonians import hamiltonian
     >>> bowl = Problem(Grid((-6, 6), 6), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="imaginary", duration=1.0)
     >>> h = hamiltonian(bowl)
     >>> ground = h.ground_state()[1]

@@ -16,7 +16,7 @@ from .. import synthesis
 from ..backends.base import Asked, capabilities
 from ..base.errors import BackendError, check_memory, require
 from ..base.estimate import Estimate
-from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.pauli import PauliSum, diagonal_sum
 from ..model.problem import Problem
 from ..results.observables import (

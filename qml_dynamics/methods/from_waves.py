@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.errors import EdgeWeightWarning, MomentumTailWarning
 from ..base.estimate import Estimate
-from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..results.observables import (
     BEST_SAMPLES,
     best_of,

@@ -10,7 +10,7 @@ import numpy as np
 from ..backends import backend as find_backend
 from ..base.errors import MethodError, check_memory, integer
 from ..base.progress import Progress
-from ..model.hamiltonian import hamiltonian
+from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from ..results.observables import read_observables
 from .base import Callback, Job, check_method

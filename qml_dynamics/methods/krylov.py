@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real, require
-from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
 from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 from .from_waves import Waves, report_waves, run_waves

@@ -18,7 +18,7 @@ from ..backends import Backend
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, integer, real, require
 from ..base.options import renamed_option
 from ..model.formulas import boundaries, by_order, factors, segments
-from ..model.hamiltonian import LearningHamiltonian
+from ..model.hamiltonians import LearningHamiltonian
 from ..model.objectives.rows import batch_values, need_rows
 from ..model.problem import Problem
 from .base import LOSSES, Answer, Facts, Job, Stream, Work, check_facts, circuit_seed

@@ -14,7 +14,7 @@ from ..base.errors import MethodError, check_memory, integer, real
 from ..base.estimate import Estimate
 from ..base.options import renamed_option
 from ..model.formulas import boundaries, segments
-from ..model.hamiltonian import Hamiltonian, PauliHamiltonian, hamiltonian
+from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
 from ..model.pauli import PauliSum, pauli_sum
 from ..model.problem import Problem
 from ..results.sampling import merged_counts

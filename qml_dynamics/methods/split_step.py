@@ -17,7 +17,7 @@ from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, one_of
 from ..model.domains import outer_product
 from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, factors, segments
-from ..model.hamiltonian import LearningHamiltonian
+from ..model.hamiltonians import LearningHamiltonian
 from ..model.problem import Problem
 from .base import GRIDS, LOSSES, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 from .from_waves import Waves, learning, report_waves, run_waves

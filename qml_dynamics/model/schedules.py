@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass, is_dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from ..base.entry_points import load, offered, offered_as
 from ..base.errors import ProblemError, real, require
-from ..base.offered import load, offered, offered_as
 
 
 @runtime_checkable

@@ -1,6 +1,6 @@
 """The lowest energies and waves of an operator that is only applied: LOBPCG, dense below 512 points.
 
-A module of its own beside `hamiltonian`: it needs nothing of an operator but its action and bounds.
+A module of its own beside `hamiltonians`: it needs nothing of an operator but its action and bounds.
 """
 
 from __future__ import annotations

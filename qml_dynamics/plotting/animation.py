@@ -16,7 +16,7 @@ from ..base.errors import MethodError, ProblemError, describe, integer, one_of, 
 from ..base.progress import Progress
 from ..learning.growth.view import KINDS, ensemble_view
 from ..model.domains import Grid
-from ..model.hamiltonian import LearningHamiltonian, hamiltonian
+from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..results.trajectory import Trajectory
 from .animation_frames import flat, line
 from .style import add_title, new_figure

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import MethodError, require
-from ..learning.ensembles.circulation import circulation
+from ..learning.ensembles.winding_numbers import circulation
 from ..model.domains import Grid
 from .style import BLUE, DENSITY, INK, MUTED, ORANGE, PURPLE, cells, color_bar, new_figure, tidy, weight_label
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..base.errors import ProblemError, require
 from ..base.estimate import Estimate, mean_of_counts
 from ..model.domains import Domain
-from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.objectives.base import Objective
 from ..model.pauli import PauliSum, pauli_sum
 from ..model.problem import Problem

@@ -23,7 +23,7 @@ from ..methods.evolution import circuits, evolve
 from ..methods.split_step import SplitStep
 from ..methods.trotter import Trotter, trotter_of
 from ..model.formulas import Formula
-from ..model.hamiltonian import LearningHamiltonian, hamiltonian
+from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.objectives import from_table
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
@@ -206,7 +206,7 @@ def _truncated(file: ProblemFile, steps: int) -> tuple[Problem, float, float]:
     if not plan.sup_error:
         return problem, 0.0, plan.error_bound
     amount = plan.error_bound / plan.sup_error  # the integral of the strength, as the circuit's builder takes it
-    series = synthesis.diagonal.walsh_series(h.zeta, _method(file).truncation / amount)
+    series = synthesis.walsh.walsh_series(h.zeta, _method(file).truncation / amount)
     loss = from_table(series.values(), problem.domain)
     return problem.replace(objective=loss), plan.sup_error, plan.error_bound
 

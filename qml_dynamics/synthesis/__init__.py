@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ..base.lazy import attach
 
 _MODULES = (
-    "diagonal",
     "ensembles",
     "foreign",
     "gibbs",
@@ -28,11 +27,11 @@ _MODULES = (
     "states",
     "transforms",
     "trotter",
+    "walsh",
 )
 attach(__name__, {}, {name: name for name in _MODULES})
 
 if TYPE_CHECKING:
-    from . import diagonal as diagonal
     from . import ensembles as ensembles
     from . import foreign as foreign
     from . import gibbs as gibbs
@@ -49,3 +48,4 @@ if TYPE_CHECKING:
     from . import states as states
     from . import transforms as transforms
     from . import trotter as trotter
+    from . import walsh as walsh

@@ -15,9 +15,9 @@ from qiskit import QuantumCircuit
 
 from ..base.errors import MethodError, integer, one_of, require
 from ..model.domains import Grid
-from .diagonal import diagonal, walsh_series
 from .states import amplitudes
 from .transforms import has_ancillas, kinetic, registers
+from .walsh import diagonal, walsh_series
 
 
 def bond_circuits(circuit: QuantumCircuit, grid: Grid, axis: int) -> list[tuple[int, QuantumCircuit, QuantumCircuit]]:

@@ -9,10 +9,10 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 
 from ..model.domains import Domain
-from .diagonal import damping_angles, multiplexed_ry
 from .states import amplitudes
 from .transforms import width
 from .trotter import pauli_rotations
+from .walsh import damping_angles, multiplexed_ry
 
 
 def softmax_circuit(exponents: np.ndarray) -> QuantumCircuit:

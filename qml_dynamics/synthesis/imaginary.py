@@ -12,13 +12,13 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.formulas import Factor, Formula, boundaries, by_order, factors, segments
-from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.pauli import PauliSum
 from ..model.problem import Problem
-from .diagonal import WalshSeries, diagonal, walsh_series
 from .p_register import Register
 from .states import amplitudes, prepare
 from .transforms import dual_series, fourier, kinetic, registers, to_dual, width
+from .walsh import WalshSeries, diagonal, walsh_series
 
 
 def product_series(low: WalshSeries, high: WalshSeries) -> WalshSeries:

@@ -19,9 +19,9 @@ from qiskit.circuit import Parameter
 
 from ..model.domains import Grid
 from ..model.initial import Gaussian, Initial
-from .diagonal import WalshSeries, diagonal, walsh_series
 from .states import prepare
 from .transforms import fourier, registers
+from .walsh import WalshSeries, diagonal, walsh_series
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.domains import Domain, Grid
-from ..model.hamiltonian import LearningHamiltonian
+from ..model.hamiltonians import LearningHamiltonian
 from ..model.initial import PointMass
 from ..model.problem import Problem
 from ..model.transforms import Transform

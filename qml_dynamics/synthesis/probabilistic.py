@@ -12,13 +12,13 @@ from qiskit import QuantumCircuit
 
 from ..model.domains import Domain, Grid, Hypercube
 from ..model.formulas import Factor, boundaries, by_order, factors, segments
-from ..model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.pauli import PauliSum
 from ..model.problem import Problem
-from .diagonal import damping_angles, diagonal, walsh_series
 from .imaginary import SIGN, Diagonals, pauli_steps, product_series
 from .p_register import Blocks
 from .transforms import dual_series, registers, to_dual, width
+from .walsh import damping_angles, diagonal, walsh_series
 
 Lowest = Callable[[float, float], float]
 

@@ -17,8 +17,8 @@ from qiskit import QuantumCircuit
 
 from ..model.domains import Domain
 from ..model.initial import Gaussian, Initial, PointMass, Uniform
-from .diagonal import damping_angles, diagonal, multiplexed_ry, walsh_series
 from .transforms import registers, width
+from .walsh import damping_angles, diagonal, multiplexed_ry, walsh_series
 
 _EMPTY = 1e-13  # amplitudes below this share of the norm are round-off
 _CUT = 1e-6  # phases so close to -pi are pi

@@ -16,7 +16,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.domains import Domain, Grid, Hypercube
-from .diagonal import WalshSeries, diagonal, walsh_series
+from .walsh import WalshSeries, diagonal, walsh_series
 
 
 def registers(domain: Domain) -> list[list[int]]:

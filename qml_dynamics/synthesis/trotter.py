@@ -17,11 +17,11 @@ from qiskit.circuit import Parameter
 from ..base.errors import check_memory
 from ..model.domains import Domain
 from ..model.formulas import Formula, boundaries, factors, segments
-from ..model.hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
-from .diagonal import WalshSeries, diagonal, walsh_series
 from .states import prepare
 from .transforms import kinetic, width
+from .walsh import WalshSeries, diagonal, walsh_series
 
 _GATE = 300  # bytes: Qiskit keeps 120 of them for a gate with an angle, and there are copies with measurements and compiled ones
 

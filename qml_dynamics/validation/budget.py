@@ -26,7 +26,7 @@ from ..methods.evolution import evolve
 from ..methods.job import convert
 from ..methods.split_step import SplitStep
 from ..model.domains import Domain, Grid
-from ..model.hamiltonian import LearningHamiltonian, hamiltonian
+from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.initial import Gaussian, State, Uniform
 from ..model.problem import Problem, need_waves
 from ..model.resample import refine, restrict

@@ -12,11 +12,11 @@ from qml_dynamics.methods.krylov import Krylov
 from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.formulas import by_order, multiproduct_coefficients
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.initial import Gaussian, PointMass, State
 from qml_dynamics.model.problem import Problem
-from qml_dynamics.synthesis.diagonal import walsh_series
 from qml_dynamics.synthesis.trotter import program
+from qml_dynamics.synthesis.walsh import walsh_series
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

@@ -13,7 +13,7 @@ from qml_dynamics.methods.variational.engine.flow import Flow
 from qml_dynamics.methods.variational.engine.tangent import Engine
 from qml_dynamics.methods.variational.options import Variational
 from qml_dynamics.model.domains import Grid
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.initial import Gaussian
 from qml_dynamics.model.problem import Problem
 

@@ -11,7 +11,7 @@ from qiskit.quantum_info import SparsePauliOp, random_hermitian
 
 from qml_dynamics.methods.variational import ansatz, evolve
 from qml_dynamics.methods.variational.options import Variational
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.problem import Problem
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

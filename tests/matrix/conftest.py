@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qml_dynamics.base import offered as entry_points
+from qml_dynamics.base import entry_points
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -11,7 +11,7 @@ import pytest
 from qml_dynamics.methods.krylov import Krylov
 from qml_dynamics.methods.split_step import SplitStep, resolution_floor
 from qml_dynamics.model.domains import Grid, Hypercube
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.initial import Gaussian, State
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.schedules import QHD, Geometric, Linear, PowerLaw

@@ -20,7 +20,7 @@ PLANTED = """
 import math
 import numpy as np
 import qml_dynamics as qd
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.transforms import walsh_coefficients
 
 X = np.linspace(-3, 3, 997)

@@ -12,7 +12,7 @@ import qml_dynamics as qd
 from qml_dynamics.learning.iterative import iterative_learning
 from qml_dynamics.learning.minibatch.channel import averaged_state
 from qml_dynamics.model.problem import need_waves
-from qml_dynamics.model.taylor import taylor_step
+from qml_dynamics.model.taylor_polynomials import taylor_step
 
 
 @pytest.fixture(scope="module")

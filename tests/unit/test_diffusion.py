@@ -15,9 +15,9 @@ from qml_dynamics import Diffusion, Grid, diffusion
 from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.learning.diffusion.data import choose_bandwidth, deposit
 from qml_dynamics.learning.diffusion.device import read_density
-from qml_dynamics.learning.diffusion.landscape import landscape
 from qml_dynamics.learning.diffusion.modes import hermite_modes
 from qml_dynamics.learning.diffusion.paths import gaussian_noise, reverse, time_grid
+from qml_dynamics.learning.diffusion.witten import landscape
 
 ROOT = Path(__file__).resolve().parents[2] / "circuits"
 LINE = Grid((-6, 6), 7)

@@ -9,7 +9,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.model.domains import Grid, Hypercube
-from qml_dynamics.model.hamiltonian import LearningHamiltonian, PauliHamiltonian, hamiltonian
+from qml_dynamics.model.hamiltonians import LearningHamiltonian, PauliHamiltonian, hamiltonian
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.schedules import Geometric, Linear
 

@@ -11,7 +11,7 @@ import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.learning.metts import autocorrelation, detailed_balance, effective_size, potential_scale_reduction
 from qml_dynamics.learning.metts.laws import Blocks, Dense, Waves
-from qml_dynamics.model.hamiltonian import LearningHamiltonian
+from qml_dynamics.model.hamiltonians import LearningHamiltonian
 from qml_dynamics.model.transforms import Transform
 from qml_dynamics.synthesis.metts import basis_state
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.base.offered import offered
+from qml_dynamics.base.entry_points import offered
 from qml_dynamics.cli import main
 from qml_dynamics.model.schedules import schedule_names
 from qml_dynamics.runs.problem_file import read_problem, write_problem

@@ -7,7 +7,7 @@ import pytest
 
 from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.model.domains import Grid, Hypercube
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.initial import Gaussian, Uniform
 from qml_dynamics.model.objectives import Objective
 from qml_dynamics.model.problem import Problem

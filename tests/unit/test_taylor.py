@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.model.taylor import hessian, taylor, taylor_step
+from qml_dynamics.model.taylor_polynomials import hessian, taylor, taylor_step
 
 
 def wavy(w: np.ndarray) -> np.ndarray:

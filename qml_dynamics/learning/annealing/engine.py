@@ -12,7 +12,7 @@ from ...backends import Backend
 from ...methods import chebyshev, krylov
 from ...methods.base import LOSSES, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 from ...methods.from_waves import Waves, report_waves, run_waves
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
 from ...model.schedules import Constant

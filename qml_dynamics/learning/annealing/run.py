@@ -20,7 +20,7 @@ from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.krylov import Krylov
 from ...methods.trotter import Trotter
 from ...model.domains import Hypercube
-from ...model.hamiltonian import LearningHamiltonian, hamiltonian
+from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.initial import Gaussian, Initial, PointMass
 from ...model.problem import Problem, need_waves
 from ...results.sampling import drawable

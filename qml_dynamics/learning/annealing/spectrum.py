@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.schedules import Constant
 
 DENSE = 512  # points up to which all energies are computed at once

@@ -13,7 +13,7 @@ from ...base.progress import Progress
 from ...methods.variational.ansatz.purified import Purified
 from ...methods.variational.engine.flow import Flow
 from ...model.domains import Hypercube
-from ...model.hamiltonian import PauliHamiltonian
+from ...model.hamiltonians import PauliHamiltonian
 from ...model.pauli import PauliSum
 from ...results.sampling import draw, merged_counts
 from ...results.trajectory import Counts

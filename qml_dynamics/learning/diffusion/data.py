@@ -14,7 +14,7 @@ import numpy as np
 
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Grid
-from .landscape import Landscape
+from .witten import Landscape
 
 SPACINGS = 1.5  # a bandwidth below so many grid spacings cannot be told from the grid
 _CANDIDATES = 30

@@ -24,8 +24,8 @@ from ...methods.imaginary.options import ProbabilisticITE, Schrodingerised
 from ...methods.imaginary.run import selection
 from ...methods.imaginary.selected import blocks_of, forecast
 from ...model.domains import Domain
-from .landscape import Landscape, Source
 from .modes import Fitted, mode_circuit, mode_density
+from .witten import Landscape, Source
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

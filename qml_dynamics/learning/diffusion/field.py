@@ -13,7 +13,7 @@ import numpy as np
 
 from ...model.domains import Grid
 from .data import root_at
-from .landscape import Landscape
+from .witten import Landscape
 
 FLOOR = 1e-9
 _FINE = {1: 13, 2: 8, 3: 6}  # qubits an axis, at most, that scores are interpolated from

@@ -14,7 +14,7 @@ from ... import synthesis
 from ...base.errors import MethodError, check_memory, require
 from ...model.domains import Grid, outer_sum
 from .condition import Keep
-from .landscape import Landscape
+from .witten import Landscape
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

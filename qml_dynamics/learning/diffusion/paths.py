@@ -19,7 +19,7 @@ from ...results.sampling import drawable
 from .condition import Keep
 from .data import least_bandwidth, smoothing_time
 from .field import FLOOR, Magnifier, ScoreField
-from .landscape import Source
+from .witten import Source
 
 KINDS = ("sde", "ode")
 ORDERS = {"sde": (1, 2), "ode": (1, 2, 4)}

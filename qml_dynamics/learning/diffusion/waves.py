@@ -16,7 +16,7 @@ from ...model.domains import Grid
 from .condition import Keep, check_possible, read_condition
 from .data import as_rows, choose_bandwidth, density_on, deposit, given_bandwidth, inside, smoothing_time
 from .field import Magnifier
-from .landscape import Landscape, landscape
+from .witten import Landscape, landscape
 
 FORGETS = 6.0  # t_max times the gap: what is left of the data then is e^-6
 _HEAVY = 0.1

@@ -1,7 +1,7 @@
 """Ensembles of networks whose learning equilibrium is a wave: the functional, its three regimes, and tests on real runs.
 
-`learning.py` holds the phase diagram, `madelung.py` and `circulation.py` the wave as density and multivalued phase,
-`superposition.py` closed forms, `canonical.py`, `grand_canonical.py` and `exchange.py` the neurons, `bridge.py` and
+`learning.py` holds the phase diagram, `madelung_variables.py` and `winding_numbers.py` the wave as density and multivalued phase,
+`superposition.py` closed forms, `canonical.py`, `grand_canonical.py` and `exchange.py` the neurons, `bridges.py` and
 `fluid.py` the other regimes and the negative control, `networks.py` and `perceptrons.py` real networks, and
 `observed.py`, `simulated.py`, `fitting.py` (`estimators.py`, `panel.py`, `answers.py`) and `laws.py` (`law_tests.py`)
 the measurement.
@@ -22,8 +22,8 @@ _HOME = {
         "multipliers",
         "phase_diagram",
     ),
-    "madelung": ("Madelung", "Residuals", "from_madelung", "madelung", "residuals"),
-    "circulation": ("circulation", "square_loop"),
+    "madelung_variables": ("Madelung", "Residuals", "from_madelung", "madelung", "residuals"),
+    "winding_numbers": ("circulation", "square_loop"),
     "superposition": (
         "plane_wave",
         "ring",
@@ -39,7 +39,7 @@ _HOME = {
     "canonical": ("BinaryNeurons", "GaussianNeurons", "PhaseField", "as_potential"),
     "grand_canonical": ("GrandCanonical", "gaussian_number", "grand_potential"),
     "exchange": ("Exchange", "ExchangeSample", "conserved"),
-    "bridge": ("Bridge", "bridge", "gaussian_bridge"),
+    "bridges": ("Bridge", "bridge", "gaussian_bridge"),
     "..methods.bridge.schrodinger_bridge": ("SchrodingerBridge",),
     "fluid": ("Fluid", "hydrodynamic"),
     "..methods.classical.hamilton_jacobi": ("Characteristics", "HamiltonJacobi", "characteristics"),
@@ -60,15 +60,13 @@ if TYPE_CHECKING:
     from ...methods.classical.hamilton_jacobi import characteristics as characteristics
     from ...methods.classical.koopman import KoopmanVonNeumann as KoopmanVonNeumann
     from .answers import NotIdentifiable as NotIdentifiable
-    from .bridge import Bridge as Bridge
-    from .bridge import bridge as bridge
-    from .bridge import gaussian_bridge as gaussian_bridge
+    from .bridges import Bridge as Bridge
+    from .bridges import bridge as bridge
+    from .bridges import gaussian_bridge as gaussian_bridge
     from .canonical import BinaryNeurons as BinaryNeurons
     from .canonical import GaussianNeurons as GaussianNeurons
     from .canonical import PhaseField as PhaseField
     from .canonical import as_potential as as_potential
-    from .circulation import circulation as circulation
-    from .circulation import square_loop as square_loop
     from .exchange import Exchange as Exchange
     from .exchange import ExchangeSample as ExchangeSample
     from .exchange import conserved as conserved
@@ -92,11 +90,11 @@ if TYPE_CHECKING:
     from .learning import hbar_max as hbar_max
     from .learning import multipliers as multipliers
     from .learning import phase_diagram as phase_diagram
-    from .madelung import Madelung as Madelung
-    from .madelung import Residuals as Residuals
-    from .madelung import from_madelung as from_madelung
-    from .madelung import madelung as madelung
-    from .madelung import residuals as residuals
+    from .madelung_variables import Madelung as Madelung
+    from .madelung_variables import Residuals as Residuals
+    from .madelung_variables import from_madelung as from_madelung
+    from .madelung_variables import madelung as madelung
+    from .madelung_variables import residuals as residuals
     from .networks import train_ensemble as train_ensemble
     from .observed import ExchangeEvents as ExchangeEvents
     from .observed import History as History
@@ -113,3 +111,5 @@ if TYPE_CHECKING:
     from .superposition import ring as ring
     from .superposition import ring_levels as ring_levels
     from .superposition import vortex_wave as vortex_wave
+    from .winding_numbers import circulation as circulation
+    from .winding_numbers import square_loop as square_loop

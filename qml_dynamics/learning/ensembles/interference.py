@@ -13,9 +13,9 @@ from ...backends import backend as find_backend
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate
 from ...model.domains import Grid
-from ...model.hamiltonian import LearningHamiltonian, hamiltonian
+from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.problem import Problem
-from .circulation import loop_points
+from .winding_numbers import loop_points
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

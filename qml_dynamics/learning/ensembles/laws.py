@@ -13,7 +13,7 @@ import numpy as np
 
 from ...base.errors import check_memory, describe, integer, real, require
 from ...model.domains import Grid
-from ...model.hamiltonian import hamiltonian
+from ...model.hamiltonians import hamiltonian
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
 

@@ -60,7 +60,7 @@ def ring(
         V: a potential over the ring, or None for a free one.
         initial: the initial wave; the plane wave j = 1 when None.
 
-    >>> from qml_dynamics.model.hamiltonian import hamiltonian
+    >>> from qml_dynamics.model.hamiltonians import hamiltonian
     >>> hamiltonian(ring(4, 0.25)).lowest(3)[0].round(9).tolist()
     [0.0625, 0.5625, 1.5625]
     """

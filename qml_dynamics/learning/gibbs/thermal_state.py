@@ -13,7 +13,7 @@ from ...methods.evolution import evolve
 from ...methods.imaginary.purification import purified
 from ...methods.variational.run import bound_circuit
 from ...model.domains import Hypercube
-from ...model.hamiltonian import LearningHamiltonian, hamiltonian
+from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.initial import State
 from ...model.pauli import PauliSum, pauli_sum
 from ...model.problem import Problem, need_waves

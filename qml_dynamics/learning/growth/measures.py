@@ -13,7 +13,7 @@ from ...methods.variational.ansatz import from_circuit
 from ...methods.variational.derivatives import check_derivatives
 from ...methods.variational.engine.tangent import Engine
 from ...methods.variational.options import parameters
-from ...model.hamiltonian import hamiltonian
+from ...model.hamiltonians import hamiltonian
 from ...results.trajectory import Trajectory
 from .arrays import layers
 from .entropies import coherence, entropy, participation, purity, reduced

@@ -20,11 +20,11 @@ from ...methods import split_step
 from ...methods.growing.grid import refine
 from ...methods.split_step import SplitStep
 from ...model.domains import Grid
-from ...model.hamiltonian import LearningHamiltonian, hamiltonian
+from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.initial import State
 from ...results.trajectory import Trajectory
-from ..ensembles.circulation import circulation
-from ..ensembles.madelung import derivatives
+from ..ensembles.madelung_variables import derivatives
+from ..ensembles.winding_numbers import circulation
 from .clouds import fine_density, into_box, p_value, points_of, uniforms_of
 
 KINDS = ("born", "bohm", "nelson")

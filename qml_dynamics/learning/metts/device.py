@@ -22,7 +22,7 @@ from ...methods.evolution import evolve
 from ...methods.imaginary.laws import pooled
 from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.imaginary.steps import check_step, selected_step, without_floor
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import PointMass, State
 from ...model.problem import Problem
 from ...results.trajectory import Counts, Trajectory

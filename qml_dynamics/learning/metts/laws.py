@@ -14,7 +14,7 @@ from ...base.errors import check_memory
 from ...methods import chebyshev
 from ...methods.base import Method
 from ...methods.evolution import evolve
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
 from ...results.sampling import drawable

@@ -14,7 +14,7 @@ from ...backends import backend as find_backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
-from ...model.hamiltonian import LearningHamiltonian, hamiltonian
+from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.problem import Problem, need_waves
 from ...model.schedules import Constant
 from ...results.observables import best_of

@@ -12,7 +12,7 @@ from ...backends import Backend
 from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.estimate import Estimate
 from ...base.progress import Progress
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import Initial, State
 from ...model.problem import Problem
 from ...model.schedules import Constant

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base.errors import ProblemError
 from ...base.estimate import mean_of_counts
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.objectives.base import Objective
 from ...results.observables import BEST_SAMPLES, Table, best_of, edge_weight
 from ...results.sampling import draw, merged_counts

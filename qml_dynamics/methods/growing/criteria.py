@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.problem import Problem
 from .grid import coarsened, energy_change, residual, tails
 from .patches import Patch, at_the_edges, coarse, narrowed

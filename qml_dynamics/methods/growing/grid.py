@@ -15,7 +15,7 @@ import numpy as np
 
 from ...base.errors import MethodError, ProblemError, describe, integer, require
 from ...model.domains import Domain, Grid
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
 from ...model.resample import interpolated, restrict

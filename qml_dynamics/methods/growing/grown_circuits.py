@@ -17,7 +17,7 @@ from ... import synthesis
 from ...base.errors import ProblemError
 from ...model.domains import Grid
 from ...model.formulas import boundaries, factors, segments
-from ...model.hamiltonian import Hamiltonian
+from ...model.hamiltonians import Hamiltonian
 from ...model.initial import Gaussian, State
 from ...model.problem import Problem
 from ..base import Gates, Job, Work

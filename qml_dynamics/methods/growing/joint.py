@@ -21,7 +21,7 @@ import numpy as np
 from ...base.errors import MethodError, describe
 from ...model.domains import Grid
 from ...model.formulas import boundaries, segments
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ..base import Job
 from ..from_waves import Waves
 from ..variational.engine.bound import AngleBound, Floor, angle_between, energy_error
@@ -31,7 +31,7 @@ from ..variational.engine.integrate import Step
 from ..variational.engine.threads import pinned
 from ..variational.evolve import Walk
 from .criteria import BLIND, START, horizon
-from .embedded_ansatz import embedded_ansatz, interpolation
+from .embedding import embedded_ansatz, interpolation
 from .grid import coarsened, energy_change, levels, on_grid, residual, restated, tail
 from .levels import Point, verdict
 from .method import Growing

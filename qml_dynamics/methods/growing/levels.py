@@ -12,7 +12,7 @@ from ...base.errors import MethodError, require
 from ...base.progress import Progress
 from ...model.domains import Grid
 from ...model.formulas import boundaries
-from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
 from .. import split_step

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from ...model.domains import Grid
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from .grid import on_grid, refine
 
 

@@ -13,7 +13,7 @@ from ... import synthesis
 from ...backends.base import sample_midway
 from ...base.errors import MethodError
 from ...model.formulas import boundaries
-from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
 from ...results.trajectory import Counts
 from ..base import Answer, Job, Stream

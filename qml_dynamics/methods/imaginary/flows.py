@@ -12,7 +12,7 @@ from ... import synthesis
 from ...base.errors import MethodError
 from ...base.estimate import mean_of_counts
 from ...model.formulas import boundaries, segments
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.pauli import PauliSum, pauli_sum
 from ...results.observables import pauli_groups
 from ...results.sampling import draw

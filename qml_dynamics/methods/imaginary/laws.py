@@ -12,7 +12,7 @@ import numpy as np
 
 from ...base.errors import MethodError
 from ...base.estimate import share_error
-from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
 from ...synthesis.p_register import Register
 from ..krylov import krylov_space

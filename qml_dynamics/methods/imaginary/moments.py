@@ -10,7 +10,7 @@ import numpy as np
 from ... import synthesis
 from ...backends import Backend
 from ...model.domains import Domain
-from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.transforms import Transform
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ...backends.base import capabilities, sample_midway
 from ...base.errors import MethodError, check_memory
 from ...model.domains import Hypercube
 from ...model.formulas import by_order, factors
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...results.sampling import draw, draw_successes

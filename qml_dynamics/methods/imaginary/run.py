@@ -13,7 +13,7 @@ from ... import synthesis
 from ...backends import backend as find_backend
 from ...base.estimate import Estimate
 from ...model.formulas import boundaries
-from ...model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...results.observables import best_of, combine_groups, observe_counts, pauli_groups

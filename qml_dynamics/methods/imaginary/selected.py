@@ -12,7 +12,7 @@ import numpy as np
 from ... import synthesis
 from ...base.errors import MethodError, check_memory
 from ...model.formulas import boundaries, by_order, factors, segments
-from ...model.hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...synthesis.p_register import Blocks, Register

@@ -12,7 +12,7 @@ from ... import synthesis
 from ...backends import Backend
 from ...backends.base import capabilities
 from ...base.errors import MethodError
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import PointMass
 from ...model.problem import Problem
 from ..base import Method

@@ -15,7 +15,7 @@ from itertools import combinations, permutations, product
 import numpy as np
 
 from ...base.errors import MethodError, require
-from ...model.hamiltonian import Hamiltonian, PauliHamiltonian
+from ...model.hamiltonians import Hamiltonian, PauliHamiltonian
 from .engine.flow import Flow, Point
 from .engine.gates import Angles, PauliRotation, Program, commuting_groups, pauli_name, pauli_phases
 from .options import Growth

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...base.errors import MethodError, require
 from ...model.formulas import boundaries, segments
-from ...model.hamiltonian import Hamiltonian
+from ...model.hamiltonians import Hamiltonian
 from ...model.problem import Problem
 from .adaptive import grow
 from .derivatives import check_derivatives

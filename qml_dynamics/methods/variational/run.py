@@ -12,8 +12,7 @@ from ...results.trajectory import Trajectory
 from ..base import Answer, Job, Work
 from ..from_waves import Waves, report_waves, run_waves
 from .evolve import run as run_engine
-from .measured.run import forecast
-from .measured.run import run as run_measured
+from .measured.run import forecast, run_measured
 from .options import Variational
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...model.hamiltonian import Hamiltonian
+from ...model.hamiltonians import Hamiltonian
 from .engine.bound import angle_between
 from .engine.flow import Flow, Point
 from .engine.gates import Program

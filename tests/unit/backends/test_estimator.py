@@ -20,7 +20,7 @@ from qml_dynamics.backends.conformance.contract import random_circuit
 from qml_dynamics.backends.estimator.kinds import MOST_QUBITS, outcomes_of, strings
 from qml_dynamics.backends.estimator.pubs import squared
 from qml_dynamics.methods.from_samples import diagonal_operators
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.pauli import diagonal_sum, pauli_sum
 from qml_dynamics.results.observables import pauli_groups, read_observables
 

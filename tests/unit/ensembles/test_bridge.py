@@ -10,7 +10,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
 from qml_dynamics.base.errors import MethodError, ProblemError
-from qml_dynamics.learning.ensembles.madelung import derivatives, stencil
+from qml_dynamics.learning.ensembles.madelung_variables import derivatives, stencil
 
 GRID = qd.Grid((-9, 9), 7)
 X = GRID.axes[0]

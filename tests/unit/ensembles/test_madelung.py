@@ -8,7 +8,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
 from qml_dynamics.base.errors import ProblemError
-from qml_dynamics.learning.ensembles.madelung import derivatives
+from qml_dynamics.learning.ensembles.madelung_variables import derivatives
 
 
 def rough(w: np.ndarray) -> np.ndarray:

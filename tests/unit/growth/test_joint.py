@@ -9,7 +9,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.learning.growth import refine
-from qml_dynamics.methods.growing.embedded_ansatz import embedded_ansatz, interpolation, seats
+from qml_dynamics.methods.growing.embedding import embedded_ansatz, interpolation, seats
 from qml_dynamics.methods.growing.grid import energy_change, on_grid
 from qml_dynamics.methods.growing.joint import GridWalk, embedded
 from qml_dynamics.methods.variational.engine.flow import Flow

@@ -13,7 +13,6 @@ from qiskit.quantum_info import Operator, Statevector
 from qml_dynamics import Grid, Hypercube, ProbabilisticITE, Problem, hamiltonian
 from qml_dynamics.model.formulas import Factor, by_order
 from qml_dynamics.model.pauli import PauliSum, pauli_sum
-from qml_dynamics.synthesis.diagonal import diagonal, walsh_series
 from qml_dynamics.synthesis.imaginary import (
     SIGN,
     Diagonals,
@@ -27,6 +26,7 @@ from qml_dynamics.synthesis.imaginary import (
 from qml_dynamics.synthesis.p_register import Register
 from qml_dynamics.synthesis.probabilistic import deferred, probabilistic_blocks, reused
 from qml_dynamics.synthesis.transforms import fourier, width
+from qml_dynamics.synthesis.walsh import diagonal, walsh_series
 
 RNG = np.random.default_rng(11)
 LETTERS = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1, -1])}

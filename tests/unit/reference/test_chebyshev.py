@@ -7,7 +7,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.methods.chebyshev import TERMS, coefficients, propagated
-from qml_dynamics.model.hamiltonian import LearningHamiltonian, hamiltonian
+from qml_dynamics.model.hamiltonians import LearningHamiltonian, hamiltonian
 
 DOMAINS = [
     qd.Grid([(-2, 2), (-1, 1.5)], [3, 2], twist=(0.3, 0.1)),

@@ -9,7 +9,7 @@ from qml_dynamics.base.errors import MethodError
 from qml_dynamics.methods import exact
 from qml_dynamics.methods.exact import Exact
 from qml_dynamics.model.domains import Grid, Hypercube
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.initial import Gaussian, PointMass, State
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.schedules import Geometric, Linear

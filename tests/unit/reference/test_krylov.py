@@ -10,7 +10,7 @@ from qml_dynamics.base.errors import MethodError
 from qml_dynamics.methods import krylov
 from qml_dynamics.methods.krylov import Krylov, krylov_space
 from qml_dynamics.model.domains import Grid, Hypercube
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.initial import Gaussian, State, Uniform
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.schedules import QHD, Geometric, Linear

@@ -13,7 +13,7 @@ from qiskit.quantum_info import Operator
 
 from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.transforms import walsh_coefficients
-from qml_dynamics.synthesis.diagonal import WalshSeries, diagonal, multiplexed_ry, parity_walk, walsh_series
+from qml_dynamics.synthesis.walsh import WalshSeries, diagonal, multiplexed_ry, parity_walk, walsh_series
 
 VALUES = {n: np.random.default_rng(n).normal(size=1 << n) for n in range(1, 9)}
 finite = st.floats(-50, 50, allow_nan=False, width=64)

@@ -14,12 +14,12 @@ from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
 
 from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.formulas import by_order
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.objectives import levy
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.transforms import walsh_coefficients
-from qml_dynamics.synthesis.diagonal import walsh_series
 from qml_dynamics.synthesis.trotter import program
+from qml_dynamics.synthesis.walsh import walsh_series
 
 FALL = SparsePauliOp(["X", "Y"], [0.5, 0.5j])  # |0><1|
 RISE = SparsePauliOp(["X", "Y"], [0.5, -0.5j])  # |1><0|

@@ -11,12 +11,12 @@ from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.initial import State
 from qml_dynamics.model.pauli import pauli_sum
 from qml_dynamics.model.transforms import roundoff
-from qml_dynamics.synthesis.diagonal import damping_angles, multiplexed_ry, walsh_series
 from qml_dynamics.synthesis.gibbs import softmax_circuit
 from qml_dynamics.synthesis.growth import orthogonal_network
 from qml_dynamics.synthesis.qasm import to_qasm3
 from qml_dynamics.synthesis.qasm_compare import differences, read_program
 from qml_dynamics.synthesis.states import amplitudes, filtered, prepare
+from qml_dynamics.synthesis.walsh import damping_angles, multiplexed_ry, walsh_series
 
 BITS = 4
 SIZE = 1 << BITS

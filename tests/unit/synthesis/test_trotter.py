@@ -12,7 +12,7 @@ from qml_dynamics.methods.exact import Exact
 from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.domains import Grid, Hypercube
 from qml_dynamics.model.formulas import by_order
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.initial import Gaussian, PointMass, State, Uniform
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.schedules import QHD, Geometric, Linear

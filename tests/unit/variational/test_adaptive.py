@@ -14,7 +14,7 @@ from qml_dynamics.methods.variational.engine.bound import angle_between
 from qml_dynamics.methods.variational.engine.flow import Flow
 from qml_dynamics.methods.variational.engine.tangent import Engine
 from qml_dynamics.methods.variational.options import Growth, Variational
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.problem import Problem
 
 

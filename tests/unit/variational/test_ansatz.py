@@ -13,7 +13,7 @@ from qml_dynamics.base.errors import MethodError
 from qml_dynamics.methods.variational import ansatz
 from qml_dynamics.methods.variational.engine.tangent import Engine
 from qml_dynamics.model.domains import Grid, Hypercube
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.initial import Gaussian, PointMass
 from qml_dynamics.model.problem import Problem
 

@@ -11,7 +11,7 @@ from qml_dynamics.methods.variational.ansatz import CircuitAnsatz
 from qml_dynamics.methods.variational.engine.bound import AngleBound, Floor, angle_between, energy_error
 from qml_dynamics.methods.variational.engine.gates import Angles, Fixed, PauliRotation, Program
 from qml_dynamics.methods.variational.options import Cutoff, Variational
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.problem import Problem
 
 CX = np.eye(4, dtype=complex)[[0, 3, 2, 1]]

@@ -20,7 +20,7 @@ from qml_dynamics.methods.variational import ansatz
 from qml_dynamics.methods.variational.derivatives import check_derivatives
 from qml_dynamics.methods.variational.engine.gates import Angles, Curved, Program, Rotation
 from qml_dynamics.methods.variational.measured.device import Device
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 
 P, Q = Parameter("p"), Parameter("q")
 

@@ -16,7 +16,7 @@ from qml_dynamics.methods.variational import ansatz, evolve
 from qml_dynamics.methods.variational.engine.bound import angle_between
 from qml_dynamics.methods.variational.options import Growth, Variational
 from qml_dynamics.model.domains import Grid
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.initial import Gaussian
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.schedules import Geometric, Linear

@@ -25,7 +25,7 @@ from qml_dynamics.methods.variational.measured.outcomes import ask, of_counts
 from qml_dynamics.methods.variational.measured.readings import squared
 from qml_dynamics.methods.variational.measured.turns import read_turns
 from qml_dynamics.methods.variational.options import Cutoff, Growth
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.pauli import pauli_sum
 from qml_dynamics.results.sampling import draw
 from qml_dynamics.results.trajectory import Counts
@@ -132,7 +132,7 @@ def go(problem: qd.Problem, method: qd.Variational, checkpoint: Any = None, **op
         False,
         checkpoint,
     )
-    return vars(measured.run(job, method))
+    return vars(measured.run_measured(job, method))
 
 
 @pytest.mark.parametrize("clock", ["imaginary", "real"])

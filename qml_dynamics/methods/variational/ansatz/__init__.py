@@ -14,7 +14,7 @@ import numpy as np
 
 from .... import synthesis
 from ....base.errors import MethodError, require
-from ....model.hamiltonian import Hamiltonian
+from ....model.hamiltonians import Hamiltonian
 from ....model.problem import Problem
 from ..derivatives import check_derivatives
 from ..engine.gates import Program

@@ -11,8 +11,8 @@ import numpy as np
 
 from ....base.errors import MethodError, integer, real
 from ....model.domains import Grid
-from ....model.hamiltonian import Hamiltonian, LearningHamiltonian
-from ....model.hamiltonian import hamiltonian as build
+from ....model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ....model.hamiltonians import hamiltonian as build
 from ....model.pauli import PauliSum
 from ....model.problem import Problem
 from ..engine.gates import Angles, Diagonal, Dual, Gate, PauliRotation, Program, commuting_groups, numbered

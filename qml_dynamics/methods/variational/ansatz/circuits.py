@@ -12,12 +12,12 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparsePauliOp
 
 from ....model.domains import Grid
-from ....model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ....model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ....model.pauli import PauliSum
 from ....model.problem import Problem
-from ....synthesis.diagonal import diagonal, walsh_series
 from ....synthesis.states import prepare
 from ....synthesis.transforms import dual_phases, kinetic, registers, to_dual, width
+from ....synthesis.walsh import diagonal, walsh_series
 from ..engine.gates import commuting_groups
 
 

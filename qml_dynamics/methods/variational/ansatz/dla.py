@@ -14,7 +14,7 @@ import numpy as np
 
 from ....base.errors import MethodError, integer, require
 from ....model.domains import Hypercube
-from ....model.hamiltonian import hamiltonian
+from ....model.hamiltonians import hamiltonian
 from ....model.objectives.base import Objective
 from ....model.pauli import PauliSum, pauli_sum
 from ....model.problem import Problem

@@ -10,7 +10,7 @@ import numpy as np
 
 from .... import synthesis
 from ....base.errors import MethodError, integer, one_of, require
-from ....model.hamiltonian import Hamiltonian
+from ....model.hamiltonians import Hamiltonian
 from ....model.problem import Problem
 from ..engine.gates import Angles, Fixed, Gate, PauliRotation, Program, numbered
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .... import synthesis
 from ....base.errors import MethodError, integer, require
-from ....model.hamiltonian import Hamiltonian
+from ....model.hamiltonians import Hamiltonian
 from ....model.problem import Problem
 from ..engine.gates import Angles, PauliRotation, Program, pauli_name
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ....model.hamiltonian import Hamiltonian, LearningHamiltonian
+from ....model.hamiltonians import Hamiltonian, LearningHamiltonian
 
 PIECES = ("start", "ansatz", "step")
 _DENSE = 64

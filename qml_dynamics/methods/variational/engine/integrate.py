@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....model.hamiltonian import Hamiltonian
+from ....model.hamiltonians import Hamiltonian
 from .bound import GAUSS, curved, straight
 from .flow import Flow, Point
 

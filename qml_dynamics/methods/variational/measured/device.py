@@ -11,7 +11,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ....base.errors import MethodError, require
-from ....model.hamiltonian import Hamiltonian, hamiltonian
+from ....model.hamiltonians import Hamiltonian, hamiltonian
 from ....model.problem import Problem
 from ....synthesis.foreign import opened
 from ..derivatives import check_derivatives

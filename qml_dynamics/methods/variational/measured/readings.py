@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ....model.hamiltonian import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ....model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ....model.pauli import PauliSum
 from ....model.schedules import Constant, Schedule
 from ....results.observables import PauliGroup, pauli_groups

@@ -13,7 +13,7 @@ import numpy as np
 
 from ....backends.meaning import SAME
 from ....backends.records import Record, probe, same_probe
-from ....model.hamiltonian import LearningHamiltonian
+from ....model.hamiltonians import LearningHamiltonian
 from ..options import PLAIN, Variational
 from .device import Device
 from .outcomes import Outcome

@@ -50,7 +50,7 @@ class MeasuredView:
     state: None = None
 
 
-def run(job: Job, method: Variational) -> Answer:
+def run_measured(job: Job, method: Variational) -> Answer:
     """The answer, measured.
 
     Where the job has a checkpoint the state is kept after each batch, and a later call with the same problem, method and shots goes on
@@ -77,7 +77,7 @@ class Forecast:
 
 
 def forecast(job: Job, method: Variational) -> Forecast:
-    """Count the circuits of :func:`run` by listing them, at angles of which none is 0: rotations by 0 compile to nothing."""
+    """Count the circuits of :func:`run_measured` by listing them, at angles of which none is 0: rotations by 0 compile to nothing."""
     run = _Run(job, method, None)
     theta = np.asarray(run.device.theta0) + 0.1 + 0.01 * np.arange(len(run.device.theta0))
     requests = [run.device.requests(theta, lambda *key: 1, complete) for complete in (True, False)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ....model.hamiltonian import Hamiltonian
+from ....model.hamiltonians import Hamiltonian
 from ..engine.bound import AngleBound, Floor, energy_error
 from .device import Device, Point
 from .estimates import Residual, residual

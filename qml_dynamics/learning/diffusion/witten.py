@@ -18,7 +18,7 @@ from ...base.errors import ProblemError, check_memory, one_of, require
 from ...methods import krylov
 from ...methods.krylov import Krylov
 from ...model.domains import Grid, outer_sum
-from ...model.hamiltonian import LearningHamiltonian
+from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
 from ...model.objectives.base import Objective
 from ...model.objectives.tables import from_table

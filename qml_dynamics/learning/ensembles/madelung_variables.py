@@ -14,7 +14,7 @@ import numpy as np
 
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Domain, Grid
-from ...model.hamiltonian import LearningHamiltonian, hamiltonian
+from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...results.trajectory import Trajectory
 
 FLOOR = 1e-18  # below this share of its maximum a density is round-off: no velocity can be read there

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...base.errors import require
 from ...model.domains import Domain, Grid
-from .madelung import checked_wave
+from .madelung_variables import checked_wave
 
 _EMPTY = 1e-12  # amplitudes below this share of the largest are round-off: no vortex is read there
 
