@@ -23,7 +23,7 @@ from qml_dynamics.methods.variational import evolve
 from qml_dynamics.methods.variational.engine.flow import Flow
 from qml_dynamics.methods.variational.engine.threads import pinned
 from qml_dynamics.methods.variational.options import Variational
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.problem import Problem
 
 RIDGE = 1e-6

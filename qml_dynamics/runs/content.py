@@ -1,4 +1,4 @@
-"""What a run folder held when it was written: its statement, byte by byte, in the ledger; and the SHA-256 of every result.
+"""What a run folder held when it was written: its specification, byte by byte, in the ledger; and the SHA-256 of every result.
 
 A file whose bytes are still those is believed. Other bytes are compared by what they say: a comment or another way to write a
 number is nothing, anything else is refused and named. Circuits that were sent are recorded by what they do.
@@ -22,7 +22,7 @@ from ..model.problem import Problem
 from .ledger import LEDGER, Ledger
 from .own_files import ANSATZ, OBSERVABLES, RESULTS, RUN, refuse_foreign_files
 from .problem_file.content import array_differences, differences, problem_differences, sha256
-from .statement import Statement, arrays, read_folder, read_json
+from .specification import RunSpecification, arrays, read_folder, read_json
 from .trajectory_file import PROBLEM
 
 SCRATCH = ".kept-"  # where a result is until its SHA-256 is recorded
@@ -30,14 +30,14 @@ _LARGEST = 1 << 26  # bytes of a file that is kept whole; of a larger one only t
 Kept = dict[str, dict[str, bytes | None]]
 
 
-def keep_statement(ledger: Ledger, files: Mapping[str, bytes]) -> None:
-    """Record the statement of a new folder, before its ``run.json`` is there."""
+def keep_specification(ledger: Ledger, files: Mapping[str, bytes]) -> None:
+    """Record the specification of a new folder, before its ``run.json`` is there."""
     rows = [_row(name, data) for name, data in files.items()]
     ledger.keep_content(rows, anew=True)
 
 
 def keep_version(ledger: Ledger, name: str, data: bytes) -> None:
-    """Record another version of a file of the statement (a new budget), before it is written."""
+    """Record another version of a file of the specification (a new budget), before it is written."""
     ledger.keep_content([_row(name, data)])
 
 
@@ -70,11 +70,11 @@ def write_kept(folder: Path, name: str, ledger: Ledger, write: Callable[[Path], 
         ) from None
 
 
-def read_checked(folder: Path, allow_code: bool = False, problem: Problem | None = None) -> Statement:
-    """The statement of a run folder, which is still the one that was submitted.
+def read_checked(folder: Path, allow_code: bool = False, problem: Problem | None = None) -> RunSpecification:
+    """The specification of a run folder, which is still the one that was submitted.
 
     Args:
-        folder, allow_code, problem: as for :func:`qml_dynamics.runs.statement.read_folder`.
+        folder, allow_code, problem: as for :func:`qml_dynamics.runs.specification.read_folder`.
 
     Raises:
         ProblemError: it is not a run folder, it is damaged, it was changed, it reaches beyond itself, or a newer version of the
@@ -82,14 +82,14 @@ def read_checked(folder: Path, allow_code: bool = False, problem: Problem | None
     """
     read_json(folder)
     refuse_foreign_files(folder, allow_code)
-    check_statement(folder, run_too=False)  # before anything of it is built
-    statement = read_folder(folder, allow_code=allow_code, problem=problem)
-    check_statement(folder, problem_too=False)
-    return statement
+    check_specification(folder, run_too=False)  # before anything of it is built
+    specification = read_folder(folder, allow_code=allow_code, problem=problem)
+    check_specification(folder, problem_too=False)
+    return specification
 
 
-def check_statement(folder: Path, problem_too: bool = True, run_too: bool = True) -> None:
-    """Compare the statement with what was submitted.
+def check_specification(folder: Path, problem_too: bool = True, run_too: bool = True) -> None:
+    """Compare the specification with what was submitted.
 
     Args:
         folder: the run folder; without its ledger nothing is known, and whoever opens that says so.
@@ -114,12 +114,12 @@ def check_statement(folder: Path, problem_too: bool = True, run_too: bool = True
             stacklevel=3,
         )
         return
-    statement = [n for n in kept if _is_statement(n)]
-    chosen = [n for n in statement if (run_too if n == RUN else problem_too)]
+    specification = [n for n in kept if _is_specification(n)]
+    chosen = [n for n in specification if (run_too if n == RUN else problem_too)]
     changed = [n for n in chosen if not _unchanged(folder / n, kept[n])]
     if not changed:
         return
-    said = _said(folder, {n: kept[n] for n in statement}, changed)
+    said = _said(folder, {n: kept[n] for n in specification}, changed)
     if said:
         raise ProblemError(
             f"Argument `folder` must hold the run as it was submitted, but in {folder} {'; '.join(said)}. Undo the edit, or "
@@ -127,7 +127,7 @@ def check_statement(folder: Path, problem_too: bool = True, run_too: bool = True
         )
 
 
-def _is_statement(name: str) -> bool:
+def _is_specification(name: str) -> bool:
     return name in (RUN, OBSERVABLES, ANSATZ) or name.endswith((".toml", ".npy"))
 
 
@@ -230,5 +230,5 @@ def _says_the_same(path: Path, known: Mapping[str, bytes | None]) -> bool:
 def check_answer(folder: Path, ledger: Ledger) -> None:
     """:func:`check_result` for everything that a finished run has."""
     for name in ledger.content_names():
-        if not _is_statement(name):
+        if not _is_specification(name):
             check_result(folder, name, ledger)

@@ -25,7 +25,7 @@ from ..base.registry import is_plain
 from ..model.spec import describe_problem
 from ..results.observables import Observable
 from ..results.trajectory import atomic_file, plain, write_npz
-from .content import SCRATCH, keep_statement, read_checked
+from .content import SCRATCH, keep_specification, read_checked
 from .ledger import Ledger
 from .lock import WorkLock
 from .observables import describe_observables
@@ -34,7 +34,7 @@ from .problem_file import read_problem, write_problem
 from .problem_file.content import array_differences, differences
 from .problem_file.files import read_sections
 from .redact import refuse_credentials, without_credentials
-from .statement import FORMAT, Statement, arrays, described_method, read_json, stored_method
+from .specification import FORMAT, RunSpecification, arrays, described_method, read_json, stored_method
 from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
 
 # the same run writes the same bytes here; archives and circuits hold times and names of their own
@@ -50,42 +50,42 @@ def folder_path(given: Any) -> Path:
 
 
 def write_folder(
-    folder: Path, statement: Statement, seen: Sequence[Observable], any_seed: bool, allow_code: bool = False
-) -> Statement:
+    folder: Path, specification: RunSpecification, seen: Sequence[Observable], any_seed: bool, allow_code: bool = False
+) -> RunSpecification:
     """Make a run folder, or find that it already holds this very run.
 
     Args:
         folder: made where it does not exist.
-        statement: the run.
+        specification: the run.
         seen: its observables as ``evolve`` reads them.
         any_seed: the seed was drawn, not asked for, so an earlier run with another seed is the same run.
         allow_code: follow links out of a folder that is there. Its problem is not read: the one that is given is the same.
 
     Returns:
-        The statement of the folder: the one given, or the one that was there.
+        The specification of the folder: the one given, or the one that was there.
 
     Raises:
         ProblemError: the folder cannot be written, or holds something else, or a part cannot be written down.
     """
-    refuse_credentials(statement.backend.get("options", {}))
+    refuse_credentials(specification.backend.get("options", {}))
     _make(folder)
     refuse_foreign_files(folder, allow_code)
     try:
-        return _written(folder, statement, seen, any_seed, allow_code)
+        return _written(folder, specification, seen, any_seed, allow_code)
     except (OSError, sqlite3.OperationalError) as error:  # the disk is full, or the folder has gone
         reason = getattr(error, "strerror", None) or error
     raise ProblemError(f"Argument `folder` must be a folder that can be written, but {folder} is not: {reason}.")
 
 
 def _written(
-    folder: Path, statement: Statement, seen: Sequence[Observable], any_seed: bool, allow_code: bool
-) -> Statement:
+    folder: Path, specification: RunSpecification, seen: Sequence[Observable], any_seed: bool, allow_code: bool
+) -> RunSpecification:
     with WorkLock(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
-        new = _draft(Path(scratch), statement, seen)
+        new = _draft(Path(scratch), specification, seen)
         if (folder / RUN).is_file():
-            return _the_same(folder, Path(scratch), new, statement, any_seed, allow_code)
+            return _the_same(folder, Path(scratch), new, specification, any_seed, allow_code)
         _refuse_foreign(folder, Path(scratch))
-        stored = _read_back(Path(scratch), statement, new)
+        stored = _read_back(Path(scratch), specification, new)
         drafts = sorted(Path(scratch).iterdir())
         text = (json.dumps(new, indent=2) + "\n").encode()
         content = {path.name: path.read_bytes() for path in drafts} | {RUN: text}
@@ -101,18 +101,18 @@ def _written(
 def _keep(folder: Path, content: Mapping[str, bytes]) -> None:
     ledger = Ledger(folder)
     try:
-        keep_statement(ledger, content)
+        keep_specification(ledger, content)
     finally:
         ledger.close()
 
 
-def _read_back(scratch: Path, statement: Statement, new: Mapping[str, Any]) -> Statement:
-    """The statement with its circuit as it was stored, so that this process runs what later ones will.
+def _read_back(scratch: Path, specification: RunSpecification, new: Mapping[str, Any]) -> RunSpecification:
+    """The specification with its circuit as it was stored, so that this process runs what later ones will.
 
     Raises:
         ProblemError: what was written is not what was given.
     """
-    given, tables = describe_problem(statement.problem)
+    given, tables = describe_problem(specification.problem)
     if "function" in given.get("objective", {}):  # code that has a name: what is written of it is the name
         stored, stored_tables = read_sections(scratch / PROBLEM), tables
         given = {name: part for name, part in given.items() if name in ("domain", "objective", "evolution")}
@@ -125,8 +125,8 @@ def _read_back(scratch: Path, statement: Statement, new: Mapping[str, Any]) -> S
             f"Argument `problem` must be one that a file can hold, but when it is read again {differ[0]}."
         )
     if new["method"].get("ansatz", {}).get("kind") != "circuit":
-        return statement
-    return dataclasses.replace(statement, method=stored_method(new["method"], scratch, new["versions"]))
+        return specification
+    return dataclasses.replace(specification, method=stored_method(new["method"], scratch, new["versions"]))
 
 
 def _make(folder: Path) -> None:
@@ -139,37 +139,42 @@ def _make(folder: Path) -> None:
         ) from None
 
 
-def _draft(scratch: Path, statement: Statement, seen: Sequence[Observable]) -> dict[str, Any]:
+def _draft(scratch: Path, specification: RunSpecification, seen: Sequence[Observable]) -> dict[str, Any]:
     """Write the files of a new folder, and return what will stand in ``run.json``."""
-    method, files = described_method(statement.method)
-    named = is_plain(statement.method)  # problem files know these
-    write_problem(statement.problem, scratch / PROBLEM, method=statement.method if named else None)
+    method, files = described_method(specification.method)
+    named = is_plain(specification.method)  # problem files know these
+    write_problem(specification.problem, scratch / PROBLEM, method=specification.method if named else None)
     for name, data in files.items():
         (scratch / name).write_bytes(data)
-    spec, arrays = describe_observables(seen, statement.problem.domain)
+    spec, arrays = describe_observables(seen, specification.problem.domain)
     if arrays:
         write_npz(scratch / OBSERVABLES, arrays)
     return {
         "format": FORMAT,
-        "run": statement.run,
+        "run": specification.run,
         "method": method,
-        "backend": without_credentials(plain(dict(statement.backend))),
-        "shots": statement.shots,
-        "seed": statement.seed,
-        "saves": [float(t) for t in statement.saves],
+        "backend": without_credentials(plain(dict(specification.backend))),
+        "shots": specification.shots,
+        "seed": specification.seed,
+        "saves": [float(t) for t in specification.saves],
         "observables": spec,
-        "max_shots": statement.max_shots,
-        "max_seconds": statement.max_seconds,
+        "max_shots": specification.max_shots,
+        "max_seconds": specification.max_seconds,
         "created": time.time(),
         "versions": {name: version(name) for name in ("qml-dynamics", "numpy", "scipy", "qiskit")},
     }
 
 
 def _the_same(
-    folder: Path, scratch: Path, new: Mapping[str, Any], statement: Statement, any_seed: bool, allow_code: bool
-) -> Statement:
-    """The statement of a folder that holds a run, if it is the run that was asked for."""
-    there, old = read_checked(folder, allow_code, statement.problem), read_json(folder)
+    folder: Path,
+    scratch: Path,
+    new: Mapping[str, Any],
+    specification: RunSpecification,
+    any_seed: bool,
+    allow_code: bool,
+) -> RunSpecification:
+    """The specification of a folder that holds a run, if it is the run that was asked for."""
+    there, old = read_checked(folder, allow_code, specification.problem), read_json(folder)
     keys = ["method", "shots", "saves", "observables", *(() if any_seed else ("seed",))]
     differs = [key for key in keys if old[key] != new[key]]
     if old["backend"]["name"] != new["backend"]["name"] or old["backend"]["options"] != new["backend"]["options"]:

@@ -7,11 +7,11 @@ import sys
 from ..backends.base import Backend, capabilities
 from ..base.errors import BudgetExceeded
 from ..validation.resources import Cost, cost
-from .statement import Statement
+from .specification import RunSpecification
 from .units import keeps_jobs
 
 
-def forecast(s: Statement, device: Backend, quiet: bool) -> None:
+def forecast(s: RunSpecification, device: Backend, quiet: bool) -> None:
     """Say what a run costs on a device, and refuse one that is known to exceed its budget.
 
     Methods whose circuits do not depend on outcomes are planned whole, and compared with the budget there.
@@ -31,7 +31,7 @@ def forecast(s: Statement, device: Backend, quiet: bool) -> None:
         _compare(s, device, estimate)
 
 
-def _compare(s: Statement, device: Backend, estimate: Cost) -> None:
+def _compare(s: RunSpecification, device: Backend, estimate: Cost) -> None:
     executions = max(estimate.shots, 0 if estimate.device is None else estimate.device.executions)
     if s.max_shots is not None and executions > s.max_shots:
         raise BudgetExceeded(

@@ -15,21 +15,21 @@ from ..base.errors import BackendError, MethodError, describe, real
 from ..results.trajectory import Trajectory, atomic_file, plain
 from . import jobs, local
 from .budget import check_budget, read_budget, spent_seconds
-from .content import check_answer, check_statement, keep_version, write_kept
+from .content import check_answer, check_specification, keep_version, write_kept
 from .context import ENDED, OPEN, Context
 from .folder import sweep
 from .forecasts import forecast
 from .ledger import Batch, Ledger
 from .lock import WorkLock
 from .own_files import RUN
-from .player import Player, play
 from .problem_file.files import write_bytes
 from .redact import without_credentials
 from .reopen import reopened
+from .replay import ReplayBackend, evolve_replayed
 from .results import batch_file, read_results
 from .retry import Patience
+from .specification import RunSpecification
 from .state import RunStatus, run_status
-from .statement import Statement
 from .trajectory_file import RESULT, TRAJECTORY, load, save_run, summary, to_json
 from .units import independent, repeatable
 
@@ -95,7 +95,7 @@ class Run:
     """
 
     folder: Path
-    statement: Statement
+    statement: RunSpecification
     given: Any = None
     patience: Patience = Patience()
 
@@ -136,7 +136,7 @@ class Run:
             timeout = real(timeout, "timeout", nonnegative=True, error=MethodError)
         ledger = Ledger(self.folder)
         try:
-            check_statement(self.folder)
+            check_specification(self.folder)
             if (self.folder / TRAJECTORY).is_file():
                 check_answer(self.folder, ledger)
                 return load(self.folder / TRAJECTORY, problem=self.statement.problem)
@@ -163,7 +163,7 @@ class Run:
         Raises:
             BudgetExceeded, BackendError: as :meth:`fetch`.
         """
-        check_statement(self.folder)
+        check_specification(self.folder)
         run = self._with_budget(max_shots, max_seconds)
         ledger = Ledger(run.folder)
         try:
@@ -210,8 +210,8 @@ class Run:
         backend = self.given if self.given is not None else reopened(s.backend)
         return Context(self.folder, s.run, backend, ledger, self.patience, s.max_shots, s.max_seconds)
 
-    def _player(self, context: Context, handle: Any, look_ahead: bool = False) -> Player:
-        return Player(context.backend, context.ledger, self.folder, self.statement.run, handle, look_ahead)
+    def _replay_backend(self, context: Context, handle: Any, look_ahead: bool = False) -> ReplayBackend:
+        return ReplayBackend(context.backend, context.ledger, self.folder, self.statement.run, handle, look_ahead)
 
     def _advance(self, context: Context, forecast_too: bool = True) -> None:
         """Plan all that can be planned, check the budget for all of it, and send it (or run it, without jobs)."""
@@ -225,10 +225,14 @@ class Run:
             if forecast_too and not alone and not rows:
                 forecast(self.statement, context.backend, quiet=True)
             if not alone and not context.has_jobs:
-                play(self.statement, self._player(context, lambda *what: local.execute(context, *what)))
+                evolve_replayed(
+                    self.statement, self._replay_backend(context, lambda *what: local.execute(context, *what))
+                )
                 return
             found: list[tuple[int, Sequence[Any], Sequence[int]]] = []
-            done = play(self.statement, self._player(context, lambda *what: found.append(what), alone))
+            done = evolve_replayed(
+                self.statement, self._replay_backend(context, lambda *what: found.append(what), alone)
+            )
             if done is not None and not context.ledger.batches():
                 raise MethodError(
                     f"Argument `method` must be one that samples circuits, but is {describe(self.statement.method)}."
@@ -252,7 +256,7 @@ class Run:
         rows = context.ledger.batches()
         if not rows or any(b.status != "finished" for b in rows):
             return None
-        return play(self.statement, self._player(context, lambda *what: None))
+        return evolve_replayed(self.statement, self._replay_backend(context, lambda *what: None))
 
     def _wait(self, context: Context, timeout: float | None) -> Trajectory | None:
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
@@ -270,7 +274,7 @@ class Run:
                 time.sleep(min(pause, left))
                 pause = min(1.5 * pause, self.patience.longest_poll)
 
-        return play(self.statement, self._player(context, handle))
+        return evolve_replayed(self.statement, self._replay_backend(context, handle))
 
     def _nobody_sends(self) -> bool:
         """Whether no other process is sending now; who waits need not wait for its lock too."""

@@ -21,7 +21,7 @@ from .ledger import Ledger
 from .reopen import check_same, described
 from .retry import Patience
 from .run import PathLike, Run
-from .statement import Statement
+from .specification import RunSpecification
 
 
 def submit(
@@ -86,11 +86,11 @@ def submit(
         raise MethodError(f"Argument `method` must be one that samples circuits, but is {describe(method)}.")
     entropy = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # type: ignore[arg-type]
     kept = described(device)
-    asked = Statement(problem, method, int(shots), entropy, job.saves.tolist(), observables, kept, **limits)
-    statement = write_folder(where, asked, job.observables, any_seed=seed is None, allow_code=allow_code)
-    if statement is not asked:
-        statement = dataclasses.replace(statement, **{k: v for k, v in limits.items() if v is not None})
-    run = Run(where, statement, device, patience)
+    asked = RunSpecification(problem, method, int(shots), entropy, job.saves.tolist(), observables, kept, **limits)
+    specification = write_folder(where, asked, job.observables, any_seed=seed is None, allow_code=allow_code)
+    if specification is not asked:
+        specification = dataclasses.replace(specification, **{k: v for k, v in limits.items() if v is not None})
+    run = Run(where, specification, device, patience)
     ledger = Ledger(run.folder)
     try:
         if not ledger.batches():
@@ -120,13 +120,13 @@ def open_run(
         BackendError: ``backend`` is not the one of the run.
     """
     where, patience = folder_path(folder), _patience(patience)
-    statement = read_checked(where, allow_code)
+    specification = read_checked(where, allow_code)
     Ledger(where).close()
     device = None
     if backend is not None:
         device = find_backend(backend)
-        check_same(statement.backend, device)
-    return Run(where, statement, device, patience)
+        check_same(specification.backend, device)
+    return Run(where, specification, device, patience)
 
 
 def _patience(given: Any) -> Patience:

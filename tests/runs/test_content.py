@@ -143,10 +143,10 @@ def test_another_version_of_qiskit_must_read_the_same_circuit(
     measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if a version that loses an inverse had read what another wrote."""
-    monkeypatch.setattr("qml_dynamics.runs.statement.version", lambda name: "99.0")
+    monkeypatch.setattr("qml_dynamics.runs.specification.version", lambda name: "99.0")
     assert open_run(measured).fetch() is not None
     lost = ansatz(PREPARATION).ansatz.source
-    monkeypatch.setattr("qml_dynamics.runs.statement.circuit_from_bytes", lambda data: lost)
+    monkeypatch.setattr("qml_dynamics.runs.specification.circuit_from_bytes", lambda data: lost)
     with pytest.raises(
         ProblemError, match=r"ansatz\.qpy was written by Qiskit .*, and Qiskit 99\.0 reads one that does"
     ):

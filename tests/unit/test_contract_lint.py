@@ -35,7 +35,7 @@ READERS = {
     "backends/conformance/contract.py",
 }
 # The codec: a method as plain data, field by field; the second file holds the part of it for circuits in run folders.
-CODEC = {"base/registry.py", "model/spec.py", "runs/statement.py"}
+CODEC = {"base/registry.py", "model/spec.py", "runs/specification.py"}
 # Uses of the equation that know which of two methods they run, to be moved behind the contract; none may be added.
 KNOW_A_METHOD = {
     "learning/annealing/run.py",

@@ -191,7 +191,7 @@ def test_a_function_of_ones_own_is_stored_as_its_values(tmp_path: Path) -> None:
 SOURCES = sorted(Path(qd.__file__).parent.rglob("*.py"))
 ENTRIES = {"read_problem", "problem_from_spec", "load", "read_folder", "read_statement"}
 ENTRIES |= {"open_run", "submit", "status", "fetch", "resume", "cancel"}
-HOMES = {"problem_file", "files", "trajectory_file", "statement", "submission", "runs"}
+HOMES = {"problem_file", "files", "trajectory_file", "specification", "submission", "runs"}
 
 
 def called(node: ast.Call) -> str:

@@ -16,7 +16,7 @@ from ...methods.variational.engine.tangent import Engine
 from ...methods.variational.measured import hadamard, shifts, spsa
 from ...methods.variational.measured.estimates import Metric
 from ...methods.variational.measured.outcomes import Outcome, Request, ask
-from ...methods.variational.measured.turns import TurnSequence, read_turns, to_letters
+from ...methods.variational.measured.rotations import RotationSequence, read_rotations, to_letters
 from ...model.pauli import PauliSum
 from ...results.observables import pauli_groups
 
@@ -73,7 +73,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Outputs ``(m, k)``, mean loss, half its gradient (the force of imaginary time, with its sign turned) and the mean metric."""
+    """Outputs ``(m, k)``, mean loss, half its gradient (the force of imaginary time, with its sign reversed) and the mean metric."""
 
     outputs: np.ndarray
     loss: float
@@ -126,7 +126,7 @@ class Sampled:
     def __init__(self, task: Task, backend: Any, shots: int | None, metric: str, resamplings: int) -> None:
         self.task, self.backend, self.shots = task, backend, shots
         self.kind, self.resamplings = metric, resamplings
-        self.sequence = _trained(read_turns(task.circuit), task.trained)
+        self.sequence = _trained(read_rotations(task.circuit), task.trained)
         self.width = self.sequence.width + int(metric == "hadamard")
         self.bases = _bases(task, self.sequence.width)
 
@@ -147,7 +147,7 @@ class Sampled:
         outputs = self._rows(outcomes[: len(base)])
         weights = self.task.slopes(outputs, labels)
         changes = self._rows(outcomes[len(base) : len(base) + len(moved)])
-        changes = changes.reshape(len(features), self.sequence.num_turns, 2, outputs.shape[1])
+        changes = changes.reshape(len(features), self.sequence.num_rotations, 2, outputs.shape[1])
         slopes = np.einsum("rgk,rk->rg", changes[:, :, 0] - changes[:, :, 1], weights) / 4
         jacobians = [self._jacobian(theta, row) for row in features]
         half = np.mean([j.T @ s for j, s in zip(jacobians, slopes)], axis=0)
@@ -160,9 +160,13 @@ class Sampled:
 
     def circuits(self, rows: int, gradient: bool, metric_rows: int) -> int:
         """How many circuits a call sends."""
-        turns = self.sequence.num_turns
-        each = {"shift": 2 * turns**2 - turns, "hadamard": turns * (turns + 1) // 2, "spsa": 4 * self.resamplings}
-        return rows * len(self.bases) * (1 + 2 * turns * gradient) + metric_rows * each[self.kind]
+        rotations = self.sequence.num_rotations
+        each = {
+            "shift": 2 * rotations**2 - rotations,
+            "hadamard": rotations * (rotations + 1) // 2,
+            "spsa": 4 * self.resamplings,
+        }
+        return rows * len(self.bases) * (1 + 2 * rotations * gradient) + metric_rows * each[self.kind]
 
     def _amounts(self, theta: np.ndarray, row: np.ndarray) -> np.ndarray:
         return self.sequence.amounts(self.task.full(theta, row))
@@ -221,8 +225,8 @@ class Sampled:
         return outcome.count @ values(index) / outcome.count.sum()
 
 
-def _trained(sequence: TurnSequence, trained: np.ndarray) -> TurnSequence:
-    """Only the turns that a trainable parameter moves."""
+def _trained(sequence: RotationSequence, trained: np.ndarray) -> RotationSequence:
+    """Only the rotations that a trainable parameter moves."""
     angles, wanted = sequence.angles, set(trained.tolist())
     slots = {s for s, k in zip(angles.slot.tolist(), angles.parameter.tolist()) if k in wanted}
     places = tuple(k for k in sequence.places if sequence.steps[k].slot in slots)  # type: ignore[union-attr]

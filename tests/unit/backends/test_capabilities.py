@@ -19,7 +19,7 @@ from qml_dynamics.backends.conformance.contract import limits, readable
 from qml_dynamics.base.errors import BackendError
 from qml_dynamics.results.sampling import draw
 from qml_dynamics.results.trajectory import Counts
-from qml_dynamics.runs.player import Player
+from qml_dynamics.runs.replay import ReplayBackend
 from qml_dynamics.runs.units import GROUP, keeps_jobs, repeatable, unit
 
 
@@ -139,13 +139,13 @@ def test_a_wrapper_that_hands_everything_on_counts_for_what_it_says_itself() -> 
 
 def test_the_replay_of_a_run_can_what_the_device_can_but_for_the_device_itself() -> None:
     device = OWN["fake"]()
-    found = capabilities(Player(device, None, Path(), "run", lambda *what: None))  # type: ignore[arg-type]
+    found = capabilities(ReplayBackend(device, None, Path(), "run", lambda *what: None))  # type: ignore[arg-type]
     assert found == replace(
         capabilities(device), exact=False, jobs=False, local=False, on_device=False, binds=False, seconds=False,
         reason=False, usage=False, max_circuits=None, max_executions=None,
     )  # fmt: skip
     assert found.estimates
-    exact = capabilities(Player(qd.backend("aer"), None, Path(), "run", lambda *what: None))  # type: ignore[arg-type]
+    exact = capabilities(ReplayBackend(qd.backend("aer"), None, Path(), "run", lambda *what: None))  # type: ignore[arg-type]
     assert (exact.exact, exact.midway) == (False, True)
 
 

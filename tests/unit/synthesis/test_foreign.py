@@ -31,7 +31,7 @@ import qml_dynamics as qd
 from qml_dynamics.backends.base import Asked
 from qml_dynamics.base.errors import BackendError, MethodError
 from qml_dynamics.methods.variational.ansatz import from_circuit
-from qml_dynamics.methods.variational.measured.turns import read_turns
+from qml_dynamics.methods.variational.measured.rotations import read_rotations
 from qml_dynamics.model.pauli import pauli_sum
 from qml_dynamics.synthesis.foreign import opened
 from qml_dynamics.synthesis.measure import compiled_counts
@@ -94,10 +94,12 @@ def test_a_gate_of_ones_own_acts_as_it_is_defined(name: str) -> None:
     assert parallel(opened(named).assign_parameters(start), plain.assign_parameters(start))
     for read in (from_circuit(named, start), from_circuit(plain, start)):
         np.testing.assert_allclose(read.state(), Statevector(plain.assign_parameters(start)).data, atol=1e-12)
-    turns = read_turns(named)
-    np.testing.assert_allclose(turns.jacobian(np.array(start)), read_turns(plain).jacobian(np.array(start)), atol=1e-12)
-    there = QuantumCircuit(turns.width)
-    turns.append(there, turns.amounts(np.array(start)), 0, len(turns.steps))
+    rotations = read_rotations(named)
+    np.testing.assert_allclose(
+        rotations.jacobian(np.array(start)), read_rotations(plain).jacobian(np.array(start)), atol=1e-12
+    )
+    there = QuantumCircuit(rotations.width)
+    rotations.append(there, rotations.amounts(np.array(start)), 0, len(rotations.steps))
     assert abs(np.vdot(Statevector(there).data, Statevector(plain.assign_parameters(start)).data)) > 1 - 1e-9
 
 

@@ -23,7 +23,7 @@ from qml_dynamics.methods.variational.measured import run as measured
 from qml_dynamics.methods.variational.measured.device import Device, circuits_per_step
 from qml_dynamics.methods.variational.measured.outcomes import ask, of_counts
 from qml_dynamics.methods.variational.measured.readings import squared
-from qml_dynamics.methods.variational.measured.turns import read_turns
+from qml_dynamics.methods.variational.measured.rotations import read_rotations
 from qml_dynamics.methods.variational.options import Cutoff, Growth
 from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.pauli import pauli_sum
@@ -277,9 +277,9 @@ def test_numbers_of_circuits_follow_the_formulas() -> None:
     circuit.ry(b, 1)
     circuit.rzz(c, 0, 1)
     ansatz = qd.ansatz.from_circuit(circuit, [0.1, 0.2, 0.3])
-    bases, squares, turns = 2, 3, 3
+    bases, squares, rotations = 2, 3, 3
     operator = SparsePauliOp(["ZI", "IX"], [1.0, 0.5])
-    for clock, force in (("imaginary", 2 * turns), ("real", turns)):
+    for clock, force in (("imaginary", 2 * rotations), ("real", rotations)):
         problem = qd.Problem.from_operator(operator, clock=clock, duration=1.0)
         one = len(device_squares(problem))
         assert one <= squares
@@ -522,8 +522,8 @@ def test_any_gate_is_split_into_turns() -> None:
     circuit.ccz(0, 1, 2)
     circuit.measure_all()
     theta = np.random.default_rng(0).normal(size=5)
-    sequence = read_turns(circuit)
-    assert sequence.num_turns == 8
+    sequence = read_rotations(circuit)
+    assert sequence.num_rotations == 8
     mine = QuantumCircuit(3)
     amounts = sequence.amounts(theta)
     sequence.append(mine, amounts, 0, len(sequence.steps))

@@ -20,7 +20,7 @@ from qml_dynamics.methods.variational import sensitivity
 from qml_dynamics.methods.variational.engine.bound import angle_between
 from qml_dynamics.methods.variational.engine.linear import LEAST, MOST, solve
 from qml_dynamics.methods.variational.sensitivity import MOVED, SensitivityWarning, stated
-from qml_dynamics.runs.statement import described_method, stored_method
+from qml_dynamics.runs.specification import described_method, stored_method
 
 # How far closed forms move the start: far enough that rounding at 1e-13 (`make test-portable PORTABLE="--size 1e-13"`) is 1e-4 of it, and
 # its square, 1e-8, is less.

@@ -16,7 +16,7 @@ from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.methods.variational import ansatz
 from qml_dynamics.model.pauli import pauli_sum
 from qml_dynamics.runs.problem_file import read_problem, write_problem
-from qml_dynamics.runs.statement import described_method, stored_method
+from qml_dynamics.runs.specification import described_method, stored_method
 
 START = np.array([0.3, 1.1, -0.7])
 LABELS: dict[str, tuple[Any, ...]] = {

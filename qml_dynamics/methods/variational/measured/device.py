@@ -21,7 +21,7 @@ from . import hadamard, shifts, spsa
 from .estimates import Force, Metric, Solved, solve_measured
 from .outcomes import Request, Seen
 from .readings import Energy, Readings
-from .turns import TurnSequence, read_turns
+from .rotations import RotationSequence, read_rotations
 
 DIRECTIONS = 9
 
@@ -66,7 +66,7 @@ class Device:
         self.circuit: QuantumCircuit = opened(method.ansatz.circuit(problem))
         if "measure" in self.circuit.count_ops():
             self.circuit = self.circuit.remove_final_measurements(inplace=False)
-        self.sequence: TurnSequence = read_turns(self.circuit)
+        self.sequence: RotationSequence = read_rotations(self.circuit)
         found = self.sequence.angles.num_parameters
         must = f"have {len(self.theta0)} parameters in its circuit too"
         require(found == len(self.theta0), "ansatz", must, f"of {found}", MethodError)

@@ -1,7 +1,7 @@
 """Metric ``A_ij`` and force of McLachlan's principle by Hadamard tests with one ancilla.
 
-With ``psi_g`` the wave whose turn g is followed by its reflection ``R_g``, ``d_g psi = -(i/2) psi_g``, so
-``A_gh = (1/4) [Re <psi_g|psi_h> - <R_g> <R_h>]``: one controlled circuit a pair and one plain circuit a turn. On the real clock
+With ``psi_g`` the wave whose rotation g is followed by its reflection ``R_g``, ``d_g psi = -(i/2) psi_g``, so
+``A_gh = (1/4) [Re <psi_g|psi_h> - <R_g> <R_h>]``: one controlled circuit a pair and one plain circuit a rotation. On the real clock
 ``b_g = (1/2) Re <psi_g|(H - E)|psi>``: the ancilla is measured jointly with the register in each basis of H. Sources: Li and
 Benjamin, Phys. Rev. X 7, 021050 (2017), arXiv:1611.09301; McArdle et al., npj Quantum Inf. 5, 75 (2019), arXiv:1804.03023.
 """
@@ -16,41 +16,41 @@ from qiskit import QuantumCircuit
 from .estimates import Force, Metric, independent_spread, pulled_back
 from .outcomes import Outcome, Request, Seen
 from .readings import Basis, Readings
+from .rotations import RotationSequence, RotationStep, controlled_reflection, letters, to_letters
 from .shifts import FORCE, METRIC
-from .turns import Turn, TurnSequence, controlled_reflection, letters, to_letters
 
 
-def metric_requests(sequence: TurnSequence, amounts: np.ndarray, width: int) -> list[Request]:
-    """``P (P - 1) / 2`` pairs and P single turns; ``width`` counts the ancilla, which is the highest qubit."""
+def metric_requests(sequence: RotationSequence, amounts: np.ndarray, width: int) -> list[Request]:
+    """``P (P - 1) / 2`` pairs and P single rotations; ``width`` counts the ancilla, which is the highest qubit."""
     out = []
-    for h in range(sequence.num_turns):
+    for h in range(sequence.num_rotations):
         out.append(Request((METRIC, h, h), partial(_mean_circuit, sequence, amounts, h, width)))
         out.extend(Request((METRIC, g, h), partial(_pair_circuit, sequence, amounts, g, h, width)) for g in range(h))
     return out
 
 
-def _mean_circuit(sequence: TurnSequence, amounts: np.ndarray, h: int, width: int) -> QuantumCircuit:
-    """The wave at turn h, in a basis in which its reflection is diagonal."""
+def _mean_circuit(sequence: RotationSequence, amounts: np.ndarray, h: int, width: int) -> QuantumCircuit:
+    """The wave at rotation h, in a basis in which its reflection is diagonal."""
     circuit = QuantumCircuit(width)
     sequence.append(circuit, amounts, 0, sequence.places[h])
-    step = sequence.turns[h]
+    step = sequence.rotations[h]
     to_letters(circuit, letters(step.x, step.z))
     return circuit
 
 
-def _pair_circuit(sequence: TurnSequence, amounts: np.ndarray, g: int, h: int, width: int) -> QuantumCircuit:
+def _pair_circuit(sequence: RotationSequence, amounts: np.ndarray, g: int, h: int, width: int) -> QuantumCircuit:
     circuit = QuantumCircuit(width)
     ancilla, early, late = width - 1, sequence.places[g], sequence.places[h]
     circuit.h(ancilla)
     sequence.append(circuit, amounts, 0, early)
-    controlled_reflection(circuit, sequence.turns[g], ancilla)
+    controlled_reflection(circuit, sequence.rotations[g], ancilla)
     sequence.append(circuit, amounts, early, late)
-    controlled_reflection(circuit, sequence.turns[h], ancilla)
+    controlled_reflection(circuit, sequence.rotations[h], ancilla)
     circuit.h(ancilla)
     return circuit
 
 
-def _reflected(step: Turn, index: np.ndarray) -> np.ndarray:
+def _reflected(step: RotationStep, index: np.ndarray) -> np.ndarray:
     """The eigenvalue of R that an outcome in its own basis shows."""
     if step.pattern:
         hit = np.ones(len(index), dtype=bool)
@@ -60,12 +60,12 @@ def _reflected(step: Turn, index: np.ndarray) -> np.ndarray:
     return 1.0 - 2.0 * (np.bitwise_count(index & (step.x | step.z)) & 1)
 
 
-def metric(sequence: TurnSequence, jacobian: np.ndarray, seen: Seen) -> Metric:
+def metric(sequence: RotationSequence, jacobian: np.ndarray, seen: Seen) -> Metric:
     """Read :func:`metric_requests`."""
-    count = sequence.num_turns
+    count = sequence.num_rotations
     mean, noise = np.zeros(count), np.zeros(count)
     gate, variances = np.eye(count), np.zeros((count, count))
-    for h, step in enumerate(sequence.turns):
+    for h, step in enumerate(sequence.rotations):
         single: Outcome = seen[METRIC, h, h]
         mean[h], noise[h] = single.signed(_reflected(step, single.index))
         for g in range(h):
@@ -96,31 +96,31 @@ def _with_means(
     return Metric(jacobian.T @ gate @ jacobian, stderr, spread)
 
 
-def force_requests(sequence: TurnSequence, amounts: np.ndarray, readings: Readings, width: int) -> list[Request]:
-    """One joint measurement a turn and basis."""
+def force_requests(sequence: RotationSequence, amounts: np.ndarray, readings: Readings, width: int) -> list[Request]:
+    """One joint measurement a rotation and basis."""
     out = []
-    for g in range(sequence.num_turns):
+    for g in range(sequence.num_rotations):
         for k, basis in enumerate(readings.bases):
             out.append(Request((FORCE, g, k), partial(_joint_circuit, sequence, amounts, g, basis, width)))
     return out
 
 
-def _joint_circuit(sequence: TurnSequence, amounts: np.ndarray, g: int, basis: Basis, width: int) -> QuantumCircuit:
+def _joint_circuit(sequence: RotationSequence, amounts: np.ndarray, g: int, basis: Basis, width: int) -> QuantumCircuit:
     circuit = QuantumCircuit(width)
     ancilla, place = width - 1, sequence.places[g]
     circuit.h(ancilla)
     sequence.append(circuit, amounts, 0, place)
-    controlled_reflection(circuit, sequence.turns[g], ancilla)
+    controlled_reflection(circuit, sequence.rotations[g], ancilla)
     sequence.append(circuit, amounts, place, len(sequence.steps))
     basis.close(circuit)
     circuit.h(ancilla)
     return circuit
 
 
-def force(sequence: TurnSequence, jacobian: np.ndarray, readings: Readings, seen: Seen, t: float) -> Force:
+def force(sequence: RotationSequence, jacobian: np.ndarray, readings: Readings, seen: Seen, t: float) -> Force:
     """Read :func:`force_requests`; the energies come from circuits of their own, so that products of means are unbiased."""
     energy = readings.energy(seen, t)
-    count, bases = sequence.num_turns, len(readings.bases)
+    count, bases = sequence.num_rotations, len(readings.bases)
     value, covariance = np.zeros(count), np.zeros((count, count))
     signs = np.zeros((bases, count))
     for g in range(count):

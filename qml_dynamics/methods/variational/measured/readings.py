@@ -21,7 +21,7 @@ from ....model.schedules import Constant, Schedule
 from ....results.observables import PauliGroup, pauli_groups
 from ....synthesis.transforms import dual_index, dual_series, registers, to_dual
 from .outcomes import Key, Request, Seen
-from .turns import to_letters
+from .rotations import to_letters
 
 ENERGY, VARIANCE = 0, 1
 _TINY = 1e-12

@@ -16,13 +16,13 @@ from qiskit import QuantumCircuit
 from .estimates import Force, Metric, independent_spread, pulled_back
 from .outcomes import Request, Seen
 from .readings import Readings
-from .turns import TurnSequence
+from .rotations import RotationSequence
 
 METRIC, FORCE = 2, 3
 SIGNS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
-def metric_requests(sequence: TurnSequence, amounts: np.ndarray, width: int) -> list[Request]:
+def metric_requests(sequence: RotationSequence, amounts: np.ndarray, width: int) -> list[Request]:
     """``2 P^2 - P`` overlaps."""
     out = []
     for h, late in enumerate(sequence.places):
@@ -43,7 +43,9 @@ def moved(amounts: np.ndarray, *by: tuple[int, float]) -> np.ndarray:
     return out
 
 
-def overlap(sequence: TurnSequence, amounts: np.ndarray, shifted: np.ndarray, stop: int, width: int) -> QuantumCircuit:
+def overlap(
+    sequence: RotationSequence, amounts: np.ndarray, shifted: np.ndarray, stop: int, width: int
+) -> QuantumCircuit:
     """The shifted steps before ``stop`` and the inverse of the unshifted ones; what comes later would cancel."""
     circuit = QuantumCircuit(width)
     sequence.append(circuit, shifted, 0, stop)
@@ -51,9 +53,9 @@ def overlap(sequence: TurnSequence, amounts: np.ndarray, shifted: np.ndarray, st
     return circuit
 
 
-def metric(sequence: TurnSequence, jacobian: np.ndarray, seen: Seen) -> Metric:
+def metric(sequence: RotationSequence, jacobian: np.ndarray, seen: Seen) -> Metric:
     """Read :func:`metric_requests`."""
-    count = sequence.num_turns
+    count = sequence.num_rotations
     gate, variances = np.zeros((count, count)), np.zeros((count, count))
     for h in range(count):
         share, noise = seen[METRIC, h, h].share(0)
@@ -67,8 +69,8 @@ def metric(sequence: TurnSequence, jacobian: np.ndarray, seen: Seen) -> Metric:
     return Metric(value, pulled_back(variances, jacobian), independent_spread(variances, jacobian))
 
 
-def force_requests(sequence: TurnSequence, amounts: np.ndarray, readings: Readings, width: int) -> list[Request]:
-    """Two energies a turn, each in every basis of the Hamiltonian."""
+def force_requests(sequence: RotationSequence, amounts: np.ndarray, readings: Readings, width: int) -> list[Request]:
+    """Two energies a rotation, each in every basis of the Hamiltonian."""
     out: list[Request] = []
     for g, place in enumerate(sequence.places):
         for side, sign in enumerate((1, -1)):
@@ -77,17 +79,17 @@ def force_requests(sequence: TurnSequence, amounts: np.ndarray, readings: Readin
     return out
 
 
-def complete(sequence: TurnSequence, amounts: np.ndarray, width: int) -> QuantumCircuit:
+def complete(sequence: RotationSequence, amounts: np.ndarray, width: int) -> QuantumCircuit:
     """The circuit of the ansatz."""
     circuit = QuantumCircuit(width)
     sequence.append(circuit, amounts, 0, len(sequence.steps))
     return circuit
 
 
-def force(sequence: TurnSequence, jacobian: np.ndarray, readings: Readings, seen: Seen, t: float) -> Force:
+def force(sequence: RotationSequence, jacobian: np.ndarray, readings: Readings, seen: Seen, t: float) -> Force:
     """Read :func:`force_requests`."""
-    value, variances = np.zeros(sequence.num_turns), np.zeros(sequence.num_turns)
-    for g in range(sequence.num_turns):
+    value, variances = np.zeros(sequence.num_rotations), np.zeros(sequence.num_rotations)
+    for g in range(sequence.num_rotations):
         up, down = (readings.energy(seen, t, (FORCE, g, side)) for side in (0, 1))
         value[g] = -(up.value - down.value) / 4
         variances[g] = (up.stderr**2 + down.stderr**2) / 16

@@ -16,15 +16,15 @@ from qiskit import QuantumCircuit
 
 from .estimates import Metric
 from .outcomes import Request, Seen
+from .rotations import RotationSequence
 from .shifts import METRIC, SIGNS, overlap
-from .turns import TurnSequence
 
 LENGTH = 0.4  # radians that a displaced wave is away, in the root mean square: a bias of about LENGTH^2 / 3
 WINDOW = 4  # steps that are averaged
 
 
 def length(jacobian: np.ndarray) -> float:
-    """eps, from how far the turns of random directions add up to: ``eps^2 sum J^2 / 2 = LENGTH^2``."""
+    """eps, from how far the rotations of random directions add up to: ``eps^2 sum J^2 / 2 = LENGTH^2``."""
     total = 0.5 * float((jacobian**2).sum())
     return LENGTH / np.sqrt(total) if total > 0 else LENGTH
 
@@ -35,7 +35,7 @@ def directions(count: int, resamplings: int, seed: int) -> np.ndarray:
 
 
 def metric_requests(
-    sequence: TurnSequence, theta: np.ndarray, signs: np.ndarray, eps: float, width: int
+    sequence: RotationSequence, theta: np.ndarray, signs: np.ndarray, eps: float, width: int
 ) -> list[Request]:
     """Four overlaps a resampling."""
     amounts, stop = sequence.amounts(theta), len(sequence.steps)
@@ -48,7 +48,7 @@ def metric_requests(
 
 
 def _overlap(
-    sequence: TurnSequence, amounts: np.ndarray, shifted: Callable[[], np.ndarray], stop: int, width: int
+    sequence: RotationSequence, amounts: np.ndarray, shifted: Callable[[], np.ndarray], stop: int, width: int
 ) -> QuantumCircuit:
     return overlap(sequence, amounts, shifted(), stop, width)
 

@@ -1,8 +1,8 @@
 """An ansatz as fixed gates and rotations ``exp(-i a R / 2)``, ``R^2 = 1``: the angles in which a device measures derivatives.
 
-Every occurrence of a parameterised gate is split into turns, so that metric and force are measured turn by turn in the angles
+Every occurrence of a parameterised gate is split into rotations, so that metric and force are measured rotation by rotation in the angles
 ``a_g`` and pulled back to the parameters by the Jacobian ``J_gi = d a_g / d theta_i``: shared, scaled and compound parameters
-need no more than that. A turn has the two eigenvalues ``+-1/2``, so two shifted circuits give its derivative exactly.
+need no more than that. A rotation has the two eigenvalues ``+-1/2``, so two shifted circuits give its derivative exactly.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Turn:
+class RotationStep:
     """``exp(-i a R / 2)`` with ``a = scale * phi[slot]``.
 
     R is the Pauli string of the masks ``x, z``; or, where ``pattern`` is given as pairs of a qubit and its bit,
@@ -51,43 +51,43 @@ class Turn:
 
 
 @dataclass(frozen=True, eq=False)
-class TurnSequence:
-    """Gates and turns in the order in which they act on ``|0...0>``.
+class RotationSequence:
+    """Gates and rotations in the order in which they act on ``|0...0>``.
 
     Attributes:
         width: qubits, ancillas of the ansatz included.
         steps: what acts.
         angles: the slots' angles as functions of the parameters.
-        places: where in ``steps`` the turns stand that some parameter moves.
+        places: where in ``steps`` the rotations stand that some parameter moves.
     """
 
     width: int
-    steps: tuple[Kept | Turn, ...]
+    steps: tuple[Kept | RotationStep, ...]
     angles: Angles
     places: tuple[int, ...]
 
     @property
-    def num_turns(self) -> int:
-        """P, the number of turns that move."""
+    def num_rotations(self) -> int:
+        """P, the number of rotations that move."""
         return len(self.places)
 
     @cached_property
-    def turns(self) -> list[Turn]:
-        """The turns that move."""
+    def rotations(self) -> list[RotationStep]:
+        """The rotations that move."""
         return [self.steps[k] for k in self.places]  # type: ignore[misc]
 
     def amounts(self, theta: np.ndarray) -> np.ndarray:
         """The angle of every step at these parameters, shape ``(len(steps),)``; 0 for fixed gates."""
         phi, _ = self.angles(np.asarray(theta, dtype=float))
-        return np.array([s.scale * phi[s.slot] if isinstance(s, Turn) else 0.0 for s in self.steps])
+        return np.array([s.scale * phi[s.slot] if isinstance(s, RotationStep) else 0.0 for s in self.steps])
 
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
         """``J_gi = d a_g / d theta_i``, shape ``(P, p)``."""
         _, weight = self.angles(np.asarray(theta, dtype=float))
         slots = np.zeros((len(self.angles.constant), self.angles.num_parameters))
         np.add.at(slots, (self.angles.slot, self.angles.parameter), weight)
-        out = np.array([turn.scale * slots[turn.slot] for turn in self.turns])
-        return out.reshape(self.num_turns, self.angles.num_parameters)
+        out = np.array([step.scale * slots[step.slot] for step in self.rotations])
+        return out.reshape(self.num_rotations, self.angles.num_parameters)
 
     def append(self, circuit: QuantumCircuit, amounts: np.ndarray, start: int, stop: int) -> None:
         """The steps ``start .. stop - 1``."""
@@ -95,7 +95,7 @@ class TurnSequence:
             if isinstance(step, Kept):
                 circuit.append(step.gate, step.qubits)
             else:
-                turn(circuit, step, amount)
+                append_rotation(circuit, step, amount)
 
     def undo(self, circuit: QuantumCircuit, amounts: np.ndarray, stop: int) -> None:
         """The inverse of the steps before ``stop``."""
@@ -104,7 +104,7 @@ class TurnSequence:
             if isinstance(step, Kept):
                 circuit.append(self._inverse(k), step.qubits)
             else:
-                turn(circuit, step, -float(amounts[k]))
+                append_rotation(circuit, step, -float(amounts[k]))
 
     @cached_property
     def _inverses(self) -> dict[int, Any]:
@@ -116,8 +116,8 @@ class TurnSequence:
         return self._inverses[k]
 
 
-def read_turns(circuit: Any) -> TurnSequence:
-    """Split the parameterised gates of a circuit into turns.
+def read_rotations(circuit: Any) -> RotationSequence:
+    """Split the parameterised gates of a circuit into rotations.
 
     Raises:
         MethodError: the circuit holds what cannot be split, which is named: a measurement in its middle, a reset, control flow,
@@ -127,16 +127,16 @@ def read_turns(circuit: Any) -> TurnSequence:
     >>> a, b = Parameter("a"), Parameter("b")
     >>> circuit = QuantumCircuit(2)
     >>> _ = circuit.ry(2 * a, 0), circuit.cx(0, 1), circuit.crx(b, 0, 1)
-    >>> read_turns(circuit).jacobian(np.zeros(2)).tolist()
+    >>> read_rotations(circuit).jacobian(np.zeros(2)).tolist()
     [[2.0, 0.0], [0.0, 0.5], [0.0, -0.5]]
     """
     require(isinstance(circuit, QuantumCircuit), "circuit", "be a Qiskit QuantumCircuit", circuit, MethodError)
     circuit = opened(circuit)
     if "measure" in circuit.count_ops():
         circuit = circuit.remove_final_measurements(inplace=False)
-    reader = _TurnReader({p: k for k, p in enumerate(circuit.parameters)})
+    reader = _RotationReader({p: k for k, p in enumerate(circuit.parameters)})
     reader.read(circuit, list(range(circuit.num_qubits)), 0)
-    steps: list[Kept | Turn] = []
+    steps: list[Kept | RotationStep] = []
     for gate in reader.gates:
         if isinstance(gate, Kept):
             steps.append(gate)
@@ -146,8 +146,8 @@ def read_turns(circuit: Any) -> TurnSequence:
             steps.extend(_split(gate))
     angles = reader.angles()
     moved = set(angles.slot.tolist())
-    places = tuple(k for k, step in enumerate(steps) if isinstance(step, Turn) and step.slot in moved)
-    return TurnSequence(circuit.num_qubits, tuple(steps), angles, places)
+    places = tuple(k for k, step in enumerate(steps) if isinstance(step, RotationStep) and step.slot in moved)
+    return RotationSequence(circuit.num_qubits, tuple(steps), angles, places)
 
 
 def device_circuit(ansatz: Any, problem: Problem) -> QuantumCircuit:
@@ -155,7 +155,7 @@ def device_circuit(ansatz: Any, problem: Problem) -> QuantumCircuit:
     return ansatz.circuit(problem)
 
 
-class _TurnReader(Reader):
+class _RotationReader(Reader):
     """Keeps gates without parameters as they are, where the exact engine wants their matrices."""
 
     def _fixed(self, op: Any, where: list[int], depth: int) -> None:
@@ -167,21 +167,21 @@ class _TurnReader(Reader):
             self._open(op, where, depth)
 
 
-def _string(x: int, z: int, scale: float, slot: int) -> list[Turn]:
-    return [Turn(slot, 2 * scale, x, z)] if x or z else []
+def _string(x: int, z: int, scale: float, slot: int) -> list[RotationStep]:
+    return [RotationStep(slot, 2 * scale, x, z)] if x or z else []
 
 
-def _split(gate: Rotation) -> list[Turn]:
-    """``exp(-i phi G)`` as turns; multiples of the identity turn only the global phase."""
+def _split(gate: Rotation) -> list[RotationStep]:
+    """``exp(-i phi G)`` as rotations; multiples of the identity change only the global phase."""
     generator, n = gate.generator, len(gate.qubits)
     values = np.diag(generator)
     seen = np.flatnonzero(np.abs(values) > _ZERO)
     if n > 1 and len(seen) == 1 and not np.any(np.abs(generator - np.diag(values)) > _ZERO):
         bits = tuple((q, int(seen[0]) >> i & 1) for i, q in enumerate(gate.qubits))
-        return [Turn(gate.slot, -float(values[seen[0]].real), pattern=bits)]
+        return [RotationStep(gate.slot, -float(values[seen[0]].real), pattern=bits)]
     terms = pauli_sum(generator)
     require(_all_commute(terms), "circuit", "have gates that split into commuting rotations", gate, MethodError)
-    out: list[Turn] = []
+    out: list[RotationStep] = []
     for x, z, c in zip(terms.x.tolist(), terms.z.tolist(), terms.coefficients.tolist()):
         out.extend(_string(_moved(x, gate.qubits), _moved(z, gate.qubits), c, gate.slot))
     return out
@@ -209,7 +209,7 @@ def letters(x: int, z: int) -> list[tuple[int, str]]:
 _NATIVE = {"X": "rx", "Y": "ry", "Z": "rz", "XX": "rxx", "YY": "ryy", "ZZ": "rzz"}
 
 
-def turn(circuit: QuantumCircuit, step: Turn, angle: float) -> None:
+def append_rotation(circuit: QuantumCircuit, step: RotationStep, angle: float) -> None:
     """Append ``exp(-i angle R / 2)``, up to a phase."""
     if step.pattern:
         _controlled_phase(circuit, [(q, bit) for q, bit in step.pattern], PhaseGate(angle))
@@ -229,7 +229,7 @@ def turn(circuit: QuantumCircuit, step: Turn, angle: float) -> None:
 
 
 def to_letters(circuit: QuantumCircuit, word: Sequence[tuple[int, str]], inverse: bool = False) -> None:
-    """Turn the axes X and Y of these qubits into Z, or back."""
+    """RotationStep the axes X and Y of these qubits into Z, or back."""
     for q, letter in word:
         if letter == "Y" and not inverse:
             circuit.sdg(q)
@@ -239,8 +239,8 @@ def to_letters(circuit: QuantumCircuit, word: Sequence[tuple[int, str]], inverse
             circuit.s(q)
 
 
-def controlled_reflection(circuit: QuantumCircuit, step: Turn, control: int) -> None:
-    """Append R of a turn, controlled by one more qubit."""
+def controlled_reflection(circuit: QuantumCircuit, step: RotationStep, control: int) -> None:
+    """Append R of a rotation, controlled by one more qubit."""
     if step.pattern:
         _controlled_phase(circuit, [*step.pattern, (control, 1)], ZGate())
         return

@@ -130,7 +130,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Statement:
+class RunSpecification:
     """Everything that determines a run.
 
     Attributes:
@@ -153,8 +153,8 @@ class Statement:
     run: str = field(default_factory=lambda: f"qmld-{uuid.uuid4().hex[:16]}")
 
 
-def read_folder(folder: Path, *, allow_code: bool = False, problem: Problem | None = None) -> Statement:
-    """The statement of a run folder.
+def read_folder(folder: Path, *, allow_code: bool = False, problem: Problem | None = None) -> RunSpecification:
+    """The specification of the run in a folder.
 
     Args:
         folder: as it was found; it may come from somebody else.
@@ -171,7 +171,7 @@ def read_folder(folder: Path, *, allow_code: bool = False, problem: Problem | No
         _check_kinds(data)
         if problem is None:
             problem = read_problem(folder / PROBLEM, allow_code=allow_code).problem
-        return Statement(
+        return RunSpecification(
             problem=problem,
             method=stored_method(data["method"], folder, data.get("versions", {})),
             shots=data["shots"],

@@ -25,7 +25,7 @@ from ..results.trajectory import Counts, Trajectory
 from .budget import estimated_seconds
 from .ledger import Ledger
 from .results import batch_file, read_results
-from .statement import Statement
+from .specification import RunSpecification
 from .units import executions, unit
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Pending(BaseException):
     """Unwinds ``evolve`` when it asks for samples that are not there yet (nothing between may catch it)."""
 
 
-class Player:
+class ReplayBackend:
     """The backend that ``evolve`` sees.
 
     Args:
@@ -142,21 +142,21 @@ def _fingerprint(circuits: Sequence[Any], shots: int, seeds: Sequence[int]) -> s
     return hashlib.sha256(repr((shots, widths, list(seeds))).encode()).hexdigest()[:32]
 
 
-def play(statement: Statement, player: Player) -> Trajectory | None:
+def evolve_replayed(specification: RunSpecification, backend: ReplayBackend) -> Trajectory | None:
     """Run ``evolve`` on the ledger; None when samples are missing."""
-    s = statement
+    s = specification
     try:
         with warnings.catch_warnings():
-            if player.look_ahead:
+            if backend.look_ahead:
                 warnings.simplefilter("ignore")
             trajectory = evolve(
-                s.problem, s.method, backend=player, shots=s.shots, seed=s.seed, save=s.saves,
+                s.problem, s.method, backend=backend, shots=s.shots, seed=s.seed, save=s.saves,
                 observables=s.observables, progress=False,
             )  # fmt: skip
     except Pending:
         return None
     except Exception:
-        if player.pending and not player.failed:  # placeholder outcomes may well be impossible ones
+        if backend.pending and not backend.failed:  # placeholder outcomes may well be impossible ones
             return None
         raise
-    return None if player.pending else trajectory
+    return None if backend.pending else trajectory
