@@ -210,7 +210,7 @@ def test_an_ansatz_that_holds_every_wave_has_the_order_of_its_integrator(
         overlap = np.vdot(wave, truth)
         return float(np.linalg.norm(wave * overlap / abs(overlap) - truth))
 
-    steps = 16 if order == 1 else 4
+    steps = 16 if order == 1 else 8
     coarse, fine = error(steps), error(2 * steps)
     assert fine > 1e-12
     assert np.log2(coarse / fine) == pytest.approx(order, abs=0.4)

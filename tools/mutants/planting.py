@@ -23,6 +23,7 @@ ROOMS = (
     "cli",
     "conformance",
 )
+QUICK = "tests/power/"  # run first: they are short, and the first failing test ends a run
 # What is run for a mutant that names no tests of its own, or whose tests have moved.
 SELECTIONS: dict[str, tuple[str, ...]] = {
     "base": ("tests/unit/test_estimate.py", "tests/unit/test_errors.py", "tests/unit/test_offered.py"),
@@ -83,9 +84,9 @@ def place_of(one: Mutant, root: Path = ROOT) -> Path | None:
 def selection_of(one: Mutant, root: Path = ROOT) -> tuple[str, ...]:
     """The tests of a mutant that are there; those of its room where none is; the whole suite where the room has none either."""
     for wanted in (one.tests, SELECTIONS[one.room]):
-        there = tuple(name for name in wanted if (root / name.partition("::")[0]).exists())
+        there = [name for name in wanted if (root / name.partition("::")[0]).exists()]
         if there:
-            return there
+            return tuple(sorted(there, key=lambda name: not name.startswith(QUICK)))
     return ("tests",)
 
 

@@ -115,12 +115,12 @@ LOW: tuple[Mutant, ...] = (
         "tests/unit/test_initial.py",
     ),
     mutant(
-        "gaussian-phase-about-the-origin",
+        "gaussian-momentum-sign",
         "model",
-        "phase about another point on each axis",
+        "sign of a momentum",
         "initial.py",
-        "1j * k * (x - c))",
-        "1j * k * (x - x[0]))",
+        "exponent.max() + 1j * k * (x - c))",
+        "exponent.max() - 1j * k * (x - c))",
         "tests/unit/test_initial.py",
     ),
     mutant(
