@@ -147,7 +147,7 @@ CONTROLS = [name for name in ROWS if name not in (*STEADY, *NO_TIME, *HIDDEN) an
 
 
 @pytest.mark.parametrize("which", ["diffusion", "strength"])
-@pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n == "qite" else ()) for n in CONTROLS])
 def test_the_left_end_of_a_step_is_noticed(name: str, which: str) -> None:
     """Negative control: each coefficient alone at the left end, and the judge says so of one entry of the method at least."""
     told = []

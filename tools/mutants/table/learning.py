@@ -163,16 +163,6 @@ LEARNING: tuple[Mutant, ...] = (
         WEIGHTINGS,
     ),
     mutant(
-        "balance-counts-every-step",
-        "learning",
-        "error bar: effective size of a difference forgotten",
-        "metts/statistics.py",
-        "error = float(turned.std()) / np.sqrt(effective_size(turned))",
-        "error = float(turned.std()) / np.sqrt(turned.size)",
-        "tests/unit/test_metts.py",
-        WEIGHTINGS,
-    ),
-    mutant(
         "metts-calls-share-seeds",
         "learning",
         "one seed for every call",
