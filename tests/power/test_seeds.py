@@ -129,7 +129,7 @@ def operators(cell: Cell) -> dict[str, Any]:
 def test_no_seed_is_used_twice_in_a_run(entry: Entry, cell: Cell) -> None:
     """Save times, bases, groups of strings, draws, evaluations: each circuit has its own."""
     device = listened(entry, cell)
-    assert len(device.seeds) > 2
+    assert len(device.seeds) > 1
     assert not repeated(device.seeds)
     assert not set(listened(entry, cell, seed=10).seeds) & set(device.seeds)
 
@@ -183,7 +183,7 @@ def test_no_stream_of_random_numbers_is_drawn_from_twice(
     again = circuit_seed(
         9, Stream.BEST, 1
     )  # an answer with shots replaces one without, and its uniform points are drawn anew
-    assert len(seen) > 3
+    assert len(seen) > 2
     assert not [seed for seed in repeated(seen) if seed != again]
 
 
