@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from typing import Literal, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from ..base.errors import BackendError, JobLost
@@ -29,6 +29,8 @@ _TRANSIENT_NAMES = frozenset(
 )
 _LOST_NAMES = frozenset({"RuntimeJobNotFound", "JobLost", "ResourceNotFoundException"})
 _SECRET_NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"token|secret|passw|api_?key|access_key|credential|authorization", re.IGNORECASE)
+_WHOLE = 10**9  # descriptions are not shortened
 _SECRET_WORD = r"bearer|basic|apikey|api[-_ ]?key|x-access-token|token|password|secret"
 _SECRET_TEXT = (
     re.compile(rf"(?i)\b({_SECRET_WORD})(['\"]?\s*[=:]\s*['\"]?|\s+)[^\s'\",;&)]{{6,}}"),
@@ -115,6 +117,28 @@ def redacted(text: str, limit: int = 400) -> str:
         text = pattern.sub("[hidden]", text)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def names_a_credential(name: str) -> bool:
+    """Whether a keyword, or the key of a description, is that of a credential.
+
+    >>> names_a_credential("api_key"), names_a_credential("shots")
+    (True, False)
+    """
+    return _CREDENTIALS.search(name) is not None
+
+
+def without_credentials(data: Any) -> Any:
+    """Plain data without the keys that name a credential, and with credentials hidden in its texts.
+
+    >>> without_credentials({"name": "device", "api_key": "abc", "note": "token=abcdefgh"})
+    {'name': 'device', 'note': 'token=[hidden]'}
+    """
+    if isinstance(data, Mapping):
+        return {str(k): without_credentials(v) for k, v in data.items() if not names_a_credential(str(k))}
+    if isinstance(data, (list, tuple)):
+        return [without_credentials(v) for v in data]
+    return redacted(data, _WHOLE) if isinstance(data, str) else data
 
 
 def shown(given: object) -> str:

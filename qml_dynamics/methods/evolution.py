@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..backends import Backend
+from ..backends.failures import without_credentials
 from ..base.errors import MethodError
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
@@ -77,6 +79,11 @@ def evolve(
     return finish(job, answer, started)
 
 
+def told_of(backend: Backend | None) -> Any:
+    """What a backend says of itself, without the credentials that it may say too; None for none."""
+    return None if backend is None else without_credentials(backend.describe())
+
+
 _version = lru_cache(maxsize=None)(version)  # reading a package's metadata takes longer than a small run
 
 
@@ -86,7 +93,7 @@ def finish(job: Job, answer: Answer, started: float) -> Trajectory:
         "seed": job.seeds.entropy,
         "seconds": time.perf_counter() - started,
         "backend": job.backend.name if job.backend is not None else None,
-        "backend_details": job.backend.describe() if job.backend is not None else None,
+        "backend_details": told_of(job.backend),
         "versions": {name: _version(name) for name in ("numpy", "scipy", "qml-dynamics")},
         "python": platform.python_version(),
         "reading": job.problem.reading,

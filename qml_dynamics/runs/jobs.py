@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
+from ..backends.failures import redacted
 from ..base.errors import BackendError, JobLost
 from .context import Context, budget_left
 from .ledger import Batch
@@ -126,9 +127,8 @@ def poll(context: Context, call: int | None = None, collect: bool = True) -> Non
 def _status(context: Context, batch: Batch) -> str:
     backend, job_id = context.jobs, str(batch.job_id)
     try:
-        return persistently(
-            f"{backend.name}: status of job {job_id}", lambda: backend.status(job_id), context.patience, backend
-        )
+        what = f"{backend.name}: status of job {job_id}"
+        return redacted(str(persistently(what, lambda: backend.status(job_id), context.patience, backend)), 80)
     except JobLost:
         return "lost"
 

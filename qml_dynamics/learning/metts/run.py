@@ -14,6 +14,7 @@ from ...backends import backend as find_backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
+from ...methods.evolution import told_of
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.problem import Problem, need_waves
 from ...model.schedules import Constant
@@ -224,7 +225,7 @@ def _provenance(entropy: Any, seconds: float, device: Any, reading: str) -> dict
         "seed": entropy,
         "seconds": seconds,
         "backend": None if device is None else device.name,
-        "backend_details": None if device is None else device.describe(),
+        "backend_details": told_of(device),
         "versions": {name: version(name) for name in ("numpy", "scipy", "qml-dynamics")},
         "python": platform.python_version(),
         "reading": reading,

@@ -354,7 +354,7 @@ LOW: tuple[Mutant, ...] = (
         "forward = real_time(problem, h, 0.5 * (t0 + t1), root, substeps)",
         "forward = real_time(problem, h, t0, root, substeps)",
         IMAGINARY,
-        MOVING,
+        FUSED,
     ),
     mutant(
         "real-time-last-half",
