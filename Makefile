@@ -12,7 +12,7 @@ PYTHONS ?= python3.12 python3.13
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-torch test-matrix test-pythons test-portable test-all lint types coverage docs notebooks bench dist clean
+.PHONY: demo test test-slow test-torch test-matrix test-pythons test-portable test-all mutants lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -50,6 +50,10 @@ test-pythons:
 # `--one`, `--seeds 11 12` and `--size 1e-13`.
 test-portable: $(STAMP)
 	$(BIN)/python -m tests.portable --workers $(WORKERS) $(PORTABLE)
+
+# Planted faults: each in a copy of the tree, with the tests that should notice it; MUTANTS takes names and options, such as `--room base`.
+mutants: $(STAMP)
+	$(BIN)/python -m tools.mutants $(MUTANTS)
 
 # Everything, one part after the other.
 test-all: test test-slow test-matrix test-portable test-pythons

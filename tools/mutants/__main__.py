@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .planting import ROOMS, ROOT, Mutant, copied_tree, place_of, selection_of
-from .running import BROKEN, CAUGHT, STALE, SURVIVED, Verdict, judge, sound
+from .running import BROKEN, CAUGHT, STALE, SURVIVED, Verdict, judge, sound, warm
 from .table import MUTANTS
 
 _LIMIT = 900.0
@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(wanted: Sequence[Mutant], marks: str | None, limit: float) -> list[Verdict]:
     found: list[Verdict] = []
     passes: dict[tuple[str, ...], bool] = {}
+    warm()
     with tempfile.TemporaryDirectory() as folder:
         tree = copied_tree(Path(folder), ROOT)
         for one in wanted:

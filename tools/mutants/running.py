@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
-import subprocess
+import signal
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
-from .planting import Mutant, place_of, selection_of
+from .planting import PACKAGE, ROOT, Mutant, place_of, selection_of
 
 CAUGHT, SURVIVED, STALE, BROKEN = "caught", "survived", "stale", "broken"
-_FAILED, _EMPTY = 1, 5  # exit codes of pytest
+_FAILED, _BROKEN = 1, 3  # exit codes of pytest
 
 
 @dataclass(frozen=True)
@@ -40,30 +44,67 @@ class Verdict:
         )
 
 
-def environment(tree: Path) -> dict[str, str]:
-    """That of a run in the copy: its package is imported, on one thread, and no bytecode is kept."""
-    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONDONTWRITEBYTECODE"), "1")
-    return {**os.environ, **one, "PYTHONPATH": str(tree)}
+_HEAVY = (
+    "numpy",
+    "scipy.optimize",
+    "scipy.stats",
+    "qiskit",
+    "qiskit_aer",
+    "pennylane",
+    "matplotlib.figure",
+    "hypothesis",
+)
+
+
+def warm() -> None:
+    """Import what every run imports, but for the package itself: runs are forks of this process, and start with it."""
+    for name in _HEAVY:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def run_tests(tree: Path, tests: Sequence[str], marks: str | None, limit: float) -> tuple[int, str]:
-    """Exit code of pytest, and the first failing test; a run beyond ``limit`` seconds counts as failed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
-    command += ["-m", marks] if marks else []
+    """Exit code of pytest in a copy of the tree, and the first failing test; a run beyond ``limit`` seconds counts as failed."""
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=no", *(["-m", marks] if marks else [])]
+    with tempfile.TemporaryFile() as said:
+        child = os.fork()
+        if not child:
+            _run_here(tree, [*options, *tests], said.fileno())
+        until = time.monotonic() + limit
+        while time.monotonic() < until:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                said.seek(0)
+                lines = said.read().decode(errors="replace").splitlines()
+                failed = [line.split(" ", 1)[1] for line in lines if line.startswith(("FAILED ", "ERROR "))]
+                return os.waitstatus_to_exitcode(status), failed[0].partition(" - ")[0] if failed else ""
+            time.sleep(0.05)
+        os.killpg(child, signal.SIGKILL)  # with whatever its tests have started
+        os.waitpid(child, 0)
+    return _FAILED, f"no end within {limit:g} s"
+
+
+def _run_here(tree: Path, arguments: Sequence[str], said: int) -> NoReturn:
+    """The child: the copy's package is imported, on one thread, and no bytecode is kept."""
+    code = _BROKEN
     try:
-        done = subprocess.run(
-            [*command, *tests],
-            cwd=tree,
-            env=environment(tree),
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return _FAILED, f"no end within {limit:g} s"
-    failed = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    return done.returncode, failed[0].partition(" - ")[0] if failed else ""
+        os.setsid()
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        sys.stdout = sys.stderr = os.fdopen(said, "w", closefd=False)
+        os.chdir(tree)
+        one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONDONTWRITEBYTECODE"), "1")
+        os.environ.update(one, PYTHONPATH=str(tree))
+        sys.dont_write_bytecode = True
+        sys.path[:] = [str(tree), *(p for p in sys.path if p not in ("", str(ROOT)))]
+        for name in [n for n in sys.modules if n.partition(".")[0] in (PACKAGE, "tools", "tests")]:
+            del sys.modules[name]
+        import pytest
+
+        code = int(pytest.main(list(arguments)))
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
 
 
 def judge(one: Mutant, tree: Path, marks: str | None, limit: float) -> Verdict:

@@ -18,8 +18,7 @@ HIGH: tuple[Mutant, ...] = (
         "ledger.py",
         'columns["error"] = redacted(columns["error"])',
         'columns["error"] = str(columns["error"])',
-        TOKEN,
-        REDACTION,
+        "tests/runs/test_redaction.py",
     ),
     mutant(
         "vendor-words-unredacted",
@@ -28,8 +27,7 @@ HIGH: tuple[Mutant, ...] = (
         "retry.py",
         "words = redacted(str(error))",
         "words = str(error)",
-        TOKEN,
-        REDACTION,
+        "tests/runs/test_redaction.py",
     ),
     mutant(
         "compiled-unredacted",
@@ -58,8 +56,7 @@ HIGH: tuple[Mutant, ...] = (
         "jobs.py",
         "            raise vendor_error(what, trouble) from None",
         "            raise vendor_error(what, trouble) from trouble",
-        TOKEN,
-        REDACTION,
+        "tests/runs/test_redaction.py",
     ),
     mutant(
         "counts-and-index-exchanged",
@@ -96,8 +93,7 @@ HIGH: tuple[Mutant, ...] = (
         "trajectory_file.py",
         "found.setdefault(basis, {})[int(number)] = counts",
         "found.setdefault(basis, {})[number] = counts",
-        "tests/unit/test_storage.py",
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "too-few-shots-are-complete",
@@ -176,8 +172,7 @@ HIGH: tuple[Mutant, ...] = (
         "animation_frames.py",
         "np.exp(1j * turned)",
         "np.exp(-1j * turned)",
-        "tests/unit/growth/test_animation.py",
-        PICTURES,
+        "tests/power/test_pictures.py",
     ),
     mutant(
         "time-edges",
@@ -215,8 +210,7 @@ HIGH: tuple[Mutant, ...] = (
         "gibbs.py",
         "return float(chi2.sf(((a - b) ** 2 / b).sum(), len(a) - 1))",
         "return float(chi2.sf(((a - b) ** 2 / b**2).sum(), len(a) - 1))",
-        GIBBS,
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "gibbs-beta-of-tau",
@@ -234,8 +228,7 @@ HIGH: tuple[Mutant, ...] = (
         "optimum.py",
         "best = min(found, key=lambda answer: answer.fun)",
         "best = max(found, key=lambda answer: answer.fun)",
-        CLI,
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "order-is-not-judged",
@@ -253,8 +246,7 @@ HIGH: tuple[Mutant, ...] = (
         "answers.py",
         "demand(least >= -negative, cell,",
         "demand(least >= -negative - 1.0, cell,",
-        FAULTS,
-        CONFORMANCE,
+        "tests/power/test_judges.py",
     ),
     mutant(
         "oracle-without-flux",
@@ -273,8 +265,7 @@ HIGH: tuple[Mutant, ...] = (
         "answers.py",
         "allowed = SIGMAS * np.hypot(stderr, other.stderr) + slack + ROUNDING",
         "allowed = 10 * SIGMAS * np.hypot(stderr, other.stderr) + slack + ROUNDING",
-        FAULTS,
-        CONFORMANCE,
+        "tests/power/test_judges.py",
     ),
     mutant(
         "cost-is-any-bound",
@@ -283,8 +274,7 @@ HIGH: tuple[Mutant, ...] = (
         "checks.py",
         "fits = number <= told_number <= BOUND * number",
         "fits = told_number <= BOUND * number",
-        FAULTS,
-        CONFORMANCE,
+        "tests/power/test_judges.py",
     ),
     mutant(
         "listed-circuits-not-compared",
@@ -293,8 +283,7 @@ HIGH: tuple[Mutant, ...] = (
         "checks.py",
         'demand(gap < 1e-7, cell, f"the circuits differ from the run: their density is another one, by {gap:.2g}")',
         'demand(gap < 1e7, cell, f"the circuits differ from the run: their density is another one, by {gap:.2g}")',
-        FAULTS,
-        CONFORMANCE,
+        "tests/power/test_judges.py",
     ),
     mutant(
         "counts-may-differ",
@@ -303,7 +292,6 @@ HIGH: tuple[Mutant, ...] = (
         "answers.py",
         'demand(_counted(a) == _counted(b), cell, f"{what}: the counts are other ones")',
         'demand(len(_counted(a) or ()) == len(_counted(b) or ()), cell, f"{what}: the counts are other ones")',
-        FAULTS,
-        CONFORMANCE,
+        "tests/power/test_judges.py",
     ),
 )

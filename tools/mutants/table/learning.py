@@ -20,8 +20,7 @@ LEARNING: tuple[Mutant, ...] = (
         "diffusion/paths.py",
         'at = self.value(end if plan.kind == "sde" else upper[-1])',
         "at = self.value(upper[-1])",
-        DIFFUSION,
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_paths_into_a_region_are_kept_by_the_right_end",
     ),
     mutant(
         "region-of-an-ode-by-its-end",
@@ -30,8 +29,7 @@ LEARNING: tuple[Mutant, ...] = (
         "diffusion/paths.py",
         'at = self.value(end if plan.kind == "sde" else upper[-1])',
         "at = self.value(end)",
-        DIFFUSION,
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_paths_into_a_region_are_kept_by_the_right_end",
     ),
     mutant(
         "region-not-averaged-back",
@@ -40,8 +38,7 @@ LEARNING: tuple[Mutant, ...] = (
         "diffusion/paths.py",
         "            known = back / land.root\n",
         "",
-        DIFFUSION,
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_what_is_known_of_a_region_is_averaged_over_the_noise",
     ),
     mutant(
         "heat-of-the-flow",
@@ -59,9 +56,7 @@ LEARNING: tuple[Mutant, ...] = (
         "diffusion/samplers.py",
         "drift(x + dt * first + kick, after)",
         "drift(x + dt * first, after)",
-        DIFFUSION,
-        THEORY,
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_schemes_have_their_weak_order",
     ),
     mutant(
         "density-error-without-the-norm",
@@ -70,8 +65,7 @@ LEARNING: tuple[Mutant, ...] = (
         "diffusion/device.py",
         "variance = (root**2 * (1 - 2 * p) + p**2 * float((root**2).sum())) / (4 * kept * total**2)",
         "variance = root**2 / (4 * kept * total**2)",
-        DIFFUSION,
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "filter-share-of-the-density",
@@ -80,8 +74,7 @@ LEARNING: tuple[Mutant, ...] = (
         "diffusion/device.py",
         "return float(((phi * h) ** 2).sum() / (phi**2).sum())",
         "return float((phi**2 * h).sum() / (phi**2).sum())",
-        DIFFUSION,
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_a_filter_acts_on_the_wave",
     ),
     mutant(
         "likelihood-without-the-box",
@@ -99,8 +92,7 @@ LEARNING: tuple[Mutant, ...] = (
         "diffusion/heldout.py",
         "columns[1][picks].mean(axis=1)",
         "columns[1][picks[::-1]].mean(axis=1)",
-        DIFFUSION,
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_splits_are_resampled_in_pairs",
     ),
     mutant(
         "study-of-one-resample",
@@ -109,8 +101,7 @@ LEARNING: tuple[Mutant, ...] = (
         "descent/study.py",
         "integers(0, len(values), (RESAMPLES, len(values)))",
         "integers(0, len(values), (RESAMPLES, len(values) // 2))",
-        "tests/unit/test_descent.py",
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_a_study_knows_the_error_of_its_mean",
     ),
     mutant(
         "study-error-of-the-population",
@@ -119,8 +110,7 @@ LEARNING: tuple[Mutant, ...] = (
         "descent/study.py",
         "float(values.std(ddof=1) / np.sqrt(len(values)))",
         "float(values.std(ddof=1))",
-        "tests/unit/test_descent.py",
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_a_study_knows_the_error_of_its_mean",
     ),
     mutant(
         "noisy-descent-second-half",
@@ -129,8 +119,7 @@ LEARNING: tuple[Mutant, ...] = (
         "descent/noisy.py",
         "            psi *= half\n        counts",
         "            psi *= half**2\n        counts",
-        "tests/unit/test_descent.py",
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_descents_on_batches_without_noise_are_split_steps",
     ),
     mutant(
         "importance-mean-of-the-work",
@@ -139,8 +128,7 @@ LEARNING: tuple[Mutant, ...] = (
         "ensembles/canonical.py",
         "log_z = float(logsumexp(log_weight) - math.log(self.samples))",
         "log_z = float(log_weight.mean())",
-        ENSEMBLES,
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_annealed_weights_give_the_partition_function",
     ),
     mutant(
         "importance-left-temperature",
@@ -149,8 +137,7 @@ LEARNING: tuple[Mutant, ...] = (
         "ensembles/canonical.py",
         "energy = x @ e + 0.5 * ((x @ J) * x).sum(axis=1)",
         "energy = x @ e + ((x @ J) * x).sum(axis=1)",
-        ENSEMBLES,
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_annealed_weights_give_the_partition_function",
     ),
     mutant(
         "effective-size-of-all",
@@ -159,8 +146,7 @@ LEARNING: tuple[Mutant, ...] = (
         "metts/statistics.py",
         "return values.size / max(-1.0 + 2.0 * float(pairs.sum()), 1.0)",
         "return values.size / max(float(pairs.sum()), 1.0)",
-        "tests/unit/test_metts.py",
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_correlated_samples_count_for_less",
     ),
     mutant(
         "metts-calls-share-seeds",
@@ -169,8 +155,7 @@ LEARNING: tuple[Mutant, ...] = (
         "metts/device.py",
         "return [circuit_seed(self.entropy, Stream.METTS_CIRCUITS, self.calls, k) for k in range(count)]",
         "return [circuit_seed(self.entropy, Stream.METTS_CIRCUITS, 0, k) for k in range(count)]",
-        "tests/unit/test_metts.py",
-        SEEDS,
+        "tests/power/test_seeds.py::test_no_seed_is_used_twice_in_a_verb[metts]",
     ),
     mutant(
         "annealing-members-share-seeds",
@@ -179,8 +164,7 @@ LEARNING: tuple[Mutant, ...] = (
         "annealing/run.py",
         "seed = circuit_seed(self.entropy, Stream.ANNEALING_MEMBER, number)",
         "seed = circuit_seed(self.entropy, Stream.ANNEALING_MEMBER, 0)",
-        "tests/unit/test_annealing.py",
-        SEEDS,
+        "tests/power/test_seeds.py::test_no_seed_is_used_twice_in_a_verb[anneal]",
     ),
     mutant(
         "interference-axes-share-seeds",
@@ -189,8 +173,7 @@ LEARNING: tuple[Mutant, ...] = (
         "ensembles/interference.py",
         "np.random.SeedSequence(seed, spawn_key=(axis,))",
         "np.random.SeedSequence(seed, spawn_key=(0,))",
-        ENSEMBLES,
-        SEEDS,
+        "tests/power/test_seeds.py::test_no_seed_is_used_twice_in_a_verb[circulation]",
     ),
     mutant(
         "training-rows-share-seeds",
@@ -199,8 +182,7 @@ LEARNING: tuple[Mutant, ...] = (
         "training/account.py",
         "return ask(self.backend, circuits, self.shots, [seed(*r.key) for r in requests])",
         "return ask(self.backend, circuits, self.shots, [seed(r.key[0], 0, *r.key[2:]) for r in requests])",
-        "tests/unit/variational/test_train.py",
-        SEEDS,
+        "tests/power/test_seeds.py::test_no_seed_is_used_twice_in_a_verb[train, adam]",
     ),
     mutant(
         "winding-error-of-one-bond",
@@ -209,8 +191,7 @@ LEARNING: tuple[Mutant, ...] = (
         "ensembles/interference.py",
         "float(np.sqrt(variance)) / (2 * np.pi), count)",
         "float(np.sqrt(variance)), count)",
-        ENSEMBLES,
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "bond-of-a-backward-step",
@@ -219,8 +200,7 @@ LEARNING: tuple[Mutant, ...] = (
         "ensembles/interference.py",
         "total += direction * float(np.angle(product))",
         "total += float(np.angle(product))",
-        ENSEMBLES,
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "bond-before-a-backward-step",
@@ -229,8 +209,7 @@ LEARNING: tuple[Mutant, ...] = (
         "ensembles/interference.py",
         "at[axis] = (at[axis] - 1) % domain.shape[axis]",
         "at[axis] = at[axis] % domain.shape[axis]",
-        ENSEMBLES,
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "wave-twist-sign",
@@ -275,8 +254,7 @@ LEARNING: tuple[Mutant, ...] = (
         "boltzmann/training.py",
         "return merged_counts(low >> self.machine.hidden, counts.count)",
         "return merged_counts(low & ((1 << self.machine.visible) - 1), counts.count)",
-        "tests/unit/test_boltzmann.py",
-        WEIGHTINGS,
+        "tests/power/test_weightings.py::test_visible_bits_are_the_high_ones",
     ),
     mutant(
         "stage-at-its-start",

@@ -130,8 +130,7 @@ LOW: tuple[Mutant, ...] = (
         "resample.py",
         "    modes[..., -1] *= 2**-0.5\n    place",
         "    place",
-        "tests/unit/growth/test_growing.py",
-        "tests/unit/test_budget.py",
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "y-phase-conjugated",
@@ -149,10 +148,7 @@ LOW: tuple[Mutant, ...] = (
         "observables.py",
         "keep = [np.abs(k) <= 0.8 * np.abs(k).max() for k in domain.momenta]",
         "keep = [np.abs(k) <= 0.8 * np.abs(domain.momenta[-1]).max() for k in domain.momenta]",
-        "tests/unit/test_evolve.py",
-        "tests/unit/test_trajectory.py",
-        "tests/unit/growth/test_growing.py",
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "energy-error-without-diffusion",
@@ -161,9 +157,7 @@ LOW: tuple[Mutant, ...] = (
         "observables.py",
         "float(np.hypot(d * kinetic[1], s * objective[1])))",
         "float(np.hypot(kinetic[1], s * objective[1])))",
-        "tests/unit/test_evolve.py",
-        "tests/unit/test_estimate.py",
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "uniform-points-without-the-last",
@@ -172,9 +166,7 @@ LOW: tuple[Mutant, ...] = (
         "observables.py",
         "integers(0, h.domain.size, shots)",
         "integers(0, h.domain.size - 1, shots)",
-        "tests/unit/test_evolve.py",
-        "tests/unit/test_trajectory.py",
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "edge-weight-one-end",
@@ -196,10 +188,7 @@ LOW: tuple[Mutant, ...] = (
         "        return mean_of_counts((1 - 2.0 * parity) @ self.terms.coefficients, counts.count)",
         "        rows = [mean_of_counts(row, counts.count) for row in ((1 - 2.0 * parity) * self.terms.coefficients).T]\n"
         "        return sum(v for v, _ in rows), float(np.sqrt(sum(e * e for _, e in rows)))",
-        "tests/unit/test_estimate.py",
-        "tests/unit/test_evolve.py",
-        "tests/unit/backends/test_estimates.py",
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "twist-phase-sign-in-circuit",
@@ -286,8 +275,7 @@ LOW: tuple[Mutant, ...] = (
         "bond_phases.py",
         "return np.where(j >> top & 1, -1.0, 1.0)",
         "return np.where(j >> top & 1, 1.0, 1.0)",
-        CIRCUITS,
-        PLANTED,
+        "tests/power/test_planted_truth.py",
     ),
     mutant(
         "bond-value-halved",
@@ -353,8 +341,7 @@ LOW: tuple[Mutant, ...] = (
         "imaginary.py",
         "forward = real_time(problem, h, 0.5 * (t0 + t1), root, substeps)",
         "forward = real_time(problem, h, t0, root, substeps)",
-        IMAGINARY,
-        FUSED,
+        "tests/power/test_fused.py::test_reflections_are_the_product_of_their_parts",
     ),
     mutant(
         "real-time-last-half",
