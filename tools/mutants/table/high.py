@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ..planting import Mutant, mutant
 
-RUNS, TOKEN = "tests/runs", "tests/runs/test_token.py"
-REDACTION, PICTURES = "tests/runs/test_redaction.py", "tests/power/test_pictures.py"
-PLOTTING, CLI, GIBBS = "tests/unit/test_plotting.py", "tests/unit/test_cli.py", "tests/unit/test_cli_gibbs.py"
-PLANTED = "tests/power/test_planted_truth.py"
-FAULTS, CONFORMANCE = "tests/matrix/test_planted_faults.py", "tests/power/test_judges.py"
+TOKEN = "tests/runs/test_token.py"
+REDACTION = "tests/runs/test_redaction.py"
+PICTURES = "tests/power/test_pictures.py"
+PLOTTING = "tests/unit/test_plotting.py"
+CLI = "tests/unit/test_cli.py"
+GIBBS = "tests/unit/test_cli_gibbs.py"
+FAULTS = "tests/matrix/test_planted_faults.py"
 
 HIGH: tuple[Mutant, ...] = (
     mutant(

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from ..planting import Mutant, mutant
 
-DIFFUSION, THEORY = "tests/unit/test_diffusion.py", "tests/analytic/test_theory_diffusion.py"
-WEIGHTINGS, SEEDS, PLANTED = (
-    "tests/power/test_weightings.py",
-    "tests/power/test_seeds.py",
-    "tests/power/test_planted_truth.py",
-)
+DIFFUSION = "tests/unit/test_diffusion.py"
+PLANTED = "tests/power/test_planted_truth.py"
 ENSEMBLES = "tests/unit/ensembles"
 
 LEARNING: tuple[Mutant, ...] = (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ..planting import Mutant, mutant
 
-ESTIMATE, TRANSFORMS = "tests/unit/test_estimate.py", "tests/unit/test_transforms.py"
-SYNTHESIS, IMAGINARY = "tests/unit/synthesis", "tests/unit/imaginary/test_synthesis.py"
-GROWTH, CIRCUITS = "tests/unit/growth", "tests/unit/ensembles"
-FUSED, MOVING, PLANTED = "tests/power/test_fused.py", "tests/power/test_moving.py", "tests/power/test_planted_truth.py"
+ESTIMATE = "tests/unit/test_estimate.py"
+IMAGINARY = "tests/unit/imaginary/test_synthesis.py"
+GROWTH = "tests/unit/growth"
+CIRCUITS = "tests/unit/ensembles"
+FUSED = "tests/power/test_fused.py"
+PLANTED = "tests/power/test_planted_truth.py"
 
 LOW: tuple[Mutant, ...] = (
     mutant(

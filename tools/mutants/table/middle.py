@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ..planting import Mutant, mutant
 
-MITIGATION, IMAGINARY = "tests/unit/backends/test_mitigation.py", "tests/unit/imaginary"
-MATRIX, ORDER, REFERENCE = "tests/matrix/test_matrix.py", "tests/order", "tests/unit/reference"
+MITIGATION = "tests/unit/backends/test_mitigation.py"
+MATRIX = "tests/matrix/test_matrix.py"
+ORDER = "tests/order"
 CLASSICAL = "tests/unit/ensembles/test_classical.py"
 MEASURED = "tests/unit/variational/test_measured.py"
-MOVING, SEEDS, PLANTED = "tests/power/test_moving.py", "tests/power/test_seeds.py", "tests/power/test_planted_truth.py"
-FUSED = "tests/power/test_fused.py"
+SEEDS = "tests/power/test_seeds.py"
+PLANTED = "tests/power/test_planted_truth.py"
 
 MIDDLE: tuple[Mutant, ...] = (
     mutant(
