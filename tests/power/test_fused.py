@@ -22,18 +22,18 @@ from qml_dynamics.methods.growing.patches import Patch
 from qml_dynamics.methods.imaginary.laws import lower_bound
 from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.formulas import by_order
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.transforms import Transform
 from qml_dynamics.synthesis.ensembles import exchange_circuit, two_slit_circuit
 from qml_dynamics.synthesis.growth import blank, kinetic_refinement, patch_seats, refinement, seats, shift, widening
 from qml_dynamics.synthesis.imaginary import double_bracket_step, real_time, schrodingerised
 from qml_dynamics.synthesis.koopman import Factory, PhaseSpace
 from qml_dynamics.synthesis.metts import basis_state
-from qml_dynamics.synthesis.minibatch import Factory as BatchFactory
 from qml_dynamics.synthesis.p_register import Blocks, Register
 from qml_dynamics.synthesis.probabilistic import deferred, probabilistic_blocks
 from qml_dynamics.synthesis.states import prepare
 from qml_dynamics.synthesis.transforms import kinetic, width
+from qml_dynamics.synthesis.trotter import Factory as BatchFactory
 from qml_dynamics.synthesis.trotter import program
 from tests.power.spaces import GRIDS, SPACES, acted, exponential, kinetic_matrix, loss, potential_matrix, random_wave
 

@@ -21,7 +21,7 @@ from qml_dynamics.conformance.cells import Cell, standard_problem
 from qml_dynamics.methods.base import Answer, Facts, Job, Work
 from qml_dynamics.methods.growing.grid import on_grid, residual
 from qml_dynamics.methods.split_step import resolution_floor
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "matrix"))
 from registry_table import TABLE, Entry

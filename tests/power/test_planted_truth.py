@@ -16,21 +16,21 @@ from qiskit_aer.noise import NoiseModel, ReadoutError
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.backends.aer_readout import logical
+from qml_dynamics.backends.aer import logical
 from qml_dynamics.backends.device.report import expected_fidelity
 from qml_dynamics.backends.mitigation.batch import reduced
 from qml_dynamics.cli.gibbs import _p_value
 from qml_dynamics.cli.optimum import scipy_optimum
 from qml_dynamics.conformance import oracles
 from qml_dynamics.learning.diffusion.device import read_density
-from qml_dynamics.model.hamiltonian import hamiltonian
+from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.pauli import pauli_sum
 from qml_dynamics.model.resample import restrict
 from qml_dynamics.results.observables import best_of, edge_weight, momentum_tail, pauli_groups
 from qml_dynamics.results.sampling import draw
 from qml_dynamics.results.trajectory import Counts
-from qml_dynamics.synthesis.bond_phases import bond_circuits, bond_signs, bond_values
-from qml_dynamics.validation.budget_chain import _infidelity, coarse_cells
+from qml_dynamics.synthesis.ensembles import bond_circuits, bond_signs, bond_values
+from qml_dynamics.validation.budget import _infidelity, coarse_cells
 from qml_dynamics.validation.device_cost import formula_constant
 from tests.power.spaces import GRIDS, loss, random_wave
 

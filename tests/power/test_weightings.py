@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,15 @@ from scipy.stats import kstest
 
 import qml_dynamics as qd
 from qml_dynamics import boltzmann
+from qml_dynamics.conformance.recording import Recorder
 from qml_dynamics.learning.descent.noisy import Rows, Setting, noisy_descent
 from qml_dynamics.learning.descent.study import Study
 from qml_dynamics.learning.diffusion import heldout, paths
 from qml_dynamics.learning.diffusion.device import filter_share
-from qml_dynamics.learning.diffusion.samplers import ORDERS
+from qml_dynamics.learning.diffusion.paths import ORDERS
 from qml_dynamics.learning.ensembles import canonical
 from qml_dynamics.learning.metts.statistics import detailed_balance, effective_size
+from qml_dynamics.learning.minibatch import averaged_state
 from qml_dynamics.model.objectives.rows import from_rows
 from tests.power.spaces import SPACES, exponential, kinetic_matrix, loss, potential_matrix, random_wave
 
@@ -193,7 +196,8 @@ def test_only_selected_samples_count(space: str, method: Any) -> None:
     h = 0.15 * kinetic_matrix(domain) + 2.0 * potential_matrix(domain)
     wave = exponential(h, -0.5) @ (start / np.linalg.norm(start))
     law = np.abs(wave) ** 2 / np.linalg.norm(wave) ** 2
-    run = qd.evolve(p, method, backend="aer", shots=20_000, seed=2, progress=False)
+    device = Recorder(qd.backend("aer"))  # as a device sees it: whole circuits, whose other qubits are looked at here
+    run = qd.evolve(p, method, backend=device, shots=20_000, seed=2, progress=False)
     kept = run.counts["weight"][-1].shots
     assert 0.5 * np.abs(run.density[-1].reshape(-1) - law).sum() < 3.0 / np.sqrt(kept) + 0.02
     assert 0.02 < kept / 20_000 < 0.9
@@ -239,3 +243,26 @@ def test_descents_on_batches_without_noise_are_split_steps() -> None:
 def histogram(grid: qd.Grid, cloud: np.ndarray) -> np.ndarray:
     places = [np.rint((cloud[:, k] - grid.axes[k][0]) / grid.spacing[k]).astype(int) for k in range(2)]
     return np.bincount(np.ravel_multi_index(places, grid.shape), minlength=grid.size) / len(cloud)
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+def test_the_dephasing_of_batches_is_that_of_their_variance(replacement: bool) -> None:
+    """Small factors: what is left of each coherence, against the variance of the losses of all batches, listed one by one."""
+    table = np.array(
+        [[0.2, 1.0, -0.5, 0.3], [0.9, -0.2, 0.4, 0.1], [-0.6, 0.5, 0.8, -0.3], [0.1, 0.3, -0.2, 1.2]]
+    )  # rows, points
+    grid = qd.Grid((0.0, 1.0), 2)
+    rows = from_rows(lambda w, index: table[index][:, np.rint(4 * w[:, 0]).astype(int)].T, 4)
+    p = qd.Problem(grid, rows, 0.0, clock="real", initial=qd.State(random_wave(4)), duration=0.2)
+    method = qd.MiniBatch(1, batch_size=2, order=1, draws=2, replacement=replacement)
+    start = np.outer(random_wave(4), random_wave(4).conj())
+    chosen = product(range(4), repeat=2) if replacement else permutations(range(4), 2)
+    batches = np.array([table[list(pair)].mean(axis=0) for pair in chosen])
+    gaps = batches[:, :, None] - batches[:, None, :]
+    for limit, tolerance in ((False, 1e-12), (True, 5e-4)):
+        found = averaged_state(p, method, [0.2], limit)[0] / start
+        wanted = np.exp(-0.2j * gaps).mean(axis=0)
+        assert np.abs(found - wanted).max() < tolerance
+    lost = 1 - np.abs(wanted)
+    assert lost.max() > 10 * 5e-4
+    assert lost == pytest.approx(0.5 * 0.2**2 * gaps.var(axis=0), abs=5e-4)

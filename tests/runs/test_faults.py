@@ -246,3 +246,24 @@ def test_a_simulator_that_is_interrupted_goes_on(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(AerBackend, "sample", healthy)
     assert got is not None
     same(got, qd.evolve(well(), METHOD, backend="aer:density_matrix", **ASK))
+
+
+@pytest.mark.parametrize("missing", [1, 60])
+def test_a_circuit_with_fewer_shots_than_asked_for_is_no_result(tmp_path: Path, missing: int) -> None:
+    """One shot too few is as incomplete as sixty; more than were asked for, as devices round up, are taken."""
+    device = Device(tmp_path / "ran.txt")
+    whole = device.sample
+
+    def fewer(circuits: Any, shots: int, seeds: Any) -> Any:
+        return whole(circuits, shots - missing, seeds)
+
+    def more(circuits: Any, shots: int, seeds: Any) -> Any:
+        return whole(circuits, shots + missing, seeds)
+
+    device.sample = fewer  # type: ignore[method-assign]
+    with pytest.raises(BackendError, match=rf"incomplete result, {100 - missing} of 100 shots of circuit 0"):
+        submit(well(), METHOD, backend=device, folder=tmp_path / "run", patience=QUICK, **ASK)
+    device.sample = more  # type: ignore[method-assign]
+    got = submit(well(), METHOD, backend=device, folder=tmp_path / "other", patience=QUICK, **ASK).fetch()
+    assert got is not None
+    assert got.counts["weight"][-1].shots == 100 + missing

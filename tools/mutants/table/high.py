@@ -105,7 +105,6 @@ HIGH: tuple[Mutant, ...] = (
         "counts.shots < shots:",
         "counts.shots < 1:",
         "tests/runs/test_faults.py",
-        "tests/runs/test_damage.py",
     ),
     mutant(
         "first-time-of-a-result",

@@ -214,7 +214,7 @@ LEARNING: tuple[Mutant, ...] = (
         "ensembles/madelung.py",
         "slope = np.fft.ifft(1j * (first - shift).reshape(shape) * hat, axis=axis)",
         "slope = np.fft.ifft(1j * (first + shift).reshape(shape) * hat, axis=axis)",
-        ENSEMBLES,
+        "tests/unit/ensembles/test_madelung.py",
     ),
     mutant(
         "quantum-potential-halved",
@@ -223,7 +223,7 @@ LEARNING: tuple[Mutant, ...] = (
         "ensembles/madelung.py",
         "quantum = np.where(clear, -(h**2) / (2 * m) * curvature, 0.0)",
         "quantum = np.where(clear, -(h**2) / m * curvature, 0.0)",
-        ENSEMBLES,
+        "tests/unit/ensembles/test_madelung.py",
     ),
     mutant(
         "gibbs-on-labels-beyond",
@@ -297,7 +297,7 @@ LEARNING: tuple[Mutant, ...] = (
         "minibatch/channel.py",
         "spread = 0.5 * amount**2 * share(n, self.method) * variance",
         "spread = amount**2 * share(n, self.method) * variance",
-        "tests/unit/test_minibatch.py",
+        "tests/power/test_weightings.py::test_the_dephasing_of_batches_is_that_of_their_variance",
     ),
     mutant(
         "entropy-axes-reversed",

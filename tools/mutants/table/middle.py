@@ -327,6 +327,7 @@ MIDDLE: tuple[Mutant, ...] = (
         "minibatch.py",
         "(rows - b) / (max(rows - 1, 1) * b)",
         "(rows - b) / (max(rows, 1) * b)",
+        "tests/power/test_weightings.py::test_the_dephasing_of_batches_is_that_of_their_variance",
         "tests/unit/test_minibatch.py",
     ),
     mutant(
@@ -336,6 +337,7 @@ MIDDLE: tuple[Mutant, ...] = (
         "randomised.py",
         "return 2 * x**2 / method.samples",
         "return x**2 / method.samples",
+        "qml_dynamics/methods/randomised.py",
         "tests/unit/test_randomised.py",
     ),
     mutant(
