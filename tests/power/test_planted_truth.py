@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit, transpile
+from qiskit.circuit import Parameter
 from qiskit.providers.fake_provider import GenericBackendV2
-from qiskit.quantum_info import Statevector
+from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit_aer.noise import NoiseModel, ReadoutError
 
 import qml_dynamics as qd
@@ -375,3 +376,38 @@ def test_the_optimum_is_the_lowest_of_all_starts() -> None:
     found = scipy_optimum(p)
     assert found is not None
     assert found.value == pytest.approx(least, abs=1e-6)
+
+
+def descended(optimizer: str, steps: int, rate: float) -> list[float]:
+    """Angles of one RY whose loss is ``<Z> = cos(theta)``, from 1.1 on."""
+    angle = Parameter("a")
+    circuit = QuantumCircuit(1)
+    circuit.ry(angle, 0)
+    seen: list[float] = []
+    last = qd.train(
+        circuit, SparsePauliOp("Z"), [1.1], steps=steps, learning_rate=rate, optimizer=optimizer, seed=3,
+        callback=lambda step, theta, loss: seen.append(float(theta[0])),
+    )  # fmt: skip
+    return [*seen, float(np.ravel(last.theta)[0])]
+
+
+def test_adam_takes_the_steps_of_its_paper() -> None:
+    """Kingma and Ba's rule by hand: moments with their bias taken out, from the first step on."""
+    theta, first, second, wanted = 1.1, 0.0, 0.0, [1.1]
+    for count in (1, 2, 3):
+        slope = -np.sin(theta)
+        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
+        theta -= 0.2 * (first / (1 - 0.9**count)) / np.sqrt(second / (1 - 0.999**count))
+        wanted.append(theta)
+    assert descended("adam", 3, 0.2) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_spsa_divides_by_the_whole_distance() -> None:
+    """With one angle the sign of the direction cancels: a central difference with Spall's gains."""
+    theta, wanted, steps = 1.1, [1.1], 4
+    for k in range(steps):
+        length, stable = 0.15 / (k + 1) ** 0.101, 0.1 * steps
+        gain = 0.3 * ((1 + stable) / (k + 1 + stable)) ** 0.602
+        theta -= gain * (np.cos(theta + length) - np.cos(theta - length)) / (2 * length)
+        wanted.append(theta)
+    assert descended("spsa", steps, 0.3) == pytest.approx(wanted, abs=1e-9)

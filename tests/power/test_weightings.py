@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.linalg import hadamard
 from scipy.stats import kstest
 
 import qml_dynamics as qd
@@ -91,19 +92,28 @@ def test_a_filter_acts_on_the_wave() -> None:
     assert abs(wanted - float(phi**2 @ h / (phi @ phi))) > 0.05
 
 
+def end_variance(kind: str, order: int, steps: int) -> float:
+    """Of normal data under the reverse process, without the noise of samples: start and increments are orthogonal columns of signs,
+    whose second moments are exactly those of independent normal numbers, and the drift is linear."""
+    model = qd.Diffusion(qd.Grid((-8.0, 8.0), 7), lambda w: np.exp(-(w[:, 0] ** 2) / (2 * 0.3)), t_max=4.0)
+    signs = hadamard(64).astype(float)
+    times = paths.time_grid(4.0, 0.0, steps)
+    fields = paths._fields(model.lens, model.start, times, order, None)
+    first = np.sqrt(1.0 + (0.3 - 1.0) * np.exp(-8.0)) * signs[:, 1:2]
+
+    def noise(step: int, dt: float, shape: tuple[int, ...]) -> np.ndarray:
+        return np.sqrt(dt) * signs[:, step + 2 : step + 3]
+
+    *_, (_, last) = paths.reverse(first, times, fields, model.lens, kind, order, noise)
+    return float((last**2).mean())
+
+
 @pytest.mark.parametrize(("kind", "order"), [(k, o) for k, os in ORDERS.items() for o in os])
 def test_schemes_have_their_weak_order(kind: str, order: int) -> None:
-    """The variance of generated points against the data's, at steps whose error is far above the noise of the samples."""
-    model = qd.Diffusion(qd.Grid((-6.0, 6.0), 6), lambda w: np.exp(-(w[:, 0] ** 2) / (2 * 0.3)))
-
-    def miss(steps: int) -> float:
-        made = model.sample(100_000, seed=5, kind=kind, steps=steps, order=order, progress=False)[:, 0]
-        return abs(float(made.var()) - 0.3)
-
-    few = {("sde", 1): 8, ("sde", 2): 6, ("ode", 1): 8, ("ode", 2): 6, ("ode", 4): 3}[kind, order]
-    coarse, fine = miss(few), miss(4 * few)
-    assert coarse > 0.004 or order == 4
-    assert fine < max(coarse * 4.0 ** (-0.6 * order), 0.003)
+    """The variance at the end, in two numbers of steps."""
+    coarse, fine = (abs(end_variance(kind, order, steps) - 0.3) for steps in (24, 48))
+    assert fine > 1e-7
+    assert np.log2(coarse / fine) == pytest.approx(order, abs=0.4)
 
 
 @pytest.mark.parametrize("couplings", [0.0, 1.2])

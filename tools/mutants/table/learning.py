@@ -268,8 +268,7 @@ LEARNING: tuple[Mutant, ...] = (
         "training/optimisers.py",
         "(up - down) / (2 * length) * signs",
         "(up - down) / length * signs",
-        "tests/unit/variational/test_train.py",
-        PLANTED,
+        "tests/power/test_planted_truth.py::test_spsa_divides_by_the_whole_distance",
     ),
     mutant(
         "adam-bias",
@@ -278,8 +277,7 @@ LEARNING: tuple[Mutant, ...] = (
         "training/optimisers.py",
         "gradient, count = 2 * report.half_gradient, self.step + 1",
         "gradient, count = 2 * report.half_gradient, self.step + 2",
-        "tests/unit/variational/test_train.py",
-        PLANTED,
+        "tests/power/test_planted_truth.py::test_adam_takes_the_steps_of_its_paper",
     ),
     mutant(
         "gradient-of-one-output",
