@@ -1,158 +1,15 @@
-"""Faults of backends, methods and validation."""
+"""Faults of the rooms of methods and validation."""
 
 from __future__ import annotations
 
 from ..planting import Mutant, mutant
 
-MITIGATION = "tests/unit/backends/test_mitigation.py"
 MATRIX = "tests/matrix/test_matrix.py"
 ORDER = "tests/order"
 CLASSICAL = "tests/unit/ensembles/test_classical.py"
 MEASURED = "tests/unit/variational/test_measured.py"
-SEEDS = "tests/power/test_seeds.py"
-PLANTED = "tests/power/test_planted_truth.py"
 
 MIDDLE: tuple[Mutant, ...] = (
-    mutant(
-        "readout-errors-exchanged",
-        "backends",
-        "asymmetric readout: p(1|0) for p(0|1), in both directions",
-        "mitigation/readout.py",
-        "        out = np.moveaxis(np.tensordot(np.array([[1 - up, down], [up, 1 - down]]), out, axes=(1, axis)), 0, axis)",
-        "        up, down = down, up\n"
-        "        out = np.moveaxis(np.tensordot(np.array([[1 - up, down], [up, 1 - down]]), out, axes=(1, axis)), 0, axis)",
-        MITIGATION,
-    ),
-    mutant(
-        "calibration-reversed",
-        "backends",
-        "asymmetric readout: zeros and ones exchanged",
-        "mitigation/readout.py",
-        "out.append((rates[0], rates[1]))",
-        "out.append((rates[1], rates[0]))",
-        MITIGATION,
-    ),
-    mutant(
-        "reported-readout-exchanged",
-        "backends",
-        "asymmetric readout: a report is read the wrong way round",
-        "ibm/runtime.py",
-        'return float(known["prob_meas1_prep0"][0]), float(known["prob_meas0_prep1"][0])',
-        'return float(known["prob_meas0_prep1"][0]), float(known["prob_meas1_prep0"][0])',
-        "tests/power/test_planted_truth.py",
-    ),
-    mutant(
-        "noise-of-a-report-exchanged",
-        "backends",
-        "asymmetric readout: a noise model is built the wrong way round",
-        "ibm/runtime.py",
-        "model.add_readout_error([[1 - up, up], [down, 1 - down]], [qubit])",
-        "model.add_readout_error([[1 - down, down], [up, 1 - up]], [qubit])",
-        "tests/unit/backends",
-        PLANTED,
-    ),
-    mutant(
-        "reported-qubits-in-order",
-        "backends",
-        "readout of a logical qubit taken for that of a physical one",
-        "mitigation/batch.py",
-        'role["readout"] = [list(reported[q]) for q in item.qubits]',
-        'role["readout"] = [list(reported[q]) for q in range(len(item.qubits))]',
-        "tests/power/test_planted_truth.py",
-    ),
-    mutant(
-        "amplification-forgotten",
-        "backends",
-        "error bar: mitigated counts are worth all shots",
-        "mitigation/batch.py",
-        "worth / amplification(errors) ** 2",
-        "worth / amplification(errors)",
-        "tests/power/test_planted_truth.py",
-    ),
-    mutant(
-        "zne-without-the-weights",
-        "backends",
-        "weights of the scales dropped from the equivalent shots",
-        "mitigation/zne.py",
-        "return weights @ p, float(1.0 / (weights**2 / n).sum())",
-        "return weights @ p, float(1.0 / (np.abs(weights) / n).sum())",
-        MITIGATION,
-    ),
-    mutant(
-        "zne-rate-is-known",
-        "backends",
-        "error bar: the fitted rate is taken for certain",
-        "mitigation/zne.py",
-        "return out, 1.0 / (1.0 / strength + pull**2 / information)",
-        "return out, strength",
-        MITIGATION,
-    ),
-    mutant(
-        "folds-share-a-seed",
-        "backends",
-        "one seed for two circuits",
-        "mitigation/batch.py",
-        "seed if number == 0 else _seed(seed, scale), role)",
-        "seed, role)",
-        MITIGATION,
-        SEEDS,
-    ),
-    mutant(
-        "calibrations-share-a-seed",
-        "backends",
-        "one seed for two circuits",
-        "mitigation/batch.py",
-        "_seed(seeds[0], -1 - ones)",
-        "_seed(seeds[0], -1)",
-        MITIGATION,
-        SEEDS,
-    ),
-    mutant(
-        "device-readout-transposed",
-        "backends",
-        "asymmetric readout of a noise model: matrix not transposed",
-        "aer_readout.py",
-        "p = (matrix.T @ p.reshape(len(matrix), -1)).reshape(shape)",
-        "p = (matrix @ p.reshape(len(matrix), -1)).reshape(shape)",
-        "tests/power/test_planted_truth.py",
-    ),
-    mutant(
-        "routed-qubits-not-undone",
-        "backends",
-        "qubit order: layout applied the wrong way",
-        "aer_readout.py",
-        "axes = [n - 1 - where[q] for q in reversed(range(n))]",
-        "axes = [n - 1 - where.index(q) for q in reversed(range(n))]",
-        "tests/power/test_planted_truth.py",
-    ),
-    mutant(
-        "steps-of-the-noise-floor",
-        "backends",
-        "exponent off by one",
-        "device/report.py",
-        "return float((p * c / (g * e)) ** (1.0 / (p + 1)))",
-        "return float((p * c / (g * e)) ** (1.0 / p))",
-        "tests/unit/backends",
-    ),
-    mutant(
-        "fidelity-of-gates-only",
-        "backends",
-        "part of a product left out: readout",
-        "device/report.py",
-        "        if error:\n            log += math.log1p",
-        '        if error and name != "measure":\n            log += math.log1p',
-        "tests/power/test_planted_truth.py",
-    ),
-    mutant(
-        "seconds-without-the-pause",
-        "backends",
-        "units: pause once a circuit, not once a shot",
-        "device/report.py",
-        "return float(sum(shots * (delay + circuit_seconds(circuit, target)) for circuit in circuits))",
-        "return float(sum(delay + shots * circuit_seconds(circuit, target) for circuit in circuits))",
-        "tests/unit/backends",
-        "tests/unit/test_device_plan.py",
-    ),
     mutant(
         "extrapolated-coarse-sign",
         "methods",
