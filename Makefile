@@ -12,7 +12,7 @@ PYTHONS ?= python3.12 python3.13
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-torch test-matrix test-pythons test-portable test-all mutants lint types coverage docs notebooks bench dist clean
+.PHONY: demo test test-slow test-torch test-matrix test-pythons test-coverage-study test-portable test-all mutants lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -36,6 +36,10 @@ test-slow: $(TORCH)
 test-matrix: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "matrix and not hardware" tests/matrix
 
+# Two standard errors of every estimate, 2,000 seeds each.
+test-coverage-study: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m coverage_study tests/error_bars
+
 test-torch: $(TORCH)
 	$(BIN)/python -m pytest -q -m torch tests/unit/growth
 
@@ -56,7 +60,7 @@ mutants: $(STAMP)
 	$(BIN)/python -m tools.mutants $(MUTANTS)
 
 # Everything, one part after the other.
-test-all: test test-slow test-matrix test-portable test-pythons
+test-all: test test-slow test-matrix test-coverage-study test-portable test-pythons
 
 # PyTorch is 0.6 GB on disk as a CPU build, and several on Linux where the package index has only the one for GPUs: `make test` goes
 # without it.

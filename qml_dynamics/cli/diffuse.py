@@ -191,7 +191,7 @@ def _facts(fit: Fit, made: np.ndarray) -> dict[str, Any]:
         "columns": list(fit.columns),
         "rows": {"training": len(fit.train), "held_out": len(fit.held_out)},
         "potential": stated.potential,
-        "bandwidth": model.bandwidth,
+        "bandwidth": model.bandwidths.get(str(stated.condition), model.bandwidth),
         "t_max": model.t_max,
         "kind": stated.kind,
         "condition": stated.condition,

@@ -11,7 +11,7 @@ import numpy as np
 from .. import synthesis
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real
-from ..base.estimate import Estimate
+from ..base.estimate import Estimate, few_samples
 from ..base.options import renamed_option
 from ..model.formulas import boundaries, segments
 from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
@@ -316,7 +316,9 @@ def averaged(answers: Sequence[Answer], shots: int | None) -> tuple[Answer, dict
         values = np.array([a.expectations[name].value for a in answers])
         between = values.std(axis=0, ddof=1) if count > 1 else np.zeros_like(values[0])
         between = np.where(between > 1e-13 * (1 + np.abs(values).max(axis=0)), between, 0.0)  # round-off is no spread
-        stderr = between / np.sqrt(count) if count > 1 else np.broadcast_to(one.stderr, values[0].shape)
+        stderr = (
+            few_samples(count) * between / np.sqrt(count) if count > 1 else np.broadcast_to(one.stderr, values[0].shape)
+        )
         expectations[name], spread[name] = Estimate(values.mean(axis=0), stderr, shots), between
     density = np.mean([a.density for a in answers], axis=0)
     out = replace(first, density=density, expectations=expectations)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..model.objectives.base import Objective
 from ..model.pauli import PauliSum, pauli_sum
 from ..model.problem import Problem
 from ..model.transforms import Transform
+from .rare import flips, mean_seen, unseen_change
 from .sampling import draw
 from .trajectory import Best, Counts
 
@@ -34,9 +36,15 @@ class PauliGroup:
 
     def estimate(self, counts: Counts) -> tuple[float, float]:
         """Mean and standard error of the group's sum from outcomes in its basis."""
+        mode = int(counts.index[int(np.argmax(counts.count))])
+        unseen = unseen_change(counts.index, counts.count, flips(self.terms.num_qubits, mode), self.values)
+        return mean_of_counts(self.values(counts.index), counts.count, unseen)
+
+    def values(self, index: np.ndarray) -> np.ndarray:
+        """The group's sum at these outcomes of its basis."""
         support = self.terms.x | self.terms.z
-        parity = np.bitwise_count(counts.index[:, None] & support[None, :]) & 1
-        return mean_of_counts((1 - 2.0 * parity) @ self.terms.coefficients, counts.count)
+        parity = np.bitwise_count(index[:, None] & support[None, :]) & 1
+        return np.asarray((1 - 2.0 * parity) @ self.terms.coefficients)
 
     def probabilities(self, psi: np.ndarray) -> np.ndarray:
         """Outcome probabilities of a wave in this basis."""
@@ -216,15 +224,15 @@ def observe_counts(
         weight, dual = counts["weight"][i], counts["dual"][i]
         if isinstance(h, LearningHamiltonian):
             d, s = h.coefficients(float(t))
-            kinetic = mean_of_counts(h.dual.reshape(-1)[dual.index], dual.count)
-            objective = mean_of_counts(h.zeta.reshape(-1)[weight.index], weight.count)
+            kinetic = mean_seen(h.domain, dual, h.dual.reshape(-1).__getitem__)
+            objective = mean_seen(h.domain, weight, h.zeta.reshape(-1).__getitem__)
             table.add("energy", d * kinetic[0] + s * objective[0], float(np.hypot(d * kinetic[1], s * objective[1])))
             table.add("kinetic", *kinetic)
             table.add("objective", *objective)
         for o in observables:
             if o.function is not None:
                 seen = weight if o.basis == "weight" else dual
-                table.add(o.name, *mean_of_counts(o.values(h.domain, seen.index), seen.count))
+                table.add(o.name, *mean_seen(h.domain, seen, partial(o.values, h.domain)))
     return table.estimates(counts["weight"][0].shots)
 
 

@@ -229,15 +229,30 @@ def check_answer(found: qd.Trajectory, answer: dict[str, Any], exactly: bool) ->
     said = recorded.of_trajectory(found)
     recorded.check(said["times"], answer["times"], "times")
     if exactly:
-        numbers = ("density", "states", "log_norm", "parameters", "expectations", "counts", "best", "shots", "stop")
+        numbers = ("density", "states", "log_norm", "parameters", "counts", "best", "shots", "stop")
         for name in numbers:
             recorded.check(said[name], answer[name], name, 1e-8)  # regularised equations were solved on the way
+        check_expectations(said["expectations"], answer["expectations"])
         return
     assert found.shots == answer["shots"]
     for name, told in answer["expectations"].items():
         now, before = found.expectations[name], np.array(told["value"])
         wide = np.hypot(np.broadcast_to(now.stderr, before.shape), np.array(told["stderr"]))
         assert np.all(np.abs(now.value - before) <= 5 * wide + 1e-9), name
+
+
+def check_expectations(said: dict[str, Any], told: dict[str, Any]) -> None:
+    """Values and shots as recorded; errors too, but where they have more room for rare outcomes by now, see the changelog."""
+    assert set(said) == set(told)
+    for name, before in told.items():
+        recorded.check(
+            {k: said[name][k] for k in ("value", "shots")}, {k: before[k] for k in ("value", "shots")}, name, 1e-8
+        )
+        now, then = np.array(said[name]["stderr"]), np.array(before["stderr"])
+        assert np.all(now >= then * (1 - 1e-8) - 1e-12), name
+        assert np.all((now <= 1.75 * then + 1e-8) | (then < 1e-3 * now.max())), (
+            name
+        )  # 3 seen: sqrt(1 + 2 / 1), at the most
 
 
 @pytest.mark.parametrize("name", MEASURED)

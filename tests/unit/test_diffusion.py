@@ -326,6 +326,22 @@ def test_conditioned_samples_have_the_conditioned_law(mixture: Diffusion, kind: 
     assert kstest(free, lambda v: np.interp(v, x, np.cumsum(law) / law.sum())).pvalue < 1e-6
 
 
+def test_each_class_has_a_kernel_of_its_own() -> None:
+    """The half of normal numbers above 0 has mean 0.8; a kernel tuned on both halves would spread it over both."""
+    rows = np.random.default_rng(0).standard_normal((400, 1))
+    model = Diffusion(Grid((-5, 5), 7), rows, labels=(rows[:, 0] > 0).astype(int))
+    above = rows[rows > 0]
+    pooled = Diffusion(Grid((-5, 5), 7), rows).bandwidth
+    assert max(model.bandwidths.values()) < 0.3 * pooled  # or nothing is tested
+    assert set(model.bandwidths) == {"0", "1"}
+    made = model.sample(2000, seed=1, condition=1, steps=60)[:, 0]
+    assert abs(made.mean() - above.mean()) < 5 * above.std() / np.sqrt(2000) + 0.01
+    assert np.mean(made < -3 * model.bandwidths["1"]) < 0.002
+    assert np.mean(made < 0) < 0.08  # of kernels at the edge alone
+    given = Diffusion(Grid((-5, 5), 7), rows, labels=(rows[:, 0] > 0).astype(int), bandwidth=0.5)
+    assert given.bandwidths == {"0": 0.5, "1": 0.5}
+
+
 @pytest.mark.parametrize("kind", ["sde", "ode"])
 def test_a_region_between_two_points_of_the_grid_is_met(kind: str) -> None:
     model = Diffusion(Grid((-6, 6), 6), PAIR)

@@ -111,4 +111,4 @@ def test_arithmetic_carries_the_error():
 
 def test_share_error_is_binomial_with_a_floor() -> None:
     assert share_error(0.3, 50) == pytest.approx(np.sqrt(0.3 * 0.7 / 50))
-    assert share_error(np.array([0.0, 1.0, 0.5]), 25) == pytest.approx([0.04, 0.04, 0.1])
+    assert share_error(np.array([0.0, 1.0, 0.5]), 25) == pytest.approx([np.sqrt(2) / 25, np.sqrt(2) / 25, 0.1])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import MethodError, integer, require
-from ...base.estimate import Estimate
+from ...base.estimate import Estimate, few_samples
 from ...base.progress import Progress
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
@@ -60,7 +60,8 @@ class Study:
     def estimate(self, what: str, name: str) -> Estimate:
         """Mean over the splits with its standard error."""
         values = getattr(self, what)[self.names.index(name)]
-        return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+        error = few_samples(len(values)) * values.std(ddof=1) / np.sqrt(len(values))
+        return Estimate(float(values.mean()), float(error))
 
     def __str__(self) -> str:
         lines = [f"{self.splits} splits; mean and 95 % bootstrap interval"]

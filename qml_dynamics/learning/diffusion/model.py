@@ -35,7 +35,8 @@ class Diffusion(Waves):
         potential: ``"ou"`` (``V = |x|^2 / 2``: noise is a Gaussian of variance T), ``"free"`` (``V = 0`` on a torus: noise is uniform),
             an :class:`Objective` or a function of points (noise is ``e^{-V / T}``).
         temperature: T.
-        bandwidth: width of the kernel of each row; None: chosen by leave-one-out likelihood of the rows.
+        bandwidth: width of the kernel of each row; None: chosen by leave-one-out likelihood of the rows, of each class
+            for itself where there are labels (``bandwidths``; this is the largest of them then).
         labels: one class a row, for conditional generation.
         t_max: where the reverse process starts; None: 6 over the gap of H_W (of an objective: over the mean curvature of V,
             since the gap is small where V has barriers). Where the noise has not forgotten the data by then, paths start

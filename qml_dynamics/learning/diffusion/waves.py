@@ -46,14 +46,29 @@ class Waves:
         else:
             put(self, "data", inside(as_rows(self.data, self.domain.ndim), self.domain))
             put(self, "labels", _labels(self.labels, len(self.data)))
-            width = self.bandwidth
-            width = choose_bandwidth(self.data, self.land) if width is None else given_bandwidth(width, self.domain)
-            put(self, "bandwidth", width)
+            put(self, "_widths", self._class_widths())
+            put(self, "bandwidth", max(self._widths.values()))  # type: ignore[attr-defined]
         if self.t_max is not None:
             put(self, "t_max", real(self.t_max, "t_max", positive=True))
         else:
             put(self, "t_max", FORGETS / (self.land.gap if self.land.loss is None else self.land.stiffness))
         self._check_tails()
+
+    def _class_widths(self) -> dict[str | None, float]:
+        """A width for each class (None: rows without labels): of largest leave-one-out likelihood of its own rows, unless one was given."""
+        names: tuple[str | None, ...] = self.classes or (None,)
+        if self.bandwidth is not None:
+            return dict.fromkeys(names, given_bandwidth(self.bandwidth, self.domain))
+        return {name: choose_bandwidth(self._rows_of(name), self.land) for name in names}
+
+    def _rows_of(self, label: str | None) -> np.ndarray:
+        return np.asarray(self.data if label is None else self.data[self.labels == label])
+
+    @property
+    def bandwidths(self) -> dict[str, float]:
+        """Widths of the kernels of each class, by name; none where the data have no labels. ``bandwidth`` is the largest."""
+        widths: dict[str | None, float] = {} if self._function is not None else self._widths  # type: ignore[attr-defined]
+        return {name: width for name, width in widths.items() if name is not None}
 
     def __repr__(self) -> str:
         what = "a density" if callable(self.data) else f"{len(self.data)} rows, bandwidth {self.bandwidth:.3g}"
@@ -68,7 +83,7 @@ class Waves:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, sorted; none where the data have no labels."""
-        return () if self.labels is None else tuple(sorted(set(self.labels)))
+        return () if self.labels is None else tuple(sorted({str(name) for name in self.labels}))
 
     @cached_property
     def lens(self) -> Magnifier:
@@ -88,10 +103,11 @@ class Waves:
     def _wave_of(self, label: str | None) -> np.ndarray:
         if self._function is not None:  # type: ignore[attr-defined]
             return density_on(self._function, self.domain) / self.land.root  # type: ignore[attr-defined]
-        rows = self.data if label is None else self.data[self.labels == label]
-        t0 = smoothing_time(float(self.bandwidth or 0.0), self.temperature)
-        (phi,) = self.land.waves(deposit(rows, self.land), [t0])
-        return phi / float((self.land.root * phi).sum())
+        if label is None and self.classes:  # so that the classes add up to the whole
+            return np.asarray(sum(np.mean(self.labels == name) * self._wave_of(name) for name in self.classes))
+        t0 = smoothing_time(self._widths[label], self.temperature)  # type: ignore[attr-defined]
+        (phi,) = self.land.waves(deposit(self._rows_of(label), self.land), [t0])
+        return np.asarray(phi / float((self.land.root * phi).sum()))
 
     def _check_tails(self) -> None:
         """``phi_0 = p_0 / psi0`` must fit into the box too."""

@@ -15,7 +15,7 @@ import numpy as np
 from ... import synthesis
 from ...backends import backend as find_backend
 from ...base.errors import MethodError, describe, integer, real, require
-from ...base.estimate import Estimate
+from ...base.estimate import Estimate, mean_of_counts
 from ...model.domains import Hypercube
 from ...model.initial import PointMass
 from ...model.pauli import PauliSum
@@ -129,9 +129,9 @@ class Exchange:
         kept = conserved(counts, len(set(occupied)))
         require(kept.shots > 0 if len(kept.count) else False, "shots", "leave an outcome with the right number", shots)
         n = self.number(kept.index)
-        mean = float(n @ kept.count / kept.shots)
-        spread = float(np.sqrt(max(0.0, (n - mean) ** 2 @ kept.count / kept.shots) / kept.shots))
-        return ExchangeSample(kept, Estimate(mean, spread, kept.shots), 1 - kept.shots / counts.shots)
+        one = 1.0 if np.ptp(n) == 0 else 0.0  # a neuron that no outcome shows moved
+        mean = Estimate(*mean_of_counts(n, kept.count, unseen=one), kept.shots)
+        return ExchangeSample(kept, mean, 1 - kept.shots / counts.shots)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from ... import synthesis
 from ...backends import backend as find_backend
 from ...base.errors import MethodError, integer, require
-from ...base.estimate import Estimate
+from ...base.estimate import Estimate, share_error
 from ...model.domains import Grid
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.problem import Problem
@@ -164,8 +164,9 @@ def measured_levels(
         means.append(1 - 2 * float(ones @ c.count / c.shots))
     cosine, sine = np.array(means[0::2]), np.array(means[1::2])
     size = cosine**2 + sine**2
-    spread = np.sqrt((sine**2 * (1 - cosine**2) + cosine**2 * (1 - sine**2)) / count) / size
-    return Estimate(np.arctan2(sine, cosine) / t, np.maximum(spread, 1e-15) / t, count)
+    noise = [2 * share_error((1 - part) / 2, count) for part in (cosine, sine)]  # of 1 - 2 p
+    spread = np.sqrt((sine * noise[0]) ** 2 + (cosine * noise[1]) ** 2) / size
+    return Estimate(np.arctan2(sine, cosine) / t, spread / t, count)
 
 
 def _free(problem: Problem) -> None:

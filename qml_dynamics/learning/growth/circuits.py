@@ -10,7 +10,7 @@ import numpy as np
 from ... import synthesis
 from ...backends import backend as find
 from ...base.errors import BackendError, integer
-from ...base.estimate import Estimate
+from ...base.estimate import Estimate, share_error
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -78,9 +78,9 @@ def run_layer(
     given = np.abs(np.asarray(x, dtype=float))
     length = float(given.max()) * float(np.linalg.norm(given / given.max()))  # squares may leave the range of floats
     factor_of = np.square(np.float64(factor * length))
-    error = np.zeros(out) if shots is None else np.sqrt(hot[:out] * (1 - hot[:out]) / shots)
+    error = np.zeros(out) if shots is None else share_error(hot[:out], shots)
     success = float(hot[:out].sum())
-    spread = 0.0 if shots is None else float(np.sqrt(max(0.0, success * (1 - success)) / shots))
+    spread = 0.0 if shots is None else float(share_error(success, shots))
     return LayerRun(
         Estimate(factor_of * hot[:out], factor_of * error, shots),
         Estimate(success, spread, shots),

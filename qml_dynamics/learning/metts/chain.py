@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ...base.estimate import Estimate
+from ...base.estimate import Estimate, error_of_mean
 from ...model.problem import Problem
+from ...results.rare import neighbours_of, unseen_change
 from ...results.trajectory import Best
-from .statistics import effective_size
+from .statistics import error_of_chain
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +74,20 @@ class Chain:
         return float(np.sqrt(p * (1 - p) / (2 * np.pi * self.effective_sample_size)).sum())
 
     def mean(self, function: Any) -> Estimate:
-        """The mean of a function of weights ``(m, ndim) -> (m,)``, its error from the function's own effective size."""
-        points = self.problem.domain.points_at(self.index.reshape(-1))
-        values = np.asarray(function(points), dtype=float).reshape(self.index.shape)
-        return Estimate(float(values.mean()), float(values.std()) / np.sqrt(effective_size(values)), self.index.size)
+        """The mean of a function of weights ``(m, ndim) -> (m,)``, its error from the means of walkers or of blocks of them.
+
+        An outcome that was not seen has room in the error: two of it among as many samples as the effective size.
+        """
+        domain = self.problem.domain
+
+        def at(index: np.ndarray) -> np.ndarray:
+            return np.asarray(function(domain.points_at(index)), dtype=float)
+
+        values = at(self.index.reshape(-1)).reshape(self.index.shape)
+        seen, counts = np.unique(self.index, return_counts=True)
+        unseen = unseen_change(seen, counts, neighbours_of(domain, int(seen[int(np.argmax(counts))])), at)
+        floor = error_of_mean(0.0, 0.0, max(self.effective_sample_size, 1.0), unseen)
+        return Estimate(float(values.mean()), max(error_of_chain(values), float(floor)), self.index.size)
 
     def score(self, X: Any, y: Any) -> float:
         """Accuracy of the majority vote of all samples on data (objectives with a model).

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...base.estimate import Estimate
+from ...base.estimate import Estimate, error_of_mean, few_samples
 
+_GROUPS = 8  # independent means at the least, from which an error is taken
+_WORTH = 10  # independent samples that the mean of a block should be worth
+_WALKERS = 4  # whose means alone give an error
 _LINEAR = 1e-6  # share of a variance below which one function says nothing that another does not
 
 
@@ -30,6 +33,42 @@ def effective_size(values: np.ndarray) -> float:
     negative = np.flatnonzero(pairs < 0)
     pairs = np.minimum.accumulate(pairs[: negative[0] if len(negative) else len(pairs)])
     return values.size / max(-1.0 + 2.0 * float(pairs.sum()), 1.0)
+
+
+def error_of_chain(values: np.ndarray) -> float:
+    """Standard error of the mean of ``values``, shape ``(steps, walkers)``, from means that are independent of each other.
+
+    Walkers are independent, however slow they are; where a walker is worth more than ten samples it is cut into blocks of that worth
+    (batch means: Flegal, Jones, Ann. Stat. 38, 1034, 2010). The error of few means has Student's factor, and room for rare ones
+    (:func:`~qml_dynamics.base.estimate.error_of_mean`). Fewer than eight walkers are cut into eight blocks all the same; these may not be
+    independent, so that the error from the effective size is used where it is larger.
+
+    >>> x = np.random.default_rng(0).standard_normal((500, 8))
+    >>> bool(0.8 < error_of_chain(x) * np.sqrt(x.size) < 1.3)
+    True
+    """
+    size = effective_size(values)
+    walkers = values.shape[1]
+    wanted = max(int(size / walkers / _WORTH), 1)
+    blocks = wanted if walkers * wanted >= _GROUPS else -(-_GROUPS // walkers)
+    error = _error_of_groups(values, blocks)
+    if blocks == wanted:
+        return error
+    away = values - values.mean()
+    return max(error, float(error_of_mean((away**2).mean(), (away**3).mean(), size) * few_samples(max(size, 2.0))))
+
+
+def _error_of_groups(values: np.ndarray, blocks: int) -> float:
+    """From the means of that many blocks of each walker, weighted by their lengths."""
+    steps, walkers = values.shape
+    parts = np.array_split(np.arange(steps), max(1, min(blocks, steps // 2)))
+    away = np.concatenate([values[part].mean(axis=0) for part in parts]) - values.mean()
+    weight = np.repeat([len(part) / values.size for part in parts], walkers)
+    groups = away.size
+    if groups < 2:
+        return float("inf")
+    second, third = float(weight @ away**2) * groups / (groups - 1), float(weight @ away**3)
+    return float(error_of_mean(second, third, groups) * few_samples(groups))
 
 
 def autocorrelation(values: np.ndarray) -> np.ndarray | None:
@@ -61,7 +100,9 @@ def detailed_balance(weights: np.ndarray, loss: np.ndarray) -> Estimate:
     """``<f(x) g(y) - g(x) f(y)>`` over transitions x to y: zero, within its error, for every reversible chain.
 
     f is the weights' first principal component and g the loss (``f^2`` where the loss is linear in f), both with mean 0 and
-    variance 1. The error counts the effective size of the difference itself.
+    variance 1. The differences of a reversible chain take each other back (their autocorrelations are negative), so that no number of
+    independent ones is a measure of the error: it comes from the means of whole walkers, which are independent (of fewer than four
+    walkers, cut into eight blocks).
 
     Args:
         weights: shape ``(steps, walkers, ndim)``.
@@ -80,8 +121,9 @@ def detailed_balance(weights: np.ndarray, loss: np.ndarray) -> Estimate:
     if float(np.mean((g - np.mean(f * g) * f) ** 2)) < _LINEAR:
         g = _standard(f**2)
     turned = f[:-1] * g[1:] - g[:-1] * f[1:]
-    error = float(turned.std()) / np.sqrt(effective_size(turned))
-    return Estimate(float(turned.mean()), max(error, 1.0 / np.sqrt(turned.size)) if not turned.any() else error)
+    blocks = 1 if walkers >= _WALKERS else -(-_GROUPS // walkers)
+    error = _error_of_groups(turned, blocks) if turned.any() else 1.0 / np.sqrt(turned.size)
+    return Estimate(float(turned.mean()), error)
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+import qml_dynamics as qd
 from qml_dynamics import objectives
 from qml_dynamics.base.errors import ProblemError
 
@@ -174,3 +175,32 @@ def test_csendes_is_continuous_on_the_axes():
 def test_a_wrong_number_of_weights_is_refused():
     with pytest.raises(ProblemError, match="`ackley` takes 2 weights, but the points have 3"):
         objectives.ackley()(np.zeros((4, 3)))
+
+
+def _noise(points: np.ndarray) -> np.ndarray:
+    return (points**2).sum(axis=1) + 0.05 * np.random.default_rng().standard_normal(len(points))
+
+
+def _same_noise_each_call(points: np.ndarray) -> np.ndarray:
+    return (points**2).sum(axis=1) + 0.05 * np.random.default_rng(3).standard_normal(len(points))
+
+
+def _of_the_batch(points: np.ndarray) -> np.ndarray:
+    return points.sum(axis=1) + 0.1 * np.arange(len(points))  # one answer a call, and another beside other points
+
+
+@pytest.mark.parametrize("loss", [_noise, _same_noise_each_call, _of_the_batch])
+@pytest.mark.parametrize("domain", [qd.Grid((-3, 4), 4), qd.Grid([(-3, 4), (0, 2)], 2), qd.Hypercube(4)])
+def test_a_loss_with_two_answers_for_one_point_is_refused(loss, domain):
+    with pytest.raises(ProblemError, match="must have one value at a point, but has") as caught:
+        objectives.Objective(loss, "coin").on(domain)
+    assert "`coin`" in str(caught.value)
+
+
+def test_a_loss_in_single_precision_is_one_loss():
+    def single(points):
+        return ((points.astype(np.float32) ** 2).sum(axis=1) * np.float32(1e3) + np.float32(0.1)).astype(float)
+
+    table = objectives.Objective(single).on(qd.Grid((-3, 4), 5))
+    assert table.shape == (32,)
+    assert np.ptp(table) > 1e3

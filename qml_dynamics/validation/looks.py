@@ -1,0 +1,206 @@
+"""The looks of a comparison: functions of weights and of momenta whose means two runs should share.
+
+Each is a direction in which runs go apart: a mean, a spread, the energy, the weight of a coarse cell or of an interval, and the scores
+of the law itself, ``-d log p / dx`` and ``-1 - x d log p / dx``: the likelihood-ratio test of a small shift and of a small change of width
+is the mean of just that function (Neyman and Pearson 1933; Rao 1948), which for a law of several bumps the mean of x is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .readings import Reading
+
+_CLIP = 5.0  # standard deviations of a score: beyond, one sample would decide alone
+_LEAST = 10.0  # samples to be expected in a cell that is a look of its own, and outside it
+_FINEST = 32  # cells that are looks of their own
+_QUANTILES = 15
+_CUTS = 5
+_DEGREES = 6  # of the polynomials of Neyman's smooth test
+_MOST_AXES = 12  # of a hypercube whose pairs of weights are looks
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One function on the cells of a reading.
+
+    Attributes:
+        name: in words, for the verdict.
+        kind: what is reported of it: ``"mean"``, ``"spread"``, ``"cell"``, ``"energy"``, or ``""``.
+        values: on the cells, flat.
+        joins: names of the sums of squares that it is part of.
+    """
+
+    name: str
+    kind: str
+    values: np.ndarray
+    joins: tuple[str, ...] = ()
+
+
+def looks_of(reading: Reading) -> list[Look]:
+    """All looks at one basis of two runs, on the cells of the reading's law."""
+    found = [*_moments(reading), *_cells(reading)]
+    if max(reading.law.shape) > 4:
+        found += [*_scores(reading), *_intervals(reading), *_polynomials(reading)]
+    elif reading.basis == "weight" and 2 <= reading.law.ndim <= _MOST_AXES:
+        found += _pairs(reading)
+    if reading.values is not None:
+        name = "the loss" if reading.basis == "weight" else "the kinetic part"
+        found.append(Look(name, "", reading.values.reshape(-1)))
+    return found
+
+
+def rare_cells(law: np.ndarray, samples: int) -> list[np.ndarray]:
+    """Cells in which together fewer samples than 1, 0.3, 0.01 and 0.0001 are expected, as booleans, flat."""
+    flat = law.reshape(-1)
+    order = np.argsort(flat, kind="stable")
+    total = samples * np.cumsum(flat[order])
+    out = []
+    for most in (1.0, 0.3, 1e-2, 1e-4):
+        there = np.zeros(flat.size, dtype=bool)
+        there[order[: int(np.searchsorted(total, most))]] = True
+        if there.any() and not there.all():
+            out.append(there)
+    return out
+
+
+def _along(values: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Values of one axis on all cells, flat."""
+    shaped = values.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+    return np.broadcast_to(shaped, shape).reshape(-1)
+
+
+def _marginal(law: np.ndarray, axis: int) -> np.ndarray:
+    return np.asarray(law.sum(axis=tuple(k for k in range(law.ndim) if k != axis)))
+
+
+def _moments(r: Reading) -> Iterator[Look]:
+    for axis, x in enumerate(r.axes):
+        p = _marginal(r.law, axis)
+        middle = float(p @ x)
+        yield Look(f"the mean of {r.basis} {axis + 1}", "mean", _along(x - middle, axis, r.law.shape))
+        if x.size > 2:
+            yield Look(f"the spread of {r.basis} {axis + 1}", "spread", _along((x - middle) ** 2, axis, r.law.shape))
+
+
+def _pairs(r: Reading) -> Iterator[Look]:
+    signs = [_along(np.array([1.0, -1.0]), axis, r.law.shape) for axis in range(r.law.ndim)]
+    for j in range(len(signs)):
+        for i in range(j):
+            yield Look(f"the agreement of weights {i + 1} and {j + 1}", "", signs[i] * signs[j])
+
+
+def _scores(r: Reading) -> Iterator[Look]:
+    for axis, x in enumerate(r.axes):
+        if x.size <= 4:
+            continue
+        slope = _log_slope(r, axis)
+        middle = float(_marginal(r.law, axis) @ x)
+        for name, score in (("shift", -slope), ("width", -1 - (x - middle).reshape(_shape(r, axis)) * slope)):
+            words = f"a {'shift' if name == 'shift' else 'change of width'} along {r.basis} {axis + 1}"
+            yield Look(words, "", _clipped(score.reshape(-1), r.law.reshape(-1)), (f"{name} {axis + 1}",))
+
+
+def _shape(r: Reading, axis: int) -> list[int]:
+    return [-1 if k == axis else 1 for k in range(r.law.ndim)]
+
+
+def _log_slope(r: Reading, axis: int) -> np.ndarray:
+    """``d log p / dx`` by central differences; 0 where there is nothing."""
+    p, step = r.law, float(np.diff(r.axes[axis][:2])[0])
+    after, before = np.roll(p, -1, axis), np.roll(p, 1, axis)
+    if not r.periodic:
+        first, last = ([slice(None)] * p.ndim for _ in range(2))
+        first[axis], last[axis] = slice(0, 1), slice(-1, None)
+        after[tuple(last)], before[tuple(first)] = 0.0, 0.0
+    there = p > 1e-12 * p.max()
+    return np.divide(after - before, 2 * step * p, out=np.zeros_like(p), where=there)
+
+
+def _clipped(f: np.ndarray, p: np.ndarray) -> np.ndarray:
+    f = f - p @ f
+    for _ in range(2):  # the first standard deviation knows what the clip takes away
+        most = _CLIP * np.sqrt(p @ f**2)
+        f = np.clip(f, -most, most)
+    return np.asarray(f)
+
+
+def _intervals(r: Reading) -> Iterator[Look]:
+    """Below each of 15 quantiles, and between any two of 5 others and of the valleys between bumps."""
+    for axis, x in enumerate(r.axes):
+        if x.size <= 4:
+            continue
+        below = np.cumsum(_marginal(r.law, axis))
+        where = np.searchsorted(below, np.arange(1, _QUANTILES + 1) / (_QUANTILES + 1))
+        for k in np.unique(where):
+            yield _interval(r, axis, 0, int(k) + 1)
+        few = np.searchsorted(below, np.arange(1, _CUTS + 1) / (_CUTS + 1)) + 1
+        cuts = np.unique(np.concatenate([few, _valleys(_marginal(r.law, axis))]))
+        for j in range(len(cuts)):
+            for i in range(j):
+                yield _interval(r, axis, int(cuts[i]), int(cuts[j]))
+        for k in _valleys(_marginal(r.law, axis)):
+            yield _interval(r, axis, 0, int(k))
+
+
+def _interval(r: Reading, axis: int, low: int, high: int) -> Look:
+    x = r.axes[axis]
+    inside = (np.arange(x.size) >= low) & (np.arange(x.size) < high)
+    last = x[min(high, x.size) - 1]
+    return Look(
+        f"the weight of {r.basis} {axis + 1} in [{x[min(low, x.size - 1)]:.3g}, {last:.3g}]",
+        "",
+        _along(inside + 0.0, axis, r.law.shape),
+    )
+
+
+def _valleys(p: np.ndarray, deep: float = 0.5, most: int = 4) -> np.ndarray:
+    """Where a density has minima of less than half of the peaks on both sides, the deepest first."""
+    inner = np.flatnonzero((p[1:-1] <= p[:-2]) & (p[1:-1] < p[2:])) + 1
+    left, right = np.maximum.accumulate(p), np.maximum.accumulate(p[::-1])[::-1]
+    heights = np.minimum(left[inner], right[inner])
+    depth = p[inner] / np.maximum(heights, 1e-300)
+    real = (depth < deep) & (heights > 1e-2 * p.max())
+    return np.sort(inner[real][np.argsort(depth[real], kind="stable")[:most]])
+
+
+def _polynomials(r: Reading) -> Iterator[Look]:
+    """Legendre polynomials of the distribution function: Neyman (1937), with sums of squares over the first 2, 3, 4 and 6."""
+    for axis, x in enumerate(r.axes):
+        if x.size <= 4:
+            continue
+        p = _marginal(r.law, axis)
+        u = 2 * (np.cumsum(p) - 0.5 * p) - 1
+        for degree in range(1, _DEGREES + 1):
+            f = np.polynomial.legendre.Legendre.basis(degree)(u)
+            joins = [f"{r.basis} {axis + 1} to degree {k}" for k in (2, 3, 4, 6) if degree <= k]
+            joins += [f"weight and momentum {axis + 1} to degree {k}" for k in (2, 4) if degree <= k]
+            words = f"the {degree}. polynomial of {r.basis} {axis + 1}"
+            yield Look(words, "", _along(f, axis, r.law.shape), tuple(joins))
+
+
+def _cells(r: Reading) -> Iterator[Look]:
+    """Every cell of the nested coarse grids up to 32 cells in which enough samples are expected."""
+    for labels, count in nested(r.law.shape, _FINEST):
+        weight = np.bincount(labels, weights=r.law.reshape(-1), minlength=count)
+        samples = min((n for n in r.shots if n is not None), default=0)
+        for cell in np.flatnonzero((samples * weight >= _LEAST) & (samples * (1 - weight) >= _LEAST)):
+            yield Look(f"the weight of {r.basis} cell {cell + 1} of {count}", "cell", (labels == cell) + 0.0)
+
+
+def nested(shape: tuple[int, ...], finest: int) -> list[tuple[np.ndarray, int]]:
+    """Partitions of a grid into 2, 4, 8, ... blocks, each axis halved in turn: labels of the cells, flat, and their number."""
+    bits = [int(n).bit_length() - 1 for n in shape]
+    used, out = [0] * len(shape), []
+    while 1 << (sum(used) + 1) <= finest and used != bits:
+        open_axes = [k for k in range(len(shape)) if used[k] < bits[k]]
+        used[min(open_axes, key=lambda k: used[k])] += 1
+        where = np.indices(shape, sparse=True)
+        label = np.zeros(shape, dtype=np.int64)
+        for k, index in enumerate(where):
+            label = (label << used[k]) + (index >> (bits[k] - used[k]))
+        out.append((label.reshape(-1), 1 << sum(used)))
+    return out
