@@ -13,7 +13,7 @@ from ..base.estimate import Estimate
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..results.trajectory import Trajectory
 from . import null_law
-from .readings import Reading, readings, samples
+from .readings import Reading, readings_of, samples
 
 if TYPE_CHECKING:
     from .null_law import Tested
@@ -155,7 +155,7 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
 def _tested(a: Trajectory, b: Trajectory, i: int, j: int) -> Tested | None:
     """All looks together; None for two exact runs."""
     gap = a.expectations["energy"][i] - b.expectations["energy"][j]
-    known = [reading for reading in readings(a, b, i, j) if reading.sampled]
+    known = [reading for reading in readings_of(a, b, i, j) if reading.sampled]
     noisy = float(gap.stderr) > 0 and bool(np.isfinite(gap.stderr))
     if not known:
         return None

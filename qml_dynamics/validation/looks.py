@@ -54,17 +54,13 @@ def looks_of(reading: Reading) -> list[Look]:
 
 
 def rare_cells(law: np.ndarray, samples: int) -> list[np.ndarray]:
-    """Cells in which together fewer samples than 1, 0.3, 0.01 and 0.0001 are expected, as booleans, flat."""
+    """The cells in which together fewer than one sample is expected, as booleans, flat; none where there are no such."""
     flat = law.reshape(-1)
     order = np.argsort(flat, kind="stable")
     total = samples * np.cumsum(flat[order])
-    out = []
-    for most in (1.0, 0.3, 1e-2, 1e-4):
-        there = np.zeros(flat.size, dtype=bool)
-        there[order[: int(np.searchsorted(total, most))]] = True
-        if there.any() and not there.all():
-            out.append(there)
-    return out
+    there = np.zeros(flat.size, dtype=bool)
+    there[order[: int(np.searchsorted(total, 1.0))]] = True
+    return [there] if there.any() and not there.all() else []
 
 
 def _along(values: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:

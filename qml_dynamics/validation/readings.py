@@ -71,7 +71,7 @@ def halved(array: np.ndarray, axis: int) -> np.ndarray:
     return np.asarray(array[tuple(even)] + array[tuple(odd)])
 
 
-def readings(a: Trajectory, b: Trajectory, i: int, j: int) -> list[Reading]:
+def readings_of(a: Trajectory, b: Trajectory, i: int, j: int) -> list[Reading]:
     """Weights always; momenta where both runs know them, by a pure state or by samples of the dual basis."""
     domain = a.problem.domain
     found = [_weights(a, b, i, j)]

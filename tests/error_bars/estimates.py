@@ -273,7 +273,6 @@ COVERS: dict[str, tuple[str, ...] | str] = {
     "learning/ensembles/exchange.py": ("exchange",),
     "learning/ensembles/fitting.py": "a unit changed; unit/ensembles/test_fit.py",
     "learning/ensembles/interference.py": "a ratio of means; unit/ensembles/test_circuits.py",
-    "learning/ensembles/multiplier.py": "intervals of three errors by likelihood; unit/ensembles/test_fit.py",
     "learning/gibbs/result.py": ("softmax", "softmax of populations"),
     "learning/gibbs/thermal_state.py": ("softmax",),
     "learning/growth/circuits.py": ("a layer",),
