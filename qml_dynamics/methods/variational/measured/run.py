@@ -24,7 +24,7 @@ from ...base import Answer, Stream
 from ...from_samples import Batch, Planned, from_outcomes, from_probabilities, plan_batch
 from ..engine.bound import angle_between
 from ..engine.tangent import Engine
-from ..evolve import StartWarning
+from ..evolve import StartWarning, check_points
 from ..options import Variational
 from .device import Device, Point, stages
 from .outcomes import Key, Outcome, Request, ask, counts_of
@@ -102,6 +102,7 @@ class _Run:
         self.job, self.checkpoint, self.backend = job, checkpoint, job.device
         self.method = method
         self.stages = stages(self.method)
+        check_points(job.h, self.method)
         self.device = Device(job.problem, job.h, self.method)
         self.ends = boundaries(job.problem.duration, self.method.steps, np.union1d(job.saves, [0.0]))
         self.moment = {int(np.argmin(np.abs(self.ends - t))): i for i, t in enumerate(job.saves.tolist())}
