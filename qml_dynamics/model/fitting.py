@@ -77,7 +77,9 @@ def open_axes(domain: Grid, h: LearningHamiltonian) -> list[bool]:
 
 def _axes(initial: Gaussian, ndim: int) -> list[tuple[float, float, float]]:
     """Center, width and momentum of each axis."""
-    columns = [values * (ndim if len(values) == 1 else 1) for values in (initial.center, initial.width, initial.momentum)]
+    columns = [
+        values * (ndim if len(values) == 1 else 1) for values in (initial.center, initial.width, initial.momentum)
+    ]
     return list(zip(*columns))
 
 
@@ -101,11 +103,17 @@ def _check_place(initial: Gaussian, domain: Grid, h: LearningHamiltonian) -> Non
     for axis, ((center, width, _), ends) in enumerate(zip(_axes(initial, domain.ndim), open_axes(domain, h))):
         low, high = domain.bounds[axis]
         share = _outside(center, width, low, high)
-        if ends and share > EDGE:
-            where = "a wall" if domain.boundary == "walls" else "the seam, where the loss does not go on smoothly"
-            text = (
-                f"{share:.1e} of `initial` along axis {axis} lie beyond {where}: widen `bounds`, or move `center` away from the edge."
+        cut = domain.boundary == "periodic" and not initial.wrapped
+        if (ends or cut) and share > EDGE:
+            where = "the seam, where the loss does not go on smoothly"
+            where = (
+                "a wall"
+                if domain.boundary == "walls"
+                else "the seam, where it is cut (wrapped=True goes on)"
+                if cut
+                else where
             )
+            text = f"{share:.1e} of `initial` along axis {axis} lie beyond {where}: widen `bounds`, or move `center` away from the edge."
             warnings.warn(text, EdgeWeightWarning, stacklevel=5)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -52,6 +52,8 @@ class Gaussian:
         center: one number for all axes or one an axis, inside the box.
         width: likewise, positive.
         momentum: likewise; the mean wave vector.
+        wrapped: whether a periodic axis holds the sum over the images. False: it is cut at the seam, as files mean that were written
+            before there was this option and do not name it.
 
     >>> from qml_dynamics.model.domains import Grid
     >>> ring = Grid((0, 2 * np.pi), 5)
@@ -63,8 +65,10 @@ class Gaussian:
     center: Any
     width: Any
     momentum: Any = 0.0
+    wrapped: bool = field(default=True, repr=False)
 
     def __post_init__(self) -> None:
+        require(isinstance(self.wrapped, bool), "wrapped", "be True or False", self.wrapped)
         for name in ("center", "width", "momentum"):
             given = getattr(self, name)
             require(depth(given) <= 1 and np.size(given) > 0, name, "be a number or one number an axis", given)
@@ -77,7 +81,7 @@ class Gaussian:
         center, width, momentum = (_spread(getattr(self, n), domain, n) for n in ("center", "width", "momentum"))
         for c, (low, high) in zip(center, domain.bounds):  # type: ignore[union-attr]
             require(low <= c <= high, "center", f"lie in the box [{low}, {high}]", c)
-        ring = domain.boundary == "periodic"  # type: ignore[union-attr]
+        ring = self.wrapped and domain.boundary == "periodic"  # type: ignore[union-attr]
         lengths = domain.lengths  # type: ignore[union-attr]
         waves = [
             _wrapped(x - c, w, k, length) if ring else _bell(x - c, w, k)

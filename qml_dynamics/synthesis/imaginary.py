@@ -161,9 +161,7 @@ def pauli_rotation(x: int, z: int, angle: float, circuit: QuantumCircuit) -> Non
                 circuit.s(q)
 
 
-def real_time(
-    problem: Problem, h: Hamiltonian, t0: float, t1: float, time: float, substeps: int
-) -> QuantumCircuit:
+def real_time(problem: Problem, h: Hamiltonian, t0: float, t1: float, time: float, substeps: int) -> QuantumCircuit:
     """``exp(-i time H)`` with the mean of H from ``t0`` to ``t1``, by so many Strang steps; a negative time gives the exact inverse."""
     circuit = QuantumCircuit(width(problem.domain))
     if not isinstance(h, LearningHamiltonian):

@@ -28,7 +28,12 @@ def told(problem: qd.Problem) -> list[tuple[type, str]]:
 
 def bowl(grid: qd.Grid, initial: object, clock: str = "real") -> qd.Problem:
     return qd.Problem(
-        grid, lambda w: ((w - 0.1) ** 2).sum(axis=1) / 2, 0.5, clock=clock, duration=1.0, initial=initial  # type: ignore[arg-type]
+        grid,
+        lambda w: ((w - 0.1) ** 2).sum(axis=1) / 2,
+        0.5,
+        clock=clock,
+        duration=1.0,
+        initial=initial,  # type: ignore[arg-type]
     )
 
 
@@ -106,7 +111,9 @@ def test_a_momentum_above_the_largest_is_refused(boundary: str, axis: int, sign:
     momentum = [0.3, 0.2]
     momentum[axis] = sign * 45.0
     problem = bowl(grid, qd.Gaussian(0, 1, momentum))
-    wanted = rf"Argument `momentum` must be at most 6.28, the largest of the grid along axis {axis}, but is {sign * 45}\."
+    wanted = (
+        rf"Argument `momentum` must be at most 6.28, the largest of the grid along axis {axis}, but is {sign * 45}\."
+    )
     calls: list[Callable[[], object]] = [
         lambda: qd.evolve(problem, qd.SplitStep(4)),
         lambda: qd.circuits(problem, qd.Trotter(2)),
@@ -125,7 +132,10 @@ def test_a_momentum_above_the_largest_is_refused(boundary: str, axis: int, sign:
     [
         (qd.Gaussian(0, 0.08), "of the momenta of `initial` along axis 0 are above 6.28"),
         (qd.Gaussian(0, 0.8, 5.9), "of the momenta of `initial` along axis 0 are above 6.28"),
-        (qd.State(np.exp(-0.5 * (np.arange(32) - 16.0) ** 2 / 0.16)), "of `initial` are above 0.8 of the largest momentum"),
+        (
+            qd.State(np.exp(-0.5 * (np.arange(32) - 16.0) ** 2 / 0.16)),
+            "of `initial` are above 0.8 of the largest momentum",
+        ),
     ],
 )
 def test_momenta_that_the_grid_does_not_hold_are_told_at_once(initial: object, says: str) -> None:
@@ -161,5 +171,9 @@ def test_a_ring_has_no_edge() -> None:
     box = ring.replace(domain=qd.Grid((0, 5.0), 6))
     assert closed_at_seam(hamiltonian(box)) == [False]
     assert [c for c, _ in told(box)] == [EdgeWeightWarning]
-    mixed = hamiltonian(bowl(qd.Grid([(-3, 3), (-3, 3)], 4), qd.Uniform()).replace(objective=lambda w: np.cos(TURN * w[:, 0] / 6) + w[:, 1]))
+    mixed = hamiltonian(
+        bowl(qd.Grid([(-3, 3), (-3, 3)], 4), qd.Uniform()).replace(
+            objective=lambda w: np.cos(TURN * w[:, 0] / 6) + w[:, 1]
+        )
+    )
     assert closed_at_seam(mixed) == [True, False]

@@ -53,7 +53,13 @@ def problem(space: str, clock: str, what: str, place: int) -> qd.Problem:
     diffusion = pulse(place, 60.0, 0.3) if what == "diffusion" else qd.Constant(0.3)
     start = qd.Gaussian(0.4, 1.1) if space != "hypercube" else qd.State(np.arange(1, 9) + 0.5j)
     return qd.Problem(
-        domain, lambda w: np.sin(w[:, 0] - 0.3) + 0.2 * w[:, -1], diffusion, strength, clock=clock, initial=start, duration=2.0
+        domain,
+        lambda w: np.sin(w[:, 0] - 0.3) + 0.2 * w[:, -1],
+        diffusion,
+        strength,
+        clock=clock,
+        initial=start,
+        duration=2.0,
     )
 
 
@@ -177,9 +183,13 @@ def test_fixed_steps_that_cannot_see_a_pulse_are_refused(integrator: str, shots:
     p = problem("hypercube", "imaginary", "strength", 11)
     backend = None if shots is None else "aer"
     method = qd.Variational(qd.ansatz.hamiltonian(1), steps=4, integrator=integrator)
-    with pytest.raises(MethodError, match=r"Argument `steps` must be large enough to see all of the strength, but is 4"):
+    with pytest.raises(
+        MethodError, match=r"Argument `steps` must be large enough to see all of the strength, but is 4"
+    ):
         qd.evolve(p, method, backend=backend, shots=shots, seed=1)
-    with pytest.raises(MethodError, match=r"Argument `stages` must be large enough to see all of the strength, but is 5"):
+    with pytest.raises(
+        MethodError, match=r"Argument `stages` must be large enough to see all of the strength, but is 5"
+    ):
         qd.anneal(p, stages=5)
     assert unseen(qd.Linear(0.0, 3.0), [0.0, 0.5, 1.0], 1.0) < 1e-12, "a smooth schedule is seen"
 
