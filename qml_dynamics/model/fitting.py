@@ -75,6 +75,24 @@ def open_axes(domain: Grid, h: LearningHamiltonian) -> list[bool]:
     return [True] * domain.ndim if domain.boundary == "walls" else [not closed for closed in closed_at_seam(h)]
 
 
+def ended_axes(domain: Grid, h: LearningHamiltonian) -> list[bool]:
+    """For each axis, whether it ends somewhere: walls, or a period that is not one of the loss, which may be flat along the axis.
+
+    An axis with a flux, and one along which the loss has the period of the box, is a ring.
+    """
+    if domain.boundary == "walls":
+        return [True] * domain.ndim
+    least = 1e-12 * max(1.0, float(np.abs(h.zeta).max()))
+    flat = [float(np.abs(np.diff(h.zeta, axis=axis)).max(initial=0.0)) <= least for axis in range(domain.ndim)]
+    return [not flux and (level or not closed) for flux, level, closed in zip(domain.twist, flat, closed_at_seam(h))]
+
+
+def weight_at_ends(law: np.ndarray, domain: Grid, ends: list[bool]) -> float:
+    """The largest probability on the outermost points of an axis that ends."""
+    axes = [axis for axis, is_end in enumerate(ends) if is_end and domain.shape[axis] > 2]
+    return max((float(np.take(law, [0, -1], axis=axis).sum()) for axis in axes), default=0.0)
+
+
 def _axes(initial: Gaussian, ndim: int) -> list[tuple[float, float, float]]:
     """Center, width and momentum of each axis."""
     columns = [
@@ -127,8 +145,7 @@ def _check_vector(problem: Problem, domain: Grid, h: LearningHamiltonian) -> Non
     """A vector shows what lies at its edges and at its largest momenta."""
     psi = problem.initial.vector(domain)
     law = np.abs(psi) ** 2
-    ends = [axis for axis, is_end in enumerate(open_axes(domain, h)) if is_end and domain.shape[axis] > 2]
-    edge = max((float(np.take(law, [0, -1], axis=axis).sum()) for axis in ends), default=0.0)
+    edge = weight_at_ends(law, domain, open_axes(domain, h))
     if edge > EDGE:
         text = f"{edge:.1e} of `initial` lie at the edge of its box: widen `bounds`."
         warnings.warn(text, EdgeWeightWarning, stacklevel=5)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..model.domains import Grid
-from ..model.fitting import closed_at_seam
+from ..model.fitting import ended_axes
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.initial import Gaussian, State, Uniform
 from ..model.problem import Problem
@@ -32,7 +32,7 @@ def widened(problem: Problem, h: Hamiltonian) -> tuple[Problem | None, str]:
     assert isinstance(h, LearningHamiltonian)
     if isinstance(initial, Uniform):
         return None, "the initial wave fills the box, which is part of the problem; there is none to compare with."
-    ends = _ends(grid, h)
+    ends = ended_axes(grid, h)
     if not any(ends):
         return None, "every axis is a ring, which has no edge."
     wide = _wider(grid, ends)
@@ -40,17 +40,6 @@ def widened(problem: Problem, h: Hamiltonian) -> tuple[Problem | None, str]:
         return None, f"a wider and finer grid has {wide.size:,} points; this part is not measured."
     wave = initial if isinstance(initial, Gaussian) else State(_embedded(initial.vector(grid), grid, wide))
     return problem.replace(domain=wide, initial=wave), ""
-
-
-def _ends(grid: Grid, h: LearningHamiltonian) -> list[bool]:
-    """Whether an axis ends somewhere: walls, or a period that is not one of the loss. A loss that does not depend on it has none."""
-    if grid.boundary == "walls":
-        return [True] * grid.ndim
-    least = 1e-12 * max(1.0, float(np.abs(h.zeta).max()))
-    flat = [float(np.abs(np.diff(h.zeta, axis=axis)).max(initial=0.0)) <= least for axis in range(grid.ndim)]
-    return [
-        not flux and (no_slope or not closed) for flux, no_slope, closed in zip(grid.twist, flat, closed_at_seam(h))
-    ]
 
 
 def _wider(grid: Grid, ends: list[bool]) -> Grid:

@@ -15,6 +15,7 @@ from ...model.formulas import boundaries, segments
 from ...model.hamiltonians import Hamiltonian
 from ...model.problem import Problem
 from ...model.resolution import check_seen, cuts
+from ..stationary import not_lowest
 from .adaptive import grow
 from .derivatives import check_derivatives
 from .engine.bound import PIECES, AngleBound, Floor, angle_between, energy_error
@@ -261,7 +262,10 @@ class Walk:
         self._grow()
         self._note()
         if self.imaginary and after.sigma < self.method.stop_at:
-            self.reached = f"converged at t = {after.time:g}: the standard deviation of the energy is {after.sigma:.2e}"
+            above = not_lowest(self.h, after.psi, after.time, 3 * after.sigma)
+            spread = f"the standard deviation of the energy is {after.sigma:.2e}"
+            self.reached = f"stopped at t = {after.time:g}: {spread}, and the wave {above}" if above else ""
+            self.reached = self.reached or f"converged at t = {after.time:g}: {spread}"
 
     def _grow(self) -> None:
         options = self.method.grow
@@ -348,6 +352,9 @@ class Walk:
             )
         scale = max(1.0, abs(p.energy))
         if self.imaginary and p.sigma < 1e-6 * scale:
+            above = not_lowest(self.h, p.psi, p.time)
+            if above:
+                return f"reached t = {p.time:g}, but the wave {above}"
             return f"reached t = {p.time:g}, converged: the standard deviation of the energy is {p.sigma:.2e}"
         moved2 = p.variance - p.residual**2
         if p.sigma > 1e-6 * scale and moved2 < 1e-6 * p.variance:
