@@ -128,7 +128,7 @@ from going below, but is 1e-10.
             )
             raise MethodError(
                 f"Argument `max_iterations` must be larger, but is {self.limit}: the ends mix so slowly that a tolerance of "
-                f"{self.tol:g} takes {takes} (the error is {recent:.1e} after {count}). A longer duration or a larger diffusion mixes faster."
+                f"{self.tol:g} takes {takes} (the error is {recent:.1e} after {count}). A longer duration or more diffusion mixes faster."
             )
 
     def _refuse_floor(self) -> None:
