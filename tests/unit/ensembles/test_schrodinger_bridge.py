@@ -265,12 +265,12 @@ def test_an_iteration_that_stagnates_is_refused_early(
 
 def test_slow_mixing_is_refused_as_soon_as_it_is_known() -> None:
     pace = Pace(1e-10, 100)
+    for k in range(47):
+        pace.check(0.99**k)
     with pytest.raises(
         qd.MethodError, match=r"Argument `max_iterations` must be larger, but is 100: .* takes about 2,"
     ):
-        for k in range(100):
-            pace.check(0.99**k)
-    assert len(pace.errors) == 48
+        pace.check(0.99**47)
     quick = Pace(1e-10, 100)
     for k in range(90):
         quick.check(0.7**k)
