@@ -132,7 +132,7 @@ from going below, but is 1e-10.
             )
 
     def _refuse_floor(self) -> None:
-        floor = min(self.errors)
+        floor = float(np.median(self.errors[-_LOOK:]))  # half of the iterations are below
         if floor > _USELESS:
             raise MethodError(f"Argument `duration` must {_WIDER}: rounding leaves an error of {floor:.1e}.")
         raise MethodError(
