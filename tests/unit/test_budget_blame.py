@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
-from qml_dynamics.validation.budget_chain import TERMS
+from qml_dynamics.validation.budget import TERMS
 
 import qml_dynamics as qd
 
