@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
-from qml_dynamics.validation.budget import TERMS
 
 import qml_dynamics as qd
+from qml_dynamics.validation.budget import TERMS
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
