@@ -63,6 +63,7 @@ _ALIASES = {
 OPTIONS_OF_BEFORE = {
     kind: {"circuits": "draws"} for kind in ("qdrift", "random_order", "mini_batch")
 }  # in stored files
+WAVES_OF_BEFORE: dict[str, dict[str, Any]] = {"gaussian": {"wrapped": False}}  # of stored files that do not name it
 WAVES: dict[str, str] = {
     "uniform": "model.initial:Uniform",
     "gaussian": "model.initial:Gaussian",
@@ -230,9 +231,8 @@ def _unplain(value: Any, option: str) -> Any:
         value = {"kind": value}
     if not isinstance(value, Mapping):
         return value
-    if (
-        str(value.get("kind", "")).lower() in WAVES and not parts
-    ):  # written like a method: end=gaussian(center=1, width=0.7)
+    shown = str(value.get("kind", "")).lower() in WAVES and not parts
+    if shown:  # written like a method on the command line: end=gaussian(center=1, width=0.7)
         value = {"initial": str(value["kind"]).lower(), **{k: v for k, v in value.items() if k != "kind"}}
     if parts and "initial" not in value:
         return _part(dict(value), option, parts)
@@ -240,10 +240,11 @@ def _unplain(value: Any, option: str) -> Any:
         return method_from_spec(value)
     if "initial" in value:
         options = dict(value)
-        cls = at(WAVES[one_of(options.pop("initial"), "initial", WAVES, MethodError)])
+        named = one_of(options.pop("initial"), "initial", WAVES, MethodError)
+        cls = at(WAVES[named])
         for name in options:
             one_of(name, "initial", [f.name for f in fields(cls)], MethodError)
-        return cls(**options)
+        return cls(**{**({} if shown else WAVES_OF_BEFORE.get(named, {})), **options})
     return value
 
 

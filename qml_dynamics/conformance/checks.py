@@ -334,10 +334,10 @@ def check_budget(case: Case) -> None:
 
 
 def _formula_part(case: Case, budget: Any, truth: Truth) -> None:
-    """Formula and encoding together lead from the exact density to that of the run."""
+    """Formula, encoding and register together lead from the exact density to that of the run."""
     assert truth.density is not None
     gap = distance("the density", _rows(case.exact.density)[-1:], truth.density[-1:])
-    parts = float(budget.terms["formula"].value) + float(budget.terms["encoding"].value)
+    parts = sum(float(budget.terms[name].value) for name in ("formula", "encoding", "register"))
     errors = max(float(np.max(e.stderr)) for e in case.exact.expectations.values())
-    fault = f"formula and encoding make {parts:.2g} of the error budget, but the run differs by {gap:.2g}"
+    fault = f"formula, encoding and register make {parts:.2g} of the error budget, but the run differs by {gap:.2g}"
     demand(gap <= parts + 1e-6 + SIGMAS * errors + 0.3 * gap, case.cell, fault)

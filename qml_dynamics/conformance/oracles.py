@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..model.domains import Grid
+from ..model.domains import Domain, Grid
 from ..model.initial import Gaussian
 from ..model.problem import Problem
 
@@ -137,13 +137,20 @@ def start(problem: Problem) -> np.ndarray:
     initial, domain = problem.initial, problem.domain
     if not isinstance(initial, Gaussian):
         return np.asarray(initial.vector(domain), dtype=complex).reshape(-1)
-    wave = _gaussian(initial, coordinates(domain))
+    wave = _gaussian(initial, coordinates(domain), domain)
     return wave / np.linalg.norm(wave)
 
 
-def _gaussian(initial: Gaussian, points: np.ndarray) -> np.ndarray:
+def _gaussian(initial: Gaussian, points: np.ndarray, domain: Domain) -> np.ndarray:
+    """By its formula, on a ring the sum over the images; not normalised."""
     c, s, k = (np.broadcast_to(getattr(initial, n), points.shape[1:]) for n in ("center", "width", "momentum"))
-    return np.exp((-((points - c) ** 2) / (4 * s**2) + 1j * k * (points - c)).sum(axis=1))
+    ring = initial.wrapped and isinstance(domain, Grid) and domain.boundary == "periodic"
+    out = np.ones(len(points), dtype=complex)
+    for axis in range(points.shape[1]):
+        far = domain.lengths[axis] * np.arange(-30, 31) if ring else np.zeros(1)  # type: ignore[union-attr]
+        d = points[:, axis, None] - c[axis] - far
+        out *= np.exp(-(d**2) / (4 * s[axis] ** 2) + 1j * k[axis] * d).sum(axis=1)
+    return out
 
 
 def matrices(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -238,7 +245,7 @@ def _ensemble(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     axes = [a + (np.arange(_POINTS) + 0.5) * (b - a) / _POINTS for a, b in domain.bounds]
     points = np.array(list(itertools.product(*axes)))
     initial: Any = problem.initial
-    weights = np.abs(_gaussian(initial, points)) ** 2
+    weights = np.abs(_gaussian(initial, points, domain)) ** 2
     momenta = np.broadcast_to(np.broadcast_to(initial.momentum, (domain.ndim,)), points.shape)
     kept = weights > 1e-10 * weights.max()
     return points[kept], momenta[kept], weights[kept] / weights[kept].sum()

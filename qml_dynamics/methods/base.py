@@ -54,6 +54,8 @@ class Facts:
         steps: equal steps that the duration is cut into; None where there are none, or several numbers of them.
         wires: labels of the qubits of a circuit that the method brings, highest first, by which observables may name them.
         both_ends: whether the density is conditioned on both ends, so that a run is not the evolution of the initial wave.
+        register: whether :meth:`Method.without_encoding` leaves out a register of finite size, whose error is a part of its own in
+            the error budget; False: what it leaves out is the encoding.
     """
 
     clocks: frozenset[Clock]
@@ -66,6 +68,7 @@ class Facts:
     steps: int | None = None
     wires: tuple[Any, ...] | None = None
     both_ends: bool = False
+    register: bool = False
 
 
 @dataclass(frozen=True, eq=False)

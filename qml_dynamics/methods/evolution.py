@@ -21,6 +21,7 @@ from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from .base import Answer, Callback, Job
 from .job import check_room, convert
+from .stationary import stands_above
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -111,9 +112,21 @@ def finish(job: Job, answer: Answer, started: float) -> Trajectory:
         best=answer.best,
         parameters=answer.parameters,
         diagnostics=dict(answer.diagnostics),
-        stop=answer.stop,
+        stop=_stop(job, answer),
         provenance=provenance,
     )
+
+
+def _stop(job: Job, answer: Answer) -> str:
+    """Why the run ended; of imaginary time also that it stands at an eigenstate which is not the ground state."""
+    problem = job.problem
+    told = "not the ground state" in answer.stop
+    if problem.clock != "imaginary" or told or job.method.facts().both_ends or answer.diagnostics.get("interrupted"):
+        return answer.stop
+    above = stands_above(
+        job.h, problem.initial.vector(problem.domain), None if answer.states is None else answer.states[-1]
+    )
+    return f"{answer.stop} The wave {above}." if above else answer.stop
 
 
 def circuits(problem: Problem, method: Any, times: Any = None) -> list[QuantumCircuit]:

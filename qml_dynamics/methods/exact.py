@@ -12,6 +12,7 @@ from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
+from ..model.resolution import cuts
 from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 from .from_waves import Waves, report_waves, run_waves
 
@@ -120,12 +121,14 @@ def _driven(
 
     yield saves[0], psi.reshape(h.domain.shape).copy(), log_norm
     for i, (t0, t1) in enumerate(zip(saves[:-1], saves[1:])):
-        answer = solve_ivp(rate, (t0, t1), psi, method="DOP853", rtol=1e-11, atol=1e-13)
-        if not answer.success:
-            raise MethodError(f"The dense integrator failed between t = {t0:g} and {t1:g}: {answer.message}")
-        psi = answer.y[:, -1]
-        norm = float(np.linalg.norm(psi))
-        psi = psi / norm
-        log_norm += float(np.log(norm)) if problem.clock == "imaginary" else 0.0
+        ends = [t0, *cuts(h, t0, t1), t1]  # within each piece a few points see all that the schedules hold
+        for a, b in zip(ends[:-1], ends[1:]):
+            answer = solve_ivp(rate, (a, b), psi, method="DOP853", rtol=1e-11, atol=1e-13)
+            if not answer.success:
+                raise MethodError(f"The dense integrator failed between t = {a:g} and {b:g}: {answer.message}")
+            psi = answer.y[:, -1]
+            norm = float(np.linalg.norm(psi))
+            psi = psi / norm
+            log_norm += float(np.log(norm)) if problem.clock == "imaginary" else 0.0
         on_step(i + 1, len(saves) - 1)
         yield t1, psi.reshape(h.domain.shape).copy(), log_norm

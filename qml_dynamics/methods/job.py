@@ -10,6 +10,7 @@ import numpy as np
 from ..backends import backend as find_backend
 from ..base.errors import MethodError, check_memory, integer
 from ..base.progress import Progress
+from ..model.fitting import check_fit
 from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from ..results.observables import read_observables
@@ -51,11 +52,13 @@ def convert(
     method.check(problem, device)
     saves = save_times(save, problem.duration)
     seen = read_observables(observables, problem, facts.wires)
+    h = hamiltonian(problem)
+    check_fit(problem, h)
     label = f"{type(method).__name__} on {problem.domain.num_qubits} qubits"
     return Job(
         problem,
         method,
-        hamiltonian(problem),
+        h,
         device,
         shots,
         np.random.SeedSequence(seed),

@@ -17,6 +17,7 @@ from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real, require
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
+from ..model.resolution import cuts
 from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 from .from_waves import Waves, report_waves, run_waves
 
@@ -112,36 +113,78 @@ def _constant(
         yield t, psi, log
 
 
+_SEEN = 1e-6  # radians of a schedule that five points in a step may miss: its integral is in the step all the same
+_ROUNDING = 2e-15  # of a unit wave: no step can be asked to be better
+_SHORT = 1e-12  # of the duration: such a step is taken whatever its error
+
+
 def _magnus(
     h: Hamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
 ) -> Iterator[tuple[float, np.ndarray, float]]:
+    """Steps that end where the schedules have kinks or pulses, and keep the rate of the error in between."""
     assert isinstance(h, LearningHamiltonian)
+    ends = [*cuts(h, t0, t1, _SEEN), t1]
     t, dt = t0, min(t1 - t0, 0.05 * h.duration)
-    while t < t1:
-        dt = min(dt, t1 - t)
-        whole, _ = _magnus_step(h, psi, z, t, dt, rate, space)
-        half, log_a = _magnus_step(h, psi, z, t, dt / 2, rate, space)
-        fine, log_b = _magnus_step(h, half, z, t + dt / 2, dt / 2, rate, space)
-        error = float(np.linalg.norm(fine - whole)) / 15
-        if error <= rate * dt or dt < 1e-12 * h.duration:
-            t = t1 if t + dt >= t1 * (1 - 1e-15) else t + dt
-            psi = fine
-            yield t, psi, log_a + log_b
-        dt *= min(4.0, max(0.2, 0.9 * (rate * dt / max(error, 1e-300)) ** 0.25))
+    for end in ends:
+        while t < end:
+            last = t + dt >= end - _SHORT * h.duration
+            until = end if last else t + dt
+            step = _doubled(h, psi, z, t, until, rate, space)
+            size = until - t
+            if step is None:
+                dt = 0.5 * size
+                continue
+            error, fine, log = step
+            allowed = max(rate * size, _ROUNDING)
+            taken = error <= allowed or size <= 2 * _SHORT * h.duration
+            if taken:
+                t, psi = until, fine
+                yield t, psi, log
+            next_one = size * min(4.0, max(0.2, 0.9 * (allowed / max(error, 1e-300)) ** 0.25))
+            dt = max(dt if taken and last else _SHORT * h.duration, next_one)
+
+
+def _doubled(
+    h: LearningHamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
+) -> tuple[float, np.ndarray, float] | None:
+    """Error, wave and logarithm of two half steps, against a whole one; None where the step is too long to be tried."""
+    middle = 0.5 * (t0 + t1)
+    pieces = [(t0, t1), (t0, middle), (middle, t1)]
+    if z == -1.0 and t1 - t0 > 2 * _SHORT * h.duration and any(_runs_back(h, a, b) for a, b in pieces):
+        return None
+    whole, _ = _magnus_step(h, psi, z, t0, t1, rate, space)
+    half, log_a = _magnus_step(h, psi, z, t0, middle, rate, space)
+    fine, log_b = _magnus_step(h, half, z, middle, t1, rate, space)
+    return float(np.linalg.norm(fine - whole)) / 15, fine, log_a + log_b
+
+
+_BACKWARD = 0.5  # largest exponent by which a step of imaginary time may run the diffusion backwards
+
+
+def _runs_back(h: LearningHamiltonian, t0: float, t1: float) -> bool:
+    """Whether a factor would run the diffusion backwards by more than rounding bears: it grows over the step too fast."""
+    least = min(d for d, _ in _exponents(h, t0, t1))
+    return -least * float(h.dual.max()) > _BACKWARD
+
+
+def _exponents(h: LearningHamiltonian, t0: float, t1: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Coefficients of the two factors, from the integrals F and G of the schedules over the halves of the step.
+
+    ``7/6 F - 1/6 G`` and ``7/6 G - 1/6 F``: the commutator-free integrator of order four, with its first moment from F and G. It holds
+    the integral of each schedule exactly, wherever in the step a pulse lies.
+    """
+    middle = 0.5 * (t0 + t1)
+    (d1, s1), (d2, s2) = h.amounts(t0, middle), h.amounts(middle, t1)
+    return ((7 * d1 - d2) / 6, (7 * s1 - s2) / 6), ((7 * d2 - d1) / 6, (7 * s2 - s1) / 6)
 
 
 def _magnus_step(
-    h: LearningHamiltonian, psi: np.ndarray, z: complex, t: float, dt: float, rate: float, space: int
+    h: LearningHamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
 ) -> tuple[np.ndarray, float]:
-    root = np.sqrt(3)
-    d1, s1 = h.coefficients(t + (0.5 - root / 6) * dt)
-    d2, s2 = h.coefficients(t + (0.5 + root / 6) * dt)
-    near, far = (3 + 2 * root) / 12, (3 - 2 * root) / 12
-    log = 0.0
-    for a, b in ((near, far), (far, near)):
-        d, s = a * d1 + b * d2, a * s1 + b * s2
+    dt, log = t1 - t0, 0.0
+    for d, s in _exponents(h, t0, t1):
 
-        def act(wave: np.ndarray, d: float = d, s: float = s) -> np.ndarray:
+        def act(wave: np.ndarray, d: float = d / dt, s: float = s / dt) -> np.ndarray:
             return h.combine(wave, d, s)
 
         done = 0.0

@@ -73,6 +73,10 @@ class LearningHamiltonian:
         """``D(t), s(t)``."""
         return self.diffusion.value(t, self.duration), self.strength.value(t, self.duration)
 
+    def amounts(self, t0: float, t1: float) -> tuple[float, float]:
+        """The integrals of D and s from ``t0`` to ``t1``, exact."""
+        return self.diffusion.integral(t0, t1, self.duration), self.strength.integral(t0, t1, self.duration)
+
     def apply(self, psi: np.ndarray, t: float = 0.0) -> np.ndarray:
         """``H(t) psi``, shape ``domain.shape``; ``psi`` is not changed."""
         return self.combine(psi, *self.coefficients(t))

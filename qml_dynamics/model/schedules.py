@@ -8,6 +8,7 @@ files by their entry points of the group ``qml_dynamics.schedules``.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,6 +26,15 @@ class Schedule(Protocol):
 
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """The exact integral of ``value`` from ``t0`` to ``t1``."""
+        ...
+
+
+@runtime_checkable
+class Kinked(Protocol):
+    """A schedule that is not smooth everywhere and tells where; steps of integrators end there."""
+
+    def knots(self, duration: float) -> Sequence[float]:
+        """Times of its kinks and jumps, ascending."""
         ...
 
 
@@ -219,6 +229,11 @@ class Knots:
         (i, a, width), (j, b, _) = self._piece(t0, duration), self._piece(t1, duration)
         pieces = [(i, a, b)] if i == j else [(i, a, 1.0), *((m, 0.0, 1.0) for m in range(i + 1, j)), (j, 0.0, b)]
         return width * sum(self._inside(m, low, high) for m, low, high in pieces)
+
+    def knots(self, duration: float) -> list[float]:
+        """The times between pieces whose rates differ."""
+        count, rates = len(self.values) - 1, [math.log(b / a) for a, b in zip(self.values[:-1], self.values[1:])]
+        return [duration * i / count for i in range(1, count) if rates[i] != rates[i - 1]]
 
     def _piece(self, t: float, duration: float) -> tuple[int, float, float]:
         """The piece that holds ``t``, how far into it, and the length of a piece."""

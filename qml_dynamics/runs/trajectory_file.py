@@ -7,6 +7,7 @@ import math
 import os
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..base.errors import ProblemError, QMLDynamicsError, require
 from ..base.estimate import Estimate
 from ..base.places import refuse_links
 from ..base.registry import method_from_spec as named_method
+from ..model.initial import Gaussian
 from ..model.problem import Problem
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
 from .problem_file import ProblemFile, problem_from_spec, write_problem
@@ -62,6 +64,8 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
     try:
         if problem is None:
             problem = problem_from_spec(meta["problem"], arrays, where.parent, allow_code=allow_code)
+        else:
+            problem = _as_it_was(problem, meta["problem"])
         trajectory = _rebuild(meta, arrays, problem, _method(meta["method"]))
     except QMLDynamicsError as error:
         raise type(error)(f"{where.name}: {error}") from None
@@ -109,6 +113,17 @@ def _meta(text: np.ndarray, where: Path) -> dict[str, Any]:
             f"{meta['format']}: a newer version of qml-dynamics wrote it."
         )
     return meta
+
+
+def _as_it_was(problem: Problem, spec: Mapping[str, Any]) -> Problem:
+    """A problem that was given again with the wave that the file means: one of before holds a Gaussian that is cut at the seam."""
+    stored, initial = spec.get("initial", {}), problem.initial
+    before = stored.get("kind") == "gaussian" and "wrapped" not in stored.get("params", {})
+    return (
+        problem.replace(initial=replace(initial, wrapped=False))
+        if before and isinstance(initial, Gaussian)
+        else problem
+    )
 
 
 def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem: Problem, method: Any) -> Trajectory:

@@ -161,14 +161,14 @@ def pauli_rotation(x: int, z: int, angle: float, circuit: QuantumCircuit) -> Non
                 circuit.s(q)
 
 
-def real_time(problem: Problem, h: Hamiltonian, t: float, time: float, substeps: int) -> QuantumCircuit:
-    """``exp(-i time H(t))`` with H as it is at ``t``, by so many Strang steps; a negative time gives the exact inverse."""
+def real_time(problem: Problem, h: Hamiltonian, t0: float, t1: float, time: float, substeps: int) -> QuantumCircuit:
+    """``exp(-i time H)`` with the mean of H from ``t0`` to ``t1``, by so many Strang steps; a negative time gives the exact inverse."""
     circuit = QuantumCircuit(width(problem.domain))
     if not isinstance(h, LearningHamiltonian):
         for _ in range(substeps):
             pauli_steps(h.terms, time / substeps, by_order(2), circuit)
         return circuit
-    d, s = h.coefficients(t)
+    d, s = (amount / (t1 - t0) for amount in h.amounts(t0, t1))
     series, dt = walsh_series(s * h.zeta), time / substeps
     for k in range(substeps):
         diagonal(series, (0.5 if k == 0 else 1.0) * dt, circuit, range(problem.domain.num_qubits))
@@ -194,7 +194,7 @@ def double_bracket_step(
 ) -> QuantumCircuit:
     """``e^{i r H} U e^{i r |0><0|} U^+ e^{-i r H} U`` with ``r = sqrt(t1 - t0)``, U the circuit of the wave so far."""
     root = float(np.sqrt(t1 - t0))
-    forward = real_time(problem, h, 0.5 * (t0 + t1), root, substeps)
+    forward = real_time(problem, h, t0, t1, root, substeps)
     circuit = made.copy()
     circuit.compose(forward, inplace=True)
     circuit.compose(made.inverse(), inplace=True)

@@ -21,6 +21,7 @@ from .transforms import registers, width
 from .walsh import damping_angles, diagonal, multiplexed_ry, walsh_series
 
 _EMPTY = 1e-13  # amplitudes below this share of the norm are round-off
+_SAME = 1e-11  # distance of a Gaussian from its magnitude times one plane wave
 _CUT = 1e-6  # phases so close to -pi are pi
 
 
@@ -65,7 +66,11 @@ def _product(initial: Gaussian, domain: Domain, circuit: QuantumCircuit) -> None
     center = initial.center * (domain.ndim if len(initial.center) == 1 else 1)
     for qubits, wave, x, k, c in zip(registers(domain), initial.factors(domain), domain.axes, boost, center):
         bits = qubits[: len(wave).bit_length() - 1]
-        amplitudes(np.abs(wave), circuit, bits)
+        magnitude = np.abs(wave)
+        if np.linalg.norm(magnitude * np.exp(1j * k * (x - c)) - wave) > _SAME:  # images with other phases are seen
+            amplitudes(wave, circuit, bits)
+            continue
+        amplitudes(magnitude, circuit, bits)
         if k:
             diagonal(walsh_series(-k * (x - c)), 1.0, circuit, bits)
 

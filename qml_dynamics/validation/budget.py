@@ -2,7 +2,7 @@
 
 A chain of paired runs leads from the refined reference to the samples; each link changes one thing:
 
-    refined grid -> this grid -> product formula -> circuit (encoding) -> device noise -> shots
+    wider box -> refined grid -> this grid -> product formula -> circuit (encoding) -> register -> device noise -> shots
 
 Distances are total variations of the last density over the same coarse cells of the box, so the triangle inequality bounds
 the total by the sum; the mean loss moves by signed amounts that add up to the total exactly.
@@ -19,7 +19,7 @@ import numpy as np
 
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
-from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError
+from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError, QMLDynamicsError
 from ..base.estimate import Estimate
 from ..methods.base import check_method
 from ..methods.evolution import evolve
@@ -32,20 +32,24 @@ from ..model.problem import Problem, need_waves
 from ..model.resample import refine, restrict
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
+from .wider_box import inner, widened
 
-TERMS = ("grid", "formula", "encoding", "device", "shots")
+TERMS = ("box", "grid", "formula", "encoding", "register", "device", "shots")
 _CELLS = 64
 _SETTLED = 1e-14  # infidelity that the reference may still have
+_LEFT = 1e-12  # of a wave in the box, below which it has left it
+_LOST = 1e-9  # of the norm, above which an overlap is taken as it is
 
 
 @dataclass
 class Point:
-    """One run of the chain: density over the grid, its wave if known, its mean loss."""
+    """One run of the chain: density over the grid, its wave if known, its mean loss, and the probability outside the box."""
 
     density: np.ndarray
     state: np.ndarray | None
     loss: Estimate
     shots: int | None = None
+    outside: float = 0.0
 
 
 class Chain:
@@ -74,35 +78,36 @@ class Chain:
 
     def measure(self) -> dict[str, Any]:
         """Run the chain and take the differences of neighbours."""
-        exact = self._converged(self.problem)
-        on_grid = self._point(exact)
-        refined = self._refined(on_grid)
+        on_grid = self._point(self._converged(self.problem)[0])
+        refined, steps = self._refined(on_grid)
+        wide = self._wider(refined, steps)
         formula, circuit, drawn = self._formula_and_circuit()
+        before = formula if self.facts.register else circuit  # with all of the encoding, and without a register
         device = self._device(circuit)
         final = self._final(device, drawn)
-        chain = dict(
-            zip(TERMS, ((refined, on_grid), (on_grid, formula), (formula, circuit), (circuit, device), (device, final)))
-        )
+        points = (wide, refined, on_grid, formula, before, circuit, device, final)
+        chain = dict(zip(TERMS, zip(points[:-1], points[1:])))
         terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
         shifts = {
             name: b.loss - a.loss if name == "shots" else _plain(b.loss - a.loss) for name, (a, b) in chain.items()
         }
-        known = {n: (a.state, b.state) for n, (a, b) in chain.items()}
+        known = {
+            n: (a.state, b.state) for n, (a, b) in chain.items() if a is not b or n not in ("box", "grid", "register")
+        }
         infidelity = {n: _infidelity(a, b) for n, (a, b) in known.items() if a is not None and b is not None}
-        if refined is on_grid:
-            infidelity.pop("grid", None)
-        floor = noise_floor(self._cells(device.density), self._cells(device.density), final.shots, None)
+        cells = coarse_cells(device.density, self.problem.domain)
+        floor = noise_floor(cells, cells, final.shots, None)
         if self.shots:
             terms["shots"] = Estimate(terms["shots"].value, floor.stderr, self.shots)
-        total = self._distance(refined, final)
+        total = self._distance(wide, final)
         return {
             "terms": terms,
             "shifts": shifts,
             "infidelity": infidelity,
             "total": Estimate(total.value, floor.stderr, self.shots),
-            "total_shift": final.loss - refined.loss,
+            "total_shift": final.loss - wide.loss,
             "shot_floor": floor,
-            "cells": self._cells(final.density).size,
+            "cells": cells.size,
             "notes": tuple(self.notes),
         }
 
@@ -111,33 +116,66 @@ class Chain:
         density = run.density[-1]
         return Point(density, state, Estimate(float((density * self.zeta).sum())))
 
-    def _refined(self, on_grid: Point) -> Point:
+    def _refined(self, on_grid: Point) -> tuple[Point, int]:
+        """The exact evolution with half of the spacing, read at this grid's points, and how many steps it took."""
         domain = self.problem.domain
         if not isinstance(domain, Grid):
             self.notes.append("grid: a hypercube is exact, there is nothing to refine.")
-            return on_grid
+            return on_grid, 0
         if self.problem.objective is not None and self.problem.objective.domain is not None:
             self.notes.append("grid: the loss is a table and is not known on a finer grid; this part is not measured.")
-            return on_grid
-        initial: Any = self.problem.initial
-        if not isinstance(initial, (Gaussian, Uniform)):
-            initial = State(refine(initial.vector(domain), domain)[0])
-        fine = self.problem.replace(domain=domain.refined(), initial=initial)
-        run = self._converged(fine)
+            return on_grid, 0
+        fine = self._fine(domain)
+        run, steps = self._converged(fine)
         assert run.states is not None
         assert isinstance(fine.domain, Grid)
         wave = restrict(run.states[-1], fine.domain, domain)
         density = np.abs(wave) ** 2
-        loss = float(run.expectations["objective"].value[-1])
-        return Point(density / density.sum(), wave, Estimate(loss))
+        return Point(density / density.sum(), wave, self._loss(run)), steps
 
-    def _converged(self, problem: Problem) -> Trajectory:
+    def _fine(self, domain: Grid) -> Problem:
+        initial: Any = self.problem.initial
+        if not isinstance(initial, (Gaussian, Uniform)):
+            initial = State(refine(initial.vector(domain), domain)[0])
+        return self.problem.replace(domain=domain.refined(), initial=initial)
+
+    def _wider(self, refined: Point, steps: int) -> Point:
+        """The refined evolution in a box that is wider along every axis that ends somewhere, read at this grid's points."""
+        domain = self.problem.domain
+        if not isinstance(domain, Grid) or not steps:
+            return refined
+        fine = self._fine(domain)
+        wide, why = widened(fine, hamiltonian(fine))
+        if wide is None:
+            self.notes.append(f"box: {why}")
+            return refined
+        try:
+            run, _ = self._converged(wide, steps)
+        except QMLDynamicsError as error:
+            self.notes.append(f"box: not measured, since the loss is not known in a wider box ({error})")
+            return refined
+        assert run.states is not None
+        assert isinstance(fine.domain, Grid)
+        assert isinstance(wide.domain, Grid)
+        inside = inner(run.states[-1], wide.domain, fine.domain)
+        share = float((np.abs(inside) ** 2).sum())
+        if share < _LEFT:
+            return Point(np.zeros(domain.shape), None, self._loss(run), outside=1.0)
+        wave = restrict(inside / np.sqrt(share), fine.domain, domain)
+        density = np.abs(wave) ** 2
+        return Point(share * density / density.sum(), np.sqrt(share) * wave, self._loss(run), outside=1 - share)
+
+    def _loss(self, run: Trajectory) -> Estimate:
+        return Estimate(float(run.expectations["objective"].value[-1]))
+
+    def _converged(self, problem: Problem, first: int = 64) -> tuple[Trajectory, int]:
         """The exact evolution on this grid: fourth-order split-step, steps doubled until the state has settled.
 
         The order makes a halved step 16 times better, so the distance to the last run is 15 times the error that is left.
         """
         settled = _SETTLED if self.shots is None else _SETTLED * 1e3
-        steps, last = 64, self.run(problem, SplitStep(64, order=4))
+        steps = max(64, first // 2)
+        last = self.run(problem, SplitStep(steps, order=4))
         while steps < 1 << 16:
             steps *= 2
             run = self.run(problem, SplitStep(steps, order=4))
@@ -147,7 +185,7 @@ class Chain:
             last = run
             if left <= settled:
                 break
-        return last
+        return last, steps
 
     def _formula_and_circuit(self) -> tuple[Point, Point, Point | None]:
         """The method without and with its encoding, as waves; and its samples, where the same run gives them."""
@@ -209,10 +247,11 @@ class Chain:
         return self._samples_of(run)
 
     def _distance(self, a: Point, b: Point) -> Estimate:
-        return Estimate(0.5 * float(np.abs(self._cells(a.density) - self._cells(b.density)).sum()))
+        return Estimate(0.5 * float(np.abs(self._cells(a) - self._cells(b)).sum()))
 
-    def _cells(self, density: np.ndarray) -> np.ndarray:
-        return coarse_cells(density, self.problem.domain)
+    def _cells(self, point: Point) -> np.ndarray:
+        """Probabilities of the cells of the box, and of the outside."""
+        return np.append(coarse_cells(point.density, self.problem.domain), point.outside)
 
 
 def coarse_cells(density: np.ndarray, domain: Domain) -> np.ndarray:
@@ -243,7 +282,10 @@ def _samples(run: Trajectory, shots: int) -> int:
 
 
 def _infidelity(a: np.ndarray, b: np.ndarray) -> float:
-    """``1 - |<a|b>|^2`` of unit waves, without cancellation for nearly equal ones."""
+    """``1 - |<a|b>|^2`` of a unit wave b, without cancellation for nearly equal ones; a may have lost part of its norm."""
+    lost = 1 - float((np.abs(a) ** 2).sum())
+    if lost > _LOST:
+        return float(1 - abs(np.vdot(a, b)) ** 2)
     overlap = np.vdot(a, b)
     phase = overlap / abs(overlap) if overlap else 1.0
     gap = float(np.linalg.norm(a * phase - b) ** 2)  # 2 - 2 |<a|b>|
@@ -259,10 +301,11 @@ class ErrorBudget:
     """The parts of a run's error.
 
     Attributes:
-        terms: total variation over the cells, for grid, formula, encoding, device and shots.
+        terms: total variation over the cells, for box, grid, formula, encoding, register, device and shots; what lies outside of the
+            box is one more cell.
         shifts: signed change of the mean loss, for the same parts; they add up to the last shift exactly.
         infidelity: ``1 - |<a|b>|^2`` for the parts where both sides have states.
-        total: total variation between the run and the refined reference.
+        total: total variation between the run and the refined reference in the wider box.
         total_shift: change of the mean loss between them.
         shot_floor: the total variation that the shots make on average.
         cells: in how many cells densities were compared.
@@ -319,7 +362,7 @@ def error_budget(
 
     Args:
         problem: a learning problem (with an objective).
-        method: any method; circuits have all five parts, classical methods those that apply.
+        method: any method; circuits have all parts, classical methods those that apply; a register those that have one.
         backend, shots, seed, progress: as for ``evolve``.
 
     Raises:

@@ -23,6 +23,7 @@ from ...model.domains import Hypercube
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.initial import Gaussian, Initial, PointMass
 from ...model.problem import Problem, need_waves
+from ...model.resolution import check_seen
 from ...results.sampling import drawable
 from ...results.trajectory import Trajectory
 from .engine import Annealing
@@ -37,6 +38,7 @@ def placed(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Diffusion and strength of every stage."""
     schedules = (p.diffusion, p.strength)
+    check_seen(h, [0.0, *stage_times(record.stages, p.duration)], "stages", record.stages)
     plain: Any = tuple(staged(schedule, record.stages, p.duration) for schedule in schedules)
     if record.adapt is None:
         return plain

@@ -46,6 +46,11 @@ class Staged:
         whole = sum(self.values[first + 1 : last]) * length
         return self.values[first] * ((first + 1) * length - t0) + whole + self.values[last] * (t1 - last * length)
 
+    def knots(self, duration: float) -> list[float]:
+        """The times between the stages."""
+        count = len(self.values)
+        return [duration * i / count for i in range(1, count) if self.values[i] != self.values[i - 1]]
+
 
 def stage_times(stages: int, duration: float) -> np.ndarray:
     """Where the values of a schedule are taken: from its start to its end, the end alone for a single stage."""

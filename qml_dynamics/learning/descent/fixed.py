@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...model.schedules import QHD, Schedule
+from ...model.schedules import QHD, Kinked, Schedule
 from .batch import Batch, Instance
 
 TIMES = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
@@ -39,6 +39,10 @@ class Warped:
         """The inner integral between the two times on its own clock: exact."""
         a, b = (self.time * (t / duration) ** self.power for t in (t0, t1))
         return self.inner.integral(a, b, self.time)
+
+    def knots(self, duration: float) -> list[float]:
+        """Those of the inner schedule on this clock."""
+        return [duration * (t / self.time) ** (1 / self.power) for t in _knots(self.inner, self.time)]
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,14 @@ class _Times:
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """The integral of the inner one, multiplied."""
         return self.inner.integral(t0, t1, duration) * self.factor
+
+    def knots(self, duration: float) -> list[float]:
+        """Those of the inner schedule."""
+        return _knots(self.inner, duration)
+
+
+def _knots(schedule: Schedule, duration: float) -> list[float]:
+    return list(schedule.knots(duration)) if isinstance(schedule, Kinked) else []
 
 
 def fixed_schedules(steps: int) -> Iterator[Fixed]:

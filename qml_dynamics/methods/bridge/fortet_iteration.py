@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,7 @@ def fortet(
     cuts = np.union1d([] if saves is None else saves, [0.0, problem.duration])
     back = np.sort(problem.duration - cuts)
     B, A, error, count = first.copy(), last, math.inf, 0
+    pace = Pace(tol, limit)
     try:
         while count < limit:
             A = _factor(last / _propagated(problem, B, method, cuts))
@@ -71,6 +72,7 @@ def fortet(
             error = 0.5 * float(np.abs(B * KA - first).sum())
             if error <= tol:
                 return Factors(B, A, count, error)
+            pace.check(error)
             progress(int(100 * min(1.0, math.log(error) / math.log(tol))), 100)
             B = _factor(first / KA)
     except KeyboardInterrupt:
@@ -81,6 +83,70 @@ def fortet(
         f"Argument `max_iterations` must let the iteration converge, but {limit} leave an error of {error:.1e}: "
         "a longer duration mixes faster."
     )
+
+
+_LOOK = 24  # iterations between which the fall of the error is measured
+_FLOOR_FALL = 0.5  # an error that falls by less over so many iterations, and goes up and down, has reached its floor
+_USELESS = 1e-3  # a bridge that misses its start by more is none
+
+
+@dataclass
+class Pace:
+    """How fast the error falls; refuses as soon as it is clear that the tolerance will not be reached.
+
+    The iteration contracts by a fixed factor (Birkhoff and Hopf) down to the floor that rounding sets, which rises with the range
+    of the factors.
+
+    >>> pace = Pace(1e-10, 2000)
+    >>> for k in range(100):
+    ...     pace.check(2e-10 + 0.5**k)
+    Traceback (most recent call last):
+    qml_dynamics.base.errors.MethodError: Argument `tol` must be at least 4.0e-10 for these ends, which rounding keeps the iteration \
+from going below, but is 1e-10.
+    """
+
+    tol: float
+    limit: int
+    errors: list[float] = field(default_factory=list)
+
+    def check(self, error: float) -> None:
+        """Note the error of one more iteration."""
+        self.errors.append(error)
+        count = len(self.errors)
+        if count < 2 * _LOOK:
+            return
+        recent, before = min(self.errors[-_LOOK:]), min(self.errors[-2 * _LOOK : -_LOOK])
+        if recent > _FLOOR_FALL * before and self._flat():
+            self._refuse_floor()
+        fall = math.log(before / recent) / _LOOK if 0 < recent < before else 0.0
+        needed = count + math.log(recent / self.tol) / fall if fall > 0 else math.inf
+        if needed > _PATIENCE * self.limit:
+            takes = (
+                f"about {needed:,.0f} iterations"
+                if math.isfinite(needed)
+                else "more iterations than it can converge in"
+            )
+            raise MethodError(
+                f"Argument `max_iterations` must be larger, but is {self.limit}: the ends mix so slowly that a tolerance of "
+                f"{self.tol:g} takes {takes} (the error is {recent:.1e} after {count}). A longer duration or more diffusion mixes faster."
+            )
+
+    def _refuse_floor(self) -> None:
+        floor = float(np.median(self.errors[-_LOOK:]))  # half of the iterations are below
+        if floor > _USELESS:
+            raise MethodError(f"Argument `duration` must {_WIDER}: rounding leaves an error of {floor:.1e}.")
+        raise MethodError(
+            f"Argument `tol` must be at least {2 * floor:.1e} for these ends, which rounding keeps the iteration from going below, but "
+            f"is {self.tol:g}."
+        )
+
+    def _flat(self) -> bool:
+        """Whether the last errors go up as often as down: no slow fall, but rounding."""
+        steps = np.diff(np.log(self.errors[-_LOOK:]))
+        return bool((steps >= -1e-3).sum() >= _LOOK // 4)
+
+
+_PATIENCE = 1.5  # times the limit: the rate may still improve a little
 
 
 def density(given: Any, domain: Domain, name: str) -> np.ndarray:

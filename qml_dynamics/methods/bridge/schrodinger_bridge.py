@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...backends import Backend
-from ...base.errors import MethodError, ProblemError, integer, real, require
+from ...base.errors import EdgeWeightWarning, MethodError, ProblemError, integer, real, require
 from ...base.estimate import Estimate
 from ...base.progress import Progress
+from ...model.domains import Grid
+from ...model.fitting import ended_axes, weight_at_ends
 from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import Initial, State
 from ...model.problem import Problem
@@ -23,7 +26,7 @@ from ..base import LOSSES, Answer, Facts, Job, Method, Stream, Work, check_facts
 from ..exact import Exact
 from ..krylov import Krylov
 from ..split_step import SplitStep
-from .fortet_iteration import FLOOR, Factors, check_ends, density, evolved, fortet, unnormalised
+from .fortet_iteration import FLOOR, Factors, carried, check_ends, density, evolved, fortet, unnormalised
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -197,6 +200,7 @@ class SchrodingerBridge:
         B, A = _pair(job, self.inner, factors)
         b, a = factor_of(B, factors.start), factor_of(A, factors.end)[::-1]
         p = product(a, b)
+        _look_at_edges(job, factors, self._by)
         if isinstance(self.inner, CLASSICAL) and job.shots is None and not factors.interrupted:
             for index, wanted in ((0, first), (-1, last)):
                 if job.saves[index] in (0.0, problem.duration):
@@ -256,6 +260,37 @@ def _check(job: Job) -> None:
             )
     if job.callback is not None:
         raise MethodError("Argument `callback` must be None for a SchrodingerBridge, but is given.")
+
+
+_ON_THE_WAY = (0.0, 0.25, 0.5, 0.75, 1.0)
+_EDGE = 1e-4
+
+
+def _look_at_edges(job: Job, factors: Factors, method: Method) -> None:
+    """Warn where the bridge, at its ends or on its way, has weight at the edge of a box: round the seam, or against a wall."""
+    problem, domain = job.problem, job.problem.domain
+    if not isinstance(domain, Grid) or not isinstance(job.h, LearningHamiltonian):
+        return
+    ends = ended_axes(domain, job.h)
+    if not any(ends):
+        return
+    times = problem.duration * np.array(_ON_THE_WAY)
+    there = carried(problem, factors.start, method, times)
+    back = carried(problem, factors.end, method, times)[::-1]
+    weights = [weight_at_ends(law, domain, ends) for law in product(there, back)]
+    if max(weights) > _EDGE:
+        worst = int(np.argmax(weights))
+        how = (
+            "goes round the seam of its box"
+            if domain.boundary == "periodic"
+            else "presses against the walls of its box"
+        )
+        warnings.warn(
+            f"The bridge {how}: {weights[worst]:.1e} of its weight is at the edge at t = {times[worst]:g}. On a line it would go another "
+            "way: widen `bounds`.",
+            EdgeWeightWarning,
+            stacklevel=4,
+        )
 
 
 def _pair(job: Job, method: Method, factors: Factors) -> tuple[Trajectory, Trajectory]:

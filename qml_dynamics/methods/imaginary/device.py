@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 from ... import synthesis
 from ...backends.base import sample_midway
 from ...base.errors import MethodError
+from ...base.estimate import Estimate
 from ...model.formulas import boundaries
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
@@ -166,13 +167,7 @@ def bracket_on_device(job: Job, method: DoubleBracket) -> Answer:
     reached = list(double_bracket(whole, method, np.union1d(ends, [0.0]).tolist()))
     chosen = [r for r in reached if r.time in set(ends.tolist())]
     answer = run_sampled(whole, Planned([r.circuit for r in chosen], {"steps": method.steps}))
-    energy = answer.expectations["energy"]
-    widths = np.diff(ends)
-    log = -np.concatenate([[0.0], np.cumsum(0.5 * widths * (energy.value[1:] + energy.value[:-1]))])
-    shares = np.zeros((len(ends), len(ends)))
-    for i, dt in enumerate(widths):
-        shares[i + 1 :, i : i + 2] += 0.5 * dt
-    spread = np.sqrt(shares**2 @ np.broadcast_to(energy.stderr, log.shape) ** 2)
+    log, spread = _log_norms(job, answer.expectations, ends)
     place = [int(np.argmin(np.abs(ends - t))) for t in job.saves]
     waves = [r.psi for r in chosen]
     known = {k: v[place] if isinstance(v, np.ndarray) and v.ndim else v for k, v in answer.diagnostics.items()}
@@ -182,6 +177,22 @@ def bracket_on_device(job: Job, method: DoubleBracket) -> Answer:
         log_norm=log[place],
         diagnostics={**known, "log_norm_stderr": spread[place]},
     )
+
+
+def _log_norms(job: Job, seen: Mapping[str, Estimate], ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Minus the integral of the energy up to each end, its means by the trapezoidal rule and its schedules exactly."""
+    parts = {"energy": np.diff(ends)}
+    if isinstance(job.h, LearningHamiltonian) and not job.h.constant:
+        amounts = np.array([job.h.amounts(a, b) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist())])
+        parts = dict(zip(("kinetic", "objective"), amounts.reshape(-1, 2).T))
+    log, square = np.zeros(len(ends)), np.zeros(len(ends))
+    for name, widths in parts.items():
+        shares = np.zeros((len(ends), len(ends)))
+        for i, width in enumerate(widths.tolist()):
+            shares[i + 1 :, i : i + 2] += 0.5 * width
+        log -= shares @ np.asarray(seen[name].value)
+        square += shares**2 @ np.broadcast_to(seen[name].stderr, log.shape) ** 2
+    return log, np.sqrt(square)
 
 
 def _picked(answer: Answer, place: list[int]) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from ... import synthesis
 from ...base.errors import MethodError
 from ...base.estimate import mean_of_counts
 from ...model.formulas import boundaries, segments
-from ...model.hamiltonians import LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.pauli import PauliSum, pauli_sum
+from ...model.schedules import Constant
 from ...results.observables import pauli_groups
 from ...results.sampling import draw
 from ..base import Job, Stream
@@ -46,8 +47,8 @@ class Reached:
         return Moment(self.time, wave, self.log_norm, 1.0, wave[None], float(np.sqrt(self.log_variance)))
 
 
-def pauli_terms(job: Job, t: float) -> PauliSum:
-    """The Hamiltonian at time t as Pauli strings on the qubits of the weight space."""
+def pauli_terms(job: Job, t0: float, t1: float) -> PauliSum:
+    """The mean of the Hamiltonian from ``t0`` to ``t1`` as Pauli strings on the qubits of the weight space."""
     if not isinstance(job.h, LearningHamiltonian):
         return job.h.terms
     if job.h.num_qubits > _QUBITS:
@@ -55,7 +56,8 @@ def pauli_terms(job: Job, t: float) -> PauliSum:
             f"Argument `method` must not be QITE above {_QUBITS} qubits of a learning Hamiltonian, which has too many Pauli "
             f"strings there ({job.h.num_qubits} qubits). Use Schrodingerised or ProbabilisticITE."
         )
-    return pauli_sum(job.h.matrix(t))
+    d, s = (Constant(amount / (t1 - t0)) for amount in job.h.amounts(t0, t1))
+    return pauli_sum(replace(job.h, diffusion=d, strength=s).matrix())
 
 
 class _Qite:
@@ -64,7 +66,7 @@ class _Qite:
     def __init__(self, job: Job, method: QITE) -> None:
         self.job, self.backend, self.method = job, job.device, method
         self.exact = job.can.exact
-        self.terms = pauli_terms(job, 0.0)
+        self.terms = pauli_terms(job, 0.0, job.problem.duration / method.steps)
         self.parts = domains(self.terms, method.domain_width)
         self.real = is_real(self.terms, job.problem.initial.vector(job.problem.domain))
         sampled = job.shots is not None or not self.exact
@@ -75,7 +77,7 @@ class _Qite:
     def sweep(self, t0: float, t1: float) -> list[Step]:
         """Forward over the domains with half of the step, the last one whole, and back: order 2 whatever the domains."""
         if not self.job.h.constant:
-            self.terms = pauli_terms(self.job, 0.5 * (t0 + t1))
+            self.terms = pauli_terms(self.job, t0, t1)
             self.parts, self.made = domains(self.terms, self.method.domain_width), {}
         if not self.parts:
             return []
@@ -176,9 +178,16 @@ def double_bracket(job: Job, method: DoubleBracket, saves: Sequence[float]) -> I
                     f"Argument `steps` must be smaller: the circuit of step {number + 1} already has {len(circuit.data):,} gates."
                 )
             if psi is not None:
-                before = h.expectation(psi, t0)
+                before = psi
                 psi = next(iter(job.device.states([circuit], job.progress)))[: problem.domain.size]
                 psi = psi.reshape(problem.domain.shape)
-                log -= 0.5 * (t1 - t0) * (before + h.expectation(psi, t1))
+                log -= 0.5 * (_action(h, before, t0, t1) + _action(h, psi, t0, t1))
             number += 1
         yield Reached(save, circuit, psi, log)
+
+
+def _action(h: Hamiltonian, psi: np.ndarray, t0: float, t1: float) -> float:
+    """The integral of ``<psi|H|psi>`` from ``t0`` to ``t1`` for a wave that stands still."""
+    if not isinstance(h, LearningHamiltonian):
+        return (t1 - t0) * h.expectation(psi)
+    return float(np.dot(h.amounts(t0, t1), h.parts(psi)))

@@ -72,8 +72,8 @@ class Schrodingerised:
         object.__setattr__(self, "floor", _share(self.floor, "floor"))
 
     def facts(self) -> Facts:
-        """The imaginary clock, losses."""
-        return Facts(_CLOCK, LOSSES, "backend", self.order, "wave", steps=self.steps)
+        """The imaginary clock, losses; its register of finite size is a part of the error of its own."""
+        return Facts(_CLOCK, LOSSES, "backend", self.order, "wave", steps=self.steps, register=True)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`."""

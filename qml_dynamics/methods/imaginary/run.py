@@ -47,7 +47,7 @@ def one_ancilla(job: Job, method: Schrodingerised | ProbabilisticITE) -> int:
 
 def looks(job: Job, method: QITE) -> int:
     """Circuits that measure the expectation values of QITE: a round for each domain of each sweep; a saved time cuts its step."""
-    terms = pauli_terms(job, 0.0)
+    terms = pauli_terms(job, 0.0, job.problem.duration / method.steps)
     real = is_real(terms, job.problem.initial.vector(job.problem.domain))
     groups = []
     for part in domains(terms, method.domain_width):

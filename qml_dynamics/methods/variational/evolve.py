@@ -14,6 +14,8 @@ from ...base.errors import MethodError, require
 from ...model.formulas import boundaries, segments
 from ...model.hamiltonians import Hamiltonian
 from ...model.problem import Problem
+from ...model.resolution import check_seen, cuts
+from ..stationary import not_lowest
 from .adaptive import grow
 from .derivatives import check_derivatives
 from .engine.bound import PIECES, AngleBound, Floor, angle_between, energy_error
@@ -75,8 +77,17 @@ def stalled(point: Point, flow: Flow) -> str:
     return f"{left} the force on every parameter vanishes: a symmetric or saddle point; start from slightly different parameters"
 
 
+def check_points(h: Hamiltonian, method: Variational) -> None:
+    """Refuse fixed steps that would step over a pulse of a schedule."""
+    if method.integrator != "rk45" and not h.constant:
+        count = method.steps * (2 if method.integrator == "rk4" else 1)
+        times = h.duration * np.arange(count + 1) / count
+        check_seen(h, times, "steps", method.steps, "; without shots integrator='rk45' sees it")
+
+
 _SMALLEST = 1e-4  # of the duration: a step this short is taken whatever its error, and the bound carries it
 _SAME = 1e-6
+_SEEN = 1e-7  # radians of a schedule that five points in a step may miss
 
 
 def run(
@@ -131,9 +142,11 @@ class Walk:
     reached: str = ""
     forced: int = 0
     here: bool = True  # whether the flow stands at the point
+    cuts: list[float] | None = None  # where steps of an adaptive rule must end
     rows: dict[str, list[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_points(self.h, self.method)
         self.imaginary = self.problem.clock == "imaginary"
         given = self.method.regularisation
         regularisation = PLAIN if given is None and self.method.grow is not None else given
@@ -180,7 +193,17 @@ class Walk:
         return True
 
     def adaptively(self, until: float) -> bool:
-        """Steps chosen so that the whole run keeps the tolerance."""
+        """Steps chosen so that the whole run keeps the tolerance; they end where the schedules have kinks or pulses."""
+        if self.cuts is None:
+            self.cuts = cuts(self.h, angle=_SEEN)
+        for end in [*(t for t in self.cuts if self.point.time < t < until), until]:
+            if not self._piece(end):
+                return False
+        if self.reached:
+            self._coast(until)
+        return True
+
+    def _piece(self, until: float) -> bool:
         while self.point.time < until and not self.reached:
             if self._spent():
                 return False
@@ -200,13 +223,11 @@ class Walk:
                 self.on_step(self.done, self.total)
             stride = max(self.stride, dt * change) if last and change >= 1 else dt * change
             self.stride = max(stride, _SMALLEST * self.problem.duration)
-        if self.reached:
-            self._coast(until)
         return True
 
     def move(self, problem: Problem, h: Hamiltonian, program: Program) -> None:
         """Go on with another Hamiltonian and ansatz (those of a finer grid) at the same parameters."""
-        self.problem, self.h, self.flow.h = problem, h, h
+        self.problem, self.h, self.flow.h, self.cuts = problem, h, h, None
         self.flow.use(program)
         self.floor = Floor(h) if self.imaginary else None
         if self.descent is not None:
@@ -241,7 +262,10 @@ class Walk:
         self._grow()
         self._note()
         if self.imaginary and after.sigma < self.method.stop_at:
-            self.reached = f"converged at t = {after.time:g}: the standard deviation of the energy is {after.sigma:.2e}"
+            above = not_lowest(self.h, after.psi, after.time, 3 * after.sigma)
+            spread = f"the standard deviation of the energy is {after.sigma:.2e}"
+            self.reached = f"stopped at t = {after.time:g}: {spread}, and the wave {above}" if above else ""
+            self.reached = self.reached or f"converged at t = {after.time:g}: {spread}"
 
     def _grow(self) -> None:
         options = self.method.grow
@@ -328,6 +352,9 @@ class Walk:
             )
         scale = max(1.0, abs(p.energy))
         if self.imaginary and p.sigma < 1e-6 * scale:
+            above = not_lowest(self.h, p.psi, p.time)
+            if above:
+                return f"reached t = {p.time:g}, but the wave {above}"
             return f"reached t = {p.time:g}, converged: the standard deviation of the energy is {p.sigma:.2e}"
         moved2 = p.variance - p.residual**2
         if p.sigma > 1e-6 * scale and moved2 < 1e-6 * p.variance:

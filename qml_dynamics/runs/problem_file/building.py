@@ -11,6 +11,7 @@ import numpy as np
 
 from ...base.errors import describe
 from ...base.places import Place
+from ...base.registry import WAVES_OF_BEFORE
 from ...model.domains import Domain, Grid, Hypercube
 from ...model.initial import KINDS as INITIAL_KINDS
 from ...model.initial import Initial, State
@@ -132,7 +133,9 @@ def _initial(data: Any, domain: Domain, arrays: Arrays, place: Place) -> Initial
         if section.kind == "state":
             initial: Initial = State(_amplitudes(section, arrays, place))
         else:
-            initial = _make("initial", INITIAL_KINDS[section.kind], section.params)
+            initial = _make(
+                "initial", INITIAL_KINDS[section.kind], {**WAVES_OF_BEFORE.get(section.kind, {}), **section.params}
+            )
         if isinstance(initial, State) or domain.num_qubits <= 20:  # what does not fit is told here, not in the run
             initial.vector(domain)
         return initial

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
+from qml_dynamics.base.errors import EdgeWeightWarning
+from qml_dynamics.methods.bridge.fortet_iteration import Pace, density, fortet
 
 GRID = qd.Grid((-8, 8), 6)
 X = GRID.axes[0]
@@ -173,3 +178,100 @@ def test_bridges_are_saved_and_named(tmp_path) -> None:
 def test_refused(call, message: str) -> None:
     with pytest.raises(qd.QMLDynamicsError, match=message):
         call()
+
+
+# --- trust: the seam, the floor of rounding, slow mixing
+
+
+def far(diffusion: float, duration: float, half: float, qubits: int, boundary: str = "periodic") -> qd.Problem:
+    """No force, from -5."""
+    return qd.Problem(
+        qd.Grid((-half, half), qubits, boundary),
+        lambda w: 0 * w[:, 0],
+        diffusion,
+        clock="imaginary",
+        duration=duration,
+        initial=qd.Gaussian(-5, 0.7),
+    )
+
+
+def test_a_bridge_that_goes_round_the_seam_says_so_even_where_only_its_ends_are_saved() -> None:
+    end, square = qd.Gaussian(5, 0.7), {"x2": lambda w: w[:, 0] ** 2}
+    bridge = qd.SchrodingerBridge(end, tol=1e-8)
+    with pytest.warns(EdgeWeightWarning, match=r"goes round the seam of its box: .* widen `bounds`"):
+        round_the_seam = qd.evolve(far(0.5, 4.0, 8, 6), bridge, observables=square)
+    assert round_the_seam.expectations["x2"].value == pytest.approx(5**2 + 0.7**2, abs=1e-3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", EdgeWeightWarning)
+        line = qd.evolve(far(0.5, 4.0, 16, 7), bridge, observables=square, save=3)
+    assert line.expectations["x2"].value[1] < 2
+    with pytest.warns(EdgeWeightWarning, match="presses against the walls"):
+        qd.evolve(far(0.5, 4.0, 6.5, 6, "walls"), bridge)
+
+
+def test_a_bridge_on_a_ring_may_cross_the_seam() -> None:
+    """Where the loss has the period of the box there is no edge."""
+    ring = qd.Problem(
+        qd.Grid((0, 2 * np.pi), 5),
+        lambda w: np.cos(w[:, 0]),
+        0.5,
+        clock="imaginary",
+        duration=1.0,
+        initial=qd.Gaussian(0.8, 0.5),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", EdgeWeightWarning)
+        run = qd.evolve(ring, qd.SchrodingerBridge(qd.Gaussian(5.5, 0.5)), save=3)
+    assert run.density[1][:2].sum() + run.density[1][-2:].sum() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("diffusion", "duration", "half", "qubits", "says"),
+    [
+        (
+            0.5,
+            1.0,
+            8,
+            6,
+            r"Argument `tol` must be at least [0-9.e-]+ for these ends, which rounding .*, but is 1e-10\.",
+        ),
+        (0.5, 1.0, 16, 7, r"Argument `duration` must mix the ends within the range of floating-point numbers"),
+    ],
+)
+def test_an_iteration_that_stagnates_is_refused_early(
+    diffusion: float, duration: float, half: float, qubits: int, says: str
+) -> None:
+    pace: list[int] = []
+    problem = far(diffusion, duration, half, qubits)
+    method = qd.SchrodingerBridge(qd.Gaussian(5, 0.7))
+    with pytest.raises(qd.MethodError, match=says) as refused:
+        fortet(
+            problem,
+            density(np.abs(problem.initial.vector(problem.domain)) ** 2, problem.domain, "initial"),
+            density(np.abs(method.end.vector(problem.domain)) ** 2, problem.domain, "end"),
+            qd.SplitStep(16),
+            method.tol,
+            2000,
+            lambda done, total: pace.append(done),  # type: ignore[arg-type]
+        )
+    assert len(pace) < 200
+    floor = re.search(r"at least ([0-9.e-]+) for", str(refused.value))
+    if floor is not None:  # the tolerance that is named is one that answers
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EdgeWeightWarning)
+            run = qd.evolve(problem, qd.SchrodingerBridge(qd.Gaussian(5, 0.7), tol=float(floor.group(1))))
+        assert run.diagnostics["start_error"] <= float(floor.group(1))
+
+
+def test_slow_mixing_is_refused_as_soon_as_it_is_known() -> None:
+    pace = Pace(1e-10, 100)
+    for k in range(47):
+        pace.check(0.99**k)
+    with pytest.raises(
+        qd.MethodError, match=r"Argument `max_iterations` must be larger, but is 100: .* takes about 2,"
+    ):
+        pace.check(0.99**47)
+    quick = Pace(1e-10, 100)
+    for k in range(90):
+        quick.check(0.7**k)
+    assert len(quick.errors) == 90

@@ -192,7 +192,7 @@ def test_real_time_has_the_sign_of_time_and_an_exact_inverse(name: str) -> None:
     domain = DOMAINS[name]
     p = problem(domain)
     h = hamiltonian(p)
-    forward, back = real_time(p, h, 0.1, 0.3, 24), real_time(p, h, 0.1, -0.3, 24)
+    forward, back = real_time(p, h, 0.0, 0.2, 0.3, 24), real_time(p, h, 0.0, 0.2, -0.3, 24)
     wanted = scipy.linalg.expm(-0.3j * h.matrix(0.1))
     assert np.abs(Operator(forward).data - wanted).max() < 2e-3
     assert np.abs(Operator(forward).data - wanted.conj().T).max() > 0.1

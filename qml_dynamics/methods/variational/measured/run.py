@@ -22,9 +22,10 @@ from ....base.estimate import Estimate
 from ....model.formulas import boundaries
 from ...base import Answer, Stream
 from ...from_samples import Batch, Planned, from_outcomes, from_probabilities, plan_batch
+from ...stationary import not_lowest
 from ..engine.bound import angle_between
 from ..engine.tangent import Engine
-from ..evolve import StartWarning
+from ..evolve import StartWarning, check_points
 from ..options import Variational
 from .device import Device, Point, stages
 from .outcomes import Key, Outcome, Request, ask, counts_of
@@ -102,6 +103,7 @@ class _Run:
         self.job, self.checkpoint, self.backend = job, checkpoint, job.device
         self.method = method
         self.stages = stages(self.method)
+        check_points(job.h, self.method)
         self.device = Device(job.problem, job.h, self.method)
         self.ends = boundaries(job.problem.duration, self.method.steps, np.union1d(job.saves, [0.0]))
         self.moment = {int(np.argmin(np.abs(self.ends - t))): i for i, t in enumerate(job.saves.tolist())}
@@ -226,7 +228,14 @@ class _Run:
         if k + 1 == len(self.ends):
             return ""
         if self.device.imaginary and self.walk.sigma < self.method.stop_at:
-            return f"converged at t = {point.time:g}: the standard deviation of the energy is {self.walk.sigma:.2e}"
+            spread = f"the standard deviation of the energy is {self.walk.sigma:.2e}"
+            wave = Engine(self.device.program).state(self.walk.theta)
+            above = not_lowest(self.job.h, np.asarray(wave), point.time, 3 * self.walk.sigma)
+            return (
+                f"stopped at t = {point.time:g}: {spread}, and the wave {above}"
+                if above
+                else f"converged at t = {point.time:g}: {spread}"
+            )
         if limit is not None and self.walk.evaluations + self.stages > limit:
             return f"budget of {limit} evaluations spent at t = {point.time:g}"
         return ""

@@ -1,0 +1,69 @@
+"""Fixed points of imaginary time that are no ground states: an eigenstate stays where it is, whatever its energy.
+
+The flow ``psi_tau = -(H - E) psi`` stands still at every eigenstate. Whether a lower state exists is decided by the second variation: a
+Krylov space of H from a fixed random wave has a Ritz value below E. A Ritz value is never below the ground energy, so that a lower
+one proves it; see Saad, Numerical Methods for Large Eigenvalue Problems (SIAM, 2011).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..model.hamiltonians import Hamiltonian
+from .krylov import krylov_space
+
+_STILL = 1e-6  # standard deviation of the energy, of its scale, below which a wave is an eigenstate
+_ROOM = 1 << 27  # bytes of the Krylov space at most
+_SPACE = 80
+
+
+def is_still(h: Hamiltonian, psi: np.ndarray, t: float = 0.0) -> bool:
+    """Whether a wave is an eigenstate of H at time ``t``."""
+    wave = psi / np.linalg.norm(psi)
+    moved = h.apply(wave, t)
+    energy = float(np.vdot(wave, moved).real)
+    return float(np.linalg.norm(moved - energy * wave)) < _STILL * max(1.0, abs(energy))
+
+
+def lower_energy(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 0.0) -> tuple[float, float] | None:
+    """Energy of a wave, and that of a lower wave; None where a Krylov space shows no lower one.
+
+    Args:
+        h: the Hamiltonian.
+        psi: an eigenstate, shape ``domain.shape`` or flat.
+        t: the time.
+        margin: how much lower it must be, beside a millionth of the scale.
+
+    >>> from qml_dynamics import Problem, hamiltonian
+    >>> h = hamiltonian(Problem.from_operator(np.diag([1.0, -1.0, 0.0, 2.0]), clock="imaginary", duration=1.0))
+    >>> lower_energy(h, np.array([0, 0, 0, 1.0])), lower_energy(h, np.array([0, 1.0, 0, 0]))
+    ((2.0, -1.0), None)
+    """
+    shape = h.domain.shape
+    wave = psi.reshape(shape) / np.linalg.norm(psi)
+    energy = h.expectation(wave, t)
+    rng = np.random.default_rng(7)
+    start = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    space = max(4, min(_SPACE, wave.size, _ROOM // (16 * wave.size)))
+    lowest = float(krylov_space(lambda v: h.apply(v, t), start, min(space, wave.size)).energies[0])
+    return (energy, lowest) if lowest < energy - margin - _STILL * max(1.0, abs(energy)) else None
+
+
+def not_lowest(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 0.0) -> str:
+    """What is to be said of an eigenstate that is not the lowest; empty where none lower is known."""
+    found = lower_energy(h, psi, t, margin)
+    if found is None:
+        return ""
+    return (
+        f"stands at an eigenstate of energy {found[0]:.6g} that is not the ground state (there is a wave of energy {found[1]:.6g}): "
+        "start from another wave"
+    )
+
+
+def stands_above(h: Hamiltonian, initial: np.ndarray, last: np.ndarray | None) -> str:
+    """The same of a run of imaginary time, by its last wave, or by its first where the last is not known or H depends on time."""
+    if h.constant:
+        wave = initial if last is None else last
+        return not_lowest(h, wave) if is_still(h, wave) else ""
+    times = (0.0, 0.5 * h.duration, h.duration)
+    return not_lowest(h, initial, times[-1]) if all(is_still(h, initial, t) for t in times) else ""

@@ -1,0 +1,153 @@
+"""The error budget blames what was planted: each fault alone, and each pair of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+
+import qml_dynamics as qd
+from qml_dynamics.validation.budget import TERMS
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+SHOTS = 400_000
+FLOOR = 0.002  # total variation that no good part reaches here
+PART = {"readout": "device"}  # a fault of readout is part of the device
+
+
+def loss(w: np.ndarray) -> np.ndarray:
+    """A well without symmetry, defined everywhere."""
+    return 0.4 * (w[:, 0] - 0.4) ** 2 + 0.3 * np.sin(1.5 * w[:, 0])
+
+
+def device(gates: bool, readout: bool) -> Any:
+    model = NoiseModel(basis_gates=["cx", "rz", "sx", "x"])
+    if gates:
+        model.add_all_qubit_quantum_error(depolarizing_error(2e-3, 2), ["cx"])
+    if readout:
+        model.add_all_qubit_readout_error(ReadoutError([[0.97, 0.03], [0.06, 0.94]]))
+    return qd.backend("aer", noise_model=model)
+
+
+def budget_with(*faults: str) -> qd.ErrorBudget:
+    """A real-time run by Trotter that is good in every respect, but for these faults."""
+    half, qubits = (2.2, 5) if "box" in faults else (6.6, 5)
+    if "grid" in faults:
+        qubits -= 2
+    problem = qd.Problem(
+        qd.Grid((-half, half), qubits), loss, 0.5, clock="real", duration=1.5, initial=qd.Gaussian(1.2, 0.6)
+    )
+    method = qd.Trotter(2 if "formula" in faults else 24, truncation=0.25 if "encoding" in faults else 0.0)
+    backend = device("device" in faults, "readout" in faults) if {"device", "readout"} & set(faults) else "aer"
+    shots = 300 if "shots" in faults else SHOTS
+    return qd.error_budget(problem, method, backend=backend, shots=shots, seed=7)
+
+
+def imaginary_with(*faults: str) -> qd.ErrorBudget:
+    """An imaginary-time run by Schrodingerisation: its register is a part of its own."""
+    half, qubits = (1.6, 4) if "box" in faults else (4.8, 4)
+    if "grid" in faults:
+        qubits -= 2
+    problem = qd.Problem(
+        qd.Grid((-half, half), qubits), loss, 0.5, clock="imaginary", duration=1.0, initial=qd.Gaussian(0.9, 0.6)
+    )
+    ancillas, box = (4, (6.0, 3.0)) if "register" in faults else (7, None)
+    steps = 1 if "formula" in faults else 12
+    method = qd.Schrodingerised(ancillas, steps, box=box, tolerance=0.9)
+    return qd.error_budget(problem, method, backend="statevector", shots=300 if "shots" in faults else None, seed=7)
+
+
+@cache
+def clean(kind: str) -> qd.ErrorBudget:
+    return budget_with() if kind == "real" else imaginary_with()
+
+
+REAL = ("box", "grid", "formula", "encoding", "device", "readout", "shots")
+IMAGINARY = ("box", "grid", "formula", "register", "shots")
+SLOW_PAIRS = [pytest.param(pair, marks=pytest.mark.slow) for pair in combinations(REAL, 2)]
+
+
+def blamed(budget: qd.ErrorBudget, before: qd.ErrorBudget, count: int) -> set[str]:
+    """The largest parts, as many as faults were planted, of those that stand out against a good run."""
+    parts = {name: float(term.value) for name, term in budget.terms.items()}
+    assert set(parts) == set(TERMS)
+    out = [n for n, value in parts.items() if value > FLOOR and value > 5 * float(before.terms[n].value)]
+    return set(sorted(out, key=lambda n: -parts[n])[:count])
+
+
+@pytest.mark.parametrize("fault", REAL)
+def test_each_planted_fault_is_blamed(fault: str) -> None:
+    budget = budget_with(fault)
+    assert blamed(budget, clean("real"), 1) == {PART.get(fault, fault)}, str(budget)
+    assert budget.dominant == PART.get(fault, fault)
+
+
+@pytest.mark.parametrize("pair", SLOW_PAIRS, ids="+".join)
+def test_each_pair_of_planted_faults_is_blamed(pair: tuple[str, str]) -> None:
+    budget = budget_with(*pair)
+    wanted = {PART.get(fault, fault) for fault in pair}
+    assert budget.dominant in wanted, str(budget)
+    # a wave that is cut at the seam makes the formula and the grid worse too, so these may stand out beside a box
+    found = blamed(budget, clean("real"), len(TERMS) if "box" in pair else len(wanted))
+    assert found >= wanted if "box" in pair else found == wanted, str(budget)
+
+
+@pytest.mark.parametrize("faults", [(f,) for f in IMAGINARY], ids="+".join)
+def test_each_fault_of_a_run_with_a_register_is_blamed(faults: tuple[str, ...]) -> None:
+    budget = imaginary_with(*faults)
+    assert blamed(budget, clean("imaginary"), len(faults)) == set(faults), str(budget)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("faults", list(combinations(IMAGINARY, 2)), ids="+".join)
+def test_each_pair_of_a_run_with_a_register_is_blamed(faults: tuple[str, ...]) -> None:
+    budget = imaginary_with(*faults)
+    assert blamed(budget, clean("imaginary"), len(faults)) == set(faults), str(budget)
+
+
+def test_splitting_and_register_are_told_apart() -> None:
+    """The formula's part is that of the split-operator method alone; the register's is what is left."""
+    problem = qd.Problem(
+        qd.Grid((-6.4, 6.4), 5), loss, 0.5, clock="imaginary", duration=1.0, initial=qd.Gaussian(0.9, 0.6)
+    )
+    budget = qd.error_budget(problem, qd.Schrodingerised(5, 4, tolerance=0.9), backend="statevector")
+    alone = qd.error_budget(problem, qd.SplitStep(4))
+    assert budget.formula.value == pytest.approx(float(alone.formula.value), abs=1e-12)
+    assert budget.encoding.value == 0
+    assert budget.register.value > 1e-4
+    assert alone.register.value == 0
+
+
+def test_the_box_part_is_the_distance_from_a_wider_box() -> None:
+    """Against a direct run in a box twice as wide; rings and waves that fill the box have none."""
+    narrow = qd.Problem(
+        qd.Grid((-1.5, 1.5), 5),
+        lambda w: w[:, 0] ** 2 / 2,
+        0.5,
+        clock="real",
+        duration=1.0,
+        initial=qd.Gaussian(0.9, 0.3),
+    )
+    budget = qd.error_budget(narrow, qd.SplitStep(200))
+    assert budget.dominant == "box"
+    wide = qd.evolve(narrow.replace(domain=qd.Grid((-3, 3), 7)), qd.SplitStep(400, order=4))
+    inside = wide.density[-1][32:96]
+    assert budget.box.value == pytest.approx(budget.total.value, abs=0.02)
+    assert budget.box.value >= 1 - inside.sum() - 1e-6
+    shift = float(narrow.objective(wide.problem.domain.points) @ wide.density[-1])  # type: ignore[misc]
+    mine = qd.evolve(narrow.replace(domain=qd.Grid((-1.5, 1.5), 6)), qd.SplitStep(400, order=4))
+    assert float(budget.shifts["box"].value) == pytest.approx(
+        float(mine.expectations["objective"].value[-1]) - shift, abs=1e-5
+    )
+    ring = narrow.replace(domain=qd.Grid((0, 2 * np.pi), 5), objective=lambda w: np.cos(w[:, 0]))
+    assert "ring" in " ".join(qd.error_budget(ring, qd.SplitStep(8)).notes)
+    filled = qd.error_budget(narrow.replace(initial=qd.Uniform()), qd.SplitStep(8))
+    assert "fills the box" in " ".join(filled.notes)
+    assert filled.box.value == 0
+    walls = qd.error_budget(narrow.replace(domain=qd.Grid((-1.5, 1.5), 5, "walls")), qd.SplitStep(200))
+    assert walls.dominant == "box"

@@ -1,0 +1,114 @@
+"""A run of imaginary time that starts in an eigenstate says that it is not the ground state; one that has converged does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qiskit.circuit.library import efficient_su2
+from qiskit.quantum_info import SparsePauliOp
+
+import qml_dynamics as qd
+from qml_dynamics.methods.stationary import lower_energy, not_lowest
+from qml_dynamics.model.hamiltonians import hamiltonian
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+ISING = SparsePauliOp(["ZZI", "IZZ", "IIZ"], [1.0, 1.0, 0.3])
+ANSATZ = qd.ansatz.from_circuit(efficient_su2(3, reps=2))
+SAYS = "that is not the ground state"
+
+
+def ising(initial: object) -> qd.Problem:
+    return qd.Problem.from_operator(ISING, clock="imaginary", duration=1.0, initial=initial)
+
+
+def spins(initial: object, clock: str = "imaginary") -> qd.Problem:
+    return qd.Problem(
+        qd.Hypercube(3),
+        lambda w: w[:, 0] * w[:, 1] + 0.4 * w[:, 2],
+        0.6,
+        clock=clock,
+        duration=0.5,
+        initial=initial,  # type: ignore[arg-type]
+    )
+
+
+OPERATOR_METHODS = [
+    qd.Krylov(),
+    qd.Variational(ANSATZ, 6),
+    qd.Variational(ANSATZ, 6, integrator="rk45"),
+    qd.QITE(3, 3),
+    qd.DoubleBracket(2),
+    qd.ProbabilisticITE(0.6, 8, floor=0.0),
+]
+
+
+@pytest.mark.parametrize("method", OPERATOR_METHODS, ids=lambda m: type(m).__name__)
+def test_the_highest_level_is_no_convergence(method: object) -> None:
+    """The start |000> has the energy 2.3, the highest; the ground energy is -2.3."""
+    run = qd.evolve(ising(ANSATZ), method)
+    assert run.expectations["energy"].value[-1] == pytest.approx(2.3, abs=1e-6)
+    assert SAYS in run.stop
+    assert "energy 2.3 " in run.stop
+    assert "converged" not in run.stop
+    if not isinstance(method, qd.Variational):
+        lowest = np.eye(8)[np.argmin(np.diag(ISING.to_matrix()).real)]
+        again = qd.evolve(ising(qd.State(lowest)), method)
+        assert again.expectations["energy"].value[-1] == pytest.approx(-2.3, abs=1e-6)
+        assert SAYS not in again.stop
+
+
+LOSS_METHODS = [
+    qd.SplitStep(40, order=4),
+    qd.Krylov(),
+    qd.Schrodingerised(7, 20, tolerance=0.5),
+    qd.ProbabilisticITE(1.0, 8, block="exact", floor=0.0),
+    qd.QITE(3, 3),
+    qd.DoubleBracket(2),
+]
+
+
+@pytest.mark.parametrize("method", LOSS_METHODS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("level", [3, 7])
+def test_every_level_but_the_lowest_is_told(method: object, level: int) -> None:
+    energies, waves = np.linalg.eigh(hamiltonian(spins(qd.Uniform())).matrix())
+    run = qd.evolve(spins(qd.State(waves[:, level])), method, shots=None)
+    exact = isinstance(method, (qd.Krylov, qd.SplitStep))
+    if exact or SAYS in run.stop:
+        assert f"an eigenstate of energy {energies[level]:.4g}"[:-2] in run.stop
+    else:
+        overlap = abs(np.vdot(run.states[-1].reshape(-1), waves[:, level]))  # type: ignore[index]
+        assert overlap < 1 - 1e-12, "a formula moves an eigenstate of H by its own error"
+    ground = qd.evolve(spins(qd.State(waves[:, 0])), method)
+    assert SAYS not in ground.stop
+
+
+def test_stop_at_does_not_take_an_eigenstate_for_the_ground_state() -> None:
+    run = qd.evolve(ising(ANSATZ), qd.Variational(ANSATZ, 10, stop_at=1e-3))
+    assert run.stop.startswith("stopped at t = 0.1")
+    assert SAYS in run.stop
+    theta = np.full(ANSATZ.program.num_parameters, 0.3) + 0.1 * np.arange(ANSATZ.program.num_parameters)
+    moved = qd.ansatz.from_circuit(efficient_su2(3, reps=2), theta)
+    problem = qd.Problem.from_operator(ISING, clock="imaginary", duration=12.0, initial=moved)
+    good = qd.evolve(problem, qd.Variational(moved, 240, stop_at=1e-3))
+    assert good.expectations["energy"].value[-1] == pytest.approx(-2.3, abs=1e-3)
+    assert good.stop.startswith("converged at")
+
+
+def test_the_real_clock_and_a_moving_wave_say_nothing() -> None:
+    energies, waves = np.linalg.eigh(hamiltonian(spins(qd.Uniform())).matrix())
+    assert energies[-1] > energies[0]
+    assert SAYS not in qd.evolve(spins(qd.State(waves[:, -1]), "real"), qd.SplitStep(4)).stop
+    assert SAYS not in qd.evolve(spins(qd.State(waves[:, -1] + 0.2 * waves[:, 0])), qd.SplitStep(4)).stop
+
+
+@pytest.mark.parametrize("level", [1, 5])
+def test_the_second_variation_decides(level: int) -> None:
+    """A point of a grid: every level above the lowest has a lower wave near it, and the lowest has none."""
+    h = hamiltonian(qd.Problem(qd.Grid((-5, 5), 5), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="imaginary", duration=1.0))
+    energies, waves = np.linalg.eigh(h.matrix())
+    found = lower_energy(h, waves[:, level].reshape(h.domain.shape))
+    assert found is not None
+    assert found[0] == pytest.approx(level + 0.5, abs=1e-3)
+    assert energies[0] - 1e-9 <= found[1] < energies[level]
+    assert not_lowest(h, waves[:, 0].reshape(h.domain.shape)) == ""
