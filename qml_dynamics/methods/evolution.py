@@ -16,6 +16,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..backends.failures import without_credentials
+from ..base.arguments import checks_arguments, checks_arguments_but
 from ..base.errors import MethodError
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
+@checks_arguments_but("observables", "callback", "save")
+@checks_arguments
 def evolve(
     problem: Problem,
     method: Any,
@@ -116,6 +119,8 @@ def finish(job: Job, answer: Answer, started: float) -> Trajectory:
     )
 
 
+@checks_arguments
+@checks_arguments
 def circuits(problem: Problem, method: Any, times: Any = None) -> list[QuantumCircuit]:
     """The circuits that a device would run: one a saved time, unmeasured, made of gates.
 

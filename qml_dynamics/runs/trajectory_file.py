@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, QMLDynamicsError, require
 from ..base.estimate import Estimate
 from ..base.places import refuse_links
@@ -28,6 +29,8 @@ CONTENT = "content"
 _SAID = ("stop", "clock", "reading", "times", "shots", "expectations", "best")  # by `result.json`, of the trajectory
 
 
+@checks_arguments
+@checks_arguments
 def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = False) -> Trajectory:
     """A trajectory from the file that :meth:`Trajectory.save` wrote, or from a run folder.
 

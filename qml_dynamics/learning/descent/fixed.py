@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...model.schedules import QHD, Schedule
 from .batch import Batch, Instance
 
@@ -110,6 +111,8 @@ class _Times:
         return self.inner.integral(t0, t1, duration) * self.factor
 
 
+@checks_arguments
+@checks_arguments
 def fixed_schedules(steps: int) -> Iterator[Fixed]:
     """The cubic schedule of quantum Hamiltonian descent and the quadratic one of its device solver, 176 variants in all.
 
@@ -131,6 +134,8 @@ def amounts(schedule: Schedule, steps: int, duration: float = 1.0) -> np.ndarray
     return np.array([schedule.integral(a, b, duration) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist())])
 
 
+@checks_arguments
+@checks_arguments
 def best_fixed(instances: Sequence[Instance], steps: int) -> tuple[Fixed, float]:
     """The fixed schedule of the highest mean chance on these instances, and that chance."""
     batches = {scaled: Batch(instances, scaled) for scaled in (False, True)}

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate
 from ...base.progress import Progress
@@ -73,6 +74,8 @@ class Study:
         return "\n".join(lines)
 
 
+@checks_arguments
+@checks_arguments
 def noise_study(
     settings: Callable[[int], Setting],
     schedule: Learned,
@@ -165,6 +168,8 @@ def _full(setting: Setting, seed: int) -> np.ndarray:
     return np.array(min(polish_samples(setting.train, starts, setting.grid.bounds), key=lambda p: p.loss).weights)
 
 
+@checks_arguments
+@checks_arguments
 def split_settings(
     X: np.ndarray,
     y: Sequence[Any],
