@@ -40,7 +40,6 @@ def __getattr__(name: str) -> Any:
 
 
 @checks_arguments
-@checks_arguments
 def backend(name: Any, *, estimator: Any = None, sampler: Any = None, **options: Any) -> Backend:
     """A backend from its name or from an object.
 

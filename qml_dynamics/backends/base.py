@@ -256,7 +256,6 @@ _BY_VERB = ("on_device", "binds", "seconds", "reason", "usage", "transient")
 
 
 @checks_arguments
-@checks_arguments
 def capabilities(backend: Backend) -> Capabilities:
     """What a backend can do: what it states, or what follows from its attributes. Nothing else reads them.
 

@@ -59,7 +59,6 @@ class Report:
 
 
 @checks_arguments
-@checks_arguments
 def assert_valid_method(
     method: Any,
     *,

@@ -53,7 +53,6 @@ class IterativeLearning:
 
 
 @checks_arguments
-@checks_arguments
 def iterative_learning(
     problem: Problem, start: Any, tau: float, restarts: int, long: float = 50.0
 ) -> IterativeLearning:

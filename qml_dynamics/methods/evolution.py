@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 @checks_arguments_but("observables", "callback", "save")
-@checks_arguments
 def evolve(
     problem: Problem,
     method: Any,
@@ -119,7 +118,6 @@ def finish(job: Job, answer: Answer, started: float) -> Trajectory:
     )
 
 
-@checks_arguments
 @checks_arguments
 def circuits(problem: Problem, method: Any, times: Any = None) -> list[QuantumCircuit]:
     """The circuits that a device would run: one a saved time, unmeasured, made of gates.

@@ -172,7 +172,6 @@ def _run(job: Job, method: MiniBatch) -> Answer:
 
 
 @checks_arguments
-@checks_arguments
 def noise(problem: Problem, method: MiniBatch) -> float:
     """``v`` of the dephasing, in units of time: ``dt / batch_size``, times ``1 - (batch_size - 1) / (rows - 1)`` without replacement.
 
@@ -191,7 +190,6 @@ def share(rows: int, method: MiniBatch) -> float:
     return 1 / b if method.replacement else (rows - b) / (max(rows - 1, 1) * b)
 
 
-@checks_arguments
 @checks_arguments
 def draw_batches(
     problem: Problem, method: MiniBatch, circuit: int, count: int, seed: int | Sequence[int] | None

@@ -186,7 +186,6 @@ Hamiltonian = LearningHamiltonian | PauliHamiltonian
 
 
 @checks_arguments
-@checks_arguments
 def hamiltonian(problem: Problem, workers: int | None = None) -> Hamiltonian:
     """The Hamiltonian of a problem; evaluates the loss on the whole domain.
 

@@ -24,7 +24,6 @@ _STEP = 2e-2
 
 
 @checks_arguments
-@checks_arguments
 def potential(loss: Any, kind: str = "objective", temperature: float | None = None) -> Objective:
     """The loss as a potential: itself, or its Witten potential at a temperature.
 

@@ -24,7 +24,6 @@ _STEP = 2e-3  # of the differences of the gradient, relative to the size of the 
 
 
 @checks_arguments
-@checks_arguments
 def taylor(problem: Problem, about: Any, order: int) -> Problem:
     """The problem with zeta replaced by its Taylor polynomial around a point.
 
@@ -76,7 +75,6 @@ class TaylorStep:
     learning_rate: float
 
 
-@checks_arguments
 @checks_arguments
 def taylor_step(problem: Problem, about: Any, order: int, tau: float) -> TaylorStep:
     """One restart of iterative learning: point mass at ``about``, Taylor polynomial there, time tau.

@@ -32,7 +32,6 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 
 @checks_arguments
-@checks_arguments
 def plot_density(trajectory: Trajectory) -> Figure:
     """Where the probability is, over time.
 
@@ -63,7 +62,6 @@ def plot_density(trajectory: Trajectory) -> Figure:
 
 
 @checks_arguments
-@checks_arguments
 def plot_energy(trajectory: Trajectory, reference: Trajectory | None = None) -> Figure:
     """Energy, objective and kinetic part over time, with error bars, and a reference as lines.
 
@@ -91,7 +89,6 @@ def plot_energy(trajectory: Trajectory, reference: Trajectory | None = None) -> 
 
 
 @checks_arguments
-@checks_arguments
 def plot_landscape(trajectory: Trajectory, marks: Mapping[str, Sequence[float]] | None = None) -> Figure:
     """The loss over the weights, the last density on it, the best sampled weights and the best uniform ones.
 
@@ -118,7 +115,6 @@ def plot_landscape(trajectory: Trajectory, marks: Mapping[str, Sequence[float]] 
     return figure
 
 
-@checks_arguments
 @checks_arguments
 def plot_summary(
     trajectory: Trajectory, reference: Trajectory | None = None, marks: Mapping[str, Sequence[float]] | None = None
@@ -150,7 +146,6 @@ def plot_summary(
 
 
 @checks_arguments
-@checks_arguments
 def plot_budget(budget: Any) -> Figure:
     """The terms of an error budget as horizontal bars, with their sum and the total difference below.
 
@@ -172,7 +167,6 @@ def plot_budget(budget: Any) -> Figure:
     return figure
 
 
-@checks_arguments
 @checks_arguments
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 160) -> Path:
     """Write a picture as PNG, SVG or PDF (by the suffix), by rename: whole or not at all. Returns the path.

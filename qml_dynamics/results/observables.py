@@ -99,7 +99,6 @@ class Observable:
 
 
 @checks_arguments
-@checks_arguments
 def of_momenta(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
     """Mark an observable as a function of momenta ``(m, ndim) -> (m,)``: it is measured in the dual basis.
 

@@ -26,7 +26,6 @@ from .specification import RunSpecification
 
 
 @checks_arguments
-@checks_arguments
 def submit(
     problem: Problem,
     method: Any,
@@ -104,7 +103,6 @@ def submit(
     return run
 
 
-@checks_arguments
 @checks_arguments
 def open_run(
     folder: PathLike, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False

@@ -30,7 +30,6 @@ _SAID = ("stop", "clock", "reading", "times", "shots", "expectations", "best")  
 
 
 @checks_arguments
-@checks_arguments
 def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = False) -> Trajectory:
     """A trajectory from the file that :meth:`Trajectory.save` wrote, or from a run folder.
 

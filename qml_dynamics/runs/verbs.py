@@ -33,7 +33,6 @@ class Fetched:
 
 
 @checks_arguments
-@checks_arguments
 def status(
     folder: Folder, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
 ) -> RunStatus:
@@ -41,7 +40,6 @@ def status(
     return open_run(folder, backend=backend, patience=patience, allow_code=allow_code).status()
 
 
-@checks_arguments
 @checks_arguments
 def fetch(
     folder: Folder,
@@ -59,7 +57,6 @@ def fetch(
 
 
 @checks_arguments
-@checks_arguments
 def resume(
     folder: Folder,
     *,
@@ -75,7 +72,6 @@ def resume(
     return run.resume(resend=resend, max_shots=max_shots, max_seconds=max_seconds)
 
 
-@checks_arguments
 @checks_arguments
 def cancel(
     folder: Folder, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False

@@ -308,7 +308,6 @@ class ErrorBudget:
 
 
 @checks_arguments
-@checks_arguments
 def error_budget(
     problem: Problem,
     method: Any,

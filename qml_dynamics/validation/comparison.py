@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.arguments import checks_arguments, checks_arguments_but
+from ..base.arguments import checks_arguments_but
 from ..base.errors import ProblemError, require
 from ..base.estimate import Estimate
 from ..results.trajectory import Trajectory
@@ -57,7 +57,6 @@ class Comparison:
 
 
 @checks_arguments_but("a", "b")
-@checks_arguments
 def compare(a: Trajectory, b: Trajectory) -> Comparison:
     """Compare two trajectories of one problem, whatever methods they come from.
 

@@ -72,7 +72,6 @@ class Cost:
 
 
 @checks_arguments
-@checks_arguments
 def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | None = None, save: Any = None) -> Cost:
     """The cost of ``evolve(problem, method, backend=backend, shots=shots, save=save)``, without running it.
 

@@ -116,7 +116,6 @@ _SHOTS = 2000
 
 
 @checks_arguments
-@checks_arguments
 def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: int = 1, repeats: int = 40) -> None:
     """Raise ``AssertionError``, naming the clause, unless ``backend`` keeps the contract.
 

@@ -183,7 +183,6 @@ class _Call:
 
 
 @checks_arguments
-@checks_arguments
 def anneal(
     problem: Problem,
     stages: int,

@@ -117,7 +117,6 @@ class BoltzmannMachine:
 
 
 @checks_arguments
-@checks_arguments
 def law_of(data: Any, visible: int) -> np.ndarray:
     """The law of rows of bits ``(m, visible)``, or a law ``(2**visible,)`` that is given, checked.
 
@@ -141,7 +140,6 @@ def law_of(data: Any, visible: int) -> np.ndarray:
 
 
 @checks_arguments
-@checks_arguments
 def binarise(X: Numbers, thresholds: Numbers | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Bits that say which entries lie above the median of their column, and the medians.
 
@@ -160,7 +158,6 @@ def binarise(X: Numbers, thresholds: Numbers | None = None) -> tuple[np.ndarray,
     return (values > cuts).astype(int), cuts
 
 
-@checks_arguments
 @checks_arguments
 def divergence(q: np.ndarray, p: np.ndarray) -> float:
     """``sum q log (q / p)``; probabilities below 1e-300 count as that.

@@ -72,7 +72,6 @@ class BoltzmannFit:
 
 
 @checks_arguments
-@checks_arguments
 def fit(
     machine: BoltzmannMachine,
     data: Any,
@@ -151,7 +150,6 @@ def fit(
     return BoltzmannFit(machine, path[-1], laws[-1], kl, states.evaluations, stop, method, states.circuit(path[-1]))
 
 
-@checks_arguments
 @checks_arguments
 def thermal_circuit(
     machine: BoltzmannMachine, theta: Any, ansatz: Purified | None = None, substeps: int = 4

@@ -41,7 +41,6 @@ class Instance:
 
 
 @checks_arguments
-@checks_arguments
 def instance(
     objective: Objective | Callable[[np.ndarray], np.ndarray] | str,
     qubits: int | Sequence[int] = 5,
@@ -64,7 +63,6 @@ def instance(
     return Instance(given.name, zeta, near.reshape(grid.shape), spread(zeta), grid)
 
 
-@checks_arguments
 @checks_arguments
 def crops(names: Sequence[str], count: int = 1, seed: int = 0, qubits: int = 5) -> tuple[Instance, ...]:
     """Random sub-boxes of test functions, ``count`` of each: edges of 0.7 to 1 of the usual box, the minimiser inside.

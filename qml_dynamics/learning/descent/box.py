@@ -71,7 +71,6 @@ def on_unit_box(objective: Objective, bounds: Sequence[Sequence[float]] | None) 
 
 
 @checks_arguments
-@checks_arguments
 def shifted_bounds(objective: Objective, qubits: int, cells: Sequence[float]) -> tuple[tuple[float, float], ...]:
     """The usual box moved by a part of a grid cell an axis, so that a minimiser on a grid point no longer is one.
 

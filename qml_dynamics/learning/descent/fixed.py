@@ -112,7 +112,6 @@ class _Times:
 
 
 @checks_arguments
-@checks_arguments
 def fixed_schedules(steps: int) -> Iterator[Fixed]:
     """The cubic schedule of quantum Hamiltonian descent and the quadratic one of its device solver, 176 variants in all.
 
@@ -134,7 +133,6 @@ def amounts(schedule: Schedule, steps: int, duration: float = 1.0) -> np.ndarray
     return np.array([schedule.integral(a, b, duration) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist())])
 
 
-@checks_arguments
 @checks_arguments
 def best_fixed(instances: Sequence[Instance], steps: int) -> tuple[Fixed, float]:
     """The fixed schedule of the highest mean chance on these instances, and that chance."""

@@ -57,7 +57,6 @@ class Learned:
 
 
 @checks_arguments
-@checks_arguments
 def chances(schedule: Learned | Fixed | Any, instances: Sequence[Instance], steps: int | None = None) -> np.ndarray:
     """The chance of one sample on each instance after so many Strang steps (default: the schedule's own)."""
     for name in ("diffusion", "strength"):
@@ -69,7 +68,6 @@ def chances(schedule: Learned | Fixed | Any, instances: Sequence[Instance], step
     return batch.chances(amounts(schedule.diffusion, count, length), amounts(schedule.strength, count, length))
 
 
-@checks_arguments
 @checks_arguments
 def learn_schedule(
     instances: Sequence[Instance],
@@ -175,7 +173,6 @@ def _quadrature(steps: int, knots: int) -> tuple[np.ndarray, np.ndarray]:
     return hats, weights
 
 
-@checks_arguments
 @checks_arguments
 def pretrained(steps: int) -> Learned:
     """The schedule that the library ships for 10, 20 or 40 steps; learned on 11 of the 22 test functions, ``TRAINING``.

@@ -124,7 +124,6 @@ USUAL = ("differential_evolution", "dual_annealing", "grid_lbfgsb", "uniform")
 
 
 @checks_arguments
-@checks_arguments
 def rivals(
     objective: Objective, bounds: Any, evaluations: int, seed: int = 0, names: Sequence[str] | None = None
 ) -> tuple[Rival, ...]:

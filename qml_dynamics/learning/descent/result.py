@@ -96,7 +96,6 @@ class Descent:
 
 
 @checks_arguments
-@checks_arguments
 def success(run: Trajectory, radius: float = RADIUS) -> Estimate | None:
     """Probability that a sample of the last time is within ``radius`` (of the unit box) of the known minimiser.
 

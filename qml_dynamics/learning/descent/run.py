@@ -80,7 +80,6 @@ class Pair(Protocol):
 
 
 @checks_arguments
-@checks_arguments
 def descend(
     problem: Problem | Objective | Any,
     *,

@@ -75,7 +75,6 @@ class Study:
 
 
 @checks_arguments
-@checks_arguments
 def noise_study(
     settings: Callable[[int], Setting],
     schedule: Learned,
@@ -168,7 +167,6 @@ def _full(setting: Setting, seed: int) -> np.ndarray:
     return np.array(min(polish_samples(setting.train, starts, setting.grid.bounds), key=lambda p: p.loss).weights)
 
 
-@checks_arguments
 @checks_arguments
 def split_settings(
     X: np.ndarray,

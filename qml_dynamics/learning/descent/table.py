@@ -71,7 +71,6 @@ class Row:
 
 
 @checks_arguments
-@checks_arguments
 def functions_table(
     names: Sequence[str] | None = None,
     *,
@@ -155,7 +154,6 @@ class RivalRow:
     seconds: float
 
 
-@checks_arguments
 @checks_arguments
 def rivals_table(
     names: Sequence[str] | None = None,

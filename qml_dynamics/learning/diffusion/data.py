@@ -213,7 +213,6 @@ def given_bandwidth(value: Any, domain: Grid) -> float:
 
 
 @checks_arguments
-@checks_arguments
 def gaussian_mixture(weights: Numbers, means: Numbers, variances: Numbers) -> Any:
     """The density of a mixture of isotropic Gaussians, as a function of points ``(m, ndim)``.
 

@@ -28,7 +28,6 @@ _COLUMNS = ("model", "kernels", "training", "model_likelihood", "kernels_likelih
 
 
 @checks_arguments
-@checks_arguments
 def energy_distance(x: Any, y: Any) -> float:
     """The squared energy distance of two samples, shape ``(n, ndim)`` each: V-statistics, so never negative.
 
@@ -79,7 +78,6 @@ class Kernels:
         return np.asarray(self.rows[rng.integers(len(self.rows), size=n)] + self.width * noise)
 
 
-@checks_arguments
 @checks_arguments
 def tuned_kernels(rows: Any, seed: int = 0) -> Kernels:
     """The kernel density estimate of largest cross-validated likelihood.
@@ -150,7 +148,6 @@ class Quality:
         )
 
 
-@checks_arguments
 @checks_arguments
 def quality(
     rows: Any,

@@ -54,7 +54,6 @@ class Bridge:
 
 
 @checks_arguments
-@checks_arguments
 def bridge(
     learning: Learning,
     domain: Domain,
@@ -120,7 +119,6 @@ def bridge(
     return Bridge(learning, times, p, phase, A, B, forward, backward, factors.iterations, factors.error)
 
 
-@checks_arguments
 @checks_arguments
 def gaussian_bridge(
     mean: tuple[float, float], width: tuple[float, float], rate: float, duration: float, t: Numbers

@@ -193,7 +193,6 @@ def _field(free_energy: Field, domain: Grid) -> PhaseField:
 
 
 @checks_arguments
-@checks_arguments
 def as_potential(field: PhaseField, name: str = "free energy") -> Any:
     """A phase field as an objective on its own grid (see :func:`qml_dynamics.objectives.from_table`)."""
     table = from_table(field.free_energy, field.domain)

@@ -158,7 +158,6 @@ class ExchangeSample:
 
 
 @checks_arguments
-@checks_arguments
 def conserved(counts: Counts, total: int) -> Counts:
     """The outcomes whose number of ones is ``total``.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments_but
 from ...base.errors import describe, one_of, require
 from ...base.estimate import Estimate
 from ...model.domains import Grid
@@ -188,7 +188,6 @@ class Fit:
 
 
 @checks_arguments_but("diffusion", "mobility")
-@checks_arguments
 def fit(
     run: Run,
     *,

@@ -38,7 +38,6 @@ class Fluid:
 
 
 @checks_arguments
-@checks_arguments
 def hydrodynamic(
     p: Any, S: Any, domain: Grid, V: Any, *, hbar: float, mass: float = 1.0, duration: float, steps: int, save: int = 5
 ) -> Fluid:

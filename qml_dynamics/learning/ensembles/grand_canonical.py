@@ -155,7 +155,6 @@ class GrandCanonical:
 
 
 @checks_arguments
-@checks_arguments
 def grand_potential(log_partitions: Any, beta: float, mu_c: float) -> tuple[float, float]:
     """``Omega`` and ``<N>`` from ``log Z_N`` of N = 0, 1, ..., in closed enumeration.
 
@@ -182,7 +181,6 @@ def grand_potential(log_partitions: Any, beta: float, mu_c: float) -> tuple[floa
     return -log_xi / b, float(np.exp(terms - log_xi) @ np.arange(logs.size))
 
 
-@checks_arguments
 @checks_arguments
 def gaussian_number(beta: float, stiffness: float, mu_c: float) -> tuple[float, float]:
     """Fugacity z and ``<N> = z / (1 - z)`` of unbounded, distinguishable Gaussian neurons ``H = g x^2 / 2``.

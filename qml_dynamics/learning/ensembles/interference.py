@@ -42,7 +42,6 @@ class Winding:
 
 
 @checks_arguments
-@checks_arguments
 def measured_circulation(
     circuit: QuantumCircuit, domain: Grid, loop: Any, *, backend: Any = "statevector", shots: int = 4000, seed: int = 0
 ) -> Winding:
@@ -133,7 +132,6 @@ def _sums(domain: Grid, axis: int, pattern: int, frequencies: np.ndarray) -> np.
     return np.moveaxis(np.where(mine, rows[..., low] + rows[..., low | (1 << pattern)], 0.0), -1, axis)
 
 
-@checks_arguments
 @checks_arguments
 def measured_levels(
     problem: Problem, modes: Sequence[int], *, backend: Any = "statevector", shots: int = 10_000, seed: int = 0

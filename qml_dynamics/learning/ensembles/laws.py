@@ -22,7 +22,6 @@ _SDIRK = 1 - 0.5**0.5  # the L-stable two-stage method of order two (Alexander, 
 
 
 @checks_arguments
-@checks_arguments
 def gibbs_law(free_energy: Any, domain: Grid, diffusion: float, mobility: float) -> np.ndarray:
     """``exp(gamma F / D)`` on the points, summing to 1, shape ``domain.shape``.
 
@@ -36,7 +35,6 @@ def gibbs_law(free_energy: Any, domain: Grid, diffusion: float, mobility: float)
     return p / p.sum()
 
 
-@checks_arguments
 @checks_arguments
 def stationary_wave(V: Any, domain: Grid, hbar: float, mobility: float) -> np.ndarray:
     """``|psi_0|^2`` on the points, summing to 1, for the ground state of ``-hbar gamma L + V / hbar``.
@@ -52,7 +50,6 @@ def stationary_wave(V: Any, domain: Grid, hbar: float, mobility: float) -> np.nd
     return p / p.sum()
 
 
-@checks_arguments
 @checks_arguments
 def fokker_planck(
     free_energy: Any, domain: Grid, diffusion: float, mobility: float, start: Any, duration: float, steps: int = 200

@@ -158,7 +158,6 @@ def _log(density: Any) -> np.ndarray:
 
 
 @checks_arguments
-@checks_arguments
 def multipliers(hbar: float, diffusion: float, mobility: float) -> tuple[float, float]:
     """The two multipliers mu, ascending, for which ``4 D / (gamma mu) - 1 / mu^2 = hbar^2``.
 
@@ -181,7 +180,6 @@ def multipliers(hbar: float, diffusion: float, mobility: float) -> tuple[float, 
 
 
 @checks_arguments
-@checks_arguments
 def hbar_max(diffusion: float, mobility: float) -> float:
     """The largest hbar that any multiplier gives: ``2 D / gamma``, at ``mu = gamma / (2 D)``.
 
@@ -191,7 +189,6 @@ def hbar_max(diffusion: float, mobility: float) -> float:
     return 2 * real(diffusion, "diffusion", positive=True) / real(mobility, "mobility", positive=True)
 
 
-@checks_arguments
 @checks_arguments
 def hbar_from_chemical_potential(mu_c: float) -> float:
     """``|mu_c| / 2 pi``: the exchange of whole neurons shifts the free energy by multiples of ``mu_c``, and
@@ -227,7 +224,6 @@ class PhaseDiagram:
     boundary: np.ndarray
 
 
-@checks_arguments
 @checks_arguments
 def phase_diagram(multipliers: Any, diffusions: Any, mobility: float) -> PhaseDiagram:
     """The sign of ``4 D mu - gamma`` and ``hbar^2`` over a rectangle.

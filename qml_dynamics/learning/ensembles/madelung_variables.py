@@ -45,7 +45,6 @@ def resolved(p: np.ndarray) -> np.ndarray:
 
 
 @checks_arguments
-@checks_arguments
 def madelung(psi: np.ndarray, domain: Domain, hbar: float, mass: float = 1.0) -> Madelung:
     """Density, phase, velocity and quantum potential of a wave on a grid.
 
@@ -82,7 +81,6 @@ def madelung(psi: np.ndarray, domain: Domain, hbar: float, mass: float = 1.0) ->
     return Madelung(p, h * np.angle(wave), velocity, quantum)
 
 
-@checks_arguments
 @checks_arguments
 def from_madelung(p: Numbers, S: Numbers, hbar: float) -> np.ndarray:
     """The wave ``sqrt(p) exp(i S / hbar)``; ``p`` and ``S`` are real arrays of one shape, ``p`` not negative.
@@ -144,7 +142,6 @@ class Residuals:
     moved: float
 
 
-@checks_arguments
 @checks_arguments
 def residuals(trajectory: Trajectory, hbar: float = 1.0) -> Residuals:
     """Residuals of the equations of continuity and of Hamilton and Jacobi, from the saved waves alone.

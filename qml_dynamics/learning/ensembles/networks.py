@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments_but
 from ...base.errors import check_memory, integer, real, require
 from ...base.progress import Progress
 from .observed import ExchangeEvents, Run, Steps
@@ -21,7 +21,6 @@ from .simulated import recorded
 
 
 @checks_arguments_but("rate", "l2", "spread", "beta")
-@checks_arguments
 def train_ensemble(
     X: Any,
     y: Any,

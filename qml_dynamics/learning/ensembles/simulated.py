@@ -21,7 +21,6 @@ from .observed import ExchangeEvents, History, Run, Steps
 
 
 @checks_arguments
-@checks_arguments
 def observe_sde(
     free_energy: Any,
     initial: Any,
@@ -109,7 +108,6 @@ def recorded(steps: int, record: int) -> set[int]:
 
 
 @checks_arguments
-@checks_arguments
 def observe_wave(
     learning: Learning,
     domain: Grid,
@@ -183,7 +181,6 @@ def _unwrapped(states: np.ndarray, p: np.ndarray) -> np.ndarray:
     return theta + (np.unwrap(here) - here).reshape(-1, *(1,) * (p.ndim - 1))
 
 
-@checks_arguments
 @checks_arguments
 def observe_exchange(
     energies: Any,

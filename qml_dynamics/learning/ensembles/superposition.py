@@ -204,7 +204,6 @@ def _nothing(w: np.ndarray) -> np.ndarray:
 
 
 @checks_arguments
-@checks_arguments
 def number_revival(neurons: int, mu_c: float, duration: float, hbar: float | None = None) -> Problem:
     """An equal superposition of 0, 1, ..., ``neurons`` active neurons under ``H = -mu_c N / hbar``, real clock.
 
@@ -230,7 +229,6 @@ def number_revival(neurons: int, mu_c: float, duration: float, hbar: float | Non
     return Problem(Grid((0.0, count + 1.0), bits), energy, 0.0, 1 / h, clock="real", duration=duration)
 
 
-@checks_arguments
 @checks_arguments
 def revival_probability(neurons: int, turns: Numbers) -> np.ndarray:
     """``|sum_N exp(2 pi i N turns)|^2 / (neurons + 1)^2`` with ``turns = mu_c t / (2 pi hbar)``, same shape as ``turns``.

@@ -20,7 +20,6 @@ _EMPTY = 1e-12  # amplitudes below this share of the largest are round-off: no v
 
 
 @checks_arguments
-@checks_arguments
 def circulation(psi: np.ndarray, domain: Domain, loop: Any = None) -> Any:
     """Windings of a wave on a grid.
 
@@ -68,7 +67,6 @@ def loop_points(domain: Grid, loop: Any) -> np.ndarray:
     return points
 
 
-@checks_arguments
 @checks_arguments
 def square_loop(center: tuple[int, int], half: int) -> list[tuple[int, int]]:
     """The indices round a square of ``2 half`` steps a side, from axis 0 to axis 1: a loop for :func:`circulation`.

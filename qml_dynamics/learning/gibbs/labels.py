@@ -22,7 +22,6 @@ LABELS = 1 << 12
 
 
 @checks_arguments
-@checks_arguments
 def softmax(
     energies: Any,
     beta: float,
@@ -69,7 +68,6 @@ def softmax(
     return law.result(law.born(), reading, beta, _tau(beta, reading), offset)
 
 
-@checks_arguments
 @checks_arguments
 def sigmoid(
     z: float,

@@ -25,7 +25,6 @@ _PAIRS = 6
 
 
 @checks_arguments
-@checks_arguments
 def thermal(
     problem: Problem,
     beta: float,

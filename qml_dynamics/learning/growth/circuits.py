@@ -37,7 +37,6 @@ class LayerRun:
 
 
 @checks_arguments
-@checks_arguments
 def run_layer(
     W: Any,
     x: Any,

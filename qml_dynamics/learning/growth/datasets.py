@@ -35,7 +35,6 @@ class ClassData:
 
 
 @checks_arguments
-@checks_arguments
 def class_data(
     source: str | os.PathLike[str],
     *,

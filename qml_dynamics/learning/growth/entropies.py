@@ -20,7 +20,6 @@ _TINY = 1e-12  # eigenvalues and probabilities may be negative by this much: rou
 
 
 @checks_arguments_but("kind", "keep")
-@checks_arguments
 def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any = None) -> float:
     """One named entropy, in nats.
 
@@ -68,7 +67,6 @@ def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any
 
 
 @checks_arguments
-@checks_arguments
 def coherence(state: Any, kind: str = "l1") -> float:
     """Coherence in the weight basis of a wave or a density matrix.
 
@@ -99,7 +97,6 @@ def coherence(state: Any, kind: str = "l1") -> float:
 
 
 @checks_arguments
-@checks_arguments
 def purity(state: Any) -> float:
     """``tr rho^2`` of a density matrix, 1 of a wave.
 
@@ -117,7 +114,6 @@ def purity(state: Any) -> float:
 
 
 @checks_arguments
-@checks_arguments
 def participation(x: Any) -> float:
     """``1 / sum p^2``: over how many points a distribution (real ``x``) or the density of a wave (complex ``x``) is spread.
 
@@ -133,7 +129,6 @@ def participation(x: Any) -> float:
 
 
 @checks_arguments_but("keep")
-@checks_arguments
 def reduced(psi: Any, keep: Sequence[int] | None) -> np.ndarray:
     """The density matrix of the qubits ``keep`` of a wave; ``keep[0]`` becomes its least significant bit.
 

@@ -27,7 +27,6 @@ class Polar(NamedTuple):
 
 
 @checks_arguments
-@checks_arguments
 def orthogonality(W: Any) -> float:
     """``R(W) = |W^T W - 1|_F^2``: 0 exactly for layers with orthonormal columns.
 
@@ -44,7 +43,6 @@ def orthogonality(W: Any) -> float:
 
 
 @checks_arguments
-@checks_arguments
 def orthogonality_gradient(W: Any) -> np.ndarray:
     """``grad R = 4 W (W^T W - 1)``, shape of ``W``.
 
@@ -55,7 +53,6 @@ def orthogonality_gradient(W: Any) -> np.ndarray:
     return 4 * w @ (w.conj().T @ w - np.eye(w.shape[1]))
 
 
-@checks_arguments
 @checks_arguments
 def flow_values(sigma: Any, time: float) -> np.ndarray:
     """Singular values after the flow: ``sigma(s)^2 = 1 / (1 + (1 / sigma_0^2 - 1) exp(-8 s))``; a zero stays zero.
@@ -79,7 +76,6 @@ def flow_values(sigma: Any, time: float) -> np.ndarray:
 
 
 @checks_arguments
-@checks_arguments
 def orthogonality_flow(W: Any, time: float) -> np.ndarray:
     """Weights after time ``s`` of the gradient flow ``dW/ds = -4 W (W^T W - 1)``, in closed form.
 
@@ -102,7 +98,6 @@ def orthogonality_flow(W: Any, time: float) -> np.ndarray:
     return (u * flow_values(sigma, time)) @ vt
 
 
-@checks_arguments
 @checks_arguments
 def polar(W: Any) -> Polar:
     """The polar split ``W = U P``: ``U`` is what a circuit runs as it is, ``P`` what has to be block-encoded.

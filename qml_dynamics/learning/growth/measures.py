@@ -44,7 +44,6 @@ class Volumes:
 
 
 @checks_arguments
-@checks_arguments
 def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> np.ndarray:
     """Logarithm of the information volume of each layer map ``W``: ``log prod sigma_i``.
 
@@ -72,7 +71,6 @@ def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> n
     return volumes(weights, kind=kind, rcond=rcond).log_volume
 
 
-@checks_arguments
 @checks_arguments
 def volumes(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> Volumes:
     """As :func:`log_volume`, with the number of singular values that each layer lost.
@@ -105,7 +103,6 @@ def _volume(w: np.ndarray, layer: int, kind: str, rcond: float) -> tuple[float, 
 
 
 @checks_arguments
-@checks_arguments
 def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float:
     """``log det g`` of the quantum metric ``g = Re(quantum geometric tensor)`` at one point; ``-inf`` where g is singular
     (an eigenvalue below 1e-10 of the largest, as in the linear solve of `Variational`).
@@ -125,7 +122,6 @@ def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float
     return _log_det(_metric_of(program)(point))
 
 
-@checks_arguments
 @checks_arguments
 def metric_volume(
     ansatz: Any, theta: Any = None, *, bounds: Any = None, points: int = 24, problem: Any = None
@@ -207,7 +203,6 @@ def _log_det(metric: np.ndarray) -> float:
     return float(np.log(values).sum())
 
 
-@checks_arguments
 @checks_arguments
 def along(trajectory: Trajectory, keep: Sequence[int] | None = None) -> dict[str, np.ndarray]:
     """The measures at every saved time of a run, under names that say what they are.

@@ -180,7 +180,6 @@ def gradients(net: MLP, X: np.ndarray, y: np.ndarray) -> tuple[list[np.ndarray],
 
 
 @checks_arguments
-@checks_arguments
 def insert_neurons(net: MLP, layer: int, incoming: Any, bias: Any) -> MLP:
     """The network with more hidden units in one layer, computing exactly what it did: they have no outgoing weight yet.
 
@@ -212,7 +211,6 @@ def insert_neurons(net: MLP, layer: int, incoming: Any, bias: Any) -> MLP:
     return MLP(tuple(weights), tuple(biases), net.activation)
 
 
-@checks_arguments
 @checks_arguments
 def insert_layer(net: MLP, layer: int) -> MLP:
     """The network with an identity layer after hidden layer ``layer``, computing exactly what it did.

@@ -181,7 +181,6 @@ class Recorder:
 
 
 @checks_arguments_but("steps_of_weights", "steps", "curves", "biases")
-@checks_arguments
 def record(
     steps_of_weights: Sequence[Any],
     *,

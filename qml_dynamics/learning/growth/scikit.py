@@ -16,7 +16,6 @@ from .recorder import Recorder, Recording
 
 
 @checks_arguments
-@checks_arguments
 def from_sklearn(model: Any) -> Loaded:
     """Weights, biases, activation and output of a fitted ``MLPClassifier`` or ``MLPRegressor``.
 
@@ -37,7 +36,6 @@ def from_sklearn(model: Any) -> Loaded:
     return Loaded(weights, biases, names, str(model.activation), output if output in OUTPUTS else None)
 
 
-@checks_arguments
 @checks_arguments
 def record_sklearn(
     model: Any,

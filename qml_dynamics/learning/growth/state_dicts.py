@@ -27,7 +27,6 @@ _DTYPES = {
 
 
 @checks_arguments
-@checks_arguments
 def from_torch(source: Any, *, only: str | Sequence[str] | None = None, key: str | None = None) -> Loaded:
     """Weight matrices of a PyTorch state dict, in the order in which it lists them (in a ``.safetensors`` file: by name).
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, ProblemError, require
 from ...base.progress import Progress
 from .flow import orthogonality_flow
@@ -22,7 +22,6 @@ _HUGE = 1e50  # beyond it a step has diverged
 
 
 @checks_arguments_but("hidden", "growth", "training", "network")
-@checks_arguments
 def train_network(
     X: Any,
     y: Any,

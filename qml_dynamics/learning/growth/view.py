@@ -53,7 +53,6 @@ class EnsembleView:
 
 
 @checks_arguments
-@checks_arguments
 def ensemble_view(
     trajectory: Trajectory, samples: int = 1000, kind: str = "bohm", seed: int | None = None
 ) -> EnsembleView:
@@ -94,7 +93,6 @@ def ensemble_view(
     return EnsembleView(trajectory.times, paths, equivariance(trajectory, paths), kind, winding)
 
 
-@checks_arguments
 @checks_arguments
 def equivariance(trajectory: Trajectory, paths: Any) -> np.ndarray:
     """P-values of the hypothesis that points have the density of the wave, one a time.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...backends import backend as find_backend
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
@@ -32,7 +32,6 @@ _WALKERS = 8
 
 
 @checks_arguments_but("tau")
-@checks_arguments
 def metts(
     problem: Problem,
     tau: float,

@@ -18,7 +18,6 @@ from ...model.transforms import Transform
 
 
 @checks_arguments
-@checks_arguments
 def averaged_state(problem: Problem, method: MiniBatch, save: Any = None, limit: bool = False) -> np.ndarray:
     """The density matrix that the average over all batches gives, exactly: no sampling.
 

@@ -56,7 +56,6 @@ class BatchStudy:
 
 
 @checks_arguments
-@checks_arguments
 def batch_study(
     problem: Problem, method: MiniBatch, sizes: Sequence[int], seed: int | None = None, progress: bool | None = None
 ) -> BatchStudy:

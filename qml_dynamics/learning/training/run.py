@@ -24,7 +24,6 @@ OPTIMIZERS = ("natural", "adam", "spsa")
 
 
 @checks_arguments
-@checks_arguments
 def train(
     circuit: Any,
     loss: Any,

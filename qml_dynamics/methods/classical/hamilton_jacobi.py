@@ -205,7 +205,6 @@ class Characteristics:
 
 
 @checks_arguments
-@checks_arguments
 def characteristics(problem: Problem, method: HamiltonJacobi, save: Any = 5) -> Characteristics:
     """The paths themselves, of which ``evolve(problem, method)`` gives averages and the density.
 

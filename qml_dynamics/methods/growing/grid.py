@@ -26,7 +26,6 @@ CRITERIA = ("residual", "momentum_tail", "energy")
 
 
 @checks_arguments
-@checks_arguments
 def refine(state: Any, domain: Domain, extra: int | Sequence[int] = 1) -> tuple[np.ndarray, Grid]:
     """The wave on a grid with ``extra`` more qubits an axis, by its own Fourier (walls: sine) series; unit norm.
 
@@ -83,7 +82,6 @@ def on_grid(h: LearningHamiltonian, domain: Grid) -> LearningHamiltonian:
 
 
 @checks_arguments
-@checks_arguments
 def residual(
     psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0, margin: float = 0.0
 ) -> float:
@@ -120,7 +118,6 @@ def _extra(coarse: Grid, fine: Domain) -> list[int]:
     return [f - c for c, f in zip(coarse.qubits, fine.qubits)]
 
 
-@checks_arguments
 @checks_arguments
 def criteria(
     psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
 
 Path = str | os.PathLike[str]
@@ -51,7 +51,6 @@ class Table:
 
 
 @checks_arguments_but("features", "path")
-@checks_arguments
 def load_data(
     path: Path,
     *,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments_but
 from ...base.errors import ProblemError, integer, require
 from .base import Objective
 
@@ -51,7 +51,6 @@ Program = Callable[[np.ndarray], Any]
 
 
 @checks_arguments_but("text")
-@checks_arguments
 def expression(text: str, ndim: int | None = None) -> Objective:
     """An arithmetic loss over the weights ``x0``, ``x1``, ...
 

@@ -22,7 +22,6 @@ LOSSES = ("logistic", "hinge", "error")
 
 
 @checks_arguments_but("bias")
-@checks_arguments
 def neuron(X: Any, y: Any, l2: float = 0.0, bias: bool = False) -> Objective:
     """Cross entropy of a logistic neuron: ``zeta(w) = mean_i log(1 + exp(-s_i z_i)) + l2/2 |w|^2``, ``z_i = w . x_i``.
 
@@ -53,7 +52,6 @@ def neuron(X: Any, y: Any, l2: float = 0.0, bias: bool = False) -> Objective:
 
 
 @checks_arguments
-@checks_arguments
 def perceptron(X: Any, y: Any, loss: str = "logistic") -> Objective:
     """Mean loss of a perceptron over its margins ``m_i = s_i w . x_i / sqrt(d)``, made for a `Hypercube` of weights.
 
@@ -77,7 +75,6 @@ def perceptron(X: Any, y: Any, loss: str = "logistic") -> Objective:
 
 
 @checks_arguments_but("bias")
-@checks_arguments
 def network(X: Any, y: Any, hidden: int = 2, l2: float = 0.0, bias: bool = True) -> Objective:
     """Cross entropy of a network with one hidden layer: ``mean_i log(1 + exp(-s_i z_i)) + l2/2 |w|^2``.
 

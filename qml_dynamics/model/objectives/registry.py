@@ -17,7 +17,6 @@ from .tables import ising, qubo
 
 
 @checks_arguments_but("center", "curvature")
-@checks_arguments
 def quadratic(
     center: float | Sequence[float] = 0.0, curvature: float | Sequence[float] = 1.0, dim: int | None = None
 ) -> Objective:
@@ -48,7 +47,6 @@ def quadratic(
     )
 
 
-@checks_arguments
 @checks_arguments
 def double_well(height: float = 1.0, tilt: float = 0.0) -> Objective:
     """Two wells at -1 and 1 behind a barrier, ``zeta(x) = height (x^2 - 1)^2 + tilt x``, one weight.
@@ -116,7 +114,6 @@ def named(name: str, /, **params: Any) -> Objective:
     return unit_box(objective) if scaled else objective
 
 
-@checks_arguments
 @checks_arguments
 def unit_box(objective: Objective) -> Objective:
     """The objective on the unit box, its minimum 0: ``F(y) = (f(lo + L y) - f_min) / L`` with ``L = hi - lo``.

@@ -14,7 +14,6 @@ from .base import CHUNK, Objective, Rows
 
 
 @checks_arguments
-@checks_arguments
 def from_rows(fn: Callable[[np.ndarray, np.ndarray], Any], count: int, name: str = "mean_of_rows") -> Objective:
     """The mean ``zeta(w) = sum_i l_i(w) / n`` of losses of single rows of data.
 
@@ -57,7 +56,6 @@ def need_rows(objective: Objective | None) -> Rows:
 
 
 @checks_arguments
-@checks_arguments
 def batch_values(objective: Objective, domain: Domain, index: np.ndarray) -> np.ndarray:
     """The mean loss of the rows of ``index`` on all points of ``domain``, shape ``(size,)``, evaluated in chunks.
 
@@ -80,7 +78,6 @@ def row_table(objective: Objective, domain: Domain) -> np.ndarray:
     return np.stack([batch_values(objective, domain, np.array([i])) for i in range(rows.count)])
 
 
-@checks_arguments
 @checks_arguments
 def row_covariance(objective: Objective, domain: Domain) -> np.ndarray:
     """``C(w, w') = mean_i l_i(w) l_i(w') - zeta(w) zeta(w')`` over the rows, shape ``(size, size)``.

@@ -15,7 +15,6 @@ MAX_SPEC = 4096  # larger tables are not written out as text: they belong in a f
 
 
 @checks_arguments
-@checks_arguments
 def from_table(values: Any, domain: Domain) -> Objective:
     """A loss that is known on the points of ``domain`` only: ``zeta(w) = values[nearest point]``.
 
@@ -47,7 +46,6 @@ def from_table(values: Any, domain: Domain) -> Objective:
 
 
 @checks_arguments
-@checks_arguments
 def ising(h: Any, J: Any) -> Objective:
     """The Ising cost ``sum_i h_i s_i + sum_{i<j} J_ij s_i s_j`` of weights ``s_i`` that are -1 or 1.
 
@@ -74,7 +72,6 @@ def ising(h: Any, J: Any) -> Objective:
     return _binary_cost("ising", fields, upper, (-1.0, 1.0), spec)
 
 
-@checks_arguments
 @checks_arguments
 def qubo(Q: Any) -> Objective:
     """The cost ``x^T Q x`` of binary weights ``x_i`` that are 0 or 1, for ``Hypercube(n, values=(0, 1))``.

@@ -105,7 +105,6 @@ class ProblemFile:
 
 
 @checks_arguments
-@checks_arguments
 def read_problem(path: PathLike, *, allow_code: bool = False) -> ProblemFile:
     """Read a problem file (or the ``problem.toml`` of a folder).
 
@@ -170,7 +169,6 @@ def _method(data: Any) -> Any:
         return named_method(dict(data))
 
 
-@checks_arguments
 @checks_arguments
 def write_problem(
     problem: Problem, path: PathLike, *, method: Any = None, backend: Mapping[str, Any] | None = None

@@ -101,7 +101,6 @@ class CircuitAnsatz:
 
 
 @checks_arguments
-@checks_arguments
 def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
     """An ansatz from any Qiskit circuit whose parameterised gates can be differentiated.
 
@@ -138,7 +137,6 @@ def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
     return CircuitAnsatz(circuit, values, fixed)
 
 
-@checks_arguments
 @checks_arguments
 def from_pennylane(qnode: Any, *arguments: Any, **options: Any) -> CircuitAnsatz:
     """An ansatz from a PennyLane QNode (or quantum function), traced at the given arguments.

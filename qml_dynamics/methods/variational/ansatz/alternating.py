@@ -75,7 +75,6 @@ class HamiltonianAnsatz:
 
 
 @checks_arguments
-@checks_arguments
 def hamiltonian(
     layers: int, separate: bool = False, moves: bool | None = None, spread: float = 1.0
 ) -> HamiltonianAnsatz:

@@ -63,7 +63,6 @@ class HardwareEfficient:
 
 
 @checks_arguments
-@checks_arguments
 def hardware_efficient(layers: int, rotations: Sequence[str] = ("ry",)) -> HardwareEfficient:
     """``layers`` of rotations on every qubit and a chain of CX, and one more layer of rotations.
 
