@@ -17,6 +17,7 @@ from ..base.errors import ProblemError, QMLDynamicsError, require
 from ..base.estimate import Estimate
 from ..base.places import refuse_links
 from ..base.registry import method_from_spec as named_method
+from ..base.texts import parse_json
 from ..model.problem import Problem
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
 from .problem_file import ProblemFile, problem_from_spec, write_problem
@@ -84,7 +85,11 @@ def check_run(folder: Path, arrays: Mapping[str, np.ndarray], trajectory: Trajec
         return
     said = changed_files(folder, json.loads(str(arrays[CONTENT])))
     if (folder / RESULT).is_file():
-        now, then = json.loads((folder / RESULT).read_text(encoding="utf-8")), json.loads(to_json(summary(trajectory)))
+        try:
+            now = parse_json((folder / RESULT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            now = None
+        now, then = now if isinstance(now, dict) else {}, json.loads(to_json(summary(trajectory)))
         words = differences({key: now.get(key) for key in _SAID}, {key: then[key] for key in _SAID})
         said += [f"{RESULT} was changed: {'; '.join(words[:4])}"] if words else []
     if said:
