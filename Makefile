@@ -12,11 +12,7 @@ PYTHONS ?= python3.12 python3.13
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-<<<<<<< HEAD
-.PHONY: demo test test-slow test-torch test-matrix test-pythons test-portable test-all mutants lint types coverage docs notebooks bench dist clean
-=======
-.PHONY: demo test test-fuzz test-slow test-torch test-matrix test-pythons test-portable test-all lint types coverage docs notebooks bench dist clean
->>>>>>> f99e5c3 (Public functions check their arguments against their annotations; fuzzing from outside finds what they miss)
+.PHONY: demo test test-fuzz test-slow test-torch test-matrix test-pythons test-portable test-all mutants lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
