@@ -12,7 +12,7 @@ PYTHONS ?= python3.12 python3.13
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-torch test-matrix test-pythons test-coverage-study test-portable test-all mutants lint types coverage docs notebooks bench dist clean
+.PHONY: demo test test-fuzz test-slow test-torch test-matrix test-pythons test-coverage-study test-portable test-all mutants lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -30,7 +30,11 @@ test: $(STAMP) lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 test-slow: $(TORCH)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch) and not hardware and not matrix"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch) and not hardware and not matrix and not fuzz"
+
+# Changed problem files, wrong calls, odd command lines and damaged files, all of them.
+test-fuzz: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m fuzz tests/fuzz
 
 # Every method x weight space x clock x {exact, shots, noisy} x every verb.
 test-matrix: $(STAMP)
@@ -60,7 +64,7 @@ mutants: $(STAMP)
 	$(BIN)/python -m tools.mutants $(MUTANTS)
 
 # Everything, one part after the other.
-test-all: test test-slow test-matrix test-coverage-study test-portable test-pythons
+test-all: test test-slow test-fuzz test-matrix test-coverage-study test-portable test-pythons
 
 # PyTorch is 0.6 GB on disk as a CPU build, and several on Linux where the package index has only the one for GPUs: `make test` goes
 # without it.

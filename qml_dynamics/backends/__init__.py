@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..base.arguments import checks_arguments
 from ..base.entry_points import load, offered, package_of
 from ..base.errors import BackendError, one_of
 from . import conformance, ibm
@@ -38,6 +39,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+@checks_arguments
 def backend(name: Any, *, estimator: Any = None, sampler: Any = None, **options: Any) -> Backend:
     """A backend from its name or from an object.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, runtim
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import BackendError, integer, one_of
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
@@ -254,6 +255,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
 _BY_VERB = ("on_device", "binds", "seconds", "reason", "usage", "transient")
 
 
+@checks_arguments
 def capabilities(backend: Backend) -> Capabilities:
     """What a backend can do: what it states, or what follows from its attributes. Nothing else reads them.
 

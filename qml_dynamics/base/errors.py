@@ -8,12 +8,23 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+N = TypeVar("N", int, float)
+
+MESSAGE = 1200
 
 
 class QMLDynamicsError(Exception):
-    """The root of every error that the library raises on purpose."""
+    """The root of every error that the library raises on purpose: one line, of at most ``MESSAGE`` characters.
+
+    >>> str(QMLDynamicsError("Argument `x` must be\\n short, but is " + "9" * 5000))[-9:]
+    '999999...'
+    """
+
+    def __init__(self, message: object = "", *rest: object) -> None:
+        super().__init__(line(message, MESSAGE) if isinstance(message, str) else message, *rest)
 
 
 class ProblemError(QMLDynamicsError, ValueError):
@@ -64,17 +75,41 @@ def require(condition: bool, name: str, must: str, given: Any, error: type[QMLDy
 
 
 def describe(given: Any) -> str:
-    """A value in an error message: short, on one line."""
-    text = given if isinstance(given, str) and given.startswith("of ") else repr(given)
-    text = " ".join(text.split())
-    return text if len(text) <= 80 else text[:77] + "..."
+    """A value in an error message: short, on one line, whatever its own ``repr`` does.
+
+    >>> describe("a" * 200), describe([1, 2])
+    ("'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...", '[1, 2]')
+    """
+    try:
+        text = given if isinstance(given, str) and given.startswith("of ") else repr(given)
+    except Exception as error:  # an object of somebody else, an integer of too many digits, a list inside of itself
+        text = f"an object of type {type(given).__name__} ({type(error).__name__})"
+    return line(text, 80)
+
+
+def line(text: str, most: int = 300) -> str:
+    """Text of any length and shape on one line of at most ``most`` characters, without control characters.
+
+    >>> line("one\\n  two\\x1b[31m"), line("abcdefgh", 6)
+    ('one two?[31m', 'abc...')
+    """
+    start = text if len(text) <= 4 * most + 100 else text[: 4 * most + 100]  # blanks may go, and no more is ever shown
+    flat = "".join(c if c.isprintable() else "?" for c in " ".join(start.split()))
+    return flat if len(flat) <= most and len(start) == len(text) else flat[: most - 3] + "..."
 
 
 def integer(value: Any, name: str, low: int, high: int, error: type[QMLDynamicsError] = ProblemError) -> int:
     """``value`` as an int between ``low`` and ``high``; booleans and floats are refused."""
-    ok = isinstance(value, numbers.Integral) and not isinstance(value, bool) and low <= int(value) <= high
-    require(ok, name, f"be an integer between {low} and {high}", value, error)
+    whole = _plainly(int, value) if isinstance(value, numbers.Integral) else None
+    must = f"be an integer between {low} and {high}"
+    require(whole is not None and low <= whole <= high, name, must, value, error)
     return int(value)
+
+
+def _plainly(kind: Callable[[Any], N], value: Any) -> N | None:
+    """A number as Python's own; None for a boolean, and for a time difference, which NumPy registers as an integer."""
+    is_time = getattr(getattr(value, "dtype", None), "kind", "") == "m"
+    return None if isinstance(value, bool) or is_time else kind(value)
 
 
 def real(
@@ -88,9 +123,10 @@ def real(
     """``value`` as a finite float, positive or not negative where asked for."""
     must = "be a positive number" if positive else "be a number that is not negative" if nonnegative else "be a number"
     try:
-        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+        found = _plainly(float, value) if isinstance(value, numbers.Real) else None
     except OverflowError:  # an integer beyond the range of floats
-        number = math.inf
+        found = math.inf
+    number = math.nan if found is None else found
     ok = math.isfinite(number) and (not positive or number > 0) and (not nonnegative or number >= 0)
     require(ok, name, must, value, error)
     return number
@@ -101,7 +137,7 @@ def one_of(value: Any, name: str, known: Iterable[str], error: type[QMLDynamicsE
     names = list(known)
     if isinstance(value, str) and value in names:
         return value
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(value if isinstance(value, str) else describe(value), names, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise error(f"Argument `{name}` must be one of {', '.join(names)}, but is {describe(value)}.{hint}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from .. import synthesis
 from ..base.errors import MethodError, ProblemError, integer, one_of, real, require
 from ..base.places import Place
+from ..base.texts import parse_toml
 from ..learning.diffusion import Diffusion, Scale, energy_distance, tuned_kernels
 from ..methods.imaginary.options import ProbabilisticITE
 from ..model.domains import Grid
@@ -93,7 +93,7 @@ def _share(value: Any) -> float:
 
 def _from_toml(path: Path, allow_code: bool) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ProblemError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from None
     out: dict[str, Any] = {}

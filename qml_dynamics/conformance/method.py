@@ -10,6 +10,7 @@ from typing import Any
 
 from ..backends import backend as find_backend
 from ..backends.base import Backend
+from ..base.arguments import checks_arguments
 from ..base.errors import MethodError
 from ..methods.base import check_method
 from ..model.problem import Problem
@@ -57,6 +58,7 @@ class Report:
     refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
+@checks_arguments
 def assert_valid_method(
     method: Any,
     *,

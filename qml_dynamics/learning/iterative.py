@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import integer, real, require
 from ..methods.evolution import evolve
 from ..methods.split_step import SplitStep
@@ -51,6 +52,7 @@ class IterativeLearning:
         return self.problem.objective(getattr(self, name))
 
 
+@checks_arguments
 def iterative_learning(
     problem: Problem, start: Any, tau: float, restarts: int, long: float = 50.0
 ) -> IterativeLearning:

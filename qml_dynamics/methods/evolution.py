@@ -16,6 +16,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..backends.failures import without_credentials
+from ..base.arguments import checks_arguments, checks_arguments_but
 from ..base.errors import MethodError
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
+@checks_arguments_but("observables", "callback", "save")
 def evolve(
     problem: Problem,
     method: Any,
@@ -129,6 +131,7 @@ def _stop(job: Job, answer: Answer) -> str:
     return f"{answer.stop} The wave {above}." if above else answer.stop
 
 
+@checks_arguments
 def circuits(problem: Problem, method: Any, times: Any = None) -> list[QuantumCircuit]:
     """The circuits that a device would run: one a saved time, unmeasured, made of gates.
 

@@ -89,7 +89,7 @@ def save_times(save: Any, duration: float) -> np.ndarray:
         return duration * np.arange(count) / (count - 1)
     try:
         times = np.asarray(save, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         times = np.empty(0)
     ok = times.ndim == 1 and times.size > 0 and bool(np.isfinite(times).all())
     ok = ok and times.min() >= 0 and times.max() <= duration * (1 + 1e-12)

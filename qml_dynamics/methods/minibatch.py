@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import synthesis
 from ..backends import Backend
+from ..base.arguments import checks_arguments
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, integer, real, require
 from ..base.options import renamed_option
 from ..model.formulas import boundaries, by_order, factors, segments
@@ -170,6 +171,7 @@ def _run(job: Job, method: MiniBatch) -> Answer:
     return replace(out, stop=stop, diagnostics={**out.diagnostics, **facts})
 
 
+@checks_arguments
 def noise(problem: Problem, method: MiniBatch) -> float:
     """``v`` of the dephasing, in units of time: ``dt / batch_size``, times ``1 - (batch_size - 1) / (rows - 1)`` without replacement.
 
@@ -188,7 +190,10 @@ def share(rows: int, method: MiniBatch) -> float:
     return 1 / b if method.replacement else (rows - b) / (max(rows - 1, 1) * b)
 
 
-def draw_batches(problem: Problem, method: MiniBatch, circuit: int, count: int, seed: Any) -> list[np.ndarray]:
+@checks_arguments
+def draw_batches(
+    problem: Problem, method: MiniBatch, circuit: int, count: int, seed: int | Sequence[int] | None
+) -> list[np.ndarray]:
     """The first ``count`` batches of one circuit: arrays of row numbers; ``seed`` is that of the run.
 
     >>> from qml_dynamics import Grid, Problem

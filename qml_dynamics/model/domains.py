@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, check_memory, integer, one_of, real, require
 
 
@@ -165,9 +166,11 @@ class Grid:
         check_memory(16 * (self.ndim + 1) * self.size, f"All {self.size:,} points")
         return self.points_at(np.arange(self.size))
 
+    @checks_arguments
     def points_at(self, index: np.ndarray) -> np.ndarray:
         """The points with these flat indices, shape ``(len(index), ndim)``."""
-        where = np.unravel_index(np.asarray(index), self.shape)  # not by `axes`: a few points of a huge grid are cheap
+        # not by `axes`: a few points of a huge grid are cheap
+        where = np.unravel_index(_indices(index, self.size), self.shape)
         shift = 0.5 if self.boundary == "walls" else 0.0
         return np.stack([a + (i + shift) * h for (a, _), h, i in zip(self.bounds, self.spacing, where)], axis=-1)
 
@@ -188,14 +191,26 @@ class Grid:
         check_memory(16 * self.size, f"The dual diagonal of {self.size:,} points")
         return outer_sum(self.dual_axes)
 
+    @checks_arguments
     def momenta_at(self, index: np.ndarray) -> np.ndarray:
         """The wave vectors with these flat indices in the dual basis, shape ``(len(index), ndim)``."""
-        where = np.unravel_index(np.asarray(index), self.shape)
+        where = np.unravel_index(_indices(index, self.size), self.shape)
         return np.stack([axis[i] for axis, i in zip(self.momenta, where)], axis=-1)
 
+    @checks_arguments
     def refined(self, extra: int = 1) -> Grid:
         """The same box with ``extra`` more qubits along each axis."""
         return Grid(self.bounds, tuple(q + extra for q in self.qubits), self.boundary, self.twist)
+
+
+def _indices(index: np.ndarray, size: int) -> np.ndarray:
+    """Flat indices as an array, if they are of this domain."""
+    places = np.asarray(index)
+    ok = places.ndim == 1 and (
+        places.size == 0 or (places.dtype.kind in "iu" and 0 <= places.min() <= places.max() < size)
+    )
+    require(ok, "index", f"be a list of integers between 0 and {size - 1}", index)
+    return places.astype(np.int64) if places.size == 0 else places
 
 
 @dataclass(frozen=True)
@@ -266,6 +281,7 @@ class Hypercube:
         check_memory(16 * (self.ndim + 1) * self.size, f"All {self.size:,} points")
         return self.points_at(np.arange(self.size))
 
+    @checks_arguments
     def points_at(self, index: np.ndarray) -> np.ndarray:
         """The weight vectors with these flat indices, shape ``(len(index), n)``."""
         return np.asarray(self.values)[self._bits(index)]
@@ -276,7 +292,7 @@ class Hypercube:
 
     def _bits(self, index: np.ndarray) -> np.ndarray:
         shifts = np.arange(self.num_weights - 1, -1, -1)
-        return (np.asarray(index)[:, None] >> shifts) & 1
+        return (_indices(index, self.size)[:, None] >> shifts) & 1
 
     @cached_property
     def dual_axes(self) -> tuple[np.ndarray, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, one_of
 from .schedules import Schedule
 
@@ -70,6 +71,7 @@ FORMULAS = {
 BY_ORDER = {1: "lie", 2: "strang", 4: "suzuki4"}
 
 
+@checks_arguments
 def by_order(order: int) -> Formula:
     """The formula that an order stands for; raises :class:`MethodError` for orders other than 1, 2, 4.
 
@@ -81,6 +83,7 @@ def by_order(order: int) -> Formula:
     return FORMULAS[BY_ORDER[order]]
 
 
+@checks_arguments
 def by_name(name: str) -> Formula:
     """The formula of that name; raises :class:`MethodError` with the nearest known one."""
     return FORMULAS[one_of(name, "formula", FORMULAS, MethodError)]
@@ -99,6 +102,7 @@ class Factor:
     square: float = 0.0
 
 
+@checks_arguments
 def boundaries(duration: float, steps: int, saves: Sequence[float] | np.ndarray) -> np.ndarray:
     """Ends of all steps: ``k duration / steps`` with an integer k, cut at the save times.
 
@@ -113,6 +117,7 @@ def boundaries(duration: float, steps: int, saves: Sequence[float] | np.ndarray)
     return np.union1d(regular, times[np.abs(times - near) > 1e-9 * duration / steps])
 
 
+@checks_arguments
 def segments(ends: np.ndarray, saves: Sequence[float] | np.ndarray) -> Iterator[np.ndarray]:
     """The ends of the steps between one save time and the next."""
     middles = 0.5 * (ends[1:] + ends[:-1])
@@ -121,6 +126,7 @@ def segments(ends: np.ndarray, saves: Sequence[float] | np.ndarray) -> Iterator[
         yield ends[first : last + 1]
 
 
+@checks_arguments
 def factors(
     formula: Formula, ends: Sequence[float] | np.ndarray, diffusion: Schedule, strength: Schedule, duration: float
 ) -> Iterator[Factor]:
@@ -135,6 +141,7 @@ def factors(
     return merged(f for t0, t1 in steps for f in make(formula, float(t0), float(t1), diffusion, strength, duration))
 
 
+@checks_arguments
 def merged(every: Iterable[Factor]) -> Iterator[Factor]:
     """Add up neighbours of one kind (a potential next to a corrected one commutes with it too)."""
     last: Factor | None = None
@@ -205,6 +212,7 @@ def _halfway(diffusion: Schedule, t0: float, t1: float, duration: float) -> floa
     return t
 
 
+@checks_arguments
 def multiproduct_coefficients(steps: Sequence[int], order: int = 2) -> np.ndarray:
     """Weights ``a_j`` of a multi-product formula: ``sum a_j = 1`` and ``sum a_j k_j^-(order + 2 q) = 0``, q = 0 .. l-2.
 

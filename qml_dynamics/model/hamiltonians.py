@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..base.errors import MethodError, check_memory
+from ..base.arguments import checks_arguments, checks_arguments_but
+from ..base.errors import MethodError, check_memory, require
 from .domains import Domain, outer_sum
 from .objectives.base import Objective
 from .pauli import PauliSum
@@ -97,22 +98,28 @@ class LearningHamiltonian:
         norm = weight.sum()
         return float((dual * self.dual).sum() / norm), float((weight * self.zeta).sum() / norm)
 
+    @checks_arguments
     def expectation(self, psi: np.ndarray, t: float = 0.0) -> float:
         """``<psi|H(t)|psi> / <psi|psi>``."""
+        fits = np.shape(psi) == self.domain.shape and bool(np.any(psi))
+        require(fits, "psi", f"be a wave of shape {self.domain.shape}", f"of shape {np.shape(psi)}, or zero")
         kinetic, objective = self.parts(psi)
         d, s = self.coefficients(t)
         return d * kinetic + s * objective
 
+    @checks_arguments
     def bounds(self, t: float = 0.0) -> tuple[float, float]:
         """A lower and an upper bound of the spectrum."""
         d, s = self.coefficients(t)
         ends = sorted((s * float(self.zeta.min()), s * float(self.zeta.max())))
         return d * float(self.dual.min()) + ends[0], d * float(self.dual.max()) + ends[1]
 
+    @checks_arguments
     def matrix(self, t: float = 0.0) -> np.ndarray:
         """The dense matrix, shape ``(size, size)``, for small sizes."""
         return dense(self, t)
 
+    @checks_arguments_but("count")
     def lowest(self, count: int = 1, t: float = 0.0, tol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
         """The lowest ``count`` energies, ascending, and their waves, shape ``(count, *domain.shape)``.
 
@@ -131,6 +138,7 @@ class LearningHamiltonian:
         envelope = np.exp(-zeta / max(float(zeta.mean()), 1e-300))
         return lowest(self, count, t, tol, precondition, envelope)
 
+    @checks_arguments
     def ground_state(self, t: float = 0.0) -> tuple[float, np.ndarray]:
         """The lowest energy and its wave, shape ``domain.shape``, unit norm, largest entry positive."""
         energies, waves = self.lowest(1, t)
@@ -181,6 +189,7 @@ class PauliHamiltonian:
 Hamiltonian = LearningHamiltonian | PauliHamiltonian
 
 
+@checks_arguments
 def hamiltonian(problem: Problem, workers: int | None = None) -> Hamiltonian:
     """The Hamiltonian of a problem; evaluates the loss on the whole domain.
 

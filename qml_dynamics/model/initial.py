@@ -71,7 +71,8 @@ class Gaussian:
         require(isinstance(self.wrapped, bool), "wrapped", "be True or False", self.wrapped)
         for name in ("center", "width", "momentum"):
             given = getattr(self, name)
-            require(depth(given) <= 1 and np.size(given) > 0, name, "be a number or one number an axis", given)
+            plain = not isinstance(given, type) and depth(given) <= 1 and np.size(given) > 0
+            require(plain, name, "be a number or one number an axis", given)
             values = tuple(real(v, name, positive=name == "width") for v in np.atleast_1d(np.asarray(given, object)))
             object.__setattr__(self, name, values)
 
@@ -136,7 +137,7 @@ class State:
     def __post_init__(self) -> None:
         try:
             array = np.array(self.amplitudes, dtype=complex)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ProblemError(f"Argument `amplitudes` must be numbers, but is {describe(self.amplitudes)}.") from None
         norm = np.linalg.norm(array)
         require(bool(np.isfinite(norm) and norm > 0), "amplitudes", "be finite and not all zero", describe(array))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, one_of, real
 from .domains import Domain
 from .objectives.base import Objective
@@ -22,6 +23,7 @@ _WEIGHTS = np.array([3 / 2, -3 / 20, 1 / 90])  # central second difference of or
 _STEP = 2e-2
 
 
+@checks_arguments
 def potential(loss: Any, kind: str = "objective", temperature: float | None = None) -> Objective:
     """The loss as a potential: itself, or its Witten potential at a temperature.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, describe, one_of, real, require
 from .domains import Domain, Grid, Hypercube
 from .initial import Initial, PointMass, State, Uniform
@@ -101,6 +102,7 @@ class Problem:
         return dataclasses.replace(self, **changes)
 
     @classmethod
+    @checks_arguments
     def from_operator(
         cls,
         operator: Any,

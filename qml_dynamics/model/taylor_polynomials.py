@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, integer, real, require
 from .domains import Grid
 from .objectives.base import Objective
@@ -22,6 +23,7 @@ from .schedules import is_constant
 _STEP = 2e-3  # of the differences of the gradient, relative to the size of the point
 
 
+@checks_arguments
 def taylor(problem: Problem, about: Any, order: int) -> Problem:
     """The problem with zeta replaced by its Taylor polynomial around a point.
 
@@ -73,6 +75,7 @@ class TaylorStep:
     learning_rate: float
 
 
+@checks_arguments
 def taylor_step(problem: Problem, about: Any, order: int, tau: float) -> TaylorStep:
     """One restart of iterative learning: point mass at ``about``, Taylor polynomial there, time tau.
 

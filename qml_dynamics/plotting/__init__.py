@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.errors import MethodError, require
+from ..base.arguments import checks_arguments
+from ..base.errors import MethodError, real, require
 from ..results.trajectory import Trajectory, atomic_file
 from .density import FRAMES, density_size, draw_density
 from .energy import EXPECTATIONS, draw_budget, draw_energy
@@ -30,6 +31,7 @@ __all__ = ["plot_budget", "plot_density", "plot_energy", "plot_landscape", "plot
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
+@checks_arguments
 def plot_density(trajectory: Trajectory) -> Figure:
     """Where the probability is, over time.
 
@@ -59,6 +61,7 @@ def plot_density(trajectory: Trajectory) -> Figure:
     return figure
 
 
+@checks_arguments
 def plot_energy(trajectory: Trajectory, reference: Trajectory | None = None) -> Figure:
     """Energy, objective and kinetic part over time, with error bars, and a reference as lines.
 
@@ -85,6 +88,7 @@ def plot_energy(trajectory: Trajectory, reference: Trajectory | None = None) -> 
     return figure
 
 
+@checks_arguments
 def plot_landscape(trajectory: Trajectory, marks: Mapping[str, Sequence[float]] | None = None) -> Figure:
     """The loss over the weights, the last density on it, the best sampled weights and the best uniform ones.
 
@@ -111,6 +115,7 @@ def plot_landscape(trajectory: Trajectory, marks: Mapping[str, Sequence[float]] 
     return figure
 
 
+@checks_arguments
 def plot_summary(
     trajectory: Trajectory, reference: Trajectory | None = None, marks: Mapping[str, Sequence[float]] | None = None
 ) -> Figure:
@@ -140,6 +145,7 @@ def plot_summary(
     return figure
 
 
+@checks_arguments
 def plot_budget(budget: Any) -> Figure:
     """The terms of an error budget as horizontal bars, with their sum and the total difference below.
 
@@ -161,6 +167,7 @@ def plot_budget(budget: Any) -> Figure:
     return figure
 
 
+@checks_arguments
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 160) -> Path:
     """Write a picture as PNG, SVG or PDF (by the suffix), by rename: whole or not at all. Returns the path.
 
@@ -171,6 +178,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 160) 
         ProblemError: the folder cannot be written.
     """
     target = Path(path)
+    dpi = real(dpi, "dpi", positive=True, error=MethodError)
     kind = target.suffix.lower()
     require(kind in SUFFIXES, "path", f"end in {', '.join(SUFFIXES)}", str(path), MethodError)
     require(not target.is_dir(), "path", "be a file", f"of a folder: {path}", MethodError)
@@ -204,7 +212,7 @@ def _marks(run: Trajectory, marks: Mapping[str, Sequence[float]] | None) -> dict
     for label, weights in (marks or {}).items():
         try:
             point = np.asarray(weights, dtype=float)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             point = np.empty(0)
         ok = point.shape == (ndim,) and bool(np.isfinite(point).all())
         require(ok, f"marks[{label!r}]", f"be {ndim} finite number{'s' * (ndim > 1)}", weights, MethodError)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, require
 from ..base.estimate import Estimate, mean_of_counts
 from ..model.domains import Domain
@@ -105,6 +106,7 @@ class Observable:
         return np.concatenate([self.values(domain, part) for part in _blocks(domain.size)])
 
 
+@checks_arguments
 def of_momenta(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
     """Mark an observable as a function of momenta ``(m, ndim) -> (m,)``: it is measured in the dual basis.
 

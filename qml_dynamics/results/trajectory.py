@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError
 from ..base.estimate import Estimate
 from ..model.problem import Problem
@@ -34,6 +35,7 @@ class Counts:
         """Number of samples."""
         return int(self.count.sum())
 
+    @checks_arguments
     def histogram(self, size: int) -> np.ndarray:
         """Relative frequencies on all ``size`` points."""
         dense = np.zeros(size)
@@ -131,6 +133,7 @@ class Trajectory:
             return self.counts["weight"][-1].shots
         return next((e.shots for e in self.expectations.values() if e.shots), None)  # put together from samples
 
+    @checks_arguments
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the whole trajectory to one ``.npz`` file (no pickle), by rename: whole or not at all.
 

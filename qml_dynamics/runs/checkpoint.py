@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, integer, one_of
 from ..results.trajectory import plain, write_npz
 
@@ -54,10 +55,12 @@ class Checkpoint:
     (3, array([0.1, 0.2]), True)
     """
 
+    @checks_arguments
     def __init__(self, folder: str | os.PathLike[str], keep: int = 2) -> None:
         self.folder = Path(folder)
         self.keep = integer(keep, "keep", 1, 10**6)
 
+    @checks_arguments
     def save(
         self,
         step: int,

@@ -19,6 +19,7 @@ from .. import synthesis
 from ..backends import backend
 from ..base.errors import ProblemError, QMLDynamicsError, integer
 from ..base.places import regular
+from ..base.texts import parse_json
 from ..methods.evolution import circuits, evolve
 from ..methods.split_step import SplitStep
 from ..methods.trotter import Trotter, trotter_of
@@ -49,7 +50,7 @@ def compare_manifest(folder: Path, wanted: dict[str, Any]) -> list[str]:
     last digit is another one elsewhere, or a zero that is not written, moves them, so that they agree to 1 percent.
     """
     try:
-        found = json.loads(regular(folder / MANIFEST).read_text(encoding="utf-8"))
+        found = parse_json(regular(folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return [f"{MANIFEST} cannot be read: {' '.join(str(error).split())}"]
     return [f"{MANIFEST}: {fault}" for fault in _differences(found, wanted, "")]

@@ -7,7 +7,6 @@ and the program, its law, and its distance to the data must be what they say.
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from .. import synthesis
 from ..backends import backend
 from ..base.errors import QMLDynamicsError
 from ..base.places import regular
+from ..base.texts import parse_json
 from ..learning.boltzmann import BoltzmannMachine, binarise, divergence, law_of, thermal_circuit
 from .problem_file.files import write_bytes
 
@@ -75,7 +75,7 @@ def check(folder: Path) -> list[str]:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    facts = json.loads(regular(folder / MANIFEST).read_text(encoding="utf-8"))
+    facts = parse_json(regular(folder / MANIFEST).read_text(encoding="utf-8"))
     if not isinstance(facts, dict):
         raise TypeError(f"{MANIFEST} must hold a table")
     return facts

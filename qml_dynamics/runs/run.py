@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..base.arguments import checks_arguments
 from ..base.errors import BackendError, MethodError, describe, real
 from ..results.trajectory import Trajectory, atomic_file, plain
 from . import jobs, local
@@ -104,6 +105,7 @@ class Run:
 
     __repr__ = __str__
 
+    @checks_arguments
     def status(self, ask: bool = True) -> RunStatus:
         """How the run stands. The vendor is asked about jobs under way, unless ``ask`` is False.
 
@@ -120,6 +122,7 @@ class Run:
         finally:
             ledger.close()
 
+    @checks_arguments
     def fetch(self, wait: bool = False, timeout: float | None = None) -> Trajectory | None:
         """Collect what is done and not here yet; the trajectory when that is everything, else None.
 
@@ -149,6 +152,7 @@ class Run:
         finally:
             ledger.close()
 
+    @checks_arguments
     def resume(
         self, resend: bool = False, *, max_shots: int | None = None, max_seconds: float | None = None
     ) -> RunStatus:

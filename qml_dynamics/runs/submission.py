@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import backend as find_backend
+from ..base.arguments import checks_arguments
 from ..base.errors import BackendError, MethodError, describe, integer
 from ..base.places import permitted
 from ..methods.job import check_room, convert
@@ -24,6 +25,7 @@ from .run import PathLike, Run
 from .specification import RunSpecification
 
 
+@checks_arguments
 def submit(
     problem: Problem,
     method: Any,
@@ -101,6 +103,7 @@ def submit(
     return run
 
 
+@checks_arguments
 def open_run(
     folder: PathLike, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
 ) -> Run:

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, QMLDynamicsError, require
 from ..base.estimate import Estimate
 from ..base.places import refuse_links
 from ..base.registry import method_from_spec as named_method
+from ..base.texts import parse_json
 from ..model.initial import Gaussian
 from ..model.problem import Problem
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
@@ -30,6 +32,7 @@ CONTENT = "content"
 _SAID = ("stop", "clock", "reading", "times", "shots", "expectations", "best")  # by `result.json`, of the trajectory
 
 
+@checks_arguments
 def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = False) -> Trajectory:
     """A trajectory from the file that :meth:`Trajectory.save` wrote, or from a run folder.
 
@@ -86,7 +89,11 @@ def check_run(folder: Path, arrays: Mapping[str, np.ndarray], trajectory: Trajec
         return
     said = changed_files(folder, json.loads(str(arrays[CONTENT])))
     if (folder / RESULT).is_file():
-        now, then = json.loads((folder / RESULT).read_text(encoding="utf-8")), json.loads(to_json(summary(trajectory)))
+        try:
+            now = parse_json((folder / RESULT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            now = None
+        now, then = now if isinstance(now, dict) else {}, json.loads(to_json(summary(trajectory)))
         words = differences({key: now.get(key) for key in _SAID}, {key: then[key] for key in _SAID})
         said += [f"{RESULT} was changed: {'; '.join(words[:4])}"] if words else []
     if said:

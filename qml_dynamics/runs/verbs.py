@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.arguments import checks_arguments
 from ..results.trajectory import Trajectory
 from .retry import Patience
 from .state import RunStatus
@@ -31,6 +32,7 @@ class Fetched:
         return str(self.status) if self.trajectory is None else f"{self.trajectory}\n{self.status}"
 
 
+@checks_arguments
 def status(
     folder: Folder, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
 ) -> RunStatus:
@@ -38,6 +40,7 @@ def status(
     return open_run(folder, backend=backend, patience=patience, allow_code=allow_code).status()
 
 
+@checks_arguments
 def fetch(
     folder: Folder,
     *,
@@ -53,6 +56,7 @@ def fetch(
     return Fetched(run.status(ask=False), trajectory)
 
 
+@checks_arguments
 def resume(
     folder: Folder,
     *,
@@ -68,6 +72,7 @@ def resume(
     return run.resume(resend=resend, max_shots=max_shots, max_seconds=max_seconds)
 
 
+@checks_arguments
 def cancel(
     folder: Folder, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
 ) -> RunStatus:

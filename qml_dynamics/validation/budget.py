@@ -19,6 +19,7 @@ import numpy as np
 
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
+from ..base.arguments import checks_arguments
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError, QMLDynamicsError
 from ..base.estimate import Estimate
 from ..methods.base import check_method
@@ -349,6 +350,7 @@ class ErrorBudget:
         return "\n".join([*rows, *self.notes])
 
 
+@checks_arguments
 def error_budget(
     problem: Problem,
     method: Any,

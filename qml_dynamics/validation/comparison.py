@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.arguments import checks_arguments_but
 from ..base.errors import ProblemError, require
 from ..base.estimate import Estimate
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
@@ -87,6 +88,7 @@ class Comparison:
         )
 
 
+@checks_arguments_but("a", "b")
 def compare(a: Trajectory, b: Trajectory) -> Comparison:
     """Compare two trajectories of one problem, whatever methods they come from.
 

@@ -8,6 +8,7 @@ from typing import Any
 from .. import synthesis
 from ..backends import Backend
 from ..backends.base import capabilities, check_width
+from ..base.arguments import checks_arguments
 from ..base.errors import human_bytes
 from ..methods.base import Gates, Work
 from ..methods.job import convert
@@ -70,6 +71,7 @@ class Cost:
         )
 
 
+@checks_arguments
 def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | None = None, save: Any = None) -> Cost:
     """The cost of ``evolve(problem, method, backend=backend, shots=shots, save=save)``, without running it.
 

@@ -14,6 +14,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Statevector
 
+from ...base.arguments import checks_arguments
 from ...base.errors import BackendError, MethodError
 from .. import backend as find
 from ..base import ATTRIBUTES, VERBS, Backend, Capabilities, capabilities
@@ -114,6 +115,7 @@ def _bound(device: Any, allowed: float) -> None:
 _SHOTS = 2000
 
 
+@checks_arguments
 def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: int = 1, repeats: int = 40) -> None:
     """Raise ``AssertionError``, naming the clause, unless ``backend`` keeps the contract.
 

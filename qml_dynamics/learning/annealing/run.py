@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, require
 from ...base.estimate import Estimate
 from ...base.progress import Progress
@@ -183,6 +184,7 @@ class _Call:
         return evolve(problem, inner, seed=seed, save=self.ends, **self.options)
 
 
+@checks_arguments
 def anneal(
     problem: Problem,
     stages: int,

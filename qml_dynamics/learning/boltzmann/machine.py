@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, integer, require
 from ...model.pauli import PauliSum
 
@@ -63,12 +64,14 @@ class BoltzmannMachine:
         """Pauli labels of the terms; the first letter is visible bit 0."""
         return self.hamiltonian(np.zeros(self.num_parameters)).labels
 
+    @checks_arguments
     def hamiltonian(self, theta: Any) -> PauliSum:
         """``sum_j theta_j P_j``."""
         values = self.checked(theta)
         x, z = np.array(self.masks).T
         return PauliSum(self.num_qubits, x, z, values)
 
+    @checks_arguments
     def law(self, theta: Any) -> np.ndarray:
         """The exact law of the visible bits, shape ``(2**visible,)``, bit 0 the highest of the index.
 
@@ -80,6 +83,7 @@ class BoltzmannMachine:
         weights = np.exp(energies[0] - energies)
         return self.marginal(modes**2 @ weights / weights.sum())
 
+    @checks_arguments
     def gradient(self, theta: Any, data: Any) -> np.ndarray:
         """The exact gradient of the distance to the law of ``data``, shape ``(num_parameters,)``.
 
@@ -100,27 +104,29 @@ class BoltzmannMachine:
         difference = modes @ (kernel * (modes.T @ (w[:, None] * modes)) - np.diag(weights / weights.sum())) @ modes.T
         return np.array([_trace(difference, x, z) for x, z in self.masks])
 
+    @checks_arguments
     def marginal(self, law: np.ndarray) -> np.ndarray:
         """A law over all bits with the hidden ones summed over."""
         return law.reshape(-1, 1 << self.hidden).sum(axis=1)
 
     def checked(self, theta: Any) -> np.ndarray:
         """Theta as an array; raises :class:`ProblemError` unless it is finite and has the right length."""
-        values = np.asarray(theta, dtype=float)
-        ok = values.shape == (self.num_parameters,) and bool(np.isfinite(values).all())
-        require(ok, "theta", f"be {self.num_parameters} finite numbers", theta)
+        values = number_array(theta, "theta")
+        require(values.shape == (self.num_parameters,), "theta", f"be {self.num_parameters} finite numbers", theta)
         return values
 
 
+@checks_arguments
 def law_of(data: Any, visible: int) -> np.ndarray:
     """The law of rows of bits ``(m, visible)``, or a law ``(2**visible,)`` that is given, checked.
 
     >>> law_of([[0, 1], [0, 1], [1, 0], [1, 1]], 2).tolist()
     [0.0, 0.5, 0.25, 0.25]
     """
+    integer(visible, "visible", 1, 30)
     try:
         given = np.asarray(data, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProblemError("Argument `data` must be rows of bits or a law, but has other entries.") from None
     if given.shape == (1 << visible,):
         ok = bool(np.all(given >= 0)) and abs(float(given.sum()) - 1) < 1e-9
@@ -133,7 +139,8 @@ def law_of(data: Any, visible: int) -> np.ndarray:
     return np.bincount(index, minlength=1 << visible) / len(given)
 
 
-def binarise(X: Any, thresholds: Any = None) -> tuple[np.ndarray, np.ndarray]:
+@checks_arguments
+def binarise(X: Numbers, thresholds: Numbers | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Bits that say which entries lie above the median of their column, and the medians.
 
     Args:
@@ -146,15 +153,22 @@ def binarise(X: Any, thresholds: Any = None) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(X, dtype=float)
     require(values.ndim == 2 and values.size > 0, "X", "be a matrix with rows", f"of shape {values.shape}")
     cuts = np.median(values, axis=0) if thresholds is None else np.asarray(thresholds, dtype=float)
+    fits = cuts.shape == (values.shape[1],)
+    require(fits, "thresholds", f"be {values.shape[1]} numbers, one a column", f"of shape {cuts.shape}")
     return (values > cuts).astype(int), cuts
 
 
+@checks_arguments
 def divergence(q: np.ndarray, p: np.ndarray) -> float:
     """``sum q log (q / p)``; probabilities below 1e-300 count as that.
 
     >>> round(divergence(np.array([0.5, 0.5]), np.array([0.25, 0.75])), 6)
     0.143841
     """
+    for name, law in (("q", q), ("p", p)):
+        fits = np.ndim(law) == 1 and np.shape(law) == np.shape(q) and bool((np.asarray(law) >= 0).all())
+        require(fits, name, "be probabilities, as many of both", law)
+    q, p = np.asarray(q), np.asarray(p)
     seen = q > 0
     return float(q[seen] @ (np.log(q[seen]) - np.log(np.maximum(p[seen], TINY))))
 

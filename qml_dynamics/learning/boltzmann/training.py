@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...backends import backend as find_backend
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
 from ...methods.variational.ansatz.purified import Purified
@@ -52,6 +53,7 @@ class BoltzmannFit:
     method: str
     circuit: QuantumCircuit | None = None
 
+    @checks_arguments
     def sample(self, shots: int, seed: int = 0, backend: Any = None) -> Counts:
         """Visible bits as integers (bit 0 the highest), measured on the circuit where there is one."""
         if self.circuit is None:
@@ -69,6 +71,7 @@ class BoltzmannFit:
         )
 
 
+@checks_arguments
 def fit(
     machine: BoltzmannMachine,
     data: Any,
@@ -147,6 +150,7 @@ def fit(
     return BoltzmannFit(machine, path[-1], laws[-1], kl, states.evaluations, stop, method, states.circuit(path[-1]))
 
 
+@checks_arguments
 def thermal_circuit(
     machine: BoltzmannMachine, theta: Any, ansatz: Purified | None = None, substeps: int = 4
 ) -> QuantumCircuit:

@@ -7,11 +7,12 @@ its adjoint ``near psi`` are taken back through the inverse steps, where ``dP/da
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, check_memory, integer, require
 from ...model.domains import Grid, outer_product
 from ...model.objectives.base import Objective
@@ -39,8 +40,11 @@ class Instance:
     grid: Grid
 
 
+@checks_arguments
 def instance(
-    objective: Objective | str, qubits: int | Sequence[int] = 5, bounds: Sequence[Sequence[float]] | None = None
+    objective: Objective | Callable[[np.ndarray], np.ndarray] | str,
+    qubits: int | Sequence[int] = 5,
+    bounds: Sequence[Sequence[float]] | None = None,
 ) -> Instance:
     """An objective with a known minimiser as an :class:`Instance`, over the unit box of ``bounds`` (default: its own).
 
@@ -59,6 +63,7 @@ def instance(
     return Instance(given.name, zeta, near.reshape(grid.shape), spread(zeta), grid)
 
 
+@checks_arguments
 def crops(names: Sequence[str], count: int = 1, seed: int = 0, qubits: int = 5) -> tuple[Instance, ...]:
     """Random sub-boxes of test functions, ``count`` of each: edges of 0.7 to 1 of the usual box, the minimiser inside.
 

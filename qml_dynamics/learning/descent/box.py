@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, require
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
@@ -69,6 +70,7 @@ def on_unit_box(objective: Objective, bounds: Sequence[Sequence[float]] | None) 
     return scaled, Box(tuple(a for a, _ in box), tuple(b - a for a, b in box), offset)
 
 
+@checks_arguments
 def shifted_bounds(objective: Objective, qubits: int, cells: Sequence[float]) -> tuple[tuple[float, float], ...]:
     """The usual box moved by a part of a grid cell an axis, so that a minimiser on a grid point no longer is one.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...model.schedules import QHD, Kinked, Schedule
 from .batch import Batch, Instance
 
@@ -122,6 +123,7 @@ def _knots(schedule: Schedule, duration: float) -> list[float]:
     return list(schedule.knots(duration)) if isinstance(schedule, Kinked) else []
 
 
+@checks_arguments
 def fixed_schedules(steps: int) -> Iterator[Fixed]:
     """The cubic schedule of quantum Hamiltonian descent and the quadratic one of its device solver, 176 variants in all.
 
@@ -143,6 +145,7 @@ def amounts(schedule: Schedule, steps: int, duration: float = 1.0) -> np.ndarray
     return np.array([schedule.integral(a, b, duration) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist())])
 
 
+@checks_arguments
 def best_fixed(instances: Sequence[Instance], steps: int) -> tuple[Fixed, float]:
     """The fixed schedule of the highest mean chance on these instances, and that chance."""
     batches = {scaled: Batch(instances, scaled) for scaled in (False, True)}

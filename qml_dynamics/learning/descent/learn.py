@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of, require
 from ...base.progress import Progress
-from ...model.schedules import Knots
+from ...model.schedules import Knots, Schedule
 from .batch import Batch, Instance
 from .fixed import Fixed, amounts
 
@@ -48,20 +49,26 @@ class Learned:
     scaled: bool = True
     duration: float = 1.0
 
+    @checks_arguments
     def over(self, spread: float, edge: float = 1.0) -> Learned:
         """For the loss as it is, of this spread, on a box of this edge: strength divided, diffusion times ``edge^2``."""
         falling, rising = (v * edge**2 for v in self.diffusion.values), (v / spread for v in self.strength.values)
         return Learned(Knots(tuple(falling)), Knots(tuple(rising)), self.steps, self.score, False, self.duration)
 
 
+@checks_arguments
 def chances(schedule: Learned | Fixed | Any, instances: Sequence[Instance], steps: int | None = None) -> np.ndarray:
     """The chance of one sample on each instance after so many Strang steps (default: the schedule's own)."""
-    count = integer(schedule.steps if steps is None else steps, "steps", 1, 10**6, MethodError)
+    for name in ("diffusion", "strength"):
+        has = isinstance(getattr(schedule, name, None), Schedule) and not isinstance(schedule, type)
+        require(has, "schedule", f"have a schedule `{name}`, as a Learned or Fixed one", schedule, MethodError)
+    count = integer(getattr(schedule, "steps", None) if steps is None else steps, "steps", 1, 10**6, MethodError)
     batch = Batch(instances, getattr(schedule, "scaled", False))
     length = getattr(schedule, "duration", 1.0)
     return batch.chances(amounts(schedule.diffusion, count, length), amounts(schedule.strength, count, length))
 
 
+@checks_arguments
 def learn_schedule(
     instances: Sequence[Instance],
     steps: int,
@@ -166,6 +173,7 @@ def _quadrature(steps: int, knots: int) -> tuple[np.ndarray, np.ndarray]:
     return hats, weights
 
 
+@checks_arguments
 def pretrained(steps: int) -> Learned:
     """The schedule that the library ships for 10, 20 or 40 steps; learned on 11 of the 22 test functions, ``TRAINING``.
 

@@ -43,7 +43,8 @@ class Rows:
     """Draws mini-batches and counts the rows that were looked at, one for each weight vector."""
 
     def __init__(self, setting: Setting, size: int, rng: np.random.Generator, limit: float = np.inf) -> None:
-        assert setting.train.rows is not None
+        if setting.train.rows is None:
+            raise ProblemError("Argument `train` must be a loss over rows of data, such as `objectives.neuron`.")
         self.setting, self.size, self.rng, self.limit = setting, size, rng, limit
         self.total, self.seen = setting.train.rows.count, 0
 

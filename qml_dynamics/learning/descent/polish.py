@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of
+from ...model.domains import Grid
 from ...model.objectives.base import Objective
 from .box import Counted, Spent
 
@@ -121,6 +123,7 @@ best five points; L-BFGS-B from uniform starts until the budget is spent (slow: 
 USUAL = ("differential_evolution", "dual_annealing", "grid_lbfgsb", "uniform")
 
 
+@checks_arguments
 def rivals(
     objective: Objective, bounds: Any, evaluations: int, seed: int = 0, names: Sequence[str] | None = None
 ) -> tuple[Rival, ...]:
@@ -144,7 +147,7 @@ def rivals(
     [('grid_lbfgsb', True), ('uniform', False)]
     """
     budget = integer(evaluations, "evaluations", 1, 10**9, MethodError)
-    box = tuple((float(a), float(b)) for a, b in bounds)
+    box = Grid(bounds, 1).bounds
     out = []
     with suppress(KeyboardInterrupt):  # what is done is kept
         for name in names or USUAL:

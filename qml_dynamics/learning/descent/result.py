@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
+from ...base.errors import real
 from ...base.estimate import Estimate, share_error
 from ...model.domains import Grid
 from ...model.problem import Problem
@@ -93,11 +95,13 @@ class Descent:
         return "\n".join([*lines, *(f"  {rival}" for rival in self.rivals)])
 
 
+@checks_arguments
 def success(run: Trajectory, radius: float = RADIUS) -> Estimate | None:
     """Probability that a sample of the last time is within ``radius`` (of the unit box) of the known minimiser.
 
     Exact from a wave; from samples with its binomial standard error. None where no minimiser is known.
     """
+    radius = min(real(radius, "radius", nonnegative=True), 1e9)
     domain, objective = run.problem.domain, run.problem.objective
     if objective is None or objective.minimizer is None or not isinstance(domain, Grid):
         return None

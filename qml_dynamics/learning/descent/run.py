@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, integer, one_of, real, require
+from ...methods.base import check_method
 from ...methods.evolution import evolve
 from ...methods.split_step import SplitStep
 from ...methods.trotter import Trotter, potential_queries
@@ -77,6 +79,7 @@ class Pair(Protocol):
         ...
 
 
+@checks_arguments
 def descend(
     problem: Problem | Objective | Any,
     *,
@@ -137,7 +140,7 @@ def descend(
     stated, objective, box = _stated(problem, bounds, qubits, pair, duration)
     if compare and objective.domain is not None:
         raise MethodError("Argument `compare` must be False for a table, which has no values between its points.")
-    chosen = method if method is not None else _method(stated, pair, steps, backend)
+    chosen = check_method(method) if method is not None else _method(stated, pair, steps, backend)
     if shots is None and chosen.facts().runs_on == "backend" and backend is not None:
         shots = samples  # a device gives samples only
     if save is None and backend is not None:

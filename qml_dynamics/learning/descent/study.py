@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate, few_samples
 from ...base.progress import Progress
@@ -74,6 +75,7 @@ class Study:
         return "\n".join(lines)
 
 
+@checks_arguments
 def noise_study(
     settings: Callable[[int], Setting],
     schedule: Learned,
@@ -166,6 +168,7 @@ def _full(setting: Setting, seed: int) -> np.ndarray:
     return np.array(min(polish_samples(setting.train, starts, setting.grid.bounds), key=lambda p: p.loss).weights)
 
 
+@checks_arguments
 def split_settings(
     X: np.ndarray,
     y: Sequence[Any],

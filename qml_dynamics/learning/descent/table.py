@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, one_of
 from ...base.progress import Progress
 from ...model.objectives.registry import named
@@ -69,6 +70,7 @@ class Row:
     seconds: float
 
 
+@checks_arguments
 def functions_table(
     names: Sequence[str] | None = None,
     *,
@@ -152,6 +154,7 @@ class RivalRow:
     seconds: float
 
 
+@checks_arguments
 def rivals_table(
     names: Sequence[str] | None = None,
     *,

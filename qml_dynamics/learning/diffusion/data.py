@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Grid
 from .witten import Landscape
@@ -38,6 +39,7 @@ class Scale:
     matrix: np.ndarray
 
     @classmethod
+    @checks_arguments
     def fit(cls, rows: Any, whiten: bool = False) -> Scale:
         """Mean 0 and variance 1 in each column of these rows; with ``whiten`` the columns become uncorrelated too.
 
@@ -55,10 +57,12 @@ class Scale:
         require(independent, "rows", "have columns of which none is a combination of others", "of dependent ones")
         return cls(x.mean(axis=0), np.diag(1 / spread) @ vectors @ np.diag(values**-0.5) @ vectors.T)
 
+    @checks_arguments
     def to_box(self, rows: Any) -> np.ndarray:
         """Rows in the units of the box."""
         return np.asarray((as_rows(rows, len(self.mean)) - self.mean) @ self.matrix)
 
+    @checks_arguments
     def from_box(self, rows: Any) -> np.ndarray:
         """Rows in the person's units."""
         return np.asarray(as_rows(rows, len(self.mean)) @ np.linalg.inv(self.matrix) + self.mean)
@@ -68,7 +72,7 @@ def as_rows(given: Any, ndim: int | None, name: str = "data") -> np.ndarray:
     """Finite numbers of shape ``(rows, ndim)``; a flat list is one column."""
     try:
         rows = np.asarray(given, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"Argument `{name}` must be rows of numbers, but is {describe(given)}.") from None
     rows = rows[:, None] if rows.ndim == 1 and ndim in (1, None) else rows
     wanted = "have shape (rows, columns)" if ndim is None else f"have shape (rows, {ndim})"
@@ -208,7 +212,8 @@ def given_bandwidth(value: Any, domain: Grid) -> float:
     return width
 
 
-def gaussian_mixture(weights: Any, means: Any, variances: Any) -> Any:
+@checks_arguments
+def gaussian_mixture(weights: Numbers, means: Numbers, variances: Numbers) -> Any:
     """The density of a mixture of isotropic Gaussians, as a function of points ``(m, ndim)``.
 
     Args:
@@ -219,8 +224,13 @@ def gaussian_mixture(weights: Any, means: Any, variances: Any) -> Any:
     >>> float(gaussian_mixture([1.0], [0.0], [1.0])(np.zeros((1, 1)))[0].round(6))
     0.398942
     """
-    share, s2 = np.asarray(weights, dtype=float), np.asarray(variances, dtype=float)
-    center = np.asarray(means, dtype=float).reshape(len(share), -1)
+    share, s2 = number_array(weights, "weights"), number_array(variances, "variances")
+    center = number_array(means, "means")
+    require(share.ndim == 1 and share.size > 0, "weights", "be one number a Gaussian", f"of shape {share.shape}")
+    require(s2.shape == share.shape, "variances", f"be {len(share)} numbers", f"of shape {s2.shape}")
+    fits = center.ndim in (1, 2) and len(center) == len(share) and center.size > 0
+    require(fits, "means", f"be {len(share)} points", f"of shape {center.shape}")
+    center = center.reshape(len(share), -1)
     require(
         bool((s2 > 0).all() and (share >= 0).all()), "variances", "be positive, and weights not negative", variances
     )

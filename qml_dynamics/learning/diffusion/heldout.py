@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import integer, real, require
 from ...base.progress import Progress
 from ...model.domains import Grid
@@ -26,6 +27,7 @@ _LEAST = 1e-9  # densities below are lost in round-off on a grid: both likelihoo
 _COLUMNS = ("model", "kernels", "training", "model_likelihood", "kernels_likelihood", "bandwidth")
 
 
+@checks_arguments
 def energy_distance(x: Any, y: Any) -> float:
     """The squared energy distance of two samples, shape ``(n, ndim)`` each: V-statistics, so never negative.
 
@@ -76,6 +78,7 @@ class Kernels:
         return np.asarray(self.rows[rng.integers(len(self.rows), size=n)] + self.width * noise)
 
 
+@checks_arguments
 def tuned_kernels(rows: Any, seed: int = 0) -> Kernels:
     """The kernel density estimate of largest cross-validated likelihood.
 
@@ -145,6 +148,7 @@ class Quality:
         )
 
 
+@checks_arguments
 def quality(
     rows: Any,
     domain: Grid,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import real, require
 from ...model.problem import Problem
 from .device import forward_circuit, method_waves, run_forward
@@ -56,6 +57,7 @@ class Diffusion(Waves):
     (4, 1)
     """
 
+    @checks_arguments
     def sample(
         self,
         n: int,
@@ -87,6 +89,7 @@ class Diffusion(Waves):
         """
         return self.paths(n, seed, kind, condition, steps, order, save=1, progress=progress).points[-1]
 
+    @checks_arguments
     def paths(
         self,
         n: int,
@@ -118,11 +121,13 @@ class Diffusion(Waves):
             source = method_waves(self.land, method, backend)
         return generate(self.lens, self.start, kept, t_max, plan, self.from_noise, progress, source)
 
+    @checks_arguments
     def problem(self, t: float, condition: Any = None) -> Problem:
         """``phi_t = -H_W phi`` for the time t, from ``phi_0``: for any method on the imaginary clock, circuits too."""
         duration = real(t, "t", positive=True)
         return self.land.problem(self.conditioned(condition)[0], duration)
 
+    @checks_arguments
     def circuit(self, t: float, method: Any = None, condition: Any = None) -> QuantumCircuit:
         """The forward process as gates, unmeasured: the data wave is prepared, run for t, and kept where all ancillas read 0.
 

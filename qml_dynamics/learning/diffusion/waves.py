@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Grid
 from .condition import Keep, check_possible, read_condition
@@ -125,6 +126,7 @@ class Waves:
         (wave,) = self.land.waves(phi, [real(t, "t", nonnegative=True)])
         return np.asarray(wave / float((self.land.root * wave).sum()))
 
+    @checks_arguments
     def forward(self, t: Any, condition: Any = None) -> np.ndarray:
         """``p_t`` on the grid, adding up to 1; over ``domain.cell_volume`` it is a density.
 
@@ -166,6 +168,7 @@ class Waves:
             return self.lens.coarse(field.values)
         return field.at(inside(as_rows(points, self.domain.ndim, "points"), self.domain, "points"))
 
+    @checks_arguments
     def density(self, points: Any, t: float = 0.0) -> np.ndarray:
         """``p_t`` as a density at any points of the box, shape ``(n,)``: for held-out likelihoods."""
         from scipy.ndimage import map_coordinates

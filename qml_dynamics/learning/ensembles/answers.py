@@ -48,5 +48,5 @@ def numbers(given: Any) -> np.ndarray:
     """
     try:
         return np.array(given, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.empty(0)

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import MethodError, ProblemError, integer, real
+from ...base.arguments import Numbers, checks_arguments, number_array
+from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.progress import Progress
 from ...methods.bridge.fortet_iteration import carried, check_ends, fortet
 from ...methods.bridge.fortet_iteration import density as as_density
@@ -52,6 +53,7 @@ class Bridge:
     error: float
 
 
+@checks_arguments
 def bridge(
     learning: Learning,
     domain: Domain,
@@ -117,8 +119,9 @@ def bridge(
     return Bridge(learning, times, p, phase, A, B, forward, backward, factors.iterations, factors.error)
 
 
+@checks_arguments
 def gaussian_bridge(
-    mean: tuple[float, float], width: tuple[float, float], rate: float, duration: float, t: Any
+    mean: tuple[float, float], width: tuple[float, float], rate: float, duration: float, t: Numbers
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of the free bridge between two Gaussians, closed form, same shapes as ``t``.
 
@@ -130,7 +133,9 @@ def gaussian_bridge(
     >>> float(m), round(float(s), 6)
     (1.0, 1.0)
     """
-    s = np.asarray(t, dtype=float) / real(duration, "duration", positive=True)
+    s = number_array(t, "t") / real(duration, "duration", positive=True)
+    require(bool(((s >= 0) & (s <= 1)).all()), "t", f"lie between 0 and {duration:g}", t)
+    require(min(width) > 0, "width", "be two positive numbers", width)
     v = real(rate, "rate", nonnegative=True) * duration
     a, b = width
     c = 0.5 * (np.sqrt(4 * a**2 * b**2 + v**2) - v)

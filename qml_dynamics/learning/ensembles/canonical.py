@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, check_memory, describe, integer, real, require
 from ...base.estimate import Estimate
 from ...model.domains import Grid
@@ -191,6 +192,7 @@ def _field(free_energy: Field, domain: Grid) -> PhaseField:
     return PhaseField(domain, loss.on(domain), gradient)
 
 
+@checks_arguments
 def as_potential(field: PhaseField, name: str = "free energy") -> Any:
     """A phase field as an objective on its own grid (see :func:`qml_dynamics.objectives.from_table`)."""
     table = from_table(field.free_energy, field.domain)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ... import synthesis
 from ...backends import backend as find_backend
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, real, require
 from ...base.estimate import Estimate, mean_of_counts
 from ...model.domains import Hypercube
@@ -64,7 +65,11 @@ class Exchange:
         object.__setattr__(self, "network", inside)
         every = [(i, j) for i in range(inside) for j in range(inside, e.size)]
         given = every if self.bonds is None else self.bonds
-        pairs = all(np.shape(pair) == (2,) for pair in given) and len(given) > 0
+        pairs = (
+            isinstance(given, Sequence | np.ndarray)
+            and len(given) > 0
+            and all(np.shape(pair) == (2,) for pair in given)
+        )
         require(pairs, "bonds", "be pairs of different neurons", describe(self.bonds))
         bonds = tuple((integer(i, "bonds", 0, e.size - 1), integer(j, "bonds", 0, e.size - 1)) for i, j in given)
         require(all(i != j for i, j in bonds), "bonds", "be pairs of different neurons", describe(self.bonds))
@@ -85,6 +90,7 @@ class Exchange:
         c = [self.costs.sum() / 2, *(-self.costs / 2)] + [self.hopping / 2] * (2 * len(self.bonds))
         return PauliSum(n, np.array(x), np.array(z), np.array(c))
 
+    @checks_arguments
     def problem(self, duration: float, occupied: Sequence[int]) -> Problem:
         """The problem on the real clock for the classical references; it starts with the neurons ``occupied`` active."""
         n = len(self.energies)
@@ -93,6 +99,7 @@ class Exchange:
             Hypercube(n), None, Constant(0.0), clock="real", duration=duration, initial=start, operator=self.operator
         )
 
+    @checks_arguments
     def circuit(self, duration: float, steps: int, occupied: Sequence[int], order: int = 2) -> QuantumCircuit:
         """The product formula that conserves the number gate by gate, of order 1, 2 or 4 (``(XX + YY) / 2`` is kept whole).
 
@@ -108,6 +115,7 @@ class Exchange:
         """Active neurons of the network in outcomes, same shape."""
         return np.bitwise_count(np.asarray(index) >> (len(self.energies) - self.network))
 
+    @checks_arguments
     def sample(
         self,
         duration: float,
@@ -149,6 +157,7 @@ class ExchangeSample:
     rejected: float
 
 
+@checks_arguments
 def conserved(counts: Counts, total: int) -> Counts:
     """The outcomes whose number of ones is ``total``.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments_but
 from ...base.errors import describe, one_of, require
 from ...base.estimate import Estimate
 from ...model.domains import Grid
@@ -186,6 +187,7 @@ class Fit:
         return "\n".join([f"{name:>18}: {getattr(self, name)}" for name in names] + [self.verdict])
 
 
+@checks_arguments_but("diffusion", "mobility")
 def fit(
     run: Run,
     *,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, number_array
 from ...base.errors import describe, integer, real, require
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
@@ -36,6 +37,7 @@ class Fluid:
     stop: str
 
 
+@checks_arguments
 def hydrodynamic(
     p: Any, S: Any, domain: Grid, V: Any, *, hbar: float, mass: float = 1.0, duration: float, steps: int, save: int = 5
 ) -> Fluid:
@@ -52,7 +54,7 @@ def hydrodynamic(
         save: number of equal times to keep, at most ``steps + 1``.
     """
     require(isinstance(domain, Grid) and domain.ndim == 1, "domain", "be a Grid with one axis", domain)
-    density, phase = np.asarray(p, dtype=float), np.asarray(S, dtype=float)
+    density, phase = number_array(p, "p"), number_array(S, "S")
     ok = density.shape == domain.shape and bool((density > 0).all() and np.isfinite(density).all())
     require(ok, "p", f"be a positive density of shape {domain.shape}", describe(density))
     require(phase.shape == domain.shape, "S", f"have shape {domain.shape}", f"of shape {phase.shape}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import synthesis
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, integer, real, require
 from ...model.domains import Grid, Hypercube
 from ...model.initial import State
@@ -153,6 +154,7 @@ class GrandCanonical:
         return synthesis.ensembles.occupation_circuit(self.occupation)
 
 
+@checks_arguments
 def grand_potential(log_partitions: Any, beta: float, mu_c: float) -> tuple[float, float]:
     """``Omega`` and ``<N>`` from ``log Z_N`` of N = 0, 1, ..., in closed enumeration.
 
@@ -174,10 +176,12 @@ def grand_potential(log_partitions: Any, beta: float, mu_c: float) -> tuple[floa
     require(bool(np.isfinite(logs).all()), "log_partitions", "be finite", describe(logs))
     require(logs.ndim == 1 and logs.size > 0, "log_partitions", "be one number for each N", describe(logs))
     terms = logs + b * m * np.arange(logs.size)
+    require(bool(np.isfinite(terms).all()), "beta", "leave beta mu_c N in the range of floats", beta)
     log_xi = float(logsumexp(terms))
     return -log_xi / b, float(np.exp(terms - log_xi) @ np.arange(logs.size))
 
 
+@checks_arguments
 def gaussian_number(beta: float, stiffness: float, mu_c: float) -> tuple[float, float]:
     """Fugacity z and ``<N> = z / (1 - z)`` of unbounded, distinguishable Gaussian neurons ``H = g x^2 / 2``.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import synthesis
 from ...backends import backend as find_backend
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate, share_error
 from ...model.domains import Grid
@@ -40,6 +41,7 @@ class Winding:
     circuits: int
 
 
+@checks_arguments
 def measured_circulation(
     circuit: QuantumCircuit, domain: Grid, loop: Any, *, backend: Any = "statevector", shots: int = 4000, seed: int = 0
 ) -> Winding:
@@ -130,6 +132,7 @@ def _sums(domain: Grid, axis: int, pattern: int, frequencies: np.ndarray) -> np.
     return np.moveaxis(np.where(mine, rows[..., low] + rows[..., low | (1 << pattern)], 0.0), -1, axis)
 
 
+@checks_arguments
 def measured_levels(
     problem: Problem, modes: Sequence[int], *, backend: Any = "statevector", shots: int = 10_000, seed: int = 0
 ) -> Estimate:

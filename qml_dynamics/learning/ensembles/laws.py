@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import check_memory, describe, integer, real, require
+from ...base.arguments import checks_arguments, number_array
+from ...base.errors import ProblemError, check_memory, describe, integer, real, require
 from ...model.domains import Grid
 from ...model.hamiltonians import hamiltonian
 from ...model.objectives.base import Objective
@@ -20,6 +21,7 @@ from ...model.problem import Problem
 _SDIRK = 1 - 0.5**0.5  # the L-stable two-stage method of order two (Alexander, SIAM J. Numer. Anal. 14, 1006, 1977)
 
 
+@checks_arguments
 def gibbs_law(free_energy: Any, domain: Grid, diffusion: float, mobility: float) -> np.ndarray:
     """``exp(gamma F / D)`` on the points, summing to 1, shape ``domain.shape``.
 
@@ -33,6 +35,7 @@ def gibbs_law(free_energy: Any, domain: Grid, diffusion: float, mobility: float)
     return p / p.sum()
 
 
+@checks_arguments
 def stationary_wave(V: Any, domain: Grid, hbar: float, mobility: float) -> np.ndarray:
     """``|psi_0|^2`` on the points, summing to 1, for the ground state of ``-hbar gamma L + V / hbar``.
 
@@ -47,6 +50,7 @@ def stationary_wave(V: Any, domain: Grid, hbar: float, mobility: float) -> np.nd
     return p / p.sum()
 
 
+@checks_arguments
 def fokker_planck(
     free_energy: Any, domain: Grid, diffusion: float, mobility: float, start: Any, duration: float, steps: int = 200
 ) -> np.ndarray:
@@ -70,14 +74,18 @@ def fokker_planck(
     from scipy.sparse import identity
     from scipy.sparse.linalg import splu
 
-    p = np.asarray(start, dtype=float)
+    p = number_array(start, "start")
     ok = p.shape == domain.shape and bool(np.isfinite(p).all() and (p >= 0).all() and p.sum() > 0)
     require(ok, "start", f"be a density of shape {domain.shape}", describe(p))
     d, count = real(diffusion, "diffusion", positive=True), integer(steps, "steps", 1, 10**6)
     check_memory(4000 * domain.size, f"Finite volumes on {domain.size} cells")
     generator = _generator(-real(mobility, "mobility") / d * _on(free_energy, domain), domain, d)
     h = real(duration, "duration", positive=True) / count
-    solve = splu((identity(domain.size, format="csc") - _SDIRK * h * generator).tocsc()).solve
+    try:
+        solve = splu((identity(domain.size, format="csc") - _SDIRK * h * generator).tocsc()).solve
+    except RuntimeError:  # beside such rates the identity is rounded away
+        text = f"Argument `diffusion` must be smaller beside steps of {h:g}, but is {describe(diffusion)}."
+        raise ProblemError(text) from None
     flat = p.reshape(-1) / p.sum()
     for _ in range(count):
         first = generator @ solve(flat)

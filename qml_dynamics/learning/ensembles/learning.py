@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Domain
 from ...model.initial import Initial, Uniform
@@ -110,6 +111,7 @@ class Learning:
         """``F = S + log(p) / (2 mu)``, the inverse of :meth:`phase`."""
         return np.asarray(phase) + _log(density) / (2 * self.multiplier)
 
+    @checks_arguments
     def problem(self, domain: Domain, V: Any, *, duration: float, initial: Initial | None = None) -> Problem:
         """The problem that :func:`qml_dynamics.evolve` runs, in the units of the ensemble.
 
@@ -155,6 +157,7 @@ def _log(density: Any) -> np.ndarray:
     return np.log(p)
 
 
+@checks_arguments
 def multipliers(hbar: float, diffusion: float, mobility: float) -> tuple[float, float]:
     """The two multipliers mu, ascending, for which ``4 D / (gamma mu) - 1 / mu^2 = hbar^2``.
 
@@ -176,6 +179,7 @@ def multipliers(hbar: float, diffusion: float, mobility: float) -> tuple[float, 
     return 1 / large, high
 
 
+@checks_arguments
 def hbar_max(diffusion: float, mobility: float) -> float:
     """The largest hbar that any multiplier gives: ``2 D / gamma``, at ``mu = gamma / (2 D)``.
 
@@ -185,6 +189,7 @@ def hbar_max(diffusion: float, mobility: float) -> float:
     return 2 * real(diffusion, "diffusion", positive=True) / real(mobility, "mobility", positive=True)
 
 
+@checks_arguments
 def hbar_from_chemical_potential(mu_c: float) -> float:
     """``|mu_c| / 2 pi``: the exchange of whole neurons shifts the free energy by multiples of ``mu_c``, and
     ``exp(i F / hbar)`` must not see it (Katsnelson and Vanchurin, arXiv:2012.05082; the formula is derived here).
@@ -219,6 +224,7 @@ class PhaseDiagram:
     boundary: np.ndarray
 
 
+@checks_arguments
 def phase_diagram(multipliers: Any, diffusions: Any, mobility: float) -> PhaseDiagram:
     """The sign of ``4 D mu - gamma`` and ``hbar^2`` over a rectangle.
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Domain, Grid
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
@@ -43,6 +44,7 @@ def resolved(p: np.ndarray) -> np.ndarray:
     return p > FLOOR * p.max()
 
 
+@checks_arguments
 def madelung(psi: np.ndarray, domain: Domain, hbar: float, mass: float = 1.0) -> Madelung:
     """Density, phase, velocity and quantum potential of a wave on a grid.
 
@@ -79,7 +81,8 @@ def madelung(psi: np.ndarray, domain: Domain, hbar: float, mass: float = 1.0) ->
     return Madelung(p, h * np.angle(wave), velocity, quantum)
 
 
-def from_madelung(p: Any, S: Any, hbar: float) -> np.ndarray:
+@checks_arguments
+def from_madelung(p: Numbers, S: Numbers, hbar: float) -> np.ndarray:
     """The wave ``sqrt(p) exp(i S / hbar)``; ``p`` and ``S`` are real arrays of one shape, ``p`` not negative.
 
     >>> wave = from_madelung([0.36, 0.64], [0.0, np.pi], hbar=2.0)
@@ -87,7 +90,7 @@ def from_madelung(p: Any, S: Any, hbar: float) -> np.ndarray:
     [(0.6+0j), 0.8j]
     """
     h = real(hbar, "hbar", positive=True)
-    density, phase = np.asarray(p, dtype=float), np.asarray(S, dtype=float)
+    density, phase = number_array(p, "p"), number_array(S, "S")
     require(density.shape == phase.shape, "S", f"have shape {density.shape}", f"of shape {phase.shape}")
     ok = bool(np.isfinite(density).all() and (density >= 0).all())
     require(ok, "p", "be finite and not negative", describe(density))
@@ -139,6 +142,7 @@ class Residuals:
     moved: float
 
 
+@checks_arguments
 def residuals(trajectory: Trajectory, hbar: float = 1.0) -> Residuals:
     """Residuals of the equations of continuity and of Hamilton and Jacobi, from the saved waves alone.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments_but
 from ...base.errors import check_memory, integer, real, require
 from ...base.progress import Progress
 from .observed import ExchangeEvents, Run, Steps
@@ -19,6 +20,7 @@ from .perceptrons import Model, accuracies, make_model, row_width, sigmoid
 from .simulated import recorded
 
 
+@checks_arguments_but("rate", "l2", "spread", "beta")
 def train_ensemble(
     X: Any,
     y: Any,

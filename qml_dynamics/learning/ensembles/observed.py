@@ -14,6 +14,7 @@ import numpy as np
 from ...base.errors import describe, real, require
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
+from .answers import numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,15 +71,15 @@ class History:
     def __post_init__(self) -> None:
         ok = isinstance(self.domain, Grid) and self.domain.ndim <= 2
         require(ok, "domain", "be a Grid with one axis or two", self.domain)
-        times = np.asarray(self.times, dtype=float)
-        ascend = times.ndim == 1 and bool(np.isfinite(times).all() and (np.diff(times) > 0).all())
+        times = numbers(self.times)
+        ascend = times.ndim == 1 and times.size > 0 and bool(np.isfinite(times).all() and (np.diff(times) > 0).all())
         require(ascend, "times", "ascend", describe(self.times))
         object.__setattr__(self, "times", times)
         shape = (len(times), *self.domain.shape)
         for name in ("density", "free_energy"):
             if getattr(self, name) is None:
                 continue
-            given = np.asarray(getattr(self, name), dtype=float)
+            given = numbers(getattr(self, name))
             fits = given.shape in (shape, (len(times), self.domain.size))
             require(fits, name, f"have shape {shape}", f"of shape {given.shape}")
             require(bool(np.isfinite(given).all()), name, "be finite", describe(given))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, number_array
 from ...base.errors import check_memory, describe, integer, real, require
 from ...base.progress import Progress
 from ...methods.evolution import evolve
@@ -19,6 +20,7 @@ from .learning import Learning
 from .observed import ExchangeEvents, History, Run, Steps
 
 
+@checks_arguments
 def observe_sde(
     free_energy: Any,
     initial: Any,
@@ -105,6 +107,7 @@ def recorded(steps: int, record: int) -> set[int]:
     return {round((i + 1) * steps / count) - 1 for i in range(count)}
 
 
+@checks_arguments
 def observe_wave(
     learning: Learning,
     domain: Grid,
@@ -140,7 +143,7 @@ def observe_wave(
     require(learning.regime == "quantum", "learning", "be in the quantum regime", learning.regime)
     ok = isinstance(domain, Grid) and domain.ndim <= 2
     require(ok, "domain", "be a Grid with one axis or two", domain)
-    when = np.atleast_1d(np.asarray(times, dtype=float))
+    when = np.atleast_1d(number_array(times, "times"))
     ok = when.size >= 2 and bool(np.isfinite(when).all() and when[0] >= 0 and (np.diff(when) > 0).all())
     require(ok, "times", "be at least two times, ascending, not negative", describe(times))
     of_density = real(density_noise, "density_noise", nonnegative=True)
@@ -178,6 +181,7 @@ def _unwrapped(states: np.ndarray, p: np.ndarray) -> np.ndarray:
     return theta + (np.unwrap(here) - here).reshape(-1, *(1,) * (p.ndim - 1))
 
 
+@checks_arguments
 def observe_exchange(
     energies: Any,
     *,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import integer, real, require
 from ...model.domains import Grid
 from ...model.initial import Initial, State
@@ -22,6 +23,7 @@ from ...model.problem import Problem
 from .learning import hbar_from_chemical_potential
 
 
+@checks_arguments
 def ring_levels(count: int, flux: float, hbar: float = 1.0, mass: float = 0.5, radius: float = 1.0) -> np.ndarray:
     """The lowest ``count`` levels, ascending, shape ``(count,)``.
 
@@ -38,6 +40,7 @@ def ring_levels(count: int, flux: float, hbar: float = 1.0, mass: float = 0.5, r
     return np.sort(unit * (j - nu) ** 2)[:number]
 
 
+@checks_arguments
 def ring(
     qubits: int,
     flux: float = 0.0,
@@ -72,6 +75,7 @@ def ring(
     return Problem(grid, loss, diffusion, 1 / h, clock="real", initial=start, duration=duration)
 
 
+@checks_arguments
 def plane_wave(grid: Grid, mode: int) -> np.ndarray:
     """``exp(2 pi i mode (x - a) / L) / sqrt(N)`` on a periodic grid with one axis, ``-N/2 <= mode < N/2``."""
     require(grid.ndim == 1 and grid.boundary == "periodic", "grid", "be periodic with one axis", grid)
@@ -79,6 +83,7 @@ def plane_wave(grid: Grid, mode: int) -> np.ndarray:
     return np.exp(2j * np.pi * j * np.arange(grid.size) / grid.size) / math.sqrt(grid.size)
 
 
+@checks_arguments
 def vortex_wave(
     grid: Grid,
     centers: Sequence[Sequence[float]] = ((0.0, 0.0),),
@@ -138,15 +143,18 @@ class TwoSlits:
     def _alpha(self, t: float) -> float:
         return self.hbar * real(t, "t", nonnegative=True) / (2 * self.mass * self.width**2)
 
+    @checks_arguments
     def spread(self, t: float) -> float:
         """Standard deviation ``s_t`` of one slit's density."""
         return self.width * math.sqrt(1 + self._alpha(t) ** 2)
 
+    @checks_arguments
     def fringe_spacing(self, t: float) -> float:
         """``2 pi / k_f``; infinite at t = 0."""
         k = self.distance * self._alpha(t) / self.spread(t) ** 2
         return 2 * math.pi / k if k else math.inf
 
+    @checks_arguments
     def density(self, x: np.ndarray, t: float, coherent: bool = True) -> np.ndarray:
         """Probability density at the points ``x`` of any shape.
 
@@ -177,6 +185,7 @@ class TwoSlits:
         rest = np.asarray(density) - self.density(x, t, coherent=False)
         return float(cross @ rest / (cross @ cross))
 
+    @checks_arguments
     def wave(self, grid: Grid) -> np.ndarray:
         """The wave at t = 0 on a grid with one axis, unit norm."""
         x = grid.axes[0]
@@ -194,6 +203,7 @@ def _nothing(w: np.ndarray) -> np.ndarray:
     return np.zeros(len(w))
 
 
+@checks_arguments
 def number_revival(neurons: int, mu_c: float, duration: float, hbar: float | None = None) -> Problem:
     """An equal superposition of 0, 1, ..., ``neurons`` active neurons under ``H = -mu_c N / hbar``, real clock.
 
@@ -219,14 +229,15 @@ def number_revival(neurons: int, mu_c: float, duration: float, hbar: float | Non
     return Problem(Grid((0.0, count + 1.0), bits), energy, 0.0, 1 / h, clock="real", duration=duration)
 
 
-def revival_probability(neurons: int, turns: Any) -> np.ndarray:
+@checks_arguments
+def revival_probability(neurons: int, turns: Numbers) -> np.ndarray:
     """``|sum_N exp(2 pi i N turns)|^2 / (neurons + 1)^2`` with ``turns = mu_c t / (2 pi hbar)``, same shape as ``turns``.
 
     >>> revival_probability(3, [0.0, 0.25, 1.0]).round(12).tolist()
     [1.0, 0.0, 1.0]
     """
     n = integer(neurons, "neurons", 1, 1 << 20) + 1
-    phase = np.exp(2j * np.pi * np.multiply.outer(np.asarray(turns, dtype=float), np.arange(n)))
+    phase = np.exp(2j * np.pi * np.multiply.outer(number_array(turns, "turns"), np.arange(n)))
     return np.abs(phase.sum(axis=-1)) ** 2 / n**2
 
 
@@ -250,6 +261,7 @@ class Oscillator:
         """V at points ``(m, 1)``."""
         return 0.5 * self.mass * self.omega**2 * w[:, 0] ** 2
 
+    @checks_arguments
     def level(self, n: int, grid: Grid) -> np.ndarray:
         """The wave of level n on a grid with one axis, unit norm."""
         from numpy.polynomial.hermite import hermval
@@ -258,10 +270,12 @@ class Oscillator:
         wave = hermval(u, [0.0] * integer(n, "n", 0, 100) + [1.0]) * np.exp(-(u**2) / 2)
         return wave / np.linalg.norm(wave)
 
-    def superposition_mean(self, t: Any) -> np.ndarray:
+    @checks_arguments
+    def superposition_mean(self, t: Numbers) -> np.ndarray:
         """``<x>(t) = sqrt(hbar / 2 m omega) cos(omega t)`` of ``(|0> + |1>) / sqrt 2``."""
-        return math.sqrt(self.hbar / (2 * self.mass * self.omega)) * np.cos(self.omega * np.asarray(t, dtype=float))
+        return math.sqrt(self.hbar / (2 * self.mass * self.omega)) * np.cos(self.omega * number_array(t, "t"))
 
+    @checks_arguments
     def problem(self, grid: Grid, duration: float, wave: np.ndarray | None = None) -> Problem:
         """The problem on the real clock; starts in ``(|0> + |1>) / sqrt 2`` unless another wave is given."""
         start = self.level(0, grid) + self.level(1, grid) if wave is None else wave

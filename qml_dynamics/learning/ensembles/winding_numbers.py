@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import require
+from ...base.arguments import checks_arguments
+from ...base.errors import integer, require
 from ...model.domains import Domain, Grid
 from .madelung_variables import checked_wave
 
 _EMPTY = 1e-12  # amplitudes below this share of the largest are round-off: no vortex is read there
 
 
+@checks_arguments
 def circulation(psi: np.ndarray, domain: Domain, loop: Any = None) -> Any:
     """Windings of a wave on a grid.
 
@@ -65,6 +67,7 @@ def loop_points(domain: Grid, loop: Any) -> np.ndarray:
     return points
 
 
+@checks_arguments
 def square_loop(center: tuple[int, int], half: int) -> list[tuple[int, int]]:
     """The indices round a square of ``2 half`` steps a side, from axis 0 to axis 1: a loop for :func:`circulation`.
 
@@ -72,6 +75,7 @@ def square_loop(center: tuple[int, int], half: int) -> list[tuple[int, int]]:
     16
     """
     i, j = center
+    integer(half, "half", 1, 2**15)
     side = range(-half, half)
     walk = [(i + s, j - half) for s in side] + [(i + half, j + s) for s in side]
     return walk + [(i - s, j + half) for s in side] + [(i - half, j - s) for s in side]

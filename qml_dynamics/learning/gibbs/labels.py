@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ... import synthesis
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, one_of, real, require
 from ...methods.evolution import evolve
 from ...model.domains import Hypercube
@@ -20,6 +21,7 @@ READINGS = ("born", "population")
 LABELS = 1 << 12
 
 
+@checks_arguments
 def softmax(
     energies: Any,
     beta: float,
@@ -66,6 +68,7 @@ def softmax(
     return law.result(law.born(), reading, beta, _tau(beta, reading), offset)
 
 
+@checks_arguments
 def sigmoid(
     z: float,
     beta: float = 1.0,
@@ -115,7 +118,7 @@ def _tau(beta: float, reading: str) -> float:
 def _levels(energies: Any) -> np.ndarray:
     try:
         levels = np.asarray(energies, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"Argument `energies` must be numbers, but is {describe(energies)}.") from None
     require(levels.ndim == 1 and levels.size > 0, "energies", "be a list of at least one number", energies)
     require(levels.size <= LABELS, "energies", f"have at most {LABELS} labels", levels.size)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...backends import backend as find_backend
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.estimate import share_error
 from ...methods.evolution import evolve
@@ -23,6 +24,7 @@ from .result import GibbsResult, circuit_of, from_run, law_errors, one_seed
 _PAIRS = 6
 
 
+@checks_arguments
 def thermal(
     problem: Problem,
     beta: float,

@@ -48,7 +48,7 @@ def _matrix(w: Any, layer: int, name: str, complex_too: bool) -> np.ndarray:
         array = plain(w, name)
         real = array.dtype.kind != "c"
         array = array.astype(float if real else complex)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"Argument `{name}` must be real matrices, but layer {layer} is {describe(w)}.") from None
     require(real or complex_too, name, "be real matrices", f"of complex numbers in layer {layer}")
     must = "be finite matrices that are not empty"

@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import synthesis
 from ...backends import backend as find
+from ...base.arguments import checks_arguments
 from ...base.errors import BackendError, integer
 from ...base.estimate import Estimate, share_error
 
@@ -35,6 +36,7 @@ class LayerRun:
     circuit: QuantumCircuit
 
 
+@checks_arguments
 def run_layer(
     W: Any,
     x: Any,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, integer, one_of, real, require
 from ...model.objectives.data import column_named, given_columns, is_number, numbers_of, read_table
 from .scikit import carried
@@ -33,6 +34,7 @@ class ClassData:
     classes: tuple[str, ...]
 
 
+@checks_arguments
 def class_data(
     source: str | os.PathLike[str],
     *,

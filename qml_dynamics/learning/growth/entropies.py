@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, require
 
 KINDS = ("shannon", "von_neumann", "entanglement", "differential", "production")
@@ -18,6 +19,7 @@ COHERENCES = ("l1", "relative_entropy")
 _TINY = 1e-12  # eigenvalues and probabilities may be negative by this much: round-off
 
 
+@checks_arguments_but("kind", "keep")
 def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any = None) -> float:
     """One named entropy, in nats.
 
@@ -64,6 +66,7 @@ def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any
     return _von_neumann(x)
 
 
+@checks_arguments
 def coherence(state: Any, kind: str = "l1") -> float:
     """Coherence in the weight basis of a wave or a density matrix.
 
@@ -93,6 +96,7 @@ def coherence(state: Any, kind: str = "l1") -> float:
     return _shannon(np.abs(psi) ** 2)
 
 
+@checks_arguments
 def purity(state: Any) -> float:
     """``tr rho^2`` of a density matrix, 1 of a wave.
 
@@ -109,6 +113,7 @@ def purity(state: Any) -> float:
     return float((np.abs(_density(array)) ** 2).sum())
 
 
+@checks_arguments
 def participation(x: Any) -> float:
     """``1 / sum p^2``: over how many points a distribution (real ``x``) or the density of a wave (complex ``x``) is spread.
 
@@ -123,6 +128,7 @@ def participation(x: Any) -> float:
     return float(1.0 / (probabilities(x) ** 2).sum())
 
 
+@checks_arguments_but("keep")
 def reduced(psi: Any, keep: Sequence[int] | None) -> np.ndarray:
     """The density matrix of the qubits ``keep`` of a wave; ``keep[0]`` becomes its least significant bit.
 
@@ -195,7 +201,7 @@ def _numbers(x: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(x)
         array = array.astype(complex if array.dtype.kind == "c" else float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"Argument `{name}` must be an array of numbers, but is {describe(x)}.") from None
     ok = array.size > 0 and bool(np.isfinite(array).all())
     if not ok:  # printing an array takes longer than all else here

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Grid
 from ...model.initial import Gaussian
@@ -25,6 +26,7 @@ class Polar(NamedTuple):
     positive: np.ndarray
 
 
+@checks_arguments
 def orthogonality(W: Any) -> float:
     """``R(W) = |W^T W - 1|_F^2``: 0 exactly for layers with orthonormal columns.
 
@@ -40,6 +42,7 @@ def orthogonality(W: Any) -> float:
     return float((np.abs(w.conj().T @ w - np.eye(w.shape[1])) ** 2).sum())
 
 
+@checks_arguments
 def orthogonality_gradient(W: Any) -> np.ndarray:
     """``grad R = 4 W (W^T W - 1)``, shape of ``W``.
 
@@ -50,6 +53,7 @@ def orthogonality_gradient(W: Any) -> np.ndarray:
     return 4 * w @ (w.conj().T @ w - np.eye(w.shape[1]))
 
 
+@checks_arguments
 def flow_values(sigma: Any, time: float) -> np.ndarray:
     """Singular values after the flow: ``sigma(s)^2 = 1 / (1 + (1 / sigma_0^2 - 1) exp(-8 s))``; a zero stays zero.
 
@@ -62,7 +66,7 @@ def flow_values(sigma: Any, time: float) -> np.ndarray:
     s = real(time, "time", nonnegative=True)
     try:
         start = np.asarray(sigma, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"Argument `sigma` must be numbers, but is {describe(sigma)}.") from None
     ok = bool(np.isfinite(start).all() and (start >= 0).all())
     require(ok, "sigma", "be finite numbers that are not negative", sigma)
@@ -71,6 +75,7 @@ def flow_values(sigma: Any, time: float) -> np.ndarray:
     return np.divide(start, below, out=np.zeros_like(start), where=start > 0)
 
 
+@checks_arguments
 def orthogonality_flow(W: Any, time: float) -> np.ndarray:
     """Weights after time ``s`` of the gradient flow ``dW/ds = -4 W (W^T W - 1)``, in closed form.
 
@@ -93,6 +98,7 @@ def orthogonality_flow(W: Any, time: float) -> np.ndarray:
     return (u * flow_values(sigma, time)) @ vt
 
 
+@checks_arguments
 def polar(W: Any) -> Polar:
     """The polar split ``W = U P``: ``U`` is what a circuit runs as it is, ``P`` what has to be block-encoded.
 
@@ -133,6 +139,7 @@ def one_matrix(W: Any) -> np.ndarray:
     return given[0]
 
 
+@checks_arguments
 def orthogonality_problem(
     W: Any,
     *,
@@ -177,6 +184,7 @@ def orthogonality_problem(
     return Problem(box, singular_value_loss(), diffusion, clock=clock, duration=duration, initial=start)
 
 
+@checks_arguments
 def learned_layer(W: Any, run: Trajectory, index: int = -1) -> np.ndarray:
     """``W`` with its singular values replaced by the mean ``|sigma_i|`` of a run at one saved time; its singular vectors stay.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...methods.variational.ansatz import from_circuit
 from ...methods.variational.derivatives import check_derivatives
@@ -42,6 +43,7 @@ class Volumes:
         return float(self.log_volume.sum())
 
 
+@checks_arguments
 def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> np.ndarray:
     """Logarithm of the information volume of each layer map ``W``: ``log prod sigma_i``.
 
@@ -69,6 +71,7 @@ def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> n
     return volumes(weights, kind=kind, rcond=rcond).log_volume
 
 
+@checks_arguments
 def volumes(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> Volumes:
     """As :func:`log_volume`, with the number of singular values that each layer lost.
 
@@ -99,6 +102,7 @@ def _volume(w: np.ndarray, layer: int, kind: str, rcond: float) -> tuple[float, 
     return (float(np.log(sigma[kept]).sum()) if kept.any() else float("-inf")), dropped
 
 
+@checks_arguments
 def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float:
     """``log det g`` of the quantum metric ``g = Re(quantum geometric tensor)`` at one point; ``-inf`` where g is singular
     (an eigenvalue below 1e-10 of the largest, as in the linear solve of `Variational`).
@@ -118,6 +122,7 @@ def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float
     return _log_det(_metric_of(program)(point))
 
 
+@checks_arguments
 def metric_volume(
     ansatz: Any, theta: Any = None, *, bounds: Any = None, points: int = 24, problem: Any = None
 ) -> float:
@@ -198,6 +203,7 @@ def _log_det(metric: np.ndarray) -> float:
     return float(np.log(values).sum())
 
 
+@checks_arguments
 def along(trajectory: Trajectory, keep: Sequence[int] | None = None) -> dict[str, np.ndarray]:
     """The measures at every saved time of a run, under names that say what they are.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, number_array
 from ...base.errors import ProblemError, integer, one_of, require
 from .arrays import chain, layers, vectors
 
@@ -56,6 +57,7 @@ class MLP:
 
     def __post_init__(self) -> None:
         one_of(self.activation, "activation", ACTIVATIONS)
+        require(isinstance(self.weights, Sequence), "weights", "be matrices, one a layer", self.weights)
         weights = tuple(layers(list(self.weights)))
         biases = tuple(vectors(self.biases, weights))
         chain(weights)
@@ -76,20 +78,28 @@ class MLP:
         """Pre-activations and activations of every layer for the rows of ``X``; the last activation is the logits."""
         return forward(self.weights, self.biases, X, self.activation)
 
+    @checks_arguments
     def probabilities(self, X: np.ndarray) -> np.ndarray:
         """Softmax of the logits, shape ``(rows, classes)``."""
-        return softmax(self.through(np.asarray(X, dtype=float)).after[-1])
+        return softmax(self._logits(X))
+
+    def _logits(self, X: np.ndarray) -> np.ndarray:
+        rows, inputs = number_array(X, "X"), self.sizes[0]
+        fits = rows.ndim == 2 and rows.shape[1] == inputs
+        require(fits, "X", f"have shape (rows, {inputs})", f"of shape {rows.shape}")
+        return self.through(rows).after[-1]
 
     def loss(self, X: np.ndarray, y: np.ndarray) -> float:
         """Mean cross entropy in nats; ``y`` are class numbers."""
-        logits = self.through(np.asarray(X, dtype=float)).after[-1]
+        logits = self._logits(X)
         top = logits.max(axis=1, keepdims=True)
         log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
         return float((log_sum - logits[np.arange(len(logits)), y]).mean())
 
+    @checks_arguments
     def score(self, X: np.ndarray, y: np.ndarray) -> float:
         """Share of the rows whose most probable class is ``y``."""
-        return float((self.through(np.asarray(X, dtype=float)).after[-1].argmax(axis=1) == y).mean())
+        return float((self._logits(X).argmax(axis=1) == y).mean())
 
 
 def forward(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray], X: np.ndarray, activation: str) -> Passed:
@@ -169,6 +179,7 @@ def gradients(net: MLP, X: np.ndarray, y: np.ndarray) -> tuple[list[np.ndarray],
     return by_weight, by_bias
 
 
+@checks_arguments
 def insert_neurons(net: MLP, layer: int, incoming: Any, bias: Any) -> MLP:
     """The network with more hidden units in one layer, computing exactly what it did: they have no outgoing weight yet.
 
@@ -188,10 +199,10 @@ def insert_neurons(net: MLP, layer: int, incoming: Any, bias: Any) -> MLP:
     """
     require(len(net.weights) > 1, "net", "have a hidden layer", f"of sizes {net.sizes}")
     at = integer(layer, "layer", 0, len(net.weights) - 2)
-    rows = np.asarray(incoming, dtype=float)
+    rows = number_array(incoming, "incoming")
     fits = rows.ndim == 2 and rows.shape[1] == net.weights[at].shape[1]
     require(fits, "incoming", f"have shape (units, {net.weights[at].shape[1]})", f"of shape {rows.shape}")
-    extra = np.asarray(bias, dtype=float)
+    extra = number_array(bias, "bias")
     require(extra.shape == (len(rows),), "bias", f"have shape ({len(rows)},)", f"of shape {extra.shape}")
     weights, biases = list(net.weights), list(net.biases)
     weights[at] = np.vstack([weights[at], rows])
@@ -200,6 +211,7 @@ def insert_neurons(net: MLP, layer: int, incoming: Any, bias: Any) -> MLP:
     return MLP(tuple(weights), tuple(biases), net.activation)
 
 
+@checks_arguments
 def insert_layer(net: MLP, layer: int) -> MLP:
     """The network with an identity layer after hidden layer ``layer``, computing exactly what it did.
 

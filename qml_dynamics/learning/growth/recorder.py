@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...results.trajectory import atomic_file
 from .arrays import chain, layers, table, vectors
@@ -72,6 +73,7 @@ class Recording:
                 lines.append(f"  {name:32s} {values[0]:10.4g} -> {values[-1]:.4g}")
         return "\n".join(lines)
 
+    @checks_arguments
     def save(self, path: PathLike) -> Path:
         """Write all columns to an ``.npz`` file without pickle, by rename. Returns the path."""
         target = Path(path)
@@ -83,6 +85,7 @@ class Recording:
         return target
 
 
+@checks_arguments_but("path")
 def load_recording(path: PathLike) -> Recording:
     """What :meth:`Recording.save` wrote; nothing in the file is run as code.
 
@@ -177,6 +180,7 @@ class Recorder:
         return Recording(np.array(self.steps), columns, info)
 
 
+@checks_arguments_but("steps_of_weights", "steps", "curves", "biases")
 def record(
     steps_of_weights: Sequence[Any],
     *,
@@ -238,7 +242,7 @@ def _number(value: Any, name: str) -> float:
     """A curve may be nan (nothing was measured at this step), but it has to be a number."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"Argument `curves` must be numbers, but {name!r} is {describe(value)}.") from None
 
 

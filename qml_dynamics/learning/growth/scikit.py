@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, integer, require
 from ...base.progress import Progress
 from .arrays import table, vectors
@@ -14,6 +15,7 @@ from .mlp import OUTPUTS
 from .recorder import Recorder, Recording
 
 
+@checks_arguments
 def from_sklearn(model: Any) -> Loaded:
     """Weights, biases, activation and output of a fitted ``MLPClassifier`` or ``MLPRegressor``.
 
@@ -34,6 +36,7 @@ def from_sklearn(model: Any) -> Loaded:
     return Loaded(weights, biases, names, str(model.activation), output if output in OUTPUTS else None)
 
 
+@checks_arguments
 def record_sklearn(
     model: Any,
     X: Any,

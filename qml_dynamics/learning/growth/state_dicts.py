@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, one_of, require
 from .arrays import plain, vectors
 from .loaders import Loaded, matrices, need
@@ -25,7 +26,8 @@ _DTYPES = {
 }
 
 
-def from_torch(source: Any, *, only: Sequence[str] | None = None, key: str | None = None) -> Loaded:
+@checks_arguments
+def from_torch(source: Any, *, only: str | Sequence[str] | None = None, key: str | None = None) -> Loaded:
     """Weight matrices of a PyTorch state dict, in the order in which it lists them (in a ``.safetensors`` file: by name).
 
     Args:

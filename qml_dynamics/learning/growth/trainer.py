@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, ProblemError, require
 from ...base.progress import Progress
 from .flow import orthogonality_flow
@@ -20,6 +21,7 @@ from .training import Grown, Trained, Training
 _HUGE = 1e50  # beyond it a step has diverged
 
 
+@checks_arguments_but("hidden", "growth", "training", "network")
 def train_network(
     X: Any,
     y: Any,
@@ -184,7 +186,7 @@ def _checked(X: Any, y: Any, name: str) -> tuple[np.ndarray, np.ndarray, int]:
     try:
         data, given = np.asarray(X, dtype=float), np.asarray(y)
         labels = given.astype(int)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"Argument `{name}` must be numbers, with class numbers 0, 1, ... as labels.") from None
     ok = data.ndim == 2 and data.size > 0 and bool(np.isfinite(data).all())
     require(ok, name, "be a finite matrix that is not empty", f"of shape {data.shape}")

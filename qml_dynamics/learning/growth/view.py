@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, number_array
 from ...base.errors import ProblemError, describe, integer, one_of, require
 from ...base.progress import Progress
 from ...methods import split_step
@@ -51,6 +52,7 @@ class EnsembleView:
     circulation: np.ndarray | None
 
 
+@checks_arguments
 def ensemble_view(
     trajectory: Trajectory, samples: int = 1000, kind: str = "bohm", seed: int | None = None
 ) -> EnsembleView:
@@ -91,6 +93,7 @@ def ensemble_view(
     return EnsembleView(trajectory.times, paths, equivariance(trajectory, paths), kind, winding)
 
 
+@checks_arguments
 def equivariance(trajectory: Trajectory, paths: Any) -> np.ndarray:
     """P-values of the hypothesis that points have the density of the wave, one a time.
 
@@ -99,7 +102,7 @@ def equivariance(trajectory: Trajectory, paths: Any) -> np.ndarray:
         paths: shape ``(times, samples, ndim)``.
     """
     domain, states = _checked(trajectory, "born")
-    points = np.asarray(paths, dtype=float)
+    points = number_array(paths, "paths")
     fits = points.ndim == 3 and len(points) == len(states) and points.shape[2] == domain.ndim
     require(fits, "paths", f"have shape ({len(states)}, samples, {domain.ndim})", f"of shape {points.shape}")
     return np.array([p_value(x, *fine_density(psi, domain)) for x, psi in zip(points, states)])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...backends import backend as find_backend
+from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
@@ -30,6 +31,7 @@ READINGS = ("born", "population")
 _WALKERS = 8
 
 
+@checks_arguments_but("tau")
 def metts(
     problem: Problem,
     tau: float,

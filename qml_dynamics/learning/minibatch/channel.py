@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, check_memory, require
 from ...methods.job import save_times
 from ...methods.minibatch import MiniBatch, Part, checked, parts, share
@@ -16,6 +17,7 @@ from ...model.problem import Problem
 from ...model.transforms import Transform
 
 
+@checks_arguments
 def averaged_state(problem: Problem, method: MiniBatch, save: Any = None, limit: bool = False) -> np.ndarray:
     """The density matrix that the average over all batches gives, exactly: no sampling.
 

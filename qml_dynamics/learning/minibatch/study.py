@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import integer
 from ...base.estimate import Estimate
 from ...base.progress import Progress
@@ -54,6 +55,7 @@ class BatchStudy:
         return "\n".join([head, *rows])
 
 
+@checks_arguments
 def batch_study(
     problem: Problem, method: MiniBatch, sizes: Sequence[int], seed: int | None = None, progress: bool | None = None
 ) -> BatchStudy:

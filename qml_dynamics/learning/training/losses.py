@@ -87,7 +87,7 @@ def _data(given: Statement) -> tuple[np.ndarray, np.ndarray | None]:
         return np.zeros((1, 0)), None
     try:
         features = np.asarray(given.features, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         features = np.empty(0)
     ok = features.ndim == 2 and features.size > 0 and bool(np.isfinite(features).all())
     require(ok, "features", "be finite, of shape (rows, columns)", describe(given.features), MethodError)

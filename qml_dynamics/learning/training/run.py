@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...backends import backend as find_backend
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...methods.variational.options import METRICS
 from .losses import Statement, state_task
@@ -22,6 +23,7 @@ from .optimisers import Options, Training, TrainResult
 OPTIMIZERS = ("natural", "adam", "spsa")
 
 
+@checks_arguments
 def train(
     circuit: Any,
     loss: Any,

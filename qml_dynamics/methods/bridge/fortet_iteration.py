@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import number_array
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, describe, require
 from ...base.progress import Progress
 from ...model.domains import Domain
@@ -151,7 +152,7 @@ _PATIENCE = 1.5  # times the limit: the rate may still improve a little
 
 def density(given: Any, domain: Domain, name: str) -> np.ndarray:
     """A density on the points, normalised; an empty point would need an infinite factor, and gets a tiny positive one."""
-    p = np.asarray(given, dtype=float)
+    p = number_array(given, name)
     fits = p.shape in (domain.shape, (domain.size,))
     require(fits, name, f"have shape {domain.shape}", f"of shape {p.shape}")
     require(bool(np.isfinite(p).all() and (p >= 0).all() and p.sum() > 0), name, "be a density", describe(p))

@@ -149,7 +149,7 @@ class SchrodingerBridge:
         if not isinstance(self.end, Initial) or isinstance(self.end, type):
             try:
                 p = np.asarray(self.end, dtype=float)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 p = np.array(-1.0)
             ok = p.ndim > 0 and bool(np.isfinite(p).all() and (p >= 0).all() and p.sum() > 0)
             require(ok, "end", "be an initial wave or a density", self.end, MethodError)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...backends import Backend
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, check_memory, integer, real, require
 from ...model.domains import Domain, Grid
 from ...model.formulas import Formula, by_order
@@ -192,6 +193,7 @@ class Characteristics:
     weights: np.ndarray
     caustic: float | None
 
+    @checks_arguments
     def density(self, index: int = -1) -> np.ndarray:
         """The paths' weights shared out to the nearest grid points, linearly, shape ``domain.shape``."""
         return shared_out(self.problem.domain, self.paths[index], self.weights)  # type: ignore[arg-type]
@@ -202,6 +204,7 @@ class Characteristics:
         return np.array([self.weights @ np.asarray(function(fold(domain, x)[0])) for x in self.paths])
 
 
+@checks_arguments
 def characteristics(problem: Problem, method: HamiltonJacobi, save: Any = 5) -> Characteristics:
     """The paths themselves, of which ``evolve(problem, method)`` gives averages and the density.
 

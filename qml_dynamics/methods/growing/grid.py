@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, number_array
 from ...base.errors import MethodError, ProblemError, describe, integer, require
 from ...model.domains import Domain, Grid
 from ...model.hamiltonians import LearningHamiltonian
@@ -24,6 +25,7 @@ from ...results.observables import edge_weight, momentum_tail
 CRITERIA = ("residual", "momentum_tail", "energy")
 
 
+@checks_arguments
 def refine(state: Any, domain: Domain, extra: int | Sequence[int] = 1) -> tuple[np.ndarray, Grid]:
     """The wave on a grid with ``extra`` more qubits an axis, by its own Fourier (walls: sine) series; unit norm.
 
@@ -48,7 +50,7 @@ def refine(state: Any, domain: Domain, extra: int | Sequence[int] = 1) -> tuple[
     given = list(extra) if isinstance(extra, Sequence) else [extra] * domain.ndim
     require(len(given) == domain.ndim, "extra", f"be one number or one for each of {domain.ndim} axes", extra)
     more = [integer(e, "extra", 0, 30) for e in given]
-    out = np.asarray(state, dtype=complex)
+    out = number_array(state, "state", complex)
     fits = out.shape in (domain.shape, (domain.size,))
     require(fits, "state", f"have shape {domain.shape}", f"of shape {out.shape}")
     fine = Grid(domain.bounds, [q + e for q, e in zip(domain.qubits, more)], domain.boundary, domain.twist)
@@ -79,6 +81,7 @@ def on_grid(h: LearningHamiltonian, domain: Grid) -> LearningHamiltonian:
         ) from None
 
 
+@checks_arguments
 def residual(
     psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0, margin: float = 0.0
 ) -> float:
@@ -89,6 +92,8 @@ def residual(
     """
     assert isinstance(coarse.domain, Grid)
     extra = _extra(coarse.domain, fine.domain)
+    fits = np.shape(psi) == coarse.domain.shape
+    require(fits, "psi", f"have shape {coarse.domain.shape}", f"of shape {np.shape(psi)}")
     scale = 2.0 ** (0.5 * sum(extra))  # an interpolated array has so much more norm than its grid's
     wave = _raw(psi, coarse.domain, extra)
     if any(coarse.domain.twist):
@@ -113,6 +118,7 @@ def _extra(coarse: Grid, fine: Domain) -> list[int]:
     return [f - c for c, f in zip(coarse.qubits, fine.qubits)]
 
 
+@checks_arguments
 def criteria(
     psi: np.ndarray, coarse: LearningHamiltonian, fine: LearningHamiltonian, t: float = 0.0
 ) -> dict[str, float]:

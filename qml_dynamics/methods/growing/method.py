@@ -142,7 +142,7 @@ def _schedule(given: Any) -> tuple[tuple[float, int], ...]:
     must = "be pairs (time, qubits an axis) with increasing times and qubits"
     try:
         rows = tuple((float(t), integer(q, "schedule", 1, 30, MethodError)) for t, q in given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rows = ()
     ok = len(rows) > 0 and all(a[0] < b[0] and a[1] < b[1] for a, b in zip(rows, rows[1:])) and rows[0][0] >= 0
     require(ok, "schedule", must, given, MethodError)

@@ -139,7 +139,7 @@ class ProbabilisticITE:
         require(fits, "m0", "be below 1 (or 1 with block='exact')", self.m0, MethodError)
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**6, MethodError))
         known = (1, 2, 4) if self.block == "linear" else (1, 2)
-        require(self.order in known, "order", f"be one of {known}", self.order, MethodError)
+        require(type(self.order) is int and self.order in known, "order", f"be one of {known}", self.order, MethodError)
         if self.shift is not None:
             object.__setattr__(self, "shift", real(self.shift, "shift", error=MethodError))
         object.__setattr__(self, "floor", _share(self.floor, "floor"))

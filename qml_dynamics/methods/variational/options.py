@@ -65,7 +65,7 @@ class Growth:
         if isinstance(self.pool, str):
             one_of(self.pool, "pool", POOLS, MethodError)
             return
-        labels = tuple(self.pool)
+        labels = tuple(self.pool) if isinstance(self.pool, Sequence) else ()
         ok = len(labels) > 0 and all(isinstance(w, str) and w and set(w) <= set("IXYZ") for w in labels)
         require(ok, "pool", "be 'pauli', 'grid', 'terms' or Pauli labels of letters IXYZ", self.pool, MethodError)
         object.__setattr__(self, "pool", labels)
@@ -199,7 +199,7 @@ def parameters(values: Any, name: str, count: int | None = None) -> tuple[float,
     """
     try:
         array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.full((1, 1), np.nan)
     require(array.ndim == 1, name, "be a sequence of numbers", values, MethodError)
     bad = np.flatnonzero(~np.isfinite(array))

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, check_memory, require
 from ..domains import Domain
 
@@ -33,7 +34,7 @@ def real_array(value: Any, name: str) -> np.ndarray:
     """A read-only copy as floats; complex numbers, text, ragged lists and values that are not finite are refused."""
     try:
         array = np.array(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.array(None)
     require(array.dtype.kind in "fiub", name, "be an array of real numbers", value)
     array = array.astype(float)
@@ -108,6 +109,7 @@ class Objective:
         points = np.atleast_2d(np.asarray(points, dtype=float))
         return _checked(_asked(self.fn, points, self.name), points, self.name)
 
+    @checks_arguments
     def on(self, domain: Domain) -> np.ndarray:
         """Values on all points of ``domain``, shape ``domain.shape``, evaluated in chunks.
 
@@ -141,6 +143,7 @@ class Objective:
                 f"{points[k].tolist()}, asked twice: fix its random numbers, or give their mean as a table."
             )
 
+    @checks_arguments_but("points")
     def gradient(self, points: np.ndarray) -> np.ndarray:
         """Gradient at ``points``, shape ``(m, ndim)``: ``gradient_fn``, or central differences of order six."""
         points = np.atleast_2d(np.asarray(points, dtype=float))
@@ -150,10 +153,12 @@ class Objective:
             raise ProblemError(f"The objective `{self.name}` is a table, which has no gradient between its points.")
         return _central_difference(self, points)
 
+    @checks_arguments
     def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Labels of the rows of ``X`` under the weights ``w`` (losses on data only)."""
         return self._need_model().predict(np.asarray(w, dtype=float), np.asarray(X, dtype=float))
 
+    @checks_arguments
     def score(self, w: np.ndarray, X: np.ndarray, y: np.ndarray) -> float:
         """Accuracy on ``X, y`` under the weights ``w`` (losses on data only)."""
         return self._need_model().score(np.asarray(w, dtype=float), np.asarray(X, dtype=float), np.asarray(y))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import require
 
 
@@ -45,6 +46,7 @@ class BinaryClassifier(ABC):
         """Probability of ``classes[1]``: ``1 / (1 + exp(-z))``."""
         return sigmoid(self.decision(w, X))
 
+    @checks_arguments
     def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Labels of the rows of ``X``, as they were in the training data."""
         return np.asarray(self.classes)[(self.decision(w, X) >= 0).astype(int)]

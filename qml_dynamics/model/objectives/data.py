@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...base.arguments import checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
 
 Path = str | os.PathLike[str]
@@ -49,6 +50,7 @@ class Table:
         return [row[place] for row in self.rows]
 
 
+@checks_arguments_but("features", "path")
 def load_data(
     path: Path,
     *,
@@ -188,8 +190,13 @@ def _split(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 def given_columns(table: Table, target: str, features: Sequence[str]) -> list[str]:
     """The columns that were asked for; raises :class:`ProblemError` for one twice, an unknown one, or the target."""
-    listed = not isinstance(features, str) and len(features) > 0 and len(set(features)) == len(features)
-    require(listed, "features", "be a list of different columns", features)
+    listed = isinstance(features, Sequence | np.ndarray) and not isinstance(features, str)
+    require(
+        listed and len(features) > 0 and len(set(features)) == len(features),
+        "features",
+        "be a list of different columns",
+        features,
+    )
     require(target not in features, "features", "not contain the target", list(features))
     return [column_named(name, "features", table) for name in features]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments_but
 from ...base.errors import ProblemError, integer, require
 from .base import Objective
 
@@ -49,6 +50,7 @@ _ALLOWED = f"x0, x1, ..., numbers, {', '.join(CONSTANTS)}, + - * / ** and {', '.
 Program = Callable[[np.ndarray], Any]
 
 
+@checks_arguments_but("text")
 def expression(text: str, ndim: int | None = None) -> Objective:
     """An arithmetic loss over the weights ``x0``, ``x1``, ...
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
 from .base import Objective, Rows, columns
 from .classifiers import BinaryClassifier, Network, Neuron, Perceptron, sigmoid
@@ -20,6 +21,7 @@ BLOCK = 1 << 18  # (weight vectors) x (rows) x (hidden units) of one block: arra
 LOSSES = ("logistic", "hinge", "error")
 
 
+@checks_arguments_but("bias")
 def neuron(X: Any, y: Any, l2: float = 0.0, bias: bool = False) -> Objective:
     """Cross entropy of a logistic neuron: ``zeta(w) = mean_i log(1 + exp(-s_i z_i)) + l2/2 |w|^2``, ``z_i = w . x_i``.
 
@@ -49,6 +51,7 @@ def neuron(X: Any, y: Any, l2: float = 0.0, bias: bool = False) -> Objective:
     return _linear_objective("neuron", model, signs[:, None] * rows, "logistic", signs, l2)
 
 
+@checks_arguments
 def perceptron(X: Any, y: Any, loss: str = "logistic") -> Objective:
     """Mean loss of a perceptron over its margins ``m_i = s_i w . x_i / sqrt(d)``, made for a `Hypercube` of weights.
 
@@ -71,6 +74,7 @@ def perceptron(X: Any, y: Any, loss: str = "logistic") -> Objective:
     return _linear_objective("perceptron", model, signs[:, None] * X / np.sqrt(X.shape[1]), loss, signs, 0.0)
 
 
+@checks_arguments_but("bias")
 def network(X: Any, y: Any, hidden: int = 2, l2: float = 0.0, bias: bool = True) -> Objective:
     """Cross entropy of a network with one hidden layer: ``mean_i log(1 + exp(-s_i z_i)) + l2/2 |w|^2``.
 
@@ -180,7 +184,7 @@ def _training_data(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray, tuple[Any, A
     """``X`` as a finite matrix, the signs of ``y``, and the two labels in sorted order."""
     try:
         data = np.array(X, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProblemError(
             "Argument `X` must be a matrix of numbers, but has other entries or rows of unequal length."
         ) from None

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
 from .base import Objective, Rows, columns
 from .functions import TEST_FUNCTIONS
 from .tables import ising, qubo
 
 
+@checks_arguments_but("center", "curvature")
 def quadratic(
     center: float | Sequence[float] = 0.0, curvature: float | Sequence[float] = 1.0, dim: int | None = None
 ) -> Objective:
@@ -45,6 +47,7 @@ def quadratic(
     )
 
 
+@checks_arguments
 def double_well(height: float = 1.0, tilt: float = 0.0) -> Objective:
     """Two wells at -1 and 1 behind a barrier, ``zeta(x) = height (x^2 - 1)^2 + tilt x``, one weight.
 
@@ -81,6 +84,7 @@ NAMED: dict[str, Callable[..., Objective]] = {**TEST_FUNCTIONS, "quadratic": qua
 _WITH_DATA: dict[str, Callable[..., Objective]] = {"ising": ising, "qubo": qubo}
 
 
+@checks_arguments
 def named(name: str, /, **params: Any) -> Objective:
     """The objective called ``name``: one of ``NAMED``, or ``ising`` and ``qubo`` with their coefficients.
 
@@ -110,6 +114,7 @@ def named(name: str, /, **params: Any) -> Objective:
     return unit_box(objective) if scaled else objective
 
 
+@checks_arguments
 def unit_box(objective: Objective) -> Objective:
     """The objective on the unit box, its minimum 0: ``F(y) = (f(lo + L y) - f_min) / L`` with ``L = hi - lo``.
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, check_memory, integer
 from ..domains import Domain
 from .base import CHUNK, Objective, Rows
 
 
+@checks_arguments
 def from_rows(fn: Callable[[np.ndarray, np.ndarray], Any], count: int, name: str = "mean_of_rows") -> Objective:
     """The mean ``zeta(w) = sum_i l_i(w) / n`` of losses of single rows of data.
 
@@ -53,6 +55,7 @@ def need_rows(objective: Objective | None) -> Rows:
     return objective.rows
 
 
+@checks_arguments
 def batch_values(objective: Objective, domain: Domain, index: np.ndarray) -> np.ndarray:
     """The mean loss of the rows of ``index`` on all points of ``domain``, shape ``(size,)``, evaluated in chunks.
 
@@ -75,6 +78,7 @@ def row_table(objective: Objective, domain: Domain) -> np.ndarray:
     return np.stack([batch_values(objective, domain, np.array([i])) for i in range(rows.count)])
 
 
+@checks_arguments
 def row_covariance(objective: Objective, domain: Domain) -> np.ndarray:
     """``C(w, w') = mean_i l_i(w) l_i(w') - zeta(w) zeta(w')`` over the rows, shape ``(size, size)``.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, require
 from ..domains import Domain, Grid, Hypercube
 from .base import Objective, columns, real_array
@@ -13,6 +14,7 @@ from .base import Objective, columns, real_array
 MAX_SPEC = 4096  # larger tables are not written out as text: they belong in a file of their own
 
 
+@checks_arguments
 def from_table(values: Any, domain: Domain) -> Objective:
     """A loss that is known on the points of ``domain`` only: ``zeta(w) = values[nearest point]``.
 
@@ -43,6 +45,7 @@ def from_table(values: Any, domain: Domain) -> Objective:
     return Objective(fn, "table", spec=spec, domain=domain)
 
 
+@checks_arguments
 def ising(h: Any, J: Any) -> Objective:
     """The Ising cost ``sum_i h_i s_i + sum_{i<j} J_ij s_i s_j`` of weights ``s_i`` that are -1 or 1.
 
@@ -69,6 +72,7 @@ def ising(h: Any, J: Any) -> Objective:
     return _binary_cost("ising", fields, upper, (-1.0, 1.0), spec)
 
 
+@checks_arguments
 def qubo(Q: Any) -> Objective:
     """The cost ``x^T Q x`` of binary weights ``x_i`` that are 0 or 1, for ``Hypercube(n, values=(0, 1))``.
 

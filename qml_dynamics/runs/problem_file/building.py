@@ -75,7 +75,7 @@ def build(spec: Mapping[str, Any], arrays: Arrays, place: Place) -> tuple[Proble
 def _domain(data: Any) -> Domain:
     schema.require_table("domain", data)
     kind = data.get("kind")
-    if kind not in schema.DOMAINS:
+    if not isinstance(kind, str) or kind not in schema.DOMAINS:
         given = "is missing" if kind is None else f"is {describe(kind)}"
         fail("domain", f"kind must be one of {', '.join(schema.DOMAINS)}, but {given}.{nearest(kind, schema.DOMAINS)}")
     with within("domain"):

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, QMLDynamicsError, integer, require
 from ...base.places import Place, regular
 from ...base.registry import method_from_spec as named_method
+from ...base.texts import parse_toml
 from ...model.objectives import Dataset
 from ...model.problem import Problem
 from ...model.spec import describe_method, describe_problem
@@ -103,6 +104,7 @@ class ProblemFile:
         return self.path.parent
 
 
+@checks_arguments
 def read_problem(path: PathLike, *, allow_code: bool = False) -> ProblemFile:
     """Read a problem file (or the ``problem.toml`` of a folder).
 
@@ -153,8 +155,8 @@ def read_sections(path: Path) -> dict[str, Any]:
             f"Argument `problem` must be a file that can be read, but {path} is not: {reason}."
         ) from None
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise ProblemError(f"The file is not valid TOML: {error}.") from None
 
 
@@ -167,6 +169,7 @@ def _method(data: Any) -> Any:
         return named_method(dict(data))
 
 
+@checks_arguments
 def write_problem(
     problem: Problem, path: PathLike, *, method: Any = None, backend: Mapping[str, Any] | None = None
 ) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .... import synthesis
+from ....base.arguments import checks_arguments
 from ....base.errors import MethodError, require
 from ....model.hamiltonians import Hamiltonian
 from ....model.problem import Problem
@@ -99,6 +100,7 @@ class CircuitAnsatz:
         return rewired(self.source, places)
 
 
+@checks_arguments
 def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
     """An ansatz from any Qiskit circuit whose parameterised gates can be differentiated.
 
@@ -135,6 +137,7 @@ def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
     return CircuitAnsatz(circuit, values, fixed)
 
 
+@checks_arguments
 def from_pennylane(qnode: Any, *arguments: Any, **options: Any) -> CircuitAnsatz:
     """An ansatz from a PennyLane QNode (or quantum function), traced at the given arguments.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ....base.arguments import checks_arguments
 from ....base.errors import MethodError, integer, real
 from ....model.domains import Grid
 from ....model.hamiltonians import Hamiltonian, LearningHamiltonian
@@ -73,6 +74,7 @@ class HamiltonianAnsatz:
         return alternating_circuit(problem, h, self.layers, self.separate, self.moving(problem))
 
 
+@checks_arguments
 def hamiltonian(
     layers: int, separate: bool = False, moves: bool | None = None, spread: float = 1.0
 ) -> HamiltonianAnsatz:

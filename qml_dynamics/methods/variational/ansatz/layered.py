@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .... import synthesis
+from ....base.arguments import checks_arguments
 from ....base.errors import MethodError, integer, one_of, require
 from ....model.hamiltonians import Hamiltonian
 from ....model.problem import Problem
@@ -61,6 +62,7 @@ class HardwareEfficient:
         return layered_circuit(problem, self._moves(n), undone)
 
 
+@checks_arguments
 def hardware_efficient(layers: int, rotations: Sequence[str] = ("ry",)) -> HardwareEfficient:
     """``layers`` of rotations on every qubit and a chain of CX, and one more layer of rotations.
 
