@@ -11,9 +11,20 @@ import numbers
 from collections.abc import Iterable
 from typing import Any
 
+from .memory import available_memory
+
+MESSAGE = 1200
+
 
 class QMLDynamicsError(Exception):
-    """The root of every error that the library raises on purpose."""
+    """The root of every error that the library raises on purpose: one line, of at most ``MESSAGE`` characters.
+
+    >>> str(QMLDynamicsError("Argument `x` must be\\n short, but is " + "9" * 5000))[-9:]
+    '999999...'
+    """
+
+    def __init__(self, message: object = "", *rest: object) -> None:
+        super().__init__(line(message, MESSAGE) if isinstance(message, str) else message, *rest)
 
 
 class ProblemError(QMLDynamicsError, ValueError):
@@ -64,10 +75,27 @@ def require(condition: bool, name: str, must: str, given: Any, error: type[QMLDy
 
 
 def describe(given: Any) -> str:
-    """A value in an error message: short, on one line."""
-    text = given if isinstance(given, str) and given.startswith("of ") else repr(given)
-    text = " ".join(text.split())
-    return text if len(text) <= 80 else text[:77] + "..."
+    """A value in an error message: short, on one line, whatever its own ``repr`` does.
+
+    >>> describe("a" * 200), describe([1, 2])
+    ("'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...", '[1, 2]')
+    """
+    try:
+        text = given if isinstance(given, str) and given.startswith("of ") else repr(given)
+    except Exception as error:  # an object of somebody else, an integer of too many digits, a list inside of itself
+        text = f"an object of type {type(given).__name__} ({type(error).__name__})"
+    return line(text, 80)
+
+
+def line(text: str, most: int = 300) -> str:
+    """Text of any length and shape on one line of at most ``most`` characters, without control characters.
+
+    >>> line("one\\n  two\\x1b[31m"), line("abcdefgh", 6)
+    ('one two?[31m', 'abc...')
+    """
+    start = text if len(text) <= 4 * most + 100 else text[: 4 * most + 100]  # blanks may go, and no more is ever shown
+    flat = "".join(c if c.isprintable() else "?" for c in " ".join(start.split()))
+    return flat if len(flat) <= most and len(start) == len(text) else flat[: most - 3] + "..."
 
 
 def integer(value: Any, name: str, low: int, high: int, error: type[QMLDynamicsError] = ProblemError) -> int:
@@ -114,23 +142,6 @@ def check_memory(needed: int, what: str) -> None:
     available = available_memory()
     if needed > available:
         raise MethodError(f"{what} needs {human_bytes(needed)} of memory, but {human_bytes(available)} are available.")
-
-
-def available_memory() -> int:
-    """Bytes that this process may still allocate (Linux: MemAvailable; elsewhere all of the physical memory)."""
-    import os
-
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # no sysconf on this system: leave the decision to the allocator
-        return 1 << 62
 
 
 def human_bytes(count: int) -> str:

@@ -22,6 +22,7 @@ from ...results.trajectory import Trajectory
 from ..base import LOSSES, Answer, Facts, Job, Method, Stream, Work, check_facts
 from ..exact import Exact
 from ..krylov import Krylov
+from ..memory import of_waves
 from ..split_step import SplitStep
 from .fortet_iteration import FLOOR, Factors, check_ends, density, evolved, fortet, unnormalised
 
@@ -221,6 +222,7 @@ class SchrodingerBridge:
             circuits=one.circuits + two.circuits,
             shots=one.shots + two.shots,
             transforms=one.transforms + two.transforms,
+            memory=max(one.memory, two.memory) + of_waves(job, 0),
         )
 
     def refined(self) -> SchrodingerBridge:

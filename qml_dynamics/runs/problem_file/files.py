@@ -66,7 +66,7 @@ def _value(value: Any) -> str:
         return "[" + ", ".join(_value(item) for item in value) + "]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None) + "}"
-    raise ProblemError(f"Argument `value` must be plain data to be written to TOML, but is {value!r}.")
+    raise ProblemError(f"Argument `value` must be plain data to be written to TOML, but is {describe(value)}.")
 
 
 PathLike = str | os.PathLike[str]
