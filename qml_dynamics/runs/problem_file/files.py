@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import ProblemError, QMLDynamicsError, integer, require
+from ...base.errors import ProblemError, QMLDynamicsError, describe, integer, require
 from ...base.places import Place, regular
 from ...base.registry import method_from_spec as named_method
 from ...model.objectives import Dataset
