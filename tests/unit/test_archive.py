@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qml_dynamics.learning.growth.recorder import Recording, load_recording
-from qml_dynamics.runs.specification import arrays as observables_of
 
 from qml_dynamics.base.archive import read_npy, read_npz
 from qml_dynamics.base.errors import BackendError, ProblemError, QMLDynamicsError
+from qml_dynamics.learning.growth.recorder import Recording, load_recording
 from qml_dynamics.methods.evolution import evolve
 from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.methods.trotter import Trotter
@@ -25,6 +24,7 @@ from qml_dynamics.model.objectives import quadratic
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.results.trajectory import sealed
 from qml_dynamics.runs import Checkpoint
+from qml_dynamics.runs.specification import arrays as observables_of
 from qml_dynamics.runs.trajectory_file import load
 
 

@@ -14,10 +14,10 @@ from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_circuits, of_waves
 from .engine.compile import compile_program
 from .engine.tangent import memory
+from .evolve import bind
 from .evolve import run as run_engine
 from .measured.run import forecast, run_measured
 from .options import Variational
-from .standing import bind
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
