@@ -166,7 +166,8 @@ def _array(file: IO[bytes], length: int) -> np.ndarray:
         claimed = human_bytes(abs(count) * dtype.itemsize)
         raise Unreadable(f"it claims shape {line(str(shape), 60)}, {claimed}, and holds {human_bytes(there)}")
     flat = np.empty(count, dtype)
-    _fill(file, memoryview(flat.view(np.uint8) if count else flat.view("u1")))
+    raw: np.ndarray = flat.view(np.uint8)
+    _fill(file, raw.data)
     return flat.reshape(shape, order="F" if by_columns else "C")
 
 

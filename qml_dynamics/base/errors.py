@@ -11,7 +11,7 @@ import numbers
 from collections.abc import Iterable
 from typing import Any
 
-from .memory import available_memory
+from . import memory
 
 MESSAGE = 1200
 
@@ -142,6 +142,11 @@ def check_memory(needed: int, what: str) -> None:
     available = available_memory()
     if needed > available:
         raise MethodError(f"{what} needs {human_bytes(needed)} of memory, but {human_bytes(available)} are available.")
+
+
+def available_memory() -> int:
+    """Bytes that this process may still allocate: see :func:`qml_dynamics.base.memory.available_memory`."""
+    return memory.available_memory()
 
 
 def human_bytes(count: int) -> str:

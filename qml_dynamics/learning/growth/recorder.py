@@ -99,11 +99,11 @@ def load_recording(path: PathLike) -> Recording:
         steps = checked(arrays, "steps", "iuf", (None,))
         columns = {}
         for i, name in enumerate(of(meta["columns"], list, "columns")):
-            columns[of(name, str, "a column")] = _column(arrays, f"column_{i}", len(steps))
+            columns[of(name, str, "a column")] = _stored_column(arrays, f"column_{i}", len(steps))
         return Recording(steps, columns, of(meta["info"], dict, "info"))
 
 
-def _column(arrays: Mapping[str, np.ndarray], name: str, rows: int) -> np.ndarray:
+def _stored_column(arrays: Mapping[str, np.ndarray], name: str, rows: int) -> np.ndarray:
     """A column: numbers, a row a step; nan where a layer did not exist yet."""
     array = arrays.get(name)
     fits = array is not None and array.dtype.kind in "biuf" and array.ndim in (1, 2) and len(array) == rows
