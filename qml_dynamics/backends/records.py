@@ -87,7 +87,7 @@ class Record:
     def from_plain(data: Mapping[str, Any]) -> Record:
         """:meth:`to_plain`, undone."""
         parts = np.array(data["overlaps"], dtype=float).reshape(-1, 2)
-        kinds = {"marks": "U64", "index": np.int64, "sums": float, "size": float, "length": np.int64}
+        kinds: dict[str, Any] = {"marks": "U64", "index": np.int64, "sums": float, "size": float, "length": np.int64}
         arrays = {name: np.array(data[name], dtype=kind) for name, kind in kinds.items()}
         shapes = {"marks": (-1, 2), "sums": (-1, 2 * _SUMS)}
         arrays |= {name: arrays[name].reshape(shape) for name, shape in shapes.items()}

@@ -128,7 +128,13 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     stored = read_npz(path, must)
     with reading(must):
         head = of(json.loads(str(checked(stored, "head", "U", ()))), dict, "head")
-        for key, kind in {"format": int, "step": int, "generator": (dict, NoneType), "meta": dict}.items():
+        kinds: dict[str, type | tuple[type, ...]] = {
+            "format": int,
+            "step": int,
+            "generator": (dict, NoneType),
+            "meta": dict,
+        }
+        for key, kind in kinds.items():
             of(head[key], kind, key)
     return head, {n.removeprefix(_PREFIX): array for n, array in stored.items() if n.startswith(_PREFIX)}
 
