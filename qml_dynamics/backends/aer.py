@@ -19,7 +19,7 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
-from ..base.errors import BackendError, check_memory, one_of
+from ..base.errors import BackendError, check_memory, describe, one_of
 from ..results.sampling import draw, merged_counts
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
@@ -35,6 +35,7 @@ _UNFIT = (
     "unitary",
     "superop",
 )  # methods of Aer without rotations, or without measurements
+_BESIDE = 40  # bytes of an amplitude: the state of the simulator, and its copy on the way out
 _DENSITY_QUBITS = 10  # with noise: density matrices up to here, trajectories above
 _SERIAL_QUBITS = 18  # below this threads cost Aer more than they gain
 
@@ -77,7 +78,9 @@ class AerBackend:
         one_of(self.method, "method", METHODS, BackendError)
         one_of(self.precision, "precision", ("double", "single"), BackendError)
         if self.noise_model is not None and not isinstance(self.noise_model, NoiseModel):
-            raise BackendError(f"Argument `noise_model` must be a NoiseModel of Aer, but is {self.noise_model!r}.")
+            raise BackendError(
+                f"Argument `noise_model` must be a NoiseModel of Aer, but is {describe(self.noise_model)}."
+            )
         if self.noise_model is not None and self.noise_model.is_ideal():
             object.__setattr__(self, "noise_model", None)
 
@@ -101,6 +104,7 @@ class AerBackend:
             midway=self.measures_midway,
             binds=True,
             most_qubits=None if self.device is None else self.device.num_qubits,
+            overhead=_BESIDE,
         )
 
     def _noise(self, num_qubits: int) -> NoiseModel | None:

@@ -187,6 +187,7 @@ class Capabilities:
         keywords: of :func:`qml_dynamics.backend`, with which its name opens it again; plain data, or it has to be handed over.
         by_object: a person's own device object is behind it, of which the name says too little.
         two_qubit_error: probability with which a two-qubit gate depolarises its qubits, where that is all the noise; None: not known.
+        overhead: bytes of each amplitude that a simulator here holds beside the waves that it hands over.
 
     Raises:
         BackendError: a value is none of its kind.
@@ -221,6 +222,7 @@ class Capabilities:
     keywords: Mapping[str, Any] = field(default_factory=dict)
     by_object: bool = False
     two_qubit_error: float | None = None
+    overhead: int = 0
 
     def __post_init__(self) -> None:
         one_of(self.seeding, "seeding", get_args(Seeding), BackendError)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..base.errors import BackendError, integer, one_of
+from ..base.errors import BackendError, describe, integer, one_of
 
 SEQUENCES = ("XX", "XpXm", "XY4")
 TWIRLING = ("gates", "measure", "all")
@@ -52,7 +52,7 @@ class DeviceOptions:
         if self.max_seconds is not None:
             integer(self.max_seconds, "max_seconds", 1, 10_800, BackendError)
         if not isinstance(self.device_noise, bool):
-            raise BackendError(f"Argument `device_noise` must be True or False, but is {self.device_noise!r}.")
+            raise BackendError(f"Argument `device_noise` must be True or False, but is {describe(self.device_noise)}.")
         _default(self, "dynamical_decoupling", "XX", SEQUENCES)
         _default(self, "twirling", "all", TWIRLING)
         if self.readout_mitigation is not None:
@@ -104,7 +104,7 @@ def _integers(value: Any, name: str) -> tuple[int, ...] | None:
     try:
         return tuple(integer(item, name, 0, 10**6, BackendError) for item in value)
     except TypeError:
-        raise BackendError(f"Argument `{name}` must be a list of integers, but is {value!r}.") from None
+        raise BackendError(f"Argument `{name}` must be a list of integers, but is {describe(value)}.") from None
 
 
 def _scales(value: Any) -> tuple[int, ...] | None:
@@ -115,6 +115,6 @@ def _scales(value: Any) -> tuple[int, ...] | None:
     odd = all(s % 2 == 1 for s in scales)
     if not odd or len(scales) < 2 or list(scales) != sorted(set(scales)) or scales[0] != 1:
         raise BackendError(
-            f"Argument `zne` must be odd ascending scale factors from 1 on, as in (1, 3, 5), but is {value!r}."
+            f"Argument `zne` must be odd ascending scale factors from 1 on, as in (1, 3, 5), but is {describe(value)}."
         )
     return scales

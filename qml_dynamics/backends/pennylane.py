@@ -45,6 +45,8 @@ GATES = {
     "cp": "ControlledPhaseShift",
 }
 _AMPLITUDES = ("default.qubit", "lightning.qubit")
+_DENSE = ("default.qubit", "default.mixed", "lightning.", "reference.qubit")  # hold every amplitude
+_AMPLITUDE = 64  # bytes of each, at the peak
 _OWN = ("pennylane.", "pennylane_lightning.")  # PennyLane's own simulators give exact probabilities
 
 
@@ -111,7 +113,14 @@ class PennyLaneBackend:
             by_object=self.device is not None,
         )
 
+    def _check_room(self, num_qubits: int) -> None:
+        """Refuse what a simulator that holds all amplitudes could not hold, before PennyLane begins to allocate."""
+        if self.short.startswith(_DENSE):
+            amplitudes = 2 * num_qubits if self.short == "default.mixed" else num_qubits
+            check_memory(_AMPLITUDE << amplitudes, f"{self.name} on {num_qubits} qubits")
+
     def _device(self, num_qubits: int) -> Any:
+        self._check_room(num_qubits)
         if self.device is not None:
             if self.device.wires:
                 check_width(num_qubits, len(self.device.wires), self.name)
@@ -134,7 +143,6 @@ class PennyLaneBackend:
                 f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}."
             )
         num_qubits = pieces[0].num_qubits
-        check_memory(64 << num_qubits, f"A statevector of {num_qubits} qubits")
         wires, state = self._wires(num_qubits), None
         total, done = sum(len(piece.data) for piece in pieces), 0
         for piece in pieces:

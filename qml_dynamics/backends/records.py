@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Instruction
 
+from ..base.archive import checked, nonnegative, read_npz, reading
 from ..base.errors import BackendError, SynthesisChangedWarning
 from .base import Asked
 from .circuit_steps import Step, walk
@@ -28,6 +28,7 @@ _SUMS = 2
 _WORK = 5.0e7  # amplitudes times gates of one record: a second or two
 _AT_ONCE = 1 << 14  # amplitudes of circuits that are looked at together
 _NONE = -1
+_DAMAGED = "The stored record of the circuits is damaged"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +62,21 @@ class Record:
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, np.ndarray]) -> Record:
-        """:meth:`to_arrays`, undone."""
-        marks = np.asarray(arrays["marks"]).reshape(-1, 2)[np.asarray(arrays["index"], dtype=np.int64)]
-        gates, frames = (tuple(column) for column in marks.T.tolist())
-        return Record(gates, frames, *(np.asarray(arrays[name]) for name in ("sums", "size", "overlaps", "length")))
+        """:meth:`to_arrays`, undone; raises :class:`BackendError` where they are damaged."""
+        with reading(_DAMAGED, BackendError):
+            index = checked(arrays, "index", "iu", (None,), nonnegative)
+            many = len(index)
+            marks = checked(arrays, "marks", "U", (None, 2))[index.astype(np.int64)]
+            gates, frames = (tuple(column) for column in marks.T.tolist())
+            length = checked(arrays, "length", "iu", (many,))
+            return Record(
+                gates,
+                frames,
+                checked(arrays, "sums", "f", (many, 2 * _SUMS)),
+                checked(arrays, "size", "f", (many,)),
+                checked(arrays, "overlaps", "c", (int(np.maximum(length, 0).sum()),)),
+                length,
+            )
 
     def to_plain(self) -> dict[str, Any]:
         """Plain data, as JSON has it: of a complex amplitude its two parts."""
@@ -75,8 +87,10 @@ class Record:
     def from_plain(data: Mapping[str, Any]) -> Record:
         """:meth:`to_plain`, undone."""
         parts = np.array(data["overlaps"], dtype=float).reshape(-1, 2)
-        arrays = {name: np.array(data[name]) for name in ("marks", "index", "sums", "size", "length")}
-        arrays["sums"] = arrays["sums"].reshape(-1, 2 * _SUMS)
+        kinds: dict[str, Any] = {"marks": "U64", "index": np.int64, "sums": float, "size": float, "length": np.int64}
+        arrays = {name: np.array(data[name], dtype=kind) for name, kind in kinds.items()}
+        shapes = {"marks": (-1, 2), "sums": (-1, 2 * _SUMS)}
+        arrays |= {name: arrays[name].reshape(shape) for name, shape in shapes.items()}
         return Record.from_arrays({**arrays, "overlaps": parts[:, 0] + 1j * parts[:, 1]})
 
     def to_bytes(self) -> bytes:
@@ -88,13 +102,7 @@ class Record:
     @staticmethod
     def from_bytes(data: bytes) -> Record:
         """:meth:`to_bytes`, undone; raises :class:`BackendError` where it is damaged."""
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                return Record.from_arrays({name: archive[name] for name in archive.files})
-        except (ValueError, KeyError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
-            raise BackendError(
-                f"The stored record of the circuits is damaged: {' '.join(str(error).split())[:120]}"
-            ) from None
+        return Record.from_arrays(read_npz(data, _DAMAGED, BackendError))
 
 
 def record(items: Sequence[Any], overlaps: bool = True) -> Record:

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from .errors import QMLDynamicsError
+from .errors import QMLDynamicsError, describe
 
 GROUPS = {
     "method": "qml_dynamics.methods",  # a frozen dataclass that keeps the contract of a method
@@ -47,7 +47,7 @@ def load(what: str, name: str, error: type[QMLDynamicsError]) -> Any:
     except Exception as reason:  # of any kind: it is the code of another package that runs here
         said = f"{type(reason).__name__}: {' '.join(str(reason).split())}"
     raise error(
-        f"Argument `{what}` must be one that can be imported, but is {name!r}, which the package {package_of(point)} offers "
+        f"Argument `{what}` must be one that can be imported, but is {describe(name)}, which the package {package_of(point)} offers "
         f"as {point.value}: {said}"
     )
 

@@ -11,6 +11,8 @@ import numbers
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from . import memory
+
 N = TypeVar("N", int, float)
 
 MESSAGE = 1200
@@ -153,20 +155,8 @@ def check_memory(needed: int, what: str) -> None:
 
 
 def available_memory() -> int:
-    """Bytes that this process may still allocate (Linux: MemAvailable; elsewhere all of the physical memory)."""
-    import os
-
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # no sysconf on this system: leave the decision to the allocator
-        return 1 << 62
+    """Bytes that this process may still allocate: see :func:`qml_dynamics.base.memory.available_memory`."""
+    return memory.available_memory()
 
 
 def human_bytes(count: int) -> str:

@@ -6,12 +6,14 @@ are loaded when a command reads them from this door, so that ``--help`` loads ne
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
 
-from ..base.errors import QMLDynamicsError
+from ..base.errors import MESSAGE, QMLDynamicsError, line
 from ..base.lazy import attach
 from . import commands
 from .app import app
@@ -35,29 +37,69 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: an error of the library is one line on standard error and exit code 2, Ctrl-C is exit code 130."""
-    sys.exit(_code(arguments))
+    """Entry point: an error is one line on standard error, whatever it is.
+
+    Exit codes: 2 an error of the library or of the system (a disk that is full, a file that may not be read), 130 Ctrl-C, 141 the
+    reader of standard output has gone, 70 a fault of this program, whose traceback ``QML_DYNAMICS_TRACEBACK=1`` shows.
+    """
+    sys.exit(_finished(_code(arguments)))
 
 
 def _code(arguments: list[str] | None) -> int:
     try:
         return int(app(args=arguments, standalone_mode=False) or 0)
-    except QMLDynamicsError as error:
-        print(f"qml-dynamics: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
     except (KeyboardInterrupt, typer.Abort):
-        print("qml-dynamics: interrupted; nothing was saved.", file=sys.stderr)
-        return 130
-    except MemoryError:
-        print("qml-dynamics: the memory of this machine is not enough for this; nothing was saved.", file=sys.stderr)
-        return 2
+        return _say("interrupted; nothing was saved.", 130)
     except BrokenPipeError:  # the reader of standard output has gone, as `| head` does
-        sys.stderr.close()
         return 141
+    except SystemExit as left:  # how click says the same; nothing else here leaves so
+        return 141 if left.code == 1 else int(left.code or 0)
     except Exception as error:
-        if not hasattr(error, "show") or not hasattr(
-            error, "exit_code"
-        ):  # a wrong option, whichever click typer brings
-            raise
-        error.show()
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """One line for an error, and its exit code."""
+    if isinstance(error, QMLDynamicsError):
+        return _say(str(error), 2)
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # a wrong option, whichever click typer brings
+        with suppress(OSError):
+            error.show()
         return int(error.exit_code)
+    if isinstance(error, MemoryError):
+        return _say("the memory of this machine is not enough for this; nothing was saved.", 2)
+    if isinstance(error, RecursionError):
+        return _say("what was given is nested too deeply.", 2)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _say(f"{where}{error.strerror or error}.", 2)
+    if os.environ.get("QML_DYNAMICS_TRACEBACK"):
+        raise error
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return _say(
+        f"this is a fault of qml-dynamics, not of what was given: {what} (QML_DYNAMICS_TRACEBACK=1 shows where)", 70
+    )
+
+
+def _say(text: str, code: int) -> int:
+    """``qml-dynamics: text`` on standard error, as far as that can be written, and the code."""
+    with suppress(OSError, ValueError):  # full, or closed
+        print(f"qml-dynamics: {line(text, MESSAGE)}", file=sys.stderr, flush=True)
+    return code
+
+
+def _finished(code: int) -> int:
+    """The code, or another where what was printed cannot be written: Python itself tells that in a traceback at its very end."""
+    if sys.stdout is None or sys.stdout.closed:
+        return code
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 141
+    except OSError as error:
+        code = _say(f"standard output cannot be written: {error.strerror or error}.", 2)
+    else:
+        return code
+    with suppress(OSError, ValueError):  # what is left in its buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import synthesis
-from ..base.errors import MethodError, ProblemError, require
+from ..base.errors import MethodError, ProblemError, describe, require
 from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
 from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
@@ -81,7 +81,7 @@ def numbers(text: str) -> list[float]:
     try:
         return [float(word) for word in words]
     except ValueError:
-        raise ProblemError(f"Argument `energies` must be numbers like 0.3,1.1,-0.4, but is {text!r}.") from None
+        raise ProblemError(f"Argument `energies` must be numbers like 0.3,1.1,-0.4, but is {describe(text)}.") from None
 
 
 def _on_labels(asked: Asked, options: dict[str, Any]) -> Answer:

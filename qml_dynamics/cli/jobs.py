@@ -12,6 +12,7 @@ from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import to_json
 from ..validation.resources import cost
 from .options import Options, plan
+from .run import terminal
 from .summary import as_data
 
 
@@ -21,7 +22,6 @@ def backends_command(*, as_json: bool) -> int:
     if as_json:
         print(to_json([vars(row) for row in rows]))
         return 0
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("backend", "kind", "exact states", "noise", "installed", box=None, pad_edge=False)
@@ -29,7 +29,7 @@ def backends_command(*, as_json: bool) -> int:
         table.add_row(
             row.name, row.kind, "yes" if row.exact else "no", row.noise, "yes" if row.installed else row.install
         )
-    Console().print(table)
+    terminal(stderr=False).print(table)
     return 0
 
 

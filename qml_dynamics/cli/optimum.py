@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..learning.descent.box import Counted
+from ..learning.descent.polish import UnitLoss, refine
 from ..model.domains import Hypercube
 from ..model.problem import Problem
 
@@ -34,25 +36,17 @@ def scipy_optimum(problem: Problem, seed: int = 0) -> Optimum | None:
 
 def _continuous(problem: Problem, seed: int) -> Optimum:
     """L-BFGS-B within the box, from its middle and from seeded uniform starts."""
-    from scipy.optimize import minimize
-
     objective, domain = problem.objective, problem.domain
     assert objective is not None
     assert not isinstance(domain, Hypercube)
     low, high = np.array(domain.bounds).T
     starts = np.random.default_rng(seed).uniform(low, high, (STARTS, domain.ndim))
     starts[0] = 0.5 * (low + high)
-
-    def value(w: np.ndarray) -> float:
-        return float(objective(w[None])[0])
-
-    def slope(w: np.ndarray) -> np.ndarray:
-        return objective.gradient(w[None])[0]
-
-    gradient = slope if objective.gradient_fn is not None else None
-    found = [minimize(value, start, jac=gradient, method="L-BFGS-B", bounds=domain.bounds) for start in starts]
-    best = min(found, key=lambda answer: answer.fun)
-    return Optimum(tuple(best.x.tolist()), float(best.fun), f"SciPy L-BFGS-B, best of {STARTS} starts")
+    loss = Counted(objective)
+    loss.many(starts)
+    for start in starts:
+        refine(UnitLoss.of(loss, domain.bounds), start)
+    return Optimum(loss.weights, loss.value, f"SciPy L-BFGS-B, best of {STARTS} starts")
 
 
 def _binary(problem: Problem, seed: int) -> Optimum:

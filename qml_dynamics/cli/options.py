@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends import backend
-from ..base.errors import MethodError
+from ..base.errors import MethodError, describe
 from ..base.registry import METHODS
 from ..base.registry import method_from_spec as named_method
 from ..learning.ensembles import HamiltonJacobi, KoopmanVonNeumann
@@ -131,7 +131,7 @@ def parse_method(text: str) -> Any:
     match = _FORM.fullmatch(text)
     if match is None:
         raise MethodError(
-            f"Argument `method` must look like 'trotter:steps=40' or 'Trotter(steps=40)', but is {text!r}."
+            f"Argument `method` must look like 'trotter:steps=40' or 'Trotter(steps=40)', but is {describe(text)}."
         )
     kind = match.group(1)
     options = _arguments(match.group(2) or match.group(3) or "", text)

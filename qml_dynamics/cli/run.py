@@ -143,7 +143,7 @@ def terminal(stderr: bool) -> Any:
     """Where people read: lines are never broken, and a pipe is wide."""
     from rich.console import Console
 
-    console = Console(stderr=stderr, soft_wrap=True, highlight=False)
+    console = Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)  # brackets are text
     if not console.is_terminal:
         console.width = 160
     return console

@@ -53,6 +53,7 @@ class Facts:
         checkpoints: whether ``evolve(checkpoint=...)`` resumes it.
         steps: equal steps that the duration is cut into; None where there are none, or several numbers of them.
         wires: labels of the qubits of a circuit that the method brings, highest first, by which observables may name them.
+        signed: whether the density is a sum with signs, which sampling or a coarse step can make negative in places.
         both_ends: whether the density is conditioned on both ends, so that a run is not the evolution of the initial wave.
         register: whether :meth:`Method.without_encoding` leaves out a register of finite size, whose error is a part of its own in
             the error budget; False: what it leaves out is the encoding.
@@ -69,6 +70,7 @@ class Facts:
     wires: tuple[Any, ...] | None = None
     both_ends: bool = False
     register: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
 from ..base.entry_points import offered
-from ..base.errors import MethodError
+from ..base.errors import MethodError, describe
 from ..base.registry import EXAMPLES, METHODS, kind_of, method_class, method_from_spec
 from .base import CLOCKS, SPACE_WORDS, SPACES, Facts, check_method
 
@@ -125,7 +125,7 @@ def _spec(cls: type, kind: str) -> dict[str, Any]:
             if annotation not in _STANDS_FOR:
                 raise MethodError(
                     f"Argument `{option.name}` must be a number or have a default for an example of {kind!r}, "
-                    f"but is {annotation!r}."
+                    f"but is {describe(annotation)}."
                 )
             out[option.name] = _STANDS_FOR[annotation]
     return out

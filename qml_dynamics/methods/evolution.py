@@ -21,7 +21,8 @@ from ..base.errors import MethodError
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from .base import Answer, Callback, Job
-from .job import check_room, convert
+from .gate import check_answer, computing, guarded
+from .job import convert
 from .stationary import stands_above
 
 if TYPE_CHECKING:
@@ -71,13 +72,14 @@ def evolve(
     2.0
     """
     started = time.perf_counter()
-    job = convert(problem, method, backend, shots, seed, save, observables, callback, progress, checkpoint)
-    check_room(job)
+    job = convert(problem, method, backend, shots, seed, save, observables, callback, progress, checkpoint, room=True)
+    own: list[BaseException] = []
+    job.callback = guarded(callback, own)
     if checkpoint is not None and not job.method.facts().checkpoints:
         raise MethodError(
             f"Argument `checkpoint` must be None for {type(method).__name__}, which does not resume, but is given."
         )
-    with job.progress:
+    with job.progress, computing(job, own):
         answer = job.method.run(job)
     return finish(job, answer, started)
 
@@ -91,7 +93,12 @@ _version = lru_cache(maxsize=None)(version)  # reading a package's metadata take
 
 
 def finish(job: Job, answer: Answer, started: float) -> Trajectory:
-    """The trajectory of an answer, with its provenance; ``started`` is the reading of ``time.perf_counter`` at the start."""
+    """The trajectory of an answer, with its provenance; ``started`` is the reading of ``time.perf_counter`` at the start.
+
+    Raises:
+        MethodError: the answer is not finite, a density has no sum 1, a wave no norm 1.
+    """
+    answer = check_answer(job, answer)
     provenance = {
         "seed": job.seeds.entropy,
         "seconds": time.perf_counter() - started,

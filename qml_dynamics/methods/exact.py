@@ -15,6 +15,7 @@ from ..model.problem import Problem
 from ..model.resolution import cuts
 from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 from .from_waves import Waves, report_waves, run_waves
+from .memory import of_waves
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -59,7 +60,7 @@ class Exact:
     def work(self, job: Job) -> Work:
         """The waves that are held."""
         domain = job.problem.domain
-        return Work(domain.num_qubits, 96 * domain.size**2)
+        return Work(domain.num_qubits, 84 * domain.size**2 + of_waves(job, 0))
 
     def refined(self) -> Exact:
         """Itself: it has no step."""

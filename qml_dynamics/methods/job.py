@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import Backend
 from ..backends import backend as find_backend
-from ..base.errors import MethodError, check_memory, integer
+from ..base.errors import MethodError, check_memory, describe, integer
 from ..base.progress import Progress
 from ..model.fitting import check_fit
 from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from ..results.observables import read_observables
-from .base import Callback, Job, check_method
+from .base import Callback, Job, Method, check_method
+from .gate import check_ranges
 
 
 def convert(
@@ -28,10 +30,12 @@ def convert(
     callback: Callback | None = None,
     progress: bool | None = False,
     checkpoint: Any = None,
+    room: bool = False,
 ) -> Job:
     """The job of a call; see :func:`qml_dynamics.evolve` for the arguments.
 
-    A backend that is named beside a classical method is looked up, and takes no part.
+    A backend that is named beside a classical method is looked up, and takes no part. With ``room`` the waves that are saved must fit
+    into the memory, before the loss is evaluated anywhere.
 
     Raises:
         MethodError, ProblemError, BackendError: an argument is wrong, or the method refuses the problem.
@@ -43,14 +47,18 @@ def convert(
     if seed is not None:
         seed = integer(seed, "seed", 0, 2**128, MethodError)
     if callback is not None and not callable(callback):
-        raise MethodError(f"Argument `callback` must be a function of (step, view), but is {callback!r}.")
+        raise MethodError(f"Argument `callback` must be a function of (step, view), but is {describe(callback)}.")
     device = find_backend(backend) if backend is not None else None
     if facts.runs_on == "backend" and device is None:
         device = find_backend("statevector")
     if facts.runs_on == "classical":
         device = None
-    method.check(problem, device)
+    _check_method(problem, method, device)
     saves = save_times(save, problem.duration)
+    if room:
+        check_room(problem, len(saves))
+    h = hamiltonian(problem)
+    check_ranges(problem, h)
     seen = read_observables(observables, problem, facts.wires)
     h = hamiltonian(problem)
     check_fit(problem, h)
@@ -70,10 +78,20 @@ def convert(
     )
 
 
-def check_room(job: Job) -> None:
-    """Raise :class:`MemoryError` as a sentence where the waves that are saved would not fit into the memory."""
-    domain = job.problem.domain
-    check_memory(32 * domain.size * (len(job.saves) + 3), f"{len(job.saves)} saved waves on {domain.num_qubits} qubits")
+def _check_method(problem: Problem, method: Method, device: Backend | None) -> None:
+    """Ask the method whether it runs the problem; what it cannot even reckon with is told by the ranges."""
+    try:
+        method.check(problem, device)
+    except (ArithmeticError, np.linalg.LinAlgError) as error:
+        check_ranges(problem, hamiltonian(problem))
+        what = f"have losses, schedules and a duration of usual sizes, but {type(method).__name__} finds {error}"
+        raise MethodError(f"Argument `problem` must {what}.") from error
+
+
+def check_room(problem: Problem, saves: int) -> None:
+    """Raise :class:`MethodError` where the waves that are saved would not fit into the memory."""
+    domain = problem.domain
+    check_memory(32 * domain.size * (saves + 3), f"{saves} saved waves on {domain.num_qubits} qubits")
 
 
 def save_times(save: Any, duration: float) -> np.ndarray:
@@ -95,6 +113,6 @@ def save_times(save: Any, duration: float) -> np.ndarray:
     ok = ok and times.min() >= 0 and times.max() <= duration * (1 + 1e-12)
     if not ok:
         raise MethodError(
-            f"Argument `save` must be None, a number of times or times between 0 and {duration:g}, but is {save!r}."
+            f"Argument `save` must be None, a number of times or times between 0 and {duration:g}, but is {describe(save)}."
         )
     return np.unique(np.minimum(times, duration))

@@ -20,6 +20,7 @@ from ..model.problem import Problem
 from ..model.resolution import cuts
 from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 from .from_waves import Waves, report_waves, run_waves
+from .memory import of_waves
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -71,7 +72,8 @@ class Krylov:
     def work(self, job: Job) -> Work:
         """The waves that are held."""
         domain = job.problem.domain
-        return Work(domain.num_qubits, 16 * domain.size * (len(job.saves) + self.subspace))
+        space = min(self.subspace, domain.size)
+        return Work(domain.num_qubits, of_waves(job, 16 * space + 70))
 
     def refined(self) -> Krylov:
         """A sixteenth of the tolerance."""
@@ -109,6 +111,7 @@ def _constant(
         basis = krylov_space(h.apply, psi, space, z, t1 - t, rate)
         step = basis.largest_step(z, t1 - t, rate)
         psi, log = basis.propagate(z, step, psi.shape)
+        del basis  # before the next one is allocated
         t = t1 if t + step >= t1 * (1 - 1e-15) else t + step
         yield t, psi, log
 
@@ -192,6 +195,7 @@ def _magnus_step(
             basis = krylov_space(act, psi, space, z, dt - done, rate * 0.1)
             step = basis.largest_step(z, dt - done, rate * 0.1)
             psi, gained = basis.propagate(z, step, psi.shape)
+            del basis
             log += gained
             done = dt if done + step >= dt * (1 - 1e-14) else done + step
     return psi, log
@@ -255,7 +259,7 @@ def krylov_space(
         w = apply(vectors[j].reshape(psi.shape)).reshape(-1)
         alpha[j] = np.vdot(vectors[j], w).real
         for _ in range(2):  # twice is enough (Kahan)
-            w -= (vectors[: j + 1].conj() @ w) @ vectors[: j + 1]
+            w -= (vectors[: j + 1] @ w.conj()).conj() @ vectors[: j + 1]  # without a conjugate copy of the whole space
         beta[j] = np.linalg.norm(w)
         scale = max(scale, abs(alpha[j]) + beta[j])
         if beta[j] <= 1e-14 * scale:

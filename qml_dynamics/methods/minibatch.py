@@ -26,6 +26,7 @@ from .base import LOSSES, Answer, Facts, Job, Stream, Work, check_facts, circuit
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
+from .memory import of_answers, of_circuits, of_waves
 from .randomised import averaged, check_draws
 from .split_step import SplitStep
 
@@ -108,11 +109,12 @@ class MiniBatch:
         domain = job.problem.domain
         if self.classical:
             transforms = 2 * self.draws * self.steps * {1: 1, 2: 1, 4: 5}[self.order]
-            return Work(domain.num_qubits, 16 * domain.size * (len(job.saves) + 8), transforms=transforms)
+            return Work(domain.num_qubits, of_waves(job, 120) + of_answers(job, self.draws), transforms=transforms)
         programs, each = one_moment(job, replace(self, draws=1).circuits(job)[-1])
         every, qubits, shots = each * len(job.saves), programs[-1].num_qubits, job.shots or 0
         share = -(-shots // self.draws) if shots else None
-        return Work(qubits, 48 << qubits, every * self.draws, every * shots, tuple(programs), samples=share)
+        memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, self.draws)
+        return Work(qubits, memory, every * self.draws, every * shots, tuple(programs), samples=share)
 
     def refined(self) -> MiniBatch:
         """Twice the steps."""

@@ -18,6 +18,7 @@ from .base import EVERYWHERE, Answer, Facts, Job, Stream, Work, check_facts
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
+from .memory import of_answers, of_circuits
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -60,7 +61,7 @@ class MultiProduct:
 
     def facts(self) -> Facts:
         """The real clock, every weight space; densities and expectation values converge."""
-        return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, "expectation")
+        return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, "expectation", signed=True)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`."""
@@ -98,7 +99,8 @@ class MultiProduct:
         plan = self._program(job, self.steps[-1], float(job.saves[-1]))
         programs, each = one_moment(job, plan.until(len(plan.pieces)))
         count, qubits = each * len(job.saves) * len(self.steps), programs[-1].num_qubits
-        return Work(qubits, 48 << qubits, count, count * (job.shots or 0), tuple(programs))
+        memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, len(self.steps))
+        return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs))
 
     def refined(self) -> MultiProduct:
         """Twice every number of steps."""

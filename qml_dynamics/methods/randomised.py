@@ -23,6 +23,7 @@ from .base import Answer, Facts, Job, Stream, Work, check_facts, circuit_seed
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
+from .memory import of_answers, of_circuits
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -193,7 +194,8 @@ def _work(job: Job, method: QDrift | RandomOrder) -> Work:
     qubits, shots = programs[-1].num_qubits, job.shots or 0
     share = -(-shots * together // number) if shots else None
     fixed = method.seed is not None
-    return Work(qubits, 48 << qubits, number, together * shots, tuple(programs), bound=not fixed, samples=share)
+    memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, method.draws)
+    return Work(qubits, memory, number, together * shots, tuple(programs), bound=not fixed, samples=share)
 
 
 def _too_dear(name: str, problem: Problem) -> str:

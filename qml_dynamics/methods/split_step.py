@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..backends import Backend
-from ..base.errors import MethodError, check_memory, integer, one_of
+from ..base.errors import MethodError, check_memory, describe, integer, one_of
 from ..model.domains import outer_product
 from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, factors, segments
 from ..model.hamiltonians import LearningHamiltonian
 from ..model.problem import Problem
 from .base import GRIDS, LOSSES, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 from .from_waves import Waves, learning, report_waves, run_waves
+from .memory import of_waves
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -97,7 +98,8 @@ class SplitStep:
         formula, domain = self.product_formula, job.problem.domain
         extrapolated = self.formula is None and self.order == 4 and job.problem.clock == "imaginary"
         kinetic = 3 if extrapolated else sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps)
-        memory = 16 * domain.size * (len(job.saves) + 8)
+        engine = 144 if self.order == 4 else 120  # the wave, its phases and what a transform works on
+        memory = of_waves(job, engine) if self.precision == "double" else of_waves(job, engine // 2, 24)
         return Work(domain.num_qubits, memory, transforms=2 * kinetic * self.steps)
 
     def refined(self) -> SplitStep:
@@ -151,7 +153,7 @@ def _formula(problem: Problem, method: SplitStep) -> Formula:
     if problem.clock == "imaginary" and not formula.forward:
         if method.formula is not None:
             raise MethodError(
-                f"Argument `formula` must have no negative substeps on the imaginary clock, but is {formula.name!r}: "
+                f"Argument `formula` must have no negative substeps on the imaginary clock, but is {describe(formula.name)}: "
                 "backward diffusion amplifies round-off. Use order=4 (extrapolation) or 'chin4a'."
             )
         formula = by_name("strang")

@@ -18,6 +18,7 @@ from .base import EVERYWHERE, Answer, Facts, Job, Work, check_facts
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves, run_waves
+from .memory import of_circuits
 from .split_step import SplitStep
 
 if TYPE_CHECKING:
@@ -101,7 +102,9 @@ class Trotter:
         wanted = np.union1d(job.saves, [0.0])
         programs, each = one_moment(job, self._program(job, wanted).until(len(wanted) - 1))
         count, qubits = each * len(job.saves), programs[-1].num_qubits
-        return Work(qubits, 48 << qubits, count, count * (job.shots or 0), tuple(programs))
+        return Work(
+            qubits, of_circuits(job, qubits, programs[-1].size()), count, count * (job.shots or 0), tuple(programs)
+        )
 
     def refined(self) -> Trotter:
         """Twice the steps."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.arguments import checks_arguments
-from ..base.errors import MethodError, one_of
+from ..base.errors import MethodError, describe, one_of
 from .schedules import Schedule
 
 
@@ -79,7 +79,7 @@ def by_order(order: int) -> Formula:
     'strang'
     """
     if not isinstance(order, (int, np.integer)) or isinstance(order, bool) or order not in BY_ORDER:
-        raise MethodError(f"Argument `order` must be 1, 2 or 4, but is {order!r}.")
+        raise MethodError(f"Argument `order` must be 1, 2 or 4, but is {describe(order)}.")
     return FORMULAS[BY_ORDER[order]]
 
 

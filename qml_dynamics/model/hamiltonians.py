@@ -67,7 +67,7 @@ class LearningHamiltonian:
         out = np.empty(self.domain.size)
         for start in range(0, self.domain.size, 1 << 16):
             index = np.arange(start, min(start + (1 << 16), self.domain.size))
-            out[index] = (self.objective.gradient(self.domain.points_at(index)) ** 2).sum(axis=1)
+            out[index] = (self.objective.gradient(self.domain.points_at(index), self.domain.spacing) ** 2).sum(axis=1)
         return out.reshape(self.domain.shape)
 
     def coefficients(self, t: float) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, is_dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from ..base.entry_points import load, offered, offered_as
-from ..base.errors import ProblemError, real, require
+from ..base.errors import ProblemError, describe, real, require
 
 
 @runtime_checkable
@@ -216,7 +216,7 @@ class Knots:
         given = self.values
         listed = not isinstance(given, (str, bytes)) and hasattr(given, "__len__") and len(given) >= 2
         if not listed:
-            raise ProblemError(f"Argument `values` must be at least two positive numbers, but is {given!r}.")
+            raise ProblemError(f"Argument `values` must be at least two positive numbers, but is {describe(given)}.")
         object.__setattr__(self, "values", tuple(real(v, "values", positive=True) for v in given))
 
     def value(self, t: float, duration: float) -> float:
@@ -303,7 +303,7 @@ def as_schedule(value: Any, name: str) -> Schedule:
     try:
         return Constant(real(value, name))
     except ProblemError:
-        raise ProblemError(f"Argument `{name}` must be a number or a schedule, but is {value!r}.") from None
+        raise ProblemError(f"Argument `{name}` must be a number or a schedule, but is {describe(value)}.") from None
 
 
 def is_constant(*schedules: Schedule) -> bool:

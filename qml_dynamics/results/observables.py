@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..base.arguments import checks_arguments
-from ..base.errors import ProblemError, require
+from ..base.errors import ProblemError, describe, require
 from ..base.estimate import Estimate, mean_of_counts
 from ..model.domains import Domain
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
@@ -133,7 +133,9 @@ def read_observables(
     require(named, "observables", "be a dictionary {name: function or operator}", given)
     for name, what in (given or {}).items():
         if name in RESERVED:
-            raise ProblemError(f"Argument `observables` must not name {', '.join(RESERVED)}, but names {name!r}.")
+            raise ProblemError(
+                f"Argument `observables` must not name {', '.join(RESERVED)}, but names {describe(name)}."
+            )
         operator = hasattr(what, "paulis") or hasattr(what, "pauli_rep")  # SparsePauliOp is callable too
         if callable(what) and not operator:
             out.append(Observable(name, "dual" if _takes_momenta(what) else "weight", function=what))

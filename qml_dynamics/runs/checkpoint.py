@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
+from ..base.archive import checked, of, read_npz, reading
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, integer, one_of
+from ..base.texts import parse_json
 from ..results.trajectory import plain, write_npz
 
 FORMAT = 1
@@ -95,14 +97,14 @@ class Checkpoint:
         """The last complete checkpoint, or None where there is none.
 
         Raises:
-            ProblemError: a newer version of the library wrote it.
+            ProblemError: a newer version of the library wrote it, or all that there are are damaged.
         """
+        damaged: list[str] = []
         for path in reversed(self._files()):
             try:
-                with np.load(path, allow_pickle=False) as archive:
-                    head = json.loads(str(archive["head"]))
-                    arrays = {n.removeprefix(_PREFIX): archive[n] for n in archive.files if n.startswith(_PREFIX)}
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                head, arrays = _read(path)
+            except ProblemError as error:
+                damaged.append(str(error))
                 continue  # a disk may still damage a file: the one before it serves
             if head["format"] > FORMAT:
                 raise ProblemError(
@@ -110,6 +112,8 @@ class Checkpoint:
                     f"{head['format']}: a newer version of qml-dynamics wrote it."
                 )
             return Saved(head["step"], arrays, _generator(head["generator"]), head["meta"])
+        if damaged:  # to begin anew would cost again what was paid for, without a word
+            raise ProblemError(damaged[0])
         return None
 
     def clear(self) -> None:
@@ -122,13 +126,31 @@ class Checkpoint:
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")))
 
 
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Head and arrays of a checkpoint; :class:`ProblemError` where it is damaged."""
+    must = f"Argument `folder` must hold checkpoints, but {path} is damaged"
+    stored = read_npz(path, must)
+    with reading(must):
+        head = of(parse_json(str(checked(stored, "head", "U", ()))), dict, "head")
+        kinds: dict[str, type | tuple[type, ...]] = {
+            "format": int,
+            "step": int,
+            "generator": (dict, NoneType),
+            "meta": dict,
+        }
+        for key, kind in kinds.items():
+            of(head[key], kind, key)
+    return head, {n.removeprefix(_PREFIX): array for n, array in stored.items() if n.startswith(_PREFIX)}
+
+
 def _generator(state: dict[str, Any] | None) -> np.random.Generator | None:
     if state is None:
         return None
     known = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
     kind = state.get("bit_generator") if isinstance(state, dict) else state
     bits = getattr(np.random, one_of(kind, "generator", known))()
-    bits.state = _as_arrays(state)
+    with reading("Argument `folder` must hold checkpoints, but the state of a random generator is damaged"):
+        bits.state = _as_arrays(state)
     return np.random.Generator(bits)
 
 

@@ -18,6 +18,7 @@ from ..backends.failures import redacted
 from ..backends.meaning import difference
 from ..backends.stored import circuit_from_bytes
 from ..base.errors import BackendError, ProblemError, QMLDynamicsError, UnverifiedRunWarning
+from ..base.texts import parse_json
 from ..model.problem import Problem
 from .ledger import LEDGER, Ledger
 from .own_files import ANSATZ, OBSERVABLES, RESULTS, RUN, refuse_foreign_files
@@ -185,7 +186,7 @@ def _file_edits(folder: Path, scratch: Path, name: str, touched: list[str], kept
     if any(not (scratch / n).is_file() for n in touched):
         return ["it has other bytes"]
     if name == RUN:
-        now = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        now = parse_json((folder / RUN).read_text(encoding="utf-8"))
         found = [differences(now, json.loads(data), known_only=True) for data in kept[RUN].values() if data is not None]
         return [] if not all(found) else found[-1]
     if name == OBSERVABLES:
@@ -219,7 +220,7 @@ def check_result(folder: Path, name: str, ledger: Ledger) -> None:
 def _says_the_same(path: Path, known: Mapping[str, bytes | None]) -> bool:
     """Whether a JSON file is an old one in other blanks or another order."""
     try:
-        now = json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else None
+        now = parse_json(path.read_text(encoding="utf-8")) if path.suffix == ".json" else None
     except ValueError:
         return False
     return now is not None and any(

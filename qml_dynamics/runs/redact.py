@@ -8,7 +8,7 @@ from typing import Any
 
 from ..backends.failures import names_a_credential
 from ..backends.failures import without_credentials as without_credentials
-from ..base.errors import BackendError
+from ..base.errors import BackendError, describe
 from ..results.trajectory import plain
 
 
@@ -23,6 +23,6 @@ def refuse_credentials(options: Mapping[str, Any]) -> None:
     for name in options:
         if names_a_credential(name):
             raise BackendError(
-                f"Argument `options` must not hold a credential, but names {name!r}: credentials come from the "
+                f"Argument `options` must not hold a credential, but names {describe(name)}: credentials come from the "
                 "vendor's own store or from the environment."
             )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import Expected
+from ..base.archive import checked, nonnegative, read_npz, reading
 from ..base.errors import BackendError, ProblemError, describe
-from ..base.places import regular
 from ..results.trajectory import Counts, write_npz
 from .content import check_result, write_kept
 from .ledger import Batch, Ledger
@@ -54,16 +54,23 @@ def write_results(folder: Path, name: str, outcomes: Sequence[Any], ledger: Ledg
 def read_results(folder: Path, name: str, ledger: Ledger) -> list[Any]:
     """What :func:`write_results` wrote; raises :class:`BackendError` when the file is gone, damaged or another one."""
     path = folder / name
-    try:
-        with np.load(regular(path), allow_pickle=False) as archive:
-            kind, names = (Expected, ("value", "stderr")) if "value" in archive else (Counts, ("index", "count"))
-            first, second, sizes = (archive[name] for name in (*names, "sizes"))
-    except Exception as error:  # damaged archives have many ways to say so
-        reason = " ".join(str(error).split())[:120]
-        raise BackendError(f"The result file {path} must be readable, but is not: {reason}") from None
+    must = f"The result file {path} must be readable, but is not"
+    arrays = read_npz(path, must, BackendError)
+    with reading(must, BackendError):
+        sizes = checked(arrays, "sizes", "iu", (None,), nonnegative)
+        many = (int(sizes.sum()),)
+        if "value" in arrays:
+            kind: type = Expected
+            parts = (
+                checked(arrays, "value", "f", many),
+                checked(arrays, "stderr", "f", many, nonnegative, bounded=False),
+            )
+        else:
+            kind = Counts
+            parts = checked(arrays, "index", "iu", many, nonnegative), checked(arrays, "count", "iu", many, nonnegative)
     check_result(folder, name, ledger)
     ends = np.cumsum(sizes)
-    return [kind(first[end - n : end], second[end - n : end]) for end, n in zip(ends, sizes)]
+    return [kind(*(part[end - n : end] for part in parts)) for end, n in zip(ends, sizes)]
 
 
 def check_complete(outcomes: Sequence[Any], circuits: int, shots: int, what: str) -> None:

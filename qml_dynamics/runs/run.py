@@ -13,6 +13,7 @@ from typing import Any
 
 from ..base.arguments import checks_arguments
 from ..base.errors import BackendError, MethodError, describe, real
+from ..base.texts import parse_json
 from ..results.trajectory import Trajectory, atomic_file, plain
 from . import jobs, local
 from .budget import check_budget, read_budget, spent_seconds
@@ -307,7 +308,7 @@ class Run:
         if not new:
             return self
         with WorkLock(self.folder, self.patience.lock):
-            data = json.loads((self.folder / RUN).read_text(encoding="utf-8"))
+            data = parse_json((self.folder / RUN).read_text(encoding="utf-8"))
             text = (json.dumps({**data, **new}, indent=2) + "\n").encode()
             ledger = Ledger(self.folder)
             if RUN in ledger.content_names():

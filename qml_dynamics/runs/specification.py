@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -15,9 +14,11 @@ import numpy as np
 from ..backends.failures import redacted
 from ..backends.records import Record, earlier_digest, probe, same_probe
 from ..backends.stored import circuit_bytes, circuit_from_bytes
+from ..base.archive import read_npz, reading
 from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe, one_of
 from ..base.places import permitted, regular
 from ..base.registry import method_from_spec as named_method
+from ..base.texts import parse_json
 from ..methods.variational import ansatz as ansaetze
 from ..methods.variational.options import Cutoff, Variational
 from ..model.pauli import labels_of
@@ -185,10 +186,9 @@ def read_folder(folder: Path, *, allow_code: bool = False, problem: Problem | No
         )
     except QMLDynamicsError as error:
         raise type(error)(f"{folder}: {error}") from None
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        what, reason = str(folder / RUN), redacted(repr(error), 160)
-    except Exception as error:  # readers of damaged archives and arrays have many ways to say so
-        what, reason = f"a file of {folder}", redacted(repr(error), 160)
+    except Exception as error:  # readers of damaged plain data and arrays have many ways to say so
+        plain_data = isinstance(error, KeyError | TypeError | ValueError | OSError)
+        what, reason = str(folder / RUN) if plain_data else f"a file of {folder}", redacted(repr(error), 160)
     raise ProblemError(f"Argument `folder` must be a run folder, but {what} is damaged: {reason}.")
 
 
@@ -208,10 +208,8 @@ def read_json(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         what = f"holds no {RUN}" if folder.is_dir() else "is not a folder"
         raise ProblemError(f"Argument `folder` must be a run folder, but {folder} {what}.")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ProblemError(f"Argument `folder` must be a run folder, but {path} is damaged: {error}.") from None
+    with reading(f"Argument `folder` must be a run folder, but {path} is damaged"):
+        data = parse_json(path.read_text(encoding="utf-8"))
     number = data.get("format") if isinstance(data, dict) else None
     if not isinstance(number, int):
         raise ProblemError(f"Argument `folder` must be a run folder, but {path} names no format.")
@@ -225,7 +223,4 @@ def read_json(folder: Path) -> dict[str, Any]:
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an archive; none where there is no file."""
-    if not path.is_file():
-        return {}
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    return read_npz(path, f"Argument `folder` must be a run folder, but {path} is damaged") if path.is_file() else {}

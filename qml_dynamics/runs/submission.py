@@ -83,7 +83,7 @@ def submit(
         raise BackendError("Argument `backend` must be a name or a backend object, but is None.")
     device = find_backend(backend)
     job = convert(problem, method, device, shots, seed, save, observables)
-    check_room(job)
+    check_room(job.problem, len(job.saves))
     if job.backend is None:
         raise MethodError(f"Argument `method` must be one that samples circuits, but is {describe(method)}.")
     entropy = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # type: ignore[arg-type]

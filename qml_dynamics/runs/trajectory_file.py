@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import math
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
+from ..base.archive import ascending, checked, nonnegative, of, read_npz, reading, unit_rows
 from ..base.arguments import checks_arguments
-from ..base.errors import ProblemError, QMLDynamicsError, require
+from ..base.errors import ProblemError, QMLDynamicsError, real, require
 from ..base.estimate import Estimate
 from ..base.places import refuse_links
 from ..base.registry import method_from_spec as named_method
 from ..base.texts import parse_json
+from ..methods.base import facts_of
 from ..model.initial import Gaussian
 from ..model.problem import Problem
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
@@ -50,28 +52,18 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
     """
     where = _trajectory_file(Path(path))
     refuse_links(where.parent, [where.name] if Path(path).is_dir() else [], allow_code)
-    try:
-        with np.load(where, allow_pickle=False) as archive:
-            if "meta" not in archive:
-                raise ProblemError(f"Argument `path` must be a saved trajectory, but {where} holds no trajectory.")
-            meta = _meta(archive["meta"], where)
-            arrays = {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        if isinstance(error, ProblemError):
-            raise
-        words = (
-            "it holds no plain arrays" if "pickle" in str(error) else str(error)
-        )  # which is said of any other file too
-        reason = " ".join(words.split())[:120]
-        raise ProblemError(f"Argument `path` must be a saved trajectory, but {where} is not: {reason}") from None
-    try:
-        if problem is None:
-            problem = problem_from_spec(meta["problem"], arrays, where.parent, allow_code=allow_code)
-        else:
-            problem = _as_it_was(problem, meta["problem"])
-        trajectory = _rebuild(meta, arrays, problem, _method(meta["method"]))
-    except QMLDynamicsError as error:
-        raise type(error)(f"{where.name}: {error}") from None
+    must = f"Argument `path` must be a saved trajectory, but {where} is not"
+    arrays = read_npz(where, must)
+    with reading(must):
+        meta = _meta(checked(arrays, "meta", "U", ()), where)
+        try:
+            if problem is None:
+                problem = problem_from_spec(meta["problem"], arrays, where.parent, allow_code=allow_code)
+            else:
+                problem = _as_it_was(problem, meta["problem"])
+            trajectory = _rebuild(meta, arrays, problem, _method(meta["method"]))
+        except QMLDynamicsError as error:
+            raise type(error)(f"{where.name}: {error}") from None
     if not is_sealed(arrays):
         raise ProblemError(f"Argument `path` must be a trajectory as it was saved, but {where} was changed afterwards.")
     if Path(path).is_dir():
@@ -87,7 +79,7 @@ def check_run(folder: Path, arrays: Mapping[str, np.ndarray], trajectory: Trajec
     """
     if CONTENT not in arrays:
         return
-    said = changed_files(folder, json.loads(str(arrays[CONTENT])))
+    said = changed_files(folder, parse_json(str(arrays[CONTENT])))
     if (folder / RESULT).is_file():
         try:
             now = parse_json((folder / RESULT).read_text(encoding="utf-8"))
@@ -113,8 +105,8 @@ def _trajectory_file(path: Path) -> Path:
 
 
 def _meta(text: np.ndarray, where: Path) -> dict[str, Any]:
-    meta = json.loads(str(text))
-    if meta.get("format", 0) > FORMAT:
+    meta = of(parse_json(str(text)), dict, "meta")
+    if of(meta.get("format", 0), int, "format") > FORMAT:
         raise ProblemError(
             f"Argument `path` must be a trajectory of format {FORMAT} or older, but {where} has format "
             f"{meta['format']}: a newer version of qml-dynamics wrote it."
@@ -134,42 +126,69 @@ def _as_it_was(problem: Problem, spec: Mapping[str, Any]) -> Problem:
 
 
 def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem: Problem, method: Any) -> Trajectory:
-    stored = meta["best"] or {}
-    best: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    """The trajectory; whatever of it cannot be one is refused with the name of its member."""
+    times = checked(arrays, "times", "f", (None,), nonnegative, ascending)
+    many, shape, facts = len(times), problem.domain.shape, facts_of(method)
+    signed = facts is None or facts.signed  # a method of a person's own is stored as a text, which says nothing
+    require(many > 0, "times", "hold at least one time", "empty")
     return Trajectory(
-        times=arrays["times"],
-        density=arrays["density"],
-        states=arrays.get("states"),
-        log_norm=arrays["log_norm"],
-        expectations=_expectations(meta["shots"], arrays),
+        times=times,
+        density=checked(arrays, "density", "f", (many, *shape), *([] if signed else [nonnegative]), unit_rows),
+        states=checked(arrays, "states", "c", (many, *shape), unit_rows) if "states" in arrays else None,
+        log_norm=checked(arrays, "log_norm", "f", (many,)),
+        expectations=_expectations(of(meta["shots"], dict, "shots"), arrays, many),
         problem=problem,
         method=method,
-        counts=_counts(arrays),
-        best=Best(**best) if best else None,
-        parameters=arrays.get("parameters"),
-        diagnostics=meta["diagnostics"],
-        stop=meta["stop"],
-        provenance=meta["provenance"],
+        counts=_counts(arrays, problem.domain.size, many),
+        best=_best(meta["best"], problem.domain.ndim),
+        parameters=checked(arrays, "parameters", "f", (many, None)) if "parameters" in arrays else None,
+        diagnostics=of(meta["diagnostics"], dict, "diagnostics"),
+        stop=of(meta["stop"], str, "stop"),
+        provenance=of(meta["provenance"], dict, "provenance"),
     )
 
 
-def _expectations(shots: Mapping[str, int | None], arrays: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+def _best(stored: Any, ndim: int) -> Best | None:
+    if not stored:
+        return None
+    found = {key: of(value, (int, float, list), key) for key, value in of(stored, dict, "best").items()}
+    for key in ("weights", "uniform_weights"):
+        listed = of(found[key], list, key)
+        require(len(listed) == ndim, key, f"be {ndim} numbers", listed)
+        found[key] = tuple(real(w, key) for w in listed)
+    for key in ("value", "uniform_value"):
+        real(found[key], key)
+    return Best(**found)
+
+
+def _expectations(shots: Mapping[str, Any], arrays: Mapping[str, np.ndarray], many: int) -> dict[str, Estimate]:
     out = {}
     for name, number in shots.items():
-        stderr = arrays[f"expectations/{name}/stderr"]
-        out[name] = Estimate(arrays[f"expectations/{name}/value"], stderr if stderr.any() else 0.0, number)
+        number = of(number, (int, NoneType), "shots")
+        value = checked(arrays, f"expectations/{name}/value", "f", (many,))
+        stderr = checked(arrays, f"expectations/{name}/stderr", "f", (many,), nonnegative, bounded=False)
+        out[name] = Estimate(value, stderr if stderr.any() else 0.0, number)
     return out
 
 
-def _counts(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[Counts, ...]] | None:
+def _counts(arrays: Mapping[str, np.ndarray], size: int, many: int) -> dict[str, tuple[Counts, ...]] | None:
     found: dict[str, dict[int, Counts]] = {}
     for name in arrays:
         kind, _, rest = name.partition("/")
         if kind == "counts" and rest.endswith("/index"):
             basis, number = rest.removesuffix("/index").rsplit("/", 1)
-            counts = Counts(arrays[name], arrays[f"counts/{basis}/{number}/count"])
-            found.setdefault(basis, {})[int(number)] = counts
-    return {basis: tuple(each[i] for i in sorted(each)) for basis, each in found.items()} or None
+            found.setdefault(basis, {})[int(number)] = _counted(arrays, name.removesuffix("/index"), size)
+    for basis, each in found.items():
+        require(sorted(each) == list(range(many)), f"counts/{basis}", f"be there for {many} times", sorted(each))
+    return {basis: tuple(each[i] for i in range(many)) for basis, each in found.items()} or None
+
+
+def _counted(arrays: Mapping[str, np.ndarray], name: str, size: int) -> Counts:
+    index = checked(arrays, f"{name}/index", "iu", (None,), nonnegative, ascending)
+    count = checked(arrays, f"{name}/count", "iu", index.shape, nonnegative)
+    require(len(index) > 0 and index[-1] < size, f"{name}/index", f"be places below {size}", index[-3:].tolist())
+    require(count.sum() > 0, f"{name}/count", "hold samples", "none")
+    return Counts(index, count)
 
 
 def _method(spec: Any) -> Any:

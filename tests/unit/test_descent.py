@@ -522,3 +522,38 @@ def test_published_numbers_name_the_22_functions():
     assert len(qd.descent.PUBLISHED) == 22
     assert set(qd.descent.TRAINING).isdisjoint(qd.descent.HELD_OUT)
     assert all(named(name).minimizer is not None for name in qd.descent.PUBLISHED)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_the_answer_does_not_depend_on_the_units_of_weights_and_losses(unit: float, size: float) -> None:
+    """A paraboloid with its minimum 0 at (.3, -.4) units; the second axis is in units of its own."""
+
+    def loss(w: np.ndarray) -> np.ndarray:
+        return np.asarray(size * ((w[:, 0] / unit - 0.3) ** 2 + (w[:, 1] + 0.4) ** 2))
+
+    names = ["grid_lbfgsb", "dual_annealing"]
+    found = qd.descend(
+        loss, bounds=[(-3 * unit, 3 * unit), (-3, 3)], qubits=4, seed=1, duration=2.0, steps=40, compare=names
+    )
+    assert found.sample_loss > 1e-3 * size  # the grid holds no minimum: it is the polish that finds it
+    assert found.loss / size < 1e-13
+    assert found.weights[0] / unit == pytest.approx(0.3, abs=1e-6)
+    assert found.weights[1] == pytest.approx(-0.4, abs=1e-6)
+    assert all(rival.loss / size < 1e-10 for rival in found.rivals)
+
+
+def test_the_optimum_beside_a_run_does_not_depend_on_units_either() -> None:
+    from qml_dynamics.cli.optimum import scipy_optimum
+
+    for unit in (1e-6, 1.0, 1e6):
+        bowl = qd.Problem(
+            qd.Grid((-3 * unit, 3 * unit), 3),
+            lambda w, u=unit: (w[:, 0] / u - 0.3) ** 2,
+            0.5,
+            clock="real",
+            duration=1.0,
+        )
+        best = scipy_optimum(bowl)
+        assert best is not None
+        assert best.weights[0] / unit == pytest.approx(0.3, abs=1e-6)

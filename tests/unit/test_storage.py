@@ -167,7 +167,7 @@ def test_files_that_are_no_trajectory(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match=r"must be a saved trajectory"):
         load(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=np.ones(2))
-    with pytest.raises(ProblemError, match="holds no trajectory"):
+    with pytest.raises(ProblemError, match="member meta is missing"):
         load(tmp_path / "other.npz")
     np.savez(tmp_path / "newer.npz", meta=np.array(json.dumps({"format": 99})))
     with pytest.raises(ProblemError, match="format 99: a newer version"):

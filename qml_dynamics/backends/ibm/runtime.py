@@ -16,7 +16,7 @@ from qiskit_ibm_runtime.executor_estimator import Estimator
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
 
-from ...base.errors import BackendError, one_of
+from ...base.errors import BackendError, describe, one_of
 from ..aer import AerSimulator, NoiseModel
 from ..failures import is_transient, redacted, told, vendor_error
 from ..options import DeviceOptions
@@ -128,7 +128,9 @@ def known_fake(name: str) -> str:
         return name
     near = " or ".join(map(repr, difflib.get_close_matches(name, fake_names(), n=3, cutoff=0.5)))
     hint = f" Did you mean {near}?" if near else ""
-    raise BackendError(f"Argument `backend` must be a fake device such as 'fake_manila', but is {name!r}.{hint}")
+    raise BackendError(
+        f"Argument `backend` must be a fake device such as 'fake_manila', but is {describe(name)}.{hint}"
+    )
 
 
 def near_local(name: str) -> str:

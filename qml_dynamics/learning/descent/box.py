@@ -16,6 +16,7 @@ from ...model.domains import Grid
 from ...model.objectives.base import Objective
 from ...model.objectives.registry import named, unit_box
 
+_LEAST, _MOST = 1e-3, 1e6
 RADIUS = 0.1  # of the unit box: a sample this near to the minimiser counts as a success (arXiv:2303.01471)
 
 
@@ -23,12 +24,13 @@ RADIUS = 0.1  # of the unit box: a sample this near to the minimiser counts as a
 class Box:
     """``w = low + lengths * y`` and ``F = (f - offset) / scale`` for ``y`` in the unit box.
 
-    The scale is the longest edge, which keeps the size of the gradient.
+    The scale is the longest edge, which keeps the size of the gradient, over ``factor`` (see :func:`fitted`).
     """
 
     low: tuple[float, ...]
     lengths: tuple[float, ...]
     offset: float
+    factor: float = 1.0
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
@@ -38,7 +40,7 @@ class Box:
     @property
     def scale(self) -> float:
         """What the loss is divided by."""
-        return max(self.lengths)
+        return max(self.lengths) / self.factor
 
     def weights(self, y: np.ndarray) -> np.ndarray:
         """Weights of points of the unit box, shape ``(m, ndim)``."""
@@ -68,6 +70,30 @@ def on_unit_box(objective: Objective, bounds: Sequence[Sequence[float]] | None) 
     if bounds is not None:
         scaled = dataclasses.replace(scaled, spec={})  # a file that names the function would mean its usual box
     return scaled, Box(tuple(a for a, _ in box), tuple(b - a for a, b in box), offset)
+
+
+@checks_arguments
+def fitted(objective: Objective, box: Box, grid: Grid) -> tuple[Objective, Box]:
+    """The loss over the unit box, its range on the grid brought within 1e-3 and 1e6, where a schedule does something with it.
+
+    Losses and boxes of usual units are inside and stay as they are (those of the published benchmark lie between 0.3 and 3e5); with
+    weights in millionths or losses in millions a phase would have no digit left, or none at all.
+
+    >>> flat = Objective(lambda y: 1e-9 * y[:, 0], bounds=((0.0, 1.0),))
+    >>> fitted(flat, Box((0.0,), (1.0,), 0.0), Grid((0, 1), 2))[1].factor
+    1333333.3333333333
+    """
+    size = float(np.ptp(objective.on(grid)))
+    if not 0 < size < math.inf or _LEAST <= size <= _MOST:
+        return objective, box
+    factor = min(max(size, _LEAST), _MOST) / size
+    slope = None if objective.gradient_fn is None else _times(objective.gradient_fn, factor)
+    scaled = dataclasses.replace(objective, fn=_times(objective.fn, factor), gradient_fn=slope, rows=None, spec={})
+    return scaled, dataclasses.replace(box, factor=factor)
+
+
+def _times(function: Callable[[np.ndarray], np.ndarray], factor: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda points: factor * np.asarray(function(points))
 
 
 @checks_arguments
@@ -125,7 +151,7 @@ class Counted:
     def __init__(self, objective: Objective, limit: int | None = None) -> None:
         self.objective, self.limit = objective, limit
         self.count, self.gradients = 0, 0
-        self.value = math.inf
+        self.value, self.highest = math.inf, -math.inf
         self.weights: tuple[float, ...] = ()
 
     def many(self, points: np.ndarray) -> np.ndarray:
@@ -135,6 +161,7 @@ class Counted:
             raise Spent
         values = self.objective(points[:left])
         self.count += left
+        self.highest = max(self.highest, float(values.max()))
         i = int(np.argmin(values))
         if values[i] < self.value:
             self.value, self.weights = float(values[i]), tuple(np.asarray(points[i], dtype=float).tolist())

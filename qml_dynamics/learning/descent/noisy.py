@@ -123,16 +123,22 @@ def _scipy(setting: Setting, rows: Rows, annealing: bool) -> np.ndarray:
     """SciPy's dual annealing or differential evolution on the noisy loss; its own answer."""
     from scipy.optimize import differential_evolution, dual_annealing
 
-    bounds, seed, ndim = setting.grid.bounds, int(rows.rng.integers(2**31)), setting.grid.ndim
+    seed, ndim = int(rows.rng.integers(2**31)), setting.grid.ndim
+    low, high = np.array(setting.grid.bounds).T
+    bounds = [(0.0, 1.0)] * ndim  # neither has units of its own
+
+    def loss(y: np.ndarray) -> np.ndarray:
+        return rows.loss(low + (high - low) * y)
+
     calls = max(8, int((rows.limit - rows.seen) // rows.size))
     if annealing:
         found = dual_annealing(
-            lambda w: float(rows.loss(w[None])[0]), bounds, rng=seed, maxfun=calls, no_local_search=True, maxiter=10**6
+            lambda y: float(loss(y[None])[0]), bounds, rng=seed, maxfun=calls, no_local_search=True, maxiter=10**6
         )
-        return np.asarray(found.x)
+        return np.asarray(low + (high - low) * found.x)
     people = 15 * ndim
     found = differential_evolution(
-        lambda w: rows.loss(w.T.reshape(-1, ndim)),
+        lambda y: loss(y.T.reshape(-1, ndim)),
         bounds,
         rng=seed,
         vectorized=True,
@@ -141,7 +147,9 @@ def _scipy(setting: Setting, rows: Rows, annealing: bool) -> np.ndarray:
         tol=0.0,
         maxiter=max(1, calls // people - 1),
     )
-    return np.asarray(found.population.mean(axis=0))  # the mean of the population: its best is the luckiest batch
+    return np.asarray(
+        low + (high - low) * found.population.mean(axis=0)
+    )  # the mean of the population: its best is the luckiest batch
 
 
 def averaged_grid(setting: Setting, rows: Rows) -> np.ndarray:

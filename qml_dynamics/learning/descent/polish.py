@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -37,12 +38,13 @@ class Polished:
     gradients: int
 
 
-def polish_samples(objective: Objective, starts: np.ndarray, bounds: Bounds) -> tuple[Polished, ...]:
-    """L-BFGS-B from each start ``(m, ndim)`` within the box (Byrd, Lu, Nocedal, Zhu, SIAM J. Sci. Comput. 16, 1190, 1995)."""
+def polish_samples(objective: Objective, starts: np.ndarray, bounds: Bounds, scale: float) -> tuple[Polished, ...]:
+    """L-BFGS-B from each start ``(m, ndim)`` within the box; ``scale`` is the range of the loss there."""
     out = []
     for start in starts:
         loss = Counted(objective)
-        _lbfgs(loss, start, bounds)
+        base = loss(start)
+        refine(UnitLoss(loss, bounds, base, scale if scale > 0 else 1.0), start)
         out.append(Polished(loss.weights, loss.value, tuple(start.tolist()), loss.count, loss.gradients))
     return tuple(out)
 
@@ -69,10 +71,71 @@ class Rival:
         return f"{self.name}: loss {self.loss:.6g} in {self.evaluations} evaluations, {self.seconds:.3f} s"
 
 
-def _lbfgs(loss: Counted, start: np.ndarray, bounds: Bounds) -> None:
+@dataclass(frozen=True)
+class UnitLoss:
+    """A loss over the unit box, ``(f(low + lengths y) - base) / scale``: optimisers see neither the units of weights nor of losses.
+
+    Attributes:
+        loss: counts and remembers in the person's own units.
+        bounds: the box.
+        base, scale: what is taken off, and what differences of the loss are measured by.
+    """
+
+    loss: Counted
+    bounds: Bounds
+    base: float = 0.0
+    scale: float = 1.0
+
+    @staticmethod
+    def of(loss: Counted, bounds: Bounds, scale: float | None = None) -> UnitLoss:
+        """With the least value seen so far as its zero, and the range of those seen (or ``scale``) as its unit."""
+        base, spread = (loss.value, loss.highest - loss.value) if loss.count else (0.0, 0.0)
+        unit = spread if scale is None else scale
+        return UnitLoss(loss, bounds, base, unit if math.isfinite(unit) and unit > 0 else 1.0)
+
+    @property
+    def box(self) -> Bounds:
+        """The unit box."""
+        return ((0.0, 1.0),) * len(self.bounds)
+
+    def weights(self, y: np.ndarray) -> np.ndarray:
+        """Weights of points of the unit box, never outside of the bounds by rounding."""
+        low, high = np.array(self.bounds).T
+        return np.clip(low + (high - low) * np.asarray(y, dtype=float), low, high)
+
+    def unit(self, weights: np.ndarray) -> np.ndarray:
+        """Points of the unit box of weights."""
+        low, high = np.array(self.bounds).T
+        return np.clip((np.asarray(weights, dtype=float) - low) / (high - low), 0.0, 1.0)
+
+    def many(self, y: np.ndarray) -> np.ndarray:
+        """Values at points ``(m, ndim)``."""
+        return (self.loss.many(self.weights(y)) - self.base) / self.scale
+
+    def __call__(self, y: np.ndarray) -> float:
+        return float(self.many(np.asarray(y)[None])[0])
+
+    @property
+    def slope(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """The gradient over the unit box, where the loss has one of its own."""
+        if self.loss.slope is None:
+            return None
+        low, high = np.array(self.bounds).T
+        return lambda y: self.loss.gradient(self.weights(y)) * (high - low) / self.scale
+
+
+_STOPS = {"ftol": 1e-14, "gtol": 1e-9}  # of a loss whose range is 1, over the unit box: near what differences can tell
+
+
+def refine(loss: UnitLoss, start: np.ndarray) -> None:
+    """L-BFGS-B from a start in weights (Byrd, Lu, Nocedal, Zhu, SIAM J. Sci. Comput. 16, 1190, 1995); ``loss.loss`` remembers."""
     from scipy.optimize import minimize
 
-    minimize(loss, np.asarray(start), jac=loss.slope, method="L-BFGS-B", bounds=bounds)
+    minimize(loss, loss.unit(start), jac=loss.slope, method="L-BFGS-B", bounds=loss.box, options=_STOPS)
+
+
+def _lbfgs(loss: Counted, start: np.ndarray, bounds: Bounds) -> None:
+    refine(UnitLoss.of(loss, bounds), start)
 
 
 def _uniform(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
@@ -83,17 +146,34 @@ def _uniform(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
 def _evolution(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
     from scipy.optimize import differential_evolution
 
-    def columns(points: np.ndarray) -> np.ndarray:
-        return loss.many(points.T.reshape(-1, len(bounds)))
+    unit = UnitLoss(loss, bounds)  # it only compares values
 
-    differential_evolution(columns, bounds, rng=seed, vectorized=True, updating="deferred", polish=False, maxiter=10**6)
+    def columns(points: np.ndarray) -> np.ndarray:
+        return unit.many(points.T.reshape(-1, len(bounds)))
+
+    differential_evolution(
+        columns, unit.box, rng=seed, vectorized=True, updating="deferred", polish=False, maxiter=10**6
+    )
     _lbfgs(loss, np.array(loss.weights), bounds)
 
 
 def _annealing(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
     from scipy.optimize import dual_annealing
 
-    dual_annealing(loss, bounds, rng=seed, maxfun=budget, maxiter=10**6)
+    _look(loss, bounds, budget, seed)  # temperatures and stops are in units of the loss
+    unit = UnitLoss.of(loss, bounds)
+    local = {"method": "L-BFGS-B", "bounds": unit.box, "jac": unit.slope, "options": _STOPS}
+    dual_annealing(unit, unit.box, rng=seed, maxfun=budget, maxiter=10**6, minimizer_kwargs=local)
+
+
+def _look(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+    """A few uniform points, from which the range of the loss is known."""
+    low, high = np.array(bounds).T
+    few = min(_LOOKS, max(2, budget // 10))
+    loss.many(np.random.default_rng([seed, 1]).uniform(low, high, (few, len(bounds))))
+
+
+_LOOKS = 16
 
 
 def _grid(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
@@ -107,6 +187,7 @@ def _grid(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
 
 def _restarts(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
     low, high = np.array(bounds).T
+    _look(loss, bounds, budget, seed)
     for start in np.random.default_rng(seed).uniform(low, high, (budget, len(bounds))):
         _lbfgs(loss, start, bounds)
 

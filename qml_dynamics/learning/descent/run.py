@@ -19,17 +19,17 @@ from ...model.problem import Problem
 from ...model.schedules import QHD, Schedule
 from ...results.sampling import draw
 from ...results.trajectory import Counts, Trajectory
-from .box import Box, as_objective, on_unit_box, remembered, spread
+from .box import Box, as_objective, fitted, on_unit_box, remembered, spread
 from .learn import pretrained
 from .polish import RIVALS, Polished, polish_samples, rivals
 from .result import Descent, Evaluations, success
 
 
-def refine_samples(objective: Objective, starts: np.ndarray, bounds: Any) -> tuple[Polished, ...]:
-    """The polish of the best samples, best first; none of a table, which has no values between its points."""
+def refine_samples(objective: Objective, starts: np.ndarray, bounds: Any, scale: float) -> tuple[Polished, ...]:
+    """The polish of the best samples, best first; none of a table. ``scale`` is the range of the loss on the grid."""
     if objective.domain is not None:
         return ()
-    return tuple(sorted(polish_samples(objective, starts, bounds), key=lambda p: p.loss))
+    return tuple(sorted(polish_samples(objective, starts, bounds, scale), key=lambda p: p.loss))
 
 
 def seed_of(run: Trajectory) -> int:
@@ -100,9 +100,10 @@ def descend(
 ) -> Descent:
     """Quantum Hamiltonian descent: ``i psi_t = [-D(t) L + s(t) F] psi`` from the uniform wave, then samples.
 
-    An objective is mapped to the unit box, ``F(y) = (f(low + lengths y) - f_min) / longest edge``, on a periodic grid. With
-    ``QHD()``, ``D = 1/(1e-3 + t^3)`` and ``s = 2 t^3`` for a time 10. A :class:`Problem` on the real clock is run as it stands,
-    unless a schedule is given.
+    An objective is mapped to the unit box, ``F(y) = (f(low + lengths y) - f_min) / longest edge``, on a periodic grid (a range of
+    F below 1e-3 or above 1e6, as other units of weights or losses give it, is brought to there). With ``QHD()``,
+    ``D = 1/(1e-3 + t^3)`` and ``s = 2 t^3`` for a time 10. A :class:`Problem` on the real clock is run as it stands, unless a
+    schedule is given.
 
     On the test functions of the literature classical optimisers win: pass ``compare=True`` to see them.
 
@@ -149,7 +150,9 @@ def descend(
     counts = last_samples(run, samples)
     points, losses, uniform = ranked(run, counts, box)
     limits = stated.domain.bounds if box is None else box.bounds  # type: ignore[union-attr]
-    refined = refine_samples(objective, points[:polish], limits)
+    table = stated.objective.on(stated.domain)  # type: ignore[union-attr]
+    scale = float(np.ptp(table)) * (1.0 if box is None else box.scale)
+    refined = refine_samples(objective, points[:polish], limits, scale)
     evaluations = Evaluations(
         stated.domain.size,
         sum(p.evaluations for p in refined),
@@ -203,7 +206,7 @@ def _stated(
         )
     scaled, box = on_unit_box(objective, bounds)
     grid = Grid(scaled.bounds, qubits)
-    scaled = remembered(scaled, grid)
+    scaled, box = fitted(remembered(scaled, grid), box, grid)
     pair: Pair = schedule if schedule is not None else QHD()
     length = duration if duration is not None else getattr(pair, "duration", 10.0)
     problem = Problem(

@@ -165,7 +165,9 @@ def _posterior(setting: Setting, shots: int, seed: int) -> np.ndarray:
 def _full(setting: Setting, seed: int) -> np.ndarray:
     low, high = np.array(setting.grid.bounds).T
     starts = np.random.default_rng(seed).uniform(low, high, (8, len(low)))
-    return np.array(min(polish_samples(setting.train, starts, setting.grid.bounds), key=lambda p: p.loss).weights)
+    scale = float(np.ptp(setting.train(starts)))
+    refined = polish_samples(setting.train, starts, setting.grid.bounds, scale)
+    return np.array(min(refined, key=lambda p: p.loss).weights)
 
 
 @checks_arguments

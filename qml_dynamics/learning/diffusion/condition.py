@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import ProblemError, describe, one_of, real, require
+from ...base.options import handed
 from ...model.domains import Grid, depth
 
 LEAST = 1e-6
@@ -83,7 +84,7 @@ def _pairs(condition: Any, domain: Grid) -> list[tuple[float, float]]:
 
 def _probabilities(function: Callable[[np.ndarray], Any], points: np.ndarray) -> np.ndarray:
     try:
-        values = np.asarray(function(points), dtype=float)
+        values = np.asarray(handed(function, points), dtype=float)
     except Exception as error:
         raise ProblemError(
             f"Argument `condition` must be a function of points (m, ndim), but failed: {error}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import ProblemError, integer, one_of, real, require
+from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...base.progress import Progress
 from ...results.sampling import drawable
 from .condition import Keep
@@ -178,7 +178,9 @@ class Plan:
             try:
                 save = [real(v, "save", nonnegative=True) for v in save]
             except TypeError:
-                raise ProblemError(f"Argument `save` must be None, 1 or a list of times, but is {save!r}.") from None
+                raise ProblemError(
+                    f"Argument `save` must be None, 1 or a list of times, but is {describe(save)}."
+                ) from None
         return cls(count, np.random.default_rng(seed), kind, steps, order, save)
 
     def places(self, times: Sequence[float]) -> list[int]:

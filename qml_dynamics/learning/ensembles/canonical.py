@@ -188,7 +188,7 @@ class BinaryNeurons:
 def _field(free_energy: Field, domain: Grid) -> PhaseField:
     require(isinstance(domain, Grid), "domain", "be a Grid", domain)
     loss = Objective(lambda points: free_energy(points), "free energy")
-    gradient = loss.gradient(domain.points).T.reshape(domain.ndim, *domain.shape)
+    gradient = loss.gradient(domain.points, domain.spacing).T.reshape(domain.ndim, *domain.shape)
     return PhaseField(domain, loss.on(domain), gradient)
 
 

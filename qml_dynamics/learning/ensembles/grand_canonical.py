@@ -15,6 +15,7 @@ import numpy as np
 from ... import synthesis
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, integer, real, require
+from ...base.options import handed
 from ...model.domains import Grid, Hypercube
 from ...model.initial import State
 from ...model.objectives.base import Objective
@@ -126,7 +127,7 @@ class GrandCanonical:
         activation, mu_c, ndim = self.activation, self.mu_c, self.domain.ndim
 
         def coupled(w: np.ndarray) -> np.ndarray:
-            return w[:, ndim] * (np.asarray(activation(w[:, :ndim])) - mu_c)
+            return w[:, ndim] * (np.asarray(handed(activation, w[:, :ndim])) - mu_c)
 
         from scipy.special import comb
 

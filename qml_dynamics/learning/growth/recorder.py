@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ...base.archive import checked, of, read_npz, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
+from ...base.texts import parse_json
 from ...results.trajectory import atomic_file
 from .arrays import chain, layers, table, vectors
 from .measures import of_data, of_weights
@@ -94,16 +95,26 @@ def load_recording(path: PathLike) -> Recording:
     """
     named = isinstance(path, str | os.PathLike)
     require(named and Path(path).is_file(), "path", "be a saved recording", str(path))
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            meta = json.loads(str(archive["meta"]))
-            require(meta["format"] <= FORMAT, "path", f"have format {FORMAT} or older", meta["format"])
-            columns = {name: archive[f"column_{i}"] for i, name in enumerate(meta["columns"])}
-            return Recording(archive["steps"], columns, meta["info"])
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, OSError) as error:
-        if isinstance(error, ProblemError):
-            raise
-        raise ProblemError(f"Argument `path` must be a saved recording, but {path} is not: {error}") from None
+    must = f"Argument `path` must be a saved recording, but {path} is not"
+    arrays = read_npz(path, must)
+    with reading(must):
+        meta = of(parse_json(str(checked(arrays, "meta", "U", ()))), dict, "meta")
+        require(of(meta["format"], int, "format") <= FORMAT, "path", f"have format {FORMAT} or older", meta["format"])
+        steps = checked(arrays, "steps", "iuf", (None,))
+        columns = {}
+        for i, name in enumerate(of(meta["columns"], list, "columns")):
+            columns[of(name, str, "a column")] = _stored_column(arrays, f"column_{i}", len(steps))
+        return Recording(steps, columns, of(meta["info"], dict, "info"))
+
+
+def _stored_column(arrays: Mapping[str, np.ndarray], name: str, rows: int) -> np.ndarray:
+    """A column: numbers, a row a step; nan where a layer did not exist yet."""
+    array = arrays.get(name)
+    fits = array is not None and array.dtype.kind in "biuf" and array.ndim in (1, 2) and len(array) == rows
+    if array is None or not fits:
+        what = "missing" if array is None else f"of shape {array.shape} and type {array.dtype}"
+        raise ValueError(f"member {name} must hold {rows} rows of numbers, but is {what}")
+    return array
 
 
 class Recorder:

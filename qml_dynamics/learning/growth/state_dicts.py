@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ...base.archive import check_archive
 from ...base.arguments import checks_arguments
-from ...base.errors import MethodError, ProblemError, one_of, require
+from ...base.errors import MethodError, ProblemError, check_memory, one_of, require
+from ...base.places import regular
 from .arrays import plain, vectors
 from .loaders import Loaded, matrices, need
 
@@ -27,20 +29,31 @@ _DTYPES = {
 
 
 @checks_arguments
-def from_torch(source: Any, *, only: str | Sequence[str] | None = None, key: str | None = None) -> Loaded:
+def from_torch(
+    source: Any,
+    *,
+    only: str | Sequence[str] | None = None,
+    key: str | None = None,
+    skip: bool | Sequence[str] = False,
+) -> Loaded:
     """Weight matrices of a PyTorch state dict, in the order in which it lists them (in a ``.safetensors`` file: by name).
 
     Args:
         source: ``model.state_dict()`` (any mapping of names to tensors or arrays), a ``.safetensors`` file, or a file that
             ``torch.save(model.state_dict(), ...)`` wrote.
         only: which layers, by name without ``.weight``; all that have a matrix when None.
+        skip: what else of the state dict may be left out: entries or layers by name, or True for everything. A network is read
+            as linear layers one after the other; normalisations, convolutions, recurrent and attention layers, embeddings,
+            adapters, masks and other parametrisations of a matrix would make it another network, so they are refused unless
+            they are named here (or the layers that are wanted, in ``only``).
         key: where the state dict stands in a checkpoint that holds more than it, such as ``"model_state_dict"``.
 
     Returns:
         :class:`Loaded`; matrices ``(out, in)`` as PyTorch keeps them. The activation is not in a state dict.
 
     Raises:
-        ProblemError: no such file, no matrix in it, tensors without real numbers, a bias that does not fit, or layers that do
+        ProblemError: entries that are no linear layers and not to be left out; no such file, no matrix in it,
+            tensors without real numbers, a bias that does not fit, or layers that do
             not form a chain (name those that do).
         MethodError: reading the file needs a package that is not installed.
 
@@ -60,7 +73,37 @@ def from_torch(source: Any, *, only: str | Sequence[str] | None = None, key: str
     offsets = [arrays.get(entry[name]["bias"], np.zeros(len(w))) for name, w in zip(names, weights)]
     used = {place for places in entry.values() for place in places.values()}
     skipped = tuple(name for name in arrays if name not in used)
+    _refuse_others(names, skipped, only is not None, skip)
     return Loaded(weights, vectors(offsets, weights), tuple(names), skipped=skipped)
+
+
+_OTHERS = re.compile(
+    r"(^|[._])(emb|embed|embeds|embedding|embeddings|wte|wpe|lut|lora|adapter|ia3)([._\d]|$)", re.IGNORECASE
+)
+_HEAD = re.compile(r"head", re.IGNORECASE)
+
+
+def _refuse_others(names: Sequence[str], skipped: Sequence[str], chosen: bool, skip: bool | Sequence[str]) -> None:
+    """Refuse what would make another network of it than a chain of linear layers, unless that was asked for.
+
+    Of layers that are named in ``only`` everything must be read; matrices whose names say that they are embeddings or adapters, and
+    second heads, are read where they are named.
+    """
+    if skip is True:
+        return
+    listed = isinstance(skip, Sequence) and not isinstance(skip, str) and all(isinstance(s, str) for s in skip)
+    require(skip is False or listed, "skip", "be True, False or a list of names", skip)
+    free = () if isinstance(skip, bool) else tuple(skip)
+    odd = [n for n in skipped if not any(n == s or n.startswith(f"{s}.") for s in free)]
+    if chosen:
+        odd = [n for n in odd if any(n.startswith(f"{name}.") for name in names if name)]
+    else:
+        odd += [n for n in names if _OTHERS.search(n)]
+        heads = [n for n in names if _HEAD.search(n)]
+        odd += heads if len(heads) > 1 else []
+    what = f"of {len(odd)} other entries: {', '.join(odd[:4])}{', ...' if len(odd) > 4 else ''}"
+    must = "hold linear layers one after the other (name those to be read in `only`, or what may be left out in `skip`)"
+    require(not odd, "source", must, what)
 
 
 def _is_weight(name: str) -> bool:
@@ -99,6 +142,7 @@ def _state_file(source: Any) -> Mapping[str, Any]:
         if path.suffix == ".safetensors":
             found = _safe_tensors(path)
             return {name: found[name] for name in sorted(found, key=_natural)}  # such a file keeps no order of its own
+        check_archive(path)
         state = need("torch").load(path, map_location="cpu", weights_only=True)
     except (MethodError, ProblemError):
         raise
@@ -113,7 +157,8 @@ def _state_file(source: Any) -> Mapping[str, Any]:
 
 def _safe_tensors(path: Path) -> dict[str, np.ndarray]:
     """All tensors of a file. NumPy has no bfloat16: such numbers are the upper halves of single ones."""
-    with path.open("rb") as file:
+    check_memory(3 * path.stat().st_size, f"The content of {path.name}")
+    with regular(path).open("rb") as file:
         found = dict(need("safetensors").deserialize(file.read()))
     arrays = {}
     for name, tensor in found.items():

@@ -11,6 +11,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ...base.errors import MethodError, require
+from ...base.options import handed
 from ...methods.variational.engine.gates import Program
 from ...methods.variational.engine.tangent import Engine
 from ...methods.variational.measured import hadamard, shifts, spsa
@@ -52,7 +53,7 @@ class Task:
 
     def losses(self, outputs: np.ndarray, labels: Any) -> np.ndarray:
         """The loss of each row; raises :class:`MethodError` for another shape or a value that is not finite."""
-        values = np.asarray(self.loss(outputs, labels), dtype=float)
+        values = np.asarray(handed(self.loss, outputs, labels), dtype=float)
         if values.shape != (len(outputs),):
             raise MethodError(
                 f"Argument `loss` must give one value for each of {len(outputs)} rows, but gives {values.shape}."

@@ -25,6 +25,7 @@ from ...results.trajectory import Trajectory
 from ..base import LOSSES, Answer, Facts, Job, Method, Stream, Work, check_facts
 from ..exact import Exact
 from ..krylov import Krylov
+from ..memory import of_waves
 from ..split_step import SplitStep
 from .fortet_iteration import FLOOR, Factors, carried, check_ends, density, evolved, fortet, unnormalised
 
@@ -225,6 +226,7 @@ class SchrodingerBridge:
             circuits=one.circuits + two.circuits,
             shots=one.shots + two.shots,
             transforms=one.transforms + two.transforms,
+            memory=max(one.memory, two.memory) + of_waves(job, 0),
         )
 
     def refined(self) -> SchrodingerBridge:

@@ -15,6 +15,7 @@ import numpy as np
 from ...backends import Backend
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, check_memory, integer, real, require
+from ...base.options import handed
 from ...model.domains import Domain, Grid
 from ...model.formulas import Formula, by_order
 from ...model.initial import PointMass, State
@@ -160,7 +161,8 @@ class HamiltonJacobi:
         """The points that are held."""
         domain = job.problem.domain
         size = domain.size << self.finer(domain) * domain.ndim
-        return Work(domain.num_qubits, 8 * size * (2 * domain.ndim + 2) * (len(job.saves) + 2))
+        # the cloud and the moments of each saved time, and the step that works on the paths
+        return Work(domain.num_qubits, size * ((32 * domain.ndim + 24) * len(job.saves) + 64 * domain.ndim + 16))
 
     def refined(self) -> HamiltonJacobi:
         """Twice the steps."""
@@ -201,7 +203,7 @@ class Characteristics:
     def mean(self, function: Any) -> np.ndarray:
         """Ensemble average of a function of points at each time, shape ``(m,)``."""
         domain: Grid = self.problem.domain  # type: ignore[assignment]
-        return np.array([self.weights @ np.asarray(function(fold(domain, x)[0])) for x in self.paths])
+        return np.array([self.weights @ np.asarray(handed(function, fold(domain, x)[0])) for x in self.paths])
 
 
 @checks_arguments

@@ -42,7 +42,7 @@ class Plan:
         self.space = synthesis.koopman.PhaseSpace(self.positions, momenta)
         check_memory(48 << self.space.num_qubits, f"Circuits on {self.space.num_qubits} qubits (positions and momenta)")
         loss = smooth(problem.objective, self.domain)  # type: ignore[arg-type]
-        force = loss.gradient(self.domain.points).T.reshape(self.domain.ndim, *self.domain.shape)
+        force = loss.gradient(self.domain.points, self.domain.spacing).T.reshape(self.domain.ndim, *self.domain.shape)
         factory = synthesis.koopman.Factory(self.space, _mirrored(force, self.domain, odd=True))
         slope = _mirrored(slopes(problem.initial, self.domain), self.domain, odd=False)
         magnitude = _magnitude(problem.initial, self.domain, self.positions)
@@ -238,7 +238,8 @@ class KoopmanVonNeumann:
         """One circuit a saved time: positions and momenta are read together."""
         longest, count = self.circuits(job)[-1], len(job.saves)
         qubits = longest.num_qubits
-        return Work(qubits, 48 << qubits, count, count * (job.shots or 0), (longest,))
+        memory = ((120 + job.can.overhead + 48 * count) << qubits) + 300 * longest.size()
+        return Work(qubits, memory, count, count * (job.shots or 0), (longest,))
 
     def refined(self) -> KoopmanVonNeumann:
         """Twice the steps."""

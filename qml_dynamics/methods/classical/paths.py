@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...base.errors import MethodError
 from ...model.domains import Grid
 from ...model.formulas import Formula, boundaries, factors, segments
 from ...model.initial import Gaussian, Initial
@@ -20,6 +21,7 @@ from ...model.problem import Problem
 
 _STEP = 0.05  # of a cell: differences of the spline through a table
 _LIGHT = 1e-6
+_BLUR = 1e-3  # of a cell: what rounding may move a path
 _EMPTY = 1e-300  # amplitudes below it have no phase
 
 
@@ -140,9 +142,20 @@ def play(
                 action += amount * (k**2).sum(axis=1)
             else:
                 inside, sign = fold(domain, q)
-                k -= amount * sign * force.gradient(inside)
+                k -= amount * sign * force.gradient(inside, domain.spacing)
                 action -= amount * force(inside)
+        _check_places(domain, q, t, problem)
         yield t, Cloud(q.copy(), k.copy(), action.copy(), cloud.weights)
+
+
+def _check_places(domain: Grid, points: np.ndarray, t: float, problem: Problem) -> None:
+    """Refuse paths so far out that their places in the box are rounding errors: steps too long for the loss throw them there."""
+    far = np.abs(points).max(axis=0)
+    if not (far * np.finfo(float).eps < _BLUR * np.array(domain.spacing)).all():
+        raise MethodError(
+            f"Argument `steps` must be larger for a duration of {problem.duration:g}: by t = {t:g} paths have gone as far as "
+            f"{far.max():.3g}, where nothing is left of their places in the box."
+        )
 
 
 def _amounts(formula: Formula, ends: np.ndarray, problem: Problem) -> Iterable[tuple[str, float]]:

@@ -23,6 +23,7 @@ from ...model.problem import Problem
 from ..base import Gates, Job, Work
 from ..from_samples import Planned
 from ..from_waves import Waves
+from ..memory import of_waves
 from ..split_step import SplitStep
 from ..trotter import Trotter
 from ..variational.options import Growth
@@ -231,7 +232,7 @@ def work(job: Job, growing: Growing) -> Work:
         return _circuits(growing, job, fixed)
     assert isinstance(growing.method.grow, Growth)
     most = max(growing.method.grow.max_parameters, 1) + 3
-    memory = 16 * job.problem.domain.size * (2 * most + len(job.saves))
+    memory = 16 * job.problem.domain.size * 2 * most + of_waves(job, 0)
     return replace(fixed, memory=memory, bound=True)
 
 

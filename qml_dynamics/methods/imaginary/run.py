@@ -22,6 +22,7 @@ from ...results.trajectory import Counts
 from ..base import Answer, Job, Stream, Work
 from ..from_samples import one_moment
 from ..from_waves import Waves, report_waves, run_waves
+from ..memory import of_circuits
 from .device import bracket_ends, bracket_on_device, qite_on_device, selected_on_device, selection
 from .flows import Reached, double_bracket, pauli_terms, qite
 from .laws import lower_bound
@@ -193,6 +194,9 @@ def circuits_flow(job: Job, method: Flow) -> list[QuantumCircuit]:
     return [reached[t] for t in job.saves.tolist()]
 
 
+_KEPT = 610  # bytes a point: the rows of the register at a saved time, their laws, and what post-selection compares
+
+
 def work_selected(job: Job, method: Selected) -> Work:
     """A ProbabilisticITE counts one ancilla where the backend measures midway or gives amplitudes."""
     plan = forecast(job.problem, job.h, method, job.saves.tolist())
@@ -202,7 +206,8 @@ def work_selected(job: Job, method: Selected) -> Work:
     if plan.blocks and (job.can.exact or job.can.midway):
         qubits = one_ancilla(job, method)
     total = count * (job.shots or 0)
-    return Work(qubits, 48 << qubits, count, total, tuple(programs), success=float(plan.success[-1]))
+    memory = of_circuits(job, qubits, programs[-1].size()) + _KEPT * job.problem.domain.size
+    return Work(qubits, memory, count, total, tuple(programs), success=float(plan.success[-1]))
 
 
 def work_flow(job: Job, method: Flow) -> Work:
@@ -216,7 +221,8 @@ def work_flow(job: Job, method: Flow) -> Work:
     programs, each = one_moment(job, circuits_flow(listed, method)[-1])
     qubits, count = programs[-1].num_qubits, each * len(saves)
     count += looks(job, method) if isinstance(method, QITE) else 0
-    return Work(qubits, 48 << qubits, count, count * (job.shots or 0), tuple(programs), bound=isinstance(method, QITE))
+    memory = of_circuits(job, qubits, programs[-1].size())
+    return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), bound=isinstance(method, QITE))
 
 
 def success(problem: Problem, h: Hamiltonian, method: Selected) -> float:

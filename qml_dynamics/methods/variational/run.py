@@ -11,6 +11,10 @@ from ...base.errors import MethodError
 from ...results.trajectory import Trajectory
 from ..base import Answer, Job, Work
 from ..from_waves import Waves, report_waves, run_waves
+from ..memory import of_circuits, of_waves
+from .engine.compile import compile_program
+from .engine.tangent import memory
+from .evolve import bind
 from .evolve import run as run_engine
 from .measured.run import forecast, run_measured
 from .options import Variational
@@ -52,10 +56,21 @@ def work_variational(job: Job, method: Variational) -> Work:
     """Counted by listing the circuits of a step; or the waves and tangents that are held."""
     if not is_measured(job):
         domain = job.problem.domain
-        return Work(domain.num_qubits, 16 * domain.size * (len(job.saves) + 8))
+        return Work(domain.num_qubits, _held(job, method))
     run = forecast(job, method)
     qubits, shots = run.longest.num_qubits, job.shots or 0
-    return Work(qubits, 48 << qubits, run.circuits, run.circuits * shots, (run.longest,), per_step=run.per_step)
+    held = of_circuits(job, qubits, run.longest.size())
+    return Work(qubits, held, run.circuits, run.circuits * shots, (run.longest,), per_step=run.per_step)
+
+
+_LANCZOS = 500  # bytes a point of the search for the lowest energy, on the imaginary clock
+
+
+def _held(job: Job, method: Variational) -> int:
+    """Bytes of the wave and its tangents, of the search for the ground state, and of the report."""
+    program = bind(job.problem, job.h, method)
+    floor = _LANCZOS * job.problem.domain.size if job.problem.clock == "imaginary" else 0
+    return memory(program, 8 if compile_program(program).real else 16) + floor + of_waves(job, 0)
 
 
 def bound_circuit(run: Trajectory) -> QuantumCircuit | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from ...base.arguments import checks_arguments, checks_arguments_but
-from ...base.errors import ProblemError, check_memory, require
+from ...base.errors import ProblemError, check_memory, describe, require
+from ...base.options import handed
 from ..domains import Domain
 
 _SAME = 1e-4  # of a value: single precision may add up in another order for other points beside it
@@ -102,7 +103,9 @@ class Objective:
 
     def __post_init__(self) -> None:
         if not callable(self.fn):
-            raise ProblemError(f"Argument `objective` must be a function of points (m, ndim), but is {self.fn!r}.")
+            raise ProblemError(
+                f"Argument `objective` must be a function of points (m, ndim), but is {describe(self.fn)}."
+            )
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Values at ``points`` of shape ``(m, ndim)``; raises :class:`ProblemError` unless they are finite reals."""
@@ -144,14 +147,20 @@ class Objective:
             )
 
     @checks_arguments_but("points")
-    def gradient(self, points: np.ndarray) -> np.ndarray:
-        """Gradient at ``points``, shape ``(m, ndim)``: ``gradient_fn``, or central differences of order six."""
+    def gradient(self, points: np.ndarray, spacing: Sequence[float] | None = None) -> np.ndarray:
+        """Gradient at ``points``, shape ``(m, ndim)``: ``gradient_fn``, or central differences of order six.
+
+        Args:
+            points: where.
+            spacing: of a grid that resolves the loss, one an axis: differences are taken over a tenth of it. Without it over
+                ``3e-3 max(1, |w|)``, which suits losses that vary over lengths of about 1.
+        """
         points = np.atleast_2d(np.asarray(points, dtype=float))
         if self.gradient_fn is not None:
             return np.asarray(_asked(self.gradient_fn, points, self.name), dtype=float)
         if self.domain is not None:
             raise ProblemError(f"The objective `{self.name}` is a table, which has no gradient between its points.")
-        return _central_difference(self, points)
+        return _central_difference(self, points, spacing)
 
     @checks_arguments
     def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
@@ -172,7 +181,7 @@ class Objective:
 def _asked(fn: Callable[[np.ndarray], np.ndarray], points: np.ndarray, name: str) -> np.ndarray:
     """What a person's function returns; whatever it raises comes out as :class:`ProblemError` in one line, `sys.exit` too."""
     try:
-        return np.asarray(fn(points))
+        return np.asarray(handed(fn, points))
     except ProblemError:
         raise
     except BaseException as error:
@@ -213,12 +222,13 @@ def _checked(values: np.ndarray, points: np.ndarray, name: str) -> np.ndarray:
     return values
 
 
-def _central_difference(objective: Objective, points: np.ndarray) -> np.ndarray:
+def _central_difference(objective: Objective, points: np.ndarray, spacing: Sequence[float] | None) -> np.ndarray:
     """Central differences of order six; the step balances truncation h^6 against round-off eps / h."""
     weights = np.array([3 / 4, -3 / 20, 1 / 60])
     gradient = np.empty_like(points)
     for axis in range(points.shape[1]):
-        step = 3e-3 * max(1.0, float(np.abs(points[:, axis]).max()))
+        own = None if spacing is None else 0.1 * spacing[axis]
+        step = own or 3e-3 * max(1.0, float(np.abs(points[:, axis]).max(initial=0.0)))
         total = np.zeros(len(points))
         for order, weight in enumerate(weights, start=1):
             shift = np.zeros(points.shape[1])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...base.arguments import checks_arguments_but
-from ...base.errors import ProblemError, integer, one_of, real, require
+from ...base.errors import ProblemError, describe, integer, one_of, real, require
 
 Path = str | os.PathLike[str]
 
@@ -117,7 +117,7 @@ def read_table(path: Path) -> Table:
     require(isinstance(path, str | os.PathLike), "path", "be the name of a file", path)
     name = os.fspath(path)
     if not os.path.isfile(name):  # the whole path, however long
-        raise ProblemError(f"Argument `path` must be a CSV file that exists, but is {name!r}.")
+        raise ProblemError(f"Argument `path` must be a CSV file that exists, but is {describe(name)}.")
     try:
         with open(name, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, skipinitialspace=True)
@@ -139,7 +139,7 @@ def column_named(name: str, argument: str, table: Table) -> str:
         return name
     near = difflib.get_close_matches(str(name), table.header, n=1, cutoff=0.0)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ProblemError(f"Argument `{argument}` must be a column of the file, but is {name!r}.{hint}")
+    raise ProblemError(f"Argument `{argument}` must be a column of the file, but is {describe(name)}.{hint}")
 
 
 def _two_classes(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.archive import read_npy
 from ...base.errors import QMLDynamicsError, describe
 from ...model.spec import describe_method, describe_problem
 from ...results.trajectory import plain
@@ -124,8 +125,12 @@ def _array_file_differences(sections: Mapping[str, Any], now: Path, then: Path) 
     """In what the array files that sections name differ between two folders."""
     named = [sections.get(section, {}).get(key) for section, key in NAMED]
     names = [name for name in named if isinstance(name, str) and name.endswith(".npy")]
-    loaded = [{name: np.load(place / name, allow_pickle=False) for name in names} for place in (now, then)]
+    loaded = [{name: read_npy(place / name, _must(place / name)) for name in names} for place in (now, then)]
     return array_differences(*loaded)
+
+
+def _must(path: Path) -> str:
+    return f"Argument `folder` must hold plain arrays, but {path} is none"
 
 
 def folder_content(folder: Path) -> dict[str, Any]:

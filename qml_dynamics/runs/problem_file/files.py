@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...base.arguments import checks_arguments
-from ...base.errors import ProblemError, QMLDynamicsError, integer, require
+from ...base.errors import ProblemError, QMLDynamicsError, describe, integer, require
 from ...base.places import Place, regular
 from ...base.registry import method_from_spec as named_method
 from ...base.texts import parse_toml
@@ -67,7 +67,7 @@ def _value(value: Any) -> str:
         return "[" + ", ".join(_value(item) for item in value) + "]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None) + "}"
-    raise ProblemError(f"Argument `value` must be plain data to be written to TOML, but is {value!r}.")
+    raise ProblemError(f"Argument `value` must be plain data to be written to TOML, but is {describe(value)}.")
 
 
 PathLike = str | os.PathLike[str]

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.archive import read_npy
 from ...base.errors import QMLDynamicsError, describe
 from ...base.places import PASS, Place
 from ...model import objectives
@@ -37,14 +38,7 @@ def find_array(section: str, key: str, name: str, arrays: Arrays, place: Place) 
     path = None if place.folder is None else place.file(section, key, name)
     if path is None or not os.path.isfile(path):  # a pipe or a device is none, and the name may be of any length
         fail(section, f"{key} must be a .npy file that exists, but is {describe(name)}.")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        words = "it holds no plain array" if "pickle" in str(error) else " ".join(str(error).split())[:120]
-        fail(section, f"{key} must be a .npy file of numbers, but {name} is not: {words}.")
-    if not isinstance(array, np.ndarray):
-        fail(section, f"{key} must be one array (.npy), but {name} holds several.")
-    return array
+    return read_npy(path, f"[{section}] {key} must be a .npy file of numbers, but {name} is not")
 
 
 Found = tuple[Objective, Dataset | None]

@@ -25,7 +25,7 @@ IRIS = HERE.parents[2] / "circuits" / "iris_neuron" / "iris.csv"
 def test_file_that_pytorch_wrote_computes_what_pytorch_computed() -> None:
     from safetensors.numpy import load_file
 
-    net, stored = from_torch(FILE), load_file(FILE)
+    net, stored = from_torch(FILE, skip=["rows", "logits"]), load_file(FILE)
     assert net.names == ("0", "2", "4", "6", "8", "10")  # not "10" after "0", as such a file lists them
     assert [w.shape for w in net.weights] == [(5, 4), (6, 5), (5, 6), (4, 5), (6, 4), (3, 6)]
     assert set(net.skipped) == {"rows", "logits"}
@@ -49,7 +49,7 @@ def test_state_dict_of_arrays_in_its_own_order_and_only_some_layers() -> None:
         "conv.weight": np.ones((2, 2, 3, 3)),
         "a_head.weight": rng.standard_normal((1, 3)),
     }
-    net = from_torch(state)
+    net = from_torch(state, skip=["norm", "conv.weight"])
     assert net.names == ("encoder", "a_head")
     assert net.weights[0] == pytest.approx(state["encoder.weight"])
     assert net.biases[0] == pytest.approx(state["encoder.bias"])
@@ -57,6 +57,59 @@ def test_state_dict_of_arrays_in_its_own_order_and_only_some_layers() -> None:
     state["encoder.weight"][0, 0] += 1  # the arrays are copies: training on does not change what was kept
     assert net.weights[0][0, 0] == pytest.approx(state["encoder.weight"][0, 0] - 1)
     assert from_torch(state, only=["a_head"]).names == ("a_head",)
+
+
+def _two_layers(**others: tuple[int, ...]) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(3)
+    shapes = {"0.weight": (4, 4), "0.bias": (4,), "2.weight": (4, 4), "2.bias": (4,), **others}
+    return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
+# What PyTorch and peft write for layers that are no plain linear one; every matrix fits every other.
+OTHER_LAYERS = {
+    "weight_norm": _two_layers(**{"4.bias": (4,), "4.weight_g": (4, 1), "4.weight_v": (4, 4)}),
+    "parametrization": _two_layers(
+        **{"4.parametrizations.weight.original0": (4, 1), "4.parametrizations.weight.original1": (4, 4)}
+    ),
+    "spectral_norm": _two_layers(
+        **{"4.parametrizations.weight.original": (4, 4), "4.parametrizations.weight.0._u": (4,)}
+    ),
+    "mask": _two_layers(**{"4.weight_orig": (4, 4), "4.weight_mask": (4, 4)}),
+    "lstm": _two_layers(**{"4.weight_ih_l0": (16, 4), "4.weight_hh_l0": (16, 4), "4.bias_ih_l0": (16,)}),
+    "attention": _two_layers(**{"4.in_proj_weight": (12, 4), "4.out_proj.weight": (4, 4)}),
+    "embedding": _two_layers(**{"embedding.weight": (4, 4)}),
+    "lora": _two_layers(**{"0.lora_A.default.weight": (4, 4), "0.lora_B.default.weight": (4, 4)}),
+    "heads": _two_layers(**{"head_a.weight": (4, 4), "head_b.weight": (4, 4)}),
+    "batch_norm": _two_layers(**{"1.weight": (4,), "1.bias": (4,), "1.running_mean": (4,)}),
+    "convolution": _two_layers(**{"4.weight": (4, 4, 3)}),
+    "bilinear": _two_layers(**{"4.weight": (4, 4, 4)}),
+    "activation": _two_layers(**{"1.weight": (1,)}),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_LAYERS)
+def test_layers_that_are_no_linear_ones_are_refused_unless_they_are_named(kind: str) -> None:
+    state = OTHER_LAYERS[kind]
+    with pytest.raises(ProblemError, match=r"must hold linear layers .* `only`, .*`skip`.* other entries: ") as refused:
+        from_torch(state)
+    assert "\n" not in str(refused.value)
+    others = [name.removesuffix(".weight") for name in state if not name.startswith(("0.weight", "0.bias", "2."))]
+    assert any(name in str(refused.value) for name in others)
+    everything = from_torch(state, skip=True)
+    assert everything.names[:2] == ("0", "2") or kind == "lora"
+    chosen = from_torch(state, only=["2"])
+    assert chosen.names == ("2",)
+    assert set(chosen.skipped) == set(state) - {"2.weight", "2.bias"}
+    assert from_torch(_two_layers()).names == ("0", "2")
+
+
+def test_a_named_layer_is_read_whole_or_not_at_all() -> None:
+    adapted = OTHER_LAYERS["lora"]
+    with pytest.raises(ProblemError, match=r"2 other entries: 0\.lora_A"):
+        from_torch(adapted, only=["0", "2"])
+    assert from_torch(adapted, only=["0", "2"], skip=["0.lora_A", "0.lora_B"]).names == ("0", "2")
+    with pytest.raises(ProblemError, match="`skip` must be True, False or a list of names"):
+        from_torch(adapted, skip="0")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])

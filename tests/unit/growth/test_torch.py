@@ -22,14 +22,16 @@ def test_live_state_dicts_of_pytorch_while_it_trains() -> None:
 
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
-    before = from_torch(model.state_dict())
+    with pytest.raises(ProblemError, match=r"other entries: 1\.weight, 1\.bias, 1\.running_mean"):
+        from_torch(model.state_dict())
+    before = from_torch(model.state_dict(), skip=["1"])
     assert before.names == ("0", "3")
     assert "1.running_mean" in before.skipped
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     rows, labels = torch.randn(20, 4), torch.randint(0, 3, (20,))
     steps, biases, losses = [], [], []
     for _ in range(5):
-        net = from_torch(model.state_dict())
+        net = from_torch(model.state_dict(), skip=["1"])
         loss = torch.nn.functional.cross_entropy(model(rows), labels)
         optimizer.zero_grad()
         loss.backward()
@@ -41,6 +43,24 @@ def test_live_state_dicts_of_pytorch_while_it_trains() -> None:
     assert steps[0][0] == pytest.approx(before.weights[0])  # a copy: training went on
     assert np.abs(np.diff(run["log_volume/total"])).min() > 0
     assert run["loss"][-1] < run["loss"][0]
+
+
+def test_live_layers_that_are_no_linear_ones_are_refused() -> None:
+    import torch
+    from torch.nn.utils import parametrizations
+
+    linear = torch.nn.Linear
+    models: list[Any] = [
+        torch.nn.Sequential(parametrizations.weight_norm(linear(4, 4)), linear(4, 4)),
+        torch.nn.Sequential(parametrizations.spectral_norm(linear(4, 4)), linear(4, 4)),
+        torch.nn.Sequential(torch.nn.LSTM(4, 4), linear(4, 4)),
+        torch.nn.ModuleDict({"attention": torch.nn.MultiheadAttention(4, 2), "last": linear(4, 4)}),
+        torch.nn.ModuleDict({"embedding": torch.nn.Embedding(4, 4), "last": linear(4, 4)}),
+        torch.nn.Sequential(linear(4, 4), torch.nn.PReLU(), linear(4, 4)),
+    ]
+    for model in models:
+        with pytest.raises(ProblemError, match="must hold linear layers one after the other"):
+            from_torch(model.state_dict())
 
 
 @pytest.mark.parametrize(("name", "layer"), [("relu", "ReLU"), ("tanh", "Tanh"), ("logistic", "Sigmoid")])

@@ -21,7 +21,7 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, SparsePauliOp
 
-from ....base.errors import MethodError, require
+from ....base.errors import MethodError, describe, require
 from ....model.pauli import PauliSum, pauli_sum
 from ....synthesis.foreign import opened
 from ..engine.gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation, pauli_matrix
@@ -234,7 +234,7 @@ class Reader:
         definition = getattr(op, "definition", None)
         if definition is None or depth >= _DEPTH:
             raise MethodError(
-                f"Argument `circuit` must have gates that can be differentiated, but has {op.name!r} on qubits {where}: "
+                f"Argument `circuit` must have gates that can be differentiated, but has {describe(op.name)} on qubits {where}: "
                 "a gate with parameters and without a definition."
             )
         self.read(definition, where, depth + 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....base.options import handed
 from ..options import Cutoff
 
 Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -54,7 +55,7 @@ def solve(
     if regularisation is None:
         return _tikhonov(metric, force, _automatic(metric, force, variance))
     if callable(regularisation):
-        return Solution(np.asarray(regularisation(metric, force), dtype=float), *_facts(metric, 0.0))
+        return Solution(np.asarray(handed(regularisation, metric, force), dtype=float), *_facts(metric, 0.0))
     return _tikhonov(metric, force, float(regularisation))
 
 

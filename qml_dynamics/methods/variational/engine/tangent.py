@@ -214,10 +214,10 @@ def _stages(runs: tuple[Run, ...]) -> list[list[Run]]:
     return [stage for stage in stages if stage]
 
 
-def memory(program: Program) -> int:
-    """Bytes of ``p + 3`` waves, the workspace and the tables of an engine."""
+def memory(program: Program, number: int = 16) -> int:
+    """Bytes of ``p + 3`` waves, the workspace and the tables of an engine, whose numbers have 16 bytes, or 8 where all is real."""
     size = 1 << program.num_qubits
     rows = program.num_parameters + 3
     spare = rows * size if rows * size <= _TWIN else max(size, _PIECE)
     tables = 4 * size  # index and phases of fixed gates and the wave's own copies
-    return 16 * (rows * size + spare + tables + rows * rows)
+    return number * (rows * size + spare + tables + rows * rows)

@@ -1,0 +1,61 @@
+"""How many bytes a run takes beyond the interpreter, at its peak: what :class:`~.base.Work` tells as ``memory``.
+
+A run of m saved times on N points has two peaks. While it propagates it holds what its engine needs and the waves saved so far (16
+bytes a point each). While it reports it holds the saved waves twice (a list and an array), their densities and their squares: 48
+bytes a point and time, beside the loss, the dual diagonal and the tables of the domain. The constants were measured as the growth
+of the resident set at 2^15 to 2^21 points; the tests measure them again.
+"""
+
+from __future__ import annotations
+
+from ..model.domains import Grid, Hypercube
+from .base import Job
+
+_SAVED = 48  # bytes a point and saved time, while the answer is put together
+_REPORT = 56  # bytes a point beside them
+_LINE = 48  # the axis, its momenta and its dual diagonal are as long as the domain where there is one axis only
+_BITS = 24
+_STRINGS = 190  # of a general operator: signs and places of its groups of strings
+_GATE = 300  # bytes of a gate of a circuit, as in :mod:`qml_dynamics.synthesis.trotter`
+_ENGINE = 64  # bytes an amplitude of a simulator that applies gate by gate
+ANSWER = 24  # bytes a point and saved time of an answer that is kept while others are computed
+
+
+def tables(job: Job) -> int:
+    """Bytes a point of what the domain and a general operator keep."""
+    domain = job.problem.domain
+    own = _LINE if isinstance(domain, Grid) and domain.ndim == 1 else _BITS if isinstance(domain, Hypercube) else 0
+    return own + (0 if job.problem.operator is None else _STRINGS)
+
+
+def of_waves(job: Job, engine: int, saved: int = _SAVED) -> int:
+    """A classical method whose engine holds so many bytes a point.
+
+    Args:
+        job: what is run.
+        engine: bytes a point while it propagates, without the tables.
+        saved: bytes a point and time of the report; half where waves are kept in single precision.
+    """
+    size, saves, own = job.problem.domain.size, len(job.saves), tables(job)
+    report = _REPORT + own + saved * saves
+    return size * max(engine + own + saved * saves // 3, report)
+
+
+def of_circuits(job: Job, qubits: int, gates: int = 0, engine: int = _ENGINE) -> int:
+    """A simulation of circuits, and the report; on a device as if simulated.
+
+    Args:
+        job: what is run.
+        qubits: width of the circuits, ancillas included.
+        gates: of the longest circuit.
+        engine: bytes an amplitude while it applies gates.
+    """
+    can = None if job.backend is None else job.can
+    beside = 0 if can is None else can.overhead
+    simulated = (engine << qubits) + 16 * job.problem.domain.size * len(job.saves)
+    return max(simulated, of_waves(job, 0)) + (beside << qubits) + _GATE * gates
+
+
+def of_answers(job: Job, count: int) -> int:
+    """What answers take that are kept while others of the same run are computed: all but one of ``count``."""
+    return ANSWER * job.problem.domain.size * len(job.saves) * max(0, count - 1)
