@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
 from ..base.errors import MethodError, check_memory, integer
 from ..base.progress import Progress
 from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from ..results.observables import read_observables
-from .base import Callback, Job, check_method
+from .base import Callback, Job, Method, check_method
 
 
 def convert(
@@ -30,8 +31,6 @@ def convert(
 ) -> Job:
     """The job of a call; see :func:`qml_dynamics.evolve` for the arguments.
 
-    A backend that is named beside a classical method is looked up, and takes no part.
-
     Raises:
         MethodError, ProblemError, BackendError: an argument is wrong, or the method refuses the problem.
     """
@@ -46,9 +45,8 @@ def convert(
     device = find_backend(backend) if backend is not None else None
     if facts.runs_on == "backend" and device is None:
         device = find_backend("statevector")
-    if facts.runs_on == "classical":
-        device = None
     method.check(problem, device)
+    check_used(method, device, shots, callback)
     saves = save_times(save, problem.duration)
     seen = read_observables(observables, problem, facts.wires)
     label = f"{type(method).__name__} on {problem.domain.num_qubits} qubits"
@@ -64,7 +62,30 @@ def convert(
         callback,
         Progress(label, progress),
         checkpoint=checkpoint,
+        seeded=seed is not None,
     )
+
+
+def check_used(method: Method, backend: Backend | None, shots: int | None, callback: Callback | None) -> None:
+    """Raise :class:`MethodError` for a backend or a callback that a run would leave aside.
+
+    >>> from qml_dynamics import SplitStep
+    >>> check_used(SplitStep(10), find_backend("statevector"), None, None)
+    Traceback (most recent call last):
+    qml_dynamics.base.errors.MethodError: Argument `backend` must be None for SplitStep, which runs by NumPy, but is 'statevector'.
+    """
+    facts, who = method.facts(), type(method).__name__
+    if backend is not None and facts.runs_on == "classical":
+        raise MethodError(f"Argument `backend` must be None for {who}, which runs by NumPy, but is {backend.name!r}.")
+    if callback is None:
+        return
+    waves = backend is None or capabilities(backend).exact
+    called = {"always": True, "waves": waves, "exact": waves and shots is None, "never": False}[facts.callback]
+    if not called:
+        where = "" if backend is None else f" on {backend.name}" + ("" if shots is None else " with shots")
+        raise MethodError(
+            f"Argument `callback` must be None for {who}{where}, which has no step after which to call it, but is given."
+        )
 
 
 def check_room(job: Job) -> None:

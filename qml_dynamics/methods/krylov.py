@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real, require
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
 from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
 from .from_waves import Waves, report_waves, run_waves
@@ -92,7 +92,14 @@ def run(
     yield saves[0], psi.copy(), log_norm
     for t0, t1 in zip(saves[:-1], saves[1:]):
         rate = method.tol / problem.duration
-        pieces = _constant(h, psi, z, t0, t1, rate, space) if h.constant else _magnus(h, psi, z, t0, t1, rate, space)
+        if isinstance(h, PauliHamiltonian):
+            pieces = _scaled(h, psi, z, t0, t1, method.tol, space)
+        else:
+            pieces = (
+                _constant(h.apply, psi, z, t0, t1, rate, space)
+                if h.constant
+                else _magnus(h, psi, z, t0, t1, rate, space)
+            )
         for t, wave, log in pieces:
             psi = wave
             log_norm += log
@@ -101,15 +108,32 @@ def run(
 
 
 def _constant(
-    h: Hamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
+    apply: Apply, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
 ) -> Iterator[tuple[float, np.ndarray, float]]:
     t = t0
     while t < t1:
-        basis = krylov_space(h.apply, psi, space, z, t1 - t, rate)
+        basis = krylov_space(apply, psi, space, z, t1 - t, rate)
         step = basis.largest_step(z, t1 - t, rate)
         psi, log = basis.propagate(z, step, psi.shape)
         t = t1 if t + step >= t1 * (1 - 1e-15) else t + step
         yield t, psi, log
+
+
+def _scaled(
+    h: PauliHamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, tol: float, space: int
+) -> Iterator[tuple[float, np.ndarray, float]]:
+    """``exp(z H0 int s dt) psi`` exactly, since ``s(t) H0`` commutes at all times: a constant H0 for the time ``int s dt``."""
+    amount, whole = h.amount(t0, t1), h.amount(0.0, h.duration)
+    sign, span = float(np.sign(amount)), abs(amount)
+    if not span:
+        return
+    rate = tol / max(span, abs(whole))
+
+    def act(wave: np.ndarray) -> np.ndarray:
+        return sign * h.terms.apply(wave)
+
+    for done, wave, log in _constant(act, psi, z, 0.0, span, rate, space):
+        yield t0 + (t1 - t0) * done / span, wave, log
 
 
 def _magnus(

@@ -60,7 +60,7 @@ class MultiProduct:
 
     def facts(self) -> Facts:
         """The real clock, every weight space; densities and expectation values converge."""
-        return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, "expectation")
+        return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, "expectation", callback="never")
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`."""

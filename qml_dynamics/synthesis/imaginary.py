@@ -12,7 +12,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.formulas import Factor, Formula, boundaries, by_order, factors, segments
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.pauli import PauliSum
 from ..model.problem import Problem
 from .p_register import Register
@@ -163,12 +163,24 @@ def pauli_rotation(x: int, z: int, angle: float, circuit: QuantumCircuit) -> Non
 
 def real_time(problem: Problem, h: Hamiltonian, t: float, time: float, substeps: int) -> QuantumCircuit:
     """``exp(-i time H(t))`` with H as it is at ``t``, by so many Strang steps; a negative time gives the exact inverse."""
-    circuit = QuantumCircuit(width(problem.domain))
-    if not isinstance(h, LearningHamiltonian):
-        for _ in range(substeps):
-            pauli_steps(h.terms, time / substeps, by_order(2), circuit)
-        return circuit
-    d, s = h.coefficients(t)
+    if isinstance(h, LearningHamiltonian):
+        return _learning_time(problem, h, h.coefficients(t), time, substeps)
+    return _pauli_time(h, h.factor(t) * time, substeps)
+
+
+def _pauli_time(h: PauliHamiltonian, amount: float, substeps: int) -> QuantumCircuit:
+    """``exp(-i amount H0)``."""
+    circuit = QuantumCircuit(h.num_qubits)
+    for _ in range(substeps if amount else 0):
+        pauli_steps(h.terms, amount / substeps, by_order(2), circuit)
+    return circuit
+
+
+def _learning_time(
+    problem: Problem, h: LearningHamiltonian, coefficients: tuple[float, float], time: float, substeps: int
+) -> QuantumCircuit:
+    """``exp(-i time (-D L + s zeta))``."""
+    circuit, (d, s) = QuantumCircuit(width(problem.domain)), coefficients
     series, dt = walsh_series(s * h.zeta), time / substeps
     for k in range(substeps):
         diagonal(series, (0.5 if k == 0 else 1.0) * dt, circuit, range(problem.domain.num_qubits))
@@ -194,7 +206,10 @@ def double_bracket_step(
 ) -> QuantumCircuit:
     """``e^{i r H} U e^{i r |0><0|} U^+ e^{-i r H} U`` with ``r = sqrt(t1 - t0)``, U the circuit of the wave so far."""
     root = float(np.sqrt(t1 - t0))
-    forward = real_time(problem, h, 0.5 * (t0 + t1), root, substeps)
+    if isinstance(h, LearningHamiltonian):
+        forward = real_time(problem, h, 0.5 * (t0 + t1), root, substeps)
+    else:  # with the mean of its strength over the step, whatever the schedule is
+        forward = _pauli_time(h, root * h.amount(t0, t1) / (t1 - t0), substeps)
     circuit = made.copy()
     circuit.compose(forward, inplace=True)
     circuit.compose(made.inverse(), inplace=True)

@@ -161,13 +161,20 @@ def bracket_ends(job: Job, method: DoubleBracket) -> np.ndarray:
 
 def bracket_on_device(job: Job, method: DoubleBracket) -> Answer:
     """One batch of circuits at the ends of all steps; ``log_norm`` by the trapezoidal rule of the sampled energies."""
-    ends = bracket_ends(job, method)
+    ends, h = bracket_ends(job, method), job.h
     whole = replace(job, saves=ends)
     reached = list(double_bracket(whole, method, np.union1d(ends, [0.0]).tolist()))
     chosen = [r for r in reached if r.time in set(ends.tolist())]
-    answer = run_sampled(whole, Planned([r.circuit for r in chosen], {"steps": method.steps}))
-    energy = answer.expectations["energy"]
-    widths = np.diff(ends)
+    planned = Planned([r.circuit for r in chosen], {"steps": method.steps})
+    if isinstance(h, LearningHamiltonian):
+        answer, widths = run_sampled(whole, planned), np.diff(ends)
+        energy = answer.expectations["energy"]
+    else:  # the energy of the operator itself is measured; its strength comes in by its exact integrals
+        answer = run_sampled(replace(whole, h=h.still), planned)
+        widths = np.array([h.amount(a, b) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist())])
+        energy = answer.expectations["energy"]
+        scaled = {**answer.expectations, "energy": energy * h.factors(ends)}
+        answer = replace(answer, expectations=scaled)
     log = -np.concatenate([[0.0], np.cumsum(0.5 * widths * (energy.value[1:] + energy.value[:-1]))])
     shares = np.zeros((len(ends), len(ends)))
     for i, dt in enumerate(widths):
