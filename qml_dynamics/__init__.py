@@ -52,7 +52,7 @@ _HOME = {
     "validation.comparison": ("compare", "Comparison"),
     "learning.minibatch.study": ("batch_study", "BatchStudy"),
     "validation.budget": ("error_budget", "ErrorBudget"),
-    "validation.resources": ("cost", "Cost"),
+    "validation.resources": ("cost", "Cost", "step_ends"),
     "backends": ("backend", "Backend", "assert_valid_backend"),
     "conformance.method": ("assert_valid_method",),
     "runs": ("submit", "open_run"),
@@ -184,3 +184,4 @@ if TYPE_CHECKING:
     from .validation.device_cost import NoiseFloorWarning as NoiseFloorWarning
     from .validation.resources import Cost as Cost
     from .validation.resources import cost as cost
+    from .validation.resources import step_ends as step_ends

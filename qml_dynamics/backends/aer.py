@@ -1,8 +1,8 @@
 """Aer simulators: statevector in one pass, density matrices with noise, matrix product states, trajectories.
 
 Circuits go in as they are where Aer knows their gates; with a noise model they are first compiled to the gates that the model
-names, since Aer skips the noise of any other gate in silence. With the noise of a device they are also routed along its
-couplers, since a pair of qubits without a coupler has no error in its report either.
+has noise for (see `aer_noise`), since Aer skips the noise of any other gate in silence. With the noise of a device they are also
+routed along its couplers, since a pair of qubits without a coupler has no error in its report either.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit, transpile
-from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
@@ -24,10 +23,9 @@ from ..results.sampling import draw, merged_counts
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
 from .aer_batch import Batch, check, parts
+from .aer_noise import STANDARD, Acting
 from .base import Capabilities, OnStep, Seeding, check_circuits, flagged
 
-# what a circuit may be compiled to: neither Aer's own instructions (kraus, save_...) nor control flow
-_STANDARD = {*get_standard_gate_name_mapping()} - {"measure", "reset", "delay"}
 METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
 _UNFIT = (
     "stabilizer",
@@ -120,6 +118,15 @@ class AerBackend:
             return list(self.noise_model.basis_gates)
         return [n for n in AerSimulator(method=self._method(1)).operation_names if n not in ("unitary", "diagonal")]
 
+    @cached_property
+    def _acting(self) -> Acting | None:
+        return None if self.noise_model is None else Acting(self.noise_model)
+
+    @cached_property
+    def _wanted(self) -> list[str]:
+        """The gates that circuits are compiled to."""
+        return [n for n in self._basis if n in STANDARD] if self._acting is None else self._acting.basis(self._basis)
+
     def _method(self, num_qubits: int) -> str:
         if self.method != "automatic":
             return self.method
@@ -155,11 +162,12 @@ class AerBackend:
             return transpile(circuit, target=target, optimization_level=1, seed_transpiler=1)
         if self.noise_model is None and set(circuit.count_ops()) <= set(self._basis):
             return circuit
-        standard = [n for n in self._basis if n in _STANDARD]
-        out = transpile(circuit, basis_gates=standard, optimization_level=1, seed_transpiler=1)
-        unknown = set(out.count_ops()) - set(self._basis) - {"barrier", "measure", "reset", "delay"}
+        out = transpile(circuit, basis_gates=self._wanted, optimization_level=1, seed_transpiler=1)
+        unknown = set(out.count_ops()) - {*self._basis, *self._wanted, "barrier", "measure", "reset", "delay"}
         if unknown:
             raise BackendError(f"Argument `circuit` must compile to {self._basis}, but keeps {sorted(unknown)}.")
+        if self._acting is not None:
+            self._acting.tell(out)
         return out
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
@@ -203,7 +211,7 @@ class AerBackend:
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit: from exact probabilities where they are known, else by Aer's sampler."""
-        check_circuits(circuits, shots)
+        circuits = check_circuits(circuits, shots)
         if self.draws_exactly(circuits[0].num_qubits):
             return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]
         out = []
@@ -269,6 +277,7 @@ class AerBackend:
             "method": self.method,
             "precision": self.precision,
             "noise": self._noise_name(),
+            **({} if self.noise_model is None else {"compiled_to": sorted(self._wanted)}),
             "qiskit": version("qiskit"),
             "qiskit-aer": version("qiskit-aer"),
         }

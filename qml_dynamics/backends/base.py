@@ -97,6 +97,9 @@ class Asked:
     circuit: QuantumCircuit
     operators: tuple[PauliSum, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "circuit", without_idle_bits(self.circuit))
+
     @property
     def num_qubits(self) -> int:
         """Width of the circuit."""
@@ -322,18 +325,45 @@ def check_asked(asked: Sequence[Asked], shots: int | None) -> None:
                 )
 
 
-def check_circuits(circuits: Sequence[QuantumCircuit], shots: int | None = None, midway: bool = False) -> None:
-    """Raise :class:`BackendError` unless all circuits are bound and unmeasured, and the shots are a positive integer.
+def check_circuits(
+    circuits: Sequence[QuantumCircuit], shots: int | None = None, midway: bool = False
+) -> list[QuantumCircuit]:
+    """The circuits without classical bits that nothing writes or reads.
 
-    With ``midway`` they may measure on the way.
+    Raises :class:`BackendError` unless all are bound and unmeasured (with ``midway`` they may measure on the way), and the shots are
+    a positive integer.
     """
     if shots is not None:
         integer(shots, "shots", 1, 10**9, BackendError)
-    for circuit in circuits:
+    bare = [without_idle_bits(circuit) for circuit in circuits]
+    for circuit in bare:
         if (circuit.num_clbits and not midway) or circuit.parameters:
             free = sorted(map(str, circuit.parameters))
-            what = f"has the free parameters {free}" if free else f"has {circuit.num_clbits} classical bits"
+            what = f"has the free parameters {free}" if free else f"has {circuit.num_clbits} classical bits in use"
             raise BackendError(f"Argument `circuits` must be bound and unmeasured, but one {what}.")
+    return bare
+
+
+def without_idle_bits(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The same gates without the classical bits, where none of them is used: a circuit that only has bits is not measured.
+
+    >>> from qiskit import QuantumCircuit
+    >>> without_idle_bits(QuantumCircuit(2, 2)).num_clbits
+    0
+    """
+    used = any(step.clbits or step.operation.name in _CLASSICAL for step in circuit.data)
+    if not circuit.num_clbits or used:
+        return circuit
+    from qiskit import QuantumCircuit
+
+    bare = QuantumCircuit(circuit.qubits, global_phase=circuit.global_phase, name=circuit.name)
+    bare.add_register(*circuit.qregs)
+    for step in circuit.data:
+        bare.append(step)
+    return bare
+
+
+_CLASSICAL = ("store", "if_else", "while_loop", "for_loop", "switch_case", "box")
 
 
 def sample_midway(

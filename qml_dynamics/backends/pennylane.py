@@ -170,7 +170,7 @@ class PennyLaneBackend:
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit; all of them as one batch of tapes."""
-        check_circuits(circuits, shots)
+        circuits = check_circuits(circuits, shots)
         if self.draws_exactly:
             return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]
         num_qubits = circuits[0].num_qubits
@@ -201,7 +201,7 @@ def operations(circuit: QuantumCircuit, wires: Sequence[Any], phase: bool = Fals
 
     The global phase only where it can be seen, in amplitudes: hardware plug-ins know no such gate.
     """
-    check_circuits([circuit])
+    (circuit,) = check_circuits([circuit])
     low = lowered(circuit)
     out = [qml.GlobalPhase(-float(low.global_phase))] if phase and float(low.global_phase) else []
     for instruction in low.data:

@@ -112,7 +112,7 @@ class QiskitBackend:
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit."""
-        check_circuits(circuits, shots)
+        circuits = check_circuits(circuits, shots)
         return self._run(circuits, shots, seeds)
 
     @property
@@ -123,7 +123,7 @@ class QiskitBackend:
 
     def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of circuits that measure and reset on the way; see ``MidwayBackend``."""
-        check_circuits(circuits, shots, midway=self.measures_midway)
+        circuits = check_circuits(circuits, shots, midway=self.measures_midway)
         return self._run(circuits, shots, seeds)
 
     def _run(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:

@@ -57,7 +57,7 @@ class StatevectorBackend:
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit."""
-        check_circuits(circuits, shots)
+        circuits = check_circuits(circuits, shots)
         return [draw(p, shots, seed) for p, seed in zip(self.probabilities(circuits), seeds)]
 
     def describe(self) -> dict[str, Any]:

@@ -57,6 +57,14 @@ class MomentumTailWarning(UserWarning):
     """The wave has reached the largest momenta of its grid: refine it."""
 
 
+class UnusedArgumentWarning(UserWarning):
+    """An argument takes no part in a call, and the answer is the same without it."""
+
+
+class UnusedNoiseWarning(UserWarning):
+    """A noise model has errors of gates or qubits that the compiled circuit does not use."""
+
+
 class SynthesisChangedWarning(UserWarning):
     """Circuits are built from other gates than when they were recorded, by another version of a library, and do the same."""
 

@@ -21,7 +21,7 @@ from ..runs.problem_file.files import copy_problem, write_bytes
 from ..runs.trajectory_file import PROBLEM, RESULT, TRAJECTORY, to_json
 from . import pictures
 from .optimum import scipy_optimum
-from .options import parse_method
+from .options import parse_method, told_unused
 from .run import Interrupts, Stop, new_folder, terminal, told_once
 from .summary import print_run, run_data, weights_table
 
@@ -35,7 +35,7 @@ class Wishes:
     stages: int = 20
     strategy: str = "portfolio"
     adapt: str | None = None
-    restarts: int = 2
+    restarts: int | None = None
     clock: str = "imaginary"
     duration: float | None = None
     backend: str | None = None
@@ -43,7 +43,7 @@ class Wishes:
     shots: int | None = None
     seed: int | None = None
     samples: int = 0
-    tau: float = 5.0
+    tau: float | None = None
     allow_code: bool = False
 
 
@@ -51,11 +51,13 @@ def anneal_command(path: Path, wishes: Wishes, *, out: Path | None, as_json: boo
     """Anneal a problem file; the exit code is 0, or 130 after Ctrl-C (what was done is saved)."""
     one_of(wishes.clock, "clock", CLOCKS, MethodError)
     require(wishes.samples >= 0, "samples", "not be negative", wishes.samples, MethodError)
+    require(wishes.tau is None or wishes.samples > 0, "tau", "be left out without --samples", wishes.tau, MethodError)
     file = read_problem(path, allow_code=wishes.allow_code)
     folder = out if out is not None else new_folder(file.path)
     copy_problem(file, folder / PROBLEM)  # a folder that cannot be written is told before the run
     console = terminal(as_json)
     with told_once(), Interrupts() as interrupts:
+        told_unused(file, "anneal", method=wishes.method is None, backend=wishes.backend is None)
         run = _anneal(file, wishes)
         run.save(folder / TRAJECTORY)
         data, code = run_data(run, file, weights_table(run, file, None)), 130 if interrupts.seen else 0
@@ -100,7 +102,14 @@ def _sample(run: Trajectory, file: ProblemFile, wishes: Wishes) -> Chain | None:
     if not wishes.samples:
         return None
     last = float(run.diagnostics["diffusion"][-1])
-    return metts(run.problem, wishes.tau, wishes.samples, wishes.seed, collapse="alternate", diffusion=last)
+    return metts(
+        run.problem,
+        5.0 if wishes.tau is None else wishes.tau,
+        wishes.samples,
+        wishes.seed,
+        collapse="alternate",
+        diffusion=last,
+    )
 
 
 def _add_chain(data: dict[str, Any], chain: Chain | None, file: ProblemFile) -> None:

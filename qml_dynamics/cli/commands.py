@@ -138,11 +138,11 @@ def anneal(
     stages: Annotated[int, typer.Option(help="Steps of the outer loop, which lowers the diffusion.")] = 20,
     strategy: Annotated[str, typer.Option(help="anneal, quench or portfolio.")] = "portfolio",
     adapt: Annotated[str | None, typer.Option(help="Place the diffusions by gap or variance.")] = None,
-    restarts: Annotated[int, typer.Option(help="Of a portfolio.")] = 2,
+    restarts: Annotated[int | None, typer.Option(help="Of a portfolio (default: 2).")] = None,
     clock: Annotated[str, typer.Option(help="imaginary or real, whatever the file says.")] = "imaginary",
     duration: Annotated[float | None, typer.Option(help="In place of that of the file.")] = None,
     samples: Annotated[int, typer.Option(help="METTS samples at the last diffusion.")] = 0,
-    tau: Annotated[float, typer.Option(help="Imaginary time between them; beta = 2 tau.")] = 5.0,
+    tau: Annotated[float | None, typer.Option(help="Imaginary time between them; beta = 2 tau (default: 5).")] = None,
     method: Method = None,
     backend: Backend = None,
     shots: Shots = None,
@@ -171,7 +171,7 @@ def gibbs(
         float | None, typer.Option(help="Inverse temperature (default: 1; for a problem twice its imaginary time).")
     ] = None,
     reading: Annotated[str, typer.Option(help="born, or population.")] = "born",
-    steps: Annotated[int, typer.Option(help="Strang steps of a problem with diffusion.")] = 16,
+    steps: Annotated[int | None, typer.Option(help="Strang steps of a problem with diffusion (default: 16).")] = None,
     backend: Backend = None,
     shots: Shots = None,
     seed: Annotated[int | None, typer.Option(help="Of all sampling.")] = None,
@@ -217,14 +217,14 @@ def descend(
     schedule: Annotated[
         str | None, typer.Option(help="qhd, or learned: a schedule for --steps 10, 20 or 40 (default: 20).")
     ] = None,
-    qubits: Annotated[int, typer.Option(help="Of each axis, for a test function.")] = 6,
+    qubits: Annotated[int | None, typer.Option(help="Of each axis, for a test function (default: 6).")] = None,
     duration: Annotated[
         float | None, typer.Option(help="Default: 10, or what the problem or the schedule says.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Of the product formula.")] = None,
     backend: Backend = None,
     shots: Shots = None,
-    samples: Annotated[int, typer.Option(help="Drawn from an exact density.")] = 1000,
+    samples: Annotated[int | None, typer.Option(help="Drawn from an exact density (default: 1000).")] = None,
     polish: Annotated[int, typer.Option(help="Best samples that L-BFGS-B refines; 0 for none.")] = 3,
     compare: Annotated[
         bool, typer.Option(help="Classical optimisers at as many evaluations (on these functions they win).")

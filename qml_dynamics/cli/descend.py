@@ -16,6 +16,7 @@ from ..results.trajectory import atomic_file, plain
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.trajectory_file import to_json
 from . import pictures
+from .options import told_unused
 from .run import terminal, told_once
 
 TABLE = "table"
@@ -25,12 +26,12 @@ def descend_command(
     target: str,
     *,
     schedule: str | None,
-    qubits: int,
+    qubits: int | None,
     duration: float | None,
     steps: int | None,
     backend: str | None,
     shots: int | None,
-    samples: int,
+    samples: int | None,
     polish: int,
     compare: bool,
     shift: Sequence[float] | None,
@@ -43,7 +44,19 @@ def descend_command(
     console = terminal(as_json)
     with told_once():
         if target == TABLE:
-            rows = functions_table(qubits=qubits, steps=steps or 5000, shift=shift or None, seed=seed or 0)
+            others = {
+                "schedule": schedule,
+                "duration": duration,
+                "backend": backend,
+                "shots": shots,
+                "samples": samples,
+                "out": out,
+            }
+            for name, value in others.items():
+                require(value is None, name, "be left out with the table, which has its own", value)
+            rows = functions_table(
+                qubits=6 if qubits is None else qubits, steps=steps or 5000, shift=shift or None, seed=seed or 0
+            )
             _show_table(console, rows)
             if as_json:
                 print(to_json({"rows": [vars(row) for row in rows], "complete": len(rows) == len(PUBLISHED)}))
@@ -51,6 +64,9 @@ def descend_command(
         require(shift is None or not shift, "shift", "be left out unless the target is the table", shift)
         file = _file(target, allow_code)
         what = target if file is None else file.problem
+        own = None if schedule is not None else _own_method(file, steps, backend)
+        if file is not None:
+            told_unused(file, "descend", method=own is None, backend=backend is None)
         save = 4 if out is not None else None
         found = descend(
             what,
@@ -58,7 +74,7 @@ def descend_command(
             schedule=schedule,
             duration=duration,
             steps=steps,
-            method=None if schedule is not None else _own_method(file, steps, backend),
+            method=own,
             backend=backend,
             shots=shots,
             samples=samples,

@@ -20,6 +20,8 @@ from ..runs.problem_file import read_problem
 from ..runs.problem_file.files import write_bytes
 from ..runs.trajectory_file import to_json
 from . import pictures
+from .options import told_unused
+from .run import told_once
 
 SHOWN = 16  # rows of the printed table
 DENSE = 1024  # points up to which the thermal law is had by diagonalisation
@@ -48,7 +50,7 @@ class Answer:
 
 
 def gibbs_command(
-    asked: Asked, *, steps: int, backend: str | None, shots: int | None, seed: int | None, out: Path | None, as_json: bool
+    asked: Asked, *, steps: int | None, backend: str | None, shots: int | None, seed: int | None, out: Path | None, as_json: bool
 ) -> int:  # fmt: skip
     """Sample a softmax of energies, a sigmoid, or the thermal state of a problem; print it beside the exact law.
 
@@ -58,6 +60,7 @@ def gibbs_command(
     if sum(given) != 1:
         raise ProblemError("Argument `gibbs` must have one of a problem file, --energies and --sigmoid.")
     options = {"backend": backend, "shots": shots, "seed": seed}
+    require(steps is None or asked.problem is not None, "steps", "be left out without a problem", steps)
     answer = _on_problem(asked, steps, options) if asked.problem is not None else _on_labels(asked, options)
     data = _data(answer)
     files = [] if out is None else _write(answer, data, out)
@@ -99,12 +102,15 @@ def _on_labels(asked: Asked, options: dict[str, Any]) -> Answer:
     return Answer(result, weights / weights.sum(), [str(i) for i in range(len(energies))])
 
 
-def _on_problem(asked: Asked, steps: int, options: dict[str, Any]) -> Answer:
+def _on_problem(asked: Asked, steps: int | None, options: dict[str, Any]) -> Answer:
     """The thermal state; beta is 2 tau of a problem on the imaginary clock unless it is given."""
     require(asked.reading == "born", "reading", "be born for a problem", asked.reading)
     require(asked.hopping == 0, "hopping", "be that of the problem, its diffusion", asked.hopping)
     assert asked.problem is not None
-    problem = read_problem(asked.problem, allow_code=asked.allow_code).problem
+    file = read_problem(asked.problem, allow_code=asked.allow_code)
+    with told_once():
+        told_unused(file, "gibbs", method=True, backend=options["backend"] is None)
+    problem = file.problem
     beta = asked.beta
     if beta is None:
         require(problem.clock == "imaginary", "beta", "be given for a problem on the real clock", "not")
@@ -114,7 +120,7 @@ def _on_problem(asked: Asked, steps: int, options: dict[str, Any]) -> Answer:
     return Answer(result, _diagonal(problem, beta, steps), [",".join(f"{w:.3g}" for w in point) for point in points])
 
 
-def _diagonal(problem: Problem, beta: float, steps: int) -> np.ndarray:
+def _diagonal(problem: Problem, beta: float, steps: int | None) -> np.ndarray:
     """The law of ``e^{-beta H} / Z`` by diagonalisation, or of the split steps where that is too large."""
     if problem.domain.size > DENSE:
         return thermal(problem, beta, steps).probabilities

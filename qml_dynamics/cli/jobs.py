@@ -12,7 +12,7 @@ from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import to_json
 from ..validation.resources import cost
 from .options import Options, plan
-from .run import terminal
+from .run import terminal, told_once
 from .summary import as_data
 
 
@@ -38,12 +38,13 @@ def submit_command(
 ) -> int:
     """Send a run to its backend and return; the folder keeps everything that a later process needs."""
     file = read_problem(path, allow_code=options.allow_code)
-    what = plan(options, file)
+    with told_once():
+        what = plan(options, file)
     if what.shots is None:
         raise MethodError("Argument `shots` must be given to submit a run.")
     if what.backend is None:
         raise MethodError("Argument `backend` must be given to submit a run.")
-    estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save)
+    estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save, seed=what.seed)
     print(estimate, file=sys.stderr)  # before anything is sent
     run = runs.submit(
         file.problem,

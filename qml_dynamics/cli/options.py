@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from ..backends import backend
-from ..base.errors import MethodError, describe
+from ..backends import backend as find_backend
+from ..base.errors import MethodError, UnusedArgumentWarning, describe
 from ..base.registry import METHODS
 from ..base.registry import method_from_spec as named_method
-from ..learning.ensembles import HamiltonJacobi, KoopmanVonNeumann
-from ..methods.split_step import SplitStep
-from ..methods.trotter import Trotter
-from ..methods.variational import ansatz
-from ..methods.variational.options import Variational
-from ..model.problem import Problem
+from ..methods.defaults import CIRCUIT_STEPS, REFERENCE_STEPS, default_method
 from ..runs.problem_file import ProblemFile
 
-REFERENCE_STEPS = 400
 _FORM = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*(?:\((.*)\)|:(.*))?\s*", re.DOTALL)
-_STEPS = {"trotter": {"steps": 40}, "split_step": {"steps": REFERENCE_STEPS}}
+_STEPS = {"trotter": {"steps": CIRCUIT_STEPS}, "split_step": {"steps": REFERENCE_STEPS}}
 _BARE: dict[str, dict[str, Any]] = {
     "split_step": {"order": 4},
     "growing": {"method": {"kind": "split_step", "steps": REFERENCE_STEPS, "order": 4}},
@@ -54,55 +49,64 @@ class Plan:
     @property
     def quantum(self) -> bool:
         """Whether circuits are run."""
-        return bool(self.method.facts().runs_on == "backend")
+        return _runs_circuits(self.method, self.backend)
 
 
 def plan(options: Options, file: ProblemFile) -> Plan:
-    """Options over file over defaults (see :func:`default_method`).
+    """Options over file over defaults (see :func:`~qml_dynamics.methods.defaults.default_method`).
 
-    Shots and backend of the file belong to circuits: a classical method leaves them aside.
+    Shots and backend of the file belong to circuits: where a classical method is named they take no part, and a warning says so.
+    Where they are options they are refused by the method.
     """
-    backend = options.backend if options.backend is not None else file.backend
+    name = options.backend if options.backend is not None else file.backend
+    wanted = options.shots if options.shots is not None else file.shots
+    seed = options.seed if options.seed is not None else file.seed
     if options.method is not None:
         method = parse_method(options.method)
     elif file.method is not None:
         method = file.method
     else:
-        method = default_method(file.problem, backend is not None)
-    quantum = method.facts().runs_on == "backend"
-    shots = options.shots if options.shots is not None else file.shots if quantum else None
-    seed = options.seed if options.seed is not None else file.seed
+        chosen = _backend(options, file, name)
+        method = default_method(file.problem, None if chosen is None else find_backend(chosen), wanted)
+    quantum = _runs_circuits(method, name)
+    if not quantum and options.backend is None:
+        dropped = [word for word, value in (("name", file.backend), ("shots", file.shots)) if value is not None]
+        if dropped and not (options.shots is not None and dropped == ["shots"]):
+            text = (
+                f"[backend] {' and '.join(dropped)} of the file takes no part: {type(method).__name__} runs by NumPy."
+            )
+            warnings.warn(text, UnusedArgumentWarning, stacklevel=2)
     save = options.save if options.save is not None else default_save(method)
-    chosen = _backend(options, file, backend) if quantum or options.backend is not None else None
-    return Plan(method, chosen, shots, seed, save)
+    backend = _backend(options, file, name) if quantum or options.backend is not None else None
+    return Plan(method, backend, wanted if quantum else options.shots, seed, save)
 
 
-def default_method(problem: Problem, circuits: bool) -> Any:
-    """The method of a problem that names none: a classical reference, or circuits where a backend is given.
+def told_unused(file: ProblemFile, command: str, *, method: bool, backend: bool) -> None:
+    """Warn where a command leaves the method, or the backend and shots, that a problem file names aside."""
+    found = [("[method]", method and file.method is not None)]
+    found += [("[backend]", backend and (file.backend is not None or file.shots is not None))]
+    for section, unused in found:
+        if unused:
+            text = f"{section} of the file takes no part in {command}: its own options say what is run."
+            warnings.warn(text, UnusedArgumentWarning, stacklevel=2)
 
-    >>> from qml_dynamics import Grid
-    >>> swing = Problem(Grid((-1, 1), 4), lambda w: w[:, 0] ** 2, 0.5, clock="classical", duration=1.0)
-    >>> default_method(swing, circuits=False)
-    HamiltonJacobi(steps=400, order=4, extra=None, spread=0.0)
-    """
-    if problem.clock == "classical":
-        return KoopmanVonNeumann(40) if circuits else HamiltonJacobi(REFERENCE_STEPS, order=4)
-    if not circuits:
-        return SplitStep(REFERENCE_STEPS, order=4)
-    if problem.clock == "real":
-        return Trotter(40, order=2)
-    return Variational(ansatz.hamiltonian(layers=6), steps=60)
+
+def _runs_circuits(method: Any, backend: Any) -> bool:
+    """Whether a method runs as circuits where this backend is named, or none."""
+    runs_on = method.facts().runs_on
+    return bool(runs_on == "backend" or (runs_on == "either" and backend is not None))
 
 
 def _backend(options: Options, file: ProblemFile, name: str | None) -> Any:
     if options.backend is None and file.backend_options:
-        return backend(file.backend, **file.backend_options)
+        return find_backend(file.backend, **file.backend_options)
     return name
 
 
 def default_save(method: Any) -> int:
     """Saved times that fall on ends of steps, so that saving does not cut any: at most 21.
 
+    >>> from qml_dynamics import Trotter
     >>> default_save(Trotter(40)), default_save(Trotter(7)), default_save(Trotter(41))
     (21, 8, 2)
     """

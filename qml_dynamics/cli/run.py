@@ -10,34 +10,46 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import QMLDynamicsError
+from ..backends import backend as find_backend
+from ..base.errors import MethodError, QMLDynamicsError
+from ..methods.defaults import REFERENCE_STEPS
 from ..methods.evolution import evolve
 from ..methods.reference import reference_method
+from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.files import copy_problem
 from ..runs.trajectory_file import PROBLEM, to_json, write_run
 from ..validation.budget import error_budget
 from ..validation.comparison import compare
+from ..validation.explained import explain
 from . import pictures
 from .optimum import Optimum, scipy_optimum
-from .options import REFERENCE_STEPS, Options, Plan, plan
+from .options import Options, Plan, plan
 from .summary import as_data, budget_data, print_checks, print_run, run_data, weights_table
 
 REFERENCE = "reference.npz"
 BUDGET_QUBITS = 14
+REFERENCE_QUBITS, OPERATOR_QUBITS = 18, 14  # up to which a run is compared with the reference
 
 
 def run_command(
     path: Path, options: Options, *, out: Path | None, as_json: bool, plots: bool, budget: bool | None
 ) -> int:
-    """Run a problem file; the exit code is 0, or 130 after Ctrl-C (what was done is saved)."""
+    """Run a problem file and compare it with the classical reference, up to 18 qubits (operators: 14).
+
+    The exit code is 0; 1 where the distance from the reference is not explained by the method's own error, the noise of the device
+    and the shots; 130 after Ctrl-C (what was done is saved).
+    """
     file = read_problem(path, allow_code=options.allow_code)
-    what = plan(options, file)
-    folder = out if out is not None else new_folder(file.path)
-    copy_problem(file, folder / PROBLEM, method=what.method)  # a folder that cannot be written is told before the run
-    console = terminal(as_json)
     with told_once(), Interrupts() as interrupts:
+        what = plan(options, file)
+        _may_have_budget(file, what, budget)
+        folder = out if out is not None else new_folder(file.path)
+        copy_problem(
+            file, folder / PROBLEM, method=what.method
+        )  # a folder that cannot be written is told before the run
+        console = terminal(as_json)
         return _run(_Run(file, what, folder, console, as_json, interrupts), plots, budget)
 
 
@@ -90,33 +102,56 @@ def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
     optimum = scipy_optimum(job.file.problem)
     job.data = run_data(run, job.file, weights_table(run, job.file, optimum))
     print_run(job.console, run, job.data)
-    reference, comparison, measured = None, None, None
-    if job.plan.quantum:
+    reference, comparison, measured, why = None, None, None, None
+    if _has_reference(job.file.problem):
         reference = reference_of(job.file, run)
         reference.save(job.folder / REFERENCE)
         comparison = compare(run, reference)
-        job.data["comparison"] = as_data(comparison)
+        device = None if job.plan.backend is None or not job.plan.quantum else find_backend(job.plan.backend)
+        why = explain(run, reference, job.plan.method, device)
+        job.data["comparison"] = {**as_data(comparison), "explanation": as_data(why)}
     if _wants_budget(job, budget):
         measured = _budget(job)
         job.data["budget"] = budget_data(measured)
-    print_checks(job.console, comparison, measured)
+    print_checks(job.console, comparison, measured, why)
     if plots:
         job.data["pictures"] = _pictures(job, run, reference, optimum, measured)
-    return job.finish(run, 0)
+    return job.finish(run, 0 if why is None or why.explained else 1)
+
+
+def _has_reference(problem: Problem) -> bool:
+    return problem.domain.num_qubits <= (REFERENCE_QUBITS if problem.operator is None else OPERATOR_QUBITS)
 
 
 def reference_of(file: ProblemFile, run: Trajectory) -> Trajectory:
     """The classical reference at the same times; see :func:`~qml_dynamics.methods.reference.reference_method`."""
     spread = float(run.diagnostics.get("spread", 0.0))
-    method = reference_method(file.problem, run.method, REFERENCE_STEPS, spread)
-    return evolve(file.problem, method, save=run.times.tolist(), seed=0)
+    finer = 10 if run.provenance.get("backend") is not None else 2  # classical steps are many as they are
+    method = reference_method(file.problem, run.method, REFERENCE_STEPS, spread, finer)
+    seed = None if file.problem.objective is None else 0  # nothing is drawn of an operator's waves
+    return evolve(file.problem, method, save=run.times.tolist(), seed=seed)
 
 
 def _wants_budget(job: _Run, asked: bool | None) -> bool:
     problem = job.file.problem
-    if problem.objective is None or problem.clock == "classical" or job.plan.method.facts().both_ends:
-        return False  # the chain of an error budget starts from a wave
+    if _no_budget(problem, job.plan):
+        return False
     return asked if asked is not None else job.plan.quantum and problem.domain.num_qubits <= BUDGET_QUBITS
+
+
+def _no_budget(problem: Problem, what: Plan) -> str:
+    """Why there is no error budget, whose chain starts from a wave of a loss; empty where there is one."""
+    if problem.objective is None:
+        return "a general operator"
+    if problem.clock == "classical":
+        return "the classical clock"
+    return "a bridge" if what.method.facts().both_ends else ""
+
+
+def _may_have_budget(file: ProblemFile, what: Plan, asked: bool | None) -> None:
+    reason = _no_budget(file.problem, what)
+    if asked and reason:
+        raise MethodError(f"Argument `budget` must be left out for {reason}, which has none, but is given.")
 
 
 def _budget(job: _Run) -> Any:

@@ -14,7 +14,7 @@ from ..validation.comparison import compare
 from ..validation.resources import cost
 from . import pictures
 from .options import Options, plan
-from .run import REFERENCE
+from .run import REFERENCE, told_once
 from .summary import as_data
 
 
@@ -41,8 +41,11 @@ def plot_command(path: Path, out: Path | None, *, as_json: bool, allow_code: boo
 def cost_command(path: Path, options: Options, *, as_json: bool) -> int:
     """The cost of a run, before it is run."""
     file = read_problem(path, allow_code=options.allow_code)
-    what = plan(options, file)
-    estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save)
+    with told_once():
+        what = plan(options, file)
+        estimate = cost(
+            file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save, seed=what.seed
+        )
     print(to_json(as_data(estimate)) if as_json else estimate)
     return 0
 

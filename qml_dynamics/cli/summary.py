@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..validation.budget import ErrorBudget
     from ..validation.comparison import Comparison
+    from ..validation.explained import Explanation
 
 
 def as_data(value: Any) -> dict[str, Any]:
@@ -118,13 +119,20 @@ def _weights(values: Sequence[float]) -> str:
     return "(" + ", ".join(f"{v:.4g}" for v in values) + ")"
 
 
-def print_checks(console: Console, comparison: Comparison | None, budget: ErrorBudget | None) -> None:
-    """The verdict against the reference, and the error budget."""
+def print_checks(
+    console: Console,
+    comparison: Comparison | None,
+    budget: ErrorBudget | None,
+    explanation: Explanation | None = None,
+) -> None:
+    """The verdict against the reference, what explains it, and the error budget."""
     from rich.text import Text
 
     if comparison is not None:
         console.print(Text("\nAgainst the classical reference", style="bold"))
         console.print(Text(str(comparison)))
+    if explanation is not None and not (comparison is not None and comparison.agree and explanation.explained):
+        console.print(Text(str(explanation)))
     if budget is not None:
         console.print(Text("\nError budget", style="bold"))
         console.print(Text(str(budget)))

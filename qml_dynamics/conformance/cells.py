@@ -69,7 +69,7 @@ def standard_problem(
         space: its weight space.
         clock: its clock.
         qubits: of the two axes of a grid.
-        moving: whether the coefficients move in time; an operator is constant in any case.
+        moving: whether the coefficients move in time; an operator is constant in any case (give it a ``strength`` with ``replace``).
         duration: total time.
 
     Raises:

@@ -163,9 +163,7 @@ def matrices(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def coefficients(problem: Problem, t: float) -> tuple[float, float]:
-    """``D(t)`` and ``s(t)``; of an operator 0 and 1."""
-    if problem.operator is not None:
-        return 0.0, 1.0
+    """``D(t)`` (of an operator 0) and ``s(t)``."""
     return problem.diffusion.value(t, problem.duration), problem.strength.value(t, problem.duration)
 
 

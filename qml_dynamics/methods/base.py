@@ -57,6 +57,8 @@ class Facts:
         both_ends: whether the density is conditioned on both ends, so that a run is not the evolution of the initial wave.
         register: whether :meth:`Method.without_encoding` leaves out a register of finite size, whose error is a part of its own in
             the error budget; False: what it leaves out is the encoding.
+        callback: when a callback is called: in every run; where waves are known (``"waves"``: not on backends that only sample);
+            where they are and no shots are asked for (``"exact"``); or never.
     """
 
     clocks: frozenset[Clock]
@@ -71,6 +73,7 @@ class Facts:
     both_ends: bool = False
     register: bool = False
     signed: bool = False
+    callback: Literal["always", "waves", "exact", "never"] = "waves"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +121,13 @@ def circuit_seed(entropy: Any, *key: int) -> int:
 
 
 @dataclass
+class Drawn:
+    """Whether anything of a run was drawn from its seed."""
+
+    any: bool = False
+
+
+@dataclass
 class Job:
     """One call of ``evolve``, converted and checked.
 
@@ -130,6 +140,8 @@ class Job:
         observables: what is to be observed.
         branch: first entries of the keys of seeds, for one of many runs inside a call.
         checkpoint: where the state of the run is kept, or None.
+        drawn: whether the seed took part; one for all branches of a call.
+        seeded: whether the seed was given, so that a run with it draws the same.
     """
 
     problem: Problem
@@ -144,10 +156,18 @@ class Job:
     progress: Progress
     branch: tuple[int, ...] = ()
     checkpoint: Any = None
+    drawn: Drawn = field(default_factory=Drawn)
+    seeded: bool = False
+
+    @property
+    def entropy(self) -> Any:
+        """The seed of the run, for what is drawn from it."""
+        self.drawn.any = True
+        return self.seeds.entropy
 
     def seed(self, *key: int) -> int:
         """A seed for one circuit: it depends on the run's seed and on what the circuit is, never on batching."""
-        return circuit_seed(self.seeds.entropy, *self.branch, *key)
+        return circuit_seed(self.entropy, *self.branch, *key)
 
     @property
     def device(self) -> Backend:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
@@ -17,7 +18,7 @@ import numpy as np
 from ..backends import Backend
 from ..backends.failures import without_credentials
 from ..base.arguments import checks_arguments, checks_arguments_but
-from ..base.errors import MethodError
+from ..base.errors import MethodError, UnusedArgumentWarning
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from .base import Answer, Callback, Job
@@ -48,13 +49,14 @@ def evolve(
     Args:
         problem: the statement.
         method: what runs it; ``qml-dynamics list methods`` tells which ones there are.
-        backend: for circuits: a name, an object, or None for the exact ``"statevector"``.
+        backend: for circuits: a name, an object, or None for the exact ``"statevector"``. Methods that run by NumPy refuse one.
         shots: samples per circuit and per basis at every saved time; None for exact expectation values.
-        seed: of all sampling; None draws one and records it.
+        seed: of all sampling; None draws one and records it. A warning says where nothing is drawn.
         save: None (start and end), a number of equal times, or a list of times; the run is cut exactly there.
         observables: name to a function of weights ``(m, ndim) -> (m,)``, a function of momenta (see ``of_momenta``), or
             an operator on the register.
-        callback: ``callback(step, view)`` after each step (Krylov: each saved time); returning True stops the run.
+        callback: ``callback(step, view)`` after each step (Krylov: each saved time); returning True stops the run. Refused where the
+            circuits of a run go out as one batch.
         progress: show progress on standard error; None: when it is a terminal. Nothing shows below two seconds.
         checkpoint: for variational runs whose steps are measured, a ``qml_dynamics.runs.Checkpoint``: an interrupted run goes on
             from its last batch when it is called again.
@@ -81,6 +83,12 @@ def evolve(
         )
     with job.progress, computing(job, own):
         answer = job.method.run(job)
+    if seed is not None and not job.drawn.any:
+        warnings.warn(
+            f"Argument `seed` takes no part: this run of {type(method).__name__} draws nothing.",
+            UnusedArgumentWarning,
+            stacklevel=2,
+        )
     return finish(job, answer, started)
 
 
@@ -139,7 +147,7 @@ def _stop(job: Job, answer: Answer) -> str:
 
 
 @checks_arguments
-def circuits(problem: Problem, method: Any, times: Any = None) -> list[QuantumCircuit]:
+def circuits(problem: Problem, method: Any, times: Any = None, *, seed: int | None = None) -> list[QuantumCircuit]:
     """The circuits that a device would run: one a saved time, unmeasured, made of gates.
 
     Args:
@@ -147,6 +155,7 @@ def circuits(problem: Problem, method: Any, times: Any = None) -> list[QuantumCi
         method: one whose circuits are known before they run, as :class:`Trotter` (ancillas on the highest qubits). Methods that
             average over random circuits give all of them at the first time, then all at the next.
         times: as ``save`` of :func:`evolve`.
+        seed: of a run, for methods whose circuits are random.
 
     Returns:
         A list of ``QuantumCircuit``. With walls, the ancillas are the highest qubits and end in ``|0>``.
@@ -159,5 +168,5 @@ def circuits(problem: Problem, method: Any, times: Any = None) -> list[QuantumCi
     >>> [circuit.num_qubits for circuit in circuits(spins, Trotter(2))]
     [3, 3]
     """
-    job = convert(problem, method, save=times)
+    job = convert(problem, method, seed=seed, save=times)
     return job.method.circuits(job)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
 from ..model.resolution import cuts
 from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
@@ -85,22 +85,26 @@ def run(
     method._fits(problem)
     size = problem.domain.size
     check_memory(96 * size * size, f"{method} on {problem.domain.num_qubits} qubits")
-    return _constant(problem, h, saves, on_step) if h.constant else _driven(problem, h, saves, on_step)
+    commutes = h.constant or isinstance(h, PauliHamiltonian)
+    return _constant(problem, h, saves, on_step) if commutes else _driven(problem, h, saves, on_step)
 
 
 def _constant(
     problem: Problem, h: Hamiltonian, saves: Sequence[float], on_step: Callable[[int, int], None]
 ) -> Iterator[tuple[float, np.ndarray, float]]:
+    """One diagonalisation: of H, or of an operator H0 whose strength moves, which acts for the time ``int s dt``."""
     psi = problem.initial.vector(problem.domain)
-    energies, modes = np.linalg.eigh(h.matrix())
+    energies, modes = np.linalg.eigh(h.terms.matrix() if isinstance(h, PauliHamiltonian) else h.matrix())
     parts = modes.conj().T @ psi.reshape(-1)
     for i, t in enumerate(saves):
+        amount = h.amount(0.0, t) if isinstance(h, PauliHamiltonian) else t
         if problem.clock == "real":
-            wave, log = modes @ (np.exp(-1j * energies * t) * parts), 0.0
+            wave, log = modes @ (np.exp(-1j * energies * amount) * parts), 0.0
         else:
-            exponents = -(energies - energies[0]) * t
-            wave = modes @ (np.exp(exponents) * parts)
-            log = float(np.log(np.linalg.norm(wave)) - energies[0] * t)
+            exponents = -energies * amount
+            top = float(exponents.max())
+            wave = modes @ (np.exp(exponents - top) * parts)
+            log = float(np.log(np.linalg.norm(wave)) + top)
         on_step(i + 1, len(saves))
         yield t, (wave / np.linalg.norm(wave)).reshape(psi.shape), log
 

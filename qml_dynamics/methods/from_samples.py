@@ -16,7 +16,7 @@ from .. import synthesis
 from ..backends.base import Asked, capabilities
 from ..base.errors import BackendError, check_memory, require
 from ..base.estimate import Estimate
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.pauli import PauliSum, diagonal_sum
 from ..model.problem import Problem
 from ..results.observables import (
@@ -99,7 +99,10 @@ def one_moment(job: Job, last: QuantumCircuit) -> tuple[list[QuantumCircuit], in
 
 
 def measured_operators(h: Hamiltonian, observables: Sequence[Observable]) -> dict[str, PauliSum]:
-    """Operators that no sampling of weights or momenta gives: a general Hamiltonian, and observables that are operators."""
+    """Operators that no sampling of weights or momenta gives: observables that are some, and a general Hamiltonian.
+
+    The latter without its strength, with which :func:`_driven` turns its mean into the energy.
+    """
     operators = {o.name: o.terms for o in observables if o.terms is not None}
     return operators if isinstance(h, LearningHamiltonian) else {"energy": h.terms, **operators}
 
@@ -155,10 +158,18 @@ def run(job: Job, planned: Planned) -> Answer:
 def _with_estimates(job: Job, planned: Planned, operators: Mapping[str, PauliSum], answer: Answer) -> Answer:
     """The answer with everything in it that the vendor's estimator can tell; it says what that is."""
     told = _estimated(job, planned.circuits, operators) if operators else {}
+    if isinstance(job.h, PauliHamiltonian):
+        told["energy"] = _driven(job, told["energy"])
     if capabilities(job.device).estimates_losses:
         told.update(_losses(job, planned))
     facts = {"estimated": tuple(told)} if told else {}  # everything else comes from our samples
     return replace(answer, expectations={**answer.expectations, **told}, diagnostics={**answer.diagnostics, **facts})
+
+
+def _driven(job: Job, energy: Estimate) -> Estimate:
+    """The energy at the saved times from the mean of the operator: times its strength there."""
+    assert isinstance(job.h, PauliHamiltonian)
+    return energy * job.h.factors(job.saves)
 
 
 def _estimated(
@@ -205,6 +216,8 @@ def from_outcomes(job: Job, planned: Planned, batch: Batch, outcomes: Sequence[C
             for i in moments
         ]
         expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
+    if isinstance(job.h, PauliHamiltonian) and "energy" in batch.groups:
+        expectations["energy"] = _driven(job, expectations["energy"])
     density = np.array([c.histogram(domain.size).reshape(domain.shape) for c in counts["weight"]])
     dual = np.array([c.histogram(domain.size) for c in counts["dual"]]) if "dual" in counts else None
     best = best_of(job.h, counts["weight"][-1], job.seed(Stream.BEST, 1))
@@ -235,9 +248,12 @@ def from_probabilities(job: Job, planned: Planned, batch: Batch, probabilities: 
                 table.add(o.name, float((weight if o.basis == "weight" else dual) @ o.values(domain, every)))
         for number, (name, groups) in enumerate(batch.groups.items()):
             table.add(name, sum(_group_mean(g, seen[Stream.OPERATORS, number, i, j]) for j, g in enumerate(groups)))
-    drawn = draw(density[-1], BEST_SAMPLES, job.seed(Stream.BEST, 0))
-    best = best_of(h, drawn, job.seed(Stream.BEST, 1))
-    return _answer(job, planned, np.array(density), np.array(duals), table.estimates(None), None, best)
+    best, expectations = None, table.estimates(None)
+    if isinstance(h, LearningHamiltonian):
+        best = best_of(h, draw(density[-1], BEST_SAMPLES, job.seed(Stream.BEST, 0)), job.seed(Stream.BEST, 1))
+    if isinstance(h, PauliHamiltonian) and "energy" in batch.groups:
+        expectations["energy"] = _driven(job, expectations["energy"])
+    return _answer(job, planned, np.array(density), np.array(duals), expectations, None, best)
 
 
 def _group_mean(group: PauliGroup, probabilities: np.ndarray) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.errors import EdgeWeightWarning, MomentumTailWarning
 from ..base.estimate import Estimate
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..results.observables import (
     BEST_SAMPLES,
     best_of,
@@ -114,12 +114,14 @@ def report_waves(job: Job, waves: Waves) -> Answer:
     density = np.abs(states) ** 2
     density /= density.reshape(len(density), -1).sum(axis=1).reshape(-1, *[1] * job.problem.domain.ndim)
     counts: Mapping[str, tuple[Counts, ...]] | None = None
+    best = None
     if job.shots is None:
         expectations: Mapping[str, Estimate] = observe_states(job.h, times, states, job.observables)
-        drawn = draw(density[-1], BEST_SAMPLES, job.seed(Stream.BEST, 0))
     else:
         expectations, counts, density = _sampled_report(job, times, states)
-        drawn = counts["weight"][-1]
+    if isinstance(job.h, LearningHamiltonian):  # an operator has no best weights
+        drawn = draw(density[-1], BEST_SAMPLES, job.seed(Stream.BEST, 0)) if counts is None else counts["weight"][-1]
+        best = best_of(job.h, drawn, job.seed(Stream.BEST, 1))
     return Answer(
         times=times,
         density=density,
@@ -127,7 +129,7 @@ def report_waves(job: Job, waves: Waves) -> Answer:
         log_norm=np.array(waves.log_norm),
         expectations=expectations,
         counts=counts,
-        best=best_of(job.h, drawn, job.seed(Stream.BEST, 1)),
+        best=best,
         stop=waves.stop,
         diagnostics={**waves.diagnostics, **_wave_diagnostics(job, states, np.abs(states) ** 2)},
         parameters=_padded(waves.parameters) if waves.parameters else None,
@@ -163,6 +165,8 @@ def _sampled_report(
             drawn = [draw(g.probabilities(psi), job.shots, s) for g, s in zip(groups, seeds)]
             rows.append(combine_groups([g.estimate(c) for g, c in zip(groups, drawn)]))
         expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
+    if isinstance(job.h, PauliHamiltonian):
+        expectations["energy"] = expectations["energy"] * job.h.factors(times)
     size, shape = job.problem.domain.size, job.problem.domain.shape
     density = np.array([c.histogram(size).reshape(shape) for c in counts["weight"]])
     return expectations, counts, density

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Backend
+from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
 from ..base.errors import MethodError, check_memory, describe, integer
 from ..base.progress import Progress
@@ -34,8 +34,7 @@ def convert(
 ) -> Job:
     """The job of a call; see :func:`qml_dynamics.evolve` for the arguments.
 
-    A backend that is named beside a classical method is looked up, and takes no part. With ``room`` the waves that are saved must fit
-    into the memory, before the loss is evaluated anywhere.
+    With ``room`` the waves that are saved must fit into the memory, before the loss is evaluated anywhere.
 
     Raises:
         MethodError, ProblemError, BackendError: an argument is wrong, or the method refuses the problem.
@@ -51,16 +50,14 @@ def convert(
     device = find_backend(backend) if backend is not None else None
     if facts.runs_on == "backend" and device is None:
         device = find_backend("statevector")
-    if facts.runs_on == "classical":
-        device = None
     _check_method(problem, method, device)
+    check_used(method, device, shots, callback)
     saves = save_times(save, problem.duration)
     if room:
         check_room(problem, len(saves))
     h = hamiltonian(problem)
     check_ranges(problem, h)
     seen = read_observables(observables, problem, facts.wires)
-    h = hamiltonian(problem)
     check_fit(problem, h)
     label = f"{type(method).__name__} on {problem.domain.num_qubits} qubits"
     return Job(
@@ -75,6 +72,7 @@ def convert(
         callback,
         Progress(label, progress),
         checkpoint=checkpoint,
+        seeded=seed is not None,
     )
 
 
@@ -92,6 +90,28 @@ def check_room(problem: Problem, saves: int) -> None:
     """Raise :class:`MethodError` where the waves that are saved would not fit into the memory."""
     domain = problem.domain
     check_memory(32 * domain.size * (saves + 3), f"{saves} saved waves on {domain.num_qubits} qubits")
+
+
+def check_used(method: Method, backend: Backend | None, shots: int | None, callback: Callback | None) -> None:
+    """Raise :class:`MethodError` for a backend or a callback that a run would leave aside.
+
+    >>> from qml_dynamics import SplitStep
+    >>> check_used(SplitStep(10), find_backend("statevector"), None, None)
+    Traceback (most recent call last):
+    qml_dynamics.base.errors.MethodError: Argument `backend` must be None for SplitStep, which runs by NumPy, but is 'statevector'.
+    """
+    facts, who = method.facts(), type(method).__name__
+    if backend is not None and facts.runs_on == "classical":
+        raise MethodError(f"Argument `backend` must be None for {who}, which runs by NumPy, but is {backend.name!r}.")
+    if callback is None:
+        return
+    waves = backend is None or capabilities(backend).exact
+    called = {"always": True, "waves": waves, "exact": waves and shots is None, "never": False}[facts.callback]
+    if not called:
+        where = "" if backend is None else f" on {backend.name}" + ("" if shots is None else " with shots")
+        raise MethodError(
+            f"Argument `callback` must be None for {who}{where}, which has no step after which to call it, but is given."
+        )
 
 
 def save_times(save: Any, duration: float) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real, require
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
 from ..model.resolution import cuts
 from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
@@ -95,7 +95,14 @@ def run(
     yield saves[0], psi.copy(), log_norm
     for t0, t1 in zip(saves[:-1], saves[1:]):
         rate = method.tol / problem.duration
-        pieces = _constant(h, psi, z, t0, t1, rate, space) if h.constant else _magnus(h, psi, z, t0, t1, rate, space)
+        if isinstance(h, PauliHamiltonian):
+            pieces = _scaled(h, psi, z, t0, t1, method.tol, space)
+        else:
+            pieces = (
+                _constant(h.apply, psi, z, t0, t1, rate, space)
+                if h.constant
+                else _magnus(h, psi, z, t0, t1, rate, space)
+            )
         for t, wave, log in pieces:
             psi = wave
             log_norm += log
@@ -104,11 +111,11 @@ def run(
 
 
 def _constant(
-    h: Hamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
+    apply: Apply, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
 ) -> Iterator[tuple[float, np.ndarray, float]]:
     t = t0
     while t < t1:
-        basis = krylov_space(h.apply, psi, space, z, t1 - t, rate)
+        basis = krylov_space(apply, psi, space, z, t1 - t, rate)
         step = basis.largest_step(z, t1 - t, rate)
         psi, log = basis.propagate(z, step, psi.shape)
         del basis  # before the next one is allocated
@@ -119,6 +126,23 @@ def _constant(
 _SEEN = 1e-6  # radians of a schedule that five points in a step may miss: its integral is in the step all the same
 _ROUNDING = 2e-15  # of a unit wave: no step can be asked to be better
 _SHORT = 1e-12  # of the duration: such a step is taken whatever its error
+
+
+def _scaled(
+    h: PauliHamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, tol: float, space: int
+) -> Iterator[tuple[float, np.ndarray, float]]:
+    """``exp(z H0 int s dt) psi`` exactly, since ``s(t) H0`` commutes at all times: a constant H0 for the time ``int s dt``."""
+    amount, whole = h.amount(t0, t1), h.amount(0.0, h.duration)
+    sign, span = float(np.sign(amount)), abs(amount)
+    if not span:
+        return
+    rate = tol / max(span, abs(whole))
+
+    def act(wave: np.ndarray) -> np.ndarray:
+        return sign * h.terms.apply(wave)
+
+    for done, wave, log in _constant(act, psi, z, 0.0, span, rate, space):
+        yield t0 + (t1 - t0) * done / span, wave, log
 
 
 def _magnus(

@@ -87,7 +87,9 @@ class MiniBatch:
     def facts(self) -> Facts:
         """The real clock, losses that are means over rows; the order is that of the formula around one batch."""
         runs_on: Literal["classical", "backend"] = "classical" if self.classical else "backend"
-        return Facts(frozenset({"real"}), LOSSES, runs_on, self.order, "expectation", steps=self.steps)
+        return Facts(
+            frozenset({"real"}), LOSSES, runs_on, self.order, "expectation", steps=self.steps, callback="never"
+        )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`; the loss must have rows, and without replacement as many as a batch."""
@@ -259,7 +261,7 @@ def _draw(job: Job, method: MiniBatch, c: int, gates: list[int], errors: list[fl
 def _losses(job: Job, method: MiniBatch, c: int, plan: list[list[Part]]) -> Iterator[list[tuple[float, Any]]]:
     """For each piece the pairs (amount, values of the batch's loss, or None for the kinetic factor)."""
     last = max((part.batch for row in plan for part in row if part.batch is not None), default=-1)
-    batches = draw_batches(job.problem, method, c, last + 1, job.seeds.entropy)
+    batches = draw_batches(job.problem, method, c, last + 1, job.entropy)
     seen: tuple[int | None, np.ndarray | None] = (None, None)
     for row in plan:
         out: list[tuple[float, Any]] = []

@@ -61,7 +61,9 @@ class MultiProduct:
 
     def facts(self) -> Facts:
         """The real clock, every weight space; densities and expectation values converge."""
-        return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, "expectation", signed=True)
+        return Facts(
+            frozenset({"real"}), EVERYWHERE, "backend", self.order, "expectation", signed=True, callback="never"
+        )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`."""

@@ -47,8 +47,10 @@ class QDrift:
 
     Each rotation is ``exp(-i sgn(c_j) P_j lambda T / N)`` with ``lambda = sum |c_j|``. Averaged over the draws this is a channel
     whose half diamond distance to the exact evolution is at most ``(2 lambda^2 T^2 / N) exp(2 lambda T / N)``, whatever the number
-    of terms. One circuit alone is only a random unitary: the answer is the average over ``draws`` of them, and the errors it
-    carries are those between circuits. Source: Campbell, Phys. Rev. Lett. 123, 070503 (2019), arXiv:1811.08017.
+    of terms.
+    With a strength s(t) rotation k stands for the k-th of N equal parts of the duration, and the integral of s over it takes the
+    place of ``T / N``. One circuit alone is only a random unitary: the answer is the average over ``draws`` of them, and the
+    errors it carries are those between circuits. Source: Campbell, Phys. Rev. Lett. 123, 070503 (2019), arXiv:1811.08017.
 
     Args:
         samples: rotations over the duration.
@@ -68,7 +70,7 @@ class QDrift:
 
     def facts(self) -> Facts:
         """The real clock, operators; expectation values converge."""
-        return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", 1, "expectation")
+        return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", 1, "expectation", callback="never")
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`; for a loss it says what the run would cost."""
@@ -123,7 +125,15 @@ class RandomOrder:
 
     def facts(self) -> Facts:
         """The real clock, operators; expectation values converge."""
-        return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", 2, "expectation", steps=self.steps)
+        return Facts(
+            frozenset({"real"}),
+            frozenset({"operator"}),
+            "backend",
+            2,
+            "expectation",
+            steps=self.steps,
+            callback="never",
+        )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`; for a loss it says what the run would cost."""
@@ -154,7 +164,7 @@ class RandomOrder:
 
 def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
     """The average over the random circuits."""
-    terms, count = _terms(job.h, method), method.draws
+    h, terms, count = _operator(job), _terms(job.h, method), method.draws
     if job.shots is not None and job.shots < count:
         raise MethodError(
             f"Argument `shots` must be at least the {count} circuits they are shared by, but is {job.shots}."
@@ -175,12 +185,11 @@ def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
         waves = [wave.reshape(shape) for wave in job.device.states(pieces, job.progress)]
         kept = [wave for t, wave in zip(times, waves) if t in job.saves]
         answers.append(report_waves(branch, Waves(job.saves.tolist(), kept, [0.0] * len(kept), "", {})))
-    return _averaged(job, method, answers, gates, terms)
+    return _averaged(job, answers, gates, terms, _bound(method, strength(terms) * _amounts(h, method)))
 
 
 def _circuits(job: Job, method: QDrift | RandomOrder) -> list[QuantumCircuit]:
-    terms = _terms(job.h, method)
-    times = np.union1d(job.saves, [0.0]).tolist()
+    terms, times = _terms(job.h, method), np.union1d(job.saves, [0.0]).tolist()
     every = [_pieces(job, method, terms, c, times) for c in range(method.draws)]
     return [_until(pieces, times.index(t)) for t in job.saves.tolist() for pieces in every]
 
@@ -193,7 +202,7 @@ def _work(job: Job, method: QDrift | RandomOrder) -> Work:
     number, together = each * len(every), each * len(job.saves)
     qubits, shots = programs[-1].num_qubits, job.shots or 0
     share = -(-shots * together // number) if shots else None
-    fixed = method.seed is not None
+    fixed = method.seed is not None or job.seeded
     memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, method.draws)
     return Work(qubits, memory, number, together * shots, tuple(programs), bound=not fixed, samples=share)
 
@@ -230,16 +239,16 @@ def _pieces(
     job: Job, method: QDrift | RandomOrder, terms: PauliSum, c: int, times: Sequence[float]
 ) -> list[QuantumCircuit]:
     """Circuit ``c``: the preparation, then from each time to the next; a rotation is cut where a time falls into it."""
-    duration = job.problem.duration
-    seed = circuit_seed(job.seeds.entropy if method.seed is None else method.seed, Stream.RANDOMISED, c)
+    h = _operator(job)
+    seed = circuit_seed(job.entropy if method.seed is None else method.seed, Stream.RANDOMISED, c)
     rng = np.random.default_rng(seed)
     idle = float(terms.coefficients[(terms.x | terms.z) == 0].sum())
     active = np.flatnonzero(((terms.x | terms.z) != 0) & (terms.coefficients != 0))
     draw = _qdrift if isinstance(method, QDrift) else _random_order
-    slots = draw(method, terms, active, rng, duration, times)  # type: ignore[arg-type]
+    slots = draw(method, terms, active, rng, h, times)  # type: ignore[arg-type]
     out = [synthesis.states.prepare(job.problem.initial, job.problem.domain)]
     for t0, t1, rotations in zip(times[:-1], times[1:], slots):
-        out.append(synthesis.trotter.pauli_rotations(terms.num_qubits, rotations, -idle * (t1 - t0)))
+        out.append(synthesis.trotter.pauli_rotations(terms.num_qubits, rotations, -idle * h.amount(t0, t1)))
     return out
 
 
@@ -248,20 +257,20 @@ def _qdrift(
     terms: PauliSum,
     active: np.ndarray,
     rng: np.random.Generator,
-    duration: float,
+    h: PauliHamiltonian,
     times: Sequence[float],
 ) -> list[list[tuple[int, int, float]]]:
     weight = np.abs(terms.coefficients[active])
-    total, tau = float(weight.sum()), duration / method.samples
+    total, tau = float(weight.sum()), h.duration / method.samples
     chosen = active[rng.choice(len(active), size=method.samples, p=weight / total)]
     slots = []
     for t0, t1 in zip(times[:-1], times[1:]):
         first, last = int(t0 / tau + 1e-9), min(method.samples, int(np.ceil(t1 / tau - 1e-9)))
         row = []
         for i in range(first, last):
-            span = min((i + 1) * tau, t1) - max(i * tau, t0)
-            j = chosen[i]
-            row.append((int(terms.x[j]), int(terms.z[j]), float(np.sign(terms.coefficients[j]) * total * span)))
+            span, j = h.amount(max(i * tau, t0), min((i + 1) * tau, t1)), chosen[i]
+            if span:
+                row.append((int(terms.x[j]), int(terms.z[j]), float(np.sign(terms.coefficients[j]) * total * span)))
         slots.append(row)
     return slots
 
@@ -271,15 +280,19 @@ def _random_order(
     terms: PauliSum,
     active: np.ndarray,
     rng: np.random.Generator,
-    duration: float,
+    h: PauliHamiltonian,
     times: Sequence[float],
 ) -> list[list[tuple[int, int, float]]]:
     slots = []
-    for ends in segments(boundaries(duration, method.steps, times), times):
+    for ends in segments(boundaries(h.duration, method.steps, times), times):
         row = []
-        for t0, t1 in zip(ends[:-1], ends[1:]):
-            for j in rng.permutation(active):
-                row.append((int(terms.x[j]), int(terms.z[j]), float(terms.coefficients[j] * (t1 - t0))))
+        for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist()):
+            amount = h.amount(t0, t1)
+            for j in rng.permutation(
+                active
+            ):  # drawn for a step without strength too: the steps after it keep their orders
+                if amount:
+                    row.append((int(terms.x[j]), int(terms.z[j]), float(terms.coefficients[j] * amount)))
         slots.append(row)
     return slots
 
@@ -291,11 +304,8 @@ def _until(pieces: Sequence[QuantumCircuit], index: int) -> QuantumCircuit:
     return circuit
 
 
-def _averaged(
-    job: Job, method: QDrift | RandomOrder, answers: list[Answer], gates: list[int], terms: PauliSum
-) -> Answer:
+def _averaged(job: Job, answers: list[Answer], gates: list[int], terms: PauliSum, bound: float) -> Answer:
     out, spread = averaged(answers, job.shots)
-    bound = error_bound(method, terms, job.problem.duration)
     facts = {
         "circuits": len(answers),
         "lambda": strength(terms),
@@ -351,10 +361,32 @@ def error_bound(method: QDrift | RandomOrder, operator: Any, time: float) -> flo
     0.022669
     """
     x = strength(pauli_sum(operator)) * real(time, "time", nonnegative=True, error=MethodError)
+    return _bound(method, np.full(_parts(method), x / _parts(method)))
+
+
+def _parts(method: QDrift | RandomOrder) -> int:
+    """Equal parts of the duration, each with its own bound."""
+    return method.samples if isinstance(method, QDrift) else method.steps
+
+
+def _amounts(h: PauliHamiltonian, method: QDrift | RandomOrder) -> np.ndarray:
+    """How long the operator acts in each part, without sign."""
+    if h.constant:
+        return np.full(_parts(method), abs(h.amount(0.0, h.duration)) / _parts(method))
+    ends = h.duration * np.arange(_parts(method) + 1) / _parts(method)
+    return np.abs([h.amount(t0, t1) for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist())])
+
+
+def _bound(method: QDrift | RandomOrder, y: np.ndarray) -> float:
+    """The bounds of all parts added up; y: lambda times the amount of each."""
     if isinstance(method, QDrift):
-        return 2 * x**2 / method.samples * float(np.exp(2 * x / method.samples))
-    y = x / method.steps
-    return 0.5 * method.steps * (y**4 * float(np.exp(2 * y)) + 2 * y**3 * float(np.exp(y)) / 3)
+        return float((2 * y**2 * np.exp(2 * y)).sum())
+    return float(0.5 * (y**4 * np.exp(2 * y) + 2 * y**3 * np.exp(y) / 3).sum())
+
+
+def _operator(job: Job) -> PauliHamiltonian:
+    assert isinstance(job.h, PauliHamiltonian)  # `check` has refused losses
+    return job.h
 
 
 def qdrift_channel(operator: Any, time: float, samples: int) -> np.ndarray:

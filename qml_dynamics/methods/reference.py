@@ -19,14 +19,15 @@ from .split_step import SplitStep
 _FINER = 10  # times as many steps as the run itself
 
 
-def reference_method(problem: Problem, method: Any, least: int, spread: float = 0.0) -> Method:
-    """The classical method with at least ``least`` steps, and ten times as many as the run has.
+def reference_method(problem: Problem, method: Any, least: int, spread: float = 0.0, finer: int = _FINER) -> Method:
+    """The classical method with at least ``least`` steps, and ``finer`` times as many as the run has.
 
     Args:
         problem: what was run.
         method: what ran it, or the text that a stored run keeps of a person's own.
         least: steps at least.
         spread: width that a run on the classical clock gave to its start, in weights.
+        finer: ten, since steps as circuits are few.
 
     >>> from qml_dynamics import Grid, Problem, Trotter
     >>> well = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
@@ -36,7 +37,7 @@ def reference_method(problem: Problem, method: Any, least: int, spread: float = 
     if problem.operator is not None:
         return Krylov()
     facts = facts_of(method)
-    steps = max(least, _FINER * (facts.steps or 0) if facts is not None else 0)
+    steps = max(least, finer * (facts.steps or 0) if facts is not None else 0)
     if problem.clock == "classical":
         return HamiltonJacobi(steps, order=4, spread=spread)
     if isinstance(method, SchrodingerBridge):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -147,34 +148,67 @@ class LearningHamiltonian:
 
 @dataclass(frozen=True, eq=False)
 class PauliHamiltonian:
-    """A constant Hamiltonian given as a sum of Pauli strings, with the same verbs."""
+    """``H(t) = s(t) sum_j c_j P_j``: a sum of Pauli strings times a schedule, with the same verbs.
+
+    The values of H at two times commute, so that ``exp(-i sum_j c_j P_j int s dt)`` is its evolution, whatever the schedule is.
+
+    Attributes:
+        domain: the register, a hypercube.
+        terms: the sum of strings, without the schedule.
+        strength: the schedule s.
+        duration: what the schedule is stretched over.
+    """
 
     domain: Domain
     terms: PauliSum
-
-    constant = True
-    duration = 1.0
+    strength: Schedule = Constant(1.0)
+    duration: float = 1.0
 
     @property
     def num_qubits(self) -> int:
         """Qubits of the register."""
         return self.terms.num_qubits
 
+    @property
+    def constant(self) -> bool:
+        """Whether H does not depend on time."""
+        return is_constant(self.strength)
+
+    def factor(self, t: float) -> float:
+        """``s(t)``."""
+        return self.strength.value(t, self.duration)
+
+    def factors(self, times: Sequence[float] | np.ndarray) -> np.ndarray:
+        """``s(t)`` at some times, shape ``(len(times),)``."""
+        return np.array([self.factor(float(t)) for t in times])
+
+    def amount(self, t0: float, t1: float) -> float:
+        """The integral of s from ``t0`` to ``t1``: the time for which the sum of strings acts."""
+        return self.strength.integral(t0, t1, self.duration)
+
+    @property
+    def still(self) -> PauliHamiltonian:
+        """The sum of strings alone, ``s = 1``."""
+        return PauliHamiltonian(self.domain, self.terms)
+
     def apply(self, psi: np.ndarray, t: float = 0.0) -> np.ndarray:
-        """``H psi``; ``psi`` is not changed."""
-        return self.terms.apply(psi)
+        """``H(t) psi``; ``psi`` is not changed."""
+        factor = self.factor(t)
+        out = self.terms.apply(psi)
+        return out if factor == 1.0 else factor * out
 
     def expectation(self, psi: np.ndarray, t: float = 0.0) -> float:
-        """``<psi|H|psi> / <psi|psi>``."""
-        return float((np.vdot(psi, self.terms.apply(psi)) / np.vdot(psi, psi)).real)
+        """``<psi|H(t)|psi> / <psi|psi>``."""
+        return self.factor(t) * float((np.vdot(psi, self.terms.apply(psi)) / np.vdot(psi, psi)).real)
 
     def bounds(self, t: float = 0.0) -> tuple[float, float]:
         """A lower and an upper bound of the spectrum."""
-        return -self.terms.bound(), self.terms.bound()
+        bound = abs(self.factor(t)) * self.terms.bound()
+        return -bound, bound
 
     def matrix(self, t: float = 0.0) -> np.ndarray:
         """The dense matrix."""
-        return self.terms.matrix()
+        return self.factor(t) * self.terms.matrix()
 
     def lowest(self, count: int = 1, t: float = 0.0, tol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
         """The lowest ``count`` energies, ascending, and their waves, shape ``(count, *domain.shape)``."""
@@ -200,7 +234,7 @@ def hamiltonian(problem: Problem, workers: int | None = None) -> Hamiltonian:
     0.5
     """
     if problem.operator is not None:
-        return PauliHamiltonian(problem.domain, problem.operator)
+        return PauliHamiltonian(problem.domain, problem.operator, problem.strength, problem.duration)
     assert problem.objective is not None  # Problem refuses anything else
     check_memory(16 * problem.domain.size, f"A Hamiltonian on {problem.domain.num_qubits} qubits")
     zeta = problem.objective.on(problem.domain)

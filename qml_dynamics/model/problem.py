@@ -28,15 +28,17 @@ class Problem:
     wave obey Hamilton and Jacobi's equation ``S_t + D |grad S|^2 + s zeta = 0`` with ``p_t + div(2 D p grad S) = 0``: points move
     by ``w' = 2 D k``, ``k' = -s grad zeta`` from ``k = grad S``.
 
+    With an operator H0 on qubits in place of the loss, ``H(t) = s(t) H0`` (see :meth:`from_operator`).
+
     Args:
         domain: a :class:`Grid` or a :class:`Hypercube`.
-        objective: the loss zeta: an :class:`Objective`, or a vectorised function of points ``(m, ndim)``.
-        diffusion: D, a number or a schedule; not negative.
+        objective: the loss zeta: an :class:`Objective`, or a vectorised function of points ``(m, ndim)``; None for an operator.
+        diffusion: D, a number or a schedule; not negative; 0 for an operator.
         strength: s, a number or a schedule.
         clock: ``"real"``, ``"imaginary"`` or ``"classical"`` (grids without twist only).
         initial: the initial wave.
         duration: total time, positive.
-        operator: a general operator in place of the learning Hamiltonian (see :meth:`from_operator`).
+        operator: a general operator H0 in place of the loss and the diffusion.
         wires: labels of the qubits, the first that of the highest, by which PennyLane's operators find them; None: 0, 1, ...
 
     Raises:
@@ -76,9 +78,12 @@ class Problem:
 
     def __post_init__(self) -> None:
         require(isinstance(self.domain, (Grid, Hypercube)), "domain", "be a Grid or a Hypercube", self.domain)
+        object.__setattr__(self, "diffusion", as_schedule(self.diffusion, "diffusion"))
         if self.operator is None:
             object.__setattr__(self, "objective", as_objective(self.objective))
-        object.__setattr__(self, "diffusion", as_schedule(self.diffusion, "diffusion"))
+        else:
+            object.__setattr__(self, "operator", pauli_sum(self.operator, self.wires))
+            _stands_alone(self)
         object.__setattr__(self, "strength", as_schedule(self.strength, "strength"))
         one_of(self.clock, "clock", CLOCKS)
         if self.clock == "classical":
@@ -88,6 +93,8 @@ class Problem:
             object.__setattr__(self, "wires", _as_wires(self.wires, self.domain.num_qubits))
         is_wave = isinstance(self.initial, Initial) and not isinstance(self.initial, type)
         require(is_wave, "initial", "be Uniform, Gaussian, PointMass or State", self.initial)
+        if self.operator is not None:
+            _starts_on(self.initial, self.domain)
         object.__setattr__(self, "duration", real(self.duration, "duration", positive=True))
         for t in (0.0, 0.5 * self.duration, self.duration):
             d = self.diffusion.value(t, self.duration)
@@ -111,8 +118,12 @@ class Problem:
         duration: float,
         initial: Any = None,
         wires: Sequence[int | str] | None = None,
+        strength: Schedule | float = 1.0,
     ) -> Problem:
-        """A problem whose Hamiltonian is a given operator on qubits; its domain is ``Hypercube(n)``.
+        """A problem whose Hamiltonian is ``s(t) H0`` with a given operator H0 on qubits; its domain is ``Hypercube(n)``.
+
+        Its values at two times commute, so that the wave is ``exp(-i H0 int s dt) psi`` (imaginary clock: ``exp(-H0 int s dt) psi``),
+        and ``expectations["energy"]`` is that of ``s(t) H0``.
 
         Args:
             operator: a ``SparsePauliOp``, a PennyLane operator, or a matrix.
@@ -123,6 +134,7 @@ class Problem:
             wires: labels of all qubits, the first that of the highest; a PennyLane operator acts on the wires that it names.
                 None: those of the ansatz given as ``initial`` where it has some, else the operator's own in its own order,
                 which is that of ``qml.matrix(operator)``. PennyLane operators that are observed later find their qubits by these.
+            strength: s, a number or a schedule of either sign.
 
         Raises:
             ProblemError: the operator is not Hermitian, acts on a wire that is not there, or an argument is wrong.
@@ -142,13 +154,16 @@ class Problem:
             initial = State(_state_on(initial, wires))
         elif not isinstance(initial, Initial):
             initial = State(getattr(initial, "data", initial))
-        domain = Hypercube(terms.num_qubits)
-        if isinstance(initial, PointMass):
-            initial.index(domain)
-        elif not isinstance(initial, Uniform):  # which fits any register, however large
-            initial.vector(domain)
         return cls(
-            domain, None, Constant(0.0), clock=clock, duration=duration, initial=initial, operator=terms, wires=wires
+            Hypercube(terms.num_qubits),
+            None,
+            Constant(0.0),
+            strength,
+            clock=clock,
+            duration=duration,
+            initial=initial,
+            operator=terms,
+            wires=wires,
         )
 
     @property
@@ -170,6 +185,25 @@ def _state_on(ansatz: Any, wires: Sequence[Any] | None) -> np.ndarray:
         return wave
     require(set(wires) == set(own), "initial", f"have the wires {list(wires)}", list(own))
     return wave.reshape((2,) * len(own)).transpose([own.index(w) for w in wires]).reshape(-1)
+
+
+def _stands_alone(problem: Problem) -> None:
+    """An operator is the whole Hamiltonian but for its strength: no loss, no diffusion, and a register of its width."""
+    assert problem.operator is not None
+    require(problem.objective is None, "objective", "be None for an operator", problem.objective)
+    still = isinstance(problem.diffusion, Constant) and problem.diffusion.value0 == 0
+    require(still, "diffusion", "be 0 for an operator, whose Hamiltonian is strength times operator", problem.diffusion)
+    width = problem.operator.num_qubits
+    must = f"be Hypercube({width}) for this operator of {width} qubits"
+    require(problem.domain == Hypercube(width), "domain", must, problem.domain)
+
+
+def _starts_on(initial: Initial, domain: Domain) -> None:
+    """Raise :class:`ProblemError` where a wave does not fit the register of an operator."""
+    if isinstance(initial, PointMass):
+        initial.index(domain)
+    elif not isinstance(initial, Uniform):  # which fits any register, however large
+        initial.vector(domain)
 
 
 def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:

@@ -29,6 +29,8 @@ def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.nda
         }
         if problem.wires is not None:
             spec["operator"]["wires"] = list(problem.wires)
+        if problem.strength != Constant(1.0):  # files of a plain operator stay as they were
+            spec["strength"] = describe_schedule(problem.strength)
     else:
         spec["objective"] = _describe_objective(problem, arrays)
         spec["diffusion"] = describe_schedule(problem.diffusion)

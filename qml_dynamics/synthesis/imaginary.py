@@ -12,7 +12,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.formulas import Factor, Formula, boundaries, by_order, factors, segments
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.pauli import PauliSum
 from ..model.problem import Problem
 from .p_register import Register
@@ -163,12 +163,24 @@ def pauli_rotation(x: int, z: int, angle: float, circuit: QuantumCircuit) -> Non
 
 def real_time(problem: Problem, h: Hamiltonian, t0: float, t1: float, time: float, substeps: int) -> QuantumCircuit:
     """``exp(-i time H)`` with the mean of H from ``t0`` to ``t1``, by so many Strang steps; a negative time gives the exact inverse."""
-    circuit = QuantumCircuit(width(problem.domain))
-    if not isinstance(h, LearningHamiltonian):
-        for _ in range(substeps):
-            pauli_steps(h.terms, time / substeps, by_order(2), circuit)
-        return circuit
-    d, s = (amount / (t1 - t0) for amount in h.amounts(t0, t1))
+    if isinstance(h, LearningHamiltonian):
+        return _learning_time(problem, h, h.amounts(t0, t1), time / (t1 - t0), substeps)
+    return _pauli_time(h, time * h.amount(t0, t1) / (t1 - t0), substeps)
+
+
+def _pauli_time(h: PauliHamiltonian, amount: float, substeps: int) -> QuantumCircuit:
+    """``exp(-i amount H0)``."""
+    circuit = QuantumCircuit(h.num_qubits)
+    for _ in range(substeps if amount else 0):
+        pauli_steps(h.terms, amount / substeps, by_order(2), circuit)
+    return circuit
+
+
+def _learning_time(
+    problem: Problem, h: LearningHamiltonian, coefficients: tuple[float, float], time: float, substeps: int
+) -> QuantumCircuit:
+    """``exp(-i time (-D L + s zeta))``."""
+    circuit, (d, s) = QuantumCircuit(width(problem.domain)), coefficients
     series, dt = walsh_series(s * h.zeta), time / substeps
     for k in range(substeps):
         diagonal(series, (0.5 if k == 0 else 1.0) * dt, circuit, range(problem.domain.num_qubits))

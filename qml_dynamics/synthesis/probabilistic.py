@@ -140,23 +140,25 @@ class _PauliBlocks:
     def __init__(self, h: Hamiltonian, rule: Blocks, lowest: Lowest) -> None:
         self.rule, self.formula = rule, by_order(rule.order)
         assert not isinstance(h, LearningHamiltonian)
-        self.terms, self.base = h.terms, h.num_qubits
-        self.shift = lowest(0.0, 1.0) if rule.shift is None else rule.shift
+        self.h, self.terms, self.base, self.lowest = h, h.terms, h.num_qubits, lowest
         self.slope = rule.m0 / np.sqrt(1 - rule.m0**2)
-        self.cache: dict[str, QuantumCircuit] = {}
+        self.cache: dict[tuple[str, str], QuantumCircuit] = {}
 
     def piece(self, ends: np.ndarray) -> list[QuantumCircuit]:
         """One block a step."""
-        return [self._block(float(t1 - t0)) for t0, t1 in zip(ends[:-1], ends[1:])]
+        return [self._block(float(t0), float(t1)) for t0, t1 in zip(ends[:-1], ends[1:])]
 
-    def _block(self, dt: float) -> QuantumCircuit:
-        key = f"{dt:.12e}"
+    def _block(self, t0: float, t1: float) -> QuantumCircuit:
+        amount = self.h.amount(t0, t1)
+        total = self.lowest(t0, t1) if self.rule.shift is None else (t1 - t0) * self.rule.shift
+        key = (f"{amount:.12e}", f"{total:.12e}")
         if key not in self.cache:
             block = QuantumCircuit(self.base + 1)
             _open(block, self.base)
-            block.rz(-2 * (np.arccos(self.rule.m0) - np.pi / 4 - self.slope * dt * self.shift), self.base)
+            block.rz(-2 * (np.arccos(self.rule.m0) - np.pi / 4 - self.slope * total), self.base)
             signed = PauliSum(self.base + 1, self.terms.x, self.terms.z | 1 << self.base, self.terms.coefficients)
-            pauli_steps(signed, -self.slope * dt, self.formula, block)
+            if amount:
+                pauli_steps(signed, -self.slope * amount, self.formula, block)
             _close(block, self.base)
             self.cache[key] = block
         return self.cache[key]

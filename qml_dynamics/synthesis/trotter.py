@@ -154,7 +154,10 @@ def _absolute_amount(problem: Problem, formula: Formula, ends: np.ndarray) -> fl
 
 @dataclass
 class _Pauli:
-    """Steps of a general operator: Qiskit's product formulas over its terms in canonical order."""
+    """Steps of a general operator: Qiskit's product formulas over its terms in canonical order.
+
+    A step of ``s(t) H0`` is one of H0 for the time ``int s dt`` over the step, which keeps the order for any schedule.
+    """
 
     h: PauliHamiltonian
     formula: Formula
@@ -167,26 +170,28 @@ class _Pauli:
         """Gates of one step."""
         return self._step(dt).size()
 
-    def _step(self, dt: float) -> QuantumCircuit:
+    def _step(self, amount: float) -> QuantumCircuit:
         from qiskit.circuit.library import PauliEvolutionGate
         from qiskit.quantum_info import SparsePauliOp
         from qiskit.synthesis import LieTrotter, SuzukiTrotter
 
-        key = f"{dt:.12e}"
+        key = f"{amount:.12e}"
         if key not in self.bound:
             terms = self.h.terms
             operator = SparsePauliOp(terms.labels, terms.coefficients)
             order = self.formula.order
             synthesis = LieTrotter() if order == 1 else SuzukiTrotter(order=order)
-            gate = PauliEvolutionGate(operator, time=dt, synthesis=synthesis)
+            gate = PauliEvolutionGate(operator, time=amount, synthesis=synthesis)
             self.bound[key] = synthesis.synthesize(gate).decompose(gates_to_decompose=["PauliEvolution"])
         return self.bound[key]
 
     def piece(self, ends: np.ndarray) -> QuantumCircuit:
         """The circuit from ``ends[0]`` to ``ends[-1]``."""
         circuit = QuantumCircuit(self.h.num_qubits)
-        for t0, t1 in zip(ends[:-1], ends[1:]):
-            circuit.compose(self._step(float(t1 - t0)), inplace=True)
+        for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist()):
+            amount = self.h.amount(t0, t1)
+            if amount:
+                circuit.compose(self._step(amount), inplace=True)
         return circuit
 
 

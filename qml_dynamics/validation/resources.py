@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from .. import synthesis
 from ..backends import Backend
 from ..backends.base import capabilities, check_width
 from ..base.arguments import checks_arguments
-from ..base.errors import human_bytes
-from ..methods.base import Gates, Work
+from ..base.errors import MethodError, human_bytes, integer
+from ..methods.base import Gates, Job, Work, check_method
 from ..methods.job import convert
+from ..model.formulas import boundaries
 from ..model.problem import Problem
 from .device_cost import DevicePlan, device_plan
 
@@ -40,6 +44,8 @@ class Cost:
         device: seconds, expected fidelity and best number of steps, where the backend stands on a device; gates and depth
             are then in the device's own gates.
         circuits_per_step: of a variational run whose steps are measured; those of a step go out as one batch.
+        cut_steps: save times that are no end of a step: each cuts one in two, which adds gates. :func:`step_ends` lists save
+            times that cut none.
     """
 
     qubits: int
@@ -55,6 +61,7 @@ class Cost:
     success_probability: float | None = None
     device: DevicePlan | None = None
     circuits_per_step: int | None = None
+    cut_steps: int = 0
 
     def __str__(self) -> str:
         at_most = "at most " if self.upper_bound else ""
@@ -67,15 +74,32 @@ class Cost:
         return (
             f"{self.backend}: {self.circuits} circuits on {self.qubits} qubits, {self.shots:,} shots in all{kept}; the longest has "
             f"{at_most}{self.gates:,} gates, {self.two_qubit_gates:,} of them on two qubits, depth {self.depth:,}; "
-            f"{human_bytes(self.memory)} of memory where simulated" + (f"; {self.device}" if self.device else "")
+            f"{human_bytes(self.memory)} of memory where simulated"
+            + (
+                f"; {self.cut_steps} save times cut steps, which adds gates: save at their ends"
+                if self.cut_steps
+                else ""
+            )
+            + (f"; {self.device}" if self.device else "")
         )
 
 
 @checks_arguments
-def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | None = None, save: Any = None) -> Cost:
-    """The cost of ``evolve(problem, method, backend=backend, shots=shots, save=save)``, without running it.
+def cost(
+    problem: Problem,
+    method: Any,
+    *,
+    backend: Any = None,
+    shots: int | None = None,
+    save: Any = None,
+    seed: int | None = None,
+    observables: Mapping[str, Any] | None = None,
+) -> Cost:
+    """The cost of ``evolve(problem, method, ...)`` with the same arguments, without running it.
 
-    Without ``shots``, 1000 are assumed on a device.
+    Without ``shots``, 1000 are assumed on a device. Save times count: every one has its circuits, and one that is no end of a
+    step cuts the step, which makes another, longer circuit; ``cut_steps`` says how many times. Methods that draw their circuits
+    draw those of ``seed``, so that the numbers are exact with the seed of the run.
 
     >>> from qml_dynamics import Grid, Problem, Trotter
     >>> well = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
@@ -87,7 +111,7 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
         MethodError: the method refuses the problem.
         BackendError: the circuits are wider than the device.
     """
-    job = convert(problem, method, backend, shots, None, save)
+    job = convert(problem, method, backend, shots, seed, save, observables)
     on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some
     if job.shots is None and on_a_device:
         job.shots = _SHOTS
@@ -115,7 +139,33 @@ def cost(problem: Problem, method: Any, *, backend: Any = None, shots: int | Non
         success_probability=work.success,
         device=plan,
         circuits_per_step=work.per_step,
+        cut_steps=cut_steps(job),
     )
+
+
+def cut_steps(job: Job) -> int:
+    """Saved times of a job that are no end of a step of its method; 0 where it has no equal steps."""
+    steps, duration = job.method.facts().steps, job.problem.duration
+    if steps is None:
+        return 0
+    return len(boundaries(duration, steps, job.saves)) - (steps + 1)
+
+
+def step_ends(problem: Problem, method: Any, count: int) -> np.ndarray:
+    """At most ``count`` save times, evenly spread, all of them ends of steps, so that saving cuts no step.
+
+    >>> from qml_dynamics import Grid, Problem, Trotter
+    >>> well = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=2.0)
+    >>> step_ends(well, Trotter(40), 7).tolist()
+    [0.0, 0.4, 0.8, 1.2, 1.6, 2.0]
+
+    Raises:
+        MethodError: the count is below 2.
+    """
+    steps = check_method(method).facts().steps
+    count = integer(count, "count", 2, 10**7, MethodError)
+    parts = count - 1 if steps is None else max(k for k in range(1, min(count - 1, steps) + 1) if steps % k == 0)
+    return np.asarray(problem.duration * np.arange(parts + 1) / parts)
 
 
 def _check_width(backend: Backend, qubits: int) -> None:

@@ -269,17 +269,17 @@ def test_blocks_with_an_ancilla_are_their_cosines(space: str, order: int, block:
 
 @SPACE
 def test_reflections_are_the_product_of_their_parts(space: str) -> None:
-    """The double bracket's step against dense exponentials, the Hamiltonian as it is in the middle of the step."""
+    """The double bracket's step against dense exponentials, the mean of the Hamiltonian over the step."""
     domain, p, t1 = SPACES[space], problem(space, "imaginary"), 0.5
     h, wave = hamiltonian(p), random_wave(domain.size)
     made = prepare(p.initial, domain)
     root, substeps = np.sqrt(t1), 2
-    d, s = DIFFUSION.value(t1 / 2, DURATION), STRENGTH.value(t1 / 2, DURATION)
+    d, s = DIFFUSION.integral(0.0, t1, DURATION) / t1, STRENGTH.integral(0.0, t1, DURATION) / t1
     step = np.eye(domain.size, dtype=complex)
     half = exponential(potential_matrix(domain), -0.5j * s * root / substeps)
     for _ in range(substeps):
         step = half @ exponential(kinetic_matrix(domain), -1j * d * root / substeps) @ half @ step
-    circuit = real_time(p, h, t1 / 2, root, substeps)
+    circuit = real_time(p, h, 0.0, t1, root, substeps)
     assert acted(circuit, wave, domain)[0] == pytest.approx(step @ wave, abs=1e-10)
     turned = step @ wave  # e^{irH} U e^{ir|0><0|} U^+ e^{-irH} U |0>, and U e^{ir|0><0|} U^+ is a phase on psi alone
     turned = turned + (np.exp(1j * root) - 1) * np.vdot(wave, turned) * wave

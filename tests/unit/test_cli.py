@@ -210,7 +210,8 @@ def test_defaults_without_backend_and_method(here: Path, capsys: pytest.CaptureF
     data = strict(out)
     assert data["method"].startswith("SplitStep(steps=400, order=4")
     assert data["shots"] is None
-    assert "comparison" not in data
+    assert data["comparison"]["explanation"]["explained"] is True
+    assert data["comparison"]["explanation"]["parts"]["method"] < 1e-6
     assert data["folder"] == str(Path("runs") / "well")
     code, out, _ = call(capsys, "run", "well", "--no-plots", "--json", "--backend", "statevector", "--no-budget")
     data = strict(out)

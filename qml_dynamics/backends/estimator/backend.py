@@ -154,7 +154,7 @@ class EstimatorBackend:
         Raises:
             BackendError: there is nothing to sample with, and a circuit is too wide for strings of Z.
         """
-        check_circuits(circuits, shots)
+        circuits = check_circuits(circuits, shots)
         if self.samples is not None:
             return self.samples.sample(circuits, shots, seeds)
         for circuit in circuits:

@@ -197,7 +197,7 @@ class IBMBackend:
             )
         if isinstance(circuits[0], Asked):
             return self._submit_asked(circuits, shots, seeds, tag)
-        check_circuits(circuits, shots, midway=self.measures_midway)
+        circuits = check_circuits(circuits, shots, midway=self.measures_midway)
         work = self.programs(circuits, shots, seeds)
         self._check_executions(len(work), shots)
         if self.local:
@@ -299,7 +299,7 @@ class IBMBackend:
 
         For waits that outlive this process use ``qd.submit``. If the wait is broken off, the message names the job.
         """
-        check_circuits(circuits, shots)
+        circuits = check_circuits(circuits, shots)
         return self._waited(circuits, shots, seeds)
 
     @property
@@ -311,7 +311,7 @@ class IBMBackend:
 
     def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """As :meth:`sample`, of circuits that measure and reset on the way; see ``MidwayBackend``."""
-        check_circuits(circuits, shots, midway=self.measures_midway)
+        circuits = check_circuits(circuits, shots, midway=self.measures_midway)
         return self._waited(circuits, shots, seeds)
 
     @property

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from ...backends import backend as find_backend
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, require
 from ...base.estimate import Estimate
 from ...base.progress import Progress
-from ...methods.base import Callback, Stream, circuit_seed
+from ...methods.base import Callback, Stream, check_method, circuit_seed
 from ...methods.evolution import evolve
 from ...methods.exact import Exact
 from ...methods.imaginary.options import ProbabilisticITE
+from ...methods.job import check_used
 from ...methods.krylov import Krylov
 from ...methods.trotter import Trotter
 from ...model.domains import Hypercube
@@ -194,7 +196,7 @@ def anneal(
     *,
     method: Any = None,
     adapt: str | None = None,
-    restarts: int = 2,
+    restarts: int | None = None,
     shots: int | None = None,
     spectrum: bool | None = None,
     observables: Mapping[str, Any] | None = None,
@@ -221,7 +223,7 @@ def anneal(
             neighbours (local adiabaticity, with gaps below ``1 / duration`` counted as that); ``"variance"``, equal integrals of
             ``std(-L) / std(s zeta)``, measured on the wave of a first run (in a harmonic well that is geometric, as the gap
             asks for). Both are computed classically.
-        restarts: of a portfolio.
+        restarts: of a portfolio (None: 2).
         shots: as in :func:`evolve`.
         spectrum: whether gaps and crossings are computed; None: up to 1024 points.
         observables, callback, progress: as in :func:`evolve`.
@@ -295,14 +297,18 @@ def _checked(
     if adapt is not None:
         one_of(adapt, "adapt", ADAPT, MethodError)
         require(stages >= 3, "stages", "be at least 3 with adapt", stages, MethodError)
-    restarts = integer(restarts, "restarts", 0, 1000, MethodError)
+    portfolio = strategy == "portfolio"
+    given, restarts = restarts, integer(2 if restarts is None else restarts, "restarts", 0, 1000, MethodError)
+    require(given is None or portfolio, "restarts", f"be None for strategy {strategy!r}", given, MethodError)
     if seed is not None:
         seed = integer(seed, "seed", 0, 2**128, MethodError)
     if method is None and backend is not None:
         method = _default_method(problem, stages)
+    if method is not None:
+        check_used(check_method(method), None if backend is None else find_backend(backend), shots, None)
     h = hamiltonian(problem)
     assert isinstance(h, LearningHamiltonian)
-    record = Annealing(stages, strategy, adapt, restarts if strategy == "portfolio" else 0, method)
+    record = Annealing(stages, strategy, adapt, restarts if portfolio else 0, method)
     entropy = np.random.SeedSequence(seed).entropy
     return _Call(problem, h, record, {"backend": backend, "shots": shots}, entropy)
 

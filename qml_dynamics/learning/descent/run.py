@@ -62,6 +62,7 @@ def ranked(run: Trajectory, counts: Counts, box: Box | None) -> tuple[np.ndarray
 STEPS_PER_TIME = 500  # of the classical method: Strang at 5,000 steps reproduces the published table to 0.05
 CIRCUIT_STEPS = 40
 SAMPLES = 1000
+QUBITS = 6
 SCHEDULES = ("qhd", "learned")
 
 
@@ -84,14 +85,14 @@ def descend(
     problem: Problem | Objective | Any,
     *,
     bounds: Sequence[Sequence[float]] | None = None,
-    qubits: int | Sequence[int] = 6,
+    qubits: int | Sequence[int] | None = None,
     schedule: Pair | str | None = None,
     duration: float | None = None,
     steps: int | None = None,
     method: Any = None,
     backend: Any = None,
     shots: int | None = None,
-    samples: int = SAMPLES,
+    samples: int | None = None,
     polish: int = 3,
     compare: bool | Sequence[str] = False,
     seed: int | None = None,
@@ -110,7 +111,7 @@ def descend(
     Args:
         problem: an objective, the name of a test function, a vectorised function ``(m, ndim) -> (m,)``, or a problem.
         bounds: the box of an objective, one pair a weight (default: its own).
-        qubits: of each axis of the grid.
+        qubits: of each axis of the grid (None: 6); a problem has its own.
         schedule: ``"qhd"`` (:class:`QHD`, the default), ``"learned"`` (:func:`qml_dynamics.descent.pretrained` for ``steps`` of 10, 20
             or 40; 20 when None), or a pair with ``.diffusion`` and ``.strength``, such as ``learn_schedule`` returns. One that is
             ``scaled`` has its strength divided by the standard deviation of the loss on the grid, and its diffusion
@@ -118,7 +119,7 @@ def descend(
         duration, steps: default 10 and 500 a unit of time (40 on a backend), or what the schedule says.
         method: instead of ``SplitStep(steps, order=2)``, or ``Trotter(steps, order=2)`` with a backend.
         backend, shots, save: as in ``evolve``. With shots, they are the samples.
-        samples: drawn from an exact density.
+        samples: drawn from an exact density (None: 1000); shots of a backend take their place.
         polish: so many of the best different samples are refined by L-BFGS-B (0: none; a table has nothing to refine).
         compare: run classical optimisers with as many evaluations too; True, or some of their names.
         seed: of all sampling and of the rivals.
@@ -135,7 +136,11 @@ def descend(
     (True, 1024, 0)
     """
     polish = integer(polish, "polish", 0, 10_000, MethodError)
-    samples = integer(samples, "samples", 1, 10**9, MethodError)
+    require(
+        samples is None or shots is None, "samples", "be None with shots, which are the samples", samples, MethodError
+    )
+    require(steps is None or method is None, "steps", "be None with a method, which has its own", steps, MethodError)
+    samples = integer(SAMPLES if samples is None else samples, "samples", 1, 10**9, MethodError)
     names = None if compare is True else tuple(one_of(name, "compare", RIVALS, MethodError) for name in compare or ())
     pair = _pair(schedule, steps)
     stated, objective, box = _stated(problem, bounds, qubits, pair, duration)
@@ -198,6 +203,7 @@ def _stated(
     """The problem to run, the loss in its own units, and the map from the unit box (None for a problem)."""
     if isinstance(given, Problem):
         require(bounds is None, "bounds", "be None for a problem, which has its own", bounds)
+        require(qubits is None, "qubits", "be None for a problem, which has its own", qubits)
         return *_own_problem(given, schedule, duration), None
     objective = as_objective(given)
     if objective.domain is not None:
@@ -205,7 +211,7 @@ def _stated(
             f"Argument `problem` must be a Problem for a table, but is the objective `{objective.name}`."
         )
     scaled, box = on_unit_box(objective, bounds)
-    grid = Grid(scaled.bounds, qubits)
+    grid = Grid(scaled.bounds, QUBITS if qubits is None else qubits)
     scaled, box = fitted(remembered(scaled, grid), box, grid)
     pair: Pair = schedule if schedule is not None else QHD()
     length = duration if duration is not None else getattr(pair, "duration", 10.0)

@@ -28,7 +28,7 @@ _PAIRS = 6
 def thermal(
     problem: Problem,
     beta: float,
-    steps: int = 16,
+    steps: int | None = None,
     backend: Any = None,
     shots: int | None = None,
     seed: int | None = None,
@@ -42,7 +42,7 @@ def thermal(
     Args:
         problem: a learning problem; its clock, duration and initial wave do not matter.
         beta: inverse temperature, positive.
-        steps: Strang steps in ``beta / 2``.
+        steps: Strang steps in ``beta / 2`` (None: 16); a method has its own.
         backend: None (the same factors by the classical transform), an exact backend (blocks are projected one by one), or one
             that measures in the middle of circuits, or, for few blocks, any (one ancilla a block).
         shots, seed: as for :func:`softmax`.
@@ -59,7 +59,8 @@ def thermal(
     True
     """
     beta = real(beta, "beta", positive=True)
-    steps = integer(steps, "steps", 1, 10**5, MethodError)
+    require(steps is None or method is None, "steps", "be None with a method, which has its own", steps, MethodError)
+    steps = integer(16 if steps is None else steps, "steps", 1, 10**5, MethodError)
     shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
     h = hamiltonian(need_waves(problem))
     if not isinstance(h, LearningHamiltonian):

@@ -106,6 +106,7 @@ def metts(
     steps = -(-samples // walkers)
     burn_in = max(10, steps // 10) if burn_in is None else integer(burn_in, "burn_in", 0, 10**8, MethodError)
     shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
+    require(shots is None or backend is not None, "shots", "be None without a backend", shots, MethodError)
     if seed is not None:
         seed = integer(seed, "seed", 0, 2**128, MethodError)
     entropy, started = np.random.SeedSequence(seed).entropy, clock_time.perf_counter()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ...base.errors import MethodError, describe, one_of, require
+from ...base.errors import MethodError, UnusedArgumentWarning, describe, one_of, require
 from ...methods.variational.ansatz import CircuitAnsatz
 from ...methods.variational.ansatz.reader import program_from_circuit
 from ...methods.variational.derivatives import check_derivatives
@@ -16,6 +17,8 @@ from ...methods.variational.options import parameters
 from ...model.pauli import PauliSum, pauli_sum
 from ...synthesis.foreign import opened
 from .account import Task
+from .labels import Labels, Loss, read_labels
+from .qnodes import read_signature
 
 _CLIP = 1e-9
 _CHECKED_ROWS = 3  # of the data, at which derivatives of angles are compared with difference quotients
@@ -43,22 +46,30 @@ class Data:
         theta0: flat.
         shape: that ``theta0`` was given in.
         features: shape ``(m, d)``; one row without columns where there is no data.
-        labels: an array with m entries, or None.
-        classes: whether the labels are classes that predictions are compared with.
+        read: the labels, as the loss compares with them and as classes.
     """
 
     task: Any
     theta0: np.ndarray
     shape: tuple[int, ...]
     features: np.ndarray
-    labels: np.ndarray | None
-    classes: bool
+    read: Labels
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """What the loss compares outputs with: an array with m entries, or None."""
+        return self.read.values
+
+    @property
+    def classes(self) -> bool:
+        """Whether the labels are classes that predictions are compared with."""
+        return self.read.classes is not None
 
 
 def state_task(given: Statement) -> Data:
     """Check everything, read the circuit."""
     features, labels = _data(given)
-    circuit, inputs, wires = _circuit(given, features)
+    circuit, inputs, wires, given = _circuit(given, features)
     program = program_from_circuit(circuit)
     names = list(program.names)
     places = np.array(
@@ -77,8 +88,18 @@ def state_task(given: Statement) -> Data:
     for row in features[:_CHECKED_ROWS]:
         check_derivatives(program.angles, task.full(np.array(theta0), row), names, "circuit")
     count = 1 << program.num_qubits if outputs is None else len(outputs)
-    classes = given.features is not None and labels is not None and _are_classes(labels, max(2, count))
-    return Data(task, np.array(theta0), np.shape(given.theta0), features, labels, classes)
+    read = _read(given, labels, count, 1.0 if outputs is None else max(o.bound() for o in outputs))
+    return Data(task, np.array(theta0), np.shape(given.theta0), features, read)
+
+
+def _read(given: Statement, labels: np.ndarray | None, count: int, reach: float) -> Labels:
+    """The labels by their set; an energy compares with none."""
+    if not isinstance(given.loss, str):
+        energy = not callable(given.loss) or _is_operator(given.loss)
+        require(not energy or labels is None, "labels", "be absent where the loss is an operator", labels, MethodError)
+        return Labels(None) if given.features is None or energy else read_labels(labels, "own", count)
+    kind: Loss = "cross_entropy" if given.loss == "cross_entropy" else "squared"
+    return read_labels(labels, kind, count, reach)
 
 
 def _data(given: Statement) -> tuple[np.ndarray, np.ndarray | None]:
@@ -99,25 +120,36 @@ def _data(given: Statement) -> tuple[np.ndarray, np.ndarray | None]:
     return features, labels
 
 
-def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str], tuple[Any, ...] | None]:
-    """The circuit, the names of the parameters that take data, and the labels of its wires."""
+def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str], tuple[Any, ...] | None, Statement]:
+    """The circuit, the names of the parameters that take data, the labels of its wires; and what a QNode says it returns."""
     source = given.circuit.source if isinstance(given.circuit, CircuitAnsatz) else given.circuit
     if hasattr(source, "count_ops"):
         inputs = [getattr(p, "name", p) for p in (given.inputs if given.inputs is not None else ())]
-        return opened(source), inputs, getattr(given.circuit, "wires", None)
-    from ...methods.variational.ansatz.pennylane import circuit_from_qnode
+        return opened(source), inputs, getattr(given.circuit, "wires", None), given
+    return _qnode(given, source, features)
 
-    require(
-        given.inputs is None,
-        "inputs",
-        "be absent for a QNode, whose first argument is a row",
-        given.inputs,
-        MethodError,
-    )
-    theta0 = np.asarray(given.theta0, dtype=float)
-    arguments = (features[0], theta0) if features.shape[1] else (theta0,)
-    circuit, _, wires = circuit_from_qnode(source, arguments, {})
-    return circuit, [p.name for p in circuit.parameters][: features.shape[1]], wires
+
+def _qnode(
+    given: Statement, source: Any, features: np.ndarray
+) -> tuple[Any, list[str], tuple[Any, ...] | None, Statement]:
+    """A QNode, its row found by name, and its own return value as the observable where none is given."""
+    from ...methods.variational.ansatz.pennylane import read_qnode, returned
+
+    theta0, width = np.asarray(given.theta0, dtype=float), features.shape[1]
+    if not width:
+        require(given.inputs is None, "inputs", "be absent without features", given.inputs, MethodError)
+    row_first = not width or read_signature(source, given.inputs).row_first
+    arguments = ((features[0], theta0) if row_first else (theta0, features[0])) if width else (theta0,)
+    read = read_qnode(source, arguments, {})
+    if read.shots is not None:
+        text = f"The {read.shots} shots of the QNode take no part: give `backend` and `shots` where outputs are to be sampled."
+        warnings.warn(text, UnusedArgumentWarning, stacklevel=5)
+    names = [p.name for p in read.circuit.parameters]
+    inputs = (names[:width] if row_first else names[len(names) - width :]) if width else []
+    energy = not isinstance(given.loss, str) and (not callable(given.loss) or _is_operator(given.loss))
+    if given.observable is None and not energy:
+        given = replace(given, observable=returned(read.measurements, read.wires))
+    return read.circuit, inputs, read.wires, given
 
 
 def _outputs_and_loss(given: Statement, wires: Sequence[Any]) -> tuple[tuple[PauliSum, ...] | None, Any]:
@@ -180,14 +212,12 @@ def log_likelihood(probabilities: np.ndarray, labels: Any) -> np.ndarray:
 
 
 def squared(outputs: np.ndarray, labels: Any) -> np.ndarray:
-    """``sum_k (output - target)^2``: the targets are the labels, but ``1 - 2 label`` for classes 0 and 1 and one output.
+    """``sum_k (output - target)^2``; classes 0 and 1 come here as the targets 1 and -1 (see :func:`.labels.read_labels`).
 
-    >>> squared(np.array([[0.5]]), np.array([1])).tolist()
+    >>> squared(np.array([[0.5]]), np.array([-1.0])).tolist()
     [2.25]
     """
     y = np.asarray(labels)
-    if y.dtype.kind in "iub" and y.ndim == 1 and outputs.shape[1] == 1:
-        y = 1.0 - 2.0 * y
     return ((outputs - y.reshape(len(outputs), -1).astype(float)) ** 2).sum(axis=1)
 
 
@@ -201,8 +231,3 @@ def predicted(outputs: np.ndarray) -> np.ndarray:
     [0, 1]
     """
     return (outputs[:, 0] < 0).astype(int) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-
-
-def _are_classes(labels: np.ndarray, count: int) -> bool:
-    whole = labels.ndim == 1 and labels.dtype.kind in "iub"
-    return bool(whole and labels.min() >= 0 and labels.max() < count)

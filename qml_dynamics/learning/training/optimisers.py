@@ -32,6 +32,7 @@ class TrainResult:
         optimizer: its name.
         stop: in a sentence, why it ended.
         seed: of everything that was drawn.
+        classes: the label of each class, by which predictions are told: 0 and 1, or those of the labels that were given.
     """
 
     theta: np.ndarray
@@ -43,14 +44,19 @@ class TrainResult:
     stop: str
     seed: int
     _outputs: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+    classes: tuple[int, ...] | None = None
 
     def outputs(self, features: Any) -> np.ndarray:
         """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""
         return self._outputs(np.atleast_2d(np.asarray(features, dtype=float)))
 
     def predict(self, features: Any) -> np.ndarray:
-        """Classes of new rows: the sign of one expectation value (1 where it is negative), or the largest of several."""
-        return predicted(self.outputs(features))
+        """Classes of new rows, in the labels that were given.
+
+        By the sign of one expectation value (negative: class 1 of 0 and 1, or -1), or by the largest of several.
+        """
+        index = predicted(self.outputs(features))
+        return index if self.classes is None else np.array(self.classes)[index]
 
     def score(self, features: Any, labels: Any) -> float:
         """Share of rows that are predicted right."""
@@ -146,7 +152,7 @@ class Training:
         return limit is not None and self.spent + price + last > limit
 
     def _note(self, outputs: np.ndarray, labels: Any, mean: float, price: int) -> float:
-        right = float(np.mean(predicted(outputs) == labels)) if self.data.classes else np.nan
+        right = float(np.mean(predicted(outputs) == self.data.read.index(labels))) if self.data.classes else np.nan
         self.rows.append((mean, right, self.spent, self.theta))
         self.spent += price
         return mean
@@ -225,4 +231,5 @@ class Training:
             stop,
             self.options.seed,
             read,
+            data.read.classes,
         )

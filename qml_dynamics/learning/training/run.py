@@ -36,38 +36,45 @@ def train(
     labels: Any = None,
     inputs: Sequence[Any] | None = None,
     observable: Any = None,
-    regularisation: float = 1e-3,
+    regularisation: float | None = None,
     batch_size: int | None = None,
     max_evaluations: int | None = None,
     backend: Any = None,
     shots: int | None = None,
     seed: int | None = None,
-    metric: str = "spsa",
-    resamplings: int = 5,
+    metric: str | None = None,
+    resamplings: int | None = None,
     metric_rows: int | None = 8,
     callback: Callable[[int, np.ndarray, float], Any] | None = None,
 ) -> TrainResult:
     """Minimise a loss over the parameters of a circuit.
 
     Args:
-        circuit: a Qiskit circuit, an ansatz made of one, or a PennyLane QNode ``qnode(theta)``, with data
-            ``qnode(features_row, theta)``; its gates must be differentiable as in `ansatz.from_circuit`.
+        circuit: a Qiskit circuit, an ansatz made of one, or a PennyLane QNode ``qnode(theta)``, with data ``qnode(x, weights)``
+            or ``qnode(weights, x)``, told apart by the names of its arguments; its gates must be differentiable as in
+            `ansatz.from_circuit`.
         loss: an operator, whose energy is minimised; or ``"cross_entropy"``, ``"squared"``, or a function
             ``loss(outputs, labels)`` of outputs ``(m, k)`` that gives one value a row.
         theta0: the trainable parameters at the start, in the order of ``circuit.parameters`` without the inputs.
         steps: at most this many.
         learning_rate: natural: the step of imaginary time, 0.5 when None; adam 0.05; spsa 0.2.
         optimizer: ``"natural"``, ``"adam"`` or ``"spsa"``.
-        features, labels: rows of data ``(m, d)`` and what the loss compares with, one entry a row.
-        inputs: the d parameters of the circuit (or their names) that take the features.
-        observable: operators that are read, one or a list; ``"probabilities"``; None for Z on qubit 0.
-        regularisation: Tikhonov term of the natural gradient; raised to the error of a measured metric.
+        features, labels: rows of data ``(m, d)`` and what the loss compares with, one entry a row. The set of labels decides how
+            they are read: of one output 0 and 1 are classes (1: the output -1), -1 and 1 are outputs, and with the squared loss
+            other numbers within its reach are targets; of several outputs, or of probabilities, 0, 1, ... are classes. Anything
+            else is refused with the labels found. A loss of one's own gets them as they are.
+        inputs: the d parameters of the circuit (or their names) that take the features; of a QNode the name of the argument that
+            takes a row, where its names do not say it.
+        observable: operators that are read, one or a list; ``"probabilities"``; None for what a QNode itself returns, and for Z on
+            qubit 0 of a Qiskit circuit.
+        regularisation: Tikhonov term of the natural gradient (None: 1e-3); raised to the error of a measured metric.
         batch_size: rows drawn for each step; None for all.
         max_evaluations: stop before more circuits than this are sent: the same budget for each optimiser.
         backend: None for exact values and derivatives; otherwise circuits are sent, one batch a step.
         shots: samples a circuit; None for exact probabilities.
         seed: of shots, random directions and batches.
-        metric, resamplings: how a backend measures the metric, as in :class:`Variational`.
+        metric, resamplings: how a backend measures the metric of the natural gradient, as in :class:`Variational` (None: "spsa"
+            and 5).
         metric_rows: rows drawn for the metric in each step on a backend; None for all.
         callback: ``callback(step, theta, loss)`` before each step; returning True ends the training.
 
@@ -86,7 +93,9 @@ def train(
     task = state_task(Statement(circuit, loss, theta0, features, labels, inputs, observable))
     one_of(optimizer, "optimizer", OPTIMIZERS, MethodError)
     integer(steps, "steps", 1, 10**7, MethodError)
-    one_of(metric, "metric", METRICS, MethodError)
+    _only_used(optimizer, backend, features, {"metric": metric, "resamplings": resamplings}, regularisation, batch_size)
+    metric = one_of("spsa" if metric is None else metric, "metric", METRICS, MethodError)
+    resamplings = 5 if resamplings is None else resamplings
     rate = {"natural": 0.5, "adam": 0.05, "spsa": 0.2}[optimizer] if learning_rate is None else learning_rate
     limits = (batch_size, max_evaluations, metric_rows, shots)
     for name, value in zip(("batch_size", "max_evaluations", "metric_rows", "shots"), limits):
@@ -97,7 +106,7 @@ def train(
         steps,
         real(rate, "learning_rate", positive=True, error=MethodError),
         optimizer,
-        real(regularisation, "regularisation", nonnegative=True, error=MethodError),
+        real(1e-3 if regularisation is None else regularisation, "regularisation", nonnegative=True, error=MethodError),
         *(batch_size, max_evaluations, metric_rows),
         _entropy(seed),
         callback,
@@ -105,6 +114,26 @@ def train(
     require(shots is None or backend is not None, "backend", "be given where shots are", backend, MethodError)
     device = None if backend is None else find_backend(backend)
     return Training(task, options, device, shots, metric, resamplings).go()
+
+
+def _only_used(
+    optimizer: str,
+    backend: Any,
+    features: Any,
+    measured: dict[str, Any],
+    regularisation: float | None,
+    batch_size: int | None,
+) -> None:
+    """Raise :class:`MethodError` for an option that this training would leave aside."""
+    natural = optimizer == "natural"
+    for name, value in measured.items():
+        must = "be None without a backend, where the metric is exact" if natural else f"be None for {optimizer!r}"
+        require(value is None or (natural and backend is not None), name, must, value, MethodError)
+    must = f"be None for {optimizer!r}, which solves nothing"
+    require(regularisation is None or natural, "regularisation", must, regularisation, MethodError)
+    require(
+        batch_size is None or features is not None, "batch_size", "be None without features", batch_size, MethodError
+    )
 
 
 def _entropy(seed: int | None) -> int:

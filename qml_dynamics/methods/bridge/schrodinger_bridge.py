@@ -181,6 +181,7 @@ class SchrodingerBridge:
             order_of="density",
             checkpoints=False,
             both_ends=True,
+            callback="never",
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:

@@ -203,6 +203,7 @@ class KoopmanVonNeumann:
             self.order,
             "density",
             steps=self.steps,
+            callback="never",
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
@@ -213,10 +214,6 @@ class KoopmanVonNeumann:
         """See :class:`Method`."""
         no_operators(job)
         plan = Plan(self, job.problem, np.union1d(job.saves, [0.0]))
-        if job.callback is not None:
-            raise MethodError(
-                "Argument `callback` must be None for KoopmanVonNeumann, but is given: see HamiltonJacobi."
-            )
         if job.can.exact and job.shots is None:
             return _from_waves(job, plan)
         wanted = plan.wanted(job.saves)

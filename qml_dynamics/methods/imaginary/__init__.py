@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ...base.lazy import attach
 
-attach(__name__, {}, {"run": "run"})
+attach(__name__, {}, {"chosen": "chosen", "run": "run"})
 
 if TYPE_CHECKING:
+    from . import chosen as chosen
     from . import run as run

@@ -20,7 +20,7 @@ from ...results.sampling import draw
 from ..base import Job, Stream
 from .moments import Moment, advanced
 from .options import QITE, DoubleBracket
-from .qite import Expect, Step, domains, expectations, generator, is_real
+from .qite import Expect, Step, domains, expectations, generator, is_real, pool
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -48,7 +48,7 @@ class Reached:
 
 
 def pauli_terms(job: Job, t0: float, t1: float) -> PauliSum:
-    """The mean of the Hamiltonian from ``t0`` to ``t1`` as Pauli strings on the qubits of the weight space."""
+    """The mean of the Hamiltonian from ``t0`` to ``t1`` as Pauli strings on the weight space; an operator without its strength."""
     if not isinstance(job.h, LearningHamiltonian):
         return job.h.terms
     if job.h.num_qubits > _QUBITS:
@@ -76,12 +76,12 @@ class _Qite:
 
     def sweep(self, t0: float, t1: float) -> list[Step]:
         """Forward over the domains with half of the step, the last one whole, and back: order 2 whatever the domains."""
-        if not self.job.h.constant:
+        if isinstance(self.job.h, LearningHamiltonian) and not self.job.h.constant:
             self.terms = pauli_terms(self.job, t0, t1)
             self.parts, self.made = domains(self.terms, self.method.domain_width), {}
-        if not self.parts:
+        dt, *front = self.amount(t0, t1), *range(len(self.parts) - 1)
+        if not self.parts or not dt:
             return []
-        dt, *front = t1 - t0, *range(len(self.parts) - 1)
         order = [*((k, 0.5 * dt) for k in front), (len(self.parts) - 1, dt), *((k, 0.5 * dt) for k in reversed(front))]
         return [self._step(k, amount) for k, amount in order]
 
@@ -90,6 +90,11 @@ class _Qite:
         if key not in self.made:
             self.made[key] = Step.of(self.parts[k], dt)
         return self.made[key]
+
+    def amount(self, t0: float, t1: float) -> float:
+        """For how long the strings act from t0 to t1: an operator for the integral of its strength."""
+        h = self.job.h
+        return t1 - t0 if isinstance(h, LearningHamiltonian) else h.amount(t0, t1)
 
     def constant(self) -> float:
         """The identity's coefficient, which moves the norm only."""
@@ -134,12 +139,42 @@ class _Qite:
 
     def rotated(self, a: PauliSum, dt: float, circuit: Any, psi: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
         """Circuit and wave after ``exp(-i dt A)``."""
-        keep = np.abs(a.coefficients) * dt > _TINY
+        keep = np.abs(a.coefficients * dt) > _TINY
         piece = circuit.copy_empty_like()
         piece.global_phase = 0
         synthesis.imaginary.rotations(PauliSum(a.num_qubits, a.x[keep], a.z[keep], a.coefficients[keep]), dt, piece)
         after = None if psi is None else advanced(self.backend, self.job.problem.domain, psi, piece)[0]
         return circuit.compose(piece), after
+
+
+def looks(job: Job, method: QITE) -> int:
+    """Circuits that measure the expectation values of a run: a round for each domain of each sweep; a saved time cuts its step."""
+    run, ends = _Qite(job, method), boundaries(job.problem.duration, method.steps, np.union1d(job.saves, [0.0]))
+    ends, groups, count = ends[ends <= job.saves[-1] + 1e-12].tolist(), {}, 0
+    for t0, t1 in zip(ends[:-1], ends[1:]):
+        for step in run.sweep(t0, t1):
+            if step not in groups:
+                x, z = step.wanted(run.real)
+                groups[step] = len(pauli_groups(PauliSum(run.terms.num_qubits, x, z, np.ones(len(x)))))
+            count += groups[step]
+    return count
+
+
+def fullest(job: Job, method: QITE) -> QuantumCircuit:
+    """The circuit at the last saved time with a rotation about every string that may move the wave: what samples lead to.
+
+    Mean values that symmetry makes 0 are not 0 once they are measured. The angles stand for any: none of them is special.
+    """
+    run = _Qite(job, method)
+    circuit = synthesis.states.prepare(job.problem.initial, job.problem.domain)
+    ends = boundaries(job.problem.duration, method.steps, np.union1d(job.saves, [0.0]))
+    ends = ends[ends <= job.saves[-1] + 1e-12].tolist()
+    for t0, t1 in zip(ends[:-1], ends[1:]):
+        for step in run.sweep(t0, t1):
+            x, z = pool(step.domain.qubits, run.real)
+            angles = 0.1 + 0.01 * np.arange(len(x))
+            circuit, _ = run.rotated(PauliSum(run.terms.num_qubits, x, z, angles / step.dt), step.dt, circuit, None)
+    return circuit
 
 
 def qite(job: Job, method: QITE, saves: Sequence[float]) -> Iterator[Reached]:
@@ -157,7 +192,7 @@ def qite(job: Job, method: QITE, saves: Sequence[float]) -> Iterator[Reached]:
                 circuit, psi = run.rotated(a, step.dt, circuit, psi)
                 log += 0.5 * float(np.log(c))
                 variance += 0.25 * spread / (c * c * job.shots) if job.shots else 0.0
-            log, done = log - (t1 - t0) * run.constant(), done + 1
+            log, done = log - run.amount(t0, t1) * run.constant(), done + 1
             job.progress(done, len(ends) - 1)
         yield Reached(save, circuit, psi, log, variance)
 
@@ -189,5 +224,5 @@ def double_bracket(job: Job, method: DoubleBracket, saves: Sequence[float]) -> I
 def _action(h: Hamiltonian, psi: np.ndarray, t0: float, t1: float) -> float:
     """The integral of ``<psi|H|psi>`` from ``t0`` to ``t1`` for a wave that stands still."""
     if not isinstance(h, LearningHamiltonian):
-        return (t1 - t0) * h.expectation(psi)
+        return h.amount(t0, t1) * h.still.expectation(psi)
     return float(np.dot(h.amounts(t0, t1), h.parts(psi)))

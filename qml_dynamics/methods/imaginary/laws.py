@@ -5,20 +5,22 @@ All of it is classical and costs some forty applications of the Hamiltonian, or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...base.errors import MethodError
 from ...base.estimate import share_error
-from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.problem import Problem
 from ...synthesis.p_register import Register
 from ..krylov import krylov_space
 from .options import Schrodingerised
 
 _SPACE = 40
+_TAIL = 1e-6  # weight of the highest energies that a block may fold back
+_MOST_STEPS = 1 << 16
 _NEGLIGIBLE = 1e-12  # spectral weight that no result depends on
 _RIGHT: tuple[float, ...] = (3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 13.0)  # candidates for the right end of the p box
 _LARGEST = 14
@@ -62,9 +64,10 @@ def occupied(problem: Problem, h: Hamiltonian, until: float | None = None, shift
             return h.combine(wave, moved, pulled)
 
     else:
+        amount = h.amount(0.0, tau)
 
         def act(wave: np.ndarray) -> np.ndarray:
-            return tau * h.apply(wave)
+            return amount * h.terms.apply(wave)
 
     basis = krylov_space(act, psi, min(_SPACE, psi.size))
     weights = np.abs(basis.modes[0]) ** 2
@@ -76,18 +79,19 @@ def occupied(problem: Problem, h: Hamiltonian, until: float | None = None, shift
 def lower_bound(problem: Problem, h: Hamiltonian, t0: float, t1: float) -> float:
     """``int E_low dt`` with ``E_low <= H``: the least dual value and the least loss (a general operator: its norm)."""
     if not isinstance(h, LearningHamiltonian):
-        return (t1 - t0) * pauli_bound(h)
+        return pauli_bound(h, h.amount(t0, t1))
     d = problem.diffusion.integral(t0, t1, problem.duration)
     s = problem.strength.integral(t0, t1, problem.duration)
     return d * float(h.dual.min()) + (s * float(h.zeta.min()) if s >= 0 else s * float(h.zeta.max()))
 
 
-def pauli_bound(h: Hamiltonian) -> float:
-    """The identity's coefficient less the absolute values of all others."""
-    assert not isinstance(h, LearningHamiltonian)
+def pauli_bound(h: PauliHamiltonian, amount: float) -> float:
+    """A lower bound of ``amount * H0``: the identity's coefficient less the absolute values of all others."""
     terms = h.terms
     identity = (terms.x == 0) & (terms.z == 0)
-    return float(terms.coefficients[identity].sum() - np.abs(terms.coefficients[~identity]).sum())
+    return float(
+        amount * terms.coefficients[identity].sum() - abs(amount) * np.abs(terms.coefficients[~identity]).sum()
+    )
 
 
 def register_error(register: Register, energies: Occupied) -> float:
@@ -177,13 +181,78 @@ def check_floor(success: float, floor: float) -> None:
         )
 
 
-def alias_steps(m0: float, energies: Occupied, steps: int, tail: float = 1e-6) -> int | None:
+def alias_steps(m0: float, energies: Occupied, steps: int, tail: float = _TAIL) -> int | None:
     """Steps that a linear block needs so that ``acos(m0) + s1 dtau (E - shift) <= pi / 2`` for the occupied energies, or None."""
+    needed = int(np.ceil(_reach(m0, energies, tail) - 1e-9))
+    return needed if needed > steps else None
+
+
+def alias_room(rows: Sequence[Occupied], tail: float = _TAIL) -> float:
+    """The largest m0 (below 1) at which no block folds back the energies that its step occupies."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        fits = all(_reach(middle, row, tail) <= 1 for row in rows)
+        low, high = (middle, high) if fits else (low, middle)
+    return low
+
+
+def _reach(m0: float, energies: Occupied, tail: float) -> float:
+    """``s1 (E - shift) tau`` of the highest occupied energy over the room that a block has for it."""
     slope = m0 / np.sqrt(1 - m0**2)
     room = np.pi / 2 - np.arccos(m0)
-    top = energies.highest(tail)
-    needed = int(np.ceil(slope * max(top, 0.0) / room - 1e-9))
-    return needed if needed > steps else None
+    return float(slope * max(energies.highest(tail), 0.0) / room)
+
+
+def step_energies(problem: Problem, h: Hamiltonian, steps: int, shift: float | None) -> Iterator[Occupied]:
+    """The occupied energies times what each of so many equal steps takes of the coefficients; one step for all where they rest.
+
+    Args:
+        problem, h: the problem and its Hamiltonian.
+        steps: of the duration.
+        shift: the energy to count from; None: the lower bound of both parts of H in each step.
+    """
+    duration = problem.duration
+    ends = (duration * np.arange(steps + 1) / steps).tolist()
+    if h.constant or isinstance(h, LearningHamiltonian):
+        whole = occupied(problem, h, shift=None if shift is None else shift * duration)
+        shares = [1 / steps] if h.constant else _shares(problem, ends)
+        yield from (Occupied(whole.shifts * share, whole.weights) for share in shares)
+        return
+    levels = occupied(problem, h.still, until=1.0, shift=0.0)
+    for t0, t1 in zip(ends[:-1], ends[1:]):
+        amount = h.amount(t0, t1)
+        lowest = lower_bound(problem, h, t0, t1) if shift is None else shift * (t1 - t0)
+        order = slice(None, None, -1 if amount < 0 else 1)
+        yield Occupied((amount * levels.shifts - lowest)[order], levels.weights[order])
+
+
+def _shares(problem: Problem, ends: Sequence[float]) -> list[float]:
+    """The larger of both shares that each step has of the integrals of D and s."""
+    shares = np.zeros(len(ends) - 1)
+    for schedule in (problem.diffusion, problem.strength):
+        parts = np.abs([schedule.integral(a, b, problem.duration) for a, b in zip(ends[:-1], ends[1:])])
+        whole = abs(schedule.integral(0.0, problem.duration, problem.duration))
+        shares = np.maximum(shares, parts / whole if whole else 0.0)
+    return shares.tolist()
+
+
+def steps_needed(problem: Problem, h: Hamiltonian, m0: float, steps: int, shift: float | None) -> int | None:
+    """:func:`alias_steps` where the coefficients move, so that one of the equal steps takes most: None if ``steps`` will do."""
+
+    def over(count: int) -> float:
+        rows = step_energies(problem, h, count, shift)
+        return max(_reach(m0, row, _TAIL) for row in rows)
+
+    if over(steps) <= 1 + 1e-9:
+        return None
+    low, high = steps, 2 * steps
+    while over(high) > 1 + 1e-9 and high < _MOST_STEPS:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if over(middle) > 1 + 1e-9 else (low, middle)
+    return high
 
 
 def pooled(kept: Sequence[int], shots: Sequence[int]) -> tuple[float, float]:

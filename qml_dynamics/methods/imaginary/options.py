@@ -269,7 +269,7 @@ class DoubleBracket:
 
     def facts(self) -> Facts:
         """The imaginary clock; of order 1/2 in the wave (and, with it, of most expectation values), of order 1 in the energy."""
-        return Facts(_CLOCK, EVERYWHERE, "backend", 0.5, "wave", steps=self.steps)
+        return Facts(_CLOCK, EVERYWHERE, "backend", 0.5, "wave", steps=self.steps, callback="exact")
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`."""

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import synthesis
-from ...backends import backend as find_backend
 from ...base.estimate import Estimate
-from ...model.formulas import boundaries
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
-from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...results.observables import best_of, combine_groups, observe_counts, pauli_groups
 from ...results.sampling import draw, draw_successes
@@ -24,11 +21,10 @@ from ..from_samples import one_moment
 from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_circuits
 from .device import bracket_ends, bracket_on_device, qite_on_device, selected_on_device, selection
-from .flows import Reached, double_bracket, pauli_terms, qite
+from .flows import Reached, double_bracket, fullest, looks, qite
 from .laws import lower_bound
 from .moments import Moment
 from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
-from .qite import Step, domains, is_real
 from .rates import need_samples, success_at, with_success
 from .selected import Forecast, blocks_of, forecast, probabilistic_moments, schrodinger_moments
 
@@ -44,19 +40,6 @@ def one_ancilla(job: Job, method: Schrodingerised | ProbabilisticITE) -> int:
         job.problem, job.h, blocks_of(method), [0.0, job.problem.duration], lowest
     )
     return int(pieces[0][0].num_qubits)
-
-
-def looks(job: Job, method: QITE) -> int:
-    """Circuits that measure the expectation values of QITE: a round for each domain of each sweep; a saved time cuts its step."""
-    terms = pauli_terms(job, 0.0, job.problem.duration / method.steps)
-    real = is_real(terms, job.problem.initial.vector(job.problem.domain))
-    groups = []
-    for part in domains(terms, method.domain_width):
-        x, z = Step.of(part, job.problem.duration / method.steps).wanted(real)
-        groups.append(len(pauli_groups(PauliSum(terms.num_qubits, x, z, np.ones(len(x))))))
-    ends = boundaries(job.problem.duration, method.steps, job.saves)
-    steps = int((ends[1:] <= job.saves[-1] + 1e-12).sum())
-    return steps * (2 * sum(groups) - groups[-1]) if groups else 0
 
 
 Selected = Schrodingerised | ProbabilisticITE
@@ -178,6 +161,8 @@ def _operators(job: Job, moments: list[Moment], places: list[int]) -> dict[str, 
                 parts.append(group.estimate(draw(np.asarray(law), kept, job.seed(Stream.OPERATORS, number, i, g))))
             rows.append(combine_groups(parts))
         out[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
+    if not isinstance(job.h, LearningHamiltonian):
+        out["energy"] = out["energy"] * job.h.factors([m.time for m in moments])
     return out
 
 
@@ -215,10 +200,11 @@ def work_flow(job: Job, method: Flow) -> Work:
     saves = job.saves
     if isinstance(method, DoubleBracket) and (job.shots is not None or not job.can.exact):
         saves = bracket_ends(job, method)
-    listed = replace(job, saves=saves)
-    if isinstance(method, QITE):
-        listed = replace(listed, backend=find_backend("statevector"), shots=None)
-    programs, each = one_moment(job, circuits_flow(listed, method)[-1])
+    if isinstance(method, QITE) and (job.shots is not None or not job.can.exact):
+        last = fullest(job, method)
+    else:
+        last = circuits_flow(replace(job, saves=saves), method)[-1]
+    programs, each = one_moment(job, last)
     qubits, count = programs[-1].num_qubits, each * len(saves)
     count += looks(job, method) if isinstance(method, QITE) else 0
     memory = of_circuits(job, qubits, programs[-1].size())

@@ -19,7 +19,17 @@ from ...synthesis.p_register import Blocks, Register
 from .. import split_step
 from ..base import Job
 from ..split_step import SplitStep
-from .laws import alias_steps, check_floor, choose_register, lower_bound, occupied, register_gain
+from .laws import (
+    Occupied,
+    alias_steps,
+    check_floor,
+    choose_register,
+    lower_bound,
+    occupied,
+    register_gain,
+    step_energies,
+    steps_needed,
+)
 from .moments import Moment, advanced
 from .options import ProbabilisticITE, Schrodingerised
 
@@ -49,8 +59,16 @@ def probabilistic_success(
     if method.block == "exact" and isinstance(h, LearningHamiltonian):
         norms = split_norms(problem, h, method.steps, method.order, saves)
         return np.asarray(method.m0 ** (2.0 * np.asarray(blocks)) * norms)
+    return np.array([success for _, success in probabilistic_path(problem, h, method, saves)])
+
+
+def probabilistic_path(
+    problem: Problem, h: Hamiltonian, method: ProbabilisticITE, saves: Sequence[float]
+) -> Iterator[tuple[np.ndarray, float]]:
+    """The kept wave (of unit norm) and the probability to get there at the save times, of linear blocks."""
     ends = boundaries(problem.duration, method.steps, saves)
-    psi, log, out = problem.initial.vector(problem.domain), 0.0, [1.0]
+    psi, log = problem.initial.vector(problem.domain), 0.0
+    yield psi, 1.0
     branch = _learning_branch(problem, h, method) if isinstance(h, LearningHamiltonian) else _pauli_branch(h, method)
     slope = method.m0 / np.sqrt(1 - method.m0**2)
     for piece in segments(ends, saves):
@@ -61,8 +79,7 @@ def probabilistic_success(
             norm = float(np.linalg.norm(psi))
             log += 2 * np.log(norm)
             psi = psi / norm
-        out.append(float(np.exp(log)))
-    return np.array(out)
+        yield psi, float(np.exp(log))
 
 
 Branch = Callable[[np.ndarray, float, float, float], np.ndarray]
@@ -90,7 +107,7 @@ def _pauli_branch(h: PauliHamiltonian, method: ProbabilisticITE) -> Branch:
     ]
 
     def branch(psi: np.ndarray, t0: float, t1: float, scale: float) -> np.ndarray:
-        time = scale * (t1 - t0)
+        time = scale * h.amount(t0, t1)
         passes = [(time, strings)]
         if formula.order > 1:
             passes = [(0.5 * s * time, [*strings, *reversed(strings)]) for s in formula.substeps]
@@ -156,16 +173,20 @@ def _probabilistic_forecast(
     exact = method.block == "exact"
     known: dict[str, Any] = {}
     if not exact:
-        shift = None if method.shift is None else method.shift * problem.duration
-        energies = occupied(problem, h, shift=shift)
-        needed = alias_steps(method.m0, energies, method.steps)
+        rows = list(step_energies(problem, h, method.steps, method.shift))
+        if h.constant:
+            whole = Occupied(rows[0].shifts * method.steps, rows[0].weights)
+            needed = alias_steps(method.m0, whole, method.steps)
+        else:
+            needed = steps_needed(problem, h, method.m0, method.steps, method.shift)
+        top = max(row.highest(1e-6) for row in rows)
         if needed is not None:
             raise MethodError(
                 f"Argument `steps` must be at least {needed} with m0 = {method.m0:g} for this duration (energies times tau "
-                f"reach {energies.highest(1e-6):.1f}), but is {method.steps}."
+                f"reach {top:.2g} in one step), but is {method.steps}."
             )
-        reached = energies.shifts / method.steps
-        known["block_error"] = float(0.5 * method.m0 / (1 - method.m0**2) * np.sqrt(energies.weights @ reached**4))
+        spread = max(float(row.weights @ row.shifts**4) for row in rows)
+        known["block_error"] = float(0.5 * method.m0 / (1 - method.m0**2) * np.sqrt(spread))
     blocks = block_counts(problem, method, isinstance(h, LearningHamiltonian), times)
     success = probabilistic_success(problem, h, method, times, blocks)
     known["blocks"] = blocks[-1]

@@ -159,6 +159,7 @@ class Variational:
             checkpoints=True,
             steps=self.steps,
             wires=wires,
+            callback="always",
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...base.errors import MethodError
+from ...base.errors import MethodError, UnusedArgumentWarning
 from ...results.trajectory import Trajectory
 from ..base import Answer, Job, Work
 from ..from_waves import Waves, report_waves, run_waves
@@ -34,6 +35,9 @@ def run_variational(job: Job, method: Variational) -> Answer:
         return run_measured(job, method)
     if job.checkpoint is not None:
         raise MethodError("Argument `checkpoint` must be None for a run whose steps are not measured, but is given.")
+    if job.backend is not None:
+        text = f"Argument `backend` takes no part: without shots a variational run on {job.backend.name} is computed by NumPy."
+        warnings.warn(text, UnusedArgumentWarning, stacklevel=4)
     return report_waves(job, run_waves(job, engine(method), method.steps, posts=True))
 
 

@@ -117,7 +117,7 @@ def _strength(spec: Mapping[str, Any]) -> Schedule:
     """The strength; quantum Hamiltonian descent brings its own, and 1 is usual."""
     if "strength" in spec:
         return _schedule("strength", spec["strength"])
-    diffusion = spec["diffusion"]
+    diffusion = spec.get("diffusion", {})
     if diffusion.get("schedule") == "qhd":
         return _schedule("strength", diffusion)
     return _schedule("strength", {"value": 1.0})
@@ -165,18 +165,24 @@ def _make(section: str, cls: Any, params: Mapping[str, Any]) -> Any:
 
 
 def _from_operator(spec: Mapping[str, Any], clock: schema.EvolutionSection, arrays: Arrays, place: Place) -> Problem:
-    for section in ("objective", "diffusion", "strength"):
+    for section in ("objective", "diffusion"):
         if section in spec:
-            fail(section, "must be absent beside [operator], which is the whole Hamiltonian.")
+            fail(section, "must be absent beside [operator]: the Hamiltonian is its strength times the operator.")
     stated = check("operator", schema.OperatorSection, spec["operator"])
     terms = _pauli_terms(stated)
     domain = Hypercube(terms.num_qubits)
     if "domain" in spec and _domain(spec["domain"]) != domain:
         fail("domain", f"must be a hypercube of {terms.num_qubits} weights beside this [operator], or absent.")
     initial = _initial(spec.get("initial", {"kind": "uniform"}), domain, arrays, place)
+    strength = _strength(spec)
     with within("operator"):
         return Problem.from_operator(
-            terms, clock=clock.clock, duration=clock.duration, initial=initial, wires=stated.wires
+            terms,
+            clock=clock.clock,
+            duration=clock.duration,
+            initial=initial,
+            wires=stated.wires,
+            strength=strength,
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .... import synthesis
+from ....backends.base import without_idle_bits
 from ....base.arguments import checks_arguments
 from ....base.errors import MethodError, require
 from ....model.hamiltonians import Hamiltonian
@@ -128,6 +129,9 @@ def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
 
     require(isinstance(circuit, QuantumCircuit), "circuit", "be a Qiskit QuantumCircuit", circuit, MethodError)
     circuit = synthesis.foreign.opened(circuit)
+    if "measure" in circuit.count_ops():
+        circuit = circuit.remove_final_measurements(inplace=False)
+    circuit = without_idle_bits(circuit)
     program = program_from_circuit(circuit)
     start = np.zeros(program.num_parameters) if theta0 is None else theta0
     values = parameters(start, "theta0", program.num_parameters)
@@ -144,7 +148,8 @@ def from_pennylane(qnode: Any, *arguments: Any, **options: Any) -> CircuitAnsatz
     Its parameters are all entries of the positional arguments, flattened in order; gate angles must be affine functions of them.
     Its wires are those of its device in their order, all of them; where the device has none, those of the circuit in the order
     in which ``qml.state()`` has them. The first is the highest qubit, so that states equal ``qml.state()``. Transforms of the
-    QNode are applied.
+    QNode are applied; those that make several circuits, channels of noise, and devices with transforms or readout errors of
+    their own are refused.
 
     Args:
         qnode: the QNode.
@@ -154,7 +159,7 @@ def from_pennylane(qnode: Any, *arguments: Any, **options: Any) -> CircuitAnsatz
     Raises:
         MethodError: an angle is no affine function of the arguments, or an operation cannot be translated, which is named.
     """
-    from .pennylane import circuit_from_qnode
+    from .pennylane import read_qnode
 
-    circuit, theta0, wires = circuit_from_qnode(qnode, arguments, options)
-    return replace(from_circuit(circuit, theta0), wires=wires)
+    read = read_qnode(qnode, arguments, options)
+    return replace(from_circuit(read.circuit, read.theta0), wires=read.wires)

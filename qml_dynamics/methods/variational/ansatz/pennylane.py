@@ -7,6 +7,7 @@ are known by their class, or by their matrix; their names mean nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,29 @@ _POINTS = (
 )  # beside unit steps: the start or its mirror image, and how far away
 
 
-def circuit_from_qnode(
-    qnode: Any, arguments: Sequence[Any], options: dict[str, Any]
-) -> tuple[QuantumCircuit, np.ndarray, tuple[Any, ...]]:
-    """The circuit of a QNode, the flattened arguments, and its wires, the first that of the highest qubit."""
+@dataclass(frozen=True, eq=False)
+class ReadNode:
+    """A QNode as it was read.
+
+    Attributes:
+        circuit: its gates.
+        theta0: the flattened arguments.
+        wires: their labels, the first that of the highest qubit.
+        measurements: what it returns.
+        shots: that it asks for, or None.
+    """
+
+    circuit: QuantumCircuit
+    theta0: np.ndarray
+    wires: tuple[Any, ...]
+    measurements: tuple[Any, ...]
+    shots: int | None
+
+
+def read_qnode(qnode: Any, arguments: Sequence[Any], options: dict[str, Any]) -> ReadNode:
+    """A QNode with its transforms applied, traced at the arguments."""
     require(callable(qnode), "qnode", "be a QNode or a quantum function", qnode, MethodError)
+    _plain_device(qnode)
     shapes = [np.shape(a) for a in arguments]
     theta0 = np.concatenate([np.ravel(np.asarray(a, dtype=float)) for a in arguments]) if arguments else np.zeros(0)
     require(bool(np.isfinite(theta0).all()), "arguments", "be finite", describe(theta0), MethodError)
@@ -62,7 +81,7 @@ def circuit_from_qnode(
             pieces.append(block if shape else float(block))
             start += size
         if isinstance(qnode, qml.QNode):
-            return qml.workflow.construct_tape(qnode, level="user")(*pieces, **options)
+            return _one_tape(qnode, pieces, options)
         return qml.tape.make_qscript(qnode)(*pieces, **options)
 
     def trace(theta: np.ndarray) -> list[Any]:
@@ -71,7 +90,50 @@ def circuit_from_qnode(
     constant, slopes = _affine(trace, theta0)
     tape = whole(theta0)
     wires = _wires(tape, getattr(getattr(qnode, "device", None), "wires", None))
-    return _build(tape.operations, constant, slopes, len(theta0), wires), theta0, wires
+    circuit = _build(tape.operations, constant, slopes, len(theta0), wires)
+    return ReadNode(circuit, theta0, wires, tuple(tape.measurements), tape.shots.total_shots)
+
+
+def _one_tape(qnode: Any, pieces: list[Any], options: dict[str, Any]) -> Any:
+    """The circuit of a QNode after its transforms; refused where they make several, whose answers they would put together."""
+    tapes, _ = qml.workflow.construct_batch(qnode, level="user")(*pieces, **options)
+    if len(tapes) != 1:
+        raise MethodError(f"Argument `qnode` must be one circuit, but its transforms make {len(tapes)} of it.")
+    return tapes[0]
+
+
+def _plain_device(qnode: Any) -> None:
+    """Raise :class:`MethodError` for a QNode whose device changes its circuits: here they would run as they are."""
+    known = vars(qnode.device) if isinstance(qnode, qml.QNode) and qnode.device is not None else {}
+    if "_original_device" in known:
+        what = str(known.get("transform", "a transform"))
+        raise MethodError(
+            f"Argument `qnode` must have a device without transforms of its own, but its device has {what}."
+        )
+    if known.get("readout_err"):
+        raise MethodError(
+            f"Argument `qnode` must have a device without noise, but its device has a readout error of {known['readout_err']}."
+        )
+
+
+def returned(measurements: Sequence[Any], wires: Sequence[Any]) -> Any:
+    """What a QNode returns as an ``observable`` of `train`: its operators, or ``"probabilities"``.
+
+    Raises:
+        MethodError: it returns anything else (a state, samples, probabilities of some wires), so that nothing says what is read.
+    """
+    if measurements and all(isinstance(m, qml.measurements.ExpectationMP) for m in measurements):
+        return [m.obs for m in measurements]
+    if len(measurements) == 1 and isinstance(measurements[0], qml.measurements.ProbabilityMP):
+        one = measurements[0]
+        whole = one.obs is None and (not len(one.wires) or list(one.wires) == list(wires))
+        if whole:
+            return "probabilities"
+    names = [type(m).__name__.removesuffix("MP") for m in measurements] or ["nothing"]
+    raise MethodError(
+        "Argument `observable` must be given for a QNode that returns neither expectation values nor the probabilities of all its "
+        f"wires {list(wires)} in their order, but is None, and the QNode returns {', '.join(names)}."
+    )
 
 
 def _wires(tape: Any, device: Any) -> tuple[Any, ...]:

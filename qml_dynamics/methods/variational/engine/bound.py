@@ -9,11 +9,13 @@ ansatz, of the regularised solve and of the finite step are all in it. Source: Z
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
-from ....model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ....model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ....model.schedules import Constant
 
 PIECES = ("start", "ansatz", "step")
 _DENSE = 64
@@ -139,15 +141,31 @@ def energy_error(angle: float, energy: float, sigma: float, low: float, high: fl
 class Floor:
     """A lower bound of the spectrum, for the imaginary clock.
 
-    Constant Hamiltonians: the ground energy less the residual of its eigenvector; others: the crude bound at each time.
+    Constant Hamiltonians: the ground energy less the residual of its eigenvector; an operator with a strength: that of the
+    operator, or of its negative, times the strength; others: the crude bound at each time.
     """
 
     def __init__(self, h: Hamiltonian) -> None:
         self.h = h
         self.value = _ground(h) if h.constant else None
 
+    @cached_property
+    def _lowest(self) -> float:
+        return _ground(self._still(1.0))
+
+    @cached_property
+    def _highest(self) -> float:
+        return -_ground(self._still(-1.0))
+
+    def _still(self, sign: float) -> PauliHamiltonian:
+        assert isinstance(self.h, PauliHamiltonian)
+        return replace(self.h, strength=Constant(sign))
+
     def at(self, t: float) -> float:
         """The bound at time t."""
+        if self.value is None and isinstance(self.h, PauliHamiltonian):
+            factor = self.h.factor(t)
+            return factor * self._lowest if factor >= 0 else factor * self._highest
         return self.h.bounds(t)[0] if self.value is None else self.value
 
 

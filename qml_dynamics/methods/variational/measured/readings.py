@@ -67,7 +67,9 @@ class Readings:
     def __init__(self, h: Hamiltonian, width: int) -> None:
         self.h, self.width = h, width
         self.bases = (
-            _learning_bases(h) if isinstance(h, LearningHamiltonian) else _groups_as_bases(pauli_groups(h.terms))
+            _learning_bases(h)
+            if isinstance(h, LearningHamiltonian)
+            else _groups_as_bases(pauli_groups(h.terms), h.factor)
         )
         self.mixed = _dual_terms(h) if isinstance(h, LearningHamiltonian) and len(self.bases) == 2 else []
         self.constant, self.squares = _squares(h) if isinstance(h, PauliHamiltonian) else (0.0, [])
@@ -154,8 +156,8 @@ class Readings:
         return cross, noise, lever
 
     def _operator_variance(self, seen: Seen, t: float) -> tuple[float, float]:
-        energy = self.energy(seen, t)
-        total, noise = self.constant + energy.stderr**2 - energy.value**2, 0.0
+        energy, constant = self.energy(seen, t), self.constant * self.h.factor(t) ** 2  # type: ignore[union-attr]
+        total, noise = constant + energy.stderr**2 - energy.value**2, 0.0
         for j, basis in enumerate(self.squares):
             outcome = seen[VARIANCE, j]
             mean, variance = outcome.mean(basis.values(self.register(outcome.index), t))
@@ -190,17 +192,17 @@ def _off(schedule: Schedule) -> bool:
     return isinstance(schedule, Constant) and schedule.value(0.0, 1.0) == 0
 
 
-def _groups_as_bases(groups: Sequence[PauliGroup]) -> list[Basis]:
-    return [_group_basis(group) for group in groups]
+def _groups_as_bases(groups: Sequence[PauliGroup], factor: Callable[[float], float]) -> list[Basis]:
+    return [_group_basis(group, factor) for group in groups]
 
 
-def _group_basis(group: PauliGroup) -> Basis:
+def _group_basis(group: PauliGroup, factor: Callable[[float], float]) -> Basis:
     word = [(q, letter) for q, letter in enumerate(group.letters) if letter != "I"]
     support = group.terms.x | group.terms.z
 
     def values(index: np.ndarray, t: float) -> np.ndarray:
         parity = np.bitwise_count(index[:, None] & support[None, :]) & 1
-        return (1 - 2.0 * parity) @ group.terms.coefficients
+        return (1 - 2.0 * parity) @ (factor(t) * group.terms.coefficients)
 
     return Basis(lambda circuit: to_letters(circuit, word), values)
 
@@ -218,14 +220,14 @@ def _dual_terms(h: LearningHamiltonian) -> list[tuple[float, list[int]]]:
 
 
 def _squares(h: PauliHamiltonian) -> tuple[float, list[Basis]]:
-    """``H^2``: its multiple of the identity, and the bases of the rest."""
+    """``H0^2`` of ``H = s(t) H0``: its multiple of the identity, and the bases of the rest of ``H^2``."""
     terms = squared(h.terms)
     rest = (terms.x | terms.z) != 0
     constant = float(terms.coefficients[~rest].sum())
     if not rest.any():
         return constant, []
     groups = pauli_groups(PauliSum(terms.num_qubits, terms.x[rest], terms.z[rest], terms.coefficients[rest]))
-    return constant, _groups_as_bases(groups)
+    return constant, _groups_as_bases(groups, lambda t: h.factor(t) ** 2)
 
 
 def squared(terms: PauliSum) -> PauliSum:

@@ -1,0 +1,49 @@
+"""The method of a run that names none: the one whose answer is right without further options.
+
+Without a backend a classical reference: split-operator steps of order four for a loss, Krylov propagation for an operator, paths on
+the classical clock. With one, circuits: :class:`Trotter` on the real clock, :class:`ProbabilisticITE` on the imaginary one (exact
+blocks for a loss; for an operator linear blocks, whose m0 and number are chosen for the largest success at an error of 0.05 in the
+wave), :class:`KoopmanVonNeumann` on the classical one.
+"""
+
+from __future__ import annotations
+
+from ..backends import Backend
+from ..model.problem import Problem
+from . import imaginary
+from .base import Method
+from .classical.hamilton_jacobi import HamiltonJacobi
+from .classical.koopman import KoopmanVonNeumann
+from .imaginary.options import ProbabilisticITE
+from .krylov import Krylov
+from .split_step import SplitStep
+from .trotter import Trotter
+
+REFERENCE_STEPS, CIRCUIT_STEPS = 400, 40
+
+
+def default_method(problem: Problem, backend: Backend | None, shots: int | None = None) -> Method:
+    """The method for a problem on a backend, or without one.
+
+    Raises:
+        MethodError: linear blocks would keep fewer than 100 of the shots; the message says what helps.
+
+    >>> from qml_dynamics import Grid
+    >>> swing = Problem(Grid((-1, 1), 4), lambda w: w[:, 0] ** 2, 0.5, clock="classical", duration=1.0)
+    >>> default_method(swing, None)
+    HamiltonJacobi(steps=400, order=4, extra=None, spread=0.0)
+    >>> from qml_dynamics.backends import backend
+    >>> default_method(swing.replace(clock="imaginary"), backend("statevector"))
+    ProbabilisticITE(m0=1.0, steps=40, order=2, block='exact', shift=None, floor=0.0001)
+    """
+    if backend is None:
+        if problem.clock == "classical":
+            return HamiltonJacobi(REFERENCE_STEPS, order=4)
+        return SplitStep(REFERENCE_STEPS, order=4) if problem.operator is None else Krylov()
+    if problem.clock == "classical":
+        return KoopmanVonNeumann(CIRCUIT_STEPS)
+    if problem.clock == "real":
+        return Trotter(CIRCUIT_STEPS, order=2)
+    if problem.operator is None:
+        return ProbabilisticITE(m0=1.0, steps=CIRCUIT_STEPS, block="exact")
+    return imaginary.chosen.linear_blocks(problem, backend, shots)

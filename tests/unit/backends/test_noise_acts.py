@@ -1,0 +1,150 @@
+"""Noise models act on what is compiled, or it is said; classical bits that nothing uses are no measurement."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+
+import qml_dynamics as qd
+from qml_dynamics.base.errors import BackendError, UnusedNoiseWarning
+
+TWO = ("cx", "cz", "ecr", "rzz", "swap")
+
+
+def model(*gates: str, qubits: list[int] | None = None, basis: list[str] | None = None) -> NoiseModel:
+    """Depolarising noise of 5 % after these gates."""
+    made = NoiseModel(basis_gates=basis)
+    for gate in gates:
+        error = depolarizing_error(0.05, 2 if gate in TWO else 1)
+        if qubits is None:
+            made.add_all_qubit_quantum_error(error, [gate])
+        else:
+            made.add_quantum_error(error, [gate], qubits)
+    return made
+
+
+def circuit() -> QuantumCircuit:
+    """Rotations about all axes and an entangler."""
+    made = QuantumCircuit(2)
+    made.ry(0.4, 0)
+    made.rxx(0.5, 0, 1)
+    made.rz(0.3, 1)
+    made.ry(0.9, 1)
+    return made
+
+
+IDEAL = qd.backend("statevector").probabilities([circuit()])[0]
+
+
+def seen(noise: NoiseModel) -> tuple[float, list[str]]:
+    """How far the noise takes the probabilities, and what is said."""
+    simulated = qd.backend(AerSimulator(noise_model=noise))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        p = simulated.probabilities([circuit()])[0]
+    return 0.5 * float(np.abs(p - IDEAL).sum()), [str(t.message) for t in told if t.category is UnusedNoiseWarning]
+
+
+ACTING = {
+    **{name: model(name) for name in ("cx", "cz", "ecr", "rzz", "h", "rx", "ry", "rz", "sx", "u", "u3")},
+    "cz and h": model("cz", "h"),
+    "cz beside an ideal cx": model("cz", basis=["cx", "cz", "rz", "sx", "x"]),
+    "cz on these qubits": model("cz", qubits=[0, 1]),
+}
+
+
+@pytest.mark.parametrize("noise", ACTING.values(), ids=ACTING)
+def test_circuits_are_compiled_to_gates_that_are_noisy(noise: NoiseModel) -> None:
+    """So the noise is there, and nothing is said."""
+    distance, told = seen(noise)
+    assert distance > 0.01
+    assert not told
+
+
+IDLE = {
+    "a gate that is never made": (model("swap"), "errors of swap"),
+    "another one": (model("t"), "errors of t"),
+    "idle gates": (model("id"), "errors of id"),
+    "other qubits": (model("cz", qubits=[2, 3]), r"cz on qubits \[0, 1\]"),
+    "another qubit": (model("sx", qubits=[5]), r"sx on qubits \[0\]"),
+}
+
+
+@pytest.mark.parametrize(("noise", "what"), IDLE.values(), ids=IDLE)
+def test_noise_that_acts_on_nothing_is_told(noise: NoiseModel, what: str) -> None:
+    """The run is noiseless, and says so with the gates that it has."""
+    distance, told = seen(noise)
+    assert distance < 1e-9
+    assert len(told) == 1
+    assert told[0].startswith("The noise model acts on no gate of this circuit")
+    assert re.search(what, told[0])
+
+
+def test_a_gate_without_noise_beside_one_with_noise_is_told() -> None:
+    """Errors of a device's couplers do not reach other pairs."""
+    noise = model("cx", qubits=[1, 0])  # the compiler makes cx from 0 to 1
+    made = QuantumCircuit(3)
+    made.cx(1, 0)
+    made.cx(1, 2)
+    with pytest.warns(UnusedNoiseWarning, match=r"no error for cx on qubits \[1, 2\]"):
+        p = qd.backend(AerSimulator(noise_model=noise)).probabilities([made])[0]
+    assert p.sum() == pytest.approx(1.0)
+
+
+def test_readout_errors_alone_act_and_provenance_names_the_gates() -> None:
+    """p(1|0) = 0.1 on all qubits."""
+    noise = NoiseModel()
+    noise.add_all_qubit_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]))
+    distance, told = seen(noise)
+    assert distance > 0.05
+    assert not told
+    described = qd.backend(AerSimulator(noise_model=model("cz"))).describe()
+    assert "cz" in described["compiled_to"]
+    assert "cx" not in described["compiled_to"]
+
+
+BACKENDS = ["statevector", "aer", "aer:density_matrix", "aer:matrix_product_state", "pennylane:default.qubit"]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_bits_that_nothing_uses_are_no_measurement(name: str) -> None:
+    """`QuantumCircuit(2, 2)` without a measurement runs like `QuantumCircuit(2)`; one that measures is refused."""
+    given, plain, measured = QuantumCircuit(2, 2), QuantumCircuit(2), QuantumCircuit(2, 2)
+    for made in (given, plain, measured):
+        made.ry(0.7, 0)
+        made.cx(0, 1)
+    measured.measure(0, 0)
+    backend = qd.backend(name)
+    mine, theirs = (backend.sample([one], 500, [7])[0] for one in (given, plain))
+    assert mine.index.tolist() == theirs.index.tolist() == [0, 3]
+    assert mine.count.tolist() == theirs.count.tolist()
+    with pytest.raises(BackendError, match="bound and unmeasured, but one has 2 classical bits in use"):
+        backend.sample([measured], 10, [1])
+
+
+@pytest.mark.parametrize("ends", ["idle bits", "measured"])
+def test_an_ansatz_with_bits_runs_in_every_way(ends: str) -> None:
+    """Exact, sampled, told in advance: final measurements are dropped, idle bits too."""
+    a, b = Parameter("a"), Parameter("b")
+    made = QuantumCircuit(2, 2)
+    made.ry(a, 0)
+    made.cx(0, 1)
+    made.ry(b, 1)
+    if ends == "measured":
+        made.measure([0, 1], [0, 1])
+    ansatz = qd.ansatz.from_circuit(made, [0.3, 0.2])
+    problem: Any = qd.Problem.from_operator(np.diag([1.0, 2, 3, 0]), clock="imaginary", duration=0.2, initial=ansatz)
+    method = qd.Variational(ansatz, steps=1)
+    exact = qd.evolve(problem, method).expectations["energy"].value
+    sampled = qd.evolve(problem, method, backend="aer", shots=4000, seed=1).expectations["energy"]
+    assert qd.cost(problem, method, backend="aer", shots=10).circuits > 0
+    assert sampled.value[0] == pytest.approx(exact[0], abs=5 * sampled.stderr[0])
+    assert exact[1] < exact[0]
