@@ -50,4 +50,8 @@ AllowCode = Annotated[
         help="Run functions that the file names (code of its author), and read files outside its folder.",
     ),
 ]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace what an earlier run has written into the folder, when this one is done."),
+]
 Folder = Annotated[Path, typer.Argument(help="The folder of a submitted run.", metavar="FOLDER")]
