@@ -17,7 +17,7 @@ _MODULES = (
     *("animate", "anneal", "descend", "diffuse", "gibbs", "grow", "jobs", "listing", "options", "run", "show"),
     "commands",
 )
-attach(__name__, {"app": ("app",)}, {name: name for name in _MODULES})
+attach(__name__, {"commands": ("app",)}, {name: name for name in _MODULES})
 __all__ = ["app", "main"]
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from . import options as options
     from . import run as run
     from . import show as show
-    from .app import app as app
+    from .program import app as app
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -57,7 +57,7 @@ def _run(arguments: list[str] | None) -> int:
 
         from ..base.errors import QMLDynamicsError  # after the signals are handled, as all that follows
         from . import commands  # noqa: F401
-        from .app import app as program
+        from .program import app as program
     except (KeyboardInterrupt, Stop):
         return INTERRUPTED
     try:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import cli
-from .app import AllowCode, Backend, Folder, Force, Json, Method, Problem, Save, Shots, app
+from .program import AllowCode, Backend, Folder, Force, Json, Method, Problem, Save, Shots, app
 
 
 class Kind(StrEnum):
