@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/qml-dynamics run circuits/iris_neuron/problem.toml --out demo
+	$(BIN)/qml-dynamics run circuits/iris_neuron/problem.toml --out demo --force
 
 test: $(STAMP) lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q

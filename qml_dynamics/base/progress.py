@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
+from . import interrupts
+
 _PATIENCE = 2.0
 
 
@@ -28,6 +30,7 @@ class Progress:
         return self
 
     def __call__(self, done: int, total: int) -> None:
+        interrupts.check()
         if not self.enabled or time.monotonic() - self.started < _PATIENCE:
             return
         if self.bar is None:

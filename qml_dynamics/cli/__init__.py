@@ -1,7 +1,8 @@
 """The command line ``qml-dynamics``: runs and pictures, uses of the equation, and submitted runs.
 
 The module ``commands`` holds the commands and their options only. What they do stands in the modules of the table below, which
-are loaded when a command reads them from this door, so that ``--help`` loads neither NumPy nor a vendor's package.
+are loaded when a command reads them from this door, so that ``--help`` loads neither NumPy nor a vendor's package. The door itself
+loads next to nothing, so that signals are handled before anything takes time.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import typer
-
 from ..base.errors import MESSAGE, QMLDynamicsError, line
+from ..base.interrupts import INTERRUPTED, Interrupts, Stop, say_interrupted
 from ..base.lazy import attach
-from . import commands
-from .app import app
 
-_MODULES = ("animate", "anneal", "descend", "diffuse", "gibbs", "grow", "jobs", "listing", "options", "run", "show")
-attach(__name__, {}, {name: name for name in _MODULES})
-__all__ = ["app", "main", "commands"]
+_MODULES = (
+    *("animate", "anneal", "descend", "diffuse", "gibbs", "grow", "jobs", "listing", "options", "run", "show"),
+    "commands",
+)
+attach(__name__, {"commands": ("app",)}, {name: name for name in _MODULES})
+__all__ = ["app", "main"]
 
 if TYPE_CHECKING:
     from . import animate as animate
@@ -34,22 +35,41 @@ if TYPE_CHECKING:
     from . import options as options
     from . import run as run
     from . import show as show
+    from .program import app as app
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: an error is one line on standard error, whatever it is.
 
-    Exit codes: 2 an error of the library or of the system (a disk that is full, a file that may not be read), 130 Ctrl-C, 141 the
-    reader of standard output has gone, 70 a fault of this program, whose traceback ``QML_DYNAMICS_TRACEBACK=1`` shows.
+    Exit codes: 2 an error of the library or of the system (a disk that is full, a file that may not be read), 130 Ctrl-C, 143 SIGTERM,
+    141 the reader of standard output has gone, 70 a fault of this program, whose traceback ``QML_DYNAMICS_TRACEBACK=1`` shows.
     """
     sys.exit(_finished(_code(arguments)))
 
 
 def _code(arguments: list[str] | None) -> int:
+    with Interrupts(ending=arguments is None) as interrupts:
+        code = _run(arguments)
+        if code != INTERRUPTED:
+            return code
+        if not interrupts.told:
+            say_interrupted("nothing was saved.")
+        return interrupts.code
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Load the commands and run one of them."""
     try:
-        return int(app(args=arguments, standalone_mode=False) or 0)
-    except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted; nothing was saved.", 130)
+        import typer
+
+        from . import commands  # noqa: F401
+        from .program import app as program  # after the signals are handled, as all that follows
+    except (KeyboardInterrupt, Stop):
+        return INTERRUPTED
+    try:
+        return int(program(args=arguments, standalone_mode=False) or 0)
+    except (KeyboardInterrupt, Stop, typer.Abort):  # of which Typer makes the same exit code itself, by version
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of standard output has gone, as `| head` does
         return 141
     except SystemExit as left:  # how click says the same; nothing else here leaves so

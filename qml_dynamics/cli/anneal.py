@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import MethodError, QMLDynamicsError, one_of, require
+from ..base.interrupts import INTERRUPTED, Interrupts, Stop
 from ..learning.annealing import anneal
 from ..learning.metts import Chain, metts
+from ..methods.identity import Identity
 from ..model.problem import CLOCKS
 from ..plotting import save_figure
 from ..plotting.annealing import plot_annealing, plot_chain
@@ -20,9 +22,10 @@ from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.files import copy_problem, write_bytes
 from ..runs.trajectory_file import PROBLEM, RESULT, TRAJECTORY, to_json
 from . import pictures
+from .folders import Place, run_folder
 from .optimum import scipy_optimum
 from .options import parse_method, told_unused
-from .run import Interrupts, Stop, new_folder, terminal, told_once
+from .run import default_folder, identify_file, terminal, told_once
 from .summary import print_run, run_data, weights_table
 
 ANNEALING, CHAIN = "annealing.png", "chain.png"
@@ -47,37 +50,58 @@ class Wishes:
     allow_code: bool = False
 
 
-def anneal_command(path: Path, wishes: Wishes, *, out: Path | None, as_json: bool, plots: bool) -> int:
-    """Anneal a problem file; the exit code is 0, or 130 after Ctrl-C (what was done is saved)."""
+def anneal_command(
+    path: Path, wishes: Wishes, *, out: Path | None, as_json: bool, plots: bool, force: bool = False
+) -> int:
+    """Anneal a problem file; the exit code is 0, or 130 after a signal (what was done is saved, and the same command goes on)."""
     one_of(wishes.clock, "clock", CLOCKS, MethodError)
     require(wishes.samples >= 0, "samples", "not be negative", wishes.samples, MethodError)
     require(wishes.tau is None or wishes.samples > 0, "tau", "be left out without --samples", wishes.tau, MethodError)
     file = read_problem(path, allow_code=wishes.allow_code)
-    folder = out if out is not None else new_folder(file.path)
-    copy_problem(file, folder / PROBLEM)  # a folder that cannot be written is told before the run
-    console = terminal(as_json)
-    with told_once(), Interrupts() as interrupts:
+
+    def identify(said: Identity) -> None:
+        identify_file(file, said)
+        said.add("options", {k: v for k, v in vars(wishes).items() if k not in ("seed", "allow_code")})
+
+    with (
+        told_once(),
+        Interrupts() as interrupts,
+        run_folder("anneal", out, default_folder(file.path), force, wishes.seed, identify) as place,
+    ):
         told_unused(file, "anneal", method=wishes.method is None, backend=wishes.backend is None)
-        run = _anneal(file, wishes)
-        run.save(folder / TRAJECTORY)
-        data, code = run_data(run, file, weights_table(run, file, None)), 130 if interrupts.seen else 0
-        chain = None
-        if not code:
-            try:
-                chain = _sample(run, file, wishes)
-                code = 130 if interrupts.seen else 0
-                interrupts.checking = True
-                data = run_data(run, file, weights_table(run, file, scipy_optimum(file.problem)))
-                _add_chain(data, chain, file)
-                print_run(console, run, data)
-                _print_more(console, run, chain, data)
-                if plots:
-                    data["pictures"] = _draw(folder, run, chain)
-            except (Stop, KeyboardInterrupt):
-                interrupts.checking, code = False, 130
-        if code:
-            print(f"qml-dynamics: interrupted; what was done is in {folder}", file=sys.stderr)
-        return _finish(console, run, data, folder, as_json, code)
+        if place.work == place.folder:
+            copy_problem(file, place.work / PROBLEM)
+        return _in_place(file, wishes, place, interrupts, as_json, plots)
+
+
+def _in_place(
+    file: ProblemFile, wishes: Wishes, place: Place, interrupts: Interrupts, as_json: bool, plots: bool
+) -> int:
+    """Anneal, sample, check and draw, with what there is in the folder at any time."""
+    console, chain = terminal(as_json), None
+    run = _anneal(file, wishes)
+    copy_problem(file, place.work / PROBLEM)
+    run.save(place.work / TRAJECTORY)
+    data, code = run_data(run, file, weights_table(run, file, None)), _code(interrupts)
+    if not code:
+        try:
+            chain = _sample(run, file, wishes)
+            code = _code(interrupts)
+            interrupts.checking = True
+            data = run_data(run, file, weights_table(run, file, scipy_optimum(file.problem)))
+            _add_chain(data, chain, file)
+            print_run(console, run, data)
+            _print_more(console, run, chain, data)
+            if plots:
+                data["pictures"] = _draw(place.work, run, chain)
+        except (Stop, KeyboardInterrupt):
+            code = INTERRUPTED
+        interrupts.checking = False
+    return _finish(console, run, data, place, as_json, code)
+
+
+def _code(interrupts: Interrupts) -> int:
+    return 0 if interrupts.seen is None else INTERRUPTED
 
 
 def _anneal(file: ProblemFile, wishes: Wishes) -> Trajectory:
@@ -171,15 +195,18 @@ def _draw(folder: Path, run: Trajectory, chain: Chain | None) -> list[str]:
     except QMLDynamicsError as error:  # a picture is not worth a run
         print(f"qml-dynamics: no picture: {error}", file=sys.stderr)
         return []
-    return [str(path) for path in made]
+    return [path.name for path in made]
 
 
-def _finish(console: Any, run: Trajectory, data: dict[str, Any], folder: Path, as_json: bool, code: int) -> int:
+def _finish(console: Any, run: Trajectory, data: dict[str, Any], place: Place, as_json: bool, code: int) -> int:
     kept = ("strategy", "chosen", "members", "diffusion", "gap", "ground_energy", "ground_fidelity", "crossings")
     data["annealing"] = plain({k: run.diagnostics[k] for k in kept if k in run.diagnostics})
-    data["folder"] = str(folder)
-    write_bytes(folder / RESULT, (to_json(data) + "\n").encode())
-    console.print(f"\nfiles: {folder}", markup=False)
+    place.done = not code
+    data["folder"] = str(place.shown)
+    if "pictures" in data:
+        data["pictures"] = [str(place.shown / name) for name in data["pictures"]]
+    write_bytes(place.work / RESULT, (to_json(data) + "\n").encode())
+    console.print(f"\nfiles: {place.shown}", markup=False)
     for picture in data.get("pictures", []):
         console.print(f"picture: {picture}", markup=False)
     if as_json:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import cli
-from .app import AllowCode, Backend, Folder, Json, Method, Problem, Save, Shots, app
+from .program import AllowCode, Backend, Folder, Force, Json, Method, Problem, Save, Shots, app
 
 
 class Kind(StrEnum):
@@ -25,7 +25,9 @@ def run(
     backend: Backend = None,
     shots: Shots = None,
     seed: Annotated[int | None, typer.Option(help="Of all sampling.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder (default: a new one under runs/).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder (default: a new one under runs/); the same command goes on in it.")
+    ] = None,
     json: Json = False,
     save: Save = None,
     plots: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
@@ -33,10 +35,13 @@ def run(
         bool | None, typer.Option(help="Measure the error budget (default: of circuits up to 14 qubits).")
     ] = None,
     allow_code: AllowCode = False,
+    force: Force = False,
 ) -> None:
     """Run a problem, check it against the classical reference, and write a run folder."""
     options = cli.options.Options(method, backend, shots, seed, save, allow_code)
-    raise typer.Exit(cli.run.run_command(problem, options, out=out, as_json=json, plots=plots, budget=budget))
+    raise typer.Exit(
+        cli.run.run_command(problem, options, out=out, as_json=json, plots=plots, budget=budget, force=force)
+    )
 
 
 @app.command()
@@ -151,12 +156,13 @@ def anneal(
     plots: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
     json: Json = False,
     allow_code: AllowCode = False,
+    force: Force = False,
 ) -> None:
     """Lower the diffusion stage by stage, quench beside it, keep the lowest, and say where the ground state leaps."""
     wishes = cli.anneal.Wishes(
         stages, strategy, adapt, restarts, clock, duration, backend, method, shots, seed, samples, tau, allow_code
     )
-    raise typer.Exit(cli.anneal.anneal_command(problem, wishes, out=out, as_json=json, plots=plots))
+    raise typer.Exit(cli.anneal.anneal_command(problem, wishes, out=out, as_json=json, plots=plots, force=force))
 
 
 @app.command()
@@ -178,17 +184,23 @@ def gibbs(
     out: Annotated[Path | None, typer.Option(help="Folder for the result, the circuit and a picture.")] = None,
     json: Json = False,
     allow_code: AllowCode = False,
+    force: Force = False,
 ) -> None:
     """Softmax of energies, a sigmoid, or the thermal state of a problem, as a circuit; the exit code is 1 off the exact law."""
     asked = cli.gibbs.Asked(problem, energies, sigmoid, hopping, beta, reading, allow_code)
-    code = cli.gibbs.gibbs_command(asked, steps=steps, backend=backend, shots=shots, seed=seed, out=out, as_json=json)
+    code = cli.gibbs.gibbs_command(
+        asked, steps=steps, backend=backend, shots=shots, seed=seed, out=out, as_json=json, force=force
+    )
     raise typer.Exit(code)
 
 
 @app.command()
 def diffuse(
     problem: Annotated[Path, typer.Argument(help="A CSV file, a diffusion.toml, or a folder that holds one.")],
-    out: Annotated[Path, typer.Option(help="Folder of the samples, the picture and the program.")] = Path("diffused"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the samples, the picture and the program (default: a new one, diffused)."),
+    ] = None,
     columns: Annotated[str | None, typer.Option(help="One or two columns, separated by a comma.")] = None,
     label: Annotated[str | None, typer.Option(help="The column that holds the class.")] = None,
     samples: Annotated[int | None, typer.Option(help="How many to generate (default 1000).")] = None,
@@ -201,12 +213,13 @@ def diffuse(
     plots: Annotated[bool, typer.Option(help="Draw a picture.")] = True,
     json: Json = False,
     allow_code: AllowCode = False,
+    force: Force = False,
 ) -> None:
     """A diffusion model of one or two columns of a table: generate, and compare with held-out rows."""
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     options: dict[str, Any] = {"columns": names, "label": label, "n": samples, "kind": kind, "condition": condition}
     options.update(steps=steps, method=program, time=time, seed=seed, allow_code=allow_code)
-    raise typer.Exit(cli.diffuse.diffuse_command(problem, out, as_json=json, plots=plots, **options))
+    raise typer.Exit(cli.diffuse.diffuse_command(problem, out, as_json=json, plots=plots, force=force, **options))
 
 
 @app.command()
@@ -236,6 +249,7 @@ def descend(
     out: Annotated[Path | None, typer.Option(help="Folder for the answer, the run and a picture.")] = None,
     json: Json = False,
     allow_code: AllowCode = False,
+    force: Force = False,
 ) -> None:
     """Quantum Hamiltonian descent on a loss, beside classical optimisers; or the table of the 22 test functions."""
     code = cli.descend.descend_command(
@@ -254,6 +268,7 @@ def descend(
         out=out,
         as_json=json,
         allow_code=allow_code,
+        force=force,
     )
     raise typer.Exit(code)
 
@@ -263,7 +278,10 @@ def grow(
     data: Annotated[str, typer.Argument(help="A CSV file, or digits, iris, wine, breast_cancer (with scikit-learn).")],
     target: Annotated[str | None, typer.Option(help="Column of the class (CSV only).")] = None,
     features: Annotated[str | None, typer.Option(help="Columns to use, separated by commas.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the picture, the recording and the weights.")] = Path("grown"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the picture, the recording and the weights (default: a new one, grown)."),
+    ] = None,
     hidden: Annotated[str, typer.Option(help="Hidden units at the start; of several layers: 2,2.")] = "1",
     max_hidden: Annotated[int, typer.Option(help="Hidden units of a layer at most.")] = 16,
     max_layers: Annotated[
@@ -277,13 +295,14 @@ def grow(
     seed: Annotated[int, typer.Option(help="Of the split, the weights and the order of the rows.")] = 0,
     baseline: Annotated[bool, typer.Option(help="Also train a network with all units from the start.")] = True,
     json: Json = False,
+    force: Force = False,
 ) -> None:
     """Train a small network that grows, and draw its volume, entropies, loss and held-out accuracy."""
     options = cli.grow.GrowOptions(
         hidden, max_hidden, max_layers, epochs, rate, orthogonality, activation, threshold, seed, baseline
     )
     columns = None if features is None else [name.strip() for name in features.split(",")]
-    raise typer.Exit(cli.grow.grow_command(data, target, columns, out, options, as_json=json))
+    raise typer.Exit(cli.grow.grow_command(data, target, columns, out, options, as_json=json, force=force))
 
 
 @app.command()

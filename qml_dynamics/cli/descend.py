@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ProblemError, one_of, require
+from ..base.interrupts import INTERRUPTED, Interrupts
 from ..learning.descent import PUBLISHED, Descent, Row, descend, functions_table
+from ..methods.evolution import is_partial
+from ..methods.identity import Identity
 from ..model.objectives import NAMED
 from ..model.problem import Problem
 from ..plotting import save_figure
@@ -16,8 +19,9 @@ from ..results.trajectory import atomic_file, plain
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.trajectory_file import to_json
 from . import pictures
+from .folders import run_folder
 from .options import told_unused
-from .run import terminal, told_once
+from .run import identify_file, terminal, told_once
 
 TABLE = "table"
 
@@ -39,6 +43,7 @@ def descend_command(
     out: Path | None,
     as_json: bool,
     allow_code: bool = False,
+    force: bool = False,
 ) -> int:
     """Descend on a problem file or a named function and say what was found; ``table``: on all the test functions."""
     console = terminal(as_json)
@@ -60,36 +65,51 @@ def descend_command(
             _show_table(console, rows)
             if as_json:
                 print(to_json({"rows": [vars(row) for row in rows], "complete": len(rows) == len(PUBLISHED)}))
-            return 0 if len(rows) == len(PUBLISHED) else 130
+            return 0 if len(rows) == len(PUBLISHED) else INTERRUPTED
         require(shift is None or not shift, "shift", "be left out unless the target is the table", shift)
         file = _file(target, allow_code)
         what = target if file is None else file.problem
         own = None if schedule is not None else _own_method(file, steps, backend)
         if file is not None:
             told_unused(file, "descend", method=own is None, backend=backend is None)
-        save = 4 if out is not None else None
-        found = descend(
-            what,
-            qubits=qubits,
-            schedule=schedule,
-            duration=duration,
-            steps=steps,
-            method=own,
-            backend=backend,
-            shots=shots,
-            samples=samples,
-            polish=polish,
-            compare=compare and not (isinstance(what, Problem) and getattr(what.objective, "domain", None) is not None),
-            seed=seed,
-            save=save,
-        )
+        options: dict[str, Any] = {
+            "qubits": qubits,
+            "schedule": schedule,
+            "duration": duration,
+            "steps": steps,
+            "method": own,
+            "backend": backend,
+            "shots": shots,
+            "samples": samples,
+            "polish": polish,
+            "compare": compare
+            and not (isinstance(what, Problem) and getattr(what.objective, "domain", None) is not None),
+        }
+        if out is None:
+            return _show(console, descend(what, **options, seed=seed), [], as_json)
+
+        def identify(said: Identity) -> None:
+            if file is not None:
+                identify_file(file, said)
+            said.add("target", target if file is None else None)
+            for name, value in options.items():
+                said.add(name, value)
+
+        with Interrupts(), run_folder("descend", out, out, force, seed, identify) as place:
+            found = descend(what, **options, seed=seed, save=4)
+            names = [path.name for path in _write(place.work, found)]
+            place.done = not is_partial(found.trajectory)
+            return _show(console, found, [place.shown / name for name in names], as_json)
+
+
+def _show(console: Any, found: Descent, files: Sequence[Path], as_json: bool) -> int:
+    """Print what was found and where it is."""
     console.print(str(found), markup=False)
-    files = [] if out is None else _write(out, found)
     for written in files:
         console.print(f"file: {written}", markup=False)
     if as_json:
         print(to_json({**_data(found), "files": [str(file) for file in files]}))
-    return 130 if found.trajectory.diagnostics.get("interrupted") else 0
+    return INTERRUPTED if is_partial(found.trajectory) else 0
 
 
 def _file(target: str, allow_code: bool) -> ProblemFile | None:

@@ -22,6 +22,7 @@ from ..plotting.diffusion import plot_diffusion, plot_generated
 from ..runs.problem_file.files import write_bytes
 from ..runs.trajectory_file import to_json
 from . import pictures
+from .folders import refuse_results, result_folder
 from .run import terminal
 
 NAME = "diffusion.toml"
@@ -128,6 +129,7 @@ def read_rows(stated: Statement) -> tuple[np.ndarray, tuple[str, ...], np.ndarra
     return rows, columns, labels
 
 
+FILES = ("samples.csv", "modes.qasm", "blocks.qasm", "diffusion.png")
 BLOCKS = ProbabilisticITE(1.0, 2, order=2, block="exact")
 
 
@@ -160,21 +162,27 @@ class Fit:
         return self.held_out[self.held_labels == self.stated.condition]
 
 
-def diffuse_command(source: Path, out: Path, *, as_json: bool, plots: bool = True, **options: Any) -> int:
+def diffuse_command(
+    source: Path, out: Path | None, *, as_json: bool, plots: bool = True, force: bool = False, **options: Any
+) -> int:
     """Fit, generate, compare with held-out rows, and write samples, pictures and a program."""
     console = terminal(as_json)
     stated = read_statement(source, **options)
+    if out is not None:
+        refuse_results(out, FILES, force)
     fit = Fit(stated)
     model = fit.model
     made = model.sample(stated.n, stated.seed, stated.kind, stated.condition, stated.steps)
-    files = [_write_samples(out / "samples.csv", fit, made)]
-    facts = _facts(fit, made)
-    if stated.method is not None:
-        file, more = _write_program(out, fit)
-        files.append(file)
-        facts["circuit"] = more
-    if plots and pictures.available():
-        files.append(_draw(out / "diffusion.png", fit, made))
+    with result_folder(out, Path("diffused"), FILES, force=True) as (draft, folder):
+        written = [_write_samples(draft / "samples.csv", fit, made)]
+        facts = _facts(fit, made)
+        if stated.method is not None:
+            file, more = _write_program(draft, fit)
+            written.append(file)
+            facts["circuit"] = more
+        if plots and pictures.available():
+            written.append(_draw(draft / "diffusion.png", fit, made))
+    files = [folder / file.name for file in written]
     if as_json:
         print(to_json({**facts, "files": [str(file) for file in files]}))
         return 0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import synthesis
-from ..base.errors import MethodError, ProblemError, describe, require
+from ..base.errors import ProblemError, describe, require
 from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
 from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
@@ -20,10 +20,12 @@ from ..runs.problem_file import read_problem
 from ..runs.problem_file.files import write_bytes
 from ..runs.trajectory_file import to_json
 from . import pictures
+from .folders import refuse_results, result_folder
 from .options import told_unused
 from .run import told_once
 
 SHOWN = 16  # rows of the printed table
+FILES = ("result.json", "gibbs.qasm", "gibbs.png")
 DENSE = 1024  # points up to which the thermal law is had by diagonalisation
 
 
@@ -50,7 +52,8 @@ class Answer:
 
 
 def gibbs_command(
-    asked: Asked, *, steps: int | None, backend: str | None, shots: int | None, seed: int | None, out: Path | None, as_json: bool
+    asked: Asked, *, steps: int | None, backend: str | None, shots: int | None, seed: int | None, out: Path | None, as_json: bool,
+    force: bool = False
 ) -> int:  # fmt: skip
     """Sample a softmax of energies, a sigmoid, or the thermal state of a problem; print it beside the exact law.
 
@@ -59,6 +62,8 @@ def gibbs_command(
     given = [asked.problem is not None, asked.energies is not None, asked.sigmoid is not None]
     if sum(given) != 1:
         raise ProblemError("Argument `gibbs` must have one of a problem file, --energies and --sigmoid.")
+    if out is not None:
+        refuse_results(out, FILES, force)
     options = {"backend": backend, "shots": shots, "seed": seed}
     require(steps is None or asked.problem is not None, "steps", "be left out without a problem", steps)
     answer = _on_problem(asked, steps, options) if asked.problem is not None else _on_labels(asked, options)
@@ -186,8 +191,12 @@ def _text(answer: Answer, data: dict[str, Any]) -> str:
 
 def _write(answer: Answer, data: dict[str, Any], out: Path) -> list[str]:
     """``result.json``, the circuit as OpenQASM 3, and a picture where there is something to draw with."""
-    if out.exists() and not out.is_dir():
-        raise MethodError(f"Argument `out` must be a folder, but {out} is a file.")
+    with result_folder(out, out, FILES, force=True) as (draft, folder):
+        names = [path.name for path in _files(answer, data, draft)]
+    return [str(folder / name) for name in names]
+
+
+def _files(answer: Answer, data: dict[str, Any], out: Path) -> list[Path]:
     write_bytes(out / "result.json", (to_json(data) + "\n").encode())
     files = [out / "result.json"]
     plain = not {"reset", "measure"} & set(answer.result.circuit.count_ops())
@@ -198,4 +207,4 @@ def _write(answer: Answer, data: dict[str, Any], out: Path) -> list[str]:
     if pictures.available():
         labels = answer.labels if answer.result.probabilities.size <= 32 else None
         files.append(save_figure(plot_gibbs(answer.result, answer.exact, labels), out / "gibbs.png"))
-    return [str(file) for file in files]
+    return files

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base.errors import ProblemError, require
+from ..base.errors import require
+from ..base.interrupts import INTERRUPTED, say_interrupted
 from ..learning.growth.datasets import class_data
 from ..learning.growth.insertion import NeuronGrowth
 from ..learning.growth.trainer import train_network
@@ -17,10 +18,14 @@ from ..plotting.network_growth import plot_network_growth
 from ..results.trajectory import atomic_file
 from ..runs.trajectory_file import to_json
 from . import pictures
+from .folders import refuse_results, result_folder
 
 if TYPE_CHECKING:
     from ..learning.growth.datasets import ClassData
     from ..learning.growth.training import Trained
+
+
+FILES = ("recording.npz", "baseline.npz", "weights.npz", "network.png")
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,20 @@ class GrowOptions:
 
 
 def grow_command(
-    source: str, target: str | None, features: list[str] | None, out: Path, options: GrowOptions, *, as_json: bool
+    source: str,
+    target: str | None,
+    features: list[str] | None,
+    out: Path | None,
+    options: GrowOptions,
+    *,
+    as_json: bool,
+    force: bool = False,
 ) -> int:
     """Train a network that grows, write its recording, its weights and the picture, and print what came of it."""
     start = _widths(options.hidden)
     data = class_data(source, target=target, features=features, seed=options.seed)
-    _folder(out)  # before any work is done
+    if out is not None:
+        refuse_results(out, FILES, force)
     growth = NeuronGrowth(options.threshold, max_hidden=options.max_hidden, max_layers=options.max_layers)
     how = Training(options.epochs, options.rate, orthogonality=options.orthogonality, seed=options.seed)
 
@@ -66,9 +79,12 @@ def grow_command(
     fixed = trained(list(run.network.sizes[1:-1]), None) if options.baseline and not cut else None
     if fixed is not None and fixed.stop.startswith("interrupted"):
         fixed, cut = None, True
-    written = _write(out, run, fixed, data, options)
+    with result_folder(out, Path("grown"), FILES, force=True) as (draft, folder):
+        written = [str(folder / Path(name).name) for name in _write(draft, run, fixed, data, options)]
+    if cut:
+        say_interrupted(f"what was done is in {folder}.")
     print(to_json(_row(run, fixed, written)) if as_json else _text(run, fixed, written))
-    return 130 if cut else 0
+    return INTERRUPTED if cut else 0
 
 
 def _widths(given: str) -> list[int]:
@@ -76,16 +92,6 @@ def _widths(given: str) -> list[int]:
     ok = all(part.isascii() and part.isdigit() for part in parts)
     require(ok, "hidden", "be a number, or numbers with commas between them, one a layer", given)
     return [int(part) for part in parts]
-
-
-def _folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ProblemError(
-            f"Argument `out` must be a folder that can be written, but {out} is not: {reason}."
-        ) from None
 
 
 def _write(out: Path, run: Trained, fixed: Trained | None, data: ClassData, options: GrowOptions) -> list[str]:

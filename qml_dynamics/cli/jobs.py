@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .. import runs
 from ..backends import available
 from ..base.errors import MethodError
+from ..base.interrupts import Stop, say_interrupted
+from ..runs.ledger import LEDGER
 from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import to_json
 from ..validation.resources import cost
@@ -46,22 +50,36 @@ def submit_command(
         raise MethodError("Argument `backend` must be given to submit a run.")
     estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save, seed=what.seed)
     print(estimate, file=sys.stderr)  # before anything is sent
-    run = runs.submit(
-        file.problem,
-        what.method,
-        backend=what.backend,
-        shots=what.shots,
-        seed=what.seed,
-        save=what.save,
-        folder=folder,
-        max_seconds=max_seconds,
-        max_shots=max_shots,
-        quiet=True,
-        allow_code=options.allow_code,
-    )
+    with going_on(folder):
+        run = runs.submit(
+            file.problem,
+            what.method,
+            backend=what.backend,
+            shots=what.shots,
+            seed=what.seed,
+            save=what.save,
+            folder=folder,
+            max_seconds=max_seconds,
+            max_shots=max_shots,
+            quiet=True,
+            allow_code=options.allow_code,
+        )
     status = run.status()
     print(to_json(as_data(status)) if as_json else status)
     return 0
+
+
+@contextmanager
+def going_on(folder: Path) -> Iterator[None]:
+    """Say after a signal what is in the folder: a ledger that is whole at any time."""
+    try:
+        yield
+    except (KeyboardInterrupt, Stop):
+        there = (folder / LEDGER).is_file()
+        say_interrupted(
+            f"what was done is in {folder}; qml-dynamics resume {folder} goes on." if there else "nothing was saved."
+        )
+        raise
 
 
 def status_command(folder: Path, *, as_json: bool, allow_code: bool = False) -> int:
@@ -73,7 +91,8 @@ def status_command(folder: Path, *, as_json: bool, allow_code: bool = False) -> 
 
 def fetch_command(folder: Path, *, wait: bool, timeout: float | None, as_json: bool, allow_code: bool = False) -> int:
     """Collect what is done; when all is here, save the trajectory into the folder."""
-    answer = runs.fetch(folder, wait=wait, timeout=timeout, allow_code=allow_code)
+    with going_on(folder):
+        answer = runs.fetch(folder, wait=wait, timeout=timeout, allow_code=allow_code)
     print(to_json(as_data(answer.status)) if as_json else answer)
     return 0 if answer else 3
 
@@ -88,7 +107,8 @@ def resume_command(
     allow_code: bool = False,
 ) -> int:
     """Go on with a run that was cut off, with a new budget where one is given."""
-    answer = runs.resume(folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, allow_code=allow_code)
+    with going_on(folder):
+        answer = runs.resume(folder, resend=resend, max_seconds=max_seconds, max_shots=max_shots, allow_code=allow_code)
     print(to_json(as_data(answer)) if as_json else answer)
     return 0
 

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..backends import backend as find_backend
 from ..base.errors import MethodError, QMLDynamicsError
+from ..base.interrupts import INTERRUPTED, Interrupts, Stop
 from ..methods.defaults import REFERENCE_STEPS
-from ..methods.evolution import evolve
+from ..methods.evolution import evolve, is_partial
+from ..methods.identity import Identity
 from ..methods.reference import reference_method
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from ..runs.problem_file import ProblemFile, read_problem
-from ..runs.problem_file.files import copy_problem
+from ..runs.problem_file.content import sha256
+from ..runs.problem_file.files import NAMED, copy_problem
 from ..runs.trajectory_file import PROBLEM, to_json, write_run
 from ..validation.budget import error_budget
 from ..validation.comparison import compare
 from ..validation.explained import explain
 from . import pictures
+from .folders import Place, run_folder
 from .optimum import Optimum, scipy_optimum
 from .options import Options, Plan, plan
 from .summary import as_data, budget_data, print_checks, print_run, run_data, weights_table
@@ -34,32 +37,56 @@ REFERENCE_QUBITS, OPERATOR_QUBITS = 18, 14  # up to which a run is compared with
 
 
 def run_command(
-    path: Path, options: Options, *, out: Path | None, as_json: bool, plots: bool, budget: bool | None
+    path: Path,
+    options: Options,
+    *,
+    out: Path | None,
+    as_json: bool,
+    plots: bool,
+    budget: bool | None,
+    force: bool = False,
 ) -> int:
     """Run a problem file and compare it with the classical reference, up to 18 qubits (operators: 14).
 
     The exit code is 0; 1 where the distance from the reference is not explained by the method's own error, the noise of the device
-    and the shots; 130 after Ctrl-C (what was done is saved).
+    and the shots; 130 after a signal (what was done is saved, and the same command goes on).
     """
     file = read_problem(path, allow_code=options.allow_code)
-    with told_once(), Interrupts() as interrupts:
+    with told_once():
         what = plan(options, file)
-        _may_have_budget(file, what, budget)
-        folder = out if out is not None else new_folder(file.path)
-        copy_problem(
-            file, folder / PROBLEM, method=what.method
-        )  # a folder that cannot be written is told before the run
-        console = terminal(as_json)
-        return _run(_Run(file, what, folder, console, as_json, interrupts), plots, budget)
+    _may_have_budget(file, what, budget)
+
+    def identify(said: Identity) -> None:
+        identify_file(file, said)
+        for name in ("method", "shots", "save"):
+            said.add(name, getattr(what, name))
+        said.add_backend("backend", None if what.backend is None else find_backend(what.backend))
+
+    with (
+        told_once(),
+        Interrupts() as interrupts,
+        run_folder("run", out, default_folder(file.path), force, what.seed, identify) as place,
+    ):
+        if place.work == place.folder:
+            copy_problem(file, place.work / PROBLEM, method=what.method, backend=file.sections.get("backend"))
+        return _run(_Run(file, what, place, terminal(as_json), as_json, interrupts), plots, budget)
+
+
+def identify_file(file: ProblemFile, said: Identity) -> None:
+    """What a problem file says, and the files that it names."""
+    named = [file.sections.get(section, {}).get(key) for section, key in NAMED]
+    said.add("problem", dict(file.sections))
+    said.add("files", {name: sha256(file.folder / name) for name in named if isinstance(name, str)})
 
 
 class _Run:
     """One run of the command: what is known so far, and where it goes."""
 
     def __init__(
-        self, file: ProblemFile, what: Plan, folder: Path, console: Any, as_json: bool, interrupts: Interrupts
+        self, file: ProblemFile, what: Plan, place: Place, console: Any, as_json: bool, interrupts: Interrupts
     ) -> None:
-        self.file, self.plan, self.folder, self.console, self.as_json = file, what, folder, console, as_json
+        self.file, self.plan, self.place, self.console, self.as_json = file, what, place, console, as_json
+        self.folder = place.work
         self.interrupts = interrupts
         self.data: dict[str, Any] = {}
 
@@ -69,9 +96,12 @@ class _Run:
 
     def finish(self, run: Trajectory, code: int) -> int:
         """Write everything, say where, and print the JSON object where it was asked for."""
-        self.data["folder"] = str(self.folder)
+        self.place.done = not code
+        self.data["folder"] = str(self.place.shown)
+        if "pictures" in self.data:
+            self.data["pictures"] = [str(self.place.shown / name) for name in self.data["pictures"]]
         self.save(run)
-        self.console.print(f"\nfiles: {self.folder}", markup=False)
+        self.console.print(f"\nfiles: {self.place.shown}", markup=False)
         for picture in self.data.get("pictures", []):
             self.console.print(f"picture: {picture}", markup=False)
         if self.as_json:
@@ -82,20 +112,23 @@ class _Run:
 def _run(job: _Run, plots: bool, budget: bool | None) -> int:
     file, what = job.file, job.plan
     run = evolve(file.problem, what.method, backend=what.backend, shots=what.shots, seed=what.seed, save=what.save)
-    interrupted = job.interrupts.seen
+    interrupted = job.interrupts.seen is not None or is_partial(run)
     job.data = run_data(run, file, weights_table(run, file, None))
     job.save(run)
     if interrupted:
         job.console.print(str(run), markup=False)
-        print(f"qml-dynamics: interrupted; what was done is in {job.folder}", file=sys.stderr)
-        return job.finish(run, 130)
+        return job.finish(run, INTERRUPTED)
     try:
         job.interrupts.checking = True
         return _check(job, run, plots, budget)
     except (Stop, KeyboardInterrupt):
         job.interrupts.checking = False
-        print("qml-dynamics: interrupted while checking; the run itself is whole.", file=sys.stderr)
-        return job.finish(run, 130)
+        job.interrupts.told = True
+        print(
+            f"qml-dynamics: interrupted while checking; the run itself is whole, in {job.folder}, and the same command goes on.",
+            file=sys.stderr,
+        )
+        return job.finish(run, INTERRUPTED)
 
 
 def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
@@ -168,7 +201,7 @@ def _pictures(
         return []
     marks = {"SciPy": optimum.weights} if optimum is not None else None
     try:
-        return [str(path) for path in pictures.draw(job.folder, run, reference, marks, budget)]
+        return [path.name for path in pictures.draw(job.folder, run, reference, marks, budget)]
     except QMLDynamicsError as error:  # a picture is not worth a run
         print(f"qml-dynamics: no picture: {error}", file=sys.stderr)
         return []
@@ -184,43 +217,9 @@ def terminal(stderr: bool) -> Any:
     return console
 
 
-def new_folder(problem: Path) -> Path:
-    """``runs/NAME``, or ``runs/NAME-2`` and so on where that exists: no run is overwritten."""
-    name = problem.resolve().parent.name if problem.name == "problem.toml" else problem.stem
-    number, folder = 1, Path("runs") / name
-    while folder.exists():
-        number += 1
-        folder = Path("runs") / f"{name}-{number}"
-    return folder
-
-
-class Stop(BaseException):
-    """Ctrl-C while checking. `evolve` answers KeyboardInterrupt with what was done, which no check may take for a run."""
-
-
-class Interrupts:
-    """Ctrl-C: an early end of the run first, and :class:`Stop` once the run is whole and being checked.
-
-    Where the run was started with SIGINT ignored (``nohup``, the background of a script) it stays ignored.
-    """
-
-    def __init__(self) -> None:
-        self.seen, self.checking = False, False
-
-    def _handle(self, number: int, frame: Any) -> None:
-        self.seen = True
-        raise Stop if self.checking else KeyboardInterrupt
-
-    def __enter__(self) -> Interrupts:
-        self.before: Any = None
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            with suppress(ValueError):  # not the main thread, where no Ctrl-C arrives
-                self.before = signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
+def default_folder(problem: Path) -> Path:
+    """``runs/NAME``, by the name of the problem file, or of the folder that it is in."""
+    return Path("runs") / (problem.resolve().parent.name if problem.name == "problem.toml" else problem.stem)
 
 
 @contextmanager

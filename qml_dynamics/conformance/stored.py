@@ -130,7 +130,7 @@ def check_command_line(case: Case, folder: Path) -> None:
 
 def call_command(arguments: list[str]) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of ``qml-dynamics`` in this process."""
-    from ..cli import main
+    from ..cli import main  # the command line, which only this check needs
 
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():

@@ -9,21 +9,26 @@ import platform
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import lru_cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..backends import Backend
 from ..backends.failures import without_credentials
 from ..base.arguments import checks_arguments, checks_arguments_but
-from ..base.errors import MethodError, UnusedArgumentWarning
+from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning
 from ..model.problem import Problem
+from ..results.codec import CannotStore, packed, unpacked
+from ..results.journal import Scope
 from ..results.trajectory import Trajectory
 from .base import Answer, Callback, Job
 from .gate import check_answer, computing, guarded
+from .identity import Identity
 from .job import convert
+from .keeping import Call, Folder, kept_call, outside
 from .stationary import stands_above
 
 if TYPE_CHECKING:
@@ -43,6 +48,7 @@ def evolve(
     callback: Callback | None = None,
     progress: bool | None = None,
     checkpoint: Any = None,
+    folder: Folder | None = None,
 ) -> Trajectory:
     """Run ``method`` on ``problem``.
 
@@ -58,14 +64,21 @@ def evolve(
         callback: ``callback(step, view)`` after each step (Krylov: each saved time); returning True stops the run. Refused where the
             circuits of a run go out as one batch.
         progress: show progress on standard error; None: when it is a terminal. Nothing shows below two seconds.
-        checkpoint: for variational runs whose steps are measured, a ``qml_dynamics.runs.Checkpoint``: an interrupted run goes on
-            from its last batch when it is called again.
+        checkpoint: deprecated: a ``qml_dynamics.runs.Checkpoint`` for variational runs whose steps are measured; use ``folder``.
+        folder: where the run is kept while it goes on: what the backend answers, and every second where a wave stands. After the process
+            has died (or was interrupted) the same call goes on from there, bit by bit as if nothing had been; a finished one is
+            read. It must be new, empty, or hold this call; ``trajectory.npz`` in it is the answer (:func:`qml_dynamics.load`). A
+            callback is not called again for what was done.
 
     Returns:
-        A :class:`Trajectory`. A keyboard interrupt returns what was done, and ``stop`` says so.
+        A :class:`Trajectory`. A keyboard interrupt returns what was done, and ``stop`` says so; with a folder so does SIGTERM.
 
     Raises:
-        ProblemError, MethodError, BackendError: something does not fit; before anything long has started.
+        ProblemError, MethodError, BackendError: something does not fit; before anything long has started. ProblemError too where
+            the folder holds another call: it names what differs.
+
+    Warns:
+        DeprecationWarning: ``checkpoint`` is given.
 
     >>> from qml_dynamics import Grid, Problem, SplitStep, Gaussian
     >>> free = Problem(Grid((-20, 20), 7), lambda w: 0 * w[:, 0], 0.5, clock="real", duration=2.0, initial=Gaussian(0, 1.0))
@@ -77,19 +90,54 @@ def evolve(
     job = convert(problem, method, backend, shots, seed, save, observables, callback, progress, checkpoint, room=True)
     own: list[BaseException] = []
     job.callback = guarded(callback, own)
-    if checkpoint is not None and not job.method.facts().checkpoints:
-        raise MethodError(
-            f"Argument `checkpoint` must be None for {type(method).__name__}, which does not resume, but is given."
-        )
+    if checkpoint is not None:
+        _check_checkpoint(job, folder)
+
+    with kept_call("evolve", folder, seed, lambda said: identify(job, said)) as call:
+        job.seeds = job.seeds if call.scope is None else np.random.SeedSequence(call.entropy)
+        run = finish(job, kept_answer(call, job, own), started)
+        if call.folder is not None:
+            run.save(call.path(TRAJECTORY))
+    return run
+
+
+def kept_answer(call: Call, job: Job, own: list[BaseException]) -> Answer:
+    """The answer of a job: the one that is kept, or that of the method, which is kept when it is whole."""
+    scope = call.scope
+    if scope is None:
+        return _computed(job, own)
+    name = f"{scope.name}-answer"
+    found = scope.journal.read(name)
+    mark = "" if call.folder is not None else _mark(job)
+    if found is not None:
+        if found.meta["mark"] != mark:
+            raise ProblemError(
+                f"Argument `folder` must hold the runs of this call, but {name} of {scope.journal.folder} is of another run: the folder "
+                "was changed, or the loss is not the same at every call."
+            )
+        return Answer(**cast("dict[str, Any]", unpacked(found.meta["answer"], found.arrays)))
+    job.backend = call.backend(job.backend)
+    job.callback = None if job.callback is None else outside(job.callback)
+    started = time.perf_counter()
+    answer = _computed(job, own)
+    if is_partial(answer):
+        call.partial = True
+    elif call.folder is not None or job.shots is not None or time.perf_counter() - started > _QUICK:
+        _keep(scope, name, answer, mark)
+    return answer
+
+
+def _computed(job: Job, own: list[BaseException]) -> Answer:
+    """The answer of the method, with a warning for a seed from which nothing was drawn."""
     with job.progress, computing(job, own):
         answer = job.method.run(job)
-    if seed is not None and not job.drawn.any:
+    if job.seeded and not job.drawn.any:
         warnings.warn(
-            f"Argument `seed` takes no part: this run of {type(method).__name__} draws nothing.",
+            f"Argument `seed` takes no part: this run of {type(job.method).__name__} draws nothing.",
             UnusedArgumentWarning,
-            stacklevel=2,
+            stacklevel=5,
         )
-    return finish(job, answer, started)
+    return answer
 
 
 def told_of(backend: Backend | None) -> Any:
@@ -97,6 +145,56 @@ def told_of(backend: Backend | None) -> Any:
     return None if backend is None else without_credentials(backend.describe())
 
 
+def identify(job: Job, said: Identity) -> None:
+    """What a job says."""
+    said.add_problem("problem", job.problem, job.h)
+    said.add("method", job.method)
+    said.add_backend("backend", job.backend)
+    said.add("shots", job.shots)
+    said.add("save", job.saves)
+    said.add("observables", {o.name: o.terms if o.function is None else o.function for o in job.observables})
+
+
+def _mark(job: Job) -> str:
+    """One text for a run inside a call, by which it is known again."""
+    said = Identity()
+    identify(job, said)
+    said.add("seed", str(job.seeds.entropy))
+    return said.digest()
+
+
+def is_partial(answer: Answer | Trajectory) -> bool:
+    """Whether a run was interrupted, so that it is not the answer of its call."""
+    return bool(answer.diagnostics.get("interrupted")) or answer.stop.startswith("Interrupted")
+
+
+def _keep(scope: Scope, name: str, answer: Answer, mark: str) -> None:
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        said = packed({f.name: getattr(answer, f.name) for f in fields(answer)}, arrays)
+    except CannotStore:  # a part of a person's own method: its pieces stay, and the answer is made of them again
+        return
+    scope.journal.write(name, {"answer": said, "mark": mark}, arrays)
+    if not scope.precious:
+        scope.journal.remove(scope.name)
+
+
+def _check_checkpoint(job: Job, folder: Folder | None) -> None:
+    """Refuse and warn, where ``checkpoint`` is given."""
+    if folder is not None:
+        raise MethodError(
+            "Argument `checkpoint` must be None where `folder` is given, which does the same, but is given."
+        )
+    if not job.method.facts().checkpoints:
+        raise MethodError(
+            f"Argument `checkpoint` must be None for {type(job.method).__name__}, which does not resume, but is given."
+        )
+    text = "Argument `checkpoint` of evolve is deprecated: `folder` does the same for every method."
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+
+
+_QUICK = 0.2  # seconds below which an exact run inside a call is computed again rather than kept
+TRAJECTORY = "trajectory.npz"
 _version = lru_cache(maxsize=None)(version)  # reading a package's metadata takes longer than a small run
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..base.errors import EdgeWeightWarning, MomentumTailWarning
 from ..base.estimate import Estimate
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ..results.journal import Scope, current
 from ..results.observables import (
     BEST_SAMPLES,
     best_of,
@@ -32,9 +33,22 @@ _TAIL = 1e-3
 _SIGNPOSTS = 16  # an interrupted run loses at most this share of its duration
 
 
+@dataclass(frozen=True, eq=False)
+class Point:
+    """Where a run stands: how many of its times it has reached, and the wave there."""
+
+    number: int
+    time: float
+    wave: np.ndarray
+    log_norm: float
+
+
 @dataclass
 class Waves:
-    """Waves at the saved times reached, and why the run ended."""
+    """Waves at the saved times reached, and why the run ended.
+
+    ``start`` is the last point of an earlier process, for engines that go on from a wave: they yield the times behind it.
+    """
 
     times: list[float]
     states: list[np.ndarray]
@@ -42,6 +56,18 @@ class Waves:
     stop: str
     diagnostics: dict[str, Any]
     parameters: list[np.ndarray] = field(default_factory=list)
+    start: Point | None = None
+
+    def keep(self, t: float, state: np.ndarray, log_norm: float) -> None:
+        """A wave that is reported."""
+        self.times.append(t)
+        self.states.append(state)
+        self.log_norm.append(log_norm)
+
+    def even(self) -> None:
+        """Drop what an interrupt has left of a wave that was just being kept."""
+        whole = min(len(self.times), len(self.states), len(self.log_norm))
+        del self.times[whole:], self.states[whole:], self.log_norm[whole:]
 
 
 Engine = Callable[[Job, np.ndarray, Waves], Iterator[tuple[float, np.ndarray, float]]]
@@ -53,7 +79,9 @@ def learning(h: Hamiltonian, workers: int | None = None) -> LearningHamiltonian:
     return h if workers is None or h.workers == workers else replace(h, workers=workers)
 
 
-def run_waves(job: Job, engine: Engine, steps: int | None = None, *, posts: bool = False) -> Waves:
+def run_waves(
+    job: Job, engine: Engine, steps: int | None = None, *, posts: bool = False, resumes: bool = False
+) -> Waves:
     """Collect waves from an engine; an interrupt or a callback ends it with the last wave reached.
 
     Args:
@@ -61,39 +89,65 @@ def run_waves(job: Job, engine: Engine, steps: int | None = None, *, posts: bool
         engine: yields ``(time, wave, log_norm)`` at the times that it is given.
         steps: equal steps that a callback sees; None: it sees the saved times.
         posts: whether the wave is looked at on the way too, so that an interrupt keeps most of a long run.
+        resumes: whether the engine goes on from ``Waves.start``, so that a run with a folder keeps where it stands.
     """
     wanted = set(job.saves.tolist())
     out = Waves([], [], [], "", {})
-    reached: tuple[float, np.ndarray, float] | None = None
-
-    def keep(t: float, state: np.ndarray, log_norm: float) -> None:
-        out.times.append(t)
-        out.states.append(state)
-        out.log_norm.append(log_norm)
-
+    inner = current() if resumes else None
+    loop = None if inner is None else inner.run()
+    reached = first = None if loop is None else _restored(loop, out)
     try:
-        for step, point in enumerate(engine(job, _internal_times(job, steps, posts), out)):
-            reached = point
+        for step, point in enumerate(
+            engine(job, _internal_times(job, steps, posts), out), 0 if first is None else first.number + 1
+        ):
+            reached = Point(step, *point)
             stop = job.callback is not None and job.callback(step, View(*point))
             if point[0] in wanted or stop:
-                keep(*point)
+                out.keep(*point)
+            if loop is not None:
+                _store(loop, out, reached)
             if stop:
                 out.stop = f"The callback stopped the run at t = {point[0]:g} of {job.problem.duration:g}."
                 break
     except KeyboardInterrupt:
         if reached is None:
             raise
-        if reached[0] not in out.times:
-            keep(*reached)
+        out.even()
+        missing = reached.time not in out.times
+        if missing and reached.time in wanted:  # the interrupt came before it was kept
+            out.keep(reached.time, reached.wave, reached.log_norm)
+        if loop is not None:
+            _store(loop, out, reached, always=True)
+        if missing and reached.time not in wanted:
+            out.keep(reached.time, reached.wave, reached.log_norm)
             if out.parameters:
                 out.parameters.append(out.diagnostics["theta"])
         out.diagnostics["interrupted"] = True
         out.stop = (
-            f"Interrupted from the keyboard after t = {reached[0]:g} of {job.problem.duration:g}; kept what was done."
+            f"Interrupted from the keyboard after t = {reached.time:g} of {job.problem.duration:g}; kept what was done."
         )
     out.diagnostics.pop("theta", None)
     out.stop = out.stop or f"Reached the end of the duration, {job.saves[-1]:g}."
     return out
+
+
+def _store(loop: Scope, out: Waves, reached: Point, always: bool = False) -> None:
+    """Keep where a run stands."""
+    meta = {"number": reached.number, "time": float(reached.time), "log_norm": float(reached.log_norm)}
+    arrays = {"wave": reached.wave, "times": np.array(out.times), "log_norms": np.array(out.log_norm)}
+    loop.save_state(meta, arrays, always, lambda: {"states": np.array(out.states)})
+
+
+def _restored(loop: Scope, out: Waves) -> Point | None:
+    """Where an earlier process of the same run stood."""
+    found = loop.load_state()
+    if found is None:
+        return None
+    number, time, log_norm = (float(str(found.meta[name])) for name in ("number", "time", "log_norm"))
+    for row in zip(found.arrays["times"].tolist(), found.arrays["states"], found.arrays["log_norms"].tolist()):
+        out.keep(*row)
+    out.start = Point(int(number), time, found.arrays["wave"], log_norm)
+    return out.start
 
 
 def _internal_times(job: Job, steps: int | None, posts: bool) -> np.ndarray:

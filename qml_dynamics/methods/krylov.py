@@ -19,7 +19,7 @@ from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamilton
 from ..model.problem import Problem
 from ..model.resolution import cuts
 from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
-from .from_waves import Waves, report_waves, run_waves
+from .from_waves import Point, Waves, report_waves, run_waves
 from .memory import of_waves
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ class Krylov:
         """See :class:`Method`."""
 
         def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
-            return run(inner.problem, inner.h, self, saves.tolist(), inner.progress)
+            return run(inner.problem, inner.h, self, saves.tolist(), inner.progress, out.start)
 
-        return report_waves(job, run_waves(job, waves))
+        return report_waves(job, run_waves(job, waves, resumes=True))
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """None: it runs here."""
@@ -85,15 +85,24 @@ class Krylov:
 
 
 def run(
-    problem: Problem, h: Hamiltonian, method: Krylov, saves: Sequence[float], on_step: Callable[[int, int], None]
+    problem: Problem,
+    h: Hamiltonian,
+    method: Krylov,
+    saves: Sequence[float],
+    on_step: Callable[[int, int], None],
+    start: Point | None = None,
 ) -> Iterator[tuple[float, np.ndarray, float]]:
-    """Yield ``(time, wave of unit norm, log_norm)`` at each save time."""
+    """Yield ``(time, wave of unit norm, log_norm)`` at each save time, or at those behind ``start``."""
     space = min(method.subspace, problem.domain.size)
     check_memory(16 * problem.domain.size * (space + 6), f"{method} on {problem.domain.num_qubits} qubits")
     z = -1.0 if problem.clock == "imaginary" else -1j
-    psi, log_norm = problem.initial.vector(problem.domain), 0.0
-    yield saves[0], psi.copy(), log_norm
-    for t0, t1 in zip(saves[:-1], saves[1:]):
+    if start is None:
+        psi, log_norm = problem.initial.vector(problem.domain), 0.0
+        yield saves[0], psi.copy(), log_norm
+    else:
+        psi, log_norm = start.wave, start.log_norm
+    done = 0 if start is None else start.number
+    for t0, t1 in zip(saves[done:-1], saves[done + 1 :]):
         rate = method.tol / problem.duration
         if isinstance(h, PauliHamiltonian):
             pieces = _scaled(h, psi, z, t0, t1, method.tol, space)

@@ -20,7 +20,7 @@ from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, fac
 from ..model.hamiltonians import LearningHamiltonian
 from ..model.problem import Problem
 from .base import GRIDS, LOSSES, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
-from .from_waves import Waves, learning, report_waves, run_waves
+from .from_waves import Point, Waves, learning, report_waves, run_waves
 from .memory import of_waves
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ class SplitStep:
 
     def run(self, job: Job) -> Answer:
         """See :class:`Method`."""
-        return report_waves(job, run_waves(job, self._waves, self.steps, posts=True))
+        return report_waves(job, run_waves(job, self._waves, self.steps, posts=True, resumes=True))
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Sample]:
         h = learning(job.h, self.workers)
-        yield from run(job.problem, h, self, saves.tolist(), job.progress)
+        yield from run(job.problem, h, self, saves.tolist(), job.progress, out.start)
         out.diagnostics["steps"] = self.steps
         if self.formula == "chin4a":
             out.diagnostics["resolution_floor"] = resolution_floor(job.problem, h, self, out.states[-1])
@@ -117,8 +117,12 @@ def run(
     method: SplitStep,
     saves: Sequence[float],
     on_step: Callable[[int, int], None],
+    start: Point | None = None,
 ) -> Iterator[Sample]:
-    """Yield ``(time, wave of unit norm, log_norm)`` at each save time; ``on_step(done, total)`` after each step."""
+    """Yield ``(time, wave of unit norm, log_norm)`` at each save time; ``on_step(done, total)`` after each step.
+
+    With ``start`` the times up to that point are left out, and what follows is to the bit what it would have been.
+    """
     formula = _formula(problem, method)
     memory = problem.domain.size * 16 * (_CACHED[h.constant] + 4)
     check_memory(
@@ -126,11 +130,17 @@ def run(
     )
     extrapolate = method.formula is None and method.order == 4 and problem.clock == "imaginary"
     engine = _Engine(problem, h, formula, method.precision)
-    psi = problem.initial.vector(problem.domain).astype(engine.dtype)  # a copy: it is worked on in place
+    wave = problem.initial.vector(problem.domain) if start is None else start.wave
+    psi = wave.astype(engine.dtype)  # a copy: it is worked on in place
     ends = boundaries(problem.duration, method.steps, saves)
-    log_norm, done = 0.0, 0
-    yield saves[0], psi.copy(), log_norm
-    for save, piece in zip(saves[1:], segments(ends, saves)):
+    log_norm, done = 0.0 if start is None else start.log_norm, 0
+    if start is None:
+        yield saves[0], psi.copy(), log_norm
+    pieces = list(zip(saves[1:], segments(ends, saves)))
+    passed = 0 if start is None else start.number
+    engine.pass_over([piece for _, piece in pieces[:passed]], extrapolate)
+    done += sum(len(piece) - 1 for _, piece in pieces[:passed])
+    for save, piece in pieces[passed:]:
         before = done
         advance = engine.extrapolated if extrapolate else engine.segment
         for wave, log in advance(psi, piece):
@@ -233,15 +243,30 @@ class _Engine:
         psi *= phase
         return psi, log
 
+    def pass_over(self, pieces: Sequence[Sequence[float] | np.ndarray], extrapolate: bool) -> None:
+        """Leave the phases as these pieces would: amounts that agree to 12 digits share the phase of the first of them."""
+        met: OrderedDict[tuple[str, str, str], Factor] = OrderedDict()
+        for piece in pieces:
+            steps = list(zip(piece[:-1], piece[1:]))
+            cuts = [e for t0, t1 in steps for e in ((t0, 0.5 * (t0 + t1), t1), (t0, t1))] if extrapolate else [piece]
+            for factor in (factor for ends in cuts for factor in self._factors(ends)):
+                if (key := _key(factor)) not in met:
+                    while len(met) >= _CACHED[self.h.constant]:
+                        met.popitem(last=False)
+                    met[key] = factor
+        self.cache.update({key: self._made(factor) for key, factor in met.items()})
+
     def _phase(self, factor: Factor) -> tuple[np.ndarray, float]:
-        key = (factor.kind, f"{factor.amount:.12e}", f"{factor.square:.12e}")
+        key = _key(factor)
         if key in self.cache:
             return self.cache[key]
         while len(self.cache) >= _CACHED[self.h.constant]:
             self.cache.popitem(last=False)
-        made = self._kinetic(factor.amount) if factor.kind == "K" else self._potential(factor)
-        self.cache[key] = made
+        self.cache[key] = made = self._made(factor)
         return made
+
+    def _made(self, factor: Factor) -> tuple[np.ndarray, float]:
+        return self._kinetic(factor.amount) if factor.kind == "K" else self._potential(factor)
 
     def _kinetic(self, amount: float) -> tuple[np.ndarray, float]:
         z = -amount if self.imaginary else -1j * amount
@@ -268,6 +293,11 @@ class _Engine:
     def _kind(self) -> np.dtype:
         real = np.float32 if self.precision == "single" else np.float64
         return np.dtype(real) if self.imaginary else self.dtype
+
+
+def _key(factor: Factor) -> tuple[str, str, str]:
+    """By which a phase is known again."""
+    return factor.kind, f"{factor.amount:.12e}", f"{factor.square:.12e}"
 
 
 def resolution_floor(problem: Problem, h: LearningHamiltonian, method: SplitStep, psi: np.ndarray) -> float:

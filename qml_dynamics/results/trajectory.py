@@ -17,6 +17,7 @@ import numpy as np
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError
 from ..base.estimate import Estimate
+from ..base.folders import file_mode, make_folder
 from ..model.problem import Problem
 from ..model.spec import describe_method, describe_problem
 
@@ -234,7 +235,8 @@ class atomic_file:
 
     def __enter__(self) -> Any:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self.path.parent.is_dir():
+                make_folder(self.path.parent, "out")
             number, self.name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
         except OSError as error:
             reason = error.strerror or error
@@ -267,7 +269,5 @@ class atomic_file:
         self.handle.flush()
         os.fsync(self.handle.fileno())
         self.handle.close()
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(self.name, 0o666 & ~mask)
+        os.chmod(self.name, file_mode(self.path.parent))
         os.replace(self.name, self.path)

@@ -59,7 +59,8 @@ def write_kept(folder: Path, name: str, ledger: Ledger, write: Callable[[Path], 
     """
     target = folder / name
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.is_dir():
+            target.parent.mkdir(folder.stat().st_mode & 0o777, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
             draft = Path(scratch) / target.name
             write(draft)

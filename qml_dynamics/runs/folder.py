@@ -12,24 +12,26 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..base.errors import ProblemError, describe
+from ..base.errors import ProblemError, QMLDynamicsError
+from ..base.folders import make_folder
+from ..base.lock import LOCK, WorkLock
 from ..base.registry import is_plain
 from ..model.spec import describe_problem
 from ..results.observables import Observable
 from ..results.trajectory import atomic_file, plain, write_npz
 from .content import SCRATCH, keep_specification, read_checked
 from .ledger import Ledger
-from .lock import WorkLock
 from .observables import describe_observables
-from .own_files import OBSERVABLES, RUN, refuse_foreign_files
+from .own_files import OBSERVABLES, OWN_NAMES, RESULTS, RUN, refuse_foreign_files
 from .problem_file import read_problem, write_problem
 from .problem_file.content import array_differences, differences
 from .problem_file.files import read_sections
@@ -41,17 +43,44 @@ from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
 _TEXTS = (".toml", ".npy")
 
 
-def folder_path(given: Any) -> Path:
-    """A path; raises :class:`ProblemError` for what is none."""
-    name = os.fspath(given) if isinstance(given, (str, os.PathLike)) else ""
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise ProblemError(f"Argument `folder` must be the path of a folder, but is {describe(given)}.")
-    return Path(name)
+@dataclass(frozen=True, eq=False)
+class Written:
+    """What :func:`write_folder` did.
+
+    Attributes:
+        folder: where.
+        specification: that of the folder: the one given, or the one that was there.
+        new: names that it has put there; none where the folder held the run already.
+        made: whether it has made the folder itself.
+    """
+
+    folder: Path
+    specification: RunSpecification
+    new: frozenset[str]
+    made: bool
+
+    def undo(self) -> None:
+        """Take back what was written for a call that was refused before anything was sent."""
+        take_back(self.folder, self.new, self.made)
+
+
+def take_back(folder: Path, names: Iterable[str], made: bool) -> None:
+    """Remove files of a run that never began, and the folder where it was made for them."""
+    for name in sorted(names, key=lambda name: name != RUN):  # without it the rest is no run
+        path = folder / name
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    if made:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _names(folder: Path) -> frozenset[str]:
+    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
 
 
 def write_folder(
     folder: Path, specification: RunSpecification, seen: Sequence[Observable], any_seed: bool, allow_code: bool = False
-) -> RunSpecification:
+) -> Written:
     """Make a run folder, or find that it already holds this very run.
 
     Args:
@@ -62,18 +91,24 @@ def write_folder(
         allow_code: follow links out of a folder that is there. Its problem is not read: the one that is given is the same.
 
     Returns:
-        The specification of the folder: the one given, or the one that was there.
+        The specification, and what was written for it.
 
     Raises:
-        ProblemError: the folder cannot be written, or holds something else, or a part cannot be written down.
+        ProblemError: the folder cannot be written, or holds something else, or a part cannot be written down; it is left as it was.
     """
     refuse_credentials(specification.backend.get("options", {}))
-    _make(folder)
-    refuse_foreign_files(folder, allow_code)
+    before = _names(folder)
+    made = make_folder(folder)
     try:
-        return _written(folder, specification, seen, any_seed, allow_code)
+        refuse_foreign_files(folder, allow_code)
+        found = _written(folder, specification, seen, any_seed, allow_code)
+        return Written(folder, found, _names(folder) - before if RUN not in before else frozenset(), made)
     except (OSError, sqlite3.OperationalError) as error:  # the disk is full, or the folder has gone
         reason = getattr(error, "strerror", None) or error
+    except QMLDynamicsError:
+        if not (folder / RUN).is_file():
+            take_back(folder, OWN_NAMES & (_names(folder) - before), made)
+        raise
     raise ProblemError(f"Argument `folder` must be a folder that can be written, but {folder} is not: {reason}.")
 
 
@@ -83,7 +118,12 @@ def _written(
     with WorkLock(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
         new = _draft(Path(scratch), specification, seen)
         if (folder / RUN).is_file():
-            return _the_same(folder, Path(scratch), new, specification, any_seed, allow_code)
+            try:
+                return _the_same(folder, Path(scratch), new, specification, any_seed, allow_code)
+            except ProblemError:
+                if not _never_sent(folder):
+                    raise
+            take_back(folder, OWN_NAMES - {LOCK}, made=False)
         _refuse_foreign(folder, Path(scratch))
         stored = _read_back(Path(scratch), specification, new)
         drafts = sorted(Path(scratch).iterdir())
@@ -96,6 +136,17 @@ def _written(
         with atomic_file(folder / RUN) as handle:
             handle.write(text)
     return stored
+
+
+def _never_sent(folder: Path) -> bool:
+    """Whether the folder holds a run of which nothing was sent: another one may take its place, as after a budget that was too small."""
+    if (folder / TRAJECTORY).exists() or (folder / RESULTS).exists():
+        return False
+    ledger = Ledger(folder)
+    try:
+        return all(b.status == "planned" and not b.sent and b.job_id is None for b in ledger.batches())
+    finally:
+        ledger.close()
 
 
 def _keep(folder: Path, content: Mapping[str, bytes]) -> None:
@@ -127,16 +178,6 @@ def _read_back(scratch: Path, specification: RunSpecification, new: Mapping[str,
     if new["method"].get("ansatz", {}).get("kind") != "circuit":
         return specification
     return dataclasses.replace(specification, method=stored_method(new["method"], scratch, new["versions"]))
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise ProblemError(
-            f"Argument `folder` must be a folder that can be written, but {folder} is not: {error.strerror or error}."
-        ) from None
 
 
 def _draft(scratch: Path, specification: RunSpecification, seen: Sequence[Observable]) -> dict[str, Any]:

@@ -117,9 +117,12 @@ def write(folder: Path, steps: Sequence[int] | None = None, *, allow_code: bool 
             write_bytes(folder / name, text.encode())
         return list(others)
     programs = [_program(file, integer(k, "steps", 1, 10_000)) for k in steps or _steps(folder) or [DEFAULT_STEPS]]
+    manifest = (
+        json.dumps(_manifest(file, programs), indent=2) + "\n"
+    ).encode()  # everything is made before anything is written
     for program in programs:
         write_bytes(folder / program.file, program.text.encode())
-    write_bytes(folder / MANIFEST, (json.dumps(_manifest(file, programs), indent=2) + "\n").encode())
+    write_bytes(folder / MANIFEST, manifest)
     for name, text in others.items():
         write_bytes(folder / name, text.encode())
     return [*(program.file for program in programs), MANIFEST, *others]

@@ -8,6 +8,8 @@ unknown                                           was running when its process d
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import socket
 import sqlite3
@@ -20,6 +22,7 @@ from typing import Any
 
 from ..backends.failures import redacted
 from ..base.errors import BackendError, ProblemError, describe
+from ..base.folders import prepared
 
 LEDGER = "ledger.sqlite"
 VERSION = 1
@@ -115,6 +118,7 @@ class Ledger:
     @staticmethod
     def create(folder: Path) -> None:
         """Make an empty ledger (once; the run's lock is held)."""
+        prepared(folder / LEDGER)
         connection = sqlite3.connect(folder / LEDGER, timeout=_BUSY, isolation_level=None)
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # not there, or its creation was cut off
             connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {_LATER} PRAGMA user_version = {VERSION}; COMMIT;")
@@ -123,6 +127,13 @@ class Ledger:
     def close(self) -> None:
         """Close the file."""
         self.connection.close()
+
+    def check_kind(self, jobs: bool) -> None:
+        """Raise :class:`ProblemError` where a batch stands as it can only with jobs, or only without them."""
+        wrong = ("running",) if jobs else ("intent", "submitted", "lost")
+        for batch in self.batches(status=wrong):
+            kind = "with" if jobs else "without"
+            raise self.damaged(f"batch {batch.number} is {batch.status!r}, which none is on a backend {kind} jobs")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -250,6 +261,7 @@ class Ledger:
 
     def batches(self, call: int | None = None, status: Sequence[str] = STATUSES) -> list[Batch]:
         """Rows in order, of one call or of all, with one of these statuses."""
+        self._check_rows()
         marks = ", ".join("?" * len(status))
         where = f"WHERE status IN ({marks})" + ("" if call is None else " AND call = ?")
         values = (*status, *(() if call is None else (call,)))
@@ -258,8 +270,21 @@ class Ledger:
         factor = dict(self._rows(made))
         try:
             return [replace(b, runs=round(b.count * factor[b.call])) for b in (_sound(Batch(*row)) for row in rows)]
-        except (KeyError, TypeError, ValueError) as error:
-            raise self.damaged(repr(error)) from None
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise self.damaged(describe(str(error))) from None
+
+    def _check_rows(self) -> None:
+        """Refuse what no version writes, and what a query would pass over or count as 0; :func:`_sound` looks at the rest of a batch."""
+        marks = ", ".join("?" * len(STATUSES))
+        unknown = self._rows(f"SELECT number, status FROM batches WHERE status NOT IN ({marks}) LIMIT 1", STATUSES)
+        if unknown:
+            number, status = unknown[0]
+            raise self.damaged(f"batch {describe(number)} has the status {describe(status)}, which nobody knows")
+        wrong = "typeof(call) != 'integer' OR typeof(circuits) != 'integer' OR circuits < 1 OR typeof(fingerprint) != 'text'"
+        for table, where in (("calls", wrong), ("events", "typeof(time) NOT IN ('real', 'integer')")):
+            found = self._rows(f"SELECT * FROM {table} WHERE {where} LIMIT 1")
+            if found:
+                raise self.damaged(f"a row of {table} is {describe(tuple(found[0]))}")
 
     def move(self, batch: Batch, to: str, detail: str = "", **columns: Any) -> bool:
         """Change a row from the status that ``batch`` was read with; False when another process was faster."""
@@ -292,11 +317,20 @@ class Ledger:
 
 
 def _sound(batch: Batch) -> Batch:
-    """A row whose counts are counts: SQLite keeps what it is given, and names of files are made of them."""
+    """A row whose numbers are numbers and whose texts are texts: SQLite keeps what it is given, and names of files are made of them."""
     for name in ("number", "call", "first", "count", "shots", "attempt", "sent"):
         value = getattr(batch, name)
         if not isinstance(value, int) or value < 0:
             raise ValueError(f"{name} is {describe(value)}")
+    for name in ("estimate", "used", "changed"):
+        value = getattr(batch, name)
+        if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+            raise ValueError(f"{name} is {describe(value)}")
+    for name in ("tag", "job_id", "vendor", "owner", "result", "error", "compiled"):
+        value = getattr(batch, name)
+        if not isinstance(value, str) and (value is not None or name == "tag"):
+            raise ValueError(f"{name} is {describe(value)}")
+    json.loads(batch.compiled or "null")
     return batch
 
 

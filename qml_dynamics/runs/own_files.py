@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..base.lock import LOCK
 from ..base.places import refuse_links
 from .ledger import LEDGER
-from .lock import LOCK
 from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
 
 RUN, ANSATZ, OBSERVABLES, RESULTS = "run.json", "ansatz.qpy", "observables.npz", "results"
 _NAMES = (RUN, PROBLEM, ANSATZ, OBSERVABLES, LEDGER, f"{LEDGER}-journal", LOCK, RESULTS, TRAJECTORY, RESULT)
+OWN_NAMES = frozenset((*_NAMES, "problem_table.npy", "problem_initial.npy"))
 
 
 def refuse_foreign_files(folder: Path, allow_code: bool) -> None:

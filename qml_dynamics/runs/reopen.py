@@ -8,16 +8,13 @@ from typing import Any
 
 from ..backends import backend as find_backend
 from ..backends.base import Backend, capabilities
+from ..backends.description import LASTING, lasting
 from ..backends.options import DeviceOptions
 from ..base.errors import BackendError, QMLDynamicsError
 from ..results.trajectory import plain
 from .redact import without_credentials
 
 _DEFAULTS = plain(DeviceOptions().describe())
-_LASTING = (
-    *("name", "method", "precision", "noise", "device", "qubits", "mode", "sampler", "estimator", "errors"),
-    *("draws_exactly", "options"),
-)
 
 
 def described(device: Backend) -> dict[str, Any]:
@@ -36,8 +33,8 @@ def _options(device: Backend) -> dict[str, Any]:
 
 def _identity(device: Backend) -> dict[str, Any]:
     """What a backend says of itself and does not change from day to day, or with what it has run; plain data."""
-    said = without_credentials(plain(device.describe()))
-    return json.loads(json.dumps({k: said[k] for k in _LASTING if k in said}, default=str))
+    said = without_credentials(plain(lasting(device)))
+    return json.loads(json.dumps(said, default=str))
 
 
 def reopened(stored: Mapping[str, Any]) -> Backend:
@@ -56,7 +53,7 @@ def reopened(stored: Mapping[str, Any]) -> Backend:
 def check_same(stored: Mapping[str, Any], device: Backend) -> None:
     """A run must not go on with another device, or with the same one without its noise."""
     now = _identity(device)
-    differs = [k for k in _LASTING if now.get(k) != stored["described"].get(k)]
+    differs = [k for k in LASTING if now.get(k) != stored["described"].get(k)]
     now = {k: v for k, v in plain(_options(device)).items() if k in stored["options"] or v != _DEFAULTS.get(k)}
     differs += [] if now == stored["options"] else ["options"]  # an older folder names fewer options
     if device.name != stored["name"] or differs:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..base.arguments import checks_arguments
 from ..base.errors import BackendError, MethodError, describe, real
+from ..base.lock import WorkLock
 from ..base.texts import parse_json
 from ..results.trajectory import Trajectory, atomic_file, plain
 from . import jobs, local
@@ -22,7 +23,6 @@ from .context import ENDED, OPEN, Context
 from .folder import sweep
 from .forecasts import forecast
 from .ledger import Batch, Ledger
-from .lock import WorkLock
 from .own_files import RUN
 from .problem_file.files import write_bytes
 from .redact import without_credentials
@@ -33,7 +33,7 @@ from .retry import Patience
 from .specification import RunSpecification
 from .state import RunStatus, run_status
 from .trajectory_file import RESULT, TRAJECTORY, load, save_run, summary, to_json
-from .units import independent, repeatable
+from .units import independent, keeps_jobs, repeatable
 
 
 def write_answer(folder: Path, run_id: str, trajectory: Trajectory, ledger: Ledger) -> Trajectory:
@@ -213,6 +213,7 @@ class Run:
     def _context(self, ledger: Ledger) -> Context:
         s = self.statement
         backend = self.given if self.given is not None else reopened(s.backend)
+        ledger.check_kind(jobs=keeps_jobs(backend))
         return Context(self.folder, s.run, backend, ledger, self.patience, s.max_shots, s.max_seconds)
 
     def _replay_backend(self, context: Context, handle: Any, look_ahead: bool = False) -> ReplayBackend:

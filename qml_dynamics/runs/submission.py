@@ -9,20 +9,23 @@ from typing import Any
 import numpy as np
 
 from ..backends import backend as find_backend
+from ..backends.base import Backend
 from ..base.arguments import checks_arguments
-from ..base.errors import BackendError, MethodError, describe, integer
+from ..base.errors import BackendError, BudgetExceeded, MethodError, ProblemError, QMLDynamicsError, describe, integer
+from ..base.folders import folder_path
 from ..base.places import permitted
 from ..methods.job import check_room, convert
 from ..model.problem import Problem
 from .budget import read_budget
 from .content import read_checked
-from .folder import folder_path, write_folder
+from .folder import write_folder
 from .forecasts import forecast
 from .ledger import Ledger
 from .reopen import check_same, described
 from .retry import Patience
 from .run import PathLike, Run
 from .specification import RunSpecification
+from .units import keeps_jobs, repeatable
 
 
 @checks_arguments
@@ -89,8 +92,9 @@ def submit(
     entropy = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # type: ignore[arg-type]
     kept = described(device)
     asked = RunSpecification(problem, method, int(shots), entropy, job.saves.tolist(), observables, kept, **limits)
-    specification = write_folder(where, asked, job.observables, any_seed=seed is None, allow_code=allow_code)
-    if specification is not asked:
+    written = write_folder(where, asked, job.observables, any_seed=seed is None, allow_code=allow_code)
+    specification = written.specification
+    if not written.new:
         specification = dataclasses.replace(specification, **{k: v for k, v in limits.items() if v is not None})
     run = Run(where, specification, device, patience)
     ledger = Ledger(run.folder)
@@ -98,9 +102,25 @@ def submit(
         if not ledger.batches():
             forecast(run.statement, device, quiet)
         run.advance(ledger)
+    except QMLDynamicsError as error:
+        if written.new and _leaves_nothing(error, ledger, device):
+            ledger.close()
+            written.undo()
+        raise
     finally:
         ledger.close()
     return run
+
+
+def _leaves_nothing(error: QMLDynamicsError, ledger: Ledger, device: Backend) -> bool:
+    """Whether a new run was refused or failed with nothing to go on from: no sample is here, and no job can be under way.
+
+    A budget that is too small keeps the folder (``resume`` takes a new one), and so does a vendor that is out of reach.
+    """
+    rows = ledger.batches()
+    if isinstance(error, BudgetExceeded) or any(b.status != "planned" or b.job_id is not None for b in rows):
+        return False
+    return isinstance(error, (ProblemError, MethodError)) or (not keeps_jobs(device) and repeatable(device))
 
 
 @checks_arguments

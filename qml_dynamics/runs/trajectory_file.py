@@ -226,6 +226,7 @@ def write_run(
     where = Path(folder)
     backend = _backend_section(trajectory)
     if source is not None:
+        backend = _kept_section(source, backend)
         copy_problem(source, where / PROBLEM, method=trajectory.method, backend=backend)
     else:
         write_problem(trajectory.problem, where / PROBLEM, method=trajectory.method, backend=backend)
@@ -271,6 +272,14 @@ def _backend_section(trajectory: Trajectory) -> dict[str, Any]:
     if isinstance(section["seed"], int) and section["seed"] >= 2**63:
         section["seed"] = None  # drawn by the library: more than a TOML integer holds; `result.json` has it
     return {key: value for key, value in section.items() if value is not None}
+
+
+def _kept_section(source: ProblemFile, ran: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``[backend]`` section of the file with what the run used: what it did not use is still what the file says."""
+    said = dict(source.sections.get("backend", {}))
+    if "name" in ran and ran["name"] != said.get("name"):
+        said.pop("options", None)  # they belong to the backend of the file
+    return {**said, **ran}
 
 
 def summary(trajectory: Trajectory) -> dict[str, Any]:

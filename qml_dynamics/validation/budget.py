@@ -24,7 +24,9 @@ from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, P
 from ..base.estimate import Estimate
 from ..methods.base import check_method
 from ..methods.evolution import evolve
+from ..methods.identity import Identity
 from ..methods.job import convert
+from ..methods.keeping import Folder, kept_call
 from ..methods.split_step import SplitStep
 from ..model.domains import Domain, Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
@@ -359,13 +361,14 @@ def error_budget(
     shots: int | None = None,
     seed: int | None = None,
     progress: bool | None = None,
+    folder: Folder | None = None,
 ) -> ErrorBudget:
     """Measure every part of the error of ``evolve(problem, method, backend=..., shots=...)`` at the final time.
 
     Args:
         problem: a learning problem (with an objective).
         method: any method; circuits have all parts, classical methods those that apply; a register those that have one.
-        backend, shots, seed, progress: as for ``evolve``.
+        backend, shots, seed, progress, folder: as for ``evolve``; with a folder the runs that are done are not run again.
 
     Raises:
         ProblemError: the problem has no objective, or is on the classical clock.
@@ -389,4 +392,15 @@ def error_budget(
         # the budget itself measures what a run would warn of: edges and momentum tails show in the grid's part
         warnings.simplefilter("ignore", EdgeWeightWarning)
         warnings.simplefilter("ignore", MomentumTailWarning)
-        return ErrorBudget(**Chain(problem, method, backend, shots, seed, progress).measure())
+        chain = Chain(problem, method, backend, shots, seed, progress)
+
+        def identify(said: Identity) -> None:
+            said.add_problem("problem", problem, chain.h)
+            said.add("method", method)
+            said.add_backend("backend", chain.backend if backend is None else find_backend(backend))
+            said.add("shots", shots)
+
+        with kept_call("error_budget", folder, seed, identify) as call:
+            if seed is None and call.folder is not None:
+                chain.seed = call.entropy
+            return ErrorBudget(**chain.measure())

@@ -18,9 +18,9 @@ from standin import cloud
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import BackendError, ProblemError
+from qml_dynamics.base.lock import WorkLock
 from qml_dynamics.runs import cancel, fetch, open_run, resume, status, submit
 from qml_dynamics.runs.ledger import Ledger
-from qml_dynamics.runs.lock import WorkLock
 
 ASK: dict[str, Any] = {"shots": 50, "seed": 3}
 VERBS = [open_run, status, fetch, resume, cancel]

@@ -17,10 +17,11 @@ import pytest
 
 import qml_dynamics
 from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.folders import claim
 from qml_dynamics.cli import main
 from qml_dynamics.cli.optimum import scipy_optimum
 from qml_dynamics.cli.options import Options, default_save, parse_method, plan
-from qml_dynamics.cli.run import new_folder
+from qml_dynamics.cli.run import default_folder
 from qml_dynamics.methods.krylov import Krylov
 from qml_dynamics.methods.multi_product import MultiProduct
 from qml_dynamics.methods.split_step import SplitStep
@@ -406,11 +407,11 @@ def test_backend_options_of_the_file(here: Path) -> None:
 
 
 def test_new_folders(here: Path) -> None:
-    assert new_folder(Path("well/problem.toml")) == Path("runs/well")
-    assert new_folder(Path("quantum.toml")) == Path("runs/quantum")
+    assert default_folder(Path("well/problem.toml")) == Path("runs/well")
+    assert default_folder(Path("quantum.toml")) == Path("runs/quantum")
     Path("runs/quantum").mkdir(parents=True)
     Path("runs/quantum-2").mkdir()
-    assert new_folder(Path("quantum.toml")) == Path("runs/quantum-3")
+    assert claim(default_folder(Path("quantum.toml"))) == Path("runs/quantum-3")
 
 
 def interrupted(waits_for: str, *arguments: str, after: float = 2.0) -> subprocess.CompletedProcess[str]:

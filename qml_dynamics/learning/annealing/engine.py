@@ -55,7 +55,7 @@ class Annealing:
 
     def run(self, job: Job) -> Answer:
         """See :class:`Method`."""
-        return report_waves(job, run_waves(job, self._waves))
+        return report_waves(job, run_waves(job, self._waves, resumes=True))
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """None: it runs here."""
@@ -78,10 +78,16 @@ class Annealing:
         """The waves at the times, which hold the ends of all stages."""
         times = saves.tolist()
         assert isinstance(job.h, LearningHamiltonian)
-        psi, log = job.problem.initial.vector(job.problem.domain), 0.0
-        yield times[0], psi, log
+        start = out.start
+        if start is None:
+            psi, log = job.problem.initial.vector(job.problem.domain), 0.0
+            yield times[0], psi, log
+        else:
+            psi, log = start.wave, start.log_norm
         spectrum = Spectrum(job.h)
         for i, (t0, t1) in enumerate(zip(times[:-1], times[1:])):
+            if start is not None and i < start.number:
+                continue
             d, s = job.h.coefficients(t1)
             if self.method is None and spectrum.dense:
                 psi, gained = _dense(spectrum, psi, d, s, t1 - t0, job.problem.clock)

@@ -16,10 +16,12 @@ from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, requi
 from ...base.estimate import Estimate
 from ...base.progress import Progress
 from ...methods.base import Callback, Stream, check_method, circuit_seed
-from ...methods.evolution import evolve
+from ...methods.evolution import TRAJECTORY, evolve
 from ...methods.exact import Exact
+from ...methods.identity import Identity
 from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.job import check_used
+from ...methods.keeping import Folder, kept_call
 from ...methods.krylov import Krylov
 from ...methods.trotter import Trotter
 from ...model.domains import Hypercube
@@ -202,6 +204,7 @@ def anneal(
     observables: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
+    folder: Folder | None = None,
 ) -> Trajectory:
     """Learning in two loops: ``psi_tau = -[-D L + zeta] psi``, D lowered from stage to stage.
 
@@ -226,7 +229,7 @@ def anneal(
         restarts: of a portfolio (None: 2).
         shots: as in :func:`evolve`.
         spectrum: whether gaps and crossings are computed; None: up to 1024 points.
-        observables, callback, progress: as in :func:`evolve`.
+        observables, callback, progress, folder: as in :func:`evolve`.
 
     Returns:
         The trajectory, saved at the start and at the end of every stage; energies are those of the stage that ends there.
@@ -255,7 +258,26 @@ def anneal(
     call = replace(
         call, options={**call.options, "observables": observables, "callback": callback, "progress": progress}
     )
-    started = clock_time.perf_counter()
+
+    def identify(said: Identity) -> None:
+        said.add_problem("problem", problem, call.h)
+        said.add("annealing", call.record)
+        said.add_backend("backend", None if backend is None else find_backend(backend))
+        said.add("shots", shots)
+        said.add("spectrum", spectrum)
+        said.add("observables", dict(observables or {}))
+
+    with kept_call("anneal", folder, seed, identify) as kept:
+        out, known = _annealed(replace(call, entropy=kept.entropy), spectrum, progress)
+        if kept.folder is not None:
+            out.save(kept.path(TRAJECTORY))
+    warn(out, known)
+    return out
+
+
+def _annealed(call: _Call, spectrum: bool | None, progress: bool | None) -> tuple[Trajectory, Levels | None]:
+    """All members, the lowest of them, and what is known of the spectrum."""
+    started, problem = clock_time.perf_counter(), call.problem
     path = placed(problem, call.h, call.record, call.ends)
     members = _members(call, path)
     runs, faults, interrupted = _run_all(call, members)
@@ -274,8 +296,7 @@ def anneal(
     out = replace(
         chosen, problem=problem, method=call.record, diagnostics=diagnostics, stop=stop, provenance=provenance
     )
-    warn(out, known)
-    return out
+    return out, known
 
 
 def _checked(

@@ -7,13 +7,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...backends import backend as find_backend
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, integer, one_of, real, require
 from ...methods.base import check_method
-from ...methods.evolution import evolve
+from ...methods.evolution import TRAJECTORY, evolve, is_partial
+from ...methods.identity import Identity
+from ...methods.keeping import Folder, kept_call
 from ...methods.split_step import SplitStep
 from ...methods.trotter import Trotter, potential_queries
 from ...model.domains import Grid
+from ...model.hamiltonians import hamiltonian
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
 from ...model.schedules import QHD, Schedule
@@ -98,6 +102,7 @@ def descend(
     seed: int | None = None,
     save: Any = None,
     progress: bool | None = None,
+    folder: Folder | None = None,
 ) -> Descent:
     """Quantum Hamiltonian descent: ``i psi_t = [-D(t) L + s(t) F] psi`` from the uniform wave, then samples.
 
@@ -123,7 +128,7 @@ def descend(
         polish: so many of the best different samples are refined by L-BFGS-B (0: none; a table has nothing to refine).
         compare: run classical optimisers with as many evaluations too; True, or some of their names.
         seed: of all sampling and of the rivals.
-        progress: as in ``evolve``.
+        progress, folder: as in ``evolve``.
 
     Raises:
         ProblemError: binary weights, a clock that is not real, no box, a loss that is the same everywhere.
@@ -151,7 +156,29 @@ def descend(
         shots = samples  # a device gives samples only
     if save is None and backend is not None:
         save = [stated.duration]  # no circuits for the start, which is known
-    run = evolve(stated, chosen, backend=backend, shots=shots, seed=seed, save=save, progress=progress)
+
+    def identify(said: Identity) -> None:
+        said.add_problem("problem", stated, hamiltonian(stated))
+        said.add("method", chosen)
+        said.add_backend("backend", None if backend is None else find_backend(backend))
+        for name, value in (("shots", shots), ("samples", samples), ("polish", polish), ("save", save)):
+            said.add(name, value)
+        said.add("compare", names if compare else None)
+
+    with kept_call("descend", folder, seed, identify) as call:
+        given = seed if call.scope is None else call.entropy
+        run = evolve(stated, chosen, backend=backend, shots=shots, seed=given, save=save, progress=progress)
+        call.partial = is_partial(run)
+        if call.folder is not None:
+            run.save(call.path(TRAJECTORY))
+        return _found(run, objective, box, samples, polish, names if compare else ())
+
+
+def _found(
+    run: Trajectory, objective: Objective, box: Box | None, samples: int, polish: int, rivals_of: Sequence[str] | None
+) -> Descent:
+    """What a run gives: its samples, the best of them refined, and classical optimisers (None: all) beside it."""
+    stated = run.problem
     counts = last_samples(run, samples)
     points, losses, uniform = ranked(run, counts, box)
     limits = stated.domain.bounds if box is None else box.bounds  # type: ignore[union-attr]
@@ -164,7 +191,7 @@ def descend(
         sum(p.gradients for p in refined),
         potential_queries(run),
     )
-    beside = rivals(objective, limits, evaluations.total, seed_of(run), names) if compare else ()
+    beside = rivals(objective, limits, evaluations.total, seed_of(run), rivals_of) if rivals_of != () else ()
     best, least = tuple(points[0].tolist()), float(losses[0])
     if refined and refined[0].loss < least:
         best, least = refined[0].weights, refined[0].loss

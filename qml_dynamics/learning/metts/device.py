@@ -90,6 +90,10 @@ class Bank(ABC):
             outcomes = np.repeat(counts.index, counts.count)
             self.stock.setdefault(key, deque()).extend(rng.permutation(outcomes).tolist())
 
+    def state(self) -> None:
+        """None: its circuits are answered from the folder when the chain is drawn again."""
+        return None
+
     @abstractmethod
     def ask(self, keys: Sequence[Key], shots: int) -> list[Counts]:
         """Kept outcomes as flat indices of the measured basis."""
@@ -145,6 +149,10 @@ class Simulated(Draws):
     """Draws from the laws of an exact backend."""
 
     laws: Evolved
+
+    def state(self) -> None:
+        """None: what was seen of the starts goes on with the chain, so that it is drawn again."""
+        return None
 
     @property
     def success(self) -> Estimate:

@@ -6,7 +6,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
 from ...results.sampling import drawable
+from ...results.trajectory import plain
 
 DENSE = 1 << 10  # points up to which the whole transition law is made by one diagonalisation
 _CACHE = 1 << 28  # bytes of laws that are kept
@@ -162,6 +163,14 @@ class Draws:
             total = np.cumsum(drawable(self.laws.law(start, index, end) if law is None else law))
             self.sums[key] = total / total[-1]
         return self.sums[key]
+
+    def state(self) -> dict[str, Any] | None:
+        """The state of its random numbers, from which it goes on."""
+        return dict(plain(self.rng.bit_generator.state))
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.rng.bit_generator.state = state
 
     @staticmethod
     def _draw(cumulative: np.ndarray, numbers: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time as clock_time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -16,9 +17,12 @@ from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
 from ...methods.evolution import told_of
+from ...methods.identity import Identity
+from ...methods.keeping import Call, Folder, kept_call
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.problem import Problem, need_waves
 from ...model.schedules import Constant
+from ...results.journal import Scope, inside
 from ...results.observables import best_of
 from ...results.sampling import merged_counts
 from .chain import Chain
@@ -47,6 +51,7 @@ def metts(
     diffusion: float | None = None,
     shots: int | None = None,
     progress: bool | None = None,
+    folder: Folder | None = None,
 ) -> Chain:
     """Samples of weights by minimally entangled typical thermal states: evolve, measure, restart.
 
@@ -72,7 +77,7 @@ def metts(
         diffusion: D, where it is not the problem's at time 0.
         shots: of one circuit. Outcomes that are kept wait for the next visit to the same point: each is used once. None: by
             the success probability seen so far; noiseless simulators then give the law of each start itself.
-        progress: as in :func:`evolve`.
+        progress, folder: as in :func:`evolve`; a classical chain goes on from its last second, one on circuits from its last batch.
 
     Returns:
         :class:`Chain`. A keyboard interrupt returns the samples so far.
@@ -109,33 +114,67 @@ def metts(
     require(shots is None or backend is not None, "shots", "be None without a backend", shots, MethodError)
     if seed is not None:
         seed = integer(seed, "seed", 0, 2**128, MethodError)
-    entropy, started = np.random.SeedSequence(seed).entropy, clock_time.perf_counter()
     still = _still(problem, tau, diffusion)
     h = hamiltonian(still)
     assert isinstance(h, LearningHamiltonian)
     device = None if backend is None else find_backend(backend)
     method = _method(method, device, reading, collapse)
-    dense = Dense(still, h, reading) if h.domain.size <= DENSE else None
-    source: Any
-    if device is None:
-        laws: Laws = Waves(still, h, method, reading)
-        if method is None:
-            laws = Blocks(still, h, reading) if dense is None else dense
-        source = Draws(laws, np.random.default_rng(circuit_seed(entropy, Stream.METTS_CHAIN)))
-    else:
-        source = circuits_source(still, h, method, device, shots, entropy)
-    index, stop = _walk(source, walkers, steps, burn_in, collapse, progress)
+
+    def identify(said: Identity) -> None:
+        said.add_problem("problem", still, h)
+        said.add("method", method)
+        said.add_backend("backend", device)
+        for name, value in (("samples", samples), ("collapse", collapse), ("reading", reading), ("burn_in", burn_in)):
+            said.add(name, value)
+        said.add("walkers", walkers)
+        said.add("shots", shots)
+
+    with kept_call("metts", folder, seed, identify) as call:
+        asked = _Asked(still, h, method, call.backend(device), shots, reading, collapse, call.entropy)
+        return _chain(asked, call, (walkers, steps, burn_in, samples), progress)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A chain, checked."""
+
+    problem: Problem
+    h: LearningHamiltonian
+    method: Any
+    device: Any
+    shots: int | None
+    reading: str
+    collapse: str
+    entropy: Any
+
+    def source(self, dense: Dense | None) -> Any:
+        """What draws the steps."""
+        if self.device is not None:
+            return circuits_source(self.problem, self.h, self.method, self.device, self.shots, self.entropy)
+        laws: Laws = Waves(self.problem, self.h, self.method, self.reading)
+        if self.method is None:
+            laws = Blocks(self.problem, self.h, self.reading) if dense is None else dense
+        return Draws(laws, np.random.default_rng(circuit_seed(self.entropy, Stream.METTS_CHAIN)))
+
+
+def _chain(asked: _Asked, call: Call, sizes: tuple[int, int, int, int], progress: bool | None) -> Chain:
+    """Walk, and what the samples say."""
+    started, (walkers, steps, burn_in, samples) = clock_time.perf_counter(), sizes
+    h, entropy, tau = asked.h, asked.entropy, float(asked.problem.duration)
+    dense = Dense(asked.problem, h, asked.reading) if h.domain.size <= DENSE else None
+    source = asked.source(dense)
+    index, stop = _walk(source, walkers, steps, burn_in, asked.collapse, progress, call.scope)
     loss = h.zeta.reshape(-1)[index]
     weights = h.domain.points_at(index.reshape(-1)).reshape(*index.shape, h.domain.ndim)
     functions = {"loss": loss, **{f"weight {i}": weights[..., i] for i in range(h.domain.ndim)}}
-    sizes = {name: effective_size(values) for name, values in functions.items() if np.ptp(values) > 0}
+    sizes_of = {name: effective_size(values) for name, values in functions.items() if np.ptp(values) > 0}
     count = min(samples, index.size)
     seen = merged_counts(index.reshape(-1)[:count], np.ones(count))
     diagnostics = {
         "walkers": walkers,
         "burn_in": burn_in,
         "steps": len(index),
-        "effective_sizes": sizes,
+        "effective_sizes": sizes_of,
         "scale_reduction": {name: potential_scale_reduction(values) for name, values in functions.items()},
         "acceptance": float(np.mean(index[1:] != index[:-1])),
         **(getattr(source, "report", dict)()),
@@ -143,20 +182,20 @@ def metts(
     return Chain(
         samples=weights.reshape(-1, h.domain.ndim)[:count],
         stationary=None if dense is None else dense.stationary().reshape(h.domain.shape),
-        effective_sample_size=min(sizes.values(), default=1.0),
+        effective_sample_size=min(sizes_of.values(), default=1.0),
         detailed_balance=detailed_balance(weights, loss),
         index=index,
-        reading=reading,
-        beta=2 * tau if reading == "born" else tau,
+        reading=asked.reading,
+        beta=2 * tau if asked.reading == "born" else tau,
         tau=tau,
-        collapse=collapse,
+        collapse=asked.collapse,
         best=best_of(h, seen, circuit_seed(entropy, Stream.METTS_BEST)),
-        problem=still,
-        method=method,
+        problem=asked.problem,
+        method=asked.method,
         success_probability=getattr(source, "success", None),
         diagnostics=diagnostics,
         stop=stop,
-        provenance=_provenance(entropy, clock_time.perf_counter() - started, device, reading),
+        provenance=_provenance(entropy, clock_time.perf_counter() - started, asked.device, asked.reading),
     )
 
 
@@ -194,16 +233,25 @@ def _method(given: Any, device: Any, reading: str, collapse: str) -> Method | No
 
 
 def _walk(
-    source: Source, walkers: int, steps: int, burn_in: int, collapse: str, progress: bool | None
+    source: Any,
+    walkers: int,
+    steps: int,
+    burn_in: int,
+    collapse: str,
+    progress: bool | None,
+    scope: Scope | None,
 ) -> tuple[np.ndarray, str]:
     """Indices after burn-in, shape ``(steps, walkers)``, and why it ended."""
-    rows: list[np.ndarray] = []
+    alone = scope is not None and source.state() is not None  # the chain itself is kept, and no run inside it
+    rows = _restored(source, scope) if alone and scope is not None else []
     total = burn_in + steps
     try:
-        with Progress("METTS chain", progress) as bar:
-            for row in _path(source, walkers, total, collapse):
+        with Progress("METTS chain", progress) as bar, inside(None if alone else scope):
+            for row in _path(source, walkers, total - len(rows), collapse, rows[-1] if rows else None):
                 rows.append(row)
                 bar(len(rows), total)
+                if alone and scope is not None:
+                    _store(source, scope, rows)
     except KeyboardInterrupt:
         if len(rows) < burn_in + 2:
             raise
@@ -212,9 +260,23 @@ def _walk(
     return np.array(rows[burn_in:]), f"Reached {steps} steps of {walkers} walkers after a burn-in of {burn_in}."
 
 
-def _path(source: Source, walkers: int, total: int, collapse: str) -> Iterator[np.ndarray]:
-    index = source.first(walkers)
-    for _ in range(total):
+def _store(source: Any, scope: Scope, rows: list[np.ndarray]) -> None:
+    """Keep the chain and its random numbers."""
+    scope.save_state({"generator": source.state()}, {}, more=lambda: {"rows": np.array(rows)})
+
+
+def _restored(source: Any, scope: Scope) -> list[np.ndarray]:
+    """The rows of an earlier process."""
+    found = scope.load_state()
+    if found is None:
+        return []
+    source.restore(found.meta["generator"])
+    return list(found.arrays["rows"])
+
+
+def _path(source: Source, walkers: int, more: int, collapse: str, last: np.ndarray | None) -> Iterator[np.ndarray]:
+    index = source.first(walkers) if last is None else last
+    for _ in range(more):
         if collapse == "alternate":
             index = source.following(index, "weight", "dual")
             index = source.following(index, "dual", "weight")

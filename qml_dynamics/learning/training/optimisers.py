@@ -12,6 +12,7 @@ from ...backends import backend as find_backend
 from ...base.errors import MethodError, require
 from ...methods.variational.engine.linear import solve
 from ...methods.variational.measured.estimates import nearest_metric
+from ...results.journal import Scope
 from .account import Exact, Sampled
 from .losses import predicted
 
@@ -88,8 +89,17 @@ class Options:
 class Training:
     """The state of one training."""
 
-    def __init__(self, data: Any, options: Options, backend: Any, shots: int | None, metric: str, again: int) -> None:
-        self.data, self.options = data, options
+    def __init__(
+        self,
+        data: Any,
+        options: Options,
+        backend: Any,
+        shots: int | None,
+        metric: str,
+        again: int,
+        scope: Scope | None = None,
+    ) -> None:
+        self.data, self.options, self.scope = data, options, scope
         self.exact = Exact(data.task)
         self.sampled = Sampled(data.task, backend or find_backend("statevector"), shots, metric, again)
         self.measures = backend is not None
@@ -110,8 +120,9 @@ class Training:
         """All steps."""
         stop = f"all {self.options.steps} steps taken"
         try:
-            for step in range(self.options.steps):
+            for step in range(self._restored(), self.options.steps):
                 self.step = step
+                self._store()
                 features, labels = self._batch()
                 if self._over(self._price(len(features))):
                     stop = f"the budget of {self.options.max_evaluations} circuits allows no more"
@@ -127,6 +138,33 @@ class Training:
         except KeyboardInterrupt:
             stop = f"interrupted from the keyboard after {self.step} steps"
         return self._result(stop)
+
+    def _store(self) -> None:
+        """Keep where the training stands before a step; with a backend, whose answers cost more, before each one."""
+        if self.scope is None:
+            return
+        meta = {"step": self.step, "spent": self.spent}
+        state = {"theta": self.theta, "first": self.first, "second": self.second}
+        self.scope.save_state(meta, state, always=self.measures, more=self._record)
+
+    def _record(self) -> dict[str, np.ndarray]:
+        columns = list(zip(*self.rows)) or [(), (), (), ()]
+        thetas = np.array(columns[3]).reshape(len(self.rows), len(self.theta))
+        return {"losses": np.array(columns[0]), "right": np.array(columns[1]), "spent": np.array(columns[2])} | {
+            "thetas": thetas
+        }
+
+    def _restored(self) -> int:
+        """The step at which an earlier process stood."""
+        found = None if self.scope is None else self.scope.load_state()
+        if found is None:
+            return 0
+        kept = found.arrays
+        self.theta, self.first, self.second = kept["theta"], kept["first"], kept["second"]
+        rows = zip(kept["losses"].tolist(), kept["right"].tolist(), kept["spent"].tolist(), kept["thetas"])
+        self.rows = [(float(loss), float(right), int(spent), theta) for loss, right, spent, theta in rows]
+        self.step, self.spent = int(str(found.meta["step"])), int(str(found.meta["spent"]))
+        return self.step
 
     def _batch(self) -> tuple[np.ndarray, Any]:
         size, count = self.options.batch_size, len(self.data.features)

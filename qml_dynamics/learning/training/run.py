@@ -16,6 +16,8 @@ import numpy as np
 from ...backends import backend as find_backend
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
+from ...methods.identity import Identity
+from ...methods.keeping import Folder, kept_call, outside
 from ...methods.variational.options import METRICS
 from .losses import Statement, state_task
 from .optimisers import Options, Training, TrainResult
@@ -46,6 +48,7 @@ def train(
     resamplings: int | None = None,
     metric_rows: int | None = 8,
     callback: Callable[[int, np.ndarray, float], Any] | None = None,
+    folder: Folder | None = None,
 ) -> TrainResult:
     """Minimise a loss over the parameters of a circuit.
 
@@ -77,6 +80,7 @@ def train(
             and 5).
         metric_rows: rows drawn for the metric in each step on a backend; None for all.
         callback: ``callback(step, theta, loss)`` before each step; returning True ends the training.
+        folder: as in :func:`evolve`: the training goes on from its last step on a backend, from its last second without one.
 
     Returns:
         A :class:`TrainResult`.
@@ -102,18 +106,30 @@ def train(
         if value is not None:
             integer(value, name, 1, 10**12, MethodError)
     integer(resamplings, "resamplings", 2, 10**6, MethodError)
-    options = Options(
-        steps,
-        real(rate, "learning_rate", positive=True, error=MethodError),
-        optimizer,
-        real(1e-3 if regularisation is None else regularisation, "regularisation", nonnegative=True, error=MethodError),
-        *(batch_size, max_evaluations, metric_rows),
-        _entropy(seed),
-        callback,
+    if seed is not None:
+        integer(seed, "seed", 0, 2**128, MethodError)
+    pace = real(rate, "learning_rate", positive=True, error=MethodError)
+    floor = real(
+        1e-3 if regularisation is None else regularisation, "regularisation", nonnegative=True, error=MethodError
     )
     require(shots is None or backend is not None, "backend", "be given where shots are", backend, MethodError)
     device = None if backend is None else find_backend(backend)
-    return Training(task, options, device, shots, metric, resamplings).go()
+
+    def identify(said: Identity) -> None:
+        given = {"circuit": circuit, "loss": loss, "theta0": theta0, "features": features, "labels": labels}
+        given |= {"inputs": inputs, "observable": observable, "steps": steps, "learning_rate": pace}
+        given |= {"optimizer": optimizer, "regularisation": floor, "metric": metric, "resamplings": resamplings}
+        given |= dict(zip(("batch_size", "max_evaluations", "metric_rows", "shots"), limits))
+        for name, value in given.items():
+            said.add(name, value)
+        said.add_backend("backend", device)
+
+    with kept_call("train", folder, seed, identify) as call:
+        entropy = _entropy(seed) if call.scope is None else call.entropy
+        told = callback if callback is None or call.scope is None else outside(callback)
+        options = Options(steps, pace, optimizer, floor, batch_size, max_evaluations, metric_rows, entropy, told)
+        training = Training(task, options, call.backend(device), shots, metric, resamplings, call.scope)
+        return training.go()
 
 
 def _only_used(

@@ -30,7 +30,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Options of the program itself; its help is that of ``app``."""
+    """Options of the program itself; its help is that of the application."""
 
 
 Problem = Annotated[
@@ -49,5 +49,9 @@ AllowCode = Annotated[
         "--allow-code",
         help="Run functions that the file names (code of its author), and read files outside its folder.",
     ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace what an earlier run has written into the folder, when this one is done."),
 ]
 Folder = Annotated[Path, typer.Argument(help="The folder of a submitted run.", metavar="FOLDER")]

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from ..base.errors import BackendError
+from .errors import BackendError
+from .folders import prepared
 
 LOCK = "lock.sqlite"
 
@@ -29,6 +30,7 @@ class WorkLock:
     def acquire(self, timeout: float) -> bool:
         """Take the lock within ``timeout`` seconds; False when another process keeps it."""
         deadline = time.monotonic() + timeout
+        prepared(self.path)
         while True:
             connection = None
             try:

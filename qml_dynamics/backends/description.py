@@ -1,0 +1,18 @@
+"""What a backend says of itself and does not change from day to day, or with what it has run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Backend
+
+LASTING = (
+    *("name", "method", "precision", "noise", "device", "qubits", "mode", "sampler", "estimator", "errors"),
+    *("draws_exactly", "options"),
+)
+
+
+def lasting(backend: Backend) -> dict[str, Any]:
+    """Those entries of its description."""
+    said = backend.describe()
+    return {key: said[key] for key in LASTING if key in said}

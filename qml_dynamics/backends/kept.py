@@ -1,0 +1,140 @@
+"""A backend whose answers are kept: the same questions, asked again by a later process, are answered without running anything.
+
+A simulator runs what is missing. What was under way on a device when the process died may have been measured, so that it is not sent
+again unasked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from ..base.errors import BackendError
+from ..results.journal import Scope
+from ..results.trajectory import Counts
+from .base import Asked, Backend, Capabilities, EstimatingBackend, Expected, MidwayBackend, OnStep, capabilities
+from .records import record
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+_QUICK = 0.05  # seconds below which exact numbers are computed again rather than kept
+_LARGEST = 1 << 26  # bytes of exact numbers that are kept of one call
+Answers = list[tuple[np.ndarray, np.ndarray]]
+
+
+def keep_answers(backend: Backend, scope: Scope) -> Backend:
+    """The backend with its answers kept in this scope, and in no other one."""
+    return Kept(backend.inner if isinstance(backend, Kept) else backend, scope)
+
+
+class Kept:
+    """A backend in a scope; all but its answers is that of the backend itself."""
+
+    def __init__(self, backend: Backend, scope: Scope) -> None:
+        self.inner, self.scope = backend, scope
+        self.name, self.exact = backend.name, backend.exact
+        self.precious = capabilities(backend).seeding == "none"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the backend."""
+        return capabilities(self.inner)
+
+    def __getattr__(self, name: str) -> object:
+        if name == "inner":  # copies ask for names before the fields are there
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """The outcomes that are kept, or those of the backend."""
+        return self._counts("sample", circuits, shots, seeds, self.inner.sample)
+
+    def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """As :meth:`sample`."""
+        verb = cast(MidwayBackend, self.inner).sample_midway
+        return self._counts("sample_midway", circuits, shots, seeds, verb)
+
+    def estimate(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int]) -> list[Expected]:
+        """As :meth:`sample`, of operators."""
+
+        def ask() -> Answers:
+            found = cast(EstimatingBackend, self.inner).estimate(asked, shots, seeds)
+            return [(np.asarray(e.value), np.asarray(e.stderr)) for e in found]
+
+        return [Expected(*pair) for pair in self._kept("estimate", asked, shots, seeds, ask)]
+
+    def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
+        """As :meth:`sample`, exact: kept where they took longer than reading them does."""
+
+        def ask() -> Answers:
+            return [(np.asarray(law), np.zeros(0)) for law in self.inner.probabilities(circuits)]
+
+        return [law for law, _ in self._kept("probabilities", circuits, None, (), ask)]
+
+    def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
+        """Those of the backend: amplitudes are computed again."""
+        return self.inner.states(pieces, on_step)
+
+    def describe(self) -> dict[str, object]:
+        """What the backend says."""
+        return self.inner.describe()
+
+    def _counts(
+        self,
+        verb: str,
+        circuits: Sequence[QuantumCircuit],
+        shots: int,
+        seeds: Sequence[int],
+        run: Callable[[Sequence[QuantumCircuit], int, Sequence[int]], list[Counts]],
+    ) -> list[Counts]:
+        def ask() -> Answers:
+            return [(c.index, c.count) for c in run(circuits, shots, seeds)]
+
+        return [Counts(*pair) for pair in self._kept(verb, circuits, shots, seeds, ask)]
+
+    def _kept(
+        self,
+        verb: str,
+        items: Sequence[QuantumCircuit] | Sequence[Asked],
+        shots: int | None,
+        seeds: Sequence[int],
+        ask: Callable[[], Answers],
+    ) -> Answers:
+        journal, name = self.scope.journal, self.scope.call(_mark(verb, items, shots, seeds))
+        found = journal.read(name)
+        if found is not None:
+            pairs = range(len(items))
+            return [(found.arrays[f"{i}/first"], found.arrays[f"{i}/second"]) for i in pairs]
+        self._send(f"{name}-sent")
+        started = time.monotonic()
+        answers = ask()
+        exact = shots is None and not self.precious
+        size = sum(a.nbytes + b.nbytes for a, b in answers)
+        if not exact or (time.monotonic() - started > _QUICK and size < _LARGEST):
+            arrays = {f"{i}/{part}": a for i, pair in enumerate(answers) for part, a in zip(("first", "second"), pair)}
+            journal.write(name, {"verb": verb}, arrays)
+        return answers
+
+    def _send(self, name: str) -> None:
+        """On a device: note that the circuits are sent, before they are; refuse those of which nobody knows what became of them."""
+        if not self.precious:
+            return
+        if name in self.scope.journal:
+            path = self.scope.journal.folder / f"{name}.npz"
+            raise BackendError(
+                f"{self.name}: circuits were under way when the process ended and may have been run; delete {path} to send them "
+                "again, which may cost twice."
+            )
+        self.scope.journal.write(name, {"backend": self.name})
+        self.scope.treasure()
+
+
+def _mark(verb: str, items: Sequence[QuantumCircuit] | Sequence[Asked], shots: int | None, seeds: Sequence[int]) -> str:
+    """What a later question has in common with this one where it is the same: every gate, to the bit."""
+    asked = repr((verb, shots, [int(s) for s in seeds])).encode()
+    return hashlib.sha256(asked + record(items, overlaps=False).to_bytes()).hexdigest()[:32]

@@ -1,0 +1,133 @@
+"""SIGINT (Ctrl-C) and SIGTERM (what schedulers send): one early end that saves what was done, and that a second signal does not lose.
+
+The first signal raises :class:`KeyboardInterrupt` where the program stands, whichever of the two it is; verbs answer with what they
+have. A later one interrupts nothing that is being saved: it counts only where steps still go on (:func:`check`, which every progress
+report calls), so that an interrupt that a library swallowed can be repeated.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = 130  # exit code of a command that a signal ended early, until it is known which
+_active: Interrupts | None = None
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as an interrupt from the keyboard."""
+
+
+class Stop(BaseException):
+    """A signal while something is checked that no half of may be taken for the whole: nothing between may answer it."""
+
+
+class Interrupts:
+    """While the block runs, both signals end its work early; afterwards the handlers are as they were.
+
+    Blocks may lie in one another: the outermost handles the signals, and an inner one is the same object. Outside of the main thread,
+    where no signal arrives, and for a signal that was ignored when the program began (``nohup``), nothing changes.
+
+    Args:
+        ending: the program ends with the block, so that nothing may disturb its end once a signal has come.
+
+    Attributes:
+        seen: number of the first signal, or None.
+        checking: raise :class:`Stop` in place of an interrupt.
+        told: whether somebody has said what became of the work.
+
+    >>> import os, signal
+    >>> with Interrupts() as interrupts:
+    ...     try:
+    ...         os.kill(os.getpid(), signal.SIGTERM)
+    ...     except KeyboardInterrupt as reason:
+    ...         print(type(reason).__name__, interrupts.code)
+    Terminated 143
+    """
+
+    def __init__(self, ending: bool = False) -> None:
+        self.ending = ending
+        self.seen: int | None = None
+        self.checking = self.told = self.again = False
+        self._before: dict[int, object] = {}
+
+    @property
+    def code(self) -> int:
+        """The exit code of a program that the first signal has ended: 130 or 143."""
+        return 128 + (signal.SIGINT if self.seen is None else self.seen)
+
+    def __enter__(self) -> Interrupts:
+        global _active
+        if _active is not None:
+            return _active
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._before[number] = signal.signal(number, self._handle)
+            _active = self
+        return self
+
+    def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        global _active
+        if _active is not self:
+            return
+        _active = None
+        if (
+            self.ending and self.seen is not None
+        ):  # the interpreter sets ignored signals back to their default before it ends
+            for number in self._before:
+                signal.signal(number, signal.SIG_IGN)
+            if sys.platform != "win32":
+                signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            return
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._before.clear()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.seen is not None:
+            self.again = True
+            _say("what was done is being saved; SIGKILL (kill -9) ends at once.")
+            return
+        self.seen = number
+        if self.checking:
+            raise Stop
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    def check(self) -> None:
+        """Repeat an interrupt that came again while steps still go on: somebody between has swallowed the first."""
+        if self.again:
+            self.again = False
+            raise Stop if self.checking else KeyboardInterrupt
+
+
+def check() -> None:
+    """:meth:`Interrupts.check` of the block that handles the signals, where there is one."""
+    if _active is not None:
+        _active.check()
+
+
+def interrupted() -> bool:
+    """Whether a signal has come in the block that handles them."""
+    return _active is not None and _active.seen is not None
+
+
+def say_interrupted(what: str) -> None:
+    """Say on standard error what became of the work, once for a signal."""
+    if _active is not None:
+        if _active.told:
+            return
+        _active.told = True
+    _say(f"interrupted; {what}")
+
+
+def _say(text: str) -> None:
+    """One line; a handler may come in the middle of another one, which is no reason to fail."""
+    try:
+        sys.stderr.write(f"qml-dynamics: {text}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, RuntimeError):  # standard error is closed, or in the middle of a write
+        return

@@ -1,0 +1,161 @@
+"""What a call says, as plain data and arrays: two calls are the same where these agree to 1e-9, whatever objects they were made of.
+
+A loss is its values on the points of the problem, a circuit what it does, a function its code and what it closes over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
+from types import CodeType, FunctionType, MethodType
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from ..backends.base import Backend, capabilities
+from ..backends.description import lasting
+from ..base.differing import array_differences, differences
+from ..base.registry import is_plain, method_spec
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.problem import Problem
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from qiskit import QuantumCircuit
+
+Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_DEEP = 12
+_WAS = "the folder's is"
+
+
+class Identity:
+    """Plain data and arrays of a call, by the names of its arguments."""
+
+    def __init__(self) -> None:
+        self.plain: dict[str, Plain] = {}
+        self.arrays: dict[str, np.ndarray] = {}
+
+    def add(self, name: str, value: object) -> None:
+        """One argument."""
+        self.plain[name] = self._of(value, name, 0)
+
+    def add_problem(self, name: str, problem: Problem, h: Hamiltonian) -> None:
+        """A problem, its loss by the values that its Hamiltonian has."""
+        said: dict[str, Plain] = {
+            "domain": self._of(problem.domain, f"{name}/domain", 0),
+            "clock": problem.clock,
+            "duration": float(problem.duration),
+            "initial": self._of(problem.initial, f"{name}/initial", 0),
+        }
+        said["diffusion"] = self._of(problem.diffusion, f"{name}/diffusion", 0)
+        said["strength"] = self._of(problem.strength, f"{name}/strength", 0)
+        if isinstance(h, LearningHamiltonian):
+            self.arrays[f"{name}/loss"] = h.zeta
+        else:
+            said["operator"] = [f"{label}" for label in h.terms.labels]
+            self.arrays[f"{name}/coefficients"] = np.asarray(h.terms.coefficients)
+        self.plain[name] = said
+
+    def add_backend(self, name: str, backend: Backend | None) -> None:
+        """A backend by its name, its options and what it says of itself that lasts."""
+        if backend is None:
+            self.plain[name] = None
+            return
+        said = json.dumps([lasting(backend), capabilities(backend).keywords], default=str, sort_keys=True)
+        self.plain[name] = {"name": backend.name, "says": hashlib.sha256(said.encode()).hexdigest()[:32]}
+
+    def differs(self, plain: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> list[str]:
+        """In words, in what this call differs from one of before."""
+        return differences(self.plain, plain, was=_WAS) + array_differences(self.arrays, arrays, was=_WAS)
+
+    def digest(self) -> str:
+        """One text for all of it, to the bit."""
+        total = hashlib.sha256(json.dumps(self.plain, sort_keys=True).encode())
+        for name, array in sorted(self.arrays.items()):
+            total.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            total.update(np.ascontiguousarray(array).tobytes())
+        return total.hexdigest()[:32]
+
+    def _of(self, value: object, path: str, depth: int) -> Plain:
+        if value is None or type(value) in (bool, int, float, str):
+            return cast(Plain, value)
+        if isinstance(value, (np.ndarray, np.generic)):
+            return self._array(np.asarray(value), path)
+        if depth > _DEEP:
+            return _text(value)
+        if isinstance(value, Mapping):
+            return {str(k): self._of(v, f"{path}/{k}", depth + 1) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._of(v, f"{path}/{i}", depth + 1) for i, v in enumerate(value)]
+        if isinstance(value, Set):
+            return cast(Plain, sorted(_text(v) for v in value))
+        if is_plain(value):
+            return self._of(method_spec(value), path, depth + 1)
+        if isinstance(value, (FunctionType, MethodType)):
+            return self._function(value, path, depth)
+        if is_dataclass(value) and not isinstance(value, type):
+            parts = {f.name: getattr(value, f.name) for f in fields(cast("DataclassInstance", value)) if f.compare}
+            return {"class": _name(type(value)), **cast(dict[str, Plain], self._of(parts, path, depth + 1))}
+        return self._other(value, path, depth)
+
+    def _array(self, array: np.ndarray, path: str) -> Plain:
+        if array.dtype.hasobject:
+            return cast(Plain, [_text(v) for v in array.ravel()])
+        self.arrays[path] = array
+        return {"array": list(array.shape)}
+
+    def _function(self, function: FunctionType | MethodType, path: str, depth: int) -> Plain:
+        bare = function.__func__ if isinstance(function, MethodType) else function
+        cells = [cell.cell_contents for cell in bare.__closure__ or () if _filled(cell)]
+        rest: list[object] = [cells, bare.__defaults__, bare.__kwdefaults__]
+        if isinstance(function, MethodType):
+            rest.append(function.__self__)
+        return {"function": f"{bare.__module__}.{bare.__qualname__}", "code": _code(bare.__code__)} | {
+            "holds": self._of(rest, path, depth + 1)
+        }
+
+    def _other(self, value: object, path: str, depth: int) -> Plain:
+        """Circuits by what they do; QNodes and the like by their function; others by their text and attributes."""
+        if hasattr(value, "num_clbits") and hasattr(value, "qubits"):
+            return self._circuit(cast("QuantumCircuit", value), path)
+        inner = getattr(value, "func", None)
+        if isinstance(inner, FunctionType):
+            return {"class": _name(type(value)), "of": self._function(inner, path, depth)}
+        said: dict[str, Plain] = {"class": _name(type(value)), "text": _text(value)}
+        if type(value).__module__.partition(".")[0] in ("builtins", "qiskit", "pennylane", "torch"):
+            return said
+        own = getattr(value, "__dict__", None)
+        if isinstance(own, dict) and own:
+            said["holds"] = self._of({k: v for k, v in own.items() if not k.startswith("__")}, path, depth + 1)
+        return said
+
+    def _circuit(self, circuit: QuantumCircuit, path: str) -> Plain:
+        from ..backends.records import probe
+
+        self.arrays.update({f"{path}/{name}": array for name, array in probe(circuit).to_arrays().items()})
+        return {"circuit": [circuit.num_qubits, circuit.num_clbits], "parameters": [p.name for p in circuit.parameters]}
+
+
+def _filled(cell: object) -> bool:
+    try:
+        return cell.cell_contents is not cell  # type: ignore[attr-defined]
+    except ValueError:  # a variable that has no value yet
+        return False
+
+
+def _code(code: CodeType) -> str:
+    """The instructions of a function and of those in it, and its constants: not where it stands."""
+    inner: Sequence[object] = [_code(c) if isinstance(c, CodeType) else _text(c) for c in code.co_consts]
+    return hashlib.sha256(repr((code.co_code, code.co_names, inner)).encode()).hexdigest()[:32]
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _text(value: object) -> str:
+    return _ADDRESS.sub("", repr(value))

@@ -1,0 +1,233 @@
+"""Calls with a folder: what they have computed is kept, the same call goes on from there bit by bit, and another call is refused.
+
+``folder=`` of :func:`evolve`, :func:`anneal`, :func:`metts`, :func:`descend`, :func:`train` and :func:`error_budget`, and ``--out`` of
+the command line, are this one mechanism. A signal ends the call early, with what was done in the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from ..backends.base import Backend
+from ..backends.kept import keep_answers
+from ..base.errors import MethodError, ProblemError, describe, integer
+from ..base.folders import files_in, folder_path, make_folder
+from ..base.interrupts import Interrupts, Stop, interrupted, say_interrupted
+from ..base.lock import WorkLock
+from ..results.journal import CALL, JOURNAL, Entry, Journal, Scope, current, inside
+from .identity import Identity
+
+Folder = str | os.PathLike[str]
+_PACKAGES = ("qml-dynamics", "numpy", "scipy", "qiskit")
+_WAIT = 2.0  # seconds for another process that is just ending
+
+
+@dataclass(eq=False)
+class Call:
+    """A call that is going on.
+
+    Attributes:
+        entropy: of all its seeds: the seed that was given, or the one that was drawn when the call began.
+        scope: where its pieces are kept, or None.
+        folder: that of the call itself, None inside another one.
+        fresh: whether this process has begun it.
+        partial: whether it ended early, so that the same call goes on.
+    """
+
+    entropy: int
+    scope: Scope | None = None
+    folder: Path | None = None
+    fresh: bool = True
+    partial: bool = False
+
+    def backend(self, device: Backend | None) -> Backend | None:
+        """The backend, its answers kept."""
+        return device if device is None or self.scope is None else keep_answers(device, self.scope)
+
+    def path(self, name: str) -> Path:
+        """A file of the result, in the folder of the call."""
+        assert self.folder is not None
+        return self.folder / name
+
+
+def outside(function: Callable[..., object]) -> Callable[..., object]:
+    """A person's own function, in which nothing is kept: it is not called again for what was kept."""
+
+    def called(*values: object) -> object:
+        with inside(None):
+            return function(*values)
+
+    return called
+
+
+def drawn(seed: int | None) -> int:
+    """The seed, or one that is drawn."""
+    if seed is not None:
+        return integer(seed, "seed", 0, 2**128, MethodError)
+    return int(np.random.SeedSequence().entropy)  # type: ignore[arg-type]
+
+
+@contextmanager
+def kept_call(
+    verb: str,
+    folder: Folder | None,
+    seed: int | None,
+    identify: Callable[[Identity], None],
+    name: str = "folder",
+    *,
+    results: Collection[str] | None = None,
+    claimed: bool = False,
+    force: bool = False,
+) -> Iterator[Call]:
+    """Begin a call, or go on with it.
+
+    Args:
+        verb: what is called.
+        folder: where it is kept; None: nowhere, or with the call that is going on.
+        seed: as it was given.
+        identify: adds the other arguments to an :class:`Identity`; all checks have been made when this is called.
+        name: of the argument ``folder`` in messages.
+        results: files that a folder without this call must not hold; None: it must be empty.
+        claimed: the folder was made for this call.
+        force: replace another call that is not done.
+
+    Raises:
+        ProblemError: the folder cannot be written, or holds something else or another call; it is left as it was.
+        BackendError: another process works in the folder.
+    """
+    outer = current()
+    if folder is None:
+        with inside(None if outer is None else outer.run()) as scope:
+            yield Call(drawn(seed) if scope is None else _entropy_of(scope, seed), scope)
+        return
+    where = folder_path(folder, name)
+    said = Identity()
+    identify(said)
+    said.add("seed", seed)
+    before = frozenset(files_in(where))
+    made = _claimed(where, name, results) or claimed
+    journal = Journal(where)
+    with Interrupts(), WorkLock(journal.folder, _WAIT):
+        try:
+            call = _begun(journal, where, verb, said, name, force)
+        except ProblemError:
+            if CALL not in journal:
+                take_back(where, before, made)
+            raise
+        yield from _going(call, before, made)
+
+
+def _going(call: Call, before: Collection[str], made: bool) -> Iterator[Call]:
+    assert call.folder is not None
+    try:
+        with inside(call.scope):
+            yield call
+    except (KeyboardInterrupt, Stop):
+        say_interrupted(f"what was done is in {call.folder}, and the same call goes on from there.")
+        raise
+    except BaseException:
+        if call.fresh and not (call.scope is not None and call.scope.precious):
+            take_back(call.folder, before, made)
+        raise
+    if call.partial or interrupted():
+        say_interrupted(f"what was done is in {call.folder}, and the same call goes on from there.")
+
+
+def take_back(folder: Path, before: Collection[str], made: bool) -> None:
+    """Remove what a failed call has put into a folder, and the folder where it was made for the call."""
+    for name in files_in(folder):
+        path = folder / name
+        if name == JOURNAL or (name not in before and path.is_dir()):
+            shutil.rmtree(path, ignore_errors=True)
+        elif name not in before:
+            path.unlink(missing_ok=True)
+    if made:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a folder holds a call that can go on, or one that is done and kept."""
+    return CALL in Journal(folder)
+
+
+def _claimed(folder: Path, name: str, results: Collection[str] | None) -> bool:
+    """Make the folder and its journal; True where the folder was not there."""
+    if folder.exists() and not folder.is_dir():
+        raise ProblemError(f"Argument `{name}` must be a folder, but {folder} is a file.")
+    if not is_begun(folder):
+        other = [found for found in files_in(folder) if found != JOURNAL and (results is None or found in results)]
+        if other:
+            raise ProblemError(
+                f"Argument `{name}` must be empty or hold this call, but {folder} holds {describe(other[0])}."
+            )
+    made = make_folder(folder, name)
+    try:
+        Journal(folder).make()
+    except ProblemError:
+        if made:
+            folder.rmdir()
+        raise
+    return made
+
+
+def _begun(journal: Journal, folder: Path, verb: str, said: Identity, name: str, force: bool) -> Call:
+    """The call of a folder; its statement is the first that is written."""
+    found = journal.read(CALL)
+    scope = Scope(journal).run()
+    if found is not None and force and _words(found, verb, said, folder, name):
+        journal.clear()
+        found = None
+    if found is None:
+        seed = said.plain["seed"]
+        entropy = drawn(seed if isinstance(seed, int) else None)
+        meta = {"verb": verb, "plain": said.plain, "entropy": str(entropy), "versions": _versions()}
+        journal.write(CALL, meta, said.arrays)
+        return Call(entropy, scope, folder)
+    words = _words(found, verb, said, folder, name)
+    if words:
+        raise ProblemError(words)
+    return Call(int(str(found.meta["entropy"])), scope, folder, fresh=False)
+
+
+def _words(found: Entry, verb: str, said: Identity, folder: Path, name: str) -> str:
+    """Why the call of a folder is not this one; empty where it is."""
+    must = f"Argument `{name}` must be empty or hold this call, but {folder} holds"
+    if found.meta["verb"] != verb:
+        return f"{must} one of {found.meta['verb']}."
+    plain = found.meta["plain"]
+    differ = said.differs(plain if isinstance(plain, dict) else {}, found.arrays)
+    if differ:
+        return f"{must} another one of {verb}: {'; '.join(differ[:4])}."
+    then, now = found.meta["versions"], _versions()
+    changed = [p for p in _PACKAGES if isinstance(then, dict) and then.get(p) != now[p]]
+    if changed:
+        return (
+            f"{must} one that was begun with {changed[0]} {then[changed[0]]}, which may compute other digits than {now[changed[0]]}: "  # type: ignore[index]
+            "go on with that version, or name another folder."
+        )
+    return ""
+
+
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in _PACKAGES}
+
+
+def _entropy_of(scope: Scope, seed: int | None) -> int:
+    """The seed of a run inside a call: one that was drawn is kept, so that it is the same when the call goes on."""
+    if seed is not None:
+        return drawn(seed)
+    found = scope.journal.read(f"{scope.name}-seed")
+    if found is not None:
+        return int(str(found.meta["entropy"]))
+    entropy = drawn(None)
+    scope.journal.write(f"{scope.name}-seed", {"entropy": str(entropy)})
+    return entropy

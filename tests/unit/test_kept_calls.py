@@ -1,0 +1,198 @@
+"""`folder=` of the verbs: what is refused by name, what is taken back, and what goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+
+import qml_dynamics as qd
+from qml_dynamics.base.errors import BackendError, MethodError, ProblemError
+from qml_dynamics.results import journal
+from qml_dynamics.runs import Checkpoint
+
+WELL = qd.Problem(
+    qd.Grid((-3, 3), 4), lambda w: w[:, 0] ** 2, 0.3, clock="real", duration=1.0, initial=qd.Gaussian(0.5, 0.4)
+)
+COLD = WELL.replace(clock="imaginary")
+EVOLVE: dict[str, Any] = {"problem": WELL, "method": qd.SplitStep(20), "shots": 30, "seed": 1, "save": 3}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def turn() -> QuantumCircuit:
+    circuit = QuantumCircuit(1)
+    circuit.ry(Parameter("a"), 0)
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"problem": WELL.replace(diffusion=0.31)}, "problem.diffusion"),
+        ({"problem": WELL.replace(duration=1.1)}, "problem.duration"),
+        ({"problem": WELL.replace(objective=lambda w: w[:, 0] ** 2 + 1e-5 * w[:, 0])}, "loss is 8.99997 at place 0"),
+        ({"problem": WELL.replace(initial=qd.Gaussian(0.5, 0.41))}, "problem.initial"),
+        ({"method": qd.SplitStep(21)}, "method.steps"),
+        ({"method": qd.Krylov()}, "method"),
+        ({"shots": 31}, "shots"),
+        ({"seed": 2}, "seed"),
+        ({"seed": None}, "seed"),
+        ({"save": 4}, "save"),
+        ({"observables": {"x": lambda w: w[:, 0]}}, "observables"),
+    ],
+)
+def test_another_call_is_refused_by_name_and_leaves_the_folder(tmp_path: Path, change: Any, named: str) -> None:
+    qd.evolve(**EVOLVE, folder=tmp_path / "a")
+    before = contents(tmp_path / "a")
+    with pytest.raises(ProblemError, match="Argument `folder` must be empty or hold this call") as refused:
+        qd.evolve(**{**EVOLVE, **change}, folder=tmp_path / "a")
+    assert named in str(refused.value)
+    assert contents(tmp_path / "a") == before
+
+
+def test_the_same_call_in_other_objects_is_the_same(tmp_path: Path) -> None:
+    first = qd.evolve(**EVOLVE, observables={"x": lambda w: w[:, 0]}, folder=tmp_path / "a")
+    same = qd.Problem(
+        qd.Grid((-3, 3), 4),
+        lambda v: v[:, 0] * v[:, 0],
+        0.1 + 0.2,
+        clock="real",
+        duration=1.0,
+        initial=qd.Gaussian(0.5, 0.4),
+    )
+    again = qd.evolve(**{**EVOLVE, "problem": same}, observables={"x": lambda w: w[:, 0]}, folder=tmp_path / "a")
+    assert again.states is not None
+    assert np.array_equal(again.states, first.states)  # type: ignore[arg-type]
+    assert qd.load(tmp_path / "a").stop == first.stop
+
+
+def test_a_seed_that_was_drawn_is_kept(tmp_path: Path) -> None:
+    runs = [qd.evolve(WELL, qd.SplitStep(9), shots=500, folder=tmp_path / "a") for _ in range(2)]
+    assert runs[0].provenance["seed"] == runs[1].provenance["seed"]
+    assert np.array_equal(runs[0].density, runs[1].density)
+    chains = [qd.metts(COLD, 0.5, 40, folder=tmp_path / "b") for _ in range(2)]
+    assert np.array_equal(chains[0].index, chains[1].index)
+
+
+VERBS: dict[str, Callable[[Path, Any], Any]] = {
+    "evolve": lambda f, bad: qd.evolve(WELL, qd.SplitStep(5), save=[3.0] if bad else None, folder=f),
+    "failing": lambda f, bad: qd.evolve(WELL, qd.SplitStep(5), callback=fail if bad else None, folder=f),
+    "anneal": lambda f, bad: qd.anneal(COLD, 3, "quench", seed="x" if bad else 1, folder=f),  # type: ignore[arg-type]
+    "metts": lambda f, bad: qd.metts(COLD, 0.5, 1 if bad else 20, folder=f),
+    "descend": lambda f, bad: qd.descend("levy", qubits=3, steps=-1 if bad else 50, folder=f),
+    "train": lambda f, bad: qd.train(turn(), np.diag([1.0, -1.0]), [0.3], steps=0 if bad else 2, folder=f),
+    "error_budget": lambda f, bad: qd.error_budget(WELL, qd.Trotter(2), shots=-1 if bad else None, folder=f),
+}
+
+
+def fail(step: int, view: object) -> bool:
+    raise MethodError("A person's own function has failed.")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_refused_or_failed_call_leaves_nothing(tmp_path: Path, verb: str) -> None:
+    with pytest.raises(qd.QMLDynamicsError):
+        VERBS[verb](tmp_path / "a", True)
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "b").mkdir()
+    with pytest.raises(qd.QMLDynamicsError):
+        VERBS[verb](tmp_path / "b", True)
+    assert list((tmp_path / "b").iterdir()) == []
+    VERBS[verb](tmp_path / "b", False)
+    assert (tmp_path / "b" / "journal").is_dir()
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "notes").write_text("mine")
+    with pytest.raises(ProblemError, match=r"`folder` must be empty or hold this call, but .* holds 'notes'"):
+        VERBS[verb](tmp_path / "c", False)
+    assert contents(tmp_path / "c") == {"notes": b"mine"}
+
+
+def test_a_run_goes_on_where_its_wave_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "_PAUSE", 0.0)
+    for method in (qd.SplitStep(400), qd.SplitStep(400, order=4), qd.Krylov()):
+        seen: list[float] = []
+
+        def watch(step: int, view: Any, seen: list[float] = seen) -> None:
+            seen.append(view.time)
+            if len(seen) == 5:
+                raise KeyboardInterrupt
+
+        problem = COLD.replace(diffusion=qd.Linear(1.0, 0.1))
+        ask: dict[str, Any] = {"save": 9, "seed": 2, "callback": watch, "folder": tmp_path / repr(method)}
+        cut = qd.evolve(problem, method, **ask)
+        assert cut.stop.startswith("Interrupted")
+        whole = qd.evolve(problem, method, **ask)
+        assert seen == sorted(seen)  # no step is taken twice
+        assert len(set(seen)) == len(seen) > 8
+        direct = qd.evolve(problem, method, save=9, seed=2, callback=lambda step, view: None)
+        assert whole.states.tobytes() == direct.states.tobytes()  # type: ignore[union-attr]
+        assert whole.log_norm.tobytes() == direct.log_norm.tobytes()
+
+
+def test_a_checkpoint_warns_and_not_beside_a_folder(tmp_path: Path) -> None:
+    bit = qd.Problem.from_operator([[1.0, 0.5], [0.5, -1.0]], clock="imaginary", duration=0.3)
+    method = qd.Variational(qd.ansatz.hardware_efficient(0), steps=2)
+    ask: dict[str, Any] = {"backend": "statevector", "shots": 50, "seed": 3}
+    with pytest.warns(DeprecationWarning, match="`folder` does the same"):
+        old = qd.evolve(bit, method, checkpoint=Checkpoint(tmp_path / "a"), **ask)
+    new = qd.evolve(bit, method, folder=tmp_path / "b", **ask)
+    assert new.parameters is not None
+    assert np.array_equal(new.parameters, old.parameters)  # type: ignore[arg-type]
+    with pytest.raises(MethodError, match="`checkpoint` must be None where `folder` is given"):
+        qd.evolve(bit, method, checkpoint=Checkpoint(tmp_path / "a"), folder=tmp_path / "b", **ask)
+
+
+class Silent:
+    """A device without jobs whose process dies while it measures."""
+
+    name, exact, seeding = "silent", False, "none"
+
+    def __init__(self) -> None:
+        self.inner, self.dies, self.sent = qd.backend("statevector"), True, 0
+
+    def sample(self, circuits: Any, shots: int, seeds: Any) -> Any:
+        self.sent += 1
+        if self.dies:
+            raise KeyboardInterrupt
+        return self.inner.sample(circuits, shots, seeds)
+
+    def probabilities(self, circuits: Any) -> Any:
+        raise BackendError("A device has no probabilities.")
+
+    def states(self, pieces: Any, on_step: Any) -> Any:
+        raise BackendError("A device has no amplitudes.")
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+def test_circuits_that_a_device_may_have_run_are_not_sent_again_unasked(tmp_path: Path) -> None:
+    device, ask = Silent(), {"shots": 20, "seed": 1, "folder": tmp_path / "a"}
+    with pytest.raises(KeyboardInterrupt):
+        qd.evolve(WELL, qd.Trotter(2), backend=device, **ask)  # type: ignore[arg-type]
+    device.dies = False
+    with pytest.raises(BackendError, match=r"may have been run; delete .*-sent\.npz to send them again"):
+        qd.evolve(WELL, qd.Trotter(2), backend=device, **ask)  # type: ignore[arg-type]
+    assert device.sent == 1
+    (marker,) = (tmp_path / "a" / "journal").glob("*-sent.npz")
+    marker.unlink()
+    assert qd.evolve(WELL, qd.Trotter(2), backend=device, **ask).shots == 20  # type: ignore[arg-type]
+    assert device.sent == 2
+
+
+def test_a_damaged_piece_is_named(tmp_path: Path) -> None:
+    qd.evolve(**EVOLVE, folder=tmp_path / "a")
+    piece = tmp_path / "a" / "journal" / "run-0-answer.npz"
+    piece.write_bytes(piece.read_bytes()[:-60])
+    with pytest.raises(ProblemError, match=r"run-0-answer\.npz is damaged or was changed; delete it"):
+        qd.evolve(**EVOLVE, folder=tmp_path / "a")
+    piece.unlink()
+    assert qd.evolve(**EVOLVE, folder=tmp_path / "a").shots == 30
