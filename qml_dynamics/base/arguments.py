@@ -1,8 +1,8 @@
-"""Arguments of public functions checks_arguments against their annotations, before anything else runs.
+"""Arguments of public functions checked against their annotations, before anything else runs.
 
 ``checks_arguments`` reads the annotations of a function and refuses, in the one wording of the library, an argument of another kind: text
 where a number belongs, a path in place of a problem, a boolean in place of an integer. What an annotation does not say (ranges,
-shapes) is checks_arguments by the function itself. A name that is imported for type checkers only is compared with the names of the classes
+shapes) is checked by the function itself. A name that is imported for type checkers only is compared with the names of the classes
 of what was given, so that nothing heavy is loaded for a check.
 """
 
@@ -41,7 +41,7 @@ class ArgumentError(ProblemError, MethodError):
 
 
 def checks_arguments(function: F) -> F:
-    """A decorator: the function's arguments are checks_arguments against its annotations.
+    """A decorator: the function's arguments are checked against its annotations.
 
     Raises:
         ArgumentError: an argument is not of the kind that its annotation names. It is a :class:`ProblemError` and a
