@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import getattr_static
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast, get_args, runtime_checkable
 
 import numpy as np
 
@@ -23,7 +23,10 @@ from ..results.trajectory import Counts
 from .options import DeviceOptions
 
 if TYPE_CHECKING:
+    from pennylane.devices import Device
     from qiskit import QuantumCircuit
+    from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
+    from qiskit.providers import BackendV2
 
     from ..model.pauli import PauliSum
 
@@ -70,6 +73,11 @@ class Backend(Protocol):
     def describe(self) -> dict[str, Any]:
         """Name, versions and options, for provenance; never a credential."""
         ...
+
+
+# what `qml_dynamics.backend` takes: a name, a backend, or an object of Qiskit or PennyLane that one is made of; in quotes, so that
+# neither library is imported for it
+BackendLike: TypeAlias = "Backend | str | BackendV2 | BaseSamplerV2 | BaseEstimatorV2 | Device"
 
 
 @runtime_checkable

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..base.errors import ProblemError, QMLDynamicsError, check_memory, describe, require
 from .transforms import roundoff, walsh_coefficients
+
+if TYPE_CHECKING:
+    from pennylane.operation import Operator
+    from qiskit.quantum_info import SparsePauliOp
 
 _TINY = 1e-14
 
@@ -85,6 +89,10 @@ class PauliSum:
     def bound(self) -> float:
         """``sum |c_j|``, an upper bound of the spectral norm."""
         return float(np.abs(self.coefficients).sum())
+
+
+# what :func:`pauli_sum` reads; in quotes, so that neither library is imported for it
+OperatorLike: TypeAlias = "PauliSum | SparsePauliOp | Operator | np.ndarray | Sequence[Sequence[complex]]"
 
 
 def _walsh_sum(series: np.ndarray) -> np.ndarray:

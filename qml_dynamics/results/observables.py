@@ -20,7 +20,7 @@ from ..base.estimate import Estimate, mean_of_counts
 from ..model.domains import Domain
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.objectives.base import Objective
-from ..model.pauli import PauliSum, pauli_sum
+from ..model.pauli import OperatorLike, PauliSum, pauli_sum
 from ..model.problem import Problem
 from ..model.transforms import Transform
 from .rare import flips, mean_seen, unseen_change

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, integer, require
@@ -107,9 +107,10 @@ class BoltzmannMachine:
     @checks_arguments
     def marginal(self, law: np.ndarray) -> np.ndarray:
         """A law over all bits with the hidden ones summed over."""
-        return law.reshape(-1, 1 << self.hidden).sum(axis=1)
+        out: np.ndarray = law.reshape(-1, 1 << self.hidden).sum(axis=1)
+        return out
 
-    def checked(self, theta: Any) -> np.ndarray:
+    def checked(self, theta: ArrayLike) -> np.ndarray:
         """Theta as an array; raises :class:`ProblemError` unless it is finite and has the right length."""
         values = number_array(theta, "theta")
         require(values.shape == (self.num_parameters,), "theta", f"be {self.num_parameters} finite numbers", theta)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...backends import backend as find_backend
 from ...base.arguments import checks_arguments
@@ -74,11 +75,11 @@ class BoltzmannFit:
 @checks_arguments
 def fit(
     machine: BoltzmannMachine,
-    data: Any,
+    data: ArrayLike,
     *,
     method: str = "exact",
     steps: int = 100,
-    theta0: Any = None,
+    theta0: ArrayLike | None = None,
     l2: float = 0.0,
     ansatz: Purified | None = None,
     substeps: int = 4,
@@ -152,7 +153,7 @@ def fit(
 
 @checks_arguments
 def thermal_circuit(
-    machine: BoltzmannMachine, theta: Any, ansatz: Purified | None = None, substeps: int = 4
+    machine: BoltzmannMachine, theta: ArrayLike, ansatz: Purified | None = None, substeps: int = 4
 ) -> QuantumCircuit:
     """The purified thermal state of a machine with these parameters, by variational imaginary time: one state, no training.
 

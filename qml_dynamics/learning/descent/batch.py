@@ -186,4 +186,5 @@ def _phase(zeta: np.ndarray, amount: float) -> np.ndarray:
 
 
 def _chance(psi: np.ndarray, near: np.ndarray) -> np.ndarray:
-    return np.sum(np.abs(psi) ** 2 * near, axis=tuple(range(1, psi.ndim)))
+    out: np.ndarray = np.sum(np.abs(psi) ** 2 * near, axis=tuple(range(1, psi.ndim)))
+    return out

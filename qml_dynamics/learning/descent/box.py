@@ -6,14 +6,13 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, require
 from ...model.domains import Grid
-from ...model.objectives.base import Objective
+from ...model.objectives.base import LossLike, Objective
 from ...model.objectives.registry import named, unit_box
 
 _LEAST, _MOST = 1e-3, 1e6
@@ -44,11 +43,13 @@ class Box:
 
     def weights(self, y: np.ndarray) -> np.ndarray:
         """Weights of points of the unit box, shape ``(m, ndim)``."""
-        return np.array(self.low) + np.array(self.lengths) * np.asarray(y)
+        out: np.ndarray = np.array(self.low) + np.array(self.lengths) * np.asarray(y)
+        return out
 
     def unit(self, weights: np.ndarray) -> np.ndarray:
         """Points of the unit box of weights, shape ``(m, ndim)``."""
-        return (np.asarray(weights) - np.array(self.low)) / np.array(self.lengths)
+        out: np.ndarray = (np.asarray(weights) - np.array(self.low)) / np.array(self.lengths)
+        return out
 
 
 def on_unit_box(objective: Objective, bounds: Sequence[Sequence[float]] | None) -> tuple[Objective, Box]:
@@ -127,7 +128,7 @@ def remembered(objective: Objective, grid: Grid) -> Objective:
         where = np.clip(np.rint((points - low) / step), 0, top).astype(int)
         index = np.ravel_multi_index(tuple(where.T), grid.shape)
         known = (grid.points_at(index) == points).all(axis=1)
-        values = table[index]
+        values: np.ndarray = table[index]
         if not known.all():
             values = values.copy()
             values[~known] = objective(points[~known])
@@ -175,7 +176,8 @@ class Counted:
     def gradient(self, w: np.ndarray) -> np.ndarray:
         """The exact gradient, counted apart."""
         self.gradients += 1
-        return self.objective.gradient(np.asarray(w, dtype=float)[None])[0]
+        out: np.ndarray = self.objective.gradient(np.asarray(w, dtype=float)[None])[0]
+        return out
 
     @property
     def slope(self) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -183,7 +185,7 @@ class Counted:
         return self.gradient if self.objective.gradient_fn is not None else None
 
 
-def as_objective(given: Any) -> Objective:
+def as_objective(given: LossLike | str) -> Objective:
     """An objective from an objective, the name of a test function, or a vectorised function."""
     if isinstance(given, str):
         return named(given)

@@ -34,7 +34,7 @@ class Warped:
         """The coefficient at time ``t``, the speed of the clock included; at ``t = 0`` just after it where that is infinite."""
         u = max(t / duration, 1e-12) if self.power < 1 else t / duration
         speed = self.time * self.power * u ** (self.power - 1) / duration
-        return self.inner.value(self.time * u**self.power, self.time) * speed
+        return float(self.inner.value(self.time * u**self.power, self.time) * speed)
 
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """The inner integral between the two times on its own clock: exact."""

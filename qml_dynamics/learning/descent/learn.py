@@ -7,9 +7,8 @@ all losses, and usable at once on other losses, finer grids and more steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -108,7 +107,11 @@ def learn_schedule(
         try:
             for k in range(starts):
                 start = search.start + (rng.normal(0.0, 0.7, 2 * knots) if k else 0.0)
-                search.run(start, iterations, lambda done, k=k: bar(k * iterations + done, starts * iterations))  # type: ignore[misc]
+
+                def told(done: int, before: int = k * iterations) -> None:
+                    bar(before + done, starts * iterations)
+
+                search.run(start, iterations, told)
         except KeyboardInterrupt:
             require(search.best is not None, "iterations", "be done once before an interrupt", "none", MethodError)
     assert search.best is not None
@@ -136,7 +139,7 @@ class _Search:
         back = [self.hats.T @ (v * (self.weights.T @ slope)) for v, slope in zip(values, slopes)]
         return -score, -np.concatenate(back) / len(every)
 
-    def run(self, start: np.ndarray, iterations: int, on_step: Any) -> None:
+    def run(self, start: np.ndarray, iterations: int, on_step: Callable[[int], None]) -> None:
         """One L-BFGS-B run."""
         from scipy.optimize import minimize
 

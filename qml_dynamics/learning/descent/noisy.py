@@ -97,7 +97,8 @@ def pick(setting: Setting, points: np.ndarray, rows: Rows, looks: int) -> np.nda
     """The candidate of the lowest mean over ``looks`` batches, the same for all."""
     every = np.unique(points, axis=0)
     mean = np.mean([rows.loss(every) for _ in range(looks)], axis=0)
-    return every[int(np.argmin(mean))]
+    out: np.ndarray = every[int(np.argmin(mean))]
+    return out
 
 
 def _sgd(setting: Setting, rows: Rows, rate: float = 1.0) -> np.ndarray:
@@ -116,7 +117,8 @@ def _sgd(setting: Setting, rows: Rows, rate: float = 1.0) -> np.ndarray:
         w = np.clip(w - rate / np.sqrt(1 + k) * (both[:ndim] - both[ndim:]) / (2 * h), low, high)
         k += 1
         tail.append(w)
-    return np.mean(tail[len(tail) // 2 :], axis=0)
+    out: np.ndarray = np.mean(tail[len(tail) // 2 :], axis=0)
+    return out
 
 
 def _scipy(setting: Setting, rows: Rows, annealing: bool) -> np.ndarray:
@@ -158,7 +160,8 @@ def averaged_grid(setting: Setting, rows: Rows) -> np.ndarray:
     total = np.zeros(len(points))
     while not rows.spent:
         total += rows.loss(points)
-    return points[int(np.argmin(total))]
+    out: np.ndarray = points[int(np.argmin(total))]
+    return out
 
 
 def _random_search(setting: Setting, rows: Rows) -> np.ndarray:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -206,7 +205,11 @@ USUAL = ("differential_evolution", "dual_annealing", "grid_lbfgsb", "uniform")
 
 @checks_arguments
 def rivals(
-    objective: Objective, bounds: Any, evaluations: int, seed: int = 0, names: Sequence[str] | None = None
+    objective: Objective,
+    bounds: Sequence[Sequence[float]],
+    evaluations: int,
+    seed: int = 0,
+    names: Sequence[str] | None = None,
 ) -> tuple[Rival, ...]:
     """What classical optimisers find with at most ``evaluations`` of the loss, best first.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from ...results.sampling import draw
 from ...results.trajectory import Counts, Trajectory
 from .box import Box, as_objective, fitted, on_unit_box, remembered, spread
 from .learn import pretrained
-from .polish import RIVALS, Polished, polish_samples, rivals
+from .polish import RIVALS, Bounds, Polished, polish_samples, rivals
 from .result import Descent, Evaluations, success
 
 
@@ -86,21 +86,21 @@ class Pair(Protocol):
 
 @checks_arguments
 def descend(
-    problem: Problem | Objective | Any,
+    problem: Problem | LossLike | str,
     *,
     bounds: Sequence[Sequence[float]] | None = None,
     qubits: int | Sequence[int] | None = None,
     schedule: Pair | str | None = None,
     duration: float | None = None,
     steps: int | None = None,
-    method: Any = None,
-    backend: Any = None,
+    method: Method | None = None,
+    backend: BackendLike | None = None,
     shots: int | None = None,
     samples: int | None = None,
     polish: int = 3,
     compare: bool | Sequence[str] = False,
     seed: int | None = None,
-    save: Any = None,
+    save: int | Sequence[float] | np.ndarray | None = None,
     progress: bool | None = None,
     folder: Folder | None = None,
 ) -> Descent:
@@ -212,7 +212,7 @@ def _found(
     )
 
 
-def _pair(schedule: Any, steps: int | None) -> Pair | None:
+def _pair(schedule: Pair | str | None, steps: int | None) -> Pair | None:
     """A schedule by name, or as it is given."""
     if isinstance(schedule, str):
         named = one_of(schedule, "schedule", SCHEDULES, MethodError)
@@ -225,7 +225,11 @@ def _pair(schedule: Any, steps: int | None) -> Pair | None:
 
 
 def _stated(
-    given: Any, bounds: Any, qubits: Any, schedule: Pair | None, duration: float | None
+    given: Problem | LossLike | str,
+    bounds: Sequence[Sequence[float]] | None,
+    qubits: int | Sequence[int],
+    schedule: Pair | None,
+    duration: float | None,
 ) -> tuple[Problem, Objective, Box | None]:
     """The problem to run, the loss in its own units, and the map from the unit box (None for a problem)."""
     if isinstance(given, Problem):
@@ -273,7 +277,7 @@ def _scaled(problem: Problem, pair: Pair) -> Problem:
     return problem.replace(diffusion=fitted.diffusion, strength=fitted.strength)
 
 
-def _method(problem: Problem, schedule: Pair | None, steps: int | None, backend: Any) -> Any:
+def _method(problem: Problem, schedule: Pair | None, steps: int | None, backend: BackendLike | None) -> Method:
     if steps is None:
         steps = getattr(schedule, "steps", None)
     if backend is not None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, require
@@ -48,7 +48,7 @@ class Study:
     @property
     def splits(self) -> int:
         """How many splits were done."""
-        return self.loss.shape[1]
+        return int(self.loss.shape[1])
 
     def interval(self, what: str, name: str, against: str | None = None, seed: int = 0) -> tuple[float, float, float]:
         """Mean over the splits and its 95 % bootstrap interval; ``against``: of the paired difference to another method."""
@@ -126,7 +126,7 @@ def noise_study(
 
 
 def _one_split(
-    setting: Setting, schedule: Learned, batch: int, shots: int, circuits: int, looks: int, seed: Any
+    setting: Setting, schedule: Learned, batch: int, shots: int, circuits: int, looks: int, seed: Sequence[int]
 ) -> dict[str, tuple[float, float, float, float]]:
     out: dict[str, tuple[float, float, float, float]] = {}
 
@@ -173,7 +173,7 @@ def _full(setting: Setting, seed: int) -> np.ndarray:
 @checks_arguments
 def split_settings(
     X: np.ndarray,
-    y: Sequence[Any],
+    y: ArrayLike,
     model: Callable[[np.ndarray, np.ndarray], Objective],
     *,
     bounds: Sequence[Sequence[float]],

@@ -6,9 +6,9 @@ marginals, the score and the reverse process of the kept ones. Source: Doob, Bul
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from ...base.options import handed
 from ...model.domains import Grid, depth
 
 LEAST = 1e-6
+# the name of a class; a function of points; or one pair (low, high) an axis, None for an open end
+Condition: TypeAlias = str | int | Callable[[np.ndarray], np.ndarray] | Sequence[float | Sequence[float | None] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Keep:
     values: np.ndarray = field(default_factory=lambda: np.ones(()))
 
 
-def read_condition(condition: Any, domain: Grid, classes: tuple[Any, ...]) -> Keep | str:
+def read_condition(condition: Condition, domain: Grid, classes: tuple[str, ...]) -> Keep | str:
     """A condition as a function, or the name of a class.
 
     Args:
@@ -62,10 +64,10 @@ def read_condition(condition: Any, domain: Grid, classes: tuple[Any, ...]) -> Ke
     return Keep(box, f"box {pairs}")
 
 
-def _pairs(condition: Any, domain: Grid) -> list[tuple[float, float]]:
+def _pairs(condition: Condition, domain: Grid) -> list[tuple[float, float]]:
     wanted = "be the name of a class, a function of points, or one pair (low, high) an axis"
     try:
-        items = list(condition)
+        items: list[Any] = list(cast(Iterable[object], condition))  # numbers are refused here
     except TypeError:
         raise ProblemError(f"Argument `condition` must {wanted}, but is {describe(condition)}.") from None
     if domain.ndim == 1 and len(items) == 2 and all(v is None or depth(v) == 0 for v in items):
@@ -82,7 +84,7 @@ def _pairs(condition: Any, domain: Grid) -> list[tuple[float, float]]:
     return pairs
 
 
-def _probabilities(function: Callable[[np.ndarray], Any], points: np.ndarray) -> np.ndarray:
+def _probabilities(function: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
     try:
         values = np.asarray(handed(function, points), dtype=float)
     except Exception as error:

@@ -7,10 +7,11 @@ bandwidth is chosen by the likelihood of each row under the kernels of all other
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, describe, real, require
@@ -68,7 +69,7 @@ class Scale:
         return np.asarray(as_rows(rows, len(self.mean)) @ np.linalg.inv(self.matrix) + self.mean)
 
 
-def as_rows(given: Any, ndim: int | None, name: str = "data") -> np.ndarray:
+def as_rows(given: ArrayLike, ndim: int | None, name: str = "data") -> np.ndarray:
     """Finite numbers of shape ``(rows, ndim)``; a flat list is one column."""
     try:
         rows = np.asarray(given, dtype=float)
@@ -111,7 +112,8 @@ def deposit(rows: np.ndarray, land: Landscape) -> np.ndarray:
         return np.asarray(weight @ kernels[0])
     if domain.ndim == 2:
         return np.asarray((kernels[0] * weight[:, None]).T @ kernels[1])
-    return np.einsum("i,ia,ib,ic->abc", weight, *kernels, optimize=True)
+    out: np.ndarray = np.einsum("i,ia,ib,ic->abc", weight, *kernels, optimize=True)
+    return out
 
 
 def root_at(rows: np.ndarray, land: Landscape) -> np.ndarray:
@@ -124,7 +126,7 @@ def root_at(rows: np.ndarray, land: Landscape) -> np.ndarray:
     return np.asarray(np.exp(-(land.loss(rows) - lowest) / (2 * land.temperature)))
 
 
-def density_on(function: Any, domain: Grid) -> np.ndarray:
+def density_on(function: Callable[[np.ndarray], np.ndarray], domain: Grid) -> np.ndarray:
     """A density, given as a function of points, on the grid, adding up to 1.
 
     Raises:
@@ -153,7 +155,7 @@ def choose_bandwidth(rows: np.ndarray, land: Landscape, seed: int = 0) -> float:
     """
     low = least_bandwidth(land.domain)
     if len(rows) < 3:
-        return max(low, 0.3 * land.temperature**0.5)
+        return float(max(low, 0.3 * land.temperature**0.5))
     if len(rows) > _ROWS:
         rows = rows[np.random.default_rng(seed).permutation(len(rows))[:_ROWS]]
     high = max(2 * low, 1.5 * float(rows.std(axis=0).max()))
@@ -196,7 +198,7 @@ def smoothing_time(bandwidth: float, temperature: float) -> float:
     return bandwidth**2 / (2 * temperature)
 
 
-def given_bandwidth(value: Any, domain: Grid) -> float:
+def given_bandwidth(value: float, domain: Grid) -> float:
     """A bandwidth that a person asked for.
 
     Raises:

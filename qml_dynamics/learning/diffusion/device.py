@@ -8,22 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ... import synthesis
 from ...backends import Backend
 from ...backends import backend as find_backend
-from ...backends.base import capabilities
-from ...base.errors import MethodError, check_memory, integer, require
+from ...backends.base import BackendLike, capabilities
+from ...base.errors import MethodError, check_memory, describe, integer, require
 from ...base.estimate import share_error
+from ...methods.base import Method
 from ...methods.evolution import evolve
+from ...methods.imaginary.device import selection
 from ...methods.imaginary.laws import lower_bound
 from ...methods.imaginary.options import ProbabilisticITE, Schrodingerised
-from ...methods.imaginary.run import selection
-from ...methods.imaginary.selected import blocks_of, forecast
+from ...methods.imaginary.run import Selected
+from ...methods.imaginary.selected import Forecast, blocks_of, forecast
 from ...model.domains import Domain
+from ...model.hamiltonians import LearningHamiltonian
+from ...model.problem import Problem
+from .condition import Condition
 from .modes import Fitted, mode_circuit, mode_density
 from .witten import Landscape, Source
 
@@ -68,7 +73,9 @@ class CircuitLaw:
         )
 
 
-def forward_circuit(model: Fitted, t: float, method: Any, condition: Any) -> QuantumCircuit:
+def forward_circuit(
+    model: Fitted, t: float, method: Method | str | None, condition: Condition | None
+) -> QuantumCircuit:
     """What a device would run, unmeasured; see :meth:`Diffusion.circuit`."""
     if isinstance(method, str):
         return mode_circuit(model, t, method, condition).circuit
@@ -83,15 +90,19 @@ def forward_circuit(model: Fitted, t: float, method: Any, condition: Any) -> Qua
     return _continued(start, model.domain, problem, h, chosen, plan)
 
 
-def _continued(start: QuantumCircuit, domain: Domain, problem: Any, h: Any, method: Any, plan: Any) -> QuantumCircuit:
+def _continued(
+    start: QuantumCircuit, domain: Domain, problem: Problem, h: LearningHamiltonian, method: Selected, plan: Forecast
+) -> QuantumCircuit:
     """The evolution after a start whose highest qubit is the filter's ancilla; that ancilla stays just above the register."""
     base = domain.num_qubits
     if plan.register is None:
+        assert isinstance(method, ProbabilisticITE)
         blocks = synthesis.probabilistic.probabilistic_blocks(
             problem, h, blocks_of(method), plan.saves, partial(lower_bound, problem, h)
         )
         rest = synthesis.probabilistic.deferred(synthesis.states.empty(base), [b for piece in blocks for b in piece])
     else:
+        assert isinstance(method, Schrodingerised)
         pieces = synthesis.imaginary.schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
         rest = synthesis.states.empty(base + plan.register.qubits)
         profile = plan.register.profile
@@ -105,7 +116,13 @@ def _continued(start: QuantumCircuit, domain: Domain, problem: Any, h: Any, meth
 
 
 def run_forward(
-    model: Fitted, t: float, method: Any, backend: Any, shots: int | None, seed: int | None, condition: Any
+    model: Fitted,
+    t: float,
+    method: Method | str | None,
+    backend: BackendLike | None,
+    shots: int | None,
+    seed: int | None,
+    condition: Condition | None,
 ) -> CircuitLaw:
     """Run it; see :meth:`Diffusion.run`."""
     if isinstance(method, str):
@@ -146,7 +163,13 @@ def _law(
 
 
 def _run_whole(
-    model: Fitted, t: float, method: Any, device: Backend, shots: int | None, seed: int | None, condition: Any
+    model: Fitted,
+    t: float,
+    method: Selected,
+    device: Backend,
+    shots: int | None,
+    seed: int | None,
+    condition: Condition | None,
 ) -> CircuitLaw:
     """The circuit with its filter, as it is: an ancilla for the filter and one for each block, or the p register."""
     phi, _, keep = model.conditioned(condition)
@@ -171,7 +194,7 @@ def _run_whole(
     return _law(model, t, law, total / (shots or 1), predicted, shots, kept, circuit.num_qubits)
 
 
-def method_waves(land: Landscape, method: Any, backend: Any) -> Source:
+def method_waves(land: Landscape, method: Method, backend: BackendLike | None) -> Source:
     """Waves at descending times from any method on the imaginary clock, circuits too; the run is cut at each of them.
 
     Where a backend gives probabilities but no amplitudes, the wave is their root: it is positive.
@@ -223,15 +246,22 @@ def read_density(born: np.ndarray, root: np.ndarray, kept: int | None) -> tuple[
     return p, np.sqrt(np.maximum(variance, 0.0))
 
 
-def _checked(method: Any) -> Any:
+def _checked(method: Method | None) -> Selected:
     chosen = DEFAULT if method is None else method
-    fits = isinstance(chosen, (ProbabilisticITE, Schrodingerised))
-    require(fits, "method", "be ProbabilisticITE, Schrodingerised or 'modes'", method, MethodError)
+    if not isinstance(chosen, (ProbabilisticITE, Schrodingerised)):
+        must = "be ProbabilisticITE, Schrodingerised or 'modes'"
+        raise MethodError(f"Argument `method` must {must}, but is {describe(method)}.")
     return chosen
 
 
 def _run_modes(
-    model: Fitted, t: float, method: str, backend: Any, shots: int | None, seed: int | None, condition: Any
+    model: Fitted,
+    t: float,
+    method: str,
+    backend: BackendLike | None,
+    shots: int | None,
+    seed: int | None,
+    condition: Condition | None,
 ) -> CircuitLaw:
     made = mode_circuit(model, t, method, condition)
     device = find_backend(backend if backend is not None else "statevector")

@@ -125,7 +125,7 @@ class Magnifier:
                 weights = np.full(s + 1, 1 / s)
                 weights[[0, -1]] *= 0.5
                 shifts = range(-(s // 2), s // 2 + 1)
-                values = sum(w * np.roll(values, -shift, axis) for w, shift in zip(weights, shifts))  # type: ignore[assignment]
+                values = sum(w * np.roll(values, -shift, axis) for w, shift in zip(weights, shifts))
         return self.coarse(values)
 
     def coarse(self, values: np.ndarray) -> np.ndarray:

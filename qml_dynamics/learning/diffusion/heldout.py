@@ -8,9 +8,9 @@ likelihood in five-fold cross-validation on the training rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments
 from ...base.errors import integer, real, require
@@ -150,7 +150,7 @@ class Quality:
 
 @checks_arguments
 def quality(
-    rows: Any,
+    rows: ArrayLike,
     domain: Grid,
     splits: int = 20,
     test_fraction: float = 0.3,
@@ -205,7 +205,14 @@ def quality(
 
 
 def _one(
-    x: np.ndarray, domain: Grid, held: int, samples: int, kind: str, steps: int, whiten: bool, child: Any
+    x: np.ndarray,
+    domain: Grid,
+    held: int,
+    samples: int,
+    kind: str,
+    steps: int,
+    whiten: bool,
+    child: np.random.SeedSequence,
 ) -> tuple[float, ...]:
     """One split, in the standard units of its training rows."""
     one, two, three = (int(v) for v in child.generate_state(3))

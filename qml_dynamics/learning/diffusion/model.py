@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import real, require
+from ...methods.base import Method
 from ...model.problem import Problem
+from .condition import Condition
 from .device import forward_circuit, method_waves, run_forward
 from .paths import Paths, Plan, generate
 from .waves import Waves
@@ -63,7 +65,7 @@ class Diffusion(Waves):
         n: int,
         seed: int | None = None,
         kind: str = "sde",
-        condition: Any = None,
+        condition: Condition | None = None,
         steps: int = 200,
         order: int = 2,
         progress: bool | None = None,
@@ -87,7 +89,8 @@ class Diffusion(Waves):
         Raises:
             ProblemError: n or steps not positive, an unknown kind or order, a condition that the data never meet.
         """
-        return self.paths(n, seed, kind, condition, steps, order, save=1, progress=progress).points[-1]
+        out: np.ndarray = self.paths(n, seed, kind, condition, steps, order, save=1, progress=progress).points[-1]
+        return out
 
     @checks_arguments
     def paths(
@@ -95,13 +98,13 @@ class Diffusion(Waves):
         n: int,
         seed: int | None = None,
         kind: str = "sde",
-        condition: Any = None,
+        condition: Condition | None = None,
         steps: int = 200,
         order: int = 2,
         save: int | Sequence[float] | None = None,
         progress: bool | None = None,
-        method: Any = None,
-        backend: Any = None,
+        method: Method | None = None,
+        backend: BackendLike | None = None,
     ) -> Paths:
         """The same with the way there: points at descending times.
 
@@ -145,11 +148,11 @@ class Diffusion(Waves):
     def run(
         self,
         t: float,
-        method: Any = None,
-        backend: Any = None,
+        method: Method | str | None = None,
+        backend: BackendLike | None = None,
         shots: int | None = None,
         seed: int | None = None,
-        condition: Any = None,
+        condition: Condition | None = None,
     ) -> CircuitLaw:
         """``p_t`` from circuits: ``psi0`` times the root of the kept frequencies, which are ``phi_t^2``.
 

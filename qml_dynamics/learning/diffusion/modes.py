@@ -6,14 +6,14 @@ A module of its own beside `device`: the special case of a quadratic potential, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ... import synthesis
 from ...base.errors import MethodError, check_memory, require
 from ...model.domains import Grid, outer_sum
-from .condition import Keep
+from .condition import Condition, Keep
 from .witten import Landscape
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Fitted(Protocol):
         """phi_0."""
         ...
 
-    def conditioned(self, condition: Any) -> tuple[np.ndarray, float, Keep | None]:
+    def conditioned(self, condition: Condition | None) -> tuple[np.ndarray, float, Keep | None]:
         """phi_0 of the kept data, their share, and what is kept."""
         ...
 
@@ -90,7 +90,7 @@ def hermite_modes(x: np.ndarray, temperature: float, count: int) -> np.ndarray:
     return out[:count]
 
 
-def mode_circuit(model: Fitted, t: float, method: str, condition: Any) -> ModeCircuit:
+def mode_circuit(model: Fitted, t: float, method: str, condition: Condition | None) -> ModeCircuit:
     """As few modes as hold all but 1e-12 of the wave at time t."""
     require(method == "modes", "method", "be ProbabilisticITE, Schrodingerised or 'modes'", method, MethodError)
     if model.land.name != "ou":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -104,7 +104,8 @@ def settled(points: np.ndarray, lens: Magnifier) -> np.ndarray:
     low, high = np.array(lens.land.domain.bounds).T
     if lens.land.wraps:
         return np.asarray(low + (points - low) % (high - low))
-    return np.clip(points, low, high)
+    out: np.ndarray = np.clip(points, low, high)
+    return out
 
 
 def draw(density: np.ndarray, lens: Magnifier, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -163,10 +164,12 @@ class Plan:
     kind: str
     steps: int
     order: int
-    save: Any
+    save: int | list[float] | None
 
     @classmethod
-    def of(cls, n: Any, seed: Any, kind: Any, steps: Any, order: Any, save: Any) -> Plan:
+    def of(
+        cls, n: int, seed: int | None, kind: str, steps: int, order: int, save: int | Sequence[float] | None
+    ) -> Plan:
         """Raises :class:`ProblemError` where something does not fit."""
         count = integer(n, "n", 1, 10**8)
         one_of(kind, "kind", KINDS)
@@ -176,7 +179,7 @@ class Plan:
             seed = integer(seed, "seed", 0, 2**128)
         if save is not None and save != 1:
             try:
-                save = [real(v, "save", nonnegative=True) for v in save]
+                save = [real(v, "save", nonnegative=True) for v in cast(Sequence[float], save)]
             except TypeError:
                 raise ProblemError(
                     f"Argument `save` must be None, 1 or a list of times, but is {describe(save)}."
@@ -187,7 +190,7 @@ class Plan:
         """Which of these times are kept."""
         if self.save is None:
             return list(range(len(times)))
-        return [len(times) - 1] if self.save == 1 else nearest_times(times, self.save)
+        return [len(times) - 1] if self.save == 1 or isinstance(self.save, int) else nearest_times(times, self.save)
 
 
 def generate(
@@ -294,7 +297,8 @@ class _Region:
         domain = self.lens.land.domain
         place = ((points - np.array([x[0] for x in domain.axes])) / np.array(domain.spacing)).T
         mode = "grid-wrap" if self.lens.land.wraps else "nearest"
-        return np.maximum(map_coordinates(self.known, place, order=1, mode=mode), 1e-6)
+        out: np.ndarray = np.maximum(map_coordinates(self.known, place, order=1, mode=mode), 1e-6)
+        return out
 
     @property
     def times(self) -> np.ndarray:

@@ -5,16 +5,18 @@ A module of its own beside `model`: the law at one time as arrays, without the u
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Grid
-from .condition import Keep, check_possible, read_condition
+from .condition import Condition, Keep, check_possible, read_condition
 from .data import as_rows, choose_bandwidth, density_on, deposit, given_bandwidth, inside, smoothing_time
 from .field import Magnifier
 from .witten import Landscape, landscape
@@ -120,7 +122,7 @@ class Waves:
                 f"but at its edge p_0 / psi0 is still {edge / float(phi.max()):.2g} of its peak. The kernels of rows do so."
             )
 
-    def wave(self, t: float, condition: Any = None) -> np.ndarray:
+    def wave(self, t: float, condition: Condition | None = None) -> np.ndarray:
         """``phi_t`` on the grid (of the kept data where there is a condition), scaled so that ``psi0 phi_t`` adds up to 1."""
         phi = self.conditioned(condition)[0]
         (wave,) = self.land.waves(phi, [real(t, "t", nonnegative=True)])
@@ -141,8 +143,8 @@ class Waves:
             ProblemError: a negative time, or an impossible condition.
         """
         if np.ndim(t) == 0:
-            return np.asarray(self.forward([t], condition)[0])
-        times = [real(v, "t", nonnegative=True) for v in t]
+            return np.asarray(self.forward([cast(float, t)], condition)[0])
+        times = [real(v, "t", nonnegative=True) for v in cast(Sequence[float], t)]
         phi, order = self.conditioned(condition)[0], np.argsort(times, kind="stable")
         out = np.empty((len(times), *self.domain.shape))
         for place, wave in zip(order, self.land.waves(phi, [times[i] for i in order])):
@@ -150,7 +152,7 @@ class Waves:
             out[place] = p / p.sum()
         return out
 
-    def score(self, t: float, points: Any = None, condition: Any = None) -> np.ndarray:
+    def score(self, t: float, points: ArrayLike | None = None, condition: Condition | None = None) -> np.ndarray:
         """``grad log p_t = grad phi_t / phi_t - grad V / (2 T)``.
 
         Where ``p_t`` is below 1e-9 of its peak it is lost in round-off: there the score is that of the nearest place where it is not.
@@ -179,7 +181,7 @@ class Waves:
         values = map_coordinates(p, place, order=3, mode="grid-wrap")
         return np.asarray(np.maximum(values, 0.0) / (p.sum() * self.lens.fine.cell_volume))
 
-    def conditioned(self, condition: Any) -> tuple[np.ndarray, float, Keep | None]:
+    def conditioned(self, condition: Condition | None) -> tuple[np.ndarray, float, Keep | None]:
         """``phi_0`` of the kept data, the probability that a data point is kept, and what is kept (None: all, or a class).
 
         Raises:
@@ -195,12 +197,12 @@ class Waves:
         check_possible(probability, keep.name)
         return self.start * h, probability, replace(keep, values=h)
 
-    def probability(self, condition: Any) -> float:
+    def probability(self, condition: Condition | None) -> float:
         """The probability that a data point meets a condition."""
         return self.conditioned(condition)[1]
 
 
-def _labels(given: Any, rows: int) -> np.ndarray | None:
+def _labels(given: Iterable[object] | None, rows: int) -> np.ndarray | None:
     if given is None:
         return None
     require(not isinstance(given, str), "labels", "be one class a row", given)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from ...methods.krylov import Krylov
 from ...model.domains import Grid, outer_sum
 from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
-from ...model.objectives.base import Objective
+from ...model.objectives.base import LossLike, Objective
 from ...model.objectives.tables import from_table
 from ...model.potentials import potential as potential_of
 from ...model.problem import Problem, as_objective
@@ -175,7 +174,7 @@ def _silent(done: int, total: int) -> None:
     """No progress."""
 
 
-def landscape(domain: Any, potential: Any, temperature: float) -> Landscape:
+def landscape(domain: Grid, potential: str | LossLike, temperature: float) -> Landscape:
     """The potential of a forward process on a periodic grid.
 
     Args:

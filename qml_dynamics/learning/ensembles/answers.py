@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.errors import real
 from ...base.estimate import Estimate
@@ -33,14 +33,14 @@ class NotIdentifiable:
 Answer = Estimate | NotIdentifiable
 
 
-def given(value: Any, name: str) -> Answer:
+def given(value: Answer | float, name: str) -> Answer:
     """An answer that the caller brings: a plain number counts as exact."""
     if isinstance(value, (Estimate, NotIdentifiable)):
         return value
     return Estimate(real(value, name, nonnegative=name == "diffusion", positive=name == "mobility"), 0.0)
 
 
-def numbers(given: Any) -> np.ndarray:
+def numbers(given: ArrayLike) -> np.ndarray:
     """An array of floats; an empty one where there are no numbers, for the caller's own check to refuse.
 
     >>> numbers([1, 2]).tolist(), numbers(["a"]).size, numbers([[1], [2, 3]]).size

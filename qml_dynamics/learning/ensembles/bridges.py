@@ -9,20 +9,23 @@ evolution over the whole duration: iterated by Fortet (J. Math. Pures Appl. 19, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.progress import Progress
+from ...methods.base import Method
 from ...methods.bridge.fortet_iteration import carried, check_ends, fortet
 from ...methods.bridge.fortet_iteration import density as as_density
 from ...methods.job import save_times
 from ...methods.split_step import SplitStep
 from ...model.domains import Domain
 from ...model.initial import State
+from ...model.objectives.base import LossLike
 from ...model.problem import Problem
 from .learning import Learning
 
@@ -57,13 +60,13 @@ class Bridge:
 def bridge(
     learning: Learning,
     domain: Domain,
-    V: Any,
-    start: Any,
-    end: Any,
+    V: LossLike,
+    start: ArrayLike,
+    end: ArrayLike,
     *,
     duration: float,
-    method: Any = None,
-    save: Any = 5,
+    method: Method | None = None,
+    save: int | Sequence[float] | np.ndarray | None = 5,
     tol: float = 1e-10,
     max_iterations: int = 2000,
     progress: bool | None = None,

@@ -78,7 +78,7 @@ class GaussianNeurons:
             ) from None
         n = A.shape[1]
         log_det = 2 * np.log(np.einsum("mii->mi", lower)).sum(axis=1)
-        value = log_det / (2 * self.beta) - n / (2 * self.beta) * math.log(2 * math.pi / self.beta)
+        value: np.ndarray = log_det / (2 * self.beta) - n / (2 * self.beta) * math.log(2 * math.pi / self.beta)
         if self.drive is not None:
             b = np.asarray(self.drive(points), dtype=float)
             fits = b.shape == A.shape[:2] and bool(np.isfinite(b).all())
@@ -88,7 +88,8 @@ class GaussianNeurons:
 
     def log_volume(self, points: np.ndarray) -> np.ndarray:
         """``log det(A) / 2``: with ``A = W^T W`` the log-volume of the layer W, and beta F up to a constant."""
-        return 0.5 * np.linalg.slogdet(np.asarray(self.precision(points), dtype=float))[1]
+        out: np.ndarray = 0.5 * np.linalg.slogdet(np.asarray(self.precision(points), dtype=float))[1]
+        return out
 
     def field(self, domain: Grid) -> PhaseField:
         """F and its gradient over a grid."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -224,7 +224,7 @@ def from_history(history: History | None, d: Answer, g: Answer, seed: int) -> To
     return mu, V, squared, smooth.x, obeys
 
 
-def _added(value: Any, drawn: Any) -> Any:
+def _added(value: np.ndarray | float, drawn: Sequence[np.ndarray] | Sequence[float] | np.ndarray) -> Any:
     """What noise adds to a quantity on average, from replicas with a share of it."""
     return (np.mean(drawn, axis=0) - value) / panel.SHARE**2
 

@@ -78,7 +78,8 @@ class Exchange:
     @property
     def costs(self) -> np.ndarray:
         """``e_i``, less ``mu_c`` for the network's neurons, shape ``(N,)``."""
-        return self.energies - self.mu_c * (np.arange(len(self.energies)) < self.network)
+        out: np.ndarray = self.energies - self.mu_c * (np.arange(len(self.energies)) < self.network)
+        return out
 
     @property
     def operator(self) -> PauliSum:
@@ -113,7 +114,8 @@ class Exchange:
 
     def number(self, index: np.ndarray) -> np.ndarray:
         """Active neurons of the network in outcomes, same shape."""
-        return np.bitwise_count(np.asarray(index) >> (len(self.energies) - self.network))
+        out: np.ndarray = np.bitwise_count(np.asarray(index) >> (len(self.energies) - self.network))
+        return out
 
     @checks_arguments
     def sample(
@@ -122,7 +124,7 @@ class Exchange:
         steps: int,
         occupied: Sequence[int],
         *,
-        backend: Any = "statevector",
+        backend: BackendLike = "statevector",
         shots: int = 1000,
         seed: int = 0,
         order: int = 2,

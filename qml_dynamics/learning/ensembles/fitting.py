@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ...base.arguments import checks_arguments_but
 from ...base.errors import describe, one_of, require
 from ...base.estimate import Estimate
 from ...model.domains import Grid
+from ...model.objectives.base import LossLike
 from . import law_tests, laws
 from .answers import SURE, Answer, NotIdentifiable, given
 from .estimators import from_exchange, from_history, from_steps, root
@@ -26,7 +26,7 @@ from .observed import Run
 
 
 def against_laws(
-    run: Run, d: Answer, g: Answer, hbar: Answer, potential: Any, names: Sequence[str]
+    run: Run, d: Answer, g: Answer, hbar: Answer, potential: LossLike | None, names: Sequence[str]
 ) -> dict[str, LawTest | NotIdentifiable]:
     """The laws ``names`` tested against a run's final weights, each with a verdict or the reason why it cannot be."""
     reason = None
@@ -46,20 +46,26 @@ def against_laws(
     return {name: tests[name](run, d, g, hbar, potential) for name in names}
 
 
-def _gibbs(run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: Any) -> LawTest | NotIdentifiable:
+def _gibbs(run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: LossLike | None) -> LawTest | NotIdentifiable:
+    F = run.free_energy
     assert run.final is not None
+    assert F is not None
     near = law_tests.box(run.final)
     unsure = math.hypot(d.stderr / float(d), g.stderr / float(g))  # the law knows D and gamma by their ratio only
 
     def law(factor: float) -> np.ndarray:
-        return laws.gibbs_law(run.free_energy, near, float(d), float(g) * factor)
+        return laws.gibbs_law(F, near, float(d), float(g) * factor)
 
     return law_test("Gibbs", run.final, law, near, unsure)
 
 
-def _fokker_planck(run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: Any) -> LawTest | NotIdentifiable:
+def _fokker_planck(
+    run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: LossLike | None
+) -> LawTest | NotIdentifiable:
     """From the start, or from the first recorded time whose cloud one grid holds together with the final one."""
+    F = run.free_energy
     assert run.final is not None
+    assert F is not None
     if run.duration is None:
         return NotIdentifiable("the duration is not known")
     starts = [] if run.initial is None else [(run.initial, 0.0)]
@@ -74,13 +80,15 @@ def _fokker_planck(run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: 
         return NotIdentifiable("no earlier cloud is known that one grid resolves together with the final one")
 
     def law(factor: float) -> np.ndarray:
-        return laws.fokker_planck(run.free_energy, grid, float(d), float(g) * factor, start, rest, 100)
+        return laws.fokker_planck(F, grid, float(d), float(g) * factor, start, rest, 100)
 
     unsure = math.hypot(d.stderr / float(d), g.stderr / float(g))
     return law_test("Fokker-Planck", run.final, law, grid, unsure)
 
 
-def _stationary_wave(run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: Any) -> LawTest | NotIdentifiable:
+def _stationary_wave(
+    run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: LossLike | None
+) -> LawTest | NotIdentifiable:
     """With an hbar: its wave. Without: the family of all of them, which stands if any one does."""
     F = run.free_energy
     assert run.final is not None
@@ -193,7 +201,7 @@ def fit(
     *,
     diffusion: Estimate | float | None = None,
     mobility: Estimate | float | None = None,
-    potential: Any = None,
+    potential: LossLike | None = None,
     tests: Sequence[str] = LAWS,
     seed: int = 0,
 ) -> Fit:

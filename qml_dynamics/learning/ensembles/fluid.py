@@ -6,14 +6,14 @@ A negative control: it knows density and phase only, and where the wave has a no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments, number_array
 from ...base.errors import describe, integer, real, require
 from ...model.domains import Grid
-from ...model.objectives.base import Objective
+from ...model.objectives.base import LossLike, Objective
 
 _DRIFT = 0.05  # a fluid that has lost or gained this share of its mass is no longer a solution
 
@@ -39,7 +39,16 @@ class Fluid:
 
 @checks_arguments
 def hydrodynamic(
-    p: Any, S: Any, domain: Grid, V: Any, *, hbar: float, mass: float = 1.0, duration: float, steps: int, save: int = 5
+    p: ArrayLike,
+    S: ArrayLike,
+    domain: Grid,
+    V: LossLike,
+    *,
+    hbar: float,
+    mass: float = 1.0,
+    duration: float,
+    steps: int,
+    save: int = 5,
 ) -> Fluid:
     """Step ``C = log sqrt(p)`` and S with the classical Runge-Kutta method and second differences.
 
@@ -105,4 +114,5 @@ class _Flow:
         b = self.rate(y + 0.5 * dt * a)
         c = self.rate(y + 0.5 * dt * b)
         d = self.rate(y + dt * c)
-        return y + dt / 6 * (a + 2 * b + 2 * c + d)
+        out: np.ndarray = y + dt / 6 * (a + 2 * b + 2 * c + d)
+        return out

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ... import synthesis
 from ...base.arguments import checks_arguments
@@ -76,7 +77,8 @@ class GrandCanonical:
     def _costs(self) -> np.ndarray:
         """``e - mu_c``: one a neuron, or over the grid."""
         if self.domain is None:
-            return self.energies - self.mu_c
+            out: np.ndarray = self.energies - self.mu_c
+            return out
         loss = self.activation if isinstance(self.activation, Objective) else Objective(self.activation, "activation")
         return loss.on(self.domain) - self.mu_c
 
@@ -90,7 +92,8 @@ class GrandCanonical:
         """``sigmoid(-beta (e - mu_c))``: of each neuron, shape ``(N,)``, or of any one of them over the grid."""
         from scipy.special import expit
 
-        return expit(-self._exponents())
+        out: np.ndarray = expit(-self._exponents())
+        return out
 
     @property
     def mean_number(self) -> Any:
@@ -119,7 +122,8 @@ class GrandCanonical:
             costs = self.energies - self.mu_c
 
             def energy(w: np.ndarray) -> np.ndarray:
-                return w @ costs
+                out: np.ndarray = w @ costs
+                return out
 
             cube = Hypercube(len(costs), values=(0.0, 1.0))
             return Problem(cube, energy, 0.0, clock="imaginary", duration=self.beta / 2)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ... import synthesis
 from ...backends import backend as find_backend
@@ -43,7 +44,13 @@ class Winding:
 
 @checks_arguments
 def measured_circulation(
-    circuit: QuantumCircuit, domain: Grid, loop: Any, *, backend: Any = "statevector", shots: int = 4000, seed: int = 0
+    circuit: QuantumCircuit,
+    domain: Grid,
+    loop: ArrayLike,
+    *,
+    backend: BackendLike = "statevector",
+    shots: int = 4000,
+    seed: int = 0,
 ) -> Winding:
     """The winding of the wave that ``circuit`` prepares, round a loop of neighbours, from samples only.
 
@@ -103,7 +110,11 @@ def _steps(points: np.ndarray, domain: Grid) -> list[tuple[int, int]]:
 
 
 def _bonds(
-    domain: Grid, axis: int, tests: Any, frequencies: list[np.ndarray], shots: int
+    domain: Grid,
+    axis: int,
+    tests: Sequence[tuple[int, QuantumCircuit, QuantumCircuit]],
+    frequencies: list[np.ndarray],
+    shots: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """``conj(psi_j) psi_{j+1}`` along an axis, and the standard error of its phase times its size."""
 
@@ -134,7 +145,7 @@ def _sums(domain: Grid, axis: int, pattern: int, frequencies: np.ndarray) -> np.
 
 @checks_arguments
 def measured_levels(
-    problem: Problem, modes: Sequence[int], *, backend: Any = "statevector", shots: int = 10_000, seed: int = 0
+    problem: Problem, modes: Sequence[int], *, backend: BackendLike = "statevector", shots: int = 10_000, seed: int = 0
 ) -> Estimate:
     """Energies of the plane waves ``modes`` of a free ring from Hadamard tests, values and standard errors ``(modes,)``.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ...model.domains import Grid
-from ...model.objectives.base import Objective
+from ...model.objectives.base import LossLike, Objective
 
 
 def box(*clouds: np.ndarray) -> Grid:
@@ -27,7 +28,8 @@ def resolves(domain: Grid, *clouds: np.ndarray) -> bool:
 
 
 def _width(*clouds: np.ndarray) -> np.ndarray:
-    return np.min([c.std(axis=0) + 1e-12 for c in clouds], axis=0)
+    out: np.ndarray = np.min([c.std(axis=0) + 1e-12 for c in clouds], axis=0)
+    return out
 
 
 def deposited(samples: np.ndarray, domain: Grid) -> np.ndarray:
@@ -42,7 +44,8 @@ def deposited(samples: np.ndarray, domain: Grid) -> np.ndarray:
     for corner in np.ndindex(*(2,) * domain.ndim):
         share = np.where(np.array(corner) == 1, u - base, 1 - (u - base)).clip(0.0, 1.0).prod(axis=1)
         np.add.at(out, tuple((base + np.array(corner)).T), share)
-    return out / out.sum()
+    found: np.ndarray = out / out.sum()
+    return found
 
 
 class Well(NamedTuple):
@@ -57,7 +60,7 @@ class Well(NamedTuple):
         return hbar * mobility / np.sqrt(2 * mobility * self.curvatures)
 
 
-def minimum(V: Any, near: np.ndarray) -> Well | None:
+def minimum(V: LossLike, near: np.ndarray) -> Well | None:
     """The minimum of V next to a point; None where there is none: the ground state is elsewhere, or nowhere."""
     from scipy.optimize import minimize
 
@@ -114,7 +117,13 @@ class LawTest:
         return self.p_value < REJECT
 
 
-def law_test(law: str, samples: np.ndarray, density: Any, domain: Grid, unsure: float = 0.0) -> LawTest:
+def law_test(
+    law: str,
+    samples: np.ndarray,
+    density: np.ndarray | Callable[[float], np.ndarray],
+    domain: Grid,
+    unsure: float = 0.0,
+) -> LawTest:
     """Independent samples ``(n, ndim)`` against a law on a grid, along the axes and the principal axes of the law.
 
     A law whose parameter is itself an estimate is given as a function of a factor on that parameter, with the relative
@@ -134,7 +143,9 @@ def law_test(law: str, samples: np.ndarray, density: Any, domain: Grid, unsure: 
     return _judged(law, p, distance, len(samples))
 
 
-def family_test(law: str, samples: np.ndarray, member: Any, guess: float, name: str) -> LawTest:
+def family_test(
+    law: str, samples: np.ndarray, member: Callable[[float], tuple[np.ndarray, Grid]], guess: float, name: str
+) -> LawTest:
     """A law with a free positive parameter, at the value nearest to the samples: rejected only where every value is.
 
     Args:

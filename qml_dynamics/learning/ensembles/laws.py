@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments, number_array
 from ...base.errors import ProblemError, check_memory, describe, integer, real, require
 from ...model.domains import Grid
 from ...model.hamiltonians import hamiltonian
-from ...model.objectives.base import Objective
+from ...model.objectives.base import LossLike, Objective
 from ...model.problem import Problem
 
 _SDIRK = 1 - 0.5**0.5  # the L-stable two-stage method of order two (Alexander, SIAM J. Numer. Anal. 14, 1006, 1977)
@@ -32,7 +33,8 @@ def gibbs_law(free_energy: Any, domain: Grid, diffusion: float, mobility: float)
     """
     scaled = real(mobility, "mobility") / real(diffusion, "diffusion", positive=True) * _on(free_energy, domain)
     p = np.exp(scaled - scaled.max())
-    return p / p.sum()
+    out: np.ndarray = p / p.sum()
+    return out
 
 
 @checks_arguments
@@ -47,12 +49,19 @@ def stationary_wave(V: Any, domain: Grid, hbar: float, mobility: float) -> np.nd
     h, g = real(hbar, "hbar", positive=True), real(mobility, "mobility", positive=True)
     problem = Problem(domain, V, h * g, 1 / h, clock="real", duration=1.0)
     p = np.abs(hamiltonian(problem).ground_state()[1]) ** 2
-    return p / p.sum()
+    out: np.ndarray = p / p.sum()
+    return out
 
 
 @checks_arguments
 def fokker_planck(
-    free_energy: Any, domain: Grid, diffusion: float, mobility: float, start: Any, duration: float, steps: int = 200
+    free_energy: LossLike,
+    domain: Grid,
+    diffusion: float,
+    mobility: float,
+    start: ArrayLike,
+    duration: float,
+    steps: int = 200,
 ) -> np.ndarray:
     """The density after ``duration``, by finite volumes of Scharfetter and Gummel with no flux through the edges.
 
@@ -92,7 +101,8 @@ def fokker_planck(
         second = generator @ solve(flat + (1 - _SDIRK) * h * first)
         flat = flat + h * ((1 - _SDIRK) * first + _SDIRK * second)
     flat = np.maximum(flat, 0.0)
-    return (flat / flat.sum()).reshape(domain.shape)
+    out: np.ndarray = (flat / flat.sum()).reshape(domain.shape)
+    return out
 
 
 def _generator(U: np.ndarray, domain: Grid, diffusion: float) -> Any:
@@ -121,6 +131,6 @@ def _bernoulli(x: np.ndarray) -> np.ndarray:
     return np.where(small, 1 - x / 2, safe / np.expm1(safe))
 
 
-def _on(function: Any, domain: Grid) -> np.ndarray:
+def _on(function: LossLike, domain: Grid) -> np.ndarray:
     loss = function if isinstance(function, Objective) else Objective(function, "free energy")
     return loss.on(domain)

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Domain
 from ...model.initial import Initial, Uniform
+from ...model.objectives.base import LossLike
 from ...model.problem import Problem
 
 REGIMES = ("bridge", "classical", "quantum")
@@ -146,7 +147,7 @@ class Learning:
         return Problem(domain, V, unit * self.mobility, sign / unit, clock=clock, initial=start, duration=duration)
 
 
-def _log(density: Any) -> np.ndarray:
+def _log(density: ArrayLike) -> np.ndarray:
     p = np.asarray(density, dtype=float)
     require(
         bool(np.isfinite(p).all() and (p > 0).all()),
@@ -154,7 +155,8 @@ def _log(density: Any) -> np.ndarray:
         "be positive: where it is 0 no phase exists",
         describe(p),
     )
-    return np.log(p)
+    out: np.ndarray = np.log(p)
+    return out
 
 
 @checks_arguments

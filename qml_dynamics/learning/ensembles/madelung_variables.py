@@ -8,9 +8,10 @@ branches of the phase do no harm. Source: Madelung, Z. Phys. 40, 322 (1927).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, describe, real, require
@@ -41,7 +42,8 @@ class Madelung(NamedTuple):
 
 def resolved(p: np.ndarray) -> np.ndarray:
     """Where a density is above round-off (1e-18 of its maximum), same shape."""
-    return p > FLOOR * p.max()
+    out: np.ndarray = p > FLOOR * p.max()
+    return out
 
 
 @checks_arguments
@@ -95,7 +97,8 @@ def from_madelung(p: Numbers, S: Numbers, hbar: float) -> np.ndarray:
     ok = bool(np.isfinite(density).all() and (density >= 0).all())
     require(ok, "p", "be finite and not negative", describe(density))
     require(bool(np.isfinite(phase).all()), "S", "be finite", describe(phase))
-    return np.sqrt(density) * np.exp(1j * phase / h)
+    out: np.ndarray = np.sqrt(density) * np.exp(1j * phase / h)
+    return out
 
 
 def derivatives(wave: np.ndarray, domain: Grid, axis: int) -> tuple[np.ndarray, np.ndarray]:
@@ -225,7 +228,7 @@ def stencil(times: np.ndarray, at: float) -> np.ndarray:
     return np.linalg.solve(powers, unit) / scale
 
 
-def checked_wave(psi: Any, domain: Domain) -> np.ndarray:
+def checked_wave(psi: ArrayLike, domain: Domain) -> np.ndarray:
     """``psi`` in the shape of the grid; raises :class:`ProblemError` for another shape or a wave that is zero or not finite."""
     if not isinstance(domain, Grid):
         raise ProblemError(f"Argument `domain` must be a Grid, but is {describe(domain)}.")

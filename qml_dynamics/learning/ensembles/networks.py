@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments_but
 from ...base.errors import check_memory, integer, real, require
@@ -22,8 +23,8 @@ from .simulated import recorded
 
 @checks_arguments_but("rate", "l2", "spread", "beta")
 def train_ensemble(
-    X: Any,
-    y: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
     networks: int = 2000,
     steps: int = 5000,
@@ -136,7 +137,7 @@ class _Training:
         self.q = self.spread * self.rng.standard_normal((self.count, self.model.num_weights))
         self.active = np.ones((self.count, self.model.hidden)) if self.exchange else None
 
-    def walk(self, total: int, show: Any) -> None:
+    def walk(self, total: int, show: Progress) -> None:
         """Steps of mini-batch gradient, each recorded step with the gradient on all data beside it."""
         model, columns = self.model, np.ascontiguousarray(self.model.X.T)
         for step in range(total):
@@ -154,7 +155,7 @@ class _Training:
             if step % 50 == 0:
                 show(step, total)
 
-    def run(self, start: np.ndarray, facts: dict[str, Any]) -> Run:
+    def run(self, start: np.ndarray, facts: dict[str, object]) -> Run:
         """What was seen, up to where the training ended."""
         steps = numbers = events = None
         if self.rows:

@@ -77,12 +77,14 @@ class Field:
 
     def at(self, which: int, rate: int = 0) -> np.ndarray:
         """Values (0), slopes (1 ...) or the Laplacian (-1), or their rates in time; shape ``(n, T)``."""
-        return self.space[which] @ self.coefficients @ self.time[rate].T
+        out: np.ndarray = self.space[which] @ self.coefficients @ self.time[rate].T
+        return out
 
     @property
     def slope_squared(self) -> np.ndarray:
         """``|grad|^2``, shape ``(n, T)``."""
-        return np.sum([self.at(k) ** 2 for k in range(1, len(self.space) - 1)], axis=0)
+        out: np.ndarray = np.sum([self.at(k) ** 2 for k in range(1, len(self.space) - 1)], axis=0)
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,8 @@ def _together(seen: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Of runs of neighbours among the points, the one with most density."""
     label = np.cumsum(np.diff(seen, prepend=False))  # odd where points are seen, another number for each run
     share = np.bincount(label, weights=np.where(seen, mean, 0.0))
-    return seen & (label == share.argmax())
+    out: np.ndarray = seen & (label == share.argmax())
+    return out
 
 
 def _space(x: np.ndarray) -> tuple[tuple[np.ndarray, ...], list[int]]:
@@ -252,7 +255,8 @@ class Regression:
 
     def potential(self, mu: float) -> np.ndarray:
         """V on the points for a slope."""
-        return self.left / mu - self.right
+        out: np.ndarray = self.left / mu - self.right
+        return out
 
 
 def regress(panel: Panel, diffusion: float, mobility: float) -> Regression:

@@ -6,9 +6,9 @@ A module of its own beside `networks`: a batched function with its gradient, whi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.errors import describe, integer, real, require
 from ...model.objectives.base import Objective
@@ -45,7 +45,7 @@ class Model:
     def num_weights(self) -> int:
         """K: weights into the outputs, after those of the hidden neurons if there are any."""
         features = self.X.shape[1]
-        return self.hidden * (features + self.outputs) if self.hidden else features * self.outputs
+        return int(self.hidden * (features + self.outputs) if self.hidden else features * self.outputs)
 
     def gradient(self, q: np.ndarray, active: np.ndarray | None, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Gradient of the penalised loss at weights ``(m, K)``, on rows ``X (features, b, m or 1)`` and ``y (b, m or 1)``.
@@ -96,10 +96,12 @@ class Model:
     def output(self, q: np.ndarray, active: np.ndarray | None = None) -> np.ndarray:
         """Logits on all data, shape ``(m, rows, outputs)``."""
         if not self.hidden:
-            return self.X @ q.reshape(len(q), -1, self.outputs)
+            out: np.ndarray = self.X @ q.reshape(len(q), -1, self.outputs)
+            return out
         w, v = self._split(q)
         live = v if active is None else v * active[:, :, None]
-        return np.tanh(self.X[None] @ w) @ live
+        out = np.tanh(self.X[None] @ w) @ live
+        return out
 
     def full_gradient(self, q: np.ndarray, active: np.ndarray | None) -> np.ndarray:
         """Gradient of the penalised loss on all data, shape ``(m, K)``, in blocks of networks."""
@@ -127,7 +129,8 @@ class Model:
         """F as an objective (all neurons active)."""
 
         def fn(points: np.ndarray) -> np.ndarray:
-            return -(self.loss(points) + 0.5 * self.l2 * (points**2).sum(axis=1))
+            out: np.ndarray = -(self.loss(points) + 0.5 * self.l2 * (points**2).sum(axis=1))
+            return out
 
         def gradient(points: np.ndarray) -> np.ndarray:
             return -self.full_gradient(points, None)
@@ -142,10 +145,10 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
 def row_width(model: Model) -> int:
     """Numbers that a row of a mini-batch needs: features, activations of the hidden neurons, and outputs."""
-    return model.X.shape[1] + 3 * model.hidden + 2 * (model.outputs - 1)
+    return int(model.X.shape[1] + 3 * model.hidden + 2 * (model.outputs - 1))
 
 
-def make_model(X: Any, y: Any, hidden: int, l2: float) -> Model:
+def make_model(X: ArrayLike, y: ArrayLike, hidden: int, l2: float) -> Model:
     """Data, checked, with the model that they call for."""
     features = numbers(X)
     ok = features.ndim == 2 and features.size > 0 and bool(np.isfinite(features).all())

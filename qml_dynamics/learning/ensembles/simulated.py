@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments, number_array
 from ...base.errors import check_memory, describe, integer, real, require
@@ -14,7 +14,7 @@ from ...methods.evolution import evolve
 from ...methods.krylov import Krylov
 from ...model.domains import Grid
 from ...model.initial import State
-from ...model.objectives.base import Objective
+from ...model.objectives.base import LossLike, Objective
 from .answers import numbers
 from .learning import Learning
 from .observed import ExchangeEvents, History, Run, Steps
@@ -22,8 +22,8 @@ from .observed import ExchangeEvents, History, Run, Steps
 
 @checks_arguments
 def observe_sde(
-    free_energy: Any,
-    initial: Any,
+    free_energy: LossLike,
+    initial: ArrayLike,
     *,
     diffusion: float,
     mobility: float,
@@ -111,10 +111,10 @@ def recorded(steps: int, record: int) -> set[int]:
 def observe_wave(
     learning: Learning,
     domain: Grid,
-    V: Any,
+    V: LossLike,
     psi: np.ndarray,
     *,
-    times: Any,
+    times: ArrayLike,
     density_noise: float = 0.0,
     phase_noise: float = 0.0,
     seed: int = 0,
@@ -178,12 +178,13 @@ def _unwrapped(states: np.ndarray, p: np.ndarray) -> np.ndarray:
         column = theta[:, :, at[1]]
         theta = theta + (np.unwrap(column, axis=1) - column)[:, :, None]
     here = theta[(slice(None), *at)]
-    return theta + (np.unwrap(here) - here).reshape(-1, *(1,) * (p.ndim - 1))
+    out: np.ndarray = theta + (np.unwrap(here) - here).reshape(-1, *(1,) * (p.ndim - 1))
+    return out
 
 
 @checks_arguments
 def observe_exchange(
-    energies: Any,
+    energies: ArrayLike,
     *,
     beta: float,
     mu_c: float,
@@ -236,6 +237,6 @@ def observe_exchange(
                 show(sweep, rounds)
         except KeyboardInterrupt:
             pass
-    events = None if not rows else ExchangeEvents(*(np.concatenate(part) for part in zip(*rows)))  # type: ignore[misc]
+    events = None if not rows else ExchangeEvents(*(np.concatenate(part) for part in zip(*rows)))
     facts = {"networks": count, "sweeps": len(rows), "stop": _stop(len(rows), rounds, "sweeps"), "seed": seed}
     return Run(exchange=events, mean_number=np.array(means), facts=facts)

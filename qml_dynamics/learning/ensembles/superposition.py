@@ -11,14 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import integer, real, require
 from ...model.domains import Grid
 from ...model.initial import Initial, State
+from ...model.objectives.base import LossLike
 from ...model.problem import Problem
 from .learning import hbar_from_chemical_potential
 
@@ -49,7 +50,7 @@ def ring(
     mass: float = 0.5,
     radius: float = 1.0,
     duration: float = 1.0,
-    V: Any = None,
+    V: LossLike | None = None,
     initial: Initial | None = None,
 ) -> Problem:
     """A weight on a ring of circumference ``2 pi R`` whose phase is shifted by ``2 pi hbar flux`` a turn, real clock.
@@ -80,7 +81,8 @@ def plane_wave(grid: Grid, mode: int) -> np.ndarray:
     """``exp(2 pi i mode (x - a) / L) / sqrt(N)`` on a periodic grid with one axis, ``-N/2 <= mode < N/2``."""
     require(grid.ndim == 1 and grid.boundary == "periodic", "grid", "be periodic with one axis", grid)
     j = integer(mode, "mode", -grid.size // 2, grid.size // 2 - 1)
-    return np.exp(2j * np.pi * j * np.arange(grid.size) / grid.size) / math.sqrt(grid.size)
+    out: np.ndarray = np.exp(2j * np.pi * j * np.arange(grid.size) / grid.size) / math.sqrt(grid.size)
+    return out
 
 
 @checks_arguments
@@ -116,7 +118,8 @@ def vortex_wave(
         a, b = (real(c, "centers") for c in center)
         z = (x - a) + 1j * (y - b) * (1 if w >= 0 else -1)
         wave *= z ** abs(w)
-    return wave / np.linalg.norm(wave)
+    out: np.ndarray = wave / np.linalg.norm(wave)
+    return out
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,8 @@ class TwoSlits:
             return humps / norm
         cross = 2 * np.exp(-(x**2 + d**2) / (2 * s2)) * np.cos(d * self._alpha(t) / s2 * x)
         overlap = math.exp(-(d**2) / (2 * self.width**2))  # of the two slits at t = 0: it never changes
-        return (humps + cross) / (norm * (1 + overlap))
+        out: np.ndarray = (humps + cross) / (norm * (1 + overlap))
+        return out
 
     def visibility(self, density: np.ndarray, x: np.ndarray, t: float) -> float:
         """Weight of the cosine in a density sampled at ``x``, relative to full fringes: 1 quantum, 0 classical.

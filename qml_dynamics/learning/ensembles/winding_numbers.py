@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments
 from ...base.errors import integer, require
@@ -56,7 +57,7 @@ def circulation(psi: np.ndarray, domain: Domain, loop: Any = None) -> Any:
     return pairs[0] if domain.ndim == 2 else np.array(pairs)
 
 
-def loop_points(domain: Grid, loop: Any) -> np.ndarray:
+def loop_points(domain: Grid, loop: ArrayLike) -> np.ndarray:
     """A loop as an array of indices ``(m, ndim)``, checked."""
     points = np.asarray(loop)
     points = points[:, None] if points.ndim == 1 and domain.ndim == 1 else points
@@ -94,7 +95,7 @@ def _filled(points: np.ndarray, domain: Grid) -> np.ndarray:
 
 
 def _on_loop(wave: np.ndarray, points: np.ndarray) -> np.ndarray:
-    values = wave[tuple(points.T)]
+    values: np.ndarray = wave[tuple(points.T)]
     least, most = float(np.abs(values).min()), float(np.abs(wave).max())
     require(least > _EMPTY * most, "loop", "avoid nodes of the wave", f"through an amplitude of {least:.1e}")
     return values

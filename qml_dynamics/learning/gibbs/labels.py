@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ... import synthesis
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, one_of, real, require
+from ...methods.base import Method
 from ...methods.evolution import evolve
 from ...model.domains import Hypercube
 from ...model.initial import State
@@ -23,13 +23,13 @@ LABELS = 1 << 12
 
 @checks_arguments
 def softmax(
-    energies: Any,
+    energies: ArrayLike,
     beta: float,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     shots: int | None = None,
     seed: int | None = None,
     reading: str = "born",
-    method: Any = None,
+    method: Method | None = None,
 ) -> GibbsResult:
     """``softmax(-beta E)`` by one uniformly controlled rotation of an ancilla.
 
@@ -73,7 +73,7 @@ def sigmoid(
     z: float,
     beta: float = 1.0,
     hopping: float = 0.0,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     shots: int | None = None,
     seed: int | None = None,
     reading: str = "born",
@@ -115,7 +115,7 @@ def _tau(beta: float, reading: str) -> float:
     return 0.5 * beta if reading == "born" else beta
 
 
-def _levels(energies: Any) -> np.ndarray:
+def _levels(energies: ArrayLike) -> np.ndarray:
     try:
         levels = np.asarray(energies, dtype=float)
     except (TypeError, ValueError, OverflowError):
@@ -133,7 +133,7 @@ def _levels(energies: Any) -> np.ndarray:
 
 
 def _by_method(
-    levels: np.ndarray, beta: float, method: Any, backend: Any, shots: int | None, seed: int | None
+    levels: np.ndarray, beta: float, method: Method, backend: BackendLike | None, shots: int | None, seed: int | None
 ) -> GibbsResult:
     """The law from ``evolve`` on the label register: no hopping, ``tau = beta / 2``, uniform over the labels."""
     require(beta > 0, "beta", "be positive with a method", beta)

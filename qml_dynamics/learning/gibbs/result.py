@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...backends import Backend
 from ...backends import backend as find_backend
+from ...backends.base import BackendLike
 from ...base.errors import MethodError, integer
 from ...base.estimate import share_error
+from ...methods.base import Method
 from ...methods.evolution import circuits as circuits_of
 from ...model.problem import Problem
 from ...results.trajectory import Trajectory
@@ -59,7 +61,9 @@ class GibbsResult:
 class Outcomes:
     """The outcomes of a circuit whose highest qubit is the ancilla."""
 
-    def __init__(self, circuit: QuantumCircuit, labels: int, backend: Any, shots: int | None, seed: int | None) -> None:
+    def __init__(
+        self, circuit: QuantumCircuit, labels: int, backend: BackendLike | None, shots: int | None, seed: int | None
+    ) -> None:
         self.circuit, self.labels = circuit, labels
         self.shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
         device: Backend = find_backend(backend if backend is not None else "statevector")
@@ -127,7 +131,9 @@ def law_errors(law: np.ndarray, kept: int | None) -> np.ndarray:
     return np.zeros(law.shape) if kept is None else np.asarray(share_error(law, kept))
 
 
-def from_run(run: Trajectory, law: np.ndarray, beta: float, size: int, circuit: Any, shots: int | None) -> GibbsResult:
+def from_run(
+    run: Trajectory, law: np.ndarray, beta: float, size: int, circuit: QuantumCircuit | None, shots: int | None
+) -> GibbsResult:
     """The law of a run of imaginary time ``beta / 2`` from a uniform start over ``size`` labels: ``log Z = 2 log_norm + log size``."""
     kept = None if run.counts is None else run.counts["weight"][-1].shots
     success = float(np.ravel(run.diagnostics.get("success_probability", 1.0))[-1])
@@ -138,7 +144,7 @@ def from_run(run: Trajectory, law: np.ndarray, beta: float, size: int, circuit: 
     )
 
 
-def circuit_of(problem: Problem, method: Any) -> Any:
+def circuit_of(problem: Problem, method: Method) -> QuantumCircuit | None:
     """The circuit of a method that has one."""
     on_circuits = method.facts().runs_on == "backend"
     return circuits_of(problem, method, [problem.duration])[-1] if on_circuits else None

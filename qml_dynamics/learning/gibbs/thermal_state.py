@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...backends import backend as find_backend
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.estimate import share_error
+from ...methods.base import Method
 from ...methods.evolution import evolve
 from ...methods.imaginary.purification import purified
 from ...methods.variational.run import bound_circuit
@@ -32,7 +31,7 @@ def thermal(
     backend: Any = None,
     shots: int | None = None,
     seed: int | None = None,
-    method: Any = None,
+    method: Method | None = None,
 ) -> GibbsResult:
     """``<w|e^{-beta H}|w> / Z`` by purification: imaginary time ``beta / 2`` on one half of Bell pairs.
 
@@ -81,7 +80,12 @@ def thermal(
 
 
 def _thermal_by_method(
-    h: LearningHamiltonian, beta: float, method: Any, backend: Any, shots: int | None, seed: int | None
+    h: LearningHamiltonian,
+    beta: float,
+    method: Method,
+    backend: BackendLike | None,
+    shots: int | None,
+    seed: int | None,
 ) -> GibbsResult:
     """The law of the register from ``evolve`` of ``H (x) 1`` on Bell pairs; the register is the low half of the qubits."""
     n, size = h.num_qubits, h.domain.size

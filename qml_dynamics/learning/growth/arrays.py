@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.errors import ProblemError, describe, require
 
 
-def layers(weights: Any, name: str = "weights", *, complex_too: bool = False) -> list[np.ndarray]:
+def layers(
+    weights: ArrayLike | Sequence[ArrayLike], name: str = "weights", *, complex_too: bool = False
+) -> list[np.ndarray]:
     """A matrix or a list of matrices as a list of float arrays, shape ``(out, in)`` each.
 
     Args:
@@ -38,12 +41,12 @@ def layers(weights: Any, name: str = "weights", *, complex_too: bool = False) ->
     return [_matrix(w, i, name, complex_too) for i, w in enumerate(given)]
 
 
-def _nested(row: Sequence[Any]) -> bool:
+def _nested(row: Sequence[ArrayLike]) -> bool:
     """Whether a list holds lists or arrays: then it is a matrix, not a row of numbers."""
     return any(isinstance(v, Sequence) or np.ndim(v) > 0 for v in row)
 
 
-def _matrix(w: Any, layer: int, name: str, complex_too: bool) -> np.ndarray:
+def _matrix(w: ArrayLike, layer: int, name: str, complex_too: bool) -> np.ndarray:
     try:
         array = plain(w, name)
         real = array.dtype.kind != "c"
@@ -57,25 +60,25 @@ def _matrix(w: Any, layer: int, name: str, complex_too: bool) -> np.ndarray:
     return array
 
 
-def plain(value: Any, name: str) -> np.ndarray:
+def plain(value: object, name: str) -> np.ndarray:
     """A tensor or an array as an array in memory of its own: later training steps do not change it.
 
     Raises:
         ProblemError: a tensor without data, or something that is no array.
     """
     try:
-        if hasattr(value, "detach"):
-            value = value.detach().cpu()
-            if "sparse" in str(value.layout):
-                value = value.to_dense()
-            value = value.resolve_conj() if value.is_complex() else value
-            value = (value.double() if value.is_floating_point() else value).numpy()  # NumPy has no bfloat16
-        return np.array(value)
+        if not hasattr(value, "detach"):
+            return np.array(value)
+        tensor = value.detach().cpu()
+        if "sparse" in str(tensor.layout):
+            tensor = tensor.to_dense()
+        tensor = tensor.resolve_conj() if tensor.is_complex() else tensor
+        return np.array((tensor.double() if tensor.is_floating_point() else tensor).numpy())  # NumPy has no bfloat16
     except (TypeError, ValueError, RuntimeError):
         raise ProblemError(f"Argument `{name}` must hold arrays, but is {describe(value)}.") from None
 
 
-def table(X: Any, name: str = "X") -> np.ndarray:
+def table(X: ArrayLike, name: str = "X") -> np.ndarray:
     """Rows of data as a float array in memory of its own, shape ``(rows, columns)``.
 
     Raises:
@@ -96,7 +99,7 @@ def chain(weights: Sequence[np.ndarray]) -> None:
         require(a.shape[0] == b.shape[1], "weights", "be a chain, shape (out, in) each", what)
 
 
-def vectors(biases: Any, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
+def vectors(biases: Sequence[ArrayLike] | np.ndarray | None, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Biases as float vectors that fit the layers; zeros when None.
 
     Raises:

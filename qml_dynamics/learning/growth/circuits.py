@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ... import synthesis
 from ...backends import backend as find
@@ -38,10 +39,10 @@ class LayerRun:
 
 @checks_arguments
 def run_layer(
-    W: Any,
-    x: Any,
+    W: ArrayLike,
+    x: ArrayLike,
     *,
-    backend: Any = "statevector",
+    backend: BackendLike = "statevector",
     shots: int | None = None,
     seed: int = 0,
     scale: float | None = None,

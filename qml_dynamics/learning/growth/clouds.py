@@ -58,9 +58,11 @@ def into_box(points: np.ndarray, grid: Grid) -> np.ndarray:
     low = np.array([a for a, _ in grid.bounds])
     length = np.array(grid.lengths)
     if grid.boundary == "periodic":
-        return low + (points - low) % length
+        out: np.ndarray = low + (points - low) % length
+        return out
     folded = (points - low) % (2 * length)
-    return low + np.where(folded > length, 2 * length - folded, folded)
+    out = low + np.where(folded > length, 2 * length - folded, folded)
+    return out
 
 
 def p_value(points: np.ndarray, density: np.ndarray, grid: Grid) -> float:

@@ -7,9 +7,9 @@ of a part, can grow under it. So no function here computes "the" entropy: each v
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, require
@@ -62,6 +62,7 @@ def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any
         return _spectral(reduced(x, keep))
     if kind == "production":
         require(before is not None, "before", "be the state before the channel", before)
+        assert before is not None
         return _von_neumann(x) - _von_neumann(before)
     return _von_neumann(x)
 
@@ -155,22 +156,25 @@ def reduced(psi: Any, keep: Sequence[int] | None) -> np.ndarray:
     rest = [q for q in range(n) if q not in part]
     axes = [n - 1 - q for q in [*reversed(part), *reversed(rest)]]  # axis 0 of the tensor is the highest qubit
     rows = wave.reshape((2,) * n).transpose(axes).reshape(1 << len(part), -1)
-    return rows @ rows.conj().T
+    out: np.ndarray = rows @ rows.conj().T
+    return out
 
 
-def probabilities(x: Any) -> np.ndarray:
+def probabilities(x: ArrayLike) -> np.ndarray:
     """Probabilities as a flat array: given (real), of a wave (complex), or the diagonal of a density matrix."""
     array = _numbers(x, "x")
     given = not np.iscomplexobj(array)
     low, total = float(array.real.min()), float(array.real.sum())
     if given and low >= -_TINY and abs(total - 1) <= 1e-6:
-        return np.maximum(array, 0.0).reshape(-1) / total
+        out: np.ndarray = np.maximum(array, 0.0).reshape(-1) / total
+        return out
     if _is_matrix(array):
         diagonal = np.maximum(np.diag(array).real, 0.0)
         return np.asarray(diagonal / diagonal.sum())
     must = "be probabilities that sum to 1 (of a wave: complex numbers)"
     require(not given, "x", must, f"of sum {total:.6g} and least value {low:.3g}")
-    return np.abs(_wave(array)) ** 2
+    out = np.abs(_wave(array)) ** 2
+    return out
 
 
 def _shannon(p: np.ndarray) -> float:
@@ -182,7 +186,7 @@ def _spectral(rho: np.ndarray) -> float:
     return _shannon(np.maximum(np.linalg.eigvalsh(rho), 0.0))
 
 
-def _differential(x: Any) -> float:
+def _differential(x: ArrayLike) -> float:
     s = _numbers(x, "x")
     require(not np.iscomplexobj(s), "x", "be a real covariance matrix", "of complex numbers")
     square = s.ndim == 2 and s.shape[0] == s.shape[1]
@@ -197,7 +201,7 @@ def _differential(x: Any) -> float:
     return 0.5 * (len(s) * float(np.log(2 * np.pi * np.e)) + float(log))
 
 
-def _numbers(x: Any, name: str) -> np.ndarray:
+def _numbers(x: ArrayLike, name: str) -> np.ndarray:
     try:
         array = np.asarray(x)
         array = array.astype(complex if array.dtype.kind == "c" else float)
@@ -217,7 +221,7 @@ def _is_matrix(array: np.ndarray) -> bool:
     return hermitian and abs(float(np.trace(array).real) - 1) <= 1e-6 and float(np.diag(array).real.min()) >= -_TINY
 
 
-def _von_neumann(x: Any) -> float:
+def _von_neumann(x: ArrayLike) -> float:
     array = _numbers(x, "x")
     if _is_matrix(array):
         return _spectral(_density(array))

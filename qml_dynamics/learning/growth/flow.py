@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
@@ -15,6 +16,7 @@ from ...model.domains import Grid
 from ...model.initial import Gaussian
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
+from ...model.schedules import Schedule
 from ...results.trajectory import Trajectory
 from .arrays import layers
 
@@ -50,7 +52,8 @@ def orthogonality_gradient(W: Any) -> np.ndarray:
     [[24.0, 0.0], [0.0, 0.0]]
     """
     w = one_matrix(W)
-    return 4 * w @ (w.conj().T @ w - np.eye(w.shape[1]))
+    out: np.ndarray = 4 * w @ (w.conj().T @ w - np.eye(w.shape[1]))
+    return out
 
 
 @checks_arguments
@@ -72,7 +75,8 @@ def flow_values(sigma: Any, time: float) -> np.ndarray:
     require(ok, "sigma", "be finite numbers that are not negative", sigma)
     # sigma / sqrt(sigma^2 (1 - e^-8s) + e^-8s), without a square that leaves the range of floats
     below = np.hypot(start * np.sqrt(-np.expm1(-8 * s)), np.exp(-4 * s))
-    return np.divide(start, below, out=np.zeros_like(start), where=start > 0)
+    out: np.ndarray = np.divide(start, below, out=np.zeros_like(start), where=start > 0)
+    return out
 
 
 @checks_arguments
@@ -95,7 +99,8 @@ def orthogonality_flow(W: Any, time: float) -> np.ndarray:
     w = one_matrix(W)
     u, sigma, vt = np.linalg.svd(w, full_matrices=False)
     sigma[sigma <= np.finfo(float).eps * max(w.shape) * sigma[0]] = 0.0  # the flow would make round-off grow to 1
-    return (u * flow_values(sigma, time)) @ vt
+    out: np.ndarray = (u * flow_values(sigma, time)) @ vt
+    return out
 
 
 @checks_arguments
@@ -132,7 +137,7 @@ def singular_value_loss() -> Objective:
     )
 
 
-def one_matrix(W: Any) -> np.ndarray:
+def one_matrix(W: ArrayLike) -> np.ndarray:
     """``W`` as one array; raises :class:`ProblemError` for none or several."""
     given = layers(W if hasattr(W, "__array__") else [W], "W", complex_too=True)
     require(len(given) == 1, "W", "be one matrix", f"of {len(given)} matrices")
@@ -141,10 +146,10 @@ def one_matrix(W: Any) -> np.ndarray:
 
 @checks_arguments
 def orthogonality_problem(
-    W: Any,
+    W: ArrayLike,
     *,
     qubits: int = 5,
-    diffusion: Any = 0.01,
+    diffusion: Schedule | float = 0.01,
     clock: str = "imaginary",
     duration: float = 10.0,
     width: float = 0.15,
@@ -216,4 +221,5 @@ def learned_layer(W: Any, run: Trajectory, index: int = -1) -> np.ndarray:
     for axis, points in enumerate(box.axes):
         others = tuple(a for a in range(box.ndim) if a != axis)
         means.append(float(np.abs(points) @ density.sum(axis=others)))
-    return (u * np.array(means)) @ vt
+    out: np.ndarray = (u * np.array(means)) @ vt
+    return out

@@ -275,7 +275,7 @@ def _noise(directions: int, trials: int, seen: _Seen) -> float:
     """
     m = float(np.log(trials))
     free = max(1, seen.rest.size - seen.basis.shape[1])
-    return (directions + 2 * float(np.sqrt(directions * m)) + 2 * m) / free
+    return float((directions + 2 * float(np.sqrt(directions * m)) + 2 * m) / free)
 
 
 def grow(net: MLP, seen: Look) -> MLP:

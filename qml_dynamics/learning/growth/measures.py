@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...methods.variational.ansatz import from_circuit
 from ...methods.variational.derivatives import check_derivatives
+from ...methods.variational.engine.gates import Program
 from ...methods.variational.engine.tangent import Engine
 from ...methods.variational.options import parameters
-from ...model.hamiltonians import hamiltonian
+from ...model.hamiltonians import Hamiltonian, hamiltonian
+from ...model.problem import Problem
 from ...results.trajectory import Trajectory
 from .arrays import layers
 from .entropies import coherence, entropy, participation, purity, reduced
 from .mlp import ACTIVATIONS, forward, softmax
 
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+
 KINDS = ("pseudo", "determinant")
 _MOST_POINTS = 1 << 20
 _RANK = 1e-10  # eigenvalues of a metric below this share of the largest are round-off of zero
+
+
+class Ansatz(Protocol):
+    """What makes a parameterised circuit for a problem."""
+
+    def bind(self, problem: Problem, h: Hamiltonian) -> Program:
+        """Its gates."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +139,12 @@ def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float
 
 @checks_arguments
 def metric_volume(
-    ansatz: Any, theta: Any = None, *, bounds: Any = None, points: int = 24, problem: Any = None
+    ansatz: Ansatz | QuantumCircuit,
+    theta: ArrayLike | None = None,
+    *,
+    bounds: Sequence[Sequence[float]] | None = None,
+    points: int = 24,
+    problem: Problem | None = None,
 ) -> float:
     """Information volume of an ansatz: ``integral sqrt(det g) d theta``, or ``sqrt(det g)`` at one point.
 
@@ -160,7 +180,7 @@ def metric_volume(
     return total * float(np.prod(half))
 
 
-def _box(bounds: Any, count: int) -> np.ndarray:
+def _box(bounds: Sequence[Sequence[float]], count: int) -> np.ndarray:
     """One pair ``(low, high)`` a parameter, shape ``(count, 2)``."""
     must = f"be one pair (low, high) for each of {count} parameters"
     try:
@@ -173,17 +193,19 @@ def _box(bounds: Any, count: int) -> np.ndarray:
     return box
 
 
-def _bound(ansatz: Any, problem: Any) -> Any:
+def _bound(ansatz: Ansatz | QuantumCircuit, problem: Problem | None) -> Program:
     if hasattr(ansatz, "num_qubits") and hasattr(ansatz, "assign_parameters"):
         ansatz = from_circuit(ansatz)
     if hasattr(ansatz, "program"):
-        return ansatz.program
+        program: Program = ansatz.program
+        return program
     require(hasattr(ansatz, "bind"), "ansatz", "be an ansatz from qml_dynamics.ansatz or a circuit", ansatz)
     require(problem is not None, "problem", "be given for an ansatz that is made for a problem", problem)
+    assert problem is not None
     return ansatz.bind(problem, hamiltonian(problem))
 
 
-def _metric_of(program: Any) -> Any:
+def _metric_of(program: Program) -> Callable[[np.ndarray], np.ndarray]:
     engine = Engine(program)
     still = np.zeros(1 << program.num_qubits, dtype=engine.dtype)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments, number_array
 from ...base.errors import ProblemError, integer, one_of, require
@@ -131,7 +132,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
-def new_network(sizes: Sequence[int], activation: str = "tanh", seed: Any = 0) -> MLP:
+def new_network(
+    sizes: Sequence[int],
+    activation: str = "tanh",
+    seed: int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None = 0,
+) -> MLP:
     """Random weights of variance ``1 / in`` (``2 / in`` for relu), biases zero.
 
     Args:

@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.archive import checked, of, read_npz, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
@@ -135,7 +136,13 @@ class Recorder:
     """
 
     def __init__(
-        self, X: Any = None, *, activation: str = "relu", output: str = "identity", rows: int = 64, rcond: float = 1e-12
+        self,
+        X: ArrayLike | None = None,
+        *,
+        activation: str = "relu",
+        output: str = "identity",
+        rows: int = 64,
+        rcond: float = 1e-12,
     ) -> None:
         self.activation = one_of(activation, "activation", ACTIVATIONS)
         self.output = one_of(output, "output", OUTPUTS)
@@ -145,7 +152,14 @@ class Recorder:
         self.kept: list[dict[str, Any]] = []
         self.steps: list[int] = []
 
-    def __call__(self, step: int, weights: Any, biases: Any = None, /, **curves: float) -> None:
+    def __call__(
+        self,
+        step: int,
+        weights: ArrayLike | Sequence[ArrayLike],
+        biases: Sequence[ArrayLike] | None = None,
+        /,
+        **curves: float,
+    ) -> None:
         """Keep a step: weight matrices ``(out, in)``, biases if there are any, and numbers such as ``loss=``.
 
         A double underscore becomes a slash: ``loss__held_out=0.3`` is the column ``loss/held_out``.
@@ -193,11 +207,11 @@ class Recorder:
 
 @checks_arguments_but("steps_of_weights", "steps", "curves", "biases")
 def record(
-    steps_of_weights: Sequence[Any],
+    steps_of_weights: Sequence[ArrayLike | Sequence[ArrayLike]],
     *,
-    biases: Sequence[Any] | None = None,
+    biases: Sequence[Sequence[ArrayLike]] | None = None,
     steps: Sequence[int] | None = None,
-    X: Any = None,
+    X: ArrayLike | None = None,
     activation: str = "relu",
     output: str = "identity",
     curves: Mapping[str, Sequence[float]] | None = None,
@@ -238,7 +252,7 @@ def record(
     return recorder.recording()
 
 
-def _curves(curves: Any, count: int) -> dict[str, list[Any]]:
+def _curves(curves: Mapping[str, Sequence[float]] | None, count: int) -> dict[str, list[float]]:
     given = {} if curves is None else curves
     require(isinstance(given, Mapping), "curves", "be a mapping of names to values", given)
     found = {}
@@ -249,7 +263,7 @@ def _curves(curves: Any, count: int) -> dict[str, list[Any]]:
     return found
 
 
-def _number(value: Any, name: str) -> float:
+def _number(value: SupportsFloat, name: str) -> float:
     """A curve may be nan (nothing was measured at this step), but it has to be a number."""
     try:
         return float(value)
@@ -257,9 +271,9 @@ def _number(value: Any, name: str) -> float:
         raise ProblemError(f"Argument `curves` must be numbers, but {name!r} is {describe(value)}.") from None
 
 
-def _column(values: list[Any]) -> np.ndarray:
+def _column(values: Sequence[ArrayLike | None]) -> np.ndarray:
     sized = [np.atleast_1d(np.asarray(np.nan if v is None else v, dtype=float)) for v in values]
-    if all(np.ndim(v) == 0 for v in values):
+    if all(v is None or np.ndim(v) == 0 for v in values):
         return np.concatenate(sized)
     out = np.full((len(sized), max(map(len, sized))), np.nan)
     for row, v in zip(out, sized):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, integer, require
@@ -14,6 +15,8 @@ from .loaders import Loaded, matrices, need
 from .mlp import OUTPUTS
 from .recorder import Recorder, Recording
 
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 @checks_arguments
 def from_sklearn(model: Any) -> Loaded:
@@ -38,12 +41,12 @@ def from_sklearn(model: Any) -> Loaded:
 
 @checks_arguments
 def record_sklearn(
-    model: Any,
-    X: Any,
-    y: Any,
+    model: MLPClassifier | MLPRegressor,
+    X: ArrayLike,
+    y: ArrayLike,
     epochs: int,
     *,
-    held_out: tuple[Any, Any] | None = None,
+    held_out: tuple[ArrayLike, ArrayLike] | None = None,
     progress: bool | None = False,
 ) -> Recording:
     """Train a perceptron of scikit-learn epoch by epoch (``partial_fit``) and record its measures after each.

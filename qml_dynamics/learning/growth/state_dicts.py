@@ -10,9 +10,10 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.archive import check_archive
 from ...base.arguments import checks_arguments
@@ -21,6 +22,7 @@ from ...base.places import regular
 from .arrays import plain, vectors
 from .loaders import Loaded, matrices, need
 
+StateDict: TypeAlias = Mapping[str, "ArrayLike | StateDict"]  # nested: a checkpoint that holds one
 _DTYPES = {
     **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "|b1"},
     **{f"I{8 * n}": f"<i{n}" for n in (1, 2, 4, 8)},
@@ -119,7 +121,7 @@ def _entries(arrays: Mapping[str, np.ndarray]) -> str:
     return f"of {len(arrays)} entries {few}".rstrip()
 
 
-def _inside(state: Mapping[str, Any], key: str | None) -> Mapping[str, Any]:
+def _inside(state: StateDict, key: str | None) -> StateDict:
     """The state dict itself, or the one under ``key`` of a checkpoint."""
     nested = [str(name) for name, value in state.items() if isinstance(value, Mapping)]
     if key is not None:
@@ -132,7 +134,7 @@ def _inside(state: Mapping[str, Any], key: str | None) -> Mapping[str, Any]:
     return state
 
 
-def _state_file(source: Any) -> Mapping[str, Any]:
+def _state_file(source: str | os.PathLike[str]) -> StateDict:
     ok = isinstance(source, str | os.PathLike)
     must = "be a state dict or the name of a file (of a model: model.state_dict())"
     require(ok, "source", must, f"of type {type(source).__name__}")

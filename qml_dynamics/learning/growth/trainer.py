@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, ProblemError, require
@@ -23,10 +24,10 @@ _HUGE = 1e50  # beyond it a step has diverged
 
 @checks_arguments_but("hidden", "growth", "training", "network")
 def train_network(
-    X: Any,
-    y: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    held_out: tuple[Any, Any] | None = None,
+    held_out: tuple[ArrayLike, ArrayLike] | None = None,
     hidden: int | Sequence[int] = 2,
     activation: str = "tanh",
     training: Training | None = None,
@@ -82,7 +83,15 @@ def train_network(
 class _Loop:
     """The state of a training: the network, its momentum, what was recorded and inserted."""
 
-    def __init__(self, net: MLP, X: np.ndarray, y: np.ndarray, test: Any, how: Training, growth: Any) -> None:
+    def __init__(
+        self,
+        net: MLP,
+        X: np.ndarray,
+        y: np.ndarray,
+        test: tuple[np.ndarray, np.ndarray] | None,
+        how: Training,
+        growth: NeuronGrowth | None,
+    ) -> None:
         self.net, self.X, self.y, self.test, self.how, self.growth = net, X, y, test, how, growth
         order, units = np.random.SeedSequence(how.seed).spawn(2)
         self.rng, self.unit_rng = np.random.default_rng(order), np.random.default_rng(units)
@@ -162,9 +171,9 @@ class _Loop:
 
     def keep(self, epoch: int, residual: float) -> None:
         curves = {"loss__train": self.net.loss(self.X, self.y), "accuracy__train": self.net.score(self.X, self.y)}
-        missing = self.test is None
-        curves["loss__held_out"] = math.nan if missing else self.net.loss(*self.test)
-        curves["accuracy__held_out"] = math.nan if missing else self.net.score(*self.test)
+        test = self.test
+        curves["loss__held_out"] = math.nan if test is None else self.net.loss(*test)
+        curves["accuracy__held_out"] = math.nan if test is None else self.net.score(*test)
         self.recorder(
             epoch, self.net.weights, self.net.biases, **curves, residual=residual, updates=float(self.updates)
         )
@@ -176,12 +185,15 @@ def _padded(old: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return new
 
 
-def _given(value: Any, kind: type, name: str) -> Any:
+Option = TypeVar("Option")
+
+
+def _given(value: Option | None, kind: type[Option], name: str) -> Option | None:
     require(value is None or isinstance(value, kind), name, f"be of type {kind.__name__}, or None", value, MethodError)
     return value
 
 
-def _checked(X: Any, y: Any, name: str) -> tuple[np.ndarray, np.ndarray, int]:
+def _checked(X: ArrayLike, y: ArrayLike, name: str) -> tuple[np.ndarray, np.ndarray, int]:
     """Data as floats, labels as integers, and the number of classes."""
     try:
         data, given = np.asarray(X, dtype=float), np.asarray(y)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.estimate import Estimate, error_of_mean
 from ...model.problem import Problem
@@ -58,7 +59,8 @@ class Chain:
         """Frequencies of the points, shape ``domain.shape``."""
         domain = self.problem.domain
         counts = np.bincount(self.index.reshape(-1)[: len(self.samples)], minlength=domain.size)
-        return (counts / counts.sum()).reshape(domain.shape)
+        out: np.ndarray = (counts / counts.sum()).reshape(domain.shape)
+        return out
 
     @property
     def total_variation(self) -> float | None:
@@ -89,7 +91,7 @@ class Chain:
         floor = error_of_mean(0.0, 0.0, max(self.effective_sample_size, 1.0), unseen)
         return Estimate(float(values.mean()), max(error_of_chain(values), float(floor)), self.index.size)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: np.ndarray, y: ArrayLike) -> float:
         """Accuracy of the majority vote of all samples on data (objectives with a model).
 
         Ties go to the second label.

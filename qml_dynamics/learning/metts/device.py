@@ -17,7 +17,7 @@ from ...backends import Backend, capabilities
 from ...backends.base import sample_midway
 from ...base.errors import BackendError, MethodError
 from ...base.estimate import Estimate
-from ...methods.base import Stream, circuit_seed
+from ...methods.base import Method, Stream, circuit_seed
 from ...methods.evolution import evolve
 from ...methods.imaginary.laws import pooled
 from ...methods.imaginary.options import ProbabilisticITE
@@ -197,7 +197,12 @@ class InBatches(Bank):
 
 
 def circuits_source(
-    problem: Problem, h: LearningHamiltonian, method: Any, backend: Backend, shots: int | None, entropy: Any
+    problem: Problem,
+    h: LearningHamiltonian,
+    method: Method,
+    backend: Backend,
+    shots: int | None,
+    entropy: int | Sequence[int] | None,
 ) -> Bank | Simulated:
     """What draws the steps on this backend.
 

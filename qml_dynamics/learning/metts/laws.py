@@ -69,7 +69,8 @@ class Dense:
     def stationary(self) -> np.ndarray:
         """``<w|e^{-2 tau H}|w> / Z``, or in the population reading ``u_tau(w) = sum_v K_tau(w, v)``."""
         law = self.thermal if self.reading == "born" else np.maximum(self.kernel.real.sum(axis=1), 0.0)
-        return law / law.sum()
+        out: np.ndarray = law / law.sum()
+        return out
 
     def law(self, basis: str, index: int, end: str) -> np.ndarray:
         """One column of the kernel, read."""
@@ -111,7 +112,8 @@ class Blocks:
 
     def law(self, basis: str, index: int, end: str) -> np.ndarray:
         """A block of one."""
-        return self.block(basis, [index], end)[0]
+        out: np.ndarray = self.block(basis, [index], end)[0]
+        return out
 
     def block(self, basis: str, starts: Sequence[int], end: str) -> np.ndarray:
         """One row a start, shape ``(len(starts), size)``."""
@@ -190,7 +192,9 @@ def start_wave(problem: Problem, h: LearningHamiltonian, basis: str, index: int)
 def read(h: LearningHamiltonian, wave: np.ndarray, end: str, reading: str = "born") -> np.ndarray:
     """What a measurement in the basis ``end`` gives (population: psi itself), of any sum, flat."""
     if reading == "population":
-        return np.maximum(wave.real, 0.0).reshape(-1)
+        out: np.ndarray = np.maximum(wave.real, 0.0).reshape(-1)
+        return out
     if end == "dual":
         wave = h.transform.forward(np.array(wave, dtype=complex).reshape(h.domain.shape))
-    return np.abs(wave.reshape(-1)) ** 2
+    out = np.abs(wave.reshape(-1)) ** 2
+    return out

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...backends import Backend
 from ...backends import backend as find_backend
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require
@@ -41,13 +42,13 @@ def metts(
     tau: float,
     samples: int,
     seed: int | None = None,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     *,
     collapse: str = "weight",
     reading: str = "born",
     burn_in: int | None = None,
     walkers: int | None = None,
-    method: Any = None,
+    method: Method | None = None,
     diffusion: float | None = None,
     shots: int | None = None,
     progress: bool | None = None,
@@ -199,7 +200,7 @@ def _chain(asked: _Asked, call: Call, sizes: tuple[int, int, int, int], progress
     )
 
 
-def _still(problem: Problem, tau: float, diffusion: Any) -> Problem:
+def _still(problem: Problem, tau: float, diffusion: float | None) -> Problem:
     """The problem at time 0, for tau of imaginary time."""
     d = problem.diffusion.value(0.0, problem.duration)
     if diffusion is not None:
@@ -208,7 +209,7 @@ def _still(problem: Problem, tau: float, diffusion: Any) -> Problem:
     return problem.replace(clock="imaginary", duration=tau, diffusion=Constant(d), strength=Constant(s))
 
 
-def _method(given: Any, device: Any, reading: str, collapse: str) -> Method | None:
+def _method(given: Method | None, device: Backend | None, reading: str, collapse: str) -> Method | None:
     if reading == "population":
         require(device is None, "reading", "be 'born' on circuits, which sample |psi|^2", reading, MethodError)
         require(collapse == "weight", "collapse", "be 'weight' in the population reading", collapse, MethodError)
@@ -285,7 +286,9 @@ def _path(source: Source, walkers: int, more: int, collapse: str, last: np.ndarr
         yield index
 
 
-def _provenance(entropy: Any, seconds: float, device: Any, reading: str) -> dict[str, Any]:
+def _provenance(
+    entropy: int | Sequence[int] | None, seconds: float, device: Backend | None, reading: str
+) -> dict[str, Any]:
     return {
         "seed": entropy,
         "seconds": seconds,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -88,7 +87,8 @@ class _Coherence:
         square = (centred**2).mean(axis=0)
         variance = square[:, None] + square[None, :] - 2 * centred.T @ centred / n
         spread = 0.5 * amount**2 * share(n, self.method) * variance
-        return np.exp(-1j * amount * (mean[:, None] - mean[None, :]) - spread)
+        out: np.ndarray = np.exp(-1j * amount * (mean[:, None] - mean[None, :]) - spread)
+        return out
 
     def _exact(self, amount: float) -> np.ndarray:
         b = self.method.batch_size

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from qiskit import QuantumCircuit
 
+from ...backends import Backend
 from ...base.errors import MethodError, require
 from ...base.options import handed
 from ...methods.variational.engine.gates import Program
 from ...methods.variational.engine.tangent import Engine
 from ...methods.variational.measured import hadamard, shifts, spsa
 from ...methods.variational.measured.estimates import Metric
-from ...methods.variational.measured.outcomes import Outcome, Request, ask
+from ...methods.variational.measured.outcomes import Outcome, Request, Seen, ask
 from ...methods.variational.measured.rotations import RotationSequence, read_rotations, to_letters
 from ...model.pauli import PauliSum
 from ...results.observables import pauli_groups
 
-Loss = Callable[[np.ndarray, Any], Any]
+Loss: TypeAlias = Callable[[np.ndarray, np.ndarray | None], ArrayLike]
 _STEP = 1e-5
 OUTPUT, GRADIENT, SIGNS, ROWS = 6, 7, 8, 9  # kinds of seeds
 
@@ -51,7 +53,7 @@ class Task:
         values[self.inputs], values[self.trained] = row, theta
         return values
 
-    def losses(self, outputs: np.ndarray, labels: Any) -> np.ndarray:
+    def losses(self, outputs: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         """The loss of each row; raises :class:`MethodError` for another shape or a value that is not finite."""
         values = np.asarray(handed(self.loss, outputs, labels), dtype=float)
         if values.shape != (len(outputs),):
@@ -61,7 +63,7 @@ class Task:
         require(bool(np.isfinite(values).all()), "loss", "be finite", "of a value that is not", MethodError)
         return values
 
-    def slopes(self, outputs: np.ndarray, labels: Any) -> np.ndarray:
+    def slopes(self, outputs: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         """``d loss_r / d output_rk`` by central differences, which cost no circuit; shape as ``outputs``."""
         out = np.empty_like(outputs)
         for k in range(outputs.shape[1]):
@@ -78,8 +80,8 @@ class Report:
 
     outputs: np.ndarray
     loss: float
-    half_gradient: np.ndarray | None = None
-    metric: Metric | None = None
+    half_gradient: np.ndarray
+    metric: Metric | None
 
 
 class Exact:
@@ -94,10 +96,11 @@ class Exact:
 
     def _read(self, psi: np.ndarray) -> np.ndarray:
         if self.task.outputs is None:
-            return np.abs(psi) ** 2
+            out: np.ndarray = np.abs(psi) ** 2
+            return out
         return np.array([np.vdot(psi, o.apply(psi)).real for o in self.task.outputs])
 
-    def report(self, theta: np.ndarray, features: np.ndarray, labels: Any) -> Report:
+    def report(self, theta: np.ndarray, features: np.ndarray, labels: np.ndarray | None) -> Report:
         """Loss, gradient and metric: one pass of tangents a row."""
         outputs = self.outputs(theta, features)
         weights = self.task.slopes(outputs, labels)
@@ -117,14 +120,16 @@ class Exact:
     def _pulled(self, psi: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """``sum_k w_k O_k psi``: the loss of a row, made linear, is the energy of this operator."""
         if self.task.outputs is None:
-            return weights * psi
-        return np.sum([w * o.apply(psi) for w, o in zip(weights, self.task.outputs)], axis=0)
+            out: np.ndarray = weights * psi
+            return out
+        out = np.sum([w * o.apply(psi) for w, o in zip(weights, self.task.outputs)], axis=0)
+        return out
 
 
 class Sampled:
     """Estimates from circuits; everything that one call needs goes out as one batch."""
 
-    def __init__(self, task: Task, backend: Any, shots: int | None, metric: str, resamplings: int) -> None:
+    def __init__(self, task: Task, backend: Backend, shots: int | None, metric: str, resamplings: int) -> None:
         self.task, self.backend, self.shots = task, backend, shots
         self.kind, self.resamplings = metric, resamplings
         self.sequence = _trained(read_rotations(task.circuit), task.trained)
@@ -137,7 +142,12 @@ class Sampled:
         return self._rows(self._send(requests, seed))
 
     def report(
-        self, theta: np.ndarray, features: np.ndarray, labels: Any, seed: Callable[..., int], rows: np.ndarray
+        self,
+        theta: np.ndarray,
+        features: np.ndarray,
+        labels: np.ndarray | None,
+        seed: Callable[..., int],
+        rows: np.ndarray,
     ) -> Report:
         """Outputs and derivatives of all rows, and the metric of the given ``rows``."""
         amounts = [self._amounts(theta, row) for row in features]
@@ -206,10 +216,11 @@ class Sampled:
             found = kind.metric_requests(self.sequence, self.sequence.amounts(full), self.width)
         return [Request((ROWS, i, *r.key), r.build) for r in found]
 
-    def _metric(self, i: int, jacobian: np.ndarray, seen: Any, seed: Callable[..., int]) -> Metric:
+    def _metric(self, i: int, jacobian: np.ndarray, seen: Seen, seed: Callable[..., int]) -> Metric:
         if self.kind == "spsa":
             return spsa.metric(spsa.samples(self._signs(i, seed), spsa.length(jacobian), seen))
-        return (shifts if self.kind == "shift" else hadamard).metric(self.sequence, jacobian, seen)
+        measured = shifts.metric if self.kind == "shift" else hadamard.metric
+        return measured(self.sequence, jacobian, seen)
 
     def _send(self, requests: Sequence[Request], seed: Callable[..., int]) -> list[Outcome]:
         circuits = [r.build() for r in requests]
@@ -219,11 +230,13 @@ class Sampled:
         """Outputs from the outcomes of all bases."""
         count = len(self.bases)
         parts = [self._share(outcome, self.bases[j % count][1]) for j, outcome in enumerate(outcomes)]
-        return np.array(parts).reshape(len(outcomes) // count, count, -1).sum(axis=1)
+        out: np.ndarray = np.array(parts).reshape(len(outcomes) // count, count, -1).sum(axis=1)
+        return out
 
     def _share(self, outcome: Outcome, values: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         index = outcome.index & ((1 << self.sequence.width) - 1)
-        return outcome.count @ values(index) / outcome.count.sum()
+        out: np.ndarray = outcome.count @ values(index) / outcome.count.sum()
+        return out
 
 
 def _trained(sequence: RotationSequence, trained: np.ndarray) -> RotationSequence:
@@ -266,4 +279,5 @@ def _bases(task: Task, width: int) -> list[BasisOf]:
 
 
 def _parities(support: np.ndarray, weights: np.ndarray, index: np.ndarray) -> np.ndarray:
-    return (1.0 - 2.0 * (np.bitwise_count(index[:, None] & support[None, :]) & 1)) @ weights
+    out: np.ndarray = (1.0 - 2.0 * (np.bitwise_count(index[:, None] & support[None, :]) & 1)) @ weights
+    return out

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.errors import MethodError, UnusedArgumentWarning, describe, one_of, require
 from ...methods.variational.ansatz import CircuitAnsatz
 from ...methods.variational.ansatz.reader import program_from_circuit
 from ...methods.variational.derivatives import check_derivatives
 from ...methods.variational.options import parameters
-from ...model.pauli import PauliSum, pauli_sum
+from ...model.pauli import OperatorLike, PauliSum, pauli_sum
 from ...synthesis.foreign import opened
 from .account import Task
 from .labels import Labels, Loss, read_labels
@@ -152,13 +153,17 @@ def _qnode(
     return read.circuit, inputs, read.wires, given
 
 
-def _outputs_and_loss(given: Statement, wires: Sequence[Any]) -> tuple[tuple[PauliSum, ...] | None, Any]:
+def _outputs_and_loss(given: Statement, wires: Sequence[Hashable]) -> tuple[tuple[PauliSum, ...] | None, Any]:
     n = len(wires)
     if not isinstance(given.loss, str) and (not callable(given.loss) or _is_operator(given.loss)):
         must = "be absent where the loss is an operator"
         require(given.observable is None, "observable", must, given.observable, MethodError)
         return (operator_on(given.loss, wires, "loss"),), _energy
-    loss = LOSSES[one_of(given.loss, "loss", LOSSES, MethodError)] if isinstance(given.loss, str) else given.loss
+    loss = given.loss
+    if isinstance(loss, str):
+        must = f"be given for the loss {loss!r}"
+        loss = LOSSES[one_of(loss, "loss", LOSSES, MethodError)]
+        require(given.labels is not None, "labels", must, None, MethodError)
     if isinstance(given.observable, str):
         one_of(given.observable, "observable", ("probabilities",), MethodError)
         return None, log_likelihood if loss is cross_entropy else loss
@@ -169,22 +174,22 @@ def _outputs_and_loss(given: Statement, wires: Sequence[Any]) -> tuple[tuple[Pau
     return tuple(operator_on(o, wires, "observable") for o in listed), loss
 
 
-def _is_operator(given: Any) -> bool:
+def _is_operator(given: object) -> bool:
     return hasattr(given, "paulis") or hasattr(given, "pauli_rep") or getattr(given, "ndim", 0) == 2
 
 
-def operator_on(given: Any, wires: Sequence[Any], name: str) -> PauliSum:
+def operator_on(given: OperatorLike, wires: Sequence[Hashable], name: str) -> PauliSum:
     """An operator on these wires, the first of them the highest qubit; PennyLane's act on the wires that they name."""
     terms = pauli_sum(given, wires, name)
     require(terms.num_qubits == len(wires), name, f"act on {len(wires)} qubits", f"on {terms.num_qubits}", MethodError)
     return terms
 
 
-def _energy(outputs: np.ndarray, labels: Any) -> np.ndarray:
+def _energy(outputs: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     return outputs[:, 0]
 
 
-def cross_entropy(outputs: np.ndarray, labels: Any) -> np.ndarray:
+def cross_entropy(outputs: np.ndarray, labels: ArrayLike | None) -> np.ndarray:
     """Minus the log-likelihood of the labels, one value a row.
 
     One expectation value: class 1 has the probability ``(1 - <O>) / 2``. Several: their softmax. (With
@@ -201,14 +206,15 @@ def cross_entropy(outputs: np.ndarray, labels: Any) -> np.ndarray:
     return log_likelihood(grown / grown.sum(axis=1, keepdims=True), y)
 
 
-def log_likelihood(probabilities: np.ndarray, labels: Any) -> np.ndarray:
+def log_likelihood(probabilities: np.ndarray, labels: ArrayLike | None) -> np.ndarray:
     """Minus the logarithm of the probability of the label, one value a row.
 
     >>> log_likelihood(np.array([[0.5, 0.5, 0.0, 0.0]]), np.array([1])).round(3).tolist()
     [0.693]
     """
     y = np.asarray(labels).astype(int)
-    return -np.log(np.clip(probabilities[np.arange(len(y)), y], _CLIP, None))
+    out: np.ndarray = -np.log(np.clip(probabilities[np.arange(len(y)), y], _CLIP, None))
+    return out
 
 
 def squared(outputs: np.ndarray, labels: Any) -> np.ndarray:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ...backends import Backend
 from ...backends import backend as find_backend
 from ...base.errors import MethodError, require
 from ...methods.variational.engine.linear import solve
@@ -47,7 +49,7 @@ class TrainResult:
     _outputs: Callable[[np.ndarray], np.ndarray] = field(repr=False)
     classes: tuple[int, ...] | None = None
 
-    def outputs(self, features: Any) -> np.ndarray:
+    def outputs(self, features: ArrayLike) -> np.ndarray:
         """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""
         return self._outputs(np.atleast_2d(np.asarray(features, dtype=float)))
 
@@ -59,7 +61,7 @@ class TrainResult:
         index = predicted(self.outputs(features))
         return index if self.classes is None else np.array(self.classes)[index]
 
-    def score(self, features: Any, labels: Any) -> float:
+    def score(self, features: ArrayLike, labels: ArrayLike) -> float:
         """Share of rows that are predicted right."""
         return float(np.mean(self.predict(features) == np.asarray(labels)))
 
@@ -171,7 +173,8 @@ class Training:
         if size is None or size >= count:
             return self.data.features, self.data.labels
         rows = np.sort(self._draw(_BATCH).choice(count, size, replace=False))
-        return self.data.features[rows], self.data.labels[rows]
+        labels = self.data.labels
+        return self.data.features[rows], None if labels is None else labels[rows]
 
     def _price(self, rows: int) -> int:
         """Circuits of one step."""
@@ -195,22 +198,23 @@ class Training:
         self.spent += price
         return mean
 
-    def _report(self, features: np.ndarray, labels: Any) -> Any:
+    def _report(self, features: np.ndarray, labels: np.ndarray | None) -> Report:
         rows = self._metric_rows(len(features))
         if not self.measures:
             return self.exact.report(self.theta, features, labels)
         chosen = np.sort(self._draw(_ROWS).choice(len(features), rows, replace=False))
         return self.sampled.report(self.theta, features, labels, self._seed, chosen)
 
-    def _natural(self, features: np.ndarray, labels: Any) -> float:
+    def _natural(self, features: np.ndarray, labels: np.ndarray | None) -> float:
         report = self._report(features, labels)
         mean = self._note(report.outputs, labels, report.loss, self._price(len(features)))
+        assert report.metric is not None
         floor = max(self.options.regularisation, report.metric.noise)
         velocity = solve(nearest_metric(report.metric.value), -report.half_gradient, floor).velocity
         self.theta = self.theta + self.options.rate * velocity
         return mean
 
-    def _adam(self, features: np.ndarray, labels: Any) -> float:
+    def _adam(self, features: np.ndarray, labels: np.ndarray | None) -> float:
         report = self._report(features, labels)
         mean = self._note(report.outputs, labels, report.loss, self._price(len(features)))
         gradient, count = 2 * report.half_gradient, self.step + 1
@@ -221,7 +225,7 @@ class Training:
         self.theta = self.theta - self.options.rate * slope / size
         return mean
 
-    def _spsa(self, features: np.ndarray, labels: Any) -> float:
+    def _spsa(self, features: np.ndarray, labels: np.ndarray | None) -> float:
         """Two losses along one random direction; the record is their mean on a backend, which costs nothing more."""
         k, stable = self.step, 0.1 * self.options.steps
         gain = self.options.rate * ((1 + stable) / (k + 1 + stable)) ** 0.602

@@ -9,9 +9,10 @@ IEEE Trans. Autom. Control 37, 332 (1992).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...backends import backend as find_backend
 from ...base.arguments import checks_arguments
@@ -19,17 +20,24 @@ from ...base.errors import MethodError, integer, one_of, real, require
 from ...methods.identity import Identity
 from ...methods.keeping import Folder, kept_call, outside
 from ...methods.variational.options import METRICS
+from ...model.pauli import OperatorLike
 from .losses import Statement, state_task
 from .optimisers import Options, Training, TrainResult
+
+if TYPE_CHECKING:
+    from pennylane import QNode
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
+
 
 OPTIMIZERS = ("natural", "adam", "spsa")
 
 
 @checks_arguments
 def train(
-    circuit: Any,
-    loss: Any,
-    theta0: Any,
+    circuit: QuantumCircuit | CircuitAnsatz | QNode,
+    loss: Callable[[np.ndarray, np.ndarray], ArrayLike] | OperatorLike | str,
+    theta0: ArrayLike,
     *,
     steps: int = 100,
     learning_rate: float | None = None,
@@ -41,7 +49,7 @@ def train(
     regularisation: float | None = None,
     batch_size: int | None = None,
     max_evaluations: int | None = None,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     shots: int | None = None,
     seed: int | None = None,
     metric: str | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -176,6 +176,10 @@ class Objective:
         if self.model is None:
             raise ProblemError(f"The objective `{self.name}` has no model: only losses on data predict.")
         return self.model
+
+
+# what callers may give for a loss: values (m,) at points (m, ndim)
+LossLike: TypeAlias = Objective | Callable[[np.ndarray], np.ndarray]
 
 
 def _asked(fn: Callable[[np.ndarray], np.ndarray], points: np.ndarray, name: str) -> np.ndarray:
