@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from .style import add_title, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..validation.budget import ErrorBudget
 
 __all__ = ["plot_budget", "plot_density", "plot_energy", "plot_landscape", "plot_summary", "save_figure"]
 
@@ -193,7 +195,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 160) 
     return target
 
 
-def _check(given: Any, name: str) -> None:
+def _check(given: object, name: str) -> None:
     require(isinstance(given, Trajectory), name, "be a Trajectory", type(given).__name__, MethodError)
 
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,11 @@ from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..results.trajectory import Trajectory
 from .animation_frames import flat, line
 from .style import add_title, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.animation import AbstractMovieWriter
+    from matplotlib.figure import Figure
+
 
 SUFFIXES = (".gif", ".mp4", ".html")
 NO_FFMPEG = 'Writing MP4 needs ffmpeg, which was not found. Install it, or: pip install "qml-dynamics[video]"; GIF and HTML need no ffmpeg'
@@ -99,7 +104,7 @@ def _part(target: Path) -> Path:
     return part
 
 
-def _write(figure: Any, target: Path, draw: Callable[[int], None], frames: int, fps: int, dpi: int) -> None:
+def _write(figure: Figure, target: Path, draw: Callable[[int], None], frames: int, fps: int, dpi: int) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
@@ -113,7 +118,9 @@ def _write(figure: Any, target: Path, draw: Callable[[int], None], frames: int, 
             part.unlink(missing_ok=True)
 
 
-def _grab(figure: Any, writer: Any, draw: Callable[[int], None], frames: int, progress: Progress) -> None:
+def _grab(
+    figure: Figure, writer: AbstractMovieWriter, draw: Callable[[int], None], frames: int, progress: Progress
+) -> None:
     """All frames; an interrupt from the keyboard keeps those that are there, if they are two or more."""
     for i in range(frames):
         try:
@@ -133,7 +140,7 @@ def _grab(figure: Any, writer: Any, draw: Callable[[int], None], frames: int, pr
 
 
 @contextmanager
-def writer_for(suffix: str, fps: int) -> Iterator[Any]:
+def writer_for(suffix: str, fps: int) -> Iterator[AbstractMovieWriter]:
     """What writes frames to a file of this kind; raises :class:`MethodError` for ``.mp4`` without ffmpeg."""
     import matplotlib
     from matplotlib.animation import FFMpegWriter, HTMLWriter, PillowWriter

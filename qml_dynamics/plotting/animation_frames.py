@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,13 +28,18 @@ from .style import (
     weight_label,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
 TRAIL = 8  # frames that a path leaves behind on a plane
 PATH = "#bfefff"
 FAINT = 0.6  # power of the colour scale, so that faint parts of a wave are seen
 
 
 def flat(
-    figure: Any, run: Trajectory, domain: Grid, zeta: np.ndarray, paths: np.ndarray | None, kind: str
+    figure: Figure, run: Trajectory, domain: Grid, zeta: np.ndarray, paths: np.ndarray | None, kind: str
 ) -> Callable[[int], None]:
     """Two weights: the density as an image, contours of the loss, the cloud with its trails."""
     from matplotlib.collections import LineCollection
@@ -57,7 +62,8 @@ def flat(
     bar.outline.set_visible(False)
     bar.ax.tick_params(color=MUTED, labelsize=8)
     clock = axes.text(0.02, 0.97, "", transform=axes.transAxes, va="top", color="white", fontsize=10)
-    trails = axes.add_collection(LineCollection([], linewidths=0.8, colors=PATH))
+    trails = LineCollection([], linewidths=0.8, colors=PATH)
+    axes.add_collection(trails)
     (dots,) = axes.plot([], [], ".", color="white", markersize=3.5, alpha=0.95)
     reach = 0.5 * np.array(domain.lengths)
 
@@ -73,8 +79,8 @@ def flat(
         pieces = np.stack([paths[first:i], paths[first + 1 : i + 1]], axis=2)  # (frames, points, 2 ends, 2 weights)
         kept = np.all(np.abs(pieces[:, :, 1] - pieces[:, :, 0]) < reach, axis=-1)
         age = np.broadcast_to(np.linspace(0.12, 0.75, i - first)[:, None], kept.shape)
-        trails.set_segments(pieces[kept])
-        trails.set_alpha(age[kept])
+        trails.set_segments(list(pieces[kept]))
+        trails.set_alpha(age[kept].tolist())
 
     return draw
 
@@ -83,7 +89,7 @@ SMOOTH = 9  # qubits that a wave on a line is interpolated to before it is drawn
 
 
 def line(
-    figure: Any, run: Trajectory, domain: Grid, zeta: np.ndarray, paths: np.ndarray | None, kind: str
+    figure: Figure, run: Trajectory, domain: Grid, zeta: np.ndarray, paths: np.ndarray | None, kind: str
 ) -> Callable[[int], None]:
     """One weight. Above: the density, coloured by the phase of the wave, over the loss. Below: its past, with the paths."""
     x, pdf, phase = _smooth(run, domain)
@@ -135,7 +141,7 @@ def _curve(run: Trajectory, domain: Grid, zeta: np.ndarray) -> tuple[np.ndarray,
         return coarse(domain.axes[0]), coarse(zeta)
 
 
-def _loss(over: Any, x: np.ndarray, values: np.ndarray, run: Trajectory) -> None:
+def _loss(over: Axes, x: np.ndarray, values: np.ndarray, run: Trajectory) -> None:
     """The loss with its own axis, up to three times its median, and the mean energy as a dashed line."""
     axes = over.twinx()
     over.set_zorder(axes.get_zorder() + 1)
@@ -171,13 +177,14 @@ def wheel(phase: np.ndarray) -> np.ndarray:
     share = (np.asarray(phase) / (2 * np.pi) % 1.0) * len(knots)
     low = share.astype(int) % len(knots)
     rest = (share - np.floor(share))[..., None]
-    return (1 - rest) * knots[low] + rest * knots[(low + 1) % len(knots)]
+    out: np.ndarray = (1 - rest) * knots[low] + rest * knots[(low + 1) % len(knots)]
+    return out
 
 
 class _Wave:
     """The curve of the density and what is below it."""
 
-    def __init__(self, axes: Any, x: np.ndarray, pdf: np.ndarray, phase: np.ndarray | None, top: float) -> None:
+    def __init__(self, axes: Axes, x: np.ndarray, pdf: np.ndarray, phase: np.ndarray | None, top: float) -> None:
         self.axes, self.x, self.pdf, self.phase, self.top = axes, x, pdf, phase, top
         (self.curve,) = axes.plot(x, pdf[0], color=INK, linewidth=1.3)
         self.fill: Any = None
@@ -213,7 +220,7 @@ class _History:
     """Density over weight and time up to now, and the paths on it."""
 
     def __init__(
-        self, axes: Any, run: Trajectory, x: np.ndarray, pdf: np.ndarray, paths: np.ndarray | None, kind: str
+        self, axes: Axes, run: Trajectory, x: np.ndarray, pdf: np.ndarray, paths: np.ndarray | None, kind: str
     ) -> None:
         from matplotlib.colors import PowerNorm
 
@@ -228,7 +235,9 @@ class _History:
         axes.set_xlabel(weight_label(0))
         axes.set_ylabel(time_label(run).replace(" ($\\hbar = 1$)", ""))
         self.lines: list[Any] = []
-        self.paths = None if paths is None else _unwrapped(paths[:, :, 0], run.problem.domain)
+        domain = run.problem.domain
+        assert isinstance(domain, Grid)
+        self.paths = None if paths is None else _unwrapped(paths[:, :, 0], domain)
         if self.paths is None:
             return
         if kind == "born":
@@ -258,7 +267,7 @@ def _edges(times: np.ndarray) -> np.ndarray:
     return np.concatenate([[times[0]], middle, [times[-1]]])
 
 
-def _unwrapped(paths: np.ndarray, domain: Any) -> np.ndarray:
+def _unwrapped(paths: np.ndarray, domain: Grid) -> np.ndarray:
     """Paths with a gap where they leave one end of the box and come in at the other."""
     out = paths.copy()
     jumped = np.abs(np.diff(out, axis=0)) > 0.5 * domain.lengths[0]

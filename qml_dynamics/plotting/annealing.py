@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from .style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLORS = (ORANGE, BLUE, GREEN, PURPLE, PINK, SKY)
@@ -67,7 +68,7 @@ def plot_annealing(runs: Trajectory | Mapping[str, Trajectory]) -> Figure:
     return figure
 
 
-def _draw_ends(axes: Any, runs: Mapping[str, Trajectory]) -> None:
+def _draw_ends(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
     """One weight: densities above the loss. More: the distribution of the loss at the end."""
     first = next(iter(runs.values()))
     domain, objective = first.problem.domain, first.problem.objective
@@ -97,12 +98,12 @@ def _draw_ends(axes: Any, runs: Mapping[str, Trajectory]) -> None:
     axes.set(xlabel=weight_label(0), ylabel="loss $\\zeta$", xlim=(x[0], x[-1]))
     axes.set_title("Where the runs end", loc="left")
     handles = [h for a in (axes, twin) for h in a.get_legend_handles_labels()[0]]
-    twin.legend(handles, [h.get_label() for h in handles], loc="upper right")
+    twin.legend(handles, [str(h.get_label()) for h in handles], loc="upper right")
     tidy(axes)
     tidy(twin)
 
 
-def _draw_loss_bars(axes: Any, zeta: np.ndarray, laws: Mapping[str, np.ndarray]) -> None:
+def _draw_loss_bars(axes: Axes, zeta: np.ndarray, laws: Mapping[str, np.ndarray]) -> None:
     edges, uniform, _ = loss_histogram(zeta, zeta * 0 + 1 / zeta.size)
     axes.stairs(uniform, edges, color=MUTED, fill=True, alpha=0.35, label="uniform weights")
     for color, (name, law) in zip(COLORS, laws.items()):
@@ -113,7 +114,7 @@ def _draw_loss_bars(axes: Any, zeta: np.ndarray, laws: Mapping[str, np.ndarray])
     tidy(axes, "y")
 
 
-def _draw_gaps(axes: Any, runs: Mapping[str, Trajectory]) -> None:
+def _draw_gaps(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
     """The gap over the falling diffusion, with its crossings; without gaps the diffusion over the stages."""
     falling = {n: r for n, r in runs.items() if np.ptp(r.diagnostics["diffusion"]) > 0}
     shown = next((r for r in falling.values() if "gap" in r.diagnostics), None)
@@ -152,7 +153,7 @@ def _draw_gaps(axes: Any, runs: Mapping[str, Trajectory]) -> None:
     tidy(axes, "both")
 
 
-def _draw_energies(axes: Any, runs: Mapping[str, Trajectory]) -> None:
+def _draw_energies(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
     """Energy above the lowest final ground energy, where that is known."""
     grounds = [float(r.diagnostics["ground_energy"][-1]) for r in runs.values() if "ground_energy" in r.diagnostics]
     base = min(grounds, default=0.0)
@@ -206,7 +207,7 @@ def plot_chain(chain: Chain) -> Figure:
     return figure
 
 
-def _draw_law(axes: Any, chain: Chain, zeta: np.ndarray) -> None:
+def _draw_law(axes: Axes, chain: Chain, zeta: np.ndarray) -> None:
     domain = chain.problem.domain
     if domain.ndim > 1 or isinstance(domain, Hypercube):
         laws = {f"{len(chain.samples):,} samples": chain.density}
@@ -233,7 +234,7 @@ def _draw_law(axes: Any, chain: Chain, zeta: np.ndarray) -> None:
     tidy(axes, "y")
 
 
-def _draw_memory(axes: Any, chain: Chain, loss: np.ndarray) -> None:
+def _draw_memory(axes: Axes, chain: Chain, loss: np.ndarray) -> None:
     domain = chain.problem.domain
     functions = {"loss": loss}
     for axis in range(min(domain.ndim, 2)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,13 @@ from .style import (
     weight_label,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.colors import PowerNorm
+    from matplotlib.figure import FigureBase
+
+
 FRAMES, STATES = 6, 16
 
 
@@ -46,7 +53,7 @@ def density_size(run: Trajectory) -> tuple[float, float]:
     return 1.5 + 5.5 * columns, 1.0 + 1.6 * rows
 
 
-def draw_density(host: Any, run: Trajectory, zeta: np.ndarray | None, frames: int) -> None:
+def draw_density(host: FigureBase, run: Trajectory, zeta: np.ndarray | None, frames: int) -> None:
     """Draw into a figure or a part of one; ``zeta`` is the loss on the domain (None for a general operator)."""
     domain = run.problem.domain
     if zeta is None:
@@ -72,14 +79,14 @@ def _time_cells(times: np.ndarray) -> np.ndarray:
     return np.concatenate((times[:1], 0.5 * (times[1:] + times[:-1]), times[-1:]))
 
 
-def _density_norm(top: float) -> Any:
+def _density_norm(top: float) -> PowerNorm:
     """A square-root colour scale from 0: a uniform start and a sharp end can both be seen."""
     from matplotlib.colors import PowerNorm
 
     return PowerNorm(0.5, vmin=0.0, vmax=top if top > 0 else 1.0, clip=True)
 
 
-def _time_map(axes: Any, run: Trajectory, points: np.ndarray, density: np.ndarray) -> Any:
+def _time_map(axes: Axes, run: Trajectory, points: np.ndarray, density: np.ndarray) -> QuadMesh:
     points, density = coarse(points), coarse(density)
     edges = _time_cells(run.times), cells(points)
     norm = _density_norm(float(density.max()))
@@ -89,7 +96,7 @@ def _time_map(axes: Any, run: Trajectory, points: np.ndarray, density: np.ndarra
     return image
 
 
-def _draw_map(host: Any, run: Trajectory, zeta: np.ndarray) -> None:
+def _draw_map(host: FigureBase, run: Trajectory, zeta: np.ndarray) -> None:
     grid: Any = run.problem.domain
     side, main = host.subplots(1, 2, sharey=True, width_ratios=(1, 4))
     image = _time_map(main, run, grid.axes[0], run.density / grid.cell_volume)
@@ -99,7 +106,7 @@ def _draw_map(host: Any, run: Trajectory, zeta: np.ndarray) -> None:
     color_bar(host, image, main, density_label(1))
 
 
-def _draw_frames(host: Any, run: Trajectory, zeta: np.ndarray, frames: int) -> None:
+def _draw_frames(host: FigureBase, run: Trajectory, zeta: np.ndarray, frames: int) -> None:
     grid: Any = run.problem.domain
     picks = _picks(len(run.times), frames)
     rows, columns = tile(len(picks))
@@ -124,7 +131,7 @@ def _draw_frames(host: Any, run: Trajectory, zeta: np.ndarray, frames: int) -> N
     color_bar(host, image, panels, density_label(2))
 
 
-def _draw_marginals(host: Any, run: Trajectory) -> None:
+def _draw_marginals(host: FigureBase, run: Trajectory) -> None:
     grid: Any = run.problem.domain
     rows, columns = stack(grid.ndim)
     panels = host.subplots(rows, columns, sharex=True, squeeze=False)
@@ -140,7 +147,7 @@ def _draw_marginals(host: Any, run: Trajectory) -> None:
     panels.flat[0].set_title("marginal probability density of each weight", loc="left")
 
 
-def _draw_loss_over_time(host: Any, run: Trajectory, zeta: np.ndarray) -> None:
+def _draw_loss_over_time(host: FigureBase, run: Trajectory, zeta: np.ndarray) -> None:
     main, side = host.subplots(1, 2, sharey=True, width_ratios=(2, 1))
     bands = loss_quantiles(zeta, run.density, (0.05, 0.25, 0.5, 0.75, 0.95))
     main.fill_between(run.times, bands[0], bands[4], color=BLUE, alpha=0.16, linewidth=0, label="5 % to 95 %")
@@ -162,7 +169,7 @@ def _draw_loss_over_time(host: Any, run: Trajectory, zeta: np.ndarray) -> None:
     tidy(side, "x")
 
 
-def _draw_basis_states(host: Any, run: Trajectory) -> None:
+def _draw_basis_states(host: FigureBase, run: Trajectory) -> None:
     axes, bits = host.subplots(), run.problem.domain.num_qubits
     flat = run.density.reshape(len(run.times), -1)
     top = np.sort(np.argsort(-flat.max(axis=0), kind="stable")[:STATES])

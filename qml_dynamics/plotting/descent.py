@@ -13,6 +13,7 @@ from ..model.domains import Grid
 from .style import BLUE, DENSITY, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, at_time, loss_levels, new_figure, plane, tidy
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..learning.descent import Descent, Learned, RivalRow, Row, Study
@@ -62,7 +63,7 @@ def _caption(found: Descent) -> str:
     )
 
 
-def _frame(axes: Any, found: Descent, zeta: np.ndarray, frame: int) -> None:
+def _frame(axes: Axes, found: Descent, zeta: np.ndarray, frame: int) -> None:
     run, box = found.trajectory, found.box
     grid: Any = run.problem.domain
     x, y, loss = plane(grid, zeta)
@@ -86,7 +87,7 @@ def _frame(axes: Any, found: Descent, zeta: np.ndarray, frame: int) -> None:
     tidy(axes)
 
 
-def _gaps(axes: Any, found: Descent) -> None:
+def _gaps(axes: Axes, found: Descent) -> None:
     """Loss above the minimum (where that is unknown: above the best answer of all) as bars on a logarithmic scale."""
     rows = [
         ("best sample", found.sample_loss, PURPLE),
@@ -182,7 +183,9 @@ _MARKS = {"differential_evolution": "D", "dual_annealing": "s", "grid_lbfgsb": "
 
 
 def plot_schedules(
-    learned: Mapping[str, Learned], fixed: Mapping[str, Fixed] | None = None, chances: Any = None
+    learned: Mapping[str, Learned],
+    fixed: Mapping[str, Fixed] | None = None,
+    chances: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Figure:
     """Learned schedules over their duration, a fixed one beside them, and mean chances as bars.
 
@@ -218,7 +221,7 @@ def plot_schedules(
     return figure
 
 
-def _bars(axes: Any, chances: Mapping[str, Mapping[str, float]]) -> None:
+def _bars(axes: Axes, chances: Mapping[str, Mapping[str, float]]) -> None:
     names = list(dict.fromkeys(name for group in chances.values() for name in group))
     width = 0.8 / len(names)
     for k, (name, color) in enumerate(zip(names, (MUTED, PURPLE, BLUE, GREEN))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from ..base.errors import MethodError, require
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, new_figure, tidy
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..learning.diffusion import Diffusion, Paths
+    from ..learning.diffusion.data import Scale
 
 _COLUMNS = 120
 _LINES = 18
@@ -70,14 +72,14 @@ def plot_diffusion(model: Diffusion, sde: Paths, ode: Paths | None = None, label
     return figure
 
 
-def _lines(axes: Any, paths: Paths, most: float, color: str, alpha: float) -> None:
+def _lines(axes: Axes, paths: Paths, most: float, color: str, alpha: float) -> None:
     shown = paths.times <= most
     chosen = np.linspace(0, paths.points.shape[1] - 1, min(_LINES, paths.points.shape[1])).astype(int)
     width = 0.55 if paths.kind == "sde" else 0.9
     axes.plot(np.sqrt(paths.times[shown]), paths.points[shown][:, chosen, 0], color=color, alpha=alpha, linewidth=width)
 
 
-def _legend(axes: Any) -> None:
+def _legend(axes: Axes) -> None:
     from matplotlib.lines import Line2D
 
     lines = [Line2D([], [], color="white", linewidth=1), Line2D([], [], color=SKY, linewidth=1)]
@@ -85,7 +87,7 @@ def _legend(axes: Any) -> None:
     legend.set_zorder(5)
 
 
-def _profile(axes: Any, model: Diffusion, points: np.ndarray | None, color: str) -> None:
+def _profile(axes: Axes, model: Diffusion, points: np.ndarray | None, color: str) -> None:
     """The density at time 0 as a line, points as a histogram beside it."""
     x, p = model.domain.axes[0], model.forward(0.0) / model.domain.cell_volume
     if points is not None:
@@ -103,7 +105,7 @@ def plot_generated(
     held_out: np.ndarray,
     by_class: Mapping[str, np.ndarray] | None = None,
     labels: Sequence[str] = ("x", "y"),
-    scale: Any = None,
+    scale: Scale | None = None,
 ) -> Figure:
     """Above, the density on its way to noise; below, the rows, generated data with held-out rows, and classes (two dimensions).
 
@@ -152,7 +154,7 @@ def plot_generated(
 
 
 def _scatter(
-    axes: Any, points: np.ndarray, color: str, title: str | None, marker: str = "o", label: str | None = None
+    axes: Axes, points: np.ndarray, color: str, title: str | None, marker: str = "o", label: str | None = None
 ) -> None:
     size, edge = (9, "none") if marker == "o" else (16, color)
     extra = {"edgecolors": edge} if marker == "o" else {"linewidths": 0.9}

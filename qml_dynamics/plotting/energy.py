@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,11 @@ from ..model.domains import Grid
 from ..results.trajectory import Trajectory
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, method_name, tidy, time_label
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+
+
 EXPECTATIONS = {
     "energy": (BLUE, "energy $\\langle H \\rangle$"),
     "objective": (ORANGE, "objective $\\langle \\zeta \\rangle$"),
@@ -19,7 +24,9 @@ EXPECTATIONS = {
 }
 
 
-def draw_energy(host: Any, run: Trajectory, reference: Trajectory | None, names: Sequence[str], column: bool) -> None:
+def draw_energy(
+    host: FigureBase, run: Trajectory, reference: Trajectory | None, names: Sequence[str], column: bool
+) -> None:
     """Draw the named expectations into a figure or a part of one, one panel each, in a column or a row."""
     shape = (len(names), 1) if column else (1, len(names))
     panels = host.subplots(*shape, sharex=True, squeeze=False)
@@ -46,7 +53,7 @@ def _unit(run: Trajectory, name: str) -> str:
     return "units of the loss" if run.problem.operator is None else "units of the operator"
 
 
-def _energy_limits(axes: Any) -> None:
+def _energy_limits(axes: Axes) -> None:
     """At least 2 % of the size of the values: a conserved energy looks conserved, not like its round-off."""
     axes.margins(x=0.02, y=0.08)
     low, high = axes.get_ylim()
@@ -56,7 +63,7 @@ def _energy_limits(axes: Any) -> None:
     axes.ticklabel_format(axis="y", useOffset=False)
 
 
-def _draw_estimate(axes: Any, run: Trajectory, name: str, color: str, joined: bool) -> None:
+def _draw_estimate(axes: Axes, run: Trajectory, name: str, color: str, joined: bool) -> None:
     value = np.asarray(run.expectations[name].value, dtype=float)
     stderr = np.broadcast_to(np.asarray(run.expectations[name].stderr, dtype=float), value.shape)
     stderr = np.where(np.isfinite(stderr), stderr, 0.0)  # a single shot has no error bar
@@ -67,7 +74,7 @@ def _draw_estimate(axes: Any, run: Trajectory, name: str, color: str, joined: bo
     axes.errorbar(run.times, value, yerr=stderr if sampled else None, color=color, label=label, **look)
 
 
-def draw_budget(host: Any, rows: Sequence[tuple[str, Estimate]], terms: int, floor: float) -> None:
+def draw_budget(host: FigureBase, rows: Sequence[tuple[str, Estimate]], terms: int, floor: float) -> None:
     """Bars of named estimates: the first ``terms`` are parts, below a gap their sum and the total; ``floor``: noise of the shots."""
     axes = host.subplots()
     value = np.array([float(e.value) for _, e in rows])

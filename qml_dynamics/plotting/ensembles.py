@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.errors import MethodError, require
+from ..base.estimate import Estimate
 from ..learning.ensembles.winding_numbers import circulation
 from ..model.domains import Grid
 from .style import BLUE, DENSITY, INK, MUTED, ORANGE, PURPLE, cells, color_bar, new_figure, tidy, weight_label
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
     from ..base.estimate import Estimate
@@ -121,14 +125,15 @@ def plot_ring(run: Trajectory, levels: list[tuple[float, Estimate]], unit: float
     return figure
 
 
-def _pair(figure: Figure) -> Any:
+def _pair(figure: Figure) -> tuple[Axes, Axes]:
     """Two panels with room for the label of the scale between them."""
     engine: Any = figure.get_layout_engine()
     engine.set(wspace=0.06)
-    return figure.subplots(1, 2, width_ratios=(1.25, 1))
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    return left, right
 
 
-def _carpet(figure: Figure, axes: Any, run: Trajectory) -> None:
+def _carpet(figure: Figure, axes: Axes, run: Trajectory) -> None:
     """The density of one weight over time, square-root colours."""
     from matplotlib.colors import PowerNorm
 
@@ -141,7 +146,7 @@ def _carpet(figure: Figure, axes: Any, run: Trajectory) -> None:
     tidy(axes)
 
 
-def _points(axes: Any, run: Trajectory) -> None:
+def _points(axes: Axes, run: Trajectory) -> None:
     """The last density of a run from samples, as points with their shot noise."""
     grid, p = _line(run), run.density[-1]
     errors = np.sqrt(p * (1 - p) / run.shots) / grid.cell_volume if run.shots else np.zeros(p.shape)
@@ -187,7 +192,7 @@ def plot_windings(psi: np.ndarray, grid: Grid) -> Figure:
         bars.append((right, _phase_scale(), r"phase / $\pi$"))
         for axes, drawn, words in bars:
             bar = figure.colorbar(drawn, ax=axes, label=words, pad=0.02, shrink=0.9)
-            bar.outline.set_visible(False)  # type: ignore[operator]
+            bar.outline.set_visible(False)
             bar.ax.tick_params(color=MUTED, labelcolor=INK, labelsize=8, length=3)
         visible = share > 1e-4
         for i, j in np.argwhere((charges != 0)[: grid.shape[0] - 1, : grid.shape[1] - 1]):
@@ -213,10 +218,11 @@ def plot_windings(psi: np.ndarray, grid: Grid) -> Figure:
 def _phase_colors(phase: np.ndarray) -> np.ndarray:
     """Three cosines, a third of a turn apart: a colour wheel without a seam."""
     turns = np.stack([phase, phase - 2 * np.pi / 3, phase + 2 * np.pi / 3], axis=-1)
-    return 0.5 + 0.42 * np.cos(turns)
+    out: np.ndarray = 0.5 + 0.42 * np.cos(turns)
+    return out
 
 
-def _phase_scale() -> Any:
+def _phase_scale() -> ScalarMappable:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
@@ -224,7 +230,12 @@ def _phase_scale() -> Any:
     return ScalarMappable(Normalize(-1, 1), ListedColormap(colors.tolist()))
 
 
-def plot_number(times: np.ndarray, numbers: np.ndarray, sampled: Any = None, joint: Trajectory | None = None) -> Figure:
+def plot_number(
+    times: np.ndarray,
+    numbers: np.ndarray,
+    sampled: Sequence[tuple[float, Estimate]] | None = None,
+    joint: Trajectory | None = None,
+) -> Figure:
     """Mean number of active neurons over time: exact as a line, and measured with error bars.
 
     Args:
@@ -256,7 +267,7 @@ def plot_number(times: np.ndarray, numbers: np.ndarray, sampled: Any = None, joi
     return figure
 
 
-def _joint(axes: Any, run: Trajectory) -> None:
+def _joint(axes: Axes, run: Trajectory) -> None:
     grid = run.problem.domain
     require(isinstance(grid, Grid) and grid.ndim == 2, "joint", "be over a weight and a number", grid, MethodError)
     assert isinstance(grid, Grid)

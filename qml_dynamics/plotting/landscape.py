@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,11 @@ from .style import (
     weight_label,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+
+
 MARKERS, COLORS = ("D", "^", "P", "v", "s", "h"), ("#ffd23f", SKY, "#ff9f1c", PINK)
 
 
@@ -45,7 +50,7 @@ class Spot:
     color: str
 
 
-def draw_landscape(host: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
+def draw_landscape(host: FigureBase, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
     """Draw into a figure or a part of one; ``zeta`` is the loss on the domain, ``marks`` maps labels to weights."""
     grid, axes = run.problem.domain, host.subplots()
     if isinstance(grid, Hypercube) or grid.ndim > 2:
@@ -74,7 +79,7 @@ def _spots(run: Trajectory, marks: Mapping[str, np.ndarray]) -> list[Spot]:
     return spots
 
 
-def _mark(axes: Any, x: float, y: float, spot: Spot, label: str) -> None:
+def _mark(axes: Axes, x: float, y: float, spot: Spot, label: str) -> None:
     """The best sample filled and on top, all others hollow and larger, so that marks at one place can all be seen."""
     from matplotlib import patheffects
 
@@ -94,7 +99,7 @@ def _inside(grid: Grid, spot: Spot) -> tuple[np.ndarray, str]:
     return held, spot.label if np.array_equal(held, spot.weights) else f"{spot.label} (outside the box)"
 
 
-def _landscape_curve(axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
+def _landscape_curve(axes: Axes, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
     grid: Any = run.problem.domain
     x = grid.axes[0]
     other = axes.twinx()
@@ -116,7 +121,9 @@ def _landscape_curve(axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mappin
     tidy(other)
 
 
-def _landscape_plane(host: Any, axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
+def _landscape_plane(
+    host: FigureBase, axes: Axes, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]
+) -> None:
     from matplotlib.colors import PowerNorm
 
     grid: Any = run.problem.domain
@@ -137,7 +144,7 @@ def _landscape_plane(host: Any, axes: Any, run: Trajectory, zeta: np.ndarray, ma
     color_bar(host, filled, axes, "loss $\\zeta$")
 
 
-def _draw_samples(axes: Any, run: Trajectory) -> None:
+def _draw_samples(axes: Axes, run: Trajectory) -> None:
     counts = run.counts["weight"][-1]  # type: ignore[index]
     points = run.problem.domain.points_at(counts.index)
     area = 60.0 * counts.count / counts.count.max()
@@ -145,7 +152,7 @@ def _draw_samples(axes: Any, run: Trajectory) -> None:
     axes.scatter(points[:, 0], points[:, 1], s=area, label=f"samples at {at_time(run, -1)}", **look)
 
 
-def _draw_regions(axes: Any, run: Trajectory) -> None:
+def _draw_regions(axes: Axes, run: Trajectory) -> None:
     grid: Any = run.problem.domain
     x, y, last = plane(grid, run.density[-1])
     for share, style in ((0.9, "--"), (0.5, "-")):
@@ -155,7 +162,7 @@ def _draw_regions(axes: Any, run: Trajectory) -> None:
             axes.plot([], [], color=MUTED, linestyle=style, linewidth=1.3, label=f"{share:.0%} of the density")
 
 
-def _landscape_histogram(axes: Any, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
+def _landscape_histogram(axes: Axes, run: Trajectory, zeta: np.ndarray, marks: Mapping[str, np.ndarray]) -> None:
     edges, uniform, final = loss_histogram(zeta, run.density[-1], 32)
     label = f"probability at {at_time(run, -1)}"
     axes.bar(edges[:-1], final, np.diff(edges), align="edge", color=BLUE, alpha=0.75, label=label)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..base.errors import MethodError, require
 from ..learning.boltzmann import law_of
@@ -14,6 +15,7 @@ from ..results.trajectory import Trajectory
 from .style import BLUE, GREEN, INK, LANDSCAPE, MUTED, ORANGE, PURPLE, loss_levels, new_figure, tidy, weight_label
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..learning.boltzmann import BoltzmannFit
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from ..learning.minibatch.study import BatchStudy
 
 
-def plot_boltzmann(data: Any, fits: Mapping[str, BoltzmannFit]) -> Figure:
+def plot_boltzmann(data: ArrayLike, fits: Mapping[str, BoltzmannFit]) -> Figure:
     """Laws over bits as bars and dots; and the Kullback-Leibler distance over the steps of the training.
 
     Args:
@@ -68,7 +70,7 @@ def plot_boltzmann(data: Any, fits: Mapping[str, BoltzmannFit]) -> Figure:
 _BARS = 64
 
 
-def plot_gibbs(result: GibbsResult, exact: Any = None, labels: Sequence[str] | None = None) -> Figure:
+def plot_gibbs(result: GibbsResult, exact: ArrayLike | None = None, labels: Sequence[str] | None = None) -> Figure:
     """The law of a result over its labels (or weights, in C order), up to 64 as bars, more as a line.
 
     Args:
@@ -113,7 +115,7 @@ def plot_gibbs(result: GibbsResult, exact: Any = None, labels: Sequence[str] | N
     return figure
 
 
-def plot_minibatch(study: BatchStudy, run: Trajectory | None = None, predicted: Any = None) -> Figure:
+def plot_minibatch(study: BatchStudy, run: Trajectory | None = None, predicted: ArrayLike | None = None) -> Figure:
     """Final loss over the noise of the batches, drawn and predicted; and beside it the mean squared momentum over time.
 
     Args:
@@ -132,7 +134,7 @@ def plot_minibatch(study: BatchStudy, run: Trajectory | None = None, predicted: 
     return figure
 
 
-def _momenta(axes: Any, run: Trajectory, predicted: Any) -> None:
+def _momenta(axes: Axes, run: Trajectory, predicted: ArrayLike | None) -> None:
     kinetic = run.expectations["kinetic"]
     line = np.asarray(predicted, dtype=float)
     require(line.shape == run.times.shape, "predicted", "have one value a saved time", line.shape, MethodError)
@@ -147,7 +149,7 @@ def _momenta(axes: Any, run: Trajectory, predicted: Any) -> None:
     tidy(axes, "y")
 
 
-def _losses(axes: Any, study: BatchStudy) -> None:
+def _losses(axes: Axes, study: BatchStudy) -> None:
     order = np.argsort(study.noise)
     noise = study.noise[order]
     axes.plot(noise, study.predicted[order], color=BLUE, linewidth=1.8, label="dephasing limit, no sampling")
@@ -198,7 +200,7 @@ def _runs(paths: IterativeLearning) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def _landscape(axes: Any, paths: IterativeLearning) -> None:
+def _landscape(axes: Axes, paths: IterativeLearning) -> None:
     every = np.concatenate([getattr(paths, name) for name, _, _ in _runs(paths)])
     low, high = every.min(axis=0), every.max(axis=0)
     middle, half = 0.5 * (low + high), 0.65 * float((high - low).max())
@@ -217,7 +219,7 @@ def _landscape(axes: Any, paths: IterativeLearning) -> None:
     tidy(axes)
 
 
-def _loss_paths(axes: Any, paths: IterativeLearning) -> None:
+def _loss_paths(axes: Axes, paths: IterativeLearning) -> None:
     least = min(float(paths.losses(name).min()) for name, _, _ in _runs(paths))
     floor = 1e-7 * float(paths.losses("order1")[0] - least)
     for name, words, style in _runs(paths):

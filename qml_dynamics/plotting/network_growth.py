@@ -10,6 +10,7 @@ from ..base.errors import MethodError, require
 from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, new_figure, tidy
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..learning.growth.recorder import Recording
@@ -55,7 +56,7 @@ def plot_network_growth(
     return figure
 
 
-def _loss(axes: Any, run: Recording, base: Recording | None) -> None:
+def _loss(axes: Axes, run: Recording, base: Recording | None) -> None:
     known = {"loss/train": ("training", BLUE), "loss/held_out": ("held out", ORANGE), "loss": ("loss", BLUE)}
     for name, (label, color) in known.items():
         _line(axes, run, base, name, label, color)
@@ -66,7 +67,7 @@ def _loss(axes: Any, run: Recording, base: Recording | None) -> None:
     axes.set_title("loss (nats)" if "loss/train" in run.columns else "loss", loc="left")
 
 
-def _accuracy(axes: Any, run: Recording, base: Recording | None) -> None:
+def _accuracy(axes: Axes, run: Recording, base: Recording | None) -> None:
     for prefix in ("accuracy", "score"):
         _line(axes, run, base, f"{prefix}/train", "training", BLUE)
         _line(axes, run, base, f"{prefix}/held_out", "held out", ORANGE)
@@ -77,7 +78,7 @@ def _accuracy(axes: Any, run: Recording, base: Recording | None) -> None:
     axes.set_title(f"score{end}" if scored else f"accuracy{end}", loc="left")
 
 
-def _volume(axes: Any, run: Recording, base: Recording | None) -> None:
+def _volume(axes: Axes, run: Recording, base: Recording | None) -> None:
     _per_layer(axes, run, "log_volume/layer")
     _line(axes, run, base, "log_volume/total", "all layers", INK)
     lost = int(np.nansum(run["dropped/layer"][-1]))
@@ -85,18 +86,18 @@ def _volume(axes: Any, run: Recording, base: Recording | None) -> None:
     axes.set_title(f"log volume (nats); {lost} singular values clipped, {dead} dead units", loc="left")
 
 
-def _entropies(axes: Any, run: Recording, base: Recording | None) -> None:
+def _entropies(axes: Axes, run: Recording, base: Recording | None) -> None:
     _per_layer(axes, run, "entropy/von_neumann/layer", "von Neumann, ")
     _line(axes, run, base, "entropy/shannon/output", "Shannon, predicted classes", INK)
     axes.set_title("entropies (nats), von Neumann: of each layer's spectrum", loc="left")
 
 
-def _differential(axes: Any, run: Recording, base: Recording | None) -> None:
+def _differential(axes: Axes, run: Recording, base: Recording | None) -> None:
     _per_layer(axes, run, "entropy/differential/layer", "after ")
     axes.set_title("differential entropy (nats) of a Gaussian through the layers", loc="left")
 
 
-def _criterion(axes: Any, run: Recording, base: Recording | None) -> None:
+def _criterion(axes: Axes, run: Recording, base: Recording | None) -> None:
     seen = np.isfinite(run["residual"])
     axes.plot(run.steps[seen], run["residual"][seen], "o-", color=PURPLE, markersize=3, linewidth=1.0, label="residual")
     axes.set_ylim(0, 1.03)
@@ -113,7 +114,7 @@ _PANELS = (
 )
 
 
-def _legend(axes: Any, above: bool) -> None:
+def _legend(axes: Axes, above: bool) -> None:
     """In a corner that is empty, or, where lines fill the panel, in room made above them."""
     if above:
         low, high = axes.get_ylim()
@@ -123,7 +124,7 @@ def _legend(axes: Any, above: bool) -> None:
         axes.legend(loc="best", handlelength=1.6, frameon=True, edgecolor="none", framealpha=0.85)
 
 
-def _line(axes: Any, run: Recording, base: Recording | None, name: str, label: str, color: str) -> None:
+def _line(axes: Axes, run: Recording, base: Recording | None, name: str, label: str, color: str) -> None:
     if name not in run.columns or not np.isfinite(run[name]).any():
         return
     if base is not None and name in base.columns and label != "training":
@@ -131,7 +132,7 @@ def _line(axes: Any, run: Recording, base: Recording | None, name: str, label: s
     axes.plot(run.steps, run[name], color=color, linewidth=1.5, label=label, zorder=3)
 
 
-def _per_layer(axes: Any, run: Recording, name: str, prefix: str = "") -> None:
+def _per_layer(axes: Axes, run: Recording, name: str, prefix: str = "") -> None:
     """A curve a layer. Where layers come in, the output layer is the same curve before and after, whatever its number."""
     values, exists = run[name], np.isfinite(run["units/layer"])
     values = np.where(np.isfinite(values), values, np.nan)  # a layer of zeros has the log volume -inf
@@ -151,12 +152,12 @@ def _grown(run: Recording) -> np.ndarray:
     return np.flatnonzero((np.diff(units, axis=0) != 0).any(axis=1)) + 1
 
 
-def _mark_growth(axes: Any, run: Recording) -> None:
+def _mark_growth(axes: Axes, run: Recording) -> None:
     for row in _grown(run):
         axes.axvline(run.steps[row], color=MUTED, linewidth=0.7, linestyle=(0, (2, 2)), alpha=0.7, zorder=0)
 
 
-def _count_units(axes: Any, run: Recording) -> None:
+def _count_units(axes: Axes, run: Recording) -> None:
     """The number of hidden units at the foot of a panel, where it changes."""
     units = run["units/layer"]  # nan where a layer did not exist yet; the last that does is the output
     hidden = np.nansum(units, axis=1) - units[np.arange(len(units)), np.isfinite(units).sum(axis=1) - 1]

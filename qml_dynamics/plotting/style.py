@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
 from ..base.errors import MethodError
+from ..methods.base import Method
 from ..model.domains import Grid
 from ..results.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import PowerNorm
+    from matplotlib.figure import Figure, FigureBase
+    from numpy.typing import ArrayLike
 
 INK, MUTED, GRID = "#1f2430", "#8b93a3", "#e6e8ee"
 BLUE, ORANGE, GREEN, PURPLE, SKY, PINK = "#0072b2", "#d55e00", "#009e73", "#7b4ea3", "#56b4e9", "#cc79a7"
@@ -65,7 +70,7 @@ def add_title(figure: Figure, run: Trajectory) -> None:
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=8, color=MUTED)
 
 
-def method_name(method: Any) -> str:
+def method_name(method: Method | str | None) -> str:
     """A method with the options that differ from their defaults, cut where it would not fit beside a picture."""
     if not dataclasses.is_dataclass(method):
         return "unnamed method" if method is None else str(method)
@@ -73,7 +78,7 @@ def method_name(method: Any) -> str:
     return words if len(words) <= _LONGEST else words[: _LONGEST - 3].rstrip(" ,(=") + "..."
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     """A method or a part of one in short."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [(f.name, getattr(value, f.name), f.default) for f in dataclasses.fields(value)]
@@ -84,9 +89,9 @@ def _words(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else repr(value)
 
 
-def _same(given: Any, default: Any) -> bool:
+def _same(given: object, default: object) -> bool:
     bare = given[0] if isinstance(given, tuple) and len(given) == 1 else given
-    return bool(np.array_equal(bare, default))
+    return bool(np.array_equal(cast("ArrayLike", bare), cast("ArrayLike", default)))  # False for what is no array
 
 
 def time_label(run: Trajectory) -> str:
@@ -114,7 +119,7 @@ def weight_label(axis: int) -> str:
     return f"weight $w_{{{axis}}}$"
 
 
-def tidy(axes: Any, grid: str | None = None) -> None:
+def tidy(axes: Axes, grid: Literal["x", "y", "both"] | None = None) -> None:
     """Quiet ticks, and grid lines along ``grid`` (x, y or both)."""
     axes.tick_params(color=MUTED, labelcolor=INK, labelsize=8, length=3)
     if grid:
@@ -122,18 +127,20 @@ def tidy(axes: Any, grid: str | None = None) -> None:
         axes.set_axisbelow(True)
 
 
-def color_bar(host: Any, image: Any, axes: Any, label: str) -> None:
+def color_bar(host: FigureBase, image: ScalarMappable, axes: Axes | Sequence[Axes] | np.ndarray, label: str) -> None:
     """The scale of an image beside its axes."""
-    bar = host.colorbar(image, ax=axes, label=label, pad=0.02, ticks=_ticks(image.norm), format="%g")
+    bar = host.colorbar(image, ax=axes, label=label, pad=0.02, ticks=_ticks(cast("PowerNorm", image.norm)), format="%g")
     bar.outline.set_visible(False)
     bar.ax.tick_params(color=MUTED, labelcolor=INK, labelsize=8, length=3)
 
 
-def _ticks(norm: Any) -> np.ndarray:
+def _ticks(norm: PowerNorm) -> np.ndarray:
     """Round numbers spread over the colours; equal steps of the value would crowd one end of a power scale."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = norm.vmin, norm.vmax
+    assert low is not None
+    assert high is not None
     scale = 10.0 ** np.ceil(np.log10(max(abs(low), abs(high))))
     steps = scale * np.outer(10.0 ** np.arange(-3, 1), (1, 2, 5)).ravel()
     candidates = np.concatenate(([0.0], steps[::-1], -steps))  # zero first: it is never left out for a neighbour
@@ -142,8 +149,9 @@ def _ticks(norm: Any) -> np.ndarray:
         if all(abs(norm(value) - norm(other)) >= 0.09 for other in kept):
             kept.append(float(value))
     if 0.67 < norm.gamma < 1.5 or len(kept) < 3:
-        ticks = np.asarray(MaxNLocator(6).tick_values(low, high))
-        return ticks[(ticks >= low) & (ticks <= high)]
+        ticks: np.ndarray = np.asarray(MaxNLocator(6).tick_values(low, high))
+        out: np.ndarray = ticks[(ticks >= low) & (ticks <= high)]
+        return out
     return np.sort(kept)
 
 
@@ -213,7 +221,8 @@ def loss_quantiles(zeta: np.ndarray, density: np.ndarray, levels: Sequence[float
     below = np.cumsum(density.reshape(len(density), -1)[:, ranked], axis=1)
     values, last = zeta.reshape(-1)[ranked], zeta.size - 1
     where = [[min(int(np.searchsorted(row, level - 1e-12)), last) for row in below] for level in levels]
-    return values[np.array(where)]
+    out: np.ndarray = values[np.array(where)]
+    return out
 
 
 def loss_histogram(zeta: np.ndarray, density: np.ndarray, bins: int = 24) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
