@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..methods.base import Facts, Method
 from ..results.trajectory import Trajectory
 from .cells import Cell
 from .oracles import Truth, solve
@@ -96,7 +98,7 @@ def distance(name: str, a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max())
 
 
-def agrees(cell: Cell, method: Any, runs: Sequence[Trajectory], truth: Truth, encoding: float) -> None:
+def agrees(cell: Cell, method: Method, runs: Sequence[Trajectory], truth: Truth, encoding: float) -> None:
     """The answer, that of the refined method, and that of the method refined twice, against the dense propagator.
 
     What the finest one may miss is read from the runs: a method of order p whose step is halved moves by ``2^p - 1`` times the error
@@ -141,7 +143,9 @@ def _between(run: Trajectory, name: str) -> float:
     return SIGMAS * widest if name == "the density" else 0.0
 
 
-def measured(cell: Cell, facts: Any, runs: Sequence[Trajectory], right: dict[str, np.ndarray], encoding: float) -> None:
+def measured(
+    cell: Cell, facts: Facts, runs: Sequence[Trajectory], right: dict[str, np.ndarray], encoding: float
+) -> None:
     """The order from two refinements; of moves between the runs where an encoding has an error of its own.
 
     It judges only a method that converges: one that does not is told by how far it is off.
@@ -158,6 +162,7 @@ def measured(cell: Cell, facts: Any, runs: Sequence[Trajectory], right: dict[str
         cell,
         f"the error of {facts.order_of} is {errors[-1]:.1g}, which is rounding: its order cannot be measured, take fewer steps",
     )
+    assert facts.order is not None
     slope = float(np.log2(errors[-2] / errors[-1]))
     converges = slope > 0.4 and errors[-1] < 0.1
     if converges and abs(slope - facts.order) > SLOPE:
@@ -237,7 +242,8 @@ def _density_errors(run: Trajectory, exact: np.ndarray) -> np.ndarray:
     samples = samples.reshape(-1, *[1] * (exact.ndim - 1))
     p = np.clip(exact, 0, 1)
     rare = 2.0 / samples if not run.counts else 0.0 / samples  # of averages: Poisson tails of the rarest cells
-    return SIGMAS * gain * (np.sqrt(p * (1 - p) / samples) + 1.0 / samples) + rare
+    out: np.ndarray = SIGMAS * gain * (np.sqrt(p * (1 - p) / samples) + 1.0 / samples) + rare
+    return out
 
 
 def same_answer(cell: Cell, a: Trajectory, b: Trajectory, what: str) -> None:
@@ -250,7 +256,7 @@ def same_answer(cell: Cell, a: Trajectory, b: Trajectory, what: str) -> None:
     demand(_counted(a) == _counted(b), cell, f"{what}: the counts are other ones")
 
 
-def _close(a: Any, b: Any) -> bool:
+def _close(a: ArrayLike, b: ArrayLike) -> bool:
     return np.shape(a) == np.shape(b) and bool(np.allclose(a, b, rtol=0, atol=ROUNDING))
 
 

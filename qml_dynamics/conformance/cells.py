@@ -134,4 +134,5 @@ def _amplitudes(size: int) -> np.ndarray:
     """Amplitudes without symmetry and without a zero."""
     k = np.arange(size)
     wave = (1.0 + 0.35 * np.sin(1.7 * k + 0.4)) * np.exp(0.45j * np.cos(2.3 * k + 0.2) * k / size)
-    return wave / np.linalg.norm(wave)
+    out: np.ndarray = wave / np.linalg.norm(wave)
+    return out

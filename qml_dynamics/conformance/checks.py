@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +17,16 @@ from ..base.errors import QMLDynamicsError
 from ..methods.base import Facts, Method, check_facts
 from ..methods.evolution import circuits, evolve
 from ..results.trajectory import Trajectory
-from ..validation.budget import error_budget
+from ..validation.budget import ErrorBudget, error_budget
 from ..validation.resources import Cost, cost
 from .answers import ROUNDING, SIGMAS, Fault, agrees, demand, distance, same_answer, sampled_as, well_formed
 from .cells import Cell, large_problem
 from .oracles import Truth, push, solve, tilt
 from .recording import Recorder, sent
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
 
 SHOTS = 4000
 FEW = 400  # shots of the error budget
@@ -59,12 +63,28 @@ class Case:
         """Functions without symmetry: of weights, and of momenta where the problem has them."""
         return {"tilt": tilt, "push": push} if self.momenta and self.cell.problem.operator is None else {"tilt": tilt}
 
-    def run(self, method: Any = None, **options: Any) -> Trajectory:
+    def run(
+        self,
+        method: Method | None = None,
+        *,
+        backend: Backend | None = None,
+        shots: int | None = None,
+        seed: int | None = None,
+        save: int | None = None,
+    ) -> Trajectory:
         """One run; the grids are coarse on purpose, so that what the library says of that is left out."""
-        given = {"seed": self.seed, "save": self.cell.saves, "observables": self.observables, "progress": False}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return evolve(self.cell.problem, self.method if method is None else method, **{**given, **options})
+            return evolve(
+                self.cell.problem,
+                self.method if method is None else method,
+                backend=backend,
+                shots=shots,
+                seed=self.seed if seed is None else seed,
+                save=self.cell.saves if save is None else save,
+                observables=self.observables,
+                progress=False,
+            )
 
     @cached_property
     def exact(self) -> Trajectory:
@@ -86,7 +106,7 @@ class Case:
         """With shots; circuits go through the recorder, as they would to a device."""
         return self.run(backend=self.recorder if self.uses_circuits else None, shots=SHOTS)
 
-    def refusal(self, verb: str, call: Callable[[], Any]) -> str | None:
+    def refusal(self, verb: str, call: Callable[[], object]) -> str | None:
         """The sentence by which a call is refused, None where it is not.
 
         Raises:
@@ -248,7 +268,7 @@ def check_circuits(case: Case) -> None:
     _same_states(case, found, each, weights)
 
 
-def _same_states(case: Case, found: list[Any], each: int, weights: np.ndarray) -> None:
+def _same_states(case: Case, found: list[QuantumCircuit], each: int, weights: np.ndarray) -> None:
     """The waves at the ends of the circuits: those of the run, or by their average its density."""
     from qiskit.quantum_info import Statevector
 

@@ -6,13 +6,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..backends import backend as find_backend
 from ..backends.base import Backend
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError
-from ..methods.base import check_method
+from ..methods.base import Method, check_method
 from ..model.problem import Problem
 from .answers import Fault
 from .cells import Cell, standard_problems
@@ -60,10 +59,10 @@ class Report:
 
 @checks_arguments
 def assert_valid_method(
-    method: Any,
+    method: Method,
     *,
     problems: Iterable[Problem] | None = None,
-    backends: Sequence[Any] = ("statevector", "aer", "noisy"),
+    backends: Sequence[BackendLike] = ("statevector", "aer", "noisy"),
     verbs: Sequence[str] = VERBS,
     seed: int = 0,
     encoding: float = 0.0,
@@ -161,7 +160,7 @@ def check_cell(case: Case, verbs: Sequence[str]) -> bool:
 class _Devices:
     """The backends by what they are: the first exact one, the other exact ones, those with noise."""
 
-    def __init__(self, given: Sequence[Any]) -> None:
+    def __init__(self, given: Sequence[BackendLike]) -> None:
         every = [_weak_noise() if each == "noisy" else find_backend(each) for each in given]
         exact = [device for device in every if device.exact]
         if not exact:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..model.domains import Domain, Grid
 from ..model.initial import Gaussian
+from ..model.pauli import PauliSum
 from ..model.problem import Problem
 
 _POINTS = 32  # an axis: of the quadrature over a classical ensemble
@@ -61,15 +62,17 @@ def solve(problem: Problem, times: Sequence[float], direction: float = 1.0) -> T
 
 def tilt(w: np.ndarray) -> np.ndarray:
     """A function of weights without symmetry, ``sum_k (k + 1) w_k``: an observable of every cell."""
-    return w @ (1.0 + np.arange(w.shape[1]))
+    out: np.ndarray = w @ (1.0 + np.arange(w.shape[1]))
+    return out
 
 
 def push(k: np.ndarray) -> np.ndarray:
     """The same of momenta (of the parameter's name, it is measured in the dual basis)."""
-    return k @ (1.0 + np.arange(k.shape[1]))
+    out: np.ndarray = k @ (1.0 + np.arange(k.shape[1]))
+    return out
 
 
-def coordinates(domain: Any) -> np.ndarray:
+def coordinates(domain: Domain) -> np.ndarray:
     """The points by nested loops over the axes, the last one fastest."""
     if isinstance(domain, Grid):
         shift = 0.5 if domain.boundary == "walls" else 0.0
@@ -79,7 +82,7 @@ def coordinates(domain: Any) -> np.ndarray:
     return np.array(list(itertools.product(*axes)))
 
 
-def axis_modes(domain: Any, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def axis_modes(domain: Domain, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Momenta of one axis, their kinetic values, and the modes as rows."""
     if not isinstance(domain, Grid):
         root = np.sqrt(0.5)
@@ -96,13 +99,13 @@ def axis_modes(domain: Any, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return k, (k - 2 * np.pi * domain.twist[axis] / length) ** 2, rows
 
 
-def on_axis(domain: Any, axis: int, matrix: np.ndarray) -> np.ndarray:
+def on_axis(domain: Domain, axis: int, matrix: np.ndarray) -> np.ndarray:
     """The matrix of one axis on the whole register, axis 0 the leftmost factor."""
     before, after = int(np.prod(domain.shape[:axis], dtype=int)), int(np.prod(domain.shape[axis + 1 :], dtype=int))
     return np.kron(np.kron(np.eye(before), matrix), np.eye(after))
 
 
-def laplacian(domain: Any) -> np.ndarray:
+def laplacian(domain: Domain) -> np.ndarray:
     """Minus the Laplacian, a Kronecker sum of explicit sums over modes."""
     total = np.zeros((domain.size, domain.size), dtype=complex)
     for axis in range(domain.ndim):
@@ -111,7 +114,7 @@ def laplacian(domain: Any) -> np.ndarray:
     return total
 
 
-def momentum(domain: Any) -> np.ndarray:
+def momentum(domain: Domain) -> np.ndarray:
     """The operator of :func:`push`."""
     total = np.zeros((domain.size, domain.size), dtype=complex)
     for axis in range(domain.ndim):
@@ -120,7 +123,7 @@ def momentum(domain: Any) -> np.ndarray:
     return total
 
 
-def operator(terms: Any) -> np.ndarray:
+def operator(terms: PauliSum) -> np.ndarray:
     """A sum of Pauli strings by Kronecker products; the last letter is qubit 0."""
     size = 1 << terms.num_qubits
     total = np.zeros((size, size), dtype=complex)
@@ -192,7 +195,8 @@ def _means(problem: Problem, times: Sequence[float], states: np.ndarray) -> dict
     kinetic, potential = matrices(problem)
 
     def mean(matrix: np.ndarray) -> np.ndarray:
-        return np.einsum("ti,ij,tj->t", states.conj(), matrix, states).real
+        out: np.ndarray = np.einsum("ti,ij,tj->t", states.conj(), matrix, states).real
+        return out
 
     k, v = mean(kinetic), mean(potential)
     pairs = np.array([coefficients(problem, t) for t in times])
@@ -205,18 +209,20 @@ def _means(problem: Problem, times: Sequence[float], states: np.ndarray) -> dict
 def _points(problem: Problem, times: Sequence[float]) -> Truth:
     """Averages over points that move by ``w' = 2 D k``, ``k' = -s grad zeta``, from a quadrature over the initial density."""
     w, k, weights = _ensemble(problem)
+    grid = problem.domain
+    assert isinstance(grid, Grid)
     assert problem.objective is not None
     loss: Callable[[np.ndarray], np.ndarray] = problem.objective.fn
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
         d, s = coefficients(problem, t)
-        inside, sign = _folded(problem.domain, y[0])
+        inside, sign = _folded(grid, y[0])
         return np.array([2 * d * y[1], -s * sign * _slope(loss, inside)])
 
     y, now, rows = np.array([w, k]), 0.0, []
     for t in times:
         y, now = _runge_kutta(rate, y, now, t, max(1, int(_STEPS * (t - now) / problem.duration))), t
-        (inside, sign), (d, s) = _folded(problem.domain, y[0]), coefficients(problem, t)
+        (inside, sign), (d, s) = _folded(grid, y[0]), coefficients(problem, t)
         kinetic, objective = weights @ (y[1] ** 2).sum(axis=1), weights @ np.asarray(loss(inside))
         here = {"kinetic": kinetic, "objective": objective, "energy": d * kinetic + s * objective}
         rows.append({**here, "tilt": weights @ tilt(inside), "push": weights @ push(sign * y[1])})
@@ -249,7 +255,7 @@ def _ensemble(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return points[kept], momenta[kept], weights[kept] / weights[kept].sum()
 
 
-def _folded(domain: Any, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _folded(domain: Grid, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = np.array(domain.bounds).T
     if domain.boundary == "periodic":
         return low + (w - low) % (high - low), np.ones_like(w)

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..base.errors import QMLDynamicsError
 from ..base.registry import is_plain
+from ..methods.base import Method
 from ..model.spec import describe_problem
 from ..results.trajectory import Trajectory, plain
 from ..runs.problem_file import read_problem, write_problem
@@ -28,7 +29,7 @@ from .checks import SHOTS, Case
 from .recording import Recorder
 
 
-def options_of(value: Any) -> Any:
+def options_of(value: object) -> Any:
     """The options of a method as plain data, methods and parts inside it likewise."""
     if is_dataclass(value) and not isinstance(value, type):
         return {"class": type(value).__qualname__, **{name: options_of(v) for name, v in vars(value).items()}}
@@ -37,7 +38,7 @@ def options_of(value: Any) -> Any:
     return [options_of(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
-def same_method(cell: Cell, back: Any, method: Any, where: str) -> None:
+def same_method(cell: Cell, back: Method, method: Method, where: str) -> None:
     """Every option is what it was; the fault names the one that is lost."""
     demand(type(back) is type(method), cell, f"{where}: the method comes back as {back!r}")
     before, after = options_of(method), options_of(back)
@@ -83,7 +84,7 @@ def _same_fields(cell: Cell, back: Trajectory, run: Trajectory) -> None:
         demand(same, cell, f"a saved trajectory: `{name}` is lost or changed")
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(plain(value), sort_keys=True)
 
 

@@ -22,7 +22,7 @@ from ..backends import backend as find_backend
 from ..base.arguments import checks_arguments
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError, QMLDynamicsError
 from ..base.estimate import Estimate
-from ..methods.base import check_method
+from ..methods.base import Method, check_method
 from ..methods.evolution import evolve
 from ..methods.identity import Identity
 from ..methods.job import convert
@@ -59,7 +59,13 @@ class Chain:
     """The paired runs of one budget."""
 
     def __init__(
-        self, problem: Problem, method: Any, backend: Any, shots: int | None, seed: int | None, progress: bool | None
+        self,
+        problem: Problem,
+        method: Method,
+        backend: BackendLike | None,
+        shots: int | None,
+        seed: int | None,
+        progress: bool | None,
     ) -> None:
         self.problem, self.method, self.shots, self.seed, self.progress = problem, method, shots, seed, progress
         self.given = backend
@@ -72,9 +78,16 @@ class Chain:
         if self.facts.runs_on == "backend":
             self.backend = find_backend(backend if backend is not None else "statevector")
 
-    def run(self, problem: Problem, method: Any, **options: Any) -> Trajectory:
+    def run(
+        self,
+        problem: Problem,
+        method: Method,
+        backend: BackendLike | None = None,
+        shots: int | None = None,
+        seed: int | None = None,
+    ) -> Trajectory:
         """One run of the chain; an interrupt ends the whole budget, since half a chain says nothing."""
-        out = evolve(problem, method, progress=self.progress, **options)
+        out = evolve(problem, method, backend=backend, shots=shots, seed=seed, progress=self.progress)
         if out.diagnostics.get("interrupted"):
             raise KeyboardInterrupt
         return out
@@ -355,9 +368,9 @@ class ErrorBudget:
 @checks_arguments
 def error_budget(
     problem: Problem,
-    method: Any,
+    method: Method,
     *,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     shots: int | None = None,
     seed: int | None = None,
     progress: bool | None = None,
