@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,10 @@ from .optimum import scipy_optimum
 from .options import parse_method, told_unused
 from .run import default_folder, identify_file, terminal, told_once
 from .summary import print_run, run_data, weights_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 ANNEALING, CHAIN = "annealing.png", "chain.png"
 
@@ -163,7 +167,7 @@ def _add_chain(data: dict[str, Any], chain: Chain | None, file: ProblemFile) -> 
     data["chain"] = report
 
 
-def _print_more(console: Any, run: Trajectory, chain: Chain | None, data: dict[str, Any]) -> None:
+def _print_more(console: Console, run: Trajectory, chain: Chain | None, data: dict[str, Any]) -> None:
     """Members, crossings, and the chain."""
     from rich.text import Text
 

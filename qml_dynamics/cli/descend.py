@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ProblemError, one_of, require
 from ..base.interrupts import INTERRUPTED, Interrupts
@@ -22,6 +22,10 @@ from . import pictures
 from .folders import run_folder
 from .options import told_unused
 from .run import identify_file, terminal, told_once
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 TABLE = "table"
 
@@ -151,7 +155,7 @@ def _write(folder: Path, found: Descent) -> list[Path]:
     return files
 
 
-def _show_table(console: Any, rows: Sequence[Row]) -> None:
+def _show_table(console: Console, rows: Sequence[Row]) -> None:
     from rich.table import Table
 
     table = Table(title="One sample within 0.1 (unit box) of the minimiser", title_justify="left")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -60,7 +60,21 @@ class Statement:
     circuit_qubits: int = 5
 
 
-def read_statement(source: Path, *, allow_code: bool = False, **options: Any) -> Statement:
+class Options(TypedDict, total=False):
+    """What the command line may set in a :class:`Statement`; None leaves it."""
+
+    columns: Sequence[str] | None
+    label: str | None
+    n: int | None
+    kind: str | None
+    condition: str | None
+    steps: int | None
+    method: str | None
+    time: float | None
+    seed: int | None
+
+
+def read_statement(source: Path, *, allow_code: bool = False, **options: Unpack[Options]) -> Statement:
     """A statement from a CSV file, a TOML file, or a folder that holds ``diffusion.toml``; options that are None leave it.
 
     Raises:
@@ -72,7 +86,7 @@ def read_statement(source: Path, *, allow_code: bool = False, **options: Any) ->
         raise ProblemError(
             f"Argument `problem` must be a CSV file, a diffusion.toml or its folder, but {path} is no file."
         )
-    stated = _from_toml(path, allow_code) if path.suffix == ".toml" else {"file": path}
+    stated: dict[str, Any] = _from_toml(path, allow_code) if path.suffix == ".toml" else {"file": path}
     stated.update({key: value for key, value in options.items() if value is not None})
     made = Statement(**stated)
     return replace(
@@ -86,7 +100,7 @@ def read_statement(source: Path, *, allow_code: bool = False, **options: Any) ->
     )
 
 
-def _share(value: Any) -> float:
+def _share(value: float) -> float:
     share = real(value, "held_out", nonnegative=True)
     require(share < 1, "held_out", "be below 1", share)
     return share
@@ -159,7 +173,8 @@ class Fit:
         """Held-out rows that the samples are compared with: those of the class, where one is asked for."""
         if self.stated.condition is None or self.held_labels is None:
             return self.held_out
-        return self.held_out[self.held_labels == self.stated.condition]
+        out: np.ndarray = self.held_out[self.held_labels == self.stated.condition]
+        return out
 
 
 def diffuse_command(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -40,6 +41,14 @@ class Asked:
     beta: float | None
     reading: str
     allow_code: bool = False
+
+
+class Options(TypedDict):
+    """How the circuit is run, as for :func:`qml_dynamics.gibbs.softmax`."""
+
+    backend: str | None
+    shots: int | None
+    seed: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +101,7 @@ def numbers(text: str) -> list[float]:
         raise ProblemError(f"Argument `energies` must be numbers like 0.3,1.1,-0.4, but is {describe(text)}.") from None
 
 
-def _on_labels(asked: Asked, options: dict[str, Any]) -> Answer:
+def _on_labels(asked: Asked, options: Options) -> Answer:
     beta = 1.0 if asked.beta is None else asked.beta
     if asked.sigmoid is not None:
         result = sigmoid(asked.sigmoid, beta, asked.hopping, reading=asked.reading, **options)
@@ -131,7 +140,8 @@ def _diagonal(problem: Problem, beta: float, steps: int | None) -> np.ndarray:
         return thermal(problem, beta, steps).probabilities
     energies, modes = np.linalg.eigh(hamiltonian(problem).matrix(0.0))
     weights = np.exp(-beta * (energies - energies[0]))
-    return (np.abs(modes) ** 2 @ (weights / weights.sum())).reshape(problem.domain.shape)
+    out: np.ndarray = (np.abs(modes) ** 2 @ (weights / weights.sum())).reshape(problem.domain.shape)
+    return out
 
 
 def _data(answer: Answer) -> dict[str, Any]:
@@ -174,7 +184,7 @@ def _p_value(answer: Answer) -> float | None:
     return float(chi2.sf(((a - b) ** 2 / b).sum(), len(a) - 1))
 
 
-def _text(answer: Answer, data: dict[str, Any]) -> str:
+def _text(answer: Answer, data: Mapping[str, object]) -> str:
     result = answer.result
     law, exact, spread = (a.reshape(-1) for a in (result.probabilities, answer.exact, result.stderr))
     rows = [str(result)]
@@ -189,7 +199,7 @@ def _text(answer: Answer, data: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _write(answer: Answer, data: dict[str, Any], out: Path) -> list[str]:
+def _write(answer: Answer, data: Mapping[str, object], out: Path) -> list[str]:
     """``result.json``, the circuit as OpenQASM 3, and a picture where there is something to draw with."""
     with result_folder(out, out, FILES, force=True) as (draft, folder):
         names = [path.name for path in _files(answer, data, draft)]

@@ -103,7 +103,7 @@ def _backend(options: Options, file: ProblemFile, name: str | None) -> Any:
     return name
 
 
-def default_save(method: Any) -> int:
+def default_save(method: Method) -> int:
     """Saved times that fall on ends of steps, so that saving does not cut any: at most 21.
 
     >>> from qml_dynamics import Trotter

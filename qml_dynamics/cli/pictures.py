@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import plotting
 from ..results.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from ..validation.budget import ErrorBudget
+
 
 MISSING = 'pictures need an extra package: pip install "qml-dynamics[viz]"'
 
@@ -23,7 +27,7 @@ def draw(
     run: Trajectory,
     reference: Trajectory | None = None,
     marks: Mapping[str, Sequence[float]] | None = None,
-    budget: Any = None,
+    budget: ErrorBudget | None = None,
 ) -> list[Path]:
     """Write ``run.png`` (all in one), ``density.png``, ``energy.png``, ``landscape.png`` and ``budget.png``."""
     has_loss = run.problem.objective is not None

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backends import backend as find_backend
 from ..base.errors import MethodError, QMLDynamicsError
@@ -30,6 +30,14 @@ from .folders import Place, run_folder
 from .optimum import Optimum, scipy_optimum
 from .options import Options, Plan, plan
 from .summary import as_data, budget_data, print_checks, print_run, run_data, weights_table
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from rich.console import Console
+
+    from ..validation.budget import ErrorBudget
+
 
 REFERENCE = "reference.npz"
 BUDGET_QUBITS = 14
@@ -194,7 +202,7 @@ def _budget(job: _Run) -> Any:
 
 
 def _pictures(
-    job: _Run, run: Trajectory, reference: Trajectory | None, optimum: Optimum | None, budget: Any
+    job: _Run, run: Trajectory, reference: Trajectory | None, optimum: Optimum | None, budget: ErrorBudget | None
 ) -> list[str]:
     if not pictures.available():
         print(f"qml-dynamics: {pictures.MISSING}", file=sys.stderr)
@@ -227,7 +235,7 @@ def told_once() -> Iterator[None]:
     """Warnings as one line each on standard error, and each of them once."""
     seen: set[str] = set()
 
-    def show(message: Any, category: Any, *_: Any, **__: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         kind = category.__name__
         if kind not in seen:
             seen.add(kind)

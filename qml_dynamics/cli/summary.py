@@ -14,6 +14,7 @@ from ..runs.trajectory_file import summary
 from .optimum import Optimum
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from rich.console import Console
 
     from ..validation.budget import ErrorBudget
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..validation.explained import Explanation
 
 
-def as_data(value: Any) -> dict[str, Any]:
+def as_data(value: DataclassInstance) -> dict[str, Any]:
     """A result that is a dataclass, as plain data; NumPy reads estimates with their errors."""
     return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
 
@@ -68,7 +69,7 @@ def mean_losses(run: Trajectory) -> dict[str, Any] | None:
     }
 
 
-def run_data(run: Trajectory, file: ProblemFile, table: list[dict[str, Any]]) -> dict[str, Any]:
+def run_data(run: Trajectory, file: ProblemFile, table: Sequence[Mapping[str, object]]) -> dict[str, Any]:
     """All that is known right after the run, as plain data."""
     data = summary(run)
     data["problem"] = str(file.path)
