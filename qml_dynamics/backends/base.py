@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import getattr_static
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, Union, cast, get_args, runtime_checkable
 
 import numpy as np
 
-from ..base.arguments import checks_arguments
+from ..base.arguments import WHERE_READ, checks_arguments
 from ..base.errors import BackendError, integer, one_of
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
@@ -77,7 +77,10 @@ class Backend(Protocol):
 
 # what `qml_dynamics.backend` takes: a name, a backend, or an object of Qiskit or PennyLane that one is made of; in quotes, so that
 # neither library is imported for it
-BackendLike: TypeAlias = "Backend | str | BackendV2 | BaseSamplerV2 | BaseEstimatorV2 | Device"
+BackendLike: TypeAlias = Annotated[
+    Union[Backend, str, "BackendV2", "BaseSamplerV2", "BaseEstimatorV2", "Device"],
+    WHERE_READ,
+]
 
 
 @runtime_checkable

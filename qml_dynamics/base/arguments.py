@@ -31,6 +31,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 _FINITE = "an array of finite numbers"
 Numbers = Annotated[ArrayLike, _FINITE]
 
+# The mark of an annotation whose arguments are checked in words of its own by what reads them.
+WHERE_READ = "checked where it is read"
+# An array or nested lists of numbers, or of labels.
+Array = Annotated[ArrayLike, WHERE_READ]
+
 SEEDS, SHOTS = (0, 2**128), (1, 10**9)
 NAMED = {"folder": "the path of a folder", "patience": "None or a Patience"}  # what arguments of these names must be
 RANGES = {"seed": SEEDS, "shots": SHOTS}  # of integers that go by these names everywhere
@@ -142,6 +147,8 @@ def fits(value: Any, hint: Any) -> bool:
         return _PLAIN[hint](value)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
+        if inner[1:] == (WHERE_READ,):
+            return True
         return finite_numbers(value) if inner[1:] == (_FINITE,) else fits(value, inner[0])
     if origin in (typing.Union, types.UnionType):
         if isinstance(value, (str, os.PathLike)) and any(map(_is_path, inner)):

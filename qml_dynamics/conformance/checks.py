@@ -353,7 +353,7 @@ def check_budget(case: Case) -> None:
         demand(few, cell, f"{FEW} shots make {part:.2g} of the error budget, where {floor:.2g} is their floor")
 
 
-def _formula_part(case: Case, budget: Any, truth: Truth) -> None:
+def _formula_part(case: Case, budget: ErrorBudget, truth: Truth) -> None:
     """Formula, encoding and register together lead from the exact density to that of the run."""
     assert truth.density is not None
     gap = distance("the density", _rows(case.exact.density)[-1:], truth.density[-1:])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..backends import backend as find_backend
-from ..backends.base import Backend
+from ..backends.base import Backend, BackendLike
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError
 from ..methods.base import Method, check_method

@@ -141,7 +141,8 @@ def start(problem: Problem) -> np.ndarray:
     if not isinstance(initial, Gaussian):
         return np.asarray(initial.vector(domain), dtype=complex).reshape(-1)
     wave = _gaussian(initial, coordinates(domain), domain)
-    return wave / np.linalg.norm(wave)
+    out: np.ndarray = wave / np.linalg.norm(wave)
+    return out
 
 
 def _gaussian(initial: Gaussian, points: np.ndarray, domain: Domain) -> np.ndarray:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ..base.arguments import checks_arguments
+from ..base.arguments import Array, checks_arguments
 from ..base.errors import integer, real, require
 from ..methods.evolution import evolve
 from ..methods.split_step import SplitStep
@@ -54,7 +53,7 @@ class IterativeLearning:
 
 @checks_arguments
 def iterative_learning(
-    problem: Problem, start: ArrayLike, tau: float, restarts: int, long: float = 50.0
+    problem: Problem, start: Array, tau: float, restarts: int, long: float = 50.0
 ) -> IterativeLearning:
     """All of them from one point.
 
@@ -94,7 +93,7 @@ def iterative_learning(
     )
 
 
-def gradient_descent(loss: Objective, start: ArrayLike, rate: float, steps: int) -> np.ndarray:
+def gradient_descent(loss: Objective, start: Array, rate: float, steps: int) -> np.ndarray:
     """``w -= rate grad``, shape ``(steps + 1, ndim)``.
 
     >>> gradient_descent(Objective(lambda w: w[:, 0] ** 2), [1.0], 0.25, 2).round(9).tolist()
@@ -106,7 +105,7 @@ def gradient_descent(loss: Objective, start: ArrayLike, rate: float, steps: int)
     return np.array(path)
 
 
-def newton(loss: Objective, start: ArrayLike, steps: int) -> np.ndarray:
+def newton(loss: Objective, start: Array, steps: int) -> np.ndarray:
     """``w -= K^-1 grad`` with the Hessian K, shape ``(steps + 1, ndim)``."""
     path = [np.asarray(start, dtype=float)]
     for _ in range(steps):
@@ -114,7 +113,7 @@ def newton(loss: Objective, start: ArrayLike, steps: int) -> np.ndarray:
     return np.array(path)
 
 
-def taylor_path(problem: Problem, start: ArrayLike, order: int, tau: float, restarts: int) -> np.ndarray:
+def taylor_path(problem: Problem, start: Array, order: int, tau: float, restarts: int) -> np.ndarray:
     """Iterative learning: the means after each of some restarts, shape ``(restarts + 1, ndim)``.
 
     Order 1 is gradient descent with the learning rate ``D tau^2``; order 2 is Newton's method, damped by ``1 - 1 / cosh(w tau)`` along
@@ -137,7 +136,7 @@ def taylor_path(problem: Problem, start: ArrayLike, order: int, tau: float, rest
     return np.array(path)
 
 
-def equation_path(problem: Problem, start: ArrayLike, tau: float, restarts: int, steps: int = 40) -> np.ndarray:
+def equation_path(problem: Problem, start: Array, tau: float, restarts: int, steps: int = 40) -> np.ndarray:
     """The same with the loss itself instead of its Taylor polynomial: ``steps`` steps of order 4 of the split-operator method.
 
     Each restart moves the box by less than a spacing, so that a grid point lies at the current mean; the mean is that of psi itself

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
 
 import numpy as np
 
+from ..base.arguments import WHERE_READ
 from ..base.errors import ProblemError, QMLDynamicsError, check_memory, describe, require
 from .transforms import roundoff, walsh_coefficients
 
@@ -92,7 +93,10 @@ class PauliSum:
 
 
 # what :func:`pauli_sum` reads; in quotes, so that neither library is imported for it
-OperatorLike: TypeAlias = "PauliSum | SparsePauliOp | Operator | np.ndarray | Sequence[Sequence[complex]]"
+OperatorLike: TypeAlias = Annotated[
+    Union[PauliSum, "SparsePauliOp", "Operator", np.ndarray, Sequence[Sequence[complex]]],
+    WHERE_READ,
+]
 
 
 def _walsh_sum(series: np.ndarray) -> np.ndarray:

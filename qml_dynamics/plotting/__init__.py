@@ -148,7 +148,7 @@ def plot_summary(
 
 
 @checks_arguments
-def plot_budget(budget: Any) -> Figure:
+def plot_budget(budget: ErrorBudget) -> Figure:
     """The terms of an error budget as horizontal bars, with their sum and the total difference below.
 
     Args:

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -104,6 +104,10 @@ class Observable:
     def everywhere(self, domain: Domain) -> np.ndarray:
         """Values on the whole basis, flat."""
         return np.concatenate([self.values(domain, part) for part in _blocks(domain.size)])
+
+
+# what callers may give to be observed: a function of weights or of momenta, or an operator
+ObservableLike: TypeAlias = Callable[[np.ndarray], np.ndarray] | OperatorLike
 
 
 @checks_arguments

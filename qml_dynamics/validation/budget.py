@@ -19,6 +19,7 @@ import numpy as np
 
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
+from ..backends.base import BackendLike
 from ..base.arguments import checks_arguments
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError, QMLDynamicsError
 from ..base.estimate import Estimate

@@ -113,7 +113,8 @@ def _log_slope(r: Reading, axis: int) -> np.ndarray:
         first[axis], last[axis] = slice(0, 1), slice(-1, None)
         after[tuple(last)], before[tuple(first)] = 0.0, 0.0
     there = p > 1e-12 * p.max()
-    return np.divide(after - before, 2 * step * p, out=np.zeros_like(p), where=there)
+    out: np.ndarray = np.divide(after - before, 2 * step * p, out=np.zeros_like(p), where=there)
+    return out
 
 
 def _clipped(f: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -258,7 +258,8 @@ def _dealt(reading: Reading, n: int, m: int, rows: int, rng: np.random.Generator
     pooled = _pooled(reading).astype(np.int64).reshape(-1)
     if pooled.sum() >= _MOST_DEALT:
         law = pooled / pooled.sum()
-        return _drawn(law, n, rows, rng) - _drawn(law, m, rows, rng)
+        found: np.ndarray = _drawn(law, n, rows, rng) - _drawn(law, m, rows, rng)
+        return found
     there = np.flatnonzero(pooled)
     dealt = rng.multivariate_hypergeometric(pooled[there], n, size=rows, method="marginals")
     out = np.zeros((rows, pooled.size))

@@ -56,7 +56,7 @@ class Reading:
         while out.law.size > MOST_CELLS:
             axis = int(np.argmax(out.law.shape))
             merged = [None if x is None else halved(x, axis) for x in (out.a, out.b, out.law)]
-            weight = np.maximum(merged[2], 1e-300)  # type: ignore[call-overload]
+            weight = np.maximum(merged[2], 1e-300)
             values = None if out.values is None else halved(out.values * np.maximum(out.law, 1e-300), axis) / weight
             noise = None if out.noise is None else np.sqrt(halved(out.noise**2, axis))
             axes = (*out.axes[:axis], out.axes[axis].reshape(-1, 2).mean(axis=1), *out.axes[axis + 1 :])

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import synthesis
 from ..backends import Backend
-from ..backends.base import capabilities, check_width
+from ..backends.base import BackendLike, capabilities, check_width
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, human_bytes, integer
 from ..methods.base import Gates, Job, Work, check_method

@@ -29,6 +29,7 @@ from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.initial import Gaussian, Initial, PointMass
 from ...model.problem import Problem, need_waves
 from ...model.resolution import check_seen
+from ...results.observables import ObservableLike
 from ...results.sampling import drawable
 from ...results.trajectory import Trajectory
 from .engine import Annealing
@@ -44,7 +45,8 @@ def placed(
     """Diffusion and strength of every stage."""
     schedules = (p.diffusion, p.strength)
     check_seen(h, [0.0, *stage_times(record.stages, p.duration)], "stages", record.stages)
-    plain: Any = tuple(staged(schedule, record.stages, p.duration) for schedule in schedules)
+    diffusion, strength = (tuple(staged(schedule, record.stages, p.duration)) for schedule in schedules)
+    plain = diffusion, strength
     if record.adapt is None:
         return plain
     spectrum = Spectrum(h)

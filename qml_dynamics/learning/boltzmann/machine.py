@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import Numbers, checks_arguments, number_array
+from ...base.arguments import Array, Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, integer, require
 from ...model.pauli import PauliSum
 
@@ -65,14 +64,14 @@ class BoltzmannMachine:
         return self.hamiltonian(np.zeros(self.num_parameters)).labels
 
     @checks_arguments
-    def hamiltonian(self, theta: Any) -> PauliSum:
+    def hamiltonian(self, theta: Array) -> PauliSum:
         """``sum_j theta_j P_j``."""
         values = self.checked(theta)
         x, z = np.array(self.masks).T
         return PauliSum(self.num_qubits, x, z, values)
 
     @checks_arguments
-    def law(self, theta: Any) -> np.ndarray:
+    def law(self, theta: Array) -> np.ndarray:
         """The exact law of the visible bits, shape ``(2**visible,)``, bit 0 the highest of the index.
 
         >>> machine = BoltzmannMachine(1, transverse=False)          # H = theta Z: p(1) = sigmoid(2 theta)
@@ -84,7 +83,7 @@ class BoltzmannMachine:
         return self.marginal(modes**2 @ weights / weights.sum())
 
     @checks_arguments
-    def gradient(self, theta: Any, data: Any) -> np.ndarray:
+    def gradient(self, theta: Array, data: Array) -> np.ndarray:
         """The exact gradient of the distance to the law of ``data``, shape ``(num_parameters,)``.
 
         ``Tr (P_j K) - Tr (P_j rho)`` with ``K = int_0^1 e^{-sH} W e^{-(1-s)H} ds`` and ``W = sum_v (q_v / Tr (|v><v| e^{-H})) |v><v|``;
@@ -110,7 +109,7 @@ class BoltzmannMachine:
         out: np.ndarray = law.reshape(-1, 1 << self.hidden).sum(axis=1)
         return out
 
-    def checked(self, theta: ArrayLike) -> np.ndarray:
+    def checked(self, theta: Array) -> np.ndarray:
         """Theta as an array; raises :class:`ProblemError` unless it is finite and has the right length."""
         values = number_array(theta, "theta")
         require(values.shape == (self.num_parameters,), "theta", f"be {self.num_parameters} finite numbers", theta)
@@ -118,7 +117,7 @@ class BoltzmannMachine:
 
 
 @checks_arguments
-def law_of(data: Any, visible: int) -> np.ndarray:
+def law_of(data: Array, visible: int) -> np.ndarray:
     """The law of rows of bits ``(m, visible)``, or a law ``(2**visible,)`` that is given, checked.
 
     >>> law_of([[0, 1], [0, 1], [1, 0], [1, 1]], 2).tolist()

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...backends import backend as find_backend
-from ...base.arguments import checks_arguments
+from ...backends.base import BackendLike
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
 from ...methods.variational.ansatz.purified import Purified
@@ -55,7 +55,7 @@ class BoltzmannFit:
     circuit: QuantumCircuit | None = None
 
     @checks_arguments
-    def sample(self, shots: int, seed: int = 0, backend: Any = None) -> Counts:
+    def sample(self, shots: int, seed: int = 0, backend: BackendLike | None = None) -> Counts:
         """Visible bits as integers (bit 0 the highest), measured on the circuit where there is one."""
         if self.circuit is None:
             return draw(self.law, integer(shots, "shots", 1, 10**9, MethodError), seed)
@@ -75,11 +75,11 @@ class BoltzmannFit:
 @checks_arguments
 def fit(
     machine: BoltzmannMachine,
-    data: ArrayLike,
+    data: Array,
     *,
     method: str = "exact",
     steps: int = 100,
-    theta0: ArrayLike | None = None,
+    theta0: Array | None = None,
     l2: float = 0.0,
     ansatz: Purified | None = None,
     substeps: int = 4,
@@ -153,7 +153,7 @@ def fit(
 
 @checks_arguments
 def thermal_circuit(
-    machine: BoltzmannMachine, theta: ArrayLike, ansatz: Purified | None = None, substeps: int = 4
+    machine: BoltzmannMachine, theta: Array, ansatz: Purified | None = None, substeps: int = 4
 ) -> QuantumCircuit:
     """The purified thermal state of a machine with these parameters, by variational imaginary time: one state, no training.
 

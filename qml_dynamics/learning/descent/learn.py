@@ -56,7 +56,7 @@ class Learned:
 
 
 @checks_arguments
-def chances(schedule: Learned | Fixed | Any, instances: Sequence[Instance], steps: int | None = None) -> np.ndarray:
+def chances(schedule: Learned | Fixed, instances: Sequence[Instance], steps: int | None = None) -> np.ndarray:
     """The chance of one sample on each instance after so many Strang steps (default: the schedule's own)."""
     for name in ("diffusion", "strength"):
         has = isinstance(getattr(schedule, name, None), Schedule) and not isinstance(schedule, type)

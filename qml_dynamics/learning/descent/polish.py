@@ -100,12 +100,14 @@ class UnitLoss:
     def weights(self, y: np.ndarray) -> np.ndarray:
         """Weights of points of the unit box, never outside of the bounds by rounding."""
         low, high = np.array(self.bounds).T
-        return np.clip(low + (high - low) * np.asarray(y, dtype=float), low, high)
+        out: np.ndarray = np.clip(low + (high - low) * np.asarray(y, dtype=float), low, high)
+        return out
 
     def unit(self, weights: np.ndarray) -> np.ndarray:
         """Points of the unit box of weights."""
         low, high = np.array(self.bounds).T
-        return np.clip((np.asarray(weights, dtype=float) - low) / (high - low), 0.0, 1.0)
+        out: np.ndarray = np.clip((np.asarray(weights, dtype=float) - low) / (high - low), 0.0, 1.0)
+        return out
 
     def many(self, y: np.ndarray) -> np.ndarray:
         """Values at points ``(m, ndim)``."""

@@ -29,7 +29,7 @@ from .polish import RIVALS, Bounds, Polished, polish_samples, rivals
 from .result import Descent, Evaluations, success
 
 
-def refine_samples(objective: Objective, starts: np.ndarray, bounds: Any, scale: float) -> tuple[Polished, ...]:
+def refine_samples(objective: Objective, starts: np.ndarray, bounds: Bounds, scale: float) -> tuple[Polished, ...]:
     """The polish of the best samples, best first; none of a table. ``scale`` is the range of the loss on the grid."""
     if objective.domain is not None:
         return ()

@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate, few_samples
 from ...base.progress import Progress
@@ -173,7 +172,7 @@ def _full(setting: Setting, seed: int) -> np.ndarray:
 @checks_arguments
 def split_settings(
     X: np.ndarray,
-    y: ArrayLike,
+    y: Array,
     model: Callable[[np.ndarray, np.ndarray], Objective],
     *,
     bounds: Sequence[Sequence[float]],

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias, cast
 
 import numpy as np
 
+from ...base.arguments import WHERE_READ
 from ...base.errors import ProblemError, describe, one_of, real, require
 from ...base.options import handed
 from ...model.domains import Grid, depth
 
 LEAST = 1e-6
 # the name of a class; a function of points; or one pair (low, high) an axis, None for an open end
-Condition: TypeAlias = str | int | Callable[[np.ndarray], np.ndarray] | Sequence[float | Sequence[float | None] | None]
+Condition: TypeAlias = Annotated[
+    str | int | Callable[[np.ndarray], np.ndarray] | Sequence[float | Sequence[float | None] | None], WHERE_READ
+]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import Numbers, checks_arguments, number_array
+from ...base.arguments import Array, Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Grid
 from .witten import Landscape
@@ -41,7 +40,7 @@ class Scale:
 
     @classmethod
     @checks_arguments
-    def fit(cls, rows: Any, whiten: bool = False) -> Scale:
+    def fit(cls, rows: Array, whiten: bool = False) -> Scale:
         """Mean 0 and variance 1 in each column of these rows; with ``whiten`` the columns become uncorrelated too.
 
         Raises:
@@ -59,17 +58,17 @@ class Scale:
         return cls(x.mean(axis=0), np.diag(1 / spread) @ vectors @ np.diag(values**-0.5) @ vectors.T)
 
     @checks_arguments
-    def to_box(self, rows: Any) -> np.ndarray:
+    def to_box(self, rows: Array) -> np.ndarray:
         """Rows in the units of the box."""
         return np.asarray((as_rows(rows, len(self.mean)) - self.mean) @ self.matrix)
 
     @checks_arguments
-    def from_box(self, rows: Any) -> np.ndarray:
+    def from_box(self, rows: Array) -> np.ndarray:
         """Rows in the person's units."""
         return np.asarray(as_rows(rows, len(self.mean)) @ np.linalg.inv(self.matrix) + self.mean)
 
 
-def as_rows(given: ArrayLike, ndim: int | None, name: str = "data") -> np.ndarray:
+def as_rows(given: Array, ndim: int | None, name: str = "data") -> np.ndarray:
     """Finite numbers of shape ``(rows, ndim)``; a flat list is one column."""
     try:
         rows = np.asarray(given, dtype=float)
@@ -215,7 +214,7 @@ def given_bandwidth(value: float, domain: Grid) -> float:
 
 
 @checks_arguments
-def gaussian_mixture(weights: Numbers, means: Numbers, variances: Numbers) -> Any:
+def gaussian_mixture(weights: Numbers, means: Numbers, variances: Numbers) -> Callable[[np.ndarray], np.ndarray]:
     """The density of a mixture of isotropic Gaussians, as a function of points ``(m, ndim)``.
 
     Args:

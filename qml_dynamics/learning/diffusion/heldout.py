@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import integer, real, require
 from ...base.progress import Progress
 from ...model.domains import Grid
@@ -28,7 +27,7 @@ _COLUMNS = ("model", "kernels", "training", "model_likelihood", "kernels_likelih
 
 
 @checks_arguments
-def energy_distance(x: Any, y: Any) -> float:
+def energy_distance(x: Array, y: Array) -> float:
     """The squared energy distance of two samples, shape ``(n, ndim)`` each: V-statistics, so never negative.
 
     >>> round(energy_distance([[0.0], [1.0]], [[2.0]]), 6)
@@ -79,7 +78,7 @@ class Kernels:
 
 
 @checks_arguments
-def tuned_kernels(rows: Any, seed: int = 0) -> Kernels:
+def tuned_kernels(rows: Array, seed: int = 0) -> Kernels:
     """The kernel density estimate of largest cross-validated likelihood.
 
     Args:
@@ -150,7 +149,7 @@ class Quality:
 
 @checks_arguments
 def quality(
-    rows: ArrayLike,
+    rows: Array,
     domain: Grid,
     splits: int = 20,
     test_fraction: float = 0.3,

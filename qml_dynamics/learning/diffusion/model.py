@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import real, require
 from ...methods.base import Method
@@ -125,13 +126,15 @@ class Diffusion(Waves):
         return generate(self.lens, self.start, kept, t_max, plan, self.from_noise, progress, source)
 
     @checks_arguments
-    def problem(self, t: float, condition: Any = None) -> Problem:
+    def problem(self, t: float, condition: Condition | None = None) -> Problem:
         """``phi_t = -H_W phi`` for the time t, from ``phi_0``: for any method on the imaginary clock, circuits too."""
         duration = real(t, "t", positive=True)
         return self.land.problem(self.conditioned(condition)[0], duration)
 
     @checks_arguments
-    def circuit(self, t: float, method: Any = None, condition: Any = None) -> QuantumCircuit:
+    def circuit(
+        self, t: float, method: Method | str | None = None, condition: Condition | None = None
+    ) -> QuantumCircuit:
         """The forward process as gates, unmeasured: the data wave is prepared, run for t, and kept where all ancillas read 0.
 
         Args:

@@ -11,9 +11,8 @@ from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Grid
 from .condition import Condition, Keep, check_possible, read_condition
@@ -105,7 +104,8 @@ class Waves:
 
     def _wave_of(self, label: str | None) -> np.ndarray:
         if self._function is not None:  # type: ignore[attr-defined]
-            return density_on(self._function, self.domain) / self.land.root  # type: ignore[attr-defined]
+            out: np.ndarray = density_on(self._function, self.domain) / self.land.root  # type: ignore[attr-defined]
+            return out
         if label is None and self.classes:  # so that the classes add up to the whole
             return np.asarray(sum(np.mean(self.labels == name) * self._wave_of(name) for name in self.classes))
         t0 = smoothing_time(self._widths[label], self.temperature)  # type: ignore[attr-defined]
@@ -129,7 +129,7 @@ class Waves:
         return np.asarray(wave / float((self.land.root * wave).sum()))
 
     @checks_arguments
-    def forward(self, t: Any, condition: Any = None) -> np.ndarray:
+    def forward(self, t: float | Sequence[float] | np.ndarray, condition: Condition | None = None) -> np.ndarray:
         """``p_t`` on the grid, adding up to 1; over ``domain.cell_volume`` it is a density.
 
         Args:
@@ -152,7 +152,7 @@ class Waves:
             out[place] = p / p.sum()
         return out
 
-    def score(self, t: float, points: ArrayLike | None = None, condition: Condition | None = None) -> np.ndarray:
+    def score(self, t: float, points: Array | None = None, condition: Condition | None = None) -> np.ndarray:
         """``grad log p_t = grad phi_t / phi_t - grad V / (2 T)``.
 
         Where ``p_t`` is below 1e-9 of its peak it is lost in round-off: there the score is that of the nearest place where it is not.
@@ -171,7 +171,7 @@ class Waves:
         return field.at(inside(as_rows(points, self.domain.ndim, "points"), self.domain, "points"))
 
     @checks_arguments
-    def density(self, points: Any, t: float = 0.0) -> np.ndarray:
+    def density(self, points: Array, t: float = 0.0) -> np.ndarray:
         """``p_t`` as a density at any points of the box, shape ``(n,)``: for held-out likelihoods."""
         from scipy.ndimage import map_coordinates
 

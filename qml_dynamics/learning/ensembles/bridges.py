@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import Numbers, checks_arguments, number_array
+from ...base.arguments import Array, Numbers, checks_arguments, number_array
 from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.progress import Progress
 from ...methods.base import Method
@@ -61,8 +60,8 @@ def bridge(
     learning: Learning,
     domain: Domain,
     V: LossLike,
-    start: ArrayLike,
-    end: ArrayLike,
+    start: Array,
+    end: Array,
     *,
     duration: float,
     method: Method | None = None,

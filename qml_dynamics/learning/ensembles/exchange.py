@@ -14,6 +14,7 @@ import numpy as np
 
 from ... import synthesis
 from ...backends import backend as find_backend
+from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, real, require
 from ...base.estimate import Estimate, mean_of_counts

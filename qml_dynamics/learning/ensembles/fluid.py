@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments, number_array
+from ...base.arguments import Array, checks_arguments, number_array
 from ...base.errors import describe, integer, real, require
 from ...model.domains import Grid
 from ...model.objectives.base import LossLike, Objective
@@ -39,8 +38,8 @@ class Fluid:
 
 @checks_arguments
 def hydrodynamic(
-    p: ArrayLike,
-    S: ArrayLike,
+    p: Array,
+    S: Array,
     domain: Grid,
     V: LossLike,
     *,

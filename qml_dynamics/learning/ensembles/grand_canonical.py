@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ... import synthesis
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import ProblemError, describe, integer, real, require
 from ...base.options import handed
 from ...model.domains import Grid, Hypercube
@@ -160,7 +159,7 @@ class GrandCanonical:
 
 
 @checks_arguments
-def grand_potential(log_partitions: Any, beta: float, mu_c: float) -> tuple[float, float]:
+def grand_potential(log_partitions: Array, beta: float, mu_c: float) -> tuple[float, float]:
     """``Omega`` and ``<N>`` from ``log Z_N`` of N = 0, 1, ..., in closed enumeration.
 
     Args:

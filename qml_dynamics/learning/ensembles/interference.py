@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ... import synthesis
 from ...backends import backend as find_backend
-from ...base.arguments import checks_arguments
+from ...backends.base import BackendLike
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate, share_error
 from ...model.domains import Grid
@@ -46,7 +46,7 @@ class Winding:
 def measured_circulation(
     circuit: QuantumCircuit,
     domain: Grid,
-    loop: ArrayLike,
+    loop: Array,
     *,
     backend: BackendLike = "statevector",
     shots: int = 4000,

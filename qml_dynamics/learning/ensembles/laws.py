@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments, number_array
+from ...base.arguments import Array, checks_arguments, number_array
 from ...base.errors import ProblemError, check_memory, describe, integer, real, require
 from ...model.domains import Grid
 from ...model.hamiltonians import hamiltonian
@@ -23,7 +22,7 @@ _SDIRK = 1 - 0.5**0.5  # the L-stable two-stage method of order two (Alexander, 
 
 
 @checks_arguments
-def gibbs_law(free_energy: Any, domain: Grid, diffusion: float, mobility: float) -> np.ndarray:
+def gibbs_law(free_energy: LossLike, domain: Grid, diffusion: float, mobility: float) -> np.ndarray:
     """``exp(gamma F / D)`` on the points, summing to 1, shape ``domain.shape``.
 
     >>> grid = Grid((-4, 4), 5)
@@ -38,7 +37,7 @@ def gibbs_law(free_energy: Any, domain: Grid, diffusion: float, mobility: float)
 
 
 @checks_arguments
-def stationary_wave(V: Any, domain: Grid, hbar: float, mobility: float) -> np.ndarray:
+def stationary_wave(V: LossLike, domain: Grid, hbar: float, mobility: float) -> np.ndarray:
     """``|psi_0|^2`` on the points, summing to 1, for the ground state of ``-hbar gamma L + V / hbar``.
 
     >>> grid = Grid((-5, 5), 6)
@@ -59,7 +58,7 @@ def fokker_planck(
     domain: Grid,
     diffusion: float,
     mobility: float,
-    start: ArrayLike,
+    start: Array,
     duration: float,
     steps: int = 200,
 ) -> np.ndarray:

@@ -12,9 +12,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Domain
 from ...model.initial import Initial, Uniform
@@ -113,7 +112,7 @@ class Learning:
         return np.asarray(phase) + _log(density) / (2 * self.multiplier)
 
     @checks_arguments
-    def problem(self, domain: Domain, V: Any, *, duration: float, initial: Initial | None = None) -> Problem:
+    def problem(self, domain: Domain, V: LossLike, *, duration: float, initial: Initial | None = None) -> Problem:
         """The problem that :func:`qml_dynamics.evolve` runs, in the units of the ensemble.
 
         Quantum: ``i hbar psi_t = -(hbar^2 / 2m) L psi + V psi`` on the real clock, that is ``diffusion = hbar gamma`` and
@@ -147,7 +146,7 @@ class Learning:
         return Problem(domain, V, unit * self.mobility, sign / unit, clock=clock, initial=start, duration=duration)
 
 
-def _log(density: ArrayLike) -> np.ndarray:
+def _log(density: Array) -> np.ndarray:
     p = np.asarray(density, dtype=float)
     require(
         bool(np.isfinite(p).all() and (p > 0).all()),
@@ -227,7 +226,7 @@ class PhaseDiagram:
 
 
 @checks_arguments
-def phase_diagram(multipliers: Any, diffusions: Any, mobility: float) -> PhaseDiagram:
+def phase_diagram(multipliers: Array, diffusions: Array, mobility: float) -> PhaseDiagram:
     """The sign of ``4 D mu - gamma`` and ``hbar^2`` over a rectangle.
 
     >>> phase_diagram([1.0, 2.0], [0.1, 0.25], mobility=1.0).regime.tolist()

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import Numbers, checks_arguments, number_array
+from ...base.arguments import Array, Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Domain, Grid
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
@@ -228,7 +227,7 @@ def stencil(times: np.ndarray, at: float) -> np.ndarray:
     return np.linalg.solve(powers, unit) / scale
 
 
-def checked_wave(psi: ArrayLike, domain: Domain) -> np.ndarray:
+def checked_wave(psi: Array, domain: Domain) -> np.ndarray:
     """``psi`` in the shape of the grid; raises :class:`ProblemError` for another shape or a wave that is zero or not finite."""
     if not isinstance(domain, Grid):
         raise ProblemError(f"Argument `domain` must be a Grid, but is {describe(domain)}.")

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments_but
+from ...base.arguments import Array, checks_arguments_but
 from ...base.errors import check_memory, integer, real, require
 from ...base.progress import Progress
 from .observed import ExchangeEvents, Run, Steps
@@ -23,8 +22,8 @@ from .simulated import recorded
 
 @checks_arguments_but("rate", "l2", "spread", "beta")
 def train_ensemble(
-    X: ArrayLike,
-    y: ArrayLike,
+    X: Array,
+    y: Array,
     *,
     networks: int = 2000,
     steps: int = 5000,

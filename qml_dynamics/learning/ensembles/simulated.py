@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments, number_array
+from ...base.arguments import Array, checks_arguments, number_array
 from ...base.errors import check_memory, describe, integer, real, require
 from ...base.progress import Progress
 from ...methods.evolution import evolve
@@ -23,7 +22,7 @@ from .observed import ExchangeEvents, History, Run, Steps
 @checks_arguments
 def observe_sde(
     free_energy: LossLike,
-    initial: ArrayLike,
+    initial: Array,
     *,
     diffusion: float,
     mobility: float,
@@ -114,7 +113,7 @@ def observe_wave(
     V: LossLike,
     psi: np.ndarray,
     *,
-    times: ArrayLike,
+    times: Array,
     density_noise: float = 0.0,
     phase_noise: float = 0.0,
     seed: int = 0,
@@ -184,7 +183,7 @@ def _unwrapped(states: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 @checks_arguments
 def observe_exchange(
-    energies: ArrayLike,
+    energies: Array,
     *,
     beta: float,
     mu_c: float,

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...base.arguments import Numbers, checks_arguments, number_array
 from ...base.errors import integer, real, require
@@ -242,7 +241,8 @@ def revival_probability(neurons: int, turns: Numbers) -> np.ndarray:
     """
     n = integer(neurons, "neurons", 1, 1 << 20) + 1
     phase = np.exp(2j * np.pi * np.multiply.outer(number_array(turns, "turns"), np.arange(n)))
-    return np.abs(phase.sum(axis=-1)) ** 2 / n**2
+    out: np.ndarray = np.abs(phase.sum(axis=-1)) ** 2 / n**2
+    return out
 
 
 @dataclass(frozen=True)

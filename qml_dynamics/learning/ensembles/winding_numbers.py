@@ -10,9 +10,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import integer, require
 from ...model.domains import Domain, Grid
 from .madelung_variables import checked_wave
@@ -21,7 +20,7 @@ _EMPTY = 1e-12  # amplitudes below this share of the largest are round-off: no v
 
 
 @checks_arguments
-def circulation(psi: np.ndarray, domain: Domain, loop: Any = None) -> Any:
+def circulation(psi: np.ndarray, domain: Domain, loop: Array | None = None) -> Any:
     """Windings of a wave on a grid.
 
     Args:
@@ -57,7 +56,7 @@ def circulation(psi: np.ndarray, domain: Domain, loop: Any = None) -> Any:
     return pairs[0] if domain.ndim == 2 else np.array(pairs)
 
 
-def loop_points(domain: Grid, loop: ArrayLike) -> np.ndarray:
+def loop_points(domain: Grid, loop: Array) -> np.ndarray:
     """A loop as an array of indices ``(m, ndim)``, checked."""
     points = np.asarray(loop)
     points = points[:, None] if points.ndim == 1 and domain.ndim == 1 else points

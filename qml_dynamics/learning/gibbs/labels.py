@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ... import synthesis
-from ...base.arguments import checks_arguments
+from ...backends.base import BackendLike
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, one_of, real, require
 from ...methods.base import Method
 from ...methods.evolution import evolve
@@ -23,7 +23,7 @@ LABELS = 1 << 12
 
 @checks_arguments
 def softmax(
-    energies: ArrayLike,
+    energies: Array,
     beta: float,
     backend: BackendLike | None = None,
     shots: int | None = None,
@@ -115,7 +115,7 @@ def _tau(beta: float, reading: str) -> float:
     return 0.5 * beta if reading == "born" else beta
 
 
-def _levels(energies: ArrayLike) -> np.ndarray:
+def _levels(energies: Array) -> np.ndarray:
     try:
         levels = np.asarray(energies, dtype=float)
     except (TypeError, ValueError, OverflowError):

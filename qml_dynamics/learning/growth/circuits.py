@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ... import synthesis
 from ...backends import backend as find
-from ...base.arguments import checks_arguments
+from ...backends.base import BackendLike
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import BackendError, integer
 from ...base.estimate import Estimate, share_error
 
@@ -39,8 +39,8 @@ class LayerRun:
 
 @checks_arguments
 def run_layer(
-    W: ArrayLike,
-    x: ArrayLike,
+    W: Array,
+    x: Array,
     *,
     backend: BackendLike = "statevector",
     shots: int | None = None,

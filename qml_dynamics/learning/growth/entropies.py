@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import Array, checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, require
 
 KINDS = ("shannon", "von_neumann", "entanglement", "differential", "production")
@@ -20,7 +19,7 @@ _TINY = 1e-12  # eigenvalues and probabilities may be negative by this much: rou
 
 
 @checks_arguments_but("kind", "keep")
-def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any = None) -> float:
+def entropy(x: Array, *, kind: str, keep: Sequence[int] | None = None, before: Array | None = None) -> float:
     """One named entropy, in nats.
 
     ========================  ==================================================================================
@@ -68,7 +67,7 @@ def entropy(x: Any, *, kind: str, keep: Sequence[int] | None = None, before: Any
 
 
 @checks_arguments
-def coherence(state: Any, kind: str = "l1") -> float:
+def coherence(state: Array, kind: str = "l1") -> float:
     """Coherence in the weight basis of a wave or a density matrix.
 
     ``"l1"``: ``sum_{i != j} |rho_ij|``, between 0 and N - 1; ``"relative_entropy"``: ``S(diag rho) - S(rho)``, in nats.
@@ -98,7 +97,7 @@ def coherence(state: Any, kind: str = "l1") -> float:
 
 
 @checks_arguments
-def purity(state: Any) -> float:
+def purity(state: Array) -> float:
     """``tr rho^2`` of a density matrix, 1 of a wave.
 
     Raises:
@@ -115,7 +114,7 @@ def purity(state: Any) -> float:
 
 
 @checks_arguments
-def participation(x: Any) -> float:
+def participation(x: Array) -> float:
     """``1 / sum p^2``: over how many points a distribution (real ``x``) or the density of a wave (complex ``x``) is spread.
 
     Of a density matrix: that of its diagonal.
@@ -130,7 +129,7 @@ def participation(x: Any) -> float:
 
 
 @checks_arguments_but("keep")
-def reduced(psi: Any, keep: Sequence[int] | None) -> np.ndarray:
+def reduced(psi: Array, keep: Sequence[int] | None) -> np.ndarray:
     """The density matrix of the qubits ``keep`` of a wave; ``keep[0]`` becomes its least significant bit.
 
     Args:
@@ -160,7 +159,7 @@ def reduced(psi: Any, keep: Sequence[int] | None) -> np.ndarray:
     return out
 
 
-def probabilities(x: ArrayLike) -> np.ndarray:
+def probabilities(x: Array) -> np.ndarray:
     """Probabilities as a flat array: given (real), of a wave (complex), or the diagonal of a density matrix."""
     array = _numbers(x, "x")
     given = not np.iscomplexobj(array)
@@ -186,7 +185,7 @@ def _spectral(rho: np.ndarray) -> float:
     return _shannon(np.maximum(np.linalg.eigvalsh(rho), 0.0))
 
 
-def _differential(x: ArrayLike) -> float:
+def _differential(x: Array) -> float:
     s = _numbers(x, "x")
     require(not np.iscomplexobj(s), "x", "be a real covariance matrix", "of complex numbers")
     square = s.ndim == 2 and s.shape[0] == s.shape[1]
@@ -201,7 +200,7 @@ def _differential(x: ArrayLike) -> float:
     return 0.5 * (len(s) * float(np.log(2 * np.pi * np.e)) + float(log))
 
 
-def _numbers(x: ArrayLike, name: str) -> np.ndarray:
+def _numbers(x: Array, name: str) -> np.ndarray:
     try:
         array = np.asarray(x)
         array = array.astype(complex if array.dtype.kind == "c" else float)
@@ -221,7 +220,7 @@ def _is_matrix(array: np.ndarray) -> bool:
     return hermitian and abs(float(np.trace(array).real) - 1) <= 1e-6 and float(np.diag(array).real.min()) >= -_TINY
 
 
-def _von_neumann(x: ArrayLike) -> float:
+def _von_neumann(x: Array) -> float:
     array = _numbers(x, "x")
     if _is_matrix(array):
         return _spectral(_density(array))

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Grid
 from ...model.initial import Gaussian
@@ -29,7 +28,7 @@ class Polar(NamedTuple):
 
 
 @checks_arguments
-def orthogonality(W: Any) -> float:
+def orthogonality(W: Array) -> float:
     """``R(W) = |W^T W - 1|_F^2``: 0 exactly for layers with orthonormal columns.
 
     A layer with fewer outputs than inputs has none: its R is ``in - out`` at least.
@@ -45,7 +44,7 @@ def orthogonality(W: Any) -> float:
 
 
 @checks_arguments
-def orthogonality_gradient(W: Any) -> np.ndarray:
+def orthogonality_gradient(W: Array) -> np.ndarray:
     """``grad R = 4 W (W^T W - 1)``, shape of ``W``.
 
     >>> orthogonality_gradient([[2.0, 0.0], [0.0, 1.0]]).tolist()
@@ -57,7 +56,7 @@ def orthogonality_gradient(W: Any) -> np.ndarray:
 
 
 @checks_arguments
-def flow_values(sigma: Any, time: float) -> np.ndarray:
+def flow_values(sigma: Array, time: float) -> np.ndarray:
     """Singular values after the flow: ``sigma(s)^2 = 1 / (1 + (1 / sigma_0^2 - 1) exp(-8 s))``; a zero stays zero.
 
     Raises:
@@ -80,7 +79,7 @@ def flow_values(sigma: Any, time: float) -> np.ndarray:
 
 
 @checks_arguments
-def orthogonality_flow(W: Any, time: float) -> np.ndarray:
+def orthogonality_flow(W: Array, time: float) -> np.ndarray:
     """Weights after time ``s`` of the gradient flow ``dW/ds = -4 W (W^T W - 1)``, in closed form.
 
     The singular vectors stay; the singular values follow :func:`flow_values`. A singular value of
@@ -104,7 +103,7 @@ def orthogonality_flow(W: Any, time: float) -> np.ndarray:
 
 
 @checks_arguments
-def polar(W: Any) -> Polar:
+def polar(W: Array) -> Polar:
     """The polar split ``W = U P``: ``U`` is what a circuit runs as it is, ``P`` what has to be block-encoded.
 
     ``P = (W^T W)^(1/2)`` has shape ``(in, in)``; ``U`` has the shape of W and is an isometry (of the rows, where ``out < in``).
@@ -137,7 +136,7 @@ def singular_value_loss() -> Objective:
     )
 
 
-def one_matrix(W: ArrayLike) -> np.ndarray:
+def one_matrix(W: Array) -> np.ndarray:
     """``W`` as one array; raises :class:`ProblemError` for none or several."""
     given = layers(W if hasattr(W, "__array__") else [W], "W", complex_too=True)
     require(len(given) == 1, "W", "be one matrix", f"of {len(given)} matrices")
@@ -146,7 +145,7 @@ def one_matrix(W: ArrayLike) -> np.ndarray:
 
 @checks_arguments
 def orthogonality_problem(
-    W: ArrayLike,
+    W: Array,
     *,
     qubits: int = 5,
     diffusion: Schedule | float = 0.01,
@@ -190,7 +189,7 @@ def orthogonality_problem(
 
 
 @checks_arguments
-def learned_layer(W: Any, run: Trajectory, index: int = -1) -> np.ndarray:
+def learned_layer(W: Array, run: Trajectory, index: int = -1) -> np.ndarray:
     """``W`` with its singular values replaced by the mean ``|sigma_i|`` of a run at one saved time; its singular vectors stay.
 
     Args:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...methods.variational.ansatz import from_circuit
 from ...methods.variational.derivatives import check_derivatives
@@ -59,7 +58,7 @@ class Volumes:
 
 
 @checks_arguments
-def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> np.ndarray:
+def log_volume(weights: Array | Sequence[Array], *, kind: str = "pseudo", rcond: float = 1e-12) -> np.ndarray:
     """Logarithm of the information volume of each layer map ``W``: ``log prod sigma_i``.
 
     A square invertible W has ``log |det W|``, a tall one ``log sqrt(det(W^T W))``. The differential entropy of what goes
@@ -87,7 +86,7 @@ def log_volume(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> n
 
 
 @checks_arguments
-def volumes(weights: Any, *, kind: str = "pseudo", rcond: float = 1e-12) -> Volumes:
+def volumes(weights: Array | Sequence[Array], *, kind: str = "pseudo", rcond: float = 1e-12) -> Volumes:
     """As :func:`log_volume`, with the number of singular values that each layer lost.
 
     ``.total`` is the sum over the layers. For square layers, and for a tall one after square ones, it is the log volume of their
@@ -118,7 +117,9 @@ def _volume(w: np.ndarray, layer: int, kind: str, rcond: float) -> tuple[float, 
 
 
 @checks_arguments
-def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float:
+def log_det_metric(
+    ansatz: Ansatz | QuantumCircuit, theta: Array | None = None, problem: Problem | None = None
+) -> float:
     """``log det g`` of the quantum metric ``g = Re(quantum geometric tensor)`` at one point; ``-inf`` where g is singular
     (an eigenvalue below 1e-10 of the largest, as in the linear solve of `Variational`).
 
@@ -140,7 +141,7 @@ def log_det_metric(ansatz: Any, theta: Any = None, problem: Any = None) -> float
 @checks_arguments
 def metric_volume(
     ansatz: Ansatz | QuantumCircuit,
-    theta: ArrayLike | None = None,
+    theta: Array | None = None,
     *,
     bounds: Sequence[Sequence[float]] | None = None,
     points: int = 24,

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments, number_array
+from ...base.arguments import Array, checks_arguments, number_array
 from ...base.errors import ProblemError, integer, one_of, require
 from .arrays import chain, layers, vectors
 
@@ -185,7 +184,7 @@ def gradients(net: MLP, X: np.ndarray, y: np.ndarray) -> tuple[list[np.ndarray],
 
 
 @checks_arguments
-def insert_neurons(net: MLP, layer: int, incoming: Any, bias: Any) -> MLP:
+def insert_neurons(net: MLP, layer: int, incoming: Array, bias: Array) -> MLP:
     """The network with more hidden units in one layer, computing exactly what it did: they have no outgoing weight yet.
 
     Args:

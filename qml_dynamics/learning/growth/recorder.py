@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, SupportsFloat
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...base.archive import checked, of, read_npz, reading
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import Array, checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...base.texts import parse_json
 from ...results.trajectory import atomic_file
@@ -137,7 +136,7 @@ class Recorder:
 
     def __init__(
         self,
-        X: ArrayLike | None = None,
+        X: Array | None = None,
         *,
         activation: str = "relu",
         output: str = "identity",
@@ -155,8 +154,8 @@ class Recorder:
     def __call__(
         self,
         step: int,
-        weights: ArrayLike | Sequence[ArrayLike],
-        biases: Sequence[ArrayLike] | None = None,
+        weights: Array | Sequence[Array],
+        biases: Sequence[Array] | None = None,
         /,
         **curves: float,
     ) -> None:
@@ -207,11 +206,11 @@ class Recorder:
 
 @checks_arguments_but("steps_of_weights", "steps", "curves", "biases")
 def record(
-    steps_of_weights: Sequence[ArrayLike | Sequence[ArrayLike]],
+    steps_of_weights: Sequence[Array | Sequence[Array]],
     *,
-    biases: Sequence[Sequence[ArrayLike]] | None = None,
+    biases: Sequence[Sequence[Array]] | None = None,
     steps: Sequence[int] | None = None,
-    X: ArrayLike | None = None,
+    X: Array | None = None,
     activation: str = "relu",
     output: str = "identity",
     curves: Mapping[str, Sequence[float]] | None = None,
@@ -271,7 +270,7 @@ def _number(value: SupportsFloat, name: str) -> float:
         raise ProblemError(f"Argument `curves` must be numbers, but {name!r} is {describe(value)}.") from None
 
 
-def _column(values: Sequence[ArrayLike | None]) -> np.ndarray:
+def _column(values: Sequence[Array | None]) -> np.ndarray:
     sized = [np.atleast_1d(np.asarray(np.nan if v is None else v, dtype=float)) for v in values]
     if all(v is None or np.ndim(v) == 0 for v in values):
         return np.concatenate(sized)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import ProblemError, integer, require
 from ...base.progress import Progress
 from .arrays import table, vectors
@@ -18,8 +17,9 @@ from .recorder import Recorder, Recording
 if TYPE_CHECKING:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+
 @checks_arguments
-def from_sklearn(model: Any) -> Loaded:
+def from_sklearn(model: MLPClassifier | MLPRegressor) -> Loaded:
     """Weights, biases, activation and output of a fitted ``MLPClassifier`` or ``MLPRegressor``.
 
     scikit-learn keeps matrices as ``(in, out)``; here they are ``(out, in)``, as everywhere in this package.
@@ -42,11 +42,11 @@ def from_sklearn(model: Any) -> Loaded:
 @checks_arguments
 def record_sklearn(
     model: MLPClassifier | MLPRegressor,
-    X: ArrayLike,
-    y: ArrayLike,
+    X: Array,
+    y: Array,
     epochs: int,
     *,
-    held_out: tuple[ArrayLike, ArrayLike] | None = None,
+    held_out: tuple[Array, Array] | None = None,
     progress: bool | None = False,
 ) -> Recording:
     """Train a perceptron of scikit-learn epoch by epoch (``partial_fit``) and record its measures after each.

@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...base.archive import check_archive
-from ...base.arguments import checks_arguments
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, ProblemError, check_memory, one_of, require
 from ...base.places import regular
 from .arrays import plain, vectors
 from .loaders import Loaded, matrices, need
 
-StateDict: TypeAlias = Mapping[str, "ArrayLike | StateDict"]  # nested: a checkpoint that holds one
+StateDict: TypeAlias = Mapping[str, "Array | StateDict"]  # nested: a checkpoint that holds one
 _DTYPES = {
     **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "|b1"},
     **{f"I{8 * n}": f"<i{n}" for n in (1, 2, 4, 8)},
@@ -32,7 +31,7 @@ _DTYPES = {
 
 @checks_arguments
 def from_torch(
-    source: Any,
+    source: StateDict | str | os.PathLike[str],
     *,
     only: str | Sequence[str] | None = None,
     key: str | None = None,

@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments_but
+from ...base.arguments import Array, checks_arguments_but
 from ...base.errors import MethodError, ProblemError, require
 from ...base.progress import Progress
 from .flow import orthogonality_flow
@@ -24,10 +23,10 @@ _HUGE = 1e50  # beyond it a step has diverged
 
 @checks_arguments_but("hidden", "growth", "training", "network")
 def train_network(
-    X: ArrayLike,
-    y: ArrayLike,
+    X: Array,
+    y: Array,
     *,
-    held_out: tuple[ArrayLike, ArrayLike] | None = None,
+    held_out: tuple[Array, Array] | None = None,
     hidden: int | Sequence[int] = 2,
     activation: str = "tanh",
     training: Training | None = None,
@@ -193,7 +192,7 @@ def _given(value: Option | None, kind: type[Option], name: str) -> Option | None
     return value
 
 
-def _checked(X: ArrayLike, y: ArrayLike, name: str) -> tuple[np.ndarray, np.ndarray, int]:
+def _checked(X: Array, y: Array, name: str) -> tuple[np.ndarray, np.ndarray, int]:
     """Data as floats, labels as integers, and the number of classes."""
     try:
         data, given = np.asarray(X, dtype=float), np.asarray(y)

@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ...base.arguments import checks_arguments, number_array
+from ...base.arguments import Array, checks_arguments, number_array
 from ...base.errors import ProblemError, describe, integer, one_of, require
 from ...base.progress import Progress
 from ...methods import split_step
@@ -94,7 +93,7 @@ def ensemble_view(
 
 
 @checks_arguments
-def equivariance(trajectory: Trajectory, paths: Any) -> np.ndarray:
+def equivariance(trajectory: Trajectory, paths: Array) -> np.ndarray:
     """P-values of the hypothesis that points have the density of the wave, one a time.
 
     Args:

@@ -75,7 +75,7 @@ class Chain:
         p = self.stationary
         return float(np.sqrt(p * (1 - p) / (2 * np.pi * self.effective_sample_size)).sum())
 
-    def mean(self, function: Any) -> Estimate:
+    def mean(self, function: Callable[[np.ndarray], np.ndarray]) -> Estimate:
         """The mean of a function of weights ``(m, ndim) -> (m,)``, its error from the means of walkers or of blocks of them.
 
         An outcome that was not seen has room in the error: two of it among as many samples as the effective size.

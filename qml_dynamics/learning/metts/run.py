@@ -13,6 +13,7 @@ import numpy as np
 
 from ...backends import Backend
 from ...backends import backend as find_backend
+from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress

@@ -17,7 +17,9 @@ from ...model.transforms import Transform
 
 
 @checks_arguments
-def averaged_state(problem: Problem, method: MiniBatch, save: Any = None, limit: bool = False) -> np.ndarray:
+def averaged_state(
+    problem: Problem, method: MiniBatch, save: int | Sequence[float] | np.ndarray | None = None, limit: bool = False
+) -> np.ndarray:
     """The density matrix that the average over all batches gives, exactly: no sampling.
 
     Each factor multiplies ``rho(w, w')`` by ``E_B exp(-i a (zeta_B(w) - zeta_B(w')))``: with replacement the power

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...backends import backend as find_backend
-from ...base.arguments import checks_arguments
+from ...backends.base import BackendLike
+from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...methods.identity import Identity
 from ...methods.keeping import Folder, kept_call, outside
@@ -36,8 +36,8 @@ OPTIMIZERS = ("natural", "adam", "spsa")
 @checks_arguments
 def train(
     circuit: QuantumCircuit | CircuitAnsatz | QNode,
-    loss: Callable[[np.ndarray, np.ndarray], ArrayLike] | OperatorLike | str,
-    theta0: ArrayLike,
+    loss: Callable[[np.ndarray, np.ndarray], Array] | OperatorLike | str,
+    theta0: Array,
     *,
     steps: int = 100,
     learning_rate: float | None = None,
