@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..base.errors import MethodError, integer
 from ..methods.base import facts_of
+from ..methods.defaults import REFERENCE_STEPS
 from ..methods.evolution import evolve
 from ..methods.split_step import SplitStep
 from ..plotting.animation import animate
@@ -14,7 +15,6 @@ from ..results.trajectory import Trajectory
 from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import TRAJECTORY, load, to_json
 from . import pictures
-from .options import REFERENCE_STEPS
 
 
 def animate_command(

@@ -202,7 +202,7 @@ def _draw(folder: Path, run: Trajectory, chain: Chain | None) -> list[str]:
     return [path.name for path in made]
 
 
-def _finish(console: Any, run: Trajectory, data: dict[str, Any], place: Place, as_json: bool, code: int) -> int:
+def _finish(console: Console, run: Trajectory, data: dict[str, Any], place: Place, as_json: bool, code: int) -> int:
     kept = ("strategy", "chosen", "members", "diffusion", "gap", "ground_energy", "ground_fidelity", "crossings")
     data["annealing"] = plain({k: run.diagnostics[k] for k in kept if k in run.diagnostics})
     place.done = not code

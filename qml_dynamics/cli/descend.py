@@ -106,7 +106,7 @@ def descend_command(
             return _show(console, found, [place.shown / name for name in names], as_json)
 
 
-def _show(console: Any, found: Descent, files: Sequence[Path], as_json: bool) -> int:
+def _show(console: Console, found: Descent, files: Sequence[Path], as_json: bool) -> int:
     """Print what was found and where it is."""
     console.print(str(found), markup=False)
     for written in files:

@@ -179,11 +179,18 @@ class Fit:
 
 
 def diffuse_command(
-    source: Path, out: Path | None, *, as_json: bool, plots: bool = True, force: bool = False, **options: Any
+    source: Path,
+    out: Path | None,
+    *,
+    as_json: bool,
+    plots: bool = True,
+    force: bool = False,
+    allow_code: bool = False,
+    **options: Unpack[Options],
 ) -> int:
     """Fit, generate, compare with held-out rows, and write samples, pictures and a program."""
     console = terminal(as_json)
-    stated = read_statement(source, **options)
+    stated = read_statement(source, allow_code=allow_code, **options)
     if out is not None:
         refuse_results(out, FILES, force)
     fit = Fit(stated)

@@ -73,7 +73,7 @@ def gibbs_command(
         raise ProblemError("Argument `gibbs` must have one of a problem file, --energies and --sigmoid.")
     if out is not None:
         refuse_results(out, FILES, force)
-    options = {"backend": backend, "shots": shots, "seed": seed}
+    options: Options = {"backend": backend, "shots": shots, "seed": seed}
     require(steps is None or asked.problem is not None, "steps", "be left out without a problem", steps)
     answer = _on_problem(asked, steps, options) if asked.problem is not None else _on_labels(asked, options)
     data = _data(answer)
@@ -116,7 +116,7 @@ def _on_labels(asked: Asked, options: Options) -> Answer:
     return Answer(result, weights / weights.sum(), [str(i) for i in range(len(energies))])
 
 
-def _on_problem(asked: Asked, steps: int | None, options: dict[str, Any]) -> Answer:
+def _on_problem(asked: Asked, steps: int | None, options: Options) -> Answer:
     """The thermal state; beta is 2 tau of a problem on the imaginary clock unless it is given."""
     require(asked.reading == "born", "reading", "be born for a problem", asked.reading)
     require(asked.hopping == 0, "hopping", "be that of the problem, its diffusion", asked.hopping)
@@ -206,7 +206,7 @@ def _write(answer: Answer, data: Mapping[str, object], out: Path) -> list[str]:
     return [str(folder / name) for name in names]
 
 
-def _files(answer: Answer, data: dict[str, Any], out: Path) -> list[Path]:
+def _files(answer: Answer, data: Mapping[str, object], out: Path) -> list[Path]:
     write_bytes(out / "result.json", (to_json(data) + "\n").encode())
     files = [out / "result.json"]
     plain = not {"reset", "measure"} & set(answer.result.circuit.count_ops())

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends import backend as find_backend
+from ..backends.base import BackendLike
 from ..base.errors import MethodError, UnusedArgumentWarning, describe
 from ..base.registry import METHODS
 from ..base.registry import method_from_spec as named_method
+from ..methods.base import Method
 from ..methods.defaults import CIRCUIT_STEPS, REFERENCE_STEPS, default_method
 from ..runs.problem_file import ProblemFile
 
@@ -91,7 +93,7 @@ def told_unused(file: ProblemFile, command: str, *, method: bool, backend: bool)
             warnings.warn(text, UnusedArgumentWarning, stacklevel=2)
 
 
-def _runs_circuits(method: Any, backend: Any) -> bool:
+def _runs_circuits(method: Method, backend: BackendLike | None) -> bool:
     """Whether a method runs as circuits where this backend is named, or none."""
     runs_on = method.facts().runs_on
     return bool(runs_on == "backend" or (runs_on == "either" and backend is not None))

@@ -32,8 +32,6 @@ from .options import Options, Plan, plan
 from .summary import as_data, budget_data, print_checks, print_run, run_data, weights_table
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from rich.console import Console
 
     from ..validation.budget import ErrorBudget
@@ -91,7 +89,7 @@ class _Run:
     """One run of the command: what is known so far, and where it goes."""
 
     def __init__(
-        self, file: ProblemFile, what: Plan, place: Place, console: Any, as_json: bool, interrupts: Interrupts
+        self, file: ProblemFile, what: Plan, place: Place, console: Console, as_json: bool, interrupts: Interrupts
     ) -> None:
         self.file, self.plan, self.place, self.console, self.as_json = file, what, place, console, as_json
         self.folder = place.work

@@ -11,12 +11,13 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, real, require
+from ..base.estimate import Estimate
 from ..results.trajectory import Trajectory, atomic_file
 from .density import FRAMES, density_size, draw_density
 from .energy import EXPECTATIONS, draw_budget, draw_energy
@@ -26,7 +27,6 @@ from .style import add_title, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..validation.budget import ErrorBudget
 
 __all__ = ["plot_budget", "plot_density", "plot_energy", "plot_landscape", "plot_summary", "save_figure"]
 
@@ -147,8 +147,27 @@ def plot_summary(
     return figure
 
 
+class Budget(Protocol):
+    """Terms of an error, as :class:`qml_dynamics.validation.budget.ErrorBudget` has them. It may also carry ``shot_floor``."""
+
+    @property
+    def terms(self) -> Mapping[str, Estimate]:
+        """Name to total variation."""
+        ...
+
+    @property
+    def sum(self) -> Estimate:
+        """Of the terms."""
+        ...
+
+    @property
+    def total(self) -> Estimate:
+        """The total difference."""
+        ...
+
+
 @checks_arguments
-def plot_budget(budget: ErrorBudget) -> Figure:
+def plot_budget(budget: Budget) -> Figure:
     """The terms of an error budget as horizontal bars, with their sum and the total difference below.
 
     Args:

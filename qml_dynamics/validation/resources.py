@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 import numpy as np
 
@@ -14,10 +12,11 @@ from ..backends import Backend
 from ..backends.base import BackendLike, capabilities, check_width
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, human_bytes, integer
-from ..methods.base import Gates, Job, Work, check_method
+from ..methods.base import Gates, Job, Method, Work, check_method
 from ..methods.job import convert
 from ..model.formulas import boundaries
 from ..model.problem import Problem
+from ..results.observables import ObservableLike
 from .device_cost import DevicePlan, device_plan
 
 _SHOTS = 1000
@@ -88,13 +87,13 @@ class Cost:
 @checks_arguments
 def cost(
     problem: Problem,
-    method: Any,
+    method: Method,
     *,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     shots: int | None = None,
-    save: Any = None,
+    save: int | Sequence[float] | np.ndarray | None = None,
     seed: int | None = None,
-    observables: Mapping[str, Any] | None = None,
+    observables: Mapping[str, ObservableLike] | None = None,
 ) -> Cost:
     """The cost of ``evolve(problem, method, ...)`` with the same arguments, without running it.
 
@@ -152,7 +151,7 @@ def cut_steps(job: Job) -> int:
     return len(boundaries(duration, steps, job.saves)) - (steps + 1)
 
 
-def step_ends(problem: Problem, method: Any, count: int) -> np.ndarray:
+def step_ends(problem: Problem, method: Method, count: int) -> np.ndarray:
     """At most ``count`` save times, evenly spread, all of them ends of steps, so that saving cuts no step.
 
     >>> from qml_dynamics import Grid, Problem, Trotter

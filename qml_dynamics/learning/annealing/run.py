@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ...backends import backend as find_backend
+from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, require
 from ...base.estimate import Estimate
 from ...base.progress import Progress
-from ...methods.base import Callback, Stream, check_method, circuit_seed
+from ...methods.base import Callback, Method, Stream, check_method, circuit_seed
 from ...methods.evolution import TRAJECTORY, evolve
 from ...methods.exact import Exact
 from ...methods.identity import Identity
@@ -309,7 +310,7 @@ def _checked(
     seed: int | None,
     method: Method | None,
     adapt: str | None,
-    restarts: int,
+    restarts: int | None,
     shots: int | None,
 ) -> _Call:
     require(isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, MethodError)

@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from ...backends import backend as find_backend
+from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, integer, one_of, real, require
-from ...methods.base import check_method
+from ...methods.base import Method, check_method
 from ...methods.evolution import TRAJECTORY, evolve, is_partial
 from ...methods.identity import Identity
 from ...methods.keeping import Folder, kept_call
@@ -18,7 +19,7 @@ from ...methods.split_step import SplitStep
 from ...methods.trotter import Trotter, potential_queries
 from ...model.domains import Grid
 from ...model.hamiltonians import hamiltonian
-from ...model.objectives.base import Objective
+from ...model.objectives.base import LossLike, Objective
 from ...model.problem import Problem
 from ...model.schedules import QHD, Schedule
 from ...results.sampling import draw
@@ -227,7 +228,7 @@ def _pair(schedule: Pair | str | None, steps: int | None) -> Pair | None:
 def _stated(
     given: Problem | LossLike | str,
     bounds: Sequence[Sequence[float]] | None,
-    qubits: int | Sequence[int],
+    qubits: int | Sequence[int] | None,
     schedule: Pair | None,
     duration: float | None,
 ) -> tuple[Problem, Objective, Box | None]:

@@ -29,7 +29,7 @@ def thermal(
     problem: Problem,
     beta: float,
     steps: int | None = None,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     shots: int | None = None,
     seed: int | None = None,
     method: Method | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -170,7 +170,7 @@ class Draws:
         """The state of its random numbers, from which it goes on."""
         return dict(plain(self.rng.bit_generator.state))
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, object]) -> None:
         """Go on from there."""
         self.rng.bit_generator.state = state
 

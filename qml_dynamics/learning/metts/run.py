@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 import time as clock_time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from ...results.journal import Scope, inside
 from ...results.observables import best_of
 from ...results.sampling import merged_counts
 from .chain import Chain
-from .device import circuits_source, default_method
+from .device import Bank, Simulated, circuits_source, default_method
 from .laws import DENSE, Blocks, Dense, Draws, Laws, Source, Waves
 from .statistics import detailed_balance, effective_size, potential_scale_reduction
 
@@ -235,7 +235,7 @@ def _method(given: Method | None, device: Backend | None, reading: str, collapse
 
 
 def _walk(
-    source: Any,
+    source: Draws | Bank | Simulated,
     walkers: int,
     steps: int,
     burn_in: int,
@@ -245,7 +245,10 @@ def _walk(
 ) -> tuple[np.ndarray, str]:
     """Indices after burn-in, shape ``(steps, walkers)``, and why it ended."""
     alone = scope is not None and source.state() is not None  # the chain itself is kept, and no run inside it
-    rows = _restored(source, scope) if alone and scope is not None else []
+    rows: list[np.ndarray] = []
+    if alone and scope is not None:
+        assert isinstance(source, Draws)
+        rows = _restored(source, scope)
     total = burn_in + steps
     try:
         with Progress("METTS chain", progress) as bar, inside(None if alone else scope):
@@ -262,17 +265,17 @@ def _walk(
     return np.array(rows[burn_in:]), f"Reached {steps} steps of {walkers} walkers after a burn-in of {burn_in}."
 
 
-def _store(source: Any, scope: Scope, rows: list[np.ndarray]) -> None:
+def _store(source: Draws | Bank | Simulated, scope: Scope, rows: list[np.ndarray]) -> None:
     """Keep the chain and its random numbers."""
     scope.save_state({"generator": source.state()}, {}, more=lambda: {"rows": np.array(rows)})
 
 
-def _restored(source: Any, scope: Scope) -> list[np.ndarray]:
+def _restored(source: Draws, scope: Scope) -> list[np.ndarray]:
     """The rows of an earlier process."""
     found = scope.load_state()
     if found is None:
         return []
-    source.restore(found.meta["generator"])
+    source.restore(cast("Mapping[str, object]", found.meta["generator"]))
     return list(found.arrays["rows"])
 
 

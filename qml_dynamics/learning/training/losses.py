@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +20,10 @@ from ...synthesis.foreign import opened
 from .account import Task
 from .labels import Labels, Loss, read_labels
 from .qnodes import read_signature
+
+if TYPE_CHECKING:
+    from pennylane import QNode
+
 
 _CLIP = 1e-9
 _CHECKED_ROWS = 3  # of the data, at which derivatives of angles are compared with difference quotients
@@ -131,7 +135,7 @@ def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str], tu
 
 
 def _qnode(
-    given: Statement, source: Any, features: np.ndarray
+    given: Statement, source: QNode, features: np.ndarray
 ) -> tuple[Any, list[str], tuple[Any, ...] | None, Statement]:
     """A QNode, its row found by name, and its own return value as the observable where none is given."""
     from ...methods.variational.ansatz.pennylane import read_qnode, returned
@@ -217,14 +221,15 @@ def log_likelihood(probabilities: np.ndarray, labels: ArrayLike | None) -> np.nd
     return out
 
 
-def squared(outputs: np.ndarray, labels: Any) -> np.ndarray:
+def squared(outputs: np.ndarray, labels: ArrayLike) -> np.ndarray:
     """``sum_k (output - target)^2``; classes 0 and 1 come here as the targets 1 and -1 (see :func:`.labels.read_labels`).
 
     >>> squared(np.array([[0.5]]), np.array([-1.0])).tolist()
     [2.25]
     """
     y = np.asarray(labels)
-    return ((outputs - y.reshape(len(outputs), -1).astype(float)) ** 2).sum(axis=1)
+    out: np.ndarray = ((outputs - y.reshape(len(outputs), -1).astype(float)) ** 2).sum(axis=1)
+    return out
 
 
 LOSSES = {"cross_entropy": cross_entropy, "squared": squared}

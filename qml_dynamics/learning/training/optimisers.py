@@ -15,8 +15,8 @@ from ...base.errors import MethodError, require
 from ...methods.variational.engine.linear import solve
 from ...methods.variational.measured.estimates import nearest_metric
 from ...results.journal import Scope
-from .account import Exact, Sampled
-from .losses import predicted
+from .account import Exact, Report, Sampled
+from .losses import Data, predicted
 
 _BETA1, _BETA2, _SMALL = 0.9, 0.999, 1e-8
 _DRAW, _ROWS, _BATCH = 1, 2, 3
@@ -53,7 +53,7 @@ class TrainResult:
         """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""
         return self._outputs(np.atleast_2d(np.asarray(features, dtype=float)))
 
-    def predict(self, features: Any) -> np.ndarray:
+    def predict(self, features: ArrayLike) -> np.ndarray:
         """Classes of new rows, in the labels that were given.
 
         By the sign of one expectation value (negative: class 1 of 0 and 1, or -1), or by the largest of several.
@@ -93,9 +93,9 @@ class Training:
 
     def __init__(
         self,
-        data: Any,
+        data: Data,
         options: Options,
-        backend: Any,
+        backend: Backend | None,
         shots: int | None,
         metric: str,
         again: int,
@@ -168,7 +168,7 @@ class Training:
         self.step, self.spent = int(str(found.meta["step"])), int(str(found.meta["spent"]))
         return self.step
 
-    def _batch(self) -> tuple[np.ndarray, Any]:
+    def _batch(self) -> tuple[np.ndarray, np.ndarray | None]:
         size, count = self.options.batch_size, len(self.data.features)
         if size is None or size >= count:
             return self.data.features, self.data.labels
@@ -192,8 +192,12 @@ class Training:
         last = self.sampled.circuits(len(self.data.features), False, 0) if self.measures else 0
         return limit is not None and self.spent + price + last > limit
 
-    def _note(self, outputs: np.ndarray, labels: Any, mean: float, price: int) -> float:
-        right = float(np.mean(predicted(outputs) == self.data.read.index(labels))) if self.data.classes else np.nan
+    def _note(self, outputs: np.ndarray, labels: np.ndarray | None, mean: float, price: int) -> float:
+        right = (
+            float(np.mean(predicted(outputs) == self.data.read.index(labels)))
+            if self.data.classes and labels is not None
+            else np.nan
+        )
         self.rows.append((mean, right, self.spent, self.theta))
         self.spent += price
         return mean

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...base.errors import MethodError, describe
 
@@ -33,7 +33,7 @@ class Signature:
     row_first: bool
 
 
-def read_signature(qnode: Any, inputs: Any) -> Signature:
+def read_signature(qnode: Callable[..., object], inputs: Sequence[str] | None) -> Signature:
     """Which of a QNode's two arguments is the row of features: by their names, or the one that ``inputs`` names.
 
     >>> read_signature(lambda weights, x: None, None).row_first, read_signature(lambda row, theta: None, None).row_first
@@ -69,7 +69,7 @@ def read_signature(qnode: Any, inputs: Any) -> Signature:
     )
 
 
-def _arguments(qnode: Any) -> list[str]:
+def _arguments(qnode: Callable[..., object]) -> list[str]:
     """Names of the positional arguments without a default."""
     try:
         found = inspect.signature(getattr(qnode, "func", qnode)).parameters.values()

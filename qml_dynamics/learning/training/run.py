@@ -8,7 +8,7 @@ IEEE Trans. Autom. Control 37, 332 (1992).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...methods.identity import Identity
 from ...methods.keeping import Folder, kept_call, outside
+from ...methods.variational.ansatz import CircuitAnsatz
 from ...methods.variational.options import METRICS
 from ...model.pauli import OperatorLike
 from .losses import Statement, state_task
@@ -42,10 +43,10 @@ def train(
     steps: int = 100,
     learning_rate: float | None = None,
     optimizer: str = "natural",
-    features: Any = None,
-    labels: Any = None,
-    inputs: Sequence[Any] | None = None,
-    observable: Any = None,
+    features: Array | None = None,
+    labels: Array | None = None,
+    inputs: Sequence[Parameter | str] | None = None,
+    observable: OperatorLike | Sequence[OperatorLike] | str | None = None,
     regularisation: float | None = None,
     batch_size: int | None = None,
     max_evaluations: int | None = None,
@@ -55,7 +56,7 @@ def train(
     metric: str | None = None,
     resamplings: int | None = None,
     metric_rows: int | None = 8,
-    callback: Callable[[int, np.ndarray, float], Any] | None = None,
+    callback: Callable[[int, np.ndarray, float], object] | None = None,
     folder: Folder | None = None,
 ) -> TrainResult:
     """Minimise a loss over the parameters of a circuit.
@@ -142,9 +143,9 @@ def train(
 
 def _only_used(
     optimizer: str,
-    backend: Any,
-    features: Any,
-    measured: dict[str, Any],
+    backend: BackendLike | None,
+    features: Array | None,
+    measured: Mapping[str, object],
     regularisation: float | None,
     batch_size: int | None,
 ) -> None:
