@@ -227,7 +227,7 @@ def words(hint: Any) -> str:
     if origin is type:
         return "a class"
     name = getattr(origin or hint, "__name__", str(hint))
-    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
+    return _CLASSES.get(name) or f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
 
 
 def _integer(value: Any) -> bool:
@@ -281,6 +281,7 @@ _WORDS: dict[Any, str] = {
     os.PathLike: "a file or a folder",
     os.PathLike[str]: "a file or a folder",
 }
+_CLASSES = {"Method": "a method such as SplitStep(steps=400)"}
 _PLURAL: dict[Any, str] = {int: "integers", float: "numbers", str: "names", bool: "booleans"}
 
 

@@ -151,6 +151,7 @@ def cut_steps(job: Job) -> int:
     return len(boundaries(duration, steps, job.saves)) - (steps + 1)
 
 
+@checks_arguments
 def step_ends(problem: Problem, method: Method, count: int) -> np.ndarray:
     """At most ``count`` save times, evenly spread, all of them ends of steps, so that saving cuts no step.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...backends import backend as find_backend
 from ...backends.base import BackendLike
-from ...base.arguments import checks_arguments
+from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, ProblemError, describe, integer, one_of, real, require
 from ...methods.base import Method, check_method
 from ...methods.evolution import TRAJECTORY, evolve, is_partial
@@ -85,7 +85,7 @@ class Pair(Protocol):
         ...
 
 
-@checks_arguments
+@checks_arguments_but("problem")
 def descend(
     problem: Problem | LossLike | str,
     *,

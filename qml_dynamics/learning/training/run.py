@@ -36,7 +36,7 @@ OPTIMIZERS = ("natural", "adam", "spsa")
 
 @checks_arguments
 def train(
-    circuit: QuantumCircuit | CircuitAnsatz | QNode,
+    circuit: QuantumCircuit | CircuitAnsatz | QNode | Callable[..., object],
     loss: Callable[[np.ndarray, np.ndarray], Array] | OperatorLike | str,
     theta0: Array,
     *,
