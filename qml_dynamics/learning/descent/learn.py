@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, require
 from ...base.progress import Progress
-from ...model.schedules import Knots, Schedule
+from ...model.schedules import QHD, Knots, Schedule
 from .batch import Batch, Instance
 from .fixed import Fixed, amounts
 
@@ -55,8 +55,8 @@ class Learned:
         return Learned(Knots(tuple(falling)), Knots(tuple(rising)), self.steps, self.score, False, self.duration)
 
 
-@checks_arguments
-def chances(schedule: Learned | Fixed, instances: Sequence[Instance], steps: int | None = None) -> np.ndarray:
+@checks_arguments_but("schedule")
+def chances(schedule: Learned | Fixed | QHD, instances: Sequence[Instance], steps: int | None = None) -> np.ndarray:
     """The chance of one sample on each instance after so many Strang steps (default: the schedule's own)."""
     for name in ("diffusion", "strength"):
         has = isinstance(getattr(schedule, name, None), Schedule) and not isinstance(schedule, type)
