@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..base.arguments import checks_arguments
+from ..base.arguments import checks_arguments_but
 from ..base.entry_points import load, offered, package_of
 from ..base.errors import BackendError, one_of
 from . import conformance, ibm
 from . import estimator as estimators
-from .base import Backend, Capabilities, EstimatingBackend, JobBackend, MidwayBackend, capabilities
+from .base import Backend, BackendLike, Capabilities, EstimatingBackend, JobBackend, MidwayBackend, capabilities
 from .failures import shown, told
 from .names import AER, BackendRow, available, need, need_pennylane, other_names, pennylane_devices
 from .options import device_options
 
 if TYPE_CHECKING:
+    from qiskit.primitives import BaseEstimatorV2
+
     from .conformance.contract import assert_valid_backend as assert_valid_backend
 
 __all__ = [
@@ -39,8 +42,14 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-@checks_arguments
-def backend(name: Any, *, estimator: Any = None, sampler: Any = None, **options: Any) -> Backend:
+@checks_arguments_but("name", "estimator", "sampler")  # which are refused in words of their own
+def backend(
+    name: BackendLike,
+    *,
+    estimator: BaseEstimatorV2 | None = None,
+    sampler: BackendLike | None = None,
+    **options: object,
+) -> Backend:
     """A backend from its name or from an object.
 
     Names: ``"statevector"``, ``"aer"``, ``"aer:density_matrix"``, ``"aer:matrix_product_state"``, ``"aer:noise=fake_manila"``,
@@ -76,7 +85,9 @@ def backend(name: Any, *, estimator: Any = None, sampler: Any = None, **options:
     return _by_object(name, dict(options))
 
 
-def _pair(name: Any, estimator: Any, sampler: Any, options: dict[str, Any]) -> Backend:
+def _pair(
+    name: BackendLike, estimator: BaseEstimatorV2 | None, sampler: BackendLike | None, options: dict[str, object]
+) -> Backend:
     """An estimator and what samples beside it."""
     if estimator is not None and sampler is not None:
         raise BackendError(
@@ -86,7 +97,7 @@ def _pair(name: Any, estimator: Any, sampler: Any, options: dict[str, Any]) -> B
     return beside(name, sampler, options) if estimator is None else beside(estimator, name, options)
 
 
-def _by_name(name: str, options: dict[str, Any]) -> Backend:
+def _by_name(name: str, options: dict[str, object]) -> Backend:
     family, _, rest = name.partition(":")
     if family == "pennylane" and rest:
         return _pennylane(name, rest, options)
@@ -111,10 +122,11 @@ def _by_name(name: str, options: dict[str, Any]) -> Backend:
 
     for option in options:
         one_of(option, "options", ("noise_model", "precision"), BackendError)
-    return AerBackend(method=rest or "automatic", name=name, **options)
+    make: Callable[..., Backend] = AerBackend
+    return make(method=rest or "automatic", name=name, **options)
 
 
-def _of_another_package(name: str, family: str, options: dict[str, Any]) -> Backend:
+def _of_another_package(name: str, family: str, options: dict[str, object]) -> Backend:
     """The backend of an entry point: its function is called with the whole name, what stands behind a colon included."""
     make = load("backend", family, BackendError)
     made = told(lambda: make(name, **options), f"Opening the backend {name!r}")
@@ -126,17 +138,18 @@ def _of_another_package(name: str, family: str, options: dict[str, Any]) -> Back
     )
 
 
-def _noisy_aer(name: str, options: dict[str, Any]) -> Backend:
+def _noisy_aer(name: str, options: dict[str, object]) -> Backend:
     need("ibm", name)
     from .aer import AerBackend
 
     device = ibm.runtime.known_fake(name.partition("=")[2])
     for option in options:
         one_of(option, "options", ("precision",), BackendError)
-    return AerBackend(name=name, device=ibm.runtime.PartNoise(device), **options)
+    make: Callable[..., Backend] = AerBackend
+    return make(name=name, device=ibm.runtime.PartNoise(device), **options)
 
 
-def _pennylane(name: str, device: str, options: dict[str, Any]) -> Backend:
+def _pennylane(name: str, device: str, options: dict[str, object]) -> Backend:
     need_pennylane()
     known = pennylane_devices()
     if device.startswith("braket.") and device not in known:
@@ -147,7 +160,7 @@ def _pennylane(name: str, device: str, options: dict[str, Any]) -> Backend:
     return pennylane_backend(name, options)
 
 
-def _by_object(given: Any, options: dict[str, Any]) -> Backend:
+def _by_object(given: object, options: dict[str, object]) -> Backend:
     homes = {base.__module__.partition(".")[0] for base in type(given).__mro__}
     if "qiskit" in homes:
         return _qiskit_object(given, options)
@@ -158,7 +171,7 @@ def _by_object(given: Any, options: dict[str, Any]) -> Backend:
     raise BackendError(f"Argument `backend` must be a name or a backend object, but is {shown(given)}.")
 
 
-def _qiskit_object(given: Any, options: dict[str, Any]) -> Backend:
+def _qiskit_object(given: object, options: dict[str, object]) -> Backend:
     from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
     from qiskit.providers import BackendV2
 

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit, transpile
-from qiskit_aer import AerSimulator
-from qiskit_aer.noise import NoiseModel
+from qiskit_aer import AerSimulator as AerSimulator
+from qiskit_aer.noise import NoiseModel as NoiseModel
 
 from ..base.errors import BackendError, check_memory, describe, one_of
 from ..results.sampling import draw, merged_counts

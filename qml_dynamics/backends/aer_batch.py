@@ -6,12 +6,16 @@ A module of its own beside `aer`: how a long circuit is cut into pieces, and how
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qiskit import QuantumCircuit
 
 from ..base.errors import BackendError
+
+if TYPE_CHECKING:
+    from qiskit.result import Result
+    from qiskit_aer import AerSimulator
 
 _CHUNK = 40_000  # gates between two signs of progress, and the most that an interrupt can lose
 
@@ -46,7 +50,7 @@ class Batch:
         self.phases.append(self._phase)
         self.marks += 1
 
-    def run(self, simulator: Any, state: np.ndarray | None, save_end: bool) -> list[np.ndarray]:
+    def run(self, simulator: AerSimulator, state: np.ndarray | None, save_end: bool) -> list[np.ndarray]:
         """The saved states, and the last one too if asked for."""
         if save_end:
             self.mark()
@@ -78,6 +82,7 @@ def parts(piece: QuantumCircuit) -> Iterator[QuantumCircuit]:
         yield part
 
 
-def check(result: Any) -> None:
+def check(result: Result) -> None:
+    """Raise :class:`BackendError` with Aer's own status unless the run succeeded."""
     if not result.success:
         raise BackendError(f"Aer failed: {result.status}")

@@ -114,7 +114,8 @@ class Asked:
     @property
     def num_qubits(self) -> int:
         """Width of the circuit."""
-        return self.circuit.num_qubits
+        out: int = self.circuit.num_qubits
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +141,19 @@ class EstimatingBackend(Backend, Protocol):
 
     def estimate(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int]) -> list[Expected]:
         """The operators of each circuit, from ``shots`` samples in each measurement basis and at each noise scale."""
+        ...
+
+
+@runtime_checkable
+class BindingBackend(Backend, Protocol):
+    """A backend that gives exact probabilities of one circuit at many values of its parameters in one call."""
+
+    def probabilities_bound(self, circuit: QuantumCircuit, values: np.ndarray) -> np.ndarray:
+        """Outcome probabilities at each row of ``values`` (shape ``(m, parameters)``), shape ``(m, 2**n)``."""
+        ...
+
+    def draws_exactly(self, num_qubits: int) -> bool:
+        """Whether samples of circuits of this width are drawn from such probabilities."""
         ...
 
 
@@ -171,6 +185,38 @@ class JobBackend(Backend, Protocol):
 
     def cancel(self, job_id: str) -> None:
         """Ask the vendor to cancel a job."""
+        ...
+
+
+class TimedBackend(Protocol):
+    """A backend that knows what a job will be charged (``Capabilities.seconds``)."""
+
+    def seconds(self, circuits: Sequence[Asked | QuantumCircuit], shots: int) -> float:
+        """Seconds that one job with these circuits is charged."""
+        ...
+
+
+class TransientBackend(Protocol):
+    """A backend that knows which errors may pass (``Capabilities.transient``)."""
+
+    def transient(self, error: BaseException) -> bool | None:
+        """Whether a call may be repeated after this error; None: not known."""
+        ...
+
+
+class ReasonedBackend(Protocol):
+    """A backend that says why a job failed (``Capabilities.reason``)."""
+
+    def reason(self, job_id: str) -> str | None:
+        """The vendor's message."""
+        ...
+
+
+class MeteredBackend(Protocol):
+    """A backend that says what a job took (``Capabilities.usage``)."""
+
+    def usage(self, job_id: str) -> float | None:
+        """Seconds charged; None until the vendor has made up the account."""
         ...
 
 
@@ -291,7 +337,7 @@ def capabilities(backend: Backend) -> Capabilities:
     """
     if getattr_static(backend, "capabilities", None) is None:
         return _from_attributes(backend)
-    stated = cast(Any, backend).capabilities
+    stated = getattr(backend, "capabilities")  # noqa: B009 - no part of the protocol
     if not isinstance(stated, Capabilities):
         raise BackendError(
             f"Argument `backend` must state its capabilities as a Capabilities object, but those of {backend.name} are {stated!r}."

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import AnnotatedOperation, ControlFlowOp, Gate, ParameterExpression
+from qiskit.circuit import AnnotatedOperation, ClassicalRegister, Clbit, ControlFlowOp, Gate, ParameterExpression
 from qiskit.circuit.annotated_operation import ControlModifier, InverseModifier, PowerModifier
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import UnitaryGate
 from qiskit.quantum_info import Operator
+
+if TYPE_CHECKING:
+    from qiskit.circuit import CircuitInstruction, ClassicalRegister, Clbit, Operation
 
 NARROW = 4  # qubits: standard gates on more are opened by their definition, whose matrices are small
 WIDEST = 10  # qubits of a matrix, where a gate has nothing else
@@ -77,13 +80,13 @@ def _walk(circuit: QuantumCircuit, qubits: Sequence[int], clbits: Sequence[int],
     yield from _phase(circuit.global_phase)
 
 
-def _phase(phase: Any) -> Iterator[Step]:
+def _phase(phase: float | ParameterExpression) -> Iterator[Step]:
     if isinstance(phase, ParameterExpression) or phase:
         numbers, words = _params([phase])
         yield Step("global_phase", (), (), numbers, words, None, None, phase)
 
 
-def _standard(instruction: Any, where: tuple[int, ...]) -> Step:
+def _standard(instruction: CircuitInstruction, where: tuple[int, ...]) -> Step:
     numbers, words = _params(instruction.params)
     matrix = None if words else instruction.matrix  # words: free parameters
     operation = instruction.operation
@@ -92,7 +95,9 @@ def _standard(instruction: Any, where: tuple[int, ...]) -> Step:
     return Step(instruction.name, where, (), numbers, words, matrix, operation, standard=True)
 
 
-def _opened(op: Any, where: tuple[int, ...], bits: tuple[int, ...], bit: dict[Any, int], depth: int) -> Iterator[Step]:
+def _opened(
+    op: Operation, where: tuple[int, ...], bits: tuple[int, ...], bit: dict[Clbit, int], depth: int
+) -> Iterator[Step]:
     if op.name in _NOTHING:
         return
     if op.name == "global_phase":
@@ -114,7 +119,9 @@ def _opened(op: Any, where: tuple[int, ...], bits: tuple[int, ...], bit: dict[An
         yield Step(CLOSE, where, bits, (), (op.name,), None, op)
 
 
-def _flow(op: Any, where: tuple[int, ...], bits: tuple[int, ...], bit: dict[Any, int], depth: int) -> Iterator[Step]:
+def _flow(
+    op: Operation, where: tuple[int, ...], bits: tuple[int, ...], bit: dict[Clbit, int], depth: int
+) -> Iterator[Step]:
     yield Step(OPEN, where, bits, (), (op.name, *_flow_words(op, bit)), None, op)
     for number, block in enumerate(op.blocks):
         yield Step(OPEN, where, bits, (), ("block", str(number)), None, None)
@@ -122,7 +129,7 @@ def _flow(op: Any, where: tuple[int, ...], bits: tuple[int, ...], bit: dict[Any,
     yield Step(CLOSE, where, bits, (), (op.name,), None, None)
 
 
-def _flow_words(op: Any, bit: dict[Any, int]) -> Iterator[str]:
+def _flow_words(op: Operation, bit: dict[Clbit, int]) -> Iterator[str]:
     """Conditions, labels and ranges of a control-flow operation, bits by their numbers."""
     for name in ("condition", "target"):
         if getattr(op, name, None) is not None:
@@ -134,10 +141,13 @@ def _flow_words(op: Any, bit: dict[Any, int]) -> Iterator[str]:
         yield f"for {getattr(parameter, 'name', None)} in {list(indices) if not isinstance(indices, expr.Expr) else indices}"
 
 
-def condition_text(condition: Any, bit: dict[Any, int]) -> str:
+Condition: TypeAlias = Clbit | ClassicalRegister | tuple[Clbit | ClassicalRegister, int] | expr.Expr
+
+
+def condition_text(condition: Condition, bit: dict[Clbit, int]) -> str:
     """A condition (a bit or register and its value, or an expression), with the numbers of its bits in the circuit."""
 
-    def places(variable: Any) -> str:
+    def places(variable: Clbit | ClassicalRegister) -> str:
         bits = [variable] if variable in bit else list(variable)
         return f"bits {[bit[b] for b in bits]}"
 
@@ -152,7 +162,7 @@ def condition_text(condition: Any, bit: dict[Any, int]) -> str:
     return text
 
 
-def _params(params: Sequence[Any]) -> tuple[tuple[float, ...], tuple[str, ...]]:
+def _params(params: Sequence[object]) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Numbers, and what is none as text. Where an angle is not known yet there are no numbers."""
     numbers: list[float] = []
     words: list[str] = []
@@ -174,7 +184,7 @@ def _params(params: Sequence[Any]) -> tuple[tuple[float, ...], tuple[str, ...]]:
     return tuple(numbers), tuple(words)
 
 
-def definition(op: Any) -> QuantumCircuit | None:
+def definition(op: Operation) -> QuantumCircuit | None:
     """The circuit that a gate stands for, or None where Qiskit has none.
 
     >>> from qiskit.circuit.library import RYGate
@@ -218,7 +228,7 @@ def _power(circuit: QuantumCircuit, power: float) -> QuantumCircuit:
     return out
 
 
-def _matrix(op: Any) -> np.ndarray | None:
+def _matrix(op: Operation) -> np.ndarray | None:
     """The matrix of a gate that cannot be opened, where it has one of moderate size."""
     if getattr(op, "num_qubits", 0) > WIDEST or not (
         isinstance(op, (Gate, AnnotatedOperation)) or hasattr(op, "to_matrix")

@@ -128,7 +128,7 @@ def names_a_credential(name: str) -> bool:
     return _CREDENTIALS.search(name) is not None
 
 
-def without_credentials(data: Any) -> Any:
+def without_credentials(data: object) -> Any:
     """Plain data without the keys that name a credential, and with credentials hidden in its texts.
 
     >>> without_credentials({"name": "device", "api_key": "abc", "note": "token=abcdefgh"})

@@ -192,4 +192,5 @@ def applied(matrix: np.ndarray, qubits: tuple[int, ...], states: np.ndarray, n: 
     axes = [n - q for q in reversed(qubits)]
     tensor = np.moveaxis(states.reshape(count, *(2,) * n, columns), axes, range(1, k + 1))
     moved_rows = np.matmul(matrix, tensor.reshape(count, 1 << k, -1)).reshape(tensor.shape)
-    return np.moveaxis(moved_rows, range(1, k + 1), axes).reshape(states.shape)
+    out: np.ndarray = np.moveaxis(moved_rows, range(1, k + 1), axes).reshape(states.shape)
+    return out

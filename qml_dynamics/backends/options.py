@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 from ..base.errors import BackendError, describe, integer, one_of
 
@@ -82,12 +82,13 @@ class DeviceOptions:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
-def device_options(given: Mapping[str, Any]) -> DeviceOptions:
+def device_options(given: Mapping[str, object]) -> DeviceOptions:
     """Options from keywords; an unknown one is refused with the nearest name."""
     known = [f.name for f in fields(DeviceOptions)]
     for name in given:
         one_of(name, "options", known, BackendError)
-    return DeviceOptions(**given)
+    make: Callable[..., DeviceOptions] = DeviceOptions  # which checks each of them
+    return make(**given)
 
 
 def _default(options: DeviceOptions, name: str, default: str, known: tuple[str, ...]) -> None:
@@ -98,16 +99,16 @@ def _default(options: DeviceOptions, name: str, default: str, known: tuple[str, 
         object.__setattr__(options, name, default if value is True else one_of(value, name, known, BackendError))
 
 
-def _integers(value: Any, name: str) -> tuple[int, ...] | None:
+def _integers(value: object, name: str) -> tuple[int, ...] | None:
     if value is None:
         return None
     try:
-        return tuple(integer(item, name, 0, 10**6, BackendError) for item in value)
+        return tuple(integer(item, name, 0, 10**6, BackendError) for item in cast(Iterable[object], value))
     except TypeError:
         raise BackendError(f"Argument `{name}` must be a list of integers, but is {describe(value)}.") from None
 
 
-def _scales(value: Any) -> tuple[int, ...] | None:
+def _scales(value: object) -> tuple[int, ...] | None:
     if value is None or value is False:
         return None
     scales = (1, 3) if value is True else _integers(value, "zne")

@@ -7,11 +7,11 @@ So states, probabilities and samples come out as integers with qubit 0 as the le
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points, version
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pennylane as qml
@@ -179,7 +179,7 @@ class PennyLaneBackend:
         tapes = [qml.tape.QuantumScript(operations(c, wires), measure, shots=shots) for c in circuits]
         return [_counts(answer) for answer in self._run(tapes, num_qubits)]
 
-    def _run(self, tapes: list[Any], num_qubits: int) -> Sequence[Any]:
+    def _run(self, tapes: list[qml.tape.QuantumScript], num_qubits: int) -> Sequence[Any]:
         device = self._device(num_qubits)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -196,7 +196,7 @@ class PennyLaneBackend:
         }
 
 
-def operations(circuit: QuantumCircuit, wires: Sequence[Any], phase: bool = False) -> list[Any]:
+def operations(circuit: QuantumCircuit, wires: Sequence[int | str], phase: bool = False) -> list[Any]:
     """The gates of a bound, unmeasured circuit as PennyLane operations; ``wires[q]`` is qubit q's.
 
     The global phase only where it can be seen, in amplitudes: hardware plug-ins know no such gate.
@@ -221,15 +221,15 @@ def lowered(circuit: QuantumCircuit) -> QuantumCircuit:
     return transpile(circuit, basis_gates=list(GATES), optimization_level=1, seed_transpiler=1)
 
 
-def _counts(answer: Any) -> Counts:
+def _counts(answer: Mapping[str, int]) -> Counts:
     """PennyLane's counts, keyed by bit strings with the first wire first."""
     index = np.array([int(str(key), 2) for key in answer], dtype=np.int64)
     return merged_counts(index, np.array([int(n) for n in answer.values()]))
 
 
-def pennylane_backend(name: str, given: dict[str, Any]) -> PennyLaneBackend:
+def pennylane_backend(name: str, given: dict[str, object]) -> PennyLaneBackend:
     """``"pennylane:<device>"`` with keywords for ``qml.device``, and ``analytic=``."""
-    analytic = given.pop("analytic", None)
+    analytic = cast(bool | None, given.pop("analytic", None))
     if "wires" in given:
         raise BackendError(
             f"Argument `wires` must not be given for {name}: a device of the width of each circuit is made. Hand over a device object "
@@ -238,10 +238,10 @@ def pennylane_backend(name: str, given: dict[str, Any]) -> PennyLaneBackend:
     return PennyLaneBackend(name, None, given, analytic)
 
 
-def from_device(device: Any, given: dict[str, Any]) -> PennyLaneBackend:
+def from_device(device: qml.devices.Device, given: dict[str, object]) -> PennyLaneBackend:
     """A device object."""
     short = getattr(device, "name", None) or getattr(device, "short_name", type(device).__name__)
-    analytic = given.pop("analytic", None)
+    analytic = cast(bool | None, given.pop("analytic", None))
     if given:
         raise BackendError(f"Argument `options` must be empty for a device object, but names {sorted(given)}.")
     return PennyLaneBackend(f"pennylane:{short}", device, {}, analytic)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -20,6 +20,9 @@ from .device.compile import Compiled, Managers, compile_all
 from .failures import told
 from .mitigation.batch import Program, programs, read_result, reduced
 from .options import DeviceOptions
+
+if TYPE_CHECKING:
+    from qiskit.primitives import BaseSamplerV2
 
 BASIS = ["rz", "sx", "x", "cx"]  # what a sampler of an unknown device is given
 _SIMULATORS = ("qiskit.", "qiskit_aer.", "qiskit_ibm_runtime.fake_provider.")  # where devices live that take a seed
@@ -154,7 +157,7 @@ class QiskitBackend:
         }
 
 
-class _Anything(BackendV2):
+class _Anything(BackendV2):  # type: ignore[misc]
     """A device of any width with all-to-all coupling, for samplers that do not say where they run."""
 
     def __init__(self) -> None:
@@ -177,23 +180,23 @@ class _Anything(BackendV2):
 
         return Options()
 
-    def run(self, run_input: Any, **options: Any) -> Any:
+    def run(self, run_input: QuantumCircuit | Sequence[QuantumCircuit], **options: object) -> Any:
         raise BackendError("This is a description of a device, not a device.")
 
 
-def from_device(device: Any, options: DeviceOptions) -> QiskitBackend:
+def from_device(device: BackendV2, options: DeviceOptions) -> QiskitBackend:
     """A ``BackendV2``."""
     return QiskitBackend(device, None, options)
 
 
-def from_sampler(sampler: Any, options: DeviceOptions) -> QiskitBackend:
+def from_sampler(sampler: BaseSamplerV2, options: DeviceOptions) -> QiskitBackend:
     """A V2 sampler; it is asked for the device it runs on."""
     device = getattr(sampler, "backend", None)
     device = device() if callable(device) else device
     return QiskitBackend(device if isinstance(device, BackendV2) else None, sampler, options)
 
 
-def _reported(device: Any) -> dict[int, tuple[float, float]]:
+def _reported(device: BackendV2) -> dict[int, tuple[float, float]]:
     places = device.target["measure"].items()
     return {
         q: (float(p.error), float(p.error)) if p is not None and p.error is not None else (0.0, 0.0)

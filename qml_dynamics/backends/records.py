@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Instruction
 
@@ -84,7 +85,7 @@ class Record:
         return {**plain, "overlaps": [[z.real, z.imag] for z in self.overlaps.tolist()]}
 
     @staticmethod
-    def from_plain(data: Mapping[str, Any]) -> Record:
+    def from_plain(data: Mapping[str, npt.ArrayLike]) -> Record:
         """:meth:`to_plain`, undone."""
         parts = np.array(data["overlaps"], dtype=float).reshape(-1, 2)
         kinds: dict[str, Any] = {"marks": "U64", "index": np.int64, "sums": float, "size": float, "length": np.int64}
@@ -105,7 +106,7 @@ class Record:
         return Record.from_arrays(read_npz(data, _DAMAGED, BackendError))
 
 
-def record(items: Sequence[Any], overlaps: bool = True) -> Record:
+def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = True) -> Record:
     """The record of circuits without free parameters, or of the circuits and operators of :class:`~.base.Asked`.
 
     Args:
@@ -169,7 +170,9 @@ class _Alike:
             yield from zip(self.places[first : first + at_once], rows)
 
 
-def same_circuits(known: Record, items: Sequence[Any], what: str = "circuit") -> int | None:
+def same_circuits(
+    known: Record, items: Sequence[QuantumCircuit] | Sequence[Asked], what: str = "circuit"
+) -> int | None:
     """The number of the first circuit that does something else than the recorded one; None where all do the same.
 
     Warns:
@@ -222,7 +225,7 @@ def _drawn(circuit: QuantumCircuit) -> list[QuantumCircuit]:
     return found
 
 
-def _circuit(item: Any) -> QuantumCircuit:
+def _circuit(item: QuantumCircuit | Asked) -> QuantumCircuit:
     return item.circuit if isinstance(item, Asked) else item
 
 
@@ -247,7 +250,7 @@ def _numbers(step: Step) -> Sequence[float]:
     return np.stack([step.matrix.real, step.matrix.imag]).ravel().tolist()
 
 
-def _frame(item: Any, steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
+def _frame(item: QuantumCircuit | Asked, steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
     """What no synthesis may change, as words and numbers."""
     circuit = _circuit(item)
     between = [step for step in steps if step.matrix is None and step.name != "global_phase"]
@@ -276,7 +279,8 @@ def _overlaps(circuit: QuantumCircuit) -> np.ndarray | None:
 def _against(segment: Segment, number: int, n: int) -> np.ndarray:
     """Overlaps of order 1, shape ``(circuits, 2)``: an error of the state by eps changes each by about eps."""
     bras = np.stack([random_state(f"bra {number} {k}", n) for k in range(PROBES)], axis=-1) * np.sqrt(2.0**n)
-    return np.sum(bras.conj() * segment.state, axis=1)
+    out: np.ndarray = np.sum(bras.conj() * segment.state, axis=1)
+    return out
 
 
 def _same_up_to_phase(a: np.ndarray, b: np.ndarray) -> bool:
@@ -296,7 +300,7 @@ def earlier_digest(circuit: QuantumCircuit) -> str:
     return digest.hexdigest()
 
 
-def _add(digest: Any, circuit: QuantumCircuit) -> None:
+def _add(digest: hashlib._Hash, circuit: QuantumCircuit) -> None:
     digest.update(f"{circuit.num_qubits} {circuit.global_phase}".encode())
     for instruction in circuit.data:
         op = instruction.operation

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import ControlFlowOp
@@ -18,6 +18,9 @@ from qiskit.circuit.library import UnitaryGate
 from ..base.errors import MethodError, ProblemError, describe
 from .circuit_steps import CLOSE, NARROW, OPEN, WIDEST, Step, walk
 from .meaning import difference
+
+if TYPE_CHECKING:
+    from qiskit.circuit import CircuitInstruction, Operation
 
 _OLDEST = 13  # of QPY: what this library has ever written, and the first that needs no parser of symbolic text
 
@@ -83,7 +86,7 @@ def _opened(circuit: QuantumCircuit) -> QuantumCircuit:
     return rewritten(circuit, lambda op: False)
 
 
-def rewritten(circuit: QuantumCircuit, keep: Callable[[Any], bool]) -> QuantumCircuit:
+def rewritten(circuit: QuantumCircuit, keep: Callable[[Operation], bool]) -> QuantumCircuit:
     """The circuit with every composite gate that is not to be kept opened into standard gates; the same unitary, phase included.
 
     Raises:
@@ -103,27 +106,27 @@ def rewritten(circuit: QuantumCircuit, keep: Callable[[Any], bool]) -> QuantumCi
     return out
 
 
-def _plain(op: Any) -> bool:
+def _plain(op: Operation) -> bool:
     """Whether a gate is one of Qiskit's standard gates, or does nothing to the wave's unitary part (a measurement, a barrier)."""
     kind = getattr(op, "base_class", type(op))
     standard = kind.__module__.startswith("qiskit.circuit.library.standard_gates") and op.num_qubits <= NARROW
     return standard or op.name in ("measure", "reset", "barrier", "delay", "store", "break_loop", "continue_loop")
 
 
-def _single(op: Any) -> QuantumCircuit:
+def _single(op: Operation) -> QuantumCircuit:
     circuit = QuantumCircuit(op.num_qubits, op.num_clbits)
     circuit.append(op, circuit.qubits, circuit.clbits)
     return circuit
 
 
-def _steps_of(op: Any) -> Iterator[Step]:
+def _steps_of(op: Operation) -> Iterator[Step]:
     for step in walk(_single(op)):
         if step.name in (OPEN, CLOSE):
             raise MethodError(f"Argument `circuit` must be made of gates, but {op.name!r} holds control flow.")
         yield step
 
 
-def _append(out: QuantumCircuit, step: Step, instruction: Any) -> None:
+def _append(out: QuantumCircuit, step: Step, instruction: CircuitInstruction) -> None:
     qubits, clbits = ([places[k] for k in chosen] for places, chosen in (
         (instruction.qubits, step.qubits), (instruction.clbits, step.clbits)))  # fmt: skip
     op = step.operation
@@ -137,7 +140,7 @@ def _append(out: QuantumCircuit, step: Step, instruction: Any) -> None:
         raise MethodError(f"Argument `circuit` must be made of gates, but {op.name!r} has no definition.")
 
 
-def _survives(op: Any) -> bool:
+def _survives(op: Operation) -> bool:
     """Whether QPY keeps a gate."""
     try:
         alone = _single(op)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ..base.errors import BackendError, check_memory
 from ..results.sampling import draw
 from ..results.trajectory import Counts
-from .base import Backend, capabilities, check_circuits
+from .base import Backend, BindingBackend, capabilities, check_circuits
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
 def sample_bound(
-    backend: Backend, circuit: QuantumCircuit, values: Any, shots: int, seeds: Sequence[int]
+    backend: Backend, circuit: QuantumCircuit, values: npt.ArrayLike, shots: int, seeds: Sequence[int]
 ) -> list[Counts]:
     """``shots`` outcomes of one unmeasured circuit at each row of ``values``.
 
@@ -45,21 +46,21 @@ def sample_bound(
     return backend.sample([circuit.assign_parameters(row) for row in rows], shots, seeds)
 
 
-def probabilities_bound(backend: Backend, circuit: QuantumCircuit, values: Any) -> np.ndarray:
+def probabilities_bound(backend: Backend, circuit: QuantumCircuit, values: npt.ArrayLike) -> np.ndarray:
     """Exact outcome probabilities at each row of ``values``, shape ``(m, 2**n)``; arguments as in :func:`sample_bound`."""
     rows = _rows(circuit, values)
     check_memory(48 * len(rows) << circuit.num_qubits, f"{len(rows)} distributions on {circuit.num_qubits} qubits")
     if capabilities(backend).binds:
-        return cast(Any, backend).probabilities_bound(circuit, rows)
+        return cast(BindingBackend, backend).probabilities_bound(circuit, rows)
     return np.array(backend.probabilities([circuit.assign_parameters(row) for row in rows]))
 
 
 def _binds(backend: Backend, circuit: QuantumCircuit) -> bool:
     """Whether the backend takes all rows at once and would draw from exact probabilities anyway."""
-    return capabilities(backend).binds and bool(cast(Any, backend).draws_exactly(circuit.num_qubits))
+    return capabilities(backend).binds and bool(cast(BindingBackend, backend).draws_exactly(circuit.num_qubits))
 
 
-def _rows(circuit: QuantumCircuit, values: Any) -> np.ndarray:
+def _rows(circuit: QuantumCircuit, values: npt.ArrayLike) -> np.ndarray:
     rows = np.asarray(values, dtype=float)
     if rows.ndim != 2 or rows.shape[1] != circuit.num_parameters or not np.isfinite(rows).all():
         raise BackendError(

@@ -29,6 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # An argument that is turned into an array of numbers: each of them finite.
 _FINITE = "an array of finite numbers"
+_ARRAY_LIKE = frozenset(typing.get_args(ArrayLike))
 Numbers = Annotated[ArrayLike, _FINITE]
 
 # The mark of an annotation whose arguments are checked in words of its own by what reads them.
@@ -74,7 +75,7 @@ def _decorated(own: tuple[str, ...], function: F) -> F:
     hints: dict[str, Any] = {}
     broken, said = np.linalg.LinAlgError, failed  # closed over: `call` looks for names in the module of the function
 
-    def check(given: tuple[Any, ...], options: dict[str, Any]) -> None:
+    def check(given: tuple[object, ...], options: dict[str, object]) -> None:
         try:
             bound = signature.bind(*given, **options)
         except TypeError:
@@ -85,7 +86,7 @@ def _decorated(own: tuple[str, ...], function: F) -> F:
             if name in hints:
                 _check(name, value, hints[name], signature.parameters[name].default)
 
-    def call(*given: Any, **options: Any) -> Any:
+    def call(*given: object, **options: object) -> Any:
         check(given, options)
         try:
             return function(*given, **options)
@@ -124,7 +125,7 @@ def _hints(function: Callable[..., Any], own: tuple[str, ...]) -> dict[str, Any]
     return {name: hint for name, hint in found.items() if name not in {"return", *left, *own}}
 
 
-def _check(name: str, value: Any, hint: Any, default: Any) -> None:
+def _check(name: str, value: object, hint: object, default: object) -> None:
     if value is default or fits(value, hint):
         low, high = RANGES.get(name, (None, None))
         if low is None or high is None or type(value) is bool or not isinstance(value, numbers.Integral):
@@ -137,7 +138,7 @@ def _check(name: str, value: Any, hint: Any, default: Any) -> None:
     raise ArgumentError(f"Argument `{name}` must be {NAMED.get(name) or words(hint)}, but is {describe(value)}.")
 
 
-def fits(value: Any, hint: Any) -> bool:
+def fits(value: object, hint: object) -> bool:
     """Whether a value is of the kind that an annotation names; unknown annotations take anything.
 
     >>> fits(3, int), fits(True, int), fits([1, 2.5], list[int] | None), fits(np.ones(2), np.ndarray)
@@ -153,6 +154,8 @@ def fits(value: Any, hint: Any) -> bool:
     if origin in (typing.Union, types.UnionType):
         if isinstance(value, (str, os.PathLike)) and any(map(_is_path, inner)):
             return _path(value)
+        if set(inner) >= _ARRAY_LIKE:  # the function reads the array itself, and refuses in words of its own
+            return True
         return any(fits(value, one) for one in inner)
     if origin is typing.Literal:
         return isinstance(value, (str, int)) and value in inner
@@ -169,7 +172,7 @@ def fits(value: Any, hint: Any) -> bool:
     return _instance(value, origin or hint)
 
 
-def finite_numbers(value: Any) -> bool:
+def finite_numbers(value: object) -> bool:
     """Whether NumPy makes an array of finite numbers of it (booleans count as 0 and 1).
 
     >>> finite_numbers([1, 2j]), finite_numbers([1, None]), finite_numbers(float("nan")), finite_numbers([[1], [1, 2]])
@@ -184,7 +187,9 @@ def finite_numbers(value: Any) -> bool:
     return array.dtype.kind in "biufc" and bool(np.isfinite(array).all())
 
 
-def number_array(value: Any, name: str, kind: type = float, error: type[QMLDynamicsError] = ProblemError) -> np.ndarray:
+def number_array(
+    value: object, name: str, kind: type = float, error: type[QMLDynamicsError] = ProblemError
+) -> np.ndarray:
     """``value`` as an array of finite floats (``kind=complex``: of complex numbers); refused in one line where it is none.
 
     >>> number_array([1, 2], "times").tolist()
@@ -199,7 +204,7 @@ def number_array(value: Any, name: str, kind: type = float, error: type[QMLDynam
     raise error(f"Argument `{name}` must be an array of finite numbers, but is {describe(value)}.")
 
 
-def words(hint: Any) -> str:
+def words(hint: object) -> str:
     """What an annotation asks for.
 
     >>> words(int | None), words(collections.abc.Sequence[float])
@@ -230,12 +235,12 @@ def words(hint: Any) -> str:
     return _CLASSES.get(name) or f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
 
 
-def _integer(value: Any) -> bool:
+def _integer(value: object) -> bool:
     whole = isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.timedelta64))
     return whole or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iu")
 
 
-def _number(value: Any) -> bool:
+def _number(value: object) -> bool:
     if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf":
         value = value.item()
     if not isinstance(value, numbers.Real) or isinstance(value, (bool, np.timedelta64)):
@@ -246,11 +251,11 @@ def _number(value: Any) -> bool:
         return False
 
 
-def _is_path(hint: Any) -> bool:
+def _is_path(hint: object) -> bool:
     return hint is os.PathLike or typing.get_origin(hint) is os.PathLike
 
 
-def _path(value: str | os.PathLike[Any]) -> bool:
+def _path(value: str | os.PathLike[str]) -> bool:
     """Whether a file may have this name: no zero byte, no part of more than 255 bytes."""
     try:
         parts = os.fsencode(value).split(os.sep.encode())
@@ -285,12 +290,16 @@ _CLASSES = {"Method": "a method such as SplitStep(steps=400)"}
 _PLURAL: dict[Any, str] = {int: "integers", float: "numbers", str: "names", bool: "booleans"}
 
 
-def _row(value: Any, inner: Any, once: bool = False) -> bool:
+# kinds of arrays whose members are of a type
+_KINDS: dict[object, str] = {int: "iu", float: "iuf", bool: "b", str: "U"}
+
+
+def _row(value: object, inner: object, once: bool = False) -> bool:
     """A sequence whose members fit; of what can be walked once only, the members are left to who walks it."""
     if isinstance(value, (str, bytes, collections.abc.Mapping, type, set, frozenset)):
         return False
     if isinstance(value, np.ndarray):
-        kinds = {int: "iu", float: "iuf", bool: "b", str: "U"}.get(inner, value.dtype.kind)
+        kinds = _KINDS.get(inner, value.dtype.kind)
         return (
             value.ndim > 0
             and value.dtype.kind in kinds
@@ -306,19 +315,22 @@ def _row(value: Any, inner: Any, once: bool = False) -> bool:
     return inner is Any or typing.get_origin(inner) is not None or all(fits(one, inner) for one in value)
 
 
-def _tuple(value: Any, inner: tuple[Any, ...]) -> bool:
+def _tuple(value: object, inner: tuple[object, ...]) -> bool:
     if Ellipsis in inner:
         return _row(value, inner[0])
-    return _row(value, Any) and len(value) == len(inner) and all(map(fits, value, inner))
+    if not _row(value, Any):
+        return False
+    members = typing.cast(collections.abc.Sequence[object], value)
+    return len(members) == len(inner) and all(map(fits, members, inner))
 
 
-def _instance(value: Any, cls: Any) -> bool:
+def _instance(value: object, cls: object) -> bool:
     """Whether a value is an object of a class, which may be known by its name only."""
     if isinstance(value, type):
         return False
     if isinstance(cls, type) and issubclass(cls, _ByName):
         return any(one.__name__ == cls.__name__ for one in type(value).__mro__)
     try:
-        return isinstance(value, cls)
+        return isinstance(value, typing.cast(type, cls))
     except TypeError:  # a protocol that cannot be asked, or an alias: who uses it asks
         return True

@@ -8,12 +8,9 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
 
 from . import memory
-
-N = TypeVar("N", int, float)
 
 MESSAGE = 1200
 
@@ -73,7 +70,7 @@ class UnverifiedRunWarning(UserWarning):
     """A run folder was written before its content was recorded, so that later edits of it cannot be seen."""
 
 
-def require(condition: bool, name: str, must: str, given: Any, error: type[QMLDynamicsError] = ProblemError) -> None:
+def require(condition: bool, name: str, must: str, given: object, error: type[QMLDynamicsError] = ProblemError) -> None:
     """Raise ``error`` in the one wording of the library unless ``condition`` holds.
 
     >>> require(False, "qubits", "be between 1 and 30", 48)
@@ -84,7 +81,7 @@ def require(condition: bool, name: str, must: str, given: Any, error: type[QMLDy
         raise error(f"Argument `{name}` must {must}, but is {describe(given)}.")
 
 
-def describe(given: Any) -> str:
+def describe(given: object) -> str:
     """A value in an error message: short, on one line, whatever its own ``repr`` does.
 
     >>> describe("a" * 200), describe([1, 2])
@@ -108,22 +105,23 @@ def line(text: str, most: int = 300) -> str:
     return flat if len(flat) <= most and len(start) == len(text) else flat[: most - 3] + "..."
 
 
-def integer(value: Any, name: str, low: int, high: int, error: type[QMLDynamicsError] = ProblemError) -> int:
+def integer(value: object, name: str, low: int, high: int, error: type[QMLDynamicsError] = ProblemError) -> int:
     """``value`` as an int between ``low`` and ``high``; booleans and floats are refused."""
-    whole = _plainly(int, value) if isinstance(value, numbers.Integral) else None
+    whole = int(value) if isinstance(value, numbers.Integral) and _is_plain(value) else None
     must = f"be an integer between {low} and {high}"
     require(whole is not None and low <= whole <= high, name, must, value, error)
-    return int(value)
+    assert whole is not None
+    return whole
 
 
-def _plainly(kind: Callable[[Any], N], value: Any) -> N | None:
-    """A number as Python's own; None for a boolean, and for a time difference, which NumPy registers as an integer."""
+def _is_plain(value: object) -> bool:
+    """Whether a number is no boolean, and no time difference, which NumPy registers as an integer."""
     is_time = getattr(getattr(value, "dtype", None), "kind", "") == "m"
-    return None if isinstance(value, bool) or is_time else kind(value)
+    return not (isinstance(value, bool) or is_time)
 
 
 def real(
-    value: Any,
+    value: object,
     name: str,
     *,
     positive: bool = False,
@@ -133,7 +131,7 @@ def real(
     """``value`` as a finite float, positive or not negative where asked for."""
     must = "be a positive number" if positive else "be a number that is not negative" if nonnegative else "be a number"
     try:
-        found = _plainly(float, value) if isinstance(value, numbers.Real) else None
+        found = float(value) if isinstance(value, numbers.Real) and _is_plain(value) else None
     except OverflowError:  # an integer beyond the range of floats
         found = math.inf
     number = math.nan if found is None else found
@@ -142,7 +140,7 @@ def real(
     return number
 
 
-def one_of(value: Any, name: str, known: Iterable[str], error: type[QMLDynamicsError] = ProblemError) -> str:
+def one_of(value: object, name: str, known: Iterable[str], error: type[QMLDynamicsError] = ProblemError) -> str:
     """``value`` if it is one of the ``known`` names; otherwise an error with the nearest of them."""
     names = list(known)
     if isinstance(value, str) and value in names:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Index = int | slice | Sequence[int] | np.ndarray | tuple[int | slice, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +29,7 @@ class Estimate:
     stderr: Any = 0.0
     shots: int | None = None
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype)
 
     def __float__(self) -> float:
@@ -35,35 +38,35 @@ class Estimate:
     def __len__(self) -> int:
         return len(self.value)
 
-    def __getitem__(self, index: Any) -> Estimate:
+    def __getitem__(self, index: Index) -> Estimate:
         stderr = np.broadcast_to(self.stderr, np.shape(self.value))
         return Estimate(np.asarray(self.value)[index], stderr[index], self.shots)
 
     def __iter__(self) -> Iterator[Estimate]:
         return (self[i] for i in range(len(self)))
 
-    def __sub__(self, other: Any) -> Estimate:
+    def __sub__(self, other: Estimate | float | np.ndarray) -> Estimate:
         if isinstance(other, Estimate):
             return Estimate(self.value - other.value, np.hypot(self.stderr, other.stderr), self.shots or other.shots)
         return Estimate(self.value - other, self.stderr, self.shots)
 
-    def __rsub__(self, other: Any) -> Estimate:
+    def __rsub__(self, other: float | np.ndarray) -> Estimate:
         return Estimate(other - self.value, self.stderr, self.shots)
 
-    def __add__(self, other: Any) -> Estimate:
+    def __add__(self, other: Estimate | float | np.ndarray) -> Estimate:
         if isinstance(other, Estimate):
             return Estimate(self.value + other.value, np.hypot(self.stderr, other.stderr), self.shots or other.shots)
         return Estimate(self.value + other, self.stderr, self.shots)
 
     __radd__ = __add__
 
-    def __mul__(self, factor: Any) -> Estimate:
+    def __mul__(self, factor: float | np.ndarray) -> Estimate:
         """Times an exact number (or array of them)."""
         return Estimate(self.value * factor, self.stderr * np.abs(factor), self.shots)
 
     __rmul__ = __mul__
 
-    def __truediv__(self, divisor: Any) -> Estimate:
+    def __truediv__(self, divisor: float | np.ndarray) -> Estimate:
         """Divided by an exact number (or array of them)."""
         return Estimate(self.value / divisor, self.stderr / np.abs(divisor), self.shots)
 
@@ -121,7 +124,9 @@ def mean_of_counts(values: np.ndarray, counts: np.ndarray, unseen: float = 0.0) 
     return mean, float(error_of_mean(second * shots / (shots - 1), third, shots, unseen))
 
 
-def error_of_mean(variance: Any, third: Any, samples: Any, unseen: Any = 0.0) -> Any:
+def error_of_mean(
+    variance: npt.ArrayLike, third: npt.ArrayLike, samples: npt.ArrayLike, unseen: npt.ArrayLike = 0.0
+) -> Any:
     """Standard error of a mean of independent samples, from their variance and third central moment, with room for rare outcomes.
 
     ``variance / n`` has no room for an outcome of probability near ``1 / n``: with ``x`` of ``n`` it says ``x / n^2``, nothing at
@@ -144,7 +149,7 @@ def error_of_mean(variance: Any, third: Any, samples: Any, unseen: Any = 0.0) ->
     return error if np.ndim(error) else float(error)
 
 
-def share_error(share: Any, samples: int) -> Any:
+def share_error(share: npt.ArrayLike, samples: int) -> Any:
     """Standard error of a share (or an array of them) out of so many samples: ``sqrt(p (1 - p) / n)``, at least ``sqrt(2) / n``.
 
     A share of 0 or 1 has no spread of its own, and yet is not exact; the same holds in part for the next shares, see
@@ -158,7 +163,7 @@ def share_error(share: Any, samples: int) -> Any:
     return error_of_mean(variance, variance * (1 - 2 * p), samples, np.where((p <= 0) | (p >= 1), 1.0, 0.0))
 
 
-def few_samples(size: Any) -> Any:
+def few_samples(size: npt.ArrayLike) -> Any:
     """By how much an error from so many independent samples must be wider so that two of them hold 95 %.
 
     The quantile of Student's t at 0.95 over 2, for ``size - 1`` degrees of freedom: 1.18 for eight samples, infinite for one, and 1

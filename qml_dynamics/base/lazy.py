@@ -39,7 +39,7 @@ def attach(package: str, home: Mapping[str, Sequence[str]], modules: Mapping[str
             self.__dict__[name] = value
             return value
 
-        def __setattr__(self, name: str, value: Any) -> None:
+        def __setattr__(self, name: str, value: object) -> None:
             if isinstance(value, ModuleType) and name in places:
                 value = getattr(value, name)
             super().__setattr__(name, value)

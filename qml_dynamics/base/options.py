@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ C = TypeVar("C", bound=type)
 R = TypeVar("R")
 
 
-def handed(function: Callable[..., R], *arguments: Any) -> R:
+def handed(function: Callable[..., R], *arguments: object) -> R:
     """What a person's function returns: it is handed copies of the arrays, so that writing into them changes nothing here.
 
     >>> import numpy as np
@@ -45,7 +45,7 @@ def renamed_option(old: str, new: str) -> Callable[[C], C]:
         made: Callable[..., None] = vars(cls)["__init__"]
 
         @functools.wraps(made)
-        def init(self: Any, *given: Any, **options: Any) -> None:
+        def init(self: object, *given: object, **options: object) -> None:
             if old in options:
                 if new in options:
                     raise MethodError(f"Argument `{old}` must not be given beside `{new}`, which is its new name.")

@@ -10,7 +10,6 @@ import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any
 
 from .errors import ProblemError, describe, require
 
@@ -50,7 +49,7 @@ class Place:
         return self.folder / name
 
 
-def permitted(allow_code: Any) -> bool:
+def permitted(allow_code: object) -> bool:
     """``allow_code`` if it is True or False; a text such as "no" must not pass for a permission."""
     require(isinstance(allow_code, bool), "allow_code", "be True or False", allow_code)
     return bool(allow_code)

@@ -155,23 +155,25 @@ def _part_of(cls: type) -> str | None:
     return _named(cls, {name: part.cls for name, part in PARTS.items()})
 
 
-def is_plain(method: Any) -> bool:
+def is_plain(method: object) -> bool:
     """Whether a method has a name and can be written as plain data, and so can the methods and parts inside it.
 
     >>> is_plain(at("methods.trotter:Trotter")(4)), is_plain("trotter")
     (True, False)
     """
-    return kind_of(type(method)) is not None and all(_storable(getattr(method, f.name)) for f in fields(method))
+    if kind_of(type(method)) is None or not is_dataclass(method):
+        return False
+    return all(_storable(getattr(method, f.name)) for f in fields(method))
 
 
-def _storable(value: Any) -> bool:
+def _storable(value: object) -> bool:
     if is_dataclass(value):
         cls = type(value)
         return _named(cls, WAVES) is not None or _part_of(cls) is not None or is_plain(value)
     return not callable(value)
 
 
-def method_spec(method: Any) -> dict[str, Any]:
+def method_spec(method: object) -> dict[str, Any]:
     """A method as plain data: its kind and its options that differ from the defaults; a method inside it likewise.
 
     >>> method_spec(at("methods.trotter:Trotter")(steps=4))
@@ -182,13 +184,14 @@ def method_spec(method: Any) -> dict[str, Any]:
     return {"kind": kind, **_options(method)}
 
 
-def _options(value: Any) -> dict[str, Any]:
+def _options(value: object) -> dict[str, Any]:
     """The fields that differ from their defaults, as plain data."""
+    assert is_dataclass(value)
     given = {f.name: getattr(value, f.name) for f in fields(value) if getattr(value, f.name) != f.default}
     return {name: _plain(v) for name, v in given.items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     if not is_dataclass(value):
@@ -201,7 +204,7 @@ def _plain(value: Any) -> Any:
     return method_spec(value)
 
 
-def method_from_spec(spec: Mapping[str, Any]) -> Any:
+def method_from_spec(spec: Mapping[str, object]) -> Any:
     """A method from :func:`method_spec`'s plain data; raises :class:`MethodError` for unknown kinds or options.
 
     >>> method_from_spec({"kind": "trotter", "steps": 4})
@@ -224,7 +227,7 @@ def method_from_spec(spec: Mapping[str, Any]) -> Any:
         ) from None
 
 
-def _unplain(value: Any, option: str) -> Any:
+def _unplain(value: object, option: str) -> Any:
     """A method, a part of one or an initial wave that was written as plain data; ``option`` is what it stands for."""
     parts = {kind: part for kind, part in PARTS.items() if part.option == option}
     if isinstance(value, str) and parts:
@@ -248,7 +251,7 @@ def _unplain(value: Any, option: str) -> Any:
     return value
 
 
-def _part(options: dict[str, Any], option: str, parts: Mapping[str, Part]) -> Any:
+def _part(options: dict[str, object], option: str, parts: Mapping[str, Part]) -> Any:
     """A part of a method; where an option has only one kind of part, its kind may be left out."""
     kind = str(options.pop("kind", next(iter(parts)) if len(parts) == 1 else "")).replace("-", "_").lower()
     part = parts[one_of(kind, f"method.{option}", parts, MethodError)]

@@ -108,6 +108,7 @@ class RenamedFinder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """The spec of a module under its old name, with a ``DeprecationWarning``; None for every other module."""
         new = new_name(fullname, self.package)
         if new is None:
             return None
@@ -116,6 +117,7 @@ class RenamedFinder(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self, origin=new)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module under its new name itself, so that both names are one module."""
         module = importlib.import_module(str(spec.origin))
         self.specs[spec.name] = module.__spec__
         return module

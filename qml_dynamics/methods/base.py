@@ -7,7 +7,7 @@ outside this room. :func:`qml_dynamics.assert_valid_method` is the specification
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -114,7 +114,10 @@ class Stream(IntEnum):
     METTS_ORDER = 33  # (METTS_ORDER, call): the order in which kept outcomes are used
 
 
-def circuit_seed(entropy: Any, *key: int) -> int:
+Entropy = int | Sequence[int] | None  # of a run: what NumPy's ``SeedSequence`` takes
+
+
+def circuit_seed(entropy: Entropy, *key: int) -> int:
     """The seed of one circuit of a run with this seed, by its key, which begins with a :class:`Stream`."""
     child = np.random.SeedSequence(entropy, spawn_key=key)
     return int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -324,14 +327,14 @@ real clock.
         raise MethodError(f"Argument `method` must run on {SPACE_WORDS[space]}, but is {who}, which runs on {own}.")
 
 
-def check_method(given: Any) -> Method:
+def check_method(given: object) -> Method:
     """The method; :class:`MethodError` for what is none, a class of methods among it."""
     if isinstance(given, type) or not isinstance(given, Method):
         raise MethodError(f"Argument `method` must be a method such as SplitStep(steps=400), but is {describe(given)}.")
     return given
 
 
-def facts_of(given: Any) -> Facts | None:
+def facts_of(given: object) -> Facts | None:
     """The facts of a method; None for what is none, such as the text that a stored run keeps of a person's own.
 
     >>> from qml_dynamics import Trotter

@@ -112,7 +112,7 @@ def text(found: Row) -> str:
     return "\n".join(lines)
 
 
-def _default(option: Field[Any]) -> str:
+def _default(option: Field[object]) -> str:
     return "" if option.default is MISSING else repr(option.default)
 
 
@@ -131,11 +131,11 @@ def _spec(cls: type, kind: str) -> dict[str, Any]:
     return out
 
 
-def _line(cls: str, options: Mapping[str, Any]) -> str:
+def _line(cls: str, options: Mapping[str, object]) -> str:
     return f"{cls}({', '.join(f'{name}={_value(value)}' for name, value in options.items())})"
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if not isinstance(value, Mapping):
         return repr(value)
     rest = dict(value)

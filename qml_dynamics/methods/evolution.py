@@ -15,16 +15,19 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ..backends import Backend
+from ..backends.base import BackendLike
 from ..backends.failures import without_credentials
-from ..base.arguments import checks_arguments, checks_arguments_but
+from ..base.arguments import checks_arguments_but
 from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning
 from ..model.problem import Problem
 from ..results.codec import CannotStore, packed, unpacked
 from ..results.journal import Scope
+from ..results.observables import ObservableLike
 from ..results.trajectory import Trajectory
-from .base import Answer, Callback, Job
+from .base import Answer, Callback, Job, Method
 from .gate import check_answer, computing, guarded
 from .identity import Identity
 from .job import convert
@@ -34,20 +37,22 @@ from .stationary import stands_above
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from .variational.measured.resume import Keeper
 
-@checks_arguments_but("observables", "callback", "save")
+
+@checks_arguments_but("method", "backend", "observables", "callback", "save", "checkpoint")
 def evolve(
     problem: Problem,
-    method: Any,
+    method: Method,
     *,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     shots: int | None = None,
     seed: int | None = None,
     save: int | Sequence[float] | np.ndarray | None = None,
-    observables: Mapping[str, Any] | None = None,
+    observables: Mapping[str, ObservableLike] | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
-    checkpoint: Any = None,
+    checkpoint: Keeper | None = None,
     folder: Folder | None = None,
 ) -> Trajectory:
     """Run ``method`` on ``problem``.
@@ -244,8 +249,10 @@ def _stop(job: Job, answer: Answer) -> str:
     return f"{answer.stop} The wave {above}." if above else answer.stop
 
 
-@checks_arguments
-def circuits(problem: Problem, method: Any, times: Any = None, *, seed: int | None = None) -> list[QuantumCircuit]:
+@checks_arguments_but("method")
+def circuits(
+    problem: Problem, method: Method, times: npt.ArrayLike | None = None, *, seed: int | None = None
+) -> list[QuantumCircuit]:
     """The circuits that a device would run: one a saved time, unmeasured, made of gates.
 
     Args:

@@ -122,7 +122,8 @@ def _driven(
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
         d, s = h.coefficients(t)
-        return z * (d * (kinetic @ y) + s * zeta * y)
+        out: np.ndarray = z * (d * (kinetic @ y) + s * zeta * y)
+        return out
 
     yield saves[0], psi.reshape(h.domain.shape).copy(), log_norm
     for i, (t0, t1) in enumerate(zip(saves[:-1], saves[1:])):

@@ -32,7 +32,7 @@ from ..results.observables import (
     pauli_groups,
 )
 from ..results.sampling import draw
-from ..results.trajectory import Counts
+from ..results.trajectory import Best, Counts
 from .base import Answer, Job, Stream
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def _answer(
     dual: np.ndarray | None,
     expectations: Mapping[str, Estimate],
     counts: Mapping[str, tuple[Counts, ...]] | None,
-    best: Any,
+    best: Best | None,
 ) -> Answer:
     domain = job.problem.domain
     diagnostics = {**planned.bounds, "edge_weight": edge_weight(domain, density)}

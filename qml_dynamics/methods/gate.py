@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..base.errors import MethodError, QMLDynamicsError, line, require
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
@@ -69,7 +70,7 @@ def check_ranges(problem: Problem, h: Hamiltonian) -> None:
     require(kinetic < most, "diffusion", must, f"of {kinetic:.3g}")
 
 
-def _size(value: Any) -> float:
+def _size(value: float) -> float:
     """Magnitude; what is not a number counts as infinite."""
     return abs(float(value)) if np.isfinite(value) else np.inf
 
@@ -150,7 +151,7 @@ def check_answer(job: Job, answer: Answer) -> Answer:
     return answer
 
 
-def _hold(job: Job, name: str, given: Any, shape: tuple[int, ...]) -> None:
+def _hold(job: Job, name: str, given: npt.ArrayLike, shape: tuple[int, ...]) -> None:
     array = np.asarray(given)
     if array.shape != shape:
         raise MethodError(

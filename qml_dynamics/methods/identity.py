@@ -23,7 +23,6 @@ from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
     from qiskit import QuantumCircuit
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
@@ -98,7 +97,7 @@ class Identity:
         if isinstance(value, (FunctionType, MethodType)):
             return self._function(value, path, depth)
         if is_dataclass(value) and not isinstance(value, type):
-            parts = {f.name: getattr(value, f.name) for f in fields(cast("DataclassInstance", value)) if f.compare}
+            parts = {f.name: getattr(value, f.name) for f in fields(value) if f.compare}
             return {"class": _name(type(value)), **cast(dict[str, Plain], self._of(parts, path, depth + 1))}
         return self._other(value, path, depth)
 

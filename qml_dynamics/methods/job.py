@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
+from ..backends.base import BackendLike
 from ..base.errors import MethodError, check_memory, describe, integer
 from ..base.progress import Progress
 from ..model.fitting import check_fit
 from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
-from ..results.observables import read_observables
+from ..results.observables import ObservableLike, read_observables
 from .base import Callback, Job, Method, check_method
 from .gate import check_ranges
+
+if TYPE_CHECKING:
+    from .variational.measured.resume import Keeper
 
 
 def convert(
     problem: Problem,
-    method: Any,
-    backend: Any = None,
+    method: Method,
+    backend: BackendLike | None = None,
     shots: int | None = None,
     seed: int | None = None,
-    save: Any = None,
-    observables: Mapping[str, Any] | None = None,
+    save: npt.ArrayLike | None = None,
+    observables: Mapping[str, ObservableLike] | None = None,
     callback: Callback | None = None,
     progress: bool | None = False,
-    checkpoint: Any = None,
+    checkpoint: Keeper | None = None,
     room: bool = False,
 ) -> Job:
     """The job of a call; see :func:`qml_dynamics.evolve` for the arguments.
@@ -114,7 +119,7 @@ def check_used(method: Method, backend: Backend | None, shots: int | None, callb
         )
 
 
-def save_times(save: Any, duration: float) -> np.ndarray:
+def save_times(save: npt.ArrayLike | None, duration: float) -> np.ndarray:
     """The saved times, ascending, the first of them 0 or the first asked for.
 
     >>> save_times(3, 1.0).tolist()

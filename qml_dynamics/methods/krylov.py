@@ -245,7 +245,8 @@ class KrylovSpace:
 
     def _small(self, z: complex, step: float) -> np.ndarray:
         shift = self.energies[0] if z == -1.0 else 0.0
-        return self.modes @ (np.exp(z * step * (self.energies - shift)) * self.modes[0])
+        out: np.ndarray = self.modes @ (np.exp(z * step * (self.energies - shift)) * self.modes[0])
+        return out
 
     def error(self, z: complex, step: float) -> float:
         """Estimated 2-norm error of the step, relative to the propagated vector's norm."""
@@ -253,7 +254,8 @@ class KrylovSpace:
             return 0.0
         nodes = step * np.array([0.25, 0.5, 0.75, 1.0])  # the leak integrated over the step, by its largest values
         leak = max(abs(self._small(z, x)[-1]) for x in nodes)
-        return step * self.last_beta * leak / float(np.linalg.norm(self._small(z, step)))
+        out: float = step * self.last_beta * leak / float(np.linalg.norm(self._small(z, step)))
+        return out
 
     def largest_step(self, z: complex, remaining: float, rate: float) -> float:
         """The largest step whose error stays below ``rate`` times its length."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..base.estimate import Estimate, few_samples
 from ..base.options import renamed_option
 from ..model.formulas import boundaries, segments
 from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
-from ..model.pauli import PauliSum, pauli_sum
+from ..model.pauli import OperatorLike, PauliSum, pauli_sum
 from ..model.problem import Problem
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
@@ -354,7 +354,7 @@ def strength(terms: PauliSum) -> float:
     return float(np.abs(terms.coefficients[(terms.x | terms.z) != 0]).sum())
 
 
-def error_bound(method: QDrift | RandomOrder, operator: Any, time: float) -> float:
+def error_bound(method: QDrift | RandomOrder, operator: OperatorLike, time: float) -> float:
     """The bound of half the diamond distance of the averaged channel, as in :class:`QDrift` and :class:`RandomOrder`.
 
     >>> round(error_bound(QDrift(800), np.array([[1.0, 0.5], [0.5, -1.0]]), 2.0), 6)
@@ -389,7 +389,7 @@ def _operator(job: Job) -> PauliHamiltonian:
     return job.h
 
 
-def qdrift_channel(operator: Any, time: float, samples: int) -> np.ndarray:
+def qdrift_channel(operator: OperatorLike, time: float, samples: int) -> np.ndarray:
     """The exact channel of :class:`QDrift` as a matrix on ``rho.reshape(-1)``, shape ``(4**n, 4**n)``; up to 5 qubits.
 
     ``(sum_j p_j U_j (x) U_j^*)^N``: a power of a matrix, no sampling.

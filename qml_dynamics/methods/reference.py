@@ -7,7 +7,6 @@ clock, and for a Schroedinger bridge the same bridge with split-operator steps i
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from ..model.problem import Problem
 from .base import Method, facts_of
@@ -19,7 +18,9 @@ from .split_step import SplitStep
 _FINER = 10  # times as many steps as the run itself
 
 
-def reference_method(problem: Problem, method: Any, least: int, spread: float = 0.0, finer: int = _FINER) -> Method:
+def reference_method(
+    problem: Problem, method: Method | str, least: int, spread: float = 0.0, finer: int = _FINER
+) -> Method:
     """The classical method with at least ``least`` steps, and ``finer`` times as many as the run has.
 
     Args:

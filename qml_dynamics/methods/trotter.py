@@ -14,7 +14,7 @@ from ..base.errors import MethodError, integer, real
 from ..model.formulas import Formula, boundaries, by_order, factors
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
-from .base import EVERYWHERE, Answer, Facts, Job, Work, check_facts
+from .base import EVERYWHERE, Answer, Facts, Job, Method, Work, check_facts
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves, run_waves
@@ -137,6 +137,6 @@ def potential_queries(run: Trajectory) -> int:
     return total
 
 
-def trotter_of(method: Any, steps: int) -> Trotter:
+def trotter_of(method: Method | None, steps: int) -> Trotter:
     """``method`` where it is this one, whose order and truncation are to be kept; else the default one of so many steps."""
     return method if isinstance(method, Trotter) else Trotter(steps)

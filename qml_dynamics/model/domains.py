@@ -9,12 +9,13 @@ significant bit of the last axis.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, check_memory, integer, one_of, real, require
@@ -36,21 +37,29 @@ def outer_product(axes: Sequence[np.ndarray]) -> np.ndarray:
     return np.ascontiguousarray(total)
 
 
-def depth(value: Any) -> int:
+def depth(value: object) -> int:
     """How deeply a list is nested: 0 for one value; 2 for lists of unequal length, which NumPy does not read."""
     try:
-        return int(np.ndim(value))
+        return np.asarray(value).ndim
     except ValueError:
         return 2
 
 
 def axis_momenta(points: int, length: float, boundary: str) -> np.ndarray:
+    """Momenta of the modes of one axis, shape ``(points,)``: ``pi j / length`` of the sines between walls (``j = 1, 2, ...``),
+    ``2 pi j / length`` of the plane waves on a ring, in the order of ``numpy.fft.fftfreq``; without the twist.
+    """
     if boundary == "walls":
         return np.pi / length * np.arange(1, points + 1)
     return 2 * np.pi / length * np.fft.fftfreq(points, 1 / points)
 
 
-def read_bounds(bounds: Any) -> tuple[tuple[float, float], ...]:
+def read_bounds(bounds: npt.ArrayLike) -> tuple[tuple[float, float], ...]:
+    """One pair ``(low, high)`` an axis as floats, from a list of pairs or from the only pair.
+
+    Raises:
+        ProblemError: they are no pairs of finite real numbers with ``low < high``.
+    """
     try:
         array = np.asarray(bounds)
         array = array.astype(float) if array.dtype.kind in "iufO" else np.empty(0)  # no text, no complex numbers
@@ -66,10 +75,11 @@ def read_bounds(bounds: Any) -> tuple[tuple[float, float], ...]:
     return tuple((low, high) for low, high in array.tolist())
 
 
-def per_axis(value: Any, ndim: int, name: str) -> list[Any]:
+def per_axis(value: object, ndim: int, name: str) -> list[Any]:
+    """The value of each axis: one value is that of every axis; raises :class:`ProblemError` for a list of another length."""
     if depth(value) == 0:
         return [value] * ndim
-    items = list(value)
+    items = list(cast(Iterable[object], value))
     if len(items) != ndim:
         raise ProblemError(f"Argument `{name}` must be one value or one for each of {ndim} axes, but has {len(items)}.")
     return items
@@ -107,7 +117,13 @@ class Grid:
     boundary: str = "periodic"
     twist: tuple[float, ...] = (0.0,)
 
-    def __init__(self, bounds: Any, qubits: Any, boundary: str = "periodic", twist: Any = 0.0) -> None:
+    def __init__(
+        self,
+        bounds: npt.ArrayLike,
+        qubits: int | Sequence[int],
+        boundary: str = "periodic",
+        twist: float | Sequence[float] = 0.0,
+    ) -> None:
         box = read_bounds(bounds)
         bits = per_axis(qubits, len(box), "qubits")
         bits = [integer(q, "qubits", 1, MAX_QUBITS_PER_AXIS) for q in bits]
@@ -285,7 +301,8 @@ class Hypercube:
     @checks_arguments
     def points_at(self, index: np.ndarray) -> np.ndarray:
         """The weight vectors with these flat indices, shape ``(len(index), n)``."""
-        return np.asarray(self.values)[self._bits(index)]
+        out: np.ndarray = np.asarray(self.values)[self._bits(index)]
+        return out
 
     def momenta_at(self, index: np.ndarray) -> np.ndarray:
         """The dual bits (0 even, 1 odd under the flip of that weight) of these flat indices, shape ``(m, n)``."""

@@ -151,7 +151,8 @@ class State:
         fits = self.amplitudes.shape == domain.shape or self.amplitudes.shape == (domain.size,)
         shape = self.amplitudes.shape
         require(fits, "amplitudes", f"have shape {domain.shape} or ({domain.size},)", f"of shape {shape}")
-        return self.amplitudes.reshape(domain.shape).copy()
+        out: np.ndarray = self.amplitudes.reshape(domain.shape).copy()
+        return out
 
 
 KINDS = {"uniform": Uniform, "gaussian": Gaussian, "point_mass": PointMass, "state": State}

@@ -6,12 +6,13 @@ one x mask act as one permutation and one diagonal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, Union, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ..base.arguments import WHERE_READ
 from ..base.errors import ProblemError, QMLDynamicsError, check_memory, describe, require
@@ -121,7 +122,25 @@ def diagonal_sum(table: np.ndarray, num_qubits: int) -> PauliSum:
     return PauliSum(num_qubits, np.zeros_like(kept), kept, series[kept])
 
 
-def pauli_sum(operator: Any, wires: Sequence[Any] | None = None, name: str = "operator") -> PauliSum:
+class WiredOperator(Protocol):
+    """What is read of a PennyLane operator: its wires, its sum of Pauli words where it has one, its matrix."""
+
+    @property
+    def wires(self) -> Iterable[int | str]:
+        """The labels of its wires, the first that of the highest qubit."""
+        ...
+
+    @property
+    def pauli_rep(self) -> Mapping[Mapping[int | str, str], complex] | None:
+        """The coefficient of each word ``{wire: letter}``; None where it has no such form."""
+        ...
+
+    def matrix(self, wire_order: Sequence[Hashable]) -> np.ndarray:
+        """Its matrix with the wires in this order."""
+        ...
+
+
+def pauli_sum(operator: OperatorLike, wires: Sequence[Hashable] | None = None, name: str = "operator") -> PauliSum:
     """A :class:`PauliSum` from a Qiskit ``SparsePauliOp``, a PennyLane operator, a dense matrix, or itself.
 
     The index of a basis state is kept: a PennyLane operator's first wire is the highest qubit, so that the matrix is
@@ -141,7 +160,7 @@ def pauli_sum(operator: Any, wires: Sequence[Any] | None = None, name: str = "op
         labels, coefficients = operator.paulis.to_labels(), operator.coeffs
         return _from_labels([str(label) for label in labels], np.asarray(coefficients))
     if hasattr(operator, "pauli_rep") and hasattr(operator, "wires"):
-        return _from_pennylane(operator, wires, name)
+        return _from_pennylane(cast(WiredOperator, operator), wires, name)
     if isinstance(operator, (np.ndarray, list, tuple)):
         return _from_matrix(_rectangular(operator))
     raise ProblemError(
@@ -182,14 +201,14 @@ def _real_coefficients(coefficients: np.ndarray) -> np.ndarray:
     return coefficients.real
 
 
-def wires_of(operator: Any) -> tuple[Any, ...] | None:
+def wires_of(operator: object) -> tuple[Any, ...] | None:
     """The labels of an operator's wires in its own order, which is that of ``qml.matrix(operator)``; None where it has none."""
     if not (hasattr(operator, "pauli_rep") and hasattr(operator, "wires")):
         return None
     return labels_of(operator.wires, "operator")
 
 
-def labels_of(wires: Any, name: str, error: type[QMLDynamicsError] = ProblemError) -> tuple[Any, ...]:
+def labels_of(wires: object, name: str, error: type[QMLDynamicsError] = ProblemError) -> tuple[Any, ...]:
     """Labels of wires: integers and strings, each once.
 
     >>> labels_of([2, "b"], "wires")
@@ -197,13 +216,13 @@ def labels_of(wires: Any, name: str, error: type[QMLDynamicsError] = ProblemErro
     """
     listed = isinstance(wires, Iterable) and not isinstance(wires, (str, bytes))
     require(listed, name, "have a list of wires", wires, error)
-    plain = [w.item() if isinstance(w, np.generic) else w for w in wires]
+    plain = [w.item() if isinstance(w, np.generic) else w for w in cast(Iterable[object], wires)]
     ok = all(isinstance(w, (int, str)) and not isinstance(w, bool) for w in plain) and len(set(plain)) == len(plain)
     require(ok, name, "have wires that are integers or strings, each once", plain, error)
     return tuple(plain)
 
 
-def _from_pennylane(operator: Any, given: Sequence[Any] | None, name: str) -> PauliSum:
+def _from_pennylane(operator: WiredOperator, given: Sequence[Hashable] | None, name: str) -> PauliSum:
     own = wires_of(operator) or ()
     wires = own if given is None else tuple(given)
     unknown = [w for w in own if w not in wires]
@@ -224,7 +243,7 @@ def _from_pennylane(operator: Any, given: Sequence[Any] | None, name: str) -> Pa
     return _from_labels(labels, np.array(coefficients))
 
 
-def _moved(terms: PauliSum, own: Sequence[Any], wires: Sequence[Any]) -> PauliSum:
+def _moved(terms: PauliSum, own: Sequence[Hashable], wires: Sequence[Hashable]) -> PauliSum:
     """The strings on the wires ``own`` as strings on all wires."""
     where = [len(wires) - 1 - wires.index(w) for w in reversed(own)]  # of qubit 0, 1, ...
     x, z = (
@@ -233,7 +252,7 @@ def _moved(terms: PauliSum, own: Sequence[Any], wires: Sequence[Any]) -> PauliSu
     return PauliSum(len(wires), x, z, terms.coefficients)
 
 
-def _rectangular(rows: Any) -> np.ndarray:
+def _rectangular(rows: npt.ArrayLike) -> np.ndarray:
     try:
         return np.asarray(rows)
     except ValueError:  # rows of unequal length

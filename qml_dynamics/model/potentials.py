@@ -8,9 +8,10 @@ Born law is ``e^{-V / T} / Z`` exactly. With ``zeta = V`` it is not. Source: Wit
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, one_of, real
@@ -24,7 +25,9 @@ _STEP = 2e-2
 
 
 @checks_arguments
-def potential(loss: Any, kind: str = "objective", temperature: float | None = None) -> Objective:
+def potential(
+    loss: Objective | Callable[[np.ndarray], npt.ArrayLike], kind: str = "objective", temperature: float | None = None
+) -> Objective:
     """The loss as a potential: itself, or its Witten potential at a temperature.
 
     Args:
@@ -55,7 +58,8 @@ def potential(loss: Any, kind: str = "objective", temperature: float | None = No
 
     def fn(points: np.ndarray) -> np.ndarray:
         square = (objective.gradient(points) ** 2).sum(axis=1)
-        return square / (4 * t) - 0.5 * laplacian(objective, points)
+        out: np.ndarray = square / (4 * t) - 0.5 * laplacian(objective, points)
+        return out
 
     return Objective(fn, f"witten({objective.name}, T={t:g})", bounds=objective.bounds)
 
@@ -88,7 +92,9 @@ def _second(loss: Objective, points: np.ndarray, axis: int) -> np.ndarray:
     return out / _STEP**2
 
 
-def gibbs_density(loss: Any, domain: Domain, temperature: float) -> np.ndarray:
+def gibbs_density(
+    loss: Objective | Callable[[np.ndarray], np.ndarray], domain: Domain, temperature: float
+) -> np.ndarray:
     """``e^{-V / T} / Z`` on the points of a domain, adding up to 1, shape ``domain.shape``: what the Witten form samples.
 
     >>> from qml_dynamics import Hypercube

@@ -5,19 +5,42 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, describe, one_of, real, require
 from .domains import Domain, Grid, Hypercube
 from .initial import Initial, PointMass, State, Uniform
 from .objectives.base import Objective
-from .pauli import PauliSum, labels_of, pauli_sum, wires_of
+from .pauli import OperatorLike, PauliSum, labels_of, pauli_sum, wires_of
 from .schedules import Constant, Schedule, as_schedule
 
 CLOCKS = ("real", "imaginary", "classical")
+
+
+class Changes(TypedDict, total=False):
+    """What :meth:`Problem.replace` changes: fields of a problem, given as they are given to it."""
+
+    domain: Domain
+    objective: Objective | None
+    diffusion: Schedule
+    strength: Schedule
+    clock: str
+    initial: Initial
+    duration: float
+    operator: PauliSum | None
+    wires: tuple[int | str, ...] | None
+
+
+class StartCircuit(Protocol):
+    """What starts from a state of its own, as an ansatz that is made of a circuit does."""
+
+    def state(self) -> np.ndarray:
+        """The amplitudes of its start, shape ``(2**n,)``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -65,7 +88,7 @@ class Problem:
         def __init__(
             self,
             domain: Domain,
-            objective: Objective | Callable[[Any], Any] | None,
+            objective: Objective | Callable[[np.ndarray], np.ndarray] | None,
             diffusion: Schedule | float,
             strength: Schedule | float = 1.0,
             initial: Initial = ...,
@@ -101,7 +124,7 @@ class Problem:
             require(d >= 0, "diffusion", "not be negative", f"{d} at t = {t}")
             real(self.strength.value(t, self.duration), "strength")
 
-    def replace(self, **changes: Any) -> Problem:
+    def replace(self, **changes: Unpack[Changes]) -> Problem:
         """The same problem with some of its fields changed."""
         known = [f.name for f in dataclasses.fields(self)]
         for name in changes:
@@ -112,11 +135,11 @@ class Problem:
     @checks_arguments
     def from_operator(
         cls,
-        operator: Any,
+        operator: OperatorLike,
         *,
         clock: str,
         duration: float,
-        initial: Any = None,
+        initial: Initial | StartCircuit | npt.ArrayLike | None = None,
         wires: Sequence[int | str] | None = None,
         strength: Schedule | float = 1.0,
     ) -> Problem:
@@ -151,7 +174,7 @@ class Problem:
         if initial is None:
             initial = Uniform()
         elif hasattr(initial, "program"):
-            initial = State(_state_on(initial, wires))
+            initial = State(_state_on(cast(StartCircuit, initial), wires))
         elif not isinstance(initial, Initial):
             initial = State(getattr(initial, "data", initial))
         return cls(
@@ -172,13 +195,13 @@ class Problem:
         return "born"
 
 
-def _as_wires(given: Any, count: int) -> tuple[int | str, ...]:
+def _as_wires(given: object, count: int) -> tuple[int | str, ...]:
     labels = labels_of(given, "wires")
     require(len(labels) == count, "wires", f"be {count} labels, one a qubit", list(labels))
     return labels
 
 
-def _state_on(ansatz: Any, wires: Sequence[Any] | None) -> np.ndarray:
+def _state_on(ansatz: StartCircuit, wires: Sequence[int | str] | None) -> np.ndarray:
     """The start state of an ansatz made of a circuit, its qubits in the order of these wires."""
     wave, own = np.asarray(ansatz.state()), getattr(ansatz, "wires", None)
     if wires is None or own is None or tuple(wires) == tuple(own):
@@ -214,7 +237,7 @@ def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:
     require(not any(domain.twist), "domain", "have no twist on the classical clock", domain)
 
 
-def as_objective(given: Any) -> Objective:
+def as_objective(given: object) -> Objective:
     """An objective, or a function of points as one; raises :class:`ProblemError` for anything else."""
     if isinstance(given, Objective):
         return given

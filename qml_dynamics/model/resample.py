@@ -33,7 +33,8 @@ def interpolated(wave: np.ndarray, boundary: str, factor: int) -> np.ndarray:
         modes[..., -1] *= 2**-0.5  # the highest sine is normalised differently on its own grid
         padded = np.zeros((*wave.shape[:-1], factor * points), dtype=complex)
         padded[..., :points] = modes
-        return fft.idst(padded, type=2, norm="ortho", axis=-1)
+        out: np.ndarray = fft.idst(padded, type=2, norm="ortho", axis=-1)
+        return out
     modes = np.fft.fft(wave, axis=-1)
     padded = np.zeros((*wave.shape[:-1], factor * points), dtype=complex)
     half = points // 2
@@ -57,7 +58,8 @@ def restrict(psi: np.ndarray, fine: Grid, coarse: Grid) -> np.ndarray:
         moved = np.moveaxis(out, axis, -1)
         moved = _at_centres(moved, n, m) if fine.boundary == "walls" else moved[..., :: n // m]
         out = np.moveaxis(moved, -1, axis)
-    return out / np.linalg.norm(out)
+    result: np.ndarray = out / np.linalg.norm(out)
+    return result
 
 
 def _at_centres(wave: np.ndarray, points: int, wanted: int) -> np.ndarray:
@@ -68,4 +70,5 @@ def _at_centres(wave: np.ndarray, points: int, wanted: int) -> np.ndarray:
     modes = fft.dst(wave, type=2, norm="ortho", axis=-1)
     modes[..., -1] *= 2**-0.5
     place = (np.arange(wanted) + 0.5) / wanted
-    return modes @ np.sin(np.pi * np.outer(np.arange(1, points + 1), place))
+    out: np.ndarray = modes @ np.sin(np.pi * np.outer(np.arange(1, points + 1), place))
+    return out

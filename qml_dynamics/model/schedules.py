@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from ..base.entry_points import load, offered, offered_as
 from ..base.errors import ProblemError, describe, real, require
@@ -101,7 +101,8 @@ class Geometric:
 
     def value(self, t: float, duration: float) -> float:
         """The coefficient at time ``t``."""
-        return self.start * (self.stop / self.start) ** (t / duration)
+        out: float = self.start * (self.stop / self.start) ** (t / duration)
+        return out
 
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """``f(t0) (exp(r (t1 - t0)) - 1) / r`` with the rate ``r = log(stop / start) / duration``."""
@@ -137,7 +138,8 @@ class PowerLaw:
 
     def value(self, t: float, duration: float) -> float:
         """The coefficient at time ``t``."""
-        return self.scale * (self.offset + t / (self.unit or duration)) ** self.power
+        out: float = self.scale * (self.offset + t / (self.unit or duration)) ** self.power
+        return out
 
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """The power rule, a logarithm at power -1."""
@@ -146,7 +148,8 @@ class PowerLaw:
         if self.power == -1:
             return self.scale * unit * math.log(b / a)
         p = self.power + 1
-        return self.scale * unit * (b**p - a**p) / p
+        out: float = self.scale * unit * (b**p - a**p) / p
+        return out
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,8 @@ class _CubicDamping:
     def _primitive(self, t: float) -> float:
         c = self.epsilon ** (1 / 3)
         logs = math.log(t + c) / 3 - math.log(t * t - c * t + c * c) / 6
-        return (logs + math.atan((2 * t - c) / (math.sqrt(3) * c)) / math.sqrt(3)) / c**2
+        out: float = (logs + math.atan((2 * t - c) / (math.sqrt(3) * c)) / math.sqrt(3)) / c**2
+        return out
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,8 @@ class Knots:
     def value(self, t: float, duration: float) -> float:
         """The coefficient at time ``t``."""
         i, rest, _ = self._piece(t, duration)
-        return self.values[i] * (self.values[i + 1] / self.values[i]) ** rest
+        out: float = self.values[i] * (self.values[i + 1] / self.values[i]) ** rest
+        return out
 
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """The closed form of each geometric piece, added up."""
@@ -296,7 +301,7 @@ def kind_of_schedule(schedule: Schedule) -> str | None:
     return None if name in RESERVED else name
 
 
-def as_schedule(value: Any, name: str) -> Schedule:
+def as_schedule(value: object, name: str) -> Schedule:
     """A schedule from a schedule or a plain number; raises :class:`ProblemError` for anything else."""
     if isinstance(value, Schedule) and not isinstance(value, type):
         return value

@@ -66,7 +66,7 @@ def describe_schedule(schedule: Schedule) -> dict[str, Any]:
     return {"schedule": "custom", "params": {"repr": describe(schedule)}}
 
 
-def describe_method(method: Any) -> dict[str, Any]:
+def describe_method(method: object) -> dict[str, Any]:
     """The ``[method]`` section; methods outside the library are named by their text."""
     return method_spec(method) if is_plain(method) else {"kind": "custom", "repr": describe(method)}
 

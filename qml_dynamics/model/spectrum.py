@@ -122,4 +122,5 @@ def _signed(vectors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     out = vectors * (np.abs(peak) / peak)[:, None]
     if np.abs(out.imag).max() < 1e-10:
         out = out.real
-    return out.reshape(-1, *shape)
+    result: np.ndarray = out.reshape(-1, *shape)
+    return result

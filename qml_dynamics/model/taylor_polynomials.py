@@ -9,9 +9,9 @@ equation of learning, arXiv:2407.19890; the closed forms are derived here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, integer, real, require
@@ -24,7 +24,7 @@ _STEP = 2e-3  # of the differences of the gradient, relative to the size of the 
 
 
 @checks_arguments
-def taylor(problem: Problem, about: Any, order: int) -> Problem:
+def taylor(problem: Problem, about: npt.ArrayLike, order: int) -> Problem:
     """The problem with zeta replaced by its Taylor polynomial around a point.
 
     ``c``, ``c + g . y`` or ``c + g . y + y . K y / 2`` with ``y = w - about``.
@@ -47,10 +47,12 @@ def taylor(problem: Problem, about: Any, order: int) -> Problem:
 
     def fn(w: np.ndarray) -> np.ndarray:
         y = w - point
-        return c + y @ g + 0.5 * np.einsum("mi,ij,mj->m", y, k, y)
+        out: np.ndarray = c + y @ g + 0.5 * np.einsum("mi,ij,mj->m", y, k, y)
+        return out
 
     def gradient(w: np.ndarray) -> np.ndarray:
-        return g + (w - point) @ k
+        out: np.ndarray = g + (w - point) @ k
+        return out
 
     assert problem.objective is not None
     name = f"taylor{order}({problem.objective.name})"
@@ -76,7 +78,7 @@ class TaylorStep:
 
 
 @checks_arguments
-def taylor_step(problem: Problem, about: Any, order: int, tau: float) -> TaylorStep:
+def taylor_step(problem: Problem, about: npt.ArrayLike, order: int, tau: float) -> TaylorStep:
     """One restart of iterative learning: point mass at ``about``, Taylor polynomial there, time tau.
 
     In the eigenbasis of the Hessian each axis is its own oscillator. Order 2 with a negative curvature escapes from the
@@ -132,7 +134,7 @@ def _axis(d: float, g: float, k: float, tau: float) -> tuple[float, float, float
 Coefficients = tuple[float, np.ndarray, np.ndarray]
 
 
-def expansion(problem: Problem, about: Any, order: int) -> tuple[np.ndarray, Coefficients]:
+def expansion(problem: Problem, about: npt.ArrayLike, order: int) -> tuple[np.ndarray, Coefficients]:
     """The point, and value, gradient and Hessian there (zero above the order)."""
     require(isinstance(problem.domain, Grid), "problem", "have a Grid as its domain", problem.domain)
     if problem.objective is None:

@@ -94,7 +94,8 @@ def walsh_coefficients(values: np.ndarray) -> np.ndarray:
     [0.5, -0.5]
     """
     flat = np.asarray(values, dtype=float).reshape(-1)
-    return walsh_hadamard(flat) / np.sqrt(flat.size)
+    out: np.ndarray = walsh_hadamard(flat) / np.sqrt(flat.size)
+    return out
 
 
 def roundoff(values: np.ndarray, least: float = 0.0) -> float:

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -55,7 +55,8 @@ class PauliGroup:
                 halves = wave.reshape(-1, 2, 1 << q)
                 low, high = halves[:, 0], halves[:, 1] * (-1j if letter == "Y" else 1)
                 wave = np.stack([low + high, low - high], axis=1).reshape(-1) / np.sqrt(2)
-        return np.abs(wave) ** 2
+        out: np.ndarray = np.abs(wave) ** 2
+        return out
 
 
 def pauli_groups(terms: PauliSum) -> list[PauliGroup]:
@@ -124,7 +125,7 @@ def of_momenta(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.nda
 
 
 def read_observables(
-    given: Mapping[str, Any] | None, problem: Problem, wires: Sequence[Any] | None = None
+    given: Mapping[str, ObservableLike] | None, problem: Problem, wires: Sequence[int | str] | None = None
 ) -> list[Observable]:
     """Check the ``observables`` argument of ``evolve``: functions of weights or momenta, or operators.
 
@@ -144,7 +145,7 @@ def read_observables(
         if callable(what) and not operator:
             out.append(Observable(name, "dual" if _takes_momenta(what) else "weight", function=what))
             continue
-        terms = pauli_sum(what, known, f"observables['{name}']")
+        terms = pauli_sum(cast(OperatorLike, what), known, f"observables['{name}']")
         if terms.num_qubits != problem.domain.num_qubits:
             raise ProblemError(
                 f"Argument `observables` must act on {problem.domain.num_qubits} qubits, but {name!r} acts on {terms.num_qubits}."
@@ -153,7 +154,7 @@ def read_observables(
     return out
 
 
-def _takes_momenta(function: Callable[..., Any]) -> bool:
+def _takes_momenta(function: Callable[[np.ndarray], np.ndarray]) -> bool:
     try:
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
@@ -208,7 +209,8 @@ def observe_states(
 
 
 def _dual_density(h: Hamiltonian, psi: np.ndarray) -> np.ndarray:
-    return np.abs(Transform(h.domain).forward(np.array(psi, dtype=complex)).reshape(-1)) ** 2
+    out: np.ndarray = np.abs(Transform(h.domain).forward(np.array(psi, dtype=complex)).reshape(-1)) ** 2
+    return out
 
 
 def sample_states(

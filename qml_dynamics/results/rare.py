@@ -61,7 +61,8 @@ def neighbours_of(domain: Domain, index: int) -> np.ndarray:
         beside = np.clip(beside, 0, np.array(domain.shape) - 1)
     beside %= np.array(domain.shape)
     found = np.unique(np.ravel_multi_index(tuple(beside.T), domain.shape))
-    return found[found != index]
+    out: np.ndarray = found[found != index]
+    return out
 
 
 def flips(num_qubits: int, index: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -174,7 +175,7 @@ class Trajectory:
         return arrays
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Nested data with NumPy numbers and arrays turned into Python's own, as JSON wants it."""
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
@@ -246,7 +247,9 @@ class atomic_file:
         self.handle = os.fdopen(number, "wb")
         return self.handle
 
-    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         failed = value if isinstance(value, OSError) and value.filename is None else None  # writing names no file
         try:
             if kind is None:

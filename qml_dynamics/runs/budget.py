@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from ..backends.base import Backend, capabilities
+from ..backends.base import Backend, TimedBackend, capabilities
 from ..base.errors import BudgetExceeded, MethodError, integer, real
 from .ledger import Batch
-from .units import executions
+from .units import Item, executions
+
+if TYPE_CHECKING:
+    pass
 
 OVERHEAD, PER_SHOT = 2.0, 0.00035
 _IN_FLIGHT = ("submitted", "running", "lost")
 
 
-def estimated_seconds(backend: Backend, circuits: Sequence[Any], shots: int) -> float:
+def estimated_seconds(backend: Backend, circuits: Sequence[Item], shots: int) -> float:
     """Seconds on the device for one batch.
 
     A backend that knows better has a method ``seconds(circuits, shots) -> float``; IBM's has one, which compiles the circuits and
@@ -25,7 +28,7 @@ def estimated_seconds(backend: Backend, circuits: Sequence[Any], shots: int) -> 
     if can.local:
         return 0.0
     if can.seconds:
-        return float(cast(Any, backend).seconds(circuits, shots))
+        return float(cast(TimedBackend, backend).seconds(circuits, shots))
     if not can.jobs:
         return 0.0
     return OVERHEAD + PER_SHOT * shots * executions(backend, circuits)

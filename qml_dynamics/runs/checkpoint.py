@@ -69,7 +69,7 @@ class Checkpoint:
         arrays: Mapping[str, np.ndarray],
         *,
         generator: np.random.Generator | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, object] | None = None,
     ) -> None:
         """Write the checkpoint after ``step`` steps, whole or not at all.
 
@@ -154,7 +154,7 @@ def _generator(state: dict[str, Any] | None) -> np.random.Generator | None:
     return np.random.Generator(bits)
 
 
-def _as_arrays(value: Any) -> Any:
+def _as_arrays(value: object) -> Any:
     """JSON has turned the arrays of a state into lists; NumPy wants them back."""
     if isinstance(value, dict):
         return {k: _as_arrays(v) for k, v in value.items()}

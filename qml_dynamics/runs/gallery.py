@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -35,14 +35,14 @@ from .problem_file.files import write_bytes
 MANIFEST = "manifest.json"
 
 
-def rounded(value: Any) -> Any:
+def rounded(value: object) -> Any:
     """Floats to nine digits, which rounding leaves alone but for the last."""
     if isinstance(value, dict):
         return {k: rounded(v) for k, v in value.items()}
     return float(f"{value:.9g}") if isinstance(value, float) else value
 
 
-def compare_manifest(folder: Path, wanted: dict[str, Any]) -> list[str]:
+def compare_manifest(folder: Path, wanted: dict[str, object]) -> list[str]:
     """What is wrong in the manifest of a folder, one sentence each.
 
     Counts must be the same; numbers agree to ``1e-9 + 1e-7 |value|``: they are sums of a density that the angles' ten decimals and
@@ -56,7 +56,7 @@ def compare_manifest(folder: Path, wanted: dict[str, Any]) -> list[str]:
     return [f"{MANIFEST}: {fault}" for fault in _differences(found, wanted, "")]
 
 
-def _differences(found: Any, wanted: Any, where: str) -> list[str]:
+def _differences(found: object, wanted: object, where: str) -> list[str]:
     if isinstance(wanted, dict):
         if not isinstance(found, dict) or set(found) != set(wanted):
             return [f"{where or 'the file'} has other keys"]
@@ -64,11 +64,12 @@ def _differences(found: Any, wanted: Any, where: str) -> list[str]:
             fault for key in wanted for fault in _differences(found[key], wanted[key], f"{where}.{key}".lstrip("."))
         ]
     numbers = _number(found) and _number(wanted)
-    same = abs(found - wanted) <= _tolerance(where, wanted) if numbers else found == wanted
+    a, b = cast(tuple[float, float], (found, wanted))
+    same = abs(a - b) <= _tolerance(where, b) if numbers else found == wanted
     return [] if same else [f"{where} is {found}, but should be {wanted}"]
 
 
-def _number(value: Any) -> bool:
+def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -288,4 +289,5 @@ def _manifest(file: ProblemFile, programs: Sequence[Program]) -> dict[str, Any]:
         "exact": {"method": "SplitStep(steps=400, order=4)", **_expected(exact, file)},
         "programs": {program.file: program.facts for program in programs},
     }
-    return rounded(manifest)
+    out: dict[str, Any] = rounded(manifest)
+    return out

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ..base.places import regular
 from ..base.texts import parse_json
 from ..learning.boltzmann import BoltzmannMachine, binarise, divergence, law_of, thermal_circuit
 from .problem_file.files import write_bytes
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 PROGRAM, MANIFEST = "boltzmann.qasm", "manifest.json"
 DATA = Path("iris_neuron") / "iris.csv"  # beside the folder
@@ -37,7 +40,7 @@ def write(folder: Path) -> list[str]:
     return [PROGRAM]
 
 
-def _text(circuit: Any) -> str:
+def _text(circuit: QuantumCircuit) -> str:
     return synthesis.qasm.to_qasm3(circuit, name="boltzmann", digits=DIGITS, measure=True)
 
 
@@ -90,7 +93,7 @@ def _circuit(facts: dict[str, Any]) -> Any:
     return thermal_circuit(_machine(facts), facts["theta"])
 
 
-def _state(circuit: Any) -> np.ndarray:
+def _state(circuit: QuantumCircuit) -> np.ndarray:
     return np.asarray(next(iter(backend("statevector").states([circuit], lambda done, total: None)))).reshape(-1)
 
 

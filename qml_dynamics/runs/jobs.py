@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
+from ..backends.base import MeteredBackend, ReasonedBackend
 from ..backends.failures import redacted
 from ..base.errors import BackendError, JobLost
 from .context import Context, budget_left
-from .ledger import Batch
+from .ledger import Batch, Column
 from .redact import compiled_as
 from .results import check_complete, result_name, write_results
 from .retry import Hang, bounded, is_quota, is_transient, persistently, vendor_error
-from .units import least_shots
+from .units import Item, least_shots
 
 
 def recover(context: Context) -> None:
@@ -33,7 +34,7 @@ def recover(context: Context) -> None:
             context.ledger.move(batch, "planned", "not accepted by the vendor")
 
 
-def send(context: Context, call: int, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
+def send(context: Context, call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
     """Send every planned batch of a call (the run's lock is held).
 
     Raises:
@@ -50,12 +51,12 @@ def send(context: Context, call: int, circuits: Sequence[Any], seeds: Sequence[i
         _accepted(context, claimed, job_id, "accepted", compiled=compiled_as(context.backend))
 
 
-def _accepted(context: Context, batch: Batch, job_id: str, how: str, **columns: Any) -> None:
+def _accepted(context: Context, batch: Batch, job_id: str, how: str, **columns: Column) -> None:
     columns.update(job_id=job_id, sent=batch.sent + 1, error=None)
     context.ledger.move(batch, "submitted", f"{how}: job {job_id}", **columns)
 
 
-def _submit(context: Context, batch: Batch, circuits: Sequence[Any], seeds: Sequence[int]) -> str:
+def _submit(context: Context, batch: Batch, circuits: Sequence[Item], seeds: Sequence[int]) -> str:
     """The vendor's id. After an error that leaves open whether the job was accepted, its tag is looked for first."""
     patience, backend = context.patience, context.jobs
     what = f"{backend.name}: submitting batch {batch.number} ({batch.tag})"
@@ -135,22 +136,22 @@ def _status(context: Context, batch: Batch) -> str:
 
 def _reason(context: Context, batch: Batch) -> str | None:
     """The vendor's message on a job that failed, where the backend offers ``reason(job_id)``."""
-    backend = cast(Any, context.backend)
+    backend = cast(ReasonedBackend, context.backend)
     if not context.can.reason:
         return None
     try:
-        return str(bounded(lambda: backend.reason(batch.job_id), context.patience.call) or "") or None
+        return str(bounded(lambda: backend.reason(cast(str, batch.job_id)), context.patience.call) or "") or None
     except Exception:  # only words are missing then
         return None
 
 
 def _usage(context: Context, batch: Batch) -> float:
     """Seconds that a job took, where the backend offers ``usage(job_id)``; else the estimate."""
-    backend = cast(Any, context.backend)
+    backend = cast(MeteredBackend, context.backend)
     if not context.can.usage:
         return batch.estimate
     try:
-        told = bounded(lambda: backend.usage(batch.job_id), context.patience.call)
+        told = bounded(lambda: backend.usage(cast(str, batch.job_id)), context.patience.call)
         return batch.estimate if told is None else float(told)
     except Exception:  # the estimate serves until the vendor has made up the account
         return batch.estimate

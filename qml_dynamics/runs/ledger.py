@@ -45,6 +45,9 @@ CREATE TABLE IF NOT EXISTS records (call INTEGER PRIMARY KEY, record BLOB NOT NU
 """
 
 
+Column = int | float | str | bytes | None  # what a column of the ledger holds
+
+
 @dataclass(frozen=True)
 class Batch:
     """A row.
@@ -162,7 +165,7 @@ class Ledger:
         """The error that says so."""
         return ProblemError(f"Argument `folder` must be a run folder, but {self.path} is damaged: {reason}.")
 
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _rows(self, query: str, values: Sequence[Column] = ()) -> list[Any]:
         """What a query finds.
 
         Raises:
@@ -286,11 +289,11 @@ class Ledger:
             if found:
                 raise self.damaged(f"a row of {table} is {describe(tuple(found[0]))}")
 
-    def move(self, batch: Batch, to: str, detail: str = "", **columns: Any) -> bool:
+    def move(self, batch: Batch, to: str, detail: str = "", **columns: Column) -> bool:
         """Change a row from the status that ``batch`` was read with; False when another process was faster."""
         columns = {"status": to, "owner": owner(), "changed": time.time(), **columns}
-        if columns.get("error"):
-            columns["error"] = redacted(columns["error"])
+        if error := columns.get("error"):
+            columns["error"] = redacted(str(error))
         assignments = ", ".join(f"{name} = ?" for name in columns)
         with self.writing() as connection:
             done = connection.execute(
@@ -304,7 +307,12 @@ class Ledger:
     def again(self, batch: Batch, run: str) -> bool:
         """Plan a batch anew under a new tag, keeping what was spent on it; the old job stays in the events."""
         attempt = batch.attempt + 1
-        columns = {"attempt": attempt, "tag": f"{run}-{batch.number}-{attempt}", "job_id": None, "vendor": None}
+        columns: dict[str, Column] = {
+            "attempt": attempt,
+            "tag": f"{run}-{batch.number}-{attempt}",
+            "job_id": None,
+            "vendor": None,
+        }
         return self.move(batch, "planned", f"sent again; was {batch.status}, job {batch.job_id}", error=None, **columns)
 
     def events(self) -> list[tuple[int | None, str, str]]:
@@ -313,7 +321,8 @@ class Ledger:
 
     def began(self) -> float | None:
         """When the first batch was planned."""
-        return self._rows("SELECT MIN(time) FROM events")[0][0]
+        out: float | None = self._rows("SELECT MIN(time) FROM events")[0][0]
+        return out
 
 
 def _sound(batch: Batch) -> Batch:

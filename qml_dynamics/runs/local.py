@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from ..base.errors import BackendError
 from .context import Context, budget_left
@@ -15,7 +14,7 @@ from .ledger import Batch
 from .redact import compiled_as
 from .results import check_complete, result_name, write_results
 from .retry import vendor_error
-from .units import answers, least_shots, repeatable
+from .units import Item, answers, least_shots, repeatable
 
 
 def recover(context: Context) -> None:
@@ -34,7 +33,7 @@ def recover(context: Context) -> None:
             context.ledger.move(batch, "unknown", "interrupted", error="it was running when its process ended")
 
 
-def execute(context: Context, call: int, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
+def execute(context: Context, call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
     """Run every planned batch of a call (the run's lock is held).
 
     Raises:
@@ -50,7 +49,7 @@ def execute(context: Context, call: int, circuits: Sequence[Any], seeds: Sequenc
         _execute(context, claimed, circuits[chosen], seeds[chosen])
 
 
-def _execute(context: Context, batch: Batch, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
+def _execute(context: Context, batch: Batch, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
     backend, started = context.backend, time.perf_counter()
     what = f"{backend.name}: batch {batch.number}"
     told: BackendError | None = None

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from ..backends.base import Backend
 from ..backends.failures import names_a_credential
 from ..backends.failures import without_credentials as without_credentials
 from ..base.errors import BackendError, describe
 from ..results.trajectory import plain
 
 
-def compiled_as(backend: Any) -> str | None:
+def compiled_as(backend: Backend) -> str | None:
     """What a backend says of how it compiled the last circuits (``describe()["compiled"]``), as JSON."""
     said = backend.describe().get("compiled")
     return json.dumps(without_credentials(plain(said)), default=str) if said else None
 
 
-def refuse_credentials(options: Mapping[str, Any]) -> None:
+def refuse_credentials(options: Mapping[str, object]) -> None:
     """Raise :class:`BackendError` when the options of a backend name a credential."""
     for name in options:
         if names_a_credential(name):

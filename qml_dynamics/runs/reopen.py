@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from ..backends import backend as find_backend
 from ..backends.base import Backend, capabilities
@@ -17,7 +16,17 @@ from .redact import without_credentials
 _DEFAULTS = plain(DeviceOptions().describe())
 
 
-def described(device: Backend) -> dict[str, Any]:
+class StoredBackend(TypedDict):
+    """How the folder of a run keeps its backend, as plain data."""
+
+    name: str
+    options: dict[str, object]  # keywords that open it again
+    described: dict[str, object]  # what must be the same when it is opened again
+    object: bool  # a person's own object, which has to be handed over
+
+
+def described(device: Backend) -> StoredBackend:
+    """What a run's folder keeps of its backend: the name and the options that open it again, and what it says of itself."""
     return {
         "name": device.name,
         "options": _options(device),
@@ -28,16 +37,23 @@ def described(device: Backend) -> dict[str, Any]:
 
 def _options(device: Backend) -> dict[str, Any]:
     """The keywords that open a backend again beside its name; none where they are no plain data: it has to be handed over then."""
-    return plain(dict(capabilities(device).keywords))
+    out: dict[str, Any] = plain(dict(capabilities(device).keywords))
+    return out
 
 
 def _identity(device: Backend) -> dict[str, Any]:
     """What a backend says of itself and does not change from day to day, or with what it has run; plain data."""
     said = without_credentials(plain(lasting(device)))
-    return json.loads(json.dumps(said, default=str))
+    out: dict[str, Any] = json.loads(json.dumps(said, default=str))
+    return out
 
 
-def reopened(stored: Mapping[str, Any]) -> Backend:
+def reopened(stored: StoredBackend) -> Backend:
+    """The backend of a stored run, opened again by its name.
+
+    Raises:
+        BackendError: it was a person's own object, it cannot be opened, or it is no longer the same.
+    """
     if stored["object"]:
         raise BackendError(f"The run's backend, {stored['name']!r}, must be given to open_run(folder, backend=...).")
     try:
@@ -50,7 +66,7 @@ def reopened(stored: Mapping[str, Any]) -> Backend:
     return device
 
 
-def check_same(stored: Mapping[str, Any], device: Backend) -> None:
+def check_same(stored: StoredBackend, device: Backend) -> None:
     """A run must not go on with another device, or with the same one without its noise."""
     now = _identity(device)
     differs = [k for k in LASTING if now.get(k) != stored["described"].get(k)]

@@ -26,7 +26,7 @@ from .budget import estimated_seconds
 from .ledger import Ledger
 from .results import batch_file, read_results
 from .specification import RunSpecification
-from .units import executions, unit
+from .units import Item, executions, unit
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -76,7 +76,9 @@ class ReplayBackend:
         nothing = [Expected(np.zeros(len(item.operators)), np.ones(len(item.operators))) for item in asked]
         return self._answer(asked, shots, seeds, nothing)
 
-    def _answer(self, circuits: Sequence[Any], shots: int, seeds: Sequence[int], placeholders: list[Any]) -> list[Any]:
+    def _answer(
+        self, circuits: Sequence[Item], shots: int, seeds: Sequence[int], placeholders: list[Counts] | list[Expected]
+    ) -> list[Any]:
         call, self.calls = self.calls, self.calls + 1
         fingerprint = _fingerprint(circuits, shots, seeds)
         if self.ledger.knows(call, fingerprint):
@@ -103,7 +105,7 @@ class ReplayBackend:
             raise Pending
         return placeholders
 
-    def _compare(self, call: int, circuits: Sequence[Any]) -> None:
+    def _compare(self, call: int, circuits: Sequence[Item]) -> None:
         """Raise :class:`BackendError` unless the circuits do what those did that were planned; earlier versions noted nothing."""
         known = self.ledger.record(call)
         wrong = None if known is None else same_circuits(Record.from_bytes(known), circuits)
@@ -137,7 +139,7 @@ _NOT_REPLAYED: dict[str, Any] = {
 }
 
 
-def _fingerprint(circuits: Sequence[Any], shots: int, seeds: Sequence[int]) -> str:
+def _fingerprint(circuits: Sequence[Item], shots: int, seeds: Sequence[int]) -> str:
     widths = [circuit.num_qubits for circuit in circuits]
     return hashlib.sha256(repr((shots, widths, list(seeds))).encode()).hexdigest()[:32]
 

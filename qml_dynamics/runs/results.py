@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -36,14 +36,16 @@ def batch_file(batch: Batch) -> str:
     return name
 
 
-def write_results(folder: Path, name: str, outcomes: Sequence[Any], ledger: Ledger) -> None:
+def write_results(folder: Path, name: str, outcomes: Sequence[Counts] | Sequence[Expected], ledger: Ledger) -> None:
     """Write all circuits of a batch (counts, or estimates), whole or not at all, and record the file."""
     if isinstance(outcomes[0], Expected):
-        sizes = np.array([len(e.value) for e in outcomes])
-        parts = {"value": [e.value for e in outcomes], "stderr": [e.stderr for e in outcomes]}
+        estimates = cast(Sequence[Expected], outcomes)
+        sizes = np.array([len(e.value) for e in estimates])
+        parts = {"value": [e.value for e in estimates], "stderr": [e.stderr for e in estimates]}
     else:
-        sizes = np.array([len(c.index) for c in outcomes])
-        parts = {"index": [c.index for c in outcomes], "count": [c.count for c in outcomes]}
+        every = cast(Sequence[Counts], outcomes)
+        sizes = np.array([len(c.index) for c in every])
+        parts = {"index": [c.index for c in every], "count": [c.count for c in every]}
     arrays = {name: np.concatenate([np.asarray(part) for part in rows]) for name, rows in parts.items()}
     try:
         write_kept(folder, name, ledger, lambda path: write_npz(path, {**arrays, "sizes": sizes}))
@@ -73,7 +75,7 @@ def read_results(folder: Path, name: str, ledger: Ledger) -> list[Any]:
     return [kind(*(part[end - n : end] for part in parts)) for end, n in zip(ends, sizes)]
 
 
-def check_complete(outcomes: Sequence[Any], circuits: int, shots: int, what: str) -> None:
+def check_complete(outcomes: Sequence[Counts | Expected], circuits: int, shots: int, what: str) -> None:
     """Raise :class:`BackendError` unless there are ``shots`` outcomes (or more, where a device rounds up) a circuit."""
     if len(outcomes) != circuits:
         raise BackendError(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from ..backends.base import Backend, capabilities
+from ..backends.base import Backend, TransientBackend, capabilities
 from ..backends.failures import failure, redacted
 from ..base.errors import BackendError, BudgetExceeded, JobLost, MethodError, QMLDynamicsError, integer, real
 
@@ -79,7 +79,7 @@ def is_transient(error: BaseException, backend: Backend | None = None) -> bool:
     (True, False)
     """
     asks = backend is not None and capabilities(backend).transient
-    told = cast(Any, backend).transient(error) if asks else None
+    told = cast(TransientBackend, backend).transient(error) if asks else None
     if told is not None:
         return bool(told)
     if is_quota(error):
@@ -123,11 +123,11 @@ def bounded(call: Callable[[], T], seconds: float, unanswered: list[threading.Th
             raise Hang(f"no answer within {seconds:g} s") from None
         raise
     if good:
-        return answer
+        return cast(T, answer)
     raise answer
 
 
-def persistently(what: str, call: Callable[[], T], patience: Patience, backend: Any = None) -> T:
+def persistently(what: str, call: Callable[[], T], patience: Patience, backend: Backend | None = None) -> T:
     """``call()``, again after a pause where its error is transient.
 
     Raises:

@@ -27,13 +27,13 @@ from .own_files import RUN
 from .problem_file.files import write_bytes
 from .redact import without_credentials
 from .reopen import reopened
-from .replay import ReplayBackend, evolve_replayed
+from .replay import Handle, ReplayBackend, evolve_replayed
 from .results import batch_file, read_results
 from .retry import Patience
 from .specification import RunSpecification
 from .state import RunStatus, run_status
 from .trajectory_file import RESULT, TRAJECTORY, load, save_run, summary, to_json
-from .units import independent, keeps_jobs, repeatable
+from .units import Item, independent, keeps_jobs, repeatable
 
 
 def write_answer(folder: Path, run_id: str, trajectory: Trajectory, ledger: Ledger) -> Trajectory:
@@ -216,7 +216,7 @@ class Run:
         ledger.check_kind(jobs=keeps_jobs(backend))
         return Context(self.folder, s.run, backend, ledger, self.patience, s.max_shots, s.max_seconds)
 
-    def _replay_backend(self, context: Context, handle: Any, look_ahead: bool = False) -> ReplayBackend:
+    def _replay_backend(self, context: Context, handle: Handle, look_ahead: bool = False) -> ReplayBackend:
         return ReplayBackend(context.backend, context.ledger, self.folder, self.statement.run, handle, look_ahead)
 
     def _advance(self, context: Context, forecast_too: bool = True) -> None:
@@ -252,7 +252,7 @@ class Run:
         sweep(self.folder)
         (jobs if context.has_jobs else local).recover(context)
 
-    def _send(self, context: Context, call: int, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
+    def _send(self, context: Context, call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
         (jobs.send if context.has_jobs else local.execute)(context, call, circuits, seeds)
 
     def _collected(self, context: Context) -> Trajectory | None:
@@ -270,7 +270,7 @@ class Run:
         if (not rows or any(b.status in OPEN for b in rows)) and self._nobody_sends():
             self._advance(context)
 
-        def handle(call: int, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
+        def handle(call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
             pause = self.patience.poll
             while True:
                 self._look(context, call, circuits, seeds)
@@ -289,7 +289,7 @@ class Run:
         lock.release()
         return free
 
-    def _look(self, context: Context, call: int, circuits: Sequence[Any], seeds: Sequence[int]) -> None:
+    def _look(self, context: Context, call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
         """Send what is not sent, unless another process is at it; collect what is done; raise for what is lost."""
         lock = WorkLock(self.folder)
         if context.ledger.batches(call, OPEN) and lock.acquire(0.0):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe,
 from ..base.places import permitted, regular
 from ..base.registry import method_from_spec as named_method
 from ..base.texts import parse_json
+from ..methods.base import Method
 from ..methods.variational import ansatz as ansaetze
 from ..methods.variational.options import Cutoff, Variational
 from ..model.pauli import labels_of
@@ -30,6 +31,12 @@ from .own_files import ANSATZ, OBSERVABLES, RUN, refuse_foreign_files
 from .problem_file import read_problem
 from .trajectory_file import PROBLEM
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from qiskit import QuantumCircuit
+
+    from .reopen import StoredBackend
+
 KIND = "variational"
 _MADE: dict[str, tuple[type, Callable[..., Any]]] = {
     "hardware_efficient": (ansaetze.HardwareEfficient, ansaetze.hardware_efficient),
@@ -38,7 +45,7 @@ _MADE: dict[str, tuple[type, Callable[..., Any]]] = {
 }
 
 
-def described_method(method: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+def described_method(method: Method) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Plain data, and files by name.
 
     Raises:
@@ -65,7 +72,7 @@ def described_method(method: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
     return plain(spec), files
 
 
-def _described_ansatz(ansatz: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _described_ansatz(ansatz: object) -> tuple[dict[str, Any], dict[str, bytes]]:
     if isinstance(ansatz, ansaetze.CircuitAnsatz):
         data = circuit_bytes(ansatz.source, "ansatz")
         known = probe(circuit_from_bytes(data)).to_plain()
@@ -75,7 +82,10 @@ def _described_ansatz(ansatz: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
         return spec, {ANSATZ: data}
     for kind, (cls, _) in _MADE.items():
         if type(ansatz) is cls:
-            return {"kind": kind, **{f.name: getattr(ansatz, f.name) for f in fields(cls)}}, {}
+            return {
+                "kind": kind,
+                **{f.name: getattr(ansatz, f.name) for f in fields(cast("type[DataclassInstance]", cls))},
+            }, {}
     raise MethodError(
         f"Argument `ansatz` must come from qml_dynamics.ansatz for a run in a folder, but is {type(ansatz).__name__}."
     )
@@ -111,7 +121,7 @@ def _stored_ansatz(spec: dict[str, Any], folder: Path, qiskit: str) -> Any:
     return _MADE[kind][1](**spec)
 
 
-def _check_circuit(circuit: Any, spec: Mapping[str, Any], then: str) -> None:
+def _check_circuit(circuit: QuantumCircuit, spec: Mapping[str, Any], then: str) -> None:
     """Bytes that another version of Qiskit wrote may be read as another circuit; earlier versions of ours read nothing back."""
     now = version("qiskit")
     if "probe" not in spec:
@@ -148,7 +158,7 @@ class RunSpecification:
     seed: int
     saves: Sequence[float]
     observables: Mapping[str, Any] | None
-    backend: Mapping[str, Any]
+    backend: StoredBackend
     max_shots: int | None = None
     max_seconds: float | None = None
     run: str = field(default_factory=lambda: f"qmld-{uuid.uuid4().hex[:16]}")
@@ -209,7 +219,7 @@ def read_json(folder: Path) -> dict[str, Any]:
         what = f"holds no {RUN}" if folder.is_dir() else "is not a folder"
         raise ProblemError(f"Argument `folder` must be a run folder, but {folder} {what}.")
     with reading(f"Argument `folder` must be a run folder, but {path} is damaged"):
-        data = parse_json(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
     number = data.get("format") if isinstance(data, dict) else None
     if not isinstance(number, int):
         raise ProblemError(f"Argument `folder` must be a run folder, but {path} names no format.")

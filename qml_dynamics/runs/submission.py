@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from ..backends import backend as find_backend
-from ..backends.base import Backend
-from ..base.arguments import checks_arguments
+from ..backends.base import Backend, BackendLike
+from ..base.arguments import checks_arguments_but
 from ..base.errors import BackendError, BudgetExceeded, MethodError, ProblemError, QMLDynamicsError, describe, integer
 from ..base.folders import folder_path
 from ..base.places import permitted
+from ..methods.base import Method
 from ..methods.job import check_room, convert
 from ..model.problem import Problem
+from ..results.observables import ObservableLike
 from .budget import read_budget
 from .content import read_checked
 from .folder import write_folder
@@ -28,19 +29,19 @@ from .specification import RunSpecification
 from .units import keeps_jobs, repeatable
 
 
-@checks_arguments
+@checks_arguments_but("method", "backend", "observables")
 def submit(
     problem: Problem,
-    method: Any,
+    method: Method,
     *,
-    backend: Any,
+    backend: BackendLike,
     shots: int,
     folder: PathLike,
     seed: int | None = None,
     save: int | Sequence[float] | None = None,
     max_seconds: float | None = None,
     max_shots: int | None = None,
-    observables: Mapping[str, Any] | None = None,
+    observables: Mapping[str, ObservableLike] | None = None,
     patience: Patience | None = None,
     quiet: bool = False,
     allow_code: bool = False,
@@ -123,9 +124,9 @@ def _leaves_nothing(error: QMLDynamicsError, ledger: Ledger, device: Backend) ->
     return isinstance(error, (ProblemError, MethodError)) or (not keeps_jobs(device) and repeatable(device))
 
 
-@checks_arguments
+@checks_arguments_but("backend")
 def open_run(
-    folder: PathLike, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
+    folder: PathLike, *, backend: BackendLike | None = None, patience: Patience | None = None, allow_code: bool = False
 ) -> Run:
     """The run in a folder that :func:`submit` made.
 
@@ -152,7 +153,7 @@ def open_run(
     return Run(where, specification, device, patience)
 
 
-def _patience(given: Any) -> Patience:
+def _patience(given: object) -> Patience:
     if given is not None and not isinstance(given, Patience):
         raise MethodError(f"Argument `patience` must be None or a Patience, but is {describe(given)}.")
     return given or Patience()

@@ -20,7 +20,7 @@ from ..base.estimate import Estimate
 from ..base.places import refuse_links
 from ..base.registry import method_from_spec as named_method
 from ..base.texts import parse_json
-from ..methods.base import facts_of
+from ..methods.base import Method, facts_of
 from ..model.initial import Gaussian
 from ..model.problem import Problem
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
@@ -105,7 +105,7 @@ def _trajectory_file(path: Path) -> Path:
 
 
 def _meta(text: np.ndarray, where: Path) -> dict[str, Any]:
-    meta = of(parse_json(str(text)), dict, "meta")
+    meta: dict[str, Any] = of(parse_json(str(text)), dict, "meta")
     if of(meta.get("format", 0), int, "format") > FORMAT:
         raise ProblemError(
             f"Argument `path` must be a trajectory of format {FORMAT} or older, but {where} has format "
@@ -125,7 +125,9 @@ def _as_it_was(problem: Problem, spec: Mapping[str, Any]) -> Problem:
     )
 
 
-def _rebuild(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem: Problem, method: Any) -> Trajectory:
+def _rebuild(
+    meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], problem: Problem, method: Method | str
+) -> Trajectory:
     """The trajectory; whatever of it cannot be one is refused with the name of its member."""
     times = checked(arrays, "times", "f", (None,), nonnegative, ascending)
     many, shape, facts = len(times), problem.domain.shape, facts_of(method)
@@ -191,13 +193,14 @@ def _counted(arrays: Mapping[str, np.ndarray], name: str, size: int) -> Counts:
     return Counts(index, count)
 
 
-def _method(spec: Any) -> Any:
+def _method(spec: object) -> Any:
     """The method; of one of a person's own the text that was stored of it.
 
     Raises:
         ProblemError or MethodError: it is neither.
     """
     require(isinstance(spec, Mapping), "method", "be a table with the kind of a method", spec)
+    assert isinstance(spec, Mapping)
     if spec.get("kind") != "custom":
         return named_method(dict(spec))
     text = spec.get("repr")
@@ -206,7 +209,10 @@ def _method(spec: Any) -> Any:
 
 
 def write_run(
-    folder: PathLike, trajectory: Trajectory, extras: Mapping[str, Any] | None = None, source: ProblemFile | None = None
+    folder: PathLike,
+    trajectory: Trajectory,
+    extras: Mapping[str, object] | None = None,
+    source: ProblemFile | None = None,
 ) -> Path:
     """Write a run folder: ``problem.toml``, ``trajectory.npz`` and ``result.json``, each by rename.
 
@@ -247,7 +253,7 @@ def save_run(trajectory: Trajectory, path: Path, folder: Path) -> None:
     write_npz(path, sealed({**trajectory.to_arrays(), CONTENT: np.array(json.dumps(folder_content(folder)))}))
 
 
-def to_json(value: Any) -> str:
+def to_json(value: object) -> str:
     """Strict JSON of nested data: estimates as tables, numbers that are not finite as null.
 
     >>> print(to_json({"gap": float("nan")}))
@@ -258,7 +264,7 @@ def to_json(value: Any) -> str:
     return json.dumps(_finite(plain(value)), indent=2, allow_nan=False, default=str)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> Any:
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, list):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Union, cast
 
 from ..backends.base import Asked, Backend, EstimatingBackend, MidwayBackend, capabilities
 from ..methods.base import Method
 from ..results.observables import pauli_groups
 
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+Item = Union[Asked, "QuantumCircuit"]  # what a batch holds: circuits, or circuits and their operators
 GROUP = 32  # circuits that a crash can cost at most, where running them again costs only time
 
 
@@ -23,7 +27,7 @@ def repeatable(backend: Backend) -> bool:
     return capabilities(backend).seeding != "none"
 
 
-def unit(backend: Backend, circuits: Sequence[Any], shots: int) -> int:
+def unit(backend: Backend, circuits: Sequence[Item], shots: int) -> int:
     """Circuits a batch: what a job may hold; without jobs one, or a small group where a repetition is harmless.
 
     Circuits whose operators are asked for take as many places as the vendor makes circuits of them.
@@ -36,24 +40,25 @@ def unit(backend: Backend, circuits: Sequence[Any], shots: int) -> int:
     return {"circuit": GROUP, "batch": len(circuits), "none": 1}[can.seeding]
 
 
-def bases(item: Any) -> int:
+def bases(item: Item) -> int:
     """Measurement bases of a circuit: one, or those of its operators."""
     return sum(len(pauli_groups(o)) for o in item.operators) if isinstance(item, Asked) else 1
 
 
-def executions(backend: Backend, circuits: Sequence[Any]) -> int:
+def executions(backend: Backend, circuits: Sequence[Item]) -> int:
     """Circuits that one job (or one call) with these ones runs: bases of operators, noise scales and calibrations included."""
     said = backend.describe()
     return int(sum(map(bases, circuits)) * said.get("programs_per_circuit", 1) + said.get("programs_per_job", 0))
 
 
-def answers(backend: Backend, items: Sequence[Any], shots: int, seeds: Sequence[int]) -> list[Any]:
+def answers(backend: Backend, items: Sequence[Item], shots: int, seeds: Sequence[int]) -> list[Any]:
     """What a backend says, by the verb that the items are for."""
     if isinstance(items[0], Asked):
-        return list(cast(EstimatingBackend, backend).estimate(items, shots, seeds))
-    if any(circuit.num_clbits for circuit in items):
-        return list(cast(MidwayBackend, backend).sample_midway(items, shots, seeds))
-    return list(backend.sample(items, shots, seeds))
+        return list(cast(EstimatingBackend, backend).estimate(cast(Sequence[Asked], items), shots, seeds))
+    circuits = cast("Sequence[QuantumCircuit]", items)
+    if any(circuit.num_clbits for circuit in circuits):
+        return list(cast(MidwayBackend, backend).sample_midway(circuits, shots, seeds))
+    return list(backend.sample(circuits, shots, seeds))
 
 
 def independent(method: Method) -> bool:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
-from ..base.arguments import checks_arguments
+from ..backends.base import BackendLike
+from ..base.arguments import checks_arguments_but
 from ..results.trajectory import Trajectory
 from .retry import Patience
 from .state import RunStatus
@@ -32,21 +32,21 @@ class Fetched:
         return str(self.status) if self.trajectory is None else f"{self.trajectory}\n{self.status}"
 
 
-@checks_arguments
+@checks_arguments_but("backend")
 def status(
-    folder: Folder, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
+    folder: Folder, *, backend: BackendLike | None = None, patience: Patience | None = None, allow_code: bool = False
 ) -> RunStatus:
     """How the run in a folder stands; see :meth:`Run.status`."""
     return open_run(folder, backend=backend, patience=patience, allow_code=allow_code).status()
 
 
-@checks_arguments
+@checks_arguments_but("backend")
 def fetch(
     folder: Folder,
     *,
     wait: bool = False,
     timeout: float | None = None,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     patience: Patience | None = None,
     allow_code: bool = False,
 ) -> Fetched:
@@ -56,14 +56,14 @@ def fetch(
     return Fetched(run.status(ask=False), trajectory)
 
 
-@checks_arguments
+@checks_arguments_but("backend")
 def resume(
     folder: Folder,
     *,
     resend: bool = False,
     max_shots: int | None = None,
     max_seconds: float | None = None,
-    backend: Any = None,
+    backend: BackendLike | None = None,
     patience: Patience | None = None,
     allow_code: bool = False,
 ) -> RunStatus:
@@ -72,9 +72,9 @@ def resume(
     return run.resume(resend=resend, max_shots=max_shots, max_seconds=max_seconds)
 
 
-@checks_arguments
+@checks_arguments_but("backend")
 def cancel(
-    folder: Folder, *, backend: Any = None, patience: Patience | None = None, allow_code: bool = False
+    folder: Folder, *, backend: BackendLike | None = None, patience: Patience | None = None, allow_code: bool = False
 ) -> RunStatus:
     """Cancel what has not ended; see :meth:`Run.cancel`."""
     return open_run(folder, backend=backend, patience=patience, allow_code=allow_code).cancel()

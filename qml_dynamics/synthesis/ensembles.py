@@ -8,9 +8,10 @@ an error that has shown itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from qiskit import QuantumCircuit
 
 from ..base.errors import MethodError, integer, one_of, require
@@ -18,6 +19,9 @@ from ..model.domains import Grid
 from .states import amplitudes
 from .transforms import has_ancillas, kinetic, registers
 from .walsh import diagonal, walsh_series
+
+if TYPE_CHECKING:
+    from qiskit.circuit import ParameterExpression
 
 
 def bond_circuits(circuit: QuantumCircuit, grid: Grid, axis: int) -> list[tuple[int, QuantumCircuit, QuantumCircuit]]:
@@ -72,7 +76,7 @@ def bond_signs(grid: Grid, axis: int) -> np.ndarray:
 Bond = tuple[int, int]
 
 
-def occupation_circuit(occupation: Any) -> QuantumCircuit:
+def occupation_circuit(occupation: npt.ArrayLike) -> QuantumCircuit:
     """One RY a neuron: it is active with probability ``occupation[i]``; shape ``(N,)``.
 
     >>> occupation_circuit([0.25, 1.0]).count_ops()["ry"]
@@ -110,7 +114,9 @@ def exchange_step(
         _exchange_part(circuit, costs, part, g, dt / 2)
 
 
-def _exchange_part(circuit: QuantumCircuit, costs: np.ndarray, bonds: Any, g: float, dt: float) -> None:
+def _exchange_part(
+    circuit: QuantumCircuit, costs: np.ndarray, bonds: Sequence[Bond] | None, g: float, dt: float
+) -> None:
     n = len(costs)
     if bonds is None:
         for i, cost in enumerate(costs.tolist()):
@@ -122,7 +128,13 @@ def _exchange_part(circuit: QuantumCircuit, costs: np.ndarray, bonds: Any, g: fl
 
 
 def exchange_circuit(
-    costs: Any, bonds: Sequence[Bond], hopping: float, duration: float, steps: int, order: int = 2, start: Any = ()
+    costs: npt.ArrayLike,
+    bonds: Sequence[Bond],
+    hopping: float,
+    duration: float,
+    steps: int,
+    order: int = 2,
+    start: QuantumCircuit | Sequence[int] = (),
 ) -> QuantumCircuit:
     """``exp(-i t [sum_i costs_i n_i + g sum_bonds (XX + YY) / 2])`` in equal steps, from the neurons ``start`` being active.
 
@@ -179,7 +191,11 @@ def bond_layers(bonds: Sequence[Bond], neurons: int) -> list[list[Bond]]:
 
 
 def number_coupling(
-    energies: np.ndarray, number_bits: int, tau: Any, circuit: QuantumCircuit, qubits: Sequence[int]
+    energies: np.ndarray,
+    number_bits: int,
+    tau: float | ParameterExpression,
+    circuit: QuantumCircuit,
+    qubits: Sequence[int],
 ) -> None:
     """Append ``exp(-i tau N e(q))``: the number register is on ``qubits[:number_bits]``, the weights on the rest.
 

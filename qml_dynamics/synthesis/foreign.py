@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -28,6 +28,9 @@ from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, Statevector
 
 from ..base.errors import MethodError, QMLDynamicsError
+
+if TYPE_CHECKING:
+    from qiskit.circuit import Operation
 
 _LIBRARY = ("qiskit.circuit.", "qiskit.quantum_info.", "qiskit_aer.")
 _GENERIC = (Gate, Instruction, ControlledGate)  # hold any definition
@@ -80,7 +83,7 @@ def _names() -> frozenset[str]:
 _CLASSES: dict[type, tuple[type, str | None]] = {}
 
 
-def _class_of(op: Any) -> tuple[type, str | None]:
+def _class_of(op: Operation) -> tuple[type, str | None]:
     """The class of an operation (Qiskit keeps gates without parameters as objects of hidden types), and its standard name."""
     kind = type(op)
     if kind not in _CLASSES:
@@ -89,7 +92,7 @@ def _class_of(op: Any) -> tuple[type, str | None]:
     return _CLASSES[kind]
 
 
-def _bare(op: Any) -> str:
+def _bare(op: Operation) -> str:
     """The name without what Qiskit adds for controls that fire on 0."""
     return str(op.name).removesuffix(f"_o{getattr(op, 'ctrl_state', '')}")
 
@@ -132,7 +135,7 @@ class _Opener:
             )
         return out
 
-    def _made(self, op: Any, depth: int) -> Any:
+    def _made(self, op: Operation, depth: int) -> Any:
         """What stands for an operation: another one, a circuit, or None for itself."""
         known, name = _class_of(op)
         if name is not None:
@@ -152,7 +155,7 @@ class _Opener:
             return None
         return self._by_definition(op, depth)
 
-    def _standard_gate(self, op: Any, name: str) -> Any:
+    def _standard_gate(self, op: Operation, name: str) -> Any:
         """None, or the gate under its own name and without a label that means nothing."""
         named = op.name == name or _bare(op) == name
         label = getattr(op, "label", None)
@@ -163,7 +166,7 @@ class _Opener:
             out.label = None
         return out
 
-    def _subclass(self, op: Any, inherited: type, depth: int) -> Any:
+    def _subclass(self, op: Operation, inherited: type, depth: int) -> Any:
         """A subclass of a standard gate: Qiskit reads it as that gate, so its definition must agree."""
         state = {"ctrl_state": op.ctrl_state} if isinstance(op, ControlledGate) else {}
         try:
@@ -181,7 +184,7 @@ class _Opener:
             )
         return meant
 
-    def _controlled(self, op: Any, known: type, depth: int) -> Any:
+    def _controlled(self, op: Operation, known: type, depth: int) -> Any:
         """A controlled gate that is none of the standard ones."""
         base, name = self._made(op.base_gate, depth), _bare(op)
         library = known.__module__.startswith(_LIBRARY)
@@ -199,7 +202,7 @@ class _Opener:
             )
         return own
 
-    def _under_controls(self, inner: QuantumCircuit, count: int, state: Any) -> QuantumCircuit:
+    def _under_controls(self, inner: QuantumCircuit, count: int, state: int | str | None) -> QuantumCircuit:
         out = QuantumCircuit(count + inner.num_qubits)
         try:
             gate = inner.copy(name="controlled_base").to_gate()
@@ -211,7 +214,7 @@ class _Opener:
             ) from None
         return out.decompose(reps=1)
 
-    def _annotated(self, op: AnnotatedOperation, base: Any) -> QuantumCircuit:
+    def _annotated(self, op: AnnotatedOperation, base: QuantumCircuit | Operation) -> QuantumCircuit:
         out = base if isinstance(base, QuantumCircuit) else _alone(base)
         for modifier in op.modifiers:
             if isinstance(modifier, ControlModifier):
@@ -228,7 +231,7 @@ class _Opener:
                 out = _alone(UnitaryGate(Operator(out).power(modifier.power)))
         return out
 
-    def _definition(self, op: Any, depth: int) -> QuantumCircuit:
+    def _definition(self, op: Operation, depth: int) -> QuantumCircuit:
         definition = op.definition
         if definition.num_qubits != op.num_qubits:
             raise self.error(
@@ -237,7 +240,7 @@ class _Opener:
             )
         return self.circuit(definition, depth + 1)
 
-    def _by_definition(self, op: Any, depth: int) -> Any:
+    def _by_definition(self, op: Operation, depth: int) -> Any:
         matrix = _matrix(op)
         if getattr(op, "definition", None) is not None:
             own = self._definition(op, depth)
@@ -256,22 +259,22 @@ class _Opener:
         )
 
 
-def _library_name(op: Any, known: type) -> bool:
+def _library_name(op: Operation, known: type) -> bool:
     """Whether a gate of the library that is no standard gate bears a name of its own."""
     return _bare(op) not in _names() or known.__name__.lower().startswith(_bare(op))
 
 
-def _free(op: Any) -> bool:
+def _free(op: Operation) -> bool:
     return any(isinstance(p, ParameterExpression) and p.parameters for p in getattr(op, "params", ()))
 
 
-def _alone(op: Any) -> QuantumCircuit:
+def _alone(op: Operation) -> QuantumCircuit:
     out = QuantumCircuit(op.num_qubits)
     out.append(op, range(op.num_qubits))
     return out
 
 
-def _matrix(op: Any) -> np.ndarray | None:
+def _matrix(op: Operation) -> np.ndarray | None:
     """The matrix that a gate itself gives."""
     if _free(op) or not (hasattr(op, "__array__") or hasattr(op, "to_matrix")):
         return None

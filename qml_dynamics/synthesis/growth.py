@@ -8,9 +8,9 @@ significant bit of the weight belongs, so no swap is needed. Derived here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from qiskit import QuantumCircuit
 
 from ..base.errors import ProblemError, describe, real, require
@@ -189,10 +189,11 @@ def two_qubit_gates(circuit: QuantumCircuit) -> int:
     3 a swap, 6 a Toffoli gate."""
     price = {"cx": 1, "cz": 1, "cp": 2, "crz": 2, "rzz": 2, "xx_plus_yy": 2, "swap": 3}
     single = sum(price.get(i.operation.name, 2) for i in circuit.data if len(i.qubits) == 2)
-    return single + 6 * circuit.count_ops().get("ccx", 0)
+    out: int = single + 6 * circuit.count_ops().get("ccx", 0)
+    return out
 
 
-def orthogonal_network(matrix: Any) -> QuantumCircuit:
+def orthogonal_network(matrix: npt.ArrayLike) -> QuantumCircuit:
     """A rotation of ``d`` weights as a network of exchange rotations on ``d`` qubits in one-hot encoding.
 
     ``sum_i x_i |..1_i..>`` becomes ``sum_i (U x)_i |..1_i..>`` with at most ``d (d - 1) / 2`` rotations between neighbours
@@ -238,7 +239,7 @@ def givens(circuit: QuantumCircuit, angle: float, a: int, b: int) -> None:
     circuit.append(XXPlusYYGate(2 * angle, np.pi / 2), [a, b])
 
 
-def halmos(matrix: Any) -> np.ndarray:
+def halmos(matrix: npt.ArrayLike) -> np.ndarray:
     """Halmos' dilation of a contraction: ``[[A, (1 - A A^T)^(1/2)], [(1 - A^T A)^(1/2), -A^T]]``, an orthogonal matrix.
 
     A matrix of shape ``(out, in)`` gives one of ``out + in`` rows and columns; A stands in its first ``out`` rows and first
@@ -263,7 +264,7 @@ def halmos(matrix: Any) -> np.ndarray:
     return np.block([[a, (u * rest[:out]) @ u.T], [(vt.T * rest[:into]) @ vt, -a.T]])
 
 
-def layer(matrix: Any, scale: float | None = None) -> tuple[QuantumCircuit, float]:
+def layer(matrix: npt.ArrayLike, scale: float | None = None) -> tuple[QuantumCircuit, float]:
     """Any layer ``W`` of shape ``(out, in)`` on ``out + in`` qubits in one-hot encoding, and the number it was divided by.
 
     The network of Halmos' dilation of ``W / scale``: inputs on the first ``in`` qubits, outputs on the first ``out``, an
@@ -292,7 +293,7 @@ def layer(matrix: Any, scale: float | None = None) -> tuple[QuantumCircuit, floa
     return orthogonal_network(halmos(small)), factor
 
 
-def finite_matrix(matrix: Any) -> np.ndarray:
+def finite_matrix(matrix: npt.ArrayLike) -> np.ndarray:
     """``matrix`` as a real array of finite numbers; raises :class:`ProblemError` if it is none."""
     try:
         a = np.array(matrix)

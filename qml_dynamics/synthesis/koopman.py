@@ -89,9 +89,9 @@ def drift(space: PhaseSpace, tau: object, circuit: QuantumCircuit) -> None:
         fourier(circuit, place)
         weights = _dual_weights(grid.qubits[axis], grid.lengths[axis])
         for j, w in enumerate(weights.tolist()):
-            circuit.p(-2 * low * w * tau, place[j])  # type: ignore[operator]
+            circuit.p(-2 * low * w * tau, place[j])
             for b, q in enumerate(space.momentum_qubits(axis)):
-                circuit.cp(-2 * step * 2**b * w * tau, q, place[j])  # type: ignore[operator]
+                circuit.cp(-2 * step * 2**b * w * tau, q, place[j])
         fourier(circuit, place, inverse=True)
 
 

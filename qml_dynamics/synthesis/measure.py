@@ -45,7 +45,8 @@ def read_dual(domain: Domain, counts: Counts) -> Counts:
 
 def weight_probabilities(domain: Domain, probabilities: np.ndarray) -> np.ndarray:
     """Probabilities of the grid points, ancillas summed over."""
-    return probabilities.reshape(-1, domain.size).sum(axis=0)
+    out: np.ndarray = probabilities.reshape(-1, domain.size).sum(axis=0)
+    return out
 
 
 def dual_probabilities(domain: Domain, probabilities: np.ndarray) -> np.ndarray:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 from qiskit import QuantumCircuit
 
 from ..base.errors import ProblemError, describe, require
 from .growth import finite_matrix, givens, layer
 
 
-def numbers(vector: Any) -> np.ndarray:
+def numbers(vector: npt.ArrayLike) -> np.ndarray:
     """A vector of finite real numbers; :class:`ProblemError` for anything else.
 
     >>> numbers([3, -4])
@@ -29,7 +28,7 @@ def numbers(vector: Any) -> np.ndarray:
     return x
 
 
-def load(vector: Any, num_qubits: int | None = None) -> QuantumCircuit:
+def load(vector: npt.ArrayLike, num_qubits: int | None = None) -> QuantumCircuit:
     """Prepare ``sum_i x_i |..1_i..> / |x|`` from ``|0...0>``: one X and ``d - 1`` exchange rotations in a line.
 
     Args:
@@ -61,7 +60,7 @@ def load(vector: Any, num_qubits: int | None = None) -> QuantumCircuit:
     return circuit
 
 
-def through(matrix: Any, vector: Any, scale: float | None = None) -> tuple[QuantumCircuit, float]:
+def through(matrix: npt.ArrayLike, vector: npt.ArrayLike, scale: float | None = None) -> tuple[QuantumCircuit, float]:
     """Load ``x`` and send it through the layer ``W``: amplitudes ``(W x)_i / (scale |x|)`` on the first ``out`` qubits.
 
     Returns the circuit (unmeasured) and the scale, see :func:`qml_dynamics.synthesis.growth.layer`.

@@ -78,9 +78,10 @@ def profile(p: np.ndarray, smooth: bool = True) -> np.ndarray:
     >>> profile(np.array([-1.0, 0.0, 1.0])).round(6).tolist()
     [0.367879, 1.0, 0.367879]
     """
-    out = np.exp(-np.abs(p))
+    out: np.ndarray = np.exp(-np.abs(p))
     if not smooth:
         return out
     e = np.exp(-1.0)
     cubic = (3 * e - 3) * p**3 + (4 * e - 5) * p**2 - p + 1
-    return np.where((p < 0) & (p > -1), cubic, out)
+    result: np.ndarray = np.where((p < 0) & (p > -1), cubic, out)
+    return result

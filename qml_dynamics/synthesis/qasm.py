@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qiskit import QuantumCircuit
 
 from ..base.errors import BackendError, MethodError, integer
 from .foreign import opened
+
+if TYPE_CHECKING:
+    from qiskit.circuit import Operation
 
 STANDARD = frozenset(
     "p x y z h s sdg t tdg sx rx ry rz cx cy cz cp crx cry crz ch swap ccx cswap id".split()  # noqa: SIM905 - reads as a list
@@ -124,13 +127,13 @@ def _flat(circuit: QuantumCircuit, depth: int = 0) -> Iterator[Gate]:
             yield name, params, tuple(qubits[i] for i in where), tuple(bits[i] for i in cells)
 
 
-def _euler(operation: Any) -> tuple[tuple[str, float], ...]:
+def _euler(operation: Operation) -> tuple[tuple[str, float], ...]:
     """``U(theta, phi, lambda) = exp(i (phi + lambda) / 2) RZ(phi) RY(theta) RZ(lambda)``, the first to act first."""
     theta, phi, lam = (float(p) for p in operation.params)
     return ("rz", lam), ("ry", theta), ("rz", phi)
 
 
-def _known(operation: Any) -> bool:
+def _known(operation: Operation) -> bool:
     """Whether this goes into the text as it is; controls must fire on 1, as the standard names mean."""
     controls = getattr(operation, "num_ctrl_qubits", 0)
     plain = getattr(operation, "ctrl_state", None) in (None, 2**controls - 1)

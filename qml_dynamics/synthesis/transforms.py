@@ -10,13 +10,16 @@ Registers: qubit 0 is the least significant bit of the last axis; the ancillas o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.domains import Domain, Grid, Hypercube
 from .walsh import WalshSeries, diagonal, walsh_series
+
+if TYPE_CHECKING:
+    from qiskit.circuit import ParameterExpression
 
 
 def registers(domain: Domain) -> list[list[int]]:
@@ -82,7 +85,9 @@ def odd_extension(circuit: QuantumCircuit, qubits: Sequence[int], inverse: bool 
         circuit.x(ancilla)
 
 
-def kinetic(domain: Domain, tau: Any, circuit: QuantumCircuit, control: int | None = None) -> None:
+def kinetic(
+    domain: Domain, tau: float | ParameterExpression, circuit: QuantumCircuit, control: int | None = None
+) -> None:
     """Append ``exp(-i tau (-L))``: transform, dual phases, transform back. With a control only the phases are controlled."""
     if isinstance(domain, Hypercube) and control is None:
         for qubits in registers(domain):
@@ -107,7 +112,9 @@ def _bit_weights(domain: Grid, axis: int) -> tuple[np.ndarray, float, float]:
     return weights[::-1], unit, domain.twist[axis]
 
 
-def dual_phases(domain: Domain, axis: int, tau: Any, circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
+def dual_phases(
+    domain: Domain, axis: int, tau: float | ParameterExpression, circuit: QuantumCircuit, qubits: Sequence[int]
+) -> None:
     """Append ``exp(-i tau unit^2 (m - twist)^2)`` in the dual basis: n phases and n (n - 1) / 2 controlled phases.
 
     A twist changes only the single-qubit phases.

@@ -117,7 +117,8 @@ class _Learning:
         """Gates of one step in the factors that are there, before halves are merged and zero angles left out."""
         kinds = ["K" if kind == "K" else "V" for kind, _ in self.formula.base]
         sizes = [self.templates[kind].size() for kind in kinds if kind in self.templates]
-        return sum(sizes) * len(self.formula.substeps)
+        out: int = sum(sizes) * len(self.formula.substeps)
+        return out
 
     def _template(self, append: Callable[[QuantumCircuit, Parameter], None]) -> QuantumCircuit:
         circuit = QuantumCircuit(width(self.problem.domain))
@@ -168,7 +169,8 @@ class _Pauli:
 
     def gates(self, dt: float) -> int:
         """Gates of one step."""
-        return self._step(dt).size()
+        out: int = self._step(dt).size()
+        return out
 
     def _step(self, amount: float) -> QuantumCircuit:
         from qiskit.circuit.library import PauliEvolutionGate

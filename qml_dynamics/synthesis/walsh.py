@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.transforms import roundoff, walsh_coefficients
+
+if TYPE_CHECKING:
+    from qiskit.circuit import ParameterExpression
 
 _EQUAL = 1e-9  # sizes closer than this are equal up to round-off
 _CERTAIN = 1e-12  # a factor that is closer to 1 is 1
@@ -93,7 +96,9 @@ def _fewest(a: np.ndarray, order: np.ndarray, tolerance: float) -> int:
     return low
 
 
-def diagonal(series: WalshSeries, tau: Any, circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
+def diagonal(
+    series: WalshSeries, tau: float | ParameterExpression, circuit: QuantumCircuit, qubits: Sequence[int]
+) -> None:
     """Append ``exp(-i tau f)`` on ``qubits`` (``qubits[q]`` carries bit q); ``tau`` is a number or a Parameter."""
     for move, who, target in parity_walk(series.masks):
         if move == "cx":

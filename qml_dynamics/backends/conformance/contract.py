@@ -7,7 +7,8 @@ the same checks with a wider ``tolerance``; statistical clauses compare with the
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -17,8 +18,19 @@ from qiskit.quantum_info import Statevector
 from ...base.arguments import checks_arguments
 from ...base.errors import BackendError, MethodError
 from .. import backend as find
-from ..base import ATTRIBUTES, VERBS, Backend, Capabilities, capabilities
-from .operators import estimates, exactly
+from ..base import (
+    ATTRIBUTES,
+    VERBS,
+    Backend,
+    BackendLike,
+    BindingBackend,
+    Capabilities,
+    EstimatingBackend,
+    JobBackend,
+    MidwayBackend,
+    capabilities,
+)
+from .operators import ExactEstimator, estimates, exactly
 from .statistics import answers, check, coverage, named, phase_circuits, random_circuit, seeding, seeds_from
 
 _RUN_UP_TO = 10  # qubits of a circuit that is to run
@@ -52,7 +64,7 @@ def readable(device: Backend) -> Capabilities:
     return can
 
 
-def limits(device: Any, can: Capabilities, allowed: float, seed: int) -> None:
+def limits(device: Backend, can: Capabilities, allowed: float, seed: int) -> None:
     """Clause 15."""
     most = can.most_qubits
     if most is not None and most <= _RUN_UP_TO:
@@ -63,11 +75,11 @@ def limits(device: Any, can: Capabilities, allowed: float, seed: int) -> None:
         wider = _refused(lambda: device.sample([_last_qubit(most + 1)], 10, seeds_from(seed, 81, 1)))
         check(f"15. {most + 1} qubits are refused, since it has {most}", wider)
     if can.jobs and can.local:
-        _jobs(device, can, seed)
+        _jobs(cast(JobBackend, device), can, seed)
     if can.estimates and can.estimates_exactly:
-        exactly(device, allowed)
+        exactly(cast(ExactEstimator, device), allowed)
     if can.binds:
-        _bound(device, allowed)
+        _bound(cast(BindingBackend, device), allowed)
 
 
 def _last_qubit(width: int) -> QuantumCircuit:
@@ -76,7 +88,7 @@ def _last_qubit(width: int) -> QuantumCircuit:
     return circuit
 
 
-def _refused(call: Any) -> bool:
+def _refused(call: Callable[[], object]) -> bool:
     try:
         call()
     except (BackendError, MethodError):  # a circuit that the memory cannot hold is refused as a MethodError
@@ -84,7 +96,7 @@ def _refused(call: Any) -> bool:
     return False
 
 
-def _jobs(device: Any, can: Capabilities, seed: int) -> None:
+def _jobs(device: JobBackend, can: Capabilities, seed: int) -> None:
     assert can.max_circuits is not None
     circuit, tag = random_circuit(2, 1, seed), f"contract-{seed}"
     job_id = device.submit([circuit] * 2, 50, seeds_from(seed, 82, 2), tag)
@@ -97,7 +109,7 @@ def _jobs(device: Any, can: Capabilities, seed: int) -> None:
     check(f"15. {number} circuits a job are refused", many)
 
 
-def _bound(device: Any, allowed: float) -> None:
+def _bound(device: BindingBackend, allowed: float) -> None:
     circuit = QuantumCircuit(2)
     circuit.rx(Parameter("a"), 0)
     circuit.ry(Parameter("b"), 1)
@@ -116,7 +128,9 @@ _SHOTS = 2000
 
 
 @checks_arguments
-def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: int = 1, repeats: int = 40) -> None:
+def assert_valid_backend(
+    backend: BackendLike, *, tolerance: float | None = None, seed: int = 1, repeats: int = 40
+) -> None:
     """Raise ``AssertionError``, naming the clause, unless ``backend`` keeps the contract.
 
     The clauses:
@@ -171,13 +185,13 @@ def assert_valid_backend(backend: Any, *, tolerance: float | None = None, seed: 
     coverage(device, noisy, seed, max(20, repeats))
     _bad_input(device)
     if can.midway:
-        _midway(device, allowed, seed)
+        _midway(cast(MidwayBackend, device), allowed, seed)
     if can.estimates:
-        estimates(device, allowed, noisy, seed, max(20, repeats))
+        estimates(cast(EstimatingBackend, device), allowed, noisy, seed, max(20, repeats))
     limits(device, can, allowed, seed)
 
 
-def _midway(device: Any, allowed: float, seed: int) -> None:
+def _midway(device: MidwayBackend, allowed: float, seed: int) -> None:
     circuits, outcomes = [], []
     for seen in (False, True):
         circuit = QuantumCircuit(3, 1)
@@ -195,7 +209,7 @@ def _midway(device: Any, allowed: float, seed: int) -> None:
         check(f"11. measuring midway gives {outcome}", share >= 1 - allowed - 1e-12, named(counts))
 
 
-def _verbs(device: Any) -> None:
+def _verbs(device: Backend) -> None:
     check("1. verbs of the contract", isinstance(device, Backend), f"{type(device).__name__} lacks some")
     told = device.describe()
     check(
@@ -204,7 +218,7 @@ def _verbs(device: Any) -> None:
     check("1. describe() is plain data", _plain(told), told)
 
 
-def _plain(value: Any) -> bool:
+def _plain(value: object) -> bool:
     if isinstance(value, dict):
         return all(isinstance(k, str) and _plain(v) for k, v in value.items())
     if isinstance(value, (list, tuple)):

@@ -6,7 +6,7 @@ A module of its own beside `contract`: for backends whose vendor estimates opera
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -15,14 +15,14 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from ...base.errors import BackendError
 from ...model.pauli import pauli_sum
-from ..base import Asked, Expected
+from ..base import Asked, EstimatingBackend, Expected
 from .statistics import check, random_circuit, seeds_from
 
 _FEW, _MANY = 100, 1600
 _SHOTS = 2000
 
 
-def estimates(device: Any, allowed: float, noisy: bool, seed: int, repeats: int) -> None:
+def estimates(device: EstimatingBackend, allowed: float, noisy: bool, seed: int, repeats: int) -> None:
     """All three clauses."""
     values(device, allowed, seed)
     _errors(device, noisy, seed, repeats)
@@ -47,7 +47,7 @@ def _ideal(circuit: QuantumCircuit, operators: Sequence[SparsePauliOp]) -> np.nd
     return np.array([Statevector(circuit).expectation_value(operator).real for operator in operators])
 
 
-def values(device: Any, allowed: float, seed: int) -> None:
+def values(device: EstimatingBackend, allowed: float, seed: int) -> None:
     """Clause 12."""
     operators = _operators()
     size = np.array([np.abs(o.coeffs[o.paulis.x.any(axis=1) | o.paulis.z.any(axis=1)]).sum() for o in operators])
@@ -64,7 +64,15 @@ def values(device: Any, allowed: float, seed: int) -> None:
         check("12. a constant is exact", stderr[3] == 0 and miss[3] < 1e-9, f"{value[3]} +- {stderr[3]}")
 
 
-def exactly(device: Any, allowed: float) -> None:
+class ExactEstimator(Protocol):
+    """An estimating backend that takes no shots too."""
+
+    def estimate(self, asked: Sequence[Asked], shots: int | None, seeds: Sequence[int]) -> list[Expected]:
+        """The operators of each circuit; exact values where ``shots`` is None."""
+        ...
+
+
+def exactly(device: ExactEstimator, allowed: float) -> None:
     """Of clause 15: without shots there is no shot noise."""
     circuit, operators = random_circuit(3, 1, 21), _operators()
     (answer,) = device.estimate([_asked(circuit, operators)], None, [1])
@@ -74,7 +82,7 @@ def exactly(device: Any, allowed: float) -> None:
     check("15. and have no standard error", bool((np.asarray(answer.stderr) == 0).all()), answer.stderr)
 
 
-def _errors(device: Any, noisy: bool, seed: int, repeats: int) -> None:
+def _errors(device: EstimatingBackend, noisy: bool, seed: int, repeats: int) -> None:
     circuit, operators = random_circuit(3, 1, 21), _operators()[:2]
     means, errors = {}, {}
     for shots in (_FEW, _MANY):
@@ -95,7 +103,7 @@ def _errors(device: Any, noisy: bool, seed: int, repeats: int) -> None:
         check(f"13. {what} fall as 1/sqrt(shots)", bool(np.all((fall >= low) & (fall <= high))), f"by {fall}, not 4")
 
 
-def _bad_input(device: Any) -> None:
+def _bad_input(device: EstimatingBackend) -> None:
     z, circuit = [SparsePauliOp("ZI")], QuantumCircuit(2)
     circuit.h(0)
     measured, free = circuit.copy(), circuit.copy()
@@ -109,7 +117,7 @@ def _bad_input(device: Any) -> None:
     check("14. an operator of another width is refused", _refuses(ask, circuit, [SparsePauliOp("ZII")], 10))
 
 
-def _refuses(ask: Callable[..., Any], *what: Any) -> bool:
+def _refuses(ask: Callable[..., object], *what: object) -> bool:
     try:
         ask(*what)
     except BackendError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -14,7 +13,7 @@ from ...results.trajectory import Counts
 from ..base import Backend, Capabilities
 
 
-def check(clause: str, holds: bool, seen: Any = "") -> None:
+def check(clause: str, holds: bool, seen: object = "") -> None:
     """Raise ``AssertionError`` with the clause and what was seen, unless it holds."""
     if not holds:
         raise AssertionError(f"{clause}: {seen}")
@@ -75,6 +74,7 @@ _FEW, _MANY = 64, 1024
 
 
 def answers(device: Backend, can: Capabilities, seed: int) -> None:
+    """Clause 6: one answer a circuit, in their order, of ascending valid outcomes, with the shots asked for."""
     circuits = [random_circuit(3, 1, 7), random_circuit(3, 1, 8)]
     flip = QuantumCircuit(3)
     flip.x([0, 2])
@@ -96,6 +96,7 @@ def _ascending(counts: Counts, size: int) -> bool:
 
 
 def seeding(device: Backend, can: Capabilities, seed: int) -> None:
+    """Clause 7: seeds decide the counts as ``can.seeding`` says, and other seeds give others."""
     if can.seeding == "none":
         return
     circuits = [random_circuit(3, 1, 11), random_circuit(3, 1, 12)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit
@@ -25,6 +25,9 @@ from ...synthesis.foreign import opened
 from ..base import check_circuits, check_width
 from ..failures import told
 from ..options import DeviceOptions
+
+if TYPE_CHECKING:
+    from qiskit.providers import BackendV2
 
 ONE = ("rz", "sx", "x", "id")
 TWO = ("ecr", "cz", "cx")
@@ -108,7 +111,7 @@ Managers = dict[tuple[int, int, bool], Any]
 
 def compile_all(
     circuits: Sequence[QuantumCircuit],
-    device: Any,
+    device: BackendV2,
     options: DeviceOptions,
     managers: Managers | None = None,
     midway: bool = False,
@@ -135,7 +138,7 @@ def compile_all(
 
 
 def _compile(
-    circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: Managers, midway: bool
+    circuit: QuantumCircuit, device: BackendV2, options: DeviceOptions, managers: Managers, midway: bool
 ) -> Compiled:
     """Measure, compile at the wanted level, compare with the ideal outcomes, fall back to level 1 if they differ."""
     check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
@@ -154,7 +157,7 @@ def _compile(
 
 def compile_unmeasured(
     circuits: Sequence[QuantumCircuit],
-    device: Any,
+    device: BackendV2,
     options: DeviceOptions,
     managers: Managers | None = None,
     plain: bool = True,
@@ -171,7 +174,7 @@ def compile_unmeasured(
 
 
 def _compile_unmeasured(
-    circuit: QuantumCircuit, device: Any, options: DeviceOptions, managers: Managers, plain: bool
+    circuit: QuantumCircuit, device: BackendV2, options: DeviceOptions, managers: Managers, plain: bool
 ) -> Compiled:
     check_circuits([circuit])
     check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
@@ -199,14 +202,16 @@ def _distance(circuit: QuantumCircuit, compiled: QuantumCircuit, where: Sequence
     return float(np.sqrt(2 * (1 - overlap)))
 
 
-def _manager_for(device: Any, level: int, options: DeviceOptions, width: int, managers: Managers, plain: bool) -> Any:
+def _manager_for(
+    device: BackendV2, level: int, options: DeviceOptions, width: int, managers: Managers, plain: bool
+) -> Any:
     key = (level, width if options.layout is not None else 0, plain)
     if key not in managers:
         managers[key] = _manager(device, level, options, width, plain)
     return managers[key]
 
 
-def _manager(device: Any, level: int, options: DeviceOptions, width: int, plain: bool) -> Any:
+def _manager(device: BackendV2, level: int, options: DeviceOptions, width: int, plain: bool) -> Any:
     """The preset pass manager; made from the backend, not its target, since IBM's devices bring a stage of their own."""
     layout = None if options.layout is None else list(options.layout)
     if layout is not None and (len(layout) < width or max(layout) >= device.num_qubits):
@@ -253,7 +258,8 @@ def ideal_outcomes(compiled: QuantumCircuit) -> np.ndarray:
     Idle qubits are left out, so a small circuit on a large device is small here too.
     """
     small, bits = on_part(compiled, {physical: i for i, physical in enumerate(active_qubits(compiled))})
-    return Statevector(small).probabilities([bits[b] for b in range(compiled.num_clbits)])
+    out: np.ndarray = Statevector(small).probabilities([bits[b] for b in range(compiled.num_clbits)])
+    return out
 
 
 def on_part(compiled: QuantumCircuit, places: Mapping[int, int]) -> tuple[QuantumCircuit, dict[int, int]]:

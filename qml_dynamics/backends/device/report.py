@@ -6,7 +6,7 @@ Everything is read from the device's own report (a Qiskit ``Target``); nothing h
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,10 @@ from ...base.errors import BackendError, integer, real
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.providers import BackendV2
+    from qiskit.transpiler import Target
+
+    from ..base import Backend
 
 REP_DELAY = 250e-6  # seconds between shots where the device does not say; IBM's default
 JOB_SECONDS = 2.0  # what IBM's formula adds for each job
@@ -52,7 +56,7 @@ class DeviceErrors:
         )
 
 
-def device_errors(backend: Any) -> DeviceErrors:
+def device_errors(backend: Backend | BackendV2 | Target) -> DeviceErrors:
     """Median error rates and times of a device.
 
     Args:
@@ -108,7 +112,7 @@ def noise_floor_steps(error_per_two_qubit_gate: float, gates_per_step: float, co
     return float((p * c / (g * e)) ** (1.0 / (p + 1)))
 
 
-def expected_fidelity(circuit: QuantumCircuit, backend: Any) -> float:
+def expected_fidelity(circuit: QuantumCircuit, backend: Backend | BackendV2 | Target) -> float:
     """Product of ``1 - error`` over all gates and measurements of a compiled circuit: an estimate, idle qubits not counted.
 
     Args:
@@ -124,7 +128,7 @@ def expected_fidelity(circuit: QuantumCircuit, backend: Any) -> float:
     return math.exp(log)
 
 
-def circuit_seconds(circuit: QuantumCircuit, backend: Any) -> float:
+def circuit_seconds(circuit: QuantumCircuit, backend: Backend | BackendV2 | Target) -> float:
     """Duration of one shot in seconds: the longest path through the reported durations, measurement included."""
     target = target_of(backend)
     busy = np.zeros(circuit.num_qubits)
@@ -137,7 +141,7 @@ def circuit_seconds(circuit: QuantumCircuit, backend: Any) -> float:
     return float(busy.max(initial=0.0))
 
 
-def quantum_seconds(circuits: Sequence[QuantumCircuit], shots: int, target: Any) -> float:
+def quantum_seconds(circuits: Sequence[QuantumCircuit], shots: int, target: Backend | BackendV2 | Target) -> float:
     """Seconds that a device is busy: ``sum over circuits of shots (rep_delay + duration)``. A LOWER bound.
 
     ``rep_delay`` is the pause between shots (the device's default, else 250 us) and ``duration`` the longest path through the
@@ -159,7 +163,9 @@ def quantum_seconds(circuits: Sequence[QuantumCircuit], shots: int, target: Any)
     return float(sum(shots * (delay + circuit_seconds(circuit, target)) for circuit in circuits))
 
 
-def vendor_seconds(circuits: Sequence[QuantumCircuit], shots: int, target: Any, jobs: int = 1) -> float:
+def vendor_seconds(
+    circuits: Sequence[QuantumCircuit], shots: int, target: Backend | BackendV2 | Target, jobs: int = 1
+) -> float:
     """Seconds that IBM says a job is charged: ``2 s + (rep_delay + duration) x executions``, summed over jobs.
 
     The formula of its documentation for sampled circuits without error suppression; with nothing known of a circuit it
@@ -168,7 +174,7 @@ def vendor_seconds(circuits: Sequence[QuantumCircuit], shots: int, target: Any, 
     return JOB_SECONDS * jobs + quantum_seconds(circuits, shots, target)
 
 
-def rep_delay(backend: Any) -> float:
+def rep_delay(backend: Backend | BackendV2 | Target) -> float:
     """Seconds between two shots by default: what the device reports, else 250 us."""
     device = getattr(backend, "device", backend)
     for holder in (device, _called(device, "configuration")):
@@ -178,7 +184,7 @@ def rep_delay(backend: Any) -> float:
     return REP_DELAY
 
 
-def target_of(backend: Any) -> Any:
+def target_of(backend: Backend | BackendV2 | Target) -> Any:
     """The Qiskit ``Target`` behind a backend of this library, a ``BackendV2``, or a ``Target`` itself."""
     for candidate in (backend, getattr(backend, "device", None)):
         target = getattr(candidate, "target", None)
@@ -189,16 +195,16 @@ def target_of(backend: Any) -> Any:
     raise BackendError(f"Argument `backend` must stand on a device that reports its errors, but is {_name(backend)}.")
 
 
-def _called(holder: Any, name: str) -> Any:
+def _called(holder: object, name: str) -> Any:
     method = getattr(holder, name, None)
     return method() if callable(method) else None
 
 
-def _name(backend: Any) -> str:
+def _name(backend: Backend | BackendV2 | Target) -> str:
     return str(getattr(backend, "name", None) or type(backend).__name__)
 
 
-def _gates(target: Any, width: int) -> list[str]:
+def _gates(target: Target, width: int) -> list[str]:
     out = []
     for name in target.operation_names:
         operation = target.operation_from_name(name)
@@ -207,7 +213,7 @@ def _gates(target: Any, width: int) -> list[str]:
     return out
 
 
-def _rates(target: Any, name: str) -> list[tuple[float, float | None]]:
+def _rates(target: Target, name: str) -> list[tuple[float, float | None]]:
     """(error, seconds) of every reported place of an instruction; places that are switched off (error 1) left out."""
     if name not in target.operation_names or target[name] is None:
         return []
@@ -215,7 +221,7 @@ def _rates(target: Any, name: str) -> list[tuple[float, float | None]]:
     return [(float(p.error), p.duration) for p in found]
 
 
-def _median(values: Any, default: float | None = None) -> float:
+def _median(values: Iterable[float], default: float | None = None) -> float:
     known = list(values)
     return float(np.median(known)) if known or default is None else default
 
@@ -230,7 +236,7 @@ def _instructions(circuit: QuantumCircuit, barriers: bool = False) -> list[tuple
     return out
 
 
-def _property(target: Any, name: str, qubits: tuple[int, ...], what: str) -> float | None:
+def _property(target: Target, name: str, qubits: tuple[int, ...], what: str) -> float | None:
     if name not in target.operation_names or target[name] is None:
         return None
     places = target[name]

@@ -25,6 +25,7 @@ from .. import backend
 from ..base import (
     Asked,
     Backend,
+    BackendLike,
     Capabilities,
     Expected,
     MidwayBackend,
@@ -239,17 +240,19 @@ class EstimatorOnDevice(EstimatorBackend):
 
     def compiled(self, circuits: Sequence[QuantumCircuit]) -> list[Compiled]:
         """Circuits for samples in the device's gates, measured."""
-        return self.samples.compiled(circuits)  # type: ignore[union-attr]
+        out: list[Compiled] = self.samples.compiled(circuits)  # type: ignore[union-attr]
+        return out
 
     def programs(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Any]:
         """Everything that is run for the samples of these circuits."""
-        return self.samples.programs(circuits, shots, seeds)  # type: ignore[union-attr]
+        out: list[Any] = self.samples.programs(circuits, shots, seeds)  # type: ignore[union-attr]
+        return out
 
 
 _COMPILING = ("optimization_level", "seed_transpiler", "layout", "fractional_gates")
 
 
-def from_estimator(estimator: Any, given: dict[str, Any]) -> EstimatorBackend:
+def from_estimator(estimator: BaseEstimatorV2, given: dict[str, object]) -> EstimatorBackend:
     """An estimator alone: samples come from the device that it names, or from the same simulator, where there is one."""
     device = device_of(estimator)
     if device is not None:
@@ -259,7 +262,7 @@ def from_estimator(estimator: Any, given: dict[str, Any]) -> EstimatorBackend:
     return _made(estimator, None, backend("statevector", **given), {})
 
 
-def beside(estimator: Any, sampler: Any, given: dict[str, Any]) -> EstimatorBackend:
+def beside(estimator: BaseEstimatorV2, sampler: BackendLike, given: dict[str, object]) -> EstimatorBackend:
     """An estimator beside anything that :func:`qml_dynamics.backend` takes, which samples; options are the sampler's.
 
     Raises:
@@ -272,13 +275,15 @@ def beside(estimator: Any, sampler: Any, given: dict[str, Any]) -> EstimatorBack
     return _made(estimator, device_of(estimator), backend(sampler, **given), given)
 
 
-def _made(estimator: Any, device: Any, samples: Backend, given: dict[str, Any]) -> EstimatorBackend:
+def _made(
+    estimator: BaseEstimatorV2, device: BackendV2 | None, samples: Backend, given: dict[str, object]
+) -> EstimatorBackend:
     compiling = device_options({name: given[name] for name in _COMPILING if name in given})
     kind = EstimatorOnDevice if capabilities(samples).on_device else EstimatorBackend
     return kind(estimator, device, samples, compiling)
 
 
-def device_of(estimator: Any) -> BackendV2 | None:
+def device_of(estimator: BaseEstimatorV2) -> BackendV2 | None:
     """The device that an estimator says it runs on; Aer's, which does not say, keeps it to itself."""
     for name in ("backend", "_backend"):
         device = getattr(estimator, name, None)

@@ -8,7 +8,7 @@ propagated here from the shot noise at each noise factor, which it reports too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit
@@ -20,6 +20,9 @@ from ..base import Asked, Expected
 from ..device.compile import Compiled, active_qubits, on_part
 from ..mitigation.zne import folded, richardson
 from ..options import DeviceOptions
+
+if TYPE_CHECKING:
+    from qiskit.primitives import DataBin, PrimitiveResult
 
 TOLD = "runtime Estimator"
 
@@ -33,7 +36,9 @@ def pub(compiled: Compiled, asked: Asked) -> tuple[Any, list[SparsePauliOp]]:
     return compiled.circuit, [operator.apply_layout(layout) for operator in operators]
 
 
-def on_used_qubits(item: tuple[Any, list[SparsePauliOp]]) -> tuple[tuple[Any, list[SparsePauliOp]], tuple[int, ...]]:
+def on_used_qubits(
+    item: tuple[QuantumCircuit, list[SparsePauliOp]],
+) -> tuple[tuple[Any, list[SparsePauliOp]], tuple[int, ...]]:
     """A pub without the idle qubits of the device, which the estimator would dress with gates too, and the qubits it keeps."""
     circuit, operators = item
     used = set(active_qubits(circuit))
@@ -64,7 +69,7 @@ def executed(compiled: Sequence[Compiled], asked: Sequence[Asked], options: Devi
     return out
 
 
-def read_estimates(result: Any, options: DeviceOptions) -> list[Expected]:
+def read_estimates(result: PrimitiveResult, options: DeviceOptions) -> list[Expected]:
     """Values and honest standard errors of every operator, one :class:`Expected` a circuit.
 
     Raises:
@@ -73,7 +78,7 @@ def read_estimates(result: Any, options: DeviceOptions) -> list[Expected]:
     return [_one(number, part.data, options) for number, part in enumerate(result)]
 
 
-def _one(number: int, data: Any, options: DeviceOptions) -> Expected:
+def _one(number: int, data: DataBin, options: DeviceOptions) -> Expected:
     value = np.atleast_1d(np.asarray(data.evs, dtype=float))
     if options.zne is None:
         stderr = np.atleast_1d(np.asarray(getattr(data, "ensemble_standard_error", data.stds), dtype=float))
@@ -108,4 +113,5 @@ def propagated(scales: Sequence[int], seen: np.ndarray, noise: np.ndarray, value
         clear = np.abs(seen) > 2 * noise
         stretch = np.where(clear, np.abs(value[:, None]) / np.where(clear, np.abs(seen), 1.0), 1.0)
         noise = noise * np.maximum(stretch, 1.0)
-    return np.sqrt(((weights * noise) ** 2).sum(axis=1))
+    out: np.ndarray = np.sqrt(((weights * noise) ** 2).sum(axis=1))
+    return out

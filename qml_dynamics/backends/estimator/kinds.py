@@ -8,7 +8,7 @@ strings and reports ``sum |c_i| sigma_i / sqrt(N)``, which is right for a single
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from ...results.trajectory import Counts
 from ..base import Expected
 from ..mitigation.readout import as_counts, nearest_distribution
 
+if TYPE_CHECKING:
+    from qiskit.primitives import BaseEstimatorV2
+
+    from .pubs import Pub
+
 EXACT, SAMPLED, TOLD = "exact", "sampled", "told"
 STATEVECTOR, AER, DEVICE = (
     "qiskit.primitives.statevector_estimator",
@@ -28,7 +33,7 @@ STATEVECTOR, AER, DEVICE = (
 KINDS = {STATEVECTOR: EXACT, AER: EXACT, DEVICE: SAMPLED}
 
 
-def kind_of(estimator: Any) -> str:
+def kind_of(estimator: BaseEstimatorV2) -> str:
     """``"exact"``, ``"sampled"``, or ``"told"`` where an estimator's own error bars are all that is known."""
     kind = KINDS.get(type(estimator).__module__, TOLD)
     if kind == SAMPLED and not estimator.options.abelian_grouping:  # each string is then measured by itself
@@ -36,7 +41,7 @@ def kind_of(estimator: Any) -> str:
     return kind
 
 
-def needs_plain_gates(estimator: Any) -> bool:
+def needs_plain_gates(estimator: BaseEstimatorV2) -> bool:
     """Whether it is the runtime's, which is wrong in silence for some circuits with other gates (see ``plain``)."""
     return type(estimator).__module__.startswith("qiskit_ibm_runtime")
 
@@ -51,7 +56,7 @@ def precision(shots: int | None) -> float:
     return 0.0 if shots is None else (1 + 1e-10) / float(np.sqrt(shots))
 
 
-def answers(estimator: Any, kind: str, work: Sequence[Any], shots: int | None, seeding: str) -> list[Any]:
+def answers(estimator: BaseEstimatorV2, kind: str, work: Sequence[Pub], shots: int | None, seeding: str) -> list[Any]:
     """The estimator's data of every pub: in one job, or one by one where each can be given its seed.
 
     Raises:
@@ -68,7 +73,7 @@ def answers(estimator: Any, kind: str, work: Sequence[Any], shots: int | None, s
     return [part.data for part in results]
 
 
-def _seeded(estimator: Any, pub: Any, wanted: float) -> Any:
+def _seeded(estimator: BaseEstimatorV2, pub: Pub, wanted: float) -> Any:
     """One pub with its own seed: with one seed for all, these estimators draw the same noise for each pub."""
     ask = [(pub.circuit, pub.observables)]
     home = type(estimator).__module__

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -23,6 +23,9 @@ from ...results.observables import PauliGroup, pauli_groups
 from ..base import Asked, Expected
 from ..device.compile import Compiled
 from .kinds import EXACT, TOLD, precision
+
+if TYPE_CHECKING:
+    from qiskit.primitives import DataBin
 
 _MOST_TERMS = 4096  # of a square; a larger sum keeps the error that the estimator tells
 _OUTER = 1024  # terms up to which a square is multiplied out
@@ -128,7 +131,7 @@ def squared(part: PauliSum, group: PauliGroup) -> tuple[PauliSum, float]:
 
 
 def read_pubs(
-    asked: Sequence[Asked], work: Sequence[Pub], said: Sequence[Any], shots: int | None, kind: str
+    asked: Sequence[Asked], work: Sequence[Pub], said: Sequence[DataBin], shots: int | None, kind: str
 ) -> list[Expected]:
     """Values and standard errors of all operators of all questions.
 
@@ -158,7 +161,7 @@ def _constant(operator: PauliSum) -> float:
     return float(operator.coefficients[(operator.x | operator.z) == 0].sum())
 
 
-def _numbers(pub: Pub, data: Any) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(pub: Pub, data: DataBin) -> tuple[np.ndarray, np.ndarray]:
     """What an estimator says; the runtime's spread over its twirled samples where it reports one."""
     means = np.asarray(data.evs, dtype=float).reshape(-1)
     errors = np.asarray(getattr(data, "ensemble_standard_error", data.stds), dtype=float).reshape(-1)

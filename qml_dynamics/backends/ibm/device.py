@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -31,6 +31,9 @@ from ..options import DeviceOptions
 from . import runtime
 from .local_mode import estimated, sampled
 
+if TYPE_CHECKING:
+    from qiskit_ibm_runtime import QiskitRuntimeService
+
 MAX_EXECUTIONS = 10_000_000  # circuits times shots of one sampler job, the service's documented limit
 _MAX_PROGRAMS = 300  # where a device names no limit
 _STATUS = {
@@ -44,6 +47,7 @@ _STATUS = {
     "FAILED": "failed",
     "CANCELLED": "cancelled",
 }
+T = TypeVar("T")
 _TRIES = 6
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
 
@@ -160,7 +164,7 @@ class IBMBackend:
         found.update({id(c): item for c, item in zip(rest, made)})
         return [found[id(c)] for c in circuits]
 
-    def seconds(self, circuits: Sequence[Any], shots: int) -> float:
+    def seconds(self, circuits: Sequence[QuantumCircuit] | Sequence[Asked], shots: int) -> float:
         """What one job with these circuits (or :class:`Asked` ones) is charged by IBM's formula; see ``vendor_seconds``.
 
         Compiled circuits are kept until they are submitted.
@@ -181,7 +185,9 @@ class IBMBackend:
         self._compiled.update(summary(compiled))
         return programs(compiled, shots, seeds, self.options, reported)
 
-    def submit(self, circuits: Sequence[Any], shots: int, seeds: Sequence[int], tag: str) -> str:
+    def submit(
+        self, circuits: Sequence[QuantumCircuit] | Sequence[Asked], shots: int, seeds: Sequence[int], tag: str
+    ) -> str:
         """Send one job and return its id at once (local mode: when it is done). Never repeated here: the caller knows the tag.
 
         Args:
@@ -220,7 +226,7 @@ class IBMBackend:
         run = lambda: self.new_estimator(self.device, self.options, tag, None, shots).run(pubs).job_id()  # noqa: E731
         return str(told(run, f"Submitting to {self.name}"))
 
-    def _done(self, tag: str, answers: list[Any]) -> str:
+    def _done(self, tag: str, answers: list[Counts] | list[Expected]) -> str:
         job_id = f"local-{uuid.uuid4().hex}"
         self._jobs[job_id] = (tag, answers)
         return job_id
@@ -324,7 +330,13 @@ class IBMBackend:
         most = max(circuits_of([item], self.options) for item in asked) // len(self.options.scales)
         return self._waited(asked, shots, seeds, max(1, self.max_circuits // most))
 
-    def _waited(self, circuits: Sequence[Any], shots: int, seeds: Sequence[int], size: int | None = None) -> list[Any]:
+    def _waited(
+        self,
+        circuits: Sequence[QuantumCircuit] | Sequence[Asked],
+        shots: int,
+        seeds: Sequence[int],
+        size: int | None = None,
+    ) -> list[Any]:
         """The answers of as many jobs as it takes, ``size`` circuits each (None: the most that one holds)."""
         out: list[Any] = []
         size = self.max_circuits if size is None else size
@@ -363,7 +375,7 @@ class IBMBackend:
         }
 
 
-def _cancelled(service: Any, job_id: str) -> None:
+def _cancelled(service: QiskitRuntimeService, job_id: str) -> None:
     try:
         service.job(job_id).cancel()
     except Exception as error:
@@ -371,7 +383,7 @@ def _cancelled(service: Any, job_id: str) -> None:
             raise
 
 
-def _patiently(call: Callable[[], Any], job_id: str) -> Any:
+def _patiently(call: Callable[[], T], job_id: str) -> T:
     """Repeat a request that failed for a passing reason, with growing pauses; name the job if that does not help."""
     for attempt in range(_TRIES):
         try:

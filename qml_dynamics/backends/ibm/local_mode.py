@@ -8,19 +8,25 @@ A module of its own beside `device`: the local simulation of a fake device, wher
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...results.trajectory import Counts
 from ..base import Expected
 from ..device.compile import active_qubits
 from ..estimator.estimates import on_used_qubits, read_estimates
 from ..failures import told
-from ..mitigation.batch import Program, read_result, reduced
+from ..mitigation.batch import Program, Role, read_result, reduced
 from ..options import DeviceOptions
 from . import runtime
 
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
+    from qiskit.providers import BackendV2
+    from qiskit.quantum_info import SparsePauliOp
 
-def simulation(device: Any, circuits: Sequence[Any], options: DeviceOptions) -> Any:
+
+def simulation(device: BackendV2, circuits: Sequence[QuantumCircuit], options: DeviceOptions) -> Any:
     """Where circuits run: Aer itself, or Aer as the fake device, with the noise of those of its qubits that they use."""
     if runtime.is_simulator(device):
         return device
@@ -31,16 +37,16 @@ def simulation(device: Any, circuits: Sequence[Any], options: DeviceOptions) -> 
 
 def sampled(
     work: Sequence[Program],
-    device: Any,
+    device: BackendV2,
     options: DeviceOptions,
     shots: int,
     tag: str,
-    make: Callable[..., Any],
+    make: Callable[..., BaseSamplerV2],
     what: str,
 ) -> list[Counts]:
     """The counts of every program, mitigated as the options say."""
     outcomes: list[Counts] = []
-    roles: list[dict[str, Any]] = []
+    roles: list[Role] = []
     where = simulation(device, [program.circuit for program in work], options)
     for program in work:
         run = lambda: make(where, options, tag, program.seed).run([(program.circuit,)], shots=shots).result()  # noqa: B023, E731
@@ -52,8 +58,8 @@ def sampled(
 
 
 def estimated(
-    pubs: Sequence[Any], seeds: Sequence[int], device: Any, options: DeviceOptions, shots: int, tag: str,
-    make: Callable[..., Any], what: str,
+    pubs: Sequence[tuple[QuantumCircuit, list[SparsePauliOp]]], seeds: Sequence[int], device: BackendV2,
+    options: DeviceOptions, shots: int, tag: str, make: Callable[..., BaseEstimatorV2], what: str,
 ) -> list[Expected]:  # fmt: skip
     """The operators of every pub, mitigated by the estimator itself."""
     out: list[Expected] = []

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ...base.errors import BackendError
 from ..options import device_options
 from . import runtime
 from .device import IBMBackend
 
+if TYPE_CHECKING:
+    from qiskit.providers import BackendV2
 
-def ibm_backend(name: str, given: dict[str, Any]) -> IBMBackend:
+
+def ibm_backend(name: str, given: dict[str, object]) -> IBMBackend:
     """``"ibm:<device>"`` with options: ``service=`` for one's own service object, and those of :class:`DeviceOptions`."""
     service, device = given.pop("service", None), name.partition(":")[2]
     made = {key: given.pop(key) for key in ("new_sampler", "new_estimator") if key in given}
     options = device_options(given)
+    make: Callable[..., IBMBackend] = IBMBackend
     if service is not None:
         for key in ("new_sampler", "new_estimator"):
             made.update({key: getattr(service, key)} if hasattr(service, key) else {})
         found = runtime.cloud_device(service, device, options.fractional_gates)
-        return IBMBackend(name, found, options, False, service, **made)
+        return make(name, found, options, False, service, **made)
     if device == "aer":
         if options.dynamical_decoupling:
             raise BackendError(f"Argument `dynamical_decoupling` must be False on {name}: its gates take no time.")
-        return IBMBackend(name, runtime.ideal_simulator(), options, True, None, **made)
+        return make(name, runtime.ideal_simulator(), options, True, None, **made)
     if device.startswith("fake"):
-        return IBMBackend(name, runtime.fake_device(device), options, True, None, **made)
+        return make(name, runtime.fake_device(device), options, True, None, **made)
     account = runtime.service(runtime.near_local(device))
     found = runtime.cloud_device(account, device, options.fractional_gates)
-    return IBMBackend(name, found, options, False, account, **made)
+    return make(name, found, options, False, account, **made)
 
 
-def from_device(device: Any, given: dict[str, Any]) -> IBMBackend:
+def from_device(device: BackendV2, given: dict[str, object]) -> IBMBackend:
     """A device object of the runtime package: of the service, or a fake one."""
     options, fake = device_options(given), runtime.is_fake_device(device)
     return IBMBackend(f"ibm:{device.name}", device, options, fake, None if fake else device.service)

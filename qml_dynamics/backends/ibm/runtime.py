@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit.providers import BackendV2, Options
@@ -21,8 +22,12 @@ from ..aer import AerSimulator, NoiseModel
 from ..failures import is_transient, redacted, told, vendor_error
 from ..options import DeviceOptions
 
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit_ibm_runtime.models import BackendProperties
 
-class SmallDevice(BackendV2):
+
+class SmallDevice(BackendV2):  # type: ignore[misc]
     """A target that calls itself a backend, for the noise model's constructor."""
 
     def __init__(self, target: Target) -> None:
@@ -31,17 +36,20 @@ class SmallDevice(BackendV2):
 
     @property
     def target(self) -> Target:
+        """The gates of this part of the device, with their errors and durations."""
         return self._part
 
     @property
     def max_circuits(self) -> None:
+        """No limit: nothing is run here."""
         return None
 
     @classmethod
     def _default_options(cls) -> Options:
         return Options()
 
-    def run(self, run_input: Any, **options: Any) -> Any:
+    def run(self, run_input: QuantumCircuit | Sequence[QuantumCircuit], **options: object) -> Any:
+        """Refuse with :class:`BackendError`: only the description of the device is used."""
         raise BackendError("A part of a device does not run circuits.")
 
 
@@ -143,14 +151,14 @@ def near_local(name: str) -> str:
     return f" Or did you mean 'ibm:{near[0]}'?" if near else ""
 
 
-class _SharedNoise(NoiseModel):
+class _SharedNoise(NoiseModel):  # type: ignore[misc]
     """A noise model that is never copied.
 
     The runtime's local mode copies its simulator for every call, and with it thousands of circuits of the noise model, which
     takes longer than the simulation. Nobody writes to it, so all copies may share one.
     """
 
-    def __deepcopy__(self, memo: Any) -> _SharedNoise:
+    def __deepcopy__(self, memo: dict[int, object]) -> _SharedNoise:
         return self
 
 
@@ -247,7 +255,7 @@ def service(hint: str = "") -> QiskitRuntimeService:
     )
 
 
-def cloud_device(account: Any, name: str, fractional: bool) -> Any:
+def cloud_device(account: QiskitRuntimeService, name: str, fractional: bool) -> Any:
     """A device of an account; unknown names are answered with the nearest ones."""
     try:
         try:
@@ -263,14 +271,14 @@ def cloud_device(account: Any, name: str, fractional: bool) -> Any:
     raise BackendError(f"Argument `backend` must be a device that this account can use now, but is {name}.")
 
 
-def sampler(device: Any, options: DeviceOptions, tag: str | None, seed: int | None) -> Sampler:
+def sampler(device: BackendV2, options: DeviceOptions, tag: str | None, seed: int | None) -> Sampler:
     """The client-side V2 sampler for a device (or a simulator: local mode) with the options asked for."""
     out = Sampler(mode=device)
     _set(out.options, options, tag, seed)
     return out
 
 
-def estimator(device: Any, options: DeviceOptions, tag: str | None, seed: int | None, shots: int) -> Estimator:
+def estimator(device: BackendV2, options: DeviceOptions, tag: str | None, seed: int | None, shots: int) -> Estimator:
     """The client-side V2 estimator: its own zero-noise extrapolation, and TREX where readout is to be mitigated.
 
     Two-qubit gates are folded by the noise factors of ``options.zne``; ``"exponential"`` falls back to a line where it does not
@@ -291,7 +299,7 @@ def estimator(device: Any, options: DeviceOptions, tag: str | None, seed: int | 
     return out
 
 
-def _set(chosen: Any, options: DeviceOptions, tag: str | None, seed: int | None) -> None:
+def _set(chosen: Options, options: DeviceOptions, tag: str | None, seed: int | None) -> None:
     """The options that both primitives have."""
     if options.dynamical_decoupling:
         chosen.dynamical_decoupling.enable = True
@@ -309,17 +317,17 @@ def _set(chosen: Any, options: DeviceOptions, tag: str | None, seed: int | None)
         chosen.simulator.seed_simulator = seed % (2**63)
 
 
-def is_simulator(device: Any) -> bool:
+def is_simulator(device: BackendV2) -> bool:
     """Whether a Qiskit backend object is Aer itself, without noise."""
     return isinstance(device, AerSimulator) and device.options.get("noise_model") is None
 
 
-def is_fake_device(device: Any) -> bool:
+def is_fake_device(device: BackendV2) -> bool:
     """Whether a Qiskit backend object is one of the runtime's fake devices."""
     return isinstance(device, FakeBackendV2)
 
 
-def readout_errors(device: Any) -> dict[int, tuple[float, float]]:
+def readout_errors(device: BackendV2) -> dict[int, tuple[float, float]]:
     """``(p(1|0), p(0|1))`` of every qubit as the device reports them; the symmetric mean where only that is known."""
     report = device.properties() if callable(getattr(device, "properties", None)) else None
     out = {}
@@ -330,9 +338,9 @@ def readout_errors(device: Any) -> dict[int, tuple[float, float]]:
     return out
 
 
-def _reported_pair(report: Any, qubit: int) -> tuple[float, float] | None:
+def _reported_pair(report: BackendProperties | None, qubit: int) -> tuple[float, float] | None:
     try:
-        known = report.qubit_property(qubit)
+        known = report.qubit_property(qubit)  # type: ignore[union-attr]
         return float(known["prob_meas1_prep0"][0]), float(known["prob_meas0_prep1"][0])
     except Exception:  # an optional part of an optional report
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit
@@ -22,7 +22,21 @@ from ..options import DeviceOptions
 from .readout import amplification, as_counts, calibrated, dense, nearest_distribution, unread
 from .zne import extrapolated, folded
 
+if TYPE_CHECKING:
+    from qiskit.primitives import BitArray, PrimitiveResult
+
 KEY = "qml_dynamics"
+
+
+class Role(TypedDict, total=False):
+    """What a circuit of a job is for, as its metadata keep it: a circuit at a noise scale, or a calibration; plain data."""
+
+    circuit: int  # its number among those asked for
+    scale: int
+    shots: int
+    qubits: list[int]  # the physical qubit of each bit
+    readout: list[Sequence[float]]  # (p(1|0), p(0|1)) of each of them as the device reported it
+    calibration: int  # the bit that it prepares
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +45,7 @@ class Program:
 
     circuit: QuantumCircuit
     seed: int
-    role: dict[str, Any] = field(default_factory=dict)
+    role: Role = field(default_factory=Role)
 
 
 def programs(
@@ -45,7 +59,7 @@ def programs(
     out = []
     for index, (item, seed) in enumerate(zip(compiled, seeds)):
         for number, scale in enumerate(options.scales):
-            role: dict[str, Any] = {"circuit": index, "scale": scale, "shots": shots, "qubits": list(item.qubits)}
+            role: Role = {"circuit": index, "scale": scale, "shots": shots, "qubits": list(item.qubits)}
             if options.readout_mitigation == "reported":
                 role["readout"] = [list(reported[q]) for q in item.qubits]
             out.append(_program(folded(item.circuit, scale), seed if number == 0 else _seed(seed, scale), role))
@@ -62,7 +76,7 @@ def extra_circuits(options: DeviceOptions) -> tuple[int, int]:
     return len(options.scales), 2 if options.readout_mitigation == "calibrated" else 0
 
 
-def reduced(outcomes: Sequence[Counts], roles: Sequence[Mapping[str, Any]], options: DeviceOptions) -> list[Counts]:
+def reduced(outcomes: Sequence[Counts], roles: Sequence[Role], options: DeviceOptions) -> list[Counts]:
     """The counts of each circuit, readout undone and noise extrapolated where asked for.
 
     Mitigated counts are whole numbers too: those of the nearest distribution, for the number of samples that would have the
@@ -79,13 +93,13 @@ def reduced(outcomes: Sequence[Counts], roles: Sequence[Mapping[str, Any]], opti
             continue
         distribution, worth = dense(counts, len(role["qubits"])), float(counts.shots)
         if options.readout_mitigation is not None:
-            errors = role.get("readout") or [assignment[q] for q in role["qubits"]]
+            errors = [(one, zero) for one, zero in role.get("readout", ())] or [assignment[q] for q in role["qubits"]]
             distribution, worth = unread(distribution, errors), worth / amplification(errors) ** 2
         found.setdefault(role["circuit"], {})[role["scale"]] = (distribution, worth)
     return [_one(found[index], options) for index in sorted(found)]
 
 
-def _check_role(role: Mapping[str, Any], assignment: Mapping[int, Any], options: DeviceOptions) -> None:
+def _check_role(role: Role, assignment: Mapping[int, tuple[float, float]], options: DeviceOptions) -> None:
     """A job can only be read with the mitigation that it was submitted with."""
     if "calibration" in role:
         return
@@ -104,7 +118,7 @@ def _one(at: Mapping[int, tuple[np.ndarray, float]], options: DeviceOptions) -> 
     return as_counts(nearest_distribution(distribution), worth)
 
 
-def _assignment(outcomes: Sequence[Counts], roles: Sequence[Mapping[str, Any]]) -> dict[int, tuple[float, float]]:
+def _assignment(outcomes: Sequence[Counts], roles: Sequence[Role]) -> dict[int, tuple[float, float]]:
     """Readout errors of the physical qubits from the calibration circuits of this job.
 
     Marginals are taken from the sparse counts: a calibration may measure many more qubits than any single circuit.
@@ -124,7 +138,7 @@ def _marginal(counts: Counts, bit: int) -> np.ndarray:
     return np.bincount((counts.index >> bit) & 1, weights=counts.count, minlength=2)
 
 
-def _program(circuit: QuantumCircuit, seed: int, role: dict[str, Any]) -> Program:
+def _program(circuit: QuantumCircuit, seed: int, role: Role) -> Program:
     out = circuit.copy()
     out.metadata = {KEY: role}
     return Program(out, seed, role)
@@ -145,7 +159,7 @@ def _seed(seed: int, key: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(key + 8,)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def read_result(result: Any) -> tuple[list[Counts], list[dict[str, Any]]]:
+def read_result(result: PrimitiveResult) -> tuple[list[Counts], list[Role]]:
     """Counts and roles from a V2 sampler's result; more samples than were asked for (twirling rounds up) are cut off."""
     outcomes, roles = [], []
     for number, part in enumerate(result):
@@ -155,14 +169,14 @@ def read_result(result: Any) -> tuple[list[Counts], list[dict[str, Any]]]:
                 f"The result of circuit {number} has no register {REGISTER!r}: is the job one of this library?"
             )
         metadata = dict(getattr(part, "metadata", None) or {})
-        role = dict((metadata.get("circuit_metadata") or {}).get(KEY, {}))
+        role = cast(Role, dict((metadata.get("circuit_metadata") or {}).get(KEY, {})))
         on_the_way = [bits for name, bits in part.data.items() if name != REGISTER]
         outcomes.append(_counts(register, on_the_way, role.get("shots")))
         roles.append(role)
     return outcomes, roles
 
 
-def _counts(register: Any, on_the_way: Sequence[Any], shots: int | None) -> Counts:
+def _counts(register: BitArray, on_the_way: Sequence[BitArray], shots: int | None) -> Counts:
     """Counts of a ``BitArray`` (bytes, the most significant first) as integers, and above them whether any other bit was 1."""
     if register.num_bits + bool(on_the_way) > 62:
         raise BackendError(f"Outcomes of {register.num_bits} bits do not fit into 64-bit integers.")

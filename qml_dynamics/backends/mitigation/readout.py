@@ -79,7 +79,8 @@ def nearest_distribution(quasi: np.ndarray) -> np.ndarray:
     ordered = np.sort(quasi)[::-1]
     shift = (np.cumsum(ordered) - 1.0) / np.arange(1, ordered.size + 1)
     last = int(np.flatnonzero(ordered > shift)[-1])
-    return np.maximum(quasi - shift[last], 0.0)
+    out: np.ndarray = np.maximum(quasi - shift[last], 0.0)
+    return out
 
 
 def as_counts(probabilities: np.ndarray, shots: float) -> Counts:

@@ -66,7 +66,8 @@ def richardson(scales: Sequence[float]) -> np.ndarray:
     """
     s = np.asarray(scales, dtype=float)
     centred = s - s.mean()
-    return np.full(len(s), 1.0 / len(s)) - s.mean() * centred / (centred @ centred)
+    out: np.ndarray = np.full(len(s), 1.0 / len(s)) - s.mean() * centred / (centred @ centred)
+    return out
 
 
 def extrapolated(

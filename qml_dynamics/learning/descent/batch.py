@@ -56,6 +56,7 @@ def instance(
     scaled, _ = on_unit_box(given, bounds)
     if scaled.minimizer is None:
         raise ProblemError(f"Argument `objective` must have a known minimizer, but `{given.name}` has none.")
+    assert scaled.bounds is not None  # the unit box
     grid = Grid(scaled.bounds, qubits)
     near = ((grid.points - np.array(scaled.minimizer)) ** 2).sum(axis=1) < RADIUS**2
     require(bool(near.any()), "qubits", "be enough for a point near the minimiser", qubits)

@@ -243,6 +243,7 @@ def _stated(
             f"Argument `problem` must be a Problem for a table, but is the objective `{objective.name}`."
         )
     scaled, box = on_unit_box(objective, bounds)
+    assert scaled.bounds is not None  # the unit box
     grid = Grid(scaled.bounds, QUBITS if qubits is None else qubits)
     scaled, box = fitted(remembered(scaled, grid), box, grid)
     pair: Pair = schedule if schedule is not None else QHD()

@@ -89,6 +89,7 @@ class Waves:
 
     def law(self, basis: str, index: int, end: str) -> np.ndarray:
         """One run of the method, read."""
+        assert self.method is not None  # a law that takes runs
         problem = self.problem.replace(initial=State(start_wave(self.problem, self.h, basis, index)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a basis state has every momentum

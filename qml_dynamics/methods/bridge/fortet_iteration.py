@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from ...backends import Backend
 from ...base.arguments import number_array
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, describe, require
 from ...base.progress import Progress
 from ...model.domains import Domain
 from ...model.initial import State
 from ...model.problem import Problem
+from ...results.trajectory import Trajectory
+from ..base import Method
 from ..evolution import evolve
 
 FLOOR = 1e-280
@@ -47,7 +51,7 @@ def fortet(
     problem: Problem,
     first: np.ndarray,
     last: np.ndarray,
-    method: Any,
+    method: Method,
     tol: float,
     limit: int,
     progress: Progress,
@@ -150,14 +154,15 @@ from going below, but is 1e-10.
 _PATIENCE = 1.5  # times the limit: the rate may still improve a little
 
 
-def density(given: Any, domain: Domain, name: str) -> np.ndarray:
+def density(given: npt.ArrayLike, domain: Domain, name: str) -> np.ndarray:
     """A density on the points, normalised; an empty point would need an infinite factor, and gets a tiny positive one."""
     p = number_array(given, name)
     fits = p.shape in (domain.shape, (domain.size,))
     require(fits, name, f"have shape {domain.shape}", f"of shape {p.shape}")
     require(bool(np.isfinite(p).all() and (p >= 0).all() and p.sum() > 0), name, "be a density", describe(p))
     p = np.maximum(p.reshape(domain.shape), 1e-30 * p.max())
-    return p / p.sum()
+    out: np.ndarray = p / p.sum()
+    return out
 
 
 def check_ends(found: np.ndarray, wanted: np.ndarray, tol: float, duration: float) -> None:
@@ -166,27 +171,37 @@ def check_ends(found: np.ndarray, wanted: np.ndarray, tol: float, duration: floa
     require(miss <= max(1e-6, 10 * tol), "duration", _WIDER, duration, MethodError)
 
 
-def carried(problem: Problem, factor: np.ndarray, method: Any, save: Any) -> np.ndarray:
+def carried(problem: Problem, factor: np.ndarray, method: Method, save: Sequence[float] | np.ndarray) -> np.ndarray:
     """``K_t`` applied to a positive array at the saved times, norm and all, and positive again."""
     run = evolved(problem.replace(initial=State(factor)), method, save)
-    return np.maximum(unnormalised(run, factor), FLOOR)
+    out: np.ndarray = np.maximum(unnormalised(run, factor), FLOOR)
+    return out
 
 
-def evolved(problem: Problem, method: Any, save: Any, **options: Any) -> Any:
+def evolved(
+    problem: Problem,
+    method: Method,
+    save: Sequence[float] | np.ndarray,
+    backend: Backend | None = None,
+    shots: int | None = None,
+    seed: int = 0,
+) -> Trajectory:
     """A run without the warnings about edges: a factor may be large there, where only the product must be small."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EdgeWeightWarning)
         warnings.simplefilter("ignore", MomentumTailWarning)
-        return evolve(problem, method, save=save, progress=False, **{"seed": 0, **options})
+        return evolve(problem, method, save=save, progress=False, backend=backend, shots=shots, seed=seed)
 
 
-def unnormalised(run: Any, factor: np.ndarray) -> np.ndarray:
+def unnormalised(run: Trajectory, factor: np.ndarray) -> np.ndarray:
     """The waves of a run that started from a factor, as factors."""
     require(run.states is not None, "method", "give waves", run.method, MethodError)
     scale = np.exp(run.log_norm) * np.linalg.norm(factor)
+    assert run.states is not None
     states = run.states.real
     signs = np.sign(states.reshape(len(states), -1).sum(axis=1))
-    return states * (scale * signs).reshape(-1, *[1] * (states.ndim - 1))
+    out: np.ndarray = states * (scale * signs).reshape(-1, *[1] * (states.ndim - 1))
+    return out
 
 
 def _factor(values: np.ndarray) -> np.ndarray:
@@ -198,10 +213,11 @@ def _factor(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _propagated(problem: Problem, factor: np.ndarray, method: Any, cuts: np.ndarray) -> np.ndarray:
+def _propagated(problem: Problem, factor: np.ndarray, method: Method, cuts: np.ndarray) -> np.ndarray:
     """``K`` applied to a positive array; round-off below zero is lifted to a tiny positive number."""
     out = unnormalised(evolved(problem.replace(initial=State(factor)), method, cuts), factor)[-1]
     top = float(out.max())
     sound = bool(np.isfinite(top)) and top > 0 and float(-out.min()) < 1e-3 * top
     require(sound, "method", "keep a density positive (smaller steps or a finer grid)", method, MethodError)
-    return np.maximum(out, max(1e-17 * top, FLOOR))
+    result: np.ndarray = np.maximum(out, max(1e-17 * top, FLOOR))
+    return result

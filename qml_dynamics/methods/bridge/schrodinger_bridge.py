@@ -38,15 +38,18 @@ _RESAMPLES = 100  # of the samples, for standard errors
 def factor_of(run: Trajectory, start: np.ndarray) -> np.ndarray:
     """A factor over times; known by its samples only, it is the root of their density."""
     if run.states is not None and run.counts is None:
-        return np.maximum(unnormalised(run, start), FLOOR)
+        out: np.ndarray = np.maximum(unnormalised(run, start), FLOOR)
+        return out
     return _roots(run)
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The densities ``a b / sum(a b)`` of pairs of factors, shape ``(times, *domain.shape)``, each adding up to 1."""
     p = a * b
     total = p.reshape(len(p), -1).sum(axis=1)
     require(bool((total > 0).all()), "shots", "let the two factors overlap (more of them)", "too few", MethodError)
-    return p / total.reshape(-1, *[1] * (p.ndim - 1))
+    out: np.ndarray = p / total.reshape(-1, *[1] * (p.ndim - 1))
+    return out
 
 
 def values_of(job: Job, a: np.ndarray, b: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
@@ -85,7 +88,8 @@ def _drawn(job: Job, a: np.ndarray, b: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _roots(run: Trajectory) -> np.ndarray:
-    return np.sqrt(np.maximum(run.density, 0.0))
+    out: np.ndarray = np.sqrt(np.maximum(run.density, 0.0))
+    return out
 
 
 def _redrawn(run: Trajectory, rng: np.random.Generator) -> np.ndarray:
@@ -333,7 +337,7 @@ def _report(
     p: np.ndarray,
     errors: Mapping[str, np.ndarray],
     last: np.ndarray,
-    facts: dict[str, Any],
+    facts: dict[str, object],
 ) -> Answer:
     shots = job.shots if errors else None
     if errors:

@@ -6,11 +6,12 @@ Planck's constant takes away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ...backends import Backend
 from ...base.arguments import checks_arguments
@@ -200,14 +201,14 @@ class Characteristics:
         """The paths' weights shared out to the nearest grid points, linearly, shape ``domain.shape``."""
         return shared_out(self.problem.domain, self.paths[index], self.weights)  # type: ignore[arg-type]
 
-    def mean(self, function: Any) -> np.ndarray:
+    def mean(self, function: Callable[[np.ndarray], npt.ArrayLike]) -> np.ndarray:
         """Ensemble average of a function of points at each time, shape ``(m,)``."""
         domain: Grid = self.problem.domain  # type: ignore[assignment]
         return np.array([self.weights @ np.asarray(handed(function, fold(domain, x)[0])) for x in self.paths])
 
 
 @checks_arguments
-def characteristics(problem: Problem, method: HamiltonJacobi, save: Any = 5) -> Characteristics:
+def characteristics(problem: Problem, method: HamiltonJacobi, save: npt.ArrayLike = 5) -> Characteristics:
     """The paths themselves, of which ``evolve(problem, method)`` gives averages and the density.
 
     Args:
@@ -246,7 +247,7 @@ def _played(problem: Problem, method: HamiltonJacobi, times: np.ndarray) -> Iter
     )
 
 
-def _caustic(times: Any, clouds: list[Cloud], problem: Problem, method: HamiltonJacobi) -> float | None:
+def _caustic(times: Iterable[float], clouds: list[Cloud], problem: Problem, method: HamiltonJacobi) -> float | None:
     if problem.domain.ndim > 1 or method.spread:
         return None
     return next((float(t) for t, over in zip(times, crossed(clouds)) if over), None)

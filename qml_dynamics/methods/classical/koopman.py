@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,7 +32,7 @@ _TAILS = 5.0  # standard deviations that the register holds beyond the fastest p
 class Plan:
     """The circuits of one run of a :class:`KoopmanVonNeumann` and how to read them."""
 
-    def __init__(self, method: Any, problem: Problem, saves: np.ndarray) -> None:
+    def __init__(self, method: KoopmanVonNeumann, problem: Problem, saves: np.ndarray) -> None:
         require(problem.clock == "classical", "problem", "be on the classical clock", problem.clock)
         self.problem, self.saves = problem, saves
         self.domain: Grid = problem.domain  # type: ignore[assignment]
@@ -84,7 +84,7 @@ class Plan:
         return Moment(self.domain.points_at(place), momenta, loss, place, weights)
 
 
-def _momenta(method: Any, problem: Problem) -> tuple[float, float]:
+def _momenta(method: KoopmanVonNeumann, problem: Problem) -> tuple[float, float]:
     """The largest momentum of the register, and the spread."""
     levels = 1 << method.momentum_qubits
     if method.largest_momentum is not None:
@@ -283,7 +283,7 @@ def _fastest(law: np.ndarray, ndim: int) -> float:
     return float(max(0.0, law.sum() - law[inner].sum()))
 
 
-def _warn(facts: dict[str, Any]) -> None:
+def _warn(facts: Mapping[str, np.ndarray]) -> None:
     if facts["unresolved"].max() > _LOST:
         warnings.warn(
             f"{facts['unresolved'].max():.1e} of the wave is finer than the registers resolve: more qubits, a larger spread or a "

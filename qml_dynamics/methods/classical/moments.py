@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ...base.errors import ProblemError
 from ...base.estimate import mean_of_counts
+from ...model.domains import Domain
 from ...model.hamiltonians import LearningHamiltonian
 from ...model.objectives.base import Objective
 from ...results.observables import BEST_SAMPLES, Table, best_of, edge_weight
@@ -53,7 +53,9 @@ def no_operators(job: Job) -> None:
             )
 
 
-def report(job: Job, times: Sequence[float], moments: Sequence[Moment], stop: str, facts: dict[str, Any]) -> Answer:
+def report(
+    job: Job, times: Sequence[float], moments: Sequence[Moment], stop: str, facts: Mapping[str, object]
+) -> Answer:
     """The answer. Weights and momenta are known together, so that the energy's error has no part left out."""
     domain, h, table = job.problem.domain, job.h, Table()
     assert isinstance(h, LearningHamiltonian)
@@ -90,7 +92,7 @@ def _mean(values: np.ndarray, moment: Moment) -> tuple[float, float]:
     return float(moment.weights @ values), 0.0
 
 
-def _density(moment: Moment, domain: Any) -> np.ndarray:
+def _density(moment: Moment, domain: Domain) -> np.ndarray:
     if moment.density is not None:
         return moment.density
     total = moment.weights.sum()

@@ -76,7 +76,7 @@ def smooth(objective: Objective, domain: Grid) -> Objective:
 
     def gradient(points: np.ndarray) -> np.ndarray:
         u = (points - low) / spacing
-        slopes = np.empty_like(u)
+        slopes: np.ndarray = np.empty_like(u)
         for axis in range(u.shape[1]):
             e = np.zeros(u.shape[1])
             e[axis] = _STEP

@@ -107,5 +107,7 @@ def _kinetic(gate: Dual, domain: object) -> np.ndarray:
     matrix = 0.5 * (matrix + matrix.conj().T)
     small = 1e-12 * float(np.abs(matrix).max())
     if np.abs(matrix.imag).max() < small:
-        return matrix.real.astype(complex)
-    return 1j * matrix.imag if np.abs(matrix.real).max() < small else matrix
+        out: np.ndarray = matrix.real.astype(complex)
+        return out
+    out = 1j * matrix.imag if np.abs(matrix.real).max() < small else matrix
+    return out

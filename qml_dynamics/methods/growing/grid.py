@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...base.arguments import checks_arguments, number_array
 from ...base.errors import MethodError, ProblemError, describe, integer, require
@@ -26,7 +26,7 @@ CRITERIA = ("residual", "momentum_tail", "energy")
 
 
 @checks_arguments
-def refine(state: Any, domain: Domain, extra: int | Sequence[int] = 1) -> tuple[np.ndarray, Grid]:
+def refine(state: npt.ArrayLike, domain: Domain, extra: int | Sequence[int] = 1) -> tuple[np.ndarray, Grid]:
     """The wave on a grid with ``extra`` more qubits an axis, by its own Fourier (walls: sine) series; unit norm.
 
     Norm is kept, and the energy to the order of the interpolation, which is spectral;
@@ -101,7 +101,8 @@ def residual(
     else:  # both have the same kinetic energy on the modes of the coarse grid
         missed = fine.coefficients(t)[1] * (fine.zeta * wave - _raw(coarse.zeta * psi, coarse.domain, extra))
     inner = tuple(slice(int(margin * n), n - int(margin * n)) for n in missed.shape)
-    return float(np.linalg.norm(missed[inner])) / scale
+    out: float = float(np.linalg.norm(missed[inner])) / scale
+    return out
 
 
 def _raw(wave: np.ndarray, domain: Grid, extra: Sequence[int]) -> np.ndarray:

@@ -9,7 +9,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from .grid import levels, restated
 from .levels import Point, Walk, learning, told
 from .method import Growing
 from .patches import Patch
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +91,7 @@ class _Builder:
             self.known[self.patch] = synthesis.trotter.pieces_of(problem, h, formula, self.ends, self.method.truncation)
         return self.known[self.patch](kind, amount)
 
-    def _refined(self, circuit: Any, finer: Patch, amount: float) -> None:
+    def _refined(self, circuit: QuantumCircuit, finer: Patch, amount: float) -> None:
         refined = synthesis.growth.kinetic_refinement(self.patch.grid, finer.grid, amount)
         circuit.compose(refined, _seats(finer), inplace=True)
         self.patch = finer
@@ -125,7 +128,7 @@ def _seats(patch: Patch) -> list[int]:
     return synthesis.growth.patch_seats(patch.grid, coarser, patch.whole)
 
 
-def _append_growth(circuit: Any, patch: Patch, to: Patch) -> None:
+def _append_growth(circuit: QuantumCircuit, patch: Patch, to: Patch) -> None:
     """From a patch to one that is finer by at most one bit an axis, or to one whose window along one axis is shifted or twice as wide."""
     if to.resolution != patch.resolution:
         part = synthesis.growth.refinement(patch.grid, to.grid)
@@ -138,7 +141,7 @@ def _append_growth(circuit: Any, patch: Patch, to: Patch) -> None:
     circuit.compose(part, _seats(to), inplace=True)
 
 
-def _closed(circuit: Any, patch: Patch) -> None:
+def _closed(circuit: QuantumCircuit, patch: Patch) -> None:
     """Append what takes a wave from a patch to the problem's grid: first the window, then the points in between."""
     for axis, halvings in enumerate(patch.halvings):
         for _ in range(halvings):
@@ -227,13 +230,15 @@ def work(job: Job, growing: Growing) -> Work:
     """
     fixed = growing.method.work(job)
     if isinstance(growing.method, SplitStep):
-        return replace(fixed, transforms=_transforms(growing, job, fixed.transforms), bound=True)
+        out: Work = replace(fixed, transforms=_transforms(growing, job, fixed.transforms), bound=True)
+        return out
     if isinstance(growing.method, Trotter):
         return _circuits(growing, job, fixed)
     assert isinstance(growing.method.grow, Growth)
     most = max(growing.method.grow.max_parameters, 1) + 3
     memory = 16 * job.problem.domain.size * 2 * most + of_waves(job, 0)
-    return replace(fixed, memory=memory, bound=True)
+    out = replace(fixed, memory=memory, bound=True)
+    return out
 
 
 def _transforms(growing: Growing, job: Job, fixed: int) -> int:
@@ -245,7 +250,8 @@ def _transforms(growing: Growing, job: Job, fixed: int) -> int:
     looks = min(growing.checks, max(1, steps // 4)) + int(math.log2(steps)) + 2
     each = 2 if growing.criterion == "momentum_tail" else 8
     windows = growing.window and job.problem.clock == "real"
-    return (4 if windows else 2) * (fixed + each * looks) + 8
+    out: int = (4 if windows else 2) * (fixed + each * looks) + 8
+    return out
 
 
 def _circuits(growing: Growing, job: Job, fixed: Work) -> Work:

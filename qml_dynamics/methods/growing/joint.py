@@ -200,7 +200,7 @@ def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[
 class _Both:
     """The level, the walk there, and what both have cost."""
 
-    def __init__(self, growing: Growing, job: Job, h: LearningHamiltonian, record: dict[str, Any]) -> None:
+    def __init__(self, growing: Growing, job: Job, h: LearningHamiltonian, record: dict[str, object]) -> None:
         self.growing, self.job, self.h, self.record = growing, job, h, record
         assert isinstance(h.domain, Grid)
         self.grids = levels(h.domain, growing.start)

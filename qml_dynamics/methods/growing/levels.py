@@ -59,6 +59,7 @@ def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[
 
 
 def learning(h: Hamiltonian) -> LearningHamiltonian:
+    """The Hamiltonian, where it is a learning Hamiltonian on a grid; :class:`MethodError` for any other."""
     if not isinstance(h, LearningHamiltonian) or not isinstance(h.domain, Grid):
         raise MethodError("Argument `method` must not be Growing around a product formula unless the domain is a Grid.")
     return h
@@ -179,7 +180,8 @@ class Walk:
         formula = self.inner.product_formula
         if self.inner.formula is None and self.inner.order == 4 and self.problem.clock == "imaginary":
             return 14
-        return 4 * sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps)
+        out: int = 4 * sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps)
+        return out
 
     def _grow(self, t: float, patch: Patch) -> None:
         self.psi, self.patch, self.looks = self.patch.moved(self.psi, patch), patch, 0

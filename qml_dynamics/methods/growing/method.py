@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -103,7 +103,8 @@ class Growing:
         if isinstance(self.method, Variational):
             spaces = inner.spaces if self.start is None else GRIDS
             return Facts(inner.clocks, spaces, "classical", inner.order, circuits_known_ahead=False, steps=inner.steps)
-        return replace(inner, spaces=GRIDS)
+        out: Facts = replace(inner, spaces=GRIDS)
+        return out
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`."""
@@ -112,17 +113,20 @@ class Growing:
 
     def run(self, job: Job) -> Answer:
         """See :class:`Method`."""
-        return runner().run_growing(job, self)
+        out: Answer = runner().run_growing(job, self)
+        return out
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """The whole grown circuits, one a saved time (``Trotter`` only)."""
         if not isinstance(self.method, Trotter):
             raise no_circuits(self)
-        return runner().circuits_growing(job, self)
+        out: list[QuantumCircuit] = runner().circuits_growing(job, self)
+        return out
 
     def work(self, job: Job) -> Work:
         """An upper bound, whatever the wave will ask for; exact gates where a schedule says when to grow."""
-        return runner().work_growing(job, self)
+        out: Work = runner().work_growing(job, self)
+        return out
 
     def refined(self) -> Growing:
         """The method that grows, refined."""
@@ -138,7 +142,7 @@ def runner() -> ModuleType:
     return growing.run
 
 
-def _schedule(given: Any) -> tuple[tuple[float, int], ...]:
+def _schedule(given: Iterable[tuple[float, int]]) -> tuple[tuple[float, int], ...]:
     must = "be pairs (time, qubits an axis) with increasing times and qubits"
     try:
         rows = tuple((float(t), integer(q, "schedule", 1, 30, MethodError)) for t, q in given)

@@ -129,7 +129,8 @@ class Patch:
         into = [slice(max(0, a), a + n) for a, n in zip(apart, psi.shape)]
         kept = [slice(max(0, -a), m - a) for a, m in zip(apart, out.shape)]
         out[tuple(into)] = psi[tuple(kept)]
-        return out / np.linalg.norm(out)
+        result: np.ndarray = out / np.linalg.norm(out)
+        return result
 
 
 def coarse(whole: Grid, qubits: int | Sequence[int]) -> Patch:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ... import synthesis
-from ...backends.base import sample_midway
+from ...backends.base import Backend, sample_midway
 from ...base.errors import MethodError
 from ...base.estimate import Estimate
 from ...model.formulas import boundaries
@@ -104,7 +104,7 @@ def selected_on_device(job: Job, method: Schrodingerised | ProbabilisticITE, pla
     return with_success(job, method, answer, plan, job.saves.tolist(), rows, [("weight", "dual")[b] for b in basis])
 
 
-def _sample(backend: Any, circuits: Sequence[Any], shots: int, seeds: Sequence[int]) -> list[Counts]:
+def _sample(backend: Backend, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
     return list(backend.sample(circuits, shots, seeds))
 
 

@@ -137,7 +137,9 @@ class _Qite:
                 table[x, z] = mean_of_counts(signs, count)[0] if shots else float(signs @ count / count.sum())
         return table
 
-    def rotated(self, a: PauliSum, dt: float, circuit: Any, psi: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+    def rotated(
+        self, a: PauliSum, dt: float, circuit: QuantumCircuit, psi: np.ndarray | None
+    ) -> tuple[Any, np.ndarray | None]:
         """Circuit and wave after ``exp(-i dt A)``."""
         keep = np.abs(a.coefficients * dt) > _TINY
         piece = circuit.copy_empty_like()

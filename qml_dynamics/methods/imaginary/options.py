@@ -81,15 +81,18 @@ class Schrodingerised:
 
     def run(self, job: Job) -> Answer:
         """See :class:`Method`."""
-        return runner().run_selected(job, self)
+        out: Answer = runner().run_selected(job, self)
+        return out
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """One a saved time, before post-selection; the p register on the highest qubits."""
-        return runner().circuits_selected(job, self)
+        out: list[QuantumCircuit] = runner().circuits_selected(job, self)
+        return out
 
     def work(self, job: Job) -> Work:
         """The longest circuit, and the share of its samples that is kept."""
-        return runner().work_selected(job, self)
+        out: Work = runner().work_selected(job, self)
+        return out
 
     def refined(self) -> Schrodingerised:
         """Twice the steps."""
@@ -163,15 +166,18 @@ class ProbabilisticITE:
 
     def run(self, job: Job) -> Answer:
         """See :class:`Method`."""
-        return runner().run_selected(job, self)
+        out: Answer = runner().run_selected(job, self)
+        return out
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """One a saved time, before post-selection; one ancilla a block on the highest qubits."""
-        return runner().circuits_selected(job, self)
+        out: list[QuantumCircuit] = runner().circuits_selected(job, self)
+        return out
 
     def work(self, job: Job) -> Work:
         """The longest circuit, and the share of its samples that is kept."""
-        return runner().work_selected(job, self)
+        out: Work = runner().work_selected(job, self)
+        return out
 
     def refined(self) -> ProbabilisticITE:
         """Twice the steps."""
@@ -223,15 +229,18 @@ class QITE:
 
     def run(self, job: Job) -> Answer:
         """See :class:`Method`."""
-        return runner().run_flow(job, self)
+        out: Answer = runner().run_flow(job, self)
+        return out
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """One a saved time, with the angles that exact expectation values give."""
-        return runner().circuits_flow(job, self)
+        out: list[QuantumCircuit] = runner().circuits_flow(job, self)
+        return out
 
     def work(self, job: Job) -> Work:
         """The circuits of the answer, and those that measure on the way."""
-        return runner().work_flow(job, self)
+        out: Work = runner().work_flow(job, self)
+        return out
 
     def refined(self) -> QITE:
         """Twice the steps."""
@@ -277,15 +286,18 @@ class DoubleBracket:
 
     def run(self, job: Job) -> Answer:
         """See :class:`Method`."""
-        return runner().run_flow(job, self)
+        out: Answer = runner().run_flow(job, self)
+        return out
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """One a saved time."""
-        return runner().circuits_flow(job, self)
+        out: list[QuantumCircuit] = runner().circuits_flow(job, self)
+        return out
 
     def work(self, job: Job) -> Work:
         """The circuits at the ends of all steps, whose energies give the norm."""
-        return runner().work_flow(job, self)
+        out: Work = runner().work_flow(job, self)
+        return out
 
     def refined(self) -> DoubleBracket:
         """Twice the steps."""
@@ -301,13 +313,13 @@ def runner() -> ModuleType:
     return imaginary.run
 
 
-def _share(value: Any, name: str) -> float:
+def _share(value: object, name: str) -> float:
     share = real(value, name, nonnegative=True, error=MethodError)
     require(share < 1, name, "be below 1", share, MethodError)
     return share
 
 
-def _box(given: Any) -> tuple[float, float]:
+def _box(given: float | Sequence[float]) -> tuple[float, float]:
     pair = tuple(given) if isinstance(given, Sequence) else (given, given)
     require(len(pair) == 2, "box", "be a number or a pair (left, right)", given, MethodError)
     left, right = (real(v, "box", positive=True, error=MethodError) for v in pair)

@@ -17,7 +17,7 @@ from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...synthesis.p_register import Blocks, Register
 from .. import split_step
-from ..base import Job
+from ..base import Job, Method
 from ..split_step import SplitStep
 from .laws import (
     Occupied,
@@ -39,7 +39,8 @@ def split_norms(problem: Problem, h: LearningHamiltonian, steps: int, order: int
     run = split_step.run(problem, h, SplitStep(steps, order), saves, lambda done, total: None)
     logs = np.array([log for _, _, log in run])
     shift = np.array([lower_bound(problem, h, 0.0, t) for t in saves])
-    return np.exp(2 * (logs + shift))
+    out: np.ndarray = np.exp(2 * (logs + shift))
+    return out
 
 
 def schrodinger_success(
@@ -139,7 +140,7 @@ class Forecast:
     blocks: tuple[int, ...] = ()
 
 
-def forecast(problem: Problem, h: Hamiltonian, method: Any, saves: Sequence[float]) -> Forecast:
+def forecast(problem: Problem, h: Hamiltonian, method: Method, saves: Sequence[float]) -> Forecast:
     """Everything about a post-selected run that can be known before it.
 
     Raises:
@@ -150,6 +151,7 @@ def forecast(problem: Problem, h: Hamiltonian, method: Any, saves: Sequence[floa
     if isinstance(method, Schrodingerised):
         plan = _schrodinger_forecast(problem, h, method, times)
     else:
+        assert isinstance(method, ProbabilisticITE)
         plan = _probabilistic_forecast(problem, h, method, times)
     check_floor(float(plan.success.min()), method.floor)
     return plan

@@ -173,7 +173,8 @@ def _pool_tangents(candidates: Sequence[Masks], psi: np.ndarray) -> np.ndarray:
     single = {m: pauli_phases(*m, n) * psi[index ^ m[0]] for m in dict.fromkeys(m for g in candidates for m in g)}
     rows = np.stack([sum(single[m] for m in group) for group in candidates])
     rows *= -0.5j
-    return rows - np.multiply.outer(rows @ psi.conj(), psi)  # off the wave
+    out: np.ndarray = rows - np.multiply.outer(rows @ psi.conj(), psi)  # off the wave
+    return out
 
 
 def _gains(flow: Flow, point: Point, tangents: np.ndarray) -> np.ndarray:

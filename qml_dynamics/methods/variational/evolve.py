@@ -96,7 +96,7 @@ def run(
     method: Variational,
     saves: Sequence[float],
     on_step: Callable[[int, int], None],
-    record: dict[str, Any] | None = None,
+    record: dict[str, object] | None = None,
 ) -> Iterator[Sample]:
     """Yield a :class:`Sample` at each save time; ``on_step(done, total)`` after each step.
 

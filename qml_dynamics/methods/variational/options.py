@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
@@ -17,6 +18,9 @@ from ..base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+    from ...model.hamiltonians import Hamiltonian
+    from .engine.gates import Program
 
 INTEGRATORS = {"euler": 1, "rk4": 4, "rk45": 5}
 POOLS = ("grid", "pauli", "terms")
@@ -69,6 +73,14 @@ class Growth:
         ok = len(labels) > 0 and all(isinstance(w, str) and w and set(w) <= set("IXYZ") for w in labels)
         require(ok, "pool", "be 'pauli', 'grid', 'terms' or Pauli labels of letters IXYZ", self.pool, MethodError)
         object.__setattr__(self, "pool", labels)
+
+
+class Ansatz(Protocol):
+    """What makes the trial wave of a variational run: an ansatz from `qml_dynamics.ansatz`."""
+
+    def bind(self, problem: Problem, h: Hamiltonian) -> Program:
+        """The gates for one problem, with the angles of the start."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +180,8 @@ class Variational:
 
     def run(self, job: Job) -> Answer:
         """On simulated waves, or measured: on a backend, with shots or where there are no amplitudes."""
-        return runner().run_variational(job, self)
+        out: Answer = runner().run_variational(job, self)
+        return out
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """None: the angles are what a run finds."""
@@ -176,7 +189,8 @@ class Variational:
 
     def work(self, job: Job) -> Work:
         """The circuits of measured steps, or the memory of simulated ones."""
-        return runner().work_variational(job, self)
+        out: Work = runner().work_variational(job, self)
+        return out
 
     def refined(self) -> Variational:
         """Twice the steps."""
@@ -192,7 +206,7 @@ def runner() -> ModuleType:
     return variational.run
 
 
-def parameters(values: Any, name: str, count: int | None = None) -> tuple[float, ...]:
+def parameters(values: npt.ArrayLike, name: str, count: int | None = None) -> tuple[float, ...]:
     """Finite numbers, ``count`` of them; raises :class:`MethodError` otherwise.
 
     >>> parameters([0, 1.5], "theta0")

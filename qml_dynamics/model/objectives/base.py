@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, check_memory, describe, require
@@ -31,7 +32,7 @@ def columns(points: np.ndarray, name: str, count: int) -> np.ndarray:
     return points
 
 
-def real_array(value: Any, name: str) -> np.ndarray:
+def real_array(value: npt.ArrayLike, name: str) -> np.ndarray:
     """A read-only copy as floats; complex numbers, text, ragged lists and values that are not finite are refused."""
     try:
         array = np.array(value)
@@ -168,7 +169,7 @@ class Objective:
         return self._need_model().predict(np.asarray(w, dtype=float), np.asarray(X, dtype=float))
 
     @checks_arguments
-    def score(self, w: np.ndarray, X: np.ndarray, y: np.ndarray) -> float:
+    def score(self, w: np.ndarray, X: np.ndarray, y: npt.ArrayLike) -> float:
         """Accuracy on ``X, y`` under the weights ``w`` (losses on data only)."""
         return self._need_model().score(np.asarray(w, dtype=float), np.asarray(X, dtype=float), np.asarray(y))
 
@@ -196,7 +197,7 @@ def _asked(fn: Callable[[np.ndarray], np.ndarray], points: np.ndarray, name: str
         raise ProblemError(f"The objective `{name}` failed on points of shape {points.shape}: {reason}") from error
 
 
-def _of_the_function(error: BaseException, fn: Callable[..., Any]) -> bool:
+def _of_the_function(error: BaseException, fn: Callable[[np.ndarray], object]) -> bool:
     """Whether an exception is the function's own.
 
     Ctrl-C is not, and neither are signals of other programs that only pass through it (a cancelled task, a test that ends).

@@ -49,7 +49,8 @@ class BinaryClassifier(ABC):
     @checks_arguments
     def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Labels of the rows of ``X``, as they were in the training data."""
-        return np.asarray(self.classes)[(self.decision(w, X) >= 0).astype(int)]
+        out: np.ndarray = np.asarray(self.classes)[(self.decision(w, X) >= 0).astype(int)]
+        return out
 
     def score(self, w: np.ndarray, X: np.ndarray, y: np.ndarray) -> Any:
         """Share of the rows whose label is ``y``: a float, or an array ``(m,)`` for many weight vectors."""
@@ -74,7 +75,8 @@ class Neuron(BinaryClassifier):
     def raw(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """``z`` of every weight vector and row, shape ``(m, n)``."""
         d = self.num_features
-        return w[:, :d] @ X.T + (w[:, d:] if self.bias else 0.0)
+        out: np.ndarray = w[:, :d] @ X.T + (w[:, d:] if self.bias else 0.0)
+        return out
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Perceptron(BinaryClassifier):
 
     def raw(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """``z`` of every weight vector and row, shape ``(m, n)``."""
-        return w @ X.T / np.sqrt(self.num_features)
+        out: np.ndarray = w @ X.T / np.sqrt(self.num_features)
+        return out
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,17 @@ class Network(BinaryClassifier):
     def activations(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """``tanh(W x + b)``, shape ``(m, n, hidden)``."""
         W, b, _, _ = self.unpack(w)
-        return np.tanh(X @ W.transpose(0, 2, 1) + b[:, None, :])
+        out: np.ndarray = np.tanh(X @ W.transpose(0, 2, 1) + b[:, None, :])
+        return out
 
     def raw(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """``z`` of every weight vector and row, shape ``(m, n)``."""
         _, _, v, c = self.unpack(w)
-        return np.einsum("mnh,mh->mn", self.activations(w, X), v) + c[:, None]
+        out: np.ndarray = np.einsum("mnh,mh->mn", self.activations(w, X), v) + c[:, None]
+        return out
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
     """``1 / (1 + exp(-z))`` without overflow, to full relative accuracy."""
-    return np.exp(-np.logaddexp(0.0, -z))
+    out: np.ndarray = np.exp(-np.logaddexp(0.0, -z))
+    return out

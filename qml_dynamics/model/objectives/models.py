@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
@@ -22,7 +23,7 @@ LOSSES = ("logistic", "hinge", "error")
 
 
 @checks_arguments_but("bias")
-def neuron(X: Any, y: Any, l2: float = 0.0, bias: bool = False) -> Objective:
+def neuron(X: npt.ArrayLike, y: npt.ArrayLike, l2: float = 0.0, bias: bool = False) -> Objective:
     """Cross entropy of a logistic neuron: ``zeta(w) = mean_i log(1 + exp(-s_i z_i)) + l2/2 |w|^2``, ``z_i = w . x_i``.
 
     Args:
@@ -52,7 +53,7 @@ def neuron(X: Any, y: Any, l2: float = 0.0, bias: bool = False) -> Objective:
 
 
 @checks_arguments
-def perceptron(X: Any, y: Any, loss: str = "logistic") -> Objective:
+def perceptron(X: npt.ArrayLike, y: npt.ArrayLike, loss: str = "logistic") -> Objective:
     """Mean loss of a perceptron over its margins ``m_i = s_i w . x_i / sqrt(d)``, made for a `Hypercube` of weights.
 
     ``loss`` is ``"logistic"``, ``log(1 + exp(-m))``; ``"hinge"``, ``max(0, 1 - m)``; or ``"error"``, the share of rows
@@ -75,7 +76,7 @@ def perceptron(X: Any, y: Any, loss: str = "logistic") -> Objective:
 
 
 @checks_arguments_but("bias")
-def network(X: Any, y: Any, hidden: int = 2, l2: float = 0.0, bias: bool = True) -> Objective:
+def network(X: npt.ArrayLike, y: npt.ArrayLike, hidden: int = 2, l2: float = 0.0, bias: bool = True) -> Objective:
     """Cross entropy of a network with one hidden layer: ``mean_i log(1 + exp(-s_i z_i)) + l2/2 |w|^2``.
 
     ``z = v . tanh(W x + b) + c``. The weights are, in this order: ``W`` row by row (``hidden x d``), ``b`` (``hidden``,
@@ -100,10 +101,11 @@ def network(X: Any, y: Any, hidden: int = 2, l2: float = 0.0, bias: bool = True)
     l2 = real(l2, "l2", nonnegative=True)
     model = Network(classes, X.shape[1], integer(hidden, "hidden", 1, 1000), bias)
 
-    def value(w: np.ndarray, rows: Any) -> np.ndarray:
-        return np.logaddexp(0.0, -signs[rows] * model.raw(w, X[rows])).sum(axis=1)
+    def value(w: np.ndarray, rows: slice | np.ndarray) -> np.ndarray:
+        out: np.ndarray = np.logaddexp(0.0, -signs[rows] * model.raw(w, X[rows])).sum(axis=1)
+        return out
 
-    def slope(w: np.ndarray, rows: Any) -> np.ndarray:
+    def slope(w: np.ndarray, rows: slice | np.ndarray) -> np.ndarray:
         return _backpropagate(model, w, X[rows], signs[rows])
 
     return _objective("network", model, value, slope, len(X), model.hidden, l2)
@@ -127,19 +129,23 @@ def _linear_objective(
 ) -> Objective:
     """The loss of the margins ``w . row`` where every row already carries its sign."""
 
-    def value(w: np.ndarray, part: Any) -> np.ndarray:
+    def value(w: np.ndarray, part: slice | np.ndarray) -> np.ndarray:
         margins = w @ rows[part].T
         if loss == "logistic":
-            return np.logaddexp(0.0, -margins).sum(axis=1)
+            out: np.ndarray = np.logaddexp(0.0, -margins).sum(axis=1)
+            return out
         if loss == "hinge":
-            return np.maximum(0.0, 1 - margins).sum(axis=1)
-        return ((margins < 0) | ((margins == 0) & (signs[part] < 0))).sum(axis=1)
+            out = np.maximum(0.0, 1 - margins).sum(axis=1)
+            return out
+        out = ((margins < 0) | ((margins == 0) & (signs[part] < 0))).sum(axis=1)
+        return out
 
-    def slope(w: np.ndarray, part: Any) -> np.ndarray:
+    def slope(w: np.ndarray, part: slice | np.ndarray) -> np.ndarray:
         if loss == "error":
             raise ProblemError(f"The objective `{name}` has no gradient with loss='error': it is a step function.")
         margins = w @ rows[part].T
-        return -(sigmoid(-margins) if loss == "logistic" else (margins < 1).astype(float)) @ rows[part]
+        out: np.ndarray = -(sigmoid(-margins) if loss == "logistic" else (margins < 1).astype(float)) @ rows[part]
+        return out
 
     return _objective(name, model, value, slope, len(rows), 1, l2)
 
@@ -163,7 +169,8 @@ def _objective(
         return out / count
 
     def fn(w: np.ndarray) -> np.ndarray:
-        return mean(value, w, np.zeros(len(w))) + l2 / 2 * np.einsum("mi,mi->m", w, w)
+        out: np.ndarray = mean(value, w, np.zeros(len(w))) + l2 / 2 * np.einsum("mi,mi->m", w, w)
+        return out
 
     def gradient(w: np.ndarray) -> np.ndarray:
         return mean(slope, w, np.zeros(w.shape)) + l2 * w
@@ -175,12 +182,13 @@ def _objective(
         for first in range(0, len(w), points):
             block = slice(first, first + points)
             out[block] = value(w[block], index)
-        return out / len(index) + l2 / 2 * np.einsum("mi,mi->m", w, w)
+        result: np.ndarray = out / len(index) + l2 / 2 * np.einsum("mi,mi->m", w, w)
+        return result
 
     return Objective(fn, name, gradient_fn=gradient, model=model, rows=Rows(count, some))
 
 
-def _training_data(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray, tuple[Any, Any]]:
+def _training_data(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray, tuple[Any, Any]]:
     """``X`` as a finite matrix, the signs of ``y``, and the two labels in sorted order."""
     try:
         data = np.array(X, dtype=float)

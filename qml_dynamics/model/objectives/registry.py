@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -85,7 +85,7 @@ _WITH_DATA: dict[str, Callable[..., Objective]] = {"ising": ising, "qubo": qubo}
 
 
 @checks_arguments
-def named(name: str, /, **params: Any) -> Objective:
+def named(name: str, /, **params: object) -> Objective:
     """The objective called ``name``: one of ``NAMED``, or ``ising`` and ``qubo`` with their coefficients.
 
     Args:
@@ -134,7 +134,8 @@ def unit_box(objective: Objective) -> Objective:
     longest = float(lengths.max())
 
     def original(y: np.ndarray) -> np.ndarray:
-        return low + lengths * columns(y, objective.name, len(low))
+        out: np.ndarray = low + lengths * columns(y, objective.name, len(low))
+        return out
 
     def some(y: np.ndarray, index: np.ndarray) -> np.ndarray:
         assert objective.rows is not None
@@ -165,9 +166,9 @@ def _deepest_well(height: float, tilt: float) -> float:
     return x
 
 
-def _per_weight(value: Any, name: str, size: int) -> np.ndarray:
-    if np.ndim(value) == 0:
+def _per_weight(value: object, name: str, size: int) -> np.ndarray:
+    if np.asarray(value).ndim == 0:
         return np.full(size, real(value, name))
-    items = [real(v, name) for v in value]
+    items = [real(v, name) for v in cast(Iterable[object], value)]
     require(len(items) == size, name, f"be one number or one for each of {size} weights", value)
     return np.array(items)

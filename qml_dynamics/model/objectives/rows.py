@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, check_memory, integer
@@ -15,7 +15,9 @@ from .base import CHUNK, Objective, Rows
 
 
 @checks_arguments
-def from_rows(fn: Callable[[np.ndarray, np.ndarray], Any], count: int, name: str = "mean_of_rows") -> Objective:
+def from_rows(
+    fn: Callable[[np.ndarray, np.ndarray], npt.ArrayLike], count: int, name: str = "mean_of_rows"
+) -> Objective:
     """The mean ``zeta(w) = sum_i l_i(w) / n`` of losses of single rows of data.
 
     Args:
@@ -41,7 +43,8 @@ def from_rows(fn: Callable[[np.ndarray, np.ndarray], Any], count: int, name: str
         if losses.shape != (len(w), len(index)):
             wanted = (len(w), len(index))
             raise ProblemError(f"The losses of rows of `{name}` must have shape {wanted}, but have {losses.shape}.")
-        return losses.mean(axis=1)
+        out: np.ndarray = losses.mean(axis=1)
+        return out
 
     return Objective(lambda w: mean(w, np.arange(count)), name, rows=Rows(count, mean))
 
@@ -91,7 +94,8 @@ def row_covariance(objective: Objective, domain: Domain) -> np.ndarray:
     table = row_table(objective, domain)
     check_memory(8 * domain.size**2, f"A covariance over {domain.size:,} points")
     table -= table.mean(axis=0)
-    return table.T @ table / len(table)
+    out: np.ndarray = table.T @ table / len(table)
+    return out
 
 
 def _chunks(domain: Domain, size: int) -> Iterator[tuple[int, np.ndarray]]:

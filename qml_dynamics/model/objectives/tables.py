@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, require
@@ -15,7 +16,7 @@ MAX_SPEC = 4096  # larger tables are not written out as text: they belong in a f
 
 
 @checks_arguments
-def from_table(values: Any, domain: Domain) -> Objective:
+def from_table(values: npt.ArrayLike, domain: Domain) -> Objective:
     """A loss that is known on the points of ``domain`` only: ``zeta(w) = values[nearest point]``.
 
     Args:
@@ -39,14 +40,15 @@ def from_table(values: Any, domain: Domain) -> Objective:
     flat = array.reshape(-1)
 
     def fn(points: np.ndarray) -> np.ndarray:
-        return flat[_nearest(columns(points, "table", domain.ndim), domain)]
+        out: np.ndarray = flat[_nearest(columns(points, "table", domain.ndim), domain)]
+        return out
 
     spec = {"table": array.reshape(domain.shape).tolist()} if domain.size <= MAX_SPEC else {}
     return Objective(fn, "table", spec=spec, domain=domain)
 
 
 @checks_arguments
-def ising(h: Any, J: Any) -> Objective:
+def ising(h: npt.ArrayLike, J: npt.ArrayLike) -> Objective:
     """The Ising cost ``sum_i h_i s_i + sum_{i<j} J_ij s_i s_j`` of weights ``s_i`` that are -1 or 1.
 
     Args:
@@ -73,7 +75,7 @@ def ising(h: Any, J: Any) -> Objective:
 
 
 @checks_arguments
-def qubo(Q: Any) -> Objective:
+def qubo(Q: npt.ArrayLike) -> Objective:
     """The cost ``x^T Q x`` of binary weights ``x_i`` that are 0 or 1, for ``Hypercube(n, values=(0, 1))``.
 
     ``Q`` is any real square matrix; its diagonal holds the linear terms, and ``Q_ij + Q_ji`` is the weight of a pair.
@@ -91,7 +93,7 @@ def qubo(Q: Any) -> Objective:
 
 
 def _binary_cost(
-    name: str, linear: np.ndarray, matrix: np.ndarray, values: tuple[float, float], spec: dict[str, Any]
+    name: str, linear: np.ndarray, matrix: np.ndarray, values: tuple[float, float], spec: Mapping[str, object]
 ) -> Objective:
     """``linear . w + w^T matrix w`` on weights that take two values."""
     count = len(linear)
@@ -102,7 +104,8 @@ def _binary_cost(
         if not ((points == values[0]) | (points == values[1])).all():
             pair = f"({values[0]:g}, {values[1]:g})"
             raise ProblemError(f"The objective `{name}` takes binary weights: use Hypercube({count}, values={pair}).")
-        return points @ linear + np.einsum("mi,mi->m", points @ matrix, points)
+        out: np.ndarray = points @ linear + np.einsum("mi,mi->m", points @ matrix, points)
+        return out
 
     return Objective(fn, name, gradient_fn=lambda points: linear + points @ both, spec=spec)
 
@@ -114,10 +117,11 @@ def _nearest(points: np.ndarray, domain: Domain) -> np.ndarray:
         steps = np.rint((column - axis[0]) / step)
         periodic = isinstance(domain, Grid) and domain.boundary == "periodic"
         places.append((np.mod(steps, count) if periodic else np.clip(steps, 0, count - 1)).astype(np.int64))
-    return np.ravel_multi_index(tuple(places), domain.shape)
+    out: np.ndarray = np.ravel_multi_index(tuple(places), domain.shape)
+    return out
 
 
-def _square(value: Any, name: str, size: int | None) -> np.ndarray:
+def _square(value: npt.ArrayLike, name: str, size: int | None) -> np.ndarray:
     matrix = real_array(value, name)
     square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 0 and size in (None, len(matrix))
     wanted = "square" if size is None else f"{size} x {size}"

@@ -28,7 +28,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def problem_from_spec(
-    spec: Mapping[str, Any], arrays: Arrays | None = None, folder: Path | None = None, *, allow_code: bool = False
+    spec: Mapping[str, object], arrays: Arrays | None = None, folder: Path | None = None, *, allow_code: bool = False
 ) -> Problem:
     """A problem from the sections of a problem file (`describe.describe_problem` writes the same form).
 
@@ -49,7 +49,7 @@ def problem_from_spec(
     return build(spec, arrays or {}, Place(None if folder is None else Path(folder), allow_code))[0]
 
 
-def build(spec: Mapping[str, Any], arrays: Arrays, place: Place) -> tuple[Problem, Dataset | None]:
+def build(spec: Mapping[str, object], arrays: Arrays, place: Place) -> tuple[Problem, Dataset | None]:
     """The problem, and the data set of its objective where it has one."""
     for section in spec:
         if section not in schema.SECTIONS:
@@ -72,8 +72,8 @@ def build(spec: Mapping[str, Any], arrays: Arrays, place: Place) -> tuple[Proble
     return problem, data
 
 
-def _domain(data: Any) -> Domain:
-    schema.require_table("domain", data)
+def _domain(data: object) -> Domain:
+    data = schema.require_table("domain", data)
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in schema.DOMAINS:
         given = "is missing" if kind is None else f"is {describe(kind)}"
@@ -86,8 +86,8 @@ def _domain(data: Any) -> Domain:
         return Grid(grid.bounds, grid.qubits, grid.boundary, grid.twist)
 
 
-def _schedule(section: str, data: Any) -> Schedule:
-    schema.require_table(section, data)
+def _schedule(section: str, data: object) -> Schedule:
+    data = schema.require_table(section, data)
     if "schedule" not in data:
         with within(section):
             return Constant(check(section, schema.ValueSection, data).value)
@@ -98,13 +98,15 @@ def _schedule(section: str, data: Any) -> Schedule:
         params = {"value0": params["value"]}
     if kind == "qhd":
         pair = _make(section, QHD, params)
-        return pair.diffusion if section == "diffusion" else pair.strength
+        out: Schedule = pair.diffusion if section == "diffusion" else pair.strength
+        return out
     with within(section):
         cls = schedule_class(kind)
-    return _make(section, cls, params)
+    out = _make(section, cls, params)
+    return out
 
 
-def _kind_and_params(section: str, data: Any) -> tuple[str, dict[str, Any]]:
+def _kind_and_params(section: str, data: object) -> tuple[str, dict[str, Any]]:
     parsed = check(section, schema.ScheduleSection, data)
     kind, names = parsed.schedule, schedule_names()
     if kind not in (*names, "custom"):
@@ -113,17 +115,17 @@ def _kind_and_params(section: str, data: Any) -> tuple[str, dict[str, Any]]:
     return kind, dict(parsed.params)
 
 
-def _strength(spec: Mapping[str, Any]) -> Schedule:
+def _strength(spec: Mapping[str, object]) -> Schedule:
     """The strength; quantum Hamiltonian descent brings its own, and 1 is usual."""
     if "strength" in spec:
         return _schedule("strength", spec["strength"])
     diffusion = spec.get("diffusion", {})
-    if diffusion.get("schedule") == "qhd":
+    if isinstance(diffusion, Mapping) and diffusion.get("schedule") == "qhd":
         return _schedule("strength", diffusion)
     return _schedule("strength", {"value": 1.0})
 
 
-def _initial(data: Any, domain: Domain, arrays: Arrays, place: Place) -> Initial:
+def _initial(data: object, domain: Domain, arrays: Arrays, place: Place) -> Initial:
     section = check("initial", schema.InitialSection, data)
     if section.kind == "custom":
         fail("initial", f"kind is one of your own, {section.params.get('repr', '')}, which no file can hold.")
@@ -149,7 +151,7 @@ def _amplitudes(section: schema.InitialSection, arrays: Arrays, place: Place) ->
     return section.params["amplitudes"]
 
 
-def _make(section: str, cls: Any, params: Mapping[str, Any]) -> Any:
+def _make(section: str, cls: type, params: Mapping[str, object]) -> Any:
     """``cls(**params)`` with the names of the parameters checked first."""
     known = {f.name: f for f in fields(cls)}
     for name in params:
@@ -164,7 +166,7 @@ def _make(section: str, cls: Any, params: Mapping[str, Any]) -> Any:
             fail(section, f"params must hold {needed}, but is {describe(dict(params))}.")
 
 
-def _from_operator(spec: Mapping[str, Any], clock: schema.EvolutionSection, arrays: Arrays, place: Place) -> Problem:
+def _from_operator(spec: Mapping[str, object], clock: schema.EvolutionSection, arrays: Arrays, place: Place) -> Problem:
     for section in ("objective", "diffusion"):
         if section in spec:
             fail(section, "must be absent beside [operator]: the Hamiltonian is its strength times the operator.")

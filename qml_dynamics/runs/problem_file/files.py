@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, QMLDynamicsError, describe, integer, require
 from ...base.places import Place, regular
 from ...base.registry import method_from_spec as named_method
 from ...base.texts import parse_toml
+from ...methods.base import Method
 from ...model.objectives import Dataset
 from ...model.problem import Problem
 from ...model.spec import describe_method, describe_problem
@@ -30,7 +31,7 @@ from .schema import check
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def to_toml(sections: Mapping[str, Mapping[str, Any]], header: str = "") -> str:
+def to_toml(sections: Mapping[str, Mapping[str, object]], header: str = "") -> str:
     """Sections of keys as TOML text; inner mappings become inline tables, keys whose value is None are left out.
 
     >>> print(to_toml({"domain": {"kind": "grid", "qubits": [5, 3]}}))
@@ -56,7 +57,7 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -160,8 +161,8 @@ def read_sections(path: Path) -> dict[str, Any]:
         raise ProblemError(f"The file is not valid TOML: {error}.") from None
 
 
-def _method(data: Any) -> Any:
-    schema.require_table("method", data)
+def _method(data: object) -> Any:
+    data = schema.require_table("method", data)
     kind = data.get("kind")
     if not isinstance(kind, str):
         fail("method", "kind must be given: the name of a method, like 'trotter'.")
@@ -169,9 +170,9 @@ def _method(data: Any) -> Any:
         return named_method(dict(data))
 
 
-@checks_arguments
+@checks_arguments_but("method", "backend")
 def write_problem(
-    problem: Problem, path: PathLike, *, method: Any = None, backend: Mapping[str, Any] | None = None
+    problem: Problem, path: PathLike, *, method: Method | None = None, backend: Mapping[str, object] | None = None
 ) -> Path:
     """Write a problem as TOML; tables and states as ``.npy`` files next to it, by rename.
 
@@ -207,10 +208,11 @@ def write_problem(
     return target
 
 
-def _refuse_custom(sections: Mapping[str, Mapping[str, Any]]) -> None:
+def _refuse_custom(sections: Mapping[str, Mapping[str, object]]) -> None:
     for section, keys in sections.items():
         if "custom" in (keys.get("kind"), keys.get("schedule")):
-            what = keys.get("repr") or keys.get("params", {}).get("repr", "")
+            params = keys.get("params")
+            what = keys.get("repr") or (params.get("repr", "") if isinstance(params, Mapping) else "")
             raise ProblemError(f"[{section}] is one of your own, {what}, which no file can hold.")
 
 
@@ -232,7 +234,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def copy_problem(
-    source: ProblemFile, path: PathLike, *, method: Any = None, backend: Mapping[str, Any] | None = None
+    source: ProblemFile, path: PathLike, *, method: Method | None = None, backend: Mapping[str, object] | None = None
 ) -> Path:
     """Write a problem file again elsewhere, its data files copied beside it; the objective keeps its own words.
 

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ...base.errors import ProblemError, QMLDynamicsError
 
@@ -18,7 +18,7 @@ def fail(section: str, text: str) -> NoReturn:
     raise ProblemError(f"[{section}] {text}")
 
 
-def nearest(given: Any, known: Iterable[str]) -> str:
+def nearest(given: object, known: Iterable[str]) -> str:
     """A hint at the known name nearest to the given one, or nothing.
 
     >>> nearest("qbits", ["bounds", "qubits"])

@@ -44,7 +44,7 @@ def find_array(section: str, key: str, name: str, arrays: Arrays, place: Place) 
 Found = tuple[Objective, Dataset | None]
 
 
-def objective_from_spec(data: Any, domain: Domain, arrays: Arrays, place: Place) -> Found:
+def objective_from_spec(data: object, domain: Domain, arrays: Arrays, place: Place) -> Found:
     """The objective of a section, and its data set where it has one.
 
     It is tried on the first points of the domain, so that a wrong number of weights is told here and not in the run.
@@ -55,8 +55,8 @@ def objective_from_spec(data: Any, domain: Domain, arrays: Arrays, place: Place)
     return objective, dataset
 
 
-def _build(data: Any, domain: Domain, arrays: Arrays, place: Place) -> Found:
-    schema.require_table("objective", data)
+def _build(data: object, domain: Domain, arrays: Arrays, place: Place) -> Found:
+    data = schema.require_table("objective", data)
     kind = _which(data)
     section = check("objective", schema.OBJECTIVES[kind], data)
     with within("objective", {"path": "data"}):
@@ -72,7 +72,7 @@ def _build(data: Any, domain: Domain, arrays: Arrays, place: Place) -> Found:
         return _function(section.function, place), None
 
 
-def _which(data: Mapping[str, Any]) -> str:
+def _which(data: Mapping[str, object]) -> str:
     """The one key that says what kind of objective this is (a table may have a name too)."""
     present = [key for key in schema.OBJECTIVES if key in data]
     if "table" in present and "name" in present:

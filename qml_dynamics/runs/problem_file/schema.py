@@ -156,9 +156,9 @@ SECTIONS = ("domain", "objective", "operator", "diffusion", "strength", "evoluti
 S = TypeVar("S", bound=Section)
 
 
-def check(section: str, model: type[S], data: Any) -> S:
+def check(section: str, model: type[S], data: object) -> S:
     """``data`` as ``model``; raises :class:`ProblemError` in one line that names section and key."""
-    require_table(section, data)
+    data = require_table(section, data)
     try:
         return model.model_validate(dict(data))
     except ValidationError as error:
@@ -175,10 +175,11 @@ def check(section: str, model: type[S], data: Any) -> S:
     fail(section, f"{key} must be {must}, but is {describe(given)}.{nearest(given, _choices(model, key))}")
 
 
-def require_table(section: str, data: Any) -> None:
-    """Refuse a section that is not a table of keys."""
+def require_table(section: str, data: object) -> Mapping[str, object]:
+    """The section; refused where it is not a table of keys."""
     if not isinstance(data, Mapping):
         fail(section, f"must be a table of keys, but is {describe(data)}.")
+    return data
 
 
 def _choices(model: type[Section], key: str) -> tuple[str, ...]:

@@ -7,14 +7,16 @@ problem's initial wave, and ``bare`` is that wave alone, for an ansatz that grow
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .... import synthesis
 from ....backends.base import without_idle_bits
-from ....base.arguments import checks_arguments
+from ....base.arguments import checks_arguments_but
 from ....base.errors import MethodError, require
 from ....model.hamiltonians import Hamiltonian
 from ....model.problem import Problem
@@ -24,6 +26,9 @@ from ..engine.tangent import Engine
 from ..options import parameters
 from .alternating import HamiltonianAnsatz, hamiltonian
 from .layered import Bare, HardwareEfficient, bare, hardware_efficient
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 __all__ = [
     "Bare",
@@ -86,7 +91,7 @@ class CircuitAnsatz:
             )
         return [len(theirs) - 1 - theirs.index(label) for label in reversed(self.wires)]
 
-    def state(self, theta: Any = None) -> np.ndarray:
+    def state(self, theta: npt.ArrayLike | None = None) -> np.ndarray:
         """The wave at ``theta`` (the start when None), shape ``(2**n,)``: what ``initial=`` of a problem takes."""
         values = self.theta0 if theta is None else parameters(theta, "theta", self.program.num_parameters)
         return Engine(self.program).state(np.array(values)).astype(complex)
@@ -101,8 +106,8 @@ class CircuitAnsatz:
         return rewired(self.source, places)
 
 
-@checks_arguments
-def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
+@checks_arguments_but("circuit")
+def from_circuit(circuit: QuantumCircuit, theta0: npt.ArrayLike | None = None) -> CircuitAnsatz:
     """An ansatz from any Qiskit circuit whose parameterised gates can be differentiated.
 
     Parameters may be shared, scaled and compound expressions (chain rule); all unitaries without parameters are allowed, and
@@ -141,8 +146,8 @@ def from_circuit(circuit: Any, theta0: Any = None) -> CircuitAnsatz:
     return CircuitAnsatz(circuit, values, fixed)
 
 
-@checks_arguments
-def from_pennylane(qnode: Any, *arguments: Any, **options: Any) -> CircuitAnsatz:
+@checks_arguments_but("qnode")
+def from_pennylane(qnode: Callable[..., object], *arguments: npt.ArrayLike, **options: object) -> CircuitAnsatz:
     """An ansatz from a PennyLane QNode (or quantum function), traced at the given arguments.
 
     Its parameters are all entries of the positional arguments, flattened in order; gate angles must be affine functions of them.

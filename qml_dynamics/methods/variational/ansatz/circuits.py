@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -20,8 +20,11 @@ from ....synthesis.transforms import dual_phases, kinetic, registers, to_dual, w
 from ....synthesis.walsh import diagonal, walsh_series
 from ..engine.gates import commuting_groups
 
+if TYPE_CHECKING:
+    from qiskit.circuit import ParameterExpression
 
-def layered_circuit(problem: Problem, moves: Sequence[tuple[Any, ...]], undone: int) -> QuantumCircuit:
+
+def layered_circuit(problem: Problem, moves: Sequence[tuple[str, int, int]], undone: int) -> QuantumCircuit:
     """The preparation, ``undone`` inverse chains of CX, and the moves of a layered ansatz."""
     n = problem.domain.num_qubits
     circuit = QuantumCircuit(width(problem.domain))
@@ -62,13 +65,13 @@ def _learning_factors(problem: Problem, h: LearningHamiltonian, separate: bool) 
     domain = problem.domain
     series = walsh_series(h.zeta)
 
-    def potential(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+    def potential(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
         diagonal(series, angles[0], circuit, range(domain.num_qubits))
 
-    def whole(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+    def whole(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
         kinetic(domain, angles[0], circuit)
 
-    def axes(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+    def axes(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
         _append_axes(circuit, problem, angles)
 
     return [(1, potential), (domain.ndim, axes) if separate else (1, whole)]
@@ -85,7 +88,7 @@ def _shift_factor(problem: Problem) -> Factor | None:
     domain = problem.domain
     if not isinstance(domain, Grid):
 
-        def rotate(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+        def rotate(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
             for q, angle in enumerate(angles):
                 circuit.ry(angle, q)
 
@@ -93,7 +96,7 @@ def _shift_factor(problem: Problem) -> Factor | None:
     if domain.boundary == "walls":
         return None
 
-    def translate(circuit: QuantumCircuit, angles: Sequence[Any]) -> None:
+    def translate(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
         to_dual(domain, circuit)
         for axis, (qubits, angle) in enumerate(zip(registers(domain), angles)):
             weights = 2.0 ** np.arange(len(qubits))[::-1]  # the transform's output is bit-reversed
@@ -105,7 +108,7 @@ def _shift_factor(problem: Problem) -> Factor | None:
     return domain.ndim, translate
 
 
-def _append_axes(circuit: QuantumCircuit, problem: Problem, angles: Sequence[Any]) -> None:
+def _append_axes(circuit: QuantumCircuit, problem: Problem, angles: Sequence[float | ParameterExpression]) -> None:
     domain = problem.domain
     if not hasattr(domain, "bounds"):
         for qubits, angle in zip(registers(domain), angles):
@@ -118,7 +121,9 @@ def _append_axes(circuit: QuantumCircuit, problem: Problem, angles: Sequence[Any
     to_dual(domain, circuit, inverse=True)
 
 
-def _append_group(circuit: QuantumCircuit, terms: PauliSum, group: Sequence[int], angles: Sequence[Any]) -> None:
+def _append_group(
+    circuit: QuantumCircuit, terms: PauliSum, group: Sequence[int], angles: Sequence[float | ParameterExpression]
+) -> None:
     labels, values = [terms.labels[j] for j in group], terms.coefficients[list(group)]
     n = terms.num_qubits
     if len(angles) == 1:

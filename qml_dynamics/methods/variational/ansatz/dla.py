@@ -8,7 +8,7 @@ fixed gates after it. The algebra is spanned by all nested commutators of ``i G'
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from ..engine.gates import Diagonal, Dual, Fixed, PauliRotation, Program, Rotati
 from ..engine.locals import embed
 from ..engine.runs import transform_rows
 
+if TYPE_CHECKING:
+    from ..options import Ansatz
+
 _MAX_QUBITS = 8
 _MAX_DENSE = 4  # general generators: the algebra of su(2^n) has 4^n - 1 dimensions, each a vector of that length
 _NEW = 1e-6  # of a commutator of unit matrices: what is left outside the space so far; its round-off is divided by it
@@ -32,7 +35,7 @@ class TrappedAnsatzWarning(UserWarning):
     """The ansatz cannot reach all states, however deep it is made."""
 
 
-def dla_dimension(ansatz: Any, problem: Problem | None = None, num_qubits: int | None = None) -> int:
+def dla_dimension(ansatz: Ansatz, problem: Problem | None = None, num_qubits: int | None = None) -> int:
     """The dimension of the Lie algebra that an ansatz generates; warns when it is smaller than that of its kind.
 
     A real ansatz (all amplitudes real) is compared with ``so(2^n)``, of dimension ``2^n (2^n - 1) / 2``, any other with
@@ -79,10 +82,11 @@ def dla_dimension(ansatz: Any, problem: Problem | None = None, num_qubits: int |
     return dimension
 
 
-def _program(ansatz: Any, problem: Problem | None, num_qubits: int | None) -> Program:
+def _program(ansatz: Ansatz, problem: Problem | None, num_qubits: int | None) -> Program:
     require(hasattr(ansatz, "bind"), "ansatz", "be an ansatz from qml_dynamics.ansatz", ansatz, MethodError)
     if hasattr(ansatz, "program"):
-        return ansatz.program
+        out: Program = ansatz.program
+        return out
     if problem is None:
         require(num_qubits is not None, "problem", "be given for an ansatz that is bound to one", None, MethodError)
         width = integer(num_qubits, "num_qubits", 1, _MAX_QUBITS, MethodError)

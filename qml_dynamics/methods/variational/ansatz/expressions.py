@@ -6,7 +6,7 @@ A module of its own beside `reader`: calculus of Qiskit's expressions, which kno
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit.circuit import ParameterExpression
@@ -14,11 +14,14 @@ from qiskit.circuit import ParameterExpression
 from ....base.errors import MethodError, describe
 from ..engine.gates import Curved
 
+if TYPE_CHECKING:
+    from qiskit.circuit import Parameter
+
 _EXACT = 1e-9
 _REAL = 1e-12
 
 
-def number(expression: Any, values: Mapping[Any, float] | None = None) -> float:
+def number(expression: ParameterExpression, values: Mapping[Parameter, float] | None = None) -> float:
     """The value of an expression; raises :class:`MethodError` where it has none, or one that is not real."""
     try:
         value = complex(expression.bind(dict(values)) if values else expression)
@@ -33,12 +36,12 @@ def number(expression: Any, values: Mapping[Any, float] | None = None) -> float:
     return value.real
 
 
-def _at(expression: Any, values: Mapping[Any, float] | None) -> str:
+def _at(expression: ParameterExpression, values: Mapping[Parameter, float] | None) -> str:
     where = ", ".join(f"{p.name} = {v:.6g}" for p, v in (values or {}).items())
     return f"{_short(expression)}{' at ' if where else ''}{where}"
 
 
-def _short(expression: Any) -> str:
+def _short(expression: ParameterExpression) -> str:
     return describe(str(expression)).strip("'")
 
 
@@ -46,7 +49,7 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:120]
 
 
-def affine(angle: ParameterExpression, free: Sequence[Any]) -> tuple[float, list[float]] | None:
+def affine(angle: ParameterExpression, free: Sequence[Parameter]) -> tuple[float, list[float]] | None:
     """``(c, w)`` where the expression is ``c + w . p``, or None where it is not.
 
     Constant derivatives are not enough to believe it: the line is compared with the expression at two more points.
@@ -69,7 +72,9 @@ def affine(angle: ParameterExpression, free: Sequence[Any]) -> tuple[float, list
     return constant, weights
 
 
-def curve(slot: int, angle: Any, free: Sequence[Any], index: Mapping[Any, int], gate: str) -> Curved:
+def curve(
+    slot: int, angle: ParameterExpression, free: Sequence[Parameter], index: Mapping[Parameter, int], gate: str
+) -> Curved:
     """Value and derivatives of an expression that is not affine."""
     places = tuple(index[p] for p in free)
     slopes = [_gradient(angle, p) for p in free]
@@ -89,7 +94,7 @@ def curve(slot: int, angle: Any, free: Sequence[Any], index: Mapping[Any, int], 
     return Curved(slot, places, value, gradient, f"{_short(angle)} of {gate}")
 
 
-def _gradient(angle: Any, parameter: Any) -> Any:
+def _gradient(angle: ParameterExpression, parameter: Parameter) -> Any:
     try:
         slope = angle.gradient(parameter)
     except Exception as error:  # the vendor raises different kinds for functions without a derivative

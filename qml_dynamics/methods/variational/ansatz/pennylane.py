@@ -6,11 +6,12 @@ are known by their class, or by their matrix; their names mean nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pennylane as qml
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
@@ -19,6 +20,13 @@ from qiskit.quantum_info import SparsePauliOp
 
 from ....base.errors import MethodError, describe, require
 from ....model.pauli import labels_of
+
+if TYPE_CHECKING:
+    from pennylane.measurements import MeasurementProcess
+    from pennylane.operation import Operator
+    from pennylane.tape import QuantumScript
+    from pennylane.wires import Wires
+    from qiskit.circuit import ParameterExpression
 
 _EXACT = 1e-9
 _DEPTH = 30
@@ -65,7 +73,9 @@ class ReadNode:
     shots: int | None
 
 
-def read_qnode(qnode: Any, arguments: Sequence[Any], options: dict[str, Any]) -> ReadNode:
+def read_qnode(
+    qnode: Callable[..., object], arguments: Sequence[npt.ArrayLike], options: Mapping[str, object]
+) -> ReadNode:
     """A QNode with its transforms applied, traced at the arguments."""
     require(callable(qnode), "qnode", "be a QNode or a quantum function", qnode, MethodError)
     _plain_device(qnode)
@@ -94,7 +104,7 @@ def read_qnode(qnode: Any, arguments: Sequence[Any], options: dict[str, Any]) ->
     return ReadNode(circuit, theta0, wires, tuple(tape.measurements), tape.shots.total_shots)
 
 
-def _one_tape(qnode: Any, pieces: list[Any], options: dict[str, Any]) -> Any:
+def _one_tape(qnode: Callable[..., object], pieces: list[float | np.ndarray], options: Mapping[str, object]) -> Any:
     """The circuit of a QNode after its transforms; refused where they make several, whose answers they would put together."""
     tapes, _ = qml.workflow.construct_batch(qnode, level="user")(*pieces, **options)
     if len(tapes) != 1:
@@ -102,7 +112,7 @@ def _one_tape(qnode: Any, pieces: list[Any], options: dict[str, Any]) -> Any:
     return tapes[0]
 
 
-def _plain_device(qnode: Any) -> None:
+def _plain_device(qnode: Callable[..., object]) -> None:
     """Raise :class:`MethodError` for a QNode whose device changes its circuits: here they would run as they are."""
     known = vars(qnode.device) if isinstance(qnode, qml.QNode) and qnode.device is not None else {}
     if "_original_device" in known:
@@ -116,7 +126,7 @@ def _plain_device(qnode: Any) -> None:
         )
 
 
-def returned(measurements: Sequence[Any], wires: Sequence[Any]) -> Any:
+def returned(measurements: Sequence[MeasurementProcess], wires: Sequence[int | str]) -> Any:
     """What a QNode returns as an ``observable`` of `train`: its operators, or ``"probabilities"``.
 
     Raises:
@@ -136,7 +146,7 @@ def returned(measurements: Sequence[Any], wires: Sequence[Any]) -> Any:
     )
 
 
-def _wires(tape: Any, device: Any) -> tuple[Any, ...]:
+def _wires(tape: QuantumScript, device: Wires | None) -> tuple[Any, ...]:
     """The labels of all wires in the order of ``qml.state()``: those of the device, else those that PennyLane itself puts first."""
     if device:
         known = tuple(device)
@@ -160,13 +170,13 @@ def _wires(tape: Any, device: Any) -> tuple[Any, ...]:
     return labels_of(known, "qnode", MethodError)
 
 
-def _numbers(operations: Sequence[Any]) -> np.ndarray:
+def _numbers(operations: Sequence[Operator]) -> np.ndarray:
     """All scalar gate angles of a tape; matrices and states are no angles."""
     scalars = [float(np.real(d)) for op in operations for d in op.data if np.ndim(d) == 0]
     return np.array(scalars)
 
 
-def _still(before: Sequence[Any], now: Sequence[Any]) -> None:
+def _still(before: Sequence[Operator], now: Sequence[Operator]) -> None:
     """Refuse operations that depend on the arguments otherwise than by real angles: their matrices would be frozen."""
     for a, b in zip(before, now):
         same = type(a) is type(b) and a.wires == b.wires and len(a.data) == len(b.data)
@@ -178,7 +188,7 @@ def _still(before: Sequence[Any], now: Sequence[Any]) -> None:
             )
 
 
-def _affine(trace: Callable[[np.ndarray], list[Any]], theta0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _affine(trace: Callable[[np.ndarray], list[Operator]], theta0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """``phi = constant + slopes theta`` from unit steps, checked at one more point far away."""
     tape = trace(theta0)
     base = _numbers(tape)
@@ -204,7 +214,7 @@ def _affine(trace: Callable[[np.ndarray], list[Any]], theta0: np.ndarray) -> tup
 
 
 def _build(
-    operations: Sequence[Any], constant: np.ndarray, slopes: np.ndarray, count: int, wires: Sequence[Any]
+    operations: Sequence[Operator], constant: np.ndarray, slopes: np.ndarray, count: int, wires: Sequence[int | str]
 ) -> QuantumCircuit:
     qubit = {w: len(wires) - 1 - i for i, w in enumerate(wires)}
     theta = ParameterVector("theta", count)
@@ -223,7 +233,13 @@ def _build(
     return circuit
 
 
-def _append(circuit: QuantumCircuit, op: Any, angles: list[Any], qubit: dict[Any, int], depth: int) -> None:
+def _append(
+    circuit: QuantumCircuit,
+    op: Operator,
+    angles: list[float | ParameterExpression],
+    qubit: dict[int | str, int],
+    depth: int,
+) -> None:
     """One operation; ``angles`` are its scalar data, possibly parameter expressions."""
     where = [qubit[w] for w in op.wires]
     free = any(not isinstance(a, float) for a in angles)
@@ -257,7 +273,9 @@ def _append(circuit: QuantumCircuit, op: Any, angles: list[Any], qubit: dict[Any
         _decompose(circuit, op, angles, qubit, depth)
 
 
-def _controlled(circuit: QuantumCircuit, op: Any, angle: Any, qubit: dict[Any, int]) -> None:
+def _controlled(
+    circuit: QuantumCircuit, op: Operator, angle: float | ParameterExpression, qubit: dict[int | str, int]
+) -> None:
     inner = QuantumCircuit(len(op.base.wires))
     getattr(inner, _GATES[type(op.base)])(angle, *range(inner.num_qubits))
     state = sum(1 << i for i, on in enumerate(op.control_values) if on)
@@ -265,7 +283,7 @@ def _controlled(circuit: QuantumCircuit, op: Any, angle: Any, qubit: dict[Any, i
     circuit.append(gate, [qubit[w] for w in (*op.control_wires, *op.base.wires)])
 
 
-def _prepare(circuit: QuantumCircuit, op: Any, where: list[int]) -> None:
+def _prepare(circuit: QuantumCircuit, op: Operator, where: list[int]) -> None:
     """A state on wires that nothing has touched, as a unitary whose first column it is."""
     state = np.asarray(op.state_vector(wire_order=op.wires)).reshape(-1)
     basis = np.linalg.qr(np.column_stack([state, np.eye(len(state))]))[0]
@@ -273,7 +291,13 @@ def _prepare(circuit: QuantumCircuit, op: Any, where: list[int]) -> None:
     circuit.append(UnitaryGate(basis), where[::-1])
 
 
-def _decompose(circuit: QuantumCircuit, op: Any, angles: list[Any], qubit: dict[Any, int], depth: int) -> None:
+def _decompose(
+    circuit: QuantumCircuit,
+    op: Operator,
+    angles: list[float | ParameterExpression],
+    qubit: dict[int | str, int],
+    depth: int,
+) -> None:
     """By PennyLane's own decomposition, whose angles are again affine functions of this operation's."""
     if depth > _DEPTH or not op.has_decomposition or any(np.ndim(d) for d in op.data):
         raise MethodError(

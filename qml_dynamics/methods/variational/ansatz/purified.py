@@ -69,7 +69,8 @@ class Purified:
     def start(self) -> np.ndarray:
         """The Bell pairs, flat, shape ``(4**pairs,)``; the register is the low half of the index."""
         size = 1 << self.pairs
-        return np.eye(size).reshape(-1) / np.sqrt(size)
+        out: np.ndarray = np.eye(size).reshape(-1) / np.sqrt(size)
+        return out
 
     def bind(self, problem: Problem | None = None, h: Hamiltonian | None = None) -> Program:
         """The gates; with a Hamiltonian its width is checked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -27,11 +27,15 @@ from ....synthesis.foreign import opened
 from ..engine.gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation, pauli_matrix
 from .expressions import affine, curve, number
 
+if TYPE_CHECKING:
+    from qiskit.circuit import Modifier, Operation
+    from qiskit.quantum_info import SparseObservable
+
 _WIDEST_CONTROLLED = 8  # a controlled gate on more qubits is opened by its definition
 _PAULIS = {"rx": (1, 0), "ry": (1, 1), "rz": (0, 1), "rxx": (3, 0), "ryy": (3, 3), "rzz": (0, 3), "rzx": (2, 1)}
 
 
-def free_parameters(op: Any) -> set[Any]:
+def free_parameters(op: Operation) -> set[Any]:
     """The parameters without a value of a Qiskit operation, those of what it holds or annotates included."""
     if isinstance(op, AnnotatedOperation):
         return free_parameters(op.base_op)
@@ -50,7 +54,7 @@ PHASE = np.diag([0.0, -1.0]).astype(complex)  # exp(-i phi G) = diag(1, e^{i phi
 HALF_Y = 0.5 * pauli_matrix(1, 1, [0])
 
 
-def generator_of(op: Any) -> np.ndarray | None:
+def generator_of(op: Operation) -> np.ndarray | None:
     """G of a gate ``exp(-i phi G)`` with one angle, controls and other modifiers included; None for other gates."""
     if isinstance(op, AnnotatedOperation):
         base = generator_of(op.base_op)
@@ -75,7 +79,7 @@ def _controlled(base: np.ndarray, count: int, state: int) -> np.ndarray:
     return np.kron(base, chosen)
 
 
-def _modified(generator: np.ndarray, modifiers: Sequence[Any]) -> np.ndarray:
+def _modified(generator: np.ndarray, modifiers: Sequence[Modifier]) -> np.ndarray:
     for modifier in modifiers:
         if isinstance(modifier, ControlModifier):
             generator = _controlled(generator, modifier.num_ctrl_qubits, modifier.ctrl_state)
@@ -104,7 +108,7 @@ def commuting_strings(op: PauliEvolutionGate) -> PauliSum | None:
     return pauli_sum(total)
 
 
-def _sparse(operator: Any) -> SparsePauliOp | None:
+def _sparse(operator: SparsePauliOp | SparseObservable) -> SparsePauliOp | None:
     if hasattr(SparsePauliOp, "from_sparse_observable"):
         try:
             return SparsePauliOp.from_sparse_observable(operator)
@@ -127,7 +131,7 @@ _WIDEST = 10
 _DEPTH = 40
 
 
-def program_from_circuit(circuit: Any) -> Program:
+def program_from_circuit(circuit: QuantumCircuit) -> Program:
     """The gates of a circuit; raises :class:`MethodError` with the name of what cannot be differentiated."""
     require(isinstance(circuit, QuantumCircuit), "circuit", "be a Qiskit QuantumCircuit", circuit, MethodError)
     require(circuit.num_qubits > 0, "circuit", "have at least one qubit", circuit.name, MethodError)
@@ -172,7 +176,7 @@ class Reader:
         flat = Angles.affine(self.constants, self.rows, len(self.index))
         return Angles(flat.num_parameters, flat.constant, flat.slot, flat.parameter, flat.weight, tuple(self.curved))
 
-    def _instruction(self, op: Any, where: list[int], classical: bool, depth: int) -> None:
+    def _instruction(self, op: Operation, where: list[int], classical: bool, depth: int) -> None:
         if op.name in _SKIPPED:
             return
         if op.name == "reset" and not self.touched & set(where):
@@ -194,7 +198,7 @@ class Reader:
             self._fixed(op, where, depth)
         self.touched |= set(where)
 
-    def _fixed(self, op: Any, where: list[int], depth: int) -> None:
+    def _fixed(self, op: Operation, where: list[int], depth: int) -> None:
         if op.name == "global_phase":
             self._phase(op.params[0], where or [0])
             return
@@ -215,7 +219,7 @@ class Reader:
             ) from None
         self.gates.append(Fixed(tuple(where), np.asarray(matrix, dtype=complex)))
 
-    def _parametric(self, op: Any, where: list[int], depth: int) -> None:
+    def _parametric(self, op: Operation, where: list[int], depth: int) -> None:
         if op.name == "global_phase":
             self._phase(op.params[0], where or [0])
         elif isinstance(op, PauliEvolutionGate) and commuting_strings(op) is not None:
@@ -230,7 +234,7 @@ class Reader:
         else:
             self._open(op, where, depth)
 
-    def _open(self, op: Any, where: list[int], depth: int) -> None:
+    def _open(self, op: Operation, where: list[int], depth: int) -> None:
         definition = getattr(op, "definition", None)
         if definition is None or depth >= _DEPTH:
             raise MethodError(
@@ -239,21 +243,21 @@ class Reader:
             )
         self.read(definition, where, depth + 1)
 
-    def _evolution(self, op: Any, where: list[int]) -> None:
+    def _evolution(self, op: Operation, where: list[int]) -> None:
         strings = commuting_strings(op)
         assert strings is not None
         slot = self._slot(op.time)
         for x, z, c in zip(strings.x.tolist(), strings.z.tolist(), strings.coefficients.tolist()):
             self.gates.append(PauliRotation(moved_mask(x, where), moved_mask(z, where), c, slot))
 
-    def _phase(self, phase: Any, where: list[int]) -> None:
+    def _phase(self, phase: float | ParameterExpression, where: list[int]) -> None:
         """A global phase, on any qubit: it changes no step, only the state's own phase."""
         if isinstance(phase, ParameterExpression) and phase.parameters:
             self.gates.append(Rotation((where[0],), -np.eye(2, dtype=complex), self._slot(phase)))
         elif float(phase) % (2 * np.pi):
             self.gates.append(Fixed((where[0],), np.exp(1j * float(phase)) * np.eye(2)))
 
-    def _slot(self, angle: Any) -> int:
+    def _slot(self, angle: float | ParameterExpression) -> int:
         slot = len(self.constants)
         if not isinstance(angle, ParameterExpression) or not angle.parameters:
             self.constants.append(number(angle) if isinstance(angle, ParameterExpression) else float(angle))

@@ -143,7 +143,8 @@ def _stages(
 
 
 def _sum(weights: Sequence[float], slopes: list[np.ndarray]) -> np.ndarray:
-    return np.asarray(weights) @ np.array(slopes)
+    out: np.ndarray = np.asarray(weights) @ np.array(slopes)
+    return out
 
 
 def _along(flow: Flow, point: Point, end: Point, dt: float) -> tuple[float, float]:

@@ -71,7 +71,8 @@ def _automatic(metric: np.ndarray, force: np.ndarray, variance: float) -> float:
     if info != 0 or variance <= 0 or not np.isfinite(square):
         return MOST * scale
     missed = np.sqrt(max(square, 0.0) / variance)
-    return scale * max(LEAST, MOST * min(1.0, missed / MISSES))
+    out: float = scale * max(LEAST, MOST * min(1.0, missed / MISSES))
+    return out
 
 
 def _tikhonov(metric: np.ndarray, force: np.ndarray, epsilon: float) -> Solution:

@@ -130,9 +130,11 @@ def transform_rows(domain: Domain, rows: np.ndarray, inverse: bool = False) -> n
     block, axes = rows.reshape(-1, *domain.shape), tuple(range(1, domain.ndim + 1))
     if domain.boundary == "walls":
         act: Any = fft.idstn if inverse else fft.dstn
-        return act(block, type=2, norm="ortho", axes=axes).reshape(rows.shape)
+        out: np.ndarray = act(block, type=2, norm="ortho", axes=axes).reshape(rows.shape)
+        return out
     act = fft.ifftn if inverse else fft.fftn
-    return act(block, norm="ortho", axes=axes).reshape(rows.shape)
+    out = act(block, norm="ortho", axes=axes).reshape(rows.shape)
+    return out
 
 
 def _walsh_rows(rows: np.ndarray) -> np.ndarray:

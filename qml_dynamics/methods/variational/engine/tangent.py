@@ -116,7 +116,8 @@ class Engine:
         self._start()
         for stage in self.stages:
             self._push(stage, 1)
-        return self.rows[0].copy()
+        out: np.ndarray = self.rows[0].copy()
+        return out
 
     def forward(self, theta: np.ndarray) -> np.ndarray:
         """Wave and tangent vectors; returns the wave (a view)."""
@@ -129,7 +130,8 @@ class Engine:
         self.rows[filled : self.num_parameters + 1] = 0  # parameters that move nothing
         if self.entry_of_row is not None:
             self.scale[: len(self.entry_of_row)] = weight[self.entry_of_row]
-        return self.rows[0]
+        out: np.ndarray = self.rows[0]
+        return out
 
     def _push(self, stage: list[Run], filled: int) -> None:
         step = filled if self.twin else len(self.spare)
@@ -201,7 +203,8 @@ class Engine:
         """``Re <others_i| P d_j psi>`` with P the projector off the wave, shape ``(len(others), p)``."""
         rows, psi = self.rows[1 : self.num_parameters + 1], self.rows[0]
         full = (others.conj() @ rows.T).real - ((others.conj() @ psi)[:, None] * (rows @ psi.conj())[None]).real
-        return (full * self.scale if self.direct else full)[:, self.row_of]
+        out: np.ndarray = (full * self.scale if self.direct else full)[:, self.row_of]
+        return out
 
 
 def _stages(runs: tuple[Run, ...]) -> list[list[Run]]:

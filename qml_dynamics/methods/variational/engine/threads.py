@@ -37,7 +37,8 @@ def gram(rows: np.ndarray, num_qubits: int) -> np.ndarray:
     """``Re <row_i|row_j>`` by one symmetric product on the real view."""
     view = rows.view(float) if np.iscomplexobj(rows) else rows
     if num_qubits >= _SMALL or _controller() is not None:
-        return view @ view.T  # NumPy sees the transpose and calls syrk: half the work
+        out: np.ndarray = view @ view.T  # NumPy sees the transpose and calls syrk: half the work
+        return out
     total = np.zeros((len(view), len(view)))
     width = max(8, _SINGLE // max(1, len(view) ** 2))
     for start in range(0, view.shape[1], width):

@@ -100,7 +100,8 @@ class Device:
             eps = spsa.length(self.sequence.jacobian(theta))
             return spsa.metric_requests(self.sequence, theta, self._signs(seed), eps, self.width)
         kind = shifts if self.method.metric == "shift" else hadamard
-        return kind.metric_requests(self.sequence, amounts, self.width)
+        out: list[Request] = kind.metric_requests(self.sequence, amounts, self.width)
+        return out
 
     def _signs(self, seed: Callable[..., int]) -> np.ndarray:
         return spsa.directions(len(self.theta0), self.method.resamplings, seed(DIRECTIONS))

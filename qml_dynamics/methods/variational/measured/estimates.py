@@ -63,7 +63,8 @@ class Solved:
     @property
     def covariance(self) -> np.ndarray:
         """Covariance of ``theta'`` to first order, ``M S M^T``."""
-        return self.inverse @ self.misfit @ self.inverse.T
+        out: np.ndarray = self.inverse @ self.misfit @ self.inverse.T
+        return out
 
 
 def solve_measured(metric: Metric, force: Force, regularisation: float | Cutoff | Solver | None) -> Solved:
@@ -104,8 +105,10 @@ def nearest_metric(a: np.ndarray) -> np.ndarray:
         return a
     values, vectors = np.linalg.eigh(0.5 * (a + a.T))
     if values[0] >= 0:
-        return 0.5 * (a + a.T)
-    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+        out: np.ndarray = 0.5 * (a + a.T)
+        return out
+    out = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +171,8 @@ def pulled_back(variances: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
     total = squares.T @ variances @ squares
     pairs = (jacobian[:, :, None] * jacobian[:, None, :]).reshape(count, p * p)
     total += ((crossed @ pairs) * pairs).sum(axis=0).reshape(p, p)
-    return np.sqrt(np.maximum(total, 0.0))
+    out: np.ndarray = np.sqrt(np.maximum(total, 0.0))
+    return out
 
 
 def independent_spread(variances: np.ndarray, jacobian: np.ndarray) -> Spread:
@@ -178,6 +182,7 @@ def independent_spread(variances: np.ndarray, jacobian: np.ndarray) -> Spread:
         y = jacobian @ x
         covariance = variances * np.multiply.outer(y, y)
         np.fill_diagonal(covariance, variances @ y**2)
-        return jacobian.T @ covariance @ jacobian
+        out: np.ndarray = jacobian.T @ covariance @ jacobian
+        return out
 
     return spread

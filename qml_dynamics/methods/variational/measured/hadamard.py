@@ -57,7 +57,8 @@ def _reflected(step: RotationStep, index: np.ndarray) -> np.ndarray:
         for q, bit in step.pattern:
             hit &= (index >> q & 1) == bit
         return 1.0 - 2.0 * hit
-    return 1.0 - 2.0 * (np.bitwise_count(index & (step.x | step.z)) & 1)
+    out: np.ndarray = 1.0 - 2.0 * (np.bitwise_count(index & (step.x | step.z)) & 1)
+    return out
 
 
 def metric(sequence: RotationSequence, jacobian: np.ndarray, seen: Seen) -> Metric:
@@ -90,7 +91,8 @@ def _with_means(
 
     def spread(x: np.ndarray) -> np.ndarray:
         lever = (np.multiply.outer(q, x) + (q @ x) * np.eye(len(x))) / 4
-        return pairs(x) + lever @ spread_q @ lever.T
+        out: np.ndarray = pairs(x) + lever @ spread_q @ lever.T
+        return out
 
     stderr = np.sqrt(pulled_back(variances, jacobian) ** 2 + np.maximum(shared, 0.0))
     return Metric(jacobian.T @ gate @ jacobian, stderr, spread)

@@ -176,10 +176,12 @@ def _learning_bases(h: LearningHamiltonian) -> list[Basis]:
     zeta, dual, last = h.zeta.reshape(-1), h.dual.reshape(-1), h.domain.size - 1
 
     def weight_values(index: np.ndarray, t: float) -> np.ndarray:
-        return h.coefficients(t)[1] * zeta[index & last]
+        out: np.ndarray = h.coefficients(t)[1] * zeta[index & last]
+        return out
 
     def dual_values(index: np.ndarray, t: float) -> np.ndarray:
-        return h.coefficients(t)[0] * dual[dual_index(h.domain, index)]
+        out: np.ndarray = h.coefficients(t)[0] * dual[dual_index(h.domain, index)]
+        return out
 
     weight = Basis(lambda circuit: None, weight_values)
     kinetic = Basis(partial(to_dual, h.domain), dual_values)
@@ -202,7 +204,8 @@ def _group_basis(group: PauliGroup, factor: Callable[[float], float]) -> Basis:
 
     def values(index: np.ndarray, t: float) -> np.ndarray:
         parity = np.bitwise_count(index[:, None] & support[None, :]) & 1
-        return (1 - 2.0 * parity) @ (factor(t) * group.terms.coefficients)
+        out: np.ndarray = (1 - 2.0 * parity) @ (factor(t) * group.terms.coefficients)
+        return out
 
     return Basis(lambda circuit: to_letters(circuit, word), values)
 

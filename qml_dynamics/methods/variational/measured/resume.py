@@ -24,14 +24,40 @@ if TYPE_CHECKING:
 _NUMBERS, _CIRCUIT = "mark/", "circuit/"
 
 
+class Kept(Protocol):
+    """One state that was kept."""
+
+    @property
+    def step(self) -> int:
+        """How many steps were complete."""
+        ...
+
+    @property
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Name to array."""
+        ...
+
+    @property
+    def meta(self) -> Mapping[str, object]:
+        """Plain data."""
+        ...
+
+
 class Keeper(Protocol):
     """Where a run keeps its state: `qml_dynamics.runs.Checkpoint`."""
 
-    def save(self, step: int, arrays: Mapping[str, np.ndarray], *, generator: Any = None, meta: Any = None) -> None:
+    def save(
+        self,
+        step: int,
+        arrays: Mapping[str, np.ndarray],
+        *,
+        generator: np.random.Generator | None = None,
+        meta: Mapping[str, object] | None = None,
+    ) -> None:
         """Keep it."""
         ...
 
-    def load(self) -> Any:
+    def load(self) -> Kept | None:
         """The last one kept (``step``, ``arrays``, ``meta``), or None."""
         ...
 
@@ -62,7 +88,7 @@ def _hamiltonian(job: Job) -> dict[str, Any]:
     return {"x": h.terms.x, "z": h.terms.z, "coefficients": h.terms.coefficients}
 
 
-def fits(saved: Any, job: Job, method: Variational, device: Device, ends: np.ndarray) -> bool:
+def fits(saved: Kept, job: Job, method: Variational, device: Device, ends: np.ndarray) -> bool:
     """Whether a checkpoint belongs to this run."""
     if isinstance(saved.meta.get("mark"), str):  # of an earlier version
         return saved.meta["mark"] == earlier_mark(job, method, device, ends)

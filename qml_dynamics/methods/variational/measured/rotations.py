@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -23,6 +23,11 @@ from ....model.problem import Problem
 from ....synthesis.foreign import opened
 from ..ansatz.reader import Reader
 from ..engine.gates import Angles, PauliRotation, Rotation
+
+if TYPE_CHECKING:
+    from qiskit.circuit import Operation
+
+    from ..options import Ansatz
 
 _ZERO = 1e-14
 
@@ -116,7 +121,7 @@ class RotationSequence:
         return self._inverses[k]
 
 
-def read_rotations(circuit: Any) -> RotationSequence:
+def read_rotations(circuit: QuantumCircuit) -> RotationSequence:
     """Split the parameterised gates of a circuit into rotations.
 
     Raises:
@@ -150,15 +155,23 @@ def read_rotations(circuit: Any) -> RotationSequence:
     return RotationSequence(circuit.num_qubits, tuple(steps), angles, places)
 
 
-def device_circuit(ansatz: Any, problem: Problem) -> QuantumCircuit:
+class CircuitMaker(Protocol):
+    """An ansatz that has a circuit for devices."""
+
+    def circuit(self, problem: Problem) -> QuantumCircuit:
+        """Its circuit, whose parameters stand in the order of theta."""
+        ...
+
+
+def device_circuit(ansatz: Ansatz, problem: Problem) -> QuantumCircuit:
     """The circuit of an ansatz on a problem; its parameters stand in the order of theta."""
-    return ansatz.circuit(problem)
+    return cast(CircuitMaker, ansatz).circuit(problem)
 
 
 class _RotationReader(Reader):
     """Keeps gates without parameters as they are, where the exact engine wants their matrices."""
 
-    def _fixed(self, op: Any, where: list[int], depth: int) -> None:
+    def _fixed(self, op: Operation, where: list[int], depth: int) -> None:
         if op.name == "global_phase":
             return
         if isinstance(op, Gate) and not isinstance(op, PauliEvolutionGate):  # whose matrix is not what its gates do

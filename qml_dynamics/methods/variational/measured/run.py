@@ -11,9 +11,10 @@ The bound speaks of the wave that the parameters stand for. Noise of a device ot
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -269,11 +270,11 @@ class _Run:
             return
         ours = fits(saved, self.job, self.method, self.device, self.ends)
         require(ours, "checkpoint", "belong to this problem, method, backend and shots", "of another run", MethodError)
-        self.job.seeds = np.random.SeedSequence(int(saved.meta["entropy"]))
+        self.job.seeds = np.random.SeedSequence(int(cast(int, saved.meta["entropy"])))
         prefix = "walk/"
         self.walk.restore({n.removeprefix(prefix): a for n, a in saved.arrays.items() if n.startswith(prefix)})
         self.device.pool = saved.arrays["pool"]
-        for k in saved.meta["kept"]:
+        for k in cast(Sequence[int], saved.meta["kept"]):
             self.kept[k] = unpacked(saved.arrays, f"save/{k}")
             self._plan(k, self.walk.rows["theta"][k])
         self.first, self.waiting = saved.step, unpacked(saved.arrays, "now")

@@ -72,6 +72,7 @@ def metric(pool: np.ndarray) -> Metric:
 
     def spread(x: np.ndarray) -> np.ndarray:
         rows = deviations @ x
-        return weight * rows.T @ rows
+        out: np.ndarray = weight * rows.T @ rows
+        return out
 
     return Metric(pool.mean(axis=0), stderr, spread)
