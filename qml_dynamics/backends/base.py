@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, 
 
 import numpy as np
 
-from ..base.arguments import WHERE_READ, checks_arguments
+from ..base.arguments import WHERE_READ
 from ..base.errors import BackendError, integer, one_of
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
@@ -317,7 +317,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
 _BY_VERB = ("on_device", "binds", "seconds", "reason", "usage", "transient")
 
 
-@checks_arguments
+@checks_arguments_but("backend")
 def capabilities(backend: Backend) -> Capabilities:
     """What a backend can do: what it states, or what follows from its attributes. Nothing else reads them.
 

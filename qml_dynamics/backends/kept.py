@@ -17,7 +17,6 @@ from ..base.errors import BackendError
 from ..results.journal import Scope
 from ..results.trajectory import Counts
 from .base import Asked, Backend, Capabilities, EstimatingBackend, Expected, MidwayBackend, OnStep, capabilities
-from .records import record
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -137,4 +136,6 @@ class Kept:
 def _mark(verb: str, items: Sequence[QuantumCircuit] | Sequence[Asked], shots: int | None, seeds: Sequence[int]) -> str:
     """What a later question has in common with this one where it is the same: every gate, to the bit."""
     asked = repr((verb, shots, [int(s) for s in seeds])).encode()
+    from .records import record  # here, since it reads circuits with Qiskit, which a class of options must not load
+
     return hashlib.sha256(asked + record(items, overlaps=False).to_bytes()).hexdigest()[:32]

@@ -34,6 +34,10 @@ class MethodError(QMLDynamicsError, ValueError):
     """A method was given wrong options, or is asked for what it cannot do."""
 
 
+class AnswerError(MethodError):
+    """What a method answers is not finite, a density not of sum 1, a wave not of norm 1: no number of it is passed on."""
+
+
 class BackendError(QMLDynamicsError, RuntimeError):
     """A backend is unknown, missing, too small, or failed."""
 

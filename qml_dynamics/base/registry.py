@@ -52,7 +52,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "double_bracket": {"steps": 3},
     "variational": {"ansatz": {"kind": "hamiltonian", "layers": 6}, "steps": 60},
     "growing": {"method": {"kind": "split_step", "steps": 400}, "start": 4},
-    "schrodinger_bridge": {"end": {"initial": "gaussian", "center": 1.0, "width": 0.7}},
+    "schrodinger_bridge": {"end": {"kind": "gaussian", "center": 1.0, "width": 0.7}},
     "hamilton_jacobi": {"steps": 400},
     "koopman_von_neumann": {"steps": 40},
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends.base import Backend, capabilities
-from ..base.errors import QMLDynamicsError
+from ..base.errors import AnswerError, QMLDynamicsError
 from ..methods.base import Facts, Method, check_facts
 from ..methods.evolution import circuits, evolve
 from ..results.trajectory import Trajectory
@@ -116,6 +116,8 @@ class Case:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 call()
+        except AnswerError as error:  # not refused: the run was made, and is none
+            raise Fault(f"{self.cell}: the answer of `{verb}` is none: {error}") from error
         except QMLDynamicsError as error:
             text = str(error)
             ok = "\n" not in text and _SENTENCE.fullmatch(text) is not None

@@ -7,12 +7,13 @@ infinities into one sentence. It stands alone since no method takes part in it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import MethodError, QMLDynamicsError, line, require
+from ..base.errors import AnswerError, MethodError, QMLDynamicsError, line, require
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
 from .base import Answer, Callback, Job, View
@@ -122,7 +123,7 @@ def check_answer(job: Job, answer: Answer) -> Answer:
     Negative densities that rounding explains become 0; those of a method that says ``signed`` stay.
 
     Raises:
-        MethodError: with what cannot be computed and the argument that is farthest out of range.
+        AnswerError: with what cannot be computed and the argument that is farthest out of range.
     """
     many, shape = len(answer.times), job.problem.domain.shape
     density = np.asarray(answer.density)
@@ -135,15 +136,15 @@ def check_answer(job: Job, answer: Answer) -> Answer:
     for name, estimate in answer.expectations.items():
         _hold(job, name, estimate.value, np.shape(estimate.value))
         if not (np.asarray(estimate.stderr) >= 0).all():
-            raise MethodError(f"{_cannot(job)}: the standard error of {name!r} is no number.")
+            raise AnswerError(f"{_cannot(job)}: the standard error of {name!r} is no number.")
     if (np.diff(answer.times) <= 0).any():
-        raise MethodError(f"{_cannot(job)}: its times do not ascend.")
+        raise AnswerError(f"{_cannot(job)}: its times do not ascend.")
     total = density.reshape(many, -1).sum(axis=1)
     _ones(job, "density", "sum", total, _SUM, answer.times)
     least = float(density.min(initial=0.0))
     if not job.method.facts().signed and least < 0:
         if least < -_SUM:
-            raise MethodError(f"{_cannot(job)}: the density is {least:.3g} somewhere, which is negative.")
+            raise AnswerError(f"{_cannot(job)}: the density is {least:.3g} somewhere, which is negative.")
         np.maximum(density, 0.0, out=density)
     if answer.states is not None:
         norm = np.linalg.norm(answer.states.reshape(many, -1), axis=1)
@@ -154,18 +155,18 @@ def check_answer(job: Job, answer: Answer) -> Answer:
 def _hold(job: Job, name: str, given: npt.ArrayLike, shape: tuple[int, ...]) -> None:
     array = np.asarray(given)
     if array.shape != shape:
-        raise MethodError(
+        raise AnswerError(
             f"Argument `method` must be one that answers {name} of shape {shape}, but {type(job.method).__name__} answers {array.shape}."
         )
     if not np.isfinite(array).all():
-        raise MethodError(f"{_cannot(job)}: {name!r} is not finite.")
+        raise AnswerError(f"{_cannot(job)}: {name!r} is not finite.")
 
 
 def _ones(job: Job, what: str, word: str, found: np.ndarray, tolerance: float, times: np.ndarray) -> None:
     wrong = ~(np.abs(found - 1) <= tolerance)
     if wrong.any():
         t = float(times[int(np.argmax(wrong))])
-        raise MethodError(f"{_cannot(job)}: at t = {t:g} the {what} has {word} {found[wrong][0]:.6g} instead of 1.")
+        raise AnswerError(f"{_cannot(job)}: at t = {t:g} the {what} has {word} {found[wrong][0]:.6g} instead of 1.")
 
 
 def guarded(callback: Callback | None, own: list[BaseException]) -> Callback | None:
@@ -175,7 +176,7 @@ def guarded(callback: Callback | None, own: list[BaseException]) -> Callback | N
 
     def call(step: int, view: View) -> Any:
         try:
-            return callback(step, View(view.time, np.array(view.state), view.log_norm))
+            return callback(step, replace(view, state=None if view.state is None else np.array(view.state)))
         except BaseException as error:
             own.append(error)
             raise

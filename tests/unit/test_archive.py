@@ -168,7 +168,7 @@ EDITS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray], str]] = {
     "counts twice": ("counts/dual/2/index", lambda a: np.zeros_like(a), "counts/dual/2/index must be ascending"),
     "counts real": ("counts/dual/2/count", lambda a: a + 0.5, "counts/dual/2/count must hold integers"),
     "meta list": ("meta", lambda a: np.array("[]"), "meta must be of type dict"),
-    "meta deep": ("meta", lambda a: np.array("[" * 100_000), "nested too deeply"),
+    "meta deep": ("meta", lambda a: np.array("[" * 100_000), "nested deeper than 100 levels"),
     "meta number": ("meta", lambda a: np.array(3.0), "meta must hold text"),
     "meta empty": ("meta", lambda a: np.array("{}"), "it has no problem"),
 }

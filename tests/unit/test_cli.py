@@ -152,7 +152,7 @@ def test_quantum_run_writes_and_tells(here: Path, capsys: pytest.CaptureFixture[
     result = strict(Path("result/result.json").read_text())
     assert result["shots"] == 400
     assert result["comparison"]["agree"] is True
-    assert set(result["budget"]["terms"]) == {"grid", "formula", "encoding", "device", "shots"}
+    assert set(result["budget"]["terms"]) == {"grid", "box", "formula", "encoding", "register", "device", "shots"}
     rows = result["best_weights"]
     assert rows[1]["weights"][0] == pytest.approx(-1.0243, abs=2e-3)  # the left well of (x^2-1)^2 + 0.2 x
     assert rows[1]["loss"] == pytest.approx(-0.2025, abs=1e-3)

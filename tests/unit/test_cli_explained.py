@@ -47,11 +47,12 @@ duration = 2.0
 
 
 def ran(capsys: pytest.CaptureFixture[str], folder: Path, text: str, *options: str) -> tuple[int, dict[str, Any], str]:
-    """The exit code of `run`, its JSON and standard error."""
+    """The exit code of `run`, its JSON and standard error; each call has a folder of its own."""
+    out = folder / f"run{len(list(folder.glob('run*')))}"
     path = folder / "problem.toml"
     path.write_text(text)
     with pytest.raises(SystemExit) as end:
-        main(["run", str(path), "--out", str(folder / "run"), "--no-plots", "--json", *options])
+        main(["run", str(path), "--out", str(out), "--no-plots", "--json", *options])
     captured = capsys.readouterr()
     return int(end.value.code or 0), json.loads(captured.out) if captured.out else {}, captured.err
 

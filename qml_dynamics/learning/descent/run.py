@@ -19,7 +19,7 @@ from ...methods.split_step import SplitStep
 from ...methods.trotter import Trotter, potential_queries
 from ...model.domains import Grid
 from ...model.hamiltonians import hamiltonian
-from ...model.objectives.base import LossLike, Objective
+from ...model.objectives.base import ASKED_TWICE, LossLike, Objective
 from ...model.problem import Problem
 from ...model.schedules import QHD, Schedule
 from ...results.sampling import draw
@@ -187,7 +187,7 @@ def _found(
     scale = float(np.ptp(table)) * (1.0 if box is None else box.scale)
     refined = refine_samples(objective, points[:polish], limits, scale)
     evaluations = Evaluations(
-        stated.domain.size,
+        stated.domain.size + ASKED_TWICE,
         sum(p.evaluations for p in refined),
         sum(p.gradients for p in refined),
         potential_queries(run),

@@ -157,7 +157,7 @@ class TwoSlits:
         return 2 * math.pi / k if k else math.inf
 
     @checks_arguments
-    def density(self, x: np.ndarray, t: float, coherent: bool = True) -> np.ndarray:
+    def density(self, x: Numbers, t: float, coherent: bool = True) -> np.ndarray:
         """Probability density at the points ``x`` of any shape.
 
         ``coherent=False`` is the classical ensemble of both slits (the same density of momenta, no relative sign): the two

@@ -50,7 +50,7 @@ def start(problem: Problem, extra: int, spread: float) -> Cloud:
         moving = weights > 1e-14 * weights.max()
         points, momenta, weights = points[moving], momenta[moving], weights[moving] / weights[moving].sum()
     if spread:
-        momenta = momenta + spread * _normal(len(points), domain.ndim)
+        momenta = momenta + spread * _standardised(_normal(len(points), domain.ndim), weights)
     return Cloud(points, momenta, np.zeros(len(points)), weights)
 
 
@@ -64,6 +64,16 @@ def _fields(problem: Problem, domain: Grid, fine: Grid) -> tuple[np.ndarray, np.
     p = smooth(from_table(np.abs(problem.initial.vector(domain)) ** 2, domain), domain)(fine.points)
     k = [between(slope, domain, fine.points, order=1) for slope in slopes(problem.initial, domain)]
     return np.maximum(p, 0.0).reshape(fine.shape), np.array(k).reshape(-1, *fine.shape)
+
+
+def _standardised(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The columns with mean 0 and variance 1 under the weights: those of a short sequence are off by the places that carry weight."""
+    if len(weights) < 3:
+        return numbers
+    centred = numbers - weights @ numbers
+    size: np.ndarray = np.sqrt(weights @ centred**2)
+    out: np.ndarray = centred / np.where(size > 0, size, 1.0)
+    return out
 
 
 def _normal(count: int, ndim: int) -> np.ndarray:

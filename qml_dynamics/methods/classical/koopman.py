@@ -132,7 +132,7 @@ def _magnitude(initial: Initial, domain: Grid, cover: Grid) -> Initial:
     """``sqrt(p)`` on the cover."""
     if domain.boundary == "periodic":
         if isinstance(initial, Gaussian):
-            return Gaussian(initial.center, initial.width)
+            return replace(initial, momentum=0.0)
         return State(np.abs(initial.vector(domain))) if isinstance(initial, State) else initial
     wave = np.zeros(cover.shape)
     wave[tuple(slice(0, n) for n in domain.shape)] = np.abs(initial.vector(domain))

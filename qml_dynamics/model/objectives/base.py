@@ -16,6 +16,8 @@ from ..domains import Domain
 
 _SAME = 1e-4  # of a value: single precision may add up in another order for other points beside it
 _SAME_OF_ALL = 1e-6  # of the range
+_AGAIN = np.array([1, 3, 5, 6])  # sevenths of the way through the points: asked a second time
+ASKED_TWICE = len(_AGAIN)
 CHUNK = 1 << 17  # points evaluated at once: bounds the memory of a loss over data
 
 
@@ -135,7 +137,7 @@ class Objective:
 
     def _check_again(self, domain: Domain, values: np.ndarray) -> None:
         """Refuse a loss that is random, or that depends on the other points it is asked together with."""
-        index = np.unique(np.array([1, 3, 5, 6]) * (domain.size - 1) // 7)
+        index = np.unique(_AGAIN * (domain.size - 1) // 7)
         points = domain.points_at(index)
         first, second = values[index], self(points)
         wide = _SAME * np.abs(first) + _SAME_OF_ALL * float(np.ptp(values))

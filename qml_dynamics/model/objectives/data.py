@@ -117,7 +117,7 @@ def read_table(path: Path) -> Table:
     require(isinstance(path, str | os.PathLike), "path", "be the name of a file", path)
     name = os.fspath(path)
     if not os.path.isfile(name):  # the whole path, however long
-        raise ProblemError(f"Argument `path` must be a CSV file that exists, but is {describe(name)}.")
+        raise ProblemError(f"Argument `path` must be a CSV file that exists, but is {name[:1000]!r}.")
     try:
         with open(name, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, skipinitialspace=True)

@@ -108,7 +108,7 @@ def test_growing_both_reaches_the_exact_wave_with_the_angles_that_a_fine_start_f
 
 @pytest.mark.filterwarnings("ignore:The wave has reached")
 def test_the_energy_jumps_by_the_interpolation_only_and_never_rises_in_between() -> None:
-    problem = well(6, 0.5)
+    problem = well(6, 0.5).replace(initial=qd.Gaussian(-0.8, 0.6))
     h, coarse = qd.hamiltonian(problem), qd.Grid((-4, 4), 4)
     inner = qd.Variational(qd.ansatz.bare(), 10, "rk4")
     run = qd.evolve(

@@ -108,7 +108,7 @@ def test_a_named_layer_is_read_whole_or_not_at_all() -> None:
     with pytest.raises(ProblemError, match=r"2 other entries: 0\.lora_A"):
         from_torch(adapted, only=["0", "2"])
     assert from_torch(adapted, only=["0", "2"], skip=["0.lora_A", "0.lora_B"]).names == ("0", "2")
-    with pytest.raises(ProblemError, match="`skip` must be True, False or a list of names"):
+    with pytest.raises(ProblemError, match="`skip` must be True or False or a sequence of names"):
         from_torch(adapted, skip="0")  # type: ignore[arg-type]
 
 

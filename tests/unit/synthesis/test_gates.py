@@ -15,7 +15,7 @@ from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
 from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.formulas import by_order
 from qml_dynamics.model.hamiltonians import hamiltonian
-from qml_dynamics.model.objectives import levy
+from qml_dynamics.model.objectives import from_table, levy
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.transforms import walsh_coefficients
 from qml_dynamics.synthesis.trotter import program
@@ -103,7 +103,8 @@ def test_separable_loss_costs_no_more_than_the_sum_of_its_parts():
     parts = 0
     for axis in (0, 1):
         line = table[:, 100] if axis == 0 else table[100, :]
-        piece = Problem(Grid((-10, 10), 8), lambda w, line=line: line, 1.0, clock="real", duration=0.01)
+        axis_grid = Grid((-10, 10), 8)
+        piece = Problem(axis_grid, from_table(line, axis_grid), 1.0, clock="real", duration=0.01)
         parts += cx_of(program(piece, hamiltonian(piece), by_order(2), 1, [0.0, 0.01]).pieces[0], 1)
     assert 0 < cx_of(program(whole, h, by_order(2), 1, [0.0, 0.01]).pieces[0], 1) <= parts
 
