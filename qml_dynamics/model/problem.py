@@ -15,7 +15,8 @@ from ..base.errors import ProblemError, describe, one_of, real, require
 from .domains import Domain, Grid, Hypercube
 from .initial import Initial, PointMass, State, Uniform
 from .objectives.base import Objective
-from .pauli import OperatorLike, PauliSum, labels_of, pauli_sum, wires_of
+from .operator_inputs import labels_of, wires_of
+from .pauli import OperatorLike, PauliSum, pauli_sum, with_wires
 from .schedules import Constant, Schedule, as_schedule
 
 CLOCKS = ("real", "imaginary", "classical")
@@ -141,6 +142,7 @@ class Problem:
         duration: float,
         initial: Initial | StartCircuit | npt.ArrayLike | None = None,
         wires: Sequence[int | str] | None = None,
+        num_qubits: int | None = None,
         strength: Schedule | float = 1.0,
     ) -> Problem:
         """A problem whose Hamiltonian is ``s(t) H0`` with a given operator H0 on qubits; its domain is ``Hypercube(n)``.
@@ -149,7 +151,8 @@ class Problem:
         and ``expectations["energy"]`` is that of ``s(t) H0``.
 
         Args:
-            operator: a ``SparsePauliOp``, a PennyLane operator, or a matrix.
+            operator: an operator of Qiskit or PennyLane, a matrix (dense or of SciPy), ``{label: coefficient}``, pairs of both,
+                or the text of a sum as a library prints it: see :func:`~.pauli.pauli_sum`.
             clock: ``"real"`` or ``"imaginary"``.
             duration: total time.
             initial: an initial wave, a vector, or an ansatz made of a circuit, in whose start state the problem starts;
@@ -157,6 +160,8 @@ class Problem:
             wires: labels of all qubits, the first that of the highest; a PennyLane operator acts on the wires that it names.
                 None: those of the ansatz given as ``initial`` where it has some, else the operator's own in its own order,
                 which is that of ``qml.matrix(operator)``. PennyLane operators that are observed later find their qubits by these.
+            num_qubits: the width of the register; None: that of the operator, for words such as ``X0 Z2`` the largest index and
+                one. Qubits that no term names carry the identity.
             strength: s, a number or a schedule of either sign.
 
         Raises:
@@ -166,11 +171,13 @@ class Problem:
         >>> problem = Problem.from_operator(qml.X("b") @ qml.Z("a"), clock="real", duration=1.0)
         >>> problem.wires, problem.operator.labels
         (('b', 'a'), ['XZ'])
+        >>> Problem.from_operator("-0.5 [Z0 Z1] + 0.3 [X0]", num_qubits=3, clock="real", duration=1.0).operator.labels
+        ['ZZI', 'XII']
         """
         if wires is None:
             wires = getattr(initial, "wires", None) or wires_of(operator)
         wires = None if wires is None else labels_of(wires, "wires")
-        terms = pauli_sum(operator, wires)
+        terms, wires = with_wires(operator, wires, num_qubits=num_qubits)
         if initial is None:
             initial = Uniform()
         elif hasattr(initial, "program"):

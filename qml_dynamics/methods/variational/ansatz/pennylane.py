@@ -19,7 +19,7 @@ from qiskit.circuit.library import PauliEvolutionGate, UnitaryGate
 from qiskit.quantum_info import SparsePauliOp
 
 from ....base.errors import MethodError, describe, require
-from ....model.pauli import labels_of
+from ....model.operator_inputs import labels_of
 
 if TYPE_CHECKING:
     from pennylane.measurements import MeasurementProcess
