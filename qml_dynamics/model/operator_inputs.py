@@ -126,7 +126,7 @@ def _from_pairs(
 ) -> Strings:
     reading = Reading()
     for first, second in given:
-        label, c = (second, first) if isinstance(second, str) else (first, second)
+        label, c = (second, first) if isinstance(second, str) and not isinstance(first, str) else (first, second)
         label = _spelled(label)
         require(isinstance(label, str), name, "have labels that are texts like 'XIZ' or 'X0 Z2'", label)
         assert isinstance(label, str)

@@ -89,8 +89,12 @@ def _of_hdf5(path: Path, dataset: str | None) -> str:
 def _text_of(found: h5py.Dataset, name: str) -> str:
     """The text of one data set, which lies in this file: none that it borrows from another one."""
     require(found.external is None and not found.is_virtual, "dataset", "lie in its own file", name)
-    require(found.shape in ((), (1,)) and found.dtype.kind in "OSU", "dataset", "be one text", f"of {found.dtype} in {name}")
-    require(found.nbytes <= MOST, "dataset", f"be at most {human_bytes(MOST)} of text", f"of {human_bytes(found.nbytes)}")
+    require(
+        found.shape in ((), (1,)) and found.dtype.kind in "OSU", "dataset", "be one text", f"of {found.dtype} in {name}"
+    )
+    require(
+        found.nbytes <= MOST, "dataset", f"be at most {human_bytes(MOST)} of text", f"of {human_bytes(found.nbytes)}"
+    )
     value = found[()]
     value = value if isinstance(value, (bytes, str)) else value[0]
     if not isinstance(value, (bytes, str)):
