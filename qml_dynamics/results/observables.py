@@ -19,6 +19,7 @@ from ..base.errors import ProblemError, describe, require
 from ..base.estimate import Estimate, mean_of_counts
 from ..model.domains import Domain
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.masks import bit_count
 from ..model.objectives.base import Objective
 from ..model.operator_inputs import kind_of
 from ..model.pauli import OperatorLike, PauliSum, pauli_sum
@@ -45,7 +46,7 @@ class PauliGroup:
     def values(self, index: np.ndarray) -> np.ndarray:
         """The group's sum at these outcomes of its basis."""
         support = self.terms.x | self.terms.z
-        parity = np.bitwise_count(index[:, None] & support[None, :]) & 1
+        parity = bit_count(index[:, None] & support[None, :]) & 1
         return np.asarray((1 - 2.0 * parity) @ self.terms.coefficients)
 
     def probabilities(self, psi: np.ndarray) -> np.ndarray:

@@ -36,7 +36,9 @@ def prepare(initial: Initial, domain: Domain) -> QuantumCircuit:
     if isinstance(initial, Uniform):
         circuit.h(range(domain.num_qubits))
     elif isinstance(initial, PointMass):
-        flat = int(np.ravel_multi_index(initial.index(domain), domain.shape))
+        flat = 0  # of any number of axes, where NumPy knows 64
+        for index, bits in zip(initial.index(domain), domain.qubits):
+            flat = flat << bits | index
         for q in range(domain.num_qubits):
             if flat >> q & 1:
                 circuit.x(q)

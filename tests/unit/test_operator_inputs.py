@@ -240,7 +240,7 @@ def test_widths_that_do_not_fit(given, options, words):
 
 def test_observables_of_every_kind():
     """A Pauli is callable and an operator all the same; the expectation values are those of the state."""
-    wave = np.array([0.6, 0.0, 0.48j, 0.64])
+    wave = np.array([0.6, 0.0, 0.48j, 0.64j])
     problem = Problem.from_operator({"ZZ": 1.0}, clock="real", duration=1.0, initial=State(wave))
     seen = {
         "pauli": Pauli("XY"),

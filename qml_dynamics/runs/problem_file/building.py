@@ -15,8 +15,8 @@ from ...base.registry import WAVES_OF_BEFORE
 from ...model.domains import Domain, Grid, Hypercube
 from ...model.initial import KINDS as INITIAL_KINDS
 from ...model.initial import Initial, State
-from ...model.objectives.data import Dataset
 from ...model.masks import as_masks
+from ...model.objectives.data import Dataset
 from ...model.pauli import PauliSum, pauli_sum
 from ...model.problem import Problem
 from ...model.schedules import QHD, Constant, Schedule, schedule_class, schedule_names
