@@ -13,8 +13,8 @@ from ...base.errors import describe
 from ...base.places import Place
 from ...base.registry import WAVES_OF_BEFORE
 from ...model.domains import Domain, Grid, Hypercube
-from ...model.initial import KINDS as INITIAL_KINDS
 from ...model.initial import Initial, State
+from ...model.initial_inputs import KINDS as INITIAL_KINDS
 from ...model.masks import as_masks
 from ...model.objectives.data import Dataset
 from ...model.pauli import PauliSum, pauli_sum

@@ -119,7 +119,7 @@ class EvolutionSection(Section):
 class InitialSection(Section):
     """``[initial]``."""
 
-    kind: Literal["uniform", "gaussian", "point_mass", "state", "custom"]
+    kind: Literal["uniform", "gaussian", "point_mass", "state", "circuit", "sparse_state", "custom"]
     params: Annotated[dict[str, Any], _is("a table of parameters")] = Field(default_factory=dict)
     array: Annotated[str | None, _is("the name of a .npy file")] = None
 
