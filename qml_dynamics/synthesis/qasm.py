@@ -14,7 +14,7 @@ from qiskit import QuantumCircuit
 
 from ..base.errors import BackendError, MethodError, ProblemError, integer, require
 from ..model.circuit_state import CircuitState, GateLine
-from .foreign import opened
+from .foreign import opened, without_end
 
 if TYPE_CHECKING:
     from qiskit.circuit import Operation
@@ -103,7 +103,7 @@ def circuit_state(circuit: QuantumCircuit) -> CircuitState:
     require(circuit.num_qubits > 0, "initial", "be a circuit with at least one qubit", circuit.name)
     gates, touched = [], set()
     try:
-        circuit = opened(circuit.remove_final_measurements(inplace=False), error=ProblemError)
+        circuit = opened(without_end(circuit), error=ProblemError)
         flat = list(_flat(circuit))
         phase = _phase(circuit)
     except MethodError as error:

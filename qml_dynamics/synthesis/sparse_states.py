@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit.library import RYGate
 
 from .walsh import multiplexed_ry
 
@@ -117,6 +116,13 @@ def _rotate(low: complex, high: complex, target: int, controls: list[tuple[int, 
         angles[-1] = theta
         multiplexed_ry(angles, back, qubits, target)
     else:
-        back.append(RYGate(theta).control(len(qubits), annotated=False), [*qubits, target])
+        back.sdg(
+            target
+        )  # Y = (S H) Z (S H)^+, and a phase under all controls but the last one makes diag(1, e^i theta) RZ
+        back.h(target)
+        back.mcp(theta, qubits, target)
+        back.mcp(-theta / 2, qubits[:-1], qubits[-1])
+        back.h(target)
+        back.s(target)
     for q in off:
         back.x(q)
