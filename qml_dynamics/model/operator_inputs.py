@@ -6,7 +6,7 @@ first letter of a label and the highest bit of an index are the same qubit, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -311,7 +311,7 @@ def _from_sparse(given: SparseMatrix, wires: Sequence[Wire] | None, width: int |
     return Strings(*sparse_totals(given, name))
 
 
-_READERS = {
+_READERS: dict[str, Callable[..., Strings]] = {
     "text": _from_text,
     "mapping": _from_mapping,
     "pairs": _from_pairs,

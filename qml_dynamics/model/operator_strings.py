@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import cmath
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from ..base.errors import ProblemError, describe, require
 from .operator_matrices import Totals
@@ -22,10 +23,9 @@ class Strings(NamedTuple):
 
 def coefficient_of(c: object, label: str, name: str) -> complex:
     """A number, or an object that holds one (a bound parameter, an array of one number)."""
-    plain = isinstance(c, numbers.Number) and not isinstance(c, bool)
     try:
-        if plain or not isinstance(c, (str, bytes, bool)):
-            return complex(c)  # type: ignore[arg-type]
+        if not isinstance(c, (str, bytes, bool, np.bool)):
+            return complex(c)  # type: ignore[call-overload, no-any-return]
     except (TypeError, ValueError, OverflowError):
         pass
     free = [str(p) for p in getattr(c, "parameters", ())]

@@ -101,7 +101,8 @@ def circuit_state(circuit: QuantumCircuit) -> CircuitState:
         names = ", ".join(p.name for p in circuit.parameters)
         raise ProblemError(f"Argument `initial` must have a number for every parameter, but has none for {names}.")
     require(circuit.num_qubits > 0, "initial", "be a circuit with at least one qubit", circuit.name)
-    gates, touched = [], set()
+    gates: list[str] = []
+    touched: set[int] = set()
     try:
         circuit = opened(without_end(circuit), error=ProblemError)
         flat = list(_flat(circuit))

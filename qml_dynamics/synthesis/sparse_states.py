@@ -30,7 +30,7 @@ def sparse(terms: Mapping[int, complex], num_qubits: int) -> QuantumCircuit:
     while len(states) > 1:
         states = _merged(states, back, num_qubits)
     ((index, amplitude),) = states.items()
-    for q in range(num_qubits):
+    for q in reversed(range(num_qubits)):  # the inverse goes up
         if index >> q & 1:
             back.x(q)
     back.global_phase -= cmath.phase(amplitude)
