@@ -56,7 +56,7 @@ def sparse_totals(given: SparseMatrix, name: str) -> tuple[int, Totals]:
     plain = values.dtype.kind in "fciu" and bool(np.isfinite(values).all())
     require(plain, name, "be finite numbers", f"of {values.dtype}")
     scale = float(np.abs(values).max(initial=0.0))
-    gap = entries - entries.conj().T  # type: ignore[attr-defined, operator]
+    gap = entries - entries.conj().T  # type: ignore[attr-defined]
     _hermitian(float(np.abs(gap.tocoo().data).max(initial=0.0)), scale, name)
     row, column = (np.asarray(each, dtype=np.int64) for each in (entries.row, entries.col))  # type: ignore[attr-defined]
     return _from_columns(size, _sparse_columns(size, row, column, values), scale)

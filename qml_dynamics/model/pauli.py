@@ -103,7 +103,12 @@ class PauliSum:
 OperatorLike: TypeAlias = Annotated[
     Union[
         PauliSum,
-        Union["SparsePauliOp", "Pauli", "PauliList", "SparseObservable", "Matrix", "Operator"],
+        "SparsePauliOp",
+        "Pauli",
+        "PauliList",
+        "SparseObservable",
+        "Matrix",
+        "Operator",
         np.ndarray,
         Sequence[Sequence[complex]],
         SparseMatrix,

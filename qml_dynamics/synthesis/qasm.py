@@ -173,7 +173,7 @@ def _flat(circuit: QuantumCircuit, depth: int = 0) -> Iterator[Gate]:
 def definition_of(operation: Operation) -> QuantumCircuit | None:
     """The definition of an operation in gates; of a Clifford, which is no gate but has a circuit, that one."""
     if hasattr(operation, "definition"):
-        return operation.definition  # type: ignore[no-any-return]
+        return operation.definition
     return operation.to_circuit() if hasattr(operation, "to_circuit") else None
 
 

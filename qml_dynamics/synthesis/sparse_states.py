@@ -54,7 +54,7 @@ def cx_count(circuit: QuantumCircuit) -> int:
     """An upper estimate of the CX of a circuit that this module made."""
     by_width = {1: 0, 2: 2, 3: 8}
     widths = [1 if item.operation.name == "cx" else len(item.qubits) for item in circuit.data]
-    cx = sum(item.operation.name == "cx" for item in circuit.data)
+    cx: int = sum(item.operation.name == "cx" for item in circuit.data)
     return cx + sum(by_width.get(width, 16 * width) for width in widths)
 
 

@@ -31,7 +31,7 @@ def asymmetric() -> QuantumCircuit:
     circuit.h(0)
     circuit.u(0.4, 0.7, -0.2, 1)
     circuit.cx(0, 2)
-    circuit.append(RYGate(0.6).control(2, ctrl_state=1), [0, 1, 2])
+    circuit.append(RYGate(0.6).control(2, ctrl_state=1, annotated=False), [0, 1, 2])
     circuit.barrier()
     circuit.append(QFTGate(2), [2, 0])
     circuit.sx(1)
