@@ -50,7 +50,8 @@ def as_initial(given: object, domain: Domain) -> Initial:
         return given
     found = _read(given)
     if isinstance(found, State):
-        found.vector(domain)  # says which shape it must have
+        shape, flat = found.amplitudes.shape, (domain.size,)
+        require(shape in (domain.shape, flat), "initial", f"have shape {domain.shape} or {flat}", f"of shape {shape}")
     else:
         found.check(domain)
     return found
