@@ -57,7 +57,7 @@ _HOME = {
     "conformance.method": ("assert_valid_method",),
     "runs": ("submit", "open_run"),
     "validation.device_cost": ("NoiseFloorWarning",),
-    "runs.problem_file": ("read_problem", "write_problem"),
+    "runs.problem_file": ("read_operator", "read_problem", "write_problem"),
     "runs.trajectory_file": ("load",),
     "base.errors": (
         "QMLDynamicsError",
@@ -174,6 +174,7 @@ if TYPE_CHECKING:
     from .results.trajectory import Trajectory as Trajectory
     from .runs import open_run as open_run
     from .runs import submit as submit
+    from .runs.problem_file import read_operator as read_operator
     from .runs.problem_file import read_problem as read_problem
     from .runs.problem_file import write_problem as write_problem
     from .runs.trajectory_file import load as load

@@ -172,9 +172,11 @@ def available_memory() -> int:
 def human_bytes(count: int) -> str:
     """Bytes for people.
 
-    >>> human_bytes(3 * 2**30)
-    '3.0 GiB'
+    >>> human_bytes(3 * 2**30), human_bytes(16 << 2000)
+    ('3.0 GiB', '10^588 PiB')
     """
+    if count >= 1 << 70:  # beyond what a float holds, in the end
+        return f"10^{math.log10(count) - 50 * math.log10(2):.0f} PiB"
     size = float(count)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if size < 1024:

@@ -69,6 +69,7 @@ WAVES: dict[str, str] = {
     "gaussian": "model.initial:Gaussian",
     "point_mass": "model.initial:PointMass",
 }
+CIRCUIT_WAVE = "synthesis.qasm:circuit_state"  # from a circuit of Qiskit to the wave that it prepares
 
 
 @dataclass(frozen=True)

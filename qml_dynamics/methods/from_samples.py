@@ -17,6 +17,7 @@ from ..backends.base import Asked, capabilities
 from ..base.errors import BackendError, check_memory, require
 from ..base.estimate import Estimate
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ..model.masks import bit_count
 from ..model.pauli import PauliSum, diagonal_sum
 from ..model.problem import Problem
 from ..results.observables import (
@@ -258,7 +259,7 @@ def from_probabilities(job: Job, planned: Planned, batch: Batch, probabilities: 
 
 def _group_mean(group: PauliGroup, probabilities: np.ndarray) -> float:
     index = np.arange(probabilities.size)
-    parity = np.bitwise_count(index[:, None] & (group.terms.x | group.terms.z)[None, :]) & 1
+    parity = bit_count(index[:, None] & (group.terms.x | group.terms.z)[None, :]) & 1
     return float(probabilities @ ((1 - 2.0 * parity) @ group.terms.coefficients))
 
 

@@ -87,6 +87,7 @@ def per_axis(value: object, ndim: int, name: str) -> list[Any]:
 
 MAX_QUBITS_PER_AXIS = 30
 MAX_QUBITS = 60
+MAX_WEIGHTS = 1000  # of a hypercube: what stands on waves refuses far fewer, by memory
 BOUNDARIES = ("periodic", "walls")
 
 
@@ -246,7 +247,7 @@ class Hypercube:
     values: tuple[float, float] = (-1.0, 1.0)
 
     def __init__(self, num_weights: int, values: Sequence[float] = (-1, 1)) -> None:
-        object.__setattr__(self, "num_weights", integer(num_weights, "num_weights", 1, MAX_QUBITS_PER_AXIS))
+        object.__setattr__(self, "num_weights", integer(num_weights, "num_weights", 1, MAX_WEIGHTS))
         require(depth(values) == 1 and len(values) == 2, "values", "be two numbers", values)
         pair = (real(values[0], "values"), real(values[1], "values"))
         require(pair[0] != pair[1], "values", "be two different numbers", values)

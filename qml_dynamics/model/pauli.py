@@ -6,23 +6,25 @@ one x mask act as one permutation and one diagonal.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, Union, cast
+from typing import TYPE_CHECKING, Annotated, TypeAlias, Union, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from ..base.arguments import WHERE_READ
-from ..base.errors import ProblemError, QMLDynamicsError, check_memory, describe, require
+from ..base.errors import check_memory, require
+from .masks import as_masks, bit_count
+from .operator_inputs import read_operator
+from .operator_matrices import TINY, SparseMatrix, Totals
+from .pauli_words import Wire
 from .transforms import roundoff, walsh_coefficients
 
 if TYPE_CHECKING:
     from pennylane.operation import Operator
-    from qiskit.quantum_info import SparsePauliOp
-
-_TINY = 1e-14
+    from qiskit.quantum_info import Operator as Matrix
+    from qiskit.quantum_info import Pauli, PauliList, SparseObservable, SparsePauliOp
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class PauliSum:
 
     Attributes:
         num_qubits: width of the register.
-        x, z: bit masks of the terms, shape ``(terms,)``.
+        x, z: bit masks of the terms, shape ``(terms,)``: of type int64 up to 63 qubits, Python's integers beyond.
         coefficients: real, shape ``(terms,)``.
     """
 
@@ -39,6 +41,10 @@ class PauliSum:
     x: np.ndarray
     z: np.ndarray
     coefficients: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in ("x", "z"):
+            object.__setattr__(self, name, as_masks(getattr(self, name), self.num_qubits))
 
     @property
     def labels(self) -> list[str]:
@@ -58,7 +64,7 @@ class PauliSum:
         for flip in flips.tolist():
             chosen = self.x == flip
             series = np.zeros(1 << self.num_qubits, dtype=complex)
-            phases = 1j ** (np.bitwise_count(self.x[chosen] & self.z[chosen]) % 4)
+            phases = 1j ** (bit_count(self.x[chosen] & self.z[chosen]) % 4)
             np.add.at(series, self.z[chosen], self.coefficients[chosen] * phases)
             diagonal = _walsh_sum(series)
             blocks.append((flip, diagonal.real.copy() if np.all(diagonal.imag == 0) else diagonal))
@@ -95,7 +101,21 @@ class PauliSum:
 
 # what :func:`pauli_sum` reads; in quotes, so that neither library is imported for it
 OperatorLike: TypeAlias = Annotated[
-    Union[PauliSum, "SparsePauliOp", "Operator", np.ndarray, Sequence[Sequence[complex]]],
+    Union[
+        PauliSum,
+        "SparsePauliOp",
+        "Pauli",
+        "PauliList",
+        "SparseObservable",
+        "Matrix",
+        "Operator",
+        np.ndarray,
+        Sequence[Sequence[complex]],
+        SparseMatrix,
+        Mapping[str, complex],
+        Sequence[tuple[str, complex]],
+        str,
+    ],
     WHERE_READ,
 ]
 
@@ -103,8 +123,8 @@ OperatorLike: TypeAlias = Annotated[
 def _walsh_sum(series: np.ndarray) -> np.ndarray:
     scale = float(series.size)
     out = walsh_coefficients(series.real) * scale + 1j * walsh_coefficients(series.imag) * scale
-    out.real[np.abs(out.real) < _TINY * np.abs(series).sum()] = 0
-    out.imag[np.abs(out.imag) < _TINY * np.abs(series).sum()] = 0
+    out.real[np.abs(out.real) < TINY * np.abs(series).sum()] = 0
+    out.imag[np.abs(out.imag) < TINY * np.abs(series).sum()] = 0
     return out
 
 
@@ -122,163 +142,57 @@ def diagonal_sum(table: np.ndarray, num_qubits: int) -> PauliSum:
     return PauliSum(num_qubits, np.zeros_like(kept), kept, series[kept])
 
 
-class WiredOperator(Protocol):
-    """What is read of a PennyLane operator: its wires, its sum of Pauli words where it has one, its matrix."""
+def pauli_sum(
+    operator: OperatorLike,
+    wires: Sequence[Hashable] | None = None,
+    name: str = "operator",
+    num_qubits: int | None = None,
+) -> PauliSum:
+    """A :class:`PauliSum` from an operator of Qiskit or PennyLane, a matrix, labels with coefficients, a text, or itself.
 
-    @property
-    def wires(self) -> Iterable[int | str]:
-        """The labels of its wires, the first that of the highest qubit."""
-        ...
+    Qiskit's ``Pauli``, ``PauliList`` (the sum of its strings), ``SparsePauliOp``, ``SparseObservable`` and ``Operator``; PennyLane's
+    operators and sentences; dense matrices and SciPy's sparse ones; ``{label: coefficient}`` and pairs of both, labels as ``"XIZ"``
+    or ``"X0 Z2"``; and a sum as OpenFermion, HamLib, InQuanto, pytket, XACC, Qiskit and PennyLane print it
+    (:mod:`.operator_text`).
 
-    @property
-    def pauli_rep(self) -> Mapping[Mapping[int | str, str], complex] | None:
-        """The coefficient of each word ``{wire: letter}``; None where it has no such form."""
-        ...
-
-    def matrix(self, wire_order: Sequence[Hashable]) -> np.ndarray:
-        """Its matrix with the wires in this order."""
-        ...
-
-
-def pauli_sum(operator: OperatorLike, wires: Sequence[Hashable] | None = None, name: str = "operator") -> PauliSum:
-    """A :class:`PauliSum` from a Qiskit ``SparsePauliOp``, a PennyLane operator, a dense matrix, or itself.
-
-    The index of a basis state is kept: a PennyLane operator's first wire is the highest qubit, so that the matrix is
-    ``qml.matrix(operator, wire_order=wires)``.
+    The index of a basis state is kept: qubit or wire 0 of a text, the first letter of a label and a PennyLane operator's first wire
+    are the highest qubit, so that the matrix is ``qml.matrix(operator, wire_order=wires)``, and Qiskit's is Qiskit's.
 
     Args:
         operator: what is read.
         wires: the labels of all qubits, the first that of the highest, for an operator with wires; None: the operator's own.
         name: how messages call it.
+        num_qubits: the width of the register; None: that of the operator, the largest index and one where it names qubits.
 
     Raises:
-        ProblemError: not Hermitian, not finite, not square, not a power of two, of an unknown kind, or on a wire that is not there.
+        ProblemError: not Hermitian, not finite, not square, not a power of two, empty, of an unknown kind, or on a wire that is not
+            there; a term that cannot be read is named.
+
+    >>> pauli_sum("0.5 [X0 Z2] + (-1+0j) []").labels
+    ['III', 'XIZ']
     """
+    return with_wires(operator, wires, name, num_qubits)[0]
+
+
+def with_wires(
+    operator: OperatorLike,
+    wires: Sequence[Hashable] | None = None,
+    name: str = "operator",
+    num_qubits: int | None = None,
+) -> tuple[PauliSum, tuple[Wire, ...] | None]:
+    """:func:`pauli_sum`, and the labels of the wires where the operator or the caller names them."""
+    known = None if wires is None else tuple(cast(Sequence[Wire], wires))
     if isinstance(operator, PauliSum):
-        return operator
-    if hasattr(operator, "paulis") and hasattr(operator, "coeffs"):
-        labels, coefficients = operator.paulis.to_labels(), operator.coeffs
-        return _from_labels([str(label) for label in labels], np.asarray(coefficients))
-    if hasattr(operator, "pauli_rep") and hasattr(operator, "wires"):
-        return _from_pennylane(cast(WiredOperator, operator), wires, name)
-    if isinstance(operator, (np.ndarray, list, tuple)):
-        return _from_matrix(_rectangular(operator))
-    raise ProblemError(
-        f"Argument `operator` must be a SparsePauliOp, a PennyLane operator or a matrix, but is {describe(operator)}."
-    )
+        fits = num_qubits in (None, operator.num_qubits)
+        require(fits, "num_qubits", f"be {operator.num_qubits}, the width of the operator", num_qubits)
+        return operator, known
+    found = read_operator(operator, known, num_qubits, name)
+    own = known if found.wires is None else found.wires
+    return _from_totals(found.num_qubits, found.totals), own
 
 
-def _from_labels(labels: list[str], coefficients: np.ndarray) -> PauliSum:
-    require(len(labels) > 0, "operator", "have at least one term", "an empty sum")
-    coefficients = _real_coefficients(coefficients)
-    totals: dict[tuple[int, int], float] = {}
-    for label, c in zip(labels, coefficients):
-        digits = label.lstrip("-+i")
-        require(digits == label and set(label) <= set("IXYZ"), "operator", "consist of Pauli labels IXYZ", label)
-        x = int("".join("1" if p in "XY" else "0" for p in label), 2)
-        z = int("".join("1" if p in "ZY" else "0" for p in label), 2)
-        totals[x, z] = totals.get((x, z), 0.0) + float(c)
-    return _from_totals(len(labels[0]), totals)
-
-
-def _from_totals(num_qubits: int, totals: dict[tuple[int, int], float]) -> PauliSum:
+def _from_totals(num_qubits: int, totals: Totals) -> PauliSum:
     largest = max(map(abs, totals.values()))
-    kept = sorted((key, c) for key, c in totals.items() if abs(c) > _TINY * largest) or [((0, 0), 0.0)]
-    keys = np.array([key for key, _ in kept], dtype=np.int64)
-    return PauliSum(num_qubits, keys[:, 0], keys[:, 1], np.array([c for _, c in kept]))
-
-
-def _real_coefficients(coefficients: np.ndarray) -> np.ndarray:
-    if coefficients.dtype == object:
-        raise ProblemError("Argument `operator` must have numbers as coefficients, but has unbound parameters.")
-    coefficients = np.asarray(coefficients, dtype=complex)
-    require(bool(np.isfinite(coefficients).all()), "operator", "have finite coefficients", describe(coefficients))
-    worst = float(np.abs(coefficients.imag).max(initial=0.0))
-    scale = float(np.abs(coefficients).max(initial=0.0))
-    require(
-        worst <= 1e-12 * max(scale, 1.0), "operator", "be Hermitian", f"of imaginary part {worst:.2e} in a coefficient"
-    )
-    return coefficients.real
-
-
-def wires_of(operator: object) -> tuple[Any, ...] | None:
-    """The labels of an operator's wires in its own order, which is that of ``qml.matrix(operator)``; None where it has none."""
-    if not (hasattr(operator, "pauli_rep") and hasattr(operator, "wires")):
-        return None
-    return labels_of(operator.wires, "operator")
-
-
-def labels_of(wires: object, name: str, error: type[QMLDynamicsError] = ProblemError) -> tuple[Any, ...]:
-    """Labels of wires: integers and strings, each once.
-
-    >>> labels_of([2, "b"], "wires")
-    (2, 'b')
-    """
-    listed = isinstance(wires, Iterable) and not isinstance(wires, (str, bytes))
-    require(listed, name, "have a list of wires", wires, error)
-    plain = [w.item() if isinstance(w, np.generic) else w for w in cast(Iterable[object], wires)]
-    ok = all(isinstance(w, (int, str)) and not isinstance(w, bool) for w in plain) and len(set(plain)) == len(plain)
-    require(ok, name, "have wires that are integers or strings, each once", plain, error)
-    return tuple(plain)
-
-
-def _from_pennylane(operator: WiredOperator, given: Sequence[Hashable] | None, name: str) -> PauliSum:
-    own = wires_of(operator) or ()
-    wires = own if given is None else tuple(given)
-    unknown = [w for w in own if w not in wires]
-    if unknown:
-        raise ProblemError(f"Argument `{name}` must act on the wires {list(wires)}, but acts on {unknown[0]!r}.")
-    require(len(wires) > 0, name, "act on at least one wire", describe(operator))
-    sentence = operator.pauli_rep
-    if sentence is None:
-        return _moved(_from_matrix(np.asarray(operator.matrix(wire_order=own))), own, wires)
-    place = {wire: i for i, wire in enumerate(wires)}
-    labels, coefficients = [], []
-    for word, c in sentence.items():
-        letters = ["I"] * len(wires)
-        for wire, letter in word.items():
-            letters[place[wire]] = letter
-        labels.append("".join(letters))
-        coefficients.append(complex(c))
-    return _from_labels(labels, np.array(coefficients))
-
-
-def _moved(terms: PauliSum, own: Sequence[Hashable], wires: Sequence[Hashable]) -> PauliSum:
-    """The strings on the wires ``own`` as strings on all wires."""
-    where = [len(wires) - 1 - wires.index(w) for w in reversed(own)]  # of qubit 0, 1, ...
-    x, z = (
-        sum(((mask >> q & 1) << p for q, p in enumerate(where)), np.zeros_like(mask)) for mask in (terms.x, terms.z)
-    )
-    return PauliSum(len(wires), x, z, terms.coefficients)
-
-
-def _rectangular(rows: npt.ArrayLike) -> np.ndarray:
-    try:
-        return np.asarray(rows)
-    except ValueError:  # rows of unequal length
-        return np.empty(0)
-
-
-def _from_matrix(matrix: np.ndarray) -> PauliSum:
-    size = matrix.shape[0] if matrix.ndim == 2 else 0
-    square = matrix.ndim == 2 and matrix.shape == (size, size) and size >= 2 and size & (size - 1) == 0
-    require(square, "operator", "be a square matrix of size 2, 4, 8, ...", f"of shape {matrix.shape}")
-    require(
-        matrix.dtype.kind in "fciu" and bool(np.isfinite(matrix).all()), "operator", "be finite numbers", matrix.dtype
-    )
-    gap = float(np.abs(matrix - matrix.conj().T).max())
-    scale = float(np.abs(matrix).max())
-    require(gap <= 1e-10 * max(scale, 1e-300), "operator", "be Hermitian", f"of difference {gap:.2e} from its adjoint")
-    index = np.arange(size)
-    totals: dict[tuple[int, int], float] = {}
-    for x in range(size):
-        column = matrix[index ^ x, index]
-        a = walsh_coefficients(column.real) + 1j * walsh_coefficients(column.imag)
-        phases = 1j ** (np.bitwise_count(index & x) % 4)
-        real = (a / phases).real
-        for z in np.flatnonzero(np.abs(real) > _TINY * scale).tolist():
-            totals[x, z] = float(real[z])
-    if not totals:
-        return _from_totals(size.bit_length() - 1, {(0, 0): 0.0})
-    least = roundoff(np.array(list(totals.values())))
-    return _from_totals(size.bit_length() - 1, {key: c for key, c in totals.items() if abs(c) > least})
+    kept = sorted((key, c) for key, c in totals.items() if abs(c) > TINY * largest) or [((0, 0), 0.0)]
+    x, z = zip(*(key for key, _ in kept))
+    return PauliSum(num_qubits, as_masks(x, num_qubits), as_masks(z, num_qubits), np.array([c for _, c in kept]))

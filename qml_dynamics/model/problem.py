@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, describe, one_of, real, require
+from .circuit_state import CircuitState, SparseState
 from .domains import Domain, Grid, Hypercube
 from .initial import Initial, PointMass, State, Uniform
+from .initial_inputs import InitialLike, as_initial
 from .objectives.base import Objective
-from .pauli import OperatorLike, PauliSum, labels_of, pauli_sum, wires_of
+from .operator_inputs import labels_of, wires_of
+from .pauli import OperatorLike, PauliSum, pauli_sum, with_wires
 from .schedules import Constant, Schedule, as_schedule
 
 CLOCKS = ("real", "imaginary", "classical")
@@ -29,7 +31,7 @@ class Changes(TypedDict, total=False):
     diffusion: Schedule
     strength: Schedule
     clock: str
-    initial: Initial
+    initial: InitialLike
     duration: float
     operator: PauliSum | None
     wires: tuple[int | str, ...] | None
@@ -59,7 +61,7 @@ class Problem:
         diffusion: D, a number or a schedule; not negative; 0 for an operator.
         strength: s, a number or a schedule.
         clock: ``"real"``, ``"imaginary"`` or ``"classical"`` (grids without twist only).
-        initial: the initial wave.
+        initial: the initial wave, or what :func:`~.initial_inputs.as_initial` reads as one: amplitudes, labels, a Qiskit circuit.
         duration: total time, positive.
         operator: a general operator H0 in place of the loss and the diffusion.
         wires: labels of the qubits, the first that of the highest, by which PennyLane's operators find them; None: 0, 1, ...
@@ -91,7 +93,7 @@ class Problem:
             objective: Objective | Callable[[np.ndarray], np.ndarray] | None,
             diffusion: Schedule | float,
             strength: Schedule | float = 1.0,
-            initial: Initial = ...,
+            initial: InitialLike = ...,
             *,
             clock: str,
             duration: float,
@@ -114,8 +116,7 @@ class Problem:
         if self.wires is not None:
             require(self.operator is not None, "wires", "be None without an operator", self.wires)
             object.__setattr__(self, "wires", _as_wires(self.wires, self.domain.num_qubits))
-        is_wave = isinstance(self.initial, Initial) and not isinstance(self.initial, type)
-        require(is_wave, "initial", "be Uniform, Gaussian, PointMass or State", self.initial)
+        object.__setattr__(self, "initial", as_initial(self.initial, self.domain))
         if self.operator is not None:
             _starts_on(self.initial, self.domain)
         object.__setattr__(self, "duration", real(self.duration, "duration", positive=True))
@@ -129,7 +130,7 @@ class Problem:
         known = [f.name for f in dataclasses.fields(self)]
         for name in changes:
             one_of(name, "replace", known)
-        return dataclasses.replace(self, **changes)
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
     @classmethod
     @checks_arguments
@@ -139,8 +140,9 @@ class Problem:
         *,
         clock: str,
         duration: float,
-        initial: Initial | StartCircuit | npt.ArrayLike | None = None,
+        initial: InitialLike | StartCircuit | None = None,
         wires: Sequence[int | str] | None = None,
+        num_qubits: int | None = None,
         strength: Schedule | float = 1.0,
     ) -> Problem:
         """A problem whose Hamiltonian is ``s(t) H0`` with a given operator H0 on qubits; its domain is ``Hypercube(n)``.
@@ -149,14 +151,18 @@ class Problem:
         and ``expectations["energy"]`` is that of ``s(t) H0``.
 
         Args:
-            operator: a ``SparsePauliOp``, a PennyLane operator, or a matrix.
+            operator: an operator of Qiskit or PennyLane, a matrix (dense or of SciPy), ``{label: coefficient}``, pairs of both,
+                or the text of a sum as a library prints it: see :func:`~.pauli.pauli_sum`.
             clock: ``"real"`` or ``"imaginary"``.
             duration: total time.
-            initial: an initial wave, a vector, or an ansatz made of a circuit, in whose start state the problem starts;
-                :class:`Uniform` when None.
+            initial: an initial wave; amplitudes as an array, a ``Statevector``, a sparse vector or by label, ``{"01": 0.6, "10": 0.8}``;
+                the label of a basis state, ``"0101"``, its first digit that of the highest qubit; a Qiskit circuit without free
+                parameters; or an ansatz made of a circuit, in whose start state the problem starts. :class:`Uniform` when None.
             wires: labels of all qubits, the first that of the highest; a PennyLane operator acts on the wires that it names.
                 None: those of the ansatz given as ``initial`` where it has some, else the operator's own in its own order,
                 which is that of ``qml.matrix(operator)``. PennyLane operators that are observed later find their qubits by these.
+            num_qubits: the width of the register; None: that of the operator, for words such as ``X0 Z2`` the largest index and
+                one. Qubits that no term names carry the identity.
             strength: s, a number or a schedule of either sign.
 
         Raises:
@@ -166,17 +172,17 @@ class Problem:
         >>> problem = Problem.from_operator(qml.X("b") @ qml.Z("a"), clock="real", duration=1.0)
         >>> problem.wires, problem.operator.labels
         (('b', 'a'), ['XZ'])
+        >>> Problem.from_operator("-0.5 [Z0 Z1] + 0.3 [X0]", num_qubits=3, clock="real", duration=1.0).operator.labels
+        ['ZZI', 'XII']
         """
         if wires is None:
             wires = getattr(initial, "wires", None) or wires_of(operator)
         wires = None if wires is None else labels_of(wires, "wires")
-        terms = pauli_sum(operator, wires)
+        terms, wires = with_wires(operator, wires, num_qubits=num_qubits)
         if initial is None:
             initial = Uniform()
         elif hasattr(initial, "program"):
             initial = State(_state_on(cast(StartCircuit, initial), wires))
-        elif not isinstance(initial, Initial):
-            initial = State(getattr(initial, "data", initial))
         return cls(
             Hypercube(terms.num_qubits),
             None,
@@ -225,6 +231,8 @@ def _starts_on(initial: Initial, domain: Domain) -> None:
     """Raise :class:`ProblemError` where a wave does not fit the register of an operator."""
     if isinstance(initial, PointMass):
         initial.index(domain)
+    elif isinstance(initial, (CircuitState, SparseState)):
+        initial.check(domain)
     elif not isinstance(initial, Uniform):  # which fits any register, however large
         initial.vector(domain)
 

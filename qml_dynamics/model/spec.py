@@ -10,8 +10,8 @@ import numpy as np
 from ..base.errors import describe
 from ..base.registry import is_plain, method_spec
 from .domains import Domain, Hypercube
-from .initial import KINDS as INITIAL_KINDS
 from .initial import Initial, State
+from .initial_inputs import KINDS as INITIAL_KINDS
 from .problem import Problem
 from .schedules import QHD, Constant, Schedule, kind_of_schedule
 

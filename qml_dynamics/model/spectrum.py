@@ -66,6 +66,7 @@ def lowest(
     if size <= _DENSE or 5 * count > size:
         energies, vectors = np.linalg.eigh(dense(h, t))
         return energies[:count], _signed(vectors[:, :count].T, shape)
+    check_memory(6 * 16 * (count + 2) * size, f"A search for {count} lowest states among {size:,} dimensions")
     from scipy.sparse.linalg import lobpcg
 
     op = _blockwise(lambda wave: h.apply(wave, t), shape)

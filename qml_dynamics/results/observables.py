@@ -19,7 +19,9 @@ from ..base.errors import ProblemError, describe, require
 from ..base.estimate import Estimate, mean_of_counts
 from ..model.domains import Domain
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.masks import bit_count
 from ..model.objectives.base import Objective
+from ..model.operator_inputs import kind_of
 from ..model.pauli import OperatorLike, PauliSum, pauli_sum
 from ..model.problem import Problem
 from ..model.transforms import Transform
@@ -44,7 +46,7 @@ class PauliGroup:
     def values(self, index: np.ndarray) -> np.ndarray:
         """The group's sum at these outcomes of its basis."""
         support = self.terms.x | self.terms.z
-        parity = np.bitwise_count(index[:, None] & support[None, :]) & 1
+        parity = bit_count(index[:, None] & support[None, :]) & 1
         return np.asarray((1 - 2.0 * parity) @ self.terms.coefficients)
 
     def probabilities(self, psi: np.ndarray) -> np.ndarray:
@@ -141,8 +143,7 @@ def read_observables(
             raise ProblemError(
                 f"Argument `observables` must not name {', '.join(RESERVED)}, but names {describe(name)}."
             )
-        operator = hasattr(what, "paulis") or hasattr(what, "pauli_rep")  # SparsePauliOp is callable too
-        if callable(what) and not operator:
+        if callable(what) and kind_of(what) is None:  # Qiskit's operators are callable too
             out.append(Observable(name, "dual" if _takes_momenta(what) else "weight", function=what))
             continue
         terms = pauli_sum(cast(OperatorLike, what), known, f"observables['{name}']")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base.errors import check_memory
 from ..model.domains import Domain, Grid
+from ..model.masks import mask_texts, masks_from_texts
 from ..model.pauli import PauliSum
 from ..results.observables import Observable
 
@@ -17,14 +18,16 @@ def describe_observables(
     seen: Sequence[Observable], domain: Domain
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """Plain data and arrays of the observables of a run."""
-    check_memory(8 * domain.size * len(seen), f"{len(seen)} tables of observables")
+    tables = sum(o.terms is None for o in seen)
+    check_memory(8 * domain.size * tables, f"{tables} tables of observables")
     spec: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     for i, o in enumerate(seen):
         spec.append({"name": o.name, "basis": o.basis})
         if o.terms is not None:
             spec[-1]["num_qubits"] = o.terms.num_qubits
-            arrays |= {f"{i}/x": o.terms.x, f"{i}/z": o.terms.z, f"{i}/coefficients": o.terms.coefficients}
+            arrays |= {f"{i}/x": mask_texts(o.terms.x), f"{i}/z": mask_texts(o.terms.z)}
+            arrays |= {f"{i}/coefficients": o.terms.coefficients}
         else:
             arrays[f"{i}/table"] = o.everywhere(domain)
     return spec, arrays
@@ -37,7 +40,8 @@ def read_observables(
     out: dict[str, Any] = {}
     for i, o in enumerate(spec):
         if o["basis"] == "operator":
-            out[o["name"]] = PauliSum(o["num_qubits"], arrays[f"{i}/x"], arrays[f"{i}/z"], arrays[f"{i}/coefficients"])
+            x, z = (masks_from_texts(arrays[f"{i}/{letter}"], o["num_qubits"]) for letter in "xz")
+            out[o["name"]] = PauliSum(o["num_qubits"], x, z, arrays[f"{i}/coefficients"])
         else:
             out[o["name"]] = tabulated(domain, o["basis"], arrays[f"{i}/table"])
     return out

@@ -22,7 +22,7 @@ from ..base.texts import parse_json
 from ..methods.base import Method
 from ..methods.variational import ansatz as ansaetze
 from ..methods.variational.options import Cutoff, Variational
-from ..model.pauli import labels_of
+from ..model.operator_inputs import labels_of
 from ..model.problem import Problem
 from ..model.spec import describe_method
 from ..results.trajectory import plain

@@ -69,6 +69,24 @@ def opened(
     return _Opener(labels, error).circuit(circuit, 0)
 
 
+def without_end(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The circuit without its measurements at the end, whatever delays and barriers follow them; delays, which do nothing, go.
+
+    >>> circuit = QuantumCircuit(1, 1)
+    >>> _ = circuit.h(0), circuit.measure(0, 0), circuit.delay(100, 0)
+    >>> [item.operation.name for item in without_end(circuit).data]
+    ['h']
+    """
+    counted = circuit.count_ops()
+    if "delay" in counted:
+        moving = circuit.copy_empty_like()
+        for item in circuit.data:
+            if item.operation.name != "delay":
+                moving.append(item)
+        circuit = moving
+    return circuit.remove_final_measurements(inplace=False) if "measure" in counted else circuit
+
+
 @cache
 def _standard() -> dict[type, str]:
     """The classes of the standard gates, and what Qiskit calls them."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit import QuantumCircuit
 
-from ..base.errors import BackendError, MethodError, integer
-from .foreign import opened
+from ..base.errors import BackendError, MethodError, ProblemError, integer, require
+from ..model.circuit_state import CircuitState, GateLine
+from .foreign import opened, without_end
 
 if TYPE_CHECKING:
     from qiskit.circuit import Operation
@@ -85,6 +86,48 @@ def to_qasm3(
     return "\n".join(lines) + "\n"
 
 
+def circuit_state(circuit: QuantumCircuit) -> CircuitState:
+    """The wave that a circuit prepares, as the gates of ``stdgates.inc``; measurements at its end are left out.
+
+    Raises:
+        ProblemError: a parameter has no value, a qubit is measured or reset on the way, or an instruction is no gate.
+
+    >>> ghz = QuantumCircuit(2)
+    >>> _ = ghz.h(0), ghz.cx(0, 1)
+    >>> circuit_state(ghz).gates
+    ('h 0', 'cx 0 1')
+    """
+    if circuit.parameters:
+        names = ", ".join(p.name for p in circuit.parameters)
+        raise ProblemError(f"Argument `initial` must have a number for every parameter, but has none for {names}.")
+    require(circuit.num_qubits > 0, "initial", "be a circuit with at least one qubit", circuit.name)
+    gates: list[str] = []
+    touched: set[int] = set()
+    try:
+        circuit = opened(without_end(circuit), error=ProblemError)
+        flat = list(_flat(circuit))
+        phase = _phase(circuit)
+    except MethodError as error:
+        raise ProblemError(str(error).replace("`circuit`", "`initial`")) from None
+    for name, angles, qubits, _ in flat:
+        if name == "measure" or (name == "reset" and qubits[0] in touched):
+            raise ProblemError(f"Argument `initial` must be a circuit of gates, but has `{name}` on qubit {qubits[0]}.")
+        if name in ("barrier", "delay", "reset"):
+            continue
+        touched.update(qubits)
+        listed = f"({','.join(map(repr, angles))})" if angles else ""
+        gates.append(f"{name}{listed} {' '.join(map(str, qubits))}")
+    return CircuitState(circuit.num_qubits, tuple(gates), phase)
+
+
+def from_lines(lines: Sequence[GateLine], num_qubits: int, phase: float) -> QuantumCircuit:
+    """The circuit of these standard gates, and its global phase."""
+    circuit = QuantumCircuit(num_qubits, global_phase=phase)
+    for name, angles, qubits in lines:
+        getattr(circuit, name)(*angles, *qubits)
+    return circuit
+
+
 def from_qasm3(text: str) -> QuantumCircuit:
     """A circuit from OpenQASM 3 text, through Qiskit's importer; gates that the text defines are replaced by their definitions.
 
@@ -118,13 +161,20 @@ def _flat(circuit: QuantumCircuit, depth: int = 0) -> Iterator[Gate]:
         if _known(operation):
             yield operation.name, tuple(float(p) for p in operation.params), qubits, bits
             continue
-        inner = operation.definition if depth < _DEPTH and hasattr(operation, "definition") else None
+        inner = definition_of(operation) if depth < _DEPTH else None
         if inner is None:
             raise MethodError(
                 f"Argument `circuit` must consist of gates, but `{operation.name}` has no definition in gates."
             )
         for name, params, where, cells in _flat(inner, depth + 1):
             yield name, params, tuple(qubits[i] for i in where), tuple(bits[i] for i in cells)
+
+
+def definition_of(operation: Operation) -> QuantumCircuit | None:
+    """The definition of an operation in gates; of a Clifford, which is no gate but has a circuit, that one."""
+    if hasattr(operation, "definition"):
+        return operation.definition
+    return operation.to_circuit() if hasattr(operation, "to_circuit") else None
 
 
 def _euler(operation: Operation) -> tuple[tuple[str, float], ...]:
@@ -147,8 +197,8 @@ def _phase(circuit: QuantumCircuit) -> float:
         operation: Any = item.operation
         if operation.name == "u":
             total += 0.5 * float(operation.params[1] + operation.params[2])
-        elif not _known(operation) and operation.definition is not None:
-            total += _phase(operation.definition)
+        elif not _known(operation) and (inner := definition_of(operation)) is not None:
+            total += _phase(inner)
     return math.remainder(total, 2 * math.pi)
 
 

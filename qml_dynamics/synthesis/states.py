@@ -1,6 +1,7 @@
 """Circuits that prepare the initial waves (H, X, trees of multiplexed RY, Walsh phases), filtered or damped mode by mode.
 
-Uniform: one H a qubit. PointMass: X on its bits. Gaussian: a tree of multiplexed RY an axis (2^n - 2 CX each), its momentum as
+Uniform: one H a qubit. PointMass: X on its bits. A circuit: its gates. A few basis states: merged two by two (`sparse_states.py`).
+Gaussian: a tree of multiplexed RY an axis (2^n - 2 CX each), its momentum as
 single-qubit phases. Any other wave: one tree over the whole register, with its phases as a Walsh diagonal.
 
 Of the Ornstein-Uhlenbeck process ``e^{-t H_W}`` multiplies mode n by ``e^{-n t}``. With n in binary that is one factor
@@ -15,8 +16,11 @@ from collections.abc import Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
+from ..model.circuit_state import CircuitState, SparseState
 from ..model.domains import Domain
 from ..model.initial import Gaussian, Initial, PointMass, Uniform
+from .qasm import from_lines
+from .sparse_states import sparse, worthwhile
 from .transforms import registers, width
 from .walsh import damping_angles, diagonal, multiplexed_ry, walsh_series
 
@@ -36,14 +40,29 @@ def prepare(initial: Initial, domain: Domain) -> QuantumCircuit:
     if isinstance(initial, Uniform):
         circuit.h(range(domain.num_qubits))
     elif isinstance(initial, PointMass):
-        flat = int(np.ravel_multi_index(initial.index(domain), domain.shape))
+        flat = 0  # of any number of axes, where NumPy knows 64
+        for index, bits in zip(initial.index(domain), domain.qubits):
+            flat = flat << bits | index
         for q in range(domain.num_qubits):
             if flat >> q & 1:
                 circuit.x(q)
     elif isinstance(initial, Gaussian):
         _product(initial, domain, circuit)
+    elif isinstance(initial, CircuitState):
+        initial.check(domain)
+        circuit.compose(
+            from_lines(initial.lines(), initial.num_qubits, initial.phase), range(domain.num_qubits), inplace=True
+        )
+    elif isinstance(initial, SparseState):
+        initial.check(domain)
+        circuit.compose(sparse(initial.terms(), domain.num_qubits), range(domain.num_qubits), inplace=True)
     else:
-        amplitudes(initial.vector(domain).reshape(-1), circuit, range(domain.num_qubits))
+        wave = initial.vector(domain).reshape(-1)
+        few = worthwhile(wave, _EMPTY)
+        if few is None:
+            amplitudes(wave, circuit, range(domain.num_qubits))
+        else:
+            circuit.compose(sparse(few, domain.num_qubits), range(domain.num_qubits), inplace=True)
     return circuit
 
 

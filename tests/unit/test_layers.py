@@ -38,6 +38,7 @@ ONE_FILE_EACH = {
     "torch": "learning/growth/state_dicts.py",
     "safetensors": "learning/growth/state_dicts.py",
     "sklearn": "learning/growth/scikit.py",
+    "h5py": "runs/problem_file/operator_file.py",
 }
 ALSO = {
     "pennylane": {"methods/variational/ansatz/pennylane.py"}

@@ -119,7 +119,7 @@ def test_bound_is_above_the_spectral_norm():
         (np.ones(4), "square matrix"),
         ([[1, 2], [3]], "square matrix"),
         ([["a", "b"], ["c", "d"]], "finite"),
-        ("XYZ", "SparsePauliOp"),
+        ("XYW", "read, but its term 'XYW'"),
         (None, "SparsePauliOp"),
         (3.0, "SparsePauliOp"),
         (1j * qml.X(0), "Hermitian"),

@@ -68,7 +68,7 @@ def test_problems_are_frozen_and_changed_by_replace():
         ({"clock": "imag"}, "Did you mean 'imaginary'"),
         ({"clock": None}, "`clock`"),
         ({"initial": Uniform}, "`initial`"),
-        ({"initial": np.ones(16)}, "`initial`"),
+        ({"initial": np.ones(5)}, "`initial` must have shape"),
         ({"initial": None}, "`initial`"),
         ({"objective": None}, "`objective`"),
         ({"objective": 3.0}, "`objective`"),

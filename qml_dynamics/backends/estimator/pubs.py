@@ -17,6 +17,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
 from ...base.errors import BackendError
+from ...model.masks import as_masks
 from ...model.pauli import PauliSum
 from ...model.transforms import walsh_coefficients
 from ...results.observables import PauliGroup, pauli_groups
@@ -97,8 +98,9 @@ def _union(operators: Sequence[PauliSum]) -> PauliSum:
     for o in operators:
         for x, z, c in zip(o.x.tolist(), o.z.tolist(), np.abs(o.coefficients).tolist()):
             most[x, z] = max(c, most.get((x, z), 0.0))
-    keys = np.array(list(most), dtype=np.int64)
-    return PauliSum(operators[0].num_qubits, keys[:, 0], keys[:, 1], np.array(list(most.values())))
+    n = operators[0].num_qubits
+    x, z = (as_masks([key[i] for key in most], n) for i in (0, 1))
+    return PauliSum(n, x, z, np.array(list(most.values())))
 
 
 def _part(operator: PauliSum, group: PauliGroup) -> PauliSum:

@@ -20,6 +20,7 @@ from ...methods.variational.measured import hadamard, shifts, spsa
 from ...methods.variational.measured.estimates import Metric
 from ...methods.variational.measured.outcomes import Outcome, Request, Seen, ask
 from ...methods.variational.measured.rotations import RotationSequence, read_rotations, to_letters
+from ...model.masks import bit_count
 from ...model.pauli import PauliSum
 from ...results.observables import pauli_groups
 
@@ -279,5 +280,5 @@ def _bases(task: Task, width: int) -> list[BasisOf]:
 
 
 def _parities(support: np.ndarray, weights: np.ndarray, index: np.ndarray) -> np.ndarray:
-    out: np.ndarray = (1.0 - 2.0 * (np.bitwise_count(index[:, None] & support[None, :]) & 1)) @ weights
+    out: np.ndarray = (1.0 - 2.0 * (bit_count(index[:, None] & support[None, :]) & 1)) @ weights
     return out

@@ -13,6 +13,7 @@ from ...base.errors import MethodError
 from ...base.estimate import mean_of_counts
 from ...model.formulas import boundaries, segments
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ...model.masks import bit_count
 from ...model.pauli import PauliSum, pauli_sum
 from ...model.schedules import Constant
 from ...results.observables import pauli_groups
@@ -133,7 +134,7 @@ class _Qite:
         table = {}
         for group, (index, count) in zip(groups, outcomes):
             for x, z in zip(group.terms.x.tolist(), group.terms.z.tolist()):
-                signs = 1 - 2.0 * (np.bitwise_count(index & (x | z)) & 1)
+                signs = 1 - 2.0 * (bit_count(index & (x | z)) & 1)
                 table[x, z] = mean_of_counts(signs, count)[0] if shots else float(signs @ count / count.sum())
         return table
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...base.errors import MethodError
+from ...model.masks import bit_count
 from ...model.pauli import PauliSum, pauli_sum
 from ...model.transforms import walsh_hadamard
 
@@ -65,7 +66,7 @@ def pool(qubits: Sequence[int], real: bool) -> Strings:
     size = 1 << len(qubits)
     spread = _spread(np.arange(size), qubits)
     x, z = np.repeat(spread, size), np.tile(spread, size)
-    keep = np.bitwise_count(x & z) % 2 == 1 if real else (x | z) > 0
+    keep = bit_count(x & z) % 2 == 1 if real else (x | z) > 0
     return x[keep], z[keep]
 
 
@@ -73,12 +74,7 @@ def products(a: Strings, b: Strings) -> tuple[np.ndarray, np.ndarray, np.ndarray
     """``sigma_I sigma_J = phase sigma_K`` for all pairs: masks and phases, each of shape ``(len(a), len(b))``."""
     xa, za, xb, zb = a[0][:, None], a[1][:, None], b[0][None], b[1][None]
     x, z = xa ^ xb, za ^ zb
-    powers = (
-        np.bitwise_count(xa & za).astype(int)
-        + np.bitwise_count(xb & zb)
-        + 2 * np.bitwise_count(za & xb)
-        - np.bitwise_count(x & z).astype(int)
-    )
+    powers = bit_count(xa & za) + bit_count(xb & zb) + 2 * bit_count(za & xb) - bit_count(x & z)
     return x, z, 1j ** (powers % 4)
 
 
@@ -161,11 +157,11 @@ def expectations(psi: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     for row, flip in zip(table, flips.tolist()):
         overlap = flat[index ^ flip].conj() * flat
         row[:] = (walsh_hadamard(overlap.real) + 1j * walsh_hadamard(overlap.imag)) * np.sqrt(psi.size)
-    values = table[place.reshape(np.shape(x)), z] * 1j ** (np.bitwise_count(x & z) % 4)
+    values = table[place.reshape(np.shape(x)), z] * 1j ** (bit_count(x & z) % 4)
     return np.asarray(values.real)
 
 
 def is_real(terms: PauliSum, psi: np.ndarray) -> bool:
     """Whether operator and wave are real: then so is the wave at every later time."""
-    odd = np.bitwise_count(terms.x & terms.z) % 2 == 1
+    odd = bit_count(terms.x & terms.z) % 2 == 1
     return not odd.any() and bool(np.abs(np.imag(psi)).max() < 1e-13)

@@ -13,15 +13,17 @@ from ...base.errors import describe
 from ...base.places import Place
 from ...base.registry import WAVES_OF_BEFORE
 from ...model.domains import Domain, Grid, Hypercube
-from ...model.initial import KINDS as INITIAL_KINDS
 from ...model.initial import Initial, State
+from ...model.initial_inputs import KINDS as INITIAL_KINDS
+from ...model.masks import as_masks
 from ...model.objectives.data import Dataset
-from ...model.pauli import PauliSum
+from ...model.pauli import PauliSum, pauli_sum
 from ...model.problem import Problem
 from ...model.schedules import QHD, Constant, Schedule, schedule_class, schedule_names
 from . import schema
 from .messages import fail, nearest, within
 from .objective import find_array, objective_from_spec
+from .operator_file import operator_text
 from .schema import check
 
 Arrays = Mapping[str, np.ndarray]
@@ -171,7 +173,7 @@ def _from_operator(spec: Mapping[str, object], clock: schema.EvolutionSection, a
         if section in spec:
             fail(section, "must be absent beside [operator]: the Hamiltonian is its strength times the operator.")
     stated = check("operator", schema.OperatorSection, spec["operator"])
-    terms = _pauli_terms(stated)
+    terms = _operator_in_file(stated, place) if stated.file is not None else _pauli_terms(stated)
     domain = Hypercube(terms.num_qubits)
     if "domain" in spec and _domain(spec["domain"]) != domain:
         fail("domain", f"must be a hypercube of {terms.num_qubits} weights beside this [operator], or absent.")
@@ -188,13 +190,30 @@ def _from_operator(spec: Mapping[str, object], clock: schema.EvolutionSection, a
         )
 
 
+def _operator_in_file(section: schema.OperatorSection, place: Place) -> PauliSum:
+    assert section.file is not None
+    if section.labels is not None or section.coefficients is not None:
+        fail("operator", "file must be absent beside labels and coefficients, or they beside it.")
+    path = place.file("operator", "file", section.file)
+    with within("operator"):
+        return pauli_sum(operator_text(path, section.dataset), section.wires, num_qubits=section.num_qubits)
+
+
 def _pauli_terms(section: schema.OperatorSection) -> PauliSum:
+    if section.labels is None or section.coefficients is None:
+        fail("operator", "labels and coefficients must be given, or a file.")
+    if section.dataset is not None:
+        fail("operator", "dataset must be absent without a file.")
     labels, coefficients = section.labels, np.array(section.coefficients, dtype=float)
     if not labels or len(labels) != len(coefficients):
         fail(
             "operator",
             f"coefficients must be {len(labels)} numbers, one a label, but are {len(coefficients)}.",
         )
+    if any(set(label) & set("0123456789") for label in labels):
+        with within("operator"):
+            pairs = list(zip(labels, coefficients.tolist()))
+            return pauli_sum(pairs, section.wires, num_qubits=section.num_qubits)
     widths = {len(label) for label in labels}
     if len(widths) != 1 or 0 in widths or not all(set(label) <= set("IXYZ") for label in labels):
         fail("operator", f"labels must be of one length and letters I, X, Y, Z, but are {describe(labels)}.")
@@ -202,8 +221,9 @@ def _pauli_terms(section: schema.OperatorSection) -> PauliSum:
         fail("operator", "labels must differ from each other, but one is there twice.")
     if section.num_qubits not in (None, widths.copy().pop()):
         fail("operator", f"num_qubits must be {widths.pop()}, the length of the labels, but is {section.num_qubits}.")
-    x, z = (np.array([_mask(label, letters) for label in labels]) for letters in ("XY", "ZY"))
-    return PauliSum(widths.pop(), x, z, coefficients)
+    width = widths.pop()
+    x, z = (as_masks([_mask(label, letters) for label in labels], width) for letters in ("XY", "ZY"))
+    return PauliSum(width, x, z, coefficients)
 
 
 def _mask(label: str, letters: str) -> int:

@@ -72,7 +72,12 @@ def _value(value: object) -> str:
 
 
 PathLike = str | os.PathLike[str]
-NAMED = (("objective", "data"), ("objective", "table"), ("initial", "array"))  # keys whose text is the name of a file
+NAMED = (
+    ("objective", "data"),
+    ("objective", "table"),
+    ("initial", "array"),
+    ("operator", "file"),
+)  # keys whose text is the name of a file
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,17 +119,19 @@ class EvolutionSection(Section):
 class InitialSection(Section):
     """``[initial]``."""
 
-    kind: Literal["uniform", "gaussian", "point_mass", "state", "custom"]
+    kind: Literal["uniform", "gaussian", "point_mass", "state", "circuit", "sparse_state", "custom"]
     params: Annotated[dict[str, Any], _is("a table of parameters")] = Field(default_factory=dict)
     array: Annotated[str | None, _is("the name of a .npy file")] = None
 
 
 class OperatorSection(Section):
     """``[operator]``: a sum of Pauli strings in place of domain and objective; qubit 0 is the last letter, ``wires`` are labels of the
-    qubits from the first letter on."""
+    qubits from the first letter on. Either labels and coefficients, or a file (and the data set of an HDF5 file)."""
 
-    labels: Annotated[list[str], _is("a list of Pauli labels")]
-    coefficients: Annotated[list[Number], _is("a list of numbers")]
+    labels: Annotated[list[str] | None, _is("a list of Pauli labels")] = None
+    coefficients: Annotated[list[Number] | None, _is("a list of numbers")] = None
+    file: Annotated[str | None, _is("the name of a file that holds a sum of Pauli strings")] = None
+    dataset: Annotated[str | None, _is("the name of a data set of the HDF5 file")] = None
     num_qubits: Annotated[int | None, _is("an integer")] = None
     wires: Annotated[list[int | str] | None, _is("a list of labels, integers or strings, one a qubit")] = None
 

@@ -133,10 +133,7 @@ def from_circuit(circuit: QuantumCircuit, theta0: npt.ArrayLike | None = None) -
     from .reader import program_from_circuit
 
     require(isinstance(circuit, QuantumCircuit), "circuit", "be a Qiskit QuantumCircuit", circuit, MethodError)
-    circuit = synthesis.foreign.opened(circuit)
-    if "measure" in circuit.count_ops():
-        circuit = circuit.remove_final_measurements(inplace=False)
-    circuit = without_idle_bits(circuit)
+    circuit = without_idle_bits(synthesis.foreign.without_end(synthesis.foreign.opened(circuit)))
     program = program_from_circuit(circuit)
     start = np.zeros(program.num_parameters) if theta0 is None else theta0
     values = parameters(start, "theta0", program.num_parameters)

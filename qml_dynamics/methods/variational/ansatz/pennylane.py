@@ -6,7 +6,7 @@ are known by their class, or by their matrix; their names mean nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from qiskit.circuit.library import PauliEvolutionGate, UnitaryGate
 from qiskit.quantum_info import SparsePauliOp
 
 from ....base.errors import MethodError, describe, require
-from ....model.pauli import labels_of
+from ....model.operator_inputs import labels_of
 
 if TYPE_CHECKING:
     from pennylane.measurements import MeasurementProcess
@@ -46,6 +46,8 @@ _GATES: dict[type, str] = {
 }
 _STATES = (qml.BasisState, qml.StatePrep, qml.AmplitudeEmbedding, qml.BasisEmbedding)
 _NOT_UNITARY = (qml.ops.MidMeasure, qml.ops.Conditional, qml.operation.Channel)
+_MATRICES = (qml.QubitUnitary, qml.DiagonalQubitUnitary, qml.BlockEncode, qml.SpecialUnitary)
+_FORMULAS = (qml.ApproxTimeEvolution, qml.CommutingEvolution, qml.TrotterProduct, qml.QDrift)
 _POINTS = (
     (1, -7.0),
     (1, 7.0),
@@ -95,13 +97,32 @@ def read_qnode(
         return qml.tape.make_qscript(qnode)(*pieces, **options)
 
     def trace(theta: np.ndarray) -> list[Any]:
-        return list(whole(theta).operations)
+        return [part for op in whole(theta).operations for part in _opened(op, 0)]
 
     constant, slopes = _affine(trace, theta0)
     tape = whole(theta0)
     wires = _wires(tape, getattr(getattr(qnode, "device", None), "wires", None))
-    circuit = _build(tape.operations, constant, slopes, len(theta0), wires)
+    circuit = _build(trace(theta0), constant, slopes, len(theta0), wires)
     return ReadNode(circuit, theta0, wires, tuple(tape.measurements), tape.shots.total_shots)
+
+
+def _opened(op: Operator, depth: int) -> Iterator[Operator]:
+    """An operation, or the gates of a template: of what holds arrays of angles, or is a product formula of a sum."""
+    if depth > _DEPTH or not _is_template(op):
+        yield op
+        return
+    for part in op.decomposition():
+        yield from _opened(part, depth + 1)
+
+
+def _is_template(op: Operator) -> bool:
+    root: Any = op
+    while isinstance(root, qml.ops.op_math.SymbolicOp) and not isinstance(root, _FORMULAS):
+        root = root.base
+    known = type(op) in _GATES or isinstance(root, (*_STATES, *_MATRICES, *_NOT_UNITARY))
+    if known or not getattr(op, "has_decomposition", False):
+        return False
+    return isinstance(root, _FORMULAS) or any(np.ndim(value) for value in op.data)
 
 
 def _one_tape(qnode: Callable[..., object], pieces: list[float | np.ndarray], options: Mapping[str, object]) -> Any:
@@ -267,8 +288,14 @@ def _append(
         word = "Z" * len(where) if type(op) is qml.MultiRZ else op.hyperparameters["pauli_word"]
         gate = PauliEvolutionGate(SparsePauliOp([word[::-1]], [0.5]), time=angles[0])
         circuit.append(gate, where)
+    elif isinstance(op, (qml.BasisState, qml.BasisEmbedding)):
+        for q, bit in zip(where, np.ravel(op.data[0]).tolist()):  # X gates, as PennyLane has it on wires in any state
+            if bit:
+                circuit.x(q)
     elif not free:
         _prepare(circuit, op, where)
+    elif isinstance(op, qml.ops.Evolution) and (words := _commuting(op.base, op.wires)) is not None:
+        circuit.append(PauliEvolutionGate(words, time=angles[0]), where)
     else:
         _decompose(circuit, op, angles, qubit, depth)
 
@@ -284,11 +311,30 @@ def _controlled(
 
 
 def _prepare(circuit: QuantumCircuit, op: Operator, where: list[int]) -> None:
-    """A state on wires that nothing has touched, as a unitary whose first column it is."""
+    """A state on wires that nothing has touched, as a unitary whose first column it is.
+
+    Elsewhere PennyLane applies a circuit that makes this state of ``|0...0>``, whose other columns are its own affair.
+    """
+    if {circuit.find_bit(q).index for item in circuit.data for q in item.qubits} & set(where):
+        raise MethodError(
+            f"Argument `qnode` must prepare states before its gates, but has a {op.name} on wires {list(op.wires)} in its middle."
+        )
     state = np.asarray(op.state_vector(wire_order=op.wires)).reshape(-1)
     basis = np.linalg.qr(np.column_stack([state, np.eye(len(state))]))[0]
     basis[:, 0] = state
     circuit.append(UnitaryGate(basis), where[::-1])
+
+
+def _commuting(generator: Operator, wires: Sequence[int | str]) -> SparsePauliOp | None:
+    """A generator as a sum of Pauli words over these wires, where they commute with each other; else None."""
+    sentence = generator.pauli_rep
+    if not sentence:
+        return None
+    words = list(sentence)
+    if not all(a.commutes_with(b) for i, a in enumerate(words) for b in words[:i]):
+        return None
+    labels = ["".join(word.get(wire, "I") for wire in reversed(wires)) for word in words]
+    return SparsePauliOp(labels, [complex(sentence[word]) for word in words])
 
 
 def _decompose(

@@ -23,7 +23,8 @@ from qiskit.quantum_info import Operator, SparsePauliOp
 
 from ....base.errors import MethodError, describe, require
 from ....model.pauli import PauliSum, pauli_sum
-from ....synthesis.foreign import opened
+from ....synthesis.foreign import opened, without_end
+from ....synthesis.qasm import definition_of
 from ..engine.gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation, pauli_matrix
 from .expressions import affine, curve, number
 
@@ -137,8 +138,7 @@ def program_from_circuit(circuit: QuantumCircuit) -> Program:
     require(circuit.num_qubits > 0, "circuit", "have at least one qubit", circuit.name, MethodError)
     circuit = opened(circuit)
     names = [p.name for p in circuit.parameters]
-    if "measure" in circuit.count_ops():
-        circuit = circuit.remove_final_measurements(inplace=False)
+    circuit = without_end(circuit)
     reader = Reader({p: k for k, p in enumerate(circuit.parameters)})
     reader.read(circuit, list(range(circuit.num_qubits)), 0)
     angles = reader.angles()
@@ -204,8 +204,9 @@ class Reader:
             return
         noncommuting = isinstance(op, PauliEvolutionGate) and commuting_strings(op) is None
         composite = not hasattr(op, "to_matrix") or len(where) > _WIDE or noncommuting or op.name == "initialize"
-        if composite and getattr(op, "definition", None) is not None and depth < _DEPTH:
-            self.read(op.definition, where, depth + 1)
+        inner = definition_of(op) if composite and (hasattr(op, "definition") or len(where) > _WIDEST) else None
+        if inner is not None and depth < _DEPTH:
+            self.read(inner, where, depth + 1)
             return
         if len(where) > _WIDEST:
             raise MethodError(

@@ -14,6 +14,7 @@ import numpy as np
 
 from ....base.errors import MethodError, require
 from ....model.domains import Domain
+from ....model.masks import bit_count
 from ....model.pauli import PauliSum
 
 
@@ -189,7 +190,7 @@ def pauli_matrix(x: int, z: int, qubits: Sequence[int]) -> np.ndarray:
 def pauli_phases(x: int, z: int, num_qubits: int) -> np.ndarray:
     """The diagonal of a Pauli string: ``(P psi)[j] = phases[j] psi[j ^ x]``, shape ``(2**n,)``."""
     index = np.arange(1 << num_qubits)
-    signs = 1.0 - 2.0 * (np.bitwise_count((index ^ x) & z) & 1)
+    signs = 1.0 - 2.0 * (bit_count((index ^ x) & z) & 1)
     out: np.ndarray = signs * 1j ** (int(x & z).bit_count() % 4)
     return out
 

@@ -16,6 +16,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ....model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ....model.masks import as_masks, bit_count
 from ....model.pauli import PauliSum
 from ....model.schedules import Constant, Schedule
 from ....results.observables import PauliGroup, pauli_groups
@@ -203,7 +204,7 @@ def _group_basis(group: PauliGroup, factor: Callable[[float], float]) -> Basis:
     support = group.terms.x | group.terms.z
 
     def values(index: np.ndarray, t: float) -> np.ndarray:
-        parity = np.bitwise_count(index[:, None] & support[None, :]) & 1
+        parity = bit_count(index[:, None] & support[None, :]) & 1
         out: np.ndarray = (1 - 2.0 * parity) @ (factor(t) * group.terms.coefficients)
         return out
 
@@ -251,5 +252,5 @@ def squared(terms: PauliSum) -> PauliSum:
     kept = sorted((key, value.real) for key, value in totals.items() if abs(value.real) > _TINY * top) or [
         ((0, 0), 0.0)
     ]
-    keys = np.array([key for key, _ in kept], dtype=np.int64)
-    return PauliSum(terms.num_qubits, keys[:, 0], keys[:, 1], np.array([c for _, c in kept]))
+    x, z = (as_masks([key[i] for key, _ in kept], terms.num_qubits) for i in (0, 1))
+    return PauliSum(terms.num_qubits, x, z, np.array([c for _, c in kept]))

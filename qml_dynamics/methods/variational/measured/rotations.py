@@ -18,6 +18,7 @@ from qiskit.circuit import Gate
 from qiskit.circuit.library import PauliEvolutionGate, PhaseGate, ZGate
 
 from ....base.errors import MethodError, require
+from ....model.masks import bit_count
 from ....model.pauli import PauliSum, pauli_sum
 from ....model.problem import Problem
 from ....synthesis.foreign import opened
@@ -201,7 +202,7 @@ def _split(gate: Rotation) -> list[RotationStep]:
 
 
 def _all_commute(terms: PauliSum) -> bool:
-    crossed = np.bitwise_count(terms.x[:, None] & terms.z[None, :])
+    crossed = bit_count(terms.x[:, None] & terms.z[None, :])
     return not np.any((crossed + crossed.T) & 1)
 
 

@@ -1,0 +1,328 @@
+"""Operators of other libraries as sums of Pauli strings; no vendor package is imported, objects are known by their members.
+
+Each kind is turned into the words of :mod:`.operator_text` (letters by wire or place) or at once into bit masks. The first wire, the
+first letter of a label and the highest bit of an index are the same qubit, so that the dense matrix is the other library's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from ..base.errors import ProblemError, QMLDynamicsError, describe, integer, require
+from .operator_matrices import SparseMatrix, dense_totals, sparse_totals
+from .operator_strings import Strings, coefficient_of, masked, real_part, shown, strings_of
+from .operator_text import read_text, read_word
+from .pauli_words import Reading, Terms, Wire, Word
+
+KINDS = (
+    "a SparsePauliOp or another operator of Qiskit or PennyLane, a matrix, {label: coefficient}, pairs of both, "
+    "or the text of a sum"
+)
+
+
+def kind_of(given: object) -> str | None:
+    """Which kind of operator this is, by its members; None where it is none.
+
+    >>> kind_of({"XZ": 1.0}), kind_of("Z0 Z1"), kind_of(np.sin), kind_of(np.eye(2))
+    ('mapping', 'text', None, 'matrix')
+    """
+    if isinstance(given, type):
+        return None
+    if isinstance(given, str):
+        return "text"
+    if isinstance(given, np.ndarray):
+        return "matrix"
+    if isinstance(given, (list, tuple)):
+        return "pairs" if given and all(map(_is_pair, given)) else "matrix"
+    if isinstance(given, Mapping):
+        return "sentence" if hasattr(given, "wires") else "mapping"
+    for kind, members in _MEMBERS.items():
+        if all(hasattr(given, member) for member in members):
+            return kind
+    if isinstance(getattr(given, "terms", None), Mapping):
+        return "terms"
+    inner = getattr(given, "data", None)
+    return "data" if isinstance(inner, np.ndarray) and inner.ndim == 2 else None
+
+
+_MEMBERS = {
+    "sparse pauli": ("paulis", "coeffs"),
+    "pennylane": ("pauli_rep", "wires"),
+    "observable": ("as_paulis", "bit_terms"),
+    "list": ("to_labels", "phase"),
+    "string": ("to_label", "phase", "num_qubits"),
+    "sparse matrix": ("tocoo", "shape"),
+}
+
+
+def _is_pair(given: object) -> bool:
+    """A label and a coefficient, in either order."""
+    if not isinstance(given, (list, tuple)) or len(given) != 2:
+        return False
+    return isinstance(given[0], str) != isinstance(given[1], str)
+
+
+def read_operator(
+    given: object, wires: Sequence[Wire] | None = None, num_qubits: int | None = None, name: str = "operator"
+) -> Strings:
+    """The sum that an operator of any known kind is.
+
+    Args:
+        given: the operator.
+        wires: labels of all qubits, the first that of the highest, for operators that name wires.
+        num_qubits: the width of the register; None: that of the operator, for words by index the largest index and one.
+        name: how messages call it.
+
+    Raises:
+        ProblemError: unknown, not Hermitian, not finite, empty, or of another width.
+
+    >>> read_operator({"X0 Z2": 0.5}).num_qubits, read_operator("0.5 [X0 Z2]", num_qubits=5).totals
+    (3, {(16, 4): 0.5})
+    """
+    if num_qubits is not None:
+        num_qubits = integer(num_qubits, "num_qubits", 1, 1 << 20)
+        wires = wires or (tuple(range(num_qubits)) if kind_of(given) in ("pennylane", "sentence") else None)
+        fits = wires is None or len(wires) == num_qubits
+        require(fits, "num_qubits", f"be {len(wires or ())}, the number of wires", num_qubits)
+    kind = kind_of(given)
+    if kind is None:
+        raise ProblemError(f"Argument `{name}` must be {KINDS}, but is {describe(given)}.")
+    found = _READERS[kind](given, wires, num_qubits, name)
+    if num_qubits is not None and found.num_qubits != num_qubits:
+        raise ProblemError(f"Argument `{name}` must act on {num_qubits} qubits, but acts on {found.num_qubits}.")
+    return found
+
+
+# -- words with coefficients
+
+
+def _from_text(given: str, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    return strings_of(read_text(given, name), wires, width, name)
+
+
+def _from_mapping(
+    given: Mapping[object, object], wires: Sequence[Wire] | None, width: int | None, name: str
+) -> Strings:
+    return _from_pairs(list(given.items()), wires, width, name)
+
+
+def _from_terms(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    """An object with a dictionary ``terms`` by tuples ``((qubit, letter), ...)``, as OpenFermion's ``QubitOperator``."""
+    terms: Mapping[object, object] = given.terms  # type: ignore[attr-defined]
+    return _from_pairs([(_spelled(key), c) for key, c in terms.items()], wires, width, name)
+
+
+def _spelled(key: object) -> object:
+    if isinstance(key, tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in key):
+        return " ".join(f"{letter}{qubit}" for qubit, letter in key)
+    return key
+
+
+def _from_pairs(
+    given: Sequence[tuple[object, object]], wires: Sequence[Wire] | None, width: int | None, name: str
+) -> Strings:
+    reading = Reading()
+    for first, second in given:
+        label, c = (second, first) if isinstance(second, str) and not isinstance(first, str) else (first, second)
+        label = _spelled(label)
+        require(isinstance(label, str), name, "have labels that are texts like 'XIZ' or 'X0 Z2'", label)
+        assert isinstance(label, str)
+        reading.add(read_word(label, reading, name), coefficient_of(c, label, name))
+    return strings_of(reading, wires, width, name)
+
+
+# -- Qiskit
+
+
+def _from_labels(labels: Iterable[str], coefficients: Iterable[object], name: str) -> Strings:
+    """Labels in Qiskit's order, a sign or factor i before them, and their coefficients."""
+    signs = {"": 1, "-": -1, "i": 1j, "-i": -1j}
+    totals: dict[tuple[int, int], complex] = {}
+    count = None
+    for label, c in zip(labels, coefficients):
+        letters = label.lstrip("-i")
+        factor = signs[label[: len(label) - len(letters)]]
+        x = int("0" + "".join("1" if p in "XY" else "0" for p in letters), 2)
+        z = int("0" + "".join("1" if p in "ZY" else "0" for p in letters), 2)
+        totals[x, z] = totals.get((x, z), 0.0) + factor * coefficient_of(c, label, name)
+        count = len(letters)
+    require(count is not None, name, "have at least one term", "an empty sum")
+    require(count != 0, name, "act on at least one qubit", "a number")
+    assert count
+    largest = max(map(abs, totals.values()))
+    return Strings(count, {key: real_part(c, largest, _word_of(*key, count), count, name) for key, c in totals.items()})
+
+
+def _word_of(x: int, z: int, count: int) -> Word:
+    """The letters of a pair of masks by place, the highest qubit first."""
+    if x | z == 0:
+        return frozenset()
+    letters = {(1, 0): "X", (0, 1): "Z", (1, 1): "Y"}
+    bits = ((count - 1 - q, (x >> q & 1, z >> q & 1)) for q in range(count))
+    return frozenset((place, letters[pair]) for place, pair in bits if pair in letters)
+
+
+class _HasLabels(Protocol):
+    def to_labels(self) -> list[str]: ...
+
+
+class _Sparse(Protocol):
+    paulis: _HasLabels
+    coeffs: np.ndarray
+
+
+def _from_sparse_pauli(given: _Sparse, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    return _from_labels([str(label) for label in given.paulis.to_labels()], list(given.coeffs), name)
+
+
+def _from_list(given: _HasLabels, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    labels = [str(label) for label in given.to_labels()]
+    return _from_labels(labels, [1.0] * len(labels), name)
+
+
+class _HasLabel(Protocol):
+    def to_label(self) -> str: ...
+
+
+def _from_string(given: _HasLabel, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    return _from_labels([given.to_label()], [1.0], name)
+
+
+class _Observable(Protocol):
+    num_qubits: int
+
+    def as_paulis(self) -> _Observable: ...
+
+    def to_sparse_list(self) -> list[tuple[str, list[int], complex]]: ...
+
+
+def _from_observable(given: _Observable, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    """A ``SparseObservable``; its projectors are written out as Pauli strings."""
+    count = given.num_qubits
+    require(count > 0, name, "act on at least one qubit", "a number")
+    terms: Terms = {}
+    for letters, qubits, c in given.as_paulis().to_sparse_list():
+        word = frozenset((count - 1 - q, letter) for letter, q in zip(letters, qubits))
+        terms[word] = terms.get(word, 0.0) + c
+    require(bool(terms), name, "have at least one term", "an empty sum")
+    return Strings(count, masked(terms, {i: count - 1 - i for i in range(count)}, name))
+
+
+# -- PennyLane
+
+
+def wires_of(operator: object) -> tuple[Wire, ...] | None:
+    """The labels of an operator's wires in its own order, which is that of ``qml.matrix(operator)``; None where it has none."""
+    kind = kind_of(operator)
+    if kind not in ("pennylane", "sentence"):
+        return None
+    return labels_of(operator.wires, "operator")  # type: ignore[attr-defined]
+
+
+def labels_of(wires: object, name: str, error: type[QMLDynamicsError] = ProblemError) -> tuple[Wire, ...]:
+    """Labels of wires: integers and strings, each once.
+
+    >>> labels_of([2, "b"], "wires")
+    (2, 'b')
+    """
+    listed = isinstance(wires, Iterable) and not isinstance(wires, (str, bytes))
+    require(listed, name, "have a list of wires", wires, error)
+    plain = [w.item() if isinstance(w, np.generic) else w for w in wires]  # type: ignore[attr-defined]
+    ok = all(isinstance(w, (int, str)) and not isinstance(w, bool) for w in plain) and len(set(plain)) == len(plain)
+    require(ok, name, "have wires that are integers or strings, each once", plain, error)
+    return tuple(plain)
+
+
+class _Pennylane(Protocol):
+    pauli_rep: Mapping[Mapping[Wire, str], complex] | None
+    has_matrix: bool
+
+    def matrix(self, wire_order: Sequence[Wire]) -> np.ndarray: ...
+
+    def sparse_matrix(self, wire_order: Sequence[Wire]) -> SparseMatrix: ...
+
+
+def _from_pennylane(given: _Pennylane, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    order = _wire_order(given, wires, name)
+    if given.pauli_rep is not None:
+        return _from_sentence_on(given.pauli_rep, order, name)
+    own = wires_of(given) or ()
+    try:
+        sparse = type(given).__name__ == "SparseHamiltonian"  # whose dense matrix may not fit
+        block = given.sparse_matrix(wire_order=own) if sparse else given.matrix(wire_order=own)
+    except Exception as reason:  # PennyLane's own errors of operators without a matrix
+        raise ProblemError(
+            f"Argument `{name}` must be an operator with a matrix, but is {describe(given)}: {reason}."
+        ) from None
+    _, small = sparse_totals(block, name) if sparse else dense_totals(block, name)  # type: ignore[arg-type]
+    place = [len(order) - 1 - list(order).index(w) for w in reversed(own)]  # of qubit 0, 1, ...
+    spread = {tuple(_spread(mask, place) for mask in key): c for key, c in small.items()}
+    return Strings(len(order), spread, tuple(order))  # type: ignore[arg-type]
+
+
+def _spread(mask: int, place: Sequence[int]) -> int:
+    return sum(1 << p for q, p in enumerate(place) if mask >> q & 1)
+
+
+def _wire_order(given: object, wires: Sequence[Wire] | None, name: str) -> tuple[Wire, ...]:
+    own = wires_of(given) or ()
+    order = own if wires is None else tuple(wires)
+    unknown = [w for w in own if w not in order]
+    if unknown:
+        raise ProblemError(f"Argument `{name}` must act on the wires {list(order)}, but acts on {unknown[0]!r}.")
+    require(len(order) > 0, name, "act on at least one wire", describe(given))
+    return order
+
+
+def _from_sentence(
+    given: Mapping[object, object], wires: Sequence[Wire] | None, width: int | None, name: str
+) -> Strings:
+    """A ``PauliSentence``, or one ``PauliWord``: letters by wire."""
+    word = all(isinstance(letter, str) for letter in given.values())
+    sentence = {given: 1.0} if word and given else given
+    return _from_sentence_on(sentence, _wire_order(given, wires, name), name)  # type: ignore[arg-type]
+
+
+def _from_sentence_on(sentence: Mapping[Mapping[Wire, str], complex], order: tuple[Wire, ...], name: str) -> Strings:
+    place = {wire: len(order) - 1 - i for i, wire in enumerate(order)}
+    require(bool(sentence), name, "have at least one term", "an empty sum")
+    terms: Terms = {}
+    for letters, c in sentence.items():
+        word = frozenset((wire, letter) for wire, letter in letters.items() if letter != "I")
+        terms[word] = terms.get(word, 0.0) + coefficient_of(c, shown(word), name)
+    return Strings(len(order), masked(terms, place, name), order)
+
+
+# -- matrices
+
+
+def _from_matrix(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    return Strings(*dense_totals(given, name))
+
+
+def _from_data(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    return Strings(*dense_totals(given.data, name))  # type: ignore[attr-defined]
+
+
+def _from_sparse(given: SparseMatrix, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    return Strings(*sparse_totals(given, name))
+
+
+_READERS: dict[str, Callable[..., Strings]] = {
+    "text": _from_text,
+    "mapping": _from_mapping,
+    "pairs": _from_pairs,
+    "terms": _from_terms,
+    "sparse pauli": _from_sparse_pauli,
+    "list": _from_list,
+    "string": _from_string,
+    "observable": _from_observable,
+    "pennylane": _from_pennylane,
+    "sentence": _from_sentence,
+    "matrix": _from_matrix,
+    "data": _from_data,
+    "sparse matrix": _from_sparse,
+}
