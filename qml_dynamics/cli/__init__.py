@@ -17,7 +17,20 @@ from ..base.interrupts import INTERRUPTED, Interrupts, Stop, say_interrupted
 from ..base.lazy import attach
 
 _MODULES = (
-    *("animate", "anneal", "descend", "diffuse", "gibbs", "grow", "jobs", "listing", "options", "predict", "run", "show"),
+    *(
+        "animate",
+        "anneal",
+        "descend",
+        "diffuse",
+        "gibbs",
+        "grow",
+        "jobs",
+        "listing",
+        "options",
+        "predict",
+        "run",
+        "show",
+    ),
     "commands",
 )
 attach(__name__, {"commands": ("app",)}, {name: name for name in _MODULES})

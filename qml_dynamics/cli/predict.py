@@ -20,7 +20,14 @@ from ..runs.trajectory_file import load, to_json
 
 
 def predict_command(
-    run: Path, data: Path, *, out: Path | None, weights: str, reading: str | None, as_json: bool, allow_code: bool = False
+    run: Path,
+    data: Path,
+    *,
+    out: Path | None,
+    weights: str,
+    reading: str | None,
+    as_json: bool,
+    allow_code: bool = False,
 ) -> int:
     """Predict the rows of a CSV file, whose columns are found by name.
 
@@ -45,7 +52,9 @@ def predict_command(
         write_bytes(out, _csv(labels, second, prepared.classes[1]).encode())
     told: dict[str, Any] = {"classes": list(prepared.classes), "rows": len(labels), "accuracy": right}
     if as_json:
-        print(to_json({**told, "predictions": labels, "probabilities": second, "file": None if out is None else str(out)}))
+        print(
+            to_json({**told, "predictions": labels, "probabilities": second, "file": None if out is None else str(out)})
+        )
     elif out is None:
         print(_csv(labels, second, prepared.classes[1]), end="")
     counts = Counter(labels)

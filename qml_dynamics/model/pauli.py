@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..base.arguments import WHERE_READ
 from ..base.errors import ProblemError, QMLDynamicsError, check_memory, describe, require
+from ..base.printing import printed_briefly
 from .transforms import roundoff, walsh_coefficients
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _TINY = 1e-14
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class PauliSum:
     """``sum_j c_j P_j`` with real ``c_j``.

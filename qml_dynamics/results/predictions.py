@@ -74,10 +74,8 @@ class Predictor:
         rows, model = self._rows(X), self.model
         if not isinstance(model, BinaryClassifier):
             return self._voted(rows)
-        if len(self.points) == 1:  # the sign of the decision: a probability rounds
-            index = model.decision(self.points[0], rows) >= 0
-        else:
-            index = self._second(model, rows, self.vote) >= 0.5
+        one = len(self.points) == 1  # by the sign of the decision: a probability rounds
+        index = model.decision(self.points[0], rows) >= 0 if one else self._second(model, rows, self.vote) >= 0.5
         return np.asarray(self.classes)[index.astype(int)]
 
     def score(self, X: Rows, y: Labels) -> float:
@@ -199,7 +197,9 @@ def _shares(run: Trajectory, reading: str) -> np.ndarray:
     one_of(reading, "reading", READINGS)
     if reading == "born":
         return run.density[-1].reshape(-1)
-    require(run.problem.clock == "imaginary", "reading", "be 'born' on this clock, whose wave is no population", reading)
+    require(
+        run.problem.clock == "imaginary", "reading", "be 'born' on this clock, whose wave is no population", reading
+    )
     require(run.states is not None, "reading", "be 'born' for a run that knows samples and no wave", reading)
     assert run.states is not None
     return np.abs(run.states[-1].reshape(-1))

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from ..base.arguments import checks_arguments, checks_arguments_but
-from ..base.errors import ProblemError
+from ..base.errors import ProblemError, line
 from ..base.estimate import Estimate
 from ..base.folders import file_mode, make_folder
+from ..base.printing import WIDTH, cut, printed_briefly
 from ..model.problem import Problem
 from ..model.spec import describe_method, describe_problem
 from .predictions import Chosen, Labels, Rows, law_of
@@ -26,6 +27,7 @@ from .predictions import Chosen, Labels, Rows, law_of
 FORMAT = 1
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Counts:
     """Samples of one basis: flat grid indices (ascending) and how often each was seen."""
@@ -46,6 +48,7 @@ class Counts:
         return dense
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Best:
     """The best weights among the samples of the last time, beside the best of as many uniform samples.
@@ -116,14 +119,17 @@ class Trajectory:
         shots = f"{self.shots} shots a circuit and basis" if self.shots else "exact"
         size = self.density.nbytes + (0 if self.states is None else self.states.nbytes)
         ends = ", ".join(f"{k} {v[0]} -> {v[-1]}" for k, v in self.expectations.items() if k in ("energy", "objective"))
-        return "\n".join(
-            (
-                f"{self.method} on the {problem.clock} clock, {self.provenance.get('backend') or 'classical'}, {shots}",
-                f"domain: {' x '.join(map(str, domain.shape))} points, {domain.num_qubits} qubits; reading: {self.reading}",
-                f"times: {len(self.times)} from {self.times[0]:g} to {self.times[-1]:g}; {size / 2**20:.1f} MiB",
-                f"expectations: {ends or 'none'}",
-                f"best: {self.best or 'no objective'}",
-                f"stop: {self.stop}",
+        how = f" on the {problem.clock} clock, {self.provenance.get('backend') or 'classical'}, {shots}"
+        return cut(
+            "\n".join(
+                (
+                    f"{line(str(self.method), WIDTH - len(how))}{how}",
+                    f"domain: {' x '.join(map(str, domain.shape))} points, {domain.num_qubits} qubits; reading: {self.reading}",
+                    f"times: {len(self.times)} from {self.times[0]:g} to {self.times[-1]:g}; {size / 2**20:.1f} MiB",
+                    f"expectations: {ends or 'none'}",
+                    f"best: {self.best or 'no objective'}",
+                    f"stop: {line(self.stop, WIDTH - 6)}",
+                )
             )
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import real, require
 from ...base.estimate import Estimate, share_error
+from ...base.printing import cut, printed_briefly
 from ...model.domains import Grid
 from ...model.problem import Problem
 from ...results.predictions import Chosen, Labels, Predictor, Rows, law_of
@@ -40,6 +41,7 @@ class Evaluations:
         return self.grid + self.polish
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Descent:
     """What a descent found.
@@ -117,7 +119,7 @@ class Descent:
             lines.insert(1, f"one sample is near the minimum with probability {self.success}")
         if run.diagnostics.get("interrupted"):
             lines.append(run.stop)
-        return "\n".join([*lines, *(f"  {rival}" for rival in self.rivals)])
+        return cut("\n".join([*lines, *(f"  {rival}" for rival in self.rivals)]))
 
 
 @checks_arguments

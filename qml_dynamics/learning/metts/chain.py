@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...base.arguments import checks_arguments_but
-from ...base.errors import one_of, require
+from ...base.errors import line, one_of, require
 from ...base.estimate import Estimate, error_of_mean
+from ...base.printing import WIDTH, cut
 from ...model.objectives.prepared import refuse_without_model
 from ...model.problem import Problem
 from ...results.predictions import WEIGHTS, Chosen, Labels, Predictor, Rows, at_weights
@@ -135,17 +136,19 @@ class Chain:
         if self.stationary is not None:
             law = f"total variation {self.total_variation:.3g} ({self.expected_total_variation:.3g} expected of independent ones)"
         kept = "" if self.success_probability is None else f"; success probability {self.success_probability}"
-        return "\n".join(
-            (
-                f"{len(self.samples)} samples of {d.get('walkers')} walkers, {self.collapse} collapse, "
-                f"{self.provenance.get('backend') or 'classical'}{kept}",
-                f"domain: {' x '.join(map(str, domain.shape))} points; reading: {self.reading}, tau = {self.tau:g}, "
-                f"beta = {self.beta:g}",
-                f"effective sample size: {self.effective_sample_size:.1f}",
-                f"detailed balance: {self.detailed_balance} (0 for a reversible chain)",
-                f"against the exact law: {law}",
-                f"best: {self.best or 'no objective'}",
-                f"stop: {self.stop}",
+        return cut(
+            "\n".join(
+                (
+                    f"{len(self.samples)} samples of {d.get('walkers')} walkers, {self.collapse} collapse, "
+                    f"{self.provenance.get('backend') or 'classical'}{kept}",
+                    f"domain: {' x '.join(map(str, domain.shape))} points; reading: {self.reading}, tau = {self.tau:g}, "
+                    f"beta = {self.beta:g}",
+                    f"effective sample size: {self.effective_sample_size:.1f}",
+                    f"detailed balance: {self.detailed_balance} (0 for a reversible chain)",
+                    f"against the exact law: {law}",
+                    f"best: {self.best or 'no objective'}",
+                    f"stop: {line(self.stop, WIDTH - 6)}",
+                )
             )
         )
 

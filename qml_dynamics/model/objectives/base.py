@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, check_memory, describe, require
 from ...base.options import handed
+from ...base.printing import printed_briefly
 from ..domains import Domain
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Rows:
     mean: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Objective:
     """A loss ``zeta(w)``: a function of points ``(m, ndim)`` that returns values ``(m,)``.

@@ -14,10 +14,12 @@ import numpy as np
 
 from ...base.arguments import checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
+from ...base.printing import printed_briefly
 
 Path = str | os.PathLike[str]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Two classes, split and standardised.

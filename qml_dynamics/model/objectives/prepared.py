@@ -170,5 +170,7 @@ def refuse_without_model(objective: Objective | None) -> Objective:
     """An objective that has a model; raises :class:`ProblemError` for another."""
     if objective is None or objective.model is None:
         what = "of an operator" if objective is None else f"of the objective `{objective.name}`"
-        raise ProblemError(f"A run {what} has no model, which predictions need: only losses of models on data have one.")
+        raise ProblemError(
+            f"A run {what} has no model, which predictions need: only losses of models on data have one."
+        )
     return objective

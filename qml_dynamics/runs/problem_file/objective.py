@@ -93,7 +93,9 @@ def _table(section: schema.TableSection, domain: Domain, arrays: Arrays, place: 
         values = find_array("objective", "table", values, arrays, place)
     with within("objective", {"values": "table"}):
         objective = objectives.from_table(values, domain)
-    objective = dataclasses.replace(objective, name=section.name, spec={} if section.name != "table" else objective.spec)
+    objective = dataclasses.replace(
+        objective, name=section.name, spec={} if section.name != "table" else objective.spec
+    )
     if section.model is None:
         return objective
     stated = check("objective", schema.ModelTable, section.model)

@@ -115,7 +115,9 @@ class PreparationTable(Section):
     rest: Annotated[bool, _is("true or false")] = False
     test_fraction: Annotated[Number, _is("a number from 0 up to 1")] = 0.0
     seed: Annotated[int, _is("an integer that is not negative")] = 0
-    rows: Annotated[list[int], _is("how many rows there were to train and to test")] = Field(default_factory=lambda: [0, 0])
+    rows: Annotated[list[int], _is("how many rows there were to train and to test")] = Field(
+        default_factory=lambda: [0, 0]
+    )
 
 
 class FunctionSection(Section):
