@@ -1,10 +1,10 @@
 """Classifier and regressor with the interface of scikit-learn, whose weights are found by the dynamics: ``H = -D L + s zeta(w)``.
 
-Columns are standardised and reduced to a few components, so that the model has few weights; the loss on a grid over these weights is
-a potential, a wave evolves in it, and predictions are averaged over the density of its end, ``sum_w p(w) f_w(x)``. The reduction says
-along which directions to look; how far along each, and where the classes part, the wave finds: without evolution (``duration``
-near 0) the density is flat, and scores are those of chance. The module stands at the root since it is a face, and is loaded only where it is
-imported: scikit-learn comes with the extra ``sklearn``.
+Columns are standardised and reduced to a few components, so that the model has few weights; the loss on a grid over these weights
+is a potential, a wave evolves in it, and predictions are averaged over the density of its end, ``sum_w p(w) f_w(x)``. The
+reduction says along which directions to look; how far along each, and where the classes part, the wave finds: without evolution the
+density is that of the start, which knows nothing of the target. The module stands at the root since it is a face, and is loaded only
+where it is imported: scikit-learn comes with the extra ``sklearn``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as missing:  # also a version before 1.6
     raise ImportError(
         'This needs scikit-learn 1.6 or newer. Install it with: pip install "qml-dynamics[sklearn]"'
@@ -269,9 +269,9 @@ class QuantumDynamicsClassifier(ClassifierMixin, _QuantumDynamics):  # type: ign
             sample_weight: of the rows, shape ``(n,)``.
         """
         self._check()
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        rows, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        weight = _weights(sample_weight, X)
+        weight = _weights(sample_weight, len(rows))
         self.classes_, index = np.unique(y, return_inverse=True)
         used = np.unique(index[weight > 0])
         if len(used) < 2:
@@ -281,7 +281,7 @@ class QuantumDynamicsClassifier(ClassifierMixin, _QuantumDynamics):  # type: ign
         positive = used[1:] if len(self.classes_) == 2 else range(len(self.classes_))
         seeds = self._seeds(len(self.classes_))
         self._fitted = [
-            self._fit_one(X, np.where(index == k, 1.0, -1.0), weight, seed) for k, seed in zip(positive, seeds)
+            self._fit_one(rows, np.where(index == k, 1.0, -1.0), weight, seed) for k, seed in zip(positive, seeds)
         ]
         self.runs_ = [each.run for each in self._fitted]
         return self
@@ -289,8 +289,8 @@ class QuantumDynamicsClassifier(ClassifierMixin, _QuantumDynamics):  # type: ign
     def predict_proba(self, X: Matrix) -> np.ndarray:
         """Probabilities of the classes, shape ``(n, classes)``; of more than two, those of each against the rest, made to sum to 1."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        each = np.column_stack([np.round(np.clip(f.mean(X, True), 0.0, 1.0), DIGITS) for f in self._fitted])
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        each = np.column_stack([np.round(np.clip(f.mean(rows, True), 0.0, 1.0), DIGITS) for f in self._fitted])
         if len(self.classes_) == 2:
             return np.column_stack([1 - each[:, 0], each[:, 0]])
         return each / each.sum(axis=1, keepdims=True)
@@ -304,8 +304,8 @@ class QuantumDynamicsClassifier(ClassifierMixin, _QuantumDynamics):  # type: ign
 class QuantumDynamicsRegressor(RegressorMixin, _QuantumDynamics):  # type: ignore[misc]
     """The same for numbers: ``y = mean + scale sum_w |psi(w)|^2 z_w(x)`` with half the squared error of standardised targets as loss.
 
-    Args, attributes and errors as of :class:`QuantumDynamicsClassifier`; a neuron has no bias here (targets are centred), and its weights lie
-    between -2 and 2 where ``bound`` is None. ``runs_`` holds one run.
+    Args, attributes and errors as of :class:`QuantumDynamicsClassifier`; a neuron has no bias here (targets are centred), and its
+    weights lie between -2 and 2 where ``bound`` is None. ``runs_`` holds one run.
 
     >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 2.0, 4.0, 6.0]
     >>> round(float(QuantumDynamicsRegressor().fit(X, y).score(X, y)), 2)
@@ -323,25 +323,34 @@ class QuantumDynamicsRegressor(RegressorMixin, _QuantumDynamics):  # type: ignor
             sample_weight: of the rows, shape ``(n,)``.
         """
         self._check()
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        weight = _weights(sample_weight, X)
+        rows, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        weight = _weights(sample_weight, len(rows))
         share, target = weight / weight.sum(), np.asarray(y, dtype=float)
         self._mean = float(share @ target)
         spread = float(np.sqrt(share @ (target - self._mean) ** 2))
         self._scale = spread if spread > 0 else 1.0
-        self._fitted = [self._fit_one(X, (target - self._mean) / self._scale, weight, self._seeds(1)[0])]
+        self._fitted = [self._fit_one(rows, (target - self._mean) / self._scale, weight, self._seeds(1)[0])]
         self.runs_ = [self._fitted[0].run]
         return self
 
     def predict(self, X: Matrix) -> np.ndarray:
         """The mean over the law of the weights, shape ``(n,)``."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return self._mean + self._scale * self._fitted[0].mean(X, False)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        return self._mean + self._scale * self._fitted[0].mean(rows, False)
 
 
-def _weights(given: Matrix | None, X: np.ndarray) -> np.ndarray:
-    """Weights of the rows; raises :class:`ProblemError` for negative ones, or where all are 0."""
-    weight = np.asarray(_check_sample_weight(given, X, dtype=np.float64))
-    require(bool((weight >= 0).all()) and weight.sum() > 0, "sample_weight", "not be negative, nor all 0", given)
+def _weights(given: Matrix | None, count: int) -> np.ndarray:
+    """Weights of the rows; raises :class:`ProblemError` for others than finite numbers from 0 on, not all 0."""
+    if given is None:
+        return np.ones(count)
+    weight = np.asarray(given, dtype=float)
+    require(
+        weight.shape == (count,),
+        "sample_weight",
+        f"have one number for each of {count} rows",
+        f"of shape {weight.shape}",
+    )
+    fits = bool(np.isfinite(weight).all() and (weight >= 0).all()) and weight.sum() > 0
+    require(fits, "sample_weight", "be finite numbers from 0 on, not all 0", given)
     return weight

@@ -163,7 +163,8 @@ def _preparation(data: Mapping[str, Any] | None, count: int) -> Preparation | No
     require(len(data["features"]) == count, "features", f"be {count} columns", list(data["features"]))
     for name in ("classes", "rows"):
         require(name not in data or len(data[name]) == 2, name, "be two", data.get(name))
-    return Preparation(**{name: tuple(v) if isinstance(v, list) else v for name, v in data.items()})
+    given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
+    return Preparation(**given)
 
 
 def refuse_without_model(objective: Objective | None) -> Objective:
