@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,9 +21,13 @@ from ..base.errors import ProblemError, line
 from ..base.estimate import Estimate
 from ..base.folders import file_mode, make_folder
 from ..base.printing import WIDTH, cut, printed_briefly
+from ..base.registry import MEMBERS, at
 from ..model.problem import Problem
 from ..model.spec import describe_method, describe_problem
 from .predictions import Chosen, Labels, Rows, law_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FORMAT = 1
 
@@ -174,6 +179,14 @@ class Trajectory:
     def score(self, X: Rows, y: Labels, weights: Chosen = "best", reading: str | None = None) -> float:
         """Share of new rows whose label is ``y``; arguments and errors as of :meth:`predict`."""
         return law_of(self, weights, reading).score(X, y)
+
+    def plot(self, reference: Trajectory | None = None, marks: Mapping[str, Sequence[float]] | None = None) -> Figure:
+        """All pictures of the run in one figure, as ``plotting.plot_summary`` draws them (extra ``viz``)."""
+        return at(MEMBERS["plot"])(self, reference, marks)  # type: ignore[no-any-return]
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the text of the run, escaped."""
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     @checks_arguments
     def save(self, path: str | os.PathLike[str]) -> Path:
