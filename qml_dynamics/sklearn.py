@@ -182,7 +182,7 @@ class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package wit
             z = model.raw(w[start : start + wide], rows)
             each = np.logaddexp(0.0, -target * z) if self._logistic else 0.5 * (z - target) ** 2
             out[start : start + wide] = each @ share
-        return out + 0.5 * self.l2 * (w**2).sum(axis=1)
+        return np.asarray(out + 0.5 * self.l2 * (w**2).sum(axis=1))
 
     def _problem(self, grid: Grid, loss: Objective) -> Problem:
         clock = "real" if self.dynamics == "real" else "imaginary"
@@ -293,12 +293,12 @@ class QuantumDynamicsClassifier(ClassifierMixin, _QuantumDynamics):  # type: ign
         each = np.column_stack([np.round(np.clip(f.mean(rows, True), 0.0, 1.0), DIGITS) for f in self._fitted])
         if len(self.classes_) == 2:
             return np.column_stack([1 - each[:, 0], each[:, 0]])
-        return each / each.sum(axis=1, keepdims=True)
+        return np.asarray(each / each.sum(axis=1, keepdims=True))
 
     def predict(self, X: Matrix) -> np.ndarray:
         """The most probable class of each row."""
         check_is_fitted(self)
-        return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
+        return np.asarray(np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)])
 
 
 class QuantumDynamicsRegressor(RegressorMixin, _QuantumDynamics):  # type: ignore[misc]

@@ -62,7 +62,7 @@ class Predictor:
         model = self.model
         if not isinstance(model, BinaryClassifier):
             raise ProblemError(f"The model of the objective `{self.objective.name}` has labels only, no probabilities.")
-        return np.clip(self._second(model, self._rows(X), self.vote), 0.0, 1.0)
+        return np.asarray(np.clip(self._second(model, self._rows(X), self.vote), 0.0, 1.0))
 
     def predict_proba(self, X: Rows) -> np.ndarray:
         """Probabilities of both classes, shape ``(n, 2)``, in the order of :attr:`classes`."""
@@ -76,7 +76,7 @@ class Predictor:
             return self._voted(rows)
         one = len(self.points) == 1  # by the sign of the decision: a probability rounds
         index = model.decision(self.points[0], rows) >= 0 if one else self._second(model, rows, self.vote) >= 0.5
-        return np.asarray(self.classes)[index.astype(int)]
+        return np.asarray(np.asarray(self.classes)[index.astype(int)])
 
     def score(self, X: Rows, y: Labels) -> float:
         """Share of the rows whose label is ``y``: labels of the file, or 0 and 1 in place of two names."""
@@ -118,7 +118,7 @@ class Predictor:
         each = np.stack([np.asarray(self.model.predict(w, rows)) for w in self.points])
         kinds = np.unique(each)
         votes = np.stack([self.shares @ (each == kind) for kind in kinds])
-        return kinds[len(kinds) - 1 - np.argmax(votes[::-1], axis=0)]
+        return np.asarray(kinds[len(kinds) - 1 - np.argmax(votes[::-1], axis=0)])
 
 
 def second_class(labels: np.ndarray, classes: tuple[str, str], rest: bool) -> np.ndarray:
@@ -196,10 +196,10 @@ def at_weights(objective: Objective, weights: Sequence[float] | np.ndarray, coun
 def _shares(run: Trajectory, reading: str) -> np.ndarray:
     one_of(reading, "reading", READINGS)
     if reading == "born":
-        return run.density[-1].reshape(-1)
+        return np.asarray(run.density[-1].reshape(-1))
     require(
         run.problem.clock == "imaginary", "reading", "be 'born' on this clock, whose wave is no population", reading
     )
     require(run.states is not None, "reading", "be 'born' for a run that knows samples and no wave", reading)
     assert run.states is not None
-    return np.abs(run.states[-1].reshape(-1))
+    return np.asarray(np.abs(run.states[-1].reshape(-1)))

@@ -82,7 +82,7 @@ class TrainResult:
             "of others",
             MethodError,
         )
-        return np.clip(outputs, 0.0, 1.0)
+        return np.asarray(np.clip(outputs, 0.0, 1.0))
 
     def score(self, features: ArrayLike, labels: ArrayLike) -> float:
         """Share of rows that are predicted right."""

@@ -158,7 +158,7 @@ class OfOnesOwn:
 
     def weights(self, y: np.ndarray) -> np.ndarray:
         """The weights of points of the unit box."""
-        return np.array(self.low) + np.array(self.lengths) * np.asarray(y, dtype=float)
+        return np.asarray(np.array(self.low) + np.array(self.lengths) * np.asarray(y, dtype=float))
 
     def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Labels of the rows of ``X``."""

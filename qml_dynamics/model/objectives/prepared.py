@@ -68,7 +68,7 @@ class Preparation:
         """Rows in the units of the file, shape ``(n, features)``, as rows of the model."""
         fits = rows.ndim == 2 and rows.shape[1] == len(self.features)
         require(fits, "X", f"have {len(self.features)} columns ({', '.join(self.features)})", f"of shape {rows.shape}")
-        return (rows - np.array(self.mean)) / np.array(self.scale)
+        return np.asarray((rows - np.array(self.mean)) / np.array(self.scale))
 
 
 @checks_arguments
