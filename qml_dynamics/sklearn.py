@@ -351,6 +351,8 @@ def _weights(given: Matrix | None, count: int) -> np.ndarray:
         f"have one number for each of {count} rows",
         f"of shape {weight.shape}",
     )
-    fits = bool(np.isfinite(weight).all() and (weight >= 0).all()) and weight.sum() > 0
-    require(fits, "sample_weight", "be finite numbers from 0 on, not all 0", given)
+    require(
+        bool(np.isfinite(weight).all() and (weight >= 0).all()), "sample_weight", "be finite and not negative", given
+    )
+    require(bool(weight.sum() > 0), "sample_weight", "hold a weight that is not zero", "of zeros only")
     return weight

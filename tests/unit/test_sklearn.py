@@ -20,7 +20,8 @@ from qml_dynamics.base.errors import QMLDynamicsError
 from qml_dynamics.model.reduction import REDUCTIONS, reduced
 from qml_dynamics.sklearn import QuantumDynamicsClassifier, QuantumDynamicsRegressor
 
-SAMPLE = {  # of scikit-learn's checks, those that take little time and those that hold what matters most here
+SAMPLE = {
+    "check_all_zero_sample_weights_error",  # of scikit-learn's checks, those that take little time and those that hold what matters most here
     "check_no_attributes_set_in_init",
     "check_estimators_pickle",
     "check_fit2d_1sample",
@@ -61,7 +62,7 @@ def failures(estimator: object, names: set[str] | None) -> tuple[int, list[str]]
 @BOTH
 def test_a_sample_of_the_checks_of_scikit_learn_passes(kind: type) -> None:
     ran, failed = failures(kind(), SAMPLE)
-    assert ran >= 7
+    assert ran >= 8
     assert failed == []
 
 
