@@ -21,7 +21,8 @@ from qml_dynamics.model.reduction import REDUCTIONS, reduced
 from qml_dynamics.sklearn import QuantumDynamicsClassifier, QuantumDynamicsRegressor
 
 SAMPLE = {
-    "check_all_zero_sample_weights_error",  # of scikit-learn's checks, those that take little time and those that hold what matters most here
+    # of scikit-learn's checks, those that take little time and those that hold what matters most here
+    "check_all_zero_sample_weights_error",
     "check_no_attributes_set_in_init",
     "check_estimators_pickle",
     "check_fit2d_1sample",
