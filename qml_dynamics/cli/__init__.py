@@ -17,7 +17,20 @@ from ..base.interrupts import INTERRUPTED, Interrupts, Stop, say_interrupted
 from ..base.lazy import attach
 
 _MODULES = (
-    *("animate", "anneal", "descend", "diffuse", "gibbs", "grow", "jobs", "listing", "options", "run", "show"),
+    *(
+        "animate",
+        "anneal",
+        "descend",
+        "diffuse",
+        "gibbs",
+        "grow",
+        "jobs",
+        "listing",
+        "options",
+        "predict",
+        "run",
+        "show",
+    ),
     "commands",
 )
 attach(__name__, {"commands": ("app",)}, {name: name for name in _MODULES})
@@ -33,6 +46,7 @@ if TYPE_CHECKING:
     from . import jobs as jobs
     from . import listing as listing
     from . import options as options
+    from . import predict as predict
     from . import run as run
     from . import show as show
     from .program import app as app

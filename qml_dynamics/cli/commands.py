@@ -56,6 +56,25 @@ def compare(
 
 
 @app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory, of a loss on a data file.")],
+    data: Annotated[Path, typer.Argument(help="A CSV file with the columns that the model takes.")],
+    out: Annotated[Path | None, typer.Option(help="A CSV file (default: standard output).")] = None,
+    weights: Annotated[
+        str, typer.Option(help="best (sampled weights), mean (of probabilities over the density) or vote.")
+    ] = "best",
+    reading: Annotated[str | None, typer.Option(help="Of mean and vote: born (default) or population.")] = None,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Predict the classes of new rows by the model of a saved run."""
+    code = cli.predict.predict_command(
+        run, data, out=out, weights=weights, reading=reading, as_json=json, allow_code=allow_code
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
 def plot(
     run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the pictures (default: beside the run).")] = None,

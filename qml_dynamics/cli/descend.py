@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,9 @@ def descend_command(
 
 def _show(console: Console, found: Descent, files: Sequence[Path], as_json: bool) -> int:
     """Print what was found and where it is."""
-    console.print(str(found), markup=False)
+    shown = str(replace(found, rivals=())).split("\n")  # all of the rivals here, which a print cuts at eight lines
+    for line in [*shown, *(f"  {rival}" for rival in found.rivals)]:
+        console.print(line, markup=False)
     for written in files:
         console.print(f"file: {written}", markup=False)
     if as_json:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base.arguments import checks_arguments, checks_arguments_but
 from ..base.errors import MethodError, check_memory, require
+from ..base.printing import printed_briefly
 from .domains import Domain, outer_sum
 from .objectives.base import Objective
 from .pauli import PauliSum
@@ -19,6 +20,7 @@ from .spectrum import dense, lowest, lowest_points
 from .transforms import Transform
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class LearningHamiltonian:
     """``H(t) = D(t) F^-1 diag(k) F + s(t) diag(zeta)`` on a domain.
@@ -146,6 +148,7 @@ class LearningHamiltonian:
         return float(energies[0]), waves[0]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class PauliHamiltonian:
     """``H(t) = s(t) sum_j c_j P_j``: a sum of Pauli strings times a schedule, with the same verbs.

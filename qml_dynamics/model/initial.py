@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ..base.errors import ProblemError, check_memory, describe, real, require
+from ..base.printing import printed_briefly
 from .domains import Domain, Hypercube, depth, outer_product
 
 
@@ -123,6 +124,7 @@ class PointMass:
         return wave
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class State:
     """Any vector of amplitudes, of shape ``domain.shape`` or flat; it is normalised.

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..base.arguments import WHERE_READ
 from ..base.errors import check_memory, require
+from ..base.printing import printed_briefly
 from .masks import as_masks, bit_count
 from .operator_inputs import read_operator
 from .operator_matrices import TINY, SparseMatrix, Totals
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from qiskit.quantum_info import Pauli, PauliList, SparseObservable, SparsePauliOp
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class PauliSum:
     """``sum_j c_j P_j`` with real ``c_j``.

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, describe, one_of, real, require
+from ..base.printing import printed_briefly
 from .circuit_state import CircuitState, SparseState
 from .domains import Domain, Grid, Hypercube
 from .initial import Initial, PointMass, State, Uniform
@@ -45,6 +46,7 @@ class StartCircuit(Protocol):
         ...
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Problem:
     """``i psi_t = H psi`` (real clock) or ``psi_tau = -H psi`` (imaginary clock), ``H(t) = -D(t) L + s(t) zeta(w)``.

@@ -12,6 +12,7 @@ from ..base.registry import is_plain, method_spec
 from .domains import Domain, Hypercube
 from .initial import Initial, State
 from .initial_inputs import KINDS as INITIAL_KINDS
+from .objectives.prepared import model_spec
 from .problem import Problem
 from .schedules import QHD, Constant, Schedule, kind_of_schedule
 
@@ -74,10 +75,12 @@ def describe_method(method: object) -> dict[str, Any]:
 def _describe_objective(problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     objective = problem.objective
     assert objective is not None
-    if objective.spec:
-        return dict(objective.spec)
-    arrays["problem/table"] = objective.on(problem.domain)
-    return {"table": "problem/table", "name": objective.name}
+    described = dict(objective.spec)
+    if not described:
+        arrays["problem/table"] = objective.on(problem.domain)
+        described = {"table": "problem/table", "name": objective.name}
+    model = model_spec(objective) if "table" in described else None  # other losses have a name that makes them again
+    return described if model is None else {**described, "model": model}
 
 
 def _describe_initial(initial: Initial, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from ..methods.base import Method, facts_of
 from ..model.initial import Gaussian
 from ..model.problem import Problem
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
-from .problem_file import ProblemFile, problem_from_spec, write_problem
+from .problem_file import ProblemFile, problem_from_spec, read_problem, write_problem
 from .problem_file.content import changed_files, differences, folder_content
-from .problem_file.files import copy_problem, write_bytes
+from .problem_file.files import copy_problem, read_sections, write_bytes
 
 PathLike = str | os.PathLike[str]
 TRAJECTORY, PROBLEM, RESULT = "trajectory.npz", "problem.toml", "result.json"
@@ -54,6 +54,7 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
     refuse_links(where.parent, [where.name] if Path(path).is_dir() else [], allow_code)
     must = f"Argument `path` must be a saved trajectory, but {where} is not"
     arrays = read_npz(where, must)
+    given = problem is not None
     with reading(must):
         meta = _meta(checked(arrays, "meta", "U", ()), where)
         try:
@@ -68,7 +69,21 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
         raise ProblemError(f"Argument `path` must be a trajectory as it was saved, but {where} was changed afterwards.")
     if Path(path).is_dir():
         check_run(Path(path), arrays, trajectory)
+        return trajectory if given else _with_data(trajectory, Path(path))
     return trajectory
+
+
+def _with_data(run: Trajectory, folder: Path) -> Trajectory:
+    """The run with the model that the data in its folder trained, where the trajectory is of an earlier version, which held none."""
+    objective, path = run.problem.objective, folder / PROBLEM
+    if objective is None or objective.model is not None or not path.is_file():
+        return run
+    if "data" not in read_sections(path).get("objective", {}):
+        return run
+    known = read_problem(path).problem.objective
+    assert known is not None
+    described = replace(objective, model=known.model, preparation=known.preparation)
+    return replace(run, problem=run.problem.replace(objective=described))
 
 
 def check_run(folder: Path, arrays: Mapping[str, np.ndarray], trajectory: Trajectory) -> None:

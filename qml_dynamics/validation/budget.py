@@ -23,6 +23,7 @@ from ..backends.base import BackendLike
 from ..base.arguments import checks_arguments
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError, QMLDynamicsError
 from ..base.estimate import Estimate
+from ..base.printing import printed_briefly
 from ..methods.base import Method, check_method
 from ..methods.evolution import evolve
 from ..methods.identity import Identity
@@ -313,6 +314,7 @@ def _plain(estimate: Estimate) -> Estimate:
     return Estimate(float(estimate.value), 0.0, None)
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class ErrorBudget:
     """The parts of a run's error.

@@ -11,6 +11,7 @@ import numpy as np
 from ..base.arguments import checks_arguments_but
 from ..base.errors import ProblemError, require
 from ..base.estimate import Estimate
+from ..base.printing import printed_briefly
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..results.trajectory import Trajectory
 from . import null_law
@@ -25,6 +26,7 @@ _MOST_LOSSES = 1 << 14  # points at which the loss is evaluated again; above, th
 _COUNTED = 1e-9
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Comparison:
     """How far two runs are apart at their last common time.

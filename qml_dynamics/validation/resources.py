@@ -12,6 +12,7 @@ from ..backends import Backend
 from ..backends.base import BackendLike, capabilities, check_width
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, human_bytes, integer
+from ..base.printing import printed_briefly
 from ..methods.base import Gates, Job, Method, Work, check_method
 from ..methods.job import convert
 from ..model.formulas import boundaries
@@ -25,6 +26,7 @@ _SHOTS = 1000
 _RIVAL, _RIVALS, _LONG = 0.9, 24, 20_000
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Cost:
     """What a run takes.

@@ -21,6 +21,7 @@ ROOMS = [
     *("base", "model", "results", "synthesis", "backends", "methods", "validation"),
     *("learning", "runs", "plotting", "cli", "conformance"),
 ]
+FACES = {"sklearn", "compat"}  # at the root: they may import every room, and no room imports them
 BESIDE = {"__init__.py", "py.typed", "sklearn.py", "compat"}  # what else may stand at the root
 
 QISKIT_ROOMS = (
@@ -41,8 +42,9 @@ ONE_FILE_EACH = {
     "h5py": "runs/problem_file/operator_file.py",
 }
 ALSO = {
-    "pennylane": {"methods/variational/ansatz/pennylane.py"}
-}  # reads a person's QNode into an ansatz, and runs nothing
+    "pennylane": {"methods/variational/ansatz/pennylane.py"},  # reads a person's QNode into an ansatz, and runs nothing
+    "sklearn": {"sklearn.py"},  # the face, which nothing of the package imports
+}
 FACE = {"matplotlib": "plotting", "typer": "cli", "pydantic": "runs/problem_file"}
 
 BY_NAME = {"need", "import_module", "__import__"}  # calls that import what they are given by name
@@ -180,7 +182,7 @@ def room(name: str) -> str:
 
 def above(name: str) -> set[tuple[str, str]]:
     """``(module, room)`` for every import of a module that runs up the list of rooms, or to the root."""
-    place = ROOMS.index(room(name))
+    place = len(ROOMS) if room(name) in FACES else ROOMS.index(room(name))
     return {(name, room(other)) for other in own(name) if room(other) not in ROOMS or ROOMS.index(room(other)) > place}
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ...base.arguments import checks_arguments
-from ...base.errors import real
+from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.errors import real, require
 from ...base.estimate import Estimate, share_error
+from ...base.printing import cut, printed_briefly
 from ...model.domains import Grid
 from ...model.problem import Problem
+from ...results.predictions import Chosen, Labels, Predictor, Rows, law_of
 from ...results.trajectory import Trajectory
 from .box import RADIUS, Box
 from .polish import Polished, Rival
@@ -39,6 +41,7 @@ class Evaluations:
         return self.grid + self.polish
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Descent:
     """What a descent found.
@@ -77,6 +80,30 @@ class Descent:
         """What was run."""
         return self.trajectory.problem
 
+    @checks_arguments_but("X", "weights")
+    def predict(self, X: Rows, weights: Chosen = "best", reading: str | None = None) -> np.ndarray:
+        """Labels of new rows as :meth:`Trajectory.predict`; ``"best"`` are the polished :attr:`weights`, own ones in the loss's units."""
+        return self._law(weights, reading).predict(X)
+
+    @checks_arguments_but("X", "weights")
+    def predict_proba(self, X: Rows, weights: Chosen = "best", reading: str | None = None) -> np.ndarray:
+        """Probabilities of the two classes of new rows, shape ``(n, 2)``; arguments as of :meth:`predict`."""
+        return self._law(weights, reading).predict_proba(X)
+
+    @checks_arguments_but("X", "y", "weights")
+    def score(self, X: Rows, y: Labels, weights: Chosen = "best", reading: str | None = None) -> float:
+        """Share of new rows whose label is ``y``; arguments as of :meth:`predict`."""
+        return self._law(weights, reading).score(X, y)
+
+    def _law(self, weights: Chosen, reading: str | None) -> Predictor:
+        if isinstance(weights, str) and weights == "best":
+            require(reading is None, "reading", "be left out with weights='best'", reading)
+            weights = self.weights
+        if isinstance(weights, str):
+            return law_of(self.trajectory, weights, reading)
+        found = law_of(self.trajectory, weights, reading)
+        return found if self.box is None else replace(found, points=self.box.unit(found.points))
+
     def __str__(self) -> str:
         where = ", ".join(f"{w:.6g}" for w in self.weights)
         e, run = self.evaluations, self.trajectory
@@ -92,7 +119,7 @@ class Descent:
             lines.insert(1, f"one sample is near the minimum with probability {self.success}")
         if run.diagnostics.get("interrupted"):
             lines.append(run.stop)
-        return "\n".join([*lines, *(f"  {rival}" for rival in self.rivals)])
+        return cut("\n".join([*lines, *(f"  {rival}" for rival in self.rivals)]))
 
 
 @checks_arguments

@@ -12,6 +12,7 @@ from ...backends import backend as find_backend
 from ...backends.base import BackendLike
 from ...base.errors import MethodError, integer
 from ...base.estimate import share_error
+from ...base.printing import printed_briefly
 from ...methods.base import Method
 from ...methods.evolution import circuits as circuits_of
 from ...model.problem import Problem
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class GibbsResult:
     """A law over labels (or weights) and what the circuit that gave it cost.

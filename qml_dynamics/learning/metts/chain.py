@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from ...base.arguments import checks_arguments_but
+from ...base.errors import line, one_of, require
 from ...base.estimate import Estimate, error_of_mean
+from ...base.printing import WIDTH, cut
+from ...model.objectives.prepared import refuse_without_model
 from ...model.problem import Problem
+from ...results.predictions import WEIGHTS, Chosen, Labels, Predictor, Rows, at_weights
 from ...results.rare import neighbours_of, unseen_change
 from ...results.trajectory import Best
 from .statistics import error_of_chain
@@ -91,20 +95,40 @@ class Chain:
         floor = error_of_mean(0.0, 0.0, max(self.effective_sample_size, 1.0), unseen)
         return Estimate(float(values.mean()), max(error_of_chain(values), float(floor)), self.index.size)
 
-    def score(self, X: np.ndarray, y: ArrayLike) -> float:
-        """Accuracy of the majority vote of all samples on data (objectives with a model).
+    @checks_arguments_but("X", "weights")
+    def predict(self, X: Rows, weights: Chosen = "mean") -> np.ndarray:
+        """Labels of new rows by the samples, which are draws of a posterior over weights, shape ``(n,)``.
 
-        Ties go to the second label.
+        Args:
+            X: rows, as for ``Trajectory.predict``.
+            weights: ``"mean"``, the mean of the probabilities ``sigmoid(z_w(x))`` over the samples; ``"vote"``, the majority of their
+                labels, of which ties go to the second; ``"best"``, the best sample; or weights of your own.
+
+        Raises:
+            ProblemError: the loss has no model, ``X`` does not fit it, or there are no such weights.
         """
-        objective = self.problem.objective
-        assert objective is not None
+        return self._law(weights).predict(X)
+
+    @checks_arguments_but("X", "weights")
+    def predict_proba(self, X: Rows, weights: Chosen = "mean") -> np.ndarray:
+        """Probabilities of the two classes of new rows, shape ``(n, 2)``; arguments as of :meth:`predict`."""
+        return self._law(weights).predict_proba(X)
+
+    @checks_arguments_but("X", "y", "weights")
+    def score(self, X: Rows, y: Labels, weights: Chosen = "vote") -> float:
+        """Accuracy on data, by default of the majority vote of all samples; arguments as of :meth:`predict`."""
+        return self._law(weights).score(X, y)
+
+    def _law(self, weights: Chosen) -> Predictor:
+        objective, domain = refuse_without_model(self.problem.objective), self.problem.domain
+        if isinstance(weights, str) and one_of(weights, "weights", WEIGHTS) == "best":
+            require(self.best is not None, "weights", "be 'mean' or 'vote' for a chain without a best sample", weights)
+            assert self.best is not None
+            weights = self.best.weights
+        if not isinstance(weights, str):
+            return at_weights(objective, weights, domain.ndim)
         distinct, counts = np.unique(self.index.reshape(-1)[: len(self.samples)], return_counts=True)
-        labels = np.asarray(y)
-        kinds = np.unique(labels)
-        votes = np.zeros(len(labels))
-        for w, count in zip(self.problem.domain.points_at(distinct), counts):
-            votes += count * np.where(objective.predict(w, X) == kinds[-1], 1.0, -1.0)
-        return float(np.mean(np.where(votes >= 0, kinds[-1], kinds[0]) == labels))
+        return Predictor(objective, domain.points_at(distinct), counts / counts.sum(), weights == "vote")
 
     def __str__(self) -> str:
         domain, d = self.problem.domain, self.diagnostics
@@ -112,17 +136,19 @@ class Chain:
         if self.stationary is not None:
             law = f"total variation {self.total_variation:.3g} ({self.expected_total_variation:.3g} expected of independent ones)"
         kept = "" if self.success_probability is None else f"; success probability {self.success_probability}"
-        return "\n".join(
-            (
-                f"{len(self.samples)} samples of {d.get('walkers')} walkers, {self.collapse} collapse, "
-                f"{self.provenance.get('backend') or 'classical'}{kept}",
-                f"domain: {' x '.join(map(str, domain.shape))} points; reading: {self.reading}, tau = {self.tau:g}, "
-                f"beta = {self.beta:g}",
-                f"effective sample size: {self.effective_sample_size:.1f}",
-                f"detailed balance: {self.detailed_balance} (0 for a reversible chain)",
-                f"against the exact law: {law}",
-                f"best: {self.best or 'no objective'}",
-                f"stop: {self.stop}",
+        return cut(
+            "\n".join(
+                (
+                    f"{len(self.samples)} samples of {d.get('walkers')} walkers, {self.collapse} collapse, "
+                    f"{self.provenance.get('backend') or 'classical'}{kept}",
+                    f"domain: {' x '.join(map(str, domain.shape))} points; reading: {self.reading}, tau = {self.tau:g}, "
+                    f"beta = {self.beta:g}",
+                    f"effective sample size: {self.effective_sample_size:.1f}",
+                    f"detailed balance: {self.detailed_balance} (0 for a reversible chain)",
+                    f"against the exact law: {law}",
+                    f"best: {self.best or 'no objective'}",
+                    f"stop: {line(self.stop, WIDTH - 6)}",
+                )
             )
         )
 

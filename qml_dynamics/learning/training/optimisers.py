@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from ...backends import Backend
 from ...backends import backend as find_backend
 from ...base.errors import MethodError, require
+from ...base.printing import printed_briefly
 from ...methods.variational.engine.linear import solve
 from ...methods.variational.measured.estimates import nearest_metric
 from ...results.journal import Scope
@@ -22,6 +23,7 @@ _BETA1, _BETA2, _SMALL = 0.9, 0.999, 1e-8
 _DRAW, _ROWS, _BATCH = 1, 2, 3
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class TrainResult:
     """A trained circuit.
@@ -60,6 +62,27 @@ class TrainResult:
         """
         index = predicted(self.outputs(features))
         return index if self.classes is None else np.array(self.classes)[index]
+
+    def predict_proba(self, features: ArrayLike) -> np.ndarray:
+        """Probabilities of the classes of new rows, shape ``(m, k)``: ``(1 +- <Z>) / 2`` of one expectation value, or the outputs
+        where they are probabilities.
+
+        Raises:
+            MethodError: the outputs are several expectation values, which are no probabilities.
+        """
+        outputs = self.outputs(features)
+        if outputs.shape[1] == 1:
+            up = np.clip((1 + outputs[:, 0]) / 2, 0.0, 1.0)
+            return np.column_stack([up, 1 - up])
+        law = bool((outputs >= -1e-9).all()) and bool(np.allclose(outputs.sum(axis=1), 1.0, atol=1e-6))
+        require(
+            law,
+            "features",
+            "be rows of a circuit that returns probabilities or one expectation value",
+            "of others",
+            MethodError,
+        )
+        return np.asarray(np.clip(outputs, 0.0, 1.0))
 
     def score(self, features: ArrayLike, labels: ArrayLike) -> float:
         """Share of rows that are predicted right."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.printing import printed_briefly
 from ...model.problem import Problem
 from .. import growing
 from ..base import GRIDS, Answer, Facts, Job, Work, check_facts, no_circuits
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 THRESHOLDS = {"residual": 1e-2, "momentum_tail": 1e-5, "energy": 1e-5}
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Growing:
     """Stepwise growth of another method.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.printing import printed_briefly
 from ...model.problem import Problem
 from .. import variational
 from ..base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
@@ -83,6 +84,7 @@ class Ansatz(Protocol):
         ...
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Variational:
     """McLachlan's principle: the parameters follow ``A theta' = b``, on both clocks.

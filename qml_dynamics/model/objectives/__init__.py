@@ -43,6 +43,7 @@ from .functions import (
     xinsheyang3,
 )
 from .models import network, neuron, perceptron
+from .prepared import Preparation, on_data
 from .registry import NAMED, double_well, named, quadratic, unit_box
 from .rows import batch_values, from_rows, row_covariance
 from .tables import from_table, ising, qubo
@@ -54,6 +55,7 @@ __all__ = [
     "Neuron",
     "Objective",
     "Perceptron",
+    "Preparation",
     "Rows",
     "ackley",
     "ackley2",
@@ -86,6 +88,7 @@ __all__ = [
     "named",
     "network",
     "neuron",
+    "on_data",
     "perceptron",
     "quadratic",
     "qubo",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,11 @@ import numpy.typing as npt
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, check_memory, describe, require
 from ...base.options import handed
+from ...base.printing import printed_briefly
 from ..domains import Domain
+
+if TYPE_CHECKING:
+    from .prepared import Preparation
 
 _SAME = 1e-4  # of a value: single precision may add up in another order for other points beside it
 _SAME_OF_ALL = 1e-6  # of the range
@@ -72,6 +76,7 @@ class Rows:
     mean: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Objective:
     """A loss ``zeta(w)``: a function of points ``(m, ndim)`` that returns values ``(m,)``.
@@ -87,6 +92,7 @@ class Objective:
         model: for losses on data, what predicts (`.predict`, `.score`).
         domain: the only weight space on which the loss is known (tables), else ``None``.
         rows: for a mean over rows of data, the means over some of them (see :class:`Rows`).
+        preparation: for data of a file, how its rows become rows of the model (see :func:`on_data`).
 
     >>> bowl = Objective(lambda w: (w**2).sum(axis=1), "bowl")
     >>> bowl(np.array([[1.0, 2.0]]))
@@ -103,6 +109,7 @@ class Objective:
     model: Model | None = None
     domain: Domain | None = None
     rows: Rows | None = field(default=None, compare=False)
+    preparation: Preparation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not callable(self.fn):
@@ -170,7 +177,7 @@ class Objective:
         """Labels of the rows of ``X`` under the weights ``w`` (losses on data only)."""
         return self._need_model().predict(np.asarray(w, dtype=float), np.asarray(X, dtype=float))
 
-    @checks_arguments
+    @checks_arguments_but("y")
     def score(self, w: np.ndarray, X: np.ndarray, y: npt.ArrayLike) -> float:
         """Accuracy on ``X, y`` under the weights ``w`` (losses on data only)."""
         return self._need_model().score(np.asarray(w, dtype=float), np.asarray(X, dtype=float), np.asarray(y))

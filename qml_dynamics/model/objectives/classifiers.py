@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import require
+from .base import Model
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,52 @@ class Network(BinaryClassifier):
         _, _, v, c = self.unpack(w)
         out: np.ndarray = np.einsum("mnh,mh->mn", self.activations(w, X), v) + c[:, None]
         return out
+
+
+@dataclass(frozen=True)
+class OnUnitBox(BinaryClassifier):
+    """A model whose weights are given as points of the unit box, ``w = low + lengths * y``."""
+
+    inner: BinaryClassifier
+    low: tuple[float, ...]
+    lengths: tuple[float, ...]
+
+    @property
+    def num_weights(self) -> int:
+        """Those of the model."""
+        return self.inner.num_weights
+
+    def raw(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """``z`` of every point of the unit box and row, shape ``(m, n)``."""
+        return self.inner.raw(np.array(self.low) + np.array(self.lengths) * w, X)
+
+
+@dataclass(frozen=True)
+class OfOnesOwn:
+    """A person's own model whose weights are given as points of the unit box, ``w = low + lengths * y``."""
+
+    inner: Model
+    low: tuple[float, ...]
+    lengths: tuple[float, ...]
+
+    def weights(self, y: np.ndarray) -> np.ndarray:
+        """The weights of points of the unit box."""
+        return np.asarray(np.array(self.low) + np.array(self.lengths) * np.asarray(y, dtype=float))
+
+    def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """Labels of the rows of ``X``."""
+        return self.inner.predict(self.weights(w), X)
+
+    def score(self, w: np.ndarray, X: np.ndarray, y: np.ndarray) -> float:
+        """Share of the rows whose label is ``y``."""
+        return self.inner.score(self.weights(w), X, y)
+
+
+def on_box(model: Model | None, low: Sequence[float], lengths: Sequence[float]) -> Model | None:
+    """A model of weights of the unit box, ``w = low + lengths * y``; None for none."""
+    if isinstance(model, BinaryClassifier):
+        return OnUnitBox(model.classes, model.num_features, model, tuple(low), tuple(lengths))
+    return None if model is None else OfOnesOwn(model, tuple(low), tuple(lengths))
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:

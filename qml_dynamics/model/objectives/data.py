@@ -14,16 +14,19 @@ import numpy as np
 
 from ...base.arguments import checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
+from ...base.printing import printed_briefly
 
 Path = str | os.PathLike[str]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Two classes, split and standardised.
 
     ``X_train`` and ``X_test`` are ``(rows, features)`` after ``(x - mean) / scale``; ``y_train`` and ``y_test`` are 0
-    for ``classes[0]`` and 1 for ``classes[1]``; ``features`` are the names of the columns.
+    for ``classes[0]`` and 1 for ``classes[1]``; ``features`` are the names of the columns, ``target`` that of the class. ``rest``
+    says that ``classes[0]`` stands for every other label; ``test_fraction`` and ``seed`` are those of the split.
     """
 
     X_train: np.ndarray
@@ -34,6 +37,10 @@ class Dataset:
     classes: tuple[str, str]
     mean: np.ndarray
     scale: np.ndarray
+    target: str = ""
+    rest: bool = False
+    test_fraction: float = 0.0
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,8 @@ def load_data(
     mean, scale = values[training].mean(axis=0), values[training].std(axis=0)
     scale[np.ptp(values[training], axis=0) == 0] = 1.0
     values = (values - mean) / scale
-    return Dataset(
-        values[training], labels[training], values[~training], labels[~training], tuple(chosen), names, mean, scale
-    )
+    parts = (values[training], labels[training], values[~training], labels[~training])
+    return Dataset(*parts, tuple(chosen), names, mean, scale, target, positive is not None, share, seed)
 
 
 def read_table(path: Path) -> Table:

@@ -12,6 +12,7 @@ import numpy as np
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
 from .base import Objective, Rows, columns
+from .classifiers import on_box
 from .functions import TEST_FUNCTIONS
 from .tables import ising, qubo
 
@@ -150,6 +151,7 @@ def unit_box(objective: Objective) -> Objective:
         bounds=((0.0, 1.0),) * len(low),
         gradient_fn=None if gradient is None else lambda y: gradient(original(y)) * lengths / longest,
         spec={**objective.spec, "params": params} if objective.spec else {},
+        model=on_box(objective.model, low.tolist(), lengths.tolist()),
         rows=None if objective.rows is None else Rows(objective.rows.count, some),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -39,12 +40,25 @@ def from_table(values: npt.ArrayLike, domain: Domain) -> Objective:
     require(fits, "values", f"have shape {domain.shape}", f"of shape {array.shape}")
     flat = array.reshape(-1)
 
-    def fn(points: np.ndarray) -> np.ndarray:
-        out: np.ndarray = flat[_nearest(columns(points, "table", domain.ndim), domain)]
-        return out
-
     spec = {"table": array.reshape(domain.shape).tolist()} if domain.size <= MAX_SPEC else {}
-    return Objective(fn, "table", spec=spec, domain=domain)
+    return Objective(NearestValue(flat, domain), "table", spec=spec, domain=domain)
+
+
+@dataclass(frozen=True, eq=False)
+class NearestValue:
+    """The function of points that a table is; an object, so that it goes to other processes.
+
+    Attributes:
+        values: flat, in C order.
+        domain: whose points they belong to.
+    """
+
+    values: np.ndarray
+    domain: Domain
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The value of the nearest point of the domain."""
+        return np.asarray(self.values[_nearest(columns(points, "table", self.domain.ndim), self.domain)])
 
 
 @checks_arguments

@@ -16,6 +16,7 @@ import numpy as np
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, QMLDynamicsError, describe, integer, require
 from ...base.places import Place, regular
+from ...base.printing import printed_briefly
 from ...base.registry import method_from_spec as named_method
 from ...base.texts import parse_toml
 from ...methods.base import Method
@@ -80,6 +81,7 @@ NAMED = (
 )  # keys whose text is the name of a file
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class ProblemFile:
     """What a problem file says.

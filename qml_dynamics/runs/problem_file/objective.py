@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +24,7 @@ from ...base.places import PASS, Place
 from ...model import objectives
 from ...model.domains import Domain
 from ...model.objectives import Dataset, Objective
+from ...model.objectives.prepared import OPTIONS, with_model
 from . import schema
 from .messages import fail, nearest, one_line, within
 from .schema import check
@@ -92,7 +93,16 @@ def _table(section: schema.TableSection, domain: Domain, arrays: Arrays, place: 
         values = find_array("objective", "table", values, arrays, place)
     with within("objective", {"values": "table"}):
         objective = objectives.from_table(values, domain)
-    return dataclasses.replace(objective, name=section.name, spec={} if section.name != "table" else objective.spec)
+    objective = dataclasses.replace(
+        objective, name=section.name, spec={} if section.name != "table" else objective.spec
+    )
+    if section.model is None:
+        return objective
+    stated = check("objective", schema.ModelTable, section.model)
+    said = {**stated.model_dump(), "data": None}
+    if stated.data is not None:
+        said["data"] = check("objective", schema.PreparationTable, stated.data).model_dump()
+    return with_model(objective, said, domain.ndim)
 
 
 def _on_data(section: schema.DataSection, domain: Domain, place: Place) -> Found:
@@ -118,19 +128,11 @@ def _on_data(section: schema.DataSection, domain: Domain, place: Place) -> Found
         if str(error).startswith("Argument `num_features`"):
             fail("objective", f"data must have {features} numeric columns for {domain.ndim} weights: {one_line(error)}")
         raise
-    objective = _MODELS[section.model](data.X_train, data.y_train, **_options(section))
+    objective = objectives.on_data(data, section.model, **_options(section))
     needed = objective.model.num_weights  # type: ignore[union-attr]
     if needed != domain.ndim:
         fail("objective", f"model has {needed} weights on {features} features, but [domain] has {domain.ndim}.")
     return objective, data
-
-
-_MODELS: dict[str, Callable[..., Objective]] = {
-    "neuron": objectives.neuron,
-    "network": objectives.network,
-    "perceptron": objectives.perceptron,
-}
-_OPTIONS = {"neuron": ("l2", "bias"), "network": ("l2", "bias", "hidden"), "perceptron": ("loss",)}
 
 
 def _options(section: schema.DataSection) -> dict[str, Any]:
@@ -139,10 +141,10 @@ def _options(section: schema.DataSection) -> dict[str, Any]:
         key: getattr(section, key) for key in ("l2", "bias", "hidden", "loss") if getattr(section, key) is not None
     }
     for key in given:
-        if key not in _OPTIONS[section.model]:
+        if key not in OPTIONS[section.model]:
             fail(
                 "objective",
-                f"{key} must be absent, since model {section.model!r} takes {', '.join(_OPTIONS[section.model])}.",
+                f"{key} must be absent, since model {section.model!r} takes {', '.join(OPTIONS[section.model])}.",
             )
     return given
 

@@ -88,6 +88,36 @@ class TableSection(Section):
 
     table: Annotated[str | list[Any], _is("the name of a .npy file, or nested lists of numbers")]
     name: Annotated[str, _is("a name")] = "table"
+    model: Annotated[dict[str, Any] | None, _is("a table that says what the weights are those of")] = None
+
+
+class ModelTable(Section):
+    """``[objective] model = {kind = ..., ...}`` beside a table: the model whose loss the table holds."""
+
+    kind: Literal["neuron", "network", "perceptron"]
+    classes: Annotated[list[bool | Number | str], _is("a list of two labels")]
+    num_features: Annotated[int, _is("an integer from 1 on")]
+    bias: Annotated[bool | None, _is("true or false")] = None
+    hidden: Annotated[int | None, _is("an integer from 1 on")] = None
+    low: Annotated[list[Number] | None, _is("a number a weight, where the domain is the unit box")] = None
+    lengths: Annotated[list[Number] | None, _is("a number a weight, where the domain is the unit box")] = None
+    data: Annotated[dict[str, Any] | None, _is("a table that says how rows of a file become rows of the model")] = None
+
+
+class PreparationTable(Section):
+    """``data = {...}`` of a :class:`ModelTable`: columns, standardisation, classes and split of the file it was trained on."""
+
+    features: Annotated[list[str], _is("a list of columns")]
+    mean: Annotated[list[Number], _is("a number a column")]
+    scale: Annotated[list[Number], _is("a positive number a column")]
+    classes: Annotated[list[str], _is("a list of two names")]
+    target: Annotated[str, _is("the name of a column")] = ""
+    rest: Annotated[bool, _is("true or false")] = False
+    test_fraction: Annotated[Number, _is("a number from 0 up to 1")] = 0.0
+    seed: Annotated[int, _is("an integer that is not negative")] = 0
+    rows: Annotated[list[int], _is("how many rows there were to train and to test")] = Field(
+        default_factory=lambda: [0, 0]
+    )
 
 
 class FunctionSection(Section):

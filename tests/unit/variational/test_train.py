@@ -127,6 +127,9 @@ def test_natural_gradient_learns_iris_and_holds_on_unseen_rows() -> None:
     assert result.accuracy[0] < result.accuracy[-1]
     assert len(result.loss) == 26
     assert set(np.unique(result.predict(data.X_test))) == {0, 1}
+    law = result.predict_proba(data.X_test)
+    assert law.sum(axis=1) == pytest.approx(1.0)
+    assert (law.argmax(axis=1) == result.predict(data.X_test)).all()
     assert brute_loss(classifier(), result.theta, data.X_train, data.y_train) == pytest.approx(result.loss[-1])
     assert str(result).startswith("natural: loss ")
 

@@ -18,6 +18,7 @@ from .... import synthesis
 from ....backends.base import without_idle_bits
 from ....base.arguments import checks_arguments_but
 from ....base.errors import MethodError, require
+from ....base.printing import printed_briefly
 from ....model.hamiltonians import Hamiltonian
 from ....model.problem import Problem
 from ..derivatives import check_derivatives
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class CircuitAnsatz:
     """A parameterised circuit acting on ``|0...0>``; made by :func:`from_circuit` and :func:`from_pennylane`.
