@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pennylane.operation import Operator
     from qiskit.quantum_info import SparsePauliOp
 
+_LARGE = 1e150
 _TINY = 1e-14
 
 
@@ -188,13 +189,19 @@ def _from_totals(num_qubits: int, totals: dict[tuple[int, int], float]) -> Pauli
     return PauliSum(num_qubits, keys[:, 0], keys[:, 1], np.array([c for _, c in kept]))
 
 
+def _below_largest(scale: float) -> float:
+    """A size whose square is a number too."""
+    require(scale < _LARGE, "operator", f"have entries below {_LARGE:g}", f"of {scale:.3g}")
+    return scale
+
+
 def _real_coefficients(coefficients: np.ndarray) -> np.ndarray:
     if coefficients.dtype == object:
         raise ProblemError("Argument `operator` must have numbers as coefficients, but has unbound parameters.")
     coefficients = np.asarray(coefficients, dtype=complex)
     require(bool(np.isfinite(coefficients).all()), "operator", "have finite coefficients", describe(coefficients))
     worst = float(np.abs(coefficients.imag).max(initial=0.0))
-    scale = float(np.abs(coefficients).max(initial=0.0))
+    scale = _below_largest(float(np.abs(coefficients).max(initial=0.0)))
     require(
         worst <= 1e-12 * max(scale, 1.0), "operator", "be Hermitian", f"of imaginary part {worst:.2e} in a coefficient"
     )
@@ -267,7 +274,7 @@ def _from_matrix(matrix: np.ndarray) -> PauliSum:
         matrix.dtype.kind in "fciu" and bool(np.isfinite(matrix).all()), "operator", "be finite numbers", matrix.dtype
     )
     gap = float(np.abs(matrix - matrix.conj().T).max())
-    scale = float(np.abs(matrix).max())
+    scale = _below_largest(float(np.abs(matrix).max()))
     require(gap <= 1e-10 * max(scale, 1e-300), "operator", "be Hermitian", f"of difference {gap:.2e} from its adjoint")
     index = np.arange(size)
     totals: dict[tuple[int, int], float] = {}
