@@ -10,6 +10,7 @@ in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -224,7 +225,8 @@ def guarded(callback: Callback | None, own: list[BaseException]) -> Callback | N
 
     def call(step: int, view: View) -> Any:
         try:
-            return callback(step, View(view.time, np.array(view.state), view.log_norm))
+            state = None if view.state is None else np.array(view.state)
+            return callback(step, replace(view, state=state))  # of its own kind: measured runs show more
         except BaseException as error:
             own.append(error)
             raise

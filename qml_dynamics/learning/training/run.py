@@ -45,7 +45,7 @@ def train(
     optimizer: str = "natural",
     features: Array | None = None,
     labels: Array | None = None,
-    inputs: Sequence[Parameter | str] | None = None,
+    inputs: str | Sequence[Parameter | str] | None = None,
     observable: OperatorLike | Sequence[OperatorLike] | str | None = None,
     regularisation: float | None = None,
     batch_size: int | None = None,
