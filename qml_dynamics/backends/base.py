@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, 
 
 import numpy as np
 
-from ..base.arguments import WHERE_READ
+from ..base.arguments import WHERE_READ, checks_arguments_but
 from ..base.errors import BackendError, integer, one_of
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts

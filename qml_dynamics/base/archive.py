@@ -8,7 +8,10 @@ Encrypted members, other compressions, pickled objects, dates and records are re
 from __future__ import annotations
 
 import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +29,19 @@ _STORED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # what NumPy writes
 _TEXT = 1 << 24  # characters of one text: JSON, mostly
 
 Source = str | os.PathLike[str] | bytes
+DAMAGE: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+"""What our own loaders raise on a file that was damaged or made up; anything else is a fault of the loader, and is not hidden."""
+_READERS = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, tokenize.TokenError)
+FOREIGN: tuple[type[Exception], ...] = (*DAMAGE, *_READERS, RuntimeError, SyntaxError, TypeError)
+"""What the readers of other packages raise on one: of zip archives, of NumPy's headers, of the states of its generators."""
 
 
 class Unreadable(ValueError):
@@ -33,10 +49,15 @@ class Unreadable(ValueError):
 
 
 class reading:
-    """Whatever goes wrong in the block comes out as ``error`` in one line, ``<must>: <reason>``; errors of the library as they are.
+    """What a damaged file makes of the block comes out as ``error`` in one line, ``<must>: <reason>``; other exceptions as they are.
 
-    The readers of archives, JSON and TOML of other packages raise what they like on a damaged file, up to ``RecursionError`` and
-    ``MemoryError``; nobody can list it.
+    A fault of the loader itself (``TypeError``, ``AttributeError`` and the like) is no word about the file, and is not turned into one:
+    loaders ask for the kind of what they read (:func:`of`, :func:`checked`) before they work with it.
+
+    Args:
+        must: the message before the reason.
+        error: what is raised.
+        damage: the exceptions that speak of the file.
 
     >>> with reading("Argument `path` must be a number, but 'x' is not"):
     ...     int("x")
@@ -45,14 +66,19 @@ class reading:
 10: 'x'.
     """
 
-    def __init__(self, must: str, error: type[QMLDynamicsError] = ProblemError) -> None:
-        self.must, self.error = must, error
+    def __init__(
+        self,
+        must: str,
+        error: type[QMLDynamicsError] = ProblemError,
+        damage: tuple[type[Exception], ...] = DAMAGE,
+    ) -> None:
+        self.must, self.error, self.damage = must, error, damage
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, found: BaseException | None, trace: object) -> None:
-        if isinstance(found, Exception) and not isinstance(found, QMLDynamicsError):
+        if isinstance(found, self.damage) and not isinstance(found, QMLDynamicsError):
             raise self.error(f"{self.must}: {_reason(found)}.") from None
 
 
@@ -84,14 +110,14 @@ def read_npz(source: Source, must: str = "", error: type[QMLDynamicsError] = Pro
     {'x': [1.0, 2.0], 'note': 'two'}
     """
     words = must or f"Argument `path` must be an archive of arrays, but {_named(source)} is not"
-    with reading(words, error), _opened(source) as file, zipfile.ZipFile(file) as archive:
+    with reading(words, error, FOREIGN), _opened(source) as file, zipfile.ZipFile(file) as archive:
         members = _members(archive, _length(file))
         return {name.removesuffix(".npy"): _member(archive, info) for name, info in members.items()}
 
 
 def read_npy(path: Path, must: str, error: type[QMLDynamicsError] = ProblemError) -> np.ndarray:
     """The array of an ``.npy`` file, by the rules of :func:`read_npz`."""
-    with reading(must, error), _opened(path) as file:
+    with reading(must, error, FOREIGN), _opened(path) as file:
         return _array(file, _length(file))
 
 
@@ -141,10 +167,9 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
     try:
         with archive.open(info) as file:
             return _array(file, info.file_size)
-    except (Unreadable, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise Unreadable(f"member {_short(info.filename)}: {line(str(error), 90)}") from None
-    except Exception as error:  # zlib has one of its own
-        raise Unreadable(f"member {_short(info.filename)} is damaged ({type(error).__name__})") from None
+    except FOREIGN as error:
+        said = line(str(error), 90)
+        raise Unreadable(f"member {_short(info.filename)}: {said or type(error).__name__}") from None
 
 
 def _array(file: IO[bytes], length: int) -> np.ndarray:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .errors import describe
+from .errors import describe, line
 
 SAME = 1e-9
 SUBMITTED = "the run was submitted with"
 _MISSING = object()
+_NAME = 60  # characters of a name, which is whatever somebody has written
 
 
 def differences(now: Any, then: Any, path: str = "", known_only: bool = False, was: str = SUBMITTED) -> list[str]:
@@ -26,11 +27,14 @@ def differences(now: Any, then: Any, path: str = "", known_only: bool = False, w
 
     >>> differences({"diffusion": {"value": 0.7}, "seed": 1}, {"seed": 1, "diffusion": {"value": 0.50}})
     ['diffusion is 0.7, the run was submitted with 0.5']
+    >>> len(differences({"9" * 5000: 1}, {})[0]) < 120
+    True
     """
     if isinstance(now, Mapping) and isinstance(then, Mapping):
         found = []
         for key in [*then, *(() if known_only else (k for k in now if k not in then))]:
-            inner = f"{path}.{key}" if path else str(key)
+            name = line(str(key), _NAME)
+            inner = f"{path}.{name}" if path else name
             found += differences(now.get(key, _MISSING), then.get(key, _MISSING), inner, known_only=False, was=was)
         return found
     if _is_list(now) and _is_list(then) and len(now) == len(then):
@@ -61,7 +65,7 @@ def array_differences(now: Mapping[str, np.ndarray], then: Mapping[str, np.ndarr
     found = []
     for name in dict.fromkeys([*then, *now]):
         a, b = now.get(name), then.get(name)
-        label = name.removeprefix("problem/")
+        label = line(name.removeprefix("problem/"), _NAME)
         if a is None or b is None:
             found.append(f"{label} is {'absent' if a is None else 'there'}, {was}{'out' if b is None else ''} it")
         elif a.shape != b.shape:

@@ -78,10 +78,10 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What a callback sees: the time just reached and the wave there."""
+    """What a callback sees: the time just reached and the wave there (None where a device knows of none)."""
 
     time: float
-    state: np.ndarray
+    state: np.ndarray | None
     log_norm: float
 
 

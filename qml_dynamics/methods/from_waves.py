@@ -12,7 +12,7 @@ import numpy as np
 from ..base.errors import EdgeWeightWarning, MomentumTailWarning
 from ..base.estimate import Estimate
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
-from ..results.journal import Scope, current
+from ..results.journal import Entry, Scope, current
 from ..results.observables import (
     BEST_SAMPLES,
     best_of,
@@ -47,7 +47,9 @@ class Point:
 class Waves:
     """Waves at the saved times reached, and why the run ended.
 
-    ``start`` is the last point of an earlier process, for engines that go on from a wave: they yield the times behind it.
+    ``start`` is the last point of an earlier process, for engines that go on from a wave: they yield the times behind it. Engines whose
+    state is more than a wave set ``state``, which tells it at the point that was just yielded (None: nothing is kept there),
+    and find in ``kept`` what it told an earlier process.
     """
 
     times: list[float]
@@ -57,6 +59,8 @@ class Waves:
     diagnostics: dict[str, Any]
     parameters: list[np.ndarray] = field(default_factory=list)
     start: Point | None = None
+    state: Callable[[], Entry | None] | None = None
+    kept: Entry | None = None
 
     def keep(self, t: float, state: np.ndarray, log_norm: float) -> None:
         """A wave that is reported."""
@@ -96,16 +100,18 @@ def run_waves(
     inner = current() if resumes else None
     loop = None if inner is None else inner.run()
     reached = first = None if loop is None else _restored(loop, out)
+    more = out.kept
     try:
         for step, point in enumerate(
             engine(job, _internal_times(job, steps, posts), out), 0 if first is None else first.number + 1
         ):
             reached = Point(step, *point)
+            more = None if out.state is None or loop is None else out.state()
             stop = job.callback is not None and job.callback(step, View(*point))
             if point[0] in wanted or stop:
                 out.keep(*point)
             if loop is not None:
-                _store(loop, out, reached)
+                _store(loop, out, reached, more)
             if stop:
                 out.stop = f"The callback stopped the run at t = {point[0]:g} of {job.problem.duration:g}."
                 break
@@ -117,7 +123,7 @@ def run_waves(
         if missing and reached.time in wanted:  # the interrupt came before it was kept
             out.keep(reached.time, reached.wave, reached.log_norm)
         if loop is not None:
-            _store(loop, out, reached, always=True)
+            _store(loop, out, reached, more, always=True)
         if missing and reached.time not in wanted:
             out.keep(reached.time, reached.wave, reached.log_norm)
             if out.parameters:
@@ -131,10 +137,22 @@ def run_waves(
     return out
 
 
-def _store(loop: Scope, out: Waves, reached: Point, always: bool = False) -> None:
-    """Keep where a run stands."""
-    meta = {"number": reached.number, "time": float(reached.time), "log_norm": float(reached.log_norm)}
+_ENGINE = "engine/"  # before the arrays of an engine's own state
+
+
+def _store(loop: Scope, out: Waves, reached: Point, more: Entry | None, always: bool = False) -> None:
+    """Keep where a run stands, with what its engine adds to it."""
+    if out.state is not None and more is None:
+        return
+    meta: dict[str, object] = {
+        "number": reached.number,
+        "time": float(reached.time),
+        "log_norm": float(reached.log_norm),
+    }
     arrays = {"wave": reached.wave, "times": np.array(out.times), "log_norms": np.array(out.log_norm)}
+    if more is not None:
+        meta["engine"] = more.meta
+        arrays |= {_ENGINE + name: array for name, array in more.arrays.items()}
     loop.save_state(meta, arrays, always, lambda: {"states": np.array(out.states)})
 
 
@@ -146,6 +164,10 @@ def _restored(loop: Scope, out: Waves) -> Point | None:
     number, time, log_norm = (float(str(found.meta[name])) for name in ("number", "time", "log_norm"))
     for row in zip(found.arrays["times"].tolist(), found.arrays["states"], found.arrays["log_norms"].tolist()):
         out.keep(*row)
+    engine = found.meta.get("engine")
+    if isinstance(engine, dict):
+        own = {n.removeprefix(_ENGINE): a for n, a in found.arrays.items() if n.startswith(_ENGINE)}
+        out.kept = Entry(engine, own)
     out.start = Point(int(number), time, found.arrays["wave"], log_norm)
     return out.start
 

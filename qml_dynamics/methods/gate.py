@@ -1,12 +1,15 @@
 """What may enter a method and what may leave it: numbers that floating point can hold, densities of sum 1, waves of norm 1.
 
 Every verb makes its job by :func:`~.job.convert`, which asks :func:`check_ranges`; every answer becomes a trajectory in
-:func:`~.evolution.finish`, which asks :func:`check_answer`. Between them :class:`computing` turns what the libraries below raise on
-infinities into one sentence. It stands alone since no method takes part in it.
+:func:`~.evolution.finish`, which asks :func:`check_answer`. Chains, thermal states, machines and trained circuits are no
+trajectories: their results ask :func:`check_law`, :func:`check_numbers` and :func:`check_angles` when they are made. Between them
+:class:`computing` turns what the libraries below raise on infinities into one sentence. It stands alone since no method takes part
+in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,11 +27,15 @@ _SUM = 1e-6  # of a density; single precision leaves 1e-7
 _NORM = 1e-4  # of a wave that many steps of single precision have turned
 
 
-def check_ranges(problem: Problem, h: Hamiltonian) -> None:
+def check_ranges(problem: Problem, h: Hamiltonian, length_name: str = "duration") -> None:
     """Refuse losses, diffusions, strengths and durations whose phases or exponents floating point cannot hold.
 
     On the real clock a phase ``int s dt (zeta - min zeta)`` above 1e15 has no digit left; on the other clocks products and their
     squares must stay below the largest number.
+
+    Args:
+        problem, h: what is to be run.
+        length_name: of the argument that is the duration, where it is another one.
 
     Raises:
         ProblemError: the argument, and its size over the whole duration.
@@ -43,7 +50,7 @@ def check_ranges(problem: Problem, h: Hamiltonian) -> None:
     """
     most = _PHASE if problem.clock == "real" else _LARGE
     length = problem.duration
-    require(length < _LARGE, "duration", f"be below {_LARGE:g}", length)
+    require(length < _LARGE, length_name, f"be below {_LARGE:g}", length)
     for name in ("diffusion", "strength"):
         schedule = getattr(problem, name)
         held = [schedule.value(t, length) for t in (0.0, 0.5 * length, length)] + [
@@ -152,6 +159,48 @@ def check_answer(job: Job, answer: Answer) -> Answer:
     return answer
 
 
+def check_law(law: np.ndarray, argument: str) -> np.ndarray:
+    """A law that is finite, not negative and of sum 1; what rounding has taken below 0 becomes 0.
+
+    Args:
+        law: of any shape.
+        argument: which decides its size, for the message.
+
+    Raises:
+        MethodError: it is none.
+
+    >>> check_law(np.array([0.5, np.nan]), "beta")
+    Traceback (most recent call last):
+    qml_dynamics.base.errors.MethodError: Argument `beta` must be of a size that can be computed with, but the law is not finite.
+    """
+    law = np.asarray(law)
+    require_sound(bool(np.isfinite(law).all()), argument, "the law is not finite")
+    least, total = float(law.min(initial=0.0)), float(law.sum())
+    require_sound(least >= -_SUM, argument, f"the law is {least:.3g} somewhere, which is negative")
+    require_sound(abs(total - 1) <= _SUM, argument, f"the law has sum {total:.6g} instead of 1")
+    return np.maximum(law, 0.0) if least < 0 else law
+
+
+def check_numbers(values: Mapping[str, npt.ArrayLike | None], argument: str) -> None:
+    """Raise :class:`MethodError` unless all of these numbers are finite (those that are None are left aside)."""
+    for name, value in values.items():
+        sound = value is None or bool(np.isfinite(np.asarray(value, dtype=float)).all())
+        require_sound(sound, argument, f"{name} is not finite")
+
+
+def check_angles(angles: np.ndarray, argument: str) -> None:
+    """Raise :class:`MethodError` unless these angles are finite, and below 1e15, above which they have no digit left."""
+    check_numbers({"an angle": angles}, argument)
+    large = float(np.abs(angles).max(initial=0.0))
+    require_sound(large < _PHASE, argument, f"an angle has become {large:.3g}")
+
+
+def require_sound(holds: bool, argument: str, what: str) -> None:
+    """Raise :class:`MethodError` that blames an argument for what came of it."""
+    if not holds:
+        raise MethodError(f"Argument `{argument}` must be of a size that can be computed with, but {what}.")
+
+
 def _hold(job: Job, name: str, given: npt.ArrayLike, shape: tuple[int, ...]) -> None:
     array = np.asarray(given)
     if array.shape != shape:
@@ -176,7 +225,8 @@ def guarded(callback: Callback | None, own: list[BaseException]) -> Callback | N
 
     def call(step: int, view: View) -> Any:
         try:
-            return callback(step, replace(view, state=None if view.state is None else np.array(view.state)))
+            state = None if view.state is None else np.array(view.state)
+            return callback(step, replace(view, state=state))  # of its own kind: measured runs show more
         except BaseException as error:
             own.append(error)
             raise

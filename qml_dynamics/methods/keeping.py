@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from ..results.journal import CALL, JOURNAL, Entry, Journal, Scope, current, ins
 from .identity import Identity
 
 Folder = str | os.PathLike[str]
+R = TypeVar("R")
 _PACKAGES = ("qml-dynamics", "numpy", "scipy", "qiskit")
 _WAIT = 2.0  # seconds for another process that is just ending
 
@@ -56,6 +58,44 @@ class Call:
         """A file of the result, in the folder of the call."""
         assert self.folder is not None
         return self.folder / name
+
+
+def kept_result(
+    call: Call,
+    name: str,
+    make: Callable[[], R],
+    write: Callable[[R, Path], object],
+    read: Callable[[Path], R],
+    stop: Callable[[R], str],
+) -> R:
+    """The result of a call: what its file holds where it is done, else what is made now, which is then written there.
+
+    Args:
+        call: what is going on; without a folder of its own the result is made, and nothing is written.
+        name: of the file.
+        make: computes the result.
+        write, read: to the file and back.
+        stop: why it ended; one that was interrupted is not written.
+
+    Raises:
+        ProblemError: the file was damaged or changed.
+    """
+    if call.folder is None or call.scope is None:
+        return make()
+    path = call.path(name)
+    if path.is_file():
+        try:
+            return read(path)
+        except ProblemError as error:
+            raise ProblemError(f"{str(error).rstrip('.')}: delete it, and the same call computes it again.") from None
+    made = make()
+    if stop(made).lower().startswith("interrupted"):
+        call.partial = True
+        return made
+    write(made, path)
+    if not call.scope.precious:
+        call.scope.journal.remove(call.scope.name)
+    return made
 
 
 def outside(function: Callable[..., object]) -> Callable[..., object]:

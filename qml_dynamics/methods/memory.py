@@ -9,12 +9,14 @@ of the resident set at 2^15 to 2^21 points; the tests measure them again.
 from __future__ import annotations
 
 from ..model.domains import Grid, Hypercube
+from ..model.objectives.base import CHUNK
 from .base import Job
 
 _SAVED = 48  # bytes a point and saved time, while the answer is put together
 _REPORT = 56  # bytes a point beside them
 _LINE = 48  # the axis, its momenta and its dual diagonal are as long as the domain where there is one axis only
 _BITS = 24
+_VALUES = 16  # bytes a point of a chunk in which the loss is asked, beside its coordinates
 _STRINGS = 190  # of a general operator: signs and places of its groups of strings
 _GATE = 300  # bytes of a gate of a circuit, as in :mod:`qml_dynamics.synthesis.trotter`
 _ENGINE = 64  # bytes an amplitude of a simulator that applies gate by gate
@@ -28,6 +30,18 @@ def tables(job: Job) -> int:
     return own + (0 if job.problem.operator is None else _STRINGS)
 
 
+def of_loss(job: Job) -> int:
+    """Bytes while the loss is asked: the points of one chunk and the copy that a person's function gets of them.
+
+    Means over rows of data are handed on twice more.
+    """
+    objective, domain = job.problem.objective, job.problem.domain
+    if objective is None:
+        return 0
+    copies = 2 if objective.rows is None else 4
+    return min(domain.size, CHUNK) * (8 * copies * domain.ndim + _VALUES)
+
+
 def of_waves(job: Job, engine: int, saved: int = _SAVED) -> int:
     """A classical method whose engine holds so many bytes a point.
 
@@ -38,7 +52,7 @@ def of_waves(job: Job, engine: int, saved: int = _SAVED) -> int:
     """
     size, saves, own = job.problem.domain.size, len(job.saves), tables(job)
     report = _REPORT + own + saved * saves
-    return size * max(engine + own + saved * saves // 3, report)
+    return max(size * max(engine + own + saved * saves // 3, report), of_loss(job))
 
 
 def of_circuits(job: Job, qubits: int, gates: int = 0, engine: int = _ENGINE) -> int:

@@ -171,16 +171,21 @@ def _bell(d: np.ndarray, width: float, momentum: float) -> np.ndarray:
 
 def _wrapped(d: np.ndarray, width: float, momentum: float, length: float) -> np.ndarray:
     """The sum over the images on a ring; for one that is wider than the ring, the same by its few momenta (Poisson's formula)."""
+    wave = np.zeros(len(d), dtype=complex)  # term by term: all of them at once are many times the wave
     if width > length:
         unit = 2 * np.pi / length
         k = unit * (np.floor(momentum / unit) + np.arange(-3, 5))
         weights = -((width * (k - momentum)) ** 2)
-        wave = np.exp(1j * np.outer(d, k)) @ np.exp(weights - weights.max())
-        return np.asarray(wave if momentum else wave.real.astype(complex))
+        for at, weight in zip(k.tolist(), np.exp(weights - weights.max()).tolist()):
+            wave += weight * np.exp(1j * at * d)
+        return wave if momentum else wave.real.astype(complex)
     most = int(np.ceil(2 * _IMAGES * width / length)) + 1
-    images = d[:, None] - length * np.arange(-most, most + 1)
-    exponent = -(images**2) / (4 * width**2)
-    return np.asarray(np.exp(exponent - exponent.max() + 1j * momentum * images).sum(axis=1))
+    nearest = np.abs(d - length * np.round(d / length)).min()
+    for image in range(-most, most + 1):
+        away = d - length * image
+        exponent = (nearest**2 - away**2) / (4 * width**2)
+        wave += np.exp(exponent + 1j * momentum * away if momentum else exponent)
+    return wave
 
 
 def _check_size(domain: Domain) -> None:

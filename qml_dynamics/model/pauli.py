@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from qiskit.quantum_info import Operator as Matrix
     from qiskit.quantum_info import Pauli, PauliList, SparseObservable, SparsePauliOp
 
+_LARGE = 1e150  # the square of what is smaller is a number too
+
 
 @printed_briefly
 @dataclass(frozen=True, eq=False)
@@ -195,6 +197,7 @@ def with_wires(
 
 def _from_totals(num_qubits: int, totals: Totals) -> PauliSum:
     largest = max(map(abs, totals.values()))
+    require(largest < _LARGE, "operator", f"have entries below {_LARGE:g}", f"of {largest:.3g}")
     kept = sorted((key, c) for key, c in totals.items() if abs(c) > TINY * largest) or [((0, 0), 0.0)]
     x, z = zip(*(key for key, _ in kept))
     return PauliSum(num_qubits, as_masks(x, num_qubits), as_masks(z, num_qubits), np.array([c for _, c in kept]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..base.archive import checked, of, read_npz
 from ..base.errors import ProblemError
 from ..base.folders import make_folder
-from ..base.places import regular
+from ..base.texts import parse_json
 from .trajectory import SEAL, is_sealed, sealed, write_npz
 
 JOURNAL, CALL = "journal", "call"
@@ -60,12 +60,11 @@ class Journal:
         if not path.is_file():
             return None
         try:
-            with np.load(regular(path), allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
-            head = json.loads(str(arrays[_HEAD]))
+            arrays = read_npz(path)
+            head = of(parse_json(str(checked(arrays, _HEAD, "U", ()))), dict, _HEAD)
             sound = SEAL in arrays and is_sealed(arrays)
-            number, meta = int(head["format"]), dict(head["meta"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            number, meta = of(head.get("format"), int, "format"), of(head.get("meta"), dict, "meta")
+        except (ProblemError, ValueError):
             sound = False
         if not sound:
             raise ProblemError(

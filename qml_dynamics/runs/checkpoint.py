@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.archive import checked, of, read_npz, reading
+from ..base.archive import FOREIGN, checked, of, read_npz, reading
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, integer, one_of
 from ..base.texts import parse_json
@@ -149,7 +149,8 @@ def _generator(state: dict[str, Any] | None) -> np.random.Generator | None:
     known = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
     kind = state.get("bit_generator") if isinstance(state, dict) else state
     bits = getattr(np.random, one_of(kind, "generator", known))()
-    with reading("Argument `folder` must hold checkpoints, but the state of a random generator is damaged"):
+    must = "Argument `folder` must hold checkpoints, but the state of a random generator is damaged"
+    with reading(must, damage=FOREIGN):
         bits.state = _as_arrays(state)
     return np.random.Generator(bits)
 

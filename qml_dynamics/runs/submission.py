@@ -13,7 +13,7 @@ from ..base.arguments import checks_arguments_but
 from ..base.errors import BackendError, BudgetExceeded, MethodError, ProblemError, QMLDynamicsError, describe, integer
 from ..base.folders import folder_path
 from ..base.places import permitted
-from ..methods.base import Method
+from ..methods.base import Method, check_method
 from ..methods.job import check_room, convert
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
@@ -86,10 +86,10 @@ def submit(
     if backend is None:
         raise BackendError("Argument `backend` must be a name or a backend object, but is None.")
     device = find_backend(backend)
+    if check_method(method).facts().runs_on == "classical":
+        raise MethodError(f"Argument `method` must be one that samples circuits, but is {describe(method)}.")
     job = convert(problem, method, device, shots, seed, save, observables)
     check_room(job.problem, len(job.saves))
-    if job.backend is None:
-        raise MethodError(f"Argument `method` must be one that samples circuits, but is {describe(method)}.")
     entropy = int(np.random.SeedSequence().entropy) if seed is None else int(seed)  # type: ignore[arg-type]
     kept = described(device)
     asked = RunSpecification(problem, method, int(shots), entropy, job.saves.tolist(), observables, kept, **limits)

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -169,6 +169,8 @@ def _best(stored: Any, ndim: int) -> Best | None:
     if not stored:
         return None
     found = {key: of(value, (int, float, list), key) for key, value in of(stored, dict, "best").items()}
+    names = sorted(f.name for f in fields(Best))
+    require(sorted(found) == names, "best", f"have {', '.join(names)}", ", ".join(sorted(found)))
     for key in ("weights", "uniform_weights"):
         listed = of(found[key], list, key)
         require(len(listed) == ndim, key, f"be {ndim} numbers", listed)

@@ -10,9 +10,11 @@ the total by the sum; the mean loss moves by signed amounts that add up to the t
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,26 +22,36 @@ import numpy as np
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
 from ..backends.base import BackendLike
+from ..base.archive import of, reading
 from ..base.arguments import checks_arguments
-from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError, QMLDynamicsError
+from ..base.errors import (
+    EdgeWeightWarning,
+    MethodError,
+    MomentumTailWarning,
+    ProblemError,
+    QMLDynamicsError,
+    require,
+)
 from ..base.estimate import Estimate
 from ..base.printing import printed_briefly
 from ..methods.base import Method, check_method
 from ..methods.evolution import evolve
 from ..methods.identity import Identity
 from ..methods.job import convert
-from ..methods.keeping import Folder, kept_call
+from ..methods.keeping import Folder, kept_call, kept_result
 from ..methods.split_step import SplitStep
 from ..model.domains import Domain, Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.initial import Gaussian, State, Uniform
 from ..model.problem import Problem, need_waves
 from ..model.resample import refine, restrict
+from ..results.stored import read_result, write_result
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
 from .wider_box import inner, widened
 
 TERMS = ("box", "grid", "formula", "encoding", "register", "device", "shots")
+KIND, RESULT = "error budget", "budget.npz"
 _CELLS = 64
 _SETTLED = 1e-14  # infidelity that the reference may still have
 _LEFT = 1e-12  # of a wave in the box, below which it has left it
@@ -352,6 +364,32 @@ class ErrorBudget:
         """The largest term."""
         return max(self.terms, key=lambda name: np.nan_to_num(float(self.terms[name].value), nan=-1.0))
 
+    @checks_arguments
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the budget to one ``.npz`` file, whole or not at all; :meth:`load` reads it back to the bit."""
+        return write_result(path, KIND, {f.name: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    @checks_arguments
+    def load(cls, path: str | os.PathLike[str]) -> ErrorBudget:
+        """What :meth:`save` wrote, or ``error_budget(folder=...)`` as ``budget.npz``.
+
+        Raises:
+            ProblemError: the file is no saved budget, or was damaged or changed.
+        """
+        parts = read_result(path, KIND)
+        with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
+            for name in ("terms", "shifts"):
+                found = of(parts[name], dict, name)
+                whole = sorted(found) == sorted(TERMS) and all(isinstance(v, Estimate) for v in found.values())
+                require(whole, "path", f"hold {name} of {', '.join(TERMS)}", ", ".join(map(str, found)))
+            for name in ("total", "total_shift", "shot_floor"):
+                of(parts[name], Estimate, name)
+            of(parts["infidelity"], dict, "infidelity")
+            names = [f.name for f in fields(cls)]
+            require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
+        return cls(**parts)  # type: ignore[arg-type]
+
     def __getattr__(self, name: str) -> Estimate:
         if name in TERMS and "terms" in self.__dict__:  # copies ask for names before the fields are there
             return self.terms[name]
@@ -384,7 +422,8 @@ def error_budget(
     Args:
         problem: a learning problem (with an objective).
         method: any method; circuits have all parts, classical methods those that apply; a register those that have one.
-        backend, shots, seed, progress, folder: as for ``evolve``; with a folder the runs that are done are not run again.
+        backend, shots, seed, progress, folder: as for ``evolve``; with a folder the runs that are done are not run again,
+            and the budget is in ``budget.npz`` (:meth:`ErrorBudget.load`).
 
     Raises:
         ProblemError: the problem has no objective, or is on the classical clock.
@@ -419,4 +458,11 @@ def error_budget(
         with kept_call("error_budget", folder, seed, identify) as call:
             if seed is None and call.folder is not None:
                 chain.seed = call.entropy
-            return ErrorBudget(**chain.measure())
+            return kept_result(
+                call,
+                RESULT,
+                lambda: ErrorBudget(**chain.measure()),
+                ErrorBudget.save,
+                ErrorBudget.load,
+                lambda found: "",  # half a chain says nothing: an interrupt ends it
+            )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from shared_runs import QUICK
+from shared_runs import QUICK, Device
 from standin import RequestsApiError
 
 from qml_dynamics.base.errors import BackendError, BudgetExceeded, JobLost, MethodError
@@ -52,14 +53,15 @@ def test_classes_of_errors(error: Exception, passes: bool) -> None:
     assert is_transient(error) is passes
 
 
-def test_a_backend_may_know_better() -> None:
-    class Knowing:
+def test_a_backend_may_know_better(tmp_path: Path) -> None:
+    class Knowing(Device):
         def transient(self, error: BaseException) -> bool | None:
             return {"yes": True, "no": False}.get(str(error))
 
-    assert is_transient(ValueError("yes"), Knowing())
-    assert not is_transient(ConnectionError("no"), Knowing())
-    assert is_transient(ConnectionError("who knows"), Knowing())
+    knowing = Knowing(tmp_path / "ran.txt")
+    assert is_transient(ValueError("yes"), knowing)
+    assert not is_transient(ConnectionError("no"), knowing)
+    assert is_transient(ConnectionError("who knows"), knowing)
 
 
 def test_pauses_double_are_jittered_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

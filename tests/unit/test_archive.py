@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qml_dynamics.base.archive import read_npy, read_npz
+from qml_dynamics.base.archive import read_npy, read_npz, reading
 from qml_dynamics.base.errors import BackendError, ProblemError, QMLDynamicsError
 from qml_dynamics.learning.growth.recorder import Recording, load_recording
 from qml_dynamics.methods.evolution import evolve
@@ -235,3 +235,26 @@ def test_of_checkpoints_the_last_good_one_serves_and_none_is_an_error(tmp_path: 
         box.load()
     box.clear()
     assert box.load() is None
+
+
+@pytest.mark.parametrize("fault", [TypeError, AttributeError, NameError, AssertionError, ZeroDivisionError])
+def test_a_fault_of_a_loader_is_not_told_as_one_of_the_file(fault: type[Exception]) -> None:
+    with pytest.raises(fault, match="ours"), reading("Argument `path` must be a saved thing, but it is not"):
+        raise fault("ours")
+    with (
+        pytest.raises(ProblemError, match="saved thing, but it is not: theirs"),
+        reading("Argument `path` must be a saved thing, but it is not"),
+    ):
+        raise ValueError("theirs")
+
+
+def test_the_best_weights_of_a_file_have_all_their_numbers_and_no_others(
+    saved: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    meta = json.loads(str(saved["meta"]))
+    for change in ({"extra": 1}, {"samples": None}):
+        best = {k: v for k, v in {**meta["best"], **change}.items() if v is not None}
+        arrays = {**saved, "meta": np.array(json.dumps({**meta, "best": best}))}
+        np.savez(tmp_path / "a.npz", **arrays)  # type: ignore[arg-type]
+        with pytest.raises(ProblemError, match=r"`best` must have .*samples.*, but is"):
+            load(tmp_path / "a.npz")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
+from qml_dynamics.model.objectives.base import Rows
 
 
 def _spoiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,6 +41,17 @@ def _rows(w: np.ndarray, index: np.ndarray) -> np.ndarray:
     return np.asarray((w - 0.1 * index) ** 2)
 
 
+def _own_rows(wrap: Callable[[Any], Any]) -> Any:
+    """Means over rows that a person makes, not by :func:`from_rows`, asked twice with the same arrays."""
+    rows = Rows(4, wrap(lambda w, index: _rows(w, index).mean(axis=1)))
+    points, index = np.array([[1.0], [2.0]]), np.arange(4)
+    return np.stack([rows.mean(points, index), rows.mean(points, index)])
+
+
+def _bell(w: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(-0.5 * ((w[:, 0] - 1) / 0.6) ** 2))
+
+
 CALLS: dict[str, Callable[[Any], Any]] = {
     "loss, SplitStep": lambda wrap: _density(wrap(loss), qd.SplitStep(5)),
     "loss, chin4a": lambda wrap: _density(wrap(loss), qd.SplitStep(5, formula="chin4a")),
@@ -60,6 +72,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
         r.weights for r in qd.descent.rivals(qd.Objective(wrap(loss)), [(-2.0, 2.0)], 60, 1, ["grid_lbfgsb", "uniform"])
     ],
     "rows": lambda wrap: qd.objectives.from_rows(wrap(_rows), 4).rows.mean(np.array([[1.0], [2.0]]), np.arange(4)),  # type: ignore[union-attr]
+    "own rows": lambda wrap: _own_rows(wrap),
+    "data as a density": lambda wrap: qd.Diffusion(qd.Grid((-6, 6), 5), wrap(_bell)).start,
+    "potential": lambda wrap: qd.Diffusion(qd.Grid((-6, 6), 5), _bell, potential=wrap(lambda w: w[:, 0] ** 2)).start,
     "taylor": lambda wrap: qd.taylor(_problem(wrap(loss)), order=2, about=0.2).objective.on(qd.Grid((-2, 2), 3)),  # type: ignore[union-attr]
 }
 
@@ -94,3 +109,13 @@ def test_the_minimiser_is_told_for_a_loss_that_writes_into_its_argument() -> Non
     found = qd.descend(moved, bounds=[(-3, 3)] * 2, qubits=4, steps=100, seed=1)
     assert found.loss < 1e-12
     assert found.weights == pytest.approx((1.0, 1.0), abs=1e-5)
+
+
+def test_rows_of_data_are_copied_when_a_model_is_made_of_them() -> None:
+    rows = np.linspace(-1.0, 1.0, 30)[:, None]
+    model = qd.Diffusion(qd.Grid((-6, 6), 5), rows, bandwidth=0.7)
+    kept = model.data.copy()
+    rows += 3.0
+    np.testing.assert_array_equal(model.data, kept)
+    moved = qd.Diffusion(qd.Grid((-6, 6), 5), rows, bandwidth=0.7)
+    assert np.abs(model.start - moved.start).max() > 1e-3

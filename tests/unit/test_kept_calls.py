@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from qiskit.circuit import Parameter
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import BackendError, MethodError, ProblemError
+from qml_dynamics.learning.metts import Chain
+from qml_dynamics.learning.training.optimisers import TrainResult
+from qml_dynamics.methods.variational.engine.flow import Flow
 from qml_dynamics.results import journal
+from qml_dynamics.results.codec import packed
 from qml_dynamics.runs import Checkpoint
 
 WELL = qd.Problem(
@@ -196,3 +201,131 @@ def test_a_damaged_piece_is_named(tmp_path: Path) -> None:
         qd.evolve(**EVOLVE, folder=tmp_path / "a")
     piece.unlink()
     assert qd.evolve(**EVOLVE, folder=tmp_path / "a").shots == 30
+
+
+RESULTS: dict[str, tuple[str, Callable[[Path], Any], Callable[[Path], Any]]] = {
+    "metts": (
+        "chain.npz",
+        lambda f: qd.metts(COLD, 0.5, 40, seed=1, folder=f),
+        lambda path: Chain.load(path, COLD),
+    ),
+    "metts by a method": (
+        "chain.npz",
+        lambda f: qd.metts(COLD, 0.5, 40, seed=1, method=qd.SplitStep(8), folder=f),
+        lambda path: Chain.load(path, COLD),
+    ),
+    "metts on circuits": (
+        "chain.npz",
+        lambda f: qd.metts(COLD, 0.3, 8, 5, "aer", walkers=4, burn_in=2, shots=64, folder=f),
+        lambda path: Chain.load(path, COLD),
+    ),
+    "train": (
+        "training.npz",
+        lambda f: qd.train(turn(), np.diag([1.0, -1.0]), [0.3], steps=5, seed=1, folder=f),
+        TrainResult.load,
+    ),
+    "error_budget": (
+        "budget.npz",
+        lambda f: qd.error_budget(WELL, qd.Trotter(2), backend="statevector", shots=50, seed=1, folder=f),
+        qd.ErrorBudget.load,
+    ),
+}
+
+
+def same_parts(a: Any, b: Any) -> bool:
+    """Whether two results are the same to the bit, but for the problem's objects and functions."""
+    left = {f.name for f in fields(a)} - {"problem", "_outputs", "provenance"}
+    arrays: list[dict[str, np.ndarray]] = [{}, {}]
+    said = [packed({n: getattr(one, n) for n in left - {"method"}}, into) for one, into in zip((a, b), arrays)]
+    return said[0] == said[1] and all(np.array_equal(arrays[0][n], arrays[1][n]) for n in arrays[0])
+
+
+@pytest.mark.parametrize("verb", RESULTS)
+def test_a_finished_call_is_read_and_its_file_can_be_read_alone(tmp_path: Path, verb: str) -> None:
+    name, call, load = RESULTS[verb]
+    first = call(tmp_path / "a")
+    file = tmp_path / "a" / name
+    written = file.stat().st_mtime_ns, file.read_bytes()
+    again, alone = call(tmp_path / "a"), load(file)
+    assert (file.stat().st_mtime_ns, file.read_bytes()) == written
+    assert same_parts(again, first)
+    assert same_parts(alone, first)
+    assert getattr(alone, "method", None) == getattr(first, "method", None)
+    assert not list((tmp_path / "a" / "journal").glob("*state*"))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(bytes(data))
+    with pytest.raises(ProblemError, match=rf"{name}.*delete it, and the same call computes it again"):
+        call(tmp_path / "a")
+    file.unlink()
+    assert same_parts(call(tmp_path / "a"), first)
+
+
+def test_a_training_that_is_read_still_has_its_circuit_and_its_file_alone_does_not(tmp_path: Path) -> None:
+    ask: dict[str, Any] = {"steps": 5, "seed": 1, "folder": tmp_path / "a"}
+    x = np.zeros((2, 0))
+    first, again = (qd.train(turn(), np.diag([1.0, -1.0]), [0.3], **ask) for _ in range(2))
+    assert np.array_equal(again.outputs(x), first.outputs(x))
+    alone = TrainResult.load(tmp_path / "a" / "training.npz")
+    with pytest.raises(MethodError, match="call `train` with its folder again"):
+        alone.outputs(x)
+
+
+def test_a_chain_is_not_read_with_another_problem(tmp_path: Path) -> None:
+    qd.metts(COLD, 0.5, 40, seed=1).save(tmp_path / "c")
+    assert Chain.load(tmp_path / "c.npz", COLD).beta == 1.0
+    other = COLD.replace(objective=lambda w: w[:, 0] ** 2 + 1e-5 * w[:, 0])
+    with pytest.raises(ProblemError, match=r"`problem` must be that of the chain, but its loss is .* at place 0"):
+        Chain.load(tmp_path / "c.npz", other)
+    with pytest.raises(ProblemError, match=r"domain\.qubits"):
+        Chain.load(tmp_path / "c.npz", COLD.replace(domain=qd.Grid((-3, 3), 5)))
+    with pytest.raises(ProblemError, match=r"must be a saved training, but .* is not: it is of another kind"):
+        TrainResult.load(tmp_path / "c.npz")
+    with pytest.raises(ProblemError, match=r"must be a saved error budget, but .* does not exist"):
+        qd.ErrorBudget.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize(
+    ("integrator", "clock", "sensitivity"),
+    [("euler", "real", None), ("rk4", "imaginary", None), ("rk45", "real", None), ("euler", "imaginary", True)],
+)
+def test_a_variational_run_goes_on_with_its_angles_its_bound_and_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, integrator: str, clock: str, sensitivity: bool | None
+) -> None:
+    monkeypatch.setattr(journal, "_PAUSE", 0.0)
+    spins = qd.Problem(
+        qd.Hypercube(2), lambda w: w[:, 0] * w[:, 1] - 0.5 * w[:, 0], qd.Linear(0.7, 0.4), clock=clock, duration=1.0
+    )
+    method = qd.Variational(
+        qd.ansatz.hardware_efficient(0, ("ry", "rz")), 64, integrator, sensitivity=sensitivity, stop_at=1e-12
+    )
+    counted: list[int] = []
+    at = Flow.at
+
+    def counting(self: Flow, t: float, theta: np.ndarray, counted: list[int] = counted, at: Any = at) -> Any:
+        counted.append(1)
+        if len(counted) == limit:
+            raise KeyboardInterrupt
+        return at(self, t, theta)
+
+    limit = 0
+    monkeypatch.setattr(Flow, "at", counting)
+    direct = qd.evolve(spins, method, save=5, seed=2)
+    cost, limit = len(counted), len(counted) * 3 // 5
+    counted.clear()
+    ask: dict[str, Any] = {"save": 5, "seed": 2, "folder": tmp_path / "a"}
+    cut = qd.evolve(spins, method, **ask)
+    assert cut.stop.startswith("Interrupted")
+    limit = 0
+    counted.clear()
+    whole = qd.evolve(spins, method, **ask)
+    monkeypatch.setattr(Flow, "at", at)
+    assert len(counted) < 0.8 * cost  # what was done is not done again
+    for name in ("states", "parameters", "log_norm", "times"):
+        assert getattr(whole, name).tobytes() == getattr(direct, name).tobytes(), name
+    assert whole.stop == direct.stop
+    arrays: list[dict[str, np.ndarray]] = [{}, {}]
+    said = [packed(dict(run.diagnostics), into) for run, into in zip((whole, direct), arrays)]
+    assert said[0] == said[1] or repr(said[0]) == repr(said[1])  # nan is not nan
+    assert all(a.tobytes() == arrays[1][name].tobytes() for name, a in arrays[0].items())
+    assert len(arrays[0]) > 8

@@ -87,6 +87,10 @@ def well(n, clock="real"):
 def spins(n, clock="real"):
     return qd.Problem(qd.Hypercube(n), lambda w: w[:, 0] * w[:, 1] - w[:, -1], 1.0, clock=clock, duration=0.05)
 
+def rows(n):
+    loss = qd.objectives.from_rows(lambda w, index: w[:, :1] * (1 + 0.1 * index)[None, :], 6)
+    return qd.Problem(qd.Hypercube(n), loss, 1.0, clock="real", duration=0.05)
+
 CASES = {
     "split_step": (lambda n: well(n), qd.SplitStep(4), {}, 19),
     "split_step saves": (lambda n: well(n), qd.SplitStep(20), {"save": 21}, 17),
@@ -98,6 +102,8 @@ CASES = {
     "probabilistic_ite": (lambda n: spins(n, "imaginary"), qd.ProbabilisticITE(0.8, 1), {}, 17),
     "exact": (lambda n: well(n), qd.Exact(), {}, 10),
     "hamilton_jacobi": (lambda n: well(n, "classical"), qd.HamiltonJacobi(2), {}, 14),
+    "mini_batch": (lambda n: rows(n), qd.MiniBatch(1, 2, draws=3), {}, 17),
+    "trotter aer shots": (lambda n: spins(n), qd.Trotter(1), {"backend": "aer", "shots": 100}, 19),
 }
 make, method, options, n = CASES[sys.argv[1]]
 qd.evolve(make(4), method, seed=1, **options)  # libraries are loaded once
@@ -117,6 +123,7 @@ print(measured, qd.cost(make(n), method, **options).memory)
     [
         *("split_step", "split_step saves", "split_step single", "trotter", "trotter aer", "multi_product"),
         *("variational", "probabilistic_ite", "exact", "hamilton_jacobi"),
+        *("mini_batch", "trotter aer shots"),
     ],
 )
 def test_cost_tells_the_memory_that_a_run_takes(case: str) -> None:

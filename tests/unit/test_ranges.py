@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError, QMLDynamicsError
@@ -164,3 +168,72 @@ def test_an_error_of_a_persons_own_callback_is_left_as_it_is() -> None:
 
     with pytest.raises(Mine, match="stop here"):
         qd.evolve(_problem("real"), qd.SplitStep(4), callback=callback)
+
+
+def _chain(reading: str) -> Callable[[qd.Problem, float], Any]:
+    return lambda problem, tau: qd.metts(problem, tau, 20, seed=1, reading=reading).stationary
+
+
+LAWS: dict[str, Callable[[qd.Problem, float], Any]] = {
+    "metts": _chain("born"),
+    "metts by population": _chain("population"),
+    "thermal": lambda problem, beta: qd.gibbs.thermal(problem, beta, 4).probabilities,
+}
+
+
+@pytest.mark.parametrize("time", [0.5, 1e10, 1e300, 1e-300])
+@pytest.mark.parametrize("name", LAWS)
+def test_thermal_laws_are_laws_or_refused(name: str, time: float) -> None:
+    refused: list[str] = []
+    for extreme in EXTREMES.values():
+        sizes = {"loss": 1.0, "diffusion": 0.5, "box": 1.0, **extreme}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                problem = _problem("imaginary", **{key: sizes[key] for key in ("loss", "diffusion", "box")})
+                law = LAWS[name](problem, time)
+            except QMLDynamicsError as error:
+                refused.append(str(error))
+                continue
+        assert np.isfinite(law).all()
+        assert law.min() >= 0
+        assert law.sum() == pytest.approx(1, abs=1e-6)
+    assert all("Argument `" in said or "objective" in said for said in refused)
+    assert not any("`duration`" in said for said in refused)  # which these calls do not have
+    assert 0 < len(refused) <= len(EXTREMES)
+    assert len(refused) < len(EXTREMES) or time == 1e300
+
+
+def _turn() -> QuantumCircuit:
+    circuit = QuantumCircuit(1)
+    circuit.ry(Parameter("a"), 0)
+    return circuit
+
+
+@pytest.mark.parametrize("optimizer", ["natural", "adam", "spsa"])
+def test_training_whose_angles_run_away_is_refused(optimizer: str) -> None:
+    bit, start = np.diag([1.0, -1.0]), [0.3]
+    assert np.isfinite(qd.train(_turn(), bit, start, steps=2, optimizer=optimizer, seed=1).loss).all()
+    with pytest.raises(MethodError, match=r"`learning_rate` must be of a size .* an angle has become"):
+        qd.train(_turn(), bit, start, steps=2, optimizer=optimizer, learning_rate=1e200, seed=1)
+
+
+def test_operators_whose_squares_are_no_numbers_are_refused() -> None:
+    for large in (1e200 * np.diag([1.0, -1.0]), SparsePauliOp(["Z"], [1e200])):
+        with pytest.raises(ProblemError, match=r"`operator` must have entries below 1e\+150, but is of 1e\+200"):
+            qd.train(_turn(), large, [0.3], steps=2)
+
+
+def test_a_result_that_is_no_law_is_not_made() -> None:
+    good = {"stderr": np.zeros(2), "log_partition": 0.0, "success_probability": 0.5, "circuit": _turn()}
+    rest = {"reading": "born", "beta": 1.0, "tau": 0.5}
+    made = qd.gibbs.GibbsResult(np.array([1.0 + 1e-12, -1e-12]), **good, **rest)  # type: ignore[arg-type]
+    assert made.probabilities.min() == 0
+    for law in ([np.nan, 1.0], [0.7, 0.7], [1.5, -0.5]):
+        with pytest.raises(MethodError, match="`beta` must be of a size that can be computed with, but the law"):
+            qd.gibbs.GibbsResult(np.array(law), **good, **rest)  # type: ignore[arg-type]
+    with pytest.raises(MethodError, match="log_partition is not finite"):
+        qd.gibbs.GibbsResult(np.array([0.5, 0.5]), **{**good, "log_partition": np.inf}, **rest)  # type: ignore[arg-type]
+    machine, kl = qd.boltzmann.BoltzmannMachine(1), np.array([0.1, np.nan])
+    with pytest.raises(MethodError, match="the distance to the data is not finite"):
+        qd.boltzmann.BoltzmannFit(machine, np.zeros(2), np.array([0.5, 0.5]), kl, 1, "", "exact")

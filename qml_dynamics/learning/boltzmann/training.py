@@ -12,6 +12,7 @@ from ...backends.base import BackendLike
 from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
+from ...methods.gate import check_law, check_numbers
 from ...methods.variational.ansatz.purified import Purified
 from ...methods.variational.engine.flow import Flow
 from ...model.domains import Hypercube
@@ -53,6 +54,10 @@ class BoltzmannFit:
     stop: str
     method: str
     circuit: QuantumCircuit | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "law", check_law(self.law, "theta0"))
+        check_numbers({"theta": self.theta, "the distance to the data": self.kl}, "theta0")
 
     @checks_arguments
     def sample(self, shots: int, seed: int = 0, backend: BackendLike | None = None) -> Counts:

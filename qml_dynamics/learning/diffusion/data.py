@@ -14,6 +14,7 @@ import numpy as np
 
 from ...base.arguments import Array, Numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, describe, real, require
+from ...base.options import handed
 from ...model.domains import Grid
 from .witten import Landscape
 
@@ -69,9 +70,9 @@ class Scale:
 
 
 def as_rows(given: Array, ndim: int | None, name: str = "data") -> np.ndarray:
-    """Finite numbers of shape ``(rows, ndim)``; a flat list is one column."""
+    """Finite numbers of shape ``(rows, ndim)``, a copy of what is given; a flat list is one column."""
     try:
-        rows = np.asarray(given, dtype=float)
+        rows = np.array(given, dtype=float)
     except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"Argument `{name}` must be rows of numbers, but is {describe(given)}.") from None
     rows = rows[:, None] if rows.ndim == 1 and ndim in (1, None) else rows
@@ -132,7 +133,7 @@ def density_on(function: Callable[[np.ndarray], np.ndarray], domain: Grid) -> np
         ProblemError: it is negative, not finite or 0 everywhere.
     """
     try:
-        values = np.asarray(function(domain.points), dtype=float).reshape(domain.shape)
+        values = np.asarray(handed(function, domain.points), dtype=float).reshape(domain.shape)
     except Exception as error:
         raise ProblemError(
             f"Argument `data` must be rows or a density of points (m, ndim), but failed: {error}"

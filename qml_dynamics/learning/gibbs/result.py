@@ -15,6 +15,7 @@ from ...base.estimate import share_error
 from ...base.printing import printed_briefly
 from ...methods.base import Method
 from ...methods.evolution import circuits as circuits_of
+from ...methods.gate import check_law, check_numbers
 from ...model.problem import Problem
 from ...results.trajectory import Trajectory
 
@@ -37,6 +38,9 @@ class GibbsResult:
         beta, tau: inverse temperature of the law, and the imaginary time that gives it in this reading.
         log_partition_stderr, success_stderr: standard errors.
         shots, kept: samples taken and kept (None for exact results).
+
+    Raises:
+        MethodError: the law is not finite or not of sum 1, or a number beside it is not finite.
     """
 
     probabilities: np.ndarray
@@ -51,6 +55,11 @@ class GibbsResult:
     success_stderr: float = 0.0
     shots: int | None = None
     kept: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "probabilities", check_law(self.probabilities, "beta"))
+        names = ("stderr", "log_partition", "success_probability", "log_partition_stderr", "success_stderr")
+        check_numbers({name: getattr(self, name) for name in names}, "beta")
 
     def __str__(self) -> str:
         how = "exact" if self.shots is None else f"{self.kept} of {self.shots} shots kept"

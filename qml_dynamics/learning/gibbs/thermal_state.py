@@ -11,6 +11,7 @@ from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.estimate import share_error
 from ...methods.base import Method
 from ...methods.evolution import evolve
+from ...methods.gate import check_ranges
 from ...methods.imaginary.purification import purified
 from ...methods.variational.run import bound_circuit
 from ...model.domains import Hypercube
@@ -65,6 +66,7 @@ def thermal(
     h = hamiltonian(need_waves(problem))
     if not isinstance(h, LearningHamiltonian):
         raise ProblemError("Argument `problem` must have an objective for a thermal state, but has a general operator.")
+    check_ranges(problem.replace(clock="imaginary", duration=0.5 * beta), h, "beta")
     if method is not None:
         return _thermal_by_method(h, beta, method, backend, shots, seed)
     device = None if backend is None else find_backend(backend)

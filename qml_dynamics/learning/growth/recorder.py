@@ -233,14 +233,16 @@ def record(
     >>> run["log_volume/total"], run["entropy/von_neumann/layer"][:, 0]
     (array([0.      , 0.405465]), array([0.223718, 0.124251]))
     """
-    listed = isinstance(steps_of_weights, (Sequence, np.ndarray))
+    listed = _is_list(steps_of_weights)
     require(listed, "steps_of_weights", "be a list with one list of matrices a step", steps_of_weights)
     count = len(steps_of_weights)
     require(count > 0, "steps_of_weights", "hold at least one step", "an empty list")
+    listed = steps is None or _is_list(steps)
+    require(listed, "steps", "be a list with the number of each step", steps)
     numbers = list(range(count)) if steps is None else [integer(s, "steps", 0, 2**62) for s in steps]
     require(len(numbers) == count, "steps", f"be {count} numbers", f"of length {len(numbers)}")
     if biases is not None:
-        fits = isinstance(biases, (Sequence, np.ndarray)) and len(biases) == count
+        fits = _is_list(biases) and len(biases) == count
         require(fits, "biases", f"be {count} lists of vectors, one a step", biases)
     extra = _curves(curves, count)
     recorder = Recorder(X, activation=activation, output=output, rows=rows, rcond=rcond)
@@ -251,13 +253,16 @@ def record(
     return recorder.recording()
 
 
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
 def _curves(curves: Mapping[str, Sequence[float]] | None, count: int) -> dict[str, list[float]]:
     given = {} if curves is None else curves
     require(isinstance(given, Mapping), "curves", "be a mapping of names to values", given)
     found = {}
     for name, values in given.items():
-        listed = isinstance(values, Sequence) or (isinstance(values, np.ndarray) and values.ndim > 0)
-        require(listed and len(values) == count, "curves", f"have {count} values in {name!r}", values)
+        require(_is_list(values) and len(values) == count, "curves", f"have {count} values in {name!r}", values)
         found[str(name)] = list(values)
     return found
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...base.arguments import checks_arguments_but
-from ...base.errors import line, one_of, require
+from ...base.archive import of, reading
+from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.differing import array_differences, differences
+from ...base.errors import ProblemError, line, one_of, real, require
 from ...base.estimate import Estimate, error_of_mean
 from ...base.printing import WIDTH, cut
+from ...base.registry import method_from_spec
+from ...methods.gate import check_law, check_numbers
 from ...model.objectives.prepared import refuse_without_model
 from ...model.problem import Problem
+from ...model.schedules import Constant
+from ...model.spec import describe_domain, describe_method
 from ...results.predictions import WEIGHTS, Chosen, Labels, Predictor, Rows, at_weights
 from ...results.rare import neighbours_of, unseen_change
+from ...results.stored import as_json, read_result, write_result
 from ...results.trajectory import Best
 from .statistics import error_of_chain
 
@@ -57,6 +66,59 @@ class Chain:
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     stop: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.stationary is not None:
+            object.__setattr__(self, "stationary", check_law(self.stationary, "tau"))
+        balance = self.detailed_balance
+        numbers = {"a sample": self.samples, "detailed balance": balance.value, "its error": balance.stderr}
+        check_numbers({**numbers, "the effective sample size": self.effective_sample_size}, "tau")
+
+    @checks_arguments
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the chain to one ``.npz`` file, whole or not at all; :meth:`load` reads it back to the bit."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("problem", "method")}
+        parts |= {name: as_json(parts[name]) for name in ("provenance", "diagnostics")}
+        assert self.problem.objective is not None
+        parts |= {"domain": as_json(describe_domain(self.problem.domain)), "method": as_json(_said(self.method))}
+        parts["table"] = self.problem.objective.on(self.problem.domain)
+        for name in ("diffusion", "strength"):
+            parts[name] = getattr(self.problem, name).value(0.0, self.tau)
+        return write_result(path, KIND, parts)
+
+    @classmethod
+    @checks_arguments
+    def load(cls, path: str | os.PathLike[str], problem: Problem) -> Chain:
+        """What :meth:`save` wrote, or ``metts(folder=...)`` as ``chain.npz``.
+
+        Args:
+            path: the file.
+            problem: its domain and its loss must be those of the chain, which are compared to 1e-9; a file holds no functions.
+
+        Raises:
+            ProblemError: the file is no saved chain, was damaged or changed, or is of another domain or loss.
+        """
+        parts = read_result(path, KIND)
+        require(problem.objective is not None, "problem", "have an objective", "of a general operator")
+        with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
+            there = {name: parts.pop(name) for name in ("domain", "table", "method", "diffusion", "strength")}
+            said = {"domain": as_json(describe_domain(problem.domain))}
+            differ = differences(said, {"domain": there["domain"]}, was=_WAS)
+            if not differ:
+                table = problem.objective.on(problem.domain)  # type: ignore[union-attr]
+                stored = of(there["table"], np.ndarray, "table")
+                differ = array_differences({"loss": table}, {"loss": stored}, was=_WAS)
+            if differ:
+                raise ProblemError(f"Argument `problem` must be that of the chain, but its {'; '.join(differ[:3])}.")
+            names = [f.name for f in fields(cls) if f.name not in ("problem", "method")]
+            require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
+            index, tau = of(parts["index"], np.ndarray, "index"), real(parts["tau"], "tau", positive=True)
+            inside = index.ndim == 2 and index.dtype.kind in "iu" and index.size > 0
+            inside = inside and index.min() >= 0 and index.max() < problem.domain.size
+            require(inside, "path", f"hold places below {problem.domain.size} a walker and step", "others")
+            d, s = (Constant(real(there[name], name)) for name in ("diffusion", "strength"))
+        still = problem.replace(clock="imaginary", duration=tau, diffusion=d, strength=s)
+        return cls(**parts, problem=still, method=_method(there["method"]))  # type: ignore[arg-type]
 
     @property
     def density(self) -> np.ndarray:
@@ -153,3 +215,18 @@ class Chain:
         )
 
     __repr__ = __str__
+
+
+KIND = "chain"
+_WAS = "the chain was made with"
+
+
+def _said(method: Any) -> Any:
+    return None if method is None else describe_method(method)
+
+
+def _method(said: Any) -> Any:
+    """The method; of one of a person's own the text that was stored of it."""
+    if not isinstance(said, dict):
+        return None
+    return said.get("repr") if said.get("kind") == "custom" else method_from_spec(said)

@@ -14,6 +14,7 @@ from ...base.errors import check_memory
 from ...methods import chebyshev
 from ...methods.base import Method
 from ...methods.evolution import evolve
+from ...methods.gate import require_sound
 from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
@@ -163,7 +164,9 @@ class Draws:
         if key not in self.sums:
             if (len(self.sums) + 1) * 8 * self.laws.h.domain.size > _CACHE:
                 self.sums.popitem(last=False)
-            total = np.cumsum(drawable(self.laws.law(start, index, end) if law is None else law))
+            law = self.laws.law(start, index, end) if law is None else law
+            require_sound(bool(np.isfinite(law).all()) and law.sum() > 0, "tau", "the law of the next point is none")
+            total = np.cumsum(drawable(law))
             self.sums[key] = total / total[-1]
         return self.sums[key]
 

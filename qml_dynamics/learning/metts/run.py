@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time as clock_time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, cast
 
@@ -19,8 +19,9 @@ from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
 from ...methods.evolution import told_of
+from ...methods.gate import check_ranges
 from ...methods.identity import Identity
-from ...methods.keeping import Call, Folder, kept_call
+from ...methods.keeping import Call, Folder, kept_call, kept_result
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.problem import Problem, need_waves
 from ...model.schedules import Constant
@@ -34,6 +35,7 @@ from .statistics import detailed_balance, effective_size, potential_scale_reduct
 
 COLLAPSES = ("weight", "alternate")
 READINGS = ("born", "population")
+RESULT = "chain.npz"
 _WALKERS = 8
 
 
@@ -79,7 +81,8 @@ def metts(
         diffusion: D, where it is not the problem's at time 0.
         shots: of one circuit. Outcomes that are kept wait for the next visit to the same point: each is used once. None: by
             the success probability seen so far; noiseless simulators then give the law of each start itself.
-        progress, folder: as in :func:`evolve`; a classical chain goes on from its last second, one on circuits from its last batch.
+        progress, folder: as in :func:`evolve`; a classical chain goes on from its last second, one on circuits from its last batch;
+            its result is in ``chain.npz`` (:meth:`Chain.load`).
 
     Returns:
         :class:`Chain`. A keyboard interrupt returns the samples so far.
@@ -119,6 +122,7 @@ def metts(
     still = _still(problem, tau, diffusion)
     h = hamiltonian(still)
     assert isinstance(h, LearningHamiltonian)
+    check_ranges(still, h, "tau")
     device = None if backend is None else find_backend(backend)
     method = _method(method, device, reading, collapse)
 
@@ -133,7 +137,15 @@ def metts(
 
     with kept_call("metts", folder, seed, identify) as call:
         asked = _Asked(still, h, method, call.backend(device), shots, reading, collapse, call.entropy)
-        return _chain(asked, call, (walkers, steps, burn_in, samples), progress)
+        sizes = (walkers, steps, burn_in, samples)
+        return kept_result(
+            call,
+            RESULT,
+            lambda: _chain(asked, call, sizes, progress),
+            Chain.save,
+            lambda path: replace(Chain.load(path, still), method=method),
+            lambda chain: chain.stop,
+        )
 
 
 @dataclass(frozen=True, eq=False)

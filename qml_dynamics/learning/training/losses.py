@@ -38,7 +38,7 @@ class Statement:
     theta0: Any
     features: Any
     labels: Any
-    inputs: Sequence[Any] | None
+    inputs: str | Sequence[Any] | None
     observable: Any
 
 
@@ -129,7 +129,8 @@ def _circuit(given: Statement, features: np.ndarray) -> tuple[Any, list[str], tu
     """The circuit, the names of the parameters that take data, the labels of its wires; and what a QNode says it returns."""
     source = given.circuit.source if isinstance(given.circuit, CircuitAnsatz) else given.circuit
     if hasattr(source, "count_ops"):
-        inputs = [getattr(p, "name", p) for p in (given.inputs if given.inputs is not None else ())]
+        listed = (given.inputs,) if isinstance(given.inputs, str) else given.inputs
+        inputs = [getattr(p, "name", p) for p in (() if listed is None else listed)]
         return opened(source), inputs, getattr(given.circuit, "wires", None), given
     return _qnode(given, source, features)
 

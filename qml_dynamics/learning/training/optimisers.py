@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,19 @@ from numpy.typing import ArrayLike
 
 from ...backends import Backend
 from ...backends import backend as find_backend
+from ...base.archive import of, reading
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, require
 from ...base.printing import printed_briefly
+from ...methods.gate import check_angles, check_numbers
 from ...methods.variational.engine.linear import solve
 from ...methods.variational.measured.estimates import nearest_metric
 from ...results.journal import Scope
+from ...results.stored import read_result, write_result
 from .account import Exact, Report, Sampled
 from .losses import Data, predicted
 
+KIND, RESULT = "training", "training.npz"
 _BETA1, _BETA2, _SMALL = 0.9, 0.999, 1e-8
 _DRAW, _ROWS, _BATCH = 1, 2, 3
 
@@ -50,6 +57,36 @@ class TrainResult:
     seed: int
     _outputs: Callable[[np.ndarray], np.ndarray] = field(repr=False)
     classes: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_angles(self.parameters, "learning_rate")
+        check_numbers({"the loss": self.loss, "the accuracy": self.accuracy}, "loss")
+
+    @checks_arguments
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write parameters and record to one ``.npz`` file, whole or not at all; :meth:`load` reads them back to the bit."""
+        return write_result(path, KIND, {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_outputs"})
+
+    @classmethod
+    @checks_arguments
+    def load(cls, path: str | os.PathLike[str]) -> TrainResult:
+        """What :meth:`save` wrote, or ``train(folder=...)`` as ``training.npz``.
+
+        The circuit is not in the file: ``outputs``, ``predict`` and ``score`` are there after the same call of ``train`` with its
+        folder, which reads the file.
+
+        Raises:
+            ProblemError: the file is no saved training, or was damaged or changed.
+        """
+        parts = read_result(path, KIND)
+        with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
+            names = [f.name for f in fields(cls) if f.name != "_outputs"]
+            require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
+            for name in ("theta", "loss", "evaluations", "parameters"):
+                of(parts[name], np.ndarray, name)
+            for name in ("optimizer", "stop"):
+                of(parts[name], str, name)
+        return cls(**parts, _outputs=_no_circuit)  # type: ignore[arg-type]
 
     def outputs(self, features: ArrayLike) -> np.ndarray:
         """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""
@@ -94,6 +131,12 @@ class TrainResult:
         return (
             f"{self.optimizer}: {ends} in {len(self.loss) - 1} steps and {self.evaluations[-1]:,} circuits; {self.stop}"
         )
+
+
+def _no_circuit(features: np.ndarray) -> np.ndarray:
+    raise MethodError(
+        "Argument `features` must go through the circuit, but a file of a training has none: call `train` with its folder again."
+    )
 
 
 @dataclass(frozen=True)
@@ -216,6 +259,8 @@ class Training:
         return limit is not None and self.spent + price + last > limit
 
     def _note(self, outputs: np.ndarray, labels: np.ndarray | None, mean: float, price: int) -> float:
+        check_angles(self.theta, "learning_rate")
+        check_numbers({f"it at step {self.step}": mean}, "loss")
         right = (
             float(np.mean(predicted(outputs) == self.data.read.index(labels)))
             if self.data.classes and labels is not None
@@ -280,16 +325,6 @@ class Training:
         self._note(outputs, data.labels, float(data.task.losses(outputs, data.labels).mean()), 0)
         losses, right, spent, thetas = (np.array(column) for column in zip(*self.rows))
 
-        def read(features: np.ndarray) -> np.ndarray:
-            require(
-                features.shape[1] == data.features.shape[1],
-                "features",
-                f"have {data.features.shape[1]} columns",
-                f"of {features.shape[1]}",
-                MethodError,
-            )
-            return self.exact.outputs(theta, features)
-
         return TrainResult(
             theta.reshape(data.shape),
             losses,
@@ -299,6 +334,22 @@ class Training:
             self.options.optimizer,
             stop,
             self.options.seed,
-            read,
+            self.reader(theta),
             data.read.classes,
         )
+
+    def reader(self, theta: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Outputs of new rows at these parameters."""
+        width = self.data.features.shape[1]
+
+        def read(features: np.ndarray) -> np.ndarray:
+            must = f"have {width} columns"
+            require(features.shape[1] == width, "features", must, f"of {features.shape[1]}", MethodError)
+            return self.exact.outputs(theta, features)
+
+        return read
+
+    def loaded(self, path: Path) -> TrainResult:
+        """The result of an earlier process, with the circuit."""
+        found = TrainResult.load(path)
+        return replace(found, _outputs=self.reader(found.parameters[-1]))

@@ -33,7 +33,7 @@ class Signature:
     row_first: bool
 
 
-def read_signature(qnode: Callable[..., object], inputs: Sequence[str] | None) -> Signature:
+def read_signature(qnode: Callable[..., object], inputs: str | Sequence[str] | None) -> Signature:
     """Which of a QNode's two arguments is the row of features: by their names, or the one that ``inputs`` names.
 
     >>> read_signature(lambda weights, x: None, None).row_first, read_signature(lambda row, theta: None, None).row_first

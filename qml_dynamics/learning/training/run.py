@@ -18,12 +18,12 @@ from ...backends.base import BackendLike
 from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...methods.identity import Identity
-from ...methods.keeping import Folder, kept_call, outside
+from ...methods.keeping import Folder, kept_call, kept_result, outside
 from ...methods.variational.ansatz import CircuitAnsatz
 from ...methods.variational.options import METRICS
 from ...model.pauli import OperatorLike
 from .losses import Statement, state_task
-from .optimisers import Options, Training, TrainResult
+from .optimisers import RESULT, Options, Training, TrainResult
 
 if TYPE_CHECKING:
     from pennylane import QNode
@@ -45,7 +45,7 @@ def train(
     optimizer: str = "natural",
     features: Array | None = None,
     labels: Array | None = None,
-    inputs: Sequence[Parameter | str] | str | None = None,
+    inputs: str | Sequence[Parameter | str] | None = None,
     observable: OperatorLike | Sequence[OperatorLike] | str | None = None,
     regularisation: float | None = None,
     batch_size: int | None = None,
@@ -89,7 +89,8 @@ def train(
             and 5).
         metric_rows: rows drawn for the metric in each step on a backend; None for all.
         callback: ``callback(step, theta, loss)`` before each step; returning True ends the training.
-        folder: as in :func:`evolve`: the training goes on from its last step on a backend, from its last second without one.
+        folder: as in :func:`evolve`: the training goes on from its last step on a backend, from its last second without one; its
+            result is in ``training.npz`` (:meth:`TrainResult.load`).
 
     Returns:
         A :class:`TrainResult`.
@@ -138,7 +139,7 @@ def train(
         told = callback if callback is None or call.scope is None else outside(callback)
         options = Options(steps, pace, optimizer, floor, batch_size, max_evaluations, metric_rows, entropy, told)
         training = Training(task, options, call.backend(device), shots, metric, resamplings, call.scope)
-        return training.go()
+        return kept_result(call, RESULT, training.go, TrainResult.save, training.loaded, lambda found: found.stop)
 
 
 def _only_used(

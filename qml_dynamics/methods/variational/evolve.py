@@ -15,6 +15,8 @@ from ...model.formulas import boundaries, segments
 from ...model.hamiltonians import Hamiltonian
 from ...model.problem import Problem
 from ...model.resolution import check_seen, cuts
+from ...results.journal import Entry
+from ..from_waves import Point as Reached
 from ..stationary import not_lowest
 from .adaptive import grow
 from .derivatives import check_derivatives
@@ -25,6 +27,7 @@ from .engine.integrate import RULES, Descent, Step, rises
 from .engine.threads import pinned
 from .options import PLAIN, Variational, parameters
 from .sensitivity import UNKNOWN, Sensitivity
+from .standing import restore, state
 
 _REAL = 1e-9  # imaginary parts of amplitudes of a unit wave below this are the round-off of a real one
 
@@ -42,12 +45,14 @@ class Sample:
         state: wave of unit norm, shape ``domain.shape``.
         log_norm: logarithm of the norm that the imaginary clock has removed.
         theta: the parameters; they become more while an ansatz grows (new ones stand at the end and came in at 0).
+        kept: the state of the run, from which another process goes on; None where it has none.
     """
 
     time: float
     state: np.ndarray
     log_norm: float
     theta: np.ndarray
+    kept: Entry | None = None
 
 
 def bind(problem: Problem, h: Hamiltonian, method: Variational) -> Program:
@@ -97,8 +102,13 @@ def run(
     saves: Sequence[float],
     on_step: Callable[[int, int], None],
     record: dict[str, object] | None = None,
+    start: Reached | None = None,
+    kept: Entry | None = None,
 ) -> Iterator[Sample]:
     """Yield a :class:`Sample` at each save time; ``on_step(done, total)`` after each step.
+
+    With ``start`` and ``kept`` (of a sample there) the times up to that point are left out, and what follows is to the bit what it
+    would have been.
 
     ``record`` is filled with one entry a point (start and every step's end): ``times, energy, residual, rank, condition,
     regularisation, num_parameters, bound`` (radians; see `bound`), ``bound_pieces`` (``start``, ``ansatz``, ``step``, adding up
@@ -113,10 +123,13 @@ def run(
     """
     with pinned(h.num_qubits):
         walk = Walk(problem, h, method, on_step, {} if record is None else record)
-    yield walk.sample(saves[0])
+        if kept is not None:
+            restore(walk, kept)
+    if start is None:
+        yield walk.sample(saves[0])
     ends = boundaries(problem.duration, method.steps, saves)
-    walk.total = len(ends) - 1
-    for save, piece in zip(saves[1:], segments(ends, saves)):
+    walk.total = len(ends) - 1 if kept is None else walk.total
+    for save, piece in list(zip(saves[1:], segments(ends, saves)))[0 if start is None else start.number :]:
         with pinned(h.num_qubits):
             alive = walk.adaptively(piece[-1]) if method.integrator == "rk45" else walk.over(piece)
         if not alive:
@@ -316,7 +329,8 @@ class Walk:
         """The answer now; brings the record up to date."""
         self.publish()
         psi = self.point.psi / np.linalg.norm(self.point.psi)
-        return Sample(time, psi.reshape(self.problem.domain.shape), self.log_norm, self.point.theta.copy())
+        wave = psi.reshape(self.problem.domain.shape)
+        return Sample(time, wave, self.log_norm, self.point.theta.copy(), state(self))
 
     def publish(self) -> None:
         """Write the rows into the record as arrays."""

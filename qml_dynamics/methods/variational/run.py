@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...base.errors import MethodError, UnusedArgumentWarning
+from ...results.journal import Entry
 from ...results.trajectory import Trajectory
 from ..base import Answer, Job, Work
 from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_circuits, of_waves
 from .engine.compile import compile_program
 from .engine.tangent import memory
-from .evolve import bind
+from .evolve import Sample, bind
 from .evolve import run as run_engine
 from .measured.run import forecast, run_measured
 from .options import Variational
@@ -38,7 +40,8 @@ def run_variational(job: Job, method: Variational) -> Answer:
     if job.backend is not None:
         text = f"Argument `backend` takes no part: without shots a variational run on {job.backend.name} is computed by NumPy."
         warnings.warn(text, UnusedArgumentWarning, stacklevel=4)
-    return report_waves(job, run_waves(job, engine(method), method.steps, posts=True))
+    resumes = method.grow is None  # the state of one that grows is more than its angles
+    return report_waves(job, run_waves(job, engine(method), method.steps, posts=True, resumes=resumes))
 
 
 def engine(method: Variational) -> Any:
@@ -46,14 +49,26 @@ def engine(method: Variational) -> Any:
 
     def waves(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
         record, wanted = out.diagnostics, set(job.saves.tolist())
-        for sample in run_engine(job.problem, job.h, method, saves.tolist(), job.progress, record):
+        walk = run_engine(job.problem, job.h, method, saves.tolist(), job.progress, record, out.start, out.kept)
+        if out.kept is not None:
+            out.parameters.extend(out.kept.arrays["parameters"])
+        for sample in walk:
             if sample.time in wanted:
                 out.parameters.append(sample.theta)
             record["theta"] = sample.theta
+            out.state = partial(_with_parameters, sample, out)
             yield sample.time, sample.state, sample.log_norm
         out.stop = str(record.get("stop", ""))
 
     return waves
+
+
+def _with_parameters(sample: Sample, out: Waves) -> Entry | None:
+    """The state of the engine and the angles at the saved times so far."""
+    if sample.kept is None:
+        return None
+    rows = np.array(out.parameters).reshape(len(out.parameters), len(sample.theta))
+    return Entry(sample.kept.meta, {**sample.kept.arrays, "parameters": rows})
 
 
 def work_variational(job: Job, method: Variational) -> Work:

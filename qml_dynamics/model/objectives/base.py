@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ...base.arguments import checks_arguments, checks_arguments_but
-from ...base.errors import ProblemError, check_memory, describe, require
+from ...base.errors import ProblemError, check_memory, describe, integer, require
 from ...base.options import handed
 from ...base.printing import printed_briefly
 from ..domains import Domain
@@ -69,11 +70,17 @@ class Rows:
 
     Attributes:
         count: rows.
-        mean: ``(points (m, ndim), index (b,)) -> (m,)``: the mean over the rows of ``index``, repeated ones counted again.
+        mean: ``(points (m, ndim), index (b,)) -> (m,)``: the mean over the rows of ``index``, repeated ones counted again. It is
+            handed copies, so that a function may write into them.
     """
 
     count: int
     mean: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "count", integer(self.count, "count", 1, 10**9))
+        require(callable(self.mean), "mean", "be a function of points and rows", self.mean)
+        object.__setattr__(self, "mean", partial(handed, self.mean))
 
 
 @printed_briefly

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, check_memory, integer
-from ...base.options import handed
 from ..domains import Domain
 from .base import CHUNK, Objective, Rows
 
@@ -39,7 +38,7 @@ def from_rows(
     count = integer(count, "count", 1, 10**9)
 
     def mean(w: np.ndarray, index: np.ndarray) -> np.ndarray:
-        losses = np.asarray(handed(fn, w, index))
+        losses = np.asarray(fn(w, index))  # both are copies already
         if losses.shape != (len(w), len(index)):
             wanted = (len(w), len(index))
             raise ProblemError(f"The losses of rows of `{name}` must have shape {wanted}, but have {losses.shape}.")

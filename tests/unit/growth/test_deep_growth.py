@@ -260,7 +260,7 @@ def test_one_command_grows_two_layers(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "deep" / "network.png").read_bytes()[:4] == b"\x89PNG"
     for extra, words in ((["--hidden", "1,x"], "`hidden`"), (["--max-layers", "3"], "relu and identity")):
         with pytest.raises(SystemExit) as end:
-            cli.main([*arguments[:6], "--force", *extra])
+            cli.main([*arguments[:4], "--out", str(tmp_path / "refused"), *extra])
         assert end.value.code == 2
         assert words in capsys.readouterr().err
 

@@ -86,7 +86,7 @@ def test_targets_stay_targets_within_reach() -> None:
         trained("squared", 2.5 * targets)
     with pytest.raises(MethodError, match="Argument `labels` must be 0 and 1, or -1 and 1"):
         trained("cross_entropy", targets)
-    with pytest.raises(MethodError, match="Argument `labels` must be given for this loss"):
+    with pytest.raises(MethodError, match="Argument `labels` must be given for the loss"):
         trained("squared", None)
 
 
