@@ -14,6 +14,7 @@ from ..base.errors import BackendError, BudgetExceeded, MethodError, ProblemErro
 from ..base.folders import folder_path
 from ..base.places import permitted
 from ..methods.base import Method
+from ..methods.defaults import settled
 from ..methods.job import check_room, convert
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
@@ -32,7 +33,7 @@ from .units import keeps_jobs, repeatable
 @checks_arguments_but("method", "backend", "observables")
 def submit(
     problem: Problem,
-    method: Method,
+    method: Method | None = None,
     *,
     backend: BackendLike,
     shots: int,
@@ -52,7 +53,7 @@ def submit(
     call on the same folder goes on where it was.
 
     Args:
-        problem, method, shots, seed, save, observables: as for :func:`evolve`; ``shots`` must be given.
+        problem, method, shots, seed, save, observables: as for :func:`evolve`, its default method too; ``shots`` must be given.
         backend: a name or an object. An object that its name does not open again must be handed to :func:`open_run` too.
         folder: made where it does not exist; no credential is written into it.
         max_seconds, max_shots: budget, on the device and in all; checked for the whole plan, and before each batch.
@@ -85,7 +86,7 @@ def submit(
     where, limits, patience = folder_path(folder), read_budget(max_shots, max_seconds), _patience(patience)
     if backend is None:
         raise BackendError("Argument `backend` must be a name or a backend object, but is None.")
-    device = find_backend(backend)
+    method, device = settled(problem, method, find_backend(backend), int(shots))
     job = convert(problem, method, device, shots, seed, save, observables)
     check_room(job.problem, len(job.saves))
     if job.backend is None:

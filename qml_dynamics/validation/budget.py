@@ -24,6 +24,7 @@ from ..base.arguments import checks_arguments
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, ProblemError, QMLDynamicsError
 from ..base.estimate import Estimate
 from ..methods.base import Method, check_method
+from ..methods.defaults import settled
 from ..methods.evolution import evolve
 from ..methods.identity import Identity
 from ..methods.job import convert
@@ -369,7 +370,7 @@ class ErrorBudget:
 @checks_arguments
 def error_budget(
     problem: Problem,
-    method: Method,
+    method: Method | None = None,
     *,
     backend: BackendLike | None = None,
     shots: int | None = None,
@@ -381,7 +382,7 @@ def error_budget(
 
     Args:
         problem: a learning problem (with an objective).
-        method: any method; circuits have all parts, classical methods those that apply; a register those that have one.
+        method: any method, None as for ``evolve``; circuits have all parts, classical methods those that apply; a register those that have one.
         backend, shots, seed, progress, folder: as for ``evolve``; with a folder the runs that are done are not run again.
 
     Raises:
@@ -396,6 +397,7 @@ def error_budget(
     if problem.objective is None:
         raise ProblemError("Argument `problem` must have an objective for an error budget, but has a general operator.")
     need_waves(problem)  # the chain starts from the split-operator method
+    method, backend = settled(problem, method, backend, shots)
     convert(problem, method, backend, shots, seed)  # what is refused is told before the references run
     if check_method(method).facts().both_ends:
         raise MethodError(
