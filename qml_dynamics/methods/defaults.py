@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends import Backend
-from ..backends import backend as find_backend
+from ..backends import opened as find_backend
 from ..model.problem import Problem
 from . import imaginary
 from .base import Method

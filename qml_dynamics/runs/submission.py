@@ -86,7 +86,8 @@ def submit(
     where, limits, patience = folder_path(folder), read_budget(max_shots, max_seconds), _patience(patience)
     if backend is None:
         raise BackendError("Argument `backend` must be a name or a backend object, but is None.")
-    method, device = settled(problem, method, find_backend(backend), int(shots))
+    device = find_backend(backend)
+    method, _ = settled(problem, method, device, int(shots))
     job = convert(problem, method, device, shots, seed, save, observables)
     check_room(job.problem, len(job.saves))
     if job.backend is None:
