@@ -33,7 +33,7 @@ from ..methods.split_step import SplitStep
 from ..model.domains import Domain, Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.initial import Gaussian, State, Uniform
-from ..model.problem import Problem, need_waves
+from ..model.problem import Problem
 from ..model.resample import refine, restrict
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
@@ -396,7 +396,11 @@ def error_budget(
     """
     if problem.objective is None:
         raise ProblemError("Argument `problem` must have an objective for an error budget, but has a general operator.")
-    need_waves(problem)  # the chain starts from the split-operator method
+    if problem.clock == "classical":
+        raise ProblemError(
+            "Argument `problem` must be on the real or imaginary clock for an error budget, whose reference in a finer grid and a wider "
+            "box is a wave, but is on the classical clock: `compare` a run of KoopmanVonNeumann with one of HamiltonJacobi instead."
+        )
     method, backend = settled(problem, method, backend, shots)
     convert(problem, method, backend, shots, seed)  # what is refused is told before the references run
     if check_method(method).facts().both_ends:
