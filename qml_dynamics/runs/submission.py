@@ -56,7 +56,8 @@ def submit(
         problem, method, shots, seed, save, observables: as for :func:`evolve`, its default method too; ``shots`` must be given.
         backend: a name or an object. An object that its name does not open again must be handed to :func:`open_run` too.
         folder: made where it does not exist; no credential is written into it.
-        max_seconds, max_shots: budget, on the device and in all; checked for the whole plan, and before each batch.
+        max_seconds, max_shots: budget, on the device and in all; checked for the whole plan, and before each batch. A simulator here has
+            no forecast of its seconds: those that it has taken are looked at before each batch.
         patience: attempts, pauses and timeouts.
         quiet: do not print the cost. Otherwise, on a device that reports its errors, one line on standard error says before
             anything is sent what :func:`qml_dynamics.cost` finds: circuits, seconds, expected fidelity, and the best number of

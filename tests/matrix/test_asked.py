@@ -117,6 +117,9 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "train resamplings": (lambda: train(resamplings=7), "resamplings"),
     "train regularisation": (lambda: train(optimizer="adam", regularisation=1e-2), "regularisation"),
     "train shots": (lambda: train(shots=100), "backend"),
+    "train metric rows": (lambda: train(metric_rows=3), "metric_rows"),
+    "train metric rows, adam": (lambda: train(optimizer="adam", metric_rows=3, backend="aer", shots=9), "metric_rows"),
+    "train metric rows, no data": (lambda: train(metric_rows=3, backend="aer", shots=9), "metric_rows"),
     "train batch": (lambda: train(batch_size=2), "batch_size"),
     "train labels": (lambda: train(features=[[0.1]], labels=[1], inputs=["a"]), "labels"),
 }
@@ -177,7 +180,8 @@ def test_every_verb_has_the_same_default_method(clock: Any, device: Any, tmp_pat
     if clock != "classical":
         assert str(qd.error_budget(problem, backend=device)) == str(qd.error_budget(problem, method, backend=device))
     if device is not None:
-        run = qd.submit(problem, backend=device, shots=100, folder=tmp_path / "run", seed=1, quiet=True)
+        ask = {"backend": "aer", "shots": 2000, "folder": tmp_path / "run", "seed": 1, "quiet": True}
+        run = qd.submit(problem, **ask)  # aer: the blocks of imaginary time are measured on the way
         assert run.fetch().method == circuits
         assert qd.open_run(tmp_path / "run").fetch().method == circuits
 

@@ -349,7 +349,7 @@ def test_far_ends_in_two_weights_and_what_is_refused() -> None:
 
 def test_the_default_tolerance_is_not_below_what_rounding_leaves() -> None:
     """Where a tolerance of 1e-10 is refused when it is asked for, the default takes the floor and says it."""
-    start, end = far(0.5, 1.0, 8, 6), qd.Gaussian(5, 0.7)
+    start, end = far(0.5, 1.5, 8, 6), qd.Gaussian(5, 0.7)
     laws = [density(np.abs(g.vector(start.domain)) ** 2, start.domain, "end") for g in (start.initial, end)]
     rest = (qd.SplitStep(16), 1e-10, 2000, lambda done, total: None)
     with pytest.raises(qd.MethodError, match="`tol` must be at least"):
