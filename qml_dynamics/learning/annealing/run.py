@@ -75,8 +75,10 @@ def _two_spreads(spectrum: Spectrum, psi: np.ndarray, s: float) -> float:
     """``std(-L) / std(s zeta)``: in a harmonic well the denominator is the gap over ``2 sqrt(2)``."""
     law = np.abs(psi) ** 2
     zeta = s * spectrum.h.zeta
-    spread = float(np.sqrt(max(0.0, float((law * zeta**2).sum() - (law * zeta).sum() ** 2))))
-    return spectrum.kinetic_spread(psi) / max(spread, 1e-12)
+    away = zeta - float((law * zeta).sum())
+    spread = float(np.sqrt((law * away**2).sum()))
+    least = 1e-12 * float(np.ptp(zeta))  # in the loss's own unit
+    return spectrum.kinetic_spread(psi) / max(spread, least, np.finfo(float).tiny)
 
 
 def known_levels(
