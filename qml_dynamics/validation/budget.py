@@ -382,7 +382,8 @@ def error_budget(
 
     Args:
         problem: a learning problem (with an objective).
-        method: any method, None as for ``evolve``; circuits have all parts, classical methods those that apply; a register those that have one.
+        method: any method, None as for ``evolve``; circuits have all parts, classical methods those that apply; a register those that
+            have one.
         backend, shots, seed, progress, folder: as for ``evolve``; with a folder the runs that are done are not run again.
 
     Raises:

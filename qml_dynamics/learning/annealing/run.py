@@ -22,9 +22,9 @@ from ...methods.exact import Exact
 from ...methods.identity import Identity
 from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.job import check_used
-from ...methods.stationary import near_higher_level
 from ...methods.keeping import Folder, kept_call
 from ...methods.krylov import Krylov
+from ...methods.stationary import near_higher_level
 from ...methods.trotter import Trotter
 from ...model.domains import Hypercube
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
@@ -298,7 +298,9 @@ def _annealed(call: _Call, spectrum: bool | None, progress: bool | None) -> tupl
     stop = (
         chosen.stop if len(members) == 1 else f"{chosen.stop} Of {len(runs)} runs {name!r} has the lowest final energy."
     )
-    if problem.clock == "real" and chosen.states is not None and not interrupted:  # on the imaginary clock `evolve` says it
+    if (
+        problem.clock == "real" and chosen.states is not None and not interrupted
+    ):  # on the imaginary clock `evolve` says it
         above = near_higher_level(call.h, chosen.states[-1], problem.duration)
         stop = f"{stop} The wave {above}." if above else stop
     provenance = {**chosen.provenance, "seed": call.entropy, "seconds": clock_time.perf_counter() - started}

@@ -115,7 +115,7 @@ def free_kernels(domain: Grid, amount: float) -> list[np.ndarray]:
     for x, length, h in zip(domain.axes, domain.lengths, domain.spacing):
         walls = domain.boundary == "walls"
         period = 2 * length if walls else length
-        reach = 1 + int(math.ceil(math.sqrt(3000 * amount) / period))
+        reach = 1 + math.ceil(math.sqrt(3000 * amount) / period)
         images = period * np.arange(-reach, reach + 1)
         scale = math.log(h) - 0.5 * math.log(4 * math.pi * amount)
         direct = _log_sum(-((x[:, None, None] - x[None, :, None] + images) ** 2) / (4 * amount))

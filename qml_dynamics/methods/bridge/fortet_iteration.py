@@ -117,8 +117,7 @@ class Pace:
     >>> for k in range(100):
     ...     pace.check(2e-10 + 0.5**k)
     Traceback (most recent call last):
-    qml_dynamics.methods.bridge.fortet_iteration.OutOfRange: Argument `tol` must be at least 4.0e-10 for these ends, which rounding keeps the iteration \
-from going below, but is 1e-10.
+    qml_dynamics.methods.bridge.fortet_iteration.OutOfRange: Argument `tol` must be at least 4.0e-10 for these ends, ... but is 1e-10.
     """
 
     tol: float

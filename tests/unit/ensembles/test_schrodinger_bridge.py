@@ -340,10 +340,14 @@ def test_far_ends_in_two_weights_and_what_is_refused() -> None:
     np.testing.assert_allclose(run.expectations["y"].value, [1, -0.5, -2], atol=2e-2)
     assert run.diagnostics["logarithms"]
     method = qd.SchrodingerBridge(qd.Gaussian(5, 0.7))
-    with pytest.raises(qd.MethodError, match=r"Argument `save` must have no time closer to an end than 0\.125 .*, but has 0\.1\."):
+    with pytest.raises(
+        qd.MethodError, match=r"Argument `save` must have no time closer to an end than 0\.125 .*, but has 0\.1\."
+    ):
         qd.evolve(far(0.5, 1.0, 16, 7), method, save=[0.0, 0.1, 1.0])
     steep = far(0.5, 1.0, 16, 7).replace(objective=lambda w: 40 * np.cos(5 * w[:, 0]))
-    with pytest.raises(qd.MethodError, match=r"Argument `qubits` must be larger for ends that are so far apart: the error"):
+    with pytest.raises(
+        qd.MethodError, match=r"Argument `qubits` must be larger for ends that are so far apart: the error"
+    ):
         qd.evolve(steep, method)
 
 
