@@ -14,7 +14,7 @@ from .base import Backend, BackendLike, Capabilities, EstimatingBackend, JobBack
 from .failures import shown, told
 from .names import AER, BackendRow, available, need, need_pennylane, other_names, pennylane_devices
 from .options import device_options
-from .sheltered import sheltered
+from .shelter import sheltered
 
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2

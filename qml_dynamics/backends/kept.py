@@ -17,7 +17,6 @@ from ..base.errors import BackendError
 from ..results.journal import Scope
 from ..results.trajectory import Counts
 from .base import Asked, Backend, Capabilities, EstimatingBackend, Expected, MidwayBackend, OnStep, capabilities
-from .records import record
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -136,5 +135,7 @@ class Kept:
 
 def _mark(verb: str, items: Sequence[QuantumCircuit] | Sequence[Asked], shots: int | None, seeds: Sequence[int]) -> str:
     """What a later question has in common with this one where it is the same: every gate, to the bit."""
+    from .records import record  # which loads Qiskit
+
     asked = repr((verb, shots, [int(s) for s in seeds])).encode()
     return hashlib.sha256(asked + record(items, overlaps=False).to_bytes()).hexdigest()[:32]
