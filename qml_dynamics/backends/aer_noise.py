@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.exceptions import QiskitError
+from qiskit.providers import Options
 
 from ..base.errors import UnusedNoiseWarning
 
@@ -51,6 +52,24 @@ class Model(Protocol):
 
     def to_dict(self, serializable: bool = False) -> Any:
         """Its errors as plain data."""
+        ...
+
+
+class Simulator(Protocol):
+    """What is needed of an AerSimulator."""
+
+    @property
+    def options(self) -> Options:
+        """What it was made with."""
+        ...
+
+    @property
+    def operation_names(self) -> list[str]:
+        """The gates that it takes."""
+        ...
+
+    def set_option(self, key: str, value: object) -> None:
+        """Change one."""
         ...
 
 
@@ -123,7 +142,7 @@ class Acting:
             warnings.warn(f"{text} are on other qubits.", UnusedNoiseWarning, stacklevel=5)
 
 
-def shaped(device: Any) -> tuple[Any, Acting | None]:
+def shaped(device: Simulator) -> tuple[Simulator, Acting | None]:
     """What to compile for where an AerSimulator runs circuits itself (it has couplings, or options of its own), and its noise.
 
     Without gates that a person chose it takes all that Aer knows, so that a compiler goes past those with noise, and past couplings with

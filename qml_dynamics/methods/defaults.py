@@ -8,10 +8,9 @@ wave), :class:`KoopmanVonNeumann` on the classical one.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..backends import Backend
 from ..backends import opened as find_backend
+from ..backends.base import BackendLike
 from ..model.problem import Problem
 from . import imaginary
 from .base import Method
@@ -52,7 +51,9 @@ def default_method(problem: Problem, backend: Backend | None, shots: int | None 
     return imaginary.chosen.linear_blocks(problem, backend, shots)
 
 
-def settled(problem: Problem, method: Any, backend: Any, shots: int | None = None) -> tuple[Any, Any]:
+def settled(
+    problem: Problem, method: Method | None, backend: BackendLike | None, shots: int | None = None
+) -> tuple[Method, BackendLike | None]:
     """The method and the backend of a call: a method of None is the default one, whose backend is opened once.
 
     >>> from qml_dynamics import Hypercube

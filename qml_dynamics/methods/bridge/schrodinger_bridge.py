@@ -246,7 +246,11 @@ class SchrodingerBridge:
         at = [way.index(t) for t in job.saves.tolist()]
         p, b, a = p[at], found.forward[at], found.backward[at]
         kinetic = [kinetic_of(domain, v, u, law) for v, u, law in zip(b, a, p)]
-        facts = {"iterations": found.iterations, "start_error": found.error, "splitting_error": found.splitting}
+        facts: dict[str, object] = {
+            "iterations": found.iterations,
+            "start_error": found.error,
+            "splitting_error": found.splitting,
+        }
         facts["logarithms"] = True
         return _report(job, p, _values(job, kinetic, p), 0.5 * (a - b), {}, last, facts)
 
