@@ -175,7 +175,8 @@ def guarded(callback: Callback | None, own: list[BaseException]) -> Callback | N
 
     def call(step: int, view: View) -> Any:
         try:
-            return callback(step, View(view.time, np.array(view.state), view.log_norm))
+            state = view.state if view.state is None else np.array(view.state)  # of measured steps there is no wave
+            return callback(step, View(view.time, state, view.log_norm))
         except BaseException as error:
             own.append(error)
             raise

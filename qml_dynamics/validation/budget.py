@@ -399,8 +399,8 @@ def error_budget(
         raise ProblemError("Argument `problem` must have an objective for an error budget, but has a general operator.")
     if problem.clock == "classical":
         raise ProblemError(
-            "Argument `problem` must be on the real or imaginary clock for an error budget, whose reference in a finer grid and a wider "
-            "box is a wave, but is on the classical clock: `compare` a run of KoopmanVonNeumann with one of HamiltonJacobi instead."
+            "Argument `problem` must be on the real or imaginary clock, but is 'classical': the reference of an error budget, in a finer "
+            "grid and a wider box, is a wave (`compare` a run of KoopmanVonNeumann with one of HamiltonJacobi instead)."
         )
     method, backend = settled(problem, method, backend, shots)
     convert(problem, method, backend, shots, seed)  # what is refused is told before the references run

@@ -160,7 +160,9 @@ def test_the_box_part_is_the_distance_from_a_wider_box() -> None:
 @pytest.mark.parametrize("method", [qd.KoopmanVonNeumann(4), qd.HamiltonJacobi(4), None])
 def test_the_classical_clock_has_no_budget_and_the_reason_is_told(method: Any) -> None:
     swing = qd.Problem(qd.Grid((-3, 3), 4), loss, 0.5, clock="classical", duration=0.5, initial=qd.Gaussian(1.0, 0.6))
-    reason = r"Argument `problem` must be on the real or imaginary clock for an error budget, .* is a wave, but is on the classical"
+    reason = (
+        r"Argument `problem` must be on the real or imaginary clock, but is 'classical': the reference .* is a wave"
+    )
     with pytest.raises(qd.ProblemError, match=reason) as told:
         qd.error_budget(swing, method)
     assert "\n" not in str(told.value)
