@@ -7,6 +7,7 @@ infinities into one sentence. It stands alone since no method takes part in it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,7 @@ def guarded(callback: Callback | None, own: list[BaseException]) -> Callback | N
     def call(step: int, view: View) -> Any:
         try:
             state = view.state if view.state is None else np.array(view.state)  # of measured steps there is no wave
-            return callback(step, View(view.time, state, view.log_norm))
+            return callback(step, replace(view, state=state))
         except BaseException as error:
             own.append(error)
             raise
