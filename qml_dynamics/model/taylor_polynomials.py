@@ -147,7 +147,7 @@ def expansion(problem: Problem, about: npt.ArrayLike, order: int) -> tuple[np.nd
     point = np.array(given * (ndim if len(given) == 1 else 1))
     loss = problem.objective
     value = float(loss(point[None])[0])
-    spacing = problem.domain.spacing  # type: ignore[union-attr]
+    spacing = problem.domain.spacing
     slope = loss.gradient(point[None], spacing)[0] if order > 0 else np.zeros(ndim)
     return point, (value, slope, hessian(loss, point, spacing) if order > 1 else np.zeros((ndim, ndim)))
 

@@ -213,7 +213,8 @@ def _learning_bases(h: LearningHamiltonian) -> list[Basis]:
 
     def dual_beside(index: int) -> np.ndarray:
         places = dual_index(h.domain, np.arange(h.domain.size))  # of every outcome
-        return np.argsort(places)[neighbours_of(h.domain, int(places[index]))]
+        out: np.ndarray = np.argsort(places)[neighbours_of(h.domain, int(places[index]))]
+        return out
 
     weight = Basis(lambda circuit: None, weight_values, lambda index: neighbours_of(h.domain, index & last))
     kinetic = Basis(partial(to_dual, h.domain), dual_values, dual_beside)
