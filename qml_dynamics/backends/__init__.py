@@ -14,6 +14,7 @@ from .base import Backend, BackendLike, Capabilities, EstimatingBackend, JobBack
 from .failures import shown, told
 from .names import AER, BackendRow, available, need, need_pennylane, other_names, pennylane_devices
 from .options import device_options
+from .shelter import sheltered
 
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
@@ -31,6 +32,7 @@ __all__ = [
     "available",
     "backend",
     "capabilities",
+    "opened",
 ]
 
 _FAMILIES = ("statevector", *AER, "aer:noise=fake_manila", "ibm:aer", "ibm:fake_manila", "ibm:<device>")
@@ -83,6 +85,15 @@ def backend(
             raise BackendError(f"Argument `options` must be empty for a backend object, but names {sorted(options)}.")
         return name
     return _by_object(name, dict(options))
+
+
+def opened(given: BackendLike) -> Backend:
+    """As :func:`backend`, for a run here and now: what a backend of another package raises leaves as a :class:`BackendError`.
+
+    >>> opened("statevector").name
+    'statevector'
+    """
+    return sheltered(backend(given))
 
 
 def _pair(

@@ -6,6 +6,7 @@ noise for, and what is left without any is told.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.exceptions import QiskitError
+from qiskit.providers import Options
 
 from ..base.errors import UnusedNoiseWarning
 
@@ -53,6 +55,24 @@ class Model(Protocol):
         ...
 
 
+class Simulator(Protocol):
+    """What is needed of an AerSimulator."""
+
+    @property
+    def options(self) -> Options:
+        """What it was made with."""
+        ...
+
+    @property
+    def operation_names(self) -> list[str]:
+        """The gates that it takes."""
+        ...
+
+    def set_option(self, key: str, value: object) -> None:
+        """Change one."""
+        ...
+
+
 class Acting:
     """The errors of a noise model by the names (or labels) of gates and their qubits."""
 
@@ -76,6 +96,10 @@ class Acting:
             return False
         places = self.gates[name]
         return places is None or tuple(qubits) in places
+
+    def named(self) -> list[str]:
+        """The gates that have errors, and whether readout has."""
+        return [*sorted(self.gates), *(["readout"] if self.readout else [])]
 
     def basis(self, given: Iterable[str]) -> list[str]:
         """The gates to compile to: of the model's own those with noise, as far as circuits can be made of them."""
@@ -116,6 +140,23 @@ class Acting:
         elif bare:
             text = f"The noise model has no error for {sorted(bare)[0]}, which therefore runs without noise: its errors of that gate"
             warnings.warn(f"{text} are on other qubits.", UnusedNoiseWarning, stacklevel=5)
+
+
+def shaped(device: Simulator) -> tuple[Simulator, Acting | None]:
+    """What to compile for where an AerSimulator runs circuits itself (it has couplings, or options of its own), and its noise.
+
+    Without gates that a person chose it takes all that Aer knows, so that a compiler goes past those with noise, and past couplings with
+    gates on three qubits. The copy takes gates with noise, on one or two qubits; a device's own gates stay.
+    """
+    model = device.options.get("noise_model")
+    acting = None if model is None else Acting(model)
+    acting = acting if acting is not None and (acting.gates or acting.readout) else None
+    known = [name for name in device.operation_names if name in STANDARD and _GATES[name].num_qubits <= 2]
+    basis = known if acting is None else acting.basis(known)
+    like = copy.deepcopy(device)
+    like.set_option("basis_gates", basis)
+    taken = {name for name in like.operation_names if name in STANDARD}
+    return (like if taken == set(basis) and _universal(tuple(basis)) else device), acting
 
 
 @lru_cache(maxsize=64)

@@ -135,7 +135,8 @@ class Kept:
 
 def _mark(verb: str, items: Sequence[QuantumCircuit] | Sequence[Asked], shots: int | None, seeds: Sequence[int]) -> str:
     """What a later question has in common with this one where it is the same: every gate, to the bit."""
+    from .records import record  # which loads Qiskit
+
     asked = repr((verb, shots, [int(s) for s in seeds])).encode()
-    from .records import record  # here, since it reads circuits with Qiskit, which a class of options must not load
 
     return hashlib.sha256(asked + record(items, overlaps=False).to_bytes()).hexdigest()[:32]

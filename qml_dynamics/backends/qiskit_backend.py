@@ -15,6 +15,7 @@ from qiskit.providers import BackendV2
 
 from ..base.errors import BackendError
 from ..results.trajectory import Counts
+from .aer_noise import Acting, shaped
 from .base import Capabilities, OnStep, Seeding, check_circuits
 from .device.compile import Compiled, Managers, compile_all
 from .failures import told
@@ -106,7 +107,21 @@ class QiskitBackend:
 
     def compiled(self, circuits: Sequence[QuantumCircuit]) -> list[Compiled]:
         """The circuits in the device's gates, measured."""
-        return compile_all(circuits, self.device or _Anything(), self.options, self._managers, self.measures_midway)
+        device, acting = self._shape
+        rest = (self.options, self._managers, self.measures_midway, acting is None)
+        made = compile_all(circuits, device, *rest)
+        if acting is not None:
+            for circuit in {id(one.circuit): one.circuit for one in made}.values():
+                acting.tell(circuit)
+        return made
+
+    @cached_property
+    def _shape(self) -> tuple[Any, Acting | None]:
+        """The device to compile for, and the errors of a simulator, whose gates are chosen among those with errors."""
+        if self.device is None:
+            return _Anything(), None
+        aer = type(self.device).__module__.startswith("qiskit_aer.")
+        return shaped(self.device) if aer else (self.device, None)
 
     def programs(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Program]:
         """Everything that is run for these circuits: compiled, folded and calibration circuits."""
@@ -151,7 +166,7 @@ class QiskitBackend:
         return {
             "name": self.name,
             "sampler": None if self.sampler is None else type(self.sampler).__name__,
-            "noise": "unknown",
+            "noise": "unknown" if self._shape[1] is None else self._shape[1].named(),
             **self.options.describe(),
             "qiskit": version("qiskit"),
         }

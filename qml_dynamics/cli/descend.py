@@ -145,6 +145,7 @@ def _data(found: Descent) -> dict[str, Any]:
         "rivals": [vars(r) for r in found.rivals],
         "seed": found.trajectory.provenance["seed"],
         "stop": found.trajectory.stop,
+        "end": None if found.end is None else {**vars(found.end), "says": str(found.end)},
     }
 
 

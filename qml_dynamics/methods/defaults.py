@@ -9,6 +9,8 @@ wave), :class:`KoopmanVonNeumann` on the classical one.
 from __future__ import annotations
 
 from ..backends import Backend
+from ..backends import opened as find_backend
+from ..backends.base import BackendLike
 from ..model.problem import Problem
 from . import imaginary
 from .base import Method
@@ -47,3 +49,19 @@ def default_method(problem: Problem, backend: Backend | None, shots: int | None 
     if problem.operator is None:
         return ProbabilisticITE(m0=1.0, steps=CIRCUIT_STEPS, block="exact")
     return imaginary.chosen.linear_blocks(problem, backend, shots)
+
+
+def settled(
+    problem: Problem, method: Method | None, backend: BackendLike | None, shots: int | None = None
+) -> tuple[Method, BackendLike | None]:
+    """The method and the backend of a call: a method of None is the default one, whose backend is opened once.
+
+    >>> from qml_dynamics import Hypercube
+    >>> spins = Problem(Hypercube(2), lambda w: w[:, 0] - w[:, 1], 1.0, clock="real", duration=0.5)
+    >>> settled(spins, None, "statevector")[0].steps, settled(spins, None, None)[0].steps, settled(spins, Trotter(3), "aer")
+    (40, 400, (Trotter(steps=3, order=2, truncation=0.0), 'aer'))
+    """
+    if method is not None:
+        return method, backend
+    device = None if backend is None else find_backend(backend)
+    return default_method(problem, device, shots), device

@@ -28,6 +28,7 @@ from ..results.journal import Scope
 from ..results.observables import ObservableLike
 from ..results.trajectory import Trajectory
 from .base import Answer, Callback, Job, Method
+from .defaults import settled
 from .gate import check_answer, computing, guarded
 from .identity import Identity
 from .job import convert
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 @checks_arguments_but("method", "backend", "observables", "callback", "save", "checkpoint")
 def evolve(
     problem: Problem,
-    method: Method,
+    method: Method | None = None,
     *,
     backend: BackendLike | None = None,
     shots: int | None = None,
@@ -55,11 +56,14 @@ def evolve(
     checkpoint: Keeper | None = None,
     folder: Folder | None = None,
 ) -> Trajectory:
-    """Run ``method`` on ``problem``.
+    """Run ``method`` on ``problem``; without one, the method whose answer is right without further options.
 
     Args:
         problem: the statement.
-        method: what runs it; ``qml-dynamics list methods`` tells which ones there are.
+        method: what runs it; ``qml-dynamics list methods`` tells which ones there are. None: :class:`SplitStep` (operators
+            :class:`Krylov`, the classical clock :class:`HamiltonJacobi`) without a backend; with one :class:`Trotter` on the real
+            clock, :class:`ProbabilisticITE` on the imaginary, :class:`KoopmanVonNeumann` on the classical one.
+            ``Trajectory.method`` says which one ran.
         backend: for circuits: a name, an object, or None for the exact ``"statevector"``. Methods that run by NumPy refuse one.
         shots: samples per circuit and per basis at every saved time; None for exact expectation values.
         seed: of all sampling; None draws one and records it. A warning says where nothing is drawn.
@@ -92,6 +96,7 @@ def evolve(
     2.0
     """
     started = time.perf_counter()
+    method, backend = settled(problem, method, backend, shots)
     job = convert(problem, method, backend, shots, seed, save, observables, callback, progress, checkpoint, room=True)
     own: list[BaseException] = []
     job.callback = guarded(callback, own)
@@ -251,14 +256,14 @@ def _stop(job: Job, answer: Answer) -> str:
 
 @checks_arguments_but("method")
 def circuits(
-    problem: Problem, method: Method, times: npt.ArrayLike | None = None, *, seed: int | None = None
+    problem: Problem, method: Method | None = None, times: npt.ArrayLike | None = None, *, seed: int | None = None
 ) -> list[QuantumCircuit]:
     """The circuits that a device would run: one a saved time, unmeasured, made of gates.
 
     Args:
         problem: on the clock of the method.
         method: one whose circuits are known before they run, as :class:`Trotter` (ancillas on the highest qubits). Methods that
-            average over random circuits give all of them at the first time, then all at the next.
+            average over random circuits give all of them at the first time, then all at the next. None: as :func:`evolve` on a backend.
         times: as ``save`` of :func:`evolve`.
         seed: of a run, for methods whose circuits are random.
 
@@ -273,5 +278,6 @@ def circuits(
     >>> [circuit.num_qubits for circuit in circuits(spins, Trotter(2))]
     [3, 3]
     """
+    method, _ = settled(problem, method, "statevector")
     job = convert(problem, method, seed=seed, save=times)
     return job.method.circuits(job)

@@ -15,7 +15,7 @@ import numpy as np
 from .. import synthesis
 from ..backends.base import Asked, capabilities
 from ..base.errors import BackendError, check_memory, require
-from ..base.estimate import Estimate
+from ..base.estimate import Estimate, mean_of_counts
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.masks import bit_count
 from ..model.pauli import PauliSum, diagonal_sum
@@ -184,8 +184,17 @@ def _estimated(
     )
     if len(answers) != len(asked):
         raise BackendError(f"{backend.name} answered {len(answers)} of {len(asked)} circuits.")
-    value, stderr = (np.array([getattr(a, part) for a in answers]) for part in ("value", "stderr"))
+    value, stderr = (np.array([getattr(a, part) for a in answers], dtype=float) for part in ("value", "stderr"))
+    if job.shots is not None:
+        stderr = np.where(stderr > 0, stderr, [_least_error(o, job.shots) for o in operators.values()])
     return {name: Estimate(value[:, k], stderr[:, k], job.shots) for k, name in enumerate(operators)}
+
+
+def _least_error(operator: PauliSum, shots: int) -> float:
+    """Standard error of an estimate that comes with none: of an outcome that was possible, but was not seen."""
+    changes = np.abs(operator.coefficients[(operator.x | operator.z) != 0])
+    unseen = 2 * float(changes.max(initial=0.0))  # one string turns its sign
+    return mean_of_counts(np.zeros(1), np.array([max(2, shots)]), unseen)[1]
 
 
 def _losses(job: Job, planned: Planned) -> dict[str, Estimate]:

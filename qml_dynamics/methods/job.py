@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..backends import Backend, capabilities
-from ..backends import backend as find_backend
+from ..backends import opened as find_backend
 from ..backends.base import BackendLike
 from ..base.errors import MethodError, check_memory, describe, integer
 from ..base.progress import Progress

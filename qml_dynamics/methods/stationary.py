@@ -15,6 +15,7 @@ from .krylov import krylov_space
 _STILL = 1e-6  # standard deviation of the energy, of its scale, below which a wave is an eigenstate
 _ROOM = 1 << 27  # bytes of the Krylov space at most
 _SPACE = 80
+_NEAR = 0.01  # standard deviation of the energy, of the distance to a lower energy, below which a wave is near a higher level
 
 
 def is_still(h: Hamiltonian, psi: np.ndarray, t: float = 0.0) -> bool:
@@ -54,16 +55,42 @@ def not_lowest(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 
     found = lower_energy(h, psi, t, margin)
     if found is None:
         return ""
+    return _higher(*found)
+
+
+def _higher(energy: float, lower: float) -> str:
     return (
-        f"stands at an eigenstate of energy {found[0]:.6g} that is not the ground state (there is a wave of energy {found[1]:.6g}): "
+        f"stands at an eigenstate of energy {energy:.6g} that is not the ground state (there is a wave of energy {lower:.6g}): "
         "start from another wave"
     )
+
+
+def is_near_level(h: Hamiltonian, psi: np.ndarray, t: float, below: float) -> bool:
+    """Whether some eigenvalue is nearer to the energy of a wave than a hundredth of its distance to an energy below it.
+
+    Weinstein's bound: one lies within the standard deviation of the energy. (D. H. Weinstein, PNAS 20, 529, 1934.)
+    """
+    wave = psi / np.linalg.norm(psi)
+    moved = h.apply(wave, t)
+    energy = float(np.vdot(wave, moved).real)
+    return float(np.linalg.norm(moved - energy * wave)) < _NEAR * (energy - below)
+
+
+def near_higher_level(h: Hamiltonian, psi: np.ndarray, t: float) -> str:
+    """What is to be said of a wave that has come close to an eigenstate which is not the lowest; empty for any other."""
+    wave = psi.reshape(h.domain.shape)
+    if not is_near_level(h, wave, t, h.bounds(t)[0]):
+        return ""
+    found = lower_energy(h, wave, t)
+    return "" if found is None or not is_near_level(h, wave, t, found[1]) else _higher(*found)
 
 
 def stands_above(h: Hamiltonian, initial: np.ndarray, last: np.ndarray | None) -> str:
     """The same of a run of imaginary time, by its last wave, or by its first where the last is not known or H depends on time."""
     if h.constant:
         wave = initial if last is None else last
-        return not_lowest(h, wave) if is_still(h, wave) else ""
+        return not_lowest(h, wave) if is_still(h, wave) else near_higher_level(h, wave, 0.0)
     times = (0.0, 0.5 * h.duration, h.duration)
-    return not_lowest(h, initial, times[-1]) if all(is_still(h, initial, t) for t in times) else ""
+    if all(is_still(h, initial, t) for t in times):
+        return not_lowest(h, initial, times[-1])
+    return "" if last is None else near_higher_level(h, last, times[-1])

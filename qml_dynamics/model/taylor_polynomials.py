@@ -8,6 +8,7 @@ equation of learning, arXiv:2407.19890; the closed forms are derived here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from .problem import Problem, need_waves
 from .schedules import is_constant
 
 _STEP = 2e-3  # of the differences of the gradient, relative to the size of the point
+_OF_SPACING = 0.2  # the same, of the spacing of a grid
 
 
 @checks_arguments
@@ -145,25 +147,31 @@ def expansion(problem: Problem, about: npt.ArrayLike, order: int) -> tuple[np.nd
     point = np.array(given * (ndim if len(given) == 1 else 1))
     loss = problem.objective
     value = float(loss(point[None])[0])
-    slope = loss.gradient(point[None])[0] if order > 0 else np.zeros(ndim)
-    return point, (value, slope, hessian(loss, point) if order > 1 else np.zeros((ndim, ndim)))
+    spacing = problem.domain.spacing
+    slope = loss.gradient(point[None], spacing)[0] if order > 0 else np.zeros(ndim)
+    return point, (value, slope, hessian(loss, point, spacing) if order > 1 else np.zeros((ndim, ndim)))
 
 
-def hessian(loss: Objective, point: np.ndarray) -> np.ndarray:
+def hessian(loss: Objective, point: np.ndarray, spacing: Sequence[float] | None = None) -> np.ndarray:
     """Second derivatives by central differences of order six of the gradient, symmetrised, shape ``(ndim, ndim)``.
+
+    With the spacing of a grid that resolves the loss, one number an axis, differences are taken over a part of it, whatever its unit.
 
     >>> hessian(Objective(lambda w: w[:, 0] ** 2 * w[:, 1]), np.array([1.0, 3.0])).round(6).tolist()
     [[6.0, 2.0], [2.0, 0.0]]
     """
     ndim = len(point)
-    step = _STEP * max(1.0, float(np.abs(point).max())) * (1 if loss.gradient_fn is not None else 10)
+    exact = loss.gradient_fn is not None
+    usual = _STEP * max(1.0, float(np.abs(point).max())) * (1 if exact else 10)
+    steps = [usual] * ndim if spacing is None else [_OF_SPACING * (0.5 if exact else 1) * h for h in spacing]
     out = np.zeros((ndim, ndim))
     for axis in range(ndim):
         shift = np.zeros(ndim)
         for places, weight in ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60)):
-            shift[axis] = places * step
-            out[axis] += weight * (loss.gradient((point + shift)[None])[0] - loss.gradient((point - shift)[None])[0])
-    out /= step
+            shift[axis] = places * steps[axis]
+            up, down = (loss.gradient((point + sign * shift)[None], spacing)[0] for sign in (1, -1))
+            out[axis] += weight * (up - down)
+        out[axis] /= steps[axis]
     return 0.5 * (out + out.T)
 
 

@@ -14,6 +14,7 @@ from ..base.errors import BackendError, BudgetExceeded, MethodError, ProblemErro
 from ..base.folders import folder_path
 from ..base.places import permitted
 from ..methods.base import Method, check_method
+from ..methods.defaults import settled
 from ..methods.job import check_room, convert
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
@@ -32,7 +33,7 @@ from .units import keeps_jobs, repeatable
 @checks_arguments_but("method", "backend", "observables")
 def submit(
     problem: Problem,
-    method: Method,
+    method: Method | None = None,
     *,
     backend: BackendLike,
     shots: int,
@@ -52,10 +53,11 @@ def submit(
     call on the same folder goes on where it was.
 
     Args:
-        problem, method, shots, seed, save, observables: as for :func:`evolve`; ``shots`` must be given.
+        problem, method, shots, seed, save, observables: as for :func:`evolve`, its default method too; ``shots`` must be given.
         backend: a name or an object. An object that its name does not open again must be handed to :func:`open_run` too.
         folder: made where it does not exist; no credential is written into it.
-        max_seconds, max_shots: budget, on the device and in all; checked for the whole plan, and before each batch.
+        max_seconds, max_shots: budget, on the device and in all; checked for the whole plan, and before each batch. A simulator here has
+            no forecast of its seconds: those that it has taken are looked at before each batch.
         patience: attempts, pauses and timeouts.
         quiet: do not print the cost. Otherwise, on a device that reports its errors, one line on standard error says before
             anything is sent what :func:`qml_dynamics.cost` finds: circuits, seconds, expected fidelity, and the best number of
@@ -86,6 +88,7 @@ def submit(
     if backend is None:
         raise BackendError("Argument `backend` must be a name or a backend object, but is None.")
     device = find_backend(backend)
+    method, _ = settled(problem, method, device, int(shots))
     if check_method(method).facts().runs_on == "classical":
         raise MethodError(f"Argument `method` must be one that samples circuits, but is {describe(method)}.")
     job = convert(problem, method, device, shots, seed, save, observables)

@@ -35,6 +35,7 @@ from ..base.errors import (
 from ..base.estimate import Estimate
 from ..base.printing import printed_briefly
 from ..methods.base import Method, check_method
+from ..methods.defaults import settled
 from ..methods.evolution import evolve
 from ..methods.identity import Identity
 from ..methods.job import convert
@@ -43,7 +44,7 @@ from ..methods.split_step import SplitStep
 from ..model.domains import Domain, Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.initial import Gaussian, State, Uniform
-from ..model.problem import Problem, need_waves
+from ..model.problem import Problem
 from ..model.resample import refine, restrict
 from ..results.stored import read_result, write_result
 from ..results.trajectory import Trajectory
@@ -409,7 +410,7 @@ class ErrorBudget:
 @checks_arguments
 def error_budget(
     problem: Problem,
-    method: Method,
+    method: Method | None = None,
     *,
     backend: BackendLike | None = None,
     shots: int | None = None,
@@ -421,7 +422,8 @@ def error_budget(
 
     Args:
         problem: a learning problem (with an objective).
-        method: any method; circuits have all parts, classical methods those that apply; a register those that have one.
+        method: any method, None as for ``evolve``; circuits have all parts, classical methods those that apply; a register those that
+            have one.
         backend, shots, seed, progress, folder: as for ``evolve``; with a folder the runs that are done are not run again,
             and the budget is in ``budget.npz`` (:meth:`ErrorBudget.load`).
 
@@ -436,7 +438,12 @@ def error_budget(
     """
     if problem.objective is None:
         raise ProblemError("Argument `problem` must have an objective for an error budget, but has a general operator.")
-    need_waves(problem)  # the chain starts from the split-operator method
+    if problem.clock == "classical":
+        raise ProblemError(
+            "Argument `problem` must be on the real or imaginary clock, but is 'classical': the reference of an error budget, in a finer "
+            "grid and a wider box, is a wave (`compare` a run of KoopmanVonNeumann with one of HamiltonJacobi instead)."
+        )
+    method, backend = settled(problem, method, backend, shots)
     convert(problem, method, backend, shots, seed)  # what is refused is told before the references run
     if check_method(method).facts().both_ends:
         raise MethodError(

@@ -14,6 +14,7 @@ from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, human_bytes, integer
 from ..base.printing import printed_briefly
 from ..methods.base import Gates, Job, Method, Work, check_method
+from ..methods.defaults import settled
 from ..methods.job import convert
 from ..model.formulas import boundaries
 from ..model.problem import Problem
@@ -89,7 +90,7 @@ class Cost:
 @checks_arguments
 def cost(
     problem: Problem,
-    method: Method,
+    method: Method | None = None,
     *,
     backend: BackendLike | None = None,
     shots: int | None = None,
@@ -97,7 +98,7 @@ def cost(
     seed: int | None = None,
     observables: Mapping[str, ObservableLike] | None = None,
 ) -> Cost:
-    """The cost of ``evolve(problem, method, ...)`` with the same arguments, without running it.
+    """The cost of ``evolve(problem, method, ...)`` with the same arguments (the default method too), without running it.
 
     Without ``shots``, 1000 are assumed on a device. Save times count: every one has its circuits, and one that is no end of a
     step cuts the step, which makes another, longer circuit; ``cut_steps`` says how many times. Methods that draw their circuits
@@ -113,6 +114,7 @@ def cost(
         MethodError: the method refuses the problem.
         BackendError: the circuits are wider than the device.
     """
+    method, backend = settled(problem, method, backend, shots)
     job = convert(problem, method, backend, shots, seed, save, observables)
     on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some
     if job.shots is None and on_a_device:

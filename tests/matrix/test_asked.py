@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,9 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "train resamplings": (lambda: train(resamplings=7), "resamplings"),
     "train regularisation": (lambda: train(optimizer="adam", regularisation=1e-2), "regularisation"),
     "train shots": (lambda: train(shots=100), "backend"),
+    "train metric rows": (lambda: train(metric_rows=3), "metric_rows"),
+    "train metric rows, adam": (lambda: train(optimizer="adam", metric_rows=3, backend="aer", shots=9), "metric_rows"),
+    "train metric rows, no data": (lambda: train(metric_rows=3, backend="aer", shots=9), "metric_rows"),
     "train batch": (lambda: train(batch_size=2), "batch_size"),
     "train labels": (lambda: train(features=[[0.1]], labels=[1], inputs=["a"]), "labels"),
 }
@@ -153,9 +157,33 @@ def test_the_default_method_runs_wherever_a_problem_can_be_stated(space: Any, cl
     plain, circuits = default_method(problem, None), default_method(problem, backend("statevector"))
     assert plain.facts().runs_on == "classical"
     assert circuits.facts().runs_on == "backend"
+    asked = qd.evolve(problem), qd.evolve(problem, backend="statevector")
+    assert [run.method for run in asked] == [plain, circuits]
+    assert [run.provenance["backend"] for run in asked] == [None, "statevector"]
     if clock != "classical":
-        exact, run = qd.evolve(problem, plain), qd.evolve(problem, circuits)
+        exact, run = asked
         assert 0.5 * np.abs(exact.density[-1] - run.density[-1]).sum() < 0.05
+
+
+@pytest.mark.parametrize("device", [None, "statevector"])
+@pytest.mark.parametrize("clock", CLOCKS[:3])
+def test_every_verb_has_the_same_default_method(clock: Any, device: Any, tmp_path: Path) -> None:
+    """What a call without a method does is what it does with the default one by name, and the record says which."""
+    space = "periodic"
+    problem = standard_problem(space, clock)
+    method = default_method(problem, None if device is None else backend(device))
+    circuits = default_method(problem, backend("statevector"))
+    assert (method == circuits) == (device is not None)
+    assert qd.cost(problem, backend=device) == qd.cost(problem, method, backend=device)
+    asked, named = qd.circuits(problem), qd.circuits(problem, circuits)
+    assert [one.count_ops() for one in asked] == [one.count_ops() for one in named] != []
+    if clock == "real":  # the dearest
+        assert str(qd.error_budget(problem, backend=device)) == str(qd.error_budget(problem, method, backend=device))
+    if device is not None:
+        ask = {"backend": "aer", "shots": 2000, "folder": tmp_path / "run", "seed": 1, "quiet": True}
+        run = qd.submit(problem, **ask)  # aer: the blocks of imaginary time are measured on the way
+        assert run.fetch().method == circuits
+        assert qd.open_run(tmp_path / "run").fetch().method == circuits
 
 
 def test_linear_blocks_keep_their_stated_error_and_enough_shots() -> None:

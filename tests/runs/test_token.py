@@ -158,3 +158,75 @@ def test_a_token_in_a_url_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("QISKIT_IBM_TOKEN", "a+b/c=d&e f")
     assert redacted("at https://host/?key=a%2Bb%2Fc%3Dd%26e%20f now") == "at https://host/?key=[hidden] now"
+
+
+class Leaky:
+    """A backend of another package, whose client puts the request into what it raises."""
+
+    name = "leaky"
+
+    def __init__(self, error: Exception, exact: bool, at: int = 0) -> None:
+        self.error, self.exact, self.calls, self.at = error, exact, 0, at
+        self.inner = qd.backend("statevector")
+        self.capabilities = Capabilities(exact=exact, midway=not exact)
+
+    def fail(self, *given: Any) -> Any:
+        self.calls += 1
+        raise self.error
+
+    sample = sample_midway = probabilities = fail
+
+    def states(self, pieces: Any, on_step: Any) -> Any:
+        for number, wave in enumerate(self.inner.states(pieces, on_step)):
+            if number == self.at:
+                self.fail()
+            yield wave
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name, "token": TOKEN}
+
+
+RUNS: dict[str, Any] = {
+    "waves": lambda e: qd.evolve(well(), METHOD, backend=Leaky(e, True)),
+    "later waves": lambda e: qd.evolve(well(), METHOD, backend=Leaky(e, True, at=1)),
+    "samples": lambda e: qd.evolve(well(), METHOD, backend=Leaky(e, False), shots=50),
+    "laws": lambda e: qd.evolve(well(), METHOD, backend=Leaky(e, False)),
+    "default": lambda e: qd.evolve(well(), backend=Leaky(e, False), shots=50),
+    "midway": lambda e: qd.evolve(
+        well().replace(clock="imaginary"), qd.ProbabilisticITE(0.8, 9), backend=Leaky(e, False), shots=50
+    ),
+    "thermal": lambda e: qd.metts(well().replace(clock="imaginary"), 0.2, 5, burn_in=0, backend=Leaky(e, False)),
+}
+KINDS = {
+    "theirs": leak(401),
+    "passing": leak(503),
+    "value": ValueError(f"two\nlines of Bearer {TOKEN}"),
+    "ours": BackendError(f"401 for Authorization: Bearer {TOKEN}"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("run", RUNS)
+def test_what_a_backend_of_another_package_raises_is_told_without_its_token(
+    monkeypatch: pytest.MonkeyPatch, run: str, kind: str
+) -> None:
+    """One line, of the library's own kind, with nothing of the original on it."""
+    monkeypatch.setenv("QISKIT_IBM_TOKEN", TOKEN)
+    with pytest.raises(BackendError) as caught:
+        RUNS[run](KINDS[kind])
+    assert "\n" not in str(caught.value)
+    assert "[hidden]" in str(caught.value)
+    assert TOKEN not in "".join(everything_on(caught.value))
+
+
+def test_a_callback_on_such_a_backend_raises_what_it_raises() -> None:
+    """It is the person's own, and the record of a run that ends well names no token."""
+
+    def stop(step: int, view: Any) -> bool:
+        raise KeyError("mine")
+
+    backend = Leaky(leak(401), True, at=99)
+    with pytest.raises(KeyError, match="mine"):
+        qd.evolve(well(), METHOD, backend=backend, callback=stop)
+    run = qd.evolve(well(), METHOD, backend=backend)
+    assert run.provenance["backend_details"] == {"name": "leaky"}

@@ -69,6 +69,8 @@ def clean(kind: str) -> qd.ErrorBudget:
 
 REAL = ("box", "grid", "formula", "encoding", "device", "readout", "shots")
 IMAGINARY = ("box", "grid", "formula", "register", "shots")
+QUICK = {"box", "formula", "encoding", "shots"}  # of a second or two each; the others stand in the slow part
+SINGLE = [f if f in QUICK else pytest.param(f, marks=pytest.mark.slow) for f in REAL]
 SLOW_PAIRS = [pytest.param(pair, marks=pytest.mark.slow) for pair in combinations(REAL, 2)]
 
 
@@ -80,7 +82,7 @@ def blamed(budget: qd.ErrorBudget, before: qd.ErrorBudget, count: int) -> set[st
     return set(sorted(out, key=lambda n: -parts[n])[:count])
 
 
-@pytest.mark.parametrize("fault", REAL)
+@pytest.mark.parametrize("fault", SINGLE)
 def test_each_planted_fault_is_blamed(fault: str) -> None:
     budget = budget_with(fault)
     assert blamed(budget, clean("real"), 1) == {PART.get(fault, fault)}, str(budget)
@@ -97,6 +99,7 @@ def test_each_pair_of_planted_faults_is_blamed(pair: tuple[str, str]) -> None:
     assert found >= wanted if "box" in pair else found == wanted, str(budget)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("faults", [(f,) for f in IMAGINARY], ids="+".join)
 def test_each_fault_of_a_run_with_a_register_is_blamed(faults: tuple[str, ...]) -> None:
     budget = imaginary_with(*faults)
@@ -123,6 +126,7 @@ def test_splitting_and_register_are_told_apart() -> None:
     assert alone.register.value == 0
 
 
+@pytest.mark.slow
 def test_the_box_part_is_the_distance_from_a_wider_box() -> None:
     """Against a direct run in a box twice as wide; rings and waves that fill the box have none."""
     narrow = qd.Problem(
@@ -151,3 +155,14 @@ def test_the_box_part_is_the_distance_from_a_wider_box() -> None:
     assert filled.box.value == 0
     walls = qd.error_budget(narrow.replace(domain=qd.Grid((-1.5, 1.5), 5, "walls")), qd.SplitStep(200))
     assert walls.dominant == "box"
+
+
+@pytest.mark.parametrize("method", [qd.KoopmanVonNeumann(4), qd.HamiltonJacobi(4), None])
+def test_the_classical_clock_has_no_budget_and_the_reason_is_told(method: Any) -> None:
+    swing = qd.Problem(qd.Grid((-3, 3), 4), loss, 0.5, clock="classical", duration=0.5, initial=qd.Gaussian(1.0, 0.6))
+    reason = (
+        r"Argument `problem` must be on the real or imaginary clock, but is 'classical': the reference .* is a wave"
+    )
+    with pytest.raises(qd.ProblemError, match=reason) as told:
+        qd.error_budget(swing, method)
+    assert "\n" not in str(told.value)

@@ -8,8 +8,12 @@ from qiskit.circuit.library import efficient_su2
 from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
+from qml_dynamics.learning.descent.box import Counted
+from qml_dynamics.learning.descent.ends import end_of
+from qml_dynamics.learning.descent.polish import UnitLoss
 from qml_dynamics.methods.stationary import lower_energy, not_lowest
 from qml_dynamics.model.hamiltonians import hamiltonian
+from qml_dynamics.model.objectives.base import Objective
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -112,3 +116,80 @@ def test_the_second_variation_decides(level: int) -> None:
     assert found[0] == pytest.approx(level + 0.5, abs=1e-3)
     assert energies[0] - 1e-9 <= found[1] < energies[level]
     assert not_lowest(h, waves[:, 0].reshape(h.domain.shape)) == ""
+
+
+def tunnelling(initial: object, clock: str, duration: float) -> qd.Problem:
+    """A symmetric double well whose two lowest levels differ by parity; D falls slowly."""
+    return qd.Problem(
+        qd.Grid((-3, 3), 5),
+        lambda w: (w[:, 0] ** 2 - 1) ** 2,
+        qd.Linear(0.6, 0.5),
+        clock=clock,
+        duration=duration,
+        initial=initial,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("clock", ["real", "imaginary"])
+def test_annealing_that_symmetry_keeps_from_the_ground_state_says_so(clock: str) -> None:
+    """An odd start stays odd: the run ends near the second level; an even one near the ground state, and says nothing."""
+    duration = 60.0 if clock == "real" else 15.0
+    problem = tunnelling(qd.Uniform(), clock, duration)
+    _, waves = np.linalg.eigh(hamiltonian(problem).matrix(0.0))
+    ends = np.linalg.eigvalsh(hamiltonian(problem).matrix(duration))
+    for level in (0, 1):
+        start = waves[:, level].reshape(problem.domain.shape)
+        run = qd.anneal(tunnelling(qd.State(start), clock, duration), 200, spectrum=False)
+        assert run.expectations["energy"].value[-1] == pytest.approx(ends[level], abs=2e-2 * (ends[1] - ends[0]))
+        assert (SAYS in run.stop) == (level == 1), run.stop
+
+
+LOSSES = {  # a loss over a box, where a refinement stands, and what that is
+    "saddle": (lambda w: w[:, 0] ** 2 - w[:, 1] ** 2, (0.0, 0.0), "no minimum"),
+    "turned saddle": (lambda w: w[:, 0] * w[:, 1], (0.0, 0.0), "no minimum"),
+    "monkey saddle": (lambda w: w[:, 0] ** 3 - 3 * w[:, 0] * w[:, 1] ** 2, (0.0, 0.0), "no minimum"),
+    "maximum": (lambda w: np.cos(w[:, 0]) + np.cos(w[:, 1]), (0.0, 0.0), "no minimum"),
+    "quartic maximum": (lambda w: -(w**4).sum(axis=1), (0.0, 0.0), "no minimum"),
+    "flat": (lambda w: 0.0 * w[:, 0], (0.0, 0.0), "flat"),
+    "slope": (lambda w: w[:, 0] + w[:, 1] ** 2, (0.0, 0.0), "slope"),
+    "minimum": (lambda w: w[:, 0] ** 2 + 3 * (w[:, 0] - w[:, 1]) ** 2, (0.0, 0.0), "minimum"),
+    "quartic minimum": (lambda w: (w**4).sum(axis=1), (0.0, 0.0), "minimum"),
+    "kink": (lambda w: np.abs(w).sum(axis=1), (0.0, 0.0), "minimum"),
+    "edge": (lambda w: w[:, 0] + w[:, 1] ** 2, (-1.0, 0.0), "minimum"),
+    "corner": (lambda w: w[:, 0] - w[:, 1], (-1.0, 1.0), "minimum"),
+    "saddle at an edge": (lambda w: w[:, 0] - w[:, 1] ** 2, (-1.0, 0.0), "no minimum"),
+}
+
+
+@pytest.mark.parametrize("units", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("case", LOSSES)
+def test_a_refined_sample_says_what_it_stands_at(case: str, units: float) -> None:
+    """By slope and curvature, whatever the units of the weights and of the loss."""
+    loss, where, kind = LOSSES[case]
+    bounds = ((-units, units), (-2 * units, 2 * units))
+    objective = Objective(lambda w: 7.0 + loss(w / units) * units)
+    at = np.array(where) * units * (np.array([1, 2]) if case == "corner" else 1)
+    end = end_of(UnitLoss(Counted(objective), bounds, 0.0, 4 * units), at)
+    assert end.kind == kind, str(end)
+    assert ("converged to" in str(end)) == (kind == "minimum")
+    assert end.evaluations > 4
+
+
+def test_a_descent_that_stands_at_a_saddle_does_not_claim_a_minimum() -> None:
+    """One sample at the saddle, where a gradient method has nothing to follow; from elsewhere it gets away."""
+    loss = Objective(lambda w: (w[:, 0] ** 2 - 1) ** 2 + w[:, 1] ** 2, bounds=((-2.0, 2.0), (-2.0, 2.0)))
+    at_saddle = qd.Problem(
+        qd.Grid(loss.bounds, 3), loss, 1e-6, clock="real", duration=0.1, initial=qd.PointMass((0.0, 0.0))
+    )
+    stuck = qd.descend(at_saddle, method=qd.SplitStep(2), samples=1, polish=1, seed=1)
+    assert stuck.weights == pytest.approx((0.0, 0.0), abs=1e-5)
+    assert stuck.end is not None
+    assert stuck.end.kind == "no minimum"
+    assert "no minimum" in str(stuck)
+    assert stuck.end.curvature is not None
+    assert stuck.end.curvature < 0
+    free = qd.descend(at_saddle.replace(initial=qd.PointMass((0.5, 0.5))), method=qd.SplitStep(2), samples=1, polish=1)
+    assert free.loss < 1e-12
+    assert free.end is not None
+    assert free.end.kind == "minimum"
+    assert "no minimum" not in str(free)

@@ -88,7 +88,7 @@ def test_the_objective_form_is_the_loss_itself() -> None:
         (lambda: potential(tilted, "witten", 0.0), "`temperature` must be a positive number"),
         (lambda: potential(tilted, "witten", -1.0), "`temperature` must be a positive number"),
         (lambda: potential(tilted, "objective", 1.0), "`temperature` must be left out"),
-        (lambda: potential(3.0), "`objective` must be an Objective or a function"),
+        (lambda: potential(3.0), "`loss` must be an Objective or a function"),
         (lambda: potential(qd.objectives.from_table(np.zeros(8), qd.Grid((0, 1), 3)), "witten", 1.0), "table"),
     ],
 )

@@ -115,12 +115,14 @@ def compile_all(
     options: DeviceOptions,
     managers: Managers | None = None,
     midway: bool = False,
+    plain: bool = True,
 ) -> list[Compiled]:
     """Every circuit for ``device`` (a Qiskit ``BackendV2``); the same circuit object is compiled once.
 
     Each is measured, compiled at the wanted level and compared with its ideal outcomes; where they differ by more than
     ``TOLERANCE`` (higher levels drop small rotations in silence), it is compiled again at level 1. ``managers`` keeps pass managers
-    from call to call: making one for a simulator with many gates takes longer than using it.
+    from call to call: making one for a simulator with many gates takes longer than using it. With ``plain`` only rz, sx, x and one gate
+    on two qubits are used where the options ask for no others.
 
     Raises:
         BackendError: a circuit is wider than the device, already measured (without ``midway``), or has free parameters.
@@ -131,14 +133,14 @@ def compile_all(
         done: dict[int, Compiled] = {}
         for circuit in circuits:
             if id(circuit) not in done:
-                done[id(circuit)] = _compile(circuit, device, options, made, midway)
+                done[id(circuit)] = _compile(circuit, device, options, made, midway, plain)
         return [done[id(circuit)] for circuit in circuits]
 
     return told(work, "Compiling for the device")  # whose report may come over a network
 
 
 def _compile(
-    circuit: QuantumCircuit, device: BackendV2, options: DeviceOptions, managers: Managers, midway: bool
+    circuit: QuantumCircuit, device: BackendV2, options: DeviceOptions, managers: Managers, midway: bool, plain: bool
 ) -> Compiled:
     """Measure, compile at the wanted level, compare with the ideal outcomes, fall back to level 1 if they differ."""
     check_width(circuit.num_qubits, device.num_qubits or circuit.num_qubits, str(device.name))
@@ -147,8 +149,8 @@ def _compile(
     wanted = options.optimization_level
     levels = [wanted] if wanted <= 1 else [1] if circuit.num_clbits else [wanted, 1]  # nothing to compare midway
     for level in levels:
-        plain = not options.fractional_gates or (bool(options.twirling) and not device.coupling_map)  # Aer has any gate
-        compiled = _manager_for(device, level, options, circuit.num_qubits, managers, plain).run(logical)
+        few = not options.fractional_gates or (bool(options.twirling) and not device.coupling_map)  # Aer has any gate
+        compiled = _manager_for(device, level, options, circuit.num_qubits, managers, few and plain).run(logical)
         deviation = _deviation(circuit, compiled)
         if deviation is None or deviation <= TOLERANCE:
             break

@@ -87,6 +87,11 @@ class IBMBackend:
     def __post_init__(self) -> None:
         if not (self.options.device_noise or self.local):
             raise BackendError(f"Argument `device_noise` must be True on {self.name}: a device has its noise.")
+        if self.local and self.options.max_seconds is not None:
+            raise BackendError(
+                f"Argument `max_seconds` must be None on {self.name}, which has no clock of a device to stop at, but is "
+                f"{self.options.max_seconds}; `submit` has one that counts the seconds here."
+            )
 
     @property
     def noisy(self) -> bool:

@@ -24,6 +24,7 @@ from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.job import check_used
 from ...methods.keeping import Folder, kept_call
 from ...methods.krylov import Krylov
+from ...methods.stationary import near_higher_level
 from ...methods.trotter import Trotter
 from ...model.domains import Hypercube
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
@@ -74,8 +75,10 @@ def _two_spreads(spectrum: Spectrum, psi: np.ndarray, s: float) -> float:
     """``std(-L) / std(s zeta)``: in a harmonic well the denominator is the gap over ``2 sqrt(2)``."""
     law = np.abs(psi) ** 2
     zeta = s * spectrum.h.zeta
-    spread = float(np.sqrt(max(0.0, float((law * zeta**2).sum() - (law * zeta).sum() ** 2))))
-    return spectrum.kinetic_spread(psi) / max(spread, 1e-12)
+    away = zeta - float((law * zeta).sum())
+    spread = float(np.sqrt((law * away**2).sum()))
+    least = 1e-12 * float(np.ptp(zeta))  # in the loss's own unit
+    return spectrum.kinetic_spread(psi) / max(spread, least, np.finfo(float).tiny)
 
 
 def known_levels(
@@ -295,6 +298,11 @@ def _annealed(call: _Call, spectrum: bool | None, progress: bool | None) -> tupl
     stop = (
         chosen.stop if len(members) == 1 else f"{chosen.stop} Of {len(runs)} runs {name!r} has the lowest final energy."
     )
+    if (
+        problem.clock == "real" and chosen.states is not None and not interrupted
+    ):  # on the imaginary clock `evolve` says it
+        above = near_higher_level(call.h, chosen.states[-1], problem.duration)
+        stop = f"{stop} The wave {above}." if above else stop
     provenance = {**chosen.provenance, "seed": call.entropy, "seconds": clock_time.perf_counter() - started}
     out = replace(
         chosen, problem=problem, method=call.record, diagnostics=diagnostics, stop=stop, provenance=provenance

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...backends import backend as find_backend
+from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require

@@ -101,20 +101,26 @@ def pick(setting: Setting, points: np.ndarray, rows: Rows, looks: int) -> np.nda
     return out
 
 
+_WIDTH = 8.0  # of the box for which the rate is
+
+
 def _sgd(setting: Setting, rows: Rows, rate: float = 1.0) -> np.ndarray:
-    """Stochastic gradient descent from a uniform start, rate ``1 / sqrt(k)``; the mean of the second half of its path.
+    """Stochastic gradient descent from a uniform start, rate ``1 / sqrt(k)`` in a box of width 8; the mean of the second half of its path.
+
+    Steps and differences are in widths of the box, so that the unit of the weights does not matter.
 
     Its gradients are differences here, but priced as exact ones: three losses, whatever the number of weights.
     """
     low, high = np.array(setting.grid.bounds).T
+    unit = (high - low) / _WIDTH
     w, k, h = rows.rng.uniform(low, high), 0, 1e-4
-    ndim, eye = len(low), np.eye(len(low))
+    ndim, eye = len(low), np.diag(unit)
     tail: list[np.ndarray] = []
     while not rows.spent:
         index = rows.draw()
         both = setting.batch(np.concatenate([w + h * eye, w - h * eye]), index)
         rows.seen += 3 * rows.size
-        w = np.clip(w - rate / np.sqrt(1 + k) * (both[:ndim] - both[ndim:]) / (2 * h), low, high)
+        w = np.clip(w - rate / np.sqrt(1 + k) * unit * (both[:ndim] - both[ndim:]) / (2 * h), low, high)
         k += 1
         tail.append(w)
     out: np.ndarray = np.mean(tail[len(tail) // 2 :], axis=0)

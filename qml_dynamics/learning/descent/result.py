@@ -15,6 +15,7 @@ from ...model.problem import Problem
 from ...results.predictions import Chosen, Labels, Predictor, Rows, law_of
 from ...results.trajectory import Trajectory
 from .box import RADIUS, Box
+from .ends import End
 from .polish import Polished, Rival
 
 
@@ -28,17 +29,19 @@ class Evaluations:
         gradients: exact gradients that L-BFGS-B took beside them.
         queries: potential factors of all the circuits that were run, each times its shots, in the weight basis and in the dual
             one (which gives the kinetic energy): what a device would ask that computes the loss coherently. 0 for classical runs.
+        check: to see whether the polish has ended at a minimum.
     """
 
     grid: int
     polish: int = 0
     gradients: int = 0
     queries: int = 0
+    check: int = 0
 
     @property
     def total(self) -> int:
-        """Values of the loss that this run has taken: grid and polish."""
-        return self.grid + self.polish
+        """Values of the loss that this run has taken: grid, polish and check."""
+        return self.grid + self.polish + self.check
 
 
 @printed_briefly
@@ -59,6 +62,7 @@ class Descent:
         gap: ``loss`` above the known minimum; None where it is not known.
         trajectory: the run, over the unit box for an objective and over the problem's own domain for a problem.
         box: the map from the unit box; None for a problem.
+        end: what the best polished sample stands at, by slope and curvature: a minimum, or none; None without a polish.
     """
 
     weights: tuple[float, ...]
@@ -74,6 +78,7 @@ class Descent:
     gap: float | None
     trajectory: Trajectory = field(repr=False)
     box: Box | None = None
+    end: End | None = None
 
     @property
     def problem(self) -> Problem:
@@ -117,6 +122,8 @@ class Descent:
         ]
         if self.success is not None:
             lines.insert(1, f"one sample is near the minimum with probability {self.success}")
+        if self.end is not None and self.end.kind != "minimum":
+            lines.append(str(self.end))
         if run.diagnostics.get("interrupted"):
             lines.append(run.stop)
         return cut("\n".join([*lines, *(f"  {rival}" for rival in self.rivals)]))

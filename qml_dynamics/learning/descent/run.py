@@ -24,9 +24,10 @@ from ...model.problem import Problem
 from ...model.schedules import QHD, Schedule
 from ...results.sampling import draw
 from ...results.trajectory import Counts, Trajectory
-from .box import Box, as_objective, fitted, on_unit_box, remembered, spread
+from .box import Box, Counted, as_objective, fitted, on_unit_box, remembered, spread
+from .ends import End, end_of
 from .learn import pretrained
-from .polish import RIVALS, Bounds, Polished, polish_samples, rivals
+from .polish import RIVALS, Bounds, Polished, UnitLoss, polish_samples, rivals
 from .result import Descent, Evaluations, success
 
 
@@ -186,11 +187,13 @@ def _found(
     table = stated.objective.on(stated.domain)  # type: ignore[union-attr]
     scale = float(np.ptp(table)) * (1.0 if box is None else box.scale)
     refined = refine_samples(objective, points[:polish], limits, scale)
+    end = _end(objective, refined, limits, scale)
     evaluations = Evaluations(
         stated.domain.size + ASKED_TWICE,
         sum(p.evaluations for p in refined),
         sum(p.gradients for p in refined),
         potential_queries(run),
+        0 if end is None else end.evaluations,
     )
     beside = rivals(objective, limits, evaluations.total, seed_of(run), rivals_of) if rivals_of != () else ()
     best, least = tuple(points[0].tolist()), float(losses[0])
@@ -210,7 +213,16 @@ def _found(
         gap=None if objective.minimum is None else max(0.0, least - objective.minimum),
         trajectory=run,
         box=box,
+        end=end,
     )
+
+
+def _end(objective: Objective, refined: Sequence[Polished], bounds: Bounds, scale: float) -> End | None:
+    """What the best refined sample stands at; None without a polish."""
+    if not refined:
+        return None
+    loss = UnitLoss(Counted(objective), bounds, refined[0].loss, scale if scale > 0 else 1.0)
+    return end_of(loss, np.array(refined[0].weights))
 
 
 def _pair(schedule: Pair | str | None, steps: int | None) -> Pair | None:

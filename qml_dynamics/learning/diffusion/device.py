@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import synthesis
 from ...backends import Backend
-from ...backends import backend as find_backend
+from ...backends import opened as find_backend
 from ...backends.base import BackendLike, capabilities
 from ...base.errors import MethodError, check_memory, describe, integer, require
 from ...base.estimate import share_error

@@ -201,7 +201,7 @@ def landscape(domain: Grid, potential: str | LossLike, temperature: float) -> La
     values = loss.on(domain)
     root = np.exp(-(values - values.min()) / (2 * temperature))
     _check_edge(domain, root)
-    zeta = potential_of(loss, "witten", temperature).on(domain)
+    zeta = potential_of(loss, "witten", temperature, domain).on(domain)
     name = f"objective {loss.name}" if loss.name in NAMED else loss.name
     return Landscape(domain, name, temperature, loss.gradient, zeta, root, loss)
 

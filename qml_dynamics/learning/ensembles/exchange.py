@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import synthesis
-from ...backends import backend as find_backend
+from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, real, require

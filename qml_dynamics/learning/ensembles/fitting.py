@@ -94,7 +94,8 @@ def _stationary_wave(
     assert run.final is not None
     assert F is not None
     V = potential if potential is not None else (lambda w: -F(w))
-    well = law_tests.minimum(V, run.final.mean(axis=0))
+    spread = run.final.std(axis=0)
+    well = law_tests.minimum(V, run.final.mean(axis=0), np.where(spread > 0, spread, 1.0))
     if well is None:
         return NotIdentifiable("the potential has no minimum near the weights")
 

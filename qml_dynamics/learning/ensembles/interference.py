@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ... import synthesis
-from ...backends import backend as find_backend
+from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, require
@@ -129,7 +129,8 @@ def _bonds(
         product += 1j * sign * synthesis.ensembles.bond_values(domain, axis, pattern, imaginary)
         weight += np.abs(_sums(domain, axis, pattern, real)) + np.abs(_sums(domain, axis, pattern, imaginary))
     # each part is half the difference of two multinomial frequencies: variance (p0 + p1) / 4 n, up to its square
-    return product, np.sqrt(weight / 2 / (4 * shots))
+    # two counts are the least that a frequency stands for: outcomes that were not seen are possible
+    return product, np.sqrt(np.maximum(weight / 2, 2 / shots) / (4 * shots))
 
 
 def _sums(domain: Grid, axis: int, pattern: int, frequencies: np.ndarray) -> np.ndarray:

@@ -10,13 +10,17 @@ import numpy as np
 
 from ...model.domains import Grid
 from ...model.objectives.base import LossLike, Objective
+from ...model.taylor_polynomials import hessian
+
+_PART = 0.3  # of the lengths over which a potential varies: the spacing of a grid that resolves it
 
 
 def box(*clouds: np.ndarray) -> Grid:
     """A grid that holds clouds of samples ``(n, K)``, K one or two, finer than a quarter of their widths where it can be."""
     every = np.concatenate(clouds)
     low, high = every.min(axis=0), every.max(axis=0)
-    margin = 0.15 * (high - low) + 1e-9
+    size = np.abs(every).max(axis=0)
+    margin = 0.15 * (high - low) + 1e-9 * np.where(size > 0, size, 1.0)
     wanted = np.ceil(np.log2((high - low + 2 * margin) / (_width(*clouds) / 4))).astype(int)
     bits = [int(b) for b in np.clip(wanted, 5, 10 if every.shape[1] == 1 else 7)]
     return Grid(np.stack([low - margin, high + margin], axis=1), bits)
@@ -28,7 +32,8 @@ def resolves(domain: Grid, *clouds: np.ndarray) -> bool:
 
 
 def _width(*clouds: np.ndarray) -> np.ndarray:
-    out: np.ndarray = np.min([c.std(axis=0) + 1e-12 for c in clouds], axis=0)
+    size = np.max([np.abs(c).max(axis=0) for c in clouds], axis=0)
+    out: np.ndarray = np.min([c.std(axis=0) + 1e-12 * np.where(size > 0, size, 1.0) for c in clouds], axis=0)
     return out
 
 
@@ -60,18 +65,26 @@ class Well(NamedTuple):
         return hbar * mobility / np.sqrt(2 * mobility * self.curvatures)
 
 
-def minimum(V: LossLike, near: np.ndarray) -> Well | None:
-    """The minimum of V next to a point; None where there is none: the ground state is elsewhere, or nowhere."""
+def minimum(V: LossLike, near: np.ndarray, widths: np.ndarray) -> Well | None:
+    """The minimum of V next to a point; None where there is none: the ground state is elsewhere, or nowhere.
+
+    ``widths`` are lengths over which V varies, one an axis: the search runs in units of them, and of the range of V over them.
+    """
     from scipy.optimize import minimize
 
     loss, k = V if isinstance(V, Objective) else Objective(V, "V"), len(near)
-    options = {"xatol": 1e-9, "fatol": 1e-14}
-    found = minimize(lambda w: float(loss(w[None])[0]), near, method="Nelder-Mead", options=options)
-    h = 1e-3 * (1 + np.abs(found.x).max())
-    slopes = [loss.gradient(found.x[None] + s * h * np.eye(k)[i : i + 1])[0] for i in range(k) for s in (1, -1)]
-    hessian = np.array([(slopes[2 * i] - slopes[2 * i + 1]) / (2 * h) for i in range(k)])
-    curvatures, axes = np.linalg.eigh(0.5 * (hessian + hessian.T))
-    return Well(found.x, curvatures, axes) if found.success and curvatures.min() > 0 else None
+    simplex = np.vstack([np.zeros(k), np.eye(k)])
+    values = loss(near + np.vstack([simplex, -simplex[1:]]) * widths)
+    base, unit = float(values.min()), float(np.ptp(values)) or 1.0
+    options = {"xatol": 1e-9, "fatol": 1e-14, "initial_simplex": simplex}
+
+    def scaled(u: np.ndarray) -> float:
+        return (float(loss((near + u * widths)[None])[0]) - base) / unit
+
+    found = minimize(scaled, np.zeros(k), method="Nelder-Mead", options=options)
+    center = near + found.x * widths
+    curvatures, axes = np.linalg.eigh(hessian(loss, center, tuple((_PART * widths).tolist())))
+    return Well(center, curvatures, axes) if found.success and curvatures.min() > 0 else None
 
 
 def wave_room(well: Well, hbar: float, mobility: float) -> Grid:

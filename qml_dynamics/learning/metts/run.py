@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from ...backends import Backend
-from ...backends import backend as find_backend
+from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require

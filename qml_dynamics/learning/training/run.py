@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...backends import backend as find_backend
+from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import Array, checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from qiskit.circuit import Parameter
 
 
+_METRIC_ROWS = 8
 OPTIMIZERS = ("natural", "adam", "spsa")
 
 
@@ -55,7 +56,7 @@ def train(
     seed: int | None = None,
     metric: str | None = None,
     resamplings: int | None = None,
-    metric_rows: int | None = 8,
+    metric_rows: int | None = _METRIC_ROWS,
     callback: Callable[[int, np.ndarray, float], object] | None = None,
     folder: Folder | None = None,
 ) -> TrainResult:
@@ -87,7 +88,8 @@ def train(
         seed: of shots, random directions and batches.
         metric, resamplings: how a backend measures the metric of the natural gradient, as in :class:`Variational` (None: "spsa"
             and 5).
-        metric_rows: rows drawn for the metric in each step on a backend; None for all.
+        metric_rows: rows drawn for the metric in each step on a backend; None for all, as without a backend, where another number is
+            refused.
         callback: ``callback(step, theta, loss)`` before each step; returning True ends the training.
         folder: as in :func:`evolve`: the training goes on from its last step on a backend, from its last second without one; its
             result is in ``training.npz`` (:meth:`TrainResult.load`).
@@ -107,7 +109,9 @@ def train(
     task = state_task(Statement(circuit, loss, theta0, features, labels, inputs, observable))
     one_of(optimizer, "optimizer", OPTIMIZERS, MethodError)
     integer(steps, "steps", 1, 10**7, MethodError)
-    _only_used(optimizer, backend, features, {"metric": metric, "resamplings": resamplings}, regularisation, batch_size)
+    rows = None if metric_rows in (None, _METRIC_ROWS) else metric_rows  # without a backend the metric is of all rows
+    measured = {"metric": metric, "resamplings": resamplings, "metric_rows": rows}
+    _only_used(optimizer, backend, features, measured, regularisation, batch_size)
     metric = one_of("spsa" if metric is None else metric, "metric", METRICS, MethodError)
     resamplings = 5 if resamplings is None else resamplings
     rate = {"natural": 0.5, "adam": 0.05, "spsa": 0.2}[optimizer] if learning_rate is None else learning_rate
@@ -157,9 +161,8 @@ def _only_used(
         require(value is None or (natural and backend is not None), name, must, value, MethodError)
     must = f"be None for {optimizer!r}, which solves nothing"
     require(regularisation is None or natural, "regularisation", must, regularisation, MethodError)
-    require(
-        batch_size is None or features is not None, "batch_size", "be None without features", batch_size, MethodError
-    )
+    for name, value in (("batch_size", batch_size), ("metric_rows", measured["metric_rows"])):
+        require(value is None or features is not None, name, "be None without features", value, MethodError)
 
 
 def _entropy(seed: int | None) -> int:

@@ -29,6 +29,10 @@ FLOOR = 1e-280
 _WIDER = "mix the ends within the range of floating-point numbers (the diffusion is small, or they are far apart)"
 
 
+class OutOfRange(MethodError):
+    """The factors leave the range of floating-point numbers, or lose their digits in it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Factors:
     """What the iteration found.
@@ -56,10 +60,12 @@ def fortet(
     limit: int,
     progress: Progress,
     saves: np.ndarray | None = None,
+    accepted: float = 0.0,
 ) -> Factors:
     """The factors for the densities ``first`` and ``last`` (see :func:`density`).
 
     ``saves`` are the times at which the run will be cut: K is cut there too, so that few steps meet the ends as exactly as many.
+    An error of up to ``accepted`` is taken where rounding keeps it above ``tol``.
 
     Raises:
         MethodError: it did not converge in ``limit`` iterations, the evolution is not positive where the densities are, or a
@@ -77,7 +83,12 @@ def fortet(
             error = 0.5 * float(np.abs(B * KA - first).sum())
             if error <= tol:
                 return Factors(B, A, count, error)
-            pace.check(error)
+            try:
+                pace.check(error)
+            except OutOfRange:
+                if error <= accepted:
+                    return Factors(B, A, count, error)
+                raise
             progress(int(100 * min(1.0, math.log(error) / math.log(tol))), 100)
             B = _factor(first / KA)
     except KeyboardInterrupt:
@@ -106,8 +117,7 @@ class Pace:
     >>> for k in range(100):
     ...     pace.check(2e-10 + 0.5**k)
     Traceback (most recent call last):
-    qml_dynamics.base.errors.MethodError: Argument `tol` must be at least 4.0e-10 for these ends, which rounding keeps the iteration \
-from going below, but is 1e-10.
+    qml_dynamics.methods.bridge.fortet_iteration.OutOfRange: Argument `tol` must be at least 4.0e-10 for these ends, ... but is 1e-10.
     """
 
     tol: float
@@ -139,8 +149,8 @@ from going below, but is 1e-10.
     def _refuse_floor(self) -> None:
         floor = float(np.median(self.errors[-_LOOK:]))  # half of the iterations are below
         if floor > _USELESS:
-            raise MethodError(f"Argument `duration` must {_WIDER}: rounding leaves an error of {floor:.1e}.")
-        raise MethodError(
+            raise OutOfRange(f"Argument `duration` must {_WIDER}: rounding leaves an error of {floor:.1e}.")
+        raise OutOfRange(
             f"Argument `tol` must be at least {2 * floor:.1e} for these ends, which rounding keeps the iteration from going below, but "
             f"is {self.tol:g}."
         )
@@ -168,7 +178,7 @@ def density(given: npt.ArrayLike, domain: Domain, name: str) -> np.ndarray:
 def check_ends(found: np.ndarray, wanted: np.ndarray, tol: float, duration: float) -> None:
     """A density at an end that misses what was asked for: the factors have lost their digits."""
     miss = 0.5 * float(np.abs(found - wanted).sum())
-    require(miss <= max(1e-6, 10 * tol), "duration", _WIDER, duration, MethodError)
+    require(miss <= max(1e-6, 10 * tol), "duration", _WIDER, duration, OutOfRange)
 
 
 def carried(problem: Problem, factor: np.ndarray, method: Method, save: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -209,7 +219,7 @@ def _factor(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         sound = bool(np.isfinite((values**2).sum()))
     if not sound:
-        raise MethodError(f"Argument `duration` must {_WIDER}.")
+        raise OutOfRange(f"Argument `duration` must {_WIDER}.")
     return values
 
 
@@ -218,6 +228,6 @@ def _propagated(problem: Problem, factor: np.ndarray, method: Method, cuts: np.n
     out = unnormalised(evolved(problem.replace(initial=State(factor)), method, cuts), factor)[-1]
     top = float(out.max())
     sound = bool(np.isfinite(top)) and top > 0 and float(-out.min()) < 1e-3 * top
-    require(sound, "method", "keep a density positive (smaller steps or a finer grid)", method, MethodError)
+    require(sound, "method", "keep a density positive (smaller steps or a finer grid)", method, OutOfRange)
     result: np.ndarray = np.maximum(out, max(1e-17 * top, FLOOR))
     return result

@@ -27,7 +27,8 @@ from ..exact import Exact
 from ..krylov import Krylov
 from ..memory import of_waves
 from ..split_step import SplitStep
-from .fortet_iteration import FLOOR, Factors, carried, check_ends, density, evolved, fortet, unnormalised
+from .far_ends import LARGEST, far_bridge, is_resolved, kinetic_of, out_of_reach
+from .fortet_iteration import FLOOR, Factors, OutOfRange, carried, check_ends, density, evolved, fortet, unnormalised
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -54,13 +55,20 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def values_of(job: Job, a: np.ndarray, b: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
     """Energy, its parts and the observables at each time, from the factors."""
-    h, domain = job.h, job.problem.domain
+    h = job.h
     assert isinstance(h, LearningHamiltonian)
-    d, s = h.coefficients(0.0)
     kinetic = []
     for left, right in zip(a, b):
         right_dual = h.transform.forward(right.astype(complex)) * h.dual
         kinetic.append(float(np.vdot(left, h.transform.inverse(right_dual)).real) / float(np.vdot(left, right)))
+    return _values(job, kinetic, p)
+
+
+def _values(job: Job, kinetic: list[float], p: np.ndarray) -> dict[str, np.ndarray]:
+    """Energy, its parts and the observables at each time, from the kinetic part."""
+    h, domain = job.h, job.problem.domain
+    assert isinstance(h, LearningHamiltonian)
+    d, s = h.coefficients(0.0)
     objective = p.reshape(len(p), -1) @ h.zeta.reshape(-1)
     out = {"energy": d * np.array(kinetic) + s * objective, "kinetic": np.array(kinetic), "objective": objective}
     return out | {o.name: p.reshape(len(p), -1) @ o.everywhere(domain) for o in job.observables}
@@ -100,6 +108,7 @@ def _redrawn(run: Trajectory, rng: np.random.Generator) -> np.ndarray:
 
 
 _REFERENCE = SplitStep(64)
+TOL, _FLOOR_OF_TOL = 1e-10, 1e-8
 CLASSICAL = (SplitStep, Krylov, Exact)
 
 
@@ -108,7 +117,9 @@ class SchrodingerBridge:
     """The most likely way from the problem's initial density to another, given the motion in between. Imaginary clock.
 
     ``p(t) = A(t) B(t)``: B obeys ``B_t = -H B`` from the start, A the same equation in the time that is left, and the two are
-    scaled so that their product is ``|psi_0|^2`` at the start and the density of ``end`` at the end (Fortet's iteration). With
+    scaled so that their product is ``|psi_0|^2`` at the start and the density of ``end`` at the end (Fortet's iteration). Where the
+    ends are so far apart that ``exp(-H t)`` between them is lost in rounding, classical runs up to 4096 points do all of this in
+    logarithms, and ``diagnostics["splitting_error"]`` is the total variation that their steps make. With
     circuits the factors at the ends are found classically, and the pair of heat equations runs on the backend: each gives samples
     of its square, and the density is the product of the roots of both. A factor is large where the other is small: a bridge
     between ends that are far apart needs many samples, and the standard errors say so.
@@ -120,7 +131,8 @@ class SchrodingerBridge:
     Args:
         end: the density at the end: an initial wave whose square it is, or an array of shape ``domain.shape``.
         method: any method of the imaginary clock; ``SplitStep(64)`` when None.
-        tol: allowed total variation at the start.
+        tol: allowed total variation at the start. Where rounding keeps the iteration above the default, up to 1e-8 is taken, and
+            ``diagnostics["start_error"]`` says how much it is; a tolerance that was given is kept or refused.
         max_iterations: gives up after so many.
 
     Source: Schroedinger, Sitzungsber. Preuss. Akad. Wiss. 144 (1931); Chen, Georgiou, Pavon, arXiv:2005.10963.
@@ -136,7 +148,7 @@ class SchrodingerBridge:
 
     end: Any
     method: Any = None
-    tol: float = 1e-10
+    tol: float = TOL
     max_iterations: int = 2000
 
     name: ClassVar[str] = "schrodinger_bridge"
@@ -202,7 +214,52 @@ class SchrodingerBridge:
         _check(job)
         first = density(np.abs(problem.initial.vector(domain)) ** 2, domain, "initial")
         last = density(np.abs(self.end.vector(domain)) ** 2, domain, "end")
-        factors = fortet(problem, first, last, self._by, self.tol, self.max_iterations, job.progress, job.saves)
+        logs = self._takes_logs(job)
+        if logs and out_of_reach(problem, job.h, first, last):  # type: ignore[arg-type]
+            return self._far(job, first, last)
+        try:
+            return self._near(job, first, last)
+        except OutOfRange as refused:
+            if not logs:
+                raise
+            told = refused
+        try:
+            return self._far(job, first, last)
+        except MethodError:
+            raise told from None
+
+    def _takes_logs(self, job: Job) -> bool:
+        """Whether a bridge between far ends can be found in logarithms here."""
+        small = isinstance(job.problem.domain, Grid) and job.problem.domain.size <= LARGEST
+        return small and isinstance(self.inner, CLASSICAL) and job.shots is None and job.backend is None
+
+    def _far(self, job: Job, first: np.ndarray, last: np.ndarray) -> Answer:
+        problem, domain = job.problem, job.problem.domain
+        assert isinstance(job.h, LearningHamiltonian)
+        assert isinstance(domain, Grid)
+        rest = (self.tol, self.max_iterations, job.progress)
+        # what the steps cost shows on the way: the ends are met whatever they are
+        middle = [problem.duration * part for part in _ON_THE_WAY]
+        looks = [t for t in middle if is_resolved(problem, job.h, t)]
+        way = sorted({*job.saves.tolist(), *looks})
+        found = far_bridge(problem, job.h, first, last, way, *rest)
+        p = found.density
+        told_at_edges(job, p, np.array(way), stacklevel=5)
+        at = [way.index(t) for t in job.saves.tolist()]
+        p, b, a = p[at], found.forward[at], found.backward[at]
+        kinetic = [kinetic_of(domain, v, u, law) for v, u, law in zip(b, a, p)]
+        facts: dict[str, object] = {
+            "iterations": found.iterations,
+            "start_error": found.error,
+            "splitting_error": found.splitting,
+        }
+        facts["logarithms"] = True
+        return _report(job, p, _values(job, kinetic, p), 0.5 * (a - b), {}, last, facts)
+
+    def _near(self, job: Job, first: np.ndarray, last: np.ndarray) -> Answer:
+        problem = job.problem
+        rest = (self._by, self.tol, self.max_iterations, job.progress, job.saves, self._accepted)
+        factors = fortet(problem, first, last, *rest)
         B, A = _pair(job, self.inner, factors)
         b, a = factor_of(B, factors.start), factor_of(A, factors.end)[::-1]
         p = product(a, b)
@@ -211,12 +268,19 @@ class SchrodingerBridge:
             for index, wanted in ((0, first), (-1, last)):
                 if job.saves[index] in (0.0, problem.duration):
                     check_ends(p[index], wanted, self.tol, problem.duration)
-        return _report(job, a, b, p, errors_of(job, A, B), last, {**_told(A, B), **_iterated(factors)})
+        phase = 0.5 * (np.log(np.maximum(a, FLOOR)) - np.log(np.maximum(b, FLOOR)))
+        facts = {**_told(A, B), **_iterated(factors)}
+        return _report(job, p, values_of(job, a, b, p), phase, errors_of(job, A, B), last, facts)
 
     @property
     def _by(self) -> SplitStep | Krylov | Exact:
         """What finds the factors at the ends."""
         return self.inner if isinstance(self.inner, CLASSICAL) else _REFERENCE
+
+    @property
+    def _accepted(self) -> float:
+        """Error at the floor of rounding that is taken."""
+        return _FLOOR_OF_TOL if self.tol == TOL else self.tol
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """The circuits of B at every saved time, then those of A there, each from its own end."""
@@ -254,7 +318,7 @@ class SchrodingerBridge:
         first = density(np.abs(problem.initial.vector(domain)) ** 2, domain, "initial")
         last = density(np.abs(self.end.vector(domain)) ** 2, domain, "end")
         bar = Progress("bridge", False)
-        found = fortet(problem, first, last, self._by, self.tol, self.max_iterations, bar, saves)
+        found = fortet(problem, first, last, self._by, self.tol, self.max_iterations, bar, saves, self._accepted)
         return problem.replace(initial=State(found.start)), problem.replace(initial=State(found.end))
 
 
@@ -274,17 +338,30 @@ _EDGE = 1e-4
 
 
 def _look_at_edges(job: Job, factors: Factors, method: Method) -> None:
-    """Warn where the bridge, at its ends or on its way, has weight at the edge of a box: round the seam, or against a wall."""
-    problem, domain = job.problem, job.problem.domain
-    if not isinstance(domain, Grid) or not isinstance(job.h, LearningHamiltonian):
-        return
-    ends = ended_axes(domain, job.h)
-    if not any(ends):
+    """Warn where the bridge, at its ends or on its way, has weight at the edge of a box."""
+    problem = job.problem
+    if not isinstance(job.h, LearningHamiltonian) or not on_the_way(problem, job.h):
         return
     times = problem.duration * np.array(_ON_THE_WAY)
     there = carried(problem, factors.start, method, times)
     back = carried(problem, factors.end, method, times)[::-1]
-    weights = [weight_at_ends(law, domain, ends) for law in product(there, back)]
+    told_at_edges(job, product(there, back), times, stacklevel=6)
+
+
+def on_the_way(problem: Problem, h: LearningHamiltonian) -> list[float]:
+    """Times at which a bridge is looked at: none where its box has no edge."""
+    domain = problem.domain
+    looks = isinstance(domain, Grid) and any(ended_axes(domain, h))
+    return [problem.duration * part for part in _ON_THE_WAY] if looks else []
+
+
+def told_at_edges(job: Job, laws: np.ndarray, times: np.ndarray, stacklevel: int) -> None:
+    """Warn of densities on the way that go round the seam, or press against a wall."""
+    domain = job.problem.domain
+    assert isinstance(job.h, LearningHamiltonian)
+    if not isinstance(domain, Grid) or not any(ends := ended_axes(domain, job.h)):
+        return
+    weights = [weight_at_ends(law, domain, ends) for law in laws]
     if max(weights) > _EDGE:
         worst = int(np.argmax(weights))
         how = (
@@ -296,7 +373,7 @@ def _look_at_edges(job: Job, factors: Factors, method: Method) -> None:
             f"The bridge {how}: {weights[worst]:.1e} of its weight is at the edge at t = {times[worst]:g}. On a line it would go another "
             "way: widen `bounds`.",
             EdgeWeightWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
 
 
@@ -332,9 +409,9 @@ def _iterated(factors: Factors) -> dict[str, Any]:
 
 def _report(
     job: Job,
-    a: np.ndarray,
-    b: np.ndarray,
     p: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    phase: np.ndarray,
     errors: Mapping[str, np.ndarray],
     last: np.ndarray,
     facts: dict[str, object],
@@ -342,10 +419,8 @@ def _report(
     shots = job.shots if errors else None
     if errors:
         facts["density_stderr"] = errors["density"]
-    values = values_of(job, a, b, p)
     expectations = {n: Estimate(v, errors.get(n, np.zeros(len(v))), shots) for n, v in values.items()}
-    with np.errstate(divide="ignore"):
-        facts["phase"] = 0.5 * (np.log(np.maximum(a, FLOOR)) - np.log(np.maximum(b, FLOOR)))
+    facts["phase"] = phase
     if job.saves[-1] == job.problem.duration:
         facts["end_error"] = 0.5 * float(np.abs(p[-1] - last).sum())
     stop = f"Reached the end of the duration, {job.saves[-1]:g}, after {facts['iterations']} iterations."

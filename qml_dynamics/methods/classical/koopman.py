@@ -17,6 +17,7 @@ from ...model.formulas import Formula, boundaries, by_order, factors, segments
 from ...model.initial import Gaussian, Initial, State
 from ...model.problem import Problem
 from ...results.observables import momentum_tail
+from ...results.rare import neighbours_of
 from ..base import Answer, Facts, Job, Stream, Work, check_facts
 from .hamilton_jacobi import HamiltonJacobi, characteristics
 from .moments import Moment, no_operators, report
@@ -69,6 +70,12 @@ class Plan:
                 circuit.compose(self.pieces[k], inplace=True)
             out.append(circuit.copy())
         return out
+
+    def sampled(self, index: np.ndarray, counts: np.ndarray) -> Moment:
+        """Samples, with the points of phase space next to the one seen most that were not seen."""
+        every = Grid([(0, 1)] * len(self.space.shape), [n.bit_length() - 1 for n in self.space.shape])
+        near = np.setdiff1d(neighbours_of(every, int(index[int(np.argmax(counts))])), index)
+        return replace(self.moment(index, counts), beside=self.moment(near, np.ones(near.size)))
 
     def moment(self, index: np.ndarray, weights: np.ndarray) -> Moment:
         """Outcomes as points and momenta in the box."""
@@ -222,7 +229,7 @@ class KoopmanVonNeumann:
             moments = [plan.moment(np.arange(law.size), law / law.sum()) for law in laws]
         else:
             seeds = [job.seed(Stream.WEIGHT, i) for i in range(len(wanted))]
-            moments = [plan.moment(c.index, c.count) for c in job.device.sample(wanted, job.shots, seeds)]
+            moments = [plan.sampled(c.index, c.count) for c in job.device.sample(wanted, job.shots, seeds)]
         return report(
             job, job.saves.tolist(), moments, f"Reached the end of the duration, {job.saves[-1]:g}.", plan.facts
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class Moment:
         cells: the grid point that each point belongs to, flat, shape ``(size,)``.
         weights: probabilities, or integer counts where the points are samples, shape ``(size,)``.
         density: on the grid, shape ``domain.shape``; None for samples, whose histogram it is.
+        beside: of samples, the points next to the one seen most that were not seen.
     """
 
     points: np.ndarray
@@ -36,6 +37,7 @@ class Moment:
     cells: np.ndarray
     weights: np.ndarray
     density: np.ndarray | None = None
+    beside: Moment | None = None
 
     @property
     def sampled(self) -> bool:
@@ -61,13 +63,10 @@ def report(
     assert isinstance(h, LearningHamiltonian)
     for t, moment in zip(times, moments):
         d, s = h.coefficients(float(t))
-        kinetic = (moment.momenta**2).sum(axis=1)
-        columns = {"energy": d * kinetic + s * moment.loss, "kinetic": kinetic, "objective": moment.loss}
-        for o in job.observables:
-            assert o.function is not None
-            columns[o.name] = Objective(o.function, o.name)(moment.points if o.basis == "weight" else moment.momenta)
+        columns = _columns(job, moment, d, s)
+        rest = {} if moment.beside is None else _columns(job, moment.beside, d, s)
         for name, values in columns.items():
-            table.add(name, *_mean(values, moment))
+            table.add(name, *_mean(values, moment, rest.get(name)))
     counts = None
     if moments[0].sampled:
         counts = {"weight": tuple(merged_counts(m.cells, m.weights) for m in moments)}
@@ -86,9 +85,21 @@ def report(
     )
 
 
-def _mean(values: np.ndarray, moment: Moment) -> tuple[float, float]:
+def _columns(job: Job, moment: Moment, d: float, s: float) -> dict[str, np.ndarray]:
+    """Energy, its parts and the observables at the points of a moment."""
+    kinetic = (moment.momenta**2).sum(axis=1)
+    columns = {"energy": d * kinetic + s * moment.loss, "kinetic": kinetic, "objective": moment.loss}
+    for o in job.observables:
+        assert o.function is not None
+        columns[o.name] = Objective(o.function, o.name)(moment.points if o.basis == "weight" else moment.momenta)
+    return columns
+
+
+def _mean(values: np.ndarray, moment: Moment, beside: np.ndarray | None) -> tuple[float, float]:
     if moment.sampled:
-        return mean_of_counts(values, moment.weights)
+        mode = values[int(np.argmax(moment.weights))]
+        unseen = 0.0 if beside is None else float(np.abs(beside - mode).max(initial=0.0))
+        return mean_of_counts(values, moment.weights, unseen)
     return float(moment.weights @ values), 0.0
 
 
@@ -103,4 +114,15 @@ def sampled_moment(moment: Moment, shots: int, seed: int) -> Moment:
     """``shots`` samples of a moment's points."""
     counts: Counts = draw(moment.weights, shots, seed)
     i = counts.index
-    return Moment(moment.points[i], moment.momenta[i], moment.loss[i], moment.cells[i], counts.count)
+    left = np.setdiff1d(np.flatnonzero(moment.weights), i)
+    mode = moment.points[i[int(np.argmax(counts.count))]]
+    size = np.ptp(moment.points, axis=0)
+    away = (((moment.points[left] - mode) / np.where(size > 0, size, 1.0)) ** 2).sum(axis=1)
+    near = left[np.argsort(away, kind="stable")[: 2 * mode.size]]
+    beside = _part(moment, near, moment.weights[near])
+    return replace(_part(moment, i, counts.count), beside=beside)
+
+
+def _part(moment: Moment, i: np.ndarray, weights: np.ndarray) -> Moment:
+    """Some points of a moment."""
+    return Moment(moment.points[i], moment.momenta[i], moment.loss[i], moment.cells[i], weights)

@@ -11,7 +11,7 @@ from ...backends import Backend, capabilities
 from ...base.errors import MethodError
 from ...model.hamiltonians import PauliHamiltonian, hamiltonian
 from ...model.problem import Problem
-from ..evolution import evolve
+from ..job import convert
 from ..krylov import Krylov
 from .device import FRESH
 from .laws import Occupied, alias_room, lower_bound, occupied, step_energies
@@ -104,9 +104,10 @@ def _largest(
 def _exact(problem: Problem) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        run = evolve(problem, Krylov(1e-8), progress=False)
-    assert run.states is not None
-    return np.asarray(run.states[-1].reshape(-1))
+        job = convert(problem, Krylov(1e-8))
+        answer = job.method.run(job)
+    assert answer.states is not None
+    return np.asarray(answer.states[-1].reshape(-1))
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -124,3 +124,12 @@ def test_a_simulator_reports_no_errors() -> None:
         device_errors(qd.backend("statevector"))
     with pytest.raises(qd.BackendError, match="two-qubit errors"):
         device_errors(qd.backend("ibm:aer"))
+
+
+@pytest.mark.parametrize("name", ["ibm:aer", "ibm:fake_manila"])
+def test_a_local_mode_has_no_clock_of_a_device(name: str) -> None:
+    """The limit would be dropped there; `submit` has one of its own."""
+    with pytest.raises(
+        qd.BackendError, match=rf"Argument `max_seconds` must be None on {name}, .*, but is 5; `submit` has one"
+    ):
+        qd.backend(name, max_seconds=5)

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.transpiler import CouplingMap
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 import qml_dynamics as qd
+from qml_dynamics.backends.aer_noise import Acting
 from qml_dynamics.base.errors import BackendError, UnusedNoiseWarning
 
 TWO = ("cx", "cz", "ecr", "rzz", "swap")
@@ -97,6 +99,59 @@ def test_a_gate_without_noise_beside_one_with_noise_is_told() -> None:
     with pytest.warns(UnusedNoiseWarning, match=r"no error for cx on qubits \[1, 2\]"):
         p = qd.backend(AerSimulator(noise_model=noise)).probabilities([made])[0]
     assert p.sum() == pytest.approx(1.0)
+
+
+# simulators that run circuits themselves: with couplings, or with options of their own
+OWN: dict[str, dict[str, Any]] = {
+    "couplings": {"coupling_map": CouplingMap.from_line(4)},
+    "an option": {"method": "matrix_product_state", "matrix_product_state_max_bond_dimension": 8},
+}
+
+
+def run_by_itself(own: str, noise: NoiseModel | None, **more: Any) -> tuple[Any, QuantumCircuit, list[str]]:
+    """The backend, what it has compiled, and what is said."""
+    simulated = qd.backend(AerSimulator(noise_model=noise, **OWN[own], **more))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        made = simulated.compiled([circuit()])[0].circuit
+    return simulated, made, [str(t.message) for t in told if t.category is UnusedNoiseWarning]
+
+
+@pytest.mark.parametrize("own", OWN)
+@pytest.mark.parametrize("noise", ACTING.values(), ids=ACTING)
+def test_a_simulator_of_its_own_is_given_gates_that_are_noisy(own: str, noise: NoiseModel) -> None:
+    simulated, made, told = run_by_itself(own, noise)
+    assert type(simulated).__name__ == "QiskitBackend"
+    acting = Acting(noise)
+    where = [(step.operation.name, [made.find_bit(q).index for q in step.qubits]) for step in made.data]
+    assert any(acting.on(name, qubits) for name, qubits in where)
+    assert not told
+    assert simulated.describe()["noise"] == sorted(acting.gates)
+
+
+@pytest.mark.parametrize("own", OWN)
+@pytest.mark.parametrize(("noise", "what"), IDLE.values(), ids=IDLE)
+def test_noise_that_acts_on_nothing_there_is_told(own: str, noise: NoiseModel, what: str) -> None:
+    _, made, told = run_by_itself(own, noise)
+    assert made.num_nonlocal_gates() > 0
+    assert told
+    assert told[0].startswith("The noise model acts on no gate of this circuit")
+    assert re.search(what, told[0])
+
+
+def test_gates_that_a_person_chose_stay_and_are_told() -> None:
+    """And a simulator with couplings needs no noise to run, nor gates on three qubits."""
+    chosen = ["cx", "rz", "sx", "x"]
+    _, made, told = run_by_itself("couplings", model("cz"), basis_gates=chosen)
+    assert set(made.count_ops()) <= {*chosen, "measure", "barrier"}
+    assert "errors of cz" in told[0]
+    quiet, plain, nothing = run_by_itself("couplings", None)
+    assert not nothing
+    found = quiet.sample([circuit()], 20_000, [3])[0]
+    p = np.zeros(4)
+    p[found.index] = found.count / found.count.sum()
+    assert 0.5 * np.abs(p - IDEAL).sum() < 5 * 0.5 * np.sqrt(4 / 20_000)
+    assert plain.num_nonlocal_gates() > 0
 
 
 def test_readout_errors_alone_act_and_provenance_names_the_gates() -> None:

@@ -11,6 +11,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
 from qml_dynamics.base.errors import EdgeWeightWarning
+from qml_dynamics.methods.bridge import far_ends
 from qml_dynamics.methods.bridge.fortet_iteration import Pace, density, fortet
 
 GRID = qd.Grid((-8, 8), 6)
@@ -44,6 +45,7 @@ def test_free_bridge_between_gaussians(method) -> None:
     assert mean[-1] - mean[0] > 2
     assert run.diagnostics["end_error"] < 1e-8
     assert run.diagnostics["start_error"] < 1e-10
+    assert "logarithms" not in run.diagnostics
 
 
 def test_the_method_and_the_verb_give_one_bridge() -> None:
@@ -243,7 +245,7 @@ def test_an_iteration_that_stagnates_is_refused_early(
 ) -> None:
     pace: list[int] = []
     problem = far(diffusion, duration, half, qubits)
-    method = qd.SchrodingerBridge(qd.Gaussian(5, 0.7))
+    method = qd.SchrodingerBridge(qd.Gaussian(5, 0.7), tol=1e-10)
     with pytest.raises(qd.MethodError, match=says) as refused:
         fortet(
             problem,
@@ -275,3 +277,87 @@ def test_slow_mixing_is_refused_as_soon_as_it_is_known() -> None:
     for k in range(90):
         quick.check(0.7**k)
     assert len(quick.errors) == 90
+
+
+# --- far ends, in logarithms
+
+
+@pytest.mark.parametrize(
+    ("diffusion", "duration", "half", "qubits", "boundary"),
+    [
+        (0.5, 4.0, 16, 7, "periodic"),
+        (0.5, 1.0, 16, 7, "periodic"),
+        (0.5, 1.0, 16, 7, "walls"),
+        (0.5, 0.25, 16, 8, "periodic"),
+        (0.05, 1.0, 16, 8, "periodic"),
+    ],
+)
+def test_a_free_bridge_between_far_ends_has_its_closed_form(
+    diffusion: float, duration: float, half: float, qubits: int, boundary: str
+) -> None:
+    """Kernels down to exp(-500) between the ends; unequal widths, so that time has a direction."""
+    given = far(diffusion, duration, half, qubits, boundary)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", EdgeWeightWarning)
+        run = qd.evolve(given, qd.SchrodingerBridge(qd.Gaussian(4.5, 0.9)), save=3, observables=SEEN)
+    assert 9.5**2 / (4 * diffusion * duration) > 11
+    mean, width = en.gaussian_bridge((-5.0, 4.5), (0.7, 0.9), 2 * diffusion, duration, run.times)
+    found = run.expectations["x"].value
+    np.testing.assert_allclose(found, mean, atol=1e-3)
+    np.testing.assert_allclose(np.sqrt(run.expectations["x2"].value - found**2), width, atol=1e-3)
+    energy = run.expectations["energy"].value
+    np.testing.assert_allclose(energy, energy[0], rtol=1e-4)
+    assert run.diagnostics["logarithms"]
+    assert run.diagnostics["end_error"] < 1e-8
+
+
+def test_logarithms_and_waves_give_one_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a loss that is no parabola, where both can be computed; the price of the steps is told."""
+    loss = lambda w: 0.1 * w[:, 0] ** 2 + 0.1 * w[:, 0] + 0.1 * np.sin(2 * w[:, 0])  # noqa: E731
+    given = far(0.4, 2.0, 8, 7).replace(objective=loss, initial=qd.Gaussian(-1, 0.7))
+    method = qd.SchrodingerBridge(qd.Gaussian(1.5, 0.8), qd.SplitStep(100, order=4))
+    waves = qd.evolve(given, method, save=3)
+    monkeypatch.setattr(far_ends, "_LOST", 0.0)
+    logs = qd.evolve(given, method, save=3)
+    assert "logarithms" not in waves.diagnostics
+    assert logs.diagnostics["logarithms"]
+    assert 0.5 * np.abs(waves.density - logs.density).sum(axis=1).max() < 1e-5
+    np.testing.assert_allclose(logs.expectations["energy"].value, waves.expectations["energy"].value, atol=1e-4)
+    plain = np.abs(given.domain.axes[0]) < 3  # type: ignore[union-attr]
+    gap = (logs.diagnostics["phase"] - waves.diagnostics["phase"])[:, plain]
+    assert np.abs(gap - gap.mean()).max() < 1e-3  # a constant is free
+    assert 0 < logs.diagnostics["splitting_error"] < 1e-4
+
+
+def test_far_ends_in_two_weights_and_what_is_refused() -> None:
+    grid = qd.Grid([(-12, 12), (-6, 6)], [6, 5])
+    given = qd.Problem(
+        grid, lambda w: 0 * w[:, 0], 0.5, clock="imaginary", duration=1.0, initial=qd.Gaussian([-3.5, 0.5], 0.8)
+    )
+    seen = {"x": lambda w: w[:, 0], "y": lambda w: w[:, 1]}
+    run = qd.evolve(given, qd.SchrodingerBridge(qd.Gaussian([3.5, -1], 0.8)), save=3, observables=seen)
+    np.testing.assert_allclose(run.expectations["x"].value, [-3.5, 0, 3.5], atol=2e-2)
+    np.testing.assert_allclose(run.expectations["y"].value, [0.5, -0.25, -1], atol=2e-2)
+    assert run.diagnostics["logarithms"]
+    method = qd.SchrodingerBridge(qd.Gaussian(5, 0.7))
+    with pytest.raises(
+        qd.MethodError, match=r"Argument `save` must have no time closer to an end than 0\.125 .*, but has 0\.1\."
+    ):
+        qd.evolve(far(0.5, 1.0, 16, 7), method, save=[0.0, 0.1, 1.0])
+    steep = far(0.5, 1.0, 16, 7).replace(objective=lambda w: 40 * np.cos(5 * w[:, 0]))
+    with pytest.raises(
+        qd.MethodError, match=r"Argument `qubits` must be larger for ends that are so far apart: the error"
+    ):
+        qd.evolve(steep, method)
+
+
+def test_the_default_tolerance_is_not_below_what_rounding_leaves() -> None:
+    """Where a tolerance of 1e-10 is refused when it is asked for, the default takes the floor and says it."""
+    start, end = far(0.5, 1.5, 8, 6), qd.Gaussian(5, 0.7)
+    laws = [density(np.abs(g.vector(start.domain)) ** 2, start.domain, "end") for g in (start.initial, end)]
+    rest = (qd.SplitStep(16), 1e-10, 2000, lambda done, total: None)
+    with pytest.raises(qd.MethodError, match="`tol` must be at least"):
+        fortet(start, *laws, *rest)  # type: ignore[arg-type]
+    taken = fortet(start, *laws, *rest, accepted=1e-8)  # type: ignore[arg-type]
+    assert 1e-10 < taken.error <= 1e-8
+    assert taken.iterations < 200

@@ -129,8 +129,8 @@ def force(sequence: RotationSequence, jacobian: np.ndarray, readings: Readings, 
         for k, basis in enumerate(readings.bases):
             outcome = seen[FORCE, g, k]
             sign = readings.sign(outcome.index)
-            above = basis.values(readings.register(outcome.index), t) - energy.parts[k]
-            mean, variance = outcome.mean(sign * above)
+            above = partial(readings.signed, basis, t, float(energy.parts[k]))
+            mean, variance = readings.mean(outcome, basis, above, ancilla=True)
             value[g] += mean / 2
             covariance[g, g] += variance / 4
             signs[k, g] = outcome.mean(sign)[0]

@@ -15,13 +15,15 @@ from functools import partial
 import numpy as np
 from qiskit import QuantumCircuit
 
+from ....base.estimate import mean_of_counts
 from ....model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ....model.masks import as_masks, bit_count
 from ....model.pauli import PauliSum
 from ....model.schedules import Constant, Schedule
 from ....results.observables import PauliGroup, pauli_groups
+from ....results.rare import flips, neighbours_of, unseen_change
 from ....synthesis.transforms import dual_index, dual_series, registers, to_dual
-from .outcomes import Key, Request, Seen
+from .outcomes import Key, Outcome, Request, Seen
 from .rotations import to_letters
 
 ENERGY, VARIANCE = 0, 1
@@ -31,10 +33,11 @@ Values = Callable[[np.ndarray, float], np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """One way to measure: what closes the circuit, and what an outcome of the register adds to the energy at a time."""
+    """One way to measure: what closes the circuit, what an outcome adds to the energy at a time, and the outcomes beside one."""
 
     close: Callable[[QuantumCircuit], None]
     values: Values
+    beside: Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +91,23 @@ class Readings:
         """Outcome of the ancilla, +1 or -1."""
         return 1.0 - 2.0 * (index >> self.width & 1)
 
+    def _values(self, basis: Basis, t: float, index: np.ndarray) -> np.ndarray:
+        return basis.values(self.register(index), t)
+
+    def mean(
+        self, outcome: Outcome, basis: Basis, values: Callable[[np.ndarray], np.ndarray], ancilla: bool = False
+    ) -> tuple[float, float]:
+        """Mean of a number for each outcome, and the variance of this mean, with room for outcomes that were not seen."""
+        if outcome.shots is None:
+            return outcome.mean(values(outcome.index))
+        mode = int(outcome.index[int(np.argmax(outcome.count))])
+        low = mode & ((1 << self.width) - 1)
+        near = basis.beside(low) + (mode - low)
+        near = np.append(near, mode ^ (1 << self.width)) if ancilla else near
+        unseen = unseen_change(outcome.index, outcome.count, near, values)
+        mean, stderr = mean_of_counts(values(outcome.index), outcome.count, unseen)
+        return mean, stderr**2
+
     def energy_requests(self, whole: Whole, key: Key = (ENERGY,)) -> list[Request]:
         """One circuit a basis."""
         return [Request((*key, k), partial(_closed, whole, basis)) for k, basis in enumerate(self.bases)]
@@ -97,7 +117,7 @@ class Readings:
         found = []
         for k, basis in enumerate(self.bases):
             outcome = seen[(*key, k)]
-            found.append(outcome.mean(basis.values(self.register(outcome.index), t)))
+            found.append(self.mean(outcome, basis, partial(self._values, basis, t)))
         return Energy(np.array([m for m, _ in found]), np.array([v for _, v in found]))
 
     def variance_requests(self, whole: Whole) -> list[Request]:
@@ -138,8 +158,13 @@ class Readings:
             total += 2 * cross
         for k, basis in enumerate(self.bases):
             outcome = seen[ENERGY, k]
-            values = basis.values(self.register(outcome.index), t)
-            noise += outcome.mean((values - means[k]) ** 2 - (2 * lever * values if k == 0 else 0.0))[1]
+            pull = 2 * lever if k == 0 else 0.0
+
+            def away(index: np.ndarray, basis: Basis = basis, mean: float = means[k], pull: float = pull) -> np.ndarray:
+                values = self._values(basis, t, index)
+                return (values - mean) ** 2 - pull * values
+
+            noise += self.mean(outcome, basis, away)[1]
         return total, noise
 
     def _mixed_mean(self, seen: Seen, t: float, mean_loss: float) -> tuple[float, float, float]:
@@ -149,19 +174,22 @@ class Readings:
         for j, (c, _) in enumerate(self.mixed):
             outcome = seen[VARIANCE, j]
             sign = self.sign(outcome.index)
-            loss = self.bases[0].values(self.register(outcome.index), t) - mean_loss
-            mean, variance = outcome.mean(sign * loss)
+            mean, variance = self.mean(outcome, self.bases[0], partial(self.signed, self.bases[0], t, mean_loss), True)
             cross += d * c * mean
             noise += (2 * d * c) ** 2 * variance
             lever += d * c * outcome.mean(sign)[0]
         return cross, noise, lever
+
+    def signed(self, basis: Basis, t: float, mean: float, index: np.ndarray) -> np.ndarray:
+        """What an outcome adds to the energy above a mean, times that of the ancilla."""
+        return self.sign(index) * (self._values(basis, t, index) - mean)
 
     def _operator_variance(self, seen: Seen, t: float) -> tuple[float, float]:
         energy, constant = self.energy(seen, t), self.constant * self.h.factor(t) ** 2  # type: ignore[union-attr]
         total, noise = constant + energy.stderr**2 - energy.value**2, 0.0
         for j, basis in enumerate(self.squares):
             outcome = seen[VARIANCE, j]
-            mean, variance = outcome.mean(basis.values(self.register(outcome.index), t))
+            mean, variance = self.mean(outcome, basis, partial(self._values, basis, t))
             total, noise = total + mean, noise + variance
         return total, noise + (2 * energy.value * energy.stderr) ** 2
 
@@ -184,8 +212,13 @@ def _learning_bases(h: LearningHamiltonian) -> list[Basis]:
         out: np.ndarray = h.coefficients(t)[0] * dual[dual_index(h.domain, index)]
         return out
 
-    weight = Basis(lambda circuit: None, weight_values)
-    kinetic = Basis(partial(to_dual, h.domain), dual_values)
+    def dual_beside(index: int) -> np.ndarray:
+        places = dual_index(h.domain, np.arange(h.domain.size))  # of every outcome
+        out: np.ndarray = np.argsort(places)[neighbours_of(h.domain, int(places[index]))]
+        return out
+
+    weight = Basis(lambda circuit: None, weight_values, lambda index: neighbours_of(h.domain, index & last))
+    kinetic = Basis(partial(to_dual, h.domain), dual_values, dual_beside)
     if _off(h.diffusion):
         return [weight]
     return [kinetic] if _off(h.strength) else [weight, kinetic]
@@ -208,7 +241,7 @@ def _group_basis(group: PauliGroup, factor: Callable[[float], float]) -> Basis:
         out: np.ndarray = (1 - 2.0 * parity) @ (factor(t) * group.terms.coefficients)
         return out
 
-    return Basis(lambda circuit: to_letters(circuit, word), values)
+    return Basis(lambda circuit: to_letters(circuit, word), values, partial(flips, group.terms.num_qubits))
 
 
 def _dual_terms(h: LearningHamiltonian) -> list[tuple[float, list[int]]]:
