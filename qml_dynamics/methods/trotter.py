@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import synthesis
 from ..backends import Backend
-from ..base.errors import MethodError, integer, real
-from ..model.formulas import Formula, boundaries, by_order, factors
+from ..base.errors import MethodError, integer, one_of, real
+from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from .base import EVERYWHERE, Answer, Facts, Job, Method, Work, check_facts
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from ..synthesis.trotter import Program
 
+_SIX = 6
+_KNOWN = tuple(name for name, formula in FORMULAS.items() if all(kind != "W" for kind, _ in formula.base))
+
 
 @dataclass(frozen=True)
 class Trotter:
@@ -33,27 +36,46 @@ class Trotter:
 
     Args:
         steps: equal steps over the duration.
-        order: 1 (Lie), 2 (Strang) or 4 (Suzuki).
+        order: 1 (Lie), 2 (Strang), 4 (Suzuki) or 6 (Blanes and Moan).
         truncation: allowed error of the final state in the 2-norm from leaving out small Walsh terms of the potential
             (0: exact). The bound is rigorous: ``sup |zeta - zeta'|`` times the sum of the absolute amounts of the potential
             factors, which is the integral of ``|s|`` for formulas without negative substeps.
+        formula: the name of a formula, instead of the one that ``order`` stands for: ``"lie"``, ``"strang"``, ``"omelyan2"``,
+            ``"suzuki4"``, ``"omelyan4"``, ``"blanes_moan4"`` (the fewest gates for most errors) or ``"blanes_moan6"``.
+
+    The terms of an operator are put in parallel layers: all terms on one bond in one block of at most three CX, the bonds in as few
+    layers as their colouring finds, half steps merged, so that the depth of a step of a local model does not grow with its size. Where
+    strings are longer, networks of rotations by Rustiq (arXiv:2404.03280) in its own order and mirrored are tried too, and the
+    splitting with the smallest product of two-qubit gates and depth is taken; ``diagnostics["splitting"]`` says which.
+
+    >>> from qml_dynamics import Problem, cost
+    >>> chain = Problem.from_operator([[1, 0], [0, -1]], clock="real", duration=1.0)
+    >>> Trotter(4, formula="blanes_moan4").order, cost(chain, Trotter(4, formula="blanes_moan4")).two_qubit_gates
+    (4, 0)
     """
 
     steps: int
     order: int = 2
     truncation: float = 0.0
+    formula: str | None = None
 
     name: ClassVar[str] = "trotter"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
-        by_order(self.order)
+        if self.formula is not None:
+            one_of(self.formula, "formula", _KNOWN, MethodError)
+            object.__setattr__(self, "order", by_name(self.formula).order)
+        elif self.order != _SIX:
+            by_order(self.order)
         real(self.truncation, "truncation", nonnegative=True, error=MethodError)
 
     @property
     def product_formula(self) -> Formula:
         """The formula of one step."""
-        return by_order(self.order)
+        if self.formula is not None:
+            return by_name(self.formula)
+        return by_name("blanes_moan6") if self.order == _SIX else by_order(self.order)
 
     def facts(self) -> Facts:
         """The real clock, every weight space."""
@@ -112,7 +134,7 @@ class Trotter:
 
     def without_encoding(self) -> SplitStep:
         """The split-operator method with the same formula and steps."""
-        return SplitStep(self.steps, self.order)
+        return SplitStep(self.steps, self.order, self.formula or (self.product_formula.name if self.order == _SIX else None))
 
 
 def _told(plan: Program, steps: int) -> dict[str, Any]:
