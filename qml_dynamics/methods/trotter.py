@@ -142,6 +142,7 @@ def _told(plan: Program, steps: int) -> dict[str, Any]:
         "steps": steps,
         "truncation_sup_error": plan.sup_error,
         "truncation_error_bound": plan.error_bound,
+        **({} if plan.splitting is None else {"splitting": plan.splitting}),
     }
 
 

@@ -13,12 +13,11 @@ from typing import Protocol
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit.library import CXGate
-from qiskit.synthesis import TwoQubitBasisDecomposer
 
 from .imaginary import pauli_rotation
 from .operator_parts import Block, Part, Term, bond_parts, group_parts, single_parts
-from .pauli_network import Network, network
+from .pauli_network import network
+from .two_qubits import one_qubit, two_qubits
 
 Ramp = tuple[bool, float]  # forwards, and the time for which every part runs
 _MANY = 3000  # strings above which neither groups nor networks are looked for
@@ -88,10 +87,7 @@ def _append(block: Block, amount: float, circuit: QuantumCircuit) -> None:
             pauli_rotation(x, z, c * amount, circuit)
         return
     local = tuple((_local(x, block.qubits), _local(z, block.qubits), amount * c) for x, z, c in block.terms)
-    if len(block.qubits) == 1:
-        circuit.compose(_one_qubit(local), list(block.qubits), inplace=True)
-    else:
-        circuit.compose(_bond(local), list(block.qubits), inplace=True)
+    circuit.compose(_dense(local, len(block.qubits)), list(block.qubits), inplace=True)
 
 
 def _local(mask: int, qubits: Sequence[int]) -> int:
@@ -118,21 +114,8 @@ def _exponential(terms: Sequence[Term], qubits: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=_LONG)
-def _one_qubit(terms: tuple[Term, ...]) -> QuantumCircuit:
-    circuit = QuantumCircuit(1)
-    circuit.unitary(_exponential(terms, 1), [0])
-    return circuit.decompose()
-
-
-@lru_cache(maxsize=_LONG)
-def _bond(terms: tuple[Term, ...]) -> QuantumCircuit:
-    """The fewest CX by the Cartan decomposition (Vatan and Williams, Phys. Rev. A 69, 032315, 2004, arXiv:quant-ph/0308006)."""
-    return _decomposer()(_exponential(terms, 2))
-
-
-@lru_cache(maxsize=1)
-def _decomposer() -> TwoQubitBasisDecomposer:
-    return TwoQubitBasisDecomposer(CXGate())
+def _dense(terms: tuple[Term, ...], qubits: int) -> QuantumCircuit:
+    return (one_qubit if qubits == 1 else two_qubits)(_exponential(terms, qubits))
 
 
 @dataclass(frozen=True)
@@ -152,23 +135,25 @@ class Weighed:
 def splittings(num_qubits: int, terms: Sequence[Term], ramps: int) -> list[Splitting]:
     """The ways to sweep through all terms that fit a formula with so many sweeps a step.
 
-    Networks are for formulas that turn as often as they start, and for strings on more than two qubits.
+    Where strings are longer than two qubits there are networks for formulas that turn as often as they start, and for the others
+    groups of commuting strings and the order of the operator.
     """
     offset = sum(c for x, z, c in terms if not x | z)
     proper = [term for term in terms if term[0] | term[1]]
     if len(proper) > _MANY:
         return [Layers("terms", num_qubits, single_parts(proper), offset)]
     found: list[Splitting] = [Layers("bonds", num_qubits, bond_parts(proper, fused=True), offset)]
-    local = all((x | z).bit_count() <= 2 for x, z, _ in proper)
     if any((x | z).bit_count() == 1 for x, z, _ in proper):
         found.append(Layers("bonds and fields", num_qubits, bond_parts(proper, fused=False), offset))
-    if not local:
-        found.append(Layers("groups", num_qubits, group_parts(proper), offset))
-        found.append(Layers("terms", num_qubits, single_parts(proper), offset))
-        if ramps % 2 == 0:
-            found.append(network(num_qubits, proper, offset, for_depth=False))
-            found.append(network(num_qubits, proper, offset, for_depth=True))
-    return found
+    if all((x | z).bit_count() <= 2 for x, z, _ in proper):
+        return found
+    if ramps % 2 == 0:
+        return found + [network(num_qubits, proper, offset, for_depth) for for_depth in (False, True)]
+    groups, single = group_parts(proper), single_parts(proper)
+    return found + [
+        Layers("groups", num_qubits, groups, offset),
+        Layers("terms", num_qubits, single, offset),
+    ]
 
 
 def weigh(splitting: Splitting, ramps: Sequence[float], amount: float) -> Weighed:
@@ -195,7 +180,6 @@ def best_splitting(num_qubits: int, terms: Sequence[Term], ramps: Sequence[float
     every = splittings(num_qubits, terms, len(ramps))
     if len(every) == 1:
         return every[0]
-    return min((weigh(each, ramps, amount) for each in every), key=lambda found: found.price).splitting
+    sweeps = (0.5, 0.5) if len(ramps) % 2 == 0 else ramps  # each pair of sweeps has the same gates
+    return min((weigh(each, sweeps, amount or 1.0) for each in every), key=lambda found: found.price).splitting
 
-
-__all__ = ["Layers", "Network", "Splitting", "as_sweeps", "best_splitting", "splittings", "weigh"]

@@ -38,6 +38,7 @@ class Program:
         sup_error: ``sup |zeta - zeta'|`` of the Walsh truncation.
         error_bound: rigorous bound of the final state's error in the 2-norm from it.
         series: the Walsh series of the loss that the circuits run (None for a general operator).
+        splitting: how the terms of a general operator are swept through (None for a loss).
     """
 
     start: QuantumCircuit
@@ -46,6 +47,7 @@ class Program:
     sup_error: float = 0.0
     error_bound: float = 0.0
     series: WalshSeries | None = None
+    splitting: str | None = None
 
     def until(self, index: int) -> QuantumCircuit:
         """The whole circuit up to save time ``index``."""
@@ -80,7 +82,8 @@ def program(
     check_memory(_GATE * steps * gates, f"A circuit of {steps:,} steps with {gates:,} gates each")
     pieces = tuple(build.piece(piece) for piece in segments(ends, saves))
     start = prepare(problem.initial, problem.domain)
-    return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series)
+    named = build.splitting.name if isinstance(build, _Pauli) else None
+    return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series, named)
 
 
 def pieces_of(
