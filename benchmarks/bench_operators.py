@@ -18,7 +18,7 @@ from qml_dynamics.model.pauli import pauli_sum
 
 BASIS = ["cx", "rz", "sx", "x"]
 STEPS = 10
-SEED = 1  # of the compilation, which has no random part at this level on all-to-all couplings
+SEED = 1  # of the compilation
 
 
 def ising(n: int) -> SparsePauliOp:
@@ -79,13 +79,16 @@ def main() -> None:
     ratios = []
     for name, make in MODELS.items():
         operator = make()
-        problem = qd.Problem.from_operator(operator, clock="real", duration=1.0, initial=qd.BasisState(0))
+        problem = qd.Problem.from_operator(operator, clock="real", duration=1.0)
         ours = counts(qd.circuits(problem, qd.Trotter(STEPS))[-1])
         peers = [peer(operator, True), peer(operator, False), peer(operator, False, ["rustiq"])]
         best = [min(found[i] for found in peers) for i in (0, 1)]
         ratios.append([ours[i] / best[i] for i in (0, 1)])
         told = ", ".join(f"{gates}/{depth}" for gates, depth in peers)
-        print(f"{name}: ours {ours[0]}/{ours[1]}; {told}; {ratios[-1][0]:.2f} x gates, {ratios[-1][1]:.2f} x depth", flush=True)
+        print(
+            f"{name}: ours {ours[0]}/{ours[1]}; {told}; {ratios[-1][0]:.2f} x gates, {ratios[-1][1]:.2f} x depth",
+            flush=True,
+        )
     mean = np.exp(np.log(ratios).mean(axis=0))
     print(f"geometric mean over the best of the three: {mean[0]:.2f} x gates, {mean[1]:.2f} x depth")
 

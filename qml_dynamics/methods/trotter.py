@@ -134,7 +134,9 @@ class Trotter:
 
     def without_encoding(self) -> SplitStep:
         """The split-operator method with the same formula and steps."""
-        return SplitStep(self.steps, self.order, self.formula or (self.product_formula.name if self.order == _SIX else None))
+        return SplitStep(
+            self.steps, self.order, self.formula or (self.product_formula.name if self.order == _SIX else None)
+        )
 
 
 def _told(plan: Program, steps: int) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from qiskit import QuantumCircuit
 
 from .imaginary import pauli_rotation
 from .operator_parts import Block, Part, Term, bond_parts, group_parts, single_parts
-from .pauli_network import network
+from .pauli_network import WIDEST, Whole, networks
 from .two_qubits import one_qubit, two_qubits
 
 Ramp = tuple[bool, float]  # forwards, and the time for which every part runs
 _MANY = 3000  # strings above which neither groups nor networks are looked for
+_FEW = 40  # strings up to which many sweeps are one network
 _LONG = 4096  # different blocks and times that are kept
 
 
@@ -50,6 +51,11 @@ class Layers:
     parts: Sequence[Part]
     offset: float = 0.0
     built: dict[tuple[int, str], QuantumCircuit] = field(default_factory=dict)
+
+    @property
+    def order(self) -> tuple[Term, ...]:
+        """The terms in the order of a sweep forwards."""
+        return tuple(term for part in self.parts for block in part for term in block.terms)
 
     def circuit(self, ramps: Sequence[Ramp]) -> QuantumCircuit:
         """The circuit of these sweeps; a part that is visited twice in a row runs once."""
@@ -123,13 +129,13 @@ class Weighed:
     """A splitting, and gates on two qubits and their depth of each step after the first."""
 
     splitting: Splitting
-    gates: int
-    depth: int
+    gates: float
+    depth: float
 
     @property
-    def price(self) -> int:
+    def price(self) -> float:
         """What is minimised."""
-        return self.gates * max(1, self.depth)
+        return self.gates * max(1.0, self.depth)
 
 
 def splittings(num_qubits: int, terms: Sequence[Term], ramps: int) -> list[Splitting]:
@@ -142,24 +148,27 @@ def splittings(num_qubits: int, terms: Sequence[Term], ramps: int) -> list[Split
     proper = [term for term in terms if term[0] | term[1]]
     if len(proper) > _MANY:
         return [Layers("terms", num_qubits, single_parts(proper), offset)]
-    found: list[Splitting] = [Layers("bonds", num_qubits, bond_parts(proper, fused=True), offset)]
+    bonds = Layers("bonds", num_qubits, bond_parts(proper, fused=True), offset)
+    fields = Layers("bonds and fields", num_qubits, bond_parts(proper, fused=False), offset)
+    found: list[Splitting] = [bonds]
     if any((x | z).bit_count() == 1 for x, z, _ in proper):
-        found.append(Layers("bonds and fields", num_qubits, bond_parts(proper, fused=False), offset))
+        found.append(fields)
     if all((x | z).bit_count() <= 2 for x, z, _ in proper):
         return found
+    groups = Layers("groups", num_qubits, group_parts(proper), offset)
     if ramps % 2 == 0:
-        return found + [network(num_qubits, proper, offset, for_depth) for for_depth in (False, True)]
-    groups, single = group_parts(proper), single_parts(proper)
-    return found + [
-        Layers("groups", num_qubits, groups, offset),
-        Layers("terms", num_qubits, single, offset),
-    ]
+        found += networks(num_qubits, proper, offset)
+    else:
+        found += [groups, Layers("terms", num_qubits, single_parts(proper), offset)]
+    if len(proper) <= _FEW and num_qubits <= WIDEST:
+        found += [Whole(f"{parts.name} as one network", num_qubits, parts.order, offset) for parts in (fields, groups)]
+    return found
 
 
 def weigh(splitting: Splitting, ramps: Sequence[float], amount: float) -> Weighed:
-    """Gates and depth of a step among others: those of two steps less those of one."""
-    one, two = ((_counts(splitting.circuit(as_sweeps(ramps, [amount] * k)))) for k in (1, 2))
-    return Weighed(splitting, two[0] - one[0], two[1] - one[1])
+    """Gates and depth of a step among others: half of what three steps have more than one."""
+    one, three = ((_counts(splitting.circuit(as_sweeps(ramps, [amount] * k)))) for k in (1, 3))
+    return Weighed(splitting, (three[0] - one[0]) / 2, (three[1] - one[1]) / 2)
 
 
 def _counts(circuit: QuantumCircuit) -> tuple[int, int]:
@@ -182,4 +191,3 @@ def best_splitting(num_qubits: int, terms: Sequence[Term], ramps: Sequence[float
         return every[0]
     sweeps = (0.5, 0.5) if len(ramps) % 2 == 0 else ramps  # each pair of sweeps has the same gates
     return min((weigh(each, sweeps, amount or 1.0) for each in every), key=lambda found: found.price).splitting
-

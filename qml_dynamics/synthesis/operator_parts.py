@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 Term = tuple[int, int, float]  # the masks x and z, and the coefficient
 
 
@@ -220,7 +218,9 @@ def _ordered(parts: list[list[Block]]) -> list[Part]:
 
 def _price(part: Part) -> int:
     """Gates on two qubits, about."""
-    return sum(2 * len(b.terms) * (len(b.qubits) - 1) if len(b.qubits) > 2 else min(3, 2 * len(b.qubits) - 2) for b in part)
+    return sum(
+        2 * len(b.terms) * (len(b.qubits) - 1) if len(b.qubits) > 2 else min(3, 2 * len(b.qubits) - 2) for b in part
+    )
 
 
 def _layered(blocks: Sequence[Block]) -> Part:

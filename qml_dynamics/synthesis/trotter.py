@@ -77,7 +77,11 @@ def program(
         _GATE * steps * problem.domain.num_qubits, f"A circuit of {steps:,} steps"
     )  # before their ends are listed
     ends = boundaries(problem.duration if until is None else until, steps, saves)
-    build = _Pauli(h, formula, ends) if isinstance(h, PauliHamiltonian) else _Learning(problem, h, formula, ends, truncation)
+    build = (
+        _Pauli(h, formula, ends)
+        if isinstance(h, PauliHamiltonian)
+        else _Learning(problem, h, formula, ends, truncation)
+    )
     gates = build.gates(float(ends[1] - ends[0]))
     check_memory(_GATE * steps * gates, f"A circuit of {steps:,} steps with {gates:,} gates each")
     pieces = tuple(build.piece(piece) for piece in segments(ends, saves))

@@ -16,7 +16,7 @@ from qml_dynamics.model.pauli import PauliSum, pauli_sum
 from qml_dynamics.model.schedules import Linear, PowerLaw
 from qml_dynamics.synthesis.operator_layers import as_sweeps, best_splitting, splittings
 from qml_dynamics.synthesis.operator_parts import Term, anticommute, bond_parts, group_parts
-from qml_dynamics.synthesis.pauli_network import network
+from qml_dynamics.synthesis.pauli_network import Whole, networks
 from qml_dynamics.synthesis.two_qubits import two_qubits
 
 PLAIN = [name for name in FORMULAS if name != "chin4a"]
@@ -87,7 +87,8 @@ def test_fewer_gates_and_less_depth_than_the_peer():
         for each in (ours, peer)
     )
     assert b[0] > 0
-    assert a[0] <= 0.7 * b[0] and a[1] <= 0.7 * b[1]
+    assert a[0] <= 0.7 * b[0]
+    assert a[1] <= 0.7 * b[1]
 
 
 def bonds_of(graph: nx.Graph) -> list[tuple[int, int]]:
@@ -165,7 +166,7 @@ def test_declared_orders_with_every_splitting(name):
         assert found[1] > 1e-12
         assert np.log2(found[0] / found[1]) == pytest.approx(formula.order, abs=0.2), splitting.name
         seen.append(splitting.name)
-    assert len(seen) == 4
+    assert len(set(seen)) >= 5
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -176,9 +177,7 @@ def test_declared_orders_with_a_moving_strength(name, schedule):
     rng = np.random.default_rng(1)
     start = rng.standard_normal(8) + 1j * rng.standard_normal(8)
     start /= np.linalg.norm(start)
-    problem = qd.Problem.from_operator(
-        operator, clock="real", duration=1.0, strength=schedule, initial=qd.State(start)
-    )
+    problem = qd.Problem.from_operator(operator, clock="real", duration=1.0, strength=schedule, initial=qd.State(start))
     amount = schedule.integral(0.0, 1.0, 1.0)
     truth = scipy.linalg.expm(-1j * amount * operator.to_matrix()) @ start
     assert abs(np.vdot(truth, start)) < 0.95
@@ -187,7 +186,8 @@ def test_declared_orders_with_a_moving_strength(name, schedule):
     runs = [qd.evolve(problem, qd.Trotter(k, formula=name)) for k in steps]
     found = [np.linalg.norm(run.states[-1].ravel() - truth) for run in runs]
     assert np.log2(found[0] / found[1]) == pytest.approx(order, abs=0.2)
-    assert runs[0].method.order == order and runs[0].diagnostics["splitting"]
+    assert runs[0].method.order == order
+    assert runs[0].diagnostics["splitting"]
     cut = qd.evolve(problem, qd.Trotter(steps[1], formula=name), save=[0.0, 0.37, 1.0])
     assert np.linalg.norm(cut.states[-1].ravel() - truth) < 3 * found[1]
 
@@ -196,8 +196,7 @@ def test_networks_are_mirrored_and_their_order_is_read_back():
     """The product of the rotations in the order that is told, and back again."""
     operator = random_operator(4, 14, 2)
     terms = [t for t in terms_of(operator) if t[0] | t[1]]
-    for for_depth in (False, True):
-        found = network(4, terms, 0.0, for_depth)
+    for found in networks(4, terms, 0.0)[:6]:
         assert sorted(found.order) == list(range(len(terms)))
         expected = np.eye(16, dtype=complex)
         for number in [*found.order, *reversed(found.order)]:
@@ -221,6 +220,42 @@ def test_long_strings_that_are_local_keep_their_depth():
         best = best_splitting(n, terms_of(operator), (0.5, 0.5), 0.1)
         depths.append(counts(best.circuit(as_sweeps((0.5, 0.5), [0.1] * 4)))[1])
     assert 0 < depths[1] < 1.6 * depths[0]
+
+
+def test_small_molecules_are_one_network_over_many_steps():
+    """H2: the rotations of ten steps as one network take far fewer gates than ten times those of one; phase and state are those of
+    the product, at a strength that moves too.
+    """
+    labels = [
+        "IIIZ",
+        "IIZI",
+        "IIZZ",
+        "IZII",
+        "IZIZ",
+        "IZZI",
+        "ZIII",
+        "ZIIZ",
+        "ZIZI",
+        "ZZII",
+        "XXYY",
+        "XYYX",
+        "YXXY",
+        "YYXX",
+    ]
+    values = [-0.223, -0.223, 0.174, 0.171, 0.121, 0.166, 0.171, 0.166, 0.121, 0.169, -0.045, 0.045, 0.045, -0.045]
+    terms = terms_of(SparsePauliOp(labels, values))
+    best = best_splitting(4, terms, (0.5, 0.5), 0.1)
+    assert isinstance(best, Whole)
+    one, ten = (best.circuit(as_sweeps((0.5, 0.5), [0.1] * k)) for k in (1, 10))
+    assert ten.num_nonlocal_gates() < 10 * one.num_nonlocal_gates()
+    sweeps = as_sweeps((0.5, 0.5), [0.3, -0.2, 0.7])
+    expected = np.eye(16, dtype=complex)
+    for forwards, amount in sweeps:
+        for x, z, c in best.terms if forwards else reversed(best.terms):
+            string = PauliSum(4, np.array([x]), np.array([z]), np.array([c])).matrix()
+            expected = scipy.linalg.expm(-1j * amount * string) @ expected
+    np.testing.assert_allclose(unitary(best.circuit(sweeps)), expected, atol=1e-9)
+    assert np.abs(expected - np.diag(np.diag(expected))).max() > 0.01
 
 
 def test_commuting_operators_are_exact_in_one_sweep():
