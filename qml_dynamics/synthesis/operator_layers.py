@@ -30,6 +30,11 @@ class Splitting(Protocol):
 
     name: str
 
+    @property
+    def parts(self) -> Sequence[Part]:
+        """What a sweep forwards goes through, each part exactly."""
+        ...
+
     def circuit(self, ramps: Sequence[Ramp]) -> QuantumCircuit:
         """The circuit of these sweeps, the first acting first."""
         ...
@@ -92,8 +97,12 @@ def _append(block: Block, amount: float, circuit: QuantumCircuit) -> None:
         for x, z, c in block.terms:
             pauli_rotation(x, z, c * amount, circuit)
         return
-    local = tuple((_local(x, block.qubits), _local(z, block.qubits), amount * c) for x, z, c in block.terms)
-    circuit.compose(_dense(local, len(block.qubits)), list(block.qubits), inplace=True)
+    circuit.compose(_dense(local_terms(block, amount), len(block.qubits)), list(block.qubits), inplace=True)
+
+
+def local_terms(block: Block, amount: float) -> tuple[Term, ...]:
+    """The terms of a block over its own qubits, times an amount."""
+    return tuple((_local(x, block.qubits), _local(z, block.qubits), amount * c) for x, z, c in block.terms)
 
 
 def _local(mask: int, qubits: Sequence[int]) -> int:
@@ -108,7 +117,8 @@ _PAULIS = {
 }
 
 
-def _exponential(terms: Sequence[Term], qubits: int) -> np.ndarray:
+def exponential(terms: Sequence[Term], qubits: int) -> np.ndarray:
+    """The dense ``exp(-i sum_j c_j P_j)`` on few qubits."""
     matrix = np.zeros((1 << qubits, 1 << qubits), dtype=complex)
     for x, z, c in terms:
         string = np.eye(1, dtype=complex)
@@ -121,7 +131,7 @@ def _exponential(terms: Sequence[Term], qubits: int) -> np.ndarray:
 
 @lru_cache(maxsize=_LONG)
 def _dense(terms: tuple[Term, ...], qubits: int) -> QuantumCircuit:
-    return (one_qubit if qubits == 1 else two_qubits)(_exponential(terms, qubits))
+    return (one_qubit if qubits == 1 else two_qubits)(exponential(terms, qubits))
 
 
 @dataclass(frozen=True)
@@ -167,11 +177,12 @@ def splittings(num_qubits: int, terms: Sequence[Term], ramps: int) -> list[Split
 
 def weigh(splitting: Splitting, ramps: Sequence[float], amount: float) -> Weighed:
     """Gates and depth of a step among others: half of what three steps have more than one."""
-    one, three = ((_counts(splitting.circuit(as_sweeps(ramps, [amount] * k)))) for k in (1, 3))
+    one, three = ((counts(splitting.circuit(as_sweeps(ramps, [amount] * k)))) for k in (1, 3))
     return Weighed(splitting, (three[0] - one[0]) / 2, (three[1] - one[1]) / 2)
 
 
-def _counts(circuit: QuantumCircuit) -> tuple[int, int]:
+def counts(circuit: QuantumCircuit) -> tuple[int, int]:
+    """Gates on more than one qubit, and their depth."""
     return circuit.num_nonlocal_gates(), circuit.depth(lambda instruction: len(instruction.qubits) > 1)
 
 

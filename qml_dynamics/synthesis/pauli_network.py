@@ -21,7 +21,7 @@ from qiskit.quantum_info import Statevector
 from qiskit.synthesis.evolution.pauli_network import synth_pauli_network_rustiq
 
 from ..base.errors import MethodError
-from .operator_parts import Term, support
+from .operator_parts import Part, Term, single_parts, support
 
 _LETTERS = {(1, 0): "X", (0, 1): "Z", (1, 1): "Y"}
 _ROTATIONS: dict[str, type[RXGate] | type[RYGate] | type[RZGate]] = {"rx": RXGate, "ry": RYGate, "rz": RZGate}
@@ -46,14 +46,14 @@ class Network:
     Attributes:
         name: of the splitting.
         num_qubits: of the register.
-        coefficients: of the terms.
+        terms: masks and coefficients.
         items: of a sweep forwards.
         offset: coefficient of the identity.
     """
 
     name: str
     num_qubits: int
-    coefficients: tuple[float, ...]
+    terms: tuple[Term, ...]
     items: tuple[Item, ...]
     offset: float = 0.0
 
@@ -61,6 +61,11 @@ class Network:
     def order(self) -> list[int]:
         """The terms in the order in which a sweep forwards runs through them."""
         return [item.term for item in self.items if item.term is not None]
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Every string a part, in that order."""
+        return single_parts([self.terms[k] for k in self.order])
 
     def circuit(self, ramps: Sequence[tuple[bool, float]]) -> QuantumCircuit:
         """The circuit of sweeps that go forwards and backwards in turn; what meets its inverse is left out.
@@ -81,7 +86,7 @@ class Network:
 
     def _append(self, circuit: QuantumCircuit, item: Item, mirrored: bool, amount: float) -> None:
         if item.term is not None:
-            angle = 2 * item.sign * self.coefficients[item.term] * amount
+            angle = 2 * item.sign * self.terms[item.term][2] * amount
             circuit.append(_ROTATIONS[item.name](angle), item.qubits)
             return
         gate = item.inverse if mirrored else item.gate
@@ -154,7 +159,7 @@ def _network(num_qubits: int, terms: Sequence[Term], order: Sequence[int], offse
     while items and items[-1].term is None:  # undone at once where the sweep turns
         items.pop()
     name = "network for depth" if for_depth else "network"
-    return Network(name, num_qubits, tuple(c for _, _, c in terms), tuple(items), offset)
+    return Network(name, num_qubits, tuple(terms), tuple(items), offset)
 
 
 def _rotation(term: Term, angle: float) -> tuple[str, list[int], float]:
@@ -197,6 +202,11 @@ class Whole:
     terms: tuple[Term, ...]
     offset: float = 0.0
     made: dict[tuple[int, ...], tuple[list[Item], float]] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Every string a part."""
+        return single_parts(self.terms)
 
     def circuit(self, ramps: Sequence[tuple[bool, float]]) -> QuantumCircuit:
         """The circuit of these sweeps, the first acting first."""
@@ -241,14 +251,14 @@ class Whole:
             raise MethodError(f"Argument `terms` must be {len(pattern)} rotations of a network, but some were lost.")
         wave[0] = 1.0
         for place, k in enumerate(pattern):
-            wave = _rotated(wave, self.terms[k], place + 1.0)
+            wave = rotated(wave, self.terms[k], place + 1.0)
         overlap = complex(np.vdot(Statevector(found).data, wave))
         if abs(abs(overlap) - 1) > 1e-9:
             raise MethodError(f"Argument `terms` must be what its network does, but the overlap is {abs(overlap):.6g}.")
         return items, float(np.angle(overlap))
 
 
-def _rotated(wave: np.ndarray, term: Term, angle: float) -> np.ndarray:
+def rotated(wave: np.ndarray, term: Term, angle: float) -> np.ndarray:
     """``exp(-i angle P / 2)`` applied to a wave."""
     x, z, _ = term
     index = np.arange(wave.size)

@@ -20,6 +20,7 @@ from ..model.formulas import Formula, boundaries, factors, segments
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
 from .operator_layers import Splitting, as_sweeps, best_splitting
+from .operator_parts import Term
 from .states import prepare
 from .transforms import kinetic, width
 from .walsh import WalshSeries, diagonal, walsh_series
@@ -65,10 +66,12 @@ def program(
     saves: Sequence[float],
     truncation: float = 0.0,
     until: float | None = None,
+    splitting: Splitting | None = None,
 ) -> Program:
     """The circuits of ``steps`` steps, cut at ``saves`` (the first of which is 0).
 
     The steps divide the whole duration, or ``until`` where that is given (the schedules stay those of the problem).
+    ``splitting`` is that of a general operator; None: the best one.
 
     Raises:
         MethodError: so many gates would not fit into the memory; nothing is built then.
@@ -161,6 +164,12 @@ def _absolute_amount(problem: Problem, formula: Formula, ends: np.ndarray) -> fl
     return sum(abs(factor.amount) for factor in every if factor.kind != "K")
 
 
+def rows(h: PauliHamiltonian) -> list[Term]:
+    """The strings of an operator: masks and coefficients."""
+    terms = h.terms
+    return list(zip(terms.x.tolist(), terms.z.tolist(), terms.coefficients.tolist()))
+
+
 @dataclass
 class _Pauli:
     """Steps of a general operator: sweeps through its terms in parallel layers (see :mod:`.operator_layers`).
@@ -171,15 +180,15 @@ class _Pauli:
     h: PauliHamiltonian
     formula: Formula
     ends: np.ndarray
+    chosen: Splitting | None = None
     sup_error: float = 0.0
     error_bound: float = 0.0
     series: None = None
 
     def __post_init__(self) -> None:
-        terms, self.ramps = self.h.terms, self.formula.ramps
-        rows = list(zip(terms.x.tolist(), terms.z.tolist(), terms.coefficients.tolist()))
+        self.ramps = self.formula.ramps
         step = float(self.ends[1] - self.ends[0])
-        self.splitting: Splitting = best_splitting(terms.num_qubits, rows, self.ramps, step)
+        self.splitting: Splitting = self.chosen or best_splitting(self.h.num_qubits, rows(self.h), self.ramps, step)
 
     def gates(self, dt: float) -> int:
         """Gates of one step."""
