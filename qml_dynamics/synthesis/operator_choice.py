@@ -197,7 +197,7 @@ def _acted(wave: np.ndarray, matrix: np.ndarray, qubits: Sequence[int]) -> np.nd
     n, k = wave.size.bit_length() - 1, len(qubits)
     axes = [n - 1 - q for q in reversed(qubits)]
     moved = np.moveaxis(wave.reshape((2,) * n), axes, range(k)).reshape(1 << k, -1)
-    return np.moveaxis((matrix @ moved).reshape((2,) * n), range(k), axes).reshape(-1)
+    return np.asarray(np.moveaxis((matrix @ moved).reshape((2,) * n), range(k), axes).reshape(-1))
 
 
 def _sparse(num_qubits: int, terms: Sequence[Term]) -> scipy.sparse.csr_matrix:

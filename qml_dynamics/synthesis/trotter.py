@@ -81,7 +81,7 @@ def program(
     )  # before their ends are listed
     ends = boundaries(problem.duration if until is None else until, steps, saves)
     build = (
-        _Pauli(h, formula, ends)
+        _Pauli(h, formula, ends, splitting)
         if isinstance(h, PauliHamiltonian)
         else _Learning(problem, h, formula, ends, truncation)
     )
