@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 from qiskit import QuantumCircuit
 
+from .cartan import one_qubit, two_qubits
 from .imaginary import pauli_rotation
 from .operator_parts import Block, Part, Term, bond_parts, group_parts, single_parts
 from .pauli_network import WIDEST, Whole, networks
-from .two_qubits import one_qubit, two_qubits
 
 Ramp = tuple[bool, float]  # forwards, and the time for which every part runs
 _MANY = 3000  # strings above which neither groups nor networks are looked for

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate
-from qiskit.circuit.library import RXGate, RYGate, RZGate
+from qiskit.circuit.library import CXGate, RXGate, RYGate, RZGate
 from qiskit.quantum_info import Statevector
 from qiskit.synthesis.evolution.pauli_network import synth_pauli_network_rustiq
 
@@ -176,6 +176,9 @@ def _items(circuit: QuantumCircuit) -> list[Item]:
         if instruction.name in _ROTATIONS:
             number = float(instruction.params[0])
             items.append(Item(instruction.name, qubits, round(abs(number)) - 1, 1.0 if number > 0 else -1.0))
+        elif instruction.name == "swap":  # by what it costs
+            a, b = qubits
+            items += [Item("cx", pair, gate=CXGate(), inverse=CXGate()) for pair in ((a, b), (b, a), (a, b))]
         else:
             gate = instruction.operation
             items.append(Item(gate.name, qubits, gate=gate, inverse=gate.inverse()))

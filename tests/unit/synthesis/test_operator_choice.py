@@ -120,5 +120,5 @@ def test_what_goes_with_auto():
     with pytest.raises(MethodError, match="`tolerance` must be one that a formula reaches"):
         qd.evolve(problem(False), qd.Trotter(formula="auto", tolerance=1e-300))
     well = qd.Problem(qd.Grid((-2, 2), 3), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
-    with pytest.raises(MethodError, match="an operator"):
+    with pytest.raises(MethodError, match="runs on a general operator"):
         qd.evolve(well, qd.Trotter(formula="auto", tolerance=0.1))

@@ -14,10 +14,10 @@ from qml_dynamics.base.errors import MethodError
 from qml_dynamics.model.formulas import FORMULAS
 from qml_dynamics.model.pauli import PauliSum, pauli_sum
 from qml_dynamics.model.schedules import Linear, PowerLaw
+from qml_dynamics.synthesis.cartan import two_qubits
 from qml_dynamics.synthesis.operator_layers import as_sweeps, best_splitting, splittings
 from qml_dynamics.synthesis.operator_parts import Term, anticommute, bond_parts, group_parts
 from qml_dynamics.synthesis.pauli_network import Whole, networks
-from qml_dynamics.synthesis.two_qubits import two_qubits
 
 PLAIN = [name for name in FORMULAS if name != "chin4a"]
 
