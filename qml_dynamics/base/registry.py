@@ -211,7 +211,7 @@ def method_from_spec(spec: Mapping[str, object]) -> Any:
     """A method from :func:`method_spec`'s plain data; raises :class:`MethodError` for unknown kinds or options.
 
     >>> method_from_spec({"kind": "trotter", "steps": 4})
-    Trotter(steps=4, order=2, truncation=0.0)
+    Trotter(steps=4, order=2, truncation=0.0, formula=None, ...)
     >>> method_from_spec({"kind": "growing", "method": {"kind": "trotter", "steps": 4}}).start
     4
     """

@@ -128,11 +128,11 @@ def parse_method(text: str) -> Any:
         MethodError: the text has another form, or names no method or option.
 
     >>> parse_method("trotter:steps=8,order=4")
-    Trotter(steps=8, order=4, truncation=0.0)
+    Trotter(steps=8, order=4, truncation=0.0, formula=None, ...)
     >>> parse_method("split-step").steps
     400
     >>> parse_method("growing:method=trotter(steps=8),start=5").method
-    Trotter(steps=8, order=2, truncation=0.0)
+    Trotter(steps=8, order=2, truncation=0.0, formula=None, ...)
     """
     match = _FORM.fullmatch(text)
     if match is None:

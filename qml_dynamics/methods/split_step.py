@@ -58,7 +58,8 @@ class SplitStep:
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
         if self.formula is not None:
             object.__setattr__(self, "order", by_name(self.formula).order)
-        by_order(self.order)
+        else:
+            by_order(self.order)
         if self.workers is not None:
             integer(self.workers, "workers", 1, 1024, MethodError)
         one_of(self.precision, "precision", ("double", "single"), MethodError)

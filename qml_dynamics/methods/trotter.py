@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from .. import synthesis
 from ..backends import Backend
-from ..base.errors import MethodError, integer, real
-from ..model.formulas import Formula, boundaries, by_order, factors
+from ..base.errors import MethodError, integer, one_of, real, require
+from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors
+from ..model.hamiltonians import PauliHamiltonian
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from .base import EVERYWHERE, Answer, Facts, Job, Method, Work, check_facts
@@ -24,7 +25,13 @@ from .split_step import SplitStep
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from ..synthesis.operator_choice import Choice
     from ..synthesis.trotter import Program
+
+Aim = Literal["gates", "depth", "both"]
+_SIX = 6
+_MEASURED = 12  # qubits of a wave by which a formula is picked
+_KNOWN = tuple(name for name, formula in FORMULAS.items() if all(kind != "W" for kind, _ in formula.base))
 
 
 @dataclass(frozen=True)
@@ -32,31 +39,76 @@ class Trotter:
     """Product-formula circuits: QFT, dual phases, inverse QFT, Walsh phases. Real clock.
 
     Args:
-        steps: equal steps over the duration.
-        order: 1 (Lie), 2 (Strang) or 4 (Suzuki).
+        steps: equal steps over the duration; left out for ``formula="auto"``.
+        order: 1 (Lie), 2 (Strang), 4 (Suzuki) or 6 (Blanes and Moan).
         truncation: allowed error of the final state in the 2-norm from leaving out small Walsh terms of the potential
             (0: exact). The bound is rigorous: ``sup |zeta - zeta'|`` times the sum of the absolute amounts of the potential
             factors, which is the integral of ``|s|`` for formulas without negative substeps.
+        formula: the name of a formula, instead of the one that ``order`` stands for: ``"lie"``, ``"strang"``, ``"omelyan2"``,
+            ``"suzuki4"``, ``"omelyan4"``, ``"blanes_moan4"`` (the fewest gates for most errors) or ``"blanes_moan6"``. For operators
+            ``"auto"``: formula, steps and splitting that take least for the stated error.
+        tolerance: for ``"auto"``: allowed error of the wave at the end, in the 2-norm up to a phase. It is measured up to 12 qubits,
+            and above bounded by commutators (Childs et al., arXiv:1912.08854); ``diagnostics`` says what was picked and why.
+        optimise: for ``"auto"``: ``"gates"`` on two qubits, their ``"depth"``, or ``"both"``, which is their product.
+
+    The terms of an operator are put in parallel layers: all terms on one bond in one block of at most three CX, the bonds in as few
+    layers as their colouring finds, half steps merged, so that the depth of a step of a local model does not grow with its size. Where
+    strings are longer, networks of rotations by Rustiq (arXiv:2404.03280) in its own order and mirrored are tried too, and the
+    splitting with the smallest product of two-qubit gates and depth is taken; ``diagnostics["splitting"]`` says which.
+
+    >>> from qml_dynamics import Problem, cost
+    >>> chain = Problem.from_operator([[1, 0], [0, -1]], clock="real", duration=1.0)
+    >>> Trotter(4, formula="blanes_moan4").order, cost(chain, Trotter(4, formula="blanes_moan4")).two_qubit_gates
+    (4, 0)
     """
 
-    steps: int
+    steps: int = 0
     order: int = 2
     truncation: float = 0.0
+    formula: str | None = None
+    tolerance: float | None = None
+    optimise: Aim = "both"
 
     name: ClassVar[str] = "trotter"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
-        by_order(self.order)
         real(self.truncation, "truncation", nonnegative=True, error=MethodError)
+        one_of(self.optimise, "optimise", ("gates", "depth", "both"), MethodError)
+        if self.automatic:
+            require(self.steps == 0, "steps", "be left out where `formula` is 'auto'", self.steps, MethodError)
+            require(self.tolerance is not None, "tolerance", "be given where `formula` is 'auto'", None, MethodError)
+            real(self.tolerance, "tolerance", positive=True, error=MethodError)
+            return
+        require(
+            self.tolerance is None, "tolerance", "be None where `formula` is not 'auto'", self.tolerance, MethodError
+        )
+        require(
+            self.optimise == "both", "optimise", "be left out where `formula` is not 'auto'", self.optimise, MethodError
+        )
+        object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**7, MethodError))
+        if self.formula is not None:
+            one_of(self.formula, "formula", (*_KNOWN, "auto"), MethodError)
+            object.__setattr__(self, "order", by_name(self.formula).order)
+        elif self.order != _SIX:
+            by_order(self.order)
+
+    @property
+    def automatic(self) -> bool:
+        """Whether formula and steps are picked for a tolerance."""
+        return self.formula == "auto"
 
     @property
     def product_formula(self) -> Formula:
-        """The formula of one step."""
-        return by_order(self.order)
+        """The formula of one step; raises :class:`MethodError` where it is picked for each problem."""
+        require(not self.automatic, "formula", "be the name of one formula here", self.formula, MethodError)
+        if self.formula is not None:
+            return by_name(self.formula)
+        return by_name("blanes_moan6") if self.order == _SIX else by_order(self.order)
 
     def facts(self) -> Facts:
         """The real clock, every weight space."""
+        if self.automatic:
+            return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", None)
         return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
@@ -66,19 +118,27 @@ class Trotter:
     def run(self, job: Job) -> Answer:
         """See :class:`Method`."""
         if job.can.exact:
-            return report_waves(job, run_waves(job, self._waves, self.steps))
+            return report_waves(job, run_waves(job, self._waves, None if self.automatic else self.steps))
         return run_sampled(job, self._planned(job))
 
-    def _program(self, job: Job, saves: np.ndarray) -> Program:
-        return synthesis.trotter.program(
-            job.problem, job.h, self.product_formula, self.steps, saves.tolist(), self.truncation
+    def _program(self, job: Job, saves: np.ndarray) -> tuple[Program, dict[str, Any]]:
+        """The circuits, and what is told about them."""
+        if not self.automatic:
+            plan = synthesis.trotter.program(
+                job.problem, job.h, self.product_formula, self.steps, saves.tolist(), self.truncation
+            )
+            return plan, _told(plan, self.steps)
+        choice = _choice(job, self)
+        plan = synthesis.trotter.program(
+            job.problem, job.h, choice.formula, choice.steps, saves.tolist(), splitting=choice.splitting
         )
+        picked = {"formula": choice.formula.name, "error": choice.error, "error_is": choice.how}
+        return plan, {**_told(plan, choice.steps), **picked, "rivals": [list(rival) for rival in choice.rivals]}
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
-        domain, plan = job.problem.domain, self._program(job, saves)
-        out.diagnostics.update(
-            _told(plan, self.steps), gates=sum(len(piece.data) for piece in (plan.start, *plan.pieces))
-        )
+        domain = job.problem.domain
+        plan, told = self._program(job, saves)
+        out.diagnostics.update(told, gates=sum(len(piece.data) for piece in (plan.start, *plan.pieces)))
         waves = job.device.states([plan.start, *plan.pieces], job.progress)
         for t, wave in zip(plan.saves, waves):
             yield (
@@ -90,8 +150,8 @@ class Trotter:
     def _planned(self, job: Job) -> Planned:
         """The circuits for a backend that gives samples only: one a saved time."""
         wanted = np.union1d(job.saves, [0.0])
-        plan = self._program(job, wanted)
-        return Planned([plan.until(int(np.argmin(np.abs(wanted - t)))) for t in job.saves], _told(plan, self.steps))
+        plan, told = self._program(job, wanted)
+        return Planned([plan.until(int(np.argmin(np.abs(wanted - t)))) for t in job.saves], told)
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """One a saved time; ancillas of walls are the highest qubits and end in ``|0>``."""
@@ -100,19 +160,40 @@ class Trotter:
     def work(self, job: Job) -> Work:
         """Two bases a saved time; for an operator the weights and every group of its strings."""
         wanted = np.union1d(job.saves, [0.0])
-        programs, each = one_moment(job, self._program(job, wanted).until(len(wanted) - 1))
+        programs, each = one_moment(job, self._program(job, wanted)[0].until(len(wanted) - 1))
         count, qubits = each * len(job.saves), programs[-1].num_qubits
         return Work(
             qubits, of_circuits(job, qubits, programs[-1].size()), count, count * (job.shots or 0), tuple(programs)
         )
 
     def refined(self) -> Trotter:
-        """Twice the steps."""
+        """Twice the steps; a quarter of the tolerance."""
+        if self.tolerance is not None:
+            return replace(self, tolerance=self.tolerance / 4)
         return replace(self, steps=2 * self.steps)
 
     def without_encoding(self) -> SplitStep:
         """The split-operator method with the same formula and steps."""
-        return SplitStep(self.steps, self.order)
+        return SplitStep(
+            self.steps, self.order, self.formula or (self.product_formula.name if self.order == _SIX else None)
+        )
+
+
+def _choice(job: Job, method: Trotter) -> Choice:
+    """What is picked for a problem: the same at every call."""
+    from ..synthesis.operator_choice import choose
+
+    problem, h = job.problem, job.h
+    assert isinstance(h, PauliHamiltonian)  # the method's facts have refused losses
+    assert method.tolerance is not None
+
+    def amounts(steps: int) -> list[float]:
+        ends = boundaries(problem.duration, steps, []).tolist()
+        return [h.amount(a, b) for a, b in zip(ends[:-1], ends[1:])]
+
+    narrow = problem.domain.num_qubits <= _MEASURED
+    start = problem.initial.vector(problem.domain).reshape(-1) if narrow else None
+    return choose(h.num_qubits, synthesis.trotter.rows(h), amounts, start, method.tolerance, method.optimise)
 
 
 def _told(plan: Program, steps: int) -> dict[str, Any]:
@@ -120,6 +201,7 @@ def _told(plan: Program, steps: int) -> dict[str, Any]:
         "steps": steps,
         "truncation_sup_error": plan.sup_error,
         "truncation_error_bound": plan.error_bound,
+        **({} if plan.splitting is None else {"splitting": plan.splitting}),
     }
 
 

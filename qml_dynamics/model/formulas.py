@@ -2,8 +2,12 @@
 
 A formula splits one step of ``H(t) = D(t) K + s(t) V`` into factors of the potential ``V`` and the kinetic part ``K``.
 It is a ``base`` (factors with fractions of a substep) repeated over ``substeps`` (fractions of the step). On every
-substep the schedules enter by their exact averages, which keeps Strang's formula symmetric in time, so that compositions
-of it keep their order for time-dependent Hamiltonians too (Suzuki, Proc. Japan Acad. B 69, 161, 1993).
+substep of a composition of Strang's formula the schedules enter by their exact averages, which keeps it symmetric in time, so
+that compositions of it keep their order for time-dependent Hamiltonians too (Suzuki, Proc. Japan Acad. B 69, 161, 1993). In
+formulas with several kinetic factors time advances with them, and the potential is taken at the time that is reached.
+
+A formula for two parts is one for any number of them: sweeps through all parts, forwards and backwards in turn
+(:attr:`Formula.ramps`), of the same order (McLachlan, SIAM J. Sci. Comput. 16, 151, 1995, doi:10.1137/0916010).
 """
 
 from __future__ import annotations
@@ -42,6 +46,39 @@ class Formula:
         """Whether no factor runs backwards, which imaginary time demands (backward diffusion amplifies round-off)."""
         return all(s > 0 for s in self.substeps) and all(fraction >= 0 for _, fraction in self.base)
 
+    @property
+    def ramps(self) -> tuple[float, ...]:
+        """Fractions of the step for which sweeps through all parts run: forwards, backwards, forwards, and so on.
+
+        >>> FORMULAS["strang"].ramps, FORMULAS["lie"].ramps
+        ((0.5, 0.5), (1.0,))
+
+        Raises:
+            MethodError: a factor is corrected by a gradient, so that the formula is for two parts only.
+        """
+        if any(kind == "W" for kind, _ in self.base):
+            raise MethodError(f"Argument `formula` must be one without gradients, but is {self.name!r}.")
+        sweeps = [self.base[0][1]]
+        for _, fraction in self.base[1:]:
+            sweeps.append(fraction - sweeps[-1])
+        if abs(sweeps[-1]) < 1e-12:  # both parts run for the whole step, so that nothing is left for a last sweep
+            sweeps.pop()
+        return tuple(substep * sweep for substep in self.substeps for sweep in sweeps)
+
+
+def _completed(half: Sequence[float], count: int) -> list[float]:
+    """A symmetric list of so many fractions with sum 1, from the first ones; the one left of the half is what is missing."""
+    if count % 2:
+        return [*half, 1 - 2 * sum(half), *reversed(half)]
+    full = [*half, 0.5 - sum(half)]
+    return [*full, *reversed(full)]
+
+
+def _symmetric(stages: int, potential: Sequence[float], kinetic: Sequence[float]) -> tuple[tuple[str, float], ...]:
+    """A symmetric base ``V K V ... K V`` with so many kinetic factors, from the first fractions of both parts."""
+    v, k = _completed(potential, stages + 1), _completed(kinetic, stages)
+    return (*(pair for i in range(stages) for pair in (("V", v[i]), ("K", k[i]))), ("V", v[-1]))
+
 
 _SUZUKI = 1 / (4 - 4 ** (1 / 3))
 _STRANG = (("V", 0.5), ("K", 1.0), ("V", 0.5))
@@ -65,6 +102,45 @@ FORMULAS = {
             (1.0,),
             "Chin, Phys. Lett. A 226, 344 (1997)",
         ),
+        Formula(
+            "omelyan2",
+            2,
+            _symmetric(2, (0.1931833275037836,), ()),
+            (1.0,),
+            "Omelyan, Mryglod and Folk, Comput. Phys. Commun. 146, 188 (2002), doi:10.1016/S0010-4655(02)00451-4",
+        ),
+        Formula(
+            "omelyan4",
+            4,
+            _symmetric(
+                5,
+                (0.08398315262876693, 0.6822365335719091),
+                (0.2539785108410595, -0.03230286765269967),
+            ),
+            (1.0,),
+            "Omelyan, Mryglod and Folk, Comput. Phys. Commun. 151, 272 (2003), doi:10.1016/S0010-4655(02)00754-3, eq. 71; "
+            "Ostmeyer, J. Phys. A 56, 285303 (2023), arXiv:2211.02691",
+        ),
+        Formula(
+            "blanes_moan4",
+            4,
+            _symmetric(
+                6, (0.0792036964311957, 0.353172906049774, -0.0420650803577195), (0.209515106613362, -0.143851773179818)
+            ),
+            (1.0,),
+            "Blanes and Moan, J. Comput. Appl. Math. 142, 313 (2002), doi:10.1016/S0377-0427(01)00492-7, S6",
+        ),
+        Formula(
+            "blanes_moan6",
+            6,
+            _symmetric(
+                10,
+                (0.0502627644003922, 0.413514300428344, 0.0450798897943977, -0.188054853819569, 0.541960678450780),
+                (0.148816447901042, -0.132385865767784, 0.067307604692185, 0.432666402578175),
+            ),
+            (1.0,),
+            "Blanes and Moan, J. Comput. Appl. Math. 142, 313 (2002), doi:10.1016/S0377-0427(01)00492-7, S10",
+        ),
     )
 }
 
@@ -85,7 +161,11 @@ def by_order(order: int) -> Formula:
 
 @checks_arguments
 def by_name(name: str) -> Formula:
-    """The formula of that name; raises :class:`MethodError` with the nearest known one."""
+    """The formula of that name; raises :class:`MethodError` with the nearest known one.
+
+    >>> by_name("blanes_moan6").order
+    6
+    """
     return FORMULAS[one_of(name, "formula", FORMULAS, MethodError)]
 
 
@@ -136,7 +216,8 @@ def factors(
     >>> [f.kind for f in factors(by_order(2), [0.0, 0.5, 1.0], Constant(1.0), Constant(1.0), 1.0)]
     ['V', 'K', 'V', 'K', 'V']
     """
-    make = _chin_factors if any(kind == "W" for kind, _ in formula.base) else _plain_factors
+    make = _plain_factors if len(formula.base) <= 3 else _riding_factors
+    make = _chin_factors if any(kind == "W" for kind, _ in formula.base) else make
     steps = zip(ends[:-1], ends[1:])
     return merged(f for t0, t1 in steps for f in make(formula, float(t0), float(t1), diffusion, strength, duration))
 
@@ -168,6 +249,30 @@ def _plain_factors(
         for kind, fraction in formula.base:
             yield Factor(kind, fraction * (kinetic if kind == "K" else potential))
         done += substep
+
+
+def _riding_factors(
+    formula: Formula, t0: float, t1: float, diffusion: Schedule, strength: Schedule, duration: float
+) -> Iterator[Factor]:
+    """Time is one more part of the splitting, and advances with the kinetic factors, whose schedule enters by its integrals.
+
+    The potential is taken at the time that is reached. The integral of its schedule is known exactly, and what the values miss of it
+    (of the order of the formula) is shared out evenly, so that a pulse is not missed.
+    """
+    dt, fractions = t1 - t0, [fraction for kind, fraction in formula.base if kind == "K"]
+    nodes = t0 + dt * np.concatenate([[0.0], np.cumsum(fractions)])
+    nodes[-1] = t1
+    values = [strength.value(t, duration) for t in nodes.tolist()]
+    weights = [fraction for kind, fraction in formula.base if kind == "V"]
+    missed = strength.integral(t0, t1, duration) - dt * float(np.dot(weights, values))
+    reached = 0
+    for kind, fraction in formula.base:
+        if kind == "K":
+            a, b = float(nodes[reached]), float(nodes[reached + 1])
+            reached += 1
+            yield Factor("K", diffusion.integral(a, b, duration))
+        else:
+            yield Factor("V", fraction * (dt * values[reached] + missed))
 
 
 def _chin_factors(

@@ -19,6 +19,8 @@ from ..model.domains import Domain
 from ..model.formulas import Formula, boundaries, factors, segments
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
+from .operator_layers import Splitting, as_sweeps, best_splitting
+from .operator_parts import Term
 from .states import prepare
 from .transforms import kinetic, width
 from .walsh import WalshSeries, diagonal, walsh_series
@@ -37,6 +39,7 @@ class Program:
         sup_error: ``sup |zeta - zeta'|`` of the Walsh truncation.
         error_bound: rigorous bound of the final state's error in the 2-norm from it.
         series: the Walsh series of the loss that the circuits run (None for a general operator).
+        splitting: how the terms of a general operator are swept through (None for a loss).
     """
 
     start: QuantumCircuit
@@ -45,6 +48,7 @@ class Program:
     sup_error: float = 0.0
     error_bound: float = 0.0
     series: WalshSeries | None = None
+    splitting: str | None = None
 
     def until(self, index: int) -> QuantumCircuit:
         """The whole circuit up to save time ``index``."""
@@ -62,10 +66,12 @@ def program(
     saves: Sequence[float],
     truncation: float = 0.0,
     until: float | None = None,
+    splitting: Splitting | None = None,
 ) -> Program:
     """The circuits of ``steps`` steps, cut at ``saves`` (the first of which is 0).
 
     The steps divide the whole duration, or ``until`` where that is given (the schedules stay those of the problem).
+    ``splitting`` is that of a general operator; None: the best one.
 
     Raises:
         MethodError: so many gates would not fit into the memory; nothing is built then.
@@ -74,12 +80,17 @@ def program(
         _GATE * steps * problem.domain.num_qubits, f"A circuit of {steps:,} steps"
     )  # before their ends are listed
     ends = boundaries(problem.duration if until is None else until, steps, saves)
-    build = _Pauli(h, formula) if isinstance(h, PauliHamiltonian) else _Learning(problem, h, formula, ends, truncation)
+    build = (
+        _Pauli(h, formula, ends, splitting)
+        if isinstance(h, PauliHamiltonian)
+        else _Learning(problem, h, formula, ends, truncation)
+    )
     gates = build.gates(float(ends[1] - ends[0]))
     check_memory(_GATE * steps * gates, f"A circuit of {steps:,} steps with {gates:,} gates each")
     pieces = tuple(build.piece(piece) for piece in segments(ends, saves))
     start = prepare(problem.initial, problem.domain)
-    return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series)
+    named = build.splitting.name if isinstance(build, _Pauli) else None
+    return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series, named)
 
 
 def pieces_of(
@@ -153,48 +164,41 @@ def _absolute_amount(problem: Problem, formula: Formula, ends: np.ndarray) -> fl
     return sum(abs(factor.amount) for factor in every if factor.kind != "K")
 
 
+def rows(h: PauliHamiltonian) -> list[Term]:
+    """The strings of an operator: masks and coefficients."""
+    terms = h.terms
+    return list(zip(terms.x.tolist(), terms.z.tolist(), terms.coefficients.tolist()))
+
+
 @dataclass
 class _Pauli:
-    """Steps of a general operator: Qiskit's product formulas over its terms in canonical order.
+    """Steps of a general operator: sweeps through its terms in parallel layers (see :mod:`.operator_layers`).
 
     A step of ``s(t) H0`` is one of H0 for the time ``int s dt`` over the step, which keeps the order for any schedule.
     """
 
     h: PauliHamiltonian
     formula: Formula
+    ends: np.ndarray
+    chosen: Splitting | None = None
     sup_error: float = 0.0
     error_bound: float = 0.0
     series: None = None
-    bound: dict[str, QuantumCircuit] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ramps = self.formula.ramps
+        step = float(self.ends[1] - self.ends[0])
+        self.splitting: Splitting = self.chosen or best_splitting(self.h.num_qubits, rows(self.h), self.ramps, step)
 
     def gates(self, dt: float) -> int:
         """Gates of one step."""
-        out: int = self._step(dt).size()
+        out: int = self.splitting.circuit(as_sweeps(self.ramps, [dt])).size()
         return out
 
-    def _step(self, amount: float) -> QuantumCircuit:
-        from qiskit.circuit.library import PauliEvolutionGate
-        from qiskit.quantum_info import SparsePauliOp
-        from qiskit.synthesis import LieTrotter, SuzukiTrotter
-
-        key = f"{amount:.12e}"
-        if key not in self.bound:
-            terms = self.h.terms
-            operator = SparsePauliOp(terms.labels, terms.coefficients)
-            order = self.formula.order
-            synthesis = LieTrotter() if order == 1 else SuzukiTrotter(order=order)
-            gate = PauliEvolutionGate(operator, time=amount, synthesis=synthesis)
-            self.bound[key] = synthesis.synthesize(gate).decompose(gates_to_decompose=["PauliEvolution"])
-        return self.bound[key]
-
     def piece(self, ends: np.ndarray) -> QuantumCircuit:
-        """The circuit from ``ends[0]`` to ``ends[-1]``."""
-        circuit = QuantumCircuit(self.h.num_qubits)
-        for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist()):
-            amount = self.h.amount(t0, t1)
-            if amount:
-                circuit.compose(self._step(amount), inplace=True)
-        return circuit
+        """The circuit from ``ends[0]`` to ``ends[-1]``; what one step ends with and the next begins with is merged."""
+        amounts = [self.h.amount(t0, t1) for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist())]
+        return self.splitting.circuit(as_sweeps(self.ramps, amounts))
 
 
 def pauli_rotations(num_qubits: int, rotations: Sequence[tuple[int, int, float]], phase: float = 0.0) -> QuantumCircuit:

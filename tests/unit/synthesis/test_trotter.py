@@ -158,7 +158,19 @@ def test_general_operators_take_the_same_formula(order, classical):
 
     def error(steps: int) -> float:
         plan = program(problem, h, by_order(order), steps, [0.0, 0.4, 0.8])
-        assert set(plan.until(2).count_ops()) <= {*STANDARD, "s", "sdg", "sx", "sxdg", "rzz", "rxx", "ryy", "rzx"}
+        assert set(plan.until(2).count_ops()) <= {
+            *STANDARD,
+            "s",
+            "sdg",
+            "sx",
+            "sxdg",
+            "rzz",
+            "rxx",
+            "ryy",
+            "rzx",
+            "u",
+            "z",
+        }
         return float(np.linalg.norm(wave_after(plan, 2) - truth))
 
     steps = {1: (32, 64), 2: (16, 32), 4: (8, 16)}[order]

@@ -1,0 +1,283 @@
+"""The cheapest product formula for a stated error of the wave: which formula, how many steps, which splitting.
+
+The error is measured against the exact wave where it fits, and else bounded by commutators of the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.linalg import expm_multiply
+
+from ..base.errors import MethodError
+from ..model.formulas import FORMULAS, Formula
+from .operator_layers import Layers, Splitting, as_sweeps, counts, exponential, local_terms, splittings, weigh
+from .operator_parts import Term
+from .pauli_network import rotated
+
+Aim = Literal["gates", "depth", "both"]
+AIMS: tuple[Aim, ...] = ("gates", "depth", "both")
+Amounts = Callable[[int], Sequence[float]]
+
+_TRIED = ("omelyan4", "strang", "blanes_moan4", "omelyan2", "blanes_moan6", "lie")  # those that win most often first
+_WIDEST = 12  # qubits of a wave that is compared with the exact one
+_ENTRIES = 4_000_000  # of the operator's sparse matrix
+_MOST_STEPS = 4096
+_MOST_BOUNDED = 10**6
+_FINALISTS = 4  # whose whole circuits are built and counted
+_ROTATIONS = 20_000  # of a candidate that is still measured
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What was picked.
+
+    Attributes:
+        formula, steps, splitting: of the program.
+        error: of the wave at the end, in the 2-norm up to a phase.
+        how: ``"measured"``, or ``"bounded by commutators"``.
+        gates, depth: on two qubits, of the whole circuit.
+        rivals: formula, splitting, steps, gates and depth of the others whose whole circuits were counted.
+    """
+
+    formula: Formula
+    steps: int
+    splitting: Splitting
+    error: float
+    how: str
+    gates: int
+    depth: int
+    rivals: tuple[tuple[str, str, int, int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    formula: Formula
+    splitting: Splitting
+    each: float  # what a step costs, about
+    steps: int = 0
+    error: float = 0.0
+
+
+def choose(
+    num_qubits: int, terms: Sequence[Term], amounts: Amounts, start: np.ndarray | None, tolerance: float, aim: Aim
+) -> Choice:
+    """The cheapest of all formulas and splittings whose error is at most the tolerance.
+
+    Args:
+        num_qubits: of the register.
+        terms: masks and coefficients.
+        amounts: the times for which the operator acts in each of so many steps.
+        start: the initial wave, shape ``(2**num_qubits,)``; None where it is too wide, so that errors are bounded.
+        tolerance: of the wave at the end, in the 2-norm up to a phase.
+        aim: what is to be small: two-qubit gates, their depth, or the product of both.
+
+    Raises:
+        MethodError: no formula reaches the tolerance.
+    """
+    measured = start is not None and num_qubits <= _WIDEST and len(terms) << num_qubits <= _ENTRIES
+    found = _measured(num_qubits, terms, amounts, start, tolerance, aim) if measured and start is not None else (
+        _bounded(num_qubits, terms, amounts, tolerance, aim)
+    )  # fmt: skip
+    if not found:
+        raise MethodError(
+            f"Argument `tolerance` must be one that a formula reaches within {_MOST_STEPS:,} steps, but is {tolerance:g}."
+        )
+    finals = sorted(found, key=lambda each: each.each * each.steps ** _power(aim))[:_FINALISTS]
+    whole = []
+    for place, each in enumerate(finals):
+        circuit = each.splitting.circuit(as_sweeps(each.formula.ramps, amounts(each.steps)))
+        whole.append((*counts(circuit), place))
+    gates, depth, place = min(whole, key=lambda row: (_price(row[0], row[1], aim), row[2]))
+    best = finals[place]
+    rivals = tuple(
+        (finals[p].formula.name, finals[p].splitting.name, finals[p].steps, g, d) for g, d, p in whole if p != place
+    )
+    how = "measured" if measured else "bounded by commutators"
+    return Choice(best.formula, best.steps, best.splitting, best.error, how, gates, depth, rivals)
+
+
+def _power(aim: Aim) -> int:
+    return 2 if aim == "both" else 1
+
+
+def _price(gates: float, depth: float, aim: Aim) -> float:
+    return {"gates": gates, "depth": depth, "both": gates * depth}[aim]
+
+
+def _candidates(num_qubits: int, terms: Sequence[Term], names: Sequence[str], aim: Aim) -> list[_Candidate]:
+    """Every formula with every splitting; of a formula the cheapest steps first."""
+    out, kept = [], {ramps: splittings(num_qubits, terms, ramps) for ramps in (1, 2)}
+    for ramps, each in kept.items():
+        sweeps = (1.0,) if ramps == 1 else (0.5, 0.5)
+        for splitting in each:
+            price = weigh(splitting, sweeps, 0.1)
+            for formula in (FORMULAS[name] for name in names):
+                many = len(formula.ramps)
+                if many % 2 == ramps % 2:
+                    one = _price(price.gates * many / ramps, price.depth * many / ramps, aim)
+                    out.append(_Candidate(formula, splitting, one))
+    return sorted(out, key=lambda candidate: (names.index(candidate.formula.name), candidate.each))
+
+
+def _measured(
+    num_qubits: int, terms: Sequence[Term], amounts: Amounts, start: np.ndarray, tolerance: float, aim: Aim
+) -> list[_Candidate]:
+    truth = expm_multiply(-1j * float(np.sum(amounts(1))) * _sparse(num_qubits, terms), start)
+    best, found = np.inf, []
+    for candidate in _candidates(num_qubits, terms, _TRIED, aim):
+
+        def error(steps: int, own: _Candidate = candidate) -> float:
+            return _error(own, amounts(steps), start, truth)
+
+        size = len(candidate.formula.ramps) * max(
+            1, sum(len(b.terms) for part in candidate.splitting.parts for b in part)
+        )
+        most = min(_MOST_STEPS, max(1, _ROTATIONS // size))
+        if candidate.each:  # no more steps than a better candidate has left
+            most = min(most, int((1.2 * best / candidate.each) ** (1 / _power(aim))) if np.isfinite(best) else most)
+        reached = _fewest(error, tolerance, candidate.formula.order, most)
+        if reached is None:
+            continue
+        steps, off = reached
+        best = min(best, candidate.each * steps ** _power(aim))
+        found.append(_Candidate(candidate.formula, candidate.splitting, candidate.each, steps, off))
+    return found
+
+
+def _fewest(error: Callable[[int], float], tolerance: float, order: int, most: int) -> tuple[int, float] | None:
+    """The fewest steps whose error is at most the tolerance, near where the order leads; None above so many."""
+    steps, off, below = 1, np.inf, 0
+    while steps <= most:
+        off = error(steps)
+        if off <= tolerance:
+            break
+        below = steps
+        led = steps * (off / tolerance) ** (1 / order) if off < 0.5 else 2 * steps
+        steps = max(steps + 1, min(int(np.ceil(led)), 4 * steps))
+    if not off <= tolerance:
+        return None
+    while steps - below > 1:
+        middle = (steps + below) // 2
+        between = error(middle)
+        if between <= tolerance:
+            steps, off = middle, between
+        else:
+            below = middle
+    return steps, off
+
+
+def _error(candidate: _Candidate, amounts: Sequence[float], start: np.ndarray, truth: np.ndarray) -> float:
+    """Distance of the wave to the true one, up to a phase."""
+    wave = np.array(start, dtype=complex)
+    for forwards, amount in as_sweeps(candidate.formula.ramps, amounts):
+        parts = candidate.splitting.parts
+        for part in parts if forwards else reversed(parts):
+            for block in part:
+                if len(block.terms) > 1 and len(block.qubits) <= 2:
+                    wave = _acted(wave, _exponential(local_terms(block, amount), len(block.qubits)), block.qubits)
+                else:
+                    for term in block.terms:
+                        wave = rotated(wave, term, 2 * term[2] * amount)
+    overlap = np.vdot(wave, truth)
+    phase = overlap / abs(overlap) if abs(overlap) else 1.0
+    return float(np.linalg.norm(phase * wave - truth))
+
+
+_exponential = lru_cache(maxsize=1024)(exponential)
+
+
+def _acted(wave: np.ndarray, matrix: np.ndarray, qubits: Sequence[int]) -> np.ndarray:
+    """A matrix on one or two qubits applied to a wave, the first qubit the lowest bit of its index."""
+    n, k = wave.size.bit_length() - 1, len(qubits)
+    axes = [n - 1 - q for q in reversed(qubits)]
+    moved = np.moveaxis(wave.reshape((2,) * n), axes, range(k)).reshape(1 << k, -1)
+    return np.asarray(np.moveaxis((matrix @ moved).reshape((2,) * n), range(k), axes).reshape(-1))
+
+
+def _sparse(num_qubits: int, terms: Sequence[Term]) -> scipy.sparse.csr_matrix:
+    index = np.arange(1 << num_qubits)
+    matrix = scipy.sparse.csr_matrix((index.size, index.size), dtype=complex)
+    for x, z, c in terms:
+        values = c * 1j ** ((x & z).bit_count() % 4) * (1.0 - 2.0 * (np.bitwise_count(index & z) % 2))
+        matrix = matrix + scipy.sparse.csr_matrix((values, (index ^ x, index)), shape=matrix.shape)
+    return matrix
+
+
+def _bounded(num_qubits: int, terms: Sequence[Term], amounts: Amounts, tolerance: float, aim: Aim) -> list[_Candidate]:
+    """Lie's and Strang's formulas with the steps that their bound asks for."""
+    found = []
+    for candidate in _candidates(num_qubits, terms, ("lie", "strang"), aim):
+        if not isinstance(candidate.splitting, Layers):
+            continue
+        parts = [[term for block in part for term in block.terms] for part in candidate.splitting.parts]
+        order = candidate.formula.order
+        constant = lie_constant(parts) if order == 1 else strang_constant(parts)
+        steps, bound = 1, _total(constant, amounts(1), order)
+        while bound > tolerance and steps <= _MOST_BOUNDED:
+            steps = max(steps + 1, int(np.ceil(steps * (bound / tolerance) ** (1 / order))))
+            bound = _total(constant, amounts(steps), order)
+        if bound <= tolerance:
+            found.append(_Candidate(candidate.formula, candidate.splitting, candidate.each, steps, bound))
+    return found
+
+
+def _total(constant: float, amounts: Sequence[float], order: int) -> float:
+    return float(constant * np.sum(np.abs(np.asarray(amounts)) ** (order + 1)))
+
+
+def lie_constant(parts: Sequence[Sequence[Term]]) -> float:
+    """``sum_i |[sum_{j>i} H_j, H_i]| / 2``, with sums of absolute coefficients for norms: a step t errs by at most that times t^2.
+
+    Source: Childs et al., Phys. Rev. X 11, 011020 (2021), arXiv:1912.08854, proposition 9.
+    """
+    return sum(_size(_commutator(_after(parts, i), _sum(own))) for i, own in enumerate(parts)) / 2
+
+
+def strang_constant(parts: Sequence[Sequence[Term]]) -> float:
+    """The constant of t^3 for a step of Strang's formula, with sums of absolute coefficients for norms.
+
+    ``sum_i |[A_i, [A_i, H_i]]| / 12 + |[H_i, [H_i, A_i]]| / 24`` with ``A_i = sum_{j>i} H_j``.
+    Source: Childs et al., Phys. Rev. X 11, 011020 (2021), arXiv:1912.08854, proposition 10.
+    """
+    total = 0.0
+    for i, own in enumerate(parts):
+        after, here = _after(parts, i), _sum(own)
+        inner = _commutator(after, here)
+        total += _size(_commutator(after, inner)) / 12 + _size(_commutator(here, inner)) / 24
+    return total
+
+
+_Sum = dict[tuple[int, int], complex]
+
+
+def _sum(terms: Sequence[Term]) -> _Sum:
+    out: _Sum = {}
+    for x, z, c in terms:
+        out[x, z] = out.get((x, z), 0.0) + c
+    return out
+
+
+def _after(parts: Sequence[Sequence[Term]], i: int) -> _Sum:
+    return _sum([term for part in parts[i + 1 :] for term in part])
+
+
+def _size(terms: _Sum) -> float:
+    return sum(abs(c) for c in terms.values())
+
+
+def _commutator(a: _Sum, b: _Sum) -> _Sum:
+    """``a b - b a``; strings are ``i^|x&z| X^x Z^z``."""
+    out: _Sum = {}
+    for (ax, az), ac in a.items():
+        for (bx, bz), bc in b.items():
+            if ((ax & bz).bit_count() + (az & bx).bit_count()) % 2:
+                x, z = ax ^ bx, az ^ bz
+                power = (ax & az).bit_count() + (bx & bz).bit_count() + 2 * (az & bx).bit_count() - (x & z).bit_count()
+                out[x, z] = out.get((x, z), 0.0) + 2 * ac * bc * 1j ** (power % 4)
+    return out

@@ -1,0 +1,204 @@
+"""Circuits of product formulas for an operator: sweeps through its parts, forwards and backwards, neighbours merged.
+
+The parts are those of :mod:`.operator_parts`, or a whole network of rotations that Rustiq has synthesised in an order of its own
+(:mod:`.pauli_network`); of the ways that there are the one with the smallest product of gates on two qubits and depth is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from .cartan import one_qubit, two_qubits
+from .imaginary import pauli_rotation
+from .operator_parts import Block, Part, Term, bond_parts, group_parts, single_parts
+from .pauli_network import WIDEST, Whole, networks
+
+Ramp = tuple[bool, float]  # forwards, and the time for which every part runs
+_MANY = 3000  # strings above which neither groups nor networks are looked for
+_FEW = 40  # strings up to which many sweeps are one network
+_LONG = 4096  # different blocks and times that are kept
+
+
+class Splitting(Protocol):
+    """One way to sweep through all terms."""
+
+    name: str
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """What a sweep forwards goes through, each part exactly."""
+        ...
+
+    def circuit(self, ramps: Sequence[Ramp]) -> QuantumCircuit:
+        """The circuit of these sweeps, the first acting first."""
+        ...
+
+
+@dataclass
+class Layers:
+    """Sweeps through parts of commuting blocks.
+
+    Attributes:
+        name: which parts they are.
+        num_qubits: of the register.
+        parts: in the order of a sweep forwards.
+        offset: coefficient of the identity.
+    """
+
+    name: str
+    num_qubits: int
+    parts: Sequence[Part]
+    offset: float = 0.0
+    built: dict[tuple[int, str], QuantumCircuit] = field(default_factory=dict)
+
+    @property
+    def order(self) -> tuple[Term, ...]:
+        """The terms in the order of a sweep forwards."""
+        return tuple(term for part in self.parts for block in part for term in block.terms)
+
+    def circuit(self, ramps: Sequence[Ramp]) -> QuantumCircuit:
+        """The circuit of these sweeps; a part that is visited twice in a row runs once."""
+        circuit = QuantumCircuit(self.num_qubits, global_phase=-self.offset * sum(amount for _, amount in ramps))
+        for part, amount in self._visits(ramps):
+            if amount:
+                circuit.compose(self._part(part, amount), inplace=True)
+        return circuit
+
+    def _visits(self, ramps: Sequence[Ramp]) -> Iterator[tuple[int, float]]:
+        last, total, count = -1, 0.0, len(self.parts)
+        for forwards, amount in ramps:
+            for part in range(count) if forwards else reversed(range(count)):
+                if part != last and last >= 0:
+                    yield last, total
+                    total = 0.0
+                last, total = part, total + amount
+        if last >= 0:
+            yield last, total
+
+    def _part(self, number: int, amount: float) -> QuantumCircuit:
+        key = (number, f"{amount:.12e}")
+        if key not in self.built:
+            circuit = QuantumCircuit(self.num_qubits)
+            for block in self.parts[number]:
+                _append(block, amount, circuit)
+            self.built[key] = circuit
+        return self.built[key]
+
+
+def _append(block: Block, amount: float, circuit: QuantumCircuit) -> None:
+    """Append ``exp(-i amount sum_j c_j P_j)``: three CX at most on a bond, two where its interaction has a zero (Ising with fields)."""
+    if len(block.terms) == 1 or len(block.qubits) > 2:
+        for x, z, c in block.terms:
+            pauli_rotation(x, z, c * amount, circuit)
+        return
+    circuit.compose(_dense(local_terms(block, amount), len(block.qubits)), list(block.qubits), inplace=True)
+
+
+def local_terms(block: Block, amount: float) -> tuple[Term, ...]:
+    """The terms of a block over its own qubits, times an amount."""
+    return tuple((_local(x, block.qubits), _local(z, block.qubits), amount * c) for x, z, c in block.terms)
+
+
+def _local(mask: int, qubits: Sequence[int]) -> int:
+    return sum(1 << i for i, q in enumerate(qubits) if mask >> q & 1)
+
+
+_PAULIS = {
+    (0, 0): np.eye(2, dtype=complex),
+    (1, 0): np.array([[0, 1], [1, 0]], dtype=complex),
+    (1, 1): np.array([[0, -1j], [1j, 0]], dtype=complex),
+    (0, 1): np.array([[1, 0], [0, -1]], dtype=complex),
+}
+
+
+def exponential(terms: Sequence[Term], qubits: int) -> np.ndarray:
+    """The dense ``exp(-i sum_j c_j P_j)`` on few qubits."""
+    matrix = np.zeros((1 << qubits, 1 << qubits), dtype=complex)
+    for x, z, c in terms:
+        string = np.eye(1, dtype=complex)
+        for q in reversed(range(qubits)):
+            string = np.kron(string, _PAULIS[x >> q & 1, z >> q & 1])
+        matrix += c * string
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.exp(-1j * values)) @ vectors.conj().T)
+
+
+@lru_cache(maxsize=_LONG)
+def _dense(terms: tuple[Term, ...], qubits: int) -> QuantumCircuit:
+    return (one_qubit if qubits == 1 else two_qubits)(exponential(terms, qubits))
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A splitting, and gates on two qubits and their depth of each step after the first."""
+
+    splitting: Splitting
+    gates: float
+    depth: float
+
+    @property
+    def price(self) -> float:
+        """What is minimised."""
+        return self.gates * max(1.0, self.depth)
+
+
+def splittings(num_qubits: int, terms: Sequence[Term], ramps: int) -> list[Splitting]:
+    """The ways to sweep through all terms that fit a formula with so many sweeps a step.
+
+    Where strings are longer than two qubits there are networks for formulas that turn as often as they start, and for the others
+    groups of commuting strings and the order of the operator.
+    """
+    offset = sum(c for x, z, c in terms if not x | z)
+    proper = [term for term in terms if term[0] | term[1]]
+    if len(proper) > _MANY:
+        return [Layers("terms", num_qubits, single_parts(proper), offset)]
+    bonds = Layers("bonds", num_qubits, bond_parts(proper, fused=True), offset)
+    fields = Layers("bonds and fields", num_qubits, bond_parts(proper, fused=False), offset)
+    found: list[Splitting] = [bonds]
+    if any((x | z).bit_count() == 1 for x, z, _ in proper):
+        found.append(fields)
+    if all((x | z).bit_count() <= 2 for x, z, _ in proper):
+        return found
+    groups = Layers("groups", num_qubits, group_parts(proper), offset)
+    if ramps % 2 == 0:
+        found += networks(num_qubits, proper, offset)
+    else:
+        found += [groups, Layers("terms", num_qubits, single_parts(proper), offset)]
+    if len(proper) <= _FEW and num_qubits <= WIDEST:
+        found += [Whole(f"{parts.name} as one network", num_qubits, parts.order, offset) for parts in (fields, groups)]
+    return found
+
+
+def weigh(splitting: Splitting, ramps: Sequence[float], amount: float) -> Weighed:
+    """Gates and depth of a step among others: half of what three steps have more than one."""
+    one, three = ((counts(splitting.circuit(as_sweeps(ramps, [amount] * k)))) for k in (1, 3))
+    return Weighed(splitting, (three[0] - one[0]) / 2, (three[1] - one[1]) / 2)
+
+
+def counts(circuit: QuantumCircuit) -> tuple[int, int]:
+    """Gates on more than one qubit, and their depth."""
+    return circuit.num_nonlocal_gates(), circuit.depth(lambda instruction: len(instruction.qubits) > 1)
+
+
+def as_sweeps(ramps: Sequence[float], amounts: Sequence[float]) -> list[Ramp]:
+    """The sweeps of consecutive steps that run for these times.
+
+    >>> as_sweeps((0.5, 0.5), [0.2])
+    [(True, 0.1), (False, 0.1)]
+    """
+    return [(k % 2 == 0, ramp * amount) for amount in amounts if amount for k, ramp in enumerate(ramps)]
+
+
+def best_splitting(num_qubits: int, terms: Sequence[Term], ramps: Sequence[float], amount: float) -> Splitting:
+    """The splitting with the smallest product of gates on two qubits and depth a step; the first of equal ones."""
+    every = splittings(num_qubits, terms, len(ramps))
+    if len(every) == 1:
+        return every[0]
+    sweeps = (0.5, 0.5) if len(ramps) % 2 == 0 else ramps  # each pair of sweeps has the same gates
+    return min((weigh(each, sweeps, amount or 1.0) for each in every), key=lambda found: found.price).splitting

@@ -1,0 +1,124 @@
+"""The formula that is picked keeps the stated error, measured or bounded, and costs what is sent."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import scipy.linalg
+from qiskit.quantum_info import SparsePauliOp
+
+import qml_dynamics as qd
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.model.schedules import Linear
+from qml_dynamics.synthesis.operator_choice import lie_constant, strang_constant
+
+TERMS = [
+    ("ZZ", [0, 1], -1.0),
+    ("ZZ", [1, 2], -1.3),
+    ("X", [0], -0.9),
+    ("X", [1], -1.1),
+    ("X", [2], -0.7),
+    ("Y", [0], 0.4),
+]
+OPERATOR = SparsePauliOp.from_sparse_list(TERMS, 3)
+
+
+@cache
+def problem(moving: bool) -> qd.Problem:
+    start = np.zeros(8)
+    start[1] = 1.0
+    strength = Linear(1.5, 0.2) if moving else 1.0
+    return qd.Problem.from_operator(OPERATOR, clock="real", duration=1.2, strength=strength, initial=qd.State(start))
+
+
+def off(run: qd.Trajectory, moving: bool) -> float:
+    """Distance of the last wave to the dense propagator's, up to a phase."""
+    amount = Linear(1.5, 0.2).integral(0.0, 1.2, 1.2) if moving else 1.2
+    start = problem(moving).initial.vector(problem(moving).domain).reshape(-1)
+    truth = scipy.linalg.expm(-1j * amount * OPERATOR.to_matrix()) @ start
+    wave = run.states[-1].reshape(-1)
+    overlap = np.vdot(wave, truth)
+    return float(np.linalg.norm(wave * overlap / abs(overlap) - truth))
+
+
+@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-5])
+def test_the_stated_error_is_the_error(moving, tolerance):
+    """At any schedule: within the tolerance, and what diagnostics say; the circuit is what cost counts."""
+    method = qd.Trotter(formula="auto", tolerance=tolerance)
+    run = qd.evolve(problem(moving), method)
+    found = off(run, moving)
+    assert 1e-9 < found <= tolerance
+    assert found == pytest.approx(run.diagnostics["error"], rel=1e-3)
+    assert run.diagnostics["error_is"] == "measured"
+    assert run.diagnostics["rivals"]
+    named = {(rival[0], rival[1], rival[2]) for rival in run.diagnostics["rivals"]}
+    assert tuple(run.diagnostics[name] for name in ("formula", "splitting", "steps")) not in named
+    sent = qd.circuits(problem(moving), method)[-1]
+    plain = qd.Trotter(run.diagnostics["steps"], formula=run.diagnostics["formula"])
+    assert off(qd.evolve(problem(moving), plain), moving) < 3 * tolerance
+    counted = qd.cost(problem(moving), method, backend="statevector")
+    assert counted.two_qubit_gates == sent.num_nonlocal_gates() > 0
+
+
+def test_what_is_optimised_is_smallest():
+    """Gates where gates are asked for, depth where depth is; both no worse than the other's."""
+    found = {
+        aim: qd.circuits(problem(False), qd.Trotter(formula="auto", tolerance=1e-4, optimise=aim))[-1]
+        for aim in ("gates", "depth")
+    }
+    gates = {aim: circuit.num_nonlocal_gates() for aim, circuit in found.items()}
+    depth = {aim: circuit.depth(lambda gate: len(gate.qubits) > 1) for aim, circuit in found.items()}
+    assert 0 < gates["gates"] <= gates["depth"]
+    assert 0 < depth["depth"] <= depth["gates"]
+
+
+def test_commutator_bounds_hold():
+    """Above the true error of one step of Lie's and of Strang's formula, and not by orders of magnitude."""
+    zz, x = [(0, 3, -1.0), (0, 6, -1.3)], [(1, 0, -0.9), (2, 0, -1.1), (4, 0, -0.7)]
+    matrices = [
+        sum(SparsePauliOp.from_sparse_list([term], 3).to_matrix() for term in chosen)
+        for chosen in (TERMS[:2], TERMS[2:5])
+    ]
+    a, b = ([scipy.linalg.expm(-1j * part * m) for m in matrices] for part in (0.05, 0.1))
+    truth = scipy.linalg.expm(-0.1j * (matrices[0] + matrices[1]))
+    lie, strang = np.linalg.norm(b[1] @ b[0] - truth, 2), np.linalg.norm(a[0] @ b[1] @ a[0] - truth, 2)
+    assert lie <= lie_constant([zz, x]) * 0.1**2 <= 5 * lie
+    assert strang <= strang_constant([zz, x]) * 0.1**3 <= 5 * strang
+
+
+def test_a_wide_register_is_bounded_and_says_so():
+    """Thirteen spins: no wave is asked for."""
+    n = 13
+    bonds = [("ZZ", [i, i + 1], -1.0) for i in range(n - 1)]
+    operator = SparsePauliOp.from_sparse_list([*bonds, *(("X", [i], -1.0) for i in range(n))], n)
+    wide = qd.Problem.from_operator(operator, clock="real", duration=0.3)
+    run = qd.evolve(wide, qd.Trotter(formula="auto", tolerance=0.05))
+    assert run.diagnostics["error_is"] == "bounded by commutators"
+    truth = qd.evolve(wide, qd.Krylov()).states[-1].reshape(-1)
+    wave = run.states[-1].reshape(-1)
+    error = np.sqrt(max(0.0, 2 - 2 * abs(np.vdot(wave, truth))))
+    assert 1e-6 < error <= run.diagnostics["error"] <= 0.05
+
+
+def test_what_goes_with_auto():
+    """A tolerance, and nothing that it picks itself; operators alone."""
+    with pytest.raises(MethodError, match="`tolerance` must be given"):
+        qd.Trotter(formula="auto")
+    with pytest.raises(MethodError, match="`tolerance` must be a positive number"):
+        qd.Trotter(formula="auto", tolerance=0.0)
+    with pytest.raises(MethodError, match="`steps` must be left out"):
+        qd.Trotter(4, formula="auto", tolerance=0.1)
+    with pytest.raises(MethodError, match="`tolerance` must be None"):
+        qd.Trotter(4, tolerance=0.1)
+    with pytest.raises(MethodError, match="`optimise` must be"):
+        qd.Trotter(formula="auto", tolerance=0.1, optimise="width")
+    with pytest.raises(MethodError, match="`steps` must be an integer between 1"):
+        qd.Trotter()
+    with pytest.raises(MethodError, match="`tolerance` must be one that a formula reaches"):
+        qd.evolve(problem(False), qd.Trotter(formula="auto", tolerance=1e-300))
+    well = qd.Problem(qd.Grid((-2, 2), 3), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
+    with pytest.raises(MethodError, match="runs on a general operator"):
+        qd.evolve(well, qd.Trotter(formula="auto", tolerance=0.1))
