@@ -24,6 +24,7 @@ _HOME = {
     "methods.split_step": ("SplitStep",),
     "methods.krylov": ("Krylov",),
     "methods.exact": ("Exact",),
+    "methods.tensor_train.method": ("TensorTrain",),
     "methods.trotter": ("Trotter",),
     "methods.multi_product": ("MultiProduct",),
     "methods.randomised": ("QDrift", "RandomOrder"),
@@ -130,6 +131,7 @@ if TYPE_CHECKING:
     from .methods.evolution import circuits as circuits
     from .methods.evolution import evolve as evolve
     from .methods.exact import Exact as Exact
+    from .methods.tensor_train.method import TensorTrain as TensorTrain
     from .methods.growing.method import Growing as Growing
     from .methods.imaginary.options import QITE as QITE
     from .methods.imaginary.options import DoubleBracket as DoubleBracket
