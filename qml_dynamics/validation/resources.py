@@ -111,7 +111,7 @@ def cost(
         MethodError: the method refuses the problem.
         BackendError: the circuits are wider than the device.
     """
-    job = convert(problem, method, backend, shots, seed, save, observables)
+    job = convert(problem, method, backend, shots, seed, save, observables, compact=True)
     on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some
     if job.shots is None and on_a_device:
         job.shots = _SHOTS

@@ -17,11 +17,13 @@ from ..memory import of_waves
 from .layout import LAYOUTS
 from .runs import Run, run
 from .starts import VECTOR, check_start
+from .state import check_observables, compact_answer
 from .trains import dense
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+_TRAINS = 12  # trains and factors that are held beside the saved ones
 _SPACES: frozenset[Space] = frozenset({"periodic", "flux"})
 
 
@@ -37,6 +39,9 @@ class TensorTrain:
     Orders: 2 (Strang) and 4: Suzuki's composition on the real clock, the extrapolation ``4/3 S2(dt/2)^2 - 1/3 S2(dt)`` on the imaginary
     one. On axes of more than nine qubits momenta beyond a cutoff are left out; it is chosen from the initial wave and the loss, and
     raised while the wave holds momenta beyond half of it.
+
+    Up to 22 qubits the answer is a :class:`Trajectory` like any other. Above, it is a
+    :class:`~qml_dynamics.results.compact.CompactTrajectory`, and neither the loss nor a wave is ever a table.
 
     ``diagnostics["error"]`` states the error of the wave (2-norm, without the discretisation by the grid) at each saved time: the
     distance to a run with half the step and half the tolerance, twice, with the roundings and the momenta beyond half the cutoff;
@@ -79,22 +84,22 @@ class TensorTrain:
 
     def facts(self) -> Facts:
         """Waves on both clocks, grids without walls."""
-        return Facts(WAVES, _SPACES, "classical", None if self.steps is None else self.order, steps=self.steps)
+        order = None if self.steps is None else self.order
+        return Facts(WAVES, _SPACES, "classical", order, steps=self.steps, compact_above=VECTOR)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """See :class:`Method`."""
         check_facts(self, problem)
-        require(
-            problem.domain.num_qubits <= VECTOR,
-            "qubits",
-            f"add up to at most {VECTOR} for TensorTrain, whose answer holds all points",
-            problem.domain.num_qubits,
-            MethodError,
-        )
         check_start(problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """See :class:`Method`; above 22 qubits the answer is compact."""
+        if job.compact:
+            check_observables(job.observables)
+            saves = np.union1d(job.saves, [0.0])
+            found = run(job.problem, self, saves.tolist(), job.progress).whole()
+            answer = compact_answer(job, found)
+            return replace(answer, diagnostics=statement(found, np.isin(saves, job.saves)))
         return report_waves(job, run_waves(job, self._waves, self.steps))
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
@@ -110,7 +115,10 @@ class TensorTrain:
         raise no_circuits(self)
 
     def work(self, job: Job) -> Work:
-        """The waves that the answer holds, and three trains of a rank that smooth losses need."""
+        """The waves that the answer holds; where it is compact, a bound by trains of the largest rank."""
+        if job.compact:
+            train = 32 * job.problem.domain.num_qubits * self.max_bond**2
+            return Work(job.problem.domain.num_qubits, train * (2 * len(job.saves) + _TRAINS), bound=True)
         return Work(job.problem.domain.num_qubits, of_waves(job, 48))
 
     def refined(self) -> TensorTrain:
