@@ -131,7 +131,6 @@ if TYPE_CHECKING:
     from .methods.evolution import circuits as circuits
     from .methods.evolution import evolve as evolve
     from .methods.exact import Exact as Exact
-    from .methods.tensor_train.method import TensorTrain as TensorTrain
     from .methods.growing.method import Growing as Growing
     from .methods.imaginary.options import QITE as QITE
     from .methods.imaginary.options import DoubleBracket as DoubleBracket
@@ -143,6 +142,7 @@ if TYPE_CHECKING:
     from .methods.randomised import QDrift as QDrift
     from .methods.randomised import RandomOrder as RandomOrder
     from .methods.split_step import SplitStep as SplitStep
+    from .methods.tensor_train.method import TensorTrain as TensorTrain
     from .methods.trotter import Trotter as Trotter
     from .methods.variational import ansatz as ansatz
     from .methods.variational.options import Cutoff as Cutoff

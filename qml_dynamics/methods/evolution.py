@@ -78,7 +78,8 @@ def evolve(
 
     Returns:
         A :class:`Trajectory`; above as many qubits as a table has, of a method whose waves are compact, a
-        :class:`~qml_dynamics.results.compact.CompactTrajectory`. A keyboard interrupt returns what was done, and ``stop`` says so; with a folder so does SIGTERM.
+        :class:`~qml_dynamics.results.compact.CompactTrajectory`. A keyboard interrupt returns what was done, and ``stop`` says so;
+        with a folder so does SIGTERM.
 
     Raises:
         ProblemError, MethodError, BackendError: something does not fit; before anything long has started. ProblemError too where
@@ -94,7 +95,10 @@ def evolve(
     2.0
     """
     started = time.perf_counter()
-    job = convert(problem, method, backend, shots, seed, save, observables, callback, progress, checkpoint, room=True, compact=folder is None)
+    compact = folder is None and checkpoint is None
+    job = convert(
+        problem, method, backend, shots, seed, save, observables, callback, progress, checkpoint, room=True, compact=compact
+    )  # fmt: skip
     own: list[BaseException] = []
     job.callback = guarded(callback, own)
     if checkpoint is not None:
@@ -244,7 +248,13 @@ def _stop(job: Job, answer: Answer) -> str:
     """Why the run ended; of imaginary time also that it stands at an eigenstate which is not the ground state."""
     problem = job.problem
     told = "not the ground state" in answer.stop
-    if job.compact or problem.clock != "imaginary" or told or job.method.facts().both_ends or answer.diagnostics.get("interrupted"):
+    if (
+        job.compact
+        or problem.clock != "imaginary"
+        or told
+        or job.method.facts().both_ends
+        or answer.diagnostics.get("interrupted")
+    ):
         return answer.stop
     above = stands_above(
         job.h, problem.initial.vector(problem.domain), None if answer.states is None else answer.states[-1]

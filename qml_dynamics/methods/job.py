@@ -94,7 +94,9 @@ def is_compact(problem: Problem, facts: Facts) -> bool:
     return facts.compact_above is not None and problem.domain.num_qubits > facts.compact_above
 
 
-def check_compact(problem: Problem, method: Method, allowed: bool, shots: int | None, callback: Callback | None) -> None:
+def check_compact(
+    problem: Problem, method: Method, allowed: bool, shots: int | None, callback: Callback | None
+) -> None:
     """Raise :class:`MethodError` for what needs a table of a wave that is too large for one; check the sizes of the rest."""
     who, qubits, most = type(method).__name__, problem.domain.num_qubits, method.facts().compact_above
     if not allowed:

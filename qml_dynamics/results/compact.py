@@ -60,7 +60,7 @@ class CompactTrajectory(Trajectory):
 
     compact: tuple[CompactState, ...] = ()
 
-    @property
+    @property  # type: ignore[misc]
     def density(self) -> np.ndarray:  # type: ignore[override]
         """Absent."""
         _absent(self, "a density")
@@ -69,7 +69,7 @@ class CompactTrajectory(Trajectory):
     def density(self, value: np.ndarray) -> None:
         """What the dataclass sets is left aside."""
 
-    @property
+    @property  # type: ignore[misc]
     def states(self) -> np.ndarray | None:  # type: ignore[override]
         """Absent."""
         _absent(self, "states")

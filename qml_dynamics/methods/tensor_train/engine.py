@@ -267,7 +267,14 @@ def outside(wave: Train, layout: Layout, axis: int, cutoff: int) -> float:
     return float(np.sqrt(max(0.0, left)))
 
 
-def first_cutoffs(problem: Problem, layout: Layout, begin: Train, loss: Callable[[np.ndarray], np.ndarray], tolerance: float, most: int) -> tuple[int, ...]:
+def first_cutoffs(
+    problem: Problem,
+    layout: Layout,
+    begin: Train,
+    loss: Callable[[np.ndarray], np.ndarray],
+    tolerance: float,
+    most: int,
+) -> tuple[int, ...]:
     """Qubits of the momenta to keep: what the initial wave holds, and what the drop of the loss can add, twice over."""
     grid = layout.grid
     if all(q <= WHOLE for q in grid.qubits):

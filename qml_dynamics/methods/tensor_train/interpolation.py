@@ -167,18 +167,18 @@ def followed(rows: np.ndarray) -> np.ndarray:
 
 def preceded(columns: np.ndarray) -> np.ndarray:
     """Every column with one more bit at its beginning."""
-    return np.concatenate(
-        [np.concatenate([np.full((len(columns), 1), s, np.int8), columns], axis=1) for s in (0, 1)]
-    )
+    return np.concatenate([np.concatenate([np.full((len(columns), 1), s, np.int8), columns], axis=1) for s in (0, 1)])
 
 
 def pivots(values: np.ndarray, least: float, most: int) -> tuple[list[int], list[int], bool]:
     """Rows and columns of an elimination with full pivoting, and whether what remains is at most ``least``."""
-    rest, rows, columns = values.copy(), [], []
+    rest = values.copy()
+    rows: list[int] = []
+    columns: list[int] = []
     for _ in range(min(*rest.shape, most)):
         i, j = divmod(int(np.abs(rest).argmax()), rest.shape[1])
         top = rest[i, j]
-        if rows and abs(top) <= least or top == 0:
+        if (rows and abs(top) <= least) or top == 0:
             break
         rows.append(i)
         columns.append(j)

@@ -94,4 +94,4 @@ def multiplier(diagonal: Train, qubits: int, tolerance: float) -> Train:
         np.einsum("adb,wdiv->awdibv", d, w).reshape(d.shape[0] * w.shape[0], 2, 2, -1)
         for d, w in zip(diagonal, transform)
     ]
-    return round_operator(multiplied(adjoint(transform), round_operator(scaled, 0.1 * tolerance)), tolerance)
+    return multiplied(adjoint(transform), round_operator(scaled, 0.1 * tolerance), tolerance)

@@ -83,7 +83,11 @@ class Layout:
 
     def table(self, flat: np.ndarray) -> np.ndarray:
         """All entries of a train, first site highest, as an array of the grid's shape."""
-        order = [site for axis in range(self.grid.ndim) for site in sorted(self.places(axis), key=lambda s: -self.sites[s][1])]
+        order = [
+            site
+            for axis in range(self.grid.ndim)
+            for site in sorted(self.places(axis), key=lambda s: -self.sites[s][1])
+        ]
         return np.ascontiguousarray(flat.reshape((2,) * len(self.sites)).transpose(order)).reshape(self.grid.shape)
 
     def flat(self, table: np.ndarray) -> np.ndarray:

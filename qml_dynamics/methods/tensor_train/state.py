@@ -125,7 +125,8 @@ def check_observables(observables: list[Observable]) -> None:
     for observable in observables:
         if observable.terms is not None:
             raise MethodError(
-                f"Argument `observables` must be functions of weights or momenta for compact states, but {observable.name!r} is an operator."
+                f"Argument `observables` must be functions of weights or momenta for compact states, but {observable.name!r} is "
+                "an operator."
             )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 Train = list[np.ndarray]
+ZIP = 0.1  # of the tolerance: what the cuts of a zip-up may leave out
 
 
 def svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -158,7 +159,8 @@ def dense(train: Sequence[np.ndarray]) -> np.ndarray:
 def from_dense(vector: np.ndarray, tolerance: float, most: int) -> Train:
     """The train of a vector of ``2**n`` entries, by singular values, the first site the highest bit."""
     sites = int(vector.size).bit_length() - 1
-    rest, rank, out = np.asarray(vector, dtype=complex).reshape(1, -1), 1, []
+    rest, rank = np.asarray(vector, dtype=complex).reshape(1, -1), 1
+    out: Train = []
     share = tolerance / np.sqrt(max(1, sites - 1))
     for _ in range(sites - 1):
         u, s, v = svd(rest.reshape(rank * 2, -1))
@@ -180,13 +182,24 @@ def round_operator(cores: Sequence[np.ndarray], tolerance: float) -> Train:
     return [core.reshape(core.shape[0], two, two, core.shape[2]) for core in rounded(flat, tolerance, 1 << 30)[0]]
 
 
-def multiplied(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> Train:
-    """The product of two operators, of the product of their ranks."""
-    out = []
+def multiplied(a: Sequence[np.ndarray], b: Sequence[np.ndarray], tolerance: float) -> Train:
+    """The product ``a b`` of a unitary and a right-canonical operator, by zip-up, within that relative Frobenius norm."""
+    carry = np.ones((1, 1, 1), dtype=complex)
+    out: Train = []
+    share = ZIP * tolerance / np.sqrt(max(1, len(a) - 1))
     for x, y in zip(a, b):
-        core = np.einsum("aoib,cizd->acozbd", x, y)
-        out.append(core.reshape(x.shape[0] * y.shape[0], x.shape[1], y.shape[2], -1))
-    return out
+        part = np.tensordot(np.tensordot(carry, y, 1), x, ((1, 2), (0, 2)))  # c, in, right of b, out, right of a
+        part = part.transpose(0, 3, 1, 4, 2)
+        c, two, _, p, q = part.shape
+        if len(out) == len(a) - 1:
+            out.append(part.reshape(c, two * two, 1))
+            break
+        u, s, v = svd(part.reshape(c * two * two, p * q))
+        count, _lost = kept(s, share, 1 << 30)
+        out.append(u[:, :count].reshape(c, two * two, count))
+        carry = (s[:count, None] * v[:count]).reshape(count, p, q)
+    short, _lost = cut_back(out, tolerance, 1 << 30)
+    return [core.reshape(core.shape[0], 2, 2, core.shape[2]) for core in short]
 
 
 def zipped(operator: Sequence[np.ndarray], train: Sequence[np.ndarray], tolerance: float, most: int) -> Train:
@@ -195,7 +208,8 @@ def zipped(operator: Sequence[np.ndarray], train: Sequence[np.ndarray], toleranc
     The cuts are not in an orthogonal gauge, so that their tails say nothing of the error: they are made far below the tolerance, and
     the rounding that follows cuts what may be cut.
     """
-    carry, out = np.ones((1, 1, 1), dtype=complex), []
+    carry = np.ones((1, 1, 1), dtype=complex)
+    out: Train = []
     last, share = len(train) - 1, tolerance / np.sqrt(max(1, len(train) - 1))
     for i, (w, a) in enumerate(zip(operator, train)):
         part = np.tensordot(carry, a, 1)  # c, w, in, a'
@@ -212,9 +226,6 @@ def zipped(operator: Sequence[np.ndarray], train: Sequence[np.ndarray], toleranc
         out.append(u[:, :count].reshape(c, two, count))
         carry = (s[:count, None] * v[:count]).reshape(count, right, ket)
     raise AssertionError("a train has at least one site")
-
-
-ZIP = 0.1  # of the tolerance: what the cuts of a zip-up may leave out
 
 
 def applied(
