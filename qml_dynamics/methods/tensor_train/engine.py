@@ -24,6 +24,7 @@ _CACHED = 12
 _SAMPLES = 64
 _PROBES = 4096
 WHOLE = 9  # qubits of an axis up to which all its momenta are kept
+HIGHEST = 12  # qubits of the momenta that are kept at most: a wave that holds more is told by its error
 _MARGIN = 1.3  # of the largest momentum that the drop of the loss can give
 _SEEN = 3e-8  # square root of the rounding of a weight
 
@@ -288,9 +289,10 @@ def first_cutoffs(
     gained = drop * abs(problem.strength.integral(0.0, length, length)) / whole if whole > 0 else 0.0
     out = []
     for axis, q in enumerate(grid.qubits):
-        cut = next((m for m in range(5, q) if outside(wave, layout, axis, m - 1) <= max(_SEEN, tolerance)), q)
+        top = min(q, HIGHEST)
+        cut = next((m for m in range(5, top) if outside(wave, layout, axis, m - 1) <= max(_SEEN, tolerance)), top)
         unit = 2 * np.pi / grid.lengths[axis]
         held = unit * (1 << (cut - 2))
         need = np.hypot(held, _MARGIN * np.sqrt(gained))
-        out.append(min(q, max(cut, 2 + int(np.ceil(np.log2(need / unit))))) if q > WHOLE else q)
+        out.append(min(top, max(cut, 2 + int(np.ceil(np.log2(need / unit))))) if q > WHOLE else q)
     return tuple(out)

@@ -115,11 +115,11 @@ class TensorTrain:
         raise no_circuits(self)
 
     def work(self, job: Job) -> Work:
-        """The waves that the answer holds; where it is compact, a bound by trains of the largest rank."""
-        if job.compact:
-            train = 32 * job.problem.domain.num_qubits * self.max_bond**2
-            return Work(job.problem.domain.num_qubits, train * (2 * len(job.saves) + _TRAINS), bound=True)
-        return Work(job.problem.domain.num_qubits, of_waves(job, 48))
+        """The waves that the answer holds, where it is no compact one, and a bound by trains of the largest rank."""
+        qubits, saves = job.problem.domain.num_qubits, len(job.saves)
+        train = 32 * qubits * min(self.max_bond, 1 << (qubits + 1) // 2) ** 2
+        table = 0 if job.compact else of_waves(job, 64)
+        return Work(qubits, table + train * (_TRAINS + 2 * saves), bound=True)
 
     def refined(self) -> TensorTrain:
         """Twice the steps; a sixteenth of the tolerance where the steps follow from it."""

@@ -11,7 +11,7 @@ import numpy as np
 from ...model.domains import Grid
 from ...model.formulas import boundaries, segments
 from ...model.problem import Problem
-from .engine import Engine, Moving, first_cutoffs, seeds
+from .engine import HIGHEST, Engine, Moving, first_cutoffs, seeds
 from .layout import Layout
 from .starts import start
 from .trains import Train, distance, largest_bond
@@ -102,13 +102,21 @@ class Run:
         """2-norms of the differences to another run at the saved times."""
         return np.array([distance(a.train, b.train) for a, b in zip(self.kept, other.kept)])
 
+    def _missed_at_start(self) -> float:
+        """What the initial wave of a finer run may miss."""
+        e = self.engine
+        return 2 * distance(e.begin, start(e.problem, e.layout, _BEGIN**2 * e.tolerance, e.most))
+
     def errors(self) -> dict[str, np.ndarray]:
         """The error of the waves at the saved times, and its parts: step, rounding, cutoff.
 
         An order of at least one in the step leaves at most twice the distance to the run with half of it, and in that run the distance
         itself. What roundings left out adds up like errors at random, and like errors of one sign where the largest rank has cut it.
         """
-        step = self.moved(self.coarser) if self.coarser is not None else 2 * self.moved(self.halved().whole())
+        if self.coarser is None:
+            step = 2 * self.moved(self.halved().whole())
+        else:  # both began with the same wave
+            step = self.moved(self.coarser) + self._missed_at_start()
         done = np.searchsorted(self.ends, np.array(self.saves), side="right")
         floor = _ROUNDING * np.sqrt(len(self.engine.begin) * (1.0 + done))
         rounding = floor + np.array([point.lost + point.capped for point in self.kept])
@@ -153,7 +161,7 @@ def _with_room(
         tails = found.engine.tails(last.train)
         least = max(_TAIL * tolerance, 3 * last.lost)
         raised = tuple(
-            min(q, cut + 1) if tail > least and tail * _FALL < old else cut
+            min(q, cut + 1) if cut < HIGHEST and tail > least and tail * _FALL < old else cut
             for cut, q, tail, old in zip(found.engine.cutoffs, grid.qubits, tails, before)
         )
         if raised == found.engine.cutoffs:

@@ -140,7 +140,8 @@ def test_steps_are_chosen_from_the_tolerance() -> None:
     assert method.facts().order is None
     assert method.facts().steps is None
     assert run.diagnostics["error_parts"]["step"] <= 1e-4
-    assert apart(run, truth("real"))[-1] <= run.diagnostics["error"][-1] <= 2e-4
+    assert (apart(run, truth("real")) <= run.diagnostics["error"]).all()
+    assert run.diagnostics["error"][-1] <= 30 * apart(run, truth("real"))[-1]
     assert method.refined().tolerance == 1e-7 / 16
     assert qd.TensorTrain(3).refined().steps == 6
 
