@@ -61,7 +61,7 @@ class CompactTrajectory(Trajectory):
     compact: tuple[CompactState, ...] = ()
 
     @property  # type: ignore[misc]
-    def density(self) -> np.ndarray:  # type: ignore[override]
+    def density(self) -> np.ndarray:
         """Absent."""
         _absent(self, "a density")
 
@@ -70,7 +70,7 @@ class CompactTrajectory(Trajectory):
         """What the dataclass sets is left aside."""
 
     @property  # type: ignore[misc]
-    def states(self) -> np.ndarray | None:  # type: ignore[override]
+    def states(self) -> np.ndarray | None:
         """Absent."""
         _absent(self, "states")
 

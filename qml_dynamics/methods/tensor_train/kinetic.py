@@ -28,7 +28,7 @@ def _polynomials(at: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     hit = np.abs(away) < 1e-15
     terms = weights / np.where(hit, 1.0, away)
     values = terms / terms.sum(axis=-1, keepdims=True)
-    return np.where(hit.any(axis=-1, keepdims=True), hit.astype(float), values)
+    return np.asarray(np.where(hit.any(axis=-1, keepdims=True), hit.astype(float), values))
 
 
 @lru_cache(maxsize=8)

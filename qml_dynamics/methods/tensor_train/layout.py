@@ -75,7 +75,8 @@ class Layout:
         """Bits of flat indices, shape ``(m, sites)``."""
         above = np.cumsum([0, *self.grid.qubits[::-1]])[::-1][1:]  # qubits below each axis
         shifts = [int(above[axis]) + exponent for axis, exponent in self.sites]
-        return ((np.asarray(index, dtype=np.int64)[:, None] >> np.array(shifts)) & 1).astype(np.int8)
+        found = (np.asarray(index, dtype=np.int64)[:, None] >> np.array(shifts)) & 1
+        return np.asarray(found, dtype=np.int8)
 
     def points(self, bits: np.ndarray) -> np.ndarray:
         """Weights at these bits, shape ``(m, ndim)``."""

@@ -102,10 +102,10 @@ class Run:
         """2-norms of the differences to another run at the saved times."""
         return np.array([distance(a.train, b.train) for a, b in zip(self.kept, other.kept)])
 
-    def _missed_at_start(self) -> float:
-        """What the initial wave of a finer run may miss."""
+    def _moved_from(self, coarser: Run) -> np.ndarray:
+        """The distance to the run with twice the step; and, since both began with one wave, what that may miss."""
         e = self.engine
-        return 2 * distance(e.begin, start(e.problem, e.layout, _BEGIN**2 * e.tolerance, e.most))
+        return self.moved(coarser) + 2 * distance(e.begin, start(e.problem, e.layout, _BEGIN**2 * e.tolerance, e.most))
 
     def errors(self) -> dict[str, np.ndarray]:
         """The error of the waves at the saved times, and its parts: step, rounding, cutoff.
@@ -113,10 +113,7 @@ class Run:
         An order of at least one in the step leaves at most twice the distance to the run with half of it, and in that run the distance
         itself. What roundings left out adds up like errors at random, and like errors of one sign where the largest rank has cut it.
         """
-        if self.coarser is None:
-            step = 2 * self.moved(self.halved().whole())
-        else:  # both began with the same wave
-            step = self.moved(self.coarser) + self._missed_at_start()
+        step = 2 * self.moved(self.halved().whole()) if self.coarser is None else self._moved_from(self.coarser)
         done = np.searchsorted(self.ends, np.array(self.saves), side="right")
         floor = _ROUNDING * np.sqrt(len(self.engine.begin) * (1.0 + done))
         rounding = floor + np.array([point.lost + point.capped for point in self.kept])
