@@ -24,6 +24,7 @@ _HOME = {
     "methods.split_step": ("SplitStep",),
     "methods.krylov": ("Krylov",),
     "methods.exact": ("Exact",),
+    "methods.tensor_train.method": ("TensorTrain",),
     "methods.trotter": ("Trotter",),
     "methods.multi_product": ("MultiProduct",),
     "methods.randomised": ("QDrift", "RandomOrder"),
@@ -141,6 +142,7 @@ if TYPE_CHECKING:
     from .methods.randomised import QDrift as QDrift
     from .methods.randomised import RandomOrder as RandomOrder
     from .methods.split_step import SplitStep as SplitStep
+    from .methods.tensor_train.method import TensorTrain as TensorTrain
     from .methods.trotter import Trotter as Trotter
     from .methods.variational import ansatz as ansatz
     from .methods.variational.options import Cutoff as Cutoff

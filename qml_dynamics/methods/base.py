@@ -21,6 +21,7 @@ from ..base.progress import Progress
 from ..model.domains import Grid
 from ..model.hamiltonians import Hamiltonian
 from ..model.problem import Problem
+from ..results.compact import CompactState
 from ..results.observables import Observable
 from ..results.trajectory import Best, Counts
 
@@ -57,6 +58,8 @@ class Facts:
         both_ends: whether the density is conditioned on both ends, so that a run is not the evolution of the initial wave.
         register: whether :meth:`Method.without_encoding` leaves out a register of finite size, whose error is a part of its own in
             the error budget; False: what it leaves out is the encoding.
+        compact_above: qubits above which the answer is a :class:`~qml_dynamics.results.compact.CompactTrajectory`, for which no table of
+            the domain is made; None: never.
         callback: when a callback is called: in every run; where waves are known (``"waves"``: not on backends that only sample);
             where they are and no shots are asked for (``"exact"``); or never.
     """
@@ -73,6 +76,7 @@ class Facts:
     both_ends: bool = False
     register: bool = False
     signed: bool = False
+    compact_above: int | None = None
     callback: Literal["always", "waves", "exact", "never"] = "waves"
 
 
@@ -145,6 +149,7 @@ class Job:
         checkpoint: where the state of the run is kept, or None.
         drawn: whether the seed took part; one for all branches of a call.
         seeded: whether the seed was given, so that a run with it draws the same.
+        compact: whether there are more points than tables; then ``h`` holds no loss.
     """
 
     problem: Problem
@@ -161,6 +166,7 @@ class Job:
     checkpoint: Any = None
     drawn: Drawn = field(default_factory=Drawn)
     seeded: bool = False
+    compact: bool = False
 
     @property
     def entropy(self) -> Any:
@@ -192,6 +198,7 @@ class Answer:
     Attributes:
         times, density, states, log_norm, expectations, counts, best, stop, parameters, diagnostics: as in
             :class:`qml_dynamics.Trajectory`.
+        compact: the waves where they are no tables; then ``states`` is None and ``density`` has no points.
     """
 
     times: np.ndarray
@@ -204,6 +211,7 @@ class Answer:
     stop: str
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     parameters: np.ndarray | None = None
+    compact: tuple[CompactState, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +24,7 @@ from ..base.arguments import checks_arguments_but
 from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning
 from ..model.problem import Problem
 from ..results.codec import CannotStore, packed, unpacked
+from ..results.compact import CompactTrajectory
 from ..results.journal import Scope
 from ..results.observables import ObservableLike
 from ..results.trajectory import Trajectory
@@ -80,7 +81,9 @@ def evolve(
             callback is not called again for what was done.
 
     Returns:
-        A :class:`Trajectory`. A keyboard interrupt returns what was done, and ``stop`` says so; with a folder so does SIGTERM.
+        A :class:`Trajectory`; above as many qubits as a table has, of a method whose waves are compact, a
+        :class:`~qml_dynamics.results.compact.CompactTrajectory`. A keyboard interrupt returns what was done, and ``stop`` says so;
+        with a folder so does SIGTERM.
 
     Raises:
         ProblemError, MethodError, BackendError: something does not fit; before anything long has started. ProblemError too where
@@ -97,7 +100,10 @@ def evolve(
     """
     started = time.perf_counter()
     method, backend = settled(problem, method, backend, shots)
-    job = convert(problem, method, backend, shots, seed, save, observables, callback, progress, checkpoint, room=True)
+    compact = folder is None and checkpoint is None
+    job = convert(
+        problem, method, backend, shots, seed, save, observables, callback, progress, checkpoint, room=True, compact=compact
+    )  # fmt: skip
     own: list[BaseException] = []
     job.callback = guarded(callback, own)
     if checkpoint is not None:
@@ -225,7 +231,8 @@ def finish(job: Job, answer: Answer, started: float) -> Trajectory:
         "reading": job.problem.reading,
         "shots": job.shots,
     }
-    return Trajectory(
+    make = Trajectory if answer.compact is None else partial(CompactTrajectory, compact=answer.compact)
+    return make(
         problem=job.problem,
         method=job.method,
         times=answer.times,
@@ -246,7 +253,13 @@ def _stop(job: Job, answer: Answer) -> str:
     """Why the run ended; of imaginary time also that it stands at an eigenstate which is not the ground state."""
     problem = job.problem
     told = "not the ground state" in answer.stop
-    if problem.clock != "imaginary" or told or job.method.facts().both_ends or answer.diagnostics.get("interrupted"):
+    if (
+        job.compact
+        or problem.clock != "imaginary"
+        or told
+        or job.method.facts().both_ends
+        or answer.diagnostics.get("interrupted")
+    ):
         return answer.stop
     above = stands_above(
         job.h, problem.initial.vector(problem.domain), None if answer.states is None else answer.states[-1]

@@ -14,11 +14,11 @@ from ..backends.base import BackendLike
 from ..base.errors import MethodError, check_memory, describe, integer
 from ..base.progress import Progress
 from ..model.fitting import check_fit
-from ..model.hamiltonians import hamiltonian
+from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.problem import Problem
 from ..results.observables import ObservableLike, read_observables
-from .base import Callback, Job, Method, check_method
-from .gate import check_ranges
+from .base import Callback, Facts, Job, Method, check_method
+from .gate import check_ranges, check_schedules
 
 if TYPE_CHECKING:
     from .variational.measured.resume import Keeper
@@ -36,9 +36,11 @@ def convert(
     progress: bool | None = False,
     checkpoint: Keeper | None = None,
     room: bool = False,
+    compact: bool = False,
 ) -> Job:
     """The job of a call; see :func:`qml_dynamics.evolve` for the arguments.
 
+    With ``compact`` a method whose answers are compact may have more points than a table; the job's Hamiltonian then holds no loss.
     With ``room`` the waves that are saved must fit into the memory, before the loss is evaluated anywhere.
 
     Raises:
@@ -58,12 +60,17 @@ def convert(
     _check_method(problem, method, device)
     check_used(method, device, shots, callback)
     saves = save_times(save, problem.duration)
-    if room:
+    large = is_compact(problem, facts)
+    if large:
+        check_compact(problem, method, compact, shots, callback)
+    elif room:
         check_room(problem, len(saves))
-    h = hamiltonian(problem)
-    check_ranges(problem, h)
+    h = without_table(problem) if large else hamiltonian(problem)
+    if not large:
+        check_ranges(problem, h)
     seen = read_observables(observables, problem, facts.wires)
-    check_fit(problem, h)
+    if not large:
+        check_fit(problem, h)
     label = f"{type(method).__name__} on {problem.domain.num_qubits} qubits"
     return Job(
         problem,
@@ -78,6 +85,45 @@ def convert(
         Progress(label, progress),
         checkpoint=checkpoint,
         seeded=seed is not None,
+        compact=large,
+    )
+
+
+def is_compact(problem: Problem, facts: Facts) -> bool:
+    """Whether the waves of a method on a problem are too large for tables."""
+    return facts.compact_above is not None and problem.domain.num_qubits > facts.compact_above
+
+
+def check_compact(
+    problem: Problem, method: Method, allowed: bool, shots: int | None, callback: Callback | None
+) -> None:
+    """Raise :class:`MethodError` for what needs a table of a wave that is too large for one; check the sizes of the rest."""
+    who, qubits, most = type(method).__name__, problem.domain.num_qubits, method.facts().compact_above
+    if not allowed:
+        raise MethodError(
+            f"Argument `qubits` must add up to at most {most} for {who} here, but is {qubits}: above that only evolve without a folder "
+            "and cost run, since there is no table of the wave."
+        )
+    for name, given, remedy in (
+        ("shots", shots, ": draw by compact[i].sample"),
+        ("callback", callback, ": there is no table to show it"),
+    ):
+        if given is not None:
+            raise MethodError(
+                f"Argument `{name}` must be None for {who} on more than {most} qubits, but is given{remedy}."
+            )
+    check_schedules(problem)
+
+
+def without_table(problem: Problem) -> LearningHamiltonian:
+    """The Hamiltonian of a problem whose points are too many for a table: schedules and domain, and an empty loss."""
+    return LearningHamiltonian(
+        problem.domain,
+        np.empty(0),
+        problem.diffusion,
+        problem.strength,
+        problem.duration,
+        objective=problem.objective,
     )
 
 

@@ -91,6 +91,21 @@ class Gaussian:
         ]
         return [wave / np.linalg.norm(wave) for wave in waves]
 
+    def amplitudes_at(self, x: np.ndarray, axis: int, domain: Domain) -> np.ndarray:
+        """The factor of one axis at some of its coordinates, of no set norm: no table of the axis is made.
+
+        >>> from qml_dynamics.model.domains import Grid
+        >>> grid, wave = Grid((-4, 4), 5), Gaussian(0.5, 0.7, 1.3)
+        >>> some = wave.amplitudes_at(grid.axes[0][3:9], 0, grid) / wave.factors(grid)[0][3:9]
+        >>> bool(np.allclose(some, some[0]))
+        True
+        """
+        c, w, k = (_spread(getattr(self, n), domain, n)[axis] for n in ("center", "width", "momentum"))
+        d = np.asarray(x, dtype=float) - c
+        if not (self.wrapped and domain.boundary == "periodic"):  # type: ignore[union-attr]
+            return _bell(d, w, k, 0.0)
+        return _wrapped(d, w, k, domain.lengths[axis], 0.0)  # type: ignore[union-attr]
+
     def vector(self, domain: Domain) -> np.ndarray:
         """The amplitudes on the points of ``domain``."""
         _check_size(domain)
@@ -163,13 +178,13 @@ KINDS = {"uniform": Uniform, "gaussian": Gaussian, "point_mass": PointMass, "sta
 _IMAGES = 13.0  # widths beyond which a Gaussian's amplitude is below 1e-18
 
 
-def _bell(d: np.ndarray, width: float, momentum: float) -> np.ndarray:
-    """The Gaussian at distances ``d`` from its centre, the largest amplitude 1."""
+def _bell(d: np.ndarray, width: float, momentum: float, top: float | None = None) -> np.ndarray:
+    """The Gaussian at distances ``d`` from its centre; the largest amplitude 1, or that of exponent ``top``."""
     exponent = -(d**2) / (4 * width**2)
-    return np.asarray(np.exp(exponent - exponent.max() + 1j * momentum * d))
+    return np.asarray(np.exp(exponent - (exponent.max() if top is None else top) + 1j * momentum * d))
 
 
-def _wrapped(d: np.ndarray, width: float, momentum: float, length: float) -> np.ndarray:
+def _wrapped(d: np.ndarray, width: float, momentum: float, length: float, top: float | None = None) -> np.ndarray:
     """The sum over the images on a ring; for one that is wider than the ring, the same by its few momenta (Poisson's formula)."""
     wave = np.zeros(len(d), dtype=complex)  # term by term: all of them at once are many times the wave
     if width > length:
@@ -181,9 +196,10 @@ def _wrapped(d: np.ndarray, width: float, momentum: float, length: float) -> np.
         return wave if momentum else wave.real.astype(complex)
     most = int(np.ceil(2 * _IMAGES * width / length)) + 1
     nearest = np.abs(d - length * np.round(d / length)).min()
+    highest = -(nearest**2) / (4 * width**2) if top is None else top
     for image in range(-most, most + 1):
         away = d - length * image
-        exponent = (nearest**2 - away**2) / (4 * width**2)
+        exponent = -(away**2) / (4 * width**2) - highest
         wave += np.exp(exponent + 1j * momentum * away if momentum else exponent)
     return wave
 

@@ -115,7 +115,7 @@ def cost(
         BackendError: the circuits are wider than the device.
     """
     method, backend = settled(problem, method, backend, shots)
-    job = convert(problem, method, backend, shots, seed, save, observables)
+    job = convert(problem, method, backend, shots, seed, save, observables, compact=True)
     on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some
     if job.shots is None and on_a_device:
         job.shots = _SHOTS

@@ -113,6 +113,7 @@ RECIPES: Mapping[str, Make] = {
     "Schrodingerised": lambda: {"ancilla_qubits": 4, "steps": 2},
     "SplitStep": lambda: {"steps": 4},
     "State": lambda: {"amplitudes": pools.wave()},
+    "TensorTrain": lambda: {"steps": 2},
     "Trotter": lambda: {"steps": 2},
     "Uniform": dict,
     "Variational": lambda: {"ansatz": qd.ansatz.hamiltonian(1), "steps": 2},

@@ -127,6 +127,10 @@ TABLE: dict[str, list[Entry]] = {
     "split_step": [Entry(qd.SplitStep(4)), Entry(qd.SplitStep(4, order=1)), Entry(qd.SplitStep(3, order=4))],
     "krylov": [Entry(qd.Krylov())],
     "exact": [Entry(qd.Exact())],
+    "tensor_train": [
+        Entry(qd.TensorTrain(4, tolerance=1e-12)),
+        Entry(qd.TensorTrain(3, order=4, tolerance=1e-12)),
+    ],
     "trotter": [
         Entry(qd.Trotter(4)),
         Entry(qd.Trotter(8, order=1), without=("noisy", *FILES)),

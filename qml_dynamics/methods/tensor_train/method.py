@@ -1,0 +1,144 @@
+"""The wave of a grid as a quantics tensor train, one core a qubit: the method, its steps and its error statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ...backends import Backend
+from ...base.errors import MethodError, describe, integer, one_of, real, require
+from ...model.problem import Problem
+from ..base import WAVES, Answer, Facts, Job, Space, Work, check_facts, no_circuits
+from ..from_waves import Waves, report_waves, run_waves
+from ..memory import of_waves
+from .layout import LAYOUTS
+from .runs import Run, run
+from .starts import VECTOR, check_start
+from .state import check_observables, compact_answer
+from .trains import dense
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+_TRAINS = 12  # trains and factors that are held beside the saved ones
+_SPACES: frozenset[Space] = frozenset({"periodic", "flux"})
+
+
+@dataclass(frozen=True)
+class TensorTrain:
+    """The split-operator method on a quantics tensor train: one core a qubit, both clocks, periodic grids.
+
+    ``psi(s_1 ... s_n) = A_1(s_1) ... A_n(s_n)`` over the bits of the grid's index. The loss enters as the train of
+    ``exp(-i s dt V)`` (imaginary clock: ``exp(-s dt V)``) from cross interpolation, never by its table, and the kinetic part as the
+    operator ``F^+ exp(-i D dt k^2) F``; after each factor the train is rounded by singular values. Smooth losses need ranks of 10 to
+    30 whatever the number of qubits, so that memory and time grow with it linearly.
+
+    Orders: 2 (Strang) and 4: Suzuki's composition on the real clock, the extrapolation ``4/3 S2(dt/2)^2 - 1/3 S2(dt)`` on the imaginary
+    one. On axes of more than nine qubits momenta beyond a cutoff are left out; it is chosen from the initial wave and the loss, and
+    raised while the wave holds momenta beyond half of it.
+
+    Up to 22 qubits the answer is a :class:`Trajectory` like any other. Above, it is a
+    :class:`~qml_dynamics.results.compact.CompactTrajectory`, and neither the loss nor a wave is ever a table.
+
+    ``diagnostics["error"]`` states the error of the wave (2-norm, without the discretisation by the grid) at each saved time: the
+    distance to a run with half the step and half the tolerance, twice, with the roundings and the momenta beyond half the cutoff;
+    ``diagnostics["error_parts"]`` has the three at the end.
+
+    Args:
+        steps: equal steps over the duration; None: as many as make the error of the step at most a thousand tolerances.
+        order: 2 or 4.
+        tolerance: relative 2-norm that one rounding may leave out.
+        max_bond: the largest rank.
+        layout: which bits are neighbours: ``"mirrored"`` (every other axis turned over), ``"sequential"`` or ``"interleaved"``.
+
+    Sources: Oseledets, SIAM J. Sci. Comput. 33, 2295 (2011); Khoromskij, Constr. Approx. 34, 257 (2011); Lubasch et al., J. Comput.
+    Phys. 372, 587 (2018); Chen and Lindsey, arXiv:2404.03182.
+
+    >>> from qml_dynamics import Gaussian, Grid, Problem, evolve
+    >>> bowl = Problem(Grid((-8, 8), 8), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="real", initial=Gaussian(1, 0.6), duration=1.0)
+    >>> run = evolve(bowl, TensorTrain(8, order=4), observables={"x": lambda w: w[:, 0]})
+    >>> round(float(run.expectations["x"].value[-1]), 4), bool(run.diagnostics["error"][-1] < 1e-3)    # cos(1)
+    (0.5403, True)
+    """
+
+    steps: int | None = None
+    order: int = 2
+    tolerance: float = 1e-8
+    max_bond: int = 256
+    layout: str = "mirrored"
+
+    name: ClassVar[str] = "tensor_train"
+
+    def __post_init__(self) -> None:
+        if self.steps is not None:
+            object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
+        known = isinstance(self.order, (int, np.integer)) and not isinstance(self.order, bool) and self.order in (2, 4)
+        require(known, "order", "be 2 or 4", describe(self.order), MethodError)
+        real(self.tolerance, "tolerance", positive=True, error=MethodError)
+        require(1e-12 <= self.tolerance <= 0.01, "tolerance", "be between 1e-12 and 0.01", self.tolerance, MethodError)
+        integer(self.max_bond, "max_bond", 1, 4096, MethodError)
+        one_of(self.layout, "layout", LAYOUTS, MethodError)
+
+    def facts(self) -> Facts:
+        """Waves on both clocks, grids without walls."""
+        order = None if self.steps is None else self.order
+        return Facts(WAVES, _SPACES, "classical", order, steps=self.steps, compact_above=VECTOR)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """See :class:`Method`."""
+        check_facts(self, problem)
+        check_start(problem)
+
+    def run(self, job: Job) -> Answer:
+        """See :class:`Method`; above 22 qubits the answer is compact."""
+        if job.compact:
+            check_observables(job.observables)
+            saves = np.union1d(job.saves, [0.0])
+            found = run(job.problem, self, saves.tolist(), job.progress).whole()
+            answer = compact_answer(job, found)
+            return replace(answer, diagnostics=statement(found, np.isin(saves, job.saves)))
+        return report_waves(job, run_waves(job, self._waves, self.steps))
+
+    def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+        found = run(job.problem, self, saves.tolist(), job.progress)
+        for point in found.points():
+            table = found.engine.layout.table(dense(point.train))
+            yield point.time, table / np.linalg.norm(table), point.log_norm if found.engine.imaginary else 0.0
+        wanted = np.isin(saves, job.saves)
+        out.diagnostics.update(statement(found, wanted))
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """None: it runs here."""
+        raise no_circuits(self)
+
+    def work(self, job: Job) -> Work:
+        """The waves that the answer holds, where it is no compact one, and a bound by trains of the largest rank."""
+        qubits, saves = job.problem.domain.num_qubits, len(job.saves)
+        train = 32 * qubits * min(self.max_bond, 1 << (qubits + 1) // 2) ** 2
+        table = 0 if job.compact else of_waves(job, 64)
+        return Work(qubits, table + train * (_TRAINS + 2 * saves), bound=True)
+
+    def refined(self) -> TensorTrain:
+        """Twice the steps; a sixteenth of the tolerance where the steps follow from it."""
+        if self.steps is None:
+            return replace(self, tolerance=max(1e-12, self.tolerance / 16))
+        return replace(self, steps=2 * self.steps)
+
+    def without_encoding(self) -> TensorTrain:
+        """Itself."""
+        return self
+
+
+def statement(found: Run, wanted: np.ndarray) -> dict[str, object]:
+    """What the diagnostics say of a whole run: its error, where that comes from, ranks, steps and the cutoff."""
+    error = found.errors()
+    return {
+        "error": error["all"][wanted],
+        "error_parts": {name: float(values[-1]) for name, values in error.items() if name != "all"},
+        "bond": np.array([point.rank for point in found.kept])[wanted],
+        "steps": found.steps,
+        "momentum_qubits": list(found.engine.cutoffs),
+    }

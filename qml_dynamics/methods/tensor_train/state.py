@@ -1,0 +1,219 @@
+"""A wave as a tensor train that can be asked: samples, marginals, means, overlaps; and the report of a run that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...base.arguments import checks_arguments
+from ...base.errors import MethodError, describe, integer, require
+from ...model.objectives.base import Objective
+from ...results.compact import CompactState
+from ...results.observables import BEST_SAMPLES, Observable, Table
+from ...results.trajectory import Best, Counts
+from ..base import Answer, Job, Stream
+from .engine import in_momenta, seeds
+from .interpolation import interpolated
+from .kinetic import of_momentum
+from .layout import Layout
+from .runs import Run
+from .starts import VECTOR
+from .trains import Train, dense, drawn, inner, largest_bond, mean
+
+Function = Callable[[np.ndarray], np.ndarray]
+_EXACT = 1e-12  # of the largest value of what is averaged
+_FINEST_PART = 14  # qubits of a marginal
+
+
+@dataclass(frozen=True, eq=False)
+class TrainState:
+    """A wave of unit norm as a tensor train; see :class:`~qml_dynamics.results.compact.CompactState`.
+
+    Attributes:
+        layout: which bit stands at which site.
+        train: right-canonical.
+        most: the largest rank of what is averaged.
+    """
+
+    layout: Layout
+    train: Train
+    most: int
+
+    @property
+    def bond(self) -> int:
+        """The largest rank."""
+        return largest_bond(self.train)
+
+    @checks_arguments
+    def sample(self, shots: int, seed: int) -> Counts:
+        """Exact samples of ``|psi|^2``, bit by bit, each by its law given those before it.
+
+        Args:
+            shots: how many.
+            seed: decides them.
+
+        Raises:
+            MethodError: ``shots`` is not between 1 and 10^7.
+        """
+        bits = drawn(self.train, integer(shots, "shots", 1, 10**7, MethodError), np.random.default_rng(seed))
+        index, count = np.unique(self.layout.index(bits), return_counts=True)
+        return Counts(index, count)
+
+    @checks_arguments
+    def marginal(self, axis: int, qubits: int = 8) -> np.ndarray:
+        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order, adding up to 1.
+
+        Raises:
+            MethodError: there is no such axis, or it has fewer qubits.
+        """
+        grid = self.layout.grid
+        integer(axis, "axis", 0, grid.ndim - 1, MethodError)
+        integer(qubits, "qubits", 1, min(_FINEST_PART, grid.qubits[axis]), MethodError)
+        parts = np.ones((1, 1, 1), dtype=complex)
+        for (a, exponent), core in zip(self.layout.sites, self.train):
+            both = [np.einsum("cab,ax,by->cxy", parts, core[:, s].conj(), core[:, s], optimize=True) for s in (0, 1)]
+            kept = a == axis and exponent >= grid.qubits[axis] - qubits
+            parts = np.stack(both, axis=1).reshape(-1, *both[0].shape[1:]) if kept else both[0] + both[1]
+        law = parts[:, 0, 0].real
+        if not self.layout.high_first(axis):
+            law = law.reshape((2,) * qubits).transpose().reshape(-1)
+        law = np.maximum(law, 0.0)
+        return np.asarray(law / law.sum())
+
+    def expectation(self, function: Function) -> float:
+        """Mean of a function of weights ``(m, ndim) -> (m,)``, by cross interpolation.
+
+        Raises:
+            MethodError: its rank is above ``max_bond``.
+            ProblemError: it does not return finite real numbers.
+        """
+        return self.average(Objective(function, "observable"), "function")
+
+    def average(self, function: Function, name: str) -> float:
+        """The same of a function that checks its values; ``name`` is the argument that is blamed."""
+        found = interpolated(lambda bits: function(self.layout.points(bits)), seeds(self.train), _EXACT, self.most)
+        if not found.whole:
+            raise MethodError(
+                f"Argument `{name}` must be of a rank of at most max_bond = {self.most}, but misses {found.error:.1e} of its largest "
+                "value at fresh points."
+            )
+        return mean(self.train, found.train).real
+
+    def overlap(self, other: CompactState) -> complex:
+        """``<self|other>`` with another wave of the same grid and layout."""
+        fits = isinstance(other, TrainState) and other.layout == self.layout
+        require(fits, "other", "be a compact state on the same grid", describe(other), MethodError)
+        assert isinstance(other, TrainState)
+        return inner(self.train, other.train)
+
+    def to_dense(self) -> np.ndarray:
+        """The amplitudes, shape ``domain.shape``.
+
+        Raises:
+            MethodError: there are more than ``2**22`` of them.
+        """
+        qubits = self.layout.grid.num_qubits
+        require(qubits <= VECTOR, "qubits", f"add up to at most {VECTOR} for a table", qubits, MethodError)
+        table = self.layout.table(dense(self.train))
+        return np.asarray(table / np.linalg.norm(table))
+
+
+def check_observables(observables: list[Observable]) -> None:
+    """Refuse what has no mean in a train: operators."""
+    for observable in observables:
+        if observable.terms is not None:
+            raise MethodError(
+                f"Argument `observables` must be functions of weights or momenta for compact states, but {observable.name!r} is "
+                "an operator."
+            )
+
+
+def compact_answer(job: Job, found: Run) -> Answer:
+    """The answer that the trains of a run give, without any table."""
+    check_observables(job.observables)
+    points = list(found.points())
+    keep = np.isin(found.saves, job.saves)
+    points = [point for point, wanted in zip(points, keep) if wanted]
+    states = tuple(TrainState(found.engine.layout, point.train, found.engine.most) for point in points)
+    table = Table()
+    for point, state in zip(points, states):
+        _observe(job, found, point.time, state, table)
+    return Answer(
+        times=np.array([point.time for point in points]),
+        density=np.empty((len(points), 0)),
+        states=None,
+        log_norm=np.array([point.log_norm for point in points]),
+        expectations=table.estimates(None),
+        counts=None,
+        best=_best(job, states[-1]),
+        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
+        compact=states,
+    )
+
+
+def _observe(job: Job, found: Run, time: float, state: TrainState, table: Table) -> None:
+    problem, engine, grid = job.problem, found.engine, found.engine.layout.grid
+    assert problem.objective is not None  # the facts have refused operators
+    wave = in_momenta(state.train, engine.layout, engine.fine, engine.most)
+    kinetic = 0.0
+    for axis, (q, cut, length, twist) in enumerate(zip(grid.qubits, engine.cutoffs, grid.lengths, grid.twist)):
+        square = of_momentum(lambda k, u=2 * np.pi / length, f=twist: (u * (k - f)) ** 2, q, cut, 1e-14)  # type: ignore[misc]
+        kinetic += mean(wave, engine.layout.alone(axis, square)).real
+    objective = state.average(problem.objective, "objective")
+    d, s = (schedule.value(time, problem.duration) for schedule in (problem.diffusion, problem.strength))
+    for name, value in (("energy", d * kinetic + s * objective), ("kinetic", kinetic), ("objective", objective)):
+        table.add(name, value)
+    for observable in job.observables:
+        assert observable.function is not None
+        if observable.basis == "weight":
+            value = state.average(Objective(observable.function, observable.name), "observables")
+        else:
+            value = _of_momenta(observable.function, observable.name, wave, found)
+        table.add(observable.name, value)
+
+
+def _of_momenta(function: Function, name: str, wave: Train, found: Run) -> float:
+    """Mean of a function of momenta, which is asked below the cutoff only."""
+    engine, layout = found.engine, found.engine.layout
+    grid = layout.grid
+    unit = 2 * np.pi / np.array(grid.lengths)
+    checked = Objective(function, name)
+
+    def values(bits: np.ndarray) -> np.ndarray:
+        k = np.zeros((len(bits), grid.ndim))
+        for site, (axis, exponent) in enumerate(layout.sites):
+            k[:, axis] += bits[:, site] * 2.0 ** (grid.qubits[axis] - 1 - exponent)
+        size = np.array(grid.shape, dtype=float)
+        k = np.where(k < size / 2, k, k - size)
+        half = 2.0 ** (np.array(engine.cutoffs) - 1)
+        inside = ((k >= -half) & (k < half)).all(axis=1)
+        out = np.zeros(len(bits))
+        if inside.any():
+            out[inside] = checked(k[inside] * unit)
+        return out
+
+    bits = drawn(wave, 128, np.random.default_rng(7))
+    got = interpolated(values, bits, _EXACT, engine.most)
+    if not got.whole:
+        raise MethodError(
+            f"Argument `observables` must be of a rank of at most max_bond = {engine.most}, but {name!r} misses {got.error:.1e} of its "
+            "largest value at fresh points."
+        )
+    return mean(wave, got.train).real
+
+
+def _best(job: Job, state: TrainState) -> Best:
+    """The best of the usual number of samples, beside as many uniform points."""
+    loss, grid = job.problem.objective, state.layout.grid
+    assert loss is not None
+    sampled = state.sample(BEST_SAMPLES, job.seed(Stream.BEST, 0)).index
+    uniform = np.random.default_rng(job.seed(Stream.BEST, 1)).integers(0, grid.size, BEST_SAMPLES)
+    pair = []
+    for index in (sampled, uniform):
+        points = grid.points_at(index)
+        values = loss(points)
+        k = int(np.argmin(values))
+        pair.append((tuple(points[k].tolist()), float(values[k])))
+    return Best(pair[0][0], pair[0][1], pair[1][0], pair[1][1], BEST_SAMPLES)
