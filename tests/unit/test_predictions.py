@@ -104,7 +104,7 @@ def test_saved_twice_and_written_as_a_problem_it_is_the_same_model(folder: Path,
 @pytest.mark.parametrize(
     ("make", "labels"),
     [(neuron, ["b", "a"]), (neuron, [3, -2]), (neuron, [True, False]), (neuron, [0.5, 1.5]), (network, ["b", "a"])],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_every_model_and_kind_of_label_comes_back(
     make: object, labels: list[object], qubits: int, tmp_path: Path
