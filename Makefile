@@ -34,7 +34,7 @@ test-slow: $(TORCH)
 
 # Changed problem files, wrong calls, odd command lines and damaged files, all of them.
 test-fuzz: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m fuzz tests/fuzz
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m fuzz tests/fuzz tests/runs/test_kill_calls.py
 
 # Every method x weight space x clock x {exact, shots, noisy} x every verb.
 test-matrix: $(STAMP)

@@ -87,6 +87,7 @@ def backend(
     return _by_object(name, dict(options))
 
 
+@checks_arguments_but("given")
 def opened(given: BackendLike) -> Backend:
     """As :func:`backend`, for a run here and now: what a backend of another package raises leaves as a :class:`BackendError`.
 

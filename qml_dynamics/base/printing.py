@@ -22,11 +22,19 @@ def cut(text: str, lines: int = LINES) -> str:
     one
     two
     and 2 lines more
-    >>> len(cut("x" * 200))
-    120
+    >>> [len(each) for each in cut("word " * 40).split("\\n")]
+    [119, 81]
     """
     given = text.split("\n")
     shown = given if len(given) <= lines else [*given[: lines - 1], f"and {len(given) - lines + 1} lines more"]
+    left, parts = lines - len(shown), []
+    for each in reversed(shown):  # the last lines, which say how a run ended, are wrapped first
+        pieces = [each] if len(each) <= WIDTH else textwrap.wrap(each, WIDTH, subsequent_indent="  ")
+        if len(pieces) - 1 > left:
+            pieces = [each]
+        left -= len(pieces) - 1
+        parts = pieces + parts
+    shown = parts
     return "\n".join(each if len(each) <= WIDTH else each[: WIDTH - 3] + "..." for each in shown)
 
 

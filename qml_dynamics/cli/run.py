@@ -102,7 +102,7 @@ class _Run:
 
     def finish(self, run: Trajectory, code: int) -> int:
         """Write everything, say where, and print the JSON object where it was asked for."""
-        self.place.done = not code
+        self.place.done = code != INTERRUPTED
         self.data["folder"] = str(self.place.shown)
         if "pictures" in self.data:
             self.data["pictures"] = [str(self.place.shown / name) for name in self.data["pictures"]]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..backends import backend as find_backend
 from ..backends.base import Backend, BackendLike
-from ..base.arguments import checks_arguments
+from ..base.arguments import checks_arguments_but
 from ..base.errors import MethodError
 from ..methods.base import Method, check_method
 from ..model.problem import Problem
@@ -57,7 +57,7 @@ class Report:
     refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
-@checks_arguments
+@checks_arguments_but("method")
 def assert_valid_method(
     method: Method,
     *,

@@ -59,7 +59,7 @@ def settled(
     >>> from qml_dynamics import Hypercube
     >>> spins = Problem(Hypercube(2), lambda w: w[:, 0] - w[:, 1], 1.0, clock="real", duration=0.5)
     >>> settled(spins, None, "statevector")[0].steps, settled(spins, None, None)[0].steps, settled(spins, Trotter(3), "aer")
-    (40, 400, (Trotter(steps=3, order=2, truncation=0.0), 'aer'))
+    (40, 400, (Trotter(steps=3, order=2, ...), 'aer'))
     """
     if method is not None:
         return method, backend

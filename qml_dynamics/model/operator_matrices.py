@@ -14,6 +14,8 @@ from ..base.errors import check_memory, require
 from .masks import bit_count
 from .transforms import roundoff, walsh_coefficients
 
+_LARGE = 1e150  # the square of what is smaller is a number too
+
 TINY = 1e-14
 Totals = dict[tuple[int, int], float]  # real coefficients by the pair of masks (x, z)
 
@@ -96,6 +98,7 @@ def _size(shape: tuple[int, ...], name: str) -> int:
 
 
 def _hermitian(gap: float, scale: float, name: str) -> None:
+    require(scale < _LARGE, name, f"have entries below {_LARGE:g}", f"of {scale:.3g}")
     require(gap <= 1e-10 * max(scale, 1e-300), name, "be Hermitian", f"of difference {gap:.2e} from its adjoint")
 
 

@@ -1,4 +1,4 @@
-"""Waves that are never a table: what can be asked of them, and the trajectory that holds them."""
+"""Compact states: the samples, marginals, means and overlaps of waves without a table, and the trajectory that holds them."""
 
 from __future__ import annotations
 

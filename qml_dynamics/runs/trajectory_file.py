@@ -69,18 +69,18 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
         raise ProblemError(f"Argument `path` must be a trajectory as it was saved, but {where} was changed afterwards.")
     if Path(path).is_dir():
         check_run(Path(path), arrays, trajectory)
-        return trajectory if given else _with_data(trajectory, Path(path))
+        return trajectory if given else _with_data(trajectory, Path(path), allow_code)
     return trajectory
 
 
-def _with_data(run: Trajectory, folder: Path) -> Trajectory:
+def _with_data(run: Trajectory, folder: Path, allow_code: bool) -> Trajectory:
     """The run with the model that the data in its folder trained, where the trajectory is of an earlier version, which held none."""
     objective, path = run.problem.objective, folder / PROBLEM
     if objective is None or objective.model is not None or not path.is_file():
         return run
     if "data" not in read_sections(path).get("objective", {}):
         return run
-    known = read_problem(path).problem.objective
+    known = read_problem(path, allow_code=allow_code).problem.objective
     assert known is not None
     described = replace(objective, model=known.model, preparation=known.preparation)
     return replace(run, problem=run.problem.replace(objective=described))

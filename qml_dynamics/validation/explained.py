@@ -90,7 +90,9 @@ def _twin(run: Trajectory, method: Method, backend: Backend | None, facts: Facts
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
-            return evolve(run.problem, method, backend=where, seed=seed, save=[float(run.times[-1])], progress=False)
+            return evolve(
+                run.problem, method, backend=where, seed=seed, save=run.times.tolist(), progress=False
+            )  # saves cut steps
         except (QMLDynamicsError, MemoryError):
             return None
 

@@ -86,8 +86,8 @@ def test_t06_order_two_is_a_damped_newton_step() -> None:
     assert mean == pytest.approx(0.658180, abs=1e-6)
     assert variance == pytest.approx(0.761594, abs=1e-6)
     assert mass == pytest.approx(0.543525, abs=1e-6)
-    assert step.mean[0] == pytest.approx(1.015625 * 0.648054273663885, abs=1e-12)
-    assert step.covariance[0, 0] == pytest.approx(np.tanh(1.0), abs=1e-12)
+    assert step.mean[0] == pytest.approx(1.015625 * 0.648054273663885, abs=1e-10)  # the Hessian is of differences
+    assert step.covariance[0, 0] == pytest.approx(np.tanh(1.0), abs=1e-10)
     assert np.exp(step.log_mass) == pytest.approx(mass, abs=1e-8)
 
 

@@ -289,6 +289,7 @@ COVERS: dict[str, tuple[str, ...] | str] = {
     "methods/imaginary/run.py": ("kept samples",),
     "methods/multi_product.py": ("a line",),
     "methods/randomised.py": ("random circuits",),
+    "methods/variational/measured/readings.py": "room for outcomes not seen; unit/test_rare_outcomes.py",
     "methods/variational/measured/run.py": "unit/variational/test_measured.py",
     "results/observables.py": ("a line", "walls", "rare outcomes", "one measured group"),
     "results/rare.py": ("rare outcomes",),

@@ -112,7 +112,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "descend samples": (lambda: qd.descend(HARMONIC, samples=50, shots=20, backend="aer"), "samples"),
     "descend steps": (lambda: qd.descend(HARMONIC, steps=50, method=qd.SplitStep(20)), "steps"),
     "descend backend": (lambda: qd.descend(HARMONIC, backend="aer", method=qd.SplitStep(20)), "backend"),
-    "submit backend": (lambda: qd.submit(HARMONIC, qd.SplitStep(4), backend="aer", shots=9, folder="never"), "backend"),
+    "submit backend": (lambda: qd.submit(HARMONIC, qd.SplitStep(4), backend="aer", shots=9, folder="never"), "method"),
     "train metric": (lambda: train(metric="shift"), "metric"),
     "train resamplings": (lambda: train(resamplings=7), "resamplings"),
     "train regularisation": (lambda: train(optimizer="adam", regularisation=1e-2), "regularisation"),

@@ -46,7 +46,10 @@ def test_the_command_line_lists_them_all() -> None:
     data = {each["name"]: each for each in json.loads(out)}
     assert code == 0
     assert data["trotter"]["clocks"] == ["real"]
-    assert data["trotter"]["options"] == {"steps": "", "order": "2", "truncation": "0.0"}
+    assert data["trotter"]["options"] == {
+        **{"steps": "0", "order": "2", "truncation": "0.0"},
+        **{"formula": "None", "tolerance": "None", "optimise": "'both'"},
+    }
     code, out, _ = call_command(["list", "methods", "split-step"])
     assert code == 0
     assert "options        steps, order=2, formula=None" in out

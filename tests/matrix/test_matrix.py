@@ -79,6 +79,7 @@ CORNERS = {
     "trotter": ("walls", "real", ("evolve", "circuits", "cost")),
     "multi_product": ("hypercube", "real", ("evolve", "noisy", "circuits")),
     "qdrift": ("operator", "real", ("evolve", "circuits", "problem_file")),
+    "tensor_train": ("flux", "real", ("evolve", "problem_file")),
     "random_order": ("operator", "real", ("submit",)),
     "mini_batch": ("periodic", "real", ("evolve", "files")),
     "schrodingerised": ("hypercube", "imaginary", ("evolve",)),

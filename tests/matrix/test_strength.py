@@ -200,7 +200,8 @@ def loss(w: np.ndarray) -> np.ndarray:
         ({"diffusion": Linear(0.0, 1.0)}, "diffusion"),
         ({"objective": loss}, "objective"),
         ({"operator": np.diag([1.0, -1.0])}, "domain"),
-        ({"operator": "ZZ"}, "operator"),
+        ({"operator": "ZZ"}, "domain"),  # a text of two qubits
+        ({"operator": "Q0"}, "operator"),
         ({"domain": qd.Grid((-1, 1), 3)}, "domain"),
         ({"domain": qd.Hypercube(2)}, "domain"),
         ({"initial": qd.PointMass((1.0, 1.0))}, "point"),

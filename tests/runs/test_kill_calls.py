@@ -45,7 +45,7 @@ def test_signalled_calls_end_with_the_same_bits(tmp_path: Path, verbs: tuple[str
     assert sum(row["killed"] if number == signal.SIGKILL else row["told"] for row in rows) >= 1  # some came in time
 
 
-@pytest.mark.slow
+@pytest.mark.fuzz
 @pytest.mark.parametrize(("number", "count"), [(signal.SIGKILL, 7), (signal.SIGTERM, 4)])
 def test_every_verb_survives_signals_at_random_moments(tmp_path: Path, number: int, count: int) -> None:
     rows = trials(tmp_path, VERBS, count, 2, number)

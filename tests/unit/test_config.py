@@ -380,7 +380,7 @@ METHODS = [
     ('kind = "trotter"\nsteps = 0', "[method] steps must be an integer between 1"),
     ('kind = "troter"\nsteps = 4', "Did you mean 'trotter'"),
     ('kind = "trotter"\nstep = 4', "Did you mean 'steps'"),
-    ('kind = "trotter"', "[method] kind must name every option of Trotter"),
+    ('kind = "trotter"', "[method] steps must be an integer between 1"),
     ("steps = 4", "[method] kind must be given"),
 ]
 

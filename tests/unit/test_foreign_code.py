@@ -70,6 +70,7 @@ READS: dict[str, list[str]] = {
     "run": ["{problem}", "--out", "out", "--no-plots"],
     "compare": ["{saved}", "{saved}"],
     "plot": ["{saved}", "--out", "out"],
+    "predict": ["{saved}", "{problem}"],
     "animate": ["{problem}", "--out", "out.gif", "--frames", "2", "--samples", "0", "--dpi", "20"],
     "cost": ["{problem}"],
     "circuits": ["--check", "{problem}"],
@@ -256,7 +257,7 @@ def test_the_package_has_no_other_way_to_code() -> None:
                 assert keywords.get("allow_pickle") == "False", place
             if "torch" in ast.unparse(node.func) and name.endswith(".load"):
                 assert keywords.get("weights_only") == "True", place
-    assert loads >= 1
+    assert not loads  # one reader of archives, base/archive.py, which needs none of it
 
 
 # -- functions that are allowed, and behave badly --------------------------------------------------------------------------

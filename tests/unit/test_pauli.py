@@ -157,7 +157,7 @@ def test_problem_from_an_operator_evolves_like_its_exponential(clock, method, cl
 
 def test_operator_problems_say_what_does_not_fit():
     """A wave of the wrong length; a method that needs two diagonals."""
-    with pytest.raises(ProblemError, match="`amplitudes` must have shape"):
+    with pytest.raises(ProblemError, match="`initial` must have shape"):
         Problem.from_operator(SparsePauliOp(["XY"]), clock="real", duration=1.0, initial=np.ones(3))
     problem = Problem.from_operator(SparsePauliOp(["XY"]), clock="real", duration=1.0, initial=State([1, 2, 3, 4]))
     with pytest.raises(MethodError, match="general operator"):

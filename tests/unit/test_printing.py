@@ -70,7 +70,7 @@ def test_no_noun_takes_more_than_eight_lines_of_120_characters(tmp_path: Path) -
 @pytest.mark.parametrize("count", [1, 8, 9, 500])
 def test_what_is_cut_is_told(count: int) -> None:
     lines = cut("\n".join(["x" * 300] * count)).split("\n")
-    assert len(lines) == min(count, 8)
+    assert len(lines) == {1: 3}.get(count, 8)  # one long line is wrapped where there is room
     assert all(len(line) <= 120 for line in lines)
     assert (lines[-1] == f"and {count - 7} lines more") == (count > 8)
 

@@ -150,7 +150,7 @@ def test_every_method_has_the_pulse_in_its_answer(name: str, what: str) -> None:
 def test_every_method_of_the_table_is_looked_at() -> None:
     """Here, or elsewhere in this file, or it takes the steps of one that is, or constant schedules only."""
     elsewhere = {"krylov", "exact", "variational"}
-    same_factors = {"mini_batch", "hamilton_jacobi", "koopman_von_neumann"}
+    same_factors = {"tensor_train", "mini_batch", "hamilton_jacobi", "koopman_von_neumann"}
     constant_only = {"schrodinger_bridge"}
     operators_only = {"qdrift", "random_order"}  # see the pulses of tests/matrix/test_strength.py
     assert set(WAVE_METHODS) | elsewhere | same_factors | constant_only | operators_only == set(METHODS)

@@ -220,7 +220,7 @@ def test_training_whose_angles_run_away_is_refused(optimizer: str) -> None:
 
 def test_operators_whose_squares_are_no_numbers_are_refused() -> None:
     for large in (1e200 * np.diag([1.0, -1.0]), SparsePauliOp(["Z"], [1e200])):
-        with pytest.raises(ProblemError, match=r"`operator` must have entries below 1e\+150, but is of 1e\+200"):
+        with pytest.raises(ProblemError, match=r"`(operator|loss)` must have entries below 1e\+150, but is of 1e\+200"):
             qd.train(_turn(), large, [0.3], steps=2)
 
 

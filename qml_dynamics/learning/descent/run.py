@@ -140,7 +140,7 @@ def descend(
 
     >>> found = descend("levy", qubits=5, steps=2000, seed=1)
     >>> found.loss < 1e-9, found.evaluations.grid, found.evaluations.queries
-    (True, 1024, 0)
+    (True, 1028, 0)
     """
     polish = integer(polish, "polish", 0, 10_000, MethodError)
     require(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import Array, checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...methods.variational.ansatz import from_circuit
 from ...methods.variational.derivatives import check_derivatives
@@ -138,7 +138,7 @@ def log_det_metric(
     return _log_det(_metric_of(program)(point))
 
 
-@checks_arguments
+@checks_arguments_but("bounds")
 def metric_volume(
     ansatz: Ansatz | QuantumCircuit,
     theta: Array | None = None,

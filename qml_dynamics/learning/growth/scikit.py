@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import Array, checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, integer, require
 from ...base.progress import Progress
 from .arrays import table, vectors
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 
-@checks_arguments
+@checks_arguments_but("model")
 def from_sklearn(model: MLPClassifier | MLPRegressor) -> Loaded:
     """Weights, biases, activation and output of a fitted ``MLPClassifier`` or ``MLPRegressor``.
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ...base.archive import check_archive
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import Array, checks_arguments_but
 from ...base.errors import MethodError, ProblemError, check_memory, one_of, require
 from ...base.places import regular
 from .arrays import plain, vectors
@@ -29,7 +29,7 @@ _DTYPES = {
 }
 
 
-@checks_arguments
+@checks_arguments_but("source")
 def from_torch(
     source: StateDict | str | os.PathLike[str],
     *,

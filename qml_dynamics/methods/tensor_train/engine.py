@@ -23,6 +23,7 @@ _FINEST = 1e-13
 _CACHED = 12
 _SAMPLES = 64
 _PROBES = 4096
+_TURNS = 1e5  # radians, or powers of e, of a factor in one step
 WHOLE = 9  # qubits of an axis up to which all its momenta are kept
 HIGHEST = 12  # qubits of the momenta that are kept at most: a wave that holds more is told by its error
 _MARGIN = 1.3  # of the largest momentum that the drop of the loss can give
@@ -127,7 +128,16 @@ class Engine:
             self._phases.popitem(last=False)
         return self._phases[key]
 
+    def _resolve(self, exponent: float, what: str) -> None:
+        """Refuse steps in which a factor turns or decays so often that neither the splitting nor its ranks mean anything."""
+        if not abs(exponent) < _TURNS:
+            raise MethodError(
+                f"Argument `steps` must be larger: the {what} factor of a step has exponents up to {abs(exponent):.2g}."
+            )
+
     def _interpolated(self, amount: float) -> tuple[Train, float]:
+        probes = self.loss(self.seeds) - self.lowest
+        self._resolve(amount * float(np.abs(probes).max()), "loss")
         low = self.lowest if self.imaginary else 0.0
 
         def values(bits: np.ndarray) -> np.ndarray:
@@ -148,6 +158,7 @@ class Engine:
         """``exp(-i amount k^2)`` of one axis (imaginary clock: ``exp(-amount k^2)``), over the bits of k, lowest first."""
         grid = self.layout.grid
         unit = 2 * np.pi / grid.lengths[axis]
+        self._resolve(amount * (unit * 2.0 ** (self.cutoffs[axis] - 1)) ** 2, "kinetic")
 
         def values(k: np.ndarray) -> np.ndarray:
             exponent = amount * (unit * (k - grid.twist[axis])) ** 2
