@@ -27,7 +27,8 @@ def cut(text: str, lines: int = LINES) -> str:
     """
     given = text.split("\n")
     shown = given if len(given) <= lines else [*given[: lines - 1], f"and {len(given) - lines + 1} lines more"]
-    left, parts = lines - len(shown), []
+    left = lines - len(shown)
+    parts: list[str] = []
     for each in reversed(shown):  # the last lines, which say how a run ended, are wrapped first
         pieces = [each] if len(each) <= WIDTH else textwrap.wrap(each, WIDTH, subsequent_indent="  ")
         if len(pieces) - 1 > left:

@@ -139,6 +139,7 @@ def test_two_signals_end_a_run_with_what_was_done(here: Path, number: int, code:
     assert 1 < len(load("long").times) < 4001
 
 
+@pytest.mark.slow
 def test_a_command_without_a_folder_says_that_nothing_was_saved(here: Path) -> None:
     process = start("descend", "levy", "--qubits", "9", "--steps", "4000000")
     time.sleep(3.0)

@@ -181,7 +181,7 @@ def wide_clifford(n: int) -> QuantumCircuit:
 
 @pytest.mark.parametrize(
     "circuit",
-    [annotated(0.3, 0.7), annotated(P, R), wide_clifford(11)],
+    [annotated(0.3, 0.7), annotated(P, R), pytest.param(wide_clifford(11), marks=pytest.mark.slow)],
     ids=["annotated and fixed", "annotated with parameters", "a Clifford on 11 qubits"],
 )
 def test_composite_operations_are_read(circuit):
