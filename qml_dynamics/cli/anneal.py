@@ -140,6 +140,16 @@ def _sample(run: Trajectory, file: ProblemFile, wishes: Wishes) -> Chain | None:
     )
 
 
+def _vote_accuracy(chain: Chain, X: np.ndarray, y: np.ndarray) -> float:
+    """Accuracy of the majority vote of all samples on standardised rows; ties go to the second label."""
+    objective, kinds = chain.problem.objective, np.unique(y)
+    assert objective is not None
+    votes = np.zeros(len(y))
+    for w, count in zip(*np.unique(chain.samples, axis=0, return_counts=True)):
+        votes += count * np.where(objective.predict(w, X) == kinds[-1], 1.0, -1.0)
+    return float(np.mean(np.where(votes >= 0, kinds[-1], kinds[0]) == y))
+
+
 def _add_chain(data: dict[str, Any], chain: Chain | None, file: ProblemFile) -> None:
     if chain is None or chain.best is None:
         return
@@ -159,10 +169,10 @@ def _add_chain(data: dict[str, Any], chain: Chain | None, file: ProblemFile) -> 
     }
     if dataset is not None and objective is not None:
         row["training_accuracy"] = objective.score(w, dataset.X_train, dataset.y_train)
-        report["vote_training_accuracy"] = chain.score(dataset.X_train, dataset.y_train)
+        report["vote_training_accuracy"] = _vote_accuracy(chain, dataset.X_train, dataset.y_train)
         if len(dataset.y_test):
             row["held_out_accuracy"] = objective.score(w, dataset.X_test, dataset.y_test)
-            report["vote_held_out_accuracy"] = chain.score(dataset.X_test, dataset.y_test)
+            report["vote_held_out_accuracy"] = _vote_accuracy(chain, dataset.X_test, dataset.y_test)
     data["best_weights"].insert(1, row)
     data["chain"] = report
 

@@ -60,8 +60,9 @@ def _field() -> Any:
 
 
 def _setting(split: int) -> Any:
-    loss = _loss()
-    return qd.descent.Setting(loss, loss, _grid(), lambda w: 0.5)
+    rows, labels = np.linspace(-1.0, 1.0, 6)[:, None], np.array([0, 0, 1, 0, 1, 1])
+    loss = qd.objectives.neuron(rows, labels, bias=False)
+    return qd.descent.Setting(loss, loss, qd.Grid((-3, 3), 3), lambda w: 0.5)
 
 
 def _tomls() -> dict[str, Any]:

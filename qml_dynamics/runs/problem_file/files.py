@@ -195,6 +195,9 @@ def write_problem(
         ProblemError: for schedules, initial waves or methods of your own, and for a folder that cannot be written.
     """
     target = Path(path)
+    require(
+        backend is None or isinstance(backend, Mapping), "backend", "be a table of names and values or None", backend
+    )
     spec, arrays = describe_problem(problem)
     sections = plain(spec)
     names = {name: f"{target.stem}_{name.rpartition('/')[2]}.npy" for name in arrays}

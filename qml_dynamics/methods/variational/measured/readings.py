@@ -22,7 +22,7 @@ from ....model.pauli import PauliSum
 from ....model.schedules import Constant, Schedule
 from ....results.observables import PauliGroup, pauli_groups
 from ....results.rare import flips, neighbours_of, unseen_change
-from ....synthesis.transforms import dual_index, dual_series, registers, to_dual
+from ....synthesis.transforms import dual_index, dual_series, registers, to_dual, width
 from .outcomes import Key, Outcome, Request, Seen
 from .rotations import to_letters
 
@@ -213,8 +213,11 @@ def _learning_bases(h: LearningHamiltonian) -> list[Basis]:
         return out
 
     def dual_beside(index: int) -> np.ndarray:
-        places = dual_index(h.domain, np.arange(h.domain.size))  # of every outcome
-        out: np.ndarray = np.argsort(places)[neighbours_of(h.domain, int(places[index]))]
+        places = dual_index(
+            h.domain, np.arange(1 << width(h.domain))
+        )  # of every outcome, those of the ancillas of walls too
+        _, first = np.unique(places, return_index=True)
+        out: np.ndarray = first[neighbours_of(h.domain, int(places[index]))]
         return out
 
     weight = Basis(lambda circuit: None, weight_values, lambda index: neighbours_of(h.domain, index & last))
