@@ -168,7 +168,7 @@ def check_answer(job: Job, answer: Answer) -> Answer:
             raise AnswerError(f"{_cannot(job)}: the density is {least:.3g} somewhere, which is negative.")
         np.maximum(density, 0.0, out=density)
     if answer.states is not None:
-        norm = np.linalg.norm(answer.states.reshape(many, -1), axis=1)
+        norm = np.array([np.linalg.norm(wave) for wave in answer.states.reshape(many, -1)])  # no second set of waves
         _ones(job, "wave", "norm", norm, _NORM, answer.times)
     return answer
 

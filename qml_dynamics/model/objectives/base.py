@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments, checks_arguments_but, number_array
 from ...base.errors import ProblemError, check_memory, describe, integer, require
 from ...base.options import handed
 from ...base.printing import printed_briefly
@@ -172,7 +172,7 @@ class Objective:
             spacing: of a grid that resolves the loss, one an axis: differences are taken over a tenth of it. Without it over
                 ``3e-3 max(1, |w|)``, which suits losses that vary over lengths of about 1.
         """
-        points = np.atleast_2d(np.asarray(points, dtype=float))
+        points = np.atleast_2d(number_array(points, "points"))
         if self.gradient_fn is not None:
             return np.asarray(_asked(self.gradient_fn, points, self.name), dtype=float)
         if self.domain is not None:
