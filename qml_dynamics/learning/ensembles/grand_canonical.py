@@ -200,4 +200,5 @@ def gaussian_number(beta: float, stiffness: float, mu_c: float) -> tuple[float, 
     log_z = b * m + 0.5 * math.log(2 * math.pi / (b * g))
     must = "be below the price of a neuron (a fugacity below 1), else the number of neurons diverges"
     require(log_z < 0, "mu_c", must, m)
-    return math.exp(log_z), 1 / math.expm1(-log_z)
+    z = math.exp(log_z)
+    return z, z / -math.expm1(log_z)
