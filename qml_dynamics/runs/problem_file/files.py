@@ -195,9 +195,8 @@ def write_problem(
         ProblemError: for schedules, initial waves or methods of your own, and for a folder that cannot be written.
     """
     target = Path(path)
-    require(
-        backend is None or isinstance(backend, Mapping), "backend", "be a table of names and values or None", backend
-    )
+    table: object = backend
+    require(table is None or isinstance(table, Mapping), "backend", "be a table of names and values or None", table)
     spec, arrays = describe_problem(problem)
     sections = plain(spec)
     names = {name: f"{target.stem}_{name.rpartition('/')[2]}.npy" for name in arrays}
