@@ -502,7 +502,9 @@ def test_plain_data_gives_the_same_problem(name: str) -> None:
     spec, arrays = describe_problem(problem)
     from qml_dynamics.results.trajectory import plain
 
-    same(problem, problem_from_spec(plain(spec), arrays))
+    again = problem_from_spec(plain(spec), arrays)
+    assert again.domain == problem.domain
+    same(problem, again)
 
 
 def test_a_schedule_of_ones_own_is_refused_by_name(tmp_path: Path) -> None:
