@@ -73,17 +73,21 @@ def observe_sde(
                 if step in marks:
                     rows.append((walk.q, slope, change, step))
                 walk.q, walk.done = walk.q + change, step + 1
+                _require_finite(walk.q, h)  # at each step: the free energy takes no infinite weights
                 show(step, total)
         except KeyboardInterrupt:
             pass
-    finite = bool(np.isfinite(walk.q).all())
-    require(finite, "dt", "be small enough for the weights to stay finite (or the free energy must have a maximum)", h)
     seen = None
     if rows:
         weights, slopes, changes, when = (np.array(part) for part in zip(*rows))
         seen = Steps(weights, slopes, changes, h, h * when)
     facts = {"networks": count, "steps": walk.done, "stop": _stop(walk.done, total, "steps"), "seed": seed}
     return Run(steps=seen, initial=start, final=walk.q, duration=walk.done * h, free_energy=loss, facts=facts)
+
+
+def _require_finite(weights: np.ndarray, dt: float) -> None:
+    finite = bool(np.isfinite(weights).all())
+    require(finite, "dt", "be small enough for the weights to stay finite (or the free energy must have a maximum)", dt)
 
 
 @dataclass
