@@ -148,6 +148,7 @@ def condition_text(condition: Condition, bit: dict[Clbit, int]) -> str:
     """A condition (a bit or register and its value, or an expression), with the numbers of its bits in the circuit."""
 
     def places(variable: Clbit | ClassicalRegister) -> str:
+        """The numbers of the bits that a condition reads, as text: ``bits [0, 1]``."""
         bits = [variable] if variable in bit else list(variable)
         return f"bits {[bit[b] for b in bits]}"
 

@@ -62,6 +62,7 @@ class Kept:
         """As :meth:`sample`, of operators."""
 
         def ask() -> Answers:
+            """Run on the backend: one pair (values, standard errors) for each circuit with its operators."""
             found = cast(EstimatingBackend, self.inner).estimate(asked, shots, seeds)
             return [(np.asarray(e.value), np.asarray(e.stderr)) for e in found]
 
@@ -71,6 +72,7 @@ class Kept:
         """As :meth:`sample`, exact: kept where they took longer than reading them does."""
 
         def ask() -> Answers:
+            """Run on the backend: the probabilities of each circuit, beside an empty array."""
             return [(np.asarray(law), np.zeros(0)) for law in self.inner.probabilities(circuits)]
 
         return [law for law, _ in self._kept("probabilities", circuits, None, (), ask)]
@@ -92,6 +94,7 @@ class Kept:
         run: Callable[[Sequence[QuantumCircuit], int, Sequence[int]], list[Counts]],
     ) -> list[Counts]:
         def ask() -> Answers:
+            """Run on the backend: one pair (outcomes as integers, how often each came) for each circuit."""
             return [(c.index, c.count) for c in run(circuits, shots, seeds)]
 
         return [Counts(*pair) for pair in self._kept(verb, circuits, shots, seeds, ask)]

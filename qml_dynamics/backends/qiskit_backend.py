@@ -183,10 +183,12 @@ class _Anything(BackendV2):  # type: ignore[misc]
 
     @property
     def target(self) -> Any:
+        """Qiskit's description of the device: basis gates, on any number of qubits, with every pair connected."""
         return self._target
 
     @property
     def max_circuits(self) -> None:
+        """None: no limit of circuits in one job."""
         return None
 
     @classmethod
@@ -196,6 +198,7 @@ class _Anything(BackendV2):  # type: ignore[misc]
         return Options()
 
     def run(self, run_input: QuantumCircuit | Sequence[QuantumCircuit], **options: object) -> Any:
+        """Refused with :class:`BackendError`: this object is compiled for only, and runs nothing."""
         raise BackendError("This is a description of a device, not a device.")
 
 

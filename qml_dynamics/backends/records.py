@@ -156,6 +156,7 @@ class _Alike:
         self.steps: list[list[Step]] = []
 
     def add(self, place: int, steps: list[Step]) -> None:
+        """Append the steps of one circuit, with its position in the batch."""
         self.places.append(place)
         self.steps.append(steps)
 

@@ -68,6 +68,7 @@ class Sheltered:
         own: list[BaseException] = []
 
         def step(done: int, total: int) -> None:
+            """Report progress; what the caller's function raises is noted in ``own``: it is no error of the backend."""
             try:
                 on_step(done, total)
             except BaseException as error:

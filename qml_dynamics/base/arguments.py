@@ -76,6 +76,7 @@ def _decorated(own: tuple[str, ...], function: F) -> F:
     broken, said = np.linalg.LinAlgError, failed  # closed over: `call` looks for names in the module of the function
 
     def check(given: tuple[object, ...], options: dict[str, object]) -> None:
+        """Compare the arguments with their annotations; raises the error of the first that does not fit."""
         try:
             bound = signature.bind(*given, **options)
         except TypeError:
@@ -87,6 +88,7 @@ def _decorated(own: tuple[str, ...], function: F) -> F:
                 _check(name, value, hints[name], signature.parameters[name].default)
 
     def call(*given: object, **options: object) -> Any:
+        """Check the arguments, call the function, and put a failure of linear algebra into words."""
         check(given, options)
         try:
             return function(*given, **options)

@@ -29,6 +29,8 @@ def attach(package: str, home: Mapping[str, Sequence[str]], modules: Mapping[str
     public = sorted([*places, *shown])
 
     class Package(ModuleType):
+        """A package that imports the module of a public name when the name is first read."""
+
         def __getattr__(self, name: str) -> Any:
             if name in places:
                 value = getattr(importlib.import_module(f".{places[name]}", package), name)

@@ -42,10 +42,12 @@ def renamed_option(old: str, new: str) -> Callable[[C], C]:
     """
 
     def decorate(cls: C) -> C:
+        """The same dataclass, whose constructor takes ``old`` for ``new`` with a :class:`DeprecationWarning`."""
         made: Callable[..., None] = vars(cls)["__init__"]
 
         @functools.wraps(made)
         def init(self: object, *given: object, **options: object) -> None:
+            """The constructor of the dataclass, with the option ``old`` renamed to ``new``."""
             if old in options:
                 if new in options:
                     raise MethodError(f"Argument `{old}` must not be given beside `{new}`, which is its new name.")

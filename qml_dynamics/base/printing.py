@@ -62,6 +62,7 @@ def printed_briefly(cls: type[C]) -> type[C]:
     whole = cls.__repr__
 
     def brief(self: C) -> str:
+        """The dataclass's own ``repr`` where it is short, else each field in at most 60 characters."""
         text = whole(self)
         if fits(text):
             return text

@@ -64,6 +64,7 @@ def anneal_command(
     file = read_problem(path, allow_code=wishes.allow_code)
 
     def identify(said: Identity) -> None:
+        """Enter the problem file and the options that decide the result into the identity of this call."""
         identify_file(file, said)
         said.add("options", {k: v for k, v in vars(wishes).items() if k not in ("seed", "allow_code")})
 

@@ -94,6 +94,7 @@ def descend_command(
             return _show(console, descend(what, **options, seed=seed), [], as_json)
 
         def identify(said: Identity) -> None:
+            """Enter the loss and the options that decide the result into the identity of this call."""
             if file is not None:
                 identify_file(file, said)
             said.add("target", target if file is None else None)

@@ -63,6 +63,7 @@ def grow_command(
     how = Training(options.epochs, options.rate, orthogonality=options.orthogonality, seed=options.seed)
 
     def trained(hidden: list[int], growing: NeuronGrowth | None) -> Trained:
+        """The network trained from these hidden widths, with the rule of growth or without any."""
         return train_network(
             data.X,
             data.y,

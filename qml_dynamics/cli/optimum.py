@@ -58,6 +58,7 @@ def _binary(problem: Problem, seed: int) -> Optimum:
     low, high = np.array(domain.axes).T
 
     def values(bits: np.ndarray) -> np.ndarray:
+        """The loss of weights given as bits of shape ``(ndim, points)``, as SciPy passes them."""
         return objective(low + (high - low) * np.rint(bits).T.reshape(-1, domain.ndim))
 
     found = differential_evolution(

@@ -63,6 +63,7 @@ def run_command(
     _may_have_budget(file, what, budget)
 
     def identify(said: Identity) -> None:
+        """Enter problem file, method, shots, saved times and backend into the identity of this call."""
         identify_file(file, said)
         for name in ("method", "shots", "save"):
             said.add(name, getattr(what, name))
@@ -234,6 +235,7 @@ def told_once() -> Iterator[None]:
     seen: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        """Print a warning as one line on standard error, the first time one of its class comes."""
         kind = category.__name__
         if kind not in seen:
             seen.add(kind)

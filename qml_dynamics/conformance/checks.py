@@ -296,6 +296,7 @@ def check_cost(case: Case) -> None:
     backend = Recorder(case.recorder.inner) if case.uses_circuits else None
 
     def call() -> None:
+        """Call :func:`qml_dynamics.cost` as the cell says and keep its answer."""
         found.append(cost(cell.problem, case.method, backend=backend, shots=SHOTS, save=cell.saves))
 
     told = case.refusal("cost", call)
@@ -333,6 +334,7 @@ def check_budget(case: Case) -> None:
     backend = case.exact_backend
 
     def call() -> None:
+        """Call :func:`qml_dynamics.error_budget` as the cell says and keep its answer."""
         options: Mapping[str, Any] = {"backend": backend, "shots": FEW if case.uses_circuits else None}
         found.append(error_budget(cell.problem, case.method, seed=case.seed, progress=False, **options))
 

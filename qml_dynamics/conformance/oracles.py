@@ -183,6 +183,7 @@ def _waves(problem: Problem, times: Sequence[float], direction: float) -> np.nda
         return np.array([expm(z * t * (d * kinetic + s * potential)) @ psi for t in times])
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
+        """The right side of the equation, ``z (D K + s V) psi``, with ``z = -i`` or ``-1``."""
         d, s = coefficients(problem, t)
         return np.asarray(z * (d * (kinetic @ y) + s * (potential @ y)))
 
@@ -196,6 +197,7 @@ def _means(problem: Problem, times: Sequence[float], states: np.ndarray) -> dict
     kinetic, potential = matrices(problem)
 
     def mean(matrix: np.ndarray) -> np.ndarray:
+        """The means ``<psi_t| M |psi_t>`` at every time, from the dense matrix M."""
         out: np.ndarray = np.einsum("ti,ij,tj->t", states.conj(), matrix, states).real
         return out
 
@@ -216,6 +218,7 @@ def _points(problem: Problem, times: Sequence[float]) -> Truth:
     loss: Callable[[np.ndarray], np.ndarray] = problem.objective.fn
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
+        """Hamilton's equations on the classical clock: ``(w', k') = (2 D k, -s grad zeta(w))``."""
         d, s = coefficients(problem, t)
         inside, sign = _folded(grid, y[0])
         return np.array([2 * d * y[1], -s * sign * _slope(loss, inside)])

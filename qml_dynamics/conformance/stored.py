@@ -149,6 +149,7 @@ def check_submit(case: Case, folder: Path) -> None:
     device = Recorder(case.recorder.inner) if case.uses_circuits else case.others[0]
 
     def call() -> None:
+        """Call :func:`qml_dynamics.submit` as the cell says and keep the run."""
         found.append(
             submit(
                 cell.problem, case.method, backend=device, shots=SHOTS, seed=case.seed, save=cell.saves,

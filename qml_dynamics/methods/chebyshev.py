@@ -153,6 +153,7 @@ def _scaled(h: LearningHamiltonian, middle: float, radius: float, t: float, real
         half = kinetic[..., : shape[-1] // 2 + 1]
 
         def moved(waves: np.ndarray) -> np.ndarray:
+            """``D K psi / radius`` of a block of real waves, by real Fourier transforms."""
             spectrum = fft.rfftn(waves, axes=axes, workers=transform.threads)
             spectrum *= half
             return np.asarray(fft.irfftn(spectrum, s=shape, axes=axes, overwrite_x=True, workers=transform.threads))
@@ -160,6 +161,7 @@ def _scaled(h: LearningHamiltonian, middle: float, radius: float, t: float, real
     else:
 
         def moved(waves: np.ndarray) -> np.ndarray:
+            """``D K psi / radius`` of a block of complex waves, by the transform to the dual basis and back."""
             return transform.inverse(transform.forward(waves.copy()) * kinetic)
 
     return lambda waves: moved(waves) + potential * waves

@@ -49,6 +49,7 @@ class Exact:
         """See :class:`Method`."""
 
         def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+            """The exact waves at the times ``saves``: (time, wave, logarithm of the norm)."""
             return run(inner.problem, inner.h, self, saves.tolist(), inner.progress)
 
         return report_waves(job, run_waves(job, waves))
@@ -121,6 +122,7 @@ def _driven(
     z = -1j if problem.clock == "real" else -1.0
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
+        """The right side ``z (D(t) K + s(t) zeta) psi`` of the equation."""
         d, s = h.coefficients(t)
         out: np.ndarray = z * (d * (kinetic @ y) + s * zeta * y)
         return out

@@ -238,6 +238,7 @@ def guarded(callback: Callback | None, own: list[BaseException]) -> Callback | N
         return None
 
     def call(step: int, view: View) -> Any:
+        """Call the person's function on a copy of the wave; an exception of it is noted in ``own`` and passes."""
         try:
             state = None if view.state is None else np.array(view.state)
             return callback(step, replace(view, state=state))  # of its own kind: measured runs show more

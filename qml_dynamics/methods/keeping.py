@@ -102,6 +102,7 @@ def outside(function: Callable[..., object]) -> Callable[..., object]:
     """A person's own function, in which nothing is kept: it is not called again for what was kept."""
 
     def called(*values: object) -> object:
+        """Call the person's function with no folder for results in force."""
         with inside(None):
             return function(*values)
 

@@ -61,6 +61,7 @@ class Krylov:
         """See :class:`Method`."""
 
         def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+            """The waves at the times ``saves`` by Lanczos: (time, wave, logarithm of the norm)."""
             return run(inner.problem, inner.h, self, saves.tolist(), inner.progress, out.start)
 
         return report_waves(job, run_waves(job, waves, resumes=True))
@@ -148,6 +149,7 @@ def _scaled(
     rate = tol / max(span, abs(whole))
 
     def act(wave: np.ndarray) -> np.ndarray:
+        """``sign H0 psi``, the action that the Krylov space is built of."""
         return sign * h.terms.apply(wave)
 
     for done, wave, log in _constant(act, psi, z, 0.0, span, rate, space):
@@ -221,6 +223,7 @@ def _magnus_step(
     for d, s in _exponents(h, t0, t1):
 
         def act(wave: np.ndarray, d: float = d / dt, s: float = s / dt) -> np.ndarray:
+            """``(d K + s zeta) psi`` with the coefficients of one Magnus exponential, a unit of time."""
             return h.combine(wave, d, s)
 
         done = 0.0

@@ -309,6 +309,7 @@ def resolution_floor(problem: Problem, h: LearningHamiltonian, method: SplitStep
     """
 
     def kinetic(wave: np.ndarray) -> np.ndarray:
+        """``K psi``: the kinetic part at D = 1."""
         return h.combine(wave, 1.0, 0.0)
 
     v = h.zeta - float((np.abs(psi) ** 2 * h.zeta).sum())  # a shift of V changes neither side, and spares cancellation

@@ -188,6 +188,7 @@ def _choice(job: Job, method: Trotter) -> Choice:
     assert method.tolerance is not None
 
     def amounts(steps: int) -> list[float]:
+        """``int s dt`` over each of ``steps`` equal steps."""
         ends = boundaries(problem.duration, steps, []).tolist()
         return [h.amount(a, b) for a, b in zip(ends[:-1], ends[1:])]
 

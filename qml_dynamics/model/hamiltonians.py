@@ -135,6 +135,7 @@ class LearningHamiltonian:
         inverse = 1.0 / (d * self.dual + max(shift, 1e-12))
 
         def precondition(wave: np.ndarray) -> np.ndarray:
+            """``(D K + shift)^{-1} psi``, which makes LOBPCG converge in few iterations."""
             return self.transform.inverse(self.transform.forward(np.array(wave, dtype=complex)) * inverse)
 
         zeta = self.zeta - self.zeta.min()

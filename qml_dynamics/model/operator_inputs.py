@@ -166,7 +166,8 @@ def _word_of(x: int, z: int, count: int) -> Word:
 
 
 class _HasLabels(Protocol):
-    def to_labels(self) -> list[str]: ...
+    def to_labels(self) -> list[str]:
+        """The labels of all Pauli strings, such as ``["XIZ", "ZZI"]``."""
 
 
 class _Sparse(Protocol):
@@ -184,7 +185,8 @@ def _from_list(given: _HasLabels, wires: Sequence[Wire] | None, width: int | Non
 
 
 class _HasLabel(Protocol):
-    def to_label(self) -> str: ...
+    def to_label(self) -> str:
+        """The label of one Pauli string with its phase, such as ``"-iXIZ"``."""
 
 
 def _from_string(given: _HasLabel, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
@@ -194,9 +196,11 @@ def _from_string(given: _HasLabel, wires: Sequence[Wire] | None, width: int | No
 class _Observable(Protocol):
     num_qubits: int
 
-    def as_paulis(self) -> _Observable: ...
+    def as_paulis(self) -> _Observable:
+        """The same observable with projectors opened into Pauli strings."""
 
-    def to_sparse_list(self) -> list[tuple[str, list[int], complex]]: ...
+    def to_sparse_list(self) -> list[tuple[str, list[int], complex]]:
+        """Letters, qubits and coefficient of every term."""
 
 
 def _from_observable(given: _Observable, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
@@ -240,9 +244,11 @@ class _Pennylane(Protocol):
     pauli_rep: Mapping[Mapping[Wire, str], complex] | None
     has_matrix: bool
 
-    def matrix(self, wire_order: Sequence[Wire]) -> np.ndarray: ...
+    def matrix(self, wire_order: Sequence[Wire]) -> np.ndarray:
+        """The dense matrix with the wires in this order, the first as the most significant bit."""
 
-    def sparse_matrix(self, wire_order: Sequence[Wire]) -> SparseMatrix: ...
+    def sparse_matrix(self, wire_order: Sequence[Wire]) -> SparseMatrix:
+        """As :meth:`matrix`, as a sparse matrix of SciPy."""
 
 
 def _from_pennylane(given: _Pennylane, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:

@@ -36,6 +36,7 @@ def coefficient_of(c: object, label: str, name: str) -> complex:
 
 
 def strings_of(reading: Reading, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    """The terms as bit masks, after a check that all labels name the qubits in the same way."""
     require(bool(reading.terms), name, "have at least one term", "an empty sum")
     lengths = set(reading.lengths)
     if reading.lone and not reading.wires:

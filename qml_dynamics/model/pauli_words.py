@@ -41,6 +41,8 @@ _TIMES = {  # (i, j) -> the phase and the letter of their product
 
 
 class Token(NamedTuple):
+    """One token of a text: what kind it is, its characters, and where it starts."""
+
     kind: str
     text: str
     start: int
@@ -102,6 +104,7 @@ def _word_times(a: Word, b: Word) -> tuple[complex, Word]:
 
 
 def is_number(terms: Terms) -> bool:
+    """Whether a sum has the identity as its only word, so that it is a number."""
     return terms.keys() == {IDENTITY}
 
 

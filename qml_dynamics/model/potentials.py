@@ -66,6 +66,7 @@ def potential(
     spacing = None if steps is None else [step / _OF_SPACING for step in steps]
 
     def fn(points: np.ndarray) -> np.ndarray:
+        """``|grad zeta|^2 / (4 T) - Lap zeta / 2`` at points ``(m, ndim)``."""
         square = (objective.gradient(points, spacing) ** 2).sum(axis=1)
         out: np.ndarray = square / (4 * t) - 0.5 * laplacian(objective, points, steps)
         return out

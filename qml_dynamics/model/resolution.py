@@ -87,6 +87,7 @@ def _halved(weighed: Sequence[_Weighed], pieces: Sequence[tuple[float, float]], 
     """Both ends and the middles of all pieces that had to be halved, the worst first."""
 
     def missed(a: float, b: float) -> float:
+        """The largest error over a piece of time of all schedules, in units of the allowed one."""
         return max((w.missed(a, b) for w in weighed), default=0.0)
 
     heap = [(-missed(a, b), a, b) for a, b in pieces]

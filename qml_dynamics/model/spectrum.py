@@ -93,6 +93,7 @@ def _blockwise(act: Act, shape: tuple[int, ...]) -> Any:
     size = int(np.prod(shape))
 
     def each(block: np.ndarray) -> np.ndarray:
+        """The action on every column of a block."""
         columns = block.reshape(size, -1).T
         return np.stack([act(c.reshape(shape)).reshape(-1) for c in columns], axis=1)
 

@@ -48,11 +48,13 @@ def taylor(problem: Problem, about: npt.ArrayLike, order: int) -> Problem:
     point, (c, g, k) = expansion(problem, about, order)
 
     def fn(w: np.ndarray) -> np.ndarray:
+        """The Taylor polynomial at points ``(m, ndim)``."""
         y = w - point
         out: np.ndarray = c + y @ g + 0.5 * np.einsum("mi,ij,mj->m", y, k, y)
         return out
 
     def gradient(w: np.ndarray) -> np.ndarray:
+        """The gradient of the Taylor polynomial, shape ``(m, ndim)``."""
         out: np.ndarray = g + (w - point) @ k
         return out
 

@@ -68,6 +68,7 @@ def flat(
     reach = 0.5 * np.array(domain.lengths)
 
     def draw(i: int) -> None:
+        """Draw frame ``i``: density, time, points and the trails behind them."""
         image.set_array(pdf[i].T)
         clock.set_text(at_time(run, i))
         if paths is None:
@@ -107,6 +108,7 @@ def line(
     clock = over.text(0.015, 0.95, "", transform=over.transAxes, va="top", color=INK, fontsize=10)
 
     def draw(i: int) -> None:
+        """Draw frame ``i``: the wave over the loss, and the density up to this time."""
         wave.draw(i)
         history.draw(i)
         clock.set_text(at_time(run, i))

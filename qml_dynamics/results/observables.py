@@ -121,6 +121,7 @@ def of_momenta(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.nda
     """
 
     def marked(momenta: np.ndarray) -> np.ndarray:  # the name of the parameter is the mark
+        """The function, under a parameter name that says it is one of momenta."""
         return function(momenta)
 
     return marked

@@ -59,6 +59,7 @@ def tabulated(domain: Domain, basis: str, table: np.ndarray) -> Callable[[np.nda
     orders = [np.argsort(axis, kind="stable") for axis in axes]
 
     def index(points: np.ndarray) -> np.ndarray:
+        """The index in the table of points that lie on the grid."""
         where = [order[np.searchsorted(axis[order], points[:, i])] for i, (axis, order) in enumerate(zip(axes, orders))]
         return np.ravel_multi_index(where, domain.shape)
 

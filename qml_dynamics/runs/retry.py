@@ -107,6 +107,7 @@ def bounded(call: Callable[[], T], seconds: float, unanswered: list[threading.Th
     answers: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
 
     def work() -> None:
+        """Put the call's result, or what it raised, into the queue."""
         try:
             answers.put((True, call()))
         except BaseException as error:

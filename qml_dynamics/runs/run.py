@@ -271,6 +271,7 @@ class Run:
             self._advance(context)
 
         def handle(call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
+            """Collect the batches of one call until all are finished or the time is over, with growing pauses."""
             pause = self.patience.poll
             while True:
                 self._look(context, call, circuits, seeds)

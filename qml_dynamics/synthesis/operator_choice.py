@@ -133,6 +133,7 @@ def _measured(
     for candidate in _candidates(num_qubits, terms, _TRIED, aim):
 
         def error(steps: int, own: _Candidate = candidate) -> float:
+            """The error of the wave after ``steps`` steps of this candidate, in norm."""
             return _error(own, amounts(steps), start, truth)
 
         size = len(candidate.formula.ramps) * max(

@@ -71,6 +71,7 @@ def _merged(states: dict[int, complex], back: QuantumCircuit, n: int) -> dict[in
         back.x(q) if name == "x" else back.cx(target, q)
 
     def moved(state: int) -> int:
+        """The basis state that the appended X and CX gates make of ``state``."""
         for name, q in flips:
             if name == "x" or state >> target & 1:
                 state ^= 1 << q

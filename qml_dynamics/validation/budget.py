@@ -457,6 +457,7 @@ def error_budget(
         chain = Chain(problem, method, backend, shots, seed, progress)
 
         def identify(said: Identity) -> None:
+            """Enter what decides the result of this call into its identity."""
             said.add_problem("problem", problem, chain.h)
             said.add("method", method)
             said.add_backend("backend", chain.backend if backend is None else find_backend(backend))

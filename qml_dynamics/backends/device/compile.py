@@ -130,6 +130,7 @@ def compile_all(
     made = {} if managers is None else managers
 
     def work() -> list[Compiled]:
+        """Compile each distinct circuit once; the results in the order of ``circuits``."""
         done: dict[int, Compiled] = {}
         for circuit in circuits:
             if id(circuit) not in done:

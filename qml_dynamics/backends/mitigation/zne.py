@@ -109,6 +109,7 @@ def _rate(scales: np.ndarray, gaps: np.ndarray, shots: np.ndarray) -> float:
     from scipy.optimize import minimize_scalar
 
     def unexplained(f: float) -> float:
+        """Minus the part of the squared gaps that the decay factor ``f`` a unit of scale explains."""
         powers = f**scales
         pooled = (shots * powers) @ gaps
         return -float(pooled @ pooled) / float(shots @ powers**2)

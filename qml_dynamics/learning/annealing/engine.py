@@ -124,6 +124,7 @@ def _told(job: Job, place: tuple[int, int]) -> Callable[[int, int], None]:
     i, stages = place
 
     def on_step(done: int, total: int) -> None:
+        """Report ``done`` of ``total`` steps of this stage, in thousandths of a stage of the whole run."""
         job.progress(1000 * i + 1000 * done // total, 1000 * stages)
 
     return on_step

@@ -266,6 +266,7 @@ def anneal(
     )
 
     def identify(said: Identity) -> None:
+        """Enter what decides the result of this call into its identity."""
         said.add_problem("problem", problem, call.h)
         said.add("annealing", call.record)
         said.add_backend("backend", None if backend is None else find_backend(backend))

@@ -136,10 +136,12 @@ def fit(
     with Progress(f"Boltzmann machine, {method}", progress) as bar:
 
         def after(theta: np.ndarray) -> None:
+            """Record the parameters after one step of L-BFGS-B, and report progress."""
             path.append(theta.copy())
             bar(min(len(path) - 1, steps), steps)
 
         def penalised(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            """Distance to the law of the data plus ``l2 |theta|^2 / 2``, with its gradient."""
             value, slope = states.loss(theta, q)
             return value + 0.5 * l2 * float(theta @ theta), slope + l2 * theta
 
@@ -189,13 +191,16 @@ class _Exact:
         self.machine, self.evaluations = machine, 0
 
     def law(self, theta: np.ndarray) -> np.ndarray:
+        """The law ``p(v)`` of the visible bits at these parameters, by diagonalisation."""
         self.evaluations += 1
         return self.machine.law(theta)
 
     def loss(self, theta: np.ndarray, q: np.ndarray) -> tuple[float, np.ndarray]:
+        """The relative entropy ``KL(q | p)`` in nats, and its exact gradient."""
         return divergence(q, self.law(theta)), self.machine.gradient(theta, q)
 
     def circuit(self, theta: np.ndarray) -> None:
+        """None: a law found by diagonalisation has no circuit."""
         return None
 
 
@@ -226,11 +231,13 @@ class _Variational:
         return omega, flow.engine.state(omega)
 
     def law(self, theta: np.ndarray) -> np.ndarray:
+        """The law ``p(v)`` of the visible bits at these parameters, from the variational purification."""
         _, wave = self.angles(theta)
         law = (np.abs(wave.reshape(1 << self.machine.num_qubits, -1)) ** 2).sum(axis=0)
         return self.machine.marginal(law / law.sum())
 
     def loss(self, theta: np.ndarray, q: np.ndarray) -> tuple[float, np.ndarray]:
+        """The relative entropy ``KL(q | p)`` in nats, and its gradient by forward differences."""
         p = self.law(theta)
         ratio = np.divide(q, np.maximum(p, TINY), out=np.zeros_like(q), where=q > 0)
         slope = np.empty(len(theta))
@@ -241,4 +248,5 @@ class _Variational:
         return divergence(q, p), slope
 
     def circuit(self, theta: np.ndarray) -> QuantumCircuit:
+        """The circuit that prepares the purification, with its angles bound."""
         return self.ansatz.circuit().assign_parameters(self.angles(theta)[0])

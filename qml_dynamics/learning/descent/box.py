@@ -125,6 +125,7 @@ def remembered(objective: Objective, grid: Grid) -> Objective:
     top = np.array(grid.shape) - 1
 
     def fn(points: np.ndarray) -> np.ndarray:
+        """Losses of points: from the table where a point lies on the grid, else computed."""
         where = np.clip(np.rint((points - low) / step), 0, top).astype(int)
         index = np.ravel_multi_index(tuple(where.T), grid.shape)
         known = (grid.points_at(index) == points).all(axis=1)

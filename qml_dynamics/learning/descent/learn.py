@@ -109,6 +109,7 @@ def learn_schedule(
                 start = search.start + (rng.normal(0.0, 0.7, 2 * knots) if k else 0.0)
 
                 def told(done: int, before: int = k * iterations) -> None:
+                    """Report the iterations done, counted over all starting points."""
                     bar(before + done, starts * iterations)
 
                 search.run(start, iterations, told)
@@ -146,6 +147,7 @@ class _Search:
         done = 0
 
         def told(_: np.ndarray) -> None:
+            """Count one iteration of L-BFGS-B and report it."""
             nonlocal done
             done += 1
             on_step(done)

@@ -136,6 +136,7 @@ def _scipy(setting: Setting, rows: Rows, annealing: bool) -> np.ndarray:
     bounds = [(0.0, 1.0)] * ndim  # neither has units of its own
 
     def loss(y: np.ndarray) -> np.ndarray:
+        """The mini-batch loss at a point of the unit box."""
         return rows.loss(low + (high - low) * y)
 
     calls = max(8, int((rows.limit - rows.seen) // rows.size))

@@ -150,6 +150,7 @@ def _evolution(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
     unit = UnitLoss(loss, bounds)  # it only compares values
 
     def columns(points: np.ndarray) -> np.ndarray:
+        """Losses of points given as columns, shape ``(ndim, points)``, as SciPy passes them."""
         return unit.many(points.T.reshape(-1, len(bounds)))
 
     differential_evolution(

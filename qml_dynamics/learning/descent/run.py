@@ -160,6 +160,7 @@ def descend(
         save = [stated.duration]  # no circuits for the start, which is known
 
     def identify(said: Identity) -> None:
+        """Enter what decides the result of this call into its identity."""
         said.add_problem("problem", stated, hamiltonian(stated))
         said.add("method", chosen)
         said.add_backend("backend", None if backend is None else find_backend(backend))

@@ -130,11 +130,13 @@ def _one_split(
     out: dict[str, tuple[float, float, float, float]] = {}
 
     def told(name: str, weights: np.ndarray, rows: float) -> None:
+        """Record one optimiser's mean training and held-out loss, its score, and the rows of data it read."""
         w = np.atleast_2d(weights)
         losses = float(setting.train(w).mean()), float(setting.held_out(w).mean())
         out[name] = *losses, setting.score(w), rows
 
     def fresh(number: int, limit: float = np.inf) -> Rows:
+        """A source of mini-batches with a random stream of its own, and at most ``limit`` rows."""
         return Rows(setting, batch, np.random.default_rng([*seed, number]), limit)
 
     rows = fresh(0)
@@ -194,6 +196,7 @@ def split_settings(
     require(2 <= train < len(data), "train", f"be from 2 to {len(data) - 1}", train)
 
     def make(split: int) -> Setting:
+        """The setting of one split: training and held-out loss, grid, and score."""
         order = np.random.default_rng([seed, split]).permutation(len(data))
         first, rest = order[:train], order[train:]
         center, scale = data[first].mean(axis=0), data[first].std(axis=0)
@@ -201,6 +204,7 @@ def split_settings(
         loss, other = model(rows[first], labels[first]), model(rows[rest], labels[rest])
 
         def score(weights: np.ndarray) -> float:
+            """Held-out accuracy of the majority vote of these weight vectors, between 0 and 1."""
             positive = np.unique(labels)[1]
             votes = np.mean([loss.predict(w, rows[rest]) == positive for w in weights], axis=0)
             return float(np.mean((votes > 0.5) == (labels[rest] == positive)))

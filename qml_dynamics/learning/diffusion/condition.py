@@ -59,6 +59,7 @@ def read_condition(condition: Condition, domain: Grid, classes: tuple[str, ...])
     pairs = _pairs(condition, domain)
 
     def box(points: np.ndarray) -> np.ndarray:
+        """1 for points inside the box, 0 for those outside, shape ``(m,)``."""
         kept = np.ones(len(points), dtype=bool)
         for axis, (low, high) in enumerate(pairs):
             kept &= (points[:, axis] >= low) & (points[:, axis] <= high)

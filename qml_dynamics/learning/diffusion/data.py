@@ -238,6 +238,7 @@ def gaussian_mixture(weights: Numbers, means: Numbers, variances: Numbers) -> Ca
     )
 
     def density(points: np.ndarray) -> np.ndarray:
+        """The density of the mixture at points ``(m, ndim)``, shape ``(m,)``."""
         gaps = ((points[:, None] - center[None]) ** 2).sum(axis=-1)
         parts = share * np.exp(-0.5 * gaps / s2) / (2 * np.pi * s2) ** (0.5 * center.shape[1])
         return np.asarray(parts.sum(axis=1))

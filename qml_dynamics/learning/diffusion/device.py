@@ -201,6 +201,7 @@ def method_waves(land: Landscape, method: Method, backend: BackendLike | None) -
     """
 
     def source(phi: np.ndarray, times: Sequence[float]) -> Iterator[np.ndarray]:
+        """The real waves, of positive sum, at each of the times, from the initial wave ``phi``."""
         saves = np.unique(times)
         run = evolve(land.problem(phi, float(saves[-1])), method, backend=backend, save=saves, progress=False)
         if len(run.times) < len(saves):

@@ -75,6 +75,7 @@ def reverse(
     heat = land.temperature * (2.0 if kind == "sde" else 1.0)
 
     def drift(points: np.ndarray, score: ScoreField) -> np.ndarray:
+        """The drift ``grad V + c T score`` backwards in time: c = 2 for the stochastic process, 1 for the flow."""
         points = settled(points, lens)
         return land.gradient(points) + heat * score.at(points)
 

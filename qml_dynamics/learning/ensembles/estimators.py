@@ -106,6 +106,7 @@ class _Chance:
         v = start
 
         def value(v: float) -> float:
+            """The log likelihood of the Bernoulli data at ``z = offset + v column``."""
             z = offset + v * column  # the same likelihood along a line
             return float(self.yes @ z - self.seen @ np.logaddexp(0.0, z))
 
@@ -184,6 +185,7 @@ def from_history(history: History | None, d: Answer, g: Answer, seed: int) -> To
     """``mu``, V, ``hbar^2``, the points of V, and whether the history obeys the equation at all, in words."""
 
     def none(reason: str, words: str | None = None) -> Told:
+        """No estimates, with the reason, and the verdict on the equation if there is one."""
         return NotIdentifiable(reason), NotIdentifiable(reason), NotIdentifiable(reason), None, words
 
     if history is None:

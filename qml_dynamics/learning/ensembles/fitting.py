@@ -54,6 +54,7 @@ def _gibbs(run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: LossLike
     unsure = math.hypot(d.stderr / float(d), g.stderr / float(g))  # the law knows D and gamma by their ratio only
 
     def law(factor: float) -> np.ndarray:
+        """The Gibbs law on the grid, with gamma multiplied by ``factor``."""
         return laws.gibbs_law(F, near, float(d), float(g) * factor)
 
     return law_test("Gibbs", run.final, law, near, unsure)
@@ -80,6 +81,7 @@ def _fokker_planck(
         return NotIdentifiable("no earlier cloud is known that one grid resolves together with the final one")
 
     def law(factor: float) -> np.ndarray:
+        """The solution of the Fokker-Planck equation at the final time, with gamma multiplied by ``factor``."""
         return laws.fokker_planck(F, grid, float(d), float(g) * factor, start, rest, 100)
 
     unsure = math.hypot(d.stderr / float(d), g.stderr / float(g))
@@ -100,6 +102,7 @@ def _stationary_wave(
         return NotIdentifiable("the potential has no minimum near the weights")
 
     def member(h: float) -> tuple[np.ndarray, Grid]:
+        """The density ``|psi_0|^2`` at this hbar, and the grid that resolves it."""
         room = law_tests.wave_room(well, h, float(g))
         return laws.stationary_wave(V, room, h, float(g)), room
 
@@ -109,6 +112,7 @@ def _stationary_wave(
     room = law_tests.wave_room(well, float(hbar), float(g))
 
     def law(factor: float) -> np.ndarray:
+        """The density ``|psi_0|^2`` on the grid, with hbar multiplied by ``factor``."""
         return laws.stationary_wave(V, room, float(hbar) * factor, float(g))
 
     unsure = math.hypot(hbar.stderr / float(hbar), 0.5 * g.stderr / float(g))

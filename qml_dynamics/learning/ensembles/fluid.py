@@ -99,6 +99,7 @@ class _Flow:
     mass: float
 
     def rate(self, state: np.ndarray) -> np.ndarray:
+        """Time derivatives of ``(log |psi|, S)`` by Madelung's equations, from central differences."""
         slope = np.gradient(state, self.h, axis=1, edge_order=2)
         bend = np.empty_like(state)
         bend[:, 1:-1] = (state[:, 2:] - 2 * state[:, 1:-1] + state[:, :-2]) / self.h**2
@@ -109,6 +110,7 @@ class _Flow:
         return np.stack([c_t, s_t])
 
     def step(self, y: np.ndarray, dt: float) -> np.ndarray:
+        """One step of the classical Runge-Kutta method of order 4."""
         a = self.rate(y)
         b = self.rate(y + 0.5 * dt * a)
         c = self.rate(y + 0.5 * dt * b)

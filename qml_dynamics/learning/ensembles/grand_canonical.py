@@ -121,6 +121,7 @@ class GrandCanonical:
             costs = self.energies - self.mu_c
 
             def energy(w: np.ndarray) -> np.ndarray:
+                """``sum_i (e_i - mu_c) n_i`` of occupations ``n`` of shape ``(m, neurons)``."""
                 out: np.ndarray = w @ costs
                 return out
 
@@ -130,6 +131,7 @@ class GrandCanonical:
         activation, mu_c, ndim = self.activation, self.mu_c, self.domain.ndim
 
         def coupled(w: np.ndarray) -> np.ndarray:
+            """``n (E(w) - mu_c)`` of points ``(w, n)``: the last coordinate is the number of neurons."""
             return w[:, ndim] * (np.asarray(handed(activation, w[:, :ndim])) - mu_c)
 
         from scipy.special import comb

@@ -79,6 +79,7 @@ def minimum(V: LossLike, near: np.ndarray, widths: np.ndarray) -> Well | None:
     options = {"xatol": 1e-9, "fatol": 1e-14, "initial_simplex": simplex}
 
     def scaled(u: np.ndarray) -> float:
+        """The loss at ``near + u widths``, shifted and divided so that it is of order one."""
         return (float(loss((near + u * widths)[None])[0]) - base) / unit
 
     found = minimize(scaled, np.zeros(k), method="Nelder-Mead", options=options)
@@ -169,6 +170,7 @@ def family_test(
     from scipy.optimize import minimize_scalar
 
     def distance(log: float) -> float:
+        """The distance of the samples from the law whose parameter is ``guess 2^log``."""
         return _compare(samples, *member(guess * 2.0**log))[1]
 
     best = minimize_scalar(distance, bounds=(-2, 2), method="bounded", options={"xatol": 0.05, "maxiter": 10})

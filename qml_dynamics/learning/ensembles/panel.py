@@ -149,6 +149,7 @@ def _space(x: np.ndarray) -> tuple[tuple[np.ndarray, ...], list[int]]:
     powers = [e for e in powers if math.comb(sum(e) + ndim, ndim) <= len(x) // 2]
 
     def columns(order: tuple[int, ...]) -> np.ndarray:
+        """All polynomials at the points, differentiated ``order[k]`` times along axis k, one column each."""
         return np.stack([np.prod([tables[k][order[k]][:, e[k]] for k in range(ndim)], axis=0) for e in powers], axis=1)
 
     none = (0,) * ndim

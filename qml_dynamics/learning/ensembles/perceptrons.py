@@ -129,10 +129,12 @@ class Model:
         """F as an objective (all neurons active)."""
 
         def fn(points: np.ndarray) -> np.ndarray:
+            """``F = -(loss + l2 |q|^2 / 2)`` of weight vectors, shape ``(m,)``."""
             out: np.ndarray = -(self.loss(points) + 0.5 * self.l2 * (points**2).sum(axis=1))
             return out
 
         def gradient(points: np.ndarray) -> np.ndarray:
+            """``grad F`` of weight vectors, shape ``(m, ndim)``."""
             return -self.full_gradient(points, None)
 
         return Objective(fn, "free energy", gradient_fn=gradient)

@@ -227,6 +227,7 @@ def number_revival(neurons: int, mu_c: float, duration: float, hbar: float | Non
     price = real(mu_c, "mu_c")
 
     def energy(w: np.ndarray) -> np.ndarray:
+        """``-mu_c N`` of the number of neurons N."""
         return -price * w[:, 0]
 
     return Problem(Grid((0.0, count + 1.0), bits), energy, 0.0, 1 / h, clock="real", duration=duration)

@@ -211,6 +211,7 @@ def _metric_of(program: Program) -> Callable[[np.ndarray], np.ndarray]:
     still = np.zeros(1 << program.num_qubits, dtype=engine.dtype)
 
     def metric(theta: np.ndarray) -> np.ndarray:
+        """The quantum metric of the ansatz at these parameters."""
         engine.forward(theta)
         return np.array(engine.geometry(still.copy()).metric)
 

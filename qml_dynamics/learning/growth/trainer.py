@@ -101,6 +101,7 @@ class _Loop:
         self.updates, self.stop, self.end = 0, "", "no growth asked for"
 
     def run(self, progress: bool | None) -> Trained:
+        """Train for all epochs, or until an interrupt; returns the network, its recording and why it stopped."""
         self.keep(0, math.nan)
         try:
             with Progress("training", progress) as bar:
@@ -115,6 +116,7 @@ class _Loop:
         return Trained(self.net, self.recorder.recording(), tuple(self.events), stop)
 
     def epoch(self) -> None:
+        """One pass over the training rows in random order, in mini-batches."""
         order = self.rng.permutation(len(self.X))
         for start in range(0, len(order), self.how.batch):
             rows = order[start : start + self.how.batch]
@@ -123,6 +125,7 @@ class _Loop:
             self.updates += self.net.num_parameters
 
     def step(self, by_weight: list[np.ndarray], by_bias: list[np.ndarray]) -> MLP:
+        """One step of gradient descent with momentum, then the orthogonality flow of the layers, if there is one."""
         how, net = self.how, self.net
         self.speed_w = [how.momentum * v - how.rate * g for v, g in zip(self.speed_w, by_weight)]
         self.speed_b = [how.momentum * v - how.rate * g for v, g in zip(self.speed_b, by_bias)]
@@ -169,6 +172,7 @@ class _Loop:
         self.speed_b = [_padded(v, b.shape) for v, b in zip(self.speed_b, self.net.biases)]
 
     def keep(self, epoch: int, residual: float) -> None:
+        """Record losses, accuracies, residual of growth and updates so far, with the measures of all layers."""
         curves = {"loss__train": self.net.loss(self.X, self.y), "accuracy__train": self.net.score(self.X, self.y)}
         test = self.test
         curves["loss__held_out"] = math.nan if test is None else self.net.loss(*test)

@@ -149,6 +149,7 @@ class Chain:
         domain = self.problem.domain
 
         def at(index: np.ndarray) -> np.ndarray:
+            """The function's values at grid points given by their index."""
             return np.asarray(function(domain.points_at(index)), dtype=float)
 
         values = at(self.index.reshape(-1)).reshape(self.index.shape)

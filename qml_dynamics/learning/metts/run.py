@@ -127,6 +127,7 @@ def metts(
     method = _method(method, device, reading, collapse)
 
     def identify(said: Identity) -> None:
+        """Enter what decides the result of this call into its identity."""
         said.add_problem("problem", still, h)
         said.add("method", method)
         said.add_backend("backend", device)

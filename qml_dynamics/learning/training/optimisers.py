@@ -343,6 +343,7 @@ class Training:
         width = self.data.features.shape[1]
 
         def read(features: np.ndarray) -> np.ndarray:
+            """The exact outputs of the circuit for new rows ``(m, columns)``."""
             must = f"have {width} columns"
             require(features.shape[1] == width, "features", must, f"of {features.shape[1]}", MethodError)
             return self.exact.outputs(theta, features)

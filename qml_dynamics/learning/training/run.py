@@ -130,6 +130,7 @@ def train(
     device = None if backend is None else find_backend(backend)
 
     def identify(said: Identity) -> None:
+        """Enter what decides the result of this call into its identity."""
         given = {"circuit": circuit, "loss": loss, "theta0": theta0, "features": features, "labels": labels}
         given |= {"inputs": inputs, "observable": observable, "steps": steps, "learning_rate": pace}
         given |= {"optimizer": optimizer, "regularisation": floor, "metric": metric, "resamplings": resamplings}

@@ -69,12 +69,15 @@ def smooth(objective: Objective, domain: Grid) -> Objective:
     low, spacing = np.array([axis[0] for axis in domain.axes]), np.array(domain.spacing)
 
     def at(u: np.ndarray) -> np.ndarray:
+        """The spline at points in units of the grid's spacing."""
         return np.asarray(map_coordinates(fitted, u.T, order=5, mode=mode, prefilter=False))
 
     def values(points: np.ndarray) -> np.ndarray:
+        """The spline at points of the weight space, shape ``(m,)``."""
         return at((points - low) / spacing)
 
     def gradient(points: np.ndarray) -> np.ndarray:
+        """The spline's gradient ``(m, ndim)`` by central differences of fourth order."""
         u = (points - low) / spacing
         slopes: np.ndarray = np.empty_like(u)
         for axis in range(u.shape[1]):

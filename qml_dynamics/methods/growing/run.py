@@ -31,6 +31,7 @@ def run_growing(job: Job, growing: Growing) -> Answer:
         return run_sampled(job, circuits(growing, job.problem, job.h, job.saves))
 
     def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:
+        """The waves of the growing grid or ansatz at the times ``saves``: (time, wave, logarithm of the norm)."""
         return _engine(growing, inner, saves, out)
 
     return report_waves(job, run_waves(job, waves))

@@ -109,6 +109,7 @@ class _Qite:
         table = {(0, 0): 1.0} | self._measure(PauliSum(self.terms.num_qubits, x, z, np.ones(len(x))), circuit, psi)
 
         def look_up(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+            """Expectation values of the Pauli strings with these masks, from those that were measured."""
             flat = [table[a, b] for a, b in zip(np.ravel(x).tolist(), np.ravel(z).tolist())]
             return np.array(flat).reshape(np.shape(x))
 

@@ -61,12 +61,14 @@ def occupied(problem: Problem, h: Hamiltonian, until: float | None = None, shift
         pulled = problem.strength.integral(0.0, tau, problem.duration)
 
         def act(wave: np.ndarray) -> np.ndarray:
+            """``(int D dt K + int s dt zeta) psi``, with coefficients as in a run up to ``tau``."""
             return h.combine(wave, moved, pulled)
 
     else:
         amount = h.amount(0.0, tau)
 
         def act(wave: np.ndarray) -> np.ndarray:
+            """``int s dt H psi`` of an operator's wave."""
             return amount * h.terms.apply(wave)
 
     basis = krylov_space(act, psi, min(_SPACE, psi.size))
@@ -241,6 +243,7 @@ def steps_needed(problem: Problem, h: Hamiltonian, m0: float, steps: int, shift:
     """:func:`alias_steps` where the coefficients move, so that one of the equal steps takes most: None if ``steps`` will do."""
 
     def over(count: int) -> float:
+        """The largest phase of any of ``count`` equal steps, in units of what a block represents without aliasing."""
         rows = step_energies(problem, h, count, shift)
         return max(_reach(m0, row, _TAIL) for row in rows)
 

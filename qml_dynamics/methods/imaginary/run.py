@@ -66,6 +66,7 @@ def _exact(job: Job, method: Selected | Flow, plan: Forecast | None) -> Answer:
     seen: dict[float, Moment] = {}
 
     def engine(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+        """The waves at the times ``saves``; success probabilities and both laws of each are noted in ``seen``."""
         again = plan
         if plan is not None and len(saves) != len(plan.saves):  # a callback wants every step
             again = forecast(inner.problem, inner.h, method, saves.tolist())

@@ -108,6 +108,7 @@ def _pauli_branch(h: PauliHamiltonian, method: ProbabilisticITE) -> Branch:
     ]
 
     def branch(psi: np.ndarray, t0: float, t1: float, scale: float) -> np.ndarray:
+        """The kept branch from ``t0`` to ``t1``: products of ``cos(a c) + i sin(a c) P`` over all Pauli strings P."""
         time = scale * h.amount(t0, t1)
         passes = [(time, strings)]
         if formula.order > 1:

@@ -141,6 +141,7 @@ class Engine:
         low = self.lowest if self.imaginary else 0.0
 
         def values(bits: np.ndarray) -> np.ndarray:
+            """``exp(-i a zeta)``, or ``exp(-a (zeta - lowest))``, at points given by their bits."""
             exponent = amount * (self.loss(bits) - low)
             return np.exp(-exponent) if self.imaginary else np.exp(-1j * exponent)
 
@@ -161,6 +162,7 @@ class Engine:
         self._resolve(amount * (unit * 2.0 ** (self.cutoffs[axis] - 1)) ** 2, "kinetic")
 
         def values(k: np.ndarray) -> np.ndarray:
+            """``exp(-i amount k^2)``, or ``exp(-amount k^2)``, of integer momenta along one axis."""
             exponent = amount * (unit * (k - grid.twist[axis])) ** 2
             return np.exp(-exponent) if self.imaginary else np.exp(-1j * exponent)
 

@@ -131,11 +131,13 @@ def run(problem: Problem, method: TensorTrain, saves: Sequence[float], progress:
     cutoffs = first_cutoffs(problem, layout, begin, probe.loss, method.tolerance, method.max_bond)
 
     def made(steps: int, cut: tuple[int, ...]) -> Run:
+        """The run with this number of steps and these momentum cutoffs, not yet carried out."""
         ends = boundaries(problem.duration, steps, saves)
         engine = Engine(problem, layout, method.order, method.tolerance, method.max_bond, begin, cut)
         done = [0]
 
         def tick() -> None:
+            """Report one more step as done."""
             done[0] += 1
             progress(min(done[0], len(ends) - 1), len(ends) - 1)
 

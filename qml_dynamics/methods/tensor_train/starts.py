@@ -76,6 +76,7 @@ def _factor(initial: Gaussian, axis: int, grid: Grid, line: Grid, tolerance: flo
     low, step, points = line.bounds[0][0], line.spacing[0], line.shape[0]
 
     def values(bits: np.ndarray) -> np.ndarray:
+        """The initial amplitudes along one axis, at points given by their bits."""
         return initial.amplitudes_at(own.points(bits)[:, 0], axis, grid)
 
     center, width = (np.broadcast_to(getattr(initial, name), grid.ndim)[axis] for name in ("center", "width"))

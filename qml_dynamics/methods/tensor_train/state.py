@@ -182,6 +182,7 @@ def _of_momenta(function: Function, name: str, wave: Train, found: Run) -> float
     checked = Objective(function, name)
 
     def values(bits: np.ndarray) -> np.ndarray:
+        """The function of the momenta given by their bits; 0 beyond the cutoff."""
         k = np.zeros((len(bits), grid.ndim))
         for site, (axis, exponent) in enumerate(layout.sites):
             k[:, axis] += bits[:, site] * 2.0 ** (grid.qubits[axis] - 1 - exponent)

@@ -114,6 +114,7 @@ def _differs(what: str, name: str, at: float, slope: float, quotient: float, arg
 
 def _along(piece: Curved, theta: np.ndarray, k: int) -> Callable[[float], float]:
     def value(x: float) -> float:
+        """The angle with parameter k at ``x``; nan where it cannot be computed."""
         moved = np.array(theta, dtype=float)
         moved[k] = x
         try:

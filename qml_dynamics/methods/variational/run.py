@@ -48,6 +48,7 @@ def engine(method: Variational) -> Any:
     """The exact engine; its record of every step becomes the diagnostics."""
 
     def waves(job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
+        """The variational waves at the times ``saves``: (time, wave, logarithm of the norm)."""
         record, wanted = out.diagnostics, set(job.saves.tolist())
         walk = run_engine(job.problem, job.h, method, saves.tolist(), job.progress, record, out.start, out.kept)
         if out.kept is not None:

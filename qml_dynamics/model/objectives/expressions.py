@@ -77,6 +77,7 @@ def expression(text: str, ndim: int | None = None) -> Objective:
     needed = reader.largest + 1
 
     def fn(points: np.ndarray) -> np.ndarray:
+        """The value of the text at points ``(m, ndim)``, shape ``(m,)``."""
         given = points.shape[1]
         if given < needed or (ndim is not None and given != ndim):
             wanted = f"{ndim}" if ndim is not None else f"at least {needed}"
@@ -141,6 +142,7 @@ def _apply(ufunc: np.ufunc, parts: list[tuple[Program, bool]], node: ast.expr) -
     programs = [program for program, _ in parts]
 
     def run(points: np.ndarray) -> Any:
+        """The NumPy function of the values of its parts at the points."""
         result = programs[0](points)
         if ufunc.nin == 1:
             return ufunc(result)

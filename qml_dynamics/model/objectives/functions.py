@@ -33,12 +33,15 @@ def _named(
     """Turn a formula of ``x, y`` into a function that returns its objective, and enter it in ``TEST_FUNCTIONS``."""
 
     def register(formula: Formula) -> Callable[[], Objective]:
+        """Enter a formula under its own name."""
         name = formula.__name__
 
         def fn(points: np.ndarray) -> np.ndarray:
+            """The formula at points ``(m, 2)``, shape ``(m,)``."""
             return formula(*columns(points, name, 2).T)
 
         def factory() -> Objective:
+            """The objective, with its known minimum and box."""
             return Objective(fn, name, minimum, minimizer, (box, box1 or box), spec={"name": name})
 
         factory.__name__ = factory.__qualname__ = name

@@ -102,10 +102,12 @@ def network(X: npt.ArrayLike, y: npt.ArrayLike, hidden: int = 2, l2: float = 0.0
     model = Network(classes, X.shape[1], integer(hidden, "hidden", 1, 1000), bias)
 
     def value(w: np.ndarray, rows: slice | np.ndarray) -> np.ndarray:
+        """The sum of cross entropies over rows, for each weight vector."""
         out: np.ndarray = np.logaddexp(0.0, -signs[rows] * model.raw(w, X[rows])).sum(axis=1)
         return out
 
     def slope(w: np.ndarray, rows: slice | np.ndarray) -> np.ndarray:
+        """The gradient of that sum by backpropagation."""
         return _backpropagate(model, w, X[rows], signs[rows])
 
     return _objective("network", model, value, slope, len(X), model.hidden, l2)
@@ -130,6 +132,7 @@ def _linear_objective(
     """The loss of the margins ``w . row`` where every row already carries its sign."""
 
     def value(w: np.ndarray, part: slice | np.ndarray) -> np.ndarray:
+        """The sum of the rows' losses for each weight vector: logistic, hinge, or the number of wrong rows."""
         margins = w @ rows[part].T
         if loss == "logistic":
             out: np.ndarray = np.logaddexp(0.0, -margins).sum(axis=1)
@@ -141,6 +144,7 @@ def _linear_objective(
         return out
 
     def slope(w: np.ndarray, part: slice | np.ndarray) -> np.ndarray:
+        """The gradient of that sum by the weights."""
         if loss == "error":
             raise ProblemError(f"The objective `{name}` has no gradient with loss='error': it is a step function.")
         margins = w @ rows[part].T
@@ -159,6 +163,7 @@ def _objective(
     """Means over ``count`` rows from sums over blocks of them, plus the penalty."""
 
     def mean(term: BlockSum, w: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """The mean over all rows of data, summed in blocks of rows and of weight vectors of bounded memory."""
         columns(w, name, model.num_weights)
         rows = min(count, max(1, BLOCK // width))
         points = max(1, BLOCK // (rows * width))
@@ -169,13 +174,16 @@ def _objective(
         return out / count
 
     def fn(w: np.ndarray) -> np.ndarray:
+        """The mean loss with its penalty, shape ``(m,)``."""
         out: np.ndarray = mean(value, w, np.zeros(len(w))) + l2 / 2 * np.einsum("mi,mi->m", w, w)
         return out
 
     def gradient(w: np.ndarray) -> np.ndarray:
+        """The gradient of the mean loss with its penalty, shape ``(m, ndim)``."""
         return mean(slope, w, np.zeros(w.shape)) + l2 * w
 
     def some(w: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """The mean loss over the rows ``index`` only, with the whole penalty."""
         columns(w, name, model.num_weights)
         out = np.zeros(len(w))
         points = max(1, BLOCK // (min(len(index), BLOCK) * width))

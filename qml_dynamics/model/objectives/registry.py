@@ -63,6 +63,7 @@ def double_well(height: float = 1.0, tilt: float = 0.0) -> Objective:
     height, tilt = real(height, "height", positive=True), real(tilt, "tilt")
 
     def fn(w: np.ndarray) -> np.ndarray:
+        """``height (x^2 - 1)^2 + tilt x`` at points ``(m, 1)``."""
         x = columns(w, "double_well", 1)[:, 0]
         return height * (x**2 - 1) ** 2 + tilt * x
 
@@ -135,10 +136,12 @@ def unit_box(objective: Objective) -> Objective:
     longest = float(lengths.max())
 
     def original(y: np.ndarray) -> np.ndarray:
+        """Points of the unit box in the objective's own coordinates, ``lo + L y``."""
         out: np.ndarray = low + lengths * columns(y, objective.name, len(low))
         return out
 
     def some(y: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """The scaled mean over the rows ``index`` only."""
         assert objective.rows is not None
         return (objective.rows.mean(original(y), index) - least) / longest
 

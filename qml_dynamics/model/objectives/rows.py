@@ -38,6 +38,7 @@ def from_rows(
     count = integer(count, "count", 1, 10**9)
 
     def mean(w: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """The mean loss over the rows ``index``, for each weight vector."""
         losses = np.asarray(fn(w, index))  # both are copies already
         if losses.shape != (len(w), len(index)):
             wanted = (len(w), len(index))

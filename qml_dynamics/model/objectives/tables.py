@@ -114,6 +114,7 @@ def _binary_cost(
     both = matrix + matrix.T
 
     def fn(points: np.ndarray) -> np.ndarray:
+        """The cost of binary weight vectors, shape ``(m,)``."""
         columns(points, name, count)
         if not ((points == values[0]) | (points == values[1])).all():
             pair = f"({values[0]:g}, {values[1]:g})"

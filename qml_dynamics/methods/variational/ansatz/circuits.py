@@ -66,12 +66,15 @@ def _learning_factors(problem: Problem, h: LearningHamiltonian, separate: bool) 
     series = walsh_series(h.zeta)
 
     def potential(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
+        """Append ``exp(-i angle zeta)``."""
         diagonal(series, angles[0], circuit, range(domain.num_qubits))
 
     def whole(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
+        """Append ``exp(-i angle k^2)`` with one angle for all axes."""
         kinetic(domain, angles[0], circuit)
 
     def axes(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
+        """Append ``exp(-i angle k^2)`` with one angle an axis."""
         _append_axes(circuit, problem, angles)
 
     return [(1, potential), (domain.ndim, axes) if separate else (1, whole)]
@@ -79,6 +82,7 @@ def _learning_factors(problem: Problem, h: LearningHamiltonian, separate: bool) 
 
 def _pauli_factors(terms: PauliSum, separate: bool) -> list[Factor]:
     def factor(group: list[int]) -> Factor:
+        """A group of commuting terms as a factor: the number of its angles, and what appends it."""
         return (len(group) if separate else 1, lambda circuit, angles: _append_group(circuit, terms, group, angles))
 
     return [factor(group) for group in commuting_groups(terms)]
@@ -89,6 +93,7 @@ def _shift_factor(problem: Problem) -> Factor | None:
     if not isinstance(domain, Grid):
 
         def rotate(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
+            """Append one RY on each binary weight."""
             for q, angle in enumerate(angles):
                 circuit.ry(angle, q)
 
@@ -97,6 +102,7 @@ def _shift_factor(problem: Problem) -> Factor | None:
         return None
 
     def translate(circuit: QuantumCircuit, angles: Sequence[float | ParameterExpression]) -> None:
+        """Append the translation of the wave by one angle (a length in weight units) an axis."""
         to_dual(domain, circuit)
         for axis, (qubits, angle) in enumerate(zip(registers(domain), angles)):
             weights = 2.0 ** np.arange(len(qubits))[::-1]  # the transform's output is bit-reversed

@@ -151,6 +151,7 @@ def _closed_space(sums: list[PauliSum], n: int) -> int:
     members: list[np.ndarray] = []
 
     def add(matrix: np.ndarray) -> None:
+        """Append the part of a matrix orthogonal to the basis, if it is not zero to rounding."""
         nonlocal basis
         hermitian = 0.5 * (matrix + matrix.conj().T)  # exactly: else round-off times i would be a direction of its own
         vector = np.concatenate([hermitian.real.ravel(), hermitian.imag.ravel()])

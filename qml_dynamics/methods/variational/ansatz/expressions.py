@@ -80,9 +80,11 @@ def curve(
     slopes = [_gradient(angle, p) for p in free]
 
     def value(theta: np.ndarray) -> float:
+        """The angle at these parameters, in radians."""
         return number(angle, {p: float(theta[k]) for p, k in zip(free, places)})
 
     def gradient(theta: np.ndarray) -> list[float]:
+        """Derivatives of the angle by the parameters that it depends on, in the order of ``places``."""
         out = []
         for slope in slopes:
             if isinstance(slope, ParameterExpression):

@@ -86,6 +86,7 @@ def read_qnode(
     require(bool(np.isfinite(theta0).all()), "arguments", "be finite", describe(theta0), MethodError)
 
     def whole(theta: np.ndarray) -> Any:
+        """The tape of the QNode at these parameters, flat, with its transforms applied."""
         pieces, start = [], 0
         for shape in shapes:
             size = int(np.prod(shape))
@@ -97,6 +98,7 @@ def read_qnode(
         return qml.tape.make_qscript(qnode)(*pieces, **options)
 
     def trace(theta: np.ndarray) -> list[Any]:
+        """The operations of the tape at these parameters, with those that hold others opened."""
         return [part for op in whole(theta).operations for part in _opened(op, 0)]
 
     constant, slopes = _affine(trace, theta0)
@@ -351,6 +353,7 @@ def _decompose(
         )
 
     def trace(values: np.ndarray) -> list[Any]:
+        """PennyLane's decomposition of the operation at these angles."""
         return list(qml.ops.functions.bind_new_parameters(op, list(values)).decomposition())
 
     values = np.array([float(np.real(d)) for d in op.data])

@@ -80,6 +80,7 @@ def _grow(angle: float, dt: float, gap: float, sigma: float) -> float:
         return min(max(angle, 0.0), math.pi / 2)
 
     def slope(x: float) -> float:
+        """``eps'`` at the angle ``x``."""
         s = math.sin(min(x, math.pi / 2))
         return s * math.sqrt(1 - s * s) * gap + 2 * s * s * sigma
 
@@ -189,6 +190,7 @@ def _lanczos(h: Hamiltonian, size: int) -> tuple[float, np.ndarray]:
     shape = h.domain.shape
 
     def act(wave: np.ndarray) -> np.ndarray:
+        """``H psi`` of a flat wave."""
         return h.apply(wave.reshape(shape)).reshape(-1)
 
     start = np.random.default_rng(11).standard_normal(size).astype(complex)

@@ -99,6 +99,7 @@ class _Chains:
             size.close(self.real)
 
     def prepare(self, phi: np.ndarray) -> None:
+        """All 2 x 2 products at these angles, their generators, and the tables of the groups made of them."""
         phase = np.exp(-1j * phi[self.slot, None] * self.values)
         matrices = self.base.copy()
         matrices[self.at] = phase[:, :1, None] * self.projectors[:, 0] + phase[:, 1:, None] * self.projectors[:, 1]
@@ -129,6 +130,7 @@ class _Size:
         self.spans: list[tuple[int, int]] = []
 
     def close(self, real: bool) -> None:
+        """Index tables that scatter the 2 x 2 matrices into groups of m qubits; no gate may be added afterwards."""
         d, count = 1 << self.m, len(self.source)
         self.table = np.array(self.chains, dtype=np.intp).T
         self.generators = np.zeros((count, d, d), dtype=float if real else complex)
@@ -141,6 +143,7 @@ class _Size:
         self.origin = np.concatenate([origin + bit, origin + 1 - bit], axis=1)
 
     def fill(self, total: np.ndarray, slope: np.ndarray) -> None:
+        """The groups' unitaries as Kronecker products of the 2 x 2 ones, and their generators."""
         matrix = total[self.table[0]]
         for place in range(1, self.m):
             d = matrix.shape[-1]
@@ -167,6 +170,7 @@ class _Dense:
                 self.steps.append((gate.slot, vectors, values, -1j * generator))
 
     def prepare(self, phi: np.ndarray) -> None:
+        """The group's unitary at these angles and the generator of each of its parameters, as dense matrices."""
         d, group = self.group.dim, self.group
         total = np.eye(d, dtype=complex)
         slopes = np.empty((len(group.slots), d, d), dtype=complex)

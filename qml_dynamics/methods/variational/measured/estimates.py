@@ -179,6 +179,7 @@ def independent_spread(variances: np.ndarray, jacobian: np.ndarray) -> Spread:
     """:attr:`Metric.spread` of ``J^T G J`` for a symmetric G with independent entries of these variances."""
 
     def spread(x: np.ndarray) -> np.ndarray:
+        """The covariance of ``J^T G J x``."""
         y = jacobian @ x
         covariance = variances * np.multiply.outer(y, y)
         np.fill_diagonal(covariance, variances @ y**2)

@@ -90,6 +90,7 @@ def _with_means(
     pairs = independent_spread(variances, jacobian)
 
     def spread(x: np.ndarray) -> np.ndarray:
+        """The covariance of ``A x``: of the pairs, plus that of the means, which all entries share."""
         lever = (np.multiply.outer(q, x) + (q @ x) * np.eye(len(x))) / 4
         out: np.ndarray = pairs(x) + lever @ spread_q @ lever.T
         return out

@@ -161,6 +161,7 @@ class Readings:
             pull = 2 * lever if k == 0 else 0.0
 
             def away(index: np.ndarray, basis: Basis = basis, mean: float = means[k], pull: float = pull) -> np.ndarray:
+                """``(value - mean)^2 - pull value`` of each outcome, whose spread is the error of the variance."""
                 values = self._values(basis, t, index)
                 return (values - mean) ** 2 - pull * values
 
@@ -205,14 +206,17 @@ def _learning_bases(h: LearningHamiltonian) -> list[Basis]:
     zeta, dual, last = h.zeta.reshape(-1), h.dual.reshape(-1), h.domain.size - 1
 
     def weight_values(index: np.ndarray, t: float) -> np.ndarray:
+        """``s(t) zeta`` of outcomes in the weight basis."""
         out: np.ndarray = h.coefficients(t)[1] * zeta[index & last]
         return out
 
     def dual_values(index: np.ndarray, t: float) -> np.ndarray:
+        """``D(t) k^2`` of outcomes in the dual basis."""
         out: np.ndarray = h.coefficients(t)[0] * dual[dual_index(h.domain, index)]
         return out
 
     def dual_beside(index: int) -> np.ndarray:
+        """Outcomes whose momenta are next to that of ``index``."""
         places = dual_index(
             h.domain, np.arange(1 << width(h.domain))
         )  # of every outcome, those of the ancillas of walls too
@@ -240,6 +244,7 @@ def _group_basis(group: PauliGroup, factor: Callable[[float], float]) -> Basis:
     support = group.terms.x | group.terms.z
 
     def values(index: np.ndarray, t: float) -> np.ndarray:
+        """The energy of a group of commuting Pauli strings for each outcome at time ``t``."""
         parity = bit_count(index[:, None] & support[None, :]) & 1
         out: np.ndarray = (1 - 2.0 * parity) @ (factor(t) * group.terms.coefficients)
         return out

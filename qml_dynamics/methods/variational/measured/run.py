@@ -216,6 +216,7 @@ class _Run:
         evaluation = k * self.stages + number
 
         def seed(*key: int) -> int:
+            """The seed of one circuit of this evaluation."""
             return self._seed(evaluation, *key)
 
         requests = self.device.requests(theta, seed, complete=False)

@@ -71,6 +71,7 @@ def metric(pool: np.ndarray) -> Metric:
     stderr = np.sqrt(weight * (deviations**2).sum(axis=0))
 
     def spread(x: np.ndarray) -> np.ndarray:
+        """The covariance of ``A x``, from the spread of the samples."""
         rows = deviations @ x
         out: np.ndarray = weight * rows.T @ rows
         return out
