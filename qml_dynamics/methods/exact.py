@@ -41,12 +41,12 @@ class Exact:
         return Facts(WAVES, EVERYWHERE, "classical", None)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse what the facts exclude, and problems of more than ``max_size`` points."""
         check_facts(self, problem)
         self._fits(problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """Dense propagation, reported at the saved times."""
 
         def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
             """The exact waves at the times ``saves``: (time, wave, logarithm of the norm)."""

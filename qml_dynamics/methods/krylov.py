@@ -54,11 +54,11 @@ class Krylov:
         return Facts(WAVES, EVERYWHERE, "classical", None)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude: the classical clock."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """Lanczos propagation to the tolerance, reported at the saved times; goes on from a stored wave."""
 
         def waves(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
             """The waves at the times ``saves`` by Lanczos: (time, wave, logarithm of the norm)."""

@@ -92,12 +92,12 @@ class MiniBatch:
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`; the loss must have rows, and without replacement as many as a batch."""
+        """Refuse what the facts exclude, losses that are no means over rows, and batches larger than the data."""
         check_facts(self, problem)
         checked(problem, self)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """Average over the random circuits, or over split steps with the same batches where it runs classically."""
         return _run(job, self)
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:

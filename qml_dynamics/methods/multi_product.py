@@ -66,7 +66,7 @@ class MultiProduct:
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude: clocks other than the real one."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:

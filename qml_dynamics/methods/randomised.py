@@ -73,13 +73,13 @@ class QDrift:
         return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", 1, "expectation", callback="never")
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`; for a loss it says what the run would cost."""
+        """Refuse problems that the facts exclude; for a loss the sentence says what the run would cost."""
         if problem.operator is None and problem.clock == "real":
             raise MethodError(_too_dear(type(self).__name__, problem))
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """The average over circuits of randomly drawn terms, sampled or from amplitudes."""
         return _run(job, self)
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
@@ -136,13 +136,13 @@ class RandomOrder:
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`; for a loss it says what the run would cost."""
+        """Refuse problems that the facts exclude; for a loss the sentence says what the run would cost."""
         if problem.operator is None and problem.clock == "real":
             raise MethodError(_too_dear(type(self).__name__, problem))
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """The average over circuits with the terms in random orders, sampled or from amplitudes."""
         return _run(job, self)
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:

@@ -75,12 +75,12 @@ class SplitStep:
         return Facts(WAVES, spaces, "classical", self.order, steps=self.steps)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse what the facts exclude, and formulas with negative fractions of a step on the imaginary clock."""
         check_facts(self, problem)
         _formula(problem, self)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """Split steps by fast transforms, reported at the saved times; goes on from a stored wave."""
         return report_waves(job, run_waves(job, self._waves, self.steps, posts=True, resumes=True))
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Sample]:

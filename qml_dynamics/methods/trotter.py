@@ -112,11 +112,11 @@ class Trotter:
         return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude: other clocks; losses where the formula is to be chosen."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """Amplitudes after the product formula where the backend gives them, else two sampled circuits a saved time."""
         if job.can.exact:
             return report_waves(job, run_waves(job, self._waves, None if self.automatic else self.steps))
         return run_sampled(job, self._planned(job))

@@ -167,6 +167,8 @@ def test_m5_t29_ring_levels(flux: float, levels: list[float]) -> None:
     np.testing.assert_allclose(en.ring_levels(len(levels), flux), levels, atol=1e-12)
     h = qd.hamiltonian(en.ring(4, flux))
     np.testing.assert_allclose(h.lowest(len(levels))[0], levels, atol=1e-10)
+    assert np.all(np.diff(levels) >= 0)
+    assert levels[-1] > 1
 
 
 def test_m5_levels_scale_with_hbar_mass_and_radius() -> None:

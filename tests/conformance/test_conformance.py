@@ -21,6 +21,18 @@ from qml_dynamics.results.sampling import draw
 from qml_dynamics.results.trajectory import Counts
 
 
+def most_frequent(device: Any) -> int:
+    """The outcome that comes most often where X acts on qubit 1 of three: 2, which no other order of the bits gives."""
+    circuit = QuantumCircuit(3)
+    circuit.x(1)
+    circuit.cx(1, 2)
+    circuit.cx(2, 0)
+    circuit.cx(1, 2)
+    circuit.x(0)
+    (counts,) = device.sample([circuit], 200, [5])
+    return int(counts.index[np.argmax(counts.count)])
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -39,6 +51,7 @@ from qml_dynamics.results.trajectory import Counts
 )
 def test_named_backends(name: str) -> None:
     assert_valid_backend(name, repeats=24)
+    assert most_frequent(qd.backend(name)) == 2
 
 
 @pytest.mark.parametrize(
@@ -54,7 +67,9 @@ def test_named_backends(name: str) -> None:
     ids=["BackendV2", "StatevectorSampler", "AerSampler", "BackendSampler", "AerSimulator", "device with labels"],
 )
 def test_objects(make: Callable[[], Any]) -> None:
-    assert_valid_backend(qd.backend(make()), repeats=24)
+    device = qd.backend(make())
+    assert_valid_backend(device, repeats=24)
+    assert most_frequent(device) == 2
 
 
 def test_a_layout_that_shuffles_the_qubits() -> None:
@@ -70,7 +85,9 @@ def test_a_layout_that_shuffles_the_qubits() -> None:
 @pytest.mark.slow
 def test_twirling_without_noise_changes_nothing() -> None:
     """Circuits come in plain gates then: the client that twirls refuses the many gates of a simulator."""
-    assert_valid_backend(qd.backend("ibm:aer", twirling=True), repeats=20)
+    device = qd.backend("ibm:aer", twirling=True)
+    assert_valid_backend(device, repeats=20)
+    assert most_frequent(device) == 2
 
 
 def test_a_fake_device_with_its_noise_off() -> None:
@@ -84,6 +101,7 @@ def test_a_fake_device_with_its_noise_off() -> None:
 def test_mitigated_backends_keep_the_contract() -> None:
     device = qd.backend("ibm:fake_lima", readout_mitigation="calibrated", zne=(1, 3), optimization_level=1)
     assert_valid_backend(device, repeats=20)
+    assert most_frequent(device) == 2
 
 
 @dataclass(frozen=True)
@@ -182,6 +200,7 @@ def wrong_order(circuits: Any, shots: int, seeds: Any, ps: list[np.ndarray]) -> 
 
 def test_the_frame_itself_is_valid() -> None:
     assert_valid_backend(Bent(honest))
+    assert most_frequent(Bent(honest)) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
 from qiskit.primitives import BackendEstimatorV2, BaseEstimatorV2, StatevectorEstimator
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
@@ -40,6 +41,15 @@ def line() -> GenericBackendV2:
     return GenericBackendV2(5, coupling_map=[[0, 1], [1, 2], [2, 3], [3, 4]], noise_info=False, seed=3)
 
 
+def of_one_flip(device: Any) -> np.ndarray:
+    """The means of Z on qubits 0, 1 and 2 where X acts on qubit 1: 1, -1, 1."""
+    circuit = QuantumCircuit(3)
+    circuit.x(1)
+    operators = tuple(PauliSum(3, np.array([0]), np.array([1 << q]), np.ones(1)) for q in range(3))
+    (told,) = device.estimate([Asked(circuit, operators)], 2000, [5])
+    return np.asarray(told.value)
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -61,7 +71,9 @@ def test_an_estimator_alone(make: Callable[[], Any]) -> None:
 
 
 def test_an_estimator_beside_a_sampler() -> None:
-    assert_valid_backend(qd.backend("statevector", estimator=StatevectorEstimator(seed=3)), repeats=20)
+    device = qd.backend("statevector", estimator=StatevectorEstimator(seed=3))
+    assert_valid_backend(device, repeats=20)
+    assert of_one_flip(device) == pytest.approx([1, -1, 1], abs=1e-9)
 
 
 @pytest.mark.parametrize("make", [lambda d: BackendEstimatorV2(backend=d), lambda d: RuntimeEstimator(mode=d)])
@@ -70,11 +82,14 @@ def test_estimators_on_a_fake_device_whose_layout_shuffles(make: Any) -> None:
     """Order and signs on routed qubits; the statistics of these estimators are those of the same ones above."""
     device = qd.backend(make(FakeManilaV2()), layout=[3, 1, 2])
     values(device, 0.25, 1)
+    assert of_one_flip(device) == pytest.approx([1, -1, 1], abs=0.25)  # the device has noise
 
 
 @pytest.mark.slow
 def test_the_estimator_behind_an_ibm_device() -> None:
-    estimates(qd.backend("ibm:aer", zne=(1, 3)), 0.0, False, 1, 20)
+    device = qd.backend("ibm:aer", zne=(1, 3))
+    estimates(device, 0.0, False, 1, 20)
+    assert of_one_flip(device) == pytest.approx([1, -1, 1], abs=0.1)
 
 
 @dataclass(frozen=True)
@@ -137,6 +152,7 @@ def one_noise(asked: Any, shots: int, ask: Any) -> list[Expected]:
 
 def test_the_frame_itself_is_valid() -> None:
     estimates(Bent(honest), 0.0, False, 1, 20)
+    assert of_one_flip(Bent(honest)) == pytest.approx([1, -1, 1], abs=1e-9)
 
 
 @pytest.mark.parametrize(

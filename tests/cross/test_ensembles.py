@@ -220,6 +220,8 @@ def test_bridge_regime_against_the_closed_form(D: float, gamma: float, mu: float
     mean, sd = en.gaussian_bridge((0.7, -0.4), (0.9, 0.7), rule.kappa / rule.mass, 1.5, found.times)
     np.testing.assert_allclose(found.density @ x, mean, atol=1e-6)
     np.testing.assert_allclose(np.sqrt(found.density @ x**2 - (found.density @ x) ** 2), sd, atol=1e-6)
+    assert np.ptp(mean) > 1
+    assert np.ptp(sd) > 0.01
 
 
 @pytest.mark.parametrize(("D", "gamma"), [(0.15, 0.6), (0.8, 2.0)])

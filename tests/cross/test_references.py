@@ -139,3 +139,4 @@ def test_swapping_the_axes_swaps_the_answer(classical):
         duration=0.9,
     )
     np.testing.assert_allclose(classical.final(one, Krylov())[0], classical.final(two, Krylov())[0].T, atol=1e-10)
+    assert one.domain.shape == two.domain.shape[::-1] == (8, 16)

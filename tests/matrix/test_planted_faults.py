@@ -278,9 +278,12 @@ def test_a_planted_fault_is_named(method: Any, verb: str, space: Any, clock: Any
 
 def test_a_sign_that_is_wrong_on_walls_only_is_found_there_only() -> None:
     """The same method passes on a periodic grid."""
-    qd.assert_valid_method(
+    report = qd.assert_valid_method(
         WrongSignOnWalls(8), problems=[standard_problem("periodic", "real")], verbs=["evolve", "shots"]
     )
+    assert len(report.ran) == 1
+    with pytest.raises(AssertionError, match=r"^on walls, real clock"):
+        qd.assert_valid_method(WrongSignOnWalls(8), problems=[standard_problem("walls", "real")], verbs=["evolve"])
 
 
 def test_an_option_that_a_file_loses(offered: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,9 @@ def check(rows: list[dict[str, Any]], kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "count"), [("jobs", 20), ("local", 4), ("device", 4), ("steps", 3)])
 def test_killed_anywhere(tmp_path: Path, kind: str, count: int) -> None:
-    check(trials(tmp_path, kind, count, seed=1), kind)
+    rows = trials(tmp_path, kind, count, seed=1)
+    check(rows, kind)
+    assert any(all(row["killed"]) for row in rows)
 
 
 @pytest.mark.slow
@@ -59,4 +61,6 @@ def test_killed_anywhere(tmp_path: Path, kind: str, count: int) -> None:
     [("jobs", 200, 1), ("two_calls", 60, 2), ("local", 40, 2), ("device", 40, 2), ("steps", 30, 2)],
 )
 def test_killed_anywhere_often(tmp_path: Path, kind: str, count: int, kills: int) -> None:
-    check(trials(tmp_path, kind, count, seed=2, kills=kills), kind)
+    rows = trials(tmp_path, kind, count, seed=2, kills=kills)
+    check(rows, kind)
+    assert any(all(row["killed"]) for row in rows)

@@ -145,19 +145,26 @@ def test_trajectories(name: str) -> None:
 def test_what_was_read_is_written_and_read_again(tmp_path: Path) -> None:
     for name in ("trotter_sampled", "variational_grown_labels", "operator_matrix", "loss_neuron", "schedule_qhd"):
         record = recorded.read(DATA / "trajectories" / f"{name}.json")
-        check_trajectory(qd.load(qd.load(DATA / "trajectories" / f"{name}.npz").save(tmp_path / name)), record)
+        first = qd.load(DATA / "trajectories" / f"{name}.npz")
+        again = qd.load(first.save(tmp_path / name))
+        check_trajectory(again, record)
+        assert np.array_equal(again.density, first.density)
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_problem_files(name: str, tmp_path: Path) -> None:
     path = DATA / name
     record = recorded.read(path.with_suffix(".json"))
-    check_file(qd.read_problem(path), record)
+    found = qd.read_problem(path)
+    check_file(found, record)
+    assert type(found).__name__ == "ProblemFile"
 
 
 @pytest.mark.parametrize("name", NEEDS_TRUST)
 def test_problem_files_that_need_trust(name: str) -> None:
     check_file(qd.read_problem(DATA / name, **TRUSTED), recorded.read((DATA / name).with_suffix(".json")))
+    with pytest.raises(ProblemError, match="allow_code"):
+        qd.read_problem(DATA / name)
 
 
 def check_file(file: Any, record: dict[str, Any]) -> None:
@@ -289,6 +296,7 @@ def test_checkpoints_with_random_numbers(kind: str, tmp_path: Path) -> None:
 def test_recordings() -> None:
     found = load_recording(DATA / "recordings" / "grown.npz")
     recorded.check(of_recording(found), recorded.read(DATA / "recordings" / "grown.json"), "recording")
+    assert len(found.steps) > 1
 
 
 @pytest.mark.parametrize("name", ["run", "run_classical", "run_on_data", "anneal", "descend"])
@@ -346,3 +354,4 @@ def test_recordings_of_commands(name: str) -> None:
     folder = DATA / "command_line" / "grow"
     found = load_recording(folder / f"{name}.npz")
     recorded.check(of_recording(found), recorded.read(folder / f"{name}.record.json"), name)
+    assert len(found.steps) > 1

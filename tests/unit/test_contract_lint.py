@@ -17,6 +17,7 @@ from qml_dynamics.base.registry import METHODS
 from .test_layers import MODULES, PACKAGE, ROOT, tree_of
 
 BACKEND, METHOD = re.compile(r"(^|_)(backend|device)$"), re.compile(r"(^|_)method$")
+TESTS = Path(__file__).parents[1]
 PROBES = {"getattr", "hasattr", "getattr_static"}
 KINDS = {"isinstance", "issubclass"}
 PROTOCOLS = {"Backend", "MidwayBackend", "EstimatingBackend", "JobBackend"}
@@ -129,6 +130,40 @@ def own_name(path: Path) -> bool:
     return any(isinstance(node, made) and node.name == path.stem for node in tree_of(path).body)
 
 
+def undocumented(tree: ast.AST) -> Iterator[str]:
+    """Functions, methods, properties, classes and inner functions without a docstring whose name begins with no underscore."""
+    for node in ast.walk(tree):
+        named = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.name.startswith(
+            "_"
+        )
+        if named and not ast.get_docstring(node):  # type: ignore[arg-type]
+            yield f"{node.name}, line {node.lineno}"  # type: ignore[attr-defined]
+
+
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """What stands in the body of a function itself, without the functions and classes inside it."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            yield child
+            yield from own_nodes(child)
+
+
+def asserts(node: ast.AST) -> bool:
+    """``assert``, ``pytest.raises(...)`` or ``pytest.warns(...)``."""
+    return isinstance(node, ast.Assert) or (isinstance(node, ast.Call) and last(node.func) in ("raises", "warns"))
+
+
+def without_assertion(tree: ast.AST) -> Iterator[str]:
+    """Test functions that leave every assertion to a function that they call."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.FunctionDef)
+            and node.name.startswith("test")
+            and not any(map(asserts, own_nodes(node)))
+        ):
+            yield f"{node.name}, line {node.lineno}"
+
+
 def found(check: object, where: str = "", but: str = "-") -> dict[str, list[str]]:
     """What a check finds, by file, in files whose place begins with ``where`` and not with ``but``."""
     out = {}
@@ -174,6 +209,17 @@ def test_no_public_function_shares_the_name_of_its_module() -> None:
     assert {p.relative_to(ROOT).as_posix() for p in MODULES.values() if own_name(p)} == set()
 
 
+def test_every_name_without_an_underscore_says_what_it_is() -> None:
+    assert found(undocumented) == {}
+
+
+def test_every_test_asserts_something_of_its_own() -> None:
+    files = sorted(TESTS.rglob("test_*.py"))
+    assert len(files) > 100
+    hits = {path.relative_to(TESTS).as_posix(): list(without_assertion(tree_of(path))) for path in files}
+    assert {place: row for place, row in hits.items() if row} == {}
+
+
 @pytest.mark.parametrize(
     ("check", "text"),
     [
@@ -194,6 +240,9 @@ def test_no_public_function_shares_the_name_of_its_module() -> None:
         (empty_aliases, "Ansatz: TypeAlias = typing.Any"),
         (private_imports, "from .x import _y"),
         (private_imports, "from qml_dynamics.model import a, _b"),
+        (undocumented, "def _f():\n    def inner():\n        return 1"),
+        (undocumented, "class A:\n    'A.'\n    @property\n    def b(self):\n        return 1"),
+        (without_assertion, "def test_a():\n    check(1)\n    def inner():\n        assert 1"),
     ],
 )
 def test_the_reader_of_this_test_sees_what_it_is_for(check: object, text: str) -> None:
@@ -205,4 +254,6 @@ def test_what_is_allowed_is_not_taken_for_a_fault() -> None:
     assert not list(decisions_by_method(ast.parse(fine)))
     assert not list(probes_of_backends(ast.parse(fine)))
     assert not list(empty_aliases(ast.parse(fine)))
+    assert not list(undocumented(ast.parse("def f():\n    'What it is.'\n\ndef _g():\n    return 1")))
+    assert not list(without_assertion(ast.parse("def test_a():\n    with pytest.raises(ValueError):\n        f()")))
     assert not list(private_imports(ast.parse("from .x import y\nfrom os import _exit\nfrom . import __version__")))

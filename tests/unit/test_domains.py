@@ -48,6 +48,7 @@ def test_qubit_zero_is_the_last_bit_of_the_last_axis():
     cube = Hypercube(3)
     np.testing.assert_array_equal(cube.points[1], [-1, -1, 1])
     np.testing.assert_array_equal(cube.points[4], [1, -1, -1])
+    assert grid.points.shape == (32, 2)
 
 
 def test_bit_zero_is_the_first_value():

@@ -90,16 +90,14 @@ def test_files_of_the_folder_are_read(there: Path, place: tuple[str, str]) -> No
 
 @pytest.mark.parametrize("place", list(KEYS), ids=".".join)
 def test_files_outside_are_read_and_copied_where_that_is_allowed(there: Path, place: tuple[str, str]) -> None:
-    for name in OUTSIDE[:5]:
+    for number, name in enumerate(OUTSIDE[:5]):
         file = qd.read_problem(naming(there, place, name), allow_code=True)
-    copied = copy_problem(file, there.parent / "run" / "problem.toml")
-    again = qd.read_problem(copied)  # its own copy lies beside it
-    np.testing.assert_array_equal(
-        again.problem.objective.on(again.problem.domain), file.problem.objective.on(file.problem.domain)
-    )
-    np.testing.assert_array_equal(
-        again.problem.initial.vector(again.problem.domain), file.problem.initial.vector(file.problem.domain)
-    )
+        copied = copy_problem(file, there.parent / f"run{number}" / "problem.toml")
+        again = qd.read_problem(copied)  # its own copy lies beside it
+        first, second = (f.problem.objective.on(f.problem.domain) for f in (file, again))
+        assert np.array_equal(first, second), name
+        first, second = (f.problem.initial.vector(f.problem.domain) for f in (file, again))
+        assert np.array_equal(first, second), name
 
 
 def test_two_copied_files_of_one_name_stay_two(there: Path) -> None:

@@ -85,6 +85,7 @@ def test_gradient_square_comes_from_the_objective(oracle):
     h = hamiltonian(Problem(grid, lambda w: w[:, 0] ** 3 + 2 * w[:, 1], 1.0, clock="real", duration=1.0))
     points = oracle.coordinates(grid)
     np.testing.assert_allclose(h.gradient_square.reshape(-1), 9 * points[:, 0] ** 4 + 4, rtol=1e-8)
+    assert h.gradient_square.shape == grid.shape
 
 
 LARGE = {

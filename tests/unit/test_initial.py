@@ -49,6 +49,7 @@ def test_one_number_serves_all_axes():
     np.testing.assert_array_equal(
         Gaussian(0.5, 0.4, 1.0).vector(PLANE), Gaussian([0.5, 0.5], (0.4, 0.4), np.ones(2)).vector(PLANE)
     )
+    assert np.ptp(np.abs(Gaussian(0.5, 0.4, 1.0).vector(PLANE))) > 0.01
 
 
 def test_very_narrow_and_very_far_gaussians_stay_finite():
@@ -80,6 +81,7 @@ def test_state_is_normalised_copied_and_frozen():
     out[0, 0] = 7
     np.testing.assert_allclose(state.vector(grid)[0, 0], 0.6)
     np.testing.assert_allclose(State([1, 2, 3, 4]).vector(grid), np.array([[1, 2], [3, 4]]) / np.sqrt(30))
+    assert np.linalg.norm(state.vector(grid)) == pytest.approx(1, abs=1e-14)
 
 
 @pytest.mark.parametrize("shape", [(3,), (4, 2), (2, 8), (4, 4, 1), (15,)])

@@ -99,6 +99,7 @@ def test_sparse_waves_are_prepared(n, count, real):
     wave = np.zeros(1 << n, dtype=complex)
     wave[index] = values
     np.testing.assert_allclose(of(sparse(dict(zip(index.tolist(), values.tolist())), n)), wave, atol=1e-12)
+    assert np.count_nonzero(wave) == count < 1 << n
 
 
 def test_sparse_waves_are_cheap_and_wide():

@@ -313,6 +313,7 @@ def test_plane_of_samples_shows_the_samples(sampled: qd.Trajectory) -> None:
     counts = sampled.counts["weight"][-1]
     np.testing.assert_allclose(dots.get_offsets(), sampled.problem.domain.points_at(counts.index))
     np.testing.assert_allclose(dots.get_sizes() / dots.get_sizes().max(), counts.count / counts.count.max())
+    assert len(counts.index) > 1
 
 
 def test_cube_landscape_is_a_histogram_with_losses_marked(cube: qd.Trajectory) -> None:

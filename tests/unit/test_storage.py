@@ -129,6 +129,7 @@ def test_parameters_are_kept(tmp_path: Path) -> None:
     again = load(with_angles.save(tmp_path / "p"))
     same(with_angles, again)
     np.testing.assert_array_equal(again.parameters, angles)
+    assert again.parameters.dtype == angles.dtype
 
 
 def test_a_method_from_elsewhere_is_kept_by_its_text(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def test_the_witten_potential(unit: float, told: str) -> None:
     lap = -1.49 * np.sin(x) * np.cos(0.7 * y) + 0.4
     np.testing.assert_allclose(made(points) * unit**2, square / 2 - lap / 2, atol=1e-5)
     np.testing.assert_allclose(laplacian(loss, points, [0.02 * unit] * 2) * unit**2, lap, atol=1e-6)
+    assert np.abs(square).max() > 0.1
+    assert np.abs(lap).max() > 0.1
 
 
 @pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])

@@ -50,11 +50,11 @@ class Annealing:
         return Facts(WAVES, LOSSES, "classical", None)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude: the classical clock, operators."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """The waves of all stages one after another, reported at the saved times."""
         return report_waves(job, run_waves(job, self._waves, resumes=True))
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:

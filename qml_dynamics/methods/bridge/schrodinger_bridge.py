@@ -201,7 +201,7 @@ class SchrodingerBridge:
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`; the schedules must be constant."""
+        """Refuse what the facts exclude, schedules that are not constant, and what the inner method refuses."""
         check_facts(self, problem)
         for name in ("diffusion", "strength"):
             steady = isinstance(getattr(problem, name), Constant)
@@ -209,7 +209,7 @@ class SchrodingerBridge:
         self.inner.check(problem, backend)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """Find both factors by Fortet's iteration; the density ``p = A B`` at the saved times."""
         problem, domain = job.problem, job.problem.domain
         _check(job)
         first = density(np.abs(problem.initial.vector(domain)) ** 2, domain, "initial")

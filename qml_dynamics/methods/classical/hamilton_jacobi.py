@@ -146,11 +146,11 @@ class HamiltonJacobi:
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude: other clocks, flux, hypercubes, operators."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """Density, energies and observables as averages over the moving points; with shots, over samples of them."""
         no_operators(job)
         times, clouds, stop, facts = _run(job, self)
         force = smooth(job.problem.objective, job.problem.domain)  # type: ignore[arg-type]

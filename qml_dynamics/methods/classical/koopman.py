@@ -214,11 +214,11 @@ class KoopmanVonNeumann:
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude: other clocks, flux, hypercubes, operators."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """The density over positions and momenta at the saved times, from amplitudes or from sampled circuits."""
         no_operators(job)
         plan = Plan(self, job.problem, np.union1d(job.saves, [0.0]))
         if job.can.exact and job.shots is None:

@@ -109,12 +109,12 @@ class Growing:
         return out
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse what the facts exclude, and what the inner method refuses."""
         check_facts(self, problem)
         self.method.check(problem, backend)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """The inner method on a grid or ansatz that grows: waves, or samples of the grown circuits."""
         out: Answer = runner().run_growing(job, self)
         return out
 

@@ -76,11 +76,11 @@ class Schrodingerised:
         return Facts(_CLOCK, LOSSES, "backend", self.order, "wave", steps=self.steps, register=True)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude: other clocks, operators."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """The wave kept by post-selection on ``p > 0`` at the saved times, with its success probability."""
         out: Answer = runner().run_selected(job, self)
         return out
 
@@ -159,13 +159,13 @@ class ProbabilisticITE:
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude, and exact blocks for an operator."""
         if self.block == "exact" and problem.operator is not None:
             raise MethodError("Argument `block` must be 'linear' for a general operator, but is 'exact'.")
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """The wave kept where every ancilla read 0, at the saved times, with its success probability."""
         out: Answer = runner().run_selected(job, self)
         return out
 
@@ -224,11 +224,11 @@ class QITE:
         return Facts(_CLOCK, EVERYWHERE, "backend", 2, "wave", circuits_known_ahead=False, steps=self.steps)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude: clocks other than the imaginary one."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """Unitary steps whose generators follow from measured Pauli strings; reported at the saved times."""
         out: Answer = runner().run_flow(job, self)
         return out
 
@@ -281,11 +281,11 @@ class DoubleBracket:
         return Facts(_CLOCK, EVERYWHERE, "backend", 0.5, "wave", steps=self.steps, callback="exact")
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude: clocks other than the imaginary one."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`."""
+        """The double-bracket steps as circuits, reported at the saved times."""
         out: Answer = runner().run_flow(job, self)
         return out
 

@@ -88,12 +88,12 @@ class TensorTrain:
         return Facts(WAVES, _SPACES, "classical", order, steps=self.steps, compact_above=VECTOR)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse what the facts exclude, and initial waves known as vectors only on more than 22 qubits."""
         check_facts(self, problem)
         check_start(problem)
 
     def run(self, job: Job) -> Answer:
-        """See :class:`Method`; above 22 qubits the answer is compact."""
+        """Waves at the saved times; above 22 qubits a compact answer, which holds no table of the wave."""
         if job.compact:
             check_observables(job.observables)
             saves = np.union1d(job.saves, [0.0])

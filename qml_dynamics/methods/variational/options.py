@@ -177,7 +177,7 @@ class Variational:
         )
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """See :class:`Method`."""
+        """Refuse problems that the facts exclude."""
         check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:

@@ -575,6 +575,7 @@ def test_the_gradient_of_the_networks_is_that_of_their_loss() -> None:
             h = 1e-5 * np.eye(model.num_weights)[k]
             ends = [model.loss(q + s * h, mask) + 0.05 * (((q + s * h) * live) ** 2).sum(axis=1) for s in (1, -1)]
             np.testing.assert_allclose((ends[0] - ends[1]) / 2e-5, g[:, k], atol=1e-8)
+        assert np.abs(g).max() > 0.01
 
 
 def test_wrong_data_are_refused(iris: tuple[np.ndarray, np.ndarray]) -> None:

@@ -78,6 +78,7 @@ def test_phase_shift_and_back() -> None:
     S = rule.phase(F, p)
     np.testing.assert_allclose(S - F, -np.log(p) / 4)
     np.testing.assert_allclose(rule.free_energy(S, p), F)
+    assert np.abs(S - F).min() > 0.01
 
 
 def test_phase_diagram_is_cut_by_its_boundary() -> None:

@@ -23,6 +23,7 @@ def test_round_trip_with_phase_and_nodes() -> None:
     np.testing.assert_allclose(en.from_madelung(found.p, found.S, 0.6), psi, atol=1e-14)
     inner = (np.abs(x) < 2.5) & (np.abs(x + 0.3) > 0.2)
     np.testing.assert_allclose(found.velocity[0][inner], 0.6 / 1.5 * 1.4 * x[inner], atol=1e-6)
+    assert inner.sum() > 10
 
 
 def test_velocity_and_quantum_potential_in_two_dimensions_keep_their_axes() -> None:
@@ -42,12 +43,14 @@ def test_walls_continue_the_wave_oddly() -> None:
     slope, bend = derivatives(np.sin(3 * x) + 0j, grid, 0)
     np.testing.assert_allclose(slope, 3 * np.cos(3 * x), atol=1e-12)
     np.testing.assert_allclose(bend, -9 * np.sin(3 * x), atol=1e-12)
+    assert abs(slope[0]) > 2  # at the wall, where an even continuation would have slope 0
 
 
 def test_with_a_twist_the_velocity_is_gauge_invariant() -> None:
     ring = qd.Grid((0, 2 * np.pi), 5, twist=0.25)
     found = en.madelung(np.exp(2j * ring.axes[0]), ring, hbar=1.0, mass=1.0)
     np.testing.assert_allclose(found.velocity[0], 1.75, atol=1e-12)
+    assert ring.twist == (0.25,)
 
 
 def test_nodes_and_empty_regions_are_finite_and_marked() -> None:

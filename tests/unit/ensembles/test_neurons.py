@@ -168,6 +168,7 @@ def test_neuron_number_coupled_to_the_weights() -> None:
     np.testing.assert_allclose(
         p.sum(axis=1), weights / weights.sum(), atol=1e-9
     )  # exp(-beta Omega(q)) over the weights
+    assert np.ptp(sigmoid) > 0.1
 
 
 def test_number_coupling_is_the_phase_of_number_times_energy() -> None:
@@ -179,6 +180,7 @@ def test_number_coupling_is_the_phase_of_number_times_energy() -> None:
     number_coupling(energies, 2, 0.7, circuit, range(4))
     wanted = np.exp(-0.7j * np.outer(energies, np.arange(4))).reshape(-1) / 4
     np.testing.assert_allclose(Statevector(circuit).data, wanted, atol=1e-12)
+    assert np.abs(wanted - 0.25).max() > 0.1
 
 
 EXCHANGE = en.Exchange([0.3, -0.5, 0.2, 0.7, -0.1], hopping=0.8, network=2, mu_c=0.6)

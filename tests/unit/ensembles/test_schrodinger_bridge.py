@@ -99,6 +99,7 @@ def test_a_bridge_of_two_axes() -> None:
     )
     np.testing.assert_allclose(run.expectations["x"].value, [-1, 0, 1], atol=5e-3)
     np.testing.assert_allclose(run.expectations["y"].value, [0.5, 0, -0.5], atol=5e-3)
+    assert run.density.shape == (3, 32, 16)
 
 
 def test_the_circuits_of_a_bridge_and_their_price() -> None:

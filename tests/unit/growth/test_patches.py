@@ -77,6 +77,8 @@ def test_windows_widen_and_shift_by_quarters_as_arrays_and_as_circuits(boundary:
         ]
         moved = Patch(whole, (5, 3), (2, 0), (12 - 2 * quarters, 0))
         _same(small, moved, kept / np.linalg.norm(kept), shift(small.grid, 0, quarters), whole, spare)
+    assert small.moved(psi, small) == pytest.approx(psi, abs=1e-12)
+    assert moved.grid.bounds[0] != small.grid.bounds[0]
 
 
 def _same(a: Patch, b: Patch, psi: np.ndarray, part: QuantumCircuit, whole: qd.Grid, spare: tuple[int, int]) -> None:

@@ -103,6 +103,7 @@ def test_eigenstates_only_turn_their_phase(classical):
     energy, wave = hamiltonian(problem).ground_state()
     psi, _ = classical.final(problem.replace(initial=State(wave)), Krylov())
     np.testing.assert_allclose(psi, np.exp(-1.3j * energy) * wave, atol=1e-9)
+    assert abs(np.exp(-1.3j * energy) - 1) > 0.1
 
 
 def test_tiny_spaces_and_tiny_domains(classical):
@@ -111,6 +112,7 @@ def test_tiny_spaces_and_tiny_domains(classical):
     h = hamiltonian(problem).matrix()
     out = scipy.linalg.expm(-2.0 * h) @ (np.array([1, 2j]) / np.sqrt(5))
     np.testing.assert_allclose(classical.final(problem, Krylov())[0], out / np.linalg.norm(out), atol=1e-12)
+    assert abs(abs(out[0]) - abs(out[1])) > 0.01
 
 
 def test_sizes_that_cannot_fit_are_refused():

@@ -98,6 +98,7 @@ def test_circuit_is_the_diagonal_with_its_phase(n, sparse):
         series = WalshSeries(n, series.masks[keep], series.coefficients[keep])
     found = matrix_of(series, 0.7)
     np.testing.assert_allclose(found, np.diag(np.exp(-0.7j * series.values())), atol=1e-12)
+    assert found.shape == (1 << n, 1 << n)
 
 
 def test_qubits_may_stand_in_any_order():
@@ -108,6 +109,7 @@ def test_qubits_may_stand_in_any_order():
     index = np.arange(32)
     small = sum((index >> place[q] & 1) << q for q in range(3))
     np.testing.assert_allclose(found, np.exp(-0.3j * VALUES[3][small]), atol=1e-12)
+    assert len(np.unique(np.round(found, 9))) == 8
 
 
 def test_time_may_be_a_parameter():
@@ -118,6 +120,7 @@ def test_time_may_be_a_parameter():
         np.testing.assert_allclose(
             Operator(circuit.assign_parameters([value])).data, matrix_of(walsh_series(VALUES[3]), value), atol=1e-12
         )
+    assert list(circuit.parameters) == [tau]
 
 
 @pytest.mark.parametrize("n", [1, 3, 4])
@@ -126,6 +129,7 @@ def test_controlled_series_controls_all_of_it(n):
     series = walsh_series(VALUES[n]).controlled()
     wanted = np.concatenate([np.ones(1 << n), np.exp(-0.6j * VALUES[n])])
     np.testing.assert_allclose(matrix_of(series, 0.6), np.diag(wanted), atol=1e-12)
+    assert np.abs(wanted[1 << n :] - 1).max() > 0.01
 
 
 @pytest.mark.parametrize("n", [2, 4, 6])
@@ -164,3 +168,4 @@ def test_multiplexed_rotation_is_block_diagonal(controls):
         wanted[i, i] = c
         wanted[flipped, i] = -s if bit else s
     np.testing.assert_allclose(found, wanted, atol=1e-12)
+    assert circuit.num_nonlocal_gates() == (1 << controls if controls else 0)

@@ -187,6 +187,7 @@ def test_pieces_are_unitary_on_their_own():
     kinetic = scipy.linalg.expm(-0.15j * (h.matrix() - np.diag(h.zeta.reshape(-1))) / 0.3)
     half = np.diag(np.exp(-0.25j * h.zeta.reshape(-1)))
     np.testing.assert_allclose(piece, half @ kinetic @ half, atol=1e-12)
+    assert np.abs(piece - kinetic @ half @ half).max() > 1e-3  # the other order of the factors
 
 
 @pytest.mark.parametrize("kind", ["grid", "operator"])

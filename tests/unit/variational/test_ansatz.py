@@ -86,6 +86,7 @@ def test_parameters_stand_in_the_order_of_the_circuit() -> None:
     np.testing.assert_allclose(
         read.state(), Statevector(circuit.assign_parameters({second: 0.4, first: 0.9})).data, atol=1e-14
     )
+    assert read.num_parameters == 2
 
 
 def broken(kind: str) -> QuantumCircuit:
@@ -119,6 +120,7 @@ def test_final_measurements_and_preparations_are_allowed() -> None:
     np.testing.assert_allclose(
         np.abs(ansatz.from_circuit(circuit).state([0.3])), [0.6 * c, 0.6 * s, 0.8 * c, 0.8 * s], atol=1e-12
     )
+    assert abs(c - s) > 0.1
 
 
 @pytest.mark.parametrize(

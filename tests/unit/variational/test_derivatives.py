@@ -65,6 +65,7 @@ def test_right_derivatives_pass(name: str) -> None:
     made = ansatz.from_circuit(turned(expression), theta0)
     (piece,) = made.program.angles.curved
     np.testing.assert_allclose(piece.gradient(np.array(theta0)), slopes, rtol=1e-7, atol=1e-12)
+    assert len(slopes) == len(theta0)
 
 
 WRONG: dict[str, Callable[[np.ndarray], list[float]]] = {

@@ -38,6 +38,7 @@ def test_singular_without_regularisation_falls_back_to_least_squares() -> None:
     a, b, vectors = system()
     found = solve(a, b, 0.0)
     np.testing.assert_allclose(found.velocity, vectors[:, :3] @ np.array([0.5, -4.0, 3000.0]), rtol=1e-6)
+    assert found.rank == 3 < len(b)
 
 
 def test_a_solver_of_ones_own() -> None:

@@ -222,7 +222,9 @@ def check_scores(scores: Scores, low: float, high: float) -> None:
 @pytest.mark.parametrize(("clock", "kind", "case"), [("imaginary", "shift", 0), ("real", "hadamard", 1)])
 def test_estimates_are_unbiased_and_their_errors_cover(clock: str, kind: str, case: int) -> None:
     problem, ansatz = cases(clock)[case]
-    check_scores(deviations(problem, ansatz, kind, 500, 150), 0.88, 0.995)
+    scores = deviations(problem, ansatz, kind, 500, 150)
+    check_scores(scores, 0.88, 0.995)
+    assert set(scores) == {"metric", "force", "energy", "variance"}
 
 
 @pytest.mark.slow
@@ -231,7 +233,9 @@ def test_estimates_are_unbiased_and_their_errors_cover(clock: str, kind: str, ca
 @pytest.mark.parametrize("case", range(5))
 def test_estimates_are_unbiased_and_their_errors_cover_everywhere(clock: str, kind: str, case: int) -> None:
     problem, ansatz = cases(clock)[case]
-    check_scores(deviations(problem, ansatz, kind, 1000, 500), 0.90, 0.99)
+    scores = deviations(problem, ansatz, kind, 1000, 500)
+    check_scores(scores, 0.90, 0.99)
+    assert set(scores) == {"metric", "force", "energy", "variance"}
 
 
 def test_spsa_has_the_metric_as_its_mean() -> None:

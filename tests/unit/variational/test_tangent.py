@@ -134,7 +134,9 @@ def check(program: Program) -> None:
 @pytest.mark.parametrize("seed", range(16))
 @pytest.mark.parametrize("shared", [False, True])
 def test_geometry_equals_finite_differences(seed: int, shared: bool) -> None:
-    check(random_program(seed, shared=shared))
+    program = random_program(seed, shared=shared)
+    check(program)
+    assert len(program.theta0) > 0
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -162,7 +164,10 @@ def test_curved_angles_by_the_chain_rule() -> None:
     flat = Angles.affine([0.3, 0.0], [{0: 2.0}, {0: 0.0, 1: 0.0}], 2)
     angles = Angles(2, flat.constant, flat.slot, flat.parameter, flat.weight, (bend,))
     gates = (PauliRotation(0b01, 0b01, 0.5, 0), Fixed((0, 1), CX), PauliRotation(0b10, 0b00, 0.5, 1))
-    check(Program(2, gates, angles, np.array([0.7, -1.1]), ("a", "b")))
+    program = Program(2, gates, angles, np.array([0.7, -1.1]), ("a", "b"))
+    check(program)
+    moved = dense_state(program, np.array([0.7, -0.6])) - dense_state(program, program.theta0)
+    assert np.linalg.norm(moved) > 0.01  # the curved angle depends on the second parameter
 
 
 def test_a_parameter_without_effect_has_no_row_in_the_metric() -> None:
@@ -172,6 +177,7 @@ def test_a_parameter_without_effect_has_no_row_in_the_metric() -> None:
     engine.forward(program.theta0)
     metric = engine.geometry(np.zeros(2, dtype=complex)).metric
     np.testing.assert_allclose(metric, [[0, 0], [0, 9 / 4]], atol=1e-11)
+    assert metric.shape == (2, 2)
 
 
 def test_too_large_an_ansatz_is_refused_before_it_is_allocated() -> None:

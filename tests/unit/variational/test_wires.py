@@ -81,6 +81,7 @@ def test_other_devices_and_plain_functions(kind: str, labels: tuple[Any, ...]) -
         circuit = node(labels, qml.device(kind, wires=labels), qml.state)
         read, wanted = ansatz.from_pennylane(circuit, START), circuit(START)
     np.testing.assert_allclose(read.state(), wanted, atol=1e-7)
+    assert np.ptp(np.abs(wanted)) > 0.01
 
 
 def test_eleven_wires_are_not_sorted_as_text() -> None:
@@ -96,6 +97,7 @@ def test_eleven_wires_are_not_sorted_as_text() -> None:
     for wires in (names, None):
         circuit = qml.QNode(function, qml.device("default.qubit", wires=wires))
         np.testing.assert_allclose(ansatz.from_pennylane(circuit, [0.13]).state(), circuit([0.13]), atol=1e-12)
+        assert circuit([0.13]).shape == (2**11,)
 
 
 def test_measured_wires_count_and_transforms_are_applied() -> None:
@@ -291,6 +293,7 @@ def test_backends_take_the_wires_of_a_device_in_its_order() -> None:
     for wires in ([2, 0, 1], ["b", "a"]):
         run = qd.evolve(problem, qd.Trotter(4), backend=qml.device("default.qubit", wires=wires))
         np.testing.assert_allclose(run.states[-1], exact, atol=1e-10)
+    assert np.abs(exact - exact.reshape(2, 2).T.reshape(-1)).max() > 0.01  # the two qubits are not alike
 
 
 class RX(qml.operation.Operation):
@@ -312,6 +315,7 @@ def test_operations_are_known_by_their_class() -> None:
 
     read = ansatz.from_pennylane(function, 0.4)
     np.testing.assert_allclose(read.state(), [np.cos(0.4), 0, 0, np.sin(0.4)], atol=1e-12)
+    assert read.num_qubits == 2
 
 
 @pytest.mark.parametrize(

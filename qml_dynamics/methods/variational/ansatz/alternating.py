@@ -21,7 +21,7 @@ from ..engine.gates import Angles, Diagonal, Dual, Gate, PauliRotation, Program,
 
 @dataclass(frozen=True)
 class HamiltonianAnsatz:
-    """See :func:`hamiltonian`."""
+    """Alternating evolutions with the parts of the problem's Hamiltonian: what :func:`hamiltonian` returns."""
 
     layers: int
     separate: bool = False

@@ -21,7 +21,7 @@ _CX = np.eye(4, dtype=complex)[[0, 3, 2, 1]]  # control on the low bit
 
 @dataclass(frozen=True)
 class HardwareEfficient:
-    """See :func:`hardware_efficient`."""
+    """Layers of single-qubit rotations and chains of CX: what :func:`hardware_efficient` returns."""
 
     layers: int
     rotations: tuple[str, ...] = ("ry",)
@@ -97,7 +97,7 @@ def _unchained(wave: np.ndarray, n: int, times: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Bare:
-    """See :func:`bare`."""
+    """The problem's initial wave without a parameter: what :func:`bare` returns."""
 
     def bind(self, problem: Problem, h: Hamiltonian) -> Program:
         """No gates on the initial wave."""
