@@ -1,4 +1,4 @@
-"""Backends (simulators, devices) by name or by object; a vendor's package is imported in one file, when it is asked for."""
+"""Backends (simulators, devices) by name or by object; each vendor's package is imported in one file, on first use."""
 
 from __future__ import annotations
 

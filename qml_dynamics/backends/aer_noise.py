@@ -1,4 +1,4 @@
-"""Whether a noise model of Aer acts on what is compiled: errors are kept by the name of a gate, or by its label, and by its qubits.
+"""Whether a noise model of Aer acts on the compiled circuits: its errors are looked up by gate name or label, and by qubits.
 
 A circuit that is compiled to other gates runs without noise. So the gates to compile to are chosen among those that the model has
 noise for, and what is left without any is told.

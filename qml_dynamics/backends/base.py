@@ -1,4 +1,4 @@
-"""The contract of a backend as protocols: states, probabilities, samples, estimates, jobs; no vendor's type behind it.
+"""The contract of a backend as protocols: states, probabilities, samples, estimates, jobs; no type of a vendor is needed.
 
 Outcomes are integers over all qubits of the circuit, qubit 0 the least significant bit, whatever order the vendor uses and
 wherever its compiler has put the qubits.

@@ -1,4 +1,4 @@
-"""What a circuit does, step by step: gates are opened by their definitions until they have a small matrix of their own.
+"""A circuit as a list of small matrices, measurements and conditions: gates are opened by their definitions until they have a matrix.
 
 Two circuits that hold the same thing in different words (a composite gate here, its definition there) give the same steps.
 """

@@ -1,4 +1,4 @@
-"""What a backend says of itself and does not change from day to day, or with what it has run."""
+"""The entries of a backend's description that identify it: those that stay the same from day to day and from run to run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backend whose answers are kept: the same questions, asked again by a later process, are answered without running anything.
+"""A backend whose results are stored in a folder: the same circuits, shots and seeds are read from there, not run again.
 
 A simulator runs what is missing. What was under way on a device when the process died may have been measured, so that it is not sent
 again unasked.

@@ -1,4 +1,4 @@
-"""What is written down of circuits so that the same circuits, built again later, are known again.
+"""Fingerprints of circuits, insensitive to rounding, by which circuits that are built again later are recognised.
 
 Each circuit is recorded gate by gate (SHA-256 of gates and places, and weighted sums of its angles as numbers), and by what it
 does where that is cheap: amplitudes between random states. Angles and amplitudes are compared to 1e-9. Circuits whose gates

@@ -1,4 +1,4 @@
-"""A backend that somebody else wrote, behind one boundary: what it raises leaves as a :class:`BackendError` of one line.
+"""A wrapper for backends of other packages: what they raise leaves as a :class:`BackendError` of one line.
 
 The text of a client's exception may hold the request that failed, and with it a credential. The backends of the library keep this
 themselves, by :func:`~.failures.told`; every other one is sheltered where a verb opens it for a run here and now. (Run folders ask the

@@ -1,4 +1,4 @@
-"""Circuits as bytes and back: QPY, Qiskit's own format without pickle, read back and compared before it is believed.
+"""Circuits as bytes and back by QPY (Qiskit's own format, no pickle): read back after writing and compared with the original.
 
 QPY does not keep every gate: the inverse of a ``StatePreparation`` comes back as the preparation, others cannot be read at all.
 So what was written is read again and compared by what it does (:mod:`.meaning`); gates that were not kept are replaced by their

@@ -1,4 +1,4 @@
-"""Files of arrays that anybody may have written (``.npz``, ``.npy``): looked at before a byte of content is unpacked.
+"""Array files of unknown origin (``.npz``, ``.npy``): names, types and sizes are checked before any content is unpacked.
 
 What a file claims is compared with what it holds before memory is taken for it. An archive may not open to more than
 ``_RATIO`` times its own size (``_SMALL`` bytes are always allowed): deflate reaches 1:1000, honest tables stay far below 1:100.

@@ -1,4 +1,4 @@
-"""In what nested plain data and named arrays differ: in words, key by key, numbers compared to 1e-9."""
+"""Differences of nested plain data and named arrays as text, key by key; numbers are compared to 1e-9."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other installed packages offer by name: methods, backends and schedules, found by their entry points.
+"""Methods, backends and schedules that other installed packages offer by name, found by their entry points.
 
 An entry point is a line ``name = "module:object"`` in the metadata of an installed package, under one of the :data:`GROUPS`. It
 is read only for a name that the library itself does not have, so that no package can replace a built-in name; where two

@@ -1,4 +1,4 @@
-"""Folders that are made by one process alone, readable by their owner only, and filled whole or not at all.
+"""Output folders: made by one process alone, readable by their owner only, and written completely or not at all.
 
 ``QML_DYNAMICS_SHARED=1`` in the environment makes folders as the umask says, for groups that share them. A folder that is there
 already keeps its permissions, and files have those of their folder.

@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C) and SIGTERM (what schedulers send): one early end that saves what was done, and that a second signal does not lose.
+"""SIGINT (Ctrl-C) and SIGTERM (from schedulers): a run stops early and saves its results, also when a second signal arrives.
 
 The first signal raises :class:`KeyboardInterrupt` where the program stands, whichever of the two it is; verbs answer with what they
 have. A later one interrupts nothing that is being saved: it counts only where steps still go on (:func:`check`, which every progress

@@ -1,4 +1,4 @@
-"""Packages whose names are loaded when they are first used."""
+"""Lazy imports: public names of a package are imported from their modules when they are first used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One worker a run folder: a lock that the operating system drops when its process dies, however it dies."""
+"""A lock that lets one process at a time work on a run folder; the operating system releases it when the process ends."""
 
 from __future__ import annotations
 

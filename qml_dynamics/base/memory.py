@@ -1,4 +1,4 @@
-"""How much memory this process may still take: of the machine, of its control groups (a container, a scheduler), of its own limits."""
+"""Memory that this process may still take, in bytes: of the machine, of its control groups (container, scheduler), of its own limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is called by a person or calls a person's code: deprecated names of options, and functions that are handed copies."""
+"""Deprecated names of options, and calls of user functions with copies of the arrays that they are given."""
 
 from __future__ import annotations
 

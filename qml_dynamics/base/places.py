@@ -1,4 +1,4 @@
-"""What a file written by somebody else may reach: files in its own folder, and nothing further without permission.
+"""Paths named in files of unknown origin: inside the file's own folder, or anywhere with ``allow_code=True``.
 
 A problem file, a run folder or a saved trajectory may come from a stranger. It is read as data. Code that it names, and files
 outside its folder, are used only where the caller says ``allow_code=True``.

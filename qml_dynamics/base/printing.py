@@ -1,4 +1,4 @@
-"""Texts of objects that people print: at most eight lines of 120 characters, whatever the objects hold."""
+"""Short texts of objects for printing: at most eight lines of 120 characters, whatever the object holds."""
 
 from __future__ import annotations
 

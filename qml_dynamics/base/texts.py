@@ -1,4 +1,4 @@
-"""TOML and JSON of whoever wrote them, read with one kind of error: a ``ValueError`` that says what is wrong in one line.
+"""TOML and JSON of unknown origin, read with one kind of error: a ``ValueError`` that says what is wrong in one line.
 
 Both readers of Python's library raise other errors too: for an integer of more digits than Python reads, and for arrays that are
 nested deeper than its stack. What is nested deeper than :data:`DEEPEST` is refused, so that whoever walks it has room.

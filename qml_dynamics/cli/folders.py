@@ -1,4 +1,4 @@
-"""The folders of the commands: claimed by one process, filled whole or not at all, and never replaced unasked."""
+"""Output folders of the commands: claimed by one process, written completely or not at all, and replaced only with ``--force``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command runs: options of the command line, before the problem file, before the defaults."""
+"""Method, backend and options of a command: from the command line, else the problem file, else the defaults."""
 
 from __future__ import annotations
 

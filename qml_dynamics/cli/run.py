@@ -1,4 +1,4 @@
-"""``qml-dynamics run``: run, check against the reference, write a run folder, say what came out."""
+"""``qml-dynamics run``: run a problem file, compare it with the reference, write a run folder, print a summary."""
 
 from __future__ import annotations
 

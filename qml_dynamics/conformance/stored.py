@@ -1,4 +1,4 @@
-"""Verbs that go through files: saved trajectories, problem files, run folders, and the command line.
+"""Checks of the verbs that go through files: saved trajectories, problem files, run folders, and the command line.
 
 A module of its own beside `method`: the cells of files and run folders, apart from those of evolutions.
 """

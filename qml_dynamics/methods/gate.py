@@ -1,4 +1,4 @@
-"""What may enter a method and what may leave it: numbers that floating point can hold, densities of sum 1, waves of norm 1.
+"""Checks of what enters and leaves a method: finite numbers in the range of floats, densities of sum 1, waves of norm 1.
 
 Every verb makes its job by :func:`~.job.convert`, which asks :func:`check_ranges`; every answer becomes a trajectory in
 :func:`~.evolution.finish`, which asks :func:`check_answer`. Chains, thermal states, machines and trained circuits are no

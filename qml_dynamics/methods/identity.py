@@ -1,4 +1,4 @@
-"""What a call says, as plain data and arrays: two calls are the same where these agree to 1e-9, whatever objects they were made of.
+"""The identity of a call as plain data and arrays: two calls are the same where these agree to 1e-9.
 
 A loss is its values on the points of the problem, a circuit what it does, a function its code and what it closes over.
 """

@@ -1,4 +1,4 @@
-"""Calls with a folder: what they have computed is kept, the same call goes on from there bit by bit, and another call is refused.
+"""Long calls with ``folder=``: results are stored, the same call resumes from them bit by bit, a different call is refused.
 
 ``folder=`` of :func:`evolve`, :func:`anneal`, :func:`metts`, :func:`descend`, :func:`train` and :func:`error_budget`, and ``--out`` of
 the command line, are this one mechanism. A signal ends the call early, with what was done in the folder.

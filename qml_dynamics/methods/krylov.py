@@ -1,4 +1,4 @@
-"""Lanczos propagation with a tolerance: shares neither splitting nor transforms' phases with the other methods.
+"""Lanczos propagation with an error tolerance: without splitting, so that it is independent of the other methods.
 
 ``exp(z h H) psi`` in the Krylov space of H, with the step h chosen from the a-posteriori error of the space (Park and Light,
 J. Chem. Phys. 85, 5870, 1986; Saad, SIAM J. Numer. Anal. 29, 209, 1992). For a time-dependent Hamiltonian, the

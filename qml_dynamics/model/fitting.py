@@ -1,4 +1,4 @@
-"""Whether an initial wave fits its grid: its momenta, and its place in the box, by absolute measure and before anything runs.
+"""Checks that an initial wave fits its grid, before anything runs: momenta below the largest, little weight at the box's edge.
 
 A momentum above the grid's largest is another, smaller one on the points (aliasing); a wave that is cut by the edge of its box is
 another wave from the start, and what a run compares later with its own start cannot see that.

@@ -1,4 +1,4 @@
-"""Initial waves. Each knows its vector on a domain; the circuits that prepare them are in `synthesis/states.py`."""
+"""Initial waves and their vectors on a domain; the circuits that prepare them are in `synthesis/states.py`."""
 
 from __future__ import annotations
 

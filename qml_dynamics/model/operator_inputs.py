@@ -1,4 +1,4 @@
-"""Operators of other libraries as sums of Pauli strings; no vendor package is imported, objects are known by their members.
+"""Operators of other libraries as sums of Pauli strings; they are recognised by their attributes, and no vendor package is imported.
 
 Each kind is turned into the words of :mod:`.operator_text` (letters by wire or place) or at once into bit masks. The first wire, the
 first letter of a label and the highest bit of an index are the same qubit, so that the dense matrix is the other library's own.

@@ -1,4 +1,4 @@
-"""Where the schedules of a problem change so fast that steps must be cut there: found from their exact integrals.
+"""Times at which steps must be cut because a schedule changes fast there, found from its exact integral.
 
 An integrator that evaluates a schedule at points can step over a pulse between them. The integral of the schedule holds the pulse
 wherever it is, so each piece of the time axis is compared with a quadrature of the values there and halved where the two differ:

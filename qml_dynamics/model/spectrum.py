@@ -1,4 +1,4 @@
-"""The lowest energies and waves of an operator that is only applied: LOBPCG, dense below 512 points.
+"""The lowest energies and waves of a matrix-free operator: LOBPCG, dense below 512 points.
 
 A module of its own beside `hamiltonians`: it needs nothing of an operator but its action and bounds.
 """

@@ -1,1 +1,1 @@
-"""What a run answers: trajectories and their files, observables, groups of Pauli strings, sampling."""
+"""Results of a run: trajectories and their files, observables, groups of Pauli strings, sampling."""

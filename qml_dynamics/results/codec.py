@@ -1,4 +1,4 @@
-"""Nested answers as plain data and arrays, and back to the bit: numbers, texts, arrays, estimates, counts, best weights."""
+"""Nested results as plain data and arrays, and back to the bit: numbers, texts, arrays, estimates, counts, best weights."""
 
 from __future__ import annotations
 

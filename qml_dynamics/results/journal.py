@@ -1,4 +1,4 @@
-"""What a long call has computed so far, in its folder, so that the same call goes on after its process has died.
+"""Partial results of a long call, stored in its folder, so that the same call resumes after its process has ended.
 
 The call is deterministic, so that what it computes can be known again: the n-th run inside it, a question to the backend by its
 circuits, shots and seeds, the state of a loop. Each piece is one file, written by rename and sealed, and comes back to the bit. A

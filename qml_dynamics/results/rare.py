@@ -1,4 +1,4 @@
-"""Outcomes that samples have not shown: how much one of them would change a mean."""
+"""The contribution to a standard error of outcomes that were possible but not sampled: how much one of them would change a mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run folder held when it was written: its specification, byte by byte, in the ledger; and the SHA-256 of every result.
+"""Fingerprints of a run folder: its specification, byte by byte, in the ledger; and the SHA-256 of every result.
 
 A file whose bytes are still those is believed. Other bytes are compared by what they say: a comment or another way to write a
 number is nothing, anything else is refused and named. Circuits that were sent are recorded by what they do.

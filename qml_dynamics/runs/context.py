@@ -1,4 +1,4 @@
-"""What one process holds of a run while it works on it: folder, ledger, backend, patience, budget."""
+"""The objects that one process holds while it works on a run: folder, ledger, backend, patience, budget."""
 
 from __future__ import annotations
 

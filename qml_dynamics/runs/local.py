@@ -1,4 +1,4 @@
-"""Runs on backends without jobs: one circuit, or a small group where a repetition is harmless, is what a crash can lose.
+"""Runs on backends without jobs: results are stored circuit by circuit or in small groups, the most that a crash can lose.
 
 A module of its own beside `run`: it has the verbs of `jobs`, for backends without jobs.
 """

@@ -1,4 +1,4 @@
-"""The files of a run folder: all of them lie in it."""
+"""The files of a run folder, and the refusal of folders whose files are links to somewhere else."""
 
 from __future__ import annotations
 

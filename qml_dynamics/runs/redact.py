@@ -1,4 +1,4 @@
-"""Credentials never reach a file of ours: refused in options, left out of descriptions, hidden in texts."""
+"""Credentials kept out of all files: refused in options, left out of descriptions, masked in texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls to a vendor: which errors pass by themselves, how long to try again, and a bound for a call that hangs."""
+"""Calls to a vendor: which errors are transient, how long to try again, and a time limit for a call that hangs."""
 
 from __future__ import annotations
 

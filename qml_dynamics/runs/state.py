@@ -1,4 +1,4 @@
-"""`RunStatus`: the batches of a run by status, with jobs and errors, as data that prints itself."""
+"""`RunStatus`: the batches of a run by status, with jobs and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a backend and a method allow in a run: jobs that outlive the process, repetitions, circuits a batch."""
+"""The limits of a backend and a method in a run: jobs that outlive the process, repetitions, circuits a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gates that are not of Qiskit's library, replaced by what they are defined as.
+"""Gates that are not of Qiskit's library, replaced by their definitions.
 
 A gate of one's own may bear any name, that of a standard gate included, and both Qiskit's compiler and simulators go by names. So a
 circuit from outside passes through :func:`opened` before anything reads it: what remains are classes of Qiskit's library under

@@ -1,4 +1,4 @@
-"""Blocks with one ancilla whose outcome 0 applies ``m0 e^{-dtau H}``, and the circuits they are put together to.
+"""Blocks with one ancilla whose outcome 0 applies ``m0 e^{-dtau H}``, and the circuits composed of them.
 
 Source: Kosugi, Nishiya, Nishi, Matsushita, Phys. Rev. Res. 4, 033121 (2022), arXiv:2111.12471.
 """

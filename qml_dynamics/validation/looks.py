@@ -1,4 +1,4 @@
-"""The looks of a comparison: functions of weights and of momenta whose means two runs should share.
+"""The statistics of a comparison: functions of weights and of momenta whose means two runs should share.
 
 Each is a direction in which runs go apart: a mean, a spread, the energy, the weight of a coarse cell or of an interval, and the scores
 of the law itself, ``-d log p / dx`` and ``-1 - x d log p / dx``: the likelihood-ratio test of a small shift and of a small change of width

@@ -1,4 +1,4 @@
-"""The law of all looks of a comparison together where both runs agree, by simulation, and what it says of what was seen.
+"""The joint null distribution of all statistics of a comparison, by simulation, and the p-value of what was seen.
 
 Every look is made standard by mean, deviation and skewness of its simulated values (Wilson and Hilferty, PNAS 17, 684, 1931), and
 the largest of them is the test: its rank among simulated largest ones is an exact p-value (Barnard 1963), whatever the correlations

@@ -1,4 +1,4 @@
-"""What two runs show of each other in one basis: densities in ascending order of the coordinates, samples, the law they may share."""
+"""Two runs in one basis for a comparison: densities in ascending order of the coordinates, samples, and the law they may share."""
 
 from __future__ import annotations
 

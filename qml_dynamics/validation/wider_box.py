@@ -1,4 +1,4 @@
-"""The problem of an error budget in a wider box, at the same spacing: what the edge of the box does to the answer.
+"""The problem of an error budget in a wider box, at the same spacing: how much the edge of the box changes the answer.
 
 The number of points along an axis is a power of two, so the wider box is twice as wide, the old one in its middle, with points
 where the old one has points.

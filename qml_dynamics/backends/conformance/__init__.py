@@ -1,4 +1,4 @@
-"""The test of the contract of a backend."""
+"""`assert_valid_backend`: the contract of a backend as a test that runs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Circuits for a device: compilation and what is known of the device."""
+"""Compilation for a device, and figures from its report: gate errors, durations, expected fidelity."""

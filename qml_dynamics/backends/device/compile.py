@@ -1,4 +1,4 @@
-"""Circuits for devices: its own or its plain gates, its layout, and a check that nothing was lost on the way.
+"""Compilation of circuits for a device: basis gates, layout, and a check that the compiled circuit has the same outcomes.
 
 Layout is handled here and nowhere else: logical qubit q is measured into classical bit q BEFORE compilation, so wherever the
 compiler puts or swaps the qubits, bit q of an outcome is logical qubit q.

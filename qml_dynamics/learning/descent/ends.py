@@ -1,4 +1,4 @@
-"""What a refined sample stands at: a minimum, a point without slope that is none (saddle, maximum), a flat place, or a slope.
+"""The kind of point that a refined sample is: a minimum, a saddle or maximum, a flat place, or a point with a slope.
 
 A gradient method that starts at a saddle or a maximum stays there: its slope is 0 by symmetry, and that is no convergence. Slope and
 curvature are taken by differences over the unit box, in units of the range of the loss, so that they depend on no unit.

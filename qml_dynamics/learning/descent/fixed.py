@@ -1,4 +1,4 @@
-"""Fixed schedules for few steps: the cubic and quadratic ones of quantum Hamiltonian descent, stretched and on warped clocks."""
+"""Fixed schedules for few steps: the cubic and quadratic ones of quantum Hamiltonian descent, in rescaled and non-uniform time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer about an ensemble: an estimate with its standard error, or why the data do not determine one; numbers checked."""
+"""The result of an estimation: a value with its standard error, or the reason why the data do not determine one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Perceptrons of scikit-learn as plain arrays, trained and recorded epoch by epoch; imported only where they are asked for."""
+"""Perceptrons of scikit-learn as plain arrays, trained and recorded epoch by epoch; scikit-learn is imported on first use."""
 
 from __future__ import annotations
 

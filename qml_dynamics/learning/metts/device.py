@@ -1,4 +1,4 @@
-"""METTS steps on circuits: all walkers in one batch, and kept outcomes that wait for the next visit to the same point.
+"""METTS steps on circuits: all walkers in one batch; surplus outcomes are stored for the next visit to the same basis state.
 
 A module of its own beside `run`: the step of the chain on circuits, where `run` holds what waves and circuits share.
 """

@@ -1,4 +1,4 @@
-"""Labels of rows as a loss reads them: the set of their values decides, never their dtype.
+"""Labels of rows as classes or targets: decided by the set of their values, never by their dtype.
 
 One output: 0 and 1 are classes, of which class 1 has the target -1; -1 and 1 are targets, of which -1 is that of class 1. Several
 outputs, or probabilities: classes 0, 1, ..., one for each. With the squared loss other numbers are targets of the outputs, where

@@ -1,4 +1,4 @@
-"""Training loops: natural gradient, Adam and SPSA on the same account of circuits."""
+"""Training loops by natural gradient, Adam and SPSA, with circuits and shots counted in the same way."""
 
 from __future__ import annotations
 

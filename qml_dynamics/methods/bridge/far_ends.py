@@ -1,4 +1,4 @@
-"""A bridge between ends that are so far apart that ``exp(-H t)`` between them is below the smallest number: all of it in logarithms.
+"""Schroedinger bridges computed in logarithms, for two densities so far apart that ``exp(-H t)`` between them underflows.
 
 Fortet's iteration with ``log sum exp``. The evolution is a product of free heat kernels, summed over the images of the box (which is what
 the transform of a grid gives, without its rounding), and of the factors of the loss; the formula is Chin's of order four, or Strang's

@@ -1,4 +1,4 @@
-"""Criteria of grid growth: spatial residual, momentum tail, edge weight; points in between, a wider window, or one further on."""
+"""Criteria of grid growth: spatial residual, momentum tail and edge weight, for a finer grid, a wider window or a shifted one."""
 
 from __future__ import annotations
 

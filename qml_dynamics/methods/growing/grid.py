@@ -1,4 +1,4 @@
-"""Growing a grid: one more qubit an axis by spectral interpolation, and the residual of the coarse grid that asks for it.
+"""Growing a grid: one more qubit an axis by spectral interpolation, and the residual of the coarse grid that decides when.
 
 A wave on a coarse grid is a band-limited wave on a finer one. Its *spatial residual* ``r = |(H_fine P - P H_coarse) psi|``,
 with P the interpolation, is the part of the fine velocity that the coarse grid misses, as McLachlan's residual is for an

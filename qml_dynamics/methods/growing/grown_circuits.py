@@ -1,4 +1,4 @@
-"""Growing as circuits: steps on the qubits in use, interpolations and wider windows between them, and what a run takes at most.
+"""Circuits of a growing grid: steps on the qubits in use, interpolation and wider windows between them, and their largest size.
 
 A module of its own behind `run`: growth of the register of a product formula, beside grids (`levels`) and ansaetze (`joint`).
 """

@@ -1,4 +1,4 @@
-"""Grid and ansatz grow together: a variational run whose register gets one more qubit an axis when the wave asks for it.
+"""Grid and ansatz grow together: a variational run whose register gets one more qubit an axis when the grid residual is large.
 
 The a-posteriori bound of the angle has the grid's own error as one of its parts.
 The interpolation P onto the problem's grid is an isometry, so ``P psi`` is a path there, and its residual against the fine

@@ -1,4 +1,4 @@
-"""The run of a growing grid: stretches of the inner method on one patch each, the plan of patches, and whether growth paid."""
+"""The run of a growing grid: the inner method on one patch after another, the plan of patches, and the cost beside the full grid's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running `Growing`: which engine grows what, and what a run takes at most."""
+"""Running `Growing`: which engine grows grid or ansatz, and the most work that a run can take."""
 
 from __future__ import annotations
 

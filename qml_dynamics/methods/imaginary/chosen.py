@@ -1,4 +1,4 @@
-"""Linear blocks for an operator: m0, their number and the energy to count from with the largest predicted success at a stated error."""
+"""Options of linear blocks for an operator: m0, number of blocks and energy shift of largest predicted success at a stated error."""
 
 from __future__ import annotations
 

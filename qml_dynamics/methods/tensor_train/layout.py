@@ -1,4 +1,4 @@
-"""Which qubit of a grid stands at which site of a train, and operators of one axis put there."""
+"""The order of a grid's qubits along a tensor train, and operators on one axis in that order."""
 
 from __future__ import annotations
 

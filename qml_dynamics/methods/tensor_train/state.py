@@ -1,4 +1,4 @@
-"""A wave as a tensor train that can be asked: samples, marginals, means, overlaps; and the report of a run that is made of them."""
+"""Samples, marginals, means and overlaps of a wave that is a tensor train, and the report of a run made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Derivatives of angles, compared with difference quotients before a run believes them.
+"""Derivatives of angles, compared with difference quotients before a run uses them.
 
 A symbolic derivative can be wrong (Qiskit before 2.5.2 differentiated powers of products wrongly), and no error bound of a run sees
 it, since the bound is made with the same derivatives. The check is at the point where the run starts, and at two points near it, since

@@ -1,4 +1,4 @@
-"""The run of a variational method: its start, steps between the save times with a record of each, and why it may stand still."""
+"""The run of a variational method: initial parameters, steps between saved times with a record of each, and why it stopped."""
 
 from __future__ import annotations
 

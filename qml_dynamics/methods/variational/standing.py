@@ -1,4 +1,4 @@
-"""Where a variational run stands, told and taken up again to the bit: angles, bound, record, and what rounding does to it.
+"""The state of a variational run, stored and restored to the bit: angles, error bound, record, and sensitivity to rounding.
 
 A module of its own beside `evolve`: the state of a run as it is kept in a folder. Waves, metric and force follow from the angles.
 """

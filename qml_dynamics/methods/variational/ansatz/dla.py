@@ -1,4 +1,4 @@
-"""The dynamical Lie algebra of an ansatz: which directions depth can ever reach.
+"""The dynamical Lie algebra of an ansatz: the span of the nested commutators of its generators, and its dimension.
 
 Gates without parameters are pulled out: ``prod_j F_j exp(-i phi_j G_j) = prod_j exp(-i phi_j G'_j) F`` with ``G'_j`` conjugated by the
 fixed gates after it. The algebra is spanned by all nested commutators of ``i G'_j``. RY with a chain of CZ has dimension

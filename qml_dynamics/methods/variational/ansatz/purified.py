@@ -1,4 +1,4 @@
-"""An ansatz for purified thermal states: Bell pairs of a register and its partners, turned by Pauli rotations.
+"""An ansatz for purified thermal states: Bell pairs of a register and its partners, then Pauli rotations.
 
 With a real Hamiltonian ``e^{-H/2}`` on one half of the Bell pairs is a real symmetric matrix. Rotations ``Y_i X_i'`` (i on the register,
 i' its partner) move weight between 00 and 11, with Z on later qubits they depend on them: all of them together hold every diagonal

@@ -1,4 +1,4 @@
-"""The state of a measured run: parameters, their covariance, the angle bound, and the record of every point.
+"""The state of a measured run between steps: parameters, their covariance, the angle bound, and the record of every evaluation.
 
 A module of its own beside `run`: what a run holds at a point, whichever circuits gave the estimates.
 """
