@@ -1,4 +1,4 @@
-"""The files of a run folder, and the refusal of folders whose files are links to somewhere else."""
+"""The files of a run folder, and the refusal of folders some of whose files really lie somewhere else."""
 
 from __future__ import annotations
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import fields
 
+from qml_dynamics.backends import Capabilities
+from qml_dynamics.methods.base import Facts, Method
 from tools.pictures import rooms
 
 PAGE = rooms.ROOT / "docs" / "architecture.md"
@@ -37,3 +40,11 @@ def test_arrows_point_down_and_say_all() -> None:
 def test_the_table_has_every_room_in_its_order() -> None:
     names = re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert [name for name in names if name in rooms.ROOMS] == list(rooms.ROOMS)
+
+
+def test_the_tables_have_every_fact_and_every_member_of_a_method() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    named = set(re.findall(r"`(\w+)", " ".join(rows)))
+    assert {field.name for field in fields(Facts)} <= named
+    assert {name for name in vars(Method) if not name.startswith("_")} | {"name"} <= named
+    assert {"exact", "noisy", "seeding"} <= named & {field.name for field in fields(Capabilities)}
