@@ -95,7 +95,7 @@ bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python -m benchmarks
 
-# Wheel and sdist, checked as a stranger would meet them. Before a release: `make test test-slow docs dist`.
+# Wheel and sdist, checked as a stranger would meet them. Before a release: `make test-all docs coverage dist`.
 dist: $(STAMP)
 	rm -rf dist build
 	$(BIN)/python -m build --outdir dist .
