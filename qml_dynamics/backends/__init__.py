@@ -14,7 +14,7 @@ from .base import Backend, BackendLike, Capabilities, EstimatingBackend, JobBack
 from .failures import shown, told
 from .names import AER, BackendRow, available, need, need_pennylane, other_names, pennylane_devices
 from .options import device_options
-from .shelter import sheltered
+from .wrapper import wrapped
 
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
@@ -94,7 +94,7 @@ def opened(given: BackendLike) -> Backend:
     >>> opened("statevector").name
     'statevector'
     """
-    return sheltered(backend(given))
+    return wrapped(backend(given))
 
 
 def _pair(

@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..backends.base import Backend
-from ..backends.kept import keep_answers
+from ..backends.cache import cached
 from ..base.errors import MethodError, ProblemError, describe, integer
 from ..base.folders import files_in, folder_path, make_folder
 from ..base.interrupts import Interrupts, Stop, interrupted, say_interrupted
@@ -52,7 +52,7 @@ class Call:
 
     def backend(self, device: Backend | None) -> Backend | None:
         """The backend, its answers kept."""
-        return device if device is None or self.scope is None else keep_answers(device, self.scope)
+        return device if device is None or self.scope is None else cached(device, self.scope)
 
     def path(self, name: str) -> Path:
         """A file of the result, in the folder of the call."""

@@ -1,7 +1,7 @@
 """A wrapper for backends of other packages: what they raise leaves as a :class:`BackendError` of one line.
 
 The text of a client's exception may hold the request that failed, and with it a credential. The backends of the library keep this
-themselves, by :func:`~.failures.told`; every other one is sheltered where a verb opens it for a run here and now. (Run folders ask the
+themselves, by :func:`~.failures.told`; every other one is wrapped where a verb opens it for a run here and now. (Run folders ask the
 backend itself, since they look at the exception to see whether it will pass.)
 """
 
@@ -25,20 +25,20 @@ T = TypeVar("T")
 _OWN = __name__.partition(".")[0]
 
 
-def sheltered(backend: Backend) -> Backend:
+def wrapped(backend: Backend) -> Backend:
     """The backend; one that another package wrote, with everything that it raises turned into a :class:`BackendError`.
 
     >>> from qml_dynamics import backend
     >>> ours = backend("statevector")
-    >>> sheltered(ours) is ours
+    >>> wrapped(ours) is ours
     True
     """
-    if isinstance(backend, Sheltered) or type(backend).__module__.partition(".")[0] == _OWN:
+    if isinstance(backend, Wrapped) or type(backend).__module__.partition(".")[0] == _OWN:
         return backend
-    return Sheltered(backend)
+    return Wrapped(backend)
 
 
-class Sheltered:
+class Wrapped:
     """A backend whose exceptions are told in our words; all else is that of the backend itself."""
 
     def __init__(self, inner: Backend) -> None:

@@ -26,12 +26,12 @@ _LARGEST = 1 << 26  # bytes of exact numbers that are kept of one call
 Answers = list[tuple[np.ndarray, np.ndarray]]
 
 
-def keep_answers(backend: Backend, scope: Scope) -> Backend:
+def cached(backend: Backend, scope: Scope) -> Backend:
     """The backend with its answers kept in this scope, and in no other one."""
-    return Kept(backend.inner if isinstance(backend, Kept) else backend, scope)
+    return Cached(backend.inner if isinstance(backend, Cached) else backend, scope)
 
 
-class Kept:
+class Cached:
     """A backend in a scope; all but its answers is that of the backend itself."""
 
     def __init__(self, backend: Backend, scope: Scope) -> None:
