@@ -1,4 +1,4 @@
-"""What a trajectory must be: normalised and finite, equal to the dense propagator's answer, and of the order that is declared."""
+"""Checks of a trajectory: normalised and finite, equal to the dense propagator's answer, and of the order that is declared."""
 
 from __future__ import annotations
 

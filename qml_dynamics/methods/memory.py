@@ -1,4 +1,4 @@
-"""How many bytes a run takes beyond the interpreter, at its peak: what :class:`~.base.Work` tells as ``memory``.
+"""Peak memory of a run in bytes beyond the interpreter: the field ``memory`` of :class:`~.base.Work`.
 
 A run of m saved times on N points has two peaks. While it propagates it holds what its engine needs and the waves saved so far (16
 bytes a point each). While it reports it holds the saved waves twice (a list and an array), their densities and their squares: 48

@@ -1,4 +1,4 @@
-"""Imaginary-time runs that stand at an excited eigenstate, detected by a Ritz value below their energy.
+"""Imaginary-time runs that stop at an excited eigenstate, detected by a Ritz value below their energy.
 
 The flow ``psi_tau = -(H - E) psi`` stands still at every eigenstate. Whether a lower state exists is decided by the second variation: a
 Krylov space of H from a fixed random wave has a Ritz value below E. A Ritz value is never below the ground energy, so that a lower

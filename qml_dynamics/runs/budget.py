@@ -1,4 +1,4 @@
-"""What a run may spend, checked before each batch: shots, and seconds on the device."""
+"""The limits of a run, checked before each batch: shots, and seconds on the device."""
 
 from __future__ import annotations
 

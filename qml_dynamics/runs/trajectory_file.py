@@ -1,4 +1,4 @@
-"""Saved trajectories and run folders: written whole or not at all, read without pickle."""
+"""Saved trajectories and run folders: written completely or not at all, read without pickle."""
 
 from __future__ import annotations
 

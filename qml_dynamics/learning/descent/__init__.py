@@ -1,4 +1,4 @@
-"""Quantum Hamiltonian descent: runs, samples, polish, learned schedules, and the classical optimisers that stand beside it.
+"""Quantum Hamiltonian descent: runs, samples, local refinement, learned schedules, and classical optimisers for comparison.
 
 ``qml_dynamics.descend`` is the verb. On the usual test functions a classical optimiser is better and faster: the tables of
 :func:`functions_table` and :func:`rivals_table`, and the ``compare`` option, say by how much.

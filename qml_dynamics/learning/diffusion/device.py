@@ -1,4 +1,4 @@
-"""The forward process ``p_t = psi0 e^{-t H_W} phi_0`` as circuits: gates, what is kept, and the density read from the outcomes.
+"""The forward process ``p_t = psi0 e^{-t H_W} phi_0`` as circuits: gates, success probability, and the density from the outcomes.
 
 A module of its own beside `model`: the forward process on a backend, where `model` reads waves.
 """

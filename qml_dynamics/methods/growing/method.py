@@ -1,4 +1,4 @@
-"""`Growing`: a method that starts coarse and small, and grows grid or ansatz when the data asks for it."""
+"""`Growing`: a method that starts with a coarse grid or a small ansatz, which grow where a residual is above its threshold."""
 
 from __future__ import annotations
 
