@@ -1,8 +1,10 @@
-"""Methods and their parts by name: a table of names and places, and the one codec between methods and plain data.
+"""Methods and their parts, initial waves, schedules and weight spaces by name: tables of names and places, and the one codec.
 
-A place is ``"module:Class"``, the module relative to the package; it is imported when it is asked for. Methods of other
-packages are found by their entry points (`base/entry_points.py`), which are read only for a name that the table does not have. The
-codec goes over the fields of the dataclass, and writes those that differ from their defaults.
+A place is ``"module:Class"``, the module relative to the package; it is imported when it is asked for. Methods and schedules of
+other packages are found by their entry points (`base/entry_points.py`), which are read only for a name that the table does not
+have. The codec goes over the fields of a dataclass (of a method those that differ from their defaults), and makes the object
+again from their names. Problem files, trajectories and run folders all go through it; a part that is no plain data, a circuit, goes
+into a file beside it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .entry_points import load, offered, offered_as
 from .errors import MethodError, one_of, require
@@ -58,6 +60,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "hamilton_jacobi": {"steps": 400},
     "koopman_von_neumann": {"steps": 40},
 }
+# Options of a method that is named without them, as on the command line; the second table where it is named without any.
+USUAL: dict[str, dict[str, Any]] = {name: {"steps": EXAMPLES[name]["steps"]} for name in ("trotter", "split_step")}
+USUAL_ALONE: dict[str, dict[str, Any]] = {
+    "split_step": {"order": 4},
+    "growing": {"method": {"kind": "split_step", "order": 4, **USUAL["split_step"]}},
+}
 _ALIASES = {
     **{name.replace("_", ""): name for name in METHODS if "_" in name},
     "koopman": "koopman_von_neumann",
@@ -70,17 +78,46 @@ WAVES: dict[str, str] = {
     "uniform": "model.initial:Uniform",
     "gaussian": "model.initial:Gaussian",
     "point_mass": "model.initial:PointMass",
+    "state": "model.initial:State",
+    "circuit": "model.circuit_state:CircuitState",
+    "sparse_state": "model.circuit_state:SparseState",
 }
+ARRAY_WAVE = "state"  # the one whose field is an array, which stands in a file of its own
+SCHEDULES: dict[str, str] = {
+    "constant": "model.schedules:Constant",
+    "linear": "model.schedules:Linear",
+    "geometric": "model.schedules:Geometric",
+    "power_law": "model.schedules:PowerLaw",
+    "knots": "model.schedules:Knots",
+}
+SCHEDULE_PAIRS: dict[str, str] = {"qhd": "model.schedules:QHD"}  # of diffusion and strength
+SPACES: dict[str, str] = {"grid": "model.domains:Grid", "hypercube": "model.domains:Hypercube"}
 CIRCUIT_WAVE = "synthesis.qasm:circuit_state"  # from a circuit of Qiskit to the wave that it prepares
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of methods that has a name: its class, the function that makes one, and the option that it is usually for."""
+    """A part of methods that has a name: its class, the function that makes one, and the option that it is usually for.
+
+    ``write`` and ``read`` are those of a part that is no plain data: ``write(part, files)`` puts bytes into ``files`` by name and
+    gives the plain data beside them, ``read(options, files)`` makes the part again.
+    """
 
     cls: str
     make: str
     option: str
+    write: str = ""
+    read: str = ""
+
+
+ANSATZ = "ansatz.qpy"  # what the file beside the plain data is called that holds a circuit
+
+
+class Beside(NamedTuple):
+    """The files beside stored plain data: the bytes of one by its name, and the versions of the libraries that wrote them."""
+
+    read: Callable[[str], bytes]
+    versions: Mapping[str, str]
 
 
 MEMBERS: dict[str, str] = {"plot": "plotting:plot_summary"}  # of results, which stand below what draws them
@@ -98,6 +135,13 @@ PARTS: dict[str, Part] = {
         "methods.variational.ansatz.alternating:HamiltonianAnsatz",
         "methods.variational.ansatz.alternating:hamiltonian",
         "ansatz",
+    ),
+    "circuit": Part(
+        "methods.variational.ansatz:CircuitAnsatz",
+        "methods.variational.ansatz:from_circuit",
+        "ansatz",
+        "methods.variational.ansatz.circuit_file:write_ansatz",
+        "methods.variational.ansatz.circuit_file:read_ansatz",
     ),
 }
 
@@ -143,74 +187,146 @@ def method_class(kind: str) -> type:
 
 def kind_of(cls: type) -> str | None:
     """The name of a class of methods; None where it has none."""
-    place = place_of(cls)
-    for name, known in METHODS.items():
-        if known == place:
-            return name
+    own = named(cls, METHODS)
+    if own is not None:
+        return own
     other = offered_as("method", cls)
     return other if other is not None and _spelled(other) not in METHODS else None
 
 
-def _named(cls: type, table: Mapping[str, str]) -> str | None:
+def named(cls: type, table: Mapping[str, str]) -> str | None:
+    """The name of a class in a table of places; None where it has none.
+
+    >>> named(at("model.domains:Grid"), SPACES)
+    'grid'
+    """
     place = place_of(cls)
     return next((name for name, known in table.items() if known == place), None)
 
 
 def _part_of(cls: type) -> str | None:
-    return _named(cls, {name: part.cls for name, part in PARTS.items()})
+    return named(cls, {name: part.cls for name, part in PARTS.items()})
 
 
-def is_plain(method: object) -> bool:
+def is_plain(method: object, *, files: bool = False) -> bool:
     """Whether a method has a name and can be written as plain data, and so can the methods and parts inside it.
+
+    ``files``: files beside the plain data may hold what is none.
 
     >>> is_plain(at("methods.trotter:Trotter")(4)), is_plain("trotter")
     (True, False)
     """
     if kind_of(type(method)) is None or not is_dataclass(method):
         return False
-    return all(_storable(getattr(method, f.name)) for f in fields(method))
+    return all(_storable(value, files) for value in field_values(method).values())
 
 
-def _storable(value: object) -> bool:
+def _storable(value: object, files: bool) -> bool:
     if is_dataclass(value):
-        cls = type(value)
-        return _named(cls, WAVES) is not None or _part_of(cls) is not None or is_plain(value)
+        wave, part = named(type(value), WAVES), _part_of(type(value))
+        if part is not None:
+            return files or not PARTS[part].write
+        return wave != ARRAY_WAVE if wave is not None else is_plain(value, files=files)
     return not callable(value)
 
 
-def method_spec(method: object) -> dict[str, Any]:
+def holds_code(method: object) -> bool:
+    """Whether a function, or a part of a class of one's own, stands inside a method: no other process could find it.
+
+    >>> holds_code(at("methods.trotter:Trotter")(4))
+    False
+    """
+    inside = field_values(method).items() if is_dataclass(method) else ()
+    own = {part.option for part in PARTS.values()}
+    return any(
+        callable(value)
+        or (name in own and _part_of(type(value)) is None and not isinstance(value, (int, float, str, type(None))))
+        or (kind_of(type(value)) is not None and holds_code(value))
+        for name, value in inside
+    )
+
+
+def field_values(value: object) -> dict[str, Any]:
+    """The fields of a dataclass by name, as they are.
+
+    >>> field_values(at("model.schedules:Linear")(0.0, 1.0))
+    {'start': 0.0, 'stop': 1.0}
+    """
+    assert is_dataclass(value)
+    return {f.name: getattr(value, f.name) for f in fields(value)}
+
+
+def made(
+    cls: type,
+    options: Mapping[str, object],
+    unknown: Callable[[str, list[str]], object],
+    missing: Callable[[str], object],
+    make: Callable[..., Any] | None = None,
+) -> Any:
+    """``cls(**options)``, or ``make(**options)`` in its place, with the names of the options checked first.
+
+    ``unknown`` is called with the first name that no field has and the names of the fields, ``missing`` with what Python says where
+    one without a default is left out; both raise in the words of the file that is read.
+    """
+    known = [f.name for f in fields(cls)]
+    for name in options:
+        if name not in known:
+            unknown(name, known)
+    try:
+        return (make or cls)(**options)
+    except TypeError as error:
+        reason = str(error)
+    return missing(reason)
+
+
+def _made(
+    cls: type, options: Mapping[str, object], where: str, whole: tuple[str, str], make: Callable[..., Any] | None = None
+) -> Any:
+    """:func:`made` in the words of methods; ``whole``: the argument that lacks an option, and of what."""
+
+    def missing(reason: str) -> None:
+        raise MethodError(f"Argument `{whole[0]}` must name every option of {whole[1]}: {reason}.")
+
+    return made(cls, options, lambda name, known: one_of(name, where, known, MethodError), missing, make)
+
+
+def method_spec(method: object, files: dict[str, bytes] | None = None) -> dict[str, Any]:
     """A method as plain data: its kind and its options that differ from the defaults; a method inside it likewise.
+
+    ``files`` takes what is no plain data, by the names of files.
 
     >>> method_spec(at("methods.trotter:Trotter")(steps=4))
     {'kind': 'trotter', 'steps': 4}
     """
     kind = kind_of(type(method))
     require(kind is not None, "method", f"be one of {', '.join([*METHODS, *offered('method')])}", method, MethodError)
-    return {"kind": kind, **_options(method)}
+    return {"kind": kind, **_options(method, files)}
 
 
-def _options(value: object) -> dict[str, Any]:
+def _options(value: object, files: dict[str, bytes] | None) -> dict[str, Any]:
     """The fields that differ from their defaults, as plain data."""
     assert is_dataclass(value)
-    given = {f.name: getattr(value, f.name) for f in fields(value) if getattr(value, f.name) != f.default}
-    return {name: _plain(v) for name, v in given.items()}
+    defaults = {f.name: f.default for f in fields(value)}
+    return {name: _plain(v, files) for name, v in field_values(value).items() if v != defaults[name]}
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object, files: dict[str, bytes] | None) -> Any:
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return [_plain(v, files) for v in value]
     if not is_dataclass(value):
         return value
-    wave, part = _named(type(value), WAVES), _part_of(type(value))
+    wave, part = named(type(value), WAVES), _part_of(type(value))
     if wave is not None:
-        return {"initial": wave, **{f.name: _plain(getattr(value, f.name)) for f in fields(value)}}
+        return {"initial": wave, **{name: _plain(v, files) for name, v in field_values(value).items()}}
+    if part is not None and files is not None and PARTS[part].write:
+        return {"kind": part, **at(PARTS[part].write)(value, files)}
     if part is not None:
-        return {"kind": part, **{name: v for name, v in _options(value).items() if v is not None}}
-    return method_spec(value)
+        return {"kind": part, **{name: v for name, v in _options(value, files).items() if v is not None}}
+    return method_spec(value, files)
 
 
-def method_from_spec(spec: Mapping[str, object]) -> Any:
-    """A method from :func:`method_spec`'s plain data; raises :class:`MethodError` for unknown kinds or options.
+def method_from_spec(spec: Mapping[str, object], files: Beside | None = None) -> Any:
+    """A method from :func:`method_spec`'s plain data, and the files beside it; raises :class:`MethodError` for unknown kinds or options.
 
     >>> method_from_spec({"kind": "trotter", "steps": 4})
     Trotter(steps=4, order=2, truncation=0.0, formula=None, ...)
@@ -220,21 +336,18 @@ def method_from_spec(spec: Mapping[str, object]) -> Any:
     options = dict(spec)
     kind = str(options.pop("kind", ""))
     cls = method_class(kind)
-    before = OPTIONS_OF_BEFORE.get(kind_of(cls) or "", {})
+    before, where = OPTIONS_OF_BEFORE.get(kind_of(cls) or "", {}), f"method.{kind.replace('-', '_').lower()}"
     options = {before.get(name, name): value for name, value in options.items()}
-    for name in options:
-        one_of(name, f"method.{kind.replace('-', '_').lower()}", [f.name for f in fields(cls)], MethodError)
-    try:
-        return cls(**{name: _unplain(value, name) for name, value in options.items()})
-    except TypeError as error:
-        raise MethodError(
-            f"Argument `method` must name every option of {cls.__name__} that has no default: {error}."
-        ) from None
+
+    def make(**given: object) -> Any:
+        return cls(**{name: _unplain(value, name, files) for name, value in given.items()})
+
+    return _made(cls, options, where, ("method", f"{cls.__name__} that has no default"), make)
 
 
-def _unplain(value: object, option: str) -> Any:
+def _unplain(value: object, option: str, files: Beside | None) -> Any:
     """A method, a part of one or an initial wave that was written as plain data; ``option`` is what it stands for."""
-    parts = {kind: part for kind, part in PARTS.items() if part.option == option}
+    parts = {kind: part for kind, part in PARTS.items() if part.option == option and (files or not part.read)}
     if isinstance(value, str) and parts:
         value = {"kind": value}
     if not isinstance(value, Mapping):
@@ -243,27 +356,22 @@ def _unplain(value: object, option: str) -> Any:
     if shown:  # written like a method on the command line: end=gaussian(center=1, width=0.7)
         value = {"initial": str(value["kind"]).lower(), **{k: v for k, v in value.items() if k != "kind"}}
     if parts and "initial" not in value:
-        return _part(dict(value), option, parts)
+        return _part(dict(value), option, parts, files)
     if "kind" in value:
-        return method_from_spec(value)
+        return method_from_spec(value, files)
     if "initial" in value:
         options = dict(value)
-        named = one_of(options.pop("initial"), "initial", WAVES, MethodError)
-        cls = at(WAVES[named])
-        for name in options:
-            one_of(name, "initial", [f.name for f in fields(cls)], MethodError)
-        return cls(**{**({} if shown else WAVES_OF_BEFORE.get(named, {})), **options})
+        kind = one_of(options.pop("initial"), "initial", WAVES, MethodError)
+        options = {**({} if shown else WAVES_OF_BEFORE.get(kind, {})), **options}
+        return _made(at(WAVES[kind]), options, "initial", ("initial", kind))
     return value
 
 
-def _part(options: dict[str, object], option: str, parts: Mapping[str, Part]) -> Any:
+def _part(options: dict[str, object], option: str, parts: Mapping[str, Part], files: Beside | None) -> Any:
     """A part of a method; where an option has only one kind of part, its kind may be left out."""
     kind = str(options.pop("kind", next(iter(parts)) if len(parts) == 1 else "")).replace("-", "_").lower()
     part = parts[one_of(kind, f"method.{option}", parts, MethodError)]
-    make: Callable[..., Any] = at(part.make)
-    for name in options:
-        one_of(name, f"method.{option}", [f.name for f in fields(at(part.cls))], MethodError)
-    try:
-        return make(**options)
-    except TypeError as error:
-        raise MethodError(f"Argument `method.{option}` must name every option of {kind}: {error}.") from None
+    if part.read:
+        return at(part.read)(options, files)
+    where = f"method.{option}"
+    return _made(at(part.cls), options, where, (where, kind), at(part.make))

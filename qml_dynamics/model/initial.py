@@ -172,9 +172,6 @@ class State:
         return out
 
 
-KINDS = {"uniform": Uniform, "gaussian": Gaussian, "point_mass": PointMass, "state": State}
-
-
 _IMAGES = 13.0  # widths beyond which a Gaussian's amplitude is below 1e-18
 
 

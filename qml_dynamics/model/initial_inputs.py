@@ -11,7 +11,6 @@ import numpy.typing as npt
 from ..base.arguments import WHERE_READ
 from ..base.errors import ProblemError, check_memory, describe, require
 from ..base.registry import CIRCUIT_WAVE, at
-from . import initial
 from .circuit_state import CircuitState, SparseState, labelled
 from .domains import Domain
 from .initial import Initial, State
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 InitialLike: TypeAlias = Annotated[
     Union[Initial, npt.ArrayLike, Mapping[str, complex], "QuantumCircuit", "Statevector", SparseMatrix], WHERE_READ
 ]
-KINDS = initial.KINDS | {"circuit": CircuitState, "sparse_state": SparseState}  # by their names in files
 _MUST = "be an initial wave, amplitudes, labels of basis states with or without amplitudes, or a circuit"
 _FEW = 4096  # entries of a sparse vector that are kept as they are
 

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from ..base.entry_points import load, offered, offered_as
 from ..base.errors import ProblemError, describe, real, require
+from ..base.registry import SCHEDULE_PAIRS, SCHEDULES, at, named
 
 
 @runtime_checkable
@@ -255,14 +256,7 @@ class Knots:
         return self.values[i] * math.exp(rate * low) * grown
 
 
-KINDS: dict[str, type] = {
-    "constant": Constant,
-    "linear": Linear,
-    "geometric": Geometric,
-    "power_law": PowerLaw,
-    "knots": Knots,
-}
-RESERVED = (*KINDS, "qhd", "custom")  # words of problem files that no other package can take
+RESERVED = (*SCHEDULES, *SCHEDULE_PAIRS, "custom")  # words of problem files that no other package can take
 
 
 def schedule_names() -> list[str]:
@@ -271,17 +265,18 @@ def schedule_names() -> list[str]:
     >>> schedule_names()[:2]
     ['constant', 'linear']
     """
-    return [*KINDS, "qhd", *sorted(name for name in offered("schedule") if name not in RESERVED)]
+    return [*SCHEDULES, *SCHEDULE_PAIRS, *sorted(name for name in offered("schedule") if name not in RESERVED)]
 
 
 def schedule_class(kind: str) -> type:
-    """The class of a name out of :func:`schedule_names`, but for the pair ``"qhd"``; :class:`ProblemError` where it is none.
+    """The class of a name out of :func:`schedule_names`, that of the pair for ``"qhd"``; :class:`ProblemError` where it is none.
 
     >>> schedule_class("linear").__name__
     'Linear'
     """
-    if kind in KINDS:
-        return KINDS[kind]
+    own = {**SCHEDULES, **SCHEDULE_PAIRS}
+    if kind in own:
+        return at(own[kind])  # type: ignore[no-any-return]
     cls = load("schedule", kind, ProblemError)
     fits = isinstance(cls, type) and is_dataclass(cls) and issubclass(cls, Schedule)
     require(fits, "schedule", f"be a dataclass with value and integral under the name {kind}", cls)
@@ -294,9 +289,9 @@ def kind_of_schedule(schedule: Schedule) -> str | None:
     >>> kind_of_schedule(Linear(0.0, 1.0))
     'linear'
     """
-    for kind, known in KINDS.items():
-        if type(schedule) is known:
-            return kind
+    own = named(type(schedule), SCHEDULES)
+    if own is not None:
+        return own
     name = offered_as("schedule", type(schedule)) if is_dataclass(schedule) else None
     return None if name in RESERVED else name
 

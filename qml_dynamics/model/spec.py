@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from ..base.errors import describe
-from ..base.registry import is_plain, method_spec
-from .domains import Domain, Hypercube
+from ..base.registry import SPACES, WAVES, field_values, is_plain, method_spec, named
+from .domains import Domain
 from .initial import Initial, State
-from .initial_inputs import KINDS as INITIAL_KINDS
 from .objectives.prepared import model_spec
 from .problem import Problem
 from .schedules import QHD, Constant, Schedule, kind_of_schedule
@@ -43,15 +41,7 @@ def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.nda
 
 def describe_domain(domain: Domain) -> dict[str, Any]:
     """The ``[domain]`` section."""
-    if isinstance(domain, Hypercube):
-        return {"kind": "hypercube", "num_weights": domain.num_weights, "values": list(domain.values)}
-    return {
-        "kind": "grid",
-        "bounds": [list(pair) for pair in domain.bounds],
-        "qubits": list(domain.qubits),
-        "boundary": domain.boundary,
-        "twist": list(domain.twist),
-    }
+    return {"kind": named(type(domain), SPACES), **field_values(domain)}
 
 
 def describe_schedule(schedule: Schedule) -> dict[str, Any]:
@@ -60,7 +50,7 @@ def describe_schedule(schedule: Schedule) -> dict[str, Any]:
         return {"value": schedule.value0}
     kind = kind_of_schedule(schedule)
     if kind is not None:
-        return {"schedule": kind, "params": {f.name: getattr(schedule, f.name) for f in fields(schedule)}}  # type: ignore[arg-type]
+        return {"schedule": kind, "params": field_values(schedule)}
     damping = getattr(schedule, "epsilon", None)
     if damping is not None and schedule == QHD(damping).diffusion:
         return {"schedule": "qhd", "params": {"epsilon": damping}}
@@ -87,7 +77,7 @@ def _describe_initial(initial: Initial, arrays: dict[str, np.ndarray]) -> dict[s
     if isinstance(initial, State):
         arrays["problem/initial"] = initial.amplitudes
         return {"kind": "state", "array": "problem/initial"}
-    for kind, cls in INITIAL_KINDS.items():
-        if type(initial) is cls:
-            return {"kind": kind, "params": {f.name: getattr(initial, f.name) for f in fields(cls)}}  # type: ignore[arg-type]
-    return {"kind": "custom", "params": {"repr": describe(initial)}}
+    kind = named(type(initial), WAVES)
+    if kind is None:
+        return {"kind": "custom", "params": {"repr": describe(initial)}}
+    return {"kind": kind, "params": field_values(initial)}

@@ -18,10 +18,11 @@ from ..backends.failures import redacted
 from ..backends.meaning import difference
 from ..backends.stored import circuit_from_bytes
 from ..base.errors import BackendError, ProblemError, QMLDynamicsError, UnverifiedRunWarning
+from ..base.registry import ANSATZ
 from ..base.texts import parse_json
 from ..model.problem import Problem
 from .ledger import LEDGER, Ledger
-from .own_files import ANSATZ, OBSERVABLES, RESULTS, RUN, refuse_foreign_files
+from .own_files import OBSERVABLES, RESULTS, RUN, refuse_foreign_files
 from .problem_file.content import array_differences, differences, problem_differences, sha256
 from .specification import RunSpecification, arrays, read_folder, read_json
 from .trajectory_file import PROBLEM

@@ -24,7 +24,7 @@ import numpy as np
 from ..base.errors import ProblemError, QMLDynamicsError
 from ..base.folders import make_folder
 from ..base.lock import LOCK, WorkLock
-from ..base.registry import is_plain
+from ..base.registry import ANSATZ, is_plain
 from ..model.spec import describe_problem
 from ..results.observables import Observable
 from ..results.trajectory import atomic_file, plain, write_npz
@@ -175,7 +175,7 @@ def _read_back(scratch: Path, specification: RunSpecification, new: Mapping[str,
         raise ProblemError(
             f"Argument `problem` must be one that a file can hold, but when it is read again {differ[0]}."
         )
-    if new["method"].get("ansatz", {}).get("kind") != "circuit":
+    if not (scratch / ANSATZ).is_file():
         return specification
     return dataclasses.replace(specification, method=stored_method(new["method"], scratch, new["versions"]))
 
@@ -216,8 +216,10 @@ def _the_same(
 ) -> RunSpecification:
     """The specification of a folder that holds a run, if it is the run that was asked for."""
     there, old = read_checked(folder, allow_code, specification.problem), read_json(folder)
-    keys = ["method", "shots", "saves", "observables", *(() if any_seed else ("seed",))]
+    keys = ["shots", "saves", "observables", *(() if any_seed else ("seed",))]
     differs = [key for key in keys if old[key] != new[key]]
+    if old["method"] != new["method"] and described_method(there.method)[0] != new["method"]:  # nor in other words
+        differs.insert(0, "method")
     if old["backend"]["name"] != new["backend"]["name"] or old["backend"]["options"] != new["backend"]["options"]:
         differs.append("backend")
     if any(_bytes(path) != _bytes(folder / path.name) for path in scratch.iterdir() if path.suffix in _TEXTS):

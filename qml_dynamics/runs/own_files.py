@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ..base.lock import LOCK
 from ..base.places import refuse_links
+from ..base.registry import ANSATZ
 from .ledger import LEDGER
 from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
 
-RUN, ANSATZ, OBSERVABLES, RESULTS = "run.json", "ansatz.qpy", "observables.npz", "results"
+RUN, OBSERVABLES, RESULTS = "run.json", "observables.npz", "results"
 _NAMES = (RUN, PROBLEM, ANSATZ, OBSERVABLES, LEDGER, f"{LEDGER}-journal", LOCK, RESULTS, TRAJECTORY, RESULT)
 OWN_NAMES = frozenset((*_NAMES, "problem_table.npy", "problem_initial.npy"))
 

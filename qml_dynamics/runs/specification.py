@@ -3,50 +3,36 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backends.failures import redacted
-from ..backends.records import Record, earlier_digest, probe, same_probe
-from ..backends.stored import circuit_bytes, circuit_from_bytes
 from ..base.archive import read_npz, reading
-from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe, one_of
+from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe
 from ..base.places import permitted, regular
-from ..base.registry import method_from_spec as named_method
+from ..base.registry import Beside, holds_code, is_plain, kind_of, method_from_spec, method_spec
 from ..base.texts import parse_json
 from ..methods.base import Method
-from ..methods.variational import ansatz as ansaetze
-from ..methods.variational.options import Cutoff, Variational
-from ..model.operator_inputs import labels_of
 from ..model.problem import Problem
 from ..model.spec import describe_method
 from ..results.trajectory import plain
 from .observables import read_observables
-from .own_files import ANSATZ, OBSERVABLES, RUN, refuse_foreign_files
+from .own_files import OBSERVABLES, RUN, refuse_foreign_files
 from .problem_file import read_problem
 from .trajectory_file import PROBLEM
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-    from qiskit import QuantumCircuit
-
     from .reopen import StoredBackend
 
-KIND = "variational"
-_MADE: dict[str, tuple[type, Callable[..., Any]]] = {
-    "hardware_efficient": (ansaetze.HardwareEfficient, ansaetze.hardware_efficient),
-    "hamiltonian": (ansaetze.HamiltonianAnsatz, ansaetze.hamiltonian),
-    "bare": (ansaetze.Bare, ansaetze.bare),
-}
+FORMAT = 1
 
 
 def described_method(method: Method) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Plain data, and files by name.
+    """Plain data, and files by name; a method outside the library that has no name by its text.
 
     Raises:
         MethodError: a part is a function or a class of one's own, which another process could not find.
@@ -54,41 +40,17 @@ def described_method(method: Method) -> tuple[dict[str, Any], dict[str, bytes]]:
     >>> from qml_dynamics import Variational, ansatz
     >>> spec, files = described_method(Variational(ansatz.hardware_efficient(2), steps=5))
     >>> spec["ansatz"], files
-    ({'kind': 'hardware_efficient', 'layers': 2, 'rotations': ['ry']}, {})
+    ({'kind': 'hardware_efficient', 'layers': 2}, {})
     """
-    if not isinstance(method, Variational):
-        return plain(describe_method(method)), {}
-    spec: dict[str, Any] = {"kind": KIND}
-    for f in fields(method):
-        value = getattr(method, f.name)
-        if f.name != "ansatz" and value != f.default:
-            spec[f.name] = {"rcond": value.rcond} if isinstance(value, Cutoff) else value
-    if callable(method.regularisation) or method.grow is not None:
+    files: dict[str, bytes] = {}
+    if is_plain(method, files=True):
+        return plain(method_spec(method, files)), files
+    if kind_of(type(method)) is not None and holds_code(method):
         raise MethodError(
-            "Argument `method` must be plain data for a run in a folder: its regularisation a number or a Cutoff, and its "
-            f"ansatz of fixed size, but it is {describe(method)}."
+            "Argument `method` must be plain data for a run in a folder, its ansatz from qml_dynamics.ansatz and its regularisation "
+            f"a number or a Cutoff, but it is {describe(method)}."
         )
-    spec["ansatz"], files = _described_ansatz(method.ansatz)
-    return plain(spec), files
-
-
-def _described_ansatz(ansatz: object) -> tuple[dict[str, Any], dict[str, bytes]]:
-    if isinstance(ansatz, ansaetze.CircuitAnsatz):
-        data = circuit_bytes(ansatz.source, "ansatz")
-        known = probe(circuit_from_bytes(data)).to_plain()
-        spec = {"kind": "circuit", "theta0": list(ansatz.theta0), "probe": known}
-        if ansatz.wires is not None:
-            spec["wires"] = list(ansatz.wires)
-        return spec, {ANSATZ: data}
-    for kind, (cls, _) in _MADE.items():
-        if type(ansatz) is cls:
-            return {
-                "kind": kind,
-                **{f.name: getattr(ansatz, f.name) for f in fields(cast("type[DataclassInstance]", cls))},
-            }, {}
-    raise MethodError(
-        f"Argument `ansatz` must come from qml_dynamics.ansatz for a run in a folder, but is {type(ansatz).__name__}."
-    )
+    return plain(describe_method(method)), files
 
 
 def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, str]) -> Any:
@@ -99,45 +61,7 @@ def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, 
         folder: where its files are.
         versions: of the libraries that wrote them.
     """
-    if spec["kind"] != KIND:
-        return named_method(dict(spec))
-    options = {name: value for name, value in spec.items() if name != "kind"}
-    for name in options:
-        one_of(name, "method.variational", [f.name for f in fields(Variational)], MethodError)
-    if isinstance(options.get("regularisation"), Mapping):
-        options["regularisation"] = Cutoff(**options["regularisation"])
-    return Variational(
-        **{**options, "ansatz": _stored_ansatz(dict(options["ansatz"]), folder, versions.get("qiskit", ""))}
-    )
-
-
-def _stored_ansatz(spec: dict[str, Any], folder: Path, qiskit: str) -> Any:
-    kind = one_of(spec.pop("kind"), "method.ansatz", ["circuit", *_MADE], MethodError)
-    if kind == "circuit":
-        circuit = circuit_from_bytes(regular(folder / ANSATZ).read_bytes())
-        _check_circuit(circuit, spec, qiskit)
-        made = ansaetze.from_circuit(circuit, spec["theta0"])
-        return replace(made, wires=labels_of(spec["wires"], "wires")) if spec.get("wires") else made
-    return _MADE[kind][1](**spec)
-
-
-def _check_circuit(circuit: QuantumCircuit, spec: Mapping[str, Any], then: str) -> None:
-    """Bytes that another version of Qiskit wrote may be read as another circuit; earlier versions of ours read nothing back."""
-    now = version("qiskit")
-    if "probe" not in spec:
-        if then == now and earlier_digest(circuit) != spec.get("digest"):
-            raise ProblemError(
-                f"The circuit in {ANSATZ} is not the one that was submitted: an earlier version of qml-dynamics stored a gate that "
-                "Qiskit does not read as it was. Submit the run anew."
-            )
-    elif then != now and not same_probe(Record.from_plain(spec["probe"]), circuit):
-        raise ProblemError(
-            f"The circuit in {ANSATZ} was written by Qiskit {then}, and Qiskit {now} reads one that does something else: go on with "
-            f"Qiskit {then}, or submit the run anew."
-        )
-
-
-FORMAT = 1
+    return method_from_spec(spec, Beside(lambda name: regular(folder / name).read_bytes(), versions))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ on a copy, and end as the run without a break ended.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -28,7 +29,7 @@ from qml_dynamics.runs import Checkpoint
 from tests.stored import calls, recorded
 from tests.stored.make import DATA, digests, of_recording
 from tests.stored.problem_files import of_file
-from tests.stored.run_folders import QUICK, by_name, device
+from tests.stored.run_folders import QUICK, by_name, device, every_folder
 from tests.stored.trajectories import OWN_PROBLEMS
 
 TRUSTED: dict[str, Any] = {"allow_code": True}
@@ -197,6 +198,21 @@ def test_run_folders(name: str, tmp_path: Path) -> None:
     once_more = qd.open_run(root / "run", backend=seen).fetch()
     assert once_more is not None
     np.testing.assert_array_equal(once_more.density, found.density)
+
+
+@pytest.mark.parametrize("name", ["variational_layers", "variational_parts", "variational_own"])
+def test_a_folder_in_the_words_of_before_holds_the_same_run(name: str, tmp_path: Path) -> None:
+    root = copy(DATA / "runs" / name, tmp_path)
+    run = every_folder()[name]
+    more = {**run.arguments(), "backend": run.backend, "folder": root / "run", "quiet": True}
+    if too_new(root):
+        with pytest.raises((ProblemError, BackendError), match=r"version of Qiskit|Qiskit version"):
+            qd.submit(run.problem, run.method, **more)
+        return
+    found = qd.submit(run.problem, run.method, **more).fetch()
+    check_answer(found, recorded.read(root / "record.json")["answer"], exactly=True)
+    with pytest.raises(ProblemError, match="holds a run that differs in method"):
+        qd.submit(run.problem, dataclasses.replace(run.method, steps=7), **more)
 
 
 def check_statement(statement: Any, answer: dict[str, Any]) -> None:

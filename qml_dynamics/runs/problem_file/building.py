@@ -11,15 +11,14 @@ import numpy as np
 
 from ...base.errors import describe
 from ...base.places import Place
-from ...base.registry import WAVES_OF_BEFORE
-from ...model.domains import Domain, Grid, Hypercube
+from ...base.registry import ARRAY_WAVE, SCHEDULE_PAIRS, SPACES, WAVES, WAVES_OF_BEFORE, at, made
+from ...model.domains import Domain, Hypercube
 from ...model.initial import Initial, State
-from ...model.initial_inputs import KINDS as INITIAL_KINDS
 from ...model.masks import as_masks
 from ...model.objectives.data import Dataset
 from ...model.pauli import PauliSum, pauli_sum
 from ...model.problem import Problem
-from ...model.schedules import QHD, Constant, Schedule, schedule_class, schedule_names
+from ...model.schedules import Constant, Schedule, schedule_class, schedule_names
 from . import schema
 from .messages import fail, nearest, within
 from .objective import find_array, objective_from_spec
@@ -80,12 +79,9 @@ def _domain(data: object) -> Domain:
     if not isinstance(kind, str) or kind not in schema.DOMAINS:
         given = "is missing" if kind is None else f"is {describe(kind)}"
         fail("domain", f"kind must be one of {', '.join(schema.DOMAINS)}, but {given}.{nearest(kind, schema.DOMAINS)}")
-    with within("domain"):
-        if kind == "hypercube":
-            cube = check("domain", schema.HypercubeSection, data)
-            return Hypercube(cube.num_weights, cube.values)
-        grid = check("domain", schema.GridSection, data)
-        return Grid(grid.bounds, grid.qubits, grid.boundary, grid.twist)
+    section = check("domain", schema.DOMAINS[kind], data)
+    found: Domain = _make("domain", at(SPACES[kind]), {name: value for name, value in section if name != "kind"})
+    return found
 
 
 def _schedule(section: str, data: object) -> Schedule:
@@ -98,14 +94,13 @@ def _schedule(section: str, data: object) -> Schedule:
         fail(section, f"schedule is one of your own, {params.get('repr', '')}, which no file can hold.")
     if kind == "constant" and set(params) == {"value"}:  # the word that `value = ...` uses
         params = {"value0": params["value"]}
-    if kind == "qhd":
-        pair = _make(section, QHD, params)
-        out: Schedule = pair.diffusion if section == "diffusion" else pair.strength
-        return out
     with within(section):
         cls = schedule_class(kind)
-    out = _make(section, cls, params)
-    return out
+    found = _make(section, cls, params)
+    if kind not in SCHEDULE_PAIRS:
+        out: Schedule = found
+        return out
+    return found.diffusion if section == "diffusion" else found.strength  # type: ignore[no-any-return]
 
 
 def _kind_and_params(section: str, data: object) -> tuple[str, dict[str, Any]]:
@@ -122,7 +117,7 @@ def _strength(spec: Mapping[str, object]) -> Schedule:
     if "strength" in spec:
         return _schedule("strength", spec["strength"])
     diffusion = spec.get("diffusion", {})
-    if isinstance(diffusion, Mapping) and diffusion.get("schedule") == "qhd":
+    if isinstance(diffusion, Mapping) and diffusion.get("schedule") in SCHEDULE_PAIRS:
         return _schedule("strength", diffusion)
     return _schedule("strength", {"value": 1.0})
 
@@ -134,12 +129,10 @@ def _initial(data: object, domain: Domain, arrays: Arrays, place: Place) -> Init
     if section.kind != "state" and section.array is not None:
         fail("initial", "array must be absent unless kind is state.")
     with within("initial"):
-        if section.kind == "state":
-            initial: Initial = State(_amplitudes(section, arrays, place))
-        else:
-            initial = _make(
-                "initial", INITIAL_KINDS[section.kind], {**WAVES_OF_BEFORE.get(section.kind, {}), **section.params}
-            )
+        params = {**WAVES_OF_BEFORE.get(section.kind, {}), **section.params}
+        if section.kind == ARRAY_WAVE:
+            params = {"amplitudes": _amplitudes(section, arrays, place)}
+        initial: Initial = _make("initial", at(WAVES[section.kind]), params)
         if isinstance(initial, State) or domain.num_qubits <= 20:  # what does not fit is told here, not in the run
             initial.vector(domain)
         return initial
@@ -155,17 +148,17 @@ def _amplitudes(section: schema.InitialSection, arrays: Arrays, place: Place) ->
 
 def _make(section: str, cls: type, params: Mapping[str, object]) -> Any:
     """``cls(**params)`` with the names of the parameters checked first."""
-    known = {f.name: f for f in fields(cls)}
-    for name in params:
-        if name not in known:
-            listed = ", ".join(known) or "empty"
-            fail(section, f"params must be among {listed}, but has `{name}`.{nearest(name, known)}")
+
+    def unknown(name: str, known: list[str]) -> None:
+        listed = ", ".join(known) or "empty"
+        fail(section, f"params must be among {listed}, but has `{name}`.{nearest(name, known)}")
+
+    def missing(reason: str) -> None:
+        needed = ", ".join(f.name for f in fields(cls) if f.default is f.default_factory)
+        fail(section, f"params must hold {needed}, but is {describe(dict(params))}.")
+
     with within(section):
-        try:
-            return cls(**params)
-        except TypeError:
-            needed = ", ".join(name for name, f in known.items() if f.default is f.default_factory)
-            fail(section, f"params must hold {needed}, but is {describe(dict(params))}.")
+        return made(cls, params, unknown, missing)
 
 
 def _from_operator(spec: Mapping[str, object], clock: schema.EvolutionSection, arrays: Arrays, place: Place) -> Problem:
