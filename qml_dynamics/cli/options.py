@@ -11,18 +11,13 @@ from typing import Any
 from ..backends import backend as find_backend
 from ..backends.base import BackendLike
 from ..base.errors import MethodError, UnusedArgumentWarning, describe
-from ..base.registry import METHODS
+from ..base.registry import METHODS, USUAL, USUAL_ALONE
 from ..base.registry import method_from_spec as named_method
 from ..methods.base import Method
-from ..methods.defaults import CIRCUIT_STEPS, REFERENCE_STEPS, default_method
+from ..methods.defaults import default_method
 from ..runs.problem_file import ProblemFile
 
 _FORM = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*(?:\((.*)\)|:(.*))?\s*", re.DOTALL)
-_STEPS = {"trotter": {"steps": CIRCUIT_STEPS}, "split_step": {"steps": REFERENCE_STEPS}}
-_BARE: dict[str, dict[str, Any]] = {
-    "split_step": {"order": 4},
-    "growing": {"method": {"kind": "split_step", "steps": REFERENCE_STEPS, "order": 4}},
-}
 _MOMENTS = 20
 
 
@@ -143,7 +138,7 @@ def parse_method(text: str) -> Any:
     options = _arguments(match.group(2) or match.group(3) or "", text)
     name = next((n for n in METHODS if n.replace("_", "") == re.sub("[-_]", "", kind).lower()), None)
     if name is not None:
-        defaults = {**_STEPS.get(name, {}), **(_BARE.get(name, {}) if not options else {})}
+        defaults = {**USUAL.get(name, {}), **(USUAL_ALONE.get(name, {}) if not options else {})}
         options = {**defaults, **options}
     return named_method({"kind": name or kind, **options})
 

@@ -35,14 +35,12 @@ READERS = {
     "backends/__init__.py",
     "backends/conformance/contract.py",
 }
-# The codec: a method as plain data, field by field; the second file holds the part of it for circuits in run folders.
-CODEC = {"base/registry.py", "model/spec.py", "runs/specification.py"}
-# Uses of the equation that know which of two methods they run, to be moved behind the contract; none may be added.
-KNOW_A_METHOD = {
-    "learning/annealing/run.py",
-    "learning/diffusion/device.py",
-    "conformance/stored.py",
-}  # the last compares what a file gives back with what it was given
+# The codec: a method as plain data, field by field.
+CODEC = {"base/registry.py"}
+# The conformance test compares what a file gives back with what it was given; nothing else knows which method it has.
+KNOW_A_METHOD = {"conformance/stored.py"}
+# Words that are names of methods and of other things: of the spectrum of a small model, of what a run did, of old modules.
+OTHER_WORDS = {"base/renamed.py", "cli/gibbs.py", "conformance/stored.py", "runs/gallery.py", "methods/job.py"}
 
 
 def last(node: ast.AST) -> str:
@@ -107,6 +105,21 @@ def which_method(side: ast.expr) -> bool:
     if isinstance(side, ast.Attribute) and side.attr in ("name", "__name__", "__class__"):
         return bool(METHOD.search(last(side.value))) or which_method(side.value)
     return False
+
+
+def tables_of_methods(tree: ast.AST) -> Iterator[str]:
+    """``{"trotter": ...}`` and ``{Trotter: ...}``: what holds for one method is a member or a fact of it."""
+    for node in ast.walk(tree):
+        keys = [key for key in node.keys if key is not None] if isinstance(node, ast.Dict) else []
+        if any(literal(key) in METHODS or last(key) in CLASSES for key in keys):
+            yield ast.unparse(node)
+
+
+def dispatchers(tree: ast.AST) -> Iterator[str]:
+    """``functools.singledispatch`` and its like: what is done is chosen by a class, out of sight of the contract."""
+    yield from (
+        ast.unparse(node) for node in ast.walk(tree) if last(node) in ("singledispatch", "singledispatchmethod")
+    )
 
 
 def empty_aliases(tree: ast.Module) -> Iterator[str]:
@@ -189,6 +202,16 @@ def test_outside_their_room_nobody_asks_which_method_one_is() -> None:
     assert set(seen) >= KNOW_A_METHOD, "an exception that is none any more stays no exception"
 
 
+def test_no_table_is_keyed_by_methods_outside_the_registry() -> None:
+    seen = found(tables_of_methods)
+    assert set(seen) - OTHER_WORDS == {"base/registry.py"}
+    assert set(seen) >= OTHER_WORDS, "an exception that is none any more stays no exception"
+
+
+def test_nothing_is_dispatched_by_class() -> None:
+    assert found(dispatchers) == {}
+
+
 def test_inside_it_no_attribute_of_a_method_is_probed() -> None:
     hits = {
         place: [h for h in row if h.startswith(("getattr(", "hasattr("))]
@@ -236,6 +259,9 @@ def test_every_test_asserts_something_of_its_own() -> None:
         (decisions_by_method, "method.name == 'trotter'"),
         (decisions_by_method, "type(method).__name__ in ('Trotter',)"),
         (decisions_by_method, "match job.method:\n    case _:\n        pass"),
+        (tables_of_methods, "{'trotter': 40, **rest}"),
+        (tables_of_methods, "{methods.Trotter: 40}"),
+        (dispatchers, "from functools import singledispatch\n@singledispatch\ndef f(x):\n    pass"),
         (empty_aliases, "Ansatz = Any"),
         (empty_aliases, "Ansatz: TypeAlias = typing.Any"),
         (private_imports, "from .x import _y"),

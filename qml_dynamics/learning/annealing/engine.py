@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...backends import Backend
-from ...methods import chebyshev, krylov
-from ...methods.base import LOSSES, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+from ...base.progress import Progress
+from ...methods import chebyshev
+from ...methods.base import LOSSES, WAVES, Answer, Facts, Job, Method, Work, check_facts, no_circuits
 from ...methods.from_waves import Waves, report_waves, run_waves
 from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
 from ...model.schedules import Constant
+from ...results.journal import inside
 from .spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ class Annealing:
         strategy: ``"anneal"``, ``"quench"`` or ``"portfolio"``.
         adapt: ``"gap"``, ``"variance"`` or None: how the values of the diffusion were placed.
         restarts: further quenches of a portfolio.
-        method: what runs a stage; None: dense diagonalisation up to 512 points, Chebyshev's series above.
+        method: what runs a stage, a method without steps; None: dense diagonalisation up to 512 points, Chebyshev's series above.
     """
 
     stages: int
@@ -50,8 +53,10 @@ class Annealing:
         return Facts(WAVES, LOSSES, "classical", None)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: the classical clock, operators."""
+        """Refuse problems that the facts exclude, the classical clock and operators, and those that what runs a stage refuses."""
         check_facts(self, problem)
+        if self.method is not None:
+            self.method.check(problem, backend)
 
     def run(self, job: Job) -> Answer:
         """The waves of all stages one after another, reported at the saved times."""
@@ -95,19 +100,35 @@ class Annealing:
             elif self.method is None:
                 psi, gained = _by_series(job, psi, d, s, t1 - t0, (i, len(times) - 1))
             else:
-                psi, gained = self._by_krylov(job, psi, d, s, t1 - t0, (i, len(times) - 1))
+                psi, gained = _by_method(job, self.method, psi, d, s, t1 - t0)
+                job.progress(i + 1, len(times) - 1)
             log += gained
             yield t1, psi, log
 
-    def _by_krylov(
-        self, job: Job, psi: np.ndarray, d: float, s: float, time: float, place: tuple[int, int]
-    ) -> tuple[np.ndarray, float]:
-        still: dict[str, Any] = {"diffusion": Constant(d), "strength": Constant(s), "duration": time}
-        problem = job.problem.replace(**still, initial=State(psi))
-        assert isinstance(job.h, LearningHamiltonian)
-        h = replace(job.h, **still)
-        *_, (_, wave, log) = krylov.run(problem, h, self.method, [0.0, time], _told(job, place))
-        return wave, log
+
+def _by_method(job: Job, method: Method, psi: np.ndarray, d: float, s: float, time: float) -> tuple[np.ndarray, float]:
+    """One stage as a run of its own, of which nothing is kept but the wave at its end."""
+    still: dict[str, Any] = {"diffusion": Constant(d), "strength": Constant(s), "duration": time}
+    problem = job.problem.replace(**still, initial=State(psi))
+    assert isinstance(job.h, LearningHamiltonian)
+    inner = replace(
+        job,
+        problem=problem,
+        method=method,
+        h=replace(job.h, **still),
+        saves=np.array([0.0, time]),
+        observables=[],
+        callback=None,
+        progress=Progress("a stage", False),
+        checkpoint=None,
+    )
+    with inside(None), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run of all stages tells what is to be told
+        answer = method.run(inner)
+    if len(answer.times) < 2:
+        raise KeyboardInterrupt
+    assert answer.states is not None
+    return answer.states[-1], float(answer.log_norm[-1])
 
 
 def _by_series(

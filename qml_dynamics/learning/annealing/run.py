@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time as clock_time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,16 +13,12 @@ from ...backends import backend as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, require
-from ...base.estimate import Estimate
-from ...base.progress import Progress
 from ...methods.base import Callback, Method, Stream, check_method, circuit_seed
 from ...methods.evolution import TRAJECTORY, evolve
-from ...methods.exact import Exact
 from ...methods.identity import Identity
 from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.job import check_used
 from ...methods.keeping import Folder, kept_call
-from ...methods.krylov import Krylov
 from ...methods.stationary import near_higher_level
 from ...methods.trotter import Trotter
 from ...model.domains import Hypercube
@@ -34,8 +29,9 @@ from ...model.resolution import check_seen
 from ...results.observables import ObservableLike
 from ...results.sampling import drawable
 from ...results.trajectory import Trajectory
+from .diagnostics import diagnostics_of, known_levels, warn
 from .engine import Annealing
-from .spectrum import POINTS, CrossingWarning, Levels, Spectrum, levels
+from .spectrum import POINTS, Levels, Spectrum
 from .stages import equidistributed, held, stage_times, staged
 
 _PROBES = 33
@@ -81,80 +77,6 @@ def _two_spreads(spectrum: Spectrum, psi: np.ndarray, s: float) -> float:
     return spectrum.kinetic_spread(psi) / max(spread, least, np.finfo(float).tiny)
 
 
-def known_levels(
-    problem: Problem,
-    h: LearningHamiltonian,
-    record: Annealing,
-    path: tuple[tuple[float, ...], tuple[float, ...]],
-    progress: bool | None,
-) -> Levels | None:
-    """Gaps and crossings; an interrupt does without them."""
-    stage_time = problem.duration / record.stages
-    try:
-        with Progress("gaps of the stages", progress) as bar:
-            if record.strategy == "quench":
-                path = (path[0][-1:], path[1][-1:])
-            return levels(Spectrum(h), *path, stage_time, bar)
-    except KeyboardInterrupt:
-        return None
-
-
-def diagnostics_of(
-    problem: Problem,
-    record: Annealing,
-    chosen: Trajectory,
-    name: str,
-    diffusion: tuple[float, ...],
-    runs: Mapping[str, Trajectory],
-    faults: Mapping[str, str],
-    known: Levels | None,
-) -> dict[str, Any]:
-    """The entries of ``Trajectory.diagnostics`` that :func:`qml_dynamics.anneal` lists; those of the levels where they are known.
-
-    Args:
-        problem, record: what was asked for.
-        chosen, name, diffusion: the run that is returned, its name in the portfolio, and its D of each stage.
-        runs, faults: members that are whole, and what stopped the others.
-        known: gaps, ground waves and crossings, or None.
-    """
-    out: dict[str, Any] = {
-        "strategy": record.strategy,
-        "chosen": name,
-        "members": {member: _final(run) for member, run in runs.items()} | {n: {"error": e} for n, e in faults.items()},
-        "diffusion": np.array(diffusion),
-        "stage_time": problem.duration / record.stages,
-    }
-    if known is None:
-        return out
-    out["crossings"] = [{**vars(c), "landau_zener": c.landau_zener} for c in known.crossings]
-    falling = name == "anneal"
-    waves = known.waves if falling else np.repeat(known.waves[-1:], record.stages, axis=0)
-    out["gap"] = known.gap if falling else np.repeat(known.gap[-1:], record.stages)
-    out["ground_energy"] = known.ground if falling else np.repeat(known.ground[-1:], record.stages)
-    if chosen.states is not None and len(chosen.states) == record.stages + 1:
-        psi = chosen.states[1:].reshape(record.stages, -1)
-        out["ground_fidelity"] = np.abs(np.einsum("ij,ij->i", waves.conj(), psi)) ** 2
-    return out
-
-
-def _final(run: Trajectory) -> dict[str, Any]:
-    energy: Estimate = run.expectations["energy"][-1]
-    best = None if run.best is None else run.best.value
-    return {"energy": energy, "objective": run.expectations["objective"][-1], "best": best, "stop": run.stop}
-
-
-def warn(run: Trajectory, known: Levels | None) -> None:
-    """Tell of a crossing where the wave has not followed, or, where no wave is known, cannot."""
-    if known is None or not known.crossings:
-        return
-    fidelity = run.diagnostics.get("ground_fidelity")
-    narrowest = min(known.crossings, key=lambda c: c.gap)
-    lost = fidelity[-1] < 0.5 if fidelity is not None else narrowest.gap * run.diagnostics["stage_time"] < 1
-    if lost and run.diagnostics["chosen"] == "anneal":
-        advice = "" if run.diagnostics["strategy"] == "portfolio" else " Use strategy='portfolio'."
-        warnings.warn(f"The wave has not followed: {narrowest}.{advice}", CrossingWarning, stacklevel=3)
-
-
 STRATEGIES = ("anneal", "quench", "portfolio")
 ADAPT = ("gap", "variance")
 SUBSTEPS = 8  # Strang steps of a stage where circuits run without a method being named
@@ -188,10 +110,16 @@ class _Call:
     def run(self, problem: Problem, number: int) -> Trajectory:
         """One member."""
         inner = self.record.method
-        if inner is None or isinstance(inner, (Krylov, Exact)):
-            inner = replace(self.record, method=None if isinstance(inner, Exact) else inner)
+        if inner is None or _has_no_steps(inner):
+            inner = self.record
         seed = circuit_seed(self.entropy, Stream.ANNEALING_MEMBER, number)
         return evolve(problem, inner, seed=seed, save=self.ends, **self.options)
+
+
+def _has_no_steps(method: Method) -> bool:
+    """Whether a method gives the waves of a constant Hamiltonian whole, so that it runs stage by stage."""
+    facts = method.facts()
+    return facts.runs_on == "classical" and facts.order is None and facts.compact_above is None
 
 
 @checks_arguments

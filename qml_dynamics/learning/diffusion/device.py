@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,18 +15,13 @@ from ... import synthesis
 from ...backends import Backend
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike, capabilities
-from ...base.errors import MethodError, check_memory, describe, integer, require
+from ...base.errors import MethodError, check_memory, integer, require
 from ...base.estimate import share_error
 from ...methods.base import Method
 from ...methods.evolution import evolve
-from ...methods.imaginary.device import selection
-from ...methods.imaginary.laws import lower_bound
-from ...methods.imaginary.options import ProbabilisticITE, Schrodingerised
-from ...methods.imaginary.run import Selected
-from ...methods.imaginary.selected import Forecast, blocks_of, forecast
-from ...model.domains import Domain
-from ...model.hamiltonians import LearningHamiltonian
-from ...model.problem import Problem
+from ...methods.imaginary.device import continued, selection
+from ...methods.imaginary.options import ProbabilisticITE, Selected
+from ...methods.imaginary.selected import ancillas, forecast, post_selected
 from .condition import Condition
 from .modes import Fitted, mode_circuit, mode_density
 from .witten import Landscape, Source
@@ -79,7 +73,7 @@ def forward_circuit(
     """What a device would run, unmeasured; see :meth:`Diffusion.circuit`."""
     if isinstance(method, str):
         return mode_circuit(model, t, method, condition).circuit
-    chosen = _checked(method)
+    chosen = post_selected(DEFAULT if method is None else method, " or 'modes'")
     phi, _, keep = model.conditioned(condition)
     problem, h = model.land.problem(phi, t), model.land.hamiltonian(t)
     plan = forecast(problem, h, chosen, [0.0, t])
@@ -87,32 +81,7 @@ def forward_circuit(
         return selection(problem, h, chosen, plan, np.array([t]), False).circuits[0]
     data = model.land.problem(model.start, t)
     start = synthesis.states.filtered(synthesis.states.prepare(data.initial, model.domain), keep.values)
-    return _continued(start, model.domain, problem, h, chosen, plan)
-
-
-def _continued(
-    start: QuantumCircuit, domain: Domain, problem: Problem, h: LearningHamiltonian, method: Selected, plan: Forecast
-) -> QuantumCircuit:
-    """The evolution after a start whose highest qubit is the filter's ancilla; that ancilla stays just above the register."""
-    base = domain.num_qubits
-    if plan.register is None:
-        assert isinstance(method, ProbabilisticITE)
-        blocks = synthesis.probabilistic.probabilistic_blocks(
-            problem, h, blocks_of(method), plan.saves, partial(lower_bound, problem, h)
-        )
-        rest = synthesis.probabilistic.deferred(synthesis.states.empty(base), [b for piece in blocks for b in piece])
-    else:
-        assert isinstance(method, Schrodingerised)
-        pieces = synthesis.imaginary.schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
-        rest = synthesis.states.empty(base + plan.register.qubits)
-        profile = plan.register.profile
-        synthesis.states.amplitudes(profile / np.linalg.norm(profile), rest, range(base, rest.num_qubits))
-        for piece in pieces[1:]:
-            rest.compose(piece, inplace=True)
-    circuit = synthesis.states.empty(rest.num_qubits + 1)
-    circuit.compose(start, range(base + 1), inplace=True)
-    circuit.compose(rest, [*range(base), *range(base + 1, rest.num_qubits + 1)], inplace=True)
-    return circuit
+    return continued(start, model.domain, problem, h, chosen, plan)
 
 
 def run_forward(
@@ -127,7 +96,7 @@ def run_forward(
     """Run it; see :meth:`Diffusion.run`."""
     if isinstance(method, str):
         return _run_modes(model, t, method, backend, shots, seed, condition)
-    chosen = _checked(method)
+    chosen = post_selected(DEFAULT if method is None else method, " or 'modes'")
     phi, _, keep = model.conditioned(condition)
     device = find_backend(backend if backend is not None else "statevector")
     can = capabilities(device)
@@ -143,7 +112,7 @@ def run_forward(
     predicted = share * float(np.ravel(known["success_predicted"])[-1])
     one = can.exact or (shots is not None and can.midway)
     blocks = 1 if one else int(known.get("blocks", 1))
-    width = model.domain.num_qubits + (chosen.ancilla_qubits if isinstance(chosen, Schrodingerised) else blocks)
+    width = model.domain.num_qubits + ancillas(chosen, blocks)
     return _law(model, t, born, rate, predicted, shots, kept, width + (keep is not None))
 
 
@@ -245,14 +214,6 @@ def read_density(born: np.ndarray, root: np.ndarray, kept: int | None) -> tuple[
         return p, np.zeros(p.shape)
     variance = (root**2 * (1 - 2 * p) + p**2 * float((root**2).sum())) / (4 * kept * total**2)
     return p, np.sqrt(np.maximum(variance, 0.0))
-
-
-def _checked(method: Method | None) -> Selected:
-    chosen = DEFAULT if method is None else method
-    if not isinstance(chosen, (ProbabilisticITE, Schrodingerised)):
-        must = "be ProbabilisticITE, Schrodingerised or 'modes'"
-        raise MethodError(f"Argument `method` must {must}, but is {describe(method)}.")
-    return chosen
 
 
 def _run_modes(

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...base.errors import check_memory
+from ...base.estimate import Estimate
 from ...methods import chebyshev
 from ...methods.base import Method
 from ...methods.evolution import evolve
@@ -36,6 +37,19 @@ class Source(Protocol):
 
     def following(self, index: np.ndarray, start: str, end: str) -> np.ndarray:
         """Indices of the basis ``end`` (``"weight"`` or ``"dual"``), evolved from those of the basis ``start``."""
+        ...
+
+    def state(self) -> dict[str, Any] | None:
+        """The state from which it goes on; None where it draws again what was kept."""
+        ...
+
+    @property
+    def success(self) -> Estimate | None:
+        """Share of the samples that was kept; None where all of them are."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """What it tells of itself, for the diagnostics."""
         ...
 
 
@@ -177,6 +191,15 @@ class Draws:
     def restore(self, state: Mapping[str, object]) -> None:
         """Go on from there."""
         self.rng.bit_generator.state = state
+
+    @property
+    def success(self) -> Estimate | None:
+        """None: every draw is one of the chain."""
+        return None
+
+    def report(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
 
     @staticmethod
     def _draw(cumulative: np.ndarray, numbers: np.ndarray) -> np.ndarray:

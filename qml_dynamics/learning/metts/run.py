@@ -162,7 +162,7 @@ class _Asked:
     collapse: str
     entropy: Any
 
-    def source(self, dense: Dense | None) -> Any:
+    def source(self, dense: Dense | None) -> Draws | Bank:
         """What draws the steps."""
         if self.device is not None:
             return circuits_source(self.problem, self.h, self.method, self.device, self.shots, self.entropy)
@@ -192,7 +192,7 @@ def _chain(asked: _Asked, call: Call, sizes: tuple[int, int, int, int], progress
         "effective_sizes": sizes_of,
         "scale_reduction": {name: potential_scale_reduction(values) for name, values in functions.items()},
         "acceptance": float(np.mean(index[1:] != index[:-1])),
-        **(getattr(source, "report", dict)()),
+        **source.report(),
     }
     return Chain(
         samples=weights.reshape(-1, h.domain.ndim)[:count],
@@ -207,7 +207,7 @@ def _chain(asked: _Asked, call: Call, sizes: tuple[int, int, int, int], progress
         best=best_of(h, seen, circuit_seed(entropy, Stream.METTS_BEST)),
         problem=asked.problem,
         method=asked.method,
-        success_probability=getattr(source, "success", None),
+        success_probability=source.success,
         diagnostics=diagnostics,
         stop=stop,
         provenance=_provenance(entropy, clock_time.perf_counter() - started, asked.device, asked.reading),
@@ -248,7 +248,7 @@ def _method(given: Method | None, device: Backend | None, reading: str, collapse
 
 
 def _walk(
-    source: Draws | Bank | Simulated,
+    source: Draws | Bank,
     walkers: int,
     steps: int,
     burn_in: int,

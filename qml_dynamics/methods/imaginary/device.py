@@ -13,6 +13,7 @@ from ... import synthesis
 from ...backends.base import Backend, sample_midway
 from ...base.errors import MethodError
 from ...base.estimate import Estimate
+from ...model.domains import Domain
 from ...model.formulas import boundaries
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
@@ -22,7 +23,7 @@ from ..from_samples import Batch, Planned, from_outcomes, from_probabilities, pl
 from ..from_samples import run as run_sampled
 from .flows import double_bracket, qite
 from .laws import lower_bound
-from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
+from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised, Selected
 from .rates import log_scale, need_samples, success_at, with_success
 from .selected import Forecast, blocks_of
 
@@ -45,7 +46,7 @@ class Selection:
 def selection(
     problem: Problem,
     h: Hamiltonian,
-    method: Schrodingerised | ProbabilisticITE,
+    method: Selected,
     plan: Forecast,
     saves: np.ndarray,
     midway: bool,
@@ -73,7 +74,32 @@ def selection(
     return Selection(circuits, base, [lambda rest: rest == 0] * len(circuits), midway)
 
 
-def selected_on_device(job: Job, method: Schrodingerised | ProbabilisticITE, plan: Forecast) -> Answer:
+def continued(
+    start: QuantumCircuit, domain: Domain, problem: Problem, h: LearningHamiltonian, method: Selected, plan: Forecast
+) -> QuantumCircuit:
+    """The evolution after a start whose highest qubit is an ancilla of its own; that ancilla stays just above the register."""
+    base = domain.num_qubits
+    if plan.register is None:
+        assert isinstance(method, ProbabilisticITE)
+        blocks = synthesis.probabilistic.probabilistic_blocks(
+            problem, h, blocks_of(method), plan.saves, partial(lower_bound, problem, h)
+        )
+        rest = synthesis.probabilistic.deferred(synthesis.states.empty(base), [b for piece in blocks for b in piece])
+    else:
+        assert isinstance(method, Schrodingerised)
+        pieces = synthesis.imaginary.schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
+        rest = synthesis.states.empty(base + plan.register.qubits)
+        profile = plan.register.profile
+        synthesis.states.amplitudes(profile / np.linalg.norm(profile), rest, range(base, rest.num_qubits))
+        for piece in pieces[1:]:
+            rest.compose(piece, inplace=True)
+    circuit = synthesis.states.empty(rest.num_qubits + 1)
+    circuit.compose(start, range(base + 1), inplace=True)
+    circuit.compose(rest, [*range(base), *range(base + 1, rest.num_qubits + 1)], inplace=True)
+    return circuit
+
+
+def selected_on_device(job: Job, method: Selected, plan: Forecast) -> Answer:
     """The answer of a post-selected method, from the kept samples of whole circuits.
 
     Raises:

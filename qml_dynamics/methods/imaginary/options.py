@@ -188,6 +188,9 @@ class ProbabilisticITE:
         return self
 
 
+Selected = Schrodingerised | ProbabilisticITE  # the methods that keep a sample or not
+
+
 @dataclass(frozen=True)
 class QITE:
     """Quantum imaginary time evolution: ``e^{-dtau h} psi`` imitated by a rotation that measured expectation values give.

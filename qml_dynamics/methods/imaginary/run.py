@@ -24,7 +24,7 @@ from .device import bracket_ends, bracket_on_device, qite_on_device, selected_on
 from .flows import Reached, double_bracket, fullest, looks, qite
 from .laws import lower_bound
 from .moments import Moment
-from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
+from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised, Selected
 from .rates import need_samples, success_at, with_success
 from .selected import Forecast, blocks_of, forecast, probabilistic_moments, schrodinger_moments
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
-def one_ancilla(job: Job, method: Schrodingerised | ProbabilisticITE) -> int:
+def one_ancilla(job: Job, method: Selected) -> int:
     """Qubits of a block of ProbabilisticITE, whose ancilla is used again."""
     assert isinstance(method, ProbabilisticITE)
     lowest = partial(lower_bound, job.problem, job.h)
@@ -42,7 +42,6 @@ def one_ancilla(job: Job, method: Schrodingerised | ProbabilisticITE) -> int:
     return int(pieces[0][0].num_qubits)
 
 
-Selected = Schrodingerised | ProbabilisticITE
 Flow = QITE | DoubleBracket
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ... import synthesis
-from ...base.errors import MethodError, check_memory
+from ...base.errors import MethodError, check_memory, describe
 from ...model.formulas import boundaries, by_order, factors, segments
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.pauli import PauliSum
@@ -31,7 +31,7 @@ from .laws import (
     steps_needed,
 )
 from .moments import Moment, advanced
-from .options import ProbabilisticITE, Schrodingerised
+from .options import ProbabilisticITE, Schrodingerised, Selected
 
 
 def split_norms(problem: Problem, h: LearningHamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
@@ -139,6 +139,23 @@ class Forecast:
     known: dict[str, Any]
     register: Register | None = None
     blocks: tuple[int, ...] = ()
+
+
+def post_selected(given: Method, others: str = "") -> Selected:
+    """A method that keeps a sample or not; ``others``: what else a caller takes, in the words of the refusal.
+
+    Raises:
+        MethodError: it is another one.
+    """
+    if not isinstance(given, (ProbabilisticITE, Schrodingerised)):
+        must = f"be ProbabilisticITE{',' if others else ' or'} Schrodingerised{others}"
+        raise MethodError(f"Argument `method` must {must}, but is {describe(given)}.")
+    return given
+
+
+def ancillas(method: Selected, blocks: int) -> int:
+    """Qubits beside the register: those of p, or one for each block that is measured at the end."""
+    return method.ancilla_qubits if isinstance(method, Schrodingerised) else blocks
 
 
 def forecast(problem: Problem, h: Hamiltonian, method: Method, saves: Sequence[float]) -> Forecast:
