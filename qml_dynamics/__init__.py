@@ -52,7 +52,8 @@ _HOME = {
     "methods.evolution": ("evolve", "circuits"),
     "validation.comparison": ("compare", "Comparison"),
     "learning.minibatch.study": ("batch_study", "BatchStudy"),
-    "validation.budget": ("error_budget", "ErrorBudget"),
+    "validation.budget": ("error_budget",),
+    "validation.error_parts": ("ErrorBudget",),
     "validation.resources": ("cost", "Cost", "step_ends"),
     "backends": ("backend", "Backend", "assert_valid_backend"),
     "conformance.method": ("assert_valid_method",),
@@ -180,11 +181,11 @@ if TYPE_CHECKING:
     from .runs.problem_file import read_problem as read_problem
     from .runs.problem_file import write_problem as write_problem
     from .runs.trajectory_file import load as load
-    from .validation.budget import ErrorBudget as ErrorBudget
     from .validation.budget import error_budget as error_budget
     from .validation.comparison import Comparison as Comparison
     from .validation.comparison import compare as compare
     from .validation.device_cost import NoiseFloorWarning as NoiseFloorWarning
+    from .validation.error_parts import ErrorBudget as ErrorBudget
     from .validation.resources import Cost as Cost
     from .validation.resources import cost as cost
     from .validation.resources import step_ends as step_ends

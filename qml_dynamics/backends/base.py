@@ -145,19 +145,6 @@ class EstimatingBackend(Backend, Protocol):
 
 
 @runtime_checkable
-class BindingBackend(Backend, Protocol):
-    """A backend that gives exact probabilities of one circuit at many values of its parameters in one call."""
-
-    def probabilities_bound(self, circuit: QuantumCircuit, values: np.ndarray) -> np.ndarray:
-        """Outcome probabilities at each row of ``values`` (shape ``(m, parameters)``), shape ``(m, 2**n)``."""
-        ...
-
-    def draws_exactly(self, num_qubits: int) -> bool:
-        """Whether samples of circuits of this width are drawn from such probabilities."""
-        ...
-
-
-@runtime_checkable
 class JobBackend(Backend, Protocol):
     """A backend whose work is a job with an id that outlives this process (cloud devices and their local stand-ins)."""
 
@@ -185,38 +172,6 @@ class JobBackend(Backend, Protocol):
 
     def cancel(self, job_id: str) -> None:
         """Ask the vendor to cancel a job."""
-        ...
-
-
-class TimedBackend(Protocol):
-    """A backend that knows what a job will be charged (``Capabilities.seconds``)."""
-
-    def seconds(self, circuits: Sequence[Asked | QuantumCircuit], shots: int) -> float:
-        """Seconds that one job with these circuits is charged."""
-        ...
-
-
-class TransientBackend(Protocol):
-    """A backend that knows which errors may pass (``Capabilities.transient``)."""
-
-    def transient(self, error: BaseException) -> bool | None:
-        """Whether a call may be repeated after this error; None: not known."""
-        ...
-
-
-class ReasonedBackend(Protocol):
-    """A backend that says why a job failed (``Capabilities.reason``)."""
-
-    def reason(self, job_id: str) -> str | None:
-        """The vendor's message."""
-        ...
-
-
-class MeteredBackend(Protocol):
-    """A backend that says what a job took (``Capabilities.usage``)."""
-
-    def usage(self, job_id: str) -> float | None:
-        """Seconds charged; None until the vendor has made up the account."""
         ...
 
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ..base.errors import BackendError, check_memory
 from ..results.sampling import draw
 from ..results.trajectory import Counts
-from .base import Backend, BindingBackend, capabilities, check_circuits
+from .base import Backend, capabilities, check_circuits
+from .optional_verbs import BindingBackend
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

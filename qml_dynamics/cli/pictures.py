@@ -11,7 +11,7 @@ from .. import plotting
 from ..results.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from ..validation.budget import ErrorBudget
+    from ..validation.error_parts import ErrorBudget
 
 
 MISSING = 'pictures need an extra package: pip install "qml-dynamics[viz]"'

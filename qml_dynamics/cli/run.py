@@ -34,7 +34,7 @@ from .summary import as_data, budget_data, print_checks, print_run, run_data, we
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..validation.budget import ErrorBudget
+    from ..validation.error_parts import ErrorBudget
 
 
 REFERENCE = "reference.npz"

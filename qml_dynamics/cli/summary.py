@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from rich.console import Console
 
-    from ..validation.budget import ErrorBudget
     from ..validation.comparison import Comparison
+    from ..validation.error_parts import ErrorBudget
     from ..validation.explained import Explanation
 
 

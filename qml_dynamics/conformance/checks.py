@@ -17,7 +17,8 @@ from ..base.errors import AnswerError, QMLDynamicsError
 from ..methods.base import Facts, Method, check_facts
 from ..methods.evolution import circuits, evolve
 from ..results.trajectory import Trajectory
-from ..validation.budget import ErrorBudget, error_budget
+from ..validation.budget import error_budget
+from ..validation.error_parts import ErrorBudget
 from ..validation.resources import Cost, cost
 from .answers import ROUNDING, SIGMAS, Fault, agrees, demand, distance, same_answer, sampled_as, well_formed
 from .cells import Cell, large_problem

@@ -23,11 +23,11 @@ from ..model.hamiltonians import LearningHamiltonian
 from ..model.objectives.rows import batch_values, need_rows
 from ..model.problem import Problem
 from .base import LOSSES, Answer, Facts, Job, Stream, Work, check_facts, circuit_seed
+from .draws import averaged, check_draws
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
 from .memory import of_answers, of_circuits, of_waves
-from .randomised import averaged, check_draws
 from .split_step import SplitStep
 
 if TYPE_CHECKING:

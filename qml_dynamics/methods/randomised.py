@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import numpy as np
 
 from .. import synthesis
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real
-from ..base.estimate import Estimate, few_samples
 from ..base.options import renamed_option
 from ..model.formulas import boundaries, segments
 from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
 from ..model.pauli import OperatorLike, PauliSum, pauli_sum
 from ..model.problem import Problem
-from ..results.sampling import merged_counts
-from ..results.trajectory import Counts
-from .base import Answer, Facts, Job, Stream, Work, check_facts, circuit_seed
+from .base import Answer, Facts, Job, Method, Stream, Work, check_facts, circuit_seed
+from .draws import averaged, check_draws
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
@@ -30,19 +28,37 @@ if TYPE_CHECKING:
 
 _COUNTED = 16  # qubits up to which the weight of a loss is told
 _CANDIDATES = 16  # draws of which one is the longest when they are compiled
-Piece = tuple[int, int, float, float]  # masks of the string, coefficient (amount a unit of time), and when it ends
 
 
-def check_draws(draws: int, seed: int | None) -> None:
-    """Raise :class:`MethodError` unless both are in their ranges."""
-    integer(draws, "draws", 1, 100_000, MethodError)
-    if seed is not None:
-        integer(seed, "seed", 0, 2**128, MethodError)
+class _Averaged:
+    """What methods that average over random circuits have in common."""
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """Refuse problems that the facts exclude; for a loss the sentence says what the run would cost."""
+        if problem.operator is None and problem.clock == "real":
+            raise MethodError(_too_dear(type(self).__name__, problem))
+        check_facts(cast(Method, self), problem)
+
+    def run(self, job: Job) -> Answer:
+        """The average over random circuits, sampled or from amplitudes."""
+        return _run(job, cast("QDrift | RandomOrder", self))
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """The random circuits: all of the first saved time, then all of the next."""
+        return _circuits(job, cast("QDrift | RandomOrder", self))
+
+    def work(self, job: Job) -> Work:
+        """The circuits of one basis share its shots. Other draws than those that are counted here may be a little longer."""
+        return _work(job, cast("QDrift | RandomOrder", self))
+
+    def without_encoding(self) -> Self:
+        """Itself."""
+        return self
 
 
 @renamed_option("circuits", "draws")
 @dataclass(frozen=True)
-class QDrift:
+class QDrift(_Averaged):
     """Randomised updates: ``samples`` Pauli rotations, each drawn with probability ``|c_j| / lambda``. Real clock, operators.
 
     Each rotation is ``exp(-i sgn(c_j) P_j lambda T / N)`` with ``lambda = sum |c_j|``. Averaged over the draws this is a channel
@@ -72,36 +88,14 @@ class QDrift:
         """The real clock, operators; expectation values converge."""
         return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", 1, "expectation", callback="never")
 
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude; for a loss the sentence says what the run would cost."""
-        if problem.operator is None and problem.clock == "real":
-            raise MethodError(_too_dear(type(self).__name__, problem))
-        check_facts(self, problem)
-
-    def run(self, job: Job) -> Answer:
-        """The average over circuits of randomly drawn terms, sampled or from amplitudes."""
-        return _run(job, self)
-
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """The random circuits: all of the first saved time, then all of the next."""
-        return _circuits(job, self)
-
-    def work(self, job: Job) -> Work:
-        """The circuits of one basis share its shots. Other draws than those that are counted here may be a little longer."""
-        return _work(job, self)
-
     def refined(self) -> QDrift:
         """Twice the samples."""
         return replace(self, samples=2 * self.samples)
 
-    def without_encoding(self) -> QDrift:
-        """Itself."""
-        return self
-
 
 @renamed_option("circuits", "draws")
 @dataclass(frozen=True)
-class RandomOrder:
+class RandomOrder(_Averaged):
     """First-order product formula whose terms stand in a fresh random order in every step. Real clock, operators.
 
     Averaged over the orders the second-order error cancels: with ``x = lambda T / steps`` the half diamond distance to the exact
@@ -135,31 +129,9 @@ class RandomOrder:
             callback="never",
         )
 
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude; for a loss the sentence says what the run would cost."""
-        if problem.operator is None and problem.clock == "real":
-            raise MethodError(_too_dear(type(self).__name__, problem))
-        check_facts(self, problem)
-
-    def run(self, job: Job) -> Answer:
-        """The average over circuits with the terms in random orders, sampled or from amplitudes."""
-        return _run(job, self)
-
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """The random circuits: all of the first saved time, then all of the next."""
-        return _circuits(job, self)
-
-    def work(self, job: Job) -> Work:
-        """The circuits of one basis share its shots. Other draws than those that are counted here may be a little longer."""
-        return _work(job, self)
-
     def refined(self) -> RandomOrder:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
-
-    def without_encoding(self) -> RandomOrder:
-        """Itself."""
-        return self
 
 
 def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
@@ -318,35 +290,6 @@ def _averaged(job: Job, answers: list[Answer], gates: list[int], terms: PauliSum
         f"diamond distance is at most {bound:.3g}."
     )
     return replace(out, stop=stop, diagnostics={**out.diagnostics, **facts})
-
-
-def averaged(answers: Sequence[Answer], shots: int | None) -> tuple[Answer, dict[str, np.ndarray]]:
-    """The mean of answers of random circuits, with the errors between them; and their standard deviations."""
-    count, first = len(answers), answers[0]
-    expectations, spread = {}, {}
-    for name, one in first.expectations.items():
-        values = np.array([a.expectations[name].value for a in answers])
-        between = values.std(axis=0, ddof=1) if count > 1 else np.zeros_like(values[0])
-        between = np.where(between > 1e-13 * (1 + np.abs(values).max(axis=0)), between, 0.0)  # round-off is no spread
-        stderr = (
-            few_samples(count) * between / np.sqrt(count) if count > 1 else np.broadcast_to(one.stderr, values[0].shape)
-        )
-        expectations[name], spread[name] = Estimate(values.mean(axis=0), stderr, shots), between
-    density = np.mean([a.density for a in answers], axis=0)
-    out = replace(first, density=density, expectations=expectations)
-    if count == 1:
-        return out, spread
-    counts = None
-    if first.counts:
-        counts = {basis: _merged([a.counts[basis] for a in answers if a.counts]) for basis in first.counts}
-    return replace(out, states=None, counts=counts), spread
-
-
-def _merged(every: list[tuple[Counts, ...]]) -> tuple[Counts, ...]:
-    return tuple(
-        merged_counts(np.concatenate([c.index for c in same]), np.concatenate([c.count for c in same]))
-        for same in zip(*every)
-    )
 
 
 def strength(terms: PauliSum) -> float:

@@ -148,7 +148,7 @@ def plot_summary(
 
 
 class Budget(Protocol):
-    """Terms of an error, as :class:`qml_dynamics.validation.budget.ErrorBudget` has them. It may also carry ``shot_floor``."""
+    """Terms of an error, as :class:`qml_dynamics.validation.error_parts.ErrorBudget` has them. It may also carry ``shot_floor``."""
 
     @property
     def terms(self) -> Mapping[str, Estimate]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ..backends.base import Backend, TimedBackend, capabilities
+from ..backends.base import Backend, capabilities
+from ..backends.optional_verbs import TimedBackend
 from ..base.errors import BudgetExceeded, MethodError, integer, real
 from .ledger import Batch
 from .units import Item, executions

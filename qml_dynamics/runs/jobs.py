@@ -9,8 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import cast
 
-from ..backends.base import MeteredBackend, ReasonedBackend
 from ..backends.failures import redacted
+from ..backends.optional_verbs import MeteredBackend, ReasonedBackend
 from ..base.errors import BackendError, JobLost
 from .context import Context, budget_left
 from .ledger import Batch, Column

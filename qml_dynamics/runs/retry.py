@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from ..backends.base import Backend, TransientBackend, capabilities
+from ..backends.base import Backend, capabilities
 from ..backends.failures import failure, redacted
+from ..backends.optional_verbs import TransientBackend
 from ..base.errors import BackendError, BudgetExceeded, JobLost, MethodError, QMLDynamicsError, integer, real
 
 T = TypeVar("T")

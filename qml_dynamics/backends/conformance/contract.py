@@ -23,13 +23,13 @@ from ..base import (
     VERBS,
     Backend,
     BackendLike,
-    BindingBackend,
     Capabilities,
     EstimatingBackend,
     JobBackend,
     MidwayBackend,
     capabilities,
 )
+from ..optional_verbs import BindingBackend
 from .operators import ExactEstimator, estimates, exactly
 from .statistics import answers, check, coverage, named, phase_circuits, random_circuit, seeding, seeds_from
 
