@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -201,9 +201,6 @@ def misread(cell: Cell, name: str, values: np.ndarray, right: dict[str, np.ndarr
         if distance(name, other, wanted) <= 3 * allowed:
             return f"; it would agree {words}"
     return ""
-
-
-Runner = Callable[..., Trajectory]
 
 
 def sampled_as(

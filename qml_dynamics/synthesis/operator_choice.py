@@ -21,7 +21,6 @@ from .operator_parts import Term
 from .pauli_network import rotated
 
 Aim = Literal["gates", "depth", "both"]
-AIMS: tuple[Aim, ...] = ("gates", "depth", "both")
 Amounts = Callable[[int], Sequence[float]]
 
 _TRIED = ("omelyan4", "strang", "blanes_moan4", "omelyan2", "blanes_moan6", "lie")  # those that win most often first

@@ -45,7 +45,6 @@ PUBLISHED: dict[str, float] = {
 Source: Leng, Hickman, Li, Wu, arXiv:2303.01471, and the table of their released code."""
 
 TRAINING, HELD_OUT = tuple(PUBLISHED)[0::2], tuple(PUBLISHED)[1::2]  # of the schedules that the library ships
-CHANCE = np.pi * RADIUS**2  # of one uniform point
 
 
 @dataclass(frozen=True)

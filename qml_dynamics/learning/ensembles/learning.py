@@ -20,7 +20,6 @@ from ...model.initial import Initial, Uniform
 from ...model.objectives.base import LossLike
 from ...model.problem import Problem
 
-REGIMES = ("bridge", "classical", "quantum")
 _BOUNDARY = 1e-12  # 4 D mu and gamma closer than this (relative) are equal: the difference is round-off
 
 

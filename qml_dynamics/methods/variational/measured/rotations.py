@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -20,7 +20,6 @@ from qiskit.circuit.library import PauliEvolutionGate, PhaseGate, ZGate
 from ....base.errors import MethodError, require
 from ....model.masks import bit_count
 from ....model.pauli import PauliSum, pauli_sum
-from ....model.problem import Problem
 from ....synthesis.foreign import opened
 from ..ansatz.reader import Reader
 from ..engine.gates import Angles, PauliRotation, Rotation
@@ -28,7 +27,6 @@ from ..engine.gates import Angles, PauliRotation, Rotation
 if TYPE_CHECKING:
     from qiskit.circuit import Operation
 
-    from ..options import Ansatz
 
 _ZERO = 1e-14
 
@@ -154,19 +152,6 @@ def read_rotations(circuit: QuantumCircuit) -> RotationSequence:
     moved = set(angles.slot.tolist())
     places = tuple(k for k, step in enumerate(steps) if isinstance(step, RotationStep) and step.slot in moved)
     return RotationSequence(circuit.num_qubits, tuple(steps), angles, places)
-
-
-class CircuitMaker(Protocol):
-    """An ansatz that has a circuit for devices."""
-
-    def circuit(self, problem: Problem) -> QuantumCircuit:
-        """Its circuit, whose parameters stand in the order of theta."""
-        ...
-
-
-def device_circuit(ansatz: Ansatz, problem: Problem) -> QuantumCircuit:
-    """The circuit of an ansatz on a problem; its parameters stand in the order of theta."""
-    return cast(CircuitMaker, ansatz).circuit(problem)
 
 
 class _RotationReader(Reader):
