@@ -16,7 +16,8 @@ import numpy as np
 from ..base.errors import BackendError
 from ..results.journal import Scope
 from ..results.trajectory import Counts
-from .base import Asked, Backend, Capabilities, EstimatingBackend, Expected, MidwayBackend, OnStep, capabilities
+from .base import Asked, Backend, EstimatingBackend, Expected, MidwayBackend, OnStep, capabilities
+from .wrapper import Forwarding
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -31,23 +32,12 @@ def cached(backend: Backend, scope: Scope) -> Backend:
     return Cached(backend.inner if isinstance(backend, Cached) else backend, scope)
 
 
-class Cached:
+class Cached(Forwarding):
     """A backend in a scope; all but its answers is that of the backend itself."""
 
     def __init__(self, backend: Backend, scope: Scope) -> None:
-        self.inner, self.scope = backend, scope
-        self.name, self.exact = backend.name, backend.exact
-        self.precious = capabilities(backend).seeding == "none"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Those of the backend."""
-        return capabilities(self.inner)
-
-    def __getattr__(self, name: str) -> object:
-        if name == "inner":  # copies ask for names before the fields are there
-            raise AttributeError(name)
-        return getattr(self.inner, name)
+        super().__init__(backend)
+        self.scope, self.precious = scope, capabilities(backend).seeding == "none"
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """The outcomes that are kept, or those of the backend."""

@@ -38,8 +38,8 @@ def wrapped(backend: Backend) -> Backend:
     return Wrapped(backend)
 
 
-class Wrapped:
-    """A backend whose exceptions are told in our words; all else is that of the backend itself."""
+class Forwarding:
+    """A backend round another one: what it does not have itself is that of the backend inside."""
 
     def __init__(self, inner: Backend) -> None:
         self.inner, self.name, self.exact = inner, str(inner.name), bool(inner.exact)
@@ -52,7 +52,14 @@ class Wrapped:
     def __getattr__(self, name: str) -> Any:
         if name == "inner":  # copies ask for names before the fields are there
             raise AttributeError(name)
-        found = getattr(self.inner, name)
+        return getattr(self.inner, name)
+
+
+class Wrapped(Forwarding):
+    """A backend whose exceptions are told in our words; all else is that of the backend itself."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = super().__getattr__(name)
         return partial(self._ask, found) if callable(found) and not name.startswith("_") else found
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:

@@ -29,6 +29,11 @@ def outer_sum(axes: Sequence[np.ndarray]) -> np.ndarray:
     return np.ascontiguousarray(total)
 
 
+def _every_point(domain: Domain) -> np.ndarray:
+    check_memory(16 * (domain.ndim + 1) * domain.size, f"All {domain.size:,} points")
+    return domain.points_at(np.arange(domain.size))
+
+
 def outer_product(axes: Sequence[np.ndarray]) -> np.ndarray:
     """``f(i, j, ...) = axes[0][i] * axes[1][j] * ...``, C contiguous."""
     total = np.ones(())
@@ -180,8 +185,7 @@ class Grid:
     @property
     def points(self) -> np.ndarray:
         """All points, shape ``(size, ndim)``, in the order of ``array.reshape(-1)``."""
-        check_memory(16 * (self.ndim + 1) * self.size, f"All {self.size:,} points")
-        return self.points_at(np.arange(self.size))
+        return _every_point(self)
 
     @checks_arguments
     def points_at(self, index: np.ndarray) -> np.ndarray:
@@ -296,8 +300,7 @@ class Hypercube:
     @property
     def points(self) -> np.ndarray:
         """All weight vectors, shape ``(2**n, n)``."""
-        check_memory(16 * (self.ndim + 1) * self.size, f"All {self.size:,} points")
-        return self.points_at(np.arange(self.size))
+        return _every_point(self)
 
     @checks_arguments
     def points_at(self, index: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from qml_dynamics.backends import assert_valid_backend
 from qml_dynamics.backends.conformance.contract import phase_circuits, random_circuit
 from qml_dynamics.results.sampling import draw
 from qml_dynamics.results.trajectory import Counts
+from tests.texts import SIMULATORS
 
 
 def most_frequent(device: Any) -> int:
@@ -36,16 +37,10 @@ def most_frequent(device: Any) -> int:
 @pytest.mark.parametrize(
     "name",
     [
-        "statevector",
-        "aer",
-        "aer:density_matrix",
-        "aer:matrix_product_state",
+        *SIMULATORS,
         "aer:noise=fake_manila",
-        "ibm:aer",
         "ibm:fake_manila",
-        "pennylane:default.qubit",
         "pennylane:default.mixed",
-        "pennylane:lightning.qubit",
         pytest.param("pennylane:braket.local.qubit", marks=pytest.mark.slow),
     ],
 )

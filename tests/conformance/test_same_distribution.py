@@ -13,6 +13,7 @@ from qiskit_aer import AerSimulator
 import qml_dynamics as qd
 from qml_dynamics.backends.device.compile import active_qubits
 from qml_dynamics.backends.ibm import runtime
+from tests.texts import SIMULATORS
 
 SHOTS = 4000
 PROBLEM = qd.Problem(
@@ -47,19 +48,7 @@ def test_exact_backends_agree_in_amplitudes(name: str, exact: qd.Trajectory) -> 
     assert verdict.fidelity > 1 - 1e-12
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "statevector",
-        "aer",
-        "aer:density_matrix",
-        "aer:matrix_product_state",
-        "ibm:aer",
-        "pennylane:default.qubit",
-        "pennylane:lightning.qubit",
-        "pennylane:braket.local.qubit",
-    ],
-)
+@pytest.mark.parametrize("name", [*SIMULATORS, "pennylane:braket.local.qubit"])
 def test_samples_agree_within_shot_noise(name: str, exact: qd.Trajectory) -> None:
     run = qd.evolve(PROBLEM, METHOD, backend=name, shots=SHOTS, seed=11)
     assert run.counts is not None

@@ -30,6 +30,7 @@ from qml_dynamics.backends.base import OnStep
 from qml_dynamics.cli import main as command_line
 from qml_dynamics.results import journal
 from qml_dynamics.results.trajectory import Counts
+from tests.texts import DOUBLE_WELL
 
 WELL = qd.Problem(
     qd.Grid((-3, 3), 4),
@@ -40,18 +41,7 @@ WELL = qd.Problem(
     initial=qd.Gaussian(0.5, 0.4),
 )
 COLD = WELL.replace(clock="imaginary", diffusion=qd.Linear(1.0, 0.1))
-FILE = """
-[domain]
-kind = "grid"
-bounds = [-3, 3]
-qubits = 4
-[objective]
-name = "double_well"
-[diffusion]
-value = 0.3
-[evolution]
-clock = "CLOCK"
-duration = 1.0
+FILE = f"""{DOUBLE_WELL}
 [method]
 kind = "METHOD"
 steps = 40

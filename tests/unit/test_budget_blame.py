@@ -34,14 +34,16 @@ def device(gates: bool, readout: bool) -> Any:
     return qd.backend("aer", noise_model=model)
 
 
+def stated(faults: tuple[str, ...], clock: str, half: float, qubits: int, duration: float, center: float) -> qd.Problem:
+    """A wave in a box of this half width, a third of it with the fault of the box; on two qubits fewer with that of the grid."""
+    half, qubits = half / 3 if "box" in faults else half, qubits - 2 if "grid" in faults else qubits
+    grid = qd.Grid((-half, half), qubits)
+    return qd.Problem(grid, loss, 0.5, clock=clock, duration=duration, initial=qd.Gaussian(center, 0.6))
+
+
 def budget_with(*faults: str) -> qd.ErrorBudget:
     """A real-time run by Trotter that is good in every respect, but for these faults."""
-    half, qubits = (2.2, 5) if "box" in faults else (6.6, 5)
-    if "grid" in faults:
-        qubits -= 2
-    problem = qd.Problem(
-        qd.Grid((-half, half), qubits), loss, 0.5, clock="real", duration=1.5, initial=qd.Gaussian(1.2, 0.6)
-    )
+    problem = stated(faults, "real", 6.6, 5, 1.5, 1.2)
     method = qd.Trotter(2 if "formula" in faults else 24, truncation=0.25 if "encoding" in faults else 0.0)
     backend = device("device" in faults, "readout" in faults) if {"device", "readout"} & set(faults) else "aer"
     shots = 300 if "shots" in faults else SHOTS
@@ -50,12 +52,7 @@ def budget_with(*faults: str) -> qd.ErrorBudget:
 
 def imaginary_with(*faults: str) -> qd.ErrorBudget:
     """An imaginary-time run by Schrodingerisation: its register is a part of its own."""
-    half, qubits = (1.6, 4) if "box" in faults else (4.8, 4)
-    if "grid" in faults:
-        qubits -= 2
-    problem = qd.Problem(
-        qd.Grid((-half, half), qubits), loss, 0.5, clock="imaginary", duration=1.0, initial=qd.Gaussian(0.9, 0.6)
-    )
+    problem = stated(faults, "imaginary", 4.8, 4, 1.0, 0.9)
     ancillas, box = (4, (6.0, 3.0)) if "register" in faults else (7, None)
     steps = 1 if "formula" in faults else 12
     method = qd.Schrodingerised(ancillas, steps, box=box, tolerance=0.9)

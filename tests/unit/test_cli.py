@@ -166,20 +166,8 @@ def test_quantum_run_writes_and_tells(here: Path, capsys: pytest.CaptureFixture[
 
 
 def test_json_is_alone_on_standard_output(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = call(
-        capsys,
-        "run",
-        "quantum.toml",
-        "--out",
-        "j",
-        "--json",
-        "--no-plots",
-        "--no-budget",
-        "--seed",
-        "9",
-        "--shots",
-        "50",
-    )
+    quick = ["--json", "--no-plots", "--no-budget", "--seed", "9", "--shots", "50"]
+    code, out, err = call(capsys, "run", "quantum.toml", "--out", "j", *quick)
     assert code == 0
     data = strict(out)
     assert data["shots"] == 50
@@ -188,20 +176,7 @@ def test_json_is_alone_on_standard_output(here: Path, capsys: pytest.CaptureFixt
     assert data["folder"] == "j"
     assert "Best weights" in err
     assert not list(Path("j").glob("*.png"))
-    code, second, _ = call(
-        capsys,
-        "run",
-        "quantum.toml",
-        "--out",
-        "k",
-        "--json",
-        "--no-plots",
-        "--no-budget",
-        "--seed",
-        "9",
-        "--shots",
-        "50",
-    )
+    code, second, _ = call(capsys, "run", "quantum.toml", "--out", "k", *quick)
     assert strict(second)["expectations"] == data["expectations"]  # the same seed, the same numbers
 
 

@@ -17,19 +17,9 @@ from qml_dynamics.base.progress import Progress
 from qml_dynamics.cli import main
 from qml_dynamics.runs.trajectory_file import load
 from tests.interrupts import interruptible
+from tests.texts import DOUBLE_WELL
 
-WELL = """
-[domain]
-kind = "grid"
-bounds = [-3, 3]
-qubits = 4
-[objective]
-name = "double_well"
-[diffusion]
-value = 0.3
-[evolution]
-clock = "real"
-duration = 1.0
+WELL = f"""{DOUBLE_WELL.replace("CLOCK", "real")}
 [backend]
 name = "statevector"
 shots = 400

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from qml_dynamics.base.errors import EdgeWeightWarning, MomentumTailWarning, Pro
 from qml_dynamics.model.fitting import check_fit, closed_at_seam
 from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.synthesis.states import prepare
+from tests.texts import planned
 
 TURN = 2 * np.pi
 
@@ -114,13 +114,7 @@ def test_a_momentum_above_the_largest_is_refused(boundary: str, axis: int, sign:
     wanted = (
         rf"Argument `momentum` must be at most 6.28, the largest of the grid along axis {axis}, but is {sign * 45}\."
     )
-    calls: list[Callable[[], object]] = [
-        lambda: qd.evolve(problem, qd.SplitStep(4)),
-        lambda: qd.circuits(problem, qd.Trotter(2)),
-        lambda: qd.cost(problem, qd.Trotter(2)),
-        lambda: qd.error_budget(problem, qd.Trotter(2)),
-    ]
-    for call in calls:
+    for call in planned(problem):
         with pytest.raises(ProblemError, match=wanted):
             call()
     momentum[axis] = sign * 2.0

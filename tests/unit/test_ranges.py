@@ -19,6 +19,7 @@ from qml_dynamics.base.registry import EXAMPLES, METHODS, method_from_spec
 from qml_dynamics.methods.base import Answer, Job
 from qml_dynamics.methods.gate import check_answer
 from qml_dynamics.methods.job import convert
+from tests.texts import planned
 
 CHEAP: dict[str, dict[str, Any]] = {  # fewer steps than the examples of the table have
     "split_step": {"steps": 10},
@@ -107,13 +108,7 @@ def test_every_method_answers_with_numbers_or_refuses_in_one_line(name: str, ext
 )
 def test_a_refusal_names_the_argument_for_cost_and_circuits_too(extreme: str, argument: str) -> None:
     problem = _problem("real", **EXTREMES[extreme])
-    calls = [
-        lambda: qd.evolve(problem, qd.SplitStep(4)),
-        lambda: qd.cost(problem, qd.Trotter(2)),
-        lambda: qd.circuits(problem, qd.Trotter(2)),
-        lambda: qd.error_budget(problem, qd.Trotter(2)),
-    ]
-    for call in calls:
+    for call in planned(problem):
         with pytest.raises(ProblemError, match=argument):
             call()
 

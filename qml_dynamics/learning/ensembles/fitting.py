@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ...base.arguments import checks_arguments_but
 from ...base.errors import describe, one_of, require
 from ...base.estimate import Estimate
 from ...model.domains import Grid
-from ...model.objectives.base import LossLike
+from ...model.objectives.base import LossLike, Objective
 from . import law_tests, laws
 from .answers import SURE, Answer, NotIdentifiable, given
 from .estimators import from_exchange, from_history, from_steps, root
@@ -43,38 +44,47 @@ def against_laws(
     tests = {"gibbs": _gibbs, "fokker_planck": _fokker_planck, "stationary_wave": _stationary_wave}
     assert isinstance(d, Estimate)
     assert isinstance(g, Estimate)
-    return {name: tests[name](run, d, g, hbar, potential) for name in names}
-
-
-def _gibbs(run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: LossLike | None) -> LawTest | NotIdentifiable:
-    F = run.free_energy
     assert run.final is not None
-    assert F is not None
-    near = law_tests.box(run.final)
+    assert run.free_energy is not None
+    known = _Known(run, run.final, run.free_energy, d, g, hbar, potential)
+    return {name: tests[name](known) for name in names}
+
+
+class _Known(NamedTuple):
+    """What the laws are made of: the run, its final weights and free energy, D, gamma, hbar, and a potential where one is given."""
+
+    run: Run
+    final: np.ndarray
+    F: Objective
+    d: Estimate
+    g: Estimate
+    hbar: Answer
+    potential: LossLike | None
+
+
+def _gibbs(known: _Known) -> LawTest | NotIdentifiable:
+    F, d, g = known.F, known.d, known.g
+    near = law_tests.box(known.final)
     unsure = math.hypot(d.stderr / float(d), g.stderr / float(g))  # the law knows D and gamma by their ratio only
 
     def law(factor: float) -> np.ndarray:
         """The Gibbs law on the grid, with gamma multiplied by ``factor``."""
         return laws.gibbs_law(F, near, float(d), float(g) * factor)
 
-    return law_test("Gibbs", run.final, law, near, unsure)
+    return law_test("Gibbs", known.final, law, near, unsure)
 
 
-def _fokker_planck(
-    run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: LossLike | None
-) -> LawTest | NotIdentifiable:
+def _fokker_planck(known: _Known) -> LawTest | NotIdentifiable:
     """From the start, or from the first recorded time whose cloud one grid holds together with the final one."""
-    F = run.free_energy
-    assert run.final is not None
-    assert F is not None
+    run, final, F, d, g = known[:5]
     if run.duration is None:
         return NotIdentifiable("the duration is not known")
     starts = [] if run.initial is None else [(run.initial, 0.0)]
     if run.steps is not None and run.steps.times is not None:
         starts += list(zip(run.steps.weights, run.steps.times.tolist()))
     for cloud, t in starts:
-        grid, rest = law_tests.box(cloud, run.final), run.duration - t
-        if rest > 0.1 * run.duration and law_tests.resolves(grid, cloud, run.final):
+        grid, rest = law_tests.box(cloud, final), run.duration - t
+        if rest > 0.1 * run.duration and law_tests.resolves(grid, cloud, final):
             start = law_tests.deposited(cloud, grid)
             break
     else:
@@ -85,19 +95,15 @@ def _fokker_planck(
         return laws.fokker_planck(F, grid, float(d), float(g) * factor, start, rest, 100)
 
     unsure = math.hypot(d.stderr / float(d), g.stderr / float(g))
-    return law_test("Fokker-Planck", run.final, law, grid, unsure)
+    return law_test("Fokker-Planck", final, law, grid, unsure)
 
 
-def _stationary_wave(
-    run: Run, d: Estimate, g: Estimate, hbar: Answer, potential: LossLike | None
-) -> LawTest | NotIdentifiable:
+def _stationary_wave(known: _Known) -> LawTest | NotIdentifiable:
     """With an hbar: its wave. Without: the family of all of them, which stands if any one does."""
-    F = run.free_energy
-    assert run.final is not None
-    assert F is not None
-    V = potential if potential is not None else (lambda w: -F(w))
-    spread = run.final.std(axis=0)
-    well = law_tests.minimum(V, run.final.mean(axis=0), np.where(spread > 0, spread, 1.0))
+    final, g, hbar = known.final, known.g, known.hbar
+    V = known.potential if known.potential is not None else (lambda w: -known.F(w))
+    spread = final.std(axis=0)
+    well = law_tests.minimum(V, final.mean(axis=0), np.where(spread > 0, spread, 1.0))
     if well is None:
         return NotIdentifiable("the potential has no minimum near the weights")
 
@@ -107,8 +113,8 @@ def _stationary_wave(
         return laws.stationary_wave(V, room, h, float(g)), room
 
     if not isinstance(hbar, Estimate):
-        guess = law_tests.matching_hbar(well, run.final, float(g))
-        return family_test("stationary-wave", run.final, member, guess, "hbar")
+        guess = law_tests.matching_hbar(well, final, float(g))
+        return family_test("stationary-wave", final, member, guess, "hbar")
     room = law_tests.wave_room(well, float(hbar), float(g))
 
     def law(factor: float) -> np.ndarray:
@@ -116,7 +122,7 @@ def _stationary_wave(
         return laws.stationary_wave(V, room, float(hbar) * factor, float(g))
 
     unsure = math.hypot(hbar.stderr / float(hbar), 0.5 * g.stderr / float(g))
-    return law_test("stationary-wave", run.final, law, room, unsure)
+    return law_test("stationary-wave", final, law, room, unsure)
 
 
 def in_words(

@@ -170,12 +170,12 @@ def far_bridge(
             f"Argument `save` must have no time closer to an end than {kernel.shortest:.3g} (but the ends themselves) for ends that are "
             f"so far apart on this grid, but has {unseen[0]:.3g}. On more qubits it may be closer."
         )
-    found = _bridge(kernel, first, last, saves, tol, limit, progress)
+    found = _bridge(kernel, (first, last), saves, Pace(tol, limit), progress)
     if kernel.free:
         return found
     if kernel.steps(problem.duration) < 2:
         _refuse(math.nan)
-    halved = _bridge(_Kernel(problem, h, 2), first, last, saves, tol, limit, progress)
+    halved = _bridge(_Kernel(problem, h, 2), (first, last), saves, Pace(tol, limit), progress)
     apart = 0.5 * np.abs(found.density - halved.density).reshape(len(found.density), -1).sum(axis=1)
     splitting = float(apart.max()) / (2**kernel.formula.order - 1)
     if splitting > _ALLOWED:
@@ -192,16 +192,11 @@ def _refuse(error: float) -> None:
 
 
 def _bridge(
-    kernel: _Kernel,
-    first: np.ndarray,
-    last: np.ndarray,
-    saves: Sequence[float],
-    tol: float,
-    limit: int,
-    progress: Progress,
+    kernel: _Kernel, laws: tuple[np.ndarray, np.ndarray], saves: Sequence[float], pace: Pace, progress: Progress
 ) -> Far:
-    duration, pace = kernel.problem.duration, Pace(tol, limit)
-    start, end = np.log(first), np.log(last)
+    """The iteration from the densities at both ends."""
+    duration, first, tol, limit = kernel.problem.duration, laws[0], pace.tol, pace.limit
+    start, end = np.log(laws[0]), np.log(laws[1])
     b, error = start, math.inf
     for count in range(1, limit + 1):
         a = end - kernel(b, duration)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...model.problem import Problem
 from .. import imaginary
-from ..base import EVERYWHERE, LOSSES, Answer, Clock, Facts, Job, Work, check_facts
+from ..base import EVERYWHERE, LOSSES, Answer, Clock, Facts, Job, Method, Work, check_facts
 from ..split_step import SplitStep
 
 if TYPE_CHECKING:
@@ -24,8 +24,58 @@ BLOCKS = ("linear", "exact")
 _QUBITS = 20
 
 
+class _Checked:
+    """What is refused of all of them."""
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """Refuse problems that the facts exclude: other clocks, and losses or operators where it takes none."""
+        check_facts(cast(Method, self), problem)
+
+
+class _PostSelected(_Checked):
+    """What methods that keep a sample or not have in common."""
+
+    def run(self, job: Job) -> Answer:
+        """The kept wave at the saved times, with its success probability."""
+        out: Answer = runner().run_selected(job, self)
+        return out
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time, before post-selection; the p register, or one ancilla a block, on the highest qubits."""
+        out: list[QuantumCircuit] = runner().circuits_selected(job, self)
+        return out
+
+    def work(self, job: Job) -> Work:
+        """The longest circuit, and the share of its samples that is kept."""
+        out: Work = runner().work_selected(job, self)
+        return out
+
+
+class _Flowing(_Checked):
+    """What methods without post-selection have in common."""
+
+    def run(self, job: Job) -> Answer:
+        """Unitary steps that lower the energy, reported at the saved times."""
+        out: Answer = runner().run_flow(job, self)
+        return out
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time; those of :class:`QITE` with the angles that exact expectation values give."""
+        out: list[QuantumCircuit] = runner().circuits_flow(job, self)
+        return out
+
+    def work(self, job: Job) -> Work:
+        """The circuits of the answer, and those that measure on the way: of :class:`QITE` its angles, else the energies."""
+        out: Work = runner().work_flow(job, self)
+        return out
+
+    def without_encoding(self) -> Self:
+        """Itself."""
+        return self
+
+
 @dataclass(frozen=True)
-class Schrodingerised:
+class Schrodingerised(_PostSelected):
     """Imaginary time as unitary evolution in one more register, post-selected.
 
     With ``w(p, 0) = e^{-p} psi`` for ``p > 0``, ``w_tau = H w_p`` carries every energy E to the left by ``E tau``, so that
@@ -75,25 +125,6 @@ class Schrodingerised:
         """The imaginary clock, losses; its register of finite size is a part of the error of its own."""
         return Facts(_CLOCK, LOSSES, "backend", self.order, "wave", steps=self.steps, register=True)
 
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: other clocks, operators."""
-        check_facts(self, problem)
-
-    def run(self, job: Job) -> Answer:
-        """The wave kept by post-selection on ``p > 0`` at the saved times, with its success probability."""
-        out: Answer = runner().run_selected(job, self)
-        return out
-
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """One a saved time, before post-selection; the p register on the highest qubits."""
-        out: list[QuantumCircuit] = runner().circuits_selected(job, self)
-        return out
-
-    def work(self, job: Job) -> Work:
-        """The longest circuit, and the share of its samples that is kept."""
-        out: Work = runner().work_selected(job, self)
-        return out
-
     def refined(self) -> Schrodingerised:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
@@ -104,7 +135,7 @@ class Schrodingerised:
 
 
 @dataclass(frozen=True)
-class ProbabilisticITE:
+class ProbabilisticITE(_PostSelected):
     """Imaginary time with one ancilla measured a step: outcome 0 applies ``cos(Theta + pi / 4)``.
 
     ``block="linear"``: ``Theta = acos(m0) - pi/4 + s1 (H - shift) dtau`` with ``s1 = m0 / sqrt(1 - m0^2)``: two controlled
@@ -162,22 +193,7 @@ class ProbabilisticITE:
         """Refuse problems that the facts exclude, and exact blocks for an operator."""
         if self.block == "exact" and problem.operator is not None:
             raise MethodError("Argument `block` must be 'linear' for a general operator, but is 'exact'.")
-        check_facts(self, problem)
-
-    def run(self, job: Job) -> Answer:
-        """The wave kept where every ancilla read 0, at the saved times, with its success probability."""
-        out: Answer = runner().run_selected(job, self)
-        return out
-
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """One a saved time, before post-selection; one ancilla a block on the highest qubits."""
-        out: list[QuantumCircuit] = runner().circuits_selected(job, self)
-        return out
-
-    def work(self, job: Job) -> Work:
-        """The longest circuit, and the share of its samples that is kept."""
-        out: Work = runner().work_selected(job, self)
-        return out
+        super().check(problem, backend)
 
     def refined(self) -> ProbabilisticITE:
         """Twice the steps."""
@@ -192,7 +208,7 @@ Selected = Schrodingerised | ProbabilisticITE  # the methods that keep a sample 
 
 
 @dataclass(frozen=True)
-class QITE:
+class QITE(_Flowing):
     """Quantum imaginary time evolution: ``e^{-dtau h} psi`` imitated by a rotation that measured expectation values give.
 
     The terms h of the Hamiltonian around the same ``domain_width`` qubits go together: ``exp(-i dtau sum_I a_I sigma_I)``
@@ -226,36 +242,13 @@ class QITE:
         """The imaginary clock; angles come from measured expectation values."""
         return Facts(_CLOCK, EVERYWHERE, "backend", 2, "wave", circuits_known_ahead=False, steps=self.steps)
 
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: clocks other than the imaginary one."""
-        check_facts(self, problem)
-
-    def run(self, job: Job) -> Answer:
-        """Unitary steps whose generators follow from measured Pauli strings; reported at the saved times."""
-        out: Answer = runner().run_flow(job, self)
-        return out
-
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """One a saved time, with the angles that exact expectation values give."""
-        out: list[QuantumCircuit] = runner().circuits_flow(job, self)
-        return out
-
-    def work(self, job: Job) -> Work:
-        """The circuits of the answer, and those that measure on the way."""
-        out: Work = runner().work_flow(job, self)
-        return out
-
     def refined(self) -> QITE:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
 
-    def without_encoding(self) -> QITE:
-        """Itself."""
-        return self
-
 
 @dataclass(frozen=True)
-class DoubleBracket:
+class DoubleBracket(_Flowing):
     """Double-bracket flow: ``psi' = e^{i r H} e^{i r |psi><psi|} e^{-i r H} psi`` with ``r = sqrt(dtau)``, without post-selection.
 
     Every step lowers the energy by ``2 dtau Var(H)`` up to ``O(dtau^2)``. The reflection about psi takes the circuit of psi
@@ -283,32 +276,9 @@ class DoubleBracket:
         """The imaginary clock; of order 1/2 in the wave (and, with it, of most expectation values), of order 1 in the energy."""
         return Facts(_CLOCK, EVERYWHERE, "backend", 0.5, "wave", steps=self.steps, callback="exact")
 
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: clocks other than the imaginary one."""
-        check_facts(self, problem)
-
-    def run(self, job: Job) -> Answer:
-        """The double-bracket steps as circuits, reported at the saved times."""
-        out: Answer = runner().run_flow(job, self)
-        return out
-
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """One a saved time."""
-        out: list[QuantumCircuit] = runner().circuits_flow(job, self)
-        return out
-
-    def work(self, job: Job) -> Work:
-        """The circuits at the ends of all steps, whose energies give the norm."""
-        out: Work = runner().work_flow(job, self)
-        return out
-
     def refined(self) -> DoubleBracket:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
-
-    def without_encoding(self) -> DoubleBracket:
-        """Itself."""
-        return self
 
 
 def runner() -> ModuleType:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -242,28 +242,38 @@ def _build(
     qubit = {w: len(wires) - 1 - i for i, w in enumerate(wires)}
     theta = ParameterVector("theta", count)
     circuit = QuantumCircuit(len(wires))
-    slot = 0
-    for op in operations:
-        angles: list[Any] = []
-        for value in op.data:
-            if np.ndim(value) == 0:
-                moving = [float(s) * theta[k] for k, s in enumerate(slopes[slot]) if s]
-                angles.append(sum(moving, float(constant[slot])) if moving else float(np.real(value)))
-                slot += 1
-        _append(circuit, op, angles, qubit, 0)
+    for op, angles in _with_angles(operations, constant, slopes, list(theta)):
+        _append(_Into(circuit, qubit), op, angles, 0)
     missing = count - len(circuit.parameters)
     require(missing == 0, "arguments", "all act on the circuit", f"{missing} without effect", MethodError)
     return circuit
 
 
-def _append(
-    circuit: QuantumCircuit,
-    op: Operator,
-    angles: list[float | ParameterExpression],
-    qubit: dict[int | str, int],
-    depth: int,
-) -> None:
+class _Into(NamedTuple):
+    """The circuit that is built, and the qubit of each wire."""
+
+    circuit: QuantumCircuit
+    qubit: dict[int | str, int]
+
+
+def _with_angles(
+    operations: Sequence[Operator], constant: np.ndarray, slopes: np.ndarray, theta: Sequence[Any]
+) -> Iterator[tuple[Operator, list[Any]]]:
+    """Each operation with its scalar data as affine functions ``constant + slopes theta`` of others; those that stand still as numbers."""
+    slot = 0
+    for op in operations:
+        angles: list[Any] = []
+        for value in op.data:
+            if np.ndim(value) == 0:
+                moving = [float(s) * angle for s, angle in zip(slopes[slot], theta) if s]
+                angles.append(sum(moving, float(constant[slot])) if moving else float(np.real(value)))
+                slot += 1
+        yield op, angles
+
+
+def _append(into: _Into, op: Operator, angles: list[float | ParameterExpression], depth: int) -> None:
     """One operation; ``angles`` are its scalar data, possibly parameter expressions."""
+    circuit, qubit = into
     where = [qubit[w] for w in op.wires]
     free = any(not isinstance(a, float) for a in angles)
     if isinstance(op, (qml.Barrier, qml.Snapshot, qml.Identity)):
@@ -299,7 +309,7 @@ def _append(
     elif isinstance(op, qml.ops.Evolution) and (words := _commuting(op.base, op.wires)) is not None:
         circuit.append(PauliEvolutionGate(words, time=angles[0]), where)
     else:
-        _decompose(circuit, op, angles, qubit, depth)
+        _decompose(into, op, angles, depth)
 
 
 def _controlled(
@@ -339,13 +349,7 @@ def _commuting(generator: Operator, wires: Sequence[int | str]) -> SparsePauliOp
     return SparsePauliOp(labels, [complex(sentence[word]) for word in words])
 
 
-def _decompose(
-    circuit: QuantumCircuit,
-    op: Operator,
-    angles: list[float | ParameterExpression],
-    qubit: dict[int | str, int],
-    depth: int,
-) -> None:
+def _decompose(into: _Into, op: Operator, angles: list[float | ParameterExpression], depth: int) -> None:
     """By PennyLane's own decomposition, whose angles are again affine functions of this operation's."""
     if depth > _DEPTH or not op.has_decomposition or any(np.ndim(d) for d in op.data):
         raise MethodError(
@@ -358,13 +362,5 @@ def _decompose(
 
     values = np.array([float(np.real(d)) for d in op.data])
     constant, slopes = _affine(trace, values)
-    slot = 0
-    for part in trace(values):
-        inner: list[Any] = []
-        for value in part.data:
-            if np.ndim(value) == 0:
-                moving = [float(s) * a for s, a in zip(slopes[slot], angles) if s]
-                total = sum(moving, float(constant[slot])) if moving else float(np.real(value))
-                inner.append(total)
-                slot += 1
-        _append(circuit, part, inner, qubit, depth + 1)
+    for part, inner in _with_angles(trace(values), constant, slopes, angles):
+        _append(into, part, inner, depth + 1)

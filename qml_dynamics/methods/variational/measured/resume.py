@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ...base import Job
 
 _NUMBERS, _CIRCUIT = "mark/", "circuit/"
+Arrays: TypeAlias = Mapping[str, np.ndarray]
+Words: TypeAlias = Mapping[str, object]
+Random: TypeAlias = np.random.Generator
 
 
 class Kept(Protocol):
@@ -46,14 +49,7 @@ class Kept(Protocol):
 class Keeper(Protocol):
     """Where a run keeps its state: `qml_dynamics.runs.Checkpoint`."""
 
-    def save(
-        self,
-        step: int,
-        arrays: Mapping[str, np.ndarray],
-        *,
-        generator: np.random.Generator | None = None,
-        meta: Mapping[str, object] | None = None,
-    ) -> None:
+    def save(self, step: int, arrays: Arrays, *, generator: Random | None = None, meta: Words | None = None) -> None:
         """Keep it."""
         ...
 
