@@ -256,6 +256,15 @@ def field_values(value: object) -> dict[str, Any]:
     return {f.name: getattr(value, f.name) for f in fields(value)}
 
 
+def required(cls: type) -> list[str]:
+    """The fields of a dataclass that have no default.
+
+    >>> required(at("methods.trotter:Trotter")), required(at("model.initial:PointMass"))
+    ([], ['point'])
+    """
+    return [f.name for f in fields(cls) if f.default is f.default_factory]
+
+
 def made(
     cls: type,
     options: Mapping[str, object],

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -287,6 +287,22 @@ class Method(Protocol):
     def without_encoding(self) -> Method:
         """The same without truncation or register error, classical where a classical method takes the same steps."""
         ...
+
+
+class Usual:
+    """What most methods say where a member has nothing of its own: a check by the facts alone, no circuits to list, no encoding."""
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """Refuse problems that the facts exclude: other clocks, other weight spaces."""
+        check_facts(cast(Method, self), problem)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """None that are known ahead."""
+        raise no_circuits(cast(Method, self))
+
+    def without_encoding(self) -> Method:
+        """Itself."""
+        return cast(Method, self)
 
 
 def space_of(problem: Problem) -> Space:

@@ -13,16 +13,16 @@ from ..base.errors import MethodError, check_memory, integer
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
 from ..model.resolution import cuts
-from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Usual, Work, check_facts
 from .from_waves import Waves, report_waves, run_waves
 from .memory import of_waves
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    pass
 
 
 @dataclass(frozen=True)
-class Exact:
+class Exact(Usual):
     """Dense diagonalisation (constant Hamiltonian) or a dense integrator to 1e-11: small sizes, the oracle of the oracles.
 
     Args:
@@ -54,10 +54,6 @@ class Exact:
 
         return report_waves(job, run_waves(job, waves))
 
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """None: it runs here."""
-        raise no_circuits(self)
-
     def work(self, job: Job) -> Work:
         """The waves that are held."""
         domain = job.problem.domain
@@ -65,10 +61,6 @@ class Exact:
 
     def refined(self) -> Exact:
         """Itself: it has no step."""
-        return self
-
-    def without_encoding(self) -> Exact:
-        """Itself."""
         return self
 
     def _fits(self, problem: Problem) -> None:

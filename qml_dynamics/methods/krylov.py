@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real, require
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
 from ..model.resolution import cuts
-from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+from .base import EVERYWHERE, WAVES, Answer, Facts, Job, Usual, Work
 from .from_waves import Point, Waves, report_waves, run_waves
 from .memory import of_waves
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    pass
 
 Apply = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Krylov:
+class Krylov(Usual):
     """Lanczos propagation with a tolerance: an oracle on both clocks that shares nothing with splitting.
 
     Time-dependent Hamiltonians go through the commutator-free Magnus integrator of order four with step doubling.
@@ -53,10 +52,6 @@ class Krylov:
         """Both clocks of waves, every weight space; a tolerance in place of an order."""
         return Facts(WAVES, EVERYWHERE, "classical", None)
 
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: the classical clock."""
-        check_facts(self, problem)
-
     def run(self, job: Job) -> Answer:
         """Lanczos propagation to the tolerance, reported at the saved times; goes on from a stored wave."""
 
@@ -65,10 +60,6 @@ class Krylov:
             return run(inner.problem, inner.h, self, saves.tolist(), inner.progress, out.start)
 
         return report_waves(job, run_waves(job, waves, resumes=True))
-
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """None: it runs here."""
-        raise no_circuits(self)
 
     def work(self, job: Job) -> Work:
         """The waves that are held."""
@@ -79,10 +70,6 @@ class Krylov:
     def refined(self) -> Krylov:
         """A sixteenth of the tolerance."""
         return replace(self, tol=self.tol / 16)
-
-    def without_encoding(self) -> Krylov:
-        """Itself."""
-        return self
 
 
 def run(

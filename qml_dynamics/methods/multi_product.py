@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from .. import synthesis
-from ..backends import Backend
 from ..base.errors import MethodError, integer, real, require
 from ..base.estimate import Estimate
 from ..model.formulas import by_order, multiproduct_coefficients
-from ..model.problem import Problem
-from .base import EVERYWHERE, Answer, Facts, Job, Stream, Work, check_facts
+from .base import EVERYWHERE, Answer, Facts, Job, Stream, Usual, Work
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MultiProduct:
+class MultiProduct(Usual):
     """Extrapolation over Trotter numbers: ``sum_j a_j <O>_j`` with ``S2(T / k_j)^{k_j}`` circuits. Real clock.
 
     The coefficients solve ``sum a_j = 1`` and ``sum a_j k_j^{-2q} = 0`` for ``q = 1 .. l-1``; the error is
@@ -64,10 +62,6 @@ class MultiProduct:
         return Facts(
             frozenset({"real"}), EVERYWHERE, "backend", self.order, "expectation", signed=True, callback="never"
         )
-
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: clocks other than the real one."""
-        check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
         """One run for each Trotter number, each time with its own equal steps, combined with the extrapolation's weights."""

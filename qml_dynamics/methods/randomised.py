@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Self, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ..model.formulas import boundaries, segments
 from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
 from ..model.pauli import OperatorLike, PauliSum, pauli_sum
 from ..model.problem import Problem
-from .base import Answer, Facts, Job, Method, Stream, Work, check_facts, circuit_seed
+from .base import Answer, Facts, Job, Method, Stream, Usual, Work, check_facts, circuit_seed
 from .draws import averaged, check_draws
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
@@ -30,7 +30,7 @@ _COUNTED = 16  # qubits up to which the weight of a loss is told
 _CANDIDATES = 16  # draws of which one is the longest when they are compiled
 
 
-class _Averaged:
+class _Averaged(Usual):
     """What methods that average over random circuits have in common."""
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
@@ -50,10 +50,6 @@ class _Averaged:
     def work(self, job: Job) -> Work:
         """The circuits of one basis share its shots. Other draws than those that are counted here may be a little longer."""
         return _work(job, cast("QDrift | RandomOrder", self))
-
-    def without_encoding(self) -> Self:
-        """Itself."""
-        return self
 
 
 @renamed_option("circuits", "draws")

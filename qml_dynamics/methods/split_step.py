@@ -19,18 +19,18 @@ from ..model.domains import outer_product
 from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, factors, segments
 from ..model.hamiltonians import LearningHamiltonian
 from ..model.problem import Problem
-from .base import GRIDS, LOSSES, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+from .base import GRIDS, LOSSES, WAVES, Answer, Facts, Job, Usual, Work, check_facts
 from .from_waves import Point, Waves, learning, report_waves, run_waves
 from .memory import of_waves
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    pass
 
 Sample = tuple[float, np.ndarray, float]
 
 
 @dataclass(frozen=True)
-class SplitStep:
+class SplitStep(Usual):
     """The split-operator method: the classical reference on both clocks.
 
     Orders 1 (Lie), 2 (Strang) and 4: Suzuki's composition on the real clock, and on the imaginary clock the extrapolation
@@ -90,10 +90,6 @@ class SplitStep:
         if self.formula == "chin4a":
             out.diagnostics["resolution_floor"] = resolution_floor(job.problem, h, self, out.states[-1])
 
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """None: it runs here."""
-        raise no_circuits(self)
-
     def work(self, job: Job) -> Work:
         """Transforms, and the waves that are held."""
         formula, domain = self.product_formula, job.problem.domain
@@ -106,10 +102,6 @@ class SplitStep:
     def refined(self) -> SplitStep:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
-
-    def without_encoding(self) -> SplitStep:
-        """Itself."""
-        return self
 
 
 def run(

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from .. import synthesis
-from ..backends import Backend
 from ..base.errors import MethodError, integer, one_of, real, require
 from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors
 from ..model.hamiltonians import PauliHamiltonian
-from ..model.problem import Problem
 from ..results.trajectory import Trajectory
-from .base import EVERYWHERE, Answer, Facts, Job, Method, Work, check_facts
+from .base import EVERYWHERE, Answer, Facts, Job, Method, Usual, Work
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves, run_waves
@@ -35,7 +33,7 @@ _KNOWN = tuple(name for name, formula in FORMULAS.items() if all(kind != "W" for
 
 
 @dataclass(frozen=True)
-class Trotter:
+class Trotter(Usual):
     """Product-formula circuits: QFT, dual phases, inverse QFT, Walsh phases. Real clock.
 
     Args:
@@ -110,10 +108,6 @@ class Trotter:
         if self.automatic:
             return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", None)
         return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps)
-
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: other clocks; losses where the formula is to be chosen."""
-        check_facts(self, problem)
 
     def run(self, job: Job) -> Answer:
         """Amplitudes after the product formula where the backend gives them, else two sampled circuits a saved time."""

@@ -150,8 +150,7 @@ def _ticks(norm: PowerNorm) -> np.ndarray:
             kept.append(float(value))
     if 0.67 < norm.gamma < 1.5 or len(kept) < 3:
         ticks: np.ndarray = np.asarray(MaxNLocator(6).tick_values(low, high))
-        out: np.ndarray = ticks[(ticks >= low) & (ticks <= high)]
-        return out
+        return ticks[(ticks >= low) & (ticks <= high)]
     return np.sort(kept)
 
 

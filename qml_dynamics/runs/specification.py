@@ -14,7 +14,7 @@ from ..backends.failures import redacted
 from ..base.archive import read_npz, reading
 from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe
 from ..base.places import permitted, regular
-from ..base.registry import Beside, holds_code, is_plain, kind_of, method_from_spec, method_spec
+from ..base.registry import Beside, holds_code, is_plain, kind_of, method_class, method_from_spec, method_spec, required
 from ..base.texts import parse_json
 from ..methods.base import Method
 from ..model.problem import Problem
@@ -54,13 +54,15 @@ def described_method(method: Method) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 
 def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, str]) -> Any:
-    """The method again; raises :class:`MethodError`, :class:`ProblemError` or ``OSError`` where the folder is damaged.
+    """The method again; raises :class:`MethodError`, :class:`ProblemError`, ``KeyError`` or ``OSError`` where the folder is damaged.
 
     Args:
         spec: what :func:`described_method` gave.
         folder: where its files are.
         versions: of the libraries that wrote them.
     """
+    for name in required(method_class(str(spec["kind"]))):
+        spec[name]  # what is always written is not there: the folder is damaged
     return method_from_spec(spec, Beside(lambda name: regular(folder / name).read_bytes(), versions))
 
 

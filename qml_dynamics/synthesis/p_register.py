@@ -83,5 +83,4 @@ def profile(p: np.ndarray, smooth: bool = True) -> np.ndarray:
         return out
     e = np.exp(-1.0)
     cubic = (3 * e - 3) * p**3 + (4 * e - 5) * p**2 - p + 1
-    result: np.ndarray = np.where((p < 0) & (p > -1), cubic, out)
-    return result
+    return np.where((p < 0) & (p > -1), cubic, out)

@@ -35,6 +35,20 @@ READERS = {
     "backends/__init__.py",
     "backends/conformance/contract.py",
 }
+# Files of `backends/` that ask an object what it is, and why. Ours say what they can do in one object; a vendor's do not.
+ASKS = {
+    "backends/__init__.py": "a name, a backend of ours, or an object of a vendor is given",
+    "backends/base.py": "the one reader of what a backend states",
+    "backends/conformance/contract.py": "compares what a stranger's backend states with what it has",
+    "backends/device/report.py": "a Target or BackendV2 of Qiskit, or a backend of ours that stands on one",
+    "backends/estimator/backend.py": "an object of Qiskit",
+    "backends/ibm/device.py": "the device of IBM's client, whose versions differ in members",
+    "backends/ibm/runtime.py": "the devices of IBM's client: real ones, fake ones, Aer",
+    "backends/kept.py": "its own wrapper is not wrapped twice",
+    "backends/pennylane.py": "a device of PennyLane, whose versions differ in members",
+    "backends/qiskit_backend.py": "an object of Qiskit",
+    "backends/shelter.py": "its own wrapper is not wrapped twice",
+}
 # The codec: a method as plain data, field by field.
 CODEC = {"base/registry.py"}
 # The conformance test compares what a file gives back with what it was given; nothing else knows which method it has.
@@ -194,6 +208,10 @@ def test_outside_their_room_no_backend_is_probed() -> None:
 def test_inside_it_one_reader_asks_what_a_backend_can_do() -> None:
     assert set(found(probes_of_protocols, "backends/")) <= READERS
     assert "backends/base.py" in found(probes_of_protocols, "backends/")
+
+
+def test_inside_it_whoever_asks_an_object_what_it_is_has_a_reason() -> None:
+    assert set(found(probes_of_backends, "backends/")) == set(ASKS)
 
 
 def test_outside_their_room_nobody_asks_which_method_one_is() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ...backends import Backend
 from ...base.progress import Progress
 from ...methods import chebyshev
-from ...methods.base import LOSSES, WAVES, Answer, Facts, Job, Method, Work, check_facts, no_circuits
+from ...methods.base import LOSSES, WAVES, Answer, Facts, Job, Method, Usual, Work, check_facts
 from ...methods.from_waves import Waves, report_waves, run_waves
 from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
@@ -22,14 +22,14 @@ from ...results.journal import inside
 from .spectrum import Spectrum
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    pass
 
 Point = tuple[float, np.ndarray, float]
 _TOL = 1e-8  # of the wave in the 2-norm, a stage
 
 
 @dataclass(frozen=True)
-class Annealing:
+class Annealing(Usual):
     """What a trajectory of :func:`qml_dynamics.anneal` was run with.
 
     Attributes:
@@ -62,10 +62,6 @@ class Annealing:
         """The waves of all stages one after another, reported at the saved times."""
         return report_waves(job, run_waves(job, self._waves, resumes=True))
 
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """None: it runs here."""
-        raise no_circuits(self)
-
     def work(self, job: Job) -> Work:
         """The waves that are held."""
         domain = job.problem.domain
@@ -73,10 +69,6 @@ class Annealing:
 
     def refined(self) -> Annealing:
         """Itself: a stage is exact."""
-        return self
-
-    def without_encoding(self) -> Annealing:
-        """Itself."""
         return self
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ...backends import Backend
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, check_memory, integer, real, require
 from ...base.options import handed
@@ -23,13 +22,13 @@ from ...model.initial import PointMass, State
 from ...model.objectives import from_table
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
-from ..base import Answer, Facts, Job, Stream, View, Work, check_facts, no_circuits
+from ..base import Answer, Facts, Job, Stream, Usual, View, Work
 from ..job import save_times
 from .moments import Moment, no_operators, report, sampled_moment
 from .paths import Cloud, between, crossed, fold, play, shared_out, slopes, smooth
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    pass
 
 _RATIOS = (0.6180339887498949, 0.7548776662466927, 0.8191725133961645)  # by the number of axes
 
@@ -88,7 +87,7 @@ _POSTS = 64
 
 
 @dataclass(frozen=True)
-class HamiltonJacobi:
+class HamiltonJacobi(Usual):
     """The method of characteristics: the reference on the classical clock.
 
     Points start on a grid finer than the problem's, carry its density there and ``k = grad S``, and move by
@@ -145,10 +144,6 @@ class HamiltonJacobi:
             steps=self.steps,
         )
 
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: other clocks, flux, hypercubes, operators."""
-        check_facts(self, problem)
-
     def run(self, job: Job) -> Answer:
         """Density, energies and observables as averages over the moving points; with shots, over samples of them."""
         no_operators(job)
@@ -164,10 +159,6 @@ class HamiltonJacobi:
             )
         return report(job, times, moments, stop, facts)
 
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """None: it runs here."""
-        raise no_circuits(self)
-
     def work(self, job: Job) -> Work:
         """The points that are held."""
         domain = job.problem.domain
@@ -178,10 +169,6 @@ class HamiltonJacobi:
     def refined(self) -> HamiltonJacobi:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
-
-    def without_encoding(self) -> HamiltonJacobi:
-        """Itself."""
-        return self
 
 
 @dataclass(frozen=True, eq=False)

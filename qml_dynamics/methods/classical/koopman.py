@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ... import synthesis
-from ...backends import Backend
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, check_memory, integer, real, require
 from ...model.domains import Grid
 from ...model.formulas import Formula, boundaries, by_order, factors, segments
@@ -18,7 +17,7 @@ from ...model.initial import Gaussian, Initial, State
 from ...model.problem import Problem
 from ...results.observables import momentum_tail
 from ...results.rare import neighbours_of
-from ..base import Answer, Facts, Job, Stream, Work, check_facts
+from ..base import Answer, Facts, Job, Stream, Usual, Work
 from .hamilton_jacobi import HamiltonJacobi, characteristics
 from .moments import Moment, no_operators, report
 from .paths import slopes, smooth
@@ -150,7 +149,7 @@ _LOST = 1e-3
 
 
 @dataclass(frozen=True)
-class KoopmanVonNeumann:
+class KoopmanVonNeumann(Usual):
     """Circuits on the classical clock: product formulas of drifts and kicks over a position and a momentum register.
 
     ``phi_t = -2 D k . grad_w phi + s (grad zeta) . grad_k phi``, started as ``sqrt(p(w)) g(k - grad S)``: the measured positions
@@ -213,10 +212,6 @@ class KoopmanVonNeumann:
             callback="never",
         )
 
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: other clocks, flux, hypercubes, operators."""
-        check_facts(self, problem)
-
     def run(self, job: Job) -> Answer:
         """The density over positions and momenta at the saved times, from amplitudes or from sampled circuits."""
         no_operators(job)
@@ -248,10 +243,6 @@ class KoopmanVonNeumann:
     def refined(self) -> KoopmanVonNeumann:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
-
-    def without_encoding(self) -> KoopmanVonNeumann:
-        """Itself."""
-        return self
 
 
 def _from_waves(job: Job, plan: Plan) -> Answer:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...model.problem import Problem
 from .. import imaginary
-from ..base import EVERYWHERE, LOSSES, Answer, Clock, Facts, Job, Method, Work, check_facts
+from ..base import EVERYWHERE, LOSSES, Answer, Clock, Facts, Job, Usual, Work
 from ..split_step import SplitStep
 
 if TYPE_CHECKING:
@@ -24,15 +24,7 @@ BLOCKS = ("linear", "exact")
 _QUBITS = 20
 
 
-class _Checked:
-    """What is refused of all of them."""
-
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude: other clocks, and losses or operators where it takes none."""
-        check_facts(cast(Method, self), problem)
-
-
-class _PostSelected(_Checked):
+class _PostSelected(Usual):
     """What methods that keep a sample or not have in common."""
 
     def run(self, job: Job) -> Answer:
@@ -51,7 +43,7 @@ class _PostSelected(_Checked):
         return out
 
 
-class _Flowing(_Checked):
+class _Flowing(Usual):
     """What methods without post-selection have in common."""
 
     def run(self, job: Job) -> Answer:
@@ -68,10 +60,6 @@ class _Flowing(_Checked):
         """The circuits of the answer, and those that measure on the way: of :class:`QITE` its angles, else the energies."""
         out: Work = runner().work_flow(job, self)
         return out
-
-    def without_encoding(self) -> Self:
-        """Itself."""
-        return self
 
 
 @dataclass(frozen=True)
@@ -198,10 +186,6 @@ class ProbabilisticITE(_PostSelected):
     def refined(self) -> ProbabilisticITE:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
-
-    def without_encoding(self) -> ProbabilisticITE:
-        """Itself."""
-        return self
 
 
 Selected = Schrodingerised | ProbabilisticITE  # the methods that keep a sample or not

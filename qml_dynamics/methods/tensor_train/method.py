@@ -11,7 +11,7 @@ import numpy as np
 from ...backends import Backend
 from ...base.errors import MethodError, describe, integer, one_of, real, require
 from ...model.problem import Problem
-from ..base import WAVES, Answer, Facts, Job, Space, Work, check_facts, no_circuits
+from ..base import WAVES, Answer, Facts, Job, Space, Usual, Work, check_facts
 from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_waves
 from .layout import LAYOUTS
@@ -21,14 +21,14 @@ from .state import check_observables, compact_answer
 from .trains import dense
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    pass
 
 _TRAINS = 12  # trains and factors that are held beside the saved ones
 _SPACES: frozenset[Space] = frozenset({"periodic", "flux"})
 
 
 @dataclass(frozen=True)
-class TensorTrain:
+class TensorTrain(Usual):
     """The split-operator method on a quantics tensor train: one core a qubit, both clocks, periodic grids.
 
     ``psi(s_1 ... s_n) = A_1(s_1) ... A_n(s_n)`` over the bits of the grid's index. The loss enters as the train of
@@ -110,10 +110,6 @@ class TensorTrain:
         wanted = np.isin(saves, job.saves)
         out.diagnostics.update(statement(found, wanted))
 
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """None: it runs here."""
-        raise no_circuits(self)
-
     def work(self, job: Job) -> Work:
         """The waves that the answer holds, where it is no compact one, and a bound by trains of the largest rank."""
         qubits, saves = job.problem.domain.num_qubits, len(job.saves)
@@ -126,10 +122,6 @@ class TensorTrain:
         if self.steps is None:
             return replace(self, tolerance=max(1e-12, self.tolerance / 16))
         return replace(self, steps=2 * self.steps)
-
-    def without_encoding(self) -> TensorTrain:
-        """Itself."""
-        return self
 
 
 def statement(found: Run, wanted: np.ndarray) -> dict[str, object]:

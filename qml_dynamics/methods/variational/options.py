@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.printing import printed_briefly
 from ...model.problem import Problem
 from .. import variational
-from ..base import EVERYWHERE, WAVES, Answer, Facts, Job, Work, check_facts, no_circuits
+from ..base import EVERYWHERE, WAVES, Answer, Facts, Job, Usual, Work
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
-
     from ...model.hamiltonians import Hamiltonian
     from .engine.gates import Program
 
@@ -86,7 +83,7 @@ class Ansatz(Protocol):
 
 @printed_briefly
 @dataclass(frozen=True, eq=False)
-class Variational:
+class Variational(Usual):
     """McLachlan's principle: the parameters follow ``A theta' = b``, on both clocks.
 
     ``A_ij = Re(<d_i psi|d_j psi> - <d_i psi|psi><psi|d_j psi>)``; imaginary clock ``b_i = -Re <d_i psi|(H - E) psi>`` (natural
@@ -176,18 +173,10 @@ class Variational:
             callback="always",
         )
 
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude."""
-        check_facts(self, problem)
-
     def run(self, job: Job) -> Answer:
         """On simulated waves, or measured: on a backend, with shots or where there are no amplitudes."""
         out: Answer = runner().run_variational(job, self)
         return out
-
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """None: the angles are what a run finds."""
-        raise no_circuits(self)
 
     def work(self, job: Job) -> Work:
         """The circuits of measured steps, or the memory of simulated ones."""
@@ -197,10 +186,6 @@ class Variational:
     def refined(self) -> Variational:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
-
-    def without_encoding(self) -> Variational:
-        """Itself."""
-        return self
 
 
 def runner() -> ModuleType:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from ...base.errors import describe
 from ...base.places import Place
-from ...base.registry import ARRAY_WAVE, SCHEDULE_PAIRS, SPACES, WAVES, WAVES_OF_BEFORE, at, made
+from ...base.registry import ARRAY_WAVE, SCHEDULE_PAIRS, SPACES, WAVES, WAVES_OF_BEFORE, at, made, required
 from ...model.domains import Domain, Hypercube
 from ...model.initial import Initial, State
 from ...model.masks import as_masks
@@ -154,8 +153,7 @@ def _make(section: str, cls: type, params: Mapping[str, object]) -> Any:
         fail(section, f"params must be among {listed}, but has `{name}`.{nearest(name, known)}")
 
     def missing(reason: str) -> None:
-        needed = ", ".join(f.name for f in fields(cls) if f.default is f.default_factory)
-        fail(section, f"params must hold {needed}, but is {describe(dict(params))}.")
+        fail(section, f"params must hold {', '.join(required(cls))}, but is {describe(dict(params))}.")
 
     with within(section):
         return made(cls, params, unknown, missing)

@@ -191,8 +191,7 @@ def pauli_phases(x: int, z: int, num_qubits: int) -> np.ndarray:
     """The diagonal of a Pauli string: ``(P psi)[j] = phases[j] psi[j ^ x]``, shape ``(2**n,)``."""
     index = np.arange(1 << num_qubits)
     signs = 1.0 - 2.0 * (bit_count((index ^ x) & z) & 1)
-    out: np.ndarray = signs * 1j ** (int(x & z).bit_count() % 4)
-    return out
+    return signs * 1j ** (int(x & z).bit_count() % 4)
 
 
 def pauli_name(x: int, z: int) -> str:

@@ -246,8 +246,7 @@ def _group_basis(group: PauliGroup, factor: Callable[[float], float]) -> Basis:
     def values(index: np.ndarray, t: float) -> np.ndarray:
         """The energy of a group of commuting Pauli strings for each outcome at time ``t``."""
         parity = bit_count(index[:, None] & support[None, :]) & 1
-        out: np.ndarray = (1 - 2.0 * parity) @ (factor(t) * group.terms.coefficients)
-        return out
+        return (1 - 2.0 * parity) @ (factor(t) * group.terms.coefficients)
 
     return Basis(lambda circuit: to_letters(circuit, word), values, partial(flips, group.terms.num_qubits))
 
