@@ -114,10 +114,11 @@ ANSATZ = "ansatz.qpy"  # what the file beside the plain data is called that hold
 
 
 class Beside(NamedTuple):
-    """The files beside stored plain data: the bytes of one by its name, and the versions of the libraries that wrote them."""
+    """The files beside stored plain data: the bytes of one by its name, and the versions of libraries that wrote it and that read it."""
 
     read: Callable[[str], bytes]
-    versions: Mapping[str, str]
+    then: Mapping[str, str]
+    now: Callable[[str], str]
 
 
 MEMBERS: dict[str, str] = {"plot": "plotting:plot_summary"}  # of results, which stand below what draws them

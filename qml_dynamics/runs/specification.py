@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, 
     """
     for name in required(method_class(str(spec["kind"]))):
         spec[name]  # what is always written is not there: the folder is damaged
-    return method_from_spec(spec, Beside(lambda name: regular(folder / name).read_bytes(), versions))
+    return method_from_spec(spec, Beside(lambda name: regular(folder / name).read_bytes(), versions, version))
 
 
 @dataclass(frozen=True, eq=False)
