@@ -114,9 +114,9 @@ ANSATZ = "ansatz.qpy"  # what the file beside the plain data is called that hold
 
 
 class Beside(NamedTuple):
-    """The files beside stored plain data: the bytes of one by its name, and the versions of libraries that wrote it and that read it."""
+    """The files beside stored plain data: a circuit by its name, and the versions of libraries that wrote it and that read it."""
 
-    read: Callable[[str], bytes]
+    circuit: Callable[[str], Any]
     then: Mapping[str, str]
     now: Callable[[str], str]
 
@@ -295,6 +295,7 @@ def _made(
     """:func:`made` in the words of methods; ``whole``: the argument that lacks an option, and of what."""
 
     def missing(reason: str) -> None:
+        """Refuse options without one that has no default."""
         raise MethodError(f"Argument `{whole[0]}` must name every option of {whole[1]}: {reason}.")
 
     return made(cls, options, lambda name, known: one_of(name, where, known, MethodError), missing, make)
@@ -350,6 +351,7 @@ def method_from_spec(spec: Mapping[str, object], files: Beside | None = None) ->
     options = {before.get(name, name): value for name, value in options.items()}
 
     def make(**given: object) -> Any:
+        """The method from options as plain data."""
         return cls(**{name: _unplain(value, name, files) for name, value in given.items()})
 
     return _made(cls, options, where, ("method", f"{cls.__name__} that has no default"), make)

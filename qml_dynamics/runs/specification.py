@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends.failures import redacted
+from ..backends.stored import circuit_from_bytes
 from ..base.archive import read_npz, reading
 from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe
 from ..base.places import permitted, regular
@@ -64,7 +65,9 @@ def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, 
     """
     for name in required(method_class(str(spec["kind"]))):
         spec[name]  # what is always written is not there: the folder is damaged
-    return method_from_spec(spec, Beside(lambda name: regular(folder / name).read_bytes(), versions, version))
+    return method_from_spec(
+        spec, Beside(lambda name: circuit_from_bytes(regular(folder / name).read_bytes()), versions, version)
+    )
 
 
 @dataclass(frozen=True, eq=False)

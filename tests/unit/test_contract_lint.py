@@ -44,10 +44,10 @@ ASKS = {
     "backends/estimator/backend.py": "an object of Qiskit",
     "backends/ibm/device.py": "the device of IBM's client, whose versions differ in members",
     "backends/ibm/runtime.py": "the devices of IBM's client: real ones, fake ones, Aer",
-    "backends/kept.py": "its own wrapper is not wrapped twice",
+    "backends/cache.py": "its own wrapper is not wrapped twice",
     "backends/pennylane.py": "a device of PennyLane, whose versions differ in members",
     "backends/qiskit_backend.py": "an object of Qiskit",
-    "backends/shelter.py": "its own wrapper is not wrapped twice",
+    "backends/wrapper.py": "its own wrapper is not wrapped twice",
 }
 # The codec: a method as plain data, field by field.
 CODEC = {"base/registry.py"}

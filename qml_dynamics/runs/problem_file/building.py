@@ -149,10 +149,12 @@ def _make(section: str, cls: type, params: Mapping[str, object]) -> Any:
     """``cls(**params)`` with the names of the parameters checked first."""
 
     def unknown(name: str, known: list[str]) -> None:
+        """Refuse a parameter that the class does not have."""
         listed = ", ".join(known) or "empty"
         fail(section, f"params must be among {listed}, but has `{name}`.{nearest(name, known)}")
 
     def missing(reason: str) -> None:
+        """Refuse parameters without one that has no default."""
         fail(section, f"params must hold {', '.join(required(cls))}, but is {describe(dict(params))}.")
 
     with within(section):

@@ -44,7 +44,7 @@ def read_ansatz(options: Mapping[str, Any], files: Beside) -> CircuitAnsatz:
         MethodError, ProblemError, KeyError or OSError: the file or the plain data is damaged, or another version of Qiskit reads
             the circuit as one that does something else.
     """
-    circuit = circuit_from_bytes(files.read(ANSATZ))
+    circuit: QuantumCircuit = files.circuit(ANSATZ)
     _check_circuit(circuit, options, files.then.get("qiskit", ""), files.now("qiskit"))
     made, wires = from_circuit(circuit, options["theta0"]), options.get("wires")
     return replace(made, wires=labels_of(cast("Sequence[int | str]", wires), "wires")) if wires else made
