@@ -24,6 +24,7 @@ from qml_dynamics.runs.sweeps.file import read_sweep
 from qml_dynamics.runs.sweeps.points import axes, changed, points
 from qml_dynamics.runs.sweeps.table import DONE, FAILED
 from qml_dynamics.runs.sweeps.worker import POINTS, run_point
+from tests.interrupts import interruptible
 
 OVER = {"diffusion.value": [0.2, 0.4], "method.steps": [4, 8, 12]}
 TOML = """
@@ -350,12 +351,14 @@ def test_a_wrong_sweep_file_is_refused(tmp_path: Path, text: str, words: str) ->
     assert words in str(refused.value)
 
 
+# Each point takes some tenths of a second, so that the sweep is under way when it is killed.
+SLOW = {"method.steps": [150], "backend.seed": list(range(24))}
+
+
 def _waiting(file: Path, folder: Path, done: int) -> subprocess.Popen[bytes]:
     """A sweep that has recorded so many points and goes on."""
-    script = (
-        f"import qml_dynamics as qd\nqd.sweep({str(file.parent / 'p.toml')!r}, {{'backend.seed': list(range(24))}}, "
-    )
-    script += f"folder={str(folder)!r}, workers=2, seed=5)\n"
+    options = f"folder={str(folder)!r}, workers=2, seed=5"
+    script = f"import qml_dynamics as qd\nqd.sweep({str(file.parent / 'p.toml')!r}, {SLOW!r}, {options})\n"
     running = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and running.poll() is None:
@@ -366,15 +369,16 @@ def _waiting(file: Path, folder: Path, done: int) -> subprocess.Popen[bytes]:
 
 
 def _workers(parent: int) -> list[int]:
-    listed = subprocess.run(["ps", "-o", "pid=", "-o", "args=", "--ppid", str(parent)], capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "pid=", "-o", "args=", "--ppid", str(parent)], capture_output=True, text=True
+    ).stdout
     return [int(row.split()[0]) for row in listed.splitlines() if "spawn_main" in row]
 
 
 @pytest.mark.slow
 def test_killed_workers_and_then_a_killed_sweep_lose_and_double_nothing(tmp_path: Path) -> None:
     file = sweep_file(tmp_path)
-    over = {"backend.seed": list(range(24))}
-    whole = qd.sweep(tmp_path / "p.toml", over, folder=tmp_path / "whole", workers=1, seed=5)
+    whole = qd.sweep(tmp_path / "p.toml", SLOW, folder=tmp_path / "whole", workers=1, seed=5)
     running = _waiting(file, tmp_path / "killed", 2)
     first = _workers(running.pid)
     assert len(first) == 2
@@ -393,7 +397,7 @@ def test_killed_workers_and_then_a_killed_sweep_lose_and_double_nothing(tmp_path
     while any(Path(f"/proc/{pid}").exists() for pid in orphans) and time.monotonic() < deadline:
         time.sleep(0.05)  # they end with their parent
     assert not any(Path(f"/proc/{pid}").exists() for pid in orphans)
-    rest = qd.sweep(tmp_path / "p.toml", over, folder=tmp_path / "killed", workers=2, seed=5)
+    rest = qd.sweep(tmp_path / "p.toml", SLOW, folder=tmp_path / "killed", workers=2, seed=5)
     assert rest.to_csv() == whole.to_csv()
     assert bytes_of(rest.folder) == bytes_of(whole.folder)
     assert len(bytes_of(rest.folder)) == 24
@@ -402,9 +406,9 @@ def test_killed_workers_and_then_a_killed_sweep_lose_and_double_nothing(tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_sweep_with_what_is_done(tmp_path: Path, number: signal.Signals) -> None:
-    file = sweep_file(tmp_path, '"backend.seed" = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]')
+    file = sweep_file(tmp_path, '"method.steps" = [150]\n"backend.seed" = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]')
     line = [sys.executable, "-m", "qml_dynamics.cli", "sweep", str(file), "--out", "cut", "--workers", "1"]
-    running = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = interruptible(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 240
     while not (tmp_path / "cut" / POINTS / "000001").exists() and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -171,11 +171,14 @@ class _Job:
         self.found: dict[int, dict[str, Any]] = {}
         self.failed: dict[int, str] = {}
         _clean(folder)
-        for point in every:
-            row = recorded(folder, point)
+        self._read()
+        self.tasks = [task(statement, point, save, folder) for point in every if point.index not in self.found]
+
+    def _read(self) -> None:
+        for point in self.points:
+            row = None if point.index in self.found else recorded(self.folder, point)
             if row is not None:
                 self.found[point.index] = row
-        self.tasks = [task(statement, point, save, folder) for point in every if point.index not in self.found]
 
     def run(self, workers: int | None, executor: Executor | None, progress: bool | None) -> str:
         """Run what is not there yet; returns why it ended."""
@@ -193,6 +196,7 @@ class _Job:
             say_interrupted(f"what was done is in {self.folder}, and the same sweep goes on from there.")
             with suppress(OSError):
                 _clean(self.folder)
+            self._read()  # a process may have recorded its point and not told it
             return f"Interrupted after {len(self.found):,} of {total:,} points."
         again = f" ({read:,} of them read)" if read else ""
         if self.failed:
