@@ -12,7 +12,7 @@ PYTHONS ?= python3.12 python3.13
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fuzz test-slow test-torch test-matrix test-pythons test-coverage-study test-portable test-all mutants lint types coverage docs notebooks bench dist clean
+.PHONY: demo test test-fuzz test-slow test-torch test-matrix test-pythons test-coverage-study test-portable test-dask test-all mutants lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -30,7 +30,7 @@ test: $(STAMP) lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 test-slow: $(TORCH)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch) and not hardware and not matrix and not fuzz"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch) and not hardware and not matrix and not fuzz and not dask"
 
 # Changed problem files, wrong calls, odd command lines and damaged files, all of them.
 test-fuzz: $(STAMP)
@@ -54,6 +54,12 @@ test-pythons:
 	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version; \
 	done
 
+# Sweeps on a Dask scheduler, in an environment of its own: Dask and Braket need different versions of cloudpickle.
+test-dask:
+	test -x .venv-dask/bin/python || $(PYTHON) -m venv .venv-dask
+	.venv-dask/bin/python -m pip install --quiet --no-compile -c constraints-dask.txt -e ".[dask,viz,tables]" pytest pytest-xdist nbmake
+	.venv-dask/bin/python -m pytest -q -m dask tests/runs/test_sweeps_dask.py
+
 # The numerical tests under the kernels of other processors, and with noise of the size of rounding; PORTABLE takes options, among them
 # `--one`, `--seeds 11 12` and `--size 1e-13`.
 test-portable: $(STAMP)
@@ -64,7 +70,7 @@ mutants: $(STAMP)
 	$(BIN)/python -m tools.mutants $(MUTANTS)
 
 # Everything, one part after the other.
-test-all: test test-slow test-fuzz test-matrix test-coverage-study test-portable test-pythons
+test-all: test test-slow test-fuzz test-matrix test-coverage-study test-portable test-pythons test-dask
 
 # PyTorch is 0.6 GB on disk as a CPU build, and several on Linux where the package index has only the one for GPUs: `make test` goes
 # without it.

@@ -58,6 +58,7 @@ _HOME = {
     "backends": ("backend", "Backend", "assert_valid_backend"),
     "conformance.method": ("assert_valid_method",),
     "runs": ("submit", "open_run"),
+    "runs.sweeps": ("sweep", "Sweep"),
     "validation.device_cost": ("NoiseFloorWarning",),
     "runs.problem_file": ("read_operator", "read_problem", "write_problem"),
     "runs.trajectory_file": ("load",),
@@ -180,6 +181,8 @@ if TYPE_CHECKING:
     from .runs.problem_file import read_operator as read_operator
     from .runs.problem_file import read_problem as read_problem
     from .runs.problem_file import write_problem as write_problem
+    from .runs.sweeps import Sweep as Sweep
+    from .runs.sweeps import sweep as sweep
     from .runs.trajectory_file import load as load
     from .validation.budget import error_budget as error_budget
     from .validation.comparison import Comparison as Comparison

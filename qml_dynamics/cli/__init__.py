@@ -30,6 +30,7 @@ _MODULES = (
         "predict",
         "run",
         "show",
+        "sweep",
     ),
     "commands",
 )
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from . import predict as predict
     from . import run as run
     from . import show as show
+    from . import sweep as sweep
     from .program import app as app
 
 

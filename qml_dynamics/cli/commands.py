@@ -325,6 +325,41 @@ def grow(
 
 
 @app.command()
+def sweep(
+    file: Annotated[
+        Path,
+        typer.Argument(help="A sweep file: problem = ..., and a table [over] of keys and values.", metavar="SWEEP"),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the sweep (default: sweeps/NAME of the file); the same command goes on in it."),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one a processor).")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler in place of them: tcp://host:8786.")
+    ] = None,
+    picture: Annotated[
+        str | None, typer.Option(help='What is drawn over what: "energy:diffusion.value,method.steps".')
+    ] = None,
+    plots: Annotated[bool, typer.Option(help="Draw a picture into the folder.")] = True,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Run a problem over values of its keys in several processes; the exit code is 1 where points failed."""
+    code = cli.sweep.sweep_command(
+        file,
+        out=out,
+        workers=workers,
+        scheduler=scheduler,
+        picture=picture,
+        plots=plots,
+        as_json=json,
+        allow_code=allow_code,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
 def submit(
     problem: Problem,
     out: Annotated[Path, typer.Option(help="Run folder; it outlives this process.")],

@@ -230,7 +230,7 @@ def _begun(journal: Journal, folder: Path, verb: str, said: Identity, name: str,
     if found is None:
         seed = said.plain["seed"]
         entropy = drawn(seed if isinstance(seed, int) else None)
-        meta = {"verb": verb, "plain": said.plain, "entropy": str(entropy), "versions": _versions()}
+        meta = {"verb": verb, "plain": said.plain, "entropy": str(entropy), "versions": versions()}
         journal.write(CALL, meta, said.arrays)
         return Call(entropy, scope, folder)
     words = _words(found, verb, said, folder, name)
@@ -248,7 +248,7 @@ def _words(found: Entry, verb: str, said: Identity, folder: Path, name: str) -> 
     differ = said.differs(plain if isinstance(plain, dict) else {}, found.arrays)
     if differ:
         return f"{must} another one of {verb}: {'; '.join(differ[:4])}."
-    then, now = found.meta["versions"], _versions()
+    then, now = found.meta["versions"], versions()
     changed = [p for p in _PACKAGES if isinstance(then, dict) and then.get(p) != now[p]]
     if changed:
         return (
@@ -258,7 +258,8 @@ def _words(found: Entry, verb: str, said: Identity, folder: Path, name: str) -> 
     return ""
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The packages whose version decides over the last digits, with the one that is installed."""
     return {package: version(package) for package in _PACKAGES}
 
 

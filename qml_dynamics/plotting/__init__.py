@@ -23,12 +23,13 @@ from .density import FRAMES, density_size, draw_density
 from .energy import EXPECTATIONS, draw_budget, draw_energy
 from .landscape import draw_landscape
 from .style import add_title, new_figure
+from .sweeps import plot_sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-__all__ = ["plot_budget", "plot_density", "plot_energy", "plot_landscape", "plot_summary", "save_figure"]
+__all__ = ["plot_budget", "plot_density", "plot_energy", "plot_landscape", "plot_summary", "plot_sweep", "save_figure"]
 
 SUFFIXES = (".png", ".svg", ".pdf")
 

@@ -137,7 +137,11 @@ def read_problem(path: PathLike, *, allow_code: bool = False) -> ProblemFile:
 
 
 def _read(path: Path, place: Place) -> ProblemFile:
-    sections = read_sections(path)
+    return understood(read_sections(path), path, place)
+
+
+def understood(sections: Mapping[str, Any], path: Path, place: Place) -> ProblemFile:
+    """What the sections of a problem file say, wherever their text was; raises as :func:`read_problem` does."""
     problem, dataset = build(sections, {}, place)
     backend = check("backend", schema.BackendSection, sections.get("backend", {}))
     with within("backend"):

@@ -1,0 +1,173 @@
+"""The table of a sweep: one row a point, with its keys, its quantities and their standard errors, and what failed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...base.errors import MethodError, describe, integer, require
+from ...base.printing import cut
+from ...results.trajectory import Trajectory
+from ..problem_file.files import write_bytes
+from ..trajectory_file import load
+from .points import Axes, Point
+from .worker import POINTS
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+TABLE = "table.csv"
+DONE, FAILED, OPEN = "done", "failed", "open"
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What came out of a sweep.
+
+    Attributes:
+        folder: of the sweep; ``points/000007`` in it is the run folder of point 7.
+        axes: what it went over.
+        rows: one a point, in order: ``index``, the keys, ``seed``, ``status`` ("done", "failed", or "open" where the sweep was
+            interrupted), the quantities at the end of the run, ``notes`` (what the run warned of), and ``error`` of a failed one.
+        stop: why it ended.
+    """
+
+    folder: Path
+    axes: Axes
+    rows: tuple[Mapping[str, Any], ...]
+    stop: str
+    temporary: tempfile.TemporaryDirectory[str] | None = None  # kept as long as this object
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The dotted keys, in the order in which they vary: the last fastest."""
+        return tuple(key for group in self.axes.groups for key in group)
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """The names of what the rows tell of the runs."""
+        known = {"index", "seed", "status", "notes", "error", *self.keys}
+        return tuple(dict.fromkeys(name for row in self.rows for name in row if name not in known))
+
+    @property
+    def failures(self) -> tuple[Mapping[str, Any], ...]:
+        """The rows of points that failed, each with its ``error``."""
+        return tuple(row for row in self.rows if row["status"] == FAILED)
+
+    def values(self, quantity: str) -> np.ndarray:
+        """A quantity over the points, shape ``axes.shape``; NaN where there is none.
+
+        Raises:
+            MethodError: no run tells such a number.
+        """
+        found = [row.get(quantity) for row in self.rows]
+        numbers = [isinstance(value, (int, float)) and not isinstance(value, bool) for value in found]
+        listed = ", ".join(q for q in self.quantities if not q.endswith("_stderr"))
+        require(any(numbers), "quantity", f"be one of {listed}", quantity, MethodError)
+        return np.array([v if ok else np.nan for v, ok in zip(found, numbers)], dtype=float).reshape(self.axes.shape)
+
+    def trajectory(self, index: int) -> Trajectory:
+        """The run of one point, read from its folder.
+
+        Raises:
+            MethodError: there is no such point. ProblemError: it has not run, or its folder was changed.
+        """
+        name = Point(integer(index, "index", 0, len(self.rows) - 1, MethodError), {}, 0).name
+        return load(self.folder / POINTS / name)
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table."""
+        return ("index", *self.keys, "seed", "status", *self.quantities, "notes", "error")
+
+    def to_csv(self) -> str:
+        """The table as CSV: numbers with all digits, lists as JSON, empty where there is nothing.
+
+        ``pandas.read_csv`` reads it.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        names = self.columns()
+        writer.writerow(names)
+        writer.writerows([_cell(row.get(name)) for name in names] for row in self.rows)
+        return text.getvalue()
+
+    def save(self) -> Path:
+        """Write ``table.csv`` into the folder, whole or not at all."""
+        write_bytes(self.folder / TABLE, self.to_csv().encode())
+        return self.folder / TABLE
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """The table as a ``pandas.DataFrame``, one row a point.
+
+        Raises:
+            MethodError: pandas is not installed.
+        """
+        from .frames import dataframe
+
+        return dataframe(self)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The quantities over the keys as an ``xarray.Dataset``: one dimension a key, or a group of keys that move together.
+
+        Raises:
+            MethodError: xarray is not installed.
+        """
+        from .frames import dataset
+
+        return dataset(self)
+
+    def __str__(self) -> str:
+        over = " x ".join(f"{'+'.join(group)} ({many})" for group, many in zip(self.axes.groups, self.axes.shape))
+        many = {status: sum(row["status"] == status for row in self.rows) for status in (DONE, FAILED, OPEN)}
+        lines = [f"sweep of {len(self.rows):,} points over {over}"]
+        lines.append(", ".join(f"{number:,} {status}" for status, number in many.items() if number))
+        for name in ("energy", "objective", "best_loss"):
+            if name in self.quantities and many[DONE]:
+                lines.append(f"{name}: {self._span(name)}")
+        warned = [row for row in self.rows if row.get("notes")]
+        if warned:
+            lines.append(f"{len(warned):,} with notes; point {warned[0]['index']}: {warned[0]['notes'][0]}")
+        lines += [f"point {row['index']} failed: {row['error']}" for row in self.failures[:1]]
+        return cut("\n".join([*lines, f"folder: {self.folder}", f"stop: {self.stop}"]))
+
+    def _span(self, name: str) -> str:
+        values = self.values(name)
+        low, high = int(np.nanargmin(values)), int(np.nanargmax(values))
+        at = [", ".join(f"{key} = {describe(self.rows[i][key])}" for key in self.keys) for i in (low, high)]
+        return f"{values.flat[low]:.5g} at {at[0]} to {values.flat[high]:.5g} at {at[1]}"
+
+    __repr__ = __str__
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, (int, float)) else value if isinstance(value, str) else json.dumps(value)
+
+
+def rows_of(
+    points: Sequence[Point], found: Mapping[int, Mapping[str, Any]], failed: Mapping[int, str]
+) -> tuple[dict[str, Any], ...]:
+    """The rows of a table: what is known of each point."""
+    rows = []
+    for point in points:
+        row: dict[str, Any] = {"index": point.index, **point.changes, "seed": point.seed}
+        if point.index in found:
+            row |= {"status": DONE, **found[point.index]}
+        elif point.index in failed:
+            row |= {"status": FAILED, "error": failed[point.index]}
+        else:
+            row["status"] = OPEN
+        rows.append(row)
+    return tuple(rows)
