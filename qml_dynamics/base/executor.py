@@ -101,6 +101,7 @@ class _Pool(Generic[T, R]):
         self.deaths: dict[int, int] = {}
 
     def run(self) -> Iterator[tuple[int, R | Exception]]:
+        """The answers as they come."""
         while self.waiting:
             yield from self._with_pool(self.workers, self.waiting, alone=False)
         while self.suspects:

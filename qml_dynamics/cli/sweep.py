@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ..base.errors import MethodError, QMLDynamicsError
 from ..base.interrupts import INTERRUPTED, Interrupts
+from ..plotting import plot_sweep, save_figure
+from ..runs.sweeps.dask_executor import running_scheduler
 from ..runs.sweeps.engine import sweep
 from ..runs.sweeps.file import read_sweep
 from ..runs.sweeps.table import TABLE, Sweep
@@ -57,9 +59,7 @@ def sweep_command(
 def _executor(scheduler: str | None) -> AbstractContextManager[Executor | None]:
     if scheduler is None:
         return nullcontext(None)
-    from ..runs.sweeps.dask_executor import scheduler as running
-
-    return running(scheduler)
+    return running_scheduler(scheduler)
 
 
 def _drawn(found: Sweep, picture: str | None) -> Path | None:
@@ -67,9 +67,6 @@ def _drawn(found: Sweep, picture: str | None) -> Path | None:
     if not pictures.available():
         print(f"qml-dynamics: {pictures.MISSING}", file=sys.stderr)
         return None
-    from ..plotting import save_figure
-    from ..plotting.sweeps import plot_sweep
-
     quantity, _, keys = (picture or "").partition(":")
     try:
         figure = plot_sweep(found, quantity or None, [key.strip() for key in keys.split(",") if key.strip()] or None)

@@ -21,7 +21,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.runs.sweeps.file import read_sweep
-from qml_dynamics.runs.sweeps.points import axes, changed, points
+from qml_dynamics.runs.sweeps.points import axes, changed, every_point
 from qml_dynamics.runs.sweeps.table import DONE, FAILED
 from qml_dynamics.runs.sweeps.worker import POINTS, run_point
 from tests.interrupts import interruptible
@@ -266,11 +266,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_points_vary_the_last_key_fastest_and_joined_keys_together() -> None:
     over = {"domain.qubits": [4, 5], "method.steps": [2, 3], "method.order": [1, 2], "diffusion.value": [0.1]}
     found = axes(over, [["method.steps", "method.order"]])
-    listed = [tuple(point.changes.values()) for point in points(found, 1)]
+    listed = [tuple(point.changes.values()) for point in every_point(found, 1)]
     assert found.shape == (2, 2, 1)
     assert listed == [(4, 2, 1, 0.1), (4, 3, 2, 0.1), (5, 2, 1, 0.1), (5, 3, 2, 0.1)]
-    assert [point.seed for point in points(found, 1)] == [point.seed for point in points(found, 1)]
-    assert len({point.seed for point in points(found, 1)} | {point.seed for point in points(found, 2)}) == 8
+    assert [point.seed for point in every_point(found, 1)] == [point.seed for point in every_point(found, 1)]
+    assert len({point.seed for point in every_point(found, 1)} | {point.seed for point in every_point(found, 2)}) == 8
     assert changed({"a": {"b": {"c": 1, "d": 2}}}, {"a.b.c": 5}) == {"a": {"b": {"c": 5, "d": 2}}}
 
 

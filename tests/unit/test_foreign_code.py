@@ -44,6 +44,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("problem", "saved", "submitted", "diffusion"):
         (root / name).mkdir()
     (root / "problem" / "problem.toml").write_text(PROBLEM)
+    (root / "problem" / "sweep.toml").write_text('problem = "problem.toml"\n[over]\n"diffusion.value" = [0.3]\n')
     (root / "rows.csv").write_text("a\n" + "\n".join(str(x) for x in np.linspace(-1, 1, 20)))
     (root / "diffusion" / "diffusion.toml").write_text(DIFFUSION)
     qd.evolve(own_problem(), qd.SplitStep(4), save=3).save(root / "saved" / "trajectory.npz")
@@ -78,6 +79,7 @@ READS: dict[str, list[str]] = {
     "gibbs": ["{problem}", "--beta", "1", "--steps", "1"],
     "diffuse": ["{diffusion}", "--out", "out", "--no-plots"],
     "descend": ["{problem}", "--steps", "2", "--samples", "10", "--polish", "0", "--no-compare"],
+    "sweep": ["{problem}/sweep.toml", "--workers", "1", "--no-plots", "--out", "out"],
     "submit": ["{problem}", "--method", "trotter:steps=1", "--backend", "aer", "--shots", "10", "--out", "out"],
     "status": ["{submitted}"],
     "fetch": ["{submitted}"],

@@ -12,7 +12,7 @@ _WAIT = "20s"
 
 
 @contextmanager
-def scheduler(address: str) -> Iterator[Executor]:
+def running_scheduler(address: str) -> Iterator[Executor]:
     """The executor of the scheduler at an address such as ``tcp://host:8786``, while the block runs.
 
     Raises:

@@ -26,7 +26,7 @@ from ...methods.keeping import Folder, drawn, versions
 from ...model.problem import Problem
 from ...results.trajectory import plain
 from ..problem_file.files import write_bytes
-from .points import Axes, Point, axes, points
+from .points import Axes, Point, axes, every_point
 from .statement import Statement, state
 from .table import Sweep, rows_of
 from .worker import POINTS, recorded, run_point, task
@@ -36,7 +36,7 @@ _BEGUN = "the folder's sweep was begun with"
 _WAIT = 2.0
 
 
-@checks_arguments_but("problem", "over", "zip", "method", "backend", "executor")
+@checks_arguments_but("problem", "over", "zip", "method")
 def sweep(
     problem: Problem | str | Path,
     over: Mapping[str, Iterable[Any]],
@@ -84,13 +84,11 @@ def sweep(
             folder that holds something else. BackendError: another process works in the folder.
     """
     over_axes = axes(over, zip)
-    require(backend is None or isinstance(backend, str), "backend", "be the name of a backend", backend)
     if save is not None:
         integer(save, "save", 1, 10**6)
     if workers is not None:
         integer(workers, "workers", 1, WORKERS)
     if executor is not None:
-        require(callable(getattr(executor, "submit", None)), "executor", "be a concurrent.futures executor", executor)
         require(workers is None, "workers", "be left out where there is an executor", workers)
     kept = tempfile.TemporaryDirectory(prefix="qml-sweep-") if folder is None else None
     where = folder_path(folder) if kept is None else Path(kept.name)
@@ -100,7 +98,7 @@ def sweep(
         with Interrupts(), WorkLock(where, _WAIT), tempfile.TemporaryDirectory() as draft:
             statement = state(problem, method, backend, shots, Path(draft), allow_code)
             statement, entropy = _begin(statement, over_axes, seed, save, where)
-            job = _Job(statement, points(over_axes, entropy), save, where)
+            job = _Job(statement, every_point(over_axes, entropy), save, where)
             stop = job.run(workers, executor, progress)
             found = Sweep(where, over_axes, rows_of(job.points, job.found, job.failed), stop, kept)
             found.save()

@@ -102,10 +102,10 @@ def axes(over: Mapping[str, Iterable[Any]], together: Iterable[str | Iterable[st
     return found
 
 
-def points(given: Axes, seed: int) -> list[Point]:
+def every_point(given: Axes, seed: int) -> list[Point]:
     """All points, in order.
 
-    >>> [point.changes for point in points(axes({"method.steps": [10, 20]}), 5)]
+    >>> [point.changes for point in every_point(axes({"method.steps": [10, 20]}), 5)]
     [{'method.steps': 10}, {'method.steps': 20}]
     """
     places = itertools.product(*(range(n) for n in given.shape))

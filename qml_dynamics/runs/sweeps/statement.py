@@ -87,7 +87,7 @@ def state(
         raise ProblemError(f"Argument `method` must be one that a file can name, but is {describe(method)}.")
     if isinstance(problem, Problem):
         _refuse_function(problem)
-        file = read_problem(write_problem(problem, draft / PROBLEM))
+        file = read_problem(write_problem(problem, draft / PROBLEM), allow_code=False)  # tables, and no code
     else:
         file = read_problem(problem, allow_code=allow_code)
     sections = {name: dict(keys) for name, keys in file.sections.items()}

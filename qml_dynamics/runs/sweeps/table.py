@@ -18,6 +18,7 @@ from ...base.printing import cut
 from ...results.trajectory import Trajectory
 from ..problem_file.files import write_bytes
 from ..trajectory_file import load
+from .frames import dataframe, dataset
 from .points import Axes, Point
 from .worker import POINTS
 
@@ -82,7 +83,7 @@ class Sweep:
             MethodError: there is no such point. ProblemError: it has not run, or its folder was changed.
         """
         name = Point(integer(index, "index", 0, len(self.rows) - 1, MethodError), {}, 0).name
-        return load(self.folder / POINTS / name)
+        return load(self.folder / POINTS / name, allow_code=False)
 
     def columns(self) -> tuple[str, ...]:
         """The columns of the table."""
@@ -111,8 +112,6 @@ class Sweep:
         Raises:
             MethodError: pandas is not installed.
         """
-        from .frames import dataframe
-
         return dataframe(self)
 
     def to_xarray(self) -> xarray.Dataset:
@@ -121,8 +120,6 @@ class Sweep:
         Raises:
             MethodError: xarray is not installed.
         """
-        from .frames import dataset
-
         return dataset(self)
 
     def __str__(self) -> str:

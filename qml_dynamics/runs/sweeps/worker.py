@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...backends import backend as find_backend
 from ...base.differing import differences
 from ...base.errors import MethodError, ProblemError, UnusedArgumentWarning, line
 from ...base.folders import STAGE, make_folder
@@ -70,8 +71,6 @@ def run_point(given: Task) -> dict[str, Any]:
     seed = given.seed if file.seed is None else file.seed
     backend: Any = file.backend
     if file.backend_options:
-        from ...backends import backend as find_backend
-
         backend = find_backend(file.backend, **file.backend_options)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -134,7 +133,7 @@ def recorded(folder: Path, point: Point) -> dict[str, Any] | None:
     if words:
         raise ProblemError(f"Argument `folder` must hold this sweep, but in {where} {'; '.join(words[:4])}: {again}.")
     try:
-        return {**quantities(load(where)), "notes": notes}
+        return {**quantities(load(where, allow_code=False)), "notes": notes}
     except ProblemError as error:
         raise ProblemError(f"{str(error).rstrip('.')}: {again}.") from None
 
