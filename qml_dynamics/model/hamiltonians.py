@@ -87,11 +87,11 @@ class LearningHamiltonian:
         return self.combine(psi, *self.coefficients(t))
 
     def combine(self, psi: np.ndarray, diffusion: float, strength: float) -> np.ndarray:
-        """``diffusion * (-L) psi + strength * zeta psi``; a real wave stays real but on a ring with a flux."""
+        """``diffusion * (-L) psi + strength * zeta psi``, complex; of a real wave by real transforms."""
         out = self.transform.filtered(np.asarray(psi), self.dual)
         out *= diffusion
         out += (strength * self.zeta) * psi
-        return out
+        return out.astype(complex, copy=False)
 
     def parts(self, psi: np.ndarray) -> tuple[float, float]:
         """Means of minus the Laplacian and of the loss in a wave of any norm."""
