@@ -64,7 +64,7 @@ class _Run:
             self.turn(a ^ b, -angle / 2)
 
 
-class _Phases(DiagonalGate):
+class _Phases(DiagonalGate):  # type: ignore[misc]
     """Nothing changes it, so that copies of a circuit share its many numbers."""
 
     def __deepcopy__(self, memo: dict[int, object] | None = None) -> _Phases:

@@ -23,7 +23,10 @@ _LONG = 1 << 13  # the same of imaginary time
 _CHUNK = 1 << 15  # numbers worked on at once: what fits into the cache
 _EXACT = 1e-13  # of the series on the imaginary clock, before it is compared with what is left of a wave
 _REACH = 1e-11
-_GROWS = {"real": 1.001, "imaginary": 1.0 + 1e-9}  # the bounds of the spectrum are rounded too; e^{-H t} pays for the margin
+_GROWS = {
+    "real": 1.001,
+    "imaginary": 1.0 + 1e-9,
+}  # the bounds of the spectrum are rounded too; e^{-H t} pays for the margin
 
 
 def propagated(

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..base.errors import MethodError, check_memory, integer
 from .domains import Domain
-from .lobpcg import lobpcg
+from .locally_optimal import lobpcg
 from .wells import Well, lowest_levels
 
 _DENSE = 512  # up to this many points dense diagonalisation is safer than an iteration, and fast

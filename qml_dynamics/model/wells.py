@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from .domains import Domain, Grid, outer_sum
-from .lobpcg import Levels, lobpcg
+from .locally_optimal import Levels, lobpcg
 from .resample import interpolated
 from .transforms import Transform
 
@@ -21,7 +21,9 @@ COARSEST = 256  # points at which all energies of the coarsest grid are computed
 _LEAST_BITS = 3  # of an axis that is made coarser
 _MOST = 400  # iterations on the grid itself
 _MOST_BEFORE = 30  # on a coarser one
-_STRAIGHT = 0.05  # of the energy above the bottom: how far from linear the loss may be between the points of a coarser grid
+_STRAIGHT = (
+    0.05  # of the energy above the bottom: how far from linear the loss may be between the points of a coarser grid
+)
 _UNSEEN = 1e-4  # of noise in a start: what a coarser grid or another diffusion does not show must be in it
 
 
@@ -133,7 +135,8 @@ class Well:
             noise = noise + 1j * rng.standard_normal(shape)
         zeta = (self.potential - self.potential.min()).reshape(-1)
         envelope = np.exp(-zeta / max(float(zeta.mean()), 1e-300))
-        return envelope * (1.0 + 0.3 * noise)
+        out: np.ndarray = envelope * (1.0 + 0.3 * noise)
+        return out
 
 
 def lowest_levels(well: Well, count: int, wanted: int, goal: float, start: np.ndarray | None = None) -> Levels:
@@ -176,7 +179,8 @@ def _with_noise(well: Well, rows: np.ndarray, rng: np.random.Generator) -> np.nd
     for _ in range(2):
         noise = well.precondition(noise, energies)
     noise *= _UNSEEN / np.linalg.norm(noise, axis=1)[:, None]
-    return rows + noise
+    out: np.ndarray = rows + noise
+    return out
 
 
 def _halfway(values: np.ndarray, boundary: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.model.lobpcg import lobpcg
+from qml_dynamics.model.locally_optimal import lobpcg
 from qml_dynamics.model.spectrum import ResidualWarning, lowest
 from qml_dynamics.model.transforms import Transform
 from qml_dynamics.model.wells import Well, lowest_levels

@@ -20,7 +20,9 @@ def _random(seed: int, gates: int) -> QuantumCircuit:
     for _ in range(gates):
         a, b = (int(q) for q in rng.permutation(3)[:2])
         angle = float(rng.normal(scale=1e4 if rng.random() < 0.2 else 1.0))
-        kind = rng.choice(["cx", "cx", "cx", "rz", "p", "cp", "rzz", "z", "s", "tdg", "cz", "h"], p=[1 / 15] * 3 + [0.8 / 8] * 8 + [0])
+        kind = rng.choice(
+            ["cx", "cx", "cx", "rz", "p", "cp", "rzz", "z", "s", "tdg", "cz", "h"], p=[1 / 15] * 3 + [0.8 / 8] * 8 + [0]
+        )
         if kind in ("cx", "cz"):
             getattr(circuit, kind)(a, b)
         elif kind in ("cp", "rzz"):

@@ -90,7 +90,8 @@ def _rotated(x: np.ndarray, hx: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _hermitian(matrix: np.ndarray) -> np.ndarray:
-    return 0.5 * (matrix + matrix.conj().T)
+    out: np.ndarray = 0.5 * (matrix + matrix.conj().T)
+    return out
 
 
 def _orthonormal(rows: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
