@@ -18,11 +18,12 @@ from qiskit import ClassicalRegister, QuantumCircuit, transpile
 from qiskit_aer import AerSimulator as AerSimulator
 from qiskit_aer.noise import NoiseModel as NoiseModel
 
-from ..base.errors import BackendError, check_memory, describe, one_of
+from ..base.errors import BackendError, check_memory, describe, one_of, require
 from ..results.sampling import draw, merged_counts
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
 from .aer_batch import Batch, check, parts
+from .aer_diagonals import Diagonals
 from .aer_noise import STANDARD, Acting
 from .base import Capabilities, OnStep, Seeding, check_circuits, flagged
 
@@ -61,6 +62,8 @@ class AerBackend:
         precision: ``"double"`` or ``"single"``.
         device: of a number of qubits, the noise model, the target and the physical qubits of a part of a device that has
             as many; it takes the place of ``noise_model``.
+        gates: whether amplitudes are made gate by gate; else runs of gates that are diagonal as a whole are one instruction of
+            Aer, which is faster and the same to rounding. Samples, noise and the circuits that are told are gates always.
     """
 
     method: str = "automatic"
@@ -68,6 +71,7 @@ class AerBackend:
     precision: str = "double"
     name: str = field(default="aer")
     device: DeviceNoise | None = None
+    gates: bool = False
 
     seeding: ClassVar[Seeding] = "circuit"
     measures_midway: ClassVar[bool] = True
@@ -75,6 +79,7 @@ class AerBackend:
     def __post_init__(self) -> None:
         one_of(self.method, "method", METHODS, BackendError)
         one_of(self.precision, "precision", ("double", "single"), BackendError)
+        require(isinstance(self.gates, bool), "gates", "be True or False", self.gates, BackendError)
         if self.noise_model is not None and not isinstance(self.noise_model, NoiseModel):
             raise BackendError(
                 f"Argument `noise_model` must be a NoiseModel of Aer, but is {describe(self.noise_model)}."
@@ -177,7 +182,8 @@ class AerBackend:
                 f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}."
             )
         simulator = self._simulator(pieces[0].num_qubits)
-        pieces = [self.compiled(piece) for piece in pieces]
+        fused = Diagonals().fused
+        pieces = [p if self.gates else fused(p) for p in (self.compiled(piece) for piece in pieces)]
         total, done = sum(len(piece.data) for piece in pieces), 0
         batch, state = Batch(pieces[0].num_qubits), None
         for piece in pieces:
@@ -276,6 +282,7 @@ class AerBackend:
             "name": self.name,
             "method": self.method,
             "precision": self.precision,
+            **({"gates": True} if self.gates else {}),
             "noise": self._noise_name(),
             **({} if self.noise_model is None else {"compiled_to": sorted(self._wanted)}),
             "qiskit": version("qiskit"),

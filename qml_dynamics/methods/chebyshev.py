@@ -19,10 +19,14 @@ from ..model.hamiltonians import LearningHamiltonian
 Told = Callable[[int, int], None]
 Act = Callable[[np.ndarray], np.ndarray]
 TERMS = 1 << 11  # of one series at most: longer times are cut into pieces
+_LONG = 1 << 13  # the same of imaginary time
 _CHUNK = 1 << 15  # numbers worked on at once: what fits into the cache
 _EXACT = 1e-13  # of the series on the imaginary clock, before it is compared with what is left of a wave
 _REACH = 1e-11
-_GROWS = 1.001  # the bounds of the spectrum are rounded too
+_GROWS = {
+    "real": 1.001,
+    "imaginary": 1.0 + 1e-9,
+}  # the bounds of the spectrum are rounded too; e^{-H t} pays for the margin
 
 
 def propagated(
@@ -60,14 +64,17 @@ def propagated(
     count, shape = len(waves), h.domain.shape
     check_memory(16 * h.domain.size * (2 * count + 8), f"{count} waves on {h.domain.num_qubits} qubits")
     unit = waves / np.linalg.norm(waves.reshape(count, -1), axis=1).reshape(-1, *[1] * len(shape))
-    unit = unit.astype(np.result_type(unit, float if clock == "imaginary" and _real(h) else complex))
+    kind = np.result_type(unit, float if clock == "imaginary" and h.transform.real else complex)
+    unit = unit.astype(kind)
+    if clock == "imaginary" and h.transform.real and np.iscomplexobj(unit) and not unit.imag.any():
+        unit = unit.real.copy()  # and stays so
     logs = np.zeros(count)
     size = max(1, _CHUNK // h.domain.size)
     for first in range(0, count, size):
         part = slice(first, first + size)
         told = _share(on_step, first, min(size, count - first), count)
         unit[part], logs[part] = _whole(h, unit[part], time, clock, tol, t, told)
-    return unit, logs
+    return unit.astype(kind, copy=False), logs
 
 
 def _share(on_step: Told, before: int, mine: int, count: int) -> Told:
@@ -75,18 +82,14 @@ def _share(on_step: Told, before: int, mine: int, count: int) -> Told:
     return lambda done, total: on_step(round(1000 * (before + mine * done / total) / count), 1000)
 
 
-def _real(h: LearningHamiltonian) -> bool:
-    """Whether H takes real waves to real waves: everywhere but on a ring with a flux."""
-    return not any(getattr(h.domain, "twist", ()))
-
-
 def _whole(
     h: LearningHamiltonian, waves: np.ndarray, time: float, clock: str, tol: float, t: float, on_step: Told
 ) -> tuple[np.ndarray, np.ndarray]:
     """Piece by piece, each short enough for one series."""
     low, high = h.bounds(t)
-    reach = 0.5 * _GROWS * (high - low) * time
-    pieces = max(1, int(np.ceil(reach / TERMS)))
+    reach = 0.5 * _GROWS[clock] * (high - low) * time
+    # e^{-z} I_k(z) falls like exp(-k^2 / 2 z): a piece of imaginary time may be as long as the square of its terms
+    pieces = max(1, int(np.ceil(reach / (TERMS if clock == "real" else _LONG * _LONG / 64))))
     logs = np.zeros(len(waves))
     for i in range(pieces):
         told = lambda done, total, i=i: on_step(i * total + done, pieces * total)  # noqa: E731
@@ -122,11 +125,11 @@ def _series(
 ) -> np.ndarray:
     """``e^{-i H time}`` or ``e^{-(H - low) time}`` of the waves, by the recursion of ``T_k``."""
     low, high = h.bounds(t)
-    middle, radius = 0.5 * (low + high), max(0.5 * _GROWS * (high - low), 1e-300)
+    middle, radius = 0.5 * (low + high), max(0.5 * _GROWS[clock] * (high - low), 1e-300)
     factors = coefficients(radius * time, clock, tol)
     if clock == "imaginary":
         factors = factors * np.exp((low + radius - middle) * time)  # 1 but for the margin of the bounds
-    act = _scaled(h, middle, radius, t, real=not np.iscomplexobj(waves))
+    act = _scaled(h, middle, radius, t)
     before, here = waves, act(waves)
     out = factors[0] * waves
     if len(factors) > 1:
@@ -141,30 +144,11 @@ def _series(
     return np.asarray(out * np.exp(-1j * middle * time) if clock == "real" else out)
 
 
-def _scaled(h: LearningHamiltonian, middle: float, radius: float, t: float, real: bool) -> Act:
+def _scaled(h: LearningHamiltonian, middle: float, radius: float, t: float) -> Act:
     """``X = (D (-L) + s zeta - middle) / radius`` on a block; real waves on a ring need half of the spectrum only."""
-    from scipy import fft
-
     d, s = h.coefficients(t)
     kinetic, potential = d * h.dual / radius, (s * h.zeta - middle) / radius
-    shape, transform = h.domain.shape, h.transform
-    axes = tuple(range(-len(shape), 0))
-    if real and getattr(h.domain, "boundary", "") == "periodic":
-        half = kinetic[..., : shape[-1] // 2 + 1]
-
-        def moved(waves: np.ndarray) -> np.ndarray:
-            """``D K psi / radius`` of a block of real waves, by real Fourier transforms."""
-            spectrum = fft.rfftn(waves, axes=axes, workers=transform.threads)
-            spectrum *= half
-            return np.asarray(fft.irfftn(spectrum, s=shape, axes=axes, overwrite_x=True, workers=transform.threads))
-
-    else:
-
-        def moved(waves: np.ndarray) -> np.ndarray:
-            """``D K psi / radius`` of a block of complex waves, by the transform to the dual basis and back."""
-            return transform.inverse(transform.forward(waves.copy()) * kinetic)
-
-    return lambda waves: moved(waves) + potential * waves
+    return lambda waves: h.transform.filtered(waves, kinetic) + potential * waves
 
 
 def coefficients(reach: float, clock: str, tol: float) -> np.ndarray:
@@ -176,6 +160,8 @@ def coefficients(reach: float, clock: str, tol: float) -> np.ndarray:
     from scipy.special import ive, jv
 
     most = int(reach + 30 * (reach ** (1 / 3) + 1)) + 20
+    if clock == "imaginary":
+        most = min(most, int(np.sqrt(160 * reach)) + 60)  # beyond lies less than e^-80 of it
     k = np.arange(most)
     values = jv(k, reach) * (-1j) ** (k % 4) if clock == "real" else ive(k, reach) * (-1.0) ** k
     values[1:] *= 2

@@ -122,13 +122,14 @@ def run(
         memory // (2 if method.precision == "single" else 1), f"{method} on {problem.domain.num_qubits} qubits"
     )
     extrapolate = method.formula is None and method.order == 4 and problem.clock == "imaginary"
-    engine = _Engine(problem, h, formula, method.precision)
     wave = problem.initial.vector(problem.domain) if start is None else start.wave
-    psi = wave.astype(engine.dtype)  # a copy: it is worked on in place
+    real = problem.clock == "imaginary" and h.transform.real and not np.any(np.imag(wave))
+    engine = _Engine(problem, h, formula, method.precision, real)
+    psi = np.array(wave.real if real else wave, dtype=engine.dtype)  # a copy: it is worked on in place
     ends = boundaries(problem.duration, method.steps, saves)
     log_norm, done = 0.0 if start is None else start.log_norm, 0
     if start is None:
-        yield saves[0], psi.copy(), log_norm
+        yield saves[0], psi.astype(engine.saved), log_norm
     pieces = list(zip(saves[1:], segments(ends, saves)))
     passed = 0 if start is None else start.number
     engine.pass_over([piece for _, piece in pieces[:passed]], extrapolate)
@@ -145,7 +146,7 @@ def run(
         norm = _norm(psi)
         psi /= norm
         log_norm += float(np.log(norm)) if engine.imaginary else 0.0
-        yield save, psi.copy(), log_norm
+        yield save, psi.astype(engine.saved), log_norm
 
 
 _CACHED = {True: 6, False: 2}  # phase arrays kept: a constant Hamiltonian needs five of them for Suzuki's formula
@@ -169,17 +170,22 @@ def _formula(problem: Problem, method: SplitStep) -> Formula:
 
 @dataclass
 class _Engine:
-    """The arrays of one run and how a factor acts on them."""
+    """The arrays of one run and how a factor acts on them.
+
+    A real wave stays real in imaginary time (but on a ring with a flux), so that half of its spectrum is enough.
+    """
 
     problem: Problem
     h: LearningHamiltonian
     formula: Formula
     precision: str
+    real: bool = False
     cache: OrderedDict[tuple[Any, ...], tuple[np.ndarray, float]] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         self.imaginary = self.problem.clock == "imaginary"
-        self.dtype = np.dtype(np.complex64 if self.precision == "single" else np.complex128)
+        self.saved = np.dtype(np.complex64 if self.precision == "single" else np.complex128)
+        self.dtype = self._kind() if self.real else self.saved
         self.kinetic_factors = max(1, sum(kind == "K" for kind, _ in self.formula.base) * len(self.formula.substeps))
         self.square = np.zeros(())
         if any(kind == "W" for kind, _ in self.formula.base):
@@ -225,9 +231,12 @@ class _Engine:
     def _act(self, psi: np.ndarray, factor: Factor) -> tuple[np.ndarray, float]:
         phase, log = self._phase(factor)
         if factor.kind == "K":
-            psi = self.h.transform.forward(psi)
-            psi *= phase
-            psi = self.h.transform.inverse(psi)
+            if self.real:
+                psi = self.h.transform.filtered(psi, phase)
+            else:
+                psi = self.h.transform.forward(psi)
+                psi *= phase
+                psi = self.h.transform.inverse(psi)
             if self.imaginary:
                 norm = _norm(psi)
                 psi /= norm
@@ -285,7 +294,7 @@ class _Engine:
 
     def _kind(self) -> np.dtype:
         real = np.float32 if self.precision == "single" else np.float64
-        return np.dtype(real) if self.imaginary else self.dtype
+        return np.dtype(real) if self.imaginary else self.saved
 
 
 def _key(factor: Factor) -> tuple[str, str, str]:

@@ -24,14 +24,17 @@ def refine(psi: np.ndarray, domain: Grid, extra: int = 1) -> tuple[np.ndarray, G
 
 
 def interpolated(wave: np.ndarray, boundary: str, factor: int) -> np.ndarray:
-    """The Fourier (or sine) series along the last axis at ``factor`` times as many points; the sum of squares is kept."""
+    """The Fourier (or sine) series along the last axis at ``factor`` times as many points; the sum of squares is kept.
+
+    Between walls a real wave stays real.
+    """
     from scipy import fft
 
     points = wave.shape[-1]
     if boundary == "walls":
         modes = fft.dst(wave, type=2, norm="ortho", axis=-1)
         modes[..., -1] *= 2**-0.5  # the highest sine is normalised differently on its own grid
-        padded = np.zeros((*wave.shape[:-1], factor * points), dtype=complex)
+        padded = np.zeros((*wave.shape[:-1], factor * points), dtype=modes.dtype)
         padded[..., :points] = modes
         out: np.ndarray = fft.idst(padded, type=2, norm="ortho", axis=-1)
         return out

@@ -1,4 +1,4 @@
-"""The lowest energies and waves of a matrix-free operator: LOBPCG, dense below 512 points.
+"""The lowest energies and waves of a matrix-free operator: LOBPCG, dense up to 512 points.
 
 A module of its own beside `hamiltonians`: it needs nothing of an operator but its action and bounds.
 """
@@ -6,18 +6,23 @@ A module of its own beside `hamiltonians`: it needs nothing of an operator but i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from ..base.errors import MethodError, check_memory, integer
 from .domains import Domain
+from .locally_optimal import lobpcg
+from .wells import Well, lowest_levels
 
-_RESTARTS = 6
-_DENSE = 512  # below this many points dense diagonalisation is faster and safer than an iteration
+_DENSE = 512  # up to this many points dense diagonalisation is safer than an iteration, and fast
+_GUARDS = 2  # vectors beyond the wanted ones, that make the last of these converge
+_MOST = 1200  # iterations where no preconditioner is known
+_ROUNDING = 8 * np.finfo(float).eps  # of the largest energy: no residual falls below
 
-Act = Callable[[np.ndarray], np.ndarray]
+
+class ResidualWarning(UserWarning):
+    """The iteration for the lowest levels has not reached its goal; the residual is in the message."""
 
 
 class Operator(Protocol):
@@ -47,57 +52,59 @@ def dense(h: Operator, t: float) -> np.ndarray:
     return 0.5 * (columns + columns.conj().T)
 
 
-def lowest(
-    h: Operator,
-    count: int,
-    t: float,
-    tol: float,
-    precondition: Act | None = None,
-    envelope: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+def lowest(h: Operator, count: int, t: float, tol: float, well: Well | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The lowest ``count`` energies, ascending, and their waves, shape ``(count, *domain.shape)``.
 
     Args:
-        precondition: an approximate inverse of H.
-        envelope: where the lowest waves are large, shape ``domain.shape``, for the start.
+        well: the operator at time ``t``, where it is of this kind: with a preconditioner, and coarser grids to begin on.
+
+    Warns:
+        ResidualWarning: a residual ``||H psi - E psi||`` has stayed above a hundred times the goal, ``tol`` times the size of the lowest
+            bound of the spectrum (at least 1), or rounding where that is more.
     """
     size, shape = h.domain.size, h.domain.shape
     integer(count, "count", 1, size, MethodError)
     if size <= _DENSE or 5 * count > size:
-        energies, vectors = np.linalg.eigh(dense(h, t))
+        energies, vectors = np.linalg.eigh(dense(h, t) if well is None else _checked_matrix(well))
         return energies[:count], _signed(vectors[:, :count].T, shape)
-    check_memory(6 * 16 * (count + 2) * size, f"A search for {count} lowest states among {size:,} dimensions")
-    from scipy.sparse.linalg import lobpcg
-
-    op = _blockwise(lambda wave: h.apply(wave, t), shape)
-    pre = None if precondition is None else _blockwise(precondition, shape)
-    start = _start_block(h, count + 2, envelope)  # guard vectors make the last wanted one converge
-    goal = tol * max(1.0, abs(h.bounds(t)[0]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # LOBPCG warns when guard vectors lag behind
-        for _ in range(_RESTARTS):  # it may stagnate on round-off; fresh directions from its own answer mend that
-            energies, vectors = lobpcg(op, start, M=pre, largest=False, tol=goal, maxiter=200)
-            order = np.argsort(energies)
-            energies, start = energies[order], np.linalg.qr(vectors[:, order])[0]
-            wanted = start[:, :count]
-            miss = float(np.linalg.norm(op @ wanted - wanted * energies[:count], axis=0).max())
-            if miss <= 100 * goal:
-                break
-    return energies[:count], _signed(start[:, :count].T, shape)
+    check_memory(10 * 16 * (count + 2) * size, f"A search for {count} lowest states among {size:,} dimensions")
+    low, high = h.bounds(t)
+    goal = max(tol * max(1.0, abs(low)), _ROUNDING * max(abs(low), abs(high)))
+    if well is not None:
+        levels = lowest_levels(well, count + _GUARDS, count, goal)
+    else:
+        levels = lobpcg(lambda rows: _each(h, rows, t), _random(size, count + _GUARDS), count, goal, _same, _MOST)
+    _say(float(levels.residuals[:count].max()), goal)
+    return levels.energies[:count], _signed(levels.waves[:count], shape)
 
 
-def _blockwise(act: Act, shape: tuple[int, ...]) -> Any:
-    """An action on one wave as a linear operator on blocks of columns."""
-    from scipy.sparse.linalg import LinearOperator
+def _checked_matrix(well: Well) -> np.ndarray:
+    size = well.domain.size
+    check_memory(48 * size * size, f"A dense matrix on {well.domain.num_qubits} qubits")
+    return well.matrix()
 
-    size = int(np.prod(shape))
 
-    def each(block: np.ndarray) -> np.ndarray:
-        """The action on every column of a block."""
-        columns = block.reshape(size, -1).T
-        return np.stack([act(c.reshape(shape)).reshape(-1) for c in columns], axis=1)
+def _each(h: Operator, rows: np.ndarray, t: float) -> np.ndarray:
+    return np.stack([h.apply(row.reshape(h.domain.shape), t).reshape(-1) for row in rows])
 
-    return LinearOperator((size, size), matvec=each, matmat=each, dtype=complex)
+
+def _same(rows: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """No preconditioner is known."""
+    return rows
+
+
+def _random(size: int, count: int) -> np.ndarray:
+    """No symmetry that could hide a state."""
+    return np.random.default_rng(20).standard_normal((count, size)) + 0j
+
+
+def _say(residual: float, goal: float) -> None:
+    if residual > 100 * goal:
+        warnings.warn(
+            f"The search for the lowest levels ended with ||H psi - E psi|| = {residual:.2g} (goal {goal:.2g}).",
+            ResidualWarning,
+            stacklevel=4,
+        )
 
 
 def lowest_points(zeta: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,15 +114,6 @@ def lowest_points(zeta: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]
     waves = np.zeros((count, zeta.size))
     waves[np.arange(count), points] = 1.0
     return zeta.reshape(-1)[points], waves.reshape(count, *zeta.shape)
-
-
-def _start_block(h: Operator, block: int, envelope: np.ndarray | None) -> np.ndarray:
-    """Smooth random waves: low energy, and no symmetry that could hide a state."""
-    rng = np.random.default_rng(20)
-    start = rng.standard_normal((h.domain.size, block)) + 0j
-    if envelope is not None:
-        start = envelope.reshape(-1, 1) * (1.0 + 0.3 * start)
-    return np.linalg.qr(start)[0]
 
 
 def _signed(vectors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

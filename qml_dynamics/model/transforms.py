@@ -44,6 +44,36 @@ class Transform:
         """Amplitudes in the weight basis, same shape."""
         return self._act(psi, "i")
 
+    @property
+    def real(self) -> bool:
+        """Whether functions of the Laplacian take real waves to real waves: everywhere but on a ring with a flux."""
+        return not any(getattr(self.domain, "twist", ()))
+
+    def filtered(self, psi: np.ndarray, dual: np.ndarray) -> np.ndarray:
+        """``F^-1 diag(dual) F psi``, of the type of ``psi`` where :attr:`real`, else complex; ``psi`` is not changed.
+
+        Real waves on a ring need half of the spectrum only: twice as fast, and so are real sine transforms.
+
+        Args:
+            psi: one wave or a block of them, real or complex.
+            dual: real, the same at ``k`` and ``-k`` as every function of the Laplacian is, shape ``domain.shape``.
+        """
+        if np.iscomplexobj(psi) or not self.real:
+            wave = self.forward(psi.astype(np.result_type(psi, np.complex64)))
+            wave *= dual
+            return self.inverse(wave)
+        if getattr(self.domain, "boundary", "") != "periodic":
+            wave = self.forward(psi.copy())
+            wave *= dual
+            return self.inverse(wave)
+        from scipy import fft
+
+        shape = self.domain.shape
+        axes = tuple(range(-len(shape), 0))
+        spectrum = fft.rfftn(psi, axes=axes, workers=self.threads)
+        spectrum *= dual[..., : shape[-1] // 2 + 1]
+        return np.asarray(fft.irfftn(spectrum, s=shape, axes=axes, overwrite_x=True, workers=self.threads))
+
     def _act(self, psi: np.ndarray, which: str) -> np.ndarray:
         domain = self.domain
         if isinstance(domain, Hypercube):

@@ -102,7 +102,6 @@ SEAMS: dict[str, tuple[tuple[str, Touch], ...]] = {
         ("numpy.linalg:eigh", _pairs),
         ("numpy.linalg:eigvalsh", _result),
         ("scipy.sparse.linalg:eigsh", _pairs),
-        ("scipy.sparse.linalg:lobpcg", _pairs),
     ),
 }
 

@@ -76,6 +76,11 @@ class Flow:
         self.program, self.engine = program, Engine(program)
 
     def _geometry(self, t: float, theta: np.ndarray) -> tuple[Tangents, float]:
+        energy = self._stand(t, theta)
+        return self.engine.geometry(self.velocity), energy
+
+    def _stand(self, t: float, theta: np.ndarray) -> float:
+        """Wave, tangent vectors and velocity at a point; returns the energy."""
         psi = self.engine.forward(theta)
         h_psi = self.h.apply(psi.reshape(self.h.domain.shape), t).reshape(-1)
         energy = float(np.vdot(psi, h_psi).real)
@@ -83,7 +88,7 @@ class Flow:
         h_psi *= -1.0 if self.imaginary else -1j
         self.velocity = h_psi
         self.evaluations += 1
-        return self.engine.geometry(h_psi), energy
+        return energy
 
     def at(self, t: float, theta: np.ndarray) -> Point:
         """Metric, force, solution and residual at a point; the engine stays there until the next call."""
@@ -105,6 +110,6 @@ class Flow:
         return moved - self.velocity, turning
 
     def miss_at(self, t: float, theta: np.ndarray, theta_dot: np.ndarray) -> tuple[np.ndarray, float]:
-        """:meth:`miss` at another point."""
-        self._geometry(t, theta)
+        """:meth:`miss` at another point; no Gram matrix is made."""
+        self._stand(t, theta)
         return self.miss(theta_dot)
