@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,7 @@ FULL = Path("/dev/full")
 
 
 def _shell(command: str) -> subprocess.CompletedProcess[str]:
-    words = f"{sys.executable} -m qml_dynamics.cli {command}"
+    words = f"{shlex.quote(sys.executable)} -m qml_dynamics.cli {command}"
     return subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=120)
 
 
