@@ -173,7 +173,7 @@ def fits(value: object, hint: object) -> bool:
     if len(kinds) > 1:
         if isinstance(value, (str, os.PathLike)) and any(map(_is_path, kinds)):
             return _path(value)
-        if _ARRAY_LIKE <= set(kinds):  # the function reads the array itself, and refuses in words of its own
+        if set(kinds) >= _ARRAY_LIKE:  # the function reads the array itself, and refuses in words of its own
             return True
         return any(fits(value, one) for one in kinds)
     hint = kinds[0]

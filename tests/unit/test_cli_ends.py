@@ -21,7 +21,7 @@ FULL = Path("/dev/full")
 
 def _shell(command: str) -> subprocess.CompletedProcess[str]:
     words = f"{shlex.quote(sys.executable)} -m qml_dynamics.cli {command}"
-    return subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=120)
+    return subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no full device")
