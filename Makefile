@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TORCH := $(VENV)/.torch
 EXTRAS := viz,video,qasm,ibm,braket,docs,dev
 WORKERS ?= 2
-# Interpreters of `make test-pythons`, each in an environment of its own (.venv-3.12, .venv-3.13).
+# Interpreters of `make test-pythons`, on the path, at a path or in pyenv, each in an environment of its own (.venv-3.12, .venv-3.13).
 PYTHONS ?= python3.12 python3.13
 # One thread a worker: small transforms and small matrices only get slower with more.
 export OMP_NUM_THREADS ?= 1
@@ -17,7 +17,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
 $(STAMP): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[$(EXTRAS)]"
 	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
@@ -47,11 +47,12 @@ test-coverage-study: $(STAMP)
 test-torch: $(TORCH)
 	$(BIN)/python -m pytest -q -m torch tests/unit/growth
 
-# The whole suite under each interpreter.
+# The whole suite under each interpreter; one that is not there ends it with a line before the first of them starts.
 test-pythons:
-	set -e; for python in $(PYTHONS); do \
-	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
-	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version; \
+	@set -e; found=$$("$(PYTHON)" -m tools.interpreters $(PYTHONS)); \
+	printf '%s\n' "$$found" | while IFS= read -r python; do \
+	  version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' </dev/null); \
+	  $(MAKE) test PYTHON="$$python" VENV=.venv-$$version </dev/null; \
 	done
 
 # Sweeps on a Dask scheduler, in an environment of its own: Dask and Braket need different versions of cloudpickle.

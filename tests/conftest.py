@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,15 @@ from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.problem import Problem
 from tests.long_cases import LONG
+
+# What makes help and tables wide, narrow or coloured on one machine and not on another: shells export it, and so do services that
+# run tests. Tests read these texts as they are without a terminal, 80 columns wide.
+_OF_TERMINALS = (
+    *("COLUMNS", "LINES", "TERMINAL_WIDTH", "GITHUB_ACTIONS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
+    *("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "PYTHON_COLORS", "CLICOLOR", "CLICOLOR_FORCE"),
+)
+for name in _OF_TERMINALS:  # before the command line is imported, which reads some of them once
+    os.environ.pop(name, None)
 
 RUNNERS = {SplitStep: split_step.run, Krylov: krylov.run, Exact: exact.run}
 

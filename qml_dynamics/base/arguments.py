@@ -29,7 +29,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # An argument that is turned into an array of numbers: each of them finite.
 _FINITE = "an array of finite numbers"
-_ARRAY_LIKE = frozenset(typing.get_args(ArrayLike))
 Numbers = Annotated[ArrayLike, _FINITE]
 
 # The mark of an annotation whose arguments are checked in words of its own by what reads them.
@@ -140,6 +139,28 @@ def _check(name: str, value: object, hint: object, default: object) -> None:
     raise ArgumentError(f"Argument `{name}` must be {NAMED.get(name) or words(hint)}, but is {describe(value)}.")
 
 
+def alternatives(hint: object) -> list[object]:
+    """The members of a union, and of the unions in it; one annotation that is none stands alone.
+
+    Aliases are replaced by what they stand for: from Python 3.12 on NumPy's ``ArrayLike`` is an object of its own that is no
+    union and has no members.
+
+    >>> alternatives(int | None), alternatives(int)
+    ([<class 'int'>, <class 'NoneType'>], [<class 'int'>])
+    >>> len(alternatives(ArrayLike)) > 1
+    True
+    """
+    while isinstance(hint, _ALIAS):
+        hint = hint.__value__
+    if typing.get_origin(hint) not in (typing.Union, types.UnionType):
+        return [hint]
+    return list(dict.fromkeys(kind for one in typing.get_args(hint) for kind in alternatives(one)))
+
+
+_ALIAS: Any = getattr(typing, "TypeAliasType", ())  # not in Python 3.11
+_ARRAY_LIKE = frozenset(alternatives(ArrayLike))
+
+
 def fits(value: object, hint: object) -> bool:
     """Whether a value is of the kind that an annotation names; unknown annotations take anything.
 
@@ -148,17 +169,19 @@ def fits(value: object, hint: object) -> bool:
     """
     if hint in _PLAIN:
         return _PLAIN[hint](value)
+    kinds = alternatives(hint)
+    if len(kinds) > 1:
+        if isinstance(value, (str, os.PathLike)) and any(map(_is_path, kinds)):
+            return _path(value)
+        if set(kinds) >= _ARRAY_LIKE:  # the function reads the array itself, and refuses in words of its own
+            return True
+        return any(fits(value, one) for one in kinds)
+    hint = kinds[0]
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         if inner[1:] == (WHERE_READ,):
             return True
         return finite_numbers(value) if inner[1:] == (_FINITE,) else fits(value, inner[0])
-    if origin in (typing.Union, types.UnionType):
-        if isinstance(value, (str, os.PathLike)) and any(map(_is_path, inner)):
-            return _path(value)
-        if set(inner) >= _ARRAY_LIKE:  # the function reads the array itself, and refuses in words of its own
-            return True
-        return any(fits(value, one) for one in inner)
     if origin is typing.Literal:
         return isinstance(value, (str, int)) and value in inner
     if origin is collections.abc.Callable or hint is collections.abc.Callable:
@@ -214,13 +237,15 @@ def words(hint: object) -> str:
     """
     if hint in _WORDS:
         return _WORDS[hint]
+    kinds = alternatives(hint)
+    if len(kinds) > 1:
+        named = [one for one in kinds if one is not type(None) and not (one is str and any(map(_is_path, kinds)))]
+        said = list(dict.fromkeys(words(one) for one in named))
+        return " or ".join(said + (["None"] if type(None) in kinds else []))
+    hint = kinds[0]
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return str(inner[1])
-    if origin in (typing.Union, types.UnionType):
-        named = [one for one in inner if one is not type(None) and not (one is str and any(map(_is_path, inner)))]
-        said = list(dict.fromkeys(words(one) for one in named))
-        return " or ".join(said + (["None"] if type(None) in inner else []))
     if origin is typing.Literal:
         return " or ".join(map(repr, inner))
     if origin is collections.abc.Callable or hint is collections.abc.Callable:
@@ -312,7 +337,7 @@ def _row(value: object, inner: object, once: bool = False) -> bool:
         return False
     if isinstance(value, collections.abc.Iterator) or not hasattr(value, "__len__"):
         return once
-    if inner in _PLAIN or typing.get_origin(inner) in (typing.Union, types.UnionType):
+    if inner in _PLAIN or len(alternatives(inner)) > 1:
         return all(fits(one, inner) for one in value)
     return inner is Any or typing.get_origin(inner) is not None or all(fits(one, inner) for one in value)
 

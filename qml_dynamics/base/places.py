@@ -70,9 +70,17 @@ def lies_inside(folder: Path, name: str) -> bool:
 
 def _inside(folder: Path, name: str) -> bool:
     try:
-        return (folder / name).resolve().is_relative_to(folder.resolve())
+        return _followed(folder / name).is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):  # a circle of links, or a name that no system takes
         return False
+
+
+def _followed(path: Path) -> Path:
+    """The path with every link followed; a circle of links is an error, which without ``strict`` it no longer is in Python 3.13."""
+    try:
+        return path.resolve(strict=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return path.resolve()
 
 
 def refuse_links(folder: Path, names: Iterable[str], allow_code: bool) -> None:

@@ -303,7 +303,7 @@ for child in children:
 def test_processes_on_one_folder(tmp_path: Path) -> None:
     code = TOGETHER.format(here=str(Path(__file__).parent), root=str(tmp_path))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "QISKIT_IN_PARALLEL": "TRUE"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr
     answers = [(tmp_path / f"{number}.txt").read_text() for number in range(3)]
     assert answers[0].startswith("["), answers[0]

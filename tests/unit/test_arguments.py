@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 import qml_dynamics as qd
 from qml_dynamics.base.arguments import ArgumentError, Numbers, checks_arguments, checks_arguments_but, fits, words
@@ -36,6 +37,7 @@ TIME = np.timedelta64(3, "s")
         (Callable[[int], int], [abs, lambda n: n], [1, "abs", None]),
         (np.ndarray, [[1, 2], np.ones((2, 2)), [1j]], [1.0, "a", [np.nan], [[1], [1, 2]], None, np.array([TIME])]),
         (Numbers | None, [1.0, [1, 2], None], ["a", [None], np.array(["a"]), np.inf, {"a": 1}]),
+        (ArrayLike | None, [1.0, [1, 2], None, "read by the function"], []),
         (Literal["a", "b"], ["a"], ["c", 1, None, ["a"]]),
         (qd.Grid, [qd.Grid((-1, 1), 2)], [qd.Grid, qd.Hypercube(2), "grid", None]),
         (Any, [None, object()], []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,8 +20,8 @@ FULL = Path("/dev/full")
 
 
 def _shell(command: str) -> subprocess.CompletedProcess[str]:
-    words = f"{sys.executable} -m qml_dynamics.cli {command}"
-    return subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=120)
+    words = f"{shlex.quote(sys.executable)} -m qml_dynamics.cli {command}"
+    return subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no full device")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,15 @@ def test_a_command_without_a_folder_says_that_nothing_was_saved(here: Path) -> N
     assert process.returncode < 0 or "qml-dynamics: interrupted; nothing was saved." in err
 
 
+@pytest.fixture
+def keyboard() -> Iterator[None]:
+    """SIGINT as a terminal's: in the background, and under ``nohup``, the suite runs with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
 def test_handlers_come_back_and_a_swallowed_signal_can_be_repeated() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     progress, caught = Progress("", False), 0

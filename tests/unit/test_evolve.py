@@ -268,12 +268,13 @@ def test_what_cannot_fit_is_refused_with_the_bytes_it_needs() -> None:
 
 
 INTERRUPTED = """
-import sys, numpy as np, qml_dynamics as qd
+import signal, sys, numpy as np, qml_dynamics as qd
 problem = qd.Problem(qd.Grid([(-6, 6)] * 2, 8), lambda w: (w**2).sum(axis=1), 0.5, clock="real", duration=100.0)
 def say(step, view):
     if step == 3:
         print("running", flush=True)
 run = qd.evolve(problem, qd.SplitStep(100_000), save=2001, callback=say)
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # keys that are pressed again do not cut what is saved
 print(len(run.times), run.times[-1], run.stop, flush=True)
 run.save(sys.argv[1])
 """
@@ -284,7 +285,7 @@ def _interrupted(child: subprocess.Popen[str]) -> str:
     for _ in range(20):
         child.send_signal(signal.SIGINT)
         try:
-            return child.communicate(timeout=15)[0]
+            return child.communicate(timeout=30)[0]
         except subprocess.TimeoutExpired:
             continue
     raise AssertionError("twenty interrupts did not end the child")

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import scipy.linalg
 from qiskit import QuantumCircuit, transpile
+from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, SparsePauliOp
+from qiskit.synthesis import TwoQubitWeylDecomposition
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError
@@ -132,6 +134,25 @@ def test_bonds_are_exact_to_the_last_digits(scale):
     alone = scipy.linalg.expm(-1j * scale * SparsePauliOp(["XI", "IY"], [0.4, 0.9]).to_matrix())
     assert two_qubits(alone).num_nonlocal_gates() == 0
     np.testing.assert_allclose(unitary(two_qubits(alone)), alone, atol=1e-12)
+
+
+def refused_by_qiskit(matrix):
+    try:
+        TwoQubitWeylDecomposition(matrix, fidelity=None)
+    except QiskitError:
+        return True
+    return False
+
+
+def test_matrices_that_are_unitary_to_rounding_only_are_decomposed():
+    """Equal eigenvalues that rounding parts: by 1e-12 Qiskit's own decomposition gives up on three of four of them."""
+    rng, refused = np.random.default_rng(3), []
+    for labels in (["XX"], ["ZI", "XI"], ["YX"], ["XX", "YY"]):
+        exact = scipy.linalg.expm(-1j * SparsePauliOp(labels, rng.uniform(0.1, 0.5, len(labels))).to_matrix())
+        moved = exact * (1 + 1e-12 * (rng.uniform(-1, 1, (4, 4)) + 1j * rng.uniform(-1, 1, (4, 4))))
+        np.testing.assert_allclose(unitary(two_qubits(moved)), exact, atol=1e-11)
+        refused.append(refused_by_qiskit(moved))
+    assert any(refused)
 
 
 @pytest.mark.parametrize("seed", range(4))
