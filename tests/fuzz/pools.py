@@ -52,7 +52,7 @@ def run(times: int = 3) -> qd.Trajectory:
 @functools.cache
 def plane_run() -> qd.Trajectory:
     """A run with two weights."""
-    plane = qd.Problem(qd.Grid((-2, 2), (2, 2)), expression("x0**2+x1**2"), 0.5, clock="real", duration=0.2)
+    plane = qd.Problem(qd.Grid([(-2, 2), (-2, 2)], 2), expression("x0**2+x1**2"), 0.5, clock="real", duration=0.2)
     return qd.evolve(plane, qd.SplitStep(4), save=3, seed=1, progress=False)
 
 

@@ -262,22 +262,25 @@ def _run(job: Job, method: HamiltonJacobi) -> tuple[list[float], list[Cloud], st
     try:
         for step, (t, cloud) in enumerate(_played(problem, method, every, stand), 0 if stand is None else stand[0] + 1):
             job.progress(step, len(every) - 1)
+            stand = step, cloud
             ends = job.callback is not None and job.callback(step, _view(problem, t, cloud))
             if t in wanted or ends:
                 times.append(t)
                 clouds.append(cloud)
-            stand = step, cloud
             if loop is not None:
                 _store(loop, len(every), stand, times, clouds)
             if ends:
                 stop = f"The callback stopped the run at t = {t:g} of {problem.duration:g}."
                 break
     except KeyboardInterrupt:
-        if not clouds:
-            raise
-        del times[min(len(times), len(clouds)) :], clouds[min(len(times), len(clouds)) :]
+        del times[len(clouds) :]
+        if stand is not None and every[stand[0]] in wanted and every[stand[0]] not in times:
+            times.append(float(every[stand[0]]))  # the interrupt came before it was kept
+            clouds.append(stand[1])
         if loop is not None and stand is not None:
             _store(loop, len(every), stand, times, clouds, always=True)
+        if not clouds:
+            raise
         facts["interrupted"] = True
         stop = f"Interrupted from the keyboard after t = {times[-1]:g} of {problem.duration:g}; kept what was done."
     return times, clouds, stop, {**facts, "paths": len(clouds[0].weights), **_told(times, clouds, problem, method)}
