@@ -33,7 +33,7 @@ _UNFIT = (
     "unitary",
     "superop",
 )  # methods of Aer without rotations, or without measurements
-_ENTRY = 32  # bytes of an entry of a density matrix: the state of the simulator, and what is computed from it
+_ENTRY = 16  # bytes of an entry of a density matrix: the state of the simulator
 _BESIDE = 40  # bytes of an amplitude: the state of the simulator, and its copy on the way out
 _DENSITY_QUBITS = 10  # with noise: density matrices up to here, trajectories above
 _SERIAL_QUBITS = 18  # below this threads cost Aer more than they gain

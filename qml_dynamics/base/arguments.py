@@ -18,7 +18,7 @@ import os
 import types
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -219,7 +219,7 @@ def finite_numbers(value: object) -> bool:
     return array.dtype.kind in "biufc" and bool(np.isfinite(array).all())
 
 
-def listed(value: object) -> bool:
+def listed(value: object) -> TypeGuard[collections.abc.Sequence[Any]]:
     """Whether a value is a list, a tuple or an array with an axis, whose members can be counted.
 
     >>> listed([1]), listed(np.zeros(2)), listed(np.array(2.0)), listed("ab"), listed({1})
