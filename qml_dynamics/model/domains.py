@@ -43,10 +43,10 @@ def outer_product(axes: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def depth(value: object) -> int:
-    """How deeply a list is nested: 0 for one value; 2 for lists of unequal length, which NumPy does not read."""
+    """How deeply a list is nested: 0 for one value; 2 for lists of unequal length and others that NumPy does not read."""
     try:
         return np.asarray(value).ndim
-    except ValueError:
+    except Exception:  # of any kind: the person's own object makes the array
         return 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -87,7 +88,8 @@ def run(number: int) -> str | None:
     made = call(number)
     called = public()[made.name]
     judge = (lambda answer: None) if made.name in INFINITE else fault
-    return attempt(lambda: _walked(called(**made.arguments)), judge)
+    with contextlib.chdir(pools.folder()):  # where names of files among the values may be written to
+        return attempt(lambda: _walked(called(**made.arguments)), judge)
 
 
 def shown(number: int) -> str:
