@@ -135,6 +135,7 @@ def run_waves(
     more = out.kept
 
     def pause() -> None:
+        """Keep where the engine stands between two points, at most once a second."""
         nonlocal more
         if loop is not None and reached is not None:
             more = None if out.state is None else out.state()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def train_network(
     if test is not None:
         fits = test[0].shape[1] == data.shape[1] and int(test[1].max()) < classes
         require(fits, "held_out", f"have {data.shape[1]} columns and {classes} classes", f"of shape {test[0].shape}")
-    widths = list(hidden) if listed(hidden) else [hidden]  # type: ignore[arg-type]
+    widths: list[Any] = list(hidden) if listed(hidden) else [hidden]
     net = _given(network, MLP, "network") or new_network([data.shape[1], *widths, classes], activation, how.seed)
     fits = net.sizes[0] == data.shape[1] and net.sizes[-1] == classes
     require(fits, "network", f"take {data.shape[1]} features and have {classes} outputs", f"of sizes {net.sizes}")

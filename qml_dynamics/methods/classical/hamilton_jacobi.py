@@ -301,6 +301,7 @@ def _store(
     kept = [*clouds, stand[1]]
 
     def arrays() -> dict[str, np.ndarray]:
+        """Of all clouds, stacked: made only where they are written."""
         return {name: np.array([getattr(cloud, name) for cloud in kept]) for name in _PARTS}
 
     meta = {"number": stand[0], "of": every}
@@ -312,8 +313,8 @@ def _restored(loop: Scope, every: int, times: list[float], clouds: list[Cloud]) 
     found = loop.load_state()
     if found is None or found.meta["of"] != every:
         return None
-    rows = zip(*(found.arrays[name] for name in _PARTS))
-    *before, now = (Cloud(*row, found.arrays["weights"]) for row in rows)
+    points, momenta, action = (found.arrays[name] for name in _PARTS)
+    *before, now = (Cloud(q, k, s, found.arrays["weights"]) for q, k, s in zip(points, momenta, action))
     times.extend(found.arrays["times"].tolist())
     clouds.extend(before)
     return int(str(found.meta["number"])), now
