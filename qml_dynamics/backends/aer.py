@@ -34,6 +34,7 @@ _UNFIT = (
     "unitary",
     "superop",
 )  # methods of Aer without rotations, or without measurements
+_ENTRY = 16  # bytes of an entry of a density matrix: the state of the simulator
 _BESIDE = 40  # bytes of an amplitude: the state of the simulator, and its copy on the way out
 _DENSITY_QUBITS = 10  # with noise: density matrices up to here, trajectories above
 _SERIAL_QUBITS = 18  # below this threads cost Aer more than they gain
@@ -100,6 +101,7 @@ class AerBackend:
     @cached_property
     def capabilities(self) -> Capabilities:
         """Those of its method and noise; no wider than the device whose noise it has."""
+        auto = self.method == "automatic"
         return Capabilities(
             exact=self.exact,
             noisy=self.noisy,
@@ -108,6 +110,8 @@ class AerBackend:
             binds=True,
             most_qubits=None if self.device is None else self.device.num_qubits,
             overhead=_BESIDE,
+            entry=_ENTRY // (1 if self.precision == "double" else 2),
+            density=None if self.method == "density_matrix" else _DENSITY_QUBITS if self.noisy and auto else 0,
         )
 
     def _noise(self, num_qubits: int) -> NoiseModel | None:

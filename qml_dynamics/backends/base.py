@@ -203,6 +203,8 @@ class Capabilities:
         by_object: a person's own device object is behind it, of which the name says too little.
         two_qubit_error: probability with which a two-qubit gate depolarises its qubits, where that is all the noise; None: not known.
         overhead: bytes of each amplitude that a simulator here holds beside the waves that it hands over.
+        entry: bytes of each entry of a density matrix, of which a simulator here holds 4^qubits up to ``density`` qubits.
+        density: widest circuit of which it holds the density matrix; None: all; 0: it holds waves.
 
     Raises:
         BackendError: a value is none of its kind.
@@ -238,6 +240,14 @@ class Capabilities:
     by_object: bool = False
     two_qubit_error: float | None = None
     overhead: int = 0
+    entry: int = 0
+    density: int | None = 0
+
+    def held(self, qubits: int, engine: int) -> int:
+        """Bytes that a circuit on so many qubits takes, where a wave takes ``engine`` an amplitude."""
+        if self.density is None or qubits <= self.density:
+            return self.entry << 2 * qubits
+        return (engine + self.overhead) << qubits
 
     def __post_init__(self) -> None:
         one_of(self.seeding, "seeding", get_args(Seeding), BackendError)

@@ -148,7 +148,10 @@ def shown(given: object) -> str:
     ("'aer'", '3', 'an object of type object')
     """
     if given is None or isinstance(given, (str, bytes, bool, int, float, list, tuple, type)):
-        return redacted(repr(given), 120)
+        try:
+            return redacted(repr(given), 120)
+        except Exception:  # a list inside of itself, an integer of too many digits, members of somebody else
+            pass
     return f"an object of type {type(given).__name__}"
 
 

@@ -46,6 +46,7 @@ GATES = {
 }
 _AMPLITUDES = ("default.qubit", "lightning.qubit")
 _DENSE = ("default.qubit", "default.mixed", "lightning.", "reference.qubit")  # hold every amplitude
+_ENTRY = 48  # bytes of an entry of a density matrix, at the peak
 _AMPLITUDE = 64  # bytes of each, at the peak
 _OWN = ("pennylane.", "pennylane_lightning.")  # PennyLane's own simulators give exact probabilities
 
@@ -111,6 +112,8 @@ class PennyLaneBackend:
             most_qubits=len(wires) or None,
             keywords=keywords if plain else {},  # then it has to be handed over
             by_object=self.device is not None,
+            entry=_ENTRY,
+            density=None if self.short == "default.mixed" else 0,
         )
 
     def _check_room(self, num_qubits: int) -> None:

@@ -18,7 +18,7 @@ import os
 import types
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +30,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 # An argument that is turned into an array of numbers: each of them finite.
 _FINITE = "an array of finite numbers"
 Numbers = Annotated[ArrayLike, _FINITE]
+
+_ARRAYS = (np.ndarray, np.ndarray | None)  # arguments that functions get as arrays, also where a list was given
 
 # The mark of an annotation whose arguments are checked in words of its own by what reads them.
 WHERE_READ = "checked where it is read"
@@ -72,35 +74,55 @@ def checks_arguments_but(*own: str) -> Callable[[F], F]:
 def _decorated(own: tuple[str, ...], function: F) -> F:
     signature = inspect.signature(function)
     hints: dict[str, Any] = {}
-    broken, said = np.linalg.LinAlgError, failed  # closed over: `call` looks for names in the module of the function
+    broken, said = _BROKEN, failed  # closed over: `call` looks for names in the module of the function
 
-    def check(given: tuple[object, ...], options: dict[str, object]) -> None:
-        """Compare the arguments with their annotations; raises the error of the first that does not fit."""
+    def check(given: tuple[object, ...], options: dict[str, object]) -> tuple[tuple[object, ...], dict[str, object]]:
+        """Compare the arguments with their annotations, and hand them on; raises the error of the first that does not fit."""
         try:
             bound = signature.bind(*given, **options)
         except TypeError:
-            return  # as of any function: the call itself says which argument is missing or unknown
+            return given, options  # as of any function: the call itself says which argument is missing or unknown
         if not hints:
             hints.update(_hints(function, own))
+        listed = False
         for name, value in bound.arguments.items():
             if name in hints:
                 _check(name, value, hints[name], signature.parameters[name].default)
+                if isinstance(value, (list, tuple)) and hints[name] in _ARRAYS:
+                    bound.arguments[name], listed = np.asarray(value), True
+        return (bound.args, bound.kwargs) if listed else (given, options)
 
     def call(*given: object, **options: object) -> Any:
-        """Check the arguments, call the function, and put a failure of linear algebra into words."""
-        check(given, options)
+        """Check the arguments, call the function, and put a failure of arithmetic into words."""
+        given, options = check(given, options)
         try:
             return function(*given, **options)
         except broken as reason:
-            raise said(function.__name__, reason) from reason
+            error = said(function.__name__, reason)
+            if error is None:
+                raise
+            raise error from reason
 
     # with the function's own globals it belongs to its module, where doctest looks for its examples
     inside = types.FunctionType(call.__code__, function.__globals__, function.__name__, None, call.__closure__)
     return typing.cast(F, functools.update_wrapper(inside, function))
 
 
-def failed(name: str, reason: Exception) -> MethodError:
-    """The error of a function whose linear algebra broke down."""
+# What arithmetic raises where numbers leave the range of floats, and what allocation does where there is no room.
+_BROKEN = (np.linalg.LinAlgError, ArithmeticError, MemoryError)
+_COMPUTES = ("qml_dynamics", "numpy", "scipy")
+
+
+def failed(name: str, reason: Exception) -> MethodError | None:
+    """The error of a function whose arithmetic broke down; None where it was raised in a person's own function."""
+    trace = reason.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
+    if where.partition(".")[0] not in _COMPUTES:
+        return None
+    if isinstance(reason, MemoryError):
+        return MethodError(f"This call of `{name}` needs more memory than there is: {' '.join(str(reason).split())}.")
     return MethodError(
         f"The numbers of this call of `{name}` cannot be computed in floating point: {' '.join(str(reason).split())}."
     )
@@ -127,7 +149,7 @@ def _hints(function: Callable[..., Any], own: tuple[str, ...]) -> dict[str, Any]
 
 
 def _check(name: str, value: object, hint: object, default: object) -> None:
-    if value is default or fits(value, hint):
+    if value is default or _fits(value, hint):
         low, high = RANGES.get(name, (None, None))
         if low is None or high is None or type(value) is bool or not isinstance(value, numbers.Integral):
             return
@@ -161,6 +183,14 @@ _ALIAS: Any = getattr(typing, "TypeAliasType", ())  # not in Python 3.11
 _ARRAY_LIKE = frozenset(alternatives(ArrayLike))
 
 
+def _fits(value: object, hint: object) -> bool:
+    """:func:`fits`; an object of somebody else that fails when it is looked at does not."""
+    try:
+        return fits(value, hint)
+    except Exception:
+        return False
+
+
 def fits(value: object, hint: object) -> bool:
     """Whether a value is of the kind that an annotation names; unknown annotations take anything.
 
@@ -174,13 +204,13 @@ def fits(value: object, hint: object) -> bool:
         if isinstance(value, (str, os.PathLike)) and any(map(_is_path, kinds)):
             return _path(value)
         if set(kinds) >= _ARRAY_LIKE:  # the function reads the array itself, and refuses in words of its own
-            return True
+            return not _without_numbers(value)
         return any(fits(value, one) for one in kinds)
     hint = kinds[0]
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         if inner[1:] == (WHERE_READ,):
-            return True
+            return not _without_numbers(value)
         return finite_numbers(value) if inner[1:] == (_FINITE,) else fits(value, inner[0])
     if origin is typing.Literal:
         return isinstance(value, (str, int)) and value in inner
@@ -203,13 +233,67 @@ def finite_numbers(value: object) -> bool:
     >>> finite_numbers([1, 2j]), finite_numbers([1, None]), finite_numbers(float("nan")), finite_numbers([[1], [1, 2]])
     (True, False, False, False)
     """
-    if isinstance(value, (str, bytes, collections.abc.Mapping, collections.abc.Set)):
+    if isinstance(value, (str, bytes, collections.abc.Mapping, collections.abc.Set)) or _without_numbers(value):
         return False
     try:
         array = np.asarray(value)
     except Exception:  # of any kind: the person's own object makes the array
         return False
     return array.dtype.kind in "biufc" and bool(np.isfinite(array).all())
+
+
+def listed(value: object) -> TypeGuard[collections.abc.Sequence[Any]]:
+    """Whether a value is a list, a tuple or an array with an axis, whose members can be counted.
+
+    >>> listed([1]), listed(np.zeros(2)), listed(np.array(2.0)), listed("ab"), listed({1})
+    (True, True, False, False, False)
+    """
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, collections.abc.Sequence) and not isinstance(value, (str, bytes))
+
+
+_LOOKED_AT, _DEPTH = 1000, 32  # members of a list that are looked at one by one, and axes of an array
+
+
+def _without_numbers(value: object, depth: int = 0) -> bool:
+    """Whether NumPy fails on a value, or turns it into numbers although it holds none: time differences, dates, what is masked."""
+    if value is None or isinstance(value, (bool, int, float, complex, str)):
+        return False
+    if isinstance(value, np.ma.MaskedArray):
+        return bool(np.ma.is_masked(value))
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.dtype.kind in "mMV"
+    if isinstance(value, (list, tuple)):
+        return depth > _DEPTH or any(_without_numbers(one, depth + 1) for one in value[:_LOOKED_AT])
+    return _fails(value)
+
+
+def as_numbers(value: object, kind: type = float) -> np.ndarray:
+    """A copy of a value as an array; raises ``ValueError``, or what NumPy or the object raises, for what holds no numbers.
+
+    >>> as_numbers([1, 2.5]).tolist()
+    [1.0, 2.5]
+    >>> as_numbers(np.timedelta64(3, "s"))
+    Traceback (most recent call last):
+    ValueError: it holds no numbers
+    """
+    if _without_numbers(value):
+        raise ValueError("it holds no numbers")
+    return np.array(value, dtype=kind)
+
+
+def _fails(value: object) -> bool:
+    """Whether an object of somebody else fails, in another way than by the errors of a wrong type, when NumPy reads it."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O" and array.ndim == 0:
+            float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        return not isinstance(error, TypeError | OverflowError)
+    except Exception:
+        return True
+    return False
 
 
 def number_array(
@@ -245,7 +329,7 @@ def words(hint: object) -> str:
     hint = kinds[0]
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        return str(inner[1])
+        return "an array of numbers" if inner[1] == WHERE_READ else str(inner[1])
     if origin is typing.Literal:
         return " or ".join(map(repr, inner))
     if origin is collections.abc.Callable or hint is collections.abc.Callable:
@@ -337,6 +421,7 @@ def _row(value: object, inner: object, once: bool = False) -> bool:
         return False
     if isinstance(value, collections.abc.Iterator) or not hasattr(value, "__len__"):
         return once
+    len(typing.cast(collections.abc.Sized, value))  # of one number in the shape of a list there is none
     if inner in _PLAIN or len(alternatives(inner)) > 1:
         return all(fits(one, inner) for one in value)
     return inner is Any or typing.get_origin(inner) is not None or all(fits(one, inner) for one in value)

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from .errors import ProblemError, describe
+from .errors import ProblemError, describe, require
 
 SHARED = "QML_DYNAMICS_SHARED"
 STAGE = ".new-"  # what a draft is called inside its folder
@@ -50,6 +50,20 @@ def file_mode(folder: Path) -> int:
     """
     allowed = stat.S_IMODE(folder.stat().st_mode)
     return (0o666 & ~umask() & allowed) | 0o600
+
+
+def npz_path(path: str | os.PathLike[str]) -> Path:
+    """The file that a result is written to: the ending ``.npz`` is added where it is missing.
+
+    Raises:
+        ProblemError: the path has no file name.
+
+    >>> npz_path("runs/well").name
+    'well.npz'
+    """
+    target = Path(path)
+    require(bool(target.name), "path", "have a file name", str(path))
+    return target if target.suffix == ".npz" else target.with_name(target.name + ".npz")
 
 
 def make_folder(path: Path, name: str = "folder", *, new: bool = False) -> bool:

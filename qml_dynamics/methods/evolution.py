@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ..backends import Backend
 from ..backends.base import BackendLike
 from ..backends.failures import without_credentials
+from ..base.archive import DAMAGE, of, reading
 from ..base.arguments import checks_arguments_but
 from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning
 from ..model.problem import Problem
@@ -131,7 +132,11 @@ def kept_answer(call: Call, job: Job, own: list[BaseException]) -> Answer:
                 f"Argument `folder` must hold the runs of this call, but {name} of {scope.journal.folder} is of another run: the folder "
                 "was changed, or the loss is not the same at every call."
             )
-        return Answer(**cast("dict[str, Any]", unpacked(found.meta["answer"], found.arrays)))
+        with reading(
+            f"Argument `folder` must hold the runs of this call, but {name} of {scope.journal.folder} is none",
+            damage=(*DAMAGE, TypeError),
+        ):
+            return _sound(cast("dict[str, Any]", unpacked(found.meta["answer"], found.arrays)))
     job.backend = call.backend(job.backend)
     job.callback = None if job.callback is None else outside(job.callback)
     started = time.perf_counter()
@@ -141,6 +146,19 @@ def kept_answer(call: Call, job: Job, own: list[BaseException]) -> Answer:
     elif call.folder is not None or job.shots is not None or time.perf_counter() - started > _QUICK:
         _keep(scope, name, answer, mark)
     return answer
+
+
+def _sound(parts: dict[str, Any]) -> Answer:
+    """An answer of what was read; ``ValueError`` or ``TypeError`` where its parts are no arrays of numbers."""
+    for name in ("times", "density", "log_norm", "states", "parameters"):
+        value = parts.get(name)
+        of(value, np.ndarray if value is not None or name in ("times", "density", "log_norm") else type(None), name)
+        if value is not None and value.dtype.kind not in "fc":
+            raise TypeError(f"{name} holds no numbers")
+    of(parts.get("stop"), str, "stop")
+    of(parts.get("expectations"), dict, "expectations")
+    of(parts.get("diagnostics"), dict, "diagnostics")
+    return Answer(**parts)
 
 
 def _computed(job: Job, own: list[BaseException]) -> Answer:

@@ -49,7 +49,8 @@ class Waves:
 
     ``start`` is the last point of an earlier process, for engines that go on from a wave: they yield the times behind it. Engines whose
     state is more than a wave set ``state``, which tells it at the point that was just yielded (None: nothing is kept there),
-    and find in ``kept`` what it told an earlier process.
+    and find in ``kept`` what it told an earlier process. Those that work long between two points call ``pause`` on the way,
+    where ``state`` tells what was done since (:class:`Stand`).
     """
 
     times: list[float]
@@ -61,6 +62,7 @@ class Waves:
     start: Point | None = None
     state: Callable[[], Entry | None] | None = None
     kept: Entry | None = None
+    pause: Callable[[], None] = lambda: None
 
     def keep(self, t: float, state: np.ndarray, log_norm: float) -> None:
         """A wave that is reported."""
@@ -72,6 +74,35 @@ class Waves:
         """Drop what an interrupt has left of a wave that was just being kept."""
         whole = min(len(self.times), len(self.states), len(self.log_norm))
         del self.times[whole:], self.states[whole:], self.log_norm[whole:]
+
+
+class Stand:
+    """Where the loop of an engine stands between two of its points, so that another process goes on from there.
+
+    Attributes:
+        done: pieces of work that are done.
+        points: how many points were yielded.
+        entry: numbers and arrays of the loop as an earlier process left them, and then as it stands; None at the start.
+    """
+
+    def __init__(self, out: Waves) -> None:
+        self.out, self.entry = out, out.kept
+        self.done = 0 if out.kept is None else int(str(out.kept.meta["done"]))
+        self.points = 0 if out.start is None else out.start.number + 1
+        out.state = lambda: self.entry
+
+    def at(self, done: int, numbers: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
+        """The loop stands behind so many pieces; its arrays must not change any more."""
+        self.done, self.entry = done, Entry({**numbers, "done": done}, arrays)
+        self.out.pause()
+
+    def number(self, name: str) -> float:
+        """A number of the loop; 0 at the start."""
+        return 0.0 if self.entry is None else float(str(self.entry.meta[name]))
+
+    def array(self, name: str, first: np.ndarray) -> np.ndarray:
+        """An array of the loop; ``first`` at the start."""
+        return first if self.entry is None else self.entry.arrays[name]
 
 
 Engine = Callable[[Job, np.ndarray, Waves], Iterator[tuple[float, np.ndarray, float]]]
@@ -99,19 +130,27 @@ def run_waves(
     out = Waves([], [], [], "", {})
     inner = current() if resumes else None
     loop = None if inner is None else inner.run()
-    reached = first = None if loop is None else _restored(loop, out)
+    every = _internal_times(job, steps, posts)
+    reached = first = None if loop is None else _restored(loop, out, len(every))
     more = out.kept
+
+    def pause() -> None:
+        """Keep where the engine stands between two points, at most once a second."""
+        nonlocal more
+        if loop is not None and reached is not None:
+            more = None if out.state is None else out.state()
+            _store(loop, out, reached, len(every), more)
+
+    out.pause = pause
     try:
-        for step, point in enumerate(
-            engine(job, _internal_times(job, steps, posts), out), 0 if first is None else first.number + 1
-        ):
+        for step, point in enumerate(engine(job, every, out), 0 if first is None else first.number + 1):
             reached = Point(step, *point)
             more = None if out.state is None or loop is None else out.state()
             stop = job.callback is not None and job.callback(step, View(*point))
             if point[0] in wanted or stop:
                 out.keep(*point)
             if loop is not None:
-                _store(loop, out, reached, more)
+                _store(loop, out, reached, len(every), more)
             if stop:
                 out.stop = f"The callback stopped the run at t = {point[0]:g} of {job.problem.duration:g}."
                 break
@@ -123,7 +162,7 @@ def run_waves(
         if missing and reached.time in wanted:  # the interrupt came before it was kept
             out.keep(reached.time, reached.wave, reached.log_norm)
         if loop is not None:
-            _store(loop, out, reached, more, always=True)
+            _store(loop, out, reached, len(every), more, always=True)
         if missing and reached.time not in wanted:
             out.keep(reached.time, reached.wave, reached.log_norm)
             if out.parameters:
@@ -140,12 +179,13 @@ def run_waves(
 _ENGINE = "engine/"  # before the arrays of an engine's own state
 
 
-def _store(loop: Scope, out: Waves, reached: Point, more: Entry | None, always: bool = False) -> None:
+def _store(loop: Scope, out: Waves, reached: Point, every: int, more: Entry | None, always: bool = False) -> None:
     """Keep where a run stands, with what its engine adds to it."""
     if out.state is not None and more is None:
         return
     meta: dict[str, object] = {
         "number": reached.number,
+        "of": every,
         "time": float(reached.time),
         "log_norm": float(reached.log_norm),
     }
@@ -156,10 +196,11 @@ def _store(loop: Scope, out: Waves, reached: Point, more: Entry | None, always: 
     loop.save_state(meta, arrays, always, lambda: {"states": np.array(out.states)})
 
 
-def _restored(loop: Scope, out: Waves) -> Point | None:
-    """Where an earlier process of the same run stood."""
+def _restored(loop: Scope, out: Waves, every: int) -> Point | None:
+    """Where an earlier process of the same run stood; None too where it looked at other times, as a callback makes it."""
     found = loop.load_state()
-    if found is None:
+    if found is None or found.meta.get("of") != every:
+        loop.runs = 0
         return None
     number, time, log_norm = (float(str(found.meta[name])) for name in ("number", "time", "log_norm"))
     for row in zip(found.arrays["times"].tolist(), found.arrays["states"], found.arrays["log_norms"].tolist()):

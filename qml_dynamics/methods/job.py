@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..backends import Backend, capabilities
 from ..backends import opened as find_backend
 from ..backends.base import BackendLike
+from ..base.arguments import as_numbers
 from ..base.errors import MethodError, check_memory, describe, integer
 from ..base.progress import Progress
 from ..model.fitting import check_fit
@@ -177,8 +178,8 @@ def save_times(save: npt.ArrayLike | None, duration: float) -> np.ndarray:
         count = integer(save, "save", 2, 10**7, MethodError)
         return duration * np.arange(count) / (count - 1)
     try:
-        times = np.asarray(save, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        times = as_numbers(save)
+    except Exception:  # of any kind: the person's own object makes the array
         times = np.empty(0)
     ok = times.ndim == 1 and times.size > 0 and bool(np.isfinite(times).all())
     ok = ok and times.min() >= 0 and times.max() <= duration * (1 + 1e-12)

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..backends.base import Backend
 from ..backends.cache import cached
+from ..base.archive import reading
 from ..base.errors import MethodError, ProblemError, describe, integer
 from ..base.folders import files_in, folder_path, make_folder
 from ..base.interrupts import Interrupts, Stop, interrupted, say_interrupted
@@ -236,7 +237,8 @@ def _begun(journal: Journal, folder: Path, verb: str, said: Identity, name: str,
     words = _words(found, verb, said, folder, name)
     if words:
         raise ProblemError(words)
-    return Call(int(str(found.meta["entropy"])), scope, folder, fresh=False)
+    with reading(f"Argument `{name}` must hold this call as it was written, but {folder} does not"):
+        return Call(int(str(found.meta["entropy"])), scope, folder, fresh=False)
 
 
 def _words(found: Entry, verb: str, said: Identity, folder: Path, name: str) -> str:

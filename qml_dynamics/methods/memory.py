@@ -8,6 +8,7 @@ of the resident set at 2^15 to 2^21 points; the tests measure them again.
 
 from __future__ import annotations
 
+from ..backends import Capabilities
 from ..model.domains import Grid, Hypercube
 from ..model.objectives.base import CHUNK
 from .base import Job
@@ -64,10 +65,13 @@ def of_circuits(job: Job, qubits: int, gates: int = 0, engine: int = _ENGINE) ->
         gates: of the longest circuit.
         engine: bytes an amplitude while it applies gates.
     """
-    can = None if job.backend is None else job.can
-    beside = 0 if can is None else can.overhead
-    simulated = (engine << qubits) + 16 * job.problem.domain.size * len(job.saves)
-    return max(simulated, of_waves(job, 0)) + (beside << qubits) + _GATE * gates
+    can = Capabilities(exact=True) if job.backend is None else job.can
+    report, gates = 16 * job.problem.domain.size * len(job.saves), _GATE * gates
+    if (
+        can.held(qubits, 0) != can.overhead << qubits
+    ):  # a density matrix, which is gone before the report is put together
+        return max(can.held(qubits, engine) + report, of_waves(job, 0)) + gates
+    return max((engine << qubits) + report, of_waves(job, 0)) + (can.overhead << qubits) + gates
 
 
 def of_answers(job: Job, count: int) -> int:

@@ -87,13 +87,13 @@ class Trotter(Usual):
         if self.formula is not None:
             one_of(self.formula, "formula", (*_KNOWN, "auto"), MethodError)
             object.__setattr__(self, "order", by_name(self.formula).order)
-        elif self.order != _SIX:
+        elif not isinstance(self.order, int) or self.order != _SIX:
             by_order(self.order)
 
     @property
     def automatic(self) -> bool:
         """Whether formula and steps are picked for a tolerance."""
-        return self.formula == "auto"
+        return isinstance(self.formula, str) and self.formula == "auto"
 
     @property
     def product_formula(self) -> Formula:

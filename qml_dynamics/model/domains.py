@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
-from ..base.errors import ProblemError, check_memory, integer, one_of, real, require
+from ..base.errors import ProblemError, check_memory, describe, integer, one_of, real, require
 
 
 def outer_sum(axes: Sequence[np.ndarray]) -> np.ndarray:
@@ -43,10 +43,10 @@ def outer_product(axes: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def depth(value: object) -> int:
-    """How deeply a list is nested: 0 for one value; 2 for lists of unequal length, which NumPy does not read."""
+    """How deeply a list is nested: 0 for one value; 2 for lists of unequal length and others that NumPy does not read."""
     try:
         return np.asarray(value).ndim
-    except ValueError:
+    except Exception:  # of any kind: the person's own object makes the array
         return 2
 
 
@@ -68,7 +68,7 @@ def read_bounds(bounds: npt.ArrayLike) -> tuple[tuple[float, float], ...]:
     try:
         array = np.asarray(bounds)
         array = array.astype(float) if array.dtype.kind in "iufO" else np.empty(0)  # no text, no complex numbers
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of any kind: the person's own object makes the array
         array = np.empty(0)
     array = array[None] if array.shape == (2,) else array
     require(
@@ -84,7 +84,12 @@ def per_axis(value: object, ndim: int, name: str) -> list[Any]:
     """The value of each axis: one value is that of every axis; raises :class:`ProblemError` for a list of another length."""
     if depth(value) == 0:
         return [value] * ndim
-    items = list(cast(Iterable[object], value))
+    try:
+        items = list(cast(Iterable[object], value))
+    except Exception:  # of any kind: an object of somebody else
+        raise ProblemError(
+            f"Argument `{name}` must be one value or a list of them, but is {describe(value)}."
+        ) from None
     if len(items) != ndim:
         raise ProblemError(f"Argument `{name}` must be one value or one for each of {ndim} axes, but has {len(items)}.")
     return items

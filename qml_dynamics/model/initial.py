@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from ..base.arguments import as_numbers
 from ..base.errors import ProblemError, check_memory, describe, real, require
 from ..base.printing import printed_briefly
 from .domains import Domain, Hypercube, depth, outer_product
@@ -89,7 +91,10 @@ class Gaussian:
             _wrapped(x - c, w, k, length) if ring else _bell(x - c, w, k)
             for x, c, w, k, length in zip(domain.axes, center, width, momentum, lengths)
         ]
-        return [wave / np.linalg.norm(wave) for wave in waves]
+        norms = [float(np.linalg.norm(wave)) for wave in waves]
+        for w, norm in zip(width, norms):
+            require(math.isfinite(norm) and norm > 0, "width", "be of a size that can be computed with on this grid", w)
+        return [wave / norm for wave, norm in zip(waves, norms)]
 
     def amplitudes_at(self, x: np.ndarray, axis: int, domain: Domain) -> np.ndarray:
         """The factor of one axis at some of its coordinates, of no set norm: no table of the axis is made.
@@ -153,8 +158,8 @@ class State:
 
     def __post_init__(self) -> None:
         try:
-            array = np.array(self.amplitudes, dtype=complex)
-        except (TypeError, ValueError, OverflowError):
+            array = as_numbers(self.amplitudes, complex)
+        except Exception:  # of any kind: the person's own object makes the array
             raise ProblemError(f"Argument `amplitudes` must be numbers, but is {describe(self.amplitudes)}.") from None
         norm = np.linalg.norm(array)
         require(bool(np.isfinite(norm) and norm > 0), "amplitudes", "be finite and not all zero", describe(array))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Protocol, runtime_checkable
 
+from ..base.arguments import listed
 from ..base.entry_points import load, offered, offered_as
 from ..base.errors import ProblemError, describe, real, require
 from ..base.registry import SCHEDULE_PAIRS, SCHEDULES, at, named
@@ -219,8 +220,7 @@ class Knots:
 
     def __post_init__(self) -> None:
         given = self.values
-        listed = not isinstance(given, (str, bytes)) and hasattr(given, "__len__") and len(given) >= 2
-        if not listed:
+        if not listed(given) or len(given) < 2:
             raise ProblemError(f"Argument `values` must be at least two positive numbers, but is {describe(given)}.")
         object.__setattr__(self, "values", tuple(real(v, "values", positive=True) for v in given))
 

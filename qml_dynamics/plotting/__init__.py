@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..base.arguments import checks_arguments
+from ..base.arguments import as_numbers, checks_arguments
 from ..base.errors import MethodError, real, require
 from ..base.estimate import Estimate
 from ..results.trajectory import Trajectory, atomic_file
@@ -233,8 +233,8 @@ def _marks(run: Trajectory, marks: Mapping[str, Sequence[float]] | None) -> dict
     )
     for label, weights in (marks or {}).items():
         try:
-            point = np.asarray(weights, dtype=float)
-        except (TypeError, ValueError, OverflowError):
+            point = as_numbers(weights)
+        except Exception:  # of any kind: the person's own object makes the array
             point = np.empty(0)
         ok = point.shape == (ndim,) and bool(np.isfinite(point).all())
         require(ok, f"marks[{label!r}]", f"be {ndim} finite number{'s' * (ndim > 1)}", weights, MethodError)

@@ -14,6 +14,12 @@ from .trajectory import Best, Counts
 Arrays = dict[str, np.ndarray]
 _KIND, _ITEMS = "kind", "items"
 _CLASSES: dict[str, type] = {"estimate": Estimate, "counts": Counts, "best": Best}
+# parts of them that are numbers or arrays of numbers
+_NUMBERS = {
+    "estimate": ("value", "stderr"),
+    "counts": ("index", "count"),
+    "best": ("value", "uniform_value", "samples"),
+}
 
 
 class CannotStore(TypeError):
@@ -74,4 +80,11 @@ def unpacked(stored: object, arrays: Mapping[str, np.ndarray]) -> object:
         return items if kind == "list" else tuple(items)
     if kind == "dict":
         return {cast("str", unpacked(k, arrays)): unpacked(v, arrays) for k, v in stored[_ITEMS]}
-    return _CLASSES[kind](**{name: unpacked(v, arrays) for name, v in stored[_ITEMS]})
+    parts = {name: unpacked(v, arrays) for name, v in stored[_ITEMS]}
+    if kind in _NUMBERS and not all(_is_number(parts[name]) for name in _NUMBERS[kind]):
+        raise TypeError(f"{kind} must be made of numbers")
+    return _CLASSES[kind](**parts)
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, (bool, str)) and np.asarray(value).dtype.kind in "iufc"

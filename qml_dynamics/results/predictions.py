@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ..base.arguments import as_numbers
 from ..base.errors import ProblemError, one_of, require
 from ..model.objectives.base import Model, Objective
 from ..model.objectives.classifiers import BinaryClassifier
@@ -96,8 +97,8 @@ class Predictor:
                 require(name in named, "X", f"have the column {name!r}", f"of {', '.join(map(str, named))}")
             X = np.column_stack([np.asarray(X[name]) for name in prepared.features])  # type: ignore[call-overload]
         try:
-            rows = np.asarray(X, dtype=float)
-        except (TypeError, ValueError, OverflowError):
+            rows = as_numbers(X)
+        except Exception:  # of any kind: the person's own object makes the array
             raise ProblemError("Argument `X` must be a matrix of numbers, but has other entries.") from None
         require(rows.ndim == 2, "X", "be a matrix, one row a prediction", f"of shape {rows.shape}")
         require(bool(np.isfinite(rows).all()), "X", "be finite", "of values that are infinite or not a number")
@@ -185,8 +186,8 @@ def of_shares(
 def at_weights(objective: Objective, weights: Sequence[float] | np.ndarray, count: int) -> Predictor:
     """The predictor of one weight vector."""
     try:
-        point = np.asarray(weights, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        point = as_numbers(weights)
+    except Exception:  # of any kind: the person's own object makes the array
         point = np.zeros(0)
     must = f"be one of {', '.join(map(repr, WEIGHTS))}, or {count} finite numbers"
     require(point.shape == (count,) and bool(np.isfinite(point).all()), "weights", must, weights)

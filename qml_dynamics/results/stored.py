@@ -14,6 +14,7 @@ import numpy as np
 
 from ..base.archive import DAMAGE, checked, of, read_npz, reading
 from ..base.errors import ProblemError
+from ..base.folders import npz_path
 from ..base.texts import parse_json
 from .codec import packed, unpacked
 from .trajectory import SEAL, is_sealed, plain, sealed, write_npz
@@ -40,8 +41,7 @@ def write_result(path: PathLike, kind: str, parts: Mapping[str, object]) -> Path
     ...     read_result(path, "pair")
     {'x': array([0.1, 0.2]), 'stop': 'done'}
     """
-    target = Path(path)
-    target = target if target.suffix == ".npz" else target.with_name(target.name + ".npz")
+    target = npz_path(path)
     arrays: dict[str, np.ndarray] = {}
     head = {"format": FORMAT, "kind": kind, "parts": packed(dict(parts), arrays)}
     write_npz(target, sealed({_HEAD: np.array(json.dumps(head)), **arrays}))

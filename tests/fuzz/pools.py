@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
 import decimal
+import fractions
 import functools
+import itertools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -52,7 +55,7 @@ def run(times: int = 3) -> qd.Trajectory:
 @functools.cache
 def plane_run() -> qd.Trajectory:
     """A run with two weights."""
-    plane = qd.Problem(qd.Grid((-2, 2), (2, 2)), expression("x0**2+x1**2"), 0.5, clock="real", duration=0.2)
+    plane = qd.Problem(qd.Grid([(-2, 2), (-2, 2)], 2), expression("x0**2+x1**2"), 0.5, clock="real", duration=0.2)
     return qd.evolve(plane, qd.SplitStep(4), save=3, seed=1, progress=False)
 
 
@@ -135,6 +138,20 @@ def submitted() -> str:
     submit(problem(), qd.Trotter(2), backend="aer", shots=50, folder=path, seed=1, quiet=True)
     fetch(path, wait=True, timeout=60)
     return path
+
+
+class Failing:
+    """A number that fails when it is read."""
+
+    def __float__(self) -> float:
+        raise OSError("This number cannot be read.")
+
+
+class Unreadable:
+    """An object that fails when NumPy reads it."""
+
+    def __array__(self, *given: Any, **named: Any) -> np.ndarray:
+        raise KeyError("This array cannot be read.")
 
 
 def wrong() -> list[Any]:
@@ -220,7 +237,32 @@ def wrong() -> list[Any]:
         qd.Hypercube(2),
         qd.Gaussian(0, 1),
         qd.Constant(1.0),
+        np.ma.array([1.0, 2.0], mask=[0, 1]),
+        np.ma.masked,
+        [np.timedelta64(1, "s"), np.timedelta64(2, "s")],
+        np.array([5e-324]),
+        5e-324,
+        10**19,
+        [10**400],
+        range(10**12),
+        fractions.Fraction(1, 3),
+        decimal.Decimal("NaN"),
+        collections.deque([1.0, 2.0]),
+        itertools.count(),
+        inside_itself(),
+        Failing(),
+        Unreadable(),
+        qd.Estimate(1.0, 0.1, 3),
+        [1.0, 2.0],
+        [[1.0, 2.0], [3.0, 4.0]],
     ]
+
+
+def inside_itself() -> list[Any]:
+    """A list that holds itself."""
+    out: list[Any] = []
+    out.append(out)
+    return out
 
 
 def shown(value: Any) -> str:

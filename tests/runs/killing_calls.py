@@ -41,6 +41,12 @@ WELL = qd.Problem(
     initial=qd.Gaussian(0.5, 0.4),
 )
 COLD = WELL.replace(clock="imaginary", diffusion=qd.Linear(1.0, 0.1))
+PAIR = qd.Problem.from_operator(
+    [[1.0, 0.2, 0.0, 0.3], [0.2, 2.0, 0.3, 0.0], [0.0, 0.3, -1.0, 0.2], [0.3, 0.0, 0.2, 0.5]],
+    clock="imaginary",
+    duration=1.0,
+)
+GROWN = qd.Variational(qd.ansatz.hardware_efficient(0), steps=400, grow=qd.Growth(threshold=0.02))
 FILE = f"""{DOUBLE_WELL}
 [method]
 kind = "METHOD"
@@ -96,6 +102,11 @@ VERBS: dict[str, Verb] = {
     "variational": lambda f, b: qd.evolve(
         COLD, qd.Variational(qd.ansatz.hardware_efficient(0), steps=3), backend=b, shots=60, seed=3, folder=f
     ),
+    "characteristics": lambda f, b: qd.evolve(
+        WELL.replace(clock="classical"), qd.HamiltonJacobi(3000), save=5, seed=2, folder=f
+    ),
+    "imaginary_flow": lambda f, b: qd.evolve(PAIR, qd.QITE(2, 40), shots=50, seed=2, save=3, folder=f),
+    "grown_ansatz": lambda f, b: qd.evolve(PAIR, GROWN, seed=2, save=5, folder=f),
     "anneal": lambda f, b: qd.anneal(COLD, 6, "portfolio", seed=6, method=qd.Krylov(), folder=f),
     "metts": lambda f, b: qd.metts(COLD, 0.5, 1600, 5, collapse="alternate", folder=f),
     "metts_circuits": lambda f, b: qd.metts(COLD, 0.3, 8, 5, "aer", walkers=4, burn_in=2, shots=64, folder=f),

@@ -14,6 +14,7 @@ import pytest
 
 VERBS = (
     *("evolve", "krylov", "growing", "trotter", "variational", "anneal", "metts", "metts_circuits", "descend"),
+    *("characteristics", "imaginary_flow", "grown_ansatz"),
     *("train", "train_measured", "error_budget", "run", "anneal_command", "descend_command"),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -140,6 +142,105 @@ def test_a_run_goes_on_where_its_wave_stood(tmp_path: Path, monkeypatch: pytest.
         direct = qd.evolve(problem, method, save=9, seed=2, callback=lambda step, view: None)
         assert whole.states.tobytes() == direct.states.tobytes()  # type: ignore[union-attr]
         assert whole.log_norm.tobytes() == direct.log_norm.tobytes()
+
+
+PAIR = qd.Problem.from_operator(
+    [[1.0, 0.2, 0.0, 0.3], [0.2, 2.0, 0.3, 0.0], [0.0, 0.3, -1.0, 0.2], [0.3, 0.0, 0.2, 0.5]],
+    clock="imaginary",
+    duration=1.0,
+)
+SPREADING = qd.Problem(
+    qd.Grid((-8, 8), 6),
+    lambda w: (w[:, 0] ** 2 - 4) ** 2 / 16,
+    0.5,
+    clock="real",
+    duration=1.0,
+    initial=qd.Gaussian(-2, 0.6, momentum=1.0),
+)
+FEW = qd.Growth(threshold=0.05, max_parameters=10)
+GROWN = qd.Variational(qd.ansatz.hardware_efficient(0), steps=80, integrator="euler", grow=FEW)
+BOTH = qd.Variational(qd.ansatz.hamiltonian(1), steps=16, integrator="euler", grow=FEW)
+STATES: dict[str, tuple[qd.Problem, Any, dict[str, Any]]] = {
+    "hamilton_jacobi": (WELL.replace(clock="classical"), qd.HamiltonJacobi(80), {}),
+    "qite": (PAIR, qd.QITE(2, 6), {}),
+    "qite with shots": (PAIR, qd.QITE(2, 6), {"shots": 100}),
+    "double_bracket": (PAIR, qd.DoubleBracket(3), {}),
+    "probabilistic_ite": (PAIR, qd.ProbabilisticITE(0.9, 10, block="linear"), {"shots": 300}),
+    "grown ansatz": (PAIR, GROWN, {}),
+    "grown grid": (SPREADING, qd.Growing(qd.SplitStep(60), start=4), {}),
+    "grown windows": (SPREADING.replace(clock="imaginary"), qd.Growing(qd.SplitStep(60), start=3), {}),
+    "grid and ansatz": (
+        SPREADING.replace(domain=qd.Grid((-8, 8), 5), clock="imaginary", initial=qd.Gaussian(-2, 0.9)),
+        qd.Growing(BOTH, start=4),
+        {},
+    ),
+}
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two parts of answers are the same to the bit."""
+    if isinstance(a, dict):
+        return sorted(a) == sorted(b) and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    return repr(a) == repr(b)
+
+
+def told(run: qd.Trajectory) -> dict[str, Any]:
+    """What a run answers."""
+    names = ("times", "density", "states", "log_norm", "parameters", "stop")
+    out = {name: getattr(run, name) for name in names} | {"diagnostics": dict(run.diagnostics)}
+    return out | {name: (e.value, e.stderr) for name, e in run.expectations.items()}
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_a_process_goes_on_from_any_state_that_another_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    problem, method, more = STATES[case]
+    ask: dict[str, Any] = {"save": 4, "seed": 2, "progress": False, **more}
+    copies: list[Path] = []
+    count = 0
+    plain = journal.Scope.save_state
+
+    def always(scope: Any, meta: Any, arrays: Any, always: bool = False, more: Any = None) -> None:
+        nonlocal count
+        plain(scope, meta, arrays, True, more)
+        count += 1
+        if count in (2, 6):
+            copies.append(shutil.copytree(scope.journal.folder.parent, tmp_path / f"copy-{count}"))
+
+    monkeypatch.setattr(journal.Scope, "save_state", always)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = qd.evolve(problem, method, folder=tmp_path / "whole", **ask)
+        monkeypatch.setattr(journal.Scope, "save_state", plain)
+        for copy in copies:
+            assert same(told(qd.evolve(problem, method, folder=copy, **ask)), told(whole))
+    assert len(copies) == 2
+
+
+@pytest.mark.parametrize("case", ["hamilton_jacobi", "qite", "probabilistic_ite", "grown windows"])
+def test_no_point_of_a_loop_is_reached_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    monkeypatch.setattr(journal, "_PAUSE", 0.0)
+    problem, method, _ = STATES[case]
+    seen: list[float] = []
+
+    def watch(step: int, view: Any) -> None:
+        seen.append(view.time)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    ask: dict[str, Any] = {"save": 5, "seed": 2, "callback": watch, "folder": tmp_path / "a", "progress": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert qd.evolve(problem, method, **ask).stop.startswith("Interrupted")
+        whole = qd.evolve(problem, method, **ask)
+        direct = qd.evolve(problem, method, save=5, seed=2, callback=lambda step, view: None, progress=False)
+    assert same(told(whole), told(direct))
+    assert len(set(seen)) == len(seen) >= 5
 
 
 def test_a_checkpoint_warns_and_not_beside_a_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ...base.arguments import Array, Numbers, checks_arguments, number_array
+from ...base.arguments import Array, Numbers, as_numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, integer, require
 from ...model.pauli import PauliSum
 
@@ -125,8 +125,8 @@ def law_of(data: Array, visible: int) -> np.ndarray:
     """
     integer(visible, "visible", 1, 30)
     try:
-        given = np.asarray(data, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        given = as_numbers(data)
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError("Argument `data` must be rows of bits or a law, but has other entries.") from None
     if given.shape == (1 << visible,):
         ok = bool(np.all(given >= 0)) and abs(float(given.sum()) - 1) < 1e-9

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...base.arguments import checks_arguments
-from ...base.errors import ProblemError, describe, require
+from ...base.errors import ProblemError, describe, integer, require
 from ...model.domains import Grid
 from ...model.objectives.base import LossLike, Objective
 from ...model.objectives.registry import named, unit_box
@@ -107,6 +107,8 @@ def shifted_bounds(objective: Objective, qubits: int, cells: Sequence[float]) ->
     """
     if objective.bounds is None:
         raise ProblemError(f"Argument `objective` must have bounds, but `{objective.name}` has none.")
+    qubits = integer(qubits, "qubits", 1, 60)
+    require(len(cells) == len(objective.bounds), "cells", f"be {len(objective.bounds)} numbers", cells)
     moves = [(b - a) / (1 << qubits) * c for (a, b), c in zip(objective.bounds, cells)]
     return tuple((a + m, b + m) for (a, b), m in zip(objective.bounds, moves))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Array, Numbers, checks_arguments, number_array
+from ...base.arguments import Array, Numbers, as_numbers, checks_arguments, number_array
 from ...base.errors import ProblemError, describe, real, require
 from ...base.options import handed
 from ...model.domains import Grid
@@ -72,8 +72,8 @@ class Scale:
 def as_rows(given: Array, ndim: int | None, name: str = "data") -> np.ndarray:
     """Finite numbers of shape ``(rows, ndim)``, a copy of what is given; a flat list is one column."""
     try:
-        rows = np.array(given, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        rows = as_numbers(given)
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `{name}` must be rows of numbers, but is {describe(given)}.") from None
     rows = rows[:, None] if rows.ndim == 1 and ndim in (1, None) else rows
     wanted = "have shape (rows, columns)" if ndim is None else f"have shape (rows, {ndim})"

@@ -7,6 +7,7 @@ likelihood in five-fold cross-validation on the training rows.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from ...base.arguments import Array, checks_arguments
 from ...base.errors import integer, real, require
 from ...base.progress import Progress
+from ...methods.gate import require_sound
 from ...model.domains import Grid
 from .data import Scale, as_rows
 from .model import Diffusion
@@ -35,7 +37,9 @@ def energy_distance(x: Array, y: Array) -> float:
     """
     a, b = as_rows(x, None, "x"), as_rows(y, None, "y")
     require(a.shape[1] == b.shape[1], "y", f"have {a.shape[1]} columns", f"of {b.shape[1]}")
-    return 2 * _mean_distance(a, b) - _mean_distance(a, a) - _mean_distance(b, b)
+    found = 2 * _mean_distance(a, b) - _mean_distance(a, a) - _mean_distance(b, b)
+    require_sound(math.isfinite(found), "x", "a distance is not finite")
+    return found
 
 
 def _mean_distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -5,6 +5,7 @@ A module of its own beside `model`: the law at one time as arrays, without the u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ import numpy as np
 
 from ...base.arguments import Array, checks_arguments
 from ...base.errors import ProblemError, describe, real, require
+from ...methods.gate import require_sound
 from ...model.domains import Grid
 from .condition import Condition, Keep, check_possible, read_condition
 from .data import as_rows, choose_bandwidth, density_on, deposit, given_bandwidth, inside, smoothing_time
@@ -126,7 +128,7 @@ class Waves:
         """``phi_t`` on the grid (of the kept data where there is a condition), scaled so that ``psi0 phi_t`` adds up to 1."""
         phi = self.conditioned(condition)[0]
         (wave,) = self.land.waves(phi, [real(t, "t", nonnegative=True)])
-        return np.asarray(wave / float((self.land.root * wave).sum()))
+        return np.asarray(wave / _left(self.land.root * wave))
 
     @checks_arguments
     def forward(self, t: float | Sequence[float] | np.ndarray, condition: Condition | None = None) -> np.ndarray:
@@ -149,7 +151,7 @@ class Waves:
         out = np.empty((len(times), *self.domain.shape))
         for place, wave in zip(order, self.land.waves(phi, [times[i] for i in order])):
             p = np.maximum(self.land.root * wave, 0.0)  # round-off only
-            out[place] = p / p.sum()
+            out[place] = p / _left(p)
         return out
 
     def score(self, t: float, points: Array | None = None, condition: Condition | None = None) -> np.ndarray:
@@ -212,3 +214,10 @@ def _labels(given: Iterable[object] | None, rows: int) -> np.ndarray | None:
         raise ProblemError(f"Argument `labels` must be one class a row, but is {describe(given)}.") from None
     require(labels.shape == (rows,), "labels", f"be one class for each of {rows} rows", f"of shape {labels.shape}")
     return labels
+
+
+def _left(law: np.ndarray) -> float:
+    """The sum of a law that is still to be scaled; refused where rounding has left nothing of it."""
+    total = float(law.sum())
+    require_sound(math.isfinite(total) and total > 0, "t", "nothing is left of the wave by then")
+    return total

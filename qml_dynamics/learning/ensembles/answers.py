@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...base.arguments import as_numbers
 from ...base.errors import real
 from ...base.estimate import Estimate
 
@@ -47,6 +48,6 @@ def numbers(given: ArrayLike) -> np.ndarray:
     ([1.0, 2.0], 0, 0)
     """
     try:
-        return np.array(given, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        return as_numbers(given)
+    except Exception:  # of any kind: the person's own object makes the array
         return np.empty(0)

@@ -15,7 +15,7 @@ import numpy as np
 from ... import synthesis
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike
-from ...base.arguments import checks_arguments
+from ...base.arguments import checks_arguments, listed
 from ...base.errors import MethodError, describe, integer, real, require
 from ...base.estimate import Estimate, mean_of_counts
 from ...model.domains import Hypercube
@@ -66,11 +66,7 @@ class Exchange:
         object.__setattr__(self, "network", inside)
         every = [(i, j) for i in range(inside) for j in range(inside, e.size)]
         given = every if self.bonds is None else self.bonds
-        pairs = (
-            isinstance(given, Sequence | np.ndarray)
-            and len(given) > 0
-            and all(np.shape(pair) == (2,) for pair in given)
-        )
+        pairs = listed(given) and len(given) > 0 and all(listed(pair) and len(pair) == 2 for pair in given)
         require(pairs, "bonds", "be pairs of different neurons", describe(self.bonds))
         bonds = tuple((integer(i, "bonds", 0, e.size - 1), integer(j, "bonds", 0, e.size - 1)) for i, j in given)
         require(all(i != j for i, j in bonds), "bonds", "be pairs of different neurons", describe(self.bonds))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arguments import number_array
 from ...base.errors import describe, real, require
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
@@ -38,13 +39,13 @@ class Steps:
     times: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        shape = np.shape(self.weights)
+        for name in ("weights", "gradient", "change"):
+            object.__setattr__(self, name, number_array(getattr(self, name), name))
+        shape = self.weights.shape
         require(len(shape) == 3, "weights", "have shape (records, networks, K)", f"of shape {shape}")
         for name in ("gradient", "change"):
-            given = np.shape(getattr(self, name))
+            given = getattr(self, name).shape
             require(given == shape, name, f"have shape {shape}", f"of shape {given}")
-            require(bool(np.isfinite(getattr(self, name)).all()), name, "be finite", describe(getattr(self, name)))
-        require(bool(np.isfinite(self.weights).all()), "weights", "be finite", describe(self.weights))
         real(self.dt, "dt", positive=True)
 
 

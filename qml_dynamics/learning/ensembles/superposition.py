@@ -121,6 +121,9 @@ def vortex_wave(
     return out
 
 
+_SPREAD = 1e100  # of a width: above it squares leave the range of floating-point numbers
+
+
 @dataclass(frozen=True)
 class TwoSlits:
     """Two Gaussians of standard deviation ``width`` at ``+-distance``, in phase, free of any potential.
@@ -143,7 +146,9 @@ class TwoSlits:
             object.__setattr__(self, name, real(getattr(self, name), name, positive=True))
 
     def _alpha(self, t: float) -> float:
-        return self.hbar * real(t, "t", nonnegative=True) / (2 * self.mass * self.width**2)
+        alpha = self.hbar * real(t, "t", nonnegative=True) / (2 * self.mass * self.width**2)
+        require(alpha < _SPREAD, "t", f"be such that a slit spreads to less than {_SPREAD:.0e} of its width", t)
+        return alpha
 
     @checks_arguments
     def spread(self, t: float) -> float:
@@ -153,8 +158,8 @@ class TwoSlits:
     @checks_arguments
     def fringe_spacing(self, t: float) -> float:
         """``2 pi / k_f``; infinite at t = 0."""
-        k = self.distance * self._alpha(t) / self.spread(t) ** 2
-        return 2 * math.pi / k if k else math.inf
+        alpha = self._alpha(t)
+        return 2 * math.pi * self.width**2 * (alpha + 1 / alpha) / self.distance if alpha else math.inf
 
     @checks_arguments
     def density(self, x: Numbers, t: float, coherent: bool = True) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import synthesis
 from ...backends.base import BackendLike
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import Array, as_numbers, checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, one_of, real, require
 from ...methods.base import Method
 from ...methods.evolution import evolve
@@ -117,8 +117,8 @@ def _tau(beta: float, reading: str) -> float:
 
 def _levels(energies: Array) -> np.ndarray:
     try:
-        levels = np.asarray(energies, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        levels = as_numbers(energies)
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `energies` must be numbers, but is {describe(energies)}.") from None
     require(levels.ndim == 1 and levels.size > 0, "energies", "be a list of at least one number", energies)
     require(levels.size <= LABELS, "energies", f"have at most {LABELS} labels", levels.size)

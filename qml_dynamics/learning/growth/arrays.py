@@ -51,7 +51,9 @@ def _matrix(w: ArrayLike, layer: int, name: str, complex_too: bool) -> np.ndarra
         array = plain(w, name)
         real = array.dtype.kind != "c"
         array = array.astype(float if real else complex)
-    except (TypeError, ValueError, OverflowError):
+    except ProblemError:
+        raise
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `{name}` must be real matrices, but layer {layer} is {describe(w)}.") from None
     require(real or complex_too, name, "be real matrices", f"of complex numbers in layer {layer}")
     must = "be finite matrices that are not empty"
@@ -74,7 +76,7 @@ def plain(value: object, name: str) -> np.ndarray:
             tensor = tensor.to_dense()
         tensor = tensor.resolve_conj() if tensor.is_complex() else tensor
         return np.array((tensor.double() if tensor.is_floating_point() else tensor).numpy())  # NumPy has no bfloat16
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `{name}` must hold arrays, but is {describe(value)}.") from None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments, checks_arguments_but
+from ...base.arguments import Array, checks_arguments, checks_arguments_but, listed
 from ...base.errors import ProblemError, describe, integer, one_of, require
 
 KINDS = ("shannon", "von_neumann", "entanglement", "differential", "production")
@@ -148,7 +148,7 @@ def reduced(psi: Array, keep: Sequence[int] | None) -> np.ndarray:
     wave = _wave(_numbers(psi, "x"))
     n = wave.size.bit_length() - 1
     require(wave.size == 1 << n and n > 0, "x", "have 2, 4, 8, ... amplitudes", f"of {wave.size} amplitudes")
-    require(isinstance(keep, Sequence | np.ndarray) and len(keep) > 0, "keep", "be a list of qubits", keep)
+    require(listed(keep) and len(keep) > 0, "keep", "be a list of qubits", keep)
     assert keep is not None
     part = [integer(q, "keep", 0, n - 1) for q in keep]
     require(len(set(part)) == len(part), "keep", "name each qubit once", part)
@@ -204,7 +204,7 @@ def _numbers(x: Array, name: str) -> np.ndarray:
     try:
         array = np.asarray(x)
         array = array.astype(complex if array.dtype.kind == "c" else float)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `{name}` must be an array of numbers, but is {describe(x)}.") from None
     ok = array.size > 0 and bool(np.isfinite(array).all())
     if not ok:  # printing an array takes longer than all else here

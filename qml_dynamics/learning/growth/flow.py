@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import Array, as_numbers, checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...model.domains import Grid
 from ...model.initial import Gaussian
@@ -67,8 +67,8 @@ def flow_values(sigma: Array, time: float) -> np.ndarray:
     """
     s = real(time, "time", nonnegative=True)
     try:
-        start = np.asarray(sigma, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        start = as_numbers(sigma)
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `sigma` must be numbers, but is {describe(sigma)}.") from None
     ok = bool(np.isfinite(start).all() and (start >= 0).all())
     require(ok, "sigma", "be finite numbers that are not negative", sigma)

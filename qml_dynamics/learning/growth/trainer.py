@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments_but
+from ...base.arguments import Array, as_numbers, checks_arguments_but, listed
 from ...base.errors import MethodError, ProblemError, require
 from ...base.progress import Progress
 from .flow import orthogonality_flow
@@ -69,8 +69,7 @@ def train_network(
     if test is not None:
         fits = test[0].shape[1] == data.shape[1] and int(test[1].max()) < classes
         require(fits, "held_out", f"have {data.shape[1]} columns and {classes} classes", f"of shape {test[0].shape}")
-    listed = isinstance(hidden, Sequence | np.ndarray) and not isinstance(hidden, str)
-    widths = list(hidden) if listed else [hidden]  # type: ignore[arg-type]
+    widths: list[Any] = list(hidden) if listed(hidden) else [hidden]
     net = _given(network, MLP, "network") or new_network([data.shape[1], *widths, classes], activation, how.seed)
     fits = net.sizes[0] == data.shape[1] and net.sizes[-1] == classes
     require(fits, "network", f"take {data.shape[1]} features and have {classes} outputs", f"of sizes {net.sizes}")
@@ -199,9 +198,9 @@ def _given(value: Option | None, kind: type[Option], name: str) -> Option | None
 def _checked(X: Array, y: Array, name: str) -> tuple[np.ndarray, np.ndarray, int]:
     """Data as floats, labels as integers, and the number of classes."""
     try:
-        data, given = np.asarray(X, dtype=float), np.asarray(y)
+        data, given = as_numbers(X), np.asarray(y)
         labels = given.astype(int)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `{name}` must be numbers, with class numbers 0, 1, ... as labels.") from None
     ok = data.ndim == 2 and data.size > 0 and bool(np.isfinite(data).all())
     require(ok, name, "be a finite matrix that is not empty", f"of shape {data.shape}")

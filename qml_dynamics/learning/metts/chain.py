@@ -117,8 +117,12 @@ class Chain:
             inside = inside and index.min() >= 0 and index.max() < problem.domain.size
             require(inside, "path", f"hold places below {problem.domain.size} a walker and step", "others")
             d, s = (Constant(real(there[name], name)) for name in ("diffusion", "strength"))
-        still = problem.replace(clock="imaginary", duration=tau, diffusion=d, strength=s)
-        return cls(**parts, problem=still, method=_method(there["method"]))  # type: ignore[arg-type]
+            still = problem.replace(clock="imaginary", duration=tau, diffusion=d, strength=s)
+            samples = of(parts["samples"], np.ndarray, "samples")
+            fits = samples.shape == (len(samples), problem.domain.ndim) and 0 < len(samples) <= index.size
+            require(fits, "path", f"hold samples of {problem.domain.ndim} weights", f"of shape {samples.shape}")
+            made = cls(**parts, problem=still, method=_method(there["method"]))  # type: ignore[arg-type]
+        return made
 
     @property
     def density(self) -> np.ndarray:

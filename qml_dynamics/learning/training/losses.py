@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...base.arguments import as_numbers
 from ...base.errors import MethodError, UnusedArgumentWarning, describe, one_of, require
 from ...methods.variational.ansatz import CircuitAnsatz
 from ...methods.variational.ansatz.reader import program_from_circuit
@@ -112,8 +113,8 @@ def _data(given: Statement) -> tuple[np.ndarray, np.ndarray | None]:
         require(given.labels is None, "labels", "be absent without features", given.labels, MethodError)
         return np.zeros((1, 0)), None
     try:
-        features = np.asarray(given.features, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        features = as_numbers(given.features)
+    except Exception:  # of any kind: the person's own object makes the array
         features = np.empty(0)
     ok = features.ndim == 2 and features.size > 0 and bool(np.isfinite(features).all())
     require(ok, "features", "be finite, of shape (rows, columns)", describe(given.features), MethodError)

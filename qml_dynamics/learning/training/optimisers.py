@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ...backends import Backend
 from ...backends import backend as find_backend
-from ...base.archive import of, reading
+from ...base.archive import checked, of, reading
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, require
 from ...base.printing import printed_briefly
@@ -86,7 +86,14 @@ class TrainResult:
                 of(parts[name], np.ndarray, name)
             for name in ("optimizer", "stop"):
                 of(parts[name], str, name)
-        return cls(**parts, _outputs=_no_circuit)  # type: ignore[arg-type]
+            arrays = {name: value for name, value in parts.items() if isinstance(value, np.ndarray)}
+            steps, count = len(checked(arrays, "loss", "f", (None,))), arrays["theta"].size
+            checked(arrays, "evaluations", "iu", (steps,))
+            checked(arrays, "parameters", "f", (steps, count))
+            checked(arrays, "theta", "f", arrays["theta"].shape)
+            require(steps > 0, "path", "hold a loss before the first step", "of none")
+            made = cls(**parts, _outputs=_no_circuit)  # type: ignore[arg-type]
+        return made
 
     def outputs(self, features: ArrayLike) -> np.ndarray:
         """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...backends import Backend
+from ...base.arguments import as_numbers
 from ...base.errors import EdgeWeightWarning, MethodError, ProblemError, integer, real, require
 from ...base.estimate import Estimate
 from ...base.progress import Progress
@@ -92,8 +93,8 @@ class SchrodingerBridge:
         )
         if not isinstance(self.end, Initial) or isinstance(self.end, type):
             try:
-                p = np.asarray(self.end, dtype=float)
-            except (TypeError, ValueError, OverflowError):
+                p = as_numbers(self.end)
+            except Exception:  # of any kind: the person's own object makes the array
                 p = np.array(-1.0)
             ok = p.ndim > 0 and bool(np.isfinite(p).all() and (p >= 0).all() and p.sum() > 0)
             require(ok, "end", "be an initial wave or a density", self.end, MethodError)

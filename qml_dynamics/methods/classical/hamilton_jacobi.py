@@ -22,6 +22,7 @@ from ...model.initial import PointMass, State
 from ...model.objectives import from_table
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
+from ...results.journal import Scope, current
 from ..base import Answer, Facts, Job, Stream, Usual, View, Work
 from ..job import save_times
 from .moments import Moment, no_operators, report, sampled_moment
@@ -232,16 +233,13 @@ def characteristics(problem: Problem, method: HamiltonJacobi, save: npt.ArrayLik
     )
 
 
-def _played(problem: Problem, method: HamiltonJacobi, times: np.ndarray) -> Iterator[tuple[float, Cloud]]:
+def _played(
+    problem: Problem, method: HamiltonJacobi, times: np.ndarray, stand: tuple[int, Cloud] | None = None
+) -> Iterator[tuple[float, Cloud]]:
+    """The clouds at these times, or those behind a number of them at which a cloud stands."""
     force = smooth(problem.objective, problem.domain)  # type: ignore[arg-type]
-    return play(
-        problem,
-        method.product_formula,
-        method.steps,
-        times.tolist(),
-        start(problem, method.finer(problem.domain), method.spread),
-        force,
-    )
+    number, cloud = (None, start(problem, method.finer(problem.domain), method.spread)) if stand is None else stand
+    return play(problem, method.product_formula, method.steps, times.tolist(), cloud, force, number)
 
 
 def _caustic(times: Iterable[float], clouds: list[Cloud], problem: Problem, method: HamiltonJacobi) -> float | None:
@@ -258,22 +256,68 @@ def _run(job: Job, method: HamiltonJacobi) -> tuple[list[float], list[Cloud], st
     times: list[float] = []
     clouds: list[Cloud] = []
     stop, facts = f"Reached the end of the duration, {job.saves[-1]:g}.", {"steps": method.steps}
+    outer = current()
+    loop = None if outer is None else outer.run()
+    stand = None if loop is None else _restored(loop, len(every), times, clouds)
     try:
-        for step, (t, cloud) in enumerate(_played(problem, method, every)):
+        for step, (t, cloud) in enumerate(_played(problem, method, every, stand), 0 if stand is None else stand[0] + 1):
             job.progress(step, len(every) - 1)
+            stand = step, cloud
             ends = job.callback is not None and job.callback(step, _view(problem, t, cloud))
             if t in wanted or ends:
                 times.append(t)
                 clouds.append(cloud)
+            if loop is not None:
+                _store(loop, len(every), stand, times, clouds)
             if ends:
                 stop = f"The callback stopped the run at t = {t:g} of {problem.duration:g}."
                 break
     except KeyboardInterrupt:
+        del times[len(clouds) :]
+        if stand is not None and every[stand[0]] in wanted and every[stand[0]] not in times:
+            times.append(float(every[stand[0]]))  # the interrupt came before it was kept
+            clouds.append(stand[1])
+        if loop is not None and stand is not None:
+            _store(loop, len(every), stand, times, clouds, always=True)
         if not clouds:
             raise
         facts["interrupted"] = True
         stop = f"Interrupted from the keyboard after t = {times[-1]:g} of {problem.duration:g}; kept what was done."
     return times, clouds, stop, {**facts, "paths": len(clouds[0].weights), **_told(times, clouds, problem, method)}
+
+
+_PARTS = ("points", "momenta", "action")
+
+
+def _store(
+    loop: Scope,
+    every: int,
+    stand: tuple[int, Cloud],
+    times: list[float],
+    clouds: list[Cloud],
+    always: bool = False,
+) -> None:
+    """Keep where the paths are, and where they were at the saved times so far."""
+    kept = [*clouds, stand[1]]
+
+    def arrays() -> dict[str, np.ndarray]:
+        """Of all clouds, stacked: made only where they are written."""
+        return {name: np.array([getattr(cloud, name) for cloud in kept]) for name in _PARTS}
+
+    meta = {"number": stand[0], "of": every}
+    loop.save_state(meta, {"times": np.array(times), "weights": stand[1].weights}, always, arrays)
+
+
+def _restored(loop: Scope, every: int, times: list[float], clouds: list[Cloud]) -> tuple[int, Cloud] | None:
+    """Where an earlier process of the same run stood; None too where it looked at other times, as a callback makes it."""
+    found = loop.load_state()
+    if found is None or found.meta["of"] != every:
+        return None
+    points, momenta, action = (found.arrays[name] for name in _PARTS)
+    *before, now = (Cloud(q, k, s, found.arrays["weights"]) for q, k, s in zip(points, momenta, action))
+    times.extend(found.arrays["times"].tolist())
+    clouds.extend(before)
+    return int(str(found.meta["number"])), now
 
 
 def _told(times: list[float], clouds: list[Cloud], problem: Problem, method: HamiltonJacobi) -> dict[str, Any]:

@@ -127,18 +127,25 @@ def _slope(psi: np.ndarray, axis: int, spacing: float, boundary: str) -> np.ndar
 
 
 def play(
-    problem: Problem, formula: Formula, steps: int, saves: Sequence[float], cloud: Cloud, force: Objective
+    problem: Problem,
+    formula: Formula,
+    steps: int,
+    saves: Sequence[float],
+    cloud: Cloud,
+    force: Objective,
+    reached: int | None = None,
 ) -> Iterator[tuple[float, Cloud]]:
-    """The cloud at each save time (the first of which is 0).
+    """The cloud at each save time (the first of which is 0), or at those behind number ``reached``, at which it stands.
 
     ``S`` grows by ``D |k|^2 - s zeta`` a unit of time along a path.
     """
     q, k, action = cloud.points.copy(), cloud.momenta.copy(), cloud.action.copy()
-    yield saves[0], cloud
+    if reached is None:
+        yield saves[0], cloud
     domain = problem.domain
     assert isinstance(domain, Grid)
     ends = boundaries(problem.duration, steps, saves)
-    for piece, t in zip(segments(ends, saves), saves[1:]):
+    for piece, t in list(zip(segments(ends, saves), saves[1:]))[reached or 0 :]:
         for kind, amount in _amounts(formula, piece, problem):
             if kind == "K":
                 q += 2 * amount * k

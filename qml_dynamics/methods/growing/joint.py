@@ -18,24 +18,28 @@ from typing import Any
 
 import numpy as np
 
+from ...base.archive import of
 from ...base.errors import MethodError, describe
 from ...model.domains import Grid
 from ...model.formulas import boundaries, segments
 from ...model.hamiltonians import LearningHamiltonian
+from ...results.journal import Entry
 from ..base import Job
-from ..from_waves import Waves
+from ..from_waves import Stand, Waves
 from ..variational.engine.bound import AngleBound, Floor, angle_between, energy_error
 from ..variational.engine.flow import Point as PointOfFlow
 from ..variational.engine.gates import Program
 from ..variational.engine.integrate import Step
 from ..variational.engine.threads import pinned
 from ..variational.evolve import Walk
+from ..variational.standing import joined, restore, state, unjoined
 from .criteria import BLIND, START, horizon
 from .embedding import embedded_ansatz, interpolation
 from .grid import coarsened, energy_change, levels, on_grid, residual, restated, tail
 from .levels import Point, verdict
 from .method import Growing
 
+_COUNTS = ("level", "updates", "fixed", "evaluated", "begun")
 PASSES = 8  # over the problem's amplitudes, for one look at the fine velocity
 
 
@@ -186,12 +190,22 @@ def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[
     near = [float(ends[np.argmin(np.abs(ends - t))]) for t in looks]
     stops = sorted({*times, *near})
     both.walk.total = len(ends) - 1
-    yield both.point(times[0], wanted, out)
-    for stop, piece in zip(stops[1:], segments(ends, stops)):
+    stand = Stand(out)
+    both.take_up(stand, out)
+    points = stand.points  # which an earlier process has yielded
+    if not stand.done:
+        both.stands(stand, 0, out)
+        first = both.point(times[0], wanted, out)
+        if not points:
+            yield first
+    for number, (stop, piece) in list(enumerate(zip(stops[1:], segments(ends, stops)), 1))[stand.done :]:
         both.go(piece)
         if stop in times:
-            yield both.point(stop, wanted, out)
+            reached = both.point(stop, wanted, out)
+            if stop in times[points:]:
+                yield reached
         both.look(stop)
+        both.stands(stand, number, out)
     both.walk.finish()
     out.diagnostics.update(both.report())
     out.stop = both.verdict()
@@ -262,6 +276,44 @@ class _Both:
                 self.walk.move(restated(self.job.problem, fine), self.at[self.level], program)
             self.plan.append((t, self.level))
             self.refined.append((t, before, self.walk.point.energy))
+
+    def stands(self, stand: Stand, done: int, out: Waves) -> None:
+        """Tell where the run stands behind so many stretches; nothing once it stands still."""
+        walk = state(self.walk)
+        if walk is None:
+            return
+        last = self.walk.last
+        numbers: dict[str, object] = {name: getattr(self, name) for name in _COUNTS}
+        numbers |= {"walk": walk.meta, "plan": self.plan, "passes": self.walk.passes}
+        numbers["last"] = [last[0], *last[2]] if last and last[1] is self.walk.h else None
+        arrays = {f"walk/{name}": array for name, array in walk.arrays.items()} | joined(out.parameters)
+        arrays |= {"seen": np.array(self.seen).reshape(-1, 2), "refined": np.array(self.refined).reshape(-1, 3)}
+        stand.at(done, numbers, arrays)
+
+    def take_up(self, stand: Stand, out: Waves) -> None:
+        """Be where an earlier process stood."""
+        if stand.entry is None:
+            return
+        meta, arrays = dict(stand.entry.meta), stand.entry.arrays
+        own = {n.removeprefix("walk/"): a for n, a in arrays.items() if n.startswith("walk/")}
+        with pinned(self.h.num_qubits):
+            restore(self.walk, Entry(of(meta["walk"], dict, "walk"), own), self._finer)
+        for name in _COUNTS:
+            setattr(self, name, meta[name])
+        self.walk.passes = of(meta["passes"], int, "passes")
+        last = of(meta["last"], list, "last") if meta["last"] is not None else []
+        self.walk.last = (last[0], self.walk.h, tuple(last[1:])) if last else ()
+        self.plan = [(t, level) for t, level in of(meta["plan"], list, "plan")]
+        self.seen, self.refined = ([tuple(row) for row in arrays[name].tolist()] for name in ("seen", "refined"))
+        out.parameters.extend(unjoined(arrays))
+
+    def _finer(self, program: Program) -> Program:
+        """The ansatz on the next grid, and the run there."""
+        coarse = self.grids[self.level]
+        self.level += 1
+        fine = self.grids[self.level]
+        self.walk.onto(restated(self.job.problem, fine), self.at[self.level])
+        return embedded_ansatz(program, coarse, fine)
 
     def point(self, t: float, wanted: set[float], out: Waves) -> Point:
         """The wave now, on the problem's grid."""

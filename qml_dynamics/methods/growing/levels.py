@@ -17,7 +17,7 @@ from ...model.initial import State
 from ...model.problem import Problem
 from .. import split_step
 from ..base import Job
-from ..from_waves import Waves
+from ..from_waves import Stand, Waves
 from ..split_step import SplitStep
 from ..trotter import Trotter
 from .criteria import START, asked, first_patch
@@ -48,12 +48,14 @@ def told(plan: Sequence[tuple[float, Patch]], spent: float, fixed: float, unit: 
 
 
 Point = tuple[float, np.ndarray, float]
+_COUNTS = ("looks", "updates", "bound", "rounds")
+_ROWS = ("seen", "missed")
 
 
 def run(growing: Growing, job: Job, times: list[float], out: Waves) -> Iterator[Point]:
     """The waves of a growing ``SplitStep`` on the problem's grid at ``times``; the record goes into ``out.diagnostics``."""
     walk = Walk(growing, job.problem, learning(job.h), times, job.progress)
-    yield from walk.points()
+    yield from walk.points(Stand(out))
     out.diagnostics.update(walk.report())
     out.stop = f"Reached the end of the duration, {times[-1]:g}. {out.diagnostics['verdict']}"
 
@@ -111,18 +113,46 @@ class Walk:
                 return patch
             patch = patch.refined()
 
-    def points(self) -> Iterator[Point]:
-        """The waves at the save times."""
-        log_norm = 0.0
-        yield self.times[0], self.patch.spread(self.psi), log_norm
+    def points(self, stand: Stand | None = None) -> Iterator[Point]:
+        """The waves at the save times; with ``stand`` those behind what an earlier process has done."""
+        log_norm, done, points = 0.0, 0, 0
+        if stand is not None:
+            done, points, log_norm = stand.done, stand.points, stand.number("log_norm")
+            self._take_up(stand)
+        if not points:
+            self._stands(stand, 0, log_norm)
+            yield self.times[0], self.patch.spread(self.psi), log_norm
         stops = self.stops()
-        for t0, t1 in zip(stops[:-1], stops[1:]):
+        for number, (t0, t1) in list(enumerate(zip(stops[:-1], stops[1:]), 1))[done:]:
             for t, psi, log in self._stretch([t0, *(t for t in self.times if t0 < t < t1), t1]):
-                if t in self.times:
+                if t in self.times[points:]:
                     yield t, self.patch.spread(psi), log_norm + log
             self.psi, log_norm = psi, log_norm + log
+            self._stands(stand, number, log_norm)
             if self.progress is not None:
                 self.progress(round(self.inner.steps * t1 / self.problem.duration), self.inner.steps)
+
+    def _stands(self, stand: Stand | None, done: int, log_norm: float) -> None:
+        """Tell where the run stands at the end of a stretch."""
+        if stand is None:
+            return
+        numbers: dict[str, object] = {name: getattr(self, name) for name in _COUNTS}
+        numbers["log_norm"] = float(log_norm)
+        numbers["plan"] = [[t, p.resolution, p.halvings, p.offset] for t, p in self.plan]
+        rows = {name: np.array(getattr(self, name)).reshape(-1, 2) for name in _ROWS}
+        stand.at(done, numbers, {"psi": self.psi, **rows})
+
+    def _take_up(self, stand: Stand) -> None:
+        """Be where an earlier process stood at the end of a stretch."""
+        if stand.entry is None:
+            return
+        meta: dict[str, Any] = dict(stand.entry.meta)
+        for name in _COUNTS:
+            setattr(self, name, meta[name])
+        for name in _ROWS:
+            setattr(self, name, [(t, value) for t, value in stand.entry.arrays[name].tolist()])
+        self.plan = [(t, Patch(self.whole, *(tuple(part) for part in parts))) for t, *parts in meta["plan"]]
+        self.psi, self.patch = stand.entry.arrays["psi"], self.plan[-1][1]
 
     def stops(self) -> list[float]:
         """When the wave is looked at, at ends of steps: after 1, 2, 4, ... steps, then at equal times, and at the end."""

@@ -34,7 +34,8 @@ def run_growing(job: Job, growing: Growing) -> Answer:
         """The waves of the growing grid or ansatz at the times ``saves``: (time, wave, logarithm of the norm)."""
         return _engine(growing, inner, saves, out)
 
-    return report_waves(job, run_waves(job, waves))
+    resumes = not isinstance(growing.method, Trotter)  # whose circuit is simulated in one pass
+    return report_waves(job, run_waves(job, waves, resumes=resumes))
 
 
 def _engine(growing: Growing, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:

@@ -19,6 +19,7 @@ from ...model.schedules import Constant
 from ...results.observables import pauli_groups
 from ...results.sampling import draw
 from ..base import Job, Stream
+from ..from_waves import Stand
 from .moments import Moment, advanced
 from .options import QITE, DoubleBracket
 from .qite import Expect, Step, domains, expectations, generator, is_real, pool
@@ -181,48 +182,78 @@ def fullest(job: Job, method: QITE) -> QuantumCircuit:
     return circuit
 
 
-def qite(job: Job, method: QITE, saves: Sequence[float]) -> Iterator[Reached]:
-    """Step by step and domain by domain: look, solve, rotate; the norm is what was seen of ``<e^{-2 dtau h}>``."""
+def qite(job: Job, method: QITE, saves: Sequence[float], stand: Stand | None = None) -> Iterator[Reached]:
+    """Step by step and domain by domain: look, solve, rotate; the norm is what was seen of ``<e^{-2 dtau h}>``.
+
+    With ``stand`` (of a run on waves, which read no circuit) the steps that an earlier process has done are passed over.
+    """
     problem, run = job.problem, _Qite(job, method)
     circuit = synthesis.states.prepare(problem.initial, problem.domain)
     psi = problem.initial.vector(problem.domain) if run.exact else None
-    log, variance, done = 0.0, 0.0, 0
+    log, variance, done, past, points = 0.0, 0.0, 0, 0, 0
+    if stand is not None and psi is not None:
+        psi, log, variance = stand.array("psi", psi), stand.number("log"), stand.number("variance")
+        past, points, run.calls = stand.done, stand.points, int(stand.number("calls"))
     ends = boundaries(problem.duration, method.steps, saves)
-    yield Reached(saves[0], circuit, psi, 0.0)
-    for save, piece in zip(saves[1:], segments(ends, saves)):
+    if not points:
+        _stands(stand, 0, psi, {"log": log, "variance": variance, "calls": run.calls})
+        yield Reached(saves[0], circuit, psi, 0.0)
+    for number, (save, piece) in enumerate(zip(saves[1:], segments(ends, saves)), 1):
         for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
+            if done < past:  # the parts of a step are those of the first one that is as long
+                run.sweep(t0, t1)
+                done += 1
+                continue
             for step in run.sweep(t0, t1):
                 a, c, spread = generator(step, run.expect(step, circuit, psi), run.real, run.rcond)
                 circuit, psi = run.rotated(a, step.dt, circuit, psi)
                 log += 0.5 * float(np.log(c))
                 variance += 0.25 * spread / (c * c * job.shots) if job.shots else 0.0
             log, done = log - run.amount(t0, t1) * run.constant(), done + 1
+            _stands(stand, done, psi, {"log": log, "variance": variance, "calls": run.calls})
             job.progress(done, len(ends) - 1)
-        yield Reached(save, circuit, psi, log, variance)
+        if number >= points:
+            yield Reached(save, circuit, psi, log, variance)
 
 
-def double_bracket(job: Job, method: DoubleBracket, saves: Sequence[float]) -> Iterator[Reached]:
-    """The circuits of the flow; on exact backends with the waves, and ``log_norm`` by the trapezoidal rule of the energy."""
+def _stands(stand: Stand | None, done: int, psi: np.ndarray | None, numbers: dict[str, float]) -> None:
+    if stand is not None and psi is not None:
+        stand.at(done, numbers, {"psi": psi})
+
+
+def double_bracket(
+    job: Job, method: DoubleBracket, saves: Sequence[float], stand: Stand | None = None
+) -> Iterator[Reached]:
+    """The circuits of the flow; on exact backends with the waves, and ``log_norm`` by the trapezoidal rule of the energy.
+
+    With ``stand`` the waves that an earlier process has simulated are not simulated again.
+    """
     problem, h = job.problem, job.h
     circuit = synthesis.states.prepare(problem.initial, problem.domain)
     psi = problem.initial.vector(problem.domain) if job.can.exact else None
     ends = boundaries(problem.duration, method.steps, saves)
-    log, number = 0.0, 0
-    yield Reached(saves[0], circuit, psi, 0.0)
-    for save, piece in zip(saves[1:], segments(ends, saves)):
+    log, number, past, points = 0.0, 0, 0, 0
+    if stand is not None and psi is not None:
+        psi, log, past, points = stand.array("psi", psi), stand.number("log"), stand.done, stand.points
+    if not points:
+        _stands(stand, 0, psi, {"log": log})
+        yield Reached(saves[0], circuit, psi, 0.0)
+    for place, (save, piece) in enumerate(zip(saves[1:], segments(ends, saves)), 1):
         for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
             circuit = synthesis.imaginary.double_bracket_step(problem, h, circuit, t0, t1, method.substeps)
             if len(circuit.data) > _GATES:
                 raise MethodError(
                     f"Argument `steps` must be smaller: the circuit of step {number + 1} already has {len(circuit.data):,} gates."
                 )
-            if psi is not None:
+            if psi is not None and number >= past:
                 before = psi
                 psi = next(iter(job.device.states([circuit], job.progress)))[: problem.domain.size]
                 psi = psi.reshape(problem.domain.shape)
                 log -= 0.5 * (_action(h, before, t0, t1) + _action(h, psi, t0, t1))
+                _stands(stand, number + 1, psi, {"log": log})
             number += 1
-        yield Reached(save, circuit, psi, log)
+        if place >= points:
+            yield Reached(save, circuit, psi, log)
 
 
 def _action(h: Hamiltonian, psi: np.ndarray, t0: float, t1: float) -> float:

@@ -13,12 +13,13 @@ from ... import synthesis
 from ...base.estimate import Estimate
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
+from ...results.journal import Entry
 from ...results.observables import best_of, combine_groups, observe_counts, pauli_groups
 from ...results.sampling import draw, draw_successes
 from ...results.trajectory import Counts
 from ..base import Answer, Job, Stream, Work
 from ..from_samples import one_moment
-from ..from_waves import Waves, report_waves, run_waves
+from ..from_waves import Stand, Waves, report_waves, run_waves
 from ..memory import of_circuits
 from .device import bracket_ends, bracket_on_device, qite_on_device, selected_on_device, selection
 from .flows import Reached, double_bracket, fullest, looks, qite
@@ -66,14 +67,18 @@ def _exact(job: Job, method: Selected | Flow, plan: Forecast | None) -> Answer:
 
     def engine(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
         """The waves at the times ``saves``; success probabilities and both laws of each are noted in ``seen``."""
+        stand = Stand(out)
+        _recalled(out, seen)
+        out.state = partial(_with_moments, stand, seen)
         again = plan
         if plan is not None and len(saves) != len(plan.saves):  # a callback wants every step
             again = forecast(inner.problem, inner.h, method, saves.tolist())
-        for moment in _moments(inner, method, again, saves.tolist()):
+        for moment in _moments(inner, method, again, saves.tolist(), stand):
             seen[moment.time] = moment
             yield moment.time, moment.wave, moment.log_norm
 
-    waves = run_waves(job, engine, method.steps)
+    resumes = not isinstance(method, Schrodingerised)  # whose register is simulated in one pass
+    waves = run_waves(job, engine, method.steps, resumes=resumes)
     answer = report_waves(replace(job, shots=None), waves)
     moments = [seen[t] for t in waves.times]
     known: dict[str, Any] = {"steps": method.steps}
@@ -87,23 +92,43 @@ def _exact(job: Job, method: Selected | Flow, plan: Forecast | None) -> Answer:
     return answer if job.shots is None else _with_shots(job, method, answer, moments, plan)
 
 
-def _moments(job: Job, method: Selected | Flow, plan: Forecast | None, saves: Sequence[float]) -> Iterator[Moment]:
+def _with_moments(stand: Stand, seen: dict[float, Moment]) -> Entry | None:
+    """Where the loop stands, and of every moment so far what its wave does not tell."""
+    if stand.entry is None:
+        return None
+    rows = np.array([(m.time, m.success, m.log_norm_stderr) for m in seen.values()])
+    return Entry(stand.entry.meta, {**stand.entry.arrays, "moments": rows})
+
+
+def _recalled(out: Waves, seen: dict[float, Moment]) -> None:
+    """The moments that an earlier process has kept; each had one row, its wave."""
+    if out.kept is None:
+        return
+    known = {t: (success, spread) for t, success, spread in out.kept.arrays["moments"].tolist()}
+    for t, wave, log in zip(out.times, out.states, out.log_norm):
+        success, spread = known[t]
+        seen[t] = Moment(t, wave, log, success, np.sqrt(success) * wave[None], spread)
+
+
+def _moments(
+    job: Job, method: Selected | Flow, plan: Forecast | None, saves: Sequence[float], stand: Stand
+) -> Iterator[Moment]:
     if plan is not None:
         if isinstance(method, Schrodingerised):
             yield from schrodinger_moments(job, method, plan)
         else:
             assert isinstance(method, ProbabilisticITE)
-            yield from probabilistic_moments(job, method, plan)
+            yield from probabilistic_moments(job, method, plan, stand)
         return
-    for reached in _flow(job, method, saves):
+    for reached in _flow(job, method, saves, stand):
         yield reached.moment()
 
 
-def _flow(job: Job, method: Selected | Flow, saves: Sequence[float]) -> Iterator[Reached]:
+def _flow(job: Job, method: Selected | Flow, saves: Sequence[float], stand: Stand | None = None) -> Iterator[Reached]:
     if isinstance(method, DoubleBracket):
-        return double_bracket(job, method, saves)
+        return double_bracket(job, method, saves, stand)
     assert isinstance(method, QITE)
-    return qite(job, method, saves)
+    return qite(job, method, saves, stand)
 
 
 def _with_shots(

@@ -18,6 +18,7 @@ from ...model.problem import Problem
 from ...synthesis.p_register import Blocks, Register
 from .. import split_step
 from ..base import Job, Method
+from ..from_waves import Stand
 from ..split_step import SplitStep
 from .laws import (
     Occupied,
@@ -244,19 +245,31 @@ def schrodinger_moments(job: Job, method: Schrodingerised, plan: Forecast) -> It
         yield Moment(t, (wave / np.linalg.norm(wave)).reshape(domain.shape), float(log), success, rows.reshape(shape))
 
 
-def probabilistic_moments(job: Job, method: ProbabilisticITE, plan: Forecast) -> Iterator[Moment]:
-    """Block by block: the ancilla is projected on 0 and starts anew, as measurement and reset would do on a device."""
+def probabilistic_moments(job: Job, method: ProbabilisticITE, plan: Forecast, stand: Stand) -> Iterator[Moment]:
+    """Block by block: the ancilla is projected on 0 and starts anew, as measurement and reset would do on a device.
+
+    The blocks and the moments that an earlier process has left behind are passed over.
+    """
     problem, domain = job.problem, job.problem.domain
     lowest = partial(lower_bound, problem, job.h)
     pieces = synthesis.probabilistic.probabilistic_blocks(problem, job.h, blocks_of(method), plan.saves, lowest)
-    wave, log, done = problem.initial.vector(domain), 0.0, 0
-    yield Moment(plan.saves[0], wave, 0.0, 1.0, wave[None])
-    for t, count, blocks in zip(plan.saves[1:], plan.blocks[1:], pieces):
+    wave, log, done = stand.array("wave", problem.initial.vector(domain)), stand.number("log"), 0
+    past, points = stand.done, stand.points
+    if not points:
+        stand.at(0, {"log": log}, {"wave": wave})
+        yield Moment(plan.saves[0], wave, 0.0, 1.0, wave[None])
+    for number, (t, count, blocks) in enumerate(zip(plan.saves[1:], plan.blocks[1:], pieces), 1):
         for block in blocks:
+            done += 1
+            if done <= past:
+                continue
             wave = advanced(job.device, domain, wave, block)[0]
             norm = float(np.linalg.norm(wave))
-            wave, log, done = wave / norm, log + np.log(norm), done + 1
+            wave, log = wave / norm, float(log + np.log(norm))
+            stand.at(done, {"log": log}, {"wave": wave})
             job.progress(done, plan.blocks[-1])
+        if number < points:
+            continue
         success = float(np.exp(2 * log))
         log_norm = log - count * np.log(method.m0) - kept_energy(problem, job.h, method, t)
         yield Moment(t, wave, float(log_norm), success, np.sqrt(success) * wave[None])

@@ -34,7 +34,7 @@ def grow(flow: Flow, point: Point, options: Growth) -> Point:
         best = int(gains.argmax())
         if gains[best] < _WORTH * point.residual**2:
             break
-        flow.use(_longer(flow.program, candidates[best]))
+        flow.use(longer(flow.program, candidates[best]))
         before = point.residual
         point = flow.at(point.time, np.append(point.theta, 0.0))
         if point.residual > before * (1 - 1e-6):
@@ -49,7 +49,7 @@ def _candidates(flow: Flow, options: Growth, odd: bool) -> list[Masks]:
     return [[mask] for mask in pool(options, flow.program.num_qubits, odd)]
 
 
-def _longer(program: Program, group: Masks) -> Program:
+def longer(program: Program, group: Masks) -> Program:
     """The ansatz with the rotations of a group at its end, which share one angle that stands at 0."""
     a = program.angles
     slots = len(a.constant) + np.arange(len(group))

@@ -240,14 +240,18 @@ class Walk:
 
     def move(self, problem: Problem, h: Hamiltonian, program: Program) -> None:
         """Go on with another Hamiltonian and ansatz (those of a finer grid) at the same parameters."""
-        self.problem, self.h, self.flow.h, self.cuts = problem, h, h, None
+        self.onto(problem, h)
         self.flow.use(program)
-        self.floor = Floor(h) if self.imaginary else None
-        if self.descent is not None:
-            self.descent.h = h
         self.point = self.flow.at(self.point.time, self.point.theta)
         self.here = True
         self._grow()
+
+    def onto(self, problem: Problem, h: Hamiltonian) -> None:
+        """Another Hamiltonian (that of a finer grid), for which the ansatz is still to come."""
+        self.problem, self.h, self.flow.h, self.cuts = problem, h, h, None
+        self.floor = Floor(h) if self.imaginary else None
+        if self.descent is not None:
+            self.descent.h = h
 
     def _ready(self) -> Point:
         """The point, with the flow standing there."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ...base.arguments import as_numbers
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.printing import printed_briefly
 from ...model.problem import Problem
@@ -200,8 +201,8 @@ def parameters(values: npt.ArrayLike, name: str, count: int | None = None) -> tu
     (0.0, 1.5)
     """
     try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        array = as_numbers(values)
+    except Exception:  # of any kind: the person's own object makes the array
         array = np.full((1, 1), np.nan)
     require(array.ndim == 1, name, "be a sequence of numbers", values, MethodError)
     bad = np.flatnonzero(~np.isfinite(array))

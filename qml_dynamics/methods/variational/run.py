@@ -21,6 +21,7 @@ from .evolve import Sample, bind
 from .evolve import run as run_engine
 from .measured.run import forecast, run_measured
 from .options import Variational
+from .standing import joined, unjoined
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -40,8 +41,7 @@ def run_variational(job: Job, method: Variational) -> Answer:
     if job.backend is not None:
         text = f"Argument `backend` takes no part: without shots a variational run on {job.backend.name} is computed by NumPy."
         warnings.warn(text, UnusedArgumentWarning, stacklevel=4)
-    resumes = method.grow is None  # the state of one that grows is more than its angles
-    return report_waves(job, run_waves(job, engine(method), method.steps, posts=True, resumes=resumes))
+    return report_waves(job, run_waves(job, engine(method), method.steps, posts=True, resumes=True))
 
 
 def engine(method: Variational) -> Any:
@@ -52,7 +52,7 @@ def engine(method: Variational) -> Any:
         record, wanted = out.diagnostics, set(job.saves.tolist())
         walk = run_engine(job.problem, job.h, method, saves.tolist(), job.progress, record, out.start, out.kept)
         if out.kept is not None:
-            out.parameters.extend(out.kept.arrays["parameters"])
+            out.parameters.extend(unjoined(out.kept.arrays))
         for sample in walk:
             if sample.time in wanted:
                 out.parameters.append(sample.theta)
@@ -68,8 +68,7 @@ def _with_parameters(sample: Sample, out: Waves) -> Entry | None:
     """The state of the engine and the angles at the saved times so far."""
     if sample.kept is None:
         return None
-    rows = np.array(out.parameters).reshape(len(out.parameters), len(sample.theta))
-    return Entry(sample.kept.meta, {**sample.kept.arrays, "parameters": rows})
+    return Entry(sample.kept.meta, {**sample.kept.arrays, **joined(out.parameters)})
 
 
 def work_variational(job: Job, method: Variational) -> Work:

@@ -43,7 +43,7 @@ def real_array(value: npt.ArrayLike, name: str) -> np.ndarray:
     """A read-only copy as floats; complex numbers, text, ragged lists and values that are not finite are refused."""
     try:
         array = np.array(value)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of any kind: the person's own object makes the array
         array = np.array(None)
     require(array.dtype.kind in "fiub", name, "be an array of real numbers", value)
     array = array.astype(float)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import checks_arguments_but
+from ...base.arguments import checks_arguments_but, listed
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...base.printing import printed_briefly
 
@@ -123,7 +123,7 @@ def read_table(path: Path) -> Table:
     require(isinstance(path, str | os.PathLike), "path", "be the name of a file", path)
     name = os.fspath(path)
     if not os.path.isfile(name):  # the whole path, however long
-        raise ProblemError(f"Argument `path` must be a CSV file that exists, but is {name[:1000]!r}.")
+        raise ProblemError(f"Argument `path` must be a CSV file that exists, but is {describe(name)}.")
     try:
         with open(name, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, skipinitialspace=True)
@@ -196,9 +196,8 @@ def _split(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 def given_columns(table: Table, target: str, features: Sequence[str]) -> list[str]:
     """The columns that were asked for; raises :class:`ProblemError` for one twice, an unknown one, or the target."""
-    listed = isinstance(features, Sequence | np.ndarray) and not isinstance(features, str)
     require(
-        listed and len(features) > 0 and len(set(features)) == len(features),
+        listed(features) and len(features) > 0 and len(set(features)) == len(features),
         "features",
         "be a list of different columns",
         features,

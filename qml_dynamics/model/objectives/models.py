@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import as_numbers, checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
 from .base import Objective, Rows, columns
 from .classifiers import BinaryClassifier, Network, Neuron, Perceptron, sigmoid
@@ -199,8 +199,8 @@ def _objective(
 def _training_data(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray, tuple[Any, Any]]:
     """``X`` as a finite matrix, the signs of ``y``, and the two labels in sorted order."""
     try:
-        data = np.array(X, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        data = as_numbers(X)
+    except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(
             "Argument `X` must be a matrix of numbers, but has other entries or rows of unequal length."
         ) from None

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments, checks_arguments_but, listed
 from ...base.errors import ProblemError, integer, one_of, real, require
 from .base import Objective, Rows, columns
 from .classifiers import on_box
@@ -33,7 +33,7 @@ def quadratic(
     >>> quadratic(center=1.0, curvature=(1.0, 4.0))(np.array([[2.0, 2.0]]))
     array([2.5])
     """
-    lengths = [len(np.atleast_1d(v)) for v in (center, curvature) if np.ndim(v)]
+    lengths = [len(cast(Sequence[float], v)) for v in (center, curvature) if listed(v)]
     size = integer(dim if dim is not None else max(lengths, default=1), "dim", 1, 60)
     place, bend = _per_weight(center, "center", size), _per_weight(curvature, "curvature", size)
     bounded = bool((bend >= 0).all())
@@ -172,8 +172,8 @@ def _deepest_well(height: float, tilt: float) -> float:
 
 
 def _per_weight(value: object, name: str, size: int) -> np.ndarray:
-    if np.asarray(value).ndim == 0:
-        return np.full(size, real(value, name))
+    if not listed(value):
+        return np.full(size, real(value.item() if isinstance(value, np.ndarray) else value, name))
     items = [real(v, name) for v in cast(Iterable[object], value)]
     require(len(items) == size, name, f"be one number or one for each of {size} weights", value)
     return np.array(items)

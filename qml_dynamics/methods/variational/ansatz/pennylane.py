@@ -6,6 +6,7 @@ are known by their class, or by their matrix; their names mean nothing.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -81,6 +82,7 @@ def read_qnode(
     """A QNode with its transforms applied, traced at the arguments."""
     require(callable(qnode), "qnode", "be a QNode or a quantum function", qnode, MethodError)
     _plain_device(qnode)
+    _check_signature(qnode, arguments, options)
     shapes = [np.shape(a) for a in arguments]
     theta0 = np.concatenate([np.ravel(np.asarray(a, dtype=float)) for a in arguments]) if arguments else np.zeros(0)
     require(bool(np.isfinite(theta0).all()), "arguments", "be finite", describe(theta0), MethodError)
@@ -106,6 +108,19 @@ def read_qnode(
     wires = _wires(tape, getattr(getattr(qnode, "device", None), "wires", None))
     circuit = _build(trace(theta0), constant, slopes, len(theta0), wires)
     return ReadNode(circuit, theta0, wires, tuple(tape.measurements), tape.shots.total_shots)
+
+
+def _check_signature(qnode: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+    """Refuse arguments that the quantum function does not take."""
+    try:
+        signature = inspect.signature(qnode.func if isinstance(qnode, qml.QNode) else qnode)
+    except (TypeError, ValueError):  # one that tells nothing of its arguments
+        return
+    try:
+        signature.bind(*arguments, **options)
+    except TypeError as error:
+        text = f"Argument `arguments` must be those of the quantum function, but of them: {error}."
+        raise MethodError(text) from None
 
 
 def _opened(op: Operator, depth: int) -> Iterator[Operator]:

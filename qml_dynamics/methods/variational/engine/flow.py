@@ -60,6 +60,7 @@ class Flow:
 
     Attributes:
         evaluations: of the metric, so far.
+        used: every ansatz so far, the first one first; the last is the one of now.
         bounded: whether steps look at the residual along their path; not needed once the bound of the angle says nothing.
     """
 
@@ -69,11 +70,14 @@ class Flow:
         self.h, self.imaginary, self.regularisation = h, imaginary, regularisation
         self.evaluations = 0
         self.bounded = True
+        self.used: list[Program] = []
         self.use(program)
 
     def use(self, program: Program) -> None:
         """Go on with another ansatz (which has grown)."""
         self.program, self.engine = program, Engine(program)
+        if not any(program is one for one in self.used):
+            self.used.append(program)
 
     def _geometry(self, t: float, theta: np.ndarray) -> tuple[Tangents, float]:
         energy = self._stand(t, theta)
