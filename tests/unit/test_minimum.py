@@ -15,7 +15,8 @@ def parts(version: str) -> tuple[int, ...]:
 
 def test_every_pin_is_a_version_that_the_suite_runs_above() -> None:
     """All of them stand in `constraints.txt` too, with the same version or a later one."""
-    known = dict(line.split("==") for line in (PYPROJECT.parent / "constraints.txt").read_text().split())
+    lines = (PYPROJECT.parent / "constraints.txt").read_text().splitlines()
+    known = dict(line.split("==") for line in lines if "==" in line)
     usual = {name.lower().replace("_", "-"): version for name, version in known.items()}
     found = dict(pin.split("==") for pin in lowest())
     assert {"numpy", "scipy", "qiskit", "pennylane", "matplotlib", "h5py"} <= set(found)
