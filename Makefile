@@ -10,7 +10,7 @@ WORKERS ?= 2
 PYTHONS ?= python3.12 python3.13
 # The environment of `make test-minimum`, and its extras.
 MINIMUM := .venv-minimum
-LOWEST := viz,video,qasm,ibm,braket,sklearn,safetensors,hdf5,dev
+LOWEST := viz,video,qasm,ibm,braket,sklearn,safetensors,hdf5,tables,dev
 # One thread a worker: small transforms and small matrices only get slower with more.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
-LEFT_OUT = ("dev", "docs", "bench", "torch")  # extras; PyTorch has a suite of its own
+LEFT_OUT = ("dev", "docs", "bench", "torch", "dask")  # extras; the last two have suites of their own
 _BOUND = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<version>[0-9.]+)(,.*)?")
 
 
