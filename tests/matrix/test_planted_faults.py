@@ -353,8 +353,10 @@ def test_a_sign_that_is_wrong_on_walls_only_is_found_there_only() -> None:
 
 def test_an_option_that_a_file_loses(offered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name, with what it was and what it is."""
-    written: Callable[[Any], dict[str, Any]] = registry._options
-    monkeypatch.setattr(registry, "_options", lambda value: {k: v for k, v in written(value).items() if k != "damping"})
+    written: Callable[..., dict[str, Any]] = registry._options
+    monkeypatch.setattr(
+        registry, "_options", lambda *given: {k: v for k, v in written(*given).items() if k != "damping"}
+    )
     for verb, where in (("files", "a saved trajectory"), ("problem_file", "problem.toml")):
         with pytest.raises(AssertionError, match=f"{where}: option `damping` is 0.5 before and 0.0 after"):
             qd.assert_valid_method(Cayley(8, 0.5), problems=[standard_problem("walls", "real")], verbs=[verb])
