@@ -8,11 +8,14 @@ EXTRAS := viz,video,qasm,ibm,braket,docs,dev
 WORKERS ?= 2
 # Interpreters of `make test-pythons`, on the path, at a path or in pyenv, each in an environment of its own (.venv-3.12, .venv-3.13).
 PYTHONS ?= python3.12 python3.13
+# The environment of `make test-minimum`, and its extras.
+MINIMUM := .venv-minimum
+LOWEST := viz,video,qasm,ibm,braket,sklearn,safetensors,hdf5,tables,dev
 # One thread a worker: small transforms and small matrices only get slower with more.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fuzz test-slow test-torch test-matrix test-pythons test-coverage-study test-portable test-dask test-all mutants lint types coverage docs notebooks bench dist clean
+.PHONY: demo test test-fuzz test-slow test-torch test-matrix test-pythons test-coverage-study test-portable test-dask test-minimum test-all mutants lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -61,6 +64,13 @@ test-dask:
 	.venv-dask/bin/python -m pip install --quiet --no-compile -c constraints-dask.txt -e ".[dask,viz,tables]" pytest pytest-xdist nbmake
 	.venv-dask/bin/python -m pytest -q -m dask tests/runs/test_sweeps_dask.py
 
+# The suite with the lowest versions that pyproject.toml allows of whatever the package may import; everything else as new as these allow.
+test-minimum:
+	test -x $(MINIMUM)/bin/python || $(PYTHON) -m venv $(MINIMUM)
+	$(MINIMUM)/bin/python -m tools.minimum > $(MINIMUM)/lowest.txt
+	$(MINIMUM)/bin/python -m pip install --quiet --no-compile -c $(MINIMUM)/lowest.txt -e ".[$(LOWEST)]"
+	$(MINIMUM)/bin/python -m pytest -n $(WORKERS) --dist worksteal -q
+
 # The numerical tests under the kernels of other processors, and with noise of the size of rounding; PORTABLE takes options, among them
 # `--one`, `--seeds 11 12` and `--size 1e-13`.
 test-portable: $(STAMP)
@@ -71,7 +81,7 @@ mutants: $(STAMP)
 	$(BIN)/python -m tools.mutants $(MUTANTS)
 
 # Everything, one part after the other.
-test-all: test test-slow test-fuzz test-matrix test-coverage-study test-portable test-pythons test-dask
+test-all: test test-slow test-fuzz test-matrix test-coverage-study test-portable test-minimum test-pythons test-dask
 
 # PyTorch is 0.6 GB on disk as a CPU build, and several on Linux where the package index has only the one for GPUs: `make test` goes
 # without it.

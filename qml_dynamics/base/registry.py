@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .entry_points import load, offered, offered_as
-from .errors import MethodError, one_of, require
+from .errors import MethodError, QMLDynamicsError, line, one_of, require
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -219,16 +221,24 @@ def is_plain(method: object, *, files: bool = False) -> bool:
     """
     if kind_of(type(method)) is None or not is_dataclass(method):
         return False
-    return all(_storable(value, files) for value in field_values(method).values())
+    return all(_storable(value, files, name) for name, value in field_values(method).items())
 
 
-def _storable(value: object, files: bool) -> bool:
-    if is_dataclass(value):
-        wave, part = named(type(value), WAVES), _part_of(type(value))
-        if part is not None:
-            return files or not PARTS[part].write
-        return wave != ARRAY_WAVE if wave is not None else is_plain(value, files=files)
-    return not callable(value)
+def _storable(value: object, files: bool, option: str = "") -> bool:
+    """Whether a file gives an option back as it was: numbers, texts, sequences and tables of them, and parts that have a name."""
+    if value is None or type(value) in (bool, int, float, str):
+        return True
+    if isinstance(value, (np.bool_, np.integer, np.floating)):
+        return True
+    if isinstance(value, (list, tuple)):
+        return all(_storable(inner, files) for inner in value)
+    if isinstance(value, Mapping):
+        plain = all(isinstance(name, str) and _storable(inner, files) for name, inner in value.items())
+        return plain and not {"kind", "initial"} & set(value)  # which stand for parts
+    wave, part = named(type(value), WAVES), _part_of(type(value))
+    if part is not None:  # read back by the name of the option that it is for
+        return PARTS[part].option == option and (files or not PARTS[part].write)
+    return wave != ARRAY_WAVE if wave is not None else is_plain(value, files=files)
 
 
 def holds_code(method: object) -> bool:
@@ -248,13 +258,13 @@ def holds_code(method: object) -> bool:
 
 
 def field_values(value: object) -> dict[str, Any]:
-    """The fields of a dataclass by name, as they are.
+    """The fields that a dataclass is made with, by name; not those that it derives from them.
 
     >>> field_values(at("model.schedules:Linear")(0.0, 1.0))
     {'start': 0.0, 'stop': 1.0}
     """
     assert is_dataclass(value)
-    return {f.name: getattr(value, f.name) for f in fields(value)}
+    return {f.name: getattr(value, f.name) for f in fields(value) if f.init}
 
 
 def required(cls: type) -> list[str]:
@@ -282,10 +292,18 @@ def made(
     for name in options:
         if name not in known:
             unknown(name, known)
+    left_out = [name for name in required(cls) if name not in options]
     try:
         return (make or cls)(**options)
-    except TypeError as error:
-        reason = str(error)
+    except QMLDynamicsError:
+        raise
+    except Exception as error:  # a class of another package refuses its options in words of its own
+        reason = line(str(error)).removesuffix(".")
+        if not left_out:
+            said = f"{type(error).__name__}: {reason}"
+            raise MethodError(
+                f"Argument `method` must have options that {cls.__name__} takes, but it raises {said}."
+            ) from None
     return missing(reason)
 
 
@@ -311,6 +329,8 @@ def method_spec(method: object, files: dict[str, bytes] | None = None) -> dict[s
     """
     kind = kind_of(type(method))
     require(kind is not None, "method", f"be one of {', '.join([*METHODS, *offered('method')])}", method, MethodError)
+    for name, value in field_values(method).items():
+        require(_storable(value, True, name), f"method.{name}", "be plain data to be written", value, MethodError)
     return {"kind": kind, **_options(method, files)}
 
 
@@ -322,8 +342,10 @@ def _options(value: object, files: dict[str, bytes] | None) -> dict[str, Any]:
 
 
 def _plain(value: object, files: dict[str, bytes] | None) -> Any:
-    if isinstance(value, tuple):
+    if isinstance(value, (list, tuple)):
         return [_plain(v, files) for v in value]
+    if isinstance(value, Mapping):
+        return {name: _plain(v, files) for name, v in value.items()}
     if not is_dataclass(value):
         return value
     wave, part = named(type(value), WAVES), _part_of(type(value))
@@ -352,9 +374,32 @@ def method_from_spec(spec: Mapping[str, object], files: Beside | None = None) ->
 
     def make(**given: object) -> Any:
         """The method from options as plain data."""
-        return cls(**{name: _unplain(value, name, files) for name, value in given.items()})
+        return cls(**{name: _unplain(value, name, files) for name, value in with_tuples(cls, given).items()})
 
     return _made(cls, options, where, ("method", f"{cls.__name__} that has no default"), make)
+
+
+def with_tuples(cls: type, options: Mapping[str, object]) -> dict[str, object]:
+    """Options of a class, with tuples in the place of the lists of a file, but where a field is a list."""
+    lists = {f.name for f in fields(cls) if str(f.type).lower().startswith(("list", "typing.list", "<class 'list"))}
+    return {name: value if name in lists else _tuple(value) for name, value in options.items()}
+
+
+def _tuple(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _tuple(inner) for name, inner in value.items()}
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
+
+
+def holds_none(spec: object) -> bool:
+    """Whether plain data of a method says None anywhere, which TOML has no word for.
+
+    >>> holds_none({"kind": "mine", "limit": None}), holds_none({"kind": "trotter", "steps": 4})
+    (True, False)
+    """
+    if isinstance(spec, Mapping):
+        return any(map(holds_none, spec.values()))
+    return any(map(holds_none, spec)) if isinstance(spec, (list, tuple)) else spec is None
 
 
 def _unplain(value: object, option: str, files: Beside | None) -> Any:
@@ -362,6 +407,8 @@ def _unplain(value: object, option: str, files: Beside | None) -> Any:
     parts = {kind: part for kind, part in PARTS.items() if part.option == option and (files or not part.read)}
     if isinstance(value, str) and parts:
         value = {"kind": value}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_unplain(v, "", files) for v in value)
     if not isinstance(value, Mapping):
         return value
     shown = str(value.get("kind", "")).lower() in WAVES and not parts
@@ -376,7 +423,7 @@ def _unplain(value: object, option: str, files: Beside | None) -> Any:
         kind = one_of(options.pop("initial"), "initial", WAVES, MethodError)
         options = {**({} if shown else WAVES_OF_BEFORE.get(kind, {})), **options}
         return _made(at(WAVES[kind]), options, "initial", ("initial", kind))
-    return value
+    return {name: _unplain(v, "", files) for name, v in value.items()}
 
 
 def _part(options: dict[str, object], option: str, parts: Mapping[str, Part], files: Beside | None) -> Any:

@@ -62,7 +62,8 @@ def well_formed(cell: Cell, run: Trajectory, saves: Sequence[float], negative: f
 
 
 def _worst(values: np.ndarray, right: float) -> str:
-    return f"{values[int(np.abs(values - right).argmax())]:.6g}"
+    worst = float(values[int(np.abs(values - right).argmax())])
+    return f"{worst:.6g}" if abs(worst - right) > 1e-5 else f"{right:g} + {worst - right:.2g}"
 
 
 Quantity = tuple[str, str, Any]  # what it is, which order it stands for, its values
@@ -112,6 +113,7 @@ def agrees(cell: Cell, method: Method, runs: Sequence[Trajectory], truth: Truth,
     sampled = max(float(np.max(e.stderr)) for e in runs[0].expectations.values()) > 0
     order = facts.order
     if order is not None and not sampled:
+        _moves(cell, runs)
         measured(cell, facts, runs, right, encoding)
     rows = [quantities(run) for run in runs]
     for place, (name, kind, values) in enumerate(rows[-1]):
@@ -132,6 +134,16 @@ def agrees(cell: Cell, method: Method, runs: Sequence[Trajectory], truth: Truth,
             hint = misread(cell, name, values, right, allowed)
             fault = f"{name} differs from the dense propagator by {gap:.2g} where {allowed:.1g} is allowed{hint}"
             raise Fault(f"{cell}: {fault}.")
+
+
+def _moves(cell: Cell, runs: Sequence[Trajectory]) -> None:
+    """A method with a step answers otherwise when the step is halved, unless it is exact here."""
+    for before, after in zip(runs, runs[1:]):
+        same = all(np.array_equal(a, b) for (_, _, a), (_, _, b) in zip(quantities(before), quantities(after)))
+        fault = (
+            f"`refined` leaves the answer as it is to the last bit, where it must halve the step of {before.method!r}"
+        )
+        demand(not same, cell, fault)
 
 
 def _between(run: Trajectory, name: str) -> float:
@@ -193,14 +205,21 @@ def misread(cell: Cell, name: str, values: np.ndarray, right: dict[str, np.ndarr
     ]
     if name == "the wave":
         readings.append(("as its complex conjugate, so a sign is wrong", values.conj(), right[name]))
-        if cell.clock == "real":
-            backwards = solve(cell.problem, cell.saves, -1.0).states
-            assert backwards is not None
-            readings.append(("with time running backwards, so a sign is wrong", values, backwards))
-    for words, other, wanted in readings:
+    for words, other, wanted in [*readings, *_signed(cell, name, values)]:
         if distance(name, other, wanted) <= 3 * allowed:
             return f"; it would agree {words}"
     return ""
+
+
+def _signed(cell: Cell, name: str, values: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """The answers of a Hamiltonian with other signs."""
+    if cell.clock == "classical":
+        return []
+    signs = {"with time running backwards": (-1.0, -1.0)}
+    if cell.space != "operator":
+        signs |= {"with the loss of the other sign": (1.0, -1.0), "with the diffusion of the other sign": (-1.0, 1.0)}
+    truths = {words: right_values(solve(cell.problem, cell.saves, each)) for words, each in signs.items()}
+    return [(f"{words}, so a sign is wrong", values, truth[name]) for words, truth in truths.items()]
 
 
 def sampled_as(

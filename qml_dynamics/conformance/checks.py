@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends.base import Backend, capabilities
-from ..base.errors import AnswerError, QMLDynamicsError
+from ..base.errors import AnswerError, QMLDynamicsError, line
 from ..methods.base import Facts, Method, check_facts
 from ..methods.evolution import circuits, evolve
 from ..results.trajectory import Trajectory
@@ -124,10 +124,10 @@ class Case:
             ok = "\n" not in text and _SENTENCE.fullmatch(text) is not None
             demand(ok, self.cell, f"`{verb}` is refused by {text!r}, which is no sentence that names an argument")
             return text
-        except AssertionError:
+        except Fault:
             raise
-        except Exception as error:
-            raw = f"`{verb}` is refused by a raw {type(error).__name__} ({error}) instead of one sentence"
+        except Exception as error:  # an `assert` of the method's own among them
+            raw = f"`{verb}` is refused by a raw {type(error).__name__} ({line(str(error))}) instead of one sentence"
             raise Fault(f"{self.cell}: {raw}.") from error
         return None
 

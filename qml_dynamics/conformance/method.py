@@ -10,8 +10,8 @@ from pathlib import Path
 from ..backends import backend as find_backend
 from ..backends.base import Backend, BackendLike
 from ..base.arguments import checks_arguments_but
-from ..base.errors import MethodError
-from ..methods.base import Method, check_method
+from ..base.errors import MethodError, describe, line
+from ..methods.base import Facts, Method, check_method
 from ..model.problem import Problem
 from .answers import Fault
 from .cells import Cell, standard_problems
@@ -114,7 +114,7 @@ def assert_valid_method(
     devices = _Devices(backends)
     for problem in standard_problems() if problems is None else problems:
         cell = Cell(problem)
-        facts = method.facts()
+        facts = _facts(method)
         case = Case(
             method, cell, devices.first if facts.runs_on == "backend" else None, devices.others, devices.noisy,
             seed, encoding, slack, noise_gain, momenta, truth,
@@ -129,6 +129,17 @@ def assert_valid_method(
     return Report(tuple(ran), excluded, refused)
 
 
+def _facts(method: Method) -> Facts:
+    """What a method says of itself."""
+    try:
+        found: object = method.facts()
+    except Exception as error:
+        raise Fault(f"`facts` ends with {type(error).__name__}: {line(str(error)).removesuffix('.')}.") from error
+    if not isinstance(found, Facts):
+        raise Fault(f"`facts` gives {describe(found)}, which is no Facts.")
+    return found
+
+
 def check_cell(case: Case, verbs: Sequence[str]) -> bool:
     """Every verb of one cell; whether the method runs there."""
     told = case.refusal("evolve", lambda: case.exact)
@@ -139,22 +150,33 @@ def check_cell(case: Case, verbs: Sequence[str]) -> bool:
     sampling = {"shots": check_shots, "noisy": check_noisy, "cost": check_cost}
     for verb, check in plain.items():
         if verb in verbs:
-            check(case)
+            _whole(case, verb, lambda: check(case))  # noqa: B023
     noisy = "noisy" in verbs and case.facts.runs_on == "backend"
     case.samples = noisy or any(verb in verbs for verb in ("shots", "cost", "submit"))
     if case.samples and (told := case.refusal("evolve with shots", lambda: case.sampled)) is not None:
         case.told["shots"] = told
     for verb, check in sampling.items():
         if verb in verbs and "shots" not in case.told:
-            check(case)
+            _whole(case, verb, lambda: check(case))  # noqa: B023
     with tempfile.TemporaryDirectory() as name:
         stored = {"files": check_files, "problem_file": check_problem_file, "command_line": check_command_line}
         for verb, keep in stored.items():
             if verb in verbs:
-                keep(case, Path(name))
+                _whole(case, verb, lambda: keep(case, Path(name)))  # noqa: B023
         if "submit" in verbs and "shots" not in case.told:
-            check_submit(case, Path(name))
+            _whole(case, "submit", lambda: check_submit(case, Path(name)))
     return True
+
+
+def _whole(case: Case, verb: str, check: Callable[[], object]) -> None:
+    """Run one check; whatever leaves it is a fault that names the cell and the verb."""
+    try:
+        check()
+    except Fault:
+        raise
+    except Exception as error:
+        what = f"`{verb}` ends with {type(error).__name__}: {line(str(error)).removesuffix('.')}"
+        raise Fault(f"{case.cell}: {what}.") from error
 
 
 class _Devices:

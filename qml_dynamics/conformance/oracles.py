@@ -49,11 +49,16 @@ class Truth:
     log_norm: np.ndarray | None = field(default=None)
 
 
-def solve(problem: Problem, times: Sequence[float], direction: float = 1.0) -> Truth:
-    """The answer at ascending times, the first of which may be 0; with ``direction=-1`` that of ``-H``, to tell a wrong sign."""
+def solve(problem: Problem, times: Sequence[float], signs: tuple[float, float] = (1.0, 1.0)) -> Truth:
+    """The answer at ascending times, the first of which may be 0.
+
+    Args:
+        problem, times: what is run.
+        signs: of ``D(t)`` and of ``s(t)``: with a -1 the answer of a method that has one of them, or both, wrong.
+    """
     if problem.clock == "classical":
         return _points(problem, times)
-    waves = _waves(problem, times, direction)
+    waves = _waves(problem, times, signs)
     norms = np.linalg.norm(waves, axis=1)
     states = waves / norms[:, None]
     log = np.log(norms) if problem.clock == "imaginary" else np.zeros(len(norms))
@@ -171,12 +176,12 @@ def coefficients(problem: Problem, t: float) -> tuple[float, float]:
     return problem.diffusion.value(t, problem.duration), problem.strength.value(t, problem.duration)
 
 
-def _waves(problem: Problem, times: Sequence[float], direction: float) -> np.ndarray:
+def _waves(problem: Problem, times: Sequence[float], signs: tuple[float, float]) -> np.ndarray:
     from scipy.integrate import solve_ivp
     from scipy.linalg import expm
 
-    kinetic, potential = matrices(problem)
-    psi, z = start(problem), direction * (-1j if problem.clock == "real" else -1.0)
+    kinetic, potential = (sign * part for sign, part in zip(signs, matrices(problem)))
+    psi, z = start(problem), -1j if problem.clock == "real" else -1.0
     middle = [coefficients(problem, f * problem.duration) for f in (0.0, 0.37, 1.0)]
     if np.ptp(np.array(middle), axis=0).max() == 0.0:
         d, s = middle[0]

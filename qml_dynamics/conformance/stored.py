@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import QMLDynamicsError
-from ..base.registry import is_plain
+from ..base.registry import holds_none, is_plain, method_spec
 from ..methods.base import Method
 from ..model.spec import describe_problem
 from ..results.trajectory import Trajectory, plain
@@ -94,7 +94,8 @@ def check_problem_file(case: Case, folder: Path) -> Path | None:
     told = case.refusal("write_problem", lambda: write_problem(cell.problem, path, method=case.method))
     if told is not None:
         case.told["problem_file"] = told
-        demand(not is_plain(case.method), cell, f"the method has a name, but no file takes it: {told}")
+        takes = is_plain(case.method) and not holds_none(method_spec(case.method))
+        demand(not takes, cell, f"the method has a name, but no file takes it: {told}")
         return None
     file = read_problem(path, allow_code=False)
     same_method(cell, file.method, case.method, "problem.toml")

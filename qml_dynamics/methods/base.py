@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, runtim
 import numpy as np
 
 from ..backends import Backend, Capabilities, capabilities
-from ..base.errors import MethodError, describe
+from ..base.errors import MethodError, describe, require
 from ..base.estimate import Estimate
 from ..base.progress import Progress
 from ..model.domains import Grid
@@ -78,6 +78,21 @@ class Facts:
     signed: bool = False
     compact_above: int | None = None
     callback: Literal["always", "waves", "exact", "never"] = "waves"
+
+    def __post_init__(self) -> None:
+        for name, known in _FACTS.items():
+            given = getattr(self, name)
+            fits = given in known if name in _WORDS else set(given) <= set(known) and not isinstance(given, str)
+            require(fits, name, f"be {'one' if name in _WORDS else 'some'} of {', '.join(known)}", given, MethodError)
+        require(self.order is None or self.order > 0, "order", "be a positive number or None", self.order, MethodError)
+
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "runs_on": ("classical", "either", "backend"),
+    "order_of": ("wave", "density", "expectation"),
+    "callback": ("always", "waves", "exact", "never"),
+}
+_FACTS: Mapping[str, tuple[str, ...]] = {"clocks": CLOCKS, "spaces": SPACES, **_WORDS}
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ..base.errors import AnswerError, MethodError, QMLDynamicsError, line, require
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
+from ..model.schedules import value_at, whole_integral
 from .base import Answer, Callback, Job, View
 
 _PHASE = 1e15  # radians of which double precision leaves no digit
@@ -81,9 +82,8 @@ def check_schedules(problem: Problem, length_name: str = "duration") -> None:
     require(length < _LARGE, length_name, f"be below {_LARGE:g}", length)
     for name in ("diffusion", "strength"):
         schedule = getattr(problem, name)
-        held = [schedule.value(t, length) for t in (0.0, 0.5 * length, length)] + [
-            schedule.integral(0.0, length, length)
-        ]
+        held = [value_at(schedule, name, t, length) for t in (0.0, 0.5 * length, length)]
+        held.append(whole_integral(schedule, name, length))
         large = max(held, key=_size)
         require(_size(large) < _LARGE, name, f"stay below {_LARGE:g} with its integral over the duration", large)
 

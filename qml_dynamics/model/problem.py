@@ -19,7 +19,7 @@ from .initial_inputs import InitialLike, as_initial
 from .objectives.base import Objective
 from .operator_inputs import labels_of, wires_of
 from .pauli import OperatorLike, PauliSum, pauli_sum, with_wires
-from .schedules import Constant, Schedule, as_schedule
+from .schedules import Constant, Schedule, as_schedule, value_at
 
 CLOCKS = ("real", "imaginary", "classical")
 
@@ -123,9 +123,9 @@ class Problem:
             _starts_on(self.initial, self.domain)
         object.__setattr__(self, "duration", real(self.duration, "duration", positive=True))
         for t in (0.0, 0.5 * self.duration, self.duration):
-            d = self.diffusion.value(t, self.duration)
+            d = value_at(self.diffusion, "diffusion", t, self.duration)
             require(d >= 0, "diffusion", "not be negative", f"{d} at t = {t}")
-            real(self.strength.value(t, self.duration), "strength")
+            real(value_at(self.strength, "strength", t, self.duration), "strength")
 
     def replace(self, **changes: Unpack[Changes]) -> Problem:
         """The same problem with some of its fields changed."""

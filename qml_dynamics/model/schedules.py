@@ -8,13 +8,16 @@ files by their entry points of the group ``qml_dynamics.schedules``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import numbers
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from ..base.arguments import listed
 from ..base.entry_points import load, offered, offered_as
-from ..base.errors import ProblemError, describe, real, require
+from ..base.errors import ProblemError, QMLDynamicsError, describe, line, real, require
 from ..base.registry import SCHEDULE_PAIRS, SCHEDULES, at, named
 
 
@@ -304,6 +307,42 @@ def as_schedule(value: object, name: str) -> Schedule:
         return Constant(real(value, name))
     except ProblemError:
         raise ProblemError(f"Argument `{name}` must be a number or a schedule, but is {describe(value)}.") from None
+
+
+def value_at(schedule: Schedule, name: str, t: float, duration: float) -> float:
+    """The coefficient at a time; :class:`ProblemError` where the schedule gives no number there.
+
+    >>> value_at(Linear(0.0, 1.0), "strength", 0.5, 2.0)
+    0.25
+    """
+    return _number(lambda: schedule.value(t, duration), name, f"value at t = {t:g}")
+
+
+def whole_integral(schedule: Schedule, name: str, duration: float) -> float:
+    """The integral over the duration; :class:`ProblemError` where the schedule gives no number for it.
+
+    >>> whole_integral(Linear(0.0, 1.0), "strength", 2.0)
+    1.0
+    """
+    return _number(lambda: schedule.integral(0.0, duration, duration), name, "integral over the duration")
+
+
+def _number(call: Callable[[], object], name: str, what: str) -> float:
+    """What the code of a schedule, which may be of another package, gives; of any size, not a number among them."""
+    try:
+        found = call()
+    except QMLDynamicsError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {line(str(error)).removesuffix('.')}"
+        raise ProblemError(
+            f"Argument `{name}` must be a schedule with a number as its {what}, but it raises {said}."
+        ) from None
+    if isinstance(found, np.ndarray) and found.ndim == 0:  # of `np.where`
+        found = found.item()
+    fits = isinstance(found, numbers.Real) and not isinstance(found, bool)
+    require(fits, name, f"be a schedule with a number as its {what}", found)
+    return float(found)  # type: ignore[arg-type]
 
 
 def is_constant(*schedules: Schedule) -> bool:

@@ -12,7 +12,12 @@ from qml_dynamics.base import entry_points
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-OFFERED = {"cayley": "strangers:Cayley", "lie_circuits": "strangers:LieCircuits", "small_steps": "strangers:SmallSteps"}
+OFFERED = {
+    "cayley": "strangers:Cayley",
+    "optioned": "strangers:Optioned",
+    "lie_circuits": "strangers:LieCircuits",
+    "small_steps": "strangers:SmallSteps",
+}
 
 
 @pytest.fixture

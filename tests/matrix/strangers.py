@@ -6,7 +6,7 @@ Pauli rotations), and `SmallSteps` is imaginary time by explicit Euler steps tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -96,6 +96,22 @@ class Cayley:
 
     def without_encoding(self) -> Cayley:
         return self
+
+
+@dataclass(frozen=True)
+class Optioned(Cayley):
+    """With options of all kinds, and a field that it derives from them."""
+
+    limit: object = 3.0
+    pair: tuple[int, ...] = ()
+    halves: int = field(default=0, init=False)
+
+    name: ClassVar[str] = "optioned"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError("steps\nof at least 1")
+        object.__setattr__(self, "halves", 2 * self.steps)
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,40 @@ class RoundsTimes(Cayley):
         return super().run(replace(job, saves=np.unique(np.round(job.saves / step) * step)))
 
 
+@dataclass(frozen=True)
+class RefinesNothing(Cayley):
+    """Its finer form has the same step."""
+
+    def refined(self) -> Cayley:
+        return self
+
+
+@dataclass(frozen=True)
+class WrongLossOnWalls(Cayley):
+    """The loss has the other sign between walls."""
+
+    def run(self, job: Job) -> Answer:
+        strength = -1.1 if space_of(job.problem) == "walls" else 1.1
+        return super().run(replace(job, problem=job.problem.replace(diffusion=0.2, strength=strength)))
+
+
+@dataclass(frozen=True)
+class RefusesByAssert(Cayley):
+    """An assertion of its own in the place of a refusal."""
+
+    def check(self, problem: Any, backend: Any) -> None:
+        assert problem.clock == "real", "the clock"
+
+
+@dataclass(frozen=True)
+class NoFacts(Cayley):
+    """Facts that are none."""
+
+    def facts(self) -> Facts:
+        return Facts(frozenset({"imag"}), frozenset({"walls"}), "classical", 2.0)  # type: ignore[arg-type]
+
+
+STILL = standard_problem("walls", "real", moving=False)
 FAULTS = [
     (
         WrongOrder(8),
@@ -262,6 +296,21 @@ FAULTS = [
         "real",
         "^on flux, real clock: with shots, the standard error of 'energy' is 0 at the end",
     ),
+    (
+        RefinesNothing(8),
+        "evolve",
+        "walls",
+        "real",
+        r"^on walls, real clock: `refined` leaves the answer as it is .* must halve the step of RefinesNothing\(steps=8",
+    ),
+    (
+        RefusesByAssert(8),
+        "evolve",
+        "walls",
+        "imaginary",
+        r"^on walls, imaginary clock: `evolve` is refused by a raw AssertionError \(the clock.*\) instead of one sentence",
+    ),
+    (NoFacts(8), "evolve", "walls", "real", "^`facts` ends with MethodError: Argument `clocks` must be some of real, "),
     (RoundsTimes(8), "evolve", "flux", "real", r"^on flux, real clock: the saved times are \[.*\], not \[.*\]\.$"),
 ]
 
@@ -276,6 +325,22 @@ def test_a_planted_fault_is_named(method: Any, verb: str, space: Any, clock: Any
     assert "\n" not in str(caught.value)
 
 
+def test_the_sentence_says_which_sign_is_wrong() -> None:
+    """That of the loss, between walls only."""
+    with pytest.raises(
+        AssertionError, match=r"^on walls, real clock: the wave .* with the loss of the other sign, so a sign"
+    ):
+        qd.assert_valid_method(WrongLossOnWalls(8), problems=[STILL], verbs=["evolve"])
+
+
+def test_a_check_that_fails_names_its_verb(offered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot be read again, whatever its reader raises."""
+    made = registry.method_class
+    monkeypatch.setattr(registry, "method_class", lambda kind: made("trotter" if kind == "cayley" else kind))
+    with pytest.raises(AssertionError, match=r"^on walls, real clock: `files` ends with MethodError: .*damping"):
+        qd.assert_valid_method(Cayley(8, 0.5), problems=[standard_problem("walls", "real")], verbs=["files"])
+
+
 def test_a_sign_that_is_wrong_on_walls_only_is_found_there_only() -> None:
     """The same method passes on a periodic grid."""
     report = qd.assert_valid_method(
@@ -288,8 +353,10 @@ def test_a_sign_that_is_wrong_on_walls_only_is_found_there_only() -> None:
 
 def test_an_option_that_a_file_loses(offered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name, with what it was and what it is."""
-    written: Callable[[Any], dict[str, Any]] = registry._options
-    monkeypatch.setattr(registry, "_options", lambda value: {k: v for k, v in written(value).items() if k != "damping"})
+    written: Callable[..., dict[str, Any]] = registry._options
+    monkeypatch.setattr(
+        registry, "_options", lambda *given: {k: v for k, v in written(*given).items() if k != "damping"}
+    )
     for verb, where in (("files", "a saved trajectory"), ("problem_file", "problem.toml")):
         with pytest.raises(AssertionError, match=f"{where}: option `damping` is 0.5 before and 0.0 after"):
             qd.assert_valid_method(Cayley(8, 0.5), problems=[standard_problem("walls", "real")], verbs=[verb])

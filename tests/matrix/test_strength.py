@@ -13,7 +13,6 @@ from scipy.linalg import expm
 import qml_dynamics as qd
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.conformance import oracles
-from qml_dynamics.conformance.cells import standard_problem
 from qml_dynamics.conformance.method import VERBS
 from qml_dynamics.model.pauli import PauliSum
 from qml_dynamics.model.schedules import Constant, Geometric, Knots, Linear
@@ -87,7 +86,8 @@ WHOLE = [
 @pytest.mark.parametrize(("entry", "clock"), WHOLE)
 def test_every_verb_of_every_method_with_a_strength(entry: Entry, clock: str) -> None:
     """The cell of an operator whose strength moves, against a dense propagator, with cost and what was sent."""
-    problem = standard_problem("operator", clock).replace(strength=Geometric(0.7, 1.6))  # type: ignore[arg-type]
+    (cell,) = (one for one in entry.cells() if (one.space, one.clock) == ("operator", clock))  # of its own duration
+    problem = cell.problem.replace(strength=Geometric(0.7, 1.6))
     verbs = [verb for verb in VERBS if verb not in entry.without]
     report = qd.assert_valid_method(entry.method, problems=[problem], verbs=verbs, **entry.options)
     assert len(report.ran) == 1

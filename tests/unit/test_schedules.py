@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
+import qml_dynamics as qd
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.model.schedules import QHD, Constant, Geometric, Linear, PowerLaw, Schedule, as_schedule, is_constant
 
@@ -124,3 +125,42 @@ def test_constancy():
     """Equal ends are still a schedule."""
     assert is_constant(Constant(1), Constant(2))
     assert not is_constant(Constant(1), Linear(1, 1))
+
+
+class Odd:
+    """Of somebody else: whatever it is told to give."""
+
+    def __init__(self, gives):
+        self.gives = gives
+
+    def value(self, t, duration):
+        return self.gives(t)
+
+    def integral(self, t0, t1, duration):
+        return self.gives(t1)
+
+
+@pytest.mark.parametrize(
+    ("gives", "told"),
+    [
+        (lambda t: [][1], r"but it raises IndexError: list index out of range"),
+        (lambda t: 1 + 0j, r"but is \(1\+0j\)"),
+        (lambda t: np.ones(1), r"but is array\(\[1\.\]\)"),
+        (lambda t: None, "but is None"),
+    ],
+)
+@pytest.mark.parametrize("name", ["diffusion", "strength"])
+def test_a_schedule_that_gives_no_number_is_refused(gives, told, name):
+    """When the problem is stated, by the name of the argument; a value of no dimensions is a number."""
+    well = qd.Problem(qd.Grid((-1, 1), 3), lambda w: w[:, 0], 1.0, clock="real", duration=1.0)
+    with pytest.raises(
+        ProblemError, match=f"^Argument `{name}` must be a schedule with a number as its value .*{told}.$"
+    ):
+        well.replace(**{name: Odd(gives)})
+    assert well.replace(**{name: Odd(lambda t: np.where(t < 1, 1.0, 2.0))}).duration == 1.0
+    late = well.replace(**{name: Odd(lambda t: 1.0)})
+    getattr(late, name).integral = lambda t0, t1, duration: None
+    with pytest.raises(
+        ProblemError, match=f"^Argument `{name}` must be .* as its integral over the duration, but is None"
+    ):
+        qd.evolve(late, qd.SplitStep(2))

@@ -17,6 +17,7 @@ from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, QMLDynamicsError, describe, integer, require
 from ...base.places import Place, regular
 from ...base.printing import printed_briefly
+from ...base.registry import holds_none
 from ...base.registry import method_from_spec as named_method
 from ...base.texts import parse_toml
 from ...methods.base import Method
@@ -209,7 +210,7 @@ def write_problem(
         if isinstance(name, str):
             sections[section][key] = names[name]
     if method is not None:
-        sections["method"] = plain(describe_method(method))
+        sections["method"] = _method_section(method)
     if backend:
         sections["backend"] = plain(dict(backend))
     _refuse_custom(sections)
@@ -219,6 +220,14 @@ def write_problem(
         write_bytes(target.with_name(names[name]), buffer.getvalue())
     write_bytes(target, to_toml(sections).encode())
     return target
+
+
+def _method_section(method: Method) -> dict[str, Any]:
+    section: dict[str, Any] = plain(describe_method(method))
+    for option, value in section.items():
+        if holds_none(value):  # left out, it would be read as the default
+            raise ProblemError(f"[method] has the option {option} with the value None, which no TOML file can hold.")
+    return section
 
 
 def _refuse_custom(sections: Mapping[str, Mapping[str, object]]) -> None:
@@ -264,7 +273,7 @@ def copy_problem(
     if "function" in sections.get("objective", {}):  # a function of one's own becomes its table
         return write_problem(source.problem, target, method=method, backend=backend)
     if method is not None:
-        sections["method"] = plain(describe_method(method))
+        sections["method"] = _method_section(method)
     if backend is not None:
         sections["backend"] = plain(dict(backend))
     taken = {target.name, *_OTHERS}
