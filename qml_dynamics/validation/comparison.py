@@ -172,7 +172,7 @@ def _tested(a: Trajectory, b: Trajectory, i: int, j: int) -> Tested | None:
     counted = s * _mean_gap(known[0]) + d * _mean_gap(known[1])
     if abs(counted - float(gap.value)) <= _COUNTED * max(1.0, abs(float(a.expectations["energy"].value[i]))):
         beside = {}  # it comes from these samples, and is simulated with them
-    return null_law.test(known, lambda w, k: s * w + d * k, beside, RATE)
+    return null_law.test(known, (s, d), beside, RATE)
 
 
 def _mean_gap(reading: Reading) -> float:
