@@ -156,5 +156,3 @@ def _pooled(reading: Reading) -> np.ndarray:
     """Counts of both runs together."""
     n, m = (float(shots or 0) for shots in reading.shots)
     return np.asarray(np.rint(n * reading.a + m * reading.b))
-
-

@@ -17,7 +17,7 @@ from .tangents import FINEST, marginal_of, nested, shape_of, valleys
 
 _CLIP = 5.0  # standard deviations of a score: beyond, one sample would decide alone
 _LEAST = 10.0  # samples to be expected in a cell that is a look of its own, and outside it
-_STILL = 1e-18  # mean square of a score, in units of its step, below which a direction moves nothing
+_STILL = 1e-18  # mean square of the score of a step of length 1, below which a direction moves nothing
 _QUANTILES = 15
 _CUTS = 5
 _DEGREES = 6  # of the polynomials of Neyman's smooth test
@@ -88,29 +88,28 @@ def _pairs(r: Reading) -> Iterator[Look]:
 
 
 def parts_of(reading: Reading) -> dict[str, np.ndarray]:
-    """The scores of all directions of the wave, flat; those of cells with too few samples are left out."""
+    """The scores of all directions of the wave that move this basis, flat."""
     law, out = reading.law.reshape(-1), {}
     there = law > 1e-12 * law.max()
-    few = max(_LEAST / max(_samples(reading), 1.0), 0.0)
     for name, tangent in reading.tangents.items():
-        if name.startswith("cell") and reading.basis == "weight":
-            weight = float(np.maximum(tangent, 0.0).sum()) / 2  # w (1 - w)
-            if weight < few * (1 - few):
-                continue
         score = np.divide(tangent.reshape(-1), law, out=np.zeros(law.size), where=there)
         if law @ score**2 > _STILL:
             out[name] = _clipped(score, law)
     return out
 
 
+_OF_ONE_BASIS = {  # directions whose scores are looks of that basis alone too
+    "weight": {"shift": "a shift", "width": "a change of width"},
+    "momentum": {"momentum": "a shift", "width": "a change of width", "chirp": "a chirp"},
+}
+
+
 def _known(r: Reading) -> Iterator[Look]:
-    """Scores of what moves this basis alone, from the wave."""
-    names = {"weight": ("shift", "width"), "momentum": ("momentum", "width", "chirp")}[r.basis]
-    parts = parts_of(replace(r, tangents={n: t for n, t in r.tangents.items() if n in [f"{name} {k + 1}" for name in names for k in range(r.law.ndim)]}))
-    words = {"shift": "a shift", "momentum": "a shift", "width": "a change of width", "chirp": "a chirp"}
-    for name, score in parts.items():
-        kind, axis = name.split()
-        yield Look(f"{words[kind]} along {r.basis} {axis}", "", score)
+    """Scores of what moves this basis, from the wave."""
+    words = {f"{n} {k + 1}": w for n, w in _OF_ONE_BASIS[r.basis].items() for k in range(r.law.ndim)}
+    chosen = replace(r, tangents={name: t for name, t in r.tangents.items() if name in words})
+    for name, score in parts_of(chosen).items():
+        yield Look(f"{words[name]} along {r.basis} {name.split()[1]}", "", score)
 
 
 def _samples(r: Reading) -> float:
@@ -123,7 +122,10 @@ def _scores(r: Reading) -> Iterator[Look]:
             continue
         slope = _log_slope(r, axis)
         middle = float(marginal_of(r.law, axis) @ x)
-        for name, score in (("shift", -slope), ("width", -1 - (x - middle).reshape(shape_of(r.law.ndim, axis)) * slope)):
+        for name, score in (
+            ("shift", -slope),
+            ("width", -1 - (x - middle).reshape(shape_of(r.law.ndim, axis)) * slope),
+        ):
             words = f"a {'shift' if name == 'shift' else 'change of width'} along {r.basis} {axis + 1}"
             yield Look(words, "", _clipped(score.reshape(-1), r.law.reshape(-1)), (f"{name} {axis + 1}",))
 

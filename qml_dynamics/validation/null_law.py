@@ -17,7 +17,10 @@ from .draws import DRAWS, ROOT, Setting, setting_of, simulated
 from .readings import Reading
 
 _POWER = 1.645  # the normal quantile of 0.95
-_PAIRS = (("shift", "momentum", "a displacement"), ("width", "chirp", "a squeezing"))  # one is the other a quarter of a turn later
+_PAIRS = (
+    ("shift", "momentum", "a displacement"),
+    ("width", "chirp", "a squeezing"),
+)  # one is the other a quarter of a turn later
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +110,9 @@ class Law:
         out += [m[:, m.shape[1] - len(s.rare) :] for s, m in zip(self.settings, measured)]
         mixed = self._mixed(measured)
         out.append(self._mixture.sizes(mixed))
-        out += [_from_chi_square(_squares(mixed[:, columns], inverse), 2)[:, None] for _, columns, inverse in self._pairs]
+        out += [
+            _from_chi_square(_squares(mixed[:, columns], inverse), 2)[:, None] for _, columns, inverse in self._pairs
+        ]
         for _, members in self._joins:
             total = sum(np.square(measured[b][:, k] / self._singles[b].spread[k]) for b, k in members)
             out.append(_from_chi_square(np.asarray(total), len(members))[:, None])
@@ -138,8 +143,13 @@ class Law:
         weights, momenta = self._where
         return [n for n in self.settings[0].reading.tangents if (n in weights or n in momenta) and self._enough(n)]
 
+    @cached_property
+    def _cells(self) -> set[str]:
+        """Cells with enough samples to be looks."""
+        return {look.name for look in self.settings[0].looks if look.kind == "cell"}
+
     def _enough(self, name: str) -> bool:
-        return not name.startswith("cell") or name in self._where[0]
+        return not name.startswith("cell") or f"the weight of weight {name}" in self._cells
 
     def _mixed(self, measured: Sequence[np.ndarray]) -> np.ndarray:
         """Log-likelihood ratios of the directions, to first order, and the energy: ``(rows, k)``."""
@@ -152,7 +162,9 @@ class Law:
                     total = total + setting.effective * values[:, where[name]]
             out.append(total)
         if self.energy is not None:
-            loss, kinetic = (m[:, [x.name for x in s.looks].index(name)] for s, m, name in zip(self.settings, measured, _PARTS))
+            loss, kinetic = (
+                m[:, [x.name for x in s.looks].index(name)] for s, m, name in zip(self.settings, measured, _PARTS)
+            )
             out.append(self.energy.loss * loss + self.energy.kinetic * kinetic)
         return np.stack(out, axis=1) if out else np.zeros((rows, 0))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-
 from functools import lru_cache
 
 import numpy as np
@@ -97,9 +96,7 @@ def readings_of(a: Trajectory, b: Trajectory, i: int, j: int) -> list[Reading]:
     return _with_tangents(found, domain, a, b, i, j)
 
 
-def _with_tangents(
-    found: list[Reading], domain: Grid, a: Trajectory, b: Trajectory, i: int, j: int
-) -> list[Reading]:
+def _with_tangents(found: list[Reading], domain: Grid, a: Trajectory, b: Trajectory, i: int, j: int) -> list[Reading]:
     """The directions of the waves whose densities are the law: of the exact side, or of all that are known."""
     exact = [shots is None for shots in found[0].shots]
     chosen = [(run, k) for run, k, alone in ((a, i, exact[0]), (b, j, exact[1])) if alone or not any(exact)]
@@ -118,9 +115,7 @@ def _with_tangents(
 def _directions(wave: Arrival) -> list[Tangent]:
     """The directions of a wave, ascending and on blocks."""
     orders = [_ascending(_axes(wave.problem.domain, dual)) for dual in (False, True)]
-    return [
-        (name, coarse(along[orders[0]]), coarse(across[orders[1]])) for name, along, across in wave.directions()
-    ]
+    return [(name, coarse(along[orders[0]]), coarse(across[orders[1]])) for name, along, across in wave.directions()]
 
 
 Side = tuple[np.ndarray, int | None]

@@ -64,8 +64,8 @@ class Arrival:
         act, psi = Transform(grid), np.asarray(self.psi, dtype=complex).reshape(grid.shape)
         dual = act.forward(psi.copy())
         p, q = np.abs(psi) ** 2, np.abs(dual) ** 2
-        moves = [*_moved(grid, psi, p, q)] + [*_by_cells(grid, psi)]
-        for name, moved in moves + self._carried(grid, psi):
+        moves = [*_moved(grid, psi, p, q), *_by_cells(grid, psi), *self._carried(grid, psi)]
+        for name, moved in moves:
             yield name, *_changes(act, psi, dual, moved)
 
     def _carried(self, grid: Grid, psi: np.ndarray) -> list[tuple[str, np.ndarray]]:
@@ -104,8 +104,9 @@ def _changes(act: Transform, psi: np.ndarray, dual: np.ndarray, moved: np.ndarra
 
 
 def _moved(grid: Grid, psi: np.ndarray, p: np.ndarray, q: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Along every axis: a shift, a momentum, a change of width about the mean place and momentum, a chirp (which is a change of width a
-    quarter of a turn later), an envelope about the mean place, a change of width of every bump about its own mean, the weight of every well.
+    """Along every axis: a shift, a momentum, a change of width about the mean place and momentum, a chirp (a change of width a quarter
+    of a turn later), an envelope about the mean place, a change of width of every bump about its own mean, the weights of
+    the wells, and of the beams of different momenta.
     """
     for axis in range(grid.ndim):
         if grid.shape[axis] <= _FEWEST:
@@ -120,6 +121,8 @@ def _moved(grid: Grid, psi: np.ndarray, p: np.ndarray, q: np.ndarray) -> Iterato
         yield f"chirp {axis + 1}", 1j * away**2 * psi
         yield f"envelope {axis + 1}", away**2 * psi
         yield from _of_bumps(grid, psi, marginal, axis)
+        if grid.boundary == "periodic":
+            yield from _of_beams(grid, psi, marginal_of(q, axis), axis)
 
 
 def _by_cells(grid: Grid, psi: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -152,6 +155,17 @@ def _of_bumps(grid: Grid, psi: np.ndarray, marginal: np.ndarray, axis: int) -> I
     weight = np.maximum(np.bincount(well, weights=marginal), _FLOOR)
     height -= (np.bincount(well, weights=marginal * height) / weight)[well]
     yield f"bumps {axis + 1}", psi * height.reshape(shape)
+
+
+def _of_beams(grid: Grid, psi: np.ndarray, marginal: np.ndarray, axis: int) -> Iterator[tuple[str, np.ndarray]]:
+    """The weights of bumps of the momenta along an axis, one less than there are."""
+    order = np.argsort(grid.momenta[axis])
+    beam = np.empty(order.size, dtype=np.int64)
+    beam[order] = np.searchsorted(valleys(marginal[order]), np.arange(order.size), side="right")
+    modes = np.fft.fft(psi, axis=axis)
+    for k in range(int(beam.max())):
+        below = (beam <= k).reshape(shape_of(grid.ndim, axis))
+        yield f"beams up to {k + 1} along {axis + 1}", np.asarray(np.fft.ifft(modes * below, axis=axis))
 
 
 def shape_of(ndim: int, axis: int) -> list[int]:
