@@ -76,11 +76,16 @@ class Arrival:
         assert isinstance(h, LearningHamiltonian)
         dual = np.abs(h.transform.forward(start.copy())) ** 2
         moves = list(_moved(grid, start, np.abs(start) ** 2, dual))
+        last = start
         for steps in _STEPS:
             here = propagated(h, self.problem.clock, np.stack([start, *(wave for _, wave in moves)]), self.time, steps)
-            if 1 - abs(np.vdot(here[0], psi)) ** 2 < _ARRIVED:
-                here = here * np.exp(1j * np.angle(np.vdot(here[0], psi)))
+            overlap = np.vdot(here[0], psi)
+            if 1 - abs(overlap) ** 2 < _ARRIVED:
+                here = here * np.exp(1j * np.angle(overlap))
                 return [(f"{name} of the start", wave) for (name, _), wave in zip(moves, here[1:])]
+            if 1 - abs(np.vdot(here[0], last)) ** 2 < _ARRIVED:  # more steps change nothing: the run goes elsewhere
+                break
+            last = here[0]
         return []
 
 
@@ -92,7 +97,10 @@ def propagated(h: LearningHamiltonian, clock: str, waves: np.ndarray, time: floa
         half = np.exp(0.5 * turn * loss * (h.zeta - h.zeta.min()))
         waves = h.transform.forward(half * waves)
         waves = half * h.transform.inverse(np.exp(turn * kinetic * h.dual) * waves)
-        waves = waves / np.linalg.norm(waves[0])
+        size = float(np.linalg.norm(waves[0]))
+        if not size > 0:  # steps too long for the loss
+            break
+        waves = waves / size
     return waves
 
 
