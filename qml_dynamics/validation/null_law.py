@@ -184,7 +184,7 @@ class Law:
         if len(self.settings) < 2:
             return np.zeros((len(measured[0]), 0))
         each = [scale.sizes(self._single(s, m)[0]) for scale, s, m in zip(self._singles, self.settings, measured)]
-        return np.sqrt(np.square([sizes.max(axis=1) for sizes in each]).sum(axis=0))[:, None]
+        return np.asarray(np.sqrt(np.square([sizes.max(axis=1) for sizes in each]).sum(axis=0)))[:, None]
 
     def _names(self) -> list[str]:
         out = []
