@@ -85,7 +85,8 @@ def blamed(budget: qd.ErrorBudget, before: qd.ErrorBudget) -> str:
     """The part that grew most when a fault was added to a run."""
     grown = {name: float(term.value) - float(before.terms[name].value) for name, term in budget.terms.items()}
     assert set(grown) == set(TERMS)
-    most = max(grown, key=lambda name: grown[name])
+    # beside the root of what was there: a part that is large already moves a little with everything
+    most = max(grown, key=lambda name: grown[name] / np.sqrt(FLOOR + abs(float(before.terms[name].value))))
     return most if grown[most] > FLOOR else ""
 
 
