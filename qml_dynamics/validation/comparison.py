@@ -96,7 +96,8 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
 
     Exact runs agree where infidelity (else total variation) and energy gap are below 1e-6. Where one of them, or both, are samples, all
     of these are tested together: total variation on the grid and on nested coarse cells, the weight of every coarse cell and interval,
-    means and spreads of weights and of momenta, shifts and changes of width, and the energy. The largest deviation,
+    means and spreads of weights and of momenta, the energy, and where the wave is known the likelihood ratio of small shifts, momenta,
+    changes of width and of the weights of wells and cells, of the wave as it is and of the initial one. The largest deviation,
 
         T = max_k |z_k|,   p = (1 + #{T* >= T}) / 2000,
 
@@ -133,7 +134,8 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
     if a.states is not None and b.states is not None:
         fidelity = float(abs(np.vdot(a.states[i], b.states[j])) ** 2)
     gap = a.expectations["energy"][i] - b.expectations["energy"][j]
-    tested = _tested(a, b, i, j)
+    looked = looked_at(a, b, i, j)
+    tested = None if looked is None else null_law.test(looked.readings, looked.energy, looked.beside, RATE)
     if tested is None:
         agree, verdict = _exactly(fidelity, tv, gap, float(a.expectations["energy"].value[i]))
     else:
@@ -156,8 +158,18 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
     )
 
 
-def _tested(a: Trajectory, b: Trajectory, i: int, j: int) -> Tested | None:
-    """All looks together; None for two exact runs."""
+@dataclass(frozen=True)
+class Looked:
+    """What is tested of two runs: readings of which one at least is sampled, the energy as so much of the loss and of the kinetic part,
+    and numbers of standard errors that come from elsewhere."""
+
+    readings: list[Reading]
+    energy: tuple[float, float] | None
+    beside: dict[str, float]
+
+
+def looked_at(a: Trajectory, b: Trajectory, i: int, j: int) -> Looked | None:
+    """What is tested of two runs at these saved times; None for two exact runs."""
     gap = a.expectations["energy"][i] - b.expectations["energy"][j]
     known = [reading for reading in readings_of(a, b, i, j) if reading.sampled]
     noisy = float(gap.stderr) > 0 and bool(np.isfinite(gap.stderr))
@@ -166,13 +178,13 @@ def _tested(a: Trajectory, b: Trajectory, i: int, j: int) -> Tested | None:
     h = hamiltonian(a.problem) if a.problem.domain.size <= _MOST_LOSSES else None
     beside = {"the energy": float(gap.value) / float(gap.stderr)} if noisy else {}
     if not isinstance(h, LearningHamiltonian) or len(known) < 2:
-        return null_law.test(known, None, beside, RATE)
+        return Looked(known, None, beside)
     known = [replace(r, values=r.ascending(table)) for r, table in zip(known, (h.zeta, h.dual))]
     d, s = h.coefficients(float(a.times[i]))
     counted = s * _mean_gap(known[0]) + d * _mean_gap(known[1])
     if abs(counted - float(gap.value)) <= _COUNTED * max(1.0, abs(float(a.expectations["energy"].value[i]))):
         beside = {}  # it comes from these samples, and is simulated with them
-    return null_law.test(known, lambda w, k: s * w + d * k, beside, RATE)
+    return Looked(known, (s, d), beside)
 
 
 def _mean_gap(reading: Reading) -> float:

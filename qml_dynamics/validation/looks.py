@@ -8,15 +8,16 @@ is the mean of just that function (Neyman and Pearson 1933; Rao 1948), which for
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .readings import Reading
+from .tangents import FINEST, marginal_of, nested, shape_of, valleys
 
 _CLIP = 5.0  # standard deviations of a score: beyond, one sample would decide alone
 _LEAST = 10.0  # samples to be expected in a cell that is a look of its own, and outside it
-_FINEST = 32  # cells that are looks of their own
+_STILL = 1e-18  # mean square of the score of a step of length 1, below which a direction moves nothing
 _QUANTILES = 15
 _CUTS = 5
 _DEGREES = 6  # of the polynomials of Neyman's smooth test
@@ -44,7 +45,8 @@ def looks_of(reading: Reading) -> list[Look]:
     """All looks at one basis of two runs, on the cells of the reading's law."""
     found = [*_moments(reading), *_cells(reading)]
     if max(reading.law.shape) > 4:
-        found += [*_scores(reading), *_intervals(reading), *_polynomials(reading)]
+        found += [*(_known(reading) if reading.tangents else _scores(reading))]
+        found += [*_intervals(reading), *_polynomials(reading)]
     elif reading.basis == "weight" and 2 <= reading.law.ndim <= _MOST_AXES:
         found += _pairs(reading)
     if reading.values is not None:
@@ -65,17 +67,13 @@ def rare_cells(law: np.ndarray, samples: int) -> list[np.ndarray]:
 
 def _along(values: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:
     """Values of one axis on all cells, flat."""
-    shaped = values.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+    shaped = values.reshape(shape_of(len(shape), axis))
     return np.broadcast_to(shaped, shape).reshape(-1)
-
-
-def _marginal(law: np.ndarray, axis: int) -> np.ndarray:
-    return np.asarray(law.sum(axis=tuple(k for k in range(law.ndim) if k != axis)))
 
 
 def _moments(r: Reading) -> Iterator[Look]:
     for axis, x in enumerate(r.axes):
-        p = _marginal(r.law, axis)
+        p = marginal_of(r.law, axis)
         middle = float(p @ x)
         yield Look(f"the mean of {r.basis} {axis + 1}", "mean", _along(x - middle, axis, r.law.shape))
         if x.size > 2:
@@ -89,19 +87,47 @@ def _pairs(r: Reading) -> Iterator[Look]:
             yield Look(f"the agreement of weights {i + 1} and {j + 1}", "", signs[i] * signs[j])
 
 
+def parts_of(reading: Reading) -> dict[str, np.ndarray]:
+    """The scores of all directions of the wave that move this basis, flat."""
+    law, out = reading.law.reshape(-1), {}
+    there = law > 1e-12 * law.max()
+    for name, tangent in reading.tangents.items():
+        score = np.divide(tangent.reshape(-1), law, out=np.zeros(law.size), where=there)
+        if law @ score**2 > _STILL:
+            out[name] = _clipped(score, law)
+    return out
+
+
+_OF_ONE_BASIS = {  # directions whose scores are looks of that basis alone too
+    "weight": {"shift": "a shift", "width": "a change of width"},
+    "momentum": {"momentum": "a shift", "width": "a change of width", "chirp": "a chirp"},
+}
+
+
+def _known(r: Reading) -> Iterator[Look]:
+    """Scores of what moves this basis, from the wave."""
+    words = {f"{n} {k + 1}": w for n, w in _OF_ONE_BASIS[r.basis].items() for k in range(r.law.ndim)}
+    chosen = replace(r, tangents={name: t for name, t in r.tangents.items() if name in words})
+    for name, score in parts_of(chosen).items():
+        yield Look(f"{words[name]} along {r.basis} {name.split()[1]}", "", score)
+
+
+def _samples(r: Reading) -> float:
+    return float(min((n for n in r.shots if n is not None), default=0))
+
+
 def _scores(r: Reading) -> Iterator[Look]:
     for axis, x in enumerate(r.axes):
         if x.size <= 4:
             continue
         slope = _log_slope(r, axis)
-        middle = float(_marginal(r.law, axis) @ x)
-        for name, score in (("shift", -slope), ("width", -1 - (x - middle).reshape(_shape(r, axis)) * slope)):
+        middle = float(marginal_of(r.law, axis) @ x)
+        for name, score in (
+            ("shift", -slope),
+            ("width", -1 - (x - middle).reshape(shape_of(r.law.ndim, axis)) * slope),
+        ):
             words = f"a {'shift' if name == 'shift' else 'change of width'} along {r.basis} {axis + 1}"
             yield Look(words, "", _clipped(score.reshape(-1), r.law.reshape(-1)), (f"{name} {axis + 1}",))
-
-
-def _shape(r: Reading, axis: int) -> list[int]:
-    return [-1 if k == axis else 1 for k in range(r.law.ndim)]
 
 
 def _log_slope(r: Reading, axis: int) -> np.ndarray:
@@ -130,16 +156,16 @@ def _intervals(r: Reading) -> Iterator[Look]:
     for axis, x in enumerate(r.axes):
         if x.size <= 4:
             continue
-        below = np.cumsum(_marginal(r.law, axis))
+        below = np.cumsum(marginal_of(r.law, axis))
         where = np.searchsorted(below, np.arange(1, _QUANTILES + 1) / (_QUANTILES + 1))
         for k in np.unique(where):
             yield _interval(r, axis, 0, int(k) + 1)
         few = np.searchsorted(below, np.arange(1, _CUTS + 1) / (_CUTS + 1)) + 1
-        cuts = np.unique(np.concatenate([few, _valleys(_marginal(r.law, axis))]))
+        cuts = np.unique(np.concatenate([few, valleys(marginal_of(r.law, axis))]))
         for j in range(len(cuts)):
             for i in range(j):
                 yield _interval(r, axis, int(cuts[i]), int(cuts[j]))
-        for k in _valleys(_marginal(r.law, axis)):
+        for k in valleys(marginal_of(r.law, axis)):
             yield _interval(r, axis, 0, int(k))
 
 
@@ -154,22 +180,12 @@ def _interval(r: Reading, axis: int, low: int, high: int) -> Look:
     )
 
 
-def _valleys(p: np.ndarray, deep: float = 0.5, most: int = 4) -> np.ndarray:
-    """Where a density has minima of less than half of the peaks on both sides, the deepest first."""
-    inner = np.flatnonzero((p[1:-1] <= p[:-2]) & (p[1:-1] < p[2:])) + 1
-    left, right = np.maximum.accumulate(p), np.maximum.accumulate(p[::-1])[::-1]
-    heights = np.minimum(left[inner], right[inner])
-    depth = p[inner] / np.maximum(heights, 1e-300)
-    real = (depth < deep) & (heights > 1e-2 * p.max())
-    return np.sort(inner[real][np.argsort(depth[real], kind="stable")[:most]])
-
-
 def _polynomials(r: Reading) -> Iterator[Look]:
     """Legendre polynomials of the distribution function: Neyman (1937), with sums of squares over the first 2, 3, 4 and 6."""
     for axis, x in enumerate(r.axes):
         if x.size <= 4:
             continue
-        p = _marginal(r.law, axis)
+        p = marginal_of(r.law, axis)
         u = 2 * (np.cumsum(p) - 0.5 * p) - 1
         for degree in range(1, _DEGREES + 1):
             f = np.polynomial.legendre.Legendre.basis(degree)(u)
@@ -181,23 +197,8 @@ def _polynomials(r: Reading) -> Iterator[Look]:
 
 def _cells(r: Reading) -> Iterator[Look]:
     """Every cell of the nested coarse grids up to 32 cells in which enough samples are expected."""
-    for labels, count in nested(r.law.shape, _FINEST):
+    for labels, count in nested(r.law.shape, FINEST):
         weight = np.bincount(labels, weights=r.law.reshape(-1), minlength=count)
-        samples = min((n for n in r.shots if n is not None), default=0)
+        samples = _samples(r)
         for cell in np.flatnonzero((samples * weight >= _LEAST) & (samples * (1 - weight) >= _LEAST)):
             yield Look(f"the weight of {r.basis} cell {cell + 1} of {count}", "cell", (labels == cell) + 0.0)
-
-
-def nested(shape: tuple[int, ...], finest: int) -> list[tuple[np.ndarray, int]]:
-    """Partitions of a grid into 2, 4, 8, ... blocks, each axis halved in turn: labels of the cells, flat, and their number."""
-    bits = [int(n).bit_length() - 1 for n in shape]
-    used, out = [0] * len(shape), []
-    while 1 << (sum(used) + 1) <= finest and used != bits:
-        open_axes = [k for k in range(len(shape)) if used[k] < bits[k]]
-        used[min(open_axes, key=lambda k: used[k])] += 1
-        where = np.indices(shape, sparse=True)
-        label = np.zeros(shape, dtype=np.int64)
-        for k, index in enumerate(where):
-            label = (label << used[k]) + (index >> (bits[k] - used[k]))
-        out.append((label.reshape(-1), 1 << sum(used)))
-    return out

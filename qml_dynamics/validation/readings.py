@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
 from ..model.domains import Domain, Grid, Hypercube
 from ..model.transforms import Transform
 from ..results.trajectory import Trajectory
+from .tangents import MOST_POINTS, Arrival, Tangent
 
 MOST_CELLS = 1 << 12  # points or blocks of points that a comparison tells apart
 _PURE = 1e-9
@@ -27,6 +30,8 @@ class Reading:
         values: the loss at weights, the kinetic diagonal at momenta; None where the problem has none.
         noise: standard errors of ``a - b`` where a density was put together from samples in another way.
         periodic: whether the last point of an axis neighbours the first.
+        tangents: names of directions in which the wave may move to changes of the law along them, on the blocks of
+            :meth:`merged`; empty where no wave is known.
         order: indices that put a table of the basis into ascending order.
     """
 
@@ -40,6 +45,7 @@ class Reading:
     noise: np.ndarray | None = None
     periodic: bool = False
     order: tuple[np.ndarray, ...] = ()
+    tangents: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def ascending(self, table: np.ndarray) -> np.ndarray:
         """A table of the basis, in the order of the library, with its axes in ascending order."""
@@ -64,6 +70,13 @@ class Reading:
         return out
 
 
+def coarse(table: np.ndarray) -> np.ndarray:
+    """Sums of an ascending table over the blocks of :meth:`Reading.merged`."""
+    while table.size > MOST_CELLS:
+        table = halved(table, int(np.argmax(table.shape)))
+    return table
+
+
 def halved(array: np.ndarray, axis: int) -> np.ndarray:
     """Sums of neighbours along an axis of even length (by two strides: a sum over an axis of two is ten times as slow)."""
     even, odd = ([slice(None)] * array.ndim for _ in range(2))
@@ -78,7 +91,31 @@ def readings_of(a: Trajectory, b: Trajectory, i: int, j: int) -> list[Reading]:
     dual = [_momenta(run, k) for run, k in ((a, i), (b, j))]
     if dual[0] is not None and dual[1] is not None:
         found.append(_reading(domain, "momentum", (dual[0], dual[1]), (_waves(a, i), _waves(b, j))))
-    return found
+    if len(found) < 2 or not isinstance(domain, Grid) or domain.size > MOST_POINTS:
+        return found
+    return _with_tangents(found, domain, a, b, i, j)
+
+
+def _with_tangents(found: list[Reading], domain: Grid, a: Trajectory, b: Trajectory, i: int, j: int) -> list[Reading]:
+    """The directions of the waves whose densities are the law: of the exact side, or of all that are known."""
+    exact = [shots is None for shots in found[0].shots]
+    chosen = [(run, k) for run, k, alone in ((a, i, exact[0]), (b, j, exact[1])) if alone or not any(exact)]
+    waves = [Arrival.of(run.problem, float(run.times[k]), run.states[k]) for run, k in chosen if run.states is not None]
+    if not waves or (any(exact) and len(waves) < len(chosen)):
+        return found
+    sums: list[dict[str, np.ndarray]] = [{} for _ in found]
+    for wave in waves:
+        for name, *changes in _directions(wave):
+            for total, change in zip(sums, changes):
+                total[name] = total.get(name, 0.0) + change / len(waves)
+    return [replace(reading, tangents=total) for reading, total in zip(found, sums)]
+
+
+@lru_cache(maxsize=4)
+def _directions(wave: Arrival) -> list[Tangent]:
+    """The directions of a wave, ascending and on blocks."""
+    orders = [_ascending(_axes(wave.problem.domain, dual)) for dual in (False, True)]
+    return [(name, coarse(along[orders[0]]), coarse(across[orders[1]])) for name, along, across in wave.directions()]
 
 
 Side = tuple[np.ndarray, int | None]
@@ -125,10 +162,8 @@ def _reading(
 ) -> Reading:
     """Both sides in ascending order, and the law that they share where they agree."""
     dual = basis == "momentum"
-    axes = domain.momenta if dual and isinstance(domain, Grid) else domain.axes
-    if dual and isinstance(domain, Hypercube):
-        axes = (np.array([0.0, 1.0]),) * domain.ndim  # even or odd under the flip of a weight
-    order = np.ix_(*[np.argsort(axis) for axis in axes])
+    axes = _axes(domain, dual)
+    order = _ascending(axes)
     axes = tuple(np.sort(axis) for axis in axes)
     a, b = (side[0].reshape(domain.shape)[order] for side in sides)
     exact = [side[0] for side in sides if side[1] is None]
@@ -141,6 +176,17 @@ def _reading(
         n, m = (float(side[1] or 0) for side in sides)
         law = _smoothed((n * a + m * b) / (n + m), round(n + m), domain, periodic)
     return Reading(basis, axes, a, b, (sides[0][1], sides[1][1]), law / law.sum(), periodic=periodic, order=order)
+
+
+def _axes(domain: Domain, dual: bool) -> tuple[np.ndarray, ...]:
+    """Coordinates of a basis, in the order of the library."""
+    if dual and isinstance(domain, Hypercube):
+        return (np.array([0.0, 1.0]),) * domain.ndim  # even or odd under the flip of a weight
+    return domain.momenta if dual and isinstance(domain, Grid) else domain.axes
+
+
+def _ascending(axes: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    return np.ix_(*[np.argsort(axis) for axis in axes])
 
 
 def _smoothed(p: np.ndarray, samples: int, domain: Domain, periodic: bool) -> np.ndarray:

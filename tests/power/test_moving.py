@@ -44,8 +44,9 @@ def moving(problem: qd.Problem) -> qd.Problem:
     return problem.replace(diffusion=DIFFUSION, strength=STRENGTH)
 
 
-# Euler's method falls faster than its order here at the steps that are taken.
-NOT_YET_ASYMPTOTIC = {("variational", 0, "hypercube", "real")}
+# Steps from which a method falls by its order. Euler's method grows the wave's error on the real clock: at 16 steps its second-order
+# term is as large as the first (moves fall with orders 1.69, 1.16 and 1.03 from 16, 32 and 64 steps).
+ASYMPTOTIC_FROM = {("variational", 0, "hypercube", "real"): 64}
 
 
 def every() -> Iterator[Any]:
@@ -62,11 +63,11 @@ def every() -> Iterator[Any]:
                 fits = cell.clock in facts.clocks and cell.space in facts.spaces and cell.space != "operator"
                 if not fits or (name, cell.space) in OFF:
                     continue
-                if (name, number, str(cell.space), cell.clock) in NOT_YET_ASYMPTOTIC:
-                    continue
+                steps = ASYMPTOTIC_FROM.get((name, number, str(cell.space), cell.clock))
+                used = entry if steps is None else replace(entry, method=replace(entry.method, steps=steps))
                 marks = () if cell.clock not in seen and name not in DEAR else (pytest.mark.slow,)
                 seen.add(cell.clock)
-                yield pytest.param(entry, cell, id=f"{name}-{number}-{cell.space}-{cell.clock}", marks=marks)
+                yield pytest.param(used, cell, id=f"{name}-{number}-{cell.space}-{cell.clock}", marks=marks)
 
 
 @pytest.mark.parametrize(("entry", "cell"), list(every()))

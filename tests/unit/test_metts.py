@@ -11,6 +11,7 @@ import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.learning.metts import autocorrelation, detailed_balance, effective_size, potential_scale_reduction
 from qml_dynamics.learning.metts.laws import Blocks, Dense, Waves
+from qml_dynamics.learning.metts.statistics import error_of_chain
 from qml_dynamics.model.hamiltonians import LearningHamiltonian
 from qml_dynamics.model.transforms import Transform
 from qml_dynamics.synthesis.metts import basis_state
@@ -130,6 +131,20 @@ def test_large_domains_are_walked_without_the_exact_law() -> None:
     assert abs(x0.value - 0.5) < 5 * max(x0.stderr, 0.1)
     assert abs(x1.value) < 5 * max(x1.stderr, 0.1)
     assert np.var(chain.samples[:, 0]) > np.var(chain.samples[:, 1])
+
+
+def test_few_independent_samples_are_told_and_rare_wells_have_room() -> None:
+    """Short chains say that their errors are lower bounds; a well that holds few samples makes the error of a mean larger."""
+    few, many = (qd.metts(WELL, 0.35, samples, seed=2, progress=False) for samples in (80, 4000))
+    assert few.errors_are_lower_bounds
+    assert "errors are lower bounds" in str(few)
+    assert not many.errors_are_lower_bounds
+    assert "lower bounds" not in str(many)
+    assert many.effective_sample_size > 100
+    rng = np.random.default_rng(1)
+    rare, even = (np.where(rng.random((200, 8)) < share, 1.0, 0.0) for share in (0.004, 0.5))
+    assert error_of_chain(rare) > 1.2 * rare.std() / np.sqrt(rare.size)
+    assert error_of_chain(even) == pytest.approx(even.std() / np.sqrt(even.size), rel=0.25)
 
 
 def test_seeds_and_order_of_samples() -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from ...base.estimate import Estimate, error_of_mean, few_samples
 
 _GROUPS = 8  # independent means at the least, from which an error is taken
-_WORTH = 10  # independent samples that the mean of a block should be worth
+_WORTH = 20  # independent samples that a block is worth: its mean then varies 1 % less than it would alone
+_WINDOW = 3.0  # decay times over which correlations are summed: the sum is known as well as a variance from a third of the samples
 _WALKERS = 4  # whose means alone give an error
 _LINEAR = 1e-6  # share of a variance below which one function says nothing that another does not
 
@@ -38,10 +39,13 @@ def effective_size(values: np.ndarray) -> float:
 def error_of_chain(values: np.ndarray) -> float:
     """Standard error of the mean of ``values``, shape ``(steps, walkers)``, from means that are independent of each other.
 
-    Walkers are independent, however slow they are; where a walker is worth more than ten samples it is cut into blocks of that worth
-    (batch means: Flegal, Jones, Ann. Stat. 38, 1034, 2010). The error of few means has Student's factor, and room for rare ones
-    (:func:`~qml_dynamics.base.estimate.error_of_mean`). Fewer than eight walkers are cut into eight blocks all the same; these may not be
-    independent, so that the error from the effective size is used where it is larger.
+    Walkers are independent, however slow they are; where a walker is worth more than 20 samples it is cut into blocks of that worth
+    (batch means: Flegal, Jones, Ann. Stat. 38, 1034, 2010). The error of few means has Student's factor
+    (:func:`~qml_dynamics.base.estimate.few_samples`). Fewer than eight walkers are cut into eight blocks all the same; these may not be
+    independent, so that the error from the effective size is used where it is larger. Where all samples together hold few independent
+    ones of a rare kind (a well that is seldom visited), the error has room for those that were not drawn, as that of independent
+    samples has (:func:`~qml_dynamics.base.estimate.error_of_mean`): the means of eight walkers, all in one well, would tell nothing of
+    another.
 
     >>> x = np.random.default_rng(0).standard_normal((500, 8))
     >>> bool(0.8 < error_of_chain(x) * np.sqrt(x.size) < 1.3)
@@ -52,10 +56,12 @@ def error_of_chain(values: np.ndarray) -> float:
     wanted = max(int(size / walkers / _WORTH), 1)
     blocks = wanted if walkers * wanted >= _GROUPS else -(-_GROUPS // walkers)
     error = _error_of_groups(values, blocks)
-    if blocks == wanted:
-        return error
     away = values - values.mean()
-    return max(error, float(error_of_mean((away**2).mean(), (away**3).mean(), size) * few_samples(max(size, 2.0))))
+    second, third = float((away**2).mean()), float((away**3).mean())
+    if blocks != wanted:
+        error = max(error, float(np.sqrt(second / size) * few_samples(max(size / _WINDOW, 2.0))))
+    room = float(error_of_mean(second, third, size)) ** 2 - second / size
+    return float(np.sqrt(error**2 + max(room, 0.0)))
 
 
 def _error_of_groups(values: np.ndarray, blocks: int) -> float:
@@ -67,8 +73,8 @@ def _error_of_groups(values: np.ndarray, blocks: int) -> float:
     groups = away.size
     if groups < 2:
         return float("inf")
-    second, third = float(weight @ away**2) * groups / (groups - 1), float(weight @ away**3)
-    return float(error_of_mean(second, third, groups) * few_samples(groups))
+    variance = float(weight @ away**2) / (groups - 1)  # of their mean
+    return float(np.sqrt(variance) * few_samples(groups))
 
 
 def autocorrelation(values: np.ndarray) -> np.ndarray | None:

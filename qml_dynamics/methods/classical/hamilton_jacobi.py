@@ -26,7 +26,7 @@ from ...results.journal import Scope, current
 from ..base import Answer, Facts, Job, Stream, Usual, View, Work
 from ..job import save_times
 from .moments import Moment, no_operators, report, sampled_moment
-from .paths import Cloud, between, crossed, fold, play, shared_out, slopes, smooth
+from .paths import Cloud, between, crossed, drawn_cells, fold, play, shared_out, slopes, smooth
 
 if TYPE_CHECKING:
     pass
@@ -93,7 +93,8 @@ class HamiltonJacobi(Usual):
 
     Points start on a grid finer than the problem's, carry its density there and ``k = grad S``, and move by
     ``w' = 2 D(t) k``, ``k' = -s(t) grad zeta`` in symplectic steps. Energies and observables are averages over the points; the
-    density is shared out to the grid linearly (an error of second order in the spacing). Leaving a periodic box a point comes in
+    density is shared out to the grid linearly (an error of second order in the spacing), and so are samples, whose law is that density; at
+    time 0 it is the initial one, and samples go to their nearest grid points. Leaving a periodic box a point comes in
     at the other end; walls reflect it.
 
     Args:
@@ -155,9 +156,9 @@ class HamiltonJacobi(Usual):
         for t, cloud in zip(times, clouds):
             moment = _moment(job.problem, cloud, force, start if t == 0 else None)
             place = int(np.argmin(np.abs(job.saves - t)))
-            moments.append(
-                moment if job.shots is None else sampled_moment(moment, job.shots, job.seed(Stream.WEIGHT, place))
-            )
+            if job.shots is not None:
+                moment = _sampled(job.problem.domain, moment, job.shots, job.seed(Stream.WEIGHT, place), t > 0)  # type: ignore[arg-type]
+            moments.append(moment)
         return report(job, times, moments, stop, facts)
 
     def work(self, job: Job) -> Work:
@@ -334,6 +335,16 @@ def _posts(problem: Problem, method: HamiltonJacobi, every_step: bool) -> np.nda
 def _view(problem: Problem, t: float, cloud: Cloud) -> View:
     """The density stands where other methods show the wave."""
     return View(t, shared_out(problem.domain, cloud.points, cloud.weights), 0.0)  # type: ignore[arg-type]
+
+
+def _sampled(domain: Grid, moment: Moment, shots: int, seed: int, shared: bool) -> Moment:
+    """Samples of the paths; of the grid points too, by the same shares as in the density."""
+    drawn = sampled_moment(moment, shots, seed)
+    if not shared:
+        return drawn
+    which, cells, counts = drawn_cells(domain, drawn.points, drawn.weights, seed)
+    points, momenta, loss = drawn.points[which], drawn.momenta[which], drawn.loss[which]
+    return Moment(points, momenta, loss, cells, counts, beside=drawn.beside)
 
 
 def _moment(problem: Problem, cloud: Cloud, force: Objective, density: np.ndarray | None) -> Moment:

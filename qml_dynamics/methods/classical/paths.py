@@ -23,6 +23,7 @@ _STEP = 0.05  # of a cell: differences of the spline through a table
 _LIGHT = 1e-6
 _BLUR = 1e-3  # of a cell: what rounding may move a path
 _EMPTY = 1e-300  # amplitudes below it have no phase
+_DEALT = 2  # the stream of the cells of samples, beside that of the points
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,20 +174,46 @@ def _amounts(formula: Formula, ends: np.ndarray, problem: Problem) -> Iterable[t
     return [(factor.kind, factor.amount) for factor in every if factor.amount]
 
 
-def shared_out(domain: Grid, points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weights shared out to the nearest grid points, linearly, shape ``domain.shape``.
+def _shares(domain: Grid, points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For each of the ``2**ndim`` nearest grid points: which it is, flat, and its linear share of each point, shape ``(points,)``.
 
     Past an edge it goes to the image: the other end of a period, or the mirror image at a wall.
     """
     u = (points - np.array([axis[0] for axis in domain.axes])) / np.array(domain.spacing)
     base = np.floor(u).astype(int)
-    out = np.zeros(domain.shape)
     for corner in np.ndindex(*(2,) * domain.ndim):
         share = np.where(np.array(corner) == 1, u - base, 1 - (u - base)).prod(axis=1)
         cell = (base + np.array(corner)) % (np.array(domain.shape) * (1 if domain.boundary == "periodic" else 2))
         cell = np.minimum(cell, 2 * np.array(domain.shape) - 1 - cell) if domain.boundary == "walls" else cell
-        np.add.at(out, tuple(cell.T), weights * share)
-    return out
+        yield np.ravel_multi_index(tuple(cell.T), domain.shape), share
+
+
+def shared_out(domain: Grid, points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weights shared out to the nearest grid points, linearly, shape ``domain.shape``."""
+    out = np.zeros(domain.size)
+    for cell, share in _shares(domain, points):
+        out += np.bincount(cell, weights=weights * share, minlength=domain.size)
+    return out.reshape(domain.shape)
+
+
+def drawn_cells(
+    domain: Grid, points: np.ndarray, counts: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples of points dealt out to grid points by their linear shares, so that their law is that of :func:`shared_out`.
+
+    Args:
+        domain, points: as there.
+        counts: samples of each point.
+        seed: of the numbers.
+
+    Returns:
+        Which point, which cell (flat) and how many samples, one entry for each pair that was drawn.
+    """
+    cells, shares = (np.array(parts) for parts in zip(*_shares(domain, points)))
+    shares = np.clip(shares, 0.0, 1.0)
+    dealt = np.random.default_rng([seed, _DEALT]).multinomial(counts, (shares / shares.sum(axis=0)).T)
+    which, corner = np.nonzero(dealt)
+    return which, cells[corner, which], dealt[which, corner]
 
 
 def crossed(clouds: Sequence[Cloud]) -> list[bool]:

@@ -281,6 +281,28 @@ def test_classical_runs_are_saved_compared_priced_and_named(tmp_path) -> None:
     assert qd.cost(swing(), qd.HamiltonJacobi(2)).circuits == 0
 
 
+@pytest.mark.parametrize("walls", [False, True])
+def test_samples_follow_the_density_that_is_told(walls: bool) -> None:
+    """On a coarse grid, where a share of the nearest point alone would be another law; points and cells are dealt out together."""
+    grid = qd.Grid((-4, 4), 4, "walls" if walls else "periodic")
+    problem, shots = swing(domain=grid), 400_000
+    exact = qd.evolve(problem, qd.HamiltonJacobi(20), save=[2.0], observables=SEEN)
+    run = qd.evolve(problem, qd.HamiltonJacobi(20), shots=shots, seed=4, save=[2.0], observables=SEEN)
+    expected = shots * exact.density[-1]
+    there = expected > 5
+    chi_square = (((shots * run.density[-1] - expected) ** 2 / np.maximum(expected, 1.0))[there]).sum()
+    assert there.sum() >= 4
+    assert chi_square < there.sum() + 5 * np.sqrt(2 * there.sum())
+    nearest = np.zeros(grid.size)
+    cloud = qd.ensembles.characteristics(problem, qd.HamiltonJacobi(20), save=[2.0])
+    np.add.at(
+        nearest, np.rint((cloud.paths[-1][:, 0] - grid.axes[0][0]) / grid.spacing[0]).astype(int) % 16, cloud.weights
+    )
+    assert np.abs(nearest - exact.density[-1]).max() > 0.01
+    for name in ("x2", "kk"):
+        assert run.expectations[name][-1].sigmas(exact.expectations[name][-1]) < 4.5
+
+
 def test_a_callback_stops_the_paths() -> None:
     run = qd.evolve(swing(), qd.HamiltonJacobi(10), callback=lambda step, view: step == 4)
     assert run.times[-1] == pytest.approx(0.8)
