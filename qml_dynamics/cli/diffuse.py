@@ -155,8 +155,11 @@ def read_rows(stated: Statement) -> tuple[np.ndarray, tuple[str, ...], np.ndarra
     labels = None if stated.label is None else np.array(table.column(column_named(stated.label, "label", table)))
     others = [(name, why.get(name, "not asked for")) for name in table.header if name not in (*columns, stated.label)]
     told = Account(table.source, table.told(), total, len(table.header), rows_used=len(rows), used=columns)
-    return rows, columns, labels, replace(
-        told, target=stated.label or "", left_out=tuple(others), missing=stated.missing, rows_dropped=dropped
+    return (
+        rows,
+        columns,
+        labels,
+        replace(told, target=stated.label or "", left_out=tuple(others), missing=stated.missing, rows_dropped=dropped),
     )
 
 

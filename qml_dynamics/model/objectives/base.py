@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +90,8 @@ class Objective:
     """A loss ``zeta(w)``: a function of points ``(m, ndim)`` that returns values ``(m,)``.
 
     Args:
-        fn: the vectorised function.
+        fn: the vectorised function; one that takes a single point is asked point by point. It may return a list, a column ``(m, 1)``,
+            or a pair of values and gradients.
         name: how it is called in reports.
         minimum: the least value, where it is known.
         minimizer: a place where the minimum is taken, where it is known.
@@ -127,7 +129,7 @@ class Objective:
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Values at ``points`` of shape ``(m, ndim)``; raises :class:`ProblemError` unless they are finite reals."""
         points = np.atleast_2d(np.asarray(points, dtype=float))
-        return _checked(_asked(self.fn, points, self.name), points, self.name)
+        return _checked(_values(self.fn, points, self.name), points, self.name)
 
     @checks_arguments
     def on(self, domain: Domain) -> np.ndarray:
@@ -196,13 +198,71 @@ class Objective:
 
 
 # what callers may give for a loss: values (m,) at points (m, ndim)
-LossLike: TypeAlias = Objective | Callable[[np.ndarray], np.ndarray]
+LossLike: TypeAlias = Objective | Callable[[np.ndarray], object]
 
 
-def _asked(fn: Callable[[np.ndarray], np.ndarray], points: np.ndarray, name: str) -> np.ndarray:
+def is_pair(found: object, points: np.ndarray) -> TypeGuard[tuple[object, object]]:
+    """Whether a function answered with values and gradients: a pair whose second part has the shape of the points."""
+    return isinstance(found, tuple) and len(found) == 2 and points.ndim > 0 and np.shape(found[1]) == points.shape
+
+
+def _values(fn: Callable[[np.ndarray], object], points: np.ndarray, name: str) -> np.ndarray:
+    """The values of a function, ``(m,)``, in whichever form it answers.
+
+    A function that fails on all points at once, or answers in another shape, is asked for one point; where it has one number for it,
+    it is a function of one point, and is asked for each. Where there are as many points as weights, a function of one point may
+    answer in the shape of values without knowing them: then it is asked once more, with a point more.
+    """
+    count, failure = len(points), None
+    try:
+        found = _flat(_asked(fn, points, name, points), points)
+    except ProblemError as error:
+        if type(error.__cause__) is KeyboardInterrupt or not isinstance(error.__cause__, Exception):
+            raise
+        found, failure = np.empty(0), error
+    if failure is None and found.shape == (count,) and not (1 < count == points.shape[1]):
+        return found
+    if failure is None and found.shape == (count,):
+        more = np.vstack([points, points[:1]])
+        with suppress(ProblemError):
+            if _flat(_asked(fn, more, name, more), more).shape == (count + 1,):
+                return found
+    each = _point_by_point(fn, points, name)
+    if each is not None:
+        return each
+    if failure is not None:
+        raise failure
+    return found
+
+
+def _flat(found: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A column of values as a row of them."""
+    return found[:, 0] if found.shape == (len(points), 1) else found
+
+
+def _point_by_point(fn: Callable[[np.ndarray], object], points: np.ndarray, name: str) -> np.ndarray | None:
+    """The values of a function of one point; None where it is none."""
+    found = []
+    for point in points:
+        try:
+            value = _asked(fn, point, name, point)
+        except ProblemError:
+            if found:
+                raise
+            return None
+        if value.size != 1:
+            return None
+        found.append(value.reshape(()))
+    return np.array(found)
+
+
+def _asked(
+    fn: Callable[[np.ndarray], object], points: np.ndarray, name: str, paired: np.ndarray | None = None
+) -> np.ndarray:
     """What a person's function returns; whatever it raises comes out as :class:`ProblemError` in one line, `sys.exit` too."""
     try:
-        return np.asarray(handed(fn, points))
+        found = handed(fn, points)
+        return np.asarray(found[0] if paired is not None and is_pair(found, paired) else found)
     except ProblemError:
         raise
     except BaseException as error:

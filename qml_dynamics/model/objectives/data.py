@@ -163,9 +163,7 @@ def load_data(
     )
     used = tuple(feature.name for feature in chosen)
     kinds = kinds_of(kept, chosen)
-    return Dataset(
-        *parts, used, names, mean, scale, target, positive is not None, share, seed, kinds, missing, told
-    )
+    return Dataset(*parts, used, names, mean, scale, target, positive is not None, share, seed, kinds, missing, told)
 
 
 def without_missing(
@@ -183,7 +181,9 @@ def without_missing(
     none = lacking[training].all(axis=0)
     if none.any():
         name = chosen[int(np.argmax(none))].name
-        raise ProblemError(f"Argument `missing` must be 'drop' for column `{name}`, which has no value on the training rows.")
+        raise ProblemError(
+            f"Argument `missing` must be 'drop' for column `{name}`, which has no value on the training rows."
+        )
     return np.where(lacking, np.nanmean(values[training], axis=0), values), keep
 
 
@@ -192,9 +192,7 @@ def account_of(table: Table, chosen: Sequence[Feature], why: Mapping[str, str], 
     used = {feature.column for feature in chosen}
     left = [(name, why.get(name, "not asked for")) for name in table.header if name not in used and name not in but]
     made = tuple(feature.made_of(table) for feature in chosen)
-    return Account(
-        table.source, table.told(), len(table.rows), len(table.header), used=made, left_out=tuple(left)
-    )
+    return Account(table.source, table.told(), len(table.rows), len(table.header), used=made, left_out=tuple(left))
 
 
 def _two_classes(
@@ -233,7 +231,12 @@ def labels_of(table: Table, target: str) -> list[str]:
         cell, row = empty[0]
         lost = repr(cell) if cell else "an empty one"
         count = f" ({len(empty):,} of {len(column):,})" if len(empty) > 1 else ""
-        require(False, "target", "have no missing values", f"of {lost} in row {row}{count}: take such rows out, or pass missing='drop'")
+        require(
+            False,
+            "target",
+            "have no missing values",
+            f"of {lost} in row {row}{count}: take such rows out, or pass missing='drop'",
+        )
     different = sorted(set(column))
     values = {text: label_value(text) for text in different}
     if None in values.values() or len(set(values.values())) == len(different):
@@ -301,7 +304,9 @@ def usable_columns(table: Table, but: Sequence[str]) -> tuple[list[Feature], lis
         if rows:
             given = f"of identifiers only ({rows[0]}: {why[rows[0]]}): name it in `features` to use it"
         require(False, "path", "have a numeric column beside the target", given)
-    why = {name: f"{reason}: name it to use it" if table.known[name].identifier else reason for name, reason in why.items()}
+    why = {
+        name: f"{reason}: name it to use it" if table.known[name].identifier else reason for name, reason in why.items()
+    }
     for feature in categories:
         why[feature.column] = f"{len(table.known[feature.column].levels)} categories: name it to use it"
     return numeric, categories, why

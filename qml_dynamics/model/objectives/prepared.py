@@ -70,9 +70,7 @@ class Preparation:
         """That of a data set."""
         mean, scale = tuple(data.mean.tolist()), tuple(data.scale.tolist())
         split = (data.test_fraction, data.seed, (len(data.y_train), len(data.y_test)))
-        return cls(
-            data.features, mean, scale, data.classes, data.target, data.rest, *split, data.kinds, data.missing
-        )
+        return cls(data.features, mean, scale, data.classes, data.target, data.rest, *split, data.kinds, data.missing)
 
     def rows_of(self, table: Table, argument: str) -> np.ndarray:
         """The features of all rows of a table, in the units of the file: columns by name, read as those of the training data were."""
@@ -135,7 +133,11 @@ def model_spec(objective: Objective) -> dict[str, Any] | None:
         said = {name: list(v) if isinstance(v, tuple) else v for name, v in data.items()}
         kinds = {name: list(words) for name, words in said.pop("kinds").items()}
         policy = {} if said.pop("missing") == "refuse" else {"missing": objective.preparation.missing}
-        found["data"] = {**said, **({"kinds": kinds} if kinds else {}), **policy}  # as before where there is nothing to say
+        found["data"] = {
+            **said,
+            **({"kinds": kinds} if kinds else {}),
+            **policy,
+        }  # as before where there is nothing to say
     return {name: found[name] for name in ("kind", "classes", *(n for n in found if n not in ("kind", "classes")))}
 
 

@@ -29,7 +29,7 @@ _DAY = re.compile(
     r"|[A-Za-z]{3,9}\.? \d{1,2},? \d{2,4}",
     re.ASCII | re.IGNORECASE,
 )
-_MONTHS = frozenset("jan feb mar apr may jun jul aug sep oct nov dec".split())
+_MONTHS = frozenset(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
 _COMPACT_DAY = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII)
 
 

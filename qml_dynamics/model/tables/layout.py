@@ -43,9 +43,7 @@ class Layout:
     notes: list[str] = field(default_factory=list)
 
 
-def laid_out(
-    text: str, known: Sequence[str] = (), separator: str | None = None, header: bool | None = None
-) -> Layout:
+def laid_out(text: str, known: Sequence[str] = (), separator: str | None = None, header: bool | None = None) -> Layout:
     """The table in a text.
 
     Args:
@@ -115,7 +113,7 @@ def _shifted(records: Records, start: int) -> Records:
 def _as_separator(given: str) -> str:
     found = NAMES.get(given, given)
     must = f"be one character, or one of {', '.join(NAMES)}"
-    require(len(found) == 1 and found not in "\"\r\n", "separator", must, given)
+    require(len(found) == 1 and found not in '"\r\n', "separator", must, given)
     return found
 
 

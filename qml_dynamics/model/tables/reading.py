@@ -94,8 +94,7 @@ class Table:
         cells = [self.column(name) for name in self.header]
         marks = decimal_marks(cells, self.decimal, self.separator)
         return {
-            name: column_of(name, own, mark, name in self.unnamed)
-            for name, own, mark in zip(self.header, cells, marks)
+            name: column_of(name, own, mark, name in self.unnamed) for name, own, mark in zip(self.header, cells, marks)
         }
 
     def only(self, index: Sequence[int]) -> Table:
@@ -267,9 +266,7 @@ def _refuse_cell(argument: str, name: str, cell: str, row: int, rest: str = "") 
     require(False, argument, f"be finite numbers, in column `{name}` too", f"of {cell!r} in row {row}{rest}")
 
 
-def refuse_missing(
-    table: Table, features: Sequence[Feature], values: np.ndarray, argument: str = "features"
-) -> None:
+def refuse_missing(table: Table, features: Sequence[Feature], values: np.ndarray, argument: str = "features") -> None:
     """Refuse missing values, with the first of them, the count, and the remedy."""
     lacks = np.isnan(values)
     if not lacks.any():

@@ -35,7 +35,9 @@ def test_every_library_gives_the_same_data(tmp_path: Path) -> None:
     import polars
     import pyarrow
 
-    frame = pandas.DataFrame({**COLUMNS, "n": pandas.array(COLUMNS["n"], dtype="Int64"), "c": pandas.Categorical(COLUMNS["c"])})
+    frame = pandas.DataFrame(
+        {**COLUMNS, "n": pandas.array(COLUMNS["n"], dtype="Int64"), "c": pandas.Categorical(COLUMNS["c"])}
+    )
     frame.to_parquet(tmp_path / "t.parquet")
     frame.to_csv(tmp_path / "t.csv")
     import pyarrow.feather
@@ -46,7 +48,13 @@ def test_every_library_gives_the_same_data(tmp_path: Path) -> None:
         def __arrow_c_stream__(self, requested_schema: object = None) -> object:
             return polars.DataFrame(COLUMNS).__arrow_c_stream__(requested_schema)
 
-    sources = (frame, polars.DataFrame(COLUMNS), pyarrow.table(COLUMNS), Streamed(), *map(tmp_path.joinpath, ("t.parquet", "t.feather", "t.csv")))
+    sources = (
+        frame,
+        polars.DataFrame(COLUMNS),
+        pyarrow.table(COLUMNS),
+        Streamed(),
+        *map(tmp_path.joinpath, ("t.parquet", "t.feather", "t.csv")),
+    )
     for source in sources:
         check(source)
     assert len(sources) == 7
@@ -60,6 +68,8 @@ def test_without_the_extra_the_remedy_is_named(tmp_path: Path, monkeypatch: pyte
         monkeypatch.setitem(sys.modules, name, None)  # as where it is not installed
     for name, head in (("t.parquet", b"PAR1"), ("t.feather", b"ARROW1")):
         (tmp_path / name).write_bytes(head + bytes(20))
-        with pytest.raises(ProblemError, match=r'needs a package that is missing: pip install "qml-dynamics\[tables\]"'):
+        with pytest.raises(
+            ProblemError, match=r'needs a package that is missing: pip install "qml-dynamics\[tables\]"'
+        ):
             load_data(tmp_path / name, target="kind")
     check(COLUMNS)

@@ -46,7 +46,10 @@ def said(data: Dataset) -> str:
 WANTED = [[7.4, 1200.0], [0.7, 1.5]]
 # of one table of two rows: how it may be written, and what must be told of it
 SAME = {
-    "commas": ('a,b,kind\n7.4,"1,200",u\n0.7,1.5,v\n', "separated by commas, with a header; marks between thousands in b"),
+    "commas": (
+        'a,b,kind\n7.4,"1,200",u\n0.7,1.5,v\n',
+        "separated by commas, with a header; marks between thousands in b",
+    ),
     "semicolons": ("a;b;kind\n7,4;1.200,0;u\n0,7;1,5;v\n", "decimal commas in a, b; marks between thousands in b"),
     "tabs": ("a\tb\tkind\n7.4\t1200\tu\n0.7\t1.5\tv\n", "separated by tabs"),
     "pipes": ("a|b|kind\n7.4|1 200|u\n0.7|1.5|v\n", "separated by pipes"),
@@ -72,7 +75,12 @@ def test_one_table_in_many_layouts(case: str, write: Write) -> None:
 @pytest.mark.parametrize("case", ["semicolons", "commas"])
 def test_one_table_in_many_encodings(case: str, write: Write) -> None:
     text = SAME[case][0].replace("b", "größe")
-    for encoding, told in (("utf-8-sig", ""), ("utf-16", "read as utf-16"), ("latin-1", "read as cp1252"), ("utf-8", "")):
+    for encoding, told in (
+        ("utf-8-sig", ""),
+        ("utf-16", "read as utf-16"),
+        ("latin-1", "read as cp1252"),
+        ("utf-8", ""),
+    ):
         data = load_data(write(text, encoding=encoding), target="kind", test_fraction=0)
         assert data.features == ("a", "größe")
         assert raw(data) == WANTED
@@ -109,7 +117,9 @@ def test_header_and_separator_may_be_stated(write: Write) -> None:
 
 def test_a_comma_that_may_be_either_is_asked_for(write: Write) -> None:
     path = write("a;kind\n1,200;u\n2,300;v\n")
-    with pytest.raises(ProblemError, match="`decimal` must be given, '.' or ',', for column `a`, whose '1,200' may be either"):
+    with pytest.raises(
+        ProblemError, match="`decimal` must be given, '.' or ',', for column `a`, whose '1,200' may be either"
+    ):
         load_data(path, target="kind")
     assert raw(load_data(path, target="kind", decimal=",", test_fraction=0)) == [[1.2], [2.3]]
     assert raw(load_data(path, target="kind", decimal=".", test_fraction=0)) == [[1200.0], [2300.0]]
@@ -125,7 +135,9 @@ MARKS = ["", "?", "NA", "nan", "N/A", "null", "-"]
 @pytest.mark.parametrize("mark", MARKS)
 def test_missing_values_by_the_stated_policy(mark: str, write: Write) -> None:
     path = write(f"x,y,kind\n1,4,u\n2,{mark},v\n4,6,u\n7,8,v\n")
-    with pytest.raises(ProblemError, match=r"in column `y` too, but is of .* in row 3 \(1 of 4 rows lacks a value\): pass missing="):
+    with pytest.raises(
+        ProblemError, match=r"in column `y` too, but is of .* in row 3 \(1 of 4 rows lacks a value\): pass missing="
+    ):
         load_data(path, target="kind")
     dropped = load_data(path, target="kind", missing="drop", test_fraction=0)
     assert raw(dropped) == [[1.0, 4.0], [4.0, 6.0], [7.0, 8.0]]
@@ -185,7 +197,14 @@ def test_truth_values_percentages_and_categories(write: Write) -> None:
     assert load_data(write(only), target="kind", test_fraction=0).features == ("color=blue", "color=green", "color=red")
 
 
-DATES = ["2024-01-{:02d}", "{:02d}.01.2024", "01/{:02d}/2024", "202401{:02d}", "2024-01-{:02d} 12:30", "{:02d} Jan 2024"]
+DATES = [
+    "2024-01-{:02d}",
+    "{:02d}.01.2024",
+    "01/{:02d}/2024",
+    "202401{:02d}",
+    "2024-01-{:02d} 12:30",
+    "{:02d} Jan 2024",
+]
 
 
 @pytest.mark.parametrize("form", DATES)
@@ -194,7 +213,9 @@ def test_dates_are_no_numbers(form: str, write: Write) -> None:
     data = load_data(write("when,x,kind\n" + rows), target="kind", test_fraction=0)
     assert data.features == ("x",)
     assert ("when", "dates") in data.account.left_out  # type: ignore[union-attr]
-    with pytest.raises(ProblemError, match="`when` holds dates .*: write them as numbers, such as days since the first"):
+    with pytest.raises(
+        ProblemError, match="`when` holds dates .*: write them as numbers, such as days since the first"
+    ):
         load_data(write("when,x,kind\n" + rows), target="kind", features=["when"])
 
 
@@ -239,7 +260,9 @@ def test_a_number_with_an_underscore_is_none(write: Write) -> None:
     rows = "".join(f"{i}_0,{i % 3}.5,{'uv'[i % 2]}\n" for i in range(9))
     data = load_data(write("code,x,kind\n" + rows), target="kind", test_fraction=0)
     assert data.features == ("x",)
-    with pytest.raises(ProblemError, match="`features` must be finite numbers, in column `code` too, but is of '0_0' in row 2"):
+    with pytest.raises(
+        ProblemError, match="`features` must be finite numbers, in column `code` too, but is of '0_0' in row 2"
+    ):
         load_data(write("code,x,kind\n" + rows), target="kind", features=["code"])
 
 
@@ -301,7 +324,9 @@ def trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Path, s
     lines = ["Id;rate;color;member;flag"]
     for i in range(24):
         rate = "?" if i == 7 else f"{10 + 3 * (i % 2) + 0.1 * (i % 5):.1f} %".replace(".", ",")
-        lines.append(f"{900 + i * i};{rate};{('red', 'blue', 'green')[i % 3]};{('no', 'yes')[i % 4 // 2]};{bool(i % 2)}")
+        lines.append(
+            f"{900 + i * i};{rate};{('red', 'blue', 'green')[i % 3]};{('no', 'yes')[i % 4 // 2]};{bool(i % 2)}"
+        )
     (tmp_path / "own.csv").write_text("\n".join(lines) + "\n", encoding="latin-1")
     (tmp_path / "p.toml").write_text(PROBLEM)
     with pytest.raises(SystemExit) as left:
@@ -329,7 +354,9 @@ def test_new_rows_are_read_as_the_training_rows_were(
     prepared = run.problem.objective.preparation  # type: ignore[union-attr]
     assert prepared.kinds["color=red"] == ("category", "color", "blue", "green", "red")
     frame = {"member": [True, False, False], "color": ["blue", "red", "green"], "rate": ["13%", "10%", None]}
-    with pytest.raises(ProblemError, match="`X` must be one of no, yes, in column `member` too, but is of 'True' in row 1"):
+    with pytest.raises(
+        ProblemError, match="`X` must be one of no, yes, in column `member` too, but is of 'True' in row 1"
+    ):
         prepared.rows_of(read_table(frame), "X")
     frame["member"] = ["yes", "no", "no"]  # type: ignore[assignment]
     X = prepared.rows_of(read_table(frame), "X")
@@ -341,7 +368,10 @@ def test_new_rows_are_read_as_the_training_rows_were(
     assert json.loads(capsys.readouterr().out)["predictions"] == run.predict(X[:2]).tolist()
     for changed, words in (
         ("member,rate,color\nyes,13,blue\n", "must be percentages, in column `rate` too, but is of '13' in row 2"),
-        ("member,rate,color\nyes,13%,pink\n", "must be one of blue, green, red, in column `color` too, but is of 'pink'"),
+        (
+            "member,rate,color\nyes,13%,pink\n",
+            "must be one of blue, green, red, in column `color` too, but is of 'pink'",
+        ),
         ("member,color\nyes,red\n", "must be a column of the file, but is 'rate'"),
     ):
         with pytest.raises(SystemExit):
@@ -354,7 +384,9 @@ def test_numbers_that_became_percentages_are_refused(write: Write) -> None:
     prepared = on_data(data).preparation
     assert prepared is not None
     assert prepared.kinds == {}
-    with pytest.raises(ProblemError, match="`X` must have numbers in column `x`, as the training data had, but has percentages"):
+    with pytest.raises(
+        ProblemError, match="`X` must have numbers in column `x`, as the training data had, but has percentages"
+    ):
         prepared.rows_of(read_table({"x": ["1%", "2%"]}), "X")
 
 
@@ -401,7 +433,9 @@ def test_tables_of_python() -> None:
 
 @pytest.mark.parametrize("start", [b"PK\x03\x04", b"\x89HDF\r\n", b"\xd0\xcf\x11\xe0", b"\x93NUMPY"])
 def test_files_that_are_no_text_name_the_remedy(start: bytes, write: Write) -> None:
-    with pytest.raises(ProblemError, match="must be a readable CSV file, but .* is an? .*(save the table as CSV|numpy.load)"):
+    with pytest.raises(
+        ProblemError, match="must be a readable CSV file, but .* is an? .*(save the table as CSV|numpy.load)"
+    ):
         load_data(write(start + bytes(40), "table.bin"), target="kind")
     with pytest.raises(ProblemError, match="must be a readable CSV file"):
         load_data(write(b"a,kind\n1,\x00\n"), target="kind")
