@@ -13,7 +13,8 @@ from ..backends import available
 from ..backends.options import DeviceOptions
 from ..base.errors import one_of
 from ..base.registry import PARTS, at
-from ..model.objectives.registry import NAMED, ising, qubo
+from ..model.objectives.registry import NAMED
+from ..model.objectives.tables import ising, qubo
 from ..model.schedules import QHD, schedule_class, schedule_names
 
 _DATA = {
@@ -55,13 +56,13 @@ class Entry:
         return "\n".join([*lines, f"  example   {self.example}"])
 
 
-def entries(kind: str, name: str | None = None) -> list[Entry]:
+def entries_of(kind: str, name: str | None = None) -> list[Entry]:
     """All entries of a kind (``objectives``, ``ansatze``, ``schedules``, ``backends``), or the one of a name.
 
     Raises:
         ProblemError: there is no such name.
 
-    >>> entries("schedules", "linear")[0].example
+    >>> entries_of("schedules", "linear")[0].example
     'schedule = "linear", params = {start = 1.0, stop = 0.1}'
     """
     found = _KINDS[one_of(kind, "what", _KINDS)]()

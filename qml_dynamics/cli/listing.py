@@ -8,7 +8,7 @@ from typing import Any
 
 from ..methods.catalogue import HEAD, Row, row, rows, text
 from ..runs.trajectory_file import to_json
-from .entries import Entry, entries
+from .entries import Entry, entries_of
 
 
 def list_command(what: str, name: str | None, *, as_json: bool) -> int:
@@ -19,7 +19,7 @@ def list_command(what: str, name: str | None, *, as_json: bool) -> int:
         ProblemError: there is nothing else of this name.
     """
     if what != "methods":
-        return _entries(entries(what, name), name, as_json)
+        return _entries(entries_of(what, name), name, as_json)
     found = rows() if name is None else [row(name)]
     if as_json:
         print(to_json([_data(each) for each in found]))

@@ -14,7 +14,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.cli import main
-from qml_dynamics.cli.entries import entries
+from qml_dynamics.cli.entries import entries_of
 from qml_dynamics.cli.options import parse_method
 from qml_dynamics.cli.suggest import suggestions
 from qml_dynamics.methods.catalogue import names
@@ -35,7 +35,7 @@ def section(example: str) -> dict[str, object]:
     return tomllib.loads(example.rpartition("] ")[2].replace(", params", "\nparams"))
 
 
-@pytest.mark.parametrize("entry", entries("objectives"), ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", entries_of("objectives"), ids=lambda e: e.name)
 def test_every_loss_that_is_listed_makes_a_problem(entry) -> None:  # type: ignore[no-untyped-def]
     keys = section(entry.example)
     name, params = str(keys["name"]), dict(keys.get("params", {}))  # type: ignore[call-overload]
@@ -59,7 +59,7 @@ def test_every_loss_that_is_listed_makes_a_problem(entry) -> None:  # type: igno
     assert len(entry.text().split("\n")) == 4
 
 
-@pytest.mark.parametrize("entry", entries("schedules"), ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", entries_of("schedules"), ids=lambda e: e.name)
 def test_every_schedule_that_is_listed_makes_a_problem(entry) -> None:  # type: ignore[no-untyped-def]
     keys = section(entry.example)
     spec = {"domain": {"kind": "grid", "bounds": [-1, 1], "qubits": 3}, "objective": {"expression": "x0**2"}}
@@ -70,12 +70,12 @@ def test_every_schedule_that_is_listed_makes_a_problem(entry) -> None:  # type: 
 
 
 def test_every_ansatz_and_backend_that_is_listed_is_one() -> None:
-    ansatze = entries("ansatze")
+    ansatze = entries_of("ansatze")
     assert {entry.name for entry in ansatze} == {"hamiltonian", "hardware_efficient", "bare"}
     for entry in ansatze:
         assert parse_method(entry.example.split("'")[1]).ansatz is not None
         assert entry.options or entry.name == "bare"
-    rows = {entry.name: entry for entry in entries("backends")}
+    rows = {entry.name: entry for entry in entries_of("backends")}
     assert qd.backend("statevector").exact
     assert {"statevector", "aer", "pennylane:default.qubit"} <= set(rows)
     assert "dynamical_decoupling" in rows["ibm:<device>"].options
@@ -85,7 +85,7 @@ def test_every_ansatz_and_backend_that_is_listed_is_one() -> None:
 def test_lists_of_the_command_line(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("list", kind) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(entries(kind)) + 1
+    assert len(lines) == len(entries_of(kind)) + 1
     assert code_of("list", kind, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found[0]) == {"name", "summary", "where", "options", "example"}
@@ -120,10 +120,11 @@ def test_the_sample_of_a_molecule_has_its_ground_energy(tmp_path: Path) -> None:
 
 
 def test_a_table_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = "".join(
-        f"{100 + i * i};{'?' if i == 4 else f'{i % 2 + 0.1 * (i % 3):.1f}'.replace('.', ',')};{i % 5};{'abc'[i % 3] if i > 20 else 'ab'[i % 2]}\n"
-        for i in range(24)
-    )
+    rows = ""
+    for i in range(24):
+        x = "?" if i == 4 else f"{i % 2 + 0.1 * (i % 3):.1f}".replace(".", ",")
+        kind = "abc"[i % 3] if i > 20 else "ab"[i % 2]
+        rows += f"{100 + i * i};{x};{i % 5};{kind}\n"
     (tmp_path / "own.csv").write_text("Id;x;y;kind\n" + rows)
     assert code_of("new", tmp_path / "mine", "--data", tmp_path / "own.csv", "--target", "kind") == 0
     text = (tmp_path / "mine" / "problem.toml").read_text()

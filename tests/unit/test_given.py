@@ -20,6 +20,7 @@ from qml_dynamics.learning.descent.box import as_bounds
 from qml_dynamics.learning.growth import Training, train_network
 from qml_dynamics.model.objectives import Objective
 from qml_dynamics.model.objectives.given import from_sympy
+from qml_dynamics.plotting.animation import animate
 
 ROOT = Path(qd.__file__).parents[1]
 X = np.array([[1.0, 2.0], [0.5, -1.0], [-1.5, 0.3], [2.0, 0.1]])
@@ -94,9 +95,10 @@ def test_problems_run_on_losses_of_one_point() -> None:
         (lambda w: np.zeros(5), r"must return shape \(8,\) for points \(8, 1\), but returned \(5,\)"),
         (lambda w: w[:, 7], "index 7 is out of bounds"),
         (lambda w: (w, w, w), r"must return shape \(8,\)"),
-        (lambda w: 1j, "must return real numbers"),
+        (lambda w: w[:, 0] * 1j, "must return real numbers"),
+        (lambda w: 1.0, r"must return shape \(8,\) for points \(8, 1\), but returned \(\)"),
         (lambda w: float("nan"), "must be finite"),
-        (lambda w: "low", "must return real numbers"),
+        (lambda w: ["low"] * len(w), "must return real numbers"),
     ],
 )
 def test_other_answers_are_refused(loss: object, words: str) -> None:
@@ -132,7 +134,7 @@ def test_boxes_of_other_widths_and_what_is_refused() -> None:
     assert as_bounds(scipy.optimize.Bounds(-1, [1, 2])) == [[-1, 1], [-1, 2]]
     assert as_bounds([(-4, 4), (5, 8)]) == [[-4, 4], [5, 8]]
     with pytest.raises(
-        ProblemError, match="`bounds` must say which of its numbers are low: .* may be pairs or corners"
+        ProblemError, match=r"`bounds` must say which of its numbers are low: .* may be pairs or corners"
     ):
         as_bounds(([-4, 4], [5, 8]))
     for wrong in (3, "ab", [1, 2], [("a", "b")], [None, None]):
@@ -265,7 +267,7 @@ def test_animate_of_what_is_no_landscape_names_what_draws_it(
     )
     bits = qd.Problem(qd.Hypercube(2), lambda w: w[:, 0], 0.5, clock="real", duration=1.0)
     with pytest.raises(MethodError, match="Grid of one or two weights to be animated, but is on Hypercube"):
-        qd.animate(qd.evolve(bits, qd.SplitStep(4), save=3), tmp_path / "a.gif")
+        animate(qd.evolve(bits, qd.SplitStep(4), save=3), tmp_path / "a.gif")
 
 
 @pytest.mark.parametrize("name", ["first_run", "ensembles"])

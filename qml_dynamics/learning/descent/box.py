@@ -14,7 +14,7 @@ from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, require
 from ...model.domains import Grid
 from ...model.objectives.base import LossLike, Objective
-from ...model.objectives.given import objective_of
+from ...model.objectives.given import Symbolic, objective_of
 from ...model.objectives.registry import named, unit_box
 
 _LEAST, _MOST = 1e-3, 1e6
@@ -90,7 +90,7 @@ def as_bounds(given: Limits) -> list[list[float]]:
         low, high = np.broadcast_arrays(
             *(np.atleast_1d(np.asarray(side, dtype=float)) for side in (given.lb, given.ub))
         )
-        return np.stack([low, high], axis=1).tolist()
+        return [[float(a), float(b)] for a, b in zip(low, high)]
     corners = isinstance(given, tuple) and len(given) == 2 and all(isinstance(s, (list, np.ndarray)) for s in given)
     try:
         rows = [[float(value) for value in row] for row in given]
@@ -242,7 +242,7 @@ class Counted:
         return self.gradient if self.objective.gradient_fn is not None else None
 
 
-def as_objective(given: LossLike | str) -> Objective:
+def as_objective(given: LossLike | Symbolic | str) -> Objective:
     """An objective from an objective, the name of a test function, a function, or an expression of SymPy."""
     if isinstance(given, str):
         return named(given)

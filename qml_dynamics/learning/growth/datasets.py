@@ -50,8 +50,8 @@ def class_data(
     """Training and held-out rows of a data set with two or more classes.
 
     Args:
-        source: a table as :func:`~qml_dynamics.objectives.load_data` reads it from a file; or, where no such file exists and scikit-learn is installed, ``"iris"``, ``"wine"``,
-            ``"breast_cancer"`` or ``"digits"``.
+        source: a table as :func:`~qml_dynamics.objectives.load_data` reads it from a file; or, where no such file exists and
+            scikit-learn is installed, ``"iris"``, ``"wine"``, ``"breast_cancer"`` or ``"digits"``.
         target: the column that holds the class (CSV only).
         features: columns to use; all numeric ones when None, identifiers of rows left out (CSV only).
         test_fraction: share of every class that is held out, in (0, 1).

@@ -198,7 +198,7 @@ class Objective:
 
 
 # what callers may give for a loss: values (m,) at points (m, ndim)
-LossLike: TypeAlias = Objective | Callable[[np.ndarray], object]
+LossLike: TypeAlias = Objective | Callable[[np.ndarray], np.ndarray]
 
 
 def is_pair(found: object, points: np.ndarray) -> TypeGuard[tuple[object, object]]:
@@ -228,7 +228,7 @@ def _values(fn: Callable[[np.ndarray], object], points: np.ndarray, name: str) -
             if _flat(_asked(fn, more, name, more), more).shape == (count + 1,):
                 return found
     each = _point_by_point(fn, points, name)
-    if each is not None:
+    if each is not None and not (failure is None and count > 1 and _ignores(each, found)):
         return each
     if failure is not None:
         raise failure
@@ -240,9 +240,14 @@ def _flat(found: np.ndarray, points: np.ndarray) -> np.ndarray:
     return found[:, 0] if found.shape == (len(points), 1) else found
 
 
+def _ignores(each: np.ndarray, together: np.ndarray) -> bool:
+    """Whether a function has the same number for every point and for all of them together: it does not look at the weights."""
+    return together.size == 1 and bool((each == together.reshape(())).all())
+
+
 def _point_by_point(fn: Callable[[np.ndarray], object], points: np.ndarray, name: str) -> np.ndarray | None:
     """The values of a function of one point; None where it is none."""
-    found = []
+    found: list[np.ndarray] = []
     for point in points:
         try:
             value = _asked(fn, point, name, point)

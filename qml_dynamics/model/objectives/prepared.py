@@ -130,14 +130,11 @@ def model_spec(objective: Objective) -> dict[str, Any] | None:
     found = {"kind": kind, **own, "classes": list(model.classes), **scaled}
     if objective.preparation is not None:
         data = dataclasses.asdict(objective.preparation)
+        kinds = {name: list(words) for name, words in data.pop("kinds").items()}
+        if data["missing"] == "refuse":  # as before where there is nothing to say
+            del data["missing"]
         said = {name: list(v) if isinstance(v, tuple) else v for name, v in data.items()}
-        kinds = {name: list(words) for name, words in said.pop("kinds").items()}
-        policy = {} if said.pop("missing") == "refuse" else {"missing": objective.preparation.missing}
-        found["data"] = {
-            **said,
-            **({"kinds": kinds} if kinds else {}),
-            **policy,
-        }  # as before where there is nothing to say
+        found["data"] = {**said, **({"kinds": kinds} if kinds else {})}
     return {name: found[name] for name in ("kind", "classes", *(n for n in found if n not in ("kind", "classes")))}
 
 

@@ -111,7 +111,7 @@ def _mark(said: set[str], unclear: bool, only: str | None, separator: str, cells
 
 def _evidence(cells: Sequence[str]) -> tuple[set[str], bool]:
     """The marks before decimals that some cell can only have, and whether some cell with a comma can have either."""
-    said, unclear = set(), False
+    said, unclear = set[str](), False
     if not any("," in cell for cell in cells):
         return said, unclear
     for cell in set(cells):

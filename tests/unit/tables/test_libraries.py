@@ -48,13 +48,8 @@ def test_every_library_gives_the_same_data(tmp_path: Path) -> None:
         def __arrow_c_stream__(self, requested_schema: object = None) -> object:
             return polars.DataFrame(COLUMNS).__arrow_c_stream__(requested_schema)
 
-    sources = (
-        frame,
-        polars.DataFrame(COLUMNS),
-        pyarrow.table(COLUMNS),
-        Streamed(),
-        *map(tmp_path.joinpath, ("t.parquet", "t.feather", "t.csv")),
-    )
+    files = [tmp_path / name for name in ("t.parquet", "t.feather", "t.csv")]
+    sources = (frame, polars.DataFrame(COLUMNS), pyarrow.table(COLUMNS), Streamed(), *files)
     for source in sources:
         check(source)
     assert len(sources) == 7

@@ -109,16 +109,16 @@ def test_a_file_without_a_header_loses_no_row(write: Write) -> None:
 def test_header_and_separator_may_be_stated(write: Write) -> None:
     data = load_data(write("1:2:u\n3:5:v\n"), target="column3", separator=":", header=False, test_fraction=0)
     assert raw(data) == [[1.0, 2.0], [3.0, 5.0]]
-    with pytest.raises(ProblemError, match="`separator` must be one character, or one of comma, .* but is 'comas'"):
+    with pytest.raises(ProblemError, match=r"`separator` must be one character, or one of comma, .* but is 'comas'"):
         load_data(write("a,kind\n1,u\n2,v\n"), target="kind", separator="comas")
-    with pytest.raises(ProblemError, match="`encoding` must be one that Python knows, .* but is 'utf-9'"):
+    with pytest.raises(ProblemError, match=r"`encoding` must be one that Python knows, .* but is 'utf-9'"):
         load_data(write("a,kind\n1,u\n2,v\n"), target="kind", encoding="utf-9")
 
 
 def test_a_comma_that_may_be_either_is_asked_for(write: Write) -> None:
     path = write("a;kind\n1,200;u\n2,300;v\n")
     with pytest.raises(
-        ProblemError, match="`decimal` must be given, '.' or ',', for column `a`, whose '1,200' may be either"
+        ProblemError, match=r"`decimal` must be given, '.' or ',', for column `a`, whose '1,200' may be either"
     ):
         load_data(path, target="kind")
     assert raw(load_data(path, target="kind", decimal=",", test_fraction=0)) == [[1.2], [2.3]]
@@ -182,7 +182,10 @@ def test_a_class_that_is_missing(write: Write) -> None:
 
 
 def test_truth_values_percentages_and_categories(write: Write) -> None:
-    text = "x,smoker,rate,color,sex,kind\n1.5,yes,5%,red,f,u\n2,No,7.5 %,blue,m,v\n3,no,1%,green,m,v\n4,yes,9%,red,f,u\n5,no,2%,blue,f,u\n6,no,3%,green,m,v\n"
+    text = (
+        "x,smoker,rate,color,sex,kind\n1.5,yes,5%,red,f,u\n2,No,7.5 %,blue,m,v\n3,no,1%,green,m,v\n"
+        "4,yes,9%,red,f,u\n5,no,2%,blue,f,u\n6,no,3%,green,m,v\n"
+    )
     data = load_data(write(text), target="kind", test_fraction=0)
     assert data.features == ("x", "smoker", "rate")
     assert raw(data)[:2] == [[1.5, 1.0, 0.05], [2.0, 0.0, 0.075]]
@@ -214,7 +217,7 @@ def test_dates_are_no_numbers(form: str, write: Write) -> None:
     assert data.features == ("x",)
     assert ("when", "dates") in data.account.left_out  # type: ignore[union-attr]
     with pytest.raises(
-        ProblemError, match="`when` holds dates .*: write them as numbers, such as days since the first"
+        ProblemError, match=r"`when` holds dates .*: write them as numbers, such as days since the first"
     ):
         load_data(write("when,x,kind\n" + rows), target="kind", features=["when"])
 
@@ -434,7 +437,7 @@ def test_tables_of_python() -> None:
 @pytest.mark.parametrize("start", [b"PK\x03\x04", b"\x89HDF\r\n", b"\xd0\xcf\x11\xe0", b"\x93NUMPY"])
 def test_files_that_are_no_text_name_the_remedy(start: bytes, write: Write) -> None:
     with pytest.raises(
-        ProblemError, match="must be a readable CSV file, but .* is an? .*(save the table as CSV|numpy.load)"
+        ProblemError, match=r"must be a readable CSV file, but .* is an? .*(save the table as CSV|numpy.load)"
     ):
         load_data(write(start + bytes(40), "table.bin"), target="kind")
     with pytest.raises(ProblemError, match="must be a readable CSV file"):
