@@ -100,6 +100,7 @@ def from_sympy(loss: Symbolic, symbols: Sequence[Symbolic] | None = None) -> Obj
         return made
 
     def gradient(points: np.ndarray) -> np.ndarray:
+        """The derivatives at all points."""
         return np.stack([slope(points) for slope in slopes], axis=1)
 
     return dataclasses.replace(made, gradient_fn=gradient)
@@ -170,6 +171,7 @@ def with_own_gradient(objective: Objective, point: Sequence[float]) -> Objective
 
 def _gradient_of(fn: Callable[[np.ndarray], object], single: bool) -> Callable[[np.ndarray], np.ndarray]:
     def second(points: np.ndarray) -> np.ndarray:
+        """The second part of the pair."""
         found = handed(fn, points)
         assert isinstance(found, tuple)
         return np.asarray(found[1], dtype=float)

@@ -17,19 +17,25 @@ EXTRA = 'pip install "qml-dynamics[tables]"'
 class _Arrow(Protocol):
     """`pyarrow.parquet` and `pyarrow.feather`, as far as they are used."""
 
-    def read_table(self, source: str) -> object: ...
+    def read_table(self, source: str) -> object:
+        """The table in a file."""
+        ...
 
 
 class _Stream(Protocol):
     """`pyarrow`, as far as it is used."""
 
-    def table(self, frame: object) -> object: ...
+    def table(self, frame: object) -> object:
+        """The table of a data frame."""
+        ...
 
 
 class _Interchange(Protocol):
     """`pandas.api.interchange`, as far as it is used."""
 
-    def from_dataframe(self, frame: object) -> object: ...
+    def from_dataframe(self, frame: object) -> object:
+        """A data frame of pandas."""
+        ...
 
 
 def _missing(what: str) -> ProblemError:
