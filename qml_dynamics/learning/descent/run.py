@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ from ...methods.trotter import Trotter, potential_queries
 from ...model.domains import Grid
 from ...model.hamiltonians import hamiltonian
 from ...model.objectives.base import ASKED_TWICE, LossLike, Objective
-from ...model.objectives.given import Symbolic, with_own_gradient
+from ...model.objectives.given import Noted, Symbolic
 from ...model.problem import Problem
 from ...model.schedules import QHD, Schedule
 from ...results.sampling import draw
@@ -260,15 +261,14 @@ def _stated(
         raise ProblemError(
             f"Argument `problem` must be a Problem for a table, but is the objective `{objective.name}`."
         )
-    limits = None if bounds is None else as_bounds(bounds)
-    if limits is not None or objective.bounds is not None:
-        objective = with_own_gradient(
-            objective, [0.7 * row[0] + 0.3 * row[-1] for row in limits or objective.bounds or ()]
-        )
-    scaled, box = on_unit_box(objective, limits)
+    seen = Noted(objective.fn)
+    if objective.gradient_fn is None and objective.domain is None:
+        objective = replace(objective, fn=seen)
+    scaled, box = on_unit_box(objective, None if bounds is None else as_bounds(bounds))
     assert scaled.bounds is not None  # the unit box
     grid = Grid(scaled.bounds, QUBITS if qubits is None else qubits)
     scaled, box = fitted(remembered(scaled, grid), box, grid)
+    objective = seen.with_gradient(objective)
     pair: Pair = schedule if schedule is not None else QHD()
     length = duration if duration is not None else getattr(pair, "duration", 10.0)
     problem = Problem(

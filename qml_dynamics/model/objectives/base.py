@@ -129,7 +129,11 @@ class Objective:
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Values at ``points`` of shape ``(m, ndim)``; raises :class:`ProblemError` unless they are finite reals."""
         points = np.atleast_2d(np.asarray(points, dtype=float))
-        return _checked(_values(self.fn, points, self.name), points, self.name)
+        together = bool(vars(self).get("_together", False))
+        values = _values(self.fn, points, self.name, together)
+        if not together and 1 < len(points) != points.shape[1] and "_together" not in vars(self):
+            object.__setattr__(self, "_together", _answered_together(values))
+        return _checked(np.asarray(values), points, self.name)
 
     @checks_arguments
     def on(self, domain: Domain) -> np.ndarray:
@@ -206,7 +210,16 @@ def is_pair(found: object, points: np.ndarray) -> TypeGuard[tuple[object, object
     return isinstance(found, tuple) and len(found) == 2 and points.ndim > 0 and np.shape(found[1]) == points.shape
 
 
-def _values(fn: Callable[[np.ndarray], object], points: np.ndarray, name: str) -> np.ndarray:
+class _Each(np.ndarray):
+    """Values that were asked for point by point."""
+
+
+def _answered_together(values: np.ndarray) -> bool:
+    """Whether a function answered for all points at once: from then on it is known to."""
+    return not isinstance(values, _Each)
+
+
+def _values(fn: Callable[[np.ndarray], object], points: np.ndarray, name: str, together: bool = False) -> np.ndarray:
     """The values of a function, ``(m,)``, in whichever form it answers.
 
     A function that fails on all points at once, or answers in another shape, is asked for one point; where it has one number for it,
@@ -220,7 +233,7 @@ def _values(fn: Callable[[np.ndarray], object], points: np.ndarray, name: str) -
         if type(error.__cause__) is KeyboardInterrupt or not isinstance(error.__cause__, Exception):
             raise
         found, failure = np.empty(0), error
-    if failure is None and found.shape == (count,) and not (1 < count == points.shape[1]):
+    if failure is None and found.shape == (count,) and (together or not (1 < count == points.shape[1])):
         return found
     if failure is None and found.shape == (count,):
         more = np.vstack([points, points[:1]])
@@ -258,7 +271,7 @@ def _point_by_point(fn: Callable[[np.ndarray], object], points: np.ndarray, name
         if value.size != 1:
             return None
         found.append(value.reshape(()))
-    return np.array(found)
+    return np.array(found).view(_Each)
 
 
 def _asked(

@@ -148,25 +148,30 @@ def _number(part: Symbolic) -> float:
         raise ProblemError(f"Argument `objective` must have real numbers, but has {describe(str(part))}.") from None
 
 
-def with_own_gradient(objective: Objective, point: Sequence[float]) -> Objective:
-    """The objective with the gradient that its function gives beside its values, where it gives a pair ``(values, gradients)``.
+class Noted:
+    """A function that remembers whether it answered with pairs ``(values, gradients)``, so that no evaluation is spent on the question.
 
-    >>> both = Objective(lambda w: ((w**2).sum(axis=1), 2 * w))
-    >>> with_own_gradient(both, (0.5, 0.5)).gradient(np.array([[1.0, 3.0]]))
-    array([[2., 6.]])
+    >>> both = Noted(lambda w: ((w**2).sum(axis=1), 2 * w))
+    >>> loss = Objective(both)
+    >>> loss(np.array([[1.0, 3.0]])), both.with_gradient(loss).gradient(np.array([[1.0, 3.0]]))
+    (array([10.]), array([[2., 6.]]))
     """
-    fn: Callable[[np.ndarray], object] = objective.fn
-    place = np.array([point], dtype=float)
-    if objective.gradient_fn is not None or objective.domain is not None:
-        return objective
-    for points in (place, place[0]):
-        try:
-            found = handed(fn, points)
-        except Exception:
-            continue
+
+    def __init__(self, fn: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.fn = fn
+        self.pair: int | None = None  # the number of axes of what it was asked for
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        found: np.ndarray = self.fn(points)
         if is_pair(found, points):
-            return dataclasses.replace(objective, gradient_fn=_gradient_of(fn, points.ndim == 1))
-    return objective
+            self.pair = points.ndim
+        return found
+
+    def with_gradient(self, objective: Objective) -> Objective:
+        """The objective with the gradients of the pairs, if there were any."""
+        if self.pair is None or objective.gradient_fn is not None:
+            return objective
+        return dataclasses.replace(objective, gradient_fn=_gradient_of(self.fn, self.pair == 1))
 
 
 def _gradient_of(fn: Callable[[np.ndarray], object], single: bool) -> Callable[[np.ndarray], np.ndarray]:
