@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from . import predict as predict
     from . import run as run
     from . import show as show
-    from . import sweep as sweep
     from . import suggest as suggest
+    from . import sweep as sweep
     from .program import app as app
 
 
