@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH := $(VENV)/.torch
+TABLES := $(VENV)/.tables
 EXTRAS := viz,video,qasm,ibm,braket,docs,dev
 WORKERS ?= 2
 # Interpreters of `make test-pythons`, on the path, at a path or in pyenv, each in an environment of its own (.venv-3.12, .venv-3.13).
@@ -15,7 +16,7 @@ LOWEST := viz,video,qasm,ibm,braket,sklearn,safetensors,hdf5,tables,dev
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fuzz test-slow test-torch test-matrix test-pythons test-coverage-study test-portable test-dask test-minimum test-all mutants lint types coverage docs notebooks bench dist clean
+.PHONY: demo test test-fuzz test-slow test-torch test-tables test-matrix test-pythons test-coverage-study test-portable test-dask test-minimum test-all mutants lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -32,8 +33,8 @@ demo: $(STAMP)
 test: $(STAMP) lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
-test-slow: $(TORCH)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch) and not hardware and not matrix and not fuzz and not dask"
+test-slow: $(TORCH) $(TABLES)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch or tables) and not hardware and not matrix and not fuzz and not dask"
 
 # Changed problem files, wrong calls, odd command lines and damaged files, all of them.
 test-fuzz: $(STAMP)
@@ -49,6 +50,9 @@ test-coverage-study: $(STAMP)
 
 test-torch: $(TORCH)
 	$(BIN)/python -m pytest -q -m torch tests/unit/growth
+
+test-tables: $(TABLES)
+	$(BIN)/python -m pytest -q -m tables tests/unit/tables
 
 # The whole suite under each interpreter; one that is not there ends it with a line before the first of them starts.
 test-pythons:
@@ -88,6 +92,11 @@ test-all: test test-slow test-fuzz test-matrix test-coverage-study test-portable
 $(TORCH): $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[torch]"
 	touch $(TORCH)
+
+# pandas, pyarrow and polars are 0.4 GB: `make test` goes without them.
+$(TABLES): $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[tables]" polars
+	touch $(TABLES)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

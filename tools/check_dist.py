@@ -35,7 +35,8 @@ def version() -> str:
 def modules() -> set[str]:
     """Every file of the package, as it must stand in wheel and sdist."""
     found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "qml_dynamics").rglob("*.py")}
-    return found | {"qml_dynamics/py.typed"}
+    samples = {path.relative_to(ROOT).as_posix() for path in (ROOT / "qml_dynamics/runs/samples").iterdir()}
+    return found | samples | {"qml_dynamics/py.typed"}
 
 
 def check_wheel(path: Path) -> None:
@@ -71,6 +72,8 @@ def check_install(wheel: Path) -> None:
             [python, "-c", RUN],
             [scripts / "qml-dynamics", "--help"],
             [scripts / "qml-dynamics", "backends", "--json"],
+            [scripts / "qml-dynamics", "new", "demo"],
+            [scripts / "qml-dynamics", "run", "demo", "--no-plots"],
         ):
             done = subprocess.run([str(c) for c in command], cwd=scratch, env=env, capture_output=True, text=True)
             if done.returncode:

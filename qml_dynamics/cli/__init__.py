@@ -26,11 +26,13 @@ _MODULES = (
         "grow",
         "jobs",
         "listing",
+        "new",
         "options",
         "predict",
         "run",
         "show",
         "sweep",
+        "suggest",
     ),
     "commands",
 )
@@ -46,10 +48,12 @@ if TYPE_CHECKING:
     from . import grow as grow
     from . import jobs as jobs
     from . import listing as listing
+    from . import new as new
     from . import options as options
     from . import predict as predict
     from . import run as run
     from . import show as show
+    from . import suggest as suggest
     from . import sweep as sweep
     from .program import app as app
 

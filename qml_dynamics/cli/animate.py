@@ -10,7 +10,7 @@ from ..methods.base import facts_of
 from ..methods.defaults import REFERENCE_STEPS
 from ..methods.evolution import evolve
 from ..methods.split_step import SplitStep
-from ..plotting.animation import animate
+from ..plotting.animation import animate, check_drawable
 from ..results.trajectory import Trajectory
 from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import TRAJECTORY, load, to_json
@@ -55,6 +55,7 @@ def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
     a_problem = path.suffix == ".toml" or ((path / "problem.toml").is_file() and not (path / TRAJECTORY).is_file())
     if a_problem:
         problem, method = read_problem(path, allow_code=allow_code).problem, SplitStep(REFERENCE_STEPS, order=4)
+        check_drawable(problem)
     else:
         run = load(path, allow_code=allow_code)
         facts = facts_of(run.method)

@@ -16,6 +16,10 @@ class Kind(StrEnum):
     """What ``list`` lists."""
 
     methods = "methods"
+    objectives = "objectives"
+    ansatze = "ansatze"
+    schedules = "schedules"
+    backends = "backends"
 
 
 @app.command()
@@ -148,12 +152,44 @@ def backends(json: Json = False) -> None:
 
 @app.command(name="list")
 def list_(
-    what: Annotated[Kind, typer.Argument(help="What to list.", metavar="methods")],
+    what: Annotated[
+        Kind, typer.Argument(help="What to list.", metavar="methods|objectives|ansatze|schedules|backends")
+    ],
     name: Annotated[str | None, typer.Argument(help="One of them, with its options.", metavar="NAME")] = None,
     json: Json = False,
 ) -> None:
-    """The methods: on which clocks and weight spaces they run, as what, of which order, and an example of each."""
-    raise typer.Exit(cli.listing.list_command(name, as_json=json))
+    """Methods, losses, ansatze, schedules or backends: what they are for, where they run, and an example of each."""
+    raise typer.Exit(cli.listing.list_command(str(what), name, as_json=json))
+
+
+@app.command()
+def new(
+    name: Annotated[Path, typer.Argument(help="The folder to write.", metavar="NAME")],
+    data: Annotated[Path | None, typer.Option(help="A table: two of its columns become weights of a neuron.")] = None,
+    target: Annotated[str | None, typer.Option(help="The column of the class, with --data.")] = None,
+    operator: Annotated[Path | None, typer.Option(help="A file with a sum of Pauli strings.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="The data set of an HDF5 file, with --operator.")] = None,
+    loss: Annotated[
+        str | None, typer.Option(help='A test function, or an expression such as "x0**2 + sin(x1)".')
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="iris (default) or h2: samples that come with the package.")
+    ] = None,
+) -> None:
+    """Write a folder with a problem file that runs, its lines explained."""
+    raise typer.Exit(cli.new.new_command(name, cli.new.Wish(data, target, operator, dataset, loss, sample)))
+
+
+@app.command()
+def suggest(
+    problem: Problem,
+    backend: Backend = None,
+    shots: Shots = None,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """The methods that serve a problem, what they cost, and why the others do not serve; nothing is run."""
+    raise typer.Exit(cli.suggest.suggest_command(problem, backend, shots, as_json=json, allow_code=allow_code))
 
 
 @app.command()

@@ -17,7 +17,8 @@ from ..base.texts import parse_toml
 from ..learning.diffusion import Diffusion, Scale, energy_distance, tuned_kernels
 from ..methods.imaginary.options import ProbabilisticITE
 from ..model.domains import Grid
-from ..model.objectives.data import column_named, is_number, numbers_of, read_table
+from ..model.tables.account import Account
+from ..model.tables.reading import Reading, column_named, default_features, numbers_of, read_table
 from ..plotting import save_figure
 from ..plotting.diffusion import plot_diffusion, plot_generated
 from ..runs.problem_file.files import write_bytes
@@ -28,7 +29,7 @@ from .run import terminal
 
 NAME = "diffusion.toml"
 SECTIONS = {
-    "data": ("file", "columns", "label", "held_out"),
+    "data": ("file", "columns", "label", "held_out", "missing"),
     "grid": ("bounds", "qubits"),
     "process": ("potential", "temperature", "bandwidth", "whiten"),
     "sample": ("n", "kind", "steps", "condition", "seed"),
@@ -45,6 +46,7 @@ class Statement:
     columns: tuple[str, ...] = ()
     label: str | None = None
     held_out: float = 0.3
+    missing: str = "refuse"
     bounds: tuple[float, float] = (-5.5, 5.5)
     qubits: int = 7
     potential: str = "ou"
@@ -98,6 +100,7 @@ def read_statement(source: Path, *, allow_code: bool = False, **options: Unpack[
         circuit_qubits=integer(made.circuit_qubits, "circuit_qubits", 2, 8),
         method=None if made.method is None else one_of(made.method, "method", METHODS, MethodError),
         columns=tuple(made.columns),
+        missing=one_of(made.missing, "missing", ("refuse", "drop")),
     )
 
 
@@ -130,18 +133,34 @@ def _from_toml(path: Path, allow_code: bool) -> dict[str, Any]:
     return out
 
 
-def read_rows(stated: Statement) -> tuple[np.ndarray, tuple[str, ...], np.ndarray | None]:
-    """Rows, the names of their columns (default: the first two of numbers), and the class of each row."""
-    table = read_table(stated.file)
-    columns = stated.columns
+def read_rows(stated: Statement) -> tuple[np.ndarray, tuple[str, ...], np.ndarray | None, Account]:
+    """Rows, the names of their columns (default: the first two of numbers), the class of each row, and what was read."""
+    known = [*stated.columns, *([] if stated.label is None else [stated.label])]
+    table = read_table(stated.file, known, Reading(missing=stated.missing))
+    columns, why = stated.columns, dict[str, str]()
     if not columns:
-        numeric = [name for name in table.header if all(map(is_number, table.column(name))) and name != stated.label]
-        require(bool(numeric), "file", "have a column of numbers", str(stated.file))
-        columns = tuple(numeric[:2])
+        numeric, _, why = default_features(table, [] if stated.label is None else [stated.label])
+        whole = [f.name for f in numeric if stated.missing == "drop" or not table.known[f.column].missing]
+        require(bool(whole), "file", "have a column of numbers", str(stated.file))
+        columns = tuple(whole[:2])
     require(len(columns) <= 2, "columns", "be one or two", list(columns))
-    rows = np.column_stack([numbers_of(table, column_named(name, "columns", table)) for name in columns])
+    for name in columns:
+        column_named(name, "columns", table)
+    total, dropped = len(table.rows), 0
+    if stated.missing == "drop":
+        lacking = [[table.known[name].lacks(cell) for cell in table.column(name)] for name in columns]
+        keep = [i for i, row in enumerate(zip(*lacking)) if not any(row)]
+        dropped, table = total - len(keep), table.only(keep)
+    rows = np.column_stack([numbers_of(table, name, "columns") for name in columns])
     labels = None if stated.label is None else np.array(table.column(column_named(stated.label, "label", table)))
-    return rows, columns, labels
+    others = [(name, why.get(name, "not asked for")) for name in table.header if name not in (*columns, stated.label)]
+    told = Account(table.source, table.told(), total, len(table.header), rows_used=len(rows), used=columns)
+    return (
+        rows,
+        columns,
+        labels,
+        replace(told, target=stated.label or "", left_out=tuple(others), missing=stated.missing, rows_dropped=dropped),
+    )
 
 
 FILES = ("samples.csv", "modes.qasm", "blocks.qasm", "diffusion.png")
@@ -152,7 +171,7 @@ class Fit:
     """A model of the training rows, and the rows held out, both standardised by the training rows."""
 
     def __init__(self, stated: Statement) -> None:
-        rows, self.columns, labels = read_rows(stated)
+        rows, self.columns, labels, self.account = read_rows(stated)
         order = np.random.default_rng(stated.seed).permutation(len(rows))
         held = round(stated.held_out * len(rows))
         self.scale = Scale.fit(rows[order[held:]], stated.whiten)
@@ -209,7 +228,7 @@ def diffuse_command(
     if as_json:
         print(to_json({**facts, "files": [str(file) for file in files]}))
         return 0
-    for line in _told(facts):
+    for line in [*str(fit.account).split("\n"), *_told(facts)]:
         console.print(line, markup=False, highlight=False)
     for file in files:
         console.print(f"file: {file}", markup=False, highlight=False)
@@ -219,6 +238,7 @@ def diffuse_command(
 def _facts(fit: Fit, made: np.ndarray) -> dict[str, Any]:
     stated, model, tests = fit.stated, fit.model, fit.tests()
     facts: dict[str, Any] = {
+        "table": fit.account.as_data(),
         "columns": list(fit.columns),
         "rows": {"training": len(fit.train), "held_out": len(fit.held_out)},
         "potential": stated.potential,

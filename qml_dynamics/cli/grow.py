@@ -84,7 +84,11 @@ def grow_command(
         written = [str(folder / Path(name).name) for name in _write(draft, run, fixed, data, options)]
     if cut:
         say_interrupted(f"what was done is in {folder}.")
-    print(to_json(_row(run, fixed, written)) if as_json else _text(run, fixed, written))
+    if as_json:
+        table = {} if data.account is None else {"table": data.account.as_data()}
+        print(to_json({**_row(run, fixed, written), **table}))
+    else:
+        print(_text(run, fixed, written) if data.account is None else f"{data.account}\n{_text(run, fixed, written)}")
     return INTERRUPTED if cut else 0
 
 

@@ -49,6 +49,8 @@ def submit_command(
     if what.backend is None:
         raise MethodError("Argument `backend` must be given to submit a run.")
     estimate = cost(file.problem, what.method, backend=what.backend, shots=what.shots, save=what.save, seed=what.seed)
+    if file.dataset is not None:
+        print(file.dataset.account, file=sys.stderr)
     print(estimate, file=sys.stderr)  # before anything is sent
     with going_on(folder):
         run = runs.submit(

@@ -1,27 +1,42 @@
-"""``qml-dynamics list methods [NAME]``: the table of facts, or one method with its options."""
+"""``qml-dynamics list methods | objectives | ansatze | schedules | backends [NAME]``: names, or one of them with its options."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from ..methods.catalogue import HEAD, Row, row, rows, text
 from ..runs.trajectory_file import to_json
+from .entries import Entry, entries_of
 
 
-def list_command(name: str | None, *, as_json: bool) -> int:
-    """Print all methods, or one of them; the exit code is 0.
+def list_command(what: str, name: str | None, *, as_json: bool) -> int:
+    """Print all of a kind, or one of them; the exit code is 0.
 
     Raises:
         MethodError: there is no method of this name.
+        ProblemError: there is nothing else of this name.
     """
+    if what != "methods":
+        return _entries(entries_of(what, name), name, as_json)
     found = rows() if name is None else [row(name)]
     if as_json:
         print(to_json([_data(each) for each in found]))
     elif name is not None:
         print(text(found[0]))
     else:
-        print(_table(found))
+        print(_table([HEAD, *(each.cells() for each in found)]))
+    return 0
+
+
+def _entries(found: list[Entry], name: str | None, as_json: bool) -> int:
+    if as_json:
+        print(to_json([asdict(entry) for entry in found]))
+    elif name is not None:
+        print(found[0].text())
+    else:
+        print(_table([("name", "where", "example"), *((e.name, e.where, e.example) for e in found)]))
     return 0
 
 
@@ -36,7 +51,6 @@ def _data(found: Row) -> dict[str, Any]:
     }
 
 
-def _table(found: list[Row]) -> str:
-    lines = [HEAD, *(each.cells() for each in found)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
+def _table(lines: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)

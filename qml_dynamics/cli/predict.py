@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import ProblemError
-from ..model.objectives.data import column_named, numbers_of, read_table
 from ..model.objectives.prepared import refuse_without_model
+from ..model.tables.cells import is_missing, same_label
+from ..model.tables.reading import read_table
 from ..results.predictions import Predictor, law_of
 from ..runs.problem_file.files import write_bytes
 from ..runs.trajectory_file import load, to_json
@@ -42,8 +43,8 @@ def predict_command(
             "Argument `run` must be a run on a data file, whose columns are known by name, but its loss was made of arrays: use "
             "`qml_dynamics.load(run).predict(X)` in Python."
         )
-    table = read_table(data)
-    X = np.column_stack([numbers_of(table, column_named(name, "data", table)) for name in prepared.features])
+    table = read_table(data, [name for name in prepared.features if name not in prepared.kinds])
+    X = prepared.rows_of(table, "data")
     law = law_of(trajectory, weights, reading)
     labels, second = law.predict(X).tolist(), law.probability(X).tolist()
     labelled = table.column(prepared.target) if prepared.target in table.header else [""] * len(X)
@@ -69,7 +70,11 @@ def _share(law: Predictor, X: np.ndarray, column: list[str]) -> tuple[float | No
     """The share that is predicted right, of so many rows: those of other classes, as of none yet, are left out."""
     prepared = law.objective.preparation
     assert prepared is not None
-    known = [i for i, label in enumerate(column) if label and (prepared.rest or label in prepared.classes)]
+    known = [
+        i
+        for i, label in enumerate(column)
+        if not is_missing(label) and (prepared.rest or any(same_label(label, name) for name in prepared.classes))
+    ]
     return (law.score(X[known], np.array(column)[known]) if known else None), len(known)
 
 

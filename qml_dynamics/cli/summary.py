@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.tables import Account
 from ..results.trajectory import Trajectory, plain
 from ..runs.problem_file import ProblemFile
 from ..runs.trajectory_file import summary
@@ -78,6 +79,8 @@ def run_data(run: Trajectory, file: ProblemFile, table: Sequence[Mapping[str, ob
     if file.dataset is not None:
         sizes = {"training_rows": len(file.dataset.y_train), "held_out_rows": len(file.dataset.y_test)}
         data["data"] = {"features": list(file.dataset.features), "classes": list(file.dataset.classes), **sizes}
+        if file.dataset.account is not None:
+            data["data"]["table"] = plain(file.dataset.account.as_data())
     return data
 
 
@@ -112,6 +115,8 @@ def _print_data(console: Console, data: Mapping[str, Any]) -> None:
         d = data["data"]
         rows = f"{d['training_rows']} training and {d['held_out_rows']} held-out rows"
         console.print(f"data: {', '.join(d['features'])}; {' against '.join(d['classes'])}; {rows}", markup=False)
+        if "table" in d:
+            console.print(str(Account(**d["table"])), markup=False)
 
 
 def _weights(values: Sequence[float]) -> str:

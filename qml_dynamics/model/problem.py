@@ -17,6 +17,7 @@ from .domains import Domain, Grid, Hypercube
 from .initial import Initial, PointMass, State, Uniform
 from .initial_inputs import InitialLike, as_initial
 from .objectives.base import Objective
+from .objectives.given import objective_of
 from .operator_inputs import labels_of, wires_of
 from .pauli import OperatorLike, PauliSum, pauli_sum, with_wires
 from .schedules import Constant, Schedule, as_schedule, value_at
@@ -59,7 +60,8 @@ class Problem:
 
     Args:
         domain: a :class:`Grid` or a :class:`Hypercube`.
-        objective: the loss zeta: an :class:`Objective`, or a vectorised function of points ``(m, ndim)``; None for an operator.
+        objective: the loss zeta: an :class:`Objective`, a vectorised function of points ``(m, ndim)``, a function of one point
+            ``(ndim,)`` (asked point by point), or an expression of SymPy, its symbols by name; None for an operator.
         diffusion: D, a number or a schedule; not negative; 0 for an operator.
         strength: s, a number or a schedule.
         clock: ``"real"``, ``"imaginary"`` or ``"classical"`` (grids without twist only).
@@ -249,11 +251,7 @@ def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:
 
 def as_objective(given: object) -> Objective:
     """An objective, or a function of points as one; raises :class:`ProblemError` for anything else."""
-    if isinstance(given, Objective):
-        return given
-    if callable(given):
-        return Objective(given, getattr(given, "__name__", "objective").strip("<>") or "objective")
-    raise ProblemError(f"Argument `objective` must be an Objective or a function of points, but is {describe(given)}.")
+    return objective_of(given, "objective", "be an Objective or a function of points")
 
 
 WAVES = ("real", "imaginary")

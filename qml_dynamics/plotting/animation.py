@@ -17,6 +17,7 @@ from ..base.progress import Progress
 from ..learning.growth.view import KINDS, ensemble_view
 from ..model.domains import Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
+from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from .animation_frames import flat, line
 from .style import add_title, new_figure
@@ -74,11 +75,25 @@ def animate(
     return target
 
 
+def check_drawable(problem: Problem, argument: str = "problem") -> None:
+    """Refuse a problem whose wave no moving picture shows: an operator, binary weights, or more than two weights.
+
+    Raises:
+        MethodError: with what shows such a run.
+    """
+    domain = problem.domain
+    what = "an operator on qubits" if problem.operator is not None else describe(domain)
+    if not isinstance(domain, Grid) or domain.ndim > 2:
+        raise MethodError(
+            f"Argument `{argument}` must be on a Grid of one or two weights to be animated, but is on {what}: "
+            "`plot` draws its energies and probabilities over time."
+        )
+
+
 def _checked(trajectory: Trajectory, path: str | os.PathLike[str]) -> tuple[Grid, Path]:
     require(isinstance(trajectory, Trajectory), "trajectory", "be a Trajectory", describe(trajectory), MethodError)
     domain = trajectory.problem.domain
-    fits = isinstance(domain, Grid) and domain.ndim <= 2
-    require(fits, "trajectory", "be on a Grid of one or two weights", describe(domain), MethodError)
+    check_drawable(trajectory.problem, "trajectory")
     enough = len(trajectory.times) >= 2
     require(enough, "trajectory", "hold at least 2 times", len(trajectory.times), MethodError)
     target = Path(path)

@@ -16,6 +16,8 @@ from ..base.errors import ProblemError, one_of, require
 from ..model.objectives.base import Model, Objective
 from ..model.objectives.classifiers import BinaryClassifier
 from ..model.objectives.prepared import refuse_without_model
+from ..model.tables.cells import label_value, same_label
+from ..model.tables.reading import read_table
 
 if TYPE_CHECKING:
     from .trajectory import Trajectory
@@ -94,8 +96,9 @@ class Predictor:
         prepared, named = self.objective.preparation, getattr(X, "columns", None)
         if prepared is not None and named is not None:
             for name in prepared.features:
-                require(name in named, "X", f"have the column {name!r}", f"of {', '.join(map(str, named))}")
-            X = np.column_stack([np.asarray(X[name]) for name in prepared.features])  # type: ignore[call-overload]
+                column = prepared.kinds[name][1] if prepared.kinds.get(name, [""])[0] == "category" else name
+                require(column in named, "X", f"have the column {column!r}", f"of {', '.join(map(str, named))}")
+            X = prepared.rows_of(read_table(X), "X")  # type: ignore[arg-type]
         try:
             rows = as_numbers(X)
         except Exception:  # of any kind: the person's own object makes the array
@@ -131,24 +134,17 @@ def second_class(labels: np.ndarray, classes: tuple[str, str], rest: bool) -> np
     [False, True]
     """
     numbers = labels.dtype.kind in "biuf"
-    named = [_number(name) for name in classes]
+    named = [label_value(name) for name in classes]
     if numbers and None not in named:
         first, second = labels == named[0], labels == named[1]
     elif numbers:
         first, second = labels == 0, labels == 1
     else:
         texts = labels.astype(str)
-        first, second = texts == classes[0], texts == classes[1]
+        first, second = (np.array([same_label(text, name) for text in texts], dtype=bool) for name in classes)
     strange = np.zeros(0) if rest else labels[~(first | second)]
     require(len(strange) == 0, "y", f"be {classes[0]!r} or {classes[1]!r}", strange[:1].tolist())
     return np.asarray(second)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def law_of(run: Trajectory, weights: Chosen, reading: str | None) -> Predictor:

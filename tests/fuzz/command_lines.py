@@ -84,6 +84,9 @@ LINES = (
     "backends --json",
     "list methods --json",
     "list methods trotter",
+    "list objectives levy --json",
+    "new made --loss levy",
+    "suggest problem.toml --json",
     "anneal problem.toml --stages 2 --method split_step:steps=2 --seed 1 --no-plots --out out --restarts 1",
     "gibbs --energies 0,1,2 --beta 1.5 --backend statevector --shots 50 --seed 1",
     "gibbs --sigmoid 0.4 --hopping 0.3 --beta 1.5 --json",
@@ -98,6 +101,10 @@ LINES = (
     "cancel {submitted} --json",
 )
 OPTIONS = (
+    "--loss",
+    "--data",
+    "--operator",
+    "--sample",
     "--method",
     "--backend",
     "--shots",

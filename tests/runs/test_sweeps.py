@@ -277,15 +277,19 @@ def test_points_vary_the_last_key_fastest_and_joined_keys_together() -> None:
 def test_the_table_opens_elsewhere(serial: qd.Sweep) -> None:
     rows = list(csv.DictReader(io.StringIO(serial.to_csv())))
     assert [float(row["energy"]) for row in rows] == [row["energy"] for row in serial.rows]
+    assert len(str(serial).split("\n")) <= 8
+    assert max(map(len, str(serial).split("\n"))) <= 120
+    with pytest.raises(MethodError, match="`quantity` must be one of energy"):
+        serial.values("enrgy")
+
+
+@pytest.mark.tables
+def test_frames_of_pandas_and_xarray(serial: qd.Sweep) -> None:
     frame = serial.to_dataframe()
     assert frame.groupby("diffusion.value")["energy"].mean()[0.4] == pytest.approx(serial.values("energy")[1].mean())
     data = serial.to_xarray()
     assert float(data["energy"].sel({"diffusion.value": 0.4, "method.steps": 8})) == serial.rows[4]["energy"]
     assert dict(data.sizes) == {"diffusion.value": 2, "method.steps": 3}
-    assert len(str(serial).split("\n")) <= 8
-    assert max(map(len, str(serial).split("\n"))) <= 120
-    with pytest.raises(MethodError, match="`quantity` must be one of energy"):
-        serial.values("enrgy")
 
 
 def test_pictures_of_one_and_two_keys(serial: qd.Sweep) -> None:

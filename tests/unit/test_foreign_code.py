@@ -74,6 +74,7 @@ READS: dict[str, list[str]] = {
     "predict": ["{saved}", "{problem}"],
     "animate": ["{problem}", "--out", "out.gif", "--frames", "2", "--samples", "0", "--dpi", "20"],
     "cost": ["{problem}"],
+    "suggest": ["{problem}"],
     "circuits": ["--check", "{problem}"],
     "anneal": ["{problem}", "--stages", "2", "--strategy", "quench", "--duration", "0.5", "--no-plots", "--out", "out"],
     "gibbs": ["{problem}", "--beta", "1", "--steps", "1"],
@@ -86,8 +87,8 @@ READS: dict[str, list[str]] = {
     "resume": ["{submitted}"],
     "cancel": ["{submitted}"],
 }
-# Of these nothing is read (backends), or a table that was named on the command line itself and names nothing (grow).
-NAMES_NOTHING = {"backends", "grow", "list"}
+# Of these nothing is read (backends), or a table or an operator that was named on the command line itself and names nothing (grow, new).
+NAMES_NOTHING = {"backends", "grow", "list", "new"}
 
 
 def commands() -> dict[str, Any]:

@@ -89,7 +89,7 @@ def test_bad_statements_are_named(changes, words):
         (lambda w: np.where(w[:, 0] > 1, np.nan, 0.0), r"must be finite, but is nan at \[1\.0625\]"),
         (lambda w: np.where(w[:, 0] > 1, -np.inf, 0.0), "must be finite, but is -inf"),
         (lambda w: w[:, 0] * 1j, "must return real numbers, but returned complex128"),
-        (lambda w: w, r"must return shape \(16,\) for points \(16, 1\), but returned \(16, 1\)"),
+        (lambda w: w[:, [0, 0]], r"must return shape \(16,\) for points \(16, 1\), but returned \(16, 2\)"),
         (lambda w: 1.0, r"must return shape \(16,\)"),
         (lambda w: w[:3, 0], r"must return shape \(16,\)"),
         (lambda w: np.array(["a"] * len(w)), "must return real numbers"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, integer, require
 from ...model.domains import Grid
 from ...model.objectives.base import LossLike, Objective
+from ...model.objectives.given import Symbolic, objective_of
 from ...model.objectives.registry import named, unit_box
 
 _LEAST, _MOST = 1e-3, 1e6
@@ -52,13 +54,67 @@ class Box:
         return out
 
 
-def on_unit_box(objective: Objective, bounds: Sequence[Sequence[float]] | None) -> tuple[Objective, Box]:
+@runtime_checkable
+class ScipyBounds(Protocol):
+    """``scipy.optimize.Bounds``, as far as it is read."""
+
+    @property
+    def lb(self) -> np.ndarray:
+        """Lower limits."""
+        ...
+
+    @property
+    def ub(self) -> np.ndarray:
+        """Upper limits."""
+        ...
+
+
+Limits: TypeAlias = Iterable[Iterable[float]] | ScipyBounds
+
+
+def as_bounds(given: Limits) -> list[list[float]]:
+    """A box as one pair a weight.
+
+    Args:
+        given: pairs ``(low, high)``, also as a ``zip`` or an array ``(ndim, 2)``; ``scipy.optimize.Bounds``; or the two corners as
+            a tuple of lists, ``([low, ...], [high, ...])``.
+
+    Raises:
+        ProblemError: it is neither, or a tuple of two lists that may be pairs or corners.
+
+    >>> as_bounds(([-4, -3], [4, 1])), as_bounds(zip([-4, -3], [4, 1])), as_bounds([(-4, 4), (-3, 1)])
+    ([[-4.0, 4.0], [-3.0, 1.0]], [[-4.0, 4.0], [-3.0, 1.0]], [[-4.0, 4.0], [-3.0, 1.0]])
+    """
+    must = "be pairs (low, high), one a weight, scipy.optimize.Bounds, or two corners ([low, ...], [high, ...])"
+    if isinstance(given, ScipyBounds):
+        low, high = np.broadcast_arrays(
+            *(np.atleast_1d(np.asarray(side, dtype=float)) for side in (given.lb, given.ub))
+        )
+        return [[float(a), float(b)] for a, b in zip(low, high)]
+    corners = isinstance(given, tuple) and len(given) == 2 and all(isinstance(s, (list, np.ndarray)) for s in given)
+    try:
+        rows = [[float(value) for value in row] for row in given]
+    except (TypeError, ValueError, OverflowError):
+        raise ProblemError(f"Argument `bounds` must {must}, but is {describe(given)}.") from None
+    pairs = bool(rows) and all(len(row) == 2 and row[0] < row[1] for row in rows)
+    if not corners or len(rows[0]) != len(rows[1]):
+        return rows
+    turned = [list(pair) for pair in zip(*rows)]
+    if pairs and all(low < high for low, high in turned):
+        raise ProblemError(
+            f"Argument `bounds` must say which of its numbers are low: pass scipy.optimize.Bounds or a list of pairs, but is "
+            f"{describe(given)}, which may be pairs or corners."
+        )
+    return rows if pairs else turned
+
+
+def on_unit_box(objective: Objective, bounds: Limits | None) -> tuple[Objective, Box]:
     """The objective over the unit box of ``bounds`` (default: its own), and the map back.
 
     Raises:
         ProblemError: there are no bounds, or they are no box of finite numbers.
     """
-    given = bounds if bounds is not None else objective.bounds
+    given = as_bounds(bounds) if bounds is not None else objective.bounds
     if given is None:
         raise ProblemError(
             f"Argument `bounds` must be given, since the objective `{objective.name}` has none of its own."
@@ -188,14 +244,8 @@ class Counted:
         return self.gradient if self.objective.gradient_fn is not None else None
 
 
-def as_objective(given: LossLike | str) -> Objective:
-    """An objective from an objective, the name of a test function, or a vectorised function."""
+def as_objective(given: LossLike | Symbolic | str) -> Objective:
+    """An objective from an objective, the name of a test function, a function, or an expression of SymPy."""
     if isinstance(given, str):
         return named(given)
-    if isinstance(given, Objective):
-        return given
-    if callable(given):
-        return Objective(given, getattr(given, "__name__", "objective").strip("<>") or "objective")
-    raise ProblemError(
-        f"Argument `problem` must be a Problem, an objective, a function or a name, but is {describe(given)}."
-    )
+    return objective_of(given, "problem", "be a Problem, an objective, a function or a name")

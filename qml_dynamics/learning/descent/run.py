@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -20,11 +21,12 @@ from ...methods.trotter import Trotter, potential_queries
 from ...model.domains import Grid
 from ...model.hamiltonians import hamiltonian
 from ...model.objectives.base import ASKED_TWICE, LossLike, Objective
+from ...model.objectives.given import Noted, Symbolic
 from ...model.problem import Problem
 from ...model.schedules import QHD, Schedule
 from ...results.sampling import draw
 from ...results.trajectory import Counts, Trajectory
-from .box import Box, Counted, as_objective, fitted, on_unit_box, remembered, spread
+from .box import Box, Counted, Limits, as_bounds, as_objective, fitted, on_unit_box, remembered, spread
 from .ends import End, end_of
 from .learn import pretrained
 from .polish import RIVALS, Bounds, Polished, UnitLoss, polish_samples, rivals
@@ -86,11 +88,11 @@ class Pair(Protocol):
         ...
 
 
-@checks_arguments_but("problem")
+@checks_arguments_but("problem", "bounds")
 def descend(
-    problem: Problem | LossLike | str,
+    problem: Problem | LossLike | Symbolic | str,
     *,
-    bounds: Sequence[Sequence[float]] | None = None,
+    bounds: Limits | None = None,
     qubits: int | Sequence[int] | None = None,
     schedule: Pair | str | None = None,
     duration: float | None = None,
@@ -116,8 +118,12 @@ def descend(
     On the test functions of the literature classical optimisers win: pass ``compare=True`` to see them.
 
     Args:
-        problem: an objective, the name of a test function, a vectorised function ``(m, ndim) -> (m,)``, or a problem.
-        bounds: the box of an objective, one pair a weight (default: its own).
+        problem: an objective, the name of a test function, a vectorised function ``(m, ndim) -> (m,)``, a function of one point
+            ``(ndim,)`` such as ``scipy.optimize.rosen`` (asked point by point), an expression of SymPy, or a problem. A function may
+            return a pair of values and gradients, as ``jac=True`` of SciPy. Weights are real numbers: none is rounded to an
+            integer; binary weights are those of a problem on a :class:`Hypercube`.
+        bounds: the box of an objective (default: its own): one pair a weight, ``scipy.optimize.Bounds``, a ``zip``, or the corners
+            ``([low, ...], [high, ...])``.
         qubits: of each axis of the grid (None: 6); a problem has its own.
         schedule: ``"qhd"`` (:class:`QHD`, the default), ``"learned"`` (:func:`qml_dynamics.descent.pretrained` for ``steps`` of 10, 20
             or 40; 20 when None), or a pair with ``.diffusion`` and ``.strength``, such as ``learn_schedule`` returns. One that is
@@ -239,8 +245,8 @@ def _pair(schedule: Pair | str | None, steps: int | None) -> Pair | None:
 
 
 def _stated(
-    given: Problem | LossLike | str,
-    bounds: Sequence[Sequence[float]] | None,
+    given: Problem | LossLike | Symbolic | str,
+    bounds: Limits | None,
     qubits: int | Sequence[int] | None,
     schedule: Pair | None,
     duration: float | None,
@@ -255,10 +261,14 @@ def _stated(
         raise ProblemError(
             f"Argument `problem` must be a Problem for a table, but is the objective `{objective.name}`."
         )
-    scaled, box = on_unit_box(objective, bounds)
+    seen = Noted(objective.fn)
+    if objective.gradient_fn is None and objective.domain is None:
+        objective = replace(objective, fn=seen)
+    scaled, box = on_unit_box(objective, None if bounds is None else as_bounds(bounds))
     assert scaled.bounds is not None  # the unit box
     grid = Grid(scaled.bounds, QUBITS if qubits is None else qubits)
     scaled, box = fitted(remembered(scaled, grid), box, grid)
+    objective = seen.with_gradient(objective)
     pair: Pair = schedule if schedule is not None else QHD()
     length = duration if duration is not None else getattr(pair, "duration", 10.0)
     problem = Problem(

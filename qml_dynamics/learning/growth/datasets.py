@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, integer, one_of, real, require
-from ...model.objectives.data import column_named, given_columns, is_number, numbers_of, read_table
+from ...model.objectives.data import account_of, given_columns, labelled, labels_of, usable_columns, without_missing
+from ...model.tables.account import Account
+from ...model.tables.reading import Reading, column_named, read_table, values_of
 from .scikit import carried
 
 CARRIED = ("iris", "wine", "breast_cancer", "digits")
@@ -22,7 +24,7 @@ class ClassData:
     """Standardised rows and class numbers, split within each class.
 
     ``X`` and ``X_test`` are ``(rows, features)`` after ``(x - mean) / scale`` of the training rows; ``y`` and ``y_test`` are
-    numbers into ``classes``.
+    numbers into ``classes``. ``account`` tells what of a file was read, chosen and left out.
     """
 
     name: str
@@ -32,6 +34,7 @@ class ClassData:
     y_test: np.ndarray
     features: tuple[str, ...]
     classes: tuple[str, ...]
+    account: Account | None = None
 
 
 @checks_arguments
@@ -42,16 +45,18 @@ def class_data(
     features: Sequence[str] | None = None,
     test_fraction: float = 0.3,
     seed: int = 0,
+    missing: str = "refuse",
 ) -> ClassData:
     """Training and held-out rows of a data set with two or more classes.
 
     Args:
-        source: a CSV file with a header; or, where no such file exists and scikit-learn is installed, ``"iris"``, ``"wine"``,
-            ``"breast_cancer"`` or ``"digits"``.
+        source: a table as :func:`~qml_dynamics.objectives.load_data` reads it from a file; or, where no such file exists and
+            scikit-learn is installed, ``"iris"``, ``"wine"``, ``"breast_cancer"`` or ``"digits"``.
         target: the column that holds the class (CSV only).
-        features: columns to use; all numeric ones when None (CSV only).
+        features: columns to use; all numeric ones when None, identifiers of rows left out (CSV only).
         test_fraction: share of every class that is held out, in (0, 1).
         seed: of the split.
+        missing: ``"refuse"``, ``"drop"`` (the rows) or ``"mean"`` (of the column): what becomes of missing values (CSV only).
 
     Raises:
         ProblemError: no such file or column, one class only, or a class of a single row.
@@ -63,29 +68,43 @@ def class_data(
     given = os.fspath(source) if isinstance(source, str | os.PathLike) else source
     require(isinstance(given, str), "source", "be the name of a file or of a data set", source)
     if given in CARRIED and not Path(given).exists():
-        return _split(*_carried(given, target, features), share, seed)
+        return _split(*_carried(given, target, features), share, seed, None)
     known = f"be a CSV file that exists, or one of {', '.join(CARRIED)} (with scikit-learn)"
     require(Path(given).is_file(), "source", known, given)
     require(target is not None, "target", "name the column of the class", target)
-    return _split(*_csv(given, str(target), features), share, seed)
+    table, account = _csv(given, str(target), features, missing)
+    return _split(*table, share, seed, account)
 
 
 Table = tuple[str, np.ndarray, np.ndarray, tuple[str, ...]]
 
 
-def _csv(path: str, target: str, features: Sequence[str] | None) -> Table:
-    table = read_table(path)
+def _csv(path: str, target: str, features: Sequence[str] | None, missing: str) -> tuple[Table, Account]:
+    table = read_table(path, [target], Reading(missing=missing))
     column_named(target, "target", table)
+    total = len(table.rows)
+    if missing == "drop":
+        table = labelled(table, target)
+    labels = np.array(labels_of(table, target))
+    why: dict[str, str] = {}
     if features is None:
-        names = [n for n in table.header if n != target and any(map(is_number, table.column(n)))]
-        require(bool(names), "source", "have a numeric column beside the target", "of text only")
+        numeric, categories, why = usable_columns(table, [target])
+        chosen = numeric or categories
     else:
-        names = given_columns(table, target, features)
-    labels = table.column(target)
-    empty = [line for cell, line in zip(labels, table.lines) if not cell]
-    require(not empty, "target", "have no missing values", f"of an empty one in row {empty[0]}" if empty else "")
-    values = np.column_stack([numbers_of(table, name) for name in names])
-    return Path(path).stem, values, np.array(labels), tuple(names)
+        chosen = given_columns(table, target, features)
+    values = np.column_stack([values_of(table, feature) for feature in chosen])
+    lacking = int(np.isnan(values).sum())
+    values, keep = without_missing(table, chosen, values, missing, np.ones(len(values), dtype=bool))
+    told = replace(
+        account_of(table, chosen, why, [target]),
+        target=target,
+        classes=tuple(sorted(set(labels[keep].tolist()))),
+        rows_used=int(keep.sum()),
+        missing=missing,
+        rows_dropped=int((~keep).sum()) + total - len(table.rows),
+        cells_filled=lacking if missing == "mean" else 0,
+    )
+    return (Path(path).stem, values[keep], labels[keep], tuple(feature.name for feature in chosen)), told
 
 
 def _carried(name: str, target: str | None, features: Sequence[str] | None) -> Table:
@@ -96,7 +115,13 @@ def _carried(name: str, target: str | None, features: Sequence[str] | None) -> T
 
 
 def _split(
-    name: str, values: np.ndarray, labels: np.ndarray, names: tuple[str, ...], share: float, seed: int
+    name: str,
+    values: np.ndarray,
+    labels: np.ndarray,
+    names: tuple[str, ...],
+    share: float,
+    seed: int,
+    account: Account | None,
 ) -> ClassData:
     classes, y = np.unique(labels, return_inverse=True)
     require(len(classes) > 1, "target", "hold two classes or more", f"of one: {classes[0]}")
@@ -112,4 +137,4 @@ def _split(
     scale[np.ptp(values[training], axis=0) == 0] = 1.0
     X = (values - mean) / scale
     words = tuple(map(str, classes))
-    return ClassData(name, X[training], y[training], X[~training], y[~training], names, words)
+    return ClassData(name, X[training], y[training], X[~training], y[~training], names, words, account)

@@ -38,7 +38,8 @@ def train_network(
 
     Args:
         X: data, shape ``(rows, features)``.
-        y: class numbers ``0, 1, ...``, shape ``(rows,)``.
+        y: class numbers ``0, 1, ...``, or class words (truth values too), shape ``(rows,)``. Words are numbered in their order, which
+            ``.classes`` of the result tells.
         held_out: data that is only measured on.
         hidden: units of the hidden layers at the start: one number, or one a layer.
         activation: ``"tanh"``, ``"relu"``, ``"logistic"`` or ``"identity"``.
@@ -61,11 +62,14 @@ def train_network(
     1.0
     """
     how = _given(training, Training, "training") or Training()
-    data, labels, classes = _checked(X, y, "X")
+    words = _words(y)
+    data, labels, classes = _checked(X, _numbered(y, words, "y"), "X")
     if held_out is not None:
         pair = isinstance(held_out, Sequence) and len(held_out) == 2
         require(pair, "held_out", "be a pair (X, y)", held_out)
-    test = None if held_out is None else _checked(*held_out, "held_out")[:2]
+    test = None
+    if held_out is not None:
+        test = _checked(held_out[0], _numbered(held_out[1], words, "held_out"), "held_out")[:2]
     if test is not None:
         fits = test[0].shape[1] == data.shape[1] and int(test[1].max()) < classes
         require(fits, "held_out", f"have {data.shape[1]} columns and {classes} classes", f"of shape {test[0].shape}")
@@ -75,7 +79,8 @@ def train_network(
     require(fits, "network", f"take {data.shape[1]} features and have {classes} outputs", f"of sizes {net.sizes}")
     if _given(growth, NeuronGrowth, "growth") is not None:
         growth.fits(net)  # type: ignore[union-attr]
-    return _Loop(net, data, labels, test, how, growth).run(progress)
+    trained = _Loop(net, data, labels, test, how, growth).run(progress)
+    return trained if words is None else replace(trained, classes=words)
 
 
 class _Loop:
@@ -193,6 +198,24 @@ Option = TypeVar("Option")
 def _given(value: Option | None, kind: type[Option], name: str) -> Option | None:
     require(value is None or isinstance(value, kind), name, f"be of type {kind.__name__}, or None", value, MethodError)
     return value
+
+
+def _words(y: Array) -> tuple[str | bool, ...] | None:
+    """The different words of labels that are words or truth values, in order; None for numbers."""
+    given = np.asarray(y)
+    if given.dtype.kind == "O" and given.size and all(isinstance(each, str) for each in given.ravel()):
+        given = given.astype(str)
+    return tuple(np.unique(given).tolist()) if given.dtype.kind in "Ub" and given.size else None
+
+
+def _numbered(y: Array, words: tuple[str | bool, ...] | None, name: str) -> Array:
+    """Labels as numbers into the words; raises :class:`ProblemError` for a label that is none of them."""
+    if words is None:
+        return y
+    given = np.asarray(y)
+    strange = [each for each in given.ravel().tolist() if each not in words]
+    require(not strange, name, f"have labels of {', '.join(map(str, words))[:80]}", strange[:1])
+    return np.array([words.index(each) for each in given.ravel().tolist()]).reshape(given.shape)
 
 
 def _checked(X: Array, y: Array, name: str) -> tuple[np.ndarray, np.ndarray, int]:

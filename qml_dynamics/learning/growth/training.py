@@ -83,12 +83,14 @@ class Trained:
             ``residual`` (where it grows; nan between two looks) and ``updates`` (parameter updates so far).
         events: the insertions.
         stop: why training and growth ended.
+        classes: the words of the labels, in the order of the outputs; None where the labels were numbers.
     """
 
     network: MLP
     recording: Recording
     events: tuple[Grown, ...]
     stop: str
+    classes: tuple[str | bool, ...] | None = None
 
     def __str__(self) -> str:
         r = self.recording

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +90,8 @@ class Objective:
     """A loss ``zeta(w)``: a function of points ``(m, ndim)`` that returns values ``(m,)``.
 
     Args:
-        fn: the vectorised function.
+        fn: the vectorised function; one that takes a single point is asked point by point. It may return a list, a column ``(m, 1)``,
+            or a pair of values and gradients.
         name: how it is called in reports.
         minimum: the least value, where it is known.
         minimizer: a place where the minimum is taken, where it is known.
@@ -127,7 +129,11 @@ class Objective:
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Values at ``points`` of shape ``(m, ndim)``; raises :class:`ProblemError` unless they are finite reals."""
         points = np.atleast_2d(np.asarray(points, dtype=float))
-        return _checked(_asked(self.fn, points, self.name), points, self.name)
+        together = bool(vars(self).get("_together", False))
+        values = _values(self.fn, points, self.name, together)
+        if not together and 1 < len(points) != points.shape[1] and "_together" not in vars(self):
+            object.__setattr__(self, "_together", _answered_together(values))
+        return _checked(np.asarray(values), points, self.name)
 
     @checks_arguments
     def on(self, domain: Domain) -> np.ndarray:
@@ -199,10 +205,82 @@ class Objective:
 LossLike: TypeAlias = Objective | Callable[[np.ndarray], np.ndarray]
 
 
-def _asked(fn: Callable[[np.ndarray], np.ndarray], points: np.ndarray, name: str) -> np.ndarray:
+def is_pair(found: object, points: np.ndarray) -> TypeGuard[tuple[object, object]]:
+    """Whether a function answered with values and gradients: a pair whose second part has the shape of the points."""
+    return isinstance(found, tuple) and len(found) == 2 and points.ndim > 0 and np.shape(found[1]) == points.shape
+
+
+class _Each(np.ndarray):
+    """Values that were asked for point by point."""
+
+
+def _answered_together(values: np.ndarray) -> bool:
+    """Whether a function answered for all points at once: from then on it is known to."""
+    return not isinstance(values, _Each)
+
+
+def _values(fn: Callable[[np.ndarray], object], points: np.ndarray, name: str, together: bool = False) -> np.ndarray:
+    """The values of a function, ``(m,)``, in whichever form it answers.
+
+    A function that fails on all points at once, or answers in another shape, is asked for one point; where it has one number for it,
+    it is a function of one point, and is asked for each. Where there are as many points as weights, a function of one point may
+    answer in the shape of values without knowing them: then it is asked once more, with a point more.
+    """
+    count, failure = len(points), None
+    try:
+        found = _flat(_asked(fn, points, name, points), points)
+    except ProblemError as error:
+        if type(error.__cause__) is KeyboardInterrupt or not isinstance(error.__cause__, Exception):
+            raise
+        found, failure = np.empty(0), error
+    if failure is None and found.shape == (count,) and (together or not (1 < count == points.shape[1])):
+        return found
+    if failure is None and found.shape == (count,):
+        more = np.vstack([points, points[:1]])
+        with suppress(ProblemError):
+            if _flat(_asked(fn, more, name, more), more).shape == (count + 1,):
+                return found
+    each = _point_by_point(fn, points, name)
+    if each is not None and not (failure is None and count > 1 and _ignores(each, found)):
+        return each
+    if failure is not None:
+        raise failure
+    return found
+
+
+def _flat(found: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A column of values as a row of them."""
+    return found[:, 0] if found.shape == (len(points), 1) else found
+
+
+def _ignores(each: np.ndarray, together: np.ndarray) -> bool:
+    """Whether a function has the same number for every point and for all of them together: it does not look at the weights."""
+    return together.size == 1 and bool((each == together.reshape(())).all())
+
+
+def _point_by_point(fn: Callable[[np.ndarray], object], points: np.ndarray, name: str) -> np.ndarray | None:
+    """The values of a function of one point; None where it is none."""
+    found: list[np.ndarray] = []
+    for point in points:
+        try:
+            value = _asked(fn, point, name, point)
+        except ProblemError:
+            if found:
+                raise
+            return None
+        if value.size != 1:
+            return None
+        found.append(value.reshape(()))
+    return np.array(found).view(_Each)
+
+
+def _asked(
+    fn: Callable[[np.ndarray], object], points: np.ndarray, name: str, paired: np.ndarray | None = None
+) -> np.ndarray:
     """What a person's function returns; whatever it raises comes out as :class:`ProblemError` in one line, `sys.exit` too."""
     try:
-        return np.asarray(handed(fn, points))
+        found = handed(fn, points)
+        return np.asarray(found[0] if paired is not None and is_pair(found, paired) else found)
     except ProblemError:
         raise
     except BaseException as error:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, integer, one_of, real, require
+from ..tables.again import check_kinds, rows_like
+from ..tables.reading import POLICIES, Table
 from .base import Model, Objective
 from .classifiers import BinaryClassifier, Network, Neuron, OnUnitBox, Perceptron, on_box
 from .data import Dataset
@@ -37,6 +39,8 @@ class Preparation:
         rest: whether ``classes[0]`` stands for every label but ``classes[1]``.
         test_fraction, seed: of the split into training and test rows.
         rows: how many training and test rows there were.
+        kinds: how features that are no plain numbers were read (see :func:`~qml_dynamics.model.tables.again.kinds_of`).
+        missing: what becomes of missing values: with ``"mean"`` they take ``mean``, else they are refused in new rows.
     """
 
     features: tuple[str, ...]
@@ -48,6 +52,8 @@ class Preparation:
     test_fraction: float = 0.0
     seed: int = 0
     rows: tuple[int, int] = (0, 0)
+    kinds: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    missing: str = "refuse"
 
     def __post_init__(self) -> None:
         count = len(self.features)
@@ -56,13 +62,19 @@ class Preparation:
             require(len(values) == count, name, f"have one number for each of {count} features", f"of {len(values)}")
             object.__setattr__(self, name, values)
         require(all(v > 0 for v in self.scale), "scale", "be positive", list(self.scale))
+        object.__setattr__(self, "kinds", check_kinds(self.kinds, self.features))
+        one_of(self.missing, "missing", POLICIES)
 
     @classmethod
     def of(cls, data: Dataset) -> Preparation:
         """That of a data set."""
         mean, scale = tuple(data.mean.tolist()), tuple(data.scale.tolist())
         split = (data.test_fraction, data.seed, (len(data.y_train), len(data.y_test)))
-        return cls(data.features, mean, scale, data.classes, data.target, data.rest, *split)
+        return cls(data.features, mean, scale, data.classes, data.target, data.rest, *split, data.kinds, data.missing)
+
+    def rows_of(self, table: Table, argument: str) -> np.ndarray:
+        """The features of all rows of a table, in the units of the file: columns by name, read as those of the training data were."""
+        return rows_like(table, self.features, self.kinds, argument, self.mean if self.missing == "mean" else None)
 
     def transform(self, rows: np.ndarray) -> np.ndarray:
         """Rows in the units of the file, shape ``(n, features)``, as rows of the model."""
@@ -118,7 +130,11 @@ def model_spec(objective: Objective) -> dict[str, Any] | None:
     found = {"kind": kind, **own, "classes": list(model.classes), **scaled}
     if objective.preparation is not None:
         data = dataclasses.asdict(objective.preparation)
-        found["data"] = {name: list(v) if isinstance(v, tuple) else v for name, v in data.items()}
+        kinds = {name: list(words) for name, words in data.pop("kinds").items()}
+        if data["missing"] == "refuse":  # as before where there is nothing to say
+            del data["missing"]
+        said = {name: list(v) if isinstance(v, tuple) else v for name, v in data.items()}
+        found["data"] = {**said, **({"kinds": kinds} if kinds else {})}
     return {name: found[name] for name in ("kind", "classes", *(n for n in found if n not in ("kind", "classes")))}
 
 

@@ -148,7 +148,7 @@ def unit_box(objective: Objective) -> Objective:
     params = {**objective.spec.get("params", {}), "unit_box": True}
     return dataclasses.replace(
         objective,
-        fn=lambda y: (objective.fn(original(y)) - least) / longest,
+        fn=lambda y: (objective(original(y)) - least) / longest,
         minimum=0.0,
         minimizer=None if place is None else tuple(((np.array(place) - low) / lengths).tolist()),
         bounds=((0.0, 1.0),) * len(low),

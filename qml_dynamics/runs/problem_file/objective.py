@@ -123,6 +123,11 @@ def _on_data(section: schema.DataSection, domain: Domain, place: Place) -> Found
             positive=parsed.positive,
             test_fraction=section.test_fraction,
             seed=section.seed,
+            missing=section.missing,
+            separator=section.separator,
+            decimal=section.decimal,
+            header=section.header,
+            encoding=section.encoding,
         )
     except QMLDynamicsError as error:
         if str(error).startswith("Argument `num_features`"):
@@ -131,7 +136,9 @@ def _on_data(section: schema.DataSection, domain: Domain, place: Place) -> Found
     objective = objectives.on_data(data, section.model, **_options(section))
     needed = objective.model.num_weights  # type: ignore[union-attr]
     if needed != domain.ndim:
-        fail("objective", f"model has {needed} weights on {features} features, but [domain] has {domain.ndim}.")
+        fail(
+            "objective", f"model has {needed} weights on {len(data.features)} features, but [domain] has {domain.ndim}."
+        )
     return objective, data
 
 

@@ -51,8 +51,8 @@ class TargetTable(Section):
     """``target = {column = ..., classes = [...]}`` or ``{column = ..., positive = ...}``."""
 
     column: Annotated[str, _is("the name of a column")]
-    classes: Annotated[list[str | Number] | None, _is("a list of two classes")] = None
-    positive: Annotated[str | Number | None, _is("one class")] = None
+    classes: Annotated[list[bool | str | Number] | None, _is("a list of two classes")] = None
+    positive: Annotated[bool | str | Number | None, _is("one class")] = None
 
 
 class NamedSection(Section):
@@ -71,7 +71,7 @@ class ExpressionSection(Section):
 class DataSection(Section):
     """``[objective] data = "file.csv"``, in the folder of the problem file, with a target column and a model."""
 
-    data: Annotated[str, _is("the name of a CSV file")]
+    data: Annotated[str, _is("the name of a table: CSV and the like, or Parquet")]
     target: Annotated[str | dict[str, Any], _is(_TARGET)]
     model: Literal["neuron", "network", "perceptron"] = "neuron"
     features: Annotated[list[str] | None, _is("a list of columns")] = None
@@ -81,6 +81,11 @@ class DataSection(Section):
     hidden: Annotated[int | None, _is("an integer from 1 on")] = None
     bias: Annotated[bool | None, _is("true or false")] = None
     loss: Annotated[str | None, _is("the name of a loss")] = None
+    missing: Literal["refuse", "drop", "mean"] = "refuse"
+    separator: Annotated[str | None, _is("a character, or comma, semicolon, tab, pipe or blank")] = None
+    decimal: Literal[".", ","] | None = None
+    header: Annotated[bool | None, _is("true or false")] = None
+    encoding: Annotated[str | None, _is("the name of an encoding")] = None
 
 
 class TableSection(Section):
@@ -118,6 +123,10 @@ class PreparationTable(Section):
     rows: Annotated[list[int], _is("how many rows there were to train and to test")] = Field(
         default_factory=lambda: [0, 0]
     )
+    kinds: Annotated[dict[str, list[str]], _is("a table from features to how they were read")] = Field(
+        default_factory=dict
+    )
+    missing: Literal["refuse", "drop", "mean"] = "refuse"
 
 
 class FunctionSection(Section):

@@ -1,0 +1,216 @@
+"""``qml-dynamics new NAME``: a folder with a problem file that runs, its lines explained, for a table, an operator or a loss."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import numpy as np
+
+from ..base.errors import ProblemError, require
+from ..base.folders import filled, folder_path
+from ..model.objectives import expression, named
+from ..model.objectives.data import Dataset, labelled, labels_of, load_data
+from ..model.objectives.registry import NAMED
+from ..model.tables.reading import column_named, read_table
+from ..runs.problem_file import read_operator
+from ..runs.problem_file.files import to_toml, write_bytes
+
+SAMPLES = {"iris": "iris.csv", "h2": "h2.txt"}
+_BOX = 3.0  # of each weight of an expression
+_WEIGHTS = 2  # features that are chosen of a table: the grid has as many axes
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a new problem is about: at most one of a table, an operator, a loss and a sample."""
+
+    data: Path | None = None
+    target: str | None = None
+    operator: Path | None = None
+    dataset: str | None = None
+    loss: str | None = None
+    sample: str | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("data", "operator", "loss", "sample") if getattr(self, name) is not None]
+        require(len(given) < 2, given[-1] if given else "data", f"be absent beside --{''.join(given[:1])}", "given")
+        require(self.target is None or self.data is not None, "target", "be absent without --data", self.target)
+        require(
+            self.dataset is None or self.operator is not None, "dataset", "be absent without --operator", self.dataset
+        )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A problem file in the making: its text, and the file that it names, if any."""
+
+    text: str
+    file: Path | None = None
+
+
+def new_command(name: Path, wish: Wish) -> int:
+    """Write the folder, and say how it is run.
+
+    Raises:
+        ProblemError: the folder holds a problem already, or what was given cannot be read.
+    """
+    free = not folder_path(name, "name").exists() or not any(name.iterdir() if name.is_dir() else [name])
+    require(free, "name", "be a new or an empty folder", str(name))
+    draft = _draft(wish)
+    with filled(name, "name", stale=()) as folder:
+        write_bytes(folder / "problem.toml", draft.text.encode())
+        if draft.file is not None:
+            write_bytes(folder / draft.file.name, draft.file.read_bytes())
+    print(f"{name / 'problem.toml'} is written: qml-dynamics run {name}")
+    return 0
+
+
+def _draft(wish: Wish) -> Draft:
+    if wish.data is not None:
+        return _of_table(wish.data, wish.target)
+    if wish.operator is not None:
+        return _of_operator(wish.operator, wish.dataset)
+    if wish.loss is not None:
+        return _of_loss(wish.loss)
+    sample = "iris" if wish.sample is None else wish.sample
+    require(sample in SAMPLES, "sample", f"be one of {', '.join(SAMPLES)}", sample)
+    path = Path(str(package_files("qml_dynamics.runs") / "samples" / SAMPLES[sample]))
+    if sample == "h2":
+        return _of_operator(path, None)
+    return _of_table(path, "species")
+
+
+def _text(title: str, sections: dict[str, dict[str, object]], notes: dict[str, str]) -> str:
+    """The problem file, a comment before each section."""
+    parts = [f"# {title}", "# Every key: qml-dynamics list objectives | schedules | methods | backends.", ""]
+    for name, keys in sections.items():
+        parts += [f"# {each}" for each in notes.get(name, "").splitlines()]
+        parts += [to_toml({name: keys})]
+    return "\n".join(parts)
+
+
+def _of_table(path: Path, target: str | None) -> Draft:
+    table = read_table(path, [] if target is None else [target])
+    if target is None:
+        listed = ", ".join(table.header[:12])
+        raise ProblemError(f"Argument `target` must name the column of the class, one of {listed}, but is missing.")
+    column_named(target, "target", table)
+    known = labels_of(labelled(table, target), target)
+    counts = Counter(known)
+    require(1 < len(counts) <= 20, "target", "hold two to 20 classes", f"of {len(counts)} different values")
+    two = sorted(name for name, _ in counts.most_common(2))
+    gaps = len(known) < len(table.rows)
+    data, missing = _loaded(path, target, two, gaps)
+    assert data.account is not None
+    objective: dict[str, object] = {
+        "data": path.name,
+        "target": {"column": target, "classes": two},
+        "features": list(data.features),
+        "model": "neuron",
+        "l2": 0.01,
+    }
+    if missing != "refuse":
+        objective["missing"] = missing
+    ndim = len(data.features)
+    others = f"\nOther classes, left out: {', '.join(sorted(set(counts) - set(two))[:8])}." if len(counts) > 2 else ""
+    told = str(data.account)
+    notes = {
+        "domain": "One weight a feature: a grid of 2^qubits points on each axis.",
+        "objective": f"The loss of a logistic neuron on these rows. The second class is the positive one.{others}\n{told}",
+        "diffusion": "How far the wave spreads: it explores first and settles as this falls.",
+        "evolution": 'The imaginary clock anneals; "real" tunnels.',
+        "method": 'Run on circuits instead: --method trotter --backend aer --shots 4000, with clock = "real".',
+    }
+    sections: dict[str, dict[str, object]] = {
+        "domain": {"kind": "grid", "bounds": [[-6.0, 6.0]] * ndim, "qubits": 5},
+        "objective": objective,
+        "diffusion": {"schedule": "geometric", "params": {"start": 0.5, "stop": 0.05}},
+        "evolution": {"clock": "imaginary", "duration": 20.0},
+        "method": {"kind": "split_step", "steps": 400, "order": 4},
+    }
+    return Draft(_text(f"A neuron learns `{target}` of {path.name}: {' against '.join(two)}.", sections, notes), path)
+
+
+def _loaded(path: Path, target: str, two: list[str], gaps: bool) -> tuple[Dataset, str]:
+    """The data set of the two most telling features, or the one that there is, and the policy for missing values that it needs."""
+    missing, count = "drop" if gaps else "refuse", _WEIGHTS
+    while True:
+        try:
+            return load_data(path, target=target, classes=two, num_features=count, missing=missing), missing
+        except ProblemError as error:
+            if "`num_features`" in str(error) and count > 1:
+                count -= 1
+            elif "missing=" in str(error) and missing == "refuse":
+                missing = "drop"
+            else:
+                raise
+
+
+def _of_operator(path: Path, dataset: str | None) -> Draft:
+    terms = read_operator(path, dataset=dataset)
+    size = max((abs(c) for label, c in zip(terms.labels, terms.coefficients) if set(label) != {"I"}), default=1.0)
+    stated: dict[str, object] = {"file": path.name}
+    if dataset is not None:
+        stated["dataset"] = dataset
+    sections: dict[str, dict[str, object]] = {
+        "operator": stated,
+        "evolution": {"clock": "imaginary", "duration": float(f"{10 / size:.3g}")},
+        "initial": {"kind": "uniform"},
+        "method": {"kind": "krylov"},
+    }
+    notes = {
+        "operator": f"A sum of {len(terms.labels)} Pauli strings on {terms.num_qubits} qubits; qubit 0 is the highest.",
+        "evolution": "The imaginary clock relaxes to the ground state of what the initial wave overlaps with.",
+        "initial": 'A basis state instead: kind = "point_mass".',
+        "method": "A circuit instead: --method 'variational:ansatz=hardware_efficient(layers=2),steps=60'.",
+    }
+    return Draft(_text(f"The ground state of the operator in {path.name}.", sections, notes), path)
+
+
+def _of_loss(loss: str) -> Draft:
+    if loss in NAMED:
+        objective, stated = named(loss), {"name": loss}
+    elif loss.isidentifier():
+        named(loss)  # refused, with the nearest name
+        raise AssertionError
+    else:
+        stated = {"expression": loss}
+        objective = expression(loss)
+    bounds = objective.bounds or tuple((-_BOX, _BOX) for _ in range(_weights_in(loss)))
+    ndim = len(bounds)
+    qubits = max(2, min(6, 12 // ndim))
+    axes = [np.linspace(low, high, 17) for low, high in bounds[:2]]
+    rest = [np.array([(low + high) / 2]) for low, high in bounds[2:]]
+    points = np.stack(np.meshgrid(*axes, *rest, indexing="ij"), axis=-1).reshape(-1, ndim)
+    spread = float(np.std(objective(points))) or 1.0
+    width = max(high - low for low, high in bounds)
+    start = float(f"{spread * width**2 / 100:.3g}")
+    sections: dict[str, dict[str, object]] = {
+        "domain": {"kind": "grid", "bounds": [list(pair) for pair in bounds], "qubits": qubits},
+        "objective": dict(stated),
+        "diffusion": {"schedule": "geometric", "params": {"start": start, "stop": float(f"{start / 200:.3g}")}},
+        "evolution": {"clock": "imaginary", "duration": float(f"{10 / spread:.3g}")},
+        "method": {"kind": "split_step", "steps": 400, "order": 4},
+    }
+    notes = {
+        "domain": "The box of the weights, and 2^qubits points on each axis.",
+        "objective": "A loss of your own: an expression over x0, x1, ..., or a function with --allow-code.",
+        "diffusion": "From where the wave crosses barriers to where it sits in one valley.",
+        "evolution": 'The imaginary clock anneals; "real" tunnels (quantum Hamiltonian descent: schedule = "qhd").',
+        "method": "Others: qml-dynamics suggest on this file.",
+    }
+    return Draft(_text(f"The minimum of {loss}.", sections, notes))
+
+
+def _weights_in(text: str) -> int:
+    """How many weights an expression has: the least number that it takes."""
+    for count in range(1, 61):
+        try:
+            expression(text, count)
+        except ProblemError:
+            continue
+        return count
+    return 1

@@ -1,0 +1,112 @@
+"""``qml-dynamics suggest PROBLEM``: the methods that serve a problem, what each costs, and why the others do not serve.
+
+From the facts of the methods, their own checks, and :func:`~qml_dynamics.validation.resources.cost`; nothing is run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..backends import Backend
+from ..backends import backend as find_backend
+from ..base.errors import QMLDynamicsError, line
+from ..base.registry import EXAMPLES, kind_of, method_from_spec
+from ..methods.base import Facts, Method, space_of
+from ..methods.catalogue import RUNS_ON, names, row
+from ..methods.defaults import default_method
+from ..model.problem import Problem
+from ..runs.problem_file import read_problem
+from ..runs.trajectory_file import to_json
+from ..validation.resources import cost
+from .run import told_once
+
+COUNTED_QUBITS = 8  # up to which the circuits of every method are counted; above it those of the default method only
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One method for a problem.
+
+    Attributes:
+        method: as it is written after ``--method``.
+        serves: whether it can run the problem.
+        default: whether it is run where no method is named.
+        reason: why it serves, or why it does not.
+        cost: what it takes, or how that is found out.
+        success_probability: share of the samples that is kept, where some are not.
+    """
+
+    method: str
+    serves: bool
+    default: bool
+    reason: str
+    cost: str = ""
+    success_probability: float | None = None
+
+
+def suggest_command(
+    path: Path, backend: str | None, shots: int | None, *, as_json: bool, allow_code: bool = False
+) -> int:
+    """Print the methods that serve, the default one first, and a line for each that does not; the exit code is 0."""
+    problem = read_problem(path, allow_code=allow_code).problem
+    device = None if backend is None else find_backend(backend)
+    with told_once():
+        found = suggestions(problem, device, shots, str(path), backend)
+    if as_json:
+        print(to_json([vars(each) for each in found]))
+        return 0
+    for each in found:
+        if each.serves:
+            print(f"{each.method}{' (the default)' if each.default else ''}")
+            print(f"  why   {each.reason}\n  cost  {each.cost}")
+    print("\nThese do not serve:")
+    for each in found:
+        if not each.serves:
+            print(f"  {each.method}: {each.reason}")
+    return 0
+
+
+def suggestions(
+    problem: Problem, device: Backend | None, shots: int | None, path: str = "PROBLEM", backend: str | None = None
+) -> list[Suggestion]:
+    """Every method with what it does for a problem: the default one first, then those that serve, then the others."""
+    named = "" if backend is None else f" --backend {backend}"
+    first = default_method(problem, device, shots)
+    kind = kind_of(type(first))
+    found = [_judged(problem, first, line(repr(first), 100), device, shots, f"{path}{named}")]
+    for name in names():
+        if name != kind and name in EXAMPLES:
+            method = method_from_spec({"kind": name, **EXAMPLES[name]})
+            found.append(_judged(problem, method, row(name).example, device, shots, f"{path}{named}", default=False))
+    return sorted(found, key=lambda each: (not each.default, not each.serves))
+
+
+def _judged(
+    problem: Problem,
+    method: Method,
+    text: str,
+    device: Backend | None,
+    shots: int | None,
+    run: str,
+    default: bool = True,
+) -> Suggestion:
+    facts = method.facts()
+    on = None if facts.runs_on == "classical" else device
+    quantum = facts.runs_on == "backend" or on is not None
+    try:
+        method.check(problem, on)
+        if quantum and not default and problem.domain.num_qubits > COUNTED_QUBITS:
+            how = f'qml-dynamics cost {run} --method "{text}"'
+            return Suggestion(text, True, default, _reason(facts, problem, on), f"long to count: {how}")
+        estimate = cost(problem, method, backend=on, shots=shots if quantum else None)
+    except QMLDynamicsError as error:
+        return Suggestion(text, False, default, str(error))
+    return Suggestion(text, True, default, _reason(facts, problem, on), str(estimate), estimate.success_probability)
+
+
+def _reason(facts: Facts, problem: Problem, device: Backend | None) -> str:
+    order = "no splitting" if facts.order is None else f"order {facts.order:g} in the {facts.order_of}"
+    where = RUNS_ON[facts.runs_on] if device is None or facts.runs_on != "either" else "circuits"
+    known = "" if facts.circuits_known_ahead or where == "NumPy" else ", angles found on the way"
+    return f"{problem.clock} clock, {space_of(problem)}; runs as {where}{known}; {order}"

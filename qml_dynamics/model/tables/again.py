@@ -1,0 +1,108 @@
+"""Rows of another table as the features that a model was trained on: the same columns, read as the same kinds of values.
+
+A column that held percentages, truth values or categories must hold them again: a number of another kind is refused, not rescaled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ...base.errors import ProblemError, describe, require
+from .columns import Column, Kind
+from .reading import Feature, Table, column_named, refuse_missing
+
+Kinds = Mapping[str, Sequence[str]]
+_KINDS: dict[str, Kind] = {"percent": "percent", "boolean": "boolean", "category": "category"}
+
+
+def kinds_of(table: Table, features: Sequence[Feature]) -> dict[str, list[str]]:
+    """How each feature that is no plain number was read, as plain data: its kind, a category's column, and the levels.
+
+    >>> from .reading import features_named, read_table
+    >>> table = read_table({"sex": ["f", "m", "f"], "rate": ["1%", "2%", "3%"], "x": [1, 2, 2]})
+    >>> kinds_of(table, features_named(table, "features", ["sex", "rate", "x"]))
+    {'sex=m': ['category', 'sex', 'f', 'm'], 'rate': ['percent']}
+    """
+    found: dict[str, list[str]] = {}
+    for feature in features:
+        column = table.known[feature.column]
+        if feature.level is not None:
+            found[feature.name] = ["category", feature.column, *column.levels]
+        elif column.kind in _KINDS:
+            found[feature.name] = [column.kind, *column.levels]
+    return found
+
+
+def check_kinds(kinds: object, features: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What :func:`kinds_of` wrote, read from a file; raises :class:`ProblemError` where it is something else."""
+    must = "be a table from features to their kinds and levels"
+    require(isinstance(kinds, Mapping), "kinds", must, kinds)
+    assert isinstance(kinds, Mapping)
+    found: dict[str, tuple[str, ...]] = {}
+    for name, said in kinds.items():
+        words = tuple(said) if isinstance(said, (list, tuple)) else ()
+        known = name in features and bool(words) and all(isinstance(word, str) for word in words)
+        require(known and words[0] in _KINDS, "kinds", must, {name: said})
+        least = {"percent": 1, "boolean": 3, "category": 4}[words[0]]
+        whole = len(words) >= least and (words[0] != "category" or str(name).startswith(f"{words[1]}="))
+        require(whole, "kinds", must, {name: said})
+        found[str(name)] = words
+    return found
+
+
+def rows_like(
+    table: Table, names: Sequence[str], kinds: Kinds, argument: str, fill: Sequence[float] | None = None
+) -> np.ndarray:
+    """The features of every row, shape ``(rows, len(names))``.
+
+    Args:
+        table: what was read.
+        names: of the features, in the order of the model.
+        kinds: from :func:`kinds_of`.
+        argument: what the table is called in messages.
+        fill: a number a feature for missing values; None refuses them.
+
+    Raises:
+        ProblemError: a column is missing or of another kind, or a cell has no value.
+    """
+    features = [_feature(name, kinds.get(name)) for name in names]
+    values = np.column_stack([_values(table, each, kinds.get(each.name), argument) for each in features])
+    if fill is None:
+        refuse_missing(table, features, values, argument)
+        return values
+    return np.where(np.isnan(values), np.asarray(fill, dtype=float), values)
+
+
+def _feature(name: str, said: Sequence[str] | None) -> Feature:
+    if said is None or said[0] != "category":
+        return Feature(name, name)
+    return Feature(name, said[1], name.removeprefix(f"{said[1]}="))
+
+
+def _values(table: Table, feature: Feature, said: Sequence[str] | None, argument: str) -> np.ndarray:
+    column_named(feature.column, argument, table)
+    found = table.known[feature.column]
+    kind: Kind = "number" if said is None else _KINDS[said[0]]
+    if found.kind == "percent" and kind == "number":
+        raise ProblemError(
+            f"Argument `{argument}` must have numbers in column `{feature.column}`, as the training data had, but has percentages."
+        )
+    if found.kind == "undecided" and kind == "number":
+        raise ProblemError(
+            f"Argument `{argument}` must say what the commas of column `{feature.column}` are: write its numbers without marks "
+            "between thousands."
+        )
+    levels = () if said is None else tuple(said[2:] if kind == "category" else said[1:])
+    column = Column(feature.column, kind, found.mark, levels)
+    cells = table.column(feature.column)
+    values = [column.value(cell, feature.level) for cell in cells]
+    for value, cell, row in zip(values, cells, table.lines):
+        if value is None or math.isinf(value):
+            must = {"number": "finite numbers", "percent": "percentages"}.get(kind, f"one of {', '.join(levels)}")
+            raise ProblemError(
+                f"Argument `{argument}` must be {must}, in column `{feature.column}` too, but is of {describe(cell)} in row {row}."
+            )
+    return np.array(values, dtype=float)

@@ -1,0 +1,221 @@
+"""The layout of a table in a text: what separates its values, whether its first line names its columns, and its rows.
+
+The separator is the one under which all rows are of one length and most values are numbers; names that the caller knows of
+(a target, features) decide for the separator and the header under which they are columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...base.errors import ProblemError, describe, require
+from .cells import is_missing, number, percentage
+
+WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "blanks"}
+NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "blank": " ", "space": " "}
+SAMPLE = 1000  # records that decide on the separator
+Records = list[tuple[list[str], int]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a text was read.
+
+    Attributes:
+        separator: between two values.
+        header: whether the first line names the columns.
+        names: of the columns; ``column1``, ``column2``, ... without a header.
+        rows, lines: the values, and the line of the file on which each row ends.
+        unnamed: the first column where its name in the header is empty: the index of a data frame, names of rows.
+        notes: what was done beside.
+    """
+
+    separator: str
+    header: bool
+    names: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+    unnamed: frozenset[str] = frozenset()
+    notes: list[str] = field(default_factory=list)
+
+
+def laid_out(text: str, known: Sequence[str] = (), separator: str | None = None, header: bool | None = None) -> Layout:
+    """The table in a text.
+
+    Args:
+        text: the whole of it.
+        known: names of columns that the caller asks for.
+        separator: one character, or one of ``comma``, ``semicolon``, ``tab``, ``pipe``, ``blank``; None: found out.
+        header: whether the first line names the columns; None: found out.
+
+    Raises:
+        ProblemError: there are no rows, rows of different lengths, or two columns of one name.
+
+    >>> found = laid_out("a;b\\n7,4;x\\n8,5;y\\n")
+    >>> found.separator, found.header, found.rows
+    (';', True, [['7,4', 'x'], ['8,5', 'y']])
+    """
+    lines, start, notes, stated = _without_preamble(_lines(text), known)
+    mark = _as_separator(separator) if separator is not None else stated
+    if mark is None:
+        mark = _best_separator(lines, known)
+    records = _shifted(_records(lines, mark), start)
+    first = _commented_names(text, mark, start, records)
+    if first is not None and header is not False:
+        records, header = [first, *records], True
+    wanted = header is not False
+    require(
+        len(records) > wanted or (header is None and len(records) == 1 and _is_data(records[0][0])),
+        "path",
+        "have a header and at least one row" if wanted else "have at least one row",
+        f"of {len(records)} lines",
+    )
+    return _named(records, mark, header, known, notes)
+
+
+def _lines(text: str) -> list[str]:
+    return list(io.StringIO(text, newline=""))
+
+
+def _without_preamble(lines: list[str], known: Sequence[str]) -> tuple[list[str], int, list[str], str | None]:
+    """The lines after comments at the head, how many went before them, what to tell of it, and a separator that Excel states."""
+    at, notes, stated = 0, list[str](), None
+    if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip("\r\n")) == 5:
+        stated, at = lines[0][4], 1
+    comments = 0
+    if any(name.startswith("#") for name in known):
+        return lines[at:], at, notes, stated
+    while at < len(lines) and (not lines[at].strip() or lines[at].startswith(("# ", "#\t", "#\n", "#\r"))):
+        comments += lines[at].startswith("#")
+        at += 1
+    if comments:
+        notes.append(f"{comments} comment line{'s' * (comments > 1)} at the head")
+    return lines[at:], at, notes, stated
+
+
+def _commented_names(text: str, mark: str, start: int, records: Records) -> tuple[list[str], int] | None:
+    """The last comment of the head where it names the columns, as NumPy writes it."""
+    head = [line for line in _lines(text)[:start] if line.startswith("#")]
+    if not head or not records or not _is_data(records[0][0]):
+        return None
+    found = _records([head[-1][1:]], mark)
+    return (found[0][0], start) if found and len(found[0][0]) == len(records[0][0]) else None
+
+
+def _shifted(records: Records, start: int) -> Records:
+    return [(cells, line + start) for cells, line in records]
+
+
+def _as_separator(given: str) -> str:
+    found = NAMES.get(given, given)
+    must = f"be one character, or one of {', '.join(NAMES)}"
+    require(len(found) == 1 and found not in '"\r\n', "separator", must, given)
+    return found
+
+
+def _records(lines: Sequence[str], separator: str, most: int | None = None) -> Records:
+    """The values of each line that is not empty, and where it ends; values in quotes may hold separators and line ends."""
+    text = (line.replace("\t", " ").strip() + "\n" for line in lines) if separator == " " else iter(lines)
+    reader = csv.reader(text, delimiter=separator, skipinitialspace=True)
+    found: Records = []
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                found.append(([cell.strip() for cell in cells], reader.line_num))
+            if most is not None and len(found) >= most:
+                break
+    except csv.Error as error:
+        raise ProblemError(f"Argument `path` must be a readable CSV file, but is not: {error}.") from error
+    return found
+
+
+def _best_separator(lines: Sequence[str], known: Sequence[str]) -> str:
+    scores = {mark: _score(_records(lines[: 4 * SAMPLE], mark, SAMPLE), known, mark) for mark in WORDS}
+    best = max(scores, key=lambda mark: scores[mark])  # of equal ones the first
+    return best if scores[best][0] >= 0 else ","
+
+
+def _score(records: Records, known: Sequence[str], mark: str) -> tuple[float, float, float]:
+    """Whether the known names stand in the first line, whether all rows are of one length, and the share of numbers."""
+    widths = Counter(len(cells) for cells, _ in records[1:] or records)
+    if not widths:
+        return (-1, 0, 0)
+    width, same = widths.most_common(1)[0]
+    first = records[0][0]
+    even = same == widths.total() and (len(first) == width or len(first) == width - 1 > 1)
+    if width < 2 or (mark == " " and not even):
+        return (-1, 0, 0)
+    cells = [cell for row, _ in records[1:] or records for cell in row]
+    share = sum(_is_value(cell) for cell in cells) / len(cells)
+    hit = bool(known) and set(known) <= set(first)
+    if mark == " " and not hit and share < 0.5:  # sentences have blanks too
+        return (-1, 0, 0)
+    return (float(hit), float(even), share)
+
+
+def _is_value(cell: str) -> bool:
+    return any(number(cell, mark) is not None or percentage(cell, mark) is not None for mark in (".", ","))
+
+
+def _is_data(cells: Sequence[str]) -> bool:
+    return any(map(_is_value, cells))
+
+
+def _named(records: Records, mark: str, header: bool | None, known: Sequence[str], notes: list[str]) -> Layout:
+    records, dropped = _without_empty_end(records)
+    rows = [cells for cells, _ in records]
+    has = header if header is not None else _has_header(rows, known)
+    body = records[1:] if has else records
+    names = list(rows[0]) if has else [f"column{i + 1}" for i in range(len(rows[0]))]
+    if dropped:
+        notes.append("a separator at the end of each line")
+    if has and body and {len(cells) for cells, _ in body} == {len(names) + 1}:
+        names = ["", *names]
+        notes.append("names of rows, which have no column name")
+    for cells, line in body:
+        ok = len(cells) == len(names)
+        require(ok, "path", f"have {len(names)} values in row {line}", f"of {len(cells)} there")
+    unnamed = frozenset({"column1"} if not names[0] else ())
+    names = [name or f"column{i + 1}" for i, name in enumerate(names)]
+    twice = [column for column, count in Counter(names).items() if count > 1]
+    require(not twice, "path", "have columns of different names", f"of two called {twice[0]!r}" if twice else "")
+    return Layout(mark, has, names, [c for c, _ in body], [line for _, line in body], unnamed, notes)
+
+
+def _without_empty_end(records: Records) -> tuple[Records, bool]:
+    """Rows that all end in a separator lose it; the header may have none."""
+    body = records[1:] or records
+    width, first = max(len(cells) for cells, _ in body), len(records[0][0])
+    ends = all(len(cells) == width and not cells[-1] for cells, _ in body)
+    if width < 2 or not ends or first not in (width, width - 1) or (first == width and records[0][0][-1]):
+        return records, False
+    return [(cells[: width - 1], line) for cells, line in records], True
+
+
+def _has_header(rows: Sequence[Sequence[str]], known: Sequence[str]) -> bool:
+    """Whether the first row names columns: a column of numbers under a word says so, a number above numbers does not."""
+    first, body = rows[0], rows[1 : SAMPLE + 1]
+    if not body:
+        return not _is_data(first)
+    if known and set(known) <= set(first):
+        return True
+    votes = 0
+    for place, name in enumerate(first):
+        cells = [row[place] for row in body if place < len(row) and not is_missing(row[place])]
+        if not cells:
+            continue
+        if sum(map(_is_value, cells)) > len(cells) / 2:
+            votes += -1 if _is_value(name) or is_missing(name) else 1
+        elif name and len(set(cells)) < len(cells) and name in set(cells):
+            votes -= 1
+    return votes >= 0
+
+
+def told(layout: Layout) -> str:
+    """The layout in words: separator and header."""
+    mark = WORDS.get(layout.separator, describe(layout.separator))
+    return f"separated by {mark}, {'with' if layout.header else 'without'} a header"

@@ -1,0 +1,308 @@
+"""Tables from files and from Python, and their columns as numbers: the one reader that everything that takes data uses."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from ...base.errors import ProblemError, describe, one_of, require
+from .cells import MARKS
+from .columns import Column, column_of, decimal_marks
+from .files import columnar_format, existing, text_of
+from .frames import FrameLike, frame_columns, is_frame
+from .layout import laid_out, told
+from .parquet import from_columnar
+
+Path = str | os.PathLike[str]
+Source = Path | FrameLike
+Missing = Literal["refuse", "drop", "mean"]
+POLICIES = ("refuse", "drop", "mean")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read a table, where it is not to be found out.
+
+    Attributes:
+        separator: between values: a character, or ``comma``, ``semicolon``, ``tab``, ``pipe``, ``blank``.
+        decimal: the mark before decimals, ``"."`` or ``","``.
+        header: whether the first line names the columns.
+        encoding: of a text file.
+        missing: what becomes of rows that lack a value in a column that is used: ``"refuse"``, ``"drop"`` (the rows) or ``"mean"``
+            (the mean of the column on the training rows takes its place).
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
+    missing: str = "refuse"
+
+    def __post_init__(self) -> None:
+        for name in ("separator", "encoding"):
+            given = getattr(self, name)
+            require(given is None or isinstance(given, str), name, "be a text or None", given)
+        require(self.header in (None, True, False), "header", "be True, False or None", self.header)
+        if self.decimal is not None:
+            one_of(self.decimal, "decimal", MARKS)
+        one_of(self.missing, "missing", POLICIES)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table: the names of its columns, its rows as texts, and what each column holds.
+
+    Attributes:
+        header, rows: names and values.
+        lines: where each row ends in the file.
+        source, layout: what was read, and how, in words.
+        separator: between values in the file; a comma for tables of Python, whose numbers have no commas.
+        has_header: whether the names are those of the file.
+        unnamed: columns that have no name in the file.
+        decimal: the mark before decimals, where it was given.
+        kinds: of the columns, once they are known.
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+    source: str = ""
+    layout: str = ""
+    separator: str = ","
+    has_header: bool = True
+    unnamed: frozenset[str] = frozenset()
+    decimal: str | None = None
+    kinds: Mapping[str, Column] = field(default_factory=dict)
+
+    def column(self, name: str) -> list[str]:
+        """The cells of one column."""
+        place = self.header.index(name)
+        return [row[place] for row in self.rows]
+
+    @cached_property
+    def known(self) -> Mapping[str, Column]:
+        """What each column holds."""
+        if self.kinds:
+            return self.kinds
+        cells = [self.column(name) for name in self.header]
+        marks = decimal_marks(cells, self.decimal, self.separator)
+        return {
+            name: column_of(name, own, mark, name in self.unnamed) for name, own, mark in zip(self.header, cells, marks)
+        }
+
+    def only(self, index: Sequence[int]) -> Table:
+        """The rows of these numbers, with columns of the same kinds."""
+        rows, lines = [self.rows[i] for i in index], [self.lines[i] for i in index]
+        return replace(self, rows=rows, lines=lines, kinds=self.known)
+
+    def told(self) -> str:
+        """How it was read, in words, with the marks in its numbers."""
+        columns = [c for c in self.known.values() if c.kind in ("number", "percent")]
+        commas = [c.name for c in columns if c.mark == "," and any("," in cell for cell in self.column(c.name))]
+        grouped = [c.name for c in columns if c.grouped]
+        notes = [f"decimal commas in {_some(commas)}"] if commas else []
+        notes += [f"marks between thousands in {_some(grouped)}"] if grouped else []
+        return "; ".join([self.layout, *notes])
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def read_table(path: Source, known: Iterable[str] = (), how: Reading | None = None) -> Table:
+    """A table from a file or from Python.
+
+    Args:
+        path: a text file, perhaps compressed by gzip, a Parquet or Arrow file (extra ``tables``), a data frame, a dictionary of
+            columns, or a matrix.
+        known: names of columns that the caller asks for, which help to find header and separator.
+        how: what is not to be found out.
+
+    Raises:
+        ProblemError: the table cannot be read, in one line.
+
+    >>> table = read_table({"a": [1.5, 2.5], "b": ["x", "y"]})
+    >>> table.header, table.rows
+    (['a', 'b'], [['1.5', 'x'], ['2.5', 'y']])
+    """
+    given = how if how is not None else Reading()
+    if not isinstance(path, str | os.PathLike) and is_frame(path):
+        return _of_python(path, f"({type(path).__name__})", "from Python")
+    place = existing(path)  # type: ignore[arg-type]
+    form = columnar_format(place)
+    if form is not None:
+        return _of_python(from_columnar(place, form), place.name, f"{form} file")
+    text = text_of(place, given.encoding)
+    layout = laid_out(text.text, [name for name in known if isinstance(name, str)], given.separator, given.header)
+    words = "; ".join([told(layout), *text.notes, *layout.notes])
+    return Table(
+        layout.names,
+        layout.rows,
+        layout.lines,
+        place.name,
+        words,
+        layout.separator,
+        layout.header,
+        layout.unnamed,
+        given.decimal,
+    )
+
+
+def _of_python(frame: object, source: str, layout: str) -> Table:
+    columns = frame_columns(frame)
+    rows = [list(row) for row in zip(*columns.values())]
+    return Table(list(columns), rows, list(range(1, len(rows) + 1)), source, layout, decimal=".")
+
+
+def column_named(name: str, argument: str, table: Table) -> str:
+    """``name`` if it is a column; raises :class:`ProblemError`, which names the nearest one, if not."""
+    if name in table.header:
+        return name
+    near = difflib.get_close_matches(str(name), table.header, n=1, cutoff=0.0)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    if not table.has_header:
+        hint = f" The file has no header: its columns are {table.header[0]} to {table.header[-1]}."
+    raise ProblemError(f"Argument `{argument}` must be a column of the file, but is {describe(name)}.{hint}")
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One number that a model is given.
+
+    Attributes:
+        name: of the feature: the column, or ``column=level`` of a category.
+        column: where it comes from.
+        level: the category that it marks by 1, all others being 0.
+    """
+
+    name: str
+    column: str
+    level: str | None = None
+
+    def made_of(self, table: Table) -> str:
+        """The feature with what it was made of, in words."""
+        kind = table.known[self.column]
+        if kind.kind == "percent":
+            return f"{self.name} (percent / 100)"
+        if kind.kind == "boolean":
+            return f"{self.name} ({kind.levels[1]} = 1)"
+        return f"{self.name} (1 or 0)" if self.level is not None else self.name
+
+
+def features_of(table: Table, name: str) -> list[Feature]:
+    """The numbers that one column gives: itself, or one a category (of two categories the second)."""
+    column = table.known[name]
+    if column.kind != "category":
+        return [Feature(name, name)]
+    levels = column.levels[1:] if len(column.levels) == 2 else column.levels
+    return [Feature(f"{name}={level}", name, level) for level in levels]
+
+
+def features_named(table: Table, argument: str, names: Sequence[str]) -> list[Feature]:
+    """The features that were asked for: columns, or one category of a column, ``column=level``."""
+    found: list[Feature] = []
+    for name in names:
+        column, _, level = str(name).rpartition("=")
+        if name not in table.header and column in table.header and level in table.known[column].levels:
+            found.append(Feature(str(name), column, level))
+            continue
+        found += features_of(table, column_named(name, argument, table))
+        _refuse_kind(table, argument, found[-1].column)
+    return found
+
+
+def _refuse_kind(table: Table, argument: str, name: str) -> None:
+    """Refuse a column that no rule turns into numbers, with what to do instead."""
+    column, cells = table.known[name], table.column(name)
+    if column.kind == "date":
+        first = next(i for i, cell in enumerate(cells) if not column.lacks(cell))
+        raise ProblemError(
+            f"Argument `{argument}` must be columns of numbers, but `{name}` holds dates ({cells[first]!r} in row "
+            f"{table.lines[first]}): write them as numbers, such as days since the first."
+        )
+    if column.kind == "undecided":
+        unclear = next(cell for cell in cells if "," in cell)
+        raise ProblemError(
+            f"Argument `decimal` must be given, '.' or ',', for column `{name}`, whose {unclear!r} may be either number."
+        )
+    if column.kind == "empty":
+        raise ProblemError(f"Argument `{argument}` must be columns of numbers, but `{name}` has no values.")
+
+
+def numbers_of(table: Table, name: str, argument: str = "features") -> np.ndarray:
+    """A column as finite numbers, shape ``(rows,)``; raises :class:`ProblemError` with the row of a cell that is none."""
+    _refuse_kind(table, argument, name)
+    values = values_of(table, Feature(name, name), argument)
+    refuse_missing(table, [Feature(name, name)], values[:, None], argument)
+    return values
+
+
+def values_of(table: Table, feature: Feature, argument: str = "features") -> np.ndarray:
+    """A feature of all rows, ``nan`` where it is missing; raises :class:`ProblemError` with the row of a cell that has no value."""
+    column = table.known[feature.column]
+    cells = table.column(feature.column)
+    found = [column.value(cell, feature.level) for cell in cells]
+    for value, cell, row in zip(found, cells, table.lines):
+        if value is None or math.isinf(value):
+            _refuse_cell(argument, feature.column, cell, row)
+    return np.array(found, dtype=float)
+
+
+def tried_values(table: Table, feature: Feature) -> np.ndarray:
+    """A feature of all rows, ``nan`` where it is missing or has no value: what is enough to judge whether it is wanted."""
+    column = table.known[feature.column]
+    found = [column.value(cell, feature.level) for cell in table.column(feature.column)]
+    return np.array([math.nan if v is None or math.isinf(v) else v for v in found])
+
+
+def _refuse_cell(argument: str, name: str, cell: str, row: int, rest: str = "") -> None:
+    require(False, argument, f"be finite numbers, in column `{name}` too", f"of {cell!r} in row {row}{rest}")
+
+
+def refuse_missing(table: Table, features: Sequence[Feature], values: np.ndarray, argument: str = "features") -> None:
+    """Refuse missing values, with the first of them, the count, and the remedy."""
+    lacks = np.isnan(values)
+    if not lacks.any():
+        return
+    row, place = (int(k[0]) for k in np.nonzero(lacks))
+    name, rows = features[place].column, int(lacks.any(axis=1).sum())
+    cell = table.column(name)[row]
+    few = f"{rows:,} of {len(values):,} rows lack{'s' if rows == 1 else ''} a value"
+    raise ProblemError(
+        f"Argument `{argument}` must be finite numbers, in column `{name}` too, but is of {cell!r} in row {table.lines[row]} "
+        f"({few}): pass missing='drop' (those rows) or 'mean' (of the column), or name other columns."
+    )
+
+
+def default_features(table: Table, but: Sequence[str] = ()) -> tuple[list[Feature], list[Feature], dict[str, str]]:
+    """Features that are taken unless others are named, those of categories, and why other columns are left out.
+
+    >>> numbers, categories, why = default_features(read_table({"id": [7, 9], "x": [1.5, 2.5], "c": ["u", "v"]}))
+    >>> [f.name for f in numbers], why
+    (['x'], {'id': 'named as an identifier', 'c': 'texts that all differ'})
+    """
+    numeric: list[Feature] = []
+    categories: list[Feature] = []
+    why: dict[str, str] = {}
+    for name in table.header:
+        column = table.known[name]
+        if name in but:
+            continue
+        if column.identifier:
+            why[name] = column.identifier
+        elif column.kind == "undecided":
+            _refuse_kind(table, "features", name)
+        elif column.numeric:
+            numeric += features_of(table, name)
+        elif column.kind == "category":
+            categories += features_of(table, name)
+        else:
+            why[name] = {"date": "dates", "empty": "no values"}.get(column.kind, "text")
+    return numeric, categories, why

@@ -1,0 +1,70 @@
+"""Data frames of pandas and polars, tables of Arrow, and Parquet files: the same data set from each."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.model.objectives import load_data
+
+COLUMNS = {
+    "x": [1.5, 2.25, None, 4.0],
+    "n": [1, None, 3, 5],
+    "c": ["a", "b", "a", "b"],
+    "b": [True, False, True, False],
+    "kind": ["u", "v", "u", "v"],
+}
+
+
+def check(source: object) -> None:
+    data = load_data(source, target="kind", missing="mean", test_fraction=0)  # type: ignore[arg-type]
+    values = data.X_train * data.scale + data.mean
+    assert data.features == ("x", "n", "b")
+    assert values == pytest.approx(np.array([[1.5, 1, 1], [2.25, 3, 0], [7.75 / 3, 3, 1], [4, 5, 0]]))
+    named = load_data(source, target="kind", features=["c", "x"], missing="drop", test_fraction=0)  # type: ignore[arg-type]
+    assert named.X_train * named.scale + named.mean == pytest.approx(np.array([[0, 1.5], [1, 2.25], [1, 4]]))
+
+
+@pytest.mark.tables
+def test_every_library_gives_the_same_data(tmp_path: Path) -> None:
+    import pandas
+    import polars
+    import pyarrow
+
+    frame = pandas.DataFrame(
+        {**COLUMNS, "n": pandas.array(COLUMNS["n"], dtype="Int64"), "c": pandas.Categorical(COLUMNS["c"])}
+    )
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_csv(tmp_path / "t.csv")
+    import pyarrow.feather
+
+    pyarrow.feather.write_feather(frame, str(tmp_path / "t.feather"))
+
+    class Streamed:
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            return polars.DataFrame(COLUMNS).__arrow_c_stream__(requested_schema)
+
+    files = [tmp_path / name for name in ("t.parquet", "t.feather", "t.csv")]
+    sources = (frame, polars.DataFrame(COLUMNS), pyarrow.table(COLUMNS), Streamed(), *files)
+    for source in sources:
+        check(source)
+    assert len(sources) == 7
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1" + bytes(20))
+    with pytest.raises(ProblemError, match="must be a Parquet file that can be read"):
+        load_data(tmp_path / "bad.parquet", target="kind")
+
+
+def test_without_the_extra_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pyarrow", "pyarrow.parquet", "pyarrow.feather"):
+        monkeypatch.setitem(sys.modules, name, None)  # as where it is not installed
+    for name, head in (("t.parquet", b"PAR1"), ("t.feather", b"ARROW1")):
+        (tmp_path / name).write_bytes(head + bytes(20))
+        with pytest.raises(
+            ProblemError, match=r'needs a package that is missing: pip install "qml-dynamics\[tables\]"'
+        ):
+            load_data(tmp_path / name, target="kind")
+    check(COLUMNS)

@@ -1,0 +1,230 @@
+"""What the command line lists, writes and suggests: every example works, and every written file runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import qml_dynamics as qd
+from qml_dynamics.cli import main
+from qml_dynamics.cli.entries import entries_of
+from qml_dynamics.cli.options import parse_method
+from qml_dynamics.cli.suggest import suggestions
+from qml_dynamics.methods.catalogue import names
+from qml_dynamics.runs.problem_file import problem_from_spec
+
+ROOT = Path(qd.__file__).parents[1]
+
+
+def code_of(*words: str | Path) -> int:
+    """The exit code of a command."""
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    return int(left.value.code or 0)
+
+
+def section(example: str) -> dict[str, object]:
+    """The keys of an example line."""
+    return tomllib.loads(example.rpartition("] ")[2].replace(", params", "\nparams"))
+
+
+@pytest.mark.parametrize("entry", entries_of("objectives"), ids=lambda e: e.name)
+def test_every_loss_that_is_listed_makes_a_problem(entry) -> None:  # type: ignore[no-untyped-def]
+    keys = section(entry.example)
+    name, params = str(keys["name"]), dict(keys.get("params", {}))  # type: ignore[call-overload]
+    loss = qd.objectives.named(name, **params)
+    box = loss.bounds or ()
+    domain = (
+        {"kind": "grid", "bounds": [list(b) for b in box], "qubits": 2}
+        if box
+        else {"kind": "hypercube", "num_weights": 2, "values": [0, 1] if name == "qubo" else [-1, 1]}
+    )
+    spec = {
+        "domain": domain,
+        "objective": keys,
+        "diffusion": {"value": 0.5},
+        "evolution": {"clock": "real", "duration": 1.0},
+    }
+    problem = problem_from_spec(spec)
+    assert problem.objective is not None
+    assert np.ptp(problem.objective.on(problem.domain)) > 0
+    assert entry.summary
+    assert len(entry.text().split("\n")) == 4
+
+
+@pytest.mark.parametrize("entry", entries_of("schedules"), ids=lambda e: e.name)
+def test_every_schedule_that_is_listed_makes_a_problem(entry) -> None:  # type: ignore[no-untyped-def]
+    keys = section(entry.example)
+    spec = {"domain": {"kind": "grid", "bounds": [-1, 1], "qubits": 3}, "objective": {"expression": "x0**2"}}
+    problem = problem_from_spec({**spec, "diffusion": keys, "evolution": {"clock": "real", "duration": 1.0}})
+    values = [problem.diffusion.value(t, 1.0) for t in (0.1, 0.9)]
+    assert min(values) > 0
+    assert (values[0] == values[1]) == (entry.name == "constant")
+
+
+def test_every_ansatz_and_backend_that_is_listed_is_one() -> None:
+    ansatze = entries_of("ansatze")
+    assert {entry.name for entry in ansatze} == {"hamiltonian", "hardware_efficient", "bare"}
+    for entry in ansatze:
+        assert parse_method(entry.example.split("'")[1]).ansatz is not None
+        assert entry.options or entry.name == "bare"
+    rows = {entry.name: entry for entry in entries_of("backends")}
+    assert qd.backend("statevector").exact
+    assert {"statevector", "aer", "pennylane:default.qubit"} <= set(rows)
+    assert "dynamical_decoupling" in rows["ibm:<device>"].options
+
+
+@pytest.mark.parametrize("kind", ["objectives", "ansatze", "schedules", "backends"])
+def test_lists_of_the_command_line(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("list", kind) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(entries_of(kind)) + 1
+    assert code_of("list", kind, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found[0]) == {"name", "summary", "where", "options", "example"}
+    assert code_of("list", kind, found[0]["name"]) == 0
+    assert found[0]["example"] in capsys.readouterr().out
+    assert code_of("list", kind, found[0]["name"] + "x") == 2
+    assert "Did you mean" in capsys.readouterr().err
+
+
+def test_a_new_sample_runs_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert code_of("new", "demo") == 0
+    assert code_of("run", "demo", "--no-plots", "--no-budget") == 0
+    printed = capsys.readouterr().out
+    assert "The runs agree" in printed
+    assert "table iris.csv: 150 rows" in printed
+    assert qd.load("runs/demo").score([[1.4, 0.2], [4.7, 1.4]], ["setosa", "versicolor"]) == 1.0
+    assert code_of("new", "demo") == 2
+    assert "`name` must be a new or an empty folder, but is 'demo'" in capsys.readouterr().err
+    text = Path("demo/problem.toml").read_text()
+    assert sum(line.startswith("# ") for line in text.splitlines()) >= 8
+    assert text.isascii()
+
+
+def test_the_sample_of_a_molecule_has_its_ground_energy(tmp_path: Path) -> None:
+    assert code_of("new", tmp_path / "h2", "--sample", "h2") == 0
+    file = qd.read_problem(tmp_path / "h2")
+    run = qd.evolve(file.problem, file.method)
+    assert run.expectations["energy"].value[-1] == pytest.approx(-1.857275029, abs=1e-6)
+
+
+def test_a_table_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ""
+    for i in range(24):
+        x = "?" if i == 4 else f"{i % 2 + 0.1 * (i % 3):.1f}".replace(".", ",")
+        kind = "abc"[i % 3] if i > 20 else "ab"[i % 2]
+        rows += f"{100 + i * i};{x};{i % 5};{kind}\n"
+    (tmp_path / "own.csv").write_text("Id;x;y;kind\n" + rows)
+    assert code_of("new", tmp_path / "mine", "--data", tmp_path / "own.csv", "--target", "kind") == 0
+    text = (tmp_path / "mine" / "problem.toml").read_text()
+    stated = tomllib.loads(text)["objective"]
+    assert stated["features"] == ["x", "y"]
+    assert stated["missing"] == "drop"
+    assert stated["target"] == {"column": "kind", "classes": ["a", "b"]}
+    assert "Other classes, left out: c." in text
+    file = qd.read_problem(tmp_path / "mine")
+    shutil.rmtree(tmp_path / "own", ignore_errors=True)
+    run = qd.evolve(file.problem, qd.SplitStep(40), seed=1)
+    assert run.best is not None
+    assert file.dataset is not None
+    assert run.problem.objective.score(np.array(run.best.weights), file.dataset.X_train, file.dataset.y_train) > 0.8  # type: ignore[union-attr]
+    for words, said in (
+        (["--data", tmp_path / "own.csv"], "`target` must name the column of the class, one of Id, x, y, kind"),
+        (["--data", tmp_path / "own.csv", "--target", "kin"], "Did you mean 'kind'?"),
+        (["--data", tmp_path / "own.csv", "--loss", "levy"], "`loss` must be absent beside --data"),
+        (["--loss", "lev"], "Did you mean 'levy'?"),
+        (["--target", "kind"], "`target` must be absent without --data"),
+        (["--sample", "h3"], "`sample` must be one of iris, h2"),
+    ):
+        assert code_of("new", tmp_path / "other", *words) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("loss", "least"), [("levy", 0.0), ("(x0-0.3)**2 + 0.5*sin(3*x1)", -0.5), ("michalewicz", -1.8013)]
+)
+def test_a_loss_by_name_or_expression(loss: str, least: float, tmp_path: Path) -> None:
+    assert code_of("new", tmp_path / "p", "--loss", loss) == 0
+    file = qd.read_problem(tmp_path / "p")
+    run = qd.evolve(file.problem, file.method, seed=2)
+    assert run.best is not None
+    assert least <= run.best.value < least + 0.1 * float(np.std(file.problem.objective.on(file.problem.domain)))  # type: ignore[union-attr]
+    assert run.expectations["objective"].value[-1] < run.expectations["objective"].value[0]
+
+
+def test_an_operator_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "spins.txt").write_text("-1.0 [Z0 Z1] + 0.5 [X0] + 0.5 [X1]")
+    assert code_of("new", tmp_path / "p", "--operator", tmp_path / "spins.txt") == 0
+    file = qd.read_problem(tmp_path / "p")
+    run = qd.evolve(file.problem, file.method)
+    assert run.expectations["energy"].value[-1] == pytest.approx(-np.sqrt(2), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def swing() -> qd.Problem:
+    return qd.Problem(qd.Grid((-2, 2), 3), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=0.5)
+
+
+def test_suggestions_agree_with_what_runs(swing: qd.Problem) -> None:
+    found = suggestions(swing, qd.backend("statevector"), None)
+    assert found[0].default
+    assert found[0].method.startswith("Trotter(steps=40")
+    assert len(found) == len(names())
+    served = {each.method.partition("(")[0] for each in found if each.serves}
+    assert {"Trotter", "MultiProduct", "SplitStep", "Exact"} <= served
+    assert not served & {"QITE", "Schrodingerised", "KoopmanVonNeumann"}
+    assert all("real clock" in each.reason and each.cost for each in found if each.serves)
+    assert all("but is" in each.reason or "must" in each.reason for each in found if not each.serves)
+    order = [each.serves for each in found]
+    assert order == sorted(order, reverse=True)
+
+
+def test_what_is_kept_is_told(swing: qd.Problem) -> None:
+    found = suggestions(swing.replace(clock="imaginary"), qd.backend("statevector"), 1000)
+    assert found[0].default
+    assert found[0].success_probability is not None
+    assert 0 < found[0].success_probability < 1
+    assert "are kept at the end" in found[0].cost
+
+
+def test_suggest_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code_of("new", tmp_path / "p", "--sample", "h2")
+    capsys.readouterr()
+    assert code_of("suggest", tmp_path / "p", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["method"] for each in found if each["default"]] == ["Krylov(tol=1e-10, subspace=40)"]
+    assert code_of("suggest", tmp_path / "p") == 0
+    printed = capsys.readouterr().out
+    assert "Krylov(tol=1e-10, subspace=40) (the default)\n  why   imaginary clock, operator; runs as NumPy" in printed
+    assert "  Trotter(steps=40): Argument `method` must run on the imaginary clock" in printed
+
+
+def test_samples_are_package_data() -> None:
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["qml_dynamics"]
+    assert "runs/samples/*" in said
+    here = sorted(path.name for path in (ROOT / "qml_dynamics" / "runs" / "samples").iterdir())
+    assert here == ["h2.txt", "iris.csv"]
+    iris = (ROOT / "circuits" / "iris_neuron" / "iris.csv").read_bytes()
+    assert (ROOT / "qml_dynamics" / "runs" / "samples" / "iris.csv").read_bytes() == iris
+
+
+def test_new_loads_no_vendor() -> None:
+    code = (
+        "import sys; from qml_dynamics.cli import new; print('qiskit_aer' in sys.modules, 'pennylane' in sys.modules)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "False False\n"
+    )
