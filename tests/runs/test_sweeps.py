@@ -21,9 +21,10 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.runs.sweeps.file import read_sweep
-from qml_dynamics.runs.sweeps.points import axes, changed, every_point
+from qml_dynamics.runs.sweeps.points import Point, axes, changed, every_point
+from qml_dynamics.runs.sweeps.statement import state
 from qml_dynamics.runs.sweeps.table import DONE, FAILED
-from qml_dynamics.runs.sweeps.worker import POINTS, run_point
+from qml_dynamics.runs.sweeps.worker import POINTS, run_point, task
 from tests.interrupts import interruptible
 
 OVER = {"diffusion.value": [0.2, 0.4], "method.steps": [4, 8, 12]}
@@ -336,6 +337,19 @@ def test_the_command(tmp_path: Path) -> None:
     assert "duration is 0.6, the folder's sweep was begun with 0.5" in refused.stderr
 
 
+def test_the_file_of_the_page_fits_the_gallery(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "sweeps.md").read_text()
+    shutil.copy(root / "circuits" / "double_well" / "problem.toml", tmp_path / "problem.toml")
+    (tmp_path / "sweep.toml").write_text(page.split("```toml\n")[1].split("```")[0])
+    file = read_sweep(tmp_path / "sweep.toml")
+    found = axes(file.over, file.zip)
+    assert (found.shape, file.seed) == ((3, 2), 5)
+    statement = state(file.problem, None, None, None, tmp_path, False)
+    steps = {statement.at(changes).method.steps for changes in found.alone()}
+    assert steps == {40, 80}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -430,10 +444,6 @@ def test_a_signal_ends_a_sweep_with_what_is_done(tmp_path: Path, number: signal.
 
 def test_a_point_that_another_process_recorded_first_counts(tmp_path: Path) -> None:
     """Two processes with the same point: one folder, the first one's."""
-    from qml_dynamics.runs.sweeps.points import Point
-    from qml_dynamics.runs.sweeps.statement import state
-    from qml_dynamics.runs.sweeps.worker import task
-
     file = sweep_file(tmp_path).parent / "p.toml"
     (tmp_path / "s" / POINTS).mkdir(parents=True)
     statement = state(file, None, None, None, tmp_path, False)
