@@ -298,6 +298,8 @@ def made(
     except QMLDynamicsError:
         raise
     except Exception as error:  # a class of another package refuses its options in words of its own
+        if isinstance(error, OSError) and make is not None:  # the file of a part is not there
+            raise
         reason = line(str(error)).removesuffix(".")
         if not left_out:
             said = f"{type(error).__name__}: {reason}"

@@ -289,6 +289,10 @@ class atomic_file:
         self.path = path
 
     def __enter__(self) -> Any:
+        if self.path.exists() and not self.path.is_file() and not self.path.is_dir():
+            raise ProblemError(
+                f"Argument `out` must be a file, but {self.path} is a device or a pipe, which a file would replace."
+            )
         try:
             if not self.path.parent.is_dir():
                 make_folder(self.path.parent, "out")

@@ -49,8 +49,8 @@ def described_method(method: Method) -> tuple[dict[str, Any], dict[str, bytes]]:
         return plain(method_spec(method, files)), files
     if kind_of(type(method)) is not None and holds_code(method):
         raise MethodError(
-            "Argument `method` must be plain data for a run in a folder, its ansatz from qml_dynamics.ansatz and its regularisation "
-            f"a number or a Cutoff, but it is {describe(method)}."
+            "Argument `method` must be plain data for a run in a folder: an ansatz must come from qml_dynamics.ansatz, a regularisation "
+            f"be a number or a Cutoff, but it is {describe(method)}."
         )
     return plain(describe_method(method)), files
 

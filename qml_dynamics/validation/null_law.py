@@ -53,6 +53,7 @@ class _Scale:
 
     @classmethod
     def of(cls, null: np.ndarray, two_sided: np.ndarray) -> _Scale:
+        """The scale of simulated sizes, shape ``(runs, k)``."""
         mean, spread = null.mean(axis=0), null.std(axis=0)
         still = spread <= 1e-12 * np.maximum(np.abs(null).max(axis=0), 1e-300)
         spread = np.where(still, 0.0, spread)

@@ -22,7 +22,14 @@ VERBS = (
 def trials(folder: Path, verbs: tuple[str, ...], count: int, seed: int, number: int) -> list[dict[str, Any]]:
     """Run ``killing_calls.py``; every trial as a dictionary."""
     script = Path(__file__).with_name("killing_calls.py")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "QISKIT_IN_PARALLEL": "TRUE"}
+    root = str(script.parents[2])  # the child reads what tests share
+    environment = {
+        **os.environ,
+        "PYTHONPATH": root,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "QISKIT_IN_PARALLEL": "TRUE",
+    }
     command = [sys.executable, str(script), str(folder), str(count), str(seed), str(int(number)), *verbs]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=7200)
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +78,15 @@ def test_errors_of_the_block_itself_come_through(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), atomic_file(tmp_path / "a.bin") as handle:
         handle.write(b"half" * (1 // 0))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    """Nor a device: as root, writing "to" ``/dev/zero`` would put a file in its place."""
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(qd.ProblemError, match=r"pipe\.npz is a device or a pipe"):
+        write_npz(tmp_path / "pipe.npz", {"a": np.ones(2)})
+    assert (tmp_path / "pipe.npz").is_fifo()
+    problem = qd.Problem(qd.Grid((-1, 1), 2), qd.objectives.double_well(), 0.5, clock="imaginary", duration=0.1)
+    with pytest.raises(qd.ProblemError, match=r"pipe\.npz is a device or a pipe"):
+        qd.write_problem(problem, tmp_path / "pipe.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe.npz"]

@@ -61,8 +61,9 @@ def test_a_change_of_the_start_arrives_as_it_is_told(clock: str, name: str, axis
     for basis in range(2):
         wanted = pair[1][basis] - pair[0][basis]
         assert alike(wanted, told[f"{name} {axis + 1} of the start"][basis]) > 0.999
-        assert abs(alike(wanted, told[f"{name} {2 - axis} of the start"][basis])) < 0.9
-        assert np.abs(wanted).max() > 1e-7
+        if clock == "real":  # imaginary time leaves of all changes the same lowest excitation
+            assert abs(alike(wanted, told[f"{name} {2 - axis} of the start"][basis])) < 0.9
+        assert np.abs(wanted).max() > 1e-9
 
 
 def test_every_direction_keeps_the_norm_and_forgets_units() -> None:

@@ -51,8 +51,6 @@ def _matrix(w: ArrayLike, layer: int, name: str, complex_too: bool) -> np.ndarra
         array = plain(w, name)
         real = array.dtype.kind != "c"
         array = array.astype(float if real else complex)
-    except ProblemError:
-        raise
     except Exception:  # of any kind: the person's own object makes the array
         raise ProblemError(f"Argument `{name}` must be real matrices, but layer {layer} is {describe(w)}.") from None
     require(real or complex_too, name, "be real matrices", f"of complex numbers in layer {layer}")

@@ -6,10 +6,14 @@ A module of its own, since it is the only one that imports them, and only for su
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ...base.errors import ProblemError
+
+if TYPE_CHECKING:
+    import pandas
 
 EXTRA = 'pip install "qml-dynamics[tables]"'
 
@@ -36,6 +40,13 @@ class _Interchange(Protocol):
     def from_dataframe(self, frame: object) -> object:
         """A data frame of pandas."""
         ...
+
+
+def data_frame(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> pandas.DataFrame:
+    """Rows as a data frame of pandas; raises ``ImportError`` where it is missing."""
+    import pandas
+
+    return pandas.DataFrame(rows, columns=columns)
 
 
 def _missing(what: str) -> ProblemError:

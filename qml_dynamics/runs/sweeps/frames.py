@@ -1,4 +1,4 @@
-"""The table of a sweep for pandas and xarray, which are loaded here only."""
+"""The table of a sweep for pandas and xarray."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...base.errors import MethodError
+from ...model.tables.parquet import data_frame
 
 if TYPE_CHECKING:
     import pandas
@@ -20,10 +21,9 @@ _REMEDY = 'must be installed for this: pip install "qml-dynamics[tables]".'
 def dataframe(sweep: Sweep) -> pandas.DataFrame:
     """One row a point; see :meth:`Sweep.to_dataframe`."""
     try:
-        import pandas
+        return data_frame([dict(row) for row in sweep.rows], list(sweep.columns()))
     except ImportError:
         raise MethodError(f"pandas {_REMEDY}") from None
-    return pandas.DataFrame([dict(row) for row in sweep.rows], columns=list(sweep.columns()))
 
 
 def dataset(sweep: Sweep) -> xarray.Dataset:

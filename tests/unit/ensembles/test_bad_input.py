@@ -163,7 +163,11 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
         "`density` must have shape",
     ),
     ("history at NaN", lambda: en.History(PLANE, [math.nan], None, None), "`times` must ascend"),
-    ("steps NaN", lambda: en.Steps(*[np.full((1, 2, 1), math.nan)] * 3), "`gradient` must be finite"),
+    (
+        "steps NaN",
+        lambda: en.Steps(*[np.full((1, 2, 1), math.nan)] * 3),
+        "`weights` must be an array of finite numbers",
+    ),
     ("events NaN", lambda: en.ExchangeEvents([math.nan], [1], [True]), "`energy_change` must be finite"),  # type: ignore[arg-type]
     (
         "wave of a bridge",
