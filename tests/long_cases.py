@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 LONG = (
+    "matrix/test_asked.py::test_the_default_method_runs_wherever_a_problem_can_be_stated[walls-classical]",
+    "unit/test_wells.py::test_a_narrow_well_that_no_coarser_grid_shows_is_found[1.23-periodic]",
     "order/test_orders.py::test_resolution_floor_is_seen_where_the_wave_leaves_its_box",
     "order/test_orders.py::test_declared_order_holds_in_more_dimensions[3-2-walls-real]",
     "order/test_orders.py::test_declared_order_holds_in_more_dimensions[3-2-walls-imaginary]",
