@@ -80,7 +80,7 @@ def run_data(run: Trajectory, file: ProblemFile, table: Sequence[Mapping[str, ob
         sizes = {"training_rows": len(file.dataset.y_train), "held_out_rows": len(file.dataset.y_test)}
         data["data"] = {"features": list(file.dataset.features), "classes": list(file.dataset.classes), **sizes}
         if file.dataset.account is not None:
-            data["data"]["table"] = plain(file.dataset.account.as_data())
+            data["table"] = plain(file.dataset.account.as_data())
     return data
 
 
@@ -115,8 +115,8 @@ def _print_data(console: Console, data: Mapping[str, Any]) -> None:
         d = data["data"]
         rows = f"{d['training_rows']} training and {d['held_out_rows']} held-out rows"
         console.print(f"data: {', '.join(d['features'])}; {' against '.join(d['classes'])}; {rows}", markup=False)
-        if "table" in d:
-            console.print(str(Account(**d["table"])), markup=False)
+        if "table" in data:
+            console.print(str(Account(**data["table"])), markup=False)
 
 
 def _weights(values: Sequence[float]) -> str:

@@ -343,7 +343,7 @@ def test_a_run_tells_and_keeps_what_was_read(trained: tuple[Path, str]) -> None:
     flat = " ".join(printed.split())
     assert "table own.csv: 24 rows, 5 columns; separated by semicolons, with a header; decimal commas in rate" in flat
     assert "missing values: mean; rows left out: 0, cells filled: 1" in flat
-    kept = json.loads((folder / "result.json").read_text())["data"]["table"]
+    kept = json.loads((folder / "result.json").read_text())["table"]
     assert kept["used"] == ["rate (percent / 100)", "color=red (1 or 0)", "member (yes = 1)"]
     assert ["Id", "not asked for"] in kept["left_out"]
     assert Account(**kept).rows == 24
