@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 LONG = (
+    "runs/test_kill_calls.py::test_signalled_calls_end_with_the_same_bits[verbs0-9]",
+    "unit/test_mutants_tool.py::test_verdicts",
+    "unit/test_ranges.py::test_every_method_answers_with_numbers_or_refuses_in_one_line[schrodinger_bridge-a duration of 1e10]",
+    "unit/test_device_plan.py::test_seconds_count_jobs_copies_and_calibrations",
+    "power/test_weightings.py::test_only_selected_samples_count[flux-method0]",
+    "unit/variational/test_train.py::test_training_on_a_backend_with_shots[natural]",
+    "power/test_moving.py::test_the_left_end_of_a_step_is_noticed[tensor_train-diffusion]",
     "matrix/test_asked.py::test_the_default_method_runs_wherever_a_problem_can_be_stated[walls-classical]",
     "unit/test_wells.py::test_a_narrow_well_that_no_coarser_grid_shows_is_found[1.23-periodic]",
     "order/test_orders.py::test_resolution_floor_is_seen_where_the_wave_leaves_its_box",
