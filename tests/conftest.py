@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import os
 from collections.abc import Callable, Sequence
@@ -29,9 +28,6 @@ _OF_TERMINALS = (
 )
 for name in _OF_TERMINALS:  # before the command line is imported, which reads some of them once
     os.environ.pop(name, None)
-
-# Thousands of modules and their objects stay to the end: to look through all of them often is a tenth of the suite's time.
-gc.set_threshold(50_000, 20, 100)
 
 RUNNERS = {SplitStep: split_step.run, Krylov: krylov.run, Exact: exact.run}
 
