@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from ..base.errors import MethodError, QMLDynamicsError
@@ -37,7 +38,7 @@ def sweep_command(
     if scheduler is not None and workers is not None:
         raise MethodError(f"Argument `workers` must be left out with `scheduler`, but is {workers}.")
     folder = Path("sweeps") / path.stem if out is None else out
-    with told_once(), Interrupts() as interrupts, _executor(scheduler) as executor:
+    with told_once(), Interrupts() as interrupts, _executor(scheduler) as executor, _no_empty(folder.parent):
         found = sweep(
             file.problem,
             file.over,
@@ -54,6 +55,18 @@ def sweep_command(
         if interrupts.seen is not None:
             return INTERRUPTED
     return 1 if found.failures else 0
+
+
+@contextmanager
+def _no_empty(parent: Path) -> Iterator[None]:
+    """A refused sweep leaves no empty folder that was made for it."""
+    there = parent.exists()
+    try:
+        yield
+    finally:
+        if not there:
+            with suppress(OSError):  # it holds the sweep
+                parent.rmdir()
 
 
 def _executor(scheduler: str | None) -> AbstractContextManager[Executor | None]:

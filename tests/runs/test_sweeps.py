@@ -337,6 +337,14 @@ def test_the_command(tmp_path: Path) -> None:
     assert "duration is 0.6, the folder's sweep was begun with 0.5" in refused.stderr
 
 
+def test_a_refused_command_leaves_nothing(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, '"diffusion.valeu" = [0.2]')
+    refused = command(file)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Did you mean `value`?" in refused.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.toml", "s.toml"]
+
+
 def test_the_file_of_the_page_fits_the_gallery(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     page = (root / "docs" / "sweeps.md").read_text()
