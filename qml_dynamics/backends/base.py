@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, 
 
 import numpy as np
 
-from ..base.arguments import WHERE_READ, checks_arguments_but
+from ..base.arguments import checks_arguments_but
 from ..base.errors import BackendError, integer, one_of
+from ..base.numeric import WHERE_READ
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
 from .options import DeviceOptions

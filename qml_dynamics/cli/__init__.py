@@ -1,8 +1,8 @@
 """The command line ``qml-dynamics``: runs and pictures, uses of the equation, and submitted runs.
 
-The module ``commands`` holds the commands and their options only. What they do stands in the modules of the table below, which
-are loaded when a command reads them from this door, so that ``--help`` loads neither NumPy nor a vendor's package. The door itself
-loads next to nothing, so that signals are handled before anything takes time.
+The modules ``commands``, ``uses`` and ``submitted`` hold the commands and their options only. What they do stands in the modules of
+the table below, which are loaded when a command reads them from this package, so that ``--help`` loads neither NumPy nor a vendor's
+package. The package itself loads next to nothing, so that signals are handled before anything takes time.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _MODULES = (
         "sweep",
         "suggest",
     ),
-    "commands",
+    *("commands", "uses", "submitted"),
 )
-attach(__name__, {"commands": ("app",)}, {name: name for name in _MODULES})
+attach(__name__, {"application": ("app",)}, {name: name for name in _MODULES})
 __all__ = ["app", "main"]
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ def _run(arguments: list[str] | None) -> int:
     try:
         import typer
 
-        from . import commands  # noqa: F401
-        from .program import app as program  # after the signals are handled, as all that follows
+        from .application import app as program  # after the signals are handled, as all that follows
     except (KeyboardInterrupt, Stop):
         return INTERRUPTED
     try:

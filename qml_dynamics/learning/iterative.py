@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.arguments import Array, checks_arguments
+from ..base.arguments import checks_arguments
 from ..base.errors import integer, real, require
+from ..base.numeric import Array
 from ..methods.evolution import evolve
 from ..methods.split_step import SplitStep
 from ..model.domains import Grid

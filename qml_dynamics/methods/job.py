@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ..backends import Backend, capabilities
 from ..backends import opened as find_backend
 from ..backends.base import BackendLike
-from ..base.arguments import as_numbers
 from ..base.errors import MethodError, check_memory, describe, integer
+from ..base.numeric import as_numbers
 from ..base.progress import Progress
 from ..model.fitting import check_fit
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian

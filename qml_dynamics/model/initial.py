@@ -9,8 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..base.arguments import as_numbers
 from ..base.errors import ProblemError, check_memory, describe, real, require
+from ..base.numeric import as_numbers
 from ..base.printing import printed_briefly
 from .domains import Domain, Hypercube, depth, outer_product
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arguments import WHERE_READ
 from ..base.errors import ProblemError, check_memory, describe, require
+from ..base.numeric import WHERE_READ
 from ..base.registry import CIRCUIT_WAVE, at
 from .circuit_state import CircuitState, SparseState, labelled
 from .domains import Domain

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Union, cast
 
 import numpy as np
 
-from ..base.arguments import WHERE_READ
 from ..base.errors import check_memory, require
+from ..base.numeric import WHERE_READ
 from ..base.printing import printed_briefly
 from .masks import as_masks, bit_count
 from .operator_inputs import read_operator

@@ -15,9 +15,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from ..base.arguments import listed
 from ..base.entry_points import load, offered, offered_as
 from ..base.errors import ProblemError, QMLDynamicsError, describe, line, real, require
+from ..base.numeric import listed
 from ..base.registry import SCHEDULE_PAIRS, SCHEDULES, at, named
 
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..base.arguments import as_numbers, checks_arguments
+from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, real, require
 from ..base.estimate import Estimate
+from ..base.numeric import as_numbers
 from ..results.trajectory import Trajectory, atomic_file
 from .density import FRAMES, density_size, draw_density
 from .energy import EXPECTATIONS, draw_budget, draw_energy

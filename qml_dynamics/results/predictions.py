@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ..base.arguments import as_numbers
 from ..base.errors import ProblemError, one_of, require
+from ..base.numeric import as_numbers
 from ..model.objectives.base import Model, Objective
 from ..model.objectives.classifiers import BinaryClassifier
 from ..model.objectives.prepared import refuse_without_model

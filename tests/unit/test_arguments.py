@@ -13,8 +13,10 @@ import pytest
 from numpy.typing import ArrayLike
 
 import qml_dynamics as qd
-from qml_dynamics.base.arguments import ArgumentError, Numbers, checks_arguments, checks_arguments_but, fits, words
+from qml_dynamics.base.arguments import ArgumentError, checks_arguments, checks_arguments_but
 from qml_dynamics.base.errors import MethodError, ProblemError, QMLDynamicsError, integer, real
+from qml_dynamics.base.kinds import fits, words
+from qml_dynamics.base.numeric import Numbers
 from qml_dynamics.model.objectives import expression
 
 TIME = np.timedelta64(3, "s")

@@ -7,8 +7,9 @@ from itertools import combinations
 
 import numpy as np
 
-from ...base.arguments import Array, Numbers, as_numbers, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, integer, require
+from ...base.numeric import Array, Numbers, as_numbers, number_array
 from ...model.pauli import PauliSum
 
 _BITS = 10

@@ -9,8 +9,9 @@ import numpy as np
 
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.numeric import Array
 from ...base.progress import Progress
 from ...methods.gate import check_law, check_numbers
 from ...methods.variational.ansatz.purified import Purified

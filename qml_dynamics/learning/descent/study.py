@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate, few_samples
+from ...base.numeric import Array
 from ...base.progress import Progress
 from ...model.domains import Grid
 from ...model.objectives.base import Objective

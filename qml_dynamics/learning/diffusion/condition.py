@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeAlias, cast
 
 import numpy as np
 
-from ...base.arguments import WHERE_READ
 from ...base.errors import ProblemError, describe, one_of, real, require
+from ...base.numeric import WHERE_READ
 from ...base.options import handed
 from ...model.domains import Grid, depth
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Array, Numbers, as_numbers, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
+from ...base.numeric import Array, Numbers, as_numbers, number_array
 from ...base.options import handed
 from ...model.domains import Grid
 from .witten import Landscape

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import integer, real, require
+from ...base.numeric import Array
 from ...base.progress import Progress
 from ...methods.gate import require_sound
 from ...model.domains import Grid

@@ -13,8 +13,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
+from ...base.numeric import Array
 from ...methods.gate import require_sound
 from ...model.domains import Grid
 from .condition import Condition, Keep, check_possible, read_condition

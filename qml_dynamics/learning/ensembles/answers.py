@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...base.arguments import as_numbers
 from ...base.errors import real
 from ...base.estimate import Estimate
+from ...base.numeric import as_numbers
 
 SURE = 3.0  # standard errors away from 0 below which a quantity counts as unseen
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Array, Numbers, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, integer, real, require
+from ...base.numeric import Array, Numbers, number_array
 from ...base.progress import Progress
 from ...methods.base import Method
 from ...methods.bridge.fortet_iteration import carried, check_ends, fortet

@@ -15,9 +15,10 @@ import numpy as np
 from ... import synthesis
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike
-from ...base.arguments import checks_arguments, listed
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, real, require
 from ...base.estimate import Estimate, mean_of_counts
+from ...base.numeric import listed
 from ...model.domains import Hypercube
 from ...model.initial import PointMass
 from ...model.pauli import PauliSum

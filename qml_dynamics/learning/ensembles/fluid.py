@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import describe, integer, real, require
+from ...base.numeric import Array, number_array
 from ...model.domains import Grid
 from ...model.objectives.base import LossLike, Objective
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import synthesis
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, integer, real, require
+from ...base.numeric import Array
 from ...base.options import handed
 from ...model.domains import Grid, Hypercube
 from ...model.initial import State

@@ -11,9 +11,10 @@ import numpy as np
 from ... import synthesis
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate, share_error
+from ...base.numeric import Array
 from ...model.domains import Grid
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.problem import Problem

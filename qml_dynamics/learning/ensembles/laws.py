@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, check_memory, describe, integer, real, require
+from ...base.numeric import Array, number_array
 from ...model.domains import Grid
 from ...model.hamiltonians import hamiltonian
 from ...model.objectives.base import LossLike, Objective

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
+from ...base.numeric import Array
 from ...model.domains import Domain
 from ...model.initial import Initial, Uniform
 from ...model.objectives.base import LossLike

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...base.arguments import Array, Numbers, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
+from ...base.numeric import Array, Numbers, number_array
 from ...model.domains import Domain, Grid
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...results.trajectory import Trajectory

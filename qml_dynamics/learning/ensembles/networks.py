@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments_but
+from ...base.arguments import checks_arguments_but
 from ...base.errors import check_memory, integer, real, require
+from ...base.numeric import Array
 from ...base.progress import Progress
 from .observed import ExchangeEvents, Run, Steps
 from .perceptrons import Model, accuracies, make_model, row_width, sigmoid

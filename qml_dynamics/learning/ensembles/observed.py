@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arguments import number_array
 from ...base.errors import describe, real, require
+from ...base.numeric import number_array
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
 from .answers import numbers

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import check_memory, describe, integer, real, require
+from ...base.numeric import Array, number_array
 from ...base.progress import Progress
 from ...methods.evolution import evolve
 from ...methods.krylov import Krylov

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Numbers, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import integer, real, require
+from ...base.numeric import Numbers, number_array
 from ...model.domains import Grid
 from ...model.initial import Initial, State
 from ...model.objectives.base import LossLike

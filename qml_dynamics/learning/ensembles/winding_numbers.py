@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import integer, require
+from ...base.numeric import Array
 from ...model.domains import Domain, Grid
 from .madelung_variables import checked_wave
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from ... import synthesis
 from ...backends.base import BackendLike
-from ...base.arguments import Array, as_numbers, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, one_of, real, require
+from ...base.numeric import Array, as_numbers
 from ...methods.base import Method
 from ...methods.evolution import evolve
 from ...model.domains import Hypercube

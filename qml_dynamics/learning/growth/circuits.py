@@ -10,9 +10,10 @@ import numpy as np
 from ... import synthesis
 from ...backends import backend as find
 from ...backends.base import BackendLike
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import BackendError, integer
 from ...base.estimate import Estimate, share_error
+from ...base.numeric import Array
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments, checks_arguments_but, listed
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, require
+from ...base.numeric import Array, listed
 
 KINDS = ("shannon", "von_neumann", "entanglement", "differential", "production")
 COHERENCES = ("l1", "relative_entropy")

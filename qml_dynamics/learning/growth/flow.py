@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...base.arguments import Array, as_numbers, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
+from ...base.numeric import Array, as_numbers
 from ...model.domains import Grid
 from ...model.initial import Gaussian
 from ...model.objectives.base import Objective

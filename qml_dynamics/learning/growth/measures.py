@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
+from ...base.numeric import Array
 from ...methods.variational.ansatz import from_circuit
 from ...methods.variational.derivatives import check_derivatives
 from ...methods.variational.engine.gates import Program

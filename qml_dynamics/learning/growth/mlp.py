@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, integer, one_of, require
+from ...base.numeric import Array, number_array
 from .arrays import chain, layers, vectors
 
 

@@ -12,8 +12,9 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from ...base.archive import checked, of, read_npz, reading
-from ...base.arguments import Array, checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
+from ...base.numeric import Array
 from ...base.texts import parse_json
 from ...results.trajectory import atomic_file
 from .arrays import chain, layers, table, vectors

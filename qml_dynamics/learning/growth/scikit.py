@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, integer, require
+from ...base.numeric import Array
 from ...base.progress import Progress
 from .arrays import table, vectors
 from .loaders import Loaded, matrices, need

@@ -15,8 +15,9 @@ from typing import TypeAlias
 import numpy as np
 
 from ...base.archive import check_archive
-from ...base.arguments import Array, checks_arguments_but
+from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, ProblemError, check_memory, one_of, require
+from ...base.numeric import Array
 from ...base.places import regular
 from .arrays import plain, vectors
 from .loaders import Loaded, matrices, need

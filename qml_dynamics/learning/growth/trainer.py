@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ...base.arguments import Array, as_numbers, checks_arguments_but, listed
+from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, ProblemError, require
+from ...base.numeric import Array, as_numbers, listed
 from ...base.progress import Progress
 from .flow import orthogonality_flow
 from .insertion import LAYER, NeuronGrowth, grow, look

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arguments import Array, checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, integer, one_of, require
+from ...base.numeric import Array, number_array
 from ...base.progress import Progress
 from ...methods import split_step
 from ...methods.growing.grid import refine

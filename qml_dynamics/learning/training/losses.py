@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...base.arguments import as_numbers
 from ...base.errors import MethodError, UnusedArgumentWarning, describe, one_of, require
+from ...base.numeric import as_numbers
 from ...methods.variational.ansatz import CircuitAnsatz
 from ...methods.variational.ansatz.reader import program_from_circuit
 from ...methods.variational.derivatives import check_derivatives

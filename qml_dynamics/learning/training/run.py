@@ -15,8 +15,9 @@ import numpy as np
 
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.numeric import Array
 from ...methods.identity import Identity
 from ...methods.keeping import Folder, kept_call, kept_result, outside
 from ...methods.variational.ansatz import CircuitAnsatz

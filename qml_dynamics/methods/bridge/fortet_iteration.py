@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...backends import Backend
-from ...base.arguments import number_array
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, describe, require
+from ...base.numeric import number_array
 from ...base.progress import Progress
 from ...model.domains import Domain
 from ...model.initial import State

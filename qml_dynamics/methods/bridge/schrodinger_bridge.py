@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...backends import Backend
-from ...base.arguments import as_numbers
 from ...base.errors import EdgeWeightWarning, MethodError, ProblemError, integer, real, require
 from ...base.estimate import Estimate
+from ...base.numeric import as_numbers
 from ...base.progress import Progress
 from ...model.domains import Grid
 from ...model.fitting import ended_axes, weight_at_ends

@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from ...base.arguments import checks_arguments, number_array
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, integer, require
+from ...base.numeric import number_array
 from ...model.domains import Domain, Grid
 from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State

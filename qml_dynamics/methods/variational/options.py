@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ...base.arguments import as_numbers
 from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.numeric import as_numbers
 from ...base.printing import printed_briefly
 from ...model.problem import Problem
 from .. import variational

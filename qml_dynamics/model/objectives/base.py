@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from ...base.arguments import checks_arguments, checks_arguments_but, number_array
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, check_memory, describe, integer, require
+from ...base.numeric import number_array
 from ...base.options import handed
 from ...base.printing import printed_briefly
 from ..domains import Domain

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ...base.arguments import checks_arguments_but, listed
+from ...base.arguments import checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
+from ...base.numeric import listed
 from ...base.printing import printed_briefly
 from ..tables.account import Account
 from ..tables.again import kinds_of

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...base.arguments import as_numbers, checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
+from ...base.numeric import as_numbers
 from .base import Objective, Rows, columns
 from .classifiers import BinaryClassifier, Network, Neuron, Perceptron, sigmoid
 

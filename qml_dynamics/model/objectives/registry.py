@@ -9,8 +9,9 @@ from typing import cast
 
 import numpy as np
 
-from ...base.arguments import checks_arguments, checks_arguments_but, listed
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, integer, one_of, real, require
+from ...base.numeric import listed
 from .base import Objective, Rows, columns
 from .classifiers import on_box
 from .functions import TEST_FUNCTIONS
