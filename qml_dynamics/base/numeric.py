@@ -115,11 +115,21 @@ def number_array(
 
 
 def is_integer(value: object) -> bool:
+    """Whether a value is an integer, also one of NumPy or an array of integers without an axis; booleans are none.
+
+    >>> is_integer(3), is_integer(np.array(3)), is_integer(True), is_integer(3.0)
+    (True, True, False, False)
+    """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.timedelta64))
     return whole or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iu")
 
 
 def is_number(value: object) -> bool:
+    """Whether a value is a finite real number; booleans are none.
+
+    >>> is_number(3), is_number(np.float32(0.5)), is_number(False), is_number(float("inf"))
+    (True, True, False, False)
+    """
     if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf":
         value = value.item()
     if not isinstance(value, numbers.Real) or isinstance(value, (bool, np.timedelta64)):

@@ -6,7 +6,9 @@ import importlib
 
 from .program import app
 
-for _name in ("commands", "uses", "submitted"):  # each adds its commands, in the order of --help
-    importlib.import_module(f".{_name}", __package__)
+# each adds its commands, in the order of --help
+importlib.import_module(".commands", __package__)
+importlib.import_module(".uses", __package__)
+importlib.import_module(".submitted", __package__)
 
 __all__ = ["app"]

@@ -10,9 +10,9 @@ from typing import Any
 
 from ..backends import backend as find_backend
 from ..backends.base import BackendLike
+from ..base.codec import method_from_spec as named_method
 from ..base.errors import MethodError, UnusedArgumentWarning, describe
 from ..base.registry import METHODS, USUAL, USUAL_ALONE
-from ..base.registry import method_from_spec as named_method
 from ..methods.base import Method
 from ..methods.defaults import default_method
 from ..runs.problem_file import ProblemFile

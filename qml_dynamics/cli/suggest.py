@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ..backends import Backend
 from ..backends import backend as find_backend
+from ..base.codec import method_from_spec
 from ..base.errors import QMLDynamicsError, line
-from ..base.registry import EXAMPLES, kind_of, method_from_spec
+from ..base.registry import EXAMPLES, kind_of
 from ..methods.base import Facts, Method, space_of
 from ..methods.catalogue import RUNS_ON, names, row
 from ..methods.defaults import default_method

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ..base.codec import holds_none, is_plain, method_spec
 from ..base.errors import QMLDynamicsError
-from ..base.registry import holds_none, is_plain, method_spec
 from ..methods.base import Method
 from ..model.spec import describe_problem
 from ..results.trajectory import Trajectory, plain

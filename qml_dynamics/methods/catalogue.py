@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
+from ..base.codec import method_from_spec
 from ..base.entry_points import offered
 from ..base.errors import MethodError, describe
-from ..base.registry import EXAMPLES, METHODS, kind_of, method_class, method_from_spec
+from ..base.registry import EXAMPLES, METHODS, kind_of, method_class
 from .base import CLOCKS, SPACE_WORDS, SPACES, Facts, check_method
 
 _STANDS_FOR = {"int": 4, "float": 0.5}  # of options without a default, in methods of other packages

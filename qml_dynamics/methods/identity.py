@@ -17,8 +17,8 @@ import numpy as np
 
 from ..backends.base import Backend, capabilities
 from ..backends.description import lasting
+from ..base.codec import is_plain, method_spec
 from ..base.differing import array_differences, differences
-from ..base.registry import is_plain, method_spec
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..base.codec import field_values, is_plain, method_spec
 from ..base.errors import describe
-from ..base.registry import SPACES, WAVES, field_values, is_plain, method_spec, named
+from ..base.registry import SPACES, WAVES, named
 from .domains import Domain
 from .initial import Initial, State
 from .objectives.prepared import model_spec

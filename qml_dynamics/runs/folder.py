@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
+from ..base.codec import is_plain
 from ..base.errors import ProblemError, QMLDynamicsError
 from ..base.folders import make_folder
 from ..base.lock import LOCK, WorkLock
-from ..base.registry import ANSATZ, is_plain
+from ..base.registry import ANSATZ
 from ..model.spec import describe_problem
 from ..results.observables import Observable
 from ..results.trajectory import atomic_file, plain, write_npz

@@ -14,9 +14,10 @@ import numpy as np
 from ..backends.failures import redacted
 from ..backends.stored import circuit_from_bytes
 from ..base.archive import read_npz, reading
+from ..base.codec import Beside, holds_code, is_plain, method_from_spec, method_spec, required
 from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe
 from ..base.places import permitted, regular
-from ..base.registry import Beside, holds_code, is_plain, kind_of, method_class, method_from_spec, method_spec, required
+from ..base.registry import kind_of, method_class
 from ..base.texts import parse_json
 from ..methods.base import Method
 from ..model.problem import Problem

@@ -15,10 +15,10 @@ import numpy as np
 
 from ..base.archive import ascending, checked, nonnegative, of, read_npz, reading, unit_rows
 from ..base.arguments import checks_arguments
+from ..base.codec import method_from_spec as named_method
 from ..base.errors import ProblemError, QMLDynamicsError, real, require
 from ..base.estimate import Estimate
 from ..base.places import refuse_links
-from ..base.registry import method_from_spec as named_method
 from ..base.texts import parse_json
 from ..methods.base import Method, facts_of
 from ..model.initial import Gaussian

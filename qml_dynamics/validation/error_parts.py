@@ -14,10 +14,10 @@ import numpy as np
 
 from ..base.archive import of, reading
 from ..base.arguments import checks_arguments
+from ..base.codec import field_values
 from ..base.errors import require
 from ..base.estimate import Estimate
 from ..base.printing import printed_briefly
-from ..base.registry import field_values
 from ..results.stored import read_result, write_result
 
 TERMS = ("box", "grid", "formula", "encoding", "register", "device", "shots")

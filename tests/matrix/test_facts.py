@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from qml_dynamics.base.codec import method_from_spec
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import EXAMPLES, METHODS, method_class, method_from_spec
+from qml_dynamics.base.registry import EXAMPLES, METHODS, method_class
 from qml_dynamics.cli.options import parse_method
 from qml_dynamics.conformance.stored import call_command, options_of
 from qml_dynamics.methods.catalogue import HEAD, markdown, row, rows

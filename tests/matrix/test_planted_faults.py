@@ -11,7 +11,7 @@ import pytest
 from strangers import Cayley, LieCircuits, SmallSteps
 
 import qml_dynamics as qd
-from qml_dynamics.base import registry
+from qml_dynamics.base import codec
 from qml_dynamics.conformance.cells import standard_problem
 from qml_dynamics.methods.base import Answer, Facts, Job, Work, space_of
 
@@ -335,8 +335,8 @@ def test_the_sentence_says_which_sign_is_wrong() -> None:
 
 def test_a_check_that_fails_names_its_verb(offered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that cannot be read again, whatever its reader raises."""
-    made = registry.method_class
-    monkeypatch.setattr(registry, "method_class", lambda kind: made("trotter" if kind == "cayley" else kind))
+    made = codec.method_class
+    monkeypatch.setattr(codec, "method_class", lambda kind: made("trotter" if kind == "cayley" else kind))
     with pytest.raises(AssertionError, match=r"^on walls, real clock: `files` ends with MethodError: .*damping"):
         qd.assert_valid_method(Cayley(8, 0.5), problems=[standard_problem("walls", "real")], verbs=["files"])
 
@@ -353,10 +353,8 @@ def test_a_sign_that_is_wrong_on_walls_only_is_found_there_only() -> None:
 
 def test_an_option_that_a_file_loses(offered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name, with what it was and what it is."""
-    written: Callable[..., dict[str, Any]] = registry._options
-    monkeypatch.setattr(
-        registry, "_options", lambda *given: {k: v for k, v in written(*given).items() if k != "damping"}
-    )
+    written: Callable[..., dict[str, Any]] = codec._options
+    monkeypatch.setattr(codec, "_options", lambda *given: {k: v for k, v in written(*given).items() if k != "damping"})
     for verb, where in (("files", "a saved trajectory"), ("problem_file", "problem.toml")):
         with pytest.raises(AssertionError, match=f"{where}: option `damping` is 0.5 before and 0.0 after"):
             qd.assert_valid_method(Cayley(8, 0.5), problems=[standard_problem("walls", "real")], verbs=[verb])

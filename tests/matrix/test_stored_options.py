@@ -11,8 +11,8 @@ import pytest
 from strangers import Cayley, Optioned
 
 import qml_dynamics as qd
+from qml_dynamics.base.codec import is_plain, method_from_spec, method_spec
 from qml_dynamics.base.errors import MethodError, ProblemError
-from qml_dynamics.base.registry import is_plain, method_from_spec, method_spec
 from qml_dynamics.conformance.cells import standard_problem
 
 PROBLEM = standard_problem("hypercube", "real")

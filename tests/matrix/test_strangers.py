@@ -8,7 +8,7 @@ import pytest
 from strangers import Cayley, LieCircuits, SmallSteps
 
 import qml_dynamics as qd
-from qml_dynamics.base.registry import method_from_spec, method_spec
+from qml_dynamics.base.codec import method_from_spec, method_spec
 from qml_dynamics.conformance.cells import standard_problem, standard_problems
 from qml_dynamics.conformance.method import VERBS, Report
 from qml_dynamics.conformance.stored import call_command

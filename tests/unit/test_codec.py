@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
 import qml_dynamics as qd
-from qml_dynamics.base import registry
+from qml_dynamics.base import codec, registry
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.model.circuit_state import CircuitState, SparseState
 from qml_dynamics.model.initial import State
@@ -93,8 +93,8 @@ def test_a_circuit_is_a_file_beside_the_plain_data(inside: bool, tmp_path: Path)
     wave = back.ansatz.state()
     assert np.abs(wave - method.ansatz.state()).max() < 1e-14
     assert np.abs(wave[::-1] - method.ansatz.state()).max() > 0.1
-    assert not registry.is_plain(method)
-    assert registry.is_plain(method, files=True)
+    assert not codec.is_plain(method)
+    assert codec.is_plain(method, files=True)
 
 
 def test_an_ansatz_in_the_words_of_before_is_the_same(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ ASKS = {
     "backends/wrapper.py": "its own wrapper is not wrapped twice",
 }
 # The codec: a method as plain data, field by field.
-CODEC = {"base/registry.py"}
+CODEC = {"base/codec.py"}
 # The conformance test compares what a file gives back with what it was given; nothing else knows which method it has.
 KNOW_A_METHOD = {"conformance/stored.py"}
 # Words that are names of methods and of other things: of the spectrum of a small model, of what a run did, of old modules.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from qml_dynamics.base.codec import method_from_spec, method_spec
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import METHODS, method_from_spec, method_spec
+from qml_dynamics.base.registry import METHODS
 from qml_dynamics.methods.exact import Exact
 from qml_dynamics.methods.krylov import Krylov
 from qml_dynamics.methods.multi_product import MultiProduct

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.base.registry import method_from_spec, method_spec
+from qml_dynamics.base.codec import method_from_spec, method_spec
 from qml_dynamics.learning.minibatch import averaged_state, draw_batches, noise
 from qml_dynamics.methods.minibatch import parts
 from qml_dynamics.model.objectives import batch_values, from_rows, row_covariance

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
+from qml_dynamics.base.codec import method_from_spec
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import METHODS, method_from_spec
+from qml_dynamics.base.registry import METHODS
 from qml_dynamics.methods.base import facts_of
 from qml_dynamics.methods.exact import Exact
 from qml_dynamics.model.hamiltonians import hamiltonian

@@ -7,8 +7,8 @@ import pytest
 from qiskit.quantum_info import Operator, SparsePauliOp
 
 import qml_dynamics as qd
+from qml_dynamics.base.codec import method_from_spec, method_spec
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import method_from_spec, method_spec
 from qml_dynamics.learning.growth import entropy
 from qml_dynamics.methods.randomised import error_bound, qdrift_channel
 from qml_dynamics.model.pauli import PauliSum, pauli_sum

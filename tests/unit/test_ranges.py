@@ -14,8 +14,9 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
+from qml_dynamics.base.codec import method_from_spec
 from qml_dynamics.base.errors import MethodError, ProblemError, QMLDynamicsError
-from qml_dynamics.base.registry import EXAMPLES, METHODS, method_from_spec
+from qml_dynamics.base.registry import EXAMPLES, METHODS
 from qml_dynamics.methods.base import Answer, Job
 from qml_dynamics.methods.gate import check_answer
 from qml_dynamics.methods.job import convert

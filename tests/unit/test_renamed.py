@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.base.registry import method_from_spec
+from qml_dynamics.base.codec import method_from_spec
 from qml_dynamics.base.renamed import RENAMED, new_name
 
 

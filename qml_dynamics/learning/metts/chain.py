@@ -12,11 +12,11 @@ import numpy as np
 
 from ...base.archive import of, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.codec import method_from_spec
 from ...base.differing import array_differences, differences
 from ...base.errors import ProblemError, line, one_of, real, require
 from ...base.estimate import Estimate, error_of_mean
 from ...base.printing import WIDTH, cut
-from ...base.registry import method_from_spec
 from ...methods.gate import check_law, check_numbers
 from ...model.objectives.prepared import refuse_without_model
 from ...model.problem import Problem

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ...base.codec import made, required
 from ...base.errors import describe
 from ...base.places import Place
-from ...base.registry import ARRAY_WAVE, SCHEDULE_PAIRS, SPACES, WAVES, WAVES_OF_BEFORE, at, made, required
+from ...base.registry import ARRAY_WAVE, SCHEDULE_PAIRS, SPACES, WAVES, WAVES_OF_BEFORE, at
 from ...model.domains import Domain, Hypercube
 from ...model.initial import Initial, State
 from ...model.masks import as_masks

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.codec import holds_none
+from ...base.codec import method_from_spec as named_method
 from ...base.errors import ProblemError, QMLDynamicsError, describe, integer, require
 from ...base.places import Place, regular
 from ...base.printing import printed_briefly
-from ...base.registry import holds_none
-from ...base.registry import method_from_spec as named_method
 from ...base.texts import parse_toml
 from ...methods.base import Method
 from ...model.objectives import Dataset

@@ -10,9 +10,9 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
 import qml_dynamics as qd
+from qml_dynamics.base.codec import is_plain, method_spec
+from qml_dynamics.base.codec import method_from_spec as named_method
 from qml_dynamics.base.errors import MethodError
-from qml_dynamics.base.registry import is_plain, method_spec
-from qml_dynamics.base.registry import method_from_spec as named_method
 from qml_dynamics.cli import main
 from qml_dynamics.cli.options import default_save, parse_method
 from qml_dynamics.runs.problem_file import read_problem, write_problem

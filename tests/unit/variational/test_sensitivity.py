@@ -14,7 +14,7 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
-from qml_dynamics.base.registry import method_from_spec, method_spec
+from qml_dynamics.base.codec import method_from_spec, method_spec
 from qml_dynamics.cli.options import parse_method
 from qml_dynamics.methods.variational import sensitivity
 from qml_dynamics.methods.variational.engine.bound import angle_between

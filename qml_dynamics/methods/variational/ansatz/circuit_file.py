@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ....backends.records import Record, earlier_digest, probe, same_probe
 from ....backends.stored import circuit_bytes, circuit_from_bytes
+from ....base.codec import Beside
 from ....base.errors import ProblemError
-from ....base.registry import ANSATZ, Beside
+from ....base.registry import ANSATZ
 from ....model.operator_inputs import labels_of
 from . import CircuitAnsatz, from_circuit
 
