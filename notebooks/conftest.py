@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-QUICK = ("first_run",)
+QUICK: tuple[str, ...] = ()
 
 
 @pytest.hookimpl(tryfirst=True)
