@@ -61,17 +61,18 @@ def checks_arguments_but(*own: str) -> Callable[[F], F]:
 
 def _decorated(own: tuple[str, ...], function: F) -> F:
     signature = inspect.signature(function)
-    hints: dict[str, Any] = {}
+    hints: dict[str, Any] | None = None
     broken, said = _BROKEN, failed  # closed over: `call` looks for names in the module of the function
 
     def check(given: tuple[object, ...], options: dict[str, object]) -> tuple[tuple[object, ...], dict[str, object]]:
         """Compare the arguments with their annotations, and hand them on; raises the error of the first that does not fit."""
+        nonlocal hints
         try:
             bound = signature.bind(*given, **options)
         except TypeError:
             return given, options  # as of any function: the call itself says which argument is missing or unknown
-        if not hints:
-            hints.update(_hints(function, own))
+        if hints is None:  # read at the first call: the annotations may name classes further down in the module
+            hints = _hints(function, own)
         listed = False
         for name, value in bound.arguments.items():
             if name in hints:

@@ -157,8 +157,11 @@ def one_of(value: object, name: str, known: Iterable[str], error: type[QMLDynami
 def check_memory(needed: int, what: str) -> None:
     """Refuse a computation that cannot fit into this machine, before anything is allocated.
 
-    ``needed`` is in bytes. Raises :class:`MethodError` with the bytes needed and those available.
+    ``needed`` is in bytes. Raises :class:`MethodError` with the bytes needed and those available. What is there is read from
+    files of the kernel, a millisecond or two, which small computations (256 KiB) are spared: the interpreter takes more by itself.
     """
+    if needed <= 1 << 18:
+        return
     available = available_memory()
     if needed > available:
         raise MethodError(f"{what} needs {human_bytes(needed)} of memory, but {human_bytes(available)} are available.")
