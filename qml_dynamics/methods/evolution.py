@@ -279,9 +279,8 @@ def _stop(job: Job, answer: Answer) -> str:
         or answer.diagnostics.get("interrupted")
     ):
         return answer.stop
-    above = stands_above(
-        job.h, problem.initial.vector(problem.domain), None if answer.states is None else answer.states[-1]
-    )
+    last = None if answer.states is None else answer.states[-1]
+    above = stands_above(job.h, lambda: problem.initial.vector(problem.domain), last)
     return f"{answer.stop} The wave {above}." if above else answer.stop
 
 

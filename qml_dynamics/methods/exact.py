@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     pass
 
 
+_ENTRY, _DRIVEN = 84, 96  # bytes an entry of H: eigenvectors, or the exponential of a step beside what it is made from
+
+
 @dataclass(frozen=True)
 class Exact(Usual):
     """Dense diagonalisation (constant Hamiltonian) or a dense integrator to 1e-11: small sizes, the oracle of the oracles.
@@ -57,7 +60,8 @@ class Exact(Usual):
     def work(self, job: Job) -> Work:
         """The waves that are held."""
         domain = job.problem.domain
-        return Work(domain.num_qubits, 84 * domain.size**2 + of_waves(job, 0))
+        entry = _ENTRY if job.h.constant else _DRIVEN
+        return Work(domain.num_qubits, entry * domain.size**2 + of_waves(job, 0))
 
     def refined(self) -> Exact:
         """Itself: it has no step."""

@@ -14,14 +14,14 @@ from ..model.objectives.base import CHUNK
 from .base import Job
 
 _SAVED = 48  # bytes a point and saved time, while the answer is put together
-_REPORT = 56  # bytes a point beside them
+_REPORT = 62  # bytes a point beside them
 _LINE = 48  # the axis, its momenta and its dual diagonal are as long as the domain where there is one axis only
 _BITS = 24
 _VALUES = 16  # bytes a point of a chunk in which the loss is asked, beside its coordinates
 _STRINGS = 190  # of a general operator: signs and places of its groups of strings
 _GATE = 300  # bytes of a gate of a circuit, as in :mod:`qml_dynamics.synthesis.trotter`
 _ENGINE = 64  # bytes an amplitude of a simulator that applies gate by gate
-ANSWER = 24  # bytes a point and saved time of an answer that is kept while others are computed
+ANSWER = 31  # bytes a point and saved time of an answer that is kept while others are computed
 
 
 def tables(job: Job) -> int:

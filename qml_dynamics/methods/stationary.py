@@ -7,6 +7,8 @@ one proves it; see Saad, Numerical Methods for Large Eigenvalue Problems (SIAM, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..model.hamiltonians import Hamiltonian
@@ -20,10 +22,17 @@ _NEAR = 0.01  # standard deviation of the energy, of the distance to a lower ene
 
 def is_still(h: Hamiltonian, psi: np.ndarray, t: float = 0.0) -> bool:
     """Whether a wave is an eigenstate of H at time ``t``."""
-    wave = psi / np.linalg.norm(psi)
-    moved = h.apply(wave, t)
-    energy = float(np.vdot(wave, moved).real)
-    return float(np.linalg.norm(moved - energy * wave)) < _STILL * max(1.0, abs(energy))
+    energy, spread = _moments(h, psi, t)
+    return spread < _STILL * max(1.0, abs(energy))
+
+
+def _moments(h: Hamiltonian, psi: np.ndarray, t: float) -> tuple[float, float]:
+    """Mean and standard deviation of H; no copy of the wave is made, since this ends runs of any size."""
+    norm = float(np.linalg.norm(psi))
+    moved = h.apply(psi, t)
+    energy = float(np.vdot(psi, moved).real) / norm**2
+    moved -= energy * psi
+    return energy, float(np.linalg.norm(moved)) / norm
 
 
 def lower_energy(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 0.0) -> tuple[float, float] | None:
@@ -70,10 +79,8 @@ def is_near_level(h: Hamiltonian, psi: np.ndarray, t: float, below: float) -> bo
 
     Weinstein's bound: one lies within the standard deviation of the energy. (D. H. Weinstein, PNAS 20, 529, 1934.)
     """
-    wave = psi / np.linalg.norm(psi)
-    moved = h.apply(wave, t)
-    energy = float(np.vdot(wave, moved).real)
-    return float(np.linalg.norm(moved - energy * wave)) < _NEAR * (energy - below)
+    energy, spread = _moments(h, psi, t)
+    return spread < _NEAR * (energy - below)
 
 
 def near_higher_level(h: Hamiltonian, psi: np.ndarray, t: float) -> str:
@@ -85,12 +92,15 @@ def near_higher_level(h: Hamiltonian, psi: np.ndarray, t: float) -> str:
     return "" if found is None or not is_near_level(h, wave, t, found[1]) else _higher(*found)
 
 
-def stands_above(h: Hamiltonian, initial: np.ndarray, last: np.ndarray | None) -> str:
-    """The same of a run of imaginary time, by its last wave, or by its first where the last is not known or H depends on time."""
+def stands_above(h: Hamiltonian, start: Callable[[], np.ndarray], last: np.ndarray | None) -> str:
+    """The same of a run of imaginary time, by its last wave, or by its first where the last is not known or H depends on time.
+
+    ``start`` makes the first wave, where it is looked at.
+    """
     if h.constant:
-        wave = initial if last is None else last
+        wave = start() if last is None else last
         return not_lowest(h, wave) if is_still(h, wave) else near_higher_level(h, wave, 0.0)
-    times = (0.0, 0.5 * h.duration, h.duration)
+    initial, times = start(), (0.0, 0.5 * h.duration, h.duration)
     if all(is_still(h, initial, t) for t in times):
         return not_lowest(h, initial, times[-1])
     return "" if last is None else near_higher_level(h, last, times[-1])

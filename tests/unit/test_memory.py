@@ -107,7 +107,15 @@ def rows(n):
     loss = qd.objectives.from_rows(lambda w, index: w[:, :1] * (1 + 0.1 * index)[None, :], 6)
     return qd.Problem(qd.Hypercube(n), loss, 1.0, clock="real", duration=0.05)
 
+def chain(n, clock="real"):
+    bonds = {"I" * i + "ZZ" + "I" * (n - i - 2): 0.3 for i in range(n - 1)}
+    fields = {"I" * i + "X" + "I" * (n - i - 1): 0.5 for i in range(n)}
+    return qd.Problem.from_operator({**bonds, **fields}, clock=clock, duration=0.05)
+
 CASES = {
+    "split_step imaginary": (lambda n: well(n, "imaginary"), qd.SplitStep(4), {}, 19),
+    "qdrift": (lambda n: chain(n), qd.QDrift(20), {}, 17),
+    "qite": (lambda n: chain(n, "imaginary"), qd.QITE(domain_width=2, steps=1), {}, 16),
     "split_step": (lambda n: well(n), qd.SplitStep(4), {}, 19),
     "split_step saves": (lambda n: well(n), qd.SplitStep(20), {"save": 21}, 17),
     "split_step single": (lambda n: well(n), qd.SplitStep(4, precision="single"), {}, 19),
@@ -134,6 +142,7 @@ print(measured, qd.cost(make(n), method, **options).memory)
 @pytest.mark.parametrize(
     "case",
     [
+        *("split_step imaginary", "qdrift", "qite"),
         *("split_step", "split_step saves", "split_step single", "trotter", "trotter aer", "multi_product"),
         *("variational", "probabilistic_ite", "exact", "hamilton_jacobi"),
         *("mini_batch", "trotter aer shots"),

@@ -207,6 +207,9 @@ def circuits_flow(job: Job, method: Flow) -> list[QuantumCircuit]:
 _KEPT = 610  # bytes a point: the rows of the register at a saved time, their laws, and what post-selection compares
 
 
+_LOOKED = 1000  # bytes a point: the waves on which the strings of a domain have acted
+
+
 def work_selected(job: Job, method: Selected) -> Work:
     """A ProbabilisticITE counts one ancilla where the backend measures midway or gives amplitudes."""
     plan = forecast(job.problem, job.h, method, job.saves.tolist())
@@ -233,6 +236,8 @@ def work_flow(job: Job, method: Flow) -> Work:
     qubits, count = programs[-1].num_qubits, each * len(saves)
     count += looks(job, method) if isinstance(method, QITE) else 0
     memory = of_circuits(job, qubits, programs[-1].size())
+    if isinstance(method, QITE):
+        memory += _LOOKED * job.problem.domain.size
     return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), bound=isinstance(method, QITE))
 
 
