@@ -102,6 +102,11 @@ def _description(module: ModuleType, known: Mapping[str, str]) -> list[str]:
 
 def entry(each: Name, known: Mapping[str, str]) -> list[str]:
     """A name with all that is known of it."""
+    also = f"Also found as {', '.join(f'``{other}``' for other in each.others)}."
+    return [*_entry(each, known), *([f"   {also}", ""] if each.others else [])]
+
+
+def _entry(each: Name, known: Mapping[str, str]) -> list[str]:
     if inspect.isclass(each.thing):
         return _class(each, known)
     if callable(each.thing):
@@ -133,9 +138,19 @@ def _class(each: Name, known: Mapping[str, str]) -> list[str]:
     inside += section("Args", left, known)
     for head in ("Returns", "Yields", "Raises"):
         inside += section(head, parts.sections.get(head, {}), known)
-    for name, member in inner.items():
+    for name, member in sorted(inner.items(), key=lambda each: _rank(cls, *each)):
         inside += _member(cls, name, member, told.get(name, ""), known)
     return [*lines, *_indented(inside)]
+
+
+def _rank(cls: type, name: str, member: object) -> tuple[int, int, str]:
+    """Fields first, as they are written, then properties, then methods."""
+    written = [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
+    if isinstance(member, (property, functools.cached_property)):
+        return 1, 0, name
+    if isinstance(member, (classmethod, staticmethod)) or inspect.isfunction(member):
+        return 2, 0, name
+    return 0, written.index(name) if name in written else len(written), name
 
 
 def _member(cls: type, name: str, member: object, text: str, known: Mapping[str, str]) -> list[str]:

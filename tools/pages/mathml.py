@@ -5,6 +5,7 @@ The converter is that of docutils, on which Sphinx stands. A formula that it doe
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol, cast
 
 from docutils import nodes
@@ -25,11 +26,17 @@ SPELLED = {r"\dots": r"\ldots"}
 def mathml(formula: str, block: bool = False) -> str:
     """A formula of LaTeX as MathML.
 
-    >>> mathml("x^2").replace("\\n", "")
-    '<math xmlns="http://www.w3.org/1998/Math/MathML"> <msup> <mi>x</mi> <mn>2</mn> </msup></math>'
+    >>> "".join(mathml("x^2").split())
+    '<mathxmlns="http://www.w3.org/1998/Math/MathML"><msup><mi>x</mi><mn>2</mn></msup></math>'
+    >>> mathml(r"\\frac12") == mathml(r"\\frac{1}{2}") != mathml(r"\\frac{12}{1}")
+    True
     """
     for before, after in SPELLED.items():
         formula = formula.replace(f"{before} ", f"{after} ")
+    formula = re.sub(
+        r"(\\[dt]?frac) ?(\d) ?(\d)", r"\1{\2}{\3}", formula
+    )  # as TeX reads it; docutils takes both digits as one
+    formula = re.sub(r"([\^_])(\d)(?=\d)", r"\1{\2}", formula)
     return tex2mathml(formula.strip(), as_block=block)
 
 
