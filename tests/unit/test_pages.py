@@ -16,6 +16,7 @@ from qml_dynamics.methods.catalogue import row
 from qml_dynamics.runs.problem_file import schema
 from qml_dynamics.runs.sweeps.file import KEYS as SWEEP_KEYS
 from tests.stored.names import every_line, key
+from tools import check_dist
 from tools.pages import api, choosing, commands, docstrings, problem_files, public
 from tools.pages.__main__ import COMMAND, DOCS, TABLES, marked
 
@@ -148,6 +149,33 @@ def test_every_page_is_in_one_of_four_parts() -> None:
     written = {path.stem for path in DOCS.glob("*.md")} - {"index"}
     notebooks = {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert set(listed) == written | notebooks | {"api/index", "api/commands"}
+
+
+def test_the_quick_start_is_the_one_that_is_tried_with_the_wheel() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first = readme.partition("```\n")[2].partition("```")[0].splitlines()
+    assert first[0].startswith("pip install qml-dynamics ")
+    assert first[1] == check_dist.QUICK_START
+
+
+def numbers(text: str) -> set[str]:
+    """Numbers with a decimal point or an exponent, or of three digits and more."""
+    return set(re.findall(r"(?<![\w.])-?\d*\.\d+(?:e-?\d+)?|\d+e-?\d+|\d{1,3}(?:,\d{3})+|\d{3,}", text))
+
+
+def test_findings_are_those_of_the_pages_that_they_name() -> None:
+    rows = [
+        line.split(" | ")
+        for line in (DOCS / "findings.md").read_text(encoding="utf-8").splitlines()
+        if "](" in line and line[0] == "|"
+    ]
+    assert len(rows) >= 18
+    assert sum(len(numbers(measured)) for _, measured, _, _ in rows) > 35
+    for _, measured, _, link in rows:
+        page = _LINK.search(link)
+        assert page is not None
+        text = (DOCS / page[1]).read_text(encoding="utf-8")
+        assert numbers(measured) <= numbers(text), f"{link}: {numbers(measured) - numbers(text)}"
 
 
 def anchors(page: Path) -> set[str]:
