@@ -38,7 +38,14 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
 
     def made(app: Sphinx, config: Config) -> None:
+        """Write the pages before any is read."""
         write(Path(app.srcdir))
 
+    def linked(app: Sphinx, docname: str, source: list[str]) -> None:
+        """Links to notebooks as they are in the repository lead to the pages beside."""
+        if "/" not in docname:
+            source[0] = source[0].replace("](../notebooks/", "](notebooks/")
+
     app.connect("config-inited", made)
+    app.connect("source-read", linked)
     return {"parallel_read_safe": True}
