@@ -51,7 +51,11 @@ def _stated(space: Space, clock: str) -> qd.Problem | None:
 
 def _serving(found: list[Row], problem: qd.Problem, where: str) -> str:
     backend = None if where == "classical" else qd.backend("statevector")
-    first, space = default_method(problem, backend).name, space_of(problem)
+    space = space_of(problem)
+    try:
+        first = default_method(problem, backend).name
+    except qd.MethodError:  # none runs unasked
+        first = ""
     named = [
         each.name
         for each in found
