@@ -16,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+QUICK_START = "qml-dynamics new demo && qml-dynamics run demo"  # of the README
 RUN = """
 import qml_dynamics as qd
 well = qd.Problem(qd.Grid((-4, 4), 5), lambda w: w[:, 0] ** 2, 0.5, clock="imaginary", duration=1.0)
@@ -72,8 +73,7 @@ def check_install(wheel: Path) -> None:
             [python, "-c", RUN],
             [scripts / "qml-dynamics", "--help"],
             [scripts / "qml-dynamics", "backends", "--json"],
-            [scripts / "qml-dynamics", "new", "demo"],
-            [scripts / "qml-dynamics", "run", "demo", "--no-plots"],
+            *([scripts / program, *words] for program, *words in map(str.split, QUICK_START.split(" && "))),
         ):
             done = subprocess.run([str(c) for c in command], cwd=scratch, env=env, capture_output=True, text=True)
             if done.returncode:
