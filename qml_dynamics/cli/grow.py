@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,7 +142,7 @@ def _row(run: Trained, fixed: Trained | None, written: list[str]) -> dict[str, o
 
 
 def _text(run: Trained, fixed: Trained | None, written: list[str]) -> str:
-    lines = [str(run)]
+    lines = [str(replace(run, events=())), *(f"  {event}" for event in run.events)]  # all of them, which a print cuts
     if fixed is not None:
         r, widths = fixed.recording, " + ".join(map(str, run.network.sizes[1:-1]))
         lines.append(

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, real, require
+from ...base.printing import cut, printed_briefly
+from ...model.objectives.prepared import Preparation
+from ...results.members import Shown, need_best
+from ...results.predictions import Labels, Rows, rows_of
 from .mlp import MLP
 from .recorder import Recording
 
@@ -73,8 +80,9 @@ class Grown:
         return f"epoch {self.epoch}: {self.hidden} hidden units {why}"
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
-class Trained:
+class Trained(Shown):
     """What training gives.
 
     Attributes:
@@ -84,6 +92,7 @@ class Trained:
         events: the insertions.
         stop: why training and growth ended.
         classes: the words of the labels, in the order of the outputs; None where the labels were numbers.
+        preparation: how a row of a file becomes a row of the network; None where it was trained on rows as they are.
     """
 
     network: MLP
@@ -91,6 +100,36 @@ class Trained:
     events: tuple[Grown, ...]
     stop: str
     classes: tuple[str | bool, ...] | None = None
+    preparation: Preparation | None = None
+
+    @checks_arguments_but("X")
+    def predict(self, X: Rows, weights: str = "best") -> np.ndarray:
+        """The most probable class of new rows, in the labels that were given, shape ``(n,)``.
+
+        Args:
+            X: rows like those of the training, shape ``(n, features)``; with a :attr:`preparation` in the units of the file, or a data
+                frame, whose columns are found by name.
+            weights: ``"best"``, those at the end: there is no law over them.
+
+        Raises:
+            ProblemError: the rows do not fit the network. MethodError: other weights.
+        """
+        index = self.predict_proba(X, weights).argmax(axis=1)
+        return np.asarray(index if self.classes is None else np.array(self.classes)[index])
+
+    @checks_arguments_but("X")
+    def predict_proba(self, X: Rows, weights: str = "best") -> np.ndarray:
+        """Probabilities of the classes of new rows, shape ``(n, classes)``; arguments and errors as of :meth:`predict`."""
+        need_best(weights, "a grown network")
+        return np.asarray(self.network.probabilities(rows_of(X, self.preparation)))
+
+    @checks_arguments_but("X", "y")
+    def score(self, X: Rows, y: Labels, weights: str = "best") -> float:
+        """Share of new rows whose class is ``y``: labels as they were given; arguments and errors as of :meth:`predict`."""
+        found, truth = self.predict(X, weights), np.asarray(y)
+        require(truth.shape == found.shape, "y", f"have {len(found)} labels", f"of shape {truth.shape}")
+        require(truth.size > 0, "y", "have at least one label", "of length 0")
+        return float(np.mean(found == truth))
 
     def __str__(self) -> str:
         r = self.recording
@@ -103,4 +142,4 @@ class Trained:
             f"  parameter updates {r['updates'][kept]:,.0f}",
         ]
         lines += [f"  {event}" for event in self.events]
-        return "\n".join(lines)
+        return cut("\n".join(lines))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...base.archive import of, reading
-from ...base.arguments import checks_arguments, checks_arguments_but
+from ...base.arguments import checks_arguments
 from ...base.codec import method_from_spec
 from ...base.differing import array_differences, differences
 from ...base.errors import ProblemError, line, one_of, real, require
@@ -19,10 +19,12 @@ from ...base.estimate import Estimate, error_of_mean
 from ...base.printing import WIDTH, cut
 from ...methods.gate import check_law, check_numbers
 from ...model.objectives.prepared import refuse_without_model
+from ...model.objectives.scores import gives_numbers
 from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...model.spec import describe_domain, describe_method
-from ...results.predictions import WEIGHTS, Chosen, Labels, Predictor, Rows, at_weights
+from ...results.members import Predicting
+from ...results.predictions import WEIGHTS, Chosen, Law, Predictor, at_weights
 from ...results.rare import neighbours_of, unseen_change
 from ...results.stored import as_json, read_result, write_result
 from ...results.trajectory import Best
@@ -30,7 +32,7 @@ from .statistics import error_of_chain
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Chain(Predicting):
     """What :func:`qml_dynamics.metts` returns.
 
     Attributes:
@@ -169,32 +171,13 @@ class Chain:
         floor = error_of_mean(0.0, 0.0, max(self.effective_sample_size, 1.0), unseen)
         return Estimate(float(values.mean()), max(error_of_chain(values), float(floor)), self.index.size)
 
-    @checks_arguments_but("X", "weights")
-    def predict(self, X: Rows, weights: Chosen = "mean") -> np.ndarray:
-        """Labels of new rows by the samples, which are draws of a posterior over weights, shape ``(n,)``.
-
-        Args:
-            X: rows, as for ``Trajectory.predict``.
-            weights: ``"mean"``, the mean of the probabilities ``sigmoid(z_w(x))`` over the samples; ``"vote"``, the majority of their
-                labels, of which ties go to the second; ``"best"``, the best sample; or weights of your own.
-
-        Raises:
-            ProblemError: the loss has no model, ``X`` does not fit it, or there are no such weights.
-        """
-        return self._law(weights).predict(X)
-
-    @checks_arguments_but("X", "weights")
-    def predict_proba(self, X: Rows, weights: Chosen = "mean") -> np.ndarray:
-        """Probabilities of the two classes of new rows, shape ``(n, 2)``; arguments as of :meth:`predict`."""
-        return self._law(weights).predict_proba(X)
-
-    @checks_arguments_but("X", "y", "weights")
-    def score(self, X: Rows, y: Labels, weights: Chosen = "vote") -> float:
-        """Accuracy on data, by default of the majority vote of all samples; arguments as of :meth:`predict`."""
-        return self._law(weights).score(X, y)
-
-    def _law(self, weights: Chosen) -> Predictor:
+    def _predictor(self, weights: Chosen | None, reading: str | None, time: float | None) -> Predictor:
+        """Its samples are draws of a posterior over weights; ``"best"`` is the best of them."""
         objective, domain = refuse_without_model(self.problem.objective), self.problem.domain
+        must = f"be left out for a chain, whose samples are in the {self.reading} reading and of no time"
+        for name, value in (("reading", reading), ("time", time)):
+            require(value is None, name, must, value)
+        weights = "mean" if weights is None else weights
         if isinstance(weights, str) and one_of(weights, "weights", WEIGHTS) == "best":
             require(self.best is not None, "weights", "be 'mean' or 'vote' for a chain without a best sample", weights)
             assert self.best is not None
@@ -202,7 +185,12 @@ class Chain:
         if not isinstance(weights, str):
             return at_weights(objective, weights, domain.ndim)
         distinct, counts = np.unique(self.index.reshape(-1)[: len(self.samples)], return_counts=True)
-        return Predictor(objective, domain.points_at(distinct), counts / counts.sum(), weights == "vote")
+        return Predictor(objective, Law(domain.points_at(distinct), counts / counts.sum()), weights == "vote")
+
+    def _scored_by(self) -> Chosen:
+        """The majority of all samples; of a regressor, which has none, their mean."""
+        objective = self.problem.objective
+        return "mean" if objective is not None and gives_numbers(objective.model) else "vote"
 
     def __str__(self) -> str:
         domain, d = self.problem.domain, self.diagnostics
