@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 
+from ..base.arguments import checks_arguments_but
 from ..base.errors import MethodError, line, one_of, require
 from ..base.printing import WIDTH, cut
 from ..model.objectives.prepared import refuse_without_model
@@ -83,13 +84,16 @@ class CompactTrajectory(Trajectory):
     def states(self, value: np.ndarray | None) -> None:
         """What the dataclass sets is left aside."""
 
-    def _predictor(self, weights: Chosen | None, reading: str | None, time: float | None) -> Predictor:
+    @checks_arguments_but("weights")
+    def predictor(
+        self, weights: Chosen | None = None, reading: str | None = None, time: float | None = None
+    ) -> Predictor:
         """As of a trajectory; ``"mean"`` and ``"vote"`` are over samples of the compact state, drawn with the seed of the run.
 
         Of 4,096 samples a probability has a standard error of at most 0.008.
         """
         if not isinstance(weights, str) or weights == "best":
-            return super()._predictor(weights, reading, time)
+            return super().predictor(weights, reading, time)
         objective = refuse_without_model(self.problem.objective)
         one_of(weights, "weights", WEIGHTS)
         require(reading in (None, "born"), "reading", "be 'born' for compact states, which are sampled", reading)

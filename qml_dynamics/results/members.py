@@ -59,8 +59,10 @@ class Predicting(Shown, ABC):
     """A result whose loss may have a model on data: then it predicts by a law of weights."""
 
     @abstractmethod
-    def _predictor(self, weights: Chosen | None, reading: str | None, time: float | None) -> Predictor:
-        """The model under these weights; None: ``"best"``, of a chain ``"mean"``."""
+    def predictor(
+        self, weights: Chosen | None = None, reading: str | None = None, time: float | None = None
+    ) -> Predictor:
+        """The model under a law of its weights, which the members below ask; arguments and errors as of :meth:`predict`."""
 
     @checks_arguments_but("X", "weights")
     def predict(
@@ -88,14 +90,14 @@ class Predicting(Shown, ABC):
         >>> run.predict([[0.5], [-3.0]], weights="mean").tolist(), run.score([[0.5]], ["warm"])
         (['warm', 'cold'], 1.0)
         """
-        return self._predictor(weights, reading, time).predict(X)
+        return self.predictor(weights, reading, time).predict(X)
 
     @checks_arguments_but("X", "weights")
     def predict_proba(
         self, X: Rows, weights: Chosen | None = None, reading: str | None = None, time: float | None = None
     ) -> np.ndarray:
         """Probabilities of the two classes of new rows, shape ``(n, 2)``; arguments and errors as of :meth:`predict`."""
-        return self._predictor(weights, reading, time).predict_proba(X)
+        return self.predictor(weights, reading, time).predict_proba(X)
 
     @checks_arguments_but("X", "weights")
     def predict_interval(
@@ -122,7 +124,7 @@ class Predicting(Shown, ABC):
         Raises:
             ProblemError: as of :meth:`predict`, the level does not fit, or the model has labels only.
         """
-        return self._predictor(weights, reading, time).interval(X, level)
+        return self.predictor(weights, reading, time).interval(X, level)
 
     @checks_arguments_but("X", "y", "weights")
     def score(
@@ -137,7 +139,7 @@ class Predicting(Shown, ABC):
 
         ``weights`` None is here ``"vote"`` for a chain.
         """
-        return self._predictor(self._scored_by() if weights is None else weights, reading, time).score(X, y)
+        return self.predictor(self._scored_by() if weights is None else weights, reading, time).score(X, y)
 
     def _scored_by(self) -> Chosen | None:
         """The weights of a score where none are named."""

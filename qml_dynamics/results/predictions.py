@@ -24,6 +24,7 @@ from ..model.tables.reading import read_table
 if TYPE_CHECKING:
     from .trajectory import Trajectory
 
+_TIE = 0.5 - 1e-12  # shares are added in floating point
 _BLOCK = 1 << 20  # (weight vectors) x (rows) of one block
 WEIGHTS, READINGS = ("best", "mean", "vote"), ("born", "population")
 Chosen: TypeAlias = str | Sequence[float] | np.ndarray
@@ -127,7 +128,7 @@ class Predictor:
             return self._voted(rows)
         points = self.law.points
         one = len(points) == 1  # by the sign of the decision: a probability rounds
-        index = model.decision(points[0], rows) >= 0 if one else self.law.mean(self._second(model), rows) >= 0.5
+        index = model.decision(points[0], rows) >= 0 if one else self.law.mean(self._second(model), rows) >= _TIE
         return np.asarray(np.asarray(self.classes)[index.astype(int)])
 
     def interval(self, X: Rows, level: float) -> np.ndarray:

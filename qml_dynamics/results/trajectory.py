@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.arguments import checks_arguments
+from ..base.arguments import checks_arguments, checks_arguments_but
 from ..base.errors import ProblemError, check_memory, integer, line
 from ..base.estimate import Estimate
 from ..base.folders import file_mode, make_folder, npz_path
@@ -149,7 +149,11 @@ class Trajectory(Predicting):
             return self.counts["weight"][-1].shots
         return next((e.shots for e in self.expectations.values() if e.shots), None)  # put together from samples
 
-    def _predictor(self, weights: Chosen | None, reading: str | None, time: float | None) -> Predictor:
+    @checks_arguments_but("weights")
+    def predictor(
+        self, weights: Chosen | None = None, reading: str | None = None, time: float | None = None
+    ) -> Predictor:
+        """The model under a law of its weights; arguments and errors as of :meth:`predict`."""
         return law_of(self, "best" if weights is None else weights, reading, time)
 
     def plot(self, reference: Trajectory | None = None, marks: Mapping[str, Sequence[float]] | None = None) -> Figure:

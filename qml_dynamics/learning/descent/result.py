@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ...base.arguments import checks_arguments
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import real
 from ...base.estimate import Estimate, share_error
 from ...base.printing import cut, printed_briefly
@@ -86,7 +86,10 @@ class Descent(Predicting):
         """What was run."""
         return self.trajectory.problem
 
-    def _predictor(self, weights: Chosen | None, reading: str | None, time: float | None) -> Predictor:
+    @checks_arguments_but("weights")
+    def predictor(
+        self, weights: Chosen | None = None, reading: str | None = None, time: float | None = None
+    ) -> Predictor:
         """As of its trajectory; ``"best"`` are the polished :attr:`weights`, own ones are in the loss's units."""
         if weights is None or (isinstance(weights, str) and weights == "best"):
             only_of_a_density("best", reading=reading, time=time)
