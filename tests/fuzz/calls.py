@@ -17,6 +17,7 @@ import numpy as np
 import qml_dynamics as qd
 import qml_dynamics.backends
 import qml_dynamics.runs
+from qml_dynamics.base.printing import fits
 from tests.fuzz import pools
 from tests.fuzz.limits import attempt
 from tests.fuzz.members import MEMBERS
@@ -110,7 +111,10 @@ def _walked(answer: Any) -> Any:
 
 
 def fault(answer: Any) -> str | None:
-    """What is wrong with an answer: numbers that are not finite, densities that are not of norm 1."""
+    """What is wrong with an answer: numbers that are not finite, densities that are not of norm 1, a text that is long."""
+    for said in (str, repr) if type(answer).__module__.startswith("qml_dynamics") else ():
+        if not fits(said(answer)):
+            return f"a {type(answer).__name__} that prints as more than eight lines of 120 characters"
     for run in _runs(answer):
         if not np.isfinite(run.density).all() or run.density.min() < -1e-9:
             return "a density that is not finite or negative"

@@ -82,7 +82,9 @@ def test_an_interval_holds_its_share_of_the_weights(run: qd.Trajectory, chain: q
     for row, (low, high) in enumerate(ends):
         share = run.density[-1].reshape(-1)
         assert share[probability[:, row] < low - 1e-12].sum() < 0.25 <= share[probability[:, row] <= low + 1e-12].sum()
-        assert share[probability[:, row] < high - 1e-12].sum() < 0.75 <= share[probability[:, row] <= high + 1e-12].sum()
+        assert (
+            share[probability[:, row] < high - 1e-12].sum() < 0.75 <= share[probability[:, row] <= high + 1e-12].sum()
+        )
     best = run.predict_interval(ROWS, 0.5, weights="best")
     np.testing.assert_allclose(best[:, 0], run.predict_proba(ROWS)[:, 1], atol=1e-12)
     np.testing.assert_array_equal(best[:, 0], best[:, 1])
@@ -97,7 +99,9 @@ def test_a_vote_is_the_label_of_the_larger_count(chain: qd.Chain) -> None:
 
 def test_a_tie_goes_to_the_second_label() -> None:
     """Shares of a symmetric density are added in floating point, and half of them is half."""
-    problem = qd.Problem(qd.Grid((-1, 1), 3, "walls"), neuron([[1.0], [-1.0]], ["b", "a"]), 0.1, clock="real", duration=0.1)
+    problem = qd.Problem(
+        qd.Grid((-1, 1), 3, "walls"), neuron([[1.0], [-1.0]], ["b", "a"]), 0.1, clock="real", duration=0.1
+    )
     run = qd.evolve(problem, qd.SplitStep(2), seed=0)
     assert run.predict_proba([[0.0], [1e-9]], "mean", time=0.0)[:, 1] == pytest.approx(0.5)
     assert run.predict([[1e-18], [-1e-18]], "mean", time=0.0).tolist() == ["b", "b"]
@@ -329,7 +333,9 @@ def test_the_command_predicts_by_every_kind_of_folder(
     run, chain = qd.load(folders / "anneal"), qd.Chain.load(folders / "anneal" / "chain.npz")
     rows = predicted(capsys, folders / "anneal", new, "--weights", "mean", "--proba", "--time", f"{run.times[1]:.12g}")
     assert rows[0] == ["prediction", "probability of versicolor", "probability of virginica"]
-    np.testing.assert_array_equal(np.array(rows[1:])[:, 1:].astype(float), run.predict_proba(NEW, "mean", time=run.times[1]))
+    np.testing.assert_array_equal(
+        np.array(rows[1:])[:, 1:].astype(float), run.predict_proba(NEW, "mean", time=run.times[1])
+    )
     assert np.abs(run.predict_proba(NEW, "mean") - run.predict_proba(NEW, "mean", time=run.times[1])).max() > 1e-3
     rows = predicted(capsys, folders / "anneal" / "chain.npz", new, "--interval", "0.8")
     assert rows[0] == ["prediction", "probability of virginica", "lower", "upper"]
@@ -338,9 +344,7 @@ def test_the_command_predicts_by_every_kind_of_folder(
     rows = predicted(capsys, folders / "descend", new)
     said = json.loads((folders / "descend" / "descent.json").read_text())
     found = qd.load(folders / "descend" / "run.npz")
-    np.testing.assert_array_equal(
-        [float(row[1]) for row in rows[1:]], found.predict_proba(NEW, said["weights"])[:, 1]
-    )
+    np.testing.assert_array_equal([float(row[1]) for row in rows[1:]], found.predict_proba(NEW, said["weights"])[:, 1])
     assert [row[0] for row in rows[1:]][:2] == ["virginica", "versicolor"]
     assert said["weights"] != list(found.best.weights)  # type: ignore[union-attr]
     alone = folders / "alone"

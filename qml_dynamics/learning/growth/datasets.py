@@ -11,6 +11,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, integer, one_of, real, require
+from ...base.printing import printed_briefly
 from ...model.objectives.data import account_of, given_columns, labelled, labels_of, usable_columns, without_missing
 from ...model.tables.account import Account
 from ...model.tables.reading import Reading, column_named, read_table, values_of
@@ -19,6 +20,7 @@ from .scikit import carried
 CARRIED = ("iris", "wine", "breast_cancer", "digits")
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class ClassData:
     """Standardised rows and class numbers, split within each class.

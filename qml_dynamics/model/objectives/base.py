@@ -70,6 +70,7 @@ class Model(Protocol):
         ...
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Rows:
     """What a mean over rows of data is made of, for mini-batches.

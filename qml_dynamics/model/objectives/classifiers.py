@@ -11,6 +11,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import require
+from ...base.printing import printed_briefly
 from .base import Model
 from .scores import gives_numbers, r_squared
 
@@ -64,6 +65,7 @@ class BinaryClassifier(ABC):
         return float(share) if share.ndim == 0 else share
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Neuron(BinaryClassifier):
     """A logistic neuron, ``z = w . x`` with the last weight as bias where there is one."""
@@ -82,6 +84,7 @@ class Neuron(BinaryClassifier):
         return out
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Perceptron(BinaryClassifier):
     """A perceptron, ``z = w . x / sqrt(d)``."""
@@ -97,6 +100,7 @@ class Perceptron(BinaryClassifier):
         return out
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Network(BinaryClassifier):
     """One hidden layer, ``z = v . tanh(W x + b) + c``; the layout of the weights is stated in :func:`network`."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, integer, one_of, real, require
+from ...base.printing import printed_briefly
 from ..tables.again import check_kinds, rows_like
 from ..tables.reading import POLICIES, Table
 from .base import Model, Objective
@@ -27,6 +28,7 @@ OPTIONS = {"neuron": ("l2", "bias"), "network": ("l2", "bias", "hidden"), "perce
 _CLASSES: dict[str, type[BinaryClassifier]] = {"neuron": Neuron, "network": Network, "perceptron": Perceptron}
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Preparation:
     """How a row of the file becomes a row of the model, ``x = (row - mean) / scale``, and what the two labels are called.
