@@ -1,7 +1,4 @@
-"""Results as data frames of pandas and data sets of xarray: members of results, and of sweeps, find them here.
-
-The one module that imports xarray; pandas comes through `model/tables/parquet.py`. Both are in the extra ``tables``.
-"""
+"""Results as data frames of pandas and data sets of xarray: the members of results find them here."""
 
 from __future__ import annotations
 
@@ -10,41 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.errors import MethodError, check_memory
+from ..base.errors import check_memory
 from ..learning.descent.result import Descent
 from ..learning.growth.training import Trained
 from ..learning.metts.chain import Chain
 from ..learning.training.optimisers import TrainResult
 from ..model.domains import Domain
-from ..model.tables.parquet import data_frame
 from ..results.compact import CompactTrajectory
 from ..results.trajectory import Trajectory, plain
+from .foreign_tables import dataset, frame
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
-_REMEDY = 'must be installed for this: pip install "qml-dynamics[tables]".'
 _TAKEN = ("time", "density", "wave", "log_norm", "parameters", "parameter")
-
-
-def frame(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> pandas.DataFrame:
-    """Rows as a data frame; raises :class:`MethodError` where pandas is missing."""
-    try:
-        return data_frame(rows, columns)
-    except ImportError:
-        raise MethodError(f"pandas {_REMEDY}") from None
-
-
-def dataset(
-    variables: Mapping[str, Any], coordinates: Mapping[str, Any], attributes: Mapping[str, Any]
-) -> xarray.Dataset:
-    """Arrays with their dimensions as a data set; raises :class:`MethodError` where xarray is missing."""
-    try:
-        import xarray
-    except ImportError:
-        raise MethodError(f"xarray {_REMEDY}") from None
-    return xarray.Dataset(variables, coords=coordinates, attrs=plain(attributes))
 
 
 def _columns(values: Mapping[str, Iterable[object]]) -> pandas.DataFrame:

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from ...backends import Backend
 from ...backends import backend as find_backend
 from ...base.archive import checked, of, reading
-from ...base.arguments import Array, checks_arguments
+from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, line, require
-from ...base.numeric import as_numbers
+from ...base.numeric import Array, as_numbers
 from ...base.printing import cut, printed_briefly
 from ...methods.gate import check_angles, check_numbers
 from ...methods.variational.engine.linear import solve

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..frames import dataset as xarray_dataset
-from ..frames import frame
+from ..foreign_tables import dataset as xarray_dataset
+from ..foreign_tables import frame
 
 if TYPE_CHECKING:
     import pandas
