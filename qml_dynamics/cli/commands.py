@@ -64,7 +64,7 @@ def predict(
     run: Annotated[
         Path,
         typer.Argument(
-            help="A folder of run, anneal or descend, or a saved trajectory or chain, of a loss on a data file."
+            help="A folder of run, anneal, descend or grow, or a saved trajectory, chain or network, of a data file."
         ),
     ],
     data: Annotated[Path, typer.Argument(help="A CSV file with the columns that the model takes.")],
@@ -86,7 +86,7 @@ def predict(
     allow_code: AllowCode = False,
 ) -> None:
     """Predict the classes of new rows by the model of a saved run."""
-    how = cli.predict.How(weights, reading, time, proba, interval)
+    how = cli.saved.How(weights, reading, time, proba, interval)
     raise typer.Exit(cli.predict.predict_command(run, data, how, out=out, as_json=json, allow_code=allow_code))
 
 

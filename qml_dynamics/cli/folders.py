@@ -15,7 +15,7 @@ from ..methods.keeping import is_begun, kept_call
 from ..results.journal import JOURNAL
 from ..runs.ledger import LEDGER
 
-CHAIN_FILE, DESCENT, DESCENT_RUN = "chain.npz", "descent.json", "run.npz"
+CHAIN_FILE, NETWORK, DESCENT, DESCENT_RUN = "chain.npz", "network.npz", "descent.json", "run.npz"
 STAGED = ".new"  # where a run is written that replaces another one
 PICTURES = ("run.png", "density.png", "energy.png", "landscape.png", "budget.png", "annealing.png", "chain.png")
 RESULTS = (

@@ -6,31 +6,16 @@ import csv
 import io
 import sys
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..base.errors import ProblemError
-from ..model.objectives.prepared import Preparation, refuse_without_model
 from ..model.tables.cells import is_missing, same_label
 from ..model.tables.reading import read_table
-from ..results.predictions import Predictor
 from ..runs.problem_file.files import write_bytes
 from ..runs.trajectory_file import to_json
-from .saved import saved
-
-
-@dataclass(frozen=True)
-class How:
-    """The options that say how a run is read: weights, reading, saved time, and what is told of each row."""
-
-    weights: str | None = None
-    reading: str | None = None
-    time: float | None = None
-    proba: bool = False
-    interval: float | None = None
+from .saved import How, Ready, ready
 
 
 def predict_command(
@@ -38,26 +23,27 @@ def predict_command(
 ) -> int:
     """Predict the rows of a CSV file, whose columns are found by name.
 
-    The columns ``prediction`` and ``probability`` (of the second class, or of both) are written, a row for each row of the file; where
-    the file has the column of the class too, the share that is predicted right is told on standard error, rows of other classes than
-    the two left out.
+    The columns ``prediction`` and ``probability`` (of the second class, of more than two of the predicted one, or of all) are written,
+    a row for each row of the file; where the file has the column of the class too, the share that is predicted right is told on
+    standard error, rows of other classes than those of the model left out.
     """
-    found = saved(run, allow_code=allow_code)
-    prepared = _prepared(refuse_without_model(found.problem.objective).preparation)
+    model = ready(run, how, allow_code=allow_code)
+    prepared = model.preparation
     table = read_table(data, [name for name in prepared.features if name not in prepared.kinds])
     X = prepared.rows_of(table, "data")
-    law = found.predictor(how.weights, how.reading, how.time)
-    told = _told(law, X, how)
-    if how.interval is not None:  # of the density, which best weights are no law of
-        spread = law if how.weights == "vote" else found.predictor("mean", how.reading, how.time)
-        told["lower"], told["upper"] = spread.interval(X, how.interval).T.tolist()
-    labels = told["prediction"]
+    labels, law = model.predict(X).tolist(), model.probabilities(X)
+    ends = None if model.interval is None else model.interval(X)
+    told = _columns(labels, law, prepared.classes, how.proba, ends)
     labelled = table.column(prepared.target) if prepared.target in table.header else [""] * len(X)
-    right, known = _share(law, X, labelled)
+    right, known = _share(model, X, labelled)
     if out is not None:
         write_bytes(out, _csv(told).encode())
     if as_json:
-        print(to_json({**_data(told, prepared, how), "accuracy": right, "file": None if out is None else str(out)}))
+        single = law[:, 1] if len(prepared.classes) == 2 else law.max(axis=1)
+        said: dict[str, Any] = {"classes": list(prepared.classes), "rows": len(labels), "accuracy": right}
+        said |= {"predictions": labels, "probabilities": (law if how.proba else single).tolist()}
+        said |= {} if ends is None else {"intervals": ends.tolist()}
+        print(to_json({**said, "file": None if out is None else str(out)}))
     elif out is None:
         print(_csv(told), end="")
     counts = Counter(labels)
@@ -68,47 +54,31 @@ def predict_command(
     return 0
 
 
-def _prepared(preparation: Preparation | None) -> Preparation:
-    if preparation is None:
-        raise ProblemError(
-            "Argument `run` must be a run on a data file, whose columns are known by name, but its loss was made of arrays: use "
-            "`qml_dynamics.load(run).predict(X)` in Python."
-        )
-    return preparation
-
-
-def _told(law: Predictor, X: np.ndarray, how: How) -> dict[str, list[Any]]:
+def _columns(
+    labels: list[str], law: np.ndarray, classes: tuple[str, ...], every: bool, ends: np.ndarray | None
+) -> dict[str, list[Any]]:
     """What is told of each row, by the name of its column."""
-    classes, second = law.classes, law.probability(X)
-    assert classes is not None
-    columns: dict[str, list[Any]] = {"prediction": law.predict(X).tolist()}
-    if how.proba:
-        columns[f"probability of {classes[0]}"] = (1 - second).tolist()
-    columns[f"probability of {classes[1]}"] = second.tolist()
+    columns: dict[str, list[Any]] = {"prediction": labels}
+    if every:
+        columns |= {f"probability of {name}": column.tolist() for name, column in zip(classes, law.T)}
+    elif len(classes) == 2:
+        columns[f"probability of {classes[1]}"] = law[:, 1].tolist()
+    else:
+        columns["probability"] = law.max(axis=1).tolist()
+    if ends is not None:
+        columns["lower"], columns["upper"] = ends.T.tolist()
     return columns
 
 
-def _data(told: dict[str, list[Any]], prepared: Preparation, how: How) -> dict[str, Any]:
-    """The same as plain data."""
-    names = list(told)
-    likely = [told[name] for name in names if name.startswith("probability of ")]
-    data = {"classes": list(prepared.classes), "rows": len(told["prediction"]), "predictions": told["prediction"]}
-    data["probabilities"] = [list(row) for row in zip(*likely)] if how.proba else likely[0]
-    if how.interval is not None:
-        data["intervals"] = [list(ends) for ends in zip(told["lower"], told["upper"])]
-    return data
-
-
-def _share(law: Predictor, X: np.ndarray, column: list[str]) -> tuple[float | None, int]:
+def _share(model: Ready, X: np.ndarray, column: list[str]) -> tuple[float | None, int]:
     """The share that is predicted right, of so many rows: those of other classes, as of none yet, are left out."""
-    prepared = law.objective.preparation
-    assert prepared is not None
+    prepared = model.preparation
     known = [
         i
         for i, label in enumerate(column)
         if not is_missing(label) and (prepared.rest or any(same_label(label, name) for name in prepared.classes))
     ]
-    return (law.score(X[known], np.array(column)[known]) if known else None), len(known)
+    return (model.share(X[known], np.array(column)[known]) if known else None), len(known)
 
 
 def _csv(told: dict[str, list[Any]]) -> str:

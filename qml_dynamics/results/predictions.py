@@ -17,7 +17,7 @@ from ..base.numeric import as_numbers
 from ..model.objectives.base import Model, Objective
 from ..model.objectives.classifiers import BinaryClassifier, Numbers
 from ..model.objectives.prepared import Preparation, refuse_without_model
-from ..model.objectives.scores import gives_numbers, r_squared
+from ..model.objectives.scores import given_labels, gives_numbers, r_squared
 from ..model.tables.cells import label_value, same_label
 from ..model.tables.reading import read_table
 
@@ -102,7 +102,7 @@ class Predictor:
         return model
 
     @property
-    def classes(self) -> tuple[object, object] | None:
+    def classes(self) -> tuple[object, ...] | None:
         """The two labels: the names in the file, or those of the training data; None for a model of a person's own."""
         prepared = self.objective.preparation
         if prepared is not None:
@@ -145,7 +145,7 @@ class Predictor:
 
     def score(self, X: Rows, y: Labels) -> float:
         """Share of the rows whose label is ``y``: labels of the file, or 0 and 1 in place of two names. Of a regressor R^2."""
-        found, truth = self.predict(X), np.asarray(y)
+        found, truth = self.predict(X), given_labels(y)
         if gives_numbers(self.model):
             return r_squared(truth, found)
         require(truth.shape == found.shape, "y", f"have {len(found)} labels", f"of shape {truth.shape}")
@@ -213,7 +213,7 @@ def rows_of(X: Rows, prepared: Preparation | None) -> np.ndarray:
     return rows if prepared is None else prepared.transform(rows)
 
 
-def second_class(labels: np.ndarray, classes: tuple[str, str], rest: bool) -> np.ndarray:
+def second_class(labels: np.ndarray, classes: Sequence[str], rest: bool) -> np.ndarray:
     """Whether labels are the second class; raises :class:`ProblemError` for one that is neither, unless the first is all the rest.
 
     >>> second_class(np.array([1, 0]), ("cat", "dog"), False).tolist(), second_class(np.array(["cat"]), ("cat", "dog"), False)

@@ -370,3 +370,49 @@ def test_the_command_refuses_what_would_be_left_aside(
     (broken / "descent.json").write_text('{"weights": [1.0]}')
     assert code_of("predict", broken, new) == 2
     assert "2 numbers" in capsys.readouterr().err
+
+
+def test_a_grown_network_is_a_model_of_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three classes and a category, standardised by the training rows; moved elsewhere, its data gone."""
+    rng = np.random.default_rng(5)
+    kinds = np.array(["low", "mid", "top"])[rng.integers(0, 3, 60)]
+    size = np.where(kinds == "low", 0.0, np.where(kinds == "mid", 40.0, 80.0)) + rng.normal(size=60)
+    colour = np.where(rng.random(60) < 0.5, "red", "blue")
+    lines = ["size,colour,kind", *(f"{s:.4f},{c},{k}" for s, c, k in zip(size, colour, kinds))]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    options = ("--target", "kind", "--features", "size,colour", "--epochs", "30", "--hidden", "3", "--no-baseline")
+    assert code_of("grow", tmp_path / "t.csv", *options, "--out", tmp_path / "grown") == 0
+    shutil.move(tmp_path / "grown", tmp_path / "moved")
+    found = qd.growth.Trained.load(tmp_path / "moved" / "network.npz")
+    prepared = found.preparation
+    assert prepared.classes == found.classes == ("low", "mid", "top")
+    assert prepared.features == ("size", "colour=red")
+    assert sum(prepared.rows) == 60
+    X = np.column_stack([size, colour == "red"]).astype(float)
+    by_hand = found.network.probabilities((X - np.array(prepared.mean)) / np.array(prepared.scale))
+    np.testing.assert_allclose(found.predict_proba(X), by_hand, atol=1e-12)
+    assert found.score(X, kinds) > 0.9
+    again = qd.growth.Trained.load(found.save(tmp_path / "again"))
+    np.testing.assert_array_equal(again.predict_proba(X), found.predict_proba(X))
+    assert str(again) == str(found)
+    (tmp_path / "new.csv").write_text("colour;size;kind\nred;79,5;top\nblue;1,5;low\nred;41,0;low\n")
+    rows = predicted(capsys, tmp_path / "moved", tmp_path / "new.csv", "--proba")
+    assert rows[0] == ["prediction", *(f"probability of {name}" for name in prepared.classes)]
+    assert [row[0] for row in rows[1:]] == ["top", "low", "mid"]
+    wanted = found.predict_proba([[79.5, 1.0], [1.5, 0.0], [41.0, 1.0]])
+    np.testing.assert_array_equal(np.array(rows[1:])[:, 1:].astype(float), wanted)
+    capsys.readouterr()
+    assert code_of("predict", tmp_path / "moved" / "network.npz", tmp_path / "new.csv", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == pytest.approx(2 / 3)
+    assert code_of("predict", tmp_path / "moved", tmp_path / "new.csv", "--weights", "mean") == 2
+    assert "no law over them" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    "wrong", [[[1, 0], [1]], [object()] * 12, None, "yes"], ids=["ragged", "objects", "none", "a word"]
+)
+def test_labels_that_are_none_are_refused(wrong: object, run: qd.Trajectory) -> None:
+    found = grown()
+    for result in (run, found):
+        with pytest.raises(ProblemError, match="Argument `y` must"):
+            result.score(ROWS, wrong)  # type: ignore[attr-defined]

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from ...base.arguments import checks_arguments_but
+from ...base.archive import of, reading
+from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import MethodError, integer, real, require
 from ...base.printing import cut, printed_briefly
-from ...model.objectives.prepared import Preparation
+from ...model.objectives.prepared import Preparation, preparation_from_spec, preparation_spec
+from ...model.objectives.scores import given_labels
 from ...results.members import Shown, need_best
 from ...results.predictions import Labels, Rows, rows_of
+from ...results.stored import as_json, read_result, write_result
 from .mlp import MLP
 from .recorder import Recording
+
+KIND = "network"
 
 
 @dataclass(frozen=True)
@@ -126,10 +133,44 @@ class Trained(Shown):
     @checks_arguments_but("X", "y")
     def score(self, X: Rows, y: Labels, weights: str = "best") -> float:
         """Share of new rows whose class is ``y``: labels as they were given; arguments and errors as of :meth:`predict`."""
-        found, truth = self.predict(X, weights), np.asarray(y)
+        found, truth = self.predict(X, weights), given_labels(y)
         require(truth.shape == found.shape, "y", f"have {len(found)} labels", f"of shape {truth.shape}")
         require(truth.size > 0, "y", "have at least one label", "of length 0")
         return float(np.mean(found == truth))
+
+    @checks_arguments
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write network, recording and preparation to one ``.npz`` file, whole or not at all; :meth:`load` reads them back to the bit."""
+        prepared = None if self.preparation is None else preparation_spec(self.preparation)
+        parts = {"weights": self.network.weights, "biases": self.network.biases, "activation": self.network.activation}
+        r = self.recording
+        parts |= {"steps": r.steps, "columns": dict(r.columns), "info": as_json(dict(r.info))}
+        parts |= {"events": [vars(event) for event in self.events], "stop": self.stop, "classes": self.classes}
+        return write_result(path, KIND, {**parts, "preparation": as_json(prepared)})
+
+    @classmethod
+    @checks_arguments
+    def load(cls, path: str | os.PathLike[str]) -> Trained:
+        """What :meth:`save` wrote, or ``qml-dynamics grow`` as ``network.npz``.
+
+        Raises:
+            ProblemError: the file is no saved network, or was damaged or changed.
+        """
+        parts = read_result(path, KIND)
+        with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
+            weights, biases = (tuple(of(parts[name], tuple, name)) for name in ("weights", "biases"))
+            network = MLP(weights, biases, of(parts["activation"], str, "activation"))
+            columns = of(parts["columns"], dict, "columns")
+            recording = Recording(of(parts["steps"], np.ndarray, "steps"), columns, of(parts["info"], dict, "info"))
+            events = tuple(Grown(**of(event, dict, "events")) for event in of(parts["events"], list, "events"))
+            classes, prepared = parts["classes"], parts["preparation"]
+            known = None if classes is None else tuple(of(classes, tuple, "classes"))
+            many = network.sizes[-1]
+            require(known is None or len(known) == many, "classes", f"be {many}", classes)
+            made = None
+            if prepared is not None:
+                made = preparation_from_spec(of(prepared, dict, "preparation"), network.sizes[0], many)
+            return cls(network, recording, events, of(parts["stop"], str, "stop"), known, made)
 
     def __str__(self) -> str:
         r = self.recording

@@ -21,7 +21,7 @@ from ...base.printing import cut, printed_briefly
 from ...methods.gate import check_angles, check_numbers
 from ...methods.variational.engine.linear import solve
 from ...methods.variational.measured.estimates import nearest_metric
-from ...model.objectives.scores import r_squared
+from ...model.objectives.scores import given_labels, r_squared
 from ...results.journal import Scope
 from ...results.members import Shown, need_best
 from ...results.stored import read_result, write_result
@@ -159,7 +159,7 @@ class TrainResult(Shown):
         Raises:
             MethodError: as of :meth:`predict`, or there is no label for each row.
         """
-        found, truth = self.predict(features, weights), np.asarray(labels)
+        found, truth = self.predict(features, weights), given_labels(labels, "labels", MethodError)
         if self.classes is None:
             return r_squared(
                 truth.reshape(found.shape) if truth.size == found.size else truth, found, "labels", MethodError

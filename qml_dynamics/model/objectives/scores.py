@@ -16,6 +16,23 @@ def gives_numbers(model: object) -> bool:
     return getattr(model, "numbers", False) is True
 
 
+def given_labels(y: object, name: str = "y", error: type[QMLDynamicsError] = ProblemError) -> np.ndarray:
+    """Labels or numbers as an array; ragged lists and other objects are refused.
+
+    >>> given_labels(["a", "b"]).tolist(), given_labels([[1, 0], [1]])
+    Traceback (most recent call last):
+    qml_dynamics.base.errors.ProblemError: Argument `y` must be numbers or words, one a row, but is [[1, 0], [1]].
+    """
+    try:
+        found = np.asarray(y)
+        if found.dtype.kind == "O" and all(isinstance(each, str) for each in found.ravel()):  # columns of data frames
+            found = found.astype(str)
+    except Exception:  # of any kind: the person's own object makes the array
+        found = np.array(None)
+    require(found.dtype.kind in "biufSU" and found.ndim > 0, name, "be numbers or words, one a row", y, error)
+    return found
+
+
 def r_squared(
     truth: np.ndarray, found: np.ndarray, name: str = "y", error: type[QMLDynamicsError] = ProblemError
 ) -> float:
