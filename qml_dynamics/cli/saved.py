@@ -120,7 +120,8 @@ def _kind(path: Path) -> str:
     if "head" not in arrays:
         return "trajectory"
     with reading(must):
-        return of(of(parse_json(str(arrays["head"])), dict, "head")["kind"], str, "kind")
+        kind: str = of(of(parse_json(str(arrays["head"])), dict, "head")["kind"], str, "kind")
+    return kind
 
 
 def _saved(path: Path, allow_code: bool) -> Trajectory | Chain | SavedDescent:

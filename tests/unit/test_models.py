@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError
@@ -416,3 +417,30 @@ def test_labels_that_are_none_are_refused(wrong: object, run: qd.Trajectory) -> 
     for result in (run, found):
         with pytest.raises(ProblemError, match="Argument `y` must"):
             result.score(ROWS, wrong)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("read", ["one", "several", "probabilities"])
+def test_a_trained_circuit_predicts_from_its_file_alone(read: str, tmp_path: Path) -> None:
+    """Two qubits, an asymmetric circuit, inputs that stand between the trained angles in the order of names."""
+    circuit = QuantumCircuit(2)
+    a, b, m, x = (Parameter(name) for name in "abmx")
+    circuit.ry(x, 0)
+    circuit.rx(a + 0.3, 1)
+    circuit.cx(0, 1)
+    circuit.ry(2 * b, 1)
+    circuit.rz(m, 0)
+    circuit.rx(b, 0)
+    seen = {"one": None, "several": [SparsePauliOp("IZ"), SparsePauliOp(["XY", "ZI"], [0.5, 0.5])]}
+    labels = [0, 1, 0, 1]
+    rows = np.column_stack([ANGLES[:, 0], np.linspace(-1, 1, 4)])
+    given = {"features": rows, "labels": labels, "inputs": ["x", "m"], "observable": seen.get(read, "probabilities")}
+    found = qd.train(circuit, "cross_entropy", [0.2, -0.4], **given, steps=3, seed=1)  # type: ignore[arg-type]
+    back = qd.TrainResult.load(found.save(tmp_path / "t"))
+    np.testing.assert_array_equal(back.outputs(rows), found.outputs(rows))
+    assert found.outputs(rows).shape == (4, {"one": 1, "several": 2}.get(read, 4))
+    assert back.predict(rows).tolist() == found.predict(rows).tolist()
+    assert back.score(rows, labels) == found.score(rows, labels)
+    swapped = found.outputs(rows[:, ::-1])
+    assert np.abs(swapped - found.outputs(rows)).max() > 0.05
+    with pytest.raises(MethodError, match="have 2 columns"):
+        back.predict(rows[:, :1])

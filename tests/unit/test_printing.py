@@ -13,6 +13,8 @@ from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
+import qml_dynamics.backends
+import qml_dynamics.runs
 from qml_dynamics.base.printing import LINES, WIDTH, cut, fits, whole_text
 from qml_dynamics.validation.error_parts import TERMS
 from tests.stored.names import _public

@@ -152,7 +152,14 @@ def _split(
     scale[np.ptp(values[training], axis=0) == 0] = 1.0
     X = (values - mean) / scale
     words = tuple(map(str, classes))
-    split = {"test_fraction": share, "seed": seed, "rows": (int(training.sum()), int((~training).sum()))}
-    told = replace(plain, mean=tuple(mean.tolist()), scale=tuple(scale.tolist()), classes=words, **split)
+    told = replace(
+        plain,
+        mean=tuple(mean.tolist()),
+        scale=tuple(scale.tolist()),
+        classes=words,
+        test_fraction=share,
+        seed=seed,
+        rows=(int(training.sum()), int((~training).sum())),
+    )
     parts = (X[training], y[training], X[~training], y[~training])
     return ClassData(name, *parts, plain.features, words, preparation=told)

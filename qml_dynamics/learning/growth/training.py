@@ -142,7 +142,11 @@ class Trained(Shown):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write network, recording and preparation to one ``.npz`` file, whole or not at all; :meth:`load` reads them back to the bit."""
         prepared = None if self.preparation is None else preparation_spec(self.preparation)
-        parts = {"weights": self.network.weights, "biases": self.network.biases, "activation": self.network.activation}
+        parts: dict[str, object] = {
+            "weights": self.network.weights,
+            "biases": self.network.biases,
+            "activation": self.network.activation,
+        }
         r = self.recording
         parts |= {"steps": r.steps, "columns": dict(r.columns), "info": as_json(dict(r.info))}
         parts |= {"events": [vars(event) for event in self.events], "stop": self.stop, "classes": self.classes}

@@ -27,6 +27,7 @@ from ...results.members import Shown, need_best
 from ...results.stored import read_result, write_result
 from .account import Exact, Report, Sampled
 from .losses import Data, predicted
+from .reader import NO_ROWS, Reader, reader_from
 
 KIND, RESULT = "training", "training.npz"
 _BETA1, _BETA2, _SMALL = 0.9, 0.999, 1e-8
@@ -67,21 +68,24 @@ class TrainResult(Shown):
 
     @checks_arguments
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write parameters and record to one ``.npz`` file, whole or not at all; :meth:`load` reads them back to the bit."""
-        return write_result(path, KIND, {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_outputs"})
+        """Write parameters, record and circuit to one ``.npz`` file, whole or not at all; :meth:`load` reads them back to the bit."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_outputs"}
+        circuit = self._outputs.parts() if isinstance(self._outputs, Reader) else None
+        return write_result(path, KIND, {**parts, "circuit": circuit})
 
     @classmethod
     @checks_arguments
     def load(cls, path: str | os.PathLike[str]) -> TrainResult:
         """What :meth:`save` wrote, or ``train(folder=...)`` as ``training.npz``.
 
-        The circuit is not in the file: ``outputs``, ``predict`` and ``score`` are there after the same call of ``train`` with its
-        folder, which reads the file.
+        A circuit of gates that no file stores is not in it, nor in files of earlier versions: then ``outputs``, ``predict`` and
+        ``score`` are there after the same call of ``train`` with its folder, which reads the file.
 
         Raises:
             ProblemError: the file is no saved training, or was damaged or changed.
         """
         parts = read_result(path, KIND)
+        circuit = parts.pop("circuit", None)  # which earlier versions did not write
         with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
             names = [f.name for f in fields(cls) if f.name != "_outputs"]
             require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
@@ -95,7 +99,8 @@ class TrainResult(Shown):
             checked(arrays, "parameters", "f", (steps, count))
             checked(arrays, "theta", "f", arrays["theta"].shape)
             require(steps > 0, "path", "hold a loss before the first step", "of none")
-            made = cls(**parts, _outputs=_no_circuit)  # type: ignore[arg-type]
+            read = _no_circuit if circuit is None else reader_from(of(circuit, dict, "circuit"))
+            made = cls(**parts, _outputs=read)  # type: ignore[arg-type]
         return made
 
     def outputs(self, features: ArrayLike) -> np.ndarray:
@@ -107,6 +112,13 @@ class TrainResult(Shown):
         fits = rows.ndim == 2 and bool(np.isfinite(rows).all())
         require(fits, "features", "be a matrix of finite numbers, one row a prediction", features, MethodError)
         return self._outputs(rows)
+
+    def _answers(self, features: ArrayLike) -> np.ndarray:
+        """The outputs of rows that have columns."""
+        outputs = self.outputs(features)
+        if not np.atleast_2d(np.asarray(features)).shape[1]:
+            raise MethodError(NO_ROWS)
+        return outputs
 
     @checks_arguments
     def predict(self, features: Array, weights: str = "best") -> np.ndarray:
@@ -125,7 +137,7 @@ class TrainResult(Shown):
             MethodError: the rows do not fit the circuit, there is none (after :meth:`load`), or the training had no rows.
         """
         need_best(weights, "a trained circuit")
-        outputs = self.outputs(features)
+        outputs = self._answers(features)
         if self.classes is None:
             return outputs[:, 0] if outputs.shape[1] == 1 else outputs
         return np.asarray(np.array(self.classes)[predicted(outputs)])
@@ -140,10 +152,8 @@ class TrainResult(Shown):
                 no probabilities.
         """
         need_best(weights, "a trained circuit")
-        outputs, must = (
-            self.outputs(features),
-            "be rows of a circuit that returns probabilities or one expectation value",
-        )
+        outputs = self._answers(features)
+        must = "be rows of a circuit that returns probabilities or one expectation value"
         require(self.classes is not None, "features", "be rows of a training on classes", "of targets", MethodError)
         if outputs.shape[1] == 1:
             up = np.clip((1 + outputs[:, 0]) / 2, 0.0, 1.0)
@@ -383,19 +393,9 @@ class Training:
             data.read.classes,
         )
 
-    def reader(self, theta: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    def reader(self, theta: np.ndarray) -> Reader:
         """Outputs of new rows at these parameters."""
-        width = self.data.features.shape[1]
-
-        def read(features: np.ndarray) -> np.ndarray:
-            """The exact outputs of the circuit for new rows ``(m, columns)``."""
-            if not width:
-                raise MethodError("A training without features has no model on data, which predictions need.")
-            must = f"have {width} columns"
-            require(features.shape[1] == width, "features", must, f"of {features.shape[1]}", MethodError)
-            return self.exact.outputs(theta, features)
-
-        return read
+        return Reader(self.data.task, theta, self.data.features.shape[1])
 
     def loaded(self, path: Path) -> TrainResult:
         """The result of an earlier process, with the circuit."""
