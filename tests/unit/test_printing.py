@@ -116,7 +116,7 @@ def test_no_public_class_prints_long_whatever_it_holds(cls: type) -> None:
     shown = list(cls._fields) if named else [f.name for f in dataclasses.fields(cls) if f.repr]  # type: ignore[attr-defined]
     types = {name: str(cls.__annotations__.get(name, "object")) for name in shown}
     wide = [name for name in shown if not PLAIN.fullmatch(types[name])]
-    own = cls.__repr__ is not object.__repr__ and cls.__repr__ is cls.__str__ and "__str__" in vars(cls)
+    own = not named and (cls.__repr__ is cls.__str__ or not cls.__dataclass_params__.repr)  # type: ignore[attr-defined]
     if own or not wide:
         assert own or all(PLAIN.fullmatch(kind) for kind in types.values())
         return
