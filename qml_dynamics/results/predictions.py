@@ -14,6 +14,7 @@ import numpy as np
 
 from ..base.errors import ProblemError, describe, one_of, real, require
 from ..base.numeric import as_numbers
+from ..base.printing import printed_briefly
 from ..model.objectives.base import Model, Objective
 from ..model.objectives.classifiers import BinaryClassifier, Numbers
 from ..model.objectives.prepared import Preparation, refuse_without_model
@@ -33,6 +34,7 @@ Labels: TypeAlias = Sequence[int | float | str] | np.ndarray
 Read: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Law:
     """A law of weights.
@@ -76,6 +78,7 @@ class Law:
         return np.stack([np.take_along_axis(values, index[None], axis=0)[0] for index in found], axis=1)
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Predictor:
     """A model on data under a law of weights.
