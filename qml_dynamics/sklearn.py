@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Protocol, Self, cast
+from dataclasses import dataclass
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ except ImportError as missing:  # also a version before 1.6
 from .backends import Backend
 from .backends import backend as find_backend
 from .base.errors import EdgeWeightWarning, MomentumTailWarning, ProblemError, integer, one_of, real, require
-from .learning.metts import metts
+from .learning.metts import Chain, metts
 from .methods.base import Method
 from .methods.defaults import default_method
 from .methods.evolution import evolve
@@ -39,11 +40,12 @@ from .methods.variational.options import Variational
 from .model.domains import Grid
 from .model.initial import Gaussian, Initial, Uniform
 from .model.objectives.base import Objective
-from .model.objectives.classifiers import BinaryClassifier, Network, Neuron, sigmoid
+from .model.objectives.classifiers import BinaryClassifier, Network, Neuron, Numbers
 from .model.objectives.tables import from_table
 from .model.problem import Problem
 from .model.reduction import REDUCTIONS, Reduction, reduced
 from .model.schedules import Geometric
+from .results.trajectory import Trajectory
 
 __all__ = ["QuantumDynamicsClassifier", "QuantumDynamicsRegressor"]
 
@@ -53,32 +55,20 @@ DIGITS = 6  # of probabilities: what is less apart than that is a tie, and no ro
 Matrix = npt.ArrayLike
 
 
-class _Law(Protocol):
-    """What a run and a chain share: a density over the grid."""
-
-    @property
-    def problem(self) -> Problem:
-        """What was run."""
-        ...
-
-
+@dataclass(frozen=True, eq=False)
 class _Fitted:
-    """One trained model: how columns are reduced, the law of its weights, and what was run."""
+    """One trained model: how columns are reduced, and what was run, which predicts by the law of its weights."""
 
-    def __init__(self, reduction: Reduction, model: BinaryClassifier, run: _Law, density: np.ndarray) -> None:
-        self.reduction, self.model, self.run = reduction, model, run
-        index = np.flatnonzero(density.reshape(-1) > 0)
-        self.points = run.problem.domain.points_at(index)
-        self.shares = density.reshape(-1)[index] / density.reshape(-1)[index].sum()
+    reduction: Reduction
+    run: Trajectory | Chain
 
-    def mean(self, X: np.ndarray, logistic: bool) -> np.ndarray:
-        """``sum_w p(w) f_w(x)`` of each row, with f the probability or the number z itself."""
-        rows, out = self.reduction.transform(X), np.zeros(len(X))
-        wide = max(1, _BLOCK // max(1, len(rows)))
-        for start in range(0, len(self.points), wide):
-            z = self.model.raw(self.points[start : start + wide], rows)
-            out += self.shares[start : start + wide] @ (sigmoid(z) if logistic else z)
-        return out
+    def probability(self, X: np.ndarray) -> np.ndarray:
+        """``sum_w p(w) sigmoid(z_w(x))`` of each row."""
+        return self.run.predict_proba(self.reduction.transform(X), "mean")[:, 1]
+
+    def number(self, X: np.ndarray) -> np.ndarray:
+        """``sum_w p(w) z_w(x)`` of each row."""
+        return self.run.predict(self.reduction.transform(X), "mean")
 
 
 class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package without types
@@ -168,9 +158,8 @@ class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package wit
         grid = self._grid(model.num_weights)
         loss = Objective(lambda w: self._loss(model, w, rows, target, weight), f"{self.model} on data")
         table = from_table(loss.on(grid), grid)  # evaluated once
-        named = Objective(table.fn, loss.name, model=model if self._logistic else None, domain=grid)
-        run, density = self._run(self._problem(grid, named), seed)
-        return _Fitted(reduction, model, run, density)
+        named = Objective(table.fn, loss.name, model=model if self._logistic else Numbers(model), domain=grid)
+        return _Fitted(reduction, self._run(self._problem(grid, named), seed))
 
     def _loss(
         self, model: BinaryClassifier, w: np.ndarray, rows: np.ndarray, target: np.ndarray, weight: np.ndarray
@@ -198,20 +187,18 @@ class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package wit
             initial=initial,
         )
 
-    def _run(self, problem: Problem, seed: int) -> tuple[_Law, np.ndarray]:
-        """What was run, and its density at the end."""
+    def _run(self, problem: Problem, seed: int) -> Trajectory | Chain:
+        """What is run."""
         with warnings.catch_warnings():
             for told in (MomentumTailWarning, EdgeWeightWarning):  # grids are coarse and bounded by intent
                 warnings.simplefilter("ignore", told)
             if self.dynamics == "metts":
-                chain = metts(
+                return metts(
                     problem, 0.5 * float(self.duration), int(self.samples), seed, self.backend,
                     method=self.method, diffusion=float(self.diffusion[1]), shots=self.shots, progress=False,
                 )  # fmt: skip
-                return chain, chain.density
             method = self.method if self.method is not None else self._method(problem)
-            run = evolve(problem, method, backend=self.backend, shots=self.shots, seed=seed, progress=False)
-        return run, run.density[-1]
+            return evolve(problem, method, backend=self.backend, shots=self.shots, seed=seed, progress=False)
 
     def _method(self, problem: Problem) -> Method:
         """The usual method of the dynamics, or of its clock on a backend."""
@@ -290,7 +277,7 @@ class QuantumDynamicsClassifier(ClassifierMixin, _QuantumDynamics):  # type: ign
         """Probabilities of the classes, shape ``(n, classes)``; of more than two, those of each against the rest, made to sum to 1."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        each = np.column_stack([np.round(np.clip(f.mean(rows, True), 0.0, 1.0), DIGITS) for f in self._fitted])
+        each = np.column_stack([np.round(f.probability(rows), DIGITS) for f in self._fitted])
         if len(self.classes_) == 2:
             return np.column_stack([1 - each[:, 0], each[:, 0]])
         return np.asarray(each / each.sum(axis=1, keepdims=True))
@@ -337,7 +324,7 @@ class QuantumDynamicsRegressor(RegressorMixin, _QuantumDynamics):  # type: ignor
         """The mean over the law of the weights, shape ``(n,)``."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        return self._mean + self._scale * self._fitted[0].mean(rows, False)
+        return self._mean + self._scale * self._fitted[0].number(rows)
 
 
 def _weights(given: Matrix | None, count: int) -> np.ndarray:

@@ -19,6 +19,7 @@ import numpy as np
 from ..base.arguments import checks_arguments_but
 from ..base.errors import BackendError, integer, one_of
 from ..base.numeric import WHERE_READ
+from ..base.printing import printed_briefly
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
 from .options import DeviceOptions
@@ -176,6 +177,7 @@ class JobBackend(Backend, Protocol):
         ...
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Capabilities:
     """What a backend can do: all that the library asks before it calls one of its verbs.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from .errors import line
@@ -46,7 +46,9 @@ def fits(text: str) -> bool:
 
 
 def printed_briefly(cls: type[C]) -> type[C]:
-    """The decorator of a dataclass whose ``repr`` may be long: then each field is shown in at most 60 characters.
+    """The decorator of a dataclass or named tuple whose ``repr`` may be long: then each field is shown in at most 60 characters.
+
+    A ``__str__`` of its own is cut to what fits.
 
     >>> from dataclasses import dataclass
     >>> @printed_briefly
@@ -66,12 +68,38 @@ def printed_briefly(cls: type[C]) -> type[C]:
         text = whole(self)
         if fits(text):
             return text
-        parts = [f for f in fields(cast("DataclassInstance", self)) if f.repr]
-        said = ", ".join(f"{f.name}={line(_part(getattr(self, f.name)), _PART)}" for f in parts)
+        said = ", ".join(f"{name}={line(_part(getattr(self, name)), _PART)}" for name in _shown(self))
         return cut("\n".join(textwrap.wrap(f"{type(self).__name__}({said})", WIDTH, subsequent_indent="  ")))
 
+    said = cls.__dict__.get("__str__")
+
+    def short(self: C) -> str:
+        """The text of the class's own where it is short, else what fits."""
+        text = said(self)  # type: ignore[misc]
+        return text if fits(text) else cut(text)
+
     cls.__repr__ = brief  # type: ignore[method-assign, assignment]
+    cls._whole_repr = whole  # type: ignore[attr-defined]
+    if said is not None:
+        cls.__str__ = short  # type: ignore[method-assign, assignment]
     return cls
+
+
+def whole_text(value: object) -> str:
+    """The ``repr`` of an object of which nothing is left out: what is compared, where two must be the same.
+
+    >>> whole_text((1, 2))
+    '(1, 2)'
+    """
+    own = next(cls for cls in type(value).__mro__ if "__repr__" in cls.__dict__)
+    return str(own.__dict__.get("_whole_repr", own.__repr__)(value))
+
+
+def _shown(value: object) -> list[str]:
+    """The names of the fields that a ``repr`` shows, of a dataclass or a named tuple."""
+    if not is_dataclass(value):
+        return list(getattr(value, "_fields", ()))
+    return [f.name for f in fields(cast("DataclassInstance", value)) if f.repr]
 
 
 def _part(value: object) -> str:

@@ -111,8 +111,6 @@ class Part:
 ANSATZ = "ansatz.qpy"  # what the file beside the plain data is called that holds a circuit
 
 
-MEMBERS: dict[str, str] = {"plot": "plotting:plot_summary"}  # of results, which stand below what draws them
-
 PARTS: dict[str, Part] = {
     "growth": Part("methods.variational.options:Growth", "methods.variational.options:Growth", "grow"),
     "cutoff": Part("methods.variational.options:Cutoff", "methods.variational.options:Cutoff", "regularisation"),

@@ -30,6 +30,7 @@ _MODULES = (
         "options",
         "predict",
         "run",
+        "saved",
         "show",
         "sweep",
         "suggest",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from . import options as options
     from . import predict as predict
     from . import run as run
+    from . import saved as saved
     from . import show as show
     from . import suggest as suggest
     from . import sweep as sweep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.files import copy_problem, write_bytes
 from ..runs.trajectory_file import PROBLEM, RESULT, TRAJECTORY, to_json
 from . import pictures
-from .folders import Place, run_folder
+from .folders import CHAIN_FILE, Place, run_folder
 from .optimum import scipy_optimum
 from .options import parse_method, told_unused
 from .run import default_folder, identify_file, terminal, told_once
@@ -91,6 +91,8 @@ def _in_place(
     if not code:
         try:
             chain = _sample(run, file, wishes)
+            if chain is not None:
+                chain.save(place.work / CHAIN_FILE)
             code = _code(interrupts)
             interrupts.checking = True
             data = run_data(run, file, weights_table(run, file, scipy_optimum(file.problem)))
@@ -142,13 +144,9 @@ def _sample(run: Trajectory, file: ProblemFile, wishes: Wishes) -> Chain | None:
 
 
 def _vote_accuracy(chain: Chain, X: np.ndarray, y: np.ndarray) -> float:
-    """Accuracy of the majority vote of all samples on standardised rows; ties go to the second label."""
-    objective, kinds = chain.problem.objective, np.unique(y)
-    assert objective is not None
-    votes = np.zeros(len(y))
-    for w, count in zip(*np.unique(chain.samples, axis=0, return_counts=True)):
-        votes += count * np.where(objective.predict(w, X) == kinds[-1], 1.0, -1.0)
-    return float(np.mean(np.where(votes >= 0, kinds[-1], kinds[0]) == y))
+    """Accuracy of the majority vote of all samples on rows that are standardised already."""
+    voted = chain.predictor("vote")
+    return replace(voted, objective=replace(voted.objective, preparation=None)).score(X, y)
 
 
 def _add_chain(data: dict[str, Any], chain: Chain | None, file: ProblemFile) -> None:

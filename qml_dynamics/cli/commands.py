@@ -61,21 +61,33 @@ def compare(
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory, of a loss on a data file.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of run, anneal, descend or grow, or a saved trajectory, chain or network, of a data file."
+        ),
+    ],
     data: Annotated[Path, typer.Argument(help="A CSV file with the columns that the model takes.")],
     out: Annotated[Path | None, typer.Option(help="A CSV file (default: standard output).")] = None,
     weights: Annotated[
-        str, typer.Option(help="best (sampled weights), mean (of probabilities over the density) or vote.")
-    ] = "best",
+        str | None,
+        typer.Option(
+            help="best (sampled weights; default), mean (of probabilities over the density; default of a chain) or vote."
+        ),
+    ] = None,
     reading: Annotated[str | None, typer.Option(help="Of mean and vote: born (default) or population.")] = None,
+    time: Annotated[float | None, typer.Option(help="Of mean and vote: a saved time (default: the last).")] = None,
+    proba: Annotated[bool, typer.Option(help="The probabilities of both classes.")] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(help="Also how far the weights disagree: the interval that this share of them lies in."),
+    ] = None,
     json: Json = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Predict the classes of new rows by the model of a saved run."""
-    code = cli.predict.predict_command(
-        run, data, out=out, weights=weights, reading=reading, as_json=json, allow_code=allow_code
-    )
-    raise typer.Exit(code)
+    how = cli.saved.How(weights, reading, time, proba, interval)
+    raise typer.Exit(cli.predict.predict_command(run, data, how, out=out, as_json=json, allow_code=allow_code))
 
 
 @app.command()

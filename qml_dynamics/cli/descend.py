@@ -20,7 +20,7 @@ from ..results.trajectory import atomic_file, plain
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.trajectory_file import to_json
 from . import pictures
-from .folders import run_folder
+from .folders import DESCENT, DESCENT_RUN, run_folder
 from .options import told_unused
 from .run import identify_file, terminal, told_once
 
@@ -152,9 +152,9 @@ def _data(found: Descent) -> dict[str, Any]:
 
 def _write(folder: Path, found: Descent) -> list[Path]:
     """``descent.json``, ``run.npz`` and, of two weights, ``descent.png``."""
-    with atomic_file(folder / "descent.json") as handle:
+    with atomic_file(folder / DESCENT) as handle:
         handle.write((to_json(_data(found)) + "\n").encode())
-    files = [folder / "descent.json", found.trajectory.save(folder / "run.npz")]
+    files = [folder / DESCENT, found.trajectory.save(folder / DESCENT_RUN)]
     if pictures.available() and found.problem.domain.ndim == 2:
         files.append(save_figure(plot_descent(found), folder / "descent.png"))
     return files

@@ -15,11 +15,12 @@ from ..methods.keeping import is_begun, kept_call
 from ..results.journal import JOURNAL
 from ..runs.ledger import LEDGER
 
+CHAIN_FILE, NETWORK, DESCENT, DESCENT_RUN = "chain.npz", "network.npz", "descent.json", "run.npz"
 STAGED = ".new"  # where a run is written that replaces another one
 PICTURES = ("run.png", "density.png", "energy.png", "landscape.png", "budget.png", "annealing.png", "chain.png")
 RESULTS = (
     *("problem.toml", "problem_table.npy", "problem_initial.npy", "trajectory.npz", "reference.npz", "result.json"),
-    *("run.json", LEDGER, "descent.json", "run.npz", "descent.png", *PICTURES),
+    *("run.json", LEDGER, DESCENT, DESCENT_RUN, "descent.png", CHAIN_FILE, *PICTURES),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,14 @@ from ..plotting.network_growth import plot_network_growth
 from ..results.trajectory import atomic_file
 from ..runs.trajectory_file import to_json
 from . import pictures
-from .folders import refuse_results, result_folder
+from .folders import NETWORK, refuse_results, result_folder
 
 if TYPE_CHECKING:
     from ..learning.growth.datasets import ClassData
     from ..learning.growth.training import Trained
 
 
-FILES = ("recording.npz", "baseline.npz", "weights.npz", "network.png")
+FILES = (NETWORK, "recording.npz", "baseline.npz", "weights.npz", "network.png")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def grow_command(
             progress=None,
         )
 
-    run = trained(start, growth)
+    run = replace(trained(start, growth), classes=data.classes, preparation=data.preparation)
     cut = run.stop.startswith("interrupted")
     fixed = trained(list(run.network.sizes[1:-1]), None) if options.baseline and not cut else None
     if fixed is not None and fixed.stop.startswith("interrupted"):
@@ -100,10 +100,10 @@ def _widths(given: str) -> list[int]:
 
 
 def _write(out: Path, run: Trained, fixed: Trained | None, data: ClassData, options: GrowOptions) -> list[str]:
-    """``recording.npz``, ``baseline.npz``, ``weights.npz`` and, where matplotlib is installed, ``network.png``."""
+    """``recording.npz``, ``network.npz``, ``baseline.npz``, ``weights.npz`` and, where matplotlib is installed, ``network.png``."""
     import numpy as np
 
-    files = [run.recording.save(out / "recording.npz")]
+    files = [run.recording.save(out / "recording.npz"), run.save(out / NETWORK)]
     if fixed is not None:
         files.append(fixed.recording.save(out / "baseline.npz"))
     with atomic_file(out / "weights.npz") as handle:
@@ -142,7 +142,7 @@ def _row(run: Trained, fixed: Trained | None, written: list[str]) -> dict[str, o
 
 
 def _text(run: Trained, fixed: Trained | None, written: list[str]) -> str:
-    lines = [str(run)]
+    lines = [str(replace(run, events=())), *(f"  {event}" for event in run.events)]  # all of them, which a print cuts
     if fixed is not None:
         r, widths = fixed.recording, " + ".join(map(str, run.network.sizes[1:-1]))
         lines.append(

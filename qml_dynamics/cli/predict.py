@@ -11,53 +11,41 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import ProblemError
-from ..model.objectives.prepared import refuse_without_model
 from ..model.tables.cells import is_missing, same_label
 from ..model.tables.reading import read_table
-from ..results.predictions import Predictor, law_of
 from ..runs.problem_file.files import write_bytes
-from ..runs.trajectory_file import load, to_json
+from ..runs.trajectory_file import to_json
+from .saved import How, Ready, ready
 
 
 def predict_command(
-    run: Path,
-    data: Path,
-    *,
-    out: Path | None,
-    weights: str,
-    reading: str | None,
-    as_json: bool,
-    allow_code: bool = False,
+    run: Path, data: Path, how: How, *, out: Path | None, as_json: bool, allow_code: bool = False
 ) -> int:
     """Predict the rows of a CSV file, whose columns are found by name.
 
-    The columns ``prediction`` and ``probability`` (of the second class) are written, a row for each row of the file; where the file has
-    the column of the class too, the share that is predicted right is told on standard error, rows of other classes than the two left out.
+    The columns ``prediction`` and ``probability`` (of the second class, of more than two of the predicted one, or of all) are written,
+    a row for each row of the file; where the file has the column of the class too, the share that is predicted right is told on
+    standard error, rows of other classes than those of the model left out.
     """
-    trajectory = load(run, allow_code=allow_code)
-    objective = refuse_without_model(trajectory.problem.objective)
-    prepared = objective.preparation
-    if prepared is None:
-        raise ProblemError(
-            "Argument `run` must be a run on a data file, whose columns are known by name, but its loss was made of arrays: use "
-            "`qml_dynamics.load(run).predict(X)` in Python."
-        )
+    model = ready(run, how, allow_code=allow_code)
+    prepared = model.preparation
     table = read_table(data, [name for name in prepared.features if name not in prepared.kinds])
     X = prepared.rows_of(table, "data")
-    law = law_of(trajectory, weights, reading)
-    labels, second = law.predict(X).tolist(), law.probability(X).tolist()
+    labels, law = model.predict(X).tolist(), model.probabilities(X)
+    ends = None if model.interval is None else model.interval(X)
+    told = _columns(labels, law, prepared.classes, how.proba, ends)
     labelled = table.column(prepared.target) if prepared.target in table.header else [""] * len(X)
-    right, known = _share(law, X, labelled)
+    right, known = _share(model, X, labelled)
     if out is not None:
-        write_bytes(out, _csv(labels, second, prepared.classes[1]).encode())
-    told: dict[str, Any] = {"classes": list(prepared.classes), "rows": len(labels), "accuracy": right}
+        write_bytes(out, _csv(told).encode())
     if as_json:
-        print(
-            to_json({**told, "predictions": labels, "probabilities": second, "file": None if out is None else str(out)})
-        )
+        single = law[:, 1] if len(prepared.classes) == 2 else law.max(axis=1)
+        said: dict[str, Any] = {"classes": list(prepared.classes), "rows": len(labels), "accuracy": right}
+        said |= {"predictions": labels, "probabilities": (law if how.proba else single).tolist()}
+        said |= {} if ends is None else {"intervals": ends.tolist()}
+        print(to_json({**said, "file": None if out is None else str(out)}))
     elif out is None:
-        print(_csv(labels, second, prepared.classes[1]), end="")
+        print(_csv(told), end="")
     counts = Counter(labels)
     shown = ", ".join(f"{counts[name]} {name}" for name in prepared.classes)
     accuracy = "" if right is None else f"; {right:.1%} of {known} as column {prepared.target} says"
@@ -66,21 +54,36 @@ def predict_command(
     return 0
 
 
-def _share(law: Predictor, X: np.ndarray, column: list[str]) -> tuple[float | None, int]:
+def _columns(
+    labels: list[str], law: np.ndarray, classes: tuple[str, ...], every: bool, ends: np.ndarray | None
+) -> dict[str, list[Any]]:
+    """What is told of each row, by the name of its column."""
+    columns: dict[str, list[Any]] = {"prediction": labels}
+    if every:
+        columns |= {f"probability of {name}": column.tolist() for name, column in zip(classes, law.T)}
+    elif len(classes) == 2:
+        columns[f"probability of {classes[1]}"] = law[:, 1].tolist()
+    else:
+        columns["probability"] = law.max(axis=1).tolist()
+    if ends is not None:
+        columns["lower"], columns["upper"] = ends.T.tolist()
+    return columns
+
+
+def _share(model: Ready, X: np.ndarray, column: list[str]) -> tuple[float | None, int]:
     """The share that is predicted right, of so many rows: those of other classes, as of none yet, are left out."""
-    prepared = law.objective.preparation
-    assert prepared is not None
+    prepared = model.preparation
     known = [
         i
         for i, label in enumerate(column)
         if not is_missing(label) and (prepared.rest or any(same_label(label, name) for name in prepared.classes))
     ]
-    return (law.score(X[known], np.array(column)[known]) if known else None), len(known)
+    return (model.share(X[known], np.array(column)[known]) if known else None), len(known)
 
 
-def _csv(labels: list[str], second: list[float], name: str) -> str:
+def _csv(told: dict[str, list[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["prediction", f"probability of {name}"])
-    writer.writerows([label, repr(p)] for label, p in zip(labels, second))
+    writer.writerow(told)
+    writer.writerows([cell if isinstance(cell, str) else repr(cell) for cell in row] for row in zip(*told.values()))
     return text.getvalue()

@@ -141,4 +141,4 @@ def print_checks(
         console.print(Text(str(explanation)))
     if budget is not None:
         console.print(Text("\nError budget", style="bold"))
-        console.print(Text(str(budget)))
+        console.print(Text(budget.table()))

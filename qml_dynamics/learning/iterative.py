@@ -12,6 +12,7 @@ import numpy as np
 from ..base.arguments import checks_arguments
 from ..base.errors import integer, real, require
 from ..base.numeric import Array
+from ..base.printing import printed_briefly
 from ..methods.evolution import evolve
 from ..methods.split_step import SplitStep
 from ..model.domains import Grid
@@ -22,6 +23,7 @@ from ..model.schedules import is_constant
 from ..model.taylor_polynomials import expansion, hessian, taylor_step
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class IterativeLearning:
     """Paths over the weights, each of shape ``(steps + 1, ndim)``.

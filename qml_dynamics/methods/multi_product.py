@@ -11,6 +11,7 @@ import numpy as np
 from .. import synthesis
 from ..base.errors import MethodError, integer, real, require
 from ..base.estimate import Estimate
+from ..base.printing import printed_briefly
 from ..model.formulas import by_order, multiproduct_coefficients
 from .base import EVERYWHERE, Answer, Facts, Job, Stream, Usual, Work
 from .from_samples import Planned, one_moment
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..synthesis.trotter import Program
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class MultiProduct(Usual):
     """Extrapolation over Trotter numbers: ``sum_j a_j <O>_j`` with ``S2(T / k_j)^{k_j}`` circuits. Real clock.

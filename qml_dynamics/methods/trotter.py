@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import synthesis
 from ..base.errors import MethodError, integer, one_of, real, require
+from ..base.printing import printed_briefly
 from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors
 from ..model.hamiltonians import PauliHamiltonian
 from ..results.trajectory import Trajectory
@@ -32,6 +33,7 @@ _MEASURED = 12  # qubits of a wave by which a formula is picked
 _KNOWN = tuple(name for name, formula in FORMULAS.items() if all(kind != "W" for kind, _ in formula.base))
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Trotter(Usual):
     """Product-formula circuits: QFT, dual phases, inverse QFT, Walsh phases. Real clock.

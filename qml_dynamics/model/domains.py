@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, check_memory, describe, integer, one_of, real, require
+from ..base.printing import printed_briefly
 
 
 def outer_sum(axes: Sequence[np.ndarray]) -> np.ndarray:
@@ -101,6 +102,7 @@ MAX_WEIGHTS = 1000  # of a hypercube: what stands on waves refuses far fewer, by
 BOUNDARIES = ("periodic", "walls")
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Grid:
     """A tensor-product grid over a box.
@@ -240,6 +242,7 @@ def _indices(index: np.ndarray, size: int) -> np.ndarray:
     return places.astype(np.int64) if places.size == 0 else places
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Hypercube:
     """All vectors of binary weights; bit 0 means ``values[0]``. Weight 0 is the highest qubit (axis 0).

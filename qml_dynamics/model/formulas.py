@@ -19,9 +19,11 @@ import numpy as np
 
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, describe, one_of
+from ..base.printing import printed_briefly
 from .schedules import Schedule
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Formula:
     """One product formula.

@@ -43,6 +43,7 @@ class Uniform:
         return np.full(domain.shape, domain.size**-0.5, dtype=complex)
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Gaussian:
     """``psi ~ exp(-sum (x - center)^2 / (4 width^2) + i momentum . x)``: width is the standard deviation of |psi|^2.
@@ -117,6 +118,7 @@ class Gaussian:
         return outer_product(self.factors(domain)).astype(complex)
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class PointMass:
     """All amplitude on the grid point nearest to ``point``."""

@@ -18,6 +18,7 @@ import numpy as np
 from ..base.entry_points import load, offered, offered_as
 from ..base.errors import ProblemError, QMLDynamicsError, describe, line, real, require
 from ..base.numeric import listed
+from ..base.printing import printed_briefly
 from ..base.registry import SCHEDULE_PAIRS, SCHEDULES, at, named
 
 
@@ -208,6 +209,7 @@ class QHD:
         return PowerLaw(2.0, 3.0, unit=1.0)
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Knots:
     """Positive values at equally spaced knots over the duration, geometric between neighbours: ``log f`` is piecewise linear.

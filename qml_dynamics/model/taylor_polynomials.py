@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, integer, real, require
+from ..base.printing import printed_briefly
 from .domains import Grid
 from .objectives.base import Objective
 from .problem import Problem, need_waves
@@ -64,6 +65,7 @@ def taylor(problem: Problem, about: npt.ArrayLike, order: int) -> Problem:
     return problem.replace(objective=Objective(fn, name, gradient_fn=gradient, spec=spec))
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class TaylorStep:
     """The wave after a time tau from a point mass, in closed form.

@@ -8,8 +8,14 @@ from typing import NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..base.errors import MethodError
+from ..base.arguments import checks_arguments_but
+from ..base.errors import MethodError, line, one_of, require
+from ..base.printing import WIDTH, cut
+from ..model.objectives.prepared import refuse_without_model
+from .predictions import WEIGHTS, Chosen, Law, Predictor, moment
 from .trajectory import Counts, Trajectory
+
+_SAMPLES = 4096  # of a compact state that predictions are averaged over
 
 
 @runtime_checkable
@@ -78,19 +84,39 @@ class CompactTrajectory(Trajectory):
     def states(self, value: np.ndarray | None) -> None:
         """What the dataclass sets is left aside."""
 
+    @checks_arguments_but("weights")
+    def predictor(
+        self, weights: Chosen | None = None, reading: str | None = None, time: float | None = None
+    ) -> Predictor:
+        """As of a trajectory; ``"mean"`` and ``"vote"`` are over samples of the compact state, drawn with the seed of the run.
+
+        Of 4,096 samples a probability has a standard error of at most 0.008.
+        """
+        if not isinstance(weights, str) or weights == "best":
+            return super().predictor(weights, reading, time)
+        objective = refuse_without_model(self.problem.objective)
+        one_of(weights, "weights", WEIGHTS)
+        require(reading in (None, "born"), "reading", "be 'born' for compact states, which are sampled", reading)
+        seed = self.provenance.get("seed")
+        drawn = self.compact[moment(self, time)].sample(_SAMPLES, seed if isinstance(seed, int) else 0)
+        points = self.problem.domain.points_at(drawn.index)
+        return Predictor(objective, Law(points, drawn.count / drawn.count.sum()), weights == "vote")
+
     def __str__(self) -> str:
         domain = self.problem.domain
         ends = ", ".join(f"{k} {v[0]} -> {v[-1]}" for k, v in self.expectations.items() if k in ("energy", "objective"))
         bonds = ", ".join(str(state.bond) for state in (self.compact[0], self.compact[-1]))
-        return "\n".join(
+        how = f" on the {self.problem.clock} clock, classical, exact"
+        text = "\n".join(
             (
-                f"{self.method} on the {self.problem.clock} clock, classical, exact",
+                f"{line(str(self.method), WIDTH - len(how))}{how}",
                 f"domain: {' x '.join(map(str, domain.shape))} points, {domain.num_qubits} qubits; reading: {self.reading}",
                 f"times: {len(self.times)} from {self.times[0]:g} to {self.times[-1]:g}; compact, ranks {bonds} at the ends",
-                f"expectations: {ends}",
-                f"best: {self.best}",
-                f"stop: {self.stop}",
+                f"expectations: {ends or 'none'}",
+                f"best: {self.best or 'no objective'}",
+                f"stop: {line(self.stop, WIDTH - 6)}",
             )
         )
+        return cut(text)
 
     __repr__ = __str__

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 import os
 import tempfile
@@ -20,11 +19,12 @@ from ..base.arguments import checks_arguments, checks_arguments_but
 from ..base.errors import ProblemError, check_memory, integer, line
 from ..base.estimate import Estimate
 from ..base.folders import file_mode, make_folder, npz_path
+from ..base.members import member
 from ..base.printing import WIDTH, cut, printed_briefly
-from ..base.registry import MEMBERS, at
 from ..model.problem import Problem
 from ..model.spec import describe_method, describe_problem
-from .predictions import Chosen, Labels, Rows, law_of
+from .members import Predicting
+from .predictions import Chosen, Predictor, law_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +83,7 @@ class Best:
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Predicting):
     """The answer of a run.
 
     Attributes:
@@ -149,46 +149,16 @@ class Trajectory:
             return self.counts["weight"][-1].shots
         return next((e.shots for e in self.expectations.values() if e.shots), None)  # put together from samples
 
-    @checks_arguments_but("X", "weights")
-    def predict(self, X: Rows, weights: Chosen = "best", reading: str | None = None) -> np.ndarray:
-        """Labels of new rows by the trained model, shape ``(n,)``.
-
-        Args:
-            X: rows, shape ``(n, features)``: of a loss on a file (problem files, ``objectives.on_data``) in the units and the order
-                of ``problem.objective.preparation.features``; else rows like those that the loss was made of.
-            weights: ``"best"``, the best sampled weights; ``"mean"``, the probabilities ``sum_w p(w) sigmoid(z_w(x))`` over the
-                last density p; ``"vote"``, the share of p whose weights say so; or weights of your own.
-            reading: of the wave, for the last three: ``"born"``, ``p = |psi|^2`` (the default), or, on the imaginary clock where the
-                wave is known, ``"population"``, ``p = psi / sum psi``.
-
-        Raises:
-            ProblemError: the loss has no model, ``X`` does not fit it, or there are no such weights.
-
-        >>> from qml_dynamics import Grid, Problem, SplitStep, evolve, objectives
-        >>> loss = objectives.neuron([[1.0], [2.0], [-1.0]], ["warm", "warm", "cold"])
-        >>> run = evolve(Problem(Grid((-4, 4), 5), loss, 0.05, clock="imaginary", duration=5.0), SplitStep(50), seed=1)
-        >>> run.predict([[0.5], [-3.0]], weights="mean").tolist(), run.score([[0.5]], ["warm"])
-        (['warm', 'cold'], 1.0)
-        """
-        return law_of(self, weights, reading).predict(X)
-
-    @checks_arguments_but("X", "weights")
-    def predict_proba(self, X: Rows, weights: Chosen = "best", reading: str | None = None) -> np.ndarray:
-        """Probabilities of the two classes of new rows, shape ``(n, 2)``; arguments and errors as of :meth:`predict`."""
-        return law_of(self, weights, reading).predict_proba(X)
-
-    @checks_arguments_but("X", "y", "weights")
-    def score(self, X: Rows, y: Labels, weights: Chosen = "best", reading: str | None = None) -> float:
-        """Share of new rows whose label is ``y``; arguments and errors as of :meth:`predict`."""
-        return law_of(self, weights, reading).score(X, y)
+    @checks_arguments_but("weights")
+    def predictor(
+        self, weights: Chosen | None = None, reading: str | None = None, time: float | None = None
+    ) -> Predictor:
+        """The model under a law of its weights; arguments and errors as of :meth:`predict`."""
+        return law_of(self, "best" if weights is None else weights, reading, time)
 
     def plot(self, reference: Trajectory | None = None, marks: Mapping[str, Sequence[float]] | None = None) -> Figure:
         """All pictures of the run in one figure, as ``plotting.plot_summary`` draws them (extra ``viz``)."""
-        return at(MEMBERS["plot"])(self, reference, marks)  # type: ignore[no-any-return]
-
-    def _repr_html_(self) -> str:
-        """What notebooks show: the text of the run, escaped."""
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return member(self, "plot")(self, reference, marks)  # type: ignore[no-any-return]
 
     @checks_arguments
     def save(self, path: str | os.PathLike[str]) -> Path:

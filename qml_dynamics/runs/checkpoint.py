@@ -16,6 +16,7 @@ import numpy as np
 from ..base.archive import FOREIGN, checked, of, read_npz, reading
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, integer, one_of
+from ..base.printing import printed_briefly
 from ..base.texts import parse_json
 from ..results.trajectory import plain, write_npz
 
@@ -24,6 +25,7 @@ _NAME = re.compile(r"step-(\d+)\.npz")
 _PREFIX = "array/"
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Saved:
     """One checkpoint.

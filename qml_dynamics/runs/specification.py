@@ -17,6 +17,7 @@ from ..base.archive import read_npz, reading
 from ..base.codec import Beside, holds_code, is_plain, method_from_spec, method_spec, required
 from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe
 from ..base.places import permitted, regular
+from ..base.printing import printed_briefly
 from ..base.registry import kind_of, method_class
 from ..base.texts import parse_json
 from ..methods.base import Method
@@ -71,6 +72,7 @@ def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, 
     )
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class RunSpecification:
     """Everything that determines a run.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..base.printing import printed_briefly
 from .budget import spent_seconds, spent_shots
 from .ledger import Batch
 
@@ -24,6 +25,7 @@ class BatchStatus:
         return f"batch {self.number}{job}: {self.status}" + (f" ({self.error})" if self.error else "")
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class RunStatus:
     """How a run stands.

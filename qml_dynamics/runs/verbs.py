@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..backends.base import BackendLike
 from ..base.arguments import checks_arguments_but
+from ..base.printing import printed_briefly
 from ..results.trajectory import Trajectory
 from .retry import Patience
 from .state import RunStatus
@@ -18,6 +19,7 @@ from .submission import open_run
 Folder = str | os.PathLike[str]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Fetched:
     """What :func:`fetch` found: the status, and the trajectory when every sample is here (else None)."""

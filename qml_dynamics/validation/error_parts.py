@@ -17,7 +17,7 @@ from ..base.arguments import checks_arguments
 from ..base.codec import field_values
 from ..base.errors import require
 from ..base.estimate import Estimate
-from ..base.printing import printed_briefly
+from ..base.printing import cut, printed_briefly
 from ..results.stored import read_result, write_result
 
 TERMS = ("box", "grid", "formula", "encoding", "register", "device", "shots")
@@ -95,6 +95,19 @@ class ErrorBudget:
         raise AttributeError(name)
 
     def __str__(self) -> str:
+        """The parts two a line, without infidelities; :meth:`table` has everything."""
+        parts = [(name, self.terms[name], self.shifts[name]) for name in TERMS] + [
+            ("total", self.total, self.total_shift)
+        ]
+        cells = [f"{name:10}{distance!s:>20}{shift!s:>24}" for name, distance, shift in parts]
+        head = f"{'':10}{'distance':>20}{'mean loss':>24}"
+        rows = [f"{head}    {head}"]
+        rows += [f"{left}    {right}" for left, right in zip(cells[:4], cells[4:])]
+        rows.append(f"largest part: {self.dominant}; sum of the parts: {self.sum}; distances over {self.cells} cells")
+        return cut("\n".join([*rows, *self.notes]))
+
+    def table(self) -> str:
+        """Everything as a text, a part a line: distance, change of the mean loss and infidelity, and the notes."""
         rows = [f"{'':10}{'distance':>22}{'mean loss':>24}{'infidelity':>12}"]
         for name in TERMS:
             miss = f"{self.infidelity[name]:.1e}" if name in self.infidelity else ""

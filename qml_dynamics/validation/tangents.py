@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..base.printing import whole_text
 from ..model.domains import Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.problem import Problem
@@ -47,7 +48,7 @@ class Arrival:
     def of(cls, problem: Problem, time: float, psi: np.ndarray) -> Arrival:
         """The wave ``psi``, into which the initial wave of the problem has turned."""
         start = np.ascontiguousarray(problem.initial.vector(problem.domain), dtype=complex)
-        said = f"{problem.domain} {problem.clock} {time!r}".encode()
+        said = f"{whole_text(problem.domain)} {problem.clock} {time!r}".encode()
         digest = hashlib.sha256(said + np.ascontiguousarray(psi).tobytes() + start.tobytes()).digest()
         return cls(problem, time, psi, start, digest)
 

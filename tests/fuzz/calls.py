@@ -17,6 +17,7 @@ import numpy as np
 import qml_dynamics as qd
 import qml_dynamics.backends
 import qml_dynamics.runs
+from qml_dynamics.base.printing import fits
 from tests.fuzz import pools
 from tests.fuzz.limits import attempt
 from tests.fuzz.members import MEMBERS
@@ -87,7 +88,7 @@ def run(number: int) -> str | None:
     """What is wrong with the outcome of a call; None for nothing."""
     made = call(number)
     called = public()[made.name]
-    judge = (lambda answer: None) if made.name in INFINITE else fault
+    judge = (lambda answer: None) if made.name in INFINITE else fault if isinstance(called, type) else _fault_or_long
     with contextlib.chdir(pools.folder()):  # where names of files among the values may be written to
         return attempt(lambda: _walked(called(**made.arguments)), judge)
 
@@ -101,7 +102,7 @@ def answers(name: str) -> bool:
     """Whether the right call of a name has an answer without a fault, and raises nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return fault(_walked(public()[name](**RIGHT[name]()))) is None
+        return _fault_or_long(_walked(public()[name](**RIGHT[name]()))) is None
 
 
 def _walked(answer: Any) -> Any:
@@ -120,6 +121,14 @@ def fault(answer: Any) -> str | None:
     if isinstance(answer, (float, complex, np.ndarray, np.floating, list, tuple)):
         return _not_finite(answer)
     return None
+
+
+def _fault_or_long(answer: Any) -> str | None:
+    """The same, or a text of more than eight lines; a class that holds what it is given, whatever that is, is not printed."""
+    for said in (str, repr) if type(answer).__module__.startswith("qml_dynamics") else ():
+        if not fits(said(answer)):
+            return f"a {type(answer).__name__} that prints as more than eight lines of 120 characters"
+    return fault(answer)
 
 
 def _runs(answer: Any) -> list[qd.Trajectory]:

@@ -60,6 +60,18 @@ def _machine() -> Any:
     return qd.boltzmann.BoltzmannMachine(2)
 
 
+@functools.cache
+def _learned() -> qd.Trajectory:
+    """A run of a neuron on two features."""
+    problem = qd.Problem(qd.Grid([(-3, 3)] * 2, 2), _neuron(), 0.2, clock="imaginary", duration=0.5)
+    return qd.evolve(problem, qd.SplitStep(4), seed=0, progress=False)
+
+
+@functools.cache
+def _posterior() -> qd.Chain:
+    return qd.metts(_learned().problem, tau=0.5, samples=8, seed=0, progress=False)
+
+
 THETA = (0.3, -0.2, 0.5, 0.1, 0.4)
 MEMBERS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "Counts.histogram": lambda: {"self": qd.Counts(np.array([0, 2]), np.array([3, 4])), "size": 4},
@@ -84,6 +96,14 @@ MEMBERS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "Objective.score": lambda: {"self": _neuron(), "w": np.ones(2), "X": _rows(), "y": [0, 1] * 3},
     "Problem.from_operator": lambda: {"operator": np.diag([1.0, 2, 3, 4]), "clock": "real", "duration": 1.0},
     "Problem.replace": lambda: {"self": pools.problem(), "duration": 0.5, "diffusion": 0.4, "clock": "imaginary"},
+    "Chain.predict": lambda: {"self": _posterior(), "X": _rows(), "weights": "vote"},
+    "Chain.predict_interval": lambda: {"self": _posterior(), "X": _rows(), "level": 0.8},
+    "Chain.score": lambda: {"self": _posterior(), "X": _rows(), "y": [0, 1] * 3},
+    "Trajectory.predict": lambda: {"self": _learned(), "X": _rows(), "weights": "mean", "reading": "born", "time": 0.5},
+    "Trajectory.predict_interval": lambda: {"self": _learned(), "X": _rows(), "level": 0.8},
+    "Trajectory.predict_proba": lambda: {"self": _learned(), "X": _rows(), "weights": "best"},
+    "Trajectory.predictor": lambda: {"self": _learned(), "weights": "mean", "reading": "population"},
+    "Trajectory.score": lambda: {"self": _learned(), "X": _rows(), "y": [0, 1] * 3},
     "Trajectory.save": lambda: {"self": pools.run(), "path": str(pools.folder() / "saved.npz")},
     "boltzmann.BoltzmannFit.sample": lambda: {"self": _trained(), "shots": 20, "seed": 1},
     "boltzmann.BoltzmannMachine.gradient": lambda: {"self": _machine(), "theta": THETA, "data": [0.4, 0.1, 0.1, 0.4]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -362,14 +362,19 @@ def test_a_finished_call_is_read_and_its_file_can_be_read_alone(tmp_path: Path, 
     assert same_parts(call(tmp_path / "a"), first)
 
 
-def test_a_training_that_is_read_still_has_its_circuit_and_its_file_alone_does_not(tmp_path: Path) -> None:
+def test_a_training_that_is_read_has_its_circuit_and_one_of_gates_that_no_file_stores_says_so(tmp_path: Path) -> None:
     ask: dict[str, Any] = {"steps": 5, "seed": 1, "folder": tmp_path / "a"}
     x = np.zeros((2, 0))
     first, again = (qd.train(turn(), np.diag([1.0, -1.0]), [0.3], **ask) for _ in range(2))
     assert np.array_equal(again.outputs(x), first.outputs(x))
     alone = TrainResult.load(tmp_path / "a" / "training.npz")
+    assert np.array_equal(alone.outputs(x), first.outputs(x))
+    bare = replace(first, _outputs=lambda rows: rows).save(tmp_path / "bare")
     with pytest.raises(MethodError, match="call `train` with its folder again"):
-        alone.outputs(x)
+        TrainResult.load(bare).outputs(x)
+    for result in (first, alone):
+        with pytest.raises(MethodError, match="without features has no model"):
+            result.predict(x)
 
 
 def test_a_chain_is_not_read_with_another_problem(tmp_path: Path) -> None:

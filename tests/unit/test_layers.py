@@ -42,6 +42,7 @@ ONE_FILE_EACH = {
     "h5py": "runs/problem_file/operator_file.py",
     "pandas": "model/tables/parquet.py",
     "pyarrow": "model/tables/parquet.py",
+    "xarray": "runs/foreign_tables.py",
 }
 ALSO = {
     "pennylane": {"methods/variational/ansatz/pennylane.py"},  # reads a person's QNode into an ansatz, and runs nothing

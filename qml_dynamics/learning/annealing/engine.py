@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...backends import Backend
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods import chebyshev
 from ...methods.base import LOSSES, WAVES, Answer, Facts, Job, Method, Usual, Work, check_facts
@@ -28,6 +29,7 @@ Point = tuple[float, np.ndarray, float]
 _TOL = 1e-8  # of the wave in the 2-norm, a stage
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Annealing(Usual):
     """What a trajectory of :func:`qml_dynamics.anneal` was run with.

@@ -12,6 +12,7 @@ from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.numeric import Array
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods.gate import check_law, check_numbers
 from ...methods.variational.ansatz.purified import Purified
@@ -33,6 +34,7 @@ _STEP = 1e-5  # of the differences of a law by its parameters
 _TIKHONOV = 1e-4
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class BoltzmannFit:
     """A trained machine.

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, check_memory, integer, require
+from ...base.printing import printed_briefly
 from ...model.domains import Grid, outer_product
 from ...model.objectives.base import Objective
 from .box import RADIUS, as_objective, on_unit_box, spread
@@ -21,6 +22,7 @@ from .box import RADIUS, as_objective, on_unit_box, spread
 CHUNK = 1 << 15  # points worked on at once: what fits into the cache
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Instance:
     """One loss to learn on: its values on the grid of the unit box, and which points count as found.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...base.arguments import checks_arguments
+from ...base.printing import printed_briefly
 from ...model.schedules import QHD, Kinked, Schedule
 from .batch import Batch, Instance
 
@@ -77,6 +78,7 @@ class _Rising:
         return self.g * (t1 - t0) + self.g**2 * (t1**3 - t0**3) / 3
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Fixed:
     """A pair of schedules over the duration 1, and what it is called.

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, require
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...model.schedules import QHD, Knots, Schedule
 from .batch import Batch, Instance
@@ -23,6 +24,7 @@ BOUNDS = (-9.0, 9.0)  # of the logarithms: amounts of a step stay far from overf
 _NODES = 6  # of the Gauss-Legendre rule on each piece
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Learned:
     """A pair of schedules for ``steps`` steps over the duration 1, for losses divided by their spread.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...base.errors import ProblemError
+from ...base.printing import printed_briefly
 from ...model.domains import Grid, outer_product
 from ...model.objectives.base import Objective
 from ...model.transforms import Transform
@@ -16,6 +17,7 @@ from .fixed import amounts
 from .learn import Learned
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Setting:
     """One split of a data set.

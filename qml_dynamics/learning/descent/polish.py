@@ -12,6 +12,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of
+from ...base.printing import printed_briefly
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
 from .box import Counted, Spent
@@ -19,6 +20,7 @@ from .box import Counted, Spent
 Bounds = tuple[tuple[float, float], ...]
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Polished:
     """One sample after L-BFGS-B.
@@ -48,6 +50,7 @@ def polish_samples(objective: Objective, starts: np.ndarray, bounds: Bounds, sca
     return tuple(out)
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Rival:
     """What a classical optimiser found with at most as many evaluations as a descent.

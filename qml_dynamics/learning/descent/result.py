@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...base.arguments import checks_arguments, checks_arguments_but
-from ...base.errors import real, require
+from ...base.errors import real
 from ...base.estimate import Estimate, share_error
 from ...base.printing import cut, printed_briefly
 from ...model.domains import Grid
 from ...model.problem import Problem
-from ...results.predictions import Chosen, Labels, Predictor, Rows, law_of
+from ...results.members import Predicting
+from ...results.predictions import Chosen, Predictor, law_of, only_of_a_density
 from ...results.trajectory import Trajectory
 from .box import RADIUS, Box
 from .ends import End
@@ -46,7 +47,7 @@ class Evaluations:
 
 @printed_briefly
 @dataclass(frozen=True, eq=False)
-class Descent:
+class Descent(Predicting):
     """What a descent found.
 
     Attributes:
@@ -85,29 +86,18 @@ class Descent:
         """What was run."""
         return self.trajectory.problem
 
-    @checks_arguments_but("X", "weights")
-    def predict(self, X: Rows, weights: Chosen = "best", reading: str | None = None) -> np.ndarray:
-        """Labels of new rows as :meth:`Trajectory.predict`; ``"best"`` are the polished :attr:`weights`, own ones in the loss's units."""
-        return self._law(weights, reading).predict(X)
-
-    @checks_arguments_but("X", "weights")
-    def predict_proba(self, X: Rows, weights: Chosen = "best", reading: str | None = None) -> np.ndarray:
-        """Probabilities of the two classes of new rows, shape ``(n, 2)``; arguments as of :meth:`predict`."""
-        return self._law(weights, reading).predict_proba(X)
-
-    @checks_arguments_but("X", "y", "weights")
-    def score(self, X: Rows, y: Labels, weights: Chosen = "best", reading: str | None = None) -> float:
-        """Share of new rows whose label is ``y``; arguments as of :meth:`predict`."""
-        return self._law(weights, reading).score(X, y)
-
-    def _law(self, weights: Chosen, reading: str | None) -> Predictor:
-        if isinstance(weights, str) and weights == "best":
-            require(reading is None, "reading", "be left out with weights='best'", reading)
+    @checks_arguments_but("weights")
+    def predictor(
+        self, weights: Chosen | None = None, reading: str | None = None, time: float | None = None
+    ) -> Predictor:
+        """As of its trajectory; ``"best"`` are the polished :attr:`weights`, own ones are in the loss's units."""
+        if weights is None or (isinstance(weights, str) and weights == "best"):
+            only_of_a_density("best", reading=reading, time=time)
             weights = self.weights
-        if isinstance(weights, str):
-            return law_of(self.trajectory, weights, reading)
-        found = law_of(self.trajectory, weights, reading)
-        return found if self.box is None else replace(found, points=self.box.unit(found.points))
+        found = law_of(self.trajectory, weights, reading, time)
+        if isinstance(weights, str) or self.box is None:
+            return found
+        return replace(found, law=replace(found.law, points=self.box.unit(found.law.points)))
 
     def __str__(self) -> str:
         where = ", ".join(f"{w:.6g}" for w in self.weights)

@@ -16,6 +16,7 @@ from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, require
 from ...base.estimate import Estimate, few_samples
 from ...base.numeric import Array
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
@@ -27,6 +28,7 @@ from .polish import polish_samples
 RESAMPLES = 2000
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Study:
     """Means over the splits with bootstrap intervals.

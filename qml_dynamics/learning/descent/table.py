@@ -11,6 +11,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, one_of
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...model.objectives.registry import named
 from .box import RADIUS, on_unit_box, shifted_bounds
@@ -47,6 +48,7 @@ Source: Leng, Hickman, Li, Wu, arXiv:2303.01471, and the table of their released
 TRAINING, HELD_OUT = tuple(PUBLISHED)[0::2], tuple(PUBLISHED)[1::2]  # of the schedules that the library ships
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Row:
     """One function.
@@ -133,6 +135,7 @@ def _row(name: str, qubits: int, steps: int, samples: int, shift: Sequence[float
     )
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class RivalRow:
     """How often a classical optimiser succeeds on one function, over seeds.

@@ -16,6 +16,7 @@ from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...base.numeric import Array, Numbers, as_numbers, number_array
 from ...base.options import handed
+from ...base.printing import printed_briefly
 from ...model.domains import Grid
 from .witten import Landscape
 
@@ -24,6 +25,7 @@ _CANDIDATES = 30
 _ROWS = 1000  # more rows are thinned for the choice of the bandwidth
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Scale:
     """An affine map between a person's units and the box: ``z = (x - mean) @ matrix``.

@@ -15,6 +15,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import integer, real, require
 from ...base.numeric import Array
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods.gate import require_sound
 from ...model.domains import Grid
@@ -50,6 +51,7 @@ def _mean_distance(a: np.ndarray, b: np.ndarray) -> float:
     return total / (len(a) * len(b))
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Kernels:
     """A kernel density estimate: Gaussian kernels with one covariance ``width^2 matrix`` on the rows.
@@ -122,6 +124,7 @@ def _distances(rows: np.ndarray, points: np.ndarray, matrix: np.ndarray) -> tupl
     return cdist(points @ root, rows @ root, "sqeuclidean"), scale
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Quality:
     """What :func:`quality` returns; arrays have one entry a split.

@@ -14,6 +14,7 @@ from typing import cast
 import numpy as np
 
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...results.sampling import drawable
 from .condition import Keep
@@ -137,6 +138,7 @@ _ROUNDS = 60
 ROUGH = 1e-4  # densities below this share of the peak may be a method's error
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Paths:
     """Points of a reverse run.

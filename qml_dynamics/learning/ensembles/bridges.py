@@ -17,6 +17,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, integer, real, require
 from ...base.numeric import Array, Numbers, number_array
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods.base import Method
 from ...methods.bridge.fortet_iteration import carried, check_ends, fortet
@@ -30,6 +31,7 @@ from ...model.problem import Problem
 from .learning import Learning
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Bridge:
     """The most likely way from one density to another, given the motion in between.

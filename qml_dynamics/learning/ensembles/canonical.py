@@ -17,6 +17,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, check_memory, describe, integer, real, require
 from ...base.estimate import Estimate
+from ...base.printing import printed_briefly
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
 from ...model.objectives.tables import from_table
@@ -25,6 +26,7 @@ ENUMERATED = 20
 Field = Callable[[np.ndarray], np.ndarray]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class PhaseField:
     """A free energy over a weight grid.
@@ -40,6 +42,7 @@ class PhaseField:
     gradient: np.ndarray
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class GaussianNeurons:
     """``H(x, q) = x^T A(q) x / 2 - b(q)^T x`` over real neuron states ``x``.
@@ -96,6 +99,7 @@ class GaussianNeurons:
         return _field(self.free_energy, domain)
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class BinaryNeurons:
     """``H(x, q) = sum_i e_i(q) x_i + sum_{i<j} J_ij(q) x_i x_j`` over ``x_i`` in {0, 1}.

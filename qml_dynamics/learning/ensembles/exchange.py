@@ -19,6 +19,7 @@ from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, real, require
 from ...base.estimate import Estimate, mean_of_counts
 from ...base.numeric import listed
+from ...base.printing import printed_briefly
 from ...model.domains import Hypercube
 from ...model.initial import PointMass
 from ...model.pauli import PauliSum
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Exchange:
     """A network of neurons coupled to a reservoir of neuron slots.
@@ -142,6 +144,7 @@ class Exchange:
         return ExchangeSample(kept, mean, 1 - kept.shots / counts.shots)
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class ExchangeSample:
     """Outcomes that passed the check of the conserved number.

@@ -16,6 +16,7 @@ import numpy as np
 from ...base.arguments import checks_arguments_but
 from ...base.errors import describe, one_of, require
 from ...base.estimate import Estimate
+from ...base.printing import printed_briefly
 from ...model.domains import Grid
 from ...model.objectives.base import LossLike, Objective
 from . import law_tests, laws
@@ -172,6 +173,7 @@ def _bound(d: Estimate, g: Estimate, mu_c: Estimate) -> str:
 LAWS = ("gibbs", "fokker_planck", "stationary_wave")
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Fit:
     """What :func:`fit` found. Every entry is an :class:`Estimate` or :class:`NotIdentifiable`.

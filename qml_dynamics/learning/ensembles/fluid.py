@@ -12,12 +12,14 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import describe, integer, real, require
 from ...base.numeric import Array, number_array
+from ...base.printing import printed_briefly
 from ...model.domains import Grid
 from ...model.objectives.base import LossLike, Objective
 
 _DRIFT = 0.05  # a fluid that has lost or gained this share of its mass is no longer a solution
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Fluid:
     """The answer of :func:`hydrodynamic`, kept up to where it failed.

@@ -17,6 +17,7 @@ from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, integer, real, require
 from ...base.numeric import Array
 from ...base.options import handed
+from ...base.printing import printed_briefly
 from ...model.domains import Grid, Hypercube
 from ...model.initial import State
 from ...model.objectives.base import Objective
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class GrandCanonical:
     """Binary neurons at inverse temperature ``beta`` and chemical potential ``mu_c``.

@@ -16,6 +16,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...base.numeric import Array
+from ...base.printing import printed_briefly
 from ...model.domains import Domain
 from ...model.initial import Initial, Uniform
 from ...model.objectives.base import LossLike
@@ -206,6 +207,7 @@ def hbar_from_chemical_potential(mu_c: float) -> float:
     return abs(value) / (2 * math.pi)
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class PhaseDiagram:
     """The three regimes over (multiplier, diffusion) at one mobility.

@@ -15,6 +15,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...base.numeric import Array, Numbers, number_array
+from ...base.printing import printed_briefly
 from ...model.domains import Domain, Grid
 from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...results.trajectory import Trajectory
@@ -22,6 +23,7 @@ from ...results.trajectory import Trajectory
 FLOOR = 1e-18  # below this share of its maximum a density is round-off: no velocity can be read there
 
 
+@printed_briefly
 class Madelung(NamedTuple):
     """What :func:`madelung` returns, arrays of ``domain.shape`` (the velocity with one more axis in front).
 
@@ -124,6 +126,7 @@ def derivatives(wave: np.ndarray, domain: Grid, axis: int) -> tuple[np.ndarray, 
     return slope[keep], bend[keep]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Residuals:
     """How far a trajectory is from Madelung's equations at its inner saved times.

@@ -13,11 +13,13 @@ import numpy as np
 
 from ...base.errors import describe, real, require
 from ...base.numeric import number_array
+from ...base.printing import printed_briefly
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
 from .answers import numbers
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Steps:
     """Single steps of independent networks at recorded times.
@@ -49,6 +51,7 @@ class Steps:
         real(self.dt, "dt", positive=True)
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class History:
     """Density and free energy over a weight grid at several times.
@@ -87,6 +90,7 @@ class History:
             object.__setattr__(self, name, given.reshape(shape))
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class ExchangeEvents:
     """Proposals to add or remove a neuron, and what became of them.
@@ -110,6 +114,7 @@ class ExchangeEvents:
             require(bool(np.isfinite(getattr(self, name)).all()), name, "be finite", describe(getattr(self, name)))
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Run:
     """What was seen of an ensemble. Parts that were not observed are None.

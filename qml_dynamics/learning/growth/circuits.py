@@ -14,11 +14,13 @@ from ...base.arguments import checks_arguments
 from ...base.errors import BackendError, integer
 from ...base.estimate import Estimate, share_error
 from ...base.numeric import Array
+from ...base.printing import printed_briefly
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class LayerRun:
     """What a backend says about ``W x``.

@@ -11,20 +11,25 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, integer, one_of, real, require
+from ...base.printing import printed_briefly
 from ...model.objectives.data import account_of, given_columns, labelled, labels_of, usable_columns, without_missing
+from ...model.objectives.prepared import Preparation
 from ...model.tables.account import Account
+from ...model.tables.again import kinds_of
 from ...model.tables.reading import Reading, column_named, read_table, values_of
 from .scikit import carried
 
 CARRIED = ("iris", "wine", "breast_cancer", "digits")
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class ClassData:
     """Standardised rows and class numbers, split within each class.
 
     ``X`` and ``X_test`` are ``(rows, features)`` after ``(x - mean) / scale`` of the training rows; ``y`` and ``y_test`` are
-    numbers into ``classes``. ``account`` tells what of a file was read, chosen and left out.
+    numbers into ``classes``. ``account`` tells what of a file was read, chosen and left out, ``preparation`` how a row of it becomes
+    one of ``X``.
     """
 
     name: str
@@ -35,6 +40,7 @@ class ClassData:
     features: tuple[str, ...]
     classes: tuple[str, ...]
     account: Account | None = None
+    preparation: Preparation | None = None
 
 
 @checks_arguments
@@ -68,18 +74,24 @@ def class_data(
     given = os.fspath(source) if isinstance(source, str | os.PathLike) else source
     require(isinstance(given, str), "source", "be the name of a file or of a data set", source)
     if given in CARRIED and not Path(given).exists():
-        return _split(*_carried(given, target, features), share, seed, None)
+        name, values, labels, names = _carried(given, target, features)
+        return _split(
+            name, values, labels, Preparation(names, (0.0,) * len(names), (1.0,) * len(names), ()), share, seed
+        )
     known = f"be a CSV file that exists, or one of {', '.join(CARRIED)} (with scikit-learn)"
     require(Path(given).is_file(), "source", known, given)
     require(target is not None, "target", "name the column of the class", target)
-    table, account = _csv(given, str(target), features, missing)
-    return _split(*table, share, seed, account)
+    name, values, labels, account, plain = _csv(given, str(target), features, missing)
+    return replace(_split(name, values, labels, plain, share, seed), account=account)
 
 
 Table = tuple[str, np.ndarray, np.ndarray, tuple[str, ...]]
 
 
-def _csv(path: str, target: str, features: Sequence[str] | None, missing: str) -> tuple[Table, Account]:
+def _csv(
+    path: str, target: str, features: Sequence[str] | None, missing: str
+) -> tuple[str, np.ndarray, np.ndarray, Account, Preparation]:
+    """Name, values and labels of a table, what was read of it, and how, standardised by nothing yet."""
     table = read_table(path, [target], Reading(missing=missing))
     column_named(target, "target", table)
     total = len(table.rows)
@@ -104,7 +116,10 @@ def _csv(path: str, target: str, features: Sequence[str] | None, missing: str) -
         rows_dropped=int((~keep).sum()) + total - len(table.rows),
         cells_filled=lacking if missing == "mean" else 0,
     )
-    return (Path(path).stem, values[keep], labels[keep], tuple(feature.name for feature in chosen)), told
+    names = tuple(feature.name for feature in chosen)
+    one = (1.0,) * len(names)
+    plain = Preparation(names, one, one, (), target=target, kinds=kinds_of(table, chosen), missing=missing)
+    return Path(path).stem, values[keep], labels[keep], told, plain
 
 
 def _carried(name: str, target: str | None, features: Sequence[str] | None) -> Table:
@@ -118,11 +133,11 @@ def _split(
     name: str,
     values: np.ndarray,
     labels: np.ndarray,
-    names: tuple[str, ...],
+    plain: Preparation,
     share: float,
     seed: int,
-    account: Account | None,
 ) -> ClassData:
+    """Rows standardised by the training ones, split within each class."""
     classes, y = np.unique(labels, return_inverse=True)
     require(len(classes) > 1, "target", "hold two classes or more", f"of one: {classes[0]}")
     counts = np.bincount(y)
@@ -137,4 +152,14 @@ def _split(
     scale[np.ptp(values[training], axis=0) == 0] = 1.0
     X = (values - mean) / scale
     words = tuple(map(str, classes))
-    return ClassData(name, X[training], y[training], X[~training], y[~training], names, words, account)
+    told = replace(
+        plain,
+        mean=tuple(mean.tolist()),
+        scale=tuple(scale.tolist()),
+        classes=words,
+        test_fraction=share,
+        seed=seed,
+        rows=(int(training.sum()), int((~training).sum())),
+    )
+    parts = (X[training], y[training], X[~training], y[~training])
+    return ClassData(name, *parts, plain.features, words, preparation=told)

@@ -12,6 +12,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, real, require
 from ...base.numeric import Array, as_numbers
+from ...base.printing import printed_briefly
 from ...model.domains import Grid
 from ...model.initial import Gaussian
 from ...model.objectives.base import Objective
@@ -21,6 +22,7 @@ from ...results.trajectory import Trajectory
 from .arrays import layers
 
 
+@printed_briefly
 class Polar(NamedTuple):
     """``W = unitary @ positive``."""
 

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...base.errors import MethodError
+from ...base.printing import printed_briefly
 from .arrays import chain, layers
 
 
+@printed_briefly
 class Loaded(NamedTuple):
     """A network as plain arrays.
 

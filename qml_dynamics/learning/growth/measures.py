@@ -11,6 +11,7 @@ import numpy as np
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...base.numeric import Array
+from ...base.printing import printed_briefly
 from ...methods.variational.ansatz import from_circuit
 from ...methods.variational.derivatives import check_derivatives
 from ...methods.variational.engine.gates import Program
@@ -40,6 +41,7 @@ class Ansatz(Protocol):
         ...
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Volumes:
     """Volumes of a list of layers.

@@ -11,6 +11,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, integer, one_of, require
 from ...base.numeric import Array, number_array
+from ...base.printing import printed_briefly
 from .arrays import chain, layers, vectors
 
 
@@ -42,6 +43,7 @@ class Passed(NamedTuple):
     after: list[np.ndarray]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class MLP:
     """Layers ``a_l = phi(W_l a_(l-1) + b_l)``, the last one linear, then softmax.

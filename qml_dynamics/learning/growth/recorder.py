@@ -15,6 +15,7 @@ from ...base.archive import checked, of, read_npz, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.errors import ProblemError, describe, integer, one_of, real, require
 from ...base.numeric import Array
+from ...base.printing import printed_briefly
 from ...base.texts import parse_json
 from ...results.trajectory import atomic_file
 from .arrays import chain, layers, table, vectors
@@ -25,6 +26,7 @@ FORMAT = 1
 PathLike = str | os.PathLike[str]
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Recording:
     """Measures of a network, step by step. Entropies and log volumes are in nats.

@@ -16,6 +16,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, describe, integer, one_of, require
 from ...base.numeric import Array, number_array
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods import split_step
 from ...methods.growing.grid import refine
@@ -32,6 +33,7 @@ KINDS = ("born", "bohm", "nelson")
 _MOST = 20_000  # substeps in all
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class EnsembleView:
     """What :func:`ensemble_view` returns.

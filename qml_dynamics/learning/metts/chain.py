@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,22 @@ import numpy as np
 
 from ...base.archive import of, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
-from ...base.codec import method_from_spec
+from ...base.codec import method_from_spec, with_tuples
 from ...base.differing import array_differences, differences
 from ...base.errors import ProblemError, line, one_of, real, require
 from ...base.estimate import Estimate, error_of_mean
 from ...base.printing import WIDTH, cut
+from ...base.registry import SPACES, at
 from ...methods.gate import check_law, check_numbers
-from ...model.objectives.prepared import refuse_without_model
+from ...model.domains import Domain
+from ...model.objectives.prepared import model_spec, refuse_without_model, with_model
+from ...model.objectives.scores import gives_numbers
+from ...model.objectives.tables import from_table
 from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...model.spec import describe_domain, describe_method
-from ...results.predictions import WEIGHTS, Chosen, Labels, Predictor, Rows, at_weights
+from ...results.members import Predicting
+from ...results.predictions import WEIGHTS, Chosen, Law, Predictor, at_weights
 from ...results.rare import neighbours_of, unseen_change
 from ...results.stored import as_json, read_result, write_result
 from ...results.trajectory import Best
@@ -30,7 +35,7 @@ from .statistics import error_of_chain
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Chain(Predicting):
     """What :func:`qml_dynamics.metts` returns.
 
     Attributes:
@@ -87,35 +92,37 @@ class Chain:
         parts |= {name: as_json(parts[name]) for name in ("provenance", "diagnostics")}
         assert self.problem.objective is not None
         parts |= {"domain": as_json(describe_domain(self.problem.domain)), "method": as_json(_said(self.method))}
-        parts["table"] = self.problem.objective.on(self.problem.domain)
+        objective = self.problem.objective
+        parts |= {
+            "table": objective.on(self.problem.domain),
+            "name": objective.name,
+            "model": as_json(model_spec(objective)),
+        }
         for name in ("diffusion", "strength"):
             parts[name] = getattr(self.problem, name).value(0.0, self.tau)
         return write_result(path, KIND, parts)
 
     @classmethod
     @checks_arguments
-    def load(cls, path: str | os.PathLike[str], problem: Problem) -> Chain:
+    def load(cls, path: str | os.PathLike[str], problem: Problem | None = None) -> Chain:
         """What :meth:`save` wrote, or ``metts(folder=...)`` as ``chain.npz``.
 
         Args:
             path: the file.
-            problem: its domain and its loss must be those of the chain, which are compared to 1e-9; a file holds no functions.
+            problem: its domain and its loss must be those of the chain, which are compared to 1e-9. None: the loss is the table of its
+                values that the file holds, with its model on data; a file holds no functions.
 
         Raises:
             ProblemError: the file is no saved chain, was damaged or changed, or is of another domain or loss.
         """
         parts = read_result(path, KIND)
-        require(problem.objective is not None, "problem", "have an objective", "of a general operator")
+        require(
+            problem is None or problem.objective is not None, "problem", "have an objective", "of a general operator"
+        )
         with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
             there = {name: parts.pop(name) for name in ("domain", "table", "method", "diffusion", "strength")}
-            said = {"domain": as_json(describe_domain(problem.domain))}
-            differ = differences(said, {"domain": there["domain"]}, was=_WAS)
-            if not differ:
-                table = problem.objective.on(problem.domain)  # type: ignore[union-attr]
-                stored = of(there["table"], np.ndarray, "table")
-                differ = array_differences({"loss": table}, {"loss": stored}, was=_WAS)
-            if differ:
-                raise ProblemError(f"Argument `problem` must be that of the chain, but its {'; '.join(differ[:3])}.")
+            there |= {name: parts.pop(name, None) for name in ("name", "model")}  # which earlier versions did not write
+            problem = _stored_problem(there) if problem is None else _same_problem(problem, there)
             names = [f.name for f in fields(cls) if f.name not in ("problem", "method")]
             require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
             index, tau = of(parts["index"], np.ndarray, "index"), real(parts["tau"], "tau", positive=True)
@@ -169,32 +176,16 @@ class Chain:
         floor = error_of_mean(0.0, 0.0, max(self.effective_sample_size, 1.0), unseen)
         return Estimate(float(values.mean()), max(error_of_chain(values), float(floor)), self.index.size)
 
-    @checks_arguments_but("X", "weights")
-    def predict(self, X: Rows, weights: Chosen = "mean") -> np.ndarray:
-        """Labels of new rows by the samples, which are draws of a posterior over weights, shape ``(n,)``.
-
-        Args:
-            X: rows, as for ``Trajectory.predict``.
-            weights: ``"mean"``, the mean of the probabilities ``sigmoid(z_w(x))`` over the samples; ``"vote"``, the majority of their
-                labels, of which ties go to the second; ``"best"``, the best sample; or weights of your own.
-
-        Raises:
-            ProblemError: the loss has no model, ``X`` does not fit it, or there are no such weights.
-        """
-        return self._law(weights).predict(X)
-
-    @checks_arguments_but("X", "weights")
-    def predict_proba(self, X: Rows, weights: Chosen = "mean") -> np.ndarray:
-        """Probabilities of the two classes of new rows, shape ``(n, 2)``; arguments as of :meth:`predict`."""
-        return self._law(weights).predict_proba(X)
-
-    @checks_arguments_but("X", "y", "weights")
-    def score(self, X: Rows, y: Labels, weights: Chosen = "vote") -> float:
-        """Accuracy on data, by default of the majority vote of all samples; arguments as of :meth:`predict`."""
-        return self._law(weights).score(X, y)
-
-    def _law(self, weights: Chosen) -> Predictor:
+    @checks_arguments_but("weights")
+    def predictor(
+        self, weights: Chosen | None = None, reading: str | None = None, time: float | None = None
+    ) -> Predictor:
+        """Its samples are draws of a posterior over weights; ``"best"`` is the best of them."""
         objective, domain = refuse_without_model(self.problem.objective), self.problem.domain
+        must = f"be left out for a chain, whose samples are in the {self.reading} reading and of no time"
+        for name, value in (("reading", reading), ("time", time)):
+            require(value is None, name, must, value)
+        weights = "mean" if weights is None else weights
         if isinstance(weights, str) and one_of(weights, "weights", WEIGHTS) == "best":
             require(self.best is not None, "weights", "be 'mean' or 'vote' for a chain without a best sample", weights)
             assert self.best is not None
@@ -202,7 +193,12 @@ class Chain:
         if not isinstance(weights, str):
             return at_weights(objective, weights, domain.ndim)
         distinct, counts = np.unique(self.index.reshape(-1)[: len(self.samples)], return_counts=True)
-        return Predictor(objective, domain.points_at(distinct), counts / counts.sum(), weights == "vote")
+        return Predictor(objective, Law(domain.points_at(distinct), counts / counts.sum()), weights == "vote")
+
+    def _scored_by(self) -> Chosen:
+        """The majority of all samples; of a regressor, which has none, their mean."""
+        objective = self.problem.objective
+        return "mean" if objective is not None and gives_numbers(objective.model) else "vote"
 
     def __str__(self) -> str:
         domain, d = self.problem.domain, self.diagnostics
@@ -233,6 +229,30 @@ class Chain:
 KIND = "chain"
 FEW = 100  # independent samples, below which errors are lower bounds
 _WAS = "the chain was made with"
+
+
+def _same_problem(problem: Problem, there: Mapping[str, object]) -> Problem:
+    """A problem that was given again; raises :class:`ProblemError` where it is not that of the chain."""
+    differ = differences({"domain": as_json(describe_domain(problem.domain))}, {"domain": there["domain"]}, was=_WAS)
+    if not differ:
+        assert problem.objective is not None
+        stored = of(there["table"], np.ndarray, "table")
+        differ = array_differences({"loss": problem.objective.on(problem.domain)}, {"loss": stored}, was=_WAS)
+    if differ:
+        raise ProblemError(f"Argument `problem` must be that of the chain, but its {'; '.join(differ[:3])}.")
+    return problem
+
+
+def _stored_problem(there: Mapping[str, object]) -> Problem:
+    """A problem whose loss is the table of the file, with the model on data that the file describes."""
+    options = dict(of(there["domain"], dict, "domain"))
+    space = at(SPACES[one_of(options.pop("kind", ""), "kind", SPACES)])
+    domain: Domain = space(**with_tuples(space, options))
+    loss = from_table(of(there["table"], np.ndarray, "table"), domain)
+    if there["model"] is not None:
+        loss = with_model(loss, of(there["model"], dict, "model"), domain.ndim)
+    named = replace(loss, name=of(there["name"], str, "name")) if there["name"] is not None else loss
+    return Problem(domain, named, 1.0, clock="imaginary", duration=1.0)
 
 
 def _said(method: Any) -> Any:

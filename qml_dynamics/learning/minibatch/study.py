@@ -11,6 +11,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import integer
 from ...base.estimate import Estimate
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods.base import circuit_seed
 from ...methods.evolution import evolve
@@ -20,6 +21,7 @@ from ...model.problem import Problem
 from . import averaged_state, noise
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class BatchStudy:
     """Final mean losses over the size of the batch.

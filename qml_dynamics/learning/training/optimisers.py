@@ -15,15 +15,19 @@ from ...backends import Backend
 from ...backends import backend as find_backend
 from ...base.archive import checked, of, reading
 from ...base.arguments import checks_arguments
-from ...base.errors import MethodError, require
-from ...base.printing import printed_briefly
+from ...base.errors import MethodError, line, require
+from ...base.numeric import Array, as_numbers
+from ...base.printing import cut, printed_briefly
 from ...methods.gate import check_angles, check_numbers
 from ...methods.variational.engine.linear import solve
 from ...methods.variational.measured.estimates import nearest_metric
+from ...model.objectives.scores import given_labels, r_squared
 from ...results.journal import Scope
+from ...results.members import Shown, need_best
 from ...results.stored import read_result, write_result
 from .account import Exact, Report, Sampled
 from .losses import Data, predicted
+from .reader import NO_ROWS, Reader, reader_from
 
 KIND, RESULT = "training", "training.npz"
 _BETA1, _BETA2, _SMALL = 0.9, 0.999, 1e-8
@@ -32,7 +36,7 @@ _DRAW, _ROWS, _BATCH = 1, 2, 3
 
 @printed_briefly
 @dataclass(frozen=True, eq=False)
-class TrainResult:
+class TrainResult(Shown):
     """A trained circuit.
 
     Attributes:
@@ -64,21 +68,24 @@ class TrainResult:
 
     @checks_arguments
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write parameters and record to one ``.npz`` file, whole or not at all; :meth:`load` reads them back to the bit."""
-        return write_result(path, KIND, {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_outputs"})
+        """Write parameters, record and circuit to one ``.npz`` file, whole or not at all; :meth:`load` reads them back to the bit."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_outputs"}
+        circuit = self._outputs.parts() if isinstance(self._outputs, Reader) else None
+        return write_result(path, KIND, {**parts, "circuit": circuit})
 
     @classmethod
     @checks_arguments
     def load(cls, path: str | os.PathLike[str]) -> TrainResult:
         """What :meth:`save` wrote, or ``train(folder=...)`` as ``training.npz``.
 
-        The circuit is not in the file: ``outputs``, ``predict`` and ``score`` are there after the same call of ``train`` with its
-        folder, which reads the file.
+        A circuit of gates that no file stores is not in it, nor in files of earlier versions: then ``outputs``, ``predict`` and
+        ``score`` are there after the same call of ``train`` with its folder, which reads the file.
 
         Raises:
             ProblemError: the file is no saved training, or was damaged or changed.
         """
         parts = read_result(path, KIND)
+        circuit = parts.pop("circuit", None)  # which earlier versions did not write
         with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
             names = [f.name for f in fields(cls) if f.name != "_outputs"]
             require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
@@ -92,52 +99,93 @@ class TrainResult:
             checked(arrays, "parameters", "f", (steps, count))
             checked(arrays, "theta", "f", arrays["theta"].shape)
             require(steps > 0, "path", "hold a loss before the first step", "of none")
-            made = cls(**parts, _outputs=_no_circuit)  # type: ignore[arg-type]
+            read = _no_circuit if circuit is None else reader_from(of(circuit, dict, "circuit"))
+            made = cls(**parts, _outputs=read)  # type: ignore[arg-type]
         return made
 
     def outputs(self, features: ArrayLike) -> np.ndarray:
         """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""
-        return self._outputs(np.atleast_2d(np.asarray(features, dtype=float)))
+        try:
+            rows = np.atleast_2d(as_numbers(features))
+        except Exception:  # of any kind: the person's own object makes the array
+            rows = np.empty((0, 0, 0))
+        fits = rows.ndim == 2 and bool(np.isfinite(rows).all())
+        require(fits, "features", "be a matrix of finite numbers, one row a prediction", features, MethodError)
+        return self._outputs(rows)
 
-    def predict(self, features: ArrayLike) -> np.ndarray:
-        """Classes of new rows, in the labels that were given.
+    def _answers(self, features: ArrayLike) -> np.ndarray:
+        """The outputs of rows that have columns."""
+        outputs = self.outputs(features)
+        if not np.atleast_2d(np.asarray(features)).shape[1]:
+            raise MethodError(NO_ROWS)
+        return outputs
+
+    @checks_arguments
+    def predict(self, features: Array, weights: str = "best") -> np.ndarray:
+        """Classes of new rows, in the labels that were given; the outputs themselves where the labels were no classes.
 
         By the sign of one expectation value (negative: class 1 of 0 and 1, or -1), or by the largest of several.
-        """
-        index = predicted(self.outputs(features))
-        return index if self.classes is None else np.array(self.classes)[index]
 
-    def predict_proba(self, features: ArrayLike) -> np.ndarray:
+        Args:
+            features: rows, as in training, shape ``(m, d)``.
+            weights: ``"best"``, the parameters at the end: there is no law over them.
+
+        Returns:
+            Shape ``(m,)``; of several outputs that are no classes ``(m, k)``.
+
+        Raises:
+            MethodError: the rows do not fit the circuit, there is none (after :meth:`load`), or the training had no rows.
+        """
+        need_best(weights, "a trained circuit")
+        outputs = self._answers(features)
+        if self.classes is None:
+            return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+        return np.asarray(np.array(self.classes)[predicted(outputs)])
+
+    @checks_arguments
+    def predict_proba(self, features: Array, weights: str = "best") -> np.ndarray:
         """Probabilities of the classes of new rows, shape ``(m, k)``: ``(1 +- <Z>) / 2`` of one expectation value, or the outputs
         where they are probabilities.
 
         Raises:
-            MethodError: the outputs are several expectation values, which are no probabilities.
+            MethodError: as of :meth:`predict`; the labels were no classes; or the outputs are several expectation values, which are
+                no probabilities.
         """
-        outputs = self.outputs(features)
+        need_best(weights, "a trained circuit")
+        outputs = self._answers(features)
+        must = "be rows of a circuit that returns probabilities or one expectation value"
+        require(self.classes is not None, "features", "be rows of a training on classes", "of targets", MethodError)
         if outputs.shape[1] == 1:
             up = np.clip((1 + outputs[:, 0]) / 2, 0.0, 1.0)
             return np.column_stack([up, 1 - up])
         law = bool((outputs >= -1e-9).all()) and bool(np.allclose(outputs.sum(axis=1), 1.0, atol=1e-6))
-        require(
-            law,
-            "features",
-            "be rows of a circuit that returns probabilities or one expectation value",
-            "of others",
-            MethodError,
-        )
+        require(law, "features", must, "of others", MethodError)
         return np.asarray(np.clip(outputs, 0.0, 1.0))
 
-    def score(self, features: ArrayLike, labels: ArrayLike) -> float:
-        """Share of rows that are predicted right."""
-        return float(np.mean(self.predict(features) == np.asarray(labels)))
+    @checks_arguments
+    def score(self, features: Array, labels: Array, weights: str = "best") -> float:
+        """Share of rows that are predicted right; where the labels were no classes R^2 of the outputs.
+
+        Raises:
+            MethodError: as of :meth:`predict`, or there is no label for each row.
+        """
+        found, truth = self.predict(features, weights), given_labels(labels, "labels", MethodError)
+        if self.classes is None:
+            return r_squared(
+                truth.reshape(found.shape) if truth.size == found.size else truth, found, "labels", MethodError
+            )
+        truth = truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
+        require(
+            truth.shape == found.shape, "labels", f"have {len(found)} entries", f"of shape {truth.shape}", MethodError
+        )
+        require(len(found) > 0, "labels", "have at least one entry", "of length 0", MethodError)
+        return float(np.mean(found == truth))
 
     def __str__(self) -> str:
         right = "" if self.accuracy is None else f", accuracy {self.accuracy[0]:.3f} -> {self.accuracy[-1]:.3f}"
         ends = f"loss {self.loss[0]:.6g} -> {self.loss[-1]:.6g}{right}"
-        return (
-            f"{self.optimizer}: {ends} in {len(self.loss) - 1} steps and {self.evaluations[-1]:,} circuits; {self.stop}"
-        )
+        steps = f"{len(self.loss) - 1} steps and {self.evaluations[-1]:,} circuits"
+        return cut(f"{self.optimizer}: {ends} in {steps}; {line(self.stop)}")
 
 
 def _no_circuit(features: np.ndarray) -> np.ndarray:
@@ -345,17 +393,9 @@ class Training:
             data.read.classes,
         )
 
-    def reader(self, theta: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    def reader(self, theta: np.ndarray) -> Reader:
         """Outputs of new rows at these parameters."""
-        width = self.data.features.shape[1]
-
-        def read(features: np.ndarray) -> np.ndarray:
-            """The exact outputs of the circuit for new rows ``(m, columns)``."""
-            must = f"have {width} columns"
-            require(features.shape[1] == width, "features", must, f"of {features.shape[1]}", MethodError)
-            return self.exact.outputs(theta, features)
-
-        return read
+        return Reader(self.data.task, theta, self.data.features.shape[1])
 
     def loaded(self, path: Path) -> TrainResult:
         """The result of an earlier process, with the circuit."""

@@ -13,6 +13,7 @@ from ...backends import Backend
 from ...base.errors import EdgeWeightWarning, MethodError, ProblemError, integer, real, require
 from ...base.estimate import Estimate
 from ...base.numeric import as_numbers
+from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...model.domains import Grid
 from ...model.fitting import ended_axes, weight_at_ends
@@ -40,6 +41,7 @@ TOL, _FLOOR_OF_TOL = 1e-10, 1e-8
 CLASSICAL = (SplitStep, Krylov, Exact)
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class SchrodingerBridge:
     """The most likely way from the problem's initial density to another, given the motion in between. Imaginary clock.

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, check_memory, integer, real, require
 from ...base.options import handed
+from ...base.printing import printed_briefly
 from ...model.domains import Domain, Grid
 from ...model.formulas import Formula, by_order
 from ...model.initial import PointMass, State
@@ -173,6 +174,7 @@ class HamiltonJacobi(Usual):
         return replace(self, steps=2 * self.steps)
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Characteristics:
     """The paths of an ensemble without a wave.

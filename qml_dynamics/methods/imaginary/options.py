@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.printing import printed_briefly
 from ...model.problem import Problem
 from .. import imaginary
 from ..base import EVERYWHERE, LOSSES, Answer, Clock, Facts, Job, Usual, Work
@@ -62,6 +63,7 @@ class _Flowing(Usual):
         return out
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Schrodingerised(_PostSelected):
     """Imaginary time as unitary evolution in one more register, post-selected.

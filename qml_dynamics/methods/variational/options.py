@@ -42,6 +42,7 @@ class Cutoff:
         require(self.rcond < 1, "rcond", "be below 1", self.rcond, MethodError)
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Growth:
     """Add the generator that lowers the residual most whenever the residual exceeds a threshold.

@@ -55,7 +55,11 @@ def real_array(value: npt.ArrayLike, name: str) -> np.ndarray:
 
 
 class Model(Protocol):
-    """What a trained objective can also do: predict labels and be scored."""
+    """What a trained objective can also do: predict labels and be scored.
+
+    A regressor, which predicts numbers, says so by an attribute ``numbers = True``: then results average its predictions in place of
+    counting labels, and their score is R^2.
+    """
 
     def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Labels of the rows of ``X`` under the weights ``w``."""
@@ -66,6 +70,7 @@ class Model(Protocol):
         ...
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Rows:
     """What a mean over rows of data is made of, for mini-batches.

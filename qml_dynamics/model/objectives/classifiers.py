@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import require
+from ...base.printing import printed_briefly
 from .base import Model
+from .scores import gives_numbers, r_squared
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class BinaryClassifier(ABC):
         return float(share) if share.ndim == 0 else share
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Neuron(BinaryClassifier):
     """A logistic neuron, ``z = w . x`` with the last weight as bias where there is one."""
@@ -81,6 +84,7 @@ class Neuron(BinaryClassifier):
         return out
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Perceptron(BinaryClassifier):
     """A perceptron, ``z = w . x / sqrt(d)``."""
@@ -96,6 +100,7 @@ class Perceptron(BinaryClassifier):
         return out
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Network(BinaryClassifier):
     """One hidden layer, ``z = v . tanh(W x + b) + c``; the layout of the weights is stated in :func:`network`."""
@@ -149,12 +154,37 @@ class OnUnitBox(BinaryClassifier):
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """A regressor: the number ``z`` of a model in place of its label.
+
+    >>> Numbers(Neuron((0, 1), 1, bias=True)).predict(np.array([2.0, 1.0]), np.array([[3.0], [4.0]]))
+    array([7., 9.])
+    """
+
+    inner: BinaryClassifier
+    numbers: ClassVar[bool] = True
+
+    def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """``z`` of the rows of ``X``, with a leading axis for many weight vectors."""
+        return self.inner.decision(w, X)
+
+    def score(self, w: np.ndarray, X: np.ndarray, y: np.ndarray) -> float:
+        """R^2 of one weight vector."""
+        return r_squared(np.asarray(y), self.predict(w, X))
+
+
+@dataclass(frozen=True)
 class OfOnesOwn:
     """A person's own model whose weights are given as points of the unit box, ``w = low + lengths * y``."""
 
     inner: Model
     low: tuple[float, ...]
     lengths: tuple[float, ...]
+
+    @property
+    def numbers(self) -> bool:
+        """Whether it predicts numbers, as the model does."""
+        return gives_numbers(self.inner)
 
     def weights(self, y: np.ndarray) -> np.ndarray:
         """The weights of points of the unit box."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, integer, one_of, real, require
+from ...base.printing import printed_briefly
 from ..tables.again import check_kinds, rows_like
 from ..tables.reading import POLICIES, Table
 from .base import Model, Objective
@@ -27,6 +28,7 @@ OPTIONS = {"neuron": ("l2", "bias"), "network": ("l2", "bias", "hidden"), "perce
 _CLASSES: dict[str, type[BinaryClassifier]] = {"neuron": Neuron, "network": Network, "perceptron": Perceptron}
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Preparation:
     """How a row of the file becomes a row of the model, ``x = (row - mean) / scale``, and what the two labels are called.
@@ -34,7 +36,7 @@ class Preparation:
     Attributes:
         features: the columns, in the order of the model.
         mean, scale: of the training rows, one a column.
-        classes: the names of the labels 0 and 1 of the loss.
+        classes: the names of the labels 0 and 1 of the loss; of a network those of all its outputs.
         target: the column of the class.
         rest: whether ``classes[0]`` stands for every label but ``classes[1]``.
         test_fraction, seed: of the split into training and test rows.
@@ -46,7 +48,7 @@ class Preparation:
     features: tuple[str, ...]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     target: str = ""
     rest: bool = False
     test_fraction: float = 0.0
@@ -129,13 +131,18 @@ def model_spec(objective: Objective) -> dict[str, Any] | None:
     own = {f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
     found = {"kind": kind, **own, "classes": list(model.classes), **scaled}
     if objective.preparation is not None:
-        data = dataclasses.asdict(objective.preparation)
-        kinds = {name: list(words) for name, words in data.pop("kinds").items()}
-        if data["missing"] == "refuse":  # as before where there is nothing to say
-            del data["missing"]
-        said = {name: list(v) if isinstance(v, tuple) else v for name, v in data.items()}
-        found["data"] = {**said, **({"kinds": kinds} if kinds else {})}
+        found["data"] = preparation_spec(objective.preparation)
     return {name: found[name] for name in ("kind", "classes", *(n for n in found if n not in ("kind", "classes")))}
+
+
+def preparation_spec(preparation: Preparation) -> dict[str, Any]:
+    """The preparation of rows as plain data."""
+    data = dataclasses.asdict(preparation)
+    kinds = {name: list(words) for name, words in data.pop("kinds").items()}
+    if data["missing"] == "refuse":  # as before where there is nothing to say
+        del data["missing"]
+    said = {name: list(v) if isinstance(v, tuple) else v for name, v in data.items()}
+    return {**said, **({"kinds": kinds} if kinds else {})}
 
 
 def with_model(objective: Objective, spec: Mapping[str, Any], ndim: int) -> Objective:
@@ -174,11 +181,15 @@ def _numbers(values: Any, name: str, count: int) -> list[float]:
 
 
 def _preparation(data: Mapping[str, Any] | None, count: int) -> Preparation | None:
-    if data is None:
-        return None
+    return None if data is None else preparation_from_spec(data, count, 2)
+
+
+def preparation_from_spec(data: Mapping[str, Any], count: int, classes: int) -> Preparation:
+    """What :func:`preparation_spec` described, of so many features and classes; raises :class:`ProblemError` for another one."""
     require(len(data["features"]) == count, "features", f"be {count} columns", list(data["features"]))
-    for name in ("classes", "rows"):
-        require(name not in data or len(data[name]) == 2, name, "be two", data.get(name))
+    for name, many in (("classes", classes), ("rows", 2)):
+        must = "be two" if many == 2 else f"be {many}"
+        require(name not in data or len(data[name]) == many, name, must, data.get(name))
     given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
     return Preparation(**given)
 

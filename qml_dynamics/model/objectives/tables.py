@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, require
+from ...base.printing import printed_briefly
 from ..domains import Domain, Grid, Hypercube
 from .base import Objective, columns, real_array
 
@@ -44,6 +45,7 @@ def from_table(values: npt.ArrayLike, domain: Domain) -> Objective:
     return Objective(NearestValue(flat, domain), "table", spec=spec, domain=domain)
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class NearestValue:
     """The function of points that a table is; an object, so that it goes to other processes.

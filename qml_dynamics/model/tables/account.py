@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...base.errors import line
-from ...base.printing import cut
+from ...base.printing import cut, printed_briefly
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class Account:
     """What was read, chosen and left out.

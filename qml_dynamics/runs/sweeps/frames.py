@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...base.errors import MethodError
-from ...model.tables.parquet import data_frame
+from ..foreign_tables import dataset as xarray_dataset
+from ..foreign_tables import frame
 
 if TYPE_CHECKING:
     import pandas
@@ -15,23 +15,14 @@ if TYPE_CHECKING:
 
     from .table import Sweep
 
-_REMEDY = 'must be installed for this: pip install "qml-dynamics[tables]".'
-
 
 def dataframe(sweep: Sweep) -> pandas.DataFrame:
     """One row a point; see :meth:`Sweep.to_dataframe`."""
-    try:
-        return data_frame([dict(row) for row in sweep.rows], list(sweep.columns()))
-    except ImportError:
-        raise MethodError(f"pandas {_REMEDY}") from None
+    return frame([dict(row) for row in sweep.rows], list(sweep.columns()))
 
 
 def dataset(sweep: Sweep) -> xarray.Dataset:
     """One dimension a group of keys; see :meth:`Sweep.to_xarray`."""
-    try:
-        import xarray
-    except ImportError:
-        raise MethodError(f"xarray {_REMEDY}") from None
     dims = [group[0] for group in sweep.axes.groups]
     coordinates: dict[str, Any] = {}
     for group, dim in zip(sweep.axes.groups, dims):
@@ -40,7 +31,7 @@ def dataset(sweep: Sweep) -> xarray.Dataset:
     names = [name for name in sweep.quantities if any(isinstance(row.get(name), (int, float)) for row in sweep.rows)]
     variables: dict[str, Any] = {name: (dims, sweep.values(name)) for name in names}
     variables["status"] = (dims, np.array([row["status"] for row in sweep.rows]).reshape(sweep.axes.shape))
-    return xarray.Dataset(variables, coords=coordinates, attrs={"stop": sweep.stop})
+    return xarray_dataset(variables, coordinates, {"stop": sweep.stop})
 
 
 def _labels(values: tuple[Any, ...]) -> np.ndarray:

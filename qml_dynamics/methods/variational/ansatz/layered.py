@@ -11,6 +11,7 @@ import numpy as np
 from .... import synthesis
 from ....base.arguments import checks_arguments
 from ....base.errors import MethodError, integer, one_of, require
+from ....base.printing import printed_briefly
 from ....model.hamiltonians import Hamiltonian
 from ....model.problem import Problem
 from ..engine.gates import Angles, Fixed, Gate, PauliRotation, Program, numbered
@@ -19,6 +20,7 @@ ROTATIONS = {"rx": (1, 0), "ry": (1, 1), "rz": (0, 1)}
 _CX = np.eye(4, dtype=complex)[[0, 3, 2, 1]]  # control on the low bit
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class HardwareEfficient:
     """Layers of single-qubit rotations and chains of CX: what :func:`hardware_efficient` returns."""

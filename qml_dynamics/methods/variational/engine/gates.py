@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....base.errors import MethodError, require
+from ....base.printing import printed_briefly
 from ....model.domains import Domain
 from ....model.masks import bit_count
 from ....model.pauli import PauliSum
@@ -75,6 +76,7 @@ class Curved:
     text: str = ""
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Angles:
     """``phi = constant + W theta`` with a sparse ``W``, and curved slots on top.
@@ -123,6 +125,7 @@ class Angles:
         return phi, weight
 
 
+@printed_briefly
 @dataclass(frozen=True, eq=False)
 class Program:
     """An ansatz bound to a register.

@@ -13,6 +13,7 @@ import numpy as np
 
 from ....backends.meaning import SAME
 from ....backends.records import Record, probe, same_probe
+from ....base.printing import whole_text
 from ....model.hamiltonians import LearningHamiltonian
 from ..options import PLAIN, Variational
 from .device import Device
@@ -65,9 +66,9 @@ def marks(
     known = probe(device.circuit)
     numbers = {**_hamiltonian(job), "ends": ends, "saves": job.saves, "theta0": device.theta0}
     words = {
-        "schedules": [repr(job.problem.diffusion), repr(job.problem.strength)],
+        "schedules": [whole_text(job.problem.diffusion), whole_text(job.problem.strength)],
         "options": [method.metric, method.resamplings, method.integrator],
-        "solver": "own" if callable(method.regularisation) else repr(method.regularisation),
+        "solver": "own" if callable(method.regularisation) else whole_text(method.regularisation),
         "clock": job.problem.clock,
         "shots": job.shots,
         "backend": job.device.name,
@@ -110,9 +111,9 @@ def earlier_mark(job: Job, method: Variational, device: Device, ends: np.ndarray
     digest = hashlib.sha256()
     for array in (*numbers, ends, job.saves, device.theta0, device.sequence.amounts(device.theta0)):
         digest.update(np.ascontiguousarray(array).tobytes())
-    schedules = (repr(job.problem.diffusion), repr(job.problem.strength))
+    schedules = (whole_text(job.problem.diffusion), whole_text(job.problem.strength))
     given = PLAIN if method.regularisation is None else method.regularisation
-    solver = "own" if callable(given) else repr(given)
+    solver = "own" if callable(given) else whole_text(given)
     options = (method.metric, method.resamplings, method.integrator, solver)
     watched = [o.name for o in job.observables]
     digest.update(repr((job.problem.clock, job.shots, job.device.name, options, schedules, watched)).encode())
