@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ from ..base.errors import MethodError, ProblemError, describe, require
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.primitives import BaseEstimatorV2
+    from qiskit.transpiler.layout import TranspileLayout
 
 __all__ = [
     "ForwardEulerSolver",
@@ -50,10 +51,12 @@ __all__ = [
     "TimeEvolutionProblem",
     "TimeEvolutionResult",
     "VarQTEResult",
-    "check_problem",
     "check_principle",
+    "check_problem",
+    "estimate_observables",
     "evaluated",
     "is_exact",
+    "laid_out",
 ]
 
 Observed = Any  # a list, or a dictionary by name, of pairs (mean, metadata)
@@ -110,11 +113,23 @@ def check_problem(problem: object, estimator: BaseEstimatorV2 | None) -> None:
     require(given, "estimator", "be given for a problem with aux_operators", None, MethodError)
 
 
+Operators = list[Any] | Mapping[str, Any]
+
+
+def laid_out(operators: Operators, layout: TranspileLayout | None) -> Operators:
+    """Auxiliary operators on the qubits of a transpiled circuit, in a list or by name as they came."""
+    if layout is None:
+        return operators
+    if isinstance(operators, list):
+        return [one.apply_layout(layout) for one in operators]
+    return {name: one.apply_layout(layout) for name, one in operators.items()}
+
+
 def evaluated(
     estimator: BaseEstimatorV2,
     state: np.ndarray,
     circuit: Callable[[], QuantumCircuit],
-    operators: Sequence[Any] | Mapping[str, Any],
+    operators: Operators,
     threshold: float = 1e-12,
 ) -> Observed:
     """Auxiliary operators as ``estimate_observables`` evaluates them: from the wave for an exact estimator, else by the estimator.
@@ -131,11 +146,11 @@ def evaluated(
     """
     if not is_exact(estimator):
         return estimate_observables(estimator, circuit(), operators, None, threshold)
-    listed = operators if isinstance(operators, list) else list(operators.values())  # type: ignore[union-attr]
+    listed = operators if isinstance(operators, list) else list(operators.values())
     wave = Statevector(state)
     means = [_mean(wave, one, threshold) for one in listed]
     pairs = [(mean, {"target_precision": 0.0, "circuit_metadata": {}}) for mean in means]
-    return pairs if isinstance(operators, list) else dict(zip(operators.keys(), pairs))  # type: ignore[union-attr]
+    return pairs if isinstance(operators, list) else dict(zip(operators, pairs))
 
 
 def _mean(wave: Statevector, operator: Any, threshold: float) -> np.float64:

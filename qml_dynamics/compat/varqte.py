@@ -36,6 +36,7 @@ from .time_evolution import (
     check_principle,
     check_problem,
     evaluated,
+    laid_out,
 )
 
 if TYPE_CHECKING:
@@ -190,8 +191,7 @@ class _Evolver:
     def _observed(self, start: CircuitAnsatz, path: np.ndarray, operators: Any, layout: Any) -> list[Any]:
         if operators is None:
             return []
-        if layout is not None:
-            operators = [one.apply_layout(layout) for one in operators]
+        operators = laid_out(operators, layout)
         order = list(self.ansatz.parameters)
         engine = Engine(start.program)
 
