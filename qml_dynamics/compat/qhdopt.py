@@ -45,8 +45,8 @@ class QHD:
         >>> from qml_dynamics import descend
         >>> x, y = symbols("x y")
         >>> loss = QHD.SymPy(-4 * x**2 + 3 * x * y - 2 * y**2 + 3 * x - y + exp(x), [x, y], (0, 1))
-        >>> found = descend(loss, qubits=4, steps=500, seed=1)
-        >>> loss.bounds, found.weights.round(3).tolist(), round(found.loss, 3)
+        >>> found = descend(loss, qubits=5, steps=1000, seed=1)
+        >>> loss.bounds, np.round(found.weights, 3).tolist(), round(found.loss, 3)
         (((0.0, 1.0), (0.0, 1.0)), [0.0, 1.0], -2.0)
         """
         require(is_symbolic(func), "func", "be an expression of SymPy", func)

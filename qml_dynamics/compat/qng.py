@@ -73,7 +73,9 @@ class QNGOptimizer(qml.QNGOptimizer):  # type: ignore[misc]  # of a package with
 
     A QNode on an exact simulator of PennyLane (``default.qubit``, ``lightning.qubit``) that returns one expectation value, and whose angles
     are affine functions of its arguments, is computed by this library: all derivatives in one pass. Everything else (other devices,
-    curved angles, ``grad_fn`` and ``metric_tensor_fn`` given) goes the way of PennyLane; ``route`` says which way the last step went.
+    curved angles, ``grad_fn`` and ``metric_tensor_fn`` given) goes the way of PennyLane; ``route`` says which way the last step went:
+    ``"wave"``, ``"circuits"`` or ``"pennylane"``. Of gates whose generator holds a projector (``CRX``, ``PhaseShift``) the metric is that of
+    the state, as in ``pennylane.adjoint_metric_tensor``; ``pennylane.metric_tensor`` 0.45 has other numbers for them.
 
     Args:
         stepsize: eta.

@@ -108,6 +108,8 @@ class _Evolver:
         order = list(ansatz.parameters)
         start = from_circuit(ansatz, _started(self.initial_parameters, order))
         hamiltonian = _laid_out(evolution_problem.hamiltonian, layout)
+        must = f"act on the {ansatz.num_qubits} qubits of the ansatz"
+        require(hamiltonian.num_qubits == ansatz.num_qubits, "hamiltonian", must, f"on {hamiltonian.num_qubits}")
         self.trajectory = None
         time, driven = float(evolution_problem.time), evolution_problem.t_param
         if self.ode_solver is ForwardEulerSolver and driven is None:
@@ -265,8 +267,8 @@ class VarQITE(_Evolver, TheirVarQITE):  # type: ignore[misc]  # of a package wit
     >>> operator = SparsePauliOp(["ZZ", "IX", "XI"], [1.0, 0.5, 0.2])
     >>> solver = VarQITE(efficient_su2(2, reps=1), [0.3] * 8, num_timesteps=200)
     >>> result = solver.evolve(TimeEvolutionProblem(operator, 6.0))
-    >>> result.parameter_values.shape, round(float(solver.trajectory.energy[-1]), 3)
-    ((201, 8), -1.221)
+    >>> result.parameter_values.shape, round(float(solver.trajectory.expectations["energy"].value[-1]), 2)
+    ((201, 8), -1.16)
     """
 
     clock = "imaginary"
