@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..base.arguments import Numbers, as_numbers, checks_arguments, checks_arguments_but
+from ..base.arguments import Numbers, as_numbers, checks_arguments_but
 from ..base.errors import ProblemError, describe, require
 from ..model.objectives.base import Objective, columns
 from ..model.objectives.given import Symbolic, from_sympy, is_symbolic
@@ -33,9 +33,9 @@ class QHD:
         """A loss that is an expression of SymPy, ``f(syms)``, minimised over a box.
 
         Args:
-            func: the expression. Its tree is read into NumPy (sums, products, powers, and the functions of problem files); nothing is run as
-                code, and a node that is not known is named.
-            syms: its symbols: the weights, in this order. One that is not in the expression is an axis along which it is flat.
+            func: the expression. Its tree is read into NumPy (sums, products, powers, and the functions of problem files); nothing is
+                run as code, and a node that is not known is named.
+            syms: its symbols: the weights, in this order. The loss is flat along one that is not in the expression.
             bounds: of all weights ``(low, high)``, or one pair a weight; None: 0 to 1.
 
         Raises:
@@ -58,8 +58,7 @@ class QHD:
         try:
             return dataclasses.replace(from_sympy(func, listed), bounds=box)
         except ProblemError as error:
-            own = str(error).replace("Argument `objective`", "Argument `func`").replace("Argument `symbols`", "Argument `syms`")
-            raise ProblemError(own) from None
+            raise ProblemError(str(error).replace("`objective`", "`func`").replace("`symbols`", "`syms`")) from None
 
     @staticmethod
     @checks_arguments_but("bounds")
@@ -91,7 +90,9 @@ class QHD:
             columns(points, "quadratic", count)
             return np.asarray(0.5 * np.einsum("mi,mi->m", points @ matrix, points) + points @ linear)
 
-        return Objective(fn, "quadratic", bounds=_box(bounds, count), gradient_fn=lambda points: points @ matrix + linear)
+        return Objective(
+            fn, "quadratic", bounds=_box(bounds, count), gradient_fn=lambda points: points @ matrix + linear
+        )
 
 
 def _box(given: object, count: int) -> tuple[tuple[float, float], ...]:

@@ -1,8 +1,8 @@
 """`QNGOptimizer` of PennyLane, whose gradient and metric come from one pass over the wave instead of from circuits.
 
 Natural gradient descent ``theta -= eta (g + lam)^+ grad <O>`` with the Fubini-Study metric
-``g_ij = Re <d_i psi|(1 - |psi><psi|)|d_j psi>``, whole (``approx=None``), in blocks of layers, or its diagonal. A step of length eta is one of
-imaginary time of length ``2 eta``. Source: Stokes, Izaac, Killoran, Carleo, Quantum 4, 269 (2020), arXiv:1909.02108.
+``g_ij = Re <d_i psi|(1 - |psi><psi|)|d_j psi>``, whole (``approx=None``), in blocks of layers, or its diagonal. A step of length eta is
+one of imaginary time of length ``2 eta``. Source: Stokes, Izaac, Killoran, Carleo, Quantum 4, 269 (2020), arXiv:1909.02108.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class QNGOptimizer(qml.QNGOptimizer):  # type: ignore[misc]  # of a package with
     A QNode on an exact simulator of PennyLane (``default.qubit``, ``lightning.qubit``) that returns one expectation value, and whose angles
     are affine functions of its arguments, is computed by this library: all derivatives in one pass. Everything else (other devices,
     curved angles, ``grad_fn`` and ``metric_tensor_fn`` given) goes the way of PennyLane; ``route`` says which way the last step went:
-    ``"wave"``, ``"circuits"`` or ``"pennylane"``. Of gates whose generator holds a projector (``CRX``, ``PhaseShift``) the metric is that of
-    the state, as in ``pennylane.adjoint_metric_tensor``; ``pennylane.metric_tensor`` 0.45 has other numbers for them.
+    ``"wave"``, ``"circuits"`` or ``"pennylane"``. Of gates whose generator holds a projector (``CRX``, ``PhaseShift``) the metric is
+    that of the state, as in ``pennylane.adjoint_metric_tensor``; ``pennylane.metric_tensor`` 0.45 has other numbers for them.
 
     Args:
         stepsize: eta.
@@ -104,6 +104,8 @@ class QNGOptimizer(qml.QNGOptimizer):  # type: ignore[misc]  # of a package with
     >>> round(float(energy(theta)), 3), optimiser.route
     (-1.0, 'wave')
     """
+
+    metric_tensor: Any
 
     def __init__(
         self,

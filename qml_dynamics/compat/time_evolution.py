@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from qiskit.primitives import StatevectorEstimator
@@ -59,7 +59,8 @@ __all__ = [
     "laid_out",
 ]
 
-Observed = Any  # a list, or a dictionary by name, of pairs (mean, metadata)
+Pair = tuple[np.float64, dict[str, object]]  # mean and metadata
+Observed = list[Pair] | dict[str, Pair]
 _METRICS = (LinCombQGT, ReverseQGT)
 _GRADIENTS = (LinCombEstimatorGradient, ParamShiftEstimatorGradient, ReverseEstimatorGradient)
 
@@ -70,7 +71,7 @@ def is_exact(estimator: object) -> bool:
     >>> is_exact(StatevectorEstimator()), is_exact(StatevectorEstimator(default_precision=0.1))
     (True, False)
     """
-    return type(estimator) is StatevectorEstimator and estimator.default_precision == 0
+    return type(estimator) is StatevectorEstimator and getattr(estimator, "default_precision", None) == 0
 
 
 def check_principle(principle: object, kind: type) -> None:
@@ -104,9 +105,7 @@ def check_problem(problem: object, estimator: BaseEstimatorV2 | None) -> None:
         MethodError: there are auxiliary operators and no estimator.
     """
     if not isinstance(problem, TimeEvolutionProblem):
-        raise ProblemError(
-            f"Argument `evolution_problem` must be a TimeEvolutionProblem, but is {describe(problem)}."
-        )
+        raise ProblemError(f"Argument `evolution_problem` must be a TimeEvolutionProblem, but is {describe(problem)}.")
     require(problem.param_value_map is None, "param_value_map", "be None: bind the values", problem.param_value_map)
     require(problem.time > 0, "time", "be positive", problem.time)
     given = problem.aux_operators is None or estimator is not None
@@ -145,11 +144,11 @@ def evaluated(
         Pairs ``(mean, metadata)`` in a list, or by name.
     """
     if not is_exact(estimator):
-        return estimate_observables(estimator, circuit(), operators, None, threshold)
+        return cast(Observed, estimate_observables(estimator, circuit(), operators, None, threshold))
     listed = operators if isinstance(operators, list) else list(operators.values())
     wave = Statevector(state)
     means = [_mean(wave, one, threshold) for one in listed]
-    pairs = [(mean, {"target_precision": 0.0, "circuit_metadata": {}}) for mean in means]
+    pairs: list[Pair] = [(mean, {"target_precision": 0.0, "circuit_metadata": {}}) for mean in means]
     return pairs if isinstance(operators, list) else dict(zip(operators, pairs))
 
 
@@ -157,5 +156,3 @@ def _mean(wave: Statevector, operator: Any, threshold: float) -> np.float64:
     zero = operator == 0 or (isinstance(operator, SparsePauliOp) and not operator.simplify().coeffs.any())
     mean = 0.0 if zero else float(np.real(wave.expectation_value(operator)))
     return np.float64(mean if abs(mean) > threshold else 0.0)
-
-

@@ -15,13 +15,15 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import Pauli, SparsePauliOp
-from qiskit.synthesis import ProductFormula, QDrift
+from qiskit.synthesis import ProductFormula
+from qiskit.synthesis import QDrift as RandomProduct
 
 from ..backends.statevector import StatevectorBackend
 from ..base.errors import MethodError, ProblemError, describe, integer, require
 from ..synthesis.pauli_network import rotated
 from ..synthesis.trotter import pauli_rotations
 from .time_evolution import (
+    Observed,
     TheirTrotterQRTE,
     TimeEvolutionProblem,
     TimeEvolutionResult,
@@ -34,7 +36,6 @@ from .time_evolution import (
 
 if TYPE_CHECKING:
     from qiskit.primitives import BaseEstimatorV2
-
     from qiskit_algorithms.custom_types import Transpiler
 
 __all__ = ["TrotterQRTE"]
@@ -48,8 +49,8 @@ class TrotterQRTE(TheirTrotterQRTE):  # type: ignore[misc]  # of a package witho
     """Product formulas on the real clock, ``(prod_k exp(-i a_k P_k))^N``: the constructor of qiskit-algorithms.
 
     Args:
-        product_formula: a formula of ``qiskit.synthesis`` and its ``reps`` a step; None: ``LieTrotter()``. ``QDrift``, which draws its terms,
-            and options that shape gates (``cx_structure``, ``wrap``, ``insert_barriers``, ``atomic_evolution``) are refused.
+        product_formula: a formula of ``qiskit.synthesis`` and its ``reps`` a step; None: ``LieTrotter()``. ``QDrift``, which draws its
+            terms, and options that shape gates (``cx_structure``, ``wrap``, ``insert_barriers``, ``atomic_evolution``) are refused.
         estimator: evaluates the auxiliary operators.
         num_timesteps: steps, after each of which auxiliary operators are evaluated.
         transpiler, transpiler_options: run on the circuits.
@@ -111,13 +112,15 @@ class TrotterQRTE(TheirTrotterQRTE):  # type: ignore[misc]  # of a package witho
         check_problem(evolution_problem, self.estimator)
         _check_formula(self.product_formula)
         require(evolution_problem.initial_state is not None, "initial_state", "be given", None)
-        steps = [_step(evolution_problem, self.product_formula, self.num_timesteps, k) for k in range(self.num_timesteps)]
+        steps = [
+            _step(evolution_problem, self.product_formula, self.num_timesteps, k) for k in range(self.num_timesteps)
+        ]
         observables = self._observables(evolution_problem, steps)
         return TimeEvolutionResult(
             self._until(evolution_problem, steps, len(steps)), observables[-1] if observables else None, observables
         )
 
-    def _observables(self, problem: TimeEvolutionProblem, steps: list[list[Rotation]]) -> list[Any] | None:
+    def _observables(self, problem: TimeEvolutionProblem, steps: list[list[Rotation]]) -> list[Observed] | None:
         operators = problem.aux_operators
         if operators is None:
             return None
@@ -128,7 +131,8 @@ class TrotterQRTE(TheirTrotterQRTE):  # type: ignore[misc]  # of a package witho
             return [evaluated(self.estimator, wave, lambda: start, operators, threshold) for wave in waves]
         circuits = [self._until(problem, steps, k) for k in range(len(steps) + 1)]
         return [
-            estimate_observables(self.estimator, one, laid_out(operators, one.layout), None, threshold) for one in circuits
+            estimate_observables(self.estimator, one, laid_out(operators, one.layout), None, threshold)
+            for one in circuits
         ]
 
     def _until(self, problem: TimeEvolutionProblem, steps: list[list[Rotation]], count: int) -> QuantumCircuit:
@@ -151,7 +155,7 @@ def _check_formula(formula: object) -> None:
     name = "product_formula"
     require(isinstance(formula, ProductFormula), name, "be a ProductFormula of qiskit.synthesis", formula, MethodError)
     assert isinstance(formula, ProductFormula)
-    if isinstance(formula, QDrift):
+    if isinstance(formula, RandomProduct):
         raise MethodError(
             f"Argument `{name}` must not draw its terms, but is a QDrift: qml_dynamics.QDrift averages over many draws."
         )
@@ -215,5 +219,3 @@ def _waves(start: QuantumCircuit, steps: list[list[Rotation]]) -> list[np.ndarra
             wave = rotated(wave, (x, z, 1.0), 2 * amount)
         out.append(wave)
     return out
-
-

@@ -28,6 +28,7 @@ from ..results.trajectory import Trajectory
 from .time_evolution import (
     ForwardEulerSolver,
     ImaginaryMcLachlanPrinciple,
+    Observed,
     RealMcLachlanPrinciple,
     TheirVarQITE,
     TheirVarQRTE,
@@ -44,9 +45,8 @@ if TYPE_CHECKING:
     from qiskit.circuit import Parameter
     from qiskit.primitives import BaseEstimatorV2
     from qiskit.quantum_info.operators.base_operator import BaseOperator
-    from scipy.integrate import OdeSolver
-
     from qiskit_algorithms.custom_types import Transpiler
+    from scipy.integrate import OdeSolver
 
     Initial = Mapping[Parameter, float] | Sequence[float] | np.ndarray
     Linear = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -70,8 +70,8 @@ class _Evolver:
             exact wave; None before a run, and for other solvers than Euler's or Hamiltonians that depend on time.
     """
 
-    clock: ClassVar[str]
-    principle: ClassVar[type]
+    _clock: ClassVar[str]
+    _principle: ClassVar[type]
 
     ansatz: QuantumCircuit
     initial_parameters: Any
@@ -97,7 +97,7 @@ class _Evolver:
             ProblemError, MethodError: an argument does not fit, or cannot be honoured.
         """
         check_problem(evolution_problem, self.estimator)
-        check_principle(self.variational_principle, self.principle)
+        check_principle(self.variational_principle, self._principle)
         require(
             evolution_problem.initial_state is None,
             "initial_state",
@@ -141,7 +141,7 @@ class _Evolver:
         steps = self._steps(time)
         times = time * np.arange(steps + 1) / steps
         times[-1] = time
-        problem = Problem.from_operator(hamiltonian, clock=self.clock, duration=time, initial=start.state())
+        problem = Problem.from_operator(hamiltonian, clock=self._clock, duration=time, initial=start.state())
         method = Variational(start, steps, regularisation=self._solve(), sensitivity=False)
         self.trajectory = evolve(problem, method, save=times, progress=False)
         return times, np.array(self.trajectory.parameters)
@@ -175,11 +175,11 @@ class _Evolver:
 
         if driven is not None:
             _depends_on(hamiltonian, driven)
-        problem = Problem.from_operator(at(0.0), clock=self.clock, duration=time, initial=start.state())
+        problem = Problem.from_operator(at(0.0), clock=self._clock, duration=time, initial=start.state())
         assert problem.operator is not None
         h = PauliHamiltonian(problem.domain, problem.operator)
         method = Variational(start, 1, regularisation=self._solve(), sensitivity=False)
-        flow = Flow(bind(problem, h, method), h, self.clock == "imaginary", method.regularisation)
+        flow = Flow(bind(problem, h, method), h, self._clock == "imaginary", method.regularisation)
 
         def slope(t: float, theta: np.ndarray) -> np.ndarray:
             """The velocity of the parameters."""
@@ -190,14 +190,14 @@ class _Evolver:
         with pinned(h.num_qubits):
             yield slope
 
-    def _observed(self, start: CircuitAnsatz, path: np.ndarray, operators: Any, layout: Any) -> list[Any]:
+    def _observed(self, start: CircuitAnsatz, path: np.ndarray, operators: Any, layout: Any) -> list[Observed]:
         if operators is None:
             return []
         operators = laid_out(operators, layout)
         order = list(self.ansatz.parameters)
         engine = Engine(start.program)
 
-        def one(theta: np.ndarray) -> Any:
+        def one(theta: np.ndarray) -> Observed:
             """All operators at one point of the path."""
             wave = np.array(engine.state(theta), dtype=complex)
             return evaluated(
@@ -271,8 +271,8 @@ class VarQITE(_Evolver, TheirVarQITE):  # type: ignore[misc]  # of a package wit
     ((201, 8), -1.16)
     """
 
-    clock = "imaginary"
-    principle = ImaginaryMcLachlanPrinciple
+    _clock = "imaginary"
+    _principle = ImaginaryMcLachlanPrinciple
 
     def __init__(
         self,
@@ -303,7 +303,7 @@ class VarQITE(_Evolver, TheirVarQITE):  # type: ignore[misc]  # of a package wit
             transpiler=transpiler,
             transpiler_options=transpiler_options,
         )
-        check_principle(self.variational_principle, self.principle)
+        check_principle(self.variational_principle, self._principle)
 
 
 class VarQRTE(_Evolver, TheirVarQRTE):  # type: ignore[misc]
@@ -332,8 +332,8 @@ class VarQRTE(_Evolver, TheirVarQRTE):  # type: ignore[misc]
     True
     """
 
-    clock = "real"
-    principle = RealMcLachlanPrinciple
+    _clock = "real"
+    _principle = RealMcLachlanPrinciple
 
     def __init__(
         self,
@@ -364,4 +364,4 @@ class VarQRTE(_Evolver, TheirVarQRTE):  # type: ignore[misc]
             transpiler=transpiler,
             transpiler_options=transpiler_options,
         )
-        check_principle(self.variational_principle, self.principle)
+        check_principle(self.variational_principle, self._principle)

@@ -83,7 +83,9 @@ def test_steps(qnode, approx):
 
 def test_the_metrics_differ():
     """So that the three approximations are three cases."""
-    found = {approx: _of_wave(_read(mixed, starts(mixed), {}), approx).metric for approx in (None, "block-diag", "diag")}
+    found = {
+        approx: _of_wave(_read(mixed, starts(mixed), {}), approx).metric for approx in (None, "block-diag", "diag")
+    }
     assert np.abs(found[None] - found["block-diag"]).max() > 0.05
     assert np.abs(found["diag"] - found["block-diag"]).max() > 0.01
 
@@ -172,7 +174,10 @@ def test_measured_steps(metric):
     measured = qml.set_shots(exact, shots)
     reach = _of_wave(_read(exact, (theta,), {}), None)
     assert isinstance(reach, Local)
-    found = [QNGOptimizer(0.1, None, 0.3, metric=metric, resamplings=50, seed=5).step_and_cost(measured, theta) for _ in range(2)]
+    found = [
+        QNGOptimizer(0.1, None, 0.3, metric=metric, resamplings=50, seed=5).step_and_cost(measured, theta)
+        for _ in range(2)
+    ]
     np.testing.assert_array_equal(found[0][0], found[1][0])
     assert abs(found[0][1] - reach.energy) < 5 * 1.5 / np.sqrt(shots)
     expected = theta - 0.1 * np.linalg.solve(reach.metric + 0.3 * np.eye(2), reach.gradient)

@@ -83,7 +83,8 @@ def both(clock: str, circuit: QuantumCircuit, problem: TimeEvolutionProblem, **o
         (efficient_su2(3, reps=1), OPERATOR, None, {"num_timesteps": STEPS, "lse_solver": ridge}),
         (efficient_su2(3, reps=1), DRIVEN, T, {"num_timesteps": STEPS, "lse_solver": ridge}),
         pytest.param(
-            *(efficient_su2(2, reps=1), ISING, None, {"ode_solver": "RK23", "lse_solver": ridge}), marks=pytest.mark.slow
+            *(efficient_su2(2, reps=1), ISING, None, {"ode_solver": "RK23", "lse_solver": ridge}),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["default solver", "ridge", "time-dependent", "scipy"],
@@ -142,7 +143,9 @@ def test_a_transpiled_ansatz_moves_the_operators_along():
         1, basis_gates=["cx", "rz", "sx", "x"], coupling_map=[[0, 1], [1, 2], [2, 3]], initial_layout=[2, 1, 3]
     )
     problem = TimeEvolutionProblem(OPERATOR, STEPS * DT, aux_operators=[Pauli("IXZ")])
-    _, ours, peer = both("imaginary", efficient_su2(3, reps=1), problem, num_timesteps=STEPS, lse_solver=ridge, transpiler=manager)
+    _, ours, peer = both(
+        "imaginary", efficient_su2(3, reps=1), problem, num_timesteps=STEPS, lse_solver=ridge, transpiler=manager
+    )
     assert ours.evolved_state.num_qubits == 4
     np.testing.assert_allclose(ours.parameter_values, peer.parameter_values[: STEPS + 1], atol=1e-6)
     assert abs(ours.observables[-1][0][0] - peer.observables[STEPS][0][0]) < 1e-6
@@ -170,7 +173,9 @@ def test_states_of_product_formulas(name, operator, driven):
     np.testing.assert_allclose(Statevector(ours.evolved_state).data, Statevector(peer.evolved_state).data, atol=1e-10)
     assert len(ours.observables) == len(peer.observables) == 4
     for mine, other in zip(ours.observables, peer.observables):
-        assert {key: pair[0] for key, pair in mine.items()} == pytest.approx({k: v[0] for k, v in other.items()}, abs=1e-10)
+        assert {key: pair[0] for key, pair in mine.items()} == pytest.approx(
+            {k: v[0] for k, v in other.items()}, abs=1e-10
+        )
     assert abs(ours.observables[-1]["b"][0] - ours.observables[0]["b"][0]) > 1e-2
     if name == "lie" and driven is None:
         exact = Statevector(start()).evolve(Operator(_exponential(OPERATOR, 0.8)))
@@ -185,7 +190,9 @@ def _exponential(operator: SparsePauliOp, time: float) -> np.ndarray:
 def test_an_estimator_with_noise_is_run_as_it_is():
     """Its precision is that of its own draws, on the circuits of each step; a barrier stands after each."""
     problem = TimeEvolutionProblem(OPERATOR, 0.8, start(), aux_operators=[Pauli("IXZ")])
-    noisy = compat.TrotterQRTE(None, StatevectorEstimator(default_precision=0.05, seed=3), 2, insert_barriers=True).evolve(problem)
+    noisy = compat.TrotterQRTE(
+        None, StatevectorEstimator(default_precision=0.05, seed=3), 2, insert_barriers=True
+    ).evolve(problem)
     exact = compat.TrotterQRTE(None, StatevectorEstimator(), 2).evolve(problem)
     gaps = [abs(a[0][0] - b[0][0]) for a, b in zip(noisy.observables, exact.observables)]
     assert 0 < max(gaps) < 0.25
@@ -199,7 +206,10 @@ NOISY = StatevectorEstimator(default_precision=0.1)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"variational_principle": RealMcLachlanPrinciple()}, "`variational_principle` must be an ImaginaryMcLachlanPrinciple"),
+        (
+            {"variational_principle": RealMcLachlanPrinciple()},
+            "`variational_principle` must be an ImaginaryMcLachlanPrinciple",
+        ),
         ({"variational_principle": ImaginaryMcLachlanPrinciple(LinCombQGT(NOISY))}, "has StatevectorEstimator"),
         (
             {"variational_principle": ImaginaryMcLachlanPrinciple(gradient=LinCombEstimatorGradient(NOISY))},

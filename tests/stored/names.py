@@ -18,7 +18,7 @@ from typing import Any
 import qml_dynamics as qd
 
 LISTED = Path(__file__).parent / "public_names.txt"
-DOCUMENTED = ("runs", "backends", "config", "errors")  # modules whose own pages or error texts name them
+DOCUMENTED = ("runs", "backends", "config", "errors", "compat")  # modules whose own pages or error texts name them
 
 HOOKS = {"answer", "engine", "planned", "priced", "adaptive"}  # how runs call methods, which is no one else's business
 

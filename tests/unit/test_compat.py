@@ -57,7 +57,7 @@ def test_a_quadratic_program_is_half_of_the_form():
 
 def test_descend_and_problem_take_them():
     loss = QHD.QP([[-2.0, 1.0], [1.0, -1.0]], [0.75, -0.25], [(0, 1), (0, 1)])
-    with pytest.warns(UserWarning):  # a minimum in a corner of the box
+    with pytest.warns(qd.EdgeWeightWarning):  # a minimum in a corner of the box
         found = qd.descend(loss, qubits=4, steps=400, seed=2)
     assert found.loss == pytest.approx(-0.75, abs=1e-6)
     np.testing.assert_allclose(found.weights, [0.0, 1.0], atol=1e-6)
