@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..base.arguments import Numbers, as_numbers, checks_arguments_but
+from ..base.arguments import checks_arguments_but
 from ..base.errors import ProblemError, describe, require
+from ..base.numeric import Numbers, as_numbers
 from ..model.objectives.base import Objective, columns
 from ..model.objectives.given import Symbolic, from_sympy, is_symbolic
 

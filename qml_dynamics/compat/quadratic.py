@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arguments import as_numbers, checks_arguments, checks_arguments_but
+from ..base.arguments import checks_arguments, checks_arguments_but
 from ..base.errors import MethodError, ProblemError, describe, real, require
+from ..base.numeric import as_numbers
 from ..base.printing import printed_briefly
 from ..model.domains import Hypercube
 from ..model.objectives.base import Objective
