@@ -65,7 +65,7 @@ test-pythons:
 # Sweeps on a Dask scheduler, in an environment of its own: Dask and Braket need different versions of cloudpickle.
 test-dask:
 	test -x .venv-dask/bin/python || $(PYTHON) -m venv .venv-dask
-	.venv-dask/bin/python -m pip install --quiet --no-compile -c constraints-dask.txt -e ".[dask,viz,tables]" pytest pytest-xdist nbmake
+	.venv-dask/bin/python -m pip install --quiet --no-compile -c constraints-dask.txt -e ".[dask,viz,tables,ibm]" pytest pytest-xdist nbmake
 	.venv-dask/bin/python -m pytest -q -m dask tests/runs/test_sweeps_dask.py
 
 # The suite with the lowest versions that pyproject.toml allows of whatever the package may import; everything else as new as these allow.
