@@ -350,7 +350,7 @@ def test_an_operator_has_neither_a_diffusion_nor_a_population() -> None:
     operator = qd.Problem.from_operator({"ZI": 1.0, "XY": -0.5}, clock="imaginary", duration=1.0)
     with pytest.raises(MethodError, match="`reading` must be 'born' for an operator, whose kernel"):
         qd.metts(operator, 1.0, 10, reading="population")
-    with pytest.raises(MethodError, match="`diffusion` must be None for an operator"):
+    with pytest.raises(qd.ProblemError, match="`diffusion` must be 0 for an operator"):
         qd.metts(operator, 1.0, 10, diffusion=0.5)
 
 

@@ -131,7 +131,6 @@ def metts(
     if isinstance(h, PauliHamiltonian):
         own = "whose kernel e^{-tau H} may be negative"
         require(reading == "born", "reading", f"be 'born' for an operator, {own}", reading, MethodError)
-        require(diffusion is None, "diffusion", "be None for an operator, which has none", diffusion, MethodError)
         if method is None and h.domain.size > DENSE:
             method = Krylov(_TOL)
 
