@@ -176,8 +176,11 @@ class _Asked:
             return circuits_source(self.problem, self.h, self.method, self.device, self.shots, self.entropy)
         laws: Laws = Waves(self.problem, self.h, self.method, self.reading)
         if self.method is None:
-            assert isinstance(self.h, LearningHamiltonian) or dense is not None
-            laws = Blocks(self.problem, self.h, self.reading) if dense is None else dense  # type: ignore[arg-type]
+            if dense is not None:
+                laws = dense
+            else:
+                assert isinstance(self.h, LearningHamiltonian)  # a wide operator has a method
+                laws = Blocks(self.problem, self.h, self.reading)
         return Draws(laws, np.random.default_rng(circuit_seed(self.entropy, Stream.METTS_CHAIN)))
 
 

@@ -55,7 +55,7 @@ def _term_norms(problem: Problem, h: PauliHamiltonian, steps: int, order: int, s
         norm = float(np.linalg.norm(wave))
         wave = wave / norm
         logs.append(logs[-1] + float(np.log(norm)))
-    return np.exp(2 * np.array(logs))
+    return np.asarray(np.exp(2 * np.array(logs)))
 
 
 def schrodinger_success(
