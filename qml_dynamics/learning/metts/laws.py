@@ -57,7 +57,10 @@ class Source(Protocol):
 class Laws(Protocol):
     """Knows the law of the next index from any start."""
 
-    h: Hamiltonian
+    @property
+    def h(self) -> Hamiltonian:
+        """The Hamiltonian."""
+        ...
 
     def law(self, basis: str, index: int, end: str) -> np.ndarray:
         """Not negative, of any sum, shape ``(size,)``; ``basis`` is ``"weight"``, ``"dual"`` or ``"initial"``."""
