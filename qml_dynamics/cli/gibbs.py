@@ -209,9 +209,9 @@ def _write(answer: Answer, data: Mapping[str, object], out: Path) -> list[str]:
 def _files(answer: Answer, data: Mapping[str, object], out: Path) -> list[Path]:
     write_bytes(out / "result.json", (to_json(data) + "\n").encode())
     files = [out / "result.json"]
-    plain = not {"reset", "measure"} & set(answer.result.circuit.count_ops())
-    if plain:
-        text = synthesis.qasm.to_qasm3(answer.result.circuit, name="gibbs", digits=10, measure=True)
+    circuit = answer.result.circuit
+    if circuit is not None and not {"reset", "measure"} & set(circuit.count_ops()):
+        text = synthesis.qasm.to_qasm3(circuit, name="gibbs", digits=10, measure=True)
         write_bytes(out / "gibbs.qasm", text.encode())
         files.append(out / "gibbs.qasm")
     if pictures.available():

@@ -176,13 +176,12 @@ def _wants_budget(job: _Run, asked: bool | None) -> bool:
     problem = job.file.problem
     if _no_budget(problem, job.plan):
         return False
-    return asked if asked is not None else job.plan.quantum and problem.domain.num_qubits <= BUDGET_QUBITS
+    usual = job.plan.quantum and problem.domain.num_qubits <= BUDGET_QUBITS and problem.operator is None
+    return usual if asked is None else asked
 
 
 def _no_budget(problem: Problem, what: Plan) -> str:
-    """Why there is no error budget, whose chain starts from a wave of a loss; empty where there is one."""
-    if problem.objective is None:
-        return "a general operator"
+    """Why there is no error budget, whose chain starts from a wave; empty where there is one."""
     if problem.clock == "classical":
         return "the classical clock"
     return "a bridge" if what.method.facts().both_ends else ""

@@ -130,6 +130,7 @@ class Stream(IntEnum):
     METTS_CHAIN = 30  # the collapses of the chain
     METTS_BEST = 31  # the uniform points beside the best weights
     METTS_CIRCUITS = 32  # (METTS_CIRCUITS, call, k): circuit k of a call
+    METTS_ENERGIES = 34  # (METTS_ENERGIES, k): the energy of the state from start k
     METTS_ORDER = 33  # (METTS_ORDER, call): the order in which kept outcomes are used
 
 

@@ -5,7 +5,7 @@ Qubits of the weight space come first (with the ancillas of walls), those of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..model.formulas import Factor, Formula, boundaries, by_order, factors, seg
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.pauli import PauliSum
 from ..model.problem import Problem
+from .operator_factors import append_joint, visits
 from .p_register import Register
 from .states import amplitudes, prepare
 from .transforms import dual_series, fourier, kinetic, registers, to_dual, width
@@ -91,7 +92,7 @@ class Diagonals:
 
 def schrodingerised(
     problem: Problem,
-    h: LearningHamiltonian,
+    h: Hamiltonian,
     steps: int,
     order: int,
     register: Register,
@@ -107,23 +108,62 @@ def schrodingerised(
     start.compose(prepare(problem.initial, problem.domain), range(base), inplace=True)
     wave = register.profile
     amplitudes(wave / np.linalg.norm(wave), start, ancillas)
-    phases = Diagonals(h, momentum_series(register))
+    eta = momentum_series(register)
     ends = boundaries(problem.duration, steps, saves)
     pieces = [start]
-    cache: dict[tuple[str, str], QuantumCircuit] = {}
+    if isinstance(h, LearningHamiltonian):
+        make: _LossFactors | _TermFactors = _LossFactors(problem, Diagonals(h, eta), order)
+    else:
+        make = _TermFactors(h, eta, order)
     for piece in segments(ends, saves):
         circuit = start.copy_empty_like()
         circuit.global_phase = 0
         fourier(circuit, ancillas)
-        for factor in factors(by_order(order), piece, problem.diffusion, problem.strength, problem.duration):
-            key = (factor.kind, f"{factor.amount:.12e}")
-            if key not in cache:
-                cache[key] = QuantumCircuit(base + register.qubits)
-                phases.append(factor, -1.0, cache[key], ancillas)  # exp(+i eta f amount)
-            circuit.compose(cache[key], inplace=True)
+        for factor in make.factors(piece, base + register.qubits, ancillas):
+            circuit.compose(factor, inplace=True)
         fourier(circuit, ancillas, inverse=True)
         pieces.append(circuit)
     return pieces
+
+
+@dataclass
+class _LossFactors:
+    """``exp(+i eta (f - f_min) amount)`` for both diagonals of a loss, each made once."""
+
+    problem: Problem
+    phases: Diagonals
+    order: int
+    cache: dict[tuple[str, str], QuantumCircuit] = field(default_factory=dict)
+
+    def factors(self, ends: np.ndarray, qubits: int, ancillas: Sequence[int]) -> Iterator[QuantumCircuit]:
+        """Those of the steps with these ends, in order."""
+        p = self.problem
+        for factor in factors(by_order(self.order), ends, p.diffusion, p.strength, p.duration):
+            key = (factor.kind, f"{factor.amount:.12e}")
+            if key not in self.cache:
+                self.cache[key] = QuantumCircuit(qubits)
+                self.phases.append(factor, -1.0, self.cache[key], ancillas)
+            yield self.cache[key]
+
+
+@dataclass
+class _TermFactors:
+    """``exp(+i eta (b P + |b|))`` for every visit of a term of an operator, each made once."""
+
+    h: PauliHamiltonian
+    eta: WalshSeries
+    order: int
+    cache: dict[tuple[int, str], QuantumCircuit] = field(default_factory=dict)
+
+    def factors(self, ends: np.ndarray, qubits: int, ancillas: Sequence[int]) -> Iterator[QuantumCircuit]:
+        """Those of the steps with these ends, in order."""
+        for term, amount in visits(self.h, self.order, ends):
+            key = (term, f"{amount:.12e}")
+            if key not in self.cache:
+                self.cache[key] = QuantumCircuit(qubits)
+                b = amount * float(self.h.terms.coefficients[term])
+                append_joint(self.h.terms, term, (abs(b), b), self.eta, self.cache[key], ancillas)
+            yield self.cache[key]
 
 
 def pauli_steps(terms: PauliSum, time: float, formula: Formula, circuit: QuantumCircuit) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.domains import Domain, Grid
-from ..model.hamiltonians import LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian
 from ..model.initial import PointMass
 from ..model.problem import Problem
 from ..model.transforms import Transform
@@ -65,7 +65,7 @@ class BlockStep:
     """Steps of probabilistic imaginary time: blocks with one ancilla each, or one ancilla that is measured and reset."""
 
     problem: Problem
-    h: LearningHamiltonian
+    h: Hamiltonian
     rule: Blocks
     lowest: Callable[[float, float], float]
     midway: bool
@@ -94,7 +94,7 @@ class RegisterStep:
     """Steps of Schrodingerised evolution: one register p, kept where ``p > 0``."""
 
     problem: Problem
-    h: LearningHamiltonian
+    h: Hamiltonian
     steps: int
     order: int
     register: Register

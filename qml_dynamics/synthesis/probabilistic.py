@@ -12,10 +12,11 @@ from qiskit import QuantumCircuit
 
 from ..model.domains import Domain, Grid, Hypercube
 from ..model.formulas import Factor, boundaries, by_order, factors, segments
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.pauli import PauliSum
 from ..model.problem import Problem
 from .imaginary import SIGN, Diagonals, pauli_steps, product_series
+from .operator_factors import append_joint, block_angles, visits
 from .p_register import Blocks
 from .transforms import dual_series, registers, to_dual, width
 from .walsh import damping_angles, diagonal, walsh_series
@@ -35,7 +36,7 @@ def probabilistic_blocks(
     if isinstance(h, LearningHamiltonian):
         make = _ExactBlocks(problem, h, rule) if rule.block == "exact" else _LinearBlocks(problem, h, rule, lowest)
         return [make.piece(piece) for piece in segments(ends, saves)]
-    general = _PauliBlocks(h, rule, lowest)
+    general = _ExactPauliBlocks(h, rule) if rule.block == "exact" else _PauliBlocks(h, rule, lowest)
     return [general.piece(piece) for piece in segments(ends, saves)]
 
 
@@ -162,6 +163,29 @@ class _PauliBlocks:
             _close(block, self.base)
             self.cache[key] = block
         return self.cache[key]
+
+
+class _ExactPauliBlocks:
+    """One block for each factor ``e^{-a (c P + |c|)}`` of the product formula: ``acos(m0 e^{-a (c P + |c|)}) = alpha' + beta P``."""
+
+    def __init__(self, h: PauliHamiltonian, rule: Blocks) -> None:
+        self.h, self.rule, self.base = h, rule, h.num_qubits
+        self.cache: dict[tuple[int, str], QuantumCircuit] = {}
+
+    def piece(self, ends: np.ndarray) -> list[QuantumCircuit]:
+        """One block a visit of a term."""
+        out = []
+        for term, amount in visits(self.h, self.rule.order, ends):
+            key = (term, f"{amount:.12e}")
+            if key not in self.cache:
+                block = QuantumCircuit(self.base + 1)
+                _open(block, self.base)
+                angles = block_angles(amount * float(self.h.terms.coefficients[term]), self.rule.m0)
+                append_joint(self.h.terms, term, angles, SIGN, block, [self.base])
+                _close(block, self.base)
+                self.cache[key] = block
+            out.append(self.cache[key])
+        return out
 
 
 def deferred(start: QuantumCircuit, blocks: Sequence[QuantumCircuit]) -> QuantumCircuit:

@@ -11,6 +11,7 @@ the total by the sum; the mean loss moves by signed amounts that add up to the t
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ from ..base.errors import (
     MomentumTailWarning,
     ProblemError,
     QMLDynamicsError,
+    UnusedArgumentWarning,
+    require,
 )
 from ..base.estimate import Estimate
 from ..methods.base import Method, check_method
@@ -35,21 +38,21 @@ from ..methods.identity import Identity
 from ..methods.job import convert
 from ..methods.keeping import Folder, kept_call, kept_result
 from ..methods.split_step import SplitStep
-from ..model.domains import Domain, Grid
+from ..model.domains import Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.initial import Gaussian, State, Uniform
 from ..model.problem import Problem
 from ..model.resample import refine, restrict
+from ..results.observables import ObservableLike
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
-from .error_parts import TERMS, ErrorBudget
+from .error_parts import TERMS, ErrorBudget, coarse_cells, infidelity_of, samples_worth
+from .operator_budget import OperatorChain
 from .wider_box import inner, widened
 
 RESULT = "budget.npz"
-_CELLS = 64
 _SETTLED = 1e-14  # infidelity that the reference may still have
 _LEFT = 1e-12  # of a wave in the box, below which it has left it
-_LOST = 1e-9  # of the norm, above which an overlap is taken as it is
 
 
 @dataclass
@@ -118,7 +121,7 @@ class Chain:
         known = {
             n: (a.state, b.state) for n, (a, b) in chain.items() if a is not b or n not in ("box", "grid", "register")
         }
-        infidelity = {n: _infidelity(a, b) for n, (a, b) in known.items() if a is not None and b is not None}
+        infidelity = {n: infidelity_of(a, b) for n, (a, b) in known.items() if a is not None and b is not None}
         cells = coarse_cells(device.density, self.problem.domain)
         floor = noise_floor(cells, cells, final.shots, None)
         if self.shots:
@@ -205,7 +208,7 @@ class Chain:
             run = self.run(problem, SplitStep(steps, order=4))
             assert run.states is not None
             assert last.states is not None
-            left = _infidelity(run.states[-1], last.states[-1]) / 15**2
+            left = infidelity_of(run.states[-1], last.states[-1]) / 15**2
             last = run
             if left <= settled:
                 break
@@ -239,7 +242,7 @@ class Chain:
         assert self.shots is not None
         last = run.expectations["objective"][-1]
         loss = Estimate(float(last.value), float(last.stderr), self.shots)
-        return Point(run.density[-1], None, loss, _samples(run, self.shots))
+        return Point(run.density[-1], None, loss, samples_worth(run, self.shots))
 
     def _device(self, circuit: Point) -> Point:
         if self.backend is None or capabilities(self.backend).exact:
@@ -278,44 +281,6 @@ class Chain:
         return np.append(coarse_cells(point.density, self.problem.domain), point.outside)
 
 
-def coarse_cells(density: np.ndarray, domain: Domain) -> np.ndarray:
-    """Probabilities of at most 64 cells that cover the box, the same cells whatever the grid's fineness.
-
-    Each axis is halved in turn until the cells are used up; a hypercube splits by its first weights.
-    """
-    splits = [0] * domain.ndim
-    budget = _CELLS.bit_length() - 1
-    while budget and any(s < q for s, q in zip(splits, domain.qubits)):
-        for axis in range(domain.ndim):
-            if budget and splits[axis] < domain.qubits[axis]:
-                splits[axis] += 1
-                budget -= 1
-    out = density
-    for axis, (cells, n) in enumerate(zip((1 << s for s in splits), domain.shape)):
-        shape = (*out.shape[:axis], cells, n // cells, *out.shape[axis + 1 :])
-        out = out.reshape(shape).sum(axis=axis + 1)
-    return out
-
-
-def _samples(run: Trajectory, shots: int) -> int:
-    """How many plain samples of the last density the run is worth: those kept, or fewer where circuits are extrapolated."""
-    if run.counts is not None:
-        return run.counts["weight"][-1].shots
-    weights = np.asarray(run.diagnostics.get("coefficients", [1.0]))
-    return max(1, round(shots / float((weights**2).sum())))
-
-
-def _infidelity(a: np.ndarray, b: np.ndarray) -> float:
-    """``1 - |<a|b>|^2`` of a unit wave b, without cancellation for nearly equal ones; a may have lost part of its norm."""
-    lost = 1 - float((np.abs(a) ** 2).sum())
-    if lost > _LOST:
-        return float(1 - abs(np.vdot(a, b)) ** 2)
-    overlap = np.vdot(a, b)
-    phase = overlap / abs(overlap) if overlap else 1.0
-    gap = float(np.linalg.norm(a * phase - b) ** 2)  # 2 - 2 |<a|b>|
-    return gap - gap * gap / 4
-
-
 def _plain(estimate: Estimate) -> Estimate:
     return Estimate(float(estimate.value), 0.0, None)
 
@@ -328,29 +293,33 @@ def error_budget(
     backend: BackendLike | None = None,
     shots: int | None = None,
     seed: int | None = None,
+    observables: Mapping[str, ObservableLike] | None = None,
     progress: bool | None = None,
     folder: Folder | None = None,
 ) -> ErrorBudget:
     """Measure every part of the error of ``evolve(problem, method, backend=..., shots=...)`` at the final time.
 
     Args:
-        problem: a learning problem (with an objective).
+        problem: of a loss or of an operator, on the real or imaginary clock.
         method: any method, None as for ``evolve``; circuits have all parts, classical methods those that apply; a register those that
             have one.
+        observables: of an operator, as for ``evolve``: a column of the budget each, beside the energy.
         backend, shots, seed, progress, folder: as for ``evolve``; with a folder the runs that are done are not run again,
             and the budget is in ``budget.npz`` (:meth:`ErrorBudget.load`).
 
     Raises:
-        ProblemError: the problem has no objective, or is on the classical clock.
+        ProblemError: the problem is on the classical clock, or observables are given for a loss.
         MethodError: the method is a bridge, whose answer is not the wave of the problem.
 
     >>> from qml_dynamics import Gaussian, Grid, Problem, Trotter
     >>> well = Problem(Grid((-5, 5), 5), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="real", duration=1.0, initial=Gaussian(1, 0.7))
     >>> error_budget(well, Trotter(4), backend="statevector").dominant
     'formula'
+    >>> chain = Problem.from_operator({"ZZI": -1.0, "IZZ": -1.0, "XII": 0.8}, clock="real", duration=1.0, initial="010")
+    >>> found = error_budget(chain, Trotter(3), backend="statevector", observables={"Z": "ZII"})
+    >>> found.dominant, sorted(found.observables)
+    ('formula', ['Z'])
     """
-    if problem.objective is None:
-        raise ProblemError("Argument `problem` must have an objective for an error budget, but has a general operator.")
     if problem.clock == "classical":
         raise ProblemError(
             "Argument `problem` must be on the real or imaginary clock, but is 'classical': the reference of an error budget, in a finer "
@@ -367,7 +336,13 @@ def error_budget(
         # the budget itself measures what a run would warn of: edges and momentum tails show in the grid's part
         warnings.simplefilter("ignore", EdgeWeightWarning)
         warnings.simplefilter("ignore", MomentumTailWarning)
-        chain = Chain(problem, method, backend, shots, seed, progress)
+        warnings.simplefilter("ignore", UnusedArgumentWarning)  # of the runs without shots
+        chain: Chain | OperatorChain
+        if problem.operator is not None:
+            chain = OperatorChain(problem, method, backend, shots, seed, progress, observables)
+        else:
+            require(observables is None, "observables", "be None for a loss, whose column is its mean", observables)
+            chain = Chain(problem, method, backend, shots, seed, progress)
 
         def identify(said: Identity) -> None:
             """Enter what decides the result of this call into its identity."""
@@ -375,6 +350,8 @@ def error_budget(
             said.add("method", method)
             said.add_backend("backend", chain.backend if backend is None else find_backend(backend))
             said.add("shots", shots)
+            if observables:
+                said.add("observables", dict(observables))
 
         with kept_call("error_budget", folder, seed, identify) as call:
             if seed is None and call.folder is not None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,13 @@ from ..base.codec import field_values
 from ..base.errors import require
 from ..base.estimate import Estimate
 from ..base.printing import cut, printed_briefly
+from ..model.domains import Domain
 from ..results.stored import read_result, write_result
+from ..results.trajectory import Trajectory
 
 TERMS = ("box", "grid", "formula", "encoding", "register", "device", "shots")
+OPERATOR_TERMS = ("start", "formula", "encoding", "register", "readout", "device", "mitigation", "shots")
+_NOISE = ("readout", "device")  # which mitigation takes back
 KIND = "error budget"
 
 
@@ -29,16 +34,22 @@ KIND = "error budget"
 class ErrorBudget:
     """The parts of a run's error.
 
+    Of a loss the parts are box, grid, formula, encoding, register, device and shots; of an operator start, formula, encoding, register,
+    readout, device (the other noise), mitigation and shots.
+
     Attributes:
-        terms: total variation over the cells, for box, grid, formula, encoding, register, device and shots; what lies outside of the
-            box is one more cell.
-        shifts: signed change of the mean loss, for the same parts; they add up to the last shift exactly.
+        terms: total variation over the cells; what lies outside of the box is one more cell. Of an operator, what tells the two states
+            apart best: that, or the change of an observable beside twice its bound, each of which is at most their trace distance.
+        shifts: signed change of the mean loss (of an operator: of the energy), for the same parts; they add up to the last shift
+            exactly.
         infidelity: ``1 - |<a|b>|^2`` for the parts where both sides have states.
         total: total variation between the run and the refined reference in the wider box.
         total_shift: change of the mean loss between them.
         shot_floor: the total variation that the shots make on average.
         cells: in how many cells densities were compared.
         notes: what could not be measured, and why.
+        observables: of an operator: signed change of each observable for the same parts, and their sum as ``"total"``.
+        noise_left: of an operator: what mitigation leaves of readout and device, as a distance; without it all of them.
     """
 
     terms: Mapping[str, Estimate]
@@ -49,6 +60,8 @@ class ErrorBudget:
     shot_floor: Estimate
     cells: int
     notes: tuple[str, ...] = ()
+    observables: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    noise_left: float = 0.0
 
     @property
     def sum(self) -> Estimate:
@@ -59,8 +72,14 @@ class ErrorBudget:
 
     @property
     def dominant(self) -> str:
-        """The largest term."""
-        return max(self.terms, key=lambda name: np.nan_to_num(float(self.terms[name].value), nan=-1.0))
+        """The largest term; noise that mitigation takes back counts by what is left of it, and mitigation by what it adds."""
+        sizes = {name: float(np.nan_to_num(float(term.value), nan=-1.0)) for name, term in self.terms.items()}
+        if sizes.get("mitigation", 0.0) > 0:
+            noise = sum(sizes[name] for name in _NOISE)
+            for name in _NOISE:
+                sizes[name] *= min(1.0, self.noise_left / noise) if noise > 0 else 1.0
+            sizes["mitigation"] = max(0.0, self.noise_left - noise)
+        return max(sizes, key=lambda name: sizes[name])
 
     @checks_arguments
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -79,8 +98,9 @@ class ErrorBudget:
         with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
             for name in ("terms", "shifts"):
                 found = of(parts[name], dict, name)
-                whole = sorted(found) == sorted(TERMS) and all(isinstance(v, Estimate) for v in found.values())
-                require(whole, "path", f"hold {name} of {', '.join(TERMS)}", ", ".join(map(str, found)))
+                _check_parts(found, name)
+            of(parts.setdefault("observables", {}), dict, "observables")
+            of(parts.setdefault("noise_left", 0.0), float, "noise_left")
             for name in ("total", "total_shift", "shot_floor"):
                 of(parts[name], Estimate, name)
             of(parts["infidelity"], dict, "infidelity")
@@ -90,29 +110,86 @@ class ErrorBudget:
         return made
 
     def __getattr__(self, name: str) -> Estimate:
-        if name in TERMS and "terms" in self.__dict__:  # copies ask for names before the fields are there
-            return self.terms[name]
+        known = self.__dict__.get("terms", {})  # copies ask for names before the fields are there
+        if name in known:
+            found: Estimate = known[name]
+            return found
         raise AttributeError(name)
 
     def __str__(self) -> str:
-        """The parts two a line, without infidelities; :meth:`table` has everything."""
-        parts = [(name, self.terms[name], self.shifts[name]) for name in TERMS] + [
-            ("total", self.total, self.total_shift)
-        ]
+        """The parts two a line, the energy or mean loss alone and without infidelities; :meth:`table` has everything."""
+        parts = [(name, self.terms[name], self.shifts[name]) for name in self.terms]
+        parts.append(("total", self.total, self.total_shift))
         cells = [f"{name:10}{distance!s:>20}{shift!s:>24}" for name, distance, shift in parts]
-        head = f"{'':10}{'distance':>20}{'mean loss':>24}"
+        head, half = f"{'':10}{'distance':>20}{self._column:>24}", (len(cells) + 1) // 2
         rows = [f"{head}    {head}"]
-        rows += [f"{left}    {right}" for left, right in zip(cells[:4], cells[4:])]
+        rows += [f"{left}    {right}".rstrip() for left, right in zip_longest(cells[:half], cells[half:], fillvalue="")]
         rows.append(f"largest part: {self.dominant}; sum of the parts: {self.sum}; distances over {self.cells} cells")
         return cut("\n".join([*rows, *self.notes]))
 
+    @property
+    def _column(self) -> str:
+        return "energy" if "start" in self.terms else "mean loss"
+
     def table(self) -> str:
-        """Everything as a text, a part a line: distance, change of the mean loss and infidelity, and the notes."""
-        rows = [f"{'':10}{'distance':>22}{'mean loss':>24}{'infidelity':>12}"]
-        for name in TERMS:
+        """Everything as a text, a part a line: distance, change of the mean loss or energy and of all observables, infidelity, notes."""
+        names = list(self.observables)
+        rows = [f"{'':10}{'distance':>22}{self._column:>24}{''.join(f'{n[:20]:>24}' for n in names)}{'infidelity':>12}"]
+        for name in self.terms:
             miss = f"{self.infidelity[name]:.1e}" if name in self.infidelity else ""
-            rows.append(f"{name:10}{self.terms[name]!s:>22}{self.shifts[name]!s:>24}{miss:>12}")
+            more = "".join(f"{self.observables[n][name]!s:>24}" for n in names)
+            rows.append(f"{name:10}{self.terms[name]!s:>22}{self.shifts[name]!s:>24}{more}{miss:>12}")
         rows.append(f"{'sum':10}{self.sum!s:>22}")
-        rows.append(f"{'total':10}{self.total!s:>22}{self.total_shift!s:>24}")
+        more = "".join(f"{self.observables[n]['total']!s:>24}" for n in names)
+        rows.append(f"{'total':10}{self.total!s:>22}{self.total_shift!s:>24}{more}")
         rows.append(f"largest part: {self.dominant}; distances over {self.cells} cells")
         return "\n".join([*rows, *self.notes])
+
+
+def _check_parts(found: Mapping[object, object], name: str) -> None:
+    """Raise :class:`ProblemError` unless these are estimates of all parts of a loss, or of an operator."""
+    known = TERMS if "box" in found else OPERATOR_TERMS
+    whole = sorted(map(str, found)) == sorted(known) and all(isinstance(v, Estimate) for v in found.values())
+    require(whole, "path", f"hold {name} of {', '.join(known)}", ", ".join(map(str, found)))
+
+
+_CELLS = 64
+_LOST = 1e-9  # of the norm, above which an overlap is taken as it is
+
+
+def coarse_cells(density: np.ndarray, domain: Domain) -> np.ndarray:
+    """Probabilities of at most 64 cells that cover the box, the same cells whatever the grid's fineness.
+
+    Each axis is halved in turn until the cells are used up; a hypercube splits by its first weights.
+    """
+    splits = [0] * domain.ndim
+    budget = _CELLS.bit_length() - 1
+    while budget and any(s < q for s, q in zip(splits, domain.qubits)):
+        for axis in range(domain.ndim):
+            if budget and splits[axis] < domain.qubits[axis]:
+                splits[axis] += 1
+                budget -= 1
+    out = density
+    for axis, (cells, n) in enumerate(zip((1 << s for s in splits), domain.shape)):
+        shape = (*out.shape[:axis], cells, n // cells, *out.shape[axis + 1 :])
+        out = out.reshape(shape).sum(axis=axis + 1)
+    return out
+
+
+def samples_worth(run: Trajectory, shots: int) -> int:
+    """How many plain samples of the last density the run is worth: those kept, or fewer where circuits are extrapolated."""
+    if run.counts is not None:
+        return run.counts["weight"][-1].shots
+    weights = np.asarray(run.diagnostics.get("coefficients", [1.0]))
+    return max(1, round(shots / float((weights**2).sum())))
+
+
+def infidelity_of(a: np.ndarray, b: np.ndarray) -> float:
+    """``1 - |<a|b>|^2`` of a unit wave b, without cancellation for nearly equal ones; a may have lost part of its norm."""
+    lost = 1 - float((np.abs(a) ** 2).sum())
+    if lost > _LOST:
+        return float(1 - abs(np.vdot(a, b)) ** 2)
+    overlap = np.vdot(a, b)
+    phase = overlap / abs(overlap) if overlap else 1.0
+    gap = float(np.linalg.norm(a * phase - b) ** 2)  # 2 - 2 |<a|b>|
+    return gap - gap * gap / 4

@@ -19,8 +19,8 @@ from ..base.errors import QMLDynamicsError
 from ..methods.base import Facts, Method
 from ..methods.evolution import evolve
 from ..results.trajectory import Trajectory
-from .budget import coarse_cells
 from .comparison import noise_floor
+from .error_parts import coarse_cells
 
 _SIGMAS = 4.0
 _ROUNDING = 1e-6  # of two exact runs, and what is left of the reference's own error

@@ -159,7 +159,7 @@ TABLE: dict[str, list[Entry]] = {
         Entry(
             qd.Schrodingerised(6, 4),
             {"encoding": 0.01},
-            only(standard_problems, "periodic", "hypercube"),
+            only(standard_problems, "periodic", "hypercube", "operator"),
             why="the p register",
         ),
         Entry(

@@ -31,8 +31,8 @@ from qml_dynamics.results.observables import best_of, edge_weight, momentum_tail
 from qml_dynamics.results.sampling import draw
 from qml_dynamics.results.trajectory import Counts
 from qml_dynamics.synthesis.ensembles import bond_circuits, bond_signs, bond_values
-from qml_dynamics.validation.budget import _infidelity, coarse_cells
 from qml_dynamics.validation.device_cost import formula_constant
+from qml_dynamics.validation.error_parts import coarse_cells, infidelity_of
 from tests.power.spaces import GRIDS, loss, random_wave
 
 pytestmark = pytest.mark.filterwarnings("ignore:The wave has")  # coarse grids
@@ -329,7 +329,7 @@ def test_infidelity_of_waves_near_and_far() -> None:
     for share in (1e-6, 0.1, 0.7, 3.0):
         mixed = a + share * b
         mixed = np.exp(0.8j) * mixed / np.linalg.norm(mixed)
-        assert _infidelity(a, mixed) == pytest.approx(1 - abs(np.vdot(a, mixed)) ** 2, rel=1e-6, abs=1e-15)
+        assert infidelity_of(a, mixed) == pytest.approx(1 - abs(np.vdot(a, mixed)) ** 2, rel=1e-6, abs=1e-15)
 
 
 @pytest.mark.parametrize("bits", [(3, 2), (5, 4), (1, 6), (8,)])

@@ -7,7 +7,7 @@ import pytest
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 import qml_dynamics as qd
-from qml_dynamics.validation.budget import TERMS, coarse_cells
+from qml_dynamics.validation.error_parts import TERMS, coarse_cells
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -130,10 +130,11 @@ def test_coarse_cells_do_not_depend_on_the_grid() -> None:
     assert cells((5, 4)).sum() == pytest.approx(1)
 
 
-def test_an_operator_has_no_error_budget() -> None:
-    problem = qd.Problem.from_operator(np.diag([1.0, 2.0]), clock="real", duration=1.0)
-    with pytest.raises(qd.ProblemError, match="must have an objective"):
-        qd.error_budget(problem, METHOD)
+def test_observables_are_columns_of_operators_only() -> None:
+    """A loss has one column, its mean; what is given for it is refused by name."""
+    problem = qd.Problem(qd.Hypercube(2), lambda w: w[:, 0], 1.0, clock="real", duration=0.5)
+    with pytest.raises(qd.ProblemError, match="Argument `observables` must be None for a loss"):
+        qd.error_budget(problem, METHOD, observables={"Z": "ZI"})
 
 
 @pytest.mark.parametrize(

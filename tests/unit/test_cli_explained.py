@@ -13,6 +13,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics.backends import backend
 from qml_dynamics.cli import main
+from qml_dynamics.validation.error_parts import OPERATOR_TERMS
 from qml_dynamics.validation.explained import explain
 
 WELL = """
@@ -105,9 +106,9 @@ def test_classical_runs_are_compared_too_and_what_a_file_names_in_vain_is_told(
     code, _, err = ran(capsys, tmp_path, stated, "--backend", "aer")
     assert code == 2
     assert "Argument `backend` must be None for SplitStep, which runs by NumPy, but is 'aer'." in err
-    code, _, err = ran(capsys, tmp_path, OPERATOR.replace("CLOCK", "real"), "--budget")
-    assert code == 2
-    assert "Argument `budget` must be left out for a general operator" in err
+    code, data, _ = ran(capsys, tmp_path, OPERATOR.replace("CLOCK", "real"), "--budget")
+    assert code == 0
+    assert set(data["budget"]["terms"]) == set(OPERATOR_TERMS)
 
 
 def test_a_wrong_answer_is_not_explained() -> None:

@@ -192,8 +192,12 @@ def test_thermal_on_a_backend_without_amplitudes() -> None:
         (lambda: thermal(SPINS, 0.0), "`beta` must be a positive number"),
         (lambda: thermal(SPINS, 1.0, 0), "`steps`"),
         (
-            lambda: thermal(qd.Problem.from_operator(np.diag([1.0, 2.0]), clock="imaginary", duration=1.0), 1.0),
-            "general operator",
+            lambda: thermal(
+                qd.Problem.from_operator({"XX": 1.0, "ZI": 0.4}, clock="imaginary", duration=1.0),
+                1.0,
+                method=qd.QITE(3, 2),
+            ),
+            "`domain_width` must be at least 4 for a thermal state on 2 qubits",
         ),
     ],
 )

@@ -346,10 +346,12 @@ def test_refusals(kwargs: dict, words: str) -> None:
         qd.metts(WELL, **{"tau": 0.5, "samples": 20, **kwargs})
 
 
-def test_refuses_general_operators() -> None:
-    operator = qd.Problem.from_operator(np.diag([1.0, -1.0]), clock="imaginary", duration=1.0)
-    with pytest.raises(MethodError, match="`problem` must have an objective"):
-        qd.metts(operator, 1.0, 10)
+def test_an_operator_has_neither_a_diffusion_nor_a_population() -> None:
+    operator = qd.Problem.from_operator({"ZI": 1.0, "XY": -0.5}, clock="imaginary", duration=1.0)
+    with pytest.raises(MethodError, match="`reading` must be 'born' for an operator, whose kernel"):
+        qd.metts(operator, 1.0, 10, reading="population")
+    with pytest.raises(qd.ProblemError, match="`diffusion` must be 0 for an operator"):
+        qd.metts(operator, 1.0, 10, diffusion=0.5)
 
 
 def test_a_hopeless_step_is_given_up() -> None:

@@ -7,12 +7,17 @@ axis in ``n 2^n`` operations. What comes out sums to 1 but may have small negati
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from qiskit import QuantumCircuit
 
-from ...base.errors import BackendError, check_memory
+from ...base.errors import BackendError, QMLDynamicsError, check_memory
 from ...results.trajectory import Counts
+from ..base import Backend
+
+_EXACT = 1e12  # samples that exact probabilities are worth
 
 
 def unread(probabilities: np.ndarray, errors: Sequence[tuple[float, float]]) -> np.ndarray:
@@ -68,6 +73,33 @@ def calibrated(zeros: np.ndarray, ones: np.ndarray, num_qubits: int) -> list[tup
             rates.append(float((seen[wrong] + 0.5) / (seen.sum() + 1.0)))
         out.append((rates[0], rates[1]))
     return out
+
+
+def readout_errors(device: Backend, num_qubits: int, shots: int, seed: int) -> list[tuple[float, float]]:
+    """``(p(1|0), p(0|1))`` of each qubit as a backend reads all zeros and all ones: exactly where it can, else from ``shots`` each.
+
+    The X gates of the second circuit are counted in.
+
+    Raises:
+        BackendError: the backend answers another number of qubits, or failed.
+
+    >>> from qml_dynamics.backends import backend
+    >>> readout_errors(backend("statevector"), 2, 100, 1)[0][0] < 1e-9
+    True
+    """
+    zeros, ones = QuantumCircuit(num_qubits), QuantumCircuit(num_qubits)
+    ones.x(range(num_qubits))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # circuits without gates may have no noise
+        try:
+            found = [np.asarray(p) * _EXACT for p in device.probabilities([zeros, ones])]
+        except QMLDynamicsError:
+            counts = device.sample([zeros, ones], shots, [seed, seed + 1])
+            found = [c.histogram(1 << num_qubits) * float(shots) for c in counts]
+    for f in found:
+        if f.size != 1 << num_qubits:
+            raise BackendError(f"Argument `backend` must answer {num_qubits} qubits, but {device.name} answers others.")
+    return calibrated(found[0], found[1], num_qubits)
 
 
 def nearest_distribution(quasi: np.ndarray) -> np.ndarray:

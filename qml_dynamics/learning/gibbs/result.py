@@ -11,7 +11,7 @@ from ...backends import Backend
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.errors import MethodError, integer
-from ...base.estimate import share_error
+from ...base.estimate import Estimate, share_error
 from ...base.printing import printed_briefly
 from ...methods.base import Method
 from ...methods.evolution import circuits as circuits_of
@@ -33,11 +33,12 @@ class GibbsResult:
         stderr: standard errors, 0 for exact results.
         log_partition: ``log sum_i e^{-beta E_i}`` (:func:`thermal`: of the trace).
         success_probability: share of the samples that are kept: ``Z / (N e^{-beta E_min})``.
-        circuit: unmeasured; labels on the lowest qubits, the ancilla (or ancillas) above them.
+        circuit: unmeasured (None where there is none); labels on the lowest qubits, the ancilla (or ancillas) above them.
         reading: ``"born"`` or ``"population"``.
         beta, tau: inverse temperature of the law, and the imaginary time that gives it in this reading.
         log_partition_stderr, success_stderr: standard errors.
         shots, kept: samples taken and kept (None for exact results).
+        energy: ``Tr(H e^{-beta H}) / Z`` of a thermal state of an operator, or by a method; None where it is not measured.
 
     Raises:
         MethodError: the law is not finite or not of sum 1, or a number beside it is not finite.
@@ -47,7 +48,7 @@ class GibbsResult:
     stderr: np.ndarray
     log_partition: float
     success_probability: float
-    circuit: QuantumCircuit
+    circuit: QuantumCircuit | None
     reading: str
     beta: float
     tau: float
@@ -55,11 +56,14 @@ class GibbsResult:
     success_stderr: float = 0.0
     shots: int | None = None
     kept: int | None = None
+    energy: Estimate | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "probabilities", check_law(self.probabilities, "beta"))
         names = ("stderr", "log_partition", "success_probability", "log_partition_stderr", "success_stderr")
         check_numbers({name: getattr(self, name) for name in names}, "beta")
+        if self.energy is not None:
+            check_numbers({"the energy": self.energy.value}, "beta")
 
     def __str__(self) -> str:
         how = "exact" if self.shots is None else f"{self.kept} of {self.shots} shots kept"
@@ -151,8 +155,9 @@ def from_run(
     error = float(np.ravel(run.diagnostics.get("log_norm_stderr", 0.0))[-1])
     log_z = 2 * float(run.log_norm[-1]) + float(np.log(size))
     return GibbsResult(
-        law, law_errors(law, kept), log_z, success, circuit, "born", beta, 0.5 * beta, 2 * error, 0.0, shots, kept
-    )
+        law, law_errors(law, kept), log_z, success, circuit, "born", beta, 0.5 * beta, 2 * error, 0.0, shots, kept,
+        run.expectations["energy"][-1],
+    )  # fmt: skip
 
 
 def circuit_of(problem: Problem, method: Method) -> QuantumCircuit | None:

@@ -7,22 +7,24 @@ import numpy as np
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
-from ...base.errors import MethodError, ProblemError, integer, real, require
-from ...base.estimate import share_error
+from ...base.errors import MethodError, integer, real, require
+from ...base.estimate import Estimate, share_error
 from ...methods.base import Method
 from ...methods.evolution import evolve
 from ...methods.gate import check_ranges
-from ...methods.imaginary.purification import purified
+from ...methods.imaginary.laws import pauli_bound
+from ...methods.imaginary.options import ProbabilisticITE
+from ...methods.imaginary.purification import check_pairs, purified
 from ...methods.variational.run import bound_circuit
 from ...model.domains import Hypercube
-from ...model.hamiltonians import LearningHamiltonian, hamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ...model.initial import State
 from ...model.pauli import PauliSum, pauli_sum
 from ...model.problem import Problem, need_waves
 from ...model.schedules import Constant
 from .result import GibbsResult, circuit_of, from_run, law_errors, one_seed
 
-_PAIRS = 6
+_PAIRS, _DENSE = 6, 10  # qubits of a register beside its partners, and of one that is diagonalised
 
 
 @checks_arguments
@@ -41,9 +43,11 @@ def thermal(
     splitting's, of order two; without diffusion there is none. The Hamiltonian is that at time 0.
 
     Args:
-        problem: a learning problem; its clock, duration and initial wave do not matter.
+        problem: of a loss or an operator; its clock, duration and initial wave do not matter.
         beta: inverse temperature, positive.
         steps: Strang steps in ``beta / 2`` (None: 16); a method has its own.
+            Of an operator without backend, method and steps the law, the energy and ``log Z`` are exact, by diagonalisation up to 10
+            qubits; else the factors are the exact blocks of :class:`ProbabilisticITE`, one for each Pauli string, up to 6 qubits.
         backend: None (the same factors by the classical transform), an exact backend (blocks are projected one by one), or one
             that measures in the middle of circuits, or, for few blocks, any (one ancilla a block).
         shots, seed: as for :func:`softmax`.
@@ -51,24 +55,32 @@ def thermal(
             ``Variational(boltzmann.Purified(qubits), steps)``; up to 6 qubits.
 
     Raises:
-        ProblemError: beta is not positive, or the problem has a general operator or is on the classical clock.
+        ProblemError: beta is not positive, the problem is on the classical clock, or an operator has too many qubits.
 
     >>> from qml_dynamics import Hypercube, Problem
     >>> spins = Problem(Hypercube(2), lambda w: w[:, 0] - 0.5 * w[:, 0] * w[:, 1], 0.0, clock="imaginary", duration=1.0)
     >>> energies = spins.objective.on(spins.domain)
     >>> bool(abs(thermal(spins, 1.2).probabilities - np.exp(-1.2 * energies) / np.exp(-1.2 * energies).sum()).max() < 1e-12)
     True
+    >>> bond = Problem.from_operator({"ZZ": -1.0, "XI": 0.4, "IY": 0.3}, clock="imaginary", duration=1.0)
+    >>> levels = np.linalg.eigvalsh(bond.operator.matrix())
+    >>> bool(abs(thermal(bond, 1.5).log_partition - np.log(np.exp(-1.5 * levels).sum())) < 1e-12)
+    True
     """
     beta = real(beta, "beta", positive=True)
     require(steps is None or method is None, "steps", "be None with a method, which has its own", steps, MethodError)
+    given = steps is not None
     steps = integer(16 if steps is None else steps, "steps", 1, 10**5, MethodError)
     shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
     h = hamiltonian(need_waves(problem))
-    if not isinstance(h, LearningHamiltonian):
-        raise ProblemError("Argument `problem` must have an objective for a thermal state, but has a general operator.")
     check_ranges(problem.replace(clock="imaginary", duration=0.5 * beta), h, "beta")
+    if isinstance(h, PauliHamiltonian) and method is None:
+        if backend is None and not given and shots is None:
+            return _diagonalised(h, beta)
+        method = ProbabilisticITE(1.0, steps, block="exact", floor=0.0)
     if method is not None:
         return _thermal_by_method(h, beta, method, backend, shots, seed)
+    assert isinstance(h, LearningHamiltonian)
     device = None if backend is None else find_backend(backend)
     seen = purified(problem, h, beta, steps, device, shots, one_seed(seed))
     law, success, kept = seen.law, seen.success, seen.kept
@@ -82,8 +94,23 @@ def thermal(
     )  # fmt: skip
 
 
+def _diagonalised(h: PauliHamiltonian, beta: float) -> GibbsResult:
+    """``<w|e^{-beta H}|w> / Z``, the energy and ``log Z`` from all levels of an operator."""
+    require(h.num_qubits <= _DENSE, "problem", f"have at most {_DENSE} qubits without a method", h.num_qubits)
+    energies, modes = np.linalg.eigh(h.matrix(0.0))
+    weights = np.exp(-beta * (energies - energies[0]))
+    z = float(weights.sum())
+    law = (np.abs(modes) ** 2) @ weights / z
+    log_z = float(np.log(z)) - beta * float(energies[0])
+    success = float(np.exp(log_z - np.log(h.domain.size) + beta * pauli_bound(h, h.factor(0.0))))
+    return GibbsResult(
+        law.reshape(h.domain.shape), np.zeros(h.domain.shape), log_z, success, None, "born", beta, 0.5 * beta,
+        energy=Estimate(float(weights @ energies) / z),
+    )  # fmt: skip
+
+
 def _thermal_by_method(
-    h: LearningHamiltonian,
+    h: Hamiltonian,
     beta: float,
     method: Method,
     backend: BackendLike | None,
@@ -92,9 +119,10 @@ def _thermal_by_method(
 ) -> GibbsResult:
     """The law of the register from ``evolve`` of ``H (x) 1`` on Bell pairs; the register is the low half of the qubits."""
     n, size = h.num_qubits, h.domain.size
+    check_pairs(method, n)
     require(n <= _PAIRS, "problem", f"have at most {_PAIRS} qubits with a method", n)
-    terms = pauli_sum(h.matrix(0.0))
-    wide = PauliSum(2 * n, terms.x, terms.z, terms.coefficients)
+    terms, factor = (h.terms, h.factor(0.0)) if isinstance(h, PauliHamiltonian) else (pauli_sum(h.matrix(0.0)), 1.0)
+    wide = PauliSum(2 * n, terms.x, terms.z, factor * terms.coefficients)
     pairs = State(np.eye(size).reshape(-1))
     problem = Problem(
         Hypercube(2 * n), None, Constant(0.0), clock="imaginary", duration=0.5 * beta, initial=pairs, operator=wide

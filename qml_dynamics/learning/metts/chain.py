@@ -23,6 +23,7 @@ from ...model.domains import Domain
 from ...model.objectives.prepared import model_spec, refuse_without_model, with_model
 from ...model.objectives.scores import gives_numbers
 from ...model.objectives.tables import from_table
+from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...model.spec import describe_domain, describe_method
@@ -53,6 +54,7 @@ class Chain(Predicting):
         diagnostics: effective sizes and R of every function, steps, burn-in, walkers, shots.
         stop: in a sentence, why the chain ended.
         problem, method, provenance: what was run.
+        energy: of an operator: its thermal energy; None for a loss.
     """
 
     samples: np.ndarray
@@ -71,6 +73,7 @@ class Chain(Predicting):
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     stop: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    energy: Estimate | None = None
 
     def __post_init__(self) -> None:
         if self.stationary is not None:
@@ -90,13 +93,13 @@ class Chain(Predicting):
         """Write the chain to one ``.npz`` file, whole or not at all; :meth:`load` reads it back to the bit."""
         parts = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("problem", "method")}
         parts |= {name: as_json(parts[name]) for name in ("provenance", "diagnostics")}
-        assert self.problem.objective is not None
         parts |= {"domain": as_json(describe_domain(self.problem.domain)), "method": as_json(_said(self.method))}
         objective = self.problem.objective
         parts |= {
-            "table": objective.on(self.problem.domain),
-            "name": objective.name,
-            "model": as_json(model_spec(objective)),
+            "table": _table(self.problem),
+            "name": None if objective is None else objective.name,
+            "model": None if objective is None else as_json(model_spec(objective)),
+            "operator": objective is None,
         }
         for name in ("diffusion", "strength"):
             parts[name] = getattr(self.problem, name).value(0.0, self.tau)
@@ -116,13 +119,14 @@ class Chain(Predicting):
             ProblemError: the file is no saved chain, was damaged or changed, or is of another domain or loss.
         """
         parts = read_result(path, KIND)
-        require(
-            problem is None or problem.objective is not None, "problem", "have an objective", "of a general operator"
-        )
         with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
             there = {name: parts.pop(name) for name in ("domain", "table", "method", "diffusion", "strength")}
-            there |= {name: parts.pop(name, None) for name in ("name", "model")}  # which earlier versions did not write
+            there |= {
+                name: parts.pop(name, None) for name in ("name", "model", "operator")
+            }  # absent in earlier versions
             problem = _stored_problem(there) if problem is None else _same_problem(problem, there)
+            parts.setdefault("energy", None)
+            of(parts["energy"], (Estimate, type(None)), "energy")
             names = [f.name for f in fields(cls) if f.name not in ("problem", "method")]
             require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
             index, tau = of(parts["index"], np.ndarray, "index"), real(parts["tau"], "tau", positive=True)
@@ -217,7 +221,7 @@ class Chain(Predicting):
                     + f" (fewer than {FEW}: errors are lower bounds)" * self.errors_are_lower_bounds,
                     f"detailed balance: {self.detailed_balance} (0 for a reversible chain)",
                     f"against the exact law: {law}",
-                    f"best: {self.best or 'no objective'}",
+                    f"best: {self.best or 'no objective'}" if self.energy is None else f"energy: {self.energy}",
                     f"stop: {line(self.stop, WIDTH - 6)}",
                 )
             )
@@ -231,24 +235,37 @@ FEW = 100  # independent samples, below which errors are lower bounds
 _WAS = "the chain was made with"
 
 
+def _table(problem: Problem) -> np.ndarray:
+    """What a chain was drawn of: the loss on all points; of an operator masks and coefficients, a row a term."""
+    if problem.operator is not None:
+        terms = problem.operator
+        return np.array([terms.x, terms.z, terms.coefficients], dtype=float).T
+    assert problem.objective is not None
+    return problem.objective.on(problem.domain)
+
+
 def _same_problem(problem: Problem, there: Mapping[str, object]) -> Problem:
     """A problem that was given again; raises :class:`ProblemError` where it is not that of the chain."""
     differ = differences({"domain": as_json(describe_domain(problem.domain))}, {"domain": there["domain"]}, was=_WAS)
     if not differ:
-        assert problem.objective is not None
+        what = "loss" if problem.operator is None else "operator"
         stored = of(there["table"], np.ndarray, "table")
-        differ = array_differences({"loss": problem.objective.on(problem.domain)}, {"loss": stored}, was=_WAS)
+        differ = array_differences({what: _table(problem)}, {what: stored}, was=_WAS)
     if differ:
         raise ProblemError(f"Argument `problem` must be that of the chain, but its {'; '.join(differ[:3])}.")
     return problem
 
 
 def _stored_problem(there: Mapping[str, object]) -> Problem:
-    """A problem whose loss is the table of the file, with the model on data that the file describes."""
+    """A problem whose loss is the table of the file, with the model on data that the file describes; or its operator."""
     options = dict(of(there["domain"], dict, "domain"))
     space = at(SPACES[one_of(options.pop("kind", ""), "kind", SPACES)])
     domain: Domain = space(**with_tuples(space, options))
-    loss = from_table(of(there["table"], np.ndarray, "table"), domain)
+    table = of(there["table"], np.ndarray, "table")
+    if there["operator"]:
+        x, z = (table[:, k].astype(np.int64) for k in (0, 1))
+        return Problem.from_operator(PauliSum(domain.num_qubits, x, z, table[:, 2]), clock="imaginary", duration=1.0)
+    loss = from_table(table, domain)
     if there["model"] is not None:
         loss = with_model(loss, of(there["model"], dict, "model"), domain.ndim)
     named = replace(loss, name=of(there["name"], str, "name")) if there["name"] is not None else loss

@@ -22,7 +22,7 @@ from ...methods.evolution import evolve
 from ...methods.imaginary.laws import pooled
 from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.imaginary.steps import check_step, selected_step, without_floor
-from ...model.hamiltonians import LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian
 from ...model.initial import PointMass, State
 from ...model.problem import Problem
 from ...results.trajectory import Counts, Trajectory
@@ -117,7 +117,7 @@ class Evolved:
     """The laws of any method of imaginary time on an exact backend, one call of ``evolve`` a start."""
 
     problem: Problem
-    h: LearningHamiltonian
+    h: Hamiltonian
     method: Any
     backend: Backend
     rates: list[float] = field(default_factory=list)
@@ -198,7 +198,7 @@ class InBatches(Bank):
 
 def circuits_source(
     problem: Problem,
-    h: LearningHamiltonian,
+    h: Hamiltonian,
     method: Method,
     backend: Backend,
     shots: int | None,

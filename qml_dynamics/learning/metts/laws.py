@@ -16,9 +16,10 @@ from ...methods import chebyshev
 from ...methods.base import Method
 from ...methods.evolution import evolve
 from ...methods.gate import require_sound
-from ...model.hamiltonians import LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.initial import State
 from ...model.problem import Problem
+from ...model.transforms import Transform
 from ...results.sampling import drawable
 from ...results.trajectory import plain
 
@@ -56,7 +57,10 @@ class Source(Protocol):
 class Laws(Protocol):
     """Knows the law of the next index from any start."""
 
-    h: LearningHamiltonian
+    @property
+    def h(self) -> Hamiltonian:
+        """The Hamiltonian."""
+        ...
 
     def law(self, basis: str, index: int, end: str) -> np.ndarray:
         """Not negative, of any sum, shape ``(size,)``; ``basis`` is ``"weight"``, ``"dual"`` or ``"initial"``."""
@@ -68,7 +72,7 @@ class Dense:
     """``e^{-tau H}`` as a matrix: transition laws, and the exact stationary law."""
 
     problem: Problem
-    h: LearningHamiltonian
+    h: Hamiltonian
     reading: str = "born"
 
     def __post_init__(self) -> None:
@@ -98,7 +102,7 @@ class Waves:
     """The evolved wave from any start by a classical method."""
 
     problem: Problem
-    h: LearningHamiltonian
+    h: Hamiltonian
     method: Method | None
     reading: str = "born"
 
@@ -206,22 +210,27 @@ class Draws:
         return np.minimum(np.searchsorted(cumulative, numbers, side="right"), len(cumulative) - 1)
 
 
-def start_wave(problem: Problem, h: LearningHamiltonian, basis: str, index: int) -> np.ndarray:
+def transform_of(h: Hamiltonian) -> Transform:
+    """The transform to the dual basis; of an operator's register Hadamard's."""
+    return h.transform if isinstance(h, LearningHamiltonian) else Transform(h.domain)
+
+
+def start_wave(problem: Problem, h: Hamiltonian, basis: str, index: int) -> np.ndarray:
     """The problem's initial wave, one point, or one mode of the dual basis, as a wave over the points."""
     if basis == "initial":
         return problem.initial.vector(h.domain)
     wave = np.zeros(h.domain.size, dtype=complex)
     wave[index] = 1.0
     wave = wave.reshape(h.domain.shape)
-    return wave if basis == "weight" else h.transform.inverse(wave)
+    return wave if basis == "weight" else transform_of(h).inverse(wave)
 
 
-def read(h: LearningHamiltonian, wave: np.ndarray, end: str, reading: str = "born") -> np.ndarray:
+def read(h: Hamiltonian, wave: np.ndarray, end: str, reading: str = "born") -> np.ndarray:
     """What a measurement in the basis ``end`` gives (population: psi itself), of any sum, flat."""
     if reading == "population":
         out: np.ndarray = np.maximum(wave.real, 0.0).reshape(-1)
         return out
     if end == "dual":
-        wave = h.transform.forward(np.array(wave, dtype=complex).reshape(h.domain.shape))
+        wave = transform_of(h).forward(np.array(wave, dtype=complex).reshape(h.domain.shape))
     out = np.abs(wave.reshape(-1)) ** 2
     return out

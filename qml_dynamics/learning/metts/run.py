@@ -16,13 +16,15 @@ from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.estimate import Estimate
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
 from ...methods.evolution import told_of
 from ...methods.gate import check_ranges
 from ...methods.identity import Identity
 from ...methods.keeping import Call, Folder, kept_call, kept_result
-from ...model.hamiltonians import LearningHamiltonian, hamiltonian
+from ...methods.krylov import Krylov
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ...model.problem import Problem, need_waves
 from ...model.schedules import Constant
 from ...results.journal import Scope, inside
@@ -30,12 +32,14 @@ from ...results.observables import best_of
 from ...results.sampling import merged_counts
 from .chain import Chain
 from .device import Bank, Simulated, circuits_source, default_method
+from .energies import energies_of
 from .laws import DENSE, Blocks, Dense, Draws, Laws, Source, Waves
 from .statistics import detailed_balance, effective_size, potential_scale_reduction
 
 COLLAPSES = ("weight", "alternate")
 READINGS = ("born", "population")
 RESULT = "chain.npz"
+_TOL = 1e-8  # of the waves of an operator on more qubits than are diagonalised
 _WALKERS = 8
 
 
@@ -65,7 +69,8 @@ def metts(
     descent with noise, large tau leaps between basins.
 
     Args:
-        problem: with an objective; clock and duration do not matter, the Hamiltonian is that at time 0.
+        problem: of a loss or of an operator; clock and duration do not matter, the Hamiltonian is that at time 0. Of an operator the
+            weights are the bits as 1 and -1, the dual basis is that of X, and ``Chain.energy`` is the thermal energy.
         tau: imaginary time between measurements, positive.
         samples: how many weights to return, from 2 on.
         seed: of all sampling.
@@ -88,7 +93,7 @@ def metts(
         :class:`Chain`. A keyboard interrupt returns the samples so far.
 
     Raises:
-        ProblemError, MethodError, BackendError: tau is not positive, fewer than 2 samples, a general operator, a reading or
+        ProblemError, MethodError, BackendError: tau is not positive, fewer than 2 samples, a reading or
             method that does not fit.
 
     Sources: White, Phys. Rev. Lett. 102, 190601 (2009), arXiv:0902.4475; Stoudenmire and White, New J. Phys. 12, 055026
@@ -106,7 +111,6 @@ def metts(
     tau = real(tau, "tau", positive=True, error=MethodError)
     samples = integer(samples, "samples", 2, 10**8, MethodError)
     require(isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, MethodError)
-    require(problem.operator is None, "problem", "have an objective", "of a general operator", MethodError)
     need_waves(problem)
     one_of(collapse, "collapse", COLLAPSES, MethodError)
     one_of(reading, "reading", READINGS, MethodError)
@@ -121,10 +125,14 @@ def metts(
         seed = integer(seed, "seed", 0, 2**128, MethodError)
     still = _still(problem, tau, diffusion)
     h = hamiltonian(still)
-    assert isinstance(h, LearningHamiltonian)
     check_ranges(still, h, "tau")
     device = None if backend is None else find_backend(backend)
     method = _method(method, device, reading, collapse)
+    if isinstance(h, PauliHamiltonian):
+        own = "whose kernel e^{-tau H} may be negative"
+        require(reading == "born", "reading", f"be 'born' for an operator, {own}", reading, MethodError)
+        if method is None and h.domain.size > DENSE:
+            method = Krylov(_TOL)
 
     def identify(said: Identity) -> None:
         """Enter what decides the result of this call into its identity."""
@@ -154,7 +162,7 @@ class _Asked:
     """A chain, checked."""
 
     problem: Problem
-    h: LearningHamiltonian
+    h: Hamiltonian
     method: Any
     device: Any
     shots: int | None
@@ -168,7 +176,11 @@ class _Asked:
             return circuits_source(self.problem, self.h, self.method, self.device, self.shots, self.entropy)
         laws: Laws = Waves(self.problem, self.h, self.method, self.reading)
         if self.method is None:
-            laws = Blocks(self.problem, self.h, self.reading) if dense is None else dense
+            if dense is not None:
+                laws = dense
+            else:
+                assert isinstance(self.h, LearningHamiltonian)  # a wide operator has a method
+                laws = Blocks(self.problem, self.h, self.reading)
         return Draws(laws, np.random.default_rng(circuit_seed(self.entropy, Stream.METTS_CHAIN)))
 
 
@@ -179,9 +191,14 @@ def _chain(asked: _Asked, call: Call, sizes: tuple[int, int, int, int], progress
     dense = Dense(asked.problem, h, asked.reading) if h.domain.size <= DENSE else None
     source = asked.source(dense)
     index, stop = _walk(source, walkers, steps, burn_in, asked.collapse, progress, call.scope)
-    loss = h.zeta.reshape(-1)[index]
+    energy: Estimate | None = None
+    if isinstance(h, LearningHamiltonian):
+        name, loss = "loss", h.zeta.reshape(-1)[index]
+    else:
+        name, shots = "energy", asked.shots or source.report().get("shots")
+        loss, energy = energies_of(asked.problem, h, asked.method, asked.device, shots, index, entropy)
     weights = h.domain.points_at(index.reshape(-1)).reshape(*index.shape, h.domain.ndim)
-    functions = {"loss": loss, **{f"weight {i}": weights[..., i] for i in range(h.domain.ndim)}}
+    functions = {name: loss, **{f"weight {i}": weights[..., i] for i in range(h.domain.ndim)}}
     sizes_of = {name: effective_size(values) for name, values in functions.items() if np.ptp(values) > 0}
     count = min(samples, index.size)
     seen = merged_counts(index.reshape(-1)[:count], np.ones(count))
@@ -211,6 +228,7 @@ def _chain(asked: _Asked, call: Call, sizes: tuple[int, int, int, int], progress
         diagnostics=diagnostics,
         stop=stop,
         provenance=_provenance(entropy, clock_time.perf_counter() - started, asked.device, asked.reading),
+        energy=energy,
     )
 
 

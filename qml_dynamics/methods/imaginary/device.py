@@ -55,7 +55,6 @@ def selection(
     base = synthesis.transforms.width(problem.domain)
     places = [int(np.argmin(np.abs(np.array(plan.saves) - t))) for t in saves]
     if plan.register is not None:
-        assert isinstance(h, LearningHamiltonian)
         pieces = synthesis.imaginary.schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
         table = plan.register.kept
         circuits = []

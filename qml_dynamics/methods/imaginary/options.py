@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...backends import Backend
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.printing import printed_briefly
-from ...model.problem import Problem
 from .. import imaginary
-from ..base import EVERYWHERE, LOSSES, Answer, Clock, Facts, Job, Usual, Work
+from ..base import EVERYWHERE, Answer, Clock, Facts, Job, Usual, Work
 from ..split_step import SplitStep
 
 if TYPE_CHECKING:
@@ -71,7 +69,8 @@ class Schrodingerised(_PostSelected):
     With ``w(p, 0) = e^{-p} psi`` for ``p > 0``, ``w_tau = H w_p`` carries every energy E to the left by ``E tau``, so that
     ``w(p, tau) = e^{-p} e^{-H tau} psi`` on ``p > 0`` for ``H >= 0`` (energies are shifted by their bound). In the momenta
     eta of p this is ``exp(+i eta H tau)``: phases ``eta D k^2`` and ``eta s zeta`` between the same transforms as in
-    :class:`Trotter`. A sample is kept where ``p > 0``. Sources: Jin, Liu, Yu, arXiv:2212.13969, arXiv:2212.14703.
+    :class:`Trotter` (of an operator: ``eta (c P + |c|)`` for one string
+    after another). A sample is kept where ``p > 0``. Sources: Jin, Liu, Yu, arXiv:2212.13969, arXiv:2212.14703.
 
     On ``p > 0`` the splitting error is that of :class:`SplitStep` with the same steps and order, whatever the register.
 
@@ -112,8 +111,8 @@ class Schrodingerised(_PostSelected):
         object.__setattr__(self, "floor", _share(self.floor, "floor"))
 
     def facts(self) -> Facts:
-        """The imaginary clock, losses; its register of finite size is a part of the error of its own."""
-        return Facts(_CLOCK, LOSSES, "backend", self.order, "wave", steps=self.steps, register=True)
+        """The imaginary clock, every weight space; its register of finite size is a part of the error of its own."""
+        return Facts(_CLOCK, EVERYWHERE, "backend", self.order, "wave", steps=self.steps, register=True)
 
     def refined(self) -> Schrodingerised:
         """Twice the steps."""
@@ -131,8 +130,9 @@ class ProbabilisticITE(_PostSelected):
     ``block="linear"``: ``Theta = acos(m0) - pi/4 + s1 (H - shift) dtau`` with ``s1 = m0 / sqrt(1 - m0^2)``: two controlled
     real-time evolutions, for any Hamiltonian. First order in ``dtau``, error ``m0 / 2 / (1 - m0^2) (dtau (H - shift))^2`` a
     step, success ``m0^{2 r} |e^{-tau (H - shift)} psi|^2`` after r steps.
-    ``block="exact"``: learning Hamiltonians only, one block for each factor of the product formula, with
-    ``Theta = acos(m0 e^{-a f}) - pi/4`` as a diagonal: no error but the formula's, and m0 may be 1.
+    ``block="exact"``: one block for each factor of the product formula, with ``Theta = acos(m0 e^{-a f}) - pi/4`` as a diagonal; of
+    an operator one for each Pauli string P that the formula visits, with ``f = c P + |c|`` (any function of P is linear in it): no error
+    but the formula's, and m0 may be 1. Success ``m0^{2 r} |prod e^{-a f} psi|^2``.
     Source: Kosugi, Nishiya, Nishi, Matsushita, Phys. Rev. Res. 4, 033121 (2022), arXiv:2111.12471.
 
     Args:
@@ -169,21 +169,15 @@ class ProbabilisticITE(_PostSelected):
         object.__setattr__(self, "floor", _share(self.floor, "floor"))
 
     def facts(self) -> Facts:
-        """The imaginary clock; exact blocks need a loss. Linear blocks are of first order whatever the formula inside."""
+        """The imaginary clock, every weight space. Linear blocks are of first order whatever the formula inside."""
         return Facts(
             _CLOCK,
-            LOSSES if self.block == "exact" else EVERYWHERE,
+            EVERYWHERE,
             "backend",
             self.order if self.block == "exact" else 1,
             "wave",
             steps=self.steps,
         )
-
-    def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude, and exact blocks for an operator."""
-        if self.block == "exact" and problem.operator is not None:
-            raise MethodError("Argument `block` must be 'linear' for a general operator, but is 'exact'.")
-        super().check(problem, backend)
 
     def refined(self) -> ProbabilisticITE:
         """Twice the steps."""

@@ -15,6 +15,7 @@ from ...model.formulas import boundaries, by_order, factors, segments
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.pauli import PauliSum
 from ...model.problem import Problem
+from ...synthesis.operator_factors import damped, visits
 from ...synthesis.p_register import Blocks, Register
 from .. import split_step
 from ..base import Job, Method
@@ -35,8 +36,11 @@ from .moments import Moment, advanced
 from .options import ProbabilisticITE, Schrodingerised, Selected
 
 
-def split_norms(problem: Problem, h: LearningHamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
-    """``|prod e^{-amount (f - f_min)} psi|^2`` at the save times, from the split-step reference with the same formula."""
+def split_norms(problem: Problem, h: Hamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
+    """``|prod e^{-amount (f - f_min)} psi|^2`` at the save times, from the split-step reference with the same formula; of an operator
+    ``|prod e^{-(b P + |b|)} psi|^2``, from the same factors by NumPy."""
+    if isinstance(h, PauliHamiltonian):
+        return _term_norms(problem, h, steps, order, saves)
     run = split_step.run(problem, h, SplitStep(steps, order), saves, lambda done, total: None)
     logs = np.array([log for _, _, log in run])
     shift = np.array([lower_bound(problem, h, 0.0, t) for t in saves])
@@ -44,8 +48,18 @@ def split_norms(problem: Problem, h: LearningHamiltonian, steps: int, order: int
     return out
 
 
+def _term_norms(problem: Problem, h: PauliHamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
+    wave, logs = problem.initial.vector(problem.domain), [0.0]
+    for piece in segments(boundaries(problem.duration, steps, saves), saves):
+        wave = damped(h, visits(h, order, piece), wave)
+        norm = float(np.linalg.norm(wave))
+        wave = wave / norm
+        logs.append(logs[-1] + float(np.log(norm)))
+    return np.asarray(np.exp(2 * np.array(logs)))
+
+
 def schrodinger_success(
-    problem: Problem, h: LearningHamiltonian, register: Register, steps: int, order: int, saves: Sequence[float]
+    problem: Problem, h: Hamiltonian, register: Register, steps: int, order: int, saves: Sequence[float]
 ) -> np.ndarray:
     """Norm squared times the share of the discrete profile on ``p > 0``."""
     return register.share * split_norms(problem, h, steps, order, saves)
@@ -58,7 +72,7 @@ def probabilistic_success(
 
     Exact blocks: ``m0^{2 blocks}`` times the norm squared. Linear blocks: their two branches are run and added.
     """
-    if method.block == "exact" and isinstance(h, LearningHamiltonian):
+    if method.block == "exact":
         norms = split_norms(problem, h, method.steps, method.order, saves)
         return np.asarray(method.m0 ** (2.0 * np.asarray(blocks)) * norms)
     return np.array([success for _, success in probabilistic_path(problem, h, method, saves)])
@@ -179,7 +193,6 @@ def forecast(problem: Problem, h: Hamiltonian, method: Method, saves: Sequence[f
 def _schrodinger_forecast(
     problem: Problem, h: Hamiltonian, method: Schrodingerised, times: tuple[float, ...]
 ) -> Forecast:
-    assert isinstance(h, LearningHamiltonian)  # its facts have refused operators
     energies = occupied(problem, h, until=times[-1] or None)
     register, error = choose_register(method, energies)
     success = schrodinger_success(problem, h, register, method.steps, method.order, times)
@@ -208,19 +221,22 @@ def _probabilistic_forecast(
             )
         spread = max(float(row.weights @ row.shifts**4) for row in rows)
         known["block_error"] = float(0.5 * method.m0 / (1 - method.m0**2) * np.sqrt(spread))
-    blocks = block_counts(problem, method, isinstance(h, LearningHamiltonian), times)
+    blocks = block_counts(problem, h, method, times)
     success = probabilistic_success(problem, h, method, times, blocks)
     known["blocks"] = blocks[-1]
     return Forecast(times, success, known, blocks=tuple(blocks))
 
 
-def block_counts(problem: Problem, method: ProbabilisticITE, learning: bool, times: Sequence[float]) -> list[int]:
+def block_counts(problem: Problem, h: Hamiltonian, method: ProbabilisticITE, times: Sequence[float]) -> list[int]:
     """Blocks before each save time."""
     ends = boundaries(problem.duration, method.steps, times)
     counts = [0]
     for piece in segments(ends, times):
-        if method.block == "linear" or not learning:
+        if method.block == "linear":
             counts.append(counts[-1] + len(piece) - 1)
+            continue
+        if isinstance(h, PauliHamiltonian):
+            counts.append(counts[-1] + len(visits(h, method.order, piece)))
             continue
         used = factors(by_order(method.order), piece, problem.diffusion, problem.strength, problem.duration)
         counts.append(counts[-1] + sum((problem.domain.ndim if f.kind == "K" else 1) for f in used if f.amount))
@@ -231,7 +247,6 @@ def schrodinger_moments(job: Job, method: Schrodingerised, plan: Forecast) -> It
     """One pass of the circuits; the wave is the kept rows read against ``e^{-p}``."""
     problem, domain, register = job.problem, job.problem.domain, plan.register
     assert register is not None
-    assert isinstance(job.h, LearningHamiltonian)
     qubits = synthesis.transforms.width(domain) + register.qubits
     check_memory(64 << qubits, f"{method} on {qubits} qubits")
     pieces = synthesis.imaginary.schrodingerised(problem, job.h, method.steps, method.order, register, plan.saves)

@@ -12,8 +12,9 @@ from ... import synthesis
 from ...backends import Backend
 from ...backends.base import capabilities
 from ...base.errors import MethodError
-from ...model.hamiltonians import LearningHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.initial import PointMass
+from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ..base import Method
 from .device import FRESH
@@ -38,27 +39,27 @@ def without_floor(method: Method) -> Method:
     return replace(method, floor=0.0) if isinstance(method, (ProbabilisticITE, Schrodingerised)) else method
 
 
-def check_step(problem: Problem, h: LearningHamiltonian, method: Method) -> None:
+def check_step(problem: Problem, h: Hamiltonian, method: Method) -> None:
     """Raise :class:`MethodError` where the step of a post-selected method cannot work; before any shot."""
     if isinstance(method, (ProbabilisticITE, Schrodingerised)):
         forecast(problem, h, method, [problem.duration])
 
 
-def selected_step(problem: Problem, h: LearningHamiltonian, method: Method, backend: Backend) -> SelectedStep | None:
+def selected_step(problem: Problem, h: Hamiltonian, method: Method, backend: Backend) -> SelectedStep | None:
     """The step of a post-selected method; None for methods that measure on the way or keep every sample.
 
     Raises:
         MethodError: too many ancillas for a backend that measures at the end only, or too small a register.
     """
     if isinstance(method, Schrodingerised):
-        worst = PointMass(tuple(h.domain.points_at(np.array([int(h.zeta.argmax())]))[0].tolist()))
+        worst = PointMass(tuple(h.domain.points_at(np.array([_highest(h)]))[0].tolist()))
         plan = forecast(problem.replace(initial=worst), h, without_floor(method), [problem.duration])
         assert plan.register is not None
         return SelectedStep(synthesis.metts.RegisterStep(problem, h, method.steps, method.order, plan.register), False)
     if not isinstance(method, ProbabilisticITE):
         return None
     midway = capabilities(backend).midway
-    blocks = block_counts(problem, method, True, [0.0, problem.duration])[-1]
+    blocks = block_counts(problem, h, method, [0.0, problem.duration])[-1]
     if not midway and blocks > FRESH:
         raise MethodError(
             f"Argument `method` must have fewer steps on {backend.name}: {blocks} ancillas would be measured at the end, and "
@@ -67,3 +68,15 @@ def selected_step(problem: Problem, h: LearningHamiltonian, method: Method, back
     return SelectedStep(
         synthesis.metts.BlockStep(problem, h, blocks_of(method), partial(lower_bound, problem, h), midway), midway
     )
+
+
+def _highest(h: Hamiltonian) -> int:
+    """The basis state of highest loss; of an operator, of the highest diagonal entry."""
+    if isinstance(h, LearningHamiltonian):
+        return int(h.zeta.argmax())
+    terms = h.terms
+    diagonal = PauliSum(
+        terms.num_qubits, terms.x[terms.x == 0], terms.z[terms.x == 0], terms.coefficients[terms.x == 0]
+    )
+    values = h.factor(0.0) * diagonal.apply(np.ones(1 << terms.num_qubits)).real
+    return int(values.argmax())

@@ -352,8 +352,7 @@ def test_wrong_options_are_refused() -> None:
             bad()
     general = qd.Problem.from_operator(strings(3), clock="imaginary", duration=0.1)
     for method, words in (
-        (qd.Schrodingerised(5, 2), "general operator"),
-        (qd.ProbabilisticITE(1.0, 2, block="exact"), "'linear' for a general operator"),
+        (qd.Schrodingerised(2, 2, tolerance=1e-6), "`ancilla_qubits`"),
         (qd.QITE(1, 2), "`domain_width` must be at least 2"),
     ):
         with pytest.raises(qd.MethodError, match=words):

@@ -1,0 +1,192 @@
+"""Imaginary time of operators as circuits, thermal states and METTS, against SciPy's exponential of dense matrices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+import qml_dynamics as qd
+from qml_dynamics.learning.gibbs import thermal
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+TERMS = {"III": 0.2, "IIZ": 0.7, "IZX": -0.5, "YXI": 0.4, "ZII": 0.3, "XIX": 0.25, "XYZ": -0.2}
+LETTERS = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1, -1])}
+
+
+def matrix(terms: dict[str, float]) -> np.ndarray:
+    """By Kronecker products."""
+    total = 0
+    for label, c in terms.items():
+        string: Any = np.eye(1)
+        for letter in label:
+            string = np.kron(string, LETTERS[letter])
+        total = total + c * string
+    return np.asarray(total)
+
+
+def wave() -> np.ndarray:
+    """Without symmetry."""
+    rng = np.random.default_rng(1)
+    psi = rng.normal(size=8) + 1j * rng.normal(size=8)
+    out: np.ndarray = psi / np.linalg.norm(psi)
+    return out
+
+
+PSI = wave()
+
+
+def miss(method: Any, strength: Any, amount: float) -> tuple[float, float, float, float]:
+    """Error of the wave and of ``log_norm``, and the success probability measured and predicted."""
+    problem = qd.Problem.from_operator(TERMS, clock="imaginary", duration=0.6, initial=PSI, strength=strength)
+    exact = expm(-amount * matrix(TERMS)) @ PSI
+    norm = float(np.linalg.norm(exact))
+    run = qd.evolve(problem, method, progress=False)
+    assert run.states is not None
+    found = run.states[-1].reshape(-1)
+    error = np.sqrt(max(0.0, 1 - abs(np.vdot(exact / norm, found)) ** 2))
+    told = run.diagnostics
+    return (
+        float(error),
+        float(run.log_norm[-1]) - float(np.log(norm)),
+        float(told["success_probability"][-1]),
+        float(told["success_predicted"][-1]),
+    )
+
+
+@pytest.mark.parametrize(("strength", "amount"), [(-0.8, -0.48), (qd.Linear(0.3, 1.2), 0.45)])
+@pytest.mark.parametrize("order", [1, 2])
+def test_exact_blocks_have_the_order_of_their_formula(order: int, strength: Any, amount: float) -> None:
+    """Wave and ``log_norm``; also where the strength is negative or moves. The success law holds to rounding."""
+    rows = [miss(qd.ProbabilisticITE(1.0, n, order, block="exact"), strength, amount) for n in (4, 8)]
+    assert np.log2(rows[0][0] / rows[1][0]) == pytest.approx(order, abs=0.2)
+    assert abs(rows[1][1]) < 1.2 * abs(rows[0][1]) / 2
+    assert rows[1][0] > 1e-6
+    for row in rows:
+        assert row[2] == pytest.approx(row[3], rel=1e-9)
+        assert 0.01 < row[2] < 0.9
+    low = qd.ProbabilisticITE(0.9, 4, order, block="exact", floor=0.0)
+    blocks = qd.evolve(
+        qd.Problem.from_operator(TERMS, clock="imaginary", duration=0.6, initial=PSI, strength=strength), low
+    ).diagnostics["blocks"]
+    assert miss(low, strength, amount)[2] == pytest.approx(0.9 ** (2 * blocks) * rows[0][2], rel=1e-9)
+
+
+@pytest.mark.parametrize(("strength", "amount"), [(qd.Linear(-0.9, -0.2), -0.33)])
+def test_the_p_register_carries_the_terms_of_an_operator(strength: Any, amount: float) -> None:
+    """Order two until the register's error, which its forecast bounds."""
+    rows = [miss(qd.Schrodingerised(7, n), strength, amount) for n in (2, 4)]
+    assert np.log2(rows[0][0] / rows[1][0]) == pytest.approx(2, abs=0.2)
+    assert abs(rows[1][1]) < 1e-3
+    assert rows[1][2] == pytest.approx(rows[1][3], rel=1e-3)
+
+
+def test_the_law_of_a_thermal_state_is_exact() -> None:
+    """Diagonal of the density matrix (bits not mirrored), energy, ``log Z``, and the share that exact factors keep."""
+    beta, h = 0.8, 1.3 * matrix(TERMS)
+    problem = qd.Problem.from_operator(TERMS, clock="real", duration=9.0, strength=1.3)
+    rho = expm(-beta * h)
+    z = float(np.trace(rho).real)
+    found = thermal(problem, beta)
+    law = np.diag(rho).real / z
+    assert found.probabilities.reshape(-1) == pytest.approx(law, abs=1e-12)
+    assert abs(law - law.reshape(2, 2, 2).transpose().reshape(-1)).max() > 0.01
+    assert found.log_partition == pytest.approx(np.log(z), abs=1e-12)
+    assert found.energy is not None
+    assert float(found.energy.value) == pytest.approx(np.trace(h @ rho).real / z, abs=1e-12)
+    several = thermal(problem, beta, steps=24)
+    assert several.success_probability == pytest.approx(found.success_probability, rel=1e-3)
+    assert several.log_partition == pytest.approx(np.log(z), abs=1e-4)
+
+
+ROUTES = {
+    "blocks": {"backend": "statevector", "steps": 8},
+    "shots": {"backend": "aer", "steps": 8, "shots": 20_000, "seed": 2},
+    "krylov": {"method": qd.Krylov()},
+    "register": {"method": qd.Schrodingerised(7, 8)},
+    "qite": {"method": qd.QITE(4, 12)},
+}
+
+
+SLOW = ("qite",)
+
+
+@pytest.mark.parametrize("route", [pytest.param(r, marks=[pytest.mark.slow] * (r in SLOW)) for r in ROUTES])
+def test_every_route_to_a_thermal_state(route: str) -> None:
+    """Energy and ``log Z`` within three standard errors, beside what the steps miss."""
+    terms = {"ZI": 0.7, "XY": -0.5, "IX": 0.4, "YI": 0.3}
+    beta, h = 1.1, matrix(terms)
+    rho = expm(-beta * h)
+    z = float(np.trace(rho).real)
+    found = thermal(qd.Problem.from_operator(terms, clock="imaginary", duration=1.0), beta, **ROUTES[route])  # type: ignore[arg-type]
+    energy = found.energy
+    assert energy is not None
+    wanted = float(np.trace(h @ rho).real / z)
+    assert abs(wanted) > 0.5
+    steps = 0.02 if route == "qite" else 2e-3
+    assert abs(float(energy.value) - wanted) < steps + 3 * float(energy.stderr)
+    assert abs(found.log_partition - np.log(z)) < steps + 3 * found.log_partition_stderr
+    assert found.probabilities.reshape(-1) == pytest.approx(np.diag(rho).real / z, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"collapse": "alternate"},
+        pytest.param({"backend": "statevector", "collapse": "alternate"}, marks=pytest.mark.slow),
+        pytest.param(
+            {"backend": "aer", "shots": 2000, "method": qd.ProbabilisticITE(1.0, 3, block="exact")},
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_metts_of_an_operator(options: dict[str, Any], tmp_path: Path) -> None:
+    """Law and thermal energy, in the computational basis and by turns in that of X; the chain is kept, and is of its operator only."""
+    tau = 0.4
+    problem = qd.Problem.from_operator(TERMS, clock="imaginary", duration=1.0)
+    rho = expm(-2 * tau * matrix(TERMS))
+    law, wanted = np.diag(rho).real / np.trace(rho).real, float(np.trace(matrix(TERMS) @ rho).real / np.trace(rho).real)
+    chain = qd.metts(problem, tau, 2000, seed=3, progress=False, **options)
+    assert chain.stationary is not None
+    assert chain.stationary.reshape(-1) == pytest.approx(law, abs=1e-12)
+    assert chain.total_variation < 2.5 * chain.expected_total_variation
+    assert abs(chain.detailed_balance.value) < 4 * chain.detailed_balance.stderr
+    assert chain.energy is not None
+    assert 0 < float(chain.energy.stderr) < 0.1
+    assert abs(float(chain.energy.value) - wanted) < 3 * float(chain.energy.stderr)
+    again = type(chain).load(chain.save(tmp_path / "chain"), problem)
+    assert again.energy is not None
+    assert float(again.energy.value) == float(chain.energy.value)
+    other = qd.Problem.from_operator({**TERMS, "ZII": 0.31}, clock="imaginary", duration=1.0)
+    with pytest.raises(qd.ProblemError, match="must be that of the chain, but its operator"):
+        type(chain).load(tmp_path / "chain.npz", other)
+
+
+@pytest.mark.slow
+def test_six_qubits_by_every_route() -> None:
+    """A random operator on six qubits: diagonalised, by exact blocks with shots, and by METTS in turned bases."""
+    rng = np.random.default_rng(5)
+    labels = ["".join(rng.choice(list("IXYZ"), 6)) for _ in range(14)]
+    terms = {label: float(c) for label, c in zip(labels, 0.3 * rng.normal(size=14))}
+    problem = qd.Problem.from_operator(terms, clock="imaginary", duration=1.0)
+    beta, h = 0.9, matrix(terms)
+    rho = expm(-beta * h)
+    z = float(np.trace(rho).real)
+    wanted = float(np.trace(h @ rho).real / z)
+    assert float(thermal(problem, beta).log_partition) == pytest.approx(np.log(z), abs=1e-10)
+    krylov = thermal(problem, beta, method=qd.Krylov())
+    assert krylov.energy is not None
+    assert float(krylov.energy.value) == pytest.approx(wanted, abs=1e-8)
+    assert krylov.log_partition == pytest.approx(np.log(z), abs=1e-8)
+    chain = qd.metts(problem, beta / 2, 4000, seed=4, collapse="alternate", progress=False)
+    assert chain.energy is not None
+    assert abs(float(chain.energy.value) - wanted) < 3 * float(chain.energy.stderr)
+    shots = thermal(problem, beta, steps=4, backend="statevector", shots=40_000, seed=8)
+    assert shots.energy is not None
+    assert abs(float(shots.energy.value) - wanted) < 2e-3 + 3 * float(shots.energy.stderr)
+    assert abs(shots.log_partition - np.log(z)) < 2e-3 + 3 * shots.log_partition_stderr
