@@ -1,13 +1,14 @@
 """Diagonal unitaries ``exp(-i tau f(x))`` as Walsh series: one RZ a parity, parities walked with few CX.
 
 ``f(x) = sum_m a_m (-1)^{popcount(m & x)}``, so ``exp(-i tau f) = prod_m exp(-i tau a_m Z_m)``: no ancilla, and for a
-degree-p polynomial only masks of weight up to p. The full series on n qubits takes ``2^n - 1`` RZ and ``2^n - 2`` CX.
+degree-p polynomial only masks of weight up to p. The full series on n qubits takes ``2^n - 1`` RZ and ``2^n - 2`` CX;
+:mod:`.parities` finds the order in which sparse ones take few.
 Source: Welch, Greenbaum, Mostame, Aspuru-Guzik, New J. Phys. 16, 033040 (2014), arXiv:1306.3991.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,13 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.transforms import roundoff, walsh_coefficients
+from .parities import parity_walk
 
 if TYPE_CHECKING:
     from qiskit.circuit import ParameterExpression
 
 _EQUAL = 1e-9  # sizes closer than this are equal up to round-off
 _CERTAIN = 1e-12  # a factor that is closer to 1 is 1
-_GREEDY = 1500  # a group with more masks than this is walked in Gray order only
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,65 +109,6 @@ def diagonal(
     constant = series.coefficients[series.masks == 0]
     if constant.size:
         circuit.global_phase += -float(constant[0]) * tau
-
-
-def parity_walk(masks: np.ndarray) -> Iterator[tuple[str, int, int]]:
-    """Visit every non-zero mask on its highest qubit: ``("cx", control, target)`` and ``("rotate", index, target)``.
-
-    The parities of one target are walked in Gray order or by nearest neighbours, whichever needs fewer CX.
-    """
-    tops = np.zeros(len(masks), dtype=int)
-    nonzero = masks > 0
-    tops[nonzero] = np.floor(np.log2(masks[nonzero])).astype(int)
-    for target in np.unique(tops[nonzero]).tolist():
-        index = np.flatnonzero(nonzero & (tops == target))
-        lower = masks[index] ^ (1 << target)
-        now = 0
-        for i in _order(lower):
-            yield from _flips(now ^ int(lower[i]), target)
-            yield "rotate", int(index[i]), target
-            now = int(lower[i])
-        yield from _flips(now, target)
-
-
-def _flips(difference: int, target: int) -> Iterator[tuple[str, int, int]]:
-    for control in range(target):
-        if difference >> control & 1:
-            yield "cx", control, target
-
-
-def _order(lower: np.ndarray) -> np.ndarray:
-    gray = np.argsort(_gray_rank(lower), kind="stable")
-    if len(lower) > _GREEDY or _walk_cost(lower[gray]) == len(lower) + (len(lower) == 1):
-        return gray
-    greedy = _nearest(lower)
-    return greedy if _walk_cost(lower[greedy]) < _walk_cost(lower[gray]) else gray
-
-
-def _gray_rank(codes: np.ndarray) -> np.ndarray:
-    """Position of each code word in the binary reflected Gray sequence."""
-    rank = codes.copy()
-    for shift in (1, 2, 4, 8, 16, 32):
-        rank ^= rank >> shift
-    return rank
-
-
-def _walk_cost(sequence: np.ndarray) -> int:
-    closed = np.concatenate([[0], sequence, [0]])
-    return int(np.bitwise_count(closed[1:] ^ closed[:-1]).sum())
-
-
-def _nearest(lower: np.ndarray) -> np.ndarray:
-    """Always the nearest mask that is left; of equally near ones the lightest, so that the walk ends near zero."""
-    left = np.ones(len(lower), dtype=bool)
-    weight = np.bitwise_count(lower).astype(float) / 128
-    out, now = np.empty(len(lower), dtype=int), 0
-    for step in range(len(lower)):
-        distance = np.where(left, np.bitwise_count(lower ^ now) + weight, np.inf)
-        out[step] = distance.argmin()
-        left[out[step]] = False
-        now = int(lower[out[step]])
-    return out
 
 
 def damping_angles(factors: np.ndarray) -> np.ndarray:
