@@ -19,6 +19,7 @@ from ..model.domains import Domain
 from ..model.formulas import Formula, boundaries, factors, segments
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
+from .grid_pieces import cx_of, pieces_on
 from .operator_layers import Splitting, as_sweeps, best_splitting
 from .operator_parts import Term
 from .states import prepare
@@ -123,6 +124,9 @@ class _Learning:
         self.sup_error = self.series.error
         self.error_bound = self.series.error * weight
         self.templates["V"] = self._template(self._potential)
+        whole = self.problem.diffusion.integral(float(self.ends[0]), float(self.ends[-1]), self.problem.duration)
+        self.forms = pieces_on(self.problem.domain, self.series, whole)
+        self.plain = {kind: cx_of(template) for kind, template in self.templates.items()}
 
     def gates(self, dt: float) -> int:
         """Gates of one step in the factors that are there, before halves are merged and zero angles left out."""
@@ -150,11 +154,15 @@ class _Learning:
         return self.bound[key]
 
     def piece(self, ends: np.ndarray) -> QuantumCircuit:
-        """The circuit from ``ends[0]`` to ``ends[-1]``."""
+        """The circuit from ``ends[0]`` to ``ends[-1]``, in the form that takes the fewest CX."""
         p, circuit = self.problem, QuantumCircuit(width(self.problem.domain))
-        for factor in factors(self.formula, ends, p.diffusion, p.strength, p.duration):
-            if factor.amount:
-                circuit.compose(self._factor(factor.kind, factor.amount), inplace=True)
+        every = factors(self.formula, ends, p.diffusion, p.strength, p.duration)
+        acting = [factor for factor in every if factor.amount]
+        found = self.forms and self.forms.best(acting, sum(self.plain[factor.kind] for factor in acting))
+        if found is not None:
+            return found
+        for factor in acting:
+            circuit.compose(self._factor(factor.kind, factor.amount), inplace=True)
         return circuit
 
 
