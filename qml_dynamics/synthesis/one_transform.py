@@ -125,7 +125,8 @@ def chirped(domain: Domain, axis: int, amount: float, whole: float) -> Chirped |
     multiple = amount * scale
     nearest = round(multiple)
     slack = min(_CLEAR, scale * (_RELATIVE * abs(amount) + 4 * _EPS * abs(whole)))
-    return Chirped(bits, nearest % (2 << bits)) if nearest and abs(multiple - nearest) <= slack else None
+    told = nearest and abs(nearest) * _EPS < _CLEAR  # of larger ones rounding leaves no integer
+    return Chirped(bits, nearest % (2 << bits)) if told and abs(multiple - nearest) <= slack else None
 
 
 def generalised_fourier(circuit: QuantumCircuit, qubits: Sequence[int], a: int, restore: bool = False) -> None:

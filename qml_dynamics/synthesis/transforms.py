@@ -119,7 +119,7 @@ def dual_phases(
 
     A twist changes only the single-qubit phases.
     """
-    diagonal(dual_series(domain, axis), tau, circuit, qubits)
+    diagonal(dual_series(domain, axis), tau, circuit, qubits, "p")
 
 
 def dual_series(domain: Domain, axis: int) -> WalshSeries:

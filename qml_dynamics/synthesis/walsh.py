@@ -9,13 +9,14 @@ Source: Welch, Greenbaum, Mostame, Aspuru-Guzik, New J. Phys. 16, 033040 (2014),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.transforms import roundoff, walsh_coefficients
+from .minimax import fewest_terms
 from .parities import parity_walk
 
 if TYPE_CHECKING:
@@ -55,8 +56,11 @@ class WalshSeries:
 
 
 def walsh_series(values: np.ndarray, tolerance: float = 0.0) -> WalshSeries:
-    """The Walsh series of ``values`` (``2**n`` of them, C order), with the fewest terms of largest size that keep
+    """The Walsh series of ``values`` (``2**n`` of them, C order), with the fewest terms of largest size whose coefficients can keep
     ``sup |f - f_kept| <= tolerance``. The constant term is always kept: it is a global phase.
+
+    The coefficients of a truncated series are not those of the whole one, which minimise the mean square: they are fitted to the
+    largest error over the points (:mod:`.minimax`), which leaves fewer terms for one tolerance.
 
     >>> series = walsh_series(np.array([0.0, 1.0, 2.0, 3.0]))
     >>> dict(zip(series.masks.tolist(), series.coefficients.tolist()))
@@ -67,10 +71,13 @@ def walsh_series(values: np.ndarray, tolerance: float = 0.0) -> WalshSeries:
     order = _by_size(np.abs(a))
     order = order[order != 0]
     present = int((np.abs(a[order]) > roundoff(a)).sum())
-    kept = present if tolerance <= 0 else _fewest(a, order[:present], tolerance)
+    kept, coefficients = present, None
+    if tolerance > 0:
+        plain = _fewest(a, order[:present], tolerance)
+        kept, coefficients = fewest_terms(flat, order[:plain], tolerance)
     masks = np.sort(np.concatenate([[0], order[:kept]])).astype(np.int64)
-    error = _sup_error(a, order[kept:present]) if kept < present else 0.0
-    return WalshSeries(flat.size.bit_length() - 1, masks, a[masks], error)
+    series = WalshSeries(flat.size.bit_length() - 1, masks, a[masks] if coefficients is None else coefficients)
+    return series if kept == present else replace(series, error=float(np.abs(flat - series.values()).max()))
 
 
 def _by_size(sizes: np.ndarray) -> np.ndarray:
@@ -98,17 +105,25 @@ def _fewest(a: np.ndarray, order: np.ndarray, tolerance: float) -> int:
 
 
 def diagonal(
-    series: WalshSeries, tau: float | ParameterExpression, circuit: QuantumCircuit, qubits: Sequence[int]
+    series: WalshSeries,
+    tau: float | ParameterExpression,
+    circuit: QuantumCircuit,
+    qubits: Sequence[int],
+    gate: Literal["rz", "p"] = "rz",
 ) -> None:
-    """Append ``exp(-i tau f)`` on ``qubits`` (``qubits[q]`` carries bit q); ``tau`` is a number or a Parameter."""
+    """Append ``exp(-i tau f)`` on ``qubits`` (``qubits[q]`` carries bit q); ``tau`` is a number or a Parameter.
+
+    ``gate`` names the rotations: RZ, or phases, which differ by a global one.
+    """
+    rotate = circuit.rz if gate == "rz" else circuit.p
     for move, who, target in parity_walk(series.masks):
         if move == "cx":
             circuit.cx(qubits[who], qubits[target])
         else:
-            circuit.rz(2 * float(series.coefficients[who]) * tau, qubits[target])
-    constant = series.coefficients[series.masks == 0]
-    if constant.size:
-        circuit.global_phase += -float(constant[0]) * tau
+            rotate(2 * float(series.coefficients[who]) * tau, qubits[target])
+    constant = float(series.coefficients[(series.masks == 0) | (gate == "p")].sum())
+    if constant:
+        circuit.global_phase += -constant * tau
 
 
 def damping_angles(factors: np.ndarray) -> np.ndarray:
