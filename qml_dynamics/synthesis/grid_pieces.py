@@ -95,18 +95,23 @@ class GridPieces:
             factors: potential and kinetic in turn.
             plain: CX of the plain form.
         """
-        least, chosen = plain, None
-        for form in self.forms(factors):
-            blocks = tuple(self.blocks(factors, form))
-            count = sum(map(self._count, blocks))
-            if count < least:
-                least, chosen = count, blocks
+        _, chosen = self.chosen(factors, plain)
         if chosen is None:
             return None
         circuit = QuantumCircuit(self.width)
         for block in chosen:
             circuit.compose(self._circuit(block), inplace=True)
         return circuit
+
+    def chosen(self, factors: Sequence[Factor], plain: int) -> tuple[int, tuple[Block, ...] | None]:
+        """CX of the cheapest form and its blocks; None where it is the plain one, whose CX are given."""
+        least, chosen = plain, None
+        for form in self.forms(factors):
+            blocks = tuple(self.blocks(factors, form))
+            count = sum(map(self._count, blocks))
+            if count < least:
+                least, chosen = count, blocks
+        return least, chosen
 
     def forms(self, factors: Sequence[Factor]) -> list[Form]:
         """The forms beside the plain one that these factors allow."""

@@ -117,16 +117,28 @@ def chirped(domain: Domain, axis: int, amount: float, whole: float) -> Chirped |
     >>> chirped(ring, 0, 3 * unit, 30 * unit), chirped(ring, 0, 3.01 * unit, 30 * unit)
     (Chirped(bits=6, multiple=3), None)
     """
-    if not isinstance(domain, Grid) or domain.twist[axis]:
+    step = unit(domain, axis)
+    if step is None:
         return None
     bits = domain.qubits[axis] + has_ancillas(domain)
-    length = domain.lengths[axis] * (2 if has_ancillas(domain) else 1)
-    scale = 4 * np.pi * (1 << bits) / length**2
-    multiple = amount * scale
+    multiple = amount / step
     nearest = round(multiple)
-    slack = min(_CLEAR, scale * (_RELATIVE * abs(amount) + 4 * _EPS * abs(whole)))
+    slack = min(_CLEAR, (_RELATIVE * abs(amount) + 4 * _EPS * abs(whole)) / step)
     told = nearest and abs(nearest) * _EPS < _CLEAR  # of larger ones rounding leaves no integer
     return Chirped(bits, nearest % (2 << bits)) if told and abs(multiple - nearest) <= slack else None
+
+
+def unit(domain: Domain, axis: int) -> float | None:
+    """The amount ``int D dt`` of an axis at multiples of which it takes one transform; None where there is none.
+
+    >>> from qml_dynamics import Grid
+    >>> unit(Grid((-2, 2), 6), 0) == 4.0**2 / (4 * np.pi * 64), unit(Grid((-2, 2), 6, twist=0.1), 0)
+    (True, None)
+    """
+    if not isinstance(domain, Grid) or domain.twist[axis]:
+        return None
+    sides = 2 if has_ancillas(domain) else 1
+    return float((sides * domain.lengths[axis]) ** 2 / (4 * np.pi * sides * domain.shape[axis]))
 
 
 def generalised_fourier(circuit: QuantumCircuit, qubits: Sequence[int], a: int, restore: bool = False) -> None:

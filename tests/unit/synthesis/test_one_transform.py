@@ -8,20 +8,31 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator, Statevector
+from scipy.optimize import linprog
 
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.methods.evolution import circuits, evolve
+from qml_dynamics.methods.growing.method import Growing
+from qml_dynamics.methods.split_step import SplitStep
+from qml_dynamics.methods.trotter import Trotter
 from qml_dynamics.model.domains import Domain, Grid, Hypercube
-from qml_dynamics.model.formulas import by_name, boundaries, factors
+from qml_dynamics.model.formulas import boundaries, by_name, factors
 from qml_dynamics.model.hamiltonians import LearningHamiltonian, hamiltonian
 from qml_dynamics.model.initial import Gaussian
 from qml_dynamics.model.objectives import from_table
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.schedules import Linear
+from qml_dynamics.model.transforms import walsh_coefficients
+from qml_dynamics.synthesis import measure
 from qml_dynamics.synthesis.grid_pieces import Form, GridPieces, cx_of
+from qml_dynamics.synthesis.minimax import minimax_fit
 from qml_dynamics.synthesis.one_transform import Chirped, chirped, generalised_fourier
 from qml_dynamics.synthesis.parities import cx_count, parity_walk
 from qml_dynamics.synthesis.transforms import width
-from qml_dynamics.synthesis.trotter import Program, pieces_of, program
-from qml_dynamics.synthesis.walsh import walsh_series
+from qml_dynamics.synthesis.trotter import Program, pieces_of, program, whole_steps
+from qml_dynamics.synthesis.walsh import WalshSeries, walsh_series
+from qml_dynamics.validation.budget import error_budget
+from qml_dynamics.validation.resources import cost
 
 D = 0.7
 DOMAINS: dict[str, Grid] = {
@@ -255,3 +266,117 @@ def test_a_cube_has_no_other_form():
     problem = Problem(cube, crooked, D, clock="real", duration=1.0)
     found = plan(problem, "strang", 3).pieces[0]
     assert cx_of(found) == cx_of(plain(problem, "strang", 3)) == 4 * 14
+
+
+def test_a_remainder_takes_fewer_cx_and_leads_to_the_same_wave():
+    """Ten steps of a duration that is no multiple: none longer, the rest last, cut at saves, and as near to the exact wave."""
+    domain = Grid((-2, 2), 6)
+    problem = Problem(domain, well, 0.5, clock="real", duration=1.0, initial=Gaussian(0.6, 0.4))
+    method, equal = Trotter(10, remainder=True), Trotter(10)
+    saves = [0.0, 0.4, 1.0]
+    runs = [evolve(problem, m, save=saves, progress=False) for m in (method, equal)]
+    truth = evolve(problem, SplitStep(400, order=4), save=saves, progress=False).states
+    far = [float(np.linalg.norm(run.states[-1] - truth[-1])) for run in runs]
+    assert far[0] <= far[1]
+    assert far[1] > 1e-4
+    step = runs[0].diagnostics["step"]
+    assert step <= 0.1
+    assert step / unit(domain, 0.5) == pytest.approx(round(step / unit(domain, 0.5)), abs=1e-9)
+    assert runs[0].diagnostics["steps"] == int(1.0 / step) + 2
+    fewer, more = (cost(problem, m, save=saves).two_qubit_gates for m in (method, equal))
+    assert fewer < more
+    sent = circuits(problem, method, saves)[-1]
+    np.testing.assert_allclose(Statevector.from_instruction(sent).data, runs[0].states[-1].reshape(-1), atol=1e-10)
+    shown = measure.gates_of(measure.in_dual_basis(domain, sent))
+    assert shown.two_qubit_gates == cost(problem, method, save=saves).two_qubit_gates
+
+
+def test_a_remainder_changes_nothing_where_it_does_not_pay():
+    """Multiples already, units longer than a step, a cube, a driven diffusion, kinetic factors of several lengths."""
+    line, cube = Grid((-1, 3), 4), Hypercube(4)
+    cases = [
+        (Problem(line, crooked, D, clock="real", duration=3 * unit(line, D)), 3, "strang"),
+        (Problem(line, crooked, D, clock="real", duration=unit(line, D)), 3, "strang"),
+        (Problem(cube, crooked, D, clock="real", duration=1.0), 3, "strang"),
+        (Problem(line, crooked, Linear(D, 2 * D), clock="real", duration=3.3), 3, "strang"),
+        (Problem(line, crooked, D, clock="real", duration=10 * unit(line, D)), 3, "suzuki4"),
+    ]
+    for problem, steps, formula in cases:
+        saves = [0.0, problem.duration]
+        found = program(problem, hamiltonian(problem), by_name(formula), steps, saves, remainder=True)
+        np.testing.assert_array_equal(found.ends, boundaries(problem.duration, steps, saves))
+    longer = Problem(line, crooked, D, clock="real", duration=3.3 * unit(line, D))
+    ends = whole_steps(longer, hamiltonian(longer), by_name("strang"), 3, [0.0, longer.duration])
+    np.testing.assert_allclose(np.diff(ends) / unit(line, D), [1, 1, 1, 0.3], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Trotter(3, remainder=1), "Argument `remainder` must be True or False, but is 1"),
+        (lambda: Trotter(formula="auto", tolerance=0.1, remainder=True), "Argument `remainder` must be False where"),
+        (
+            lambda: Growing(Trotter(3, remainder=True)),
+            "Argument `method` must have equal steps, so without `remainder`",
+        ),
+    ],
+)
+def test_remainders_that_are_refused(wrong, message):
+    with pytest.raises(MethodError) as error:
+        wrong()
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.slow
+def test_an_error_budget_of_a_run_with_a_remainder():
+    """What it leaves out is the truncation alone; the rest is the formula's."""
+    domain = Grid((-2, 2), 5)
+    problem = Problem(domain, well, 0.5, clock="real", duration=1.0, initial=Gaussian(0.6, 0.4))
+    budget = error_budget(problem, Trotter(10, truncation=0.3, remainder=True), progress=False)
+    assert budget.formula.value > 0
+    assert 0 < budget.encoding.value <= 0.3
+    plain = error_budget(problem, Trotter(10, remainder=True), progress=False)
+    assert plain.encoding.value == 0
+
+
+def test_fitted_coefficients_leave_fewer_terms_and_keep_the_bound():
+    """The well at ten qubits and 1e-3 a step: at most 100 terms, where dropping alone leaves far more; the error is below the bound."""
+    domain = Grid((-2, 2), 10)
+    values = well(domain.points)
+    series = walsh_series(values, 0.1)
+    assert 80 < len(series.masks) <= 100
+    assert series.error == pytest.approx(np.abs(series.values() - values).max(), rel=1e-9)
+    assert series.error <= 0.1
+    whole = walsh_coefficients(values)
+    dropped = WalshSeries(10, series.masks, whole[series.masks])
+    assert np.abs(dropped.values() - values).max() > 2 * series.error
+
+
+def test_the_fit_is_the_best_one():
+    """Against the linear program that defines it, within a tenth, and between its two bounds."""
+    values = np.random.default_rng(3).normal(size=64)
+    masks = np.array([0, *np.argsort(-np.abs(walsh_coefficients(values)))[:12]])
+    masks = np.unique(masks)
+    table = (-1.0) ** np.bitwise_count(np.arange(64)[:, None] & masks[None])
+    ones = np.ones((64, 1))
+    best = linprog(
+        [*np.zeros(len(masks)), 1.0],
+        A_ub=np.block([[table, -ones], [-table, -ones]]),
+        b_ub=np.concatenate([values, -values]),
+        bounds=[*([(None, None)] * len(masks)), (0, None)],
+    ).fun
+    plain = np.abs(values - table @ walsh_coefficients(values)[masks]).max()
+    coefficients, error = minimax_fit(values, masks, best * (1 + 1e-9))
+    assert error == pytest.approx(np.abs(values - table @ coefficients).max(), rel=1e-9)
+    assert best * (1 - 1e-9) <= error <= 1.1 * best < plain
+
+
+def test_the_error_of_a_truncation_stands_beside_its_bound():
+    """Measured against the untruncated circuits' wave."""
+    problem = Problem(Grid((-2, 2), 5), well, 0.5, clock="real", duration=0.7, initial=Gaussian(0.6, 0.4))
+    told = evolve(problem, Trotter(5, truncation=0.2), progress=False)
+    whole = evolve(problem, Trotter(5), progress=False)
+    error = float(np.linalg.norm(told.states[-1] - whole.states[-1]))
+    assert told.diagnostics["truncation_error"] == pytest.approx(error, rel=1e-6)
+    assert 0 < error < told.diagnostics["truncation_error_bound"] <= 0.2
+    assert "truncation_error" not in whole.diagnostics
