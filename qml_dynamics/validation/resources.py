@@ -123,7 +123,7 @@ def cost(
     >>> estimate.qubits, estimate.circuits, estimate.shots
     (4, 4, 400)
     >>> cost(well, Trotter(2), shots=100, synthesis_error=1e-3).fault_tolerant.rotations
-    50
+    91
 
     Raises:
         MethodError: the method refuses the problem; the error of the synthesis is not positive, or it is of no known name; the run
