@@ -256,7 +256,8 @@ def _ends(run: Trajectory, method: Trotter) -> np.ndarray:
     h = hamiltonian(problem)
     if not method.remainder or not isinstance(h, LearningHamiltonian):
         return boundaries(problem.duration, method.steps, times)
-    return synthesis.trotter.whole_steps(problem, h, method.product_formula, method.steps, times)
+    rule = method.product_formula
+    return synthesis.trotter.whole_steps(problem, h, rule, method.steps, times, method.truncation)
 
 
 def trotter_of(method: Method | None, steps: int) -> Trotter:

@@ -20,7 +20,7 @@ from qiskit import QuantumCircuit
 
 from .measure import BASIS, WHOLE, compiled_parts
 
-_SAME = 1e-9  # of pi/4: angles closer to a multiple are that one
+_SAME = 1e-11  # of pi/4: angles closer to a multiple are that one
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import numpy as np
 _GREEDY = 1500  # a qubit with more parities than this is walked in Gray order only
 _IMPROVED = 400  # one with more than this by nearest neighbours, without exchanges
 _KEPT = 1 << 12  # walks through no more parities than this are kept
+_DENSE = 64  # CX that are not looked for in longer ones
 _STARTS = 4
 _ROUNDS = 60
 
@@ -96,8 +97,8 @@ def _plan(masks: np.ndarray) -> list[_Target]:
     """The cheapest of the candidates: no qubit is left as a difference, every one, or those whose pair with its neighbour is there."""
     groups = _by_top(masks)
     plain = [_walk(qubit, index, lower, frozenset(), closed=True) for qubit, (index, lower) in groups.items()]
-    cost = _cost(plain)
-    if cost <= _least(groups):
+    gain = _cost(plain) - _least(groups)
+    if gain <= (_DENSE if len(masks) > _KEPT else 0):
         return plain
     pairs = {top for top, (_, lower) in groups.items() if top and (lower == 1 << (top - 1)).any()}
     best, tried = plain, set()

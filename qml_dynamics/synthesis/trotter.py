@@ -88,7 +88,7 @@ def program(
     )  # before their ends are listed
     ends = boundaries(problem.duration if until is None else until, steps, saves)
     if remainder and isinstance(h, LearningHamiltonian):
-        ends = whole_steps(problem, h, formula, steps, saves)
+        ends = whole_steps(problem, h, formula, steps, saves, truncation)
     build = (
         _Pauli(h, formula, ends, splitting)
         if isinstance(h, PauliHamiltonian)
@@ -103,7 +103,12 @@ def program(
 
 
 def whole_steps(
-    problem: Problem, h: LearningHamiltonian, formula: Formula, steps: int, saves: Sequence[float]
+    problem: Problem,
+    h: LearningHamiltonian,
+    formula: Formula,
+    steps: int,
+    saves: Sequence[float],
+    truncation: float = 0.0,
 ) -> np.ndarray:
     """Ends of steps of a whole multiple of a unit of time, and of one shorter step behind them for the rest of the duration.
 
@@ -123,7 +128,7 @@ def whole_steps(
     speed = problem.diffusion.integral(0.0, problem.duration, problem.duration) / problem.duration
     if not isinstance(problem.diffusion, Constant) or len(fractions) != 1 or not speed > 0:
         return equal
-    build = _Learning(problem, h, formula, equal)
+    build = _Learning(problem, h, formula, equal, truncation)
     least, best = build.cx(equal, saves), equal
     for step in _multiples(problem, problem.duration / steps, speed * fractions.pop()):
         ends = steps_of(problem.duration, step, saves)

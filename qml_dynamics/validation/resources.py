@@ -23,6 +23,7 @@ from ..synthesis.clifford_t import LAWS, FaultTolerant, fault_tolerant
 from .device_cost import DevicePlan, device_plan
 
 _SHOTS = 1000
+_FINEST = 1e-100  # error of a synthesis that is shared out over rotations
 # Which circuit is the longest shows when they are compiled: those with this share of the last one's gates, at most so many of them,
 # where they are no longer than that.
 _RIVAL, _RIVALS, _LONG = 0.9, 24, 20_000
@@ -132,7 +133,8 @@ def cost(
     """
     one_of(synthesis, "synthesis", LAWS, MethodError)
     if synthesis_error is not None:
-        real(synthesis_error, "synthesis_error", positive=True, error=MethodError)
+        error = real(synthesis_error, "synthesis_error", positive=True, error=MethodError)
+        require(_FINEST <= error <= 1, "synthesis_error", f"be between {_FINEST:g} and 1", error, MethodError)
     method, backend = settled(problem, method, backend, shots)
     job = convert(problem, method, backend, shots, seed, save, observables, compact=True)
     on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some

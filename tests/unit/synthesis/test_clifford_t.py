@@ -113,6 +113,12 @@ def test_cost_tells_the_longest_circuit():
             {"synthesis_error": 1e-3, "synthesis": "gridsynt"},
             "Argument `synthesis` must be one of gridsynth",
         ),
+        (
+            Trotter(2),
+            {"synthesis_error": 1e-200},
+            "Argument `synthesis_error` must be between 1e-100 and 1, but is 1e-200",
+        ),
+        (Trotter(2), {"synthesis_error": 1.5}, "Argument `synthesis_error` must be between 1e-100 and 1, but is 1.5"),
         (SplitStep(2), {"synthesis_error": 1e-3}, "Argument `synthesis_error` must be None where no circuit runs"),
     ],
 )
