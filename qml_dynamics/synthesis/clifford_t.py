@@ -33,7 +33,7 @@ class Law:
 
     def gates(self, eps: float) -> float:
         """T gates for a distance; none where the identity is as near."""
-        return max(0.0, self.slope * np.log2(1 / eps) + self.constant)
+        return max(0.0, self.slope * float(np.log2(1 / eps)) + self.constant)
 
 
 LAWS: Mapping[str, Law] = {"gridsynth": Law(3.0, 2.5, 0), "repeat_until_success": Law(1.149, 9.2, 1)}

@@ -123,7 +123,8 @@ class GridPieces:
 
     def blocks(self, factors: Sequence[Factor], form: Form) -> Iterator[Block]:
         """The blocks of these factors in one form, register in order at the end."""
-        place, pending = tuple(range(self.width)), {}
+        place: Place = tuple(range(self.width))
+        pending: dict[int, Chirped] = {}
         amount, last = 0.0, self._last(factors, form)
         if self.walls:
             yield Block("extend", place)
