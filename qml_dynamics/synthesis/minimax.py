@@ -15,10 +15,10 @@ import numpy as np
 
 from ..model.transforms import walsh_coefficients
 
-_TERMS = 1024  # of a fit: its normal equations are dense
+_TERMS = 400  # of a fit: its normal equations are dense
 _ROUNDS = 60
-_RIDGE = 1e-13  # of the Gram matrix' diagonal: many weights vanish
-_FLOOR = 1e-12  # of the mean weight
+_RIDGE = 1e-13  # of the Gram matrix' diagonal, which is 1
+_FLOOR = 1e-4  # of the mean weight: smaller ones leave the normal equations ill-conditioned, and coefficients to the processor
 
 
 def minimax_fit(values: np.ndarray, masks: np.ndarray, tolerance: float) -> tuple[np.ndarray, float]:
