@@ -15,7 +15,11 @@ from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
 
 import qml_dynamics as qd
 from qml_dynamics.backends.aer import AerBackend
+from qml_dynamics.model.objectives import Objective, levy
 from qml_dynamics.model.pauli import pauli_sum
+from qml_dynamics.synthesis import parities
+from qml_dynamics.synthesis.one_transform import unit
+from qml_dynamics.synthesis.walsh import walsh_series
 
 BASIS = ["cx", "rz", "sx", "x"]
 
@@ -43,17 +47,63 @@ def pauli_step(bits: int) -> QuantumCircuit:
 def gates() -> None:
     """CX after the same compilation, interior of a Strang chain (one potential, one kinetic factor)."""
     for bits in (6, 8, 10):
-        one, two = (
-            transpile(
-                qd.circuits(double_well(bits), qd.Trotter(k))[-1], basis_gates=BASIS, optimization_level=1
-            ).count_ops()["cx"]
-            for k in (1, 2)
-        )
+        one, two = (compiled(qd.circuits(double_well(bits), qd.Trotter(k))[-1]) for k in (1, 2))
         manager = generate_preset_pass_manager(
             optimization_level=1, basis_gates=BASIS, hls_config=HLSConfig(PauliEvolution=["basic"])
         )
         peer = manager.run(pauli_step(bits)).count_ops()["cx"]
         print(f"double well, {bits} qubits: {two - one} CX a step, Pauli sum {peer}, {peer / (two - one):.1f} x")
+
+
+def compiled(circuit: QuantumCircuit) -> int:
+    """CX at level 1."""
+    return int(transpile(circuit, basis_gates=BASIS, optimization_level=1).count_ops().get("cx", 0))
+
+
+def plain_step(problem: qd.Problem) -> int:
+    """CX of a step of plain walks and two transforms: each parity of a qubit in Gray order or by the nearest one, and taken back."""
+    series = walsh_series(qd.hamiltonian(problem).zeta)
+    potential = sum(walk.cost for walk in _plain(series.masks))
+    bits = [q + (problem.domain.boundary == "walls") for q in problem.domain.qubits]
+    return (
+        potential
+        + sum(3 * n * (n - 1) for n in bits)
+        + sum(2 * q for q, n in zip(problem.domain.qubits, bits) if n > q)
+    )
+
+
+def _plain(masks: np.ndarray) -> list[parities._Target]:
+    groups = parities._by_top(masks)
+    return [parities._walk(q, index, lower, frozenset(), closed=True) for q, (index, lower) in groups.items()]
+
+
+def more(domain: qd.Grid, loss: Objective, d: float, dt: float) -> float:
+    """CX of one more step of this length."""
+    three, five = (
+        compiled(qd.circuits(qd.Problem(domain, loss, d, clock="real", duration=k * dt), qd.Trotter(k))[-1])
+        for k in (3, 5)
+    )
+    return (five - three) / 2
+
+
+def forms() -> None:
+    """CX of one more step: plain, with differences, and with one transform at 1, 3 and 4 units; CX a step with a remainder, truncated."""
+    well = double_well(6).objective
+    cases = {f"double well {n}": (qd.Grid((-2, 2), n), well, 0.5) for n in (6, 8, 10, 12)}
+    cases["double well 8, walls"] = (qd.Grid((-2, 2), 8, "walls"), well, 0.5)
+    cases["Levy 2 x 8"] = (qd.Grid([(-10, 10)] * 2, 8), levy(), 1.0)
+    for name, (domain, loss, d) in cases.items():
+        step = unit(domain, 0) / d
+        plain = plain_step(qd.Problem(domain, loss, d, clock="real", duration=step))
+        found = {"two transforms": 1.1, **{f"{m} units": m for m in (1, 3, 4)}}
+        counts = {form: more(domain, loss, d, many * step) for form, many in found.items()}
+        told = ", ".join(f"{form} {count:g} ({plain / count:.2f} x)" for form, count in counts.items())
+        print(f"{name}: plain {plain} CX a step; {told}")
+    problem = double_well(10).replace(duration=0.5)
+    sent = qd.circuits(problem, qd.Trotter(50, truncation=0.05, remainder=True))[-1]
+    print(
+        f"double well 10, 50 steps to 0.5, truncation 1e-3 a step, with a remainder: {compiled(sent) / 50:.0f} CX a step"
+    )
 
 
 def our_share() -> None:
@@ -76,7 +126,8 @@ def our_share() -> None:
 
 
 def main() -> None:
-    """Both tables."""
+    """All tables."""
     warnings.simplefilter("ignore")
     gates()
+    forms()
     our_share()

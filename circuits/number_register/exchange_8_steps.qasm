@@ -4,7 +4,6 @@ include "stdgates.inc";
 // five neurons, two of the network and three of its reservoir
 // neuron i is qubit 4 - i; every right outcome has two ones
 // q[0] is the least significant bit of an outcome
-// global phase 0 left out
 qubit[5] q;
 x q[4];
 x q[1];

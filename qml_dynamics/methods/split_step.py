@@ -149,6 +149,15 @@ def run(
         yield save, psi.astype(engine.saved), log_norm
 
 
+def wave_after(problem: Problem, h: LearningHamiltonian, formula: Formula, ends: np.ndarray) -> np.ndarray:
+    """The wave behind steps with these ends, on the real clock, in double precision."""
+    engine = _Engine(problem, h, formula, "double")
+    psi = np.array(problem.initial.vector(problem.domain), dtype=engine.dtype)
+    for wave, _ in engine.segment(psi, ends):
+        psi = wave
+    return psi
+
+
 _CACHED = {True: 6, False: 2}  # phase arrays kept: a constant Hamiltonian needs five of them for Suzuki's formula
 
 

@@ -12,14 +12,14 @@ from .. import synthesis
 from ..base.errors import MethodError, integer, one_of, real, require
 from ..base.printing import printed_briefly
 from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors
-from ..model.hamiltonians import PauliHamiltonian
+from ..model.hamiltonians import LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ..results.trajectory import Trajectory
-from .base import EVERYWHERE, Answer, Facts, Job, Method, Usual, Work
+from .base import EVERYWHERE, LOSSES, Answer, Facts, Job, Method, Usual, Work
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
-from .from_waves import Waves, report_waves, run_waves
+from .from_waves import Waves, learning, report_waves, run_waves
 from .memory import of_circuits
-from .split_step import SplitStep
+from .split_step import SplitStep, wave_after
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -43,13 +43,21 @@ class Trotter(Usual):
         order: 1 (Lie), 2 (Strang), 4 (Suzuki) or 6 (Blanes and Moan).
         truncation: allowed error of the final state in the 2-norm from leaving out small Walsh terms of the potential
             (0: exact). The bound is rigorous: ``sup |zeta - zeta'|`` times the sum of the absolute amounts of the potential
-            factors, which is the integral of ``|s|`` for formulas without negative substeps.
+            factors, which is the integral of ``|s|`` for formulas without negative substeps. Up to 12 qubits
+            ``diagnostics["truncation_error"]`` has the error itself beside it, which is often a hundred times smaller.
         formula: the name of a formula, instead of the one that ``order`` stands for: ``"lie"``, ``"strang"``, ``"omelyan2"``,
             ``"suzuki4"``, ``"omelyan4"``, ``"blanes_moan4"`` (the fewest gates for most errors) or ``"blanes_moan6"``. For operators
             ``"auto"``: formula, steps and splitting that take least for the stated error.
         tolerance: for ``"auto"``: allowed error of the wave at the end, in the 2-norm up to a phase. It is measured up to 12 qubits,
             and above bounded by commutators (Childs et al., arXiv:1912.08854); ``diagnostics`` says what was picked and why.
         optimise: for ``"auto"``: ``"gates"`` on two qubits, their ``"depth"``, or ``"both"``, which is their product.
+        remainder: for losses on a grid: steps of a whole multiple of a unit of time, no longer than the equal ones, and one shorter step
+            for the rest, where they take fewer CX (``diagnostics["step"]``). The unit of an axis is ``L^2 / (4 pi N D)``, with walls
+            ``L^2 / (2 pi N D)``.
+
+    On a grid a kinetic factor takes one Fourier transform instead of two where ``int D dt`` over its step is a whole multiple of that
+    unit times D: the phases before and behind the transform are added to those of the loss. Equal steps that are such multiples are
+    found by themselves, since the circuit is the same unitary.
 
     The terms of an operator are put in parallel layers: all terms on one bond in one block of at most three CX, the bonds in as few
     layers as their colouring finds, half steps merged, so that the depth of a step of a local model does not grow with its size. Where
@@ -68,13 +76,16 @@ class Trotter(Usual):
     formula: str | None = None
     tolerance: float | None = None
     optimise: Aim = "both"
+    remainder: bool = False
 
     name: ClassVar[str] = "trotter"
 
     def __post_init__(self) -> None:
         real(self.truncation, "truncation", nonnegative=True, error=MethodError)
         one_of(self.optimise, "optimise", ("gates", "depth", "both"), MethodError)
+        require(isinstance(self.remainder, bool), "remainder", "be True or False", self.remainder, MethodError)
         if self.automatic:
+            require(not self.remainder, "remainder", "be False where `formula` is 'auto'", self.remainder, MethodError)
             require(self.steps == 0, "steps", "be left out where `formula` is 'auto'", self.steps, MethodError)
             require(self.tolerance is not None, "tolerance", "be given where `formula` is 'auto'", None, MethodError)
             real(self.tolerance, "tolerance", positive=True, error=MethodError)
@@ -109,21 +120,31 @@ class Trotter(Usual):
         """The real clock, every weight space."""
         if self.automatic:
             return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", None)
+        if self.remainder:
+            return Facts(frozenset({"real"}), LOSSES, "backend", self.order)
         return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps)
 
     def run(self, job: Job) -> Answer:
         """Amplitudes after the product formula where the backend gives them, else two sampled circuits a saved time."""
         if job.can.exact:
-            return report_waves(job, run_waves(job, self._waves, None if self.automatic else self.steps))
+            return report_waves(job, run_waves(job, self._waves, self.facts().steps))
         return run_sampled(job, self._planned(job))
 
     def _program(self, job: Job, saves: np.ndarray) -> tuple[Program, dict[str, Any]]:
         """The circuits, and what is told about them."""
         if not self.automatic:
             plan = synthesis.trotter.program(
-                job.problem, job.h, self.product_formula, self.steps, saves.tolist(), self.truncation
+                job.problem,
+                job.h,
+                self.product_formula,
+                self.steps,
+                saves.tolist(),
+                self.truncation,
+                remainder=self.remainder,
             )
-            return plan, _told(plan, self.steps)
+            if not self.remainder:
+                return plan, _told(plan, self.steps)
+            return plan, {**_told(plan, len(plan.ends) - 1), "step": float(plan.ends[1] - plan.ends[0])}
         choice = _choice(job, self)
         plan = synthesis.trotter.program(
             job.problem, job.h, choice.formula, choice.steps, saves.tolist(), splitting=choice.splitting
@@ -135,6 +156,8 @@ class Trotter(Usual):
         domain = job.problem.domain
         plan, told = self._program(job, saves)
         out.diagnostics.update(told, gates=sum(len(piece.data) for piece in (plan.start, *plan.pieces)))
+        if plan.sup_error and domain.num_qubits <= _MEASURED:
+            out.diagnostics["truncation_error"] = _truncation_error(job, plan, self.product_formula)
         waves = job.device.states([plan.start, *plan.pieces], job.progress)
         for t, wave in zip(plan.saves, waves):
             yield (
@@ -168,8 +191,10 @@ class Trotter(Usual):
             return replace(self, tolerance=self.tolerance / 4)
         return replace(self, steps=2 * self.steps)
 
-    def without_encoding(self) -> SplitStep:
-        """The split-operator method with the same formula and steps."""
+    def without_encoding(self) -> SplitStep | Trotter:
+        """The split-operator method with the same formula and steps; where those are not equal, these circuits without truncation."""
+        if self.remainder:
+            return replace(self, truncation=0.0)
         return SplitStep(
             self.steps, self.order, self.formula or (self.product_formula.name if self.order == _SIX else None)
         )
@@ -193,6 +218,15 @@ def _choice(job: Job, method: Trotter) -> Choice:
     return choose(h.num_qubits, synthesis.trotter.rows(h), amounts, start, method.tolerance, method.optimise)
 
 
+def _truncation_error(job: Job, plan: Program, formula: Formula) -> float:
+    """Distance of the waves that the steps lead to with the whole loss and with the truncated one, in the 2-norm."""
+    h = learning(job.h)
+    assert plan.series is not None
+    fewer = replace(h, zeta=plan.series.values().reshape(h.zeta.shape))
+    whole, cut = (wave_after(job.problem, each, formula, plan.ends) for each in (h, fewer))
+    return float(np.linalg.norm(whole - cut))
+
+
 def _told(plan: Program, steps: int) -> dict[str, Any]:
     return {
         "steps": steps,
@@ -207,7 +241,7 @@ def potential_queries(run: Trajectory) -> int:
     problem, method = run.problem, run.method
     if run.counts is None or not isinstance(method, Trotter):
         return 0
-    ends, total = boundaries(problem.duration, method.steps, run.times), 0
+    ends, total = _ends(run, method), 0
     for i, t in enumerate(run.times):
         until = ends[ends <= t * (1 + 1e-12)]
         every = factors(method.product_formula, until, problem.diffusion, problem.strength, problem.duration)
@@ -216,6 +250,16 @@ def potential_queries(run: Trajectory) -> int:
     return total
 
 
+def _ends(run: Trajectory, method: Trotter) -> np.ndarray:
+    """The ends of the steps of a run, cut at its times."""
+    problem, times = run.problem, run.times.tolist()
+    h = hamiltonian(problem)
+    if not method.remainder or not isinstance(h, LearningHamiltonian):
+        return boundaries(problem.duration, method.steps, times)
+    rule = method.product_formula
+    return synthesis.trotter.whole_steps(problem, h, rule, method.steps, times, method.truncation)
+
+
 def trotter_of(method: Method | None, steps: int) -> Trotter:
-    """``method`` where it is this one, whose order and truncation are to be kept; else the default one of so many steps."""
-    return method if isinstance(method, Trotter) else Trotter(steps)
+    """``method`` where it is this one, whose order and truncation are to be kept, in equal steps; else the default one of so many."""
+    return replace(method, remainder=False) if isinstance(method, Trotter) else Trotter(steps)

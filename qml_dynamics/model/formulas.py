@@ -194,9 +194,32 @@ def boundaries(duration: float, steps: int, saves: Sequence[float] | np.ndarray)
     [0.0, 0.3, 0.5, 1.0]
     """
     regular = duration * np.arange(steps + 1) / steps
+    return _cut(regular, duration / steps, saves)
+
+
+@checks_arguments
+def steps_of(duration: float, step: float, saves: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Ends of steps of one length and of a shorter one behind them, cut at the save times.
+
+    A rest below 1e-9 of a step is none: the last step ends with the duration.
+
+    >>> steps_of(1.0, 0.3, [0.0, 0.5, 1.0]).round(6).tolist()
+    [0.0, 0.3, 0.5, 0.6, 0.9, 1.0]
+    """
+    whole = int(duration / step * (1 + 1e-15) + 1e-9)
+    regular = step * np.arange(whole + 1)
+    if duration - regular[-1] > 1e-9 * step:
+        regular = np.append(regular, duration)
+    regular[-1] = duration
+    return _cut(regular, step, saves)
+
+
+def _cut(regular: np.ndarray, step: float, saves: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Ends of steps, and the save times further than 1e-9 of a step from all of them."""
     times = np.asarray(saves, dtype=float)
-    near = regular[np.clip(np.rint(times * steps / duration), 0, steps).astype(int)]
-    return np.union1d(regular, times[np.abs(times - near) > 1e-9 * duration / steps])
+    after = np.clip(np.searchsorted(regular, times), 1, len(regular) - 1)
+    away = np.minimum(np.abs(times - regular[after]), np.abs(times - regular[after - 1]))
+    return np.union1d(regular, times[away > 1e-9 * step])
 
 
 @checks_arguments

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..base.lazy import attach
 
 _MODULES = (
+    "clifford_t",
     "ensembles",
     "foreign",
     "gibbs",
@@ -32,6 +33,7 @@ _MODULES = (
 attach(__name__, {}, {name: name for name in _MODULES})
 
 if TYPE_CHECKING:
+    from . import clifford_t as clifford_t
     from . import ensembles as ensembles
     from . import foreign as foreign
     from . import gibbs as gibbs

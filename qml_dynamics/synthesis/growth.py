@@ -155,7 +155,7 @@ def kinetic_refinement(coarse: Grid, finer: Grid, tau: float) -> QuantumCircuit:
     Both work on momenta, so they share their transforms: the interpolation costs one CX an axis, and larger transforms back.
 
     >>> two_qubit_gates(kinetic_refinement(Grid((0, 1), 3), Grid((0, 1), 4), 0.1))
-    25
+    24
     """
     circuit = QuantumCircuit(width(finer))
     spare = [f - c for c, f in zip(coarse.qubits, finer.qubits)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,15 +79,20 @@ def compiled_counts(circuit: QuantumCircuit, basis: Sequence[str], whole: int) -
 
     Level 1: higher levels drop small rotations in silence.
     """
-    circuit = opened(circuit)
-    gates = two = depth = 0
-    parts = [circuit.data[start : start + whole] for start in range(0, max(1, len(circuit.data)), whole)]
-    for part in parts:
-        piece = circuit.copy_empty_like()
-        for instruction in part:
-            piece._append(instruction)
-        out = transpile(piece, basis_gates=list(basis), optimization_level=1, seed_transpiler=1)
+    gates = two = depth = parts = 0
+    for out in compiled_parts(circuit, basis, whole):
         gates += out.size()
         two += out.num_nonlocal_gates()
         depth += out.depth()
-    return gates, two, depth, len(parts) > 1
+        parts += 1
+    return gates, two, depth, parts > 1
+
+
+def compiled_parts(circuit: QuantumCircuit, basis: Sequence[str], whole: int) -> Iterator[QuantumCircuit]:
+    """A circuit compiled at level 1: as it is up to ``whole`` gates, else in parts of so many."""
+    circuit = opened(circuit)
+    for start in range(0, max(1, len(circuit.data)), whole):
+        piece = circuit.copy_empty_like()
+        for instruction in circuit.data[start : start + whole]:
+            piece._append(instruction)
+        yield transpile(piece, basis_gates=list(basis), optimization_level=1, seed_transpiler=1)

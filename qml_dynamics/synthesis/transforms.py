@@ -115,29 +115,36 @@ def _bit_weights(domain: Grid, axis: int) -> tuple[np.ndarray, float, float]:
 def dual_phases(
     domain: Domain, axis: int, tau: float | ParameterExpression, circuit: QuantumCircuit, qubits: Sequence[int]
 ) -> None:
-    """Append ``exp(-i tau unit^2 (m - twist)^2)`` in the dual basis: n phases and n (n - 1) / 2 controlled phases.
+    """Append ``exp(-i tau unit^2 (m - twist)^2)`` in the dual basis: n phases, n (n - 1) / 2 on pairs, (n - 1)(n + 2) / 2 CX.
 
     A twist changes only the single-qubit phases.
     """
-    assert isinstance(domain, Grid)
-    weights, unit, twist = _bit_weights(domain, axis)
-    square = unit**2
-    for j, w in enumerate(weights.tolist()):
-        circuit.p(-square * (w * w - 2 * twist * w) * tau, qubits[j])
-        for i in range(j):
-            circuit.cp(-2 * square * float(weights[i]) * w * tau, qubits[i], qubits[j])
-    if twist:
-        circuit.global_phase += -square * twist**2 * tau
+    diagonal(dual_series(domain, axis), tau, circuit, qubits, "p")
 
 
 def dual_series(domain: Domain, axis: int) -> WalshSeries:
     """The Walsh series of the dual diagonal of one axis over its bits as they stand in the circuit."""
     if isinstance(domain, Hypercube):
         return walsh_series(domain.dual_axes[0])
+    assert isinstance(domain, Grid)
     weights, unit, twist = _bit_weights(domain, axis)
-    index = np.arange(1 << len(weights))
-    m = (index[:, None] >> np.arange(len(weights)) & 1) @ weights
-    return walsh_series((unit * (m - twist)) ** 2)
+    return square_series(weights, twist, unit**2)
+
+
+def square_series(weights: np.ndarray, offset: float, scale: float = 1.0) -> WalshSeries:
+    """The Walsh series of ``scale (sum_j weights[j] b_j - offset)^2`` over bits b_j, term by term.
+
+    >>> series = square_series(np.array([1.0, 2.0]), 0.0)
+    >>> dict(zip(series.masks.tolist(), series.coefficients.tolist()))
+    {0: 3.5, 1: -1.5, 2: -3.0, 3: 1.0}
+    """
+    n, middle = len(weights), float(weights.sum()) / 2 - offset
+    terms = {0: middle**2 + float((weights**2).sum()) / 4}
+    for j, w in enumerate(weights.tolist()):
+        terms[1 << j] = -middle * w
+        terms.update({1 << j | 1 << i: float(weights[i]) * w / 2 for i in range(j)})
+    kept = sorted(mask for mask, value in terms.items() if value or not mask)
+    return WalshSeries(n, np.array(kept, dtype=np.int64), scale * np.array([terms[mask] for mask in kept]))
 
 
 def dual_index(domain: Domain, outcome: np.ndarray) -> np.ndarray:

@@ -16,9 +16,12 @@ from qiskit.circuit import Parameter
 
 from ..base.errors import check_memory
 from ..model.domains import Domain
-from ..model.formulas import Formula, boundaries, factors, segments
+from ..model.formulas import Factor, Formula, boundaries, factors, segments, steps_of
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
+from ..model.schedules import Constant
+from .grid_pieces import cx_of, pieces_on
+from .one_transform import unit
 from .operator_layers import Splitting, as_sweeps, best_splitting
 from .operator_parts import Term
 from .states import prepare
@@ -40,6 +43,7 @@ class Program:
         error_bound: rigorous bound of the final state's error in the 2-norm from it.
         series: the Walsh series of the loss that the circuits run (None for a general operator).
         splitting: how the terms of a general operator are swept through (None for a loss).
+        ends: the ends of its steps, cut at the save times.
     """
 
     start: QuantumCircuit
@@ -49,6 +53,7 @@ class Program:
     error_bound: float = 0.0
     series: WalshSeries | None = None
     splitting: str | None = None
+    ends: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def until(self, index: int) -> QuantumCircuit:
         """The whole circuit up to save time ``index``."""
@@ -67,11 +72,13 @@ def program(
     truncation: float = 0.0,
     until: float | None = None,
     splitting: Splitting | None = None,
+    remainder: bool = False,
 ) -> Program:
     """The circuits of ``steps`` steps, cut at ``saves`` (the first of which is 0).
 
     The steps divide the whole duration, or ``until`` where that is given (the schedules stay those of the problem).
-    ``splitting`` is that of a general operator; None: the best one.
+    ``splitting`` is that of a general operator; None: the best one. With ``remainder`` the steps are those of :func:`whole_steps`,
+    where they take fewer CX.
 
     Raises:
         MethodError: so many gates would not fit into the memory; nothing is built then.
@@ -80,6 +87,8 @@ def program(
         _GATE * steps * problem.domain.num_qubits, f"A circuit of {steps:,} steps"
     )  # before their ends are listed
     ends = boundaries(problem.duration if until is None else until, steps, saves)
+    if remainder and isinstance(h, LearningHamiltonian):
+        ends = whole_steps(problem, h, formula, steps, saves, truncation)
     build = (
         _Pauli(h, formula, ends, splitting)
         if isinstance(h, PauliHamiltonian)
@@ -90,7 +99,55 @@ def program(
     pieces = tuple(build.piece(piece) for piece in segments(ends, saves))
     start = prepare(problem.initial, problem.domain)
     named = build.splitting.name if isinstance(build, _Pauli) else None
-    return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series, named)
+    return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series, named, ends)
+
+
+def whole_steps(
+    problem: Problem,
+    h: LearningHamiltonian,
+    formula: Formula,
+    steps: int,
+    saves: Sequence[float],
+    truncation: float = 0.0,
+) -> np.ndarray:
+    """Ends of steps of a whole multiple of a unit of time, and of one shorter step behind them for the rest of the duration.
+
+    The steps are no longer than the equal ones. Of the multiples the one that takes the fewest CX is chosen, and the equal steps where
+    none takes fewer. The unit of an axis of N points and length L is ``L^2 / (4 pi N D)``, with walls ``L^2 / (2 pi N D)``; there is
+    none where the diffusion moves, or where the kinetic factors of the formula are not equal.
+
+    >>> from qml_dynamics import Gaussian, Grid, hamiltonian
+    >>> from qml_dynamics.model.formulas import by_name
+    >>> well = Problem(Grid((-2, 2), 6), lambda w: w[:, 0] ** 4, 0.5, clock="real", duration=0.5, initial=Gaussian(0, 0.5))
+    >>> ends = whole_steps(well, hamiltonian(well), by_name("strang"), 10, [0.0, 0.5])
+    >>> len(ends) - 1, (np.diff(ends) / (4.0**2 / (4 * np.pi * 64 * 0.5))).round(6).tolist()[:3]
+    (13, [1.0, 1.0, 1.0])
+    """
+    equal = boundaries(problem.duration, steps, saves)
+    fractions = {f * s for s in formula.substeps for kind, f in formula.base if kind == "K"}
+    speed = problem.diffusion.integral(0.0, problem.duration, problem.duration) / problem.duration
+    if not isinstance(problem.diffusion, Constant) or len(fractions) != 1 or not speed > 0:
+        return equal
+    build = _Learning(problem, h, formula, equal, truncation)
+    least, best = build.cx(equal, saves), equal
+    for step in _multiples(problem, problem.duration / steps, speed * fractions.pop()):
+        ends = steps_of(problem.duration, step, saves)
+        check_memory(_GATE * len(ends) * problem.domain.num_qubits, f"A circuit of {len(ends):,} steps")
+        count = build.cx(ends, saves)
+        if count < least:
+            least, best = count, ends
+    return best
+
+
+def _multiples(problem: Problem, longest: float, speed: float) -> list[float]:
+    """Steps worth counting: for each axis and power of two the largest multiple of it in units that is not longer."""
+    found = set()
+    for axis in range(problem.domain.ndim):
+        amount = unit(problem.domain, axis)
+        many = 0 if amount is None else int(longest * speed / amount * (1 + 1e-12))
+        assert amount is not None or not many
+        found |= {(many >> s << s) * float(amount or 0.0) / speed for s in range(many.bit_length())}
+    return sorted(found, reverse=True)
 
 
 def pieces_of(
@@ -123,6 +180,9 @@ class _Learning:
         self.sup_error = self.series.error
         self.error_bound = self.series.error * weight
         self.templates["V"] = self._template(self._potential)
+        whole = self.problem.diffusion.integral(float(self.ends[0]), float(self.ends[-1]), self.problem.duration)
+        self.forms = pieces_on(self.problem.domain, self.series, whole)
+        self.plain = {kind: cx_of(template) for kind, template in self.templates.items()}
 
     def gates(self, dt: float) -> int:
         """Gates of one step in the factors that are there, before halves are merged and zero angles left out."""
@@ -149,12 +209,25 @@ class _Learning:
             self.bound[key] = template.assign_parameters([amount]) if template.parameters else template
         return self.bound[key]
 
+    def _acting(self, ends: np.ndarray) -> list[Factor]:
+        p = self.problem
+        every = factors(self.formula, ends, p.diffusion, p.strength, p.duration)
+        return [factor for factor in every if factor.amount]
+
+    def cx(self, ends: np.ndarray, saves: Sequence[float]) -> int:
+        """CX of the pieces between these save times, which are not composed."""
+        pieces = [self._acting(piece) for piece in segments(ends, saves)]
+        plain = [sum(self.plain[factor.kind] for factor in acting) for acting in pieces]
+        return sum(self.forms.chosen(*piece)[0] for piece in zip(pieces, plain)) if self.forms else sum(plain)
+
     def piece(self, ends: np.ndarray) -> QuantumCircuit:
-        """The circuit from ``ends[0]`` to ``ends[-1]``."""
-        p, circuit = self.problem, QuantumCircuit(width(self.problem.domain))
-        for factor in factors(self.formula, ends, p.diffusion, p.strength, p.duration):
-            if factor.amount:
-                circuit.compose(self._factor(factor.kind, factor.amount), inplace=True)
+        """The circuit from ``ends[0]`` to ``ends[-1]``, in the form that takes the fewest CX."""
+        acting, circuit = self._acting(ends), QuantumCircuit(width(self.problem.domain))
+        found = self.forms and self.forms.best(acting, sum(self.plain[factor.kind] for factor in acting))
+        if found is not None:
+            return found
+        for factor in acting:
+            circuit.compose(self._factor(factor.kind, factor.amount), inplace=True)
         return circuit
 
 

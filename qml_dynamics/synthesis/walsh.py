@@ -1,27 +1,29 @@
 """Diagonal unitaries ``exp(-i tau f(x))`` as Walsh series: one RZ a parity, parities walked with few CX.
 
 ``f(x) = sum_m a_m (-1)^{popcount(m & x)}``, so ``exp(-i tau f) = prod_m exp(-i tau a_m Z_m)``: no ancilla, and for a
-degree-p polynomial only masks of weight up to p. The full series on n qubits takes ``2^n - 1`` RZ and ``2^n - 2`` CX.
+degree-p polynomial only masks of weight up to p. The full series on n qubits takes ``2^n - 1`` RZ and ``2^n - 2`` CX;
+:mod:`.parities` finds the order in which sparse ones take few.
 Source: Welch, Greenbaum, Mostame, Aspuru-Guzik, New J. Phys. 16, 033040 (2014), arXiv:1306.3991.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.transforms import roundoff, walsh_coefficients
+from .minimax import fewest_terms
+from .parities import parity_walk
 
 if TYPE_CHECKING:
     from qiskit.circuit import ParameterExpression
 
 _EQUAL = 1e-9  # sizes closer than this are equal up to round-off
 _CERTAIN = 1e-12  # a factor that is closer to 1 is 1
-_GREEDY = 1500  # a group with more masks than this is walked in Gray order only
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +56,11 @@ class WalshSeries:
 
 
 def walsh_series(values: np.ndarray, tolerance: float = 0.0) -> WalshSeries:
-    """The Walsh series of ``values`` (``2**n`` of them, C order), with the fewest terms of largest size that keep
+    """The Walsh series of ``values`` (``2**n`` of them, C order), with the fewest terms of largest size whose coefficients can keep
     ``sup |f - f_kept| <= tolerance``. The constant term is always kept: it is a global phase.
+
+    The coefficients of a truncated series are not those of the whole one, which minimise the mean square: they are fitted to the
+    largest error over the points (:mod:`.minimax`), which leaves fewer terms for one tolerance.
 
     >>> series = walsh_series(np.array([0.0, 1.0, 2.0, 3.0]))
     >>> dict(zip(series.masks.tolist(), series.coefficients.tolist()))
@@ -66,10 +71,13 @@ def walsh_series(values: np.ndarray, tolerance: float = 0.0) -> WalshSeries:
     order = _by_size(np.abs(a))
     order = order[order != 0]
     present = int((np.abs(a[order]) > roundoff(a)).sum())
-    kept = present if tolerance <= 0 else _fewest(a, order[:present], tolerance)
+    kept, coefficients = present, None
+    if tolerance > 0:
+        plain = _fewest(a, order[:present], tolerance)
+        kept, coefficients = fewest_terms(flat, order[:plain], tolerance)
     masks = np.sort(np.concatenate([[0], order[:kept]])).astype(np.int64)
-    error = _sup_error(a, order[kept:present]) if kept < present else 0.0
-    return WalshSeries(flat.size.bit_length() - 1, masks, a[masks], error)
+    series = WalshSeries(flat.size.bit_length() - 1, masks, a[masks] if coefficients is None else coefficients)
+    return series if kept == present else replace(series, error=float(np.abs(flat - series.values()).max()))
 
 
 def _by_size(sizes: np.ndarray) -> np.ndarray:
@@ -97,76 +105,25 @@ def _fewest(a: np.ndarray, order: np.ndarray, tolerance: float) -> int:
 
 
 def diagonal(
-    series: WalshSeries, tau: float | ParameterExpression, circuit: QuantumCircuit, qubits: Sequence[int]
+    series: WalshSeries,
+    tau: float | ParameterExpression,
+    circuit: QuantumCircuit,
+    qubits: Sequence[int],
+    gate: Literal["rz", "p"] = "rz",
 ) -> None:
-    """Append ``exp(-i tau f)`` on ``qubits`` (``qubits[q]`` carries bit q); ``tau`` is a number or a Parameter."""
+    """Append ``exp(-i tau f)`` on ``qubits`` (``qubits[q]`` carries bit q); ``tau`` is a number or a Parameter.
+
+    ``gate`` names the rotations: RZ, or phases, which differ by a global one.
+    """
+    rotate = circuit.rz if gate == "rz" else circuit.p
     for move, who, target in parity_walk(series.masks):
         if move == "cx":
             circuit.cx(qubits[who], qubits[target])
         else:
-            circuit.rz(2 * float(series.coefficients[who]) * tau, qubits[target])
-    constant = series.coefficients[series.masks == 0]
-    if constant.size:
-        circuit.global_phase += -float(constant[0]) * tau
-
-
-def parity_walk(masks: np.ndarray) -> Iterator[tuple[str, int, int]]:
-    """Visit every non-zero mask on its highest qubit: ``("cx", control, target)`` and ``("rotate", index, target)``.
-
-    The parities of one target are walked in Gray order or by nearest neighbours, whichever needs fewer CX.
-    """
-    tops = np.zeros(len(masks), dtype=int)
-    nonzero = masks > 0
-    tops[nonzero] = np.floor(np.log2(masks[nonzero])).astype(int)
-    for target in np.unique(tops[nonzero]).tolist():
-        index = np.flatnonzero(nonzero & (tops == target))
-        lower = masks[index] ^ (1 << target)
-        now = 0
-        for i in _order(lower):
-            yield from _flips(now ^ int(lower[i]), target)
-            yield "rotate", int(index[i]), target
-            now = int(lower[i])
-        yield from _flips(now, target)
-
-
-def _flips(difference: int, target: int) -> Iterator[tuple[str, int, int]]:
-    for control in range(target):
-        if difference >> control & 1:
-            yield "cx", control, target
-
-
-def _order(lower: np.ndarray) -> np.ndarray:
-    gray = np.argsort(_gray_rank(lower), kind="stable")
-    if len(lower) > _GREEDY or _walk_cost(lower[gray]) == len(lower) + (len(lower) == 1):
-        return gray
-    greedy = _nearest(lower)
-    return greedy if _walk_cost(lower[greedy]) < _walk_cost(lower[gray]) else gray
-
-
-def _gray_rank(codes: np.ndarray) -> np.ndarray:
-    """Position of each code word in the binary reflected Gray sequence."""
-    rank = codes.copy()
-    for shift in (1, 2, 4, 8, 16, 32):
-        rank ^= rank >> shift
-    return rank
-
-
-def _walk_cost(sequence: np.ndarray) -> int:
-    closed = np.concatenate([[0], sequence, [0]])
-    return int(np.bitwise_count(closed[1:] ^ closed[:-1]).sum())
-
-
-def _nearest(lower: np.ndarray) -> np.ndarray:
-    """Always the nearest mask that is left; of equally near ones the lightest, so that the walk ends near zero."""
-    left = np.ones(len(lower), dtype=bool)
-    weight = np.bitwise_count(lower).astype(float) / 128
-    out, now = np.empty(len(lower), dtype=int), 0
-    for step in range(len(lower)):
-        distance = np.where(left, np.bitwise_count(lower ^ now) + weight, np.inf)
-        out[step] = distance.argmin()
-        left[out[step]] = False
-        now = int(lower[out[step]])
-    return out
+            rotate(2 * float(series.coefficients[who]) * tau, qubits[target])
+    constant = float(series.coefficients[(series.masks == 0) | (gate == "p")].sum())
+    if constant:
+        circuit.global_phase += -constant * tau
 
 
 def damping_angles(factors: np.ndarray) -> np.ndarray:

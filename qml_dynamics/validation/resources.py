@@ -11,7 +11,7 @@ from .. import synthesis
 from ..backends import Backend
 from ..backends.base import BackendLike, capabilities, check_width
 from ..base.arguments import checks_arguments
-from ..base.errors import MethodError, human_bytes, integer
+from ..base.errors import MethodError, human_bytes, integer, one_of, real, require
 from ..base.printing import printed_briefly
 from ..methods.base import Gates, Job, Method, Work, check_method
 from ..methods.defaults import settled
@@ -19,9 +19,11 @@ from ..methods.job import convert
 from ..model.formulas import boundaries
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
+from ..synthesis.clifford_t import LAWS, FaultTolerant, fault_tolerant
 from .device_cost import DevicePlan, device_plan
 
 _SHOTS = 1000
+_FINEST = 1e-100  # error of a synthesis that is shared out over rotations
 # Which circuit is the longest shows when they are compiled: those with this share of the last one's gates, at most so many of them,
 # where they are no longer than that.
 _RIVAL, _RIVALS, _LONG = 0.9, 24, 20_000
@@ -49,6 +51,7 @@ class Cost:
         circuits_per_step: of a variational run whose steps are measured; those of a step go out as one batch.
         cut_steps: save times that are no end of a step: each cuts one in two, which adds gates. :func:`step_ends` lists save
             times that cut none.
+        fault_tolerant: the longest circuit in Clifford gates and T, where an error of their synthesis is given.
     """
 
     qubits: int
@@ -65,6 +68,7 @@ class Cost:
     device: DevicePlan | None = None
     circuits_per_step: int | None = None
     cut_steps: int = 0
+    fault_tolerant: FaultTolerant | None = None
 
     def __str__(self) -> str:
         at_most = "at most " if self.upper_bound else ""
@@ -84,6 +88,7 @@ class Cost:
                 else ""
             )
             + (f"; {self.device}" if self.device else "")
+            + (f"; {self.fault_tolerant}" if self.fault_tolerant else "")
         )
 
 
@@ -97,6 +102,8 @@ def cost(
     save: int | Sequence[float] | np.ndarray | None = None,
     seed: int | None = None,
     observables: Mapping[str, ObservableLike] | None = None,
+    synthesis_error: float | None = None,
+    synthesis: str = "gridsynth",
 ) -> Cost:
     """The cost of ``evolve(problem, method, ...)`` with the same arguments (the default method too), without running it.
 
@@ -104,16 +111,30 @@ def cost(
     step cuts the step, which makes another, longer circuit; ``cut_steps`` says how many times. Methods that draw their circuits
     draw those of ``seed``, so that the numbers are exact with the seed of the run.
 
+    Args:
+        problem, method, backend, shots, save, seed, observables: as for :func:`evolve`.
+        synthesis_error: for ``Cost.fault_tolerant``: how far the longest circuit may be from itself, in the operator norm, when its
+            rotations are made of Clifford gates and T. It adds to the error of the run's wave in the 2-norm.
+        synthesis: ``"gridsynth"``, ``3 log2(1/eps) + 2.5`` T gates for a rotation to eps (Ross and Selinger, arXiv:1403.2975), or
+            ``"repeat_until_success"``, ``1.149 log2(1/eps) + 9.2`` on average (Bocharov, Roetteler and Svore, arXiv:1404.5320).
+
     >>> from qml_dynamics import Grid, Problem, Trotter
     >>> well = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
     >>> estimate = cost(well, Trotter(2), shots=100)
     >>> estimate.qubits, estimate.circuits, estimate.shots
     (4, 4, 400)
+    >>> cost(well, Trotter(2), shots=100, synthesis_error=1e-3).fault_tolerant.rotations
+    91
 
     Raises:
-        MethodError: the method refuses the problem.
+        MethodError: the method refuses the problem; the error of the synthesis is not positive, or it is of no known name; the run
+            has no circuits to synthesise.
         BackendError: the circuits are wider than the device.
     """
+    one_of(synthesis, "synthesis", LAWS, MethodError)
+    if synthesis_error is not None:
+        error = real(synthesis_error, "synthesis_error", positive=True, error=MethodError)
+        require(_FINEST <= error <= 1, "synthesis_error", f"be between {_FINEST:g} and 1", error, MethodError)
     method, backend = settled(problem, method, backend, shots)
     job = convert(problem, method, backend, shots, seed, save, observables, compact=True)
     on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some
@@ -121,6 +142,8 @@ def cost(
         job.shots = _SHOTS
     work = job.method.work(job)
     if job.backend is None or not work.programs:
+        known = synthesis_error is None
+        require(known, "synthesis_error", "be None where no circuit runs", synthesis_error, MethodError)
         return Cost(work.qubits, 0, 0, 0, 0, 0, work.memory, work.transforms, work.bound, "classical", work.success)
     _check_width(job.backend, work.qubits)
     plan = None
@@ -144,6 +167,7 @@ def cost(
         device=plan,
         circuits_per_step=work.per_step,
         cut_steps=cut_steps(job),
+        fault_tolerant=None if synthesis_error is None else fault_tolerant(longest, synthesis_error, synthesis),
     )
 
 

@@ -49,7 +49,7 @@ def test_the_command_line_lists_them_all() -> None:
     assert data["trotter"]["clocks"] == ["real"]
     assert data["trotter"]["options"] == {
         **{"steps": "0", "order": "2", "truncation": "0.0"},
-        **{"formula": "None", "tolerance": "None", "optimise": "'both'"},
+        **{"formula": "None", "tolerance": "None", "optimise": "'both'", "remainder": "False"},
     }
     code, out, _ = call_command(["list", "methods", "split-step"])
     assert code == 0

@@ -67,6 +67,9 @@ class Growing:
     def __post_init__(self) -> None:
         known = isinstance(self.method, (SplitStep, Trotter, Variational))
         require(known, "method", "be a SplitStep, a Trotter or a Variational", self.method, MethodError)
+        if isinstance(self.method, Trotter):
+            must = "have equal steps, so without `remainder`"
+            require(not self.method.remainder, "method", must, self.method, MethodError)
         if self.start is None and not isinstance(self.method, Variational):
             object.__setattr__(self, "start", 4)
         if isinstance(self.start, Sequence):

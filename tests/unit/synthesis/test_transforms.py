@@ -159,12 +159,13 @@ def test_controlled_kinetic_block_controls_the_phases_only(name, oracle):
 
 
 def test_dual_phases_of_a_periodic_axis_have_the_counted_gates():
-    """n P and n (n - 1) / 2 CP, with a twist too; the hypercube takes one layer of RX."""
+    """n P and one for each of n (n - 1) / 2 pairs over (n - 1)(n + 2) / 2 CX, with a twist too; the hypercube takes one layer of RX."""
     for twist in (0.0, 0.3):
         circuit = QuantumCircuit(5)
         kinetic(Grid((-2, 3), 5, twist=twist), 0.2, circuit)
-        assert circuit.count_ops()["p"] == 5
-        assert circuit.count_ops()["cp"] == 3 * 10
+        assert circuit.count_ops()["p"] == 5 + 10
+        assert circuit.count_ops()["cx"] == 14
+        assert circuit.count_ops()["cp"] == 2 * 10
         assert circuit.count_ops()["h"] == 2 * 5
     circuit = QuantumCircuit(4)
     kinetic(Hypercube(4), 0.2, circuit)
