@@ -149,7 +149,7 @@ def _pennylane(operator: SparsePauliOp, time: float, order: int) -> Peer:
             sentence = qml.pauli.pauli_sentence(one.base)
             for word, c in sentence.items():
                 if len(word):
-                    qubits = [n - 1 - w for w in word.keys()]
+                    qubits = [n - 1 - w for w in word]
                     found.append(_masks("".join(word.values()), qubits, 2 * float((1j * one.scalar * c).real), False))
         return found
 
