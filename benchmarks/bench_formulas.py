@@ -24,7 +24,7 @@ from qiskit import QuantumCircuit, transpile
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparsePauliOp
 from qiskit.synthesis import LieTrotter, SuzukiTrotter
-from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
+from qiskit.synthesis.evolution.pauli_network import synth_pauli_network_rustiq
 from scipy.sparse.linalg import expm_multiply
 
 import qml_dynamics as qd
@@ -92,11 +92,10 @@ class Peer:
     rustiq: bool = False
 
 
-def compiled(circuit: QuantumCircuit, device: object = None, rustiq: bool = False) -> tuple[int, int]:
+def compiled(circuit: QuantumCircuit, device: object = None) -> tuple[int, int]:
     """Gates on two qubits, and their depth, after level 2."""
     options = {"backend": device} if device is not None else {"basis_gates": BASIS}
-    config = HLSConfig(PauliEvolution=[("rustiq", {"preserve_order": True, "upto_phase": True})]) if rustiq else None
-    out = transpile(circuit, optimization_level=2, seed_transpiler=SEED, hls_config=config, **options)
+    out = transpile(circuit, optimization_level=2, seed_transpiler=SEED, **options)
     return out.num_nonlocal_gates(), out.depth(lambda i: len(i.qubits) > 1)
 
 
@@ -128,7 +127,13 @@ def peers(operator: SparsePauliOp, time: float) -> Iterator[Peer]:
                 return out
 
             yield Peer(f"Qiskit {label} {kept}", step, circuit)
-            yield Peer(f"Qiskit {label} {kept}, Rustiq", step, circuit, rustiq=True)
+
+            def network(steps: int, step: Callable[[int], Order] = step) -> QuantumCircuit:
+                """The same rotations as one network; the compiler's own call would put them in the operator's order again."""
+                rows = [_network_row(x, z, angle, n) for x, z, angle in step(steps) if x | z]
+                return synth_pauli_network_rustiq(n, rows, preserve_order=True, upto_phase=True)
+
+            yield Peer(f"Qiskit {label} {kept}, Rustiq", step, network, rustiq=True)
     for order in (1, 2, 4):
         yield _pennylane(operator, time, order)
 
@@ -150,7 +155,7 @@ def _pennylane(operator: SparsePauliOp, time: float, order: int) -> Peer:
             for word, c in sentence.items():
                 if len(word):
                     qubits = [n - 1 - w for w in word]
-                    found.append(_masks("".join(word.values()), qubits, 2 * float((1j * one.scalar * c).real), False))
+                    found.append(_masks("".join(word.values()), qubits, 2 * float((1j * one.scalar * c).real)))
         return found
 
     def circuit(steps: int) -> QuantumCircuit:
@@ -165,7 +170,12 @@ def _pennylane(operator: SparsePauliOp, time: float, order: int) -> Peer:
     return Peer(f"PennyLane TrotterProduct {order}", rotations, circuit)
 
 
-def _masks(letters: str, qubits: list[int], angle: float, reverse: bool = False) -> tuple[int, int, float]:
+def _network_row(x: int, z: int, angle: float, n: int) -> tuple[str, list[int], float]:
+    where = [q for q in range(n) if (x | z) >> q & 1]
+    return "".join("IXZY"[(x >> q & 1) + 2 * (z >> q & 1)] for q in where), where, angle
+
+
+def _masks(letters: str, qubits: list[int], angle: float) -> tuple[int, int, float]:
     x = sum(1 << q for p, q in zip(letters, qubits) if p in "XY")
     z = sum(1 << q for p, q in zip(letters, qubits) if p in "ZY")
     return x, z, angle
@@ -210,7 +220,7 @@ def best_of_peers(
             steps = fewest(reach, wanted, _MOST if "Lie" not in peer.name and "Product 1" not in peer.name else 64)
             if steps is None or (peer.rustiq and steps * len(peer.step(1)) > _RUSTIQ):
                 continue
-            slope = slope or [np.array(compiled(peer.circuit(k), rustiq=peer.rustiq), float) for k in (2, 4)]
+            slope = slope or [np.array(compiled(peer.circuit(k)), float) for k in (2, 4)]
             gates, depth = slope[0] + (steps - 2) * (slope[1] - slope[0]) / 2
             rows[wanted].append((float(gates), float(depth), peer, steps))
     out = {}
@@ -218,7 +228,7 @@ def best_of_peers(
         near = [min(row[i] for row in found) * _NEAR for i in (0, 1)]
         kept = [row for row in found if row[0] <= near[0] or row[1] <= near[1]]
         out[wanted] = [
-            (*compiled(_started(label, peer.circuit(steps)), device, peer.rustiq), f"{peer.name}, {steps} steps")
+            (*compiled(_started(label, peer.circuit(steps)), device), f"{peer.name}, {steps} steps")
             for _, _, peer, steps in kept
         ]
     return out

@@ -233,7 +233,6 @@ class Capabilities:
     mitigates: bool = False
     on_device: bool = False
     binds: bool = False
-    trains: bool = False
     seconds: bool = False
     reason: bool = False
     usage: bool = False
@@ -248,6 +247,7 @@ class Capabilities:
     overhead: int = 0
     entry: int = 0
     density: int | None = 0
+    trains: bool = False
 
     def held(self, qubits: int, engine: int) -> int:
         """Bytes that a circuit on so many qubits takes, where a wave takes ``engine`` an amplitude."""

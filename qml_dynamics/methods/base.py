@@ -82,8 +82,8 @@ class Facts:
     register: bool = False
     signed: bool = False
     compact_above: int | None = None
-    wide: bool = False
     callback: Literal["always", "waves", "exact", "never"] = "waves"
+    wide: bool = False
 
     def __post_init__(self) -> None:
         for name, known in _FACTS.items():

@@ -19,7 +19,7 @@ from ..base.errors import MethodError
 from ..model.formulas import FORMULAS, Formula
 from .operator_layers import Layers, Splitting, as_sweeps, counts, exponential, local_terms, splittings, weigh
 from .operator_parts import Term
-from .pauli_network import rotated
+from .pauli_network import Whole, rotated
 
 Aim = Literal["gates", "depth", "both"]
 Amounts = Callable[[int], Sequence[float]]
@@ -29,7 +29,8 @@ _WIDEST = 12  # qubits of a wave that is compared with the exact one
 _ENTRIES = 4_000_000  # of the operator's sparse matrix
 _MOST_STEPS = 4096
 _MOST_BOUNDED = 10**6
-_FINALISTS = 12  # whose whole circuits are built and counted
+_FINALISTS = 4  # whose whole circuits are built and counted,
+_MANY = 16  # and where there are whole networks, whose counts a few steps do not tell
 _SHORT = 3000  # gates of a circuit that is compiled to be counted
 _ROTATIONS = 20_000  # of a candidate that is still measured
 
@@ -89,7 +90,8 @@ def choose(
         raise MethodError(
             f"Argument `tolerance` must be one that a formula reaches within {_MOST_STEPS:,} steps, but is {tolerance:g}."
         )
-    finals = sorted(found, key=lambda each: each.each * each.steps ** _power(aim))[:_FINALISTS]
+    count = _MANY if any(isinstance(each.splitting, Whole) for each in found) else _FINALISTS
+    finals = sorted(found, key=lambda each: each.each * each.steps ** _power(aim))[:count]
     whole = []
     for place, each in enumerate(finals):
         circuit = each.splitting.circuit(as_sweeps(each.formula.ramps, amounts(each.steps)))

@@ -195,7 +195,8 @@ def _wholes(num_qubits: int, orders: Mapping[str, tuple[Term, ...]], offset: flo
     """Whole networks of sweeps in these orders, and backwards, for gates and for depth."""
     found: list[Splitting] = []
     for name, order in orders.items():
-        for way, own in (("", order), (" backwards", tuple(reversed(order)))):
+        ways = (("", order), (" backwards", tuple(reversed(order))))
+        for way, own in ways[: 2 if len(order) <= _FEW else 1]:
             for aim, for_depth in (("", False), (" for depth", True)):
                 found.append(Whole(f"{name}{way} as one network{aim}", num_qubits, own, offset, for_depth))
     return found
