@@ -25,7 +25,6 @@ from .pauli_network import WIDEST, Whole, networks
 Ramp = tuple[bool, float]  # forwards, and the time for which every part runs
 _MANY = 3000  # strings above which neither groups nor networks are looked for
 _FEW = 40  # strings up to which many sweeps are one network
-_SOME = 100  # the same where all ways are to be tried
 _DENSE = 1.5  # bonds a qubit from which networks are tried
 _LONG = 4096  # different blocks and times that are kept
 
@@ -169,7 +168,7 @@ def splittings(num_qubits: int, terms: Sequence[Term], ramps: int, every: bool =
     found: list[Splitting] = [bonds]
     if any((x | z).bit_count() == 1 for x, z, _ in proper):
         found.append(fields)
-    few = len(proper) <= (_SOME if every else _FEW) and num_qubits <= WIDEST
+    few = len(proper) <= _FEW and num_qubits <= WIDEST
     if all((x | z).bit_count() <= 2 for x, z, _ in proper):
         dense = sum((x | z).bit_count() == 2 for x, z, _ in proper) > _DENSE * num_qubits
         return (
@@ -195,8 +194,7 @@ def _wholes(num_qubits: int, orders: Mapping[str, tuple[Term, ...]], offset: flo
     """Whole networks of sweeps in these orders, and backwards, for gates and for depth."""
     found: list[Splitting] = []
     for name, order in orders.items():
-        ways = (("", order), (" backwards", tuple(reversed(order))))
-        for way, own in ways[: 2 if len(order) <= _FEW else 1]:
+        for way, own in (("", order), (" backwards", tuple(reversed(order)))):
             for aim, for_depth in (("", False), (" for depth", True)):
                 found.append(Whole(f"{name}{way} as one network{aim}", num_qubits, own, offset, for_depth))
     return found
