@@ -23,6 +23,7 @@ _HOME = {
     "model.hamiltonians": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
     "methods.split_step": ("SplitStep",),
     "methods.krylov": ("Krylov",),
+    "methods.energy_bounds": ("ground_bounds", "GroundBounds"),
     "methods.exact": ("Exact",),
     "methods.tensor_train.method": ("TensorTrain",),
     "methods.trotter": ("Trotter",),
@@ -130,6 +131,8 @@ if TYPE_CHECKING:
     from .methods.bridge.schrodinger_bridge import SchrodingerBridge as SchrodingerBridge
     from .methods.classical.hamilton_jacobi import HamiltonJacobi as HamiltonJacobi
     from .methods.classical.koopman import KoopmanVonNeumann as KoopmanVonNeumann
+    from .methods.energy_bounds import GroundBounds as GroundBounds
+    from .methods.energy_bounds import ground_bounds as ground_bounds
     from .methods.evolution import circuits as circuits
     from .methods.evolution import evolve as evolve
     from .methods.exact import Exact as Exact

@@ -65,7 +65,8 @@ def backend(
         estimator: a V2 estimator of Qiskit, which is asked for energies and operators, while ``name`` gives the samples.
         sampler: the other way round, where ``name`` is a V2 estimator: whatever gives the samples, by name or object. An estimator
             alone takes them from the device that it runs on.
-        options: Aer: ``noise_model=``, ``precision=``, ``gates=True`` (amplitudes gate by gate). IBM and Qiskit devices: those of
+        options: Aer: ``noise_model=``, ``precision=``, ``gates=True`` (amplitudes gate by gate), ``truncation=`` (of
+            ``"aer:matrix_product_state"``). IBM and Qiskit devices: those of
             :class:`qml_dynamics.backends.options.DeviceOptions` (optimization_level, layout, dynamical_decoupling, twirling,
             readout_mitigation, zne, ...). PennyLane: keywords of ``qml.device``, and ``analytic=``.
 
@@ -133,7 +134,7 @@ def _by_name(name: str, options: dict[str, object]) -> Backend:
     from .aer import AerBackend
 
     for option in options:
-        one_of(option, "options", ("noise_model", "precision", "gates"), BackendError)
+        one_of(option, "options", ("noise_model", "precision", "gates", "truncation"), BackendError)
     make: Callable[..., Backend] = AerBackend
     return make(method=rest or "automatic", name=name, **options)
 

@@ -18,13 +18,14 @@ from qiskit import ClassicalRegister, QuantumCircuit, transpile
 from qiskit_aer import AerSimulator as AerSimulator
 from qiskit_aer.noise import NoiseModel as NoiseModel
 
-from ..base.errors import BackendError, check_memory, describe, one_of, require
+from ..base.errors import BackendError, check_memory, describe, one_of, real, require
 from ..results.sampling import draw, merged_counts
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
 from .aer_batch import Batch, check, parts
 from .aer_diagonals import Diagonals
 from .aer_noise import STANDARD, Acting
+from .aer_trains import trains
 from .base import Capabilities, OnStep, Seeding, check_circuits, flagged
 
 METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
@@ -65,6 +66,8 @@ class AerBackend:
             as many; it takes the place of ``noise_model``.
         gates: whether amplitudes are made gate by gate; else runs of gates that are diagonal as a whole are one instruction of
             Aer, which is faster and the same to rounding. Samples, noise and the circuits that are told are gates always.
+        truncation: squared Schmidt coefficients that each cut of a matrix product state may leave out, where waves are too wide for
+            tables.
     """
 
     method: str = "automatic"
@@ -73,6 +76,7 @@ class AerBackend:
     name: str = field(default="aer")
     device: DeviceNoise | None = None
     gates: bool = False
+    truncation: float = 1e-8
 
     seeding: ClassVar[Seeding] = "circuit"
     measures_midway: ClassVar[bool] = True
@@ -80,6 +84,9 @@ class AerBackend:
     def __post_init__(self) -> None:
         one_of(self.method, "method", METHODS, BackendError)
         one_of(self.precision, "precision", ("double", "single"), BackendError)
+        real(self.truncation, "truncation", positive=True, error=BackendError)
+        ok = self.truncation == AerBackend.truncation or self.method == "matrix_product_state"
+        require(ok, "truncation", "be left out but for 'aer:matrix_product_state'", self.truncation, BackendError)
         require(isinstance(self.gates, bool), "gates", "be True or False", self.gates, BackendError)
         if self.noise_model is not None and not isinstance(self.noise_model, NoiseModel):
             raise BackendError(
@@ -112,6 +119,7 @@ class AerBackend:
             overhead=_BESIDE,
             entry=_ENTRY // (1 if self.precision == "double" else 2),
             density=None if self.method == "density_matrix" else _DENSITY_QUBITS if self.noisy and auto else 0,
+            trains=self.method == "matrix_product_state" and not self.noisy,
         )
 
     def _noise(self, num_qubits: int) -> NoiseModel | None:
@@ -203,6 +211,12 @@ class AerBackend:
         yield from batch.run(simulator, state, save_end=False)
         on_step(total, total)
 
+    def trains(self, pieces: Sequence[QuantumCircuit]) -> list[list[np.ndarray]]:
+        """The waves after each of consecutive circuits as matrix product states; see `aer_trains`."""
+        cut = {"matrix_product_state_truncation_threshold": self.truncation}
+        simulator = AerSimulator(method=self.method, precision=self.precision, max_parallel_threads=1, **cut)
+        return trains([self.compiled(piece) for piece in pieces], simulator)
+
     def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
         """Exact outcome probabilities, noise and readout errors included."""
         method = self._method(circuits[0].num_qubits)
@@ -287,6 +301,7 @@ class AerBackend:
             "method": self.method,
             "precision": self.precision,
             **({"gates": True} if self.gates else {}),
+            **({"truncation": self.truncation} if self.method == "matrix_product_state" else {}),
             "noise": self._noise_name(),
             **({} if self.noise_model is None else {"compiled_to": sorted(self._wanted)}),
             "qiskit": version("qiskit"),

@@ -196,6 +196,8 @@ class Capabilities:
         mitigates: counts stand for fewer samples than were taken.
         on_device: it stands on a device: ``programs(circuits, shots, seeds)`` compiles for it, and it reports its errors.
         binds: it has ``probabilities_bound(circuit, values)`` and ``draws_exactly(num_qubits)``: one circuit at many parameter values.
+        trains: it has ``trains(pieces)``: the waves after each of consecutive circuits as cores of shape ``(left, 2, right)``, that of
+            qubit 0 first, where they are too wide for tables.
         seconds, reason, usage, transient: it has the verb of that name: ``seconds(circuits, shots)``, what a job will be charged;
             ``reason(job_id)``, why it failed; ``usage(job_id)``, seconds charged; ``transient(error)``, whether an error may pass.
         max_circuits: most circuits in one job; None where there are no jobs.
@@ -245,6 +247,7 @@ class Capabilities:
     overhead: int = 0
     entry: int = 0
     density: int | None = 0
+    trains: bool = False
 
     def held(self, qubits: int, engine: int) -> int:
         """Bytes that a circuit on so many qubits takes, where a wave takes ``engine`` an amplitude."""
@@ -266,7 +269,7 @@ class Capabilities:
 
 _FLAGS = (
     *("exact", "noisy", "midway", "estimates", "estimates_exactly", "estimates_losses", "jobs", "local", "mitigates"),
-    *("on_device", "binds", "seconds", "reason", "usage", "transient", "by_object"),
+    *("on_device", "binds", "seconds", "reason", "usage", "transient", "by_object", "trains"),
 )
 _LIMITS = ("max_circuits", "max_executions", "most_qubits")
 _MOST = 10**18  # of any limit
@@ -279,7 +282,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "jobs": ("submit", "status", "collect", "find", "cancel"),
     "on_device": ("programs",),
     "binds": ("probabilities_bound", "draws_exactly"),
-    **{name: (name,) for name in ("seconds", "reason", "usage", "transient")},
+    **{name: (name,) for name in ("trains", "seconds", "reason", "usage", "transient")},
 }
 # flags that are read off the verbs of a backend which states no capabilities
 _BY_VERB = ("on_device", "binds", "seconds", "reason", "usage", "transient")

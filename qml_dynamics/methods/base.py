@@ -38,6 +38,9 @@ EVERYWHERE: frozenset[Space] = frozenset(SPACES)
 WAVES: frozenset[Clock] = frozenset({"real", "imaginary"})
 
 
+TABLE = 26  # qubits of an operator up to which an answer from samples has a table of its density
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a method says of itself, for the options that it has.
@@ -60,6 +63,8 @@ class Facts:
             the error budget; False: what it leaves out is the encoding.
         compact_above: qubits above which the answer is a :class:`~qml_dynamics.results.compact.CompactTrajectory`, for which no table of
             the domain is made; None: never.
+        wide: whether samples, or waves as trains where the backend has them, are answered without a table of an operator's domain too,
+            above :data:`TABLE` qubits.
         callback: when a callback is called: in every run; where waves are known (``"waves"``: not on backends that only sample);
             where they are and no shots are asked for (``"exact"``); or never.
     """
@@ -78,6 +83,7 @@ class Facts:
     signed: bool = False
     compact_above: int | None = None
     callback: Literal["always", "waves", "exact", "never"] = "waves"
+    wide: bool = False
 
     def __post_init__(self) -> None:
         for name, known in _FACTS.items():

@@ -228,6 +228,8 @@ def from_outcomes(job: Job, planned: Planned, batch: Batch, outcomes: Sequence[C
         expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
     if isinstance(job.h, PauliHamiltonian) and "energy" in batch.groups:
         expectations["energy"] = _driven(job, expectations["energy"])
+    if job.compact:  # no table has so many points
+        return _without_density(job, planned, expectations, counts)
     density = np.array([c.histogram(domain.size).reshape(domain.shape) for c in counts["weight"]])
     dual = np.array([c.histogram(domain.size) for c in counts["dual"]]) if "dual" in counts else None
     best = best_of(job.h, counts["weight"][-1], job.seed(Stream.BEST, 1))
@@ -270,6 +272,24 @@ def _group_mean(group: PauliGroup, probabilities: np.ndarray) -> float:
     index = np.arange(probabilities.size)
     parity = bit_count(index[:, None] & (group.terms.x | group.terms.z)[None, :]) & 1
     return float(probabilities @ ((1 - 2.0 * parity) @ group.terms.coefficients))
+
+
+def _without_density(
+    job: Job, planned: Planned, expectations: Mapping[str, Estimate], counts: Mapping[str, tuple[Counts, ...]]
+) -> Answer:
+    """Samples and expectation values alone."""
+    return Answer(
+        times=job.saves,
+        density=np.empty((len(job.saves), 0)),
+        states=None,
+        log_norm=np.zeros(len(job.saves)),
+        expectations=expectations,
+        counts=counts,
+        best=None,
+        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
+        diagnostics=dict(planned.bounds),
+        compact=(),
+    )
 
 
 def _answer(

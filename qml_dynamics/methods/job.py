@@ -18,7 +18,7 @@ from ..model.fitting import check_fit
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.problem import Problem
 from ..results.observables import ObservableLike, read_observables
-from .base import Callback, Facts, Job, Method, check_method
+from .base import TABLE, Callback, Facts, Job, Method, check_method
 from .gate import check_ranges, check_schedules
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def convert(
 ) -> Job:
     """The job of a call; see :func:`qml_dynamics.evolve` for the arguments.
 
-    With ``compact`` a method whose answers are compact may have more points than a table; the job's Hamiltonian then holds no loss.
+    With ``compact`` a method whose answers are compact may have more points than a table; the job's Hamiltonian then holds no loss. So
+    may a run of an operator that needs no wave, since its backend samples or has waves as trains.
     With ``room`` the waves that are saved must fit into the memory, before the loss is evaluated anywhere.
 
     Raises:
@@ -61,10 +62,10 @@ def convert(
     _check_method(problem, method, device)
     check_used(method, device, shots, callback)
     saves = save_times(save, problem.duration)
-    large = is_compact(problem, facts)
+    large, wide = is_compact(problem, facts), compact and is_wide(problem, facts, device)
     if large:
         check_compact(problem, method, compact, shots, callback)
-    elif room:
+    elif room and not wide:
         check_room(problem, len(saves))
     h = without_table(problem) if large else hamiltonian(problem)
     if not large:
@@ -86,13 +87,20 @@ def convert(
         Progress(label, progress),
         checkpoint=checkpoint,
         seeded=seed is not None,
-        compact=large,
+        compact=large or wide,
     )
 
 
 def is_compact(problem: Problem, facts: Facts) -> bool:
     """Whether the waves of a method on a problem are too large for tables."""
     return facts.compact_above is not None and problem.domain.num_qubits > facts.compact_above
+
+
+def is_wide(problem: Problem, facts: Facts, device: Backend | None) -> bool:
+    """Whether a run of an operator needs no wave on a register that is too wide for a table of its density."""
+    if device is None or not facts.wide or problem.operator is None or problem.domain.num_qubits <= TABLE:
+        return False
+    return not capabilities(device).exact
 
 
 def check_compact(

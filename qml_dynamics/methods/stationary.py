@@ -8,9 +8,11 @@ one proves it; see Saad, Numerical Methods for Large Eigenvalue Problems (SIAM, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from ..model.domains import Grid
 from ..model.hamiltonians import Hamiltonian
 from .krylov import krylov_space
 
@@ -35,19 +37,28 @@ def _moments(h: Hamiltonian, psi: np.ndarray, t: float) -> tuple[float, float]:
     return energy, float(np.linalg.norm(moved)) / norm
 
 
-def lower_energy(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 0.0) -> tuple[float, float] | None:
-    """Energy of a wave, and that of a lower wave; None where a Krylov space shows no lower one.
+@dataclass(frozen=True, eq=False)
+class Lower:
+    """A wave below another one.
+
+    Attributes:
+        above, energy: energies of the other wave and of this one.
+        wave: flat, of unit norm.
+    """
+
+    above: float
+    energy: float
+    wave: np.ndarray
+
+
+def lower_wave(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 0.0) -> Lower | None:
+    """A wave of lower energy than another one; None where a Krylov space shows none.
 
     Args:
         h: the Hamiltonian.
         psi: an eigenstate, shape ``domain.shape`` or flat.
         t: the time.
         margin: how much lower it must be, beside a millionth of the scale.
-
-    >>> from qml_dynamics import Problem, hamiltonian
-    >>> h = hamiltonian(Problem.from_operator(np.diag([1.0, -1.0, 0.0, 2.0]), clock="imaginary", duration=1.0))
-    >>> lower_energy(h, np.array([0, 0, 0, 1.0])), lower_energy(h, np.array([0, 1.0, 0, 0]))
-    ((2.0, -1.0), None)
     """
     shape = h.domain.shape
     wave = psi.reshape(shape) / np.linalg.norm(psi)
@@ -55,23 +66,52 @@ def lower_energy(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float 
     rng = np.random.default_rng(7)
     start = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
     space = max(4, min(_SPACE, wave.size, _ROOM // (16 * wave.size)))
-    lowest = float(krylov_space(lambda v: h.apply(v, t), start, min(space, wave.size)).energies[0])
-    return (energy, lowest) if lowest < energy - margin - _STILL * max(1.0, abs(energy)) else None
+    found = krylov_space(lambda v: h.apply(v, t), start, min(space, wave.size))
+    lowest = float(found.energies[0])
+    if lowest >= energy - margin - _STILL * max(1.0, abs(energy)):
+        return None
+    return Lower(energy, lowest, found.modes[:, 0] @ found.vectors)
 
 
-def not_lowest(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 0.0) -> str:
-    """What is to be said of an eigenstate that is not the lowest; empty where none lower is known."""
-    found = lower_energy(h, psi, t, margin)
-    if found is None:
-        return ""
-    return _higher(*found)
+def lower_energy(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 0.0) -> tuple[float, float] | None:
+    """Energy of a wave, and that of a lower one, as :func:`lower_wave` finds it.
+
+    >>> from qml_dynamics import Problem, hamiltonian
+    >>> h = hamiltonian(Problem.from_operator(np.diag([1.0, -1.0, 0.0, 2.0]), clock="imaginary", duration=1.0))
+    >>> lower_energy(h, np.array([0, 0, 0, 1.0])), lower_energy(h, np.array([0, 1.0, 0, 0]))
+    ((2.0, -1.0), None)
+    """
+    found = lower_wave(h, psi, t, margin)
+    return None if found is None else (found.above, found.energy)
 
 
-def _higher(energy: float, lower: float) -> str:
+def not_lowest(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 0.0, moves: str = "") -> str:
+    """What is to be said of an eigenstate that is not the lowest; empty where none lower is known.
+
+    Args:
+        h, psi, t, margin: as for :func:`lower_wave`.
+        moves: what else would move it.
+    """
+    found = lower_wave(h, psi, t, margin)
+    return "" if found is None else _higher(h, found, moves)
+
+
+def _higher(h: Hamiltonian, found: Lower, moves: str = "") -> str:
     return (
-        f"stands at an eigenstate of energy {energy:.6g} that is not the ground state (there is a wave of energy {lower:.6g}): "
-        "start from another wave"
+        f"stands at an eigenstate of energy {found.above:.6g} that is not the ground state (there is a wave of energy "
+        f"{found.energy:.6g}): {moves}{_start(h, found.wave)}"
     )
+
+
+def _start(h: Hamiltonian, wave: np.ndarray) -> str:
+    """The start by which the lower wave is reached: one with a part at its peak."""
+    peak = int(np.argmax(np.round(np.abs(wave), 6)))
+    share = float(np.abs(wave[peak]) ** 2 / np.vdot(wave, wave).real)
+    if isinstance(h.domain, Grid):
+        where = ", ".join(f"{w:.3g}" for w in h.domain.points_at(np.array([peak]))[0].tolist())
+        return f"start from a wave with a part at the point ({where}), where the lower wave is largest"
+    label = f"{peak:0{h.num_qubits}b}"
+    return f"start from a wave with a part at the basis state {label!r}, which is {share:.2g} of the lower wave"
 
 
 def is_near_level(h: Hamiltonian, psi: np.ndarray, t: float, below: float) -> bool:
@@ -88,8 +128,8 @@ def near_higher_level(h: Hamiltonian, psi: np.ndarray, t: float) -> str:
     wave = psi.reshape(h.domain.shape)
     if not is_near_level(h, wave, t, h.bounds(t)[0]):
         return ""
-    found = lower_energy(h, wave, t)
-    return "" if found is None or not is_near_level(h, wave, t, found[1]) else _higher(*found)
+    found = lower_wave(h, wave, t)
+    return "" if found is None or not is_near_level(h, wave, t, found.energy) else _higher(h, found)
 
 
 def stands_above(h: Hamiltonian, start: Callable[[], np.ndarray], last: np.ndarray | None) -> str:

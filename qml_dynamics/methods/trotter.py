@@ -20,6 +20,7 @@ from .from_samples import run as run_sampled
 from .from_waves import Waves, learning, report_waves, run_waves
 from .memory import of_circuits
 from .split_step import SplitStep, wave_after
+from .tensor_train.register import register_answer
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -119,16 +120,25 @@ class Trotter(Usual):
     def facts(self) -> Facts:
         """The real clock, every weight space."""
         if self.automatic:
-            return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", None)
+            return Facts(frozenset({"real"}), frozenset({"operator"}), "backend", None, wide=True)
         if self.remainder:
             return Facts(frozenset({"real"}), LOSSES, "backend", self.order)
-        return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps)
+        return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps, wide=True)
 
     def run(self, job: Job) -> Answer:
         """Amplitudes after the product formula where the backend gives them, else two sampled circuits a saved time."""
         if job.can.exact:
             return report_waves(job, run_waves(job, self._waves, self.facts().steps))
-        return run_sampled(job, self._planned(job))
+        return self._as_trains(job) if _in_trains(job) else run_sampled(job, self._planned(job))
+
+    def _as_trains(self, job: Job) -> Answer:
+        """The waves at the saved times as trains, from one pass."""
+        wanted = np.union1d(job.saves, [0.0])
+        plan, told = self._program(job, wanted)
+        backend: Any = job.backend  # whose capabilities promise the verb
+        found = backend.trains([plan.start, *plan.pieces])
+        kept = [train for train, t in zip(found, wanted) if t in job.saves]
+        return register_answer(job, kept, {**told, "truncation": backend.describe().get("truncation")})
 
     def _program(self, job: Job, saves: np.ndarray) -> tuple[Program, dict[str, Any]]:
         """The circuits, and what is told about them."""
@@ -179,11 +189,21 @@ class Trotter(Usual):
     def work(self, job: Job) -> Work:
         """Two bases a saved time; for an operator the weights and every group of its strings."""
         wanted = np.union1d(job.saves, [0.0])
+        if _in_trains(job):
+            return self._work_in_trains(job)
         programs, each = one_moment(job, self._program(job, wanted)[0].until(len(wanted) - 1))
         count, qubits = each * len(job.saves), programs[-1].num_qubits
         return Work(
             qubits, of_circuits(job, qubits, programs[-1].size()), count, count * (job.shots or 0), tuple(programs)
         )
+
+    def _work_in_trains(self, job: Job) -> Work:
+        """One circuit, and the trains of all saved times, of a rank that is assumed."""
+        program = self._planned(job).circuits[-1]
+        qubits, saves = program.num_qubits, len(job.saves)
+        rank = min(_RANK, 1 << qubits // 2)
+        memory = _GATE * program.size() + 32 * qubits * rank**2 * (2 + 3 * saves)
+        return Work(qubits, memory, 1, saves * (job.shots or 0), (program,))
 
     def refined(self) -> Trotter:
         """Twice the steps; a quarter of the tolerance."""
@@ -198,6 +218,15 @@ class Trotter(Usual):
         return SplitStep(
             self.steps, self.order, self.formula or (self.product_formula.name if self.order == _SIX else None)
         )
+
+
+_GATE = 300  # bytes of a gate
+_RANK = 128  # of trains whose memory is told before they are known
+
+
+def _in_trains(job: Job) -> bool:
+    """Whether waves are too wide for tables and the backend gives them as trains."""
+    return job.compact and job.can.trains
 
 
 def _choice(job: Job, method: Trotter) -> Choice:

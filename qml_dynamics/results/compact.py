@@ -11,6 +11,7 @@ import numpy as np
 from ..base.arguments import checks_arguments_but
 from ..base.errors import MethodError, line, one_of, require
 from ..base.printing import WIDTH, cut
+from ..model.domains import Hypercube
 from ..model.objectives.prepared import refuse_without_model
 from .predictions import WEIGHTS, Chosen, Law, Predictor, moment
 from .trajectory import Counts, Trajectory
@@ -49,8 +50,13 @@ class CompactState(Protocol):
 
 
 def _absent(run: CompactTrajectory, name: str) -> NoReturn:
+    qubits = run.problem.domain.num_qubits
+    if not run.compact:
+        raise MethodError(
+            f"Argument `trajectory` must hold {name} for this, but has samples on {qubits} qubits, too many for a table: see `counts`."
+        )
     raise MethodError(
-        f"Argument `trajectory` must hold {name} for this, but has compact states on {run.problem.domain.num_qubits} qubits, too many "
+        f"Argument `trajectory` must hold {name} for this, but has compact states on {qubits} qubits, too many "
         "for a table: ask `compact[i]` for sample, marginal, expectation or overlap."
     )
 
@@ -60,8 +66,8 @@ class CompactTrajectory(Trajectory):
     """A trajectory whose waves are compact: ``density`` and ``states`` are absent, and say so when they are asked for.
 
     Attributes:
-        compact: the wave at each saved time.
-        times, log_norm, expectations, best, diagnostics, stop, provenance, problem, method: as in :class:`Trajectory`.
+        compact: the wave at each saved time; empty where there are samples only.
+        times, log_norm, expectations, counts, best, diagnostics, stop, provenance, problem, method: as in :class:`Trajectory`.
     """
 
     compact: tuple[CompactState, ...] = ()
@@ -104,14 +110,17 @@ class CompactTrajectory(Trajectory):
 
     def __str__(self) -> str:
         domain = self.problem.domain
+        points = f"2^{domain.num_qubits}" if isinstance(domain, Hypercube) else " x ".join(map(str, domain.shape))
         ends = ", ".join(f"{k} {v[0]} -> {v[-1]}" for k, v in self.expectations.items() if k in ("energy", "objective"))
-        bonds = ", ".join(str(state.bond) for state in (self.compact[0], self.compact[-1]))
-        how = f" on the {self.problem.clock} clock, classical, exact"
+        bonds = ", ".join(str(state.bond) for state in (self.compact[:1] + self.compact[-1:]))
+        held = f"compact, ranks {bonds} at the ends" if self.compact else "samples only"
+        shots = f"{self.shots} shots a circuit and basis" if self.shots else "exact"
+        how = f" on the {self.problem.clock} clock, {self.provenance.get('backend') or 'classical'}, {shots}"
         text = "\n".join(
             (
                 f"{line(str(self.method), WIDTH - len(how))}{how}",
-                f"domain: {' x '.join(map(str, domain.shape))} points, {domain.num_qubits} qubits; reading: {self.reading}",
-                f"times: {len(self.times)} from {self.times[0]:g} to {self.times[-1]:g}; compact, ranks {bonds} at the ends",
+                f"domain: {points} points, {domain.num_qubits} qubits; reading: {self.reading}",
+                f"times: {len(self.times)} from {self.times[0]:g} to {self.times[-1]:g}; {held}",
                 f"expectations: {ends or 'none'}",
                 f"best: {self.best or 'no objective'}",
                 f"stop: {line(self.stop, WIDTH - 6)}",

@@ -12,13 +12,14 @@ from typing import Literal
 
 import numpy as np
 import scipy.sparse
+from qiskit import QuantumCircuit, transpile
 from scipy.sparse.linalg import expm_multiply
 
 from ..base.errors import MethodError
 from ..model.formulas import FORMULAS, Formula
 from .operator_layers import Layers, Splitting, as_sweeps, counts, exponential, local_terms, splittings, weigh
 from .operator_parts import Term
-from .pauli_network import rotated
+from .pauli_network import Whole, rotated
 
 Aim = Literal["gates", "depth", "both"]
 Amounts = Callable[[int], Sequence[float]]
@@ -28,7 +29,9 @@ _WIDEST = 12  # qubits of a wave that is compared with the exact one
 _ENTRIES = 4_000_000  # of the operator's sparse matrix
 _MOST_STEPS = 4096
 _MOST_BOUNDED = 10**6
-_FINALISTS = 4  # whose whole circuits are built and counted
+_FINALISTS = 4  # whose whole circuits are built and counted,
+_MANY = 16  # and where there are whole networks, whose counts a few steps do not tell
+_SHORT = 3000  # gates of a circuit that is compiled to be counted
 _ROTATIONS = 20_000  # of a candidate that is still measured
 
 
@@ -87,11 +90,12 @@ def choose(
         raise MethodError(
             f"Argument `tolerance` must be one that a formula reaches within {_MOST_STEPS:,} steps, but is {tolerance:g}."
         )
-    finals = sorted(found, key=lambda each: each.each * each.steps ** _power(aim))[:_FINALISTS]
+    count = _MANY if any(isinstance(each.splitting, Whole) for each in found) else _FINALISTS
+    finals = sorted(found, key=lambda each: each.each * each.steps ** _power(aim))[:count]
     whole = []
     for place, each in enumerate(finals):
         circuit = each.splitting.circuit(as_sweeps(each.formula.ramps, amounts(each.steps)))
-        whole.append((*counts(circuit), place))
+        whole.append((*_counted(circuit), place))
     gates, depth, place = min(whole, key=lambda row: (_price(row[0], row[1], aim), row[2]))
     best = finals[place]
     rivals = tuple(
@@ -99,6 +103,13 @@ def choose(
     )
     how = "measured" if measured else "bounded by commutators"
     return Choice(best.formula, best.steps, best.splitting, best.error, how, gates, depth, rivals)
+
+
+def _counted(circuit: QuantumCircuit) -> tuple[int, int]:
+    """Gates on two qubits and their depth: as compiled at level 2 to cx, rz, sx, x where the circuit is short."""
+    if circuit.size() > _SHORT:
+        return counts(circuit)
+    return counts(transpile(circuit, basis_gates=["cx", "rz", "sx", "x"], optimization_level=2, seed_transpiler=1))
 
 
 def _power(aim: Aim) -> int:
@@ -111,7 +122,7 @@ def _price(gates: float, depth: float, aim: Aim) -> float:
 
 def _candidates(num_qubits: int, terms: Sequence[Term], names: Sequence[str], aim: Aim) -> list[_Candidate]:
     """Every formula with every splitting; of a formula the cheapest steps first."""
-    out, kept = [], {ramps: splittings(num_qubits, terms, ramps) for ramps in (1, 2)}
+    out, kept = [], {ramps: splittings(num_qubits, terms, ramps, every=True) for ramps in (1, 2)}
     for ramps, each in kept.items():
         sweeps = (1.0,) if ramps == 1 else (0.5, 0.5)
         for splitting in each:

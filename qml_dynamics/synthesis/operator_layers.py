@@ -6,13 +6,16 @@ The parts are those of :mod:`.operator_parts`, or a whole network of rotations t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.circuit.library import PauliEvolutionGate
+from qiskit.quantum_info import SparsePauliOp
+from qiskit.synthesis import LieTrotter
 
 from .cartan import one_qubit, two_qubits
 from .imaginary import pauli_rotation
@@ -22,6 +25,7 @@ from .pauli_network import WIDEST, Whole, networks
 Ramp = tuple[bool, float]  # forwards, and the time for which every part runs
 _MANY = 3000  # strings above which neither groups nor networks are looked for
 _FEW = 40  # strings up to which many sweeps are one network
+_DENSE = 1.5  # bonds a qubit from which networks are tried
 _LONG = 4096  # different blocks and times that are kept
 
 
@@ -148,11 +152,12 @@ class Weighed:
         return self.gates * max(1.0, self.depth)
 
 
-def splittings(num_qubits: int, terms: Sequence[Term], ramps: int) -> list[Splitting]:
+def splittings(num_qubits: int, terms: Sequence[Term], ramps: int, every: bool = False) -> list[Splitting]:
     """The ways to sweep through all terms that fit a formula with so many sweeps a step.
 
     Where strings are longer than two qubits there are networks for formulas that turn as often as they start, and for the others
-    groups of commuting strings and the order of the operator.
+    groups of commuting strings and the order of the operator. With ``every`` also whole networks in the operator's own order and in
+    that of Qiskit's colouring, for gates and for depth, of bonds too where a qubit has more than two.
     """
     offset = sum(c for x, z, c in terms if not x | z)
     proper = [term for term in terms if term[0] | term[1]]
@@ -163,16 +168,54 @@ def splittings(num_qubits: int, terms: Sequence[Term], ramps: int) -> list[Split
     found: list[Splitting] = [bonds]
     if any((x | z).bit_count() == 1 for x, z, _ in proper):
         found.append(fields)
+    few = len(proper) <= _FEW and num_qubits <= WIDEST
     if all((x | z).bit_count() <= 2 for x, z, _ in proper):
-        return found
+        dense = sum((x | z).bit_count() == 2 for x, z, _ in proper) > _DENSE * num_qubits
+        return (
+            [*found, *_wholes(num_qubits, {"bonds and fields": fields.order}, offset)]
+            if every and few and dense
+            else found
+        )
     groups = Layers("groups", num_qubits, group_parts(proper), offset)
     if ramps % 2 == 0:
         found += networks(num_qubits, proper, offset)
     else:
         found += [groups, Layers("terms", num_qubits, single_parts(proper), offset)]
-    if len(proper) <= _FEW and num_qubits <= WIDEST:
+    if few and every:
+        orders = {parts.name: parts.order for parts in (fields, groups)}
+        orders |= {"terms": tuple(proper), "colours": _by_qiskit(num_qubits, proper)}
+        found += _wholes(num_qubits, orders, offset)
+    elif few:
         found += [Whole(f"{parts.name} as one network", num_qubits, parts.order, offset) for parts in (fields, groups)]
     return found
+
+
+def _wholes(num_qubits: int, orders: Mapping[str, tuple[Term, ...]], offset: float) -> list[Splitting]:
+    """Whole networks of sweeps in these orders, and backwards, for gates and for depth."""
+    found: list[Splitting] = []
+    for name, order in orders.items():
+        for way, own in (("", order), (" backwards", tuple(reversed(order)))):
+            for aim, for_depth in (("", False), (" for depth", True)):
+                found.append(Whole(f"{name}{way} as one network{aim}", num_qubits, own, offset, for_depth))
+    return found
+
+
+def _by_qiskit(num_qubits: int, terms: Sequence[Term]) -> tuple[Term, ...]:
+    """The terms in the order of Qiskit's colouring of the strings that share qubits."""
+    labels = {label_of(x, z, num_qubits): (x, z, c) for x, z, c in terms}
+    formula = LieTrotter(preserve_order=False)
+    gate = PauliEvolutionGate(SparsePauliOp(list(labels), np.arange(1.0, 1.0 + len(labels))), 0.5, synthesis=formula)
+    rows = list(labels.values())
+    return tuple(rows[round(float(angle)) - 1] for _, _, angle in formula.expand(gate))
+
+
+def label_of(x: int, z: int, num_qubits: int) -> str:
+    """The label of a string, qubit 0 last.
+
+    >>> label_of(0b001, 0b011, 3)
+    'IZY'
+    """
+    return "".join("IXZY"[(x >> q & 1) + 2 * (z >> q & 1)] for q in reversed(range(num_qubits)))
 
 
 def weigh(splitting: Splitting, ramps: Sequence[float], amount: float) -> Weighed:

@@ -186,7 +186,7 @@ def _items(circuit: QuantumCircuit) -> list[Item]:
 
 
 WIDEST = 12  # qubits on which the phase of a whole network is found by a state
-_ROTATED = 256  # rotations of one network
+_ROTATED = 1024  # rotations of one network
 
 
 @dataclass
@@ -198,12 +198,14 @@ class Whole:
         num_qubits: of the register.
         terms: in the order of a sweep forwards.
         offset: coefficient of the identity.
+        for_depth: whether the network is made for little depth rather than few gates.
     """
 
     name: str
     num_qubits: int
     terms: tuple[Term, ...]
     offset: float = 0.0
+    for_depth: bool = False
     made: dict[tuple[int, ...], tuple[list[Item], float]] = field(default_factory=dict)
 
     @property
@@ -244,7 +246,7 @@ class Whole:
         found = synth_pauli_network_rustiq(
             self.num_qubits,
             [_rotation(self.terms[k], place + 1) for place, k in enumerate(pattern)],
-            optimize_count=True,
+            optimize_count=not self.for_depth,
             preserve_order=True,
             upto_phase=True,
             resynth_clifford_method=1,

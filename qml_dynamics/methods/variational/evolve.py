@@ -12,18 +12,20 @@ import numpy as np
 
 from ...base.errors import MethodError, require
 from ...model.formulas import boundaries, segments
-from ...model.hamiltonians import Hamiltonian
+from ...model.hamiltonians import Hamiltonian, PauliHamiltonian
 from ...model.problem import Problem
 from ...model.resolution import check_seen, cuts
 from ...results.journal import Entry
+from ..energy_bounds import bounds_of
 from ..from_waves import Point as Reached
 from ..stationary import not_lowest
 from .adaptive import grow
 from .derivatives import check_derivatives
-from .engine.bound import PIECES, AngleBound, Floor, angle_between, energy_error
+from .engine.bound import PIECES, AngleBound, Ends, Floor, angle_between, energy_error
 from .engine.flow import Flow, Point
 from .engine.gates import Program
 from .engine.integrate import RULES, Descent, Step, rises
+from .engine.tangent import Engine
 from .engine.threads import pinned
 from .options import PLAIN, Variational, parameters
 from .sensitivity import UNKNOWN, Sensitivity
@@ -82,6 +84,23 @@ def stalled(point: Point, flow: Flow) -> str:
     return f"{left} the force on every parameter vanishes: a symmetric or saddle point; start from slightly different parameters"
 
 
+_MOVED = 0.1  # radians by which a parameter is moved to see whether that lowers the energy
+_LOWERS = 1e-6  # of the energy's scale
+
+
+def moves(h: Hamiltonian, program: Program, theta: np.ndarray, energy: float, t: float) -> str:
+    """Which parameter, moved a little, lowers the energy of a wave that stands: what leads away from it; empty for none."""
+    engine, told, least = Engine(program), "", energy
+    for k, name in enumerate(program.names):
+        for move in (_MOVED, -_MOVED):
+            there = theta.copy()
+            there[k] += move
+            reached = h.expectation(np.asarray(engine.state(there)).reshape(h.domain.shape), t)
+            if reached < least - _LOWERS * max(1.0, abs(energy)):
+                least, told = reached, f"move theta0[{k}] ({name}) by {move:+g}, which lowers the energy, or "
+    return told
+
+
 def check_points(h: Hamiltonian, method: Variational) -> None:
     """Refuse fixed steps that would step over a pulse of a schedule."""
     if method.integrator != "rk45" and not h.constant:
@@ -92,6 +111,8 @@ def check_points(h: Hamiltonian, method: Variational) -> None:
 
 _SMALLEST = 1e-4  # of the duration: a step this short is taken whatever its error, and the bound carries it
 _SAME = 1e-6
+_KNOWN = 1 << 14  # amplitudes up to which a run ends with bounds on the ground energy,
+_VECTORS = 80  # and the vectors of their Krylov spaces
 _SEEN = 1e-7  # radians of a schedule that five points in a step may miss
 
 
@@ -165,6 +186,7 @@ class Walk:
         regularisation = PLAIN if given is None and self.method.grow is not None else given
         self.flow = Flow(bind(self.problem, self.h, self.method), self.h, self.imaginary, regularisation)
         self.floor = Floor(self.h) if self.imaginary else None
+        self.ends = Ends(self.h, self.floor)
         self.point = self.flow.at(0.0, self.flow.program.theta0)
         self._grow()
         self.bound = self._new_bound()
@@ -179,7 +201,7 @@ class Walk:
                 f"{text} Give the problem initial=ansatz.state() to start from the ansatz.", StartWarning, stacklevel=3
             )
         self.stride = self.problem.duration / self.method.steps
-        guarded = self.imaginary and self.method.grow is not None
+        guarded = self.imaginary and (self.method.grow is not None or self.method.integrator == "euler")
         self.descent = Descent(RULES[self.method.integrator], self.flow, self.h) if guarded else None
         asked = self.method.sensitivity
         self.sensitivity = None if asked is False else Sensitivity(self.flow, self.method.integrator, self.point, asked)
@@ -250,6 +272,7 @@ class Walk:
         """Another Hamiltonian (that of a finer grid), for which the ansatz is still to come."""
         self.problem, self.h, self.flow.h, self.cuts = problem, h, h, None
         self.floor = Floor(h) if self.imaginary else None
+        self.ends = Ends(h, self.floor)
         if self.descent is not None:
             self.descent.h = h
 
@@ -279,7 +302,7 @@ class Walk:
         self._grow()
         self._note()
         if self.imaginary and after.sigma < self.method.stop_at:
-            above = not_lowest(self.h, after.psi, after.time, 3 * after.sigma)
+            above = not_lowest(self.h, after.psi, after.time, 3 * after.sigma, self._moves())
             spread = f"the standard deviation of the energy is {after.sigma:.2e}"
             self.reached = f"stopped at t = {after.time:g}: {spread}, and the wave {above}" if above else ""
             self.reached = self.reached or f"converged at t = {after.time:g}: {spread}"
@@ -311,8 +334,7 @@ class Walk:
 
     def _note(self) -> None:
         p, s = self.point, self.point.solution
-        low, high = self.h.bounds(p.time)
-        low = low if self.floor is None else max(low, self.floor.at(p.time))
+        low, high = self.ends.at(p.time)
         values = {
             "times": p.time,
             "energy": p.energy,
@@ -356,6 +378,14 @@ class Walk:
             with pinned(self.h.num_qubits):
                 self.sensitivity.finish(self.point, self.bound.angle)
         self.publish()
+        if self.imaginary and isinstance(self.h, PauliHamiltonian) and len(self.point.psi) <= _KNOWN:
+            found = bounds_of(self.h, self.point.psi, self.point.time, _VECTORS)
+            self.record["ground"] = found.as_data()
+            self.record["stop"] += f"; {found}" if found.sigma > 1e-6 * max(1.0, abs(found.energy)) else ""
+
+    def _moves(self) -> str:
+        p = self.point
+        return moves(self.h, self.flow.program, p.theta, p.energy, p.time) if len(p.psi) <= _KNOWN else ""
 
     def verdict(self) -> str:
         """In a sentence, why the run stands where it does."""
@@ -370,7 +400,7 @@ class Walk:
             )
         scale = max(1.0, abs(p.energy))
         if self.imaginary and p.sigma < 1e-6 * scale:
-            above = not_lowest(self.h, p.psi, p.time)
+            above = not_lowest(self.h, p.psi, p.time, moves=self._moves())
             if above:
                 return f"reached t = {p.time:g}, but the wave {above}"
             return f"reached t = {p.time:g}, converged: the standard deviation of the energy is {p.sigma:.2e}"

@@ -66,7 +66,7 @@ def restore(walk: Walk, kept: Entry, finer: Finer | None = None) -> None:
     walk.point = walk.flow.at(meta["time"], kept.arrays["theta"])
     walk.here, walk.flow.evaluations = bool(meta["here"]), meta["evaluations"]
     if walk.descent is not None:
-        walk.descent.halved, walk.descent.forced = meta["descent"]
+        walk.descent.halved, walk.descent.forced = meta.get("descent", (0, 0))  # older runs of fixed ansaetze have none
     followed = walk.sensitivity
     if followed is not None:
         for name, value in meta["followed"].items():

@@ -136,11 +136,29 @@ def energy_error(angle: float, energy: float, sigma: float, low: float, high: fl
     width = max(energy - low, high - energy)
     top = 0.5 * (math.pi - math.atan2(2 * sigma, width))
     eps = min(angle, top)
-    return min(sigma * math.sin(2 * eps) + width * math.sin(eps) ** 2, high - low)
+    return min(sigma * math.sin(2 * eps) + width * math.sin(eps) ** 2, max(width, 0.0))
+
+
+class Ends:
+    """Both ends of the spectrum of an operator, searched for; of a loss its bounds.
+
+    What a bound of an energy is cut at: no energy lies outside.
+    """
+
+    def __init__(self, h: Hamiltonian, floor: Floor | None) -> None:
+        self.h = h
+        self.floor = Floor(h) if floor is None and isinstance(h, PauliHamiltonian) else floor
+
+    def at(self, t: float) -> tuple[float, float]:
+        """A lower and an upper bound of the spectrum at time t."""
+        low, high = self.h.bounds(t)
+        if self.floor is not None:
+            low, high = max(low, self.floor.at(t)), min(high, self.floor.top(t))
+        return low, high
 
 
 class Floor:
-    """A lower bound of the spectrum, for the imaginary clock.
+    """A lower bound of the spectrum, and an upper one of operators.
 
     Constant Hamiltonians: the ground energy less the residual of its eigenvector; an operator with a strength: that of the
     operator, or of its negative, times the strength; others: the crude bound at each time.
@@ -161,6 +179,13 @@ class Floor:
     def _still(self, sign: float) -> PauliHamiltonian:
         assert isinstance(self.h, PauliHamiltonian)
         return replace(self.h, strength=Constant(sign))
+
+    def top(self, t: float) -> float:
+        """An upper bound at time t: of an operator by its own highest energy, of a loss the crude one."""
+        if not isinstance(self.h, PauliHamiltonian):
+            return self.h.bounds(t)[1]
+        factor = self.h.factor(t)
+        return factor * self._highest if factor >= 0 else factor * self._lowest
 
     def at(self, t: float) -> float:
         """The bound at time t."""

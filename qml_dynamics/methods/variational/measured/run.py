@@ -26,7 +26,7 @@ from ...from_samples import Batch, Planned, from_outcomes, from_probabilities, p
 from ...stationary import not_lowest
 from ..engine.bound import angle_between
 from ..engine.tangent import Engine
-from ..evolve import StartWarning, check_points
+from ..evolve import StartWarning, check_points, moves
 from ..options import Variational
 from .device import Device, Point, stages
 from .outcomes import Key, Outcome, Request, ask, counts_of
@@ -232,15 +232,22 @@ class _Run:
         if self.device.imaginary and self.walk.sigma < self.method.stop_at:
             spread = f"the standard deviation of the energy is {self.walk.sigma:.2e}"
             wave = Engine(self.device.program).state(self.walk.theta)
-            above = not_lowest(self.job.h, np.asarray(wave), point.time, 3 * self.walk.sigma)
+            above = not_lowest(self.job.h, np.asarray(wave), point.time, 3 * self.walk.sigma, self._moves())
             return (
                 f"stopped at t = {point.time:g}: {spread}, and the wave {above}"
                 if above
                 else f"converged at t = {point.time:g}: {spread}"
             )
+        rise = self.walk.unstable() if self.stages == 1 and self.job.h.constant else ""
+        if rise:
+            return f"stopped at t = {point.time:g}: {rise}"
         if limit is not None and self.walk.evaluations + self.stages > limit:
             return f"budget of {limit} evaluations spent at t = {point.time:g}"
         return ""
+
+    def _moves(self) -> str:
+        walk = self.walk
+        return moves(self.job.h, self.device.program, walk.theta, walk.point.energy.value, walk.time)
 
     # state on disk -----------------------------------------------------------------------------------------------------
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from ....model.hamiltonians import Hamiltonian
-from ..engine.bound import AngleBound, Floor, energy_error
+from ..engine.bound import AngleBound, Ends, Floor, energy_error
 from .device import Device, Point
 from .estimates import Residual, residual
 
 PIECES = ("start", "ansatz", "step", "shots")
+_NOISE = 5.0  # standard errors,
+_ROSE = 0.3  # and standard deviations of the energy, by which a step that is not resolved raises it
 
 
 class Walk:
@@ -24,6 +26,7 @@ class Walk:
     def __init__(self, h: Hamiltonian, device: Device, start_angle: float) -> None:
         self.h, self.imaginary = h, device.imaginary
         self.floor = Floor(h) if self.imaginary else None
+        self.ends = Ends(h, self.floor)
         self.theta = device.theta0.copy()
         self.covariance = np.zeros((len(self.theta),) * 2)
         self.log_norm = self.sigma = 0.0
@@ -98,8 +101,7 @@ class Walk:
 
     def _note(self, here: Residual) -> None:
         p, s = self.point, self.point.solved.solution
-        low, high = self.h.bounds(p.time)
-        low = low if self.floor is None else max(low, self.floor.at(p.time))
+        low, high = self.ends.at(p.time)
         error = p.energy.stderr
         flow = float(np.sqrt(max(4 * p.force.value @ self.covariance @ p.force.value, 0.0))) if self.imaginary else 0.0
         values = {
@@ -124,6 +126,22 @@ class Walk:
         }
         for name, value in values.items():
             self.rows.setdefault(name, []).append(value)
+
+    def unstable(self) -> str:
+        """What to say of a step of imaginary time after which the energy is higher, beyond shot noise; empty where it is not.
+
+        No exact flow raises it: such a step is longer than the region of stability of Euler's rule allows.
+        """
+        energies, errors, sigmas = (self.rows[name][-2:] for name in ("energy", "energy_stderr", "sigma"))
+        if not self.imaginary or len(energies) < 2:
+            return ""
+        rise, noise = energies[1] - energies[0], float(np.hypot(*errors))
+        if rise <= _NOISE * noise + _ROSE * sigmas[0]:
+            return ""
+        return (
+            f"the energy rose from {energies[0]:.6g} to {energies[1]:.6g} ({rise / max(noise, 1e-300):.1f} standard errors): the steps "
+            "leave the region of stability of Euler's rule; take more steps or integrator='rk4'"
+        )
 
     def record(self) -> dict[str, Any]:
         """The rows as arrays, and what sums them up."""
