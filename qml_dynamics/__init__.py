@@ -57,6 +57,7 @@ _HOME = {
     "validation.resources": ("cost", "Cost", "step_ends"),
     "backends": ("backend", "Backend", "assert_valid_backend"),
     "conformance.method": ("assert_valid_method",),
+    "plotting.pages.run_report": ("report",),
     "runs": ("submit", "open_run"),
     "runs.sweeps": ("sweep", "Sweep"),
     "validation.device_cost": ("NoiseFloorWarning",),
@@ -172,6 +173,7 @@ if TYPE_CHECKING:
     from .model.schedules import PowerLaw as PowerLaw
     from .model.taylor_polynomials import taylor as taylor
     from .model.taylor_polynomials import taylor_step as taylor_step
+    from .plotting.pages.run_report import report as report
     from .results.observables import of_momenta as of_momenta
     from .results.trajectory import Best as Best
     from .results.trajectory import Counts as Counts

@@ -29,6 +29,7 @@ _MODULES = (
         "new",
         "options",
         "predict",
+        "report",
         "run",
         "saved",
         "show",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from . import new as new
     from . import options as options
     from . import predict as predict
+    from . import report as report
     from . import run as run
     from . import saved as saved
     from . import show as show

@@ -102,6 +102,20 @@ def plot(
 
 
 @app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    out: Annotated[Path | None, typer.Option(help="An .html file (default: report.html beside the run).")] = None,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Count gates and depth of the circuits too, which can take minutes.")
+    ] = False,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """One HTML file that tells a run from its problem to how it is cited, and needs no network."""
+    raise typer.Exit(cli.report.report_command(run, out, cost=cost, as_json=json, allow_code=allow_code))
+
+
+@app.command()
 def animate(
     run: Annotated[Path, typer.Argument(help="A run folder, saved trajectory or problem, of one or two weights.")],
     out: Annotated[Path | None, typer.Option(help="A .gif, .mp4 or .html file (default: run.gif beside it).")] = None,

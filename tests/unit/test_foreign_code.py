@@ -71,6 +71,7 @@ READS: dict[str, list[str]] = {
     "run": ["{problem}", "--out", "out", "--no-plots"],
     "compare": ["{saved}", "{saved}"],
     "plot": ["{saved}", "--out", "out"],
+    "report": ["{saved}", "--out", "out/report.html"],
     "predict": ["{saved}", "{problem}"],
     "animate": ["{problem}", "--out", "out.gif", "--frames", "2", "--samples", "0", "--dpi", "20"],
     "cost": ["{problem}"],
