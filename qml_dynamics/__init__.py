@@ -62,6 +62,7 @@ _HOME = {
     "runs.sweeps": ("sweep", "Sweep"),
     "validation.device_cost": ("NoiseFloorWarning",),
     "runs.problem_file": ("read_operator", "read_problem", "write_problem"),
+    "runs.problem_file.json_schema": ("schema",),
     "runs.trajectory_file": ("load",),
     "base.errors": (
         "QMLDynamicsError",
@@ -183,6 +184,7 @@ if TYPE_CHECKING:
     from .runs.problem_file import read_operator as read_operator
     from .runs.problem_file import read_problem as read_problem
     from .runs.problem_file import write_problem as write_problem
+    from .runs.problem_file.json_schema import schema as schema
     from .runs.sweeps import Sweep as Sweep
     from .runs.sweeps import sweep as sweep
     from .runs.trajectory_file import load as load
