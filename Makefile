@@ -16,7 +16,7 @@ LOWEST := viz,video,qasm,ibm,braket,sklearn,safetensors,hdf5,tables,dev
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fuzz test-slow test-torch test-tables test-matrix test-pythons test-coverage-study test-portable test-dask test-minimum test-all mutants lint types coverage docs notebooks bench dist clean
+.PHONY: demo test test-fuzz test-slow test-browser test-torch test-tables test-matrix test-pythons test-coverage-study test-portable test-dask test-minimum test-all mutants lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -34,7 +34,13 @@ test: $(STAMP) lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 test-slow: $(TORCH) $(TABLES)
+	$(BIN)/python -m tools.chromium
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch or tables) and not hardware and not matrix and not fuzz and not dask"
+
+# Reports in a headless Chromium: `python -m tools.chromium` says how it is installed; `test-slow` runs a sample.
+test-browser: $(STAMP)
+	$(BIN)/python -m tools.chromium
+	$(BIN)/python -m pytest -q -m browser tests/browser
 
 # Changed problem files, wrong calls, odd command lines and damaged files, all of them.
 test-fuzz: $(STAMP)
@@ -85,7 +91,7 @@ mutants: $(STAMP)
 	$(BIN)/python -m tools.mutants $(MUTANTS)
 
 # Everything, one part after the other.
-test-all: test test-slow test-fuzz test-matrix test-coverage-study test-portable test-minimum test-pythons test-dask
+test-all: test test-slow test-browser test-fuzz test-matrix test-coverage-study test-portable test-minimum test-pythons test-dask
 
 # PyTorch is 0.6 GB on disk as a CPU build, and several on Linux where the package index has only the one for GPUs: `make test` goes
 # without it.

@@ -58,10 +58,12 @@ _HOME = {
     "validation.resources": ("cost", "Cost", "step_ends"),
     "backends": ("backend", "Backend", "assert_valid_backend"),
     "conformance.method": ("assert_valid_method",),
+    "plotting.pages.run_report": ("report",),
     "runs": ("submit", "open_run"),
     "runs.sweeps": ("sweep", "Sweep"),
     "validation.device_cost": ("NoiseFloorWarning",),
     "runs.problem_file": ("read_operator", "read_problem", "write_problem"),
+    "runs.problem_file.json_schema": ("schema",),
     "runs.trajectory_file": ("load",),
     "base.errors": (
         "QMLDynamicsError",
@@ -175,6 +177,7 @@ if TYPE_CHECKING:
     from .model.schedules import PowerLaw as PowerLaw
     from .model.taylor_polynomials import taylor as taylor
     from .model.taylor_polynomials import taylor_step as taylor_step
+    from .plotting.pages.run_report import report as report
     from .results.observables import of_momenta as of_momenta
     from .results.trajectory import Best as Best
     from .results.trajectory import Counts as Counts
@@ -184,6 +187,7 @@ if TYPE_CHECKING:
     from .runs.problem_file import read_operator as read_operator
     from .runs.problem_file import read_problem as read_problem
     from .runs.problem_file import write_problem as write_problem
+    from .runs.problem_file.json_schema import schema as schema
     from .runs.sweeps import Sweep as Sweep
     from .runs.sweeps import sweep as sweep
     from .runs.trajectory_file import load as load

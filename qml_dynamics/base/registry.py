@@ -64,7 +64,7 @@ USUAL_ALONE: dict[str, dict[str, Any]] = {
     "split_step": {"order": 4},
     "growing": {"method": {"kind": "split_step", "order": 4, **USUAL["split_step"]}},
 }
-_ALIASES = {
+ALIASES = {
     **{name.replace("_", ""): name for name in METHODS if "_" in name},
     "koopman": "koopman_von_neumann",
 }
@@ -153,7 +153,7 @@ def place_of(cls: type) -> str:
 def _spelled(kind: str) -> str:
     """A name in the spelling of the table."""
     name = kind.replace("-", "_").lower()
-    return _ALIASES.get(name, name)
+    return ALIASES.get(name, name)
 
 
 def method_class(kind: str) -> type:

@@ -20,6 +20,7 @@ _MODULES = (
     *(
         "animate",
         "anneal",
+        "completion",
         "descend",
         "diffuse",
         "gibbs",
@@ -29,8 +30,10 @@ _MODULES = (
         "new",
         "options",
         "predict",
+        "report",
         "run",
         "saved",
+        "schema",
         "show",
         "sweep",
         "suggest",
@@ -43,6 +46,7 @@ __all__ = ["app", "main"]
 if TYPE_CHECKING:
     from . import animate as animate
     from . import anneal as anneal
+    from . import completion as completion
     from . import descend as descend
     from . import diffuse as diffuse
     from . import gibbs as gibbs
@@ -52,8 +56,10 @@ if TYPE_CHECKING:
     from . import new as new
     from . import options as options
     from . import predict as predict
+    from . import report as report
     from . import run as run
     from . import saved as saved
+    from . import schema as schema
     from . import show as show
     from . import suggest as suggest
     from . import sweep as sweep

@@ -102,6 +102,20 @@ def plot(
 
 
 @app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    out: Annotated[Path | None, typer.Option(help="An .html file (default: report.html beside the run).")] = None,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Count gates and depth of the circuits too, which can take minutes.")
+    ] = False,
+    json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """One HTML file that tells a run from its problem to how it is cited, and needs no network."""
+    raise typer.Exit(cli.report.report_command(run, out, cost=cost, as_json=json, allow_code=allow_code))
+
+
+@app.command()
 def animate(
     run: Annotated[Path, typer.Argument(help="A run folder, saved trajectory or problem, of one or two weights.")],
     out: Annotated[Path | None, typer.Option(help="A .gif, .mp4 or .html file (default: run.gif beside it).")] = None,
@@ -167,7 +181,14 @@ def list_(
     what: Annotated[
         Kind, typer.Argument(help="What to list.", metavar="methods|objectives|ansatze|schedules|backends")
     ],
-    name: Annotated[str | None, typer.Argument(help="One of them, with its options.", metavar="NAME")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="One of them, with its options.",
+            metavar="NAME",
+            autocompletion=lambda ctx, incomplete: cli.completion.entries(ctx.params.get("what"), incomplete),
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Methods, losses, ansatze, schedules or backends: what they are for, where they run, and an example of each."""
@@ -182,7 +203,11 @@ def new(
     operator: Annotated[Path | None, typer.Option(help="A file with a sum of Pauli strings.")] = None,
     dataset: Annotated[str | None, typer.Option(help="The data set of an HDF5 file, with --operator.")] = None,
     loss: Annotated[
-        str | None, typer.Option(help='A test function, or an expression such as "x0**2 + sin(x1)".')
+        str | None,
+        typer.Option(
+            help='A test function, or an expression such as "x0**2 + sin(x1)".',
+            autocompletion=lambda incomplete: cli.completion.losses(incomplete),
+        ),
     ] = None,
     sample: Annotated[
         str | None, typer.Option(help="iris (default) or h2: samples that come with the package.")
@@ -190,6 +215,14 @@ def new(
 ) -> None:
     """Write a folder with a problem file that runs, its lines explained."""
     raise typer.Exit(cli.new.new_command(name, cli.new.Wish(data, target, operator, dataset, loss, sample)))
+
+
+@app.command()
+def schema(
+    out: Annotated[Path | None, typer.Option(help="A .json file (default: standard output).")] = None,
+) -> None:
+    """The JSON schema of problem files, by which editors complete and check them."""
+    raise typer.Exit(cli.schema.schema_command(out))
 
 
 @app.command()

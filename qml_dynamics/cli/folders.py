@@ -20,7 +20,7 @@ STAGED = ".new"  # where a run is written that replaces another one
 PICTURES = ("run.png", "density.png", "energy.png", "landscape.png", "budget.png", "annealing.png", "chain.png")
 RESULTS = (
     *("problem.toml", "problem_table.npy", "problem_initial.npy", "trajectory.npz", "reference.npz", "result.json"),
-    *("run.json", LEDGER, DESCENT, DESCENT_RUN, "descent.png", CHAIN_FILE, *PICTURES),
+    *("run.json", LEDGER, DESCENT, DESCENT_RUN, "descent.png", CHAIN_FILE, "report.html", *PICTURES),
 )
 
 

@@ -17,6 +17,9 @@ from ..model.objectives.registry import NAMED
 from ..model.tables.reading import column_named, read_table
 from ..runs.problem_file import read_operator
 from ..runs.problem_file.files import to_toml, write_bytes
+from ..runs.problem_file.json_schema import LINE
+from ..runs.problem_file.json_schema import NAME as SCHEMA
+from .schema import schema_text
 
 SAMPLES = {"iris": "iris.csv", "h2": "h2.txt"}
 _BOX = 3.0  # of each weight of an expression
@@ -62,6 +65,7 @@ def new_command(name: Path, wish: Wish) -> int:
     draft = _draft(wish)
     with filled(name, "name", stale=()) as folder:
         write_bytes(folder / "problem.toml", draft.text.encode())
+        write_bytes(folder / SCHEMA, schema_text().encode())
         if draft.file is not None:
             write_bytes(folder / draft.file.name, draft.file.read_bytes())
     print(f"{name / 'problem.toml'} is written: qml-dynamics run {name}")
@@ -85,7 +89,7 @@ def _draft(wish: Wish) -> Draft:
 
 def _text(title: str, sections: dict[str, dict[str, object]], notes: dict[str, str]) -> str:
     """The problem file, a comment before each section."""
-    parts = [f"# {title}", "# Every key: qml-dynamics list objectives | schedules | methods | backends.", ""]
+    parts = [LINE, f"# {title}", "# Every key: qml-dynamics list objectives | schedules | methods | backends.", ""]
     for name, keys in sections.items():
         parts += [f"# {each}" for each in notes.get(name, "").splitlines()]
         parts += [to_toml({name: keys})]

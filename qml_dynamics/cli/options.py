@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..backends import backend as find_backend
 from ..backends.base import BackendLike
 from ..base.codec import method_from_spec as named_method
 from ..base.errors import MethodError, UnusedArgumentWarning, describe
-from ..base.registry import METHODS, USUAL, USUAL_ALONE
+from ..base.registry import METHODS, PARTS, USUAL, USUAL_ALONE, WAVES, at, method_class
 from ..methods.base import Method
 from ..methods.defaults import default_method
 from ..runs.problem_file import ProblemFile
@@ -114,16 +115,19 @@ def default_save(method: Method) -> int:
 
 
 def parse_method(text: str) -> Any:
-    """A method from ``"trotter"``, ``"Trotter(steps=40, order=2)"`` or ``"trotter:steps=40,order=2"``.
+    """A method from ``"trotter"``, ``"Trotter(40)"``, ``"Trotter(steps=40, order=2)"`` or ``"trotter:steps=40,order=2"``.
 
-    Values are literals, a bare word is a text, a call is a method inside. ``trotter`` has 40 steps by default, ``split-step``
-    400 of order 4, and so has what ``growing`` grows.
+    Options without a name stand in the order in which Python takes them, also in a method inside. Values are literals, a bare word
+    is a text, a call is a method inside. ``trotter`` has 40 steps by default, ``split-step`` 400 of order 4, and so has what
+    ``growing`` grows.
 
     Raises:
         MethodError: the text has another form, or names no method or option.
 
     >>> parse_method("trotter:steps=8,order=4")
     Trotter(steps=8, order=4, truncation=0.0, formula=None, ...)
+    >>> parse_method("Trotter(8, 4)") == parse_method("trotter:8,order=4") == parse_method("Trotter(steps=8, order=4)")
+    True
     >>> parse_method("split-step").steps
     400
     >>> parse_method("growing:method=trotter(steps=8),start=5").method
@@ -135,7 +139,7 @@ def parse_method(text: str) -> Any:
             f"Argument `method` must look like 'trotter:steps=40' or 'Trotter(steps=40)', but is {describe(text)}."
         )
     kind = match.group(1)
-    options = _arguments(match.group(2) or match.group(3) or "", text)
+    options = _arguments(match.group(2) or match.group(3) or "", text, kind)
     name = next((n for n in METHODS if n.replace("_", "") == re.sub("[-_]", "", kind).lower()), None)
     if name is not None:
         defaults = {**USUAL.get(name, {}), **(USUAL_ALONE.get(name, {}) if not options else {})}
@@ -143,22 +147,51 @@ def parse_method(text: str) -> Any:
     return named_method({"kind": name or kind, **options})
 
 
-def _arguments(text: str, whole: str) -> dict[str, Any]:
-    """Keyword arguments as data; the syntax tree is read, nothing in it is run."""
+def _arguments(text: str, whole: str, kind: str) -> dict[str, Any]:
+    """The arguments of a call as data; the syntax tree is read, nothing in it is run."""
     try:
         call = ast.parse(f"f({text})", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
+        if not isinstance(call, ast.Call):
             raise ValueError
-        return {str(k.arg): _value(k.value) for k in call.keywords}
+        return _named(call, kind)
+    except MethodError:
+        raise
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         raise MethodError(
             f"Argument `method` must have options like steps=40, order=2, but is {' '.join(whole.split())[:80]!r}."
         ) from None
 
 
+def _named(call: ast.Call, kind: str) -> dict[str, Any]:
+    """The arguments of a call by name: those without a name stand for the options in their order, as in Python."""
+    if any(k.arg is None for k in call.keywords) or any(isinstance(each, ast.Starred) for each in call.args):
+        raise ValueError
+    order = _order(kind) if call.args else []
+    if len(call.args) > len(order):
+        raise MethodError(
+            f"Argument `method` must have at most {len(order)} options without a name in {kind} "
+            f"({', '.join(order) or 'none'}), but has {len(call.args)}."
+        )
+    given = dict(zip(order, map(_value, call.args)))
+    for option in call.keywords:
+        if option.arg in given:
+            raise MethodError(f"Argument `method` must name each option of {kind} once, but has {option.arg} twice.")
+        given[str(option.arg)] = _value(option.value)
+    return given
+
+
+def _order(kind: str) -> list[str]:
+    """The options of a method, a part of one or an initial wave in their order; :class:`MethodError` for an unknown method."""
+    name = kind.replace("-", "_").lower()
+    if name in PARTS and not PARTS[name].read:
+        return list(inspect.signature(at(PARTS[name].make)).parameters)
+    cls = at(WAVES[name]) if name in WAVES else method_class(kind)
+    return [f.name for f in fields(cls) if f.init and not f.kw_only]
+
+
 def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Name):
         return node.id
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
-        return {"kind": node.func.id, **{str(k.arg): _value(k.value) for k in node.keywords if k.arg is not None}}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return {"kind": node.func.id, **_named(node, node.func.id)}
     return ast.literal_eval(node)

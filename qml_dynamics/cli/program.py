@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
+from .. import __version__, cli
 
 app = typer.Typer(
     name="qml-dynamics",
     help="Learning dynamics as Hamiltonian simulation: run a problem file as a quantum circuit or by a classical method.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -36,8 +35,20 @@ def options(
 Problem = Annotated[
     Path, typer.Argument(help="A problem file, or a folder that holds problem.toml.", metavar="PROBLEM")
 ]
-Method = Annotated[str | None, typer.Option(help='For instance "trotter:steps=40" or "SplitStep(steps=400, order=4)".')]
-Backend = Annotated[str | None, typer.Option(help='For circuits: "aer", "statevector", ...')]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        help='For instance "trotter:steps=40" or "SplitStep(400, order=4)".',
+        autocompletion=lambda incomplete: cli.completion.methods(incomplete),
+    ),
+]
+Backend = Annotated[
+    str | None,
+    typer.Option(
+        help='For circuits: "aer", "statevector", ...',
+        autocompletion=lambda incomplete: cli.completion.backends(incomplete),
+    ),
+]
 Shots = Annotated[
     int | None, typer.Option(help="Samples per circuit and basis; without them exact expectation values.")
 ]

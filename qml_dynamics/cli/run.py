@@ -21,7 +21,7 @@ from ..results.trajectory import Trajectory
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.content import sha256
 from ..runs.problem_file.files import NAMED, copy_problem
-from ..runs.trajectory_file import PROBLEM, to_json, write_run
+from ..runs.trajectory_file import PROBLEM, REFERENCE, to_json, write_run
 from ..validation.budget import error_budget
 from ..validation.comparison import compare
 from ..validation.explained import explain
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ..validation.error_parts import ErrorBudget
 
 
-REFERENCE = "reference.npz"
 BUDGET_QUBITS = 14
 REFERENCE_QUBITS, OPERATOR_QUBITS = 18, 14  # up to which a run is compared with the reference
 

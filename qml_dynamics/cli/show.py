@@ -9,12 +9,12 @@ from pathlib import Path
 from ..base.errors import MethodError, ProblemError
 from ..runs import gallery, gallery_trained
 from ..runs.problem_file import read_problem
-from ..runs.trajectory_file import load, to_json
+from ..runs.trajectory_file import REFERENCE, load, to_json
 from ..validation.comparison import compare
 from ..validation.resources import cost
 from . import pictures
 from .options import Options, plan
-from .run import REFERENCE, told_once
+from .run import told_once
 from .summary import as_data
 
 

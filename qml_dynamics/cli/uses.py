@@ -99,7 +99,11 @@ def diffuse(
 @app.command()
 def descend(
     target: Annotated[
-        str, typer.Argument(help="A problem file or its folder, the name of a test function, or: table.")
+        str,
+        typer.Argument(
+            help="A problem file or its folder, the name of a test function, or: table.",
+            autocompletion=lambda incomplete: cli.completion.losses(incomplete),
+        ),
     ],
     schedule: Annotated[
         str | None, typer.Option(help="qhd, or learned: a schedule for --steps 10, 20 or 40 (default: 20).")

@@ -23,6 +23,7 @@ from .style import (
     loss_levels,
     loss_limits,
     loss_quantiles,
+    picks,
     plane,
     stack,
     tidy,
@@ -68,10 +69,6 @@ def draw_density(host: FigureBase, run: Trajectory, zeta: np.ndarray | None, fra
         _draw_marginals(host, run)
 
 
-def _picks(count: int, wanted: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))
-
-
 def _time_cells(times: np.ndarray) -> np.ndarray:
     """Edges half way between the saved times; the first and the last cell end with the run."""
     if len(times) == 1:
@@ -108,21 +105,21 @@ def _draw_map(host: FigureBase, run: Trajectory, zeta: np.ndarray) -> None:
 
 def _draw_frames(host: FigureBase, run: Trajectory, zeta: np.ndarray, frames: int) -> None:
     grid: Any = run.problem.domain
-    picks = _picks(len(run.times), frames)
-    rows, columns = tile(len(picks))
+    chosen = picks(len(run.times), frames)
+    rows, columns = tile(len(chosen))
     panels = host.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    pdf = run.density[picks] / grid.cell_volume
+    pdf = run.density[chosen] / grid.cell_volume
     x, y, loss = plane(grid, zeta)
     extent = [edge for points in grid.axes for edge in cells(points)[[0, -1]]]
     norm = _density_norm(float(pdf.max()))
     levels = loss_levels(loss, 8)[1:-1]
-    for axes, i, frame in zip(panels.flat, picks, pdf):
+    for axes, i, frame in zip(panels.flat, chosen, pdf):
         frame = coarse(coarse(frame, 0), 1)
         image = axes.imshow(frame.T, origin="lower", extent=extent, aspect="auto", cmap=DENSITY, norm=norm)
         axes.contour(x, y, loss.T, levels=levels, colors="white", linewidths=0.5, alpha=0.35)
         axes.set_title(at_time(run, i), loc="left", pad=3)
         tidy(axes)
-    for axes in panels.flat[len(picks) :]:
+    for axes in panels.flat[len(chosen) :]:
         axes.remove()
     for axes in panels[-1]:
         axes.set_xlabel(weight_label(0))

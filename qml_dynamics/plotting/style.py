@@ -163,6 +163,15 @@ def coarse(values: np.ndarray, axis: int = -1, limit: int = PIXELS) -> np.ndarra
     return np.moveaxis(values, -1, axis)
 
 
+def picks(count: int, wanted: int) -> np.ndarray:
+    """At most so many of ``count`` indices, evenly spread, the first and the last among them.
+
+    >>> picks(21, 5)
+    array([ 0,  5, 10, 15, 20])
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))
+
+
 def cells(points: np.ndarray) -> np.ndarray:
     """Edges of the cells around equally spaced points."""
     half = 0.5 * (points[1] - points[0])

@@ -29,7 +29,7 @@ from .problem_file.content import changed_files, differences, folder_content
 from .problem_file.files import copy_problem, read_sections, write_bytes
 
 PathLike = str | os.PathLike[str]
-TRAJECTORY, PROBLEM, RESULT = "trajectory.npz", "problem.toml", "result.json"
+TRAJECTORY, PROBLEM, RESULT, REFERENCE = "trajectory.npz", "problem.toml", "result.json", "reference.npz"
 CONTENT = "content"
 _SAID = ("stop", "clock", "reading", "times", "shots", "expectations", "best")  # by `result.json`, of the trajectory
 

@@ -328,7 +328,7 @@ def test_usage_errors(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_methods_as_text() -> None:
-    assert parse_method("trotter") == Trotter(40)
+    assert parse_method("trotter") == parse_method("trotter(40)") == Trotter(40)
     assert parse_method("Trotter(steps=12, order=4)") == Trotter(12, order=4)
     assert parse_method("trotter:steps=12,order=1,truncation=1e-3") == Trotter(12, order=1, truncation=1e-3)
     assert parse_method("split-step") == SplitStep(400, order=4)
@@ -342,7 +342,7 @@ def test_methods_as_text() -> None:
         "",
         "3",
         "trotter(",
-        "trotter(40)",
+        "trotter(*x)",
         "trotter:**x",
         "trotter:steps=1+1j*x",
         "a b",

@@ -71,6 +71,7 @@ READS: dict[str, list[str]] = {
     "run": ["{problem}", "--out", "out", "--no-plots"],
     "compare": ["{saved}", "{saved}"],
     "plot": ["{saved}", "--out", "out"],
+    "report": ["{saved}", "--out", "out/report.html"],
     "predict": ["{saved}", "{problem}"],
     "animate": ["{problem}", "--out", "out.gif", "--frames", "2", "--samples", "0", "--dpi", "20"],
     "cost": ["{problem}"],
@@ -87,8 +88,8 @@ READS: dict[str, list[str]] = {
     "resume": ["{submitted}"],
     "cancel": ["{submitted}"],
 }
-# Of these nothing is read (backends), or a table or an operator that was named on the command line itself and names nothing (grow, new).
-NAMES_NOTHING = {"backends", "grow", "list", "new"}
+# Of these nothing is read (backends, schema), or a table or an operator that was named on the command line and names nothing (grow, new).
+NAMES_NOTHING = {"backends", "grow", "list", "new", "schema"}
 
 
 def commands() -> dict[str, Any]:
