@@ -29,6 +29,7 @@ _SUMS = 2
 _WORK = 5.0e7  # amplitudes times gates of one record: a second or two
 _AT_ONCE = 1 << 14  # amplitudes of circuits that are looked at together
 _NONE = -1
+_NUMBERS = ("sums", "size", "overlaps", "length")
 _DAMAGED = "The stored record of the circuits is damaged"
 
 
@@ -58,7 +59,7 @@ class Record:
         which = {pair: k for k, pair in enumerate(dict.fromkeys(pairs))}
         index = np.array([which[pair] for pair in pairs], dtype=np.int64)
         marks = np.array(list(which), dtype="U64").reshape(-1, 2)
-        numbers = {name: getattr(self, name) for name in ("sums", "size", "overlaps", "length")}
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
         return {"marks": marks, "index": index, **numbers}
 
     @staticmethod
@@ -78,6 +79,29 @@ class Record:
                 checked(arrays, "overlaps", "c", (int(np.maximum(length, 0).sum()),)),
                 length,
             )
+
+    @staticmethod
+    def joined(records: Sequence[Record]) -> Record:
+        """One record of the circuits of all, in order."""
+        return Record(
+            tuple(mark for each in records for mark in each.gates),
+            tuple(mark for each in records for mark in each.frames),
+            *(np.concatenate([getattr(each, name) for each in records]) for name in _NUMBERS),
+        )
+
+    def part(self, first: int, count: int) -> Record:
+        """The record of ``count`` of the circuits, from ``first`` on."""
+        chosen = slice(first, first + count)
+        ends = np.maximum(self.length[: first + count], 0).cumsum()
+        waves = slice(int(ends[first - 1]) if first else 0, int(ends[-1]) if len(ends) else 0)
+        return Record(
+            self.gates[chosen],
+            self.frames[chosen],
+            self.sums[chosen],
+            self.size[chosen],
+            self.overlaps[waves],
+            self.length[chosen],
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """Plain data, as JSON has it: of a complex amplitude its two parts."""
