@@ -26,7 +26,10 @@ from ..base.folders import prepared
 from .blocks import Block, Coming
 
 LEDGER = "ledger.sqlite"
-VERSION, TOGETHER = 1, 2  # of the format: 2 where calls were planned together, which earlier versions would read wrongly
+VERSION, TOGETHER = (
+    1,
+    2,
+)  # of the format: 2 where calls were planned together, which earlier versions would read wrongly
 STATUSES = ("planned", "intent", "submitted", "running", "finished", "failed", "cancelled", "lost", "unknown")
 _BUSY = 30.0  # seconds that a transaction waits for that of another process
 

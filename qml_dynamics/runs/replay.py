@@ -12,6 +12,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ class ReplayBackend:
         self._noted: list[Call] = []
         self._current: _Opened | None = None
 
-    @property
+    @cached_property
     def capabilities(self) -> Capabilities:
         """Those of the real backend, but for what takes more than samples and estimates: amplitudes, jobs, the device."""
         return replace(capabilities(self.backend), exact=self.exact, **_NOT_REPLAYED)
