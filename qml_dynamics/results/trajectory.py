@@ -49,14 +49,10 @@ class Counts:
     def histogram(self, size: int) -> np.ndarray:
         """Relative frequencies on all ``size`` points; :class:`ProblemError` where there are fewer than an outcome says."""
         size = integer(size, "size", 1 + int(np.max(self.index, initial=0)), 1 << 62)
-        if size > _SMALL:  # asking the system takes longer than a small histogram
-            check_memory(8 * size, "The histogram")
+        check_memory(8 * size, "The histogram")
         dense = np.zeros(size)
         dense[self.index] = self.count / self.count.sum()
         return dense
-
-
-_SMALL = 1 << 16  # entries
 
 
 @printed_briefly
