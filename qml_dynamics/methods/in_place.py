@@ -237,7 +237,8 @@ class LargeWave:
     def to_dense(self) -> np.ndarray:
         """The amplitudes in double precision, shape ``domain.shape``."""
         check_memory(16 * self.grid.size, f"A wave on {self.grid.num_qubits} qubits")
-        return self.amplitudes.astype(np.complex128).reshape(self.grid.shape)
+        wave: np.ndarray = self.amplitudes.astype(np.complex128)
+        return wave.reshape(self.grid.shape)
 
 
 def run(job: Job, method: SplitStep) -> Answer:
@@ -249,7 +250,9 @@ def run(job: Job, method: SplitStep) -> Answer:
     engine = _Engine(problem, Halves(grid, method.workers or (2 if grid.size >= BLOCK else 1)))
     every = np.union1d(job.saves, [0.0]).tolist()
     ends = boundaries(problem.duration, method.steps, every)
-    wave, table, states, norms = begin(problem), Table(), [], []
+    wave, table = begin(problem), Table()
+    states: list[LargeWave] = []
+    norms: list[float] = []
     home = tempfile.TemporaryDirectory(prefix="qml-waves-") if len(job.saves) > 1 else None
     pieces = [np.zeros(1), *segments(ends, every)]
     done = 0
@@ -261,12 +264,12 @@ def run(job: Job, method: SplitStep) -> Answer:
             continue
         norms.append(math.sqrt(square(wave)))
         last = time == every[-1]
-        kept = wave if last else np.memmap(_file(home, len(states)), np.complex64, "w+", shape=wave.shape)
+        kept = wave if last else _on_disk(home, len(states), wave.size, new=True)
         for place in blocks(wave.size):
             kept[place] = wave[place] * np.float32(1.0 / norms[-1])
         if isinstance(kept, np.memmap):
             kept.flush()
-            kept = np.memmap(_file(home, len(states)), np.complex64, "r", shape=wave.shape)
+            kept = _on_disk(home, len(states), wave.size)
         states.append(LargeWave(grid, kept, home))
         engine.observe(job, time, states[-1], wave, table)
     drift = np.array(norms) - 1.0
@@ -284,9 +287,11 @@ def run(job: Job, method: SplitStep) -> Answer:
     )
 
 
-def _file(home: tempfile.TemporaryDirectory[str] | None, number: int) -> Path:
+def _on_disk(home: tempfile.TemporaryDirectory[str] | None, number: int, size: int, new: bool = False) -> np.ndarray:
+    """A saved wave as a map of its file, which takes no memory of its own."""
     assert home is not None
-    return Path(home.name) / f"wave-{number:05d}.c64"
+    path = Path(home.name) / f"wave-{number:05d}.c64"
+    return np.memmap(path, dtype=np.dtype(np.complex64), mode="w+" if new else "r", shape=(size,))
 
 
 @dataclass(frozen=True)

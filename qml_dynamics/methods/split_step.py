@@ -20,7 +20,7 @@ from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, fac
 from ..model.hamiltonians import LearningHamiltonian
 from ..model.problem import Problem
 from . import in_place
-from .base import GRIDS, LOSSES, WAVES, Answer, Facts, Job, Usual, Work, check_facts
+from .base import GRIDS, LOSSES, WAVES, Answer, Clock, Facts, Job, Space, Usual, Work, check_facts
 from .from_waves import Point, Waves, learning, report_waves, run_waves
 from .memory import of_waves
 
@@ -82,16 +82,9 @@ class SplitStep(Usual):
     def facts(self) -> Facts:
         """Both clocks of waves, losses on every weight space."""
         if self.precision == _IN_PLACE:
-            spaces = frozenset({"periodic", "flux"})
-            return Facts(
-                frozenset({"real"}),
-                spaces,
-                "classical",
-                self.order,
-                steps=self.steps,
-                compact_above=0,
-                callback="never",
-            )
+            rings: frozenset[Space] = frozenset({"periodic", "flux"})
+            real: frozenset[Clock] = frozenset({"real"})
+            return Facts(real, rings, "classical", self.order, steps=self.steps, compact_above=0, callback="never")
         spaces = GRIDS if self.formula == "chin4a" else LOSSES
         return Facts(WAVES, spaces, "classical", self.order, steps=self.steps)
 

@@ -10,12 +10,12 @@ A module of its own beside `ledger`, which stores blocks; `planning` makes them 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ..base.errors import BackendError, describe
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """One call of a block: the mark of its circuits, and which ones of the block they are."""
 
     fingerprint: str
@@ -23,7 +23,8 @@ class Part(NamedTuple):
     count: int
 
 
-class Coming(NamedTuple):
+@dataclass(frozen=True)
+class Coming:
     """A batch that is planned: ``count`` circuits of the block from ``first`` on, ``shots`` each; ``estimate`` is in seconds."""
 
     first: int

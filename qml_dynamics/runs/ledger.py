@@ -266,13 +266,16 @@ class Ledger:
                 self._make_later(connection)
                 connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (block.number, record))
             start = connection.execute("SELECT COUNT(*) FROM batches").fetchone()[0]
-            for number, (first, count, shots, estimate) in enumerate(batches, start):
+            for number, coming in enumerate(batches, start):
                 connection.execute(
                     "INSERT INTO batches (number, call, first, count, shots, tag, status, estimate, changed) "
                     "VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?)",
-                    (number, block.number, first, count, shots, f"{run}-{number}", estimate, time.time()),
+                    (
+                        *(number, block.number, coming.first, coming.count, coming.shots, f"{run}-{number}"),
+                        *(coming.estimate, time.time()),
+                    ),
                 )
-                _event(connection, number, "planned", f"{count} circuits, {shots} shots")
+                _event(connection, number, "planned", f"{coming.count} circuits, {coming.shots} shots")
 
     def batch(self, known: Batch) -> Batch:
         """A row as it stands now, without a look at the others."""
