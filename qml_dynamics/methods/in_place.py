@@ -213,7 +213,8 @@ class LargeWave:
         for place in blocks(self.grid.size):
             where = np.unravel_index(np.arange(place.start, place.stop), self.grid.shape)[axis]
             out += np.bincount(where * parts // self.grid.shape[axis], self._weights(place), parts)
-        return out / out.sum()
+        out /= out.sum()
+        return out
 
     def expectation(self, function: Callable[[np.ndarray], np.ndarray]) -> float:
         """Mean of a function of weights ``(m, ndim) -> (m,)``."""
