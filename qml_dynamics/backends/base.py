@@ -379,7 +379,7 @@ def without_idle_bits(circuit: QuantumCircuit) -> QuantumCircuit:
     >>> without_idle_bits(QuantumCircuit(2, 2)).num_clbits
     0
     """
-    used = any(step.clbits or step.operation.name in _CLASSICAL for step in circuit.data)
+    used = any(step.clbits or step.name in _CLASSICAL for step in circuit.data)
     if not circuit.num_clbits or used:
         return circuit
     from qiskit import QuantumCircuit

@@ -6,19 +6,26 @@ Two circuits that hold the same thing in different words (a composite gate here,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import AnnotatedOperation, ClassicalRegister, Clbit, ControlFlowOp, Gate, ParameterExpression
+from qiskit.circuit import (
+    AnnotatedOperation,
+    CircuitInstruction,
+    ClassicalRegister,
+    Clbit,
+    ControlFlowOp,
+    Gate,
+    ParameterExpression,
+)
 from qiskit.circuit.annotated_operation import ControlModifier, InverseModifier, PowerModifier
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import UnitaryGate
 from qiskit.quantum_info import Operator
 
 if TYPE_CHECKING:
-    from qiskit.circuit import CircuitInstruction, ClassicalRegister, Clbit, Operation
+    from qiskit.circuit import Operation
 
 NARROW = 4  # qubits: standard gates on more are opened by their definition, whose matrices are small
 WIDEST = 10  # qubits of a matrix, where a gate has nothing else
@@ -27,7 +34,6 @@ _NOTHING = ("barrier", "id")
 OPEN, CLOSE = "open", "close"
 
 
-@dataclass(frozen=True, eq=False)
 class Step:
     """One step.
 
@@ -36,21 +42,41 @@ class Step:
         qubits, clbits: places in the whole circuit.
         numbers: its real parameters, exact text apart (``words``); empty where some have no value yet.
         words: what must be equal exactly.
-        matrix: of a unitary, shape ``(2**k, 2**k)``, the first qubit the lowest bit; None for what is none, or has free parameters.
-        operation: Qiskit's object.
+        unitary: whether it has a matrix.
         phase: of a global phase, with its free parameters.
         standard: whether it is one of Qiskit's standard gates, of which name and parameters say everything.
     """
 
-    name: str
-    qubits: tuple[int, ...]
-    clbits: tuple[int, ...]
-    numbers: tuple[float, ...]
-    words: tuple[str, ...]
-    matrix: np.ndarray | None
-    operation: Any
-    phase: Any = 0.0
-    standard: bool = False
+    __slots__ = ("_matrix", "_source", "clbits", "name", "numbers", "phase", "qubits", "standard", "unitary", "words")
+
+    def __init__(
+        self,
+        name: str,
+        qubits: tuple[int, ...],
+        clbits: tuple[int, ...],
+        numbers: tuple[float, ...],
+        words: tuple[str, ...],
+        matrix: np.ndarray | None,
+        source: Any,
+        phase: Any = 0.0,
+        standard: bool = False,
+        unitary: bool | None = None,
+    ) -> None:
+        self.name, self.qubits, self.clbits, self.numbers, self.words = name, qubits, clbits, numbers, words
+        self._matrix, self._source, self.phase, self.standard = matrix, source, phase, standard
+        self.unitary = matrix is not None if unitary is None else unitary
+
+    @property
+    def matrix(self) -> np.ndarray | None:
+        """Of a unitary, shape ``(2**k, 2**k)``, the first qubit the lowest bit; None for what is none, or has free parameters."""
+        if self._matrix is None and self.unitary:  # only made where it is asked for: most are not
+            self._matrix = self._source.matrix
+        return self._matrix
+
+    @property
+    def operation(self) -> Any:
+        """Qiskit's object."""
+        return self._source.operation if isinstance(self._source, CircuitInstruction) else self._source
 
 
 def walk(circuit: QuantumCircuit) -> Iterator[Step]:
@@ -72,7 +98,7 @@ def _walk(circuit: QuantumCircuit, qubits: Sequence[int], clbits: Sequence[int],
     bit: dict[Any, int] = dict(zip(circuit.clbits, clbits))
     for instruction in circuit.data:
         where = tuple([place[q] for q in instruction.qubits])
-        bits = tuple([bit[c] for c in instruction.clbits])
+        bits = tuple([bit[c] for c in instruction.clbits]) if instruction.clbits else ()
         if not bits and len(where) <= NARROW and where and instruction.is_standard_gate():
             yield _standard(instruction, where)
         else:
@@ -88,11 +114,19 @@ def _phase(phase: float | ParameterExpression) -> Iterator[Step]:
 
 def _standard(instruction: CircuitInstruction, where: tuple[int, ...]) -> Step:
     numbers, words = _params(instruction.params)
-    matrix = None if words else instruction.matrix  # words: free parameters
-    operation = instruction.operation
-    state = getattr(operation, "ctrl_state", None)
+    unitary, name = not words, instruction.name  # words: free parameters
+    state = _controls(instruction, name)
     words = (*words, f"controls {state}") if state is not None else words
-    return Step(instruction.name, where, (), numbers, words, matrix, operation, standard=True)
+    return Step(name, where, (), numbers, words, None, instruction, standard=True, unitary=unitary)
+
+
+_CONTROLS: dict[str, int | None] = {}  # of standard gates, whose name says on which values of their controls they act
+
+
+def _controls(instruction: CircuitInstruction, name: str) -> int | None:
+    if name not in _CONTROLS:
+        _CONTROLS[name] = getattr(instruction.operation, "ctrl_state", None)
+    return _CONTROLS[name]
 
 
 def _opened(
@@ -165,6 +199,8 @@ def condition_text(condition: Condition, bit: dict[Clbit, int]) -> str:
 
 def _params(params: Sequence[object]) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Numbers, and what is none as text. Where an angle is not known yet there are no numbers."""
+    if all(type(p) is float for p in params):
+        return tuple(params), ()  # type: ignore[arg-type]
     numbers: list[float] = []
     words: list[str] = []
     for p in params:

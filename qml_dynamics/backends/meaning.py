@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 
 import numpy as np
@@ -46,12 +47,15 @@ def random_numbers(seed: str, count: int) -> np.ndarray:
     return np.frombuffer(raw, dtype="<u8").astype(float) * 2.0**-63 - 1.0
 
 
+@lru_cache(maxsize=32)
 def random_state(seed: str, num_qubits: int) -> np.ndarray:
-    """A wave of unit norm, shape ``(2**n,)``."""
+    """A wave of unit norm, shape ``(2**n,)``; it cannot be written to."""
     size = 1 << num_qubits
     parts = random_numbers(seed, 2 * size)
     wave = parts[:size] + 1j * parts[size:]
-    return wave / np.linalg.norm(wave)
+    wave /= np.linalg.norm(wave)
+    wave.flags.writeable = False
+    return wave
 
 
 def bound(circuit: QuantumCircuit) -> Iterator[QuantumCircuit | None]:
@@ -130,10 +134,10 @@ def _without_phases(circuit: QuantumCircuit, phases: list[float], place: int) ->
 
 def same_step(x: Step, y: Step) -> bool:
     """Whether two steps on the same qubits do the same: by their matrices, else by name and parameters."""
-    if (x.matrix is None) != (y.matrix is None):
+    if x.unitary != y.unitary:
         return False
     said = x.name == y.name and x.words == y.words and len(x.numbers) == len(y.numbers)
-    if said and (x.matrix is None or (x.standard and y.standard)):
+    if said and (not x.unitary or (x.standard and y.standard)):
         return all(abs(p - q) <= SAME for p, q in zip(x.numbers, y.numbers))
     if x.matrix is None or y.matrix is None or x.matrix.shape != y.matrix.shape:
         return False
@@ -153,9 +157,9 @@ def segments_of(alike: Sequence[Sequence[Step]], n: int) -> list[Segment] | None
         first = steps[0]
         if first.name == "global_phase":
             phase += [sum(step.numbers) for step in steps]
-        elif first.matrix is not None:
+        elif first.unitary:
             fixed = len(alike) == 1 or not first.numbers
-            matrix = first.matrix[None] if fixed else np.array([step.matrix for step in steps])
+            matrix = np.array([first.matrix]) if fixed else np.array([step.matrix for step in steps])
             state = applied(matrix, first.qubits, state, n)
         elif first.name in (OPEN, CLOSE) or not (first.clbits or first.name in ("reset", "delay")):
             return None
@@ -173,6 +177,48 @@ def segments_differ(left: list[Segment], right: list[Segment]) -> str | None:
         if np.linalg.norm(x.state - y.state) > SAME:
             return "another unitary" + (f" before its measurement or reset {number}" if len(left) > 1 else "")
     return None
+
+
+def narrow(steps: Sequence[Step], n: int) -> bool:
+    """Whether a circuit on two qubits or more is made of gates on one or two of them, and of nothing else."""
+    return n > 1 and all(step.name == "global_phase" or (step.unitary and 0 < len(step.qubits) <= 2) for step in steps)
+
+
+def states_of(every: Sequence[Sequence[Step]], n: int) -> np.ndarray:
+    """What :func:`narrow` circuits, whatever their gates, make of the random states, all at once; shape ``(circuits, 2**n, 2)``.
+
+    The k-th gates of all circuits act together: of each the amplitudes on its own two qubits are gathered.
+    """
+    phase = np.array([sum(x for step in steps if not step.qubits for x in step.numbers) for steps in every])
+    gates = [[step for step in steps if step.qubits] for steps in every]
+    order = sorted(range(len(every)), key=lambda c: -len(gates[c]))  # those that still go on are the first ones
+    state = np.array(_fresh(n, len(every), 0))
+    left = len(order)
+    for k in range(len(gates[order[0]]) if order else 0):
+        while len(gates[order[left - 1]]) <= k:
+            left -= 1
+        now = [gates[c][k] for c in order[:left]]
+        pairs = [s.qubits if len(s.qubits) == 2 else (s.qubits[0], (s.qubits[0] + 1) % n) for s in now]
+        matrices = np.zeros((left, 4, 4), dtype=complex)
+        for c, s in enumerate(now):
+            if len(s.qubits) == 2:
+                matrices[c] = s.matrix
+            else:  # whatever the other qubit is
+                matrices[c, :2, :2] = matrices[c, 2:, 2:] = s.matrix
+        places = np.array([_places(a, b, n) for a, b in pairs])
+        rows = np.arange(left)[:, None]
+        moved = matrices @ state[rows, places].reshape(left, 4, -1)
+        state[rows, places] = moved.reshape(left, 1 << n, -1)
+    out = np.empty_like(state)
+    out[order] = state
+    return out * np.exp(1j * phase)[:, None, None]
+
+
+@lru_cache(maxsize=256)
+def _places(a: int, b: int, n: int) -> np.ndarray:
+    """Indices of the amplitudes of ``n`` qubits, those of one value of qubits ``a`` (the lower bit) and ``b`` after the other."""
+    index = np.arange(1 << n)
+    return np.argsort((index >> a & 1) + 2 * (index >> b & 1), kind="stable")
 
 
 def _fresh(n: int, count: int, number: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,13 @@ from ..base.archive import checked, nonnegative, read_npz, reading
 from ..base.errors import BackendError, SynthesisChangedWarning
 from .base import Asked
 from .circuit_steps import Step, walk
-from .meaning import DRAWS, PROBES, QUBITS, SAME, Segment, bound, random_state, segments_of
+from .meaning import DRAWS, PROBES, QUBITS, SAME, Segment, bound, narrow, random_state, segments_of, states_of
 
 _SUMS = 2
 _WORK = 5.0e7  # amplitudes times gates of one record: a second or two
 _AT_ONCE = 1 << 14  # amplitudes of circuits that are looked at together
 _NONE = -1
+_NUMBERS = ("sums", "size", "overlaps", "length")
 _DAMAGED = "The stored record of the circuits is damaged"
 
 
@@ -58,7 +60,7 @@ class Record:
         which = {pair: k for k, pair in enumerate(dict.fromkeys(pairs))}
         index = np.array([which[pair] for pair in pairs], dtype=np.int64)
         marks = np.array(list(which), dtype="U64").reshape(-1, 2)
-        numbers = {name: getattr(self, name) for name in ("sums", "size", "overlaps", "length")}
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
         return {"marks": marks, "index": index, **numbers}
 
     @staticmethod
@@ -78,6 +80,33 @@ class Record:
                 checked(arrays, "overlaps", "c", (int(np.maximum(length, 0).sum()),)),
                 length,
             )
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """Where the overlaps of each circuit begin, and the last ones end."""
+        return np.concatenate([[0], np.maximum(self.length, 0).cumsum()])
+
+    @staticmethod
+    def joined(records: Sequence[Record]) -> Record:
+        """One record of the circuits of all, in order."""
+        return Record(
+            tuple(mark for each in records for mark in each.gates),
+            tuple(mark for each in records for mark in each.frames),
+            *(np.concatenate([getattr(each, name) for each in records]) for name in _NUMBERS),
+        )
+
+    def part(self, first: int, count: int) -> Record:
+        """The record of ``count`` of the circuits, from ``first`` on."""
+        chosen = slice(first, first + count)
+        waves = slice(*self._ends[[first, first + count]].tolist())
+        return Record(
+            self.gates[chosen],
+            self.frames[chosen],
+            self.sums[chosen],
+            self.size[chosen],
+            self.overlaps[waves],
+            self.length[chosen],
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """Plain data, as JSON has it: of a complex amplitude its two parts."""
@@ -120,7 +149,7 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
     (None, 0)
     """
     gates, frames, sums, size = [], [], [], []
-    alike: dict[str, _Alike] = {}
+    alike: dict[str, dict[int, _Alike]] = {}
     left = _WORK if overlaps else 0.0
     for place, item in enumerate(items):
         steps = list(walk(_circuit(item)))
@@ -133,8 +162,10 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
         n = _circuit(item).num_qubits
         left -= float(len(words)) * (1 << min(n, 40))
         if left >= 0 and n <= QUBITS:
-            alike.setdefault(gates[-1], _Alike(n)).add(place, steps)
-    rows = dict(row for group in alike.values() for row in group.overlaps())
+            # circuits of small gates whatever these are, others with those that differ from them in their angles only
+            alike.setdefault("" if narrow(steps, n) else gates[-1], {}).setdefault(n, _Alike(n)).add(place, steps)
+    together = [(group, name == "") for name, groups in alike.items() for group in groups.values()]
+    rows = dict(row for group, small in together for row in group.overlaps(small))
     length = [len(rows[k]) if k in rows else _NONE for k in range(len(items))]
     flat = np.concatenate([rows[k] for k in sorted(rows)]) if rows else np.zeros(0, dtype=complex)
     return Record(
@@ -148,7 +179,7 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
 
 
 class _Alike:
-    """Circuits that differ in their angles only."""
+    """Circuits of one width that differ in their angles only, or that are all made of small gates."""
 
     def __init__(self, num_qubits: int) -> None:
         self.num_qubits = num_qubits
@@ -160,11 +191,13 @@ class _Alike:
         self.places.append(place)
         self.steps.append(steps)
 
-    def overlaps(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Place and amplitudes of each circuit; none where they cannot be had."""
+    def overlaps(self, small: bool) -> Iterator[tuple[int, np.ndarray]]:
+        """Place and amplitudes of each circuit; none where they cannot be had. ``small``: :func:`.meaning.narrow` ones."""
         at_once = max(1, _AT_ONCE >> self.num_qubits)
         for first in range(0, len(self.places), at_once):
-            found = segments_of(self.steps[first : first + at_once], self.num_qubits)
+            chosen = self.steps[first : first + at_once]
+            states = states_of(chosen, self.num_qubits) if small else None
+            found = segments_of(chosen, self.num_qubits) if states is None else [Segment(states, ())]
             if found is None:
                 return
             rows = np.concatenate([_against(s, k, self.num_qubits) for k, s in enumerate(found)], axis=1)
@@ -235,7 +268,12 @@ def _digest(words: Sequence[str]) -> str:
 
 
 def _words(step: Step) -> str:
-    return f"{step.name} {step.qubits} {step.clbits} {step.words} {len(step.numbers)}"
+    return _line(step.name, step.qubits, step.clbits, step.words, len(step.numbers))
+
+
+@lru_cache(maxsize=4096)
+def _line(name: str, qubits: tuple[int, ...], clbits: tuple[int, ...], words: tuple[str, ...], numbers: int) -> str:
+    return f"{name} {qubits} {clbits} {words} {numbers}"
 
 
 def _gatewise(steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
@@ -246,7 +284,7 @@ def _gatewise(steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
 
 def _numbers(step: Step) -> Sequence[float]:
     """The parameters; of a gate of which they do not say everything, the entries of its matrix."""
-    if step.matrix is None or step.standard:
+    if step.standard or step.matrix is None:
         return step.numbers
     return np.stack([step.matrix.real, step.matrix.imag]).ravel().tolist()
 
@@ -254,7 +292,7 @@ def _numbers(step: Step) -> Sequence[float]:
 def _frame(item: QuantumCircuit | Asked, steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
     """What no synthesis may change, as words and numbers."""
     circuit = _circuit(item)
-    between = [step for step in steps if step.matrix is None and step.name != "global_phase"]
+    between = [step for step in steps if not step.unitary and step.name != "global_phase"]
     words = [f"{circuit.num_qubits} qubits, {circuit.num_clbits} bits", *(_words(step) for step in between)]
     numbers = [x for step in between for x in step.numbers]
     for operator in item.operators if isinstance(item, Asked) else ():
@@ -274,7 +312,7 @@ def _weighted(numbers: np.ndarray) -> np.ndarray:
 def _overlaps(circuit: QuantumCircuit) -> np.ndarray | None:
     group = _Alike(circuit.num_qubits)
     group.add(0, list(walk(circuit)))
-    return dict(group.overlaps()).get(0)
+    return dict(group.overlaps(small=False)).get(0)
 
 
 def _against(segment: Segment, number: int, n: int) -> np.ndarray:

@@ -108,6 +108,12 @@ def check_compact(
 ) -> None:
     """Raise :class:`MethodError` for what needs a table of a wave that is too large for one; check the sizes of the rest."""
     who, qubits, most = type(method).__name__, problem.domain.num_qubits, method.facts().compact_above
+    where = f"on more than {most} qubits" if most else "whose waves are no tables"
+    if not allowed and not most:
+        raise MethodError(
+            f"Argument `method` must be one whose waves are tables here, but is {describe(method)}: without them only evolve without "
+            "a folder and cost run."
+        )
     if not allowed:
         raise MethodError(
             f"Argument `qubits` must add up to at most {most} for {who} here, but is {qubits}: above that only evolve without a folder "
@@ -118,9 +124,7 @@ def check_compact(
         ("callback", callback, ": there is no table to show it"),
     ):
         if given is not None:
-            raise MethodError(
-                f"Argument `{name}` must be None for {who} on more than {most} qubits, but is given{remedy}."
-            )
+            raise MethodError(f"Argument `{name}` must be None for {who} {where}, but is given{remedy}.")
     check_schedules(problem)
 
 

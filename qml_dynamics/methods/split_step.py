@@ -19,13 +19,15 @@ from ..model.domains import outer_product
 from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, factors, segments
 from ..model.hamiltonians import LearningHamiltonian
 from ..model.problem import Problem
-from .base import GRIDS, LOSSES, WAVES, Answer, Facts, Job, Usual, Work, check_facts
+from . import in_place
+from .base import GRIDS, LOSSES, WAVES, Answer, Clock, Facts, Job, Space, Usual, Work, check_facts
 from .from_waves import Point, Waves, learning, report_waves, run_waves
 from .memory import of_waves
 
 if TYPE_CHECKING:
     pass
 
+_IN_PLACE = "single_in_place"
 Sample = tuple[float, np.ndarray, float]
 
 
@@ -43,7 +45,11 @@ class SplitStep(Usual):
         order: 1, 2 or 4.
         formula: the name of a formula, instead of the one that ``order`` stands for.
         workers: threads of the FFT (``None``: chosen by size).
-        precision: ``"double"`` or ``"single"``.
+        precision: ``"double"``, ``"single"``, or ``"single_in_place"`` for waves that fill the memory (real clock, periodic grids):
+            one array of 8 bytes a point is all that grows. Phases are made in blocks, the loss is asked again in every step, and the
+            answer is a :class:`~qml_dynamics.results.compact.CompactTrajectory`: of the saved waves the last is in memory, the
+            others are streamed to files in the folder for temporary files. ``diagnostics["norm_drift"]`` says how far the norm has
+            moved from 1.
     """
 
     steps: int
@@ -62,7 +68,11 @@ class SplitStep(Usual):
             by_order(self.order)
         if self.workers is not None:
             integer(self.workers, "workers", 1, 1024, MethodError)
-        one_of(self.precision, "precision", ("double", "single"), MethodError)
+        one_of(self.precision, "precision", ("double", "single", _IN_PLACE), MethodError)
+        if self.precision == _IN_PLACE and self.formula == "chin4a":
+            raise MethodError(
+                f"Argument `formula` must not be 'chin4a' where `precision` is {_IN_PLACE!r}: it needs a table."
+            )
 
     @property
     def product_formula(self) -> Formula:
@@ -71,6 +81,10 @@ class SplitStep(Usual):
 
     def facts(self) -> Facts:
         """Both clocks of waves, losses on every weight space."""
+        if self.precision == _IN_PLACE:
+            rings: frozenset[Space] = frozenset({"periodic", "flux"})
+            real: frozenset[Clock] = frozenset({"real"})
+            return Facts(real, rings, "classical", self.order, steps=self.steps, compact_above=0, callback="never")
         spaces = GRIDS if self.formula == "chin4a" else LOSSES
         return Facts(WAVES, spaces, "classical", self.order, steps=self.steps)
 
@@ -78,9 +92,13 @@ class SplitStep(Usual):
         """Refuse what the facts exclude, and formulas with negative fractions of a step on the imaginary clock."""
         check_facts(self, problem)
         _formula(problem, self)
+        if self.precision == _IN_PLACE:
+            in_place.check(problem)
 
     def run(self, job: Job) -> Answer:
         """Split steps by fast transforms, reported at the saved times; goes on from a stored wave."""
+        if job.compact:
+            return in_place.run(job, self)
         return report_waves(job, run_waves(job, self._waves, self.steps, posts=True, resumes=True))
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Sample]:
@@ -96,6 +114,8 @@ class SplitStep(Usual):
         extrapolated = self.formula is None and self.order == 4 and job.problem.clock == "imaginary"
         kinetic = 3 if extrapolated else sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps)
         engine = 144 if self.order == 4 else 120  # the wave, its phases and what a transform works on
+        if job.compact:
+            return Work(domain.num_qubits, in_place.memory(job), transforms=2 * kinetic * self.steps)
         memory = of_waves(job, engine) if self.precision == "double" else of_waves(job, engine // 2, 24)
         return Work(domain.num_qubits, memory, transforms=2 * kinetic * self.steps)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ..backends.base import Backend, capabilities
@@ -45,25 +45,39 @@ def spent_seconds(batches: Sequence[Batch]) -> float:
     return sum(b.used + (b.estimate if b.status in _IN_FLIGHT else 0.0) for b in batches)
 
 
-def check_budget(
-    batches: Sequence[Batch], coming: Sequence[Batch], max_shots: int | None, max_seconds: float | None
-) -> None:
-    """Raise :class:`BudgetExceeded` when ``coming`` does not fit into what is left; nothing has been sent then."""
-    if not coming:
-        return
-    done = "Nothing was sent" if not spent_shots(batches) else "What was sent before is kept"
-    shots, more = spent_shots(batches), sum(b.runs * b.shots for b in coming)
-    if max_shots is not None and shots + more > max_shots:
-        raise BudgetExceeded(
-            f"The next {len(coming)} batches take {more:,} shots and {shots:,} are spent, but `max_shots` is {max_shots:,}. "
-            f"{done}; resume(max_shots=...) goes on."
-        )
-    seconds, longer = spent_seconds(batches), sum(b.estimate for b in coming)
-    if max_seconds is not None and (seconds + longer > max_seconds or seconds >= max_seconds):
-        raise BudgetExceeded(
-            f"The next {len(coming)} batches take {longer:.3g} s on the device and {seconds:.3g} s are spent, but "
-            f"`max_seconds` is {max_seconds:g}. {done}; resume(max_seconds=...) goes on."
-        )
+class Account:
+    """Shots and seconds that the batches of a run have taken, kept up to date row by row."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self.rows: dict[int, Batch] = {}
+        self.shots, self.seconds = 0, 0.0
+        for batch in batches:
+            self.update(batch)
+
+    def update(self, batch: Batch) -> None:
+        """Take a batch as it stands now."""
+        for sign, row in ((-1, self.rows.get(batch.number)), (1, batch)):
+            if row is not None:
+                self.shots += sign * spent_shots([row])
+                self.seconds += sign * spent_seconds([row])
+        self.rows[batch.number] = batch
+
+    def check(self, coming: Sequence[Batch], max_shots: int | None, max_seconds: float | None) -> None:
+        """Raise :class:`BudgetExceeded` when ``coming`` does not fit into what is left; nothing has been sent then."""
+        if not coming:
+            return
+        done = "Nothing was sent" if not self.shots else "What was sent before is kept"
+        more, longer = sum(b.runs * b.shots for b in coming), sum(b.estimate for b in coming)
+        if max_shots is not None and self.shots + more > max_shots:
+            raise BudgetExceeded(
+                f"The next {len(coming)} batches take {more:,} shots and {self.shots:,} are spent, but `max_shots` is "
+                f"{max_shots:,}. {done}; resume(max_shots=...) goes on."
+            )
+        if max_seconds is not None and (self.seconds + longer > max_seconds or self.seconds >= max_seconds):
+            raise BudgetExceeded(
+                f"The next {len(coming)} batches take {longer:.3g} s on the device and {self.seconds:.3g} s are spent, but "
+                f"`max_seconds` is {max_seconds:g}. {done}; resume(max_seconds=...) goes on."
+            )
 
 
 def read_budget(max_shots: int | None, max_seconds: float | None) -> dict[str, Any]:

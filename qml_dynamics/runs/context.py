@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from ..backends.base import Backend, Capabilities, JobBackend, capabilities
 from ..base.errors import BackendError, BudgetExceeded, JobLost
-from .budget import check_budget
+from .budget import Account
 from .ledger import Batch, Ledger
 from .retry import Patience
 from .state import BatchStatus
@@ -69,10 +70,23 @@ class Context:
         )
 
 
-def budget_left(context: Context, coming: list[Batch]) -> None:
-    """Raise :class:`BudgetExceeded` when ``coming`` does not fit; written on the first of them for ``status``."""
-    try:
-        check_budget(context.ledger.batches(), coming, context.max_shots, context.max_seconds)
-    except BudgetExceeded:
-        context.ledger.move(coming[0], coming[0].status, "budget exceeded", error="over the budget")
-        raise
+def claimed(context: Context, block: int, to: str) -> Iterator[Batch]:
+    """Every planned batch of a block, one after the other, once it is taken: as it stands after its move to a status.
+
+    The budget is looked at before each; a batch that another process has taken is passed over.
+
+    Raises:
+        BudgetExceeded: the next batch does not fit into the budget; that is written on it, for ``status``.
+    """
+    ledger = context.ledger
+    account = Account(ledger.batches())
+    for batch in ledger.batches(block, ("planned",)):
+        try:
+            account.check([batch], context.max_shots, context.max_seconds)
+        except BudgetExceeded:
+            ledger.move(batch, batch.status, "budget exceeded", error="over the budget")
+            raise
+        sent = {"sent": batch.sent + 1} if to == "running" else {}
+        if ledger.move(batch, to, batch.tag if to == "intent" else "", error=None, **sent):
+            yield ledger.batch(batch)
+        account.update(ledger.batch(batch))

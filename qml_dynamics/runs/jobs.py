@@ -12,7 +12,7 @@ from typing import cast
 from ..backends.failures import redacted
 from ..backends.optional_verbs import MeteredBackend, ReasonedBackend
 from ..base.errors import BackendError, JobLost
-from .context import Context, budget_left
+from .context import Context, claimed
 from .ledger import Batch, Column
 from .redact import compiled_as
 from .results import check_complete, result_name, write_results
@@ -35,20 +35,16 @@ def recover(context: Context) -> None:
 
 
 def send(context: Context, call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
-    """Send every planned batch of a call (the run's lock is held).
+    """Send every planned batch of a block (the run's lock is held).
 
     Raises:
         BudgetExceeded: over the budget of the run, or of the account.
         BackendError: the vendor refused, or was out of reach for all attempts.
     """
-    for batch in context.ledger.batches(call, ("planned",)):
-        budget_left(context, [batch])
-        if not context.ledger.move(batch, "intent", batch.tag, error=None):
-            continue
-        (claimed,) = (b for b in context.ledger.batches(call, ("intent",)) if b.number == batch.number)
+    for batch in claimed(context, call, "intent"):
         chosen = slice(batch.first, batch.first + batch.count)
-        job_id = _submit(context, claimed, circuits[chosen], seeds[chosen])
-        _accepted(context, claimed, job_id, "accepted", compiled=compiled_as(context.backend))
+        job_id = _submit(context, batch, circuits[chosen], seeds[chosen])
+        _accepted(context, batch, job_id, "accepted", compiled=compiled_as(context.backend))
 
 
 def _accepted(context: Context, batch: Batch, job_id: str, how: str, **columns: Column) -> None:

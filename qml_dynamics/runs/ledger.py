@@ -23,9 +23,13 @@ from typing import Any
 from ..backends.failures import redacted
 from ..base.errors import BackendError, ProblemError, describe
 from ..base.folders import prepared
+from .blocks import Block, Coming
 
 LEDGER = "ledger.sqlite"
-VERSION = 1
+VERSION, TOGETHER = (
+    1,
+    2,
+)  # of the format: 2 where calls were planned together, which earlier versions would read wrongly
 STATUSES = ("planned", "intent", "submitted", "running", "finished", "failed", "cancelled", "lost", "unknown")
 _BUSY = 30.0  # seconds that a transaction waits for that of another process
 
@@ -54,7 +58,8 @@ class Batch:
 
     Attributes:
         number, attempt, tag: which batch, which sending of it, and the name under which the vendor knows it.
-        call, first, count: its circuits: ``count`` of them from ``first`` on, of that call of ``Backend.sample``.
+        call, first, count: its circuits: ``count`` of them from ``first`` on, of the block that begins with that call of
+            ``Backend.sample`` (:mod:`.blocks`).
         shots: samples a circuit.
         status: one of ``STATUSES``; ``vendor`` is the vendor's last word on a submitted job.
         job_id: the vendor's id.
@@ -113,9 +118,9 @@ class Ledger:
             raise ProblemError(
                 f"Argument `folder` must be a run folder, but {self.path} is damaged: {error}."
             ) from None
-        if version != VERSION:
+        if version not in (VERSION, TOGETHER):
             raise ProblemError(
-                f"Argument `folder` must hold a ledger of format {VERSION}, but {self.path} has format {version}."
+                f"Argument `folder` must hold a ledger of format {VERSION} or {TOGETHER}, but {self.path} has format {version}."
             )
 
     @staticmethod
@@ -181,19 +186,28 @@ class Ledger:
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise self.damaged(error) from None
 
-    def knows(self, call: int, fingerprint: str) -> bool:
-        """Whether a call was entered.
+    def block(self, call: int) -> Block | None:
+        """The block that holds a call; None where the call was never entered.
 
         Raises:
-            BackendError: with other circuits or seeds, so its results would be read wrongly.
+            ProblemError: its row is damaged.
         """
-        known = self._rows("SELECT fingerprint FROM calls WHERE call = ?", (call,))
-        if known and known[0][0] != fingerprint:
-            raise BackendError(
-                f"The circuits of call {call} must be those that were planned, but differ: the folder was written by "
-                "another version of the library, or its files were changed."
-            )
-        return bool(known)
+        query = (
+            "SELECT call, fingerprint, (SELECT SUM(count) FROM batches WHERE batches.call = calls.call) FROM calls "
+            "WHERE call <= ? ORDER BY call DESC LIMIT 1"
+        )
+        for number, text, count in self._rows(query, (call,)):
+            try:
+                block = Block.from_text(number, str(text), int(count or 0))
+            except ValueError as error:
+                raise self.damaged(error) from None
+            return block if block.holds(call) else None
+        return None
+
+    def covering(self, call: int) -> list[Batch]:
+        """The batches of the block that holds a call; none where the call was never entered."""
+        block = self.block(call)
+        return [] if block is None else self.batches(block.number)
 
     def _has(self, table: str) -> bool:
         return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
@@ -228,39 +242,49 @@ class Ledger:
         found = self._rows("SELECT record FROM records WHERE call = ?", (call,)) if self._has("records") else []
         return found[0][0] if found else None
 
-    def plan(
-        self,
-        run: str,
-        call: int,
-        parts: Sequence[tuple[int, int, float]],
-        shots: int,
-        fingerprint: str,
-        runs: int = 0,
-        record: bytes = b"",
-    ) -> None:
-        """Enter the batches of one call, ``(first, count, estimated seconds)`` each; a second time only checks them.
+    def plan(self, run: str, block: Block, batches: Sequence[Coming], runs: int = 0, record: bytes = b"") -> None:
+        """Enter the calls of one block and their batches, all or none; a second time only checks them.
 
         Args:
-            run, call, parts, shots, fingerprint: of which run, which call and how it is cut.
+            run, block, batches: of which run, which calls, and how their circuits are cut.
             runs: circuits that the backend makes of all of them; 0: as many as they are.
             record: of its circuits (:mod:`qml_dynamics.backends.records`).
+
+        Raises:
+            BackendError: the first call was entered with other circuits or seeds, so its results would be read wrongly.
         """
         with self.writing() as connection:
-            if self.knows(call, fingerprint):
+            known = self.block(block.number)
+            if known is not None:
+                known.check(block.number, block.parts[0].fingerprint)
                 return
-            total = sum(count for _, count, _ in parts)
-            connection.execute("INSERT INTO calls VALUES (?, ?, ?)", (call, runs or total, fingerprint))
+            total = sum(batch.count for batch in batches)
+            connection.execute("INSERT INTO calls VALUES (?, ?, ?)", (block.number, runs or total, block.to_text()))
+            if len(block.parts) > 1:
+                connection.execute(f"PRAGMA user_version = {TOGETHER}")
             if record:
                 self._make_later(connection)
-                connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (call, record))
+                connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (block.number, record))
             start = connection.execute("SELECT COUNT(*) FROM batches").fetchone()[0]
-            for number, (first, count, estimate) in enumerate(parts, start):
+            for number, coming in enumerate(batches, start):
                 connection.execute(
                     "INSERT INTO batches (number, call, first, count, shots, tag, status, estimate, changed) "
                     "VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?)",
-                    (number, call, first, count, shots, f"{run}-{number}", estimate, time.time()),
+                    (
+                        *(number, block.number, coming.first, coming.count, coming.shots, f"{run}-{number}"),
+                        *(coming.estimate, time.time()),
+                    ),
                 )
-                _event(connection, number, "planned", f"{count} circuits, {shots} shots")
+                _event(connection, number, "planned", f"{coming.count} circuits, {coming.shots} shots")
+
+    def batch(self, known: Batch) -> Batch:
+        """A row as it stands now, without a look at the others."""
+        rows = self._rows(f"SELECT {_COLUMNS} FROM batches WHERE number = ?", (known.number,))
+        try:
+            (row,) = rows
+            return replace(_sound(Batch(*row)), runs=known.runs)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise self.damaged(describe(str(error))) from None
 
     def batches(self, call: int | None = None, status: Sequence[str] = STATUSES) -> list[Batch]:
         """Rows in order, of one call or of all, with one of these statuses."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from ..base.errors import BackendError
-from .context import Context, budget_left
+from .context import Context, claimed
 from .ledger import Batch
 from .redact import compiled_as
 from .results import check_complete, result_name, write_results
@@ -34,19 +34,15 @@ def recover(context: Context) -> None:
 
 
 def execute(context: Context, call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
-    """Run every planned batch of a call (the run's lock is held).
+    """Run every planned batch of a block (the run's lock is held).
 
     Raises:
         BudgetExceeded: over the budget.
         BackendError: the backend failed.
     """
-    for batch in context.ledger.batches(call, ("planned",)):
-        budget_left(context, [batch])
-        if not context.ledger.move(batch, "running", error=None, sent=batch.sent + 1):
-            continue
-        (claimed,) = (b for b in context.ledger.batches(call, ("running",)) if b.number == batch.number)
+    for batch in claimed(context, call, "running"):
         chosen = slice(batch.first, batch.first + batch.count)
-        _execute(context, claimed, circuits[chosen], seeds[chosen])
+        _execute(context, batch, circuits[chosen], seeds[chosen])
 
 
 def _execute(context: Context, batch: Batch, circuits: Sequence[Item], seeds: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ from ..base.lock import WorkLock
 from ..base.texts import parse_json
 from ..results.trajectory import Trajectory, atomic_file, plain
 from . import jobs, local
-from .budget import check_budget, read_budget, spent_seconds
+from .budget import Account, read_budget, spent_seconds
 from .content import check_answer, check_specification, keep_version, write_kept
 from .context import ENDED, OPEN, Context
 from .folder import sweep
@@ -27,7 +27,7 @@ from .own_files import RUN
 from .problem_file.files import write_bytes
 from .redact import without_credentials
 from .reopen import reopened
-from .replay import Handle, ReplayBackend, evolve_replayed
+from .replay import Found, Handle, ReplayBackend, evolve_replayed
 from .results import batch_file, read_results
 from .retry import Patience
 from .specification import RunSpecification
@@ -216,37 +216,43 @@ class Run:
         ledger.check_kind(jobs=keeps_jobs(backend))
         return Context(self.folder, s.run, backend, ledger, self.patience, s.max_shots, s.max_seconds)
 
-    def _replay_backend(self, context: Context, handle: Handle, look_ahead: bool = False) -> ReplayBackend:
-        return ReplayBackend(context.backend, context.ledger, self.folder, self.statement.run, handle, look_ahead)
+    def _replay_backend(
+        self, context: Context, handle: Handle, look_ahead: bool = False, plans: bool = True
+    ) -> ReplayBackend:
+        where = context.ledger, self.folder, self.statement.run
+        return ReplayBackend(context.backend, *where, handle, look_ahead, plans)
 
     def _advance(self, context: Context, forecast_too: bool = True) -> None:
         """Plan all that can be planned, check the budget for all of it, and send it (or run it, without jobs)."""
-        alone = independent(self.statement.method)
         with WorkLock(self.folder, self.patience.lock) as lock:
             lock.unanswered = context.unanswered
-            self._settle(context)
-            rows = context.ledger.batches()
-            if alone and rows and not any(b.status in OPEN for b in rows):
-                return
-            if forecast_too and not alone and not rows:
-                forecast(self.statement, context.backend, quiet=True)
-            if not alone and not context.has_jobs:
-                evolve_replayed(
-                    self.statement, self._replay_backend(context, lambda *what: local.execute(context, *what))
-                )
-                return
-            found: list[tuple[int, Sequence[Any], Sequence[int]]] = []
-            done = evolve_replayed(
-                self.statement, self._replay_backend(context, lambda *what: found.append(what), alone)
+            self._advance_locked(context, forecast_too)
+
+    def _advance_locked(self, context: Context, forecast_too: bool = False, further: bool = False) -> None:
+        """:meth:`_advance` under the run's lock; ``further``: also where everything that was planned is finished."""
+        alone = independent(self.statement.method)
+        self._settle(context)
+        rows = context.ledger.batches()
+        if alone and rows and not further and not any(b.status in OPEN for b in rows):
+            return
+        if forecast_too and not alone and not rows:
+            forecast(self.statement, context.backend, quiet=True)
+        if not alone and not context.has_jobs:
+            evolve_replayed(self.statement, self._replay_backend(context, lambda *what: local.execute(context, *what)))
+            return
+        found: list[Found] = []
+        replay = self._replay_backend(context, lambda *what: found.append(what), alone)
+        done = evolve_replayed(self.statement, replay)
+        found += replay.found()
+        rows = context.ledger.batches()
+        if done is not None and not rows:
+            raise MethodError(
+                f"Argument `method` must be one that samples circuits, but is {describe(self.statement.method)}."
             )
-            if done is not None and not context.ledger.batches():
-                raise MethodError(
-                    f"Argument `method` must be one that samples circuits, but is {describe(self.statement.method)}."
-                )
-            coming = context.ledger.batches(status=("planned",))
-            check_budget(context.ledger.batches(), coming, context.max_shots, context.max_seconds)
-            for what in found:
-                self._send(context, *what)
+        coming = [b for b in rows if b.status == "planned"]
+        Account(rows).check(coming, context.max_shots, context.max_seconds)
+        for what in found:
+            self._send(context, *what)
 
     def _settle(self, context: Context) -> None:
         sweep(self.folder)
@@ -271,17 +277,20 @@ class Run:
             self._advance(context)
 
         def handle(call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
-            """Collect the batches of one call until all are finished or the time is over, with growing pauses."""
+            """Collect the batches of one block until all are finished or the time is over, with growing pauses."""
             pause = self.patience.poll
             while True:
                 self._look(context, call, circuits, seeds)
                 left = deadline - time.monotonic()
-                if left <= 0 or all(b.status == "finished" for b in context.ledger.batches(call)):
+                rows = context.ledger.covering(call)
+                if left <= 0 or (rows and all(b.status == "finished" for b in rows)):
                     return
                 time.sleep(min(pause, left))
                 pause = min(1.5 * pause, self.patience.longest_poll)
 
-        return evolve_replayed(self.statement, self._replay_backend(context, handle))
+        # what a look-ahead plans together no call may plan by itself
+        replay = self._replay_backend(context, handle, plans=not independent(self.statement.method))
+        return evolve_replayed(self.statement, replay)
 
     def _nobody_sends(self) -> bool:
         """Whether no other process is sending now; who waits need not wait for its lock too."""
@@ -292,17 +301,22 @@ class Run:
 
     def _look(self, context: Context, call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
         """Send what is not sent, unless another process is at it; collect what is done; raise for what is lost."""
-        lock = WorkLock(self.folder)
-        if context.ledger.batches(call, OPEN) and lock.acquire(0.0):
+        lock, rows = WorkLock(self.folder), context.ledger.covering(call)
+        if (not rows or any(b.status in OPEN for b in rows)) and lock.acquire(0.0):
             lock.unanswered = context.unanswered
             try:
-                self._settle(context)
-                self._send(context, call, circuits, seeds)
+                if independent(self.statement.method):
+                    self._advance_locked(context, further=not rows)
+                else:
+                    self._settle(context)
+                    self._send(context, call, circuits, seeds)
             finally:
                 lock.release()
+            rows = context.ledger.covering(call)
+        number = rows[0].call if rows else call
         if context.has_jobs:
-            jobs.poll(context, call)
-        context.raise_for_ended(call)
+            jobs.poll(context, number)
+        context.raise_for_ended(number)
 
     def _with_budget(self, max_shots: int | None, max_seconds: float | None) -> Run:
         """The run with a new budget, written down."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 Item = Union[Asked, "QuantumCircuit"]  # what a batch holds: circuits, or circuits and their operators
-GROUP = 32  # circuits that a crash can cost at most, where running them again costs only time
+GROUP = 100  # circuits that a crash can cost at most, where running them again costs only time
 
 
 def keeps_jobs(backend: Backend) -> bool:

@@ -20,6 +20,7 @@ import qml_dynamics as qd
 from qml_dynamics.base.errors import BackendError, ProblemError
 from qml_dynamics.base.lock import WorkLock
 from qml_dynamics.runs import cancel, fetch, open_run, resume, status, submit
+from qml_dynamics.runs.blocks import Block, Coming, Part
 from qml_dynamics.runs.ledger import Ledger
 
 ASK: dict[str, Any] = {"shots": 50, "seed": 3}
@@ -56,9 +57,9 @@ def test_a_ledger_that_is_missing_newer_or_damaged(tmp_path: Path) -> None:
     submit(well(), METHOD, backend="aer", folder=tmp_path / "run", **ASK)
     path = tmp_path / "run" / "ledger.sqlite"
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(ProblemError, match=r"ledger of format 1, but .* has format 2"):
+    with pytest.raises(ProblemError, match=r"ledger of format 1 or 2, but .* has format 9"):
         open_run(tmp_path / "run")
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(ProblemError, match="damaged"):
@@ -221,11 +222,12 @@ def test_a_ledger_that_another_process_keeps_is_an_error_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("qml_dynamics.runs.ledger._BUSY", 0.1)
+    alone = Block(0, (Part("print", 0, 1),))
     Ledger.create(tmp_path)
     mine, other = Ledger(tmp_path), Ledger(tmp_path)
     with mine.writing(), pytest.raises(BackendError, match="must be writable, but SQLite says: database is locked"):
-        other.plan("run", 0, [(0, 1, 0.0)], 10, "print")
-    other.plan("run", 0, [(0, 1, 0.0)], 10, "print")  # nothing is left half open
+        other.plan("run", alone, [Coming(0, 1, 10, 0.0)])
+    other.plan("run", alone, [Coming(0, 1, 10, 0.0)])  # nothing is left half open
     assert len(mine.batches()) == 1
     mine.close()
     other.close()

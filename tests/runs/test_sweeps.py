@@ -14,6 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from qml_dynamics.runs.sweeps.points import Point, axes, changed, every_point
 from qml_dynamics.runs.sweeps.statement import state
 from qml_dynamics.runs.sweeps.table import DONE, FAILED
 from qml_dynamics.runs.sweeps.worker import POINTS, run_point, task
+from qml_dynamics.runs.trajectory_file import write_run
 from tests.interrupts import interruptible
 
 OVER = {"diffusion.value": [0.2, 0.4], "method.steps": [4, 8, 12]}
@@ -172,6 +174,32 @@ def test_points_that_were_exchanged_or_changed_are_seen(serial: qd.Sweep, tmp_pa
     (folder / POINTS / "000005" / "problem.toml").write_text(text.replace("value = 0.4", "value = 0.7"))
     with pytest.raises(ProblemError, match=r"000005.*diffusion is 0\.7.*delete it"):
         again(folder)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"diffusion": 0.7}, r"diffusion"),
+        ({"objective": qd.objectives.double_well(tilt=0.2)}, r"objective"),
+        ({"initial": qd.PointMass(0.0)}, r"initial"),
+    ],
+)
+def test_a_point_of_another_problem_is_refused_though_its_own_seals_hold(
+    serial: qd.Sweep, tmp_path: Path, other: dict[str, Any], words: str
+) -> None:
+    """A folder that is whole in itself, put in the place of a point, with the point's own index, changes and seed."""
+    folder = copied(serial, tmp_path / "foreign")
+    place = folder / POINTS / "000002"
+    kept = (place / "point.json").read_bytes()
+    run = qd.load(place)
+    shutil.rmtree(place)
+    write_run(place, qd.evolve(run.problem.replace(**other), run.method, backend="aer", shots=200, seed=3))
+    (place / "point.json").write_bytes(kept)
+    with pytest.raises(ProblemError, match=rf"the problem in .*000002 is another one: .*{words}.*delete it") as refused:
+        again(folder)
+    assert "\n" not in str(refused.value)
+    shutil.rmtree(place)
+    assert bytes_of(again(folder).folder) == bytes_of(serial.folder)
 
 
 def test_a_seed_that_was_drawn_is_kept(tmp_path: Path) -> None:

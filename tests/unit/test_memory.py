@@ -118,6 +118,7 @@ CASES = {
     "qite": (lambda n: chain(n, "imaginary"), qd.QITE(domain_width=2, steps=1), {}, 16),
     "split_step": (lambda n: well(n), qd.SplitStep(4), {}, 19),
     "split_step saves": (lambda n: well(n), qd.SplitStep(20), {"save": 21}, 17),
+    "split_step in place": (lambda n: well(n), qd.SplitStep(4, precision="single_in_place"), {"save": [0.2]}, 24),
     "split_step single": (lambda n: well(n), qd.SplitStep(4, precision="single"), {}, 19),
     "trotter": (lambda n: spins(n), qd.Trotter(1), {}, 19),
     "trotter aer": (lambda n: spins(n), qd.Trotter(1), {"backend": "aer"}, 19),
@@ -142,7 +143,7 @@ print(measured, qd.cost(make(n), method, **options).memory)
 @pytest.mark.parametrize(
     "case",
     [
-        *("split_step imaginary", "qdrift", "qite"),
+        *("split_step imaginary", "split_step in place", "qdrift", "qite"),
         *("split_step", "split_step saves", "split_step single", "trotter", "trotter aer", "multi_product"),
         *("variational", "probabilistic_ite", "exact", "hamilton_jacobi"),
         *("mini_batch", "trotter aer shots"),

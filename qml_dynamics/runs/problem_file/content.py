@@ -42,6 +42,29 @@ def problem_differences(now: Path, then: Path) -> list[str]:
     return (said or meant) if meant else []
 
 
+def file_differences(now: ProblemFile, then: ProblemFile) -> list[str]:
+    """In what two problem files that were read differ by what they mean: problem, method, and the backend and shots that ``now`` names.
+
+    A loss that one of them names in other words than the other is compared by its values.
+    """
+    (spec, arrays), (old_spec, old_arrays) = (_content(file) for file in (now, then))
+    if spec.get("objective") != old_spec.get("objective"):
+        for file, said, tables in ((now, spec, arrays), (then, old_spec, old_arrays)):
+            if file.problem.objective is not None:
+                said["objective"] = {}
+                tables["objective"] = file.problem.objective.on(file.problem.domain)
+    for each in (spec, old_spec):
+        each.pop("backend")
+    asked = {name: value for name, value in _backend_of(now).items() if value}
+    spec |= asked
+    old_spec |= {name: value for name, value in _backend_of(then).items() if name in asked}
+    return differences(spec, old_spec) + array_differences(arrays, old_arrays)
+
+
+def _backend_of(file: ProblemFile) -> dict[str, Any]:
+    return plain({"backend": file.backend, "options": dict(file.backend_options), "shots": file.shots})  # type: ignore[no-any-return]
+
+
 def _array_file_differences(sections: Mapping[str, Any], now: Path, then: Path) -> list[str]:
     """In what the array files that sections name differ between two folders."""
     named = [sections.get(section, {}).get(key) for section, key in NAMED]

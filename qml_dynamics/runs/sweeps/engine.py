@@ -165,7 +165,7 @@ class _Job:
     """The points of a sweep as they stand."""
 
     def __init__(self, statement: Statement, every: list[Point], save: int | None, folder: Path) -> None:
-        self.points, self.folder = every, folder
+        self.points, self.folder, self.statement = every, folder, statement
         self.found: dict[int, dict[str, Any]] = {}
         self.failed: dict[int, str] = {}
         _clean(folder)
@@ -174,7 +174,7 @@ class _Job:
 
     def _read(self) -> None:
         for point in self.points:
-            row = None if point.index in self.found else recorded(self.folder, point)
+            row = None if point.index in self.found else recorded(self.folder, point, self.statement)
             if row is not None:
                 self.found[point.index] = row
 

@@ -19,10 +19,11 @@ from ...base.folders import STAGE, make_folder
 from ...base.texts import parse_json
 from ...methods.evolution import evolve, is_partial
 from ...results.trajectory import Trajectory, plain
-from ..problem_file.files import write_bytes
+from ..problem_file.content import file_differences
+from ..problem_file.files import read_problem, write_bytes
 from ..trajectory_file import load, write_run
 from .points import Point
-from .statement import Statement
+from .statement import PROBLEM, Statement
 
 POINTS, POINT = "points", "point.json"
 WAS = "the folder's is"
@@ -114,11 +115,13 @@ def described(point: Point) -> dict[str, Any]:
     return {"index": point.index, "changes": plain(dict(point.changes)), "seed": point.seed}
 
 
-def recorded(folder: Path, point: Point) -> dict[str, Any] | None:
+def recorded(folder: Path, point: Point, statement: Statement) -> dict[str, Any] | None:
     """The quantities of a point that is done, read from its folder; None where it is not.
 
+    Its whole problem file is compared with what the sweep states at the point: problem, method, backend, and data beside it.
+
     Raises:
-        ProblemError: its folder holds another point, or was changed.
+        ProblemError: its folder holds another point or another problem, or was changed.
     """
     where = folder / POINTS / point.name
     if not where.exists():
@@ -133,9 +136,16 @@ def recorded(folder: Path, point: Point) -> dict[str, Any] | None:
     if words:
         raise ProblemError(f"Argument `folder` must hold this sweep, but in {where} {'; '.join(words[:4])}: {again}.")
     try:
-        return {**quantities(load(where, allow_code=False)), "notes": notes}
+        found = {**quantities(load(where, allow_code=False)), "notes": notes}
+        words = file_differences(statement.at(point.changes), read_problem(where / PROBLEM, allow_code=False))
     except ProblemError as error:
         raise ProblemError(f"{str(error).rstrip('.')}: {again}.") from None
+    if words:
+        said_so = "; ".join(words[:4])
+        raise ProblemError(
+            f"Argument `folder` must hold this sweep, but the problem in {where} is another one: {said_so}: {again}."
+        )
+    return found
 
 
 def quantities(run: Trajectory) -> dict[str, Any]:

@@ -1,0 +1,362 @@
+"""Large waves: the split-operator method in single precision on one array; phases made in blocks, transforms in place.
+
+One array of ``complex64`` is all that grows with the number of points. An axis of more than 2^13 points is transformed in two halves
+of its bits (Bailey's four steps, J. Supercomputing 4, 23 (1990)): with ``n = n2 N2 ... `` written as ``n = N2 n1 + n2`` and
+``k = k1 + N1 k2``,
+
+    X(k1, k2) = sum_n2 exp(-2 pi i n2 k2 / N2) exp(-2 pi i n2 k1 / N) sum_n1 exp(-2 pi i n1 k1 / N1) x(n1, n2)
+
+whose sums are short transforms in place. The dual index then stands in the order ``(k1, k2)``, which a diagonal does not mind.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base.errors import MethodError, check_memory, describe, require
+from ..model.domains import Grid
+from ..model.formulas import Factor, boundaries, factors, segments
+from ..model.initial import Gaussian, PointMass, State, Uniform
+from ..model.objectives.base import Objective
+from ..model.problem import Problem
+from ..results.compact import CompactState
+from ..results.observables import BEST_SAMPLES, Table
+from ..results.sampling import merged_counts
+from ..results.trajectory import Best, Counts
+from .base import Answer, Job, Stream
+
+if TYPE_CHECKING:
+    from .split_step import SplitStep
+
+BLOCK = 1 << 17  # points whose phases are made together
+LINE = 13  # qubits of the longest transform that is made in one go
+_WORDS = 14  # numbers a point of a block: its coordinates twice, loss, angle, phase and what they are made of
+
+
+def memory(job: Job) -> int:
+    """Bytes of a run: the wave, and the blocks; a wave that is given as a vector is there twice more, in double precision."""
+    size, ndim = job.problem.domain.size, job.problem.domain.ndim
+    given = 16 * size if isinstance(job.problem.initial, State) else 0
+    return 8 * size + given + 8 * min(size, BLOCK) * (_WORDS + 4 * ndim)
+
+
+def check(problem: Problem) -> None:
+    """Raise :class:`MethodError` for what is not worked on in place."""
+    must = "be 'double' or 'single'"
+    require(
+        problem.clock == "real", "precision", f"{must} on the {problem.clock} clock", "single_in_place", MethodError
+    )
+    domain = problem.domain
+    fits = isinstance(domain, Grid) and domain.boundary == "periodic"
+    require(fits, "precision", f"{must} but on a periodic grid", "single_in_place", MethodError)
+
+
+def blocks(size: int) -> Iterator[slice]:
+    """Runs of flat indices."""
+    for start in range(0, size, BLOCK):
+        yield slice(start, min(start + BLOCK, size))
+
+
+def square(wave: np.ndarray) -> float:
+    """``sum |psi|^2`` of a flat wave, added up in double precision."""
+    total = 0.0
+    for place in blocks(wave.size):
+        parts = wave[place].view(np.float32).astype(np.float64)
+        total += float(parts @ parts)
+    return total
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A periodic grid whose long axes are cut into two: shapes, transforms in place, and the dual diagonal in their order."""
+
+    grid: Grid
+    workers: int
+
+    @property
+    def cuts(self) -> tuple[tuple[int, ...], ...]:
+        """Qubits of the parts of each axis, the high bits first."""
+        return tuple((q,) if q <= LINE else (q // 2, q - q // 2) for q in self.grid.qubits)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Points along each part."""
+        return tuple(1 << q for cut in self.cuts for q in cut)
+
+    def transform(self, wave: np.ndarray, inverse: bool = False) -> None:
+        """The unitary transform of a flat wave, in place; its dual index stands in the order of :meth:`dual`."""
+        view, at = wave.reshape(self.shape), 0
+        for cut in self.cuts:
+            steps: list[Callable[[], None]] = [lambda a=at: self._line(view, a, inverse)]  # type: ignore[misc]
+            if len(cut) == 2:
+                steps.append(lambda a=at: self._twiddle(view, a, inverse))  # type: ignore[misc]
+                steps.append(lambda a=at: self._line(view, a + 1, inverse))  # type: ignore[misc]
+            for step in reversed(steps) if inverse else steps:
+                step()
+            at += len(cut)
+
+    def _line(self, view: np.ndarray, axis: int, inverse: bool) -> None:
+        from scipy import fft
+
+        act = fft.ifft if inverse else fft.fft
+        out = act(view, axis=axis, norm="ortho", overwrite_x=True, workers=self.workers)
+        if not np.shares_memory(out, view):  # an FFT that does not work in place
+            view[...] = out
+
+    def _twiddle(self, view: np.ndarray, axis: int, inverse: bool) -> None:
+        high, low = view.shape[axis : axis + 2]
+        wave = view.reshape(-1, high, low, math.prod(view.shape[axis + 2 :]))
+        rows = max(1, BLOCK // low)
+        for first in range(0, high, rows):
+            k = np.arange(first, min(first + rows, high))
+            turns = np.multiply.outer(k, np.arange(low)) / (high * low)  # below one: no digits are lost
+            wave[:, first : first + rows] *= _phase(turns * (-2 * np.pi if inverse else 2 * np.pi))[..., None]
+
+    def dual(self, place: slice) -> np.ndarray:
+        """``sum (k - 2 pi twist / L)^2`` at flat places of a transformed wave."""
+        where = iter(np.unravel_index(np.arange(place.start, place.stop), self.shape))
+        total = np.zeros(place.stop - place.start)
+        for cut, n, length, twist in zip(self.cuts, self.grid.shape, self.grid.lengths, self.grid.twist):
+            k = next(where)
+            if len(cut) == 2:
+                k = k + (next(where) << cut[0])
+            signed = np.where(k < (n + 1) // 2, k, k - n)
+            total += ((2 * np.pi / length) * (signed - twist)) ** 2
+        return total
+
+
+def _phase(angle: np.ndarray) -> np.ndarray:
+    """``exp(-i angle)`` in single precision; the angle is reduced in double precision."""
+    out = np.empty(angle.shape, np.complex64)
+    np.cos(angle, out=out.real, casting="same_kind")
+    np.sin(-angle, out=out.imag, casting="same_kind")
+    return out
+
+
+def begin(problem: Problem) -> np.ndarray:
+    """The initial wave, flat, of unit norm."""
+    grid, initial = problem.domain, problem.initial
+    assert isinstance(grid, Grid)
+    wave = np.zeros(grid.size, np.complex64)
+    if isinstance(initial, Uniform):
+        wave[:] = 1.0
+    elif isinstance(initial, PointMass):
+        wave[np.ravel_multi_index(initial.index(grid), grid.shape)] = 1.0
+    elif isinstance(initial, Gaussian):
+        low = Grid(grid.bounds, 1, grid.boundary)
+        initial.factors(low)  # which checks centre and width
+        for place in blocks(grid.size):
+            points = grid.points_at(np.arange(place.start, place.stop))
+            wave[place] = math.prod(
+                (initial.amplitudes_at(points[:, axis], axis, grid) for axis in range(grid.ndim)), start=np.ones(1)
+            )
+    else:
+        wave[:] = initial.vector(grid).reshape(-1)
+    norm = math.sqrt(square(wave))
+    require(norm > 0, "initial", "reach a point of the grid in single precision", describe(initial), MethodError)
+    _scaled(wave, 1.0 / norm)
+    return wave
+
+
+def _scaled(wave: np.ndarray, factor: float) -> None:
+    for place in blocks(wave.size):
+        wave[place] *= np.float32(factor)
+
+
+@dataclass(frozen=True, eq=False)
+class LargeWave:
+    """A wave of unit norm in single precision, in memory or in a file, which is read in blocks (a :class:`CompactState`).
+
+    Attributes:
+        grid: its points.
+        amplitudes: ``complex64``, flat; a memory map of the file where it is in one.
+        home: the folder of the file, which goes with the last wave that is in it.
+    """
+
+    grid: Grid
+    amplitudes: np.ndarray
+    home: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
+
+    @property
+    def bond(self) -> int:
+        """The largest rank that a wave on so many qubits has."""
+        return int(1 << self.grid.num_qubits // 2)
+
+    def _weights(self, place: slice) -> np.ndarray:
+        return np.abs(self.amplitudes[place].astype(np.complex128)) ** 2
+
+    def sample(self, shots: int, seed: int) -> Counts:
+        """Exact samples of ``|psi|^2``: flat indices of the grid."""
+        rng = np.random.default_rng(seed)
+        places = list(blocks(self.grid.size))
+        share = np.array([self._weights(place).sum() for place in places])
+        many = rng.multinomial(shots, share / share.sum())
+        found = []
+        for place, count in zip(places, many):
+            if count:
+                weights = self._weights(place)
+                found.append(place.start + rng.choice(len(weights), count, p=weights / weights.sum()))
+        index = np.concatenate(found)
+        return merged_counts(index, np.ones(len(index), dtype=np.int64))
+
+    def marginal(self, axis: int, qubits: int = 8) -> np.ndarray:
+        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order."""
+        parts = 1 << min(qubits, self.grid.qubits[axis])
+        out = np.zeros(parts)
+        for place in blocks(self.grid.size):
+            where = np.unravel_index(np.arange(place.start, place.stop), self.grid.shape)[axis]
+            out += np.bincount(where * parts // self.grid.shape[axis], self._weights(place), parts)
+        out /= out.sum()
+        return out
+
+    def expectation(self, function: Callable[[np.ndarray], np.ndarray]) -> float:
+        """Mean of a function of weights ``(m, ndim) -> (m,)``."""
+        total = norm = 0.0
+        for place in blocks(self.grid.size):
+            weights = self._weights(place)
+            total += float(weights @ np.asarray(function(self.grid.points_at(np.arange(place.start, place.stop)))))
+            norm += float(weights.sum())
+        return total / norm
+
+    def overlap(self, other: CompactState) -> complex:
+        """``<self|other>``, of two waves on the same grid."""
+        same = isinstance(other, LargeWave) and other.grid == self.grid
+        require(same, "other", "be a large wave on the same grid", describe(other), MethodError)
+        assert isinstance(other, LargeWave)
+        total = 0.0 + 0.0j
+        for place in blocks(self.grid.size):
+            total += complex(np.vdot(*(each.amplitudes[place].astype(np.complex128) for each in (self, other))))
+        return total
+
+    def to_dense(self) -> np.ndarray:
+        """The amplitudes in double precision, shape ``domain.shape``."""
+        check_memory(16 * self.grid.size, f"A wave on {self.grid.num_qubits} qubits")
+        wave: np.ndarray = self.amplitudes.astype(np.complex128)
+        return wave.reshape(self.grid.shape)
+
+
+def run(job: Job, method: SplitStep) -> Answer:
+    """The answer of a run in place: compact states, all but the last one streamed to a file, and the drift of the norm."""
+    problem, grid = job.problem, job.problem.domain
+    assert isinstance(grid, Grid)
+    assert problem.objective is not None
+    check_memory(memory(job), f"{method} on {grid.num_qubits} qubits")
+    engine = _Engine(problem, Halves(grid, method.workers or (2 if grid.size >= BLOCK else 1)))
+    every = np.union1d(job.saves, [0.0]).tolist()
+    ends = boundaries(problem.duration, method.steps, every)
+    wave, table = begin(problem), Table()
+    states: list[LargeWave] = []
+    norms: list[float] = []
+    home = tempfile.TemporaryDirectory(prefix="qml-waves-") if len(job.saves) > 1 else None
+    pieces = [np.zeros(1), *segments(ends, every)]
+    done = 0
+    for time, piece in zip(every, pieces):
+        for step in engine.advanced(wave, piece, method):
+            job.progress(min(done + step, len(ends) - 1), len(ends) - 1)
+        done += len(piece) - 1
+        if time not in job.saves:
+            continue
+        norms.append(math.sqrt(square(wave)))
+        last = time == every[-1]
+        kept = wave if last else _on_disk(home, len(states), wave.size, new=True)
+        for place in blocks(wave.size):
+            kept[place] = wave[place] * np.float32(1.0 / norms[-1])
+        if isinstance(kept, np.memmap):
+            kept.flush()
+            kept = _on_disk(home, len(states), wave.size)
+        states.append(LargeWave(grid, kept, home))
+        engine.observe(job, time, states[-1], wave, table)
+    drift = np.array(norms) - 1.0
+    return Answer(
+        times=np.array(job.saves),
+        density=np.empty((len(states), 0)),
+        states=None,
+        log_norm=np.zeros(len(states)),
+        expectations=table.estimates(None),
+        counts=None,
+        best=_best(job, problem.objective, states[-1]),
+        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
+        compact=tuple(states),
+        diagnostics={"steps": method.steps, "norm": np.array(norms), "norm_drift": float(np.abs(drift).max())},
+    )
+
+
+def _on_disk(home: tempfile.TemporaryDirectory[str] | None, number: int, size: int, new: bool = False) -> np.ndarray:
+    """A saved wave as a map of its file, which takes no memory of its own."""
+    assert home is not None
+    path = Path(home.name) / f"wave-{number:05d}.c64"
+    return np.memmap(path, dtype=np.dtype(np.complex64), mode="w+" if new else "r", shape=(size,))
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """The factors of one run, each a pass over the blocks."""
+
+    problem: Problem
+    halves: Halves
+
+    def advanced(self, wave: np.ndarray, piece: np.ndarray, method: SplitStep) -> Iterator[int]:
+        """Act with all factors from the first end to the last; yields the number of steps done."""
+        p, formula = self.problem, method.product_formula
+        each = max(1, sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps))
+        seen = 0
+        for factor in factors(formula, piece, p.diffusion, p.strength, p.duration) if len(piece) > 1 else ():
+            self._act(wave, factor)
+            if factor.kind == "K":
+                seen += 1
+                if seen % each == 0:
+                    yield seen // each
+
+    def _act(self, wave: np.ndarray, factor: Factor) -> None:
+        if factor.kind == "K":
+            self.halves.transform(wave)
+            for place in blocks(wave.size):
+                wave[place] *= _phase(factor.amount * self.halves.dual(place))
+            self.halves.transform(wave, inverse=True)
+            return
+        for place in blocks(wave.size):
+            wave[place] *= _phase(factor.amount * self._loss(place))
+
+    def _loss(self, place: slice) -> np.ndarray:
+        assert self.problem.objective is not None
+        return self.problem.objective(self.halves.grid.points_at(np.arange(place.start, place.stop)))
+
+    def observe(self, job: Job, time: float, state: LargeWave, wave: np.ndarray, table: Table) -> None:
+        """Enter the means at a saved time; the kinetic part by a transform of the wave and back."""
+        p = self.problem
+        assert p.objective is not None
+        objective = state.expectation(p.objective)
+        for o in job.observables:
+            if o.basis == "weight" and o.function is not None:
+                table.add(o.name, state.expectation(Objective(o.function, o.name)))
+        self.halves.transform(wave)
+        total = norm = 0.0
+        for place in blocks(wave.size):
+            weights = np.abs(wave[place].astype(np.complex128)) ** 2
+            total += float(weights @ self.halves.dual(place))
+            norm += float(weights.sum())
+        self.halves.transform(wave, inverse=True)
+        kinetic = total / norm
+        d, s = (schedule.value(time, p.duration) for schedule in (p.diffusion, p.strength))
+        for name, value in (("energy", d * kinetic + s * objective), ("kinetic", kinetic), ("objective", objective)):
+            table.add(name, value)
+
+
+def _best(job: Job, objective: Objective, state: LargeWave) -> Best:
+    """The best of the samples of the last wave, beside the best of as many uniform points."""
+    drawn = state.sample(BEST_SAMPLES, job.seed(Stream.BEST, 0))
+    rng = np.random.default_rng(job.seed(Stream.BEST, 1))
+    pair = []
+    for index in (drawn.index, rng.integers(0, state.grid.size, BEST_SAMPLES)):
+        points = state.grid.points_at(index)
+        values = objective(points)
+        first = int(np.argmin(values))
+        pair.append((tuple(points[first].tolist()), float(values[first])))
+    return Best(pair[0][0], pair[0][1], pair[1][0], pair[1][1], BEST_SAMPLES)
