@@ -34,10 +34,9 @@ test: $(STAMP) lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 test-slow: $(TORCH) $(TABLES)
-	$(BIN)/python -m tools.chromium
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch or tables) and not hardware and not matrix and not fuzz and not dask"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch or tables) and not hardware and not matrix and not fuzz and not dask and not browser"
 
-# Reports in a headless Chromium: `python -m tools.chromium` says how it is installed; `test-slow` runs a sample.
+# Reports in a headless Chromium: `python -m tools.chromium --install` installs it where this may be done.
 test-browser: $(STAMP)
 	$(BIN)/python -m tools.chromium
 	$(BIN)/python -m pytest -q -m browser tests/browser

@@ -149,7 +149,8 @@ def from_docplex(model: Model, *, convert: bool = False, penalty: float | None =
         MethodError: qiskit-optimization is not installed.
 
     >>> from docplex.mp.model import Model
-    >>> model = Model()
+    >>> with np.printoptions():  # a model of docplex changes how all arrays are printed from then on
+    ...     model = Model()
     >>> a, b = model.binary_var(name="a"), model.binary_var(name="b")
     >>> model.minimize(3 - a - 2 * b + 4 * a * b)
     >>> from_docplex(model).value([[0, 1], [1, 1]])

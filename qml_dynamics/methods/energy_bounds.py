@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, check_memory, integer, real, require
+from ..base.printing import printed_briefly
 from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
 from ..model.initial import State
 from ..model.problem import Problem
@@ -36,6 +37,7 @@ _FIRST = 10  # vectors of the first look at the residual; then twice as many
 _SMALL = 0.02  # of the distance of the energy to the Ritz value: a residual as small as that is good enough
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class GroundBounds:
     """What one wave tells of the ground energy.

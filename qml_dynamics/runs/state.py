@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.printing import printed_briefly
+from ..base.printing import WIDTH, printed_briefly
 from .budget import spent_seconds, spent_shots
 from .ledger import Batch
 
@@ -61,8 +61,10 @@ class RunStatus:
     def __str__(self) -> str:
         words = [b.status for b in self.batches if b.status != "finished"]
         rest = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-        head = f"{self.folder} on {self.backend}: {self.done} of {len(self.batches)} batches done"
-        lines = [head + (f", {rest}" if rest else "")]
+        head = f"{self.done} of {len(self.batches)} batches done"
+        lines = [f"{self.folder} on {self.backend}: " + head + (f", {rest}" if rest else "")]
+        if len(lines[0]) > WIDTH:  # a long path stands by itself, so that it hides nothing
+            lines = [f"{self.folder} on {self.backend}:", head + (f", {rest}" if rest else "")]
         lines.append(f"run {self.run}; {self.shots:,} shots and {self.seconds:.3g} s spent")
         lines += [f"  {b}" for b in self.batches if b.status != "finished"][:20]
         lines.append(self._next())

@@ -21,7 +21,6 @@ import numpy as np
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
 from ..backends.base import BackendLike
-from ..backends.mitigation.readout import read, readout_errors
 from ..base.errors import MethodError, QMLDynamicsError
 from ..base.estimate import Estimate
 from ..methods.base import Method, check_method
@@ -261,12 +260,16 @@ class OperatorChain:
         if circuit.state is None or device is None:
             self._note("readout: not told apart, since the method gives no wave; it is in `device`.")
             return circuit
+        from ..backends.mitigation.readout import read, readout_errors  # circuits: loaded where they are built
+
         qubits = self.problem.domain.num_qubits
         errors = readout_errors(device, qubits, self._many(device), self.seed or 0)
         return replace(circuit, density=read(circuit.density, errors), state=None, means=self._read(circuit, errors))
 
     def _read(self, circuit: Point, errors: list[tuple[float, float]]) -> dict[str, Estimate]:
         """Energy and observables of a wave that is read with these errors, each group of strings in its own basis."""
+        from ..backends.mitigation.readout import read
+
         assert circuit.state is not None
         out = {}
         for observable in (Observable("energy", "operator", terms=self.h.terms), *self.seen):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import synthesis
+from .. import synthesis as builders
 from ..backends import Backend
 from ..backends.base import BackendLike, capabilities, check_width
 from ..base.arguments import checks_arguments
@@ -19,10 +20,13 @@ from ..methods.job import convert
 from ..model.formulas import boundaries
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
-from ..synthesis.clifford_t import LAWS, FaultTolerant, fault_tolerant
 from .device_cost import DevicePlan, device_plan
 
 _SHOTS = 1000
+if TYPE_CHECKING:
+    from ..synthesis.clifford_t import FaultTolerant
+
+_DEFAULT = "gridsynth"
 _FINEST = 1e-100  # error of a synthesis that is shared out over rotations
 # Which circuit is the longest shows when they are compiled: those with this share of the last one's gates, at most so many of them,
 # where they are no longer than that.
@@ -103,7 +107,7 @@ def cost(
     seed: int | None = None,
     observables: Mapping[str, ObservableLike] | None = None,
     synthesis_error: float | None = None,
-    synthesis: str = "gridsynth",
+    synthesis: str = _DEFAULT,
 ) -> Cost:
     """The cost of ``evolve(problem, method, ...)`` with the same arguments (the default method too), without running it.
 
@@ -131,7 +135,8 @@ def cost(
             has no circuits to synthesise.
         BackendError: the circuits are wider than the device.
     """
-    one_of(synthesis, "synthesis", LAWS, MethodError)
+    if synthesis != _DEFAULT:  # builders of circuits are loaded where they are asked
+        one_of(synthesis, "synthesis", builders.clifford_t.LAWS, MethodError)
     if synthesis_error is not None:
         error = real(synthesis_error, "synthesis_error", positive=True, error=MethodError)
         require(_FINEST <= error <= 1, "synthesis_error", f"be between {_FINEST:g} and 1", error, MethodError)
@@ -167,7 +172,9 @@ def cost(
         device=plan,
         circuits_per_step=work.per_step,
         cut_steps=cut_steps(job),
-        fault_tolerant=None if synthesis_error is None else fault_tolerant(longest, synthesis_error, synthesis),
+        fault_tolerant=None
+        if synthesis_error is None
+        else builders.clifford_t.fault_tolerant(longest, synthesis_error, synthesis),
     )
 
 
@@ -213,6 +220,6 @@ def _gates(work: Work, plan: DevicePlan | None) -> tuple[Gates, bool]:
     size = work.programs[-1].size()
     near = [program for program in work.programs if size <= _LONG and program.size() > _RIVAL * size]
     rivals = sorted(near, key=lambda program: (program.num_nonlocal_gates(), program.size()))[-_RIVALS:]
-    each = [synthesis.measure.gates_of(program) for program in rivals or work.programs[-1:]]
+    each = [builders.measure.gates_of(program) for program in rivals or work.programs[-1:]]
     counted = max(each, key=lambda found: (found.gates, found.depth))
     return Gates(counted.gates, counted.two_qubit_gates, counted.depth), counted.bound

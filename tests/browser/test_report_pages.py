@@ -94,7 +94,6 @@ def test_a_page_fits_and_reads(kind: str, width: int, scheme: str, shown: Browse
     assert [text for text in texts if text[1] < 9] == []
 
 
-@pytest.mark.slow
 def test_the_slider_moves_the_picture_by_keyboard(shown: Browser, pages: dict[str, Path]) -> None:
     """Arrow keys, End and Home: one picture is shown, and its time is said."""
     shown.open(pages["line"], width=390)

@@ -138,7 +138,8 @@ def test_a_converted_program_has_its_optimum():
 
 
 def test_a_model_of_docplex():
-    model = Model()
+    with np.printoptions():  # which it changes for the whole process
+        model = Model()
     a, b = model.binary_var(name="a"), model.binary_var(name="b")
     model.maximize(3 - a - 2 * b + 4 * a * b)
     read = from_docplex(model)
