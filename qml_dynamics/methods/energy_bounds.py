@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, check_memory, integer, real, require
+from ..base.printing import printed_briefly
 from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
 from ..model.initial import State
 from ..model.problem import Problem
@@ -36,6 +37,7 @@ _FIRST = 10  # vectors of the first look at the residual; then twice as many
 _SMALL = 0.02  # of the distance of the energy to the Ritz value: a residual as small as that is good enough
 
 
+@printed_briefly
 @dataclass(frozen=True)
 class GroundBounds:
     """What one wave tells of the ground energy.
@@ -86,14 +88,20 @@ class GroundBounds:
         out["spectrum"], out["weinstein"] = list(self.spectrum), list(self.weinstein)
         return {**out, "above_ground": self.above_ground, "known_above": self.known_above}
 
-    def __str__(self) -> str:
-        """One sentence a bound, each with what it hangs on."""
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """A sentence a bound, each with what it hangs on."""
         low, high = self.weinstein
-        text = (
-            f"energy {self.energy:.6g}; an eigenvalue, not necessarily the lowest, lies in [{low:.6g}, {high:.6g}] (Weinstein); "
-            f"at least {self.known_above:.2g} above the ground energy, and at most {self.above_ground:.2g} {self.condition} (Krylov)"
+        found = (
+            f"energy {self.energy:.6g}",
+            f"an eigenvalue, not necessarily the lowest, lies in [{low:.6g}, {high:.6g}] (Weinstein)",
+            f"at least {self.known_above:.2g} above the ground energy",
+            f"at most {self.above_ground:.2g} above it {self.condition} (Krylov)",
         )
-        return text if self.temple is None else f"{text}; the ground energy is at least {self.temple:.6g} (Temple)"
+        return found if self.temple is None else (*found, f"the ground energy is at least {self.temple:.6g} (Temple)")
+
+    def __str__(self) -> str:
+        return ";\n".join(self.sentences)
 
 
 @checks_arguments
