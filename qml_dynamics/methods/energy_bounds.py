@@ -88,14 +88,20 @@ class GroundBounds:
         out["spectrum"], out["weinstein"] = list(self.spectrum), list(self.weinstein)
         return {**out, "above_ground": self.above_ground, "known_above": self.known_above}
 
-    def __str__(self) -> str:
-        """One sentence a bound, each with what it hangs on."""
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """A sentence a bound, each with what it hangs on."""
         low, high = self.weinstein
-        text = (
-            f"energy {self.energy:.6g}; an eigenvalue, not necessarily the lowest, lies in [{low:.6g}, {high:.6g}] (Weinstein); "
-            f"at least {self.known_above:.2g} above the ground energy, and at most {self.above_ground:.2g} {self.condition} (Krylov)"
+        found = (
+            f"energy {self.energy:.6g}",
+            f"an eigenvalue, not necessarily the lowest, lies in [{low:.6g}, {high:.6g}] (Weinstein)",
+            f"at least {self.known_above:.2g} above the ground energy",
+            f"at most {self.above_ground:.2g} above it {self.condition} (Krylov)",
         )
-        return text if self.temple is None else f"{text}; the ground energy is at least {self.temple:.6g} (Temple)"
+        return found if self.temple is None else (*found, f"the ground energy is at least {self.temple:.6g} (Temple)")
+
+    def __str__(self) -> str:
+        return ";\n".join(self.sentences)
 
 
 @checks_arguments

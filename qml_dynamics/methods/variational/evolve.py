@@ -381,7 +381,8 @@ class Walk:
         if self.imaginary and isinstance(self.h, PauliHamiltonian) and len(self.point.psi) <= _KNOWN:
             found = bounds_of(self.h, self.point.psi, self.point.time, _VECTORS)
             self.record["ground"] = found.as_data()
-            self.record["stop"] += f"; {found}" if found.sigma > 1e-6 * max(1.0, abs(found.energy)) else ""
+            moving = found.sigma > 1e-6 * max(1.0, abs(found.energy))
+            self.record["stop"] += "".join(f"; {each}" for each in found.sentences) if moving else ""
 
     def _moves(self) -> str:
         p = self.point
