@@ -21,6 +21,7 @@ _MODULES = (
     "measure",
     "metts",
     "onehot",
+    "operator_factors",
     "p_register",
     "probabilistic",
     "qasm",
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from . import measure as measure
     from . import metts as metts
     from . import onehot as onehot
+    from . import operator_factors as operator_factors
     from . import p_register as p_register
     from . import probabilistic as probabilistic
     from . import qasm as qasm

@@ -15,7 +15,6 @@ from ...model.formulas import boundaries, by_order, factors, segments
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.pauli import PauliSum
 from ...model.problem import Problem
-from ...synthesis.operator_factors import damped, visits
 from ...synthesis.p_register import Blocks, Register
 from .. import split_step
 from ..base import Job, Method
@@ -51,7 +50,7 @@ def split_norms(problem: Problem, h: Hamiltonian, steps: int, order: int, saves:
 def _term_norms(problem: Problem, h: PauliHamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
     wave, logs = problem.initial.vector(problem.domain), [0.0]
     for piece in segments(boundaries(problem.duration, steps, saves), saves):
-        wave = damped(h, visits(h, order, piece), wave)
+        wave = synthesis.operator_factors.damped(h, synthesis.operator_factors.visits(h, order, piece), wave)
         norm = float(np.linalg.norm(wave))
         wave = wave / norm
         logs.append(logs[-1] + float(np.log(norm)))
@@ -236,7 +235,7 @@ def block_counts(problem: Problem, h: Hamiltonian, method: ProbabilisticITE, tim
             counts.append(counts[-1] + len(piece) - 1)
             continue
         if isinstance(h, PauliHamiltonian):
-            counts.append(counts[-1] + len(visits(h, method.order, piece)))
+            counts.append(counts[-1] + len(synthesis.operator_factors.visits(h, method.order, piece)))
             continue
         used = factors(by_order(method.order), piece, problem.diffusion, problem.strength, problem.duration)
         counts.append(counts[-1] + sum((problem.domain.ndim if f.kind == "K" else 1) for f in used if f.amount))
