@@ -48,7 +48,8 @@ class Shown:
         Raises:
             MethodError: xarray is missing.
         """
-        return member(self, "to_xarray")(self)  # type: ignore[no-any-return]
+        out: xarray.Dataset = member(self, "to_xarray")(self)
+        return out
 
     def _repr_html_(self) -> str:
         """What notebooks show: the text of the result, escaped."""
