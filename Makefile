@@ -57,7 +57,7 @@ test-torch: $(TORCH)
 	$(BIN)/python -m pytest -q -m torch tests/unit/growth
 
 test-tables: $(TABLES)
-	$(BIN)/python -m pytest -q -m tables tests/unit/tables
+	$(BIN)/python -m pytest -q -m tables tests/unit/tables tests/unit/test_models.py
 
 # The whole suite under each interpreter; one that is not there ends it with a line before the first of them starts.
 test-pythons:

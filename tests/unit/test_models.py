@@ -210,6 +210,7 @@ def results(run: qd.Trajectory, chain: qd.Chain) -> dict[str, object]:
     }
 
 
+@pytest.mark.tables
 def test_every_result_draws_itself_and_becomes_a_table(run: qd.Trajectory, chain: qd.Chain) -> None:
     found = results(run, chain)
     rows = {name: (ANGLES if name == "TrainResult" else ROWS) for name in found}
@@ -229,6 +230,7 @@ def test_every_result_draws_itself_and_becomes_a_table(run: qd.Trajectory, chain
             found[name].predict(rows[name], "mean")  # type: ignore[attr-defined]
 
 
+@pytest.mark.tables
 def test_tables_hold_the_numbers_of_the_run(run: qd.Trajectory, chain: qd.Chain) -> None:
     data, frame = run.to_xarray(), run.to_dataframe()
     assert data["density"].dims == ("time", "w0", "w1")
@@ -238,6 +240,7 @@ def test_tables_hold_the_numbers_of_the_run(run: qd.Trajectory, chain: qd.Chain)
     assert mean == pytest.approx(float(run.density[-1].sum(axis=1) @ PROBLEM.domain.axes[0]), abs=1e-12)
     np.testing.assert_array_equal(frame["energy"], run.expectations["energy"].value)
     assert frame["time"].tolist() == run.times.tolist()
+    assert frame.columns[:4].tolist() == ["time", "log_norm", "energy", "energy_stderr"]
     table = chain.to_dataframe()
     np.testing.assert_array_equal(table[["w0", "w1"]], chain.samples)
     np.testing.assert_allclose(table["loss"], PROBLEM.objective(chain.samples), atol=1e-12)  # type: ignore[misc]
@@ -245,6 +248,7 @@ def test_tables_hold_the_numbers_of_the_run(run: qd.Trajectory, chain: qd.Chain)
     np.testing.assert_array_equal(chain.to_xarray()["density"], chain.density)
 
 
+@pytest.mark.tables
 def test_an_observable_of_a_taken_name_keeps_both() -> None:
     seen = {"density": lambda w: w[:, 0]}
     run = qd.evolve(PROBLEM, qd.SplitStep(4), observables=seen)
