@@ -247,6 +247,14 @@ def run(job: Job, method: SplitStep) -> Answer:
     problem, grid = job.problem, job.problem.domain
     assert isinstance(grid, Grid)
     assert problem.objective is not None
+    for seen in job.observables:
+        require(
+            seen.basis == "weight" and seen.function is not None,
+            "observables",
+            "be functions of weights where `precision` is 'single_in_place'",
+            seen.name,
+            MethodError,
+        )
     check_memory(memory(job), f"{method} on {grid.num_qubits} qubits")
     engine = _Engine(problem, Halves(grid, method.workers or (2 if grid.size >= BLOCK else 1)))
     every = np.union1d(job.saves, [0.0]).tolist()

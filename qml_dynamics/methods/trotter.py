@@ -154,7 +154,7 @@ class Trotter(Usual):
             )
             if not self.remainder:
                 return plan, _told(plan, self.steps)
-            return plan, {**_told(plan, len(plan.ends) - 1), "step": float(plan.ends[1] - plan.ends[0])}
+            return plan, {**_told(plan, len(plan.ends) - 1), "step": float(np.diff(plan.ends).max())}
         choice = _choice(job, self)
         plan = synthesis.trotter.program(
             job.problem, job.h, choice.formula, choice.steps, saves.tolist(), splitting=choice.splitting
@@ -281,7 +281,7 @@ def potential_queries(run: Trajectory) -> int:
 
 def _ends(run: Trajectory, method: Trotter) -> np.ndarray:
     """The ends of the steps of a run, cut at its times."""
-    problem, times = run.problem, run.times.tolist()
+    problem, times = run.problem, np.union1d(run.times, [0.0]).tolist()
     h = hamiltonian(problem)
     if not method.remainder or not isinstance(h, LearningHamiltonian):
         return boundaries(problem.duration, method.steps, times)

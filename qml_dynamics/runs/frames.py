@@ -38,7 +38,8 @@ def _weights(domain: Domain) -> list[str]:
 def _series(run: Trajectory) -> dict[str, np.ndarray]:
     """What is known at each saved time, by name: expectations with their standard errors."""
     out = {"log_norm": run.log_norm}
-    taken = {*_TAKEN, *_weights(run.problem.domain)}
+    errors = {f"{name}_stderr" for name in run.expectations}
+    taken = {*_TAKEN, *_weights(run.problem.domain), *errors}
     for name, estimate in run.expectations.items():
         column = f"{name} (observable)" if name in taken else name
         value = np.asarray(estimate.value, dtype=float)
@@ -68,10 +69,11 @@ def trajectory_dataset(run: Trajectory) -> xarray.Dataset:
     return dataset(variables, coordinates, said)
 
 
-def _losses(chain: Chain) -> np.ndarray:
-    """The loss of each sample."""
+def _losses(chain: Chain) -> np.ndarray | None:
+    """The loss of each sample; None of an operator, which has none."""
     objective, domain = chain.problem.objective, chain.problem.domain
-    assert objective is not None
+    if objective is None:
+        return None
     check_memory(8 * domain.size, "The table of the loss")
     return np.asarray(objective.on(domain).reshape(-1)[chain.index.reshape(-1)[: len(chain.samples)]])
 
@@ -80,7 +82,8 @@ def chain_frame(chain: Chain) -> pandas.DataFrame:
     """One row a sample: step, walker, weights ``w0, w1, ...`` and loss."""
     steps, walkers = (each.reshape(-1)[: len(chain.samples)] for each in np.indices(chain.index.shape))
     weights = dict(zip(_weights(chain.problem.domain), chain.samples.T))
-    return _columns({"step": steps, "walker": walkers, **weights, "loss": _losses(chain)})
+    losses = _losses(chain)
+    return _columns({"step": steps, "walker": walkers, **weights, **({} if losses is None else {"loss": losses})})
 
 
 def chain_dataset(chain: Chain) -> xarray.Dataset:
@@ -89,9 +92,11 @@ def chain_dataset(chain: Chain) -> xarray.Dataset:
     names = _weights(domain)
     variables: dict[str, Any] = {
         "samples": (("sample", "weight"), chain.samples),
-        "loss": (("sample",), _losses(chain)),
         "density": (tuple(names), chain.density),
     }
+    losses = _losses(chain)
+    if losses is not None:
+        variables["loss"] = (("sample",), losses)
     if chain.stationary is not None:
         variables["stationary"] = (tuple(names), chain.stationary)
     coordinates = {"weight": names, **dict(zip(names, domain.axes))}

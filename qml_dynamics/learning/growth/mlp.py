@@ -102,7 +102,9 @@ class MLP:
     @checks_arguments
     def score(self, X: np.ndarray, y: np.ndarray) -> float:
         """Share of the rows whose most probable class is ``y``."""
-        return float((self._logits(X).argmax(axis=1) == y).mean())
+        logits, labels = self._logits(X), np.asarray(y)
+        require(labels.shape == (len(logits),), "y", f"have shape ({len(logits)},)", f"of shape {labels.shape}")
+        return float((logits.argmax(axis=1) == labels).mean())
 
 
 def forward(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray], X: np.ndarray, activation: str) -> Passed:

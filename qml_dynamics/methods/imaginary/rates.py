@@ -9,9 +9,9 @@ import numpy as np
 
 from ...base.errors import MethodError
 from ..base import Answer, Job
-from .laws import lower_bound, pooled
+from .laws import pooled
 from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
-from .selected import Forecast, kept_energy
+from .selected import Forecast, taken
 
 
 def success_at(plan: Forecast, times: Sequence[float]) -> np.ndarray:
@@ -55,8 +55,10 @@ def log_scale(
     job: Job, method: Schrodingerised | ProbabilisticITE | QITE | DoubleBracket, plan: Forecast, t: float
 ) -> float:
     """``log_norm - log(success) / 2``: what the circuit takes away from every wave."""
+    assert isinstance(method, (Schrodingerised, ProbabilisticITE))
+    place = int(np.argmin(np.abs(np.array(plan.saves) - t)))
+    least = float(taken(job.problem, job.h, method, plan.saves)[place])
     if plan.register is not None:
-        return -0.5 * float(np.log(plan.register.share)) - lower_bound(job.problem, job.h, 0.0, t)
-    count = plan.blocks[int(np.argmin(np.abs(np.array(plan.saves) - t)))]
+        return -0.5 * float(np.log(plan.register.share)) - least
     assert isinstance(method, ProbabilisticITE)
-    return -count * float(np.log(method.m0)) - kept_energy(job.problem, job.h, method, t)
+    return -plan.blocks[place] * float(np.log(method.m0)) - least

@@ -42,9 +42,44 @@ def split_norms(problem: Problem, h: Hamiltonian, steps: int, order: int, saves:
         return _term_norms(problem, h, steps, order, saves)
     run = split_step.run(problem, h, SplitStep(steps, order), saves, lambda done, total: None)
     logs = np.array([log for _, _, log in run])
-    shift = np.array([lower_bound(problem, h, 0.0, t) for t in saves])
+    shift = _of_factors(problem, h, steps, order, saves)
     out: np.ndarray = np.exp(2 * (logs + shift))
     return out
+
+
+def _of_factors(problem: Problem, h: Hamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
+    """What the factors of a product formula have taken away up to each save time: of each its least energy times its amount.
+
+    Where the strength changes its sign this is less than the least energy of the integral of H: each factor has its own sign.
+    """
+    out = [0.0]
+    for piece in segments(boundaries(problem.duration, steps, saves), saves):
+        if isinstance(h, PauliHamiltonian):
+            one = (h.terms.x | h.terms.z) == 0
+            part = h.amount(float(piece[0]), float(piece[-1])) * float(h.terms.coefficients[one].sum())
+            part -= sum(
+                abs(amount * float(h.terms.coefficients[term]))
+                for term, amount in synthesis.operator_factors.visits(h, order, piece)
+            )
+        else:
+            assert isinstance(h, LearningHamiltonian)
+            low, high, still = float(h.zeta.min()), float(h.zeta.max()), float(h.dual.min())
+            used = factors(by_order(order), piece, problem.diffusion, problem.strength, problem.duration)
+            part = sum(f.amount * (still if f.kind == "K" else low if f.amount >= 0 else high) for f in used)
+        out.append(out[-1] + part)
+    return np.array(out)
+
+
+def taken(problem: Problem, h: Hamiltonian, method: Selected, saves: Sequence[float]) -> np.ndarray:
+    """The energy, integrated up to each save time, from which the circuits of a method count."""
+    if isinstance(method, ProbabilisticITE) and method.block == "linear":
+        if method.shift is not None:
+            return method.shift * np.asarray(saves, dtype=float)
+        out = [0.0]
+        for piece in segments(boundaries(problem.duration, method.steps, saves), saves):
+            out.append(out[-1] + sum(lower_bound(problem, h, a, b) for a, b in zip(piece[:-1], piece[1:])))
+        return np.array(out)
+    return _of_factors(problem, h, method.steps, method.order, saves)
 
 
 def _term_norms(problem: Problem, h: PauliHamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
@@ -250,11 +285,12 @@ def schrodinger_moments(job: Job, method: Schrodingerised, plan: Forecast) -> It
     check_memory(64 << qubits, f"{method} on {qubits} qubits")
     pieces = synthesis.imaginary.schrodingerised(problem, job.h, method.steps, method.order, register, plan.saves)
     decay = np.exp(-register.points[register.kept])
-    for t, state in zip(plan.saves, job.device.states(pieces, job.progress)):
+    took = taken(problem, job.h, method, plan.saves)
+    for t, least, state in zip(plan.saves, took, job.device.states(pieces, job.progress)):
         rows = state.reshape(1 << register.qubits, -1)[register.kept, : domain.size]
         wave = decay @ rows
         success = float((np.abs(rows) ** 2).sum())
-        log = 0.5 * np.log(success / register.share) - lower_bound(problem, job.h, 0.0, t)
+        log = 0.5 * np.log(success / register.share) - least
         shape = (-1, *domain.shape)
         yield Moment(t, (wave / np.linalg.norm(wave)).reshape(domain.shape), float(log), success, rows.reshape(shape))
 
@@ -267,6 +303,7 @@ def probabilistic_moments(job: Job, method: ProbabilisticITE, plan: Forecast, st
     problem, domain = job.problem, job.problem.domain
     lowest = partial(lower_bound, problem, job.h)
     pieces = synthesis.probabilistic.probabilistic_blocks(problem, job.h, blocks_of(method), plan.saves, lowest)
+    took = taken(problem, job.h, method, plan.saves)
     wave, log, done = stand.array("wave", problem.initial.vector(domain)), stand.number("log"), 0
     past, points = stand.done, stand.points
     if not points:
@@ -285,17 +322,10 @@ def probabilistic_moments(job: Job, method: ProbabilisticITE, plan: Forecast, st
         if number < points:
             continue
         success = float(np.exp(2 * log))
-        log_norm = log - count * np.log(method.m0) - kept_energy(problem, job.h, method, t)
+        log_norm = log - count * np.log(method.m0) - took[number]
         yield Moment(t, wave, float(log_norm), success, np.sqrt(success) * wave[None])
 
 
 def blocks_of(method: ProbabilisticITE) -> Blocks:
     """The numbers of a method's blocks."""
     return Blocks(method.m0, method.steps, method.order, method.block, method.shift)
-
-
-def kept_energy(problem: Problem, h: Hamiltonian, method: ProbabilisticITE, t: float) -> float:
-    """The energy, integrated up to t, that blocks count from."""
-    if method.shift is not None and method.block == "linear":
-        return method.shift * t
-    return lower_bound(problem, h, 0.0, t)

@@ -112,7 +112,7 @@ def test_a_window_that_follows_a_moving_packet_takes_no_more_qubits(boundary: st
     assert max(bounds[0][1] - bounds[0][0] for _, bounds in seen["windows"]) == 12.0
     assert 1 - qd.compare(grown, fixed).fidelity < 1e-4
     assert abs(np.average(grid.axes[0], weights=fixed.density[-1]) + 1.0) < 0.1
-    assert seen["two_qubit_gates"] < 0.5 * seen["fixed_two_qubit_gates"]
+    assert seen["two_qubit_gates"] < 0.7 * seen["fixed_two_qubit_gates"]
     assert "of the box" in grown.stop
     without = qd.evolve(problem, qd.Growing(qd.SplitStep(32), start=4, window=False), seed=1).diagnostics
     assert without["growth"][-1][1][0] > max(qubits[0] for _, qubits in seen["growth"])

@@ -18,6 +18,7 @@ from qml_dynamics import (
     Uniform,
     cost,
     evolve,
+    of_momenta,
 )
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.methods import in_place
@@ -107,6 +108,13 @@ def test_files_of_saved_waves_go_with_the_answer() -> None:
     assert len(list(home.iterdir())) == 2
     del run
     assert not home.exists()
+
+
+def test_observables_of_momenta_are_refused() -> None:
+    problem = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=0.1)
+    method, seen = SplitStep(2, precision="single_in_place"), {"k": of_momenta(lambda k: k[:, 0] ** 2)}
+    with pytest.raises(MethodError, match=r"`observables` must be functions of weights .* but is 'k'"):
+        evolve(problem, method, observables=seen)
 
 
 def test_refused(tmp_path: Path) -> None:
