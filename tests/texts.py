@@ -19,6 +19,16 @@ value = 0.3
 clock = "CLOCK"
 duration = 1.0
 """
+IRIS_NEURON = """
+[domain]
+kind = "grid"
+bounds = [[-6.0, 6.0], [-6.0, 6.0]]
+qubits = QUBITS
+[objective]
+data = "iris.csv"
+target = {column = "species", classes = ["versicolor", "virginica"]}
+"""
+"""The beginning of a problem file on the flowers of the gallery, without its diffusion and evolution."""
 SIMULATORS = (
     *("statevector", "aer", "aer:density_matrix", "aer:matrix_product_state", "ibm:aer"),
     *("pennylane:default.qubit", "pennylane:lightning.qubit"),

@@ -81,6 +81,8 @@ def as_numbers(value: object, kind: type = float) -> np.ndarray:
     """
     if holds_no_numbers(value) or _fails(value):
         raise ValueError("it holds no numbers")
+    if kind is not complex and np.asarray(value).dtype.kind == "c":
+        raise ValueError("it holds complex numbers")
     return np.array(value, dtype=kind)
 
 

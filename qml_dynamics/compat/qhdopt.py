@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base.arguments import checks_arguments_but
 from ..base.errors import ProblemError, describe, require
-from ..base.numeric import Numbers, as_numbers
+from ..base.numeric import Numbers, number_array
 from ..model.objectives.base import Objective, columns
 from ..model.objectives.given import Symbolic, from_sympy, is_symbolic
 
@@ -78,7 +78,7 @@ class QHD:
         >>> loss(np.array([[0.0, 1.0], [1.0, 0.5]])), loss.gradient(np.array([[1.0, 0.5]]))
         (array([-0.75,  0.  ]), array([[-0.75,  0.25]]))
         """
-        matrix, linear = as_numbers(Q), as_numbers(b)
+        matrix, linear = np.array(number_array(Q, "Q")), np.array(number_array(b, "b"))
         square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 0
         require(square, "Q", "be a square matrix", f"of shape {matrix.shape}")
         count = len(matrix)

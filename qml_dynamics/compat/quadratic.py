@@ -9,7 +9,7 @@ without conversion needs neither. Source of the reduction: Lucas, Front. Phys. 2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -184,7 +184,10 @@ def _converted(program: QuadraticProgram, penalty: float | None) -> BinaryProgra
     except Exception as error:  # theirs
         raise ProblemError(f"Argument `program` must be one that can be converted, but it says: {error}") from None
     names = tuple(variable.name for variable in program.variables)
-    return _read(turned, (names, converter.interpret))
+    read = _read(turned, (names, converter.interpret))
+    if turned.objective.sense == program.objective.sense:
+        return read
+    return replace(read, sign=-read.sign, constant=-read.constant)  # their converter minimises what was to be maximised
 
 
 def _read(program: QuadraticProgram, converter: Any = None) -> BinaryProgram:

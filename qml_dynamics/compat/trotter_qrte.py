@@ -161,7 +161,7 @@ def _check_formula(formula: object) -> None:
         )
     try:
         settings = formula.settings
-    except NotImplementedError:
+    except NotImplementedError:  # what their property raises for a formula with an evolution of its own
         raise MethodError(f"Argument `{name}` must have atomic_evolution None, but has one of its own.") from None
     for setting, plain in _SHAPES.items():
         given = settings.get(setting, plain)

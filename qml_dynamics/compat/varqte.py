@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..base.errors import MethodError, integer, require
+from ..base.errors import MethodError, integer, real, require
 from ..methods.evolution import evolve
 from ..methods.variational.ansatz import CircuitAnsatz, from_circuit
 from ..methods.variational.engine.flow import Flow
@@ -43,10 +43,7 @@ from .time_evolution import (
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter
-    from qiskit.primitives import BaseEstimatorV2
     from qiskit.quantum_info.operators.base_operator import BaseOperator
-    from qiskit_algorithms.custom_types import Transpiler
-    from scipy.integrate import OdeSolver
 
     Initial = Mapping[Parameter, float] | Sequence[float] | np.ndarray
     Linear = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -75,12 +72,23 @@ class _Evolver:
 
     ansatz: QuantumCircuit
     initial_parameters: Any
-    variational_principle: Any
     estimator: Any
     ode_solver: Any
     lse_solver: Any
     num_timesteps: int | None
     trajectory: Trajectory | None = None
+    _held: object = None
+
+    @property
+    def variational_principle(self) -> object:
+        """The principle; one that cannot be honoured is refused when it is set, by the constructor too."""
+        return self._held
+
+    @variational_principle.setter
+    def variational_principle(self, principle: object) -> None:
+        """Hold a principle; MethodError where it cannot be honoured."""
+        check_principle(principle, self._principle)
+        self._held = principle
 
     def evolve(self, evolution_problem: TimeEvolutionProblem) -> VarQTEResult:
         """The parameters that follow the Hamiltonian for the problem's time.
@@ -97,7 +105,6 @@ class _Evolver:
             ProblemError, MethodError: an argument does not fit, or cannot be honoured.
         """
         check_problem(evolution_problem, self.estimator)
-        check_principle(self.variational_principle, self._principle)
         require(
             evolution_problem.initial_state is None,
             "initial_state",
@@ -223,12 +230,16 @@ def _started(given: Initial, order: Sequence[Parameter]) -> list[float]:
         require(
             not missing, "initial_parameters", "have a value for every parameter", f"without {missing[:3]}", MethodError
         )
-        return [float(given[p]) for p in order]
+        return [_number(given[p]) for p in order]
     if not isinstance(given, (Sequence, np.ndarray)) or isinstance(given, str):
         require(False, "initial_parameters", "be a mapping or a sequence of numbers", given, MethodError)
     must = f"have one entry for each of {len(order)} parameters"
     require(len(given) == len(order), "initial_parameters", must, f"of length {len(given)}", MethodError)
-    return [float(value) for value in given]
+    return [_number(value) for value in given]
+
+
+def _number(value: object) -> float:
+    return real(value, "initial_parameters", error=MethodError)
 
 
 def _laid_out(operator: BaseOperator, layout: Any) -> BaseOperator:
@@ -257,7 +268,7 @@ class VarQITE(_Evolver, TheirVarQITE):  # type: ignore[misc]  # of a package wit
         transpiler, transpiler_options: run on the ansatz, as there.
 
     Raises:
-        MethodError: on :meth:`evolve`, for what cannot be honoured.
+        MethodError: a principle that cannot be honoured; on :meth:`evolve` whatever else cannot.
 
     Source: McArdle et al., npj Quantum Inf. 5, 75 (2019), arXiv:1804.03023.
 
@@ -274,37 +285,6 @@ class VarQITE(_Evolver, TheirVarQITE):  # type: ignore[misc]  # of a package wit
     _clock = "imaginary"
     _principle = ImaginaryMcLachlanPrinciple
 
-    def __init__(
-        self,
-        ansatz: QuantumCircuit,
-        initial_parameters: Initial,
-        variational_principle: ImaginaryMcLachlanPrinciple | None = None,
-        estimator: BaseEstimatorV2 | None = None,
-        ode_solver: type[OdeSolver] | str = ForwardEulerSolver,
-        lse_solver: Linear | None = None,
-        num_timesteps: int | None = None,
-        imag_part_tol: float = 1e-7,
-        num_instability_tol: float = 1e-7,
-        *,
-        transpiler: Transpiler | None = None,
-        transpiler_options: dict[str, Any] | None = None,
-    ) -> None:
-        TheirVarQITE.__init__(
-            self,
-            ansatz,
-            initial_parameters,
-            variational_principle,
-            estimator,
-            ode_solver,
-            lse_solver,
-            num_timesteps,
-            imag_part_tol,
-            num_instability_tol,
-            transpiler=transpiler,
-            transpiler_options=transpiler_options,
-        )
-        check_principle(self.variational_principle, self._principle)
-
 
 class VarQRTE(_Evolver, TheirVarQRTE):  # type: ignore[misc]
     """Real-time evolution of the parameters of a circuit, ``A theta' = Im <d psi|(H - E) psi>``: the constructor of qiskit-algorithms.
@@ -317,7 +297,7 @@ class VarQRTE(_Evolver, TheirVarQRTE):  # type: ignore[misc]
             :class:`VarQITE`.
 
     Raises:
-        MethodError: on :meth:`evolve`, for what cannot be honoured.
+        MethodError: a principle that cannot be honoured; on :meth:`evolve` whatever else cannot.
 
     Source: Yuan et al., Quantum 3, 191 (2019), arXiv:1812.08767.
 
@@ -334,34 +314,3 @@ class VarQRTE(_Evolver, TheirVarQRTE):  # type: ignore[misc]
 
     _clock = "real"
     _principle = RealMcLachlanPrinciple
-
-    def __init__(
-        self,
-        ansatz: QuantumCircuit,
-        initial_parameters: Initial,
-        variational_principle: RealMcLachlanPrinciple | None = None,
-        estimator: BaseEstimatorV2 | None = None,
-        ode_solver: type[OdeSolver] | str = ForwardEulerSolver,
-        lse_solver: Linear | None = None,
-        num_timesteps: int | None = None,
-        imag_part_tol: float = 1e-7,
-        num_instability_tol: float = 1e-7,
-        *,
-        transpiler: Transpiler | None = None,
-        transpiler_options: dict[str, Any] | None = None,
-    ) -> None:
-        TheirVarQRTE.__init__(
-            self,
-            ansatz,
-            initial_parameters,
-            variational_principle,
-            estimator,
-            ode_solver,
-            lse_solver,
-            num_timesteps,
-            imag_part_tol,
-            num_instability_tol,
-            transpiler=transpiler,
-            transpiler_options=transpiler_options,
-        )
-        check_principle(self.variational_principle, self._principle)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ..base.errors import ProblemError, describe, one_of, real, require
+from ..base.errors import ProblemError, QMLDynamicsError, describe, one_of, real, require
 from ..base.numeric import as_numbers
 from ..base.printing import printed_briefly
 from ..model.objectives.base import Model, Objective
 from ..model.objectives.classifiers import BinaryClassifier, Numbers
 from ..model.objectives.prepared import Preparation, refuse_without_model
 from ..model.objectives.scores import given_labels, gives_numbers, r_squared
-from ..model.tables.cells import label_value, same_label
+from ..model.tables.cells import is_missing, label_value, same_label
 from ..model.tables.reading import read_table
 
 if TYPE_CHECKING:
@@ -153,10 +153,11 @@ class Predictor:
             return r_squared(truth, found)
         require(truth.shape == found.shape, "y", f"have {len(found)} labels", f"of shape {truth.shape}")
         require(truth.size > 0, "y", "have at least one label", "of length 0")
-        prepared = self.objective.preparation
-        if prepared is None:
+        if self.classes is None:  # a model of a person's own, which gives labels as they are
             return float(np.mean(found == truth))
-        return float(np.mean((found == prepared.classes[1]) == second_class(truth, prepared.classes, prepared.rest)))
+        prepared = self.objective.preparation
+        second = second_class(truth, [str(name) for name in self.classes], prepared is not None and prepared.rest)
+        return float(np.mean((found == self.classes[1]) == second))
 
     def _rows(self, X: Rows) -> np.ndarray:
         """Rows of the model."""
@@ -190,6 +191,8 @@ class Predictor:
     def _voted(self, rows: np.ndarray) -> np.ndarray:
         """The label of the largest share of weights, the last of equal ones, by a model that knows labels only."""
         each = np.stack([np.asarray(self.model.predict(w, rows)) for w in self.law.points])
+        if not len(rows):
+            return np.asarray(each[0])
         kinds = np.unique(each)
         votes = np.stack([self.law.shares @ (each == kind) for kind in kinds])
         return np.asarray(kinds[len(kinds) - 1 - np.argmax(votes[::-1], axis=0)])
@@ -217,25 +220,57 @@ def rows_of(X: Rows, prepared: Preparation | None) -> np.ndarray:
 
 
 def second_class(labels: np.ndarray, classes: Sequence[str], rest: bool) -> np.ndarray:
-    """Whether labels are the second class; raises :class:`ProblemError` for one that is neither, unless the first is all the rest.
+    """Whether labels are the second class; raises :class:`ProblemError` for one that is neither.
+
+    Numbers are the names of classes where these are numbers, and else 0 and 1 in place of two words. With ``rest`` the first class is
+    whatever is not the second, but for labels that are missing.
 
     >>> second_class(np.array([1, 0]), ("cat", "dog"), False).tolist(), second_class(np.array(["cat"]), ("cat", "dog"), False)
     ([True, False], array([False]))
     >>> second_class(np.array([2.0, 3.0]), ("2", "3"), False).tolist()
     [False, True]
+    >>> second_class(np.array([1, 2, 3]), ("not 2", "2"), True).tolist()
+    [False, True, False]
     """
     numbers = labels.dtype.kind in "biuf"
     named = [label_value(name) for name in classes]
-    if numbers and None not in named:
-        first, second = labels == named[0], labels == named[1]
+    by_value = numbers and named[1] is not None and (rest or named[0] is not None)
+    if by_value:
+        first, second = (np.zeros(labels.shape, dtype=bool) if one is None else labels == one for one in named)
     elif numbers:
         first, second = labels == 0, labels == 1
     else:
         texts = labels.astype(str)
         first, second = (np.array([same_label(text, name) for text in texts], dtype=bool) for name in classes)
-    strange = np.zeros(0) if rest else labels[~(first | second)]
+    if rest and (by_value or not numbers):
+        first = np.array([not is_missing(str(label)) for label in labels.tolist()], dtype=bool)
+    strange = labels[~(first | second)]
     require(len(strange) == 0, "y", f"be {classes[0]!r} or {classes[1]!r}", strange[:1].tolist())
     return np.asarray(second)
+
+
+def share_right(
+    found: np.ndarray,
+    truth: np.ndarray,
+    classes: Sequence[object],
+    name: str = "y",
+    error: type[QMLDynamicsError] = ProblemError,
+) -> float:
+    """Share of rows whose label is the class that was found: labels of any kind, by their texts or values.
+
+    Raises:
+        ProblemError: a label is none of the classes (or an error of the class that is asked for).
+
+    >>> share_right(np.array([3, 7]), np.array(["3", "3"]), (3, 7))
+    0.5
+    """
+    known = [str(one) for one in classes]
+    means: dict[object, str | None] = {}
+    for label in truth.tolist():
+        if label not in means:
+            means[label] = next((one for one in known if same_label(label, one)), None)
+            require(means[label] is not None, name, f"be one of {', '.join(known[:8])}", label, error)
+    return float(np.mean([str(said) == means[label] for said, label in zip(found.tolist(), truth.tolist())]))
 
 
 def law_of(run: Trajectory, weights: Chosen, reading: str | None = None, time: float | None = None) -> Predictor:

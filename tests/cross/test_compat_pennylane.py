@@ -208,3 +208,23 @@ def test_a_measured_metric_needs_shots():
         optimiser.step(layered, *starts(layered))
     with pytest.raises(MethodError, match="`metric` must be None for this QNode"):
         optimiser.step(lambda theta: theta.sum(), *starts(layered))
+
+
+def test_an_observable_that_moves_is_left_to_pennylane():
+    """Its derivative through the coefficients is not taken here: a step by the circuit alone would go uphill."""
+
+    @qml.qnode(DEVICE)
+    def moving(t):
+        qml.RY(t[0], 0)
+        qml.RX(t[1], 1)
+        return qml.expval(qml.Hamiltonian([t[1], 1.0], [qml.Z(0), qml.X(1)]))
+
+    @qml.qnode(DEVICE)
+    def still(t):
+        qml.RY(t[0], 0)
+        qml.RX(t[1], 1)
+        return qml.expval(qml.Hamiltonian([0.7, 1.0], [qml.Z(0), qml.X(1)]))
+
+    start = pnp.array([0.4, 0.7], requires_grad=True)
+    assert _read(moving, (start,), {}) is None
+    assert _read(still, (start,), {}) is not None

@@ -287,3 +287,11 @@ def test_formulas_that_cannot_be_honoured_are_refused_by_name(formula, message):
 def test_products_that_cannot_be_made_are_refused_by_name(operator, state, message):
     with pytest.raises(ProblemError, match=message):
         compat.TrotterQRTE().evolve(TimeEvolutionProblem(operator, 0.1, state))
+
+
+@pytest.mark.parametrize("start", [["a"] * 8, "mapping"])
+def test_initial_parameters_that_are_no_numbers_are_refused(start):
+    circuit = real_amplitudes(2, reps=1)
+    given = dict.fromkeys(circuit.parameters, "a") if start == "mapping" else ["a"] * circuit.num_parameters
+    with pytest.raises(MethodError, match="`initial_parameters` must be"):
+        compat.VarQITE(circuit, given, num_timesteps=2).evolve(TimeEvolutionProblem(ISING, 0.1))

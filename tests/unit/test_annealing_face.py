@@ -13,18 +13,13 @@ from qml_dynamics.base.errors import MethodError
 from qml_dynamics.cli import main
 from qml_dynamics.plotting import save_figure
 from qml_dynamics.plotting.annealing import plot_annealing, plot_chain
+from tests.texts import IRIS_NEURON
 
 CIRCUITS = Path(__file__).resolve().parents[2] / "circuits"
 
-NEURON = """
-[domain]
-kind = "grid"
-bounds = [[-6.0, 6.0], [-6.0, 6.0]]
-qubits = 4
-[objective]
-data = "iris.csv"
-target = {column = "species", classes = ["versicolor", "virginica"]}
-model = "neuron"
+NEURON = (
+    IRIS_NEURON.replace("QUBITS", "4")
+    + """model = "neuron"
 l2 = 0.01
 [diffusion]
 schedule = "geometric"
@@ -33,6 +28,7 @@ params = {start = 0.5, stop = 0.1}
 clock = "real"
 duration = 6.0
 """
+)
 
 
 def call(*arguments: str) -> int:

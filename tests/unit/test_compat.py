@@ -175,3 +175,25 @@ def _continuous() -> QuadraticProgram:
     program.continuous_var(0, 1, "u")
     program.minimize(linear={"u": 1})
     return program
+
+
+@pytest.mark.parametrize("sense", ["maximize", "minimize"])
+@pytest.mark.parametrize("capped", [False, True])
+def test_a_converted_program_keeps_its_sense(sense, capped):
+    """Their converter minimises what was to be maximised; the value is that of the program all the same."""
+    program = QuadraticProgram()
+    program.binary_var("a"), program.binary_var("b")
+    getattr(program, sense)(constant=1, linear={"a": 1, "b": 2})
+    if capped:
+        program.linear_constraint({"a": 1, "b": 1}, "<=", 1, "cap")
+    read = from_quadratic_program(program, convert=True)
+    point = np.zeros(len(read.names))
+    point[1] = 1.0
+    assert read.value(point)[0] == pytest.approx(3.0)
+    assert read.sign == (-1 if sense == "maximize" else 1)
+
+
+@pytest.mark.parametrize("Q", [np.array([[1 + 1j]]), [[1j]]])
+def test_a_complex_matrix_is_refused(Q):
+    with pytest.raises(ProblemError, match="`Q` must be an array of finite numbers"):
+        QHD.QP(Q, [1.0])

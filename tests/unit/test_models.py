@@ -19,6 +19,7 @@ from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.cli import main
 from qml_dynamics.model.objectives import Objective, neuron
 from qml_dynamics.model.objectives.classifiers import Neuron, Numbers, sigmoid
+from tests.texts import IRIS_NEURON
 
 ROOT = Path(__file__).parents[2]
 CSV = ROOT / "circuits" / "iris_neuron" / "iris.csv"
@@ -280,21 +281,16 @@ def test_a_saved_chain_is_a_model_without_its_problem(chain: qd.Chain, tmp_path:
     assert again.predict(ROWS).tolist() == chain.predict(ROWS).tolist()
 
 
-FILE = """
-[domain]
-kind = "grid"
-bounds = [[-6.0, 6.0], [-6.0, 6.0]]
-qubits = 3
-[objective]
-data = "iris.csv"
-target = {column = "species", classes = ["versicolor", "virginica"]}
-[diffusion]
+FILE = (
+    IRIS_NEURON.replace("QUBITS", "3")
+    + """[diffusion]
 schedule = "geometric"
 params = {start = 1.0, stop = 0.05}
 [evolution]
 clock = "imaginary"
 duration = 2.0
 """
+)
 
 
 @pytest.fixture(scope="module")

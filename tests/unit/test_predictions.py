@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,18 +19,14 @@ from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.cli import main
 from qml_dynamics.model.objectives import Objective, load_data, network, neuron, on_data, perceptron
 from qml_dynamics.model.objectives.classifiers import sigmoid
+from qml_dynamics.runs.problem_file import problem_from_spec
+from tests.texts import IRIS_NEURON
 
 ROOT = Path(__file__).parents[2]
 CSV = ROOT / "circuits" / "iris_neuron" / "iris.csv"
-FILE = """
-[domain]
-kind = "grid"
-bounds = [[-6.0, 6.0], [-6.0, 6.0]]
-qubits = 3
-[objective]
-data = "iris.csv"
-target = {column = "species", classes = ["versicolor", "virginica"]}
-[diffusion]
+FILE = (
+    IRIS_NEURON.replace("QUBITS", "3")
+    + """[diffusion]
 value = 0.1
 [evolution]
 clock = "imaginary"
@@ -38,6 +35,7 @@ duration = 2.0
 kind = "split_step"
 steps = 20
 """
+)
 
 
 def code_of(*words: str | Path) -> int:
@@ -339,7 +337,65 @@ PREPARED: dict[str, object] = {"features": ["a"], "mean": [0.0], "scale": [2.0],
     ids=str,
 )
 def test_a_stored_model_that_cannot_be_one_is_refused(wrong: dict[str, object]) -> None:
-    good = qd.runs.problem_file.problem_from_spec(stored({**GOOD, "data": PREPARED}))
+    good = problem_from_spec(stored({**GOOD, "data": PREPARED}))
     assert good.objective.model.num_weights == 1
     with pytest.raises(ProblemError, match=r"\[objective\]"):
-        qd.runs.problem_file.problem_from_spec(stored({**GOOD, **wrong}))
+        problem_from_spec(stored({**GOOD, **wrong}))
+
+
+def test_one_class_against_the_rest_is_scored_by_the_numbers_of_the_file(tmp_path: Path) -> None:
+    """Labels 1, 2, 3 of which 2 is the class: numbers and their texts are the same labels, and what is missing is none."""
+    label = np.tile([1, 2, 3, 2, 1, 3], 4)
+    rows = np.column_stack([np.where(label == 2, 1.0, -1.0), np.linspace(-1, 1, 24)])
+    path = tmp_path / "three.csv"
+    path.write_text("a,b,c\n" + "".join(f"{a},{b},{c}\n" for (a, b), c in zip(rows, label)))
+    data = load_data(path, target="c", features=["a", "b"], positive="2")
+    loss = on_data(data, model="neuron")
+    predictor = qd.evolve(
+        qd.Problem(qd.Grid([(-6, 6)] * 2, 3), loss, 0.1, clock="imaginary", duration=2.0), qd.SplitStep(10)
+    ).predictor()
+    truth = predictor.score(rows, label.astype(str))
+    assert truth > 0.9
+    assert predictor.score(rows, label) == truth
+    assert predictor.score(rows, label.astype(float)) == truth
+    with pytest.raises(ProblemError, match="`y` must be"):
+        predictor.score(rows, np.where(label == 3, np.nan, label))
+
+
+@pytest.mark.parametrize(
+    ("names", "right", "strange"),
+    [
+        ([3, 7], ["3", "7"], [5, 7]),
+        (["cold", "warm"], [0, 1], ["hot", "cold"]),
+        (["cold", "warm"], [0, 1], [np.nan, 1]),
+    ],
+)
+def test_labels_of_arrays_are_known_by_text_and_value_or_refused(names: list[Any], right: Any, strange: Any) -> None:
+    loss = neuron([[-1.0], [1.0]], names)
+    assert loss.score(np.array([2.0]), [[-1.0], [1.0]], names) == 1.0
+    problem = qd.Problem(qd.Grid((-4, 4), 4), loss, 0.1, clock="imaginary", duration=2.0)
+    run = qd.evolve(problem, qd.SplitStep(10))
+    assert run.score([[-1.0], [1.0]], right) == run.score([[-1.0], [1.0]], names) == 1.0
+    with pytest.raises(ProblemError, match="`y` must be"):
+        run.score([[-1.0], [1.0]], strange)
+
+
+def test_no_rows_have_no_labels_by_any_law_of_a_model_of_ones_own() -> None:
+    class Sign:
+        """Labels only."""
+
+        def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
+            """The side of each row."""
+            return np.where(X @ w >= 0, "right", "left")
+
+    loss = Objective(lambda w: (w[:, 0] - 1) ** 2, "own", model=Sign())
+    run = qd.evolve(qd.Problem(qd.Grid((-4, 4), 3), loss, 0.1, clock="imaginary", duration=1.0), qd.SplitStep(4))
+    assert run.predict([[1.0], [-1.0]], "vote").tolist() == ["right", "left"]
+    for law in ("best", "vote"):
+        assert len(run.predict(np.zeros((0, 1)), law)) == 0
+
+
+def test_complex_rows_are_refused() -> None:
+    problem = qd.Problem(qd.Grid((-4, 4), 3), neuron([[-1.0], [1.0]], ["a", "b"]), 0.1, clock="imaginary", duration=1.0)
+    with pytest.raises(ProblemError, match="`X` must be a matrix of numbers"):
+        qd.evolve(problem, qd.SplitStep(4)).predict(np.array([[1 + 2j]]))

@@ -160,3 +160,11 @@ def test_new_files_name_their_schema(
     with pytest.raises(SystemExit):
         main(["schema"])
     assert json.loads(capsys.readouterr().out) == qd.schema()
+
+
+@pytest.mark.parametrize("params", [{}, None, {"center": 0.5}])
+def test_a_wave_names_the_parameters_that_it_needs(validator: Draft202012Validator, params: Any) -> None:
+    problem = changed("initial.params", params)
+    assert not validator.is_valid(problem)
+    with pytest.raises(QMLDynamicsError, match="width"):
+        problem_from_spec(problem)

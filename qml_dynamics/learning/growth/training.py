@@ -15,7 +15,7 @@ from ...base.printing import cut, printed_briefly
 from ...model.objectives.prepared import Preparation, preparation_from_spec, preparation_spec
 from ...model.objectives.scores import given_labels
 from ...results.members import Shown, need_best
-from ...results.predictions import Labels, Rows, rows_of
+from ...results.predictions import Labels, Rows, rows_of, share_right
 from ...results.stored import as_json, read_result, write_result
 from .mlp import MLP
 from .recorder import Recording
@@ -136,7 +136,7 @@ class Trained(Shown):
         found, truth = self.predict(X, weights), given_labels(y)
         require(truth.shape == found.shape, "y", f"have {len(found)} labels", f"of shape {truth.shape}")
         require(truth.size > 0, "y", "have at least one label", "of length 0")
-        return float(np.mean(found == truth))
+        return float(np.mean(found == truth)) if self.classes is None else share_right(found, truth, self.classes)
 
     @checks_arguments
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -24,6 +24,7 @@ from ...methods.variational.measured.estimates import nearest_metric
 from ...model.objectives.scores import given_labels, r_squared
 from ...results.journal import Scope
 from ...results.members import Shown, need_best
+from ...results.predictions import share_right
 from ...results.stored import read_result, write_result
 from .account import Exact, Report, Sampled
 from .losses import Data, predicted
@@ -179,7 +180,7 @@ class TrainResult(Shown):
             truth.shape == found.shape, "labels", f"have {len(found)} entries", f"of shape {truth.shape}", MethodError
         )
         require(len(found) > 0, "labels", "have at least one entry", "of length 0", MethodError)
-        return float(np.mean(found == truth))
+        return share_right(found, truth, self.classes, "labels", MethodError)
 
     def __str__(self) -> str:
         right = "" if self.accuracy is None else f", accuracy {self.accuracy[0]:.3f} -> {self.accuracy[-1]:.3f}"

@@ -10,11 +10,12 @@ import numpy as np
 
 from ...methods.base import facts_of
 from ...results.trajectory import Counts, Trajectory, plain
+from ...runs.trajectory_file import TRAJECTORY
 from ...validation.resources import Cost
 from . import citation
 from .markup import Child, Element, code, data, element, pairs, table
 from .sections import cell, details, flat, note, section
-from .sources import Sources, mapping
+from .sources import DESCENT_RUN, Sources, mapping
 
 MOST_OUTCOMES = 12
 
@@ -205,7 +206,8 @@ def _python(sources: Sources) -> str:
 
 def cite(sources: Sources) -> Element:
     """The citation of the software, and of this run by its digest."""
-    known = next((digest for name, _, digest in sources.files if name.endswith(".npz")), None)
+    file = DESCENT_RUN if sources.descent else TRAJECTORY
+    known = next((digest for name, _, digest in sources.files if name == file), None)
     version = mapping(run_versions(sources.run)).get("qml-dynamics", citation.VERSION)
     parts: Sequence[Child] = [
         element("p", citation.as_text()),

@@ -237,6 +237,8 @@ def landscape(sources: Sources, zeta: np.ndarray | None) -> Element:
 
 def wave_section(sources: Sources, zeta: np.ndarray | None) -> Element:
     """The probability at saved times: all of them side by side, or one at a time with a slider where scripts run."""
+    if isinstance(sources.run, CompactTrajectory) and not sources.run.compact:
+        return section("wave", "Wave over time", note("This run has samples and no wave: see circuits and counts."))
     shown = wave.frames(sources.run, zeta)
     items = [
         element("li", figure(drawn, time), class_="frame", data_time=time)

@@ -90,9 +90,9 @@ def of_path(path: Path, reference: Trajectory | None, budget: ErrorBudget | None
     has_descent = (path / DESCENT).is_file() and (path / DESCENT_RUN).is_file() and not (path / TRAJECTORY).is_file()
     run = load(path / DESCENT_RUN if has_descent else path, allow_code=allow_code)
     said = _json(path / RESULT)
+    compared = mapping(said.get("comparison")) if reference is None else {}  # which is with the reference of the folder
     if reference is None and (path / REFERENCE).is_file():
         reference = load(path / REFERENCE, allow_code=allow_code)
-    compared = mapping(said.get("comparison"))
     if not compared and reference is not None:
         compared = _fields(compare(run, reference))
     return Sources(

@@ -183,9 +183,21 @@ def _initial() -> Schema:
     section = _model(models.InitialSection)
     section["properties"]["kind"] = {"enum": list(WAVES)}
     section["allOf"] = [
-        _rule("kind", kind, "params", _params([f.name for f in fields(at(place)) if f.init]))
+        _rule(
+            "kind",
+            kind,
+            "params",
+            _params([f.name for f in fields(at(place)) if f.init], () if kind == ARRAY_WAVE else required(at(place))),
+        )
         for kind, place in WAVES.items()
     ]
+    needing = [kind for kind, place in WAVES.items() if kind != ARRAY_WAVE and required(at(place))]
+    section["allOf"].append(
+        {
+            "if": {"properties": {"kind": {"enum": needing}}, "required": ["kind"]},
+            "then": {"required": ["params"]},
+        }
+    )
     section["allOf"].append(
         {"if": {"properties": {"kind": {"not": {"const": ARRAY_WAVE}}}}, "then": {"properties": {"array": False}}}
     )

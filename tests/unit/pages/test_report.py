@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qiskit_aer import AerSimulator
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import ProblemError
@@ -419,3 +420,33 @@ def test_the_citation_is_that_of_the_repository() -> None:
     assert found["date-released"].startswith(citation.YEAR)
     assert citation.AUTHORS in citation.as_bibtex()
     assert citation.VERSION in citation.as_text()
+
+
+def test_another_reference_brings_its_own_comparison(sampled: tuple[Path, str, Node], tmp_path: Path) -> None:
+    folder, text, _ = sampled
+    run = qd.load(folder)
+    other = qd.evolve(run.problem, qd.SplitStep(1, order=1), save=run.times)
+    found = qd.compare(run, other).total_variation
+    told = [
+        float(value) for value in re.findall(r'<data value="([^"]+)"', page_of(folder, tmp_path, reference=other)[0])
+    ]
+    assert any(abs(value - found) < 1e-9 for value in told)
+    before = [float(value) for value in re.findall(r'<data value="([^"]+)"', text)]
+    assert not any(abs(value - found) < 1e-9 for value in before)
+
+
+def test_the_digest_is_that_of_the_trajectory(sampled: tuple[Path, str, Node]) -> None:
+    folder, text, _ = sampled
+    assert (folder / "reference.npz").is_file()
+    digest = hashlib.sha256((folder / "trajectory.npz").read_bytes()).hexdigest()
+    assert f"Its trajectory has the SHA-256 {digest}" in text
+
+
+def test_a_run_of_samples_only_has_a_page(tmp_path: Path) -> None:
+    n = 27
+    bonds = {f"Z{i} Z{i + 1}": -1.0 for i in range(n - 1)}
+    chain = qd.Problem.from_operator(bonds | {"X0": -1.0}, clock="real", duration=0.1, initial="0" * n)
+    simulator = AerSimulator(method="matrix_product_state", matrix_product_state_max_bond_dimension=16)
+    run = qd.evolve(chain, qd.Trotter(1), backend=simulator, shots=20, seed=1)
+    assert run.compact == ()  # type: ignore[attr-defined]
+    assert "This run has samples and no wave" in page_of(run, tmp_path)[0]
