@@ -10,8 +10,9 @@ from ..base.entry_points import load, offered, package_of
 from ..base.errors import BackendError, one_of
 from . import conformance, ibm
 from . import estimator as estimators
-from .base import Backend, BackendLike, Capabilities, EstimatingBackend, JobBackend, MidwayBackend, capabilities
+from .base import Backend, BackendLike, Capabilities, EstimatingBackend, JobBackend, capabilities
 from .failures import shown, told
+from .midway import MidwayBackend
 from .names import AER, BackendRow, available, need, need_pennylane, other_names, pennylane_devices
 from .options import device_options
 from .wrapper import wrapped

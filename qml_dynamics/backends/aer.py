@@ -26,7 +26,8 @@ from .aer_batch import Batch, check, parts
 from .aer_diagonals import Diagonals
 from .aer_noise import STANDARD, Acting
 from .aer_trains import trains
-from .base import Capabilities, OnStep, Seeding, check_circuits, flagged
+from .base import Capabilities, OnStep, Seeding, check_circuits
+from .midway import flagged
 
 METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
 _UNFIT = (

@@ -2,9 +2,6 @@
 
 Outcomes are integers over all qubits of the circuit, qubit 0 the least significant bit, whatever order the vendor uses and
 wherever its compiler has put the qubits.
-
-Circuits that measure on the way (:func:`sample_midway`) have one more bit above those of the qubits, which is 1 where any bit
-measured on the way was.
 """
 
 from __future__ import annotations
@@ -12,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import getattr_static
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, Union, cast, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, Union, get_args, runtime_checkable
 
 import numpy as np
 
@@ -20,7 +17,6 @@ from ..base.arguments import checks_arguments_but
 from ..base.errors import BackendError, integer, one_of
 from ..base.numeric import WHERE_READ
 from ..base.printing import printed_briefly
-from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
 from .options import DeviceOptions
 
@@ -83,24 +79,6 @@ BackendLike: TypeAlias = Annotated[
     Union[Backend, str, "BackendV2", "BaseSamplerV2", "BaseEstimatorV2", "Device"],
     WHERE_READ,
 ]
-
-
-@runtime_checkable
-class MidwayBackend(Backend, Protocol):
-    """A backend that also runs circuits which measure and reset qubits on the way.
-
-    Attributes:
-        measures_midway: whether it does, with the options that it was made with.
-    """
-
-    @property
-    def measures_midway(self) -> bool:
-        """Whether it does."""
-        ...
-
-    def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
-        """As :meth:`sample`, all qubits measured at the end; the bit above them is 1 where any bit on the way was 1."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -392,21 +370,3 @@ def without_idle_bits(circuit: QuantumCircuit) -> QuantumCircuit:
 
 
 _CLASSICAL = ("store", "if_else", "while_loop", "for_loop", "switch_case", "box")
-
-
-def sample_midway(
-    backend: Backend, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]
-) -> list[Counts]:
-    """``shots`` outcomes of circuits that measure and reset on the way, all qubits measured at the end.
-
-    Raises:
-        BackendError: the backend does not run such circuits, or failed.
-    """
-    if not capabilities(backend).midway:
-        raise BackendError(f"Argument `backend` must measure in the middle of a circuit, but {backend.name} does not.")
-    return list(cast(MidwayBackend, backend).sample_midway(circuits, shots, seeds))
-
-
-def flagged(ends: np.ndarray, on_the_way: np.ndarray, num_qubits: int, weights: np.ndarray) -> Counts:
-    """Counts from the outcomes at the end of each shot, and whether any bit on the way was 1."""
-    return merged_counts(ends | (on_the_way > 0).astype(np.int64) << num_qubits, weights)

@@ -16,7 +16,8 @@ import numpy as np
 from ..base.errors import BackendError
 from ..results.journal import Scope
 from ..results.trajectory import Counts
-from .base import Asked, Backend, EstimatingBackend, Expected, MidwayBackend, OnStep, capabilities
+from .base import Asked, Backend, EstimatingBackend, Expected, OnStep, capabilities
+from .midway import MidwayBackend
 from .wrapper import Forwarding
 
 if TYPE_CHECKING:

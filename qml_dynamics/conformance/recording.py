@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backends.base import Backend, OnStep, capabilities, sample_midway
+from ..backends.base import Backend, OnStep, capabilities
+from ..backends.midway import sample_midway
 from ..base.errors import BackendError
 from ..results.trajectory import Counts
 

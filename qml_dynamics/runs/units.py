@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Union, cast
 
-from ..backends.base import Asked, Backend, EstimatingBackend, MidwayBackend, capabilities
+from ..backends.base import Asked, Backend, EstimatingBackend, capabilities
+from ..backends.midway import MidwayBackend
 from ..methods.base import Method
 from ..results.observables import pauli_groups
 

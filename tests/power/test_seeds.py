@@ -16,7 +16,8 @@ from qiskit.circuit import ParameterVector
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.backends.base import Backend, Capabilities, sample_midway
+from qml_dynamics.backends.base import Backend, Capabilities
+from qml_dynamics.backends.midway import sample_midway
 from qml_dynamics.conformance.cells import Cell, standard_problem
 from qml_dynamics.methods.base import Stream, circuit_seed
 from qml_dynamics.results.trajectory import Counts

@@ -18,17 +18,8 @@ from qiskit.quantum_info import Statevector
 from ...base.arguments import checks_arguments
 from ...base.errors import BackendError, MethodError
 from .. import backend as find
-from ..base import (
-    ATTRIBUTES,
-    VERBS,
-    Backend,
-    BackendLike,
-    Capabilities,
-    EstimatingBackend,
-    JobBackend,
-    MidwayBackend,
-    capabilities,
-)
+from ..base import ATTRIBUTES, VERBS, Backend, BackendLike, Capabilities, EstimatingBackend, JobBackend, capabilities
+from ..midway import MidwayBackend
 from ..optional_verbs import BindingBackend
 from .operators import ExactEstimator, estimates, exactly
 from .statistics import answers, check, coverage, named, phase_circuits, random_circuit, seeding, seeds_from

@@ -28,7 +28,6 @@ from ..base import (
     BackendLike,
     Capabilities,
     Expected,
-    MidwayBackend,
     OnStep,
     Seeding,
     capabilities,
@@ -38,6 +37,7 @@ from ..base import (
 )
 from ..device.compile import Compiled, Managers, compile_unmeasured
 from ..failures import shown, told
+from ..midway import MidwayBackend
 from ..options import DeviceOptions, device_options
 from .kinds import EXACT, MOST_QUBITS, SAMPLED, STATEVECTOR, answers, kind_of, needs_plain_gates, outcomes_of, strings
 from .pubs import pubs_of, read_pubs

@@ -16,8 +16,8 @@ from qiskit import ClassicalRegister, QuantumCircuit
 from ...base.errors import BackendError
 from ...results.sampling import merged_counts
 from ...results.trajectory import Counts
-from ..base import flagged
 from ..device.compile import REGISTER, Compiled
+from ..midway import flagged
 from ..options import DeviceOptions
 from .readout import amplification, as_counts, calibrated, dense, nearest_distribution, unread
 from .zne import extrapolated, folded

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...backends import Backend, capabilities
-from ...backends.base import sample_midway
+from ...backends.midway import sample_midway
 from ...base.errors import BackendError, MethodError
 from ...base.estimate import Estimate
 from ...methods.base import Method, Stream, circuit_seed

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ... import synthesis
-from ...backends.base import Backend, sample_midway
+from ...backends.base import Backend
+from ...backends.midway import sample_midway
 from ...base.errors import MethodError
 from ...base.estimate import Estimate
 from ...model.domains import Domain

@@ -9,7 +9,8 @@ import numpy as np
 
 from ... import synthesis
 from ...backends import Backend
-from ...backends.base import capabilities, sample_midway
+from ...backends.base import capabilities
+from ...backends.midway import sample_midway
 from ...base.errors import MethodError, check_memory
 from ...model.domains import Hypercube
 from ...model.formulas import by_order, factors

@@ -11,7 +11,7 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import DensityMatrix, Operator, partial_trace
 
 import qml_dynamics as qd
-from qml_dynamics.backends.base import MidwayBackend, sample_midway
+from qml_dynamics.backends.midway import MidwayBackend, sample_midway
 
 SHOTS = 4000
 
