@@ -1,4 +1,4 @@
-"""Faces for people who come from other libraries: their constructors, problems and results, run by this library.
+"""Classes and functions of other libraries with their own constructors, problems and results, run by this library.
 
 `VarQITE`, `VarQRTE` and `TrotterQRTE` as in qiskit-algorithms (the extra ``algorithms``), `QNGOptimizer` as in PennyLane, `QHD` as in
 QHDOPT, and quadratic programs of qiskit-optimization and docplex (the extra ``optimization``). A vendor's package is loaded when one of

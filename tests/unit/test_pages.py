@@ -17,7 +17,7 @@ from qml_dynamics.runs.problem_file import schema
 from qml_dynamics.runs.sweeps.file import KEYS as SWEEP_KEYS
 from tests.stored.names import every_line, key
 from tools import check_dist
-from tools.pages import api, choosing, commands, docstrings, problem_files, public
+from tools.pages import api, choosing, commands, docstrings, modules, problem_files, public
 from tools.pages.__main__ import COMMAND, DOCS, TABLES, marked
 
 ROOT = DOCS.parent
@@ -125,9 +125,18 @@ def test_the_table_of_methods_is_as_it_is_made() -> None:
 
 
 def test_doctests_of_the_makers() -> None:
-    tried = [doctest.testmod(each) for each in (public, docstrings, problem_files, api, choosing, commands)]
+    tried = [doctest.testmod(each) for each in (public, docstrings, problem_files, api, choosing, commands, modules)]
     assert sum(each.attempted for each in tried) >= 4
     assert [each.failed for each in tried] == [0] * len(tried)
+
+
+def test_the_map_of_modules_has_each_of_them_with_words() -> None:
+    page, rooms = modules.page(), (*modules.ROOMS, "")
+    said = {name: line for room in rooms for name, line in modules.first_lines(room)}
+    assert len(said) == len(list(modules.PACKAGE.rglob("*.py"))) > 400
+    assert [name for name, line in said.items() if len(line) < 15 or f"``{name}``" not in page] == []
+    architecture = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^\| `(\w+)` \| ", architecture, re.MULTILINE))[:12] == modules.ROOMS
 
 
 def trees() -> dict[str, list[str]]:

@@ -57,7 +57,7 @@ def _index(found: list[str], names: list[Name]) -> str:
         "Every public name, on the page of its subject. ``import qml_dynamics as qd`` is assumed on all of them.",
         "",
     ]
-    lines += [".. toctree::", "   :maxdepth: 1", "", *(f"   {page}" for page in found), "   commands", ""]
+    lines += [".. toctree::", "   :maxdepth: 1", "", *(f"   {page}" for page in found), "   commands", "   modules", ""]
     for page in (each for each in found if any(n.page == each for n in names)):
         lines += [*_heading(title(page), "-"), ".. list-table::", "   :widths: 35 65", ""]
         for each in sorted((n for n in names if n.page == page), key=lambda n: (n.module, n.name.lower())):

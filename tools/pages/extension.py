@@ -1,4 +1,4 @@
-"""The extension of Sphinx that writes what is made at build time: the reference of names and commands, and notebooks beside the pages."""
+"""The extension of Sphinx that writes the pages made at build time: names, commands, modules, and notebooks beside the pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import api, commands
+from . import api, commands, modules
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 def write(folder: Path) -> None:
     """The made pages into ``folder/api`` and ``folder/notebooks``; files that stay the same are not touched, others go."""
-    texts = {**api.pages(), "commands.rst": commands.page()}
+    texts = {**api.pages(), "commands.rst": commands.page(), "modules.rst": modules.page()}
     _fill(folder / "api", {name: text.encode() for name, text in texts.items()})
     copies = {path.name: path.read_bytes() for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
     _fill(folder / "notebooks", {name: content.replace(b"(../docs/", b"(../") for name, content in copies.items()})
