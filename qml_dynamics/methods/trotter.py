@@ -45,7 +45,8 @@ class Trotter(Usual):
         truncation: allowed error of the final state in the 2-norm from leaving out small Walsh terms of the potential
             (0: exact). The bound is rigorous: ``sup |zeta - zeta'|`` times the sum of the absolute amounts of the potential
             factors, which is the integral of ``|s|`` for formulas without negative substeps. Up to 12 qubits
-            ``diagnostics["truncation_error"]`` has the error itself beside it, which is often a hundred times smaller.
+            ``diagnostics["truncation_error"]`` has the error itself beside it, which is often a hundred times smaller. What is left of
+            a series is fitted anew to the loss, up to 400 terms and 2^24 terms times points; above it keeps its own coefficients.
         formula: the name of a formula, instead of the one that ``order`` stands for: ``"lie"``, ``"strang"``, ``"omelyan2"``,
             ``"suzuki4"``, ``"omelyan4"``, ``"blanes_moan4"`` (the fewest gates for most errors) or ``"blanes_moan6"``. For operators
             ``"auto"``: formula, steps and splitting that take least for the stated error.
@@ -286,7 +287,7 @@ def _ends(run: Trajectory, method: Trotter) -> np.ndarray:
     if not method.remainder or not isinstance(h, LearningHamiltonian):
         return boundaries(problem.duration, method.steps, times)
     rule = method.product_formula
-    return synthesis.trotter.whole_steps(problem, h, rule, method.steps, times, method.truncation)
+    return synthesis.trotter.whole_steps(problem, h, rule, method.steps, times)
 
 
 def trotter_of(method: Method | None, steps: int) -> Trotter:

@@ -88,7 +88,7 @@ def program(
     )  # before their ends are listed
     ends = boundaries(problem.duration if until is None else until, steps, saves)
     if remainder and isinstance(h, LearningHamiltonian):
-        ends = whole_steps(problem, h, formula, steps, saves, truncation)
+        ends = whole_steps(problem, h, formula, steps, saves)
     build = (
         _Pauli(h, formula, ends, splitting)
         if isinstance(h, PauliHamiltonian)
@@ -108,13 +108,13 @@ def whole_steps(
     formula: Formula,
     steps: int,
     saves: Sequence[float],
-    truncation: float = 0.0,
 ) -> np.ndarray:
     """Ends of steps of a whole multiple of a unit of time, and of one shorter step behind them for the rest of the duration.
 
     The steps are no longer than the equal ones. Of the multiples the one that takes the fewest CX is chosen, and the equal steps where
-    none takes fewer. The unit of an axis of N points and length L is ``L^2 / (4 pi N D)``, with walls ``L^2 / (2 pi N D)``; there is
-    none where the diffusion moves, or where the kinetic factors of the formula are not equal.
+    none takes fewer; counted without truncation, so that a truncated run and the same run without it differ by nothing else. The unit
+    of an axis of N points and length L is ``L^2 / (4 pi N D)``, with walls ``L^2 / (2 pi N D)``; there is none where the
+    diffusion moves, or where the kinetic factors of the formula are not equal.
 
     >>> from qml_dynamics import Gaussian, Grid, hamiltonian
     >>> from qml_dynamics.model.formulas import by_name
@@ -128,7 +128,7 @@ def whole_steps(
     speed = problem.diffusion.integral(0.0, problem.duration, problem.duration) / problem.duration
     if not isinstance(problem.diffusion, Constant) or len(fractions) != 1 or not speed > 0:
         return equal
-    build = _Learning(problem, h, formula, equal, truncation)
+    build = _Learning(problem, h, formula, equal, 0.0)
     least, best = build.cx(equal, saves), equal
     for step in _multiples(problem, problem.duration / steps, speed * fractions.pop()):
         ends = steps_of(problem.duration, step, saves)

@@ -327,6 +327,16 @@ def test_remainders_that_are_refused(wrong, message):
     assert str(error.value).startswith(message)
 
 
+@pytest.mark.parametrize("units", [3.3, 7.7, 12.1])
+@pytest.mark.parametrize("truncation", [1e-3, 0.05, 0.4])
+def test_a_truncated_run_takes_the_steps_of_the_run_without_truncation(units, truncation):
+    problem = Problem(Grid((-1, 3), 5), crooked, D, clock="real", duration=units * unit(Grid((-1, 3), 5), D))
+    saves, h, rule = [0.0, problem.duration], hamiltonian(problem), by_name("strang")
+    cut = program(problem, h, rule, int(units), saves, truncation, remainder=True)
+    whole = program(problem, h, rule, int(units), saves, remainder=True)
+    assert cut.ends.tolist() == whole.ends.tolist() != boundaries(problem.duration, int(units), saves).tolist()
+
+
 @pytest.mark.slow
 def test_an_error_budget_of_a_run_with_a_remainder():
     """What it leaves out is the truncation alone; the rest is the formula's."""
