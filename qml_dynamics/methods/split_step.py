@@ -85,7 +85,9 @@ class SplitStep(Usual):
             rings: frozenset[Space] = frozenset({"periodic", "flux"})
             real: frozenset[Clock] = frozenset({"real"})
             return Facts(real, rings, "classical", self.order, steps=self.steps, compact_above=0, callback="never")
-        spaces = GRIDS if self.formula == "chin4a" else LOSSES
+        spaces = (
+            GRIDS if self.formula == "chin4a" else LOSSES | {"onehot"}
+        )  # |grad V|^2 belongs to the spectral Laplacian
         return Facts(WAVES, spaces, "classical", self.order, steps=self.steps)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
