@@ -124,7 +124,7 @@ def laplacian(domain: Domain) -> np.ndarray:
 
 
 def differences(domain: Grid, axis: int) -> np.ndarray:
-    """``(2 psi_j - psi_{j-1} - psi_{j+1}) / h^2`` entry by entry: with a flux times ``exp(-+ 2 pi i twist / n)``, beyond a wall ``-psi``."""
+    """``(2 psi_j - psi_{j-1} - psi_{j+1}) / h^2`` entry by entry: with a flux by phases, beyond a wall ``-psi``."""
     (a, b), n = domain.bounds[axis], domain.shape[axis]
     table = np.zeros((n, n), dtype=complex)
     turn = np.exp(-2j * np.pi * domain.twist[axis] / n)

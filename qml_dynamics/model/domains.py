@@ -259,7 +259,7 @@ class Grid:
 
     @cached_property
     def dual_axes(self) -> tuple[np.ndarray, ...]:
-        """The dual diagonal of each axis: with ``q = k - 2 pi twist / L`` it is ``q^2``, of finite differences ``(2 sin(q h / 2) / h)^2``."""
+        """The dual diagonal of each axis: ``q^2`` of ``q = k - 2 pi twist / L``, of differences ``(2 sin(q h / 2) / h)^2``."""
         shifts = (2 * np.pi * t / length for t, length in zip(self.twist, self.lengths))
         with np.errstate(over="ignore"):  # of a box of 1e-160, which no method runs on
             if self.encoding == "onehot":

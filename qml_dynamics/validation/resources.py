@@ -21,6 +21,7 @@ from ..model.formulas import boundaries
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
 from .device_cost import DevicePlan, device_plan
+from .encodings import Encodings, encodings
 
 _SHOTS = 1000
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Cost:
         cut_steps: save times that are no end of a step: each cuts one in two, which adds gates. :func:`step_ends` lists save
             times that cut none.
         fault_tolerant: the longest circuit in Clifford gates and T, where an error of their synthesis is given.
+        encodings: on a device, of a grid of at most 32 points: its evolution compiled in binary and in one-hot encoding, and which of
+            them the device should get.
     """
 
     qubits: int
@@ -73,6 +76,7 @@ class Cost:
     circuits_per_step: int | None = None
     cut_steps: int = 0
     fault_tolerant: FaultTolerant | None = None
+    encodings: Encodings | None = None
 
     def __str__(self) -> str:
         at_most = "at most " if self.upper_bound else ""
@@ -93,6 +97,7 @@ class Cost:
             )
             + (f"; {self.device}" if self.device else "")
             + (f"; {self.fault_tolerant}" if self.fault_tolerant else "")
+            + (f"; {self.encodings}" if self.encodings else "")
         )
 
 
@@ -172,6 +177,7 @@ def cost(
         device=plan,
         circuits_per_step=work.per_step,
         cut_steps=cut_steps(job),
+        encodings=None if plan is None else encodings(problem, job.method, job.backend, job.shots or _SHOTS),
         fault_tolerant=None
         if synthesis_error is None
         else builders.clifford_t.fault_tolerant(longest, synthesis_error, synthesis),
