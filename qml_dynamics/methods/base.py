@@ -35,6 +35,7 @@ SPACES: tuple[Space, ...] = ("periodic", "walls", "flux", "hypercube", "operator
 GRIDS: frozenset[Space] = frozenset({"periodic", "walls", "flux"})
 LOSSES: frozenset[Space] = GRIDS | {"hypercube"}
 BINARY: frozenset[Space] = LOSSES | {"operator"}  # points are basis states of a register, numbered in binary
+POINTS: frozenset[Space] = LOSSES | {"onehot"}  # what holds a loss on points
 EVERYWHERE: frozenset[Space] = frozenset(SPACES)
 WAVES: frozenset[Clock] = frozenset({"real", "imaginary"})
 

@@ -32,6 +32,11 @@ def is_one_hot(domain: Domain) -> bool:
     return isinstance(domain, Grid) and domain.encoding == "onehot"
 
 
+def places(domain: Domain) -> np.ndarray | slice:
+    """Where the points stand among the amplitudes of a circuit, the ancillas of walls in ``|0>``."""
+    return domain.basis_states if isinstance(domain, Grid) and domain.encoding == "onehot" else slice(domain.size)
+
+
 def check(problem: Problem, formula: Formula, truncation: float, backend: Backend | None) -> None:
     """Refuse what circuits on a one-hot grid do not do.
 
@@ -120,8 +125,11 @@ def with_kept(answer: Answer, told: Mapping[str, Any], bases: Mapping[str, str])
     least = {basis: min(row) for basis, row in told["kept_shots"].items()}
     least["both"] = min(least.values())
     of = {"energy": "both", "kinetic": "dual", "objective": "weight", **bases}
+    kept = told["kept_shots"]["weight"][-1]
+    share = told["success_probability"][-1]
     return replace(
         answer,
+        stop=f"{answer.stop} Kept {kept:,} samples there, {share:.3g} of those taken: the others had leaked.",
         expectations={
             name: Estimate(found.value, found.stderr, least[of[name]]) for name, found in answer.expectations.items()
         },

@@ -179,7 +179,7 @@ class Trotter(Usual):
         if plan.sup_error and domain.num_qubits <= _MEASURED:
             out.diagnostics["truncation_error"] = _truncation_error(job, plan, self.product_formula)
         waves = job.device.states([plan.start, *plan.pieces], job.progress)
-        where = domain.basis_states if one_hot.is_one_hot(domain) else slice(domain.size)
+        where = one_hot.places(domain)
         for t, wave in zip(plan.saves, waves):
             yield (
                 t,

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, check_memory, describe, integer, one_of, real, require
 from ..base.printing import printed_briefly
+from .axes import BOUNDARIES, ENCODINGS, checked_qubits, qubits_of
 
 
 def outer_sum(axes: Sequence[np.ndarray]) -> np.ndarray:
@@ -96,36 +97,7 @@ def per_axis(value: object, ndim: int, name: str) -> list[Any]:
     return items
 
 
-MAX_QUBITS_PER_AXIS = 30
-MAX_QUBITS = 60
 MAX_WEIGHTS = 1000  # of a hypercube: what stands on waves refuses far fewer, by memory
-BOUNDARIES = ("periodic", "walls")
-ENCODINGS = ("binary", "onehot", "none")
-MAX_POINTS = 1 << 16  # of an axis that is not numbered in binary, none of which is so long on a device
-
-
-def _bits(points: object, encoding: str, ndim: int) -> list[object]:
-    """The qubits of axes with so many points."""
-    many = [integer(n, "points", 2, 1 << MAX_QUBITS_PER_AXIS) for n in per_axis(points, ndim, "points")]
-    if encoding != "binary":
-        return list(many)
-    for n in many:
-        require(n & (n - 1) == 0, "points", "be powers of two where the encoding is 'binary'", n)
-    return [n.bit_length() - 1 for n in many]
-
-
-def _check_axes(qubits: Sequence[int], encoding: str, boundary: str) -> list[int]:
-    """The qubits of all axes, if they are in their range."""
-    if encoding == "binary":
-        bits = [integer(q, "qubits", 1, MAX_QUBITS_PER_AXIS) for q in qubits]
-        require(sum(bits) <= MAX_QUBITS, "qubits", f"add up to at most {MAX_QUBITS}", sum(bits))
-        return bits
-    bits = [integer(q, "points", 2, MAX_POINTS) for q in qubits]
-    if encoding == "onehot":
-        require(sum(bits) <= MAX_QUBITS, "points", f"add up to at most {MAX_QUBITS} for one-hot axes", sum(bits))
-    for n in bits if boundary == "periodic" else ():
-        require(n % 2 == 0, "points", "be even on a ring that is not numbered in binary", n)
-    return bits
 
 
 @printed_briefly
@@ -184,9 +156,9 @@ class Grid:
         one_of(encoding, "encoding", ENCODINGS)
         if points is not None:
             require(qubits is None, "qubits", "be left out where `points` are given", qubits)
-            bits = _check_axes(_bits(points, encoding, len(box)), encoding, boundary)  # type: ignore[arg-type]
+            bits = checked_qubits(qubits_of(per_axis(points, len(box), "points"), encoding), encoding, boundary)
         else:
-            bits = _check_axes(per_axis(qubits, len(box), "qubits"), encoding, boundary)
+            bits = checked_qubits(per_axis(qubits, len(box), "qubits"), encoding, boundary)
         flux = tuple(real(t, "twist") for t in per_axis(twist, len(box), "twist"))
         require(boundary == "periodic" or not any(flux), "twist", "be 0 where the boundary is walls", flux)
         given = {"bounds": box, "qubits": tuple(bits), "boundary": boundary, "twist": flux, "encoding": encoding}

@@ -4,8 +4,8 @@ On one excitation an axis, ``H = D K + s V`` is a sum over bonds: K hops between
 ``-exp(-2 pi i twist / N)/h^2``), and the diagonal of both is shared out over the two bonds of each site. So a bond is a matrix of shape
 (2, 2), its exponential one exchange block of two CX, and a layer of bonds that share no site one layer of blocks, whatever N is: a
 Strang step takes two layers of blocks, four of CX, once its halves are merged with their neighbours'. A part of the loss that
-depends on two weights is one controlled phase for each pair of their points. Sources of the scheme: Leng, Hickman, Li, Wu,
-arXiv:2303.01471; Leng, Li, Peng, Wu, arXiv:2401.08550.
+depends on two weights is one controlled phase for each pair of their points. Source of the scheme: Leng, Li, Peng, Wu,
+arXiv:2401.08550.
 
 Everything is a product formula over the layers (:attr:`~qml_dynamics.model.formulas.Formula.ramps`). Where its steps take more CX than
 the network of exchange blocks that any evolution of one axis has, the same unitary is sent as that network.

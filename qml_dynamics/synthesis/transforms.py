@@ -117,7 +117,13 @@ def kinetic(
         return
     to_dual(domain, circuit)
     for axis, qubits in enumerate(registers(domain)):
-        if control is None:
+        if one_hot(domain):
+            for qubit, value in zip(qubits, domain.dual_axes[axis].tolist()):
+                if control is None:
+                    circuit.p(-tau * value, qubit)
+                else:
+                    circuit.cp(-tau * value, qubit, control)
+        elif control is None:
             dual_phases(domain, axis, tau, circuit, qubits)
         else:
             diagonal(dual_series(domain, axis).controlled(), tau, circuit, [*qubits, control])

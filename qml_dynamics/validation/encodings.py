@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -42,15 +43,24 @@ class Encodings:
         )
 
 
+def _nearest(points: Sequence[int], name: str) -> list[int]:
+    """Numbers of points in another encoding: in binary the next powers of two."""
+    return [1 << (n - 1).bit_length() if name == "binary" else n for n in points]
+
+
 def encodings(problem: Problem, method: Method, device: Backend, shots: int) -> Encodings | None:
-    """Both encodings compiled for a device; None where the grid or the method has only one, or there are more than 32 points."""
+    """Both encodings compiled for a device; None where the grid or the method has only one, or there are more than 32 points.
+
+    In binary the points of a one-hot axis become the next power of two.
+    """
     grid = problem.domain
     if not isinstance(grid, Grid) or grid.encoding == "none" or grid.size > MOST_POINTS:
         return None
     circuits, qubits = {}, {}
     for name in ("binary", "onehot"):
         try:
-            there = Grid(grid.bounds, None, grid.boundary, grid.twist, name, points=grid.shape)
+            points = grid.shape if name == grid.encoding else _nearest(grid.shape, name)
+            there = Grid(grid.bounds, None, grid.boundary, grid.twist, name, points=points)
             job = convert(problem.replace(domain=there), method, device, shots, seed=0, save=[problem.duration])
             (circuits[name],) = job.method.circuits(job)
         except (QMLDynamicsError, ValueError):  # there is no such grid, no such circuit, or more than one

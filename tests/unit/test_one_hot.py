@@ -15,7 +15,6 @@ from scipy.linalg import expm
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.conformance.oracles import matrices
-from qml_dynamics.methods.one_hot import kept_probabilities
 from qml_dynamics.model.resample import restrict
 
 ERROR = 0.02  # of a CX
@@ -155,8 +154,7 @@ def test_nothing_left_is_refused() -> None:
     with pytest.raises(
         MethodError, match=r"^Argument `shots` must be larger: of 1 at t = [0-9.]+ none has one excitation an axis\.$"
     ):
-        for seed in range(20):
-            qd.evolve(p, qd.Trotter(2), backend=dead, shots=1, seed=seed)
+        qd.evolve(p, qd.Trotter(2), backend=dead, shots=1, seed=1)
 
 
 @pytest.mark.parametrize(
