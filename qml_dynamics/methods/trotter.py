@@ -64,6 +64,10 @@ class Trotter(Usual):
     unit times D: the phases before and behind the transform are added to those of the loss. Equal steps that are such multiples are
     found by themselves, since the circuit is the same unitary.
 
+    On a one-hot grid the parts are not K and V but the even and the odd bonds, each with its share of V: one exchange block of two CX a
+    bond, four layers of CX a step whatever the number of points; steps that would take more CX than the network of their unitary,
+    ``N (N - 1)``, are sent as that (``diagnostics["networks"]``). Samples are kept where every axis has one excitation.
+
     The terms of an operator are put in parallel layers: all terms on one bond in one block of at most three CX, the bonds in as few
     layers as their colouring finds, half steps merged, so that the depth of a step of a local model does not grow with its size. Where
     strings are longer, networks of rotations by Rustiq (arXiv:2404.03280) in its own order and mirrored are tried too, and the

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit import transpile
+from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import DensityMatrix, Kraus
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 from scipy.linalg import expm
@@ -15,7 +16,9 @@ from scipy.linalg import expm
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.conformance.oracles import matrices
+from qml_dynamics.learning.diffusion.witten import landscape
 from qml_dynamics.model.resample import restrict
+from qml_dynamics.plotting.animation_frames import _smooth
 
 ERROR = 0.02  # of a CX
 
@@ -185,6 +188,42 @@ def test_operators_points_without_a_register_and_the_classical_clock_are_refused
         qd.evolve(free, qd.Trotter(2))
     with pytest.raises(ProblemError, match="`domain` must have the encoding 'binary' on the classical clock"):
         p.replace(clock="classical")
+
+
+def test_an_estimator_is_refused_since_it_keeps_what_has_leaked() -> None:
+    """By the name of the backend."""
+    asked = qd.backend("aer", estimator=StatevectorEstimator())
+    with pytest.raises(
+        MethodError, match="`backend` must sample on a one-hot grid, where outcomes that leaked are thrown away"
+    ):
+        qd.evolve(well(), qd.Trotter(2), backend=asked, shots=100)
+
+
+def test_uses_that_work_on_registers_say_so() -> None:
+    """Thermal states and diffusion models; annealing and levels run on the points."""
+    p = well(6)
+    still = p.replace(clock="imaginary", duration=1.0)
+    with pytest.raises(ProblemError, match="`problem` must stand on points numbered in binary here, but is 'onehot'"):
+        qd.gibbs.thermal(still, 1.0)
+    ring = qd.Grid((-6, 6), points=32, encoding="onehot")
+    with pytest.raises(ProblemError, match="`domain` must stand on points numbered in binary here, but is 'onehot'"):
+        landscape(ring, "ou", 1.0)
+    energies = np.linalg.eigvalsh(qd.hamiltonian(p).matrix())
+    assert qd.hamiltonian(p).ground_state()[0] == pytest.approx(energies[0], abs=1e-12)
+    found = qd.anneal(still.replace(strength=qd.Linear(0.5, 2.0)), 10, seed=1)
+    assert found.density.shape[-1] == 6
+
+
+def test_pictures_of_a_wave_on_few_points(tmp_path: Path) -> None:
+    """A finer grid than any register is interpolated for the film, and the report names the encoding and what was kept."""
+    run = qd.evolve(well(40), qd.Exact())
+    x, density, _ = _smooth(run, run.problem.domain)  # type: ignore[arg-type]
+    assert len(x) > 40
+    assert density.shape[-1] == len(x)
+    page = Path(qd.report(qd.evolve(well(4), qd.Trotter(1), backend=noisy(), shots=200, seed=1), tmp_path / "r.html"))
+    text = page.read_text(encoding="utf-8")
+    assert "one-hot" in text
+    assert "share that has leaked" in text
 
 
 def test_files_and_run_folders(tmp_path: Path) -> None:
