@@ -48,7 +48,7 @@ def _nearest(points: Sequence[int], name: str) -> list[int]:
     return [1 << (n - 1).bit_length() if name == "binary" else n for n in points]
 
 
-def encodings(problem: Problem, method: Method, device: Backend, shots: int) -> Encodings | None:
+def both_encodings(problem: Problem, method: Method, device: Backend, shots: int) -> Encodings | None:
     """Both encodings compiled for a device; None where the grid or the method has only one, or there are more than 32 points.
 
     In binary the points of a one-hot axis become the next power of two.

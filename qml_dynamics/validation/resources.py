@@ -21,7 +21,7 @@ from ..model.formulas import boundaries
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
 from .device_cost import DevicePlan, device_plan
-from .encodings import Encodings, encodings
+from .encodings import Encodings, both_encodings
 
 _SHOTS = 1000
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def cost(
         device=plan,
         circuits_per_step=work.per_step,
         cut_steps=cut_steps(job),
-        encodings=None if plan is None else encodings(problem, job.method, job.backend, job.shots or _SHOTS),
+        encodings=None if plan is None else both_encodings(problem, job.method, job.backend, job.shots or _SHOTS),
         fault_tolerant=None
         if synthesis_error is None
         else builders.clifford_t.fault_tolerant(longest, synthesis_error, synthesis),
