@@ -45,6 +45,7 @@ from ..methods.split_step import SplitStep
 from ..model.domains import Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.initial import Gaussian, State, Uniform
+from ..model.objectives import from_table
 from ..model.problem import Problem
 from ..model.resample import refine, restrict
 from ..results.observables import ObservableLike
@@ -89,10 +90,7 @@ class Chain:
         assert isinstance(self.h, LearningHamiltonian)
         self.zeta = self.h.zeta
         self.one_hot = is_one_hot(problem.domain)
-        self.domain = problem.domain  # that of the references
-        if self.one_hot:
-            grid: Any = problem.domain
-            self.domain = Grid(grid.bounds, None, grid.boundary, grid.twist, "none", points=grid.shape)
+        self.reference = _spectral(problem, self.zeta) if self.one_hot else problem
         self.notes: list[str] = []
         self.facts = check_method(method).facts()
         self.backend: Backend | None = None
@@ -115,7 +113,7 @@ class Chain:
 
     def measure(self) -> dict[str, Any]:
         """Run the chain and take the differences of neighbours."""
-        on_grid = self._point(self._converged(self.problem.replace(domain=self.domain))[0])
+        on_grid = self._point(self._converged(self.reference)[0])
         hopping = [self._point(self._converged(self.problem)[0])] if self.one_hot else []
         refined, steps = self._refined(on_grid)
         wide = self._wider(refined, steps)
@@ -156,7 +154,7 @@ class Chain:
 
     def _refined(self, on_grid: Point) -> tuple[Point, int]:
         """The exact evolution with half of the spacing, read at this grid's points, and how many steps it took."""
-        domain = self.domain
+        domain = self.reference.domain
         if not isinstance(domain, Grid):
             self.notes.append("grid: a hypercube is exact, there is nothing to refine.")
             return on_grid, 0
@@ -179,7 +177,7 @@ class Chain:
 
     def _wider(self, refined: Point, steps: int) -> Point:
         """The refined evolution in a box that is wider along every axis that ends somewhere, read at this grid's points."""
-        domain = self.domain
+        domain = self.reference.domain
         if not isinstance(domain, Grid) or not steps:
             return refined
         fine = self._fine(domain)
@@ -295,6 +293,15 @@ class Chain:
     def _cells(self, point: Point) -> np.ndarray:
         """Probabilities of the cells of the box, and of the outside."""
         return np.append(coarse_cells(point.density, self.problem.domain), point.outside)
+
+
+def _spectral(problem: Problem, zeta: np.ndarray) -> Problem:
+    """A problem on a one-hot grid with the spectral Laplacian on the same points."""
+    grid, loss = problem.domain, problem.objective
+    assert isinstance(grid, Grid)
+    assert loss is not None
+    there = Grid(grid.bounds, None, grid.boundary, grid.twist, "none", points=grid.shape)
+    return problem.replace(domain=there, objective=loss if loss.domain is None else from_table(zeta, there))
 
 
 def _plain(estimate: Estimate) -> Estimate:

@@ -270,6 +270,16 @@ def test_the_budget_has_a_part_for_the_differences() -> None:
     assert float(found.terms["encoding"].value) == 0.0
 
 
+def test_the_budget_of_a_table_has_the_part_too() -> None:
+    """Its values are those of the points, whatever the Laplacian."""
+    grid = qd.Grid((0, 1), points=5, boundary="walls", encoding="onehot")
+    table = qd.objectives.from_table([1.0, 2.0, 0.0, 3.0, 1.0], grid)
+    p = qd.Problem(grid, table, 0.05, clock="real", duration=0.3, initial=qd.Gaussian(0.5, 0.12))
+    found = qd.error_budget(p, qd.Trotter(3))
+    assert float(found.terms["differences"].value) > 1e-3
+    assert any("the loss is a table" in note for note in found.notes)
+
+
 def test_a_saved_budget_keeps_the_part(tmp_path: Path) -> None:
     """And one of a binary grid has none."""
     found = qd.error_budget(well(5), qd.Trotter(2))
