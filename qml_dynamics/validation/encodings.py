@@ -56,18 +56,19 @@ def both_encodings(problem: Problem, method: Method, device: Backend, shots: int
     grid = problem.domain
     if not isinstance(grid, Grid) or grid.encoding == "none" or grid.size > MOST_POINTS:
         return None
-    circuits, qubits = {}, {}
+    circuits, qubits, most = {}, {}, capabilities(device).most_qubits
     for name in ("binary", "onehot"):
         try:
             points = grid.shape if name == grid.encoding else _nearest(grid.shape, name)
             there = Grid(grid.bounds, None, grid.boundary, grid.twist, name, points=points)
+            if most is not None and there.num_qubits > most:
+                return None
             job = convert(problem.replace(domain=there), method, device, shots, seed=0, save=[problem.duration])
             (circuits[name],) = job.method.circuits(job)
         except (QMLDynamicsError, ValueError):  # there is no such grid, no such circuit, or more than one
             return None
         qubits[name] = circuits[name].num_qubits
-        most = capabilities(device).most_qubits
-        if most is not None and qubits[name] > most:
+        if most is not None and qubits[name] > most:  # with the ancillas of walls
             return None
     programs = cast(Any, device).programs(list(circuits.values()), shots, [0, 0])
     plain = {name: p.circuit for name, p in zip(circuits, (p for p in programs if p.role.get("scale") == 1))}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import synthesis as builders
 from ..backends import Backend
+from ..backends import opened as find_backend
 from ..backends.base import BackendLike, capabilities, check_width
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, human_bytes, integer, one_of, real, require
@@ -146,7 +147,26 @@ def cost(
         error = real(synthesis_error, "synthesis_error", positive=True, error=MethodError)
         require(_FINEST <= error <= 1, "synthesis_error", f"be between {_FINEST:g} and 1", error, MethodError)
     method, backend = settled(problem, method, backend, shots)
-    job = convert(problem, method, backend, shots, seed, save, observables, compact=True)
+    device = None if backend is None else find_backend(backend)
+    estimate = price(problem, method, device, shots, save, seed, observables, synthesis_error, synthesis)
+    if device is None or estimate.device is None:
+        return estimate
+    return replace(estimate, encodings=both_encodings(problem, method, device, shots or _SHOTS))
+
+
+def price(
+    problem: Problem,
+    method: Method,
+    device: Backend | None,
+    shots: int | None,
+    save: int | Sequence[float] | np.ndarray | None,
+    seed: int | None = None,
+    observables: Mapping[str, ObservableLike] | None = None,
+    synthesis_error: float | None = None,
+    synthesis: str = _DEFAULT,
+) -> Cost:
+    """The cost of a run alone, for arguments as :func:`cost` has settled them: no other encoding is compiled."""
+    job = convert(problem, method, device, shots, seed, save, observables, compact=True)
     on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some
     if job.shots is None and on_a_device:
         job.shots = _SHOTS
@@ -177,7 +197,6 @@ def cost(
         device=plan,
         circuits_per_step=work.per_step,
         cut_steps=cut_steps(job),
-        encodings=None if plan is None else both_encodings(problem, job.method, job.backend, job.shots or _SHOTS),
         fault_tolerant=None
         if synthesis_error is None
         else builders.clifford_t.fault_tolerant(longest, synthesis_error, synthesis),
