@@ -193,7 +193,7 @@ def misread(cell: Cell, name: str, values: np.ndarray, right: dict[str, np.ndarr
     if name not in ("the wave", "the density"):
         return ""
     domain = cell.problem.domain
-    qubits = domain.num_qubits
+    qubits = domain.size.bit_length() - 1
     bits = (len(values), *(2,) * qubits)
     flipped = values.reshape(bits).transpose(0, *range(qubits, 0, -1)).reshape(values.shape)
     turn = (0, *range(domain.ndim, 0, -1))

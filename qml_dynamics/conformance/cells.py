@@ -27,6 +27,7 @@ WORDS = {
     "flux": "flux",
     "hypercube": "a hypercube",
     "operator": "an operator",
+    "onehot": "one-hot axes",
 }
 BOX = ((-2.0, 2.0), (-1.0, 1.5))
 LOSS = "0.7*cos(pi*x0/2 + 0.4) + 0.5*sin(0.8*pi*x1 + 0.3) + 0.4*cos(pi*x0/2 - 0.9)*sin(0.8*pi*x1 - 0.5)"
@@ -63,7 +64,7 @@ class Cell:
 def standard_problem(
     space: Space, clock: Clock, *, qubits: tuple[int, int] = (1, 2), moving: bool = True, duration: float = DURATION
 ) -> Problem:
-    """The problem of one cell, on three qubits (or those of ``qubits``, one number an axis, on a grid).
+    """The problem of one cell, on three qubits (or those of ``qubits``, one number an axis, on a grid); on six in one-hot encoding.
 
     Args:
         space: its weight space.
@@ -88,6 +89,8 @@ def standard_problem(
     else:
         boundary, twist = "walls" if space == "walls" else "periodic", (0.2, -0.35) if space == "flux" else 0.0
         domain, loss = Grid(BOX, qubits, boundary, twist), expression(LOSS, 2)
+        if space == "onehot":
+            domain = Grid(BOX, boundary="walls", encoding="onehot", points=domain.shape)
         width = (
             (0.4, 0.25) if clock == "classical" else (0.8, 0.5)
         )  # an ensemble of points must end before its box does
@@ -98,10 +101,10 @@ def standard_problem(
 
 
 def standard_problems() -> Iterator[Problem]:
-    """One problem for each weight space and clock that can be stated: twelve of them.
+    """One problem for each weight space and clock that can be stated: fourteen of them.
 
     >>> len(list(standard_problems()))
-    12
+    14
     """
     for clock in CLOCKS:
         for space in SPACES:
@@ -119,7 +122,7 @@ def large_problem(cell: Cell) -> Problem:
     if isinstance(domain, Hypercube):
         return problem.replace(domain=Hypercube(22), objective=expression("x0*x1 - x21", 22), initial=Uniform())
     even = tuple(22 // domain.ndim for _ in range(domain.ndim))
-    wide_grid = Grid(domain.bounds, even, domain.boundary, domain.twist if any(domain.twist) else 0.0)
+    wide_grid = Grid(domain.bounds, even, domain.boundary, domain.twist if any(domain.twist) else 0.0, domain.encoding)
     return problem.replace(domain=wide_grid)
 
 

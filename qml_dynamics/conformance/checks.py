@@ -16,6 +16,7 @@ from ..backends.base import Backend, capabilities
 from ..base.errors import AnswerError, QMLDynamicsError, line
 from ..methods.base import Facts, Method, check_facts
 from ..methods.evolution import circuits, evolve
+from ..model.domains import Grid
 from ..results.trajectory import Trajectory
 from ..validation.budget import error_budget
 from ..validation.error_parts import ErrorBudget
@@ -276,12 +277,14 @@ def _same_states(case: Case, found: list[QuantumCircuit], each: int, weights: np
     from qiskit.quantum_info import Statevector
 
     cell, size = case.cell, case.cell.problem.domain.size
+    domain = cell.problem.domain
+    points = domain.basis_states if isinstance(domain, Grid) else np.arange(size)
     waves = [Statevector(circuit).data for circuit in found]
-    aside = max(1 - float(np.linalg.norm(wave[:size]) ** 2) for wave in waves)
+    aside = max(1 - float(np.linalg.norm(wave[points]) ** 2) for wave in waves)
     if any(len(wave) > size for wave in waves) and cell.clock == "classical":
         return  # positions and momenta are read together
-    demand(aside < ROUNDING, cell, f"the ancillas of the circuits do not end in 0, by {aside:.2g}")
-    rows = np.array([wave[:size] for wave in waves]).reshape(len(cell.saves), each, size)
+    demand(aside < ROUNDING, cell, f"the circuits end elsewhere than on the points of the domain, by {aside:.2g}")
+    rows = np.array([wave[points] for wave in waves]).reshape(len(cell.saves), each, size)
     if each == 1 and case.exact.states is not None:
         gap = distance("the wave", rows[:, 0], _rows(case.exact.states))
         demand(gap < 1e-7, cell, f"the circuits differ from the run: their wave is another one, by {gap:.2g}")

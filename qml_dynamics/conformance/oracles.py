@@ -1,6 +1,7 @@
 """Dense propagators for the matrix: what the answer of a cell is, by code that shares nothing with the library.
 
-Minus the Laplacian is an explicit sum over plane waves (periodic, with flux), standing waves (walls) or single flips (hypercube);
+Minus the Laplacian is an explicit sum over plane waves (periodic, with flux), standing waves (walls) or single flips (hypercube), in
+one-hot encoding an explicit table of differences;
 an operator is an explicit sum of Kronecker products. Waves go by SciPy's matrix exponential where the Hamiltonian is constant, else
 by the integrator DOP853; they are never normalised on the way. On the classical clock points obey Hamilton's equations by Runge and
 Kutta's formula. Of the library only the statement is read: bounds, numbers of points, labels, coefficients, values of schedules and loss.
@@ -114,9 +115,28 @@ def laplacian(domain: Domain) -> np.ndarray:
     """Minus the Laplacian, a Kronecker sum of explicit sums over modes."""
     total = np.zeros((domain.size, domain.size), dtype=complex)
     for axis in range(domain.ndim):
+        if isinstance(domain, Grid) and domain.encoding == "onehot":
+            total += on_axis(domain, axis, differences(domain, axis))
+            continue
         _, squares, rows = axis_modes(domain, axis)
         total += on_axis(domain, axis, np.einsum("m,mi,mj->ij", squares, rows, rows.conj()))
     return total
+
+
+def differences(domain: Grid, axis: int) -> np.ndarray:
+    """``(2 psi_j - psi_{j-1} - psi_{j+1}) / h^2`` entry by entry: with a flux by phases, beyond a wall ``-psi``."""
+    (a, b), n = domain.bounds[axis], domain.shape[axis]
+    table = np.zeros((n, n), dtype=complex)
+    turn = np.exp(-2j * np.pi * domain.twist[axis] / n)
+    for j in range(n):
+        table[j, j] += 2
+        for k, phase in ((j + 1, turn), (j - 1, np.conj(turn))):
+            inside = 0 <= k < n
+            if domain.boundary == "walls" and not inside:
+                table[j, j] += 1
+            else:
+                table[j, k % n] -= phase
+    return table * (n / (b - a)) ** 2
 
 
 def momentum(domain: Domain) -> np.ndarray:

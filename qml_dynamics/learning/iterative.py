@@ -159,7 +159,7 @@ def equation_path(problem: Problem, start: Array, tau: float, restarts: int, ste
         require(inside, "start", "stay within the box over all restarts", here.tolist())
         near = [axis[np.abs(axis - w).argmin()] for axis, w in zip(grid.axes, here)]
         bounds = [(low + w - x, high + w - x) for (low, high), w, x in zip(grid.bounds, here, near)]
-        moved = Grid(bounds, grid.qubits, boundary=grid.boundary)
+        moved = grid.resized(bounds, grid.shape)
         once = problem.replace(domain=moved, initial=PointMass(here.tolist()), clock="imaginary", duration=tau)
         wave = evolve(once, SplitStep(steps, order=4), save=[tau], progress=False).states[-1].real  # type: ignore[index]
         path.append(np.array([float(moved.points[:, i] @ wave.reshape(-1) / wave.sum()) for i in range(grid.ndim)]))

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 Clock = Literal["real", "imaginary", "classical", "open"]
-Space = Literal["periodic", "walls", "flux", "hypercube", "operator"]
+Space = Literal["periodic", "walls", "flux", "hypercube", "operator", "onehot"]
 CLOCKS: tuple[Clock, ...] = ("real", "imaginary", "classical", "open")
-SPACES: tuple[Space, ...] = ("periodic", "walls", "flux", "hypercube", "operator")
+SPACES: tuple[Space, ...] = ("periodic", "walls", "flux", "hypercube", "operator", "onehot")
 GRIDS: frozenset[Space] = frozenset({"periodic", "walls", "flux"})
 LOSSES: frozenset[Space] = GRIDS | {"hypercube"}
+BINARY: frozenset[Space] = LOSSES | {"operator"}  # points are basis states of a register, numbered in binary
+POINTS: frozenset[Space] = LOSSES | {"onehot"}  # what holds a loss on points
 EVERYWHERE: frozenset[Space] = frozenset(SPACES)
 WAVES: frozenset[Clock] = frozenset({"real", "imaginary"})
 
@@ -47,8 +49,8 @@ class Facts:
 
     Attributes:
         clocks: on which it runs.
-        spaces: weight spaces that it runs on: a periodic grid, one with walls, one with flux (a twist), a hypercube, or the
-            register of a general operator.
+        spaces: weight spaces that it runs on: a periodic grid, one with walls, one with flux (a twist), a hypercube, the
+            register of a general operator, or a grid whose axes are not numbered in binary (one-hot, with walls, rings or flux).
         runs_on: ``"classical"``: NumPy, a backend takes no part; ``"backend"``: circuits, on the exact ``"statevector"`` where
             none is named; ``"either"``: NumPy, or circuits where a backend is named.
         order: global order in its step; None where there is no step.
@@ -338,6 +340,8 @@ def space_of(problem: Problem) -> Space:
         return "operator"
     if not isinstance(problem.domain, Grid):
         return "hypercube"
+    if problem.domain.encoding != "binary":
+        return "onehot"
     if any(problem.domain.twist):
         return "flux"
     return "walls" if problem.domain.boundary == "walls" else "periodic"
@@ -349,6 +353,7 @@ SPACE_WORDS: Mapping[Space, str] = {
     "flux": "a grid with flux",
     "hypercube": "a hypercube",
     "operator": "a general operator",
+    "onehot": "a one-hot grid",
 }
 
 

@@ -35,6 +35,7 @@ from ..results.observables import (
 from ..results.sampling import draw
 from ..results.trajectory import Best, Counts
 from .base import Answer, Job, Stream
+from .one_hot import kept_outcomes, kept_probabilities, with_kept
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -145,14 +146,17 @@ def run(job: Job, planned: Planned) -> Answer:
     can = capabilities(job.backend)
     estimates = can.estimates and (job.shots is not None or can.estimates_exactly)
     batch = plan_batch(job.problem, job.h, job.observables, planned, operators_too=not estimates)
+    bases = {o.name: o.basis for o in job.observables}
     if job.shots is None:
-        answer = from_probabilities(job, planned, batch, job.backend.probabilities(batch.circuits))
+        laws, told = kept_probabilities(job, batch.keys, job.backend.probabilities(batch.circuits))
+        answer = with_kept(from_probabilities(job, planned, batch, laws), told, bases)
         return _with_estimates(job, planned, asked, answer) if estimates else answer
     seeds = [job.seed(*key) for key in batch.keys]
     outcomes = job.backend.sample(batch.circuits, job.shots, seeds)
     if len(outcomes) != len(batch.circuits):
         raise BackendError(f"{job.backend.name} answered {len(outcomes)} of {len(batch.circuits)} circuits.")
-    answer = from_outcomes(job, planned, batch, outcomes)
+    outcomes, told = kept_outcomes(job, batch.keys, outcomes)
+    answer = with_kept(from_outcomes(job, planned, batch, outcomes), told, bases)
     return _with_estimates(job, planned, asked, answer) if estimates else answer
 
 

@@ -13,7 +13,7 @@ from ..base.errors import MethodError, integer, real, require
 from ..base.estimate import Estimate
 from ..base.printing import printed_briefly
 from ..model.formulas import by_order, multiproduct_coefficients
-from .base import EVERYWHERE, Answer, Facts, Job, Stream, Usual, Work
+from .base import BINARY, Answer, Facts, Job, Stream, Usual, Work
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
@@ -61,9 +61,7 @@ class MultiProduct(Usual):
 
     def facts(self) -> Facts:
         """The real clock, every weight space; densities and expectation values converge."""
-        return Facts(
-            frozenset({"real"}), EVERYWHERE, "backend", self.order, "expectation", signed=True, callback="never"
-        )
+        return Facts(frozenset({"real"}), BINARY, "backend", self.order, "expectation", signed=True, callback="never")
 
     def run(self, job: Job) -> Answer:
         """One run for each Trotter number, each time with its own equal steps, combined with the extrapolation's weights."""

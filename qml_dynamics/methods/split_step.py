@@ -20,7 +20,7 @@ from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, fac
 from ..model.hamiltonians import LearningHamiltonian
 from ..model.problem import Problem
 from . import in_place
-from .base import GRIDS, LOSSES, WAVES, Answer, Clock, Facts, Job, Space, Usual, Work, check_facts
+from .base import GRIDS, POINTS, WAVES, Answer, Clock, Facts, Job, Space, Usual, Work, check_facts
 from .from_waves import Point, Waves, learning, report_waves, run_waves
 from .memory import of_waves
 
@@ -85,7 +85,7 @@ class SplitStep(Usual):
             rings: frozenset[Space] = frozenset({"periodic", "flux"})
             real: frozenset[Clock] = frozenset({"real"})
             return Facts(real, rings, "classical", self.order, steps=self.steps, compact_above=0, callback="never")
-        spaces = GRIDS if self.formula == "chin4a" else LOSSES
+        spaces = GRIDS if self.formula == "chin4a" else POINTS  # |grad V|^2 belongs to the spectral Laplacian
         return Facts(WAVES, spaces, "classical", self.order, steps=self.steps)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:

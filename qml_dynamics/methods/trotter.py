@@ -14,7 +14,8 @@ from ..base.printing import printed_briefly
 from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors
 from ..model.hamiltonians import LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ..results.trajectory import Trajectory
-from .base import EVERYWHERE, LOSSES, Answer, Facts, Job, Method, Usual, Work
+from . import one_hot
+from .base import EVERYWHERE, LOSSES, Answer, Facts, Job, Method, Usual, Work, check_facts, space_of
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, learning, report_waves, run_waves
@@ -25,6 +26,8 @@ from .tensor_train.register import register_answer
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from ..backends import Backend
+    from ..model.problem import Problem
     from ..synthesis.operator_choice import Choice
     from ..synthesis.trotter import Program
 
@@ -60,6 +63,10 @@ class Trotter(Usual):
     On a grid a kinetic factor takes one Fourier transform instead of two where ``int D dt`` over its step is a whole multiple of that
     unit times D: the phases before and behind the transform are added to those of the loss. Equal steps that are such multiples are
     found by themselves, since the circuit is the same unitary.
+
+    On a one-hot grid the parts are not K and V but the even and the odd bonds, each with its share of V: one exchange block of two CX a
+    bond, four layers of CX a step whatever the number of points; steps that would take more CX than the network of their unitary,
+    ``N (N - 1)``, are sent as that (``diagnostics["networks"]``). Samples are kept where every axis has one excitation.
 
     The terms of an operator are put in parallel layers: all terms on one bond in one block of at most three CX, the bonds in as few
     layers as their colouring finds, half steps merged, so that the depth of a step of a local model does not grow with its size. Where
@@ -126,6 +133,12 @@ class Trotter(Usual):
             return Facts(frozenset({"real"}), LOSSES, "backend", self.order)
         return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps, wide=True)
 
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """Refuse what the facts exclude, and on one-hot grids options that are of binary ones."""
+        check_facts(self, problem)
+        if space_of(problem) == "onehot":
+            one_hot.check(problem, self.product_formula, self.truncation, backend)
+
     def run(self, job: Job) -> Answer:
         """Amplitudes after the product formula where the backend gives them, else two sampled circuits a saved time."""
         if job.can.exact:
@@ -170,10 +183,11 @@ class Trotter(Usual):
         if plan.sup_error and domain.num_qubits <= _MEASURED:
             out.diagnostics["truncation_error"] = _truncation_error(job, plan, self.product_formula)
         waves = job.device.states([plan.start, *plan.pieces], job.progress)
+        where = one_hot.places(domain)
         for t, wave in zip(plan.saves, waves):
             yield (
                 t,
-                wave[: domain.size].reshape(domain.shape),
+                wave[where].reshape(domain.shape),
                 0.0,
             )  # ancillas of walls are the highest qubits, back in |0>
 
@@ -263,6 +277,7 @@ def _told(plan: Program, steps: int) -> dict[str, Any]:
         "truncation_sup_error": plan.sup_error,
         "truncation_error_bound": plan.error_bound,
         **({} if plan.splitting is None else {"splitting": plan.splitting}),
+        **({"networks": plan.networks} if plan.networks else {}),
     }
 
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, check_memory, describe, integer, one_of, real, require
 from ..base.printing import printed_briefly
+from .axes import BOUNDARIES, ENCODINGS, checked_qubits, qubits_of
 
 
 def outer_sum(axes: Sequence[np.ndarray]) -> np.ndarray:
@@ -96,10 +97,7 @@ def per_axis(value: object, ndim: int, name: str) -> list[Any]:
     return items
 
 
-MAX_QUBITS_PER_AXIS = 30
-MAX_QUBITS = 60
 MAX_WEIGHTS = 1000  # of a hypercube: what stands on waves refuses far fewer, by memory
-BOUNDARIES = ("periodic", "walls")
 
 
 @printed_briefly
@@ -110,42 +108,66 @@ class Grid:
     Periodic: ``x_j = a + j (b - a) / N``, the end excluded. Walls (the wave vanishes at a and b):
     ``x_j = a + (j + 1/2)(b - a) / N``. On both, ``N = 2**qubits`` points an axis.
 
+    In one-hot encoding an axis of N points, any number from 2 on (even on a ring), is N qubits of which exactly one is excited, qubit j
+    where the point is ``x_j``, and minus the Laplacian is that of finite differences, ``(2 psi_j - psi_{j-1} - psi_{j+1}) / h^2``, of
+    order ``h^2``; beyond a wall the wave goes on as ``-psi``. Its modes are those of the binary grid, and ``k^2`` becomes
+    ``(2 sin(k h / 2) / h)^2``.
+
     Args:
         bounds: one pair ``(a, b)`` an axis; a single pair means one axis.
         qubits: one integer for all axes, or one an axis.
         boundary: ``"periodic"`` or ``"walls"``.
         twist: flux through each periodic axis in units of 2 pi, so that ``k^2`` becomes ``(k - 2 pi twist / L)^2``
             (one number, or one an axis).
+        encoding: ``"binary"``; ``"onehot"``; or ``"none"``: any number of points as in one-hot encoding, with the Laplacian of
+            plane or standing waves as in binary, for classical methods: what finite differences are measured against.
+        points: in place of ``qubits``: one integer for all axes, or one an axis.
 
     Raises:
-        ProblemError: bounds reversed, equal or not finite; qubits not integers in 1..30; a twist with walls.
+        ProblemError: bounds reversed, equal or not finite; qubits not integers in 1..30; a twist with walls; points that the encoding
+            does not have.
 
     >>> grid = Grid([(-4, 4), (0, 1)], qubits=(5, 3))
     >>> grid.shape, grid.num_qubits, grid.spacing
     ((32, 8), 8, (0.25, 0.125))
+    >>> line = Grid((0, 3), points=3, boundary="walls", encoding="onehot")
+    >>> line, line.axes[0].tolist(), line.dual.round(6).tolist()
+    (Grid(bounds=((0.0, 3.0),), qubits=(3,), boundary='walls', twist=(0.0,), encoding='onehot'), [0.5, 1.5, 2.5], [1.0, 3.0, 4.0])
     """
 
     bounds: tuple[tuple[float, float], ...]
     qubits: tuple[int, ...]
     boundary: str = "periodic"
     twist: tuple[float, ...] = (0.0,)
+    encoding: str = "binary"
 
     def __init__(
         self,
         bounds: npt.ArrayLike,
-        qubits: int | Sequence[int],
+        qubits: int | Sequence[int] | None = None,
         boundary: str = "periodic",
         twist: float | Sequence[float] = 0.0,
+        encoding: str = "binary",
+        *,
+        points: int | Sequence[int] | None = None,
     ) -> None:
         box = read_bounds(bounds)
-        bits = per_axis(qubits, len(box), "qubits")
-        bits = [integer(q, "qubits", 1, MAX_QUBITS_PER_AXIS) for q in bits]
-        require(sum(bits) <= MAX_QUBITS, "qubits", f"add up to at most {MAX_QUBITS}", sum(bits))
         one_of(boundary, "boundary", BOUNDARIES)
+        one_of(encoding, "encoding", ENCODINGS)
+        if points is not None:
+            require(qubits is None, "qubits", "be left out where `points` are given", qubits)
+            bits = checked_qubits(qubits_of(per_axis(points, len(box), "points"), encoding), encoding, boundary)
+        else:
+            bits = checked_qubits(per_axis(qubits, len(box), "qubits"), encoding, boundary)
         flux = tuple(real(t, "twist") for t in per_axis(twist, len(box), "twist"))
         require(boundary == "periodic" or not any(flux), "twist", "be 0 where the boundary is walls", flux)
-        for name, value in (("bounds", box), ("qubits", tuple(bits)), ("boundary", boundary), ("twist", flux)):
+        given = {"bounds": box, "qubits": tuple(bits), "boundary": boundary, "twist": flux, "encoding": encoding}
+        for name, value in given.items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        shown = [f"{name}={getattr(self, name)!r}" for name in ("bounds", "qubits", "boundary", "twist")]
+        return f"Grid({', '.join([*shown, *([] if self.encoding == 'binary' else [f'encoding={self.encoding!r}'])])})"
 
     @property
     def ndim(self) -> int:
@@ -155,12 +177,12 @@ class Grid:
     @property
     def shape(self) -> tuple[int, ...]:
         """Points along each axis."""
-        return tuple(1 << q for q in self.qubits)
+        return tuple(1 << q for q in self.qubits) if self.encoding == "binary" else self.qubits
 
     @property
     def size(self) -> int:
         """Number of points."""
-        return 1 << self.num_qubits
+        return math.prod(self.shape)
 
     @property
     def num_qubits(self) -> int:
@@ -209,9 +231,12 @@ class Grid:
 
     @cached_property
     def dual_axes(self) -> tuple[np.ndarray, ...]:
-        """The dual diagonal of each axis: ``(k - 2 pi twist / L)^2``."""
+        """The dual diagonal of each axis: ``q^2`` of ``q = k - 2 pi twist / L``, of differences ``(2 sin(q h / 2) / h)^2``."""
         shifts = (2 * np.pi * t / length for t, length in zip(self.twist, self.lengths))
         with np.errstate(over="ignore"):  # of a box of 1e-160, which no method runs on
+            if self.encoding == "onehot":
+                each = zip(self.momenta, shifts, self.spacing)
+                return tuple((2 / h * np.sin(0.5 * (k - shift) * h)) ** 2 for k, shift, h in each)
             return tuple((k - shift) ** 2 for k, shift in zip(self.momenta, shifts))
 
     @property
@@ -228,8 +253,30 @@ class Grid:
 
     @checks_arguments
     def refined(self, extra: int = 1) -> Grid:
-        """The same box with ``extra`` more qubits along each axis."""
-        return Grid(self.bounds, tuple(q + extra for q in self.qubits), self.boundary, self.twist)
+        """The same box with ``extra`` more qubits along each axis, in other encodings ``2**extra`` times as many points."""
+        return self.resized(self.bounds, [n << extra for n in self.shape])
+
+    def resized(self, bounds: npt.ArrayLike, points: Sequence[int]) -> Grid:
+        """A grid of this kind over another box, with other numbers of points."""
+        return Grid(bounds, None, self.boundary, self.twist, self.encoding, points=points)
+
+    @cached_property
+    def basis_states(self) -> np.ndarray:
+        """The basis state of each point, an integer over all qubits, flat: the point's own number in binary encoding.
+
+        In one-hot encoding point j of an axis is its qubit j; the qubits of the last axis are the lowest.
+
+        >>> Grid([(0, 1), (0, 1)], points=(2, 4), encoding="onehot").basis_states.tolist()
+        [17, 18, 20, 24, 33, 34, 36, 40]
+        """
+        if self.encoding == "binary":
+            return np.arange(self.size)
+        require(self.encoding == "onehot", "encoding", "be one that a register holds", self.encoding)
+        total, low = np.zeros((), dtype=np.int64), self.num_qubits
+        for n in self.qubits:
+            low -= n
+            total = total[..., None] + (np.int64(1) << (low + np.arange(n, dtype=np.int64)))
+        return total.reshape(-1)
 
 
 def _indices(index: np.ndarray, size: int) -> np.ndarray:

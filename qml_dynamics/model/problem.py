@@ -247,6 +247,8 @@ def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:
     if not isinstance(domain, Grid):
         raise ProblemError(f"Argument `domain` must be a Grid on the classical clock, but is {describe(domain)}.")
     require(not any(domain.twist), "domain", "have no twist on the classical clock", domain)
+    binary = domain.encoding == "binary"
+    require(binary, "domain", "have the encoding 'binary' on the classical clock", domain.encoding)
 
 
 def as_objective(given: object) -> Objective:

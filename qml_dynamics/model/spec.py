@@ -41,8 +41,9 @@ def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.nda
 
 
 def describe_domain(domain: Domain) -> dict[str, Any]:
-    """The ``[domain]`` section."""
-    return {"kind": named(type(domain), SPACES), **field_values(domain)}
+    """The ``[domain]`` section; files of binary grids stay as they were."""
+    said = {"kind": named(type(domain), SPACES), **field_values(domain)}
+    return {name: value for name, value in said.items() if (name, value) != ("encoding", "binary")}
 
 
 def describe_schedule(schedule: Schedule) -> dict[str, Any]:

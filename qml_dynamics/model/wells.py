@@ -82,7 +82,7 @@ class Well:
     def coarser(self) -> Well | None:
         """The same with every longer axis at half as many points; None where there is none."""
         grid = self.domain
-        if not isinstance(grid, Grid) or max(grid.qubits) <= _LEAST_BITS:
+        if not isinstance(grid, Grid) or grid.encoding != "binary" or max(grid.qubits) <= _LEAST_BITS:
             return None
         potential = self.potential
         for axis, bits in enumerate(grid.qubits):

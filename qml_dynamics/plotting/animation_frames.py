@@ -120,8 +120,10 @@ def _smooth(run: Trajectory, domain: Grid) -> tuple[np.ndarray, np.ndarray, np.n
     """Points, density and phase (without the turning of its mean energy) on a finer grid, which a band-limited wave allows."""
     if run.states is None:
         return coarse(domain.axes[0]), coarse(np.maximum(run.density, 0) / domain.cell_volume), None
-    extra = max(0, SMOOTH - domain.qubits[0])
-    waves, grid = zip(*(refine(psi, domain, extra) for psi in run.states))
+    extra, plain = max(0, SMOOTH + 1 - domain.shape[0].bit_length()), domain
+    if domain.encoding == "onehot":  # no register is as long as the finer grid
+        plain = Grid(domain.bounds, None, domain.boundary, domain.twist, "none", points=domain.shape)
+    waves, grid = zip(*(refine(psi, plain, extra) for psi in run.states))
     psi, fine = np.array(waves), grid[0]
     density = np.abs(psi) ** 2 / fine.cell_volume
     if run.problem.clock == "imaginary" or "energy" not in run.expectations:

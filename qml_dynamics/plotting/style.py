@@ -155,11 +155,13 @@ def _ticks(norm: PowerNorm) -> np.ndarray:
 
 
 def coarse(values: np.ndarray, axis: int = -1, limit: int = PIXELS) -> np.ndarray:
-    """Means of neighbours along one axis until at most ``limit`` points (both powers of two) are left."""
+    """Means of equally many neighbours along one axis, until at most ``limit`` points are left; fewer at the end are left out."""
     values = np.moveaxis(values, axis, -1)
     points = values.shape[-1]
     if points > limit:
-        values = values.reshape(*values.shape[:-1], limit, points // limit).mean(axis=-1)
+        each = -(-points // limit)
+        whole = points - points % each
+        values = values[..., :whole].reshape(*values.shape[:-1], whole // each, each).mean(axis=-1)
     return np.moveaxis(values, -1, axis)
 
 

@@ -147,6 +147,8 @@ def read_observables(
         if callable(what) and kind_of(what) is None:  # Qiskit's operators are callable too
             out.append(Observable(name, "dual" if _takes_momenta(what) else "weight", function=what))
             continue
+        plain = getattr(problem.domain, "encoding", "binary") == "binary"
+        require(plain, f"observables['{name}']", "be a function of weights or momenta on this grid", "an operator")
         terms = pauli_sum(cast(OperatorLike, what), known, f"observables['{name}']")
         if terms.num_qubits != problem.domain.num_qubits:
             raise ProblemError(

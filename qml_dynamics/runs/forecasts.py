@@ -6,7 +6,7 @@ import sys
 
 from ..backends.base import Backend, capabilities
 from ..base.errors import BudgetExceeded
-from ..validation.resources import Cost, cost
+from ..validation.resources import Cost, price
 from .specification import RunSpecification
 from .units import keeps_jobs
 
@@ -24,7 +24,7 @@ def forecast(s: RunSpecification, device: Backend, quiet: bool) -> None:
     limited = steps and (s.max_shots is not None or s.max_seconds is not None)
     if not limited and not on_a_device:
         return
-    estimate = cost(s.problem, s.method, backend=device, shots=s.shots, save=s.saves)
+    estimate = price(s.problem, s.method, device, s.shots, s.saves)
     if on_a_device and not quiet:
         print(estimate, file=sys.stderr)
     if limited:

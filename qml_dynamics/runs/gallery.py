@@ -20,6 +20,7 @@ from ..backends import backend
 from ..base.errors import ProblemError, QMLDynamicsError, integer
 from ..base.places import regular
 from ..base.texts import parse_json
+from ..methods.base import space_of
 from ..methods.evolution import circuits, evolve
 from ..methods.split_step import SplitStep
 from ..methods.trotter import Trotter, trotter_of
@@ -158,8 +159,8 @@ def check(folder: Path, *, allow_code: bool = False) -> list[str]:
 
 
 def only_built(file: ProblemFile) -> bool:
-    """Problems of an operator or without a real clock: only what has a builder of its own."""
-    return file.problem.objective is None or file.problem.clock != "real"
+    """Problems of an operator, on a one-hot grid, or without a real clock: only what has a builder of its own."""
+    return file.problem.objective is None or file.problem.clock != "real" or space_of(file.problem) == "onehot"
 
 
 def faults(file: ProblemFile, text: str, steps: int) -> list[str]:
@@ -194,6 +195,8 @@ def _method(file: ProblemFile) -> Trotter:
     """The problem's own Trotter method, whose order and truncation the programs keep."""
     if file.problem.clock != "real" or file.problem.objective is None:
         raise ProblemError(f"{file.path.name}: programs are written for objectives on the real clock only.")
+    if space_of(file.problem) == "onehot":  # bonds have formulas that no classical method takes
+        raise ProblemError(f"{file.path.name}: programs with their reference are written for binary grids only.")
     return trotter_of(file.method, DEFAULT_STEPS)
 
 

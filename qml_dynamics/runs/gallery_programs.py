@@ -114,6 +114,21 @@ def bridge_factors(file: ProblemFile) -> dict[str, str]:
     return texts
 
 
+def hopping_well(file: ProblemFile) -> dict[str, str]:
+    """The steps of a tilted well on a one-hot grid."""
+    method, problem = file.method, file.problem
+    notes = [
+        f"{method.product_formula.name} formula, {method.steps} steps over the duration {problem.duration:g}",
+        f"one-hot: qubit j is point j of {problem.domain.size}; keep outcomes with exactly one 1",
+    ]
+    circuit = circuits(problem, method, [problem.duration])[-1]
+    return {
+        f"onehot_{method.steps}_steps.qasm": synthesis.qasm.to_qasm3(
+            circuit, name="one_hot_well", notes=notes, digits=DIGITS
+        )
+    }
+
+
 BUILT: dict[str, Callable[[ProblemFile], dict[str, str]]] = {
     "number_register": lambda file: exchanged_neurons(),
     "grown_double_well": grown_well,
@@ -121,6 +136,7 @@ BUILT: dict[str, Callable[[ProblemFile], dict[str, str]]] = {
     "minibatch": drawn_batches,
     "classical_point": classical_well,
     "bridge": bridge_factors,
+    "one_hot_well": hopping_well,
 }
 
 

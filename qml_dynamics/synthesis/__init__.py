@@ -16,6 +16,7 @@ _MODULES = (
     "foreign",
     "gibbs",
     "growth",
+    "hops",
     "imaginary",
     "koopman",
     "measure",
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from . import foreign as foreign
     from . import gibbs as gibbs
     from . import growth as growth
+    from . import hops as hops
     from . import imaginary as imaginary
     from . import koopman as koopman
     from . import measure as measure

@@ -12,7 +12,7 @@ from ..model.domains import Domain
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
 from .foreign import opened
-from .transforms import dual_index, to_dual
+from .transforms import dual_index, on_points, one_hot, point_index, to_dual
 
 
 def in_dual_basis(domain: Domain, circuit: QuantumCircuit) -> QuantumCircuit:
@@ -34,8 +34,11 @@ def in_pauli_basis(letters: Sequence[str], circuit: QuantumCircuit) -> QuantumCi
 
 
 def read_weight(domain: Domain, counts: Counts) -> Counts:
-    """Outcomes as flat grid indices; the ancillas of walls, which are the highest qubits, are ignored."""
-    return merged_counts(counts.index & (domain.size - 1), counts.count)
+    """Outcomes as flat grid indices; the ancillas of walls, which are the highest qubits, are ignored.
+
+    In one-hot encoding of outcomes that :func:`kept_counts` has kept.
+    """
+    return merged_counts(point_index(domain, counts.index), counts.count)
 
 
 def read_dual(domain: Domain, counts: Counts) -> Counts:
@@ -43,14 +46,24 @@ def read_dual(domain: Domain, counts: Counts) -> Counts:
     return merged_counts(dual_index(domain, counts.index), counts.count)
 
 
+def kept_counts(domain: Domain, counts: Counts) -> Counts:
+    """The outcomes that are points, or modes: in one-hot encoding those with exactly one excitation an axis; elsewhere all."""
+    kept = on_points(domain, counts.index)
+    return Counts(counts.index[kept], counts.count[kept])
+
+
 def weight_probabilities(domain: Domain, probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities of the grid points, ancillas summed over."""
+    """Probabilities of the grid points, ancillas summed over; in one-hot encoding what has leaked is left out."""
+    if one_hot(domain):
+        return np.asarray(probabilities[domain.basis_states])  # type: ignore[union-attr]
     out: np.ndarray = probabilities.reshape(-1, domain.size).sum(axis=0)
     return out
 
 
 def dual_probabilities(domain: Domain, probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities of the flat indices into ``domain.dual``."""
+    """Probabilities of the flat indices into ``domain.dual``; in one-hot encoding what has leaked is left out."""
+    if one_hot(domain):
+        return weight_probabilities(domain, probabilities)  # mode m is qubit m
     index = dual_index(domain, np.arange(probabilities.size))
     return np.bincount(index, weights=probabilities, minlength=domain.size)
 

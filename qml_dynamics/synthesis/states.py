@@ -16,28 +16,34 @@ from collections.abc import Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
+from ..base.errors import describe, require
 from ..model.circuit_state import CircuitState, SparseState
 from ..model.domains import Domain
 from ..model.initial import Gaussian, Initial, PointMass, Uniform
+from .exchange import load
 from .qasm import from_lines
 from .sparse_states import sparse, worthwhile
-from .transforms import registers, width
+from .transforms import one_hot, registers, width
 from .walsh import damping_angles, diagonal, multiplexed_ry, walsh_series
 
 _EMPTY = 1e-13  # amplitudes below this share of the norm are round-off
 _SAME = 1e-11  # distance of a Gaussian from its magnitude times one plane wave
+_PRODUCT = 1e-10  # of the norm, below which a wave is a product
 _CUT = 1e-6  # phases so close to -pi are pi
 
 
 def prepare(initial: Initial, domain: Domain) -> QuantumCircuit:
-    """The circuit from ``|0...0>`` to the initial wave, ancillas of walls left in ``|0>``.
+    """The circuit from ``|0...0>`` to the initial wave, ancillas of walls left in ``|0>``; in one-hot encoding an axis at a time.
 
     >>> from qml_dynamics.model.domains import Hypercube
     >>> prepare(Uniform(), Hypercube(3)).count_ops()["h"]
     3
     """
     circuit = QuantumCircuit(width(domain))
-    if isinstance(initial, Uniform):
+    if one_hot(domain):
+        for wave, qubits in zip(axis_factors(initial, domain), registers(domain)):
+            load(circuit, wave, qubits)
+    elif isinstance(initial, Uniform):
         circuit.h(range(domain.num_qubits))
     elif isinstance(initial, PointMass):
         flat = 0  # of any number of axes, where NumPy knows 64
@@ -64,6 +70,32 @@ def prepare(initial: Initial, domain: Domain) -> QuantumCircuit:
         else:
             circuit.compose(sparse(few, domain.num_qubits), range(domain.num_qubits), inplace=True)
     return circuit
+
+
+def axis_factors(initial: Initial, domain: Domain) -> list[np.ndarray]:
+    """One unit vector an axis, whose product is the wave.
+
+    Raises:
+        ProblemError: it is no such product.
+
+    >>> from qml_dynamics import Grid, State
+    >>> pair = Grid([(0, 1), (0, 1)], points=2, encoding="onehot")
+    >>> [part.real.round(6).tolist() for part in axis_factors(State([0, 0.6, 0, 0.8]), pair)]
+    [[0.6, 0.8], [0.0, 1.0]]
+    """
+    rest, out = initial.vector(domain), []
+    for n in domain.shape[:-1]:
+        left, sizes, right = np.linalg.svd(rest.reshape(n, -1), full_matrices=False)
+        require(
+            sizes[1:].sum() <= _PRODUCT,
+            "initial",
+            "be a product of one wave an axis on a one-hot grid of several axes",
+            describe(initial),
+        )
+        turn = np.exp(-1j * np.angle(left[int(np.argmax(np.abs(left[:, 0]))), 0]))
+        out.append(left[:, 0] * turn)
+        rest = right[0] / turn
+    return [*out, rest.reshape(-1)]
 
 
 def empty(num_qubits: int) -> QuantumCircuit:

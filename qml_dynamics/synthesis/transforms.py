@@ -16,6 +16,8 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.domains import Domain, Grid, Hypercube
+from ..model.transforms import Transform
+from .exchange import network
 from .walsh import WalshSeries, diagonal, walsh_series
 
 if TYPE_CHECKING:
@@ -35,7 +37,12 @@ def registers(domain: Domain) -> list[list[int]]:
 
 def has_ancillas(domain: Domain) -> bool:
     """Whether circuits on this domain need one ancilla an axis."""
-    return isinstance(domain, Grid) and domain.boundary == "walls"
+    return isinstance(domain, Grid) and domain.boundary == "walls" and domain.encoding == "binary"
+
+
+def one_hot(domain: Domain) -> bool:
+    """Whether the points of an axis are the qubits of it."""
+    return isinstance(domain, Grid) and domain.encoding == "onehot"
 
 
 def width(domain: Domain) -> int:
@@ -60,16 +67,30 @@ def fourier(circuit: QuantumCircuit, qubits: Sequence[int], inverse: bool = Fals
 
 
 def to_dual(domain: Domain, circuit: QuantumCircuit, inverse: bool = False) -> None:
-    """Append the transform of every axis to the dual basis (grids: bit-reversed), or back."""
-    for qubits in registers(domain):
+    """Append the transform of every axis to the dual basis (binary grids: bit-reversed), or back.
+
+    In one-hot encoding it is a network of exchange blocks, ``N (N - 1)`` CX, after which mode m of an axis is its qubit m.
+    """
+    for axis, qubits in enumerate(registers(domain)):
         if isinstance(domain, Hypercube):
             circuit.h(qubits[0])
+            continue
+        if one_hot(domain):
+            matrix = mode_matrix(domain, axis)
+            network(circuit, matrix.conj().T if inverse else matrix, qubits)
             continue
         if has_ancillas(domain) and not inverse:
             odd_extension(circuit, qubits)
         fourier(circuit, qubits, inverse)
         if has_ancillas(domain) and inverse:
             odd_extension(circuit, qubits, inverse=True)
+
+
+def mode_matrix(domain: Grid, axis: int) -> np.ndarray:
+    """The transform of one axis to the dual basis as a matrix."""
+    n = domain.shape[axis]
+    alone = Grid(domain.bounds[axis], None, domain.boundary, encoding=domain.encoding, points=n)
+    return Transform(alone).forward(np.eye(n, dtype=complex)).T
 
 
 def odd_extension(circuit: QuantumCircuit, qubits: Sequence[int], inverse: bool = False) -> None:
@@ -96,7 +117,13 @@ def kinetic(
         return
     to_dual(domain, circuit)
     for axis, qubits in enumerate(registers(domain)):
-        if control is None:
+        if one_hot(domain):
+            for qubit, value in zip(qubits, domain.dual_axes[axis].tolist()):
+                if control is None:
+                    circuit.p(-tau * value, qubit)
+                else:
+                    circuit.cp(-tau * value, qubit, control)
+        elif control is None:
             dual_phases(domain, axis, tau, circuit, qubits)
         else:
             diagonal(dual_series(domain, axis).controlled(), tau, circuit, [*qubits, control])
@@ -150,6 +177,8 @@ def square_series(weights: np.ndarray, offset: float, scale: float = 1.0) -> Wal
 def dual_index(domain: Domain, outcome: np.ndarray) -> np.ndarray:
     """Flat index into ``domain.dual`` of a measured outcome (an integer over all qubits) after :func:`to_dual`."""
     outcome = np.asarray(outcome)
+    if one_hot(domain):
+        return point_index(domain, outcome)
     flat = np.zeros_like(outcome)
     for axis, qubits in enumerate(registers(domain)):
         m = np.zeros_like(outcome)
@@ -161,3 +190,26 @@ def dual_index(domain: Domain, outcome: np.ndarray) -> np.ndarray:
             m = np.maximum(m, 1) - 1  # k = pi m / L starts at m = 1; m = 0 has no amplitude
         flat = flat * domain.shape[axis] + m
     return flat
+
+
+def point_index(domain: Domain, outcome: np.ndarray) -> np.ndarray:
+    """Flat index of the point that a measured outcome is; in one-hot encoding the outcomes must have one excitation an axis."""
+    if not one_hot(domain):
+        return np.asarray(outcome) & (domain.size - 1)  # the ancillas of walls are the highest qubits
+    assert isinstance(domain, Grid)
+    flat = np.zeros(np.shape(outcome), dtype=np.int64)
+    for n, qubits in zip(domain.shape, registers(domain)):
+        bits = np.asarray(outcome, dtype=np.int64) >> qubits[0] & ((1 << n) - 1)
+        flat = flat * n + np.frexp(bits.astype(float))[1] - 1
+    return flat
+
+
+def on_points(domain: Domain, outcome: np.ndarray) -> np.ndarray:
+    """Whether measured outcomes are points: in one-hot encoding those with exactly one excitation an axis."""
+    kept = np.ones(np.shape(outcome), dtype=bool)
+    if not one_hot(domain):
+        return kept
+    for qubits in registers(domain):
+        bits = np.asarray(outcome, dtype=np.int64) >> qubits[0] & ((1 << len(qubits)) - 1)
+        kept &= (bits > 0) & (bits & (bits - 1) == 0)
+    return kept

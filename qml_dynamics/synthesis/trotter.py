@@ -21,11 +21,12 @@ from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamilton
 from ..model.problem import Problem
 from ..model.schedules import Constant
 from .grid_pieces import cx_of, pieces_on
+from .hops import Hops
 from .one_transform import unit
 from .operator_layers import Splitting, as_sweeps, best_splitting
 from .operator_parts import Term
 from .states import prepare
-from .transforms import kinetic, width
+from .transforms import kinetic, one_hot, width
 from .walsh import WalshSeries, diagonal, walsh_series
 
 _GATE = 300  # bytes: Qiskit keeps 120 of them for a gate with an angle, and there are copies with measurements and compiled ones
@@ -44,6 +45,7 @@ class Program:
         series: the Walsh series of the loss that the circuits run (None for a general operator).
         splitting: how the terms of a general operator are swept through (None for a loss).
         ends: the ends of its steps, cut at the save times.
+        networks: pieces on a one-hot grid whose unitary is a network of exchange blocks, since its steps take more CX.
     """
 
     start: QuantumCircuit
@@ -54,6 +56,7 @@ class Program:
     series: WalshSeries | None = None
     splitting: str | None = None
     ends: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    networks: int = 0
 
     def until(self, index: int) -> QuantumCircuit:
         """The whole circuit up to save time ``index``."""
@@ -89,17 +92,20 @@ def program(
     ends = boundaries(problem.duration if until is None else until, steps, saves)
     if remainder and isinstance(h, LearningHamiltonian):
         ends = whole_steps(problem, h, formula, steps, saves)
-    build = (
-        _Pauli(h, formula, ends, splitting)
-        if isinstance(h, PauliHamiltonian)
-        else _Learning(problem, h, formula, ends, truncation)
-    )
+    build: _Pauli | Hops | _Learning
+    if isinstance(h, PauliHamiltonian):
+        build = _Pauli(h, formula, ends, splitting)
+    elif one_hot(problem.domain):
+        build = Hops(problem, h, formula, ends)
+    else:
+        build = _Learning(problem, h, formula, ends, truncation)
     gates = build.gates(float(ends[1] - ends[0]))
     check_memory(_GATE * steps * gates, f"A circuit of {steps:,} steps with {gates:,} gates each")
     pieces = tuple(build.piece(piece) for piece in segments(ends, saves))
     start = prepare(problem.initial, problem.domain)
     named = build.splitting.name if isinstance(build, _Pauli) else None
-    return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series, named, ends)
+    networks = build.networks if isinstance(build, Hops) else 0
+    return Program(start, pieces, tuple(saves), build.sup_error, build.error_bound, build.series, named, ends, networks)
 
 
 def whole_steps(

@@ -4,6 +4,8 @@ A chain of paired runs leads from the refined reference to the samples; each lin
 
     wider box -> refined grid -> this grid -> product formula -> circuit (encoding) -> register -> device noise -> shots
 
+On a one-hot grid the references have the spectral Laplacian, and one more link, behind this grid, leads to finite differences.
+
 Distances are total variations of the last density over the same coarse cells of the box, so the triangle inequality bounds
 the total by the sum; the mean loss moves by signed amounts that add up to the total exactly.
 """
@@ -38,16 +40,18 @@ from ..methods.exact import Exact
 from ..methods.identity import Identity
 from ..methods.job import convert
 from ..methods.keeping import Folder, kept_call, kept_result
+from ..methods.one_hot import is_one_hot
 from ..methods.split_step import SplitStep
 from ..model.domains import Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.initial import Gaussian, State, Uniform
+from ..model.objectives import from_table
 from ..model.problem import Problem
 from ..model.resample import refine, restrict
 from ..results.observables import ObservableLike
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
-from .error_parts import TERMS, ErrorBudget, coarse_cells, infidelity_of, samples_worth
+from .error_parts import ONE_HOT_TERMS, TERMS, ErrorBudget, coarse_cells, infidelity_of, samples_worth
 from .operator_budget import OperatorChain
 from .wider_box import inner, widened
 
@@ -85,6 +89,8 @@ class Chain:
         self.h = hamiltonian(problem)
         assert isinstance(self.h, LearningHamiltonian)
         self.zeta = self.h.zeta
+        self.one_hot = is_one_hot(problem.domain)
+        self.reference = _spectral(problem, self.zeta) if self.one_hot else problem
         self.notes: list[str] = []
         self.facts = check_method(method).facts()
         self.backend: Backend | None = None
@@ -107,15 +113,16 @@ class Chain:
 
     def measure(self) -> dict[str, Any]:
         """Run the chain and take the differences of neighbours."""
-        on_grid = self._point(self._converged(self.problem)[0])
+        on_grid = self._point(self._converged(self.reference)[0])
+        hopping = [self._point(self._converged(self.problem)[0])] if self.one_hot else []
         refined, steps = self._refined(on_grid)
         wide = self._wider(refined, steps)
         formula, circuit, drawn = self._formula_and_circuit()
         before = formula if self.facts.register else circuit  # with all of the encoding, and without a register
         device = self._device(circuit)
         final = self._final(device, drawn)
-        points = (wide, refined, on_grid, formula, before, circuit, device, final)
-        chain = dict(zip(TERMS, zip(points[:-1], points[1:])))
+        points = (wide, refined, on_grid, *hopping, formula, before, circuit, device, final)
+        chain = dict(zip(ONE_HOT_TERMS if hopping else TERMS, zip(points[:-1], points[1:])))
         terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
         shifts = {
             name: b.loss - a.loss if name == "shots" else _plain(b.loss - a.loss) for name, (a, b) in chain.items()
@@ -147,7 +154,7 @@ class Chain:
 
     def _refined(self, on_grid: Point) -> tuple[Point, int]:
         """The exact evolution with half of the spacing, read at this grid's points, and how many steps it took."""
-        domain = self.problem.domain
+        domain = self.reference.domain
         if not isinstance(domain, Grid):
             self.notes.append("grid: a hypercube is exact, there is nothing to refine.")
             return on_grid, 0
@@ -170,7 +177,7 @@ class Chain:
 
     def _wider(self, refined: Point, steps: int) -> Point:
         """The refined evolution in a box that is wider along every axis that ends somewhere, read at this grid's points."""
-        domain = self.problem.domain
+        domain = self.reference.domain
         if not isinstance(domain, Grid) or not steps:
             return refined
         fine = self._fine(domain)
@@ -222,6 +229,8 @@ class Chain:
     def _formula_and_circuit(self) -> tuple[Point, Point, Point | None]:
         """The method without and with its encoding, as waves; and its samples, where the same run gives them."""
         plain = self.method.without_encoding()
+        if self.one_hot:
+            plain = self.method  # whose formula is one of bonds, which no classical method takes
         circuit, drawn = self._circuit()
         if plain == self.method:
             return circuit, circuit, drawn
@@ -284,6 +293,15 @@ class Chain:
     def _cells(self, point: Point) -> np.ndarray:
         """Probabilities of the cells of the box, and of the outside."""
         return np.append(coarse_cells(point.density, self.problem.domain), point.outside)
+
+
+def _spectral(problem: Problem, zeta: np.ndarray) -> Problem:
+    """A problem on a one-hot grid with the spectral Laplacian on the same points."""
+    grid, loss = problem.domain, problem.objective
+    assert isinstance(grid, Grid)
+    assert loss is not None
+    there = Grid(grid.bounds, None, grid.boundary, grid.twist, "none", points=grid.shape)
+    return problem.replace(domain=there, objective=loss if loss.domain is None else from_table(zeta, there))
 
 
 def _plain(estimate: Estimate) -> Estimate:

@@ -13,6 +13,7 @@ from ..backends.device.report import JOB_SECONDS, device_errors, expected_fideli
 from ..base.errors import BackendError
 from ..methods.base import Method, Work
 from ..methods.evolution import evolve
+from ..methods.one_hot import is_one_hot
 from ..model.problem import Problem
 
 
@@ -109,7 +110,7 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
 def _best_steps(problem: Problem, method: Method, error: float, two_qubit_gates: int) -> float | None:
     """The number of steps with the smallest sum of formula and device error; None where more steps do not mean a better wave."""
     facts = method.facts()
-    limit = _REFERENCE_QUBITS if problem.operator is None else _OPERATOR_QUBITS
+    limit = _REFERENCE_QUBITS if _classically(problem) else _OPERATOR_QUBITS
     converges = facts.circuits_known_ahead and facts.order_of == "wave" and problem.clock == "real"
     if not converges or facts.steps is None or facts.order is None or problem.domain.num_qubits > limit:
         return None
@@ -120,6 +121,11 @@ def _best_steps(problem: Problem, method: Method, error: float, two_qubit_gates:
 _REFERENCE_QUBITS, _OPERATOR_QUBITS = 18, 10  # above these the formula's own error takes too long to find
 
 
+def _classically(problem: Problem) -> bool:
+    """Whether a classical method takes the steps of circuits for the problem."""
+    return problem.operator is None and not is_one_hot(problem.domain)
+
+
 def formula_constant(problem: Problem, method: Method) -> float:
     """C in ``error(r) = C / r^p``: the state's distance at the method's steps, from a run with twice as many.
 
@@ -128,7 +134,7 @@ def formula_constant(problem: Problem, method: Method) -> float:
     order, steps = method.facts().order, method.facts().steps
     assert order is not None
     assert steps is not None
-    same = method.without_encoding() if problem.operator is None else method
+    same = method.without_encoding() if _classically(problem) else method
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         coarse, fine = (evolve(problem, m, progress=False).states for m in (same, same.refined()))

@@ -24,6 +24,7 @@ from ..results.stored import read_result, write_result
 from ..results.trajectory import Trajectory
 
 TERMS = ("box", "grid", "formula", "encoding", "register", "device", "shots")
+ONE_HOT_TERMS = ("box", "grid", "differences", "formula", "encoding", "register", "device", "shots")
 OPERATOR_TERMS = ("start", "formula", "encoding", "register", "readout", "device", "mitigation", "shots")
 _NOISE = ("readout", "device")  # which mitigation takes back
 KIND = "error budget"
@@ -34,7 +35,8 @@ KIND = "error budget"
 class ErrorBudget:
     """The parts of a run's error.
 
-    Of a loss the parts are box, grid, formula, encoding, register, device and shots; of an operator start, formula, encoding, register,
+    Of a loss the parts are box, grid, formula, encoding, register, device and shots, on a one-hot grid differences too, what finite
+    differences in place of the spectral Laplacian do; of an operator start, formula, encoding, register,
     readout, device (the other noise), mitigation and shots.
 
     Attributes:
@@ -148,7 +150,7 @@ class ErrorBudget:
 
 def _check_parts(found: Mapping[object, object], name: str) -> None:
     """Raise :class:`ProblemError` unless these are estimates of all parts of a loss, or of an operator."""
-    known = TERMS if "box" in found else OPERATOR_TERMS
+    known = ONE_HOT_TERMS if "differences" in found else TERMS if "box" in found else OPERATOR_TERMS
     whole = sorted(map(str, found)) == sorted(known) and all(isinstance(v, Estimate) for v in found.values())
     require(whole, "path", f"hold {name} of {', '.join(known)}", ", ".join(map(str, found)))
 
@@ -162,17 +164,17 @@ def coarse_cells(density: np.ndarray, domain: Domain) -> np.ndarray:
 
     Each axis is halved in turn until the cells are used up; a hypercube splits by its first weights.
     """
-    splits = [0] * domain.ndim
+    cells = [1] * domain.ndim
     budget = _CELLS.bit_length() - 1
-    while budget and any(s < q for s, q in zip(splits, domain.qubits)):
-        for axis in range(domain.ndim):
-            if budget and splits[axis] < domain.qubits[axis]:
-                splits[axis] += 1
+    while budget and any(c < n for c, n in zip(cells, domain.shape)):
+        for axis, n in enumerate(domain.shape):
+            if budget and cells[axis] < n:
+                cells[axis] = min(2 * cells[axis], n)
                 budget -= 1
     out = density
-    for axis, (cells, n) in enumerate(zip((1 << s for s in splits), domain.shape)):
-        shape = (*out.shape[:axis], cells, n // cells, *out.shape[axis + 1 :])
-        out = out.reshape(shape).sum(axis=axis + 1)
+    for axis, (count, n) in enumerate(zip(cells, domain.shape)):
+        if count < n:
+            out = np.add.reduceat(out, np.arange(count) * n // count, axis=axis)
     return out
 
 

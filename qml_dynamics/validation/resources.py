@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import synthesis as builders
 from ..backends import Backend
+from ..backends import opened as find_backend
 from ..backends.base import BackendLike, capabilities, check_width
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, human_bytes, integer, one_of, real, require
@@ -21,6 +22,7 @@ from ..model.formulas import boundaries
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
 from .device_cost import DevicePlan, device_plan
+from .encodings import Encodings, both_encodings
 
 _SHOTS = 1000
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class Cost:
         cut_steps: save times that are no end of a step: each cuts one in two, which adds gates. :func:`step_ends` lists save
             times that cut none.
         fault_tolerant: the longest circuit in Clifford gates and T, where an error of their synthesis is given.
+        encodings: on a device, of a grid of at most 32 points: its evolution compiled in binary and in one-hot encoding, and which of
+            them the device should get.
     """
 
     qubits: int
@@ -73,6 +77,7 @@ class Cost:
     circuits_per_step: int | None = None
     cut_steps: int = 0
     fault_tolerant: FaultTolerant | None = None
+    encodings: Encodings | None = None
 
     def __str__(self) -> str:
         at_most = "at most " if self.upper_bound else ""
@@ -93,6 +98,7 @@ class Cost:
             )
             + (f"; {self.device}" if self.device else "")
             + (f"; {self.fault_tolerant}" if self.fault_tolerant else "")
+            + (f"; {self.encodings}" if self.encodings else "")
         )
 
 
@@ -141,7 +147,26 @@ def cost(
         error = real(synthesis_error, "synthesis_error", positive=True, error=MethodError)
         require(_FINEST <= error <= 1, "synthesis_error", f"be between {_FINEST:g} and 1", error, MethodError)
     method, backend = settled(problem, method, backend, shots)
-    job = convert(problem, method, backend, shots, seed, save, observables, compact=True)
+    device = None if backend is None else find_backend(backend)
+    estimate = price(problem, method, device, shots, save, seed, observables, synthesis_error, synthesis)
+    if device is None or estimate.device is None:
+        return estimate
+    return replace(estimate, encodings=both_encodings(problem, method, device, shots or _SHOTS))
+
+
+def price(
+    problem: Problem,
+    method: Method,
+    device: Backend | None,
+    shots: int | None,
+    save: int | Sequence[float] | np.ndarray | None,
+    seed: int | None = None,
+    observables: Mapping[str, ObservableLike] | None = None,
+    synthesis_error: float | None = None,
+    synthesis: str = _DEFAULT,
+) -> Cost:
+    """The cost of a run alone, for arguments as :func:`cost` has settled them: no other encoding is compiled."""
+    job = convert(problem, method, device, shots, seed, save, observables, compact=True)
     on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some
     if job.shots is None and on_a_device:
         job.shots = _SHOTS

@@ -1,6 +1,6 @@
 """The problem of an error budget in a wider box, at the same spacing: how much the edge of the box changes the answer.
 
-The number of points along an axis is a power of two, so the wider box is twice as wide, the old one in its middle, with points
+The number of points along an axis is even, so the wider box is twice as wide, the old one in its middle, with points
 where the old one has points.
 """
 
@@ -47,8 +47,7 @@ def _wider(grid: Grid, ends: list[bool]) -> Grid:
         (low - 0.5 * (high - low), high + 0.5 * (high - low)) if end else (low, high)
         for (low, high), end in zip(grid.bounds, ends)
     ]
-    qubits = [q + end for q, end in zip(grid.qubits, ends)]
-    return Grid(bounds, qubits, grid.boundary, grid.twist if grid.boundary == "periodic" else 0.0)
+    return grid.resized(bounds, [n << end for n, end in zip(grid.shape, ends)])
 
 
 def _window(wide: Grid, grid: Grid) -> tuple[slice, ...]:

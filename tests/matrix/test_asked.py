@@ -154,6 +154,11 @@ def test_the_default_method_runs_wherever_a_problem_can_be_stated(space: Any, cl
             standard_problem(space, clock)
         return
     problem = standard_problem(space, clock)
+    if (space, clock) == ("onehot", "imaginary"):
+        assert qd.evolve(problem).method == default_method(problem, None)
+        with pytest.raises(MethodError, match="`method` must run on a one-hot grid, but is ProbabilisticITE"):
+            qd.evolve(problem, backend="statevector")
+        return
     plain, circuits = default_method(problem, None), default_method(problem, backend("statevector"))
     assert plain.facts().runs_on == "classical"
     assert circuits.facts().runs_on == "backend"

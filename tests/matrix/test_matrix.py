@@ -70,7 +70,7 @@ def test_a_sample_of_whole_cells(entry: Entry, cell: Cell) -> None:
 # One cell of every method, such that every weight space, clock and verb stands in some of them.
 CORNERS = {
     "split_step": ("walls", "imaginary", ("evolve", "shots", "error_budget", "command_line")),
-    "krylov": ("operator", "imaginary", ("evolve", "files", "problem_file")),
+    "krylov": ("onehot", "imaginary", ("evolve", "files", "problem_file")),
     "exact": ("flux", "real", ("evolve", "shots")),
     "trotter": ("walls", "real", ("evolve", "circuits", "cost")),
     "multi_product": ("hypercube", "real", ("evolve", "noisy", "circuits")),
@@ -128,8 +128,8 @@ def test_every_other_cell_is_refused_by_the_facts(name: str) -> None:
 
 
 def test_cells_that_cannot_be_stated() -> None:
-    """Flux, a hypercube and an operator on the classical clock are refused by the problem itself, in one line."""
-    for space in ("flux", "hypercube", "operator"):
+    """Flux, a hypercube, an operator and one-hot axes on the classical clock are refused by the problem itself, in one line."""
+    for space in ("flux", "hypercube", "operator", "onehot"):
         with pytest.raises(ProblemError, match=r"^Argument `(domain|clock)` must [^\n]+\.$"):
             standard_problem(space, "classical")  # type: ignore[arg-type]
     assert set(STATED) <= set(CLOCKS)

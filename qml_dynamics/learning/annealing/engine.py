@@ -13,7 +13,7 @@ from ...backends import Backend
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods import chebyshev
-from ...methods.base import LOSSES, WAVES, Answer, Facts, Job, Method, Usual, Work, check_facts
+from ...methods.base import POINTS, WAVES, Answer, Facts, Job, Method, Usual, Work, check_facts
 from ...methods.from_waves import Waves, report_waves, run_waves
 from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
@@ -52,7 +52,7 @@ class Annealing(Usual):
 
     def facts(self) -> Facts:
         """Both clocks of waves, losses; a stage is exact."""
-        return Facts(WAVES, LOSSES, "classical", None)
+        return Facts(WAVES, POINTS, "classical", None)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """Refuse problems that the facts exclude, the classical clock and operators, and those that what runs a stage refuses."""

@@ -16,6 +16,7 @@ import numpy as np
 from ...base.errors import ProblemError, check_memory, one_of, require
 from ...methods import krylov
 from ...methods.krylov import Krylov
+from ...model.axes import need_binary
 from ...model.domains import Grid, outer_sum
 from ...model.hamiltonians import LearningHamiltonian
 from ...model.initial import State
@@ -187,6 +188,7 @@ def landscape(domain: Grid, potential: str | LossLike, temperature: float) -> La
     """
     fits = isinstance(domain, Grid) and domain.boundary == "periodic" and not any(domain.twist) and domain.ndim <= 3
     require(fits, "domain", "be a periodic Grid of one to three axes without a twist", domain)
+    need_binary(domain, "domain")
     check_memory(400 * domain.size, f"A diffusion model on {domain.size:,} points")
     if isinstance(potential, str):
         one_of(potential, "potential", NAMED)

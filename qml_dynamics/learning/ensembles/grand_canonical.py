@@ -18,6 +18,7 @@ from ...base.errors import ProblemError, describe, integer, real, require
 from ...base.numeric import Array
 from ...base.options import handed
 from ...base.printing import printed_briefly
+from ...model.axes import need_binary
 from ...model.domains import Grid, Hypercube
 from ...model.initial import State
 from ...model.objectives.base import Objective
@@ -150,6 +151,7 @@ class GrandCanonical:
         bits = count.bit_length()
         require(count + 1 == 1 << bits, "neurons", "be one less than a power of two for a number register", count)
         d = self.domain
+        need_binary(d, "energies")
         require(d.boundary == "periodic" and not any(d.twist), "energies", "be a periodic grid without twist", d)
         return Grid([*d.bounds, (0.0, count + 1.0)], (*d.qubits, bits))
 

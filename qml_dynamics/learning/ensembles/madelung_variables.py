@@ -212,7 +212,7 @@ def _residual(
 
 def _divergence(current: np.ndarray, domain: Grid, axis: int) -> np.ndarray:
     """Slope of a current, which has no gauge."""
-    plain = Grid(domain.bounds, domain.qubits, domain.boundary)
+    plain = Grid(domain.bounds, domain.qubits, domain.boundary, encoding=domain.encoding)
     return derivatives(current.astype(complex), plain, axis)[0].real
 
 

@@ -16,6 +16,7 @@ from ...methods.imaginary.laws import pauli_bound
 from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.imaginary.purification import check_pairs, purified
 from ...methods.variational.run import bound_circuit
+from ...model.axes import need_binary
 from ...model.domains import Hypercube
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ...model.initial import State
@@ -72,6 +73,7 @@ def thermal(
     given = steps is not None
     steps = integer(16 if steps is None else steps, "steps", 1, 10**5, MethodError)
     shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
+    need_binary(problem.domain, "problem")
     h = hamiltonian(need_waves(problem))
     check_ranges(problem.replace(clock="imaginary", duration=0.5 * beta), h, "beta")
     if isinstance(h, PauliHamiltonian) and method is None:

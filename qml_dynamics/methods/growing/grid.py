@@ -54,7 +54,7 @@ def refine(state: npt.ArrayLike, domain: Domain, extra: int | Sequence[int] = 1)
     out = number_array(state, "state", complex)
     fits = out.shape in (domain.shape, (domain.size,))
     require(fits, "state", f"have shape {domain.shape}", f"of shape {out.shape}")
-    fine = Grid(domain.bounds, [q + e for q, e in zip(domain.qubits, more)], domain.boundary, domain.twist)
+    fine = domain.resized(domain.bounds, [n << e for n, e in zip(domain.shape, more)])
     out = out.reshape(domain.shape)
     for axis, e in enumerate(more):
         if e:

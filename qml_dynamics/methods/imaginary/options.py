@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.printing import printed_briefly
 from .. import imaginary
-from ..base import EVERYWHERE, Answer, Clock, Facts, Job, Usual, Work
+from ..base import BINARY, Answer, Clock, Facts, Job, Usual, Work
 from ..split_step import SplitStep
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Schrodingerised(_PostSelected):
 
     def facts(self) -> Facts:
         """The imaginary clock, every weight space; its register of finite size is a part of the error of its own."""
-        return Facts(_CLOCK, EVERYWHERE, "backend", self.order, "wave", steps=self.steps, register=True)
+        return Facts(_CLOCK, BINARY, "backend", self.order, "wave", steps=self.steps, register=True)
 
     def refined(self) -> Schrodingerised:
         """Twice the steps."""
@@ -172,7 +172,7 @@ class ProbabilisticITE(_PostSelected):
         """The imaginary clock, every weight space. Linear blocks are of first order whatever the formula inside."""
         return Facts(
             _CLOCK,
-            EVERYWHERE,
+            BINARY,
             "backend",
             self.order if self.block == "exact" else 1,
             "wave",
@@ -220,7 +220,7 @@ class QITE(_Flowing):
 
     def facts(self) -> Facts:
         """The imaginary clock; angles come from measured expectation values."""
-        return Facts(_CLOCK, EVERYWHERE, "backend", 2, "wave", circuits_known_ahead=False, steps=self.steps)
+        return Facts(_CLOCK, BINARY, "backend", 2, "wave", circuits_known_ahead=False, steps=self.steps)
 
     def refined(self) -> QITE:
         """Twice the steps."""
@@ -254,7 +254,7 @@ class DoubleBracket(_Flowing):
 
     def facts(self) -> Facts:
         """The imaginary clock; of order 1/2 in the wave (and, with it, of most expectation values), of order 1 in the energy."""
-        return Facts(_CLOCK, EVERYWHERE, "backend", 0.5, "wave", steps=self.steps, callback="exact")
+        return Facts(_CLOCK, BINARY, "backend", 0.5, "wave", steps=self.steps, callback="exact")
 
     def refined(self) -> DoubleBracket:
         """Twice the steps."""

@@ -15,7 +15,7 @@ from ...base.numeric import as_numbers
 from ...base.printing import printed_briefly
 from ...model.problem import Problem
 from .. import variational
-from ..base import EVERYWHERE, WAVES, Answer, Facts, Job, Usual, Work
+from ..base import BINARY, WAVES, Answer, Facts, Job, Usual, Work
 
 if TYPE_CHECKING:
     from ...model.hamiltonians import Hamiltonian
@@ -165,7 +165,7 @@ class Variational(Usual):
         wires = getattr(self.ansatz, "wires", None)  # those of a circuit of one's own
         return Facts(
             WAVES,
-            EVERYWHERE,
+            BINARY,
             "either",
             self.order,
             circuits_known_ahead=False,

@@ -48,6 +48,8 @@ _CIRCUIT_WORDS = {
     "circuits": "draws of circuits",
     "gates": "gates of the longest circuit before compilation",
     "success_probability": "share of the samples that is kept",
+    "leaked_weight": "share that has leaked from the one excitation an axis",
+    "kept_shots": "samples that were kept, at each time",
     "truncation_error_bound": "bound on the error of leaving rotations out",
 }
 _BASES = {"weight": "weights", "dual": "momenta (the dual basis)"}
@@ -57,7 +59,7 @@ def _outcomes(run: Trajectory, basis: str, counts: Counts) -> list[Child]:
     """The most frequent outcomes of the last time."""
     what = _BASES.get(basis, basis)
     order = np.argsort(-counts.count, kind="stable")[:MOST_OUTCOMES]
-    index, bits = counts.index[order], run.problem.domain.num_qubits
+    index, bits = counts.index[order], max(1, (run.problem.domain.size - 1).bit_length())
     with_loss = basis == "weight" and run.problem.objective is not None
     points = run.problem.domain.points_at(index) if with_loss else None
     losses = run.problem.objective(points) if points is not None and run.problem.objective is not None else None

@@ -173,7 +173,8 @@ def _space(domain: Any) -> str:
         return f"binary weights, each one of {', '.join(f'{v:g}' for v in domain.values)}"
     shown = [f"[{low:g}, {high:g}]" for low, high in domain.bounds[:8]]
     more = " and so on" if len(domain.bounds) > 8 else ""
-    return f"{domain.boundary}, {' × '.join(shown)}{more}"
+    kind = {"binary": "", "onehot": ", one-hot", "none": ", no register"}[domain.encoding]
+    return f"{domain.boundary}{kind}, {' × '.join(shown)}{more}"
 
 
 def _problem_file(sources: Sources) -> Element | None:

@@ -12,7 +12,7 @@ from ...base.codec import made, required
 from ...base.errors import describe
 from ...base.places import Place
 from ...base.registry import ARRAY_WAVE, SCHEDULE_PAIRS, SPACES, WAVES, WAVES_OF_BEFORE, at
-from ...model.domains import Domain, Hypercube
+from ...model.domains import Domain, Grid, Hypercube
 from ...model.initial import Initial, State
 from ...model.masks import as_masks
 from ...model.objectives.data import Dataset
@@ -80,8 +80,21 @@ def _domain(data: object) -> Domain:
         given = "is missing" if kind is None else f"is {describe(kind)}"
         fail("domain", f"kind must be one of {', '.join(schema.DOMAINS)}, but {given}.{nearest(kind, schema.DOMAINS)}")
     section = check("domain", schema.DOMAINS[kind], data)
-    found: Domain = _make("domain", at(SPACES[kind]), {name: value for name, value in section if name != "kind"})
+    options = {name: value for name, value in section if name != "kind" and value is not None}
+    if isinstance(section, schema.GridSection):
+        return _grid(options)
+    found: Domain = _make("domain", at(SPACES[kind]), options)
     return found
+
+
+def _grid(options: dict[str, Any]) -> Grid:
+    """A grid by its qubits, or by its points."""
+    if not {"qubits", "points"} & set(options):
+        fail("domain", "qubits must be given: an integer, or one integer an axis.")
+    if {"qubits", "points"} <= set(options):
+        fail("domain", "qubits must be absent beside points.")
+    with within("domain"):
+        return Grid(**options)
 
 
 def _schedule(section: str, data: object) -> Schedule:

@@ -34,9 +34,11 @@ class GridSection(Section):
 
     kind: Literal["grid"]
     bounds: Annotated[list[Number] | list[list[Number]], _is("a pair [low, high], or one such pair an axis")]
-    qubits: Annotated[int | list[int], _is("an integer, or one integer an axis")]
+    qubits: Annotated[int | list[int] | None, _is("an integer, or one integer an axis")] = None
+    points: Annotated[int | list[int] | None, _is("an integer, or one integer an axis")] = None
     boundary: Literal["periodic", "walls"] = "periodic"
     twist: Annotated[Numbers, _is("a number, or one number an axis")] = 0.0
+    encoding: Literal["binary", "onehot", "none"] = "binary"
 
 
 class HypercubeSection(Section):
