@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.errors import MethodError
-from .hamiltonians import Hamiltonian, LearningHamiltonian
+from .hamiltonians import Hamiltonian, PauliHamiltonian
 from .schedules import Kinked, Schedule, is_constant
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
@@ -41,14 +41,13 @@ class _Weighed:
         return self.width * abs(self.schedule.integral(a, b, self.duration) - seen) / self.allowed
 
 
-def _weighed(h: LearningHamiltonian, angle: float) -> list[_Weighed]:
-    widths = (float(h.dual.max() - h.dual.min()), float(h.zeta.max() - h.zeta.min()))
+def _weighed(h: Hamiltonian, angle: float) -> list[_Weighed]:
     found = []
-    for schedule, width in zip((h.diffusion, h.strength), widths):
-        if not is_constant(schedule) and width > 0:
+    for _, schedule, half in h.moving:
+        if not is_constant(schedule) and half > 0:
             ends = np.linspace(0.0, h.duration, _FIRST + 1).tolist()
             whole = sum(abs(schedule.integral(a, b, h.duration)) for a, b in zip(ends[:-1], ends[1:]))
-            found.append(_Weighed(schedule, 0.5 * width, h.duration, max(angle, _ROUNDING * width * whole)))
+            found.append(_Weighed(schedule, half, h.duration, max(angle, _ROUNDING * 2 * half * whole)))
     return found
 
 
@@ -66,7 +65,7 @@ def cuts(h: Hamiltonian, t0: float = 0.0, t1: float | None = None, angle: float 
     ([], [1.0])
     """
     end = h.duration if t1 is None else t1
-    if h.constant or not isinstance(h, LearningHamiltonian):
+    if h.constant or (isinstance(h, PauliHamiltonian) and h.commutes):
         return []
     weighed = _weighed(h, angle)
     kinks = {t for w in weighed for t in _kinks(w) if t0 < t < end}
@@ -128,13 +127,9 @@ def unseen(schedule: Schedule, times: Sequence[float] | np.ndarray, duration: fl
 
 def unseen_angle(h: Hamiltonian, times: Sequence[float] | np.ndarray) -> tuple[str, float]:
     """Which schedule has most that these times cannot see, and its angle: times half of the width of what it multiplies."""
-    if h.constant or not isinstance(h, LearningHamiltonian):
+    if h.constant or (isinstance(h, PauliHamiltonian) and h.commutes):
         return "strength", 0.0
-    parts = (("diffusion", h.diffusion, h.dual), ("strength", h.strength, h.zeta))
-    found = [
-        (0.5 * float(diagonal.max() - diagonal.min()) * unseen(schedule, times, h.duration), name)
-        for name, schedule, diagonal in parts
-    ]
+    found = [(half * unseen(schedule, times, h.duration), name) for name, schedule, half in h.moving]
     angle, name = max(found)
     return name, angle
 

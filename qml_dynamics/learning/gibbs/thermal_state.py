@@ -20,7 +20,7 @@ from ...model.domains import Hypercube
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ...model.initial import State
 from ...model.pauli import PauliSum, pauli_sum
-from ...model.problem import Problem, need_waves
+from ...model.problem import Problem, need_waves, still_operator
 from ...model.schedules import Constant
 from .result import GibbsResult, circuit_of, from_run, law_errors, one_seed
 
@@ -72,6 +72,8 @@ def thermal(
     given = steps is not None
     steps = integer(16 if steps is None else steps, "steps", 1, 10**5, MethodError)
     shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
+    if problem.operator is not None:
+        still_operator(problem)
     h = hamiltonian(need_waves(problem))
     check_ranges(problem.replace(clock="imaginary", duration=0.5 * beta), h, "beta")
     if isinstance(h, PauliHamiltonian) and method is None:
