@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from .. import synthesis
+from ..backends import Backend
 from ..base.errors import MethodError, integer, one_of, real, require
 from ..base.printing import printed_briefly
 from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors
 from ..model.hamiltonians import LearningHamiltonian, PauliHamiltonian, hamiltonian
+from ..model.operator_sum import OperatorSum
+from ..model.problem import Problem
 from ..results.trajectory import Trajectory
-from .base import EVERYWHERE, LOSSES, Answer, Facts, Job, Method, Usual, Work
+from .base import EVERYWHERE, LOSSES, Answer, Facts, Job, Method, Usual, Work, check_facts
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, learning, report_waves, run_waves
@@ -124,6 +127,15 @@ class Trotter(Usual):
         if self.remainder:
             return Facts(frozenset({"real"}), LOSSES, "backend", self.order)
         return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps, wide=True)
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """Refuse what the facts exclude, and ``"auto"`` where terms have schedules of their own."""
+        check_facts(self, problem)
+        if self.automatic and isinstance(problem.operator, OperatorSum):
+            raise MethodError(
+                "Argument `formula` must be the name of one formula for an operator whose terms have schedules of their own, but is 'auto': "
+                "bounds by commutators hold where the operator rests."
+            )
 
     def run(self, job: Job) -> Answer:
         """Amplitudes after the product formula where the backend gives them, else two sampled circuits a saved time."""

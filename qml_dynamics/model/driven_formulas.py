@@ -17,14 +17,14 @@ from .formulas import Formula, boundaries
 from .hamiltonians import Hamiltonian, PauliHamiltonian
 
 
-def step_ends(
+def ends_of_steps(
     h: Hamiltonian, steps: int, saves: Sequence[float] | np.ndarray, until: float | None = None
 ) -> np.ndarray:
     """Ends of equal steps over the duration, cut at the saved times, and where schedules of terms have kinks or jumps.
 
     >>> from qml_dynamics import Jumps, Problem, hamiltonian
     >>> quench = Problem.from_operator([(1.0, {"ZZ": 1.0}), (Jumps((0, 1), (0.3,)), {"XI": 1.0})], clock="real", duration=1.0)
-    >>> step_ends(hamiltonian(quench), 2, [0.0, 1.0]).tolist()
+    >>> ends_of_steps(hamiltonian(quench), 2, [0.0, 1.0]).tolist()
     [0.0, 0.3, 0.5, 1.0]
     """
     duration = h.duration if until is None else until

@@ -48,7 +48,8 @@ def added(first: Amount, second: Amount) -> Amount:
     """Both one after the other, of terms that commute."""
     if isinstance(first, Pace) and isinstance(second, Pace):
         return Pace(tuple(a + b for a, b in zip(first.times, second.times)), first.channel)
-    assert not isinstance(first, Pace) and not isinstance(second, Pace)
+    assert not isinstance(first, Pace)
+    assert not isinstance(second, Pace)
     return first + second
 
 

@@ -16,7 +16,7 @@ from qiskit.circuit import Parameter
 
 from ..base.errors import check_memory
 from ..model.domains import Domain
-from ..model.driven_formulas import step_ends
+from ..model.driven_formulas import ends_of_steps
 from ..model.formulas import Factor, Formula, boundaries, by_order, factors, segments, steps_of
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
@@ -88,7 +88,7 @@ def program(
     check_memory(
         _GATE * steps * problem.domain.num_qubits, f"A circuit of {steps:,} steps"
     )  # before their ends are listed
-    ends = step_ends(h, steps, saves, problem.duration if until is None else until)
+    ends = ends_of_steps(h, steps, saves, problem.duration if until is None else until)
     if remainder and isinstance(h, LearningHamiltonian):
         ends = whole_steps(problem, h, formula, steps, saves, truncation)
     build = (

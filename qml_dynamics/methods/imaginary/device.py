@@ -14,7 +14,7 @@ from ...backends.base import Backend, sample_midway
 from ...base.errors import MethodError
 from ...base.estimate import Estimate
 from ...model.domains import Domain
-from ...model.formulas import boundaries
+from ...model.driven_formulas import ends_of_steps
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
 from ...results.trajectory import Counts
@@ -181,7 +181,7 @@ def qite_on_device(job: Job, method: QITE) -> Answer:
 
 def bracket_ends(job: Job, method: DoubleBracket) -> np.ndarray:
     """The ends of all steps and the saved times, up to the last of these."""
-    ends = np.union1d(boundaries(job.problem.duration, method.steps, job.saves.tolist()), job.saves)
+    ends = np.union1d(ends_of_steps(job.h, method.steps, job.saves.tolist()), job.saves)
     return np.asarray(ends[ends <= job.saves[-1] + 1e-12])
 
 

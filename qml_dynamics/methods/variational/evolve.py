@@ -12,7 +12,7 @@ import numpy as np
 
 from ...base.errors import MethodError, require
 from ...model.formulas import boundaries, segments
-from ...model.hamiltonians import Hamiltonian, PauliHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.problem import Problem
 from ...model.resolution import check_seen, cuts
 from ...results.journal import Entry
@@ -102,8 +102,8 @@ def moves(h: Hamiltonian, program: Program, theta: np.ndarray, energy: float, t:
 
 
 def check_points(h: Hamiltonian, method: Variational) -> None:
-    """Refuse fixed steps that would step over a pulse of a schedule."""
-    if method.integrator != "rk45" and not h.constant:
+    """Refuse fixed steps that would step over a pulse of a schedule (of an operator they are checked with its other arguments)."""
+    if method.integrator != "rk45" and not h.constant and isinstance(h, LearningHamiltonian):
         count = method.steps * (2 if method.integrator == "rk4" else 1)
         times = h.duration * np.arange(count + 1) / count
         check_seen(h, times, "steps", method.steps, "; without shots integrator='rk45' sees it")
