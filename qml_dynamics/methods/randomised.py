@@ -214,7 +214,7 @@ def _terms(h: Hamiltonian, method: QDrift | RandomOrder) -> PauliSum:
 
 def _canonical(h: PauliHamiltonian) -> np.ndarray:
     """The numbers of the strings in canonical order."""
-    return np.lexsort((h.terms.z, h.terms.x))
+    return np.asarray(np.lexsort((h.terms.z, h.terms.x)))
 
 
 def _channels(h: PauliHamiltonian) -> np.ndarray:

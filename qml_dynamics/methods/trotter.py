@@ -131,10 +131,11 @@ class Trotter(Usual):
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """Refuse what the facts exclude, and ``"auto"`` where terms have schedules of their own."""
         check_facts(self, problem)
-        if self.automatic and isinstance(problem.operator, OperatorSum):
+        moves = isinstance(problem.operator, OperatorSum) and len(problem.operator.parts) > 1
+        if self.automatic and moves:
             raise MethodError(
-                "Argument `formula` must be the name of one formula for an operator whose terms have schedules of their own, but is 'auto': "
-                "bounds by commutators hold where the operator rests."
+                "Argument `formula` must be the name of one formula where terms have schedules of their own, but is 'auto': its choice "
+                "stands on the commutators of one operator."
             )
 
     def run(self, job: Job) -> Answer:

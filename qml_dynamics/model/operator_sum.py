@@ -151,6 +151,7 @@ def read_scheduled(
     Raises:
         ProblemError: a schedule or an operator cannot be read, which is named by its place.
     """
+    require(len(given) > 0, name, "have at least one term", "an empty list")
     named = [f"{name}[{k}]" for k in range(len(given))]
     own = list(wires or ()) or _all_wires([operator for _, operator in given])
     known = None if not own else labels_of(own, "wires")

@@ -171,7 +171,7 @@ class Readings:
 
     def _mixed_mean(self, seen: Seen, t: float, mean_loss: float) -> tuple[float, float, float]:
         """``Re <(D T - const)(s V - mean)>``, the variance of twice this, and the sum of the terms' own means."""
-        d, _ = self.h.coefficients(t)  # type: ignore[union-attr]
+        d, _ = self.h.coefficients(t)
         cross = noise = lever = 0.0
         for j, (c, _) in enumerate(self.mixed):
             outcome = seen[VARIANCE, j]
@@ -247,7 +247,7 @@ def _group_basis(group: PauliGroup, at: Callable[[float], PauliSum]) -> Basis:
         now = at(t)
         known = dict(zip(zip(now.x.tolist(), now.z.tolist()), now.coefficients.tolist()))
         keys = zip(group.terms.x.tolist(), group.terms.z.tolist())
-        return (1 - 2.0 * parity) @ np.array([known.get(key, 0.0) for key in keys])
+        return np.asarray((1 - 2.0 * parity) @ np.array([known.get(key, 0.0) for key in keys]))
 
     return Basis(lambda circuit: to_letters(circuit, word), values, partial(flips, group.terms.num_qubits))
 
