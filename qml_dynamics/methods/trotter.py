@@ -66,7 +66,8 @@ class Trotter(Usual):
     The terms of an operator are put in parallel layers: all terms on one bond in one block of at most three CX, the bonds in as few
     layers as their colouring finds, half steps merged, so that the depth of a step of a local model does not grow with its size. Where
     strings are longer, networks of rotations by Rustiq (arXiv:2404.03280) in its own order and mirrored are tried too, and the
-    splitting with the smallest product of two-qubit gates and depth is taken; ``diagnostics["splitting"]`` says which.
+    splitting with the smallest product of two-qubit gates and depth is taken; ``diagnostics["splitting"]`` says which. Where terms have
+    schedules of their own, time is one more part, so that every formula keeps its order (Hatano and Suzuki, arXiv:math-ph/0506007).
 
     >>> from qml_dynamics import Problem, cost
     >>> chain = Problem.from_operator([[1, 0], [0, -1]], clock="real", duration=1.0)

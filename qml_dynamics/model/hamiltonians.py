@@ -249,6 +249,10 @@ class PauliHamiltonian:
         """``s(t)``, where all strings have one schedule."""
         return self._one().value(t, self.duration)
 
+    def factors(self, times: Sequence[float] | np.ndarray) -> np.ndarray:
+        """``s(t)`` at some times, shape ``(len(times),)``, where all strings have one schedule."""
+        return np.array([self.factor(float(t)) for t in times])
+
     def amount(self, t0: float, t1: float) -> float:
         """The integral of s from ``t0`` to ``t1``: the time for which the sum of strings acts, where all have one schedule."""
         return self._one().integral(t0, t1, self.duration)

@@ -198,7 +198,7 @@ def bracket_on_device(job: Job, method: DoubleBracket) -> Answer:
     else:  # the energy of the operator itself is measured; its strength comes in by its exact integrals
         answer = run_sampled(replace(whole, h=h.still), planned)
         log, spread = _log_norms(job, answer.expectations, ends)
-        energy = answer.expectations["energy"] * np.array([h.factor(float(t)) for t in ends])
+        energy = answer.expectations["energy"] * h.factors(ends)
         answer = replace(answer, expectations={**answer.expectations, "energy": energy})
     place = [int(np.argmin(np.abs(ends - t))) for t in job.saves]
     waves = [r.psi for r in chosen]
