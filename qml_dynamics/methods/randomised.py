@@ -219,7 +219,7 @@ def _canonical(h: PauliHamiltonian) -> np.ndarray:
 
 def _channels(h: PauliHamiltonian) -> np.ndarray:
     """The numbers of the schedules of the terms in that order."""
-    return h.channels[_canonical(h)]
+    return np.asarray(h.channels[_canonical(h)])
 
 
 def _pieces(
