@@ -18,6 +18,8 @@ _HOME = {
     "model.domains": ("Grid", "Hypercube"),
     "model.objectives.base": ("Objective",),
     "model.schedules": ("Constant", "Linear", "Geometric", "PowerLaw", "Knots", "QHD"),
+    "model.drives": ("Oscillation", "Pulse", "Jumps"),
+    "model.operator_sum": ("OperatorSum",),
     "model.initial": ("Uniform", "Gaussian", "PointMass", "State"),
     "model.problem": ("Problem",),
     "model.hamiltonians": ("LearningHamiltonian", "PauliHamiltonian", "hamiltonian"),
@@ -159,6 +161,9 @@ if TYPE_CHECKING:
     from .model import objectives as objectives
     from .model.domains import Grid as Grid
     from .model.domains import Hypercube as Hypercube
+    from .model.drives import Jumps as Jumps
+    from .model.drives import Oscillation as Oscillation
+    from .model.drives import Pulse as Pulse
     from .model.hamiltonians import LearningHamiltonian as LearningHamiltonian
     from .model.hamiltonians import PauliHamiltonian as PauliHamiltonian
     from .model.hamiltonians import hamiltonian as hamiltonian
@@ -167,6 +172,7 @@ if TYPE_CHECKING:
     from .model.initial import State as State
     from .model.initial import Uniform as Uniform
     from .model.objectives.base import Objective as Objective
+    from .model.operator_sum import OperatorSum as OperatorSum
     from .model.potentials import potential as potential
     from .model.problem import Problem as Problem
     from .model.schedules import QHD as QHD

@@ -87,6 +87,9 @@ SCHEDULES: dict[str, str] = {
     "geometric": "model.schedules:Geometric",
     "power_law": "model.schedules:PowerLaw",
     "knots": "model.schedules:Knots",
+    "oscillation": "model.drives:Oscillation",
+    "pulse": "model.drives:Pulse",
+    "jumps": "model.drives:Jumps",
 }
 SCHEDULE_PAIRS: dict[str, str] = {"qhd": "model.schedules:QHD"}  # of diffusion and strength
 SPACES: dict[str, str] = {"grid": "model.domains:Grid", "hypercube": "model.domains:Hypercube"}

@@ -20,7 +20,7 @@ from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.content import sha256
-from ..runs.problem_file.files import NAMED, copy_problem
+from ..runs.problem_file.files import copy_problem, file_names
 from ..runs.trajectory_file import PROBLEM, REFERENCE, to_json, write_run
 from ..validation.budget import error_budget
 from ..validation.comparison import compare
@@ -80,9 +80,8 @@ def run_command(
 
 def identify_file(file: ProblemFile, said: Identity) -> None:
     """What a problem file says, and the files that it names."""
-    named = [file.sections.get(section, {}).get(key) for section, key in NAMED]
     said.add("problem", dict(file.sections))
-    said.add("files", {name: sha256(file.folder / name) for name in named if isinstance(name, str)})
+    said.add("files", {name: sha256(file.folder / name) for name in file_names(file.sections)})
 
 
 class _Run:

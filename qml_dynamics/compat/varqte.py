@@ -23,7 +23,7 @@ from ..methods.variational.evolve import bind
 from ..methods.variational.options import Variational
 from ..model.hamiltonians import PauliHamiltonian
 from ..model.pauli import pauli_sum
-from ..model.problem import Problem
+from ..model.problem import Problem, still_operator
 from ..results.trajectory import Trajectory
 from .time_evolution import (
     ForwardEulerSolver,
@@ -183,8 +183,7 @@ class _Evolver:
         if driven is not None:
             _depends_on(hamiltonian, driven)
         problem = Problem.from_operator(at(0.0), clock=self._clock, duration=time, initial=start.state())
-        assert problem.operator is not None
-        h = PauliHamiltonian(problem.domain, problem.operator)
+        h = PauliHamiltonian(problem.domain, still_operator(problem))
         method = Variational(start, 1, regularisation=self._solve(), sensitivity=False)
         flow = Flow(bind(problem, h, method), h, self._clock == "imaginary", method.regularisation)
 

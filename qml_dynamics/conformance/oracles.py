@@ -18,6 +18,7 @@ import numpy as np
 
 from ..model.domains import Domain, Grid
 from ..model.initial import Gaussian
+from ..model.operator_sum import OperatorSum
 from ..model.pauli import PauliSum
 from ..model.problem import Problem
 
@@ -182,8 +183,11 @@ def _gaussian(initial: Gaussian, points: np.ndarray, domain: Domain) -> np.ndarr
     return out
 
 
-def matrices(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """``K`` and ``V`` of ``H = D(t) K + s(t) V``; of an operator, itself as V."""
+def matrices(problem: Problem) -> tuple[np.ndarray, ...]:
+    """``K`` and ``V`` of ``H = D(t) K + s(t) V``; of an operator, itself as V, or one matrix for each schedule."""
+    if isinstance(problem.operator, OperatorSum):
+        every = [operator(terms) for _, terms in problem.operator.parts]
+        return (np.zeros_like(every[0]), *every)
     if problem.operator is not None:
         matrix = operator(problem.operator)
         return np.zeros_like(matrix), matrix
@@ -191,26 +195,29 @@ def matrices(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     return laplacian(problem.domain), np.diag(np.asarray(problem.objective.fn(coordinates(problem.domain))))
 
 
-def coefficients(problem: Problem, t: float) -> tuple[float, float]:
-    """``D(t)`` (of an operator 0) and ``s(t)``."""
-    return problem.diffusion.value(t, problem.duration), problem.strength.value(t, problem.duration)
+def coefficients(problem: Problem, t: float) -> tuple[float, ...]:
+    """``D(t)`` (of an operator 0) and ``s(t)``, or ``s(t) s_k(t)`` for each schedule."""
+    d, s = problem.diffusion.value(t, problem.duration), problem.strength.value(t, problem.duration)
+    if isinstance(problem.operator, OperatorSum):
+        return (d, *(s * schedule.value(t, problem.duration) for schedule, _ in problem.operator.parts))
+    return d, s
 
 
 def _waves(problem: Problem, times: Sequence[float], signs: tuple[float, float]) -> np.ndarray:
     from scipy.integrate import solve_ivp
     from scipy.linalg import expm
 
-    kinetic, potential = (sign * part for sign, part in zip(signs, matrices(problem)))
+    kinetic, *others = matrices(problem)
+    parts = [signs[0] * kinetic, *(signs[1] * each for each in others)]
     psi, z = start(problem), -1j if problem.clock == "real" else -1.0
     middle = [coefficients(problem, f * problem.duration) for f in (0.0, 0.37, 1.0)]
     if np.ptp(np.array(middle), axis=0).max() == 0.0:
-        d, s = middle[0]
-        return np.array([expm(z * t * (d * kinetic + s * potential)) @ psi for t in times])
+        whole = sum(c * part for c, part in zip(middle[0], parts))
+        return np.array([expm(z * t * whole) @ psi for t in times])
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
         """The right side of the equation, ``z (D K + s V) psi``, with ``z = -i`` or ``-1``."""
-        d, s = coefficients(problem, t)
-        return np.asarray(z * (d * (kinetic @ y) + s * (potential @ y)))
+        return np.asarray(z * sum(c * (part @ y) for c, part in zip(coefficients(problem, t), parts)))
 
     if times[-1] == 0:
         return np.array([psi])
@@ -219,18 +226,16 @@ def _waves(problem: Problem, times: Sequence[float], signs: tuple[float, float])
 
 
 def _means(problem: Problem, times: Sequence[float], states: np.ndarray) -> dict[str, np.ndarray]:
-    kinetic, potential = matrices(problem)
-
     def mean(matrix: np.ndarray) -> np.ndarray:
         """The means ``<psi_t| M |psi_t>`` at every time, from the dense matrix M."""
         out: np.ndarray = np.einsum("ti,ij,tj->t", states.conj(), matrix, states).real
         return out
 
-    k, v = mean(kinetic), mean(potential)
-    pairs = np.array([coefficients(problem, t) for t in times])
-    out = {"energy": pairs[:, 0] * k + pairs[:, 1] * v, "tilt": mean(np.diag(tilt(coordinates(problem.domain))))}
+    means = np.array([mean(part) for part in matrices(problem)])
+    weights = np.array([coefficients(problem, t) for t in times])
+    out = {"energy": np.einsum("tk,kt->t", weights, means), "tilt": mean(np.diag(tilt(coordinates(problem.domain))))}
     if problem.operator is None:
-        out |= {"kinetic": k, "objective": v, "push": mean(momentum(problem.domain))}
+        out |= {"kinetic": means[0], "objective": means[1], "push": mean(momentum(problem.domain))}
     return out
 
 

@@ -181,12 +181,11 @@ def spectrum(h: Hamiltonian, t: float) -> tuple[float, float]:
     """Bounds of the spectrum that hold always; of strings those about the coefficient of the identity."""
     if not isinstance(h, PauliHamiltonian):
         return h.bounds(t)
-    factor, terms = h.factor(t), h.terms
+    terms = h.at(t)
     identity = np.array([set(label) <= {"I"} for label in terms.labels], dtype=bool)
     shift, reach = float(terms.coefficients[identity].sum()), float(np.abs(terms.coefficients[~identity]).sum())
     reach += _ROUNDING * max(1.0, abs(shift), reach)
-    first, last = factor * (shift - reach), factor * (shift + reach)
-    return min(first, last), max(first, last)
+    return shift - reach, shift + reach
 
 
 def _from(

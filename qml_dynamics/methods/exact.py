@@ -82,7 +82,7 @@ def run(
     method._fits(problem)
     size = problem.domain.size
     check_memory(96 * size * size, f"{method} on {problem.domain.num_qubits} qubits")
-    commutes = h.constant or isinstance(h, PauliHamiltonian)
+    commutes = h.constant or (isinstance(h, PauliHamiltonian) and h.commutes)
     return _constant(problem, h, saves, on_step) if commutes else _driven(problem, h, saves, on_step)
 
 
@@ -111,16 +111,13 @@ def _driven(
 ) -> Iterator[tuple[float, np.ndarray, float]]:
     from scipy.integrate import solve_ivp
 
-    assert isinstance(h, LearningHamiltonian)
-    kinetic = LearningHamiltonian(h.domain, 0 * h.zeta).matrix()
-    zeta = h.zeta.reshape(-1)
+    act = _acting(h)
     psi, log_norm = problem.initial.vector(problem.domain).reshape(-1), 0.0
     z = -1j if problem.clock == "real" else -1.0
 
     def rate(t: float, y: np.ndarray) -> np.ndarray:
-        """The right side ``z (D(t) K + s(t) zeta) psi`` of the equation."""
-        d, s = h.coefficients(t)
-        out: np.ndarray = z * (d * (kinetic @ y) + s * zeta * y)
+        """The right side ``z H(t) psi`` of the equation."""
+        out: np.ndarray = z * act(y, h.coefficients(t))
         return out
 
     yield saves[0], psi.reshape(h.domain.shape).copy(), log_norm
@@ -136,3 +133,13 @@ def _driven(
             log_norm += float(np.log(norm)) if problem.clock == "imaginary" else 0.0
         on_step(i + 1, len(saves) - 1)
         yield t1, psi.reshape(h.domain.shape).copy(), log_norm
+
+
+def _acting(h: Hamiltonian) -> Callable[[np.ndarray, Sequence[float]], np.ndarray]:
+    """``(D K + s zeta) psi``, or ``sum_k s_k H_k psi`` of an operator, by dense matrices, from the coefficients at a time."""
+    if isinstance(h, PauliHamiltonian):
+        parts = [piece.matrix() for piece in h.pieces]
+        return lambda y, weights: np.asarray(sum(w * m for w, m in zip(weights, parts)) @ y)
+    kinetic = LearningHamiltonian(h.domain, 0 * h.zeta).matrix()
+    zeta = h.zeta.reshape(-1)
+    return lambda y, weights: np.asarray(weights[0] * (kinetic @ y) + weights[1] * zeta * y)

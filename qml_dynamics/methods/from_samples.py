@@ -28,6 +28,7 @@ from ..results.observables import (
     best_of,
     combine_groups,
     edge_weight,
+    groups_at,
     momentum_tail,
     observe_counts,
     pauli_groups,
@@ -103,7 +104,7 @@ def one_moment(job: Job, last: QuantumCircuit) -> tuple[list[QuantumCircuit], in
 def measured_operators(h: Hamiltonian, observables: Sequence[Observable]) -> dict[str, PauliSum]:
     """Operators that no sampling of weights or momenta gives: observables that are some, and a general Hamiltonian.
 
-    The latter without its strength, with which :func:`_driven` turns its mean into the energy.
+    The latter without its schedules, which come in where its groups are read (:func:`~qml_dynamics.results.observables.groups_at`).
     """
     operators = {o.name: o.terms for o in observables if o.terms is not None}
     return operators if isinstance(h, LearningHamiltonian) else {"energy": h.terms, **operators}
@@ -163,26 +164,21 @@ def run(job: Job, planned: Planned) -> Answer:
 def _with_estimates(job: Job, planned: Planned, operators: Mapping[str, PauliSum], answer: Answer) -> Answer:
     """The answer with everything in it that the vendor's estimator can tell; it says what that is."""
     told = _estimated(job, planned.circuits, operators) if operators else {}
-    if isinstance(job.h, PauliHamiltonian):
-        told["energy"] = _driven(job, told["energy"])
     if capabilities(job.device).estimates_losses:
         told.update(_losses(job, planned))
     facts = {"estimated": tuple(told)} if told else {}  # everything else comes from our samples
     return replace(answer, expectations={**answer.expectations, **told}, diagnostics={**answer.diagnostics, **facts})
 
 
-def _driven(job: Job, energy: Estimate) -> Estimate:
-    """The energy at the saved times from the mean of the operator: times its strength there."""
-    assert isinstance(job.h, PauliHamiltonian)
-    return energy * job.h.factors(job.saves)
-
-
 def _estimated(
     job: Job, circuits: Sequence[QuantumCircuit], operators: Mapping[str, PauliSum], *key: int
 ) -> dict[str, Estimate]:
-    """The operators at every saved time, by the vendor's estimator."""
+    """The operators at every saved time, by the vendor's estimator; the energy of an operator as it is then."""
     backend: Any = job.backend
-    asked = [Asked(c, tuple(o.on(c.num_qubits) for o in operators.values())) for c in circuits]  # ancillas are highest
+    now = [{**operators, **_energy_at(job, float(t))} if "energy" in operators else operators for t in job.saves]
+    asked = [
+        Asked(c, tuple(o.on(c.num_qubits) for o in own.values())) for c, own in zip(circuits, now)
+    ]  # ancillas: highest
     answers = backend.estimate(
         asked, job.shots, [job.seed(Stream.OPERATORS, len(operators), i, *key) for i in range(len(asked))]
     )
@@ -190,8 +186,13 @@ def _estimated(
         raise BackendError(f"{backend.name} answered {len(answers)} of {len(asked)} circuits.")
     value, stderr = (np.array([getattr(a, part) for a in answers], dtype=float) for part in ("value", "stderr"))
     if job.shots is not None:
-        stderr = np.where(stderr > 0, stderr, [_least_error(o, job.shots) for o in operators.values()])
+        stderr = np.where(stderr > 0, stderr, [[_least_error(o, job.shots) for o in own.values()] for own in now])
     return {name: Estimate(value[:, k], stderr[:, k], job.shots) for k, name in enumerate(operators)}
+
+
+def _energy_at(job: Job, t: float) -> dict[str, PauliSum]:
+    """``H(t)`` of an operator by its name."""
+    return {"energy": job.h.at(t)} if isinstance(job.h, PauliHamiltonian) else {}
 
 
 def _least_error(operator: PauliSum, shots: int) -> float:
@@ -226,12 +227,15 @@ def from_outcomes(job: Job, planned: Planned, batch: Batch, outcomes: Sequence[C
     expectations = observe_counts(job.h, job.saves.tolist(), {"dual": counts["weight"], **counts}, job.observables)
     for number, (name, groups) in enumerate(batch.groups.items()):
         rows = [
-            combine_groups([g.estimate(seen[Stream.OPERATORS, number, i, j]) for j, g in enumerate(groups)])
+            combine_groups(
+                [
+                    g.estimate(seen[Stream.OPERATORS, number, i, j])
+                    for j, g in enumerate(groups_at(job.h, name, groups, float(job.saves[i])))
+                ]
+            )
             for i in moments
         ]
         expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
-    if isinstance(job.h, PauliHamiltonian) and "energy" in batch.groups:
-        expectations["energy"] = _driven(job, expectations["energy"])
     if job.compact:  # no table has so many points
         return _without_density(job, planned, expectations, counts)
     density = np.array([c.histogram(domain.size).reshape(domain.shape) for c in counts["weight"]])
@@ -263,12 +267,11 @@ def from_probabilities(job: Job, planned: Planned, batch: Batch, probabilities: 
             if o.function is not None:
                 table.add(o.name, float((weight if o.basis == "weight" else dual) @ o.values(domain, every)))
         for number, (name, groups) in enumerate(batch.groups.items()):
-            table.add(name, sum(_group_mean(g, seen[Stream.OPERATORS, number, i, j]) for j, g in enumerate(groups)))
+            now = groups_at(h, name, groups, t)
+            table.add(name, sum(_group_mean(g, seen[Stream.OPERATORS, number, i, j]) for j, g in enumerate(now)))
     best, expectations = None, table.estimates(None)
     if isinstance(h, LearningHamiltonian):
         best = best_of(h, draw(density[-1], BEST_SAMPLES, job.seed(Stream.BEST, 0)), job.seed(Stream.BEST, 1))
-    if isinstance(h, PauliHamiltonian) and "energy" in batch.groups:
-        expectations["energy"] = _driven(job, expectations["energy"])
     return _answer(job, planned, np.array(density), np.array(duals), expectations, None, best)
 
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from ..base.errors import EdgeWeightWarning, MomentumTailWarning
 from ..base.estimate import Estimate
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..results.journal import Entry, Scope, current
 from ..results.observables import (
     BEST_SAMPLES,
     best_of,
     combine_groups,
     edge_weight,
+    groups_at,
     momentum_tail,
     observe_counts,
     observe_states,
@@ -275,15 +276,14 @@ def _sampled_report(
     if not isinstance(job.h, LearningHamiltonian):
         operators.insert(0, ("energy", job.h.terms))
     for number, (name, terms) in enumerate(operators):
-        groups = pauli_groups(terms)
+        every = pauli_groups(terms)
         rows = []
         for i, psi in zip(place, states):
+            groups = groups_at(job.h, name, every, float(job.saves[i]))
             seeds = [job.seed(Stream.OPERATORS, number, i, g) for g in range(len(groups))]
             drawn = [draw(g.probabilities(psi), job.shots, s) for g, s in zip(groups, seeds)]
             rows.append(combine_groups([g.estimate(c) for g, c in zip(groups, drawn)]))
         expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
-    if isinstance(job.h, PauliHamiltonian):
-        expectations["energy"] = expectations["energy"] * job.h.factors(times)
     size, shape = job.problem.domain.size, job.problem.domain.shape
     density = np.array([c.histogram(size).reshape(shape) for c in counts["weight"]])
     return expectations, counts, density

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..base.errors import AnswerError, MethodError, QMLDynamicsError, line, require
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.operator_sum import OperatorSum
 from ..model.problem import Problem
 from ..model.schedules import value_at, whole_integral
 from .base import Answer, Callback, Job, View
@@ -53,7 +54,10 @@ def check_ranges(problem: Problem, h: Hamiltonian, length_name: str = "duration"
     length = problem.duration
     check_schedules(problem, length_name)
     if not isinstance(h, LearningHamiltonian):
-        total = float(np.abs(np.asarray(h.terms.coefficients)).sum()) * length
+        total = sum(
+            float(np.abs(piece.coefficients).sum()) * max(length, abs(drive.integral(0.0, length, length)))
+            for piece, drive in zip(h.pieces, h.drives)
+        )
         require(
             total < most,
             "operator",
@@ -80,8 +84,9 @@ def check_schedules(problem: Problem, length_name: str = "duration") -> None:
     """
     length = problem.duration
     require(length < _LARGE, length_name, f"be below {_LARGE:g}", length)
-    for name in ("diffusion", "strength"):
-        schedule = getattr(problem, name)
+    own = problem.operator.parts if isinstance(problem.operator, OperatorSum) else ()
+    named = [("diffusion", problem.diffusion), ("strength", problem.strength)]
+    for name, schedule in [*named, *((f"schedule {k}", each) for k, (each, _) in enumerate(own))]:
         held = [value_at(schedule, name, t, length) for t in (0.0, 0.5 * length, length)]
         held.append(whole_integral(schedule, name, length))
         large = max(held, key=_size)

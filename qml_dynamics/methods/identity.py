@@ -21,6 +21,7 @@ from ..base.codec import is_plain, method_spec
 from ..base.differing import array_differences, differences
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
+from ..model.schedules import Constant
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -57,6 +58,11 @@ class Identity:
         else:
             said["operator"] = [f"{label}" for label in h.terms.labels]
             self.arrays[f"{name}/coefficients"] = np.asarray(h.terms.coefficients)
+            if h.drives != (
+                Constant(1.0),
+            ):  # a call without schedules keeps the identity that it had before there were any
+                said["schedules"] = self._of(h.drives, f"{name}/schedules", 0)
+                said["channel"] = [int(k) for k in h.channels]
         self.plain[name] = said
 
     def add_backend(self, name: str, backend: Backend | None) -> None:

@@ -14,9 +14,11 @@ from ..backends.base import BackendLike
 from ..base.errors import MethodError, check_memory, describe, integer
 from ..base.numeric import as_numbers
 from ..base.progress import Progress
+from ..model.driven_formulas import ends_of_steps
 from ..model.fitting import check_fit
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.problem import Problem
+from ..model.resolution import check_resolved
 from ..results.observables import ObservableLike, read_observables
 from .base import TABLE, Callback, Facts, Job, Method, check_method
 from .gate import check_ranges, check_schedules
@@ -70,6 +72,8 @@ def convert(
     h = without_table(problem) if large else hamiltonian(problem)
     if not large:
         check_ranges(problem, h)
+    if facts.steps is not None:
+        check_resolved(h, ends_of_steps(h, facts.steps, []), "steps", facts.steps)
     seen = read_observables(observables, problem, facts.wires)
     if not large:
         check_fit(problem, h)

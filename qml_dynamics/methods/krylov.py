@@ -92,7 +92,7 @@ def run(
     done = 0 if start is None else start.number
     for t0, t1 in zip(saves[done:-1], saves[done + 1 :]):
         rate = method.tol / problem.duration
-        if isinstance(h, PauliHamiltonian):
+        if isinstance(h, PauliHamiltonian) and h.commutes:
             pieces = _scaled(h, psi, z, t0, t1, method.tol, space)
         else:
             pieces = (
@@ -147,7 +147,6 @@ def _magnus(
     h: Hamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
 ) -> Iterator[tuple[float, np.ndarray, float]]:
     """Steps that end where the schedules have kinks or pulses, and keep the rate of the error in between."""
-    assert isinstance(h, LearningHamiltonian)
     ends = [*cuts(h, t0, t1, _SEEN), t1]
     t, dt = t0, min(t1 - t0, 0.05 * h.duration)
     for end in ends:
@@ -170,12 +169,13 @@ def _magnus(
 
 
 def _doubled(
-    h: LearningHamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
+    h: Hamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
 ) -> tuple[float, np.ndarray, float] | None:
     """Error, wave and logarithm of two half steps, against a whole one; None where the step is too long to be tried."""
     middle = 0.5 * (t0 + t1)
     pieces = [(t0, t1), (t0, middle), (middle, t1)]
-    if z == -1.0 and t1 - t0 > 2 * _SHORT * h.duration and any(_runs_back(h, a, b) for a, b in pieces):
+    grows = z == -1.0 and isinstance(h, LearningHamiltonian) and t1 - t0 > 2 * _SHORT * h.duration
+    if grows and any(_runs_back(h, a, b) for a, b in pieces):
         return None
     whole, _ = _magnus_step(h, psi, z, t0, t1, rate, space)
     half, log_a = _magnus_step(h, psi, z, t0, middle, rate, space)
@@ -186,32 +186,36 @@ def _doubled(
 _BACKWARD = 0.5  # largest exponent by which a step of imaginary time may run the diffusion backwards
 
 
-def _runs_back(h: LearningHamiltonian, t0: float, t1: float) -> bool:
+def _runs_back(h: Hamiltonian, t0: float, t1: float) -> bool:
     """Whether a factor would run the diffusion backwards by more than rounding bears: it grows over the step too fast."""
-    least = min(d for d, _ in _exponents(h, t0, t1))
+    assert isinstance(h, LearningHamiltonian)
+    least = min(weights[0] for weights in _exponents(h, t0, t1))
     return -least * float(h.dual.max()) > _BACKWARD
 
 
-def _exponents(h: LearningHamiltonian, t0: float, t1: float) -> tuple[tuple[float, float], tuple[float, float]]:
+def _exponents(h: Hamiltonian, t0: float, t1: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Coefficients of the two factors, from the integrals F and G of the schedules over the halves of the step.
 
     ``7/6 F - 1/6 G`` and ``7/6 G - 1/6 F``: the commutator-free integrator of order four, with its first moment from F and G. It holds
     the integral of each schedule exactly, wherever in the step a pulse lies.
     """
     middle = 0.5 * (t0 + t1)
-    (d1, s1), (d2, s2) = h.amounts(t0, middle), h.amounts(middle, t1)
-    return ((7 * d1 - d2) / 6, (7 * s1 - s2) / 6), ((7 * d2 - d1) / 6, (7 * s2 - s1) / 6)
+    first, second = h.amounts(t0, middle), h.amounts(middle, t1)
+    early, late = (
+        tuple((7 * a - b) / 6 for a, b in zip(one, other)) for one, other in ((first, second), (second, first))
+    )
+    return early, late
 
 
 def _magnus_step(
-    h: LearningHamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
+    h: Hamiltonian, psi: np.ndarray, z: complex, t0: float, t1: float, rate: float, space: int
 ) -> tuple[np.ndarray, float]:
     dt, log = t1 - t0, 0.0
-    for d, s in _exponents(h, t0, t1):
+    for weights in _exponents(h, t0, t1):
 
-        def act(wave: np.ndarray, d: float = d / dt, s: float = s / dt) -> np.ndarray:
-            """``(d K + s zeta) psi`` with the coefficients of one Magnus exponential, a unit of time."""
-            return h.combine(wave, d, s)
+        def act(wave: np.ndarray, each: Sequence[float] = tuple(w / dt for w in weights)) -> np.ndarray:
+            """``(d K + s zeta) psi``, or ``sum_k w_k H_k psi``, with the coefficients of one Magnus exponential, a unit of time."""
+            return h.combine(wave, *each)
 
         done = 0.0
         while done < dt:

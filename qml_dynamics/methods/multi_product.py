@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from .. import synthesis
+from ..backends import Backend
 from ..base.errors import MethodError, integer, real, require
 from ..base.estimate import Estimate
 from ..base.printing import printed_briefly
-from ..model.formulas import by_order, multiproduct_coefficients
-from .base import BINARY, Answer, Facts, Job, Stream, Usual, Work
+from ..model.formulas import boundaries, by_order, multiproduct_coefficients
+from ..model.hamiltonians import hamiltonian
+from ..model.problem import Problem
+from ..model.resolution import check_resolved
+from .base import BINARY, Answer, Facts, Job, Stream, Usual, Work, check_facts
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
@@ -62,6 +66,17 @@ class MultiProduct(Usual):
     def facts(self) -> Facts:
         """The real clock, every weight space; densities and expectation values converge."""
         return Facts(frozenset({"real"}), BINARY, "backend", self.order, "expectation", signed=True, callback="never")
+
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """Refuse what the facts exclude, and numbers of steps that do not resolve the schedules of an operator's terms.
+
+        Steps of different lengths would not be extrapolated, so that a jump must be an end of a step for each of the numbers.
+        """
+        check_facts(self, problem)
+        if problem.operator is not None:
+            h = hamiltonian(problem)
+            for count in self.steps:
+                check_resolved(h, boundaries(problem.duration, count, []), "steps", list(self.steps))
 
     def run(self, job: Job) -> Answer:
         """One run for each Trotter number, each time with its own equal steps, combined with the extrapolation's weights."""

@@ -12,10 +12,12 @@ from .. import synthesis
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real
 from ..base.options import renamed_option
+from ..model.driven_formulas import ends_of_steps
 from ..model.formulas import boundaries, segments
 from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
 from ..model.pauli import OperatorLike, PauliSum, pauli_sum
 from ..model.problem import Problem
+from ..model.resolution import check_resolved
 from .base import Answer, Facts, Job, Method, Stream, Usual, Work, check_facts, circuit_seed
 from .draws import averaged, check_draws
 from .from_samples import Planned, one_moment
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 _COUNTED = 16  # qubits up to which the weight of a loss is told
+_PIECES = 8  # of a part in which no schedule is taken to change its sign
 _CANDIDATES = 16  # draws of which one is the longest when they are compiled
 
 
@@ -38,6 +41,9 @@ class _Averaged(Usual):
         if problem.operator is None and problem.clock == "real":
             raise MethodError(_too_dear(type(self).__name__, problem))
         check_facts(cast(Method, self), problem)
+        if isinstance(self, QDrift):
+            h = hamiltonian(problem)
+            check_resolved(h, boundaries(problem.duration, self.samples, []), "samples", self.samples)
 
     def run(self, job: Job) -> Answer:
         """The average over random circuits, sampled or from amplitudes."""
@@ -61,8 +67,10 @@ class QDrift(_Averaged):
     whose half diamond distance to the exact evolution is at most ``(2 lambda^2 T^2 / N) exp(2 lambda T / N)``, whatever the number
     of terms.
     With a strength s(t) rotation k stands for the k-th of N equal parts of the duration, and the integral of s over it takes the
-    place of ``T / N``. One circuit alone is only a random unitary: the answer is the average over ``draws`` of them, and the
-    errors it carries are those between circuits. Source: Campbell, Phys. Rev. Lett. 123, 070503 (2019), arXiv:1811.08017.
+    place of ``T / N``; where terms have schedules of their own, those of ``|c_j s_j|`` take the place of ``|c_j| T / N``, so that the
+    probabilities move, and half of their squared sum is added to the bound. One circuit alone is only a random unitary: the answer is
+    the average over ``draws`` of them, and the errors it carries are those between circuits. Sources: Campbell, Phys. Rev. Lett. 123,
+    070503 (2019), arXiv:1811.08017; Berry et al., Quantum 4, 254 (2020), arXiv:1906.07115.
 
     Args:
         samples: rotations over the duration.
@@ -153,7 +161,9 @@ def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
         waves = [wave.reshape(shape) for wave in job.device.states(pieces, job.progress)]
         kept = [wave for t, wave in zip(times, waves) if t in job.saves]
         answers.append(report_waves(branch, Waves(job.saves.tolist(), kept, [0.0] * len(kept), "", {})))
-    return _averaged(job, answers, gates, terms, _bound(method, strength(terms) * _amounts(h, method)))
+    weights = _weights(h, method)
+    bound = _bound(method, weights) + (0.0 if h.commutes else 0.5 * float((weights**2).sum()))
+    return _averaged(job, answers, gates, terms, bound)
 
 
 def _circuits(job: Job, method: QDrift | RandomOrder) -> list[QuantumCircuit]:
@@ -193,14 +203,23 @@ def _too_dear(name: str, problem: Problem) -> str:
 def _terms(h: Hamiltonian, method: QDrift | RandomOrder) -> PauliSum:
     """The terms in canonical order, the identity included."""
     assert isinstance(h, PauliHamiltonian)  # `check` has refused losses
-    order = np.lexsort((h.terms.z, h.terms.x))
-    terms = PauliSum(h.terms.num_qubits, h.terms.x[order], h.terms.z[order], h.terms.coefficients[order])
+    terms = h.terms.part(_canonical(h))
     if not np.any(((terms.x | terms.z) != 0) & (terms.coefficients != 0)):
         raise MethodError(
             "Argument `method` must have a term besides the identity to draw from, which "
             f"{type(method).__name__} has not."
         )
     return terms
+
+
+def _canonical(h: PauliHamiltonian) -> np.ndarray:
+    """The numbers of the strings in canonical order."""
+    return np.asarray(np.lexsort((h.terms.z, h.terms.x)))
+
+
+def _channels(h: PauliHamiltonian) -> np.ndarray:
+    """The numbers of the schedules of the terms in that order."""
+    return np.asarray(h.channels[_canonical(h)])
 
 
 def _pieces(
@@ -210,13 +229,14 @@ def _pieces(
     h = _operator(job)
     seed = circuit_seed(job.entropy if method.seed is None else method.seed, Stream.RANDOMISED, c)
     rng = np.random.default_rng(seed)
-    idle = float(terms.coefficients[(terms.x | terms.z) == 0].sum())
     active = np.flatnonzero(((terms.x | terms.z) != 0) & (terms.coefficients != 0))
     draw = _qdrift if isinstance(method, QDrift) else _random_order
     slots = draw(method, terms, active, rng, h, times)  # type: ignore[arg-type]
     out = [synthesis.states.prepare(job.problem.initial, job.problem.domain)]
     for t0, t1, rotations in zip(times[:-1], times[1:], slots):
-        out.append(synthesis.trotter.pauli_rotations(terms.num_qubits, rotations, -idle * h.amount(t0, t1)))
+        over = h.over(t0, t1)
+        idle = float(over.coefficients[(over.x | over.z) == 0].sum())
+        out.append(synthesis.trotter.pauli_rotations(terms.num_qubits, rotations, -idle))
     return out
 
 
@@ -228,17 +248,21 @@ def _qdrift(
     h: PauliHamiltonian,
     times: Sequence[float],
 ) -> list[list[tuple[int, int, float]]]:
-    weight = np.abs(terms.coefficients[active])
-    total, tau = float(weight.sum()), h.duration / method.samples
-    chosen = active[rng.choice(len(active), size=method.samples, p=weight / total)]
+    tau, drawn = h.duration / method.samples, rng.random(method.samples)
+    channels, whole = _channels(h)[active], terms.coefficients[active]
     slots = []
     for t0, t1 in zip(times[:-1], times[1:]):
         first, last = int(t0 / tau + 1e-9), min(method.samples, int(np.ceil(t1 / tau - 1e-9)))
         row = []
         for i in range(first, last):
-            span, j = h.amount(max(i * tau, t0), min((i + 1) * tau, t1)), chosen[i]
+            weight = np.abs(whole) if h.commutes else np.abs(whole) * _reach(h, i * tau, (i + 1) * tau)[channels]
+            if not weight.any():
+                continue
+            law = weight / weight.sum()
+            k = int(np.searchsorted(np.cumsum(law) / np.cumsum(law)[-1], drawn[i], side="right"))
+            span = h.amounts(max(i * tau, t0), min((i + 1) * tau, t1))[channels[k]]
             if span:
-                row.append((int(terms.x[j]), int(terms.z[j]), float(np.sign(terms.coefficients[j]) * total * span)))
+                row.append((int(terms.x[active[k]]), int(terms.z[active[k]]), float(whole[k] * span / law[k])))
         slots.append(row)
     return slots
 
@@ -251,16 +275,16 @@ def _random_order(
     h: PauliHamiltonian,
     times: Sequence[float],
 ) -> list[list[tuple[int, int, float]]]:
-    slots = []
-    for ends in segments(boundaries(h.duration, method.steps, times), times):
+    slots, channels = [], _channels(h)
+    for ends in segments(ends_of_steps(h, method.steps, times), times):
         row = []
         for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist()):
-            amount = h.amount(t0, t1)
+            amounts = np.array(h.amounts(t0, t1))[channels]
             for j in rng.permutation(
                 active
             ):  # drawn for a step without strength too: the steps after it keep their orders
-                if amount:
-                    row.append((int(terms.x[j]), int(terms.z[j]), float(terms.coefficients[j] * amount)))
+                if amounts[j]:
+                    row.append((int(terms.x[j]), int(terms.z[j]), float(terms.coefficients[j] * amounts[j])))
         slots.append(row)
     return slots
 
@@ -308,12 +332,20 @@ def _parts(method: QDrift | RandomOrder) -> int:
     return method.samples if isinstance(method, QDrift) else method.steps
 
 
-def _amounts(h: PauliHamiltonian, method: QDrift | RandomOrder) -> np.ndarray:
-    """How long the operator acts in each part, without sign."""
+def _reach(h: PauliHamiltonian, t0: float, t1: float) -> np.ndarray:
+    """``int |s_k| dt`` for each schedule, by pieces."""
+    ends = np.linspace(t0, t1, _PIECES + 1).tolist()
+    return np.asarray(np.abs([h.amounts(a, b) for a, b in zip(ends[:-1], ends[1:])]).sum(axis=0))
+
+
+def _weights(h: PauliHamiltonian, method: QDrift | RandomOrder) -> np.ndarray:
+    """``sum_j |int c_j s_j dt|`` over each part, the identity left out; with several schedules of the pieces of a part, added up."""
+    many = 1 if h.commutes else _PIECES
     if h.constant:
-        return np.full(_parts(method), abs(h.amount(0.0, h.duration)) / _parts(method))
-    ends = h.duration * np.arange(_parts(method) + 1) / _parts(method)
-    return np.abs([h.amount(t0, t1) for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist())])
+        return np.full(_parts(method), strength(h.over(0.0, h.duration)) / _parts(method))
+    ends = h.duration * np.arange(many * _parts(method) + 1) / (many * _parts(method))
+    sizes = [strength(h.over(t0, t1)) for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist())]
+    return np.asarray(np.reshape(sizes, (-1, many)).sum(axis=1))
 
 
 def _bound(method: QDrift | RandomOrder, y: np.ndarray) -> float:

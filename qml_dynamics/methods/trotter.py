@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from .. import synthesis
+from ..backends import Backend
 from ..base.errors import MethodError, integer, one_of, real, require
 from ..base.printing import printed_briefly
 from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors
 from ..model.hamiltonians import LearningHamiltonian, PauliHamiltonian, hamiltonian
+from ..model.operator_sum import OperatorSum
+from ..model.problem import Problem
 from ..results.trajectory import Trajectory
 from . import one_hot
 from .base import EVERYWHERE, LOSSES, Answer, Facts, Job, Method, Usual, Work, check_facts, space_of
@@ -71,7 +74,8 @@ class Trotter(Usual):
     The terms of an operator are put in parallel layers: all terms on one bond in one block of at most three CX, the bonds in as few
     layers as their colouring finds, half steps merged, so that the depth of a step of a local model does not grow with its size. Where
     strings are longer, networks of rotations by Rustiq (arXiv:2404.03280) in its own order and mirrored are tried too, and the
-    splitting with the smallest product of two-qubit gates and depth is taken; ``diagnostics["splitting"]`` says which.
+    splitting with the smallest product of two-qubit gates and depth is taken; ``diagnostics["splitting"]`` says which. Where terms have
+    schedules of their own, time is one more part, so that every formula keeps its order (Hatano and Suzuki, arXiv:math-ph/0506007).
 
     >>> from qml_dynamics import Problem, cost
     >>> chain = Problem.from_operator([[1, 0], [0, -1]], clock="real", duration=1.0)
@@ -134,10 +138,16 @@ class Trotter(Usual):
         return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps, wide=True)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse what the facts exclude, and on one-hot grids options that are of binary ones."""
+        """Refuse what the facts exclude, ``"auto"`` where terms have schedules, and on one-hot grids options of binary ones."""
         check_facts(self, problem)
         if space_of(problem) == "onehot":
             one_hot.check(problem, self.product_formula, self.truncation, backend)
+        moves = isinstance(problem.operator, OperatorSum) and len(problem.operator.parts) > 1
+        if self.automatic and moves:
+            raise MethodError(
+                "Argument `formula` must be the name of one formula where terms have schedules of their own, but is 'auto': its choice "
+                "stands on the commutators of one operator."
+            )
 
     def run(self, job: Job) -> Answer:
         """Amplitudes after the product formula where the backend gives them, else two sampled circuits a saved time."""

@@ -9,10 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from ..base.arguments import checks_arguments, checks_arguments_but
-from ..base.errors import MethodError, check_memory, require
+from ..base.errors import MethodError, check_memory, describe, require
 from ..base.printing import printed_briefly
 from .domains import Domain, outer_sum
+from .drives import knots_of, times
 from .objectives.base import Objective
+from .operator_sum import OperatorSum
 from .pauli import PauliSum
 from .problem import Problem
 from .schedules import Constant, Schedule, is_constant
@@ -73,6 +75,12 @@ class LearningHamiltonian:
             index = np.arange(start, min(start + (1 << 16), self.domain.size))
             out[index] = (self.objective.gradient(self.domain.points_at(index), self.domain.spacing) ** 2).sum(axis=1)
         return out.reshape(self.domain.shape)
+
+    @property
+    def moving(self) -> tuple[tuple[str, Schedule, float], ...]:
+        """Name, schedule and half of the width of what it multiplies, for each schedule."""
+        parts = (("diffusion", self.diffusion, self.dual), ("strength", self.strength, self.zeta))
+        return tuple((name, schedule, 0.5 * float(part.max() - part.min())) for name, schedule, part in parts)
 
     def coefficients(self, t: float) -> tuple[float, float]:
         """``D(t), s(t)``."""
@@ -149,67 +157,147 @@ class LearningHamiltonian:
 @printed_briefly
 @dataclass(frozen=True, eq=False)
 class PauliHamiltonian:
-    """``H(t) = s(t) sum_j c_j P_j``: a sum of Pauli strings times a schedule, with the same verbs.
+    """``H(t) = s(t) sum_j s_k(j)(t) c_j P_j``: a sum of Pauli strings, each times a schedule of its own, times one of all.
 
-    The values of H at two times commute, so that ``exp(-i sum_j c_j P_j int s dt)`` is its evolution, whatever the schedule is.
+    Where all strings have the same schedule, the values of H at two times commute, so that ``exp(-i sum_j c_j P_j int s dt)`` is its
+    evolution, whatever the schedule is.
 
     Attributes:
         domain: the register, a hypercube.
-        terms: the sum of strings, without the schedule.
-        strength: the schedule s.
-        duration: what the schedule is stretched over.
+        terms: the sum of strings, without the schedules; no string twice.
+        strength: the schedule s of all.
+        duration: what the schedules are stretched over.
+        drives: the schedules s_k; one that is 1 where strings have none.
+        channel: for each string the number k of its schedule; empty: 0 for all.
     """
 
     domain: Domain
     terms: PauliSum
     strength: Schedule = Constant(1.0)
     duration: float = 1.0
+    drives: tuple[Schedule, ...] = (Constant(1.0),)
+    channel: tuple[int, ...] = ()
 
     @property
     def num_qubits(self) -> int:
         """Qubits of the register."""
         return self.terms.num_qubits
 
+    @cached_property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """``s(t) s_k(t)`` for each k."""
+        return tuple(times(self.strength, drive) for drive in self.drives)
+
+    @cached_property
+    def channels(self) -> np.ndarray:
+        """For each string the number of its schedule."""
+        return np.array(self.channel or [0] * len(self.terms.coefficients))
+
+    @cached_property
+    def pieces(self) -> tuple[PauliSum, ...]:
+        """The operators H_k, one a schedule."""
+        return tuple(self.terms.part(self.channels == k) for k in range(len(self.drives)))
+
     @property
     def constant(self) -> bool:
         """Whether H does not depend on time."""
-        return is_constant(self.strength)
+        return is_constant(*self.schedules)
+
+    @property
+    def commutes(self) -> bool:
+        """Whether the values of H at all times are multiples of one operator: all strings have one schedule."""
+        return len(self.drives) == 1
+
+    @cached_property
+    def knots(self) -> tuple[float, ...]:
+        """Times of kinks and jumps at which steps of a product formula end: none where one operator acts for an integral."""
+        return () if self.commutes else tuple(knots_of(self.schedules, self.duration))
+
+    @property
+    def moving(self) -> tuple[tuple[str, Schedule, float], ...]:
+        """Name, schedule and half of the width of what it multiplies, for each schedule."""
+        widths = (float(np.abs(piece.coefficients[(piece.x | piece.z) != 0]).sum()) for piece in self.pieces)
+        if self.commutes:
+            return (("strength", self.schedules[0], next(widths)),)
+        return tuple(
+            (f"schedule {describe(drive)}", schedule, width)
+            for drive, schedule, width in zip(self.drives, self.schedules, widths)
+        )
+
+    def coefficients(self, t: float) -> tuple[float, ...]:
+        """``s(t) s_k(t)`` for each k."""
+        return tuple(schedule.value(t, self.duration) for schedule in self.schedules)
+
+    def amounts(self, t0: float, t1: float) -> tuple[float, ...]:
+        """Their integrals from ``t0`` to ``t1``: the times for which the operators H_k act."""
+        return tuple(schedule.integral(t0, t1, self.duration) for schedule in self.schedules)
+
+    def at(self, t: float) -> PauliSum:
+        """``H(t)``: the same strings in the same order, with what the schedules make of their coefficients."""
+        return self.weighted(self.coefficients(t))
+
+    def over(self, t0: float, t1: float) -> PauliSum:
+        """The integral of H from ``t0`` to ``t1``, the same strings in the same order."""
+        return self.weighted(self.amounts(t0, t1))
+
+    def weighted(self, weights: Sequence[float]) -> PauliSum:
+        """``sum_k weights_k H_k``, the same strings in the same order."""
+        terms = self.terms
+        return PauliSum(terms.num_qubits, terms.x, terms.z, np.asarray(weights)[self.channels] * terms.coefficients)
 
     def factor(self, t: float) -> float:
-        """``s(t)``."""
-        return self.strength.value(t, self.duration)
+        """``s(t)``, where all strings have one schedule."""
+        return self._one().value(t, self.duration)
 
     def factors(self, times: Sequence[float] | np.ndarray) -> np.ndarray:
-        """``s(t)`` at some times, shape ``(len(times),)``."""
+        """``s(t)`` at some times, shape ``(len(times),)``, where all strings have one schedule."""
         return np.array([self.factor(float(t)) for t in times])
 
     def amount(self, t0: float, t1: float) -> float:
-        """The integral of s from ``t0`` to ``t1``: the time for which the sum of strings acts."""
-        return self.strength.integral(t0, t1, self.duration)
+        """The integral of s from ``t0`` to ``t1``: the time for which the sum of strings acts, where all have one schedule."""
+        return self._one().integral(t0, t1, self.duration)
 
     @property
     def still(self) -> PauliHamiltonian:
-        """The sum of strings alone, ``s = 1``."""
+        """The sum of strings alone, ``s = 1``, where all have one schedule."""
+        self._one()
         return PauliHamiltonian(self.domain, self.terms)
+
+    def _one(self) -> Schedule:
+        if not self.commutes:
+            raise MethodError(
+                "Argument `problem` must have one schedule for all terms of its operator here, but has several."
+            )
+        return self.schedules[0]
 
     def apply(self, psi: np.ndarray, t: float = 0.0) -> np.ndarray:
         """``H(t) psi``; ``psi`` is not changed."""
-        factor = self.factor(t)
-        out = self.terms.apply(psi)
-        return out if factor == 1.0 else factor * out
+        return self.combine(psi, *self.coefficients(t))
+
+    def combine(self, psi: np.ndarray, *weights: float) -> np.ndarray:
+        """``sum_k weights_k H_k psi``, complex."""
+        out: np.ndarray | None = None
+        for weight, piece in zip(weights, self.pieces):
+            if weight or out is None:
+                part = piece.apply(psi)
+                part = part if weight == 1.0 else weight * part
+                out = part if out is None else out + part
+        assert out is not None
+        return out
 
     def expectation(self, psi: np.ndarray, t: float = 0.0) -> float:
         """``<psi|H(t)|psi> / <psi|psi>``."""
-        return self.factor(t) * float((np.vdot(psi, self.terms.apply(psi)) / np.vdot(psi, psi)).real)
+        return float((np.vdot(psi, self.apply(psi, t)) / np.vdot(psi, psi)).real)
 
     def bounds(self, t: float = 0.0) -> tuple[float, float]:
         """A lower and an upper bound of the spectrum."""
-        bound = abs(self.factor(t)) * self.terms.bound()
+        bound = self.at(t).bound()
         return -bound, bound
 
     def matrix(self, t: float = 0.0) -> np.ndarray:
         """The dense matrix."""
-        return self.factor(t) * self.terms.matrix()
+        out: np.ndarray = sum(c * piece.matrix() for c, piece in zip(self.coefficients(t), self.pieces))  # type: ignore[assignment]
+        return out
 
     def lowest(self, count: int = 1, t: float = 0.0, tol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
         """The lowest ``count`` energies, ascending, and their waves, shape ``(count, *domain.shape)``."""
@@ -234,6 +322,9 @@ def hamiltonian(problem: Problem, workers: int | None = None) -> Hamiltonian:
     >>> round(hamiltonian(oscillator).ground_state()[0], 6)
     0.5
     """
+    if isinstance(problem.operator, OperatorSum):
+        terms, channel, drives = problem.operator.strings()
+        return PauliHamiltonian(problem.domain, terms, problem.strength, problem.duration, drives, channel)
     if problem.operator is not None:
         return PauliHamiltonian(problem.domain, problem.operator, problem.strength, problem.duration)
     assert problem.objective is not None  # Problem refuses anything else

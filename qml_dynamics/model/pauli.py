@@ -94,6 +94,10 @@ class PauliSum:
             out[index ^ flip, index] += diagonal
         return out
 
+    def part(self, chosen: np.ndarray) -> PauliSum:
+        """Some of the terms, by a mask or by numbers."""
+        return PauliSum(self.num_qubits, self.x[chosen], self.z[chosen], self.coefficients[chosen])
+
     def on(self, num_qubits: int) -> PauliSum:
         """The same operator on a wider register, with nothing on the higher qubits."""
         return PauliSum(num_qubits, self.x, self.z, self.coefficients)

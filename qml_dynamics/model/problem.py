@@ -19,6 +19,7 @@ from .initial_inputs import InitialLike, as_initial
 from .objectives.base import Objective
 from .objectives.given import objective_of
 from .operator_inputs import labels_of, wires_of
+from .operator_sum import OperatorSum, ScheduledTerms, is_scheduled, read_scheduled
 from .pauli import OperatorLike, PauliSum, pauli_sum, with_wires
 from .schedules import Constant, Schedule, as_schedule, value_at
 
@@ -35,7 +36,7 @@ class Changes(TypedDict, total=False):
     clock: str
     initial: InitialLike
     duration: float
-    operator: PauliSum | None
+    operator: PauliSum | OperatorSum | None
     wires: tuple[int | str, ...] | None
 
 
@@ -56,7 +57,8 @@ class Problem:
     wave obey Hamilton and Jacobi's equation ``S_t + D |grad S|^2 + s zeta = 0`` with ``p_t + div(2 D p grad S) = 0``: points move
     by ``w' = 2 D k``, ``k' = -s grad zeta`` from ``k = grad S``.
 
-    With an operator H0 on qubits in place of the loss, ``H(t) = s(t) H0`` (see :meth:`from_operator`).
+    With an operator H0 on qubits in place of the loss, ``H(t) = s(t) H0``, or ``H(t) = s(t) sum_k s_k(t) H_k`` with operators that
+    have schedules of their own (see :meth:`from_operator`).
 
     Args:
         domain: a :class:`Grid` or a :class:`Hypercube`.
@@ -67,7 +69,7 @@ class Problem:
         clock: ``"real"``, ``"imaginary"`` or ``"classical"`` (grids without twist only).
         initial: the initial wave, or what :func:`~.initial_inputs.as_initial` reads as one: amplitudes, labels, a Qiskit circuit.
         duration: total time, positive.
-        operator: a general operator H0 in place of the loss and the diffusion.
+        operator: a general operator H0, or a sum of operators with schedules, in place of the loss and the diffusion.
         wires: labels of the qubits, the first that of the highest, by which PennyLane's operators find them; None: 0, 1, ...
 
     Raises:
@@ -86,7 +88,7 @@ class Problem:
     clock: str = field(kw_only=True)
     initial: Initial = field(default=Uniform())
     duration: float = field(kw_only=True)
-    operator: PauliSum | None = field(default=None, kw_only=True)
+    operator: PauliSum | OperatorSum | None = field(default=None, kw_only=True)
     wires: tuple[int | str, ...] | None = field(default=None, kw_only=True)
 
     if TYPE_CHECKING:  # what callers may give; the fields hold what it was turned into
@@ -101,7 +103,7 @@ class Problem:
             *,
             clock: str,
             duration: float,
-            operator: PauliSum | None = None,
+            operator: PauliSum | OperatorSum | None = None,
             wires: Sequence[int | str] | None = None,
         ) -> None: ...
 
@@ -111,7 +113,7 @@ class Problem:
         if self.operator is None:
             object.__setattr__(self, "objective", as_objective(self.objective))
         else:
-            object.__setattr__(self, "operator", pauli_sum(self.operator, self.wires))
+            object.__setattr__(self, "operator", _as_operator(self.operator, self.wires))
             _stands_alone(self)
         object.__setattr__(self, "strength", as_schedule(self.strength, "strength"))
         one_of(self.clock, "clock", CLOCKS)
@@ -128,6 +130,8 @@ class Problem:
             d = value_at(self.diffusion, "diffusion", t, self.duration)
             require(d >= 0, "diffusion", "not be negative", f"{d} at t = {t}")
             real(value_at(self.strength, "strength", t, self.duration), "strength")
+            for k, (schedule, _) in enumerate(self.operator.parts if isinstance(self.operator, OperatorSum) else ()):
+                real(value_at(schedule, f"schedule {k}", t, self.duration), f"schedule {k}")
 
     def replace(self, **changes: Unpack[Changes]) -> Problem:
         """The same problem with some of its fields changed."""
@@ -140,7 +144,7 @@ class Problem:
     @checks_arguments
     def from_operator(
         cls,
-        operator: OperatorLike,
+        operator: OperatorLike | OperatorSum | ScheduledTerms,
         *,
         clock: str,
         duration: float,
@@ -154,9 +158,12 @@ class Problem:
         Its values at two times commute, so that the wave is ``exp(-i H0 int s dt) psi`` (imaginary clock: ``exp(-H0 int s dt) psi``),
         and ``expectations["energy"]`` is that of ``s(t) H0``.
 
+        A list of pairs ``[(schedule, operator), ...]`` stands for ``H(t) = s(t) sum_k s_k(t) H_k``: annealing paths, drives, pulses
+        and quenches. A number in place of a schedule is a constant.
+
         Args:
             operator: an operator of Qiskit or PennyLane, a matrix (dense or of SciPy), ``{label: coefficient}``, pairs of both,
-                or the text of a sum as a library prints it: see :func:`~.pauli.pauli_sum`.
+                or the text of a sum as a library prints it: see :func:`~.pauli.pauli_sum`; or pairs of a schedule and one of these.
             clock: ``"real"`` or ``"imaginary"``.
             duration: total time.
             initial: an initial wave; amplitudes as an array, a ``Statevector``, a sparse vector or by label, ``{"01": 0.6, "10": 0.8}``;
@@ -176,13 +183,17 @@ class Problem:
         >>> problem = Problem.from_operator(qml.X("b") @ qml.Z("a"), clock="real", duration=1.0)
         >>> problem.wires, problem.operator.labels
         (('b', 'a'), ['XZ'])
+        >>> from qml_dynamics import Linear
+        >>> path = [(Linear(1, 0), {"XI": -1.0, "IX": -1.0}), (Linear(0, 1), {"ZZ": -1.0})]
+        >>> Problem.from_operator(path, clock="real", duration=5.0).operator.labels
+        ['IX', 'XI', 'ZZ']
         >>> Problem.from_operator("-0.5 [Z0 Z1] + 0.3 [X0]", num_qubits=3, clock="real", duration=1.0).operator.labels
         ['ZZI', 'XII']
         """
         if wires is None:
             wires = getattr(initial, "wires", None) or wires_of(operator)
         wires = None if wires is None else labels_of(wires, "wires")
-        terms, wires = with_wires(operator, wires, num_qubits=num_qubits)
+        terms, wires = _read(operator, wires, num_qubits)
         if initial is None:
             initial = Uniform()
         elif hasattr(initial, "program"):
@@ -203,6 +214,26 @@ class Problem:
     def reading(self) -> str:
         """How psi is read: ``"born"``, probability ``|psi|^2``, which is what a device samples."""
         return "born"
+
+
+def _read(
+    operator: object, wires: Sequence[int | str] | None, num_qubits: int | None
+) -> tuple[PauliSum | OperatorSum, tuple[int | str, ...] | None]:
+    """An operator, or pairs of schedules and operators, and the labels of its wires."""
+    if isinstance(operator, OperatorSum):
+        fits = num_qubits in (None, operator.num_qubits)
+        require(fits, "num_qubits", f"be {operator.num_qubits}, the width of the operator", num_qubits)
+        return operator, None if wires is None else tuple(wires)
+    if is_scheduled(operator):
+        return read_scheduled(cast(ScheduledTerms, operator), wires, num_qubits)
+    return with_wires(cast(OperatorLike, operator), wires, num_qubits=num_qubits)
+
+
+def _as_operator(given: object, wires: Sequence[int | str] | None) -> PauliSum | OperatorSum:
+    """What stands in the field of a problem."""
+    if isinstance(given, OperatorSum) or is_scheduled(given):
+        return _read(given, wires, None)[0]
+    return pauli_sum(cast(OperatorLike, given), wires)
 
 
 def _as_wires(given: object, count: int) -> tuple[int | str, ...]:
@@ -241,7 +272,7 @@ def _starts_on(initial: Initial, domain: Domain) -> None:
         initial.vector(domain)
 
 
-def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:
+def _moves_classically(domain: Domain, operator: PauliSum | OperatorSum | None) -> None:
     """Points with a momentum need axes to move along, and a flux shows only in a wave."""
     require(operator is None, "clock", "be real or imaginary for an operator", "classical")
     if not isinstance(domain, Grid):
@@ -254,6 +285,21 @@ def _moves_classically(domain: Domain, operator: PauliSum | None) -> None:
 def as_objective(given: object) -> Objective:
     """An objective, or a function of points as one; raises :class:`ProblemError` for anything else."""
     return objective_of(given, "objective", "be an Objective or a function of points")
+
+
+def still_operator(problem: Problem) -> PauliSum:
+    """The operator of a problem, where it has no schedules of its own.
+
+    Raises:
+        ProblemError: it has some, so that no one operator is meant.
+    """
+    found = problem.operator
+    if not isinstance(found, PauliSum):
+        raise ProblemError(
+            "Argument `problem` must have one operator without schedules of its own here, since no time is named at which it is meant, "
+            "but has several; hamiltonian(problem).at(t) is that of a time."
+        )
+    return found
 
 
 WAVES = ("real", "imaginary")

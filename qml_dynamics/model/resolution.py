@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.errors import MethodError
-from .hamiltonians import Hamiltonian, LearningHamiltonian
+from .hamiltonians import Hamiltonian, PauliHamiltonian
 from .schedules import Kinked, Schedule, is_constant
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
@@ -41,14 +41,13 @@ class _Weighed:
         return self.width * abs(self.schedule.integral(a, b, self.duration) - seen) / self.allowed
 
 
-def _weighed(h: LearningHamiltonian, angle: float) -> list[_Weighed]:
-    widths = (float(h.dual.max() - h.dual.min()), float(h.zeta.max() - h.zeta.min()))
+def _weighed(h: Hamiltonian, angle: float) -> list[_Weighed]:
     found = []
-    for schedule, width in zip((h.diffusion, h.strength), widths):
-        if not is_constant(schedule) and width > 0:
+    for _, schedule, half in h.moving:
+        if not is_constant(schedule) and half > 0:
             ends = np.linspace(0.0, h.duration, _FIRST + 1).tolist()
             whole = sum(abs(schedule.integral(a, b, h.duration)) for a, b in zip(ends[:-1], ends[1:]))
-            found.append(_Weighed(schedule, 0.5 * width, h.duration, max(angle, _ROUNDING * width * whole)))
+            found.append(_Weighed(schedule, half, h.duration, max(angle, _ROUNDING * 2 * half * whole)))
     return found
 
 
@@ -66,7 +65,7 @@ def cuts(h: Hamiltonian, t0: float = 0.0, t1: float | None = None, angle: float 
     ([], [1.0])
     """
     end = h.duration if t1 is None else t1
-    if h.constant or not isinstance(h, LearningHamiltonian):
+    if h.constant or (isinstance(h, PauliHamiltonian) and h.commutes):
         return []
     weighed = _weighed(h, angle)
     kinks = {t for w in weighed for t in _kinks(w) if t0 < t < end}
@@ -128,13 +127,9 @@ def unseen(schedule: Schedule, times: Sequence[float] | np.ndarray, duration: fl
 
 def unseen_angle(h: Hamiltonian, times: Sequence[float] | np.ndarray) -> tuple[str, float]:
     """Which schedule has most that these times cannot see, and its angle: times half of the width of what it multiplies."""
-    if h.constant or not isinstance(h, LearningHamiltonian):
+    if h.constant or (isinstance(h, PauliHamiltonian) and h.commutes):
         return "strength", 0.0
-    parts = (("diffusion", h.diffusion, h.dual), ("strength", h.strength, h.zeta))
-    found = [
-        (0.5 * float(diagonal.max() - diagonal.min()) * unseen(schedule, times, h.duration), name)
-        for name, schedule, diagonal in parts
-    ]
+    found = [(half * unseen(schedule, times, h.duration), name) for name, schedule, half in h.moving]
     angle, name = max(found)
     return name, angle
 
@@ -160,3 +155,61 @@ def check_seen(h: Hamiltonian, times: Sequence[float] | np.ndarray, name: str, g
             f"Argument `{name}` must be large enough to see all of the {which}, but is {given}, and {angle:.2g} radians of it lie "
             f"between the points at which it is evaluated{instead}."
         )
+
+
+_BENT = 0.15  # of the range of a schedule: by so much it may leave a parabola within a step; a cosine with 2.4 steps a period does
+_EDGE = 1e-9  # of a step: where its ends are looked at, so that a jump at an end is none inside
+_PROBES = np.array([0.173, 0.291, 0.387, 0.641, 0.733, 0.889])  # of a step: none a multiple of another
+
+
+def bent(schedule: Schedule, ends: Sequence[float] | np.ndarray, duration: float) -> np.ndarray:
+    """How far a schedule leaves the parabola through the ends and the middle of each step, at its worst; shape ``(steps,)``.
+
+    It is looked at in six places, and its mean is compared, which shows a pulse between them.
+
+    >>> from qml_dynamics.model.drives import Oscillation, Pulse
+    >>> wave = Oscillation(1.0, 2 * np.pi)
+    >>> float(bent(wave, [0.0, 0.125], 1.0)[0]) < 0.01, float(bent(wave, [0.0, 2.0], 2.0)[0]) > 0.5
+    (True, True)
+    """
+    edges, places = np.asarray(ends, dtype=float), np.array([_EDGE, 0.5, 1 - _EDGE])
+    out = []
+    for a, b in zip(edges[:-1].tolist(), edges[1:].tolist()):
+        first, middle, last = (schedule.value(a + f * (b - a), duration) for f in places.tolist())
+        lines = (2 * (_PROBES - 0.5) * (_PROBES - 1) * first) + (4 * _PROBES * (1 - _PROBES) * middle)
+        lines += 2 * _PROBES * (_PROBES - 0.5) * last
+        seen = np.array([schedule.value(a + f * (b - a), duration) for f in _PROBES.tolist()])
+        mean = schedule.integral(a, b, duration) / (b - a) - (first + 4 * middle + last) / 6
+        out.append(max(float(np.abs(seen - lines).max()), abs(mean)))
+    return np.array(out)
+
+
+def check_resolved(h: Hamiltonian, ends: Sequence[float] | np.ndarray, name: str, given: object) -> None:
+    """Refuse steps that do not resolve a schedule of the terms of an operator: a pulse narrower than a step, an oscillation faster.
+
+    Where all terms have one schedule, its integral is all that matters, and nothing is refused.
+
+    Args:
+        h: with its schedules.
+        ends: of the steps, ascending.
+        name, given: the argument that decides how many there are, and its value.
+
+    Raises:
+        MethodError: a schedule leaves a parabola within steps by more than 0.15 of its range, and by more than 0.02 radians in all.
+    """
+    if not isinstance(h, PauliHamiltonian) or h.commutes:
+        return
+    lengths = np.diff(np.asarray(ends, dtype=float))
+    for which, schedule, half in h.moving:
+        if is_constant(schedule) or not half > 0:
+            continue
+        off = bent(schedule, ends, h.duration)
+        values = [schedule.value(float(t), h.duration) for t in ends]
+        wrong = off > _BENT * max(float(np.ptp(values)), float(off.max()))
+        angle = half * float((off * lengths)[wrong].sum())
+        if angle > _BLIND:
+            first = int(np.argmax(wrong))
+            raise MethodError(
+                f"Argument `{name}` must be large enough for steps that resolve {which}, but is {given}: between t = {ends[first]:.4g} and "
+                f"{ends[first + 1]:.4g} it turns, jumps or has a pulse inside a step ({angle:.2g} radians in all)."
+            )

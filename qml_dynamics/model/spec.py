@@ -12,6 +12,8 @@ from ..base.registry import SPACES, WAVES, named
 from .domains import Domain
 from .initial import Initial, State
 from .objectives.prepared import model_spec
+from .operator_sum import OperatorSum
+from .pauli import PauliSum
 from .problem import Problem
 from .schedules import QHD, Constant, Schedule, kind_of_schedule
 
@@ -21,12 +23,7 @@ def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.nda
     arrays: dict[str, np.ndarray] = {}
     spec: dict[str, Any] = {"domain": describe_domain(problem.domain)}
     if problem.operator is not None:
-        terms = problem.operator
-        spec["operator"] = {
-            "num_qubits": terms.num_qubits,
-            "labels": terms.labels,
-            "coefficients": terms.coefficients.tolist(),
-        }
+        spec["operator"] = {"num_qubits": problem.operator.num_qubits, **_describe_operator(problem.operator)}
         if problem.wires is not None:
             spec["operator"]["wires"] = list(problem.wires)
         if problem.strength != Constant(1.0):  # files of a plain operator stay as they were
@@ -38,6 +35,13 @@ def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.nda
     spec["evolution"] = {"clock": problem.clock, "duration": problem.duration}
     spec["initial"] = _describe_initial(problem.initial, arrays)
     return spec, arrays
+
+
+def _describe_operator(operator: PauliSum | OperatorSum) -> dict[str, Any]:
+    """Labels and coefficients, or a table of them with its schedule for each part."""
+    if isinstance(operator, OperatorSum):
+        return {"terms": [{**_describe_operator(terms), **describe_schedule(s)} for s, terms in operator.parts]}
+    return {"labels": operator.labels, "coefficients": operator.coefficients.tolist()}
 
 
 def describe_domain(domain: Domain) -> dict[str, Any]:

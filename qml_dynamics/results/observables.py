@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias, cast
 
@@ -18,7 +18,7 @@ from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, describe, require
 from ..base.estimate import Estimate, mean_of_counts
 from ..model.domains import Domain
-from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.masks import bit_count
 from ..model.objectives.base import Objective
 from ..model.operator_inputs import kind_of
@@ -77,6 +77,23 @@ def pauli_groups(terms: PauliSum) -> list[PauliGroup]:
     return [
         PauliGroup(tuple(basis), PauliSum(terms.num_qubits, terms.x[m], terms.z[m], terms.coefficients[m]))
         for basis, m in bins
+    ]
+
+
+def groups_at(h: Hamiltonian, name: str, groups: Sequence[PauliGroup], t: float) -> Sequence[PauliGroup]:
+    """The groups of a measured operator at a time: those of the energy of an operator add up to ``H(t)``, others rest."""
+    if name != "energy" or not isinstance(h, PauliHamiltonian):
+        return groups
+    now = h.at(t)
+    known = dict(zip(zip(now.x.tolist(), now.z.tolist()), now.coefficients.tolist()))
+    return [
+        replace(
+            g,
+            terms=replace(
+                g.terms, coefficients=np.array([known[x, z] for x, z in zip(g.terms.x.tolist(), g.terms.z.tolist())])
+            ),
+        )
+        for g in groups
     ]
 
 

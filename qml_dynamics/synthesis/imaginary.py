@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ..model.formulas import Factor, Formula, boundaries, by_order, factors, segments
+from ..model.driven_formulas import ends_of_steps
+from ..model.formulas import Factor, Formula, by_order, factors, segments
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.pauli import PauliSum
 from ..model.problem import Problem
@@ -109,7 +110,7 @@ def schrodingerised(
     wave = register.profile
     amplitudes(wave / np.linalg.norm(wave), start, ancillas)
     eta = momentum_series(register)
-    ends = boundaries(problem.duration, steps, saves)
+    ends = ends_of_steps(h, steps, saves)
     pieces = [start]
     if isinstance(h, LearningHamiltonian):
         make: _LossFactors | _TermFactors = _LossFactors(problem, Diagonals(h, eta), order)
@@ -205,14 +206,14 @@ def real_time(problem: Problem, h: Hamiltonian, t0: float, t1: float, time: floa
     """``exp(-i time H)`` with the mean of H from ``t0`` to ``t1``, by so many Strang steps; a negative time gives the exact inverse."""
     if isinstance(h, LearningHamiltonian):
         return _learning_time(problem, h, h.amounts(t0, t1), time / (t1 - t0), substeps)
-    return _pauli_time(h, time * h.amount(t0, t1) / (t1 - t0), substeps)
+    return _pauli_time(h.over(t0, t1), time / (t1 - t0), substeps)
 
 
-def _pauli_time(h: PauliHamiltonian, amount: float, substeps: int) -> QuantumCircuit:
-    """``exp(-i amount H0)``."""
-    circuit = QuantumCircuit(h.num_qubits)
-    for _ in range(substeps if amount else 0):
-        pauli_steps(h.terms, amount / substeps, by_order(2), circuit)
+def _pauli_time(terms: PauliSum, amount: float, substeps: int) -> QuantumCircuit:
+    """``exp(-i amount sum_j c_j P_j)``."""
+    circuit = QuantumCircuit(terms.num_qubits)
+    for _ in range(substeps if amount and np.any(terms.coefficients) else 0):
+        pauli_steps(terms, amount / substeps, by_order(2), circuit)
     return circuit
 
 

@@ -19,6 +19,7 @@ from ..base.errors import MethodError
 from ..model.formulas import FORMULAS, Formula
 from .operator_layers import Layers, Splitting, as_sweeps, counts, exponential, local_terms, splittings, weigh
 from .operator_parts import Term
+from .paces import acting
 from .pauli_network import Whole, rotated
 
 Aim = Literal["gates", "depth", "both"]
@@ -194,7 +195,7 @@ def _error(candidate: _Candidate, amounts: Sequence[float], start: np.ndarray, t
                     wave = _acted(wave, _exponential(local_terms(block, amount), len(block.qubits)), block.qubits)
                 else:
                     for term in block.terms:
-                        wave = rotated(wave, term, 2 * term[2] * amount)
+                        wave = rotated(wave, term, 2 * term[2] * acting(amount, *term[:2]))
     overlap = np.vdot(wave, truth)
     phase = overlap / abs(overlap) if abs(overlap) else 1.0
     return float(np.linalg.norm(phase * wave - truth))

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
+from ..model.driven_formulas import sweep_times
 from ..model.formulas import by_order
 from ..model.hamiltonians import PauliHamiltonian
 from ..model.pauli import PauliSum
@@ -31,11 +32,12 @@ def visits(h: PauliHamiltonian, order: int, ends: Sequence[float] | np.ndarray) 
     [(0, 0.25), (1, 0.5), (0, 0.5), (1, 0.5), (0, 0.25)]
     """
     proper = np.flatnonzero((h.terms.x | h.terms.z) != 0).tolist()
-    amounts = [h.amount(float(a), float(b)) for a, b in zip(ends[:-1], ends[1:])]
-    sweeps = [(k % 2 == 0, ramp * amount) for amount in amounts for k, ramp in enumerate(by_order(order).ramps)]
+    steps = zip(ends[:-1], ends[1:])
+    rows = [sweep_times(by_order(order), h, float(a), float(b))[:, h.channels].tolist() for a, b in steps]
     out: list[Visit] = []
-    for forwards, amount in sweeps:
+    for forwards, row in ((k % 2 == 0, row) for step in rows for k, row in enumerate(step)):
         for term in proper if forwards else reversed(proper):
+            amount = row[term]
             if out and out[-1][0] == term:
                 out[-1] = (term, out[-1][1] + amount)
             else:

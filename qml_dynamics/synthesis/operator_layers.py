@@ -6,7 +6,7 @@ The parts are those of :mod:`.operator_parts`, or a whole network of rotations t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -20,9 +20,10 @@ from qiskit.synthesis import LieTrotter
 from .cartan import one_qubit, two_qubits
 from .imaginary import pauli_rotation
 from .operator_parts import Block, Part, Term, bond_parts, group_parts, single_parts
+from .paces import Amount, Pace, Ramp, acting, merged
 from .pauli_network import WIDEST, Whole, networks
 
-Ramp = tuple[bool, float]  # forwards, and the time for which every part runs
+Steps = Callable[[int], Sequence[Ramp]]  # the sweeps of so many steps
 _MANY = 3000  # strings above which neither groups nor networks are looked for
 _FEW = 40  # strings up to which many sweeps are one network
 _DENSE = 1.5  # bonds a qubit from which networks are tried
@@ -67,46 +68,56 @@ class Layers:
         return tuple(term for part in self.parts for block in part for term in block.terms)
 
     def circuit(self, ramps: Sequence[Ramp]) -> QuantumCircuit:
-        """The circuit of these sweeps; a part that is visited twice in a row runs once."""
-        circuit = QuantumCircuit(self.num_qubits, global_phase=-self.offset * sum(amount for _, amount in ramps))
-        for part, amount in self._visits(ramps):
-            if amount:
-                circuit.compose(self._part(part, amount), inplace=True)
+        """The circuit of these sweeps; a part that is visited twice in a row runs once, as far as its blocks may be merged."""
+        whole = sum(acting(amount, 0, 0) for _, amount in ramps)
+        circuit = QuantumCircuit(self.num_qubits, global_phase=-self.offset * whole)
+        for part, amounts in self._visits(ramps):
+            self._append(part, amounts, circuit)
         return circuit
 
-    def _visits(self, ramps: Sequence[Ramp]) -> Iterator[tuple[int, float]]:
-        last, total, count = -1, 0.0, len(self.parts)
+    def _visits(self, ramps: Sequence[Ramp]) -> Iterator[tuple[int, list[Amount]]]:
+        last, row, count = -1, list[Amount](), len(self.parts)
         for forwards, amount in ramps:
             for part in range(count) if forwards else reversed(range(count)):
                 if part != last and last >= 0:
-                    yield last, total
-                    total = 0.0
-                last, total = part, total + amount
+                    yield last, row
+                    row = []
+                last, row = part, [*row, amount]
         if last >= 0:
-            yield last, total
+            yield last, row
 
-    def _part(self, number: int, amount: float) -> QuantumCircuit:
-        key = (number, f"{amount:.12e}")
-        if key not in self.built:
-            circuit = QuantumCircuit(self.num_qubits)
+    def _append(self, number: int, amounts: Sequence[Amount], circuit: QuantumCircuit) -> None:
+        if isinstance(amounts[0], Pace):  # no two of them are alike
             for block in self.parts[number]:
-                _append(block, amount, circuit)
-            self.built[key] = circuit
-        return self.built[key]
+                for amount in merged(block, amounts):
+                    _append(block, amount, circuit)
+            return
+        total = sum(acting(amount, 0, 0) for amount in amounts)
+        if not total:
+            return
+        key = (number, f"{total:.12e}")
+        if key not in self.built:
+            self.built[key] = QuantumCircuit(self.num_qubits)
+            for block in self.parts[number]:
+                _append(block, total, self.built[key])
+        circuit.compose(self.built[key], inplace=True)
 
 
-def _append(block: Block, amount: float, circuit: QuantumCircuit) -> None:
+def _append(block: Block, amount: Amount, circuit: QuantumCircuit) -> None:
     """Append ``exp(-i amount sum_j c_j P_j)``: three CX at most on a bond, two where its interaction has a zero (Ising with fields)."""
-    if len(block.terms) == 1 or len(block.qubits) > 2:
-        for x, z, c in block.terms:
-            pauli_rotation(x, z, c * amount, circuit)
+    terms = [(x, z, c * acting(amount, x, z)) for x, z, c in block.terms if acting(amount, x, z)]
+    if len(terms) <= 1 or len(block.qubits) > 2:
+        for x, z, angle in terms:
+            pauli_rotation(x, z, angle, circuit)
         return
     circuit.compose(_dense(local_terms(block, amount), len(block.qubits)), list(block.qubits), inplace=True)
 
 
-def local_terms(block: Block, amount: float) -> tuple[Term, ...]:
+def local_terms(block: Block, amount: Amount) -> tuple[Term, ...]:
     """The terms of a block over its own qubits, times an amount."""
-    return tuple((_local(x, block.qubits), _local(z, block.qubits), amount * c) for x, z, c in block.terms)
+    return tuple(
+        (_local(x, block.qubits), _local(z, block.qubits), acting(amount, x, z) * c) for x, z, c in block.terms
+    )
 
 
 def _local(mask: int, qubits: Sequence[int]) -> int:
@@ -218,9 +229,10 @@ def label_of(x: int, z: int, num_qubits: int) -> str:
     return "".join("IXZY"[(x >> q & 1) + 2 * (z >> q & 1)] for q in reversed(range(num_qubits)))
 
 
-def weigh(splitting: Splitting, ramps: Sequence[float], amount: float) -> Weighed:
-    """Gates and depth of a step among others: half of what three steps have more than one."""
-    one, three = ((counts(splitting.circuit(as_sweeps(ramps, [amount] * k)))) for k in (1, 3))
+def weigh(splitting: Splitting, ramps: Sequence[float], amount: float, sweeps: Steps | None = None) -> Weighed:
+    """Gates and depth of a step among others: half of what three steps have more than one; ``sweeps`` are those of so many steps."""
+    made = sweeps or (lambda k: as_sweeps(ramps, [amount] * k))
+    one, three = (counts(splitting.circuit(made(k))) for k in (1, 3))
     return Weighed(splitting, (three[0] - one[0]) / 2, (three[1] - one[1]) / 2)
 
 
@@ -238,10 +250,16 @@ def as_sweeps(ramps: Sequence[float], amounts: Sequence[float]) -> list[Ramp]:
     return [(k % 2 == 0, ramp * amount) for amount in amounts if amount for k, ramp in enumerate(ramps)]
 
 
-def best_splitting(num_qubits: int, terms: Sequence[Term], ramps: Sequence[float], amount: float) -> Splitting:
-    """The splitting with the smallest product of gates on two qubits and depth a step; the first of equal ones."""
+def best_splitting(
+    num_qubits: int, terms: Sequence[Term], ramps: Sequence[float], amount: float, steps: Steps | None = None
+) -> Splitting:
+    """The splitting with the smallest product of gates on two qubits and depth a step; the first of equal ones.
+
+    ``steps`` gives the sweeps of so many steps where the terms have schedules of their own.
+    """
     every = splittings(num_qubits, terms, len(ramps))
     if len(every) == 1:
         return every[0]
     sweeps = (0.5, 0.5) if len(ramps) % 2 == 0 else ramps  # each pair of sweeps has the same gates
-    return min((weigh(each, sweeps, amount or 1.0) for each in every), key=lambda found: found.price).splitting
+    weighed = (weigh(each, sweeps, amount or 1.0, steps) for each in every)
+    return min(weighed, key=lambda found: found.price).splitting

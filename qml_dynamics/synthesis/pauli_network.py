@@ -22,6 +22,7 @@ from qiskit.synthesis.evolution.pauli_network import synth_pauli_network_rustiq
 
 from ..base.errors import MethodError
 from .operator_parts import Part, Term, single_parts, support
+from .paces import Amount, Ramp, acting
 
 _LETTERS = {(1, 0): "X", (0, 1): "Z", (1, 1): "Y"}
 _ROTATIONS: dict[str, type[RXGate] | type[RYGate] | type[RZGate]] = {"rx": RXGate, "ry": RYGate, "rz": RZGate}
@@ -67,7 +68,7 @@ class Network:
         """Every string a part, in that order."""
         return single_parts([self.terms[k] for k in self.order])
 
-    def circuit(self, ramps: Sequence[tuple[bool, float]]) -> QuantumCircuit:
+    def circuit(self, ramps: Sequence[Ramp]) -> QuantumCircuit:
         """The circuit of sweeps that go forwards and backwards in turn; what meets its inverse is left out.
 
         Raises:
@@ -78,15 +79,21 @@ class Network:
         stack: list[tuple[Item, bool, float]] = []
         for forwards, amount in ramps:
             for item in self.items if forwards else reversed(self.items):
-                _put(stack, item, not forwards, amount)
-        circuit = QuantumCircuit(self.num_qubits, global_phase=-self.offset * sum(amount for _, amount in ramps))
-        for item, mirrored, amount in stack:
-            self._append(circuit, item, mirrored, amount)
+                _put(stack, item, not forwards, self._angle(item, amount))
+        circuit = QuantumCircuit(self.num_qubits, global_phase=-self.offset * _idle_time(ramps))
+        for item, mirrored, angle in stack:
+            self._append(circuit, item, mirrored, angle)
         return circuit
 
-    def _append(self, circuit: QuantumCircuit, item: Item, mirrored: bool, amount: float) -> None:
+    def _angle(self, item: Item, amount: Amount) -> float:
+        """Of a rotation; a Clifford gate has none."""
+        if item.term is None:
+            return 0.0
+        x, z, c = self.terms[item.term]
+        return 2 * item.sign * c * acting(amount, x, z)
+
+    def _append(self, circuit: QuantumCircuit, item: Item, mirrored: bool, angle: float) -> None:
         if item.term is not None:
-            angle = 2 * item.sign * self.terms[item.term][2] * amount
             circuit.append(_ROTATIONS[item.name](angle), item.qubits)
             return
         gate = item.inverse if mirrored else item.gate
@@ -94,17 +101,22 @@ class Network:
         circuit.append(gate, item.qubits)
 
 
-def _put(stack: list[tuple[Item, bool, float]], item: Item, mirrored: bool, amount: float) -> None:
+def _idle_time(ramps: Sequence[Ramp]) -> float:
+    """For how long the identity acts."""
+    return sum(acting(amount, 0, 0) for _, amount in ramps)
+
+
+def _put(stack: list[tuple[Item, bool, float]], item: Item, mirrored: bool, angle: float) -> None:
     """Put an item on the stack: a rotation is added to the same one on top, a gate undoes its mirror image there."""
     if stack and stack[-1][0] is item:
         _, other, before = stack[-1]
         if item.term is not None:
-            stack[-1] = (item, mirrored, before + amount)
+            stack[-1] = (item, mirrored, before + angle)
             return
         if other != mirrored:
             stack.pop()
             return
-    stack.append((item, mirrored, amount))
+    stack.append((item, mirrored, angle))
 
 
 _TRIES = (
@@ -213,19 +225,20 @@ class Whole:
         """Every string a part."""
         return single_parts(self.terms)
 
-    def circuit(self, ramps: Sequence[tuple[bool, float]]) -> QuantumCircuit:
+    def circuit(self, ramps: Sequence[Ramp]) -> QuantumCircuit:
         """The circuit of these sweeps, the first acting first."""
-        circuit = QuantumCircuit(self.num_qubits, global_phase=-self.offset * sum(amount for _, amount in ramps))
+        circuit = QuantumCircuit(self.num_qubits, global_phase=-self.offset * _idle_time(ramps))
         together = max(2, 2 * (_ROTATED // (2 * max(1, len(self.terms)))))
         for first in range(0, len(ramps), together):
             self._append(circuit, ramps[first : first + together])
         return circuit
 
-    def _append(self, circuit: QuantumCircuit, ramps: Sequence[tuple[bool, float]]) -> None:
+    def _append(self, circuit: QuantumCircuit, ramps: Sequence[Ramp]) -> None:
         turned: list[tuple[int, float]] = []
         for forwards, amount in ramps:
             for k in range(len(self.terms)) if forwards else reversed(range(len(self.terms))):
-                angle = 2 * self.terms[k][2] * amount
+                x, z, c = self.terms[k]
+                angle = 2 * c * acting(amount, x, z)
                 if turned and turned[-1][0] == k:
                     turned[-1] = (k, turned[-1][1] + angle)
                 else:

@@ -11,7 +11,8 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..model.domains import Domain, Grid, Hypercube
-from ..model.formulas import Factor, boundaries, by_order, factors, segments
+from ..model.driven_formulas import ends_of_steps
+from ..model.formulas import Factor, by_order, factors, segments
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.pauli import PauliSum
 from ..model.problem import Problem
@@ -32,7 +33,7 @@ def probabilistic_blocks(
     Outcome 0 of the ancilla after a block applies the block's cosine, real and positive at the lowest energy.
     ``lowest(t0, t1)`` is the integral of the lower bound of the spectrum.
     """
-    ends = boundaries(problem.duration, rule.steps, saves)
+    ends = ends_of_steps(h, rule.steps, saves)
     if isinstance(h, LearningHamiltonian):
         make = _ExactBlocks(problem, h, rule) if rule.block == "exact" else _LinearBlocks(problem, h, rule, lowest)
         return [make.piece(piece) for piece in segments(ends, saves)]
@@ -141,25 +142,25 @@ class _PauliBlocks:
     def __init__(self, h: Hamiltonian, rule: Blocks, lowest: Lowest) -> None:
         self.rule, self.formula = rule, by_order(rule.order)
         assert not isinstance(h, LearningHamiltonian)
-        self.h, self.terms, self.base, self.lowest = h, h.terms, h.num_qubits, lowest
+        self.h, self.base, self.lowest = h, h.num_qubits, lowest
         self.slope = rule.m0 / np.sqrt(1 - rule.m0**2)
-        self.cache: dict[tuple[str, str], QuantumCircuit] = {}
+        self.cache: dict[tuple[str, ...], QuantumCircuit] = {}
 
     def piece(self, ends: np.ndarray) -> list[QuantumCircuit]:
         """One block a step."""
         return [self._block(float(t0), float(t1)) for t0, t1 in zip(ends[:-1], ends[1:])]
 
     def _block(self, t0: float, t1: float) -> QuantumCircuit:
-        amount = self.h.amount(t0, t1)
+        over = self.h.over(t0, t1)
         total = self.lowest(t0, t1) if self.rule.shift is None else (t1 - t0) * self.rule.shift
-        key = (f"{amount:.12e}", f"{total:.12e}")
+        key = (*(f"{amount:.12e}" for amount in self.h.amounts(t0, t1)), f"{total:.12e}")
         if key not in self.cache:
             block = QuantumCircuit(self.base + 1)
             _open(block, self.base)
             block.rz(-2 * (np.arccos(self.rule.m0) - np.pi / 4 - self.slope * total), self.base)
-            signed = PauliSum(self.base + 1, self.terms.x, self.terms.z | 1 << self.base, self.terms.coefficients)
-            if amount:
-                pauli_steps(signed, -self.slope * amount, self.formula, block)
+            signed = PauliSum(self.base + 1, over.x, over.z | 1 << self.base, over.coefficients)
+            if np.any(over.coefficients):
+                pauli_steps(signed, -self.slope, self.formula, block)
             _close(block, self.base)
             self.cache[key] = block
         return self.cache[key]

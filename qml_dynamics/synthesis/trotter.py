@@ -16,7 +16,8 @@ from qiskit.circuit import Parameter
 
 from ..base.errors import check_memory
 from ..model.domains import Domain
-from ..model.formulas import Factor, Formula, boundaries, factors, segments, steps_of
+from ..model.driven_formulas import ends_of_steps
+from ..model.formulas import Factor, Formula, boundaries, by_order, factors, segments, steps_of
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
 from ..model.schedules import Constant
@@ -25,6 +26,7 @@ from .hops import Hops
 from .one_transform import unit
 from .operator_layers import Splitting, as_sweeps, best_splitting
 from .operator_parts import Term
+from .paces import Ramp, sweeps
 from .states import prepare
 from .transforms import kinetic, one_hot, width
 from .walsh import WalshSeries, diagonal, walsh_series
@@ -89,7 +91,7 @@ def program(
     check_memory(
         _GATE * steps * problem.domain.num_qubits, f"A circuit of {steps:,} steps"
     )  # before their ends are listed
-    ends = boundaries(problem.duration if until is None else until, steps, saves)
+    ends = ends_of_steps(h, steps, saves, problem.duration if until is None else until)
     if remainder and isinstance(h, LearningHamiltonian):
         ends = whole_steps(problem, h, formula, steps, saves)
     build: _Pauli | Hops | _Learning
@@ -253,7 +255,8 @@ def rows(h: PauliHamiltonian) -> list[Term]:
 class _Pauli:
     """Steps of a general operator: sweeps through its terms in parallel layers (see :mod:`.operator_layers`).
 
-    A step of ``s(t) H0`` is one of H0 for the time ``int s dt`` over the step, which keeps the order for any schedule.
+    A step of ``s(t) H0`` is one of H0 for the time ``int s dt`` over the step, which keeps the order for any schedule. Where terms
+    have schedules of their own, time is one more part (:mod:`qml_dynamics.model.driven_formulas`).
     """
 
     h: PauliHamiltonian
@@ -265,19 +268,25 @@ class _Pauli:
     series: None = None
 
     def __post_init__(self) -> None:
-        self.ramps = self.formula.ramps
         step = float(self.ends[1] - self.ends[0])
-        self.splitting: Splitting = self.chosen or best_splitting(self.h.num_qubits, rows(self.h), self.ramps, step)
+        ramps, own = self.formula.ramps, None if self.h.commutes else self._first
+        self.splitting: Splitting = self.chosen or best_splitting(self.h.num_qubits, rows(self.h), ramps, step, own)
+
+    def _first(self, steps: int) -> list[Ramp]:
+        """Some steps in the middle, by which splittings are weighed: a formula of as many sweeps, or two of them."""
+        first = max(0, len(self.ends) // 2 - 2)
+        short = self.formula if len(self.formula.ramps) % 2 else by_order(2)
+        return sweeps(short, self.h, self.ends[first : first + steps + 1])
 
     def gates(self, dt: float) -> int:
         """Gates of one step."""
-        out: int = self.splitting.circuit(as_sweeps(self.ramps, [dt])).size()
+        ramps = as_sweeps(self.formula.ramps, [dt]) if self.h.commutes else sweeps(self.formula, self.h, self.ends[:2])
+        out: int = self.splitting.circuit(ramps).size()
         return out
 
     def piece(self, ends: np.ndarray) -> QuantumCircuit:
         """The circuit from ``ends[0]`` to ``ends[-1]``; what one step ends with and the next begins with is merged."""
-        amounts = [self.h.amount(t0, t1) for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist())]
-        return self.splitting.circuit(as_sweeps(self.ramps, amounts))
+        return self.splitting.circuit(sweeps(self.formula, self.h, ends))
 
 
 def pauli_rotations(num_qubits: int, rotations: Sequence[tuple[int, int, float]], phase: float = 0.0) -> QuantumCircuit:

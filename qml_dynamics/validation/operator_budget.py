@@ -77,8 +77,8 @@ class OperatorChain:
         self.backend: Backend | None = None
         if self.facts.runs_on == "backend":
             self.backend = find_backend(backend if backend is not None else "statevector")
-        factor = h.factor(problem.duration)
-        self.bounds = {"energy": abs(factor) * _bound(Observable("energy", "operator", terms=h.terms), h)}
+        self.energy = Observable("energy", "operator", terms=h.at(problem.duration))
+        self.bounds = {"energy": _bound(self.energy, h)}
         self.bounds |= {o.name: _bound(o, h) for o in self.seen}
 
     def run(
@@ -272,7 +272,7 @@ class OperatorChain:
 
         assert circuit.state is not None
         out = {}
-        for observable in (Observable("energy", "operator", terms=self.h.terms), *self.seen):
+        for observable in (self.energy, *self.seen):
             if observable.terms is not None:
                 groups = pauli_groups(observable.terms)
                 index = np.arange(circuit.state.size)
@@ -283,8 +283,7 @@ class OperatorChain:
                 value = float(
                     circuit.means[observable.name].value
                 )  # of momenta, which an operator's register has none of
-            factor = self.h.factor(self.problem.duration) if observable.name == "energy" else 1.0
-            out[observable.name] = Estimate(factor * value)
+            out[observable.name] = Estimate(value)
         return out
 
     def _final(self, device: Point, drawn: Point | None) -> Point:

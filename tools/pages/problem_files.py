@@ -41,6 +41,7 @@ TABLES: dict[str, type[schema.Section]] = {
     "objective: function": schema.FunctionSection,
     "target of data": schema.TargetTable,
     "operator": schema.OperatorSection,
+    "operator: terms": schema.OperatorTerm,
     "diffusion and strength: value": schema.ValueSection,
     "diffusion and strength: schedule": schema.ScheduleSection,
     "evolution": schema.EvolutionSection,

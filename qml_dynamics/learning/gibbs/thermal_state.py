@@ -20,8 +20,8 @@ from ...model.axes import need_binary
 from ...model.domains import Hypercube
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ...model.initial import State
-from ...model.pauli import PauliSum, pauli_sum
-from ...model.problem import Problem, need_waves
+from ...model.pauli import pauli_sum
+from ...model.problem import Problem, need_waves, still_operator
 from ...model.schedules import Constant
 from .result import GibbsResult, circuit_of, from_run, law_errors, one_seed
 
@@ -74,6 +74,8 @@ def thermal(
     steps = integer(16 if steps is None else steps, "steps", 1, 10**5, MethodError)
     shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
     need_binary(problem.domain, "problem")
+    if problem.operator is not None:
+        still_operator(problem)
     h = hamiltonian(need_waves(problem))
     check_ranges(problem.replace(clock="imaginary", duration=0.5 * beta), h, "beta")
     if isinstance(h, PauliHamiltonian) and method is None:
@@ -104,7 +106,7 @@ def _diagonalised(h: PauliHamiltonian, beta: float) -> GibbsResult:
     z = float(weights.sum())
     law = (np.abs(modes) ** 2) @ weights / z
     log_z = float(np.log(z)) - beta * float(energies[0])
-    success = float(np.exp(log_z - np.log(h.domain.size) + beta * pauli_bound(h, h.factor(0.0))))
+    success = float(np.exp(log_z - np.log(h.domain.size) + beta * pauli_bound(h.at(0.0))))
     return GibbsResult(
         law.reshape(h.domain.shape), np.zeros(h.domain.shape), log_z, success, None, "born", beta, 0.5 * beta,
         energy=Estimate(float(weights @ energies) / z),
@@ -123,8 +125,7 @@ def _thermal_by_method(
     n, size = h.num_qubits, h.domain.size
     check_pairs(method, n)
     require(n <= _PAIRS, "problem", f"have at most {_PAIRS} qubits with a method", n)
-    terms, factor = (h.terms, h.factor(0.0)) if isinstance(h, PauliHamiltonian) else (pauli_sum(h.matrix(0.0)), 1.0)
-    wide = PauliSum(2 * n, terms.x, terms.z, factor * terms.coefficients)
+    wide = (h.at(0.0) if isinstance(h, PauliHamiltonian) else pauli_sum(h.matrix(0.0))).on(2 * n)
     pairs = State(np.eye(size).reshape(-1))
     problem = Problem(
         Hypercube(2 * n), None, Constant(0.0), clock="imaginary", duration=0.5 * beta, initial=pairs, operator=wide

@@ -24,7 +24,7 @@ from ...model.objectives.prepared import model_spec, refuse_without_model, with_
 from ...model.objectives.scores import gives_numbers
 from ...model.objectives.tables import from_table
 from ...model.pauli import PauliSum
-from ...model.problem import Problem
+from ...model.problem import Problem, still_operator
 from ...model.schedules import Constant
 from ...model.spec import describe_domain, describe_method
 from ...results.members import Predicting
@@ -238,7 +238,7 @@ _WAS = "the chain was made with"
 def _table(problem: Problem) -> np.ndarray:
     """What a chain was drawn of: the loss on all points; of an operator masks and coefficients, a row a term."""
     if problem.operator is not None:
-        terms = problem.operator
+        terms = still_operator(problem)
         return np.array([terms.x, terms.z, terms.coefficients], dtype=float).T
     assert problem.objective is not None
     return problem.objective.on(problem.domain)

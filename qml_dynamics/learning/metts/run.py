@@ -25,7 +25,7 @@ from ...methods.identity import Identity
 from ...methods.keeping import Call, Folder, kept_call, kept_result
 from ...methods.krylov import Krylov
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian, hamiltonian
-from ...model.problem import Problem, need_waves
+from ...model.problem import Problem, need_waves, still_operator
 from ...model.schedules import Constant
 from ...results.journal import Scope, inside
 from ...results.observables import best_of
@@ -112,6 +112,8 @@ def metts(
     samples = integer(samples, "samples", 2, 10**8, MethodError)
     require(isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, MethodError)
     need_waves(problem)
+    if problem.operator is not None:
+        still_operator(problem)
     one_of(collapse, "collapse", COLLAPSES, MethodError)
     one_of(reading, "reading", READINGS, MethodError)
     walkers = (

@@ -34,6 +34,11 @@ def linear_blocks(problem: Problem, backend: Backend, shots: int | None) -> Prob
     """
     h = hamiltonian(problem)
     assert isinstance(h, PauliHamiltonian)
+    if not h.commutes:
+        raise MethodError(
+            "Argument `method` must be given for an operator whose terms have schedules of their own on the imaginary clock, but is not: "
+            "m0 and steps of ProbabilisticITE are chosen by the energies of one operator."
+        )
     if h.num_qubits > _WIDEST:
         raise MethodError(
             f"Argument `method` must be given for an operator of more than {_WIDEST} qubits on the imaginary clock, but is not: "

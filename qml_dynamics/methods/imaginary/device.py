@@ -15,7 +15,7 @@ from ...backends.midway import sample_midway
 from ...base.errors import MethodError
 from ...base.estimate import Estimate
 from ...model.domains import Domain
-from ...model.formulas import boundaries
+from ...model.driven_formulas import ends_of_steps
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
 from ...results.trajectory import Counts
@@ -182,7 +182,7 @@ def qite_on_device(job: Job, method: QITE) -> Answer:
 
 def bracket_ends(job: Job, method: DoubleBracket) -> np.ndarray:
     """The ends of all steps and the saved times, up to the last of these."""
-    ends = np.union1d(boundaries(job.problem.duration, method.steps, job.saves.tolist()), job.saves)
+    ends = np.union1d(ends_of_steps(job.h, method.steps, job.saves.tolist()), job.saves)
     return np.asarray(ends[ends <= job.saves[-1] + 1e-12])
 
 
@@ -193,14 +193,14 @@ def bracket_on_device(job: Job, method: DoubleBracket) -> Answer:
     reached = list(double_bracket(whole, method, np.union1d(ends, [0.0]).tolist()))
     chosen = [r for r in reached if r.time in set(ends.tolist())]
     planned = Planned([r.circuit for r in chosen], {"steps": method.steps})
-    if isinstance(h, LearningHamiltonian):
+    if isinstance(h, LearningHamiltonian) or not h.commutes:
         answer = run_sampled(whole, planned)
         log, spread = _log_norms(job, answer.expectations, ends)
     else:  # the energy of the operator itself is measured; its strength comes in by its exact integrals
         answer = run_sampled(replace(whole, h=h.still), planned)
         log, spread = _log_norms(job, answer.expectations, ends)
-        energy = answer.expectations["energy"]
-        answer = replace(answer, expectations={**answer.expectations, "energy": energy * h.factors(ends)})
+        energy = answer.expectations["energy"] * h.factors(ends)
+        answer = replace(answer, expectations={**answer.expectations, "energy": energy})
     place = [int(np.argmin(np.abs(ends - t))) for t in job.saves]
     waves = [r.psi for r in chosen]
     known = {k: v[place] if isinstance(v, np.ndarray) and v.ndim else v for k, v in answer.diagnostics.items()}
@@ -213,10 +213,14 @@ def bracket_on_device(job: Job, method: DoubleBracket) -> Answer:
 
 
 def _log_norms(job: Job, seen: Mapping[str, Estimate], ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Minus the integral of the energy up to each end, its means by the trapezoidal rule and its schedules exactly."""
+    """Minus the integral of the energy up to each end, its means by the trapezoidal rule and its schedules exactly.
+
+    Where terms have schedules of their own, the rule is that of the energies with them.
+    """
     parts, pieces = {"energy": np.diff(ends)}, list(zip(ends[:-1].tolist(), ends[1:].tolist()))
     if not isinstance(job.h, LearningHamiltonian):
-        parts = {"energy": np.array([job.h.amount(a, b) for a, b in pieces])}
+        if job.h.commutes:
+            parts = {"energy": np.array([job.h.amount(a, b) for a, b in pieces])}
     elif not job.h.constant:
         amounts = np.array([job.h.amounts(a, b) for a, b in pieces])
         parts = dict(zip(("kinetic", "objective"), amounts.reshape(-1, 2).T))

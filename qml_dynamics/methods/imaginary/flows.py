@@ -11,7 +11,8 @@ import numpy as np
 from ... import synthesis
 from ...base.errors import MethodError
 from ...base.estimate import mean_of_counts
-from ...model.formulas import boundaries, segments
+from ...model.driven_formulas import ends_of_steps
+from ...model.formulas import segments
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.masks import bit_count
 from ...model.pauli import PauliSum, pauli_sum
@@ -50,9 +51,10 @@ class Reached:
 
 
 def pauli_terms(job: Job, t0: float, t1: float) -> PauliSum:
-    """The mean of the Hamiltonian from ``t0`` to ``t1`` as Pauli strings on the weight space; an operator without its strength."""
+    """The mean of the Hamiltonian from ``t0`` to ``t1`` as Pauli strings on the weight space; an operator without its strength,
+    where that is its one schedule."""
     if not isinstance(job.h, LearningHamiltonian):
-        return job.h.terms
+        return job.h.terms if job.h.commutes else job.h.weighted([a / (t1 - t0) for a in job.h.amounts(t0, t1)])
     if job.h.num_qubits > _QUBITS:
         raise MethodError(
             f"Argument `method` must not be QITE above {_QUBITS} qubits of a learning Hamiltonian, which has too many Pauli "
@@ -70,6 +72,7 @@ class _Qite:
         self.exact = job.can.exact
         self.terms = pauli_terms(job, 0.0, job.problem.duration / method.steps)
         self.parts = domains(self.terms, method.domain_width)
+        self.moves = not job.h.constant if isinstance(job.h, LearningHamiltonian) else not job.h.commutes
         self.real = is_real(self.terms, job.problem.initial.vector(job.problem.domain))
         sampled = job.shots is not None or not self.exact
         self.rcond = method.rcond if method.rcond is not None else 1e-2 if sampled else 1e-8
@@ -78,7 +81,7 @@ class _Qite:
 
     def sweep(self, t0: float, t1: float) -> list[Step]:
         """Forward over the domains with half of the step, the last one whole, and back: order 2 whatever the domains."""
-        if isinstance(self.job.h, LearningHamiltonian) and not self.job.h.constant:
+        if self.moves:
             self.terms = pauli_terms(self.job, t0, t1)
             self.parts, self.made = domains(self.terms, self.method.domain_width), {}
         dt, *front = self.amount(t0, t1), *range(len(self.parts) - 1)
@@ -96,7 +99,7 @@ class _Qite:
     def amount(self, t0: float, t1: float) -> float:
         """For how long the strings act from t0 to t1: an operator for the integral of its strength."""
         h = self.job.h
-        return t1 - t0 if isinstance(h, LearningHamiltonian) else h.amount(t0, t1)
+        return t1 - t0 if isinstance(h, LearningHamiltonian) or not h.commutes else h.amount(t0, t1)
 
     def constant(self) -> float:
         """The identity's coefficient, which moves the norm only."""
@@ -154,7 +157,7 @@ class _Qite:
 
 def looks(job: Job, method: QITE) -> int:
     """Circuits that measure the expectation values of a run: a round for each domain of each sweep; a saved time cuts its step."""
-    run, ends = _Qite(job, method), boundaries(job.problem.duration, method.steps, np.union1d(job.saves, [0.0]))
+    run, ends = _Qite(job, method), ends_of_steps(job.h, method.steps, np.union1d(job.saves, [0.0]))
     ends, groups, count = ends[ends <= job.saves[-1] + 1e-12].tolist(), {}, 0
     for t0, t1 in zip(ends[:-1], ends[1:]):
         for step in run.sweep(t0, t1):
@@ -172,7 +175,7 @@ def fullest(job: Job, method: QITE) -> QuantumCircuit:
     """
     run = _Qite(job, method)
     circuit = synthesis.states.prepare(job.problem.initial, job.problem.domain)
-    ends = boundaries(job.problem.duration, method.steps, np.union1d(job.saves, [0.0]))
+    ends = ends_of_steps(job.h, method.steps, np.union1d(job.saves, [0.0]))
     ends = ends[ends <= job.saves[-1] + 1e-12].tolist()
     for t0, t1 in zip(ends[:-1], ends[1:]):
         for step in run.sweep(t0, t1):
@@ -194,7 +197,7 @@ def qite(job: Job, method: QITE, saves: Sequence[float], stand: Stand | None = N
     if stand is not None and psi is not None:
         psi, log, variance = stand.array("psi", psi), stand.number("log"), stand.number("variance")
         past, points, run.calls = stand.done, stand.points, int(stand.number("calls"))
-    ends = boundaries(problem.duration, method.steps, saves)
+    ends = ends_of_steps(job.h, method.steps, saves)
     if not points:
         _stands(stand, 0, psi, {"log": log, "variance": variance, "calls": run.calls})
         yield Reached(saves[0], circuit, psi, 0.0)
@@ -231,7 +234,7 @@ def double_bracket(
     problem, h = job.problem, job.h
     circuit = synthesis.states.prepare(problem.initial, problem.domain)
     psi = problem.initial.vector(problem.domain) if job.can.exact else None
-    ends = boundaries(problem.duration, method.steps, saves)
+    ends = ends_of_steps(job.h, method.steps, saves)
     log, number, past, points = 0.0, 0, 0, 0
     if stand is not None and psi is not None:
         psi, log, past, points = stand.array("psi", psi), stand.number("log"), stand.done, stand.points
@@ -259,5 +262,5 @@ def double_bracket(
 def _action(h: Hamiltonian, psi: np.ndarray, t0: float, t1: float) -> float:
     """The integral of ``<psi|H|psi>`` from ``t0`` to ``t1`` for a wave that stands still."""
     if not isinstance(h, LearningHamiltonian):
-        return h.amount(t0, t1) * h.still.expectation(psi)
+        return float((np.vdot(psi, h.over(t0, t1).apply(psi)) / np.vdot(psi, psi)).real)
     return float(np.dot(h.amounts(t0, t1), h.parts(psi)))

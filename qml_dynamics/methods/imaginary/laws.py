@@ -5,14 +5,15 @@ All of it is classical and costs some forty applications of the Hamiltonian, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...base.errors import MethodError
 from ...base.estimate import share_error
-from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ...model.pauli import PauliSum
 from ...model.problem import Problem
 from ...synthesis.p_register import Register
 from ..krylov import krylov_space
@@ -65,35 +66,36 @@ def occupied(problem: Problem, h: Hamiltonian, until: float | None = None, shift
             return h.combine(wave, moved, pulled)
 
     else:
-        amount = h.amount(0.0, tau)
+        over = h.over(0.0, tau)
 
         def act(wave: np.ndarray) -> np.ndarray:
-            """``int s dt H psi`` of an operator's wave."""
-            return amount * h.terms.apply(wave)
+            """``int H dt psi`` of an operator's wave."""
+            return over.apply(wave)
 
+    return _levels(act, psi, lower_bound(problem, h, 0.0, tau) if shift is None else shift)
+
+
+def _levels(act: Callable[[np.ndarray], np.ndarray], psi: np.ndarray, lowest: float) -> Occupied:
+    """The energies of an operator that a wave occupies, counted from the lowest."""
     basis = krylov_space(act, psi, min(_SPACE, psi.size))
     weights = np.abs(basis.modes[0]) ** 2
     keep = weights > _NEGLIGIBLE
-    shifts = basis.energies[keep] - (lower_bound(problem, h, 0.0, tau) if shift is None else shift)
-    return Occupied(shifts, weights[keep] / weights[keep].sum())
+    return Occupied(basis.energies[keep] - lowest, weights[keep] / weights[keep].sum())
 
 
 def lower_bound(problem: Problem, h: Hamiltonian, t0: float, t1: float) -> float:
     """``int E_low dt`` with ``E_low <= H``: the least dual value and the least loss (a general operator: its norm)."""
     if not isinstance(h, LearningHamiltonian):
-        return pauli_bound(h, h.amount(t0, t1))
+        return pauli_bound(h.over(t0, t1))
     d = problem.diffusion.integral(t0, t1, problem.duration)
     s = problem.strength.integral(t0, t1, problem.duration)
     return d * float(h.dual.min()) + (s * float(h.zeta.min()) if s >= 0 else s * float(h.zeta.max()))
 
 
-def pauli_bound(h: PauliHamiltonian, amount: float) -> float:
-    """A lower bound of ``amount * H0``: the identity's coefficient less the absolute values of all others."""
-    terms = h.terms
+def pauli_bound(terms: PauliSum) -> float:
+    """A lower bound of a sum of strings: the identity's coefficient less the absolute values of all others."""
     identity = (terms.x == 0) & (terms.z == 0)
-    return float(
-        amount * terms.coefficients[identity].sum() - abs(amount) * np.abs(terms.coefficients[~identity]).sum()
-    )
+    return float(terms.coefficients[identity].sum() - np.abs(terms.coefficients[~identity]).sum())
 
 
 def register_error(register: Register, energies: Occupied) -> float:
@@ -220,6 +222,12 @@ def step_energies(problem: Problem, h: Hamiltonian, steps: int, shift: float | N
         whole = occupied(problem, h, shift=None if shift is None else shift * duration)
         shares = [1 / steps] if h.constant else _shares(problem, ends)
         yield from (Occupied(whole.shifts * share, whole.weights) for share in shares)
+        return
+    if not h.commutes:
+        psi = problem.initial.vector(problem.domain)
+        for t0, t1 in zip(ends[:-1], ends[1:]):
+            lowest = lower_bound(problem, h, t0, t1) if shift is None else shift * (t1 - t0)
+            yield _levels(h.over(t0, t1).apply, psi, lowest)
         return
     levels = occupied(problem, h.still, until=1.0, shift=0.0)
     for t0, t1 in zip(ends[:-1], ends[1:]):

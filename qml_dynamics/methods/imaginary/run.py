@@ -14,7 +14,7 @@ from ...base.estimate import Estimate
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
 from ...results.journal import Entry
-from ...results.observables import best_of, combine_groups, observe_counts, pauli_groups
+from ...results.observables import best_of, combine_groups, groups_at, observe_counts, pauli_groups
 from ...results.sampling import draw, draw_successes
 from ...results.trajectory import Counts
 from ..base import Answer, Job, Stream, Work
@@ -176,18 +176,16 @@ def _operators(job: Job, moments: list[Moment], places: list[int]) -> dict[str, 
         operators.insert(0, ("energy", job.h.terms))
     out = {}
     for number, (name, terms) in enumerate(operators):
-        groups = pauli_groups(terms)
+        every = pauli_groups(terms)
         rows = []
         for i, moment in zip(places, moments):
-            parts = []
+            parts, groups = [], groups_at(job.h, name, every, moment.time)
             for g, group in enumerate(groups):
                 law = sum(group.probabilities(row) for row in moment.rows)
                 kept = _survivors(job, moment, 10 + 1000 * number + g, i)
                 parts.append(group.estimate(draw(np.asarray(law), kept, job.seed(Stream.OPERATORS, number, i, g))))
             rows.append(combine_groups(parts))
         out[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
-    if not isinstance(job.h, LearningHamiltonian):
-        out["energy"] = out["energy"] * job.h.factors([m.time for m in moments])
     return out
 
 

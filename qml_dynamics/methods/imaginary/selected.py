@@ -11,7 +11,8 @@ import numpy as np
 
 from ... import synthesis
 from ...base.errors import MethodError, check_memory, describe
-from ...model.formulas import boundaries, by_order, factors, segments
+from ...model.driven_formulas import ends_of_steps
+from ...model.formulas import by_order, factors, segments
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.pauli import PauliSum
 from ...model.problem import Problem
@@ -53,10 +54,10 @@ def _of_factors(problem: Problem, h: Hamiltonian, steps: int, order: int, saves:
     Where the strength changes its sign this is less than the least energy of the integral of H: each factor has its own sign.
     """
     out = [0.0]
-    for piece in segments(boundaries(problem.duration, steps, saves), saves):
+    for piece in segments(ends_of_steps(h, steps, saves), saves):
         if isinstance(h, PauliHamiltonian):
-            one = (h.terms.x | h.terms.z) == 0
-            part = h.amount(float(piece[0]), float(piece[-1])) * float(h.terms.coefficients[one].sum())
+            over = h.over(float(piece[0]), float(piece[-1]))
+            part = float(over.coefficients[(over.x | over.z) == 0].sum())
             part -= sum(
                 abs(amount * float(h.terms.coefficients[term]))
                 for term, amount in synthesis.operator_factors.visits(h, order, piece)
@@ -76,7 +77,7 @@ def taken(problem: Problem, h: Hamiltonian, method: Selected, saves: Sequence[fl
         if method.shift is not None:
             return method.shift * np.asarray(saves, dtype=float)
         out = [0.0]
-        for piece in segments(boundaries(problem.duration, method.steps, saves), saves):
+        for piece in segments(ends_of_steps(h, method.steps, saves), saves):
             out.append(out[-1] + sum(lower_bound(problem, h, a, b) for a, b in zip(piece[:-1], piece[1:])))
         return np.array(out)
     return _of_factors(problem, h, method.steps, method.order, saves)
@@ -84,7 +85,7 @@ def taken(problem: Problem, h: Hamiltonian, method: Selected, saves: Sequence[fl
 
 def _term_norms(problem: Problem, h: PauliHamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
     wave, logs = problem.initial.vector(problem.domain), [0.0]
-    for piece in segments(boundaries(problem.duration, steps, saves), saves):
+    for piece in segments(ends_of_steps(h, steps, saves), saves):
         wave = synthesis.operator_factors.damped(h, synthesis.operator_factors.visits(h, order, piece), wave)
         norm = float(np.linalg.norm(wave))
         wave = wave / norm
@@ -116,7 +117,7 @@ def probabilistic_path(
     problem: Problem, h: Hamiltonian, method: ProbabilisticITE, saves: Sequence[float]
 ) -> Iterator[tuple[np.ndarray, float]]:
     """The kept wave (of unit norm) and the probability to get there at the save times, of linear blocks."""
-    ends = boundaries(problem.duration, method.steps, saves)
+    ends = ends_of_steps(h, method.steps, saves)
     psi, log = problem.initial.vector(problem.domain), 0.0
     yield psi, 1.0
     branch = _learning_branch(problem, h, method) if isinstance(h, LearningHamiltonian) else _pauli_branch(h, method)
@@ -151,17 +152,17 @@ def _learning_branch(problem: Problem, h: LearningHamiltonian, method: Probabili
 
 def _pauli_branch(h: PauliHamiltonian, method: ProbabilisticITE) -> Branch:
     formula, terms = by_order(method.order), h.terms
-    strings = [
-        (PauliSum(terms.num_qubits, terms.x[j : j + 1], terms.z[j : j + 1], np.ones(1)), float(c))
-        for j, c in enumerate(terms.coefficients)
+    every = [
+        PauliSum(terms.num_qubits, terms.x[j : j + 1], terms.z[j : j + 1], np.ones(1))
+        for j in range(len(terms.coefficients))
     ]
 
     def branch(psi: np.ndarray, t0: float, t1: float, scale: float) -> np.ndarray:
         """The kept branch from ``t0`` to ``t1``: products of ``cos(a c) + i sin(a c) P`` over all Pauli strings P."""
-        time = scale * h.amount(t0, t1)
-        passes = [(time, strings)]
+        strings = list(zip(every, h.over(t0, t1).coefficients.tolist()))
+        passes = [(scale, strings)]
         if formula.order > 1:
-            passes = [(0.5 * s * time, [*strings, *reversed(strings)]) for s in formula.substeps]
+            passes = [(0.5 * s * scale, [*strings, *reversed(strings)]) for s in formula.substeps]
         wave = np.array(psi, dtype=complex)
         for amount, row in passes:
             for string, c in row:
@@ -263,7 +264,7 @@ def _probabilistic_forecast(
 
 def block_counts(problem: Problem, h: Hamiltonian, method: ProbabilisticITE, times: Sequence[float]) -> list[int]:
     """Blocks before each save time."""
-    ends = boundaries(problem.duration, method.steps, times)
+    ends = ends_of_steps(h, method.steps, times)
     counts = [0]
     for piece in segments(ends, times):
         if method.block == "linear":

@@ -74,9 +74,9 @@ def _highest(h: Hamiltonian) -> int:
     """The basis state of highest loss; of an operator, of the highest diagonal entry."""
     if isinstance(h, LearningHamiltonian):
         return int(h.zeta.argmax())
-    terms = h.terms
+    terms = h.at(0.0)
     diagonal = PauliSum(
         terms.num_qubits, terms.x[terms.x == 0], terms.z[terms.x == 0], terms.coefficients[terms.x == 0]
     )
-    values = h.factor(0.0) * diagonal.apply(np.ones(1 << terms.num_qubits)).real
+    values = diagonal.apply(np.ones(1 << terms.num_qubits)).real
     return int(values.argmax())

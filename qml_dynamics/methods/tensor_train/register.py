@@ -181,7 +181,7 @@ def register_answer(job: Job, cores: Sequence[Train], told: dict[str, object]) -
     states = tuple(RegisterState(job.problem.domain, rounded(train, 1e-15, 1 << 20)[0]) for train in cores)
     table = Table()
     for t, state in zip(job.saves.tolist(), states):
-        table.add("energy", h.factor(t) * state.mean_of(h.terms))
+        table.add("energy", state.mean_of(h.at(t)))
         for o in job.observables:
             if o.terms is not None:
                 table.add(o.name, state.mean_of(o.terms))

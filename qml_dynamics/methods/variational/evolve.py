@@ -102,13 +102,24 @@ def moves(h: Hamiltonian, program: Program, theta: np.ndarray, energy: float, t:
 
 
 def check_points(h: Hamiltonian, method: Variational) -> None:
-    """Refuse fixed steps that would step over a pulse of a schedule."""
-    if method.integrator != "rk45" and not h.constant:
-        count = method.steps * (2 if method.integrator == "rk4" else 1)
-        times = h.duration * np.arange(count + 1) / count
-        check_seen(h, times, "steps", method.steps, "; without shots integrator='rk45' sees it")
+    """Refuse fixed steps that would step over a pulse of a schedule, or end at a jump, of which they see the wrong side.
+
+    Steps of an operator that do not resolve a schedule are refused where its other arguments are checked.
+    """
+    if method.integrator == "rk45" or h.constant:
+        return
+    if isinstance(h, PauliHamiltonian):
+        for t in h.knots:
+            before, after = h.coefficients(t * (1 - _BESIDE)), h.coefficients(t)
+            must = f"be 'rk45' where a schedule of the operator jumps, as at t = {t:.4g}"
+            require(np.allclose(before, after, rtol=1e-6), "integrator", must, method.integrator, MethodError)
+        return
+    count = method.steps * (2 if method.integrator == "rk4" else 1)
+    times = h.duration * np.arange(count + 1) / count
+    check_seen(h, times, "steps", method.steps, "; without shots integrator='rk45' sees it")
 
 
+_BESIDE = 1e-9  # of a time: on its other side
 _SMALLEST = 1e-4  # of the duration: a step this short is taken whatever its error, and the bound carries it
 _SAME = 1e-6
 _KNOWN = 1 << 14  # amplitudes up to which a run ends with bounds on the ground energy,

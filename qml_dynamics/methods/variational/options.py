@@ -170,7 +170,9 @@ class Variational(Usual):
             self.order,
             circuits_known_ahead=False,
             checkpoints=True,
-            steps=self.steps,
+            steps=None
+            if self.integrator == "rk45"
+            else self.steps,  # whose steps are as long as its tolerance lets them be
             wires=wires,
             callback="always",
         )

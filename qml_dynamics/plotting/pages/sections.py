@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ...base.errors import describe
 from ...base.estimate import Estimate
 from ...model.domains import Grid
+from ...model.operator_sum import OperatorSum
 from ...model.spec import describe_domain, describe_problem
 from ...model.tables import Account
 from ...results.compact import CompactTrajectory
@@ -140,9 +142,11 @@ def _at_the_end(run: Trajectory, name: str) -> Child:
 def problem(sources: Sources) -> Element:
     """The equation, the weight space, the loss, schedules, initial wave and method."""
     run = sources.run
-    hamiltonian = (
-        "H(t) = −D(t) ∇² + s(t) ζ(w)" if run.problem.operator is None else "H(t) = s(t) × a sum of Pauli strings"
-    )
+    hamiltonian = "H(t) = s(t) × a sum of Pauli strings"
+    if run.problem.operator is None:
+        hamiltonian = "H(t) = −D(t) ∇² + s(t) ζ(w)"
+    elif isinstance(run.problem.operator, OperatorSum):
+        hamiltonian = "H(t) = s(t) × the sum over k of s_k(t) H_k, each a sum of Pauli strings"
     equation = element("p", element("code", EQUATIONS[run.problem.clock]), ", ", element("code", hamiltonian))
     return section("problem", "Problem", equation, pairs(_problem_rows(run), "What is evolved"), _problem_file(sources))
 
@@ -158,6 +162,11 @@ def _problem_rows(run: Trajectory) -> list[tuple[str, Child]]:
         rows.append(
             ("operator", f"{len(stated.operator.labels):,} Pauli strings on {stated.operator.num_qubits} qubits")
         )
+        own = stated.operator.parts if isinstance(stated.operator, OperatorSum) else ()
+        rows += [
+            (f"schedule {k}", f"{describe(schedule)}, of {len(terms.labels):,} strings")
+            for k, (schedule, terms) in enumerate(own)
+        ]
     else:
         assert stated.objective is not None
         rows.append(("loss", stated.objective.name))

@@ -16,6 +16,7 @@ from ...model.domains import Domain, Grid, Hypercube
 from ...model.initial import Initial, State
 from ...model.masks import as_masks
 from ...model.objectives.data import Dataset
+from ...model.operator_sum import OperatorSum, read_scheduled
 from ...model.pauli import PauliSum, pauli_sum
 from ...model.problem import Problem
 from ...model.schedules import Constant, Schedule, schedule_class, schedule_names
@@ -180,7 +181,7 @@ def _from_operator(spec: Mapping[str, object], clock: schema.EvolutionSection, a
         if section in spec:
             fail(section, "must be absent beside [operator]: the Hamiltonian is its strength times the operator.")
     stated = check("operator", schema.OperatorSection, spec["operator"])
-    terms = _operator_in_file(stated, place) if stated.file is not None else _pauli_terms(stated)
+    terms = _stated_operator(stated, place)
     domain = Hypercube(terms.num_qubits)
     if "domain" in spec and _domain(spec["domain"]) != domain:
         fail("domain", f"must be a hypercube of {terms.num_qubits} weights beside this [operator], or absent.")
@@ -197,37 +198,73 @@ def _from_operator(spec: Mapping[str, object], clock: schema.EvolutionSection, a
         )
 
 
-def _operator_in_file(section: schema.OperatorSection, place: Place) -> PauliSum:
+def _stated_operator(stated: schema.OperatorSection, place: Place) -> PauliSum | OperatorSum:
+    """The operator of a section: of labels, of a file, or of terms with schedules."""
+    if stated.terms is None:
+        return _operator_in_file(stated, place) if stated.file is not None else _pauli_terms(stated)
+    for key in ("labels", "coefficients", "file", "dataset"):
+        if getattr(stated, key) is not None:
+            fail("operator", f"{key} must be absent beside terms, or stand in one of them.")
+    parts = [_scheduled(f"operator.terms[{k}]", data, stated, place) for k, data in enumerate(stated.terms)]
+    with within("operator"):
+        read: PauliSum | OperatorSum = read_scheduled(parts, stated.wires, stated.num_qubits, "terms")[0]
+        return read
+
+
+def _scheduled(
+    name: str, data: Mapping[str, Any], stated: schema.OperatorSection, place: Place
+) -> tuple[Schedule, PauliSum | list[tuple[str, float]]]:
+    """One of the terms: its schedule and its operator, which is left as pairs where its labels name qubits by index."""
+    term = check(name, schema.OperatorTerm, data)
+    if (term.schedule is not None and term.value is not None) or (term.schedule is None and term.params is not None):
+        fail(name, "value must be absent beside a schedule, and params without one.")
+    said = {"value": 1.0 if term.value is None else term.value}
+    schedule = _schedule(
+        name, said if term.schedule is None else {"schedule": term.schedule, "params": term.params or {}}
+    )
+    own = {key: getattr(term, key) for key in ("labels", "coefficients", "file", "dataset")}
+    section = schema.OperatorSection(**own, num_qubits=stated.num_qubits, wires=stated.wires)
+    if section.file is None and any(set(label) & _DIGITS for label in section.labels or ()):
+        return schedule, list(zip(section.labels or (), map(float, section.coefficients or ())))
+    return schedule, _operator_in_file(section, place, name) if section.file is not None else _pauli_terms(
+        section, name
+    )
+
+
+_DIGITS = set("0123456789")
+
+
+def _operator_in_file(section: schema.OperatorSection, place: Place, name: str = "operator") -> PauliSum:
     assert section.file is not None
     if section.labels is not None or section.coefficients is not None:
-        fail("operator", "file must be absent beside labels and coefficients, or they beside it.")
-    path = place.file("operator", "file", section.file)
-    with within("operator"):
+        fail(name, "file must be absent beside labels and coefficients, or they beside it.")
+    path = place.file(name, "file", section.file)
+    with within(name):
         return pauli_sum(operator_text(path, section.dataset), section.wires, num_qubits=section.num_qubits)
 
 
-def _pauli_terms(section: schema.OperatorSection) -> PauliSum:
+def _pauli_terms(section: schema.OperatorSection, name: str = "operator") -> PauliSum:
     if section.labels is None or section.coefficients is None:
-        fail("operator", "labels and coefficients must be given, or a file.")
+        fail(name, "labels and coefficients must be given, or a file.")
     if section.dataset is not None:
-        fail("operator", "dataset must be absent without a file.")
+        fail(name, "dataset must be absent without a file.")
     labels, coefficients = section.labels, np.array(section.coefficients, dtype=float)
     if not labels or len(labels) != len(coefficients):
         fail(
-            "operator",
+            name,
             f"coefficients must be {len(labels)} numbers, one a label, but are {len(coefficients)}.",
         )
-    if any(set(label) & set("0123456789") for label in labels):
-        with within("operator"):
+    if any(set(label) & _DIGITS for label in labels):
+        with within(name):
             pairs = list(zip(labels, coefficients.tolist()))
             return pauli_sum(pairs, section.wires, num_qubits=section.num_qubits)
     widths = {len(label) for label in labels}
     if len(widths) != 1 or 0 in widths or not all(set(label) <= set("IXYZ") for label in labels):
-        fail("operator", f"labels must be of one length and letters I, X, Y, Z, but are {describe(labels)}.")
+        fail(name, f"labels must be of one length and letters I, X, Y, Z, but are {describe(labels)}.")
     if len(set(labels)) != len(labels):
-        fail("operator", "labels must differ from each other, but one is there twice.")
+        fail(name, "labels must differ from each other, but one is there twice.")
     if section.num_qubits not in (None, widths.copy().pop()):
-        fail("operator", f"num_qubits must be {widths.pop()}, the length of the labels, but is {section.num_qubits}.")
+        fail(name, f"num_qubits must be {widths.pop()}, the length of the labels, but is {section.num_qubits}.")
     width = widths.pop()
     x, z = (as_masks([_mask(label, letters) for label in labels], width) for letters in ("XY", "ZY"))
     return PauliSum(width, x, z, coefficients)

@@ -18,7 +18,7 @@ from ...base.differing import differences as differences
 from ...base.errors import QMLDynamicsError
 from ...model.spec import describe_method, describe_problem
 from ...results.trajectory import plain
-from .files import NAMED, ProblemFile, read_problem, read_sections
+from .files import ProblemFile, file_names, read_problem, read_sections
 
 
 def problem_differences(now: Path, then: Path) -> list[str]:
@@ -67,8 +67,7 @@ def _backend_of(file: ProblemFile) -> dict[str, Any]:
 
 def _array_file_differences(sections: Mapping[str, Any], now: Path, then: Path) -> list[str]:
     """In what the array files that sections name differ between two folders."""
-    named = [sections.get(section, {}).get(key) for section, key in NAMED]
-    names = [name for name in named if isinstance(name, str) and name.endswith(".npy")]
+    names = [name for name in file_names(sections) if name.endswith(".npy")]
     loaded = [{name: read_npy(place / name, _must(place / name)) for name in names} for place in (now, then)]
     return array_differences(loaded[0], loaded[1])
 
@@ -80,8 +79,7 @@ def _must(path: Path) -> str:
 def folder_content(folder: Path) -> dict[str, Any]:
     """What a folder says of its problem: the sections of ``problem.toml``, and the SHA-256 of it and of every file it names."""
     sections = read_sections(folder / "problem.toml")
-    named = [sections.get(section, {}).get(key) for section, key in NAMED]
-    names = ["problem.toml", *(name for name in named if isinstance(name, str))]
+    names = ["problem.toml", *file_names(sections)]
     return {"sections": sections, "files": {name: sha256(folder / name) for name in names}}
 
 

@@ -6,7 +6,8 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,14 @@ def to_toml(sections: Mapping[str, Mapping[str, object]], header: str = "") -> s
     parts = [f"# {line}" for line in header.splitlines()]
     parts += [""] if parts else []
     for name, keys in sections.items():
+        rows = {key: value for key, value in keys.items() if (name, key) in ROWS and isinstance(value, list)}
         parts.append(f"[{_key(name)}]")
-        parts += [f"{_key(key)} = {_value(value)}" for key, value in keys.items() if value is not None]
+        parts += [f"{_key(key)} = {_value(v)}" for key, v in keys.items() if v is not None and key not in rows]
         parts.append("")
+        for key, row in ((key, row) for key, every in rows.items() for row in every):
+            parts.append(f"[[{_key(name)}.{_key(key)}]]")
+            parts += [f"{_key(k)} = {_value(v)}" for k, v in row.items() if v is not None]
+            parts.append("")
     return "\n".join(parts)
 
 
@@ -80,6 +86,27 @@ NAMED = (
     ("initial", "array"),
     ("operator", "file"),
 )  # keys whose text is the name of a file
+
+
+ROWS = (("operator", "terms"),)  # keys whose tables stand one below the other
+
+
+def file_names(sections: Mapping[str, Any]) -> list[str]:
+    """The names of the files that the sections name.
+
+    >>> file_names({"operator": {"terms": [{"file": "a.txt"}, {"labels": ["X"]}]}, "initial": {"array": "wave.npy"}})
+    ['wave.npy', 'a.txt']
+    """
+    named = [keys.get(key) for keys, key in _naming(sections)]
+    return [name for name in named if isinstance(name, str)]
+
+
+def _naming(sections: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """The tables that may name a file, and the key that names it."""
+    for section, key in NAMED:
+        yield sections.get(section, {}), key
+    terms = sections.get("operator", {}).get("terms")
+    yield from ((term, "file") for term in (terms if isinstance(terms, list) else ()) if isinstance(term, Mapping))
 
 
 @printed_briefly
@@ -231,7 +258,8 @@ def _method_section(method: Method) -> dict[str, Any]:
 
 
 def _refuse_custom(sections: Mapping[str, Mapping[str, object]]) -> None:
-    for section, keys in sections.items():
+    every = [*sections.items(), *(("operator.terms", term) for term in sections.get("operator", {}).get("terms", ()))]  # type: ignore[attr-defined]
+    for section, keys in every:
         if "custom" in (keys.get("kind"), keys.get("schedule")):
             params = keys.get("params")
             what = keys.get("repr") or (params.get("repr", "") if isinstance(params, Mapping) else "")
@@ -269,7 +297,7 @@ def copy_problem(
         ProblemError: for a folder that cannot be written.
     """
     target = Path(path)
-    sections = {name: dict(keys) for name, keys in source.sections.items()}
+    sections = {name: deepcopy(dict(keys)) for name, keys in source.sections.items()}
     if "function" in sections.get("objective", {}):  # a function of one's own becomes its table
         return write_problem(source.problem, target, method=method, backend=backend)
     if method is not None:
@@ -277,12 +305,12 @@ def copy_problem(
     if backend is not None:
         sections["backend"] = plain(dict(backend))
     taken = {target.name, *_OTHERS}
-    for section, key in NAMED:
-        name = sections.get(section, {}).get(key)
+    for keys, key in _naming(sections):
+        name = keys.get(key)
         if isinstance(name, str):
             copy = target.with_name(_free_name(Path(name).name, taken))
             if copy.resolve() != (source.folder / name).resolve():
                 write_bytes(copy, (source.folder / name).read_bytes())
-            sections[section][key] = copy.name
+            keys[key] = copy.name
     write_bytes(target, to_toml({k: v for k, v in sections.items() if v}).encode())
     return target

@@ -84,7 +84,7 @@ def _sections() -> dict[str, Schema]:
     made = {
         "domain": _by_key("kind", {kind: _model(model) for kind, model in models.DOMAINS.items()}),
         "objective": _objective(),
-        "operator": _model(models.OperatorSection),
+        "operator": _operator(),
         "diffusion": _schedule(),
         "strength": _schedule(),
         "evolution": _model(models.EvolutionSection),
@@ -166,16 +166,29 @@ def _arguments(make: object) -> list[str]:
     return list(inspect.signature(make).parameters)
 
 
-def _schedule() -> Schema:
-    section = _model(models.ScheduleSection)
-    section["properties"]["schedule"]["enum"] = schedule_names()
-    own = {**SCHEDULES, **SCHEDULE_PAIRS}
-    section["allOf"] = [
+def _operator() -> Schema:
+    """The section, whose terms have schedules as ``[strength]`` has."""
+    section, term = _model(models.OperatorSection), _model(models.OperatorTerm)
+    term["properties"]["schedule"] = {"enum": schedule_names()}
+    term["allOf"] = _schedule_rules()
+    section["properties"]["terms"] = {"type": "array", "items": term}
+    return section
+
+
+def _schedule_rules() -> list[Schema]:
+    """The parameters of each schedule."""
+    return [
         _rule(
             "schedule", name, "params", _params([f.name for f in fields(at(place))] + ["value"] * (name == "constant"))
         )
-        for name, place in own.items()
+        for name, place in {**SCHEDULES, **SCHEDULE_PAIRS}.items()
     ]
+
+
+def _schedule() -> Schema:
+    section = _model(models.ScheduleSection)
+    section["properties"]["schedule"]["enum"] = schedule_names()
+    section["allOf"] = _schedule_rules()
     return {"type": "object", "if": {"required": ["schedule"]}, "then": section, "else": _model(models.ValueSection)}
 
 

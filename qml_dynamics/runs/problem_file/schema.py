@@ -165,14 +165,27 @@ class InitialSection(Section):
     array: Annotated[str | None, _is("the name of a .npy file")] = None
 
 
-class OperatorSection(Section):
-    """``[operator]``: a sum of Pauli strings in place of domain and objective; qubit 0 is the last letter, ``wires`` are labels of the
-    qubits from the first letter on. Either labels and coefficients, or a file (and the data set of an HDF5 file)."""
+class OperatorTerm(Section):
+    """``[[operator.terms]]``: a sum of Pauli strings and its schedule; constant where none is named."""
 
     labels: Annotated[list[str] | None, _is("a list of Pauli labels")] = None
     coefficients: Annotated[list[Number] | None, _is("a list of numbers")] = None
     file: Annotated[str | None, _is("the name of a file that holds a sum of Pauli strings")] = None
     dataset: Annotated[str | None, _is("the name of a data set of the HDF5 file")] = None
+    schedule: Annotated[str | None, _is("the name of a schedule")] = None
+    params: Annotated[dict[str, Any] | None, _is("a table of parameters")] = None
+    value: Annotated[Number | None, _is("a number")] = None
+
+
+class OperatorSection(Section):
+    """``[operator]``: a sum of Pauli strings in place of domain and objective; qubit 0 is the last letter, ``wires`` are labels of the
+    qubits from the first letter on. Labels and coefficients, or a file (and the data set of an HDF5 file), or terms with schedules."""
+
+    labels: Annotated[list[str] | None, _is("a list of Pauli labels")] = None
+    coefficients: Annotated[list[Number] | None, _is("a list of numbers")] = None
+    file: Annotated[str | None, _is("the name of a file that holds a sum of Pauli strings")] = None
+    dataset: Annotated[str | None, _is("the name of a data set of the HDF5 file")] = None
+    terms: Annotated[list[dict[str, Any]] | None, _is("tables of labels, coefficients and a schedule")] = None
     num_qubits: Annotated[int | None, _is("an integer")] = None
     wires: Annotated[list[int | str] | None, _is("a list of labels, integers or strings, one a qubit")] = None
 

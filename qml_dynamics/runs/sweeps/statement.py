@@ -15,7 +15,7 @@ from ...model.spec import describe_method
 from ...results.trajectory import plain
 from ..problem_file import ProblemFile, read_problem, write_problem
 from ..problem_file.content import sha256
-from ..problem_file.files import NAMED, understood
+from ..problem_file.files import file_names, understood
 from .points import Axes, changed
 
 PROBLEM = "problem.toml"
@@ -49,10 +49,9 @@ class Statement:
 
     def content(self) -> dict[str, Any]:
         """The sections, and SHA-256 of the files that they name."""
-        named = [self.sections.get(section, {}).get(key) for section, key in NAMED]
         return {
             "sections": plain(self.sections),
-            "files": {name: sha256(self.home / name) for name in named if isinstance(name, str)},
+            "files": {name: sha256(self.home / name) for name in file_names(self.sections)},
         }
 
     def check(self, axes: Axes) -> None:

@@ -16,7 +16,7 @@ from ....model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ....model.hamiltonians import hamiltonian as build
 from ....model.pauli import PauliSum
 from ....model.problem import Problem
-from ..engine.gates import Angles, Diagonal, Dual, Gate, PauliRotation, Program, commuting_groups, numbered
+from ..engine.gates import Angles, Diagonal, Dual, Gate, PauliRotation, Program, numbered, scheduled_groups
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _factors(problem: Problem, h: Hamiltonian, separate: bool) -> list[list[_Fac
             kinetic = [_axis(h.domain.dual_axes, axis) for axis in range(h.domain.ndim)]
         potential = [_Factor(partial(Diagonal, zeta), 0, zeta)]
         return [potential, [_Factor(partial(Dual, k), i) for i, k in enumerate(kinetic)]]
-    return [_group_factor(h.terms, group, separate) for group in commuting_groups(h.terms)]
+    return [_group_factor(h.terms, group, separate) for group in scheduled_groups(h)]
 
 
 def _shift_factor(problem: Problem) -> list[_Factor]:

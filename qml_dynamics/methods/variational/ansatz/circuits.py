@@ -12,13 +12,13 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparsePauliOp
 
 from ....model.domains import Grid
-from ....model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ....model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ....model.pauli import PauliSum
 from ....model.problem import Problem
 from ....synthesis.states import prepare
 from ....synthesis.transforms import dual_phases, kinetic, registers, to_dual, width
 from ....synthesis.walsh import diagonal, walsh_series
-from ..engine.gates import commuting_groups
+from ..engine.gates import scheduled_groups
 
 if TYPE_CHECKING:
     from qiskit.circuit import ParameterExpression
@@ -45,9 +45,7 @@ def alternating_circuit(problem: Problem, h: Hamiltonian, layers: int, separate:
     """The preparation and the alternating evolutions of :func:`ansatz.hamiltonian`."""
     circuit = prepare(problem.initial, problem.domain)
     factors = (
-        _learning_factors(problem, h, separate)
-        if isinstance(h, LearningHamiltonian)
-        else _pauli_factors(h.terms, separate)
+        _learning_factors(problem, h, separate) if isinstance(h, LearningHamiltonian) else _pauli_factors(h, separate)
     )
     if moves and (shift := _shift_factor(problem)):
         factors.append(shift)
@@ -80,12 +78,12 @@ def _learning_factors(problem: Problem, h: LearningHamiltonian, separate: bool) 
     return [(1, potential), (domain.ndim, axes) if separate else (1, whole)]
 
 
-def _pauli_factors(terms: PauliSum, separate: bool) -> list[Factor]:
+def _pauli_factors(h: PauliHamiltonian, separate: bool) -> list[Factor]:
     def factor(group: list[int]) -> Factor:
         """A group of commuting terms as a factor: the number of its angles, and what appends it."""
-        return (len(group) if separate else 1, lambda circuit, angles: _append_group(circuit, terms, group, angles))
+        return (len(group) if separate else 1, lambda circuit, angles: _append_group(circuit, h.terms, group, angles))
 
-    return [factor(group) for group in commuting_groups(terms)]
+    return [factor(group) for group in scheduled_groups(h)]
 
 
 def _shift_factor(problem: Problem) -> Factor | None:

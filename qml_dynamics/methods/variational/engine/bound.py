@@ -178,18 +178,18 @@ class Floor:
 
     def _still(self, sign: float) -> PauliHamiltonian:
         assert isinstance(self.h, PauliHamiltonian)
-        return replace(self.h, strength=Constant(sign))
+        return replace(self.h, strength=Constant(sign), drives=(Constant(1.0),))
 
     def top(self, t: float) -> float:
         """An upper bound at time t: of an operator by its own highest energy, of a loss the crude one."""
-        if not isinstance(self.h, PauliHamiltonian):
+        if not isinstance(self.h, PauliHamiltonian) or not self.h.commutes:
             return self.h.bounds(t)[1]
         factor = self.h.factor(t)
         return factor * self._highest if factor >= 0 else factor * self._lowest
 
     def at(self, t: float) -> float:
         """The bound at time t."""
-        if self.value is None and isinstance(self.h, PauliHamiltonian):
+        if self.value is None and isinstance(self.h, PauliHamiltonian) and self.h.commutes:
             factor = self.h.factor(t)
             return factor * self._lowest if factor >= 0 else factor * self._highest
         return self.h.bounds(t)[0] if self.value is None else self.value

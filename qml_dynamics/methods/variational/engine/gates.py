@@ -15,6 +15,7 @@ import numpy as np
 from ....base.errors import MethodError, require
 from ....base.printing import printed_briefly
 from ....model.domains import Domain
+from ....model.hamiltonians import PauliHamiltonian
 from ....model.masks import bit_count
 from ....model.pauli import PauliSum
 
@@ -206,6 +207,13 @@ def pauli_name(x: int, z: int) -> str:
     letters = {(1, 0): "X", (0, 1): "Z", (1, 1): "Y"}
     bits = range((x | z).bit_length())
     return " ".join(f"{letters[x >> q & 1, z >> q & 1]}{q}" for q in bits if (x | z) >> q & 1)
+
+
+def scheduled_groups(h: PauliHamiltonian) -> list[list[int]]:
+    """:func:`commuting_groups` of a Hamiltonian, whose terms with different schedules get angles of their own."""
+    groups = commuting_groups(h.terms)
+    parts = [[j for j in group if h.channels[j] == k] for group in groups for k in range(len(h.drives))]
+    return [part for part in parts if part]
 
 
 def commuting_groups(terms: PauliSum) -> list[list[int]]:

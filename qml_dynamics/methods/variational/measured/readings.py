@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -73,10 +73,11 @@ class Readings:
         self.bases = (
             _learning_bases(h)
             if isinstance(h, LearningHamiltonian)
-            else _groups_as_bases(pauli_groups(h.terms), h.factor)
+            else [_group_basis(group, h.at) for group in pauli_groups(h.terms)]
         )
         self.mixed = _dual_terms(h) if isinstance(h, LearningHamiltonian) and len(self.bases) == 2 else []
-        self.constant, self.squares = _squares(h) if isinstance(h, PauliHamiltonian) else (0.0, [])
+        self.square = lru_cache(maxsize=4)(partial(_square_at, h))
+        self.squares = _squares(h, self.square) if isinstance(h, PauliHamiltonian) else []
 
     @property
     def needs_ancilla(self) -> bool:
@@ -170,7 +171,7 @@ class Readings:
 
     def _mixed_mean(self, seen: Seen, t: float, mean_loss: float) -> tuple[float, float, float]:
         """``Re <(D T - const)(s V - mean)>``, the variance of twice this, and the sum of the terms' own means."""
-        d, _ = self.h.coefficients(t)  # type: ignore[union-attr]
+        d, _ = self.h.coefficients(t)
         cross = noise = lever = 0.0
         for j, (c, _) in enumerate(self.mixed):
             outcome = seen[VARIANCE, j]
@@ -186,7 +187,7 @@ class Readings:
         return self.sign(index) * (self._values(basis, t, index) - mean)
 
     def _operator_variance(self, seen: Seen, t: float) -> tuple[float, float]:
-        energy, constant = self.energy(seen, t), self.constant * self.h.factor(t) ** 2  # type: ignore[union-attr]
+        energy, constant = self.energy(seen, t), _constant_of(self.square(t))
         total, noise = constant + energy.stderr**2 - energy.value**2, 0.0
         for j, basis in enumerate(self.squares):
             outcome = seen[VARIANCE, j]
@@ -235,18 +236,18 @@ def _off(schedule: Schedule) -> bool:
     return isinstance(schedule, Constant) and schedule.value(0.0, 1.0) == 0
 
 
-def _groups_as_bases(groups: Sequence[PauliGroup], factor: Callable[[float], float]) -> list[Basis]:
-    return [_group_basis(group, factor) for group in groups]
-
-
-def _group_basis(group: PauliGroup, factor: Callable[[float], float]) -> Basis:
+def _group_basis(group: PauliGroup, at: Callable[[float], PauliSum]) -> Basis:
+    """The basis of a group of strings whose coefficients at a time are those of ``at(t)``, 0 for a string that is not there."""
     word = [(q, letter) for q, letter in enumerate(group.letters) if letter != "I"]
     support = group.terms.x | group.terms.z
 
     def values(index: np.ndarray, t: float) -> np.ndarray:
         """The energy of a group of commuting Pauli strings for each outcome at time ``t``."""
         parity = bit_count(index[:, None] & support[None, :]) & 1
-        return (1 - 2.0 * parity) @ (factor(t) * group.terms.coefficients)
+        now = at(t)
+        known = dict(zip(zip(now.x.tolist(), now.z.tolist()), now.coefficients.tolist()))
+        keys = zip(group.terms.x.tolist(), group.terms.z.tolist())
+        return np.asarray((1 - 2.0 * parity) @ np.array([known.get(key, 0.0) for key in keys]))
 
     return Basis(lambda circuit: to_letters(circuit, word), values, partial(flips, group.terms.num_qubits))
 
@@ -263,15 +264,51 @@ def _dual_terms(h: LearningHamiltonian) -> list[tuple[float, list[int]]]:
     return out
 
 
-def _squares(h: PauliHamiltonian) -> tuple[float, list[Basis]]:
-    """``H0^2`` of ``H = s(t) H0``: its multiple of the identity, and the bases of the rest of ``H^2``."""
-    terms = squared(h.terms)
-    rest = (terms.x | terms.z) != 0
-    constant = float(terms.coefficients[~rest].sum())
-    if not rest.any():
-        return constant, []
-    groups = pauli_groups(PauliSum(terms.num_qubits, terms.x[rest], terms.z[rest], terms.coefficients[rest]))
-    return constant, _groups_as_bases(groups, lambda t: h.factor(t) ** 2)
+def _square_at(h: Hamiltonian, t: float) -> PauliSum:
+    """``H(t)^2`` of an operator."""
+    assert isinstance(h, PauliHamiltonian)
+    return squared(h.at(t))
+
+
+def _squares(h: PauliHamiltonian, at: Callable[[float], PauliSum]) -> list[Basis]:
+    """The bases of ``H(t)^2`` but its multiple of the identity: of the squares of the H_k, and of what two of them have in common."""
+    found: dict[tuple[int, int], float] = {}
+    for j, first in enumerate(h.pieces):
+        for k, second in enumerate(h.pieces[: j + 1]):
+            both = squared(first) if j == k else _crossed(first, second)
+            for x, z, c in zip(both.x.tolist(), both.z.tolist(), both.coefficients.tolist()):
+                found[x, z] = max(found.get((x, z), 0.0), abs(c))
+    rest = [(key, c) for key, c in sorted(found.items()) if key != (0, 0)]
+    if not rest:
+        return []
+    x, z = (as_masks([key[i] for key, _ in rest], h.num_qubits) for i in (0, 1))
+    groups = pauli_groups(PauliSum(h.num_qubits, x, z, np.array([c for _, c in rest])))
+    return [_group_basis(group, at) for group in groups]
+
+
+def _crossed(first: PauliSum, second: PauliSum) -> PauliSum:
+    """``A B + B A`` of two sums without a string in common."""
+    both = PauliSum(
+        first.num_qubits,
+        np.concatenate([first.x, second.x]),
+        np.concatenate([first.z, second.z]),
+        np.concatenate([first.coefficients, second.coefficients]),
+    )
+    totals = _totals(squared(both))
+    for each in (first, second):
+        for key, c in _totals(squared(each)).items():
+            totals[key] = totals.get(key, 0.0) - c
+    x, z = (as_masks([key[i] for key in totals], first.num_qubits) for i in (0, 1))
+    return PauliSum(first.num_qubits, x, z, np.array(list(totals.values())))
+
+
+def _totals(terms: PauliSum) -> dict[tuple[int, int], float]:
+    return dict(zip(zip(terms.x.tolist(), terms.z.tolist()), terms.coefficients.tolist()))
+
+
+def _constant_of(terms: PauliSum) -> float:
+    """The multiple of the identity in a sum."""
+    return float(terms.coefficients[(terms.x | terms.z) == 0].sum())
 
 
 def squared(terms: PauliSum) -> PauliSum:

@@ -1,0 +1,231 @@
+"""Schedules of driven systems: oscillations, pulses and jumps; and products and sums of schedules.
+
+Their times are absolute: they do not stretch with the duration, as the schedules of :mod:`.schedules` do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..base.errors import ProblemError, describe, real
+from ..base.numeric import listed
+from ..base.printing import printed_briefly
+from .schedules import Constant, Kinked, Schedule
+
+
+@dataclass(frozen=True)
+class Oscillation:
+    """``f(t) = mean + amplitude cos(frequency t + phase)``, with the frequency in radians a unit of time.
+
+    >>> round(Oscillation(2.0, math.pi).integral(0.0, 0.5, 1.0), 12) == round(2 / math.pi, 12)
+    True
+    """
+
+    amplitude: float
+    frequency: float
+    phase: float = 0.0
+    mean: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("amplitude", "phase", "mean"):
+            object.__setattr__(self, name, real(getattr(self, name), name))
+        object.__setattr__(self, "frequency", real(self.frequency, "frequency", positive=True))
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return self.mean + self.amplitude * math.cos(self.frequency * t + self.phase)
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """``mean dt + 2 amplitude cos(frequency t + phase) sin(frequency dt / 2) / frequency`` with t in the middle."""
+        middle, half = self.frequency * 0.5 * (t0 + t1) + self.phase, 0.5 * self.frequency * (t1 - t0)
+        return self.mean * (t1 - t0) + 2 * self.amplitude * math.cos(middle) * math.sin(half) / self.frequency
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """``f(t) = amplitude exp(-(t - center)^2 / (2 width^2))``: a Gaussian pulse.
+
+    >>> pulse = Pulse(1.0, 3.0, 0.1)
+    >>> pulse.value(3.0, 6.0), round(pulse.integral(0.0, 6.0, 6.0), 9) == round(0.1 * math.sqrt(2 * math.pi), 9)
+    (1.0, True)
+    """
+
+    amplitude: float
+    center: float
+    width: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "amplitude", real(self.amplitude, "amplitude"))
+        object.__setattr__(self, "center", real(self.center, "center"))
+        object.__setattr__(self, "width", real(self.width, "width", positive=True))
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return self.amplitude * math.exp(-0.5 * ((t - self.center) / self.width) ** 2)
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """A difference of error functions; of complements where both ends lie on one side."""
+        a, b = ((t - self.center) / (math.sqrt(2) * self.width) for t in (t0, t1))
+        scale = self.amplitude * self.width * math.sqrt(math.pi / 2)
+        if a > 0 and b > 0:
+            return scale * (math.erfc(a) - math.erfc(b))
+        if a < 0 and b < 0:
+            return scale * (math.erfc(-b) - math.erfc(-a))
+        return scale * (math.erf(b) - math.erf(a))
+
+
+@printed_briefly
+@dataclass(frozen=True)
+class Jumps:
+    """Constant between jumps: ``values[i]`` from ``times[i - 1]`` to ``times[i]``; a quench has one jump.
+
+    Args:
+        values: one more than times.
+        times: of the jumps, ascending; at a jump the new value holds.
+
+    >>> quench = Jumps((1.0, 0.2), (0.5,))
+    >>> quench.value(0.4, 2.0), quench.value(0.5, 2.0), round(quench.integral(0.0, 2.0, 2.0), 12)
+    (1.0, 0.2, 0.8)
+    """
+
+    values: tuple[float, ...]
+    times: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("values", "times"):
+            given = getattr(self, name)
+            if not listed(given):
+                raise ProblemError(f"Argument `{name}` must be numbers, but is {describe(given)}.")
+            object.__setattr__(self, name, tuple(real(v, name) for v in given))
+        if any(b <= a for a, b in zip(self.times[:-1], self.times[1:])):
+            raise ProblemError(f"Argument `times` must ascend, but is {describe(self.times)}.")
+        if len(self.values) != len(self.times) + 1:
+            raise ProblemError(
+                f"Argument `values` must be {len(self.times) + 1} numbers, one more than times, but are {len(self.values)}."
+            )
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return self.values[sum(t >= jump for jump in self.times)]
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """Piece by piece."""
+        ends = [t0, *(min(max(jump, t0), t1) for jump in self.times), t1]
+        return sum(value * (b - a) for value, a, b in zip(self.values, ends[:-1], ends[1:]))
+
+    def knots(self, duration: float) -> list[float]:
+        """The times of the jumps within the duration."""
+        inside = zip(self.times, self.values[:-1], self.values[1:])
+        return [t for t, before, after in inside if 0 < t < duration and before != after]
+
+
+@printed_briefly
+@dataclass(frozen=True)
+class Total:
+    """``f(t) = sum_i c_i f_i(t)``."""
+
+    parts: tuple[tuple[float, Schedule], ...]
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return sum(c * part.value(t, duration) for c, part in self.parts)
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """The sum of the integrals."""
+        return sum(c * part.integral(t0, t1, duration) for c, part in self.parts)
+
+    def knots(self, duration: float) -> list[float]:
+        """Those of all parts."""
+        return knots_of([part for _, part in self.parts], duration)
+
+
+@printed_briefly
+@dataclass(frozen=True)
+class Product:
+    """``f(t) = first(t) second(t)``, with its integral by quadrature to rounding.
+
+    >>> from qml_dynamics.model.schedules import Linear
+    >>> round(Product(Linear(0.0, 1.0), Linear(0.0, 1.0)).integral(0.0, 1.0, 1.0), 12) == round(1 / 3, 12)
+    True
+    """
+
+    first: Schedule
+    second: Schedule
+
+    def value(self, t: float, duration: float) -> float:
+        """The coefficient at time ``t``."""
+        return self.first.value(t, duration) * self.second.value(t, duration)
+
+    def integral(self, t0: float, t1: float, duration: float) -> float:
+        """By Gauss's rule on pieces that are halved until the rule sees what the integrals of both schedules hold."""
+        if not t1 > t0:
+            return 0.0 if t1 == t0 else -self.integral(t1, t0, duration)
+        ends = [t0, *(t for t in self.knots(duration) if t0 < t < t1), t1]
+        return sum(self._piece(a, b, duration, 0) for a, b in zip(ends[:-1], ends[1:]))
+
+    def knots(self, duration: float) -> list[float]:
+        """Those of both."""
+        return knots_of([self.first, self.second], duration)
+
+    def _piece(self, a: float, b: float, duration: float, depth: int) -> float:
+        times = (0.5 * (a + b) + 0.5 * (b - a) * _NODES).tolist()
+        found = np.array([[part.value(t, duration) for t in times] for part in (self.first, self.second)])
+        means = 0.5 * found @ _WEIGHTS
+        size = np.maximum(np.abs(found).max(axis=1), 1e-300)
+        held = np.array([part.integral(a, b, duration) / (b - a) for part in (self.first, self.second)])
+        fine, coarse = (
+            float(0.5 * w @ found[:, p].prod(axis=0)) for w, p in ((_WEIGHTS, slice(None)), (_SPARSE, _EVEN))
+        )
+        close = abs(fine - coarse) <= _CLOSE * float(size.prod()) and bool((np.abs(held - means) <= 1e-12 * size).all())
+        if close or depth >= _DEEP:
+            return fine * (b - a)
+        middle = 0.5 * (a + b)
+        return self._piece(a, middle, duration, depth + 1) + self._piece(middle, b, duration, depth + 1)
+
+
+# the nodes of Kronrod's rule hold those of Gauss's, so that one set of values gives an integral and its error
+_KRONROD = (
+    (0.991455371120812639206854697526329, 0.022935322010529224963732008058970),
+    (0.949107912342758524526189684047851, 0.063092092629978553290700663189204),
+    (0.864864423359769072789712788640926, 0.104790010322250183839876322541518),
+    (0.741531185599394439863864773280788, 0.140653259715525918745189590510238),
+    (0.586087235467691130294144691693013, 0.169004726639267902826583426598550),
+    (0.405845151377397166906606412076961, 0.190350578064785409913256402421014),
+    (0.207784955007898467600689403773245, 0.204432940075298892414161999234649),
+    (0.0, 0.209482141084727828012999174891714),
+)
+_NODES = np.array([-x for x, _ in _KRONROD] + [x for x, _ in reversed(_KRONROD[:-1])])
+_WEIGHTS = np.array([w for _, w in _KRONROD] + [w for _, w in reversed(_KRONROD[:-1])])
+_EVEN = slice(1, None, 2)
+_SPARSE = np.polynomial.legendre.leggauss(7)[1]
+_CLOSE = 1e-10  # of Gauss's rule, whose square is about the error of Kronrod's
+_DEEP = 40
+
+
+def knots_of(schedules: Sequence[Schedule], duration: float) -> list[float]:
+    """The kinks and jumps of several schedules within the duration, ascending.
+
+    >>> knots_of([Constant(1.0), Jumps((0.0, 1.0), (0.3,)), Jumps((0.0, 1.0), (5.0,))], 1.0)
+    [0.3]
+    """
+    every = {t for each in schedules if isinstance(each, Kinked) for t in each.knots(duration)}
+    return sorted(t for t in every if 0 < t < duration)
+
+
+def times(first: Schedule, second: Schedule) -> Schedule:
+    """The product of two schedules, as simple as it can be.
+
+    >>> times(Constant(1.0), Oscillation(1.0, 2.0)), times(Constant(2.0), Constant(3.0))
+    (Oscillation(amplitude=1.0, frequency=2.0, phase=0.0, mean=0.0), Constant(value0=6.0))
+    """
+    if isinstance(second, Constant):
+        first, second = second, first
+    if not isinstance(first, Constant):
+        return Product(first, second)
+    if isinstance(second, Constant):
+        return Constant(first.value0 * second.value0)
+    return second if first.value0 == 1 else Total(((first.value0, second),))

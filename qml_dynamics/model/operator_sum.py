@@ -1,0 +1,186 @@
+"""A time-dependent operator ``sum_k s_k(t) H_k``: schedules with operators, and its strings with one schedule each."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..base.errors import ProblemError, require
+from ..base.printing import printed_briefly
+from .drives import Total
+from .masks import as_masks
+from .operator_inputs import labels_of, wires_of
+from .pauli import OperatorLike, PauliSum, with_wires
+from .pauli_words import Wire
+from .schedules import Constant, Schedule, as_schedule
+
+
+@printed_briefly
+@dataclass(frozen=True, eq=False)
+class OperatorSum:
+    """``H(t) = sum_k s_k(t) H_k`` with sums of Pauli strings H_k on one register.
+
+    Constant schedules are numbers of their operators, and operators with equal schedules are added up.
+
+    Attributes:
+        parts: schedules and operators, no two schedules equal.
+
+    Raises:
+        ProblemError: no part, or operators of different widths.
+
+    >>> from qml_dynamics.model.pauli import pauli_sum
+    >>> from qml_dynamics.model.schedules import Linear
+    >>> path = OperatorSum(((Linear(1, 0), pauli_sum({"XI": -1.0})), (Linear(0, 1), pauli_sum({"ZZ": -1.0}))))
+    >>> path.num_qubits, path.labels
+    (2, ['XI', 'ZZ'])
+    """
+
+    parts: tuple[tuple[Schedule, PauliSum], ...]
+
+    def __post_init__(self) -> None:
+        require(len(self.parts) > 0, "operator", "have at least one term", "an empty sum")
+        widths = sorted({terms.num_qubits for _, terms in self.parts})
+        require(len(widths) == 1, "operator", "have terms on one number of qubits", f"of {widths}")
+        object.__setattr__(self, "parts", tuple(_merged(self.parts)))
+
+    @property
+    def num_qubits(self) -> int:
+        """Width of the register."""
+        return self.parts[0][1].num_qubits
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of all strings, each once."""
+        return self.strings()[0].labels
+
+    def strings(self) -> tuple[PauliSum, tuple[int, ...], tuple[Schedule, ...]]:
+        """Every string once with its coefficient, the number of its schedule, and the schedules.
+
+        A string of several parts has a schedule of its own, their sum.
+        """
+        rows: dict[tuple[int, int], list[float]] = {}
+        for k, (_, terms) in enumerate(self.parts):
+            for x, z, c in zip(terms.x.tolist(), terms.z.tolist(), terms.coefficients.tolist()):
+                rows.setdefault((x, z), [0.0] * len(self.parts))[k] += c
+        profiles: dict[tuple[float, ...], int] = {}
+        coefficients, channel = [], []
+        for row in rows.values():
+            top = max(row, key=abs)
+            profile = tuple(c / top if top else float(k == 0) for k, c in enumerate(row))
+            coefficients.append(top)
+            channel.append(profiles.setdefault(profile, len(profiles)))
+        x, z = (as_masks([key[i] for key in rows], self.num_qubits) for i in (0, 1))
+        schedules = tuple(self._schedule(profile) for profile in profiles)
+        return PauliSum(self.num_qubits, x, z, np.array(coefficients)), tuple(channel), schedules
+
+    def _schedule(self, profile: tuple[float, ...]) -> Schedule:
+        own = tuple((c, schedule) for c, (schedule, _) in zip(profile, self.parts) if c)
+        return own[0][1] if len(own) == 1 and own[0][0] == 1 else Total(own)
+
+
+def _merged(parts: Sequence[tuple[Schedule, PauliSum]]) -> list[tuple[Schedule, PauliSum]]:
+    """Equal schedules once; the constant ones are the number 1."""
+    found: list[tuple[Schedule, list[PauliSum]]] = []
+    for schedule, terms in parts:
+        if isinstance(schedule, Constant):
+            scaled = PauliSum(terms.num_qubits, terms.x, terms.z, schedule.value0 * terms.coefficients)
+            schedule, terms = Constant(1.0), scaled
+        home = next((own for known, own in found if _equal(known, schedule)), None)
+        if home is None:
+            found.append((schedule, [terms]))
+        else:
+            home.append(terms)
+    return [(schedule, _added(own)) for schedule, own in found]
+
+
+def _equal(a: Schedule, b: Schedule) -> bool:
+    """Whether two schedules are one; what cannot be compared is not."""
+    try:
+        return type(a) is type(b) and bool(a == b)
+    except Exception:  # of another package's code, which may raise anything
+        return a is b
+
+
+def _added(sums: Sequence[PauliSum]) -> PauliSum:
+    if len(sums) == 1:
+        return sums[0]
+    totals: dict[tuple[int, int], float] = {}
+    for terms in sums:
+        for x, z, c in zip(terms.x.tolist(), terms.z.tolist(), terms.coefficients.tolist()):
+            totals[x, z] = totals.get((x, z), 0.0) + c
+    x, z = (as_masks([key[i] for key in totals], sums[0].num_qubits) for i in (0, 1))
+    return PauliSum(sums[0].num_qubits, x, z, np.array(list(totals.values())))
+
+
+ScheduledTerms: TypeAlias = Sequence[tuple[Schedule | float, OperatorLike]]
+
+
+def is_scheduled(given: object) -> bool:
+    """Whether this is a list of pairs of a schedule (or a number) and an operator, at least one of them no label.
+
+    >>> from qml_dynamics.model.schedules import Linear
+    >>> is_scheduled([(Linear(1.0, 0.0), "XI"), (0.5, "ZZ")]), is_scheduled([("ZZ", 1.0)]), is_scheduled([[1, 0], [0, 1]])
+    (True, False, False)
+    """
+    if not isinstance(given, (list, tuple)) or not given:
+        return False
+    if not all(isinstance(item, (list, tuple)) and len(item) == 2 and _is_factor(item[0]) for item in given):
+        return False
+    moves = any(not _is_number(factor) for factor, _ in given)
+    return moves or not any(_is_number(operator) or isinstance(operator, str) for _, operator in given)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, complex, np.number)) and not isinstance(value, bool)
+
+
+def _is_factor(value: object) -> bool:
+    return _is_number(value) or (isinstance(value, Schedule) and not isinstance(value, type))
+
+
+def read_scheduled(
+    given: Sequence[Any], wires: Sequence[Hashable] | None, num_qubits: int | None, name: str = "operator"
+) -> tuple[OperatorSum | PauliSum, tuple[Wire, ...] | None]:
+    """Pairs of schedules and operators as one sum, and the labels of its wires; a plain operator where no schedule moves.
+
+    Operators by index (``"X0 Z2"``) get the largest width of all of them.
+
+    Raises:
+        ProblemError: a schedule or an operator cannot be read, which is named by its place.
+    """
+    require(len(given) > 0, name, "have at least one term", "an empty list")
+    named = [f"{name}[{k}]" for k in range(len(given))]
+    own = list(wires or ()) or _all_wires([operator for _, operator in given])
+    known = None if not own else labels_of(own, "wires")
+    schedules = [as_schedule(factor, f"{place}[0]") for place, (factor, _) in zip(named, given)]
+    read = [with_wires(operator, known, f"{place}[1]", num_qubits)[0] for place, (_, operator) in zip(named, given)]
+    if num_qubits is None and known is None:
+        width = max(terms.num_qubits for terms in read)
+        for k, (place, (_, operator)) in enumerate(zip(named, given)):
+            if read[k].num_qubits < width:
+                read[k] = _widened(operator, width, f"{place}[1]", read[k].num_qubits)
+    found = OperatorSum(tuple(zip(schedules, read)))
+    still = len(found.parts) == 1 and isinstance(found.parts[0][0], Constant)
+    return (found.parts[0][1] if still else found), known
+
+
+def _widened(operator: Any, width: int, place: str, own: int) -> PauliSum:
+    """An operator by index on a wider register; one of a width of its own is refused."""
+    try:
+        return with_wires(operator, None, place, width)[0]
+    except ProblemError:
+        raise ProblemError(f"Argument `{place}` must act on {width} qubits as the others, but acts on {own}.") from None
+
+
+def _all_wires(operators: Sequence[Any]) -> list[Hashable]:
+    """The wires that operators name, in the order in which they are met; none where one of them names none."""
+    found: list[Hashable] = []
+    for operator in operators:
+        own = wires_of(operator)
+        if own is None:
+            return []
+        found += [wire for wire in own if wire not in found]
+    return found
