@@ -102,7 +102,7 @@ def test_random_circuits_have_the_mean_of_the_moving_operator(method: Any) -> No
     width = 2 * np.array([qd.hamiltonian(problem).bounds(t)[1] for t in times])
     allowed = 5 * energy.stderr + np.minimum(run.diagnostics["channel_bound"], 0.05) * width + 1e-9
     assert (np.abs(energy.value - truth.expectations["energy"]) < allowed).all()
-    assert np.abs(energy.value[1:] - energy.value[0]).min() > 0.02
+    assert abs(energy.value[-1] - energy.value[0]) > 0.02
 
 
 def test_measured_variational_steps_know_the_energy_and_the_variance_of_their_time() -> None:
