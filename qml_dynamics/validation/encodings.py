@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -63,15 +64,18 @@ def both_encodings(problem: Problem, method: Method, device: Backend, shots: int
             there = Grid(grid.bounds, None, grid.boundary, grid.twist, name, points=points)
             if most is not None and there.num_qubits > most:
                 return None
-            job = convert(problem.replace(domain=there), method, device, shots, seed=0, save=[problem.duration])
-            (circuits[name],) = job.method.circuits(job)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # what the run itself warns of is told already
+                job = convert(problem.replace(domain=there), method, device, shots, seed=0, save=[problem.duration])
+                (circuits[name],) = job.method.circuits(job)
         except (QMLDynamicsError, ValueError):  # there is no such grid, no such circuit, or more than one
             return None
         qubits[name] = circuits[name].num_qubits
         if most is not None and qubits[name] > most:  # with the ancillas of walls
             return None
     programs = cast(Any, device).programs(list(circuits.values()), shots, [0, 0])
-    plain = {name: p.circuit for name, p in zip(circuits, (p for p in programs if p.role.get("scale") == 1))}
+    names = list(circuits)
+    plain = {names[p.role["circuit"]]: p.circuit for p in programs if p.role.get("scale") == 1}
     gates = {name: int(circuit.num_nonlocal_gates()) for name, circuit in plain.items()}
     layers = {name: int(circuit.depth(lambda item: len(item.qubits) == 2)) for name, circuit in plain.items()}
     best = min(plain, key=lambda name: (gates[name], layers[name]))
