@@ -28,7 +28,7 @@ _SCHEDULES = {
     "geometric": 'schedule = "geometric", params = {start = 1.0, stop = 0.05}',
     "power_law": 'schedule = "power_law", params = {scale = 1.0, power = -1.0, offset = 0.5}',
     "knots": 'schedule = "knots", params = {values = [1.0, 0.4, 0.1]}',
-    "oscillation": 'schedule = "oscillation", params = {amplitude = 0.5, frequency = 3.0}',
+    "oscillation": 'schedule = "oscillation", params = {amplitude = 0.5, frequency = 3.0, mean = 1.0}',
     "pulse": 'schedule = "pulse", params = {amplitude = 1.0, center = 2.0, width = 0.3}',
     "jumps": 'schedule = "jumps", params = {values = [1.0, 0.2], times = [0.5]}',
     "qhd": 'schedule = "qhd"',

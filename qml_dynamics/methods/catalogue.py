@@ -69,8 +69,9 @@ def row(name: str) -> Row:
     Raises:
         MethodError: there is no such name, or nothing can stand for an option without a default.
 
-    >>> row("trotter").cells()
-    ('trotter', 'real', 'periodic, walls, flux, hypercube, operator', 'circuits', '2 (wave)', 'Trotter(steps=40)')
+    >>> row("trotter").cells()  # doctest: +NORMALIZE_WHITESPACE
+    ('trotter', 'real', 'periodic, walls, flux, hypercube, operator, onehot', 'circuits', '2 (wave)',
+     'Trotter(steps=40)')
     """
     cls = method_class(name)
     kind = kind_of(cls) or name

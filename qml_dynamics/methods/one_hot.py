@@ -15,7 +15,7 @@ import numpy as np
 from .. import synthesis
 from ..backends import Backend, capabilities
 from ..base.errors import MethodError, require
-from ..base.estimate import Estimate
+from ..base.estimate import Estimate, share_error
 from ..model.domains import Domain, Grid
 from ..model.formulas import Formula
 from ..model.problem import Problem
@@ -81,7 +81,7 @@ def kept_outcomes(
     }
     sent = [c.shots for key, c in zip(keys, outcomes) if key[0] == Stream.WEIGHT]
     share = np.array(rows["weight"]) / np.array(sent)
-    error = np.sqrt(share * (1 - share) / np.array(sent))
+    error = np.array([share_error(a / b, b) for a, b in zip(rows["weight"], sent)])
     return kept, {**_told(share), "success_stderr": error, "kept_shots": rows}
 
 

@@ -305,6 +305,7 @@ COVERS: dict[str, tuple[str, ...] | str] = {
     "methods/imaginary/laws.py": ("kept samples",),
     "methods/imaginary/run.py": ("kept samples",),
     "methods/multi_product.py": ("a line",),
+    "methods/one_hot.py": ("a share", "a line"),
     "methods/variational/measured/readings.py": "room for outcomes not seen; unit/test_rare_outcomes.py",
     "methods/variational/measured/run.py": "unit/variational/test_measured.py",
     "plotting/pages/markup.py": "what a run says, printed",

@@ -181,7 +181,7 @@ def test_a_quench_inside_a_step_keeps_the_order() -> None:
         (
             qd.Jumps((0.0, 2.0), (0.3,)),
             qd.Variational(qd.ansatz.hamiltonian(layers=1), 4, integrator="rk4"),
-            "`steps`.*Jumps",
+            "`integrator`.*jumps",
         ),
     ],
 )

@@ -59,7 +59,7 @@ def test_declared_facts():
     for method in (Trotter(4), MultiProduct()):
         assert method.facts().clocks == {"real"}
         assert method.facts().runs_on == "backend"
-    assert SplitStep(4).facts().spaces == {"periodic", "walls", "flux", "hypercube"}
+    assert SplitStep(4).facts().spaces == {"periodic", "walls", "flux", "hypercube", "onehot"}
     assert SplitStep(4, formula="chin4a").facts().spaces == {"periodic", "walls", "flux"}
     assert Exact().facts().spaces == Trotter(4).facts().spaces == SplitStep(4).facts().spaces | {"operator"}
     assert SplitStep(4, formula="chin4a").order == 4
