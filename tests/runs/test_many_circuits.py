@@ -184,7 +184,10 @@ def test_shots_are_booked_by_batch_where_a_block_mixes_verbs(tmp_path: Path) -> 
     ledger.connection.execute("DROP TABLE batch_runs")
     assert [b.runs for b in ledger.batches()] == [3, 3]
     ledger.close()
-    direct, fetched = qd.evolve(spins(), qd.Trotter(2), **{k: asked[k] for k in ("backend", "shots", "seed", "save")}), run.fetch()
+    direct, fetched = (
+        qd.evolve(spins(), qd.Trotter(2), **{k: asked[k] for k in ("backend", "shots", "seed", "save")}),
+        run.fetch(),
+    )
     assert fetched is not None
     np.testing.assert_array_equal(fetched.expectations["energy"].value, direct.expectations["energy"].value)
 
