@@ -56,7 +56,7 @@ def chain(problem: qd.Problem, **options: Any) -> Any:
         (bowl(), {"collapse": "alternate"}),
         (bowl(), {"reading": "population"}),
         (bowl(), {"method": qd.Krylov()}),
-        (bowl(11, 40.0), {"burn_in": 0}),  # above 1024 points: blocks of waves
+        (bowl(11, 40.0), {"burn_in": 0, "diffusion": 0.02}),  # above 1024 points: blocks of waves
         (spins(), {}),
     ],
     ids=["dense", "alternate", "population", "method", "blocks", "operator"],
@@ -117,9 +117,10 @@ def test_functions_and_rivals_are_the_same_wherever_they_run() -> None:
 
 def test_processes_give_the_bits_of_one() -> None:
     """Spawned processes: the walkers of a person's function, which travels as a table."""
-    one, two = chain(bowl(), workers=1), chain(bowl(), workers=2)
-    np.testing.assert_array_equal(one.index, two.index)
-    np.testing.assert_array_equal(one.index, chain(bowl(), executor=Inline()).index)
+    one, two, inline = (chain(bowl(), **where) for where in ({"workers": 1}, {"workers": 2}, {"executor": Inline()}))
+    assert one.index.shape == (20, 3)
+    assert np.array_equal(one.index, two.index)
+    assert np.array_equal(one.index, inline.index)
 
 
 def test_refusals() -> None:
