@@ -26,6 +26,7 @@ from .aer_batch import Batch, check, parts
 from .aer_diagonals import Diagonals
 from .aer_noise import STANDARD, Acting
 from .aer_trains import trains
+from .alike import distinct
 from .base import Capabilities, OnStep, Seeding, check_circuits
 from .midway import flagged
 
@@ -226,13 +227,15 @@ class AerBackend:
                 f"Argument `shots` must be given: exact noisy probabilities need a density matrix, "
                 f"which is used up to {_DENSITY_QUBITS} qubits (or with 'aer:density_matrix')."
             )
-        ready = [self.compiled(circuit).copy() for circuit in circuits]
+        once, places = distinct(circuits)
+        ready = [self.compiled(circuit).copy() for circuit in once]
         for circuit in ready:
             circuit.save_probabilities()
         result = self._simulator(circuits[0].num_qubits).run(ready, shots=1).result()
         check(result)
         raw = [np.asarray(result.data(i)["probabilities"], dtype=float) for i in range(len(ready))]
-        return [logical(with_readout(p, self._noise(circuit.num_qubits)), circuit) for p, circuit in zip(raw, ready)]
+        found = [logical(with_readout(p, self._noise(circuit.num_qubits)), circuit) for p, circuit in zip(raw, ready)]
+        return [found[place] for place in places]
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit: from exact probabilities where they are known, else by Aer's sampler."""

@@ -58,6 +58,10 @@ class MomentumTailWarning(UserWarning):
     """The wave has reached the largest momenta of its grid: refine it."""
 
 
+class KineticRoundingWarning(UserWarning):
+    """Roundings in single precision make the kinetic energy of a wave on a fine grid too large by more than 1e-4 of it."""
+
+
 class UnusedArgumentWarning(UserWarning):
     """An argument takes no part in a call, and the answer is the same without it."""
 

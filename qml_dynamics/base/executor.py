@@ -1,13 +1,14 @@
 """Many calls of one function in other processes: each answered once, whatever process dies.
 
 The processes are started anew (spawn) with one thread for linear algebra each, so that the same bits come out for any number of
-them. Any other ``concurrent.futures`` executor can take their place.
+them. Any other ``concurrent.futures`` executor can take their place. Sweeps, and loops inside other calls (:func:`each`), run on it.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -26,7 +27,7 @@ from concurrent.futures import (
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from .errors import QMLDynamicsError, integer
+from .errors import MethodError, QMLDynamicsError, describe, integer, require
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -63,6 +64,52 @@ def answered(
         return
     many = processors() if workers is None else integer(workers, "workers", 1, WORKERS)
     yield from _Pool(function, calls, min(many, max(len(calls), 1))).run()
+
+
+def check_workers(workers: int | None, executor: Executor | None) -> None:
+    """Raise :class:`ProblemError` unless ``workers`` is a number of processes, or there is an executor in their place."""
+    if workers is not None:
+        integer(workers, "workers", 1, WORKERS)
+    if executor is not None:
+        require(workers is None, "workers", "be left out where there is an executor", workers)
+
+
+def each(
+    function: Callable[[T], R],
+    calls: Sequence[T],
+    workers: int | None = None,
+    executor: Executor | None = None,
+    what: str = "problem",
+) -> Iterator[tuple[int, R]]:
+    """:func:`answered` for the loop of another call: in this process where neither is given, and errors are raised.
+
+    Args:
+        function, calls: as there; what an item draws must follow from the item alone.
+        workers, executor: as there.
+        what: the argument to name where a call cannot be sent to another process.
+
+    Raises:
+        MethodError: a call cannot be sent.
+
+    >>> dict(each(abs, [-1, 2]))
+    {0: 1, 1: 2}
+    """
+    check_workers(workers, executor)
+    if workers is None and executor is None:
+        for place, call in enumerate(calls):
+            yield place, function(call)
+        return
+    for call in calls[:1]:
+        try:
+            pickle.dumps(call)
+        except Exception as error:  # a class of any package may raise anything
+            raise MethodError(
+                f"Argument `{what}` must be such that another process can have it where there are workers, but: {describe(str(error))}."
+            ) from None
+    for place, answer in answered(function, calls, workers, executor):
+        if isinstance(answer, Exception):
+            raise answer
+        yield place, answer
 
 
 def _elsewhere(

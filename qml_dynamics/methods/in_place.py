@@ -31,6 +31,7 @@ from ..results.observables import BEST_SAMPLES, Table
 from ..results.sampling import merged_counts
 from ..results.trajectory import Best, Counts
 from .base import Answer, Job, Stream
+from .rounding import kinetic_rounding, tell
 
 if TYPE_CHECKING:
     from .split_step import SplitStep
@@ -282,6 +283,8 @@ def run(job: Job, method: SplitStep) -> Answer:
         states.append(LargeWave(grid, kept, home))
         engine.observe(job, time, states[-1], wave, table)
     drift = np.array(norms) - 1.0
+    rounding = kinetic_rounding(grid, method.product_formula, np.searchsorted(ends, job.saves, side="left"))
+    tell(rounding, np.asarray(table.estimates(None)["kinetic"].value))
     return Answer(
         times=np.array(job.saves),
         density=np.empty((len(states), 0)),
@@ -292,7 +295,12 @@ def run(job: Job, method: SplitStep) -> Answer:
         best=_best(job, problem.objective, states[-1]),
         stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
         compact=tuple(states),
-        diagnostics={"steps": method.steps, "norm": np.array(norms), "norm_drift": float(np.abs(drift).max())},
+        diagnostics={
+            "steps": method.steps,
+            "norm": np.array(norms),
+            "norm_drift": float(np.abs(drift).max()),
+            "kinetic_rounding": rounding,
+        },
     )
 
 

@@ -49,7 +49,8 @@ class SplitStep(Usual):
             one array of 8 bytes a point is all that grows. Phases are made in blocks, the loss is asked again in every step, and the
             answer is a :class:`~qml_dynamics.results.compact.CompactTrajectory`: of the saved waves the last is in memory, the
             others are streamed to files in the folder for temporary files. ``diagnostics["norm_drift"]`` says how far the norm has
-            moved from 1.
+            moved from 1, ``diagnostics["kinetic_rounding"]`` by how much roundings make the kinetic part too large: it grows with the
+            square of the points an axis, and above 1e-4 of that part a ``KineticRoundingWarning`` says so.
     """
 
     steps: int

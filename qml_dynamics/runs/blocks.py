@@ -25,12 +25,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Coming:
-    """A batch that is planned: ``count`` circuits of the block from ``first`` on, ``shots`` each; ``estimate`` is in seconds."""
+    """A batch that is planned: ``count`` circuits of the block from ``first`` on, ``shots`` each; ``estimate`` is in seconds.
+
+    The backend makes ``runs`` circuits of them; 0: as many as they are.
+    """
 
     first: int
     count: int
     shots: int
     estimate: float
+    runs: int = 0
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ CREATE TABLE events (id INTEGER PRIMARY KEY, time REAL NOT NULL, number INTEGER,
 _LATER = """
 CREATE TABLE IF NOT EXISTS content (name TEXT NOT NULL, sha256 TEXT NOT NULL, data BLOB, PRIMARY KEY (name, sha256));
 CREATE TABLE IF NOT EXISTS records (call INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batch_runs (number INTEGER PRIMARY KEY, runs INTEGER NOT NULL);
 """
 
 
@@ -242,12 +243,11 @@ class Ledger:
         found = self._rows("SELECT record FROM records WHERE call = ?", (call,)) if self._has("records") else []
         return found[0][0] if found else None
 
-    def plan(self, run: str, block: Block, batches: Sequence[Coming], runs: int = 0, record: bytes = b"") -> None:
+    def plan(self, run: str, block: Block, batches: Sequence[Coming], record: bytes = b"") -> None:
         """Enter the calls of one block and their batches, all or none; a second time only checks them.
 
         Args:
             run, block, batches: of which run, which calls, and how their circuits are cut.
-            runs: circuits that the backend makes of all of them; 0: as many as they are.
             record: of its circuits (:mod:`qml_dynamics.backends.records`).
 
         Raises:
@@ -258,12 +258,12 @@ class Ledger:
             if known is not None:
                 known.check(block.number, block.parts[0].fingerprint)
                 return
-            total = sum(batch.count for batch in batches)
-            connection.execute("INSERT INTO calls VALUES (?, ?, ?)", (block.number, runs or total, block.to_text()))
+            total = sum(batch.runs or batch.count for batch in batches)
+            connection.execute("INSERT INTO calls VALUES (?, ?, ?)", (block.number, total, block.to_text()))
             if len(block.parts) > 1:
                 connection.execute(f"PRAGMA user_version = {TOGETHER}")
+            self._make_later(connection)
             if record:
-                self._make_later(connection)
                 connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (block.number, record))
             start = connection.execute("SELECT COUNT(*) FROM batches").fetchone()[0]
             for number, coming in enumerate(batches, start):
@@ -275,6 +275,7 @@ class Ledger:
                         *(coming.estimate, time.time()),
                     ),
                 )
+                connection.execute("INSERT INTO batch_runs VALUES (?, ?)", (number, coming.runs or coming.count))
                 _event(connection, number, "planned", f"{coming.count} circuits, {coming.shots} shots")
 
     def batch(self, known: Batch) -> Batch:
@@ -294,11 +295,21 @@ class Ledger:
         values = (*status, *(() if call is None else (call,)))
         rows = self._rows(f"SELECT {_COLUMNS} FROM batches {where} ORDER BY number", values)
         made = "SELECT calls.call, 1.0 * calls.circuits / SUM(batches.count) FROM calls JOIN batches USING (call) GROUP BY call"
-        factor = dict(self._rows(made))
+        factor, runs = dict(self._rows(made)), self._runs()
         try:
-            return [replace(b, runs=round(b.count * factor[b.call])) for b in (_sound(Batch(*row)) for row in rows)]
+            found = [_sound(Batch(*row)) for row in rows]
+            # earlier versions kept the sum of a block alone, which is right for each batch where all are of one kind
+            return [replace(b, runs=runs.get(b.number, round(b.count * factor[b.call]))) for b in found]
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise self.damaged(describe(str(error))) from None
+
+    def _runs(self) -> dict[int, int]:
+        """How many circuits the backend makes of each batch; nothing of those that earlier versions planned."""
+        found = dict(self._rows("SELECT number, runs FROM batch_runs")) if self._has("batch_runs") else {}
+        for number, runs in found.items():
+            if not isinstance(runs, int) or runs < 1:
+                raise self.damaged(f"the circuits that are made of batch {number} are {describe(runs)}")
+        return found
 
     def _check_rows(self) -> None:
         """Refuse what no version writes, and what a query would pass over or count as 0; :func:`_sound` looks at the rest of a batch."""

@@ -49,17 +49,15 @@ def plan_calls(ledger: Ledger, backend: Backend, run: str, calls: Sequence[Call]
         places[call.number] = Part(call.fingerprint, first, len(call.circuits))
         first += len(call.circuits)
     batches: list[Coming] = []
-    runs = 0
     for group in groups.values():
         for members in _batched(backend, group):
             start = batches[-1].first + batches[-1].count if batches else 0
-            shots = group[0].shots
-            batches.append(Coming(start, len(members), shots, estimated_seconds(backend, members, shots)))
-            runs += executions(backend, members)
+            shots, runs = group[0].shots, executions(backend, members)
+            batches.append(Coming(start, len(members), shots, estimated_seconds(backend, members, shots), runs))
     block = Block(calls[0].number, tuple(places[call.number] for call in calls))
     every = [item for call in ordered for item in call.circuits]
     pieces = [record(every[k : k + _RECORDED]) for k in range(0, len(every), _RECORDED)]
-    ledger.plan(run, block, batches, runs, Record.joined(pieces).to_bytes())
+    ledger.plan(run, block, batches, Record.joined(pieces).to_bytes())
 
 
 def _batched(backend: Backend, group: Sequence[Call]) -> list[list[Item]]:

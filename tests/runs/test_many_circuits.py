@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.random import random_circuit
+from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import SparsePauliOp
 from shared_runs import QUICK
 from standin import cloud
@@ -16,9 +17,10 @@ from standin import cloud
 import qml_dynamics as qd
 from qml_dynamics.backends import records
 from qml_dynamics.backends.records import Record, record, same_circuits
-from qml_dynamics.base.errors import ProblemError
+from qml_dynamics.base.errors import BudgetExceeded, ProblemError
 from qml_dynamics.runs import open_run, submit, units
 from qml_dynamics.runs.blocks import Block, Part
+from qml_dynamics.runs.budget import spent_shots
 from qml_dynamics.runs.ledger import Ledger
 
 METHOD = qd.QDrift(samples=5, draws=7)
@@ -160,3 +162,43 @@ def test_records_of_parts_know_their_circuits() -> None:
     np.testing.assert_allclose(whole.overlaps, np.concatenate([each for each in alone if each is not None]), atol=1e-12)
     assert same_circuits(whole.part(1, 6), every[1:7]) is None
     assert same_circuits(whole.part(1, 6), every[2:8]) == 0
+
+
+def test_shots_are_booked_by_batch_where_a_block_mixes_verbs(tmp_path: Path) -> None:
+    """Two sampled circuits are two; two whose operator takes two bases are four: the share of each batch, not the mean of the block."""
+    device = qd.backend("aer", estimator=StatevectorEstimator(seed=1))
+    asked = {"backend": device, "shots": 100, "seed": 3, "save": [0.0, 0.5], "quiet": True}
+    run = submit(spins(), qd.Trotter(2), folder=tmp_path / "run", **asked)
+    ledger = Ledger(run.folder)
+    sampled, estimated = ledger.batches()
+    assert (sampled.call, estimated.call) == (0, 0)
+    assert (sampled.count, estimated.count) == (2, 2)
+    assert (sampled.runs, estimated.runs) == (2, 4)
+    assert spent_shots([sampled, estimated]) == run.status().shots == 600
+    # the samples are lost: running them again takes 200 shots more, and no shot less
+    (run.folder / str(sampled.result)).unlink()
+    with pytest.raises(BudgetExceeded, match="take 200 shots and 600 are spent"):
+        run.resume(max_shots=799)
+    assert run.resume(max_shots=800).shots == 800
+    # an earlier version kept the sum of the block alone: it is read, each batch with its share by number
+    ledger.connection.execute("DROP TABLE batch_runs")
+    assert [b.runs for b in ledger.batches()] == [3, 3]
+    ledger.close()
+    direct, fetched = (
+        qd.evolve(spins(), qd.Trotter(2), **{k: asked[k] for k in ("backend", "shots", "seed", "save")}),
+        run.fetch(),
+    )
+    assert fetched is not None
+    np.testing.assert_array_equal(fetched.expectations["energy"].value, direct.expectations["energy"].value)
+
+
+@pytest.mark.parametrize("value", [0, "'many'"])
+def test_damaged_shares_of_batches_are_refused(tmp_path: Path, value: object) -> None:
+    run = submit(spins(), METHOD, backend="aer", shots=70, seed=3, folder=tmp_path / "run", quiet=True)
+    connection = sqlite3.connect(run.folder / "ledger.sqlite")
+    assert connection.execute("SELECT COUNT(*) FROM batch_runs").fetchone()[0] == len(rows(run.folder))
+    connection.execute(f"UPDATE batch_runs SET runs = {value} WHERE number = 0")
+    connection.commit()
+    connection.close()
+    with pytest.raises(ProblemError, match=r"damaged: the circuits that are made of batch 0"):
+        open_run(run.folder).status()

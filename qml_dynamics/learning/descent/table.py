@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, one_of
+from ...base.executor import each
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...model.objectives.registry import named
@@ -81,6 +83,8 @@ def functions_table(
     shift: Sequence[float] | None = None,
     seed: int = 0,
     progress: bool | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
 ) -> tuple[Row, ...]:
     """Quantum Hamiltonian descent on the test functions, with the schedule and the time (10) of the published table.
 
@@ -92,6 +96,8 @@ def functions_table(
         shift: parts of a grid cell by which the box is moved, one an axis, so that the minimiser is off the grid.
         seed: of the samples.
         progress: as in ``evolve``.
+        workers: processes that share the functions; None: this one. The rows are the same, but for their seconds.
+        executor: any ``concurrent.futures`` executor in place of them.
 
     Returns:
         One row a function. An interrupt from the keyboard ends the table with the rows that are done.
@@ -101,18 +107,20 @@ def functions_table(
     True
     """
     chosen = list(PUBLISHED) if names is None else [one_of(name, "names", PUBLISHED, MethodError) for name in names]
-    rows: list[Row] = []
+    calls = [(name, qubits, steps, samples, shift, seed) for name in chosen]
+    rows: dict[int, Row] = {}
     with Progress("test functions", progress) as bar:
         try:
-            for name in chosen:
-                rows.append(_row(name, qubits, steps, samples, shift, seed))
+            for place, row in each(_row, calls, workers, executor):
+                rows[place] = row
                 bar(len(rows), len(chosen))
         except KeyboardInterrupt:
             pass
-    return tuple(rows)
+    return tuple(rows[place] for place in sorted(rows))
 
 
-def _row(name: str, qubits: int, steps: int, samples: int, shift: Sequence[float] | None, seed: int) -> Row:
+def _row(call: tuple[str, int, int, int, Sequence[float] | None, int]) -> Row:
+    name, qubits, steps, samples, shift, seed = call
     objective, started = named(name), time.perf_counter()
     bounds = None if shift is None else shifted_bounds(objective, qubits, shift)
     with warnings.catch_warnings():
@@ -164,25 +172,31 @@ def rivals_table(
     seeds: Sequence[int] = tuple(range(10)),
     rival_names: Sequence[str] | None = None,
     progress: bool | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
 ) -> tuple[RivalRow, ...]:
     """The classical optimisers of :func:`rivals` on the same functions, at the evaluations of one grid of 12 qubits.
+
+    ``workers`` and ``executor`` share the functions as in :func:`functions_table`; an interrupt keeps the functions that are done.
 
     >>> [row.success for row in rivals_table(["hosaki"], evaluations=500, seeds=[0, 1], rival_names=["grid_lbfgsb"])]
     [1.0]
     """
     chosen = list(PUBLISHED) if names is None else [one_of(name, "names", PUBLISHED, MethodError) for name in names]
-    rows: list[RivalRow] = []
+    calls = [(name, evaluations, seeds, rival_names) for name in chosen]
+    rows: dict[int, list[RivalRow]] = {}
     with Progress("classical optimisers", progress) as bar:
         try:
-            for name in chosen:
-                rows.extend(_rival_rows(name, evaluations, seeds, rival_names))
-                bar(len(rows), len(rows) // (chosen.index(name) + 1) * len(chosen))
+            for place, found in each(_rival_rows, calls, workers, executor):
+                rows[place] = found
+                bar(len(rows), len(chosen))
         except KeyboardInterrupt:
             pass
-    return tuple(rows)
+    return tuple(row for place in sorted(rows) for row in rows[place])
 
 
-def _rival_rows(name: str, evaluations: int, seeds: Sequence[int], rival_names: Sequence[str] | None) -> list[RivalRow]:
+def _rival_rows(call: tuple[str, int, Sequence[int], Sequence[str] | None]) -> list[RivalRow]:
+    name, evaluations, seeds, rival_names = call
     objective = named(name)
     _, box = on_unit_box(objective, None)
     assert objective.minimum is not None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time as clock_time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, cast
@@ -17,6 +18,7 @@ from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.estimate import Estimate
+from ...base.executor import check_workers
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
 from ...methods.evolution import told_of
@@ -33,8 +35,9 @@ from ...results.sampling import merged_counts
 from .chain import Chain
 from .device import Bank, Simulated, circuits_source, default_method
 from .energies import energies_of
-from .laws import DENSE, Blocks, Dense, Draws, Laws, Source, Waves
+from .laws import DENSE, Dense, Draws
 from .statistics import detailed_balance, effective_size, potential_scale_reduction
+from .walkers import Walk, laws_of, path, portable, walk_apart
 
 COLLAPSES = ("weight", "alternate")
 READINGS = ("born", "population")
@@ -60,6 +63,8 @@ def metts(
     shots: int | None = None,
     progress: bool | None = None,
     folder: Folder | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
 ) -> Chain:
     """Samples of weights by minimally entangled typical thermal states: evolve, measure, restart.
 
@@ -88,9 +93,12 @@ def metts(
             the success probability seen so far; noiseless simulators then give the law of each start itself.
         progress, folder: as in :func:`evolve`; a classical chain goes on from its last second, one on circuits from its last batch;
             its result is in ``chain.npz`` (:meth:`Chain.load`).
+        workers: classical: processes that share the walkers, each of which then has random numbers of its own, so that the samples
+            are the same for any number of processes (and others than without any); worth it where a step takes milliseconds.
+        executor: any ``concurrent.futures`` executor in place of them.
 
     Returns:
-        :class:`Chain`. A keyboard interrupt returns the samples so far.
+        :class:`Chain`. A keyboard interrupt returns the samples so far; with ``workers`` those of the walkers that are done.
 
     Raises:
         ProblemError, MethodError, BackendError: tau is not positive, fewer than 2 samples, a reading or
@@ -123,6 +131,11 @@ def metts(
     burn_in = max(10, steps // 10) if burn_in is None else integer(burn_in, "burn_in", 0, 10**8, MethodError)
     shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
     require(shots is None or backend is not None, "shots", "be None without a backend", shots, MethodError)
+    check_workers(workers, executor)
+    for name, given in (("workers", workers), ("executor", executor)):
+        alone = "be left out with a backend, which runs a step of all walkers in one batch"
+        require(given is None or backend is None, name, alone, given, MethodError)
+    apart = workers is not None or executor is not None
     if seed is not None:
         seed = integer(seed, "seed", 0, 2**128, MethodError)
     still = _still(problem, tau, diffusion)
@@ -145,14 +158,17 @@ def metts(
             said.add(name, value)
         said.add("walkers", walkers)
         said.add("shots", shots)
+        if apart:
+            said.add("random numbers", "of each walker")
 
     with kept_call("metts", folder, seed, identify) as call:
         asked = _Asked(still, h, method, call.backend(device), shots, reading, collapse, call.entropy)
         sizes = (walkers, steps, burn_in, samples)
+        spread = (workers, executor) if apart else None
         return kept_result(
             call,
             RESULT,
-            lambda: _chain(asked, call, sizes, progress),
+            lambda: _chain(asked, call, sizes, progress, spread),
             Chain.save,
             lambda path: replace(Chain.load(path, still), method=method),
             lambda chain: chain.stop,
@@ -172,27 +188,36 @@ class _Asked:
     collapse: str
     entropy: Any
 
+    def walks(self, walkers: int, steps: int) -> list[Walk]:
+        """The walkers, for other processes."""
+        problem = portable(self.problem, self.h)
+        said = problem, self.method, self.reading, self.collapse, self.entropy
+        return [Walk(*said, walker, steps) for walker in range(walkers)]
+
     def source(self, dense: Dense | None) -> Draws | Bank:
         """What draws the steps."""
         if self.device is not None:
             return circuits_source(self.problem, self.h, self.method, self.device, self.shots, self.entropy)
-        laws: Laws = Waves(self.problem, self.h, self.method, self.reading)
-        if self.method is None:
-            if dense is not None:
-                laws = dense
-            else:
-                assert isinstance(self.h, LearningHamiltonian)  # a wide operator has a method
-                laws = Blocks(self.problem, self.h, self.reading)
+        laws = laws_of(self.problem, self.h, self.method, self.reading, dense)
         return Draws(laws, np.random.default_rng(circuit_seed(self.entropy, Stream.METTS_CHAIN)))
 
 
-def _chain(asked: _Asked, call: Call, sizes: tuple[int, int, int, int], progress: bool | None) -> Chain:
+def _chain(
+    asked: _Asked,
+    call: Call,
+    sizes: tuple[int, int, int, int],
+    progress: bool | None,
+    spread: tuple[int | None, Executor | None] | None,
+) -> Chain:
     """Walk, and what the samples say."""
     started, (walkers, steps, burn_in, samples) = clock_time.perf_counter(), sizes
     h, entropy, tau = asked.h, asked.entropy, float(asked.problem.duration)
     dense = Dense(asked.problem, h, asked.reading) if h.domain.size <= DENSE else None
     source = asked.source(dense)
-    index, stop = _walk(source, walkers, steps, burn_in, asked.collapse, progress, call.scope)
+    if spread is None:
+        index, stop = _walk(source, walkers, steps, burn_in, asked.collapse, progress, call.scope)
+    else:
+        index, stop = walk_apart(asked.walks(walkers, burn_in + steps), burn_in, *spread, progress, call.scope)
     energy: Estimate | None = None
     if isinstance(h, LearningHamiltonian):
         name, loss = "loss", h.zeta.reshape(-1)[index]
@@ -205,7 +230,7 @@ def _chain(asked: _Asked, call: Call, sizes: tuple[int, int, int, int], progress
     count = min(samples, index.size)
     seen = merged_counts(index.reshape(-1)[:count], np.ones(count))
     diagnostics = {
-        "walkers": walkers,
+        "walkers": index.shape[1],
         "burn_in": burn_in,
         "steps": len(index),
         "effective_sizes": sizes_of,
@@ -285,7 +310,7 @@ def _walk(
     total = burn_in + steps
     try:
         with Progress("METTS chain", progress) as bar, inside(None if alone else scope):
-            for row in _path(source, walkers, total - len(rows), collapse, rows[-1] if rows else None):
+            for row in path(source, walkers, total - len(rows), collapse, rows[-1] if rows else None):
                 rows.append(row)
                 bar(len(rows), total)
                 if alone and scope is not None:
@@ -310,17 +335,6 @@ def _restored(source: Draws, scope: Scope) -> list[np.ndarray]:
         return []
     source.restore(cast("Mapping[str, object]", found.meta["generator"]))
     return list(found.arrays["rows"])
-
-
-def _path(source: Source, walkers: int, more: int, collapse: str, last: np.ndarray | None) -> Iterator[np.ndarray]:
-    index = source.first(walkers) if last is None else last
-    for _ in range(more):
-        if collapse == "alternate":
-            index = source.following(index, "weight", "dual")
-            index = source.following(index, "dual", "weight")
-        else:
-            index = source.following(index, "weight", "weight")
-        yield index
 
 
 def _provenance(

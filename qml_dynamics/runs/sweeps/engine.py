@@ -14,8 +14,8 @@ from typing import Any
 
 from ...base.arguments import checks_arguments_but
 from ...base.differing import differences
-from ...base.errors import ProblemError, describe, integer, line, require
-from ...base.executor import WORKERS, answered
+from ...base.errors import ProblemError, describe, integer, line
+from ...base.executor import answered, check_workers
 from ...base.folders import STAGE, files_in, folder_path, make_folder, move_up
 from ...base.interrupts import Interrupts, Stop, say_interrupted
 from ...base.lock import WorkLock
@@ -86,10 +86,7 @@ def sweep(
     over_axes = axes(over, zip)
     if save is not None:
         integer(save, "save", 1, 10**6)
-    if workers is not None:
-        integer(workers, "workers", 1, WORKERS)
-    if executor is not None:
-        require(workers is None, "workers", "be left out where there is an executor", workers)
+    check_workers(workers, executor)
     kept = tempfile.TemporaryDirectory(prefix="qml-sweep-") if folder is None else None
     where = folder_path(folder) if kept is None else Path(kept.name)
     _refuse_other(where)

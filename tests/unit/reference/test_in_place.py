@@ -20,7 +20,7 @@ from qml_dynamics import (
     evolve,
     of_momenta,
 )
-from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.errors import KineticRoundingWarning, MethodError
 from qml_dynamics.methods import in_place
 from qml_dynamics.results.compact import CompactState, CompactTrajectory
 
@@ -69,6 +69,39 @@ def test_equals_double_precision(grid: Grid, line: int, order: int, monkeypatch:
     assert single.best is not None
     assert double.best is not None
     assert single.best.value == pytest.approx(loss(np.array([single.best.weights]))[0])
+
+
+def rounded(qubits: int, steps: int, order: int = 2) -> tuple[float, float, float]:
+    """Of the kinetic energy at the end: its deviation from double precision, what the run says of it, and the energy itself."""
+    start = Gaussian(1.0, 0.7)
+    problem = Problem(
+        Grid((-8, 8), qubits), lambda w: 0.5 * w[:, 0] ** 2, 0.5, clock="real", duration=1.0, initial=start
+    )
+    single = evolve(problem, SplitStep(steps, order, precision=PLACE), save=2, seed=1)
+    exact = evolve(problem.replace(domain=Grid((-8, 8), 8)), SplitStep(steps, order), save=2, seed=1)
+    kinetic = float(exact.expectations["kinetic"].value[-1])
+    objective = [float(run.expectations["objective"].value[-1]) for run in (single, exact)]
+    assert objective[0] == pytest.approx(objective[1], rel=1e-5)  # weights are not touched
+    told = single.diagnostics["kinetic_rounding"]
+    assert told[0] < told[1]
+    return float(single.expectations["kinetic"].value[-1]) - kinetic, float(told[1]), kinetic
+
+
+@pytest.mark.parametrize(("steps", "order"), [(40, 2), (10, 4)])
+def test_roundings_of_the_kinetic_energy_are_told(steps: int, order: int) -> None:
+    """On 2^17 points they reach 1e-4 of it. The fine wave is band limited, so 2^8 points in double precision know the true value."""
+    with pytest.warns(KineticRoundingWarning, match="too large by about"):
+        deviation, told, kinetic = rounded(17, steps, order)
+    assert deviation > 1e-4 * kinetic
+    assert told / 3 < deviation < 3 * told
+
+
+def test_small_roundings_are_stated_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    """A quarter of the points an axis, a sixteenth of the error: below 1e-4, above the last digits that are compared."""
+    deviation, told, kinetic = rounded(15, 40)
+    assert not [w for w in recwarn if w.category is KineticRoundingWarning]
+    assert 1e-6 * kinetic < deviation < 1e-4 * kinetic
+    assert told / 3 < deviation < 3 * told
 
 
 @pytest.mark.parametrize("initial", [Uniform(), PointMass((0.5, 1.0)), Gaussian((0.3, 1.0), 0.6, (1.0, -2.0)), "state"])

@@ -1,0 +1,43 @@
+"""Equal circuits of a call are compiled and simulated once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit.library import RXGate
+from qiskit_aer.noise import NoiseModel, depolarizing_error
+
+import qml_dynamics as qd
+from qml_dynamics.backends.alike import distinct
+from qml_dynamics.base.errors import UnusedNoiseWarning
+
+
+def test_equal_circuits_are_simulated_once_and_answered_each() -> None:
+    """Rotations of equal angles stand once, others and gates that are no standard ones by themselves."""
+    angles = [0.1, 0.2, 0.1, 0.1, 0.3]
+    circuits = []
+    for k, angle in enumerate(angles):
+        circuit = QuantumCircuit(3, global_phase=0.1 * k)
+        circuit.rx(angle, 0)
+        circuit.cx(0, 2)
+        circuits.append(circuit)
+    opened, labelled = circuits[0].copy(), QuantumCircuit(3)
+    labelled.append(RXGate(0.1, label="noisy"), [0])
+    labelled.cx(0, 2)
+    opened.cx(0, 1, ctrl_state=0)
+    every = [*circuits, opened, opened.copy(), labelled, labelled.copy()]
+    once, places = distinct(every)
+    assert places == [0, 1, 0, 0, 2, 3, 4, 5, 6]
+    assert [circuit is every[k] for circuit, k in zip(once, (0, 1, 4, 5, 6, 7, 8))] == [True] * 7
+    assert distinct([circuits[0], circuits[0].reverse_bits(), circuits[2]])[1] == [0, 1, 0]
+    aer = qd.backend("aer")
+    alone = [aer.probabilities([circuit])[0] for circuit in every]
+    np.testing.assert_allclose(aer.probabilities(every), alone, atol=1e-15)
+    noisy = NoiseModel(basis_gates=["rx", "cx", "id"])
+    noisy.add_all_qubit_quantum_error(depolarizing_error(0.2, 1), "noisy")
+    with pytest.warns(UnusedNoiseWarning):  # of the circuit without the label
+        parts = qd.backend("aer", noise_model=noisy).probabilities([circuits[0], labelled, circuits[2]])
+    assert np.abs(parts[0] - parts[1]).max() > 1e-3  # the label has noise, which its equal without one has not
+    np.testing.assert_array_equal(parts[0], parts[2])
+    assert np.abs(alone[0] - alone[1]).max() > 1e-3
