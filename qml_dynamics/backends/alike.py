@@ -7,8 +7,11 @@ A module of its own beside `aer`: which circuits of a list are the same.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
+
+from qiskit.circuit.library import get_standard_gate_name_mapping
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -50,11 +53,15 @@ def _mark(circuit: QuantumCircuit) -> Hashable | None:
     words: list[Hashable] = [circuit.num_qubits]
     for instruction in data:
         params = instruction.params
-        if (
-            not instruction.is_standard_gate()
-            or instruction.label is not None
-            or any(type(p) is not float for p in params)
-        ):
+        plain = instruction.is_standard_gate() and instruction.label is None and all(type(p) is float for p in params)
+        # a class of somebody's own that inherits from a standard gate counts as one, and may have another definition
+        if not plain or instruction.operation.base_class is not _classes()[instruction.name]:
             return None
         words.append((instruction.name, *[place[q] for q in instruction.qubits], *params))
     return tuple(words)
+
+
+@cache
+def _classes() -> Mapping[str, type]:
+    """The class of each standard gate by its name."""
+    return {name: gate.base_class for name, gate in get_standard_gate_name_mapping().items()}

@@ -41,3 +41,23 @@ def test_equal_circuits_are_simulated_once_and_answered_each() -> None:
     assert np.abs(parts[0] - parts[1]).max() > 1e-3  # the label has noise, which its equal without one has not
     np.testing.assert_array_equal(parts[0], parts[2])
     assert np.abs(alone[0] - alone[1]).max() > 1e-3
+
+
+def test_a_gate_of_ones_own_under_a_standard_name_stands_by_itself() -> None:
+    """A subclass of a standard gate has its name and parameters, and whatever definition it likes."""
+
+    class Other(RXGate):
+        """A rotation the other way round."""
+
+        def _define(self) -> None:
+            self.definition = QuantumCircuit(1)
+            self.definition.rx(-self.params[0], 0)
+
+    standard, own = QuantumCircuit(1), QuantumCircuit(1)
+    standard.rx(0.7, 0)
+    own.append(Other(0.7), [0])
+    assert own.data[0].is_standard_gate()
+    assert own.data[0].name == "rx"
+    assert distinct([standard, own, standard.copy()])[1] == [0, 1, 0]
+    with pytest.raises(qd.QMLDynamicsError, match="rx"):
+        qd.backend("aer").probabilities([standard, own])
