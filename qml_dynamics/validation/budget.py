@@ -15,6 +15,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -161,7 +162,7 @@ class Chain:
         if self.problem.objective is not None and self.problem.objective.domain is not None:
             self.notes.append("grid: the loss is a table and is not known on a finer grid; this part is not measured.")
             return on_grid, 0
-        fine = self._fine(domain)
+        fine = self.fine
         run, steps = self._converged(fine)
         assert run.states is not None
         assert isinstance(fine.domain, Grid)
@@ -169,8 +170,11 @@ class Chain:
         density = np.abs(wave) ** 2
         return Point(density / density.sum(), wave, self._loss(run)), steps
 
-    def _fine(self, domain: Grid) -> Problem:
-        initial: Any = self.problem.initial
+    @cached_property
+    def fine(self) -> Problem:
+        """The problem with half of the spacing; one for both parts that need it, so that its loss is asked once."""
+        domain, initial = self.problem.domain, self.problem.initial
+        assert isinstance(domain, Grid)
         if not isinstance(initial, (Gaussian, Uniform)):
             initial = State(refine(initial.vector(domain), domain)[0])
         return self.problem.replace(domain=domain.refined(), initial=initial)
@@ -180,7 +184,7 @@ class Chain:
         domain = self.reference.domain
         if not isinstance(domain, Grid) or not steps:
             return refined
-        fine = self._fine(domain)
+        fine = self.fine
         wide, why = widened(fine, hamiltonian(fine))
         if wide is None:
             self.notes.append(f"box: {why}")
