@@ -154,8 +154,7 @@ def cost(
     if synthesis != _DEFAULT:  # builders of circuits are loaded where they are asked
         one_of(synthesis, "synthesis", builders.clifford_t.LAWS, MethodError)
     if synthesis_error is not None:
-        error = real(synthesis_error, "synthesis_error", positive=True, error=MethodError)
-        require(_FINEST <= error <= 1, "synthesis_error", f"be between {_FINEST:g} and 1", error, MethodError)
+        synthesis_bound(synthesis_error)
     method, backend = settled(problem, method, backend, shots)
     device = None if backend is None else find_backend(backend)
     estimate = price(problem, method, device, shots, save, seed, observables, synthesis_error, synthesis)
@@ -235,6 +234,25 @@ def evaluations(job: Job, work: Work) -> int | None:
     if work.asks is None or job.compact:
         return None
     return job.problem.domain.size + ASKED_TWICE + work.asks
+
+
+def synthesis_bound(error: float) -> float:
+    """The error of a synthesis that is shared out over rotations; refused with a :class:`MethodError` where it is none."""
+    error = real(error, "synthesis_error", positive=True, error=MethodError)
+    require(_FINEST <= error <= 1, "synthesis_error", f"be between {_FINEST:g} and 1", error, MethodError)
+    return error
+
+
+def synthesised_for(job: Job, error: float) -> Backend:
+    """The simulator of circuits whose rotations are synthesised; refused where no circuits run, or on a noisy backend."""
+    from ..backends.synthesised import SynthesisedBackend
+
+    bound = synthesis_bound(error)
+    runs = job.backend is not None and job.method.facts().circuits_known_ahead
+    require(runs, "synthesis_error", "be None where no circuits are known ahead", error, MethodError)
+    ideal = capabilities(job.device).exact
+    require(ideal, "synthesis_error", f"be None on {job.device.name}, which is no ideal simulator", error, MethodError)
+    return SynthesisedBackend(bound)
 
 
 def cut_steps(job: Job) -> int:

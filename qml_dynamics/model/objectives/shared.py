@@ -45,7 +45,7 @@ class SharedTables:
 
     def add(self, domain: Domain, values: np.ndarray, again: np.ndarray) -> np.ndarray:
         """Share a table, from now on read-only, with what its function gave for the points that are asked again."""
-        held = memoryview(np.ascontiguousarray(values).reshape(-1)).toreadonly()
+        held = np.ascontiguousarray(values, dtype=float).reshape(-1).data.toreadonly()
         table = np.frombuffer(held).reshape(domain.shape)  # of what is read-only, so that it can never be made writable
         self._made = {each: made for each, made in self._made.items() if made.table() is not None}
         self._made[domain] = _Made(weakref.ref(table), again, outermost())
