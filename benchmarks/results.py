@@ -40,6 +40,7 @@ class Row:
         make: of a number of qubits: two functions; of a count, that return it. A peer that is not there raises ``ImportError``.
         quick, full: the sizes of either form.
         unit: ``"s"``, or what is counted.
+        own: whether ours stands beside itself, to show what an option costs: then nobody wins.
     """
 
     work: str
@@ -48,6 +49,7 @@ class Row:
     quick: tuple[int, ...]
     full: tuple[int, ...]
     unit: str = "s"
+    own: bool = False
 
     @property
     def timed(self) -> bool:
@@ -77,6 +79,7 @@ class Table:
     peer: str
     unit: str
     results: list[Result] = field(default_factory=list)
+    own: bool = False
     missing: str = ""
 
     def growth(self, whose: str) -> float | None:
@@ -90,7 +93,7 @@ class Table:
 
 def measured(row: Row, sizes: Sequence[int]) -> Table:
     """A row at these sizes; one whose peer is not installed says so."""
-    table = Table(row.work, row.peer, row.unit)
+    table = Table(row.work, row.peer, row.unit, own=row.own)
     for qubits in sizes:
         try:
             ours, peer = row.make(qubits)
@@ -156,7 +159,7 @@ def lines(tables: Sequence[Table], command: str, seconds: float) -> Iterator[str
         told = "; ".join("" if g is None else f"{g:.2f}" for g in growths).strip("; ")
         for k, result in enumerate(table.results):
             mine, theirs = (number(value, table.unit) for value in (result.ours, result.peer))
-            word = "**the peer wins**" if result.ratio < 1 else ""
+            word = "**the peer wins**" if result.ratio < 1 and not table.own else ""
             last = told if k == len(table.results) - 1 else ""
             cells = (
                 table.work,
@@ -186,7 +189,7 @@ def write(quick: bool, rows: Sequence[Row], folder: Path = HERE, say: Callable[[
     text = "\n".join(lines(tables, command, time.process_time() - start)) + "\n"
     data = {"command": command, "machine": machine(), "versions": versions(), "tables": []}
     for table in tables:
-        results = [{**asdict(r), "ratio": r.ratio, "peer_wins": r.ratio < 1} for r in table.results]
+        results = [{**asdict(r), "ratio": r.ratio, "peer_wins": r.ratio < 1 and not table.own} for r in table.results]
         growth = {whose: table.growth(whose) for whose in ("ours", "peer")}
         data["tables"].append({**asdict(table), "results": results, "growth": growth})  # type: ignore[union-attr]
     (folder / "RESULTS.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")

@@ -172,11 +172,11 @@ ROWS = (
     Row("ground state", "SciPy eigsh, finite differences, shift and invert", ground, (9, 10, 11), (9, 11, 13)),
     Row("evolution to 1e-8, chin4a", "QuTiP sesolve", reference, (7, 8), (8, 10, 12)),
     Row("exact run on Aer, diagonals fused", "the same gate by gate", simulated, (6, 8, 10), (8, 10, 12, 14)),
-    Row("21 saves on Aer", "2 saves", saves, (8, 10), (8, 10, 12, 14)),
+    Row("21 saves on Aer", "ours with 2 saves", saves, (8, 10), (8, 10, 12, 14), own=True),
     Row("circuit on statevector", "Qiskit Statevector", reference_simulator, (5, 7, 9), (5, 9, 13)),
     Row("20 Strang steps, classical", "lightning.qubit", lightning, (8, 10), (8, 10, 12)),
     Row("two steps of McLachlan's principle", "VarQITE, reverse gradients", variational, (4, 5), (4, 6, 8)),
-    Row("anneal, 20 stages, with spectrum", "without spectrum", annealing, (6, 8), (8, 10, 12)),
+    Row("anneal, 20 stages, with spectrum", "ours without spectrum", annealing, (6, 8), (8, 10, 12), own=True),
     Row("a Strang step of the double well", "Pauli sum, Suzuki 2", well_gates, (5, 6, 7), (6, 8, 10), "CX"),
     Row("10 Strang steps, Ising chain", "best of Qiskit's three ways", chain_gates, (6, 10), (6, 10, 20), "CX"),
 )

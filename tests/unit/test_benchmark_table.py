@@ -28,6 +28,7 @@ ROWS = (
     Row("product", "200 of them", matrix_product, (3, 4), (5,)),
     Row("gates", "square", gates, (3, 5, 7), (2,), "CX"),
     Row("missing", "nothing", absent, (3,), (3,)),
+    Row("itself", "twice", gates, (6,), (6,), "CX", own=True),
 )
 
 
@@ -40,7 +41,9 @@ def test_the_table_says_machine_versions_command_growth_and_who_wins(tmp_path: P
     assert data["command"] in text
     assert data["machine"]["cores"] >= 1
     assert {"numpy", "qml-dynamics", "qiskit"} <= set(data["versions"])
-    product, counted, missing = data["tables"]
+    product, counted, missing, itself = data["tables"]
+    assert not itself["results"][0]["peer_wins"]
+    assert itself["results"][0]["ratio"] < 1
     assert [r["qubits"] for r in product["results"]] == [3, 4]
     # 200 products take longer than one, however busy the machine is: the median of five
     assert all(r["ratio"] > 1 and not r["peer_wins"] for r in product["results"])
