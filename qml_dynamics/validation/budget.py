@@ -124,13 +124,13 @@ class Chain:
         if self.synthesised is not None:  # from here on that is the run
             circuit, drawn = self._point(self.run(self.problem, self.method, self.synthesised, seed=self.seed)), None
             points.append(circuit)
-        device = self._device(circuit)
-        final = self._final(device, drawn)
+        final = self._final(device := self._device(circuit), drawn)
         names = with_synthesis(ONE_HOT_TERMS if hopping else TERMS, self.synthesised is not None)
         chain = dict(zip(names, pairwise((*points, device, final))))
         terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
         shifts = {
-            name: b.loss - a.loss if name == "shots" else _plain(b.loss - a.loss) for name, (a, b) in chain.items()
+            name: b.loss - a.loss if name == "shots" else Estimate(float((b.loss - a.loss).value))
+            for name, (a, b) in chain.items()
         }
         known = {
             n: (a.state, b.state) for n, (a, b) in chain.items() if a is not b or n not in ("box", "grid", "register")
@@ -312,10 +312,6 @@ def _spectral(problem: Problem, zeta: np.ndarray) -> Problem:
     return problem.replace(domain=there, objective=loss if loss.domain is None else from_table(zeta, there))
 
 
-def _plain(estimate: Estimate) -> Estimate:
-    return Estimate(float(estimate.value), 0.0, None)
-
-
 @checks_arguments
 def error_budget(
     problem: Problem,
@@ -337,8 +333,7 @@ def error_budget(
             have one.
         observables: of an operator, as for ``evolve``: a column of the budget each, beside the energy.
         synthesis_error: of a run whose rotations are made of Clifford gates and T: the bound of what that adds to the wave in the 2-norm,
-            as in :func:`cost`. Its circuits are run with the sequences that gridsynth finds, each within an even share of it, and the
-            difference is one more part, ``synthesis``. For ideal simulators.
+            as in :func:`cost`. What the sequences do that gridsynth finds is one more part, ``synthesis``. For ideal simulators.
         backend, shots, seed, progress, folder: as for ``evolve``; with a folder the runs that are done are not run again,
             and the budget is in ``budget.npz`` (:meth:`ErrorBudget.load`).
 
