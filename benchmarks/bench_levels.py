@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -14,17 +12,7 @@ from qml_dynamics.methods import split_step
 from qml_dynamics.model.hamiltonians import LearningHamiltonian
 
 from .bench_reference import wells
-
-
-def medians(ours: Callable[[], object], peer: Callable[[], object], repeats: int = 5) -> tuple[float, float]:
-    """Median CPU seconds of both, taken in turns."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repeats):
-        for work, spent in zip((ours, peer), times):
-            start = time.process_time()
-            work()
-            spent.append(time.process_time() - start)
-    return statistics.median(times[0]), statistics.median(times[1])
+from .timing import medians
 
 
 def told(what: str, ours: Callable[[], object], peer: Callable[[], object]) -> None:

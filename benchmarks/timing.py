@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,3 +20,14 @@ def ratio(ours: Callable[[], Any], peer: Callable[[], Any], repeats: int = 5) ->
     pairs = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
     a, b = min(p[0] for p in pairs), min(p[1] for p in pairs)
     return a, b, a / b
+
+
+def medians(ours: Callable[[], object], peer: Callable[[], object], repeats: int = 5) -> tuple[float, float]:
+    """Median CPU seconds of both, taken in turns."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats):
+        for work, spent in zip((ours, peer), times):
+            start = time.process_time()
+            work()
+            spent.append(time.process_time() - start)
+    return statistics.median(times[0]), statistics.median(times[1])

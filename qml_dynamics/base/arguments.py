@@ -15,6 +15,7 @@ import numbers
 import types
 import typing
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from .kinds import ByName, fits, words
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_OUTERMOST: ContextVar[object | None] = ContextVar("_OUTERMOST", default=None)
 _ARRAYS = (np.ndarray, np.ndarray | None)  # arguments that functions get as arrays, also where a list was given
 
 SEEDS, SHOTS = (0, 2**128), (1, 10**9)
@@ -33,6 +35,11 @@ RANGES = {"seed": SEEDS, "shots": SHOTS}  # of integers that go by these names e
 
 class ArgumentError(ProblemError, MethodError):
     """An argument of a public function is of the wrong kind."""
+
+
+def outermost() -> object | None:
+    """A mark of the call of a public function in which this runs, the same in all calls inside it; None outside of every one."""
+    return _OUTERMOST.get()
 
 
 def checks_arguments(function: F) -> F:
@@ -62,7 +69,11 @@ def checks_arguments_but(*own: str) -> Callable[[F], F]:
 def _decorated(own: tuple[str, ...], function: F) -> F:
     signature = inspect.signature(function)
     hints: dict[str, Any] | None = None
-    broken, said = _BROKEN, failed  # closed over: `call` looks for names in the module of the function
+    broken, said, outer = (
+        _BROKEN,
+        failed,
+        _OUTERMOST,
+    )  # closed over: `call` looks for names in the module of the function
 
     def check(given: tuple[object, ...], options: dict[str, object]) -> tuple[tuple[object, ...], dict[str, object]]:
         """Compare the arguments with their annotations, and hand them on; raises the error of the first that does not fit."""
@@ -84,6 +95,7 @@ def _decorated(own: tuple[str, ...], function: F) -> F:
     def call(*given: object, **options: object) -> Any:
         """Check the arguments, call the function, and put a failure of arithmetic into words."""
         given, options = check(given, options)
+        mark = outer.set(object()) if outer.get() is None else None
         try:
             return function(*given, **options)
         except broken as reason:
@@ -91,6 +103,9 @@ def _decorated(own: tuple[str, ...], function: F) -> F:
             if error is None:
                 raise
             raise error from reason
+        finally:
+            if mark is not None:
+                outer.reset(mark)
 
     # with the function's own globals it belongs to its module, where doctest looks for its examples
     inside = types.FunctionType(call.__code__, function.__globals__, function.__name__, None, call.__closure__)

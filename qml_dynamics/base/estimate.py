@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .tails import student_isf
+
 Index = int | slice | Sequence[int] | np.ndarray | tuple[int | slice, ...]
 
 
@@ -172,8 +174,6 @@ def few_samples(size: npt.ArrayLike) -> Any:
     >>> [round(float(few_samples(n)), 2) for n in (3, 8, 1000)]
     [2.15, 1.18, 1.0]
     """
-    from scipy.stats import t
-
     free = np.maximum(np.asarray(size, dtype=float) - 1.0, 0.0)
-    wider = np.where(free > 0, np.maximum(t.isf(0.025, np.maximum(free, 1e-3)) / 2.0, 1.0), np.inf)
+    wider = np.where(free > 0, np.maximum(student_isf(0.025, np.maximum(free, 1e-3)) / 2.0, 1.0), np.inf)
     return wider if np.ndim(wider) else float(wider)

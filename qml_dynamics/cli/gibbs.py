@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import synthesis
 from ..base.errors import ProblemError, describe, require
+from ..base.tails import chi_square_sf
 from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
 from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
@@ -165,8 +166,6 @@ def _data(answer: Answer) -> dict[str, Any]:
 
 def _p_value(answer: Answer) -> float | None:
     """Pooled chi-square of the kept samples against the exact law; None without samples of the law itself."""
-    from scipy.stats import chi2
-
     result = answer.result
     if result.kept is None or result.reading != "born":
         return None
@@ -181,7 +180,7 @@ def _p_value(answer: Answer) -> float | None:
     if len(seen) < 2 or expected[-1] <= 0:
         return None
     a, b = np.array(seen), np.array(expected)
-    return float(chi2.sf(((a - b) ** 2 / b).sum(), len(a) - 1))
+    return float(chi_square_sf(((a - b) ** 2 / b).sum(), len(a) - 1))
 
 
 def _text(answer: Answer, data: Mapping[str, object]) -> str:

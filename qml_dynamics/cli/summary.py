@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.problem import loss_table
 from ..model.tables import Account
 from ..results.trajectory import Trajectory, plain
 from ..runs.problem_file import ProblemFile
@@ -62,7 +63,7 @@ def mean_losses(run: Trajectory) -> dict[str, Any] | None:
     """Mean loss at the end, and of uniform weights: what one sample is worth."""
     if run.problem.objective is None or "objective" not in run.expectations:
         return None
-    zeta = run.problem.objective.on(run.problem.domain)
+    zeta = loss_table(run.problem)
     return {
         "wave": plain(run.expectations["objective"][-1]),
         "uniform": float(zeta.mean()),

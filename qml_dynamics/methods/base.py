@@ -263,6 +263,7 @@ class Work:
         success: share of the samples that is kept at the end; None: all of them.
         per_step: circuits a step, where a step waits for those of the last one.
         samples: shots of each circuit that is sent, for the plan of a device; None: those of the call.
+        asks: values and gradients that the run asks a person's loss for, beside those of its table; None: it shows on the way.
     """
 
     qubits: int
@@ -276,6 +277,7 @@ class Work:
     success: float | None = None
     per_step: int | None = None
     samples: int | None = None
+    asks: int | None = 0
 
 
 @runtime_checkable

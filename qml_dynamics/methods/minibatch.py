@@ -111,12 +111,14 @@ class MiniBatch:
         domain = job.problem.domain
         if self.classical:
             transforms = 2 * self.draws * self.steps * {1: 1, 2: 1, 4: 5}[self.order]
-            return Work(domain.num_qubits, of_waves(job, 120) + of_answers(job, self.draws), transforms=transforms)
+            return Work(
+                domain.num_qubits, of_waves(job, 120) + of_answers(job, self.draws), transforms=transforms, asks=None
+            )
         programs, each = one_moment(job, replace(self, draws=1).circuits(job)[-1])
         every, qubits, shots = each * len(job.saves), programs[-1].num_qubits, job.shots or 0
         share = -(-shots // self.draws) if shots else None
         memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, self.draws)
-        return Work(qubits, memory, every * self.draws, every * shots, tuple(programs), samples=share)
+        return Work(qubits, memory, every * self.draws, every * shots, tuple(programs), samples=share, asks=None)
 
     def refined(self) -> MiniBatch:
         """Twice the steps."""

@@ -118,7 +118,11 @@ class SplitStep(Usual):
         if job.compact:
             return Work(domain.num_qubits, in_place.memory(job), transforms=2 * kinetic * self.steps)
         memory = of_waves(job, engine) if self.precision == "double" else of_waves(job, engine // 2, 24)
-        return Work(domain.num_qubits, memory, transforms=2 * kinetic * self.steps)
+        slope = 0
+        if self.formula == "chin4a":
+            assert job.problem.objective is not None  # the facts have refused operators
+            slope = domain.size * job.problem.objective.asks_of_gradient(domain.ndim)
+        return Work(domain.num_qubits, memory, transforms=2 * kinetic * self.steps, asks=slope)
 
     def refined(self) -> SplitStep:
         """Twice the steps."""

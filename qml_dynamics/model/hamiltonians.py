@@ -16,7 +16,7 @@ from .drives import knots_of, times
 from .objectives.base import Objective
 from .operator_sum import OperatorSum
 from .pauli import PauliSum
-from .problem import Problem
+from .problem import Problem, loss_table
 from .schedules import Constant, Schedule, is_constant
 from .spectrum import dense, lowest, lowest_points
 from .transforms import Transform
@@ -329,7 +329,7 @@ def hamiltonian(problem: Problem, workers: int | None = None) -> Hamiltonian:
         return PauliHamiltonian(problem.domain, problem.operator, problem.strength, problem.duration)
     assert problem.objective is not None  # Problem refuses anything else
     check_memory(16 * problem.domain.size, f"A Hamiltonian on {problem.domain.num_qubits} qubits")
-    zeta = problem.objective.on(problem.domain)
+    zeta = loss_table(problem)
     return LearningHamiltonian(
         problem.domain, zeta, problem.diffusion, problem.strength, problem.duration, workers, problem.objective
     )

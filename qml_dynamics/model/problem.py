@@ -140,6 +140,11 @@ class Problem:
             one_of(name, "replace", known)
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
+    def __getstate__(self) -> dict[str, object]:
+        return {
+            each.name: getattr(self, each.name) for each in dataclasses.fields(self)
+        }  # without the table of the loss
+
     @classmethod
     @checks_arguments
     def from_operator(
@@ -300,6 +305,23 @@ def still_operator(problem: Problem) -> PauliSum:
             "but has several; hamiltonian(problem).at(t) is that of a time."
         )
     return found
+
+
+def loss_table(problem: Problem) -> np.ndarray:
+    """The loss on all points, shape ``domain.shape``, read-only: one table for all that is done with a problem, freed with it.
+
+    >>> from qml_dynamics import Grid
+    >>> bowl = Problem(Grid((-1, 1), 3), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
+    >>> loss_table(bowl) is loss_table(bowl.replace(clock="imaginary"))
+    True
+
+    Raises:
+        ProblemError: the loss has no table (see :meth:`Objective.on`).
+    """
+    assert problem.objective is not None
+    table = problem.objective.table(problem.domain)
+    vars(problem)["_table"] = table
+    return table
 
 
 WAVES = ("real", "imaginary")

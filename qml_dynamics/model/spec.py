@@ -14,7 +14,7 @@ from .initial import Initial, State
 from .objectives.prepared import model_spec
 from .operator_sum import OperatorSum
 from .pauli import PauliSum
-from .problem import Problem
+from .problem import Problem, loss_table
 from .schedules import QHD, Constant, Schedule, kind_of_schedule
 
 
@@ -73,7 +73,7 @@ def _describe_objective(problem: Problem, arrays: dict[str, np.ndarray]) -> dict
     assert objective is not None
     described = dict(objective.spec)
     if not described:
-        arrays["problem/table"] = objective.on(problem.domain)
+        arrays["problem/table"] = loss_table(problem)
         described = {"table": "problem/table", "name": objective.name}
     model = model_spec(objective) if "table" in described else None  # other losses have a name that makes them again
     return described if model is None else {**described, "model": model}

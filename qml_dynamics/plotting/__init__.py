@@ -19,6 +19,7 @@ from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, real, require
 from ..base.estimate import Estimate
 from ..base.numeric import as_numbers
+from ..model.problem import loss_table
 from ..results.trajectory import Trajectory, atomic_file
 from .density import FRAMES, density_size, draw_density
 from .energy import EXPECTATIONS, draw_budget, draw_energy
@@ -244,7 +245,7 @@ def _marks(run: Trajectory, marks: Mapping[str, Sequence[float]] | None) -> dict
 
 
 def _loss(run: Trajectory) -> np.ndarray | None:
-    return None if run.problem.objective is None else run.problem.objective.on(run.problem.domain)
+    return None if run.problem.objective is None else loss_table(run.problem)
 
 
 def _expectation_names(run: Trajectory) -> list[str]:

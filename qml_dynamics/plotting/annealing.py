@@ -11,6 +11,7 @@ from ..base.errors import MethodError, require
 from ..learning.metts.chain import Chain
 from ..learning.metts.statistics import autocorrelation
 from ..model.domains import Hypercube
+from ..model.problem import loss_table
 from ..results.trajectory import Trajectory
 from .style import (
     BLUE,
@@ -71,9 +72,7 @@ def plot_annealing(runs: Trajectory | Mapping[str, Trajectory]) -> Figure:
 def _draw_ends(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
     """One weight: densities above the loss. More: the distribution of the loss at the end."""
     first = next(iter(runs.values()))
-    domain, objective = first.problem.domain, first.problem.objective
-    assert objective is not None
-    zeta = objective.on(domain)
+    domain, zeta = first.problem.domain, loss_table(first.problem)
     if domain.ndim > 1 or isinstance(domain, Hypercube):
         _draw_loss_bars(axes, zeta, {name: run.density[-1] for name, run in runs.items()})
         return
@@ -182,9 +181,8 @@ def plot_chain(chain: Chain) -> Figure:
         MethodError: it is something else.
     """
     require(isinstance(chain, Chain), "chain", "be a Chain", type(chain).__name__, MethodError)
-    objective, domain = chain.problem.objective, chain.problem.domain
+    objective, zeta = chain.problem.objective, loss_table(chain.problem)
     assert objective is not None
-    zeta = objective.on(domain)
     loss = zeta.reshape(-1)[chain.index]
     with new_figure(12.0, 3.7) as figure:
         law, trace, memory = figure.subplots(1, 3, width_ratios=(1.2, 1.2, 1.0))

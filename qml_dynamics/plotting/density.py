@@ -125,7 +125,7 @@ def _draw_frames(host: FigureBase, run: Trajectory, zeta: np.ndarray, frames: in
         axes.set_xlabel(weight_label(0))
     for axes in panels[:, 0]:
         axes.set_ylabel(weight_label(1))
-    color_bar(host, image, panels, density_label(2))
+    color_bar(host, image, panels.flat[: len(chosen)], density_label(2))
 
 
 def _draw_marginals(host: FigureBase, run: Trajectory) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from ..base.errors import MethodError, require
 from ..methods.base import facts_of
 from ..model.domains import Grid
+from ..model.problem import loss_table
 from .style import BLUE, DENSITY, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, at_time, loss_levels, new_figure, plane, tidy
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def plot_descent(found: Descent) -> Figure:
     require(isinstance(grid, Grid) and grid.ndim == 2, "found", "be of two weights", grid, MethodError)
     assert isinstance(grid, Grid)
     assert run.problem.objective is not None
-    zeta = run.problem.objective.on(grid)
+    zeta = loss_table(run.problem)
     frames = np.unique(np.linspace(0, len(run.times) - 1, min(4, len(run.times))).astype(int))
     with new_figure(3.0 * len(frames) + 4.2, 3.7) as figure:
         every = figure.subplots(1, len(frames) + 1, width_ratios=[1.0] * len(frames) + [1.25])

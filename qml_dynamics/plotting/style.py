@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..results.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure, FigureBase
@@ -48,11 +50,30 @@ def new_figure(width: float, height: float) -> Iterator[Figure]:
     """A figure with constrained layout, and the style of the library while it is drawn."""
     try:
         import matplotlib
-        from matplotlib.figure import Figure
     except ImportError:
         raise MethodError(MISSING) from None
     with matplotlib.rc_context(STYLE):
-        yield Figure(figsize=(width, height), layout="constrained")
+        yield _arranged()(figsize=(width, height), layout="constrained")
+
+
+@cache
+def _arranged() -> type[Figure]:
+    """Figures that are arranged once and drawn once where they are saved: Matplotlib draws them twice, the first time for the layout."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    class Arranged(Figure):
+        """A figure whose first drawing, while it is saved, is its layout alone."""
+
+        def draw(self, renderer: RendererBase) -> None:
+            """Draw, or arrange: saving turns the layout off before the drawing that counts."""
+            engine = self.get_layout_engine()
+            if isinstance(engine, ConstrainedLayoutEngine) and self.canvas.is_saving():
+                engine.execute(self)
+            else:
+                super().draw(renderer)
+
+    return Arranged
 
 
 def add_title(figure: Figure, run: Trajectory) -> None:

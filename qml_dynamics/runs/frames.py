@@ -13,6 +13,7 @@ from ..learning.growth.training import Trained
 from ..learning.metts.chain import Chain
 from ..learning.training.optimisers import TrainResult
 from ..model.domains import Domain
+from ..model.problem import loss_table
 from ..results.compact import CompactTrajectory
 from ..results.trajectory import Trajectory, plain
 from .foreign_tables import dataset, frame
@@ -75,7 +76,7 @@ def _losses(chain: Chain) -> np.ndarray | None:
     if objective is None:
         return None
     check_memory(8 * domain.size, "The table of the loss")
-    return np.asarray(objective.on(domain).reshape(-1)[chain.index.reshape(-1)[: len(chain.samples)]])
+    return np.asarray(loss_table(chain.problem).reshape(-1)[chain.index.reshape(-1)[: len(chain.samples)]])
 
 
 def chain_frame(chain: Chain) -> pandas.DataFrame:

@@ -12,11 +12,16 @@ operator norm. The distances of a circuit add up, so that a total is shared out 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.circuit import CircuitInstruction
+from qiskit.circuit.library import UnitaryGate
+from qiskit.quantum_info import Operator
+from qiskit.synthesis import gridsynth_rz
 
 from .measure import BASIS, WHOLE, compiled_parts
 
@@ -100,6 +105,47 @@ def fault_tolerant(circuit: QuantumCircuit, error: float, synthesis: str = "grid
         error,
         each,
     )
+
+
+def approximated(pieces: Sequence[QuantumCircuit], error: float) -> list[QuantumCircuit]:
+    """Consecutive circuits with every rotation replaced by the Clifford and T gates nearest to it, as one matrix, within ``error`` in all.
+
+    Args:
+        pieces: circuits that follow one another.
+        error: bound of the distance of all of them together in the operator norm; the rotations share it evenly.
+
+    >>> circuit = QuantumCircuit(1)
+    >>> _ = circuit.rz(0.3, 0), circuit.t(0)
+    >>> found = approximated([circuit], 1e-3)[0]
+    >>> 0 < np.linalg.norm(Operator(found).data - Operator(circuit).data, 2) < 1e-3
+    True
+    """
+    compiled = [list(compiled_parts(piece, BASIS, WHOLE)) for piece in pieces]
+    rotations = sum(_turns(item) for parts in compiled for part in parts for item in part.data)
+    return [_joined(parts, error / max(1, rotations)) for parts in compiled]
+
+
+def _turns(item: CircuitInstruction) -> bool:
+    return item.name == "rz" and _kind(float(item.params[0])) == "rotation"
+
+
+def _joined(parts: Sequence[QuantumCircuit], each: float) -> QuantumCircuit:
+    """The parts of one circuit, rotations to within ``each``; its phase is that of the first."""
+    out = parts[0].copy_empty_like()
+    for part in parts:
+        for item in part.data:
+            gate = UnitaryGate(_nearest(float(item.params[0]), each), check_input=False) if _turns(item) else None
+            out._append(item if gate is None else CircuitInstruction(gate, item.qubits))
+    out.global_phase = sum(float(part.global_phase) for part in parts) - float(parts[0].global_phase) * (len(parts) - 1)
+    return out
+
+
+@lru_cache(maxsize=1 << 14)
+def _nearest(angle: float, eps: float) -> np.ndarray:
+    """The matrix of the sequence that gridsynth finds for a rotation about z, its phase included; shared, so never written to."""
+    found = np.asarray(Operator(gridsynth_rz(angle, eps)).data)
+    found.setflags(write=False)
+    return found
 
 
 def _kind(angle: float) -> str:

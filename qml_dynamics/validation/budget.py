@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,25 +52,24 @@ from ..model.resample import refine, restrict
 from ..results.observables import ObservableLike
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
-from .error_parts import ONE_HOT_TERMS, TERMS, ErrorBudget, coarse_cells, infidelity_of, samples_worth
+from .error_parts import (
+    ONE_HOT_TERMS,
+    TERMS,
+    ErrorBudget,
+    Point,
+    coarse_cells,
+    infidelity_of,
+    samples_worth,
+    with_synthesis,
+)
 from .operator_budget import OperatorChain
+from .resources import synthesised_for
 from .wider_box import inner, widened
 
 RESULT = "budget.npz"
 _SETTLED = 1e-14  # infidelity that the reference may still have
 _DENSE = 256  # points up to which one diagonalisation takes less time than thousands of small transforms
 _LEFT = 1e-12  # of a wave in the box, below which it has left it
-
-
-@dataclass
-class Point:
-    """One run of the chain: density over the grid, its wave if known, its mean loss, and the probability outside the box."""
-
-    density: np.ndarray
-    state: np.ndarray | None
-    loss: Estimate
-    shots: int | None = None
-    outside: float = 0.0
 
 
 class Chain:
@@ -83,9 +83,10 @@ class Chain:
         shots: int | None,
         seed: int | None,
         progress: bool | None,
+        synthesised: Backend | None = None,
     ) -> None:
         self.problem, self.method, self.shots, self.seed, self.progress = problem, method, shots, seed, progress
-        self.given = backend
+        self.given, self.synthesised = backend, synthesised
         self.h = hamiltonian(problem)
         assert isinstance(self.h, LearningHamiltonian)
         self.zeta = self.h.zeta
@@ -119,13 +120,17 @@ class Chain:
         wide = self._wider(refined, steps)
         formula, circuit, drawn = self._formula_and_circuit()
         before = formula if self.facts.register else circuit  # with all of the encoding, and without a register
-        device = self._device(circuit)
-        final = self._final(device, drawn)
-        points = (wide, refined, on_grid, *hopping, formula, before, circuit, device, final)
-        chain = dict(zip(ONE_HOT_TERMS if hopping else TERMS, zip(points[:-1], points[1:])))
+        points = [wide, refined, on_grid, *hopping, formula, before, circuit]
+        if self.synthesised is not None:  # from here on that is the run
+            circuit, drawn = self._point(self.run(self.problem, self.method, self.synthesised, seed=self.seed)), None
+            points.append(circuit)
+        final = self._final(device := self._device(circuit), drawn)
+        names = with_synthesis(ONE_HOT_TERMS if hopping else TERMS, self.synthesised is not None)
+        chain = dict(zip(names, pairwise((*points, device, final))))
         terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
         shifts = {
-            name: b.loss - a.loss if name == "shots" else _plain(b.loss - a.loss) for name, (a, b) in chain.items()
+            name: b.loss - a.loss if name == "shots" else Estimate(float((b.loss - a.loss).value))
+            for name, (a, b) in chain.items()
         }
         known = {
             n: (a.state, b.state) for n, (a, b) in chain.items() if a is not b or n not in ("box", "grid", "register")
@@ -161,7 +166,7 @@ class Chain:
         if self.problem.objective is not None and self.problem.objective.domain is not None:
             self.notes.append("grid: the loss is a table and is not known on a finer grid; this part is not measured.")
             return on_grid, 0
-        fine = self._fine(domain)
+        fine = self.fine
         run, steps = self._converged(fine)
         assert run.states is not None
         assert isinstance(fine.domain, Grid)
@@ -169,8 +174,11 @@ class Chain:
         density = np.abs(wave) ** 2
         return Point(density / density.sum(), wave, self._loss(run)), steps
 
-    def _fine(self, domain: Grid) -> Problem:
-        initial: Any = self.problem.initial
+    @cached_property
+    def fine(self) -> Problem:
+        """The problem with half of the spacing; one for both parts that need it, so that its loss is asked once."""
+        domain, initial = self.problem.domain, self.problem.initial
+        assert isinstance(domain, Grid)
         if not isinstance(initial, (Gaussian, Uniform)):
             initial = State(refine(initial.vector(domain), domain)[0])
         return self.problem.replace(domain=domain.refined(), initial=initial)
@@ -180,7 +188,7 @@ class Chain:
         domain = self.reference.domain
         if not isinstance(domain, Grid) or not steps:
             return refined
-        fine = self._fine(domain)
+        fine = self.fine
         wide, why = widened(fine, hamiltonian(fine))
         if wide is None:
             self.notes.append(f"box: {why}")
@@ -279,7 +287,7 @@ class Chain:
             return device
         if drawn is not None:
             return drawn
-        backend = self.given if self.given is not None else self.backend
+        backend = self.synthesised or (self.given if self.given is not None else self.backend)
         run = self.run(self.problem, self.method, backend=backend, shots=self.shots, seed=self.seed)
         if backend is not None and not self.facts.circuits_known_ahead:
             self.notes.append(
@@ -304,10 +312,6 @@ def _spectral(problem: Problem, zeta: np.ndarray) -> Problem:
     return problem.replace(domain=there, objective=loss if loss.domain is None else from_table(zeta, there))
 
 
-def _plain(estimate: Estimate) -> Estimate:
-    return Estimate(float(estimate.value), 0.0, None)
-
-
 @checks_arguments
 def error_budget(
     problem: Problem,
@@ -319,6 +323,7 @@ def error_budget(
     observables: Mapping[str, ObservableLike] | None = None,
     progress: bool | None = None,
     folder: Folder | None = None,
+    synthesis_error: float | None = None,
 ) -> ErrorBudget:
     """Measure every part of the error of ``evolve(problem, method, backend=..., shots=...)`` at the final time.
 
@@ -327,12 +332,15 @@ def error_budget(
         method: any method, None as for ``evolve``; circuits have all parts, classical methods those that apply; a register those that
             have one.
         observables: of an operator, as for ``evolve``: a column of the budget each, beside the energy.
+        synthesis_error: of a run whose rotations are made of Clifford gates and T: the bound of what that adds to the wave in the 2-norm,
+            as in :func:`cost`. What the sequences do that gridsynth finds is one more part, ``synthesis``. For ideal simulators.
         backend, shots, seed, progress, folder: as for ``evolve``; with a folder the runs that are done are not run again,
             and the budget is in ``budget.npz`` (:meth:`ErrorBudget.load`).
 
     Raises:
         ProblemError: the problem is on the classical clock, or observables are given for a loss.
-        MethodError: the method is a bridge, whose answer is not the wave of the problem.
+        MethodError: an error of the synthesis is given where no circuits run, or on a noisy backend; the method is a bridge, whose
+            answer is not the wave of the problem.
 
     >>> from qml_dynamics import Gaussian, Grid, Problem, Trotter
     >>> well = Problem(Grid((-5, 5), 5), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="real", duration=1.0, initial=Gaussian(1, 0.7))
@@ -349,12 +357,13 @@ def error_budget(
             "grid and a wider box, is a wave (`compare` a run of KoopmanVonNeumann with one of HamiltonJacobi instead)."
         )
     method, backend = settled(problem, method, backend, shots)
-    convert(problem, method, backend, shots, seed)  # what is refused is told before the references run
+    job = convert(problem, method, backend, shots, seed)  # what is refused is told before the references run
     if check_method(method).facts().both_ends:
         raise MethodError(
             f"Argument `method` must solve the problem from its initial wave for an error budget, but is {type(method).__name__}, "
             "which has an end of its own."
         )
+    synthesised = None if synthesis_error is None else synthesised_for(job, synthesis_error)
     with warnings.catch_warnings():
         # the budget itself measures what a run would warn of: edges and momentum tails show in the grid's part
         warnings.simplefilter("ignore", EdgeWeightWarning)
@@ -362,10 +371,10 @@ def error_budget(
         warnings.simplefilter("ignore", UnusedArgumentWarning)  # of the runs without shots
         chain: Chain | OperatorChain
         if problem.operator is not None:
-            chain = OperatorChain(problem, method, backend, shots, seed, progress, observables)
+            chain = OperatorChain(problem, method, backend, shots, seed, progress, observables, synthesised)
         else:
             require(observables is None, "observables", "be None for a loss, whose column is its mean", observables)
-            chain = Chain(problem, method, backend, shots, seed, progress)
+            chain = Chain(problem, method, backend, shots, seed, progress, synthesised)
 
         def identify(said: Identity) -> None:
             """Enter what decides the result of this call into its identity."""
@@ -375,6 +384,8 @@ def error_budget(
             said.add("shots", shots)
             if observables:
                 said.add("observables", dict(observables))
+            if synthesis_error is not None:
+                said.add("synthesis_error", synthesis_error)
 
         with kept_call("error_budget", folder, seed, identify) as call:
             if seed is None and call.folder is not None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..base.tails import binomial_sf, normal_isf
 from ..results.sampling import drawable
 from .looks import Look, looks_of, parts_of, rare_cells
 from .readings import Reading, halved
@@ -102,11 +103,9 @@ def simulated(setting: Setting) -> np.ndarray:
 
 def _tail(gap: np.ndarray, law: np.ndarray, there: np.ndarray, samples: int) -> np.ndarray:
     """The normal number whose tail is that of the count in rare cells (binomial, so never too large where the runs agree)."""
-    from scipy.stats import binom, norm
-
     expected = float(law[there].sum())
     count, where = np.unique(np.rint(samples * (gap @ there.astype(float) + expected)), return_inverse=True)
-    return np.asarray(norm.isf(np.clip(binom.sf(count - 1, samples, expected), 1e-300, 0.5)))[where]
+    return normal_isf(np.clip(binomial_sf(count - 1, samples, expected), 1e-300, 0.5))[where]
 
 
 def _gaps(reading: Reading, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -26,6 +26,7 @@ from ..results.trajectory import Trajectory
 TERMS = ("box", "grid", "formula", "encoding", "register", "device", "shots")
 ONE_HOT_TERMS = ("box", "grid", "differences", "formula", "encoding", "register", "device", "shots")
 OPERATOR_TERMS = ("start", "formula", "encoding", "register", "readout", "device", "mitigation", "shots")
+SYNTHESIS = "synthesis"
 _NOISE = ("readout", "device")  # which mitigation takes back
 KIND = "error budget"
 
@@ -37,7 +38,8 @@ class ErrorBudget:
 
     Of a loss the parts are box, grid, formula, encoding, register, device and shots, on a one-hot grid differences too, what finite
     differences in place of the spectral Laplacian do; of an operator start, formula, encoding, register,
-    readout, device (the other noise), mitigation and shots.
+    readout, device (the other noise), mitigation and shots. Where an error of the synthesis is given, ``synthesis`` is one more part of
+    each, behind encoding and register.
 
     Attributes:
         terms: total variation over the cells; what lies outside of the box is one more cell. Of an operator, what tells the two states
@@ -148,11 +150,33 @@ class ErrorBudget:
         return "\n".join([*rows, *self.notes])
 
 
+def with_synthesis(names: tuple[str, ...], synthesised: bool) -> tuple[str, ...]:
+    """The names of the parts in their order, with that of the synthesis where there is one.
+
+    >>> with_synthesis(TERMS, True)
+    ('box', 'grid', 'formula', 'encoding', 'register', 'synthesis', 'device', 'shots')
+    """
+    place = names.index("register") + 1
+    return (*names[:place], SYNTHESIS, *names[place:]) if synthesised else names
+
+
 def _check_parts(found: Mapping[object, object], name: str) -> None:
     """Raise :class:`ProblemError` unless these are estimates of all parts of a loss, or of an operator."""
-    known = ONE_HOT_TERMS if "differences" in found else TERMS if "box" in found else OPERATOR_TERMS
+    plain = ONE_HOT_TERMS if "differences" in found else TERMS if "box" in found else OPERATOR_TERMS
+    known = with_synthesis(plain, SYNTHESIS in found)
     whole = sorted(map(str, found)) == sorted(known) and all(isinstance(v, Estimate) for v in found.values())
     require(whole, "path", f"hold {name} of {', '.join(known)}", ", ".join(map(str, found)))
+
+
+@dataclass
+class Point:
+    """One run of the chain: density over the grid, its wave if known, its mean loss, and the probability outside the box."""
+
+    density: np.ndarray
+    state: np.ndarray | None
+    loss: Estimate
+    shots: int | None = None
+    outside: float = 0.0
 
 
 _CELLS = 64

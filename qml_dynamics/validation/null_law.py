@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from ..base.tails import chi_square_sf, normal_isf
 from .draws import DRAWS, ROOT, Setting, setting_of, simulated
 from .readings import Reading
 
@@ -281,6 +282,4 @@ def _squares(values: np.ndarray, inverse: np.ndarray) -> np.ndarray:
 
 def _from_chi_square(total: np.ndarray, count: int) -> np.ndarray:
     """The size of a normal number that is as rare as this sum of that many squares."""
-    from scipy.stats import chi2, norm
-
-    return np.asarray(norm.isf(np.clip(0.5 * chi2.sf(total, count), 1e-300, 0.5)))
+    return normal_isf(np.clip(0.5 * chi_square_sf(total, count), 1e-300, 0.5))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from ..model.problem import Problem
 from ..results.observables import Observable, ObservableLike, pauli_groups, read_observables
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
-from .error_parts import OPERATOR_TERMS, coarse_cells, infidelity_of, samples_worth
+from .error_parts import OPERATOR_TERMS, coarse_cells, infidelity_of, samples_worth, with_synthesis
 
 _TOL = 1e-12  # of the reference
 _SAME = 1e-12  # infidelity of two starts that are one
@@ -65,9 +66,10 @@ class OperatorChain:
         seed: int | None,
         progress: bool | None,
         observables: Mapping[str, ObservableLike] | None = None,
+        synthesised: Backend | None = None,
     ) -> None:
         self.problem, self.method, self.shots, self.seed, self.progress = problem, method, shots, seed, progress
-        self.given, self.observables = backend, observables
+        self.given, self.observables, self.synthesised = backend, observables, synthesised
         h = hamiltonian(problem)
         assert isinstance(h, PauliHamiltonian)
         self.h = h
@@ -111,14 +113,18 @@ class OperatorChain:
         formula = circuit if plain is None else self._point(self.run(self.problem, plain))
         started = self._started(run, exact)
         before = formula if self.facts.register else circuit  # with all of the encoding, and without a register
+        points = [exact, started, formula, before, circuit]
+        if self.synthesised is not None:  # from here on that is the run
+            circuit, drawn = self._point(self.run(self.problem, self.method, self.synthesised, seed=self.seed)), None
+            points.append(circuit)
         noisy, bare = self._noisy(circuit)
         readout = circuit if noisy is circuit else self._readout(circuit, bare)
         mitigated = noisy if bare is self.backend else self._device(self.backend)
         final = self._final(mitigated, drawn)
         if self.shots is None or plain is None:
             self._check_order(run, exact if started is exact else started)
-        points = (exact, started, formula, before, circuit, readout, noisy, mitigated, final)
-        chain = dict(zip(OPERATOR_TERMS, zip(points[:-1], points[1:])))
+        names = with_synthesis(OPERATOR_TERMS, self.synthesised is not None)
+        chain = dict(zip(names, pairwise((*points, readout, noisy, mitigated, final))))
         return self._parts(chain, exact, circuit, mitigated, final)
 
     def _parts(
@@ -144,7 +150,7 @@ class OperatorChain:
         energy = columns.pop("energy")
         return {
             "terms": terms,
-            "shifts": {name: energy[name] for name in OPERATOR_TERMS},
+            "shifts": {name: energy[name] for name in chain},
             "infidelity": infidelity,
             "total": Estimate(self._distance(exact, final), floor.stderr, self.shots),
             "total_shift": energy["total"],
@@ -291,7 +297,7 @@ class OperatorChain:
             return device
         if drawn is not None:
             return drawn
-        backend = self.given if self.given is not None else self.backend
+        backend = self.synthesised or (self.given if self.given is not None else self.backend)
         run = self.run(self.problem, self.method, backend, self.shots, self.seed)
         if backend is not None and not self.facts.circuits_known_ahead:
             self._note("shots: this part holds what measured steps and the device do to the path of the angles too.")

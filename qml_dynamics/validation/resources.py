@@ -19,6 +19,7 @@ from ..methods.base import Gates, Job, Method, Work, check_method
 from ..methods.defaults import settled
 from ..methods.job import convert
 from ..model.formulas import boundaries
+from ..model.objectives.base import ASKED_TWICE
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
 from .device_cost import DevicePlan, device_plan
@@ -57,6 +58,9 @@ class Cost:
         circuits_per_step: of a variational run whose steps are measured; those of a step go out as one batch.
         cut_steps: save times that are no end of a step: each cuts one in two, which adds gates. :func:`step_ends` lists save
             times that cut none.
+        evaluations: how often the run asks for the loss, values and gradients, where nobody has made its table yet: one on the points
+            of the grid, which all later calls with the problem share, and what the method asks for besides. None: the method decides
+            on the way. 0 for operators and for losses that are tables.
         fault_tolerant: the longest circuit in Clifford gates and T, where an error of their synthesis is given.
         encodings: on a device, of a grid of at most 32 points: its evolution compiled in binary and in one-hot encoding, and which of
             them the device should get.
@@ -78,12 +82,13 @@ class Cost:
     cut_steps: int = 0
     fault_tolerant: FaultTolerant | None = None
     encodings: Encodings | None = None
+    evaluations: int | None = 0
 
     def __str__(self) -> str:
         at_most = "at most " if self.upper_bound else ""
         if not self.circuits:
             work = f"{at_most}{self.transforms:,} transforms, {human_bytes(self.memory)} of memory"
-            return f"{self.backend}: {self.qubits} qubits simulated, {work}"
+            return f"{self.backend}: {self.qubits} qubits simulated, {work}{self._asked}"
         p = self.success_probability
         kept = "" if p is None else f", of which {p:.3g} are kept at the end"
         kept += "" if self.circuits_per_step is None else f", {self.circuits_per_step:,} circuits a step"
@@ -99,7 +104,12 @@ class Cost:
             + (f"; {self.device}" if self.device else "")
             + (f"; {self.fault_tolerant}" if self.fault_tolerant else "")
             + (f"; {self.encodings}" if self.encodings else "")
+            + self._asked
         )
+
+    @property
+    def _asked(self) -> str:
+        return f"; {self.evaluations:,} evaluations of the loss" if self.evaluations else ""
 
 
 @checks_arguments
@@ -144,8 +154,7 @@ def cost(
     if synthesis != _DEFAULT:  # builders of circuits are loaded where they are asked
         one_of(synthesis, "synthesis", builders.clifford_t.LAWS, MethodError)
     if synthesis_error is not None:
-        error = real(synthesis_error, "synthesis_error", positive=True, error=MethodError)
-        require(_FINEST <= error <= 1, "synthesis_error", f"be between {_FINEST:g} and 1", error, MethodError)
+        synthesis_bound(synthesis_error)
     method, backend = settled(problem, method, backend, shots)
     device = None if backend is None else find_backend(backend)
     estimate = price(problem, method, device, shots, save, seed, observables, synthesis_error, synthesis)
@@ -174,7 +183,20 @@ def price(
     if job.backend is None or not work.programs:
         known = synthesis_error is None
         require(known, "synthesis_error", "be None where no circuit runs", synthesis_error, MethodError)
-        return Cost(work.qubits, 0, 0, 0, 0, 0, work.memory, work.transforms, work.bound, "classical", work.success)
+        return Cost(
+            qubits=work.qubits,
+            circuits=0,
+            shots=0,
+            gates=0,
+            two_qubit_gates=0,
+            depth=0,
+            memory=work.memory,
+            transforms=work.transforms,
+            upper_bound=work.bound,
+            backend="classical",
+            success_probability=work.success,
+            evaluations=evaluations(job, work),
+        )
     _check_width(job.backend, work.qubits)
     plan = None
     longest = work.programs[-1]
@@ -200,7 +222,37 @@ def price(
         fault_tolerant=None
         if synthesis_error is None
         else builders.clifford_t.fault_tolerant(longest, synthesis_error, synthesis),
+        evaluations=evaluations(job, work),
     )
+
+
+def evaluations(job: Job, work: Work) -> int | None:
+    """How often a run asks for its loss: its table, with the points that are asked twice, and what the method asks besides."""
+    objective = job.problem.objective
+    if objective is None or objective.domain is not None:
+        return 0
+    if work.asks is None or job.compact:
+        return None
+    return job.problem.domain.size + ASKED_TWICE + work.asks
+
+
+def synthesis_bound(error: float) -> float:
+    """The error of a synthesis that is shared out over rotations; refused with a :class:`MethodError` where it is none."""
+    error = real(error, "synthesis_error", positive=True, error=MethodError)
+    require(_FINEST <= error <= 1, "synthesis_error", f"be between {_FINEST:g} and 1", error, MethodError)
+    return error
+
+
+def synthesised_for(job: Job, error: float) -> Backend:
+    """The simulator of circuits whose rotations are synthesised; refused where no circuits run, or on a noisy backend."""
+    from ..backends.synthesised import SynthesisedBackend
+
+    bound = synthesis_bound(error)
+    runs = job.backend is not None and job.method.facts().circuits_known_ahead
+    require(runs, "synthesis_error", "be None where no circuits are known ahead", error, MethodError)
+    ideal = capabilities(job.device).exact
+    require(ideal, "synthesis_error", f"be None on {job.device.name}, which is no ideal simulator", error, MethodError)
+    return SynthesisedBackend(bound)
 
 
 def cut_steps(job: Job) -> int:

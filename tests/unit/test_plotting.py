@@ -521,3 +521,19 @@ def test_matplotlib_is_loaded_late_without_pyplot_and_named_where_it_is_missing(
         [sys.executable, "-c", PROGRAM.format(before=before)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == answer
+
+
+def test_five_frames_leave_a_panel_out_and_a_figure_is_drawn_as_matplotlib_draws_it(
+    plane: qd.Trajectory, tmp_path: Path
+) -> None:
+    from matplotlib.figure import Figure
+
+    run = qd.evolve(plane.problem, plane.method, save=5)
+    figure = qd.plotting.plot_density(run)
+    panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
+    assert len(panels) == 5
+    arranged = qd.plotting.save_figure(figure, tmp_path / "arranged.png").read_bytes()
+    figure = qd.plotting.plot_density(run)
+    figure.__class__ = Figure  # which draws twice, the first time for the layout
+    assert qd.plotting.save_figure(figure, tmp_path / "plain.png").read_bytes() == arranged
+    assert len(arranged) > 10_000

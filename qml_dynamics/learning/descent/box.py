@@ -140,7 +140,7 @@ def fitted(objective: Objective, box: Box, grid: Grid) -> tuple[Objective, Box]:
     >>> fitted(flat, Box((0.0,), (1.0,), 0.0), Grid((0, 1), 2))[1].factor
     1333333.3333333333
     """
-    size = float(np.ptp(objective.on(grid)))
+    size = float(np.ptp(objective.table(grid)))
     if not 0 < size < math.inf or _LEAST <= size <= _MOST:
         return objective, box
     factor = min(max(size, _LEAST), _MOST) / size
@@ -178,7 +178,7 @@ def spread(zeta: np.ndarray) -> float:
 
 def remembered(objective: Objective, grid: Grid) -> Objective:
     """The same loss, its values on the grid taken once and looked up from then on: what is counted is what is asked."""
-    table = objective.on(grid).reshape(-1)
+    table = objective.table(grid).reshape(-1)
     low, step = np.array([axis[0] for axis in grid.axes]), np.array(grid.spacing)
     top = np.array(grid.shape) - 1
 

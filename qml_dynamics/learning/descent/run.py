@@ -22,7 +22,7 @@ from ...model.domains import Grid
 from ...model.hamiltonians import hamiltonian
 from ...model.objectives.base import ASKED_TWICE, LossLike, Objective
 from ...model.objectives.given import Noted, Symbolic
-from ...model.problem import Problem
+from ...model.problem import Problem, loss_table
 from ...model.schedules import QHD, Schedule
 from ...results.sampling import draw
 from ...results.trajectory import Counts, Trajectory
@@ -191,7 +191,7 @@ def _found(
     counts = last_samples(run, samples)
     points, losses, uniform = ranked(run, counts, box)
     limits = stated.domain.bounds if box is None else box.bounds  # type: ignore[union-attr]
-    table = stated.objective.on(stated.domain)  # type: ignore[union-attr]
+    table = loss_table(stated)
     scale = float(np.ptp(table)) * (1.0 if box is None else box.scale)
     refined = refine_samples(objective, points[:polish], limits, scale)
     end = _end(objective, refined, limits, scale)
@@ -298,7 +298,7 @@ def _scaled(problem: Problem, pair: Pair) -> Problem:
         return problem
     assert problem.objective is not None
     edge = max(problem.domain.lengths)  # type: ignore[union-attr]
-    fitted = pair.over(spread(problem.objective.on(problem.domain)), edge)  # type: ignore[attr-defined]
+    fitted = pair.over(spread(loss_table(problem)), edge)  # type: ignore[attr-defined]
     return problem.replace(diffusion=fitted.diffusion, strength=fitted.strength)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...base.estimate import Estimate
+from ...base.tails import normal_sf, student_isf
 from . import panel
 from .answers import SURE, Answer, NotIdentifiable
 from .observed import ExchangeEvents, History, Steps
@@ -44,9 +45,7 @@ def from_steps(steps: Steps | None) -> tuple[Answer, Answer, np.ndarray | None]:
 
 def _few(networks: int) -> float:
     """Factor on an error known from so many independent parts, so that three of it cover what Student's law says."""
-    from scipy.stats import norm, t
-
-    return math.sqrt(networks / (networks - 1)) * float(t.isf(norm.sf(SURE), networks - 1)) / SURE
+    return math.sqrt(networks / (networks - 1)) * float(student_isf(normal_sf(SURE), networks - 1)) / SURE
 
 
 def _slope(gamma: float, scores: np.ndarray, total: float, networks: int) -> Answer:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...base.tails import chi_square_sf
 from ...methods.growing.grid import refine
 from ...model.domains import Grid
 
@@ -89,13 +90,11 @@ def independence(first: np.ndarray, second: np.ndarray, bins: int) -> float:
     >>> independence(line, line, 4) < 1e-6, independence(line, (37 * line) % 1, 4) > 0.01
     (True, True)
     """
-    from scipy.stats import chi2
-
     count = len(first)
     rows, columns = (np.argsort(np.argsort(v, kind="stable"), kind="stable") * bins // count for v in (first, second))
     table = np.bincount(rows * bins + columns, minlength=bins * bins).reshape(bins, bins)
     expected = np.multiply.outer(table.sum(axis=1), table.sum(axis=0)) / count
-    return float(chi2.sf(((table - expected) ** 2 / expected).sum(), (bins - 1) ** 2))
+    return float(chi_square_sf(((table - expected) ** 2 / expected).sum(), (bins - 1) ** 2))
 
 
 def _steps(density: np.ndarray, axis: int, index: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -24,7 +24,7 @@ from ...model.objectives.prepared import model_spec, refuse_without_model, with_
 from ...model.objectives.scores import gives_numbers
 from ...model.objectives.tables import from_table
 from ...model.pauli import PauliSum
-from ...model.problem import Problem, still_operator
+from ...model.problem import Problem, loss_table, still_operator
 from ...model.schedules import Constant
 from ...model.spec import describe_domain, describe_method
 from ...results.members import Predicting
@@ -241,7 +241,7 @@ def _table(problem: Problem) -> np.ndarray:
         terms = still_operator(problem)
         return np.array([terms.x, terms.z, terms.coefficients], dtype=float).T
     assert problem.objective is not None
-    return problem.objective.on(problem.domain)
+    return loss_table(problem)
 
 
 def _same_problem(problem: Problem, there: Mapping[str, object]) -> Problem:

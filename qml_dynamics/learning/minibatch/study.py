@@ -17,7 +17,7 @@ from ...methods.base import circuit_seed
 from ...methods.evolution import evolve
 from ...methods.minibatch import MiniBatch
 from ...model.objectives.rows import need_rows
-from ...model.problem import Problem
+from ...model.problem import Problem, loss_table
 from . import averaged_state, noise
 
 
@@ -74,8 +74,7 @@ def batch_study(
     """
     rows = need_rows(problem.objective).count
     wanted = [integer(size, "sizes", 1, rows) for size in sizes]
-    assert problem.objective is not None
-    zeta = problem.objective.on(problem.domain)
+    zeta = loss_table(problem)
     done: list[dict[str, Any]] = []
     with Progress("mini-batches", progress) as bar:
         for place, size in enumerate(wanted):

@@ -18,7 +18,7 @@ from ...base.errors import MethodError, check_memory, integer, real, require
 from ...base.options import handed
 from ...base.printing import printed_briefly
 from ...model.domains import Domain, Grid
-from ...model.formulas import Formula, by_order
+from ...model.formulas import Formula, boundaries, by_order
 from ...model.initial import PointMass, State
 from ...model.objectives import from_table
 from ...model.objectives.base import Objective
@@ -27,7 +27,7 @@ from ...results.journal import Scope, current
 from ..base import Answer, Facts, Job, Stream, Usual, View, Work
 from ..job import save_times
 from .moments import Moment, no_operators, report, sampled_moment
-from .paths import Cloud, between, crossed, drawn_cells, fold, play, shared_out, slopes, smooth
+from .paths import Cloud, between, crossed, drawn_cells, fold, kicks_of, play, shared_out, slopes, smooth
 
 if TYPE_CHECKING:
     pass
@@ -86,6 +86,7 @@ def _normal(count: int, ndim: int) -> np.ndarray:
 
 
 _POSTS = 64
+_BUDGET = 1 << 25  # times that paths ask for the loss, where their number is not given
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ class HamiltonJacobi(Usual):
     Args:
         steps: equal steps over the duration.
         order: 1, 2 (velocity Verlet) or 4, as for :class:`Trotter`.
-        extra: how many qubits an axis the grid of starting points is finer by; None: 5 with one axis, 2 with two, else 1.
+        extra: how many qubits an axis the grid of starting points is finer by; None: 5 with one axis, 2 with two, else 1, or as many as
+            keep the times that the paths ask for the loss, which ``cost`` tells, below 2^25.
         spread: standard deviation of the momenta about ``grad S`` at the start; 0 is Hamilton and Jacobi's equation itself, and
             another value what :class:`KoopmanVonNeumann` with that spread solves.
 
@@ -133,8 +135,24 @@ class HamiltonJacobi(Usual):
         return by_order(self.order)
 
     def finer(self, domain: Domain) -> int:
-        """The qubits an axis that the grid of starting points has more than the domain."""
+        """The most qubits an axis that the grid of starting points has more than the domain."""
         return {1: 5, 2: 2}.get(domain.ndim, 1) if self.extra is None else self.extra
+
+    def asks(self, problem: Problem, extra: int, saves: npt.ArrayLike) -> int:
+        """How often all paths ask for the loss and its slope, where none of them is left out for its weight."""
+        assert problem.objective is not None  # the classical clock has refused operators
+        if problem.objective.domain is not None:
+            return 0
+        kicks = kicks_of(self.product_formula, len(boundaries(problem.duration, self.steps, np.asarray(saves))) - 1)
+        each = kicks * (1 + problem.objective.asks_of_gradient(problem.domain.ndim)) + np.size(saves)
+        return int(each * problem.domain.size << extra * problem.domain.ndim)
+
+    def affordable(self, problem: Problem, saves: npt.ArrayLike) -> int:
+        """The qubits an axis that the grid of starting points has more than the domain: as given, else within the budget."""
+        most = self.finer(problem.domain)
+        if self.extra is not None:
+            return most
+        return next((e for e in range(most, 0, -1) if self.asks(problem, e, saves) <= _BUDGET), 0)
 
     def facts(self) -> Facts:
         """The classical clock, grids without flux."""
@@ -164,10 +182,11 @@ class HamiltonJacobi(Usual):
 
     def work(self, job: Job) -> Work:
         """The points that are held."""
-        domain = job.problem.domain
-        size = domain.size << self.finer(domain) * domain.ndim
+        domain, extra = job.problem.domain, self.affordable(job.problem, job.saves)
+        size = domain.size << extra * domain.ndim
         # the cloud and the moments of each saved time, and the step that works on the paths
-        return Work(domain.num_qubits, size * ((32 * domain.ndim + 24) * len(job.saves) + 64 * domain.ndim + 16))
+        memory = size * ((32 * domain.ndim + 24) * len(job.saves) + 64 * domain.ndim + 16)
+        return Work(domain.num_qubits, memory, asks=self.asks(job.problem, extra, job.saves))
 
     def refined(self) -> HamiltonJacobi:
         """Twice the steps."""
@@ -229,7 +248,7 @@ def characteristics(problem: Problem, method: HamiltonJacobi, save: npt.ArrayLik
     """
     require(problem.clock == "classical", "problem", "be on the classical clock", problem.clock)
     times = np.union1d(save_times(save, problem.duration), [0.0])
-    clouds = [cloud for _, cloud in _played(problem, method, times)]
+    clouds = [cloud for _, cloud in _played(problem, method, times, times)]
     paths, momenta, action = (np.array([getattr(c, name) for c in clouds]) for name in ("points", "momenta", "action"))
     return Characteristics(
         problem, times, paths, momenta, action, clouds[0].weights, _caustic(times, clouds, problem, method)
@@ -237,11 +256,15 @@ def characteristics(problem: Problem, method: HamiltonJacobi, save: npt.ArrayLik
 
 
 def _played(
-    problem: Problem, method: HamiltonJacobi, times: np.ndarray, stand: tuple[int, Cloud] | None = None
+    problem: Problem,
+    method: HamiltonJacobi,
+    times: np.ndarray,
+    wanted: np.ndarray,
+    stand: tuple[int, Cloud] | None = None,
 ) -> Iterator[tuple[float, Cloud]]:
-    """The clouds at these times, or those behind a number of them at which a cloud stands."""
-    force = smooth(problem.objective, problem.domain)  # type: ignore[arg-type]
-    number, cloud = (None, start(problem, method.finer(problem.domain), method.spread)) if stand is None else stand
+    """The clouds at these times, among them those that are wanted, or those behind a number of them at which a cloud stands."""
+    force, extra = smooth(problem.objective, problem.domain), method.affordable(problem, wanted)  # type: ignore[arg-type]
+    number, cloud = (None, start(problem, extra, method.spread)) if stand is None else stand
     return play(problem, method.product_formula, method.steps, times.tolist(), cloud, force, number)
 
 
@@ -263,7 +286,9 @@ def _run(job: Job, method: HamiltonJacobi) -> tuple[list[float], list[Cloud], st
     loop = None if outer is None else outer.run()
     stand = None if loop is None else _restored(loop, len(every), times, clouds)
     try:
-        for step, (t, cloud) in enumerate(_played(problem, method, every, stand), 0 if stand is None else stand[0] + 1):
+        for step, (t, cloud) in enumerate(
+            _played(problem, method, every, job.saves, stand), 0 if stand is None else stand[0] + 1
+        ):
             job.progress(step, len(every) - 1)
             stand = step, cloud
             ends = job.callback is not None and job.callback(step, _view(problem, t, cloud))

@@ -14,7 +14,7 @@ from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, 
 from ...model.domains import Grid
 from ...model.formulas import Formula, boundaries, by_order, factors, segments
 from ...model.initial import Gaussian, Initial, State
-from ...model.problem import Problem
+from ...model.problem import Problem, loss_table
 from ...results.observables import momentum_tail
 from ...results.rare import neighbours_of
 from ..base import Answer, Facts, Job, Stream, Usual, Work
@@ -86,7 +86,7 @@ class Plan:
             levels = np.where(beyond, 2 * shape - 1 - levels, levels)
             momenta = np.where(beyond, -momenta, momenta)
             place = np.ravel_multi_index(tuple(levels.T), self.domain.shape)
-        loss = self.problem.objective.on(self.domain).reshape(-1)[place]  # type: ignore[union-attr]
+        loss = loss_table(self.problem).reshape(-1)[place]
         return Moment(self.domain.points_at(place), momenta, loss, place, weights)
 
 
@@ -238,7 +238,10 @@ class KoopmanVonNeumann(Usual):
         longest, count = self.circuits(job)[-1], len(job.saves)
         qubits = longest.num_qubits
         memory = ((120 + job.can.overhead + 48 * count) << qubits) + 300 * longest.size()
-        return Work(qubits, memory, count, count * (job.shots or 0), (longest,))
+        domain, objective = job.problem.domain, job.problem.objective
+        assert objective is not None  # the classical clock has refused operators
+        asks = domain.size * objective.asks_of_gradient(domain.ndim)
+        return Work(qubits, memory, count, count * (job.shots or 0), (longest,), asks=asks)
 
     def refined(self) -> KoopmanVonNeumann:
         """Twice the steps."""

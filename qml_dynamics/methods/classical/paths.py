@@ -18,6 +18,7 @@ from ...model.formulas import Formula, boundaries, factors, segments
 from ...model.initial import Gaussian, Initial
 from ...model.objectives.base import Objective
 from ...model.problem import Problem
+from ...model.schedules import Constant
 
 _STEP = 0.05  # of a cell: differences of the spline through a table
 _LIGHT = 1e-6
@@ -66,7 +67,7 @@ def smooth(objective: Objective, domain: Grid) -> Objective:
     from scipy.ndimage import map_coordinates, spline_filter
 
     mode = "grid-wrap" if domain.boundary == "periodic" else "reflect"
-    fitted = spline_filter(objective.on(domain), order=5, mode=mode)
+    fitted = spline_filter(objective.table(domain), order=5, mode=mode)
     low, spacing = np.array([axis[0] for axis in domain.axes]), np.array(domain.spacing)
 
     def at(u: np.ndarray) -> np.ndarray:
@@ -143,7 +144,7 @@ def play(
     q, k, action = cloud.points.copy(), cloud.momenta.copy(), cloud.action.copy()
     if reached is None:
         yield saves[0], cloud
-    domain = problem.domain
+    domain, here = problem.domain, None
     assert isinstance(domain, Grid)
     ends = boundaries(problem.duration, steps, saves)
     for piece, t in list(zip(segments(ends, saves), saves[1:]))[reached or 0 :]:
@@ -151,12 +152,36 @@ def play(
             if kind == "K":
                 q += 2 * amount * k
                 action += amount * (k**2).sum(axis=1)
+                here = None
             else:
-                inside, sign = fold(domain, q)
-                k -= amount * sign * force.gradient(inside, domain.spacing)
-                action -= amount * force(inside)
+                here = here or _Force(
+                    force, domain, q
+                )  # of a kick at the end of a step, and of the next one at its beginning
+                k -= amount * here.slope
+                action -= amount * here.loss
         _check_places(domain, q, t, problem)
         yield t, Cloud(q.copy(), k.copy(), action.copy(), cloud.weights)
+
+
+class _Force:
+    """Slope and value of the loss at points, as they lie in the box."""
+
+    def __init__(self, force: Objective, domain: Grid, points: np.ndarray) -> None:
+        inside, sign = fold(domain, points)
+        self.slope = sign * force.gradient(inside, domain.spacing)
+        self.loss = force(inside)
+
+
+def kicks_of(formula: Formula, steps: int) -> int:
+    """At how many places the paths are asked for their forces; a kick that ends a step and the one that begins the next are at one.
+
+    >>> from qml_dynamics.model.formulas import by_order
+    >>> kicks_of(by_order(2), 10), kicks_of(by_order(1), 10)
+    (11, 10)
+    """
+    one = [f.kind for f in factors(formula, [0.0, 1.0], Constant(1.0), Constant(1.0), 1.0)]
+    shared = one[0] == one[-1] == "V"
+    return (one.count("V") - shared) * steps + shared
 
 
 def _check_places(domain: Grid, points: np.ndarray, t: float, problem: Problem) -> None:

@@ -74,7 +74,7 @@ def on_grid(h: LearningHamiltonian, domain: Grid) -> LearningHamiltonian:
         return replace(h, domain=domain, zeta=np.ascontiguousarray(h.zeta[step]))
     assert h.objective is not None
     try:
-        return replace(h, domain=domain, zeta=h.objective.on(domain))
+        return replace(h, domain=domain, zeta=h.objective.table(domain))
     except ProblemError as error:  # a table
         raise MethodError(
             "Argument `method` must not be Growing for a loss that has no values on a coarser grid: between walls the points of a "

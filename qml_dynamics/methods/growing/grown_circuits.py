@@ -230,14 +230,14 @@ def work(job: Job, growing: Growing) -> Work:
     """
     fixed = growing.method.work(job)
     if isinstance(growing.method, SplitStep):
-        out: Work = replace(fixed, transforms=_transforms(growing, job, fixed.transforms), bound=True)
+        out: Work = replace(fixed, transforms=_transforms(growing, job, fixed.transforms), bound=True, asks=None)
         return out
     if isinstance(growing.method, Trotter):
         return _circuits(growing, job, fixed)
     assert isinstance(growing.method.grow, Growth)
     most = max(growing.method.grow.max_parameters, 1) + 3
     memory = 16 * job.problem.domain.size * 2 * most + of_waves(job, 0)
-    out = replace(fixed, memory=memory, bound=True)
+    out = replace(fixed, memory=memory, bound=True, asks=None)
     return out
 
 

@@ -115,7 +115,7 @@ class TensorTrain(Usual):
         qubits, saves = job.problem.domain.num_qubits, len(job.saves)
         train = 32 * qubits * min(self.max_bond, 1 << (qubits + 1) // 2) ** 2
         table = 0 if job.compact else of_waves(job, 64)
-        return Work(qubits, table + train * (_TRAINS + 2 * saves), bound=True)
+        return Work(qubits, table + train * (_TRAINS + 2 * saves), bound=True, asks=None)
 
     def refined(self) -> TensorTrain:
         """Twice the steps; a sixteenth of the tolerance where the steps follow from it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
@@ -17,6 +17,7 @@ from ...base.numeric import number_array
 from ...base.options import handed
 from ...base.printing import printed_briefly
 from ..domains import Domain
+from .shared import SharedTables
 
 if TYPE_CHECKING:
     from .prepared import Preparation
@@ -25,7 +26,14 @@ _SAME = 1e-4  # of a value: single precision may add up in another order for oth
 _SAME_OF_ALL = 1e-6  # of the range
 _AGAIN = np.array([1, 3, 5, 6])  # sevenths of the way through the points: asked a second time
 ASKED_TWICE = len(_AGAIN)
+_DIFFERENCE = np.array([3 / 4, -3 / 20, 1 / 60])  # central, of order six
 CHUNK = 1 << 17  # points evaluated at once: bounds the memory of a loss over data
+
+
+def _again(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """Number and place of the points that are asked a second time."""
+    index = np.unique(_AGAIN * (domain.size - 1) // 7)
+    return index, domain.points_at(index)
 
 
 def columns(points: np.ndarray, name: str, count: int) -> np.ndarray:
@@ -143,13 +151,49 @@ class Objective:
 
     @checks_arguments
     def on(self, domain: Domain) -> np.ndarray:
-        """Values on all points of ``domain``, shape ``domain.shape``, evaluated in chunks.
+        """Values on all points of ``domain``, shape ``domain.shape``, evaluated in chunks, or copied from a :meth:`table` that is there.
 
-        A few points are asked twice, since a run, its reference and its comparison each make this table.
+        A few points are asked twice, since a loss that is random, or that changes, has no table.
 
         Raises:
             ProblemError: not finite reals, a table of another domain, or two answers for one point.
         """
+        shared = self._shared(domain)
+        return self._evaluated(domain)[0] if shared is None else shared.copy()
+
+    @checks_arguments
+    def table(self, domain: Domain) -> np.ndarray:
+        """The values of :meth:`on` as the one table that all share as long as somebody holds it; it cannot be written to.
+
+        The first look at it in a call of a public function asks a few points again, and makes the table of a function that has
+        changed anew.
+
+        >>> from qml_dynamics import Grid
+        >>> bowl = Objective(lambda w: (w**2).sum(axis=1), "bowl")
+        >>> here = bowl.table(Grid((-1, 1), 3))
+        >>> bowl.table(Grid((-1, 1), 3)) is here, bowl.table(Grid((-2, 2), 3)) is here
+        (True, False)
+        """
+        shared = self._shared(domain)
+        return self._tables.add(domain, *self._evaluated(domain)) if shared is None else shared
+
+    @property
+    def _tables(self) -> SharedTables:
+        found: SharedTables = vars(self).setdefault("_shared_tables", SharedTables())
+        return found
+
+    def _shared(self, domain: Domain) -> np.ndarray | None:
+        """The table of a domain that somebody holds, if the function still has its values there."""
+        found = self._tables.find(domain)
+        if found is None or self.domain is not None or self._tables.looked_at(domain):
+            return found
+        return found if self._tables.unchanged(domain, self(_again(domain)[1])) else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}  # copies make tables of their own
+
+    def _evaluated(self, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+        """The values on all points, and those of the few that are asked twice."""
         if self.domain is not None and self.domain != domain:
             raise ProblemError(f"The objective `{self.name}` is a table on {self.domain}, but the domain is {domain}.")
         check_memory(8 * domain.size, f"The loss on {domain.size:,} points")
@@ -157,14 +201,12 @@ class Objective:
         for start in range(0, domain.size, CHUNK):
             stop = min(start + CHUNK, domain.size)
             values[start:stop] = self(domain.points_at(np.arange(start, stop)))
-        if self.domain is None:
-            self._check_again(domain, values)
-        return values.reshape(domain.shape)
+        again = self._check_again(domain, values) if self.domain is None else np.empty(0)
+        return values.reshape(domain.shape), again
 
-    def _check_again(self, domain: Domain, values: np.ndarray) -> None:
+    def _check_again(self, domain: Domain, values: np.ndarray) -> np.ndarray:
         """Refuse a loss that is random, or that depends on the other points it is asked together with."""
-        index = np.unique(_AGAIN * (domain.size - 1) // 7)
-        points = domain.points_at(index)
+        index, points = _again(domain)
         first, second = values[index], self(points)
         wide = _SAME * np.abs(first) + _SAME_OF_ALL * float(np.ptp(values))
         apart = np.abs(second - first) > wide + 1e-12
@@ -174,6 +216,7 @@ class Objective:
                 f"The objective `{self.name}` must have one value at a point, but has {first[k]:.6g} and {second[k]:.6g} at "
                 f"{points[k].tolist()}, asked twice: fix its random numbers, or give their mean as a table."
             )
+        return second
 
     @checks_arguments_but("points")
     def gradient(self, points: np.ndarray, spacing: Sequence[float] | None = None) -> np.ndarray:
@@ -190,6 +233,10 @@ class Objective:
         if self.domain is not None:
             raise ProblemError(f"The objective `{self.name}` is a table, which has no gradient between its points.")
         return _central_difference(self, points, spacing)
+
+    def asks_of_gradient(self, ndim: int) -> int:
+        """How often the function is asked for the gradient at a point: once for one of its own, else for its differences."""
+        return 1 if self.gradient_fn is not None else 2 * len(_DIFFERENCE) * ndim
 
     @checks_arguments
     def predict(self, w: np.ndarray, X: np.ndarray) -> np.ndarray:
@@ -329,13 +376,12 @@ def _checked(values: np.ndarray, points: np.ndarray, name: str) -> np.ndarray:
 
 def _central_difference(objective: Objective, points: np.ndarray, spacing: Sequence[float] | None) -> np.ndarray:
     """Central differences of order six; the step balances truncation h^6 against round-off eps / h."""
-    weights = np.array([3 / 4, -3 / 20, 1 / 60])
     gradient = np.empty_like(points)
     for axis in range(points.shape[1]):
         own = None if spacing is None else 0.1 * spacing[axis]
         step = own or 3e-3 * max(1.0, float(np.abs(points[:, axis]).max(initial=0.0)))
         total = np.zeros(len(points))
-        for order, weight in enumerate(weights, start=1):
+        for order, weight in enumerate(_DIFFERENCE, start=1):
             shift = np.zeros(points.shape[1])
             shift[axis] = order * step
             total += weight * (objective(points + shift) - objective(points - shift))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...model.domains import Hypercube
+from ...model.problem import loss_table
 from ...results.compact import CompactTrajectory
 from ...results.trajectory import Trajectory
 from ..style import coarse, color_power, loss_histogram, loss_limits, picks
@@ -55,7 +56,7 @@ def loss_of(run: Trajectory) -> np.ndarray | None:
     objective, domain = run.problem.objective, run.problem.domain
     if objective is None or isinstance(run, CompactTrajectory) or domain.size > MOST_POINTS:
         return None
-    return objective.on(domain)
+    return loss_table(run.problem)
 
 
 def landscape(run: Trajectory, zeta: np.ndarray) -> tuple[Element, str]:

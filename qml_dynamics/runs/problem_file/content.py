@@ -16,6 +16,7 @@ from ...base.archive import read_npy
 from ...base.differing import array_differences as array_differences
 from ...base.differing import differences as differences
 from ...base.errors import QMLDynamicsError
+from ...model.problem import loss_table
 from ...model.spec import describe_method, describe_problem
 from ...results.trajectory import plain
 from .files import ProblemFile, file_names, read_problem, read_sections
@@ -52,7 +53,7 @@ def file_differences(now: ProblemFile, then: ProblemFile) -> list[str]:
         for file, said, tables in ((now, spec, arrays), (then, old_spec, old_arrays)):
             if file.problem.objective is not None:
                 said["objective"] = {}
-                tables["objective"] = file.problem.objective.on(file.problem.domain)
+                tables["objective"] = loss_table(file.problem)
     for each in (spec, old_spec):
         each.pop("backend")
     asked = {name: value for name, value in _backend_of(now).items() if value}
@@ -110,7 +111,7 @@ def _content(file: ProblemFile) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     objective = file.problem.objective
     if objective is not None and "expression" in spec["objective"]:
         spec["objective"] = {}
-        arrays["objective"] = objective.on(file.problem.domain)
+        arrays["objective"] = loss_table(file.problem)
     spec["method"] = None if file.method is None else describe_method(file.method)
     spec["backend"] = [file.backend, dict(file.backend_options), file.shots, file.seed]
     return plain(spec), arrays
