@@ -65,7 +65,9 @@ def describe_schedule(schedule: Schedule) -> dict[str, Any]:
 
 def describe_method(method: object) -> dict[str, Any]:
     """The ``[method]`` section; methods outside the library are named by their text."""
-    return method_spec(method) if is_plain(method) else {"kind": "custom", "repr": describe(method)}
+    if is_plain(method):
+        return method_spec(method)
+    return {"kind": "custom", "repr": method if type(method) is str else describe(method)}  # a text came from a file
 
 
 def _describe_objective(problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

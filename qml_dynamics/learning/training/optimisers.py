@@ -104,6 +104,11 @@ class TrainResult(Shown):
             made = cls(**parts, _outputs=read)  # type: ignore[arg-type]
         return made
 
+    @property
+    def width(self) -> int | None:
+        """How many columns a row has; None where the circuit is not known (see :meth:`load`)."""
+        return self._outputs.width if isinstance(self._outputs, Reader) else None
+
     def outputs(self, features: ArrayLike) -> np.ndarray:
         """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""
         try:
