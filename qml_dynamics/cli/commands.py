@@ -110,7 +110,12 @@ def plot(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of run, submit, anneal, descend, diffuse, gibbs, grow or sweep, or the file of a saved result."
+        ),
+    ],
     out: Annotated[Path | None, typer.Option(help="An .html file (default: report.html beside the run).")] = None,
     cost: Annotated[
         bool, typer.Option("--cost", help="Count gates and depth of the circuits too, which can take minutes.")

@@ -21,7 +21,7 @@ from ...model.problem import Problem
 from ...results.members import Predicting
 from ...results.predictions import Chosen, Predictor, law_of, only_of_a_density
 from ...results.stored import read_result, write_result
-from ...results.trajectory import Trajectory
+from ...results.trajectory import Trajectory, plain
 from .box import RADIUS, Box
 from .ends import End
 from .polish import Polished, Rival
@@ -176,6 +176,20 @@ class Descent(Predicting):
 
 _TABLES: dict[str, type] = {"evaluations": Evaluations, "box": Box, "end": End}  # parts that are tables of a file
 _LISTS: dict[str, type] = {"polished": Polished, "rivals": Rival}
+
+
+def descent_data(found: Descent) -> dict[str, Any]:
+    """What was found as plain data, without the run."""
+    names = ("weights", "loss", "sample", "sample_loss", "uniform_loss", "samples", "success", "gap")
+    return {
+        **{name: plain(getattr(found, name)) for name in names},
+        "evaluations": {**vars(found.evaluations), "total": found.evaluations.total},
+        "polished": [vars(p) for p in found.polished],
+        "rivals": [vars(r) for r in found.rivals],
+        "seed": found.trajectory.provenance["seed"],
+        "stop": found.trajectory.stop,
+        "end": None if found.end is None else {**vars(found.end), "says": str(found.end)},
+    }
 
 
 @checks_arguments
