@@ -305,13 +305,13 @@ def _seen(fit: Fit, made: np.ndarray) -> dict[str, Any]:
 
 def _command(stated: Statement) -> list[str]:
     """The command that asks for the same of a table; a diffusion.toml holds more than options say."""
-    options = {
+    options: dict[str, object] = {
         "columns": ",".join(stated.columns) or None,
         "label": stated.label,
         "samples": stated.n,
         "kind": stated.kind,
     }
-    options |= {"condition": stated.condition, "steps": stated.steps, "program": stated.method, "seed": stated.seed}  # type: ignore[dict-item]
+    options |= {"condition": stated.condition, "steps": stated.steps, "program": stated.method, "seed": stated.seed}
     options |= {"time": stated.time if stated.method else None}
     words = ["qml-dynamics", "diffuse", str(stated.file)]
     return words + [f"--{name}={value}" for name, value in options.items() if value is not None]
