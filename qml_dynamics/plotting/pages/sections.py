@@ -107,6 +107,8 @@ def summary(sources: Sources, more: Sequence[Child] = ()) -> Element:
         rows.append(("best weights", _weights(run.best.weights)))
         rows.append(("best loss of as many uniform samples", data(run.best.uniform_value)))
     rows += [(f"{charts.MEANINGS.get(name, name)} at the end", _at_the_end(run, name)) for name in run.expectations]
+    bounds = mapping(sources.said.get("ground")).get("sentences")
+    rows += [("ground state", str(each)) for each in bounds] if isinstance(bounds, list) else []
     rows.append(("stop", run.stop or "not said"))
     return section("summary", "Summary", _verdict(sources), pairs(rows, "The run in short"), *more)
 
