@@ -142,10 +142,11 @@ def _circuit(found: TrainResult, how: How) -> Ready:
     """A trained circuit, which takes rows of its training and has no law of weights."""
     need_best("best" if how.weights is None else how.weights, "a trained circuit")
     only_of_a_density("best", reading=how.reading, time=how.time, interval=how.interval)
+    width = None if found.reader is None else found.reader.width
     if found.classes is None:
-        return Ready(None, found.predict, None, None, found.score, width=found.width)
+        return Ready(None, found.predict, None, None, found.score, width=width)
     names = tuple(str(name) for name in found.classes)
-    return Ready(None, found.predict, names, found.predict_proba, found.score, width=found.width)
+    return Ready(None, found.predict, names, found.predict_proba, found.score, width=width)
 
 
 def _network(found: Trained, how: How) -> Ready:

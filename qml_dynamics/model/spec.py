@@ -67,7 +67,10 @@ def describe_method(method: object) -> dict[str, Any]:
     """The ``[method]`` section; methods outside the library are named by their text."""
     if is_plain(method):
         return method_spec(method)
-    return {"kind": "custom", "repr": method if type(method) is str else describe(method)}  # a text came from a file
+    return {
+        "kind": "custom",
+        "repr": describe(method).strip("\"'"),
+    }  # one that came from a file is a text, which has quotes
 
 
 def _describe_objective(problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,9 +29,6 @@ from ...results.stored import read_result, write_result
 from .account import Exact, Report, Sampled
 from .losses import Data, predicted
 from .reader import NO_ROWS, Reader, reader_from
-
-if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
 
 KIND, RESULT = "training", "training.npz"
 _BETA1, _BETA2, _SMALL = 0.9, 0.999, 1e-8
@@ -108,14 +105,9 @@ class TrainResult(Shown):
         return made
 
     @property
-    def width(self) -> int | None:
-        """How many columns a row has; None where the circuit is not known (see :meth:`load`)."""
-        return self._outputs.width if isinstance(self._outputs, Reader) else None
-
-    @property
-    def circuit(self) -> QuantumCircuit | None:
-        """The circuit with its parameters; None where it is not known (see :meth:`load`)."""
-        return self._outputs.task.circuit if isinstance(self._outputs, Reader) else None
+    def reader(self) -> Reader | None:
+        """The circuit as ``reader.task.circuit`` and the columns of a row as ``reader.width``; None where they are not known."""
+        return self._outputs if isinstance(self._outputs, Reader) else None
 
     def outputs(self, features: ArrayLike) -> np.ndarray:
         """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""

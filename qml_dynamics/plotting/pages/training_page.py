@@ -98,13 +98,15 @@ def _parameters(result: TrainResult) -> Element:
 
 
 def _circuit(result: TrainResult) -> Element:
-    circuit = result.circuit
-    if circuit is None:
+    reader = result.reader
+    if reader is None:
         return section("circuits", "Circuits", note("The file holds no circuit: a gate of it could not be stored."))
-    width = result.width or 0
-    rows: list[tuple[str, Child]] = [("columns of a row of data", data(width))]
+    rows: list[tuple[str, Child]] = [("columns of a row of data", data(reader.width))]
     return section(
-        "circuits", "Circuits", pairs(rows, "What the circuit takes"), *drawing.drawn(circuit, "The trained circuit")
+        "circuits",
+        "Circuits",
+        pairs(rows, "What the circuit takes"),
+        *drawing.drawn(reader.task.circuit, "The trained circuit"),
     )
 
 
@@ -120,8 +122,8 @@ def _reproduce(result: TrainResult, place: Place) -> Element:
     path = place.path or "training.npz"
     lines = ["import qml_dynamics as qd", "", f"trained = qd.TrainResult.load({path!r})", "print(trained)"]
     command = None
-    if result.width:
-        lines.append(f"trained.predict(rows)        # rows of {result.width} columns, as in training")
+    if result.reader is not None and result.reader.width:
+        lines.append(f"trained.predict(rows)        # rows of {result.reader.width} columns, as in training")
         command = ["qml-dynamics", "predict", path, "new.csv"]
     said = (
         "The same call of `train` with an empty folder makes it again: the seed decides batches, directions and shots."
