@@ -17,7 +17,7 @@ _MOST_STEPS = 400
 _LAWS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # shares of the chain after which its law is drawn
 
 
-def chain_page(chain: Chain, place: Place) -> str:
+def page(chain: Chain, place: Place) -> str:
     """The page as text."""
     objective = chain.problem.objective
     what = "an operator" if objective is None else f"the loss {objective.name}"

@@ -23,7 +23,7 @@ PROGRAMS = ("modes.qasm", "blocks.qasm")
 DENSITY = "forward.json"
 
 
-def diffusion_page(place: Place) -> str:
+def page(place: Place) -> str:
     """The page as text.
 
     Raises:

@@ -20,7 +20,7 @@ PROGRAM = "gibbs.qasm"
 _MOST_BARS, _MOST_ROWS = 32, 200
 
 
-def gibbs_page(place: Place) -> str:
+def page(place: Place) -> str:
     """The page as text.
 
     Raises:

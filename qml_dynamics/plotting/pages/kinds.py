@@ -23,13 +23,8 @@ from ...results.trajectory import Trajectory
 from ...runs.sweeps.table import FILE as SWEEP
 from ...runs.sweeps.table import Sweep
 from ...runs.trajectory_file import RESULT, TRAJECTORY
-from .chain_page import chain_page
-from .diffusion_page import diffusion_page
-from .gibbs_page import gibbs_page
-from .network_page import network_page
+from . import chain_page, diffusion_page, gibbs_page, network_page, sweep_page, training_page
 from .sources import DESCENT, Place, mapping, place_of
-from .sweep_page import sweep_page
-from .training_page import training_page
 
 Reported: TypeAlias = Trajectory | Chain | Descent | TrainResult | Trained | Sweep
 CHAIN, NETWORK, BASELINE, SAMPLES = "chain.npz", "network.npz", "baseline.npz", "samples.csv"
@@ -50,13 +45,13 @@ def page_of(given: object, allow_code: bool) -> Page | None:
         ProblemError: a file was damaged, or leads out of its folder.
     """
     if isinstance(given, Chain):
-        return Page("a chain", chain_page(given, Place("chain")))
+        return Page("a chain", chain_page.page(given, Place("chain")))
     if isinstance(given, TrainResult):
-        return Page("a trained circuit", training_page(given, Place("training")))
+        return Page("a trained circuit", training_page.page(given, Place("training")))
     if isinstance(given, Trained):
-        return Page("a network", network_page(given, Place("network")))
+        return Page("a network", network_page.page(given, Place("network")))
     if isinstance(given, Sweep):
-        return Page("a sweep", sweep_page(given, place_of(given.folder, "")))
+        return Page("a sweep", sweep_page.page(given, place_of(given.folder, "")))
     if not isinstance(given, Path) or not given.exists():
         return None
     return _of_folder(given) if given.is_dir() else _of_file(given)
@@ -71,20 +66,22 @@ def _of_folder(path: Path) -> Page | None:
     if there[TRAJECTORY] or there[DESCENT]:
         return None
     if there[SWEEP]:
-        return Page("a sweep", sweep_page(Sweep.load(path), place_of(path, "")))
+        return Page("a sweep", sweep_page.page(Sweep.load(path), place_of(path, "")))
     if there[NETWORK]:
         place = place_of(path, NETWORK)
-        return Page("a network", network_page(Trained.load(path / NETWORK), place, _baseline(path / BASELINE)))
+        return Page("a network", network_page.page(Trained.load(path / NETWORK), place, _baseline(path / BASELINE)))
     if there[TRAINING]:
-        return Page("a trained circuit", training_page(TrainResult.load(path / TRAINING), place_of(path, TRAINING)))
+        return Page(
+            "a trained circuit", training_page.page(TrainResult.load(path / TRAINING), place_of(path, TRAINING))
+        )
     if there[CHAIN]:
-        return Page("a chain", chain_page(Chain.load(path / CHAIN), place_of(path, CHAIN)))
+        return Page("a chain", chain_page.page(Chain.load(path / CHAIN), place_of(path, CHAIN)))
     if there[RESULT] and there[SAMPLES]:
-        return Page("a diffusion model", diffusion_page(place_of(path, SAMPLES)))
+        return Page("a diffusion model", diffusion_page.page(place_of(path, SAMPLES)))
     if there[RESULT]:
         place = place_of(path, RESULT)
         if "probabilities" in place.said:
-            return Page("a thermal law", gibbs_page(place))
+            return Page("a thermal law", gibbs_page.page(place))
     _refuse_earlier(path)
     return None
 
@@ -108,11 +105,11 @@ def _of_file(path: Path) -> Page | None:
         return None
     kind = kind_of(path)
     if kind == CHAIN_KIND:
-        return Page("a chain", chain_page(Chain.load(path), place_of(path, path.name)))
+        return Page("a chain", chain_page.page(Chain.load(path), place_of(path, path.name)))
     if kind == TRAINING_KIND:
-        return Page("a trained circuit", training_page(TrainResult.load(path), place_of(path, path.name)))
+        return Page("a trained circuit", training_page.page(TrainResult.load(path), place_of(path, path.name)))
     if kind == NETWORK_KIND:
-        return Page("a network", network_page(Trained.load(path), place_of(path, path.name)))
+        return Page("a network", network_page.page(Trained.load(path), place_of(path, path.name)))
     return None
 
 

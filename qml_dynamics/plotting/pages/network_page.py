@@ -26,7 +26,7 @@ _CURVES = {
 _ENDS = ("loss/train", "loss/held_out", "accuracy/train", "accuracy/held_out", "log_volume/total", "updates")
 
 
-def network_page(found: Trained, place: Place, baseline: Recording | None = None) -> str:
+def page(found: Trained, place: Place, baseline: Recording | None = None) -> str:
     """The page as text; ``baseline`` is the recording of the same network with all units from the start."""
     sizes = " × ".join(map(str, found.network.sizes))
     lead = f"A network of {sizes} units, {found.network.num_parameters} parameters, that grew while it was trained."

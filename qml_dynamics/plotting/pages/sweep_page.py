@@ -24,7 +24,7 @@ _MOST_CHARTS = 6
 _COLORS = ("blue", "orange", "green", "purple", "ink", "edge")
 
 
-def sweep_page(found: Sweep, place: Place) -> str:
+def page(found: Sweep, place: Place) -> str:
     """The page as text."""
     said = _said(found.folder)
     over = " × ".join(f"{len(found.axes.values[group[0]])} of {' and '.join(group)}" for group in found.axes.groups)

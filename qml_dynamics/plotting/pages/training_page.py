@@ -15,7 +15,7 @@ from .sources import Place
 _MOST_ROWS = 200
 
 
-def training_page(result: TrainResult, place: Place) -> str:
+def page(result: TrainResult, place: Place) -> str:
     """The page as text."""
     steps = len(result.loss) - 1
     lead = f"A circuit of {result.parameters.shape[1]} parameters, trained by {result.optimizer} in {steps} steps."
