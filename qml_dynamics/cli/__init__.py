@@ -93,14 +93,24 @@ def _run(arguments: list[str] | None) -> int:
         from .application import app as program  # after the signals are handled, as all that follows
     except (KeyboardInterrupt, Stop):
         return INTERRUPTED
+    asked = sys.argv[1:] if arguments is None else arguments
     try:
-        return int(program(args=arguments, standalone_mode=False) or 0)
+        code = int(program(args=arguments, standalone_mode=False) or 0)
+        unknown = code == 1 and asked[:1] in (
+            ["--install-completion"],
+            ["--show-completion"],
+        )  # a shell that Typer lacks
+        return 2 if unknown else code
     except (KeyboardInterrupt, Stop, typer.Abort):  # of which Typer makes the same exit code itself, by version
         return INTERRUPTED
     except BrokenPipeError:  # the reader of standard output has gone, as `| head` does
         return 141
-    except SystemExit as left:  # how click says the same; nothing else here leaves so
-        return 141 if left.code == 1 else int(left.code or 0)
+    except (
+        SystemExit
+    ) as left:  # how click says the same, and how it leaves where it does not know the shell of a completion
+        if left.code == 1:
+            return 141 if isinstance(left.__context__, OSError) else 2
+        return int(left.code or 0)
     except Exception as error:
         return _told(error)
 

@@ -64,7 +64,7 @@ def predict(
     run: Annotated[
         Path,
         typer.Argument(
-            help="A folder of run, anneal, descend or grow, or a saved trajectory, chain or network, of a data file."
+            help="A folder of run, submit, anneal, descend or grow, or a saved trajectory, chain, descent, network or trained circuit."
         ),
     ],
     data: Annotated[Path, typer.Argument(help="A CSV file with the columns that the model takes.")],
@@ -82,11 +82,18 @@ def predict(
         float | None,
         typer.Option(help="Also how far the weights disagree: the interval that this share of them lies in."),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a model that was made of arrays: its columns in their order, separated by commas (default: all of numbers)."
+        ),
+    ] = None,
     json: Json = False,
     allow_code: AllowCode = False,
 ) -> None:
-    """Predict the classes of new rows by the model of a saved run."""
-    how = cli.saved.How(weights, reading, time, proba, interval)
+    """Predict the classes, or the numbers, of new rows by the model of a saved run."""
+    names = None if columns is None else tuple(name.strip() for name in columns.split(","))
+    how = cli.saved.How(weights, reading, time, proba, interval, names)
     raise typer.Exit(cli.predict.predict_command(run, data, how, out=out, as_json=json, allow_code=allow_code))
 
 
@@ -103,7 +110,12 @@ def plot(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="A run folder or a saved trajectory.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of run, submit, anneal, descend, diffuse, gibbs, grow or sweep, or the file of a saved result."
+        ),
+    ],
     out: Annotated[Path | None, typer.Option(help="An .html file (default: report.html beside the run).")] = None,
     cost: Annotated[
         bool, typer.Option("--cost", help="Count gates and depth of the circuits too, which can take minutes.")

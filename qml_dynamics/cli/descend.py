@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import ProblemError, one_of, require
 from ..base.interrupts import INTERRUPTED, Interrupts
 from ..learning.descent import PUBLISHED, Descent, Row, descend, functions_table
+from ..learning.descent.result import descent_data
 from ..methods.evolution import is_partial
 from ..methods.identity import Identity
 from ..model.objectives import NAMED
 from ..model.problem import Problem
 from ..plotting import save_figure
 from ..plotting.descent import plot_descent
-from ..results.trajectory import atomic_file, plain
+from ..results.trajectory import atomic_file
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.trajectory_file import to_json
 from . import pictures
@@ -116,7 +117,7 @@ def _show(console: Console, found: Descent, files: Sequence[Path], as_json: bool
     for written in files:
         console.print(f"file: {written}", markup=False)
     if as_json:
-        print(to_json({**_data(found), "files": [str(file) for file in files]}))
+        print(to_json({**descent_data(found), "files": [str(file) for file in files]}))
     return INTERRUPTED if is_partial(found.trajectory) else 0
 
 
@@ -137,23 +138,10 @@ def _own_method(file: ProblemFile | None, steps: int | None, backend: str | None
     return method if method is not None and (method.facts().runs_on == "backend") == (backend is not None) else None
 
 
-def _data(found: Descent) -> dict[str, Any]:
-    names = ("weights", "loss", "sample", "sample_loss", "uniform_loss", "samples", "success", "gap")
-    return {
-        **{name: plain(getattr(found, name)) for name in names},
-        "evaluations": {**vars(found.evaluations), "total": found.evaluations.total},
-        "polished": [vars(p) for p in found.polished],
-        "rivals": [vars(r) for r in found.rivals],
-        "seed": found.trajectory.provenance["seed"],
-        "stop": found.trajectory.stop,
-        "end": None if found.end is None else {**vars(found.end), "says": str(found.end)},
-    }
-
-
 def _write(folder: Path, found: Descent) -> list[Path]:
     """``descent.json``, ``run.npz`` and, of two weights, ``descent.png``."""
     with atomic_file(folder / DESCENT) as handle:
-        handle.write((to_json(_data(found)) + "\n").encode())
+        handle.write((to_json(descent_data(found)) + "\n").encode())
     files = [folder / DESCENT, found.trajectory.save(folder / DESCENT_RUN)]
     if pictures.available() and found.problem.domain.ndim == 2:
         files.append(save_figure(plot_descent(found), folder / "descent.png"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -16,13 +17,17 @@ from ..base.places import Place
 from ..base.texts import parse_toml
 from ..learning.diffusion import Diffusion, Scale, energy_distance, tuned_kernels
 from ..methods.imaginary.options import ProbabilisticITE
+from ..methods.keeping import versions
 from ..model.domains import Grid
 from ..model.tables.account import Account
 from ..model.tables.reading import Reading, column_named, default_features, numbers_of, read_table
 from ..plotting import save_figure
 from ..plotting.diffusion import plot_diffusion, plot_generated
+from ..plotting.pages.diffusion_page import DENSITY as FORWARD
+from ..plotting.style import coarse
+from ..results.trajectory import plain
 from ..runs.problem_file.files import write_bytes
-from ..runs.trajectory_file import to_json
+from ..runs.trajectory_file import RESULT, to_json
 from . import pictures
 from .folders import refuse_results, result_folder
 from .run import terminal
@@ -36,6 +41,8 @@ SECTIONS = {
     "circuit": ("method", "time", "circuit_qubits"),
 }
 METHODS = ("modes", "blocks")
+_TIMES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # of the densities of a report
+_POINTS, _BINS = {1: 128, 2: 32}, 32
 
 
 @dataclass(frozen=True)
@@ -163,7 +170,7 @@ def read_rows(stated: Statement) -> tuple[np.ndarray, tuple[str, ...], np.ndarra
     )
 
 
-FILES = ("samples.csv", "modes.qasm", "blocks.qasm", "diffusion.png")
+FILES = ("samples.csv", RESULT, FORWARD, "modes.qasm", "blocks.qasm", "diffusion.png", "report.html")
 BLOCKS = ProbabilisticITE(1.0, 2, order=2, block="exact")
 
 
@@ -212,6 +219,7 @@ def diffuse_command(
     stated = read_statement(source, allow_code=allow_code, **options)
     if out is not None:
         refuse_results(out, FILES, force)
+    begun = time.perf_counter()
     fit = Fit(stated)
     model = fit.model
     made = model.sample(stated.n, stated.seed, stated.kind, stated.condition, stated.steps)
@@ -222,6 +230,7 @@ def diffuse_command(
             file, more = _write_program(draft, fit)
             written.append(file)
             facts["circuit"] = more
+        written += _write_facts(draft, fit, made, facts, time.perf_counter() - begun)
         if plots and pictures.available():
             written.append(_draw(draft / "diffusion.png", fit, made))
     files = [folder / file.name for file in written]
@@ -258,6 +267,54 @@ def _facts(fit: Fit, made: np.ndarray) -> dict[str, Any]:
             distances.update(tuned_kernels=energy_distance(kernels, tests), training=energy_distance(fit.train, tests))
         facts["energy_distance_to_held_out"] = distances
     return facts
+
+
+def _write_facts(out: Path, fit: Fit, made: np.ndarray, facts: dict[str, Any], seconds: float) -> list[Path]:
+    """``result.json`` and ``forward.json``, of which a report is made: facts, histograms, and densities while noise comes in."""
+    stated = fit.stated
+    asked = {f.name: getattr(stated, f.name) for f in fields(stated) if getattr(stated, f.name) is not None}
+    said = {
+        **facts,
+        "seen": _seen(fit, made),
+        "asked": {**asked, "file": str(stated.file)},
+        "command": _command(stated),
+    }
+    said |= {"provenance": {"seed": stated.seed, "seconds": seconds, "versions": versions()}}
+    write_bytes(out / RESULT, (to_json(plain(said)) + "\n").encode())
+    model, most = fit.model, _POINTS[fit.model.domain.ndim]
+    laws = model.forward(_TIMES, stated.condition) / model.domain.cell_volume
+    for axis in range(model.domain.ndim):
+        laws = coarse(laws, axis + 1, most)
+    axes = [coarse(axis, limit=most) for axis in model.domain.axes]
+    forward = {"times": _TIMES, "axes": axes, "density": laws}
+    write_bytes(out / FORWARD, (to_json(plain(forward)) + "\n").encode())
+    return [out / RESULT, out / FORWARD]
+
+
+def _seen(fit: Fit, made: np.ndarray) -> dict[str, Any]:
+    """Histograms of generated, held-out and training rows of each column, in the units of the file, as densities."""
+    groups = {"generated": made, "held_out": fit.tests(), "training": fit.train}
+    rows = {name: fit.scale.from_box(each) for name, each in groups.items() if len(each) > 1}
+    found: dict[str, Any] = {}
+    for number, name in enumerate(fit.columns):
+        edges = np.histogram_bin_edges(np.concatenate([each[:, number] for each in rows.values()]), _BINS)
+        counts = {key: np.histogram(each[:, number], edges, density=True)[0] for key, each in rows.items()}
+        found[name] = {"edges": edges, **counts}
+    return found
+
+
+def _command(stated: Statement) -> list[str]:
+    """The command that asks for the same of a table; a diffusion.toml holds more than options say."""
+    options: dict[str, object] = {
+        "columns": ",".join(stated.columns) or None,
+        "label": stated.label,
+        "samples": stated.n,
+        "kind": stated.kind,
+    }
+    options |= {"condition": stated.condition, "steps": stated.steps, "program": stated.method, "seed": stated.seed}
+    options |= {"time": stated.time if stated.method else None}
+    words = ["qml-dynamics", "diffuse", str(stated.file)]
+    return words + [f"--{name}={value}" for name, value in options.items() if value is not None]
 
 
 def _told(facts: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from .. import synthesis
 from ..base.errors import ProblemError, describe, require
 from ..base.tails import chi_square_sf
 from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
+from ..methods.keeping import versions
 from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from ..plotting import save_figure
@@ -75,9 +77,10 @@ def gibbs_command(
     if out is not None:
         refuse_results(out, FILES, force)
     options: Options = {"backend": backend, "shots": shots, "seed": seed}
+    begun = time.perf_counter()
     require(steps is None or asked.problem is not None, "steps", "be left out without a problem", steps)
     answer = _on_problem(asked, steps, options) if asked.problem is not None else _on_labels(asked, options)
-    data = _data(answer)
+    data = _data(answer) | _asked(asked, steps, options, time.perf_counter() - begun)
     files = [] if out is None else _write(answer, data, out)
     if as_json:
         print(to_json({**data, "files": files}))
@@ -161,7 +164,20 @@ def _data(answer: Answer) -> dict[str, Any]:
         "shots": result.shots,
         "kept": result.kept,
         "p_value": _p_value(answer),
+        "labels": answer.labels,
     }
+
+
+def _asked(asked: Asked, steps: int | None, options: Options, seconds: float) -> dict[str, Any]:
+    """What was asked for, the command that asks it again, and where the numbers come from."""
+    said = {"problem": None if asked.problem is None else str(asked.problem), "energies": asked.energies}
+    said |= {"sigmoid": asked.sigmoid, "hopping": asked.hopping or None, "beta": asked.beta}  # type: ignore[dict-item]
+    said |= {"reading": None if asked.reading == "born" else asked.reading, "steps": steps, **options}  # type: ignore[dict-item]
+    known = {name: value for name, value in said.items() if value is not None}
+    words = ["qml-dynamics", "gibbs", *([known["problem"]] if "problem" in known else [])]
+    words += [f"--{name}={value}" for name, value in known.items() if name != "problem"]
+    provenance = {"seed": options["seed"], "backend": options["backend"], "seconds": seconds, "versions": versions()}
+    return {"asked": known, "command": [str(word) for word in words], "provenance": provenance}
 
 
 def _p_value(answer: Answer) -> float | None:

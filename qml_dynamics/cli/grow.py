@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import require
 from ..base.interrupts import INTERRUPTED, say_interrupted
@@ -13,10 +13,12 @@ from ..learning.growth.datasets import class_data
 from ..learning.growth.insertion import NeuronGrowth
 from ..learning.growth.trainer import train_network
 from ..learning.growth.training import Training
+from ..methods.keeping import versions
 from ..plotting import save_figure
 from ..plotting.network_growth import plot_network_growth
 from ..results.trajectory import atomic_file
-from ..runs.trajectory_file import to_json
+from ..runs.problem_file.files import write_bytes
+from ..runs.trajectory_file import RESULT, to_json
 from . import pictures
 from .folders import NETWORK, refuse_results, result_folder
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from ..learning.growth.training import Trained
 
 
-FILES = (NETWORK, "recording.npz", "baseline.npz", "weights.npz", "network.png")
+FILES = (NETWORK, "recording.npz", "baseline.npz", "weights.npz", "network.png", RESULT, "report.html")
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def grow_command(
         fixed, cut = None, True
     with result_folder(out, Path("grown"), FILES, force=True) as (draft, folder):
         written = [str(folder / Path(name).name) for name in _write(draft, run, fixed, data, options)]
+        asked = {"source": source, "target": target, "features": features, **vars(options)}
+        written.append(str(folder / _write_result(draft, asked, data).name))
     if cut:
         say_interrupted(f"what was done is in {folder}.")
     if as_json:
@@ -128,6 +132,30 @@ def _write(out: Path, run: Trained, fixed: Trained | None, data: ClassData, opti
     )
     files.append(save_figure(figure, out / "network.png", dpi=130))
     return [str(f) for f in files]
+
+
+def _write_result(out: Path, asked: dict[str, Any], data: ClassData) -> Path:
+    """``result.json``: what was asked for, the command that asks it again, the table, and the versions."""
+    words = ["qml-dynamics", "grow", str(asked["source"])]
+    words += [] if asked["target"] is None else [f"--target={asked['target']}"]
+    words += [] if asked["features"] is None else [f"--features={','.join(asked['features'])}"]
+    for name in (
+        "hidden",
+        "max_hidden",
+        "max_layers",
+        "epochs",
+        "rate",
+        "orthogonality",
+        "activation",
+        "threshold",
+        "seed",
+    ):
+        words += [] if asked[name] is None else [f"--{name.replace('_', '-')}={asked[name]}"]
+    words += [] if asked["baseline"] else ["--no-baseline"]
+    said: dict[str, Any] = {"asked": asked, "command": words, "provenance": {"versions": versions()}}
+    said |= {} if data.account is None else {"table": data.account.as_data()}
+    write_bytes(out / RESULT, (to_json(said) + "\n").encode())
+    return out / RESULT
 
 
 def _row(run: Trained, fixed: Trained | None, written: list[str]) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..methods.energy_bounds import ground_bounds
 from ..model.problem import loss_table
 from ..model.tables import Account
 from ..results.trajectory import Trajectory, plain
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ..validation.comparison import Comparison
     from ..validation.error_parts import ErrorBudget
     from ..validation.explained import Explanation
+
+
+MOST_QUBITS = 16  # of an operator whose ground energy is bounded after a run, which takes a Krylov space
 
 
 def as_data(value: DataclassInstance) -> dict[str, Any]:
@@ -71,12 +75,25 @@ def mean_losses(run: Trajectory) -> dict[str, Any] | None:
     }
 
 
+def ground_data(run: Trajectory) -> dict[str, Any] | None:
+    """Bounds on the ground energy from the last wave of an operator in imaginary time; None where there is no such wave."""
+    if run.problem.operator is None or run.problem.clock != "imaginary" or run.states is None:
+        return None
+    if run.problem.domain.num_qubits > MOST_QUBITS:
+        return None
+    found = ground_bounds(run.problem, run.states[-1])
+    return {**plain(found.as_data()), "sentences": list(found.sentences)}
+
+
 def run_data(run: Trajectory, file: ProblemFile, table: Sequence[Mapping[str, object]]) -> dict[str, Any]:
     """All that is known right after the run, as plain data."""
     data = summary(run)
     data["problem"] = str(file.path)
     data["mean_loss"] = mean_losses(run)
     data["best_weights"] = table
+    ground = ground_data(run)
+    if ground is not None:
+        data["ground"] = ground
     if file.dataset is not None:
         sizes = {"training_rows": len(file.dataset.y_train), "held_out_rows": len(file.dataset.y_test)}
         data["data"] = {"features": list(file.dataset.features), "classes": list(file.dataset.classes), **sizes}
@@ -93,6 +110,8 @@ def print_run(console: Console, run: Trajectory, data: Mapping[str, Any]) -> Non
     console.print(Text(str(run).rsplit("\nbest:", 1)[0]))
     console.print(Text(f"stop: {run.stop}"))
     _print_data(console, data)
+    for sentence in data.get("ground", {}).get("sentences", []):
+        console.print(Text(f"ground state: {sentence}"))
     rows = data["best_weights"]
     if not rows:
         return

@@ -65,7 +65,12 @@ def describe_schedule(schedule: Schedule) -> dict[str, Any]:
 
 def describe_method(method: object) -> dict[str, Any]:
     """The ``[method]`` section; methods outside the library are named by their text."""
-    return method_spec(method) if is_plain(method) else {"kind": "custom", "repr": describe(method)}
+    if is_plain(method):
+        return method_spec(method)
+    return {
+        "kind": "custom",
+        "repr": describe(method).strip("\"'"),
+    }  # one that came from a file is a text, which has quotes
 
 
 def _describe_objective(problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def _draw_map(host: FigureBase, run: Trajectory, zeta: np.ndarray) -> None:
     side, main = host.subplots(1, 2, sharey=True, width_ratios=(1, 4))
     image = _time_map(main, run, grid.axes[0], run.density / grid.cell_volume)
     side.plot(zeta, grid.axes[0], color=INK, linewidth=1.4)
-    side.set(xlabel="loss $\\zeta$", ylabel=weight_label(0), xlim=loss_limits(run, zeta))
+    side.set(xlabel="loss $\\zeta$", ylabel=weight_label(0), xlim=loss_limits(run.density, zeta))
     tidy(side, "both")
     color_bar(host, image, main, density_label(1))
 

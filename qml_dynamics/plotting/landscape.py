@@ -116,7 +116,7 @@ def _landscape_curve(axes: Axes, run: Trajectory, zeta: np.ndarray, marks: Mappi
     for spot in _spots(run, marks):
         held, label = _inside(grid, spot)
         _mark(axes, held[0], float(np.interp(held[0], x, zeta)), spot, label)
-    axes.set(xlabel=weight_label(0), ylabel="loss $\\zeta$", xlim=grid.bounds[0], ylim=loss_limits(run, zeta))
+    axes.set(xlabel=weight_label(0), ylabel="loss $\\zeta$", xlim=grid.bounds[0], ylim=loss_limits(run.density, zeta))
     tidy(axes, "y")
     tidy(other)
 

@@ -233,10 +233,10 @@ def stack(count: int) -> tuple[int, int]:
     return -(-count // columns), columns
 
 
-def loss_limits(run: Trajectory, zeta: np.ndarray) -> tuple[float, float]:
-    """Limits of a loss axis that end a little above where the probability does: far walls would flatten the wells."""
+def loss_limits(density: np.ndarray, zeta: np.ndarray) -> tuple[float, float]:
+    """Limits of a loss axis, a little above where the probability of laws ``(m, *shape)`` ends: far walls would flatten the wells."""
     low, high = float(zeta.min()), float(zeta.max())
-    reached = float(loss_quantiles(zeta, run.density.mean(axis=0, keepdims=True), (0.999,))[0, 0])
+    reached = float(loss_quantiles(zeta, density.mean(axis=0, keepdims=True), (0.999,))[0, 0])
     top = min(high, low + 1.5 * (reached - low))
     top = top if top > low else low + 1.0
     return low - 0.06 * (top - low), top + 0.06 * (top - low)

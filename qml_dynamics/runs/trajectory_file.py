@@ -52,10 +52,26 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
     """
     where = _trajectory_file(Path(path))
     refuse_links(where.parent, [where.name] if Path(path).is_dir() else [], allow_code)
-    must = f"Argument `path` must be a saved trajectory, but {where} is not"
-    arrays = read_npz(where, must)
+    arrays = read_npz(where, _must(where))
     given = problem is not None
-    with reading(must):
+    trajectory = from_arrays(arrays, where, problem, allow_code=allow_code)
+    if not is_sealed(arrays):
+        raise ProblemError(f"Argument `path` must be a trajectory as it was saved, but {where} was changed afterwards.")
+    if Path(path).is_dir():
+        check_run(Path(path), arrays, trajectory)
+        return trajectory if given else _with_data(trajectory, Path(path), allow_code)
+    return trajectory
+
+
+def _must(where: Path) -> str:
+    return f"Argument `path` must be a saved trajectory, but {where} is not"
+
+
+def from_arrays(
+    arrays: Mapping[str, np.ndarray], where: Path, problem: Problem | None = None, *, allow_code: bool = False
+) -> Trajectory:
+    """The trajectory of the arrays of a file, as :meth:`Trajectory.to_arrays` gives them; arguments and errors as of :func:`load`."""
+    with reading(_must(where)):
         meta = _meta(checked(arrays, "meta", "U", ()), where)
         try:
             if problem is None:
@@ -65,11 +81,6 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
             trajectory = _rebuild(meta, arrays, problem, _method(meta["method"]))
         except QMLDynamicsError as error:
             raise type(error)(f"{where.name}: {error}") from None
-    if not is_sealed(arrays):
-        raise ProblemError(f"Argument `path` must be a trajectory as it was saved, but {where} was changed afterwards.")
-    if Path(path).is_dir():
-        check_run(Path(path), arrays, trajectory)
-        return trajectory if given else _with_data(trajectory, Path(path), allow_code)
     return trajectory
 
 

@@ -488,3 +488,29 @@ def test_a_point_that_another_process_recorded_first_counts(tmp_path: Path) -> N
     assert run_point(given) == first
     assert (tmp_path / "s" / POINTS / "000000" / "point.json").stat().st_mtime_ns == stamp
     assert [path.name for path in (tmp_path / "s" / POINTS).iterdir()] == ["000000"]
+
+
+def test_a_sweep_is_read_from_its_folder(serial: qd.Sweep, tmp_path: Path) -> None:
+    """Moved elsewhere, with a point that failed and one that has not run; nothing is run."""
+    back = qd.Sweep.load(copied(serial, tmp_path / "moved"))
+    assert back.to_csv() == serial.to_csv()
+    assert (back.axes, back.keys, back.stop) == (serial.axes, serial.keys, "All 6 points done.")
+    np.testing.assert_array_equal(back.values("energy"), serial.values("energy"))
+    np.testing.assert_array_equal(back.trajectory(3).density, serial.trajectory(3).density)
+    for index in (1, 4):
+        shutil.rmtree(tmp_path / "moved" / POINTS / Point(index, {}, 0).name)
+    lines = (tmp_path / "moved" / "table.csv").read_text().splitlines()
+    head, wrong = lines[0].split(","), lines[2].split(",")
+    for name in head:
+        wrong[head.index(name)] = {"index": "1", "status": FAILED, "error": "out of memory"}.get(name, "")
+    (tmp_path / "moved" / "table.csv").write_text("\n".join([*lines[:2], ",".join(wrong), *lines[3:]]) + "\n")
+    part = qd.Sweep.load(tmp_path / "moved")
+    assert [row["status"] for row in part.rows] == [DONE, FAILED, DONE, DONE, "open", DONE]
+    assert [row["error"] for row in part.failures] == ["out of memory"]
+    assert part.stop == "4 of 6 points done, 1 failed."
+    for wrong_place, said in ((tmp_path, "holds no sweep.json"), (tmp_path / "nowhere", "holds no sweep.json")):
+        with pytest.raises(ProblemError, match=said):
+            qd.Sweep.load(wrong_place)
+    (tmp_path / "moved" / "sweep.json").write_text('{"format": 1}')
+    with pytest.raises(ProblemError, match="must be the folder of a sweep"):
+        qd.Sweep.load(tmp_path / "moved")

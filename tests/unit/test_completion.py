@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +51,28 @@ def test_the_program_offers_its_completion() -> None:
     assert "complete" in shown.splitlines()[-1]
     told = asked("--help")
     assert "--install-completion" in told
+
+
+@pytest.mark.parametrize("words", ["--show-completion", "--install-completion"])
+def test_a_shell_that_is_not_known_is_one_line(words: str, tmp_path: Path) -> None:
+    """As its child, by the name of its program: a copy of sh under the name tcsh."""
+    shell = tmp_path / "tcsh"
+    shutil.copy(shutil.which("sh") or "", shell)
+    again = f"'{sys.executable}' -c \"$PROGRAM\" {words}; exit $?"
+    environment = {**os.environ, "PROGRAM": PROGRAM, "HOME": str(tmp_path)}
+    done = subprocess.run([str(shell), "-c", again], env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    said = (done.stdout + done.stderr).strip()
+    assert said == f"Shell tcsh {'is ' if 'install' in words else ''}not supported."
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tcsh"]  # nothing was installed
+
+
+@pytest.mark.parametrize("asked_of", ["complete_tcsh", "source_tcsh", "nonsense"])
+def test_a_completion_that_is_not_known_is_one_line(asked_of: str) -> None:
+    environment = {**os.environ, "_QML_DYNAMICS_COMPLETE": asked_of}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_names_and_options_are_completed() -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -444,3 +445,85 @@ def test_a_trained_circuit_predicts_from_its_file_alone(read: str, tmp_path: Pat
     assert np.abs(swapped - found.outputs(rows)).max() > 0.05
     with pytest.raises(MethodError, match="have 2 columns"):
         back.predict(rows[:, :1])
+
+
+def test_every_result_comes_back_from_its_file_as_the_same_model(
+    run: qd.Trajectory, chain: qd.Chain, tmp_path: Path
+) -> None:
+    """Saved, read, saved again: the same predictions, and the same text."""
+    for name, result in results(run, chain).items():
+        rows = ANGLES if name == "TrainResult" else ROWS
+        path = result.save(tmp_path / name)  # type: ignore[attr-defined]
+        read = qd.load if isinstance(result, qd.Trajectory) else type(result).load  # type: ignore[attr-defined]
+        back = read(path)
+        again = read(back.save(tmp_path / f"{name} again"))
+        for found in (back, again):
+            assert str(found) == str(result), name
+            np.testing.assert_array_equal(found.predict_proba(rows), result.predict_proba(rows))  # type: ignore[attr-defined]
+    descent = results(run, chain)["Descent"]
+    assert isinstance(descent, qd.Descent)
+    back = qd.Descent.load(descent.save(tmp_path / "whole"))
+    for part in ("weights", "sample", "polished", "rivals", "evaluations", "end", "box", "success", "gap"):
+        assert getattr(back, part) == getattr(descent, part), part
+    assert back.box is not None
+    np.testing.assert_array_equal(back.trajectory.density, descent.trajectory.density)
+    own = [0.5, -1.5]
+    np.testing.assert_array_equal(back.predict_proba(ROWS, own), descent.predict_proba(ROWS, own))
+    assert np.abs(back.predict_proba(ROWS, own) - back.predict_proba(ROWS)).max() > 0.05
+
+
+def test_a_damaged_descent_is_refused_by_name(chain: qd.Chain, tmp_path: Path) -> None:
+    path = qd.descend(neuron(ROWS, LABELS), bounds=[(-1, 7), (-6, 2)], qubits=2, steps=3, compare=False, seed=2).save(
+        tmp_path / "d"
+    )
+    whole = path.read_bytes()
+    other = chain.save(tmp_path / "chain")
+    for wrong in (whole[: len(whole) // 2], b"", other.read_bytes()):
+        path.write_bytes(wrong)
+        with pytest.raises(ProblemError, match="Argument `path` must be a saved descent, but"):
+            qd.Descent.load(path)
+    path.write_bytes(whole)
+    assert qd.Descent.load(path).samples == 1000
+
+
+def test_descend_with_a_folder_keeps_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And the command predicts by the polished weights in it, as Python does."""
+    ask = {"bounds": [(-1, 7), (-6, 2)], "qubits": 3, "steps": 10, "seed": 2, "compare": False}
+    found = qd.descend(neuron(ROWS, LABELS, l2=0.01), **ask, folder=tmp_path / "d")  # type: ignore[arg-type]
+    assert str(qd.Descent.load(tmp_path / "d" / "descent.npz")) == str(found)
+    assert str(qd.descend(neuron(ROWS, LABELS, l2=0.01), **ask, folder=tmp_path / "d")) == str(found)  # type: ignore[arg-type]
+    file = tmp_path / "new.csv"
+    file.write_text("b;name;a\n" + "".join(f"{y!r};r{i};{x!r}\n" for i, (x, y) in enumerate(ROWS.tolist())))
+    rows = predicted(capsys, tmp_path / "d", file, "--columns", "a, b")
+    np.testing.assert_array_equal([float(row[1]) for row in rows[1:]], found.predict_proba(ROWS)[:, 1])
+    assert [row[0] for row in rows[1:]] == found.predict(ROWS).tolist()
+    assert found.weights != found.trajectory.best.weights  # type: ignore[union-attr]
+    assert predicted(capsys, tmp_path / "d" / "descent.npz", file, "--columns", "a,b") == rows
+    assert predicted(capsys, tmp_path / "d", file) != rows  # in the order of the file: b, a
+
+
+@pytest.mark.parametrize("labels", [[1, -1, 1, -1], TARGETS], ids=["classes", "targets"])
+def test_the_command_predicts_by_a_trained_circuit(
+    labels: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.ry(Parameter("x"), 0)
+    circuit.ry(Parameter("a"), 0)
+    ask = {"features": ANGLES, "labels": labels, "inputs": ["x"], "steps": 3, "seed": 0}
+    found = qd.train(circuit, "squared", [0.4], **ask, folder=tmp_path / "t")
+    file = tmp_path / "new.csv"
+    file.write_text("angle\n" + "".join(f"{a!r}\n" for a in ANGLES[:, 0].tolist()))
+    for place in (tmp_path / "t", tmp_path / "t" / "training.npz"):
+        rows = predicted(capsys, place, file, "--out", tmp_path / "p.csv") or list(
+            csv.reader((tmp_path / "p.csv").open())
+        )
+        known = found.predict(ANGLES)
+        np.testing.assert_array_equal([float(row[0]) for row in rows[1:]], known)
+        assert len(set(known.tolist())) > 1
+    assert rows[0] == (["prediction"] if labels is TARGETS else ["prediction", "probability of -1"])
+    file.write_text("a,b\n1.0,2.0\n")
+    assert code_of("predict", tmp_path / "t", file) == 2
+    assert "`columns` must name 1 columns of numbers" in " ".join(capsys.readouterr().err.split())
+    assert code_of("predict", tmp_path / "t", file, "--columns", "b", "--weights", "mean") == 2
+    if labels is TARGETS:
+        assert code_of("predict", tmp_path / "t", file, "--columns", "b", "--proba") == 2

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ...base.archive import of, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
-from ...base.errors import real
+from ...base.errors import real, require
 from ...base.estimate import Estimate, share_error
 from ...base.printing import cut, printed_briefly
+from ...base.registry import at
 from ...model.domains import Grid
 from ...model.problem import Problem
 from ...results.members import Predicting
 from ...results.predictions import Chosen, Predictor, law_of, only_of_a_density
-from ...results.trajectory import Trajectory
+from ...results.stored import read_result, write_result
+from ...results.trajectory import Trajectory, plain
 from .box import RADIUS, Box
 from .ends import End
 from .polish import Polished, Rival
+
+KIND, RESULT = "descent", "descent.npz"
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,52 @@ class Descent(Predicting):
             return found
         return replace(found, law=replace(found.law, points=self.box.unit(found.law.points)))
 
+    @checks_arguments
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the descent with its run to one ``.npz`` file, whole or not at all; :meth:`load` reads it back to the bit.
+
+        A loss that is a function of yours is stored as its table of values, as by :meth:`Trajectory.save`.
+        """
+        parts: dict[str, object] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in _TABLES:
+            parts[name] = None if parts[name] is None else vars(parts[name])
+        for name in _LISTS:
+            parts[name] = [vars(each) for each in getattr(self, name)]
+        return write_result(path, KIND, {**parts, "trajectory": self.trajectory.to_arrays()})
+
+    @classmethod
+    @checks_arguments
+    def load(cls, path: str | os.PathLike[str], *, allow_code: bool = False) -> Descent:
+        """What :meth:`save` wrote, or ``descend(folder=...)`` as ``descent.npz``.
+
+        Args:
+            path: the file.
+            allow_code: as for :func:`qml_dynamics.load`.
+
+        Raises:
+            ProblemError: the file is no saved descent, was damaged or changed, or names code.
+        """
+        parts: dict[str, Any] = read_result(path, KIND)
+        with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
+            names = [f.name for f in fields(cls)]
+            require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
+            for name, kind in _LISTS.items():
+                parts[name] = tuple(kind(**of(each, dict, name)) for each in of(parts[name], list, name))
+            for name, kind in _TABLES.items():
+                parts[name] = None if parts[name] is None else kind(**of(parts[name], dict, name))
+            of(parts["evaluations"], Evaluations, "evaluations")
+            of(parts["success"], (Estimate, type(None)), "success")
+            arrays: Mapping[str, np.ndarray] = of(parts["trajectory"], dict, "trajectory")
+        parts["trajectory"] = at("runs.trajectory_file:from_arrays")(arrays, Path(path), allow_code=allow_code)
+        with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
+            many, run = parts["trajectory"].problem.domain.ndim, cls(**parts)
+            for name in ("weights", "sample"):
+                listed = of(parts[name], tuple, name)
+                require(len(listed) == many, name, f"be {many} numbers", listed)
+            for name in ("loss", "sample_loss", "uniform_loss"):
+                real(parts[name], name)
+        return run
+
     def __str__(self) -> str:
         where = ", ".join(f"{w:.6g}" for w in self.weights)
         e, run = self.evaluations, self.trajectory
@@ -117,6 +172,24 @@ class Descent(Predicting):
         if run.diagnostics.get("interrupted"):
             lines.append(run.stop)
         return cut("\n".join([*lines, *(f"  {rival}" for rival in self.rivals)]))
+
+
+_TABLES: dict[str, type] = {"evaluations": Evaluations, "box": Box, "end": End}  # parts that are tables of a file
+_LISTS: dict[str, type] = {"polished": Polished, "rivals": Rival}
+
+
+def descent_data(found: Descent) -> dict[str, Any]:
+    """What was found as plain data, without the run."""
+    names = ("weights", "loss", "sample", "sample_loss", "uniform_loss", "samples", "success", "gap")
+    return {
+        **{name: plain(getattr(found, name)) for name in names},
+        "evaluations": {**vars(found.evaluations), "total": found.evaluations.total},
+        "polished": [vars(p) for p in found.polished],
+        "rivals": [vars(r) for r in found.rivals],
+        "seed": found.trajectory.provenance["seed"],
+        "stop": found.trajectory.stop,
+        "end": None if found.end is None else {**vars(found.end), "says": str(found.end)},
+    }
 
 
 @checks_arguments

@@ -30,7 +30,7 @@ from .box import Box, Counted, Limits, as_bounds, as_objective, fitted, on_unit_
 from .ends import End, end_of
 from .learn import pretrained
 from .polish import RIVALS, Bounds, Polished, UnitLoss, polish_samples, rivals
-from .result import Descent, Evaluations, success
+from .result import RESULT, Descent, Evaluations, success
 
 
 def refine_samples(objective: Objective, starts: np.ndarray, bounds: Bounds, scale: float) -> tuple[Polished, ...]:
@@ -180,7 +180,10 @@ def descend(
         call.partial = is_partial(run)
         if call.folder is not None:
             run.save(call.path(TRAJECTORY))
-        return _found(run, objective, box, samples, polish, names if compare else ())
+        found = _found(run, objective, box, samples, polish, names if compare else ())
+        if call.folder is not None and not call.partial:
+            found.save(call.path(RESULT))
+        return found
 
 
 def _found(

@@ -104,6 +104,11 @@ class TrainResult(Shown):
             made = cls(**parts, _outputs=read)  # type: ignore[arg-type]
         return made
 
+    @property
+    def reader(self) -> Reader | None:
+        """The circuit as ``reader.task.circuit`` and the columns of a row as ``reader.width``; None where they are not known."""
+        return self._outputs if isinstance(self._outputs, Reader) else None
+
     def outputs(self, features: ArrayLike) -> np.ndarray:
         """Expectation values (or probabilities) of new rows, exact, shape ``(m, k)``."""
         try:

@@ -182,7 +182,9 @@ def _named(records: Records, mark: str, header: bool | None, known: Sequence[str
     unnamed = frozenset({"column1"} if not names[0] else ())
     names = [name or f"column{i + 1}" for i, name in enumerate(names)]
     twice = [column for column, count in Counter(names).items() if count > 1]
-    require(not twice, "path", "have columns of different names", f"of two called {twice[0]!r}" if twice else "")
+    require(
+        not twice, "path", "have columns of different names", f"of two called {twice[0]!r}: rename one" if twice else ""
+    )
     return Layout(mark, has, names, [c for c, _ in body], [line for _, line in body], unnamed, notes)
 
 

@@ -281,6 +281,12 @@ def refuse_missing(table: Table, features: Sequence[Feature], values: np.ndarray
     )
 
 
+def _constant(table: Table, name: str) -> bool:
+    """Whether a column of numbers tells no two rows apart."""
+    cells = table.column(name)
+    return len(cells) > 1 and len({cell.strip() for cell in cells}) == 1
+
+
 def default_features(table: Table, but: Sequence[str] = ()) -> tuple[list[Feature], list[Feature], dict[str, str]]:
     """Features that are taken unless others are named, those of categories, and why other columns are left out.
 
@@ -299,6 +305,8 @@ def default_features(table: Table, but: Sequence[str] = ()) -> tuple[list[Featur
             why[name] = column.identifier
         elif column.kind == "undecided":
             _refuse_kind(table, "features", name)
+        elif column.numeric and _constant(table, name):
+            why[name] = "one value in all rows"
         elif column.numeric:
             numeric += features_of(table, name)
         elif column.kind == "category":

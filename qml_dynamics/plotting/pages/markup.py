@@ -102,7 +102,7 @@ def data(value: float | int | None, text: str | None = None) -> Element | str:
     if not math.isfinite(value):
         return str(value)
     shown = text if text is not None else f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
-    return element("data", shown, value=repr(value))
+    return element("data", shown, value=repr(float(value)) if isinstance(value, float) else repr(int(value)))
 
 
 def estimate(value: float, stderr: float | None, shots: int | None = None) -> Element | str:

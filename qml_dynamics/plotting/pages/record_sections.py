@@ -12,10 +12,11 @@ from ...methods.base import facts_of
 from ...results.trajectory import Counts, Trajectory, plain
 from ...runs.trajectory_file import TRAJECTORY
 from ...validation.resources import Cost
-from . import citation
+from . import citation, drawing
+from .endings import file_table
 from .markup import Child, Element, code, data, element, pairs, table
 from .sections import cell, details, flat, note, section
-from .sources import DESCENT_RUN, Sources, mapping
+from .sources import Sources, mapping
 
 MOST_OUTCOMES = 12
 
@@ -33,7 +34,7 @@ def circuits(sources: Sources) -> Element:
     for key, label in _CIRCUIT_WORDS.items():
         if key in run.diagnostics:
             rows.append((label, cell(plain(run.diagnostics[key]))))
-    parts: list[Child] = [pairs(rows, "What the run says of its circuits")]
+    parts: list[Child] = [pairs(rows, "What the run says of its circuits"), *drawing.of_run(run)]
     for basis, per_time in (run.counts or {}).items():
         parts += _outcomes(run, basis, per_time[-1])
     if not run.counts:
@@ -143,19 +144,7 @@ def provenance(sources: Sources) -> Element:
     diagnostics = [(name, cell(value)) for name, value in flat(plain(run.diagnostics)) if name]
     if diagnostics:
         parts.append(details("Diagnostics", pairs(diagnostics, "What the method says of its run")))
-    others = [
-        (name, cell(value))
-        for part in ("annealing", "chain")
-        for name, value in flat(sources.said.get(part), part)
-        if value
-    ]
-    others += [(name, cell(value)) for name, value in flat(sources.descent) if name]
-    if others:
-        parts.append(details("More results", pairs(others, "What the command found beside the run")))
-    if sources.files:
-        body: list[list[Child]] = [[name, data(size), element("code", digest)] for name, size, digest in sources.files]
-        parts.append(details("Files", table(["file", "bytes", "SHA-256"], body, "The files of the run folder")))
-    return section("provenance", "Provenance", parts)
+    return section("provenance", "Provenance", parts, file_table(sources.files))
 
 
 def reproduce(sources: Sources) -> Element:
@@ -198,7 +187,8 @@ def _python(sources: Sources) -> str:
     }
     options = [f"{name}={value!r}" for name, value in words.items() if value is not None]
     options.append(f"save={[float(t) for t in run.times.tolist()]!r}")
-    name = "run.npz" if sources.folder is None else f"{sources.name}/run.npz" if sources.descent else sources.name
+    in_folder = sources.name if sources.file == TRAJECTORY else f"{sources.name}/{sources.file}"
+    name = "run.npz" if sources.folder is None else in_folder
     lines = ["import qml_dynamics as qd", "", f"run = qd.load({name!r})"]
     again = f"again = qd.evolve(run.problem, run.method, {', '.join(options)})"
     if facts_of(run.method) is None:
@@ -208,8 +198,7 @@ def _python(sources: Sources) -> str:
 
 def cite(sources: Sources) -> Element:
     """The citation of the software, and of this run by its digest."""
-    file = DESCENT_RUN if sources.descent else TRAJECTORY
-    known = next((digest for name, _, digest in sources.files if name == file), None)
+    known = next((digest for name, _, digest in sources.files if name == sources.file), None)
     version = mapping(run_versions(sources.run)).get("qml-dynamics", citation.VERSION)
     parts: Sequence[Child] = [
         element("p", citation.as_text()),

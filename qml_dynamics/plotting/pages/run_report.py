@@ -1,20 +1,27 @@
-"""`report`: one HTML file that tells a run from its problem to how it is cited, and loads nothing."""
+"""`report`: one HTML file that tells a result from its problem to how it is cited, and loads nothing."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from ...backends.names import AER
 from ...base.arguments import checks_arguments
 from ...base.errors import ProblemError, QMLDynamicsError, describe, require
+from ...learning.descent.result import KIND, Descent, descent_data
+from ...learning.growth.training import Trained
+from ...learning.metts.chain import Chain
+from ...learning.training.optimisers import TrainResult
 from ...methods.base import facts_of
 from ...results.compact import CompactTrajectory
 from ...results.trajectory import Trajectory, atomic_file
+from ...runs.sweeps.table import Sweep
 from ...validation.error_parts import ErrorBudget
 from ...validation.resources import Cost
 from ...validation.resources import cost as count_cost
-from . import record_sections, sections, wave
+from . import kinds, record_sections, sections, use_sections, wave
+from .kinds import Reported
 from .layout import document
 from .sources import Sources, of_path, of_trajectory
 
@@ -26,7 +33,7 @@ _HERE = ("statevector", *AER)  # backends that are opened without a network, to 
 
 @checks_arguments
 def report(
-    run: Trajectory | str | os.PathLike[str],
+    run: Reported | str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     *,
     reference: Trajectory | None = None,
@@ -34,8 +41,11 @@ def report(
     cost: bool = False,
     allow_code: bool = False,
 ) -> Path:
-    """Write a run as one HTML file: the problem, its data, the loss landscape, the wave over time with a slider, energies with error
+    """Write a result as one HTML file: the problem, its data, the loss landscape, the wave over time with a slider, energies with error
     bars against the reference, the error budget, circuits and counts, device, cost, provenance, how to reproduce and how to cite.
+
+    Chains, descents, trained circuits, grown networks and sweeps have such a page too, with what of this applies to them; and so have
+    the folders of ``anneal``, ``descend``, ``diffuse``, ``gibbs``, ``grow`` and ``sweep``, and those of `metts` and `train`.
 
     The file is self-contained: pictures are vector graphics inside it, nothing is loaded, and it reads in light and dark, on paper, by
     keyboard and on a phone. Every name and text of the run is escaped. A part that the run does not have is told in a sentence. Densities
@@ -43,11 +53,11 @@ def report(
     attribute ``value`` of its ``<data>`` element, and equals that of ``result.json``. The same run gives the same bytes.
 
     Args:
-        run: a trajectory, the file of a saved one, or a run folder.
+        run: a result, the file of a saved one, or the folder of a run or a sweep.
         out: the ``.html`` file (default: ``report.html`` in the folder, beside the file, or here). An earlier report is replaced, any
             other file is not.
-        reference: compare with this one, in place of the one in the folder.
-        budget: show this error budget, in place of the one in the folder.
+        reference: compare a trajectory with this one, in place of the one in the folder.
+        budget: of a trajectory, in place of the one in the folder.
         cost: count gates and depth of the circuits as :func:`qml_dynamics.cost` does, which can take minutes; on simulators of this
             machine only.
         allow_code: as for :func:`qml_dynamics.load`.
@@ -68,27 +78,44 @@ def report(
     ('well.html', 14)
     """
     target = _target(run, out)
-    found = (
-        of_trajectory(run, reference, budget)
-        if isinstance(run, Trajectory)
-        else of_path(Path(run), reference, budget, allow_code)
-    )
-    text = page_of(found, _counted(found.run) if cost else None)
+    given = run if isinstance(run, Trajectory | Chain | Descent | TrainResult | Trained | Sweep) else Path(run)
+    other = kinds.page_of(given, allow_code)
+    if other is not None:
+        for name, value in (("reference", reference), ("budget", budget), ("cost", cost or None)):
+            require(value is None, name, f"be left out for {other.what}, which has none", value)
+        text = other.text
+    else:
+        found = _sources(given, reference, budget, allow_code)
+        text = page_of(found, _counted(found.run) if cost else None)
     with atomic_file(target) as handle:
         handle.write(text.encode("utf-8"))
     return target
+
+
+def _sources(given: object, reference: Trajectory | None, budget: ErrorBudget | None, allow_code: bool) -> Sources:
+    """Those of a trajectory, of a descent with its run, or of a path."""
+    name = ""
+    if isinstance(given, Path) and given.is_file() and given.suffix == ".npz" and kinds.kind_of(given) == KIND:
+        name, given = given.stem, Descent.load(given, allow_code=allow_code)
+    if isinstance(given, Descent):
+        whole = of_trajectory(given.trajectory, reference, budget, name)
+        return replace(whole, descent=descent_data(given))
+    if isinstance(given, Trajectory):
+        return of_trajectory(given, reference, budget)
+    assert isinstance(given, Path)
+    return of_path(given, reference, budget, allow_code)
 
 
 def page_of(found: Sources, counted: Cost | str | None = None) -> str:
     """The page of the sources of a run as text; ``counted``: its cost, or why that is not known."""
     run, zeta = found.run, wave.loss_of(found.run)
     parts = [
-        sections.summary(found),
+        sections.summary(found, use_sections.descent(found)),
         sections.problem(found),
         sections.data_section(found),
         sections.landscape(found, zeta),
         sections.wave_section(found, zeta),
-        sections.energies(found),
+        sections.energies(found, use_sections.annealing(found)),
         sections.reference(found),
         sections.budget(found),
         record_sections.circuits(found),
@@ -104,11 +131,11 @@ def page_of(found: Sources, counted: Cost | str | None = None) -> str:
     return document(f"Report of {found.name}", lead, parts)
 
 
-def _target(run: Trajectory | str | os.PathLike[str], out: str | os.PathLike[str] | None) -> Path:
+def _target(run: Reported | str | os.PathLike[str], out: str | os.PathLike[str] | None) -> Path:
     """Where the page goes; raises :class:`ProblemError` for a file that is no report of ours."""
     if out is not None:
         target = Path(out)
-    elif isinstance(run, Trajectory):
+    elif not isinstance(run, str | os.PathLike):
         target = Path(NAME)
     else:
         target = Path(run) / NAME if Path(run).is_dir() else Path(run).with_name(NAME)

@@ -15,6 +15,7 @@ import numpy as np
 from ...base.errors import describe
 from ...base.estimate import Estimate
 from ...model.domains import Grid
+from ...model.objectives.prepared import Preparation
 from ...model.operator_sum import OperatorSum
 from ...model.spec import describe_domain, describe_problem
 from ...model.tables import Account
@@ -95,8 +96,8 @@ def measured(value: object) -> Child:
     return "not known" if set(known) >= {"value", "stderr"} else cell(value)
 
 
-def summary(sources: Sources) -> Element:
-    """What was run, and what came out of it."""
+def summary(sources: Sources, more: Sequence[Child] = ()) -> Element:
+    """What was run, and what came out of it; ``more`` of a use of the equation."""
     run, rows = sources.run, list[tuple[str, Child]]()
     rows.append(("method", str(run.method)))
     rows.append(("run on", str(run.provenance.get("backend") or "NumPy, classically")))
@@ -106,8 +107,10 @@ def summary(sources: Sources) -> Element:
         rows.append(("best weights", _weights(run.best.weights)))
         rows.append(("best loss of as many uniform samples", data(run.best.uniform_value)))
     rows += [(f"{charts.MEANINGS.get(name, name)} at the end", _at_the_end(run, name)) for name in run.expectations]
+    bounds = mapping(sources.said.get("ground")).get("sentences")
+    rows += [("ground state", str(each)) for each in bounds] if isinstance(bounds, list) else []
     rows.append(("stop", run.stop or "not said"))
-    return section("summary", "Summary", _verdict(sources), pairs(rows, "The run in short"))
+    return section("summary", "Summary", _verdict(sources), pairs(rows, "The run in short"), *more)
 
 
 def _verdict(sources: Sources) -> Element:
@@ -156,8 +159,7 @@ def _problem_rows(run: Trajectory) -> list[tuple[str, Child]]:
     spec: dict[str, Any] = (
         {"domain": describe_domain(domain)} if isinstance(run, CompactTrajectory) else describe_problem(stated)[0]
     )
-    points = " × ".join(f"{n:,}" for n in domain.shape) if isinstance(domain, Grid) else f"2^{domain.ndim}"
-    rows: list[tuple[str, Child]] = [("weight space", f"{points} points, {domain.num_qubits} qubits; {_space(domain)}")]
+    rows: list[tuple[str, Child]] = [("weight space", space_words(domain))]
     if stated.operator is not None:
         rows.append(
             ("operator", f"{len(stated.operator.labels):,} Pauli strings on {stated.operator.num_qubits} qubits")
@@ -175,6 +177,12 @@ def _problem_rows(run: Trajectory) -> list[tuple[str, Child]]:
     rows += [(name, cell(plain(value))) for name, value in named if value != {} and not name.startswith(told)]
     rows += [("clock", stated.clock), ("duration", data(float(stated.duration))), ("reading", run.reading)]
     return [*rows, ("method", str(run.method))]
+
+
+def space_words(domain: Any) -> str:
+    """The points of a weight space, its qubits, and where it ends."""
+    points = " × ".join(f"{n:,}" for n in domain.shape) if isinstance(domain, Grid) else f"2^{domain.ndim}"
+    return f"{points} points, {domain.num_qubits} qubits; {_space(domain)}"
 
 
 def _space(domain: Any) -> str:
@@ -198,20 +206,30 @@ def data_section(sources: Sources) -> Element:
     objective = sources.run.problem.objective
     prepared = None if objective is None else objective.preparation
     rows: list[tuple[str, Child]] = [(key.replace("_", " "), _listed(value)) for key, value in said.items()]
-    known = [f.name for f in fields(Account) if f.name in table_]
-    rows += [(f"table: {name.replace('_', ' ')}", _listed(table_[name])) for name in known]
+    rows += account_rows(table_)
     if prepared is not None:
-        rows += [] if said else [("features", ", ".join(prepared.features)), ("classes", ", ".join(prepared.classes))]
-        for name, mean, scale in zip(prepared.features, prepared.mean, prepared.scale):
-            rows.append(
-                (
-                    f"standardised: {name}",
-                    element("span", "mean ", data(float(mean)), ", deviation ", data(float(scale))),
-                )
-            )
+        rows += prepared_rows(prepared)[2 if said else 0 :]
     if not rows:
         return section("data", "Data", note("The loss of this run was not made of a table."))
     return section("data", "Data", pairs(rows, "The table, and what the model is given of it"), _accuracies(sources))
+
+
+def account_rows(said: Mapping[str, Any]) -> list[tuple[str, Child]]:
+    """What the reader of a table tells of it."""
+    known = [f.name for f in fields(Account) if f.name in said]
+    return [(f"table: {name.replace('_', ' ')}", _listed(said[name])) for name in known]
+
+
+def prepared_rows(prepared: Preparation) -> list[tuple[str, Child]]:
+    """How rows of a file become those of a model: features, classes, and the mean and deviation of each column."""
+    rows: list[tuple[str, Child]] = [
+        ("features", ", ".join(prepared.features)),
+        ("classes", ", ".join(prepared.classes)),
+    ]
+    for name, mean, scale in zip(prepared.features, prepared.mean, prepared.scale):
+        shown = element("span", "mean ", data(float(mean)), ", deviation ", data(float(scale)))
+        rows.append((f"standardised: {name}", shown))
+    return rows
 
 
 def _listed(value: object) -> Child:
@@ -249,29 +267,33 @@ def wave_section(sources: Sources, zeta: np.ndarray | None) -> Element:
     """The probability at saved times: all of them side by side, or one at a time with a slider where scripts run."""
     if isinstance(sources.run, CompactTrajectory) and not sources.run.compact:
         return section("wave", "Wave over time", note("This run has samples and no wave: see circuits and counts."))
-    shown = wave.frames(sources.run, zeta)
+    return section("wave", "Wave over time", *slides(wave.frames(sources.run, zeta), "wave", "Time"))
+
+
+def slides(shown: wave.Frames, name: str, what: str) -> list[Child]:
+    """Pictures side by side, or one at a time with a slider where scripts run; ``what`` the slider moves."""
     items = [
         element("li", figure(drawn, time), class_="frame", data_time=time)
         for time, drawn in zip(shown.times, shown.pictures)
     ]
     slider = element(
         "div",
-        element("label", "Time", for_="wave-time"),
+        element("label", what, for_=f"{name}-time"),
         element(
-            "input", type="range", id="wave-time", min="0", max=str(len(items) - 1), step="1", value="0",
+            "input", type="range", id=f"{name}-time", min="0", max=str(len(items) - 1), step="1", value="0",
             aria_valuetext=shown.times[0],
         ),
-        element("output", shown.times[0], for_="wave-time", id="wave-now"),
+        element("output", shown.times[0], for_=f"{name}-time", id=f"{name}-now"),
         class_="slider",
         hidden=True,
     )  # fmt: skip
     frames = element("ol", items, class_="frames")
     body = element("div", slider if len(items) > 1 else None, frames, class_="wave", data_frames=True)
-    return section("wave", "Wave over time", element("p", shown.caption), body)
+    return [element("p", shown.caption), body]
 
 
-def energies(sources: Sources) -> Element:
-    """Expectation values over time, with their numbers."""
+def energies(sources: Sources, more: Sequence[Child] = ()) -> Element:
+    """Expectation values over time, with their numbers; ``more`` of a use of the equation."""
     run, reference = sources.run, sources.reference
     if not run.expectations:
         return section("energies", "Energies", note("No expectation value was asked for."))
@@ -284,7 +306,7 @@ def energies(sources: Sources) -> Element:
             figure(drawn, text),
             details(f"The numbers of {label}", _numbers(run, reference, name)),
         ]
-    return section("energies", "Energies", parts)
+    return section("energies", "Energies", parts, *more)
 
 
 def _numbers(run: Trajectory, reference: Trajectory | None, name: str) -> Element:

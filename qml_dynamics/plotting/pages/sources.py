@@ -15,6 +15,8 @@ from typing import Any
 from ...base.errors import ProblemError, QMLDynamicsError, describe
 from ...base.places import refuse_links
 from ...base.texts import parse_json
+from ...learning.descent.result import RESULT as RESULT_OF_DESCENT
+from ...learning.descent.result import Descent, descent_data
 from ...results.trajectory import Trajectory, plain
 from ...runs import open_run
 from ...runs.own_files import RUN
@@ -24,7 +26,7 @@ from ...validation.comparison import compare
 from ...validation.error_parts import ErrorBudget
 
 DESCENT, DESCENT_RUN = "descent.json", "run.npz"
-_READ = (TRAJECTORY, PROBLEM, RESULT, REFERENCE, RUN, DESCENT, DESCENT_RUN)
+_READ = (TRAJECTORY, PROBLEM, RESULT, REFERENCE, RUN, DESCENT, DESCENT_RUN, RESULT_OF_DESCENT)
 _MOST_FILES = 60
 
 
@@ -41,7 +43,8 @@ class Sources:
         reference: the classical reference, or None.
         submitted: ``run.json`` of a submitted run; empty for others.
         status: how a submitted run stands, or None.
-        descent: ``descent.json``; empty for others.
+        descent: what a descent found, as plain data; empty for others.
+        file: the file of the run in its folder.
         problem_text: the problem file, or an empty text.
         files: name, size and SHA-256 of the files beside the run.
     """
@@ -58,6 +61,7 @@ class Sources:
     descent: Mapping[str, Any] = field(default_factory=dict)
     problem_text: str = ""
     files: Sequence[tuple[str, int, str]] = ()
+    file: str = TRAJECTORY
 
 
 def of_trajectory(run: Trajectory, reference: Trajectory | None, budget: ErrorBudget | None, name: str = "") -> Sources:
@@ -88,7 +92,11 @@ def of_path(path: Path, reference: Trajectory | None, budget: ErrorBudget | None
     refuse_links(path, _READ, allow_code)
     status = _status(path, allow_code)
     has_descent = (path / DESCENT).is_file() and (path / DESCENT_RUN).is_file() and not (path / TRAJECTORY).is_file()
+    kept = (
+        Descent.load(path / RESULT_OF_DESCENT, allow_code=allow_code) if (path / RESULT_OF_DESCENT).is_file() else None
+    )
     run = load(path / DESCENT_RUN if has_descent else path, allow_code=allow_code)
+    found = _json(path / DESCENT) if has_descent else {} if kept is None else descent_data(kept)
     said = _json(path / RESULT)
     compared = mapping(said.get("comparison")) if reference is None else {}  # which is with the reference of the folder
     if reference is None and (path / REFERENCE).is_file():
@@ -105,9 +113,10 @@ def of_path(path: Path, reference: Trajectory | None, budget: ErrorBudget | None
         reference,
         _json(path / RUN),
         status,
-        _json(path / DESCENT) if has_descent else {},
+        found,
         _text(path / PROBLEM),
-        _files(path),
+        files_of(path),
+        DESCENT_RUN if has_descent else TRAJECTORY,
     )
 
 
@@ -152,7 +161,45 @@ def _json(path: Path) -> Mapping[str, Any]:
         ) from None
 
 
-def _files(folder: Path) -> list[tuple[str, int, str]]:
+@dataclass(frozen=True)
+class Place:
+    """Where a result other than a trajectory was read from.
+
+    Attributes:
+        name: of the folder or the file, or of the kind of result.
+        folder: where its files are; None for an object of this process.
+        file: the file of the result in it.
+        files: name, size and SHA-256 of the files beside it.
+        said: ``result.json``; empty where there is none.
+    """
+
+    name: str
+    folder: Path | None = None
+    file: str = ""
+    files: Sequence[tuple[str, int, str]] = ()
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """How its file is named from beside the folder."""
+        return self.file if self.folder is None or not self.file else f"{self.name}/{self.file}"
+
+
+def place_of(path: Path, file: str) -> Place:
+    """The place of a result in a folder, or of a file of its own.
+
+    Raises:
+        ProblemError: a file of the folder is a link that leads out of it, or ``result.json`` is damaged.
+    """
+    if not path.is_dir():
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        return Place(path.stem, None, path.name, [(path.name, path.stat().st_size, digest)])
+    refuse_links(path, [entry.name for entry in os.scandir(path) if not entry.name.startswith(".")], False)
+    return Place(path.resolve().name, path, file, files_of(path), _json(path / RESULT))
+
+
+def files_of(folder: Path) -> list[tuple[str, int, str]]:
     """The files of a run, without pages that were made of it."""
     found = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):

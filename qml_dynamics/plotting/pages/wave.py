@@ -6,16 +6,16 @@ each loss. A general operator: the most probable basis states.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...model.domains import Hypercube
-from ...model.problem import loss_table
+from ...model.problem import Problem, loss_table
 from ...results.compact import CompactTrajectory
-from ...results.trajectory import Trajectory
+from ...results.trajectory import Best, Trajectory
 from ..style import coarse, color_power, loss_histogram, loss_limits, picks
 from .markup import Element, element
 from .vectors import Panel, level_edges, limits, picture
@@ -24,6 +24,40 @@ FRAMES, STATES, MARGINALS = 12, 16, 6
 _LINE, _MAP, _FRAME_MAP = 256, 64, 32  # points drawn along an axis: of a curve, of the one map, of a map at each time
 _PARTS = 6  # qubits of a marginal of a compact wave
 MOST_POINTS = 1 << 20  # of a weight space whose loss is evaluated for a picture
+
+
+class Drawn(Protocol):
+    """What pictures of a wave are drawn of: a trajectory, or the laws of a chain."""
+
+    @property
+    def problem(self) -> Problem:
+        """The weight space and the loss."""
+        ...
+
+    @property
+    def times(self) -> np.ndarray:
+        """One a law, shape ``(m,)``."""
+        ...
+
+    @property
+    def density(self) -> np.ndarray:
+        """The laws, shape ``(m, *domain.shape)``."""
+        ...
+
+    @property
+    def best(self) -> Best | None:
+        """The best weights, or None."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Laws:
+    """Laws of weights that are no wave over time, as pictures of one take them."""
+
+    problem: Problem
+    times: np.ndarray
+    density: np.ndarray
+    best: Best | None
 
 
 @dataclass(frozen=True)
@@ -41,12 +75,12 @@ class Frames:
     caption: str
 
 
-def time_text(run: Trajectory, index: int) -> str:
+def time_text(run: Drawn, index: int) -> str:
     """A saved time in words."""
     return f"{time_symbol(run)} = {run.times[index]:.4g}"
 
 
-def time_symbol(run: Trajectory) -> str:
+def time_symbol(run: Drawn) -> str:
     """The letter of the time of a clock."""
     return "τ" if run.problem.clock == "imaginary" else "t"
 
@@ -59,14 +93,14 @@ def loss_of(run: Trajectory) -> np.ndarray | None:
     return loss_table(run.problem)
 
 
-def landscape(run: Trajectory, zeta: np.ndarray) -> tuple[Element, str]:
+def landscape(run: Drawn, zeta: np.ndarray) -> tuple[Element, str]:
     """The loss with the best weights on it, and what it shows."""
     domain: Any = run.problem.domain
     if isinstance(domain, Hypercube) or domain.ndim > 2:
         return _loss_histogram(run, zeta)
     if domain.ndim == 1:
         x, y = coarse(domain.axes[0], limit=_LINE), coarse(zeta, limit=_LINE)
-        panel = Panel.around(_ends(domain, 0), loss_limits(run, zeta))
+        panel = Panel.around(_ends(domain, 0), loss_limits(run.density, zeta))
         drawn = [*panel.frame("weight", "loss"), panel.curve(x, y, "ink"), *_marks(run, panel)]
         text = f"Loss over the weight, from {float(zeta.min()):.4g} to {float(zeta.max()):.4g} on the grid."
     else:
@@ -78,7 +112,7 @@ def landscape(run: Trajectory, zeta: np.ndarray) -> tuple[Element, str]:
     return picture("landscape-picture", "The loss over the weights", text, panel, drawn), f"{text} {_key(run)}"
 
 
-def _marks(run: Trajectory, panel: Panel) -> list[Element]:
+def _marks(run: Drawn, panel: Panel) -> list[Element]:
     """The best of uniform sampling, and over it that of the wave."""
     best, objective = run.best, run.problem.objective
     if best is None or objective is None:
@@ -90,13 +124,13 @@ def _marks(run: Trajectory, panel: Panel) -> list[Element]:
     return out
 
 
-def _key(run: Trajectory) -> str:
+def _key(run: Drawn) -> str:
     if run.best is None:
         return ""
     return "Filled mark: the best sampled weights; hollow mark: the best of as many uniform samples."
 
 
-def _loss_histogram(run: Trajectory, zeta: np.ndarray) -> tuple[Element, str]:
+def _loss_histogram(run: Drawn, zeta: np.ndarray) -> tuple[Element, str]:
     edges, uniform, last = loss_histogram(zeta, run.density[-1], 32)
     panel = Panel.around((float(edges[0]), float(edges[-1])), limits([uniform, last], zero=True))
     drawn = [panel.columns(edges, last, "blue"), panel.steps(edges, uniform, "ink dashed")]
@@ -105,11 +139,11 @@ def _loss_histogram(run: Trajectory, zeta: np.ndarray) -> tuple[Element, str]:
     return picture("landscape-picture", name, text, panel, [*panel.frame("loss", "probability"), *drawn]), text
 
 
-def frames(run: Trajectory, zeta: np.ndarray | None) -> Frames:
-    """The probability at up to ``FRAMES`` saved times; ``zeta`` is the loss on the domain, or None."""
+def frames(run: Drawn, zeta: np.ndarray | None, labels: Sequence[str] | None = None) -> Frames:
+    """The probability at up to ``FRAMES`` saved times; ``zeta`` is the loss on the domain, or None; ``labels`` name the times."""
     chosen = picks(len(run.times), FRAMES).tolist()
     panel, draw, caption = _drawer(run, zeta, chosen)
-    times, drawn = [time_text(run, i) for i in chosen], []
+    times, drawn = [time_text(run, i) if labels is None else labels[i] for i in chosen], []
     for number, (i, time) in enumerate(zip(chosen, times)):
         drawn.append(picture(f"wave-{number}", f"At {time}", f"{caption} At {time}.", panel, draw(i)))
     return Frames(times, drawn, caption)
@@ -118,7 +152,7 @@ def frames(run: Trajectory, zeta: np.ndarray | None) -> Frames:
 Drawer = tuple[Panel, Callable[[int], list[Element]], str]
 
 
-def _drawer(run: Trajectory, zeta: np.ndarray | None, chosen: list[int]) -> Drawer:
+def _drawer(run: Drawn, zeta: np.ndarray | None, chosen: list[int]) -> Drawer:
     domain: Any = run.problem.domain
     if isinstance(run, CompactTrajectory):
         return _marginals(run, lambda i, axis: run.compact[i].marginal(axis, min(_PARTS, domain.qubits[axis])))
@@ -133,13 +167,13 @@ def _drawer(run: Trajectory, zeta: np.ndarray | None, chosen: list[int]) -> Draw
     return _marginals(run, lambda i, axis: _marginal(run, i, axis))
 
 
-def _line(run: Trajectory, zeta: np.ndarray | None, chosen: list[int]) -> Drawer:
+def _line(run: Drawn, zeta: np.ndarray | None, chosen: list[int]) -> Drawer:
     domain: Any = run.problem.domain
     x, density = coarse(domain.axes[0], limit=_LINE), coarse(run.density / domain.cell_volume, limit=_LINE)
     panel = Panel.around(_ends(domain, 0), limits([density[chosen]], zero=True))
     behind = []
     if zeta is not None:  # its shape only: it has another unit
-        low, high = loss_limits(run, zeta)
+        low, high = loss_limits(run.density, zeta)
         heights = panel.y.high * 0.98 * (np.clip(coarse(zeta, limit=_LINE), low, high) - low) / (high - low)
         behind = [panel.curve(x, heights, "edge dashed")]
 
@@ -151,7 +185,7 @@ def _line(run: Trajectory, zeta: np.ndarray | None, chosen: list[int]) -> Drawer
     return panel, draw, "Probability density over the weight; dashed: the shape of the loss."
 
 
-def _plane(run: Trajectory, chosen: list[int]) -> Drawer:
+def _plane(run: Drawn, chosen: list[int]) -> Drawer:
     domain: Any = run.problem.domain
     density = coarse(coarse(run.density / domain.cell_volume, 1, _FRAME_MAP), 2, _FRAME_MAP)
     panel = Panel.around(_ends(domain, 0), _ends(domain, 1), height=340.0)
@@ -172,13 +206,13 @@ def _plane(run: Trajectory, chosen: list[int]) -> Drawer:
     )
 
 
-def _marginal(run: Trajectory, i: int, axis: int) -> np.ndarray:
+def _marginal(run: Drawn, i: int, axis: int) -> np.ndarray:
     domain: Any = run.problem.domain
     others = tuple(k for k in range(domain.ndim) if k != axis)
     return np.asarray(run.density[i].sum(axis=others))
 
 
-def _marginals(run: Trajectory, marginal: Callable[[int, int], np.ndarray]) -> Drawer:
+def _marginals(run: Drawn, marginal: Callable[[int, int], np.ndarray]) -> Drawer:
     """Each weight a line of its own, its density filled from that line on, all to one height."""
     domain: Any = run.problem.domain
     shown = min(domain.ndim, MARGINALS)
@@ -203,7 +237,7 @@ def _marginals(run: Trajectory, marginal: Callable[[int, int], np.ndarray]) -> D
     return panel, draw, f"Marginal probability density{rest or ' of each weight'}, each to its own height."
 
 
-def _losses(run: Trajectory, zeta: np.ndarray, chosen: list[int]) -> Drawer:
+def _losses(run: Drawn, zeta: np.ndarray, chosen: list[int]) -> Drawer:
     """The loss takes the place of the weights, which are too many for axes."""
     found = {i: loss_histogram(zeta, run.density[i]) for i in chosen}
     edges, uniform, _ = found[chosen[0]]
@@ -218,7 +252,7 @@ def _losses(run: Trajectory, zeta: np.ndarray, chosen: list[int]) -> Drawer:
     return panel, draw, "Probability of each loss; dashed: among uniform weights."
 
 
-def _basis_states(run: Trajectory) -> Drawer:
+def _basis_states(run: Drawn) -> Drawer:
     """The most probable basis states, a bar each, qubit 0 the last digit."""
     flat, bits = run.density.reshape(len(run.times), -1), run.problem.domain.num_qubits
     top = np.sort(np.argsort(-flat.max(axis=0), kind="stable")[:STATES]).tolist()

@@ -28,10 +28,9 @@ from ...results.trajectory import plain
 from ..problem_file.files import write_bytes
 from .points import Axes, Point, axes, every_point
 from .statement import Statement, state
-from .table import Sweep, rows_of
+from .table import FILE, FORMAT, Sweep, rows_of, stop_of
 from .worker import POINTS, recorded, run_point, task
 
-FILE, FORMAT = "sweep.json", 1
 _BEGUN = "the folder's sweep was begun with"
 _WAIT = 2.0
 
@@ -193,10 +192,7 @@ class _Job:
                 _clean(self.folder)
             self._read()  # a process may have recorded its point and not told it
             return f"Interrupted after {len(self.found):,} of {total:,} points."
-        again = f" ({read:,} of them read)" if read else ""
-        if self.failed:
-            return f"{len(self.found):,} of {total:,} points done{again}, {len(self.failed):,} failed."
-        return f"All {total:,} points done{again}."
+        return stop_of(total, len(self.found), len(self.failed), f" ({read:,} of them read)" if read else "")
 
 
 def _clean(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,20 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...base.errors import MethodError, describe, integer, require
+from ...base.archive import of, reading
+from ...base.arguments import checks_arguments
+from ...base.errors import MethodError, ProblemError, describe, integer, require
+from ...base.places import refuse_links
 from ...base.printing import cut
+from ...base.texts import parse_json
 from ...results.trajectory import Trajectory
 from ..problem_file.files import write_bytes
 from ..trajectory_file import load
 from .frames import dataframe, dataset
-from .points import Axes, Point
-from .worker import POINTS
+from .points import Axes, Point, axes, every_point
+from .worker import POINTS, kept
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
 TABLE = "table.csv"
+FILE, FORMAT = "sweep.json", 1
 DONE, FAILED, OPEN = "done", "failed", "open"
 
 
@@ -84,6 +90,31 @@ class Sweep:
         """
         name = Point(integer(index, "index", 0, len(self.rows) - 1, MethodError), {}, 0).name
         return load(self.folder / POINTS / name, allow_code=False)
+
+    @classmethod
+    @checks_arguments
+    def load(cls, folder: str | os.PathLike[str]) -> Sweep:
+        """The sweep in a folder that :func:`sweep` or ``qml-dynamics sweep`` has written, as far as it is done; nothing is run.
+
+        Raises:
+            ProblemError: the folder holds no sweep, or was changed.
+        """
+        where = Path(folder)
+        must = f"Argument `folder` must be the folder of a sweep, but {where} is not"
+        if not (where / FILE).is_file():
+            raise ProblemError(f"{must}: it holds no {FILE}.")
+        refuse_links(where, (FILE, TABLE, POINTS), False)
+        with reading(must):
+            said = of(parse_json((where / FILE).read_bytes()), dict, FILE)
+            if of(said["format"], int, "format") > FORMAT:
+                raise ValueError(f"it is of format {said['format']}, which a newer version of qml-dynamics wrote")
+            groups = [of(group, list, "zip") for group in of(said["zip"], list, "zip")]
+            over = axes(of(said["over"], dict, "over"), [group for group in groups if len(group) > 1])
+            points = every_point(over, int(of(said["entropy"], str, "entropy")))
+            failed = _failed(where / TABLE)
+        done = {point.index: row for point in points if (row := kept(where, point)) is not None}
+        failed = {index: why for index, why in failed.items() if index not in done}
+        return cls(where, over, rows_of(points, done, failed), stop_of(len(points), len(done), len(failed)))
 
     def columns(self) -> tuple[str, ...]:
         """The columns of the table."""
@@ -151,6 +182,25 @@ def _cell(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
     return repr(value) if isinstance(value, (int, float)) else value if isinstance(value, str) else json.dumps(value)
+
+
+def _failed(path: Path) -> dict[int, str]:
+    """The points that a written table calls failed, and why."""
+    if not path.is_file():
+        return {}
+    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
+    return {int(row["index"]): row["error"] for row in rows if row["status"] == FAILED}
+
+
+def stop_of(total: int, done: int, failed: int, again: str = "") -> str:
+    """Why a sweep ended, in a sentence.
+
+    >>> stop_of(4, 3, 1), stop_of(4, 4, 0)
+    ('3 of 4 points done, 1 failed.', 'All 4 points done.')
+    """
+    if failed or done < total:
+        return f"{done:,} of {total:,} points done{again}" + (f", {failed:,} failed." if failed else ".")
+    return f"All {total:,} points done{again}."
 
 
 def rows_of(

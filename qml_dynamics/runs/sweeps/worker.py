@@ -27,6 +27,7 @@ from .statement import PROBLEM, Statement
 
 POINTS, POINT = "points", "point.json"
 WAS = "the folder's is"
+_AGAIN = "delete it, and the same call computes it again"
 _NOTES = 20
 
 
@@ -124,28 +125,42 @@ def recorded(folder: Path, point: Point, statement: Statement) -> dict[str, Any]
         ProblemError: its folder holds another point or another problem, or was changed.
     """
     where = folder / POINTS / point.name
-    if not where.exists():
+    found = kept(folder, point)
+    if found is None:
         return None
-    again = "delete it, and the same call computes it again"
     try:
-        said = parse_json((where / POINT).read_bytes())
-    except (OSError, ValueError):
-        raise ProblemError(f"Argument `folder` must hold this sweep, but {where} is damaged: {again}.") from None
-    notes = said.pop("notes", []) if isinstance(said, dict) else []
-    words = differences(described(point), said, was=WAS)
-    if words:
-        raise ProblemError(f"Argument `folder` must hold this sweep, but in {where} {'; '.join(words[:4])}: {again}.")
-    try:
-        found = {**quantities(load(where, allow_code=False)), "notes": notes}
         words = file_differences(statement.at(point.changes), read_problem(where / PROBLEM, allow_code=False))
     except ProblemError as error:
-        raise ProblemError(f"{str(error).rstrip('.')}: {again}.") from None
+        raise ProblemError(f"{str(error).rstrip('.')}: {_AGAIN}.") from None
     if words:
         said_so = "; ".join(words[:4])
         raise ProblemError(
-            f"Argument `folder` must hold this sweep, but the problem in {where} is another one: {said_so}: {again}."
+            f"Argument `folder` must hold this sweep, but the problem in {where} is another one: {said_so}: {_AGAIN}."
         )
     return found
+
+
+def kept(folder: Path, point: Point) -> dict[str, Any] | None:
+    """The quantities of a point that is done, by its folder alone; None where it is not.
+
+    Raises:
+        ProblemError: its folder holds another point, or was changed.
+    """
+    where = folder / POINTS / point.name
+    if not where.exists():
+        return None
+    try:
+        said = parse_json((where / POINT).read_bytes())
+    except (OSError, ValueError):
+        raise ProblemError(f"Argument `folder` must hold this sweep, but {where} is damaged: {_AGAIN}.") from None
+    notes = said.pop("notes", []) if isinstance(said, dict) else []
+    words = differences(described(point), said, was=WAS)
+    if words:
+        raise ProblemError(f"Argument `folder` must hold this sweep, but in {where} {'; '.join(words[:4])}: {_AGAIN}.")
+    try:
+        return {**quantities(load(where, allow_code=False)), "notes": notes}
+    except ProblemError as error:
+        raise ProblemError(f"{str(error).rstrip('.')}: {_AGAIN}.") from None
 
 
 def quantities(run: Trajectory) -> dict[str, Any]:

@@ -106,8 +106,9 @@ def test_correlation_does_not_look_at_the_test_rows(write):
     assert spoiled.features == ("good",)
 
 
-def test_text_columns_are_left_out_and_constant_ones_keep_scale_one(write):
-    data = load_data(write(TOY), target="kind", test_fraction=0)
+def test_text_and_constant_columns_are_left_out_and_named_constant_ones_keep_scale_one(write):
+    assert load_data(write(TOY), target="kind", test_fraction=0).features == ("a", "c")
+    data = load_data(write(TOY), target="kind", features=["a", "b", "c"], test_fraction=0)
     assert data.features == ("a", "b", "c")
     assert data.scale[1] == 1.0
     assert data.X_train[:, 1].tolist() == [0.0] * 6
@@ -163,7 +164,7 @@ REFUSED = {
         {"features": ["a"], "num_features": 1},
         "`num_features` must be absent where `features` is given, but is 1",
     ),
-    "too many": ({"num_features": 4}, "`num_features` must be an integer between 1 and 3, but is 4"),
+    "too many": ({"num_features": 4}, "`num_features` must be an integer between 1 and 2, but is 4"),
     "fraction 1": ({"test_fraction": 1.0}, r"`test_fraction` must be in \[0, 1\), but is 1.0"),
     "fraction < 0": ({"test_fraction": -0.1}, r"`test_fraction` must be in \[0, 1\), but is -0.1"),
     "fraction": ({"test_fraction": "half"}, "`test_fraction` must be a number, but is 'half'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -89,3 +90,27 @@ def numbers_of(value: Any) -> Iterator[float]:
 def said(path: Any) -> dict[str, Any]:
     """A file of JSON."""
     return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def check_page(page: Node, sections: list[str] | None = None) -> list[str]:
+    """The sections of a page; and of every page: headings in order, names used once, references that lead somewhere, named pictures."""
+    names = [node.attributes["id"] for node in page.all() if "id" in node.attributes]
+    assert len(names) == len(set(names))
+    for node in page.all():
+        for key in ("aria-labelledby", "aria-describedby", "for"):
+            assert set(node.attributes.get(key, "").split()) <= set(names)
+        if node.name in ("path", "circle", "rect", "text"):
+            assert not re.search("nan|inf", " ".join(v for k, v in node.attributes.items() if k not in ("class", "id")))
+    listed = [node.attributes["href"][1:] for node in next(page.all("nav")).all("a")]
+    assert listed == (sections or listed)
+    assert set(listed) <= set(names)
+    levels = [int(node.name[1]) for node in page.all() if re.fullmatch("h[1-6]", node.name)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert max(b - a for a, b in zip(levels, levels[1:])) <= 1
+    for drawn in page.all("svg"):
+        assert [child.name for child in drawn.children[:2] if isinstance(child, Node)] == ["title", "desc"]
+        assert drawn.attributes["role"] == "img"
+    for row in page.all("tr"):
+        assert next(row.all("th")).attributes["scope"] in ("row", "col")
+    return listed

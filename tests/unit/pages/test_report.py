@@ -18,7 +18,7 @@ from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.cli import main
 from qml_dynamics.plotting.pages import citation, palette, vectors
 from qml_dynamics.runs.trajectory_file import write_run
-from tests.unit.pages.pages import Node, numbers_of, read, said, section
+from tests.unit.pages.pages import Node, check_page, numbers_of, read, said, section
 
 ROOT = Path(qd.__file__).parents[1]
 STORED = ROOT / "tests" / "stored" / "data"
@@ -55,25 +55,8 @@ def exact() -> qd.Trajectory:
 
 
 def check_form(page: Node) -> None:
-    """What holds of every page: headings in order, names used once, references that lead somewhere, pictures with names."""
-    names = [node.attributes["id"] for node in page.all() if "id" in node.attributes]
-    assert len(names) == len(set(names))
-    for node in page.all():
-        for key in ("aria-labelledby", "aria-describedby", "for"):
-            assert set(node.attributes.get(key, "").split()) <= set(names)
-        if node.name in ("path", "circle", "rect", "text"):
-            assert not re.search("nan|inf", " ".join(v for k, v in node.attributes.items() if k not in ("class", "id")))
-    assert [node.attributes["href"][1:] for node in next(page.all("nav")).all("a")] == SECTIONS
-    assert set(SECTIONS) <= set(names)
-    levels = [int(node.name[1]) for node in page.all() if re.fullmatch("h[1-6]", node.name)]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert max(b - a for a, b in zip(levels, levels[1:])) <= 1
-    for drawn in page.all("svg"):
-        assert [child.name for child in drawn.children[:2] if isinstance(child, Node)] == ["title", "desc"]
-        assert drawn.attributes["role"] == "img"
-    for row in page.all("tr"):
-        assert next(row.all("th")).attributes["scope"] in ("row", "col")
+    """The form of every page, and the sections of a run."""
+    check_page(page, SECTIONS)
 
 
 # One of each: periodic, walls, hypercube, an operator, samples, a device, variation, growth, a bridge, signs, one saved time.
