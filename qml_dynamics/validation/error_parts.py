@@ -23,8 +23,9 @@ from ..model.domains import Domain
 from ..results.stored import read_result, write_result
 from ..results.trajectory import Trajectory
 
-TERMS = ("box", "grid", "formula", "encoding", "register", "device", "shots")
-ONE_HOT_TERMS = ("box", "grid", "differences", "formula", "encoding", "register", "device", "shots")
+TERMS = ("box", "grid", "formula", "encoding", "register", "readout", "device", "mitigation", "shots")
+ONE_HOT_TERMS = (*TERMS[:2], "differences", *TERMS[2:])
+_TERMS_OF_BEFORE = tuple(name for name in TERMS if name not in ("readout", "mitigation"))  # both were in `device`
 OPERATOR_TERMS = ("start", "formula", "encoding", "register", "readout", "device", "mitigation", "shots")
 _NOISE = ("readout", "device")  # which mitigation takes back
 KIND = "error budget"
@@ -35,9 +36,9 @@ KIND = "error budget"
 class ErrorBudget:
     """The parts of a run's error.
 
-    Of a loss the parts are box, grid, formula, encoding, register, device and shots, on a one-hot grid differences too, what finite
-    differences in place of the spectral Laplacian do; of an operator start, formula, encoding, register,
-    readout, device (the other noise), mitigation and shots.
+    Of a loss the parts are box, grid, formula, encoding, register, readout, device (the other noise), mitigation and shots, on a one-hot
+    grid differences too, what finite differences in place of the spectral Laplacian do; of an operator start in place of box and grid.
+    In files of before, readout and mitigation of a loss are in `device`.
 
     Attributes:
         terms: total variation over the cells; what lies outside of the box is one more cell. Of an operator, what tells the two states
@@ -51,7 +52,7 @@ class ErrorBudget:
         cells: in how many cells densities were compared.
         notes: what could not be measured, and why.
         observables: of an operator: signed change of each observable for the same parts, and their sum as ``"total"``.
-        noise_left: of an operator: what mitigation leaves of readout and device, as a distance; without it all of them.
+        noise_left: what mitigation leaves of readout and device, as a distance; without it all of them.
     """
 
     terms: Mapping[str, Estimate]
@@ -150,7 +151,9 @@ class ErrorBudget:
 
 def _check_parts(found: Mapping[object, object], name: str) -> None:
     """Raise :class:`ProblemError` unless these are estimates of all parts of a loss, or of an operator."""
-    known = ONE_HOT_TERMS if "differences" in found else TERMS if "box" in found else OPERATOR_TERMS
+    known = OPERATOR_TERMS if "box" not in found else ONE_HOT_TERMS if "differences" in found else TERMS
+    if "box" in found and "readout" not in found:
+        known = _TERMS_OF_BEFORE
     whole = sorted(map(str, found)) == sorted(known) and all(isinstance(v, Estimate) for v in found.values())
     require(whole, "path", f"hold {name} of {', '.join(known)}", ", ".join(map(str, found)))
 
