@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +11,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
 from ..base.errors import BackendError, check_memory
+from ..base.installed import version
 from ..results.sampling import draw
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache, partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -23,6 +22,7 @@ from ..backends.failures import without_credentials
 from ..base.archive import DAMAGE, of, reading
 from ..base.arguments import checks_arguments_but
 from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning
+from ..base.installed import version
 from ..model.problem import Problem
 from ..results.codec import CannotStore, packed, unpacked
 from ..results.compact import CompactTrajectory

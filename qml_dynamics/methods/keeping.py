@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +22,7 @@ from ..backends.cache import cached
 from ..base.archive import reading
 from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning, describe, integer
 from ..base.folders import files_in, folder_path, make_folder
+from ..base.installed import version
 from ..base.interrupts import Interrupts, Stop, interrupted, say_interrupted
 from ..base.lock import WorkLock
 from ..results.journal import CALL, JOURNAL, Entry, Journal, Scope, current, inside

@@ -6,7 +6,6 @@ import platform
 import time as clock_time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +16,7 @@ from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.estimate import Estimate
+from ...base.installed import version
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
 from ...methods.evolution import told_of
