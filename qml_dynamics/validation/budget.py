@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ from ..model.resample import refine, restrict
 from ..results.observables import ObservableLike
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
-from .error_parts import ONE_HOT_TERMS, TERMS, ErrorBudget, coarse_cells, infidelity_of, samples_worth
+from .error_parts import ONE_HOT_TERMS, TERMS, ErrorBudget, Point, certain, coarse_cells, infidelity_of, samples_worth
 from .noise_parts import as_read, errors_of_readout, without_mitigation
 from .operator_budget import OperatorChain
 from .wider_box import inner, widened
@@ -61,17 +60,6 @@ RESULT = "budget.npz"
 _SETTLED = 1e-14  # infidelity that the reference may still have
 _DENSE = 256  # points up to which one diagonalisation takes less time than thousands of small transforms
 _LEFT = 1e-12  # of a wave in the box, below which it has left it
-
-
-@dataclass
-class Point:
-    """One run of the chain: density over the grid, its wave if known, its mean loss, and the probability outside the box."""
-
-    density: np.ndarray
-    state: np.ndarray | None
-    loss: Estimate
-    shots: int | None = None
-    outside: float = 0.0
 
 
 class Chain:
@@ -129,7 +117,7 @@ class Chain:
         chain = dict(zip(ONE_HOT_TERMS if hopping else TERMS, zip(points[:-1], points[1:])))
         terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
         shifts = {
-            name: b.loss - a.loss if name == "shots" else _plain(b.loss - a.loss) for name, (a, b) in chain.items()
+            name: b.loss - a.loss if name == "shots" else certain(b.loss - a.loss) for name, (a, b) in chain.items()
         }
         known = {
             n: (a.state, b.state) for n, (a, b) in chain.items() if a is not b or n not in ("box", "grid", "register")
@@ -325,10 +313,6 @@ def _spectral(problem: Problem, zeta: np.ndarray) -> Problem:
     assert loss is not None
     there = Grid(grid.bounds, None, grid.boundary, grid.twist, "none", points=grid.shape)
     return problem.replace(domain=there, objective=loss if loss.domain is None else from_table(zeta, there))
-
-
-def _plain(estimate: Estimate) -> Estimate:
-    return Estimate(float(estimate.value), 0.0, None)
 
 
 @checks_arguments

@@ -198,3 +198,19 @@ def infidelity_of(a: np.ndarray, b: np.ndarray) -> float:
     phase = overlap / abs(overlap) if overlap else 1.0
     gap = float(np.linalg.norm(a * phase - b) ** 2)  # 2 - 2 |<a|b>|
     return gap - gap * gap / 4
+
+
+@dataclass
+class Point:
+    """One run of the chain: density over the grid, its wave if known, its mean loss, and the probability outside the box."""
+
+    density: np.ndarray
+    state: np.ndarray | None
+    loss: Estimate
+    shots: int | None = None
+    outside: float = 0.0
+
+
+def certain(estimate: Estimate) -> Estimate:
+    """The value alone, of a link that is not sampled."""
+    return Estimate(float(estimate.value), 0.0, None)
