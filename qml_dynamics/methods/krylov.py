@@ -63,7 +63,8 @@ class Krylov(Usual):
 
     def work(self, job: Job) -> Work:
         """The waves that are held, of spaces as large as the steps will need."""
-        beside = _BESIDE if job.h.constant or isinstance(job.h, PauliHamiltonian) else _DRIVEN
+        commutes = isinstance(job.h, PauliHamiltonian) and job.h.commutes
+        beside = _BESIDE if job.h.constant or commutes else _DRIVEN
         memory = of_waves(job, 16 * _vectors(job, self) + beside)
         return Work(job.problem.domain.num_qubits, memory)
 
@@ -89,7 +90,7 @@ def _vectors(job: Job, method: Krylov) -> int:
     gaps = [(float(a), float(b)) for a, b in zip(times[:-1], times[1:])]
     if not gaps:
         return 1
-    if isinstance(h, PauliHamiltonian):
+    if isinstance(h, PauliHamiltonian) and h.commutes:
         time, still = max(abs(h.amount(a, b)) for a, b in gaps), h.still
         quarter, rise = still.terms.bound() / 2, float(np.linalg.norm(still.terms.coefficients))
     else:

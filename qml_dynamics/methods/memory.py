@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backends import Capabilities
 from ..model.domains import Grid, Hypercube
+from ..model.hamiltonians import PauliHamiltonian
 from ..model.masks import bit_count
 from ..model.objectives.base import CHUNK
 from ..model.pauli import PauliSum
@@ -32,7 +33,9 @@ def tables(job: Job) -> int:
     """Bytes a point of what the domain and a general operator keep."""
     domain = job.problem.domain
     own = _LINE if isinstance(domain, Grid) and domain.ndim == 1 else _BITS if isinstance(domain, Hypercube) else 0
-    return own + (0 if job.problem.operator is None else _STRINGS + _diagonals(job.problem.operator))
+    if not isinstance(job.h, PauliHamiltonian):
+        return own
+    return own + _STRINGS + sum(_diagonals(piece) for piece in job.h.pieces)
 
 
 def _diagonals(terms: PauliSum) -> int:
