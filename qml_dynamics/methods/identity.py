@@ -150,7 +150,8 @@ def text_of_callback(callback: object) -> str | None:
     """A callback by its code and the plain values that it was made with; what it collects while it runs does not count."""
     if callback is None:
         return None
-    inner, values = callback, []
+    inner: object = callback
+    values: list[object] = []
     while isinstance(inner, partial):
         values += [*inner.args, *inner.keywords.values()]
         inner = inner.func

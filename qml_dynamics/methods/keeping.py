@@ -246,7 +246,7 @@ def _begun(
     if found is None:
         seed = said.plain["seed"]
         entropy = drawn(seed if isinstance(seed, int) else None)
-        meta = {"verb": verb, "plain": said.plain, "entropy": str(entropy), "versions": versions()}
+        meta: dict[str, object] = {"verb": verb, "plain": said.plain, "entropy": str(entropy), "versions": versions()}
         meta["callback"] = callback
         journal.write(CALL, meta, said.arrays)
         return Call(entropy, scope, folder)
