@@ -82,6 +82,7 @@ def work_variational(job: Job, method: Variational) -> Work:
     return Work(qubits, held, run.circuits, run.circuits * shots, (run.longest,), per_step=run.per_step)
 
 
+_POINT = 60  # bytes a point of the velocity and what acts on it
 _LANCZOS = 500  # bytes a point of the search for the lowest energy: of operators, and on the imaginary clock
 
 
@@ -90,7 +91,7 @@ def _held(job: Job, method: Variational) -> int:
     program, size = bind(job.problem, job.h, method), job.problem.domain.size
     searched = job.problem.operator is not None or job.problem.clock == "imaginary"
     engine = memory(program, compile_program(program)) / size
-    return of_waves(job, round(engine) + (_LANCZOS if searched else 0))
+    return of_waves(job, round(engine) + _POINT + (_LANCZOS if searched else 0))
 
 
 def bound_circuit(run: Trajectory) -> QuantumCircuit | None:
