@@ -112,7 +112,7 @@ class Scope:
         self.runs = 0
         self.calls: dict[str, int] = {}
         self.precious = False
-        self.other_callback = False if outer is None else outer.other_callback
+        self.other_callback: bool = False if outer is None else outer.other_callback
         self._next = 0.0
 
     def place(self, name: str) -> str:
