@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from qiskit_aer import AerSimulator as AerSimulator
 from qiskit_aer.noise import NoiseModel as NoiseModel
 
 from ..base.errors import BackendError, check_memory, describe, one_of, real, require
+from ..base.installed import version
 from ..results.sampling import draw, merged_counts
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened

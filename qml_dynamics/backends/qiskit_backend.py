@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from qiskit.primitives import BackendSamplerV2
 from qiskit.providers import BackendV2
 
 from ..base.errors import BackendError
+from ..base.installed import version
 from ..results.trajectory import Counts
 from .aer_noise import Acting, shaped
 from .base import Capabilities, OnStep, Seeding, check_circuits

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from qiskit.circuit.library import UnitaryGate
 from qiskit.quantum_info import Statevector
 
 from ..base.errors import BackendError, check_memory
+from ..base.installed import version
 from ..results.sampling import draw
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened

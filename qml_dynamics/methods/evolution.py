@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache, partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -23,6 +22,7 @@ from ..backends.failures import without_credentials
 from ..base.archive import DAMAGE, of, reading
 from ..base.arguments import checks_arguments_but
 from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning
+from ..base.installed import version
 from ..model.problem import Problem
 from ..results.codec import CannotStore, packed, unpacked
 from ..results.compact import CompactTrajectory
@@ -34,7 +34,7 @@ from .defaults import settled
 from .gate import check_answer, computing, guarded
 from .identity import Identity
 from .job import convert
-from .keeping import Call, Folder, kept_call, outside
+from .keeping import Call, Folder, check_callback, kept_call, outside
 from .stationary import stands_above
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def evolve(
         folder: where the run is kept while it goes on: what the backend answers, and every second where a wave stands. After the process
             has died (or was interrupted) the same call goes on from there, bit by bit as if nothing had been; a finished one is
             read. It must be new, empty, or hold this call; ``trajectory.npz`` in it is the answer (:func:`qml_dynamics.load`). A
-            callback is not called again for what was done.
+            callback is not called again for what was done, another one is told, and refused where the first has ended the run.
 
     Returns:
         A :class:`Trajectory`; above as many qubits as a table has, of a method whose waves are compact, a
@@ -110,7 +110,7 @@ def evolve(
     if checkpoint is not None:
         _check_checkpoint(job, folder)
 
-    with kept_call("evolve", folder, seed, lambda said: identify(job, said)) as call:
+    with kept_call("evolve", folder, seed, lambda said: identify(job, said), callback=callback) as call:
         job.seeds = job.seeds if call.scope is None else np.random.SeedSequence(call.entropy)
         run = finish(job, kept_answer(call, job, own), started)
         if call.folder is not None:
@@ -136,7 +136,9 @@ def kept_answer(call: Call, job: Job, own: list[BaseException]) -> Answer:
             f"Argument `folder` must hold the runs of this call, but {name} of {scope.journal.folder} is none",
             damage=(*DAMAGE, TypeError),
         ):
-            return _sound(cast("dict[str, Any]", unpacked(found.meta["answer"], found.arrays)))
+            kept = _sound(cast("dict[str, Any]", unpacked(found.meta["answer"], found.arrays)))
+        check_callback(scope, kept.stop)
+        return kept
     job.backend = call.backend(job.backend)
     job.callback = None if job.callback is None else outside(job.callback)
     started = time.perf_counter()

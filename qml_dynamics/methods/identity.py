@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
+from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import TYPE_CHECKING, cast
 
@@ -143,6 +144,24 @@ class Identity:
 
         self.arrays.update({f"{path}/{name}": array for name, array in probe(circuit).to_arrays().items()})
         return {"circuit": [circuit.num_qubits, circuit.num_clbits], "parameters": [p.name for p in circuit.parameters]}
+
+
+def text_of_callback(callback: object) -> str | None:
+    """A callback by its code and the plain values that it was made with; what it collects while it runs does not count."""
+    if callback is None:
+        return None
+    inner: object = callback
+    values: list[object] = []
+    while isinstance(inner, partial):
+        values += [*inner.args, *inner.keywords.values()]
+        inner = inner.func
+    bare = inner.__func__ if isinstance(inner, MethodType) else inner
+    if not isinstance(bare, FunctionType):
+        return _name(type(bare))
+    cells = [cell.cell_contents for cell in bare.__closure__ or () if _filled(cell)]
+    values += [*cells, *(bare.__defaults__ or ()), *(bare.__kwdefaults__ or {}).values()]
+    plain = [repr(value) for value in values if isinstance(value, (bool, int, float, str, type(None)))]
+    return f"{bare.__module__}.{bare.__qualname__} {_code(bare.__code__)} {plain}"
 
 
 def _filled(cell: object) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,12 +20,13 @@ import numpy as np
 from ..backends.base import Backend
 from ..backends.cache import cached
 from ..base.archive import reading
-from ..base.errors import MethodError, ProblemError, describe, integer
+from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning, describe, integer
 from ..base.folders import files_in, folder_path, make_folder
+from ..base.installed import version
 from ..base.interrupts import Interrupts, Stop, interrupted, say_interrupted
 from ..base.lock import WorkLock
 from ..results.journal import CALL, JOURNAL, Entry, Journal, Scope, current, inside
-from .identity import Identity
+from .identity import Identity, text_of_callback
 
 Folder = str | os.PathLike[str]
 R = TypeVar("R")
@@ -86,9 +87,11 @@ def kept_result(
     path = call.path(name)
     if path.is_file():
         try:
-            return read(path)
+            found = read(path)
         except ProblemError as error:
             raise ProblemError(f"{str(error).rstrip('.')}: delete it, and the same call computes it again.") from None
+        check_callback(call.scope, stop(found))
+        return found
     made = make()
     if stop(made).lower().startswith("interrupted"):
         call.partial = True
@@ -97,6 +100,14 @@ def kept_result(
     if not call.scope.precious:
         call.scope.journal.remove(call.scope.name)
     return made
+
+
+def check_callback(scope: Scope, stop: str) -> None:
+    """Raise :class:`ProblemError` for a kept result that another callback has ended: this one might end elsewhere, or not at all."""
+    if scope.other_callback and stop.lower().startswith("the callback"):
+        raise ProblemError(
+            f"Argument `callback` must be the one that ended the run in {scope.journal.folder.parent}, but is another: name another folder."
+        )
 
 
 def outside(function: Callable[..., object]) -> Callable[..., object]:
@@ -128,6 +139,7 @@ def kept_call(
     results: Collection[str] | None = None,
     claimed: bool = False,
     force: bool = False,
+    callback: object = None,
 ) -> Iterator[Call]:
     """Begin a call, or go on with it.
 
@@ -140,6 +152,7 @@ def kept_call(
         results: files that a folder without this call must not hold; None: it must be empty.
         claimed: the folder was made for this call.
         force: replace another call that is not done.
+        callback: of the call; another one than it began with is told, and refused where that one has ended the run.
 
     Raises:
         ProblemError: the folder cannot be written, or holds something else or another call; it is left as it was.
@@ -159,7 +172,7 @@ def kept_call(
     journal = Journal(where)
     with Interrupts(), WorkLock(journal.folder, _WAIT):
         try:
-            call = _begun(journal, where, verb, said, name, force)
+            call = _begun(journal, where, verb, said, name, force, text_of_callback(callback))
         except ProblemError:
             if CALL not in journal:
                 take_back(where, before, made)
@@ -221,7 +234,9 @@ def _claimed(folder: Path, name: str, results: Collection[str] | None) -> bool:
     return made
 
 
-def _begun(journal: Journal, folder: Path, verb: str, said: Identity, name: str, force: bool) -> Call:
+def _begun(
+    journal: Journal, folder: Path, verb: str, said: Identity, name: str, force: bool, callback: str | None
+) -> Call:
     """The call of a folder; its statement is the first that is written."""
     found = journal.read(CALL)
     scope = Scope(journal).run()
@@ -231,12 +246,20 @@ def _begun(journal: Journal, folder: Path, verb: str, said: Identity, name: str,
     if found is None:
         seed = said.plain["seed"]
         entropy = drawn(seed if isinstance(seed, int) else None)
-        meta = {"verb": verb, "plain": said.plain, "entropy": str(entropy), "versions": versions()}
+        meta: dict[str, object] = {"verb": verb, "plain": said.plain, "entropy": str(entropy), "versions": versions()}
+        meta["callback"] = callback
         journal.write(CALL, meta, said.arrays)
         return Call(entropy, scope, folder)
     words = _words(found, verb, said, folder, name)
     if words:
         raise ProblemError(words)
+    if found.meta.get("callback", callback) != callback:
+        scope.other_callback = True
+        warnings.warn(
+            f"Argument `callback` is another one than that with which the call in {folder} began: it does not see what was done before.",
+            UnusedArgumentWarning,
+            stacklevel=6,
+        )
     with reading(f"Argument `{name}` must hold this call as it was written, but {folder} does not"):
         return Call(int(str(found.meta["entropy"])), scope, folder, fresh=False)
 

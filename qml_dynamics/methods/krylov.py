@@ -62,14 +62,59 @@ class Krylov(Usual):
         return report_waves(job, run_waves(job, waves, resumes=True))
 
     def work(self, job: Job) -> Work:
-        """The waves that are held."""
-        domain = job.problem.domain
-        space = min(self.subspace, domain.size)
-        return Work(domain.num_qubits, of_waves(job, 16 * space + 70))
+        """The waves that are held, of spaces as large as the steps will need."""
+        commutes = isinstance(job.h, PauliHamiltonian) and job.h.commutes
+        beside = _BESIDE if job.h.constant or commutes else _DRIVEN
+        memory = of_waves(job, 16 * _vectors(job, self) + beside)
+        return Work(job.problem.domain.num_qubits, memory)
 
     def refined(self) -> Krylov:
         """A sixteenth of the tolerance."""
         return replace(self, tol=self.tol / 16)
+
+
+_BESIDE = 75  # bytes a point of what acts on the vectors of a space
+_SAFE = 10.0  # over that error: what a space itself tells of its error is an upper estimate
+_DRIVEN = 155  # of the integrator, which holds a whole step and two halves
+
+
+def _vectors(job: Job, method: Krylov) -> int:
+    """How many vectors the longest step between two saved times takes.
+
+    The error of a space of k vectors is about ``t^k beta_1 ... beta_(k-1) / k!`` (Saad 1992). The off-diagonal elements grow like
+    ``sigma sqrt(j)`` to a quarter of the width of the spectrum; sigma is the root of the sum of squares of a Pauli sum's coefficients.
+    On the imaginary clock spaces are smaller (Hochbruck and Lubich, SIAM J. Numer. Anal. 34, 1911, 1997).
+    """
+    h, most = job.h, min(method.subspace, job.problem.domain.size)
+    times, tol = np.asarray(job.saves, dtype=float), method.tol
+    gaps = [(float(a), float(b)) for a, b in zip(times[:-1], times[1:])]
+    if not gaps:
+        return 1
+    if isinstance(h, PauliHamiltonian) and h.commutes:
+        time, still = max(abs(h.amount(a, b)) for a, b in gaps), h.still
+        quarter, rise = still.terms.bound() / 2, float(np.linalg.norm(still.terms.coefficients))
+    else:
+        if not h.constant:
+            time, tol = 0.5 * min(max(b - a for a, b in gaps), _FIRST * h.duration), 0.1 * tol
+        else:
+            time = max(b - a for a, b in gaps)
+        ends = [h.bounds(float(t)) for t in (times[0], times[-1])]
+        quarter = rise = max(high - low for low, high in ends) / 4
+    error = np.log(_SAFE * time) if time > 0 else -np.inf
+    allowed, reach = np.log(tol * min(1.0, time / h.duration)) if time > 0 else 0.0, quarter * time
+    decays = job.problem.clock == "imaginary"
+    for k in range(1, most):
+        if k % _CHECK == 0 and _decayed(error, k, reach, decays) <= allowed and (decays or k + 1 > reach):
+            return k
+        error += np.log(max(time * min(rise * np.sqrt(k), quarter), 1e-300) / (k + 1))
+    return most
+
+
+def _decayed(error: float, k: int, reach: float, decays: bool) -> float:
+    """The logarithm of the error of k vectors on either clock: decay makes spaces smaller, by Theorem 2 of Hochbruck and Lubich."""
+    if not decays:
+        return error
+    return error - reach if k >= 2 * reach else float(np.log(_SAFE)) - k * k / (5 * reach)
 
 
 def run(
@@ -121,6 +166,7 @@ def _constant(
 
 
 _SEEN = 1e-6  # radians of a schedule that five points in a step may miss: its integral is in the step all the same
+_FIRST = 0.05  # of the duration: the first step that is tried
 _ROUNDING = 2e-15  # of a unit wave: no step can be asked to be better
 _SHORT = 1e-12  # of the duration: such a step is taken whatever its error
 
@@ -148,7 +194,7 @@ def _magnus(
 ) -> Iterator[tuple[float, np.ndarray, float]]:
     """Steps that end where the schedules have kinks or pulses, and keep the rate of the error in between."""
     ends = [*cuts(h, t0, t1, _SEEN), t1]
-    t, dt = t0, min(t1 - t0, 0.05 * h.duration)
+    t, dt = t0, min(t1 - t0, _FIRST * h.duration)
     for end in ends:
         while t < end:
             last = t + dt >= end - _SHORT * h.duration

@@ -8,9 +8,14 @@ of the resident set at 2^15 to 2^21 points; the tests measure them again.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..backends import Capabilities
 from ..model.domains import Grid, Hypercube
+from ..model.hamiltonians import PauliHamiltonian
+from ..model.masks import bit_count
 from ..model.objectives.base import CHUNK
+from ..model.pauli import PauliSum
 from .base import Job
 
 _SAVED = 48  # bytes a point and saved time, while the answer is put together
@@ -18,7 +23,7 @@ _REPORT = 62  # bytes a point beside them
 _LINE = 48  # the axis, its momenta and its dual diagonal are as long as the domain where there is one axis only
 _BITS = 24
 _VALUES = 16  # bytes a point of a chunk in which the loss is asked, beside its coordinates
-_STRINGS = 190  # of a general operator: signs and places of its groups of strings
+_STRINGS = 46  # of a general operator beside the diagonals of its groups of strings that flip the same bits
 _GATE = 300  # bytes of a gate of a circuit, as in :mod:`qml_dynamics.synthesis.trotter`
 _ENGINE = 64  # bytes an amplitude of a simulator that applies gate by gate
 ANSWER = 31  # bytes a point and saved time of an answer that is kept while others are computed
@@ -28,7 +33,16 @@ def tables(job: Job) -> int:
     """Bytes a point of what the domain and a general operator keep."""
     domain = job.problem.domain
     own = _LINE if isinstance(domain, Grid) and domain.ndim == 1 else _BITS if isinstance(domain, Hypercube) else 0
-    return own + (0 if job.problem.operator is None else _STRINGS)
+    if not isinstance(job.h, PauliHamiltonian):
+        return own
+    return own + _STRINGS + sum(_diagonals(piece) for piece in job.h.pieces)
+
+
+def _diagonals(terms: PauliSum) -> int:
+    """Bytes a point of one diagonal for every set of bits that strings flip: real where ``c i^|x&z|`` are."""
+    amounts = terms.coefficients * 1j ** (bit_count(terms.x & terms.z) % 4)
+    turned = set(terms.x[np.abs(amounts.imag) > 0].tolist())
+    return 8 * (len(set(terms.x.tolist())) + len(turned))
 
 
 def of_loss(job: Job) -> int:

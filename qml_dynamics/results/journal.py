@@ -104,6 +104,7 @@ class Scope:
         journal, name: where.
         calls, runs: the questions to the backend, and how many runs inside there were.
         precious: whether something was measured that no simulator gives again.
+        other_callback: whether the call goes on with another callback than it began with.
     """
 
     def __init__(self, journal: Journal, name: str = "", outer: Scope | None = None) -> None:
@@ -111,6 +112,7 @@ class Scope:
         self.runs = 0
         self.calls: dict[str, int] = {}
         self.precious = False
+        self.other_callback: bool = False if outer is None else outer.other_callback
         self._next = 0.0
 
     def place(self, name: str) -> str:

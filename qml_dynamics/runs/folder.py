@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 from ..base.codec import is_plain
 from ..base.errors import ProblemError, QMLDynamicsError
 from ..base.folders import make_folder
+from ..base.installed import version
 from ..base.lock import LOCK, WorkLock
 from ..base.registry import ANSATZ
 from ..model.spec import describe_problem

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from ..backends.stored import circuit_from_bytes
 from ..base.archive import read_npz, reading
 from ..base.codec import Beside, holds_code, is_plain, method_from_spec, method_spec, required
 from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe
+from ..base.installed import version
 from ..base.places import permitted, regular
 from ..base.printing import printed_briefly
 from ..base.registry import kind_of, method_class

@@ -2,7 +2,8 @@
 
 A chain of paired runs leads from the refined reference to the samples; each link changes one thing:
 
-    wider box -> refined grid -> this grid -> product formula -> circuit (encoding) -> register -> device noise -> shots
+    wider box -> refined grid -> this grid -> product formula -> circuit (encoding) -> register
+      -> readout -> the other noise of the device -> mitigation -> shots
 
 On a one-hot grid the references have the spectral Laplacian, and one more link, behind this grid, leads to finite differences.
 
@@ -57,11 +58,13 @@ from .error_parts import (
     TERMS,
     ErrorBudget,
     Point,
+    certain,
     coarse_cells,
     infidelity_of,
     samples_worth,
     with_synthesis,
 )
+from .noise_parts import as_read, errors_of_readout, without_mitigation
 from .operator_budget import OperatorChain
 from .resources import synthesised_for
 from .wider_box import inner, widened
@@ -124,13 +127,15 @@ class Chain:
         if self.synthesised is not None:  # from here on that is the run
             circuit, drawn = self._point(self.run(self.problem, self.method, self.synthesised, seed=self.seed)), None
             points.append(circuit)
-        final = self._final(device := self._device(circuit), drawn)
+        noisy, bare = self._noisy(circuit)
+        readout = circuit if noisy is circuit else self._readout(circuit, bare)
+        device = noisy if bare is self.backend else self._device(self.backend)
+        final = self._final(device, drawn)
         names = with_synthesis(ONE_HOT_TERMS if hopping else TERMS, self.synthesised is not None)
-        chain = dict(zip(names, pairwise((*points, device, final))))
+        chain = dict(zip(names, pairwise((*points, readout, noisy, device, final))))
         terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
         shifts = {
-            name: b.loss - a.loss if name == "shots" else Estimate(float((b.loss - a.loss).value))
-            for name, (a, b) in chain.items()
+            name: b.loss - a.loss if name == "shots" else certain(b.loss - a.loss) for name, (a, b) in chain.items()
         }
         known = {
             n: (a.state, b.state) for n, (a, b) in chain.items() if a is not b or n not in ("box", "grid", "register")
@@ -150,6 +155,7 @@ class Chain:
             "shot_floor": floor,
             "cells": cells.size,
             "notes": tuple(self.notes),
+            "noise_left": float(self._distance(circuit, device).value),
         }
 
     def _point(self, run: Trajectory) -> Point:
@@ -266,21 +272,39 @@ class Chain:
         loss = Estimate(float(last.value), float(last.stderr), self.shots)
         return Point(run.density[-1], None, loss, samples_worth(run, self.shots))
 
-    def _device(self, circuit: Point) -> Point:
+    def _noisy(self, circuit: Point) -> tuple[Point, Backend | None]:
+        """The circuit with the noise of the device and without mitigation, and that device."""
         if self.backend is None or capabilities(self.backend).exact:
+            return circuit, self.backend
+        bare = without_mitigation(self.backend, self._note)
+        return self._device(bare), bare
+
+    def _readout(self, circuit: Point, device: Backend | None) -> Point:
+        """The outcomes of the circuit, read with the errors of each qubit of this device."""
+        assert device is not None
+        domain = self.problem.domain
+        if domain.size != 1 << domain.num_qubits:
+            self._note("readout: not told apart, since outcomes that are no points are left out; it is in `device`.")
             return circuit
+        errors = errors_of_readout(device, domain.num_qubits, self.seed)
+        density = as_read(circuit.density.reshape(-1), errors).reshape(domain.shape)
+        return Point(density, None, Estimate(float((density * self.zeta).sum())))
+
+    def _device(self, backend: Backend | None) -> Point:
+        """The run on that device: exact noisy probabilities, or many shots where they are not known."""
+        assert backend is not None
         try:
-            return self._point(self.run(self.problem, self.method, backend=self.backend, seed=self.seed))
+            return self._point(self.run(self.problem, self.method, backend=backend, seed=self.seed))
         except MethodError:
             raise
         except Exception as error:
-            self.notes.append(
-                f"device: exact noisy probabilities are not available ({error}); measured from many shots."
-            )
+            self._note(f"device: exact noisy probabilities are not available ({error}); measured from many shots.")
         many = 100 * (self.shots or 1000)
-        return self._point(
-            evolve(self.problem, self.method, backend=self.backend, shots=many, seed=(self.seed or 0) + 1)
-        )
+        return self._point(evolve(self.problem, self.method, backend=backend, shots=many, seed=(self.seed or 0) + 1))
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def _final(self, device: Point, drawn: Point | None) -> Point:
         if self.shots is None:

@@ -23,8 +23,11 @@ from ..model.domains import Domain
 from ..results.stored import read_result, write_result
 from ..results.trajectory import Trajectory
 
-TERMS = ("box", "grid", "formula", "encoding", "register", "device", "shots")
-ONE_HOT_TERMS = ("box", "grid", "differences", "formula", "encoding", "register", "device", "shots")
+TERMS = ("box", "grid", "formula", "encoding", "register", "readout", "device", "mitigation", "shots")
+ONE_HOT_TERMS = (*TERMS[:2], "differences", *TERMS[2:])
+_TERMS_OF_BEFORE: tuple[str, ...] = tuple(
+    name for name in TERMS if name not in ("readout", "mitigation")
+)  # both were in `device`
 OPERATOR_TERMS = ("start", "formula", "encoding", "register", "readout", "device", "mitigation", "shots")
 SYNTHESIS = "synthesis"
 _NOISE = ("readout", "device")  # which mitigation takes back
@@ -36,10 +39,10 @@ KIND = "error budget"
 class ErrorBudget:
     """The parts of a run's error.
 
-    Of a loss the parts are box, grid, formula, encoding, register, device and shots, on a one-hot grid differences too, what finite
-    differences in place of the spectral Laplacian do; of an operator start, formula, encoding, register,
-    readout, device (the other noise), mitigation and shots. Where an error of the synthesis is given, ``synthesis`` is one more part of
-    each, behind encoding and register.
+    Of a loss the parts are box, grid, formula, encoding, register, readout, device (the other noise), mitigation and shots, on a one-hot
+    grid differences too, what finite differences in place of the spectral Laplacian do; of an operator start in place of box and grid.
+    Where an error of the synthesis is given, ``synthesis`` is one more part of each, behind encoding and register. In files of before,
+    readout and mitigation of a loss are in `device`.
 
     Attributes:
         terms: total variation over the cells; what lies outside of the box is one more cell. Of an operator, what tells the two states
@@ -53,7 +56,7 @@ class ErrorBudget:
         cells: in how many cells densities were compared.
         notes: what could not be measured, and why.
         observables: of an operator: signed change of each observable for the same parts, and their sum as ``"total"``.
-        noise_left: of an operator: what mitigation leaves of readout and device, as a distance; without it all of them.
+        noise_left: what mitigation leaves of readout and device, as a distance; without it all of them.
     """
 
     terms: Mapping[str, Estimate]
@@ -154,7 +157,7 @@ def with_synthesis(names: tuple[str, ...], synthesised: bool) -> tuple[str, ...]
     """The names of the parts in their order, with that of the synthesis where there is one.
 
     >>> with_synthesis(TERMS, True)
-    ('box', 'grid', 'formula', 'encoding', 'register', 'synthesis', 'device', 'shots')
+    ('box', 'grid', 'formula', 'encoding', 'register', 'synthesis', 'readout', 'device', 'mitigation', 'shots')
     """
     place = names.index("register") + 1
     return (*names[:place], SYNTHESIS, *names[place:]) if synthesised else names
@@ -162,21 +165,14 @@ def with_synthesis(names: tuple[str, ...], synthesised: bool) -> tuple[str, ...]
 
 def _check_parts(found: Mapping[object, object], name: str) -> None:
     """Raise :class:`ProblemError` unless these are estimates of all parts of a loss, or of an operator."""
-    plain = ONE_HOT_TERMS if "differences" in found else TERMS if "box" in found else OPERATOR_TERMS
+    plain: tuple[str, ...] = (
+        OPERATOR_TERMS if "box" not in found else ONE_HOT_TERMS if "differences" in found else TERMS
+    )
+    if "box" in found and "readout" not in found:
+        plain = _TERMS_OF_BEFORE
     known = with_synthesis(plain, SYNTHESIS in found)
     whole = sorted(map(str, found)) == sorted(known) and all(isinstance(v, Estimate) for v in found.values())
     require(whole, "path", f"hold {name} of {', '.join(known)}", ", ".join(map(str, found)))
-
-
-@dataclass
-class Point:
-    """One run of the chain: density over the grid, its wave if known, its mean loss, and the probability outside the box."""
-
-    density: np.ndarray
-    state: np.ndarray | None
-    loss: Estimate
-    shots: int | None = None
-    outside: float = 0.0
 
 
 _CELLS = 64
@@ -219,3 +215,19 @@ def infidelity_of(a: np.ndarray, b: np.ndarray) -> float:
     phase = overlap / abs(overlap) if overlap else 1.0
     gap = float(np.linalg.norm(a * phase - b) ** 2)  # 2 - 2 |<a|b>|
     return gap - gap * gap / 4
+
+
+@dataclass
+class Point:
+    """One run of the chain: density over the grid, its wave if known, its mean loss, and the probability outside the box."""
+
+    density: np.ndarray
+    state: np.ndarray | None
+    loss: Estimate
+    shots: int | None = None
+    outside: float = 0.0
+
+
+def certain(estimate: Estimate) -> Estimate:
+    """The value alone, of a link that is not sampled."""
+    return Estimate(float(estimate.value), 0.0, None)

@@ -7,7 +7,7 @@ of the looks, so that the number of looks costs what it must and no more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -22,6 +22,15 @@ _PAIRS = (
     ("shift", "momentum", "a displacement"),
     ("width", "chirp", "a squeezing"),
 )  # one is the other a quarter of a turn later
+_JOINED = {  # directions that any rotation of the axes mixes
+    "shift": "a shift",
+    "momentum": "a momentum",
+    "width": "a change of width",
+    "bumps": "a change of width of all bumps",
+    "widths": "a change of width of each well",
+}
+_MOST_AXES = 4
+_ROUNDING = 1e-13  # of the largest value of a look: by less its mean moves in no run, but for rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +62,10 @@ class _Scale:
     two_sided: np.ndarray
 
     @classmethod
-    def of(cls, null: np.ndarray, two_sided: np.ndarray) -> _Scale:
-        """The scale of simulated sizes, shape ``(runs, k)``."""
+    def of(cls, null: np.ndarray, two_sided: np.ndarray, most: np.ndarray | float = 1.0) -> _Scale:
+        """The scale of simulated sizes, shape ``(runs, k)``, of numbers whose terms are at most ``most``."""
         mean, spread = null.mean(axis=0), null.std(axis=0)
-        still = spread <= 1e-12 * np.maximum(np.abs(null).max(axis=0), 1e-300)
+        still = spread <= np.maximum(1e-12 * np.abs(null).max(axis=0), np.maximum(_ROUNDING * most, 1e-300))
         spread = np.where(still, 0.0, spread)
         z = (null - mean) / np.where(still, np.inf, spread)
         return cls(mean, spread, (z**3).mean(axis=0), two_sided)
@@ -94,7 +103,7 @@ class Law:
     def __init__(self, settings: tuple[Setting, ...], energy: Energy | None, beside: tuple[str, ...]) -> None:
         self.settings, self.energy = settings, energy
         null = [simulated(setting) for setting in settings]
-        self._singles = [_Scale.of(*self._single(s, m)) for s, m in zip(settings, null)]
+        self._singles = [_Scale.of(*self._single(s, m), _largest(s)) for s, m in zip(settings, null)]
         self._sums = self._shared()
         mixed = self._mixed(null)
         self._mixture = _Scale.of(mixed, np.ones(mixed.shape[1], dtype=bool))
@@ -113,7 +122,8 @@ class Law:
         mixed = self._mixed(measured)
         out.append(self._mixture.sizes(mixed))
         out += [
-            _from_chi_square(_squares(mixed[:, columns], inverse), 2)[:, None] for _, columns, inverse in self._pairs
+            _from_chi_square(_squares(mixed[:, columns], inverse), len(columns))[:, None]
+            for _, columns, inverse in self._pairs
         ]
         for _, members in self._joins:
             total = sum(np.square(measured[b][:, k] / self._singles[b].spread[k]) for b, k in members)
@@ -171,14 +181,11 @@ class Law:
         return np.stack(out, axis=1) if out else np.zeros((rows, 0))
 
     def _paired(self, mixed: np.ndarray) -> list[tuple[str, list[int], np.ndarray]]:
-        """Names, columns and inverse covariances of two directions that turn into one another."""
+        """Names, columns and inverse covariances of directions that turn into one another, or that any rotation of the axes mixes."""
         out = []
-        for name in self._sums:
-            kind, _, axis = name.partition(" ")
-            for first, second, words in _PAIRS:
-                if kind == first and f"{second} {axis}" in self._sums:
-                    columns = [self._sums.index(name), self._sums.index(f"{second} {axis}")]
-                    out.append((f"{words} along axis {axis}", columns, np.linalg.pinv(np.cov(mixed[:, columns].T))))
+        for words, names in _groups(self._sums):
+            columns = [self._sums.index(name) for name in names]
+            out.append((words, columns, np.linalg.pinv(np.cov(mixed[:, columns].T))))
         return out
 
     def _together(self, measured: Sequence[np.ndarray]) -> np.ndarray:
@@ -216,12 +223,39 @@ class Law:
 _PARTS = ("the loss", "the kinetic part")
 
 
+def _largest(setting: Setting) -> np.ndarray:
+    """The largest values of the looks of a basis, and 1 of each total variation."""
+    looks = np.abs(setting.functions[: len(setting.looks)]).max(axis=1) if setting.looks else np.zeros(0)
+    return np.concatenate([looks, np.ones(len(setting.levels))])
+
+
+def _groups(names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Directions that are tested as one: a shift and a momentum along an axis, the shifts along all axes, the weights of all wells."""
+    known = set(names)
+    for name in names:
+        kind, _, axis = name.partition(" ")
+        for first, second, words in _PAIRS:
+            if kind == first and f"{second} {axis}" in known:
+                yield f"{words} along axis {axis}", [name, f"{second} {axis}"]
+    for end in ("", " of the start"):
+        for kind, words in _JOINED.items():
+            along = [n for k in range(_MOST_AXES) if (n := f"{kind} {k + 1}{end}") in known]
+            if len(along) > 1:
+                yield f"{words} along any direction{end}", along
+        wells = [n for n in names if n.startswith("well ") and " of " in n and n.endswith(" of the start") == bool(end)]
+        wells = [n for n in wells if " along " not in n]
+        if len(wells) > 1:
+            yield f"the weights of the wells{end}", wells
+
+
 def _in_words(name: str) -> str:
     kind, _, rest = name.partition(" ")
     known = {"shift": "a shift", "momentum": "a momentum", "width": "a change of width", "chirp": "a chirp"}
     known["envelope"] = "an envelope"
     known["bumps"] = "a change of width of all bumps"
-    return f"{known[kind]} along axis {rest}" if kind in known else f"the weight of {name}"
+    known["widths"] = "a change of width of each well"
+    where = rest.replace("all", "all axes", 1) if rest.startswith("all") else f"axis {rest}"
+    return f"{known[kind]} along {where}" if kind in known else f"the weight of {name}"
 
 
 def test(

@@ -34,14 +34,12 @@ from ..results.observables import Observable, ObservableLike, pauli_groups, read
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
 from .error_parts import OPERATOR_TERMS, coarse_cells, infidelity_of, samples_worth, with_synthesis
+from .noise_parts import as_read, errors_of_readout, many_shots, without_mitigation
 
 _TOL = 1e-12  # of the reference
 _SAME = 1e-12  # infidelity of two starts that are one
-_MANY = 200_000  # shots of a circuit whose exact noisy probabilities are not known, and of the calibrations
-_CIRCUITS = 64  # that a job may hold, by which its executions are shared out
 _FLOOR = 1e-7  # error of the wave below which its order is lost in rounding
 _OFF = 0.5  # of a declared order, beyond which a measured one is told
-_MITIGATION = ("readout_mitigation", "zne", "zne_extrapolation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,20 +223,8 @@ class OperatorChain:
         """The circuit with the noise of the device and without mitigation, and that device."""
         if self.backend is None or capabilities(self.backend).exact:
             return circuit, self.backend
-        bare = self._bare(self.backend)
+        bare = without_mitigation(self.backend, self._note)
         return self._device(bare), bare
-
-    def _bare(self, backend: Backend) -> Backend:
-        """The same device without mitigation; itself where there is none, or where its name does not open it again."""
-        can = capabilities(backend)
-        if not can.mitigates:
-            self.notes.append("mitigation: off.")
-            return backend
-        if can.by_object or not any(name in can.keywords for name in _MITIGATION):
-            self.notes.append("mitigation: not told apart, since the device without it has no name; it is in `device`.")
-            return backend
-        rest = {name: value for name, value in can.keywords.items() if name not in _MITIGATION}
-        return find_backend(backend.name, **rest)
 
     def _device(self, backend: Backend | None) -> Point:
         """The run on that device: exact noisy probabilities, or many shots where they are not known."""
@@ -249,13 +235,8 @@ class OperatorChain:
             raise
         except QMLDynamicsError as error:
             self._note(f"device: exact noisy probabilities are not available ({error}); measured from many shots.")
-        many = min(self._many(backend), 100 * (self.shots or 1000))
+        many = min(many_shots(backend), 100 * (self.shots or 1000))
         return self._point(self.run(self.problem, self.method, backend, many, (self.seed or 0) + 1))
-
-    @staticmethod
-    def _many(backend: Backend) -> int:
-        most = capabilities(backend).max_executions
-        return _MANY if most is None else max(1, min(_MANY, most // _CIRCUITS))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -266,25 +247,20 @@ class OperatorChain:
         if circuit.state is None or device is None:
             self._note("readout: not told apart, since the method gives no wave; it is in `device`.")
             return circuit
-        from ..backends.mitigation.readout import read, readout_errors  # circuits: loaded where they are built
-
-        qubits = self.problem.domain.num_qubits
-        errors = readout_errors(device, qubits, self._many(device), self.seed or 0)
-        return replace(circuit, density=read(circuit.density, errors), state=None, means=self._read(circuit, errors))
+        errors = errors_of_readout(device, self.problem.domain.num_qubits, self.seed)
+        return replace(circuit, density=as_read(circuit.density, errors), state=None, means=self._read(circuit, errors))
 
     def _read(self, circuit: Point, errors: list[tuple[float, float]]) -> dict[str, Estimate]:
         """Energy and observables of a wave that is read with these errors, each group of strings in its own basis."""
-        from ..backends.mitigation.readout import read
-
         assert circuit.state is not None
         out = {}
         for observable in (self.energy, *self.seen):
             if observable.terms is not None:
                 groups = pauli_groups(observable.terms)
                 index = np.arange(circuit.state.size)
-                value = sum(float(read(g.probabilities(circuit.state), errors) @ g.values(index)) for g in groups)
+                value = sum(float(as_read(g.probabilities(circuit.state), errors) @ g.values(index)) for g in groups)
             elif observable.basis == "weight":
-                value = float(read(circuit.density, errors) @ observable.everywhere(self.h.domain))
+                value = float(as_read(circuit.density, errors) @ observable.everywhere(self.h.domain))
             else:
                 value = float(
                     circuit.means[observable.name].value

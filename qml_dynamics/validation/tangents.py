@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -22,11 +23,13 @@ from ..model.domains import Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.problem import Problem
 from ..model.transforms import Transform
+from .wells import basins, sides
 
 MOST_POINTS = 1 << 16  # of a grid whose directions are followed
 FINEST = 32  # cells of the coarse grids
 _FEWEST = 4  # points of an axis along which a wave can be moved
 _FLOOR = 1e-300
+_DIAGONAL = 3  # axes up to which the diagonals of all pairs are directions
 _MOST_CARRIED = 1 << 12  # points of a grid on which changes of the initial wave are carried along
 _STEPS = (32, 128, 512)  # tried in turn, until the wave itself arrives where the run has it
 _ARRIVED = 1e-3  # infidelity
@@ -115,8 +118,9 @@ def _changes(act: Transform, psi: np.ndarray, dual: np.ndarray, moved: np.ndarra
 def _moved(grid: Grid, psi: np.ndarray, p: np.ndarray, q: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Along every axis: a shift, a momentum, a change of width about the mean place and momentum, a chirp (a change of width a quarter
     of a turn later), an envelope about the mean place, a change of width of every bump about its own mean, the weights of
-    the wells, and of the beams of different momenta.
+    the wells, and of the beams of different momenta. Of several weights along diagonals and along all axes too.
     """
+    found: dict[str, np.ndarray] = {}
     for axis in range(grid.ndim):
         if grid.shape[axis] <= _FEWEST:
             continue
@@ -124,14 +128,52 @@ def _moved(grid: Grid, psi: np.ndarray, p: np.ndarray, q: np.ndarray) -> Iterato
         away = (x - float(marginal @ x)).reshape(shape_of(grid.ndim, axis))
         mean = float(marginal_of(q, axis) @ grid.momenta[axis]) if grid.boundary == "periodic" else 0.0
         slope = _slope(grid, psi, axis)
-        yield f"shift {axis + 1}", -slope
-        yield f"momentum {axis + 1}", 1j * away * psi
-        yield f"width {axis + 1}", away * (slope - 1j * mean * psi)
-        yield f"chirp {axis + 1}", 1j * away**2 * psi
-        yield f"envelope {axis + 1}", away**2 * psi
-        yield from _of_bumps(grid, psi, marginal, axis)
+        found[f"shift {axis + 1}"] = -slope
+        found[f"momentum {axis + 1}"] = 1j * away * psi
+        found[f"width {axis + 1}"] = away * (slope - 1j * mean * psi)
+        found[f"chirp {axis + 1}"] = 1j * away**2 * psi
+        found[f"envelope {axis + 1}"] = away**2 * psi
+        found |= _of_bumps(grid, psi, marginal, axis)
         if grid.boundary == "periodic":
-            yield from _of_beams(grid, psi, marginal_of(q, axis), axis)
+            found |= _of_beams(grid, psi, marginal_of(q, axis), axis)
+    if grid.ndim > 1:
+        found |= _of_wells(grid, psi, p)
+        found |= _across(found, grid.ndim)
+    yield from found.items()
+
+
+def _across(found: dict[str, np.ndarray], ndim: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Along the diagonals of pairs of axes, and the same change of width along all."""
+    for kind in ("width", "envelope", "bumps", "widths"):
+        along = [wave for k in range(ndim) if (wave := found.get(f"{kind} {k + 1}")) is not None]
+        if len(along) > 1:
+            yield f"{kind} all", np.sum(along, axis=0)
+    for i, j in combinations(range(1, ndim + 1 if ndim <= _DIAGONAL else 1), 2):
+        for kind in ("shift", "momentum"):
+            one, other = found.get(f"{kind} {i}"), found.get(f"{kind} {j}")
+            if one is not None and other is not None:
+                yield f"{kind} {i}+{j}", one + other
+                yield f"{kind} {i}-{j}", one - other
+
+
+def _of_wells(grid: Grid, psi: np.ndarray, p: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Of several weights: every division of the wells in two, and along every axis the width of each well about its own mean place and
+    momentum. The density of one axis does not tell wells apart that lie behind one another."""
+    labels = basins(p, grid.boundary == "periodic")
+    if not labels.any():
+        return
+    for name, inside in sides(labels):
+        yield name, psi * inside
+    flat = labels.reshape(-1)
+    weight = np.maximum(np.bincount(flat, weights=p.reshape(-1)), _FLOOR)
+    for axis in range(grid.ndim):
+        if grid.shape[axis] <= _FEWEST:
+            continue
+        slope = _slope(grid, psi, axis)
+        x = np.broadcast_to(grid.axes[axis].reshape(shape_of(grid.ndim, axis)), grid.shape)
+        turned = (psi.conj() * slope).imag if grid.boundary == "periodic" else np.zeros(grid.shape)
+        place, mean = (np.bincount(flat, weights=w.reshape(-1)) / weight for w in (p * x, turned))
+        yield f"widths {axis + 1}", (x - place[labels]) * (slope - 1j * mean[labels] * psi)
 
 
 def _by_cells(grid: Grid, psi: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import signal
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from typing import Any
 
 from qml_dynamics.base.errors import QMLDynamicsError
 
-SECONDS = 20.0
+SECONDS = 20.0  # of work of this process
+WAITS = 300.0  # of any kind, where it does not work: a busy machine lets it wait, a lock for ever
 
 
 class TookTooLong(BaseException):
@@ -22,10 +24,14 @@ class TookTooLong(BaseException):
 
 @contextlib.contextmanager
 def at_most(seconds: float = SECONDS) -> Iterator[None]:
-    """Raise :class:`TookTooLong` in the main thread after so many seconds."""
+    """Raise :class:`TookTooLong` in the main thread after so many seconds of work, or :data:`WAITS` by the clock."""
+    begun, worked = time.monotonic(), time.process_time()
 
     def ring(number: int, frame: FrameType | None) -> None:
-        raise TookTooLong
+        left = min(seconds - (time.process_time() - worked), WAITS - (time.monotonic() - begun))
+        if left <= 0:
+            raise TookTooLong
+        signal.setitimer(signal.ITIMER_REAL, max(left, 0.1))
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -144,7 +144,7 @@ class Pair:
         """Of many runs with samples of these densities, as `compare` gives them one by one."""
         rng, measured = np.random.default_rng(seed), []
         for setting, order, p in zip(self.settings, self.orders, sampled):
-            there = coarse(p.reshape(-1)[np.ravel_multi_index(order, (p.size,))]).reshape(-1)
+            there = coarse(p.reshape([index.size for index in order])[order]).reshape(-1)
             counts = rng.multinomial(shots, there / there.sum(), size=runs)
             measured.append(setting.measured(counts / shots - setting.reading.law.reshape(-1)))
         return self.law.p_values(self.law.sizes(measured, np.zeros((runs, 0))).max(axis=1))

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import time
@@ -52,6 +53,8 @@ FILE = f"""{DOUBLE_WELL}
 kind = "METHOD"
 steps = 40
 """
+_WORKS = 300  # seconds of work after which a call hangs: each takes one or two
+_WAITS = 3600  # seconds of any kind, for a call that waits for something that never comes
 _LEFT_OUT = {"provenance", "problem", "method", "_outputs", "trajectory", "box"}
 
 
@@ -177,12 +180,18 @@ def digest(value: Any) -> str:
     return total.hexdigest()
 
 
+def work_at_most(seconds: int) -> None:
+    """End this process by a signal once it has worked so long: seconds of its own, so that other processes do not shorten them."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
 def child(verb: str, root: Path, delay: float | None, number: int) -> int:
     """Run a call in a fork, and send it a signal after some seconds; returns the raw exit status."""
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
+            work_at_most(_WORKS)
             os.dup2(os.open(root / "stderr.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), 2)
             found = VERBS[verb](root / "call", Counting(root / "sent.txt"))
             (root / "digest.txt").write_text(digest(found))
@@ -192,11 +201,12 @@ def child(verb: str, root: Path, delay: float | None, number: int) -> int:
         except BaseException:
             (root / "error.txt").write_text(traceback.format_exc())
         os._exit(status)
-    ends, sent = time.monotonic() + 300, delay is None
-    begun = time.monotonic()
-    while time.monotonic() < ends:
+    begun, sent = time.monotonic(), delay is None
+    while time.monotonic() - begun < _WAITS:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+                raise RuntimeError(f"a child worked without an end in {root}")
             return status
         if not sent and time.monotonic() - begun >= (delay or 0.0):
             os.kill(pid, number)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
@@ -32,10 +35,12 @@ def plain(problem: qd.Problem) -> qd.ErrorBudget:
     return qd.error_budget(problem, METHOD, backend="aer", shots=SHOTS, seed=7)
 
 
-def noise() -> NoiseModel:
+def noise(what: str) -> NoiseModel:
     model = NoiseModel(basis_gates=["cx", "rz", "sx", "x"])
-    model.add_all_qubit_quantum_error(depolarizing_error(2e-4, 2), ["cx"])
-    model.add_all_qubit_readout_error(ReadoutError([[0.99, 0.01], [0.03, 0.97]]))
+    if what == "device":
+        model.add_all_qubit_quantum_error(depolarizing_error(2e-4, 2), ["cx"])
+    else:
+        model.add_all_qubit_readout_error(ReadoutError([[0.99, 0.01], [0.03, 0.97]]))
     return model
 
 
@@ -46,13 +51,13 @@ def planted(problem: qd.Problem, what: str) -> qd.ErrorBudget:
         return qd.error_budget(problem, qd.Trotter(4), backend="aer", shots=SHOTS, seed=7)
     if what == "encoding":
         return qd.error_budget(problem, qd.Trotter(8, truncation=0.2), backend="aer", shots=SHOTS, seed=7)
-    if what == "device":
-        device = qd.backend("aer", noise_model=noise())
+    if what in ("device", "readout"):
+        device = qd.backend("aer", noise_model=noise(what))
         return qd.error_budget(problem, METHOD, backend=device, shots=SHOTS, seed=7)
     return qd.error_budget(problem, METHOD, backend="aer", shots=SHOTS // 64, seed=7)
 
 
-PLANTED = ("grid", "formula", "encoding", "device", "shots")  # box and register: test_budget_blame.py
+PLANTED = ("grid", "formula", "encoding", "readout", "device", "shots")  # box and register: test_budget_blame.py
 
 
 @pytest.mark.parametrize("what", PLANTED)
@@ -88,6 +93,32 @@ def test_terms_are_what_a_direct_comparison_finds(problem: qd.Problem, plain: qd
     assert plain.formula is plain.terms["formula"]
     with pytest.raises(AttributeError):
         _ = plain.weather
+
+
+def test_the_readout_part_is_the_wave_as_a_device_reads_it(problem: qd.Problem) -> None:
+    """Against the assignment matrix of all qubits by hand: ``p(1|0) = 0.01``, ``p(0|1) = 0.03``, which are no bit flips."""
+    found = planted(problem, "readout")
+    law = np.abs(qd.evolve(problem, METHOD).states[-1].reshape(-1)) ** 2  # type: ignore[index]
+    matrix = np.ones((1, 1))
+    for _ in range(5):
+        matrix = np.kron(matrix, [[0.99, 0.03], [0.01, 0.97]])
+    zeta = problem.objective(problem.domain.points)  # type: ignore[misc]
+    assert float(found.readout.value) == pytest.approx(0.5 * np.abs(matrix @ law - law).sum(), abs=1e-9)
+    assert float(found.shifts["readout"].value) == pytest.approx(zeta @ (matrix @ law - law), abs=1e-8)
+    assert float(found.readout.value) > 0.02
+    assert float(found.device.value) < 1e-9
+
+
+def test_a_budget_of_before_is_read(problem: qd.Problem, plain: qd.ErrorBudget, tmp_path: Path) -> None:
+    """Without the parts that were in `device` then."""
+    kept = {name: term for name, term in plain.terms.items() if name not in ("readout", "mitigation")}
+    shifts = {name: plain.shifts[name] for name in kept}
+    again = qd.ErrorBudget.load(replace(plain, terms=kept, shifts=shifts).save(tmp_path / "before.npz"))
+    assert list(again.terms) == list(kept)
+    assert again.dominant == plain.dominant
+    part = {name: term for name, term in kept.items() if name != "grid"}
+    with pytest.raises(qd.ProblemError, match="must hold terms of box, grid"):
+        qd.ErrorBudget.load(replace(plain, terms=part, shifts=part).save(tmp_path / "part.npz"))
 
 
 def test_walls_states_and_hypercubes_have_budgets(problem: qd.Problem) -> None:

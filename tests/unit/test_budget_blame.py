@@ -17,7 +17,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 SHOTS = 400_000
 FLOOR = 0.002  # total variation that no good part reaches here
-PART = {"readout": "device"}  # a fault of readout is part of the device
 
 
 def loss(w: np.ndarray) -> np.ndarray:
@@ -95,11 +94,10 @@ def test_each_fault_is_blamed_alone_and_beside_another(kind: str, faults: frozen
     """Against the run without it: its part grew most. A wave that is cut at the seam is discontinuous, so that beside a box the error
     of the product formula in this box, and that of the grid, are larger indeed: a rank among the parts does not tell who is to blame."""
     budget = planted(kind, faults)
-    wanted = {PART.get(fault, fault) for fault in faults}
     for fault in faults:
         found = blamed(budget, planted(kind, faults - {fault}))
-        assert found == PART.get(fault, fault), f"{fault}: {found}\n{budget}"
-    assert budget.dominant in wanted, str(budget)
+        assert found == fault, f"{fault}: {found}\n{budget}"
+    assert budget.dominant in faults, str(budget)
 
 
 def test_splitting_and_register_are_told_apart() -> None:
@@ -144,6 +142,28 @@ def test_the_box_part_is_the_distance_from_a_wider_box() -> None:
     assert filled.box.value == 0
     walls = qd.error_budget(narrow.replace(domain=qd.Grid((-1.5, 1.5), 5, "walls")), qd.SplitStep(200))
     assert walls.dominant == "box"
+
+
+@pytest.mark.slow
+def test_mitigation_is_told_apart_on_a_device() -> None:
+    """Off, readout is blamed whole; on, what it did is taken back, and counts by what is left."""
+    problem = qd.Problem(
+        qd.Grid((-4, 4), 3), loss, 0.5, clock="real", duration=0.2, initial=qd.State(np.eye(8)[1] + np.eye(8)[2])
+    )
+    off, on = (
+        qd.error_budget(
+            problem, qd.Trotter(1), backend=qd.backend("ibm:fake_manila", readout_mitigation=how), shots=400, seed=3
+        )
+        for how in (None, "calibrated")
+    )
+    assert set(on.terms) == set(off.terms) == set(TERMS)
+    assert "mitigation: off." in off.notes
+    assert float(off.mitigation.value) == 0
+    assert float(on.mitigation.value) > 5e-3
+    assert on.noise_left < off.noise_left
+    assert float(on.readout.value) == pytest.approx(float(off.readout.value), abs=1e-2)
+    assert np.sign(float(on.shifts["mitigation"].value)) == -np.sign(float(on.shifts["readout"].value))
+    assert sum(float(s.value) for s in on.shifts.values()) == pytest.approx(float(on.total_shift.value), abs=1e-10)
 
 
 @pytest.mark.parametrize("method", [qd.KoopmanVonNeumann(4), qd.HamiltonJacobi(4), None])

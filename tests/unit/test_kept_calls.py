@@ -435,3 +435,58 @@ def test_a_variational_run_goes_on_with_its_angles_its_bound_and_its_record(
     assert said[0] == said[1] or repr(said[0]) == repr(said[1])  # nan is not nan
     assert all(a.tobytes() == arrays[1][name].tobytes() for name, a in arrays[0].items())
     assert len(arrays[0]) > 8
+
+
+def ends_at(step: int) -> Any:
+    """A callback that ends a run, or a training, at a step."""
+    return lambda k, *seen: k == step
+
+
+ENDED: dict[str, Any] = {
+    "evolve": lambda f, back: qd.evolve(WELL, qd.SplitStep(9), folder=f, callback=back).density,
+    "train": lambda f, back: (
+        qd.train(turn(), np.diag([1.0, -1.0]), [0.3], steps=5, seed=1, folder=f, callback=back).theta
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", list(ENDED))
+def test_a_run_that_a_callback_has_ended_is_not_the_answer_under_another(tmp_path: Path, verb: str) -> None:
+    """The same code with another number is another callback; where it ended nothing it is told, once for each call."""
+    call, first = ENDED[verb], tmp_path / "ended"
+    ended = call(first, ends_at(2))
+    assert np.array_equal(call(first, ends_at(2)), ended)
+    for other in (ends_at(3), None):
+        with (
+            pytest.warns(UserWarning, match="Argument `callback` is another one"),
+            pytest.raises(
+                ProblemError, match=r"Argument `callback` must be the one that ended the run in .*ended, but"
+            ),
+        ):
+            call(first, other)
+    whole = call(tmp_path / "whole", None)
+    assert not np.array_equal(whole, ended)
+    with pytest.warns(UserWarning, match="it does not see what was done before"):
+        assert np.array_equal(call(tmp_path / "whole", ends_at(2)), whole)
+
+
+def test_an_annealing_that_a_callback_has_ended_goes_on_under_another(tmp_path: Path) -> None:
+    """Its stages are kept one by one."""
+    ask: dict[str, Any] = {"stages": 3, "strategy": "quench", "seed": 1}
+    ended = qd.anneal(COLD, **ask, folder=tmp_path / "a", callback=ends_at(1)).density
+    with pytest.warns(UserWarning, match="Argument `callback` is another one"):
+        whole = qd.anneal(COLD, **ask, folder=tmp_path / "a").density
+    assert whole.shape != ended.shape
+    assert np.array_equal(whole, qd.anneal(COLD, **ask).density)
+
+
+def test_what_a_callback_collects_makes_it_no_other(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    seen: list[float] = []
+
+    def note(step: int, view: Any) -> None:
+        seen.append(view.time)
+
+    runs = [qd.evolve(WELL, qd.SplitStep(9), folder=tmp_path / "a", callback=note).density for _ in range(2)]
+    assert len(seen) == 10
+    assert np.array_equal(*runs)
+    assert not [w for w in recwarn if "callback" in str(w.message)]

@@ -7,12 +7,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 
 import qml_dynamics as qd
 from qml_dynamics.base import memory
 from qml_dynamics.base.errors import MethodError
+from qml_dynamics.methods import krylov
+from qml_dynamics.methods.job import convert
+from qml_dynamics.methods.memory import _diagonals
+from tests.memory_runs import LEAST, calm, chain, measured, spins
+
+PINNED = (
+    *("split_step imaginary", "split_step in place", "qdrift", "qite"),
+    *("split_step", "split_step saves", "split_step single", "trotter", "trotter aer", "multi_product"),
+    *("variational", "probabilistic_ite", "exact", "hamilton_jacobi"),
+    *("mini_batch", "trotter aer shots"),
+    *("krylov", "krylov spins", "krylov chain", "krylov saves", "krylov small space"),
+    *("variational chain", "variational chain real", "variational turned", "variational hamiltonian"),
+    *("double_bracket", "multi_product chain", "growing"),
+)
 
 
 def _group(folder: Path, **files: object) -> None:
@@ -74,85 +89,46 @@ def test_simulators_that_hold_all_amplitudes_refuse_wide_circuits_at_once(name: 
             call(QuantumCircuit(40))
 
 
-_SCRIPT = """
-import os, sys, warnings
-import qml_dynamics as qd
-warnings.simplefilter("ignore")
-
-def resident(name):
-    with open("/proc/self/status") as lines:
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
-
-def begin():  # what the process holds, from which its peak is counted
-    if os.path.exists("/proc/self/clear_refs"):
-        with open("/proc/self/clear_refs", "w") as reset:
-            reset.write("5")
-        return resident("VmRSS")
-    return peak()
-
-def peak():  # the most that it has held: since it began, where the kernel does not reset it
-    if os.path.exists("/proc/self/status"):
-        return resident("VmHWM")
-    import resource
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-def well(n, clock="real"):
-    start = qd.Gaussian(0.3, 0.8)
-    return qd.Problem(qd.Grid((-4, 4), n), lambda w: w[:, 0] ** 2, 0.5, clock=clock, duration=0.2, initial=start)
-
-def spins(n, clock="real"):
-    return qd.Problem(qd.Hypercube(n), lambda w: w[:, 0] * w[:, 1] - w[:, -1], 1.0, clock=clock, duration=0.05)
-
-def rows(n):
-    loss = qd.objectives.from_rows(lambda w, index: w[:, :1] * (1 + 0.1 * index)[None, :], 6)
-    return qd.Problem(qd.Hypercube(n), loss, 1.0, clock="real", duration=0.05)
-
-def chain(n, clock="real"):
-    bonds = {"I" * i + "ZZ" + "I" * (n - i - 2): 0.3 for i in range(n - 1)}
-    fields = {"I" * i + "X" + "I" * (n - i - 1): 0.5 for i in range(n)}
-    return qd.Problem.from_operator({**bonds, **fields}, clock=clock, duration=0.05)
-
-CASES = {
-    "split_step imaginary": (lambda n: well(n, "imaginary"), qd.SplitStep(4), {}, 19),
-    "qdrift": (lambda n: chain(n), qd.QDrift(20), {}, 17),
-    "qite": (lambda n: chain(n, "imaginary"), qd.QITE(domain_width=2, steps=1), {}, 16),
-    "split_step": (lambda n: well(n), qd.SplitStep(4), {}, 19),
-    "split_step saves": (lambda n: well(n), qd.SplitStep(20), {"save": 21}, 17),
-    "split_step in place": (lambda n: well(n), qd.SplitStep(4, precision="single_in_place"), {"save": [0.2]}, 24),
-    "split_step single": (lambda n: well(n), qd.SplitStep(4, precision="single"), {}, 19),
-    "trotter": (lambda n: spins(n), qd.Trotter(1), {}, 19),
-    "trotter aer": (lambda n: spins(n), qd.Trotter(1), {"backend": "aer"}, 19),
-    "multi_product": (lambda n: spins(n), qd.MultiProduct((1, 2)), {}, 19),
-    "variational": (lambda n: spins(n, "imaginary"), qd.Variational(qd.ansatz.hardware_efficient(1), steps=1), {}, 17),
-    "probabilistic_ite": (lambda n: spins(n, "imaginary"), qd.ProbabilisticITE(0.8, 1), {}, 17),
-    "exact": (lambda n: well(n), qd.Exact(), {}, 10),
-    "hamilton_jacobi": (lambda n: well(n, "classical"), qd.HamiltonJacobi(2), {}, 14),
-    "mini_batch": (lambda n: rows(n), qd.MiniBatch(1, 2, draws=3), {}, 17),
-    "trotter aer shots": (lambda n: spins(n), qd.Trotter(1), {"backend": "aer", "shots": 100}, 19),
-}
-make, method, options, n = CASES[sys.argv[1]]
-qd.evolve(make(4), method, seed=1, **options)  # libraries are loaded once
-before = begin()
-qd.evolve(make(n), method, seed=1, **options)
-measured = peak() - before
-print(measured, qd.cost(make(n), method, **options).memory)
-"""
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "case",
-    [
-        *("split_step imaginary", "split_step in place", "qdrift", "qite"),
-        *("split_step", "split_step saves", "split_step single", "trotter", "trotter aer", "multi_product"),
-        *("variational", "probabilistic_ite", "exact", "hamilton_jacobi"),
-        *("mini_batch", "trotter aer shots"),
-    ],
-)
+@pytest.mark.parametrize("case", PINNED)
 def test_cost_tells_the_memory_that_a_run_takes(case: str) -> None:
     """Within 25 %, and never under it by more than 10 %, above what the interpreter and the libraries have."""
-    done = subprocess.run([sys.executable, "-c", _SCRIPT, case], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    measured, told = map(int, done.stdout.split())
-    assert measured > 60 * 2**20
-    assert 0.9 * measured <= told <= 1.25 * measured
+    taken, told = measured(case)
+    assert taken > LEAST
+    assert 0.9 * taken <= told <= 1.25 * taken
+
+
+def test_the_diagonals_of_an_operator_are_counted() -> None:
+    """One for each set of bits that strings flip, of real numbers or of complex ones: what the operator itself keeps."""
+    for terms, bytes_a_point in (
+        ({"ZZI": 1.0, "IZZ": 0.5}, 8),
+        ({"XII": 1.0, "IXZ": 0.5, "ZZZ": 0.1}, 24),
+        ({"YII": 1.0, "XII": 0.5, "YXY": 0.2}, 24),
+    ):
+        operator = qd.Problem.from_operator(terms, clock="real", duration=1.0).operator
+        assert operator is not None
+        assert _diagonals(operator) == bytes_a_point
+        kept = sum(diagonal.nbytes for _, diagonal in operator._blocks)
+        assert kept == bytes_a_point << operator.num_qubits
+
+
+def test_the_space_that_krylov_tells_is_the_one_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For waves that reach the whole spectrum; never smaller, and at most three looks larger."""
+    used: list[int] = []
+    spanned = krylov._spanned
+
+    def noted(vectors: np.ndarray, alpha: np.ndarray, beta: np.ndarray, count: int) -> krylov.KrylovSpace:
+        used.append(count)
+        return spanned(vectors, alpha, beta, count)
+
+    monkeypatch.setattr(krylov, "_spanned", noted)
+    edge = spins(9).replace(initial=qd.PointMass((1,) * 9))
+    found = set()
+    for problem in (calm(9), calm(9, "imaginary"), edge, edge.replace(duration=0.7), chain(9).replace(duration=0.7)):
+        for method in (qd.Krylov(), qd.Krylov(1e-4)):
+            used.clear()
+            qd.evolve(problem, method)
+            told = krylov._vectors(convert(problem, method), method)
+            assert max(used) <= told <= max(used) + 12
+            found.add(told)
+    assert len(found) > 3

@@ -148,7 +148,7 @@ def test_a_budget_is_brief_and_its_table_is_whole() -> None:
     budget = qd.ErrorBudget(terms, terms, {"grid": 1e-3}, one, one, one, 64, notes)
     assert fits(str(budget))
     assert all(name in str(budget) for name in (*TERMS, "total", "largest part: shots", "64 cells"))
-    assert len(budget.table().split("\n")) == 16
+    assert len(budget.table().split("\n")) == 18
     assert budget.table().endswith(notes[-1])
 
 

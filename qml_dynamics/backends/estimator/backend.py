@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -19,6 +18,7 @@ from qiskit.primitives import BaseEstimatorV2
 from qiskit.providers import BackendV2
 
 from ...base.errors import BackendError
+from ...base.installed import version
 from ...results.trajectory import Counts
 from ...synthesis.foreign import opened
 from .. import backend

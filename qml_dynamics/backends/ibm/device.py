@@ -13,13 +13,13 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from qiskit import QuantumCircuit
 
 from ...base.errors import BackendError, JobLost
+from ...base.installed import version
 from ...results.trajectory import Counts
 from ..base import Asked, Capabilities, Expected, OnStep, Seeding, check_asked, check_circuits
 from ..device.compile import Compiled, Managers, compile_all, compile_unmeasured, summary

@@ -202,7 +202,7 @@ def anneal(
         said.add("spectrum", spectrum)
         said.add("observables", dict(observables or {}))
 
-    with kept_call("anneal", folder, seed, identify) as kept:
+    with kept_call("anneal", folder, seed, identify, callback=callback) as kept:
         out, known = _annealed(replace(call, entropy=kept.entropy), spectrum, progress)
         if kept.folder is not None:
             out.save(kept.path(TRAJECTORY))

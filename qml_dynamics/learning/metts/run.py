@@ -7,7 +7,6 @@ import time as clock_time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +18,7 @@ from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.estimate import Estimate
 from ...base.executor import check_workers
+from ...base.installed import version
 from ...base.progress import Progress
 from ...methods.base import Method, Stream, check_method, circuit_seed
 from ...methods.evolution import told_of

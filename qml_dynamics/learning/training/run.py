@@ -140,7 +140,7 @@ def train(
             said.add(name, value)
         said.add_backend("backend", device)
 
-    with kept_call("train", folder, seed, identify) as call:
+    with kept_call("train", folder, seed, identify, callback=callback) as call:
         entropy = _entropy(seed) if call.scope is None else call.entropy
         told = callback if callback is None or call.scope is None else outside(callback)
         options = Options(steps, pace, optimizer, floor, batch_size, max_evaluations, metric_rows, entropy, told)

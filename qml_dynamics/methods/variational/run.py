@@ -82,14 +82,16 @@ def work_variational(job: Job, method: Variational) -> Work:
     return Work(qubits, held, run.circuits, run.circuits * shots, (run.longest,), per_step=run.per_step)
 
 
-_LANCZOS = 500  # bytes a point of the search for the lowest energy, on the imaginary clock
+_POINT = 60  # bytes a point of the velocity and what acts on it
+_LANCZOS = 500  # bytes a point of the search for the lowest energy: of operators, and on the imaginary clock
 
 
 def _held(job: Job, method: Variational) -> int:
-    """Bytes of the wave and its tangents, of the search for the ground state, and of the report."""
-    program = bind(job.problem, job.h, method)
-    floor = _LANCZOS * job.problem.domain.size if job.problem.clock == "imaginary" else 0
-    return memory(program, 8 if compile_program(program).real else 16) + floor + of_waves(job, 0)
+    """Bytes of the wave and its tangents beside the search for the ground state; they are gone when the report is put together."""
+    program, size = bind(job.problem, job.h, method), job.problem.domain.size
+    searched = job.problem.operator is not None or job.problem.clock == "imaginary"
+    engine = memory(program, compile_program(program)) / size
+    return of_waves(job, round(engine) + _POINT + (_LANCZOS if searched else 0))
 
 
 def bound_circuit(run: Trajectory) -> QuantumCircuit | None:

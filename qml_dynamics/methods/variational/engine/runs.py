@@ -19,6 +19,7 @@ class Monomial:
     """Fixed gates that permute basis states up to phases, all as one gather."""
 
     slots: tuple[int, ...] = ()
+    values: Sequence[np.ndarray] = ()
 
     def __init__(self, source: np.ndarray, phase: np.ndarray | None) -> None:
         self.source, self.phase = source, phase
@@ -65,6 +66,8 @@ class Phases:
 
 class WidePauli:
     """``exp(-i phi scale P)`` for a Pauli string on qubits that are far apart: one gather and one diagonal."""
+
+    values: Sequence[np.ndarray] = ()
 
     def __init__(self, x: int, phases: np.ndarray, scale: float, slot: int, real: bool) -> None:
         self.slots = (slot,)
@@ -205,6 +208,8 @@ class Group:
 
 class Local:
     """Groups on disjoint qubits."""
+
+    values: Sequence[np.ndarray] = ()
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self.groups = list(groups)

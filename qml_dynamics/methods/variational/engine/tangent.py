@@ -217,10 +217,19 @@ def _stages(runs: tuple[Run, ...]) -> list[list[Run]]:
     return [stage for stage in stages if stage]
 
 
-def memory(program: Program, number: int = 16) -> int:
-    """Bytes of ``p + 3`` waves, the workspace and the tables of an engine, whose numbers have 16 bytes, or 8 where all is real."""
+def memory(program: Program, compiled: Compiled | None = None) -> int:
+    """Bytes of ``p + 3`` waves, the workspace and the tables of an engine, whose numbers have 16 bytes, or 8 where all is real.
+
+    Of a compiled program the phases of its diagonal gates are counted too, in either basis.
+    """
     size = 1 << program.num_qubits
     rows = program.num_parameters + 3
     spare = rows * size if rows * size <= _TWIN else max(size, _PIECE)
     tables = 4 * size  # index and phases of fixed gates and the wave's own copies
-    return number * (rows * size + spare + tables + rows * rows)
+    number = 8 if compiled is not None and compiled.real else 16
+    diagonal = [] if compiled is None else [run.values for run in compiled.runs if len(run.values)]
+    phases = sum({id(table): table.nbytes for values in diagonal for table in values}.values())
+    phases += (
+        16 * len(diagonal) + 32 * bool(diagonal)
+    ) * size  # one phase a pass, and the turned wave while it is differentiated
+    return number * (rows * size + spare + tables + rows * rows) + phases

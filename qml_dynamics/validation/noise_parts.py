@@ -1,0 +1,58 @@
+"""What the noise of a device is made of, for both chains of an error budget: its readout, its mitigation, and the rest.
+
+Readout errors are those of each qubit, as the device reads all zeros and all ones without mitigation (Bravyi et al., Phys. Rev. A 103,
+042605, 2021, arXiv:2006.14044, the tensored model); what gates do, and readout errors that qubits share, is the other noise.
+
+A module of its own beside `budget` and `operator_budget`, which measure different distances of the same links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..backends import Backend, capabilities
+from ..backends import backend as find_backend
+
+MANY = 200_000  # shots of a circuit whose exact noisy probabilities are not known, and of the calibrations
+_CIRCUITS = 64  # that a job may hold, by which its executions are shared out
+_MITIGATION = ("readout_mitigation", "zne", "zne_extrapolation")
+
+
+def without_mitigation(backend: Backend, note: Callable[[str], None]) -> Backend:
+    """The same device without mitigation; itself where there is none, or where its name does not open it again.
+
+    Args:
+        backend: a noisy one.
+        note: is told why they are one.
+    """
+    can = capabilities(backend)
+    if not can.mitigates:
+        note("mitigation: off.")
+        return backend
+    if can.by_object or not any(name in can.keywords for name in _MITIGATION):
+        note("mitigation: not told apart, since the device without it has no name; it is in `device`.")
+        return backend
+    rest = {name: value for name, value in can.keywords.items() if name not in _MITIGATION}
+    return find_backend(backend.name, **rest)
+
+
+def many_shots(backend: Backend) -> int:
+    """As many as tell the noise of a device well, or as its jobs may hold."""
+    most = capabilities(backend).max_executions
+    return MANY if most is None else max(1, min(MANY, most // _CIRCUITS))
+
+
+def errors_of_readout(device: Backend, num_qubits: int, seed: int | None) -> list[tuple[float, float]]:
+    """``(p(1|0), p(0|1))`` of each qubit, exactly where the device gives probabilities."""
+    from ..backends.mitigation.readout import readout_errors  # circuits: loaded where they are built
+
+    return readout_errors(device, num_qubits, many_shots(device), seed or 0)
+
+
+def as_read(probabilities: np.ndarray, errors: list[tuple[float, float]]) -> np.ndarray:
+    """Probabilities of outcomes, flat, after these errors of readout."""
+    from ..backends.mitigation.readout import read
+
+    return read(probabilities, errors)
