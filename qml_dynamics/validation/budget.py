@@ -38,7 +38,7 @@ from ..methods.defaults import settled
 from ..methods.evolution import evolve
 from ..methods.exact import Exact
 from ..methods.identity import Identity
-from ..methods.job import convert
+from ..methods.job import convert, is_compact
 from ..methods.keeping import Folder, kept_call, kept_result
 from ..methods.one_hot import is_one_hot
 from ..methods.split_step import SplitStep
@@ -50,6 +50,7 @@ from ..model.problem import Problem
 from ..model.resample import refine, restrict
 from ..results.observables import ObservableLike
 from ..results.trajectory import Trajectory
+from . import compact_budget
 from .comparison import noise_floor
 from .error_parts import ONE_HOT_TERMS, TERMS, ErrorBudget, coarse_cells, infidelity_of, samples_worth
 from .operator_budget import OperatorChain
@@ -322,6 +323,9 @@ def error_budget(
 ) -> ErrorBudget:
     """Measure every part of the error of ``evolve(problem, method, backend=..., shots=...)`` at the final time.
 
+    Where waves have no tables (:class:`TensorTrain` above 22 qubits) distances are trace distances, of the grid and of the steps with
+    their roundings: see :mod:`qml_dynamics.validation.compact_budget`.
+
     Args:
         problem: of a loss or of an operator, on the real or imaginary clock.
         method: any method, None as for ``evolve``; circuits have all parts, classical methods those that apply; a register those that
@@ -349,8 +353,15 @@ def error_budget(
             "grid and a wider box, is a wave (`compare` a run of KoopmanVonNeumann with one of HamiltonJacobi instead)."
         )
     method, backend = settled(problem, method, backend, shots)
-    convert(problem, method, backend, shots, seed)  # what is refused is told before the references run
-    if check_method(method).facts().both_ends:
+    facts = check_method(method).facts()
+    large = bool(facts.compact_above) and is_compact(problem, facts)
+    convert(problem, method, backend, shots, seed, compact=large)  # what is refused is told before the references run
+    if large:
+        what = "be None for waves without tables"
+        require(observables is None, "observables", what, observables, MethodError)
+        require(folder is None, "folder", what, folder, MethodError)
+        return ErrorBudget(**compact_budget.measured(problem, method, progress))
+    if facts.both_ends:
         raise MethodError(
             f"Argument `method` must solve the problem from its initial wave for an error budget, but is {type(method).__name__}, "
             "which has an end of its own."
