@@ -16,10 +16,10 @@ from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..results.trajectory import Trajectory
 from . import compact_comparison as compact
 from . import null_law
+from .certificate import Certificate, of_run
 from .readings import Reading, readings_of, samples
 
 if TYPE_CHECKING:
-    from .certificate import Certificate
     from .null_law import Tested
 
 RATE = 0.01  # of false alarms
@@ -174,9 +174,7 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
 
 def certified(a: Trajectory, b: Trajectory) -> Certificate | None:
     """The run of a tensor train among two, as a certificate; None where neither is one."""
-    from . import certificate
-
-    return certificate.of_run(a) or certificate.of_run(b)
+    return of_run(a) or of_run(b)
 
 
 def _without_tables(a: Trajectory, b: Trajectory, pairs: list[tuple[int, int]]) -> Comparison:
