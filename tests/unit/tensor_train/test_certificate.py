@@ -158,6 +158,7 @@ def test_the_gibbs_law_of_28_qubits_is_one_step_without_diffusion() -> None:
     assert abs(covariance[0, 1]) > 0.05
 
 
+@pytest.mark.slow
 def test_the_error_budget_of_26_qubits_is_that_of_a_grid_with_a_table() -> None:
     """The part of the steps is the same on 8 and on 26 qubits; the grid's is small on the fine one; the parts bound the total."""
 
