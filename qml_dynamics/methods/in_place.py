@@ -236,6 +236,10 @@ class LargeWave:
             total += complex(np.vdot(*(each.amplitudes[place].astype(np.complex128) for each in (self, other))))
         return total
 
+    def at(self, index: np.ndarray) -> np.ndarray:
+        """The amplitudes at flat indices of the grid."""
+        return np.asarray(self.amplitudes[index], dtype=np.complex128)
+
     def to_dense(self) -> np.ndarray:
         """The amplitudes in double precision, shape ``domain.shape``."""
         check_memory(16 * self.grid.size, f"A wave on {self.grid.num_qubits} qubits")

@@ -69,7 +69,7 @@ def convert(
         check_compact(problem, method, compact, shots, callback)
     elif room and not wide:
         check_room(problem, len(saves))
-    h = without_table(problem) if large else hamiltonian(problem)
+    h = without_table(problem) if large and problem.operator is None else hamiltonian(problem)
     if not large:
         check_ranges(problem, h)
     if facts.steps is not None:

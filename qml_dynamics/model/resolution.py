@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.errors import MethodError
-from .hamiltonians import Hamiltonian, PauliHamiltonian
+from .hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from .schedules import Kinked, Schedule, is_constant
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
@@ -125,19 +125,36 @@ def unseen(schedule: Schedule, times: Sequence[float] | np.ndarray, duration: fl
     return float(total)
 
 
-def unseen_angle(h: Hamiltonian, times: Sequence[float] | np.ndarray) -> tuple[str, float]:
-    """Which schedule has most that these times cannot see, and its angle: times half of the width of what it multiplies."""
+def unseen_angle(h: Hamiltonian, times: Sequence[float] | np.ndarray, width: float | None = None) -> tuple[str, float]:
+    """Which schedule has most that these times cannot see, and its angle: times half of the width of what it multiplies.
+
+    The width of the loss is that of its table, or ``width`` where it has none.
+    """
     if h.constant or (isinstance(h, PauliHamiltonian) and h.commutes):
         return "strength", 0.0
-    found = [(half * unseen(schedule, times, h.duration), name) for name, schedule, half in h.moving]
+    found = [(half * unseen(schedule, times, h.duration), name) for name, schedule, half in _moving(h, width)]
     angle, name = max(found)
     return name, angle
+
+
+def _moving(h: Hamiltonian, width: float | None) -> tuple[tuple[str, Schedule, float], ...]:
+    if width is None or not isinstance(h, LearningHamiltonian):
+        return h.moving
+    kinetic = sum(float(np.ptp(axis)) for axis in h.domain.dual_axes)  # no table of the dual diagonal either
+    return ("diffusion", h.diffusion, 0.5 * kinetic), ("strength", h.strength, 0.5 * width)
 
 
 _BLIND = 0.02  # radians of a schedule that fixed steps may miss
 
 
-def check_seen(h: Hamiltonian, times: Sequence[float] | np.ndarray, name: str, given: int, instead: str = "") -> None:
+def check_seen(
+    h: Hamiltonian,
+    times: Sequence[float] | np.ndarray,
+    name: str,
+    given: int,
+    instead: str = "",
+    width: float | None = None,
+) -> None:
     """Refuse fixed points in time between which a schedule has a pulse.
 
     Args:
@@ -145,11 +162,12 @@ def check_seen(h: Hamiltonian, times: Sequence[float] | np.ndarray, name: str, g
         times: the points at which the schedules are evaluated, ascending.
         name, given: the argument that decides how many there are, and its value.
         instead: what sees the pulse.
+        width: of the loss, where it has no table.
 
     Raises:
         MethodError: the points miss more than 0.02 radians.
     """
-    which, angle = unseen_angle(h, times)
+    which, angle = unseen_angle(h, times, width)
     if angle > _BLIND:
         raise MethodError(
             f"Argument `{name}` must be large enough to see all of the {which}, but is {given}, and {angle:.2g} radians of it lie "

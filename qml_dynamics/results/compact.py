@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -42,6 +42,10 @@ class CompactState(Protocol):
 
     def overlap(self, other: CompactState) -> complex:
         """``<self|other>``."""
+        ...
+
+    def at(self, index: np.ndarray) -> np.ndarray:
+        """The amplitudes at flat indices of the grid."""
         ...
 
     def to_dense(self) -> np.ndarray:
@@ -129,3 +133,10 @@ class CompactTrajectory(Trajectory):
         return cut(text)
 
     __repr__ = __str__
+
+
+def replaced(run: Trajectory, **changes: Any) -> Trajectory:
+    """A trajectory with some of its fields changed, of a compact one too, whose absent fields stay absent."""
+    if isinstance(run, CompactTrajectory):
+        changes = {"density": np.empty(0), "states": None, **changes}
+    return replace(run, **changes)

@@ -14,7 +14,9 @@ from ..base.estimate import Estimate
 from ..base.printing import printed_briefly
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..results.trajectory import Trajectory
+from . import compact_comparison as compact
 from . import null_law
+from .certificate import Certificate, of_run
 from .readings import Reading, readings_of, samples
 
 if TYPE_CHECKING:
@@ -47,6 +49,10 @@ class Comparison:
         looks: how many readings were tested together.
         largest: the reading that lies farthest out, in words, and by how many standard deviations.
         detectable: by what each kind of reading must differ to be seen in 95 of 100 runs with these shots, in its own units.
+        classical: where one of the runs is a tensor train: its rank, seconds and error, which tell whether the wave is classically easy.
+
+    Of compact states Hellinger fidelity and total variation are means over 4,096 samples of each; of samples beside a compact state the
+    total variation is a lower bound, by the sign that is farthest off, and the Hellinger fidelity the upper bound that follows.
     """
 
     time: float
@@ -64,6 +70,7 @@ class Comparison:
     looks: int = 0
     largest: tuple[str, float] | None = None
     detectable: Mapping[str, float] = field(default_factory=dict)
+    classical: Certificate | None = None
 
     def __str__(self) -> str:
         state = (
@@ -76,6 +83,7 @@ class Comparison:
         return (
             f"at t = {self.time:g}: {state}; total variation {self.total_variation:.3g}{shots}; "
             f"energy gap {self.energy_gap}{sigmas}\n{self._tests()}{self.verdict}"
+            + (f"\n{self.classical}" if self.classical else "")
         )
 
     def _tests(self) -> str:
@@ -106,6 +114,9 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
     ``compare`` would have seen a difference is in ``detectable``. Source: exact Monte Carlo tests, Barnard, J. R. Stat. Soc. B 25, 294
     (1963); the largest of many looks, Westfall and Young, Resampling-Based Multiple Testing (1993).
 
+    Runs without tables are compared by their compact states, or samples of an operator's circuit with the compact state of the other: see
+    :mod:`qml_dynamics.validation.compact_comparison`.
+
     Args:
         a, b: on the same weight space and clock, with at least one common saved time; the last one is compared.
 
@@ -123,6 +134,8 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
     for name, given in (("a", a), ("b", b)):
         require(isinstance(given, Trajectory), name, "be a trajectory", given)
     pairs = _common(a, b)
+    if compact.without_tables(a, b):
+        return _without_tables(a, b, pairs)
     excess = []
     for i, j in pairs:
         tv, floor = _distance(a, b, i, j)
@@ -155,7 +168,22 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
         looks=0 if tested is None else tested.looks,
         largest=None if tested is None else (tested.largest, tested.size),
         detectable={} if tested is None else tested.detectable,
+        classical=certified(a, b),
     )
+
+
+def certified(a: Trajectory, b: Trajectory) -> Certificate | None:
+    """The run of a tensor train among two, as a certificate; None where neither is one."""
+    return of_run(a) or of_run(b)
+
+
+def _without_tables(a: Trajectory, b: Trajectory, pairs: list[tuple[int, int]]) -> Comparison:
+    fields = compact.compared(a, b, pairs, RATE)
+    if "verdict" not in fields:
+        energy = float(a.expectations["energy"].value[pairs[-1][0]])
+        gap = fields["energy_gap"]
+        fields["agree"], fields["verdict"] = _exactly(fields["fidelity"], fields["total_variation"], gap, energy)
+    return Comparison(**fields, classical=certified(a, b))
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,14 @@ from ..model.formulas import boundaries
 from ..model.objectives.base import ASKED_TWICE
 from ..model.problem import Problem
 from ..results.observables import ObservableLike
+from . import certificate
 from .device_cost import DevicePlan, device_plan
 from .encodings import Encodings, both_encodings
 
 _SHOTS = 1000
 if TYPE_CHECKING:
     from ..synthesis.clifford_t import FaultTolerant
+    from .certificate import Certificate
 
 _DEFAULT = "gridsynth"
 _FINEST = 1e-100  # error of a synthesis that is shared out over rotations
@@ -64,6 +66,7 @@ class Cost:
         fault_tolerant: the longest circuit in Clifford gates and T, where an error of their synthesis is given.
         encodings: on a device, of a grid of at most 32 points: its evolution compiled in binary and in one-hot encoding, and which of
             them the device should get.
+        classical: with ``classical=True``, whether the wave is classically easy: the rank, seconds and error of a tensor train.
     """
 
     qubits: int
@@ -83,12 +86,15 @@ class Cost:
     fault_tolerant: FaultTolerant | None = None
     encodings: Encodings | None = None
     evaluations: int | None = 0
+    classical: Certificate | None = None
 
     def __str__(self) -> str:
         at_most = "at most " if self.upper_bound else ""
         if not self.circuits:
             work = f"{at_most}{self.transforms:,} transforms, {human_bytes(self.memory)} of memory"
-            return f"{self.backend}: {self.qubits} qubits simulated, {work}{self._asked}"
+            return f"{self.backend}: {self.qubits} qubits simulated, {work}{self._asked}" + (
+                f"; {self.classical}" if self.classical else ""
+            )
         p = self.success_probability
         kept = "" if p is None else f", of which {p:.3g} are kept at the end"
         kept += "" if self.circuits_per_step is None else f", {self.circuits_per_step:,} circuits a step"
@@ -104,6 +110,7 @@ class Cost:
             + (f"; {self.device}" if self.device else "")
             + (f"; {self.fault_tolerant}" if self.fault_tolerant else "")
             + (f"; {self.encodings}" if self.encodings else "")
+            + (f"; {self.classical}" if self.classical else "")
             + self._asked
         )
 
@@ -124,6 +131,7 @@ def cost(
     observables: Mapping[str, ObservableLike] | None = None,
     synthesis_error: float | None = None,
     synthesis: str = _DEFAULT,
+    classical: bool = False,
 ) -> Cost:
     """The cost of ``evolve(problem, method, ...)`` with the same arguments (the default method too), without running it.
 
@@ -137,6 +145,8 @@ def cost(
             rotations are made of Clifford gates and T. It adds to the error of the run's wave in the 2-norm.
         synthesis: ``"gridsynth"``, ``3 log2(1/eps) + 2.5`` T gates for a rotation to eps (Ross and Selinger, arXiv:1403.2975), or
             ``"repeat_until_success"``, ``1.149 log2(1/eps) + 9.2`` on average (Bocharov, Roetteler and Svore, arXiv:1404.5320).
+        classical: whether to try a tensor train on the problem (its wave, without the errors of circuits), which says in
+            ``Cost.classical`` whether a quantum run is classically easy. That runs for seconds to minutes.
 
     >>> from qml_dynamics import Grid, Problem, Trotter
     >>> well = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
@@ -155,9 +165,12 @@ def cost(
         one_of(synthesis, "synthesis", builders.clifford_t.LAWS, MethodError)
     if synthesis_error is not None:
         synthesis_bound(synthesis_error)
+    require(isinstance(classical, bool), "classical", "be True or False", classical, MethodError)
     method, backend = settled(problem, method, backend, shots)
     device = None if backend is None else find_backend(backend)
     estimate = price(problem, method, device, shots, save, seed, observables, synthesis_error, synthesis)
+    if classical:
+        estimate = replace(estimate, classical=certificate.tried(problem))
     if device is None or estimate.device is None:
         return estimate
     return replace(estimate, encodings=both_encodings(problem, method, device, shots or _SHOTS))
@@ -183,20 +196,8 @@ def price(
     if job.backend is None or not work.programs:
         known = synthesis_error is None
         require(known, "synthesis_error", "be None where no circuit runs", synthesis_error, MethodError)
-        return Cost(
-            qubits=work.qubits,
-            circuits=0,
-            shots=0,
-            gates=0,
-            two_qubit_gates=0,
-            depth=0,
-            memory=work.memory,
-            transforms=work.transforms,
-            upper_bound=work.bound,
-            backend="classical",
-            success_probability=work.success,
-            evaluations=evaluations(job, work),
-        )
+        own = (work.memory, work.transforms, work.bound, "classical", work.success)
+        return Cost(work.qubits, 0, 0, 0, 0, 0, *own, evaluations=evaluations(job, work))
     _check_width(job.backend, work.qubits)
     plan = None
     longest = work.programs[-1]

@@ -25,6 +25,7 @@ CELLS = [
     for name, entries in TABLE.items()
     for number, entry in enumerate(entries)
     if "operator" in entry.method.facts().spaces and clock in entry.method.facts().clocks
+    if name != "tensor_train"  # which refuses several schedules: see unit/tensor_train/test_chains.py
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 import qml_dynamics as qd
-from qml_dynamics.validation.budget import TERMS
+from qml_dynamics.validation.error_parts import TERMS
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

@@ -17,7 +17,7 @@ from ...methods.base import Callback, Method, Stream, check_method, circuit_seed
 from ...methods.evolution import TRAJECTORY, evolve
 from ...methods.identity import Identity
 from ...methods.imaginary.options import ProbabilisticITE
-from ...methods.job import check_used
+from ...methods.job import check_used, is_compact, without_table
 from ...methods.keeping import Folder, kept_call
 from ...methods.stationary import near_higher_level
 from ...methods.trotter import Trotter
@@ -26,6 +26,7 @@ from ...model.hamiltonians import LearningHamiltonian, hamiltonian
 from ...model.initial import Gaussian, Initial, PointMass
 from ...model.problem import Problem, need_waves
 from ...model.resolution import check_seen
+from ...results.compact import replaced
 from ...results.observables import ObservableLike
 from ...results.sampling import drawable
 from ...results.trajectory import Trajectory
@@ -35,6 +36,7 @@ from .spectrum import POINTS, Levels, Spectrum
 from .stages import equidistributed, held, stage_times, staged
 
 _PROBES = 33
+_POINTS = 4096  # at which a loss without a table is asked for its width
 
 
 def placed(
@@ -42,7 +44,8 @@ def placed(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Diffusion and strength of every stage."""
     schedules = (p.diffusion, p.strength)
-    check_seen(h, [0.0, *stage_times(record.stages, p.duration)], "stages", record.stages)
+    times, width = [0.0, *stage_times(record.stages, p.duration)], None if h.zeta.size else _width(p)
+    check_seen(h, times, "stages", record.stages, width=width)
     diffusion, strength = (tuple(staged(schedule, record.stages, p.duration)) for schedule in schedules)
     plain = diffusion, strength
     if record.adapt is None:
@@ -60,6 +63,13 @@ def placed(
     values = equidistributed(d, density, record.stages)
     when = np.interp(-values, -d, t)
     return tuple(values.tolist()), tuple(p.strength.value(float(x), p.duration) for x in when)
+
+
+def _width(p: Problem) -> float:
+    """Of a loss without a table, among points anywhere."""
+    assert p.objective is not None  # operators were refused
+    index = np.random.default_rng(0).integers(0, p.domain.size, _POINTS)
+    return float(np.ptp(p.objective(p.domain.points_at(index))))
 
 
 def _local_adiabaticity(spectrum: Spectrum, d: float, s: float, floor: float) -> float:
@@ -154,8 +164,9 @@ def anneal(
             narrow waves around random points, each with the whole duration; the run of lowest final energy is returned.
         backend: None: classical. A name or an object: circuits, by ``method``.
         seed: of starts and samples.
-        method: what runs the stages. Classical (None: exact up to 512 points, Chebyshev's series above). On circuits any method of the
-            problem's clock; None: :class:`ProbabilisticITE` with exact blocks, or :class:`Trotter`, 8 Strang steps a stage.
+        method: what runs the stages. Classical (None: exact up to 512 points, Chebyshev's series above; :class:`TensorTrain` above 22
+            qubits, with the strategies ``"anneal"`` and ``"quench"``, without ``adapt``, ``spectrum`` and ``folder``). On circuits any
+            method of the problem's clock; None: :class:`ProbabilisticITE` with exact blocks, or :class:`Trotter`, 8 Strang steps a stage.
         adapt: moves the values of D between their two ends: ``"gap"``, equal integrals of ``std(-L) / gap^2`` between
             neighbours (local adiabaticity, with gaps below ``1 / duration`` counted as that); ``"variance"``, equal integrals of
             ``std(-L) / std(s zeta)``, measured on the wave of a first run (in a harmonic well that is geometric, as the gap
@@ -219,6 +230,8 @@ def _annealed(call: _Call, spectrum: bool | None, progress: bool | None) -> tupl
     name, chosen = _lowest(runs)
     last = next(m for m in members if m.name == name)
     with_levels = spectrum if spectrum is not None else problem.domain.size <= POINTS
+    must = "be None or False where waves have no tables"
+    require(not with_levels or call.h.zeta.size > 0, "spectrum", must, spectrum, MethodError)
     known = None if interrupted or not with_levels else known_levels(problem, call.h, call.record, path, progress)
     diagnostics = {
         **chosen.diagnostics,
@@ -228,14 +241,13 @@ def _annealed(call: _Call, spectrum: bool | None, progress: bool | None) -> tupl
         chosen.stop if len(members) == 1 else f"{chosen.stop} Of {len(runs)} runs {name!r} has the lowest final energy."
     )
     if (
-        problem.clock == "real" and chosen.states is not None and not interrupted
+        problem.clock == "real" and call.h.zeta.size and chosen.states is not None and not interrupted
     ):  # on the imaginary clock `evolve` says it
         above = near_higher_level(call.h, chosen.states[-1], problem.duration)
         stop = f"{stop} The wave {above}." if above else stop
     provenance = {**chosen.provenance, "seed": call.entropy, "seconds": clock_time.perf_counter() - started}
-    out = replace(
-        chosen, problem=problem, method=call.record, diagnostics=diagnostics, stop=stop, provenance=provenance
-    )
+    told = {"problem": problem, "method": call.record, "diagnostics": diagnostics, "stop": stop}
+    out = replaced(chosen, **told, provenance=provenance)
     return out, known
 
 
@@ -267,11 +279,21 @@ def _checked(
         method = _default_method(problem, stages)
     if method is not None:
         check_used(check_method(method), None if backend is None else find_backend(backend), shots, None)
-    h = hamiltonian(problem)
+    compact = method is not None and is_compact(problem, method.facts())
+    if compact:
+        _without_table(strategy, adapt)
+    h = without_table(problem) if compact else hamiltonian(problem)
     assert isinstance(h, LearningHamiltonian)
     record = Annealing(stages, strategy, adapt, restarts if portfolio else 0, method)
     entropy = np.random.SeedSequence(seed).entropy
     return _Call(problem, h, record, {"backend": backend, "shots": shots}, entropy)
+
+
+def _without_table(strategy: str, adapt: str | None) -> None:
+    """Refuse what asks for waves as tables."""
+    must = "be 'anneal' or 'quench' where waves have no tables"
+    require(strategy != "portfolio", "strategy", must, strategy, MethodError)
+    require(adapt is None, "adapt", "be None where waves have no tables", adapt, MethodError)
 
 
 def _default_method(problem: Problem, stages: int) -> Any:

@@ -14,53 +14,19 @@ from ...model.formulas import Factor, by_name, by_order, factors
 from ...model.problem import Problem
 from ...model.schedules import is_constant
 from .interpolation import interpolated
-from .kinetic import adjoint, fourier, multiplier, of_momentum
+from .kinetic import multiplier, of_momentum, of_sines
 from .layout import Layout
-from .trains import Train, added, applied, drawn, inner, mean, rounded, scaled
+from .momenta import FINE, FINEST, HIGHEST, in_momenta, outside, seeds, transforms
+from .moving import Moving, Reached, accounted, extrapolated
+from .starts import start
+from .trains import Train, applied, dense, distance, rounded
 
-_FINE = 1e-2  # of the tolerance: what the factors themselves may miss
-_FINEST = 1e-13
 _CACHED = 12
-_SAMPLES = 64
 _PROBES = 4096
 _TURNS = 1e5  # radians, or powers of e, of a factor in one step
-WHOLE = 9  # qubits of an axis up to which all its momenta are kept
-HIGHEST = 12  # qubits of the momenta that are kept at most: a wave that holds more is told by its error
-_MARGIN = 1.3  # of the largest momentum that the drop of the loss can give
-_SEEN = 3e-8  # square root of the rounding of a weight
-
-
-@dataclass(frozen=True, eq=False)
-class Moving:
-    """A wave on its way.
-
-    Attributes:
-        train: right-canonical.
-        log: logarithm of what was taken out of its norm.
-        lost: root of the sum of the squares of what the roundings have left out, each as a share of the wave.
-        capped: sum of those shares where the largest rank has cut more than the tolerance.
-        rank: the largest rank so far.
-    """
-
-    train: Train
-    log: float = 0.0
-    lost: float = 0.0
-    capped: float = 0.0
-    rank: int = 1
-
-    @property
-    def norm(self) -> float:
-        """The 2-norm of the train."""
-        return float(np.linalg.norm(self.train[0]))
-
-    def unit(self) -> Moving:
-        """The same at norm 1."""
-        size = self.norm
-        if not size > 0 or not np.isfinite(size):
-            raise MethodError(
-                "Argument `steps` must be larger: in one step the loss takes the whole wave below the smallest number."
-            )
-        return replace(self, train=scaled(self.train, 1.0 / size), log=self.log + float(np.log(size)))
+_TAIL = 10.0  # tolerances that the wave may have beyond half the cutoff
+_FALL = 2.0
+_FEWEST = 4
 
 
 @dataclass(eq=False)
@@ -93,9 +59,14 @@ class Engine:
         return self.problem.clock == "imaginary"
 
     @property
+    def ring(self) -> Layout:
+        """Where the momenta live: on the ring of twice the length where there are walls."""
+        return self.layout.ring
+
+    @property
     def fine(self) -> float:
         """Tolerance of the factors."""
-        return max(_FINEST, _FINE * self.tolerance)
+        return max(FINEST, FINE * self.tolerance)
 
     def loss(self, bits: np.ndarray) -> np.ndarray:
         """The loss at some bits."""
@@ -157,7 +128,7 @@ class Engine:
 
     def momentum_factor(self, axis: int, amount: float) -> Train:
         """``exp(-i amount k^2)`` of one axis (imaginary clock: ``exp(-amount k^2)``), over the bits of k, lowest first."""
-        grid = self.layout.grid
+        grid = self.ring.grid
         unit = 2 * np.pi / grid.lengths[axis]
         self._resolve(amount * (unit * 2.0 ** (self.cutoffs[axis] - 1)) ** 2, "kinetic")
 
@@ -174,7 +145,9 @@ class Engine:
         if key not in self._moves:
             grid = self.layout.grid
             parts = [self.momentum_factor(axis, amount) for axis in range(grid.ndim)]
-            if is_constant(self.problem.diffusion):
+            if grid.boundary == "walls":
+                self._moves[key] = self.layout.joined([of_sines(part, self.fine) for part in parts])
+            elif is_constant(self.problem.diffusion):
                 whole = [multiplier(part, q, self.fine) for part, q in zip(parts, grid.qubits)]
                 self._moves[key] = self.layout.joined(whole)
             else:  # each step has its own: three simple operators rather than one that is made anew
@@ -187,7 +160,7 @@ class Engine:
 
     def act(self, wave: Moving, factor: Factor) -> Moving:
         """One factor."""
-        if factor.amount == 0.0 and (factor.kind != "K" or self.cutoffs == self.layout.grid.qubits):
+        if factor.amount == 0.0 and (factor.kind != "K" or self.cutoffs == self.ring.grid.qubits):
             return wave
         if factor.kind == "K":
             operators, log = self.kinetic(factor.amount), 0.0
@@ -201,14 +174,7 @@ class Engine:
     def turned(self, wave: Moving, operator: Train) -> Moving:
         """One operator, and the account of what its rounding leaves out."""
         train, rest = applied(operator, wave.train, self.tolerance, self.most)
-        return self.accounted(wave, train, rest)
-
-    def accounted(self, wave: Moving, train: Train, rest: float) -> Moving:
-        """The wave with a new train, of whose making that norm was left out."""
-        share = rest / max(float(np.linalg.norm(train[0])), 1e-300)
-        capped = wave.capped + (share if share > 1.01 * self.tolerance else 0.0)
-        rank = max(wave.rank, *(core.shape[2] for core in train))
-        return replace(wave, train=train, lost=float(np.hypot(wave.lost, share)), capped=capped, rank=rank)
+        return accounted(self, wave, train, rest)
 
     def advanced(self, wave: Moving, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]) -> Moving:
         """All steps between these ends; unit norm at the last."""
@@ -216,7 +182,7 @@ class Engine:
         formula = by_name("strang") if extrapolates else by_order(self.order)
         if extrapolates:
             for t0, t1 in zip(ends[:-1], ends[1:]):
-                wave = self._extrapolated(wave, float(t0), float(t1)).unit()
+                wave = extrapolated(self, wave, float(t0), float(t1)).unit()
                 tick()
             return wave
         for factor in self._factors(formula.name, ends):
@@ -226,86 +192,67 @@ class Engine:
                 tick()
         return wave.unit()
 
+    def table(self, train: Train) -> np.ndarray:
+        """The amplitudes, shape ``domain.shape``."""
+        return self.layout.table(dense(train))
+
+    def strang(self, wave: Moving, ends: Sequence[float]) -> Moving:
+        """Strang's step over each of these."""
+        for factor in self._factors("strang", ends):
+            wave = self.act(wave, factor)
+        return wave
+
     def _factors(self, name: str, ends: Sequence[float] | np.ndarray) -> Iterator[Factor]:
         p = self.problem
         return factors(by_name(name), ends, p.diffusion, p.strength, p.duration)
 
-    def _extrapolated(self, wave: Moving, t0: float, t1: float) -> Moving:
-        """``4/3 S(dt/2)^2 - 1/3 S(dt)`` with Strang's S: of order four without a negative step."""
-        once, twice = wave, wave
-        for factor in self._factors("strang", [t0, t1]):
-            once = self.act(once, factor)
-        for factor in self._factors("strang", [t0, 0.5 * (t0 + t1), t1]):
-            twice = self.act(twice, factor)
-        total = added(scaled(twice.train, 4 / 3), scaled(once.train, -np.exp(once.log - twice.log) / 3))
-        train, rest = rounded(total, self.tolerance, self.most)
-        twice = replace(twice, lost=max(twice.lost, once.lost), capped=max(twice.capped, once.capped))
-        return self.accounted(twice, train, rest)
+    def finer(self, begin: float) -> Engine:
+        """The same at half the tolerance, its initial wave within ``begin`` tolerances."""
+        first = start(self.problem, self.layout, begin * self.tolerance, self.most)
+        return self._with(max(1e-13, 0.5 * self.tolerance), first, self.cutoffs)
+
+    def coarser_by(self, tolerance: float) -> Engine:
+        """The same with another tolerance of the cuts."""
+        return self._with(tolerance, self.begin, self.cutoffs)
+
+    def _with(self, tolerance: float, begin: Train, cutoffs: tuple[int, ...]) -> Engine:
+        return Engine(self.problem, self.layout, self.order, tolerance, self.most, begin, cutoffs)
+
+    def unsure(self, begin: float) -> float:
+        """How far the initial wave is from one within ``begin`` tolerances."""
+        return distance(self.begin, start(self.problem, self.layout, begin * self.tolerance, self.most))
+
+    def first_steps(self) -> int:
+        """So many that the loss turns phases by a few radians a step where the wave is."""
+        values, p = self.loss(seeds(self.begin)), self.problem
+        turn = float(np.ptp(values)) * abs(p.strength.integral(0.0, p.duration, p.duration))
+        return int(min(4096, max(_FEWEST, np.ceil(turn / 8))))
+
+    def wider(self, reached: Callable[[], Reached], before: Sequence[float]) -> tuple[Engine, list[float]] | None:
+        """With one qubit more for the momenta where much is beyond half of them, and more of them leave less."""
+        bits = self.ring.grid.qubits
+        if self.cutoffs == bits:
+            return None
+        last = reached()
+        tails = self.tails(last.train)
+        least = max(_TAIL * self.tolerance, 3 * last.lost)
+        old = before or [np.inf] * len(bits)
+        raised = tuple(
+            min(q, cut + 1) if cut < HIGHEST and tail > least and tail * _FALL < was else cut
+            for cut, q, tail, was in zip(self.cutoffs, bits, tails, old)
+        )
+        if raised == self.cutoffs:
+            return None
+        told = [tail if new > cut else np.inf for tail, new, cut in zip(tails, raised, self.cutoffs)]
+        return self._with(self.tolerance, self.begin, raised), told
 
     def tails(self, train: Train) -> list[float]:
         """Along each axis the root of the weight of momenta beyond half the cutoff; 0 where all momenta are kept."""
-        grid = self.layout.grid
+        grid = self.ring.grid
         if self.cutoffs == grid.qubits:
             return [0.0] * grid.ndim
         wave = in_momenta(train, self.layout, self.fine, self.most)
         return [
-            0.0 if cut == q else outside(wave, self.layout, axis, cut - 1)
+            0.0 if cut == q else outside(wave, self.ring, axis, cut - 1)
             for axis, (cut, q) in enumerate(zip(self.cutoffs, grid.qubits))
         ]
-
-
-def seeds(begin: Train) -> np.ndarray:
-    """Samples of a wave, and points anywhere."""
-    rng = np.random.default_rng(7)
-    anywhere = rng.integers(0, 2, (_SAMPLES, len(begin))).astype(np.int8)
-    return np.unique(np.concatenate([drawn(begin, _SAMPLES, rng), anywhere]), axis=0)
-
-
-def transforms(layout: Layout) -> tuple[list[Train], list[Train]]:
-    """Operators to the momenta of all axes, and back."""
-    there = [list(fourier(q)) for q in layout.grid.qubits]
-    return layout.joined(there), layout.joined([adjoint(part) for part in there])
-
-
-def in_momenta(train: Train, layout: Layout, tolerance: float, most: int) -> Train:
-    """The wave over momenta: the site of a bit of x holds the bit of k of the opposite rank on its axis."""
-    for operator in transforms(layout)[0]:
-        train = applied(operator, train, tolerance, most)[0]
-    return train
-
-
-def outside(wave: Train, layout: Layout, axis: int, cutoff: int) -> float:
-    """Root of the weight of momenta of an axis that do not fit into so many qubits."""
-    inside = of_momentum(np.ones_like, layout.grid.qubits[axis], cutoff, _FINEST)
-    left = inner(wave, wave).real - mean(wave, layout.alone(axis, inside)).real
-    return float(np.sqrt(max(0.0, left)))
-
-
-def first_cutoffs(
-    problem: Problem,
-    layout: Layout,
-    begin: Train,
-    loss: Callable[[np.ndarray], np.ndarray],
-    tolerance: float,
-    most: int,
-) -> tuple[int, ...]:
-    """Qubits of the momenta to keep: what the initial wave holds, and what the drop of the loss can add, twice over."""
-    grid = layout.grid
-    if all(q <= WHOLE for q in grid.qubits):
-        return grid.qubits
-    wave = in_momenta(begin, layout, max(_FINEST, _FINE * tolerance), most)
-    bits, rng = drawn(begin, 4 * _SAMPLES, np.random.default_rng(5)), np.random.default_rng(6)
-    probes = rng.integers(0, 2, (_PROBES, len(begin))).astype(np.int8)
-    drop = float(loss(bits).max() - loss(np.concatenate([bits, probes])).min())
-    length = problem.duration
-    whole = problem.diffusion.integral(0.0, length, length)
-    gained = drop * abs(problem.strength.integral(0.0, length, length)) / whole if whole > 0 else 0.0
-    out = []
-    for axis, q in enumerate(grid.qubits):
-        top = min(q, HIGHEST)
-        cut = next((m for m in range(5, top) if outside(wave, layout, axis, m - 1) <= max(_SEEN, tolerance)), top)
-        unit = 2 * np.pi / grid.lengths[axis]
-        held = unit * (1 << (cut - 2))
-        need = np.hypot(held, _MARGIN * np.sqrt(gained))
-        out.append(min(top, max(cut, 2 + int(np.ceil(np.log2(need / unit))))) if q > WHOLE else q)
-    return tuple(out)

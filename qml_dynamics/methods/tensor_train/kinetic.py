@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .trains import Train, added, from_dense, multiplied, round_operator, rounded
+from .trains import Train, added, from_dense, multiplied, round_operator, rounded, scaled
 
 _NODES = 22  # polynomials of degree 21 through exp(i pi s): 1e-15
 _TINY = 1e-14  # of an operator's Frobenius norm
@@ -95,3 +95,21 @@ def multiplier(diagonal: Train, qubits: int, tolerance: float) -> Train:
         for d, w in zip(diagonal, transform)
     ]
     return multiplied(adjoint(transform), round_operator(scaled, 0.1 * tolerance), tolerance)
+
+
+def of_sines(diagonal: Train, tolerance: float) -> Train:
+    """``S^+ diag S`` with the sine transform between walls, as one operator on the bits of x, highest first.
+
+    An odd wave on the ring of twice the length stays odd, so that the operator there, M, acts as ``M_00 - M_01 X...X``: its parts from
+    either half to the first, the second one mirrored.
+
+    Args:
+        diagonal: an even function of the momenta of that ring, lowest bit first, of one qubit more.
+        tolerance: relative, in the Frobenius norm.
+    """
+    top, *rest = multiplier(diagonal, len(diagonal), 0.1 * tolerance)
+    same, other = ([np.tensordot(top[:, 0, b], rest[0], 1), *rest[1:]] for b in (0, 1))
+    flat = [core.reshape(core.shape[0], 4, -1) for core in same]
+    turned = [core[:, :, ::-1].reshape(core.shape[0], 4, -1) for core in other]
+    total = added(flat, scaled(turned, -1.0))
+    return round_operator([core.reshape(core.shape[0], 2, 2, -1) for core in total], tolerance)

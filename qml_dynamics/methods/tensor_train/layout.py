@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ...model.domains import Grid
-from .trains import Train, reversed_order
+from ...model.domains import Domain, Grid
+from .trains import Train, dense, reversed_order
 
 LAYOUTS = ("mirrored", "sequential", "interleaved")
 
@@ -43,6 +43,14 @@ class Layout:
         turned = self.kind == "mirrored" and len(bits) > 1
         ups = [turned and axis % 2 == 0 for axis in range(len(bits))]
         return tuple((a, e if up else n - 1 - e) for a, (n, up) in enumerate(zip(bits, ups)) for e in range(n))
+
+    @cached_property
+    def ring(self) -> Layout:
+        """The layout of the momenta: this one, or with walls that of the ring of twice the length, with one more qubit an axis."""
+        if self.grid.boundary != "walls":
+            return self
+        bounds = [(a, 2 * b - a) for a, b in self.grid.bounds]
+        return Layout(Grid(bounds, [q + 1 for q in self.grid.qubits]), self.kind)
 
     def places(self, axis: int) -> list[int]:
         """Sites of an axis, in the order of the train."""
@@ -124,3 +132,9 @@ class Layout:
 
 def _all_bits(size: int, sites: int) -> np.ndarray:
     return ((np.arange(size)[:, None] >> np.arange(sites - 1, -1, -1)) & 1).astype(np.int8)
+
+
+def register_table(domain: Domain, train: Train) -> np.ndarray:
+    """All entries of a train whose first core is that of qubit 0, in the order of a register."""
+    table = dense(train).reshape((2,) * domain.num_qubits).transpose()
+    return np.ascontiguousarray(table).reshape(domain.shape)

@@ -1,44 +1,47 @@
-"""The wave of a grid as a quantics tensor train, one core a qubit: the method, its steps and its error statement."""
+"""Waves as tensor trains, one core a qubit: the method, its steps and its error statement."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from ...backends import Backend
 from ...base.errors import MethodError, describe, integer, one_of, real, require
+from ...model.operator_sum import OperatorSum
 from ...model.problem import Problem
-from ..base import WAVES, Answer, Facts, Job, Space, Usual, Work, check_facts
+from ..base import GRIDS, WAVES, Answer, Facts, Job, Space, Usual, Work, check_facts
 from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_waves
 from .layout import LAYOUTS
-from .runs import Run, run
+from .register import check_register, register_answer
+from .runs import Run, rank_of_a_step, run
 from .starts import VECTOR, check_start
 from .state import check_observables, compact_answer
-from .trains import dense
-
-if TYPE_CHECKING:
-    pass
 
 _TRAINS = 12  # trains and factors that are held beside the saved ones
-_SPACES: frozenset[Space] = frozenset({"periodic", "flux"})
+_MORE = 3  # the rank of a wave in those of a factor of the loss, at most, where it is smooth
+_SPACES: frozenset[Space] = GRIDS | {"operator"}
 
 
 @dataclass(frozen=True)
 class TensorTrain(Usual):
-    """The split-operator method on a quantics tensor train: one core a qubit, both clocks, periodic grids.
+    """The split-operator method on a tensor train, one core a qubit, on both clocks: grids with or without walls, and operators.
 
-    ``psi(s_1 ... s_n) = A_1(s_1) ... A_n(s_n)`` over the bits of the grid's index. The loss enters as the train of
-    ``exp(-i s dt V)`` (imaginary clock: ``exp(-s dt V)``) from cross interpolation, never by its table, and the kinetic part as the
-    operator ``F^+ exp(-i D dt k^2) F``; after each factor the train is rounded by singular values. Smooth losses need ranks of 10 to
-    30 whatever the number of qubits, so that memory and time grow with it linearly.
+    ``psi(s_1 ... s_n) = A_1(s_1) ... A_n(s_n)`` over the bits of the grid's index (a quantics tensor train). The loss enters as the train
+    of ``exp(-i s dt V)`` (imaginary clock: ``exp(-s dt V)``) from cross interpolation, never by its table, and the kinetic part as the
+    operator ``F^+ exp(-i D dt k^2) F``, between walls with the sine transform; after each factor the train is rounded by singular
+    values. Smooth losses need ranks of 10 to 30 whatever the number of qubits, so that memory and time grow with it linearly.
 
-    Orders: 2 (Strang) and 4: Suzuki's composition on the real clock, the extrapolation ``4/3 S2(dt/2)^2 - 1/3 S2(dt)`` on the imaginary
-    one. On axes of more than nine qubits momenta beyond a cutoff are left out; it is chosen from the initial wave and the loss, and
-    raised while the wave holds momenta beyond half of it.
+    A general operator, a sum of Pauli strings, runs by time-evolving block decimation: strings on up to three neighbours are
+    exponentiated together, longer ones as operators of small rank across their qubits, in layers that do not overlap. There is no
+    state vector, on 100 qubits neither. A wave of which ``max_bond`` cuts more than 3 % is refused, with the time and the rank.
+
+    Orders: 2 (Strang) and 4: Suzuki's composition (operators: Blanes and Moan's) on the real clock, the extrapolation
+    ``4/3 S2(dt/2)^2 - 1/3 S2(dt)`` on the imaginary one. On axes of more than nine qubits momenta beyond a cutoff are left out; it is
+    chosen from the initial wave and the loss, and raised while the wave holds momenta beyond half of it.
 
     Up to 22 qubits the answer is a :class:`Trajectory` like any other. Above, it is a
     :class:`~qml_dynamics.results.compact.CompactTrajectory`, and neither the loss nor a wave is ever a table.
@@ -55,13 +58,16 @@ class TensorTrain(Usual):
         layout: which bits are neighbours: ``"mirrored"`` (every other axis turned over), ``"sequential"`` or ``"interleaved"``.
 
     Sources: Oseledets, SIAM J. Sci. Comput. 33, 2295 (2011); Khoromskij, Constr. Approx. 34, 257 (2011); Lubasch et al., J. Comput.
-    Phys. 372, 587 (2018); Chen and Lindsey, arXiv:2404.03182.
+    Phys. 372, 587 (2018); Chen and Lindsey, arXiv:2404.03182; Vidal, Phys. Rev. Lett. 93, 040502 (2004).
 
     >>> from qml_dynamics import Gaussian, Grid, Problem, evolve
     >>> bowl = Problem(Grid((-8, 8), 8), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="real", initial=Gaussian(1, 0.6), duration=1.0)
     >>> run = evolve(bowl, TensorTrain(8, order=4), observables={"x": lambda w: w[:, 0]})
     >>> round(float(run.expectations["x"].value[-1]), 4), bool(run.diagnostics["error"][-1] < 1e-3)    # cos(1)
     (0.5403, True)
+    >>> chain = Problem.from_operator({"Z0 Z1": -1.0, "Z1 Z2": -1.0, "X1": 0.5}, clock="real", duration=1.0, initial="000")
+    >>> round(float(evolve(chain, TensorTrain(8, order=4), observables={"Z1": "IZI"}).expectations["Z1"].value[-1]), 4)
+    0.9229
     """
 
     steps: int | None = None
@@ -83,45 +89,68 @@ class TensorTrain(Usual):
         one_of(self.layout, "layout", LAYOUTS, MethodError)
 
     def facts(self) -> Facts:
-        """Waves on both clocks, grids without walls."""
+        """Waves on both clocks, on grids and on the registers of operators."""
         order = None if self.steps is None else self.order
         return Facts(WAVES, _SPACES, "classical", order, steps=self.steps, compact_above=VECTOR)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse what the facts exclude, and initial waves known as vectors only on more than 22 qubits."""
+        """Refuse what the facts exclude, terms with schedules of their own, and waves known as vectors on more than 22 qubits."""
         check_facts(self, problem)
+        moves = isinstance(problem.operator, OperatorSum) and len(problem.operator.parts) > 1
+        must = "have one schedule for all terms of its operator for TensorTrain"
+        require(not moves, "problem", must, "of several", MethodError)
         check_start(problem)
 
     def run(self, job: Job) -> Answer:
         """Waves at the saved times; above 22 qubits a compact answer, which holds no table of the wave."""
-        if job.compact:
-            check_observables(job.observables)
-            saves = np.union1d(job.saves, [0.0])
-            found = run(job.problem, self, saves.tolist(), job.progress).whole()
-            answer = compact_answer(job, found)
-            return replace(answer, diagnostics=statement(found, np.isin(saves, job.saves)))
-        return report_waves(job, run_waves(job, self._waves, self.steps))
+        if not job.compact:
+            return report_waves(job, run_waves(job, self._waves, self.steps))
+        operator = job.problem.operator is not None
+        (check_register if operator else check_observables)(job.observables)
+        saves = np.union1d(job.saves, [0.0])
+        found, wanted = run(job.problem, self, saves.tolist(), job.progress).whole(), np.isin(saves, job.saves)
+        if operator:
+            kept = [point for point, asked in zip(found.kept, wanted) if asked]
+            logs = np.array([point.log_norm for point in kept])
+            return register_answer(job, [point.train for point in kept], statement(found, wanted), logs)
+        return replace(compact_answer(job, found), diagnostics=statement(found, wanted))
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
         found = run(job.problem, self, saves.tolist(), job.progress)
         for point in found.points():
-            table = found.engine.layout.table(dense(point.train))
+            table = found.engine.table(point.train)
             yield point.time, table / np.linalg.norm(table), point.log_norm if found.engine.imaginary else 0.0
         wanted = np.isin(saves, job.saves)
         out.diagnostics.update(statement(found, wanted))
 
     def work(self, job: Job) -> Work:
-        """The waves that the answer holds, where it is no compact one, and a bound by trains of the largest rank."""
-        qubits, saves = job.problem.domain.num_qubits, len(job.saves)
-        train = 32 * qubits * min(self.max_bond, 1 << (qubits + 1) // 2) ** 2
+        """The waves that the answer holds, where it is no compact one, and trains of a rank that is told by the loss of a step.
+
+        Of an operator the largest rank counts, which nothing tells beforehand. A loss of too high a rank is refused here too.
+        """
+        problem = job.problem
+        qubits, saves = problem.domain.num_qubits, len(job.saves)
+        most = (
+            self.max_bond if problem.operator is not None else min(self.max_bond, _MORE * rank_of_a_step(problem, self))
+        )
         table = 0 if job.compact else of_waves(job, 64)
-        return Work(qubits, table + train * (_TRAINS + 2 * saves), bound=True, asks=None)
+        return Work(qubits, table + largest(qubits, most) * (_TRAINS + 2 * saves), bound=True, asks=None)
 
     def refined(self) -> TensorTrain:
         """Twice the steps; a sixteenth of the tolerance where the steps follow from it."""
         if self.steps is None:
             return replace(self, tolerance=max(1e-12, self.tolerance / 16))
         return replace(self, steps=2 * self.steps)
+
+
+def largest(qubits: int, most: int) -> int:
+    """Bytes of a train whose every rank is as large as its place and ``most`` allow.
+
+    >>> largest(4, 256), largest(40, 16) == 16 * 2 * (2 * (2 + 8 + 32 + 128) + 32 * 16**2)
+    (640, True)
+    """
+    ranks = [min(1 << q, 1 << qubits - q, most) for q in range(qubits + 1)]
+    return sum(32 * left * right for left, right in zip(ranks, ranks[1:]))
 
 
 def statement(found: Run, wanted: np.ndarray) -> dict[str, object]:
@@ -132,5 +161,5 @@ def statement(found: Run, wanted: np.ndarray) -> dict[str, object]:
         "error_parts": {name: float(values[-1]) for name, values in error.items() if name != "all"},
         "bond": np.array([point.rank for point in found.kept])[wanted],
         "steps": found.steps,
-        "momentum_qubits": list(found.engine.cutoffs),
+        **({"momentum_qubits": list(found.engine.cutoffs)} if found.engine.cutoffs else {}),
     }

@@ -19,22 +19,20 @@ from ...model.hamiltonians import PauliHamiltonian
 from ...model.objectives.base import Objective
 from ...model.pauli import OperatorLike, PauliSum, pauli_sum
 from ...results.compact import CompactState
-from ...results.observables import Table
+from ...results.observables import Observable, Table
 from ...results.trajectory import Counts
 from ..base import Answer, Job, Stream
 from .interpolation import interpolated
+from .layout import register_table
 from .starts import VECTOR
-from .trains import Train, dense, drawn, inner, largest_bond, mean, rounded
+from .state import sampled
+from .trains import Train, drawn, evaluated, inner, largest_bond, mean, rounded
+from .windows import LETTERS
 
 _EXACT = 1e-12  # of the largest value of what is averaged
 _MOST = 256  # rank of what is averaged
 _SEEDS = 256  # samples from which an interpolation starts
 _WORD = 62  # qubits of an index that a machine word holds
-_LETTERS = {
-    (1, 0): np.array([[0, 1], [1, 0]], dtype=complex),
-    (1, 1): np.array([[0, -1j], [1j, 0]]),
-    (0, 1): np.array([[1, 0], [0, -1]], dtype=complex),
-}
 
 
 @printed_briefly
@@ -66,10 +64,12 @@ class RegisterState:
         Raises:
             MethodError: ``shots`` is not between 1 and 10^7.
         """
-        bits = drawn(self.train, integer(shots, "shots", 1, 10**7, MethodError), np.random.default_rng(seed))
-        rows, count = np.unique(bits[:, ::-1], axis=0, return_counts=True)
-        index = [int("".join(map(str, row)), 2) for row in rows.tolist()]
-        return Counts(np.array(index, dtype=np.int64 if self.domain.num_qubits <= _WORD else object), count)
+        return sampled(self.train, self._index, shots, seed)
+
+    def _index(self, bits: np.ndarray) -> np.ndarray:
+        """Flat indices of bits whose first is that of qubit 0; Python's integers above 62 qubits."""
+        index = [int("".join(map(str, row)), 2) for row in bits[:, ::-1].tolist()]
+        return np.array(index, dtype=np.int64 if self.domain.num_qubits <= _WORD else object)
 
     @checks_arguments
     def marginal(self, axis: int, qubits: int = 1) -> np.ndarray:
@@ -126,6 +126,12 @@ class RegisterState:
         assert isinstance(other, RegisterState)
         return inner(self.train, other.train)
 
+    def at(self, index: np.ndarray) -> np.ndarray:
+        """The amplitudes at flat indices, which are Python's integers above 62 qubits."""
+        qubits = range(self.domain.num_qubits)
+        bits = np.array([[int(x) >> q & 1 for q in qubits] for x in index], dtype=np.int8)
+        return evaluated(self.train, bits.reshape(-1, len(qubits)))
+
     def to_dense(self) -> np.ndarray:
         """The amplitudes, shape ``domain.shape``.
 
@@ -134,7 +140,7 @@ class RegisterState:
         """
         qubits = self.domain.num_qubits
         require(qubits <= VECTOR, "qubits", f"be at most {VECTOR} for a table", qubits, MethodError)
-        table = np.asarray(dense(self.train)).reshape((2,) * qubits).transpose().reshape(self.domain.shape)
+        table = register_table(self.domain, self.train)
         return np.asarray(table / np.linalg.norm(table))
 
     @cached_property
@@ -162,7 +168,7 @@ class RegisterState:
         first, last = (support & -support).bit_length() - 1, support.bit_length() - 1
         part = self._left[first]
         for q in range(first, last + 1):
-            part = _through(part, self.train[q], _LETTERS.get((x >> q & 1, z >> q & 1)))
+            part = _through(part, self.train[q], LETTERS[x >> q & 1, z >> q & 1] if support >> q & 1 else None)
         return float(np.sum(part * self._right[last + 1]).real) / norm
 
 
@@ -174,8 +180,24 @@ def _through(part: np.ndarray, core: np.ndarray, letter: np.ndarray | None) -> n
     return np.asarray(np.tensordot(core.conj(), moved, ((0, 1), (0, 1))))
 
 
-def register_answer(job: Job, cores: Sequence[Train], told: dict[str, object]) -> Answer:
+def check_register(observables: Sequence[Observable]) -> None:
+    """Refuse what has no mean in a train of a register: functions of momenta."""
+    for o in observables:
+        must = "be operators or functions of weights for compact states"
+        require(
+            o.terms is not None or o.basis == "weight",
+            "observables",
+            must,
+            f"a function of momenta, {o.name!r}",
+            MethodError,
+        )
+
+
+def register_answer(
+    job: Job, cores: Sequence[Train], told: dict[str, object], log_norm: np.ndarray | None = None
+) -> Answer:
     """The answer of a run whose waves at the saved times are trains: means exact for the trains, and samples where shots are asked for."""
+    check_register(job.observables)
     h = job.h
     assert isinstance(h, PauliHamiltonian)
     states = tuple(RegisterState(job.problem.domain, rounded(train, 1e-15, 1 << 20)[0]) for train in cores)
@@ -186,8 +208,6 @@ def register_answer(job: Job, cores: Sequence[Train], told: dict[str, object]) -
             if o.terms is not None:
                 table.add(o.name, state.mean_of(o.terms))
             else:
-                must = "be operators or functions of weights for compact states"
-                require(o.basis == "weight", "observables", must, f"a function of momenta, {o.name!r}", MethodError)
                 assert o.function is not None
                 table.add(o.name, state.expectation(o.function))
     counts = None
@@ -199,11 +219,11 @@ def register_answer(job: Job, cores: Sequence[Train], told: dict[str, object]) -
         times=job.saves,
         density=np.empty((len(states), 0)),
         states=None,
-        log_norm=np.zeros(len(states)),
+        log_norm=np.zeros(len(states)) if log_norm is None else log_norm,
         expectations=table.estimates(None),
         counts=counts,
         best=None,
         stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
-        diagnostics={**told, "bond": np.array([state.bond for state in states])},
+        diagnostics={"bond": np.array([state.bond for state in states]), **told},
         compact=states,
     )

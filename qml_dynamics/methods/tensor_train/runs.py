@@ -11,35 +11,23 @@ import numpy as np
 from ...model.domains import Grid
 from ...model.formulas import boundaries, segments
 from ...model.problem import Problem
-from .engine import HIGHEST, Engine, Moving, first_cutoffs, seeds
+from .chains import Chain
+from .engine import Engine
 from .layout import Layout
-from .starts import start
-from .trains import Train, distance, largest_bond
+from .momenta import first_cutoffs
+from .moving import Moving, Reached, Stepper
+from .starts import register_start, start
+from .trains import distance, largest_bond
 
 if TYPE_CHECKING:
     from .method import TensorTrain
 
 Progress = Callable[[int, int], None]
 _STEP_SHARE = 1000.0  # tolerances that the error of the step may have where the steps are chosen
-_FEWEST = 4
 _MOST_STEPS = 1 << 16
 _LEAST_GAIN = 1.6  # by which a halved step must lower the error, else roundings are what is left
-_TAIL = 10.0  # tolerances that the wave may have beyond half the cutoff
-_FALL = 2.0
 _BEGIN = 0.03  # of the tolerance: that of the initial wave in the run by which another is measured
 _ROUNDING = 3e-15  # of one operation on a train of unit norm
-
-
-@dataclass(frozen=True, eq=False)
-class Reached:
-    """The wave at a saved time, of unit norm, and what it has lost so far (see :class:`~.engine.Moving`)."""
-
-    time: float
-    train: Train
-    log_norm: float
-    lost: float
-    capped: float
-    rank: int
 
 
 @dataclass(eq=False)
@@ -55,7 +43,7 @@ class Run:
         coarser: the run with twice the step, where the steps were chosen by halving it: the distance to it is the error.
     """
 
-    engine: Engine
+    engine: Stepper
     ends: np.ndarray
     saves: list[float]
     tick: Callable[[], None]
@@ -90,13 +78,15 @@ class Run:
             pass
         return self
 
+    def reached(self) -> Reached:
+        """The wave at its end."""
+        return self.whole().kept[-1]
+
     def halved(self) -> Run:
         """With half the step and half the tolerance, from an initial wave of a far finer one."""
         middles = 0.5 * (self.ends[1:] + self.ends[:-1])
-        e = self.engine
-        begin = start(e.problem, e.layout, _BEGIN * e.tolerance, e.most)
-        engine = Engine(e.problem, e.layout, e.order, max(1e-13, 0.5 * e.tolerance), e.most, begin, e.cutoffs)
-        return Run(engine, np.sort(np.concatenate([self.ends, middles])), self.saves, self.tick, coarser=self)
+        ends = np.sort(np.concatenate([self.ends, middles]))
+        return Run(self.engine.finer(_BEGIN), ends, self.saves, self.tick, coarser=self)
 
     def moved(self, other: Run) -> np.ndarray:
         """2-norms of the differences to another run at the saved times."""
@@ -104,8 +94,7 @@ class Run:
 
     def _moved_from(self, coarser: Run) -> np.ndarray:
         """The distance to the run with twice the step; and, since both began with one wave, what that may miss."""
-        e = self.engine
-        return self.moved(coarser) + 2 * distance(e.begin, start(e.problem, e.layout, _BEGIN**2 * e.tolerance, e.most))
+        return self.moved(coarser) + 2 * self.engine.unsure(_BEGIN**2)
 
     def errors(self) -> dict[str, np.ndarray]:
         """The error of the waves at the saved times, and its parts: step, rounding, cutoff.
@@ -123,17 +112,10 @@ class Run:
 
 def run(problem: Problem, method: TensorTrain, saves: Sequence[float], progress: Progress) -> Run:
     """The run of a method; with its steps given it is not gone through yet, but for the choice of its cutoff."""
-    grid = problem.domain
-    assert isinstance(grid, Grid)  # the facts have refused anything else
-    layout = Layout(grid, method.layout)
-    begin = start(problem, layout, method.tolerance, method.max_bond)
-    probe = Engine(problem, layout, method.order, method.tolerance, method.max_bond, begin, grid.qubits)
-    cutoffs = first_cutoffs(problem, layout, begin, probe.loss, method.tolerance, method.max_bond)
 
-    def made(steps: int, cut: tuple[int, ...]) -> Run:
-        """The run with this number of steps and these momentum cutoffs, not yet carried out."""
+    def made(steps: int, engine: Stepper) -> Run:
+        """The run with this number of steps by this engine, not yet carried out."""
         ends = boundaries(problem.duration, steps, saves)
-        engine = Engine(problem, layout, method.order, method.tolerance, method.max_bond, begin, cut)
         done = [0]
 
         def tick() -> None:
@@ -143,30 +125,44 @@ def run(problem: Problem, method: TensorTrain, saves: Sequence[float], progress:
 
         return Run(engine, ends, list(saves), tick)
 
-    steps = method.steps or _first_steps(problem, probe)
-    found = _with_room(made, steps, cutoffs, method.tolerance)
+    engine = stepper(problem, method)
+    found = _with_room(made, method.steps or engine.first_steps(), engine)
     return found if method.steps is not None else _fine_enough(found, method.tolerance)
 
 
-def _with_room(
-    made: Callable[[int, tuple[int, ...]], Run], steps: int, cutoffs: tuple[int, ...], tolerance: float
-) -> Run:
+def rank_of_a_step(problem: Problem, method: TensorTrain) -> int:
+    """The rank of the initial wave, or of the loss's factor of a step where it is larger.
+
+    Raises:
+        MethodError: it is above ``max_bond``.
+    """
+    engine = stepper(problem, method)
+    assert isinstance(engine, Engine)  # of a loss
+    steps = method.steps or engine.first_steps()
+    factor, _ = engine.potential(problem.strength.integral(0.0, problem.duration, problem.duration) / steps)
+    return max(largest_bond(engine.begin), largest_bond(factor))
+
+
+def stepper(problem: Problem, method: TensorTrain) -> Stepper:
+    """What takes the steps of a method on a problem: with the first momenta of a grid, or the windows of an operator."""
+    tolerance, most = method.tolerance, method.max_bond
+    if problem.operator is not None:
+        return Chain(problem, method.order, tolerance, most, register_start(problem, tolerance, most))
+    grid = problem.domain
+    assert isinstance(grid, Grid)  # the facts have refused anything else
+    layout = Layout(grid, method.layout)
+    begin = start(problem, layout, tolerance, most)
+    probe = Engine(problem, layout, method.order, tolerance, most, begin, layout.ring.grid.qubits)
+    cutoffs = first_cutoffs(problem, layout, begin, probe.loss, tolerance, most)
+    return Engine(problem, layout, method.order, tolerance, most, begin, cutoffs)
+
+
+def _with_room(made: Callable[[int, Stepper], Run], steps: int, engine: Stepper) -> Run:
     """The run whose cutoff is so high that little is beyond half of it, or that a higher one would not leave less."""
-    found = made(steps, cutoffs)
-    grid = found.engine.layout.grid
-    before = [np.inf] * grid.ndim
-    while found.engine.cutoffs != grid.qubits:
-        last = found.whole().kept[-1]
-        tails = found.engine.tails(last.train)
-        least = max(_TAIL * tolerance, 3 * last.lost)
-        raised = tuple(
-            min(q, cut + 1) if cut < HIGHEST and tail > least and tail * _FALL < old else cut
-            for cut, q, tail, old in zip(found.engine.cutoffs, grid.qubits, tails, before)
-        )
-        if raised == found.engine.cutoffs:
-            break
-        before = [tail if new > cut else np.inf for tail, new, cut in zip(tails, raised, found.engine.cutoffs)]
-        found = made(steps, raised)
+    found, before = made(steps, engine), list[float]()
+    while (raised := found.engine.wider(found.reached, before)) is not None:
+        wider, before = raised
+        found = made(steps, wider)
     return found
 
 
@@ -176,16 +172,9 @@ def _fine_enough(found: Run, tolerance: float) -> Run:
     before = np.inf
     while True:
         finer = found.halved()
-        finer.engine.tolerance = tolerance
+        finer.engine = finer.engine.coarser_by(tolerance)
         finer.whole()
         apart = float(finer.moved(found).max())
         if apart <= _STEP_SHARE * tolerance or apart * _LEAST_GAIN > before or finer.steps > _MOST_STEPS:
             return finer
         found, before = finer, apart
-
-
-def _first_steps(problem: Problem, engine: Engine) -> int:
-    """So many that the loss turns phases by a few radians a step where the wave is."""
-    values = engine.loss(seeds(engine.begin))
-    turn = float(np.ptp(values)) * abs(problem.strength.integral(0.0, problem.duration, problem.duration))
-    return int(min(4096, max(_FEWEST, np.ceil(turn / 8))))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ...base.errors import MethodError, describe
+from ...model.circuit_state import SparseState
 from ...model.domains import Grid
 from ...model.initial import Gaussian, PointMass, Uniform
 from ...model.problem import Problem
 from .interpolation import interpolated
 from .layout import Layout
-from .trains import Train, from_dense, product, reversed_order, rounded, scaled
+from .trains import Train, added, from_dense, product, reversed_order, rounded, scaled
 
 VECTOR = 22  # qubits up to which a wave that is known only as a vector is taken apart
 _FINEST = 1e-14
@@ -40,19 +41,47 @@ def start(problem: Problem, layout: Layout, tolerance: float, most: int) -> Trai
     return scaled(whole, 1.0 / size)
 
 
+def register_start(problem: Problem, tolerance: float, most: int) -> Train:
+    """The initial wave of an operator, right-canonical, the core of qubit 0 first.
+
+    Raises:
+        MethodError: it is known only as a vector of more than ``2**22`` entries.
+    """
+    initial, n = problem.initial, problem.domain.num_qubits
+    check_start(problem)
+    if isinstance(initial, Uniform):
+        return product([np.full(2, 0.5**0.5)] * n)
+    if isinstance(initial, PointMass):
+        return product(list(np.eye(2)[list(initial.index(problem.domain))[::-1]]))
+    if isinstance(initial, SparseState):
+        parts = [scaled(_basis(index, n), c) for index, c in initial.terms().items()]
+        while len(parts) > 1:  # in pairs, so that ranks are cut before they add up
+            pairs = [added(*pair) for pair in zip(parts[::2], parts[1::2])]
+            parts = [rounded(train, _FINEST, most)[0] for train in pairs] + parts[len(parts) // 2 * 2 :]
+        return rounded(parts[0], _FINEST, most)[0]
+    table = initial.vector(problem.domain).reshape((2,) * n).transpose().reshape(-1)
+    whole, _ = rounded(from_dense(table, min(tolerance * 1e-2, 1e-10), most), _FINEST, most)
+    return scaled(whole, 1.0 / float(np.linalg.norm(whole[0])))
+
+
+def _basis(index: int, qubits: int) -> Train:
+    return product([np.eye(2)[index >> q & 1] for q in range(qubits)])
+
+
 def check_start(problem: Problem) -> None:
     """Refuse a wave that is known only as a vector, on more qubits than a vector has."""
-    known = isinstance(problem.initial, (Uniform, PointMass, Gaussian))
+    register = problem.operator is not None
+    known = isinstance(problem.initial, (Uniform, PointMass, SparseState if register else Gaussian))
     if not known and problem.domain.num_qubits > VECTOR:
         raise MethodError(
-            f"Argument `initial` must be Uniform, Gaussian or PointMass on more than {VECTOR} qubits, but is "
-            f"{describe(problem.initial)}."
+            f"Argument `initial` must be Uniform, PointMass or {'a sum of basis states' if register else 'Gaussian'} on more than "
+            f"{VECTOR} qubits, but is {describe(problem.initial)}."
         )
 
 
 def _gaussian(initial: Gaussian, layout: Layout, tolerance: float, most: int) -> Train:
     """A product over the axes, each interpolated from few of its amplitudes."""
-    small = [Grid([bounds], q, "periodic") for bounds, q in zip(layout.grid.bounds, layout.grid.qubits)]
+    small = [Grid([bounds], q, layout.grid.boundary) for bounds, q in zip(layout.grid.bounds, layout.grid.qubits)]
     parts = [_factor(initial, axis, layout.grid, line, tolerance, most) for axis, line in enumerate(small)]
     if not layout.contiguous:
         total = None

@@ -12,15 +12,17 @@ from ...base.errors import MethodError, describe, integer, require
 from ...model.objectives.base import Objective
 from ...results.compact import CompactState
 from ...results.observables import BEST_SAMPLES, Observable, Table
+from ...results.sampling import merged_counts
 from ...results.trajectory import Best, Counts
 from ..base import Answer, Job, Stream
-from .engine import in_momenta, seeds
+from .engine import Engine
 from .interpolation import interpolated
 from .kinetic import of_momentum
 from .layout import Layout
+from .momenta import in_momenta, seeds
 from .runs import Run
 from .starts import VECTOR
-from .trains import Train, dense, drawn, inner, largest_bond, mean
+from .trains import Train, dense, drawn, evaluated, inner, largest_bond, mean, rounded
 
 Function = Callable[[np.ndarray], np.ndarray]
 _EXACT = 1e-12  # of the largest value of what is averaged
@@ -57,9 +59,7 @@ class TrainState:
         Raises:
             MethodError: ``shots`` is not between 1 and 10^7.
         """
-        bits = drawn(self.train, integer(shots, "shots", 1, 10**7, MethodError), np.random.default_rng(seed))
-        index, count = np.unique(self.layout.index(bits), return_counts=True)
-        return Counts(index, count)
+        return sampled(self.train, self.layout.index, shots, seed)
 
     @checks_arguments
     def marginal(self, axis: int, qubits: int = 8) -> np.ndarray:
@@ -108,6 +108,10 @@ class TrainState:
         assert isinstance(other, TrainState)
         return inner(self.train, other.train)
 
+    def at(self, index: np.ndarray) -> np.ndarray:
+        """The amplitudes at flat indices of the grid."""
+        return evaluated(self.train, self.layout.bits(index))
+
     def to_dense(self) -> np.ndarray:
         """The amplitudes, shape ``domain.shape``.
 
@@ -118,6 +122,34 @@ class TrainState:
         require(qubits <= VECTOR, "qubits", f"add up to at most {VECTOR} for a table", qubits, MethodError)
         table = self.layout.table(dense(self.train))
         return np.asarray(table / np.linalg.norm(table))
+
+
+def sampled(train: Train, index: Callable[[np.ndarray], np.ndarray], shots: int, seed: int) -> Counts:
+    """Exact samples of a train, given as the flat indices of their bits.
+
+    Raises:
+        MethodError: ``shots`` is not between 1 and 10^7.
+    """
+    bits = drawn(train, integer(shots, "shots", 1, 10**7, MethodError), np.random.default_rng(seed))
+    rows, count = np.unique(bits, axis=0, return_counts=True)
+    return merged_counts(index(rows), count)
+
+
+def on_coarser(fine: TrainState, coarse: TrainState) -> TrainState:
+    """A wave of a periodic grid with half the spacing at the points of the grid of another one, of unit norm.
+
+    The lowest bit of each axis is 0 there, and its core a matrix that goes into a neighbour.
+    """
+    carry, out = np.eye(1, dtype=complex), list[np.ndarray]()
+    for (_, exponent), core in zip(fine.layout.sites, fine.train):
+        if exponent == 0:
+            carry = carry @ core[:, 0]
+        else:
+            out.append(np.tensordot(carry, core, 1))
+            carry = np.eye(core.shape[2], dtype=complex)
+    out[-1] = np.tensordot(out[-1], carry, 1)
+    train = rounded(out, 1e-14, 1 << 20)[0]
+    return TrainState(coarse.layout, [train[0] / np.linalg.norm(train[0]), *train[1:]], coarse.most)
 
 
 def check_observables(observables: list[Observable]) -> None:
@@ -136,7 +168,9 @@ def compact_answer(job: Job, found: Run) -> Answer:
     points = list(found.points())
     keep = np.isin(found.saves, job.saves)
     points = [point for point, wanted in zip(points, keep) if wanted]
-    states = tuple(TrainState(found.engine.layout, point.train, found.engine.most) for point in points)
+    engine = found.engine
+    assert isinstance(engine, Engine)
+    states = tuple(TrainState(engine.layout, point.train, engine.most) for point in points)
     table = Table()
     for point, state in zip(points, states):
         _observe(job, found, point.time, state, table)
@@ -154,13 +188,16 @@ def compact_answer(job: Job, found: Run) -> Answer:
 
 
 def _observe(job: Job, found: Run, time: float, state: TrainState, table: Table) -> None:
-    problem, engine, grid = job.problem, found.engine, found.engine.layout.grid
+    problem, engine = job.problem, found.engine
+    assert isinstance(engine, Engine)
+    ring = engine.ring
+    grid = ring.grid
     assert problem.objective is not None  # the facts have refused operators
     wave = in_momenta(state.train, engine.layout, engine.fine, engine.most)
     kinetic = 0.0
     for axis, (q, cut, length, twist) in enumerate(zip(grid.qubits, engine.cutoffs, grid.lengths, grid.twist)):
         square = of_momentum(lambda k, u=2 * np.pi / length, f=twist: (u * (k - f)) ** 2, q, cut, 1e-14)  # type: ignore[misc]
-        kinetic += mean(wave, engine.layout.alone(axis, square)).real
+        kinetic += mean(wave, ring.alone(axis, square)).real
     objective = state.average(problem.objective, "objective")
     d, s = (schedule.value(time, problem.duration) for schedule in (problem.diffusion, problem.strength))
     for name, value in (("energy", d * kinetic + s * objective), ("kinetic", kinetic), ("objective", objective)):
@@ -176,7 +213,9 @@ def _observe(job: Job, found: Run, time: float, state: TrainState, table: Table)
 
 def _of_momenta(function: Function, name: str, wave: Train, found: Run) -> float:
     """Mean of a function of momenta, which is asked below the cutoff only."""
-    engine, layout = found.engine, found.engine.layout
+    engine = found.engine
+    assert isinstance(engine, Engine)
+    layout, walls = engine.ring, engine.layout.grid.boundary == "walls"
     grid = layout.grid
     unit = 2 * np.pi / np.array(grid.lengths)
     checked = Objective(function, name)
@@ -192,7 +231,7 @@ def _of_momenta(function: Function, name: str, wave: Train, found: Run) -> float
         inside = ((k >= -half) & (k < half)).all(axis=1)
         out = np.zeros(len(bits))
         if inside.any():
-            out[inside] = checked(k[inside] * unit)
+            out[inside] = checked((np.abs(k[inside]) if walls else k[inside]) * unit)
         return out
 
     bits = drawn(wave, 128, np.random.default_rng(7))

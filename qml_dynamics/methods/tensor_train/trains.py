@@ -103,7 +103,7 @@ def added(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> Train:
         return [a[0] + b[0]]
     out: Train = [np.concatenate([a[0], b[0]], axis=2)]
     for x, y in zip(a[1:-1], b[1:-1]):
-        core = np.zeros((x.shape[0] + y.shape[0], 2, x.shape[2] + y.shape[2]), dtype=complex)
+        core = np.zeros((x.shape[0] + y.shape[0], x.shape[1], x.shape[2] + y.shape[2]), dtype=complex)
         core[: x.shape[0], :, : x.shape[2]] = x
         core[x.shape[0] :, :, x.shape[2] :] = y
         out.append(core)

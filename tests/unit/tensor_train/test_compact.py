@@ -137,12 +137,10 @@ def test_what_is_absent_says_so(tmp_path: Path) -> None:
             lambda: run.density,
             lambda: run.states,
             lambda: run.save(tmp_path / "run.npz"),
-            lambda: qd.compare(run, run),
         ],
         "qubits": [
             lambda: run.compact[0].to_dense(),
             lambda: qd.evolve(wide, method, folder=tmp_path / "kept"),
-            lambda: qd.error_budget(wide, method),
             lambda: qd.circuits(wide, method),
         ],
         "shots": [lambda: qd.evolve(wide, method, shots=10)],

@@ -1,0 +1,252 @@
+"""Operators on a train of qubits by time-evolving block decimation: layers of windows, each cut where it acts.
+
+A step of a product formula sweeps through the layers forwards and backwards; the gauge moves along with the window that acts, so that
+every cut is in an orthogonal gauge and its discarded singular values are its error. Sources: Vidal, Phys. Rev. Lett. 93, 040502 (2004);
+Daley, Kollath, Schollwoeck and Vidal, J. Stat. Mech. P04005 (2004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from ...base.errors import MethodError
+from ...model.formulas import Formula, by_name
+from ...model.hamiltonians import PauliHamiltonian, hamiltonian
+from ...model.problem import Problem
+from .layout import register_table
+from .moving import Moving, Reached, accounted, extrapolated
+from .trains import Train, kept, left_canonical, reversed_order, rounded, svd
+from .windows import Window, layers_of, windows_of
+
+_GIVE_UP = 0.03  # of the wave: what the largest rank may cut in all before the run is refused
+_TURN = 0.25  # radians, or powers of e, of a window in the first step that is tried
+_FEWEST = 2
+_MOST = 4096
+
+
+@dataclass(eq=False)
+class Chain:
+    """The layers of one operator, on both clocks; the same verbs as :class:`~.engine.Engine`.
+
+    Attributes:
+        problem: what is run.
+        order: 1, 2 or 4.
+        tolerance: relative 2-norm that the cuts of one layer may leave out.
+        most: the largest rank.
+        begin: the initial wave, the core of qubit 0 first.
+    """
+
+    problem: Problem
+    order: int
+    tolerance: float
+    most: int
+    begin: Train
+    cutoffs: tuple[int, ...] = ()
+    _gates: dict[tuple[int, float], tuple[list[np.ndarray | Train], float]] = field(default_factory=dict)
+
+    @property
+    def imaginary(self) -> bool:
+        """Whether the clock is the imaginary one."""
+        return self.problem.clock == "imaginary"
+
+    @cached_property
+    def h(self) -> PauliHamiltonian:
+        """The Hamiltonian, all of whose terms have one schedule."""
+        found = hamiltonian(self.problem)
+        assert isinstance(found, PauliHamiltonian)  # losses have an engine of their own
+        return found
+
+    def amount(self, t0: float, t1: float) -> float:
+        """The time for which the sum of strings acts between two times."""
+        return self.h.amounts(t0, t1)[0]
+
+    @cached_property
+    def _parts(self) -> tuple[list[list[Window]], float]:
+        windows, constant = windows_of(self.h.terms)
+        return layers_of(windows), constant
+
+    @property
+    def layers(self) -> list[list[Window]]:
+        """Windows that do not overlap."""
+        return self._parts[0]
+
+    def finer(self, begin: float) -> Chain:
+        """The same at half the tolerance."""
+        return replace(self, tolerance=max(1e-13, 0.5 * self.tolerance), _gates={})
+
+    def coarser_by(self, tolerance: float) -> Chain:
+        """The same with another tolerance of the cuts."""
+        return replace(self, tolerance=tolerance, _gates={})
+
+    def unsure(self, begin: float) -> float:
+        """How far the initial wave is from one that is known better: it is exact."""
+        return 0.0
+
+    def tails(self, train: Train) -> list[float]:
+        """Nothing is cut but the bonds."""
+        return [0.0]
+
+    def wider(self, reached: Callable[[], Reached], before: Sequence[float]) -> None:
+        """There is no cutoff to raise."""
+
+    def first_steps(self) -> int:
+        """So many that no window turns by more than a quarter in one of them."""
+        p = self.problem
+        largest = max((w.size for layer in self.layers for w in layer), default=0.0)
+        turn = largest * abs(self.amount(0.0, p.duration))
+        return int(min(_MOST, max(_FEWEST, np.ceil(turn / _TURN))))
+
+    def advanced(self, wave: Moving, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]) -> Moving:
+        """All steps between these ends; unit norm at the last."""
+        if self.imaginary and self.order == 4:
+            for t0, t1 in zip(ends[:-1], ends[1:]):
+                wave = extrapolated(self, wave, float(t0), float(t1)).unit()
+                self._check(wave, float(t1))
+                tick()
+            return wave
+        formula = by_name({1: "lie", 2: "strang", 4: "blanes_moan4"}[self.order])
+        return self._through(wave, formula, ends, tick).unit()
+
+    def table(self, train: Train) -> np.ndarray:
+        """The amplitudes, shape ``domain.shape``."""
+        return register_table(self.problem.domain, train)
+
+    def strang(self, wave: Moving, ends: Sequence[float]) -> Moving:
+        """Strang's step over each of these."""
+        return self._through(wave, by_name("strang"), ends, lambda: None)
+
+    def _through(
+        self, wave: Moving, formula: Formula, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]
+    ) -> Moving:
+        """All layers of these steps; the train is turned over by each, and at the end it stands as it began."""
+        turned = False
+        for step, layer, amount in self._sequence(formula, ends):
+            wave = self._layered(wave, layer, amount, turned)
+            wave = wave.unit() if self.imaginary else wave
+            turned = not turned
+            if step is not None:
+                self._check(wave, float(ends[step]))
+                tick()
+        train = left_canonical(wave.train) if turned else wave.train
+        return self._constant(replace(wave, train=reversed_order(train) if turned else train), ends)
+
+    def _check(self, wave: Moving, t: float) -> None:
+        if wave.capped > _GIVE_UP:
+            raise MethodError(
+                f"Argument `max_bond` must be at least the rank of the wave, but is {self.most}: at t = {t:.3g} of "
+                f"{self.problem.duration:.3g} the ranks are {wave.rank} and have left out {wave.capped:.1e} of it. Use a larger rank, a "
+                "larger tolerance, or a shorter duration."
+            )
+
+    def _sequence(
+        self, formula: Formula, ends: Sequence[float] | np.ndarray
+    ) -> Iterator[tuple[int | None, int, float]]:
+        """Layers and the amounts for which they act, neighbours that are the same merged; with the number of the step that ends."""
+        layers = range(len(self.layers))
+        before: tuple[int | None, int, float] | None = None
+        for number, (t0, t1) in enumerate(zip(ends[:-1], ends[1:])):
+            amount = self.amount(float(t0), float(t1))
+            forward = True
+            for fraction in formula.ramps:
+                for layer in layers if forward else reversed(layers):
+                    if before is not None and before[1] == layer:
+                        before = (before[0], layer, before[2] + fraction * amount)
+                    else:
+                        if before is not None:
+                            yield before
+                        before = (None, layer, fraction * amount)
+                forward = not forward
+            if before is not None:
+                before = (number + 1, before[1], before[2])
+        if before is not None:
+            yield before
+
+    def _constant(self, wave: Moving, ends: Sequence[float] | np.ndarray) -> Moving:
+        """The constant of the operator: a phase, or a logarithm."""
+        constant = self._parts[1]
+        amount = constant * self.amount(float(ends[0]), float(ends[-1]))
+        if self.imaginary:
+            return replace(wave, log=wave.log - amount)
+        return replace(wave, train=[np.exp(-1j * amount) * wave.train[0], *wave.train[1:]])
+
+    def _factors(self, layer: int, amount: float) -> tuple[list[np.ndarray | Train], float]:
+        key = layer, float(f"{amount:.13e}")
+        if key not in self._gates:
+            if len(self._gates) > 8 * len(self.layers) + 64:  # a strength that moves: each step has its own
+                self._gates.clear()
+            found = [window.factor(amount, self.imaginary) for window in self.layers[layer]]
+            self._gates[key] = [each for each, _ in found], sum(log for _, log in found)
+        return self._gates[key]
+
+    def _layered(self, wave: Moving, layer: int, amount: float, turned: bool) -> Moving:
+        """One layer along the train from the end where the norm is to the other, which then is the first."""
+        gates, log = self._factors(layer, amount)
+        windows, sites = self.layers[layer], len(wave.train)
+        places = [window.first for window in windows]
+        if turned:
+            gates = [_mirrored(gate) for gate in gates][::-1]
+            places = [sites - 1 - window.last for window in windows][::-1]
+        cuts = sum(window.last - window.first for window in windows)
+        train, rest = swept(wave.train, places, gates, self.tolerance / np.sqrt(max(1, cuts)), self.most)
+        return accounted(self, replace(wave, log=wave.log + log), reversed_order(train), rest)
+
+
+def _mirrored(gate: np.ndarray | Train) -> np.ndarray | Train:
+    """What acts on a train that is turned over."""
+    if isinstance(gate, list):
+        return reversed_order(gate)
+    w = gate.ndim // 2
+    return gate.transpose([*range(w)[::-1], *range(w, 2 * w)[::-1]])
+
+
+def swept(
+    train: Train, places: Sequence[int], gates: Sequence[np.ndarray | Train], share: float, most: int
+) -> tuple[Train, float]:
+    """Windows that do not overlap, applied along a right-canonical train, which becomes left-canonical; with the norm left out."""
+    out, at, lost = list(train), 0, 0.0
+    for place, gate in zip(places, gates):
+        _moved(out, at, place)
+        width = len(gate) if isinstance(gate, list) else gate.ndim // 2
+        cut, rest = _by_cores if isinstance(gate, list) else _at_once, slice(place, place + width)
+        out[rest], left_out = cut(out[rest], gate, share, most)  # type: ignore[arg-type]
+        lost += left_out**2
+        at = place + width - 1
+    _moved(out, at, len(out) - 1)
+    return out, float(np.sqrt(lost))
+
+
+def _moved(out: Train, start: int, end: int) -> None:
+    """The norm from one core to a later one."""
+    for i in range(start, end):
+        left, two, right = out[i].shape
+        q, r = np.linalg.qr(out[i].reshape(left * two, right))
+        out[i], out[i + 1] = q.reshape(left, two, -1), np.tensordot(r, out[i + 1], 1)
+
+
+def _at_once(cores: Train, gate: np.ndarray, share: float, most: int) -> tuple[Train, float]:
+    """A matrix on a few neighbours, whose cores are contracted and cut again; the norm goes into the last."""
+    whole = cores[0]
+    for core in cores[1:]:
+        whole = np.tensordot(whole, core, 1)
+    w, left, right = len(cores), whole.shape[0], whole.shape[-1]
+    whole = gate.reshape(1 << w, 1 << w) @ whole.reshape(left, 1 << w, right)
+    out: Train = []
+    lost, rest, rank = 0.0, whole.reshape(left, -1), left
+    for _ in range(w - 1):
+        u, s, v = svd(rest.reshape(rank * 2, -1))
+        count, miss = kept(s, share, most)
+        lost += miss**2
+        out.append(u[:, :count].reshape(rank, 2, count))
+        rest, rank = s[:count, None] * v[:count], count
+    return [*out, rest.reshape(rank, 2, right)], float(np.sqrt(lost))
+
+
+def _by_cores(cores: Train, gate: Train, share: float, most: int) -> tuple[Train, float]:
+    """An operator of small rank on a wide window: multiplied core by core, then cut."""
+    product = [np.einsum("aoib,xiy->axoby", g, c).reshape(g.shape[0] * c.shape[0], 2, -1) for g, c in zip(gate, cores)]
+    cut, lost = rounded(reversed_order(product), share * np.sqrt(max(1, len(cores) - 1)), most)
+    return reversed_order(cut), lost

@@ -1,0 +1,127 @@
+"""A wave on its way along a run, what it has lost, and the protocol of what moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from ...base.errors import MethodError
+from ...model.problem import Problem
+from .trains import Train, added, rounded, scaled
+
+
+@dataclass(frozen=True, eq=False)
+class Moving:
+    """A wave on its way.
+
+    Attributes:
+        train: right-canonical.
+        log: logarithm of what was taken out of its norm.
+        lost: root of the sum of the squares of what the roundings have left out, each as a share of the wave.
+        capped: sum of those shares where the largest rank has cut more than the tolerance.
+        rank: the largest rank so far.
+    """
+
+    train: Train
+    log: float = 0.0
+    lost: float = 0.0
+    capped: float = 0.0
+    rank: int = 1
+
+    @property
+    def norm(self) -> float:
+        """The 2-norm of the train."""
+        return float(np.linalg.norm(self.train[0]))
+
+    def unit(self) -> Moving:
+        """The same at norm 1."""
+        size = self.norm
+        if not size > 0 or not np.isfinite(size):
+            raise MethodError(
+                "Argument `steps` must be larger: in one step the loss takes the whole wave below the smallest number."
+            )
+        return replace(self, train=scaled(self.train, 1.0 / size), log=self.log + float(np.log(size)))
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """The wave at a saved time, of unit norm, and what it has lost so far (see :class:`Moving`)."""
+
+    time: float
+    train: Train
+    log_norm: float
+    lost: float
+    capped: float
+    rank: int
+
+
+class Stepper(Protocol):
+    """What takes the steps of a run: an :class:`Engine` or a :class:`~.chains.Chain`."""
+
+    problem: Problem
+    tolerance: float
+    most: int
+    begin: Train
+    cutoffs: tuple[int, ...]
+
+    @property
+    def imaginary(self) -> bool:
+        """Whether the clock is the imaginary one."""
+        ...
+
+    def strang(self, wave: Moving, ends: Sequence[float]) -> Moving:
+        """Strang's step over each of these."""
+        ...
+
+    def advanced(self, wave: Moving, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]) -> Moving:
+        """All steps between these ends; unit norm at the last."""
+        ...
+
+    def tails(self, train: Train) -> list[float]:
+        """What the wave has beyond half of what is kept."""
+        ...
+
+    def finer(self, begin: float) -> Stepper:
+        """The same at half the tolerance, its initial wave within ``begin`` tolerances."""
+        ...
+
+    def coarser_by(self, tolerance: float) -> Stepper:
+        """The same with another tolerance of the cuts."""
+        ...
+
+    def unsure(self, begin: float) -> float:
+        """How far the initial wave is from one within ``begin`` tolerances."""
+        ...
+
+    def wider(self, reached: Callable[[], Reached], before: Sequence[float]) -> tuple[Stepper, list[float]] | None:
+        """The same with more momenta, and what was beyond half of them; None where there are enough."""
+        ...
+
+    def table(self, train: Train) -> np.ndarray:
+        """The amplitudes, shape ``domain.shape``, where there are few enough."""
+        ...
+
+    def first_steps(self) -> int:
+        """Steps to try first."""
+        ...
+
+
+def accounted(engine: Stepper, wave: Moving, train: Train, rest: float) -> Moving:
+    """The wave with a new train, of whose making that norm was left out."""
+    share = rest / max(float(np.linalg.norm(train[0])), 1e-300)
+    capped = wave.capped + (share if share > 1.01 * engine.tolerance else 0.0)
+    rank = max(wave.rank, *(core.shape[2] for core in train))
+    return replace(wave, train=train, lost=float(np.hypot(wave.lost, share)), capped=capped, rank=rank)
+
+
+def extrapolated(engine: Stepper, wave: Moving, t0: float, t1: float) -> Moving:
+    """``4/3 S(dt/2)^2 - 1/3 S(dt)`` with Strang's S: of order four without a negative step."""
+    once = engine.strang(wave, [t0, t1])
+    twice = engine.strang(wave, [t0, 0.5 * (t0 + t1), t1])
+    total = added(scaled(twice.train, 4 / 3), scaled(once.train, -np.exp(once.log - twice.log) / 3))
+    train, rest = rounded(total, engine.tolerance, engine.most)
+    twice = replace(twice, lost=max(twice.lost, once.lost), capped=max(twice.capped, once.capped))
+    return accounted(engine, twice, train, rest)
