@@ -151,7 +151,9 @@ class ErrorBudget:
 
 def _check_parts(found: Mapping[object, object], name: str) -> None:
     """Raise :class:`ProblemError` unless these are estimates of all parts of a loss, or of an operator."""
-    known = OPERATOR_TERMS if "box" not in found else ONE_HOT_TERMS if "differences" in found else TERMS
+    known: tuple[str, ...] = (
+        OPERATOR_TERMS if "box" not in found else ONE_HOT_TERMS if "differences" in found else TERMS
+    )
     if "box" in found and "readout" not in found:
         known = _TERMS_OF_BEFORE
     whole = sorted(map(str, found)) == sorted(known) and all(isinstance(v, Estimate) for v in found.values())
