@@ -51,7 +51,8 @@ def _engine(growing: Growing, job: Job, saves: np.ndarray, out: Waves) -> Iterat
 def _grow_ansatz(method: Variational, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:
     yield from variational_engine(method)(job, saves, out)
     count = out.diagnostics["num_parameters"]
-    out.stop = f"{out.stop}; grown from {count[0]} to {count[-1]} parameters"
+    told = out.diagnostics["pool"]
+    out.stop = f"{out.stop}; grown from {count[0]} to {count[-1]} parameters{told and f'; {told}'}"
 
 
 def circuits_growing(job: Job, growing: Growing) -> list[QuantumCircuit]:
