@@ -53,7 +53,9 @@ def test_it_takes_the_fewest_gates_for_a_kept_sample(name: str) -> None:
 def test_the_gates_are_those_of_the_circuit(method: qd.ProbabilisticITE) -> None:
     problem = problem_of("heisenberg", 0.1)
     counted = compiled_counts(qd.circuits(problem, method)[-1], ("cx", "rz", "sx", "x"), 20_000)[1]
-    assert 50 < counted <= _gates(problem, qd.hamiltonian(problem), method) <= 1.05 * counted  # a few cancel where blocks meet
+    assert (
+        50 < counted <= _gates(problem, qd.hamiltonian(problem), method) <= 1.05 * counted
+    )  # a few cancel where blocks meet
 
 
 def test_short_durations_take_exact_blocks_long_ones_linear_blocks() -> None:
