@@ -1,7 +1,7 @@
 """What a run that grows may add: the pool that was named, or the one chosen from the operator and the wave where none is.
 
-For a wave with a stabiliser s (of a basis state: any Z) that anticommutes with a term P, ``-i P s psi`` is ``P psi`` up to a phase: the
-rotation about P s, which is P with one letter turned into another, carries the wave where the term carries it. So the operator's own
+For a wave with a stabiliser s (of a basis state: any Z) that anticommutes with a term P, the string Q = i P s has ``-i Q psi = P psi``: the
+rotation about Q, which is P with one letter turned into another, carries the wave where the term carries it. So the operator's own
 terms, turned, span the velocity of a basis state; their commutators and short strings go on from there. Two restrictions lose nothing.
 With real wave and velocity a string with an even number of Y moves phases only; and a string that anticommutes with a symmetry which
 the wave has leads out of its sector, at a right angle to the velocity. Pools of strings: Tang et al., PRX Quantum 2, 020310 (2021),
@@ -165,6 +165,6 @@ _WIDER = "; where none of them helped, commutators of terms and short strings"
 
 def _told(odd: bool, kept: Sequence[Mask], found: Sequence[Masks]) -> str:
     why = ["an odd number of Y, since operator and wave are real"] if odd else []
-    why += [f"{len(kept)} Pauli symmetries of operator and wave kept"] if kept else []
+    why += [f"{len(kept)} Pauli symmetr{'y' if len(kept) == 1 else 'ies'} of operator and wave kept"] if kept else []
     what = "terms with a letter turned, their commutators, and strings on one and two qubits"
     return f"pool chosen from the operator, {len(found)} strings: {'; '.join([what, *why])}"

@@ -56,7 +56,7 @@ def test_h2_takes_one_angle(operator: dict[str, float], hartree_fock: str) -> No
     assert run.parameters.shape == (2, 1)
     assert "pool chosen from the operator" in run.stop
     assert "an odd number of Y" in run.diagnostics["pool"]
-    assert "Pauli symmetries" in run.diagnostics["pool"]
+    assert "Pauli symmetr" in run.diagnostics["pool"]
     short = grown(problem, pool="pauli")
     assert short.parameters.shape[1] == (1 if len(hartree_fock) == 2 else 0)
 
@@ -78,7 +78,7 @@ def test_it_follows_imaginary_time(name: str) -> None:
     assert apart < 1e-3  # the threshold of 1e-2 is reached for a time of 1, and what it misses grows threefold at most
     assert 1 - abs(np.vdot(exact.states[0], exact.states[-1])) ** 2 > 0.3
     assert ("an odd number of Y" in run.diagnostics["pool"]) == (name != "complex")
-    assert ("symmetries" in run.diagnostics["pool"]) == (name == "heisenberg")
+    assert ("symmetr" in run.diagnostics["pool"]) == (name == "heisenberg")
 
 
 @pytest.mark.parametrize("seed", range(4))
