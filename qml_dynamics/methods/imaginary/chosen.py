@@ -16,6 +16,7 @@ import numpy as np
 from ... import synthesis
 from ...backends import Backend, capabilities
 from ...base.errors import MethodError
+from ...model.driven_formulas import ends_of_steps
 from ...model.hamiltonians import PauliHamiltonian, hamiltonian
 from ...model.problem import Problem
 from ..job import convert
@@ -108,7 +109,7 @@ def _exact_blocks(problem: Problem, h: PauliHamiltonian, exact: np.ndarray, most
     for order in (2, 1):
         for steps in _STEPS:
             method = ProbabilisticITE(1.0, steps, order=order, block="exact")
-            every = synthesis.operator_factors.visits(h, order, _ends(problem, steps))
+            every = synthesis.operator_factors.visits(h, order, ends_of_steps(h, steps, [0.0, problem.duration]))
             if most is not None and len(every) > most:
                 break
             wave = synthesis.operator_factors.damped(h, every, psi).reshape(-1)
@@ -119,14 +120,12 @@ def _exact_blocks(problem: Problem, h: PauliHamiltonian, exact: np.ndarray, most
     return min(found, key=lambda one: one.gates / one.success, default=None)
 
 
-def _ends(problem: Problem, steps: int) -> np.ndarray:
-    return np.asarray(problem.duration * np.arange(steps + 1) / steps)
-
-
 def _gates(problem: Problem, h: PauliHamiltonian, method: ProbabilisticITE) -> int:
     """CX of all blocks: a string on w qubits takes ``2 w`` with the ancilla; linear blocks are measured, so that no two merge."""
-    ends = _ends(problem, method.steps)
-    pieces: Sequence[np.ndarray] = [ends] if method.block == "exact" else [ends[k : k + 2] for k in range(method.steps)]
+    ends = ends_of_steps(h, method.steps, [0.0, problem.duration])
+    pieces: Sequence[np.ndarray] = (
+        [ends] if method.block == "exact" else [ends[k : k + 2] for k in range(len(ends) - 1)]
+    )
     weights = [int(word).bit_count() for word in h.terms.x | h.terms.z]
     visited = [synthesis.operator_factors.visits(h, method.order, piece) for piece in pieces]
     return sum(2 * weights[term] for piece in visited for term, _ in piece)
@@ -146,7 +145,7 @@ def _largest(
         factor, lowest, mean = h.factor(0.0), levels.shifts[0], float(levels.weights @ levels.shifts)
         lowest = lowest if factor >= 0 else levels.shifts[-1]
         shift = float(factor * (lowest + part * (mean - lowest)))
-    ends = _ends(problem, steps)
+    ends = problem.duration * np.arange(steps + 1) / steps
     pairs = list(zip(ends[:-1].tolist(), ends[1:].tolist()))
     amounts = np.array([h.amount(t0, t1) for t0, t1 in pairs])
     bottoms = [lower_bound(problem, h, t0, t1) if shift is None else shift * (t1 - t0) for t0, t1 in pairs]
