@@ -2,8 +2,8 @@
 
 Without a backend a classical reference: split-operator steps of order four for a loss, Krylov propagation for an operator, paths on
 the classical clock. With one, circuits: :class:`Trotter` on the real clock, :class:`ProbabilisticITE` on the imaginary one (exact
-blocks for a loss; for an operator linear blocks, whose m0 and number are chosen for the largest success at an error of 0.05 in the
-wave), :class:`KoopmanVonNeumann` on the classical one.
+blocks for a loss; for an operator, at an error of 0.05 in the wave, exact blocks or the linear blocks of largest success, whichever
+take fewer CX for a kept sample), :class:`KoopmanVonNeumann` on the classical one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def default_method(problem: Problem, backend: Backend | None, shots: int | None 
     """The method for a problem on a backend, or without one.
 
     Raises:
-        MethodError: linear blocks would keep fewer than 100 of the shots; the message says what helps.
+        MethodError: blocks for an operator would keep fewer than 100 of the shots; the message says what helps.
 
     >>> from qml_dynamics import Grid
     >>> swing = Problem(Grid((-1, 1), 4), lambda w: w[:, 0] ** 2, 0.5, clock="classical", duration=1.0)
@@ -48,7 +48,7 @@ def default_method(problem: Problem, backend: Backend | None, shots: int | None 
         return Trotter(CIRCUIT_STEPS, order=2)
     if problem.operator is None:
         return ProbabilisticITE(m0=1.0, steps=CIRCUIT_STEPS, block="exact")
-    return imaginary.chosen.linear_blocks(problem, backend, shots)
+    return imaginary.chosen.chosen_blocks(problem, backend, shots)
 
 
 def settled(

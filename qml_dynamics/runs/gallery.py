@@ -29,7 +29,7 @@ from ..model.hamiltonians import LearningHamiltonian, hamiltonian
 from ..model.objectives import from_table
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
-from .gallery_programs import built, check_built
+from .gallery_programs import built, check_built, for_device
 from .problem_file import ProblemFile, read_problem
 from .problem_file.files import write_bytes
 
@@ -115,6 +115,7 @@ def write(folder: Path, steps: Sequence[int] | None = None, *, allow_code: bool 
     file = read_problem(folder, allow_code=allow_code)
     others = built(folder, allow_code=allow_code)
     if file.problem.objective is None or (only_built(file) and others):
+        others |= for_device(folder)
         for name, text in others.items():
             write_bytes(folder / name, text.encode())
         return list(others)

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import synthesis
 from ..backends import backend
-from ..base.errors import QMLDynamicsError
+from ..backends.device.compile import active_qubits, on_part
+from ..base.errors import QMLDynamicsError, require
+from ..base.places import regular
 from ..learning.ensembles.exchange import Exchange
-from ..methods.evolution import circuits
+from ..methods.evolution import circuits, evolve
 from ..methods.growing.method import Growing
+from ..methods.growing.run import grown_circuit
 from ..methods.trotter import Trotter
 from .problem_file import ProblemFile, read_problem
 
@@ -129,6 +133,24 @@ def hopping_well(file: ProblemFile) -> dict[str, str]:
     }
 
 
+def grown_molecule(file: ProblemFile) -> dict[str, str]:
+    """The ground state of a molecule, grown by strings that its operator offers."""
+    run = evolve(file.problem, file.method, progress=False)
+    notes = [f"imaginary time up to {file.problem.duration:g}: {', '.join(run.diagnostics['names'])}"]
+    text = synthesis.qasm.to_qasm3(grown_circuit(run), name="h2", notes=notes, digits=DIGITS)
+    return {"ground_state.qasm": text}
+
+
+def chain_steps(file: ProblemFile) -> dict[str, str]:
+    """The steps of a chain of spins over its duration, by its problem file's method."""
+    method, duration, name = file.method, file.problem.duration, file.path.resolve().parent.name
+    notes = [f"{method.product_formula.name} formula, {method.steps} steps over the duration {duration:g}"]
+    circuit = circuits(file.problem, method)[-1]
+    return {
+        f"{name}_{method.steps}_steps.qasm": synthesis.qasm.to_qasm3(circuit, name=name, notes=notes, digits=DIGITS)
+    }
+
+
 BUILT: dict[str, Callable[[ProblemFile], dict[str, str]]] = {
     "number_register": lambda file: exchanged_neurons(),
     "grown_double_well": grown_well,
@@ -137,6 +159,9 @@ BUILT: dict[str, Callable[[ProblemFile], dict[str, str]]] = {
     "classical_point": classical_well,
     "bridge": bridge_factors,
     "one_hot_well": hopping_well,
+    "h2": grown_molecule,
+    "ising_quench": chain_steps,
+    "heisenberg_device": chain_steps,
 }
 
 
@@ -146,10 +171,49 @@ def built(folder: Path, *, allow_code: bool = False) -> dict[str, str]:
     return make(read_problem(folder, allow_code=allow_code)) if make else {}
 
 
+COMPILED = "compiled.qasm"
+FOR_DEVICES = ("heisenberg_device",)  # folders whose program is there in the gates of their problem file's device too
+_PLAIN = {"cx", "rz", "sx", "x"}
+_DROPPED = 1e-6  # probability that a compiler's small rotations may move
+
+
+def for_device(folder: Path) -> dict[str, str]:
+    """A folder's program in the gates and on the couplings of its device, on the qubits that it takes, as its compiler makes it today.
+
+    Raises:
+        ProblemError: the compiler moves a qubit, or takes one more.
+    """
+    if folder.resolve().name not in FOR_DEVICES:
+        return {}
+    file = read_problem(folder)
+    device: Any = backend(file.backend, **file.backend_options)
+    [made] = device.compiled([circuits(file.problem, file.method)[-1]])
+    stays = active_qubits(made.circuit) == sorted(made.qubits)
+    require(stays, "backend", "take no qubit besides those of the problem", active_qubits(made.circuit))
+    small, bits = on_part(made.circuit, {physical: bit for bit, physical in enumerate(made.qubits)})
+    require(all(bit == place for bit, place in bits.items()), "backend", "leave qubits where they are", bits)
+    notes = [f"compiled for {device.name}; q[0], q[1], ... are its qubits {', '.join(map(str, made.qubits))}"]
+    return {COMPILED: synthesis.qasm.to_qasm3(small, name=folder.resolve().name, notes=notes, digits=DIGITS)}
+
+
+def check_for_device(folder: Path, texts: dict[str, str]) -> list[str]:
+    """What is wrong with the compiled program: compilers change, so that it is compared with the first of ``texts`` by its density."""
+    if folder.resolve().name not in FOR_DEVICES:
+        return []
+    try:
+        found = regular(folder / COMPILED).read_text(encoding="utf-8")
+        other = sorted(set(synthesis.qasm.from_qasm3(found).count_ops()) - _PLAIN)
+    except (OSError, QMLDynamicsError) as error:
+        return [f"{COMPILED}: {' '.join(str(error).split())}"]
+    wrong = [f"{COMPILED} has gates that the device has not: {', '.join(other)}"] if other else []
+    far = _distance(found, next(iter(texts.values())))
+    return wrong + ([f"{COMPILED}: its density is {far:.1e} away from that of the program"] if far > _DROPPED else [])
+
+
 def check_built(folder: Path, *, allow_code: bool = False) -> list[str]:
     """What is wrong with them: other instructions, angles that differ by more than 1e-9, or another state."""
-    wrong = []
-    for name, text in built(folder, allow_code=allow_code).items():
+    wrong, texts = [], built(folder, allow_code=allow_code)
+    for name, text in texts.items():
         path = folder / name
         if not path.is_file():
             wrong.append(f"{name} is missing")
@@ -159,13 +223,13 @@ def check_built(folder: Path, *, allow_code: bool = False) -> list[str]:
         wrong += other
         if other and _distance(found, text) > _FAR:
             wrong.append(f"{name}: its density is another one")
-    return wrong
+    return wrong + check_for_device(folder, texts)
 
 
 def _distance(found: str, text: str) -> float:
     try:
-        circuits = [synthesis.qasm.from_qasm3(found), synthesis.qasm.from_qasm3(text)]
-        a, b = (np.abs(wave) ** 2 for wave in backend("statevector").states(circuits, lambda done, total: None))
+        both = [synthesis.qasm.from_qasm3(found), synthesis.qasm.from_qasm3(text)]
+        a, b = (np.asarray(p) for p in backend("statevector").probabilities(both))
     except QMLDynamicsError:
         return np.inf
     return float(np.abs(a - b).max()) if a.shape == b.shape else np.inf

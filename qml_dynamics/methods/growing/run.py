@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import synthesis
+from ...base.errors import MethodError, require
+from ...results.trajectory import Trajectory
 from ..base import Answer, Job, Work
 from ..from_samples import run as run_sampled
 from ..from_waves import Waves, report_waves, run_waves
@@ -51,7 +54,30 @@ def _engine(growing: Growing, job: Job, saves: np.ndarray, out: Waves) -> Iterat
 def _grow_ansatz(method: Variational, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:
     yield from variational_engine(method)(job, saves, out)
     count = out.diagnostics["num_parameters"]
-    out.stop = f"{out.stop}; grown from {count[0]} to {count[-1]} parameters"
+    told = out.diagnostics["pool"]
+    out.stop = f"{out.stop}; grown from {count[0]} to {count[-1]} parameters{told and f'; {told}'}"
+
+
+def grown_circuit(run: Trajectory) -> QuantumCircuit:
+    """The circuit of an ansatz that has grown, with the angles of its end: what stood at the start, then ``exp(-i theta P / 2)``.
+
+    Raises:
+        MethodError: the run is none of `Growing` around a `Variational` whose grid stays.
+    """
+    method = run.method
+    grew = isinstance(method, Growing) and isinstance(method.method, Variational) and method.start is None
+    require(grew and run.parameters is not None, "run", "be of Growing around a Variational", method, MethodError)
+    assert isinstance(method, Growing)
+    assert run.parameters is not None
+    angles, names = run.parameters[-1], run.diagnostics["names"]
+    fixed = method.method.ansatz.circuit(run.problem)
+    circuit = fixed.assign_parameters(angles[: fixed.num_parameters])
+    for angle, name in zip(angles[fixed.num_parameters :], names[fixed.num_parameters :]):
+        for word in name.partition(": ")[2].split(" + "):
+            letters = [(letter[0], 1 << int(letter[1:])) for letter in word.split()]
+            x, z = (sum(bit for letter, bit in letters if letter in kinds) for kinds in ("XY", "ZY"))
+            synthesis.imaginary.pauli_rotation(x, z, 0.5 * float(angle), circuit)
+    return circuit
 
 
 def circuits_growing(job: Job, growing: Growing) -> list[QuantumCircuit]:

@@ -1,14 +1,22 @@
-"""Options of linear blocks for an operator: m0, number of blocks and energy shift of largest predicted success at a stated error."""
+"""Blocks of imaginary time for an operator at a stated error: linear ones of largest success, or exact ones, by gates for a kept sample.
+
+Linear blocks keep the ground state whole, but each step must be short; exact blocks take few steps, but each Pauli string of weight c
+costs ``e^{-2 tau (E0 + sum |c|)}`` of the samples. A kept sample takes ``CX / success`` gates: exact blocks win for short durations, linear
+ones for long.
+"""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ... import synthesis
 from ...backends import Backend, capabilities
 from ...base.errors import MethodError
+from ...model.driven_formulas import ends_of_steps
 from ...model.hamiltonians import PauliHamiltonian, hamiltonian
 from ...model.problem import Problem
 from ..job import convert
@@ -18,7 +26,7 @@ from .laws import Occupied, alias_room, lower_bound, occupied, step_energies
 from .options import ProbabilisticITE
 from .selected import probabilistic_path
 
-ERROR = 0.05  # of the wave in the 2-norm, that linear blocks may make
+ERROR = 0.05  # of the wave in the 2-norm, that blocks may make
 LEAST = 100  # shots that must be kept
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 _SHARE = 0.9  # of the error for the blocks; the rest for the formula inside
@@ -26,11 +34,22 @@ _TRIED = 12
 _WIDEST = 14  # qubits of an operator whose blocks are tried out before the run
 
 
-def linear_blocks(problem: Problem, backend: Backend, shots: int | None) -> ProbabilisticITE:
-    """Linear blocks for an operator with the largest predicted success among those whose error is at most 0.05.
+@dataclass(frozen=True)
+class _Found:
+    """Options, the share of samples that they keep, and CX of a circuit."""
 
-    Numbers of steps, energies to count from, and for each pair the largest m0 are gone through on the energies that the initial
-    wave occupies; the best is run by NumPy, so that the error of its product formula is counted too.
+    method: ProbabilisticITE
+    success: float
+    gates: int
+
+
+def chosen_blocks(problem: Problem, backend: Backend, shots: int | None) -> ProbabilisticITE:
+    """Blocks for an operator whose error is at most 0.05: linear or exact ones, whichever takes fewer CX for a kept sample.
+
+    With ``shots``, among those that keep 100 of them.
+
+    Raises:
+        MethodError: neither kind has so small an error, or fewer than 100 shots would be kept; the message says what helps.
     """
     h = hamiltonian(problem)
     assert isinstance(h, PauliHamiltonian)
@@ -45,30 +64,71 @@ def linear_blocks(problem: Problem, backend: Backend, shots: int | None) -> Prob
             f"m0 and steps of ProbabilisticITE are not known for {h.num_qubits}."
         )
     can = capabilities(backend)
-    most = max(_STEPS) if can.exact or (can.midway and shots is not None) else FRESH
-    levels = occupied(problem, h.still, until=1.0, shift=0.0)
-    every = [_largest(problem, h, levels, steps, part) for steps in _STEPS if steps <= most for part in _parts(h)]
-    tried = sorted((one for one in every if one is not None), key=lambda one: -one[1])
+    most = None if can.exact or (can.midway and shots is not None) else FRESH
     exact = _exact(problem)
+    found = [
+        one for one in (_linear(problem, h, exact, most), _exact_blocks(problem, h, exact, most)) if one is not None
+    ]
+    if not found:
+        raise MethodError(
+            f"Argument `method` must be given: with at most {most or max(_STEPS)} {'blocks' if most else 'steps'} no ProbabilisticITE "
+            f"has an error below {ERROR} here. A shorter duration helps, or QITE or Variational."
+        )
+    enough = [one for one in found if shots is None or shots * one.success >= LEAST]
+    if not enough:
+        best = max(found, key=lambda one: one.success)
+        raise MethodError(
+            f"Argument `shots` must be at least {int(np.ceil(LEAST / best.success)):,} for {LEAST} of them to be kept by the default "
+            f"ProbabilisticITE({best.method.m0:.3g}, {best.method.steps}), whose success probability is {best.success:.2e}, but is "
+            f"{shots}. A shorter duration helps, or QITE or Variational."
+        )
+    best = min(enough, key=lambda one: one.gates / one.success)
+    return replace(best.method, floor=min(best.method.floor, 0.5 * best.success))
+
+
+def _linear(problem: Problem, h: PauliHamiltonian, exact: np.ndarray, most: int | None) -> _Found | None:
+    """Linear blocks with the largest predicted success.
+
+    Numbers of steps, energies to count from, and for each pair the largest m0 are gone through on the energies that the initial
+    wave occupies; the best is run by NumPy, so that the error of its product formula is counted too.
+    """
+    levels = occupied(problem, h.still, until=1.0, shift=0.0)
+    steps = [count for count in _STEPS if most is None or count <= most]
+    every = [_largest(problem, h, levels, count, part) for count in steps for part in _parts(h)]
+    tried = sorted((one for one in every if one is not None), key=lambda one: -one[1])
     for method, success in tried[:_TRIED]:
         *_, (wave, _) = probabilistic_path(problem, h, method, [0.0, problem.duration])
         if _distance(wave.reshape(-1), exact) <= ERROR:
-            return _kept(method, success, shots)
-    raise MethodError(
-        f"Argument `method` must be given: with at most {most} steps no ProbabilisticITE has an error below {ERROR} here. A shorter "
-        "duration helps, or QITE or Variational."
+            return _Found(method, success, _gates(problem, h, method))
+    return None
+
+
+def _exact_blocks(problem: Problem, h: PauliHamiltonian, exact: np.ndarray, most: int | None) -> _Found | None:
+    """Exact blocks of order 1 or 2 with the fewest steps whose formula is near enough."""
+    psi, found = problem.initial.vector(problem.domain), list[_Found]()
+    for order in (2, 1):
+        for steps in _STEPS:
+            method = ProbabilisticITE(1.0, steps, order=order, block="exact")
+            every = synthesis.operator_factors.visits(h, order, ends_of_steps(h, steps, [0.0, problem.duration]))
+            if most is not None and len(every) > most:
+                break
+            wave = synthesis.operator_factors.damped(h, every, psi).reshape(-1)
+            norm = float(np.linalg.norm(wave))
+            if norm > 0 and _distance(wave / norm, exact) <= ERROR:
+                found.append(_Found(method, norm**2, _gates(problem, h, method)))
+                break
+    return min(found, key=lambda one: one.gates / one.success, default=None)
+
+
+def _gates(problem: Problem, h: PauliHamiltonian, method: ProbabilisticITE) -> int:
+    """CX of all blocks: a string on w qubits takes ``2 w`` with the ancilla; linear blocks are measured, so that no two merge."""
+    ends = ends_of_steps(h, method.steps, [0.0, problem.duration])
+    pieces: Sequence[np.ndarray] = (
+        [ends] if method.block == "exact" else [ends[k : k + 2] for k in range(len(ends) - 1)]
     )
-
-
-def _kept(method: ProbabilisticITE, success: float, shots: int | None) -> ProbabilisticITE:
-    """The method where enough shots are kept."""
-    if shots is not None and shots * success < LEAST:
-        raise MethodError(
-            f"Argument `shots` must be at least {int(np.ceil(LEAST / success)):,} for {LEAST} of them to be kept by the default "
-            f"ProbabilisticITE({method.m0:.3g}, {method.steps}), whose success probability is {success:.2e}, but is {shots}. A shorter "
-            "duration helps, or QITE or Variational."
-        )
-    return replace(method, floor=min(method.floor, 0.5 * success))
+    weights = [int(word).bit_count() for word in h.terms.x | h.terms.z]
+    visited = [synthesis.operator_factors.visits(h, method.order, piece) for piece in pieces]
+    return sum(2 * weights[term] for piece in visited for term, _ in piece)
 
 
 def _parts(h: PauliHamiltonian) -> tuple[float, ...]:

@@ -25,13 +25,12 @@ from .engine.bound import PIECES, AngleBound, Ends, Floor, angle_between, energy
 from .engine.flow import Flow, Point
 from .engine.gates import Program
 from .engine.integrate import RULES, Descent, Step, rises
-from .engine.tangent import Engine
 from .engine.threads import pinned
 from .options import PLAIN, Variational, parameters
+from .rest import moves, stalled
 from .sensitivity import UNKNOWN, Sensitivity
 from .standing import restore, state
-
-_REAL = 1e-9  # imaginary parts of amplitudes of a unit wave below this are the round-off of a real one
+from .supply import Supply
 
 
 class StartWarning(UserWarning):
@@ -67,38 +66,6 @@ def bind(problem: Problem, h: Hamiltonian, method: Variational) -> Program:
     theta0 = np.array(parameters(given, "theta0", program.num_parameters))
     check_derivatives(program.angles, theta0, program.names)
     return Program(width, program.gates, program.angles, theta0, program.names, program.start, program.domain)
-
-
-def stalled(point: Point, flow: Flow) -> str:
-    """Why no parameter moves the wave although it is no eigenstate."""
-    left = f"the energy still has a standard deviation of {point.sigma:.2e}, but"
-    if not len(point.theta) or not np.any(np.diag(point.metric) > 1e-12):
-        return f"{left} no parameter changes the wave here"
-    force2 = float(point.force @ point.force)
-    if force2 > 1e-10 * point.variance * float(np.trace(point.metric)):
-        return f"{left} the regularisation ({point.solution.regularisation:.1e}) outweighs the metric: lower it"
-    if not flow.imaginary and flow.engine.real:
-        return f"{left} the ansatz is real and real time makes amplitudes complex: add RZ or other complex rotations"
-    if flow.imaginary and np.abs(np.imag(point.psi)).max() < _REAL and not flow.engine.real:
-        return f"{left} the force vanishes: the generators only turn phases of a real wave; use rotations with an odd number of Y"
-    return f"{left} the force on every parameter vanishes: a symmetric or saddle point; start from slightly different parameters"
-
-
-_MOVED = 0.1  # radians by which a parameter is moved to see whether that lowers the energy
-_LOWERS = 1e-6  # of the energy's scale
-
-
-def moves(h: Hamiltonian, program: Program, theta: np.ndarray, energy: float, t: float) -> str:
-    """Which parameter, moved a little, lowers the energy of a wave that stands: what leads away from it; empty for none."""
-    engine, told, least = Engine(program), "", energy
-    for k, name in enumerate(program.names):
-        for move in (_MOVED, -_MOVED):
-            there = theta.copy()
-            there[k] += move
-            reached = h.expectation(np.asarray(engine.state(there)).reshape(h.domain.shape), t)
-            if reached < least - _LOWERS * max(1.0, abs(energy)):
-                least, told = reached, f"move theta0[{k}] ({name}) by {move:+g}, which lowers the energy, or "
-    return told
 
 
 def check_points(h: Hamiltonian, method: Variational) -> None:
@@ -199,6 +166,7 @@ class Walk:
         self.floor = Floor(self.h) if self.imaginary else None
         self.ends = Ends(self.h, self.floor)
         self.point = self.flow.at(0.0, self.flow.program.theta0)
+        self.supply = self._new_supply()
         self._grow()
         self.bound = self._new_bound()
         start = angle_between(self.point.psi, self.problem.initial.vector(self.problem.domain))
@@ -217,6 +185,10 @@ class Walk:
         asked = self.method.sensitivity
         self.sensitivity = None if asked is False else Sensitivity(self.flow, self.method.integrator, self.point, asked)
         self._note()
+
+    def _new_supply(self) -> Supply | None:
+        options = self.method.grow
+        return None if options is None else Supply(options, self.h, self.h.num_qubits)
 
     def _new_bound(self) -> AngleBound:
         return AngleBound(self.imaginary)
@@ -284,6 +256,7 @@ class Walk:
         self.problem, self.h, self.flow.h, self.cuts = problem, h, h, None
         self.floor = Floor(h) if self.imaginary else None
         self.ends = Ends(h, self.floor)
+        self.supply = self._new_supply()
         if self.descent is not None:
             self.descent.h = h
 
@@ -324,7 +297,7 @@ class Walk:
             return
         if not self.here:
             self.point = self.flow.at(self.point.time, self.point.theta)
-        self.point = grow(self.flow, self.point, options)
+        self.point = grow(self.flow, self.point, options, self.supply)
         self.here = True
 
     def _coast(self, until: float) -> None:
@@ -382,6 +355,8 @@ class Walk:
             **(UNKNOWN if self.sensitivity is None else self.sensitivity.report()),
             stop=self.verdict(),
         )
+        if self.supply is not None:
+            self.record["pool"] = self.supply.told
 
     def finish(self) -> None:
         """The last word."""

@@ -54,24 +54,29 @@ class Growth:
         threshold: of the McLachlan residual r (the norm of the part of the velocity that the ansatz misses).
         pool: ``"pauli"`` (strings on one and two qubits), ``"grid"`` (Y, YZ, YX and YZZ), ``"terms"`` (groups of strings made
             from an operator's own terms, with one angle a group, and their members), or a list of labels such as ``"IYZ"``
-            (qubit 0 is the last letter). On the imaginary clock only strings with an odd number of Y are taken
-            from the named pools where wave and operator are real, since others cannot lower the energy there.
+            (qubit 0 is the last letter). None: chosen. For an operator its terms with one letter turned into another, by groups
+            and one by one, as far as they keep the Pauli symmetries that operator and wave have; where none of these helps, wider
+            pools (see `variational.supply`). For a loss ``"pauli"``. ``diagnostics["pool"]`` says which. On the imaginary clock
+            only strings with an odd number of Y are taken from pools but lists of labels where wave and operator are
+            real, since others cannot lower the energy there.
         max_parameters: no rotations are added above this many parameters.
     """
 
     threshold: float = 1e-2
-    pool: str | Sequence[str] = "pauli"
+    pool: str | Sequence[str] | None = None
     max_parameters: int = 200
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "threshold", real(self.threshold, "threshold", positive=True, error=MethodError))
         integer(self.max_parameters, "max_parameters", 1, 100_000, MethodError)
+        if self.pool is None:
+            return
         if isinstance(self.pool, str):
             one_of(self.pool, "pool", POOLS, MethodError)
             return
         labels = tuple(self.pool) if isinstance(self.pool, Sequence) else ()
         ok = len(labels) > 0 and all(isinstance(w, str) and w and set(w) <= set("IXYZ") for w in labels)
-        require(ok, "pool", "be 'pauli', 'grid', 'terms' or Pauli labels of letters IXYZ", self.pool, MethodError)
+        require(ok, "pool", "be None, 'pauli', 'grid', 'terms' or Pauli labels of letters IXYZ", self.pool, MethodError)
         object.__setattr__(self, "pool", labels)
 
 

@@ -11,8 +11,8 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
-from qml_dynamics.methods.variational.adaptive import grouped
 from qml_dynamics.methods.variational.engine.gates import pauli_name
+from qml_dynamics.methods.variational.pools import grouped
 
 
 def chain(n: int, duration: float, field: float = 0.9) -> qd.Problem:

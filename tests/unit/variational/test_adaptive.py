@@ -9,11 +9,12 @@ from scipy.linalg import expm
 
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.methods.variational import ansatz, evolve
-from qml_dynamics.methods.variational.adaptive import grow, pool
+from qml_dynamics.methods.variational.adaptive import grow
 from qml_dynamics.methods.variational.engine.bound import angle_between
 from qml_dynamics.methods.variational.engine.flow import Flow
 from qml_dynamics.methods.variational.engine.tangent import Engine
 from qml_dynamics.methods.variational.options import Growth, Variational
+from qml_dynamics.methods.variational.pools import pool
 from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.problem import Problem
 

@@ -26,8 +26,9 @@ from ...from_samples import Batch, Planned, from_outcomes, from_probabilities, p
 from ...stationary import not_lowest
 from ..engine.bound import angle_between
 from ..engine.tangent import Engine
-from ..evolve import StartWarning, check_points, moves
+from ..evolve import StartWarning, check_points
 from ..options import Variational
+from ..rest import moves
 from .device import Device, Point, stages
 from .outcomes import Key, Outcome, Request, ask, counts_of
 from .resume import Keeper, fits, marks, packed, unpacked
