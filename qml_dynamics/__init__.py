@@ -130,7 +130,7 @@ if TYPE_CHECKING:
     from .learning.metts import metts as metts
     from .learning.minibatch.study import BatchStudy as BatchStudy
     from .learning.minibatch.study import batch_study as batch_study
-    from .learning.training.optimisers import TrainResult as TrainResult
+    from .learning.training.result import TrainResult as TrainResult
     from .learning.training.run import train as train
     from .methods.bridge.schrodinger_bridge import SchrodingerBridge as SchrodingerBridge
     from .methods.classical.hamilton_jacobi import HamiltonJacobi as HamiltonJacobi

@@ -16,7 +16,7 @@ from types import ModuleType
 # The public packages of before and the modules in them, and where they are; a module inside a package keeps its name unless
 # it is listed.
 RENAMED = {
-    "backends.aer_readout": "backends.aer",
+    "backends.aer_readout": "backends.aer_outcomes",
     "backends.conformance_statistics": "backends.conformance.statistics",
     "backends.conformance_tools": "backends.conformance.statistics",
     "backends.device_part": "backends.ibm.runtime",

@@ -15,8 +15,8 @@ from ..learning.descent.result import RESULT as DESCENT_FILE
 from ..learning.descent.result import Descent
 from ..learning.growth.training import Trained
 from ..learning.metts.chain import Chain
-from ..learning.training.optimisers import RESULT as TRAINING_FILE
-from ..learning.training.optimisers import TrainResult
+from ..learning.training.result import RESULT as TRAINING_FILE
+from ..learning.training.result import TrainResult
 from ..model.objectives.base import Model
 from ..model.objectives.classifiers import BinaryClassifier
 from ..model.objectives.prepared import Preparation

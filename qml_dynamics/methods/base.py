@@ -38,8 +38,6 @@ BINARY: frozenset[Space] = LOSSES | {"operator"}  # points are basis states of a
 POINTS: frozenset[Space] = LOSSES | {"onehot"}  # what holds a loss on points
 EVERYWHERE: frozenset[Space] = frozenset(SPACES)
 WAVES: frozenset[Clock] = frozenset({"real", "imaginary"})
-
-
 TABLE = 26  # qubits of an operator up to which an answer from samples has a table of its density
 
 

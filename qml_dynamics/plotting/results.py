@@ -9,7 +9,7 @@ import numpy as np
 from ..base.arguments import checks_arguments
 from ..learning.descent.result import Descent
 from ..learning.growth.training import Trained
-from ..learning.training.optimisers import TrainResult
+from ..learning.training.result import TrainResult
 from ..model.domains import Grid
 from . import plot_summary
 from .descent import plot_descent

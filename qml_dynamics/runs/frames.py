@@ -11,7 +11,7 @@ from ..base.errors import check_memory
 from ..learning.descent.result import Descent
 from ..learning.growth.training import Trained
 from ..learning.metts.chain import Chain
-from ..learning.training.optimisers import TrainResult
+from ..learning.training.result import TrainResult
 from ..model.domains import Domain
 from ..model.problem import loss_table
 from ..results.compact import CompactTrajectory

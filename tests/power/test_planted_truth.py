@@ -17,7 +17,7 @@ from qiskit_aer.noise import NoiseModel, ReadoutError
 
 import qml_dynamics as qd
 from qml_dynamics import ensembles as en
-from qml_dynamics.backends.aer import logical
+from qml_dynamics.backends.aer_outcomes import logical
 from qml_dynamics.backends.device.report import expected_fidelity
 from qml_dynamics.backends.mitigation.batch import reduced
 from qml_dynamics.cli.gibbs import _p_value

@@ -17,7 +17,7 @@ from qiskit.circuit import Parameter
 import qml_dynamics as qd
 from qml_dynamics.base.errors import BackendError, MethodError, ProblemError
 from qml_dynamics.learning.metts import Chain
-from qml_dynamics.learning.training.optimisers import TrainResult
+from qml_dynamics.learning.training.result import TrainResult
 from qml_dynamics.methods.variational.engine.flow import Flow
 from qml_dynamics.results import journal
 from qml_dynamics.results.codec import packed

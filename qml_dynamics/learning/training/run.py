@@ -24,7 +24,8 @@ from ...methods.variational.ansatz import CircuitAnsatz
 from ...methods.variational.options import METRICS
 from ...model.pauli import OperatorLike
 from .losses import Statement, state_task
-from .optimisers import RESULT, Options, Training, TrainResult
+from .optimisers import Options, Training
+from .result import RESULT, TrainResult
 
 if TYPE_CHECKING:
     from pennylane import QNode

@@ -16,9 +16,9 @@ from ...learning.growth.training import KIND as NETWORK_KIND
 from ...learning.growth.training import Trained
 from ...learning.metts.chain import KIND as CHAIN_KIND
 from ...learning.metts.chain import Chain
-from ...learning.training.optimisers import KIND as TRAINING_KIND
-from ...learning.training.optimisers import RESULT as TRAINING
-from ...learning.training.optimisers import TrainResult
+from ...learning.training.result import KIND as TRAINING_KIND
+from ...learning.training.result import RESULT as TRAINING
+from ...learning.training.result import TrainResult
 from ...results.trajectory import Trajectory
 from ...runs.sweeps.table import FILE as SWEEP
 from ...runs.sweeps.table import Sweep

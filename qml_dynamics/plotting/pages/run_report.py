@@ -12,7 +12,7 @@ from ...base.errors import ProblemError, QMLDynamicsError, describe, require
 from ...learning.descent.result import KIND, Descent, descent_data
 from ...learning.growth.training import Trained
 from ...learning.metts.chain import Chain
-from ...learning.training.optimisers import TrainResult
+from ...learning.training.result import TrainResult
 from ...methods.base import facts_of
 from ...results.compact import CompactTrajectory
 from ...results.trajectory import Trajectory, atomic_file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...learning.training.optimisers import TrainResult
+from ...learning.training.result import TrainResult
 from . import drawing, endings
 from .layout import document
 from .lines import Line, line_chart
