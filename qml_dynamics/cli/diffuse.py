@@ -23,11 +23,10 @@ from ..model.tables.account import Account
 from ..model.tables.reading import Reading, column_named, default_features, numbers_of, read_table
 from ..plotting import save_figure
 from ..plotting.diffusion import plot_diffusion, plot_generated
-from ..plotting.pages.diffusion_page import DENSITY as FORWARD
 from ..plotting.style import coarse
 from ..results.trajectory import plain
 from ..runs.problem_file.files import write_bytes
-from ..runs.trajectory_file import RESULT, to_json
+from ..runs.trajectory_file import FORWARD, RESULT, to_json
 from . import pictures
 from .folders import refuse_results, result_folder
 from .run import terminal

@@ -30,6 +30,7 @@ from .problem_file.files import copy_problem, read_sections, write_bytes
 
 PathLike = str | os.PathLike[str]
 TRAJECTORY, PROBLEM, RESULT, REFERENCE = "trajectory.npz", "problem.toml", "result.json", "reference.npz"
+FORWARD = "forward.json"  # the density of a diffusion model under noise, beside its results
 CONTENT = "content"
 _SAID = ("stop", "clock", "reading", "times", "shots", "expectations", "best")  # by `result.json`, of the trajectory
 

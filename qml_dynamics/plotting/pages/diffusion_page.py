@@ -9,6 +9,7 @@ import numpy as np
 
 from ...base.archive import of, reading
 from ...base.texts import parse_json
+from ...runs.trajectory_file import FORWARD
 from . import endings
 from .layout import document
 from .lines import Bar, Line, bar_chart, histogram
@@ -20,7 +21,6 @@ from .vectors import Panel, level_edges, limits, picture
 from .wave import Frames
 
 PROGRAMS = ("modes.qasm", "blocks.qasm")
-DENSITY = "forward.json"
 
 
 def page(place: Place) -> str:
@@ -143,12 +143,12 @@ def _generated(said: Mapping[str, Any]) -> Element:
 
 def _forward(place: Place) -> Element:
     """The density of the forward process at some times, on the grid of the model, in standardised units."""
-    path = None if place.folder is None else place.folder / DENSITY
+    path = None if place.folder is None else place.folder / FORWARD
     title = "Noise over time"
     if path is None or not path.is_file():
         return section("wave", title, note("The folder does not hold the densities of the forward process."))
-    with reading(f"Argument `run` must be a folder of diffuse, but its {DENSITY} is not"):
-        said = of(parse_json(path.read_bytes()), dict, DENSITY)
+    with reading(f"Argument `run` must be a folder of diffuse, but its {FORWARD} is not"):
+        said = of(parse_json(path.read_bytes()), dict, FORWARD)
         times = np.asarray(of(said["times"], list, "times"), dtype=float)
         laws = np.asarray(of(said["density"], list, "density"), dtype=float)
         axes = [np.asarray(of(axis, list, "axes"), dtype=float) for axis in of(said["axes"], list, "axes")]
