@@ -15,13 +15,12 @@ import numpy as np
 
 from .. import synthesis
 from ..backends import backend
-from ..backends.device.compile import active_qubits, on_part
 from ..base.errors import QMLDynamicsError, require
 from ..base.places import regular
 from ..learning.ensembles.exchange import Exchange
+from ..methods import growing
 from ..methods.evolution import circuits, evolve
 from ..methods.growing.method import Growing
-from ..methods.growing.run import grown_circuit
 from ..methods.trotter import Trotter
 from .problem_file import ProblemFile, read_problem
 
@@ -137,7 +136,7 @@ def grown_molecule(file: ProblemFile) -> dict[str, str]:
     """The ground state of a molecule, grown by strings that its operator offers."""
     run = evolve(file.problem, file.method, progress=False)
     notes = [f"imaginary time up to {file.problem.duration:g}: {', '.join(run.diagnostics['names'])}"]
-    text = synthesis.qasm.to_qasm3(grown_circuit(run), name="h2", notes=notes, digits=DIGITS)
+    text = synthesis.qasm.to_qasm3(growing.run.grown_circuit(run), name="h2", notes=notes, digits=DIGITS)
     return {"ground_state.qasm": text}
 
 
@@ -188,6 +187,8 @@ def for_device(folder: Path) -> dict[str, str]:
     file = read_problem(folder)
     device: Any = backend(file.backend, **file.backend_options)
     [made] = device.compiled([circuits(file.problem, file.method)[-1]])
+    from ..backends.device.compile import active_qubits, on_part  # circuits: loaded where they are built
+
     stays = active_qubits(made.circuit) == sorted(made.qubits)
     require(stays, "backend", "take no qubit besides those of the problem", active_qubits(made.circuit))
     small, bits = on_part(made.circuit, {physical: bit for bit, physical in enumerate(made.qubits)})
