@@ -20,6 +20,7 @@ from .registry import (
     METHODS,
     OPTIONS_OF_BEFORE,
     PARTS,
+    PARTS_OF_BEFORE,
     WAVES,
     WAVES_OF_BEFORE,
     Part,
@@ -168,10 +169,13 @@ def method_spec(method: object, files: dict[str, bytes] | None = None) -> dict[s
 
 
 def _options(value: object, files: dict[str, bytes] | None) -> dict[str, Any]:
-    """The fields that differ from their defaults, as plain data."""
+    """The fields that differ from their defaults, or whose defaults were others before, as plain data."""
     assert is_dataclass(value)
-    defaults = {f.name: f.default for f in fields(value)}
-    return {name: _plain(v, files) for name, v in field_values(value).items() if v != defaults[name]}
+    before = PARTS_OF_BEFORE.get(_part_of(type(value)) or "", {})
+    defaults = {f.name: f.default for f in fields(value) if f.name not in before}
+    return {
+        name: _plain(v, files) for name, v in field_values(value).items() if name not in defaults or v != defaults[name]
+    }
 
 
 def _plain(value: object, files: dict[str, bytes] | None) -> Any:
@@ -265,5 +269,5 @@ def _part(options: dict[str, object], option: str, parts: Mapping[str, Part], fi
     part = parts[one_of(kind, f"method.{option}", parts, MethodError)]
     if part.read:
         return at(part.read)(options, files)
-    where = f"method.{option}"
+    where, options = f"method.{option}", {**PARTS_OF_BEFORE.get(kind, {}), **options}
     return _made(at(part.cls), options, where, (where, kind), at(part.make))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import contextmanager
+from multiprocessing.reduction import ForkingPickler
 from typing import Generic, TypeVar
 
 from .errors import MethodError, QMLDynamicsError, describe, integer, require
@@ -101,7 +101,7 @@ def each(
         return
     for call in calls[:1]:
         try:
-            pickle.dumps(call)
+            ForkingPickler.dumps(call)
         except Exception as error:  # a class of any package may raise anything
             raise MethodError(
                 f"Argument `{what}` must be such that another process can have it where there are workers, but: {describe(str(error))}."

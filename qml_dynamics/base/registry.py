@@ -72,6 +72,7 @@ OPTIONS_OF_BEFORE = {
     kind: {"circuits": "draws"} for kind in ("qdrift", "random_order", "mini_batch")
 }  # in stored files
 WAVES_OF_BEFORE: dict[str, dict[str, Any]] = {"gaussian": {"wrapped": False}}  # of stored files that do not name it
+PARTS_OF_BEFORE: dict[str, dict[str, Any]] = {"growth": {"pool": "pauli"}}  # likewise; so these are always written
 WAVES: dict[str, str] = {
     "uniform": "model.initial:Uniform",
     "gaussian": "model.initial:Gaussian",

@@ -115,7 +115,7 @@ def write(folder: Path, steps: Sequence[int] | None = None, *, allow_code: bool 
     file = read_problem(folder, allow_code=allow_code)
     others = built(folder, allow_code=allow_code)
     if file.problem.objective is None or (only_built(file) and others):
-        others |= for_device(folder)
+        others |= for_device(folder, allow_code=allow_code)
         for name, text in others.items():
             write_bytes(folder / name, text.encode())
         return list(others)

@@ -176,7 +176,7 @@ _PLAIN = {"cx", "rz", "sx", "x"}
 _DROPPED = 1e-6  # probability that a compiler's small rotations may move
 
 
-def for_device(folder: Path) -> dict[str, str]:
+def for_device(folder: Path, *, allow_code: bool = False) -> dict[str, str]:
     """A folder's program in the gates and on the couplings of its device, on the qubits that it takes, as its compiler makes it today.
 
     Raises:
@@ -184,7 +184,7 @@ def for_device(folder: Path) -> dict[str, str]:
     """
     if folder.resolve().name not in FOR_DEVICES:
         return {}
-    file = read_problem(folder)
+    file = read_problem(folder, allow_code=allow_code)
     device: Any = backend(file.backend, **file.backend_options)
     [made] = device.compiled([circuits(file.problem, file.method)[-1]])
     from ..backends.device.compile import active_qubits, on_part  # circuits: loaded where they are built

@@ -117,7 +117,7 @@ def approximated(pieces: Sequence[QuantumCircuit], error: float) -> list[Quantum
     >>> circuit = QuantumCircuit(1)
     >>> _ = circuit.rz(0.3, 0), circuit.t(0)
     >>> found = approximated([circuit], 1e-3)[0]
-    >>> 0 < np.linalg.norm(Operator(found).data - Operator(circuit).data, 2) < 1e-3
+    >>> bool(0 < np.linalg.norm(Operator(found).data - Operator(circuit).data, 2) < 1e-3)
     True
     """
     compiled = [list(compiled_parts(piece, BASIS, WHOLE)) for piece in pieces]

@@ -1,4 +1,4 @@
-"""The parts of the error of a run of a loss: what each link of a chain of paired runs changes.
+"""The parts of the error of a run of a loss: each pair of neighbours in a chain of runs differs in one thing.
 
     wider box -> refined grid -> this grid -> product formula -> circuit (encoding) -> register
       -> readout -> the other noise of the device -> mitigation -> shots

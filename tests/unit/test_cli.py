@@ -28,6 +28,7 @@ from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.methods.trotter import Trotter
 from qml_dynamics.runs.problem_file import problem_from_spec, read_problem
 from qml_dynamics.runs.trajectory_file import load
+from qml_dynamics.validation.error_parts import TERMS
 from tests.interrupts import interruptible
 
 WELL = """
@@ -152,7 +153,7 @@ def test_quantum_run_writes_and_tells(here: Path, capsys: pytest.CaptureFixture[
     result = strict(Path("result/result.json").read_text())
     assert result["shots"] == 400
     assert result["comparison"]["agree"] is True
-    assert set(result["budget"]["terms"]) == {"grid", "box", "formula", "encoding", "register", "device", "shots"}
+    assert set(result["budget"]["terms"]) == set(TERMS)
     rows = result["best_weights"]
     assert rows[1]["weights"][0] == pytest.approx(-1.0243, abs=2e-3)  # the left well of (x^2-1)^2 + 0.2 x
     assert rows[1]["loss"] == pytest.approx(-0.2025, abs=1e-3)

@@ -438,11 +438,11 @@ def test_crops_hold_their_minimiser_and_differ():
 def test_the_table_keeps_its_rows_when_it_is_interrupted(monkeypatch):
     row, done = table_room._row, []
 
-    def tired(name, *options):
-        if name == "camel3":
+    def tired(call):
+        if call[0] == "camel3":
             raise KeyboardInterrupt
-        done.append(name)
-        return row(name, *options)
+        done.append(call[0])
+        return row(call)
 
     monkeypatch.setattr(table_room, "_row", tired)
     rows = qd.descent.functions_table(["levy", "camel3", "ackley"], qubits=4, steps=200)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic_core import PydanticUndefined
 
-from qml_dynamics.base.registry import EXAMPLES, METHODS, PARTS, SCHEDULES, WAVES, at, method_class
+from qml_dynamics.base.registry import EXAMPLES, METHODS, PARTS, PARTS_OF_BEFORE, SCHEDULES, WAVES, at, method_class
 from qml_dynamics.cli.entries import entries_of
 from qml_dynamics.methods.catalogue import row
 from qml_dynamics.model.schedules import QHD
@@ -241,8 +241,11 @@ def _methods() -> str:
     parts.append("### Parts of methods\n")
     for name, part in PARTS.items():
         made = ", ".join(inspect.signature(at(part.make)).parameters)
+        before = " ".join(
+            f"A file that leaves `{key}` out means `{value!r}`." for key, value in PARTS_OF_BEFORE.get(name, {}).items()
+        )
         parts.append(
-            f"- `{name}`, for the option `{part.option}`: {plain(summary(at(part.make)))} Options: {made or 'none'}."
+            f"- `{name}`, for the option `{part.option}`: {plain(summary(at(part.make)))} Options: {made or 'none'}. {before}".rstrip()
         )
     return "\n".join([*parts, ""])
 

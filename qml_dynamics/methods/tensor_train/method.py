@@ -67,7 +67,7 @@ class TensorTrain(Usual):
     (0.5403, True)
     >>> chain = Problem.from_operator({"Z0 Z1": -1.0, "Z1 Z2": -1.0, "X1": 0.5}, clock="real", duration=1.0, initial="000")
     >>> round(float(evolve(chain, TensorTrain(8, order=4), observables={"Z1": "IZI"}).expectations["Z1"].value[-1]), 4)
-    0.9229
+    0.9085
     """
 
     steps: int | None = None

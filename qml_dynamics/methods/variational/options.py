@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .engine.gates import Program
 
 INTEGRATORS = {"euler": 1, "rk4": 4, "rk45": 5}
-POOLS = ("grid", "pauli", "terms")
+POOLS = ("auto", "grid", "pauli", "terms")
 PLAIN = 1e-6  # Tikhonov term of runs that grow (their steps are guarded) or are measured (which raises it), unless told
 METRICS = ("shift", "hadamard", "spsa")
 
@@ -54,7 +54,7 @@ class Growth:
         threshold: of the McLachlan residual r (the norm of the part of the velocity that the ansatz misses).
         pool: ``"pauli"`` (strings on one and two qubits), ``"grid"`` (Y, YZ, YX and YZZ), ``"terms"`` (groups of strings made
             from an operator's own terms, with one angle a group, and their members), or a list of labels such as ``"IYZ"``
-            (qubit 0 is the last letter). None: chosen. For an operator its terms with one letter turned into another, by groups
+            (qubit 0 is the last letter). ``"auto"``: chosen. For an operator its terms with one letter turned into another, by groups
             and one by one, as far as they keep the Pauli symmetries that operator and wave have; where none of these helps, wider
             pools (see `variational.supply`). For a loss ``"pauli"``. ``diagnostics["pool"]`` says which. On the imaginary clock
             only strings with an odd number of Y are taken from pools but lists of labels where wave and operator are
@@ -63,20 +63,20 @@ class Growth:
     """
 
     threshold: float = 1e-2
-    pool: str | Sequence[str] | None = None
+    pool: str | Sequence[str] = "auto"
     max_parameters: int = 200
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "threshold", real(self.threshold, "threshold", positive=True, error=MethodError))
         integer(self.max_parameters, "max_parameters", 1, 100_000, MethodError)
-        if self.pool is None:
-            return
         if isinstance(self.pool, str):
             one_of(self.pool, "pool", POOLS, MethodError)
             return
         labels = tuple(self.pool) if isinstance(self.pool, Sequence) else ()
         ok = len(labels) > 0 and all(isinstance(w, str) and w and set(w) <= set("IXYZ") for w in labels)
-        require(ok, "pool", "be None, 'pauli', 'grid', 'terms' or Pauli labels of letters IXYZ", self.pool, MethodError)
+        require(
+            ok, "pool", "be 'auto', 'pauli', 'grid', 'terms' or Pauli labels of letters IXYZ", self.pool, MethodError
+        )
         object.__setattr__(self, "pool", labels)
 
 

@@ -18,13 +18,13 @@ Masks = list[Mask]
 
 
 def pool(options: Growth, num_qubits: int, odd: bool) -> Masks:
-    """The masks ``(x, z)`` of the candidates (``"pauli"`` where no pool is named).
+    """The masks ``(x, z)`` of the candidates (``"pauli"`` where none is named).
 
     >>> from qml_dynamics.methods.variational.engine.gates import pauli_name
     >>> [pauli_name(x, z) for x, z in pool(Growth(pool="grid"), 2, True)]
     ['Y0', 'Y1', 'X0 Y1', 'Y0 X1', 'Y0 Z1', 'Z0 Y1']
     """
-    if options.pool is not None and not isinstance(options.pool, str):
+    if not isinstance(options.pool, str):
         return [_masks(label, num_qubits) for label in options.pool]
     masks: Masks = []
     for weight in (1, 2, 3) if options.pool == "grid" else (1, 2):

@@ -56,7 +56,7 @@ class Supply:
             odd: whether wave and velocity are real, so that only strings with an odd number of Y can help.
         """
         named = self.options.pool
-        if named is not None or not isinstance(self.h, PauliHamiltonian):
+        if named != "auto" or not isinstance(self.h, PauliHamiltonian):
             self.told = f"pool {_spelled(named)}"
             yield self._once((odd,), lambda: self._named(odd))
             return
@@ -82,7 +82,7 @@ class Supply:
 
 
 def _spelled(named: object) -> str:
-    if named is None:
+    if named == "auto":
         return "'pauli', the strings on one and two qubits, since a loss has no terms"
     return f"'{named}', as asked" if isinstance(named, str) else "of labels, as asked"
 

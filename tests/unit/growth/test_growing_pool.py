@@ -148,4 +148,4 @@ def test_each_operator_and_symmetry_has_its_own_list_and_a_loss_has_short_string
     assert "a loss has no terms" in none.diagnostics["pool"]
     method = qd.Growing(qd.Variational(qd.ansatz.bare(), 4), grow=qd.Growth(0.2))
     again = read_problem(write_problem(problem_of(TWO, "01", 1.0), tmp_path / "problem.toml", method=method)).method
-    assert again.method.grow == qd.Growth(0.2, pool=None)
+    assert again.method.grow == qd.Growth(0.2, pool="auto")

@@ -10,7 +10,8 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics import MethodError
 from qml_dynamics.results.compact import CompactTrajectory
-from qml_dynamics.validation.compact_comparison import distances, tested
+from qml_dynamics.validation.compact_comparison import distances
+from qml_dynamics.validation.compact_comparison import tested as of_samples
 from tests.unit.tensor_train.test_compact import STIFF, bowl
 from tests.unit.test_beyond_the_wave import ising
 
@@ -97,7 +98,7 @@ def test_samples_beside_the_reference() -> None:
 def test_the_rate_of_false_alarms() -> None:
     """Of twelve pairs that agree, at 5 %, more than four are called different with a probability of 3e-4."""
     run, gap = quench(), qd.Estimate(0.0, 0.3, 300)
-    found = [tested(sampled(1.0, 300, seed), run, 0, 0, gap).together for seed in range(12)]
+    found = [of_samples(sampled(1.0, 300, seed), run, 0, 0, gap).together for seed in range(12)]
     assert sum(p < 0.05 for p in found) <= 4
     assert len(set(found)) > 1
 
