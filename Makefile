@@ -33,7 +33,10 @@ demo: $(STAMP)
 test: $(STAMP) lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
+# A sample of the pages in a browser too: where there is none and this process may not install one, it ends at once with the command.
 test-slow: $(TORCH) $(TABLES)
+	$(BIN)/python -m tools.chromium --install
+	$(BIN)/python -m pytest -q -m browser -k "line-1280-light or chain-390-dark or slider or slipped" tests/browser
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "(slow or torch or tables) and not hardware and not matrix and not fuzz and not dask and not browser"
 
 # Reports in a headless Chromium: `python -m tools.chromium --install` installs it where this may be done.
