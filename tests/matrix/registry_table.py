@@ -74,6 +74,17 @@ def one_axis(qubits: int = 4) -> Iterator[Any]:
         yield problem.replace(domain=grid, objective=loss, initial=qd.Gaussian(0.3, 0.4, 0.7))
 
 
+def five_qubits() -> Iterator[Any]:
+    """The operator on more neighbours than one window of a tensor train holds, which three qubits are; the others as they are."""
+    terms = {"XXIII": 0.6, "IZYII": -0.45, "IIXZI": 0.8, "IIIYY": 0.35, "ZIIII": 0.5, "IIYII": -0.3, "IIIIX": 0.7}
+    for problem in standard_problems():
+        if problem.operator is None:
+            yield problem
+        else:
+            settings = {"clock": problem.clock, "duration": problem.duration}
+            yield qd.Problem.from_operator(terms, initial="01101", **settings)
+
+
 def lasting(duration: float) -> Any:
     """The problems of the matrix with another duration."""
     return lambda: [problem.replace(duration=duration) for problem in standard_problems()]
@@ -128,8 +139,8 @@ TABLE: dict[str, list[Entry]] = {
     "krylov": [Entry(qd.Krylov())],
     "exact": [Entry(qd.Exact())],
     "tensor_train": [
-        Entry(qd.TensorTrain(4, tolerance=1e-12)),
-        Entry(qd.TensorTrain(3, order=4, tolerance=1e-12)),
+        Entry(qd.TensorTrain(4, tolerance=1e-12), problems=five_qubits),
+        Entry(qd.TensorTrain(3, order=4, tolerance=1e-12), problems=five_qubits),
     ],
     "trotter": [
         Entry(qd.Trotter(4)),

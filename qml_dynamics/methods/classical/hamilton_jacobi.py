@@ -86,7 +86,7 @@ def _normal(count: int, ndim: int) -> np.ndarray:
 
 
 _POSTS = 64
-_BUDGET = 1 << 25  # times that paths ask for the loss, where their number is not given
+_BUDGET = 1 << 27  # times that paths ask for the loss, where their number is not given
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class HamiltonJacobi(Usual):
         steps: equal steps over the duration.
         order: 1, 2 (velocity Verlet) or 4, as for :class:`Trotter`.
         extra: how many qubits an axis the grid of starting points is finer by; None: 5 with one axis, 2 with two, else 1, or as many as
-            keep the times that the paths ask for the loss, which ``cost`` tells, below 2^25.
+            keep the times that the paths ask for the loss, which ``cost`` tells, below 2^27.
         spread: standard deviation of the momenta about ``grad S`` at the start; 0 is Hamilton and Jacobi's equation itself, and
             another value what :class:`KoopmanVonNeumann` with that spread solves.
 

@@ -83,15 +83,19 @@ def work_variational(job: Job, method: Variational) -> Work:
 
 
 _POINT = 60  # bytes a point of the velocity and what acts on it
-_LANCZOS = 500  # bytes a point of the search for the lowest energy: of operators, and on the imaginary clock
+_LANCZOS, _STRINGS = (
+    500,
+    150,
+)  # bytes a point of the search for the lowest energy, and of the strings of operators beside it
 
 
 def _held(job: Job, method: Variational) -> int:
     """Bytes of the wave and its tangents beside the search for the ground state; they are gone when the report is put together."""
     program, size = bind(job.problem, job.h, method), job.problem.domain.size
-    searched = job.problem.operator is not None or job.problem.clock == "imaginary"
+    general = job.problem.operator is not None
+    searched = _LANCZOS if general or job.problem.clock == "imaginary" else 0
     engine = memory(program, compile_program(program)) / size
-    return of_waves(job, round(engine) + _POINT + (_LANCZOS if searched else 0))
+    return of_waves(job, round(engine) + _POINT + searched + (_STRINGS if general else 0))
 
 
 def bound_circuit(run: Trajectory) -> QuantumCircuit | None:
