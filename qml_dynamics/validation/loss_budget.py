@@ -163,11 +163,11 @@ class Chain:
     @cached_property
     def fine(self) -> Problem:
         """The problem with half of the spacing; one for both parts that need it, so that its loss is asked once."""
-        domain, initial = self.problem.domain, self.problem.initial
+        domain, initial = self.reference.domain, self.reference.initial
         assert isinstance(domain, Grid)
         if not isinstance(initial, (Gaussian, Uniform)):
             initial = State(refine(initial.vector(domain), domain)[0])
-        return self.problem.replace(domain=domain.refined(), initial=initial)
+        return self.reference.replace(domain=domain.refined(), initial=initial)
 
     def _wider(self, refined: Point, steps: int) -> Point:
         """The refined evolution in a box that is wider along every axis that ends somewhere, read at this grid's points."""

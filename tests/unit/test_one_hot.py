@@ -270,6 +270,17 @@ def test_the_budget_has_a_part_for_the_differences() -> None:
     assert float(found.terms["encoding"].value) == 0.0
 
 
+def test_the_parts_of_grid_and_box_hold_no_differences() -> None:
+    """They are those of waves, so that more points leave less of the first: and a grid of twice as many may be longer than a register."""
+    parts = []
+    for points in (14, 16):
+        box = qd.Grid((-4, 4), points=points, encoding="onehot")
+        p = qd.Problem(box, lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0, initial=qd.Gaussian(0.5, 0.7))
+        parts.append(float(qd.error_budget(p, qd.Trotter(2)).terms["grid"].value))
+    assert parts[0] == pytest.approx(1.65e-4, rel=0.02)
+    assert parts[1] < 0.2 * parts[0]
+
+
 def test_the_budget_of_a_table_has_the_part_too() -> None:
     """Its values are those of the points, whatever the Laplacian."""
     grid = qd.Grid((0, 1), points=5, boundary="walls", encoding="onehot")
