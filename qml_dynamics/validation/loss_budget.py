@@ -47,7 +47,7 @@ from .error_parts import (
     samples_worth,
     with_synthesis,
 )
-from .noise_parts import as_read, errors_of_readout, without_mitigation
+from .noise_parts import as_read, errors_of_readout, many_shots, without_mitigation
 from .wider_box import inner, widened
 
 _SETTLED = 1e-14  # infidelity that the reference may still have
@@ -279,8 +279,8 @@ class Chain:
             raise
         except Exception as error:
             self._note(f"device: exact noisy probabilities are not available ({error}); measured from many shots.")
-        many = 100 * (self.shots or 1000)
-        return self._point(evolve(self.problem, self.method, backend=backend, shots=many, seed=(self.seed or 0) + 1))
+        many = min(many_shots(backend), 100 * (self.shots or 1000))
+        return self._point(self.run(self.problem, self.method, backend, many, (self.seed or 0) + 1))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
