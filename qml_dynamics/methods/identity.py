@@ -122,7 +122,7 @@ class Identity:
 
     def _function(self, function: FunctionType | MethodType, path: str, depth: int) -> Plain:
         bare = function.__func__ if isinstance(function, MethodType) else function
-        cells = _read_only(bare)
+        cells = _read_only(cast(FunctionType, bare))
         rest: list[object] = [cells, bare.__defaults__, bare.__kwdefaults__]
         if isinstance(function, MethodType):
             rest.append(function.__self__)

@@ -16,7 +16,7 @@ import numpy as np
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _MOST = 400  # marks of a function, and things that it was looked into
 _DEEP = 5  # functions and objects inside each other
-_BYTES = 1 << 20  # of an array
+_BYTES = 1 << 22  # of all arrays, a few milliseconds
 _LONG = 64  # entries of a list
 
 
@@ -31,11 +31,13 @@ def marks(fn: object) -> dict[str, object]:
     """
     found: dict[str, object] = {}
     seen: dict[int, object] = {}
+    left = _BYTES
     waiting: deque[tuple[str, object, int]] = deque([("fn", fn, 0)])  # what is near comes first
     while waiting and len(found) < _MOST and len(seen) < _MOST:
         path, value, deep = waiting.popleft()
-        if (mark := _mark(value)) is not None:
+        if (mark := _mark(value, left)) is not None:
             found[path] = mark
+            left -= value.nbytes if isinstance(value, np.ndarray) else 0
         elif deep < _DEEP and id(value) not in seen and not isinstance(value, (type, ModuleType, np.ndarray)):
             seen[id(value)] = value
             if isinstance(value, FunctionType):
@@ -58,14 +60,14 @@ def moved(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
     return any(name in now and mark != now[name] for name, mark in before.items())
 
 
-def _mark(value: object) -> object:
-    """A plain value, or the digest of an array; None for what is neither."""
+def _mark(value: object, most: int) -> object:
+    """The text of a plain value, or the digest of an array of at most so many bytes; None for what is neither."""
     if type(value) in _PLAIN:
         return repr(value)
     if not isinstance(value, np.generic) and type(value) is not np.ndarray:
         return None
     array = np.asarray(value)
-    if array.dtype.hasobject or array.nbytes > _BYTES:
+    if array.dtype.hasobject or array.nbytes > most:
         return None
     said = f"{array.dtype.str} {array.shape}".encode()
     return hashlib.blake2b(said + np.ascontiguousarray(array).tobytes()).digest()
