@@ -5,6 +5,7 @@ A loss is its values on the points of the problem, a circuit what it does, a fun
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import json
 import re
@@ -20,6 +21,7 @@ from ..backends.base import Backend, capabilities
 from ..backends.description import lasting
 from ..base.codec import is_plain, method_spec
 from ..base.differing import array_differences, differences
+from ..model.domains import Grid
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.problem import Problem
 from ..model.schedules import Constant
@@ -105,6 +107,10 @@ class Identity:
             return self._function(value, path, depth)
         if is_dataclass(value) and not isinstance(value, type):
             parts = {f.name: getattr(value, f.name) for f in fields(value) if f.compare}
+            if (
+                isinstance(value, Grid) and value.encoding == "binary"
+            ):  # keeps the identity from before there were others
+                del parts["encoding"]
             return {"class": _name(type(value)), **cast(dict[str, Plain], self._of(parts, path, depth + 1))}
         return self._other(value, path, depth)
 
@@ -116,7 +122,7 @@ class Identity:
 
     def _function(self, function: FunctionType | MethodType, path: str, depth: int) -> Plain:
         bare = function.__func__ if isinstance(function, MethodType) else function
-        cells = [cell.cell_contents for cell in bare.__closure__ or () if _filled(cell)]
+        cells = _read_only(cast(FunctionType, bare))
         rest: list[object] = [cells, bare.__defaults__, bare.__kwdefaults__]
         if isinstance(function, MethodType):
             rest.append(function.__self__)
@@ -158,10 +164,24 @@ def text_of_callback(callback: object) -> str | None:
     bare = inner.__func__ if isinstance(inner, MethodType) else inner
     if not isinstance(bare, FunctionType):
         return _name(type(bare))
-    cells = [cell.cell_contents for cell in bare.__closure__ or () if _filled(cell)]
+    cells = _read_only(bare)
     values += [*cells, *(bare.__defaults__ or ()), *(bare.__kwdefaults__ or {}).values()]
     plain = [repr(value) for value in values if isinstance(value, (bool, int, float, str, type(None)))]
     return f"{bare.__module__}.{bare.__qualname__} {_code(bare.__code__)} {plain}"
+
+
+def _read_only(function: FunctionType) -> list[object]:
+    """What a function closes over, without the variables that it writes itself: a counter is another each time that it is called."""
+    written = _written(function.__code__)
+    cells = zip(function.__code__.co_freevars, function.__closure__ or ())
+    return [cell.cell_contents for name, cell in cells if name not in written and _filled(cell)]
+
+
+def _written(code: CodeType) -> set[str]:
+    """Variables of functions around it that a function, or one inside it, writes."""
+    inner = [_written(each) for each in code.co_consts if isinstance(each, CodeType)]
+    own = {str(step.argval) for step in dis.get_instructions(code) if step.opname in ("STORE_DEREF", "DELETE_DEREF")}
+    return own.union(*inner) & set(code.co_freevars)
 
 
 def _filled(cell: object) -> bool:
@@ -182,4 +202,8 @@ def _name(cls: type) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, frozenset):  # whose order depends on the process
+        return f"frozenset({{{', '.join(sorted(_text(each) for each in value))}}})"
+    if type(value) is tuple and any(isinstance(each, (frozenset, tuple)) for each in value):
+        return f"({', '.join(_text(each) for each in value)}{',' * (len(value) == 1)})"
     return _ADDRESS.sub("", repr(value))

@@ -139,6 +139,8 @@ class Trotter(Usual):
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
         """Refuse what the facts exclude, ``"auto"`` where terms have schedules, and on one-hot grids options of binary ones."""
+        if space_of(problem) == "onehot":
+            require(not self.remainder, "remainder", "be False on a one-hot grid", self.remainder, MethodError)
         check_facts(self, problem)
         if space_of(problem) == "onehot":
             one_hot.check(problem, self.product_formula, self.truncation, backend)

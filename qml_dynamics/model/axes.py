@@ -9,6 +9,7 @@ from ..base.errors import integer, require
 MAX_QUBITS_PER_AXIS = 30
 MAX_QUBITS = 60
 MAX_POINTS = 1 << 16  # of an axis that is not numbered in binary, none of which is so long on a device
+_MOST = {"binary": 1 << MAX_QUBITS_PER_AXIS, "onehot": MAX_QUBITS, "none": MAX_POINTS}  # points of one axis
 BOUNDARIES = ("periodic", "walls")
 ENCODINGS = ("binary", "onehot", "none")
 
@@ -22,7 +23,7 @@ def qubits_of(points: Sequence[object], encoding: str) -> list[int]:
     >>> qubits_of([8, 32], "binary"), qubits_of([12], "onehot")
     ([3, 5], [12])
     """
-    many = [integer(n, "points", 2, 1 << MAX_QUBITS_PER_AXIS) for n in points]
+    many = [integer(n, "points", 2, _MOST[encoding]) for n in points]
     if encoding != "binary":
         return many
     for n in many:
@@ -40,7 +41,7 @@ def checked_qubits(qubits: Sequence[object], encoding: str, boundary: str) -> li
         bits = [integer(q, "qubits", 1, MAX_QUBITS_PER_AXIS) for q in qubits]
         require(sum(bits) <= MAX_QUBITS, "qubits", f"add up to at most {MAX_QUBITS}", sum(bits))
         return bits
-    bits = [integer(q, "points", 2, MAX_POINTS) for q in qubits]
+    bits = [integer(q, "points", 2, _MOST[encoding]) for q in qubits]
     if encoding == "onehot":
         require(sum(bits) <= MAX_QUBITS, "points", f"add up to at most {MAX_QUBITS} for one-hot axes", sum(bits))
     for n in bits if boundary == "periodic" else ():

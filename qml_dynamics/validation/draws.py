@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,8 +56,12 @@ class Setting:
     @property
     def levels(self) -> list[int]:
         """Numbers of cells of the nested grids on which a total variation is a look, the finest first."""
-        bits = self.reading.law.size.bit_length() - 1
-        return [1 << k for k in range(bits, 0, -1) if 1 << k >= min(_TV_CELLS, self.reading.law.size)]
+        shape, out = list(self.reading.law.shape), []
+        while (size := math.prod(shape)) > 1 and size >= min(_TV_CELLS, self.reading.law.size):
+            out.append(size)
+            longest = shape.index(max(shape))
+            shape[longest] = (shape[longest] + 1) // 2
+        return out
 
     def gap(self) -> np.ndarray:
         """What the runs differ by, what is sampled less what is exact: ``(1, cells)``."""

@@ -207,8 +207,15 @@ def samples_worth(run: Trajectory, shots: int) -> int:
 
 
 def infidelity_of(a: np.ndarray, b: np.ndarray) -> float:
-    """``1 - |<a|b>|^2`` of a unit wave b, without cancellation for nearly equal ones; a may have lost part of its norm."""
-    lost = 1 - float((np.abs(a) ** 2).sum())
+    """``1 - |<a|b>|^2`` without cancellation for nearly equal waves; each may have lost part of its norm, and 0 of a wave and itself.
+
+    >>> unit, shorter = np.array([1.0, 0.0]), np.array([0.9, 0.0])
+    >>> round(infidelity_of(unit, shorter), 12), round(infidelity_of(shorter, unit), 12), infidelity_of(shorter, shorter)
+    (0.19, 0.19, 0.0)
+    """
+    if a is b:
+        return 0.0
+    lost = 1 - min(float((np.abs(wave) ** 2).sum()) for wave in (a, b))
     if lost > _LOST:
         return float(1 - abs(np.vdot(a, b)) ** 2)
     overlap = np.vdot(a, b)

@@ -47,7 +47,7 @@ from .error_parts import (
     samples_worth,
     with_synthesis,
 )
-from .noise_parts import as_read, errors_of_readout, without_mitigation
+from .noise_parts import as_read, errors_of_readout, many_shots, without_mitigation
 from .wider_box import inner, widened
 
 _SETTLED = 1e-14  # infidelity that the reference may still have
@@ -163,11 +163,11 @@ class Chain:
     @cached_property
     def fine(self) -> Problem:
         """The problem with half of the spacing; one for both parts that need it, so that its loss is asked once."""
-        domain, initial = self.problem.domain, self.problem.initial
+        domain, initial = self.reference.domain, self.reference.initial
         assert isinstance(domain, Grid)
         if not isinstance(initial, (Gaussian, Uniform)):
             initial = State(refine(initial.vector(domain), domain)[0])
-        return self.problem.replace(domain=domain.refined(), initial=initial)
+        return self.reference.replace(domain=domain.refined(), initial=initial)
 
     def _wider(self, refined: Point, steps: int) -> Point:
         """The refined evolution in a box that is wider along every axis that ends somewhere, read at this grid's points."""
@@ -279,8 +279,8 @@ class Chain:
             raise
         except Exception as error:
             self._note(f"device: exact noisy probabilities are not available ({error}); measured from many shots.")
-        many = 100 * (self.shots or 1000)
-        return self._point(evolve(self.problem, self.method, backend=backend, shots=many, seed=(self.seed or 0) + 1))
+        many = min(many_shots(backend), 100 * (self.shots or 1000))
+        return self._point(self.run(self.problem, self.method, backend, many, (self.seed or 0) + 1))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

@@ -65,7 +65,8 @@ class Reading:
             weight = np.maximum(merged[2], 1e-300)
             values = None if out.values is None else halved(out.values * np.maximum(out.law, 1e-300), axis) / weight
             noise = None if out.noise is None else np.sqrt(halved(out.noise**2, axis))
-            axes = (*out.axes[:axis], out.axes[axis].reshape(-1, 2).mean(axis=1), *out.axes[axis + 1 :])
+            along = halved(out.axes[axis], 0) / halved(np.ones(out.axes[axis].size), 0)
+            axes = (*out.axes[:axis], along, *out.axes[axis + 1 :])
             out = replace(out, a=merged[0], b=merged[1], law=merged[2], values=values, noise=noise, axes=axes)
         return out
 
@@ -78,7 +79,9 @@ def coarse(table: np.ndarray) -> np.ndarray:
 
 
 def halved(array: np.ndarray, axis: int) -> np.ndarray:
-    """Sums of neighbours along an axis of even length (by two strides: a sum over an axis of two is ten times as slow)."""
+    """Sums of neighbours along an axis, an odd one alone (by two strides: a sum over an axis of two is ten times as slow)."""
+    if array.shape[axis] % 2:
+        return np.asarray(np.add.reduceat(array, np.arange(0, array.shape[axis], 2), axis))
     even, odd = ([slice(None)] * array.ndim for _ in range(2))
     even[axis], odd[axis] = slice(0, None, 2), slice(1, None, 2)
     return np.asarray(array[tuple(even)] + array[tuple(odd)])

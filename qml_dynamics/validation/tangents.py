@@ -241,7 +241,7 @@ def valleys(p: np.ndarray, deep: float = 0.5, most: int = 4) -> np.ndarray:
 
 def nested(shape: tuple[int, ...], finest: int) -> list[tuple[np.ndarray, int]]:
     """Partitions of a grid into 2, 4, 8, ... blocks, each axis halved in turn: labels of the cells, flat, and their number."""
-    bits = [int(n).bit_length() - 1 for n in shape]
+    bits = [(int(n) - 1).bit_length() for n in shape]
     used, out = [0] * len(shape), []
     while 1 << (sum(used) + 1) <= finest and used != bits:
         open_axes = [k for k in range(len(shape)) if used[k] < bits[k]]
@@ -249,6 +249,6 @@ def nested(shape: tuple[int, ...], finest: int) -> list[tuple[np.ndarray, int]]:
         where = np.indices(shape, sparse=True)
         label = np.zeros(shape, dtype=np.int64)
         for k, index in enumerate(where):
-            label = (label << used[k]) + (index >> (bits[k] - used[k]))
+            label = (label << used[k]) + (index << used[k]) // shape[k]
         out.append((label.reshape(-1), 1 << sum(used)))
     return out

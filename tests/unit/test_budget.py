@@ -10,7 +10,10 @@ import pytest
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 import qml_dynamics as qd
+from qml_dynamics.base.errors import BackendError
 from qml_dynamics.validation.error_parts import TERMS, coarse_cells
+from qml_dynamics.validation.loss_budget import Chain
+from qml_dynamics.validation.noise_parts import MANY
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -198,3 +201,23 @@ def test_the_last_link_is_the_run_itself(problem: qd.Problem, method: object, cl
         assert budget.shot_floor.shots == run.counts["weight"][-1].shots
     else:
         assert budget.shot_floor.shots < 400  # extrapolation makes shots worth less
+
+
+def test_a_device_without_probabilities_is_asked_for_as_many_shots_as_it_may_be(
+    problem: qd.Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the chain's own run, which an interrupt ends."""
+    chain = Chain(problem, METHOD, "aer", SHOTS, 1, False)
+    asked, answer = [], qd.evolve(problem, qd.SplitStep(8))
+
+    def run(
+        _problem: object, _method: object, backend: object = None, shots: int | None = None, seed: int | None = None
+    ) -> qd.Trajectory:
+        if shots is None:
+            raise BackendError("no probabilities")
+        asked.append((shots, seed))
+        return answer
+
+    monkeypatch.setattr(chain, "run", run)
+    chain._device(chain.backend)
+    assert asked == [(MANY, 2)]

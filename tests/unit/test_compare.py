@@ -198,3 +198,22 @@ def test_what_cannot_be_compared_is_refused(well: qd.Problem) -> None:
         qd.compare(a, qd.evolve(well.replace(clock="imaginary"), qd.SplitStep(4)))
     with pytest.raises(qd.ProblemError, match="share a saved time"):
         qd.compare(qd.evolve(well, qd.SplitStep(4), save=[0.3]), qd.evolve(well, qd.SplitStep(4), save=[0.4]))
+
+
+@pytest.mark.parametrize("points", [5, 12, 17, 33, (65, 66)])
+def test_samples_on_axes_of_any_length(points: int | tuple[int, int]) -> None:
+    many = points if isinstance(points, tuple) else (points,)
+    box = qd.Grid([(-4, 4)] * len(many), points=many, boundary="walls", encoding="none")
+    p = qd.Problem(
+        box,
+        lambda w: (w**2).sum(axis=1) / 2,
+        0.5,
+        clock="real",
+        duration=0.5,
+        initial=qd.Gaussian([0.5] * len(many), 0.8),
+    )
+    drawn, exact = qd.evolve(p, qd.SplitStep(100), shots=500, seed=1), qd.evolve(p, qd.SplitStep(100))
+    assert qd.compare(drawn, exact).agree
+    assert not qd.compare(
+        drawn, qd.evolve(p.replace(initial=qd.Gaussian([-1.5] * len(many), 0.8)), qd.SplitStep(100))
+    ).agree

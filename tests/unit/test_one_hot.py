@@ -45,7 +45,9 @@ def well(points: int = 4, **options: Any) -> qd.Problem:
             {"points": 7, "encoding": "onehot"},
             "`points` must be even on a ring that is not numbered in binary, but is 7",
         ),
-        ({"points": 61, "encoding": "onehot"}, "`points` must add up to at most 60 for one-hot axes, but is 61"),
+        ({"points": 61, "encoding": "onehot"}, "`points` must be an integer between 2 and 60, but is 61"),
+        ({"points": 5.5, "encoding": "onehot"}, "`points` must be an integer between 2 and 60, but is 5.5"),
+        ({"points": "5", "encoding": "none"}, "`points` must be an integer between 2 and 65536, but is '5'"),
         ({"points": 12}, "`points` must be powers of two where the encoding is 'binary', but is 12"),
         ({"points": 8, "qubits": 3}, "`qubits` must be left out where `points` are given, but is 3"),
         ({"points": 8, "encoding": "unary"}, "`encoding` must be one of binary, onehot, none, but is 'unary'"),
@@ -56,6 +58,8 @@ def test_grids_that_are_none(arguments: Any, words: str) -> None:
     """Refused by the name of the argument."""
     with pytest.raises(ProblemError, match=words):
         qd.Grid((0, 1), **arguments)
+    with pytest.raises(ProblemError, match="`points` must add up to at most 60 for one-hot axes, but is 64"):
+        qd.Grid([(0, 1)] * 2, points=32, encoding="onehot")
 
 
 def test_points_of_a_binary_grid_are_its_qubits() -> None:
@@ -164,7 +168,7 @@ def test_nothing_left_is_refused() -> None:
     ("method", "words"),
     [
         (qd.Trotter(4, truncation=0.1), "`truncation` must be 0 on a one-hot grid"),
-        (qd.Trotter(4, remainder=True), "`method` must run on a one-hot grid, but is Trotter, which runs on"),
+        (qd.Trotter(4, remainder=True), "`remainder` must be False on a one-hot grid, but is True"),
         (qd.SplitStep(4, formula="chin4a"), "`method` must run on a one-hot grid, but is SplitStep"),
         (qd.MultiProduct((1, 2)), "`method` must run on a one-hot grid, but is MultiProduct"),
         (qd.TensorTrain(4), "`method` must run on a one-hot grid, but is TensorTrain"),
@@ -268,6 +272,17 @@ def test_the_budget_has_a_part_for_the_differences() -> None:
     for part in ("differences", "formula", "device", "shots"):
         assert float(found.terms[part].value) > 1e-4
     assert float(found.terms["encoding"].value) == 0.0
+
+
+def test_the_parts_of_grid_and_box_hold_no_differences() -> None:
+    """They are those of waves, so that more points leave less of the first: and a grid of twice as many may be longer than a register."""
+    parts = []
+    for points in (14, 16):
+        box = qd.Grid((-4, 4), points=points, encoding="onehot")
+        p = qd.Problem(box, lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0, initial=qd.Gaussian(0.5, 0.7))
+        parts.append(float(qd.error_budget(p, qd.Trotter(2)).terms["grid"].value))
+    assert parts[0] == pytest.approx(1.65e-4, rel=0.02)
+    assert parts[1] < 0.2 * parts[0]
 
 
 def test_the_budget_of_a_table_has_the_part_too() -> None:

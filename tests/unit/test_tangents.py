@@ -92,3 +92,18 @@ def test_wells_and_cells() -> None:
     assert valleys(p).tolist() == [4]
     labels, count = nested((4, 2), 8)[-1]
     assert (count, sorted(labels.tolist())) == (8, list(range(8)))
+
+
+@pytest.mark.parametrize("shape", [(16,), (4, 8), (2, 2, 2), (5,), (6, 6), (17, 3)])
+def test_nested_blocks_of_any_shape(shape: tuple[int, ...]) -> None:
+    """Each is a partition into neighbours that the next one refines; of powers of two into equal blocks."""
+    found = nested(shape, 32)
+    whole = np.zeros(shape, dtype=np.int64).reshape(-1)
+    for labels, count in found:
+        assert labels.max() < count
+        sizes = np.bincount(labels, minlength=count)
+        assert all(len(set(whole[labels == k])) == 1 for k in set(labels))
+        if all(n & (n - 1) == 0 for n in shape):
+            assert set(sizes) == {labels.size // count}
+        whole = labels
+    assert found[-1][1] == min(32, int(np.prod([1 << (n - 1).bit_length() for n in shape])))

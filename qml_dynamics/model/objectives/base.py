@@ -17,6 +17,7 @@ from ...base.numeric import number_array
 from ...base.options import handed
 from ...base.printing import printed_briefly
 from ..domains import Domain
+from .leaning import lasting, marks
 from .shared import SharedTables
 
 if TYPE_CHECKING:
@@ -165,8 +166,8 @@ class Objective:
     def table(self, domain: Domain) -> np.ndarray:
         """The values of :meth:`on` as the one table that all share as long as somebody holds it; it cannot be written to.
 
-        The first look at it in a call of a public function asks a few points again, and makes the table of a function that has
-        changed anew.
+        The first look at it in a call of a public function looks at what the function visibly leans on, asks a few points again, and
+        makes the table of a function that has changed anew.
 
         >>> from qml_dynamics import Grid
         >>> bowl = Objective(lambda w: (w**2).sum(axis=1), "bowl")
@@ -175,7 +176,10 @@ class Objective:
         (True, False)
         """
         shared = self._shared(domain)
-        return self._tables.add(domain, *self._evaluated(domain)) if shared is None else shared
+        if shared is not None:
+            return shared
+        before, made = marks(self.fn), self._evaluated(domain)
+        return self._tables.add(domain, *made, lasting(before, marks(self.fn)))
 
     @property
     def _tables(self) -> SharedTables:
@@ -187,6 +191,8 @@ class Objective:
         found = self._tables.find(domain)
         if found is None or self.domain is not None or self._tables.looked_at(domain):
             return found
+        if not self._tables.leans_on(domain, marks(self.fn)):
+            return None
         return found if self._tables.unchanged(domain, self(_again(domain)[1])) else None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import pickle
 import weakref
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics.methods.base import Method
 from qml_dynamics.model.objectives.base import ASKED_TWICE
+from qml_dynamics.model.objectives.shared import SharedTables
 from qml_dynamics.model.problem import loss_table
 from qml_dynamics.plotting import plot_summary
 
@@ -130,6 +132,42 @@ def test_a_function_that_has_changed_is_asked_anew() -> None:
     assert np.array_equal(second.density, fresh.density)
     assert not np.array_equal(close.density, first.density)
     assert np.abs(second.density - first.density).max() > 1e-4
+
+
+def test_a_function_that_has_changed_between_the_points_that_are_asked_again() -> None:
+    """A bump that only a few points see: by a global, by a cell of a helper, by an attribute, by an array that is written into."""
+    names: dict[str, object] = {"np": np, "height": 0.0}
+    exec("def loss(w): return w[:, 0]**2 / 2 + height * np.exp(-(w[:, 0] / 0.1)**2)", names)
+    height, held = np.zeros(1), Dear()
+    held.scale = 0.0
+
+    def bump(w: np.ndarray) -> np.ndarray:
+        return height[0] * np.exp(-((w[:, 0] / 0.1) ** 2))
+
+    def far(w: np.ndarray) -> np.ndarray:
+        return held.scale * np.exp(-((w[:, 0] / 0.1) ** 2))
+
+    for loss in (names["loss"], lambda w: w[:, 0] ** 2 / 2 + bump(w), lambda w: w[:, 0] ** 2 / 2 + far(w)):
+        names["height"], height[0], held.scale = 0.0, 0.0, 0.0
+        problem = well(loss, weights=1)  # type: ignore[arg-type]
+        first = qd.evolve(problem, qd.SplitStep(5))
+        same = loss_table(problem)
+        qd.evolve(problem, qd.SplitStep(5))
+        assert loss_table(problem) is same
+        names["height"], height[0], held.scale = 50.0, 50.0, 50.0
+        second = qd.evolve(problem, qd.SplitStep(5))
+        assert np.array_equal(second.density, qd.evolve(well(loss, weights=1), qd.SplitStep(5)).density)  # type: ignore[arg-type]
+        assert np.abs(second.density - first.density).max() > 1e-3
+
+
+def test_threads_share_tables() -> None:
+    """A table that one thread frees while another looks at it is asked for anew, and nothing fails."""
+    tables, grid = SharedTables(), qd.Grid((-1, 1), 2)
+    assert not tables.looked_at(grid)
+    assert not tables.unchanged(grid, np.zeros(1))
+    held = tables.add(grid, np.zeros(4), np.zeros(1))
+    assert pickle.loads(pickle.dumps(tables)).find(grid) is None
+    assert tables.find(grid) is held
 
 
 def test_the_table_is_freed_with_the_problem() -> None:
