@@ -135,7 +135,7 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
         list(each(_called, [lambda: 1], executor=Inline(), what="method"))
     own = type("Own", (), {"__module__": "__main__"})  # of a script, which the workers do not run again
     monkeypatch.setattr(sys.modules["__main__"], "Own", own, raising=False)
-    with pytest.raises(MethodError, match="Argument `method` must be such that another process can have it .* Own"):
+    with pytest.raises(MethodError, match=r"`method` must be such that another process can have it .* Own"):
         list(each(_called, [own()], workers=1, what="method"))
     assert not isinstance(next(each(type, [own()], executor=Inline(), what="method"))[1], Exception)
     with pytest.raises(ZeroDivisionError):

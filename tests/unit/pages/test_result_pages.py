@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,33 @@ def test_a_chain_tells_its_means_and_its_law(made: Path, tmp_path: Path) -> None
     exec(lines.replace("'chain.npz'", repr(str(made / "chain" / "chain.npz"))), names)
     np.testing.assert_array_equal(names["again"].samples, chain.samples)
     assert text.count("data-frames") >= 1
+
+
+def lines_of(chain: qd.Chain, folder: Path) -> str:
+    """The Python lines that make a chain again."""
+    _, page = page_of(chain, folder)
+    return [node.text() for node in section(page, "reproduce").all("code")][-1]
+
+
+def test_the_lines_of_a_chain_name_all_that_decides_it(tmp_path: Path) -> None:
+    method, file = qd.SplitStep(5), tmp_path / "chain.npz"
+    with ThreadPoolExecutor(1) as pool:
+        apart = qd.metts(WELL, tau=0.5, samples=8, seed=1, method=method, executor=pool)
+        lines = lines_of(apart, tmp_path)
+        assert ", workers=1," in lines
+        names: dict[str, Any] = {"pool": pool}
+        apart.save(file)
+        exec(lines.replace("'chain.npz'", repr(str(file))).replace("workers=1", "executor=pool"), names)
+    np.testing.assert_array_equal(names["again"].samples, apart.samples)
+    assert names["again"].method == method
+    short = qd.ProbabilisticITE(1.0, 2, order=2, block="exact")
+    shot = qd.metts(WELL, 0.5, 4, seed=1, burn_in=0, walkers=2, backend="statevector", shots=300, method=short)
+    lines = lines_of(shot, tmp_path)
+    assert ", shots=300," in lines
+    assert "workers" not in lines
+    shot.save(file)
+    exec(lines.replace("'chain.npz'", repr(str(file))), names)
+    np.testing.assert_array_equal(names["again"].samples, shot.samples)
 
 
 def test_a_training_tells_its_curves_and_draws_its_circuit(made: Path, tmp_path: Path) -> None:
