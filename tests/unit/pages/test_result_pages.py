@@ -290,4 +290,52 @@ def test_what_a_page_cannot_show_is_refused(made: Path, tmp_path: Path) -> None:
     (tmp_path / "noise" / "forward.json").write_text('{"times": [0], "axes": [[1, 2]], "density": [[1]]}')
     with pytest.raises(ProblemError, match="must be a folder of diffuse"):
         qd.report(tmp_path / "noise", tmp_path / "p.html")
+    forward = {"times": [0], "axes": [[0, 1]], "density": [[1, 1]]}
+    for change in (
+        {"axes": [[]], "density": [[]]},
+        {"axes": [[0]], "density": [[1]]},
+        {"times": [{}]},
+        {"density": [[1, None]]},
+    ):
+        (tmp_path / "noise" / "forward.json").write_text(json.dumps(forward | change))
+        with pytest.raises(ProblemError, match="must be a folder of diffuse"):
+            qd.report(tmp_path / "noise", tmp_path / "p.html")
+    law = {"probabilities": [0.5, 0.5], "exact": [0.5, 0.5], "stderr": [0, 0]}
+    for change in ({"exact": [{}, {}]}, {"stderr": [0, float("nan")]}):
+        (tmp_path / "odd" / "result.json").write_text(json.dumps(law | change))
+        with pytest.raises(ProblemError):
+            qd.report(tmp_path / "odd", tmp_path / "p.html")
     assert not (tmp_path / "p.html").exists()
+
+
+def test_a_sweep_that_was_made_up_is_refused(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "sweep", tmp_path / "sweep")
+    table, head = tmp_path / "sweep" / "table.csv", tmp_path / "sweep" / "sweep.json"
+    said, text = json.loads(head.read_text()), table.read_text()
+    for wrong in ("status,index,error\nfailed\n", f"index,status,error\n1,failed,{'x' * 200_000}\n"):
+        table.write_text(wrong)
+        with pytest.raises(ProblemError, match="`folder` must be the folder of a sweep"):
+            qd.Sweep.load(tmp_path / "sweep")
+    table.write_text(text)
+    head.write_text(json.dumps({**said, "zip": [[["a"], ["b"]]]}))
+    with pytest.raises(ProblemError):
+        qd.Sweep.load(tmp_path / "sweep")
+
+
+def test_the_page_of_a_descent_names_its_file_and_what_is_scaled(tmp_path: Path) -> None:
+    found = qd.descend(qd.objectives.double_well(), bounds=[(-2, 2)], qubits=3, steps=3, samples=20, seed=1)
+    words = "over the unit box, of the scaled loss"
+    found.save(tmp_path / "descent.npz")
+    for source in (found, tmp_path / "descent.npz"):
+        _, page = page_of(source, tmp_path)
+        assert "found = qd.Descent.load('descent.npz')\nrun = found.trajectory\n" in text_of(page, "reproduce")
+        assert words in text_of(page, "summary")
+    assert words not in text_of(page_of(found.trajectory, tmp_path)[1], "summary")
+
+
+def test_a_wide_program_is_not_searched_for_its_measurements(made: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    shutil.copytree(made / "gibbs", tmp_path / "wide")
+    (tmp_path / "wide" / "gibbs.qasm").write_text("OPENQASM 3.0;\nqubit[200] q;")
+    monkeypatch.delattr(QuantumCircuit, "remove_final_measurements")
+    _, page = page_of(tmp_path / "wide", tmp_path)
+    assert "More than 16 qubits are not drawn." in text_of(page, "circuits")
