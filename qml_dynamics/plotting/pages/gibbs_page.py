@@ -133,6 +133,8 @@ def _cost(said: Mapping[str, Any]) -> Element:
 def _reproduce(said: Mapping[str, Any], place: Place) -> Element:
     words = [str(word) for word in _list(said.get("command"))]
     lines = ["import json", "", f"said = json.load(open({place.path!r}))", "print(said['probabilities'])"]
-    return endings.reproduce(
-        words or None, lines, "The seed decides every sample, with the same versions of the packages."
-    )
+    seeded = mapping(said.get("provenance")).get("seed") is not None
+    same = "The seed decides every sample, with the same versions of the packages."
+    exact = "Nothing was drawn: the same versions of the packages give the same numbers."
+    told = [same] if seeded else [exact] if said.get("shots") is None else []
+    return endings.reproduce(words or None, lines, *told)

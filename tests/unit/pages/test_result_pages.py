@@ -209,6 +209,9 @@ def test_a_thermal_law_stands_beside_the_exact_one(made: Path, tmp_path: Path) -
     command = next(section(page, "reproduce").all("code")).text()
     assert command == "qml-dynamics gibbs --energies=-0.3,1.1,0.4 --backend=aer --shots=400 --seed=1"
     words = command.split()[1:]
+    assert "The seed decides every sample" in text_of(page, "reproduce")
+    assert code_of("gibbs", "--energies=-0.3,1.1,0.4", "--out", tmp_path / "exact") == 0
+    assert "Nothing was drawn" in text_of(page_of(tmp_path / "exact", tmp_path)[1], "reproduce")
     assert code_of(*words, "--out", tmp_path / "again") == 0
     again = json.loads((tmp_path / "again" / "result.json").read_text())
     assert again["probabilities"] == said["probabilities"]
