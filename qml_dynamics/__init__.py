@@ -75,6 +75,7 @@ _HOME = {
         "JobLost",
         "BudgetExceeded",
         "EdgeWeightWarning",
+        "KineticRoundingWarning",
         "MomentumTailWarning",
     ),
 }
@@ -106,6 +107,7 @@ if TYPE_CHECKING:
     from .base.errors import BudgetExceeded as BudgetExceeded
     from .base.errors import EdgeWeightWarning as EdgeWeightWarning
     from .base.errors import JobLost as JobLost
+    from .base.errors import KineticRoundingWarning as KineticRoundingWarning
     from .base.errors import MethodError as MethodError
     from .base.errors import MomentumTailWarning as MomentumTailWarning
     from .base.errors import ProblemError as ProblemError

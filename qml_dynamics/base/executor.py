@@ -23,7 +23,7 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.reduction import ForkingPickler
 from typing import Generic, TypeVar
 
@@ -101,7 +101,8 @@ def each(
         return
     for call in calls[:1]:
         try:
-            ForkingPickler.dumps(call)
+            with _plain_start() if executor is None else nullcontext():  # in which the workers get it
+                ForkingPickler.dumps(call)
         except Exception as error:  # a class of any package may raise anything
             raise MethodError(
                 f"Argument `{what}` must be such that another process can have it where there are workers, but: {describe(str(error))}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -229,7 +229,8 @@ def diffuse_command(
             file, more = _write_program(draft, fit)
             written.append(file)
             facts["circuit"] = more
-        written += _write_facts(draft, fit, made, facts, time.perf_counter() - begun)
+        again = _command(source, stated, allow_code, options)
+        written += _write_facts(draft, fit, made, {**facts, "command": again}, time.perf_counter() - begun)
         if plots and pictures.available():
             written.append(_draw(draft / "diffusion.png", fit, made))
     files = [folder / file.name for file in written]
@@ -276,7 +277,6 @@ def _write_facts(out: Path, fit: Fit, made: np.ndarray, facts: dict[str, Any], s
         **facts,
         "seen": _seen(fit, made),
         "asked": {**asked, "file": str(stated.file)},
-        "command": _command(stated),
     }
     said |= {"provenance": {"seed": stated.seed, "seconds": seconds, "versions": versions()}}
     write_bytes(out / RESULT, (to_json(plain(said)) + "\n").encode())
@@ -302,18 +302,17 @@ def _seen(fit: Fit, made: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def _command(stated: Statement) -> list[str]:
-    """The command that asks for the same of a table; a diffusion.toml holds more than options say."""
-    options: dict[str, object] = {
-        "columns": ",".join(stated.columns) or None,
-        "label": stated.label,
-        "samples": stated.n,
-        "kind": stated.kind,
-    }
-    options |= {"condition": stated.condition, "steps": stated.steps, "program": stated.method, "seed": stated.seed}
-    options |= {"time": stated.time if stated.method else None}
-    words = ["qml-dynamics", "diffuse", str(stated.file)]
-    return words + [f"--{name}={value}" for name, value in options.items() if value is not None]
+def _command(source: Path, stated: Statement, allow_code: bool, given: Mapping[str, Any]) -> list[str]:
+    """The command that asks for the same: a diffusion.toml, which holds more than options say, with those that were given; a table
+    with all of them."""
+    table = source.is_file() and source.suffix != ".toml"
+    known: Mapping[str, Any] = vars(stated) if table else given
+    said: dict[str, object] = {"columns": ",".join(known.get("columns") or ()) or None}
+    names = {"n": "samples", "method": "program"}
+    said |= {names.get(n, n): known.get(n) for n in ("label", "n", "kind", "condition", "steps", "method", "seed")}
+    said |= {"time": known.get("time") if stated.method else None}
+    words = ["qml-dynamics", "diffuse", str(source), *(["--allow-code"] if allow_code else [])]
+    return words + [f"--{name}={value}" for name, value in said.items() if value is not None]
 
 
 def _told(facts: dict[str, Any]) -> list[str]:

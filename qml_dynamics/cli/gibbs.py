@@ -15,7 +15,7 @@ from .. import synthesis
 from ..base.errors import ProblemError, describe, require
 from ..base.tails import chi_square_sf
 from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
-from ..methods.keeping import versions
+from ..methods.keeping import drawn, versions
 from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from ..plotting import save_figure
@@ -76,7 +76,7 @@ def gibbs_command(
         raise ProblemError("Argument `gibbs` must have one of a problem file, --energies and --sigmoid.")
     if out is not None:
         refuse_results(out, FILES, force)
-    options: Options = {"backend": backend, "shots": shots, "seed": seed}
+    options: Options = {"backend": backend, "shots": shots, "seed": seed if shots is None else drawn(seed)}
     begun = time.perf_counter()
     require(steps is None or asked.problem is not None, "steps", "be left out without a problem", steps)
     answer = _on_problem(asked, steps, options) if asked.problem is not None else _on_labels(asked, options)

@@ -100,9 +100,12 @@ class Ready:
         return table, prepared.rows_of(table, "data")
 
     def _by_place(self, data: Path, columns: tuple[str, ...] | None) -> tuple[Table, np.ndarray]:
-        """Columns in the order in which they are named or stand in the file."""
+        """Columns in the order in which they are named or stand in the file; one value in all rows is no reason to leave one out."""
         table = read_table(data, columns or ())
-        chosen = columns or tuple(feature.name for feature in default_features(table)[0])
+        chosen = columns or tuple(feature.name for feature in default_features(table, constant=True)[0])
+        numeric = tuple(name for name in table.header if table.known[name].numeric)
+        if columns is None and self.width is not None and len(numeric) > self.width:
+            chosen = numeric  # identifiers too: which of them are meant must be said
         if self.width is not None and len(chosen) != self.width:
             raise ProblemError(
                 f"Argument `columns` must name {self.width} columns of numbers in the order of the rows of the training, which was "

@@ -51,6 +51,17 @@ def test_softmax_with_shots_and_files(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (out / "gibbs.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_seed_that_was_drawn_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--energies=0.3,1.1", "--backend=statevector", "--shots=60", "--json"]
+    assert call(asked) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert f"--seed={data['provenance']['seed']}" in data["command"]
+    assert call([*data["command"][2:], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["probabilities"] == data["probabilities"]
+    assert call(["--energies=0.3,1.1", "--json"]) == 0  # exact: nothing is drawn
+    assert json.loads(capsys.readouterr().out)["provenance"]["seed"] is None
+
+
 def test_the_folder_of_the_gallery(capsys: pytest.CaptureFixture[str]) -> None:
     assert call([str(SOFTMAX / "imaginary.toml"), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)

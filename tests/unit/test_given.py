@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import sympy
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.cli import main
+from qml_dynamics.cli.diffuse import _command, read_statement
 from qml_dynamics.learning.descent.box import as_bounds
 from qml_dynamics.learning.growth import Training, train_network
 from qml_dynamics.model.objectives import Objective
@@ -224,6 +226,20 @@ def code_of(*words: str | Path) -> int:
     with pytest.raises(SystemExit) as left:
         main([str(word) for word in words])
     return int(left.value.code or 0)
+
+
+def test_diffuse_keeps_the_file_it_was_asked_with(tmp_path: Path) -> None:
+    """A diffusion.toml holds more than options say: it is named in the command, with the options beside it."""
+    path = tmp_path / "diffusion.toml"
+    path.write_text('[data]\nfile = "t.csv"\nheld_out = 0.5\n[circuit]\nmethod = "modes"\n')
+    given: dict[str, Any] = {"columns": ["x", "y"], "n": 20, "seed": None, "time": 0.3}
+    for source in (path, tmp_path):
+        words = _command(source, read_statement(source, **given), True, given)
+        said = ["--allow-code", "--columns=x,y", "--samples=20", "--time=0.3"]
+        assert words == ["qml-dynamics", "diffuse", str(source), *said]
+    (tmp_path / "t.csv").write_text("x\n1.5\n")
+    words = _command(tmp_path / "t.csv", read_statement(tmp_path / "t.csv", seed=3), False, {"seed": 3})
+    assert words[2:] == [str(tmp_path / "t.csv"), "--samples=1000", "--kind=sde", "--steps=100", "--seed=3"]
 
 
 def test_diffuse_names_the_option_that_was_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -123,7 +124,7 @@ def test_processes_give_the_bits_of_one() -> None:
     assert np.array_equal(one.index, inline.index)
 
 
-def test_refusals() -> None:
+def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ProblemError, match="Argument `workers` must be an integer between 1 and 4096, but is 0"):
         chain(bowl(), workers=0)
     with pytest.raises(ProblemError, match="Argument `workers` must be left out where there is an executor"):
@@ -132,6 +133,11 @@ def test_refusals() -> None:
         chain(bowl(), workers=2, backend="statevector")
     with pytest.raises(MethodError, match="Argument `method` must be such that another process can have it"):
         list(each(_called, [lambda: 1], executor=Inline(), what="method"))
+    own = type("Own", (), {"__module__": "__main__"})  # of a script, which the workers do not run again
+    monkeypatch.setattr(sys.modules["__main__"], "Own", own, raising=False)
+    with pytest.raises(MethodError, match=r"`method` must be such that another process can have it .* Own"):
+        list(each(_called, [own()], workers=1, what="method"))
+    assert not isinstance(next(each(type, [own()], executor=Inline(), what="method"))[1], Exception)
     with pytest.raises(ZeroDivisionError):
         list(each(_inverse, [1.0, 0.0], executor=Inline()))
     assert dict(each(_inverse, [1.0, 2.0])) == {0: 1.0, 1: 0.5}

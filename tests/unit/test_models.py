@@ -18,8 +18,10 @@ from qiskit.quantum_info import SparsePauliOp
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.cli import main
+from qml_dynamics.cli.saved import How, ready
 from qml_dynamics.model.objectives import Objective, neuron
 from qml_dynamics.model.objectives.classifiers import Neuron, Numbers, sigmoid
+from qml_dynamics.results.stored import read_result, write_result
 from tests.texts import IRIS_NEURON
 
 ROOT = Path(__file__).parents[2]
@@ -484,6 +486,27 @@ def test_a_damaged_descent_is_refused_by_name(chain: qd.Chain, tmp_path: Path) -
             qd.Descent.load(path)
     path.write_bytes(whole)
     assert qd.Descent.load(path).samples == 1000
+    parts = read_result(path, "descent")
+    polished, rival = {"weights": (0.1, 0.2), "loss": 0.1, "start": (0.1, 0.2)}, {"name": "a", "loss": 0.1}
+    end = {"kind": "minimum", "slope": 0.1, "curvature": None, "evaluations": 3}
+    for change in (
+        {"polished": [{"foo": 1}]},
+        {"polished": [{**polished, "evaluations": "many", "gradients": 0}]},
+        {"rivals": [{**rival, "weights": ("a", "b"), "evaluations": 1, "gradients": 0, "seconds": 1.0}]},
+        {"end": {"kind": 3}},
+        {"end": {**end, "kind": 3}},
+        {"end": {**end, "kind": "hill"}},
+        {"end": {**end, "curvature": "steep"}},
+        {"evaluations": {"grid": "many"}},
+        {"box": {"low": "ab", "lengths": (1.0, 1.0), "offset": 0.0}},
+        {"samples": "x"},
+        {"gap": "a"},
+    ):
+        write_result(path, "descent", {**parts, **change})
+        with pytest.raises(ProblemError, match=r"^Argument `.*` must [^\n]*\.$"):
+            qd.Descent.load(path)
+    write_result(path, "descent", {**parts, "end": end, "gap": 0.5})
+    assert qd.Descent.load(path).end is not None
 
 
 def test_descend_with_a_folder_keeps_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -500,6 +523,30 @@ def test_descend_with_a_folder_keeps_what_it_found(tmp_path: Path, capsys: pytes
     assert found.weights != found.trajectory.best.weights  # type: ignore[union-attr]
     assert predicted(capsys, tmp_path / "d" / "descent.npz", file, "--columns", "a,b") == rows
     assert predicted(capsys, tmp_path / "d", file) != rows  # in the order of the file: b, a
+
+
+def test_no_column_of_numbers_is_passed_over_where_columns_have_no_names(tmp_path: Path) -> None:
+    """One value in all rows is a column as any other, and a file with more columns than the training must name them."""
+    circuit, file = QuantumCircuit(1), tmp_path / "new.csv"
+    circuit.ry(Parameter("x"), 0)
+    circuit.rx(Parameter("y"), 0)
+    circuit.ry(Parameter("a"), 0)
+    rows = [[0.1, 0.2], [0.3, 0.1], [0.7, 0.5]]
+    found = qd.train(circuit, "squared", [0.4], features=rows, labels=[1, -1, 1], inputs=["x", "y"], steps=1, seed=0)
+    path = found.save(tmp_path / "training.npz")
+    known, parts = ready(path, How()), read_result(path, "training")
+    for change in ({"accuracy": np.ones(1)}, {"accuracy": "high"}, {"classes": 7}, {"seed": "a"}):
+        write_result(tmp_path / "odd.npz", "training", {**parts, **change})
+        with pytest.raises(ProblemError, match=r"`path` must be a saved training, but .* is not"):
+            qd.TrainResult.load(tmp_path / "odd.npz")
+    file.write_text("a,b\n0.5,0.1\n0.5,0.2\n")
+    np.testing.assert_array_equal(known.read(file, None)[1], [[0.5, 0.1], [0.5, 0.2]])
+    for third in ("7,8", "3,3", "1.5,2.5"):
+        first, second = third.split(",")
+        file.write_text(f"a,b,id\n0.5,0.1,{first}\n0.5,0.2,{second}\n")
+        with pytest.raises(ProblemError, match=r"must name 2 columns of numbers .* has 'a, b, id'"):
+            known.read(file, None)
+        np.testing.assert_array_equal(known.read(file, ("b", "a"))[1], [[0.1, 0.5], [0.2, 0.5]])
 
 
 @pytest.mark.parametrize("labels", [[1, -1, 1, -1], TARGETS], ids=["classes", "targets"])

@@ -37,10 +37,10 @@ class End:
     def __str__(self) -> str:
         curved = "a corner" if self.curvature is None else f"least curvature {self.curvature:.1e}"
         numbers = f"slope {self.slope:.1e}, {curved} (unit box, range of the loss)"
-        return f"{_WORDS[self.kind]}: {numbers}"
+        return f"{WORDS[self.kind]}: {numbers}"
 
 
-_WORDS = {
+WORDS = {
     "minimum": "the polish has converged to a local minimum",
     "no minimum": "the polish has stopped at a saddle or a maximum, which is no minimum: take other samples",
     "flat": "the polish has stopped where the loss is flat, which is no minimum that it could tell",

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...base.archive import of, reading
+from ...base.archive import DAMAGE, of, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
-from ...base.errors import real, require
+from ...base.errors import integer, one_of, real, require
 from ...base.estimate import Estimate, share_error
 from ...base.printing import cut, printed_briefly
 from ...base.registry import at
@@ -23,7 +23,7 @@ from ...results.predictions import Chosen, Predictor, law_of, only_of_a_density
 from ...results.stored import read_result, write_result
 from ...results.trajectory import Trajectory, plain
 from .box import RADIUS, Box
-from .ends import End
+from .ends import WORDS, End
 from .polish import Polished, Rival
 
 KIND, RESULT = "descent", "descent.npz"
@@ -134,13 +134,17 @@ class Descent(Predicting):
             ProblemError: the file is no saved descent, was damaged or changed, or names code.
         """
         parts: dict[str, Any] = read_result(path, KIND)
-        with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
+        with reading(f"Argument `path` must be a saved {KIND}, but {path} is not", damage=(*DAMAGE, TypeError)):
             names = [f.name for f in fields(cls)]
             require(sorted(parts) == sorted(names), "path", f"hold {', '.join(names)}", ", ".join(parts))
             for name, kind in _LISTS.items():
-                parts[name] = tuple(kind(**of(each, dict, name)) for each in of(parts[name], list, name))
+                parts[name] = tuple(
+                    _checked(kind(**of(each, dict, name)), name) for each in of(parts[name], list, name)
+                )
             for name, kind in _TABLES.items():
-                parts[name] = None if parts[name] is None else kind(**of(parts[name], dict, name))
+                parts[name] = None if parts[name] is None else _checked(kind(**of(parts[name], dict, name)), name)
+            if parts["end"] is not None:
+                one_of(parts["end"].kind, "end.kind", tuple(WORDS))
             of(parts["evaluations"], Evaluations, "evaluations")
             of(parts["success"], (Estimate, type(None)), "success")
             arrays: Mapping[str, np.ndarray] = of(parts["trajectory"], dict, "trajectory")
@@ -152,6 +156,9 @@ class Descent(Predicting):
                 require(len(listed) == many, name, f"be {many} numbers", listed)
             for name in ("loss", "sample_loss", "uniform_loss"):
                 real(parts[name], name)
+            integer(parts["samples"], "samples", 1, 2**63)
+            if parts["gap"] is not None:
+                real(parts["gap"], "gap")
         return run
 
     def __str__(self) -> str:
@@ -176,6 +183,22 @@ class Descent(Predicting):
 
 _TABLES: dict[str, type] = {"evaluations": Evaluations, "box": Box, "end": End}  # parts that are tables of a file
 _LISTS: dict[str, type] = {"polished": Polished, "rivals": Rival}
+
+
+def _checked(part: Any, name: str) -> Any:
+    """A part of a file; ``ProblemError`` that names its field unless each is of its type."""
+    for each in fields(part):
+        value, where, kind = getattr(part, each.name), f"{name}.{each.name}", str(each.type)
+        if kind == "int":
+            integer(value, where, 0, 2**63)
+        elif kind == "str":
+            of(value, str, where)
+        elif kind.startswith("tuple"):
+            for number in of(value, tuple, where):
+                real(number, where)
+        elif kind == "float" or value is not None:  # the others are numbers or None
+            real(value, where)
+    return part
 
 
 def descent_data(found: Descent) -> dict[str, Any]:

@@ -254,7 +254,8 @@ def _chain(
         success_probability=source.success,
         diagnostics=diagnostics,
         stop=stop,
-        provenance=_provenance(entropy, clock_time.perf_counter() - started, asked.device, asked.reading),
+        provenance=_provenance(entropy, clock_time.perf_counter() - started, asked.device, asked.reading)
+        | {"shots": asked.shots, "apart": spread is not None},
         energy=energy,
     )
 

@@ -90,6 +90,10 @@ class TrainResult(Shown):
             checked(arrays, "evaluations", "iu", (steps,))
             checked(arrays, "parameters", "f", (steps, count))
             checked(arrays, "theta", "f", arrays["theta"].shape)
+            if parts["accuracy"] is not None:
+                checked({"accuracy": of(parts["accuracy"], np.ndarray, "accuracy")}, "accuracy", "f", (steps,))
+            of(parts["classes"], (tuple, type(None)), "classes")
+            of(parts["seed"], int, "seed")
             require(steps > 0, "path", "hold a loss before the first step", "of none")
             read = _no_circuit if circuit is None else reader_from(of(circuit, dict, "circuit"))
             made = cls(**parts, _outputs=read)  # type: ignore[arg-type]

@@ -287,8 +287,12 @@ def _constant(table: Table, name: str) -> bool:
     return len(cells) > 1 and len({cell.strip() for cell in cells}) == 1
 
 
-def default_features(table: Table, but: Sequence[str] = ()) -> tuple[list[Feature], list[Feature], dict[str, str]]:
+def default_features(
+    table: Table, but: Sequence[str] = (), constant: bool = False
+) -> tuple[list[Feature], list[Feature], dict[str, str]]:
     """Features that are taken unless others are named, those of categories, and why other columns are left out.
+
+    Columns ``but`` are passed over; those of numbers with one value in all rows are left out unless ``constant``.
 
     >>> numbers, categories, why = default_features(read_table({"id": [7, 9], "x": [1.5, 2.5], "c": ["u", "v"]}))
     >>> [f.name for f in numbers], why
@@ -305,7 +309,7 @@ def default_features(table: Table, but: Sequence[str] = ()) -> tuple[list[Featur
             why[name] = column.identifier
         elif column.kind == "undecided":
             _refuse_kind(table, "features", name)
-        elif column.numeric and _constant(table, name):
+        elif column.numeric and not constant and _constant(table, name):
             why[name] = "one value in all rows"
         elif column.numeric:
             numeric += features_of(table, name)

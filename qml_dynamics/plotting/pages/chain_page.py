@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...learning.metts.chain import Chain
+from ...methods.base import facts_of
 from ...results.trajectory import plain
 from . import endings, wave
 from .layout import document
@@ -181,10 +182,15 @@ def _diagnostics(chain: Chain) -> list[Child]:
 
 def _reproduce(chain: Chain, place: Place) -> Element:
     options = {"seed": chain.provenance.get("seed"), "backend": chain.provenance.get("backend")}
+    options |= {"shots": chain.provenance.get("shots"), "workers": 1 if chain.provenance.get("apart") is True else None}
     options |= {"collapse": chain.collapse, "reading": chain.reading}
     options |= {name: chain.diagnostics.get(name) for name in ("walkers", "burn_in")}
     said = "".join(f", {name}={value!r}" for name, value in options.items() if value is not None)
     lines = ["import qml_dynamics as qd", "", f"chain = qd.Chain.load({place.path or 'chain.npz'!r})"]
+    if chain.method is not None:
+        known = facts_of(chain.method) is not None
+        said += ", method=chain.method" if known else ", method=method"
+        lines += [] if known else [f"# method = {' '.join(str(chain.method).split())[:200]}"]
     lines.append(f"again = qd.metts(chain.problem, {chain.tau!r}, {len(chain.samples)}{said})")
     return endings.reproduce(
         None,

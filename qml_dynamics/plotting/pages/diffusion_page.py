@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.archive import of, reading
+from ...base.archive import DAMAGE, of, reading
 from ...base.texts import parse_json
 from ...runs.trajectory_file import FORWARD
 from . import endings
@@ -118,7 +118,8 @@ def _data(said: Mapping[str, Any]) -> Element:
 def _generated(said: Mapping[str, Any]) -> Element:
     """One histogram a column, in the units of the file."""
     parts: list[Child] = []
-    with reading("Argument `run` must be a folder of diffuse, but what it says of its columns is not"):
+    must = "Argument `run` must be a folder of diffuse, but what it says of its columns is not"
+    with reading(must, damage=(*DAMAGE, TypeError)):
         for number, (name, seen) in enumerate(mapping(said.get("seen")).items()):
             arrays = {key: np.asarray(of(value, list, key), dtype=float) for key, value in mapping(seen).items()}
             edges, made = arrays["edges"], arrays["generated"]
@@ -147,13 +148,15 @@ def _forward(place: Place) -> Element:
     title = "Noise over time"
     if path is None or not path.is_file():
         return section("wave", title, note("The folder does not hold the densities of the forward process."))
-    with reading(f"Argument `run` must be a folder of diffuse, but its {FORWARD} is not"):
+    with reading(f"Argument `run` must be a folder of diffuse, but its {FORWARD} is not", damage=(*DAMAGE, TypeError)):
         said = of(parse_json(path.read_bytes()), dict, FORWARD)
         times = np.asarray(of(said["times"], list, "times"), dtype=float)
         laws = np.asarray(of(said["density"], list, "density"), dtype=float)
         axes = [np.asarray(of(axis, list, "axes"), dtype=float) for axis in of(said["axes"], list, "axes")]
         if laws.shape != (len(times), *(len(axis) for axis in axes)) or len(axes) not in (1, 2) or not len(times):
             raise ValueError("times, axes and density do not fit")
+        if min(map(len, axes)) < 2 or not all(np.isfinite(each).all() for each in (times, laws, *axes)):
+            raise ValueError("each axis must have two points or more, and all numbers must be finite")
     labels = [f"t = {time:.3g}" for time in times]
     pictures = [
         _picture(number, label, law, axes, float(laws.max())) for number, (label, law) in enumerate(zip(labels, laws))

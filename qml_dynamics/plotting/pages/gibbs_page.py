@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.archive import of, reading
+from ...base.archive import DAMAGE, of, reading
 from . import endings
 from .layout import document
 from .lines import Bar, Line, bar_chart, line_chart
@@ -27,7 +27,8 @@ def page(place: Place) -> str:
         ProblemError: ``result.json`` holds no law.
     """
     said = place.said
-    with reading(f"Argument `run` must be a folder of gibbs, but the result.json of {place.name} is not"):
+    must = f"Argument `run` must be a folder of gibbs, but the result.json of {place.name} is not"
+    with reading(must, damage=(*DAMAGE, TypeError)):
         law, exact, stderr = (_numbers(said, name) for name in ("probabilities", "exact", "stderr"))
         if not len(law) == len(exact) == len(stderr):
             raise ValueError("probabilities, exact and stderr have different lengths")
@@ -55,8 +56,8 @@ def _list(value: object) -> Sequence[Any]:
 def _numbers(said: Mapping[str, Any], name: str) -> np.ndarray:
     """A list of numbers, or of lists of them, flat."""
     values = np.asarray(of(said[name], list, name), dtype=float)
-    if values.dtype.kind != "f" or not values.size:
-        raise ValueError(f"{name} are no numbers")
+    if not values.size or not np.isfinite(values).all():
+        raise ValueError(f"{name} are no finite numbers")
     return values.reshape(-1)
 
 
@@ -132,6 +133,8 @@ def _cost(said: Mapping[str, Any]) -> Element:
 def _reproduce(said: Mapping[str, Any], place: Place) -> Element:
     words = [str(word) for word in _list(said.get("command"))]
     lines = ["import json", "", f"said = json.load(open({place.path!r}))", "print(said['probabilities'])"]
-    return endings.reproduce(
-        words or None, lines, "The seed decides every sample, with the same versions of the packages."
-    )
+    seeded = mapping(said.get("provenance")).get("seed") is not None
+    same = "The seed decides every sample, with the same versions of the packages."
+    exact = "Nothing was drawn: the same versions of the packages give the same numbers."
+    told = [same] if seeded else [exact] if said.get("shots") is None else []
+    return endings.reproduce(words or None, lines, *told)

@@ -21,7 +21,8 @@ def program(place: Place, file: str, missing: str, facts: Child = None) -> Eleme
     parts: list[Child] = [facts]
     try:
         circuit = from_qasm3(text)
-        circuit.remove_final_measurements()
+        if circuit.num_qubits <= drawing.MOST_QUBITS:  # it takes minutes on thousands
+            circuit.remove_final_measurements()
         parts += drawing.drawn(circuit, f"The program {file}")
     except QMLDynamicsError as error:
         parts.append(note(f"The program {file} could not be drawn: {error}"))

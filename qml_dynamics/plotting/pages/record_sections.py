@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...learning.descent.result import RESULT as RESULT_OF_DESCENT
 from ...methods.base import facts_of
 from ...results.trajectory import Counts, Trajectory, plain
 from ...runs.trajectory_file import TRAJECTORY
@@ -190,6 +191,8 @@ def _python(sources: Sources) -> str:
     in_folder = sources.name if sources.file == TRAJECTORY else f"{sources.name}/{sources.file}"
     name = "run.npz" if sources.folder is None else in_folder
     lines = ["import qml_dynamics as qd", "", f"run = qd.load({name!r})"]
+    if sources.descent and sources.folder is None:  # which one file holds, with its run
+        lines[2:] = [f"found = qd.Descent.load({RESULT_OF_DESCENT!r})", "run = found.trajectory"]
     again = f"again = qd.evolve(run.problem, run.method, {', '.join(options)})"
     if facts_of(run.method) is None:
         return "\n".join([*lines, f"# {str(run.method)[:200]}", "# is no method that `evolve` runs by itself."])

@@ -99,7 +99,7 @@ def _sources(given: object, reference: Trajectory | None, budget: ErrorBudget | 
         name, given = given.stem, Descent.load(given, allow_code=allow_code)
     if isinstance(given, Descent):
         whole = of_trajectory(given.trajectory, reference, budget, name)
-        return replace(whole, descent=descent_data(given))
+        return replace(whole, descent=descent_data(given), scaled=given.box is not None)
     if isinstance(given, Trajectory):
         return of_trajectory(given, reference, budget)
     assert isinstance(given, Path)

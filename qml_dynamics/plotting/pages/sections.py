@@ -102,6 +102,7 @@ def summary(sources: Sources, more: Sequence[Child] = ()) -> Element:
     rows.append(("method", str(run.method)))
     rows.append(("run on", str(run.provenance.get("backend") or "NumPy, classically")))
     rows.append(("samples", "exact" if run.shots is None else element("span", data(run.shots), " a circuit and basis")))
+    short = "The run in short, over the unit box, of the scaled loss" if sources.scaled else "The run in short"
     if run.best is not None:
         rows.append(("best loss", data(run.best.value)))
         rows.append(("best weights", _weights(run.best.weights)))
@@ -110,7 +111,7 @@ def summary(sources: Sources, more: Sequence[Child] = ()) -> Element:
     bounds = mapping(sources.said.get("ground")).get("sentences")
     rows += [("ground state", str(each)) for each in bounds] if isinstance(bounds, list) else []
     rows.append(("stop", run.stop or "not said"))
-    return section("summary", "Summary", _verdict(sources), pairs(rows, "The run in short"), *more)
+    return section("summary", "Summary", _verdict(sources), pairs(rows, short), *more)
 
 
 def _verdict(sources: Sources) -> Element:

@@ -45,6 +45,7 @@ class Sources:
         status: how a submitted run stands, or None.
         descent: what a descent found, as plain data; empty for others.
         file: the file of the run in its folder.
+        scaled: whether the run is of a descent over the unit box, whose loss was scaled.
         problem_text: the problem file, or an empty text.
         files: name, size and SHA-256 of the files beside the run.
     """
@@ -62,6 +63,7 @@ class Sources:
     problem_text: str = ""
     files: Sequence[tuple[str, int, str]] = ()
     file: str = TRAJECTORY
+    scaled: bool = False
 
 
 def of_trajectory(run: Trajectory, reference: Trajectory | None, budget: ErrorBudget | None, name: str = "") -> Sources:
@@ -117,6 +119,7 @@ def of_path(path: Path, reference: Trajectory | None, budget: ErrorBudget | None
         _text(path / PROBLEM),
         files_of(path),
         DESCENT_RUN if has_descent else TRAJECTORY,
+        kept is not None and kept.box is not None,
     )
 
 

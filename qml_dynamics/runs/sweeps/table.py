@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...base.archive import of, reading
+from ...base.archive import DAMAGE, of, reading
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, integer, require
 from ...base.places import refuse_links
@@ -104,7 +104,7 @@ class Sweep:
         if not (where / FILE).is_file():
             raise ProblemError(f"{must}: it holds no {FILE}.")
         refuse_links(where, (FILE, TABLE, POINTS), False)
-        with reading(must):
+        with reading(must, damage=(*DAMAGE, TypeError, csv.Error)):
             said = of(parse_json((where / FILE).read_bytes()), dict, FILE)
             if of(said["format"], int, "format") > FORMAT:
                 raise ValueError(f"it is of format {said['format']}, which a newer version of qml-dynamics wrote")

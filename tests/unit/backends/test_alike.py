@@ -34,6 +34,8 @@ def test_equal_circuits_are_simulated_once_and_answered_each() -> None:
     aer = qd.backend("aer")
     alone = [aer.probabilities([circuit])[0] for circuit in every]
     np.testing.assert_allclose(aer.probabilities(every), alone, atol=1e-15)
+    first, _, again = aer.probabilities(circuits[:3])
+    assert not np.shares_memory(first, again)
     noisy = NoiseModel(basis_gates=["rx", "cx", "id"])
     noisy.add_all_qubit_quantum_error(depolarizing_error(0.2, 1), "noisy")
     with pytest.warns(UnusedNoiseWarning):  # of the circuit without the label

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,33 @@ def test_a_chain_tells_its_means_and_its_law(made: Path, tmp_path: Path) -> None
     assert text.count("data-frames") >= 1
 
 
+def lines_of(chain: qd.Chain, folder: Path) -> str:
+    """The Python lines that make a chain again."""
+    _, page = page_of(chain, folder)
+    return [node.text() for node in section(page, "reproduce").all("code")][-1]
+
+
+def test_the_lines_of_a_chain_name_all_that_decides_it(tmp_path: Path) -> None:
+    method, file = qd.SplitStep(5), tmp_path / "chain.npz"
+    with ThreadPoolExecutor(1) as pool:
+        apart = qd.metts(WELL, tau=0.5, samples=8, seed=1, method=method, executor=pool)
+        lines = lines_of(apart, tmp_path)
+        assert ", workers=1," in lines
+        names: dict[str, Any] = {"pool": pool}
+        apart.save(file)
+        exec(lines.replace("'chain.npz'", repr(str(file))).replace("workers=1", "executor=pool"), names)
+    np.testing.assert_array_equal(names["again"].samples, apart.samples)
+    assert names["again"].method == method
+    short = qd.ProbabilisticITE(1.0, 2, order=2, block="exact")
+    shot = qd.metts(WELL, 0.5, 4, seed=1, burn_in=0, walkers=2, backend="statevector", shots=300, method=short)
+    lines = lines_of(shot, tmp_path)
+    assert ", shots=300," in lines
+    assert "workers" not in lines
+    shot.save(file)
+    exec(lines.replace("'chain.npz'", repr(str(file))), names)
+    np.testing.assert_array_equal(names["again"].samples, shot.samples)
+
+
 def test_a_training_tells_its_curves_and_draws_its_circuit(made: Path, tmp_path: Path) -> None:
     found = qd.TrainResult.load(made / "train" / "training.npz")
     _, page = page_of(made / "train" / "training.npz", tmp_path)
@@ -181,6 +209,9 @@ def test_a_thermal_law_stands_beside_the_exact_one(made: Path, tmp_path: Path) -
     command = next(section(page, "reproduce").all("code")).text()
     assert command == "qml-dynamics gibbs --energies=-0.3,1.1,0.4 --backend=aer --shots=400 --seed=1"
     words = command.split()[1:]
+    assert "The seed decides every sample" in text_of(page, "reproduce")
+    assert code_of("gibbs", "--energies=-0.3,1.1,0.4", "--out", tmp_path / "exact") == 0
+    assert "Nothing was drawn" in text_of(page_of(tmp_path / "exact", tmp_path)[1], "reproduce")
     assert code_of(*words, "--out", tmp_path / "again") == 0
     again = json.loads((tmp_path / "again" / "result.json").read_text())
     assert again["probabilities"] == said["probabilities"]
@@ -262,4 +293,52 @@ def test_what_a_page_cannot_show_is_refused(made: Path, tmp_path: Path) -> None:
     (tmp_path / "noise" / "forward.json").write_text('{"times": [0], "axes": [[1, 2]], "density": [[1]]}')
     with pytest.raises(ProblemError, match="must be a folder of diffuse"):
         qd.report(tmp_path / "noise", tmp_path / "p.html")
+    forward = {"times": [0], "axes": [[0, 1]], "density": [[1, 1]]}
+    for change in (
+        {"axes": [[]], "density": [[]]},
+        {"axes": [[0]], "density": [[1]]},
+        {"times": [{}]},
+        {"density": [[1, None]]},
+    ):
+        (tmp_path / "noise" / "forward.json").write_text(json.dumps(forward | change))
+        with pytest.raises(ProblemError, match="must be a folder of diffuse"):
+            qd.report(tmp_path / "noise", tmp_path / "p.html")
+    law = {"probabilities": [0.5, 0.5], "exact": [0.5, 0.5], "stderr": [0, 0]}
+    for change in ({"exact": [{}, {}]}, {"stderr": [0, float("nan")]}):
+        (tmp_path / "odd" / "result.json").write_text(json.dumps(law | change))
+        with pytest.raises(ProblemError):
+            qd.report(tmp_path / "odd", tmp_path / "p.html")
     assert not (tmp_path / "p.html").exists()
+
+
+def test_a_sweep_that_was_made_up_is_refused(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "sweep", tmp_path / "sweep")
+    table, head = tmp_path / "sweep" / "table.csv", tmp_path / "sweep" / "sweep.json"
+    said, text = json.loads(head.read_text()), table.read_text()
+    for wrong in ("status,index,error\nfailed\n", f"index,status,error\n1,failed,{'x' * 200_000}\n"):
+        table.write_text(wrong)
+        with pytest.raises(ProblemError, match="`folder` must be the folder of a sweep"):
+            qd.Sweep.load(tmp_path / "sweep")
+    table.write_text(text)
+    head.write_text(json.dumps({**said, "zip": [[["a"], ["b"]]]}))
+    with pytest.raises(ProblemError):
+        qd.Sweep.load(tmp_path / "sweep")
+
+
+def test_the_page_of_a_descent_names_its_file_and_what_is_scaled(tmp_path: Path) -> None:
+    found = qd.descend(qd.objectives.double_well(), bounds=[(-2, 2)], qubits=3, steps=3, samples=20, seed=1)
+    words = "over the unit box, of the scaled loss"
+    found.save(tmp_path / "descent.npz")
+    for source in (found, tmp_path / "descent.npz"):
+        _, page = page_of(source, tmp_path)
+        assert "found = qd.Descent.load('descent.npz')\nrun = found.trajectory\n" in text_of(page, "reproduce")
+        assert words in text_of(page, "summary")
+    assert words not in text_of(page_of(found.trajectory, tmp_path)[1], "summary")
+
+
+def test_a_wide_program_is_not_searched_for_its_measurements(made: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    shutil.copytree(made / "gibbs", tmp_path / "wide")
+    (tmp_path / "wide" / "gibbs.qasm").write_text("OPENQASM 3.0;\nqubit[200] q;")
+    monkeypatch.delattr(QuantumCircuit, "remove_final_measurements")
+    _, page = page_of(tmp_path / "wide", tmp_path)
+    assert "More than 16 qubits are not drawn." in text_of(page, "circuits")
