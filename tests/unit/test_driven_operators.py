@@ -95,6 +95,22 @@ def test_integrals_of_drives_are_those_of_their_values(schedule: Any) -> None:
     assert whole == pytest.approx(sum(parts), abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "ends"),
+    [
+        (Product(qd.PowerLaw(1.0, 0.5), qd.Linear(0.0, 1.0)), (60.0, 60.001, 100.0)),
+        (Product(qd.PowerLaw(1.0, 0.5), qd.Linear(0.0, 1.0)), (60.0, 60.000001, 100.0)),
+        (Product(qd.QHD(1e-3).diffusion, qd.Linear(0.0, 1.0)), (6.0, 6.1, 10.0)),
+        (Product(qd.Pulse(1.0, -50.0, 100.0), qd.Oscillation(1.0, 300.0)), (0.0, 1.0, 1.0)),
+    ],
+    ids=("short", "shorter", "steep", "wide"),
+)
+def test_products_end_where_the_integrals_of_their_factors_cancel(schedule: Any, ends: tuple[float, ...]) -> None:
+    """Differences of antiderivatives are no better than rounding on short pieces, and none is halved for that."""
+    wanted = quad(lambda t: schedule.value(t, ends[2]), *ends[:2], epsabs=0, epsrel=1e-10, limit=500)[0]
+    assert schedule.integral(*ends) == pytest.approx(wanted, rel=1e-9, abs=0)
+
+
 def test_a_far_tail_of_a_pulse_keeps_its_digits() -> None:
     """A difference of error functions would be 0 there."""
     pulse = qd.Pulse(1.0, 0.0, 1.0)
