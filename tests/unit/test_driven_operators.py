@@ -211,6 +211,17 @@ def test_steps_that_do_not_resolve_a_schedule_are_refused(schedule: Any, method:
     check_resolved(qd.hamiltonian(problem), ends_of_steps(qd.hamiltonian(problem), 400, []), "steps", 400)  # enough
 
 
+def test_steps_up_to_each_saved_time_resolve_the_schedules() -> None:
+    """A jump at the end of a step up to the duration may be inside one up to a saved time."""
+    parts = [(1.0, {"ZZI": 1.0, "IZZ": 0.7}), (qd.Jumps((0.0, 1.5), (0.3,)), {"XII": 1.0, "IXI": 0.5, "IYI": 0.8})]
+    problem = qd.Problem.from_operator(parts, clock="real", duration=1.0)
+    method = qd.MultiProduct((10, 20))
+    with pytest.raises(MethodError, match=r"`steps`.*saved time 0\.7: between t = 0\.28"):
+        qd.evolve(problem, method, save=[0.7])
+    truth = qd.evolve(problem, qd.Exact(), save=[0.6, 1.0]).density
+    assert np.abs(qd.evolve(problem, method, save=[0.6, 1.0]).density - truth).max() < 1e-4
+
+
 def test_eight_steps_a_period_and_coarse_steps_of_one_schedule_are_not_refused() -> None:
     """What is resolved, and what needs no resolution since the operators commute."""
     drive = [(1.0, {"ZZ": 1.0}), (qd.Oscillation(1.0, 2 * np.pi), {"XI": 1.0})]
