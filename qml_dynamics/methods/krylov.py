@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ..base.errors import MethodError, check_memory, integer, real, require
+from ..model.drives import knots_of
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.problem import Problem
 from ..model.resolution import cuts
@@ -75,6 +76,7 @@ class Krylov(Usual):
 
 _BESIDE = 75  # bytes a point of what acts on the vectors of a space
 _SAFE = 10.0  # over that error: what a space itself tells of its error is an upper estimate
+_LOOKS = 33  # times at which the bounds of a spectrum that moves are taken
 _DRIVEN = 155  # of the integrator, which holds a whole step and two halves
 
 
@@ -86,7 +88,7 @@ def _vectors(job: Job, method: Krylov) -> int:
     On the imaginary clock spaces are smaller (Hochbruck and Lubich, SIAM J. Numer. Anal. 34, 1911, 1997).
     """
     h, most = job.h, min(method.subspace, job.problem.domain.size)
-    times, tol = np.asarray(job.saves, dtype=float), method.tol
+    times, tol = np.union1d(np.asarray(job.saves, dtype=float), [0.0]), method.tol
     gaps = [(float(a), float(b)) for a, b in zip(times[:-1], times[1:])]
     if not gaps:
         return 1
@@ -98,7 +100,8 @@ def _vectors(job: Job, method: Krylov) -> int:
             time, tol = 0.5 * min(max(b - a for a, b in gaps), _FIRST * h.duration), 0.1 * tol
         else:
             time = max(b - a for a, b in gaps)
-        ends = [h.bounds(float(t)) for t in (times[0], times[-1])]
+        looks = [0.0] if h.constant else _looks(h, float(times[-1]))
+        ends = [h.bounds(t) for t in looks]
         quarter = rise = max(high - low for low, high in ends) / 4
     error = np.log(_SAFE * time) if time > 0 else -np.inf
     allowed, reach = np.log(tol * min(1.0, time / h.duration)) if time > 0 else 0.0, quarter * time
@@ -108,6 +111,14 @@ def _vectors(job: Job, method: Krylov) -> int:
             return k
         error += np.log(max(time * min(rise * np.sqrt(k), quarter), 1e-300) / (k + 1))
     return most
+
+
+def _looks(h: Hamiltonian, end: float) -> list[float]:
+    """Times at which the width of a spectrum that moves is looked at: its largest may be anywhere, and beside a jump."""
+    schedules = [schedule for _, schedule, _ in h.moving]
+    jumps = [t for t in knots_of(schedules, h.duration) if t < end]
+    before = [t - 1e-9 * h.duration for t in jumps]
+    return [*np.linspace(0.0, end, _LOOKS).tolist(), *jumps, *before]
 
 
 def _decayed(error: float, k: int, reach: float, decays: bool) -> float:

@@ -80,8 +80,16 @@ class MultiProduct(Usual):
 
     def run(self, job: Job) -> Answer:
         """One run for each Trotter number, each time with its own equal steps, combined with the extrapolation's weights."""
+        self._check_saves(job)
         answers = [self._with(replace(job, branch=(Stream.MULTI_PRODUCT, k), callback=None), k) for k in self.steps]
         return _extrapolated(multiproduct_coefficients(self.steps), answers)
+
+    def _check_saves(self, job: Job) -> None:
+        """Each saved time has equal steps of its own, which must resolve the schedules too."""
+        for t in (float(t) for t in job.saves if t > 0):
+            for count in self.steps:
+                given = f"{list(self.steps)} for the saved time {t:.4g}"
+                check_resolved(job.h, boundaries(t, count, []), "steps", given)
 
     def _with(self, job: Job, k: int) -> Answer:
         """The run with ``k`` steps."""
@@ -102,11 +110,13 @@ class MultiProduct(Usual):
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """All Trotter numbers of the first saved time, then all of the next."""
+        self._check_saves(job)
         plans = [self._program(job, k, float(t)) for t in job.saves for k in self.steps]
         return [plan.until(len(plan.pieces)) for plan in plans]
 
     def work(self, job: Job) -> Work:
         """As those of Trotter runs with each number of steps."""
+        self._check_saves(job)
         plan = self._program(job, self.steps[-1], float(job.saves[-1]))
         programs, each = one_moment(job, plan.until(len(plan.pieces)))
         count, qubits = each * len(job.saves) * len(self.steps), programs[-1].num_qubits

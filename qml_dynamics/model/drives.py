@@ -165,26 +165,40 @@ class Product:
         if not t1 > t0:
             return 0.0 if t1 == t0 else -self.integral(t1, t0, duration)
         ends = [t0, *(t for t in self.knots(duration) if t0 < t < t1), t1]
-        return sum(self._piece(a, b, duration, 0) for a, b in zip(ends[:-1], ends[1:]))
+        open_, done, depth, out = list(zip(ends[:-1], ends[1:])), 0, 0, list[float]()
+        while open_:
+            done += len(open_)
+            last, halves = depth >= _DEEP or done + 2 * len(open_) > _MOST, list[tuple[float, float]]()
+            for a, b in open_:
+                found, close = self._piece(a, b, duration, depth)
+                if close or last:
+                    out.append(found)
+                else:
+                    halves += [(a, 0.5 * (a + b)), (0.5 * (a + b), b)]
+            open_, depth = halves, depth + 1
+        return math.fsum(out)
 
     def knots(self, duration: float) -> list[float]:
         """Those of both."""
         return knots_of([self.first, self.second], duration)
 
-    def _piece(self, a: float, b: float, duration: float, depth: int) -> float:
+    def _piece(self, a: float, b: float, duration: float, depth: int) -> tuple[float, bool]:
+        """The integral over a piece, and whether it is known; the integrals of the factors are known only to their rounding."""
         times = (0.5 * (a + b) + 0.5 * (b - a) * _NODES).tolist()
         found = np.array([[part.value(t, duration) for t in times] for part in (self.first, self.second)])
-        means = 0.5 * found @ _WEIGHTS
-        size = np.maximum(np.abs(found).max(axis=1), 1e-300)
-        held = np.array([part.integral(a, b, duration) / (b - a) for part in (self.first, self.second)])
         fine, coarse = (
             float(0.5 * w @ found[:, p].prod(axis=0)) for w, p in ((_WEIGHTS, slice(None)), (_SPARSE, _EVEN))
         )
-        close = abs(fine - coarse) <= _CLOSE * float(size.prod()) and bool((np.abs(held - means) <= 1e-12 * size).all())
-        if close or depth >= _DEEP:
-            return fine * (b - a)
-        middle = 0.5 * (a + b)
-        return self._piece(a, middle, duration, depth + 1) + self._piece(middle, b, duration, depth + 1)
+        furthest = max(abs(a), abs(b), 1e-300)
+        if b - a <= _SHORT * furthest:
+            return fine * (b - a), True
+        size = np.maximum(np.abs(found).max(axis=1), 1e-300)
+        if not abs(fine - coarse) <= _CLOSE * float(size.prod()):
+            return fine * (b - a), False
+        held = np.array([part.integral(a, b, duration) / (b - a) for part in (self.first, self.second)])
+        allowed = _HELD + _ROUNDING * furthest / (b - a)
+        sees = bool((np.abs(held - 0.5 * found @ _WEIGHTS) <= allowed * size).all())
+        return fine * (b - a), sees or depth >= _SEEN
 
 
 # the nodes of Kronrod's rule hold those of Gauss's, so that one set of values gives an integral and its error
@@ -203,7 +217,12 @@ _WEIGHTS = np.array([w for _, w in _KRONROD] + [w for _, w in reversed(_KRONROD[
 _EVEN = slice(1, None, 2)
 _SPARSE = np.polynomial.legendre.leggauss(7)[1]
 _CLOSE = 1e-10  # of Gauss's rule, whose square is about the error of Kronrod's
-_DEEP = 40
+_DEEP = 40  # halvings at most, and pieces in all
+_MOST = 100_000
+_SHORT = 1e-13  # of the times themselves: a piece is not halved further
+_HELD = 1e-9  # of the largest value: how near the rule must come to the integrals of the factors
+_ROUNDING = 4e-15  # of the times: differences of antiderivatives cancel on short pieces
+_SEEN = 10  # halvings behind which the two rules alone decide
 
 
 def knots_of(schedules: Sequence[Schedule], duration: float) -> list[float]:
@@ -229,3 +248,16 @@ def times(first: Schedule, second: Schedule) -> Schedule:
     if isinstance(second, Constant):
         return Constant(first.value0 * second.value0)
     return second if first.value0 == 1 else Total(((first.value0, second),))
+
+
+def swing(schedule: Schedule, duration: float) -> float:
+    """The integral of the absolute value: the sum of those of many pieces, so that opposite signs do not cancel.
+
+    >>> swing(Oscillation(1.0, 2 * math.pi), 1.0) > 0.6, round(swing(Constant(-2.0), 1.0), 12)
+    (True, 2.0)
+    """
+    ends = sorted({*np.linspace(0.0, duration, _PIECES + 1).tolist(), *knots_of([schedule], duration)})
+    return sum(abs(schedule.integral(a, b, duration)) for a, b in zip(ends[:-1], ends[1:]))
+
+
+_PIECES = 127  # a prime, so that periodic schedules do not repeat in step with them

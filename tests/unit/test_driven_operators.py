@@ -95,6 +95,22 @@ def test_integrals_of_drives_are_those_of_their_values(schedule: Any) -> None:
     assert whole == pytest.approx(sum(parts), abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "ends"),
+    [
+        (Product(qd.PowerLaw(1.0, 0.5), qd.Linear(0.0, 1.0)), (60.0, 60.001, 100.0)),
+        (Product(qd.PowerLaw(1.0, 0.5), qd.Linear(0.0, 1.0)), (60.0, 60.000001, 100.0)),
+        (Product(qd.QHD(1e-3).diffusion, qd.Linear(0.0, 1.0)), (6.0, 6.1, 10.0)),
+        (Product(qd.Pulse(1.0, -50.0, 100.0), qd.Oscillation(1.0, 300.0)), (0.0, 1.0, 1.0)),
+    ],
+    ids=("short", "shorter", "steep", "wide"),
+)
+def test_products_end_where_the_integrals_of_their_factors_cancel(schedule: Any, ends: tuple[float, ...]) -> None:
+    """Differences of antiderivatives are no better than rounding on short pieces, and none is halved for that."""
+    wanted = quad(lambda t: schedule.value(t, ends[2]), *ends[:2], epsabs=0, epsrel=1e-10, limit=500)[0]
+    assert schedule.integral(*ends) == pytest.approx(wanted, rel=1e-9, abs=0)
+
+
 def test_a_far_tail_of_a_pulse_keeps_its_digits() -> None:
     """A difference of error functions would be 0 there."""
     pulse = qd.Pulse(1.0, 0.0, 1.0)
@@ -193,6 +209,17 @@ def test_steps_that_do_not_resolve_a_schedule_are_refused(schedule: Any, method:
         qd.evolve(problem, method)
     assert "\n" not in str(refused.value)
     check_resolved(qd.hamiltonian(problem), ends_of_steps(qd.hamiltonian(problem), 400, []), "steps", 400)  # enough
+
+
+def test_steps_up_to_each_saved_time_resolve_the_schedules() -> None:
+    """A jump at the end of a step up to the duration may be inside one up to a saved time."""
+    parts = [(1.0, {"ZZI": 1.0, "IZZ": 0.7}), (qd.Jumps((0.0, 1.5), (0.3,)), {"XII": 1.0, "IXI": 0.5, "IYI": 0.8})]
+    problem = qd.Problem.from_operator(parts, clock="real", duration=1.0)
+    method = qd.MultiProduct((10, 20))
+    with pytest.raises(MethodError, match=r"`steps`.*saved time 0\.7: between t = 0\.28"):
+        qd.evolve(problem, method, save=[0.7])
+    truth = qd.evolve(problem, qd.Exact(), save=[0.6, 1.0]).density
+    assert np.abs(qd.evolve(problem, method, save=[0.6, 1.0]).density - truth).max() < 1e-4
 
 
 def test_eight_steps_a_period_and_coarse_steps_of_one_schedule_are_not_refused() -> None:

@@ -132,3 +132,18 @@ def test_the_space_that_krylov_tells_is_the_one_that_it_takes(monkeypatch: pytes
             assert max(used) <= told <= max(used) + 12
             found.add(told)
     assert len(found) > 3
+
+
+def test_the_space_of_the_end_alone_is_that_of_the_whole_way() -> None:
+    problem, method = spins(6), qd.Krylov()
+    whole = krylov._vectors(convert(problem, method), method)
+    assert krylov._vectors(convert(problem, method, save=[problem.duration]), method) == whole > 1
+
+
+def test_the_space_of_a_pulse_in_the_middle_is_larger_than_that_of_its_ends() -> None:
+    def told(amplitude: float) -> int:
+        parts = [(1.0, {"ZZIIII": 0.1}), (qd.Pulse(amplitude, 0.5, 0.1), {"XIIIII": 1.0, "IXIIII": 1.0})]
+        problem = qd.Problem.from_operator(parts, clock="real", duration=1.0)
+        return krylov._vectors(convert(problem, qd.Krylov()), qd.Krylov())
+
+    assert told(200.0) > told(1e-3)

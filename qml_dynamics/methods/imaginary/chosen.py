@@ -17,6 +17,7 @@ from ... import synthesis
 from ...backends import Backend, capabilities
 from ...base.errors import MethodError
 from ...model.driven_formulas import ends_of_steps
+from ...model.drives import swing
 from ...model.hamiltonians import PauliHamiltonian, hamiltonian
 from ...model.problem import Problem
 from ..job import convert
@@ -31,6 +32,9 @@ LEAST = 100  # shots that must be kept
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 _SHARE = 0.9  # of the error for the blocks; the rest for the formula inside
 _TRIED = 12
+_SIGN = 1e-6  # of the integral of the strength: what more that of its absolute value has shows that the sign changes
+_FAINT = 1e-24  # of the samples kept: a wave so faint is made of roundings
+_MANY = 1e12  # shots that nobody takes
 _WIDEST = 14  # qubits of an operator whose blocks are tried out before the run
 
 
@@ -63,6 +67,11 @@ def chosen_blocks(problem: Problem, backend: Backend, shots: int | None) -> Prob
             f"Argument `method` must be given for an operator of more than {_WIDEST} qubits on the imaginary clock, but is not: "
             f"m0 and steps of ProbabilisticITE are not known for {h.num_qubits}."
         )
+    if swing(h.schedules[0], h.duration) > (1 + _SIGN) * abs(h.amount(0.0, h.duration)):
+        raise MethodError(
+            "Argument `method` must be given for a strength that changes its sign on the imaginary clock, but is not: blocks are judged "
+            "at the end of the duration, where steps of opposite signs hide each other's errors."
+        )
     can = capabilities(backend)
     most = None if can.exact or (can.midway and shots is not None) else FRESH
     exact = _exact(problem)
@@ -77,8 +86,10 @@ def chosen_blocks(problem: Problem, backend: Backend, shots: int | None) -> Prob
     enough = [one for one in found if shots is None or shots * one.success >= LEAST]
     if not enough:
         best = max(found, key=lambda one: one.success)
+        wanted = np.ceil(LEAST / best.success)
+        many = f"at least {int(wanted):,}" if wanted <= _MANY else "far more"
         raise MethodError(
-            f"Argument `shots` must be at least {int(np.ceil(LEAST / best.success)):,} for {LEAST} of them to be kept by the default "
+            f"Argument `shots` must be {many} for {LEAST} of them to be kept by the default "
             f"ProbabilisticITE({best.method.m0:.3g}, {best.method.steps}), whose success probability is {best.success:.2e}, but is "
             f"{shots}. A shorter duration helps, or QITE or Variational."
         )
@@ -114,7 +125,7 @@ def _exact_blocks(problem: Problem, h: PauliHamiltonian, exact: np.ndarray, most
                 break
             wave = synthesis.operator_factors.damped(h, every, psi).reshape(-1)
             norm = float(np.linalg.norm(wave))
-            if norm > 0 and _distance(wave / norm, exact) <= ERROR:
+            if norm**2 >= _FAINT and _distance(wave / norm, exact) <= ERROR:
                 found.append(_Found(method, norm**2, _gates(problem, h, method)))
                 break
     return min(found, key=lambda one: one.gates / one.success, default=None)

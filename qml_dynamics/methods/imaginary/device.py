@@ -186,12 +186,32 @@ def bracket_ends(job: Job, method: DoubleBracket) -> np.ndarray:
     return np.asarray(ends[ends <= job.saves[-1] + 1e-12])
 
 
+def bracket_jumps(job: Job, ends: np.ndarray) -> list[float]:
+    """Those of the terms' schedules among the ends: the wave is one there, its energy before a jump another than behind it."""
+    h = job.h
+    if isinstance(h, LearningHamiltonian) or h.commutes:
+        return []
+    places = [float(ends[np.argmin(np.abs(ends - t))]) for t in h.knots if t <= ends[-1] + 1e-12]
+    found = []
+    for t in places:
+        before, behind = h.coefficients(t - _EDGE * h.duration), h.coefficients(t)
+        if not np.allclose(before, behind, rtol=1e-6, atol=1e-12):
+            found.append(t)
+    return found
+
+
+_EDGE = 1e-9  # of the duration: the moment before a jump
+
+
 def bracket_on_device(job: Job, method: DoubleBracket) -> Answer:
-    """One batch of circuits at the ends of all steps; ``log_norm`` by the trapezoidal rule of the sampled energies."""
-    ends, h = bracket_ends(job, method), job.h
+    """One batch of circuits at the ends of all steps, those at jumps twice; ``log_norm`` by trapezoids of sampled energies."""
+    steps, h = bracket_ends(job, method), job.h
+    early = {t - _EDGE * h.duration: t for t in bracket_jumps(job, steps)}
+    ends = np.union1d(steps, list(early))
     whole = replace(job, saves=ends)
-    reached = list(double_bracket(whole, method, np.union1d(ends, [0.0]).tolist()))
-    chosen = [r for r in reached if r.time in set(ends.tolist())]
+    walk = double_bracket(replace(job, saves=steps), method, np.union1d(steps, [0.0]).tolist())
+    reached = {r.time: r for r in walk}
+    chosen = [reached[early.get(t, t)] for t in ends.tolist()]
     planned = Planned([r.circuit for r in chosen], {"steps": method.steps})
     if isinstance(h, LearningHamiltonian) or not h.commutes:
         answer = run_sampled(whole, planned)

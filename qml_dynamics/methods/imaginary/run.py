@@ -21,7 +21,7 @@ from ..base import Answer, Job, Stream, Work
 from ..from_samples import one_moment
 from ..from_waves import Stand, Waves, report_waves, run_waves
 from ..memory import of_circuits
-from .device import bracket_ends, bracket_on_device, qite_on_device, selected_on_device, selection
+from .device import bracket_ends, bracket_jumps, bracket_on_device, qite_on_device, selected_on_device, selection
 from .flows import Reached, double_bracket, fullest, looks, qite
 from .laws import lower_bound
 from .moments import Moment
@@ -223,15 +223,16 @@ def work_selected(job: Job, method: Selected) -> Work:
 
 def work_flow(job: Job, method: Flow) -> Work:
     """The circuits of the answer, and those that measure on the way; listed on a simulator, since a price sends nothing."""
-    saves = job.saves
+    saves, twice = job.saves, 0
     if isinstance(method, DoubleBracket) and (job.shots is not None or not job.can.exact):
         saves = bracket_ends(job, method)
+        twice = len(bracket_jumps(job, saves))
     if isinstance(method, QITE) and (job.shots is not None or not job.can.exact):
         last = fullest(job, method)
     else:
         last = circuits_flow(replace(job, saves=saves), method)[-1]
     programs, each = one_moment(job, last)
-    qubits, count = programs[-1].num_qubits, each * len(saves)
+    qubits, count = programs[-1].num_qubits, each * (len(saves) + twice)
     count += looks(job, method) if isinstance(method, QITE) else 0
     memory = of_circuits(job, qubits, programs[-1].size())
     if isinstance(method, QITE):

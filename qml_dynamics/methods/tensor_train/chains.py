@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from ...base.errors import MethodError
+from ...model.drives import swing
 from ...model.formulas import Formula, by_name
 from ...model.hamiltonians import PauliHamiltonian, hamiltonian
 from ...model.problem import Problem
@@ -97,7 +98,7 @@ class Chain:
         """So many that no window turns by more than a quarter in one of them."""
         p = self.problem
         largest = max((w.size for layer in self.layers for w in layer), default=0.0)
-        turn = largest * abs(self.amount(0.0, p.duration))
+        turn = largest * swing(self.h.schedules[0], p.duration)
         return int(min(_MOST, max(_FEWEST, np.ceil(turn / _TURN))))
 
     def advanced(self, wave: Moving, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]) -> Moving:

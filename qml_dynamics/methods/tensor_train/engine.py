@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ...base.errors import MethodError
+from ...model.drives import swing
 from ...model.formulas import Factor, by_name, by_order, factors
 from ...model.problem import Problem
 from ...model.schedules import is_constant
@@ -225,7 +226,7 @@ class Engine:
     def first_steps(self) -> int:
         """So many that the loss turns phases by a few radians a step where the wave is."""
         values, p = self.loss(seeds(self.begin)), self.problem
-        turn = float(np.ptp(values)) * abs(p.strength.integral(0.0, p.duration, p.duration))
+        turn = float(np.ptp(values)) * swing(p.strength, p.duration)
         return int(min(4096, max(_FEWEST, np.ceil(turn / 8))))
 
     def wider(self, reached: Callable[[], Reached], before: Sequence[float]) -> tuple[Engine, list[float]] | None:

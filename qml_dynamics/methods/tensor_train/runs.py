@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 _STEP_SHARE = 1000.0  # tolerances that the error of the step may have where the steps are chosen
 _MOST_STEPS = 1 << 16
+_COARSE = 0.1  # apart: steps so coarse have no order yet, and a distance that does not fall is not that of roundings
+_UNRELATED = 0.5  # apart: the distance of such waves tells nothing of their error
+_FURTHEST = 2.0  # apart that two waves of unit norm can be
 _LEAST_GAIN = 1.6  # by which a halved step must lower the error, else roundings are what is left
 _BEGIN = 0.03  # of the tolerance: that of the initial wave in the run by which another is measured
 _ROUNDING = 3e-15  # of one operation on a train of unit norm
@@ -100,9 +103,11 @@ class Run:
         """The error of the waves at the saved times, and its parts: step, rounding, cutoff.
 
         An order of at least one in the step leaves at most twice the distance to the run with half of it, and in that run the distance
-        itself. What roundings left out adds up like errors at random, and like errors of one sign where the largest rank has cut it.
+        itself; waves that have little in common say nothing, and the most that two can differ stands for it. What roundings left out
+        adds up like errors at random, and like errors of one sign where the largest rank has cut it.
         """
         step = 2 * self.moved(self.halved().whole()) if self.coarser is None else self._moved_from(self.coarser)
+        step = np.where(step >= _UNRELATED, np.maximum(step, _FURTHEST), step)
         done = np.searchsorted(self.ends, np.array(self.saves), side="right")
         floor = _ROUNDING * np.sqrt(len(self.engine.begin) * (1.0 + done))
         rounding = floor + np.array([point.lost + point.capped for point in self.kept])
@@ -175,6 +180,7 @@ def _fine_enough(found: Run, tolerance: float) -> Run:
         finer.engine = finer.engine.coarser_by(tolerance)
         finer.whole()
         apart = float(finer.moved(found).max())
-        if apart <= _STEP_SHARE * tolerance or apart * _LEAST_GAIN > before or finer.steps > _MOST_STEPS:
+        stuck = apart * _LEAST_GAIN > before and apart <= _COARSE
+        if apart <= _STEP_SHARE * tolerance or stuck or finer.steps > _MOST_STEPS:
             return finer
         found, before = finer, apart

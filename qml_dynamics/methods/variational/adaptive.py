@@ -13,12 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...base.errors import check_memory
 from .engine.flow import Flow, Point
 from .engine.gates import Angles, PauliRotation, Program, pauli_name, pauli_phases
 from .options import Growth
 from .pools import Masks
 from .supply import Supply
 
+POOLED = 48  # bytes a point and candidate: single strings, the rows of groups, and what is taken off them
 _NEW = 1e-8  # a candidate with less than this squared length off the tangents there are adds nothing
 _WORTH = 1e-3  # a generator that lowers r^2 by a smaller share is not added
 _TIE = 1e-9  # gains that differ by less are the same but for rounding: the first of them is taken
@@ -74,6 +76,7 @@ def _keeps_real(flow: Flow, point: Point) -> bool:
 
 def _pool_tangents(candidates: Sequence[Masks], psi: np.ndarray) -> np.ndarray:
     n = len(psi).bit_length() - 1
+    check_memory(POOLED * len(candidates) * psi.size, f"A pool of {len(candidates)} candidates on {n} qubits")
     index = np.arange(len(psi))
     single = {m: pauli_phases(*m, n) * psi[index ^ m[0]] for m in dict.fromkeys(m for g in candidates for m in g)}
     rows = np.stack([sum(single[m] for m in group) for group in candidates])

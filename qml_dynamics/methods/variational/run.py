@@ -15,13 +15,15 @@ from ...results.trajectory import Trajectory
 from ..base import Answer, Job, Work
 from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_circuits, of_waves
+from .adaptive import POOLED
 from .engine.compile import compile_program
 from .engine.tangent import memory
 from .evolve import Sample, bind
 from .evolve import run as run_engine
 from .measured.run import forecast, run_measured
-from .options import Variational
+from .options import Growth, Variational
 from .standing import joined, unjoined
+from .supply import Supply
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -95,7 +97,15 @@ def _held(job: Job, method: Variational) -> int:
     general = job.problem.operator is not None
     searched = _LANCZOS if general or job.problem.clock == "imaginary" else 0
     engine = memory(program, compile_program(program)) / size
-    return of_waves(job, round(engine) + _POINT + searched + (_STRINGS if general else 0))
+    grown = 0 if method.grow is None else POOLED * _candidates(job, method.grow)
+    return of_waves(job, round(engine) + grown + _POINT + searched + (_STRINGS if general else 0))
+
+
+def _candidates(job: Job, options: Growth) -> int:
+    """How many strings the first pool has at the initial wave."""
+    psi = job.problem.initial.vector(job.problem.domain).reshape(-1).astype(complex)
+    real = job.problem.clock == "imaginary" and not np.any(np.abs(psi.imag) > 1e-12)
+    return len(next(Supply(options, job.h, job.problem.domain.num_qubits).levels(psi, real)))
 
 
 def bound_circuit(run: Trajectory) -> QuantumCircuit | None:

@@ -77,3 +77,28 @@ def test_shots_decide_where_one_kind_keeps_too_few() -> None:
     assert (free.block, few.block) == ("exact", "linear")
     with pytest.raises(MethodError, match=r"Argument `shots` must be at least [\d,]+ for 100 of them to be kept"):
         default_method(problem, backend("aer"), int(90 / linear.success))
+
+
+TILTED = {"ZII": 1.0, "XII": 0.5, "ZZI": 0.8, "IXI": 1.1, "IZZ": 0.9, "IIX": 0.7}
+
+
+@pytest.mark.parametrize("last", [-1.0, -0.9, -0.1])
+def test_a_strength_that_changes_its_sign_is_refused(last: float) -> None:
+    """Steps there and back again cancel, whatever their waves in between."""
+    problem = qd.Problem.from_operator(TILTED, clock="imaginary", duration=2.0, strength=qd.Linear(1.0, last))
+    with pytest.raises(MethodError, match="`method` must be given for a strength that changes its sign"):
+        default_method(problem, backend("statevector"))
+    for one_sign in (qd.Linear(1.0, 0.0), qd.Linear(-1.0, -0.2), -1.0):
+        default_method(problem.replace(strength=one_sign, duration=0.5), backend("statevector"))
+
+
+def test_waves_made_of_roundings_are_no_candidates() -> None:
+    """Frustrated strings leave 1e-35 of the samples: refused, or linear blocks of the stated error."""
+    problem = qd.Problem.from_operator({"ZZI": 1.0, "IZZ": 1.0, "ZIZ": 1.0}, clock="imaginary", duration=20.0)
+    assert _exact_blocks(problem, qd.hamiltonian(problem), _exact(problem), None) is None
+
+
+def test_shots_that_nobody_takes_are_not_named() -> None:
+    problem = qd.Problem.from_operator({"ZZI": 1.0, "IZZ": 1.0, "ZIZ": 1.0}, clock="imaginary", duration=10.0)
+    with pytest.raises(MethodError, match=r"`shots` must be far more .* but is 1000. A shorter duration helps"):
+        default_method(problem, backend("statevector"), 1000)

@@ -361,3 +361,16 @@ def test_wrong_options_are_refused() -> None:
         qd.evolve(BOWL.replace(domain=qd.Grid((-4, 4), 9)), qd.QITE(3, 1))
     with pytest.raises(qd.MethodError, match="real clock"):
         qd.evolve(BOWL.replace(clock="real"), qd.QITE(3, 1))
+
+
+def test_a_jump_between_two_steps_counts_on_either_side() -> None:
+    """The energy before it is that of the step before it: as far as the exact run, whose schedules come in by their integrals."""
+    parts = [(1.0, {"ZZ": 0.5, "IZ": 0.3}), (qd.Jumps((0.0, 3.0), (0.1,)), {"IX": 1.0, "ZI": 0.4})]
+    problem = qd.Problem.from_operator(parts, clock="imaginary", duration=0.2, initial="00")
+    method = qd.DoubleBracket(2)
+    told = qd.cost(problem, method, backend="aer", shots=100_000, save=[0.2])
+    run = qd.evolve(problem, method, backend="aer", shots=100_000, save=[0.2], seed=1)
+    exact = qd.evolve(problem, method, save=[0.2])
+    assert run.log_norm[-1] == pytest.approx(exact.log_norm[-1], abs=0.01)
+    assert told.shots == 100_000 * told.circuits
+    assert len(run.times) == 1

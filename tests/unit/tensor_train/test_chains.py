@@ -149,3 +149,21 @@ def test_a_wave_of_high_rank_is_refused_with_the_rank_found() -> None:
         MethodError, match=r"^Argument `problem` must have one schedule for all terms [^\n]*of several'?\.$"
     ):
         qd.evolve(driven, qd.TensorTrain(2), progress=False)
+
+
+def test_a_strength_that_oscillates_counts_whole() -> None:
+    """Its integral vanishes; steps are as many as what it turns there and back needs, and the statement holds."""
+    terms = {"ZZI": 1.0, "IZZ": 0.7, "XII": 0.8, "IXI": 0.9, "IIX": 0.5}
+    strength = qd.Oscillation(20.0, 2 * np.pi)
+    problem = qd.Problem.from_operator(terms, clock="real", duration=1.0, initial="000", strength=strength)
+    run = qd.evolve(problem, qd.TensorTrain(tolerance=1e-3), save=[0.25])
+    assert run.diagnostics["steps"] > 40
+    wanted = qd.evolve(problem, qd.Krylov(1e-6), save=[0.25])
+    assert np.linalg.norm(run.states[-1] - wanted.states[-1]) <= run.diagnostics["error"][-1]
+
+
+def test_waves_far_apart_state_the_most_they_can_differ() -> None:
+    terms = {"ZZI": 1.0, "IZZ": 0.7, "XII": 0.8, "IXI": 0.9, "IIX": 0.5}
+    problem = qd.Problem.from_operator(terms, clock="real", duration=8.0, initial="000")
+    run = qd.evolve(problem, qd.TensorTrain(steps=8))
+    assert run.diagnostics["error"][-1] >= 2

@@ -7,9 +7,11 @@ import pytest
 from qiskit.quantum_info import SparsePauliOp
 from scipy.linalg import expm
 
+from qml_dynamics import cost
+from qml_dynamics.base import errors
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.methods.variational import ansatz, evolve
-from qml_dynamics.methods.variational.adaptive import grow
+from qml_dynamics.methods.variational.adaptive import _pool_tangents, grow
 from qml_dynamics.methods.variational.engine.bound import angle_between
 from qml_dynamics.methods.variational.engine.flow import Flow
 from qml_dynamics.methods.variational.engine.tangent import Engine
@@ -101,3 +103,15 @@ def test_ising_chain_of_eight_needs_fewer_parameters_than_the_fixed_ansatz() -> 
     assert abs(grown["energy"][-1] - energy) < 6e-3 < 1e-2 < abs(fixed["energy"][-1] - energy)
     assert grown["num_parameters"][-1] < fixed["num_parameters"][-1] == 40
     assert grown["energy"][0] - energy > 1
+
+
+def test_the_tangents_of_a_pool_are_counted_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be far more than those of the ansatz: 276 strings on one and two qubits of eight."""
+    problem = Problem.from_operator(ising(8), clock="real", duration=0.1)
+    plain, grown = (Variational(ansatz.bare(), 2, "rk4", grow=g) for g in (None, Growth(1e-2, "pauli")))
+    told = [cost(problem, method).memory for method in (plain, grown)]
+    assert told[1] - told[0] > 0.5 * 48 * 276 * 256
+    monkeypatch.setattr(errors, "available_memory", lambda: 1 << 20)
+    psi = np.full(256, 1 / 16, dtype=complex)
+    with pytest.raises(MethodError, match=r"A pool of 276 candidates on 8 qubits needs 3\.2 MiB of memory"):
+        _pool_tangents([[mask] for mask in pool(Growth(pool="pauli"), 8, False)], psi)
