@@ -71,9 +71,10 @@ def test_growing_ansaetze_in_problem_files(method: qd.Growing, tmp_path: Path) -
 def test_short_forms_and_what_no_file_can_hold(tmp_path: Path) -> None:
     spec = {"kind": "variational", "steps": 4, "ansatz": "bare"}
     short = named_method({"kind": "growing", "method": spec, "grow": {"threshold": 0.2}})
-    assert repr(short) == repr(qd.Growing(qd.Variational(qd.ansatz.bare(), 4), grow=qd.Growth(0.2)))
+    grow = qd.Growth(0.2, pool="pauli")  # which plain data that name no pool have always meant
+    assert repr(short) == repr(qd.Growing(qd.Variational(qd.ansatz.bare(), 4), grow=grow))
     typed = parse_method("growing:method=variational(ansatz=hamiltonian(layers=1),steps=4),grow=growth(threshold=0.2)")
-    assert repr(typed) == repr(qd.Growing(qd.Variational(qd.ansatz.hamiltonian(1), 4), grow=qd.Growth(0.2)))
+    assert repr(typed) == repr(qd.Growing(qd.Variational(qd.ansatz.hamiltonian(1), 4), grow=grow))
     for wrong, said in (
         ({**spec, "ansatz": "bear"}, "bare"),
         ({**spec, "ansatz": {"kind": "hamiltonian"}}, "layers"),
