@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from .docstrings import inline
@@ -48,6 +49,7 @@ def first_lines(room: str) -> Iterator[tuple[str, str]]:
             yield ".".join(parts).removesuffix(".__init__"), first_line(path)
 
 
+@cache
 def first_line(path: Path) -> str:
     """The first line of a module's docstring."""
     found = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
