@@ -253,7 +253,7 @@ def synthesised_for(job: Job, error: float) -> Backend:
     require(runs, "synthesis_error", "be None where no circuits are known ahead", error, MethodError)
     ideal = capabilities(job.device).exact
     require(ideal, "synthesis_error", f"be None on {job.device.name}, which is no ideal simulator", error, MethodError)
-    return SynthesisedBackend(bound)
+    return SynthesisedBackend(error=bound)
 
 
 def cut_steps(job: Job) -> int:

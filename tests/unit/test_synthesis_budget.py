@@ -80,8 +80,12 @@ def test_the_part_is_below_its_bound_and_falls_with_it(problem: qd.Problem, tmp_
 
 def test_shots_are_those_of_the_synthesised_circuits() -> None:
     rough = qd.error_budget(CHAIN, qd.Trotter(2), shots=400, seed=3, synthesis_error=0.8)
-    wave = qd.evolve(CHAIN, qd.Trotter(2), backend=SynthesisedBackend(0.8)).density[-1].reshape(-1)
-    drawn = qd.evolve(CHAIN, qd.Trotter(2), backend=SynthesisedBackend(0.8), shots=400, seed=3).density[-1].reshape(-1)
+    wave = qd.evolve(CHAIN, qd.Trotter(2), backend=SynthesisedBackend(error=0.8)).density[-1].reshape(-1)
+    drawn = (
+        qd.evolve(CHAIN, qd.Trotter(2), backend=SynthesisedBackend(error=0.8), shots=400, seed=3)
+        .density[-1]
+        .reshape(-1)
+    )
     assert float(rough.terms["shots"].value) >= 0.5 * np.abs(wave - drawn).sum() - 1e-12
     assert list(rough.terms) == [
         "start",
