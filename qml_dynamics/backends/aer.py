@@ -19,7 +19,7 @@ from qiskit_aer.noise import NoiseModel as NoiseModel
 
 from ..base.errors import BackendError, check_memory, describe, one_of, real, require
 from ..base.installed import version
-from ..results.sampling import draw, merged_counts
+from ..results.sampling import draw, merged_counts, without_residues
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
 from .aer_batch import Batch, check, parts
@@ -235,6 +235,7 @@ class AerBackend:
         result = self._simulator(circuits[0].num_qubits).run(ready, shots=1).result()
         check(result)
         raw = [np.asarray(result.data(i)["probabilities"], dtype=float) for i in range(len(ready))]
+        raw = [without_residues(p) for p in raw] if method == "density_matrix" else raw
         found = [logical(with_readout(p, self._noise(circuit.num_qubits)), circuit) for p, circuit in zip(raw, ready)]
         return [found[place].copy() for place in places]
 
@@ -295,6 +296,8 @@ class AerBackend:
         result = simulator.run(ready, parameter_binds=binds, shots=1).result()
         check(result)
         raw = np.array([part.data.probabilities for part in result.results], dtype=float)
+        if self._method(circuit.num_qubits) == "density_matrix":
+            raw = np.array([without_residues(p) for p in raw])
         if not self.noisy:
             return raw
         return np.array([logical(with_readout(p, self._noise(circuit.num_qubits)), ready) for p in raw])

@@ -18,7 +18,7 @@ import pennylane as qml
 from qiskit import QuantumCircuit, transpile
 
 from ..base.errors import BackendError, check_memory
-from ..results.sampling import draw, merged_counts
+from ..results.sampling import draw, merged_counts, without_residues
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
 from .base import Capabilities, OnStep, Seeding, check_circuits, check_width
@@ -169,7 +169,8 @@ class PennyLaneBackend:
         num_qubits = circuits[0].num_qubits
         wires = self._wires(num_qubits)
         tapes = [qml.tape.QuantumScript(operations(c, wires), [qml.probs(wires=wires[::-1])]) for c in circuits]
-        return [np.asarray(p, dtype=float).reshape(-1) for p in self._run(tapes, num_qubits)]
+        found = [np.asarray(p, dtype=float).reshape(-1) for p in self._run(tapes, num_qubits)]
+        return [without_residues(p) for p in found] if "mixed" in self.short else found
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of each circuit; all of them as one batch of tapes."""

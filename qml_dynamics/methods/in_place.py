@@ -28,7 +28,7 @@ from ..model.objectives.base import Objective
 from ..model.problem import Problem
 from ..results.compact import CompactState
 from ..results.observables import BEST_SAMPLES, Table
-from ..results.sampling import merged_counts
+from ..results.sampling import drawable, merged_counts
 from ..results.trajectory import Best, Counts
 from .base import Answer, Job, Stream
 from .rounding import kinetic_rounding, tell
@@ -198,7 +198,7 @@ class LargeWave:
         rng = np.random.default_rng(seed)
         places = list(blocks(self.grid.size))
         share = np.array([self._weights(place).sum() for place in places])
-        many = rng.multinomial(shots, share / share.sum())
+        many = rng.multinomial(shots, drawable(share))
         found = []
         for place, count in zip(places, many):
             if count:

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 
 import qml_dynamics as qd
+from qml_dynamics.backends.sweep import sample_bound
 from qml_dynamics.learning.metts import laws
-from qml_dynamics.results.sampling import FLOOR, draw, draw_successes, drawable
+from qml_dynamics.methods import in_place
+from qml_dynamics.methods.classical.paths import drawn_cells
+from qml_dynamics.results.sampling import FLOOR, draw, draw_successes, drawable, without_residues
 
 SEEDS = range(40)
 
@@ -108,7 +112,17 @@ def disturbed(circuit: QuantumCircuit, seed: int) -> QuantumCircuit:
     return out
 
 
-@pytest.mark.parametrize("name", ["statevector", "aer", "pennylane:default.qubit"])
+BACKENDS = [
+    "statevector",
+    "aer",
+    "aer:density_matrix",
+    "pennylane:default.qubit",
+    "pennylane:lightning.qubit",
+    "pennylane:default.mixed",
+]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
 def test_backends_draw_the_same_from_a_state_with_zeros(name: str) -> None:
     device = qd.backend(name)
     (wanted,) = device.sample([bell()], 500, [7])
@@ -119,6 +133,65 @@ def test_backends_draw_the_same_from_a_state_with_zeros(name: str) -> None:
         (found,) = device.sample([circuit], 500, [7])
         assert same(found, wanted)
     assert wanted.index.tolist() == [0, 6]
+
+
+def test_diagonals_of_density_matrices_lose_their_residues() -> None:
+    """Their rounding is added to the probability itself: what PennyLane gives where nothing is, is far above the floor of a wave."""
+    raw = np.array([0.5, 7e-18, 0.0, 0.25, -2e-17, 1e-12])
+    assert without_residues(raw).tolist() == [0.5, 0.0, 0.0, 0.25, 0.0, 1e-12]
+    assert np.flatnonzero(drawable(raw)).tolist() == [0, 1, 3, 5]  # without it the residue is drawn from
+    mixed = qd.backend("pennylane:default.mixed")
+    rows = mixed.probabilities([disturbed(bell(), seed) for seed in range(3)])
+    assert all(np.flatnonzero(p).tolist() == [0, 6] for p in rows)
+
+
+def test_one_circuit_at_many_angles_is_drawn_without_residues_too() -> None:
+    turn = QuantumCircuit(2)
+    turn.ry(Parameter("angle"), 0)
+    turn.cx(0, 1)
+    rows = np.array([[np.pi / 2], [np.pi]])
+    device = qd.backend("aer:density_matrix")
+    wanted, moved = (sample_bound(device, turn, rows + shift, 500, [7, 8]) for shift in (0.0, 1e-15))
+    assert all(same(a, b) for a, b in zip(wanted, moved))
+    assert wanted[1].index.tolist() == [3]
+    assert wanted[0].index.tolist() == [0, 3]
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "walls"])
+def test_samples_are_dealt_out_to_the_grid_the_same(boundary: Any) -> None:
+    """Points on the grid, half way and a third of the way between its points, moved by rounding to either side."""
+    domain = qd.Grid([(-2, 2)] * 2, 3, boundary=boundary)
+    points = domain.points_at(np.arange(24)) + np.repeat([0.0, 0.25, 0.5 / 3], 8)[:, None] * [1.0, 0.0]
+    counts = np.arange(24) + 1
+
+    def dealt(moved: np.ndarray) -> dict[tuple[int, int], int]:
+        which, cells, many = drawn_cells(domain, moved, counts, 3)
+        out: dict[tuple[int, int], int] = {}
+        for key, number in zip(zip(which.tolist(), cells.tolist()), many.tolist()):
+            out[key] = out.get(key, 0) + number
+        return out
+
+    wanted = dealt(points)
+    for seed in SEEDS:
+        moved = points + 1e-15 * np.random.default_rng(seed).uniform(-1, 1, points.shape)
+        assert (np.floor(moved / 0.5) != np.floor(points / 0.5)).any()
+        assert dealt(moved) == wanted
+    assert sum(wanted.values()) == counts.sum()
+    assert len(wanted) > 24  # those between are dealt out
+    assert {key for key in wanted if key[0] < 8} == {(i, i) for i in range(8)}  # those on the grid are not
+
+
+def test_large_waves_draw_the_same_where_blocks_are_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_place, "BLOCK", 4)
+    grid = qd.Grid((0, 1), 4)
+    wave = np.zeros(16, dtype=np.complex64)
+    wave[4:8], wave[12:] = 0.5, [0.1, 0.2, 0.3, 0.4]
+    residues = np.where(wave == 0, np.complex64(1e-15), wave)
+    for seed in SEEDS:
+        counts = [in_place.LargeWave(grid, each).sample(200, seed) for each in (wave, residues)]
+        assert same(*counts)
+        assert counts[0].shots == 200
+    assert len(counts[0].index) == 8
 
 
 def chain(shift: float, **how: Any) -> qd.Trajectory:

@@ -24,6 +24,7 @@ _STEP = 0.05  # of a cell: differences of the spline through a table
 _LIGHT = 1e-6
 _BLUR = 1e-3  # of a cell: what rounding may move a path
 _EMPTY = 1e-300  # amplitudes below it have no phase
+_SNAP = 2.0**30  # places a spacing at which samples are dealt out: whole ones, halves and quarters are among them
 _DEALT = 2  # the stream of the cells of samples, beside that of the points
 
 
@@ -199,12 +200,14 @@ def _amounts(formula: Formula, ends: np.ndarray, problem: Problem) -> Iterable[t
     return [(factor.kind, factor.amount) for factor in every if factor.amount]
 
 
-def _shares(domain: Grid, points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _shares(domain: Grid, points: np.ndarray, snapped: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each of the ``2**ndim`` nearest grid points: which it is, flat, and its linear share of each point, shape ``(points,)``.
 
-    Past an edge it goes to the image: the other end of a period, or the mirror image at a wall.
+    Past an edge it goes to the image: the other end of a period, or the mirror image at a wall. ``snapped`` rounds places to 1e-9 of a
+    spacing, so that a point that stands on the grid stands there on every machine.
     """
     u = (points - np.array([axis[0] for axis in domain.axes])) / np.array(domain.spacing)
+    u = np.rint(u * _SNAP) / _SNAP if snapped else u
     base = np.floor(u).astype(int)
     for corner in np.ndindex(*(2,) * domain.ndim):
         share = np.where(np.array(corner) == 1, u - base, 1 - (u - base)).prod(axis=1)
@@ -226,6 +229,8 @@ def drawn_cells(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Samples of points dealt out to grid points by their linear shares, so that their law is that of :func:`shared_out`.
 
+    Shares are known to 1e-9, so that the generator does not see their last bits (as in :func:`~qml_dynamics.results.sampling.drawable`).
+
     Args:
         domain, points: as there.
         counts: samples of each point.
@@ -234,7 +239,7 @@ def drawn_cells(
     Returns:
         Which point, which cell (flat) and how many samples, one entry for each pair that was drawn.
     """
-    cells, shares = (np.array(parts) for parts in zip(*_shares(domain, points)))
+    cells, shares = (np.array(parts) for parts in zip(*_shares(domain, points, snapped=True)))
     shares = np.clip(shares, 0.0, 1.0)
     dealt = np.random.default_rng([seed, _DEALT]).multinomial(counts, (shares / shares.sum(axis=0)).T)
     which, corner = np.nonzero(dealt)

@@ -16,7 +16,7 @@ from qiskit.quantum_info import SparsePauliOp
 import qml_dynamics as qd
 from qml_dynamics.base.codec import method_from_spec, method_spec
 from qml_dynamics.cli.options import parse_method
-from qml_dynamics.methods.variational import sensitivity
+from qml_dynamics.methods.variational import evolve, sensitivity
 from qml_dynamics.methods.variational.engine.bound import angle_between
 from qml_dynamics.methods.variational.engine.linear import LEAST, MOST, solve
 from qml_dynamics.methods.variational.sensitivity import MOVED, SensitivityWarning, stated
@@ -156,6 +156,58 @@ def test_it_agrees_with_a_second_run_of_ones_own() -> None:
         seen.append(apart[-1] / apart[0])
     assert min(seen) > 30  # a symmetric start, which the ansatz leaves
     assert min(seen) / 30 < answer.diagnostics["amplification"] < 30 * max(seen)
+
+
+def late(name: str) -> tuple[qd.Problem, qd.Variational]:
+    """Runs that keep a symmetry of their start and lose it to rounding near their end, where a tangent of the start grows most."""
+    if name == "heisenberg":
+        bonds = [(p, [i, i + 1], 1.0) for i in range(4) for p in ("XX", "YY", "ZZ")]
+        terms = [*bonds, *(("Z", [i], 0.06 * (i + 1)) for i in range(5))]
+        start, method = np.eye(32)[0b10101], qd.Variational(qd.ansatz.hardware_efficient(2), 40, "rk4")
+    else:
+        weights = np.random.default_rng(1)
+        pairs = [(i, j) for i in range(5) for j in range(i)]
+        terms = [("ZZ", [i, j], 1.0 + 0.1 * weights.normal()) for i, j in pairs if weights.random() < 0.6]
+        terms += [("X", [i], -0.3) for i in range(5)]
+        start, method = np.full(32, 32**-0.5), qd.Variational(qd.ansatz.hardware_efficient(2), 40, "euler", 1e-6)
+    operator = SparsePauliOp.from_sparse_list(terms, 5)
+    return qd.Problem.from_operator(operator, clock="imaginary", duration=1.5, initial=start), method
+
+
+@pytest.mark.parametrize("name", ["heisenberg", "cut"])
+def test_what_grows_late_is_seen_unasked(name: str) -> None:
+    """Few samples along the path are enough, on problems that are not the chain above; a run of one's own moves as far."""
+    problem, method = late(name)
+    with pytest.warns(SensitivityWarning, match="depends on rounding"):
+        answer = run(problem, method)
+    found = answer.diagnostics
+    assert found["sensitivity"] == "second run"
+    assert found["moved"] > stated(found["bound"][-1])
+    program = method.ansatz.bind(problem, qd.hamiltonian(problem))
+    far = []
+    for seed in range(3):
+        move = np.random.default_rng(seed).normal(size=len(program.theta0))
+        theta0 = np.array(program.theta0) + MOVED * move / np.linalg.norm(move)
+        other = run(problem, replace(method, theta0=theta0, sensitivity=False))
+        far.append(angle_between(other.states[-1], answer.states[-1]))
+    assert max(far) > stated(found["bound"][-1])
+
+
+def test_samples_cost_less_than_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they show nothing there is no second run."""
+    problem, start = one_qubit("ry", "imaginary", 1.1)
+    spent: list[int] = []
+
+    class Counted(sensitivity.Sensitivity):
+        def finish(self, point: Any, bound: float) -> None:
+            spent.append(self.spent)
+            super().finish(point, bound)
+
+    monkeypatch.setattr(evolve, "Sensitivity", Counted)
+    for integrator in ("rk4", "euler"):
+        found = run(problem, qd.Variational(start, 200, integrator)).diagnostics
+        assert found["sensitivity"] == "sampled"
+        assert 0.04 * found["evaluations"] < spent[-1] < 0.1 * found["evaluations"]
 
 
 def test_a_second_run_that_nobody_asked_for_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
