@@ -58,6 +58,7 @@ KNOW_A_METHOD = {
     "methods/growing/levels.py": "likewise",
     "methods/growing/method.py": "likewise",
     "methods/growing/run.py": "likewise",
+    "methods/imaginary/steps.py": "one protocol, the members of a post-selected method, whoever has them",
     "methods/randomised.py": "qDRIFT and random orders draw other factors for the same run",
     "methods/reference.py": "the reference of a bridge is a bridge",
     "methods/trotter.py": "a formula of the form that is chosen",
