@@ -288,7 +288,7 @@ def unit_rows(array: np.ndarray, tolerance: float = 1e-5) -> str | None:
     return f"have {word} 1 at each time, but has {total[wrong][0]:.6g} at time {int(np.argmax(wrong))}"
 
 
-def of(value: Any, kind: type | tuple[type, ...], key: str) -> Any:
+def of(value: object, kind: type | tuple[type, ...], key: str) -> Any:
     """A value of stored plain data, if it is of this kind; ``ValueError`` that names its key otherwise."""
     if not isinstance(value, kind):
         names = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))

@@ -44,11 +44,11 @@ def differences(now: Any, then: Any, path: str = "", known_only: bool = False, w
     return [] if same else [f"{path.removesuffix('.value') or 'it'} is {_text(now)}, {was} {_text(then)}"]
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return "absent" if value is _MISSING else describe(value)
 
 

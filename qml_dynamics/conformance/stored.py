@@ -40,8 +40,9 @@ def options_of(value: object) -> Any:
 
 def same_method(cell: Cell, back: Method, method: Method, where: str) -> None:
     """Every option is what it was; the fault names the one that is lost."""
-    demand(type(back) is type(method), cell, f"{where}: the method comes back as {back!r}")
     before, after = options_of(method), options_of(back)
+    same = isinstance(after, dict) and after["class"] == before["class"]
+    demand(same, cell, f"{where}: the method comes back as {back!r}")
     for name in before:
         fault = f"{where}: option `{name}` is {before[name]!r} before and {after.get(name)!r} after"
         demand(after.get(name) == before[name], cell, fault)
@@ -58,8 +59,7 @@ def check_files(case: Case, folder: Path) -> None:
         if is_plain(case.method):
             same_method(case.cell, back.method, case.method, "a saved trajectory")
         else:
-            said = back.method
-            text = isinstance(said, str) and type(case.method).__name__ in said
+            text = isinstance(back.method, str) and options_of(case.method)["class"].rpartition(".")[2] in back.method
             demand(text, case.cell, f"a saved trajectory: the method comes back as {back.method!r}")
             case.told["files"] = "the method comes back as its text"
 
@@ -121,7 +121,8 @@ def check_command_line(case: Case, folder: Path) -> None:
         demand(fits, case.cell, f"the command line ends with code {code} and {err.strip()[-200:]!r}")
         case.told["command_line"] = one[0]
         same = case.refusal("evolve", lambda: case.run(read_problem(path, allow_code=False).method, save=2))
-        rows_lost = getattr(getattr(case.cell.problem, "objective", None), "rows", None) is not None
+        objective = case.cell.problem.objective
+        rows_lost = objective is not None and objective.rows is not None
         demand(same is not None or rows_lost, case.cell, f"evolve runs this, but the command line refuses it: {one[0]}")
         return
     expected = case.run(save=2, backend=case.exact_backend).expectations["energy"]

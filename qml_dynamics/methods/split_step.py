@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, describe, integer, one_of
-from ..model.domains import outer_product
+from ..model.domains import Grid, outer_product
 from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, factors, segments
 from ..model.hamiltonians import LearningHamiltonian
 from ..model.problem import Problem
@@ -195,7 +195,7 @@ def _formula(problem: Problem, method: SplitStep) -> Formula:
                 "backward diffusion amplifies round-off. Use order=4 (extrapolation) or 'chin4a'."
             )
         formula = by_name("strang")
-    if formula.name == "chin4a" and not hasattr(problem.domain, "bounds"):
+    if formula.name == "chin4a" and not isinstance(problem.domain, Grid):
         raise MethodError(
             "Argument `formula` must not be 'chin4a' on a hypercube, where [V,[T,V]] is not a gradient squared."
         )

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .domains import Domain, Hypercube
+from .domains import Domain, Grid, Hypercube
 
 _WORTH_THREADS = 1 << 18  # below this two threads cost more than they gain
 
@@ -47,7 +47,7 @@ class Transform:
     @property
     def real(self) -> bool:
         """Whether functions of the Laplacian take real waves to real waves: everywhere but on a ring with a flux."""
-        return not any(getattr(self.domain, "twist", ()))
+        return not isinstance(self.domain, Grid) or not any(self.domain.twist)
 
     def filtered(self, psi: np.ndarray, dual: np.ndarray) -> np.ndarray:
         """``F^-1 diag(dual) F psi``, of the type of ``psi`` where :attr:`real`, else complex; ``psi`` is not changed.
@@ -62,7 +62,7 @@ class Transform:
             wave = self.forward(psi.astype(np.result_type(psi, np.complex64)))
             wave *= dual
             return self.inverse(wave)
-        if getattr(self.domain, "boundary", "") != "periodic":
+        if not isinstance(self.domain, Grid) or self.domain.boundary != "periodic":
             wave = self.forward(psi.copy())
             wave *= dual
             return self.inverse(wave)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def _axes(sweep: Sweep, keys: Sequence[str]) -> list[int]:
     return found
 
 
-def _numbers(values: Sequence[Any]) -> np.ndarray | None:
+def _numbers(values: Sequence[object]) -> np.ndarray | None:
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         return np.array(values, dtype=float)
     return None
@@ -92,7 +92,7 @@ def _text(value: object) -> str:
 
 
 def _line(
-    panel: Axes, values: Sequence[Any], mean: np.ndarray, error: np.ndarray, color: str, label: str | None
+    panel: Axes, values: Sequence[object], mean: np.ndarray, error: np.ndarray, color: str, label: str | None
 ) -> None:
     """Points with one standard error, in the order of numbers; texts one beside the other."""
     at = _numbers(values)
@@ -103,7 +103,7 @@ def _line(
         panel.set_xticks(x, [_text(v) for v in values], rotation=20, ha="right")
 
 
-def _map(figure: Figure, panel: Axes, labels: Sequence[Sequence[Any]], mean: np.ndarray, name: str) -> None:
+def _map(figure: Figure, panel: Axes, labels: Sequence[Sequence[object]], mean: np.ndarray, name: str) -> None:
     """One cell a point, both keys in the order that they were given in."""
     image = panel.imshow(mean.T, origin="lower", aspect="auto", cmap="viridis")
     for axis, values in zip((panel.xaxis, panel.yaxis), labels):

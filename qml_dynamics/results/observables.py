@@ -17,7 +17,7 @@ import numpy as np
 from ..base.arguments import checks_arguments
 from ..base.errors import ProblemError, describe, require
 from ..base.estimate import Estimate, mean_of_counts
-from ..model.domains import Domain
+from ..model.domains import Domain, Grid
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.masks import bit_count
 from ..model.objectives.base import Objective
@@ -164,7 +164,7 @@ def read_observables(
         if callable(what) and kind_of(what) is None:  # Qiskit's operators are callable too
             out.append(Observable(name, "dual" if _takes_momenta(what) else "weight", function=what))
             continue
-        plain = getattr(problem.domain, "encoding", "binary") == "binary"
+        plain = not isinstance(problem.domain, Grid) or problem.domain.encoding == "binary"
         require(plain, f"observables['{name}']", "be a function of weights or momenta on this grid", "an operator")
         terms = pauli_sum(cast(OperatorLike, what), known, f"observables['{name}']")
         if terms.num_qubits != problem.domain.num_qubits:
@@ -269,7 +269,7 @@ def observe_counts(
 
 def edge_weight(domain: Domain, density: np.ndarray) -> np.ndarray:
     """Probability on the outermost point of either side of any axis of a grid, for each time; zeros on a hypercube."""
-    if not hasattr(domain, "bounds"):
+    if not isinstance(domain, Grid):
         return np.zeros(len(density))
     inner = tuple(slice(1, -1) if n > 2 else slice(None) for n in domain.shape)
     return np.array([max(0.0, float(p.sum() - p[inner].sum())) for p in density])
@@ -277,7 +277,7 @@ def edge_weight(domain: Domain, density: np.ndarray) -> np.ndarray:
 
 def momentum_tail(domain: Domain, dual_density: np.ndarray) -> float:
     """Probability of momenta above 0.8 of the largest, on any axis of a grid."""
-    if not hasattr(domain, "momenta"):
+    if not isinstance(domain, Grid):
         return 0.0
     p = dual_density.reshape(domain.shape)
     keep = [np.abs(k) <= 0.8 * np.abs(k).max() for k in domain.momenta]

@@ -10,7 +10,7 @@ A module of its own beside `budget`, as `operator_budget` is, whose chain is tha
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,10 +19,7 @@ import numpy as np
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
 from ..backends.base import BackendLike
-from ..base.errors import (
-    MethodError,
-    QMLDynamicsError,
-)
+from ..base.errors import QMLDynamicsError
 from ..base.estimate import Estimate
 from ..methods.base import Method, check_method
 from ..methods.evolution import evolve
@@ -47,7 +44,7 @@ from .error_parts import (
     samples_worth,
     with_synthesis,
 )
-from .noise_parts import as_read, errors_of_readout, many_shots, without_mitigation
+from .noise_parts import as_read, errors_of_readout, on_device, without_mitigation
 from .wider_box import inner, widened
 
 _SETTLED = 1e-14  # infidelity that the reference may still have
@@ -273,14 +270,8 @@ class Chain:
     def _device(self, backend: Backend | None) -> Point:
         """The run on that device: exact noisy probabilities, or many shots where they are not known."""
         assert backend is not None
-        try:
-            return self._point(self.run(self.problem, self.method, backend=backend, seed=self.seed))
-        except MethodError:
-            raise
-        except Exception as error:
-            self._note(f"device: exact noisy probabilities are not available ({error}); measured from many shots.")
-        many = min(many_shots(backend), 100 * (self.shots or 1000))
-        return self._point(self.run(self.problem, self.method, backend, many, (self.seed or 0) + 1))
+        run = partial(self.run, self.problem, self.method, backend)
+        return self._point(on_device(run, backend, self.shots, self.seed, self._note))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

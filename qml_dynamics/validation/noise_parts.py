@@ -14,6 +14,8 @@ import numpy as np
 
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
+from ..base.errors import MethodError
+from ..results.trajectory import Trajectory
 
 MANY = 200_000  # shots of a circuit whose exact noisy probabilities are not known, and of the calibrations
 _CIRCUITS = 64  # that a job may hold, by which its executions are shared out
@@ -42,6 +44,31 @@ def many_shots(backend: Backend) -> int:
     """As many as tell the noise of a device well, or as its jobs may hold."""
     most = capabilities(backend).max_executions
     return MANY if most is None else max(1, min(MANY, most // _CIRCUITS))
+
+
+def on_device(
+    run: Callable[[int | None, int | None], Trajectory],
+    device: Backend,
+    shots: int | None,
+    seed: int | None,
+    note: Callable[[str], None],
+) -> Trajectory:
+    """The run on a noisy device: by exact probabilities, or by many shots where they are not known.
+
+    Args:
+        run: of shots and seed.
+        device: on which it runs.
+        shots: of the budget, by which many are meant.
+        seed: of the budget; many shots have the next one.
+        note: is told why there are no exact probabilities.
+    """
+    try:
+        return run(None, seed)
+    except MethodError:
+        raise
+    except Exception as error:  # of any kind: the backend may be a person's own
+        note(f"device: exact noisy probabilities are not available ({error}); measured from many shots.")
+    return run(min(many_shots(device), 100 * (shots or 1000)), (seed or 0) + 1)
 
 
 def errors_of_readout(device: Backend, num_qubits: int, seed: int | None) -> list[tuple[float, float]]:

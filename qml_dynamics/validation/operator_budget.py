@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
 from ..backends.base import BackendLike
-from ..base.errors import MethodError, QMLDynamicsError
+from ..base.errors import QMLDynamicsError
 from ..base.estimate import Estimate
 from ..methods.base import Method, check_method
 from ..methods.evolution import evolve
@@ -34,7 +35,7 @@ from ..results.observables import Observable, ObservableLike, pauli_groups, read
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
 from .error_parts import OPERATOR_TERMS, coarse_cells, infidelity_of, samples_worth, with_synthesis
-from .noise_parts import as_read, errors_of_readout, many_shots, without_mitigation
+from .noise_parts import as_read, errors_of_readout, on_device, without_mitigation
 
 _TOL = 1e-12  # of the reference
 _SAME = 1e-12  # infidelity of two starts that are one
@@ -229,14 +230,8 @@ class OperatorChain:
     def _device(self, backend: Backend | None) -> Point:
         """The run on that device: exact noisy probabilities, or many shots where they are not known."""
         assert backend is not None
-        try:
-            return self._point(self.run(self.problem, self.method, backend, seed=self.seed))
-        except MethodError:
-            raise
-        except QMLDynamicsError as error:
-            self._note(f"device: exact noisy probabilities are not available ({error}); measured from many shots.")
-        many = min(many_shots(backend), 100 * (self.shots or 1000))
-        return self._point(self.run(self.problem, self.method, backend, many, (self.seed or 0) + 1))
+        run = partial(self.run, self.problem, self.method, backend)
+        return self._point(on_device(run, backend, self.shots, self.seed, self._note))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

@@ -197,7 +197,7 @@ def test_thermal_on_a_backend_without_amplitudes() -> None:
                 1.0,
                 method=qd.QITE(3, 2),
             ),
-            "`domain_width` must be at least 4 for a thermal state on 2 qubits",
+            "`domain_width` must be at least 4 for a wave that is entangled with qubits on which the operator does not act",
         ),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from qml_dynamics.base.errors import MethodError
 from qml_dynamics.learning.metts import autocorrelation, detailed_balance, effective_size, potential_scale_reduction
 from qml_dynamics.learning.metts.laws import Blocks, Dense, Waves
 from qml_dynamics.learning.metts.statistics import error_of_chain
+from qml_dynamics.methods.imaginary.steps import post_selecting
 from qml_dynamics.model.hamiltonians import LearningHamiltonian
 from qml_dynamics.model.transforms import Transform
 from qml_dynamics.synthesis.metts import basis_state
@@ -236,6 +238,62 @@ def test_shots_in_batches_follow_the_law(method: object, collapse: str) -> None:
     assert d["batches"] < 40  # not one job a walker and step
     assert chain.success_probability.value == pytest.approx(d["kept"] / d["shots"])
     assert abs(chain.detailed_balance.value) < 5 * chain.detailed_balance.stderr
+
+
+@dataclass(frozen=True)
+class OfAStranger:
+    """A post-selected method of another package: no class of ours, with the members of one."""
+
+    inner: qd.ProbabilisticITE = STEP
+    floor: float = 1e-4
+
+    name: ClassVar[str] = "of_a_stranger"
+
+    def facts(self) -> Any:
+        return self.inner.facts()
+
+    def check(self, problem: Any, backend: Any) -> None:
+        self.inner.check(problem, backend)
+
+    def run(self, job: Any) -> Any:
+        return self.inner.run(job)
+
+    def circuits(self, job: Any) -> Any:
+        return self.inner.circuits(job)
+
+    def work(self, job: Any) -> Any:
+        return self.inner.work(job)
+
+    def refined(self) -> Any:
+        return replace(self, inner=self.inner.refined())
+
+    def without_encoding(self) -> Any:
+        return self
+
+    def forecast(self, problem: Any, h: Any, times: Any) -> Any:
+        return self.inner.forecast(problem, h, times)
+
+    def step(self, problem: Any, h: Any, backend: Any) -> Any:
+        return self.inner.step(problem, h, backend)
+
+    def ancillas(self, blocks: int) -> int:
+        return self.inner.ancillas(blocks)
+
+    def without_floor(self) -> Any:
+        return replace(self, floor=0.0)
+
+
+def test_a_post_selected_method_is_known_by_its_members() -> None:
+    """One of a stranger walks the same chain, kept samples and all; what keeps every sample has none of them."""
+    problem = problem_on(qd.Grid((-2, 2), 2))
+    options: dict[str, Any] = {"seed": 3, "backend": "aer", "walkers": 10, "shots": 60}
+    ours = qd.metts(problem, 0.25, 20, method=STEP, **options)
+    theirs = qd.metts(problem, 0.25, 20, method=OfAStranger(), **options)
+    assert np.array_equal(ours.index, theirs.index)
+    assert ours.diagnostics["kept"] == theirs.diagnostics["kept"] < ours.diagnostics["shots"]
+    assert post_selecting(qd.QITE(2, 2)) is None
+    with pytest.raises(MethodError, match="the success probability will be"):
+        qd.metts(problem, 0.25, 20, method=OfAStranger(floor=0.999), **options)
 
 
 def test_a_kept_outcome_is_used_once() -> None:

@@ -20,8 +20,8 @@ from ...base.estimate import share_error
 from ...methods.base import Method
 from ...methods.evolution import evolve
 from ...methods.imaginary.device import continued, selection
-from ...methods.imaginary.options import ProbabilisticITE, Selected
-from ...methods.imaginary.selected import ancillas, forecast, post_selected
+from ...methods.imaginary.options import PostSelected, ProbabilisticITE
+from ...methods.imaginary.selected import forecast, post_selected
 from .condition import Condition
 from .modes import Fitted, mode_circuit, mode_density
 from .witten import Landscape, Source
@@ -78,10 +78,10 @@ def forward_circuit(
     problem, h = model.land.problem(phi, t), model.land.hamiltonian(t)
     plan = forecast(problem, h, chosen, [0.0, t])
     if keep is None:
-        return selection(problem, h, chosen, plan, np.array([t]), False).circuits[0]
+        return selection(problem, h, plan, np.array([t]), False).circuits[0]
     data = model.land.problem(model.start, t)
     start = synthesis.states.filtered(synthesis.states.prepare(data.initial, model.domain), keep.values)
-    return continued(start, model.domain, problem, h, chosen, plan)
+    return continued(start, model.domain, problem, h, plan)
 
 
 def run_forward(
@@ -112,7 +112,7 @@ def run_forward(
     predicted = share * float(np.ravel(known["success_predicted"])[-1])
     one = can.exact or (shots is not None and can.midway)
     blocks = 1 if one else int(known.get("blocks", 1))
-    width = model.domain.num_qubits + ancillas(chosen, blocks)
+    width = model.domain.num_qubits + chosen.ancillas(blocks)
     return _law(model, t, born, rate, predicted, shots, kept, width + (keep is not None))
 
 
@@ -134,7 +134,7 @@ def _law(
 def _run_whole(
     model: Fitted,
     t: float,
-    method: Selected,
+    method: PostSelected,
     device: Backend,
     shots: int | None,
     seed: int | None,

@@ -14,7 +14,7 @@ from ...methods.evolution import evolve
 from ...methods.gate import check_ranges
 from ...methods.imaginary.laws import pauli_bound
 from ...methods.imaginary.options import ProbabilisticITE
-from ...methods.imaginary.purification import check_pairs, purified
+from ...methods.imaginary.purification import purified
 from ...methods.variational.run import bound_circuit
 from ...model.axes import need_binary
 from ...model.domains import Hypercube
@@ -123,7 +123,6 @@ def _thermal_by_method(
 ) -> GibbsResult:
     """The law of the register from ``evolve`` of ``H (x) 1`` on Bell pairs; the register is the low half of the qubits."""
     n, size = h.num_qubits, h.domain.size
-    check_pairs(method, n)
     require(n <= _PAIRS, "problem", f"have at most {_PAIRS} qubits with a method", n)
     wide = (h.at(0.0) if isinstance(h, PauliHamiltonian) else pauli_sum(h.matrix(0.0))).on(2 * n)
     pairs = State(np.eye(size).reshape(-1))

@@ -18,6 +18,7 @@ from ...base.errors import ProblemError, line, one_of, real, require
 from ...base.estimate import Estimate, error_of_mean
 from ...base.printing import WIDTH, cut
 from ...base.registry import SPACES, at
+from ...methods.base import Method
 from ...methods.gate import check_law, check_numbers
 from ...model.domains import Domain
 from ...model.objectives.prepared import model_spec, refuse_without_model, with_model
@@ -272,11 +273,11 @@ def _stored_problem(there: Mapping[str, object]) -> Problem:
     return Problem(domain, named, 1.0, clock="imaginary", duration=1.0)
 
 
-def _said(method: Any) -> Any:
+def _said(method: Method | str | None) -> Any:
     return None if method is None else describe_method(method)
 
 
-def _method(said: Any) -> Any:
+def _method(said: object) -> Any:
     """The method; of one of a person's own the text that was stored of it."""
     if not isinstance(said, dict):
         return None

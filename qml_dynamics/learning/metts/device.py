@@ -21,7 +21,8 @@ from ...methods.base import Method, Stream, circuit_seed
 from ...methods.evolution import evolve
 from ...methods.imaginary.laws import pooled
 from ...methods.imaginary.options import ProbabilisticITE
-from ...methods.imaginary.steps import check_step, selected_step, without_floor
+from ...methods.imaginary.selected import forecast
+from ...methods.imaginary.steps import post_selecting
 from ...model.hamiltonians import Hamiltonian
 from ...model.initial import PointMass, State
 from ...model.problem import Problem
@@ -209,11 +210,13 @@ def circuits_source(
     Raises:
         MethodError: the register of the method, or the success probability of the initial wave, is too small.
     """
-    check_step(problem, h, method)
-    evolved = Evolved(problem, h, without_floor(method), backend)
+    keeping = post_selecting(method)
+    if keeping is not None:
+        forecast(problem, h, keeping, [problem.duration])
+    evolved = Evolved(problem, h, method if keeping is None else keeping.without_floor(), backend)
     if capabilities(backend).exact and shots is None:
         return Simulated(evolved, np.random.default_rng(circuit_seed(entropy, Stream.METTS_CHAIN)))
-    found = selected_step(problem, h, method, backend)
-    if found is None:
+    if keeping is None:  # it measures on the way, or keeps every sample
         return ByEvolve(shots, entropy, evolved=evolved)
+    found = keeping.step(problem, h, backend)
     return InBatches(shots, entropy, backend=backend, step=found.step, midway=found.midway)

@@ -17,7 +17,7 @@ from ...backends import Backend, capabilities
 from ...base.estimate import Estimate
 from ...methods.base import Method, Stream, circuit_seed
 from ...methods.evolution import evolve
-from ...methods.imaginary.steps import without_floor
+from ...methods.imaginary.steps import post_selecting
 from ...methods.krylov import Krylov
 from ...model.hamiltonians import PauliHamiltonian
 from ...model.initial import PointMass
@@ -43,7 +43,9 @@ def energies_of(
     """
     starts, place, visits = np.unique(index, return_inverse=True, return_counts=True)
     sampled = device is not None and not capabilities(device).exact
-    used = without_floor(method) if method is not None else Krylov(_TOL)
+    used = Krylov(_TOL) if method is None else method
+    if (keeping := post_selecting(used)) is not None:
+        used = keeping.without_floor()
     rows = []
     for k, start in enumerate(starts.tolist()):
         point = PointMass(tuple(h.domain.points_at(np.array([start]))[0].tolist()))

@@ -11,13 +11,12 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ...base.executor import each
 from ...base.progress import Progress
-from ...methods.base import Stream, circuit_seed
+from ...methods.base import Method, Stream, circuit_seed
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, hamiltonian
 from ...model.initial import State
 from ...model.objectives.tables import from_table
@@ -31,7 +30,7 @@ class Walk:
     """All that one walker needs in another process."""
 
     problem: Problem
-    method: Any
+    method: Method | None
     reading: str
     collapse: str
     entropy: int
@@ -39,7 +38,7 @@ class Walk:
     steps: int  # burn-in included
 
 
-def laws_of(problem: Problem, h: Hamiltonian, method: Any, reading: str, dense: Dense | None) -> Laws:
+def laws_of(problem: Problem, h: Hamiltonian, method: Method | None, reading: str, dense: Dense | None) -> Laws:
     """The laws of the next point: by the method, from the dense matrix where there is one, else from blocks of waves."""
     if method is not None:
         return Waves(problem, h, method, reading)

@@ -108,7 +108,7 @@ def _linear(problem: Problem, h: PauliHamiltonian, exact: np.ndarray, most: int 
     every = [_largest(problem, h, levels, count, part) for count in steps for part in _parts(h)]
     tried = sorted((one for one in every if one is not None), key=lambda one: -one[1])
     for method, success in tried[:_TRIED]:
-        *_, (wave, _) = probabilistic_path(problem, h, method, [0.0, problem.duration])
+        *_, (wave, _) = probabilistic_path(problem, h, method.blocks, [0.0, problem.duration])
         if _distance(wave.reshape(-1), exact) <= ERROR:
             return _Found(method, success, _gates(problem, h, method))
     return None

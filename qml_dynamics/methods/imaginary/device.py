@@ -24,9 +24,9 @@ from ..from_samples import Batch, Planned, from_outcomes, from_probabilities, pl
 from ..from_samples import run as run_sampled
 from .flows import double_bracket, qite
 from .laws import lower_bound
-from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised, Selected
+from .options import QITE, DoubleBracket
 from .rates import log_scale, need_samples, success_at, with_success
-from .selected import Forecast, blocks_of
+from .selected import Forecast
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -47,7 +47,6 @@ class Selection:
 def selection(
     problem: Problem,
     h: Hamiltonian,
-    method: Selected,
     plan: Forecast,
     saves: np.ndarray,
     midway: bool,
@@ -56,7 +55,7 @@ def selection(
     base = synthesis.transforms.width(problem.domain)
     places = [int(np.argmin(np.abs(np.array(plan.saves) - t))) for t in saves]
     if plan.register is not None:
-        pieces = synthesis.imaginary.schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
+        pieces = synthesis.imaginary.schrodingerised(problem, h, plan.steps, plan.order, plan.register, plan.saves)
         table = plan.register.kept
         circuits = []
         for place in places:
@@ -65,9 +64,9 @@ def selection(
                 circuit.compose(piece, inplace=True)
             circuits.append(circuit)
         return Selection(circuits, base, [lambda rest: table[rest]] * len(circuits))
+    assert plan.rule is not None
     lowest = partial(lower_bound, problem, h)
-    assert isinstance(method, ProbabilisticITE)
-    pieces_of = synthesis.probabilistic.probabilistic_blocks(problem, h, blocks_of(method), plan.saves, lowest)
+    pieces_of = synthesis.probabilistic.probabilistic_blocks(problem, h, plan.rule, plan.saves, lowest)
     start = synthesis.states.prepare(problem.initial, problem.domain)
     join = synthesis.probabilistic.reused if midway else synthesis.probabilistic.deferred
     circuits = [join(start, [b for blocks in pieces_of[:place] for b in blocks]) for place in places]
@@ -75,19 +74,18 @@ def selection(
 
 
 def continued(
-    start: QuantumCircuit, domain: Domain, problem: Problem, h: LearningHamiltonian, method: Selected, plan: Forecast
+    start: QuantumCircuit, domain: Domain, problem: Problem, h: LearningHamiltonian, plan: Forecast
 ) -> QuantumCircuit:
     """The evolution after a start whose highest qubit is an ancilla of its own; that ancilla stays just above the register."""
     base = domain.num_qubits
     if plan.register is None:
-        assert isinstance(method, ProbabilisticITE)
+        assert plan.rule is not None
         blocks = synthesis.probabilistic.probabilistic_blocks(
-            problem, h, blocks_of(method), plan.saves, partial(lower_bound, problem, h)
+            problem, h, plan.rule, plan.saves, partial(lower_bound, problem, h)
         )
         rest = synthesis.probabilistic.deferred(synthesis.states.empty(base), [b for piece in blocks for b in piece])
     else:
-        assert isinstance(method, Schrodingerised)
-        pieces = synthesis.imaginary.schrodingerised(problem, h, method.steps, method.order, plan.register, plan.saves)
+        pieces = synthesis.imaginary.schrodingerised(problem, h, plan.steps, plan.order, plan.register, plan.saves)
         rest = synthesis.states.empty(base + plan.register.qubits)
         profile = plan.register.profile
         synthesis.states.amplitudes(profile / np.linalg.norm(profile), rest, range(base, rest.num_qubits))
@@ -99,23 +97,23 @@ def continued(
     return circuit
 
 
-def selected_on_device(job: Job, method: Selected, plan: Forecast) -> Answer:
+def selected_on_device(job: Job, plan: Forecast) -> Answer:
     """The answer of a post-selected method, from the kept samples of whole circuits.
 
     Raises:
         MethodError: too many ancillas for a backend that measures at the end only, or no sample was kept.
     """
-    midway = isinstance(method, ProbabilisticITE) and job.shots is not None and job.can.midway
+    midway = plan.rule is not None and job.shots is not None and job.can.midway
     if plan.blocks and not midway and plan.blocks[-1] > FRESH:
         raise MethodError(
             f"Argument `steps` must be smaller on {job.device.name}: {plan.blocks[-1]} ancillas would be measured at the "
             f"end, and at most {FRESH} are taken. A backend that measures midway reuses one."
         )
-    chosen = selection(job.problem, job.h, method, plan, job.saves, midway)
-    planned = Planned(chosen.circuits, {"steps": method.steps, **plan.known})
+    chosen = selection(job.problem, job.h, plan, job.saves, midway)
+    planned = Planned(chosen.circuits, {"steps": plan.steps, **plan.known})
     batch = plan_batch(job.problem, job.h, job.observables, planned)
     if job.shots is None:
-        return _from_device_probabilities(job, method, plan, chosen, planned, batch)
+        return _from_device_probabilities(job, plan, chosen, planned, batch)
     seeds = [job.seed(*key) for key in batch.keys]
     take = sample_midway if midway else _sample
     outcomes = take(job.device, batch.circuits, job.shots, seeds)
@@ -127,7 +125,7 @@ def selected_on_device(job: Job, method: Selected, plan: Forecast) -> Answer:
     seen = dict(zip(batch.keys, kept))
     basis = [b for b in (Stream.WEIGHT, Stream.DUAL) if (b, 0) in seen]
     rows = [[seen[b, i].shots for i in range(len(job.saves))] for b in basis]
-    return with_success(job, method, answer, plan, job.saves.tolist(), rows, [("weight", "dual")[b] for b in basis])
+    return with_success(job, answer, plan, job.saves.tolist(), rows, [("weight", "dual")[b] for b in basis])
 
 
 def _sample(backend: Backend, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
@@ -146,7 +144,6 @@ def _kept(counts: Counts, chosen: Selection, key: tuple[int, ...]) -> Counts:
 
 def _from_device_probabilities(
     job: Job,
-    method: Schrodingerised | ProbabilisticITE,
     plan: Forecast,
     chosen: Selection,
     planned: Planned,
@@ -161,7 +158,7 @@ def _from_device_probabilities(
             success[i] = kept.sum()
         laws.append(kept / kept.sum())
     answer = from_probabilities(job, planned, batch, laws)
-    scale = np.array([log_scale(job, method, plan, float(t)) for t in job.saves])
+    scale = np.array([log_scale(plan, float(t)) for t in job.saves])
     facts = {"success_probability": success, "success_predicted": success_at(plan, job.saves.tolist())}
     return replace(answer, log_norm=0.5 * np.log(success) + scale, diagnostics={**answer.diagnostics, **facts})
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.printing import printed_briefly
+from ...synthesis.p_register import Blocks
 from .. import imaginary
-from ..base import BINARY, Answer, Clock, Facts, Job, Usual, Work
+from ..base import BINARY, Answer, Clock, Facts, Job, Method, Usual, Work
 from ..split_step import SplitStep
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+    from ...backends import Backend
+    from ...model.hamiltonians import Hamiltonian
+    from ...model.problem import Problem
+    from .selected import Forecast
+    from .steps import SelectedStep
 
 _CLOCK: frozenset[Clock] = frozenset({"imaginary"})
 
@@ -23,47 +29,51 @@ BLOCKS = ("linear", "exact")
 _QUBITS = 20
 
 
-class _PostSelected(Usual):
-    """What methods that keep a sample or not have in common."""
+@runtime_checkable
+class PostSelected(Method, Protocol):
+    """A method that keeps a sample or not: beside the contract, what is known of a run before it, and its step from any point."""
+
+    @property
+    def floor(self) -> float:
+        """Success probability below which a run is refused."""
+        ...
+
+    def forecast(self, problem: Problem, h: Hamiltonian, times: tuple[float, ...]) -> Forecast:
+        """Everything that can be known before a run, at times of which the first is 0."""
+        ...
+
+    def step(self, problem: Problem, h: Hamiltonian, backend: Backend) -> SelectedStep:
+        """The whole duration as one step from any basis state, as METTS takes it."""
+        ...
+
+    def ancillas(self, blocks: int) -> int:
+        """Qubits beside the register, where so many blocks have one each."""
+        ...
+
+    def without_floor(self) -> Method:
+        """The same without a floor: from an unlikely point few samples may be kept, and more are taken."""
+        ...
+
+
+class _Selecting(Usual):
+    """What both have in common."""
 
     def run(self, job: Job) -> Answer:
         """The kept wave at the saved times, with its success probability."""
-        out: Answer = runner().run_selected(job, self)
-        return out
+        return imaginary.run.run_selected(job, cast(PostSelected, self))
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """One a saved time, before post-selection; the p register, or one ancilla a block, on the highest qubits."""
-        out: list[QuantumCircuit] = runner().circuits_selected(job, self)
-        return out
+        return imaginary.run.circuits_selected(job, cast(PostSelected, self))
 
     def work(self, job: Job) -> Work:
         """The longest circuit, and the share of its samples that is kept."""
-        out: Work = runner().work_selected(job, self)
-        return out
-
-
-class _Flowing(Usual):
-    """What methods without post-selection have in common."""
-
-    def run(self, job: Job) -> Answer:
-        """Unitary steps that lower the energy, reported at the saved times."""
-        out: Answer = runner().run_flow(job, self)
-        return out
-
-    def circuits(self, job: Job) -> list[QuantumCircuit]:
-        """One a saved time; those of :class:`QITE` with the angles that exact expectation values give."""
-        out: list[QuantumCircuit] = runner().circuits_flow(job, self)
-        return out
-
-    def work(self, job: Job) -> Work:
-        """The circuits of the answer, and those that measure on the way: of :class:`QITE` its angles, else the energies."""
-        out: Work = runner().work_flow(job, self)
-        return out
+        return imaginary.run.work_selected(job, cast(PostSelected, self))
 
 
 @printed_briefly
 @dataclass(frozen=True)
-class Schrodingerised(_PostSelected):
+class Schrodingerised(_Selecting):
     """Imaginary time as unitary evolution in one more register, post-selected.
 
     With ``w(p, 0) = e^{-p} psi`` for ``p > 0``, ``w_tau = H w_p`` carries every energy E to the left by ``E tau``, so that
@@ -122,9 +132,25 @@ class Schrodingerised(_PostSelected):
         """The split-operator method with the same steps: no p register."""
         return SplitStep(self.steps, self.order)
 
+    def forecast(self, problem: Problem, h: Hamiltonian, times: tuple[float, ...]) -> Forecast:
+        """The register, its error, and the share of the samples at ``p > 0``."""
+        return imaginary.selected.register_forecast(problem, h, self, times)
+
+    def step(self, problem: Problem, h: Hamiltonian, backend: Backend) -> SelectedStep:
+        """With the register that the point of highest loss takes."""
+        return imaginary.steps.register_step(problem, h, self)
+
+    def ancillas(self, blocks: int) -> int:
+        """Those of p."""
+        return self.ancilla_qubits
+
+    def without_floor(self) -> Schrodingerised:
+        """The same without a floor."""
+        return replace(self, floor=0.0)
+
 
 @dataclass(frozen=True)
-class ProbabilisticITE(_PostSelected):
+class ProbabilisticITE(_Selecting):
     """Imaginary time with one ancilla measured a step: outcome 0 applies ``cos(Theta + pi / 4)``.
 
     ``block="linear"``: ``Theta = acos(m0) - pi/4 + s1 (H - shift) dtau`` with ``s1 = m0 / sqrt(1 - m0^2)``: two controlled
@@ -183,12 +209,30 @@ class ProbabilisticITE(_PostSelected):
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
 
+    def forecast(self, problem: Problem, h: Hamiltonian, times: tuple[float, ...]) -> Forecast:
+        """The blocks before each time, and the probability that every ancilla reads 0."""
+        return imaginary.selected.block_forecast(problem, h, self.blocks, times)
 
-Selected = Schrodingerised | ProbabilisticITE  # the methods that keep a sample or not
+    def step(self, problem: Problem, h: Hamiltonian, backend: Backend) -> SelectedStep:
+        """Block after block."""
+        return imaginary.steps.block_step(problem, h, self.blocks, backend)
+
+    def ancillas(self, blocks: int) -> int:
+        """One a block."""
+        return blocks
+
+    def without_floor(self) -> ProbabilisticITE:
+        """The same without a floor."""
+        return replace(self, floor=0.0)
+
+    @property
+    def blocks(self) -> Blocks:
+        """The numbers of its blocks."""
+        return Blocks(self.m0, self.steps, self.order, self.block, self.shift)
 
 
 @dataclass(frozen=True)
-class QITE(_Flowing):
+class QITE(Usual):
     """Quantum imaginary time evolution: ``e^{-dtau h} psi`` imitated by a rotation that measured expectation values give.
 
     The terms h of the Hamiltonian around the same ``domain_width`` qubits go together: ``exp(-i dtau sum_I a_I sigma_I)``
@@ -218,6 +262,23 @@ class QITE(_Flowing):
         if self.rcond is not None:
             object.__setattr__(self, "rcond", real(self.rcond, "rcond", positive=True, error=MethodError))
 
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """Refuse what the facts exclude, and waves entangled with qubits that no rotation reaches: they would stay as they are."""
+        super().check(problem, backend)
+        imaginary.qite.check_reach(problem, self.domain_width)
+
+    def run(self, job: Job) -> Answer:
+        """Measured and rotated step by step, reported at the saved times."""
+        return imaginary.run.run_qite(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time, with the angles that exact expectation values give."""
+        return imaginary.run.circuits_qite(job, self)
+
+    def work(self, job: Job) -> Work:
+        """The circuits of the answer, and those that measure its angles on the way."""
+        return imaginary.run.work_qite(job, self)
+
     def facts(self) -> Facts:
         """The imaginary clock; angles come from measured expectation values."""
         return Facts(_CLOCK, BINARY, "backend", 2, "wave", circuits_known_ahead=False, steps=self.steps)
@@ -228,7 +289,7 @@ class QITE(_Flowing):
 
 
 @dataclass(frozen=True)
-class DoubleBracket(_Flowing):
+class DoubleBracket(Usual):
     """Double-bracket flow: ``psi' = e^{i r H} e^{i r |psi><psi|} e^{-i r H} psi`` with ``r = sqrt(dtau)``, without post-selection.
 
     Every step lowers the energy by ``2 dtau Var(H)`` up to ``O(dtau^2)``. The reflection about psi takes the circuit of psi
@@ -252,6 +313,18 @@ class DoubleBracket(_Flowing):
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 8, MethodError))
         object.__setattr__(self, "substeps", integer(self.substeps, "substeps", 1, 10**4, MethodError))
 
+    def run(self, job: Job) -> Answer:
+        """Reflected step by step, reported at the saved times."""
+        return imaginary.run.run_bracket(job, self)
+
+    def circuits(self, job: Job) -> list[QuantumCircuit]:
+        """One a saved time."""
+        return imaginary.run.circuits_bracket(job, self)
+
+    def work(self, job: Job) -> Work:
+        """The circuits of the answer, and those that measure the energies on the way."""
+        return imaginary.run.work_bracket(job, self)
+
     def facts(self) -> Facts:
         """The imaginary clock; of order 1/2 in the wave (and, with it, of most expectation values), of order 1 in the energy."""
         return Facts(_CLOCK, BINARY, "backend", 0.5, "wave", steps=self.steps, callback="exact")
@@ -259,11 +332,6 @@ class DoubleBracket(_Flowing):
     def refined(self) -> DoubleBracket:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
-
-
-def runner() -> ModuleType:
-    """What runs these methods; it loads Qiskit and SciPy, which naming a method must not."""
-    return imaginary.run
 
 
 def _share(value: object, name: str) -> float:

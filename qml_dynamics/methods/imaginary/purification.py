@@ -19,29 +19,13 @@ from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...results.sampling import draw, draw_successes
 from ...synthesis.p_register import Blocks
-from ..base import Method
 from .moments import advanced
-from .options import QITE
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 _CHUNK = 1 << 15  # numbers worked on at once: what fits into the cache
 FRESH = 12  # ancillas of one circuit on backends that cannot measure in the middle
-
-
-def check_pairs(method: Method, qubits: int) -> None:
-    """Raise :class:`MethodError` where rotations of one half of Bell pairs alone are asked to cool it: they leave it as hot as it was.
-
-    Args:
-        method: of imaginary time.
-        qubits: of the register; it has as many partners.
-    """
-    if isinstance(method, QITE) and method.domain_width < 2 * qubits:
-        raise MethodError(
-            f"Argument `domain_width` must be at least {2 * qubits} for a thermal state on {qubits} qubits, whose partners its "
-            f"rotations must reach, but is {method.domain_width}."
-        )
 
 
 @dataclass(frozen=True, eq=False)

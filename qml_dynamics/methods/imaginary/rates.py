@@ -10,8 +10,7 @@ import numpy as np
 from ...base.errors import MethodError
 from ..base import Answer, Job
 from .laws import pooled
-from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised
-from .selected import Forecast, taken
+from .selected import Forecast
 
 
 def success_at(plan: Forecast, times: Sequence[float]) -> np.ndarray:
@@ -29,7 +28,6 @@ def need_samples(kept: int, shots: int, time: float, success: float) -> None:
 
 def with_success(
     job: Job,
-    method: Schrodingerised | ProbabilisticITE | QITE | DoubleBracket,
     answer: Answer,
     plan: Forecast,
     times: Sequence[float],
@@ -40,7 +38,7 @@ def with_success(
     assert job.shots is not None
     rates = [pooled([row[i] for row in kept], [job.shots] * len(kept)) for i in range(len(times))]
     p, error = np.array([v for v, _ in rates]), np.array([e for _, e in rates])
-    scale = np.array([log_scale(job, method, plan, t) for t in times])
+    scale = np.array([log_scale(plan, t) for t in times])
     facts = {
         "success_probability": p,
         "success_stderr": error,
@@ -51,14 +49,11 @@ def with_success(
     return replace(answer, log_norm=0.5 * np.log(p) + scale, diagnostics={**answer.diagnostics, **facts})
 
 
-def log_scale(
-    job: Job, method: Schrodingerised | ProbabilisticITE | QITE | DoubleBracket, plan: Forecast, t: float
-) -> float:
+def log_scale(plan: Forecast, t: float) -> float:
     """``log_norm - log(success) / 2``: what the circuit takes away from every wave."""
-    assert isinstance(method, (Schrodingerised, ProbabilisticITE))
     place = int(np.argmin(np.abs(np.array(plan.saves) - t)))
-    least = float(taken(job.problem, job.h, method, plan.saves)[place])
+    least = float(plan.taken[place])
     if plan.register is not None:
         return -0.5 * float(np.log(plan.register.share)) - least
-    assert isinstance(method, ProbabilisticITE)
-    return -plan.blocks[place] * float(np.log(method.m0)) - least
+    assert plan.rule is not None
+    return -plan.blocks[place] * float(np.log(plan.rule.m0)) - least

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ... import synthesis
 from ...base.estimate import Estimate
-from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
-from ...model.problem import Problem
+from ...model.hamiltonians import LearningHamiltonian
 from ...results.journal import Entry
 from ...results.observables import best_of, combine_groups, groups_at, observe_counts, pauli_groups
 from ...results.sampling import draw, draw_successes
@@ -25,44 +24,75 @@ from .device import bracket_ends, bracket_jumps, bracket_on_device, qite_on_devi
 from .flows import Reached, double_bracket, fullest, looks, qite
 from .laws import lower_bound
 from .moments import Moment
-from .options import QITE, DoubleBracket, ProbabilisticITE, Schrodingerised, Selected
+from .options import QITE, DoubleBracket, PostSelected
 from .rates import need_samples, success_at, with_success
-from .selected import Forecast, blocks_of, forecast, probabilistic_moments, schrodinger_moments
+from .selected import forecast, selected_moments
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
-def one_ancilla(job: Job, method: Selected) -> int:
-    """Qubits of a block of ProbabilisticITE, whose ancilla is used again."""
-    assert isinstance(method, ProbabilisticITE)
-    lowest = partial(lower_bound, job.problem, job.h)
-    pieces = synthesis.probabilistic.probabilistic_blocks(
-        job.problem, job.h, blocks_of(method), [0.0, job.problem.duration], lowest
-    )
-    return int(pieces[0][0].num_qubits)
+Walk = Callable[[Job, Sequence[float], Stand], Iterator[Moment]]
 
 
-Flow = QITE | DoubleBracket
-
-
-def run_selected(job: Job, method: Selected) -> Answer:
-    """The answer of a post-selected method."""
+def run_selected(job: Job, method: PostSelected) -> Answer:
+    """The answer of a post-selected method; with shots, samples as a device would keep them."""
     plan = forecast(job.problem, job.h, method, job.saves.tolist())
-    return _exact(job, method, plan) if job.can.exact else selected_on_device(job, method, plan)
+    if not job.can.exact:
+        return selected_on_device(job, plan)
+
+    def walk(inner: Job, saves: Sequence[float], stand: Stand) -> Iterator[Moment]:
+        """The kept waves; a callback wants every step."""
+        again = plan if len(saves) == len(plan.saves) else forecast(inner.problem, inner.h, method, saves)
+        return selected_moments(inner, again, stand)
+
+    # the register is simulated in one pass
+    answer, moments = _walked(job, walk, plan.steps, resumes=plan.register is None)
+    times = [m.time for m in moments]
+    known = {
+        **plan.known,
+        "success_probability": np.array([m.success for m in moments]),
+        "success_predicted": success_at(plan, times),
+        "purity": np.array([m.purity for m in moments]),
+    }
+    answer = replace(
+        answer,
+        density=np.array([m.weight_law() for m in moments]),
+        diagnostics={**answer.diagnostics, **known},
+    )
+    if job.shots is None:
+        return answer
+    sampled, counts = _with_shots(job, answer, moments)
+    survived = [[c.shots for c in counts[name]] for name in ("weight", "dual")]
+    return with_success(job, sampled, plan, times, survived, ("weight", "dual"))
 
 
-def run_flow(job: Job, method: Flow) -> Answer:
-    """The answer of a method without post-selection."""
-    if isinstance(method, DoubleBracket) and (job.shots is not None or not job.can.exact):
-        return bracket_on_device(job, method)
-    if isinstance(method, QITE) and not job.can.exact:
+def run_qite(job: Job, method: QITE) -> Answer:
+    """The answer of QITE."""
+    if not job.can.exact:
         return qite_on_device(job, method)
-    return _exact(job, method, None)
+    return _flowed(job, lambda inner, saves, stand: qite(inner, method, saves, stand), method.steps)
 
 
-def _exact(job: Job, method: Selected | Flow, plan: Forecast | None) -> Answer:
-    """Waves first; with shots, samples as a device would keep them."""
+def run_bracket(job: Job, method: DoubleBracket) -> Answer:
+    """The answer of a double-bracket flow."""
+    if job.shots is not None or not job.can.exact:
+        return bracket_on_device(job, method)
+    return _flowed(job, lambda inner, saves, stand: double_bracket(inner, method, saves, stand), method.steps)
+
+
+def _flowed(job: Job, flow: Callable[[Job, Sequence[float], Stand], Iterator[Reached]], steps: int) -> Answer:
+    """The answer of a flow from its waves."""
+    answer, moments = _walked(job, lambda *given: (reached.moment() for reached in flow(*given)), steps)
+    if job.shots is None:
+        return answer
+    answer, _ = _with_shots(job, answer, moments)
+    spread = np.array([m.log_norm_stderr for m in moments])
+    return replace(answer, diagnostics={**answer.diagnostics, "log_norm_stderr": spread})
+
+
+def _walked(job: Job, walk: Walk, steps: int, resumes: bool = True) -> tuple[Answer, list[Moment]]:
+    """The answer without shots, and the moments at its times."""
     seen: dict[float, Moment] = {}
 
     def engine(inner: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
@@ -70,26 +100,14 @@ def _exact(job: Job, method: Selected | Flow, plan: Forecast | None) -> Answer:
         stand = Stand(out)
         _recalled(out, seen)
         out.state = partial(_with_moments, stand, seen)
-        again = plan
-        if plan is not None and len(saves) != len(plan.saves):  # a callback wants every step
-            again = forecast(inner.problem, inner.h, method, saves.tolist())
-        for moment in _moments(inner, method, again, saves.tolist(), stand):
+        for moment in walk(inner, saves.tolist(), stand):
             seen[moment.time] = moment
             yield moment.time, moment.wave, moment.log_norm
 
-    resumes = not isinstance(method, Schrodingerised)  # whose register is simulated in one pass
-    waves = run_waves(job, engine, method.steps, resumes=resumes)
+    waves = run_waves(job, engine, steps, resumes=resumes)
     answer = report_waves(replace(job, shots=None), waves)
-    moments = [seen[t] for t in waves.times]
-    known: dict[str, Any] = {"steps": method.steps}
-    if plan is not None:
-        known.update(plan.known)
-        known["success_probability"] = np.array([m.success for m in moments])
-        known["success_predicted"] = success_at(plan, waves.times)
-        known["purity"] = np.array([m.purity for m in moments])
-        answer = replace(answer, density=np.array([m.weight_law() for m in moments]))
-    answer = replace(answer, diagnostics={**answer.diagnostics, **known})
-    return answer if job.shots is None else _with_shots(job, method, answer, moments, plan)
+    answer = replace(answer, diagnostics={**answer.diagnostics, "steps": steps})
+    return answer, [seen[t] for t in waves.times]
 
 
 def _with_moments(stand: Stand, seen: dict[float, Moment]) -> Entry | None:
@@ -110,30 +128,7 @@ def _recalled(out: Waves, seen: dict[float, Moment]) -> None:
         seen[t] = Moment(t, wave, log, success, np.sqrt(success) * wave[None], spread)
 
 
-def _moments(
-    job: Job, method: Selected | Flow, plan: Forecast | None, saves: Sequence[float], stand: Stand
-) -> Iterator[Moment]:
-    if plan is not None:
-        if isinstance(method, Schrodingerised):
-            yield from schrodinger_moments(job, method, plan)
-        else:
-            assert isinstance(method, ProbabilisticITE)
-            yield from probabilistic_moments(job, method, plan, stand)
-        return
-    for reached in _flow(job, method, saves, stand):
-        yield reached.moment()
-
-
-def _flow(job: Job, method: Selected | Flow, saves: Sequence[float], stand: Stand | None = None) -> Iterator[Reached]:
-    if isinstance(method, DoubleBracket):
-        return double_bracket(job, method, saves, stand)
-    assert isinstance(method, QITE)
-    return qite(job, method, saves, stand)
-
-
-def _with_shots(
-    job: Job, method: Selected | Flow, answer: Answer, moments: list[Moment], plan: Forecast | None
-) -> Answer:
+def _with_shots(job: Job, answer: Answer, moments: list[Moment]) -> tuple[Answer, dict[str, list[Counts]]]:
     """Samples of the kept laws, as many as survive of ``shots``."""
     assert job.shots is not None
     places = [int(np.argmin(np.abs(job.saves - m.time))) for m in moments]
@@ -143,8 +138,7 @@ def _with_shots(
             kept = _survivors(job, moment, basis, i)
             law = moment.weight_law() if basis == Stream.WEIGHT else moment.dual_law(job.h)
             rows[which].append(draw(law, kept, job.seed(basis, i)))
-    times = [m.time for m in moments]
-    expectations = observe_counts(job.h, times, rows, job.observables)
+    expectations = observe_counts(job.h, [m.time for m in moments], rows, job.observables)
     expectations.update(_operators(job, moments, places))
     size, shape = job.problem.domain.size, job.problem.domain.shape
     answer = replace(
@@ -154,11 +148,7 @@ def _with_shots(
         density=np.array([c.histogram(size).reshape(shape) for c in rows["weight"]]),
         best=best_of(job.h, rows["weight"][-1], job.seed(Stream.BEST, 1)),
     )
-    if plan is None:
-        spread = np.array([m.log_norm_stderr for m in moments])
-        return replace(answer, diagnostics={**answer.diagnostics, "log_norm_stderr": spread})
-    survived = [[c.shots for c in rows[name]] for name in ("weight", "dual")]
-    return with_success(job, method, answer, plan, times, survived, ("weight", "dual"))
+    return answer, rows
 
 
 def _survivors(job: Job, moment: Moment, basis: int, i: int) -> int:
@@ -189,16 +179,29 @@ def _operators(job: Job, moments: list[Moment], places: list[int]) -> dict[str, 
     return out
 
 
-def circuits_selected(job: Job, method: Selected, midway: bool = False) -> list[QuantumCircuit]:
+def circuits_selected(job: Job, method: PostSelected, midway: bool = False) -> list[QuantumCircuit]:
     """What a device would run, one circuit a save time, unmeasured (with ``midway``: but for reused ancillas)."""
     plan = forecast(job.problem, job.h, method, job.saves.tolist())
-    return selection(job.problem, job.h, method, plan, job.saves, midway).circuits
+    return selection(job.problem, job.h, plan, job.saves, midway).circuits
 
 
-def circuits_flow(job: Job, method: Flow) -> list[QuantumCircuit]:
+def circuits_qite(job: Job, method: QITE) -> list[QuantumCircuit]:
     """What a device would run, one circuit a save time, unmeasured."""
-    times = np.union1d(job.saves, [0.0]).tolist()
-    reached = {r.time: r.circuit for r in _flow(job, method, times)}
+    return _at_saves(job, qite(job, method, _from_start(job)))
+
+
+def circuits_bracket(job: Job, method: DoubleBracket) -> list[QuantumCircuit]:
+    """What a device would run, one circuit a save time, unmeasured."""
+    return _at_saves(job, double_bracket(job, method, _from_start(job)))
+
+
+def _from_start(job: Job) -> list[float]:
+    times: list[float] = np.union1d(job.saves, [0.0]).tolist()
+    return times
+
+
+def _at_saves(job: Job, flow: Iterator[Reached]) -> list[QuantumCircuit]:
+    reached = {r.time: r.circuit for r in flow}
     return [reached[t] for t in job.saves.tolist()]
 
 
@@ -208,38 +211,41 @@ _KEPT = 610  # bytes a point: the rows of the register at a saved time, their la
 _LOOKED = 1000  # bytes a point: the waves on which the strings of a domain have acted
 
 
-def work_selected(job: Job, method: Selected) -> Work:
-    """A ProbabilisticITE counts one ancilla where the backend measures midway or gives amplitudes."""
+def work_selected(job: Job, method: PostSelected) -> Work:
+    """Blocks count one ancilla where the backend measures midway or gives amplitudes."""
     plan = forecast(job.problem, job.h, method, job.saves.tolist())
-    midway = bool(plan.blocks) and not job.can.exact and job.can.midway
-    programs, each = one_moment(job, circuits_selected(job, method, midway)[-1])
+    midway = plan.rule is not None and not job.can.exact and job.can.midway
+    programs, each = one_moment(job, selection(job.problem, job.h, plan, job.saves, midway).circuits[-1])
     qubits, count = programs[-1].num_qubits, each * len(job.saves)
-    if plan.blocks and (job.can.exact or job.can.midway):
-        qubits = one_ancilla(job, method)
-    total = count * (job.shots or 0)
+    if plan.rule is not None and (job.can.exact or job.can.midway):  # the ancilla of a block is used again
+        lowest, ends = partial(lower_bound, job.problem, job.h), [0.0, job.problem.duration]
+        blocks = synthesis.probabilistic.probabilistic_blocks(job.problem, job.h, plan.rule, ends, lowest)
+        qubits = int(blocks[0][0].num_qubits)
     memory = of_circuits(job, qubits, programs[-1].size()) + _KEPT * job.problem.domain.size
-    return Work(qubits, memory, count, total, tuple(programs), success=float(plan.success[-1]))
+    return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), success=float(plan.success[-1]))
 
 
-def work_flow(job: Job, method: Flow) -> Work:
-    """The circuits of the answer, and those that measure on the way; listed on a simulator, since a price sends nothing."""
+def work_qite(job: Job, method: QITE) -> Work:
+    """The circuits of the answer, and those that measure its angles; listed on a simulator, since a price sends nothing."""
+    sampled = job.shots is not None or not job.can.exact
+    last = fullest(job, method) if sampled else circuits_qite(job, method)[-1]
+    work = _work_of(job, last, len(job.saves), looks(job, method))
+    return replace(work, memory=work.memory + _LOOKED * job.problem.domain.size, bound=True)
+
+
+def work_bracket(job: Job, method: DoubleBracket) -> Work:
+    """The circuits of the answer; with shots those at the ends of all steps, of which its norm is made."""
     saves, twice = job.saves, 0
-    if isinstance(method, DoubleBracket) and (job.shots is not None or not job.can.exact):
+    if job.shots is not None or not job.can.exact:
         saves = bracket_ends(job, method)
         twice = len(bracket_jumps(job, saves))
-    if isinstance(method, QITE) and (job.shots is not None or not job.can.exact):
-        last = fullest(job, method)
-    else:
-        last = circuits_flow(replace(job, saves=saves), method)[-1]
+    last = circuits_bracket(replace(job, saves=saves), method)[-1]
+    return _work_of(job, last, len(saves) + twice, 0)
+
+
+def _work_of(job: Job, last: QuantumCircuit, times: int, more: int) -> Work:
+    """So many times of the answer, and so many circuits besides."""
     programs, each = one_moment(job, last)
-    qubits, count = programs[-1].num_qubits, each * (len(saves) + twice)
-    count += looks(job, method) if isinstance(method, QITE) else 0
+    qubits, count = programs[-1].num_qubits, each * times + more
     memory = of_circuits(job, qubits, programs[-1].size())
-    if isinstance(method, QITE):
-        memory += _LOOKED * job.problem.domain.size
-    return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), bound=isinstance(method, QITE))
-
-
-def success(problem: Problem, h: Hamiltonian, method: Selected) -> float:
-    """The predicted success probability at the end."""
-    return float(forecast(problem, h, method, [problem.duration]).success[-1])
+    return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs))

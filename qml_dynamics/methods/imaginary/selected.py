@@ -33,7 +33,7 @@ from .laws import (
     steps_needed,
 )
 from .moments import Moment, advanced
-from .options import ProbabilisticITE, Schrodingerised, Selected
+from .options import PostSelected, Schrodingerised
 
 
 def split_norms(problem: Problem, h: Hamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
@@ -71,16 +71,16 @@ def _of_factors(problem: Problem, h: Hamiltonian, steps: int, order: int, saves:
     return np.array(out)
 
 
-def taken(problem: Problem, h: Hamiltonian, method: Selected, saves: Sequence[float]) -> np.ndarray:
-    """The energy, integrated up to each save time, from which the circuits of a method count."""
-    if isinstance(method, ProbabilisticITE) and method.block == "linear":
-        if method.shift is not None:
-            return method.shift * np.asarray(saves, dtype=float)
-        out = [0.0]
-        for piece in segments(ends_of_steps(h, method.steps, saves), saves):
-            out.append(out[-1] + sum(lower_bound(problem, h, a, b) for a, b in zip(piece[:-1], piece[1:])))
-        return np.array(out)
-    return _of_factors(problem, h, method.steps, method.order, saves)
+def _of_blocks(problem: Problem, h: Hamiltonian, rule: Blocks, saves: Sequence[float]) -> np.ndarray:
+    """The energy, integrated up to each save time, from which blocks count."""
+    if rule.block == "exact":
+        return _of_factors(problem, h, rule.steps, rule.order, saves)
+    if rule.shift is not None:
+        return rule.shift * np.asarray(saves, dtype=float)
+    out = [0.0]
+    for piece in segments(ends_of_steps(h, rule.steps, saves), saves):
+        out.append(out[-1] + sum(lower_bound(problem, h, a, b) for a, b in zip(piece[:-1], piece[1:])))
+    return np.array(out)
 
 
 def _term_norms(problem: Problem, h: PauliHamiltonian, steps: int, order: int, saves: Sequence[float]) -> np.ndarray:
@@ -101,31 +101,31 @@ def schrodinger_success(
 
 
 def probabilistic_success(
-    problem: Problem, h: Hamiltonian, method: ProbabilisticITE, saves: Sequence[float], blocks: Sequence[int]
+    problem: Problem, h: Hamiltonian, rule: Blocks, saves: Sequence[float], blocks: Sequence[int]
 ) -> np.ndarray:
     """Probability that every ancilla up to each save time reads 0; ``blocks[i]`` of them lie before save time i.
 
     Exact blocks: ``m0^{2 blocks}`` times the norm squared. Linear blocks: their two branches are run and added.
     """
-    if method.block == "exact":
-        norms = split_norms(problem, h, method.steps, method.order, saves)
-        return np.asarray(method.m0 ** (2.0 * np.asarray(blocks)) * norms)
-    return np.array([success for _, success in probabilistic_path(problem, h, method, saves)])
+    if rule.block == "exact":
+        norms = split_norms(problem, h, rule.steps, rule.order, saves)
+        return np.asarray(rule.m0 ** (2.0 * np.asarray(blocks)) * norms)
+    return np.array([success for _, success in probabilistic_path(problem, h, rule, saves)])
 
 
 def probabilistic_path(
-    problem: Problem, h: Hamiltonian, method: ProbabilisticITE, saves: Sequence[float]
+    problem: Problem, h: Hamiltonian, rule: Blocks, saves: Sequence[float]
 ) -> Iterator[tuple[np.ndarray, float]]:
     """The kept wave (of unit norm) and the probability to get there at the save times, of linear blocks."""
-    ends = ends_of_steps(h, method.steps, saves)
+    ends = ends_of_steps(h, rule.steps, saves)
     psi, log = problem.initial.vector(problem.domain), 0.0
     yield psi, 1.0
-    branch = _learning_branch(problem, h, method) if isinstance(h, LearningHamiltonian) else _pauli_branch(h, method)
-    slope = method.m0 / np.sqrt(1 - method.m0**2)
+    branch = _learning_branch(problem, h, rule) if isinstance(h, LearningHamiltonian) else _pauli_branch(h, rule)
+    slope = rule.m0 / np.sqrt(1 - rule.m0**2)
     for piece in segments(ends, saves):
         for t0, t1 in zip(piece[:-1].tolist(), piece[1:].tolist()):
-            total = lower_bound(problem, h, t0, t1) if method.shift is None else (t1 - t0) * method.shift
-            phase = np.exp(1j * (np.arccos(method.m0) - slope * total))
+            total = lower_bound(problem, h, t0, t1) if rule.shift is None else (t1 - t0) * rule.shift
+            phase = np.exp(1j * (np.arccos(rule.m0) - slope * total))
             psi = 0.5 * (phase * branch(psi, t0, t1, slope) + np.conj(phase) * branch(psi, t0, t1, -slope))
             norm = float(np.linalg.norm(psi))
             log += 2 * np.log(norm)
@@ -136,11 +136,11 @@ def probabilistic_path(
 Branch = Callable[[np.ndarray, float, float, float], np.ndarray]
 
 
-def _learning_branch(problem: Problem, h: LearningHamiltonian, method: ProbabilisticITE) -> Branch:
+def _learning_branch(problem: Problem, h: LearningHamiltonian, rule: Blocks) -> Branch:
     def branch(psi: np.ndarray, t0: float, t1: float, scale: float) -> np.ndarray:
         """``exp(+i scale H (t1 - t0))`` by the product formula."""
         wave = np.array(psi, dtype=complex)
-        for f in factors(by_order(method.order), [t0, t1], problem.diffusion, problem.strength, problem.duration):
+        for f in factors(by_order(rule.order), [t0, t1], problem.diffusion, problem.strength, problem.duration):
             if f.kind == "K":
                 wave = h.transform.inverse(np.exp(1j * scale * f.amount * h.dual) * h.transform.forward(wave))
             else:
@@ -150,8 +150,8 @@ def _learning_branch(problem: Problem, h: LearningHamiltonian, method: Probabili
     return branch
 
 
-def _pauli_branch(h: PauliHamiltonian, method: ProbabilisticITE) -> Branch:
-    formula, terms = by_order(method.order), h.terms
+def _pauli_branch(h: PauliHamiltonian, rule: Blocks) -> Branch:
+    formula, terms = by_order(rule.order), h.terms
     every = [
         PauliSum(terms.num_qubits, terms.x[j : j + 1], terms.z[j : j + 1], np.ones(1))
         for j in range(len(terms.coefficients))
@@ -174,120 +174,133 @@ def _pauli_branch(h: PauliHamiltonian, method: ProbabilisticITE) -> Branch:
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What is known before a run.
+    """What is known before a run, by a register or by blocks.
 
     Attributes:
         saves: save times, the first of them 0.
         success: success probability at each.
+        taken: the energy, integrated up to each of them, from which the circuits count.
         known: more of it, for the diagnostics.
+        steps, order: of the product formula.
         register: the p register (Schrodingerised only).
-        blocks: blocks before each save time (ProbabilisticITE only).
+        rule: the numbers of the blocks (ProbabilisticITE only).
+        blocks: blocks before each save time (likewise).
     """
 
     saves: tuple[float, ...]
     success: np.ndarray
+    taken: np.ndarray
     known: dict[str, Any]
+    steps: int
+    order: int
     register: Register | None = None
+    rule: Blocks | None = None
     blocks: tuple[int, ...] = ()
 
 
-def post_selected(given: Method, others: str = "") -> Selected:
+def post_selected(given: Method, others: str = "") -> PostSelected:
     """A method that keeps a sample or not; ``others``: what else a caller takes, in the words of the refusal.
 
     Raises:
         MethodError: it is another one.
     """
-    if not isinstance(given, (ProbabilisticITE, Schrodingerised)):
+    if not isinstance(given, PostSelected):
         must = f"be ProbabilisticITE{',' if others else ' or'} Schrodingerised{others}"
         raise MethodError(f"Argument `method` must {must}, but is {describe(given)}.")
     return given
 
 
-def ancillas(method: Selected, blocks: int) -> int:
-    """Qubits beside the register: those of p, or one for each block that is measured at the end."""
-    return method.ancilla_qubits if isinstance(method, Schrodingerised) else blocks
-
-
-def forecast(problem: Problem, h: Hamiltonian, method: Method, saves: Sequence[float]) -> Forecast:
+def forecast(problem: Problem, h: Hamiltonian, method: PostSelected, saves: Sequence[float]) -> Forecast:
     """Everything about a post-selected run that can be known before it.
 
     Raises:
         MethodError: a register or a number of steps is too small, the success probability is below the floor, or the
             method does not run this Hamiltonian.
     """
-    times = tuple(np.union1d(np.asarray(saves, dtype=float), [0.0]).tolist())
-    if isinstance(method, Schrodingerised):
-        plan = _schrodinger_forecast(problem, h, method, times)
-    else:
-        assert isinstance(method, ProbabilisticITE)
-        plan = _probabilistic_forecast(problem, h, method, times)
+    plan = method.forecast(problem, h, tuple(np.union1d(np.asarray(saves, dtype=float), [0.0]).tolist()))
     check_floor(float(plan.success.min()), method.floor)
     return plan
 
 
-def _schrodinger_forecast(
-    problem: Problem, h: Hamiltonian, method: Schrodingerised, times: tuple[float, ...]
-) -> Forecast:
+def register_forecast(problem: Problem, h: Hamiltonian, method: Schrodingerised, times: tuple[float, ...]) -> Forecast:
+    """That of a p register.
+
+    Raises:
+        MethodError: the register is too small.
+    """
     energies = occupied(problem, h, until=times[-1] or None)
     register, error = choose_register(method, energies)
     success = schrodinger_success(problem, h, register, method.steps, method.order, times)
     success *= [register_gain(register, energies, t / times[-1]) if t else 1.0 for t in times]
     known = {"register_error": error, "box": (register.left, register.right), "profile_share": register.share}
-    return Forecast(times, success, known, register=register)
+    took = _of_factors(problem, h, method.steps, method.order, times)
+    return Forecast(times, success, took, known, method.steps, method.order, register=register)
 
 
-def _probabilistic_forecast(
-    problem: Problem, h: Hamiltonian, method: ProbabilisticITE, times: tuple[float, ...]
-) -> Forecast:
-    exact = method.block == "exact"
-    known: dict[str, Any] = {}
-    if not exact:
-        rows = list(step_energies(problem, h, method.steps, method.shift))
-        if h.constant:
-            whole = Occupied(rows[0].shifts * method.steps, rows[0].weights)
-            needed = alias_steps(method.m0, whole, method.steps)
-        else:
-            needed = steps_needed(problem, h, method.m0, method.steps, method.shift)
-        top = max(row.highest(1e-6) for row in rows)
-        if needed is not None:
-            raise MethodError(
-                f"Argument `steps` must be at least {needed} with m0 = {method.m0:g} for this duration (energies times tau "
-                f"reach {top:.2g} in one step), but is {method.steps}."
-            )
-        spread = max(float(row.weights @ row.shifts**4) for row in rows)
-        known["block_error"] = float(0.5 * method.m0 / (1 - method.m0**2) * np.sqrt(spread))
-    blocks = block_counts(problem, h, method, times)
-    success = probabilistic_success(problem, h, method, times, blocks)
+def block_forecast(problem: Problem, h: Hamiltonian, rule: Blocks, times: tuple[float, ...]) -> Forecast:
+    """That of blocks.
+
+    Raises:
+        MethodError: there are too few steps for linear ones.
+    """
+    known: dict[str, Any] = {} if rule.block == "exact" else {"block_error": _linear_error(problem, h, rule)}
+    blocks = block_counts(problem, h, rule, times)
+    success = probabilistic_success(problem, h, rule, times, blocks)
     known["blocks"] = blocks[-1]
-    return Forecast(times, success, known, blocks=tuple(blocks))
+    took = _of_blocks(problem, h, rule, times)
+    return Forecast(times, success, took, known, rule.steps, rule.order, rule=rule, blocks=tuple(blocks))
 
 
-def block_counts(problem: Problem, h: Hamiltonian, method: ProbabilisticITE, times: Sequence[float]) -> list[int]:
+def _linear_error(problem: Problem, h: Hamiltonian, rule: Blocks) -> float:
+    """What a linear block misses of its step; refuses steps so long that it folds energies back."""
+    rows = list(step_energies(problem, h, rule.steps, rule.shift))
+    if h.constant:
+        whole = Occupied(rows[0].shifts * rule.steps, rows[0].weights)
+        needed = alias_steps(rule.m0, whole, rule.steps)
+    else:
+        needed = steps_needed(problem, h, rule.m0, rule.steps, rule.shift)
+    top = max(row.highest(1e-6) for row in rows)
+    if needed is not None:
+        raise MethodError(
+            f"Argument `steps` must be at least {needed} with m0 = {rule.m0:g} for this duration (energies times tau "
+            f"reach {top:.2g} in one step), but is {rule.steps}."
+        )
+    spread = max(float(row.weights @ row.shifts**4) for row in rows)
+    return float(0.5 * rule.m0 / (1 - rule.m0**2) * np.sqrt(spread))
+
+
+def block_counts(problem: Problem, h: Hamiltonian, rule: Blocks, times: Sequence[float]) -> list[int]:
     """Blocks before each save time."""
-    ends = ends_of_steps(h, method.steps, times)
+    ends = ends_of_steps(h, rule.steps, times)
     counts = [0]
     for piece in segments(ends, times):
-        if method.block == "linear":
+        if rule.block == "linear":
             counts.append(counts[-1] + len(piece) - 1)
             continue
         if isinstance(h, PauliHamiltonian):
-            counts.append(counts[-1] + len(synthesis.operator_factors.visits(h, method.order, piece)))
+            counts.append(counts[-1] + len(synthesis.operator_factors.visits(h, rule.order, piece)))
             continue
-        used = factors(by_order(method.order), piece, problem.diffusion, problem.strength, problem.duration)
+        used = factors(by_order(rule.order), piece, problem.diffusion, problem.strength, problem.duration)
         counts.append(counts[-1] + sum((problem.domain.ndim if f.kind == "K" else 1) for f in used if f.amount))
     return counts
 
 
-def schrodinger_moments(job: Job, method: Schrodingerised, plan: Forecast) -> Iterator[Moment]:
+def selected_moments(job: Job, plan: Forecast, stand: Stand) -> Iterator[Moment]:
+    """The kept waves at the times of a forecast."""
+    if plan.register is not None:
+        return _register_moments(job, plan, plan.register)
+    assert plan.rule is not None
+    return _block_moments(job, plan, plan.rule, stand)
+
+
+def _register_moments(job: Job, plan: Forecast, register: Register) -> Iterator[Moment]:
     """One pass of the circuits; the wave is the kept rows read against ``e^{-p}``."""
-    problem, domain, register = job.problem, job.problem.domain, plan.register
-    assert register is not None
+    problem, domain = job.problem, job.problem.domain
     qubits = synthesis.transforms.width(domain) + register.qubits
-    check_memory(64 << qubits, f"{method} on {qubits} qubits")
-    pieces = synthesis.imaginary.schrodingerised(problem, job.h, method.steps, method.order, register, plan.saves)
+    check_memory(64 << qubits, f"{job.method} on {qubits} qubits")
+    pieces = synthesis.imaginary.schrodingerised(problem, job.h, plan.steps, plan.order, register, plan.saves)
     decay = np.exp(-register.points[register.kept])
-    took = taken(problem, job.h, method, plan.saves)
-    for t, least, state in zip(plan.saves, took, job.device.states(pieces, job.progress)):
+    for t, least, state in zip(plan.saves, plan.taken, job.device.states(pieces, job.progress)):
         rows = state.reshape(1 << register.qubits, -1)[register.kept, : domain.size]
         wave = decay @ rows
         success = float((np.abs(rows) ** 2).sum())
@@ -296,15 +309,14 @@ def schrodinger_moments(job: Job, method: Schrodingerised, plan: Forecast) -> It
         yield Moment(t, (wave / np.linalg.norm(wave)).reshape(domain.shape), float(log), success, rows.reshape(shape))
 
 
-def probabilistic_moments(job: Job, method: ProbabilisticITE, plan: Forecast, stand: Stand) -> Iterator[Moment]:
+def _block_moments(job: Job, plan: Forecast, rule: Blocks, stand: Stand) -> Iterator[Moment]:
     """Block by block: the ancilla is projected on 0 and starts anew, as measurement and reset would do on a device.
 
     The blocks and the moments that an earlier process has left behind are passed over.
     """
     problem, domain = job.problem, job.problem.domain
     lowest = partial(lower_bound, problem, job.h)
-    pieces = synthesis.probabilistic.probabilistic_blocks(problem, job.h, blocks_of(method), plan.saves, lowest)
-    took = taken(problem, job.h, method, plan.saves)
+    pieces = synthesis.probabilistic.probabilistic_blocks(problem, job.h, rule, plan.saves, lowest)
     wave, log, done = stand.array("wave", problem.initial.vector(domain)), stand.number("log"), 0
     past, points = stand.done, stand.points
     if not points:
@@ -323,10 +335,5 @@ def probabilistic_moments(job: Job, method: ProbabilisticITE, plan: Forecast, st
         if number < points:
             continue
         success = float(np.exp(2 * log))
-        log_norm = log - count * np.log(method.m0) - took[number]
+        log_norm = log - count * np.log(rule.m0) - plan.taken[number]
         yield Moment(t, wave, float(log_norm), success, np.sqrt(success) * wave[None])
-
-
-def blocks_of(method: ProbabilisticITE) -> Blocks:
-    """The numbers of a method's blocks."""
-    return Blocks(method.m0, method.steps, method.order, method.block, method.shift)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,12 @@ from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.initial import PointMass
 from ...model.pauli import PauliSum
 from ...model.problem import Problem
+from ...synthesis.p_register import Blocks
 from ..base import Method
 from .device import FRESH
 from .laws import lower_bound
-from .options import ProbabilisticITE, Schrodingerised
-from .selected import block_counts, blocks_of, forecast
+from .options import PostSelected, Schrodingerised
+from .selected import block_counts, forecast
 
 if TYPE_CHECKING:
     from ...synthesis.metts import BlockStep, RegisterStep
@@ -34,40 +35,37 @@ class SelectedStep:
     midway: bool
 
 
-def without_floor(method: Method) -> Method:
-    """The method without a floor: from an unlikely point few samples may be kept, and more are taken."""
-    return replace(method, floor=0.0) if isinstance(method, (ProbabilisticITE, Schrodingerised)) else method
+def post_selecting(method: Method) -> PostSelected | None:
+    """The method, where it keeps a sample or not; None where every sample is kept."""
+    return method if isinstance(method, PostSelected) else None
 
 
-def check_step(problem: Problem, h: Hamiltonian, method: Method) -> None:
-    """Raise :class:`MethodError` where the step of a post-selected method cannot work; before any shot."""
-    if isinstance(method, (ProbabilisticITE, Schrodingerised)):
-        forecast(problem, h, method, [problem.duration])
-
-
-def selected_step(problem: Problem, h: Hamiltonian, method: Method, backend: Backend) -> SelectedStep | None:
-    """The step of a post-selected method; None for methods that measure on the way or keep every sample.
+def register_step(problem: Problem, h: Hamiltonian, method: Schrodingerised) -> SelectedStep:
+    """The step of a p register.
 
     Raises:
-        MethodError: too many ancillas for a backend that measures at the end only, or too small a register.
+        MethodError: the register is too small for the point of highest loss.
     """
-    if isinstance(method, Schrodingerised):
-        worst = PointMass(tuple(h.domain.points_at(np.array([_highest(h)]))[0].tolist()))
-        plan = forecast(problem.replace(initial=worst), h, without_floor(method), [problem.duration])
-        assert plan.register is not None
-        return SelectedStep(synthesis.metts.RegisterStep(problem, h, method.steps, method.order, plan.register), False)
-    if not isinstance(method, ProbabilisticITE):
-        return None
+    worst = PointMass(tuple(h.domain.points_at(np.array([_highest(h)]))[0].tolist()))
+    plan = forecast(problem.replace(initial=worst), h, method.without_floor(), [problem.duration])
+    assert plan.register is not None
+    return SelectedStep(synthesis.metts.RegisterStep(problem, h, plan.steps, plan.order, plan.register), False)
+
+
+def block_step(problem: Problem, h: Hamiltonian, rule: Blocks, backend: Backend) -> SelectedStep:
+    """The step of blocks.
+
+    Raises:
+        MethodError: too many ancillas for a backend that measures at the end only.
+    """
     midway = capabilities(backend).midway
-    blocks = block_counts(problem, h, method, [0.0, problem.duration])[-1]
+    blocks = block_counts(problem, h, rule, [0.0, problem.duration])[-1]
     if not midway and blocks > FRESH:
         raise MethodError(
             f"Argument `method` must have fewer steps on {backend.name}: {blocks} ancillas would be measured at the end, and "
             f"at most {FRESH} are taken. A backend that measures midway reuses one."
         )
-    return SelectedStep(
-        synthesis.metts.BlockStep(problem, h, blocks_of(method), partial(lower_bound, problem, h), midway), midway
-    )
+    return SelectedStep(synthesis.metts.BlockStep(problem, h, rule, partial(lower_bound, problem, h), midway), midway)
 
 
 def _highest(h: Hamiltonian) -> int:

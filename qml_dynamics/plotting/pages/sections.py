@@ -14,7 +14,7 @@ import numpy as np
 
 from ...base.errors import describe
 from ...base.estimate import Estimate
-from ...model.domains import Grid
+from ...model.domains import Domain, Grid
 from ...model.objectives.prepared import Preparation
 from ...model.operator_sum import OperatorSum
 from ...model.spec import describe_domain, describe_problem
@@ -180,13 +180,13 @@ def _problem_rows(run: Trajectory) -> list[tuple[str, Child]]:
     return [*rows, ("method", str(run.method))]
 
 
-def space_words(domain: Any) -> str:
+def space_words(domain: Domain) -> str:
     """The points of a weight space, its qubits, and where it ends."""
     points = " × ".join(f"{n:,}" for n in domain.shape) if isinstance(domain, Grid) else f"2^{domain.ndim}"
     return f"{points} points, {domain.num_qubits} qubits; {_space(domain)}"
 
 
-def _space(domain: Any) -> str:
+def _space(domain: Domain) -> str:
     if not isinstance(domain, Grid):
         return f"binary weights, each one of {', '.join(f'{v:g}' for v in domain.values)}"
     shown = [f"[{low:g}, {high:g}]" for low, high in domain.bounds[:8]]

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...model.domains import Hypercube
+from ...model.domains import Grid, Hypercube
 from ...model.problem import Problem, loss_table
 from ...results.compact import CompactTrajectory
 from ...results.trajectory import Best, Trajectory
@@ -287,7 +287,7 @@ def _basis_states(run: Drawn) -> Drawer:
     return panel, draw, f"Probability of {few} {flat.shape[1]:,} basis states; the last digit is qubit 0."
 
 
-def _ends(domain: Any, axis: int) -> tuple[float, float]:
+def _ends(domain: Grid, axis: int) -> tuple[float, float]:
     """The ends of the first and the last cell of an axis."""
     points, half = domain.axes[axis], 0.5 * domain.spacing[axis]
     return float(points[0]) - half, float(points[-1]) + half

@@ -114,7 +114,7 @@ def _shift_factor(problem: Problem) -> Factor | None:
 
 def _append_axes(circuit: QuantumCircuit, problem: Problem, angles: Sequence[float | ParameterExpression]) -> None:
     domain = problem.domain
-    if not hasattr(domain, "bounds"):
+    if not isinstance(domain, Grid):
         for qubits, angle in zip(registers(domain), angles):
             circuit.rx(-2 * angle, qubits[0])
             circuit.global_phase += -1 * angle
