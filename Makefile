@@ -15,8 +15,10 @@ LOWEST := viz,video,qasm,ibm,braket,sklearn,safetensors,hdf5,tables,dev
 # One thread a worker: small transforms and small matrices only get slower with more.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+# Compiled modules and rewritten assertions are kept beside their sources, or every worker and every child would make them again.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fuzz test-slow test-browser test-torch test-tables test-matrix test-pythons test-coverage-study test-portable test-dask test-minimum test-all mutants lint types coverage docs notebooks bench dist clean
+.PHONY: demo test suite test-fuzz test-slow test-browser test-torch test-tables test-matrix test-pythons test-coverage-study test-portable test-dask test-minimum test-all mutants lint types coverage docs notebooks bench dist clean
 
 # pip would compile the 14,000 modules one after the other, a minute or more: here on all cores, and without the
 # packages' own tests. Files that do not compile are templates that nobody imports, so that their failure is none.
@@ -30,7 +32,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/qml-dynamics run circuits/iris_neuron/problem.toml --out demo --force
 
-test: $(STAMP) lint types
+test: $(STAMP) lint types suite
+
+# The tests alone, without lint and types.
+suite: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 # A sample of the pages in a browser too: where there is none and this process may not install one, it ends at once with the command.
@@ -62,12 +67,13 @@ test-torch: $(TORCH)
 test-tables: $(TABLES)
 	$(BIN)/python -m pytest -q -m tables tests/unit/tables tests/unit/test_models.py
 
-# The whole suite under each interpreter; one that is not there ends it with a line before the first of them starts.
+# The whole suite under each interpreter; one that is not there ends it with a line before the first of them starts. Lint and types
+# are those of `make test`: they read the source for the lowest Python, whatever runs them.
 test-pythons:
 	@set -e; found=$$("$(PYTHON)" -m tools.interpreters $(PYTHONS)); \
 	printf '%s\n' "$$found" | while IFS= read -r python; do \
 	  version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' </dev/null); \
-	  $(MAKE) test PYTHON="$$python" VENV=.venv-$$version </dev/null; \
+	  $(MAKE) suite PYTHON="$$python" VENV=.venv-$$version </dev/null; \
 	done
 
 # Sweeps on a Dask scheduler, in an environment of its own: Dask and Braket need different versions of cloudpickle.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -106,10 +107,15 @@ def standard_problems() -> Iterator[Problem]:
     >>> len(list(standard_problems()))
     14
     """
-    for clock in CLOCKS:
-        for space in SPACES:
-            if clock != "classical" or space in ("periodic", "walls"):
-                yield standard_problem(space, clock)  # type: ignore[arg-type]
+    yield from _stated()
+
+
+@cache
+def _stated() -> tuple[Problem, ...]:
+    """Made once: problems are frozen, and a suite goes over them some hundred times."""
+    pairs = [(clock, space) for clock in CLOCKS for space in SPACES]
+    stated = [(clock, space) for clock, space in pairs if clock != "classical" or space in ("periodic", "walls")]
+    return tuple(standard_problem(space, clock) for clock, space in stated)  # type: ignore[arg-type]
 
 
 def large_problem(cell: Cell) -> Problem:

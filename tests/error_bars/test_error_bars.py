@@ -12,6 +12,7 @@ from scipy.stats import beta
 
 import qml_dynamics
 from tests.error_bars.estimates import COVERS, EXPERIMENTS
+from tools.sources import tree_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 CHEAP = [name for name, e in EXPERIMENTS.items() if not e.dear]
@@ -67,7 +68,7 @@ MAKERS = {"mean_of_counts", "mean_seen", "share_error", "error_of_mean", "error_
 
 def makes_errors(path: Path) -> bool:
     """Whether a module calls a function of errors, or builds an `Estimate` with an error that is not a constant."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             given = len(node.args) > 1 and not isinstance(node.args[1], ast.Constant)

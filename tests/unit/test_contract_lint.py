@@ -13,8 +13,9 @@ import pytest
 from qml_dynamics.backends import Capabilities
 from qml_dynamics.backends.base import ATTRIBUTES, VERBS
 from qml_dynamics.base.registry import METHODS
+from tools.sources import tree_of
 
-from .test_layers import MODULES, PACKAGE, ROOT, tree_of
+from .test_layers import MODULES, PACKAGE, ROOT
 
 BACKEND, METHOD = re.compile(r"(^|_)(backend|device)$"), re.compile(r"(^|_)method$")
 TESTS = Path(__file__).parents[1]

@@ -24,6 +24,7 @@ from qml_dynamics.model.objectives import Objective
 from qml_dynamics.runs import gallery
 from qml_dynamics.runs.problem_file import problem_from_spec
 from tests.foreign import NAMED, PROBLEM, bowl, own_problem
+from tools.sources import tree_of
 
 PLANTED = """import pathlib
 
@@ -215,7 +216,7 @@ def test_every_call_that_reads_passes_the_permission_on() -> None:
         text = path.read_text(encoding="utf-8")
         if not any(f"{name}(" in text for name in (*ENTRIES, "gallery.check")):
             continue
-        nodes = list(ast.walk(ast.parse(text)))
+        nodes = list(ast.walk(tree_of(path)))
         imports = [n for n in nodes if isinstance(n, ast.ImportFrom) and (n.module or "").split(".")[-1] in HOMES]
         ours = {alias.name for n in imports for alias in n.names} & ENTRIES | {"gallery.check", "gallery.write"}
         ours |= {"read_statement"}  # stands beside its caller
@@ -248,7 +249,7 @@ def test_the_package_has_no_other_way_to_code() -> None:
         )
         if not any(word in text for word in words):
             continue
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
                 assert not names & {"pickle", "marshal", "shelve", "joblib", "runpy", "dill"}, path

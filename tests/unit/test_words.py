@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import qml_dynamics
+from tools.sources import tree_of
 
 ROOT = Path(qml_dynamics.__file__).parent
 # What was said before, and the term for it: rotation, replay backend, embedded ansatz, bond phases, request, run specification.
@@ -16,7 +17,7 @@ BEFORE = re.compile(r"\b(turns?|player|lifted|links?|asked of|told of|statement 
 def first_lines() -> dict[str, str]:
     lines = {}
     for path in sorted(ROOT.rglob("*.py")):
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        text = ast.get_docstring(tree_of(path)) or ""
         lines[path.relative_to(ROOT).as_posix()] = text.partition("\n")[0]
     return lines
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ..sources import tree_of
 from .docstrings import inline
 
 PACKAGE = Path(__file__).parents[2] / "qml_dynamics"
@@ -52,5 +53,5 @@ def first_lines(room: str) -> Iterator[tuple[str, str]]:
 @cache
 def first_line(path: Path) -> str:
     """The first line of a module's docstring."""
-    found = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    found = ast.get_docstring(tree_of(path))
     return (found or "").partition("\n")[0]

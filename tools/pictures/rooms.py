@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+from ..sources import tree_of
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "qml_dynamics"
@@ -31,6 +34,7 @@ ROOMS = {  # from the ground up, and what each holds in a few words
 WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 232, 54, 60, 52, 24  # of a box, between boxes, and round all of them
 
 
+@cache
 def imports() -> dict[str, set[str]]:
     """The rooms that each room imports; a room without modules is left out."""
     found: dict[str, set[str]] = {room: set() for room in ROOMS if any((PACKAGE / room).rglob("*.py"))}
@@ -44,7 +48,7 @@ def imports() -> dict[str, set[str]]:
 def _rooms_of(path: Path) -> Iterator[str]:
     """The first names below the package in every import of a file."""
     here = path.relative_to(PACKAGE).parent.parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom):
             module = [part for part in (node.module or "").split(".") if part]
             if node.level:
