@@ -22,6 +22,7 @@ import numpy as np
 
 from .errors import MethodError, ProblemError, describe
 from .kinds import ByName, fits, words
+from .numeric import beyond_memory
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -162,8 +163,8 @@ def _check(name: str, value: object, hint: object, default: object) -> None:
 
 
 def _fits(value: object, hint: object) -> bool:
-    """:func:`fits`; an object of somebody else that fails when it is looked at does not."""
+    """:func:`fits`; an object of somebody else that fails when it is looked at does not, nor does a range beyond the memory."""
     try:
-        return fits(value, hint)
+        return not beyond_memory(value) and fits(value, hint)
     except Exception:
         return False

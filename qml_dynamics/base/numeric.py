@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import ProblemError, QMLDynamicsError, describe
+from .memory import available_memory
 
 # An argument that is turned into an array of numbers: each of them finite.
 FINITE = "an array of finite numbers"
@@ -52,12 +53,29 @@ def listed(value: object) -> TypeGuard[collections.abc.Sequence[Any]]:
 
 
 _LOOKED_AT, _DEPTH = 1000, 32  # members of a list that are looked at one by one, and axes of an array
+_SURELY, _BYTES = (
+    1 << 20,
+    48,
+)  # members that fit into any memory, and bytes of a Python integer in a list and of a float
+
+
+def beyond_memory(value: object) -> bool:
+    """Whether a value is a range whose numbers would not fit into the memory: asked before any of them is made.
+
+    >>> beyond_memory(range(10**30)), beyond_memory(range(1000)), beyond_memory([1, 2])
+    (True, False, False)
+    """
+    if not isinstance(value, range):
+        return False
+    most = abs(value.stop - value.start) // abs(value.step)  # len() of a long one overflows
+    return most > _SURELY and most * _BYTES > available_memory()
 
 
 def holds_no_numbers(value: object, depth: int = 0) -> bool:
     """Whether NumPy would turn a value into numbers although it holds none: time differences, dates, what is masked.
 
-    Objects of other libraries are not looked at: as an array, an operator on 20 qubits would fill the memory.
+    A range whose numbers would not fit into the memory is among them. Objects of other libraries are not looked at: as an array, an
+    operator on 20 qubits would fill the memory.
     """
     if value is None or isinstance(value, (bool, int, float, complex, str)):
         return False
@@ -65,6 +83,8 @@ def holds_no_numbers(value: object, depth: int = 0) -> bool:
         return bool(np.ma.is_masked(value))
     if isinstance(value, (np.ndarray, np.generic)):
         return value.dtype.kind in "mMV"
+    if beyond_memory(value):
+        return True
     if isinstance(value, (list, tuple)):
         return depth > _DEPTH or any(holds_no_numbers(one, depth + 1) for one in value[:_LOOKED_AT])
     return False

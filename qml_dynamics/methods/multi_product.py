@@ -115,10 +115,16 @@ class MultiProduct(Usual):
         return [plan.until(len(plan.pieces)) for plan in plans]
 
     def work(self, job: Job) -> Work:
-        """As those of Trotter runs with each number of steps."""
+        """As those of Trotter runs with each number of steps.
+
+        Where an operator's terms have schedules, each number of steps has its own splitting, and fewer steps may be the longer circuit.
+        """
         self._check_saves(job)
-        plan = self._program(job, self.steps[-1], float(job.saves[-1]))
-        programs, each = one_moment(job, plan.until(len(plan.pieces)))
+        numbers = self.steps if job.problem.operator is not None else self.steps[-1:]
+        plans = [self._program(job, k, float(job.saves[-1])) for k in numbers]
+        moments = [one_moment(job, plan.until(len(plan.pieces))) for plan in plans]
+        programs = sorted((circuit for sent, _ in moments for circuit in sent), key=lambda circuit: circuit.size())
+        each = moments[-1][1]
         count, qubits = each * len(job.saves) * len(self.steps), programs[-1].num_qubits
         memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, len(self.steps))
         return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs))

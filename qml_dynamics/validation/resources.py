@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _DEFAULT = "gridsynth"
 _FINEST = 1e-100  # error of a synthesis that is shared out over rotations
 # Which circuit is the longest shows when they are compiled: those with this share of the last one's gates, at most so many of them,
-# where they are no longer than that.
-_RIVAL, _RIVALS, _LONG = 0.9, 24, 20_000
+# where they are no longer than that. Half, since a turn of one qubit is compiled to one gate or to five.
+_RIVAL, _RIVALS, _LONG = 0.5, 24, 20_000
 
 
 @printed_briefly

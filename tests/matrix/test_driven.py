@@ -11,6 +11,9 @@ from registry_table import TABLE, Entry
 import qml_dynamics as qd
 from qml_dynamics.conformance import oracles
 from qml_dynamics.conformance.method import VERBS
+from qml_dynamics.model.formulas import by_order
+from qml_dynamics.synthesis import trotter
+from qml_dynamics.synthesis.measure import gates_of
 
 DURATION = 0.8
 PARTS = [
@@ -24,6 +27,9 @@ CELLS = [
     for clock in ("real", "imaginary")
     for name, entries in TABLE.items()
     for number, entry in enumerate(entries)
+    if any(
+        (one.space, one.clock) == ("operator", clock) for one in entry.cells()
+    )  # an entry may be of other spaces only
     if "operator" in entry.method.facts().spaces and clock in entry.method.facts().clocks
     if name != "tensor_train"  # which refuses several schedules: see unit/tensor_train/test_chains.py
 ]
@@ -43,6 +49,22 @@ def test_every_verb_of_every_method_with_schedules_of_the_terms(entry: Entry, cl
     verbs = [verb for verb in VERBS if verb not in entry.without]
     report = qd.assert_valid_method(entry.method, problems=[problem], verbs=verbs, **entry.options)
     assert len(report.ran) == 1
+
+
+def test_fewer_steps_of_another_splitting_may_be_the_longer_circuit() -> None:
+    """The price of a multi-product formula is that of the longest circuit, whichever number of steps has it."""
+    problem, method = stated("real"), qd.MultiProduct((1, 2))
+    plans = [planned(problem, steps) for steps in method.steps]
+    few, many = (gates_of(plan.until(1)).gates for plan in plans)
+    assert plans[0].splitting != plans[1].splitting
+    assert few > many  # of general turns of single qubits
+    report = qd.assert_valid_method(method, problems=[problem], verbs=("cost",))
+    assert len(report.ran) == 1
+
+
+def planned(problem: qd.Problem, steps: int) -> Any:
+    """The circuit of so many steps of the formula over the whole duration."""
+    return trotter.program(problem, qd.hamiltonian(problem), by_order(2), steps, [0.0, problem.duration])
 
 
 def test_the_cells_are_not_empty() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import struct
@@ -96,6 +97,19 @@ def test_an_archive_opens_to_no_more_than_a_multiple_of_its_size(tmp_path: Path)
         read_npz(path)
     small = _npz(tmp_path / "small.npz", {"a": _npy(zeros[: 1 << 20])}, zipfile.ZIP_DEFLATED)
     assert read_npz(small)["a"].shape == (1 << 20,)
+
+
+def test_an_archive_of_very_many_members_is_refused_before_one_is_opened(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "many.npz", "w") as archive:
+        archive.writestr("0.npy", _npy(np.ones(1)))
+        for number in range(1, 100_001):  # entries that stand for the same bytes: nothing is written for them
+            info = copy.copy(archive.infolist()[0])
+            info.filename = f"{number}.npy"
+            archive.filelist.append(info)
+    with zipfile.ZipFile(tmp_path / "many.npz") as archive:
+        assert len(archive.namelist()) == 100_001
+    with pytest.raises(ProblemError, match=r"many\.npz is not: it has 100,001 members, where 100,000 are allowed"):
+        read_npz(tmp_path / "many.npz")
 
 
 def test_what_numpy_writes_is_read_as_it_was(tmp_path: Path) -> None:

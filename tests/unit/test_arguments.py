@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -128,6 +129,8 @@ GRID = qd.Grid((-3, 3), 3)
 PROBLEM = qd.Problem(GRID, expression("x0**2"), 0.5, clock="real", duration=0.2, initial=qd.Gaussian(0, 1))
 RUN = qd.evolve(PROBLEM, qd.SplitStep(2), progress=False)
 METHOD = qd.Trotter(2)
+MODEL = qd.Diffusion(qd.Grid((-6, 6), 4), qd.diffusion.gaussian_mixture([0.3, 0.7], [-1.0, 1.0], [0.2, 0.1]))
+CLASSICAL = qd.ensembles.characteristics(PROBLEM.replace(clock="classical"), qd.HamiltonJacobi(2))
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "shots that are no integer": (lambda: qd.error_budget(PROBLEM, METHOD, shots=2.5), "shots"),
     "shots that are a boolean": (lambda: qd.error_budget(PROBLEM, METHOD, shots=True), "shots"),
@@ -148,6 +151,11 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a text as boolean": (lambda: qd.ansatz.hamiltonian(2, separate="no"), "separate"),
     "an objective where a text was": (lambda: qd.objectives.unit_box("levy"), "objective"),
     "a wave that is not finite": (lambda: qd.ensembles.circulation([np.nan] * 8, GRID), "psi"),
+    "a range beyond any memory": (lambda: qd.growth.polar(range(10**12)), "W"),
+    "a range beyond the integers": (lambda: qd.growth.polar(range(-(10**30), 10**30)), "W"),
+    "an endless condition": (lambda: MODEL.problem(0.5, itertools.count()), "condition"),
+    "spacings of another shape": (lambda: PROBLEM.objective.gradient([[0.0]], np.zeros((2, 2))), "spacing"),
+    "a time that is not there": (lambda: CLASSICAL.density(10**30), "index"),
     "steps of an hour": (lambda: qd.Trotter(np.timedelta64(1, "h")), "steps"),
 }
 

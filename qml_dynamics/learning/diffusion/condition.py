@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Annotated, Any, TypeAlias, cast
 
 import numpy as np
@@ -71,7 +72,8 @@ def read_condition(condition: Condition, domain: Grid, classes: tuple[str, ...])
 def _pairs(condition: Condition, domain: Grid) -> list[tuple[float, float]]:
     wanted = "be the name of a class, a function of points, or one pair (low, high) an axis"
     try:
-        items: list[Any] = list(cast(Iterable[object], condition))  # numbers are refused here
+        # numbers are refused here; of what has no end, no more is taken than tells that it is none
+        items: list[Any] = list(islice(cast(Iterable[object], condition), max(domain.ndim, 2) + 1))
     except TypeError:
         raise ProblemError(f"Argument `condition` must {wanted}, but is {describe(condition)}.") from None
     if domain.ndim == 1 and len(items) == 2 and all(v is None or depth(v) == 0 for v in items):

@@ -247,7 +247,8 @@ def revival_probability(neurons: int, turns: Numbers) -> np.ndarray:
     [1.0, 0.0, 1.0]
     """
     n = integer(neurons, "neurons", 1, 1 << 20) + 1
-    phase = np.exp(2j * np.pi * np.multiply.outer(number_array(turns, "turns"), np.arange(n)))
+    parts = np.fmod(number_array(turns, "turns"), 1.0)  # exact: whole turns change nothing, and their phases overflow
+    phase = np.exp(2j * np.pi * np.multiply.outer(parts, np.arange(n)))
     out: np.ndarray = np.abs(phase.sum(axis=-1)) ** 2 / n**2
     return out
 

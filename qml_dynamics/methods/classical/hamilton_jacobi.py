@@ -219,7 +219,9 @@ class Characteristics:
     @checks_arguments
     def density(self, index: int = -1) -> np.ndarray:
         """The paths' weights shared out to the nearest grid points, linearly, shape ``domain.shape``."""
-        return shared_out(self.problem.domain, self.paths[index], self.weights)  # type: ignore[arg-type]
+        last = len(self.paths) - 1
+        at = integer(index, "index", -last - 1, last, MethodError)
+        return shared_out(self.problem.domain, self.paths[at], self.weights)  # type: ignore[arg-type]
 
     def mean(self, function: Callable[[np.ndarray], npt.ArrayLike]) -> np.ndarray:
         """Ensemble average of a function of points at each time, shape ``(m,)``."""

@@ -234,6 +234,10 @@ class Objective:
                 ``3e-3 max(1, |w|)``, which suits losses that vary over lengths of about 1.
         """
         points = np.atleast_2d(number_array(points, "points"))
+        if spacing is not None:
+            given, spacing = spacing, number_array(spacing, "spacing").tolist()
+            fits = np.shape(given) == points.shape[1:] and min(spacing) > 0
+            require(fits, "spacing", f"be {points.shape[1]} positive numbers, one an axis", given)
         if self.gradient_fn is not None:
             return np.asarray(_asked(self.gradient_fn, points, self.name), dtype=float)
         if self.domain is not None:

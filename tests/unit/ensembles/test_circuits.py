@@ -216,3 +216,10 @@ def test_the_vortex_keeps_its_winding() -> None:
     )
     assert measured.value == 1
     assert measured.certain
+
+
+def test_whole_turns_change_no_revival() -> None:
+    """Phases of 2 pi times whole turns are 1, however many there are: 1e308 is a whole number, and its phases would overflow."""
+    found = en.revival_probability(7, [0.3, 4.3, -0.7, 1e308, 2.0**60])
+    np.testing.assert_allclose(found, [found[0]] * 3 + [1.0] * 2, atol=1e-12)  # 4.3 is rounded to 1e-15 turns
+    assert 0 < found[0] < 0.5
