@@ -96,4 +96,4 @@ def attribute(run: Run, failed: Iterable[str], again: Callable[[Run, list[str]],
         f"by either alone, the setting ({run.setting.name}) and the noise ({run.size:g}, seed {run.seed})",
     )
     note(fails(run) if run.setting != NATIVE else set(), "only by setting and noise together")
-    return {name: why or "not when it is run again" for name, why in out.items()}
+    return {name: why or "not when it is run again (or it could not be: see above)" for name, why in out.items()}

@@ -31,9 +31,9 @@ class Outcomes:
         self.failed: dict[str, None] = {}  # a test can fail twice, in its call and after it
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Of one phase of a test."""
+        """Of one phase of a test, named so that pytest finds it again: names of tests outside the tree have no folder in them."""
         if report.failed:
-            self.failed[report.nodeid] = None
+            self.failed["::".join([report.location[0], *report.nodeid.split("::", 1)[1:]])] = None
         elif report.when == "call" and report.passed:
             self.passed += 1
 

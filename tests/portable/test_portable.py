@@ -226,7 +226,7 @@ def test_a_failure_is_that_of_the_setting_or_of_the_noise() -> None:
         "pb": f"by {noise}",
         "spb": "by either alone, the setting (odd) and the noise (1e-13, seed 3)",
         "b": "only by setting and noise together",
-        "-": "not when it is run again",
+        "-": "not when it is run again (or it could not be: see above)",
     }
     assert asked == [("n", "-bnspbpbsbspb"), ("s", "-bpbsbspb"), ("p", "-bpbsbspb"), ("b", "-b")]
     asked.clear()
