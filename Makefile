@@ -89,8 +89,8 @@ test-minimum:
 	$(MINIMUM)/bin/python -m pip install --quiet --no-compile -c $(MINIMUM)/lowest.txt -e ".[$(LOWEST)]"
 	$(MINIMUM)/bin/python -m pytest -n $(WORKERS) --dist worksteal -q
 
-# The numerical tests under the kernels of other processors, and with noise of the size of rounding; PORTABLE takes options, among them
-# `--one`, `--seeds 11 12` and `--size 1e-13`.
+# The numerical tests under the kernels of other processors, each with noise of the size of rounding; PORTABLE takes options, among them
+# `--one`, `--seeds 11 12`, `--size 1e-13`, `--only Haswell` and `--noise-only`.
 test-portable: $(STAMP)
 	$(BIN)/python -m tests.portable --workers $(WORKERS) $(PORTABLE)
 

@@ -1,43 +1,29 @@
 """Runs the numerical tests as other processors would: under other kernels, and with noise of the size of rounding.
 
-python -m tests.portable                        every setting, then five seeds of noise (`make test-portable`)
+python -m tests.portable                        every setting, each with one of five seeds of noise (`make test-portable`)
 python -m tests.portable --one                  a processor unlike this one with one seed, in one run
-python -m tests.portable --seeds 11 12 --size 1e-13 --noise-only
+python -m tests.portable --seeds 11 12 --size 1e-13
+python -m tests.portable --only Haswell "C library"
+python -m tests.portable --noise-only           as this machine is, with all seeds one after the other
 python -m tests.portable --survey               only what each setting does here
+
+A setting and noise in one run prove what they prove in two: whatever hangs on the last bit fails where either moves it. Tests that
+fail run again, under the setting without noise and with the noise alone, and the last lines say which of the two it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
+from itertools import cycle
 
+from tests.portable.attribution import Outcome, Run, attribute, execute
 from tests.portable.perturb import SIZE
-from tests.portable.settings import LEAST, NATIVE, ROOT, X86, Probed, Setting, distinct, other_processor, survey
+from tests.portable.settings import LEAST, NATIVE, X86, Probed, distinct, other_processor, survey
 
 TESTS = ("analytic", "order", "cross", "gallery", "unit/growth", "unit/variational")
 PATHS = tuple(f"tests/{name}" for name in TESTS)
 SEEDS = (1, 2, 3, 4, 5)
-
-
-def noise(seed: int, size: float = SIZE, every: bool = True) -> list[str]:
-    """Options of pytest that perturb the seams, and fail if one of them is never passed."""
-    options = ["-p", "tests.portable.perturb", "--perturb-seed", str(seed), "--perturb-size", repr(size)]
-    return [*options, "--perturb-every-seam"] if every else options
-
-
-def command(paths: Sequence[str], workers: int, options: Sequence[str] = ()) -> list[str]:
-    """The call of pytest."""
-    parallel = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
-    base = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--rootdir", "."]
-    return [*base, *parallel, *options, *paths]
-
-
-def run(setting: Setting, paths: Sequence[str], workers: int, options: Sequence[str] = ()) -> int:
-    """The exit status of pytest under a setting."""
-    return subprocess.run(command(paths, workers, options), cwd=ROOT, env=setting.environment()).returncode
 
 
 def show(probed: Sequence[Probed]) -> bool:
@@ -53,27 +39,61 @@ def show(probed: Sequence[Probed]) -> bool:
     return found >= LEAST
 
 
-def plan(arguments: argparse.Namespace, probed: Sequence[Probed]) -> list[tuple[str, Setting, list[str]]]:
-    """Name, setting and options of every run."""
-    noisy = [(f"noise {arguments.size:g}, seed {seed}", noise(seed, arguments.size)) for seed in arguments.seeds]
+def plan(arguments: argparse.Namespace, probed: Sequence[Probed]) -> list[Run]:
+    """Each setting with the next seed, round and round; the kernel of this machine among them, and seeds that are left over on it."""
+    seeds, every = list(arguments.seeds), not arguments.paths
+    others = [p.setting for p in probed[1:] if not p.reason]
+    if all(one.kind == "kernel" for one in others):
+        others = [NATIVE, *others]
     if arguments.one:
-        setting = other_processor(probed) or NATIVE
-        name, options = noisy[0]
-        return [(f"{setting.name}, {name}", setting, options)]
-    kernels = [] if arguments.noise_only else [(p.setting.name, p.setting, []) for p in probed[1:] if not p.reason]
-    return [*kernels, *((name, NATIVE, options) for name, options in noisy)]
+        pairs = [(other_processor(probed) or NATIVE, seeds[0])]
+    elif arguments.noise_only:
+        pairs = [(NATIVE, seed) for seed in seeds]
+    else:
+        pairs = [*zip(others, cycle(seeds), strict=False), *((NATIVE, seed) for seed in seeds[len(others) :])]
+    runs = [Run(setting, seed, arguments.size, every) for setting, seed in pairs]
+    return [run for run in runs if not arguments.only or any(word in run.setting.name for word in arguments.only)]
+
+
+def reasons(run: Run, outcome: Outcome, workers: int) -> list[str]:
+    """A line for each test that failed, or for a run that failed without one."""
+    if not outcome.failed:
+        return ["no test failed: a seam without a call, or the run itself (see what pytest says above)"]
+
+    def again(other: Run, names: list[str]) -> tuple[str, ...]:
+        print(f"\n=== again, {len(names)} of {run.name}: {other.name}", flush=True)
+        return execute(other, names, workers).failed
+
+    return [f"{name}: {why}" for name, why in attribute(run, outcome.failed, again).items()]
+
+
+def perform(runs: Sequence[Run], paths: Sequence[str], workers: int) -> tuple[list[str], bool]:
+    """Lines for the end, and whether all runs passed."""
+    lines, good = [], True
+    for run in runs:
+        print(f"\n=== {run.name}", flush=True)
+        outcome = execute(run, paths, workers)
+        counts = f"{outcome.passed} passed, {len(outcome.failed)} failed, {outcome.seconds:.0f} s"
+        lines.append(f"{f'FAILED ({outcome.status})' if outcome.status else 'passed'} {run.name}: {counts}")
+        if outcome.status:
+            good = False
+            lines += [f"    {line}" for line in reasons(run, outcome, workers)]
+    return lines, good
 
 
 def main() -> int:
     """The exit status: 0 if every run passes and the settings differ."""
     parser = argparse.ArgumentParser(prog="python -m tests.portable", description=__doc__.splitlines()[0])
     parser.add_argument("--one", action="store_true", help="one processor unlike this one with the first seed")
-    parser.add_argument("--noise-only", action="store_true", help="no kernels")
+    parser.add_argument("--noise-only", action="store_true", help="no kernels: all seeds on this machine as it is")
+    parser.add_argument("--only", nargs="+", help="settings whose name has one of these texts in it")
     parser.add_argument("--survey", action="store_true", help="only show what each setting does")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="of the noise")
     parser.add_argument("--size", type=float, default=SIZE, help="of the noise")
     parser.add_argument("--workers", type=int, default=2, help="processes of pytest")
-    parser.add_argument("paths", nargs="*", default=list(PATHS), help="tests, the numerical ones unless told")
+    parser.add_argument(
+        "paths", nargs="*", help="tests: the numerical ones unless told, of which each seam must be passed"
+    )
     arguments = parser.parse_args()
     probed = survey()
     if not show(probed):
@@ -81,17 +101,14 @@ def main() -> int:
         return 1
     if arguments.survey:
         return 0
-    results = []
-    for name, setting, options in plan(arguments, probed):
-        print(f"\n=== {name}", flush=True)
-        start = time.perf_counter()
-        results.append((name, run(setting, arguments.paths, arguments.workers, options), time.perf_counter() - start))
-    print()
-    for name, status, seconds in results:
-        print(f"{'passed' if status == 0 else f'FAILED ({status})'} {name}, {seconds:.0f} s")
+    runs = plan(arguments, probed)
+    if not runs:
+        parser.error(f"argument --only: no setting that is run here has {' or '.join(arguments.only)} in its name")
+    lines, good = perform(runs, arguments.paths or PATHS, arguments.workers)
+    print("", *lines, sep="\n")
     for one in (p for p in probed if p.reason):
         print(f"not run: {one.setting.name}: {one.reason}")
-    return int(any(status for _, status, _ in results))
+    return int(not good)
 
 
 if __name__ == "__main__":
