@@ -302,6 +302,7 @@ LOW: tuple[Mutant, ...] = (
         "total = total[..., None] + (np.int64(1) << (low + np.arange(n, dtype=np.int64)[::-1]))",
         ONE_HOT,
         HOPS,
+        "qml_dynamics/model/domains.py",
     ),
     mutant(
         "components-unweighted",
