@@ -15,6 +15,7 @@ from qml_dynamics.conformance import oracles
 from qml_dynamics.conformance.answers import Fault, agrees, same_answer, sampled_as, well_formed
 from qml_dynamics.conformance.cells import Cell, standard_problem
 from qml_dynamics.conformance.checks import BOUND, Case, check_circuits, check_cost
+from qml_dynamics.conformance.stored import _same_fields
 from qml_dynamics.methods.base import Job, Work
 from qml_dynamics.results.trajectory import Counts, Trajectory
 from qml_dynamics.synthesis.transforms import width
@@ -102,6 +103,37 @@ def test_another_count_is_another_answer(run: Trajectory) -> None:
     with pytest.raises(Fault, match="counts are other ones"):
         same_answer(CELL, changed, run, "twice")
     assert other.shots == first.shots
+
+
+def other_error(run: Trajectory, factor: float, shots: int) -> Trajectory:
+    """The errors of the energy, and its shots, times a number."""
+    e = run.expectations["energy"]
+    changed = Estimate(e.value, factor * np.asarray(e.stderr), None if e.shots is None else shots * e.shots)
+    return replace(run, expectations={**run.expectations, "energy": changed})
+
+
+LOST: dict[str, tuple[Callable[[Trajectory], Trajectory], str]] = {
+    "times": (lambda r: replace(r, times=r.times + 1e-9), "`times`"),
+    "density": (lambda r: replace(r, density=r.density[::-1]), "`density`"),
+    "log_norm": (lambda r: replace(r, log_norm=r.log_norm + 1e-9), "`log_norm`"),
+    "errors": (lambda r: other_error(r, 0.5, 1), "the error of 'energy'"),
+    "shots": (lambda r: other_error(r, 1.0, 2), "the error of 'energy'"),
+    "counts": (lambda r: replace(r, counts=None), "counts"),
+    "stop": (lambda r: replace(r, stop="It ended."), "`stop`"),
+    "best": (lambda r: replace(r, best=None), "`best`"),
+    "diagnostics": (lambda r: replace(r, diagnostics={**r.diagnostics, "more": 1}), "`diagnostics`"),
+    "provenance": (lambda r: replace(r, provenance={**r.provenance, "seed": 4}), "`provenance`"),
+}
+
+
+@pytest.mark.parametrize("name", list(LOST))
+def test_a_saved_run_that_comes_back_otherwise_is_told(name: str, run: Trajectory) -> None:
+    """Field by field; the errors are not 0, so that half of them is another number."""
+    _same_fields(CELL, run, run)
+    change, words = LOST[name]
+    assert float(np.max(run.expectations["energy"].stderr)) > 0
+    with pytest.raises(Fault, match=words):
+        _same_fields(CELL, change(run), run)
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -80,8 +80,9 @@ def test_asymmetric_readout_of_physical_qubits_is_undone(kind: str, layout: tupl
     assert found.shots == pytest.approx(worth, rel=0.01)  # the parity of all qubits has that many samples' variance
 
 
-def test_noise_models_keep_their_directions_and_their_qubits() -> None:
-    """Readout errors of one and two qubits on Aer, against the assignment matrix put together here."""
+@pytest.mark.parametrize("rest", [None, [[0.95, 0.05], [0.12, 0.88]]], ids=["alone", "and one for all others"])
+def test_noise_models_keep_their_directions_and_their_qubits(rest: list[list[float]] | None) -> None:
+    """Readout errors of one and two qubits on Aer, and one of all qubits beside them, against the assignment matrix put together here."""
     one, two = (
         [[0.97, 0.03], [0.2, 0.8]],
         np.array([[0.9, 0.04, 0.05, 0.01], [0.1, 0.8, 0.02, 0.08], [0.2, 0.1, 0.6, 0.1]]),
@@ -90,18 +91,23 @@ def test_noise_models_keep_their_directions_and_their_qubits() -> None:
     model = NoiseModel(basis_gates=["cx", "rz", "sx", "x"])
     model.add_readout_error(ReadoutError(one), [1])
     model.add_readout_error(ReadoutError(pair.tolist()), [2, 0])
-    circuit = QuantumCircuit(3)
+    if rest is not None:
+        model.add_all_qubit_readout_error(ReadoutError(rest))
+    last = np.eye(2) if rest is None else np.array(rest)
+    circuit = QuantumCircuit(4)
     circuit.ry(0.7, 0)
     circuit.ry(1.9, 1)
     circuit.cx(0, 2)
     circuit.ry(0.4, 2)
+    circuit.ry(0.9, 3)
     ideal = np.abs(Statevector(circuit).data) ** 2
-    wanted = np.zeros(8)
-    for true in range(8):
-        for seen in range(8):
-            column = 2 * (true & 1) + (true >> 2)  # qubit 2 is the low bit of the pair, qubit 0 the high one
-            row = 2 * (seen & 1) + (seen >> 2)
-            wanted[seen] += ideal[true] * one[true >> 1 & 1][seen >> 1 & 1] * pair[column, row]
+    wanted = np.zeros(16)
+    for true in range(16):
+        for seen in range(16):
+            column = 2 * (true & 1) + (true >> 2 & 1)  # qubit 2 is the low bit of the pair, qubit 0 the high one
+            row = 2 * (seen & 1) + (seen >> 2 & 1)
+            others = one[true >> 1 & 1][seen >> 1 & 1] * last[true >> 3, seen >> 3]
+            wanted[seen] += ideal[true] * others * pair[column, row]
     (found,) = qd.backend("aer", noise_model=model).probabilities([circuit])
     assert found == pytest.approx(wanted, abs=1e-10)
     assert np.abs(wanted - ideal).max() > 0.05

@@ -227,6 +227,15 @@ def chained(device: Listener) -> Any:
     return qd.metts(well(), 0.3, 12, backend=device, walkers=3, burn_in=1, shots=8, seed=5, progress=False)
 
 
+def chained_spins(device: Listener) -> Any:
+    """The energies of an operator are measured from each point of the chain."""
+    spins = qd.Problem.from_operator({"ZI": 0.7, "XX": -0.5, "IX": 0.4}, clock="imaginary", duration=1.0)
+    method = qd.ProbabilisticITE(1.0, 2, block="exact")
+    return qd.metts(
+        spins, 0.3, 8, backend=device, method=method, walkers=2, burn_in=1, shots=40, seed=5, progress=False
+    )
+
+
 def annealed(device: Listener) -> Any:
     method = qd.Trotter(4)
     return qd.anneal(
@@ -249,6 +258,7 @@ VERBS: dict[str, Callable[[Listener], Any]] = {
     "circulation": circled,
     "levels": levelled,
     "metts": chained,
+    "metts of an operator": chained_spins,
     "anneal": annealed,
     "bridge": bridged,
 }

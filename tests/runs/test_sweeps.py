@@ -112,6 +112,19 @@ def test_an_executor_of_ones_own(serial: qd.Sweep, tmp_path: Path) -> None:
     assert own.to_csv() == serial.to_csv()
 
 
+def test_a_seed_among_the_keys_is_that_of_the_run(tmp_path: Path) -> None:
+    """In place of the seed that would follow from the number of the point."""
+    with ThreadPoolExecutor(1) as executor:
+        found = qd.sweep(
+            problem(), {"backend.seed": [7, 8]}, method=qd.Trotter(4), backend="aer", shots=200, seed=5,
+            folder=tmp_path / "seeds", executor=executor,
+        )  # fmt: skip
+    for row in found.rows:
+        alone = qd.evolve(problem(), qd.Trotter(4), backend="aer", shots=200, seed=row["backend.seed"])
+        assert row["energy"] == float(alone.expectations["energy"].value[-1])
+    assert found.rows[0]["energy"] != found.rows[1]["energy"]
+
+
 def test_what_is_done_is_read_and_only_the_rest_runs(serial: qd.Sweep, tmp_path: Path) -> None:
     folder = copied(serial, tmp_path / "part")
     kept = (folder / POINTS / "000002" / "trajectory.npz").stat().st_mtime_ns
@@ -326,6 +339,8 @@ def test_pictures_of_one_and_two_keys(serial: qd.Sweep) -> None:
     drawn = line.containers[0].lines[0]
     assert drawn.get_xdata().tolist() == [4, 8, 12]
     assert drawn.get_ydata() == pytest.approx(serial.values("energy").mean(axis=0))
+    bars = np.array(line.containers[0].lines[2][0].get_segments())[:, :, 1]  # ends of each bar
+    assert 0.5 * (bars[:, 1] - bars[:, 0]) == pytest.approx(np.hypot(*serial.values("energy_stderr")) / 2)
     two = qd.plotting.plot_sweep(serial, "energy", ["method.steps", "diffusion.value"])
     assert [text.get_text() for text in two.axes[0].get_legend().get_texts()] == [
         "diffusion.value = 0.2",
@@ -338,7 +353,7 @@ def test_pictures_of_one_and_two_keys(serial: qd.Sweep) -> None:
 
 def sweep_file(folder: Path, over: str = '"diffusion.value" = [0.2, 0.4]\nmethod.steps = [4, 8]') -> Path:
     (folder / "p.toml").write_text(TOML)
-    (folder / "s.toml").write_text(f'problem = "p.toml"\nseed = 5\n[over]\n{over}\n')
+    (folder / "s.toml").write_text(f'problem = "p.toml"\nseed = 5\nsave = 3\n[over]\n{over}\n')
     return folder / "s.toml"
 
 
@@ -357,8 +372,10 @@ def test_the_command(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         "lock.sqlite", "points", "sweep.json", "sweep.png", "table.csv"
     ]  # fmt: skip
-    own = qd.sweep(tmp_path / "p.toml", read_sweep(file).over, seed=5, workers=1)
+    own = qd.sweep(tmp_path / "p.toml", read_sweep(file).over, seed=5, save=3, workers=1)
     assert own.rows[3]["energy"] == rows[3]["energy"]
+    with np.load(folder / POINTS / "000003" / "trajectory.npz") as arrays:
+        assert arrays["times"].tolist() == [0.0, 0.25, 0.5]
     (tmp_path / "p.toml").write_text(TOML.replace("duration = 0.5", "duration = 0.6"))
     refused = command(file)
     assert (refused.returncode, refused.stdout) == (2, "")

@@ -13,7 +13,7 @@ import qml_dynamics as qd
 from qml_dynamics.base.errors import BackendError
 from qml_dynamics.validation.error_parts import TERMS, coarse_cells
 from qml_dynamics.validation.loss_budget import Chain
-from qml_dynamics.validation.noise_parts import MANY
+from qml_dynamics.validation.noise_parts import MANY, as_read
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -221,3 +221,20 @@ def test_a_device_without_probabilities_is_asked_for_as_many_shots_as_it_may_be(
     monkeypatch.setattr(chain, "run", run)
     chain._device(chain.backend)
     assert asked == [(MANY, 2)]
+
+
+def test_each_qubit_is_read_with_errors_of_its_own() -> None:
+    """Qubit 0 is the lowest bit of an outcome: against the sum over all outcomes that were there, bit by bit."""
+    errors = [(0.01, 0.2), (0.15, 0.03), (0.08, 0.3)]
+    law = np.array([0.3, 0.05, 0.1, 0.02, 0.2, 0.13, 0.04, 0.16])
+    wanted = np.zeros(8)
+    for there in range(8):
+        for seen in range(8):
+            share = law[there]
+            for q, (one_of_zero, zero_of_one) in enumerate(errors):
+                wrong = zero_of_one if there >> q & 1 else one_of_zero
+                share *= wrong if (there ^ seen) >> q & 1 else 1 - wrong
+            wanted[seen] += share
+    found = as_read(law, errors)
+    assert found == pytest.approx(wanted, abs=1e-12)
+    assert np.abs(as_read(law, errors[::-1]) - found).max() > 0.01

@@ -15,8 +15,9 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError
-from qml_dynamics.base.executor import each
+from qml_dynamics.base.executor import ProcessDied, answered, each
 from qml_dynamics.learning.descent.table import functions_table, rivals_table
+from tests.dying import dies
 
 
 class Inline(Executor):
@@ -149,3 +150,13 @@ def _called(function: Callable[[], int]) -> int:
 
 def _inverse(x: float) -> float:
     return 1.0 / x
+
+
+def test_a_call_is_given_up_when_its_process_has_died_twice_while_it_ran_alone(tmp_path: Path) -> None:
+    """What died beside others, and once alone, is tried once more and answers; a third death is told, and the call beside it is done."""
+    calls = [(str(tmp_path / "twice"), 2), (str(tmp_path / "thrice"), 3), (str(tmp_path / "never"), 0)]
+    found = dict(answered(dies, calls, workers=1))
+    assert found[0] == 2
+    assert isinstance(found[1], ProcessDied)
+    assert found[2] == 0
+    assert len(list((tmp_path / "thrice").iterdir())) == 3

@@ -146,7 +146,9 @@ def test_the_leaked_weight_is_what_the_noise_predicts() -> None:
     kept = told["kept_shots"]
     assert [c.shots for c in shots.counts["weight"]] == kept["weight"]
     assert kept["weight"][-1] < 4000
-    assert told["success_probability"][-1] == kept["weight"][-1] / 4000
+    share = told["success_probability"][-1]
+    assert share == kept["weight"][-1] / 4000
+    assert told["success_stderr"][-1] == pytest.approx(np.sqrt(share * (1 - share) / 4000), rel=1e-9)
     for name, least in (("objective", min(kept["weight"])), ("kinetic", min(kept["dual"]))):
         assert shots.expectations[name].shots == least
     assert shots.expectations["energy"].shots == min(kept["weight"] + kept["dual"])
@@ -258,11 +260,14 @@ def test_files_and_run_folders(tmp_path: Path) -> None:
         qd.read_problem(tmp_path / "problem.toml")
 
 
-def test_the_budget_has_a_part_for_the_differences() -> None:
+@pytest.mark.parametrize(
+    "options", [{"boundary": "walls"}, {"boundary": "periodic", "twist": 0.3}], ids=["walls", "flux"]
+)
+def test_the_budget_has_a_part_for_the_differences(options: dict[str, Any]) -> None:
     """It is the distance of both dense waves on the points, and the shifts add up to the whole."""
-    p = well(6)
+    p = well(6, **options)
     found = qd.error_budget(p, qd.Trotter(2), backend=noisy(), shots=500, seed=1)
-    spectral = p.replace(domain=qd.Grid((-2, 2), points=6, boundary="walls", encoding="none"))
+    spectral = p.replace(domain=qd.Grid((-2, 2), points=6, encoding="none", **options))
     laws = [np.abs(qd.evolve(one, qd.Exact()).states[-1]) ** 2 for one in (p, spectral)]
     assert float(found.terms["differences"].value) == pytest.approx(0.5 * np.abs(laws[0] - laws[1]).sum(), abs=1e-9)
     assert list(found.terms)[:4] == ["box", "grid", "differences", "formula"]

@@ -11,6 +11,8 @@ from scipy.linalg import expm
 
 import qml_dynamics as qd
 from qml_dynamics.learning.gibbs import thermal
+from qml_dynamics.learning.metts.energies import energies_of
+from qml_dynamics.learning.metts.statistics import error_of_chain
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -184,6 +186,26 @@ def test_metts_of_an_operator(options: dict[str, Any], tmp_path: Path) -> None:
     other = qd.Problem.from_operator({**TERMS, "ZII": 0.31}, clock="imaginary", duration=1.0)
     with pytest.raises(qd.ProblemError, match="must be that of the chain, but its operator"):
         type(chain).load(tmp_path / "chain.npz", other)
+
+
+def test_errors_of_measured_energies_count_by_their_visits() -> None:
+    """Each start is measured once: the error of a mean over three visits of one and one of another is ``hypot(3 a, b) / 4``."""
+    spins = qd.Problem.from_operator({"ZI": 0.7, "XX": -0.5, "IX": 0.4}, clock="imaginary", duration=0.3)
+    method, device = qd.ProbabilisticITE(1.0, 2, block="exact"), qd.backend("ibm:aer")
+
+    def measured(*index: int) -> tuple[float, float]:
+        """The error from the shots, in the square, and the mean."""
+        rows = np.repeat(np.array(index)[None], 2, axis=0)  # two steps of as many walkers
+        along, energy = energies_of(spins, qd.hamiltonian(spins), method, device, 50, rows, 7)
+        chain = error_of_chain(along) if np.ptp(along) > 0 else 0.0
+        return float(energy.stderr) ** 2 - chain**2, float(energy.value)
+
+    (first, low), (second, high) = measured(0, 0, 0, 0), measured(3, 3, 3, 3)
+    both, mean = measured(0, 0, 0, 3)
+    assert 1e-4 < first < 0.1
+    assert both == pytest.approx((9 * first + second) / 16, rel=0.25)  # the second one has other samples there
+    assert mean == pytest.approx((3 * low + high) / 4, abs=4 * np.sqrt(second) / 4)
+    assert abs(high - low) > 0.1
 
 
 @pytest.mark.slow

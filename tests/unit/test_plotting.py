@@ -537,3 +537,19 @@ def test_five_frames_leave_a_panel_out_and_a_figure_is_drawn_as_matplotlib_draws
     figure.__class__ = Figure  # which draws twice, the first time for the layout
     assert qd.plotting.save_figure(figure, tmp_path / "plain.png").read_bytes() == arranged
     assert len(arranged) > 10_000
+
+
+def test_the_polished_weights_of_a_descent_stand_in_its_own_box() -> None:
+    """The run is on the unit box: 3 of 2 to 10 is an eighth of the way."""
+    found = qd.descend(
+        lambda w: (w[:, 0] - 3.0) ** 2, bounds=[(2, 10)], qubits=5, duration=0.2, steps=20, samples=20, seed=1
+    )
+    assert found.weights[0] == pytest.approx(3.0, abs=1e-3)
+    marked = [
+        line.get_xdata()[0]
+        for axes in found.plot().axes
+        for line in axes.get_lines()
+        if str(line.get_label()).startswith("polished")
+    ]
+    assert marked
+    assert marked == pytest.approx([0.125] * len(marked), abs=1e-3)

@@ -265,6 +265,8 @@ def test_the_command_predicts_a_file_by_the_names_of_its_columns(
     said = json.loads(capsys.readouterr().out)
     assert (said["rows"], said["classes"]) == (150, ["versicolor", "virginica"])
     assert 0.9 < said["accuracy"] < 1
+    assert code_of("predict", folder, new, "--weights", "mean", "--json") == 0
+    np.testing.assert_array_equal(json.loads(capsys.readouterr().out)["probabilities"], expected)
 
 
 def test_the_command_refuses_a_missing_column_and_a_run_on_arrays(

@@ -15,6 +15,8 @@ import qml_dynamics as qd
 from qml_dynamics.backends import Capabilities
 from qml_dynamics.backends.base import Asked, Expected
 from qml_dynamics.learning.ensembles.interference import _bonds
+from qml_dynamics.results.rare import mean_seen, neighbours_of
+from qml_dynamics.results.trajectory import Counts
 from qml_dynamics.synthesis import ensembles as synthesis_of_ensembles
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -115,3 +117,23 @@ def test_phases_of_bonds() -> None:
     assert spread == pytest.approx(np.sqrt(2) / 200)
     every = [np.full(grid.size, 1 / grid.size) for _ in nothing]
     assert (_bonds(grid, 0, tests, every, 100)[1] > spread).all()
+
+
+@pytest.mark.parametrize(
+    ("boundary", "corner", "edge"), [("walls", [1, 8], [1, 3, 10]), ("periodic", [1, 7, 8, 24], [1, 3, 10, 26])]
+)
+def test_neighbours_at_the_edge(boundary: str, corner: list[int], edge: list[int]) -> None:
+    """Across the seam of a ring, and not through a wall; axes of different lengths."""
+    grid = qd.Grid([(0, 1), (0, 1)], (2, 3), boundary=boundary)
+    assert neighbours_of(grid, 0).tolist() == corner
+    assert neighbours_of(grid, 2).tolist() == edge
+    assert neighbours_of(grid, 31).tolist() == sorted(31 - k for k in corner)
+
+
+@pytest.mark.parametrize(("boundary", "far"), [("walls", 1), ("periodic", 7)])
+def test_what_was_not_seen_at_the_edge(boundary: str, far: int) -> None:
+    """All samples at the first of eight points: two counts of the neighbour whose value is furthest, which a ring has across its seam."""
+    grid = qd.Grid((0, 1), 3, boundary=boundary)
+    mean, error = mean_seen(grid, Counts(np.array([0]), np.array([100])), lambda index: index.astype(float))
+    assert mean == 0.0
+    assert error == pytest.approx(far * np.sqrt(2) / 100)

@@ -63,3 +63,34 @@ def test_a_gate_of_ones_own_under_a_standard_name_stands_by_itself() -> None:
     assert distinct([standard, own, standard.copy()])[1] == [0, 1, 0]
     with pytest.raises(qd.QMLDynamicsError, match="rx"):
         qd.backend("aer").probabilities([standard, own])
+
+
+def gates(*rows: tuple[str, tuple[float, ...], tuple[int, ...]], width: int = 3) -> QuantumCircuit:
+    """A circuit of methods of the given names."""
+    out = QuantumCircuit(width)
+    for name, angles, wires in rows:
+        getattr(out, name)(*angles, *wires)
+    return out
+
+
+FIRST = ("ry", (0.7,), (0,))
+OTHERS = {
+    "control and target exchanged": gates(FIRST, ("cx", (), (2, 0))),
+    "another target": gates(FIRST, ("cx", (), (0, 1))),
+    "another gate": gates(FIRST, ("cz", (), (0, 2))),
+    "another order": gates(("cx", (), (0, 2)), FIRST),
+    "the sign of an angle": gates(("ry", (-0.7,), (0,)), ("cx", (), (0, 2))),
+    "another axis": gates(("rx", (0.7,), (0,)), ("cx", (), (0, 2))),
+    "one gate more": gates(FIRST, ("cx", (), (0, 2)), ("x", (), (1,))),
+    "one qubit more": gates(FIRST, ("cx", (), (0, 2)), width=4),
+}
+
+
+@pytest.mark.parametrize("name", list(OTHERS))
+def test_circuits_that_differ_in_one_thing_are_two(name: str) -> None:
+    """By their place among the circuits that are run, and by what is answered."""
+    one, other = gates(FIRST, ("cx", (), (0, 2))), OTHERS[name]
+    assert distinct([one, other, one.copy()])[1] == [0, 1, 0]
+    aer = qd.backend("aer")
+    for found, circuit in zip(aer.probabilities([one, other]), (one, other)):
+        np.testing.assert_allclose(found, aer.probabilities([circuit])[0], atol=1e-15)

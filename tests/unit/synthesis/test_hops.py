@@ -231,3 +231,45 @@ def test_parts_of_a_loss_add_up() -> None:
         total[tuple({a: i, b: j}.get(axis, slice(None)) for axis in range(3))] += value
     assert np.abs(total - zeta).max() < 1e-12
     assert {(a, b) for a, _, b, _, _ in pairs} == {(0, 1), (1, 2)}
+
+
+PLANES = {
+    "walls": Grid([(-2, 2), (-1, 1)], points=(3, 4), boundary="walls", encoding="onehot"),
+    "ring": Grid([(-2, 2), (-1, 1)], points=(4, 6), encoding="onehot"),
+    "flux": Grid([(-2, 2), (-1, 1)], points=(4, 6), twist=(0.3, -0.2), encoding="onehot"),
+}
+
+
+@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("name", list(PLANES))
+def test_two_unequal_axes_against_products_of_matrices(name: str, moving: bool) -> None:
+    """Each axis has its own spacing, points, bits and flux: the halved step makes the error four times smaller."""
+    grid = PLANES[name]
+    d, s = (Linear(0.3, 0.6), Geometric(0.7, 1.6)) if moving else (0.4, 1.1)
+    parts = [kinetic_of(grid, axis) for axis in range(2)]
+    kinetic = np.kron(parts[0], np.eye(grid.shape[1])) + np.kron(np.eye(grid.shape[0]), parts[1])
+    x, y = (axis.reshape(shape) for axis, shape in zip(grid.axes, ((-1, 1), (1, -1))))
+    loss = (np.sin(x) * y + 0.5 * x + y**2).reshape(-1)
+    rng = np.random.default_rng(2)
+    start = [rng.normal(size=n) + 1j * rng.normal(size=n) for n in grid.shape]
+    initial = State(np.outer(*start))
+    p = Problem(
+        grid, lambda w: np.sin(w[:, 0]) * w[:, 1] + 0.5 * w[:, 0] + w[:, 1] ** 2, d, s, clock="real", duration=0.1,
+        initial=initial,
+    )  # fmt: skip
+    truth = initial.vector(grid).reshape(-1)
+    for t in (np.arange(200) + 0.5) * 0.1 / 200:  # midpoints, whose error of 1e-7 is far below those that are compared
+        h = p.diffusion.value(t, 0.1) * kinetic + p.strength.value(t, 0.1) * np.diag(loss)
+        truth = expm(-0.1j / 200 * h) @ truth
+    high = grid.shape[1]
+    places = [(1 << high + i) + (1 << j) for i, j in itertools.product(*(range(n) for n in grid.shape))]
+    found = [np.linalg.norm(Statevector(circuits(p, Trotter(steps))[-1]).data[places] - truth) for steps in (4, 8)]
+    assert np.log2(found[0] / found[1]) == pytest.approx(2.0, abs=0.15)
+    assert 1e-5 < found[1] < 0.02
+
+
+def kinetic_of(grid: Grid, axis: int) -> np.ndarray:
+    """The kinetic matrix of one axis: that of a grid of this axis alone, put together above."""
+    bounds, points = [grid.bounds[axis]], [grid.shape[axis]]
+    twist = grid.twist[axis] if grid.boundary == "periodic" else 0.0
+    return matrix_of(Grid(bounds, points=points, boundary=grid.boundary, twist=twist, encoding="onehot"), 1.0, 0.0)

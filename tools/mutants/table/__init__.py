@@ -7,7 +7,8 @@ from .learning import LEARNING
 from .low import LOW
 from .middle import MIDDLE
 from .synthesis import SYNTHESIS
+from .validation import VALIDATION
 
-MUTANTS: tuple[Mutant, ...] = (*LOW, *SYNTHESIS, *BACKENDS, *MIDDLE, *LEARNING, *HIGH)
+MUTANTS: tuple[Mutant, ...] = (*LOW, *SYNTHESIS, *BACKENDS, *MIDDLE, *VALIDATION, *LEARNING, *HIGH)
 
 __all__ = ["MUTANTS"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..planting import Mutant, mutant
 
+METTS = ("tests/unit/test_metts.py", "tests/unit/test_inner_loops.py", "tests/power/test_seeds.py")
 DIFFUSION = "tests/unit/test_diffusion.py"
 PLANTED = "tests/power/test_planted_truth.py"
 ENSEMBLES = "tests/unit/ensembles"
@@ -104,8 +105,8 @@ LEARNING: tuple[Mutant, ...] = (
         "learning",
         "error bar: a study's mean has the spread of its splits",
         "descent/study.py",
-        "float(values.std(ddof=1) / np.sqrt(len(values)))",
-        "float(values.std(ddof=1))",
+        "values.std(ddof=1) / np.sqrt(len(values))",
+        "values.std(ddof=1)",
         "tests/power/test_weightings.py::test_a_study_knows_the_error_of_its_mean",
     ),
     mutant(
@@ -323,5 +324,55 @@ LEARNING: tuple[Mutant, ...] = (
         "s_t = -(s1**2) / (2 * self.mass) - self.V + self.hbar**2 / (2 * self.mass) * (c2 + c1**2)",
         "s_t = -(s1**2) / (2 * self.mass) - self.V + self.hbar**2 / self.mass * (c2 + c1**2)",
         ENSEMBLES,
+    ),
+    mutant(
+        "classes-exchanged-in-training",
+        "learning",
+        "probabilities of two classes exchanged",
+        "training/result.py",
+        "return np.column_stack([up, 1 - up])",
+        "return np.column_stack([1 - up, up])",
+        "tests/unit/variational/test_train.py",
+        "tests/unit/test_predictions.py",
+        "tests/unit/variational/test_train_things.py",
+    ),
+    mutant(
+        "walkers-share-random-numbers",
+        "learning",
+        "one seed for every walker",
+        "metts/walkers.py",
+        "seed = circuit_seed(walk.entropy, Stream.METTS_CHAIN, walk.walker)",
+        "seed = circuit_seed(walk.entropy, Stream.METTS_CHAIN, 0 * walk.walker)",
+        *METTS,
+    ),
+    mutant(
+        "walkers-resumed-elsewhere",
+        "learning",
+        "resumed: rows are kept for another walker",
+        "metts/walkers.py",
+        "done[left[place].walker] = rows",
+        "done[walks[place].walker] = rows",
+        *METTS,
+        "tests/unit/test_kept_calls.py",
+    ),
+    mutant(
+        "energies-share-seeds",
+        "learning",
+        "one seed for every start",
+        "metts/energies.py",
+        "circuit_seed(entropy, Stream.METTS_ENERGIES, k)",
+        "circuit_seed(entropy, Stream.METTS_ENERGIES, 0)",
+        "tests/unit/test_operator_thermal.py",
+        *METTS,
+    ),
+    mutant(
+        "energies-without-squares",
+        "learning",
+        "error bar: shares of visits are not squared",
+        "metts/energies.py",
+        "measured = float(np.sqrt(((share * errors) ** 2).sum()))",
+        "measured = float(np.sqrt((share**2 * errors).sum()))",
+        "tests/unit/test_operator_thermal.py",
+        "tests/error_bars",
     ),
 )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ..planting import Mutant, mutant
 
+ONE_HOT = "tests/unit/test_one_hot.py"
+HOPS = "tests/unit/synthesis/test_hops.py"
+DRIVEN = "tests/unit/test_driven_operators.py"
 IMAGINARY = "tests/unit/imaginary/test_synthesis.py"
 GROWTH = "tests/unit/growth"
 CIRCUITS = "tests/unit/ensembles"
@@ -16,8 +19,8 @@ SYNTHESIS: tuple[Mutant, ...] = (
         "synthesis",
         "sign of the flux in a circuit",
         "transforms.py",
-        "(w * w - 2 * twist * w)",
-        "(w * w + 2 * twist * w)",
+        "float(weights.sum()) / 2 - offset",
+        "float(weights.sum()) / 2 + offset",
         "tests/unit/synthesis/test_transforms.py",
     ),
     mutant(
@@ -160,8 +163,8 @@ SYNTHESIS: tuple[Mutant, ...] = (
         "synthesis",
         "left end instead of midpoint",
         "imaginary.py",
-        "forward = real_time(problem, h, 0.5 * (t0 + t1), root, substeps)",
-        "forward = real_time(problem, h, t0, root, substeps)",
+        "forward = real_time(problem, h, t0, t1, root, substeps)",
+        "forward = real_time(problem, h, t0, t0 + 1e-6 * (t1 - t0), root, substeps)",
         "tests/power/test_fused.py::test_reflections_are_the_product_of_their_parts",
     ),
     mutant(
@@ -221,5 +224,66 @@ SYNTHESIS: tuple[Mutant, ...] = (
         "circuit.compose(piece, registers(domain)[axis], inplace=True)",
         "circuit.compose(piece, registers(domain)[0], inplace=True)",
         IMAGINARY,
+    ),
+    mutant(
+        "hop-flux-sign",
+        "synthesis",
+        "sign of the flux of a hop",
+        "hops.py",
+        "np.exp(-2j * np.pi * domain.twist[axis] / n)",
+        "np.exp(2j * np.pi * domain.twist[axis] / n)",
+        HOPS,
+        ONE_HOT,
+    ),
+    mutant(
+        "hop-flux-of-axis-zero",
+        "synthesis",
+        "axes: the flux of another axis",
+        "hops.py",
+        "np.exp(-2j * np.pi * domain.twist[axis] / n)",
+        "np.exp(-2j * np.pi * domain.twist[0] / n)",
+        HOPS,
+        ONE_HOT,
+    ),
+    mutant(
+        "hop-walls-even",
+        "synthesis",
+        "walls: even instead of odd",
+        "hops.py",
+        "diagonal[[0, -1]] += square  # beyond a wall",
+        "diagonal[[0, -1]] -= square  # beyond a wall",
+        HOPS,
+        ONE_HOT,
+    ),
+    mutant(
+        "pairs-of-the-last-step",
+        "synthesis",
+        "halves of neighbouring steps that were merged: one is lost",
+        "hops.py",
+        "total = sum(s for _, s in turn.amounts)",
+        "total = turn.amounts[-1][1]",
+        HOPS,
+        ONE_HOT,
+    ),
+    mutant(
+        "exchange-of-full-swaps",
+        "synthesis",
+        "phases of a block that exchanges its sites wholly",
+        "exchange.py",
+        "first, second = float(np.angle(1j * unitary[0, 1])), float(np.angle(1j * unitary[1, 0]))",
+        "first, second = float(np.angle(1j * unitary[1, 0])), float(np.angle(1j * unitary[0, 1]))",
+        HOPS,
+        ONE_HOT,
+    ),
+    mutant(
+        "blocks-always-merge",
+        "synthesis",
+        "terms that do not commute are merged, and the order is lost",
+        "paces.py",
+        "np.outer(one, other) - np.outer(other, one)",
+        "np.outer(one, other) - np.outer(one, other)",
+        "tests/order/test_driven_orders.py",
+        "tests/unit/synthesis/test_operator_layers.py",
+        DRIVEN,
     ),
 )
