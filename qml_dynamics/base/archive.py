@@ -24,7 +24,8 @@ from .places import regular
 
 _RATIO = 100
 _SMALL = 1 << 26
-_MEMBERS = 100_000  # each takes some 0.1 ms to open, so that more of them would hang
+_MEMBERS = 100_000  # each takes some 0.1 ms to open, so that more of them would hang where no data are behind them
+_LEAST = 128  # bytes that a member of NumPy takes at least: both its headers and that of its array
 _KINDS = "biufcU"  # NumPy's letters: truth values, integers, real and complex numbers, text
 _STORED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # what NumPy writes
 _TEXT = 1 << 24  # characters of one text: JSON, mostly
@@ -146,8 +147,9 @@ def _length(file: IO[bytes]) -> int:
 def _members(archive: zipfile.ZipFile, length: int, ending: str = ".npy") -> dict[str, zipfile.ZipInfo]:
     """The members by name; what they would open to is within the limits."""
     found: dict[str, zipfile.ZipInfo] = {}
-    if len(archive.infolist()) > _MEMBERS:
-        raise Unreadable(f"it has {len(archive.infolist()):,} members, where {_MEMBERS:,} are allowed")
+    many, allowed = len(archive.infolist()), max(_MEMBERS, length // _LEAST)
+    if many > allowed:
+        raise Unreadable(f"it has {many:,} members, where {allowed:,} are allowed")
     for info in archive.infolist():
         name = info.filename
         if not name.endswith(ending) or name in found:

@@ -126,11 +126,10 @@ def failed(name: str, reason: Exception) -> MethodError | None:
     where = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
     if where.partition(".")[0] not in _COMPUTES:
         return None
+    why = " ".join(str(reason).split())
     if isinstance(reason, MemoryError):
-        return MethodError(f"This call of `{name}` needs more memory than there is: {' '.join(str(reason).split())}.")
-    return MethodError(
-        f"The numbers of this call of `{name}` cannot be computed in floating point: {' '.join(str(reason).split())}."
-    )
+        return MethodError(f"This call of `{name}` needs more memory than there is{': ' if why else ''}{why}.")
+    return MethodError(f"The numbers of this call of `{name}` cannot be computed in floating point: {why}.")
 
 
 class _Names(dict[str, Any]):

@@ -62,12 +62,12 @@ _SURELY, _BYTES = (
 def beyond_memory(value: object) -> bool:
     """Whether a value is a range whose numbers would not fit into the memory: asked before any of them is made.
 
-    >>> beyond_memory(range(10**30)), beyond_memory(range(1000)), beyond_memory([1, 2])
+    >>> beyond_memory(range(10**30)), beyond_memory(range(10**30, 0)), beyond_memory([1, 2])
     (True, False, False)
     """
     if not isinstance(value, range):
         return False
-    most = abs(value.stop - value.start) // abs(value.step)  # len() of a long one overflows
+    most = (value.stop - value.start) // value.step  # len() of a long one overflows; an empty one has none
     return most > _SURELY and most * _BYTES > available_memory()
 
 

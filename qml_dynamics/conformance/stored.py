@@ -29,10 +29,15 @@ from .checks import SHOTS, Case
 from .recording import Recorder
 
 
+def class_of(value: object) -> str:
+    """Module and name of the class of a value."""
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
 def options_of(value: object) -> Any:
     """The options of a method as plain data, methods and parts inside it likewise."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {"class": type(value).__qualname__, **{name: options_of(v) for name, v in vars(value).items()}}
+        return {"class": class_of(value), **{name: options_of(v) for name, v in vars(value).items()}}
     if isinstance(value, np.ndarray):
         return value.tolist()
     return [options_of(v) for v in value] if isinstance(value, (list, tuple)) else value
@@ -59,7 +64,7 @@ def check_files(case: Case, folder: Path) -> None:
         if is_plain(case.method):
             same_method(case.cell, back.method, case.method, "a saved trajectory")
         else:
-            text = isinstance(back.method, str) and options_of(case.method)["class"].rpartition(".")[2] in back.method
+            text = isinstance(back.method, str) and class_of(case.method).rpartition(".")[2] in back.method
             demand(text, case.cell, f"a saved trajectory: the method comes back as {back.method!r}")
             case.told["files"] = "the method comes back as its text"
 

@@ -12,7 +12,7 @@ from ..backends import Backend, capabilities
 from ..backends import opened as find_backend
 from ..backends.base import BackendLike
 from ..base.errors import MethodError, check_memory, describe, integer
-from ..base.numeric import as_numbers
+from ..base.numeric import as_numbers, beyond_memory
 from ..base.progress import Progress
 from ..model.driven_formulas import ends_of_steps
 from ..model.fitting import check_fit
@@ -190,11 +190,11 @@ def save_times(save: npt.ArrayLike | None, duration: float) -> np.ndarray:
     """
     if save is None:
         return np.array([0.0, duration])
-    if np.ndim(save) == 0:
+    if not beyond_memory(save) and np.ndim(save) == 0:
         count = integer(save, "save", 2, 10**7, MethodError)
         return duration * np.arange(count) / (count - 1)
     try:
-        times = as_numbers(save)
+        times = np.empty(0) if beyond_memory(save) else as_numbers(save)
     except Exception:  # of any kind: the person's own object makes the array
         times = np.empty(0)
     ok = times.ndim == 1 and times.size > 0 and bool(np.isfinite(times).all())

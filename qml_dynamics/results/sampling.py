@@ -51,7 +51,7 @@ def without_residues(diagonal: np.ndarray) -> np.ndarray:
     [0.5, 0.0, 0.5, 0.0]
     """
     p = np.asarray(diagonal, dtype=float)
-    return np.where(p > MIXED_FLOOR * p.max(initial=0.0), p, 0.0)
+    return np.where(p <= MIXED_FLOOR * p.max(initial=0.0), 0.0, p)  # what is no number stays, and is refused by draws
 
 
 def draw(probabilities: np.ndarray, shots: int, seed: int) -> Counts:

@@ -60,11 +60,16 @@ def reasons(run: Run, outcome: Outcome, workers: int) -> list[str]:
     if not outcome.failed:
         return ["no test failed: a seam without a call, or the run itself (see what pytest says above)"]
 
+    silent: list[str] = []
+
     def again(other: Run, names: list[str]) -> tuple[str, ...]:
         print(f"\n=== again, {len(names)} of {run.name}: {other.name}", flush=True)
-        return execute(other, names, workers).failed
+        found = execute(other, names, workers)
+        if found.status not in (0, 1):
+            silent.append(f"not to be relied on: {other.name} ended with {found.status} when it was run again")
+        return found.failed
 
-    return [f"{name}: {why}" for name, why in attribute(run, outcome.failed, again).items()]
+    return [*(f"{name}: {why}" for name, why in attribute(run, outcome.failed, again).items()), *silent]
 
 
 def perform(runs: Sequence[Run], paths: Sequence[str], workers: int) -> tuple[list[str], bool]:
@@ -102,8 +107,9 @@ def main() -> int:
     if arguments.survey:
         return 0
     runs = plan(arguments, probed)
-    if not runs:
-        parser.error(f"argument --only: no setting that is run here has {' or '.join(arguments.only)} in its name")
+    for word in arguments.only or ():  # a path given behind them is among these words
+        if not any(word in run.setting.name for run in runs):
+            parser.error(f"argument --only: no setting that is run here has {word!r} in its name")
     lines, good = perform(runs, arguments.paths or PATHS, arguments.workers)
     print("", *lines, sep="\n")
     for one in (p for p in probed if p.reason):

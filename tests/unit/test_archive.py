@@ -112,6 +112,15 @@ def test_an_archive_of_very_many_members_is_refused_before_one_is_opened(tmp_pat
         read_npz(tmp_path / "many.npz")
 
 
+def test_as_many_members_as_there_are_arrays_behind_them_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of many saved times writes four arrays each: what was written must be read."""
+    monkeypatch.setattr("qml_dynamics.base.archive._MEMBERS", 100)  # as 100,001 of them take a minute to write and read
+    np.savez(tmp_path / "x.npz", **{str(i): np.array([float(i)]) for i in range(300)})  # type: ignore[arg-type]
+    assert [float(value[0]) for value in read_npz(tmp_path / "x.npz").values()] == list(range(300))
+
+
 def test_what_numpy_writes_is_read_as_it_was(tmp_path: Path) -> None:
     stored = {
         "a": np.arange(6.0).reshape(2, 3),

@@ -153,6 +153,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a wave that is not finite": (lambda: qd.ensembles.circulation([np.nan] * 8, GRID), "psi"),
     "a range beyond any memory": (lambda: qd.growth.polar(range(10**12)), "W"),
     "a range beyond the integers": (lambda: qd.growth.polar(range(-(10**30), 10**30)), "W"),
+    "saved times beyond any memory": (lambda: qd.evolve(PROBLEM, METHOD, save=range(10**12)), "save"),
     "an endless condition": (lambda: MODEL.problem(0.5, itertools.count()), "condition"),
     "spacings of another shape": (lambda: PROBLEM.objective.gradient([[0.0]], np.zeros((2, 2))), "spacing"),
     "a time that is not there": (lambda: CLASSICAL.density(10**30), "index"),
