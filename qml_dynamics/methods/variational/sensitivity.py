@@ -35,6 +35,7 @@ from .engine.integrate import Step, ahead
 MOVED = 1e-13  # how far the start of the second run is moved, in the 2-norm of theta
 SHARE = 0.08  # of the run's evaluations: what sampling may cost
 _EARLY = 0.6  # of the first sample's cost is spent in advance: what amplifies most often does so early
+_LEFT = 0.5  # of the tangent's length: what one sample leaves of it at least
 _TANGENT = 1e-7  # length of the tangent that is sampled: above the rounding of an ill-conditioned solve
 _ROSE = 0.3  # standard deviations of the energy: on the imaginary clock, where no exact step raises it, such a step is not resolved
 _STIFF = 2.0  # powers of 10 by which unresolved steps may have amplified,
@@ -126,7 +127,7 @@ class Sensitivity:
         self.spent += cost
         self.rate, new = self._whole_step(before, after) if self.integrator == "euler" else self._turned(after)
         self.tangent = new / max(float(np.linalg.norm(new)), 1e-300)
-        self.growth += self.rate * self.unseen
+        self.growth = self._grown()
         self.unseen = 0.0
         self.source = "sampled"
         self._estimate(after)
@@ -146,14 +147,25 @@ class Sensitivity:
         return math.log(max(float(np.linalg.norm(new)), 1e-300)) / dt, new
 
     def _turned(self, point: Point) -> tuple[float, np.ndarray]:
-        """The rate ``u^T J u`` at a point, and the tangent turned towards what grows, by no more than half its length."""
+        """The rate ``u^T J u`` at a point, and the tangent turned towards what grows, by no more than half its length.
+
+        A rate below zero does not last: what contracts is soon gone, and the rest does not shrink with it. Nor is it a change of the
+        logarithm where ``|J|`` times the time is large, least of all where it is the noise of an ill-conditioned solve. So a sample
+        takes off no more than the turned tangent has lost: what grows later is not hidden.
+        """
         change = self._change(point)
-        span = min(self.unseen, 0.5 / max(float(np.linalg.norm(change)), 1e-300))
-        return float(self.tangent @ change), self.tangent + span * change
+        span = min(self.unseen, _LEFT / max(float(np.linalg.norm(change)), 1e-300))
+        new = self.tangent + span * change
+        lost = min(math.log(max(float(np.linalg.norm(new)), _LEFT)), 0.0)
+        return max(float(self.tangent @ change), lost / max(self.unseen, 1e-300)), new
+
+    def _grown(self) -> float:
+        """Logarithm of the tangent's length where it has grown at the last rate since the sample before, but lost no more than half."""
+        return self.growth + max(self.rate * self.unseen, math.log(_LEFT))
 
     def _estimate(self, point: Point) -> None:
         """What the samples make of it so far, with the rate of the last one up to the point."""
-        grown = math.exp(min(self.growth + self.rate * self.unseen, 700.0))
+        grown = math.exp(min(self._grown(), 700.0))
         tangent = np.append(self.tangent, np.zeros(len(point.theta) - len(self.tangent)))
         length = grown * _length(tangent, point.metric)
         self.amplification = length / self.start if self.start > 0 else math.nan
@@ -165,6 +177,13 @@ class Sensitivity:
         grew = math.log10(self.amplification) if self.amplification > 1 else 0.0
         return self.rose or self.stiff > _STIFF or grew + self.stiff > _GREW
 
+    def _why(self) -> str:
+        """What makes it doubtful."""
+        if self.rose or self.stiff > _STIFF:
+            return "its steps are not resolved"
+        far = min(self.moved * 10**self.stiff, math.pi / 2)
+        return f"samples let a change of {MOVED:.0e} at its start grow to {far:.1e} radians"
+
     def finish(self, point: Point, bound: float) -> None:
         """The last word, at the end of the run: a second run where it is asked for or looks necessary, and a warning."""
         if not len(self.theta) or not self.legs:
@@ -174,9 +193,7 @@ class Sensitivity:
         if not (self.asked or self.doubtful):
             return
         if not self.asked and self.flow.engine.rows.size * self.flow.evaluations > _CHEAP:
-            self._warn(
-                "The answer may depend on rounding: its steps are not resolved; sensitivity=True makes a second run to see."
-            )
+            self._warn(f"The answer may depend on rounding: {self._why()}; sensitivity=True makes a second run to see.")
             return
         other = self._second_run()
         self.moved = angle_between(other, point.psi)

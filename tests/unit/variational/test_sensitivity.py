@@ -93,6 +93,58 @@ def test_an_excited_state_repels_by_its_gap(far: None) -> None:
     assert sampled["amplification"] == pytest.approx(np.exp(8.0), rel=0.1)
 
 
+RATES = (-5.0, 10.0, -15.0, -25.0, -40.0, -60.0)
+
+
+def several_rates(duration: float) -> tuple[qd.Problem, qd.Variational]:
+    """One turned qubit for each rate, next to the upper or the lower of its states: theta_i' = rate_i theta_i."""
+    n = len(RATES)
+    circuit = QuantumCircuit(n)
+    for i in range(n):
+        circuit.ry(Parameter(f"t{i}"), i)
+    start = qd.ansatz.from_circuit(circuit, [1e-9] * n)
+    operator = SparsePauliOp.from_sparse_list([("Z", [i], rate / 2) for i, rate in enumerate(RATES)], n)
+    problem = qd.Problem.from_operator(operator, clock="imaginary", duration=duration, initial=start.state())
+    return problem, qd.Variational(
+        start, round(30 * duration), "rk4", 0.0, stop_at=0.0
+    )  # 60 dt = 2: rk4 is stable up to 2.78
+
+
+def test_what_contracts_does_not_hide_what_grows(far: None) -> None:
+    """|exp(J t) u| ends as its growing component, a sixth of u, while u^T J u begins at -56."""
+    problem, method = several_rates(1.0)
+    truth = run(problem, replace(method, sensitivity=True)).diagnostics
+    unit = np.random.default_rng(20_180).standard_normal(len(RATES))
+    unit /= np.linalg.norm(unit)
+    assert truth["amplification"] == pytest.approx(np.linalg.norm(np.exp(RATES) * unit), rel=0.03)
+    sampled = run(problem, method).diagnostics
+    assert sampled["sensitivity"] == "sampled"
+    assert truth["amplification"] > 3000
+    assert truth["amplification"] / 30 < sampled["amplification"] < 3 * truth["amplification"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_does_not_hide_what_grows(seed: int, far: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounding of an ill-conditioned solve over the length of the sampled tangent is as large as 1e3, here in the first samples."""
+    problem, method = several_rates(1.5)
+    noise = np.random.default_rng(seed)
+    changes: list[float] = []
+
+    class Noisy(sensitivity.Sensitivity):
+        def _change(self, point: Any) -> np.ndarray:
+            change = super()._change(point)
+            if point.time < 0.5:
+                change = change + 1e3 * noise.standard_normal(len(change))
+                changes.append(float(self.tangent @ change))
+            return change
+
+    monkeypatch.setattr(evolve, "Sensitivity", Noisy)
+    found = run(problem, method).diagnostics
+    assert min(changes) < -300
+    assert found["sensitivity"] == "second run"  # it was found necessary
+    assert found["amplification"] > 1e5
+
+
 def test_a_rotation_in_real_time_amplifies_nothing(far: None) -> None:
     problem, start = one_qubit("rz", "real", 0.7)
     found = run(problem, qd.Variational(start, 50, regularisation=0.0, sensitivity=True)).diagnostics
@@ -121,6 +173,18 @@ def test_a_chaotic_run_says_so_unasked() -> None:
     assert "depends on rounding" in said[0]
     assert f"{found['moved']:.1e}" in said[0]
     assert f"moved by 1e-13 at its start it ends {found['moved']:.1e} away" in answer.stop
+
+
+@pytest.mark.parametrize("steps", [20, 40])
+def test_the_noise_of_a_singular_metric_is_not_taken_for_contraction(steps: int) -> None:
+    """A metric without full rank and a Tikhonov term of 1e-12: samples are noise, and the default says what a second run shows."""
+    problem = chain(4, 0.01 * steps)
+    method = qd.Variational(qd.ansatz.hamiltonian(2), steps, "rk4", 1e-12)
+    for asked in (True, None):
+        with pytest.warns(SensitivityWarning, match="depends on rounding"):
+            found = run(problem, replace(method, sensitivity=asked)).diagnostics
+        assert found["sensitivity"] == "second run"
+        assert found["moved"] > 100 * stated(found["bound"][-1])
 
 
 @pytest.mark.parametrize("integrator", ["euler", "rk4"])
@@ -211,12 +275,27 @@ def test_samples_cost_less_than_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_second_run_that_nobody_asked_for_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qml_dynamics.methods.variational.sensitivity._CHEAP", 1e4)
+    monkeypatch.setattr(sensitivity, "_CHEAP", 1e4)
     method = qd.Variational(qd.ansatz.hamiltonian(3), 30, "rk4", 1e-6)
-    with pytest.warns(SensitivityWarning, match="may depend on rounding.*sensitivity=True"):
+    with pytest.warns(SensitivityWarning, match="may depend on rounding: its steps are not resolved; sensitivity=True"):
         found = run(chain(8, 3.0), method).diagnostics
     assert found["sensitivity"] == "sampled"
     assert np.isfinite(found["amplification"])
+
+
+def test_a_second_run_left_out_says_what_made_it_look_necessary(far: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolved steps from an upper state, which repels: nothing but the samples tells of it."""
+    monkeypatch.setattr(sensitivity, "_CHEAP", 0.0)
+    circuit = QuantumCircuit(1)
+    circuit.ry(Parameter("t"), 0)
+    start = qd.ansatz.from_circuit(circuit, [1e-9])
+    problem = qd.Problem.from_operator(np.diag([7.0, -7.0]), clock="imaginary", duration=1.0, initial=start.state())
+    with pytest.warns(SensitivityWarning) as said:
+        found = run(problem, qd.Variational(start, 60, "rk4", 0.0, stop_at=0.0)).diagnostics
+    assert found["sensitivity"] == "sampled"
+    assert found["amplification"] == pytest.approx(np.exp(14.0), rel=0.1)
+    why = f"samples let a change of 1e-08 at its start grow to {found['moved']:.1e} radians; sensitivity=True"
+    assert [why in str(w.message) for w in said if w.category is SensitivityWarning] == [True]
 
 
 def test_looking_changes_nothing_and_can_be_left_out() -> None:
