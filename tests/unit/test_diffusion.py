@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from qml_dynamics.learning.diffusion.device import read_density
 from qml_dynamics.learning.diffusion.modes import hermite_modes
 from qml_dynamics.learning.diffusion.paths import gaussian_noise, reverse, time_grid
 from qml_dynamics.learning.diffusion.witten import landscape
+from tests.strangers import OfAStranger
 
 ROOT = Path(__file__).resolve().parents[2] / "circuits"
 LINE = Grid((-6, 6), 7)
@@ -378,6 +381,18 @@ def test_a_box_in_two_dimensions_is_met(iris: tuple[np.ndarray, list[str]]) -> N
 # Circuits
 
 
+@dataclass(frozen=True)
+class Reporting(OfAStranger):
+    """The same, whose runs do not tell everything."""
+
+    without: tuple[str, ...] = ()
+
+    def run(self, job: Any) -> Any:
+        answer = super().run(job)
+        told = {name: value for name, value in answer.diagnostics.items() if name not in self.without}
+        return replace(answer, diagnostics=told)
+
+
 @pytest.mark.parametrize(
     ("method", "success"),
     [(None, None), (qd.Schrodingerised(6, 4), None), ("modes", 0.6436)],
@@ -448,6 +463,31 @@ def test_shots_agree_with_the_reference(small: Diffusion, method: object, backen
     pull = (found.density - exact.density) / np.maximum(found.stderr, 1e-9)
     assert 0.2 < np.sqrt(np.mean(pull[found.stderr > 1e-5] ** 2)) < 1.6
     assert np.abs(found.density - exact.density).max() > 1e-5
+
+
+@pytest.mark.parametrize("options", [{}, {"shots": 4000, "seed": 3}, {"condition": (0.3, None)}], ids=str)
+def test_a_post_selected_method_of_a_stranger_runs_by_its_members(small: Diffusion, options: dict[str, Any]) -> None:
+    """What its forecast says is what is predicted, whether or not its runs repeat it."""
+    ours, theirs = small.run(0.4, OfAStranger().inner, **options), small.run(0.4, OfAStranger(), **options)
+    quiet = small.run(0.4, Reporting(without=("success_predicted", "blocks")), **options)
+    assert 0.1 < ours.success_predicted < 0.9
+    for law in (theirs, quiet):
+        assert np.array_equal(ours.density, law.density)
+        assert ours.success_probability == law.success_probability
+        assert ours.success_predicted == pytest.approx(law.success_predicted, rel=1e-12)
+        assert ours.qubits == law.qubits
+    plan = OfAStranger().forecast(small.problem(0.4), small.land.hamiltonian(0.4), (0.0, 0.4))
+    if "condition" not in options:
+        assert theirs.success_predicted == pytest.approx(plan.success[-1], rel=1e-12)
+
+
+def test_a_post_selected_method_that_does_not_tell_what_it_keeps_is_refused(small: Diffusion) -> None:
+    silent = Reporting(without=("success_probability",))
+    with pytest.raises(MethodError, match="`method` must report `success_probability` in the diagnostics of its runs"):
+        small.run(0.4, silent)
+    shots = small.run(0.4, silent, shots=4000, seed=3)  # the kept samples are counted
+    assert shots.success_probability == pytest.approx(small.run(0.4).success_predicted, abs=0.1)
+    assert shots.kept == round(4000 * shots.success_probability)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from qml_dynamics.methods.imaginary.steps import post_selecting
 from qml_dynamics.model.hamiltonians import LearningHamiltonian
 from qml_dynamics.model.transforms import Transform
 from qml_dynamics.synthesis.metts import basis_state
+from tests.strangers import OfAStranger
 
 
 def tilted(w: np.ndarray) -> np.ndarray:
@@ -238,49 +238,6 @@ def test_shots_in_batches_follow_the_law(method: object, collapse: str) -> None:
     assert d["batches"] < 40  # not one job a walker and step
     assert chain.success_probability.value == pytest.approx(d["kept"] / d["shots"])
     assert abs(chain.detailed_balance.value) < 5 * chain.detailed_balance.stderr
-
-
-@dataclass(frozen=True)
-class OfAStranger:
-    """A post-selected method of another package: no class of ours, with the members of one."""
-
-    inner: qd.ProbabilisticITE = STEP
-    floor: float = 1e-4
-
-    name: ClassVar[str] = "of_a_stranger"
-
-    def facts(self) -> Any:
-        return self.inner.facts()
-
-    def check(self, problem: Any, backend: Any) -> None:
-        self.inner.check(problem, backend)
-
-    def run(self, job: Any) -> Any:
-        return self.inner.run(job)
-
-    def circuits(self, job: Any) -> Any:
-        return self.inner.circuits(job)
-
-    def work(self, job: Any) -> Any:
-        return self.inner.work(job)
-
-    def refined(self) -> Any:
-        return replace(self, inner=self.inner.refined())
-
-    def without_encoding(self) -> Any:
-        return self
-
-    def forecast(self, problem: Any, h: Any, times: Any) -> Any:
-        return self.inner.forecast(problem, h, times)
-
-    def step(self, problem: Any, h: Any, backend: Any) -> Any:
-        return self.inner.step(problem, h, backend)
-
-    def ancillas(self, blocks: int) -> int:
-        return self.inner.ancillas(blocks)
-
-    def without_floor(self) -> Any:
-        return replace(self, floor=0.0)
 
 
 def test_a_post_selected_method_is_known_by_its_members() -> None:

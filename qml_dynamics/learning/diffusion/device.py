@@ -15,13 +15,14 @@ from ... import synthesis
 from ...backends import Backend
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike, capabilities
-from ...base.errors import MethodError, check_memory, integer, require
+from ...base.errors import MethodError, check_memory, describe, integer, require
 from ...base.estimate import share_error
 from ...methods.base import Method
 from ...methods.evolution import evolve
 from ...methods.imaginary.device import continued, selection
 from ...methods.imaginary.options import PostSelected, ProbabilisticITE
 from ...methods.imaginary.selected import forecast, post_selected
+from ...results.trajectory import Trajectory
 from .condition import Condition
 from .modes import Fitted, mode_circuit, mode_density
 from .witten import Landscape, Source
@@ -104,16 +105,30 @@ def run_forward(
         return _run_whole(model, t, chosen, device, shots, seed, condition)
     problem = model.land.problem(phi, t)
     share = 1.0 if keep is None else filter_share(model.start, keep.values)
+    plan = forecast(problem, model.land.hamiltonian(t), chosen, [0.0, t])
     run = evolve(problem, chosen, backend=device, shots=shots, seed=seed, save=[t])
-    known, born = run.diagnostics, run.density[-1]
     kept = None if run.counts is None else int(run.counts["weight"][-1].shots)
-    rate = share * float(np.ravel(known["success_probability"])[-1])
-    rate = rate if shots is None or kept is None else kept / shots
-    predicted = share * float(np.ravel(known["success_predicted"])[-1])
+    rate = share * _rate(run, chosen) if shots is None or kept is None else kept / shots
     one = can.exact or (shots is not None and can.midway)
-    blocks = 1 if one else int(known.get("blocks", 1))
+    blocks = 1 if one or not plan.blocks else plan.blocks[-1]
     width = model.domain.num_qubits + chosen.ancillas(blocks)
-    return _law(model, t, born, rate, predicted, shots, kept, width + (keep is not None))
+    predicted = share * float(plan.success[-1])
+    return _law(model, t, run.density[-1], rate, predicted, shots, kept, width + (keep is not None))
+
+
+def _rate(run: Trajectory, method: PostSelected) -> float:
+    """The share of the samples that a run without shots would keep.
+
+    Raises:
+        MethodError: the method does not tell it.
+    """
+    told = run.diagnostics.get("success_probability")
+    if told is None:
+        raise MethodError(
+            "Argument `method` must report `success_probability` in the diagnostics of its runs, as PostSelected says, but "
+            f"{describe(method)} does not."
+        )
+    return float(np.ravel(told)[-1])
 
 
 def _law(

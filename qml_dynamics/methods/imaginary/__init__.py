@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from ...base.lazy import attach
 
-attach(__name__, {}, {name: name for name in ("chosen", "qite", "run", "selected", "steps")})
+attach(__name__, {}, {name: name for name in ("chosen", "reach", "run", "selected", "steps")})
 
 if TYPE_CHECKING:
     from . import chosen as chosen
-    from . import qite as qite
+    from . import reach as reach
     from . import run as run
     from . import selected as selected
     from . import steps as steps

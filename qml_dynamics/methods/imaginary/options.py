@@ -26,12 +26,17 @@ _CLOCK: frozenset[Clock] = frozenset({"imaginary"})
 
 FLOOR = 1e-4
 BLOCKS = ("linear", "exact")
+WIDEST = 6  # qubits of a domain of QITE
 _QUBITS = 20
 
 
 @runtime_checkable
 class PostSelected(Method, Protocol):
-    """A method that keeps a sample or not: beside the contract, what is known of a run before it, and its step from any point."""
+    """A method that keeps a sample or not: beside the contract, what is known of a run before it, and its step from any point.
+
+    The diagnostics of its runs hold ``"success_probability"``, the share of the samples that is kept at each saved time, and
+    ``"success_predicted"``, what the forecast says of it.
+    """
 
     @property
     def floor(self) -> float:
@@ -257,15 +262,15 @@ class QITE(Usual):
     name: ClassVar[str] = "qite"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "domain_width", integer(self.domain_width, "domain_width", 1, 6, MethodError))
+        object.__setattr__(self, "domain_width", integer(self.domain_width, "domain_width", 1, WIDEST, MethodError))
         object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**6, MethodError))
         if self.rcond is not None:
             object.__setattr__(self, "rcond", real(self.rcond, "rcond", positive=True, error=MethodError))
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse what the facts exclude, and waves entangled with qubits that no rotation reaches: they would stay as they are."""
+        """Refuse what the facts exclude, and terms on qubits that are entangled with others that no rotation reaches."""
         super().check(problem, backend)
-        imaginary.qite.check_reach(problem, self.domain_width)
+        imaginary.reach.check_reach(problem, self.domain_width)
 
     def run(self, job: Job) -> Answer:
         """Measured and rotated step by step, reported at the saved times."""

@@ -11,14 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...base.errors import MethodError
-from ...model.initial import State
 from ...model.masks import bit_count
-from ...model.operator_sum import OperatorSum
 from ...model.pauli import PauliSum, pauli_sum
-from ...model.problem import Problem
 from ...model.transforms import walsh_hadamard
-
-_ENTANGLED = 1e-9  # amplitude outside a product, above what rounding leaves
 
 Strings = tuple[np.ndarray, np.ndarray]
 Expect = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -42,14 +37,19 @@ def domains(terms: PauliSum, width: int) -> list[Domain]:
     width = min(width, terms.num_qubits)
     for j, (x, z) in enumerate(zip(terms.x.tolist(), terms.z.tolist())):
         if x | z:
-            groups.setdefault(_around(x | z, width, terms.num_qubits), []).append(j)
+            groups.setdefault(around(x | z, width, terms.num_qubits), []).append(j)
     return [
         Domain(qubits, PauliSum(terms.num_qubits, terms.x[m], terms.z[m], terms.coefficients[m]))
         for qubits, m in sorted(groups.items())
     ]
 
 
-def _around(support: int, width: int, num_qubits: int) -> tuple[int, ...]:
+def around(support: int, width: int, num_qubits: int) -> tuple[int, ...]:
+    """The ``width`` qubits of a support (a mask) and of those nearest to it.
+
+    Raises:
+        MethodError: the support is wider.
+    """
     inside = [q for q in range(num_qubits) if support >> q & 1]
     if len(inside) > width:
         raise MethodError(
@@ -59,45 +59,6 @@ def _around(support: int, width: int, num_qubits: int) -> tuple[int, ...]:
         (q for q in range(num_qubits) if q not in inside), key=lambda q: (min(abs(q - p) for p in inside), q)
     )
     return tuple(sorted([*inside, *others[: width - len(inside)]]))
-
-
-def check_reach(problem: Problem, width: int) -> None:
-    """Raise :class:`MethodError` where the wave is entangled with qubits that no term and no rotation of some domain acts on.
-
-    Of a purified mixed state, such as the Bell pairs of a thermal state, mean values on the register alone are those of the mixed
-    state, which commutes with what should cool it: every angle is 0, and the register stays as hot as it was.
-    """
-    if problem.operator is None or not isinstance(problem.initial, State):
-        return
-    operator = problem.operator
-    sums = [part for _, part in operator.parts] if isinstance(operator, OperatorSum) else [operator]
-    supports = {int(word) for each in sums for word in each.x | each.z} - {0}
-    touched, n = int(np.bitwise_or.reduce(list(supports) or [0])), operator.num_qubits
-    idle = [q for q in range(n) if not touched >> q & 1]
-    if not idle or not supports:
-        return
-    wave = problem.initial.vector(problem.domain).reshape((2,) * n)
-
-    def reaches(wide: int) -> bool:
-        """Whether the domain of every term holds all idle qubits that the wave entangles with others."""
-        near = [_around(support, wide, n) for support in supports]
-        return all(_apart(wave, tuple(q for q in idle if q not in inside)) for inside in near)
-
-    if not reaches(width):
-        enough = next(wide for wide in range(width + 1, n + 1) if reaches(wide))
-        raise MethodError(
-            f"Argument `domain_width` must be at least {enough} for a wave that is entangled with qubits on which the operator does "
-            f"not act, but is {width}."
-        )
-
-
-def _apart(wave: np.ndarray, qubits: tuple[int, ...]) -> bool:
-    """Whether a wave is a product of one of these qubits and one of the others: then all rows of it are parallel."""
-    axes = [wave.ndim - 1 - q for q in qubits]
-    rows = np.moveaxis(wave, axes, range(len(axes))).reshape(1 << len(axes), -1)
-    one = rows[int(np.argmax((np.abs(rows) ** 2).sum(axis=1)))]
-    along = rows @ one.conj() / np.vdot(one, one).real
-    return bool(np.linalg.norm(rows - np.outer(along, one)) < _ENTANGLED)
 
 
 def pool(qubits: Sequence[int], real: bool) -> Strings:

@@ -174,7 +174,7 @@ def _pauli_branch(h: PauliHamiltonian, rule: Blocks) -> Branch:
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What is known before a run, by a register or by blocks.
+    """What is known before a run, by a register or by blocks: one of the two.
 
     Attributes:
         saves: save times, the first of them 0.
@@ -185,6 +185,9 @@ class Forecast:
         register: the p register (Schrodingerised only).
         rule: the numbers of the blocks (ProbabilisticITE only).
         blocks: blocks before each save time (likewise).
+
+    Raises:
+        MethodError: there are both a register and a rule, or neither.
     """
 
     saves: tuple[float, ...]
@@ -196,6 +199,13 @@ class Forecast:
     register: Register | None = None
     rule: Blocks | None = None
     blocks: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.register is None) == (self.rule is None):
+            given = "both are None" if self.register is None else "both are given"
+            raise MethodError(
+                f"Argument `register` must be None where `rule` is given, and given where it is None, but {given}."
+            )
 
 
 def post_selected(given: Method, others: str = "") -> PostSelected:

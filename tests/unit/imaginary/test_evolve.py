@@ -374,33 +374,3 @@ def test_a_jump_between_two_steps_counts_on_either_side() -> None:
     assert run.log_norm[-1] == pytest.approx(exact.log_norm[-1], abs=0.01)
     assert told.shots == 100_000 * told.circuits
     assert len(run.times) == 1
-
-
-BELL = {"operator": {"IIXX": 1.0, "IIZI": 0.4}, "initial": qd.State(np.eye(4).reshape(-1))}
-
-
-@pytest.mark.parametrize("verb", [qd.evolve, qd.circuits, qd.cost])
-def test_qite_is_refused_where_no_rotation_reaches_what_the_wave_is_entangled_with(verb: Any) -> None:
-    """On one half of Bell pairs every angle is 0: the wave would stay as it is, and the answer be that of tau = 0."""
-    problem = qd.Problem.from_operator(clock="imaginary", duration=0.5, **BELL)
-    words = "`domain_width` must be at least 4 for a wave that is entangled with qubits on which the operator does not act, but is 3"
-    with pytest.raises(qd.MethodError, match=words):
-        verb(problem, qd.QITE(3, 2))
-
-
-def test_qite_cools_bell_pairs_that_it_reaches() -> None:
-    """With the partners in its domains; and a wave that is a product with idle qubits needs none of them."""
-    from scipy.linalg import expm
-
-    problem = qd.Problem.from_operator(clock="imaginary", duration=0.5, **BELL)
-    x, z, one = np.array([[0, 1], [1, 0]]), np.diag([1, -1]), np.eye(2)
-    h = np.kron(np.eye(4), np.kron(x, x) + 0.4 * np.kron(z, one))
-    hot = np.eye(4).reshape(-1) / 2
-    cold = expm(-0.5 * h) @ hot
-    run = qd.evolve(problem, qd.QITE(4, 20))
-    assert run.log_norm[-1] == pytest.approx(np.log(np.linalg.norm(cold)), abs=1e-3)
-    assert abs(np.vdot(run.states[-1].reshape(-1), cold)) / np.linalg.norm(cold) == pytest.approx(1, abs=1e-4)
-    assert abs(np.vdot(hot, cold)) / np.linalg.norm(cold) < 0.95  # it has moved
-    apart = qd.State(np.kron([0.6, 0.8j], [0.8, 0.0, 0.0, 0.6]))
-    idle = qd.Problem.from_operator({"IXX": 1.0, "IZI": 0.4}, clock="imaginary", duration=0.5, initial=apart)
-    assert qd.evolve(idle, qd.QITE(2, 2)).log_norm[-1] != 0

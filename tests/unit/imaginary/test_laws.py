@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from qml_dynamics import (
     Grid,
     Hypercube,
     MethodError,
+    ProbabilisticITE,
     Problem,
     Schrodingerised,
     Uniform,
@@ -148,3 +151,16 @@ def test_gaussian_starts_occupy_fewer_energies_than_points() -> None:
         )
     )
     assert sharp > 3 * broad
+
+
+@pytest.mark.parametrize("given", ["both are None", "both are given"])
+def test_a_forecast_has_a_register_or_a_rule(given: str) -> None:
+    """Circuits are built from the one or the other; a method of somebody else may have forgotten."""
+    problem = Problem.from_operator({"X": 1.0}, clock="imaginary", duration=0.1)
+    h, times = hamiltonian(problem), (0.0, 0.1)
+    register = Schrodingerised(6, 2).forecast(problem, h, times)
+    rule = ProbabilisticITE(1.0, 2, block="exact").forecast(problem, h, times)
+    assert (register.rule, rule.register) == (None, None)
+    other = {"register": None} if given == "both are None" else {"rule": rule.rule}
+    with pytest.raises(MethodError, match=f"`register` must be None where `rule` is given.*, but {given}"):
+        replace(register, **other)
