@@ -146,6 +146,10 @@ def files(folder: Path) -> dict[str, Any]:
         "names": sorted(p.name for p in folder.iterdir() if not p.name.startswith(".") and p.suffix != ".png")
     }
     for path in sorted(folder.glob("*.npz")):
+        if path.name == "chain.npz":  # of the samples that an annealing on the imaginary clock ends with
+            chain = qd.Chain.load(path)
+            found[path.name] = [chain.samples, chain.index, chain.detailed_balance, chain.stop]
+            continue
         run = qd.load(path)
         found[path.name] = [run.times, run.density, run.best]
     for path in sorted(folder.glob("*.json")):
