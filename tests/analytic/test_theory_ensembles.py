@@ -49,8 +49,8 @@ def test_t02_the_action_gives_madelung_with_the_stated_mass_and_hbar() -> None:
     left = sp.expand((phase_equation.subs(shifted).doit() / mu).subs(p.diff(t), p_t))
     assert sp.simplify(left - wanted) == 0
     rule = en.Learning(0.3, 0.8, 2.0)
-    assert rule.hbar_squared == pytest.approx(float(hbar2.subs({D: 0.3, g: 0.8, mu: 2.0})), abs=1e-15)
-    assert rule.mass == pytest.approx(float(m.subs(g, 0.8)), abs=1e-15)
+    assert rule.hbar_squared == pytest.approx(float(hbar2.subs({D: 0.3, g: 0.8, mu: 2.0})), abs=1e-11)
+    assert rule.mass == pytest.approx(float(m.subs(g, 0.8)), abs=1e-11)
 
 
 def test_t01_madelung_is_schroedinger_exactly() -> None:
@@ -205,7 +205,7 @@ def test_m6_opposite_vortices_cancel() -> None:
 
 
 def test_m7_t32_the_two_roots_and_the_boundary() -> None:
-    assert en.hbar_max(0.3, 0.8) == pytest.approx(0.75, abs=1e-15)
+    assert en.hbar_max(0.3, 0.8) == pytest.approx(0.75, abs=1e-11)
     assert en.multipliers(0.5, 0.3, 0.8) == pytest.approx((0.763932, 5.236068), abs=5e-7)
     assert en.multipliers(0.2, 0.3, 0.8) == pytest.approx((0.678960, 36.821040), abs=5e-7)
     assert en.multipliers(0.75, 0.3, 0.8) == pytest.approx((0.8 / 0.6, 0.8 / 0.6), rel=1e-7)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.portable import settings
-from tests.portable.__main__ import plan, show
+from tests.portable.__main__ import PATHS, plan, show
 from tests.portable.attribution import Run, attribute, execute
 from tests.portable.perturb import SEAMS, SIZE, Noise, wrap
 from tests.portable.settings import NATIVE, ROOT, Probed, Setting, judge, other_processor, probe
@@ -274,3 +274,19 @@ def test_a_seam_that_is_no_longer_there_is_an_error() -> None:
         "metric and force",
         "eigenpairs",
     }
+
+
+def test_no_assertion_is_finer_than_the_noise() -> None:
+    """Noise of 1e-13 is asked for too (`--size 1e-13`): an absolute tolerance below 1e-12 holds there by chance only."""
+    fine = re.compile(
+        r"(assert .*|approx\(.*|assert_allclose\(.*)\b(atol|abs)=\d(\.\d+)?e-(1[3-9]|[2-9]\d)\b|assert .*< \d(\.\d+)?e-1[3-9]$"
+    )
+    files = [file for path in PATHS for file in sorted((ROOT / path).rglob("test_*.py"))]
+    assert len(files) > 50  # they are looked at
+    found = [
+        f"{file.relative_to(ROOT)}:{n}"
+        for file in files
+        for n, line in enumerate(file.read_text().splitlines(), 1)
+        if fine.search(line)
+    ]
+    assert not found

@@ -83,7 +83,7 @@ def test_grown_program_is_the_old_one_at_zero() -> None:
     theta = np.random.default_rng(1).normal(size=9)
     wave = Engine(program).state(theta)
     more = program.grown([(0b111, 0b001), (0b010, 0b010)], ["a", "b"])
-    np.testing.assert_allclose(Engine(more).state(np.append(theta, [0, 0])), wave, atol=1e-14)
+    np.testing.assert_allclose(Engine(more).state(np.append(theta, [0, 0])), wave, atol=1e-11)
     assert np.linalg.norm(Engine(more).state(np.append(theta, [0.3, 0])) - wave) > 0.1
 
 

@@ -84,7 +84,7 @@ def test_parameters_stand_in_the_order_of_the_circuit() -> None:
     circuit.rz(second, 0)
     read = ansatz.from_circuit(circuit, [0.4, 0.9])  # sorted by name: a, b
     np.testing.assert_allclose(
-        read.state(), Statevector(circuit.assign_parameters({second: 0.4, first: 0.9})).data, atol=1e-14
+        read.state(), Statevector(circuit.assign_parameters({second: 0.4, first: 0.9})).data, atol=1e-11
     )
     swapped = Statevector(circuit.assign_parameters({first: 0.4, second: 0.9})).data
     assert np.abs(read.state() - swapped).max() > 0.1
