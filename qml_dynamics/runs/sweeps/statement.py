@@ -85,8 +85,8 @@ def seed_in(sections: Mapping[str, Any]) -> int | None:
     >>> seed_in({"backend": {"seed": 7}}), seed_in({})
     (7, None)
     """
-    backend = sections.get("backend")
-    return backend.get("seed") if isinstance(backend, Mapping) else None
+    named = sections.get("backend")
+    return named.get("seed") if isinstance(named, Mapping) else None
 
 
 def state(
