@@ -145,7 +145,7 @@ def test_a_seed_of_the_call_counts_before_that_of_the_file(seed: int | None, tmp
         assert said["seed"] == row["seed"] == found.trajectory(row["index"]).provenance["seed"]
     assert qd.Sweep.load(found.folder).to_csv() == more.to_csv() == found.to_csv()
     assert more.stop == "All 2 points done (2 of them read)."
-    assert ("seed of every point: 7, that of the problem file" in str(found)) == (seed is None)
+    assert ("2 done, all with seed 7 of the problem file" in str(found)) == (seed is None)
 
 
 def test_a_folder_of_before_keeps_the_seed_of_its_file(tmp_path: Path) -> None:

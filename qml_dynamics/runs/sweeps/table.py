@@ -160,12 +160,12 @@ class Sweep:
         many = {status: sum(row["status"] == status for row in self.rows) for status in (DONE, FAILED, OPEN)}
         lines = [f"sweep of {len(self.rows):,} points over {over}"]
         lines.append(", ".join(f"{number:,} {status}" for status, number in many.items() if number))
+        seeds = {row["seed"] for row in self.rows}
+        if len(seeds) < min(len(self.rows), 2) and SEED not in self.keys:
+            lines[-1] += f", all with seed {seeds.pop()} of the problem file"
         for name in ("energy", "objective", "best_loss"):
             if name in self.quantities and many[DONE]:
                 lines.append(f"{name}: {self._span(name)}")
-        seeds = {row["seed"] for row in self.rows}
-        if len(seeds) < min(len(self.rows), 2) and SEED not in self.keys:
-            lines.append(f"seed of every point: {seeds.pop()}, that of the problem file")
         warned = [row for row in self.rows if row.get("notes")]
         if warned:
             lines.append(f"{len(warned):,} with notes; point {warned[0]['index']}: {warned[0]['notes'][0]}")
