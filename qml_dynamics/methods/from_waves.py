@@ -278,8 +278,8 @@ def _sampled_report(
     for number, (name, terms) in enumerate(operators):
         every = pauli_groups(terms)
         rows = []
-        for i, psi in zip(place, states):
-            groups = groups_at(job.h, name, every, float(job.saves[i]))
+        for i, t, psi in zip(place, times, states):
+            groups = groups_at(job.h, name, every, float(t))
             seeds = [job.seed(Stream.OPERATORS, number, i, g) for g in range(len(groups))]
             drawn = [draw(g.probabilities(psi), job.shots, s) for g, s in zip(groups, seeds)]
             rows.append(combine_groups([g.estimate(c) for g, c in zip(groups, drawn)]))

@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import AnswerError, MethodError, QMLDynamicsError, line, require
+from ..model.drives import swing
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.operator_sum import OperatorSum
 from ..model.problem import Problem
-from ..model.schedules import value_at, whole_integral
+from ..model.schedules import Schedule, number_given, value_at, whole_integral
 from .base import Answer, Callback, Job, View
 
 _PHASE = 1e15  # radians of which double precision leaves no digit
@@ -32,8 +33,8 @@ _NORM = 1e-4  # of a wave that many steps of single precision have turned
 def check_ranges(problem: Problem, h: Hamiltonian, length_name: str = "duration") -> None:
     """Refuse losses, diffusions, strengths and durations whose phases or exponents floating point cannot hold.
 
-    On the real clock a phase ``int s dt (zeta - min zeta)`` above 1e15 has no digit left; on the other clocks products and their
-    squares must stay below the largest number.
+    On the real clock a phase ``int |s| dt (zeta - min zeta)`` above 1e15 has no digit left; on the other clocks products and their
+    squares must stay below the largest number. Times with opposite signs do not cancel: the wave goes through both.
 
     Args:
         problem, h: what is to be run.
@@ -54,26 +55,27 @@ def check_ranges(problem: Problem, h: Hamiltonian, length_name: str = "duration"
     length = problem.duration
     check_schedules(problem, length_name)
     if not isinstance(h, LearningHamiltonian):
-        total = sum(
-            float(np.abs(piece.coefficients).sum()) * max(length, abs(drive.integral(0.0, length, length)))
-            for piece, drive in zip(h.pieces, h.drives)
-        )
+        sums = [float(np.abs(piece.coefficients).sum()) for piece in h.pieces]
         require(
-            total < most,
-            "operator",
-            f"have coefficients whose sum times the duration is below {most:g}",
-            f"of {total:.3g}",
+            sum(sums) < _LARGE, "operator", f"have coefficients whose sum is below {_LARGE:g}", f"of {sum(sums):.3g}"
         )
+        total = sum(size * _swing(schedule, name, length) for size, (name, schedule, _) in zip(sums, h.moving))
+        must = f"have coefficients whose sum times the strength over the duration is below {most:g}"
+        require(total < most, "operator", must, f"of {total:.3g}")
         return
     with np.errstate(over="ignore"):
         spread = float(np.ptp(h.zeta))
-    strength, spreads = abs(problem.strength.integral(0.0, length, length)), max(float(np.abs(h.zeta).max()), spread)
+    strength, spreads = _swing(problem.strength, "strength", length), max(float(np.abs(h.zeta).max()), spread)
     must = f"have a spread times the strength over the duration below {most:g}"
     require(spread * strength < most, "objective", must, f"of {spread * strength:.3g}")
     require(spreads < _LARGE, "objective", f"have values below {_LARGE:g}", f"of {spreads:.3g}")
-    kinetic = float(h.dual.max(initial=0.0)) * abs(problem.diffusion.integral(0.0, length, length))
+    kinetic = float(h.dual.max(initial=0.0)) * _swing(problem.diffusion, "diffusion", length)
     must = f"have a product with the duration and the largest squared momentum below {most:g}"
     require(kinetic < most, "diffusion", must, f"of {kinetic:.3g}")
+
+
+def _swing(schedule: Schedule, name: str, length: float) -> float:
+    return number_given(lambda: swing(schedule, length), name, "integral over each part of the duration")
 
 
 def check_schedules(problem: Problem, length_name: str = "duration") -> None:

@@ -6,6 +6,7 @@ Their times are absolute: they do not stretch with the duration, as the schedule
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -110,12 +111,13 @@ class Jumps:
 
     def value(self, t: float, duration: float) -> float:
         """The coefficient at time ``t``."""
-        return self.values[sum(t >= jump for jump in self.times)]
+        return self.values[bisect_right(self.times, t)]
 
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """Piece by piece."""
-        ends = [t0, *(min(max(jump, t0), t1) for jump in self.times), t1]
-        return sum(value * (b - a) for value, a, b in zip(self.values, ends[:-1], ends[1:]))
+        first, last = bisect_right(self.times, t0), bisect_left(self.times, t1)
+        ends = [t0, *self.times[first:last], t1]
+        return sum(value * (b - a) for value, a, b in zip(self.values[first:], ends[:-1], ends[1:]))
 
     def knots(self, duration: float) -> list[float]:
         """The times of the jumps within the duration."""

@@ -317,7 +317,7 @@ def value_at(schedule: Schedule, name: str, t: float, duration: float) -> float:
     >>> value_at(Linear(0.0, 1.0), "strength", 0.5, 2.0)
     0.25
     """
-    return _number(lambda: schedule.value(t, duration), name, f"value at t = {t:g}")
+    return number_given(lambda: schedule.value(t, duration), name, f"value at t = {t:g}")
 
 
 def whole_integral(schedule: Schedule, name: str, duration: float) -> float:
@@ -326,11 +326,15 @@ def whole_integral(schedule: Schedule, name: str, duration: float) -> float:
     >>> whole_integral(Linear(0.0, 1.0), "strength", 2.0)
     1.0
     """
-    return _number(lambda: schedule.integral(0.0, duration, duration), name, "integral over the duration")
+    return number_given(lambda: schedule.integral(0.0, duration, duration), name, "integral over the duration")
 
 
-def _number(call: Callable[[], object], name: str, what: str) -> float:
-    """What the code of a schedule, which may be of another package, gives; of any size, not a number among them."""
+def number_given(call: Callable[[], object], name: str, what: str) -> float:
+    """What the code of a schedule, which may be of another package, gives, of any size, not a number among them.
+
+    Raises:
+        ProblemError: it raises, or gives something else.
+    """
     try:
         found = call()
     except QMLDynamicsError:

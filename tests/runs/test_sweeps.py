@@ -125,6 +125,47 @@ def test_a_seed_among_the_keys_is_that_of_the_run(tmp_path: Path) -> None:
     assert found.rows[0]["energy"] != found.rows[1]["energy"]
 
 
+@pytest.mark.parametrize("seed", [5, None])
+def test_a_seed_of_the_call_counts_before_that_of_the_file(seed: int | None, tmp_path: Path) -> None:
+    """And without one that of the file: rows, ``point.json`` and a folder read again tell what the runs have used."""
+    file = tmp_path / "problem.toml"
+    file.write_text(TOML + "seed = 7\n")
+    with ThreadPoolExecutor(1) as executor:
+        found = qd.sweep(file, {"method.steps": [4, 8]}, seed=seed, folder=tmp_path / "s", executor=executor)
+        more = qd.sweep(file, {"method.steps": [4, 8]}, seed=seed, folder=tmp_path / "s", executor=executor)
+    seeds = [row["seed"] for row in found.rows]
+    assert (seeds == [7, 7]) == (seed is None)
+    assert len(set(seeds)) == (1 if seed is None else 2)
+    for row in found.rows:
+        said = json.loads((found.folder / POINTS / f"{row['index']:06d}" / "point.json").read_text())
+        alone = qd.evolve(
+            problem(), qd.Trotter(row["method.steps"]), backend="aer", shots=200, seed=said["seed"], progress=False
+        )
+        assert row["energy"] == float(alone.expectations["energy"].value[-1])
+        assert said["seed"] == row["seed"] == found.trajectory(row["index"]).provenance["seed"]
+    assert qd.Sweep.load(found.folder).to_csv() == more.to_csv() == found.to_csv()
+    assert more.stop == "All 2 points done (2 of them read)."
+    assert ("2 done, all with seed 7 of the problem file" in str(found)) == (seed is None)
+
+
+def test_a_folder_of_before_keeps_the_seed_of_its_file(tmp_path: Path) -> None:
+    """Both seeds stood in it, its points had that of the file, and ``point.json`` told the other one."""
+    file, folder = tmp_path / "problem.toml", tmp_path / "s"
+    file.write_text(TOML + "seed = 7\n")
+    with ThreadPoolExecutor(1) as executor:
+        first = qd.sweep(file, {"method.steps": [4, 8]}, folder=folder, executor=executor)
+        stored = json.loads((folder / "sweep.json").read_text())
+        (folder / "sweep.json").write_text(json.dumps({**stored, "seed": 5, "entropy": "5"}))
+        said = json.loads((folder / POINTS / "000000" / "point.json").read_text())
+        numbered = every_point(axes({"method.steps": [4, 8]}), 5)[0].seed
+        (folder / POINTS / "000000" / "point.json").write_text(json.dumps({**said, "seed": numbered}))
+        shutil.rmtree(folder / POINTS / "000001")
+        more = qd.sweep(file, {"method.steps": [4, 8]}, seed=5, folder=folder, executor=executor)
+    assert more.stop == "All 2 points done (1 of them read)."
+    assert more.to_csv() == first.to_csv() == qd.Sweep.load(folder).to_csv()
+    assert [row["seed"] for row in more.rows] == [7, 7] != [numbered, numbered]
+
+
 def test_what_is_done_is_read_and_only_the_rest_runs(serial: qd.Sweep, tmp_path: Path) -> None:
     folder = copied(serial, tmp_path / "part")
     kept = (folder / POINTS / "000002" / "trajectory.npz").stat().st_mtime_ns

@@ -299,6 +299,17 @@ def test_samples_and_estimates_measure_the_operator_of_their_time() -> None:
     assert price.circuits == len(saves) * (1 + groups), "one for the weights and one for each basis of the strings"
 
 
+def test_shots_of_a_run_that_a_callback_ends_measure_the_operator_of_that_time() -> None:
+    """Of a register that rests, t Z at t = 0.5, which is no saved time, without a spread: samples say what the wave does."""
+    problem = qd.Problem.from_operator({"Z": 1}, clock="real", duration=1.0, initial="0", strength=qd.Linear(0, 1))
+    for shots in (None, 1000):
+        run = qd.evolve(
+            problem, qd.Trotter(10), backend="statevector", shots=shots, callback=lambda step, view: step == 5
+        )
+        assert run.times.tolist() == [0.0, 0.5]
+        assert run.expectations["energy"].value.tolist() == pytest.approx([0.0, 0.5], abs=1e-12)
+
+
 def test_what_has_no_time_for_a_moving_operator_says_so() -> None:
     """Thermal states and chains are those of one operator; so is the choice of a formula by commutators."""
     problem = stated("imaginary")

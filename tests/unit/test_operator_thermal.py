@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qiskit.providers.basic_provider import BasicSimulator
 from scipy.linalg import expm
 
 import qml_dynamics as qd
@@ -196,9 +197,11 @@ def test_errors_of_measured_energies_count_by_their_visits() -> None:
     def measured(*index: int) -> tuple[float, float]:
         """The error from the shots, in the square, and the mean."""
         rows = np.repeat(np.array(index)[None], 2, axis=0)  # two steps of as many walkers
-        along, energy = energies_of(spins, qd.hamiltonian(spins), method, device, 50, rows, 7)
-        chain = error_of_chain(along) if np.ptp(along) > 0 else 0.0
-        return float(energy.stderr) ** 2 - chain**2, float(energy.value)
+        found = energies_of(spins, qd.hamiltonian(spins), method, device, 50, rows, 7)
+        energy = found.mean(1e9)  # of so many samples that nothing is unseen
+        chain = error_of_chain(found.along) if np.ptp(found.along) > 0 else 0.0
+        assert float(energy.stderr) == pytest.approx(np.hypot(chain, found.measured), abs=1e-6)
+        return found.measured**2, float(energy.value)
 
     (first, low), (second, high) = measured(0, 0, 0, 0), measured(3, 3, 3, 3)
     both, mean = measured(0, 0, 0, 3)
@@ -206,6 +209,56 @@ def test_errors_of_measured_energies_count_by_their_visits() -> None:
     assert both == pytest.approx((9 * first + second) / 16, rel=0.25)  # the second one has other samples there
     assert mean == pytest.approx((3 * low + high) / 4, abs=4 * np.sqrt(second) / 4)
     assert abs(high - low) > 0.1
+
+
+RARE = [({"Z": -1}, 0.6, 800), ({"Z": -1, "X": 0.4}, 1.2, 100), ({"ZZ": -1, "IZ": -0.2, "XI": 0.1}, 1.0, 100)]
+
+
+@pytest.mark.parametrize(("terms", "tau", "samples"), RARE)
+def test_thermal_energies_have_room_for_starts_that_were_not_visited(
+    terms: dict[str, float], tau: float, samples: int
+) -> None:
+    """Of 20 chains two errors hold at least 18 truths, where walkers that all sit in one state have no spread of their own."""
+    problem = qd.Problem.from_operator(terms, clock="imaginary", duration=1.0)
+    h = matrix(terms)
+    rho = expm(-2 * tau * h)
+    wanted = float(np.trace(h @ rho).real / np.trace(rho).real)
+    chains = [qd.metts(problem, tau, samples, seed=seed, progress=False) for seed in range(20)]
+    energies = [chain.energy for chain in chains if chain.energy is not None]
+    inside = [abs(float(e.value) - wanted) < 2 * float(e.stderr) for e in energies]
+    assert sum(inside) >= 18
+    assert min(float(e.stderr) for e in energies) > 1e-3
+    stuck = sum(len(np.unique(chain.index)) < 2 ** len(next(iter(terms))) for chain in chains)
+    assert stuck > 0, "a chain leaves a state out"
+
+
+def test_energies_that_all_starts_share_are_exact() -> None:
+    """Of X every bit evolves to the same energy, -tanh(2 tau)."""
+    problem = qd.Problem.from_operator({"X": 1}, clock="imaginary", duration=1.0)
+    energy = qd.metts(problem, 0.6, 100, seed=1, progress=False).energy
+    assert energy is not None
+    assert float(energy.stderr) == 0.0
+    assert float(energy.value) == pytest.approx(-np.tanh(1.2), abs=1e-9)
+
+
+def test_a_chain_without_shots_measures_each_energy_with_its_own_number_of_them() -> None:
+    """4096 of each basis, and not all those that the chain has taken; more where few are kept."""
+    spins = qd.Problem.from_operator({"Z": 0.7, "X": -0.5}, clock="imaginary", duration=0.3)
+    method, device = qd.QITE(1, 1), qd.backend(BasicSimulator())
+    chain = qd.metts(spins, 0.3, 12, seed=3, backend=device, method=method, walkers=6, burn_in=0, progress=False)
+    assert chain.energy is not None
+    assert chain.diagnostics["shots"] != 4096
+
+    def along(index: np.ndarray, shots: int | None, rate: float = 1.0) -> list[float]:
+        """The energies of a chain's points."""
+        h = qd.hamiltonian(chain.problem)
+        return energies_of(
+            chain.problem, h, method, device, shots, index, chain.provenance["seed"], rate
+        ).along.tolist()
+
+    assert float(np.mean(along(chain.index, 4096))) == pytest.approx(float(chain.energy.value), abs=1e-12)
+    one = chain.index[:1, :1]
+    assert along(one, None, 0.01) == along(one, 10_000) != along(one, 4096)
 
 
 @pytest.mark.slow

@@ -114,6 +114,42 @@ def test_a_refusal_names_the_argument_for_cost_and_circuits_too(extreme: str, ar
             call()
 
 
+SPINS = {"XX": 0.3, "ZI": 0.7, "IX": 0.2}
+FAST = qd.Oscillation(1e18, 2 * np.pi)  # of which a whole period has no integral
+
+
+@pytest.mark.parametrize(
+    ("argument", "stated"),
+    [
+        ("operator", lambda: qd.Problem.from_operator(SPINS, clock="real", duration=1.0, strength=1e20)),
+        ("operator", lambda: qd.Problem.from_operator(SPINS, clock="real", duration=1.0, strength=FAST)),
+        ("operator", lambda: qd.Problem.from_operator([(FAST, SPINS), (1, {"YY": 1})], clock="real", duration=1.0)),
+        ("objective", lambda: _problem("real").replace(strength=FAST)),
+    ],
+)
+def test_a_strength_beyond_phases_is_refused_with_opposite_signs_too(
+    argument: str, stated: Callable[[], qd.Problem]
+) -> None:
+    """The same under a strength that phases can hold is taken."""
+    problem = stated()
+    with pytest.raises(
+        ProblemError, match=f"`{argument}` must have .* below 1e\\+15, but is of [0-9.]*e\\+(17|18|19|20)"
+    ):
+        qd.evolve(problem)
+    assert convert(problem.replace(strength=1e-5), qd.Exact()).h.strength == qd.Constant(1e-5)
+
+
+def test_large_coefficients_under_a_small_strength_are_those_of_their_product() -> None:
+    options: dict[str, Any] = {"clock": "real", "duration": 1.0, "initial": "01"}
+    large = qd.Problem.from_operator({k: 1e20 * c for k, c in SPINS.items()}, strength=1e-20, **options)
+    asked: dict[str, Any] = {"observables": {"z": {"ZI": 1}}}
+    wanted = qd.evolve(qd.Problem.from_operator(SPINS, **options), qd.Exact(), **asked).expectations["z"].value[-1]
+    assert abs(wanted - 1) > 0.01
+    for method in (qd.Exact(), qd.Krylov(), qd.Trotter(200)):
+        found = qd.evolve(large, method, **asked).expectations["z"].value[-1]
+        assert found == pytest.approx(wanted, abs=1e-4)
+
+
 def test_paths_that_are_thrown_out_of_reach_are_refused_and_finer_steps_help() -> None:
     start = qd.Gaussian(0.5, 0.3)
     swing = qd.Problem(

@@ -16,7 +16,6 @@ from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, integer, one_of, real, require
-from ...base.estimate import Estimate
 from ...base.executor import check_workers
 from ...base.installed import version
 from ...base.progress import Progress
@@ -34,7 +33,7 @@ from ...results.observables import best_of
 from ...results.sampling import merged_counts
 from .chain import Chain
 from .device import Bank, Simulated, circuits_source, default_method
-from .energies import energies_of
+from .energies import Energies, energies_of
 from .laws import DENSE, Dense, Draws
 from .statistics import detailed_balance, effective_size, potential_scale_reduction
 from .walkers import Walk, laws_of, path, portable, walk_apart
@@ -90,7 +89,8 @@ def metts(
             :class:`ProbabilisticITE`, 8 steps of exact blocks).
         diffusion: D, where it is not the problem's at time 0.
         shots: of one circuit. Outcomes that are kept wait for the next visit to the same point: each is used once. None: by
-            the success probability seen so far; noiseless simulators then give the law of each start itself.
+            the success probability seen so far; noiseless simulators then give the law of each start itself. The energies of an operator
+            take as many of each basis of a start (None: 4096, and more where few are kept).
         progress, folder: as in :func:`evolve`; a classical chain goes on from its last second, one on circuits from its last batch;
             its result is in ``chain.npz`` (:meth:`Chain.load`).
         workers: classical: processes that share the walkers, each of which then has random numbers of its own, so that the samples
@@ -218,16 +218,17 @@ def _chain(
         index, stop = _walk(source, walkers, steps, burn_in, asked.collapse, progress, call.scope)
     else:
         index, stop = walk_apart(asked.walks(walkers, burn_in + steps), burn_in, *spread, progress, call.scope)
-    energy: Estimate | None = None
+    energies: Energies | None = None
     if isinstance(h, LearningHamiltonian):
         name, loss = "loss", h.zeta.reshape(-1)[index]
     else:
-        name, shots = "energy", asked.shots or source.report().get("shots")
-        loss, energy = energies_of(asked.problem, h, asked.method, asked.device, shots, index, entropy)
+        rate = 1.0 if source.success is None else float(source.success.value)
+        energies = energies_of(asked.problem, h, asked.method, asked.device, asked.shots, index, entropy, rate)
+        name, loss = "energy", energies.along
     weights = h.domain.points_at(index.reshape(-1)).reshape(*index.shape, h.domain.ndim)
     functions = {name: loss, **{f"weight {i}": weights[..., i] for i in range(h.domain.ndim)}}
     sizes_of = {name: effective_size(values) for name, values in functions.items() if np.ptp(values) > 0}
-    count = min(samples, index.size)
+    size, count = min(sizes_of.values(), default=1.0), min(samples, index.size)
     seen = merged_counts(index.reshape(-1)[:count], np.ones(count))
     diagnostics = {
         "walkers": index.shape[1],
@@ -241,7 +242,7 @@ def _chain(
     return Chain(
         samples=weights.reshape(-1, h.domain.ndim)[:count],
         stationary=None if dense is None else dense.stationary().reshape(h.domain.shape),
-        effective_sample_size=min(sizes_of.values(), default=1.0),
+        effective_sample_size=size,
         detailed_balance=detailed_balance(weights, loss),
         index=index,
         reading=asked.reading,
@@ -256,7 +257,7 @@ def _chain(
         stop=stop,
         provenance=_provenance(entropy, clock_time.perf_counter() - started, asked.device, asked.reading)
         | {"shots": asked.shots, "apart": spread is not None},
-        energy=energy,
+        energy=None if energies is None else energies.mean(size),
     )
 
 

@@ -27,7 +27,7 @@ from ...model.problem import Problem
 from ...results.trajectory import plain
 from ..problem_file.files import write_bytes
 from .points import Axes, Point, axes, every_point
-from .statement import Statement, state
+from .statement import Statement, seed_in, state
 from .table import FILE, FORMAT, Sweep, rows_of, stop_of
 from .worker import POINTS, recorded, run_point, task
 
@@ -57,7 +57,7 @@ def sweep(
     Text and numbers travel to the processes, never objects: each builds its problem from the sections of a problem file. A point is
     written into its own run folder, whole, by the process that ran it, before that process answers. So the same call goes on after
     any process was killed, the calling one too; what is done is read and compared, and computed once. The seed of a point follows
-    from ``seed`` and its number, so that the answers are the same bits for any number of workers.
+    from ``seed`` and its number, so that the answers are the same bits for any number of workers; it stands in its row.
 
     Args:
         problem: a :class:`Problem`, or a problem file, whose default method and backend count too.
@@ -66,7 +66,8 @@ def sweep(
             ``backend.shots``). The last key varies fastest.
         zip: keys that move together, in place of every combination: ``["method.steps", "method.order"]``, or several such lists.
         method, backend, shots: as for :func:`evolve`, in place of those of the file; a backend by its name.
-        seed: of the sweep; None draws one and keeps it in the folder.
+        seed: of the sweep, in place of that of the file: each point has its own from it. None: every point has that of the file; where
+            the file has none, one is drawn for the sweep and kept in the folder.
         save: number of saved times of each run; None: start and end.
         folder: where it is kept; None: a temporary folder, which goes with the answer. It must be new, empty, or hold this sweep.
         workers: processes; None: one a processor.
@@ -93,8 +94,10 @@ def sweep(
     try:
         with Interrupts(), WorkLock(where, _WAIT), tempfile.TemporaryDirectory() as draft:
             statement = state(problem, method, backend, shots, Path(draft), allow_code)
+            if seed is not None and not _has_seed(where / FILE):
+                statement = statement.without_seed()
             statement, entropy = _begin(statement, over_axes, seed, save, where)
-            job = _Job(statement, every_point(over_axes, entropy), save, where)
+            job = _Job(statement, every_point(over_axes, entropy, statement.seed), save, where)
             stop = job.run(workers, executor, progress)
             found = Sweep(where, over_axes, rows_of(job.points, job.found, job.failed), stop, kept)
             found.save()
@@ -114,6 +117,14 @@ def _refuse_other(folder: Path) -> None:
             raise ProblemError(
                 f"Argument `folder` must be empty or hold this sweep, but {folder} holds {describe(other[0])}."
             )
+
+
+def _has_seed(path: Path) -> bool:
+    """Whether a sweep was begun, by an earlier version, with a seed of its own and one of the file, which its points have."""
+    try:
+        return seed_in(parse_json(path.read_bytes())["sections"]) is not None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False  # what is damaged is told where the sweeps are compared
 
 
 def _begin(statement: Statement, over: Axes, seed: int | None, save: int | None, folder: Path) -> tuple[Statement, int]:

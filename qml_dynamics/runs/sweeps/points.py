@@ -14,6 +14,7 @@ from ...base.errors import ProblemError, describe, require
 from ...results.trajectory import plain
 
 MANY = 1_000_000
+SEED = "backend.seed"
 SECTIONS = ("domain", "objective", "operator", "diffusion", "strength", "evolution", "initial", "method", "backend")
 _SCALARS = (bool, int, float, str)
 
@@ -59,12 +60,15 @@ class Point:
     Attributes:
         index: its number, from 0; the last key moves fastest.
         changes: dotted key to value.
-        seed: of its sampling, from the seed of the sweep and ``index`` alone, unless ``backend.seed`` is among its keys.
+        seed: of its sampling: that among its keys (``backend.seed``), else that of the problem file where the sweep has it, else from the
+            seed of the sweep and ``index`` alone.
+        numbered: the last of these whichever was used, which ``point.json`` of earlier versions names; None: it is not known.
     """
 
     index: int
     changes: Mapping[str, Any]
     seed: int
+    numbered: int | None = None
 
     @property
     def name(self) -> str:
@@ -102,14 +106,24 @@ def axes(over: Mapping[str, Iterable[Any]], together: Iterable[str | Iterable[st
     return found
 
 
-def every_point(given: Axes, seed: int) -> list[Point]:
+def every_point(given: Axes, seed: int, fixed: int | None = None) -> list[Point]:
     """All points, in order.
+
+    Args:
+        given: what the sweep goes over.
+        seed: of the sweep.
+        fixed: the seed of the problem file, which all points have that name none; None: each has its own.
 
     >>> [point.changes for point in every_point(axes({"method.steps": [10, 20]}), 5)]
     [{'method.steps': 10}, {'method.steps': 20}]
+    >>> [point.seed for point in every_point(axes({"method.steps": [10, 20]}), 5, fixed=7)]
+    [7, 7]
     """
-    places = itertools.product(*(range(n) for n in given.shape))
-    return [Point(i, given.changes(place), seed_of(seed, i)) for i, place in enumerate(places)]
+    found = []
+    for i, place in enumerate(itertools.product(*(range(n) for n in given.shape))):
+        changes, numbered = given.changes(place), seed_of(seed, i)
+        found.append(Point(i, changes, changes.get(SEED, numbered if fixed is None else fixed), numbered))
+    return found
 
 
 def seed_of(seed: int, index: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,17 @@ class Statement:
         sections = changed(self.sections, changes)
         return understood(sections, self.home / PROBLEM, Place(self.home, self.allow_code))
 
+    @property
+    def seed(self) -> int | None:
+        """The seed of its runs that the file names."""
+        return seed_in(self.sections)
+
+    def without_seed(self) -> Statement:
+        """The same without the seed of the file: each point has its own."""
+        backend = {key: value for key, value in self.sections.get("backend", {}).items() if key != "seed"}
+        sections = {name: keys for name, keys in self.sections.items() if name != "backend"}
+        return replace(self, sections={**sections, "backend": backend} if backend else sections)
+
     def content(self) -> dict[str, Any]:
         """The sections, and SHA-256 of the files that they name."""
         return {
@@ -66,6 +77,16 @@ class Statement:
             except QMLDynamicsError as error:
                 said = ", ".join(f"{key} = {describe(value)}" for key, value in changes.items())
                 raise type(error)(f"{str(error).rstrip('.')} (at {said}).") from None
+
+
+def seed_in(sections: Mapping[str, Any]) -> int | None:
+    """The seed of ``[backend]``.
+
+    >>> seed_in({"backend": {"seed": 7}}), seed_in({})
+    (7, None)
+    """
+    named = sections.get("backend")
+    return named.get("seed") if isinstance(named, Mapping) else None
 
 
 def state(

@@ -24,7 +24,8 @@ from ...results.trajectory import Trajectory
 from ..problem_file.files import write_bytes
 from ..trajectory_file import load
 from .frames import dataframe, dataset
-from .points import Axes, Point, axes, every_point
+from .points import SEED, Axes, Point, axes, every_point
+from .statement import seed_in
 from .worker import POINTS, kept
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Sweep:
     Attributes:
         folder: of the sweep; ``points/000007`` in it is the run folder of point 7.
         axes: what it went over.
-        rows: one a point, in order: ``index``, the keys, ``seed``, ``status`` ("done", "failed", or "open" where the sweep was
+        rows: one a point, in order: ``index``, the keys, ``seed`` of its run, ``status`` ("done", "failed", or "open" where the sweep was
             interrupted), the quantities at the end of the run, ``notes`` (what the run warned of), and ``error`` of a failed one.
         stop: why it ended.
     """
@@ -110,7 +111,8 @@ class Sweep:
                 raise ValueError(f"it is of format {said['format']}, which a newer version of qml-dynamics wrote")
             groups = [of(group, list, "zip") for group in of(said["zip"], list, "zip")]
             over = axes(of(said["over"], dict, "over"), [group for group in groups if len(group) > 1])
-            points = every_point(over, int(of(said["entropy"], str, "entropy")))
+            fixed = of(seed_in(of(said["sections"], dict, "sections")), (int, type(None)), "seed")
+            points = every_point(over, int(of(said["entropy"], str, "entropy")), fixed)
             failed = _failed(where / TABLE)
         done = {point.index: row for point in points if (row := kept(where, point)) is not None}
         failed = {index: why for index, why in failed.items() if index not in done}
@@ -158,6 +160,9 @@ class Sweep:
         many = {status: sum(row["status"] == status for row in self.rows) for status in (DONE, FAILED, OPEN)}
         lines = [f"sweep of {len(self.rows):,} points over {over}"]
         lines.append(", ".join(f"{number:,} {status}" for status, number in many.items() if number))
+        seeds = {row["seed"] for row in self.rows}
+        if len(seeds) < min(len(self.rows), 2) and SEED not in self.keys:
+            lines[-1] += f", all with seed {seeds.pop()} of the problem file"
         for name in ("energy", "objective", "best_loss"):
             if name in self.quantities and many[DONE]:
                 lines.append(f"{name}: {self._span(name)}")

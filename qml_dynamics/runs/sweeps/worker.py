@@ -154,7 +154,10 @@ def kept(folder: Path, point: Point) -> dict[str, Any] | None:
     except (OSError, ValueError):
         raise ProblemError(f"Argument `folder` must hold this sweep, but {where} is damaged: {_AGAIN}.") from None
     notes = said.pop("notes", []) if isinstance(said, dict) else []
-    words = differences(described(point), said, was=WAS)
+    wanted = described(point)
+    if isinstance(said, dict) and said.get("seed") == point.numbered:
+        wanted["seed"] = said["seed"]  # as earlier versions wrote it beside a seed of the file, too
+    words = differences(wanted, said, was=WAS)
     if words:
         raise ProblemError(f"Argument `folder` must hold this sweep, but in {where} {'; '.join(words[:4])}: {_AGAIN}.")
     try:
