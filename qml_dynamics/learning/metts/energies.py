@@ -15,6 +15,7 @@ import numpy as np
 
 from ...backends import Backend, capabilities
 from ...base.estimate import Estimate
+from ...base.interrupts import whole
 from ...methods.base import Method, Stream, circuit_seed
 from ...methods.evolution import evolve
 from ...methods.imaginary.steps import post_selecting
@@ -51,7 +52,7 @@ def energies_of(
         point = PointMass(tuple(h.domain.points_at(np.array([start]))[0].tolist()))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            run = evolve(
+            out = evolve(
                 problem.replace(initial=point),
                 used,
                 backend=device,
@@ -60,9 +61,7 @@ def energies_of(
                 save=[problem.duration],
                 progress=False,
             )
-        if run.diagnostics.get("interrupted"):
-            raise KeyboardInterrupt
-        last = run.expectations["energy"][-1]
+        last = whole(out).expectations["energy"][-1]
         rows.append((float(last.value), float(last.stderr)))
     values, errors = (np.array(column) for column in zip(*rows))
     along = values[place].reshape(index.shape)

@@ -6,6 +6,7 @@ import platform
 import time as clock_time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -98,7 +99,8 @@ def metts(
         executor: any ``concurrent.futures`` executor in place of them.
 
     Returns:
-        :class:`Chain`. A keyboard interrupt returns the samples so far; with ``workers`` those of the walkers that are done.
+        :class:`Chain`. A keyboard interrupt returns the samples so far (with ``workers`` those of the walkers that are done); one
+            that comes while the energies of an operator are measured, the samples without them.
 
     Raises:
         ProblemError, MethodError, BackendError: tau is not positive, fewer than 2 samples, a reading or
@@ -218,14 +220,9 @@ def _chain(
         index, stop = _walk(source, walkers, steps, burn_in, asked.collapse, progress, call.scope)
     else:
         index, stop = walk_apart(asked.walks(walkers, burn_in + steps), burn_in, *spread, progress, call.scope)
-    energy: Estimate | None = None
-    if isinstance(h, LearningHamiltonian):
-        name, loss = "loss", h.zeta.reshape(-1)[index]
-    else:
-        name, shots = "energy", asked.shots or source.report().get("shots")
-        loss, energy = energies_of(asked.problem, h, asked.method, asked.device, shots, index, entropy)
+    along, energy, stop = _energies(asked, source, index, stop)
     weights = h.domain.points_at(index.reshape(-1)).reshape(*index.shape, h.domain.ndim)
-    functions = {name: loss, **{f"weight {i}": weights[..., i] for i in range(h.domain.ndim)}}
+    functions = {**along, **{f"weight {i}": weights[..., i] for i in range(h.domain.ndim)}}
     sizes_of = {name: effective_size(values) for name, values in functions.items() if np.ptp(values) > 0}
     count = min(samples, index.size)
     seen = merged_counts(index.reshape(-1)[:count], np.ones(count))
@@ -242,7 +239,7 @@ def _chain(
         samples=weights.reshape(-1, h.domain.ndim)[:count],
         stationary=None if dense is None else dense.stationary().reshape(h.domain.shape),
         effective_sample_size=min(sizes_of.values(), default=1.0),
-        detailed_balance=detailed_balance(weights, loss),
+        detailed_balance=detailed_balance(weights, next(iter(along.values()), np.zeros(index.shape))),
         index=index,
         reading=asked.reading,
         beta=2 * tau if asked.reading == "born" else tau,
@@ -258,6 +255,23 @@ def _chain(
         | {"shots": asked.shots, "apart": spread is not None},
         energy=energy,
     )
+
+
+def _energies(
+    asked: _Asked, source: Draws | Bank | Simulated, index: np.ndarray, stop: str
+) -> tuple[dict[str, np.ndarray], Estimate | None, str]:
+    """The loss at each step, or the energy and its mean, and why the chain ended: an interrupt costs the energies, not the chain."""
+    h = asked.h
+    if isinstance(h, LearningHamiltonian):
+        return {"loss": h.zeta.reshape(-1)[index]}, None, stop
+    shots, cut = asked.shots or source.report().get("shots"), stop.startswith("Interrupted")
+    try:
+        with inside(None) if cut else nullcontext():  # the runs of a piece are not those of the whole chain
+            along, energy = energies_of(asked.problem, h, asked.method, asked.device, shots, index, asked.entropy)
+    except KeyboardInterrupt:
+        before = stop if cut else f"Interrupted from the keyboard after all {len(index)} steps."
+        return {}, None, f"{before} The energies are not measured."
+    return {"energy": along}, energy, stop
 
 
 def _still(problem: Problem, tau: float, diffusion: float | None) -> Problem:
