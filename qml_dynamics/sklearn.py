@@ -30,6 +30,7 @@ except ImportError as missing:  # also a version before 1.6
 from .backends import Backend
 from .backends import backend as find_backend
 from .base.errors import EdgeWeightWarning, MomentumTailWarning, ProblemError, integer, one_of, real, require
+from .base.interrupts import whole
 from .learning.metts import Chain, metts
 from .methods.base import Method
 from .methods.defaults import default_method
@@ -187,18 +188,22 @@ class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package wit
             initial=initial,
         )
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether a fit has come to its end."""
+        return "runs_" in vars(self)
+
     def _run(self, problem: Problem, seed: int) -> Trajectory | Chain:
-        """What is run."""
+        """What is run; an interrupt goes on, since a piece of it is no fit."""
         with warnings.catch_warnings():
             for told in (MomentumTailWarning, EdgeWeightWarning):  # grids are coarse and bounded by intent
                 warnings.simplefilter("ignore", told)
             if self.dynamics == "metts":
-                return metts(
+                return whole(metts(
                     problem, 0.5 * float(self.duration), int(self.samples), seed, self.backend,
                     method=self.method, diffusion=float(self.diffusion[1]), shots=self.shots, progress=False,
-                )  # fmt: skip
+                ))  # fmt: skip
             method = self.method if self.method is not None else self._method(problem)
-            return evolve(problem, method, backend=self.backend, shots=self.shots, seed=seed, progress=False)
+            return whole(evolve(problem, method, backend=self.backend, shots=self.shots, seed=seed, progress=False))
 
     def _method(self, problem: Problem) -> Method:
         """The usual method of the dynamics, or of its clock on a backend."""
@@ -259,18 +264,16 @@ class QuantumDynamicsClassifier(ClassifierMixin, _QuantumDynamics):  # type: ign
         rows, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         weight = _weights(sample_weight, len(rows))
-        self.classes_, index = np.unique(y, return_inverse=True)
+        classes, index = np.unique(y, return_inverse=True)
         used = np.unique(index[weight > 0])
         if len(used) < 2:
-            raise ProblemError(
-                f"Argument `y` must have two classes at least, but is of one class: {self.classes_[used]}."
-            )
-        positive = used[1:] if len(self.classes_) == 2 else range(len(self.classes_))
-        seeds = self._seeds(len(self.classes_))
+            raise ProblemError(f"Argument `y` must have two classes at least, but is of one class: {classes[used]}.")
+        positive = used[1:] if len(classes) == 2 else range(len(classes))
+        seeds = self._seeds(len(classes))
         self._fitted = [
             self._fit_one(rows, np.where(index == k, 1.0, -1.0), weight, seed) for k, seed in zip(positive, seeds)
         ]
-        self.runs_ = [each.run for each in self._fitted]
+        self.classes_, self.runs_ = classes, [each.run for each in self._fitted]
         return self
 
     def predict_proba(self, X: Matrix) -> np.ndarray:
@@ -313,10 +316,11 @@ class QuantumDynamicsRegressor(RegressorMixin, _QuantumDynamics):  # type: ignor
         rows, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         weight = _weights(sample_weight, len(rows))
         share, target = weight / weight.sum(), np.asarray(y, dtype=float)
-        self._mean = float(share @ target)
-        spread = float(np.sqrt(share @ (target - self._mean) ** 2))
-        self._scale = spread if spread > 0 else 1.0
-        self._fitted = [self._fit_one(rows, (target - self._mean) / self._scale, weight, self._seeds(1)[0])]
+        mean = float(share @ target)
+        spread = float(np.sqrt(share @ (target - mean) ** 2))
+        scale = spread if spread > 0 else 1.0
+        self._fitted = [self._fit_one(rows, (target - mean) / scale, weight, self._seeds(1)[0])]
+        self._mean, self._scale = mean, scale
         self.runs_ = [self._fitted[0].run]
         return self
 

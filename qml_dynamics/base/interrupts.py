@@ -10,7 +10,9 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from types import FrameType, TracebackType
+from typing import Any, Protocol, TypeVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 130  # exit code of a command that a signal ended early, until it is known which
@@ -122,6 +124,42 @@ def say_interrupted(what: str) -> None:
             return
         _active.told = True
     _say(f"interrupted; {what}")
+
+
+class Ended(Protocol):
+    """An answer that says why it ended: of a method, a run, a chain."""
+
+    @property
+    def stop(self) -> str:
+        """Why it ended, in words."""
+        ...
+
+    @property
+    def diagnostics(self) -> Mapping[str, Any]:
+        """What it tells of itself."""
+        ...
+
+
+E = TypeVar("E", bound=Ended)
+
+
+def is_partial(answer: Ended) -> bool:
+    """Whether a run was interrupted, so that it is not the answer of its call."""
+    return bool(answer.diagnostics.get("interrupted")) or answer.stop.startswith("Interrupted")
+
+
+def whole(answer: E) -> E:
+    """The answer of a run inside another call, which must not take a piece of it for the whole.
+
+    A run answers an interrupt with what was done; inside another call that would be read as if it had reached its end. A run that
+    its callback has ended is handed on: somebody asked for just that.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted; the call around it ends as by an interrupt of its own.
+    """
+    if is_partial(answer):
+        raise KeyboardInterrupt
+    return answer
 
 
 def _say(text: str) -> None:

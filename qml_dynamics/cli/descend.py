@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ProblemError, one_of, require
-from ..base.interrupts import INTERRUPTED, Interrupts
+from ..base.interrupts import INTERRUPTED, Interrupts, is_partial
 from ..learning.descent import PUBLISHED, Descent, Row, descend, functions_table
 from ..learning.descent.result import descent_data
-from ..methods.evolution import is_partial
 from ..methods.identity import Identity
 from ..model.objectives import NAMED
 from ..model.problem import Problem

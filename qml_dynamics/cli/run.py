@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..backends import backend as find_backend
 from ..base.errors import MethodError, QMLDynamicsError
-from ..base.interrupts import INTERRUPTED, Interrupts, Stop
+from ..base.interrupts import INTERRUPTED, Interrupts, Stop, is_partial
 from ..methods.defaults import REFERENCE_STEPS
-from ..methods.evolution import evolve, is_partial
+from ..methods.evolution import evolve
 from ..methods.identity import Identity
 from ..methods.reference import reference_method
 from ..model.problem import Problem

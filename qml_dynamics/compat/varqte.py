@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..base.errors import MethodError, integer, real, require
+from ..base.interrupts import whole
 from ..methods.evolution import evolve
 from ..methods.variational.ansatz import CircuitAnsatz, from_circuit
 from ..methods.variational.engine.flow import Flow
@@ -150,7 +151,7 @@ class _Evolver:
         times[-1] = time
         problem = Problem.from_operator(hamiltonian, clock=self._clock, duration=time, initial=start.state())
         method = Variational(start, steps, regularisation=self._solve(), sensitivity=False)
-        self.trajectory = evolve(problem, method, save=times, progress=False)
+        self.trajectory = whole(evolve(problem, method, save=times, progress=False))
         return times, np.array(self.trajectory.parameters)
 
     def _by_slopes(

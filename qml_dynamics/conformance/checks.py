@@ -14,6 +14,7 @@ import numpy as np
 
 from ..backends.base import Backend, capabilities
 from ..base.errors import AnswerError, QMLDynamicsError, line
+from ..base.interrupts import whole
 from ..methods.base import Facts, Method, check_facts
 from ..methods.evolution import circuits, evolve
 from ..model.domains import Grid
@@ -77,7 +78,7 @@ class Case:
         """One run; the grids are coarse on purpose, so that what the library says of that is left out."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return evolve(
+            out = evolve(
                 self.cell.problem,
                 self.method if method is None else method,
                 backend=backend,
@@ -87,6 +88,7 @@ class Case:
                 observables=self.observables,
                 progress=False,
             )
+        return whole(out)
 
     @cached_property
     def exact(self) -> Trajectory:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..base.arguments import checks_arguments
 from ..base.errors import integer, real, require
+from ..base.interrupts import whole
 from ..base.numeric import Array
 from ..base.printing import printed_briefly
 from ..methods.evolution import evolve
@@ -161,6 +162,7 @@ def equation_path(problem: Problem, start: Array, tau: float, restarts: int, ste
         bounds = [(low + w - x, high + w - x) for (low, high), w, x in zip(grid.bounds, here, near)]
         moved = grid.resized(bounds, grid.shape)
         once = problem.replace(domain=moved, initial=PointMass(here.tolist()), clock="imaginary", duration=tau)
-        wave = evolve(once, SplitStep(steps, order=4), save=[tau], progress=False).states[-1].real  # type: ignore[index]
+        run = whole(evolve(once, SplitStep(steps, order=4), save=[tau], progress=False))
+        wave = run.states[-1].real  # type: ignore[index]
         path.append(np.array([float(moved.points[:, i] @ wave.reshape(-1) / wave.sum()) for i in range(grid.ndim)]))
     return np.array(path)

@@ -23,6 +23,7 @@ from ..base.archive import DAMAGE, of, reading
 from ..base.arguments import checks_arguments_but
 from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning
 from ..base.installed import version
+from ..base.interrupts import is_partial
 from ..model.problem import Problem
 from ..results.codec import CannotStore, packed, unpacked
 from ..results.compact import CompactTrajectory
@@ -197,11 +198,6 @@ def _mark(job: Job) -> str:
     identify(job, said)
     said.add("seed", str(job.seeds.entropy))
     return said.digest()
-
-
-def is_partial(answer: Answer | Trajectory) -> bool:
-    """Whether a run was interrupted, so that it is not the answer of its call."""
-    return bool(answer.diagnostics.get("interrupted")) or answer.stop.startswith("Interrupted")
 
 
 def _keep(scope: Scope, name: str, answer: Answer, mark: str) -> None:

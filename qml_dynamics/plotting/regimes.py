@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import MethodError, require
+from ..base.interrupts import whole
 from ..learning.ensembles.learning import Learning
 from ..methods.bridge.schrodinger_bridge import SchrodingerBridge
 from ..methods.classical.hamilton_jacobi import HamiltonJacobi
@@ -84,6 +85,6 @@ def draw(path: str | os.PathLike[str]) -> Path:
         rule = Learning(diffusion, mobility=1.0, multiplier=1.0)
         problem = rule.problem(grid, lambda w: w[:, 0] ** 2 / 2, duration=1.5, initial=start)
         unit = rule.kappa if rule.regime == "bridge" else rule.hbar
-        runs.append(evolve(problem, method, save=121, seed=0))
+        runs.append(whole(evolve(problem, method, save=121, seed=0)))
         titles.append(words.format(unit))
     return save_figure(plot_regimes(runs, titles), Path(path), dpi=110)

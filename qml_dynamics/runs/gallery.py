@@ -18,6 +18,7 @@ import numpy as np
 from .. import synthesis
 from ..backends import backend
 from ..base.errors import ProblemError, QMLDynamicsError, integer
+from ..base.interrupts import whole
 from ..base.places import regular
 from ..base.texts import parse_json
 from ..methods.base import space_of
@@ -226,7 +227,7 @@ def _split(problem: Problem, file: ProblemFile, steps: int) -> Trajectory:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a few long steps may reach the edge: that is not what is checked
-        return evolve(problem, SplitStep(steps, order=_method(file).order), seed=0, progress=False)
+        return whole(evolve(problem, SplitStep(steps, order=_method(file).order), seed=0, progress=False))
 
 
 def _program(file: ProblemFile, steps: int) -> Program:
@@ -278,7 +279,7 @@ def _manifest(file: ProblemFile, programs: Sequence[Program]) -> dict[str, Any]:
     domain, problem = file.problem.domain, file.problem
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exact = evolve(problem, SplitStep(400, order=4), seed=0, progress=False)
+        exact = whole(evolve(problem, SplitStep(400, order=4), seed=0, progress=False))
     zeta = hamiltonian(problem).zeta  # type: ignore[union-attr]
     manifest = {
         "format": 1,

@@ -16,6 +16,7 @@ import numpy as np
 from .. import synthesis
 from ..backends import backend
 from ..base.errors import QMLDynamicsError, require
+from ..base.interrupts import whole
 from ..base.places import regular
 from ..learning.ensembles.exchange import Exchange
 from ..methods import growing
@@ -134,7 +135,7 @@ def hopping_well(file: ProblemFile) -> dict[str, str]:
 
 def grown_molecule(file: ProblemFile) -> dict[str, str]:
     """The ground state of a molecule, grown by strings that its operator offers."""
-    run = evolve(file.problem, file.method, progress=False)
+    run = whole(evolve(file.problem, file.method, progress=False))
     notes = [f"imaginary time up to {file.problem.duration:g}: {', '.join(run.diagnostics['names'])}"]
     text = synthesis.qasm.to_qasm3(growing.run.grown_circuit(run), name="h2", notes=notes, digits=DIGITS)
     return {"ground_state.qasm": text}

@@ -21,6 +21,7 @@ import numpy as np
 from ..backends.base import Asked, Backend, Capabilities, Expected, OnStep, capabilities
 from ..backends.records import Record, same_circuits
 from ..base.errors import BackendError
+from ..base.interrupts import whole
 from ..methods.evolution import evolve
 from ..results.trajectory import Counts, Trajectory
 from .blocks import Block, Part, differs
@@ -233,4 +234,4 @@ def evolve_replayed(specification: RunSpecification, backend: ReplayBackend) -> 
         if backend.pending and not backend.failed:  # placeholder outcomes may well be impossible ones
             return None
         raise
-    return None if backend.pending else trajectory
+    return None if backend.pending else whole(trajectory)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.errors import MethodError
+from ..base.interrupts import whole
 from ..base.printing import printed_briefly
 from ..methods.evolution import evolve
 from ..methods.tensor_train.method import TensorTrain
@@ -62,7 +63,7 @@ def tried(problem: Problem) -> Certificate:
     """A run by a tensor train of rank up to 64, its steps chosen until their error is at most a hundredth."""
     started = time.perf_counter()
     try:
-        run = evolve(problem, TRIAL, save=[problem.duration], progress=False)
+        run = whole(evolve(problem, TRIAL, save=[problem.duration], progress=False))
     except MethodError as error:
         return Certificate(False, None, time.perf_counter() - started, None, str(error))
     found = of_run(run)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..base.estimate import Estimate
+from ..base.interrupts import whole
 from ..methods.base import Method
 from ..methods.evolution import evolve
 from ..methods.tensor_train.state import TrainState, on_coarser
@@ -57,7 +58,7 @@ def distance(a: CompactState, b: CompactState) -> float:
 
 
 def _run(problem: Problem, method: Method, progress: bool | None) -> CompactTrajectory:
-    run = evolve(problem, method, save=[problem.duration], progress=progress)
+    run = whole(evolve(problem, method, save=[problem.duration], progress=progress))
     assert isinstance(run, CompactTrajectory)  # there are more qubits than tables have
     return run
 

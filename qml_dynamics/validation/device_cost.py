@@ -11,6 +11,7 @@ import numpy as np
 from ..backends.base import Backend, capabilities
 from ..backends.device.report import JOB_SECONDS, device_errors, expected_fidelity, noise_floor_steps, quantum_seconds
 from ..base.errors import BackendError
+from ..base.interrupts import whole
 from ..methods.base import Method, Work
 from ..methods.evolution import evolve
 from ..methods.one_hot import is_one_hot
@@ -137,7 +138,7 @@ def formula_constant(problem: Problem, method: Method) -> float:
     same = method.without_encoding() if _classically(problem) else method
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        coarse, fine = (evolve(problem, m, progress=False).states for m in (same, same.refined()))
+        coarse, fine = (whole(evolve(problem, m, progress=False)).states for m in (same, same.refined()))
     assert coarse is not None
     assert fine is not None
     overlap = np.vdot(coarse[-1], fine[-1])

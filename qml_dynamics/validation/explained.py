@@ -16,6 +16,7 @@ import numpy as np
 
 from ..backends import Backend, capabilities
 from ..base.errors import QMLDynamicsError
+from ..base.interrupts import whole
 from ..methods.base import Facts, Method
 from ..methods.evolution import evolve
 from ..results.trajectory import Trajectory
@@ -90,9 +91,8 @@ def _twin(run: Trajectory, method: Method, backend: Backend | None, facts: Facts
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
-            return evolve(
-                run.problem, method, backend=where, seed=seed, save=run.times.tolist(), progress=False
-            )  # saves cut steps
+            save = run.times.tolist()  # saves cut steps
+            return whole(evolve(run.problem, method, backend=where, seed=seed, save=save, progress=False))
         except (QMLDynamicsError, MemoryError):
             return None
 

@@ -21,6 +21,7 @@ from ..backends import backend as find_backend
 from ..backends.base import BackendLike
 from ..base.errors import QMLDynamicsError
 from ..base.estimate import Estimate
+from ..base.interrupts import whole
 from ..methods.base import Method, check_method
 from ..methods.evolution import evolve
 from ..methods.exact import Exact
@@ -88,9 +89,7 @@ class Chain:
     ) -> Trajectory:
         """One run of the chain; an interrupt ends the whole budget, since half a chain says nothing."""
         out = evolve(problem, method, backend=backend, shots=shots, seed=seed, progress=self.progress)
-        if out.diagnostics.get("interrupted"):
-            raise KeyboardInterrupt
-        return out
+        return whole(out)
 
     def measure(self) -> dict[str, Any]:
         """Run the chain and take the differences of neighbours."""

@@ -25,6 +25,7 @@ from ..backends import backend as find_backend
 from ..backends.base import BackendLike
 from ..base.errors import QMLDynamicsError
 from ..base.estimate import Estimate
+from ..base.interrupts import whole
 from ..methods.base import Method, check_method
 from ..methods.evolution import evolve
 from ..methods.krylov import Krylov
@@ -100,9 +101,7 @@ class OperatorChain:
             observables=self.observables,
             progress=self.progress,
         )
-        if out.diagnostics.get("interrupted"):
-            raise KeyboardInterrupt
-        return out
+        return whole(out)
 
     def measure(self) -> dict[str, Any]:
         """Run the chain and take the differences of neighbours."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...backends import Backend
+from ...base.interrupts import whole
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods import chebyshev
@@ -118,9 +119,7 @@ def _by_method(job: Job, method: Method, psi: np.ndarray, d: float, s: float, ti
     )
     with inside(None), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run of all stages tells what is to be told
-        answer = method.run(inner)
-    if len(answer.times) < 2:
-        raise KeyboardInterrupt
+        answer = whole(method.run(inner))
     assert answer.states is not None
     return answer.states[-1], float(answer.log_norm[-1])
 

@@ -13,6 +13,7 @@ from ...backends import backend as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, require
+from ...base.interrupts import is_partial, whole
 from ...methods.base import Callback, Method, Stream, check_method, circuit_seed
 from ...methods.evolution import TRAJECTORY, evolve
 from ...methods.identity import Identity
@@ -56,7 +57,7 @@ def placed(
         d, s = (np.array(staged(schedule, _PROBES, p.duration)) for schedule in schedules)
         density = np.array([_local_adiabaticity(spectrum, *pair, 1.0 / p.duration) for pair in zip(d, s)])
     else:
-        pilot = evolve(held(p, *plain), replace(record, method=None), save=ends, progress=False)
+        pilot = whole(evolve(held(p, *plain), replace(record, method=None), save=ends, progress=False))
         assert pilot.states is not None
         t, d = stage_times(record.stages, p.duration), np.array(plain[0])
         density = np.array([_two_spreads(spectrum, psi, s) for psi, s in zip(pilot.states[1:], plain[1])])
@@ -340,7 +341,7 @@ def _run_all(call: _Call, members: list[_Member]) -> tuple[dict[str, Trajectory]
             except QMLDynamicsError as error:  # such as too small a success probability: others may do
                 faults[member.name], first = str(error), first or error
                 continue
-            if len(run.times) < call.record.stages + 1:  # interrupted, or stopped by the callback
+            if is_partial(run) or run.times[-1] < call.ends[-1] * (1 - 1e-9):  # or stopped by the callback
                 piece[member.name] = run
                 break
             runs[member.name] = run

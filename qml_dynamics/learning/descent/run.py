@@ -12,8 +12,9 @@ from ...backends import backend as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, ProblemError, describe, integer, one_of, real, require
+from ...base.interrupts import is_partial
 from ...methods.base import Method, check_method
-from ...methods.evolution import TRAJECTORY, evolve, is_partial
+from ...methods.evolution import TRAJECTORY, evolve
 from ...methods.identity import Identity
 from ...methods.keeping import Folder, kept_call
 from ...methods.split_step import SplitStep

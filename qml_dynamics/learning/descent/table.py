@@ -13,6 +13,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, one_of
 from ...base.executor import each
+from ...base.interrupts import whole
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...model.objectives.registry import named
@@ -129,6 +130,7 @@ def _row(call: tuple[str, int, int, int, Sequence[float] | None, int]) -> Row:
         found = descend(
             objective, bounds=bounds, qubits=qubits, steps=steps, samples=samples, seed=seed, progress=False
         )
+    whole(found.trajectory)
     assert found.success is not None
     assert found.gap is not None
     assert objective.minimum is not None

@@ -17,6 +17,7 @@ from ...backends import opened as find_backend
 from ...backends.base import BackendLike, capabilities
 from ...base.errors import MethodError, check_memory, describe, integer, require
 from ...base.estimate import share_error
+from ...base.interrupts import whole
 from ...methods.base import Method
 from ...methods.evolution import evolve
 from ...methods.imaginary.device import continued, selection
@@ -106,7 +107,7 @@ def run_forward(
     problem = model.land.problem(phi, t)
     share = 1.0 if keep is None else filter_share(model.start, keep.values)
     plan = forecast(problem, model.land.hamiltonian(t), chosen, [0.0, t])
-    run = evolve(problem, chosen, backend=device, shots=shots, seed=seed, save=[t])
+    run = whole(evolve(problem, chosen, backend=device, shots=shots, seed=seed, save=[t]))
     kept = None if run.counts is None else int(run.counts["weight"][-1].shots)
     rate = share * _rate(run, chosen) if shots is None or kept is None else kept / shots
     one = can.exact or (shots is not None and can.midway)
@@ -187,9 +188,8 @@ def method_waves(land: Landscape, method: Method, backend: BackendLike | None) -
     def source(phi: np.ndarray, times: Sequence[float]) -> Iterator[np.ndarray]:
         """The real waves, of positive sum, at each of the times, from the initial wave ``phi``."""
         saves = np.unique(times)
-        run = evolve(land.problem(phi, float(saves[-1])), method, backend=backend, save=saves, progress=False)
-        if len(run.times) < len(saves):
-            raise KeyboardInterrupt
+        problem = land.problem(phi, float(saves[-1]))
+        run = whole(evolve(problem, method, backend=backend, save=saves, progress=False))
         for t in times:
             i = int(np.argmin(np.abs(run.times - t)))
             wave = np.sqrt(run.density[i]) if run.states is None else run.states[i].real

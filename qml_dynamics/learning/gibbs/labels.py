@@ -8,6 +8,7 @@ from ... import synthesis
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, ProblemError, describe, one_of, real, require
+from ...base.interrupts import whole
 from ...base.numeric import Array, as_numbers
 from ...methods.base import Method
 from ...methods.evolution import evolve
@@ -147,6 +148,6 @@ def _by_method(
     problem = Problem(
         cube, from_table(padded, cube), Constant(0.0), clock="imaginary", duration=0.5 * beta, initial=State(start)
     )  # fmt: skip
-    run = evolve(problem, method, backend=backend, shots=shots, seed=seed, save=[0.5 * beta])
+    run = whole(evolve(problem, method, backend=backend, shots=shots, seed=seed, save=[0.5 * beta]))
     law = run.density[-1].reshape(-1)[: len(levels)]
     return from_run(run, law, beta, len(levels), circuit_of(problem, method), shots)

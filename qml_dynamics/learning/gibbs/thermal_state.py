@@ -9,6 +9,7 @@ from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, real, require
 from ...base.estimate import Estimate, share_error
+from ...base.interrupts import whole
 from ...methods.base import Method
 from ...methods.evolution import evolve
 from ...methods.gate import check_ranges
@@ -129,7 +130,7 @@ def _thermal_by_method(
     problem = Problem(
         Hypercube(2 * n), None, Constant(0.0), clock="imaginary", duration=0.5 * beta, initial=pairs, operator=wide
     )
-    run = evolve(problem, method, backend=backend, shots=shots, seed=seed, save=[0.5 * beta])
+    run = whole(evolve(problem, method, backend=backend, shots=shots, seed=seed, save=[0.5 * beta]))
     law = run.density[-1].reshape(size, size).sum(axis=0).reshape(h.domain.shape)
     made = circuit_of(problem, method)
     if made is None:

@@ -55,7 +55,8 @@ class Chain(Predicting):
         diagnostics: effective sizes and R of every function, steps, burn-in, walkers, shots.
         stop: in a sentence, why the chain ended.
         problem, method, provenance: what was run.
-        energy: of an operator: its thermal energy, with room in its error for a start that was not visited; None for a loss.
+        energy: of an operator: its thermal energy, with room in its error for a start that was not visited; None for a loss, and where
+            an interrupt came before it was known.
     """
 
     samples: np.ndarray

@@ -17,6 +17,7 @@ from ...backends import Backend, capabilities
 from ...backends.midway import sample_midway
 from ...base.errors import BackendError, MethodError
 from ...base.estimate import Estimate
+from ...base.interrupts import whole
 from ...methods.base import Method, Stream, circuit_seed
 from ...methods.evolution import evolve
 from ...methods.imaginary.laws import pooled
@@ -140,9 +141,7 @@ class Evolved:
         out = evolve(
             problem, self.method, backend=self.backend, shots=shots, seed=seed, save=[problem.duration], progress=False
         )
-        if "interrupted" in out.diagnostics:
-            raise KeyboardInterrupt
-        return out
+        return whole(out)
 
 
 @dataclass

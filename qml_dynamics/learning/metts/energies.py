@@ -16,6 +16,7 @@ import numpy as np
 
 from ...backends import Backend, capabilities
 from ...base.estimate import Estimate, error_of_mean
+from ...base.interrupts import whole
 from ...methods.base import Method, Stream, circuit_seed
 from ...methods.evolution import evolve
 from ...methods.imaginary.steps import post_selecting
@@ -122,7 +123,5 @@ class _Runs:
                 save=[self.problem.duration],
                 progress=False,
             )
-        if run.diagnostics.get("interrupted"):
-            raise KeyboardInterrupt
-        last = run.expectations["energy"][-1]
+        last = whole(run).expectations["energy"][-1]
         return float(last.value), float(last.stderr)

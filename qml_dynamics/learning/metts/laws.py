@@ -12,6 +12,7 @@ import numpy as np
 
 from ...base.errors import check_memory
 from ...base.estimate import Estimate
+from ...base.interrupts import whole
 from ...methods import chebyshev
 from ...methods.base import Method
 from ...methods.evolution import evolve
@@ -112,7 +113,7 @@ class Waves:
         problem = self.problem.replace(initial=State(start_wave(self.problem, self.h, basis, index)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a basis state has every momentum
-            run = evolve(problem, self.method, save=[problem.duration], seed=0, progress=False)
+            run = whole(evolve(problem, self.method, save=[problem.duration], seed=0, progress=False))
         assert run.states is not None
         return read(self.h, run.states[-1], end, self.reading)
 

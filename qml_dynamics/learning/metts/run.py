@@ -6,6 +6,7 @@ import platform
 import time as clock_time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -98,7 +99,8 @@ def metts(
         executor: any ``concurrent.futures`` executor in place of them.
 
     Returns:
-        :class:`Chain`. A keyboard interrupt returns the samples so far; with ``workers`` those of the walkers that are done.
+        :class:`Chain`. A keyboard interrupt returns the samples so far (with ``workers`` those of the walkers that are done); one
+            that comes while the energies of an operator are measured, the samples without them.
 
     Raises:
         ProblemError, MethodError, BackendError: tau is not positive, fewer than 2 samples, a reading or
@@ -218,15 +220,10 @@ def _chain(
         index, stop = _walk(source, walkers, steps, burn_in, asked.collapse, progress, call.scope)
     else:
         index, stop = walk_apart(asked.walks(walkers, burn_in + steps), burn_in, *spread, progress, call.scope)
-    energies: Energies | None = None
-    if isinstance(h, LearningHamiltonian):
-        name, loss = "loss", h.zeta.reshape(-1)[index]
-    else:
-        rate = 1.0 if source.success is None else float(source.success.value)
-        energies = energies_of(asked.problem, h, asked.method, asked.device, asked.shots, index, entropy, rate)
-        name, loss = "energy", energies.along
+    functions, energies, stop = _energies(asked, source, index, stop)
+    loss = next(iter(functions.values()), np.zeros(index.shape))
     weights = h.domain.points_at(index.reshape(-1)).reshape(*index.shape, h.domain.ndim)
-    functions = {name: loss, **{f"weight {i}": weights[..., i] for i in range(h.domain.ndim)}}
+    functions |= {f"weight {i}": weights[..., i] for i in range(h.domain.ndim)}
     sizes_of = {name: effective_size(values) for name, values in functions.items() if np.ptp(values) > 0}
     size, count = min(sizes_of.values(), default=1.0), min(samples, index.size)
     seen = merged_counts(index.reshape(-1)[:count], np.ones(count))
@@ -259,6 +256,23 @@ def _chain(
         | {"shots": asked.shots, "apart": spread is not None},
         energy=None if energies is None else energies.mean(size),
     )
+
+
+def _energies(
+    asked: _Asked, source: Draws | Bank | Simulated, index: np.ndarray, stop: str
+) -> tuple[dict[str, np.ndarray], Energies | None, str]:
+    """The loss at each step, or the energies, and why the chain ended: an interrupt costs the energies, not the chain."""
+    h = asked.h
+    if isinstance(h, LearningHamiltonian):
+        return {"loss": h.zeta.reshape(-1)[index]}, None, stop
+    rate, cut = 1.0 if source.success is None else float(source.success.value), stop.startswith("Interrupted")
+    try:
+        with inside(None) if cut else nullcontext():  # the runs of a piece are not those of the whole chain
+            found = energies_of(asked.problem, h, asked.method, asked.device, asked.shots, index, asked.entropy, rate)
+    except KeyboardInterrupt:
+        before = stop if cut else f"Interrupted from the keyboard after all {len(index)} steps."
+        return {}, None, f"{before} The energies are not measured."
+    return {"energy": found.along}, found, stop
 
 
 def _still(problem: Problem, tau: float, diffusion: float | None) -> Problem:

@@ -11,6 +11,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import integer
 from ...base.estimate import Estimate
+from ...base.interrupts import whole
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods.base import circuit_seed
@@ -75,13 +76,15 @@ def batch_study(
     rows = need_rows(problem.objective).count
     wanted = [integer(size, "sizes", 1, rows) for size in sizes]
     zeta = loss_table(problem)
+    every = replace(method, batch_size=rows, draws=1, classical=True, replacement=False)
+    full = whole(evolve(problem, every, progress=False))  # first: an interrupt keeps the sizes that are done after it
     done: list[dict[str, Any]] = []
     with Progress("mini-batches", progress) as bar:
         for place, size in enumerate(wanted):
             own = None if seed is None else circuit_seed(seed, place)
             here = replace(method, batch_size=size, classical=True)
             try:
-                run = evolve(problem, here, seed=own, progress=False)
+                run = whole(evolve(problem, here, seed=own, progress=False))
                 density = np.diag(averaged_state(problem, here, [problem.duration], limit=True)[0]).real
             except KeyboardInterrupt:
                 if not done:
@@ -93,9 +96,6 @@ def batch_study(
                 {"run": loss, "density": density.reshape(zeta.shape), "v": noise(problem, here), "n": size * steps}
             )
             bar(len(done), len(wanted))
-    whole = evolve(
-        problem, replace(method, batch_size=rows, draws=1, classical=True, replacement=False), progress=False
-    )
     drawn = Estimate(
         np.array([d["run"].value[-1] for d in done]), np.array([d["run"].stderr[-1] for d in done]), None
     )  # fmt: skip
@@ -105,7 +105,7 @@ def batch_study(
         np.array([d["v"] for d in done]),
         drawn,
         (densities * zeta).reshape(len(done), -1).sum(axis=1),
-        float(whole.expectations["objective"].value[-1]),
+        float(full.expectations["objective"].value[-1]),
         float(zeta.mean()),
         np.array([d["n"] for d in done]),
         densities,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ...backends import Backend
 from ...base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, describe, require
+from ...base.interrupts import whole
 from ...base.numeric import number_array
 from ...base.progress import Progress
 from ...model.domains import Domain
@@ -200,7 +201,8 @@ def evolved(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EdgeWeightWarning)
         warnings.simplefilter("ignore", MomentumTailWarning)
-        return evolve(problem, method, save=save, progress=False, backend=backend, shots=shots, seed=seed)
+        run = evolve(problem, method, save=save, progress=False, backend=backend, shots=shots, seed=seed)
+        return whole(run)
 
 
 def unnormalised(run: Trajectory, factor: np.ndarray) -> np.ndarray:

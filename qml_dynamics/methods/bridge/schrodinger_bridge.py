@@ -317,8 +317,6 @@ def _pair(job: Job, method: Method, factors: Factors) -> tuple[Trajectory, Traje
         run = evolved(
             problem, method, times, seed=job.seed(Stream.BRIDGE, number), backend=job.backend, shots=job.shots
         )
-        if run.diagnostics.get("interrupted"):
-            raise KeyboardInterrupt
         runs.append(run)
     return runs[0], runs[1]
 

@@ -16,6 +16,7 @@ import numpy as np
 from ... import synthesis
 from ...backends import Backend, capabilities
 from ...base.errors import MethodError
+from ...base.interrupts import whole
 from ...model.driven_formulas import ends_of_steps
 from ...model.drives import swing
 from ...model.hamiltonians import PauliHamiltonian, hamiltonian
@@ -181,7 +182,7 @@ def _exact(problem: Problem) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         job = convert(problem, Krylov(1e-8))
-        answer = job.method.run(job)
+        answer = whole(job.method.run(job))
     assert answer.states is not None
     return np.asarray(answer.states[-1].reshape(-1))
 

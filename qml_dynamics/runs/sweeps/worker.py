@@ -16,8 +16,9 @@ from ...backends import backend as find_backend
 from ...base.differing import differences
 from ...base.errors import MethodError, ProblemError, UnusedArgumentWarning, line
 from ...base.folders import STAGE, make_folder
+from ...base.interrupts import is_partial
 from ...base.texts import parse_json
-from ...methods.evolution import evolve, is_partial
+from ...methods.evolution import evolve
 from ...results.trajectory import Trajectory, plain
 from ..problem_file.content import file_differences
 from ..problem_file.files import read_problem, write_bytes
