@@ -32,7 +32,9 @@ def spins(count: int) -> Problem:
 
 
 RUNS: dict[str, Callable[..., Any]] = {
-    "train": lambda **asked: qd.evolve(bowl(SPINS), qd.TensorTrain(1, tolerance=1e-4, max_bond=24), progress=False, **asked),
+    "train": lambda **asked: qd.evolve(
+        bowl(SPINS), qd.TensorTrain(1, tolerance=1e-4, max_bond=24), progress=False, **asked
+    ),
     "register": lambda **asked: qd.evolve(spins(SPINS), qd.TensorTrain(1), progress=False, **asked),
     "Aer": lambda **asked: qd.evolve(
         spins(27), qd.Trotter(1), backend="aer:matrix_product_state", progress=False, **asked
