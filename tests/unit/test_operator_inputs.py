@@ -120,6 +120,7 @@ def test_matrices_of_the_vendors():
 def test_every_sparse_format_is_an_operator_and_a_wave(layout, of):
     """Also the dictionary of keys, which is a mapping of indices and none of labels."""
     made = getattr(scipy.sparse, f"{layout}_{of}")
+    assert made(PLAIN).format == layout
     np.testing.assert_allclose(pauli_sum(made(PLAIN)).matrix(), PLAIN, atol=1e-14)
     wave = np.array([[0.0, 0.6, -0.8j, 0.0]])
     np.testing.assert_allclose(
