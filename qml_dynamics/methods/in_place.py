@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.errors import MethodError, check_memory, describe, require
-from ..model.domains import Grid
+from ..base.arguments import checks_arguments
+from ..base.errors import MethodError, check_memory, describe, integer, require
+from ..model.domains import Grid, flat_indices
 from ..model.formulas import Factor, boundaries, factors, segments
 from ..model.initial import Gaussian, PointMass, State, Uniform
 from ..model.objectives.base import Objective
@@ -193,8 +194,10 @@ class LargeWave:
     def _weights(self, place: slice) -> np.ndarray:
         return np.abs(self.amplitudes[place].astype(np.complex128)) ** 2
 
+    @checks_arguments
     def sample(self, shots: int, seed: int) -> Counts:
-        """Exact samples of ``|psi|^2``: flat indices of the grid."""
+        """Exact samples of ``|psi|^2``: flat indices of the grid; raises :class:`MethodError` unless 1 to 10^7."""
+        shots = integer(shots, "shots", 1, 10**7, MethodError)
         rng = np.random.default_rng(seed)
         places = list(blocks(self.grid.size))
         share = np.array([self._weights(place).sum() for place in places])
@@ -207,9 +210,11 @@ class LargeWave:
         index = np.concatenate(found)
         return merged_counts(index, np.ones(len(index), dtype=np.int64))
 
+    @checks_arguments
     def marginal(self, axis: int, qubits: int = 8) -> np.ndarray:
-        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order."""
-        parts = 1 << min(qubits, self.grid.qubits[axis])
+        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order; :class:`MethodError` where it has fewer."""
+        axis = integer(axis, "axis", 0, self.grid.ndim - 1, MethodError)
+        parts = 1 << integer(qubits, "qubits", 1, self.grid.qubits[axis], MethodError)
         out = np.zeros(parts)
         for place in blocks(self.grid.size):
             where = np.unravel_index(np.arange(place.start, place.stop), self.grid.shape)[axis]
@@ -218,11 +223,15 @@ class LargeWave:
         return out
 
     def expectation(self, function: Callable[[np.ndarray], np.ndarray]) -> float:
-        """Mean of a function of weights ``(m, ndim) -> (m,)``."""
+        """Mean of a function of weights ``(m, ndim) -> (m,)``; raises :class:`ProblemError` unless it gives finite reals."""
+        return self.average(Objective(function, "function"))
+
+    def average(self, function: Objective) -> float:
+        """The same of a function that checks its values."""
         total = norm = 0.0
         for place in blocks(self.grid.size):
             weights = self._weights(place)
-            total += float(weights @ np.asarray(function(self.grid.points_at(np.arange(place.start, place.stop)))))
+            total += float(weights @ function(self.grid.points_at(np.arange(place.start, place.stop))))
             norm += float(weights.sum())
         return total / norm
 
@@ -237,8 +246,8 @@ class LargeWave:
         return total
 
     def at(self, index: np.ndarray) -> np.ndarray:
-        """The amplitudes at flat indices of the grid."""
-        return np.asarray(self.amplitudes[index], dtype=np.complex128)
+        """The amplitudes at flat indices of the grid; raises :class:`ProblemError` where there is no such point."""
+        return np.asarray(self.amplitudes[flat_indices(index, self.grid.size)], dtype=np.complex128)
 
     def to_dense(self) -> np.ndarray:
         """The amplitudes in double precision, shape ``domain.shape``."""
@@ -267,6 +276,8 @@ def run(job: Job, method: SplitStep) -> Answer:
     wave, table = begin(problem), Table()
     states: list[LargeWave] = []
     norms: list[float] = []
+    if 0.0 not in job.saves:  # what has no mean is refused before the first step
+        engine.means(job, LargeWave(grid, wave), Table())
     home = tempfile.TemporaryDirectory(prefix="qml-waves-") if len(job.saves) > 1 else None
     pieces = [np.zeros(1), *segments(ends, every)]
     done = 0
@@ -348,14 +359,18 @@ class _Engine:
         assert self.problem.objective is not None
         return self.problem.objective(self.halves.grid.points_at(np.arange(place.start, place.stop)))
 
+    def means(self, job: Job, state: LargeWave, table: Table) -> None:
+        """Enter the means of the observables."""
+        for o in job.observables:
+            assert o.function is not None  # operators were refused
+            table.add(o.name, state.average(Objective(o.function, o.name)))
+
     def observe(self, job: Job, time: float, state: LargeWave, wave: np.ndarray, table: Table) -> None:
         """Enter the means at a saved time; the kinetic part by a transform of the wave and back."""
         p = self.problem
         assert p.objective is not None
-        objective = state.expectation(p.objective)
-        for o in job.observables:
-            if o.basis == "weight" and o.function is not None:
-                table.add(o.name, state.expectation(Objective(o.function, o.name)))
+        objective = state.average(p.objective)
+        self.means(job, state, table)
         self.halves.transform(wave)
         total = norm = 0.0
         for place in blocks(wave.size):

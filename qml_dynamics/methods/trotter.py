@@ -24,7 +24,7 @@ from .from_samples import run as run_sampled
 from .from_waves import Waves, learning, report_waves, run_waves
 from .memory import of_circuits
 from .split_step import SplitStep, wave_after
-from .tensor_train.register import register_answer
+from .tensor_train.register import ask_first, check_register, register_answer
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -159,9 +159,12 @@ class Trotter(Usual):
 
     def _as_trains(self, job: Job) -> Answer:
         """The waves at the saved times as trains, from one pass."""
+        check_register(job.observables)
         wanted = np.union1d(job.saves, [0.0])
         plan, told = self._program(job, wanted)
         backend: Any = job.backend  # whose capabilities promise the verb
+        if any(o.function is not None for o in job.observables):  # strings have a mean in every wave
+            ask_first(job, backend.trains([plan.start])[0])
         found = backend.trains([plan.start, *plan.pieces])
         kept = [train for train, t in zip(found, wanted) if t in job.saves]
         return register_answer(job, kept, {**told, "truncation": backend.describe().get("truncation")})

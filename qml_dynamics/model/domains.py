@@ -220,7 +220,7 @@ class Grid:
     def points_at(self, index: np.ndarray) -> np.ndarray:
         """The points with these flat indices, shape ``(len(index), ndim)``."""
         # not by `axes`: a few points of a huge grid are cheap
-        where = np.unravel_index(_indices(index, self.size), self.shape)
+        where = np.unravel_index(flat_indices(index, self.size), self.shape)
         shift = 0.5 if self.boundary == "walls" else 0.0
         return np.stack([a + (i + shift) * h for (a, _), h, i in zip(self.bounds, self.spacing, where)], axis=-1)
 
@@ -248,7 +248,7 @@ class Grid:
     @checks_arguments
     def momenta_at(self, index: np.ndarray) -> np.ndarray:
         """The wave vectors with these flat indices in the dual basis, shape ``(len(index), ndim)``."""
-        where = np.unravel_index(_indices(index, self.size), self.shape)
+        where = np.unravel_index(flat_indices(index, self.size), self.shape)
         return np.stack([axis[i] for axis, i in zip(self.momenta, where)], axis=-1)
 
     @checks_arguments
@@ -279,14 +279,13 @@ class Grid:
         return total.reshape(-1)
 
 
-def _indices(index: np.ndarray, size: int) -> np.ndarray:
-    """Flat indices as an array, if they are of this domain."""
+def flat_indices(index: np.ndarray, size: int) -> np.ndarray:
+    """Flat indices as an array, if they are of a domain of this size; above 62 qubits Python's integers."""
     places = np.asarray(index)
-    ok = places.ndim == 1 and (
-        places.size == 0 or (places.dtype.kind in "iu" and 0 <= places.min() <= places.max() < size)
-    )
+    whole = places.dtype.kind in "iu" or all(type(place) is int for place in places.flat)
+    ok = places.ndim == 1 and (places.size == 0 or (whole and 0 <= places.min() <= places.max() < size))
     require(ok, "index", f"be a list of integers between 0 and {size - 1}", index)
-    return places.astype(np.int64) if places.size == 0 else places
+    return places.astype(np.int64, copy=False) if size <= 1 << 63 else places
 
 
 @printed_briefly
@@ -369,7 +368,7 @@ class Hypercube:
 
     def _bits(self, index: np.ndarray) -> np.ndarray:
         shifts = np.arange(self.num_weights - 1, -1, -1)
-        return (_indices(index, self.size)[:, None] >> shifts) & 1
+        return (flat_indices(index, self.size)[:, None] >> shifts) & 1
 
     @cached_property
     def dual_axes(self) -> tuple[np.ndarray, ...]:

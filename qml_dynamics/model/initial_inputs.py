@@ -56,15 +56,15 @@ def as_initial(given: object, domain: Domain) -> Initial:
 
 
 def _read(given: object) -> State | SparseState | CircuitState:
-    if isinstance(given, (str, Mapping)):
-        return labelled(given)
     if isinstance(given, type):
         raise ProblemError(f"Argument `initial` must {_MUST}, but is {describe(given)}.")
+    if hasattr(given, "tocoo"):  # before dictionaries: SciPy's of keys is one
+        return _sparse(given)
+    if isinstance(given, (str, Mapping)):
+        return labelled(given)
     if hasattr(given, "find_bit") and hasattr(given, "global_phase"):
         wave: CircuitState = at(CIRCUIT_WAVE)(given)
         return wave
-    if hasattr(given, "tocoo"):
-        return _sparse(given)
     inner = getattr(given, "data", None)
     if not isinstance(given, np.ndarray) and isinstance(inner, np.ndarray):
         require(inner.ndim == 1, "initial", "be a state of one ket", f"of shape {inner.shape}")

@@ -37,10 +37,12 @@ def kind_of(given: object) -> str | None:
         return "matrix"
     if isinstance(given, (list, tuple)):
         return "pairs" if given and all(map(_is_pair, given)) else "matrix"
+    if _has_members(given, "sparse matrix"):  # before dictionaries: SciPy's of keys is one
+        return "sparse matrix"
     if isinstance(given, Mapping):
         return "sentence" if hasattr(given, "wires") else "mapping"
-    for kind, members in _MEMBERS.items():
-        if all(hasattr(given, member) for member in members):
+    for kind in _MEMBERS:
+        if _has_members(given, kind):
             return kind
     if isinstance(getattr(given, "terms", None), Mapping):
         return "terms"
@@ -56,6 +58,10 @@ _MEMBERS = {
     "string": ("to_label", "phase", "num_qubits"),
     "sparse matrix": ("tocoo", "shape"),
 }
+
+
+def _has_members(given: object, kind: str) -> bool:
+    return all(hasattr(given, member) for member in _MEMBERS[kind])
 
 
 def _is_pair(given: object) -> bool:

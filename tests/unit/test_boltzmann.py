@@ -212,6 +212,9 @@ def test_binarise() -> None:
     assert flowers(4).mean(axis=0) == pytest.approx([0.5, 0.5, 0.5, 0.5], abs=0.07)
 
 
+LEARNT = fit(BoltzmannMachine(1), [0.4, 0.6])
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -227,6 +230,10 @@ def test_binarise() -> None:
         (lambda: fit(BoltzmannMachine(1), [0.5, 0.5], method="exactly"), "Did you mean 'exact'"),
         (lambda: fit(BoltzmannMachine(1), [0.5, 0.5], l2=-1.0), "`l2`"),
         (lambda: fit(BoltzmannMachine(2), [0.25] * 4, method="variational", ansatz=Purified(1)), "`ansatz` must have 2 pairs"),
+        (lambda: fit(BoltzmannMachine(2), [0.25] * 4, substeps=8), "`substeps` must be None for method 'exact', but is 8"),
+        (lambda: fit(BoltzmannMachine(2), [0.25] * 4, ansatz=Purified(2)), "`ansatz` must be None for method 'exact'"),
+        (lambda: LEARNT.sample(9, backend="aer"), "`backend` must be None for an exact fit, which has no circuit, but is 'aer'"),
+        (lambda: LEARNT.sample(0), "`shots` must be an integer between 1"),
         (lambda: Purified(0), "`pairs`"),
         (lambda: binarise([1.0, 2.0]), "`X`"),
     ],

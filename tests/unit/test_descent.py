@@ -449,6 +449,28 @@ def test_the_table_keeps_its_rows_when_it_is_interrupted(monkeypatch):
     assert [r.name for r in rows] == done == ["levy"]
 
 
+def test_no_stream_of_random_numbers_is_used_twice(monkeypatch: pytest.MonkeyPatch):
+    """Splits and mini-batches of one seed, and uniform points and first looks of rivals: every generator made has a state of its own."""
+    made, real = [], np.random.default_rng
+
+    def noted(*given):
+        rng = real(*given)
+        made.append(rng.bit_generator.state["state"]["state"])
+        return rng
+
+    X, y = real(0).normal(size=(40, 2)), np.repeat([0, 1], 20)
+    settings = qd.descent.split_settings(X, y, qd.objectives.neuron, bounds=[(-4, 4)] * 2, qubits=3, train=20, seed=5)
+    monkeypatch.setattr(np.random, "default_rng", noted)
+    qd.descent.noise_study(settings, qd.descent.pretrained(10), splits=2, batch=2, shots=4, circuits=1, looks=2, seed=5)
+    of_pairs = {real([5, split]).bit_generator.state["state"]["state"] for split in (0, 1)}
+    assert [state for state in made if state in of_pairs] == [
+        real([5, k]).bit_generator.state["state"]["state"] for k in (0, 1)
+    ]
+    made.clear()
+    qd.descend("hosaki", qubits=3, steps=20, seed=1, compare=["dual_annealing"], progress=False)
+    assert made.count(real([1, 1]).bit_generator.state["state"]["state"]) == 1
+
+
 def test_noisy_methods_pay_for_the_rows_they_see():
     """Two splits of a small data set: budgets are kept, the descent learns something, rows are what was counted."""
     rng = np.random.default_rng(0)

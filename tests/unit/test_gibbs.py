@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ import scipy.linalg
 from scipy.stats import chi2
 
 import qml_dynamics as qd
+from qml_dynamics.base.errors import UnusedArgumentWarning
 from qml_dynamics.learning.gibbs import sigmoid, softmax, thermal
+
+BOND = qd.Problem.from_operator({"ZZ": -1.0, "XI": 0.4}, clock="imaginary", duration=1.0)
 
 
 def law(energies: np.ndarray, beta: float) -> np.ndarray:
@@ -207,8 +211,6 @@ def test_bad_input(call: Any, words: str) -> None:
 
 
 def test_the_program_of_the_gallery_is_this_circuit() -> None:
-    from pathlib import Path
-
     from qml_dynamics.synthesis.qasm import to_qasm3
     from qml_dynamics.synthesis.qasm_compare import differences
 
@@ -220,6 +222,22 @@ def test_the_program_of_the_gallery_is_this_circuit() -> None:
     run = qd.evolve(file.problem, file.method, backend="aer")
     assert np.allclose(run.density[-1].reshape(-1), result.probabilities, atol=1e-12)
     assert run.diagnostics["success_probability"][-1] == pytest.approx(result.success_probability, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda **seed: softmax([0.3, 1.1], 1.7, **seed),
+        lambda **seed: sigmoid(1.3, hopping=0.5, **seed),
+        lambda **seed: thermal(SPINS, 1.0, 2, **seed),
+        lambda **seed: thermal(BOND, 1.0, **seed),
+    ],
+)
+def test_a_seed_of_an_exact_law_is_told_to_take_no_part(call: Any) -> None:
+    with pytest.warns(UnusedArgumentWarning, match="`seed` takes no part") as told:
+        seeded = call(seed=5)
+    assert [Path(each.filename).name for each in told] == ["test_gibbs.py"]  # the line that gave it
+    assert np.array_equal(seeded.probabilities, call().probabilities)
 
 
 def test_nothing_kept_is_an_error() -> None:

@@ -14,7 +14,9 @@ from qiskit.quantum_info import Operator, Pauli, PauliList, SparseObservable, Sp
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.methods.evolution import evolve
 from qml_dynamics.methods.exact import Exact
+from qml_dynamics.model.domains import Hypercube
 from qml_dynamics.model.initial import State
+from qml_dynamics.model.initial_inputs import as_initial
 from qml_dynamics.model.pauli import pauli_sum
 from qml_dynamics.model.problem import Problem
 
@@ -111,6 +113,19 @@ def test_matrices_of_the_vendors():
     np.testing.assert_allclose(pauli_sum(on_wires).matrix(), sparse.toarray(), atol=1e-14)
     wide = pauli_sum(on_wires, [0, 1, 2]).matrix().reshape((2,) * 6)
     np.testing.assert_allclose(wide.transpose(2, 0, 1, 5, 3, 4).reshape(8, 8), sparse.toarray(), atol=1e-14)
+
+
+@pytest.mark.parametrize("of", ["matrix", "array"])
+@pytest.mark.parametrize("layout", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
+def test_every_sparse_format_is_an_operator_and_a_wave(layout, of):
+    """Also the dictionary of keys, which is a mapping of indices and none of labels."""
+    made = getattr(scipy.sparse, f"{layout}_{of}")
+    assert made(PLAIN).format == layout
+    np.testing.assert_allclose(pauli_sum(made(PLAIN)).matrix(), PLAIN, atol=1e-14)
+    wave = np.array([[0.0, 0.6, -0.8j, 0.0]])
+    np.testing.assert_allclose(
+        as_initial(made(wave), Hypercube(2)).vector(Hypercube(2)).reshape(1, 4), wave, atol=1e-14
+    )
 
 
 def test_a_sparse_matrix_too_wide_for_a_dense_one():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...backends import Backend
+from ...base.errors import MethodError, require
 from ...base.interrupts import whole
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
@@ -22,9 +23,7 @@ from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...results.journal import inside
 from .spectrum import Spectrum
-
-if TYPE_CHECKING:
-    pass
+from .stages import Staged
 
 Point = tuple[float, np.ndarray, float]
 _TOL = 1e-8  # of the wave in the 2-norm, a stage
@@ -56,13 +55,30 @@ class Annealing(Usual):
         return Facts(WAVES, POINTS, "classical", None)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude, the classical clock and operators, and those that what runs a stage refuses."""
+        """Refuse problems that the facts exclude, the classical clock and operators, and those that what runs a stage refuses.
+
+        So are problems whose schedules are not held still within the stages, as `anneal` holds them.
+        """
         check_facts(self, problem)
+        for name in ("diffusion", "strength"):
+            schedule = getattr(problem, name)
+            still = isinstance(schedule, Constant) or (
+                isinstance(schedule, Staged) and len(schedule.values) == self.stages
+            )
+            must = f"hold its {name} still within each of {self.stages} stages, as `anneal` makes it do"
+            require(still, "problem", must, f"of {schedule!r}", MethodError)
         if self.method is not None:
             self.method.check(problem, backend)
 
     def run(self, job: Job) -> Answer:
-        """The waves of all stages one after another, reported at the saved times."""
+        """The waves of all stages one after another, reported at the saved times.
+
+        Raises:
+            MethodError: these are not the start and the ends of the stages.
+        """
+        ends = job.problem.duration * np.arange(self.stages + 1) / self.stages
+        whole = len(job.saves) == len(ends) and bool(np.allclose(job.saves, ends, rtol=1e-12, atol=0.0))
+        require(whole, "save", f"be the start and the ends of {self.stages} stages", job.saves.tolist(), MethodError)
         return report_waves(job, run_waves(job, self._waves, resumes=True))
 
     def work(self, job: Job) -> Work:

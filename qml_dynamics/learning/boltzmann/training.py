@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 METHODS = ("exact", "variational")
+SUBSTEPS = 4
 _STEP = 1e-5  # of the differences of a law by its parameters
 # Of the metric, whose rank at the Bell pairs is about half of its size: along the other angles the force is round-off, and
 # a smaller term divides it by more (1e-8: angles move by 1e6 times the rounding, the law is no closer to the thermal one).
@@ -64,9 +65,16 @@ class BoltzmannFit:
 
     @checks_arguments
     def sample(self, shots: int, seed: int = 0, backend: BackendLike | None = None) -> Counts:
-        """Visible bits as integers (bit 0 the highest), measured on the circuit where there is one."""
+        """Visible bits as integers (bit 0 the highest), measured on the circuit where there is one.
+
+        Raises:
+            MethodError: a backend for an exact fit, which has no circuit, or ``shots`` is not between 1 and 10^9.
+        """
+        shots = integer(shots, "shots", 1, 10**9, MethodError)
         if self.circuit is None:
-            return draw(self.law, integer(shots, "shots", 1, 10**9, MethodError), seed)
+            must = "be None for an exact fit, which has no circuit"
+            require(backend is None, "backend", must, backend, MethodError)
+            return draw(self.law, shots, seed)
         device = find_backend(backend if backend is not None else "statevector")
         (counts,) = device.sample([self.circuit], shots, [seed])
         low = counts.index & ((1 << self.machine.num_qubits) - 1)
@@ -90,7 +98,7 @@ def fit(
     theta0: Array | None = None,
     l2: float = 0.0,
     ansatz: Purified | None = None,
-    substeps: int = 4,
+    substeps: int | None = None,
     tolerance: float = 1e-7,
     seed: int = 0,
     progress: bool | None = None,
@@ -108,8 +116,8 @@ def fit(
         steps: at most so many.
         theta0: the start; small seeded random numbers when None (at 0 hidden bits would stay symmetric).
         l2: adds ``l2 / 2 |theta|^2``. Where the data never show some bits the machine would go to infinity without it.
-        ansatz: of the variational states; ``Purified(num_qubits, layers)`` with one layer for transverse fields, else none.
-        substeps: Runge-Kutta steps of each variational state.
+        ansatz: of the variational states (None: ``Purified(num_qubits, layers)`` with one layer for transverse fields, else none).
+        substeps: Runge-Kutta steps of each variational state (None: 4).
         tolerance: stop once no entry of the gradient is larger.
         seed: of the start.
         progress: as for :func:`qml_dynamics.evolve`.
@@ -118,7 +126,7 @@ def fit(
         A :class:`BoltzmannFit`; after Ctrl-C that of the last whole step.
 
     Raises:
-        ProblemError, MethodError: data or options do not fit.
+        ProblemError, MethodError: data or options do not fit, or ``ansatz`` or ``substeps`` are given for ``"exact"``.
 
     >>> learnt = fit(BoltzmannMachine(2), [0.4, 0.1, 0.1, 0.4])
     >>> learnt.law.round(4).tolist()
@@ -127,6 +135,8 @@ def fit(
     from scipy.optimize import minimize
 
     one_of(method, "method", METHODS, MethodError)
+    for name, given in (("ansatz", ansatz), ("substeps", substeps)):
+        require(given is None or method == "variational", name, "be None for method 'exact'", given, MethodError)
     q, steps = law_of(data, machine.visible), integer(steps, "steps", 1, 10**6, MethodError)
     l2 = real(l2, "l2", nonnegative=True, error=MethodError)
     unseen = np.array([bool((x | z) & ((1 << machine.hidden) - 1)) for x, z in machine.masks])
@@ -134,7 +144,7 @@ def fit(
     start = start if theta0 is None else machine.checked(theta0)
     states: _Exact | _Variational = _Exact(machine)
     if method == "variational":
-        states = _Variational(machine, ansatz or _usual(machine), substeps)
+        states = _Variational(machine, ansatz or _usual(machine), SUBSTEPS if substeps is None else substeps)
     path, stop = [start], ""
     with Progress(f"Boltzmann machine, {method}", progress) as bar:
 
@@ -163,7 +173,7 @@ def fit(
 
 @checks_arguments
 def thermal_circuit(
-    machine: BoltzmannMachine, theta: Array, ansatz: Purified | None = None, substeps: int = 4
+    machine: BoltzmannMachine, theta: Array, ansatz: Purified | None = None, substeps: int = SUBSTEPS
 ) -> QuantumCircuit:
     """The purified thermal state of a machine with these parameters, by variational imaginary time: one state, no training.
 

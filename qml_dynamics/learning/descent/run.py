@@ -13,7 +13,7 @@ from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments_but
 from ...base.errors import MethodError, ProblemError, describe, integer, one_of, real, require
 from ...base.interrupts import is_partial
-from ...methods.base import Method, check_method
+from ...methods.base import Method, Stream, check_method, circuit_seed
 from ...methods.evolution import TRAJECTORY, evolve
 from ...methods.identity import Identity
 from ...methods.keeping import Folder, kept_call
@@ -58,7 +58,7 @@ def ranked(run: Trajectory, counts: Counts, box: Box | None) -> tuple[np.ndarray
     """
     domain, objective = run.problem.domain, run.problem.objective
     assert objective is not None
-    uniform = np.random.default_rng([seed_of(run), 1]).integers(0, domain.size, counts.shots)
+    uniform = np.random.default_rng(circuit_seed(seed_of(run), Stream.BEST, 1)).integers(0, domain.size, counts.shots)
     points, others = domain.points_at(counts.index), domain.points_at(np.unique(uniform))
     losses, least = objective(points), float(objective(others).min())
     order = np.argsort(losses, kind="stable")

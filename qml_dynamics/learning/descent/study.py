@@ -18,6 +18,7 @@ from ...base.estimate import Estimate, few_samples
 from ...base.numeric import Array
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
+from ...methods.base import circuit_seed
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
 from ...results.sampling import draw
@@ -128,7 +129,7 @@ def noise_study(
 
 
 def _one_split(
-    setting: Setting, schedule: Learned, batch: int, shots: int, circuits: int, looks: int, seed: Sequence[int]
+    setting: Setting, schedule: Learned, batch: int, shots: int, circuits: int, looks: int, seed: tuple[int, int]
 ) -> dict[str, tuple[float, float, float, float]]:
     out: dict[str, tuple[float, float, float, float]] = {}
 
@@ -139,8 +140,8 @@ def _one_split(
         out[name] = *losses, setting.score(w), rows
 
     def fresh(number: int, limit: float = np.inf) -> Rows:
-        """A source of mini-batches with a random stream of its own, and at most ``limit`` rows."""
-        return Rows(setting, batch, np.random.default_rng([*seed, number]), limit)
+        """A source of mini-batches with a random stream of its own, none of a split's, and at most ``limit`` rows."""
+        return Rows(setting, batch, np.random.default_rng(circuit_seed(*seed, number)), limit)
 
     rows = fresh(0)
     cloud = noisy_descent(setting, schedule, rows, shots, circuits, coherent=True)

@@ -41,7 +41,7 @@ def softmax(
         beta: inverse temperature of the returned law in either reading, not negative.
         backend: a name or an object (None: ``"statevector"``).
         shots: samples, of which the kept ones give the law; None: exact probabilities.
-        seed: of the samples.
+        seed: of the samples; without shots it takes no part, with an ``UnusedArgumentWarning``.
         reading: ``"born"`` (``beta = 2 tau``) or ``"population"`` (``beta = tau``).
         method: an imaginary-time method, to have the law from :func:`evolve` on the label register instead; Born reading.
 

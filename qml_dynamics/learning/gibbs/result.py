@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from ...backends import Backend
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike
-from ...base.errors import MethodError, integer
+from ...base.errors import MethodError, UnusedArgumentWarning, integer
 from ...base.estimate import Estimate, share_error
 from ...base.printing import printed_briefly
 from ...methods.base import Method
@@ -84,6 +85,7 @@ class Outcomes:
         device: Backend = find_backend(backend if backend is not None else "statevector")
         half = 1 << (circuit.num_qubits - 1)
         if self.shots is None:
+            warn_of_seed(seed, 4)
             every = np.asarray(device.probabilities([circuit])[0])
         else:
             counts = device.sample([circuit], self.shots, [one_seed(seed)])[0]
@@ -139,6 +141,15 @@ def one_seed(seed: int | None) -> int:
     if seed is not None:
         seed = integer(seed, "seed", 0, 2**128, MethodError)
     return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(2))
+
+
+def warn_of_seed(seed: int | None, frames: int) -> None:
+    """Tell of a seed that an exact law does not use; the public function stands so many frames above (its argument check is one)."""
+    if seed is None:
+        return
+    integer(seed, "seed", 0, 2**128, MethodError)
+    text = "Argument `seed` takes no part: an exact law draws nothing."
+    warnings.warn(text, UnusedArgumentWarning, stacklevel=frames + 1)
 
 
 def law_errors(law: np.ndarray, kept: int | None) -> np.ndarray:

@@ -24,7 +24,7 @@ from ...model.initial import State
 from ...model.pauli import pauli_sum
 from ...model.problem import Problem, need_waves, still_operator
 from ...model.schedules import Constant
-from .result import GibbsResult, circuit_of, from_run, law_errors, one_seed
+from .result import GibbsResult, circuit_of, from_run, law_errors, one_seed, warn_of_seed
 
 _PAIRS, _DENSE = 6, 10  # qubits of a register beside its partners, and of one that is diagonalised
 
@@ -81,12 +81,15 @@ def thermal(
     check_ranges(problem.replace(clock="imaginary", duration=0.5 * beta), h, "beta")
     if isinstance(h, PauliHamiltonian) and method is None:
         if backend is None and not given and shots is None:
+            warn_of_seed(seed, 3)
             return _diagonalised(h, beta)
         method = ProbabilisticITE(1.0, steps, block="exact", floor=0.0)
     if method is not None:
         return _thermal_by_method(h, beta, method, backend, shots, seed)
     assert isinstance(h, LearningHamiltonian)
     device = None if backend is None else find_backend(backend)
+    if shots is None:
+        warn_of_seed(seed, 3)
     seen = purified(problem, h, beta, steps, device, shots, one_seed(seed))
     law, success, kept = seen.law, seen.success, seen.kept
     d, s = h.coefficients(0.0)

@@ -15,11 +15,11 @@ from ...model.problem import Problem
 from ..base import GRIDS, WAVES, Answer, Facts, Job, Space, Usual, Work, check_facts
 from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_waves
+from . import register, state
+from .engine import Engine
 from .layout import LAYOUTS
-from .register import check_register, register_answer
-from .runs import Run, rank_of_a_step, run
+from .runs import Run, rank_of_a_step, run, stepper
 from .starts import VECTOR, check_start
-from .state import check_observables, compact_answer
 
 _TRAINS = 12  # trains and factors that are held beside the saved ones
 _MORE = 3  # the rank of a wave in those of a factor of the loss, at most, where it is smooth
@@ -106,14 +106,19 @@ class TensorTrain(Usual):
         if not job.compact:
             return report_waves(job, run_waves(job, self._waves, self.steps))
         operator = job.problem.operator is not None
-        (check_register if operator else check_observables)(job.observables)
+        (register.check_register if operator else state.check_observables)(job.observables)
+        engine = stepper(job.problem, self)
+        if isinstance(engine, Engine):
+            state.ask_first(job, engine)
+        else:
+            register.ask_first(job, engine.begin)
         saves = np.union1d(job.saves, [0.0])
-        found, wanted = run(job.problem, self, saves.tolist(), job.progress).whole(), np.isin(saves, job.saves)
+        found, wanted = run(job.problem, self, saves.tolist(), job.progress, engine).whole(), np.isin(saves, job.saves)
         if operator:
             kept = [point for point, asked in zip(found.kept, wanted) if asked]
             logs = np.array([point.log_norm for point in kept])
-            return register_answer(job, [point.train for point in kept], statement(found, wanted), logs)
-        return replace(compact_answer(job, found), diagnostics=statement(found, wanted))
+            return register.register_answer(job, [point.train for point in kept], statement(found, wanted), logs)
+        return replace(state.compact_answer(job, found), diagnostics=statement(found, wanted))
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
         found = run(job.problem, self, saves.tolist(), job.progress)

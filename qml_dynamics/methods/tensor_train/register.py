@@ -14,7 +14,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, require
 from ...base.printing import printed_briefly
-from ...model.domains import Domain
+from ...model.domains import Domain, flat_indices
 from ...model.hamiltonians import PauliHamiltonian
 from ...model.objectives.base import Objective
 from ...model.pauli import OperatorLike, PauliSum, pauli_sum
@@ -91,16 +91,20 @@ class RegisterState:
             MethodError: its rank is above 256.
             ProblemError: it does not return finite real numbers.
         """
-        checked, axes = Objective(function, "function"), np.array(self.domain.axes)
+        return self.average(Objective(function, "function"), "function")
+
+    def average(self, function: Callable[[np.ndarray], np.ndarray], name: str) -> float:
+        """The same of a function that checks its values; ``name`` is the argument that is blamed."""
+        axes = np.array(self.domain.axes)
         places = np.arange(len(axes))
 
         def values(bits: np.ndarray) -> np.ndarray:
             """The function at the weights that bits stand for; weight 0 is the highest qubit."""
-            return checked(axes[places, bits[:, ::-1].astype(int)])
+            return function(axes[places, bits[:, ::-1].astype(int)])
 
         start = np.unique(drawn(self.train, _SEEDS, np.random.default_rng(7)), axis=0)
         found = interpolated(values, start, _EXACT, _MOST)
-        require(found.whole, "function", f"be of a rank of at most {_MOST}", f"off by {found.error:.1e}", MethodError)
+        require(found.whole, name, f"be of a rank of at most {_MOST}", f"off by {found.error:.1e}", MethodError)
         return mean(self.train, found.train).real
 
     def mean(self, operator: OperatorLike) -> float:
@@ -127,9 +131,13 @@ class RegisterState:
         return inner(self.train, other.train)
 
     def at(self, index: np.ndarray) -> np.ndarray:
-        """The amplitudes at flat indices, which are Python's integers above 62 qubits."""
-        qubits = range(self.domain.num_qubits)
-        bits = np.array([[int(x) >> q & 1 for q in qubits] for x in index], dtype=np.int8)
+        """The amplitudes at flat indices, which are Python's integers above 62 qubits.
+
+        Raises:
+            ProblemError: there is no such state.
+        """
+        qubits, places = range(self.domain.num_qubits), flat_indices(index, self.domain.size)
+        bits = np.array([[int(x) >> q & 1 for q in qubits] for x in places], dtype=np.int8)
         return evaluated(self.train, bits.reshape(-1, len(qubits)))
 
     def to_dense(self) -> np.ndarray:
@@ -193,23 +201,36 @@ def check_register(observables: Sequence[Observable]) -> None:
         )
 
 
+def ask_first(job: Job, begin: Train) -> None:
+    """Ask every observable for its mean in the initial wave, so that what has none is refused before the first step."""
+    _observe(job, _state(job, begin), Table())
+
+
+def _state(job: Job, train: Train) -> RegisterState:
+    return RegisterState(job.problem.domain, rounded(train, 1e-15, 1 << 20)[0])
+
+
+def _observe(job: Job, state: RegisterState, table: Table) -> None:
+    """Enter the means of the observables."""
+    for o in job.observables:
+        if o.terms is not None:
+            table.add(o.name, state.mean_of(o.terms))
+        else:
+            assert o.function is not None
+            table.add(o.name, state.average(Objective(o.function, o.name), "observables"))
+
+
 def register_answer(
     job: Job, cores: Sequence[Train], told: dict[str, object], log_norm: np.ndarray | None = None
 ) -> Answer:
     """The answer of a run whose waves at the saved times are trains: means exact for the trains, and samples where shots are asked for."""
-    check_register(job.observables)
     h = job.h
     assert isinstance(h, PauliHamiltonian)
-    states = tuple(RegisterState(job.problem.domain, rounded(train, 1e-15, 1 << 20)[0]) for train in cores)
+    states = tuple(_state(job, train) for train in cores)
     table = Table()
     for t, state in zip(job.saves.tolist(), states):
         table.add("energy", state.mean_of(h.at(t)))
-        for o in job.observables:
-            if o.terms is not None:
-                table.add(o.name, state.mean_of(o.terms))
-            else:
-                assert o.function is not None
-                table.add(o.name, state.expectation(o.function))
+        _observe(job, state, table)
     counts = None
     if job.shots is not None:
         shots = job.shots

@@ -115,8 +115,13 @@ class Run:
         return {"all": step + rounding + cutoff, "step": step, "rounding": rounding, "cutoff": cutoff}
 
 
-def run(problem: Problem, method: TensorTrain, saves: Sequence[float], progress: Progress) -> Run:
-    """The run of a method; with its steps given it is not gone through yet, but for the choice of its cutoff."""
+def run(
+    problem: Problem, method: TensorTrain, saves: Sequence[float], progress: Progress, engine: Stepper | None = None
+) -> Run:
+    """The run of a method; with its steps given it is not gone through yet, but for the choice of its cutoff.
+
+    ``engine`` is its :func:`stepper`, where that has been made already.
+    """
 
     def made(steps: int, engine: Stepper) -> Run:
         """The run with this number of steps by this engine, not yet carried out."""
@@ -130,7 +135,7 @@ def run(problem: Problem, method: TensorTrain, saves: Sequence[float], progress:
 
         return Run(engine, ends, list(saves), tick)
 
-    engine = stepper(problem, method)
+    engine = engine or stepper(problem, method)
     found = _with_room(made, method.steps or engine.first_steps(), engine)
     return found if method.steps is not None else _fine_enough(found, method.tolerance)
 

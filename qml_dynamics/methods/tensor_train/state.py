@@ -9,6 +9,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, require
+from ...model.domains import flat_indices
 from ...model.objectives.base import Objective
 from ...results.compact import CompactState
 from ...results.observables import BEST_SAMPLES, Observable, Table
@@ -109,8 +110,8 @@ class TrainState:
         return inner(self.train, other.train)
 
     def at(self, index: np.ndarray) -> np.ndarray:
-        """The amplitudes at flat indices of the grid."""
-        return evaluated(self.train, self.layout.bits(index))
+        """The amplitudes at flat indices of the grid; raises :class:`ProblemError` where there is no such point."""
+        return evaluated(self.train, self.layout.bits(flat_indices(index, self.layout.grid.size)))
 
     def to_dense(self) -> np.ndarray:
         """The amplitudes, shape ``domain.shape``.
@@ -162,9 +163,13 @@ def check_observables(observables: list[Observable]) -> None:
             )
 
 
+def ask_first(job: Job, engine: Engine) -> None:
+    """Ask loss and observables for their means in the initial wave, so that what has none is refused before the first step."""
+    _observe(job, engine, 0.0, TrainState(engine.layout, engine.begin, engine.most), Table())
+
+
 def compact_answer(job: Job, found: Run) -> Answer:
     """The answer that the trains of a run give, without any table."""
-    check_observables(job.observables)
     points = list(found.points())
     keep = np.isin(found.saves, job.saves)
     points = [point for point, wanted in zip(points, keep) if wanted]
@@ -173,7 +178,7 @@ def compact_answer(job: Job, found: Run) -> Answer:
     states = tuple(TrainState(engine.layout, point.train, engine.most) for point in points)
     table = Table()
     for point, state in zip(points, states):
-        _observe(job, found, point.time, state, table)
+        _observe(job, engine, point.time, state, table)
     return Answer(
         times=np.array([point.time for point in points]),
         density=np.empty((len(points), 0)),
@@ -187,10 +192,8 @@ def compact_answer(job: Job, found: Run) -> Answer:
     )
 
 
-def _observe(job: Job, found: Run, time: float, state: TrainState, table: Table) -> None:
-    problem, engine = job.problem, found.engine
-    assert isinstance(engine, Engine)
-    ring = engine.ring
+def _observe(job: Job, engine: Engine, time: float, state: TrainState, table: Table) -> None:
+    problem, ring = job.problem, engine.ring
     grid = ring.grid
     assert problem.objective is not None  # the facts have refused operators
     wave = in_momenta(state.train, engine.layout, engine.fine, engine.most)
@@ -207,14 +210,12 @@ def _observe(job: Job, found: Run, time: float, state: TrainState, table: Table)
         if observable.basis == "weight":
             value = state.average(Objective(observable.function, observable.name), "observables")
         else:
-            value = _of_momenta(observable.function, observable.name, wave, found)
+            value = _of_momenta(observable.function, observable.name, wave, engine)
         table.add(observable.name, value)
 
 
-def _of_momenta(function: Function, name: str, wave: Train, found: Run) -> float:
+def _of_momenta(function: Function, name: str, wave: Train, engine: Engine) -> float:
     """Mean of a function of momenta, which is asked below the cutoff only."""
-    engine = found.engine
-    assert isinstance(engine, Engine)
     layout, walls = engine.ring, engine.layout.grid.boundary == "walls"
     grid = layout.grid
     unit = 2 * np.pi / np.array(grid.lengths)

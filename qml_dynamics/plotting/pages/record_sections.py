@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ...results.trajectory import Counts, Trajectory, plain
 from ...runs.trajectory_file import TRAJECTORY
 from ...validation.resources import Cost
 from . import citation, drawing
+from .calls import lines_again
 from .endings import file_table
 from .markup import Child, Element, code, data, element, pairs, table
 from .sections import cell, details, flat, note, section
@@ -181,22 +182,15 @@ def _command(sources: Sources) -> str | None:
 def _python(sources: Sources) -> str:
     """Lines that load this run, and run its problem again."""
     run = sources.run
-    words: Mapping[str, object] = {
-        "backend": run.provenance.get("backend"),
-        "shots": run.shots,
-        "seed": run.provenance.get("seed"),
-    }
-    options = [f"{name}={value!r}" for name, value in words.items() if value is not None]
-    options.append(f"save={[float(t) for t in run.times.tolist()]!r}")
     in_folder = sources.name if sources.file == TRAJECTORY else f"{sources.name}/{sources.file}"
     name = "run.npz" if sources.folder is None else in_folder
     lines = ["import qml_dynamics as qd", "", f"run = qd.load({name!r})"]
     if sources.descent and sources.folder is None:  # which one file holds, with its run
         lines[2:] = [f"found = qd.Descent.load({RESULT_OF_DESCENT!r})", "run = found.trajectory"]
-    again = f"again = qd.evolve(run.problem, run.method, {', '.join(options)})"
-    if facts_of(run.method) is None:
-        return "\n".join([*lines, f"# {str(run.method)[:200]}", "# is no method that `evolve` runs by itself."])
-    return "\n".join([*lines, again, "print(qd.compare(run, again))"])
+    again = lines_again(run)
+    if again[-1].startswith("#"):
+        return "\n".join([*lines, *again])
+    return "\n".join([*lines, *again, "print(qd.compare(run, again))"])
 
 
 def cite(sources: Sources) -> Element:

@@ -393,6 +393,36 @@ def test_the_lines_that_reproduce_a_run_do(
     assert np.allclose(names["again"].density, exact.density, atol=1e-12)
 
 
+ANNEALED: dict[str, dict[str, Any]] = {
+    "anneal": {},
+    "portfolio": {"restarts": 1},
+    "quench": {"method": qd.Exact()},
+    "steps": {"strategy": "anneal", "method": qd.SplitStep(40), "adapt": "gap"},
+    "circuits": {"strategy": "anneal", "backend": "statevector", "shots": 4000},
+}
+
+
+@pytest.mark.parametrize("name", list(ANNEALED))
+def test_the_lines_that_reproduce_an_annealing_do(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the result and of its file, where that tells all options; `evolve` with its record refuses the problem."""
+    options = {"strategy": name, **ANNEALED[name]}
+    problem = well(duration=2.0).replace(diffusion=qd.Geometric(1.0, 0.02))
+    run = qd.anneal(problem, 4, seed=1, progress=False, **options)
+    run.save(tmp_path / "run.npz")
+    with pytest.raises(qd.MethodError, match=r"`(problem|backend)` must"):
+        qd.evolve(run.problem, run.method, seed=1, backend=options.get("backend"), save=run.times)
+    monkeypatch.chdir(tmp_path)
+    for source in (run, "run.npz")[: 1 if options.get("method") or options.get("backend") else 2]:
+        _, page = page_of(source, tmp_path)
+        lines = list(section(page, "reproduce").all("code"))[-1].text()
+        assert f"qd.anneal(run.problem, 4, {options['strategy']!r}, " in lines
+        names: dict[str, Any] = {}
+        exec(lines, names)
+        assert np.array_equal(names["again"].density, run.density)
+        assert names["again"].method == run.method
+    assert np.abs(run.density[-1] - run.density[0]).max() > 0.05
+
+
 def test_the_citation_is_that_of_the_repository() -> None:
     text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     found = dict(re.findall(r'^\s*-?\s*([a-z-]+): "?([^"\n]+)"?$', text, re.M))
