@@ -23,6 +23,7 @@ from .schema import schema_text
 
 SAMPLES = {"iris": "iris.csv", "h2": "h2.txt"}
 _BOX = 3.0  # of each weight of an expression
+_CHOSEN = "Where none is named, the one below runs by NumPy, and circuits with a --backend (what they take: qml-dynamics cost)."
 _WEIGHTS = 2  # features that are chosen of a table: the grid has as many axes
 
 
@@ -88,11 +89,12 @@ def _draft(wish: Wish) -> Draft:
 
 
 def _text(title: str, sections: dict[str, dict[str, object]], notes: dict[str, str]) -> str:
-    """The problem file, a comment before each section."""
+    """The problem file, a comment before each section; the method is the default one, which is left to `--backend` and to the reader."""
     parts = [LINE, f"# {title}", "# Every key: qml-dynamics list objectives | schedules | methods | backends.", ""]
     for name, keys in sections.items():
         parts += [f"# {each}" for each in notes.get(name, "").splitlines()]
-        parts += [to_toml({name: keys})]
+        text = to_toml({name: keys})
+        parts += [text if name != "method" else "".join(f"# {each}\n" for each in text.splitlines())]
     return "\n".join(parts)
 
 
@@ -126,7 +128,7 @@ def _of_table(path: Path, target: str | None) -> Draft:
         "objective": f"The loss of a logistic neuron on these rows. The second class is the positive one.{others}\n{told}",
         "diffusion": "How far the wave spreads: it explores first and settles as this falls.",
         "evolution": 'The imaginary clock anneals; "real" tunnels.',
-        "method": 'Run on circuits instead: --method trotter --backend aer --shots 4000, with clock = "real".',
+        "method": f'{_CHOSEN}\nTrotter steps instead: --method trotter --backend aer --shots 4000, with clock = "real".',
     }
     sections: dict[str, dict[str, object]] = {
         "domain": {"kind": "grid", "bounds": [[-6.0, 6.0]] * ndim, "qubits": 5},
@@ -169,7 +171,7 @@ def _of_operator(path: Path, dataset: str | None) -> Draft:
         "operator": f"A sum of {len(terms.labels)} Pauli strings on {terms.num_qubits} qubits; qubit 0 is the highest.",
         "evolution": "The imaginary clock relaxes to the ground state of what the initial wave overlaps with.",
         "initial": 'A basis state instead: kind = "point_mass".',
-        "method": "A circuit instead: --method 'variational:ansatz=hardware_efficient(layers=2),steps=60'.",
+        "method": f"{_CHOSEN}\nA small circuit instead: --method 'variational:ansatz=hardware_efficient(layers=2),steps=60'.",
     }
     return Draft(_text(f"The ground state of the operator in {path.name}.", sections, notes), path)
 
@@ -204,7 +206,7 @@ def _of_loss(loss: str) -> Draft:
         "objective": "A loss of your own: an expression over x0, x1, ..., or a function with --allow-code.",
         "diffusion": "From where the wave crosses barriers to where it sits in one valley.",
         "evolution": 'The imaginary clock anneals; "real" tunnels (quantum Hamiltonian descent: schedule = "qhd").',
-        "method": "Others: qml-dynamics suggest on this file.",
+        "method": f"{_CHOSEN}\nOthers: qml-dynamics suggest on this file.",
     }
     return Draft(_text(f"The minimum of {loss}.", sections, notes))
 

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
+from qml_dynamics.base.codec import method_from_spec
 from qml_dynamics.cli import main
 from qml_dynamics.cli.entries import entries_of
 from qml_dynamics.cli.options import parse_method
 from qml_dynamics.cli.suggest import suggestions
 from qml_dynamics.methods.catalogue import names
+from qml_dynamics.methods.defaults import default_method
 from qml_dynamics.runs.problem_file import problem_from_spec
 
 ROOT = Path(qd.__file__).parents[1]
@@ -170,6 +172,22 @@ def test_an_operator_of_ones_own(tmp_path: Path) -> None:
     file = qd.read_problem(tmp_path / "p")
     run = qd.evolve(file.problem, file.method)
     assert run.expectations["energy"].value[-1] == pytest.approx(-np.sqrt(2), abs=1e-6)
+
+
+@pytest.mark.parametrize("words", [("--sample", "iris"), ("--sample", "h2"), ("--loss", "levy")])
+def test_new_files_are_priced_on_a_backend(
+    words: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They name no method: the commented one is the default one, and with a backend the default circuits are counted."""
+    assert code_of("new", tmp_path / "p", *words) == 0
+    text = (tmp_path / "p" / "problem.toml").read_text()
+    own = tomllib.loads(text.partition("# [method]\n")[2].replace("# ", ""))
+    file = qd.read_problem(tmp_path / "p")
+    assert file.method is None
+    assert method_from_spec(own) == default_method(file.problem, None)
+    if words[1] == "h2":  # two qubits: quick to count
+        assert code_of("cost", tmp_path / "p", "--backend", "aer", "--shots", "200000") == 0
+        assert "circuits on 3 qubits" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
