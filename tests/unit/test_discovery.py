@@ -154,6 +154,42 @@ def test_a_table_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert not (tmp_path / "other").exists()
 
 
+def test_numbers_are_no_classes_unless_they_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(0.5, 1, "1,5"), (2.5, 2, "2,5"), (3.1, 1, "3,7"), (2.9, 3, "4,1")]
+    (tmp_path / "c.csv").write_text("a;whole;y\n" + "".join(f"{a};{n};{y}\n" for a, n, y in rows).replace(".", ","))
+    table = ("--data", tmp_path / "c.csv", "--target")
+    assert code_of("new", tmp_path / "p", *table, "y") == 2
+    said = capsys.readouterr().err
+    assert "`target` must hold classes, but column `y` holds 4 different numbers" in said
+    assert "QuantumDynamicsRegressor" in said
+    assert "--classes" in said
+    assert code_of("new", tmp_path / "p", *table, "y", "--classes", "4,1", "1,5") == 0
+    file = qd.read_problem(tmp_path / "p")
+    assert file.dataset is not None
+    assert file.dataset.classes == ("4,1", "1,5")
+    assert "Other classes, left out: 2,5, 3,7." in (tmp_path / "p" / "problem.toml").read_text()
+    assert code_of("new", tmp_path / "whole", *table, "whole") == 0  # whole numbers may be names of classes
+
+
+def test_how_a_table_is_read_is_said_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{i % 4 + 1},{111 * i:03d};{'?' if i == 3 else i % 3};{'ab'[i % 2]}\n" for i in range(1, 9))
+    (tmp_path / "t.csv").write_bytes(("größe;n;kind\n" + rows).encode("latin-1"))
+    table = ("--data", tmp_path / "t.csv", "--target", "kind")
+    assert code_of("new", tmp_path / "p", *table) == 2
+    assert "`decimal` must be given, '.' or ','" in capsys.readouterr().err
+    said = {"decimal": ",", "separator": "semicolon", "encoding": "latin-1", "missing": "mean"}
+    assert code_of("new", tmp_path / "p", *table, *(word for k, v in said.items() for word in (f"--{k}", v))) == 0
+    stated = tomllib.loads((tmp_path / "p" / "problem.toml").read_text(encoding="utf-8"))["objective"]
+    assert {name: stated[name] for name in said} == said
+    data = qd.read_problem(tmp_path / "p").dataset
+    assert data is not None
+    assert data.features == ("größe", "n")
+    assert 2.5 < data.mean[0] < 4  # 1,111 is between one and two here
+    for name, value in said.items():
+        assert code_of("new", tmp_path / "q", "--loss", "levy", f"--{name}", value) == 2
+        assert f"`{name}` must be absent without --data" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("loss", "least"), [("levy", 0.0), ("(x0-0.3)**2 + 0.5*sin(3*x1)", -0.5), ("michalewicz", -1.8013)]
 )

@@ -277,6 +277,15 @@ def test_the_command_refuses_a_missing_column_and_a_run_on_arrays(
     assert code_of("predict", folder, new, "--out", tmp_path / "p.csv") == 2
     assert "Did you mean 'petal_widht'?" in capsys.readouterr().err
     assert not (tmp_path / "p.csv").exists()
+    new.write_text("petal_width,petal_length\n2.3,\n1.0,3.9\n")
+    assert code_of("predict", folder, new) == 2
+    assert "(1 of 2 rows lacks a value): fill the cell or take the row out." in capsys.readouterr().err
+    new.write_text("petal_width,petal_length\n2.3,6.5\n")
+    for same in (new, tmp_path / "." / "link.csv"):  # by another name too
+        same.exists() or same.symlink_to(new)
+        assert code_of("predict", folder, new, "--out", same) == 2
+        assert "`out` must be another file than the rows" in capsys.readouterr().err
+    assert new.read_text() == "petal_width,petal_length\n2.3,6.5\n"
     problem = qd.Problem(qd.Grid([(-1, 1)], 2), neuron([[1.0], [-1.0]], [1, 0]), 0.1, clock="real", duration=0.1)
     saved = qd.evolve(problem, qd.SplitStep(2), seed=0).save(tmp_path / "run")
     assert code_of("predict", saved, new) == 2
