@@ -14,7 +14,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.base.codec import method_from_spec
-from qml_dynamics.cli import main
+from qml_dynamics.cli import completion, main
 from qml_dynamics.cli.entries import entries_of
 from qml_dynamics.cli.options import parse_method
 from qml_dynamics.cli.suggest import suggestions
@@ -37,7 +37,10 @@ def section(example: str) -> dict[str, object]:
     return tomllib.loads(example.rpartition("] ")[2].replace(", params", "\nparams"))
 
 
-@pytest.mark.parametrize("entry", entries_of("objectives"), ids=lambda e: e.name)
+NAMED_LOSSES = [entry for entry in entries_of("objectives") if "] name = " in entry.example]
+
+
+@pytest.mark.parametrize("entry", NAMED_LOSSES, ids=lambda e: e.name)
 def test_every_loss_that_is_listed_makes_a_problem(entry) -> None:  # type: ignore[no-untyped-def]
     keys = section(entry.example)
     name, params = str(keys["name"]), dict(keys.get("params", {}))  # type: ignore[call-overload]
@@ -59,6 +62,33 @@ def test_every_loss_that_is_listed_makes_a_problem(entry) -> None:  # type: igno
     assert np.ptp(problem.objective.on(problem.domain)) > 0
     assert entry.summary
     assert len(entry.text().split("\n")) == 4
+
+
+def test_every_other_kind_of_loss_is_listed_and_makes_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "my.csv").write_text("x,y,kind\n" + "".join(f"{i % 3},{i % 2},{'ab'[i % 2]}\n" for i in range(8)))
+    (tmp_path / "losses.py").write_text("def mine(w):\n    return w[:, 0] ** 2\n")
+    np.save(tmp_path / "losses.npy", np.arange(16.0).reshape(4, 4))
+    rest = {"diffusion": {"value": 0.5}, "evolution": {"clock": "real", "duration": 1.0}}
+    others = {entry.name: entry for entry in entries_of("objectives") if entry not in NAMED_LOSSES}
+    assert set(others) == {"neuron", "network", "perceptron", "expression", "table", "function"}
+    for name, entry in others.items():
+        keys = tomllib.loads(entry.example.partition("] ")[2].replace('", ', '"\n'))
+        grid = {"kind": "grid", "bounds": [[-1, 1]] * 2, "qubits": 2}
+        if name == "network":
+            grid |= {"bounds": [[-1, 1]] * 7, "qubits": 1}
+        cube = {"kind": "hypercube", "num_weights": 2, "values": [-1, 1]}
+        spec = {"domain": cube if name == "perceptron" else grid, "objective": keys, **rest}
+        problem = problem_from_spec(spec, folder=tmp_path, allow_code=True)
+        assert np.ptp(problem.objective.on(problem.domain)) > 0  # type: ignore[union-attr]
+        assert entry.summary
+    assert others["network"].options["hidden"] == "2"
+    assert {"target", "decimal", "l2"} <= set(others["neuron"].options)
+    assert "hidden" not in others["neuron"].options
+
+
+@pytest.mark.parametrize("kind", ["objectives", "ansatze", "schedules", "backends"])
+def test_what_is_listed_is_completed(kind: str) -> None:
+    assert completion.entries(kind, "") == [entry.name for entry in entries_of(kind)]
 
 
 @pytest.mark.parametrize("entry", entries_of("schedules"), ids=lambda e: e.name)
