@@ -235,6 +235,37 @@ def test_a_data_frame_is_read_by_the_names_of_its_columns(folder: Path) -> None:
         run.predict(Frame(petal_length=[1.0]))
 
 
+def test_dictionaries_of_columns_and_arrays_with_fields_are_read_by_name(folder: Path) -> None:
+    run = qd.load(folder)
+    columns = {"petal_width": [2.3, 0.9], "name": ["u", "v"], "petal_length": [4.0, 6.0]}
+    fields = np.array(
+        [*zip(*columns.values())], dtype=[("petal_width", float), ("name", "U1"), ("petal_length", float)]
+    )
+    expected = run.predict_proba([[4.0, 2.3], [6.0, 0.9]])
+    for table in (columns, fields):
+        np.testing.assert_array_equal(run.predict_proba(table), expected)
+    with pytest.raises(ProblemError, match="`X` must have the column 'petal_length', but is of petal_width"):
+        run.predict({"petal_width": [1.0]})
+    with pytest.raises(ProblemError, match="`X` must have columns of one length"):
+        run.predict({"petal_width": [1.0], "petal_length": [1.0, 2.0]})
+    with pytest.raises(ProblemError, match="fill the cell or take the row out"):
+        run.predict({"petal_width": [1.0], "petal_length": [None]})
+
+
+@pytest.mark.tables
+def test_tables_of_other_libraries_are_read_by_name(folder: Path) -> None:
+    import polars
+    import pyarrow
+
+    run = qd.load(folder)
+    columns = {"petal_width": [2.3, 0.9], "name": ["u", "v"], "petal_length": [4.0, 6.0]}
+    expected = run.predict_proba([[4.0, 2.3], [6.0, 0.9]])
+    for table in (pyarrow.table(columns), polars.DataFrame(columns)):
+        np.testing.assert_array_equal(run.predict_proba(table), expected)
+    with pytest.raises(ProblemError, match=r"`X` must hold its values, but is .*: collect\(\) it\.$"):
+        run.predict(polars.DataFrame(columns).lazy())
+
+
 def test_one_class_against_the_rest_keeps_its_rest(tmp_path: Path) -> None:
     data = load_data(CSV, target="species", positive="setosa", num_features=2)
     problem = qd.Problem(qd.Grid([(-6, 6)] * 3, 3), on_data(data, bias=True), 0.05, clock="imaginary", duration=5.0)
