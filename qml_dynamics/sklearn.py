@@ -31,6 +31,8 @@ from .backends import Backend
 from .backends import backend as find_backend
 from .base.errors import EdgeWeightWarning, MomentumTailWarning, ProblemError, integer, one_of, real, require
 from .base.interrupts import whole
+from .base.memory import available_memory
+from .base.numeric import as_numbers
 from .learning.metts import Chain, metts
 from .methods.base import Method
 from .methods.defaults import default_method
@@ -147,8 +149,22 @@ class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package wit
         bound = wide if self.bound is None else float(self.bound)
         most = 9 if self.dynamics == "variational" or self.backend is not None else 12
         fine = min(5, max(2, most // weights)) if self.qubits is None else int(self.qubits)
+        self._check_room(weights, fine)
         circuits = self.backend is not None or self.dynamics == "variational"
         return Grid([(-bound, bound)] * weights, fine, "periodic" if circuits else "walls")
+
+    def _check_room(self, weights: int, fine: int) -> None:
+        """Refuse a grid whose loss does not fit into the memory, by the option that makes it so large."""
+        name = next((name for name in ("components", "qubits") if getattr(self, name) is not None), "hidden")
+        total, fewer = (
+            weights * fine,
+            "Fewer `components`, or `qubits`" + (", or `hidden`" if self.model == "network" else ""),
+        )
+        if 8 * 2**total > available_memory():
+            raise ProblemError(
+                f"Argument `{name}` must leave a grid that fits into the memory, but is {getattr(self, name)!r}: {weights} weights of "
+                f"{fine} qubits each make 2^{total} points. {fewer} help."
+            )
 
     def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, seed: int) -> _Fitted:
         """One model of one target: signs -1 and 1, or standardised numbers."""
@@ -258,7 +274,7 @@ class QuantumDynamicsClassifier(ClassifierMixin, _QuantumDynamics):  # type: ign
         Args:
             X: shape ``(n, d)``.
             y: n labels, of two kinds at least.
-            sample_weight: of the rows, shape ``(n,)``.
+            sample_weight: of the rows, shape ``(n,)``, or one number.
         """
         self._check()
         rows, y = validate_data(self, X, y, dtype=np.float64)
@@ -310,7 +326,7 @@ class QuantumDynamicsRegressor(RegressorMixin, _QuantumDynamics):  # type: ignor
         Args:
             X: shape ``(n, d)``.
             y: n numbers.
-            sample_weight: of the rows, shape ``(n,)``.
+            sample_weight: of the rows, shape ``(n,)``, or one number.
         """
         self._check()
         rows, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
@@ -332,14 +348,19 @@ class QuantumDynamicsRegressor(RegressorMixin, _QuantumDynamics):  # type: ignor
 
 
 def _weights(given: Matrix | None, count: int) -> np.ndarray:
-    """Weights of the rows; raises :class:`ProblemError` for others than finite numbers from 0 on, not all 0."""
+    """Weights of the rows, a number for all of them; raises :class:`ProblemError` for others than finite ones from 0 on, not all 0."""
     if given is None:
         return np.ones(count)
-    weight = np.asarray(given, dtype=float)
+    try:
+        weight = as_numbers(given)
+    except Exception:  # of any kind: the person's own object makes the array
+        require(False, "sample_weight", f"be a number, or one for each of {count} rows", given)
+    if weight.ndim == 0:
+        weight = np.full(count, weight)
     require(
         weight.shape == (count,),
         "sample_weight",
-        f"have one number for each of {count} rows",
+        f"be a number, or one for each of {count} rows",
         f"of shape {weight.shape}",
     )
     require(

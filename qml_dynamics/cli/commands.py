@@ -224,9 +224,25 @@ def new(
     sample: Annotated[
         str | None, typer.Option(help="iris (default) or h2: samples that come with the package.")
     ] = None,
+    classes: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="Two classes, the second the positive one (default: the most frequent), with --data."),
+    ] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option(help="Of the table: a character, or comma, semicolon, tab, pipe or blank (default: found out)."),
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(help="Of the table's numbers: . or , (default: found out).")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the table's text (default: found out).")] = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(help="Rows without a value: refuse, drop or mean (default: drop where there are some)."),
+    ] = None,
 ) -> None:
     """Write a folder with a problem file that runs, its lines explained."""
-    raise typer.Exit(cli.new.new_command(name, cli.new.Wish(data, target, operator, dataset, loss, sample)))
+    how = {"separator": separator, "decimal": decimal, "encoding": encoding, "missing": missing}
+    wish = cli.new.Wish(data, target, operator, dataset, loss, sample, classes, **how)
+    raise typer.Exit(cli.new.new_command(name, wish))
 
 
 @app.command()

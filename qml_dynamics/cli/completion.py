@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from itertools import chain
 
 from ..backends.names import available
 from ..base.errors import QMLDynamicsError
@@ -16,6 +17,14 @@ from ..methods.catalogue import names
 from ..model.objectives.registry import NAMED
 from ..model.schedules import schedule_names
 
+LOSSES_OF = {  # what stands in [objective] beside the test functions, and the key that says so
+    "name": ("ising", "qubo"),
+    "data": ("neuron", "network", "perceptron"),
+    "expression": ("expression",),
+    "table": ("table",),
+    "function": ("function",),
+}
+FROM_FILE = "circuit"  # an ansatz that no line can name: its circuit stands in a file of a run folder
 _BEGUN = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9_-]*)(?P<open>[:(])(?P<done>(?:[^,]*,)*)(?P<rest>[^,=]*)", re.DOTALL)
 
 
@@ -58,8 +67,8 @@ def losses(incomplete: str) -> list[str]:
 
 _LISTS: dict[str, Callable[[], Iterable[str]]] = {
     "methods": names,
-    "objectives": lambda: [*NAMED, "ising", "qubo"],
-    "ansatze": lambda: [name for name, part in PARTS.items() if part.option == "ansatz"],
+    "objectives": lambda: [*NAMED, *chain.from_iterable(LOSSES_OF.values())],
+    "ansatze": lambda: [name for name, part in PARTS.items() if part.option == "ansatz" and name != FROM_FILE],
     "schedules": schedule_names,
     "backends": lambda: [row.name for row in available()],
 }

@@ -13,14 +13,21 @@ from ..backends import available
 from ..backends.options import DeviceOptions
 from ..base.errors import one_of
 from ..base.registry import PARTS, at
+from ..model.objectives.prepared import MODELS, OPTIONS
 from ..model.objectives.registry import NAMED
 from ..model.objectives.tables import ising, qubo
 from ..model.schedules import QHD, schedule_class, schedule_names
+from ..runs.problem_file.schema import OBJECTIVES
+from .completion import FROM_FILE, LOSSES_OF
 
-FROM_FILE = "circuit"  # an ansatz that no line can name: its circuit stands in a file of a run folder
 _DATA = {
     "ising": '[objective] name = "ising", params = {h = [0.5, 0.0], J = [[0.0, 1.0], [0.0, 0.0]]}',
     "qubo": '[objective] name = "qubo", params = {Q = [[1.0, -2.0], [0.0, 1.0]]}',
+}
+_KEYS = {  # what an example line of a kind of loss says, and where its weights are
+    "expression": ('"x0**2 + sin(3*x1)"', "as many weights as it names, on a box of [domain]"),
+    "table": ('"losses.npy"', "a value at every point of [domain]"),
+    "function": ('"losses:mine"', "code of your own, in losses.py beside the file, with --allow-code only"),
 }
 _SCHEDULES = {
     "constant": "value = 0.5",
@@ -86,7 +93,25 @@ def _objectives() -> list[Entry]:
         rows.append(Entry(name, _summary(make), where, _options(make), f'[objective] name = "{name}"'))
     for name, make in (("ising", ising), ("qubo", qubo)):
         rows.append(Entry(name, _summary(make), "binary weights (a hypercube)", _options(make), _DATA[name]))
+    rows += [_on_data(name) for name in LOSSES_OF["data"]]
+    for name, (value, where) in _KEYS.items():
+        rows.append(Entry(name, _summary(OBJECTIVES[name]), where, _keys(name), f"[objective] {name} = {value}"))
     return rows
+
+
+def _on_data(name: str) -> Entry:
+    """A model on the rows of a file, with the keys of the file and its own."""
+    taken = {key for keys in OPTIONS.values() for key in keys}
+    own = {key: default for key, default in _options(MODELS[name]).items() if key in OPTIONS[name]}
+    options = {key: default for key, default in _keys("data").items() if key not in taken | {"model"}} | own
+    example = f'[objective] data = "my.csv", target = "kind", model = "{name}"'
+    return Entry(name, _summary(MODELS[name]), "rows of a table with two classes", options, example)
+
+
+def _keys(kind: str) -> dict[str, str]:
+    """The keys of a kind of `[objective]` but the one that says which it is."""
+    known = OBJECTIVES[kind].model_fields.items()
+    return {key: "" if field.is_required() else repr(field.default) for key, field in known if key != kind}
 
 
 def _ansatze() -> list[Entry]:

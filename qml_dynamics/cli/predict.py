@@ -26,7 +26,12 @@ def predict_command(
     The columns ``prediction`` and, of classes, ``probability`` (of the second one, of more than two of the predicted one, or of all) are
     written, a row for each row of the file; where the file has the column of the class too, the share that is predicted right is told on
     standard error, rows of other classes than those of the model left out.
+
+    Raises:
+        ProblemError: `out` is the file of the rows, or the run or the rows cannot be read.
     """
+    if out is not None and out.exists() and data.exists():
+        require(not out.samefile(data), "out", "be another file than the rows, which it would replace", str(out))
     model = ready(run, how, allow_code=allow_code)
     prepared = model.preparation
     table, X = model.read(data, how.columns)

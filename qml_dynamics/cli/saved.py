@@ -22,7 +22,7 @@ from ..model.objectives.classifiers import BinaryClassifier
 from ..model.objectives.prepared import Preparation
 from ..model.problem import Problem
 from ..model.tables.cells import same_label
-from ..model.tables.reading import Table, default_features, numbers_of, read_table
+from ..model.tables.reading import IN_NEW_ROWS, Table, default_features, numbers_of, read_table
 from ..results.members import need_best
 from ..results.predictions import Predictor, only_of_a_density
 from ..results.trajectory import Trajectory
@@ -111,7 +111,7 @@ class Ready:
                 f"Argument `columns` must name {self.width} columns of numbers in the order of the rows of the training, which was "
                 f"made of arrays without names, but {data} has {describe(', '.join(chosen))}."
             )
-        return table, np.column_stack([numbers_of(table, name, "columns") for name in chosen])
+        return table, np.column_stack([numbers_of(table, name, "columns", IN_NEW_ROWS) for name in chosen])
 
 
 def ready(path: Path, how: How, *, allow_code: bool = False) -> Ready:

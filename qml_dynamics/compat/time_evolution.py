@@ -53,6 +53,7 @@ __all__ = [
     "VarQTEResult",
     "check_principle",
     "check_problem",
+    "check_widths",
     "estimate_observables",
     "evaluated",
     "is_exact",
@@ -113,6 +114,25 @@ def check_problem(problem: object, estimator: BaseEstimatorV2 | None) -> None:
 
 
 Operators = list[Any] | Mapping[str, Any]
+
+
+def check_widths(operators: Operators | None, circuit: QuantumCircuit) -> None:
+    """Refuse auxiliary operators on other qubits than those of a circuit, or of what it was before it was transpiled; a 0 has none.
+
+    Raises:
+        ProblemError: an operator is too wide or too narrow.
+    """
+    layout = getattr(circuit, "layout", None)
+    width = circuit.num_qubits if layout is None else len(layout.final_index_layout())
+    named = {} if operators is None else operators if isinstance(operators, Mapping) else dict(enumerate(operators))
+    for name, one in named.items():
+        own = getattr(one, "num_qubits", None)
+        require(
+            own in (None, width),
+            f"aux_operators[{name!r}]",
+            f"act on the {width} qubits of the state",
+            f"of {own} qubits",
+        )
 
 
 def laid_out(operators: Operators, layout: TranspileLayout | None) -> Operators:

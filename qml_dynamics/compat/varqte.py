@@ -37,6 +37,7 @@ from .time_evolution import (
     VarQTEResult,
     check_principle,
     check_problem,
+    check_widths,
     evaluated,
     laid_out,
 )
@@ -113,6 +114,7 @@ class _Evolver:
             evolution_problem.initial_state,
         )
         ansatz, layout = self.ansatz, getattr(self.ansatz, "layout", None)
+        check_widths(evolution_problem.aux_operators, ansatz)
         order = list(ansatz.parameters)
         start = from_circuit(ansatz, _started(self.initial_parameters, order))
         hamiltonian = _laid_out(evolution_problem.hamiltonian, layout)

@@ -166,11 +166,14 @@ def check_used(method: Method, backend: Backend | None, shots: int | None, callb
     >>> from qml_dynamics import SplitStep
     >>> check_used(SplitStep(10), find_backend("statevector"), None, None)
     Traceback (most recent call last):
-    qml_dynamics.base.errors.MethodError: Argument `backend` must be None for SplitStep, which runs by NumPy, but is 'statevector'.
+    qml_dynamics.base.errors.MethodError: Argument `backend` must be None for SplitStep, which runs by NumPy, but is 'statevector': name ...
     """
     facts, who = method.facts(), type(method).__name__
     if backend is not None and facts.runs_on == "classical":
-        raise MethodError(f"Argument `backend` must be None for {who}, which runs by NumPy, but is {backend.name!r}.")
+        raise MethodError(
+            f"Argument `backend` must be None for {who}, which runs by NumPy, but is {backend.name!r}: name a method that runs circuits "
+            "(qml-dynamics suggest), or none."
+        )
     if callback is None:
         return
     waves = backend is None or capabilities(backend).exact

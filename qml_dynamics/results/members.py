@@ -73,8 +73,8 @@ class Predicting(Shown, ABC):
 
         Args:
             X: rows, shape ``(n, features)``: of a loss on a file (problem files, ``objectives.on_data``) in the units and the order
-                of ``problem.objective.preparation.features``, or a data frame, whose columns are found by name; else rows like those
-                that the loss was made of.
+                of ``problem.objective.preparation.features``, or a table as ``load_data`` takes it (a data frame, a dictionary of columns,
+                a table of Arrow, an array with fields), whose columns are found by name; else rows like those that the loss was made of.
             weights: ``"best"`` (None), the best sampled weights, of a descent the polished ones; ``"mean"`` (None of a chain), the
                 probabilities ``sum_w p(w) sigmoid(z_w(x))`` over a density or over the samples of a chain; ``"vote"``, the share of it
                 whose weights say so, of which ties go to the second label; or weights of your own, in the units of the loss.

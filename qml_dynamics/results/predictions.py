@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from ..model.objectives.classifiers import BinaryClassifier, Numbers
 from ..model.objectives.prepared import Preparation, refuse_without_model
 from ..model.objectives.scores import given_labels, gives_numbers, r_squared
 from ..model.tables.cells import is_missing, label_value, same_label
-from ..model.tables.reading import read_table
+from ..model.tables.frames import FrameLike, is_frame
+from ..model.tables.reading import Table, read_table
 
 if TYPE_CHECKING:
     from .trajectory import Trajectory
@@ -29,7 +30,7 @@ _TIE = 0.5 - 1e-12  # shares are added in floating point
 _BLOCK = 1 << 20  # (weight vectors) x (rows) of one block
 WEIGHTS, READINGS = ("best", "mean", "vote"), ("born", "population")
 Chosen: TypeAlias = str | Sequence[float] | np.ndarray
-Rows: TypeAlias = Sequence[Sequence[float]] | np.ndarray
+Rows: TypeAlias = Sequence[Sequence[float]] | np.ndarray | FrameLike
 Labels: TypeAlias = Sequence[int | float | str] | np.ndarray
 Read: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -199,17 +200,19 @@ class Predictor:
 
 
 def rows_of(X: Rows, prepared: Preparation | None) -> np.ndarray:
-    """Rows of a model; a data frame by the names of its columns, where those of the file are known.
+    """Rows of a model; every table that :func:`load_data` takes of Python by the names of its columns, where those of the file are known.
 
     Raises:
         ProblemError: it is no finite matrix of so many columns, or lacks a column.
     """
-    named = getattr(X, "columns", None)
-    if prepared is not None and named is not None:
+    if isinstance(X, _Lazy):
+        raise ProblemError(f"Argument `X` must hold its values, but is {describe(X)}: collect() it.")
+    if prepared is not None and _has_names(X):
+        table = _table_of(X)
         for name in prepared.features:
             column = prepared.kinds[name][1] if prepared.kinds.get(name, [""])[0] == "category" else name
-            require(column in named, "X", f"have the column {column!r}", f"of {', '.join(map(str, named))}")
-        X = prepared.rows_of(read_table(X), "X")  # type: ignore[arg-type]
+            require(column in table.header, "X", f"have the column {column!r}", f"of {', '.join(table.header)}")
+        X = prepared.rows_of(table, "X")
     try:
         rows = as_numbers(X)
     except Exception:  # of any kind: the person's own object makes the array
@@ -217,6 +220,28 @@ def rows_of(X: Rows, prepared: Preparation | None) -> np.ndarray:
     require(rows.ndim == 2, "X", "be a matrix, one row a prediction", f"of shape {rows.shape}")
     require(bool(np.isfinite(rows).all()), "X", "be finite", "of values that are infinite or not a number")
     return rows if prepared is None else prepared.transform(rows)
+
+
+@runtime_checkable
+class _Lazy(Protocol):
+    """A data frame that is still to be computed, as a lazy one of polars: it knows names of columns and no values."""
+
+    def collect(self) -> object:
+        """Its values."""
+        ...
+
+
+def _has_names(X: object) -> TypeGuard[FrameLike]:
+    """Whether columns are known by name: a table of Python, but for arrays without fields."""
+    return is_frame(X) and not (isinstance(X, np.ndarray) and X.dtype.names is None)
+
+
+def _table_of(X: FrameLike) -> Table:
+    """The table; what its reader calls `path` is `X` here."""
+    try:
+        return read_table(X)
+    except ProblemError as error:
+        raise ProblemError(str(error).replace("Argument `path`", "Argument `X`")) from None
 
 
 def second_class(labels: np.ndarray, classes: Sequence[str], rest: bool) -> np.ndarray:

@@ -289,6 +289,25 @@ def test_products_that_cannot_be_made_are_refused_by_name(operator, state, messa
         compat.TrotterQRTE().evolve(TimeEvolutionProblem(operator, 0.1, state))
 
 
+@pytest.mark.parametrize("wide", [{"good": Pauli("ZZ"), "bad": Pauli("ZZZ")}, [Pauli("Z")], [SparsePauliOp("IZZ")]])
+@pytest.mark.parametrize("transpiled", [False, True])
+@pytest.mark.parametrize("name", ["VarQITE", "VarQRTE", "TrotterQRTE"])
+def test_auxiliary_operators_of_another_width_are_refused_before_the_run(name, transpiled, wide):
+    circuit = real_amplitudes(2, reps=1) if name != "TrotterQRTE" else QuantumCircuit(2)
+    if transpiled and name != "TrotterQRTE":  # onto a wider device: two qubits of the person's own
+        circuit = generate_preset_pass_manager(0, coupling_map=[[0, 1], [1, 2]], basis_gates=["ry", "cx"]).run(circuit)
+        assert circuit.num_qubits == 3
+    given = (
+        {} if name == "TrotterQRTE" else {"ansatz": circuit, "initial_parameters": [0.1] * 4, "num_timesteps": 10**9}
+    )
+    state = circuit if name == "TrotterQRTE" else None
+    problem = TimeEvolutionProblem(ISING, 0.1, state, aux_operators=wide)
+    with pytest.raises(
+        ProblemError, match=r"`aux_operators\[.*\]` must act on the 2 qubits of the state, but is of [13] qubits"
+    ):
+        getattr(compat, name)(**given, estimator=StatevectorEstimator()).evolve(problem)
+
+
 @pytest.mark.parametrize("start", [["a"] * 8, "mapping"])
 def test_initial_parameters_that_are_no_numbers_are_refused(start):
     circuit = real_amplitudes(2, reps=1)

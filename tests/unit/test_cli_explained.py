@@ -105,7 +105,10 @@ def test_classical_runs_are_compared_too_and_what_a_file_names_in_vain_is_told(
     assert 0 < data["comparison"]["total_variation"] < 1e-2
     code, _, err = ran(capsys, tmp_path, stated, "--backend", "aer")
     assert code == 2
-    assert "Argument `backend` must be None for SplitStep, which runs by NumPy, but is 'aer'." in err
+    assert (
+        "Argument `backend` must be None for SplitStep, which runs by NumPy, but is 'aer': name a method that runs circuits"
+        in err
+    )
     code, data, _ = ran(capsys, tmp_path, OPERATOR.replace("CLOCK", "real"), "--budget")
     assert code == 0
     assert set(data["budget"]["terms"]) == set(OPERATOR_TERMS)

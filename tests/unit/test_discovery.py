@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.cli import main
+from qml_dynamics.base.codec import method_from_spec
+from qml_dynamics.cli import completion, main
 from qml_dynamics.cli.entries import entries_of
 from qml_dynamics.cli.options import parse_method
 from qml_dynamics.cli.suggest import suggestions
 from qml_dynamics.methods.catalogue import names
+from qml_dynamics.methods.defaults import default_method
 from qml_dynamics.runs.problem_file import problem_from_spec
 
 ROOT = Path(qd.__file__).parents[1]
@@ -35,7 +37,10 @@ def section(example: str) -> dict[str, object]:
     return tomllib.loads(example.rpartition("] ")[2].replace(", params", "\nparams"))
 
 
-@pytest.mark.parametrize("entry", entries_of("objectives"), ids=lambda e: e.name)
+NAMED_LOSSES = [entry for entry in entries_of("objectives") if "] name = " in entry.example]
+
+
+@pytest.mark.parametrize("entry", NAMED_LOSSES, ids=lambda e: e.name)
 def test_every_loss_that_is_listed_makes_a_problem(entry) -> None:  # type: ignore[no-untyped-def]
     keys = section(entry.example)
     name, params = str(keys["name"]), dict(keys.get("params", {}))  # type: ignore[call-overload]
@@ -57,6 +62,33 @@ def test_every_loss_that_is_listed_makes_a_problem(entry) -> None:  # type: igno
     assert np.ptp(problem.objective.on(problem.domain)) > 0
     assert entry.summary
     assert len(entry.text().split("\n")) == 4
+
+
+def test_every_other_kind_of_loss_is_listed_and_makes_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "my.csv").write_text("x,y,kind\n" + "".join(f"{i % 3},{i % 2},{'ab'[i % 2]}\n" for i in range(8)))
+    (tmp_path / "losses.py").write_text("def mine(w):\n    return w[:, 0] ** 2\n")
+    np.save(tmp_path / "losses.npy", np.arange(16.0).reshape(4, 4))
+    rest = {"diffusion": {"value": 0.5}, "evolution": {"clock": "real", "duration": 1.0}}
+    others = {entry.name: entry for entry in entries_of("objectives") if entry not in NAMED_LOSSES}
+    assert set(others) == {"neuron", "network", "perceptron", "expression", "table", "function"}
+    for name, entry in others.items():
+        keys = tomllib.loads(entry.example.partition("] ")[2].replace('", ', '"\n'))
+        grid = {"kind": "grid", "bounds": [[-1, 1]] * 2, "qubits": 2}
+        if name == "network":
+            grid |= {"bounds": [[-1, 1]] * 7, "qubits": 1}
+        cube = {"kind": "hypercube", "num_weights": 2, "values": [-1, 1]}
+        spec = {"domain": cube if name == "perceptron" else grid, "objective": keys, **rest}
+        problem = problem_from_spec(spec, folder=tmp_path, allow_code=True)
+        assert np.ptp(problem.objective.on(problem.domain)) > 0  # type: ignore[union-attr]
+        assert entry.summary
+    assert others["network"].options["hidden"] == "2"
+    assert {"target", "decimal", "l2"} <= set(others["neuron"].options)
+    assert "hidden" not in others["neuron"].options
+
+
+@pytest.mark.parametrize("kind", ["objectives", "ansatze", "schedules", "backends"])
+def test_what_is_listed_is_completed(kind: str) -> None:
+    assert completion.entries(kind, "") == [entry.name for entry in entries_of(kind)]
 
 
 @pytest.mark.parametrize("entry", entries_of("schedules"), ids=lambda e: e.name)
@@ -152,6 +184,42 @@ def test_a_table_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert not (tmp_path / "other").exists()
 
 
+def test_numbers_are_no_classes_unless_they_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(0.5, 1, "1,5"), (2.5, 2, "2,5"), (3.1, 1, "3,7"), (2.9, 3, "4,1")]
+    (tmp_path / "c.csv").write_text("a;whole;y\n" + "".join(f"{a};{n};{y}\n" for a, n, y in rows).replace(".", ","))
+    table = ("--data", tmp_path / "c.csv", "--target")
+    assert code_of("new", tmp_path / "p", *table, "y") == 2
+    said = capsys.readouterr().err
+    assert "`target` must hold classes, but column `y` holds 4 different numbers" in said
+    assert "QuantumDynamicsRegressor" in said
+    assert "--classes" in said
+    assert code_of("new", tmp_path / "p", *table, "y", "--classes", "4,1", "1,5") == 0
+    file = qd.read_problem(tmp_path / "p")
+    assert file.dataset is not None
+    assert file.dataset.classes == ("4,1", "1,5")
+    assert "Other classes, left out: 2,5, 3,7." in (tmp_path / "p" / "problem.toml").read_text()
+    assert code_of("new", tmp_path / "whole", *table, "whole") == 0  # whole numbers may be names of classes
+
+
+def test_how_a_table_is_read_is_said_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{i % 4 + 1},{111 * i:03d};{'?' if i == 3 else i % 3};{'ab'[i % 2]}\n" for i in range(1, 9))
+    (tmp_path / "t.csv").write_bytes(("größe;n;kind\n" + rows).encode("latin-1"))
+    table = ("--data", tmp_path / "t.csv", "--target", "kind")
+    assert code_of("new", tmp_path / "p", *table) == 2
+    assert "`decimal` must be given, '.' or ','" in capsys.readouterr().err
+    said = {"decimal": ",", "separator": "semicolon", "encoding": "latin-1", "missing": "mean"}
+    assert code_of("new", tmp_path / "p", *table, *(word for k, v in said.items() for word in (f"--{k}", v))) == 0
+    stated = tomllib.loads((tmp_path / "p" / "problem.toml").read_text(encoding="utf-8"))["objective"]
+    assert {name: stated[name] for name in said} == said
+    data = qd.read_problem(tmp_path / "p").dataset
+    assert data is not None
+    assert data.features == ("größe", "n")
+    assert 2.5 < data.mean[0] < 4  # 1,111 is between one and two here
+    for name, value in said.items():
+        assert code_of("new", tmp_path / "q", "--loss", "levy", f"--{name}", value) == 2
+        assert f"`{name}` must be absent without --data" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("loss", "least"), [("levy", 0.0), ("(x0-0.3)**2 + 0.5*sin(3*x1)", -0.5), ("michalewicz", -1.8013)]
 )
@@ -170,6 +238,22 @@ def test_an_operator_of_ones_own(tmp_path: Path) -> None:
     file = qd.read_problem(tmp_path / "p")
     run = qd.evolve(file.problem, file.method)
     assert run.expectations["energy"].value[-1] == pytest.approx(-np.sqrt(2), abs=1e-6)
+
+
+@pytest.mark.parametrize("words", [("--sample", "iris"), ("--sample", "h2"), ("--loss", "levy")])
+def test_new_files_are_priced_on_a_backend(
+    words: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They name no method: the commented one is the default one, and with a backend the default circuits are counted."""
+    assert code_of("new", tmp_path / "p", *words) == 0
+    text = (tmp_path / "p" / "problem.toml").read_text()
+    own = tomllib.loads(text.partition("# [method]\n")[2].replace("# ", ""))
+    file = qd.read_problem(tmp_path / "p")
+    assert file.method is None
+    assert method_from_spec(own) == default_method(file.problem, None)
+    if words[1] == "h2":  # two qubits: quick to count
+        assert code_of("cost", tmp_path / "p", "--backend", "aer", "--shots", "200000") == 0
+        assert "circuits on 3 qubits" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

@@ -235,6 +235,37 @@ def test_a_data_frame_is_read_by_the_names_of_its_columns(folder: Path) -> None:
         run.predict(Frame(petal_length=[1.0]))
 
 
+def test_dictionaries_of_columns_and_arrays_with_fields_are_read_by_name(folder: Path) -> None:
+    run = qd.load(folder)
+    columns = {"petal_width": [2.3, 0.9], "name": ["u", "v"], "petal_length": [4.0, 6.0]}
+    fields = np.array(
+        [*zip(*columns.values())], dtype=[("petal_width", float), ("name", "U1"), ("petal_length", float)]
+    )
+    expected = run.predict_proba([[4.0, 2.3], [6.0, 0.9]])
+    for table in (columns, fields):
+        np.testing.assert_array_equal(run.predict_proba(table), expected)
+    with pytest.raises(ProblemError, match="`X` must have the column 'petal_length', but is of petal_width"):
+        run.predict({"petal_width": [1.0]})
+    with pytest.raises(ProblemError, match="`X` must have columns of one length"):
+        run.predict({"petal_width": [1.0], "petal_length": [1.0, 2.0]})
+    with pytest.raises(ProblemError, match="fill the cell or take the row out"):
+        run.predict({"petal_width": [1.0], "petal_length": [None]})
+
+
+@pytest.mark.tables
+def test_tables_of_other_libraries_are_read_by_name(folder: Path) -> None:
+    import polars
+    import pyarrow
+
+    run = qd.load(folder)
+    columns = {"petal_width": [2.3, 0.9], "name": ["u", "v"], "petal_length": [4.0, 6.0]}
+    expected = run.predict_proba([[4.0, 2.3], [6.0, 0.9]])
+    for table in (pyarrow.table(columns), polars.DataFrame(columns)):
+        np.testing.assert_array_equal(run.predict_proba(table), expected)
+    with pytest.raises(ProblemError, match=r"`X` must hold its values, but is .*: collect\(\) it\.$"):
+        run.predict(polars.DataFrame(columns).lazy())
+
+
 def test_one_class_against_the_rest_keeps_its_rest(tmp_path: Path) -> None:
     data = load_data(CSV, target="species", positive="setosa", num_features=2)
     problem = qd.Problem(qd.Grid([(-6, 6)] * 3, 3), on_data(data, bias=True), 0.05, clock="imaginary", duration=5.0)
@@ -277,6 +308,15 @@ def test_the_command_refuses_a_missing_column_and_a_run_on_arrays(
     assert code_of("predict", folder, new, "--out", tmp_path / "p.csv") == 2
     assert "Did you mean 'petal_widht'?" in capsys.readouterr().err
     assert not (tmp_path / "p.csv").exists()
+    new.write_text("petal_width,petal_length\n2.3,\n1.0,3.9\n")
+    assert code_of("predict", folder, new) == 2
+    assert "(1 of 2 rows lacks a value): fill the cell or take the row out." in capsys.readouterr().err
+    new.write_text("petal_width,petal_length\n2.3,6.5\n")
+    for same in (new, tmp_path / "." / "link.csv"):  # by another name too
+        same.exists() or same.symlink_to(new)
+        assert code_of("predict", folder, new, "--out", same) == 2
+        assert "`out` must be another file than the rows" in capsys.readouterr().err
+    assert new.read_text() == "petal_width,petal_length\n2.3,6.5\n"
     problem = qd.Problem(qd.Grid([(-1, 1)], 2), neuron([[1.0], [-1.0]], [1, 0]), 0.1, clock="real", duration=0.1)
     saved = qd.evolve(problem, qd.SplitStep(2), seed=0).save(tmp_path / "run")
     assert code_of("predict", saved, new) == 2

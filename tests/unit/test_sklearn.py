@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import qml_dynamics as qd
 import qml_dynamics.sklearn as face
-from qml_dynamics.base.errors import QMLDynamicsError
+from qml_dynamics.base.errors import ProblemError, QMLDynamicsError
 from qml_dynamics.model.reduction import REDUCTIONS, reduced
 from qml_dynamics.sklearn import QuantumDynamicsClassifier, QuantumDynamicsRegressor
 
@@ -185,6 +186,34 @@ def test_sample_weights_are_numbers_of_rows() -> None:
     weighted = QuantumDynamicsClassifier().fit(X, y, sample_weight=weight).predict_proba(X)
     np.testing.assert_allclose(weighted, repeated, atol=2e-6)
     assert np.abs(weighted - QuantumDynamicsClassifier().fit(X, y).predict_proba(X)).max() > 1e-3
+
+
+@pytest.mark.parametrize("estimator", [QuantumDynamicsClassifier, QuantumDynamicsRegressor])
+def test_one_number_weighs_all_rows_alike(estimator: Any) -> None:
+    X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    plain = estimator(qubits=3).fit(X, y).predict(X)
+    np.testing.assert_array_equal(estimator(qubits=3).fit(X, y, sample_weight=2).predict(X), plain)
+    assert np.ptp(plain) > 0
+    for wrong in (-1.0, 0.0, "a", [1.0, 2.0], np.nan):
+        with pytest.raises(ProblemError, match="Argument `sample_weight` must"):
+            estimator().fit(X, y, sample_weight=wrong)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"components": 20},
+            "`components` must leave a grid that fits into the memory, but is 20: 21 weights of 2 qubits",
+        ),
+        ({"qubits": 17}, r"`qubits` must leave .* but is 17: 3 weights of 17 qubits each make 2\^51 points"),
+        ({"model": "network", "hidden": 9}, "`hidden` must leave .* but is 9: 28 weights of 2 qubits"),
+    ],
+)
+def test_grids_beyond_the_memory_are_refused_by_their_option(options: dict[str, Any], said: str) -> None:
+    X = np.random.default_rng(0).normal(size=(30, 22))
+    with pytest.raises(ProblemError, match=said):
+        QuantumDynamicsClassifier(**options).fit(X, X[:, 0] > 0)
 
 
 @pytest.mark.parametrize("how", REDUCTIONS)

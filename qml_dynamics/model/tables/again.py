@@ -12,7 +12,7 @@ import numpy as np
 
 from ...base.errors import ProblemError, describe, require
 from .columns import Column, Kind
-from .reading import Feature, Table, column_named, refuse_missing
+from .reading import IN_NEW_ROWS, Feature, Table, column_named, refuse_missing
 
 Kinds = Mapping[str, Sequence[str]]
 _KINDS: dict[str, Kind] = {"percent": "percent", "boolean": "boolean", "category": "category"}
@@ -71,7 +71,7 @@ def rows_like(
     features = [_feature(name, kinds.get(name)) for name in names]
     values = np.column_stack([_values(table, each, kinds.get(each.name), argument) for each in features])
     if fill is None:
-        refuse_missing(table, features, values, argument)
+        refuse_missing(table, features, values, argument, IN_NEW_ROWS)
         return values
     return np.where(np.isnan(values), np.asarray(fill, dtype=float), values)
 

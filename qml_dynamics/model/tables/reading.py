@@ -24,6 +24,8 @@ Path = str | os.PathLike[str]
 Source = Path | FrameLike
 Missing = Literal["refuse", "drop", "mean"]
 POLICIES = ("refuse", "drop", "mean")
+IN_TRAINING = "pass missing='drop' (those rows) or 'mean' (of the column), or name other columns"
+IN_NEW_ROWS = "fill the cell or take the row out"  # where there is no policy to choose
 
 
 @dataclass(frozen=True)
@@ -236,11 +238,11 @@ def _refuse_kind(table: Table, argument: str, name: str) -> None:
         raise ProblemError(f"Argument `{argument}` must be columns of numbers, but `{name}` has no values.")
 
 
-def numbers_of(table: Table, name: str, argument: str = "features") -> np.ndarray:
+def numbers_of(table: Table, name: str, argument: str = "features", remedy: str = IN_TRAINING) -> np.ndarray:
     """A column as finite numbers, shape ``(rows,)``; raises :class:`ProblemError` with the row of a cell that is none."""
     _refuse_kind(table, argument, name)
     values = values_of(table, Feature(name, name), argument)
-    refuse_missing(table, [Feature(name, name)], values[:, None], argument)
+    refuse_missing(table, [Feature(name, name)], values[:, None], argument, remedy)
     return values
 
 
@@ -266,7 +268,9 @@ def _refuse_cell(argument: str, name: str, cell: str, row: int, rest: str = "") 
     require(False, argument, f"be finite numbers, in column `{name}` too", f"of {cell!r} in row {row}{rest}")
 
 
-def refuse_missing(table: Table, features: Sequence[Feature], values: np.ndarray, argument: str = "features") -> None:
+def refuse_missing(
+    table: Table, features: Sequence[Feature], values: np.ndarray, argument: str = "features", remedy: str = IN_TRAINING
+) -> None:
     """Refuse missing values, with the first of them, the count, and the remedy."""
     lacks = np.isnan(values)
     if not lacks.any():
@@ -277,7 +281,7 @@ def refuse_missing(table: Table, features: Sequence[Feature], values: np.ndarray
     few = f"{rows:,} of {len(values):,} rows lack{'s' if rows == 1 else ''} a value"
     raise ProblemError(
         f"Argument `{argument}` must be finite numbers, in column `{name}` too, but is of {cell!r} in row {table.lines[row]} "
-        f"({few}): pass missing='drop' (those rows) or 'mean' (of the column), or name other columns."
+        f"({few}): {remedy}."
     )
 
 
