@@ -246,9 +246,10 @@ def _begun(
     if found is None:
         seed = said.plain["seed"]
         entropy = drawn(seed if isinstance(seed, int) else None)
-        meta: dict[str, object] = {"verb": verb, "plain": said.plain, "entropy": str(entropy), "versions": versions()}
+        stored, arrays = said.stored()
+        meta: dict[str, object] = {"verb": verb, **stored, "entropy": str(entropy), "versions": versions()}
         meta["callback"] = callback
-        journal.write(CALL, meta, said.arrays)
+        journal.write(CALL, meta, arrays)
         return Call(entropy, scope, folder)
     words = _words(found, verb, said, folder, name)
     if words:
@@ -269,8 +270,7 @@ def _words(found: Entry, verb: str, said: Identity, folder: Path, name: str) -> 
     must = f"Argument `{name}` must be empty or hold this call, but {folder} holds"
     if found.meta["verb"] != verb:
         return f"{must} one of {found.meta['verb']}."
-    plain = found.meta["plain"]
-    differ = said.differs(plain if isinstance(plain, dict) else {}, found.arrays)
+    differ = said.differs(found.meta, found.arrays)
     if differ:
         return f"{must} another one of {verb}: {'; '.join(differ[:4])}."
     then, now = found.meta["versions"], versions()

@@ -385,6 +385,13 @@ def test_a_chain_is_not_read_with_another_problem(tmp_path: Path) -> None:
         Chain.load(tmp_path / "c.npz", other)
     with pytest.raises(ProblemError, match=r"domain\.qubits"):
         Chain.load(tmp_path / "c.npz", COLD.replace(domain=qd.Grid((-3, 3), 5)))
+    for name, value in (("diffusion", COLD.diffusion.value(0.0, 1.0)), ("strength", 1.0)):
+        with pytest.raises(
+            ProblemError, match=rf"`problem` must be that of the chain, but its {name} is .*made with {value}\."
+        ):
+            Chain.load(tmp_path / "c.npz", COLD.replace(**{name: 2 * value}))
+        falls = qd.Linear(value, 0.5 * value)  # the same at time 0
+        assert Chain.load(tmp_path / "c.npz", COLD.replace(**{name: falls})).beta == 1.0
     with pytest.raises(ProblemError, match=r"must be a saved training, but .* is not: it is of another kind"):
         TrainResult.load(tmp_path / "c.npz")
     with pytest.raises(ProblemError, match=r"must be a saved error budget, but .* does not exist"):

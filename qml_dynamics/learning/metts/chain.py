@@ -114,11 +114,12 @@ class Chain(Predicting):
 
         Args:
             path: the file.
-            problem: its domain and its loss must be those of the chain, which are compared to 1e-9. None: the loss is the table of its
-                values that the file holds, with its model on data; a file holds no functions.
+            problem: its domain, its loss, and at time 0 its diffusion and strength must be those of the chain, which are compared to
+                1e-9; the diffusion is that of ``metts(diffusion=)`` where it was given. None: the loss is the table of its values that
+                the file holds, with its model on data; a file holds no functions.
 
         Raises:
-            ProblemError: the file is no saved chain, was damaged or changed, or is of another domain or loss.
+            ProblemError: the file is no saved chain, was damaged or changed, or is of another domain, loss, diffusion or strength.
         """
         parts = read_result(path, KIND)
         with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
@@ -253,6 +254,10 @@ def _same_problem(problem: Problem, there: Mapping[str, object]) -> Problem:
         what = "loss" if problem.operator is None else "operator"
         stored = of(there["table"], np.ndarray, "table")
         differ = array_differences({what: _table(problem)}, {what: stored}, was=_WAS)
+    if not differ:
+        rates = ("diffusion", "strength")
+        now = {name: float(getattr(problem, name).value(0.0, problem.duration)) for name in rates}
+        differ = differences(now, {name: real(there[name], name) for name in rates}, was=_WAS)
     if differ:
         raise ProblemError(f"Argument `problem` must be that of the chain, but its {'; '.join(differ[:3])}.")
     return problem
