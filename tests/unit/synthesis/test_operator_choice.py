@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.sparse.linalg
 from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
@@ -96,11 +97,34 @@ def test_a_wide_register_is_bounded_and_says_so():
     operator = SparsePauliOp.from_sparse_list([*bonds, *(("X", [i], -1.0) for i in range(n))], n)
     wide = qd.Problem.from_operator(operator, clock="real", duration=0.3)
     run = qd.evolve(wide, qd.Trotter(formula="auto", tolerance=0.05))
-    assert run.diagnostics["error_is"] == "bounded by commutators"
+    assert run.diagnostics["error_is"] == "bounded by commutators, for the formulas of Lie and Strang alone"
+    assert {rival[0] for rival in run.diagnostics["rivals"]} <= {"lie", "strang"}
     truth = qd.evolve(wide, qd.Krylov()).states[-1].reshape(-1)
     wave = run.states[-1].reshape(-1)
     error = np.sqrt(max(0.0, 2 - 2 * abs(np.vdot(wave, truth))))
     assert 1e-6 < error <= run.diagnostics["error"] <= 0.05
+
+
+@pytest.mark.parametrize(("n", "told"), [(3, "measured"), (13, "bounded")])
+def test_the_error_is_that_of_the_steps_that_run(n, told):
+    """A strength that changes its sign, of which a long step sees nothing: within the tolerance at every saved time that cuts it."""
+    bonds = [("ZZ", [i, i + 1], -1.0) for i in range(n - 1)]
+    operator = SparsePauliOp.from_sparse_list([*bonds, *(("X", [i], -1.0) for i in range(n))], n)
+    strength = qd.Oscillation(1.0, np.pi, mean=0.05)
+    moving = qd.Problem.from_operator(operator, clock="real", duration=2.0, strength=strength, initial="0" * n)
+    run = qd.evolve(moving, qd.Trotter(formula="auto", tolerance=0.02), save=[0.3, 0.5, 2.0])
+    assert run.diagnostics["error_is"].startswith(told)
+    start = moving.initial.vector(moving.domain).reshape(-1)
+    errors = []
+    for t, wave in zip(run.times, run.states):
+        amount = strength.integral(0.0, float(t), 2.0)
+        truth = scipy.sparse.linalg.expm_multiply(-1j * amount * operator.to_matrix(sparse=True), start)
+        assert abs(np.vdot(start, truth)) < 0.99 or t == 2.0
+        errors.append(np.sqrt(max(0.0, 2 - 2 * abs(np.vdot(wave.reshape(-1), truth)))))
+    assert len(errors) == 3
+    assert 1e-6 < max(errors) <= run.diagnostics["error"] * (1 + 1e-6) <= 0.02 * (1 + 1e-6)
+    if told == "measured":
+        assert max(errors) == pytest.approx(run.diagnostics["error"], rel=1e-4)
 
 
 def test_what_goes_with_auto():
