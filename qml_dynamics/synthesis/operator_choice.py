@@ -5,7 +5,7 @@ The error is measured against the exact wave where it fits, and else bounded by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -17,7 +17,8 @@ from scipy.sparse.linalg import expm_multiply
 
 from ..base.errors import MethodError
 from ..model.formulas import FORMULAS, Formula
-from .operator_layers import Layers, Splitting, as_sweeps, counts, exponential, local_terms, splittings, weigh
+from .commutator_bounds import lie_constant, strang_constant
+from .operator_layers import Splitting, as_sweeps, counts, exponential, layered, local_terms, splittings, weigh
 from .operator_parts import Term
 from .paces import acting
 from .pauli_network import Whole, rotated
@@ -99,7 +100,8 @@ def choose(
         )
     count = _MANY if any(isinstance(each.splitting, Whole) for each in found) else _FINALISTS
     about = [each.each * each.runs ** _power(aim) for each in found]
-    near = sorted((price, place) for place, price in enumerate(about) if price <= _FAR * min(about))[:count]
+    far = _FAR * min(about) or np.inf  # steps that merge cost nothing each
+    near = sorted((price, place) for place, price in enumerate(about) if price <= far)[:count]
     finals = [found[place] for _, place in near]
     whole = []
     for place, each in enumerate(finals):
@@ -141,9 +143,9 @@ def _price(gates: float, depth: float, aim: Aim) -> float:
     return {"gates": gates, "depth": depth, "both": gates * depth}[aim]
 
 
-def _candidates(num_qubits: int, terms: Sequence[Term], names: Sequence[str], aim: Aim) -> list[_Candidate]:
-    """Every formula with every splitting; of a formula the cheapest steps first."""
-    out, kept = [], {ramps: splittings(num_qubits, terms, ramps, every=True) for ramps in (1, 2)}
+def _candidates(kept: Mapping[int, Sequence[Splitting]], names: Sequence[str], aim: Aim) -> list[_Candidate]:
+    """Every formula with every splitting for so many sweeps; of a formula the cheapest steps first."""
+    out = []
     for ramps, each in kept.items():
         sweeps = (1.0,) if ramps == 1 else (0.5, 0.5)
         for splitting in each:
@@ -161,7 +163,8 @@ def _measured(
 ) -> list[_Candidate]:
     cuts, best, found = amounts(1), np.inf, []
     truth = _exact(num_qubits, terms, cuts, start)
-    for candidate in _candidates(num_qubits, terms, _TRIED, aim):
+    kept = {ramps: splittings(num_qubits, terms, ramps, every=True) for ramps in (1, 2)}
+    for candidate in _candidates(kept, _TRIED, aim):
 
         def error(steps: int, own: _Candidate = candidate) -> float:
             """The error of the wave after ``steps`` steps of this candidate, in norm."""
@@ -269,9 +272,8 @@ def _sparse(num_qubits: int, terms: Sequence[Term]) -> scipy.sparse.csr_matrix:
 def _bounded(num_qubits: int, terms: Sequence[Term], amounts: Amounts, tolerance: float, aim: Aim) -> list[_Candidate]:
     """Lie's and Strang's formulas with the steps that their bound asks for."""
     cuts, found = amounts(1), []
-    for candidate in _candidates(num_qubits, terms, ("lie", "strang"), aim):
-        if not isinstance(candidate.splitting, Layers):
-            continue
+    kept = {ramps: layered(num_qubits, terms, ramps) for ramps in (1, 2)}
+    for candidate in _candidates(kept, ("lie", "strang"), aim):
         parts = [[term for block in part for term in block.terms] for part in candidate.splitting.parts]
         order = candidate.formula.order
         constant = lie_constant(parts) if order == 1 else strang_constant(parts)
@@ -288,55 +290,3 @@ def _bounded(num_qubits: int, terms: Sequence[Term], amounts: Amounts, tolerance
 def _total(constant: float, pieces: Pieces, order: int) -> float:
     """The bounds of all steps, which add up, so that what holds at the end holds at every saved time before."""
     return float(constant * sum(abs(amount) ** (order + 1) for piece in pieces for amount in piece))
-
-
-def lie_constant(parts: Sequence[Sequence[Term]]) -> float:
-    """``sum_i |[sum_{j>i} H_j, H_i]| / 2``, with sums of absolute coefficients for norms: a step t errs by at most that times t^2.
-
-    Source: Childs et al., Phys. Rev. X 11, 011020 (2021), arXiv:1912.08854, proposition 9.
-    """
-    return sum(_size(_commutator(_after(parts, i), _sum(own))) for i, own in enumerate(parts)) / 2
-
-
-def strang_constant(parts: Sequence[Sequence[Term]]) -> float:
-    """The constant of t^3 for a step of Strang's formula, with sums of absolute coefficients for norms.
-
-    ``sum_i |[A_i, [A_i, H_i]]| / 12 + |[H_i, [H_i, A_i]]| / 24`` with ``A_i = sum_{j>i} H_j``.
-    Source: Childs et al., Phys. Rev. X 11, 011020 (2021), arXiv:1912.08854, proposition 10.
-    """
-    total = 0.0
-    for i, own in enumerate(parts):
-        after, here = _after(parts, i), _sum(own)
-        inner = _commutator(after, here)
-        total += _size(_commutator(after, inner)) / 12 + _size(_commutator(here, inner)) / 24
-    return total
-
-
-_Sum = dict[tuple[int, int], complex]
-
-
-def _sum(terms: Sequence[Term]) -> _Sum:
-    out: _Sum = {}
-    for x, z, c in terms:
-        out[x, z] = out.get((x, z), 0.0) + c
-    return out
-
-
-def _after(parts: Sequence[Sequence[Term]], i: int) -> _Sum:
-    return _sum([term for part in parts[i + 1 :] for term in part])
-
-
-def _size(terms: _Sum) -> float:
-    return sum(abs(c) for c in terms.values())
-
-
-def _commutator(a: _Sum, b: _Sum) -> _Sum:
-    """``a b - b a``; strings are ``i^|x&z| X^x Z^z``."""
-    out: _Sum = {}
-    for (ax, az), ac in a.items():
-        for (bx, bz), bc in b.items():
-            if ((ax & bz).bit_count() + (az & bx).bit_count()) % 2:
-                x, z = ax ^ bx, az ^ bz
-                power = (ax & az).bit_count() + (bx & bz).bit_count() + 2 * (az & bx).bit_count() - (x & z).bit_count()
-                out[x, z] = out.get((x, z), 0.0) + 2 * ac * bc * 1j ** (power % 4)
-    return out
