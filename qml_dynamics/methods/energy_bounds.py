@@ -164,7 +164,8 @@ def _temple(energy: float, sigma: float, second: float | None, low: float, high:
     if second is None:
         return None
     real(second, "second", error=MethodError)
-    require(second > energy, "second", f"be above the energy of the wave, {energy:.6g}", second, MethodError)
+    least = energy + _ROUNDING * max(1.0, abs(energy))  # nearer, their difference is rounding
+    require(second > least, "second", f"be above the energy of the wave, {energy:.6g}", second, MethodError)
     return max(low, energy - sigma**2 / (min(second, high) - energy)) if high > energy else energy
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ from .. import synthesis
 from ..backends import Backend
 from ..base.errors import MethodError, integer, one_of, real, require
 from ..base.printing import printed_briefly
-from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors
+from ..model.driven_formulas import ends_of_steps
+from ..model.formulas import FORMULAS, Formula, boundaries, by_name, by_order, factors, segments
 from ..model.hamiltonians import LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ..model.operator_sum import OperatorSum
 from ..model.problem import Problem
@@ -56,8 +58,9 @@ class Trotter(Usual):
         formula: the name of a formula, instead of the one that ``order`` stands for: ``"lie"``, ``"strang"``, ``"omelyan2"``,
             ``"suzuki4"``, ``"omelyan4"``, ``"blanes_moan4"`` (the fewest gates for most errors) or ``"blanes_moan6"``. For operators
             ``"auto"``: formula, steps and splitting that take least for the stated error.
-        tolerance: for ``"auto"``: allowed error of the wave at the end, in the 2-norm up to a phase. It is measured up to 12 qubits,
-            and above bounded by commutators (Childs et al., arXiv:1912.08854); ``diagnostics`` says what was picked and why.
+        tolerance: for ``"auto"``: allowed error of the wave at every saved time, in the 2-norm up to a phase. It is measured up to 12
+            qubits, and above bounded by commutators (Childs et al., arXiv:1912.08854), where formulas are Lie's and Strang's alone;
+            ``diagnostics`` says what was picked and why.
         optimise: for ``"auto"``: ``"gates"`` on two qubits, their ``"depth"``, or ``"both"``, which is their product.
         remainder: for losses on a grid: steps of a whole multiple of a unit of time, no longer than the equal ones, and one shorter step
             for the rest, where they take fewer CX (``diagnostics["step"]``). The unit of an axis is ``L^2 / (4 pi N D)``, with walls
@@ -184,7 +187,7 @@ class Trotter(Usual):
             if not self.remainder:
                 return plan, _told(plan, self.steps)
             return plan, {**_told(plan, len(plan.ends) - 1), "step": float(np.diff(plan.ends).max())}
-        choice = _choice(job, self)
+        choice = _choice(job, self, saves)
         plan = synthesis.trotter.program(
             job.problem, job.h, choice.formula, choice.steps, saves.tolist(), splitting=choice.splitting
         )
@@ -242,7 +245,12 @@ class Trotter(Usual):
         return replace(self, steps=2 * self.steps)
 
     def without_encoding(self) -> SplitStep | Trotter:
-        """The split-operator method with the same formula and steps; where those are not equal, these circuits without truncation."""
+        """The split-operator method with the same formula and steps; where those are not equal, these circuits without truncation.
+
+        ``"auto"`` runs operators alone, whose circuits have no encoding: it is its own.
+        """
+        if self.automatic:
+            return self
         if self.remainder:
             return replace(self, truncation=0.0)
         return SplitStep(
@@ -259,18 +267,18 @@ def _in_trains(job: Job) -> bool:
     return job.compact and job.can.trains
 
 
-def _choice(job: Job, method: Trotter) -> Choice:
-    """What is picked for a problem: the same at every call."""
+def _choice(job: Job, method: Trotter, saves: np.ndarray) -> Choice:
+    """What is picked for a problem and saved times: the same at every call."""
     from ..synthesis.operator_choice import choose
 
     problem, h = job.problem, job.h
     assert isinstance(h, PauliHamiltonian)  # the method's facts have refused losses
     assert method.tolerance is not None
 
-    def amounts(steps: int) -> list[float]:
-        """``int s dt`` over each of ``steps`` equal steps."""
-        ends = boundaries(problem.duration, steps, []).tolist()
-        return [h.amount(a, b) for a, b in zip(ends[:-1], ends[1:])]
+    def amounts(steps: int) -> list[list[float]]:
+        """``int s dt`` over each step that runs where there are ``steps`` equal ones, from one saved time to the next."""
+        ends = ends_of_steps(h, steps, saves)
+        return [[h.amount(a, b) for a, b in pairwise(piece.tolist())] for piece in segments(ends, saves)]
 
     narrow = problem.domain.num_qubits <= _MEASURED
     start = problem.initial.vector(problem.domain).reshape(-1) if narrow else None

@@ -5,7 +5,7 @@ The error is measured against the exact wave where it fits, and else bounded by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -17,21 +17,25 @@ from scipy.sparse.linalg import expm_multiply
 
 from ..base.errors import MethodError
 from ..model.formulas import FORMULAS, Formula
-from .operator_layers import Layers, Splitting, as_sweeps, counts, exponential, local_terms, splittings, weigh
+from .commutator_bounds import lie_constant, strang_constant
+from .operator_layers import Splitting, as_sweeps, counts, exponential, layered, local_terms, splittings, weigh
 from .operator_parts import Term
 from .paces import acting
 from .pauli_network import Whole, rotated
 
 Aim = Literal["gates", "depth", "both"]
-Amounts = Callable[[int], Sequence[float]]
+Pieces = Sequence[Sequence[float]]  # the times for which steps run, from one saved time to the next
+Amounts = Callable[[int], Pieces]
 
 _TRIED = ("omelyan4", "strang", "blanes_moan4", "omelyan2", "blanes_moan6", "lie")  # those that win most often first
 _WIDEST = 12  # qubits of a wave that is compared with the exact one
 _ENTRIES = 4_000_000  # of the operator's sparse matrix
 _MOST_STEPS = 4096
 _MOST_BOUNDED = 10**6
+_BOUNDED = "bounded by commutators, for the formulas of Lie and Strang alone"
 _FINALISTS = 4  # whose whole circuits are built and counted,
 _MANY = 16  # and where there are whole networks, whose counts a few steps do not tell
+_FAR = 16.0  # times the least price: what is beyond it is not built
 _SHORT = 3000  # gates of a circuit that is compiled to be counted
 _ROTATIONS = 20_000  # of a candidate that is still measured
 
@@ -42,8 +46,8 @@ class Choice:
 
     Attributes:
         formula, steps, splitting: of the program.
-        error: of the wave at the end, in the 2-norm up to a phase.
-        how: ``"measured"``, or ``"bounded by commutators"``.
+        error: of the wave, in the 2-norm up to a phase: the largest at a saved time.
+        how: ``"measured"``, or ``"bounded by commutators, for the formulas of Lie and Strang alone"``.
         gates, depth: on two qubits, of the whole circuit.
         rivals: formula, splitting, steps, gates and depth of the others whose whole circuits were counted.
     """
@@ -65,6 +69,7 @@ class _Candidate:
     each: float  # what a step costs, about
     steps: int = 0
     error: float = 0.0
+    runs: int = 0  # steps that run: equal ones, cut at the saved times
 
 
 def choose(
@@ -75,9 +80,10 @@ def choose(
     Args:
         num_qubits: of the register.
         terms: masks and coefficients.
-        amounts: the times for which the operator acts in each of so many steps.
+        amounts: the times for which the operator acts in each step that runs where there are so many equal ones, from one saved time
+            to the next.
         start: the initial wave, shape ``(2**num_qubits,)``; None where it is too wide, so that errors are bounded.
-        tolerance: of the wave at the end, in the 2-norm up to a phase.
+        tolerance: of the wave at every saved time, in the 2-norm up to a phase.
         aim: what is to be small: two-qubit gates, their depth, or the product of both.
 
     Raises:
@@ -89,21 +95,37 @@ def choose(
     )  # fmt: skip
     if not found:
         raise MethodError(
-            f"Argument `tolerance` must be one that a formula reaches within {_MOST_STEPS:,} steps, but is {tolerance:g}."
+            f"Argument `tolerance` must be one that a formula reaches within {_MOST_STEPS if measured else _MOST_BOUNDED:,} steps, "
+            f"but is {tolerance:g}."
         )
     count = _MANY if any(isinstance(each.splitting, Whole) for each in found) else _FINALISTS
-    finals = sorted(found, key=lambda each: each.each * each.steps ** _power(aim))[:count]
+    about = [each.each * each.runs ** _power(aim) for each in found]
+    far = _FAR * min(about) or np.inf  # steps that merge cost nothing each
+    near = sorted((price, place) for place, price in enumerate(about) if price <= far)[:count]
+    finals = [found[place] for _, place in near]
     whole = []
     for place, each in enumerate(finals):
-        circuit = each.splitting.circuit(as_sweeps(each.formula.ramps, amounts(each.steps)))
-        whole.append((*_counted(circuit), place))
+        whole.append((*_counted(_whole(num_qubits, each, amounts(each.steps))), place))
     gates, depth, place = min(whole, key=lambda row: (_price(row[0], row[1], aim), row[2]))
     best = finals[place]
     rivals = tuple(
         (finals[p].formula.name, finals[p].splitting.name, finals[p].steps, g, d) for g, d, p in whole if p != place
     )
-    how = "measured" if measured else "bounded by commutators"
+    how = "measured" if measured else _BOUNDED
     return Choice(best.formula, best.steps, best.splitting, best.error, how, gates, depth, rivals)
+
+
+def _whole(num_qubits: int, candidate: _Candidate, pieces: Pieces) -> QuantumCircuit:
+    """The circuit of all steps; those on both sides of a saved time are not merged."""
+    circuit = QuantumCircuit(num_qubits)
+    for piece in pieces:
+        circuit.compose(candidate.splitting.circuit(as_sweeps(candidate.formula.ramps, piece)), inplace=True)
+    return circuit
+
+
+def _runs(pieces: Pieces) -> int:
+    """Steps in which the operator acts."""
+    return sum(1 for piece in pieces for amount in piece if amount)
 
 
 def _counted(circuit: QuantumCircuit) -> tuple[int, int]:
@@ -121,9 +143,9 @@ def _price(gates: float, depth: float, aim: Aim) -> float:
     return {"gates": gates, "depth": depth, "both": gates * depth}[aim]
 
 
-def _candidates(num_qubits: int, terms: Sequence[Term], names: Sequence[str], aim: Aim) -> list[_Candidate]:
-    """Every formula with every splitting; of a formula the cheapest steps first."""
-    out, kept = [], {ramps: splittings(num_qubits, terms, ramps, every=True) for ramps in (1, 2)}
+def _candidates(kept: Mapping[int, Sequence[Splitting]], names: Sequence[str], aim: Aim) -> list[_Candidate]:
+    """Every formula with every splitting for so many sweeps; of a formula the cheapest steps first."""
+    out = []
     for ramps, each in kept.items():
         sweeps = (1.0,) if ramps == 1 else (0.5, 0.5)
         for splitting in each:
@@ -139,9 +161,10 @@ def _candidates(num_qubits: int, terms: Sequence[Term], names: Sequence[str], ai
 def _measured(
     num_qubits: int, terms: Sequence[Term], amounts: Amounts, start: np.ndarray, tolerance: float, aim: Aim
 ) -> list[_Candidate]:
-    truth = expm_multiply(-1j * float(np.sum(amounts(1))) * _sparse(num_qubits, terms), start)
-    best, found = np.inf, []
-    for candidate in _candidates(num_qubits, terms, _TRIED, aim):
+    cuts, best, found = amounts(1), np.inf, []
+    truth = _exact(num_qubits, terms, cuts, start)
+    kept = {ramps: splittings(num_qubits, terms, ramps, every=True) for ramps in (1, 2)}
+    for candidate in _candidates(kept, _TRIED, aim):
 
         def error(steps: int, own: _Candidate = candidate) -> float:
             """The error of the wave after ``steps`` steps of this candidate, in norm."""
@@ -151,18 +174,30 @@ def _measured(
             1, sum(len(b.terms) for part in candidate.splitting.parts for b in part)
         )
         most = min(_MOST_STEPS, max(1, _ROTATIONS // size))
-        if candidate.each:  # no more steps than a better candidate has left
-            most = min(most, int((1.2 * best / candidate.each) ** (1 / _power(aim))) if np.isfinite(best) else most)
-        reached = _fewest(error, tolerance, candidate.formula.order, most)
+        if candidate.each and np.isfinite(best):  # no more steps than a better candidate has left
+            left = int((1.2 * best / candidate.each) ** (1 / _power(aim)))
+            most = min(most, left) if _runs(cuts) <= left else 0
+        reached = _fewest(error, tolerance, candidate.formula.order, most, len(cuts))
         if reached is None:
             continue
         steps, off = reached
-        best = min(best, candidate.each * steps ** _power(aim))
-        found.append(_Candidate(candidate.formula, candidate.splitting, candidate.each, steps, off))
+        runs = _runs(amounts(steps))
+        best = min(best, candidate.each * runs ** _power(aim))
+        found.append(_Candidate(candidate.formula, candidate.splitting, candidate.each, steps, off, runs))
     return found
 
 
-def _fewest(error: Callable[[int], float], tolerance: float, order: int, most: int) -> tuple[int, float] | None:
+def _exact(num_qubits: int, terms: Sequence[Term], pieces: Pieces, start: np.ndarray) -> list[np.ndarray]:
+    """The exact waves where the pieces end."""
+    matrix, waves = -1j * _sparse(num_qubits, terms), [start]
+    for piece in pieces:
+        waves.append(expm_multiply(float(np.sum(piece)) * matrix, waves[-1]))
+    return waves[1:]
+
+
+def _fewest(
+    error: Callable[[int], float], tolerance: float, order: int, most: int, cuts: int
+) -> tuple[int, float] | None:
     """The fewest steps whose error is at most the tolerance, near where the order leads; None above so many."""
     steps, off, below = 1, np.inf, 0
     while steps <= most:
@@ -171,7 +206,7 @@ def _fewest(error: Callable[[int], float], tolerance: float, order: int, most: i
             break
         below = steps
         led = steps * (off / tolerance) ** (1 / order) if off < 0.5 else 2 * steps
-        steps = max(steps + 1, min(int(np.ceil(led)), 4 * steps))
+        steps = max(_more(steps, cuts), min(int(np.ceil(led)), 4 * steps))
     if not off <= tolerance:
         return None
     while steps - below > 1:
@@ -184,9 +219,24 @@ def _fewest(error: Callable[[int], float], tolerance: float, order: int, most: i
     return steps, off
 
 
-def _error(candidate: _Candidate, amounts: Sequence[float], start: np.ndarray, truth: np.ndarray) -> float:
-    """Distance of the wave to the true one, up to a phase."""
-    wave = np.array(start, dtype=complex)
+def _more(steps: int, cuts: int) -> int:
+    """The least number of steps that is tried next: fewer than there are cuts change little."""
+    return steps + 1 if steps >= cuts else 2 * steps
+
+
+def _error(candidate: _Candidate, pieces: Pieces, start: np.ndarray, truth: Sequence[np.ndarray]) -> float:
+    """The largest distance of the waves where the pieces end to the true ones, up to a phase."""
+    wave, largest = np.array(start, dtype=complex), 0.0
+    for piece, exact in zip(pieces, truth):
+        wave = _moved(candidate, piece, wave)
+        overlap = np.vdot(wave, exact)
+        phase = overlap / abs(overlap) if abs(overlap) else 1.0
+        largest = max(largest, float(np.linalg.norm(phase * wave - exact)))
+    return largest
+
+
+def _moved(candidate: _Candidate, amounts: Sequence[float], wave: np.ndarray) -> np.ndarray:
+    """The wave after these steps."""
     for forwards, amount in as_sweeps(candidate.formula.ramps, amounts):
         parts = candidate.splitting.parts
         for part in parts if forwards else reversed(parts):
@@ -196,9 +246,7 @@ def _error(candidate: _Candidate, amounts: Sequence[float], start: np.ndarray, t
                 else:
                     for term in block.terms:
                         wave = rotated(wave, term, 2 * term[2] * acting(amount, *term[:2]))
-    overlap = np.vdot(wave, truth)
-    phase = overlap / abs(overlap) if abs(overlap) else 1.0
-    return float(np.linalg.norm(phase * wave - truth))
+    return wave
 
 
 _exponential = lru_cache(maxsize=1024)(exponential)
@@ -223,73 +271,22 @@ def _sparse(num_qubits: int, terms: Sequence[Term]) -> scipy.sparse.csr_matrix:
 
 def _bounded(num_qubits: int, terms: Sequence[Term], amounts: Amounts, tolerance: float, aim: Aim) -> list[_Candidate]:
     """Lie's and Strang's formulas with the steps that their bound asks for."""
-    found = []
-    for candidate in _candidates(num_qubits, terms, ("lie", "strang"), aim):
-        if not isinstance(candidate.splitting, Layers):
-            continue
+    cuts, found = amounts(1), []
+    kept = {ramps: layered(num_qubits, terms, ramps) for ramps in (1, 2)}
+    for candidate in _candidates(kept, ("lie", "strang"), aim):
         parts = [[term for block in part for term in block.terms] for part in candidate.splitting.parts]
         order = candidate.formula.order
         constant = lie_constant(parts) if order == 1 else strang_constant(parts)
-        steps, bound = 1, _total(constant, amounts(1), order)
+        steps, bound = 1, _total(constant, cuts, order)
         while bound > tolerance and steps <= _MOST_BOUNDED:
-            steps = max(steps + 1, int(np.ceil(steps * (bound / tolerance) ** (1 / order))))
+            steps = max(_more(steps, len(cuts)), int(np.ceil(steps * (bound / tolerance) ** (1 / order))))
             bound = _total(constant, amounts(steps), order)
         if bound <= tolerance:
-            found.append(_Candidate(candidate.formula, candidate.splitting, candidate.each, steps, bound))
+            runs = _runs(amounts(steps))
+            found.append(_Candidate(candidate.formula, candidate.splitting, candidate.each, steps, bound, runs))
     return found
 
 
-def _total(constant: float, amounts: Sequence[float], order: int) -> float:
-    return float(constant * np.sum(np.abs(np.asarray(amounts)) ** (order + 1)))
-
-
-def lie_constant(parts: Sequence[Sequence[Term]]) -> float:
-    """``sum_i |[sum_{j>i} H_j, H_i]| / 2``, with sums of absolute coefficients for norms: a step t errs by at most that times t^2.
-
-    Source: Childs et al., Phys. Rev. X 11, 011020 (2021), arXiv:1912.08854, proposition 9.
-    """
-    return sum(_size(_commutator(_after(parts, i), _sum(own))) for i, own in enumerate(parts)) / 2
-
-
-def strang_constant(parts: Sequence[Sequence[Term]]) -> float:
-    """The constant of t^3 for a step of Strang's formula, with sums of absolute coefficients for norms.
-
-    ``sum_i |[A_i, [A_i, H_i]]| / 12 + |[H_i, [H_i, A_i]]| / 24`` with ``A_i = sum_{j>i} H_j``.
-    Source: Childs et al., Phys. Rev. X 11, 011020 (2021), arXiv:1912.08854, proposition 10.
-    """
-    total = 0.0
-    for i, own in enumerate(parts):
-        after, here = _after(parts, i), _sum(own)
-        inner = _commutator(after, here)
-        total += _size(_commutator(after, inner)) / 12 + _size(_commutator(here, inner)) / 24
-    return total
-
-
-_Sum = dict[tuple[int, int], complex]
-
-
-def _sum(terms: Sequence[Term]) -> _Sum:
-    out: _Sum = {}
-    for x, z, c in terms:
-        out[x, z] = out.get((x, z), 0.0) + c
-    return out
-
-
-def _after(parts: Sequence[Sequence[Term]], i: int) -> _Sum:
-    return _sum([term for part in parts[i + 1 :] for term in part])
-
-
-def _size(terms: _Sum) -> float:
-    return sum(abs(c) for c in terms.values())
-
-
-def _commutator(a: _Sum, b: _Sum) -> _Sum:
-    """``a b - b a``; strings are ``i^|x&z| X^x Z^z``."""
-    out: _Sum = {}
-    for (ax, az), ac in a.items():
-        for (bx, bz), bc in b.items():
-            if ((ax & bz).bit_count() + (az & bx).bit_count()) % 2:
-                x, z = ax ^ bx, az ^ bz
-                power = (ax & az).bit_count() + (bx & bz).bit_count() + 2 * (az & bx).bit_count() - (x & z).bit_count()
-                out[x, z] = out.get((x, z), 0.0) + 2 * ac * bc * 1j ** (power % 4)
-    return out
+def _total(constant: float, pieces: Pieces, order: int) -> float:
+    """The bounds of all steps, which add up, so that what holds at the end holds at every saved time before."""
+    return float(constant * sum(abs(amount) ** (order + 1) for piece in pieces for amount in piece))

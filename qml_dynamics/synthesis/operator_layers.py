@@ -163,42 +163,61 @@ class Weighed:
         return self.gates * max(1.0, self.depth)
 
 
+def layered(num_qubits: int, terms: Sequence[Term], ramps: int) -> list[Layers]:
+    """The ways in layers that fit a formula with so many sweeps a step, without networks.
+
+    Where strings are longer than two qubits and the formula does not turn as often as it starts, these are also groups of commuting
+    strings and the order of the operator.
+    """
+    offset, proper = _proper(terms)
+    single = Layers("terms", num_qubits, single_parts(proper), offset)
+    if len(proper) > _MANY:
+        return [single]
+    found = [Layers("bonds", num_qubits, bond_parts(proper, fused=True), offset)]
+    if any((x | z).bit_count() == 1 for x, z, _ in proper):
+        found.append(_fields(num_qubits, proper, offset))
+    if ramps % 2 and any((x | z).bit_count() > 2 for x, z, _ in proper):
+        found += [Layers("groups", num_qubits, group_parts(proper), offset), single]
+    return found
+
+
 def splittings(num_qubits: int, terms: Sequence[Term], ramps: int, every: bool = False) -> list[Splitting]:
     """The ways to sweep through all terms that fit a formula with so many sweeps a step.
 
-    Where strings are longer than two qubits there are networks for formulas that turn as often as they start, and for the others
-    groups of commuting strings and the order of the operator. With ``every`` also whole networks in the operator's own order and in
-    that of Qiskit's colouring, for gates and for depth, of bonds too where a qubit has more than two.
+    Beside those of :func:`layered` there are networks where strings are longer than two qubits, for formulas that turn as often as they
+    start. With ``every`` also whole networks in the operator's own order and in that of Qiskit's colouring, for gates and for depth, of
+    bonds too where a qubit has more than two.
     """
-    offset = sum(c for x, z, c in terms if not x | z)
-    proper = [term for term in terms if term[0] | term[1]]
+    offset, proper = _proper(terms)
+    found: list[Splitting] = [*layered(num_qubits, terms, ramps)]
     if len(proper) > _MANY:
-        return [Layers("terms", num_qubits, single_parts(proper), offset)]
-    bonds = Layers("bonds", num_qubits, bond_parts(proper, fused=True), offset)
-    fields = Layers("bonds and fields", num_qubits, bond_parts(proper, fused=False), offset)
-    found: list[Splitting] = [bonds]
-    if any((x | z).bit_count() == 1 for x, z, _ in proper):
-        found.append(fields)
+        return found
     few = len(proper) <= _FEW and num_qubits <= WIDEST
     if all((x | z).bit_count() <= 2 for x, z, _ in proper):
         dense = sum((x | z).bit_count() == 2 for x, z, _ in proper) > _DENSE * num_qubits
-        return (
-            [*found, *_wholes(num_qubits, {"bonds and fields": fields.order}, offset)]
-            if every and few and dense
-            else found
-        )
-    groups = Layers("groups", num_qubits, group_parts(proper), offset)
+        if every and few and dense:
+            found += _wholes(num_qubits, {"bonds and fields": _fields(num_qubits, proper, offset).order}, offset)
+        return found
     if ramps % 2 == 0:
         found += networks(num_qubits, proper, offset)
-    else:
-        found += [groups, Layers("terms", num_qubits, single_parts(proper), offset)]
-    if few and every:
-        orders = {parts.name: parts.order for parts in (fields, groups)}
-        orders |= {"terms": tuple(proper), "colours": _by_qiskit(num_qubits, proper)}
-        found += _wholes(num_qubits, orders, offset)
-    elif few:
-        found += [Whole(f"{parts.name} as one network", num_qubits, parts.order, offset) for parts in (fields, groups)]
-    return found
+    if not few:
+        return found
+    groups = Layers("groups", num_qubits, group_parts(proper), offset)
+    orders = {parts.name: parts.order for parts in (_fields(num_qubits, proper, offset), groups)}
+    if not every:
+        return [*found, *(Whole(f"{name} as one network", num_qubits, own, offset) for name, own in orders.items())]
+    orders |= {"terms": tuple(proper), "colours": _by_qiskit(num_qubits, proper)}
+    return [*found, *_wholes(num_qubits, orders, offset)]
+
+
+def _proper(terms: Sequence[Term]) -> tuple[float, list[Term]]:
+    """The coefficient of the identity, and the other terms."""
+    return sum(c for x, z, c in terms if not x | z), [term for term in terms if term[0] | term[1]]
+
+
+def _fields(num_qubits: int, proper: Sequence[Term], offset: float) -> Layers:
+    """Strings on one qubit in a layer of their own."""
+    return Layers("bonds and fields", num_qubits, bond_parts(proper, fused=False), offset)
 
 
 def _wholes(num_qubits: int, orders: Mapping[str, tuple[Term, ...]], offset: float) -> list[Splitting]:

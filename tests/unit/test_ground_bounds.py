@@ -90,6 +90,8 @@ def test_temple_needs_a_second_eigenvalue() -> None:
     assert -1.6 < found.temple < -1.0
     with pytest.raises(qd.MethodError, match=r"`second` must be above the energy of the wave, -0\.88, but is -0\.9"):
         qd.ground_bounds(problem, wave, second=-0.9)
+    with pytest.raises(qd.MethodError, match="`second` must be above the energy"):  # by no more than rounding
+        qd.ground_bounds(problem, wave, second=np.nextafter(found.energy, 1.0))
     with pytest.raises(qd.MethodError, match=r"`time` must be at most the duration, 1, but is 2\.0"):
         qd.ground_bounds(problem, wave, time=2.0)
 

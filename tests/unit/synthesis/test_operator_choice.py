@@ -7,12 +7,15 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.linalg
-from qiskit.quantum_info import SparsePauliOp
+import scipy.sparse.linalg
+from qiskit.quantum_info import Operator, SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.model.schedules import Linear
-from qml_dynamics.synthesis.operator_choice import lie_constant, strang_constant
+from qml_dynamics.synthesis.commutator_bounds import lie_constant, strang_constant
+from qml_dynamics.synthesis.operator_choice import Choice, choose
+from qml_dynamics.synthesis.operator_layers import as_sweeps, label_of, layered, splittings
 
 TERMS = [
     ("ZZ", [0, 1], -1.0),
@@ -89,6 +92,62 @@ def test_commutator_bounds_hold():
     assert strang <= strang_constant([zz, x]) * 0.1**3 <= 5 * strang
 
 
+def strings(many: int, n: int, seed: int = 3) -> list[tuple[int, int, float]]:
+    """So many strings on four of n qubits."""
+    rng, found = np.random.default_rng(seed), {}
+    while len(found) < many:
+        letters = {int(q): int(rng.integers(1, 4)) for q in rng.choice(n, 4, replace=False)}
+        masks = tuple(sum((letter >> k & 1) << q for q, letter in letters.items()) for k in (0, 1))
+        found[masks] = float(rng.normal())
+    return [(x, z, c) for (x, z), c in found.items()]
+
+
+@pytest.mark.parametrize(("constant", "order"), [(lie_constant, 1), (strang_constant, 2)])
+def test_the_bound_for_many_strings_is_no_less_than_that_for_few(constant, order):
+    """Without adding up equal strings: above the constant with them, near to it, and so above the error; one string counted twice too."""
+    n = 5
+    terms = strings(24, n)
+    parts = [terms[:4], terms[4:5], terms[5:16], [*terms[16:], (*terms[0][:2], 0.4), (*terms[18][:2], -0.2)]]
+    exact, loose = constant(parts), constant(parts, pairs=0)
+    assert exact < loose < 1.2 * exact
+    dense = [sum(c * SparsePauliOp(label_of(x, z, n)).to_matrix() for x, z, c in part) for part in parts]
+    step = 0.01
+    row = dense if order == 1 else [*(m / 2 for m in dense), *(m / 2 for m in reversed(dense))]
+    wave = np.linalg.multi_dot([scipy.linalg.expm(-1j * step * m) for m in reversed(row)])
+    error = np.linalg.norm(wave - scipy.linalg.expm(-1j * step * sum(dense)), 2)
+    assert 1e-2 * exact * step ** (order + 1) < error < exact * step ** (order + 1)
+
+
+def test_very_many_strings_are_refused_by_name():
+    """Where neither way of adding up commutators is at hand in reasonable time; strings that share few qubits are."""
+    many = 4001
+    apart = [[(0, 3 << 2 * i, 1.0) for i in range(many)], [(1 << 2 * i, 0, 1.0) for i in range(many)]]
+    assert lie_constant(apart) == pytest.approx(many)
+    with pytest.raises(MethodError, match="`formula` must be the name of one formula for more than 4,000 strings"):
+        strang_constant([[term] for term in strings(many, 30)], pairs=1000)
+
+
+def unitary(found: Choice, amounts: list[float]) -> np.ndarray:
+    """What the circuit of steps does."""
+    return Operator(found.splitting.circuit(as_sweeps(found.formula.ramps, amounts))).data
+
+
+def test_bounds_are_of_layers_alone():
+    """No network is looked for, which no bound holds for; the circuit of what is picked errs by less than is told."""
+    n, terms = 5, strings(8, 5)
+    names = {each.name for ramps in (1, 2) for each in layered(n, terms, ramps)}
+    assert any(each.name not in names for each in splittings(n, terms, 2))
+    found = choose(n, terms, lambda steps: [[0.03 / steps] * steps, [-0.01 / steps] * steps], None, 0.01, "gates")
+    assert {found.splitting.name, *(rival[1] for rival in found.rivals)} <= names
+    matrix = sum(c * SparsePauliOp(label_of(x, z, n)).to_matrix() for x, z, c in terms)
+    ends = unitary(found, [0.03 / found.steps] * found.steps), unitary(found, [-0.01 / found.steps] * found.steps)
+    errors = [
+        np.linalg.norm(ends[0] - scipy.linalg.expm(-0.03j * matrix), 2),
+        np.linalg.norm(ends[1] @ ends[0] - scipy.linalg.expm(-0.02j * matrix), 2),
+    ]
+    assert 1e-7 < max(errors) <= found.error <= 0.01
+
+
 def test_a_wide_register_is_bounded_and_says_so():
     """Thirteen spins: no wave is asked for."""
     n = 13
@@ -96,11 +155,34 @@ def test_a_wide_register_is_bounded_and_says_so():
     operator = SparsePauliOp.from_sparse_list([*bonds, *(("X", [i], -1.0) for i in range(n))], n)
     wide = qd.Problem.from_operator(operator, clock="real", duration=0.3)
     run = qd.evolve(wide, qd.Trotter(formula="auto", tolerance=0.05))
-    assert run.diagnostics["error_is"] == "bounded by commutators"
+    assert run.diagnostics["error_is"] == "bounded by commutators, for the formulas of Lie and Strang alone"
+    assert {rival[0] for rival in run.diagnostics["rivals"]} <= {"lie", "strang"}
     truth = qd.evolve(wide, qd.Krylov()).states[-1].reshape(-1)
     wave = run.states[-1].reshape(-1)
     error = np.sqrt(max(0.0, 2 - 2 * abs(np.vdot(wave, truth))))
     assert 1e-6 < error <= run.diagnostics["error"] <= 0.05
+
+
+@pytest.mark.parametrize(("n", "told"), [(3, "measured"), (13, "bounded")])
+def test_the_error_is_that_of_the_steps_that_run(n, told):
+    """A strength that changes its sign, of which a long step sees nothing: within the tolerance at every saved time that cuts it."""
+    bonds = [("ZZ", [i, i + 1], -1.0) for i in range(n - 1)]
+    operator = SparsePauliOp.from_sparse_list([*bonds, *(("X", [i], -1.0) for i in range(n))], n)
+    strength = qd.Oscillation(1.0, np.pi, mean=0.05)
+    moving = qd.Problem.from_operator(operator, clock="real", duration=2.0, strength=strength, initial="0" * n)
+    run = qd.evolve(moving, qd.Trotter(formula="auto", tolerance=0.02), save=[0.3, 0.5, 2.0])
+    assert run.diagnostics["error_is"].startswith(told)
+    start = moving.initial.vector(moving.domain).reshape(-1)
+    errors = []
+    for t, wave in zip(run.times, run.states):
+        amount = strength.integral(0.0, float(t), 2.0)
+        truth = scipy.sparse.linalg.expm_multiply(-1j * amount * operator.to_matrix(sparse=True), start)
+        assert abs(np.vdot(start, truth)) < 0.99 or t == 2.0
+        errors.append(np.sqrt(max(0.0, 2 - 2 * abs(np.vdot(wave.reshape(-1), truth)))))
+    assert len(errors) == 3
+    assert 1e-6 < max(errors) <= run.diagnostics["error"] * (1 + 1e-6) <= 0.02 * (1 + 1e-6)
+    if told == "measured":
+        assert max(errors) == pytest.approx(run.diagnostics["error"], rel=1e-4)
 
 
 def test_what_goes_with_auto():
