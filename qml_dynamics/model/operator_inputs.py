@@ -33,6 +33,8 @@ def kind_of(given: object) -> str | None:
         return None
     if isinstance(given, str):
         return "text"
+    if isinstance(given, Reading):
+        return "reading"
     if isinstance(given, np.ndarray):
         return "matrix"
     if isinstance(given, (list, tuple)):
@@ -99,20 +101,28 @@ def read_operator(
 # -- words with coefficients
 
 
-def _from_text(given: str, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    return strings_of(read_text(given, name), wires, width, name)
+def words_of(given: object, name: str) -> Reading | None:
+    """The words of a text, of labels with coefficients, or of an object with ``terms`` (OpenFermion's ``QubitOperator``).
+
+    None for any other operator. :func:`read_operator` takes what is returned, so that nothing is read twice.
+    """
+    kind = kind_of(given)
+    if kind == "reading":
+        return given  # type: ignore[return-value]
+    if kind == "text":
+        return read_text(given, name)  # type: ignore[arg-type]
+    if kind == "pairs":
+        return _of_pairs(given, name)  # type: ignore[arg-type]
+    if kind in ("mapping", "terms"):
+        terms = given if kind == "mapping" else given.terms  # type: ignore[attr-defined]
+        return _of_pairs(list(terms.items()), name)  # type: ignore[attr-defined]
+    return None
 
 
-def _from_mapping(
-    given: Mapping[object, object], wires: Sequence[Wire] | None, width: int | None, name: str
-) -> Strings:
-    return _from_pairs(list(given.items()), wires, width, name)
-
-
-def _from_terms(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    """An object with a dictionary ``terms`` by tuples ``((qubit, letter), ...)``, as OpenFermion's ``QubitOperator``."""
-    terms: Mapping[object, object] = given.terms  # type: ignore[attr-defined]
-    return _from_pairs([(_spelled(key), c) for key, c in terms.items()], wires, width, name)
+def _from_words(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    reading = words_of(given, name)
+    assert reading is not None
+    return strings_of(reading, wires, width, name)
 
 
 def _spelled(key: object) -> object:
@@ -121,9 +131,7 @@ def _spelled(key: object) -> object:
     return key
 
 
-def _from_pairs(
-    given: Sequence[tuple[object, object]], wires: Sequence[Wire] | None, width: int | None, name: str
-) -> Strings:
+def _of_pairs(given: Sequence[tuple[object, object]], name: str) -> Reading:
     reading = Reading()
     for first, second in given:
         label, c = (second, first) if isinstance(second, str) and not isinstance(first, str) else (first, second)
@@ -131,7 +139,7 @@ def _from_pairs(
         require(isinstance(label, str), name, "have labels that are texts like 'XIZ' or 'X0 Z2'", label)
         assert isinstance(label, str)
         reading.add(read_word(label, reading, name), coefficient_of(c, label, name))
-    return strings_of(reading, wires, width, name)
+    return reading
 
 
 # -- Qiskit
@@ -318,10 +326,7 @@ def _from_sparse(given: SparseMatrix, wires: Sequence[Wire] | None, width: int |
 
 
 _READERS: dict[str, Callable[..., Strings]] = {
-    "text": _from_text,
-    "mapping": _from_mapping,
-    "pairs": _from_pairs,
-    "terms": _from_terms,
+    **dict.fromkeys(("text", "reading", "mapping", "pairs", "terms"), _from_words),
     "sparse pauli": _from_sparse_pauli,
     "list": _from_list,
     "string": _from_string,
