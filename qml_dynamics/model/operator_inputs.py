@@ -7,15 +7,17 @@ first letter of a label and the highest bit of an index are the same qubit, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Number
 from typing import Protocol
 
 import numpy as np
 
 from ..base.errors import ProblemError, QMLDynamicsError, describe, integer, require
-from .operator_matrices import SparseMatrix, dense_totals, sparse_totals
-from .operator_strings import Strings, coefficient_of, masked, real_part, shown, strings_of
+from .operator_matrices import SparseMatrix, dense_totals, rectangular, sparse_totals
+from .operator_qiskit import from_list, from_observable, from_sparse_list, from_sparse_pauli, from_string, is_triple
+from .operator_strings import Strings, coefficient_of, masked, shown, strings_of
 from .operator_text import read_text, read_word
-from .pauli_words import Reading, Terms, Wire, Word
+from .pauli_words import Reading, Terms, Wire
 
 KINDS = (
     "a SparsePauliOp or another operator of Qiskit or PennyLane, a matrix, {label: coefficient}, pairs of both, "
@@ -38,9 +40,11 @@ def kind_of(given: object) -> str | None:
     if isinstance(given, np.ndarray):
         return "matrix"
     if isinstance(given, (list, tuple)):
-        return "pairs" if given and all(map(_is_pair, given)) else "matrix"
+        return "pairs" if all(map(_is_pair, given)) else "sparse list" if all(map(is_triple, given)) else "matrix"
+    if isinstance(given, Mapping) and hasattr(given, "wires"):
+        return "bosons" if hasattr(given, "normal_order") else "fermions" if hasattr(given, "adjoint") else "sentence"
     if isinstance(given, Mapping):
-        return "sentence" if hasattr(given, "wires") else "mapping"
+        return "mapping"
     for kind, members in _MEMBERS.items():
         if all(hasattr(given, member) for member in members):
             return kind
@@ -51,12 +55,22 @@ def kind_of(given: object) -> str | None:
 
 
 _MEMBERS = {
+    "channel": ("is_cptp", "is_tp"),
+    "clifford": ("symplectic_matrix", "destab"),
     "sparse pauli": ("paulis", "coeffs"),
     "pennylane": ("pauli_rep", "wires"),
     "observable": ("as_paulis", "bit_terms"),
     "list": ("to_labels", "phase"),
     "string": ("to_label", "phase", "num_qubits"),
     "sparse matrix": ("tocoo", "shape"),
+}
+
+
+_REFUSED = {
+    "channel": "a channel of Qiskit: give a Hermitian operator on its qubits",
+    "clifford": "a Clifford of Qiskit: give Operator(clifford) where its unitary is Hermitian",
+    "fermions": "a word or sentence of fermions: give qml.jordan_wigner(operator)",
+    "bosons": "a word or sentence of bosons: give qml.binary_mapping(operator) or qml.unary_mapping(operator)",
 }
 
 
@@ -92,6 +106,8 @@ def read_operator(
     kind = kind_of(given)
     if kind is None:
         raise ProblemError(f"Argument `{name}` must be {KINDS}, but is {describe(given)}.")
+    if kind in _REFUSED:
+        raise ProblemError(f"Argument `{name}` must be a Hermitian operator on qubits, but is {_REFUSED[kind]}.")
     found = _READERS[kind](given, wires, num_qubits, name)
     if num_qubits is not None and found.num_qubits != num_qubits:
         raise ProblemError(f"Argument `{name}` must act on {num_qubits} qubits, but acts on {found.num_qubits}.")
@@ -140,87 +156,6 @@ def _of_pairs(given: Sequence[tuple[object, object]], name: str) -> Reading:
         assert isinstance(label, str)
         reading.add(read_word(label, reading, name), coefficient_of(c, label, name))
     return reading
-
-
-# -- Qiskit
-
-
-def _from_labels(labels: Iterable[str], coefficients: Iterable[object], name: str) -> Strings:
-    """Labels in Qiskit's order, a sign or factor i before them, and their coefficients."""
-    signs = {"": 1, "-": -1, "i": 1j, "-i": -1j}
-    totals: dict[tuple[int, int], complex] = {}
-    count = None
-    for label, c in zip(labels, coefficients):
-        letters = label.lstrip("-i")
-        factor = signs[label[: len(label) - len(letters)]]
-        x = int("0" + "".join("1" if p in "XY" else "0" for p in letters), 2)
-        z = int("0" + "".join("1" if p in "ZY" else "0" for p in letters), 2)
-        totals[x, z] = totals.get((x, z), 0.0) + factor * coefficient_of(c, label, name)
-        count = len(letters)
-    require(count is not None, name, "have at least one term", "an empty sum")
-    require(count != 0, name, "act on at least one qubit", "a number")
-    assert count
-    largest = max(map(abs, totals.values()))
-    return Strings(count, {key: real_part(c, largest, _word_of(*key, count), count, name) for key, c in totals.items()})
-
-
-def _word_of(x: int, z: int, count: int) -> Word:
-    """The letters of a pair of masks by place, the highest qubit first."""
-    if x | z == 0:
-        return frozenset()
-    letters = {(1, 0): "X", (0, 1): "Z", (1, 1): "Y"}
-    bits = ((count - 1 - q, (x >> q & 1, z >> q & 1)) for q in range(count))
-    return frozenset((place, letters[pair]) for place, pair in bits if pair in letters)
-
-
-class _HasLabels(Protocol):
-    def to_labels(self) -> list[str]:
-        """The labels of all Pauli strings, such as ``["XIZ", "ZZI"]``."""
-
-
-class _Sparse(Protocol):
-    paulis: _HasLabels
-    coeffs: np.ndarray
-
-
-def _from_sparse_pauli(given: _Sparse, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    return _from_labels([str(label) for label in given.paulis.to_labels()], list(given.coeffs), name)
-
-
-def _from_list(given: _HasLabels, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    labels = [str(label) for label in given.to_labels()]
-    return _from_labels(labels, [1.0] * len(labels), name)
-
-
-class _HasLabel(Protocol):
-    def to_label(self) -> str:
-        """The label of one Pauli string with its phase, such as ``"-iXIZ"``."""
-
-
-def _from_string(given: _HasLabel, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    return _from_labels([given.to_label()], [1.0], name)
-
-
-class _Observable(Protocol):
-    num_qubits: int
-
-    def as_paulis(self) -> _Observable:
-        """The same observable with projectors opened into Pauli strings."""
-
-    def to_sparse_list(self) -> list[tuple[str, list[int], complex]]:
-        """Letters, qubits and coefficient of every term."""
-
-
-def _from_observable(given: _Observable, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    """A ``SparseObservable``; its projectors are written out as Pauli strings."""
-    count = given.num_qubits
-    require(count > 0, name, "act on at least one qubit", "a number")
-    terms: Terms = {}
-    for letters, qubits, c in given.as_paulis().to_sparse_list():
-        word = frozenset((count - 1 - q, letter) for letter, q in zip(letters, qubits))
-        terms[word] = terms.get(word, 0.0) + c
-    require(bool(terms), name, "have at least one term", "an empty sum")
-    return Strings(count, masked(terms, {i: count - 1 - i for i in range(count)}, name))
 
 
 # -- PennyLane
@@ -314,7 +249,14 @@ def _from_sentence_on(sentence: Mapping[Mapping[Wire, str], complex], order: tup
 
 
 def _from_matrix(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    return Strings(*dense_totals(given, name))
+    matrix = rectangular(given)
+    numeric = matrix.dtype.kind in "fciub" and matrix.ndim == 2
+    if isinstance(given, (list, tuple)) and not numeric and (odd := [row for row in given if not _is_row(row)]):
+        raise ProblemError(
+            f"Argument `{name}` must be rows of numbers or pairs, [('XZ', 0.5), ...] or [(Linear(0, 1), operator), ...], "
+            f"but has {describe(odd[0])}."
+        )
+    return Strings(*dense_totals(matrix, name))
 
 
 def _from_data(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
@@ -325,12 +267,20 @@ def _from_sparse(given: SparseMatrix, wires: Sequence[Wire] | None, width: int |
     return Strings(*sparse_totals(given, name))
 
 
+def _is_row(row: object) -> bool:
+    """Whether an item of a list holds numbers only, so that the list may be a matrix."""
+    if isinstance(row, (list, tuple)):
+        return all(isinstance(c, (Number, np.generic, np.ndarray)) for c in row)
+    return isinstance(row, (Number, np.generic, np.ndarray))
+
+
 _READERS: dict[str, Callable[..., Strings]] = {
     **dict.fromkeys(("text", "reading", "mapping", "pairs", "terms"), _from_words),
-    "sparse pauli": _from_sparse_pauli,
-    "list": _from_list,
-    "string": _from_string,
-    "observable": _from_observable,
+    "sparse list": from_sparse_list,
+    "sparse pauli": from_sparse_pauli,
+    "list": from_list,
+    "string": from_string,
+    "observable": from_observable,
     "pennylane": _from_pennylane,
     "sentence": _from_sentence,
     "matrix": _from_matrix,
