@@ -259,6 +259,33 @@ def test_files_keep_terms_with_their_schedules(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "first", "second", "wires", "labels"),
+    [
+        ("", "[X0]", "0.5 [Z0 Y2]", None, [["XII"], ["ZIY"]]),
+        ("num_qubits = 4", "[X0 Z1]", "[Y1]", None, [["XZII"], ["IYII"]]),
+        ("", "X('a') Z('b')", "X('b')", ("a", "b"), [["XZ"], ["IX"]]),
+        ('wires = ["b", "a"]', "X('a') Z('b')", "X('b')", ("b", "a"), [["ZX"], ["XI"]]),
+    ],
+)
+def test_files_of_terms_are_texts_as_in_python(
+    tmp_path: Path, head: str, first: str, second: str, wires: Any, labels: list[list[str]]
+) -> None:
+    """Widened to the largest index, with the labels of their wires; one file alone keeps its own."""
+    (tmp_path / "first.txt").write_text(first)
+    (tmp_path / "second.txt").write_text(second)
+    clock = '[evolution]\nclock = "real"\nduration = 1.0\n'
+    (tmp_path / "problem.toml").write_text(
+        f'[operator]\n{head}\n[[operator.terms]]\nfile = "first.txt"\nschedule = "linear"\nparams = {{start = 1, stop = 0}}\n'
+        f'[[operator.terms]]\nfile = "second.txt"\n{clock}'
+    )
+    found = read_problem(tmp_path).problem
+    assert found.wires == wires
+    assert [terms.labels for _, terms in found.operator.parts] == labels
+    (tmp_path / "problem.toml").write_text(f'[operator]\n{head}\nfile = "first.txt"\n{clock}')
+    assert read_problem(tmp_path).problem.wires == wires
+
+
+@pytest.mark.parametrize(
     ("terms", "told"),
     [
         (

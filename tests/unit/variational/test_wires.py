@@ -354,3 +354,23 @@ def test_angles_of_a_qnode_are_lines_on_both_sides(curve: Any) -> None:
 def test_channels_are_refused_by_name() -> None:
     with pytest.raises(MethodError, match="DepolarizingChannel"):
         ansatz.from_pennylane(lambda t: (qml.RX(t, wires=0), qml.DepolarizingChannel(0.1, wires=0)), 0.3)
+
+
+SUM = 0.7 * qml.X(0) @ qml.Z(1) + 0.3 * qml.Y(1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        (lambda t: qml.adjoint(qml.TrotterProduct(SUM, t, n=2, order=2)), r"take other angles, but has Adjoint\(Evol"),
+        (
+            lambda t: qml.ctrl(qml.TrotterProduct(SUM, t, order=2), control=2),
+            r"take other angles, but has C\(Evolution",
+        ),
+        (lambda t: qml.QDrift(SUM, t, n=3), "has QDrift without a seed: give QDrift a seed"),
+        (lambda t: qml.adjoint(qml.QDrift(SUM, t, n=3)), r"has Adjoint\(QDrift\) without a seed: give QDrift a seed"),
+    ],
+)
+def test_product_formulas_that_pennylane_cannot_bind_are_refused_by_name(operation: Any, words: str) -> None:
+    with pytest.raises(MethodError, match=words):
+        ansatz.from_pennylane(operation, 0.3)
