@@ -130,8 +130,8 @@ def words_of(given: object, name: str) -> Reading | None:
     if kind == "pairs":
         return _of_pairs(given, name)  # type: ignore[arg-type]
     if kind in ("mapping", "terms"):
-        terms = given if kind == "mapping" else given.terms  # type: ignore[attr-defined]
-        return _of_pairs(list(terms.items()), name)  # type: ignore[attr-defined]
+        terms: Mapping[object, object] = given if isinstance(given, Mapping) else given.terms  # type: ignore[attr-defined]
+        return _of_pairs(list(terms.items()), name)
     return None
 
 

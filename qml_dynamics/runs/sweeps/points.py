@@ -134,7 +134,7 @@ def changed(sections: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
         *path, last = key.split(".")
         inner: Any = out
         for name in path:
-            at = _place(inner, name, key)
+            at: Any = _place(inner, name, key)
             below = inner[at] if isinstance(inner, list) else inner.get(at)
             inner[at] = dict(below) if isinstance(below, Mapping) else list(below) if _is_list(below) else {}
             inner = inner[at]

@@ -136,7 +136,7 @@ def _is_template(op: Operator) -> bool:
     root: Any = op
     while isinstance(root, qml.ops.op_math.SymbolicOp) and not isinstance(root, _FORMULAS):
         root = root.base
-    if isinstance(root, qml.QDrift) and root.hyperparameters["seed"] is None:
+    if isinstance(root, _FORMULAS) and root.hyperparameters.get("seed", 0) is None:
         raise MethodError(
             f"Argument `qnode` must be the same circuit each time, but has {op.name} without a seed: give QDrift a seed."
         )
