@@ -34,7 +34,7 @@ def as_initial(given: object, domain: Domain) -> Initial:
     - an initial wave, which stays as it is;
     - a text of digits, ``"0101"``: the basis state with these bits, that of the highest qubit first;
     - ``{label: amplitude}``, or a sparse vector of SciPy;
-    - amplitudes, flat or of the shape of the domain: an array, a list, Qiskit's ``Statevector``;
+    - amplitudes, flat, as one column or row, or of the shape of the domain: an array, a list, Qiskit's ``Statevector``;
     - a ``QuantumCircuit`` without free parameters, acting on ``|0...0>``.
 
     Raises:
@@ -49,6 +49,8 @@ def as_initial(given: object, domain: Domain) -> Initial:
     found = _read(given)
     if isinstance(found, State):
         shape, flat = found.amplitudes.shape, (domain.size,)
+        if shape in ((domain.size, 1), (1, domain.size)) and shape != domain.shape:  # a ket as a column, or a row
+            return State(found.amplitudes.reshape(flat))
         require(shape in (domain.shape, flat), "initial", f"have shape {domain.shape} or {flat}", f"of shape {shape}")
     else:
         found.check(domain)

@@ -7,15 +7,17 @@ first letter of a label and the highest bit of an index are the same qubit, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Number
 from typing import Protocol
 
 import numpy as np
 
 from ..base.errors import ProblemError, QMLDynamicsError, describe, integer, require
-from .operator_matrices import SparseMatrix, dense_totals, sparse_totals
-from .operator_strings import Strings, coefficient_of, masked, real_part, shown, strings_of
+from .operator_matrices import SparseMatrix, dense_totals, rectangular, sparse_totals
+from .operator_qiskit import from_list, from_observable, from_sparse_list, from_sparse_pauli, from_string, is_triple
+from .operator_strings import Strings, coefficient_of, masked, shown, strings_of
 from .operator_text import read_text, read_word
-from .pauli_words import Reading, Terms, Wire, Word
+from .pauli_words import Reading, Terms, Wire
 
 KINDS = (
     "a SparsePauliOp or another operator of Qiskit or PennyLane, a matrix, {label: coefficient}, pairs of both, "
@@ -33,14 +35,18 @@ def kind_of(given: object) -> str | None:
         return None
     if isinstance(given, str):
         return "text"
+    if isinstance(given, Reading):
+        return "reading"
     if isinstance(given, np.ndarray):
         return "matrix"
     if isinstance(given, (list, tuple)):
-        return "pairs" if given and all(map(_is_pair, given)) else "matrix"
+        return "pairs" if all(map(_is_pair, given)) else "sparse list" if all(map(is_triple, given)) else "matrix"
     if _has_members(given, "sparse matrix"):  # before dictionaries: SciPy's of keys is one
         return "sparse matrix"
+    if isinstance(given, Mapping) and hasattr(given, "wires"):
+        return "bosons" if hasattr(given, "normal_order") else "fermions" if hasattr(given, "adjoint") else "sentence"
     if isinstance(given, Mapping):
-        return "sentence" if hasattr(given, "wires") else "mapping"
+        return "mapping"
     for kind in _MEMBERS:
         if _has_members(given, kind):
             return kind
@@ -51,12 +57,22 @@ def kind_of(given: object) -> str | None:
 
 
 _MEMBERS = {
+    "channel": ("is_cptp", "is_tp"),
+    "clifford": ("symplectic_matrix", "destab"),
     "sparse pauli": ("paulis", "coeffs"),
     "pennylane": ("pauli_rep", "wires"),
     "observable": ("as_paulis", "bit_terms"),
     "list": ("to_labels", "phase"),
     "string": ("to_label", "phase", "num_qubits"),
     "sparse matrix": ("tocoo", "shape"),
+}
+
+
+_REFUSED = {
+    "channel": "a channel of Qiskit: give a Hermitian operator on its qubits",
+    "clifford": "a Clifford of Qiskit: give Operator(clifford) where its unitary is Hermitian",
+    "fermions": "a word or sentence of fermions: give qml.jordan_wigner(operator)",
+    "bosons": "a word or sentence of bosons: give qml.binary_mapping(operator) or qml.unary_mapping(operator)",
 }
 
 
@@ -96,6 +112,8 @@ def read_operator(
     kind = kind_of(given)
     if kind is None:
         raise ProblemError(f"Argument `{name}` must be {KINDS}, but is {describe(given)}.")
+    if kind in _REFUSED:
+        raise ProblemError(f"Argument `{name}` must be a Hermitian operator on qubits, but is {_REFUSED[kind]}.")
     found = _READERS[kind](given, wires, num_qubits, name)
     if num_qubits is not None and found.num_qubits != num_qubits:
         raise ProblemError(f"Argument `{name}` must act on {num_qubits} qubits, but acts on {found.num_qubits}.")
@@ -105,20 +123,28 @@ def read_operator(
 # -- words with coefficients
 
 
-def _from_text(given: str, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    return strings_of(read_text(given, name), wires, width, name)
+def words_of(given: object, name: str) -> Reading | None:
+    """The words of a text, of labels with coefficients, or of an object with ``terms`` (OpenFermion's ``QubitOperator``).
+
+    None for any other operator. :func:`read_operator` takes what is returned, so that nothing is read twice.
+    """
+    kind = kind_of(given)
+    if kind == "reading":
+        return given  # type: ignore[return-value]
+    if kind == "text":
+        return read_text(given, name)  # type: ignore[arg-type]
+    if kind == "pairs":
+        return _of_pairs(given, name)  # type: ignore[arg-type]
+    if kind in ("mapping", "terms"):
+        terms: Mapping[object, object] = given if isinstance(given, Mapping) else given.terms  # type: ignore[attr-defined]
+        return _of_pairs(list(terms.items()), name)
+    return None
 
 
-def _from_mapping(
-    given: Mapping[object, object], wires: Sequence[Wire] | None, width: int | None, name: str
-) -> Strings:
-    return _from_pairs(list(given.items()), wires, width, name)
-
-
-def _from_terms(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    """An object with a dictionary ``terms`` by tuples ``((qubit, letter), ...)``, as OpenFermion's ``QubitOperator``."""
-    terms: Mapping[object, object] = given.terms  # type: ignore[attr-defined]
-    return _from_pairs([(_spelled(key), c) for key, c in terms.items()], wires, width, name)
+def _from_words(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
+    reading = words_of(given, name)
+    assert reading is not None
+    return strings_of(reading, wires, width, name)
 
 
 def _spelled(key: object) -> object:
@@ -127,9 +153,7 @@ def _spelled(key: object) -> object:
     return key
 
 
-def _from_pairs(
-    given: Sequence[tuple[object, object]], wires: Sequence[Wire] | None, width: int | None, name: str
-) -> Strings:
+def _of_pairs(given: Sequence[tuple[object, object]], name: str) -> Reading:
     reading = Reading()
     for first, second in given:
         label, c = (second, first) if isinstance(second, str) and not isinstance(first, str) else (first, second)
@@ -137,88 +161,7 @@ def _from_pairs(
         require(isinstance(label, str), name, "have labels that are texts like 'XIZ' or 'X0 Z2'", label)
         assert isinstance(label, str)
         reading.add(read_word(label, reading, name), coefficient_of(c, label, name))
-    return strings_of(reading, wires, width, name)
-
-
-# -- Qiskit
-
-
-def _from_labels(labels: Iterable[str], coefficients: Iterable[object], name: str) -> Strings:
-    """Labels in Qiskit's order, a sign or factor i before them, and their coefficients."""
-    signs = {"": 1, "-": -1, "i": 1j, "-i": -1j}
-    totals: dict[tuple[int, int], complex] = {}
-    count = None
-    for label, c in zip(labels, coefficients):
-        letters = label.lstrip("-i")
-        factor = signs[label[: len(label) - len(letters)]]
-        x = int("0" + "".join("1" if p in "XY" else "0" for p in letters), 2)
-        z = int("0" + "".join("1" if p in "ZY" else "0" for p in letters), 2)
-        totals[x, z] = totals.get((x, z), 0.0) + factor * coefficient_of(c, label, name)
-        count = len(letters)
-    require(count is not None, name, "have at least one term", "an empty sum")
-    require(count != 0, name, "act on at least one qubit", "a number")
-    assert count
-    largest = max(map(abs, totals.values()))
-    return Strings(count, {key: real_part(c, largest, _word_of(*key, count), count, name) for key, c in totals.items()})
-
-
-def _word_of(x: int, z: int, count: int) -> Word:
-    """The letters of a pair of masks by place, the highest qubit first."""
-    if x | z == 0:
-        return frozenset()
-    letters = {(1, 0): "X", (0, 1): "Z", (1, 1): "Y"}
-    bits = ((count - 1 - q, (x >> q & 1, z >> q & 1)) for q in range(count))
-    return frozenset((place, letters[pair]) for place, pair in bits if pair in letters)
-
-
-class _HasLabels(Protocol):
-    def to_labels(self) -> list[str]:
-        """The labels of all Pauli strings, such as ``["XIZ", "ZZI"]``."""
-
-
-class _Sparse(Protocol):
-    paulis: _HasLabels
-    coeffs: np.ndarray
-
-
-def _from_sparse_pauli(given: _Sparse, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    return _from_labels([str(label) for label in given.paulis.to_labels()], list(given.coeffs), name)
-
-
-def _from_list(given: _HasLabels, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    labels = [str(label) for label in given.to_labels()]
-    return _from_labels(labels, [1.0] * len(labels), name)
-
-
-class _HasLabel(Protocol):
-    def to_label(self) -> str:
-        """The label of one Pauli string with its phase, such as ``"-iXIZ"``."""
-
-
-def _from_string(given: _HasLabel, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    return _from_labels([given.to_label()], [1.0], name)
-
-
-class _Observable(Protocol):
-    num_qubits: int
-
-    def as_paulis(self) -> _Observable:
-        """The same observable with projectors opened into Pauli strings."""
-
-    def to_sparse_list(self) -> list[tuple[str, list[int], complex]]:
-        """Letters, qubits and coefficient of every term."""
-
-
-def _from_observable(given: _Observable, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    """A ``SparseObservable``; its projectors are written out as Pauli strings."""
-    count = given.num_qubits
-    require(count > 0, name, "act on at least one qubit", "a number")
-    terms: Terms = {}
-    for letters, qubits, c in given.as_paulis().to_sparse_list():
-        word = frozenset((count - 1 - q, letter) for letter, q in zip(letters, qubits))
-        terms[word] = terms.get(word, 0.0) + c
-    require(bool(terms), name, "have at least one term", "an empty sum")
-    return Strings(count, masked(terms, {i: count - 1 - i for i in range(count)}, name))
+    return reading
 
 
 # -- PennyLane
@@ -312,7 +255,14 @@ def _from_sentence_on(sentence: Mapping[Mapping[Wire, str], complex], order: tup
 
 
 def _from_matrix(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
-    return Strings(*dense_totals(given, name))
+    matrix = rectangular(given)
+    numeric = matrix.dtype.kind in "fciub" and matrix.ndim == 2
+    if isinstance(given, (list, tuple)) and not numeric and (odd := [row for row in given if not _is_row(row)]):
+        raise ProblemError(
+            f"Argument `{name}` must be rows of numbers or pairs, [('XZ', 0.5), ...] or [(Linear(0, 1), operator), ...], "
+            f"but has {describe(odd[0])}."
+        )
+    return Strings(*dense_totals(matrix, name))
 
 
 def _from_data(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:
@@ -323,15 +273,20 @@ def _from_sparse(given: SparseMatrix, wires: Sequence[Wire] | None, width: int |
     return Strings(*sparse_totals(given, name))
 
 
+def _is_row(row: object) -> bool:
+    """Whether an item of a list holds numbers only, so that the list may be a matrix."""
+    if isinstance(row, (list, tuple)):
+        return all(isinstance(c, (Number, np.generic, np.ndarray)) for c in row)
+    return isinstance(row, (Number, np.generic, np.ndarray))
+
+
 _READERS: dict[str, Callable[..., Strings]] = {
-    "text": _from_text,
-    "mapping": _from_mapping,
-    "pairs": _from_pairs,
-    "terms": _from_terms,
-    "sparse pauli": _from_sparse_pauli,
-    "list": _from_list,
-    "string": _from_string,
-    "observable": _from_observable,
+    **dict.fromkeys(("text", "reading", "mapping", "pairs", "terms"), _from_words),
+    "sparse list": from_sparse_list,
+    "sparse pauli": from_sparse_pauli,
+    "list": from_list,
+    "string": from_string,
+    "observable": from_observable,
     "pennylane": _from_pennylane,
     "sentence": _from_sentence,
     "matrix": _from_matrix,

@@ -17,6 +17,7 @@ from .transforms import roundoff, walsh_coefficients
 _LARGE = 1e150  # the square of what is smaller is a number too
 
 TINY = 1e-14
+HERMITIAN = 1e-10  # the most by which a part that must vanish may differ from 0, of the largest entry or coefficient
 Totals = dict[tuple[int, int], float]  # real coefficients by the pair of masks (x, z)
 
 
@@ -36,7 +37,7 @@ def dense_totals(given: object, name: str) -> tuple[int, Totals]:
     >>> dense_totals([[1.0, 2.0], [2.0, -1.0]], "operator")
     (1, {(0, 1): 1.0, (1, 0): 2.0})
     """
-    matrix = _rectangular(given)
+    matrix = rectangular(given)
     size = _size(matrix.shape, name)
     plain = matrix.dtype.kind in "fciu" and bool(np.isfinite(matrix).all())
     require(plain, name, "be finite numbers", f"of {matrix.dtype}")
@@ -99,10 +100,11 @@ def _size(shape: tuple[int, ...], name: str) -> int:
 
 def _hermitian(gap: float, scale: float, name: str) -> None:
     require(scale < _LARGE, name, f"have entries below {_LARGE:g}", f"of {scale:.3g}")
-    require(gap <= 1e-10 * max(scale, 1e-300), name, "be Hermitian", f"of difference {gap:.2e} from its adjoint")
+    require(gap <= HERMITIAN * max(scale, 1e-300), name, "be Hermitian", f"of difference {gap:.2e} from its adjoint")
 
 
-def _rectangular(rows: object) -> np.ndarray:
+def rectangular(rows: object) -> np.ndarray:
+    """An array of these rows; an empty one where they are of unequal length."""
     try:
         return np.asarray(rows)
     except ValueError:  # rows of unequal length

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import cmath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ..base.errors import ProblemError, describe, require
-from .operator_matrices import Totals
+from .operator_matrices import HERMITIAN, Totals
 from .pauli_words import Reading, Terms, Wire, Word
 
 
@@ -39,8 +40,6 @@ def strings_of(reading: Reading, wires: Sequence[Wire] | None, width: int | None
     """The terms as bit masks, after a check that all labels name the qubits in the same way."""
     require(bool(reading.terms), name, "have at least one term", "an empty sum")
     lengths = set(reading.lengths)
-    if reading.lone and not reading.wires:
-        lengths.add(1)
     if lengths and reading.wires:
         raise ProblemError(f"Argument `{name}` must have labels of one kind, 'XIZ' or 'X0 Z2', but has both.")
     if len(lengths) > 1:
@@ -50,6 +49,8 @@ def strings_of(reading: Reading, wires: Sequence[Wire] | None, width: int | None
     if lengths:
         count = lengths.pop()
         return Strings(count, masked(reading.terms, {i: count - 1 - i for i in range(count)}, name))
+    if reading.lone and not reading.wires and wires is None and width is None:
+        width = 1  # a single I alone; beside other labels it is the identity
     order, own = _order(reading, wires, width, name)
     place = {wire: len(order) - 1 - i for i, wire in enumerate(order)}
     return Strings(len(order), masked(reading.terms, place, name), own)
@@ -82,26 +83,25 @@ def _order(
 
 def masked(terms: Terms, place: Mapping[Wire, int], name: str) -> Totals:
     """Masks by the qubit of each wire, and real coefficients."""
-    width = len(place)
     largest = max((abs(c) for c in terms.values()), default=0.0)
     totals: Totals = {}
     for word, c in terms.items():
         x = sum(1 << place[wire] for wire, letter in word if letter != "Z")
         z = sum(1 << place[wire] for wire, letter in word if letter != "X")
-        totals[x, z] = totals.get((x, z), 0.0) + real_part(c, largest, word, width, name)
+        totals[x, z] = totals.get((x, z), 0.0) + real_part(c, largest, partial(shown, word), name)
     return totals
 
 
-def real_part(c: complex, largest: float, word: Word, width: int, name: str) -> float:
-    """A coefficient that is finite and real, to 1e-12 of the largest."""
+def real_part(c: complex, largest: float, term: Callable[[], str], name: str) -> float:
+    """A coefficient that is finite and real, to :data:`~.operator_matrices.HERMITIAN` of the largest."""
     if not cmath.isfinite(c):
         raise ProblemError(
             f"Argument `{name}` must have finite coefficients, but has {c.real if not cmath.isfinite(c.real) else c} "
-            f"in the term {describe(shown(word))}."
+            f"in the term {describe(term())}."
         )
-    if abs(c.imag) > 1e-12 * max(largest, 1.0):
+    if abs(c.imag) > HERMITIAN * largest:
         raise ProblemError(
-            f"Argument `{name}` must be Hermitian, but has the coefficient {describe(c)} in the term {describe(shown(word))}."
+            f"Argument `{name}` must be Hermitian, but has the coefficient {describe(c)} in the term {describe(term())}."
         )
     return c.real
 

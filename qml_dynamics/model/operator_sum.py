@@ -12,9 +12,9 @@ from ..base.errors import ProblemError, require
 from ..base.printing import printed_briefly
 from .drives import Total
 from .masks import as_masks
-from .operator_inputs import labels_of, wires_of
+from .operator_inputs import labels_of, wires_of, words_of
 from .pauli import OperatorLike, PauliSum, with_wires
-from .pauli_words import Wire
+from .pauli_words import Reading, Wire
 from .schedules import Constant, Schedule, as_schedule
 
 
@@ -146,41 +146,60 @@ def read_scheduled(
 ) -> tuple[OperatorSum | PauliSum, tuple[Wire, ...] | None]:
     """Pairs of schedules and operators as one sum, and the labels of its wires; a plain operator where no schedule moves.
 
-    Operators by index (``"X0 Z2"``) get the largest width of all of them.
+    All operators share one order of wires: ``wires``; else the labels of all of them in the order in which they are met, where an
+    index of a text or of a dictionary counts as an integer label; else qubits 0, 1, ... up to the largest index of them all.
 
     Raises:
-        ProblemError: a schedule or an operator cannot be read, which is named by its place.
+        ProblemError: a schedule or an operator cannot be read, or has its qubits by place beside labels; it is named by its place.
     """
     require(len(given) > 0, name, "have at least one term", "an empty list")
     named = [f"{name}[{k}]" for k in range(len(given))]
-    own = list(wires or ()) or _all_wires([operator for _, operator in given])
-    known = None if not own else labels_of(own, "wires")
     schedules = [as_schedule(factor, f"{place}[0]") for place, (factor, _) in zip(named, given)]
-    read = [with_wires(operator, known, f"{place}[1]", num_qubits)[0] for place, (_, operator) in zip(named, given)]
-    if num_qubits is None and known is None:
-        width = max(terms.num_qubits for terms in read)
-        for k, (place, (_, operator)) in enumerate(zip(named, given)):
-            if read[k].num_qubits < width:
-                read[k] = _widened(operator, width, f"{place}[1]", read[k].num_qubits)
+    places = [f"{place}[1]" for place in named]
+    operators = [words_of(operator, place) or operator for place, (_, operator) in zip(places, given)]
+    known = labels_of(wires, "wires") if wires else _common_labels(operators, places)
+    if known is None and num_qubits is None:
+        read = _by_index(operators, places)
+    else:
+        read = [with_wires(each, known, place, num_qubits)[0] for place, each in zip(places, operators)]
     found = OperatorSum(tuple(zip(schedules, read)))
     still = len(found.parts) == 1 and isinstance(found.parts[0][0], Constant)
     return (found.parts[0][1] if still else found), known
 
 
-def _widened(operator: Any, width: int, place: str, own: int) -> PauliSum:
-    """An operator by index on a wider register; one of a width of its own is refused."""
-    try:
-        return with_wires(operator, None, place, width)[0]
-    except ProblemError:
-        raise ProblemError(f"Argument `{place}` must act on {width} qubits as the others, but acts on {own}.") from None
+def _common_labels(operators: Sequence[Any], places: Sequence[str]) -> tuple[Wire, ...] | None:
+    """One order of all labels, as they are met; None where qubits are 0, 1, ... and operators of PennyLane are not alone."""
+    own = [_labels(each) for each in operators]
+    union = tuple(dict.fromkeys(wire for labels in own for wire in labels or ()))
+    if all(wires_of(each) is not None for each in operators):
+        return union
+    placed = [place for place, labels in zip(places, own) if labels is None]
+    for each, labels, place in zip(operators, own, places):
+        plain = all(isinstance(wire, int) and wire >= 0 for wire in labels or ())
+        turned = plain and wires_of(each) is not None and list(labels or ()) != sorted(map(int, labels or ()))
+        if placed and (not plain or turned):
+            raise ProblemError(
+                f"Argument `{placed[0]}` must name its wires as `{place}` does, {list(labels or ())}, but has its qubits by place: "
+                "give wires=[...], the first that of the highest qubit."
+            )
+    return None if all(isinstance(wire, int) and wire >= 0 for wire in union) else union
 
 
-def _all_wires(operators: Sequence[Any]) -> list[Hashable]:
-    """The wires that operators name, in the order in which they are met; none where one of them names none."""
-    found: list[Hashable] = []
-    for operator in operators:
-        own = wires_of(operator)
-        if own is None:
-            return []
-        found += [wire for wire in own if wire not in found]
-    return found
+def _labels(operator: Any) -> tuple[Wire, ...] | None:
+    """The wires that an operator names, which are none for a number; None where its qubits are known by place."""
+    if isinstance(operator, Reading):
+        return None if operator.lengths else tuple(operator.wires)
+    return wires_of(operator)
+
+
+def _by_index(operators: Sequence[Any], places: Sequence[str]) -> list[PauliSum]:
+    """Operators on qubits 0, 1, ... of the widest of them; one of a width of its own must have this one."""
+    fixed = {k: with_wires(each, None, places[k])[0] for k, each in enumerate(operators) if _labels(each) is None}
+    named = [int(wire) + 1 for each in operators for wire in _labels(each) or ()]
+    width = max(named + [terms.num_qubits for terms in fixed.values()], default=1)
+    for k, terms in fixed.items():
+        if terms.num_qubits != width:
+            raise ProblemError(
+                f"Argument `{places[k]}` must act on {width} qubits as the others, but acts on {terms.num_qubits}."
+            )
+    return [fixed[k] if k in fixed else with_wires(each, None, places[k], width)[0] for k, each in enumerate(operators)]

@@ -13,12 +13,13 @@ printed containers ``SparsePauliOp([labels], coeffs=[numbers])``, ``{word: numbe
 
 from __future__ import annotations
 
+import cmath
 import math
 import re
 from collections.abc import Callable
 from typing import NoReturn
 
-from ..base.errors import ProblemError, describe
+from ..base.errors import ProblemError, describe, line
 from .pauli_words import (
     IDENTITY,
     PAULIS,
@@ -34,6 +35,8 @@ from .pauli_words import (
     times,
     tokens_of,
 )
+
+_COMMA = "has a comma in or behind a number: write 0.5"
 
 
 def read_text(text: str, name: str) -> Reading:
@@ -152,6 +155,8 @@ class _Parser:
             first = self.place
             total.add(self._product(), -1.0 if minus else 1.0)
             bare += [] if any(t.kind in ("number", "infinite") for t in self.tokens[first : self.place]) else [first]
+            if self._sees(",") and self._cuts_a_number(first):
+                self._fail(_COMMA, first)
             if self._took("\n", ","):
                 lines = lines or not (self._peek() is None or self._sees("+", "-"))
             elif self._peek() is not None and not self._sees("+", "-"):
@@ -159,6 +164,15 @@ class _Parser:
         if lines and bare:
             self._fail("has no coefficient on its line", bare[0])
         return total.terms
+
+    def _cuts_a_number(self, first: int) -> bool:
+        """Whether the comma here follows a number alone, or stands between two numbers without a blank."""
+        comma, before, after = self.tokens[self.place], self.tokens[self.place - 1], self._peek(1)
+        touches = after is not None and after.kind == "number" and after.start == comma.start + 1
+        alone = (
+            all(token.kind in ("number", "mark") for token in self.tokens[first : self.place]) and before.text != ")"
+        )
+        return before.kind == "number" and (touches or alone)
 
     def _signs(self) -> bool:
         """Whether an odd number of minus signs stands here."""
@@ -211,7 +225,10 @@ class _Parser:
             self._fail()
         self.place += 1
         if token.kind in ("number", "infinite"):
-            return {IDENTITY: _number(token.text)}
+            value = _number(token.text)
+            if token.kind == "number" and not cmath.isfinite(value):
+                self._fail(f"has the number {line(token.text, 40)}, which is too large", self.place - 1)
+            return {IDENTITY: value}
         if token.kind in PAULIS:
             return self._pauli(token)
         if token.kind == "label":
@@ -241,7 +258,10 @@ class _Parser:
         if not self._sees(")"):
             first = self.place
             right = self._sum()
-            plain = all(token.kind in ("number", "mark") for token in self.tokens[first : self.place])
+            kinds = {token.kind for token in self.tokens[first : self.place]}
+            plain = kinds <= {"number", "mark"}
+            if not plain and "number" in kinds:
+                self._fail(_COMMA, at)
             if plain and is_number(right):
                 left, right = {IDENTITY: left[IDENTITY] + 1j * right[IDENTITY]}, {IDENTITY: 1.0}
         self._must(")")

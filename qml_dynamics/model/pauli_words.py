@@ -12,6 +12,7 @@ Word = frozenset[tuple[Wire, str]]  # the letters X, Y, Z of a string by wire or
 Terms = dict[Word, complex]
 
 IDENTITY: Word = frozenset()
+DEEPEST = 100  # brackets in one another that a text may have
 
 WIRE = r"""-?\d+|'[^'\\\n]*'|"[^"\\\n]*\""""
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[jJ]?"
@@ -115,6 +116,8 @@ def tokens_of(text: str) -> Iterator[Token]:
         if found.kind == "blank" or (found.kind == "line" and (depth or last in ("", "+", "-", "*", "@", "\n", ","))):
             continue
         depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(found.text, 0)
+        if depth > DEEPEST:
+            raise Unreadable(found.start, f"has more than {DEEPEST} brackets in one another")
         last = found.text
         yield found
 

@@ -292,6 +292,24 @@ def as_objective(given: object) -> Objective:
     return objective_of(given, "objective", "be an Objective or a function of points")
 
 
+def common_wires(problem: Problem, own: Sequence[int | str] | None) -> tuple[int | str, ...]:
+    """The labels of a problem's qubits beside a circuit whose qubits are called ``own``: one map for operator and observables.
+
+    The problem's; an operator without labels acts on 0, 1, ..., and so does a circuit that has these in any order; other labels of a
+    circuit name the qubits by place.
+
+    >>> problem = Problem.from_operator("Z0 + 0.2 X1", clock="real", duration=1.0)
+    >>> common_wires(problem, (1, 0)), common_wires(problem, ("b", "a"))
+    ((0, 1), ('b', 'a'))
+    """
+    count = tuple(range(problem.domain.num_qubits))
+    if problem.wires is not None:
+        return problem.wires
+    if own is None or (problem.operator is not None and set(own) == set(count)):
+        return count
+    return tuple(own)
+
+
 def still_operator(problem: Problem) -> PauliSum:
     """The operator of a problem, where it has no schedules of its own.
 

@@ -23,7 +23,7 @@ from ..model.masks import bit_count
 from ..model.objectives.base import Objective
 from ..model.operator_inputs import kind_of
 from ..model.pauli import OperatorLike, PauliSum, pauli_sum
-from ..model.problem import Problem
+from ..model.problem import Problem, common_wires
 from ..model.transforms import Transform
 from .rare import flips, mean_seen, unseen_change
 from .sampling import draw
@@ -149,10 +149,10 @@ def read_observables(
 ) -> list[Observable]:
     """Check the ``observables`` argument of ``evolve``: functions of weights or momenta, or operators.
 
-    PennyLane's operators act on the wires that they name: those of the problem; else ``wires``, the labels of an ansatz; else
-    0, 1, ..., the first of them the highest qubit.
+    PennyLane's operators act on the wires that they name: those of the problem; else ``wires``, the labels of an ansatz, but for an
+    operator without labels and an ansatz on 0, 1, ... in any order; else 0, 1, ..., the first of them the highest qubit.
     """
-    known = problem.wires or wires or range(problem.domain.num_qubits)
+    known = common_wires(problem, wires)
     out: list[Observable] = []
     named = given is None or (isinstance(given, Mapping) and all(isinstance(name, str) for name in given))
     require(named, "observables", "be a dictionary {name: function or operator}", given)

@@ -357,6 +357,17 @@ def test_points_vary_the_last_key_fastest_and_joined_keys_together() -> None:
     assert changed({"a": {"b": {"c": 1, "d": 2}}}, {"a.b.c": 5}) == {"a": {"b": {"c": 5, "d": 2}}}
 
 
+def test_keys_go_into_lists_by_index() -> None:
+    terms = [{"value": 1.0, "labels": ["XZ"]}, {"value": 2.0, "labels": ["ZI"]}]
+    sections = {"operator": {"terms": terms}}
+    found = changed(sections, {"operator.terms.1.value": 5.0, "operator.terms.0.labels.0": "YZ"})
+    assert found == {"operator": {"terms": [{"value": 1.0, "labels": ["YZ"]}, {"value": 5.0, "labels": ["ZI"]}]}}
+    assert terms == [{"value": 1.0, "labels": ["XZ"]}, {"value": 2.0, "labels": ["ZI"]}]
+    for key in ("2", "-1", "first", "\u0661"):
+        with pytest.raises(ProblemError, match="`over` must have an index from 0 to 1"):
+            changed(sections, {f"operator.terms.{key}.value": 5.0})
+
+
 def test_the_table_opens_elsewhere(serial: qd.Sweep) -> None:
     rows = list(csv.DictReader(io.StringIO(serial.to_csv())))
     assert [float(row["energy"]) for row in rows] == [row["energy"] for row in serial.rows]

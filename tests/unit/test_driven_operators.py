@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pennylane as qml
 import pytest
 from scipy.integrate import quad, solve_ivp
 
@@ -258,6 +259,33 @@ def test_files_keep_terms_with_their_schedules(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "first", "second", "wires", "labels"),
+    [
+        ("", "[X0]", "0.5 [Z0 Y2]", None, [["XII"], ["ZIY"]]),
+        ("num_qubits = 4", "[X0 Z1]", "[Y1]", None, [["XZII"], ["IYII"]]),
+        ("", "X('a') Z('b')", "X('b')", ("a", "b"), [["XZ"], ["IX"]]),
+        ('wires = ["b", "a"]', "X('a') Z('b')", "X('b')", ("b", "a"), [["ZX"], ["XI"]]),
+    ],
+)
+def test_files_of_terms_are_texts_as_in_python(
+    tmp_path: Path, head: str, first: str, second: str, wires: Any, labels: list[list[str]]
+) -> None:
+    """Widened to the largest index, with the labels of their wires; one file alone keeps its own."""
+    (tmp_path / "first.txt").write_text(first)
+    (tmp_path / "second.txt").write_text(second)
+    clock = '[evolution]\nclock = "real"\nduration = 1.0\n'
+    (tmp_path / "problem.toml").write_text(
+        f'[operator]\n{head}\n[[operator.terms]]\nfile = "first.txt"\nschedule = "linear"\nparams = {{start = 1, stop = 0}}\n'
+        f'[[operator.terms]]\nfile = "second.txt"\n{clock}'
+    )
+    found = read_problem(tmp_path).problem
+    assert found.wires == wires
+    assert [terms.labels for _, terms in found.operator.parts] == labels
+    (tmp_path / "problem.toml").write_text(f'[operator]\n{head}\nfile = "first.txt"\n{clock}')
+    assert read_problem(tmp_path).problem.wires == wires
+
+
+@pytest.mark.parametrize(
     ("terms", "told"),
     [
         (
@@ -339,6 +367,34 @@ def test_terms_that_cannot_be_read_are_named_by_their_place(given: Any, told: st
     with pytest.raises(ProblemError, match=told) as refused:
         qd.Problem.from_operator(given, clock="real", duration=1.0)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "options", "wires", "labels"),
+    [
+        ("X('a') @ Z('b')", "X('b') @ Z('a')", {}, ("a", "b"), ["XZ", "ZX"]),
+        ("X('b')", {"X('a')": 1.0}, {"wires": ["a", "b"]}, ("a", "b"), ["IX", "XI"]),
+        (qml.X("a") @ qml.Z(0), "Y0 @ X3", {}, ("a", 0, 3), ["XZI", "IYX"]),
+        (qml.X(1) @ qml.Z(0), qml.X(0), {}, (1, 0), ["XZ", "IX"]),
+        (qml.X(2) @ qml.Y(3), "Z0 Z1", {}, None, ["IIXY", "ZZII"]),
+        (qml.X(1) @ qml.Z(0), "Z0 Y1", {}, None, ["ZX", "ZY"]),
+        (qml.Z(0) @ qml.X(1), {"YZ": 1.0}, {}, None, ["ZX", "YZ"]),
+        ("X0", "Y0 Z2", {}, None, ["XII", "YIZ"]),
+        (qml.X(0), "Z2", {"num_qubits": 4}, None, ["XIII", "IIZI"]),
+    ],
+)
+def test_terms_share_one_order_of_wires(first: Any, second: Any, options: Any, wires: Any, labels: list[str]) -> None:
+    """Each part acts on the wires that it names, whichever way the other ones write theirs."""
+    parts = [(qd.Linear(1.0, 0.0), first), (qd.Linear(0.0, 1.0), second)]
+    problem = qd.Problem.from_operator(parts, clock="real", duration=1.0, **options)
+    assert problem.wires == wires
+    assert [terms.labels for _, terms in problem.operator.parts] == [[label] for label in labels]
+
+
+@pytest.mark.parametrize("first", [qml.X("a") @ qml.Z("b"), "X('a') Z('b')", qml.X(1) @ qml.Z(0)])
+def test_terms_by_place_beside_labels_are_refused(first: Any) -> None:
+    with pytest.raises(ProblemError, match=r"`operator\[1\]\[1\]` must name its wires as `operator\[0\]\[1\]` does"):
+        qd.Problem.from_operator([(qd.Linear(1, 0), first), (qd.Linear(0, 1), {"XZ": 1.0})], clock="real", duration=1.0)
 
 
 def test_a_budget_of_a_driven_operator_blames_the_formula() -> None:

@@ -54,6 +54,8 @@ KINDS = {
     "by label": {f"{j:03b}": c for j, c in enumerate(VECTOR)},
     "column": scipy.sparse.csc_matrix(VECTOR.reshape(-1, 1)),
     "row": scipy.sparse.csr_matrix(VECTOR.reshape(1, -1)),
+    "dense column": VECTOR.reshape(-1, 1),
+    "dense row": VECTOR.reshape(1, -1).tolist(),
     "one axis": scipy.sparse.coo_array(VECTOR),
 }
 

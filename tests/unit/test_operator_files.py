@@ -62,6 +62,14 @@ def test_what_a_problem_file_may_not_name(tmp_path, toml, words):
         qd.read_problem(written(tmp_path, toml))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_mark_of_byte_order_is_no_term(tmp_path, encoding):
+    """As editors on Windows write it."""
+    path = written(tmp_path)
+    path.with_name("h.txt").write_text(TEXT, encoding=encoding)
+    assert strings(qd.read_problem(path).problem.operator) == strings(qd.read_operator(tmp_path / "h.txt")) == LABELS
+
+
 def test_labels_by_index_in_a_problem_file(tmp_path):
     """As in Python."""
     toml = PROBLEM.replace('file = "h.txt"', 'labels = ["X0 Z2", "Y0Y1", ""]\ncoefficients = [0.5, -0.25, -1.5]')

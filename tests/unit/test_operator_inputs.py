@@ -8,8 +8,22 @@ import numpy as np
 import pennylane as qml
 import pytest
 import scipy.sparse
+from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.quantum_info import Operator, Pauli, PauliList, SparseObservable, SparsePauliOp
+from qiskit.quantum_info import (
+    PTM,
+    Chi,
+    Choi,
+    Clifford,
+    Kraus,
+    Operator,
+    Pauli,
+    PauliList,
+    SparseObservable,
+    SparsePauliOp,
+    Stinespring,
+    SuperOp,
+)
 
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.methods.evolution import evolve
@@ -140,6 +154,51 @@ def test_a_sparse_matrix_too_wide_for_a_dense_one():
     np.testing.assert_allclose(found.coefficients, wanted.coefficients, atol=1e-13)
 
 
+CHANNEL = Choi(np.eye(4))
+_circuit = QuantumCircuit(2)
+_circuit.h(0)
+_circuit.cx(0, 1)
+CLIFFORD = Clifford(_circuit)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda c: {"XZ": c.real / 2, "ZI": c},
+        lambda c: f"{c.real / 2!r} X0 Z1 + {c.real!r} Z0 + {c.imag!r}j Z0",
+        lambda c: SparsePauliOp(["XZ", "ZI"], [c.real / 2, c]),
+        lambda c: SparseObservable.from_list([("XZ", c.real / 2), ("ZI", c)]),
+        lambda c: qml.Z(0) * c + qml.X(0) @ qml.Z(1) * (c.real / 2),
+        lambda c: np.diag([c, c, -c, -c]),
+        lambda c: scipy.sparse.csr_array(np.diag([c, c, -c, -c])),
+    ],
+)
+def test_an_imaginary_part_is_round_off_of_the_largest_in_every_kind(kind, size):
+    """Relative to the sum, whatever its unit; the matrix counts both signs of it."""
+    found = pauli_sum(kind(size * (1 + 2e-11j)))
+    assert found.coefficients[found.labels.index("ZI")] == pytest.approx(size, rel=1e-9)
+    with pytest.raises(ProblemError, match="Hermitian"):
+        pauli_sum(kind(size * (1 + 3e-10j)))
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "labels"),
+    [
+        ([("XZ", [0, 2], 0.5), ("Y", [1], 2.0)], {}, ["IYI", "ZIX"]),
+        ([("XZ", [0, 1], 0.5)], {"num_qubits": 3}, ["IZX"]),
+        ("XYZ + 0.5*I", {}, ["III", "XYZ"]),
+        ({"I": 0.5, "XZ": 1.0}, {}, ["II", "XZ"]),
+        ({"I": 0.5, "X": 1.0}, {}, ["I", "X"]),
+        ("[Z0] 0.5, [X0 Y1] 0.25", {}, ["XY", "ZI"]),
+        ("(" * 100 + "2 X0 Y1" + ")" * 100, {}, ["XY"]),
+    ],
+)
+def test_what_reads_as_other_packages_write_it(given, options, labels):
+    """Qiskit's sparse lists with qubit q as bit q, the identity as a single letter, commas that part terms."""
+    assert sorted(pauli_sum(given, **options).labels) == labels
+
+
 H2 = """
 (-0.0970662681676282+0j) [] +
 (-0.045302615503799264+0j) [X0 X1 Y2 Y3] +
@@ -204,7 +263,25 @@ def test_qubit_zero_of_a_text_is_the_highest_and_gaps_are_identities():
         ("SparsePauliOp(['XX'], coeffs=[ParameterExpression(a)])", "cannot be read"),
         ("", "at least one term"),
         ({}, "at least one term"),
-        ([], "square matrix"),
+        ([], "at least one term, but is 'an empty sum'"),
+        ([("XI", "0.5")], "pairs, [('XZ', 0.5), ...] or [(Linear(0, 1), operator), ...], but has ('XI', '0.5')"),
+        ([(lambda s: s, {"XI": 1.0})], "pairs, [('XZ', 0.5), ...]"),
+        ([[1.0, 2.0], [2.0]], "square matrix"),
+        ([("XZ", [2, 2], 1.0)], "different qubits, but has ('XZ', [2, 2])"),
+        ("-0,25 X0 + 0,5 Z0 Z1", "its term '-0' has a comma in or behind a number: write 0.5"),
+        ("(0,5 X0) + Z1", "has a comma in or behind a number"),
+        ("0.5, X0", "has a comma in or behind a number"),
+        ("X0 + 1e999 Z1", "its term '1e999 Z1' has the number 1e999, which is too large"),
+        ("X0 + " + "(" * 3000 + "Z1" + ")" * 3000, "has more than 100 brackets in one another"),
+        (CLIFFORD, "Hermitian operator on qubits, but is a Clifford of Qiskit: give Operator(clifford)"),
+        *[(kind(CHANNEL), "but is a channel of Qiskit") for kind in (Choi, SuperOp, PTM, Chi, Kraus, Stinespring)],
+        (qml.FermiWord({(0, 0): "+", (1, 1): "-"}), "fermions: give qml.jordan_wigner(operator)"),
+        (qml.FermiC(0) * qml.FermiA(1), "fermions: give qml.jordan_wigner(operator)"),
+        (qml.FermiC(0) * qml.FermiA(1) + qml.FermiC(1) * qml.FermiA(0), "fermions: give qml.jordan_wigner(operator)"),
+        (qml.BoseWord({(0, 0): "+", (1, 1): "-"}), "bosons: give qml.binary_mapping(operator)"),
+        (qml.BoseSentence({qml.BoseWord({(0, 0): "+"}): 1.0}), "bosons: give qml.binary_mapping(operator)"),
+        (SparsePauliOp(["IIX", "ZII"], [1j, 1.0]), "the coefficient 1j in the term 'IIX'"),
+        (SparseObservable.from_list([("IIX", 1j)]), "the coefficient 1j in the term 'IIX'"),
         ("0.5", "at least one qubit"),
         (SparsePauliOp([""], [1.0]), "at least one qubit"),
         (SparseObservable.zero(2), "at least one term"),

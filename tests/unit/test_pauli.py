@@ -118,7 +118,7 @@ def test_bound_is_above_the_spectral_norm():
         (np.ones((2, 4)), "square matrix"),
         (np.ones(4), "square matrix"),
         ([[1, 2], [3]], "square matrix"),
-        ([["a", "b"], ["c", "d"]], "finite"),
+        ([["a", "b"], ["c", "d"]], "be rows of numbers or pairs"),
         ("XYW", "read, but its term 'XYW'"),
         (None, "SparsePauliOp"),
         (3.0, "SparsePauliOp"),

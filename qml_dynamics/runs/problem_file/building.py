@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ...model.initial import Initial, State
 from ...model.masks import as_masks
 from ...model.objectives.data import Dataset
 from ...model.operator_sum import OperatorSum, read_scheduled
-from ...model.pauli import PauliSum, pauli_sum
+from ...model.pauli import PauliSum, pauli_sum, with_wires
 from ...model.problem import Problem
 from ...model.schedules import Constant, Schedule, schedule_class, schedule_names
 from . import schema
@@ -181,7 +181,7 @@ def _from_operator(spec: Mapping[str, object], clock: schema.EvolutionSection, a
         if section in spec:
             fail(section, "must be absent beside [operator]: the Hamiltonian is its strength times the operator.")
     stated = check("operator", schema.OperatorSection, spec["operator"])
-    terms = _stated_operator(stated, place)
+    terms, wires = _stated_operator(stated, place)
     domain = Hypercube(terms.num_qubits)
     if "domain" in spec and _domain(spec["domain"]) != domain:
         fail("domain", f"must be a hypercube of {terms.num_qubits} weights beside this [operator], or absent.")
@@ -193,28 +193,33 @@ def _from_operator(spec: Mapping[str, object], clock: schema.EvolutionSection, a
             clock=clock.clock,
             duration=clock.duration,
             initial=initial,
-            wires=stated.wires,
+            wires=wires,
             strength=strength,
         )
 
 
-def _stated_operator(stated: schema.OperatorSection, place: Place) -> PauliSum | OperatorSum:
-    """The operator of a section: of labels, of a file, or of terms with schedules."""
+def _stated_operator(
+    stated: schema.OperatorSection, place: Place
+) -> tuple[PauliSum | OperatorSum, Sequence[int | str] | None]:
+    """The operator of a section, of labels, of a file, or of terms with schedules, and the labels of its wires."""
+    if stated.terms is None and stated.file is None:
+        return _pauli_terms(stated), stated.wires
     if stated.terms is None:
-        return _operator_in_file(stated, place) if stated.file is not None else _pauli_terms(stated)
+        text = _text_in_file(stated, place)
+        with within("operator"):
+            return with_wires(text, stated.wires, num_qubits=stated.num_qubits)
     for key in ("labels", "coefficients", "file", "dataset"):
         if getattr(stated, key) is not None:
             fail("operator", f"{key} must be absent beside terms, or stand in one of them.")
     parts = [_scheduled(f"operator.terms[{k}]", data, stated, place) for k, data in enumerate(stated.terms)]
     with within("operator"):
-        read: PauliSum | OperatorSum = read_scheduled(parts, stated.wires, stated.num_qubits, "terms")[0]
-        return read
+        return read_scheduled(parts, stated.wires, stated.num_qubits, "terms")
 
 
 def _scheduled(
     name: str, data: Mapping[str, Any], stated: schema.OperatorSection, place: Place
-) -> tuple[Schedule, PauliSum | list[tuple[str, float]]]:
-    """One of the terms: its schedule and its operator, which is left as pairs where its labels name qubits by index."""
+) -> tuple[Schedule, PauliSum | str | list[tuple[str, float]]]:
+    """One of the terms: its schedule and its operator, which is left unread where its labels or its file may name qubits."""
     term = check(name, schema.OperatorTerm, data)
     if (term.schedule is not None and term.value is not None) or (term.schedule is None and term.params is not None):
         fail(name, "value must be absent beside a schedule, and params without one.")
@@ -226,21 +231,19 @@ def _scheduled(
     section = schema.OperatorSection(**own, num_qubits=stated.num_qubits, wires=stated.wires)
     if section.file is None and any(set(label) & _DIGITS for label in section.labels or ()):
         return schedule, list(zip(section.labels or (), map(float, section.coefficients or ())))
-    return schedule, _operator_in_file(section, place, name) if section.file is not None else _pauli_terms(
-        section, name
-    )
+    return schedule, _text_in_file(section, place, name) if section.file is not None else _pauli_terms(section, name)
 
 
 _DIGITS = set("0123456789")
 
 
-def _operator_in_file(section: schema.OperatorSection, place: Place, name: str = "operator") -> PauliSum:
+def _text_in_file(section: schema.OperatorSection, place: Place, name: str = "operator") -> str:
     assert section.file is not None
     if section.labels is not None or section.coefficients is not None:
         fail(name, "file must be absent beside labels and coefficients, or they beside it.")
     path = place.file(name, "file", section.file)
     with within(name):
-        return pauli_sum(operator_text(path, section.dataset), section.wires, num_qubits=section.num_qubits)
+        return operator_text(path, section.dataset)
 
 
 def _pauli_terms(section: schema.OperatorSection, name: str = "operator") -> PauliSum:

@@ -59,7 +59,7 @@ def operator_text(path: Path, dataset: str | None) -> str:
         if hdf5:
             return _of_hdf5(path, dataset)
         require(dataset is None, "dataset", "be None for a file of text", dataset)
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         if isinstance(error, QMLDynamicsError):
             raise
@@ -99,4 +99,4 @@ def _text_of(found: h5py.Dataset, name: str) -> str:
     value = value if isinstance(value, (bytes, str)) else value[0]
     if not isinstance(value, (bytes, str)):
         raise ProblemError(f"Argument `dataset` must be one text, but {describe(name)} is none.")
-    return value.decode("utf-8") if isinstance(value, bytes) else value
+    return value.decode("utf-8-sig") if isinstance(value, bytes) else value.removeprefix("\ufeff")

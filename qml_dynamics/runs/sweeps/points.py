@@ -140,17 +140,36 @@ def changed(sections: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
 
     >>> changed({"diffusion": {"value": 0.5}}, {"diffusion.value": 0.1, "method.steps": 3})
     {'diffusion': {'value': 0.1}, 'method': {'steps': 3}}
+    >>> changed({"operator": {"terms": [{"value": 1.0}, {"value": 2.0}]}}, {"operator.terms.1.value": 3.0})
+    {'operator': {'terms': [{'value': 1.0}, {'value': 3.0}]}}
     """
     out: dict[str, Any] = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in sections.items()}
     for key, value in changes.items():
         *path, last = key.split(".")
-        inner = out
+        inner: Any = out
         for name in path:
-            below = inner.get(name)
-            inner[name] = dict(below) if isinstance(below, Mapping) else {}
-            inner = inner[name]
-        inner[last] = value
+            at: Any = _place(inner, name, key)
+            below = inner[at] if isinstance(inner, list) else inner.get(at)
+            inner[at] = dict(below) if isinstance(below, Mapping) else list(below) if _is_list(below) else {}
+            inner = inner[at]
+        inner[_place(inner, last, key)] = value
     return out
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _place(inner: object, name: str, key: str) -> str | int:
+    """A name in a table, or the index of an item of a list."""
+    if not isinstance(inner, list):
+        return name
+    if not (name.isascii() and name.isdecimal() and int(name) < len(inner)):
+        raise ProblemError(
+            f"Argument `over` must have an index from 0 to {len(inner) - 1} in the place of {describe(name)}, an item of a list, "
+            f"but has {describe(key)}."
+        )
+    return int(name)
 
 
 def _key(key: object) -> str:

@@ -258,6 +258,31 @@ def test_observables_by_the_wires_of_the_ansatz() -> None:
     assert run.expectations["c"].value[0] == pytest.approx(wanted, abs=1e-12)
 
 
+@pytest.mark.parametrize("order", [(1, 0, 2), (2, 0, 1), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("operator", ["1.0 Z0 + 0.2 X1", {"ZII": 1.0, "IXI": 0.2}], ids=["by index", "by place"])
+def test_an_operator_by_index_beside_an_ansatz_on_these_indices_in_any_order(operator: Any, order: Any) -> None:
+    """The energy and the same operator observed are one number, that of the QNode's own wires."""
+    start = ansatz.from_pennylane(node((1, 0, 2), qml.device("default.qubit", wires=order), qml.state), START)
+    problem = qd.Problem.from_operator(operator, num_qubits=3, clock="imaginary", duration=0.1)
+    seen = {"text": "Z0 + 0.2 X1", "pennylane": qml.Z(0) + 0.2 * qml.X(1)}
+    with pytest.warns(UserWarning, match="starts at an angle"):
+        run = qd.evolve(problem, qd.Variational(start, steps=1), observables=seen)
+    wave = start.state()
+    wanted = np.vdot(wave, qml.matrix(seen["pennylane"], wire_order=order) @ wave).real
+    assert abs(wanted - np.vdot(wave, qml.matrix(qml.Z(1) + 0.2 * qml.X(0), wire_order=order) @ wave).real) > 0.1
+    for name in ("energy", *seen):
+        assert run.expectations[name].value[0] == pytest.approx(wanted, abs=1e-10)
+
+
+def test_an_ansatz_whose_labels_are_indices_of_other_qubits_is_refused() -> None:
+    labels = (2, 5, 0)
+    start = ansatz.from_pennylane(node(labels, qml.device("default.qubit", wires=labels), qml.state), START)
+    with pytest.raises(MethodError, match=r"no indices of other qubits, .* but has \[2, 5, 0\]"):
+        qd.evolve(qd.Problem.from_operator("Z0 + X2", clock="imaginary", duration=0.1), qd.Variational(start, steps=1))
+    named = qd.Problem.from_operator("Z0 + X2", wires=labels, clock="imaginary", duration=0.1, initial=start)
+    assert qd.evolve(named, qd.Variational(start, steps=1)).diagnostics["start_angle"] < 1e-6
+
+
 def test_wires_of_problem_and_ansatz_that_do_not_match_are_refused() -> None:
     start = ansatz.from_pennylane(node((0, 1, 2), qml.device("default.qubit", wires=3), qml.state), START)
     problem = qd.Problem.from_operator(qml.Z(0) @ qml.X(1) @ qml.Y(5), clock="imaginary", duration=0.1)
@@ -329,3 +354,23 @@ def test_angles_of_a_qnode_are_lines_on_both_sides(curve: Any) -> None:
 def test_channels_are_refused_by_name() -> None:
     with pytest.raises(MethodError, match="DepolarizingChannel"):
         ansatz.from_pennylane(lambda t: (qml.RX(t, wires=0), qml.DepolarizingChannel(0.1, wires=0)), 0.3)
+
+
+SUM = 0.7 * qml.X(0) @ qml.Z(1) + 0.3 * qml.Y(1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        (lambda t: qml.adjoint(qml.TrotterProduct(SUM, t, n=2, order=2)), r"take other angles, but has Adjoint\(Evol"),
+        (
+            lambda t: qml.ctrl(qml.TrotterProduct(SUM, t, order=2), control=2),
+            r"take other angles, but has C\(Evolution",
+        ),
+        (lambda t: qml.QDrift(SUM, t, n=3), "has QDrift without a seed: give QDrift a seed"),
+        (lambda t: qml.adjoint(qml.QDrift(SUM, t, n=3)), r"has Adjoint\(QDrift\) without a seed: give QDrift a seed"),
+    ],
+)
+def test_product_formulas_that_pennylane_cannot_bind_are_refused_by_name(operation: Any, words: str) -> None:
+    with pytest.raises(MethodError, match=words):
+        ansatz.from_pennylane(operation, 0.3)

@@ -20,7 +20,7 @@ from ....base.arguments import checks_arguments_but
 from ....base.errors import MethodError, require
 from ....base.printing import printed_briefly
 from ....model.hamiltonians import Hamiltonian
-from ....model.problem import Problem
+from ....model.problem import Problem, common_wires
 from ..derivatives import check_derivatives
 from ..engine.gates import Program
 from ..engine.tangent import Engine
@@ -83,8 +83,12 @@ class CircuitAnsatz:
 
     def _places(self, problem: Problem | None) -> list[int] | None:
         """The problem's qubit of each qubit, or None where they are the same."""
-        theirs = None if problem is None else problem.wires
-        if theirs is None or self.wires is None or theirs == self.wires:
+        if problem is None or self.wires is None:
+            return None
+        theirs = common_wires(problem, self.wires)
+        if theirs == self.wires:
+            if problem.wires is None and problem.operator is not None:
+                _not_two_maps(theirs)
             return None
         if set(theirs) != set(self.wires):
             raise MethodError(
@@ -106,6 +110,16 @@ class CircuitAnsatz:
         from .reader import rewired
 
         return rewired(self.source, places)
+
+
+def _not_two_maps(wires: tuple[Any, ...]) -> None:
+    """Refuse labels of which some are indices of other qubits: an operator by index and an observable would mean two of them."""
+    for k, label in enumerate(wires):
+        if isinstance(label, int) and label != k and 0 <= label < len(wires):
+            raise MethodError(
+                f"Argument `ansatz` must have wires that are no indices of other qubits, beside an operator without wires, but has "
+                f"{list(wires)}: give the operator those with Problem.from_operator(..., wires=...)."
+            )
 
 
 @checks_arguments_but("circuit")

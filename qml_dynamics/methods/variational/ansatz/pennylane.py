@@ -136,6 +136,10 @@ def _is_template(op: Operator) -> bool:
     root: Any = op
     while isinstance(root, qml.ops.op_math.SymbolicOp) and not isinstance(root, _FORMULAS):
         root = root.base
+    if isinstance(root, _FORMULAS) and root.hyperparameters.get("seed", 0) is None:
+        raise MethodError(
+            f"Argument `qnode` must be the same circuit each time, but has {op.name} without a seed: give QDrift a seed."
+        )
     known = type(op) in _GATES or isinstance(root, (*_STATES, *_MATRICES, *_NOT_UNITARY))
     if known or not getattr(op, "has_decomposition", False):
         return False
@@ -373,7 +377,14 @@ def _decompose(into: _Into, op: Operator, angles: list[float | ParameterExpressi
 
     def trace(values: np.ndarray) -> list[Any]:
         """PennyLane's decomposition of the operation at these angles."""
-        return list(qml.ops.functions.bind_new_parameters(op, list(values)).decomposition())
+        try:
+            bound = qml.ops.functions.bind_new_parameters(op, list(values))
+        except Exception:  # PennyLane's own, of operations inside of others whose angles it does not find
+            raise MethodError(
+                f"Argument `qnode` must have operations that take other angles, but has {op.name} on wires {list(op.wires)}, which "
+                "PennyLane cannot bind to any: write its gates, or the formula with the opposite time."
+            ) from None
+        return list(bound.decomposition())
 
     values = np.array([float(np.real(d)) for d in op.data])
     constant, slopes = _affine(trace, values)
