@@ -21,6 +21,9 @@ _OTHERS = {
     b"\x93NUMPY": "an array of NumPy: pass numpy.load(path) instead",
     b"\x89HDF": "an HDF5 file: save the table as CSV or Parquet",
     b"%PDF": "a PDF document",
+    b"BZh": "compressed by bzip2: unpack it, or compress it by gzip",
+    b"\xfd7zXZ": "compressed by xz: unpack it, or compress it by gzip",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it, or compress it by gzip",
 }
 COLUMNAR = {b"PAR1": "Parquet", b"ARROW1": "Arrow"}
 
@@ -104,7 +107,7 @@ def _decoded(content: bytes, path: Path, encoding: str | None) -> tuple[str, str
                 f"Argument `encoding` must be one that Python knows, such as 'latin-1', but is {name!r}."
             ) from None
         try:
-            text = content.decode(name)
+            text = content.decode(name).removeprefix("\ufeff")
         except (UnicodeDecodeError, UnicodeError) as error:
             last = error
             continue

@@ -108,7 +108,9 @@ def _pairs(frame: object) -> list[tuple[object, object]]:
 
 
 def _values(column: object) -> list[object]:
-    """The values of a column, those of categories and of the library's own kinds as plain ones."""
+    """The values of a column, those of categories and of the library's own kinds as plain ones, days and durations as texts."""
+    if isinstance(column, np.ndarray) and column.dtype.kind in "mM":  # of nanoseconds, tolist() makes integers
+        return ["" if np.isnat(value) else str(value) for value in column]
     for way in ("to_pylist", "to_list", "tolist"):
         given = getattr(column, way, None)
         if callable(given):
@@ -123,9 +125,14 @@ def _text(value: object) -> str:
     """One value as a file would hold it; None, NaN and what a library marks as missing are an empty text."""
     if value is None:
         return ""
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            value = value.decode("latin-1")
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
-    if isinstance(value, numbers.Integral):
+    if isinstance(value, numbers.Integral) and not isinstance(value, np.timedelta64):
         return str(int(value))
     try:
         if value != value:  # NaN and NaT
