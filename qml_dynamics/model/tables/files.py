@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...base.errors import ProblemError, human_bytes, require
 from ...base.places import regular
+from .foreign import foreign_form
 
 MOST = 1 << 30  # bytes of a text
 _BLOCK = 1 << 20
@@ -79,6 +80,9 @@ def text_of(path: Path, encoding: str | None = None) -> Text:
     if other is not None:
         raise ProblemError(f"Argument `path` must be a readable CSV file, but {str(path)!r} is {other}.")
     text, found = _decoded(content, path, encoding)
+    form = foreign_form(text)
+    if form is not None:
+        raise ProblemError(f"Argument `path` must be a readable CSV file, but {str(path)!r} is {form}.")
     if found not in ("utf-8", "utf-8-sig") and encoding is None:
         notes = (*notes, f"read as {found}, since it is no UTF-8")
     return Text(text, found, notes)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from ...base.errors import ProblemError, describe, require
 from .cells import is_missing, number, percentage
+from .foreign import refuse_title
 
 WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "blanks"}
 NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "blank": " ", "space": " "}
@@ -66,6 +67,8 @@ def laid_out(text: str, known: Sequence[str] = (), separator: str | None = None,
     """
     lines, start, notes, stated = _without_preamble(_lines(text), known)
     mark = _as_separator(separator) if separator is not None else stated
+    if header is None:
+        refuse_title(lines, known, tuple(WORDS) if mark is None else (mark,), start)
     if mark is None:
         mark = _best_separator(lines, known)
         mark = ";" if mark == "," and _one_column(lines, known) else mark

@@ -288,8 +288,9 @@ def refuse_missing(table: Table, features: Sequence[Feature], values: np.ndarray
 
 def _constant(table: Table, name: str) -> bool:
     """Whether a column of numbers tells no two rows apart."""
-    cells, lacks = table.column(name), table.known[name].lacks
-    return len(cells) > 1 and len({cell for cell in cells if not lacks(cell)}) <= 1
+    lacks = table.known[name].lacks
+    there = [cell for cell in table.column(name) if not lacks(cell)]
+    return len(there) > 1 and len(set(there)) == 1
 
 
 def default_features(

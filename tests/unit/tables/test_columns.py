@@ -11,6 +11,7 @@ import pytest
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.model.objectives import load_data
 from qml_dynamics.model.tables.columns import column_of
+from qml_dynamics.model.tables.foreign import foreign_form
 
 SO = "named as an identifier"
 
@@ -69,6 +70,38 @@ def test_what_programs_write_for_no_number(cell: str) -> None:
     column = column_of("x", ["1.5", cell, "2"], ".")
     assert (column.kind, column.missing) == ("number", 1)
     assert np.isnan(column.value(cell) or 0.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"% by hand\n@RELATION r\n@ATTRIBUTE x REAL\n@DATA\n1,u\n", "is an ARFF file: save the table as CSV"),
+        (b'{"x": 1, "k": "u"}\n{"x": 2, "k": "v"}\n', "is JSON: pass its columns as a dictionary"),
+        (b'[\n  {"x": 1, "k": "u"}\n]\n', "is JSON"),
+        (b"1 1:0.5 3:2.25\n-1 2:1.5\n", "is of LIBSVM's form"),
+        (b"<!DOCTYPE html>\n<table><tr><td>x</td></tr></table>\n", "is a page of HTML or XML"),
+        (b"| x | k |\n|---|---|\n| 1 | u |\n| 2 | v |\n", "is a table of Markdown: save it as CSV"),
+        (b"BZh91AY&SY" + bytes(20), "compressed by bzip2: unpack it, or compress it by gzip"),
+        (b"\xfd7zXZ\x00" + bytes(20), "compressed by xz"),
+        (
+            b"Measured in 2024\n\nx,k\n1,u\n2,v\n",
+            "names of its columns in the first row, but has 'k' in row 3: take out",
+        ),
+        (b"My table;;\nx;y;k\n1;2;u\n2;3;v\n", "but has 'k' in row 2"),
+    ],
+)
+def test_other_forms_are_refused_with_the_remedy(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(ProblemError) as told:
+        load_data(tmp_path / "t.csv", target="k")
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["5 12:30 x\n6 13:45 y\n", "5 12:30\n6 13:45\n", "a|b\n-|-\n1|2\n", "[a],k\n1,u\n2,v\n"]
+)
+def test_tables_that_only_look_so_are_none_of_them(text: str) -> None:
+    assert foreign_form(text) is None
 
 
 def test_a_footer_says_nothing_of_a_column(tmp_path: Path) -> None:
