@@ -126,10 +126,7 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bytes):
-        try:
-            value = value.decode()
-        except UnicodeDecodeError:
-            value = value.decode("latin-1")
+        return " ".join(_decoded(value).split())
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, numbers.Integral) and not isinstance(value, np.timedelta64):
@@ -142,3 +139,10 @@ def _text(value: object) -> str:
     if isinstance(value, numbers.Real):
         return repr(float(value))
     return " ".join(str(value).split())
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
