@@ -21,6 +21,7 @@ from ..model.objectives.base import Model
 from ..model.objectives.classifiers import BinaryClassifier
 from ..model.objectives.prepared import Preparation
 from ..model.problem import Problem
+from ..model.tables.again import columns_of
 from ..model.tables.cells import same_label
 from ..model.tables.reading import IN_NEW_ROWS, Table, default_features, numbers_of, read_table
 from ..results.members import need_best
@@ -96,7 +97,7 @@ class Ready:
             return self._by_place(data, columns)
         must = "be left out for a model that knows the names of its columns"
         require(columns is None, "columns", must, columns)
-        table = read_table(data, [name for name in prepared.features if name not in prepared.kinds])
+        table = read_table(data, columns_of(prepared.features, prepared.kinds))
         return table, prepared.rows_of(table, "data")
 
     def _by_place(self, data: Path, columns: tuple[str, ...] | None) -> tuple[Table, np.ndarray]:

@@ -219,9 +219,9 @@ def _two_classes(
 
 
 def labelled(table: Table, target: str) -> Table:
-    """The rows whose class is not missing."""
+    """The rows whose class is not missing; a footer that has none says nothing of what a column holds."""
     kind = table.known[target]
-    return table.only([i for i, cell in enumerate(table.column(target)) if not kind.lacks(cell)])
+    return table.only([i for i, cell in enumerate(table.column(target)) if not kind.lacks(cell)], anew=True)
 
 
 def labels_of(table: Table, target: str) -> list[str]:

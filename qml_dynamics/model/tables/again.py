@@ -11,15 +11,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...base.errors import ProblemError, describe, require
-from .columns import Column, Kind
+from .cells import MARKS, is_either
+from .columns import Column, Kind, decides
 from .reading import IN_NEW_ROWS, Feature, Table, column_named, refuse_missing
 
 Kinds = Mapping[str, Sequence[str]]
-_KINDS: dict[str, Kind] = {"percent": "percent", "boolean": "boolean", "category": "category"}
+_KINDS: dict[str, Kind] = {"percent": "percent", "boolean": "boolean", "category": "category", "number": "number"}
+_LEAST = {"percent": 1, "boolean": 3, "category": 4, "number": 2}
 
 
 def kinds_of(table: Table, features: Sequence[Feature]) -> dict[str, list[str]]:
     """How each feature that is no plain number was read, as plain data: its kind, a category's column, and the levels.
+
+    Numbers and percentages with decimal commas or marks between thousands keep the mark before their decimals.
 
     >>> from .reading import features_named, read_table
     >>> table = read_table({"sex": ["f", "m", "f"], "rate": ["1%", "2%", "3%"], "x": [1, 2, 2]})
@@ -31,9 +35,22 @@ def kinds_of(table: Table, features: Sequence[Feature]) -> dict[str, list[str]]:
         column = table.known[feature.column]
         if feature.level is not None:
             found[feature.name] = ["category", feature.column, *column.levels]
-        elif column.kind in _KINDS:
-            found[feature.name] = [column.kind, *column.levels]
+        elif column.kind == "number" and (column.mark == "," or column.grouped):
+            found[feature.name] = ["number", column.mark]
+        elif column.kind == "percent":
+            found[feature.name] = ["percent", *([","] if column.mark == "," else [])]
+        elif column.kind == "boolean":
+            found[feature.name] = ["boolean", *column.levels]
     return found
+
+
+def columns_of(features: Sequence[str], kinds: Kinds) -> list[str]:
+    """The column of each feature.
+
+    >>> columns_of(["sex=m", "x"], {"sex=m": ["category", "sex", "f", "m"]})
+    ['sex', 'x']
+    """
+    return [_feature(name, kinds.get(name)).column for name in features]
 
 
 def check_kinds(kinds: object, features: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -46,8 +63,8 @@ def check_kinds(kinds: object, features: Sequence[str]) -> dict[str, tuple[str, 
         words = tuple(said) if isinstance(said, (list, tuple)) else ()
         known = name in features and bool(words) and all(isinstance(word, str) for word in words)
         require(known and words[0] in _KINDS, "kinds", must, {name: said})
-        least = {"percent": 1, "boolean": 3, "category": 4}[words[0]]
-        whole = len(words) >= least and (words[0] != "category" or str(name).startswith(f"{words[1]}="))
+        whole = len(words) >= _LEAST[words[0]] and (words[0] != "category" or str(name).startswith(f"{words[1]}="))
+        whole = whole and (words[0] not in ("percent", "number") or set(words[1:]) <= set(MARKS))
         require(whole, "kinds", must, {name: said})
         found[str(name)] = words
     return found
@@ -90,13 +107,9 @@ def _values(table: Table, feature: Feature, said: Sequence[str] | None, argument
         raise ProblemError(
             f"Argument `{argument}` must have numbers in column `{feature.column}`, as the training data had, but has percentages."
         )
-    if found.kind == "undecided" and kind == "number":
-        raise ProblemError(
-            f"Argument `{argument}` must say what the commas of column `{feature.column}` are: write its numbers without marks "
-            "between thousands."
-        )
-    levels = () if said is None else tuple(said[2:] if kind == "category" else said[1:])
-    column = Column(feature.column, kind, found.mark, levels)
+    mark = _mark_again(table, found, said, argument)
+    levels = () if said is None else tuple(said[{"category": 2, "boolean": 1}.get(kind, len(said)) :])
+    column = Column(feature.column, kind, mark, levels)
     cells = table.column(feature.column)
     values = [column.value(cell, feature.level) for cell in cells]
     for value, cell, row in zip(values, cells, table.lines):
@@ -106,3 +119,32 @@ def _values(table: Table, feature: Feature, said: Sequence[str] | None, argument
                 f"Argument `{argument}` must be {must}, in column `{feature.column}` too, but is of {describe(cell)} in row {row}."
             )
     return np.array(values, dtype=float)
+
+
+def _mark_again(table: Table, found: Column, said: Sequence[str] | None, argument: str) -> str:
+    """The mark before decimals: what the new cells can only have, else the one of the training data.
+
+    Raises:
+        ProblemError: the new cells may have either, and the rest of the table says another one than the training data.
+    """
+    numbers = said is None or said[0] in ("number", "percent")
+    trained = said[1] if said is not None and numbers and len(said) > 1 else None
+    undecided = found.kind == "undecided"
+    cells = table.column(found.name)
+    if trained is None:
+        if undecided and numbers and any("," in cell for cell in cells):
+            raise ProblemError(
+                f"Argument `{argument}` must say what the commas of column `{found.name}` are: write its numbers without marks "
+                "between thousands."
+            )
+        return "." if undecided else found.mark
+    mark = found.mark if not undecided else trained
+    if table.decimal is not None or mark == trained or decides(cells, mark) or not any(map(is_either, cells)):
+        return mark
+    if table.separator == "," or any(decides(table.column(name), mark) for name in table.header):
+        raise ProblemError(
+            f"Argument `{argument}` must say what the marks of column `{found.name}` are, whose numbers may have decimals or "
+            f"thousands: write them without marks between thousands, and with decimal {'commas' if trained == ',' else 'points'}, "
+            "as the training data had."
+        )
+    return trained

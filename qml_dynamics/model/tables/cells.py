@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 # Texts that say that a value is missing, whatever the column holds.
 MISSING = frozenset({"", "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "nat"})
 # Among numbers these can be nothing else either; as words of a category they may be values.
-MISSING_AMONG_NUMBERS = MISSING | {"-", "--", ".", "none"}
-TRUTH = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
+MISSING_AMONG_NUMBERS = MISSING | {"-", "--", ".", "none", "n.a.", "(null)", "\\n", "#div/0!", "#value!", "#ref!"}
+TRUTH = (
+    ("false", "true"),
+    ("no", "yes"),
+    ("f", "t"),
+    ("n", "y"),
+    ("off", "on"),
+    ("nein", "ja"),
+    ("falsch", "wahr"),
+    ("non", "oui"),
+    ("faux", "vrai"),
+)
 MARKS = (".", ",")
 
 _BLANKS = "'’ \u00a0\u202f"
@@ -23,6 +33,7 @@ _INFINITE = frozenset({"inf", "infinity"})
 _DAY = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?\s?(?:Z|UTC|[+-]\d{2}:?\d{2})?"
     r"|\d{1,4}/\d{1,2}/\d{1,4}(?: \d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?)?"
+    r"|\d{4}\.\d{1,2}\.\d{1,2}|\d{4}-(?:0[1-9]|1[0-2])|(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\."
     r"|\d{1,2}\.\d{1,2}\.\d{2,4}(?: \d{1,2}:\d{2}(?::\d{2})?)?"
     r"|\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M)?"
     r"|\d{1,2}[- .]+[A-Za-z]{3,9}[- .,]+\d{2,4}"
@@ -31,6 +42,13 @@ _DAY = re.compile(
 )
 _MONTHS = frozenset(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
 _COMPACT_DAY = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII)
+_MONTH = re.compile(r"(?:0[1-9]|1[0-2])[.](?:19|20)\d{2}", re.ASCII)
+_COMPACT_MONTH = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])", re.ASCII)
+_CLOCK = re.compile(
+    r"(?:.*[ _.-])?(?:time|timestamp|epoch|datetime|date|ts)(?:[ _.-]?(?:s|sec|ms|us|ns|utc|unix))?|unix[ _.-]?time",
+    re.IGNORECASE,
+)
+_EPOCH = (946_684_800, 2_051_222_400)  # seconds since 1970 at the start of 2000 and of 2035
 
 
 def is_missing(cell: str) -> bool:
@@ -70,6 +88,16 @@ def _plain(text: str) -> float | None:
         return None
 
 
+def is_either(cell: str) -> bool:
+    """Whether a cell is one number with decimal points and another one with decimal commas.
+
+    >>> [is_either(cell) for cell in ("1.200", "1,200 %", "1.20", "1200", "1.200,5")]
+    [True, True, False, False, False]
+    """
+    text = cell.rstrip("% ")
+    return ("," in text or "." in text) and all(number(text, mark) is not None for mark in MARKS)
+
+
 def percentage(cell: str, mark: str = ".") -> float | None:
     """The number that a percentage is, one hundredth of what stands before the sign; None for other text.
 
@@ -105,6 +133,27 @@ def is_date(cell: str) -> bool:
 def is_compact_day(cell: str) -> bool:
     """Whether a cell is a day written with eight digits, ``20240131``."""
     return _COMPACT_DAY.fullmatch(cell) is not None
+
+
+def are_times(name: str, cells: Collection[str]) -> bool:
+    """Whether all of two or more numbers are days (``20240131``) or months (``03.2024``; three or more: ``202403``).
+
+    Under a name such as ``timestamp`` also seconds since 1970, or thousandths, millionths and billionths of them.
+
+    >>> are_times("m", ["03.2024", "11.2024"]), are_times("x", ["3.2024", "11.2024"]), are_times("time", ["1.5e9", "1.6e9"])
+    (True, False, True)
+    """
+    if len(cells) < 2:
+        return False
+    if all(map(is_compact_day, cells)) or all(map(_MONTH.fullmatch, cells)):
+        return True
+    if len(cells) > 2 and all(map(_COMPACT_MONTH.fullmatch, cells)):
+        return True
+    if _CLOCK.fullmatch(name) is None:
+        return False
+    values = [number(cell) for cell in cells]
+    low, high = _EPOCH
+    return any(all(v is not None and low * unit <= v < high * unit for v in values) for unit in (1, 1e3, 1e6, 1e9))
 
 
 def is_integer(cell: str) -> bool:

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .cells import (
+    MARKS,
     MISSING_AMONG_NUMBERS,
+    are_times,
     is_compact_day,
     is_date,
+    is_either,
     is_integer,
     is_missing,
     number,
@@ -29,11 +32,15 @@ MOST_LEVELS = 20  # different texts that are categories and no free text
 _BETWEEN = frozenset(",.'’ \u00a0\u202f")  # what may stand between thousands
 _FEW_ROWS = 8  # below it integers may differ from each other by chance
 _CALLED = re.compile(
-    r"(?:id|ids|index|idx|key|uuid|guid|rowid|rownames?|row[ _.-]?(?:number|num|no|id|index)|unnamed:? ?\d*|record[ _]?(?:number|no))"
-    r"|.*[ _.-](?:id|uuid|guid|key)|id[ _.-].*",
+    r"(?:id|ids|uuid|guid|rowid|rownames?|row[ _.-]?(?:number|num|no|nr|id|index)|unnamed:? ?\d*|record[ _]?(?:number|no|nr))"
+    r"|.*[ _.-](?:id|uuid|guid)|id[ _.-].*|.*(?:user|customer|patient|kunden)id"
+    r"|.*(?:user|customer|client|patient|kunden|order|invoice|account)[ _.-]?(?:number|num|no|nr)",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r".*[a-z](?:Id|ID|UUID)")
+# names that quantities have too (a musical key, an atomic number): identifiers where at least half of the values differ
+_OFTEN = re.compile(r"(?:index|idx|key|nr|no|number)|.*[ _.-](?:key|nr|no|number)", re.IGNORECASE)
+_OFTEN_CAMEL = re.compile(r".*[a-z](?:Nr|No|Number)")
 
 
 @dataclass(frozen=True)
@@ -85,8 +92,8 @@ class Column:
 def decimal_marks(columns: Sequence[Sequence[str]], given: str | None, separator: str) -> list[str | None]:
     """The mark before decimals of each column; None where ``1,200`` may be either number and nothing decides.
 
-    What cells of the same column can only be decides first, then what all columns of the table say; where nothing does, a comma
-    that also separates values, or comes from a program, is between thousands.
+    What cells of the same column can only be decides first, then what all columns of numbers say; where nothing does, a comma that
+    also separates values, or comes from a program, is between thousands, and so may be all points of a table with semicolons.
 
     >>> decimal_marks([["7,4", "1,200"], ["1,200"]], None, ";"), decimal_marks([["1,200"]], None, ";")
     ([',', ','], [None])
@@ -94,38 +101,52 @@ def decimal_marks(columns: Sequence[Sequence[str]], given: str | None, separator
     if given is not None:
         return [given] * len(columns)
     found = [_evidence(cells) for cells in columns]
-    marks = {mark for said, _ in found for mark in said}
+    marks = {mark for (said, _), cells in zip(found, columns) if said and _mostly_numbers(cells) for mark in said}
     only = next(iter(marks)) if len(marks) == 1 else None
-    return [_mark(said, unclear, only, separator, cells) for (said, unclear), cells in zip(found, columns)]
+    points = bool(marks) or separator != ";" or any(decides(cells, ".") for cells in columns)
+    return [_mark(said, unclear, only, separator, points, cells) for (said, unclear), cells in zip(found, columns)]
 
 
-def _mark(said: set[str], unclear: bool, only: str | None, separator: str, cells: Sequence[str]) -> str | None:
+def decides(cells: Sequence[str], mark: str) -> bool:
+    """Whether some cell is a number under this mark before decimals only.
+
+    >>> decides(["1.200", "0.5"], "."), decides(["1.200"], "."), decides(["1.200.000"], ",")
+    (True, False, True)
+    """
+    other = "," if mark == "." else "."
+    texts = {cell.rstrip("% ") for cell in cells if "," in cell or "." in cell}
+    return any(number(text, mark) is not None and number(text, other) is None for text in texts)
+
+
+def _mostly_numbers(cells: Sequence[str]) -> bool:
+    there = [cell.rstrip("% ") for cell in cells if not is_missing(cell)]
+    return 2 * sum(number(cell) is not None or number(cell, ",") is not None for cell in there) >= len(there)
+
+
+def _mark(
+    said: set[str], unclear: bool, only: str | None, separator: str, points: bool, cells: Sequence[str]
+) -> str | None:
+    """The mark of one column: ``points`` says that a point may be taken as the mark where nothing else is known."""
     if len(said) == 1:
         return next(iter(said))
     if unclear:
         return only if only is not None else "." if separator == "," else None
-    if only == "," and not said and all(number(cell, ",") is not None for cell in cells if "." in cell):
-        return ","  # "1.200" in a table of decimal commas
-    return "."
+    dotted = [cell for cell in cells if "." in cell and cell.lower() not in MISSING_AMONG_NUMBERS]
+    grouped = not said and all(number(cell, ",") is not None for cell in dotted)
+    if only == "," and grouped:  # "1.200" in a table of decimal commas
+        return "," if separator != "," or not dotted else None
+    return "." if points or not dotted or not grouped or not _mostly_numbers(cells) else None
 
 
 def _evidence(cells: Sequence[str]) -> tuple[set[str], bool]:
     """The marks before decimals that some cell can only have, and whether some cell with a comma can have either."""
     said, unclear = set[str](), False
-    if not any("," in cell for cell in cells):
+    if not any("," in cell or cell.count(".") > 1 for cell in cells):
         return said, unclear
-    for cell in set(cells):
-        text = cell.rstrip("% ")
-        if "," not in text and "." not in text:
-            continue
-        point, comma = number(text, "."), number(text, ",")
-        if point is None and comma is not None:
-            said.add(",")
-        elif comma is None and point is not None:
-            said.add(".")
-        elif point is not None and "," in text:
-            unclear = True
-    return said, unclear
+    for mark in MARKS:
+        if decides(cells, mark):
+            said.add(mark)
+    return said, any("," in cell and is_either(cell) for cell in set(cells))
 
 
 def column_of(name: str, cells: Sequence[str], mark: str | None, unnamed: bool = False) -> Column:
@@ -166,21 +187,23 @@ def column_of(name: str, cells: Sequence[str], mark: str | None, unnamed: bool =
 def _numbers(name: str, cells: Sequence[str], among: dict[str, int], mark: str, unnamed: bool) -> Column:
     rows, missing = sum(among.values()), len(cells) - sum(among.values())
     whole = all(is_integer(cell) and len(cell) < 40 for cell in among)
-    if whole and rows > 1 and all(map(is_compact_day, among)):
+    if are_times(name, among) or (whole and rows > 1 and all(map(is_compact_day, among))):
         return Column(name, "date", missing=missing)
-    grouped = any(_BETWEEN.intersection(cell) - {mark} for cell in among if number(cell, mark) is not None)
-    why = ""
-    if unnamed or whole:
-        why = _why_identifier(name, unnamed, rows, len(among))
-        if not why and whole and len(among) == rows >= _FEW_ROWS:
-            values = [int(cell) for cell in cells if cell in among]
-            steps = {b - a for a, b in zip(values, values[1:])}
-            why = "numbers of the rows" if steps == {1} else "integers that all differ"
+    values = [number(cell, mark) for cell in among]
+    grouped = any(_BETWEEN.intersection(cell) - {mark} for cell, value in zip(among, values) if value is not None)
+    counts = whole or all(value is not None and value.is_integer() for value in values)
+    why = _why_identifier(name, unnamed, rows, len(among), counts)
+    if not why and whole and len(among) == rows >= _FEW_ROWS:
+        order = [int(cell) for cell in cells if cell in among]
+        steps = {b - a for a, b in zip(order, order[1:])}
+        why = "numbers of the rows" if steps == {1} else "integers that all differ"
     return Column(name, "number", mark, identifier=why, missing=missing, grouped=grouped)
 
 
-def _why_identifier(name: str, unnamed: bool, rows: int, different: int) -> str:
+def _why_identifier(name: str, unnamed: bool, rows: int, different: int, counts: bool = True) -> str:
+    """Why a column tells rows apart, from its name; ``counts``: its numbers are integers, ``1.0`` as well."""
     if unnamed:
         return "the index of a data frame or names of the rows"
     called = _CALLED.fullmatch(name) or _CAMEL.fullmatch(name)
-    return "named as an identifier" if called and different == rows > 1 else ""
+    often = counts and 2 * different >= rows and (_OFTEN.fullmatch(name) or _OFTEN_CAMEL.fullmatch(name))
+    return "named as an identifier" if rows > 1 and (called or often) else ""

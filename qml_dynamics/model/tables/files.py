@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...base.errors import ProblemError, human_bytes, require
 from ...base.places import regular
+from .foreign import foreign_form
 
 MOST = 1 << 30  # bytes of a text
 _BLOCK = 1 << 20
@@ -21,6 +22,9 @@ _OTHERS = {
     b"\x93NUMPY": "an array of NumPy: pass numpy.load(path) instead",
     b"\x89HDF": "an HDF5 file: save the table as CSV or Parquet",
     b"%PDF": "a PDF document",
+    b"BZh": "compressed by bzip2: unpack it, or compress it by gzip",
+    b"\xfd7zXZ": "compressed by xz: unpack it, or compress it by gzip",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it, or compress it by gzip",
 }
 COLUMNAR = {b"PAR1": "Parquet", b"ARROW1": "Arrow"}
 
@@ -76,6 +80,9 @@ def text_of(path: Path, encoding: str | None = None) -> Text:
     if other is not None:
         raise ProblemError(f"Argument `path` must be a readable CSV file, but {str(path)!r} is {other}.")
     text, found = _decoded(content, path, encoding)
+    form = foreign_form(text)
+    if form is not None:
+        raise ProblemError(f"Argument `path` must be a readable CSV file, but {str(path)!r} is {form}.")
     if found not in ("utf-8", "utf-8-sig") and encoding is None:
         notes = (*notes, f"read as {found}, since it is no UTF-8")
     return Text(text, found, notes)
@@ -104,7 +111,7 @@ def _decoded(content: bytes, path: Path, encoding: str | None) -> tuple[str, str
                 f"Argument `encoding` must be one that Python knows, such as 'latin-1', but is {name!r}."
             ) from None
         try:
-            text = content.decode(name)
+            text = content.decode(name).removeprefix("\ufeff")
         except (UnicodeDecodeError, UnicodeError) as error:
             last = error
             continue

@@ -108,7 +108,9 @@ def _pairs(frame: object) -> list[tuple[object, object]]:
 
 
 def _values(column: object) -> list[object]:
-    """The values of a column, those of categories and of the library's own kinds as plain ones."""
+    """The values of a column, those of categories and of the library's own kinds as plain ones, days and durations as texts."""
+    if isinstance(column, np.ndarray) and column.dtype.kind in "mM":  # of nanoseconds, tolist() makes integers
+        return ["" if np.isnat(value) else str(value) for value in column]
     for way in ("to_pylist", "to_list", "tolist"):
         given = getattr(column, way, None)
         if callable(given):
@@ -123,9 +125,11 @@ def _text(value: object) -> str:
     """One value as a file would hold it; None, NaN and what a library marks as missing are an empty text."""
     if value is None:
         return ""
+    if isinstance(value, bytes):
+        return " ".join(_decoded(value).split())
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
-    if isinstance(value, numbers.Integral):
+    if isinstance(value, numbers.Integral) and not isinstance(value, np.timedelta64):
         return str(int(value))
     try:
         if value != value:  # NaN and NaT
@@ -135,3 +139,10 @@ def _text(value: object) -> str:
     if isinstance(value, numbers.Real):
         return repr(float(value))
     return " ".join(str(value).split())
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

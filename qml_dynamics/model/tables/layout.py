@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...base.errors import ProblemError, describe, require
 from .cells import is_missing, number, percentage
+from .foreign import refuse_title
 
 WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "blanks"}
 NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "blank": " ", "space": " "}
 SAMPLE = 1000  # records that decide on the separator
+_END = "\ufdd0"  # a code point that is no character
+_WHOLE, _DIGITS = re.compile(r"[+-]?\d+", re.ASCII), re.compile(r"\d+", re.ASCII)
+_MANY = 8  # rows that are numbered 1, 2, ... by no chance
 Records = list[tuple[list[str], int]]
 
 
@@ -61,9 +67,12 @@ def laid_out(text: str, known: Sequence[str] = (), separator: str | None = None,
     """
     lines, start, notes, stated = _without_preamble(_lines(text), known)
     mark = _as_separator(separator) if separator is not None else stated
+    if header is None:
+        refuse_title(lines, known, tuple(WORDS) if mark is None else (mark,), start)
     if mark is None:
         mark = _best_separator(lines, known)
-    records = _shifted(_records(lines, mark), start)
+        mark = ";" if mark == "," and _one_column(lines, known) else mark
+    records = _shifted(_records(lines, mark, start=start), start)
     first = _commented_names(text, mark, start, records)
     if first is not None and header is not False:
         records, header = [first, *records], True
@@ -117,26 +126,58 @@ def _as_separator(given: str) -> str:
     return found
 
 
-def _records(lines: Sequence[str], separator: str, most: int | None = None) -> Records:
-    """The values of each line that is not empty, and where it ends; values in quotes may hold separators and line ends."""
+def _records(lines: Sequence[str], separator: str, most: int | None = None, start: int = 0) -> Records:
+    """The values of each line that is not empty, and where it ends; values in quotes may hold separators and line ends.
+
+    ``start`` lines went before.
+
+    Raises:
+        ProblemError: a quote is not closed, at all or before a value is too long.
+    """
     text = (line.replace("\t", " ").strip() + "\n" for line in lines) if separator == " " else iter(lines)
-    reader = csv.reader(text, delimiter=separator, skipinitialspace=True)
+    reader = csv.reader(itertools.chain(text, [_END]), delimiter=separator, skipinitialspace=True)
     found: Records = []
+    last = 0
     try:
         for cells in reader:
+            if cells == [_END] or len(found) == most:
+                return found
+            if cells and cells[-1].endswith(_END):
+                break
             if any(cell.strip() for cell in cells):
                 found.append(([cell.strip() for cell in cells], reader.line_num))
-            if most is not None and len(found) >= most:
-                break
+            last = reader.line_num
     except csv.Error as error:
-        raise ProblemError(f"Argument `path` must be a readable CSV file, but is not: {error}.") from error
-    return found
+        if "limit" not in str(error):
+            raise ProblemError(f"Argument `path` must be a readable CSV file, but is not: {error}.") from error
+    raise ProblemError(
+        f"Argument `path` must be a readable CSV file, but a quote in row {start + last + 1} is not closed."
+    )
 
 
 def _best_separator(lines: Sequence[str], known: Sequence[str]) -> str:
-    scores = {mark: _score(_records(lines[: 4 * SAMPLE], mark, SAMPLE), known, mark) for mark in WORDS}
+    scores = {mark: _scored(lines, known, mark) for mark in WORDS}
     best = max(scores, key=lambda mark: scores[mark])  # of equal ones the first
     return best if scores[best][0] >= 0 else ","
+
+
+def _scored(lines: Sequence[str], known: Sequence[str], mark: str) -> tuple[float, float, float]:
+    try:
+        return _score(_records(lines, mark, SAMPLE), known, mark)
+    except ProblemError:  # under another separator the quotes may be in order
+        first = lines[0].strip().split(mark) if lines else []
+        hit = bool(known) and set(known) <= {name.strip().strip('"') for name in first}
+        return (float(hit), -1, 0) if len(first) > 1 and mark != " " else (-1, 0, 0)
+
+
+def _one_column(lines: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether a known name stands alone above numbers with decimal commas: no comma separates anything."""
+    cells = [line.strip() for line in lines if line.strip()]
+    return (
+        bool(cells)
+        and cells[0].strip('"') in known
+        and all(number(c, ",") is not None or is_missing(c) for c in cells[1:])
+    )
 
 
 def _score(records: Records, known: Sequence[str], mark: str) -> tuple[float, float, float]:
@@ -174,6 +215,7 @@ def _named(records: Records, mark: str, header: bool | None, known: Sequence[str
     if dropped:
         notes.append("a separator at the end of each line")
     if has and body and {len(cells) for cells, _ in body} == {len(names) + 1}:
+        _refuse_decimal_commas([cells for cells, _ in body], names, mark)
         names = ["", *names]
         notes.append("names of rows, which have no column name")
     for cells, line in body:
@@ -186,6 +228,19 @@ def _named(records: Records, mark: str, header: bool | None, known: Sequence[str
         not twice, "path", "have columns of different names", f"of two called {twice[0]!r}: rename one" if twice else ""
     )
     return Layout(mark, has, names, [c for c, _ in body], [line for _, line in body], unnamed, notes)
+
+
+def _refuse_decimal_commas(rows: Sequence[Sequence[str]], names: Sequence[str], mark: str) -> None:
+    """Refuse one value more than names where the first ones name no rows, or decimal commas explain it as well."""
+    first = [row[0] for row in rows]
+    counted = len(rows) >= _MANY and first == [str(i + 1) for i in range(len(rows))]
+    pairs = zip(*[[bool(_WHOLE.fullmatch(a) and _DIGITS.fullmatch(b)) for a, b in zip(row, row[1:])] for row in rows])
+    either = mark == "," and not counted and any(map(all, pairs))
+    if len(names) < 2 or len(set(first)) < len(first) or either:
+        raise ProblemError(
+            "Argument `path` must have a name for each column, but has one value more in each row than names: write decimal "
+            "commas in quotes, or separate by semicolons."
+        )
 
 
 def _without_empty_end(records: Records) -> tuple[Records, bool]:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from ...base.errors import ProblemError, describe, one_of, require
-from .cells import MARKS
+from .cells import MARKS, is_either
 from .columns import Column, column_of, decimal_marks
 from .files import columnar_format, existing, text_of
 from .frames import FrameLike, frame_columns, is_frame
@@ -93,16 +93,21 @@ class Table:
         """What each column holds."""
         if self.kinds:
             return self.kinds
+        return self._kinds(range(len(self.rows)))
+
+    def _kinds(self, index: Sequence[int]) -> dict[str, Column]:
+        """What these rows of each column hold, with the decimal marks of the whole table."""
         cells = [self.column(name) for name in self.header]
         marks = decimal_marks(cells, self.decimal, self.separator)
         return {
-            name: column_of(name, own, mark, name in self.unnamed) for name, own, mark in zip(self.header, cells, marks)
+            name: column_of(name, [own[i] for i in index], mark, name in self.unnamed)
+            for name, own, mark in zip(self.header, cells, marks)
         }
 
-    def only(self, index: Sequence[int]) -> Table:
-        """The rows of these numbers, with columns of the same kinds."""
+    def only(self, index: Sequence[int], anew: bool = False) -> Table:
+        """The rows of these numbers, with columns of the same kinds, or (``anew``) of the kinds that these rows say."""
         rows, lines = [self.rows[i] for i in index], [self.lines[i] for i in index]
-        return replace(self, rows=rows, lines=lines, kinds=self.known)
+        return replace(self, rows=rows, lines=lines, kinds=self._kinds(index) if anew else self.known)
 
     def told(self) -> str:
         """How it was read, in words, with the marks in its numbers."""
@@ -230,7 +235,7 @@ def _refuse_kind(table: Table, argument: str, name: str) -> None:
             f"{table.lines[first]}): write them as numbers, such as days since the first."
         )
     if column.kind == "undecided":
-        unclear = next(cell for cell in cells if "," in cell)
+        unclear = next(cell for cell in cells if is_either(cell))
         raise ProblemError(
             f"Argument `decimal` must be given, '.' or ',', for column `{name}`, whose {unclear!r} may be either number."
         )
@@ -287,8 +292,9 @@ def refuse_missing(
 
 def _constant(table: Table, name: str) -> bool:
     """Whether a column of numbers tells no two rows apart."""
-    cells = table.column(name)
-    return len(cells) > 1 and len({cell.strip() for cell in cells}) == 1
+    lacks = table.known[name].lacks
+    there = [cell for cell in table.column(name) if not lacks(cell)]
+    return len(there) > 1 and len(set(there)) == 1
 
 
 def default_features(
