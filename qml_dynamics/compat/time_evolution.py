@@ -54,6 +54,7 @@ __all__ = [
     "check_principle",
     "check_problem",
     "check_widths",
+    "width_before",
     "estimate_observables",
     "evaluated",
     "is_exact",
@@ -116,14 +117,18 @@ def check_problem(problem: object, estimator: BaseEstimatorV2 | None) -> None:
 Operators = list[Any] | Mapping[str, Any]
 
 
-def check_widths(operators: Operators | None, circuit: QuantumCircuit) -> None:
-    """Refuse auxiliary operators on other qubits than those of a circuit, or of what it was before it was transpiled; a 0 has none.
+def width_before(circuit: QuantumCircuit) -> int:
+    """Qubits of a circuit, or of what it was before it was transpiled."""
+    layout = getattr(circuit, "layout", None)
+    return circuit.num_qubits if layout is None else len(layout.final_index_layout())
+
+
+def check_widths(operators: Operators | None, width: int) -> None:
+    """Refuse auxiliary operators on another number of qubits than the state; a 0 has none.
 
     Raises:
         ProblemError: an operator is too wide or too narrow.
     """
-    layout = getattr(circuit, "layout", None)
-    width = circuit.num_qubits if layout is None else len(layout.final_index_layout())
     named = {} if operators is None else operators if isinstance(operators, Mapping) else dict(enumerate(operators))
     for name, one in named.items():
         own = getattr(one, "num_qubits", None)

@@ -113,7 +113,7 @@ class TrotterQRTE(TheirTrotterQRTE):  # type: ignore[misc]  # of a package witho
         check_problem(evolution_problem, self.estimator)
         _check_formula(self.product_formula)
         require(evolution_problem.initial_state is not None, "initial_state", "be given", None)
-        check_widths(evolution_problem.aux_operators, evolution_problem.initial_state)
+        check_widths(evolution_problem.aux_operators, evolution_problem.initial_state.num_qubits)
         steps = [
             _step(evolution_problem, self.product_formula, self.num_timesteps, k) for k in range(self.num_timesteps)
         ]

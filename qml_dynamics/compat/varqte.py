@@ -40,6 +40,7 @@ from .time_evolution import (
     check_widths,
     evaluated,
     laid_out,
+    width_before,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class _Evolver:
             evolution_problem.initial_state,
         )
         ansatz, layout = self.ansatz, getattr(self.ansatz, "layout", None)
-        check_widths(evolution_problem.aux_operators, ansatz)
+        check_widths(evolution_problem.aux_operators, width_before(ansatz))
         order = list(ansatz.parameters)
         start = from_circuit(ansatz, _started(self.initial_parameters, order))
         hamiltonian = _laid_out(evolution_problem.hamiltonian, layout)

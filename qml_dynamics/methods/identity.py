@@ -300,13 +300,19 @@ def _globals_read(code: CodeType) -> set[str]:
 
 
 def _is_changed(steps: Sequence[dis.Instruction]) -> bool:
-    """Whether the object that was just loaded is changed: by a method such as ``append``, or one of its items by an assignment."""
-    if steps and steps[0].opname in ("LOAD_ATTR", "LOAD_METHOD"):
+    """Whether the object that was just loaded is changed: by a method such as ``append``, or an item or attribute by an assignment."""
+    names = [step.opname for step in steps[:2]]
+    if names[:1] in (["STORE_ATTR"], ["DELETE_ATTR"]) or names == ["COPY", "LOAD_ATTR"]:  # the last: `value.name += 1`
+        return True
+    if names[:1] in (["LOAD_ATTR"], ["LOAD_METHOD"]):
         return steps[0].argval in _CHANGES
     height = 1
-    for step in steps:
-        pair = height == 2  # the object and a key
-        if pair and (step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR") or (step.opname == "COPY" and step.arg == 2)):
+    for step, after in zip(steps, [*steps[1:], None]):
+        pair = height == 2  # the object and a key; with a slice in two parts there are three
+        twice = after is not None and (step.opname, step.arg) == (after.opname, after.arg) == ("COPY", height)
+        if pair and (step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR") or twice):  # of `x[k] += 1` both are copied
+            return True
+        if height == 3 and (step.opname == "STORE_SLICE" or twice):
             return True
         if pair and step.opname.startswith("BINARY_"):
             return False

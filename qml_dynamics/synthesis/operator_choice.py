@@ -271,12 +271,16 @@ def _sparse(num_qubits: int, terms: Sequence[Term]) -> scipy.sparse.csr_matrix:
 
 def _bounded(num_qubits: int, terms: Sequence[Term], amounts: Amounts, tolerance: float, aim: Aim) -> list[_Candidate]:
     """Lie's and Strang's formulas with the steps that their bound asks for."""
-    cuts, found = amounts(1), []
+    cuts, found, refused = amounts(1), list[_Candidate](), list[MethodError]()
     kept = {ramps: layered(num_qubits, terms, ramps) for ramps in (1, 2)}
     for candidate in _candidates(kept, ("lie", "strang"), aim):
         parts = [[term for block in part for term in block.terms] for part in candidate.splitting.parts]
         order = candidate.formula.order
-        constant = lie_constant(parts) if order == 1 else strang_constant(parts)
+        try:
+            constant = lie_constant(parts) if order == 1 else strang_constant(parts)
+        except MethodError as reason:  # too many strings for this bound: another may be in reach
+            refused.append(reason)
+            continue
         steps, bound = 1, _total(constant, cuts, order)
         while bound > tolerance and steps <= _MOST_BOUNDED:
             steps = max(_more(steps, len(cuts)), int(np.ceil(steps * (bound / tolerance) ** (1 / order))))
@@ -284,6 +288,8 @@ def _bounded(num_qubits: int, terms: Sequence[Term], amounts: Amounts, tolerance
         if bound <= tolerance:
             runs = _runs(amounts(steps))
             found.append(_Candidate(candidate.formula, candidate.splitting, candidate.each, steps, bound, runs))
+    if refused and not found:
+        raise refused[0]
     return found
 
 

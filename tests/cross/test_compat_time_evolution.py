@@ -29,6 +29,7 @@ from qiskit_algorithms.time_evolvers.variational import (
     RealMcLachlanPrinciple,
     VarQTEResult,
 )
+from scipy.linalg import expm
 
 from qml_dynamics import compat
 from qml_dynamics.base.errors import MethodError, ProblemError
@@ -314,3 +315,22 @@ def test_initial_parameters_that_are_no_numbers_are_refused(start):
     given = dict.fromkeys(circuit.parameters, "a") if start == "mapping" else ["a"] * circuit.num_parameters
     with pytest.raises(MethodError, match="`initial_parameters` must be"):
         compat.VarQITE(circuit, given, num_timesteps=2).evolve(TimeEvolutionProblem(ISING, 0.1))
+
+
+def test_a_transpiled_start_has_the_qubits_of_its_device():
+    """Nothing lays out operators there: hamiltonian and auxiliary operators act on the qubits of the circuit as it is."""
+    manager = generate_preset_pass_manager(0, coupling_map=[[0, 1], [1, 2]], basis_gates=["ry", "cx", "x"])
+    bare = QuantumCircuit(2)
+    bare.x(0)
+    started = manager.run(bare)
+    assert started.num_qubits == 3
+    assert started.layout is not None
+    estimator = StatevectorEstimator()
+    ours = compat.TrotterQRTE(num_timesteps=2, estimator=estimator)
+    wide = SparsePauliOp(["ZZI", "IXX"], [0.3, 0.7])
+    found = ours.evolve(TimeEvolutionProblem(wide, 0.4, started, aux_operators=[Pauli("ZII"), Pauli("IIZ")]))
+    values = [value for value, _ in found.aux_ops_evaluated]
+    exact = Statevector(started).evolve(Operator(expm(-0.4j * wide.to_matrix())))
+    assert values[1] == pytest.approx(exact.expectation_value(Pauli("IIZ")).real, abs=0.02)
+    with pytest.raises(ProblemError, match="act on the 3 qubits of the state, but is of 2 qubits"):
+        ours.evolve(TimeEvolutionProblem(wide, 0.4, started, aux_operators=[Pauli("ZI")]))

@@ -194,3 +194,17 @@ def test_functions_with_the_same_code_have_globals_of_their_own() -> None:
     two = [FunctionType(scaled.__code__, {"SCALE": a, "__name__": __name__}) for a in (1.0, 2.0)]
     found = list(more(two).values())
     assert found == [{"SCALE": 1.0}, {"SCALE": 2.0}]
+
+
+def test_compared_globals_are_read_and_those_whose_attributes_or_slices_are_set_are_not() -> None:
+    def compares(t: float) -> bool:
+        return bool(SCALE <= TABLE[0] < t)
+
+    def writes(w: Any) -> None:
+        LOG.last = w  # type: ignore[attr-defined]
+        COUNT["n"] += 1
+        CALLS[:] = w
+        CALLS[0:2] += w
+
+    assert {"SCALE", "TABLE"} <= _globals_read(compares.__code__)
+    assert not {"LOG", "COUNT", "CALLS"} & _globals_read(writes.__code__)

@@ -29,6 +29,7 @@ from .statistics import error_of_chain
 
 _TOL = 1e-10  # of the waves where no method is named
 _SHOTS = 4096  # of each basis of a start where the call names none
+_MOST = 1 << 20  # of each basis of a start
 _KEPT = 100  # of them at least, at the rate of the chain
 _WIDE = 1 << 20  # points above which the backend alone evolves waves
 _SAME = 1e-8  # of the bound of H: energies that differ by less are equal
@@ -82,7 +83,7 @@ def energies_of(
     used = Krylov(_TOL) if method is None else method
     if (keeping := post_selecting(used)) is not None:
         used = keeping.without_floor()
-    asked = max(_SHOTS, int(np.ceil(_KEPT / rate))) if shots is None else shots
+    asked = min(_MOST, max(_SHOTS, int(np.ceil(_KEPT / max(rate, _KEPT / _MOST))))) if shots is None else shots
     runs = _Runs(problem, h, used, device, asked if sampled else None, entropy)
     values, errors = runs.energies(starts)
     along = values[place].reshape(index.shape)

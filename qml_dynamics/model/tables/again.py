@@ -34,7 +34,9 @@ def kinds_of(table: Table, features: Sequence[Feature]) -> dict[str, list[str]]:
     for feature in features:
         column = table.known[feature.column]
         if feature.level is not None:
-            found[feature.name] = ["category", feature.column, *column.levels]
+            cells = table.column(feature.column)
+            words = {cell for cell in cells if not column.lacks(cell)} if column.kind == "boolean" else column.levels
+            found[feature.name] = ["category", feature.column, *sorted(words)]
         elif column.kind == "number" and (column.mark == "," or column.grouped):
             found[feature.name] = ["number", column.mark]
         elif column.kind == "percent":

@@ -85,7 +85,10 @@ class Column:
         if self.kind == "percent":
             return percentage(cell, self.mark)
         if self.kind == "boolean":
-            return float(self.levels.index(cell.lower())) if cell.lower() in self.levels else None
+            low = cell.lower()
+            if low not in self.levels:
+                return None
+            return float(self.levels.index(low)) if level is None else float(low == level.lower())
         return float(cell == level) if cell in self.levels else None
 
 

@@ -239,7 +239,7 @@ def _refuse_decimal_commas(rows: Sequence[Sequence[str]], names: Sequence[str], 
     if len(names) < 2 or len(set(first)) < len(first) or either:
         raise ProblemError(
             "Argument `path` must have a name for each column, but has one value more in each row than names: write decimal "
-            "commas in quotes, or separate by semicolons."
+            "commas in quotes, or separate by semicolons; where the first values name the rows, give their column a name."
         )
 
 

@@ -198,9 +198,9 @@ class Feature:
         kind = table.known[self.column]
         if kind.kind == "percent":
             return f"{self.name} (percent / 100)"
-        if kind.kind == "boolean":
-            return f"{self.name} ({kind.levels[1]} = 1)"
-        return f"{self.name} (1 or 0)" if self.level is not None else self.name
+        if self.level is not None:
+            return f"{self.name} (1 or 0)"
+        return f"{self.name} ({kind.levels[1]} = 1)" if kind.kind == "boolean" else self.name
 
 
 def features_of(table: Table, name: str) -> list[Feature]:
@@ -217,12 +217,17 @@ def features_named(table: Table, argument: str, names: Sequence[str]) -> list[Fe
     found: list[Feature] = []
     for name in names:
         column, _, level = str(name).rpartition("=")
-        if name not in table.header and column in table.header and level in table.known[column].levels:
+        if name not in table.header and column in table.header and _has_level(table.known[column], level):
             found.append(Feature(str(name), column, level))
             continue
         found += features_of(table, column_named(name, argument, table))
         _refuse_kind(table, argument, found[-1].column)
     return found
+
+
+def _has_level(column: Column, level: str) -> bool:
+    """Whether a column may be this category; truth values, which are asked for as a category too, in any case of letters."""
+    return level in column.levels or (column.kind == "boolean" and level.lower() in column.levels)
 
 
 def _refuse_kind(table: Table, argument: str, name: str) -> None:

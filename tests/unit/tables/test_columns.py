@@ -10,8 +10,10 @@ import pytest
 
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.model.objectives import load_data
+from qml_dynamics.model.tables.again import rows_like
 from qml_dynamics.model.tables.columns import column_of
 from qml_dynamics.model.tables.foreign import foreign_form
+from qml_dynamics.model.tables.reading import read_table
 
 SO = "named as an identifier"
 
@@ -135,3 +137,17 @@ def test_days_of_arrays_are_no_numbers(unit: str) -> None:
     spans = {"span": np.array([1, 2, 3], dtype="timedelta64[ns]"), "k": ["a", "b", "b"]}
     with pytest.raises(ProblemError, match="must have a numeric column beside the target"):
         load_data(spans, target="k")
+
+
+@pytest.mark.parametrize("words", [("nein", "ja"), ("Nein", "Ja"), ("FALSCH", "WAHR")])
+def test_a_truth_value_asked_for_as_a_category_keeps_its_sign_for_new_rows(
+    words: tuple[str, str], tmp_path: Path
+) -> None:
+    """``smoker=nein`` stands in problem files of before, when these words were categories."""
+    no, yes = words
+    path = tmp_path / "x.csv"
+    path.write_text(f"smoker,x,k\n{no},1.5,a\n{yes},2.5,b\n{no},3.5,a\n{no},4.5,b\n")
+    data = load_data(path, target="k", features=[f"smoker={no}", "x"], test_fraction=0.0)
+    assert data.X_train[:, 0].tolist() == [1, 0, 1, 1]
+    rows = rows_like(read_table(path), data.features, data.kinds, "X")
+    assert rows[:, 0].tolist() == [1, 0, 1, 1]
