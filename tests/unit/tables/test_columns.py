@@ -148,6 +148,6 @@ def test_a_truth_value_asked_for_as_a_category_keeps_its_sign_for_new_rows(
     path = tmp_path / "x.csv"
     path.write_text(f"smoker,x,k\n{no},1.5,a\n{yes},2.5,b\n{no},3.5,a\n{no},4.5,b\n")
     data = load_data(path, target="k", features=[f"smoker={no}", "x"], test_fraction=0.0)
-    assert data.X_train[:, 0].tolist() == [1, 0, 1, 1]
+    assert (data.X_train * data.scale + data.mean)[:, 0] == pytest.approx([1, 0, 1, 1])
     rows = rows_like(read_table(path), data.features, data.kinds, "X")
     assert rows[:, 0].tolist() == [1, 0, 1, 1]
