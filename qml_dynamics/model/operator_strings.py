@@ -99,7 +99,7 @@ def real_part(c: complex, largest: float, term: Callable[[], str], name: str) ->
             f"Argument `{name}` must have finite coefficients, but has {c.real if not cmath.isfinite(c.real) else c} "
             f"in the term {describe(term())}."
         )
-    if abs(c.imag) > max(HERMITIAN * largest, 1e-15):  # what is left of terms of size 1 that cancel
+    if abs(c.imag) > max(HERMITIAN * largest, 1e-17):  # what is left of terms of size 1 that cancel
         raise ProblemError(
             f"Argument `{name}` must be Hermitian, but has the coefficient {describe(c)} in the term {describe(term())}."
         )
