@@ -159,7 +159,7 @@ def test_halved_steps_of_euler_are_less_chaotic() -> None:
     found = answer.diagnostics
     assert found["halved_steps"] > 0
     assert found["sensitivity"] == "second run"
-    # 1e-5 radians on this machine, 3e-4 where noise of 1e-13 stands for rounding; without halved steps it ends 0.1 away and more
+    # 1e-5 radians by rounding alone, 3e-4 where noise of 1e-13 stands for rounding; without halved steps it ends 0.1 away and more
     assert found["moved"] < 0.01
     assert bool(said) == (found["moved"] > stated(found["bound"][-1]))
 
