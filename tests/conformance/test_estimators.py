@@ -25,10 +25,15 @@ from qml_dynamics.model.pauli import PauliSum
 
 
 class Foreign(BaseEstimatorV2):
-    """An estimator of another house: it samples, and says nothing of its device."""
+    """An estimator of another house: it samples, says nothing of its device, and takes no seed from whoever asks."""
+
+    def __init__(self) -> None:
+        self._inner = BackendEstimatorV2(backend=AerSimulator())
+        self._draws = np.random.default_rng(8)
 
     def run(self, pubs: Any, *, precision: float | None = None) -> Any:
-        return BackendEstimatorV2(backend=AerSimulator()).run(pubs, precision=precision)
+        self._inner.options.seed_simulator = int(self._draws.integers(2**31))
+        return self._inner.run(pubs, precision=precision)
 
 
 def noisy() -> AerEstimator:
