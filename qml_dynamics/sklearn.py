@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, cast
 
 import numpy as np
@@ -37,7 +37,9 @@ from .learning.metts import Chain, metts
 from .methods.base import Method
 from .methods.defaults import default_method
 from .methods.evolution import evolve
+from .methods.imaginary.options import ProbabilisticITE
 from .methods.split_step import SplitStep
+from .methods.trotter import Trotter
 from .methods.variational import ansatz
 from .methods.variational.options import Variational
 from .model.domains import Grid
@@ -93,7 +95,7 @@ class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package wit
         diffusion: tuple[float, float] = (0.3, 0.01),
         strength: float = 20.0,
         duration: float = 2.0,
-        steps: int = 30,
+        steps: int | None = None,
         samples: int = 200,
         method: Method | None = None,
         backend: str | Backend | None = None,
@@ -123,8 +125,12 @@ class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package wit
         one_of(self.model, "model", ("neuron", "network"))
         one_of(self.dynamics, "dynamics", DYNAMICS)
         one_of(self.reduction, "reduction", REDUCTIONS)
-        for name, low, high in (("hidden", 1, 100), ("steps", 1, 10**6), ("samples", 2, 10**7)):
+        for name, low, high in (("hidden", 1, 100), ("samples", 2, 10**7)):
             integer(getattr(self, name), name, low, high)
+        if self.steps is not None:
+            integer(self.steps, "steps", 1, 10**6)
+            free = self.method is None and self.dynamics != "metts"
+            require(free, "steps", "be left out with `method` and for METTS, which have their own", self.steps)
         for name in ("components", "qubits"):
             if getattr(self, name) is not None:
                 integer(getattr(self, name), name, 1, 20)
@@ -135,6 +141,8 @@ class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package wit
             real(self.bound, "bound", positive=True)
         pair = isinstance(self.diffusion, Sequence) and len(self.diffusion) == 2
         require(pair, "diffusion", "be a pair of positive numbers, at the start and at the end", self.diffusion)
+        for each in self.diffusion:
+            real(each, "diffusion", positive=True)
         if self.backend is None:
             require(self.shots is None, "shots", "be left out without a backend", self.shots)
 
@@ -223,10 +231,13 @@ class _QuantumDynamics(BaseEstimator):  # type: ignore[misc]  # of a package wit
 
     def _method(self, problem: Problem) -> Method:
         """The usual method of the dynamics, or of its clock on a backend."""
+        steps = 30 if self.steps is None else int(self.steps)
         if self.dynamics == "variational":
-            return cast(Method, Variational(ansatz.hardware_efficient(layers=2), steps=4 * int(self.steps)))
-        device = None if self.backend is None else find_backend(self.backend)
-        return SplitStep(int(self.steps)) if device is None else default_method(problem, device, self.shots)
+            return cast(Method, Variational(ansatz.hardware_efficient(layers=2), steps=4 * steps))
+        if self.backend is None:
+            return SplitStep(steps)
+        usual = default_method(problem, find_backend(self.backend), self.shots)
+        return usual if self.steps is None else replace(cast(Trotter | ProbabilisticITE, usual), steps=steps)
 
     def _seeds(self, count: int) -> list[int]:
         return cast(list[int], check_random_state(self.random_state).randint(2**31 - 1, size=count).tolist())
@@ -249,7 +260,8 @@ class QuantumDynamicsClassifier(ClassifierMixin, _QuantumDynamics):  # type: ign
         diffusion: D at the start and at the end; it falls geometrically (METTS: the second).
         strength: s, what the loss counts.
         duration: T; at ``2 s T`` near the number of rows the density is near a posterior. Near 0 nothing is learned.
-        steps: of the split-operator method; the variational one, which is stiffer, takes four times as many.
+        steps: of the usual method; None: 30 of the split-operator method, on a backend those of its usual method. The variational one,
+            which is stiffer, takes four times as many.
         samples: of the METTS chain, whose imaginary time between measurements is ``T / 2``.
         method: in place of the usual one of the dynamics.
         backend, shots: circuits in place of NumPy, as in :func:`qml_dynamics.evolve`.

@@ -90,7 +90,7 @@ def vendor_error(error: BaseException, doing: str) -> BackendError:
     if isinstance(error, BackendError):
         return error
     kind = failure(error)
-    text = f"{doing} failed: {type(error).__name__}: {redacted(str(error))}"
+    text = f"{doing} failed: {type(error).__name__}: {redacted(str(error)) or 'it says no more'}"
     return JobLost(text) if kind == "lost" else VendorError(text, transient=kind == "transient")
 
 

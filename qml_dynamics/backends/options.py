@@ -51,8 +51,9 @@ class DeviceOptions:
         integer(self.seed_transpiler, "seed_transpiler", 0, 2**31 - 1, BackendError)
         if self.max_seconds is not None:
             integer(self.max_seconds, "max_seconds", 1, 10_800, BackendError)
-        if not isinstance(self.device_noise, bool):
-            raise BackendError(f"Argument `device_noise` must be True or False, but is {describe(self.device_noise)}.")
+        for name in ("device_noise", "fractional_gates"):
+            if not isinstance(getattr(self, name), bool):
+                raise BackendError(f"Argument `{name}` must be True or False, but is {describe(getattr(self, name))}.")
         _default(self, "dynamical_decoupling", "XX", SEQUENCES)
         _default(self, "twirling", "all", TWIRLING)
         if self.readout_mitigation is not None:

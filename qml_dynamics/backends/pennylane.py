@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points, version
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pennylane as qml
 from qiskit import QuantumCircuit, transpile
 
-from ..base.errors import BackendError, check_memory
+from ..base.errors import BackendError, UnusedArgumentWarning, check_memory, describe
 from ..results.sampling import draw, merged_counts, without_residues
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
@@ -76,7 +76,12 @@ class PennyLaneBackend:
     @property
     def exact(self) -> bool:
         """Whether amplitudes can be had."""
-        return self.short in _AMPLITUDES and self.draws_exactly
+        return self.short in _AMPLITUDES and self.draws_exactly and not self.transformed
+
+    @property
+    def transformed(self) -> bool:
+        """Whether the device changes circuits before it runs them, as ``qml.noise.add_noise(device, model)`` makes one do."""
+        return self.device is not None and "_original_device" in vars(self.device)
 
     @property
     def draws_exactly(self) -> bool:
@@ -84,14 +89,17 @@ class PennyLaneBackend:
         if self.analytic is not None:
             return self.analytic
         if self.device is not None:
-            return type(self.device).__module__.startswith(_OWN)
+            own = self.device._original_device if self.transformed else self.device
+            return type(own).__module__.startswith(_OWN)
         homes = [entry.value for entry in entry_points(group="pennylane.plugins", name=self.short)]
         return any(home.startswith(_OWN) for home in homes)
 
     @property
     def noisy(self) -> bool:
         """Whether outcomes may carry noise other than that of shots."""
-        return "mixed" in self.short or not (self.draws_exactly or self.short.endswith("local.qubit"))
+        return (
+            self.transformed or "mixed" in self.short or not (self.draws_exactly or self.short.endswith("local.qubit"))
+        )
 
     @property
     def seeding(self) -> Seeding:
@@ -233,19 +241,36 @@ def _counts(answer: Mapping[str, int]) -> Counts:
 
 def pennylane_backend(name: str, given: dict[str, object]) -> PennyLaneBackend:
     """``"pennylane:<device>"`` with keywords for ``qml.device``, and ``analytic=``."""
-    analytic = cast(bool | None, given.pop("analytic", None))
+    analytic = _analytic(given)
     if "wires" in given:
         raise BackendError(
             f"Argument `wires` must not be given for {name}: a device of the width of each circuit is made. Hand over a device object "
             "to choose its wires."
         )
-    return PennyLaneBackend(name, None, given, analytic)
+    made = PennyLaneBackend(name, None, given, analytic)
+    if "shots" in given and made.draws_exactly:
+        raise BackendError(
+            f"Argument `shots` must be given to the call that runs, as in evolve(..., shots=100), but is given to {name}: shots are drawn "
+            "from its exact probabilities."
+        )
+    return made
+
+
+def _analytic(given: dict[str, object]) -> bool | None:
+    analytic = given.pop("analytic", None)
+    if analytic is not None and not isinstance(analytic, bool):
+        raise BackendError(f"Argument `analytic` must be True, False or None, but is {describe(analytic)}.")
+    return analytic
 
 
 def from_device(device: qml.devices.Device, given: dict[str, object]) -> PennyLaneBackend:
     """A device object."""
     short = getattr(device, "name", None) or getattr(device, "short_name", type(device).__name__)
-    analytic = cast(bool | None, given.pop("analytic", None))
+    analytic = _analytic(given)
     if given:
         raise BackendError(f"Argument `options` must be empty for a device object, but names {sorted(given)}.")
-    return PennyLaneBackend(f"pennylane:{short}", device, {}, analytic)
+    made = PennyLaneBackend(f"pennylane:{short}", device, {}, analytic)
+    if device.shots and made.draws_exactly:
+        text = f"The shots that are set in {made.name} take no part: a call says how many it draws, as in evolve(..., shots=100)."
+        warnings.warn(text, UnusedArgumentWarning, stacklevel=2)
+    return made

@@ -210,7 +210,7 @@ def from_device(device: BackendV2, options: DeviceOptions) -> QiskitBackend:
 def from_sampler(sampler: BaseSamplerV2, options: DeviceOptions) -> QiskitBackend:
     """A V2 sampler; it is asked for the device it runs on."""
     device = getattr(sampler, "backend", None)
-    device = device() if callable(device) else device
+    device = told(device, f"Asking {type(sampler).__name__} for its backend") if callable(device) else device
     return QiskitBackend(device if isinstance(device, BackendV2) else None, sampler, options)
 
 

@@ -6,8 +6,8 @@ import warnings
 from pathlib import Path
 
 from ..base.errors import MethodError, integer
-from ..methods.base import facts_of
-from ..methods.defaults import REFERENCE_STEPS
+from ..methods.base import Method, facts_of
+from ..methods.defaults import REFERENCE_STEPS, default_method
 from ..methods.evolution import evolve
 from ..methods.split_step import SplitStep
 from ..plotting.animation import animate, check_drawable
@@ -54,7 +54,9 @@ def animate_command(
 def _run(path: Path, frames: int, seed: int, allow_code: bool) -> Trajectory:
     a_problem = path.suffix == ".toml" or ((path / "problem.toml").is_file() and not (path / TRAJECTORY).is_file())
     if a_problem:
-        problem, method = read_problem(path, allow_code=allow_code).problem, SplitStep(REFERENCE_STEPS, order=4)
+        problem = read_problem(path, allow_code=allow_code).problem
+        classical = problem.clock == "classical"
+        method: Method = default_method(problem, None) if classical else SplitStep(REFERENCE_STEPS, order=4)
         check_drawable(problem)
     else:
         run = load(path, allow_code=allow_code)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 TABLE = "table"
+POLISH = 3  # best samples that are refined, unless the command says otherwise
 
 
 def descend_command(
@@ -61,11 +62,17 @@ def descend_command(
                 "shots": shots,
                 "samples": samples,
                 "out": out,
+                "polish": None if polish == POLISH else polish,
+                "compare": None if compare else compare,
+                "force": force or None,
             }
             for name, value in others.items():
                 require(value is None, name, "be left out with the table, which has its own", value)
             rows = functions_table(
-                qubits=6 if qubits is None else qubits, steps=steps or 5000, shift=shift or None, seed=seed or 0
+                qubits=6 if qubits is None else qubits,
+                steps=5000 if steps is None else steps,
+                shift=shift or None,
+                seed=seed or 0,
             )
             _show_table(console, rows)
             if as_json:

@@ -74,6 +74,7 @@ def gibbs_command(
     given = [asked.problem is not None, asked.energies is not None, asked.sigmoid is not None]
     if sum(given) != 1:
         raise ProblemError("Argument `gibbs` must have one of a problem file, --energies and --sigmoid.")
+    require(shots is not None or seed is None, "seed", "be left out without --shots: nothing is drawn", seed)
     if out is not None:
         refuse_results(out, FILES, force)
     options: Options = {"backend": backend, "shots": shots, "seed": seed if shots is None else drawn(seed)}

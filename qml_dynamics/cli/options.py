@@ -96,8 +96,12 @@ def _runs_circuits(method: Method, backend: BackendLike | None) -> bool:
 
 
 def _backend(options: Options, file: ProblemFile, name: str | None) -> Any:
-    if options.backend is None and file.backend_options:
+    if not file.backend_options:
+        return name
+    if options.backend in (None, file.backend):
         return find_backend(file.backend, **file.backend_options)
+    text = f"[backend] options of the file take no part: they are those of {file.backend}, and {options.backend} is asked for."
+    warnings.warn(text, UnusedArgumentWarning, stacklevel=2)
     return name
 
 

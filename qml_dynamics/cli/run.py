@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -226,17 +227,21 @@ def default_folder(problem: Path) -> Path:
     return Path("runs") / (problem.resolve().parent.name if problem.name == "problem.toml" else problem.stem)
 
 
+_NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
+
+
 @contextmanager
 def told_once() -> Iterator[None]:
-    """Warnings as one line each on standard error, and each of them once."""
+    """Warnings as one line each on standard error, and each of them once, whatever the numbers in it."""
     seen: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-        """Print a warning as one line on standard error, the first time one of its class comes."""
-        kind = category.__name__
+        """Print a warning as one line on standard error, the first time one of its class and words comes."""
+        text = " ".join(str(message).split())
+        kind = f"{category.__name__}: {_NUMBER.sub('', text)}"
         if kind not in seen:
             seen.add(kind)
-            print(f"qml-dynamics: note: {' '.join(str(message).split())}", file=sys.stderr)
+            print(f"qml-dynamics: note: {text}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

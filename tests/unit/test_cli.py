@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ import numpy as np
 import pytest
 
 import qml_dynamics
-from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.errors import MethodError, UnusedArgumentWarning
 from qml_dynamics.base.folders import claim
 from qml_dynamics.cli import main
 from qml_dynamics.cli.optimum import scipy_optimum
 from qml_dynamics.cli.options import Options, default_save, parse_method, plan
-from qml_dynamics.cli.run import default_folder
+from qml_dynamics.cli.run import default_folder, told_once
 from qml_dynamics.methods.krylov import Krylov
 from qml_dynamics.methods.multi_product import MultiProduct
 from qml_dynamics.methods.split_step import SplitStep
@@ -380,6 +381,33 @@ def test_backend_options_of_the_file(here: Path) -> None:
     )
     chosen = plan(Options(), read_problem("single.toml")).backend
     assert chosen.describe()["precision"] == "single"
+    file = read_problem("single.toml")
+    assert plan(Options(backend="aer:statevector"), file).backend.describe()["precision"] == "single"
+    with pytest.warns(
+        UnusedArgumentWarning, match="options of the file take no part: they are those of aer:statevector"
+    ):
+        assert plan(Options(backend="statevector"), file).backend == "statevector"
+
+
+def test_notes_with_other_words_are_each_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with told_once():
+        for text in ("`seed` takes no part.", "`shots` takes no part.", "weight 2.5e-01", "weight 3.1e-02"):
+            warnings.warn(text, UnusedArgumentWarning, stacklevel=1)
+    notes = capsys.readouterr().err.splitlines()
+    assert [note.rpartition(": ")[2] for note in notes] == [
+        "`seed` takes no part.",
+        "`shots` takes no part.",
+        "weight 2.5e-01",
+    ]
+
+
+@pytest.mark.parametrize("word", ["--polish 0", "--no-compare", "--force", "--shots 5"])
+def test_the_table_of_functions_takes_no_options_of_a_run(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["descend", "table", *word.split()])
+    assert ended.value.code == 2
+    name = word.split()[0].removeprefix("--").removeprefix("no-")
+    assert f"`{name}` must be left out with the table" in capsys.readouterr().err
 
 
 def test_new_folders(here: Path) -> None:

@@ -107,6 +107,7 @@ def test_samples_off_the_law_are_found() -> None:
         (["--energies", "1,2", "--beta=-1"], "`beta`"),
         (["--energies", "1,2", "--hopping", "0.5"], "`hopping` must be 0 without --sigmoid"),
         (["--energies", "1,2", "--shots", "0"], "`shots`"),
+        (["--energies", "1,2", "--seed", "5"], "`seed` must be left out without --shots"),
         (["nowhere.toml"], "nowhere.toml"),
     ],
 )

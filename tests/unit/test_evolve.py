@@ -233,6 +233,9 @@ def test_an_edge_is_reported() -> None:
     assert run.diagnostics["edge_weight"][-1] > 1e-3 > run.diagnostics["edge_weight"][0]
 
 
+CHANCE = np.random.default_rng(4)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -245,6 +248,16 @@ def test_an_edge_is_reported() -> None:
         ({"backend": 3}, "Argument `backend` must be a name or a backend object"),
         ({"observables": {"energy": lambda w: w[:, 0]}}, "Argument `observables` must not name energy"),
         ({"observables": [lambda w: w[:, 0]]}, "Argument `observables` must be a dictionary"),
+        ({"observables": {"a": lambda w: 3.0}}, r"Argument `observables\['a'\]` must return shape"),
+        ({"observables": {"a": lambda k: np.nan * k[:, 0]}}, r"Argument `observables\['a'\]` must be finite"),
+        (
+            {"observables": {"a": lambda w: w[:, 0] - w[:, 0].mean()}},
+            r"`observables\['a'\]` must have one value at a point",
+        ),
+        (
+            {"observables": {"a": lambda w: CHANCE.random(len(w))}},
+            r"`observables\['a'\]` must have one value at a point",
+        ),
         ({"observables": {"a": SparsePauliOp("XX")}}, "must act on 7 qubits, but 'a' acts on 2"),
     ],
 )

@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import qml_dynamics as qd
 import qml_dynamics.sklearn as face
 from qml_dynamics.base.errors import ProblemError, QMLDynamicsError
+from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.reduction import REDUCTIONS, reduced
 from qml_dynamics.sklearn import QuantumDynamicsClassifier, QuantumDynamicsRegressor
 
@@ -251,6 +252,13 @@ def test_partial_least_squares_are_those_of_scikit_learn() -> None:
         ({"duration": -1.0}, "duration"),
         ({"shots": 100}, "shots"),
         ({"diffusion": 0.3}, "diffusion"),
+        ({"diffusion": ("a", "b")}, "diffusion"),
+        ({"diffusion": (0.3, None)}, "diffusion"),
+        ({"diffusion": (0.3, -1.0)}, "diffusion"),
+        ({"diffusion": (True, 0.1)}, "diffusion"),
+        ({"steps": 0}, "steps"),
+        ({"steps": 5, "dynamics": "metts"}, "steps"),
+        ({"steps": 5, "method": SplitStep(3)}, "steps"),
         ({"l2": float("nan")}, "l2"),
     ],
     ids=str,
@@ -263,3 +271,11 @@ def test_options_that_do_not_fit_are_refused_by_name(options: dict[str, object],
 def test_a_class_of_no_weight_is_no_class() -> None:
     with pytest.raises(ValueError, match="two classes"):
         QuantumDynamicsClassifier().fit([[0.0], [1.0]], [0, 1], sample_weight=[1.0, 0.0])
+
+
+def test_steps_count_on_a_backend_too() -> None:
+    X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    for dynamics, steps, found in (("imaginary", 3, 3), ("real", 2, 2), ("real", None, 40)):
+        model = QuantumDynamicsClassifier(dynamics=dynamics, backend="statevector", steps=steps, qubits=2, components=1)
+        (run,) = model.fit(X, y).runs_
+        assert run.method.steps == found

@@ -165,8 +165,16 @@ def _constant(operator: PauliSum) -> float:
 
 def _numbers(pub: Pub, data: DataBin) -> tuple[np.ndarray, np.ndarray]:
     """What an estimator says; the runtime's spread over its twirled samples where it reports one."""
-    means = np.asarray(data.evs, dtype=float).reshape(-1)
-    errors = np.asarray(getattr(data, "ensemble_standard_error", data.stds), dtype=float).reshape(-1)
+    parts = [getattr(data, name, None) for name in ("evs", "stds", "ensemble_standard_error")]
+    if parts[0] is None or (parts[1] is None and parts[2] is None):
+        missing = "evs" if parts[0] is None else "stds"
+        raise BackendError(
+            f"The estimator must give `evs` and `stds` for circuit {pub.number}, but gave no `{missing}`."
+        )
+    if any(np.iscomplexobj(part) for part in parts):
+        raise BackendError(f"The estimator must give real values for circuit {pub.number}, but gave complex ones.")
+    means = np.asarray(parts[0], dtype=float).reshape(-1)
+    errors = np.asarray(parts[1] if parts[2] is None else parts[2], dtype=float).reshape(-1)
     if means.shape != (len(pub.rows),) or errors.shape != means.shape:
         raise BackendError(
             f"The estimator must give {len(pub.rows)} values for circuit {pub.number}, but gave {means.size}."

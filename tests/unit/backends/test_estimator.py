@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.primitives import BackendEstimatorV2, BaseEstimatorV2, StatevectorEstimator, StatevectorSampler
+from qiskit.primitives import (
+    BackendEstimatorV2,
+    BaseEstimatorV2,
+    DataBin,
+    PrimitiveResult,
+    PubResult,
+    StatevectorEstimator,
+    StatevectorSampler,
+)
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit_aer import AerSimulator
@@ -228,6 +236,27 @@ def test_what_an_estimator_cannot_give_is_said_with_the_way_out() -> None:
     small = qd.backend(BackendEstimatorV2(backend=GenericBackendV2(3, seed=1)))
     with pytest.raises(qd.BackendError, match="at least 4 qubits"):
         small.estimate([Asked(QuantumCircuit(4), (pauli_sum(SparsePauliOp("ZIII")),))], 10, [1])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"evs": np.ones(3)}, "must give `evs` and `stds` for circuit 0, but gave no `stds`"),
+        ({"evs": np.ones(3) + 1j, "stds": np.ones(3)}, "must give real values for circuit 0, but gave complex ones"),
+    ],
+)
+def test_what_a_foreign_estimator_leaves_out_is_named(told: dict[str, Any], said: str) -> None:
+    class Odd(Foreign):
+        def run(self, pubs: Any, *, precision: float | None = None) -> Any:
+            job = super().run(pubs, precision=precision)
+            parts = [
+                PubResult(DataBin(**{k: v[: np.size(one.data.evs)] for k, v in told.items()})) for one in job.result()
+            ]
+            job.result = lambda: PrimitiveResult(parts)
+            return job
+
+    with pytest.raises(qd.BackendError, match=said):
+        qd.evolve(chain(), qd.Trotter(1), backend=Odd(), shots=100, seed=1)
 
 
 def test_a_broken_estimator_is_told_without_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

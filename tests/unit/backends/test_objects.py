@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pennylane as qml
 import pytest
+from qiskit import QuantumCircuit
 from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp
@@ -14,6 +16,7 @@ from qiskit_aer import AerSimulator
 
 import qml_dynamics as qd
 from qml_dynamics.backends import assert_valid_backend
+from qml_dynamics.base.errors import UnusedArgumentWarning
 from qml_dynamics.runs import open_run, submit
 from qml_dynamics.runs.units import repeatable, unit
 
@@ -57,11 +60,37 @@ def test_pennylane_devices_without_wires(name: str) -> None:
 def test_options_of_pennylane_devices() -> None:
     with pytest.raises(qd.BackendError, match=r"`wires` must not be given for pennylane:default\.qubit"):
         qd.backend("pennylane:default.qubit", wires=4)
-    device = qd.backend(
-        qml.device("default.qubit", wires=["b", "a", 3], shots=7)
-    )  # shots that are set in it do not count
+    with pytest.raises(qd.BackendError, match=r"`shots` must be given to the call that runs"):
+        qd.backend("pennylane:default.qubit", shots=100)
+    with pytest.raises(qd.BackendError, match=r"`analytic` must be True, False or None, but is 'no'"):
+        qd.backend("pennylane:default.qubit", analytic="no")
+    with pytest.warns(UnusedArgumentWarning, match="shots that are set in pennylane:default.qubit take no part"):
+        device = qd.backend(qml.device("default.qubit", wires=["b", "a", 3], shots=7))
     run = qd.evolve(walls(), qd.Trotter(1), backend=device, shots=40, seed=1)
     assert run.shots == 40
+
+
+def test_a_pennylane_device_that_changes_circuits_is_not_called_ideal() -> None:
+    """``add_noise`` keeps the name of the device: here it turns each RX by 0.3 more."""
+    model = qml.NoiseModel({qml.noise.op_eq(qml.RX): qml.noise.partial_wires(qml.RX, 0.3)})
+    device = qd.backend(qml.noise.add_noise(qml.device("default.qubit", wires=1), model))
+    assert (device.capabilities.noisy, device.capabilities.exact) == (True, False)
+    assert device.describe()["noise"] == "unknown"
+    plain = qd.backend(qml.device("default.qubit", wires=1))
+    assert (plain.capabilities.noisy, plain.capabilities.exact) == (False, True)
+    turn = QuantumCircuit(1)
+    turn.rx(0.5, 0)
+    assert device.probabilities([turn])[0][1] == pytest.approx(np.sin(0.4) ** 2, rel=1e-9)
+    assert plain.probabilities([turn])[0][1] == pytest.approx(np.sin(0.25) ** 2, rel=1e-9)
+    depolarising = qml.NoiseModel({qml.noise.op_eq(qml.RX): qml.noise.partial_wires(qml.DepolarizingChannel, 0.1)})
+    lost = qd.backend(qml.noise.add_noise(qml.device("default.qubit", wires=1), depolarising))
+    with pytest.raises(qd.BackendError, match="MatrixUndefinedError: it says no more"):
+        lost.probabilities([turn])
+
+
+def test_options_that_are_true_or_false_are_just_that() -> None:
+    with pytest.raises(qd.BackendError, match="`fractional_gates` must be True or False, but is 'no'"):
+        qd.backend("ibm:fake_manila", fractional_gates="no")
 
 
 @pytest.mark.parametrize("method", ["stabilizer", "extended_stabilizer", "unitary", "superop"])

@@ -7,6 +7,7 @@ import pennylane as qml
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import AnnotatedOperation, ControlModifier, InverseModifier, Parameter
+from qiskit.circuit.library import HamiltonianGate, RVGate
 from qiskit.quantum_info import Statevector, random_clifford
 
 from qml_dynamics.base.errors import MethodError
@@ -137,9 +138,15 @@ def not_commuting(t):
     qml.evolve(MIXED, t)
 
 
+def observed_in_the_middle(t):
+    qml.RX(t, 0)
+    qml.Hamiltonian([1.0, 2.0], [qml.X(0), qml.Z(0)])
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
+        (observed_in_the_middle, "must be unitary, but has a LinearCombination on wires"),
         (noisy, "has a AmplitudeDamping on wires"),
         (noisy_by_an_argument, "has a DepolarizingChannel on wires"),
         (kraus, "has a QubitChannel on wires"),
@@ -151,6 +158,18 @@ def test_what_is_no_unitary_template_is_named(function, words):
     """Channels, late preparations, exact evolutions without a finite circuit."""
     with pytest.raises(MethodError, match=words):
         from_pennylane(function, 0.4)
+
+
+@pytest.mark.parametrize(
+    "gate", [RVGate(Parameter("a"), 0.2, 0.3), HamiltonianGate(np.diag([1.0, 2.0]), Parameter("a"))]
+)
+def test_gates_that_are_made_from_numbers_alone_are_named(gate):
+    circuit = QuantumCircuit(1)
+    circuit.append(gate, [0])
+    with pytest.raises(
+        MethodError, match=f"has '{gate.name}' on qubits .*: a gate with parameters and without a definition"
+    ):
+        from_circuit(circuit)
 
 
 P, R = Parameter("p"), Parameter("r")

@@ -290,6 +290,14 @@ def _with_angles(
         yield op, angles
 
 
+def _unitary(op: Operator) -> UnitaryGate:
+    """An operation without free angles, by its matrix."""
+    matrix = np.asarray(qml.matrix(op, wire_order=op.wires))
+    if not np.allclose(matrix @ matrix.conj().T, np.eye(len(matrix)), atol=1e-8):
+        raise MethodError(f"Argument `qnode` must be unitary, but has a {op.name} on wires {list(op.wires)}.")
+    return UnitaryGate(matrix)
+
+
 def _append(into: _Into, op: Operator, angles: list[float | ParameterExpression], depth: int) -> None:
     """One operation; ``angles`` are its scalar data, possibly parameter expressions."""
     circuit, qubit = into
@@ -302,7 +310,7 @@ def _append(into: _Into, op: Operator, angles: list[float | ParameterExpression]
     if type(op) is qml.GlobalPhase:
         circuit.global_phase += -1 * angles[0]
     elif not free and not isinstance(op, _STATES):
-        circuit.append(UnitaryGate(qml.matrix(op, wire_order=op.wires)), where[::-1])
+        circuit.append(_unitary(op), where[::-1])
     elif type(op) in _GATES:
         getattr(circuit, _GATES[type(op)])(angles[0], *where)
     elif isinstance(op, qml.ops.Controlled) and type(op.base) in _GATES:

@@ -236,7 +236,10 @@ class Reader:
             self._open(op, where, depth)
 
     def _open(self, op: Operation, where: list[int], depth: int) -> None:
-        definition = getattr(op, "definition", None)
+        try:
+            definition = getattr(op, "definition", None)
+        except (QiskitError, TypeError):  # made from numbers alone, as that of an RV gate
+            definition = None
         if definition is None or depth >= _DEPTH:
             raise MethodError(
                 f"Argument `circuit` must have gates that can be differentiated, but has {describe(op.name)} on qubits {where}: "
