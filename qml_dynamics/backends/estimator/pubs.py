@@ -165,16 +165,17 @@ def _constant(operator: PauliSum) -> float:
 
 def _numbers(pub: Pub, data: DataBin) -> tuple[np.ndarray, np.ndarray]:
     """What an estimator says; the runtime's spread over its twirled samples where it reports one."""
-    parts = [getattr(data, name, None) for name in ("evs", "stds", "ensemble_standard_error")]
-    if parts[0] is None or (parts[1] is None and parts[2] is None):
-        missing = "evs" if parts[0] is None else "stds"
+    evs, stds, spread = (getattr(data, name, None) for name in ("evs", "stds", "ensemble_standard_error"))
+    given = stds if spread is None else spread
+    if evs is None or given is None:
+        missing = "evs" if evs is None else "stds"
         raise BackendError(
             f"The estimator must give `evs` and `stds` for circuit {pub.number}, but gave no `{missing}`."
         )
-    if any(np.iscomplexobj(part) for part in parts):
+    if np.iscomplexobj(evs) or np.iscomplexobj(given):
         raise BackendError(f"The estimator must give real values for circuit {pub.number}, but gave complex ones.")
-    means = np.asarray(parts[0], dtype=float).reshape(-1)
-    errors = np.asarray(parts[1] if parts[2] is None else parts[2], dtype=float).reshape(-1)
+    means = np.asarray(evs, dtype=float).reshape(-1)
+    errors = np.asarray(given, dtype=float).reshape(-1)
     if means.shape != (len(pub.rows),) or errors.shape != means.shape:
         raise BackendError(
             f"The estimator must give {len(pub.rows)} values for circuit {pub.number}, but gave {means.size}."
