@@ -27,7 +27,7 @@ from ..model.formulas import Factor, boundaries, factors, segments
 from ..model.initial import Gaussian, PointMass, State, Uniform
 from ..model.objectives.base import Objective
 from ..model.problem import Problem
-from ..results.compact import CompactState
+from ..results.compact import CompactState, marginal_qubits
 from ..results.observables import BEST_SAMPLES, Table
 from ..results.sampling import drawable, merged_counts
 from ..results.trajectory import Best, Counts
@@ -211,10 +211,14 @@ class LargeWave:
         return merged_counts(index, np.ones(len(index), dtype=np.int64))
 
     @checks_arguments
-    def marginal(self, axis: int, qubits: int = 8) -> np.ndarray:
-        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order; :class:`MethodError` where it has fewer."""
+    def marginal(self, axis: int, qubits: int | None = None) -> np.ndarray:
+        """Probabilities of the ``2**qubits`` equal parts of an axis (None: 256, or all of its points), in its order.
+
+        Raises:
+            MethodError: there is no such axis, or it has fewer qubits.
+        """
         axis = integer(axis, "axis", 0, self.grid.ndim - 1, MethodError)
-        parts = 1 << integer(qubits, "qubits", 1, self.grid.qubits[axis], MethodError)
+        parts = 1 << marginal_qubits(qubits, self.grid.qubits[axis])
         out = np.zeros(parts)
         for place in blocks(self.grid.size):
             where = np.unravel_index(np.arange(place.start, place.stop), self.grid.shape)[axis]

@@ -303,7 +303,8 @@ def _finite(value: object) -> Any:
 
 def _backend_section(trajectory: Trajectory) -> dict[str, Any]:
     run = trajectory.provenance
-    section = {"name": run.get("backend"), "shots": trajectory.shots, "seed": run.get("seed")}
+    asked = run.get("shots", trajectory.shots)  # of post-selected runs the samples are those that were kept
+    section = {"name": run.get("backend"), "shots": asked, "seed": run.get("seed")}
     if isinstance(section["seed"], int) and section["seed"] >= 2**63:
         section["seed"] = None  # drawn by the library: more than a TOML integer holds; `result.json` has it
     return {key: value for key, value in section.items() if value is not None}

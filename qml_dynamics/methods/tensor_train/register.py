@@ -18,7 +18,7 @@ from ...model.domains import Domain, flat_indices
 from ...model.hamiltonians import PauliHamiltonian
 from ...model.objectives.base import Objective
 from ...model.pauli import OperatorLike, PauliSum, pauli_sum
-from ...results.compact import CompactState
+from ...results.compact import CompactState, marginal_qubits
 from ...results.observables import Observable, Table
 from ...results.trajectory import Counts
 from ..base import Answer, Job, Stream
@@ -72,7 +72,7 @@ class RegisterState:
         return np.array(index, dtype=np.int64 if self.domain.num_qubits <= _WORD else object)
 
     @checks_arguments
-    def marginal(self, axis: int, qubits: int = 1) -> np.ndarray:
+    def marginal(self, axis: int, qubits: int | None = None) -> np.ndarray:
         """Probabilities of the two values of a weight.
 
         Raises:
@@ -80,7 +80,7 @@ class RegisterState:
         """
         n = self.domain.num_qubits
         integer(axis, "axis", 0, n - 1, MethodError)
-        integer(qubits, "qubits", 1, 1, MethodError)
+        marginal_qubits(qubits, 1)
         z = self._string(0, 1 << (n - 1 - axis))
         return np.array([0.5 * (1 + z), 0.5 * (1 - z)])
 

@@ -11,7 +11,7 @@ from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, require
 from ...model.domains import flat_indices
 from ...model.objectives.base import Objective
-from ...results.compact import CompactState
+from ...results.compact import CompactState, marginal_qubits
 from ...results.observables import BEST_SAMPLES, Observable, Table
 from ...results.sampling import merged_counts
 from ...results.trajectory import Best, Counts
@@ -63,15 +63,15 @@ class TrainState:
         return sampled(self.train, self.layout.index, shots, seed)
 
     @checks_arguments
-    def marginal(self, axis: int, qubits: int = 8) -> np.ndarray:
-        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order, adding up to 1.
+    def marginal(self, axis: int, qubits: int | None = None) -> np.ndarray:
+        """Probabilities of the ``2**qubits`` equal parts of an axis (None: 256, or all of its points), in its order, adding up to 1.
 
         Raises:
             MethodError: there is no such axis, or it has fewer qubits.
         """
         grid = self.layout.grid
         integer(axis, "axis", 0, grid.ndim - 1, MethodError)
-        integer(qubits, "qubits", 1, min(_FINEST_PART, grid.qubits[axis]), MethodError)
+        qubits = marginal_qubits(qubits, min(_FINEST_PART, grid.qubits[axis]))
         parts = np.ones((1, 1, 1), dtype=complex)
         for (a, exponent), core in zip(self.layout.sites, self.train):
             both = [np.einsum("cab,ax,by->cxy", parts, core[:, s].conj(), core[:, s], optimize=True) for s in (0, 1)]
