@@ -14,30 +14,28 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.arguments import checks_arguments
-from ..base.errors import MethodError, check_memory, describe, integer, require
-from ..model.domains import Grid, flat_indices
+from ..base.errors import MethodError, check_memory, describe, require
+from ..model.domains import Grid
 from ..model.formulas import Factor, boundaries, factors, segments
 from ..model.initial import Gaussian, PointMass, State, Uniform
 from ..model.objectives.base import Objective
 from ..model.problem import Problem
-from ..results.compact import CompactState, marginal_qubits
 from ..results.observables import BEST_SAMPLES, Table
-from ..results.sampling import drawable, merged_counts
-from ..results.trajectory import Best, Counts
+from ..results.trajectory import Best
+from . import large_wave
 from .base import Answer, Job, Stream
+from .large_wave import LargeWave, blocks, square
 from .rounding import kinetic_rounding, tell
 
 if TYPE_CHECKING:
     from .split_step import SplitStep
 
-BLOCK = 1 << 17  # points whose phases are made together
 LINE = 13  # qubits of the longest transform that is made in one go
 _WORDS = 14  # numbers a point of a block: its coordinates twice, loss, angle, phase and what they are made of
 
@@ -46,7 +44,7 @@ def memory(job: Job) -> int:
     """Bytes of a run: the wave, and the blocks; a wave that is given as a vector is there twice more, in double precision."""
     size, ndim = job.problem.domain.size, job.problem.domain.ndim
     given = 16 * size if isinstance(job.problem.initial, State) else 0
-    return 8 * size + given + 8 * min(size, BLOCK) * (_WORDS + 4 * ndim)
+    return 8 * size + given + 8 * min(size, large_wave.BLOCK) * (_WORDS + 4 * ndim)
 
 
 def check(problem: Problem) -> None:
@@ -58,21 +56,6 @@ def check(problem: Problem) -> None:
     domain = problem.domain
     fits = isinstance(domain, Grid) and domain.boundary == "periodic"
     require(fits, "precision", f"{must} but on a periodic grid", "single_in_place", MethodError)
-
-
-def blocks(size: int) -> Iterator[slice]:
-    """Runs of flat indices."""
-    for start in range(0, size, BLOCK):
-        yield slice(start, min(start + BLOCK, size))
-
-
-def square(wave: np.ndarray) -> float:
-    """``sum |psi|^2`` of a flat wave, added up in double precision."""
-    total = 0.0
-    for place in blocks(wave.size):
-        parts = wave[place].view(np.float32).astype(np.float64)
-        total += float(parts @ parts)
-    return total
 
 
 @dataclass(frozen=True)
@@ -115,7 +98,7 @@ class Halves:
     def _twiddle(self, view: np.ndarray, axis: int, inverse: bool) -> None:
         high, low = view.shape[axis : axis + 2]
         wave = view.reshape(-1, high, low, math.prod(view.shape[axis + 2 :]))
-        rows = max(1, BLOCK // low)
+        rows = max(1, large_wave.BLOCK // low)
         for first in range(0, high, rows):
             k = np.arange(first, min(first + rows, high))
             turns = np.multiply.outer(k, np.arange(low)) / (high * low)  # below one: no digits are lost
@@ -172,94 +155,6 @@ def _scaled(wave: np.ndarray, factor: float) -> None:
         wave[place] *= np.float32(factor)
 
 
-@dataclass(frozen=True, eq=False)
-class LargeWave:
-    """A wave of unit norm in single precision, in memory or in a file, which is read in blocks (a :class:`CompactState`).
-
-    Attributes:
-        grid: its points.
-        amplitudes: ``complex64``, flat; a memory map of the file where it is in one.
-        home: the folder of the file, which goes with the last wave that is in it.
-    """
-
-    grid: Grid
-    amplitudes: np.ndarray
-    home: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
-
-    @property
-    def bond(self) -> int:
-        """The largest rank that a wave on so many qubits has."""
-        return int(1 << self.grid.num_qubits // 2)
-
-    def _weights(self, place: slice) -> np.ndarray:
-        return np.abs(self.amplitudes[place].astype(np.complex128)) ** 2
-
-    @checks_arguments
-    def sample(self, shots: int, seed: int) -> Counts:
-        """Exact samples of ``|psi|^2``: flat indices of the grid; raises :class:`MethodError` unless 1 to 10^7."""
-        shots = integer(shots, "shots", 1, 10**7, MethodError)
-        rng = np.random.default_rng(seed)
-        places = list(blocks(self.grid.size))
-        share = np.array([self._weights(place).sum() for place in places])
-        many = rng.multinomial(shots, drawable(share))
-        found = []
-        for place, count in zip(places, many):
-            if count:
-                weights = self._weights(place)
-                found.append(place.start + rng.choice(len(weights), count, p=weights / weights.sum()))
-        index = np.concatenate(found)
-        return merged_counts(index, np.ones(len(index), dtype=np.int64))
-
-    @checks_arguments
-    def marginal(self, axis: int, qubits: int | None = None) -> np.ndarray:
-        """Probabilities of the ``2**qubits`` equal parts of an axis (None: 256, or all of its points), in its order.
-
-        Raises:
-            MethodError: there is no such axis, or it has fewer qubits.
-        """
-        axis = integer(axis, "axis", 0, self.grid.ndim - 1, MethodError)
-        parts = 1 << marginal_qubits(qubits, self.grid.qubits[axis])
-        out = np.zeros(parts)
-        for place in blocks(self.grid.size):
-            where = np.unravel_index(np.arange(place.start, place.stop), self.grid.shape)[axis]
-            out += np.bincount(where * parts // self.grid.shape[axis], self._weights(place), parts)
-        out /= out.sum()
-        return out
-
-    def expectation(self, function: Callable[[np.ndarray], np.ndarray]) -> float:
-        """Mean of a function of weights ``(m, ndim) -> (m,)``; raises :class:`ProblemError` unless it gives finite reals."""
-        return self.average(Objective(function, "function"))
-
-    def average(self, function: Objective) -> float:
-        """The same of a function that checks its values."""
-        total = norm = 0.0
-        for place in blocks(self.grid.size):
-            weights = self._weights(place)
-            total += float(weights @ function(self.grid.points_at(np.arange(place.start, place.stop))))
-            norm += float(weights.sum())
-        return total / norm
-
-    def overlap(self, other: CompactState) -> complex:
-        """``<self|other>``, of two waves on the same grid."""
-        same = isinstance(other, LargeWave) and other.grid == self.grid
-        require(same, "other", "be a large wave on the same grid", describe(other), MethodError)
-        assert isinstance(other, LargeWave)
-        total = 0.0 + 0.0j
-        for place in blocks(self.grid.size):
-            total += complex(np.vdot(*(each.amplitudes[place].astype(np.complex128) for each in (self, other))))
-        return total
-
-    def at(self, index: np.ndarray) -> np.ndarray:
-        """The amplitudes at flat indices of the grid; raises :class:`ProblemError` where there is no such point."""
-        return np.asarray(self.amplitudes[flat_indices(index, self.grid.size)], dtype=np.complex128)
-
-    def to_dense(self) -> np.ndarray:
-        """The amplitudes in double precision, shape ``domain.shape``."""
-        check_memory(16 * self.grid.size, f"A wave on {self.grid.num_qubits} qubits")
-        wave: np.ndarray = self.amplitudes.astype(np.complex128)
-        return wave.reshape(self.grid.shape)
-
-
 def run(job: Job, method: SplitStep) -> Answer:
     """The answer of a run in place: compact states, all but the last one streamed to a file, and the drift of the norm."""
     problem, grid = job.problem, job.problem.domain
@@ -274,7 +169,7 @@ def run(job: Job, method: SplitStep) -> Answer:
             MethodError,
         )
     check_memory(memory(job), f"{method} on {grid.num_qubits} qubits")
-    engine = _Engine(problem, Halves(grid, method.workers or (2 if grid.size >= BLOCK else 1)))
+    engine = _Engine(problem, Halves(grid, method.workers or (2 if grid.size >= large_wave.BLOCK else 1)))
     every = np.union1d(job.saves, [0.0]).tolist()
     ends = boundaries(problem.duration, method.steps, every)
     wave, table = begin(problem), Table()

@@ -13,10 +13,12 @@ from ..base.errors import MethodError, integer, line, one_of, require
 from ..base.printing import WIDTH, cut
 from ..model.domains import Hypercube
 from ..model.objectives.prepared import refuse_without_model
+from .compact_files import stored_states
 from .predictions import WEIGHTS, Chosen, Law, Predictor, moment
 from .trajectory import Counts, Trajectory
 
 _SAMPLES = 4096  # of a compact state that predictions are averaged over
+_TABLE = 22  # qubits up to which a file has the table of a loss that is a function of one's own
 _PARTS = 8  # qubits of a marginal, where nothing else is asked for
 
 
@@ -124,6 +126,16 @@ class CompactTrajectory(Trajectory):
         drawn = self.compact[moment(self, time)].sample(_SAMPLES, seed if isinstance(seed, int) else 0)
         points = self.problem.domain.points_at(drawn.index)
         return Predictor(objective, Law(points, drawn.count / drawn.count.sum()), weights == "vote")
+
+    @property
+    def _has_tables(self) -> bool:
+        return self.problem.domain.num_qubits <= _TABLE
+
+    def _waves(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        wide = any(each.index.dtype.hasobject for row in (self.counts or {}).values() for each in row)
+        require(not wide, "trajectory", "have outcomes of at most 62 qubits in a file", "of more", MethodError)
+        said, arrays = stored_states(self.compact)
+        return {"compact": said}, arrays
 
     def __str__(self) -> str:
         domain = self.problem.domain

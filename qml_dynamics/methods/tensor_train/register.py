@@ -5,7 +5,7 @@ Reports a run whose backend gives such waves (Aer's matrix product states), on m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +26,7 @@ from .interpolation import interpolated
 from .layout import register_table
 from .starts import VECTOR
 from .state import sampled
+from .stored import restored_wave, train_arrays
 from .trains import Train, drawn, evaluated, inner, largest_bond, mean, rounded
 from .windows import LETTERS
 
@@ -47,6 +48,15 @@ class RegisterState:
 
     domain: Domain
     train: Train
+
+    def parts(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        """What a file holds of it."""
+        return {}, train_arrays(self.train)
+
+    @classmethod
+    def from_parts(cls, domain: Domain, said: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> RegisterState:
+        """The wave of :meth:`parts`; ``ValueError`` where they are none on this register."""
+        return cls(domain, restored_wave(arrays, domain.num_qubits))
 
     @property
     def bond(self) -> int:

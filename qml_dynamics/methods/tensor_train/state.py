@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...base.archive import Unreadable, of
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, require
-from ...model.domains import flat_indices
+from ...model.domains import Domain, Grid, flat_indices
 from ...model.objectives.base import Objective
 from ...results.compact import CompactState, marginal_qubits
 from ...results.observables import BEST_SAMPLES, Observable, Table
@@ -19,15 +20,17 @@ from ..base import Answer, Job, Stream
 from .engine import Engine
 from .interpolation import interpolated
 from .kinetic import of_momentum
-from .layout import Layout
+from .layout import LAYOUTS, Layout
 from .momenta import in_momenta, seeds
 from .runs import Run
 from .starts import VECTOR
+from .stored import restored_wave, train_arrays
 from .trains import Train, dense, drawn, evaluated, inner, largest_bond, mean, rounded
 
 Function = Callable[[np.ndarray], np.ndarray]
 _EXACT = 1e-12  # of the largest value of what is averaged
 _FINEST_PART = 14  # qubits of a marginal
+_LARGEST = 4096  # rank that a method takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,18 @@ class TrainState:
     layout: Layout
     train: Train
     most: int
+
+    def parts(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        """What a file holds of it."""
+        return {"layout": self.layout.kind, "most": self.most}, train_arrays(self.train)
+
+    @classmethod
+    def from_parts(cls, domain: Domain, said: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> TrainState:
+        """The wave of :meth:`parts`; ``ValueError`` where they are none on this grid."""
+        kind, most = of(said.get("layout"), str, "layout"), of(said.get("most"), int, "most")
+        if not isinstance(domain, Grid) or kind not in LAYOUTS or not 1 <= most <= _LARGEST:
+            raise Unreadable("a train must be on a grid, with a layout and a rank that there are, but is not")
+        return cls(Layout(domain, kind), restored_wave(arrays, domain.num_qubits), most)
 
     @property
     def bond(self) -> int:

@@ -21,7 +21,7 @@ from qml_dynamics import (
     of_momenta,
 )
 from qml_dynamics.base.errors import KineticRoundingWarning, MethodError
-from qml_dynamics.methods import in_place
+from qml_dynamics.methods import in_place, large_wave
 from qml_dynamics.results.compact import CompactState, CompactTrajectory
 
 PLACE = "single_in_place"
@@ -51,7 +51,7 @@ def stated(grid: Grid, **changes: object) -> Problem:
 def test_equals_double_precision(grid: Grid, line: int, order: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """To 2e-5 of the largest amplitude: some hundred roundings of 6e-8 each; axes of more than eight points in halves, too."""
     monkeypatch.setattr(in_place, "LINE", line)
-    monkeypatch.setattr(in_place, "BLOCK", 40)  # no divisor of anything: the last block is a part of one
+    monkeypatch.setattr(large_wave, "BLOCK", 40)  # no divisor of anything: the last block is a part of one
     problem, seen = stated(grid), {"x": lambda w: w[:, 0]}
     double = evolve(problem, SplitStep(10, order), save=3, observables=seen, seed=4)
     single = evolve(problem, SplitStep(10, order, precision=PLACE), save=3, observables=seen, seed=4)
@@ -117,7 +117,7 @@ def test_begins_with_the_same_wave(initial: object) -> None:
 
 def test_the_wave_answers_without_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples, marginals, means and overlaps are those of the dense wave; only the last wave is in memory."""
-    monkeypatch.setattr(in_place, "BLOCK", 40)
+    monkeypatch.setattr(large_wave, "BLOCK", 40)
     run = evolve(stated(Grid([(-4, 4), (-3, 5)], (4, 5))), SplitStep(8, precision=PLACE), seed=2)
     assert isinstance(run, CompactTrajectory)
     first, last = run.compact
