@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .compact import CompactState
 
 _PREFIX = "compact"
+COMPACT_ARRAYS = f"{_PREFIX}/"  # what the names of the arrays begin with
 
 
 class _Storable(Protocol):

@@ -25,7 +25,7 @@ from ..methods.base import Method, facts_of
 from ..model.initial import Gaussian
 from ..model.problem import Problem
 from ..results.compact import CompactTrajectory
-from ..results.compact_files import restored_states
+from ..results.compact_files import COMPACT_ARRAYS, restored_states
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
 from .problem_file import ProblemFile, problem_from_spec, read_problem, write_problem
 from .problem_file.content import changed_files, differences, folder_content
@@ -56,7 +56,7 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
     """
     where = _trajectory_file(Path(path))
     refuse_links(where.parent, [where.name] if Path(path).is_dir() else [], allow_code)
-    arrays = read_npz(where, _must(where))
+    arrays = read_npz(where, _must(where), mapped=COMPACT_ARRAYS)
     given = problem is not None
     trajectory = from_arrays(arrays, where, problem, allow_code=allow_code)
     if not is_sealed(arrays):
