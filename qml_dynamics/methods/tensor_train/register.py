@@ -231,14 +231,23 @@ def _observe(job: Job, state: RegisterState, table: Table) -> None:
 
 
 def register_answer(
-    job: Job, cores: Sequence[Train], told: dict[str, object], log_norm: np.ndarray | None = None
+    job: Job,
+    cores: Sequence[Train],
+    told: dict[str, object],
+    log_norm: np.ndarray | None = None,
+    times: np.ndarray | None = None,
+    stop: str = "",
 ) -> Answer:
-    """The answer of a run whose waves at the saved times are trains: means exact for the trains, and samples where shots are asked for."""
+    """The answer of a run whose waves at the saved times are trains: means exact for the trains, and samples where shots are asked for.
+
+    ``times`` are those that were reached, where it has ended before the last, and ``stop`` says why.
+    """
+    times = job.saves if times is None else times
     h = job.h
     assert isinstance(h, PauliHamiltonian)
     states = tuple(_state(job, train) for train in cores)
     table = Table()
-    for t, state in zip(job.saves.tolist(), states):
+    for t, state in zip(times.tolist(), states):
         table.add("energy", state.mean_of(h.at(t)))
         _observe(job, state, table)
     counts = None
@@ -247,14 +256,14 @@ def register_answer(
         drawn_ones = (state.sample(shots, job.seed(Stream.WEIGHT, i)) for i, state in enumerate(states))
         counts = {"weight": tuple(drawn_ones)}
     return Answer(
-        times=job.saves,
+        times=times,
         density=np.empty((len(states), 0)),
         states=None,
         log_norm=np.zeros(len(states)) if log_norm is None else log_norm,
         expectations=table.estimates(None),
         counts=counts,
         best=None,
-        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
+        stop=stop or f"Reached the end of the duration, {job.saves[-1]:g}.",
         diagnostics={"bond": np.array([state.bond for state in states]), **told},
         compact=states,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from .interpolation import interpolated
 from .kinetic import of_momentum
 from .layout import LAYOUTS, Layout
 from .momenta import in_momenta, seeds
-from .runs import Run
+from .moving import Reached
 from .starts import VECTOR
 from .stored import restored_wave, train_arrays
 from .trains import Train, dense, drawn, evaluated, inner, largest_bond, mean, rounded
@@ -183,13 +183,10 @@ def ask_first(job: Job, engine: Engine) -> None:
     _observe(job, engine, 0.0, TrainState(engine.layout, engine.begin, engine.most), Table())
 
 
-def compact_answer(job: Job, found: Run) -> Answer:
-    """The answer that the trains of a run give, without any table."""
-    points = list(found.points())
-    keep = np.isin(found.saves, job.saves)
-    points = [point for point, wanted in zip(points, keep) if wanted]
-    engine = found.engine
-    assert isinstance(engine, Engine)
+def compact_answer(
+    job: Job, engine: Engine, points: Sequence[Reached], told: Mapping[str, object], stop: str
+) -> Answer:
+    """The answer that the trains at the saved times give, without any table; with its diagnostics, and why it ended."""
     states = tuple(TrainState(engine.layout, point.train, engine.most) for point in points)
     table = Table()
     for point, state in zip(points, states):
@@ -202,7 +199,8 @@ def compact_answer(job: Job, found: Run) -> Answer:
         expectations=table.estimates(None),
         counts=None,
         best=_best(job, states[-1]),
-        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
+        stop=stop,
+        diagnostics=told,
         compact=states,
     )
 
