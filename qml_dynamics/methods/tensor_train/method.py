@@ -119,7 +119,7 @@ class TensorTrain(Usual):
         points = [point for point in found.kept if point.time in job.saves]
         if isinstance(found.engine, Engine):
             return state.compact_answer(job, found.engine, points, told, stop)
-        times, logs = (np.array([getattr(point, name) for point in points]) for name in ("time", "log_norm"))
+        times, logs = np.array([point.time for point in points]), np.array([point.log_norm for point in points])
         return register.register_answer(job, [point.train for point in points], told, logs, times, stop)
 
     def _gone_through(self, job: Job, engine: Stepper) -> tuple[Run, dict[str, object], str]:
