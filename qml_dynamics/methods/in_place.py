@@ -12,29 +12,24 @@ whose sums are short transforms in place. The dual index then stands in the orde
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.errors import MethodError, check_memory, describe, require
+from ..base.errors import MethodError, describe, require
 from ..model.domains import Grid
-from ..model.formulas import Factor, boundaries, factors, segments
+from ..model.formulas import Factor, Formula, factors
 from ..model.initial import Gaussian, PointMass, State, Uniform
 from ..model.objectives.base import Objective
 from ..model.problem import Problem
-from ..results.observables import BEST_SAMPLES, Table
-from ..results.trajectory import Best
 from . import large_wave
-from .base import Answer, Job, Stream
+from .base import Job
 from .large_wave import LargeWave, blocks, square
-from .rounding import kinetic_rounding, tell
 
 if TYPE_CHECKING:
-    from .split_step import SplitStep
+    pass
 
 LINE = 13  # qubits of the longest transform that is made in one go
 _WORDS = 14  # numbers a point of a block: its coordinates twice, loss, angle, phase and what they are made of
@@ -146,105 +141,25 @@ def begin(problem: Problem) -> np.ndarray:
         wave[:] = initial.vector(grid).reshape(-1)
     norm = math.sqrt(square(wave))
     require(norm > 0, "initial", "reach a point of the grid in single precision", describe(initial), MethodError)
-    _scaled(wave, 1.0 / norm)
+    for place in blocks(wave.size):
+        wave[place] *= np.float32(1.0 / norm)
     return wave
 
 
-def _scaled(wave: np.ndarray, factor: float) -> None:
-    for place in blocks(wave.size):
-        wave[place] *= np.float32(factor)
-
-
-def run(job: Job, method: SplitStep) -> Answer:
-    """The answer of a run in place: compact states, all but the last one streamed to a file, and the drift of the norm."""
-    problem, grid = job.problem, job.problem.domain
-    assert isinstance(grid, Grid)
-    assert problem.objective is not None
-    for seen in job.observables:
-        require(
-            seen.basis == "weight" and seen.function is not None,
-            "observables",
-            "be functions of weights where `precision` is 'single_in_place'",
-            seen.name,
-            MethodError,
-        )
-    check_memory(memory(job), f"{method} on {grid.num_qubits} qubits")
-    engine = _Engine(problem, Halves(grid, method.workers or (2 if grid.size >= large_wave.BLOCK else 1)))
-    every = np.union1d(job.saves, [0.0]).tolist()
-    ends = boundaries(problem.duration, method.steps, every)
-    wave, table = begin(problem), Table()
-    states: list[LargeWave] = []
-    norms: list[float] = []
-    if 0.0 not in job.saves:  # what has no mean is refused before the first step
-        engine.means(job, LargeWave(grid, wave), Table())
-    home = tempfile.TemporaryDirectory(prefix="qml-waves-") if len(job.saves) > 1 else None
-    pieces = [np.zeros(1), *segments(ends, every)]
-    done = 0
-    for time, piece in zip(every, pieces):
-        for step in engine.advanced(wave, piece, method):
-            job.progress(min(done + step, len(ends) - 1), len(ends) - 1)
-        done += len(piece) - 1
-        if time not in job.saves:
-            continue
-        norms.append(math.sqrt(square(wave)))
-        last = time == every[-1]
-        kept = wave if last else _on_disk(home, len(states), wave.size, new=True)
-        for place in blocks(wave.size):
-            kept[place] = wave[place] * np.float32(1.0 / norms[-1])
-        if isinstance(kept, np.memmap):
-            kept.flush()
-            kept = _on_disk(home, len(states), wave.size)
-        states.append(LargeWave(grid, kept, home))
-        engine.observe(job, time, states[-1], wave, table)
-    drift = np.array(norms) - 1.0
-    rounding = kinetic_rounding(grid, method.product_formula, np.searchsorted(ends, job.saves, side="left"))
-    tell(rounding, np.asarray(table.estimates(None)["kinetic"].value))
-    return Answer(
-        times=np.array(job.saves),
-        density=np.empty((len(states), 0)),
-        states=None,
-        log_norm=np.zeros(len(states)),
-        expectations=table.estimates(None),
-        counts=None,
-        best=_best(job, problem.objective, states[-1]),
-        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
-        compact=tuple(states),
-        diagnostics={
-            "steps": method.steps,
-            "norm": np.array(norms),
-            "norm_drift": float(np.abs(drift).max()),
-            "kinetic_rounding": rounding,
-        },
-    )
-
-
-def _on_disk(home: tempfile.TemporaryDirectory[str] | None, number: int, size: int, new: bool = False) -> np.ndarray:
-    """A saved wave as a map of its file, which takes no memory of its own."""
-    assert home is not None
-    path = Path(home.name) / f"wave-{number:05d}.c64"
-    return np.memmap(path, dtype=np.dtype(np.complex64), mode="w+" if new else "r", shape=(size,))
-
-
 @dataclass(frozen=True)
-class _Engine:
+class Engine:
     """The factors of one run, each a pass over the blocks."""
 
     problem: Problem
     halves: Halves
 
-    def advanced(self, wave: np.ndarray, piece: np.ndarray, method: SplitStep) -> Iterator[int]:
-        """Act with all factors from the first end to the last; yields the number of steps done."""
-        p, formula = self.problem, method.product_formula
-        each = max(1, sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps))
-        seen = 0
-        for factor in factors(formula, piece, p.diffusion, p.strength, p.duration) if len(piece) > 1 else ():
-            self._act(wave, factor)
-            if factor.kind == "K":
-                seen += 1
-                if seen % each == 0:
-                    yield seen // each
+    def factors(self, formula: Formula, piece: np.ndarray) -> Iterator[Factor]:
+        """All factors from the first end to the last."""
+        p = self.problem
+        return factors(formula, piece, p.diffusion, p.strength, p.duration) if len(piece) > 1 else iter(())
 
-    def _act(self, wave: np.ndarray, factor: Factor) -> None:
+    def act(self, wave: np.ndarray, factor: Factor) -> None:
+        """One factor, in place."""
         if factor.kind == "K":
             self.halves.transform(wave)
             for place in blocks(wave.size):
@@ -258,18 +173,20 @@ class _Engine:
         assert self.problem.objective is not None
         return self.problem.objective(self.halves.grid.points_at(np.arange(place.start, place.stop)))
 
-    def means(self, job: Job, state: LargeWave, table: Table) -> None:
-        """Enter the means of the observables."""
+    def means(self, job: Job, state: LargeWave) -> dict[str, float]:
+        """The means of the observables."""
+        found = {}
         for o in job.observables:
             assert o.function is not None  # operators were refused
-            table.add(o.name, state.average(Objective(o.function, o.name)))
+            found[o.name] = state.average(Objective(o.function, o.name))
+        return found
 
-    def observe(self, job: Job, time: float, state: LargeWave, wave: np.ndarray, table: Table) -> None:
-        """Enter the means at a saved time; the kinetic part by a transform of the wave and back."""
+    def observed(self, job: Job, time: float, state: LargeWave, wave: np.ndarray) -> dict[str, float]:
+        """The means at a saved time; the kinetic part by a transform of the wave and back."""
         p = self.problem
         assert p.objective is not None
         objective = state.average(p.objective)
-        self.means(job, state, table)
+        means = self.means(job, state)
         self.halves.transform(wave)
         total = norm = 0.0
         for place in blocks(wave.size):
@@ -279,18 +196,4 @@ class _Engine:
         self.halves.transform(wave, inverse=True)
         kinetic = total / norm
         d, s = (schedule.value(time, p.duration) for schedule in (p.diffusion, p.strength))
-        for name, value in (("energy", d * kinetic + s * objective), ("kinetic", kinetic), ("objective", objective)):
-            table.add(name, value)
-
-
-def _best(job: Job, objective: Objective, state: LargeWave) -> Best:
-    """The best of the samples of the last wave, beside the best of as many uniform points."""
-    drawn = state.sample(BEST_SAMPLES, job.seed(Stream.BEST, 0))
-    rng = np.random.default_rng(job.seed(Stream.BEST, 1))
-    pair = []
-    for index in (drawn.index, rng.integers(0, state.grid.size, BEST_SAMPLES)):
-        points = state.grid.points_at(index)
-        values = objective(points)
-        first = int(np.argmin(values))
-        pair.append((tuple(points[first].tolist()), float(values[first])))
-    return Best(pair[0][0], pair[0][1], pair[1][0], pair[1][1], BEST_SAMPLES)
+        return {**means, "energy": d * kinetic + s * objective, "kinetic": kinetic, "objective": objective}

@@ -116,7 +116,7 @@ def test_observables_are_asked_before_the_first_step(kind: str, monkeypatch: pyt
 
         monkeypatch.setattr(owner, name, told)
 
-    for owner, name in ((Engine, "moves"), (Chain, "moves"), (in_place._Engine, "advanced")):
+    for owner, name in ((Engine, "moves"), (Chain, "moves"), (in_place.Engine, "act")):
         counted(owner, name)
     counted(AerBackend, "trains")  # circuits: one is the start alone
     for odd, words in ODD[kind].items():
