@@ -21,7 +21,7 @@ from ..backends.base import BackendLike
 from ..backends.failures import without_credentials
 from ..base.archive import DAMAGE, of, reading
 from ..base.arguments import checks_arguments_but
-from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning
+from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning, require
 from ..base.installed import version
 from ..base.interrupts import is_partial
 from ..model.problem import Problem
@@ -111,6 +111,9 @@ def evolve(
     job.callback = guarded(callback, own)
     if checkpoint is not None:
         _check_checkpoint(job, folder)
+    if folder is not None and job.compact and shots is not None:
+        most = "be None for shots on more than 62 qubits, whose outcomes no file holds"
+        require(problem.domain.num_qubits <= _WORD, "folder", most, folder, MethodError)
 
     with kept_call("evolve", folder, seed, lambda said: identify(job, said), callback=callback) as call:
         job.seeds = job.seeds if call.scope is None else np.random.SeedSequence(call.entropy)
@@ -237,6 +240,7 @@ def _check_checkpoint(job: Job, folder: Folder | None) -> None:
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
+_WORD = 62  # qubits of an outcome that a machine word holds
 _QUICK = 0.2  # seconds below which an exact run inside a call is computed again rather than kept
 TRAJECTORY = "trajectory.npz"
 _version = lru_cache(maxsize=None)(version)  # reading a package's metadata takes longer than a small run
