@@ -161,7 +161,9 @@ def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
 def _has_reference(run: Trajectory) -> bool:
     """Whether a run is compared with the reference, which is a table of waves."""
     problem = run.problem
-    return not isinstance(run, CompactTrajectory) and problem.domain.num_qubits <= (REFERENCE_QUBITS if problem.operator is None else OPERATOR_QUBITS)
+    return not isinstance(run, CompactTrajectory) and problem.domain.num_qubits <= (
+        REFERENCE_QUBITS if problem.operator is None else OPERATOR_QUBITS
+    )
 
 
 def reference_of(file: ProblemFile, run: Trajectory) -> Trajectory:

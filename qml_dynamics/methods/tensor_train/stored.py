@@ -36,7 +36,7 @@ def restored_train(arrays: Mapping[str, np.ndarray], sites: int, prefix: str = "
     ranks = [int(rank) for rank in checked(arrays, f"{prefix}ranks", "iu", (sites + 1,), _positive)]
     real = checked(arrays, f"{prefix}real", "b", (sites,))
     flat = checked(arrays, f"{prefix}cores", "fc", (None,))
-    if ranks[0] != 1 or ranks[-1] != 1 or flat.dtype not in _KINDS:
+    if ranks[0] != 1 or ranks[-1] != 1 or flat.dtype not in _KINDS or (flat.dtype.kind == "f") != real.all():
         raise Unreadable("a train must begin and end with rank 1, in double precision, but does not")
     sizes = [2 * left * right for left, right in zip(ranks, ranks[1:])]
     if sum(sizes) != flat.size:

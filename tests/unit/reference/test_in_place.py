@@ -16,6 +16,7 @@ from qml_dynamics import (
     SplitStep,
     State,
     Uniform,
+    circuits,
     cost,
     evolve,
     of_momenta,
@@ -150,7 +151,7 @@ def test_observables_of_momenta_are_refused() -> None:
         evolve(problem, method, observables=seen)
 
 
-def test_refused(tmp_path: Path) -> None:
+def test_refused() -> None:
     problem, method = stated(Grid((-4, 4), 5)), SplitStep(4, precision=PLACE)
     with pytest.raises(MethodError, match="imaginary"):
         evolve(problem.replace(clock="imaginary"), method)
@@ -160,8 +161,10 @@ def test_refused(tmp_path: Path) -> None:
         SplitStep(4, formula="chin4a", precision=PLACE)
     with pytest.raises(MethodError, match="`shots`"):
         evolve(problem, method, shots=100)
-    with pytest.raises(MethodError, match="without a folder"):
-        evolve(problem, method, folder=tmp_path / "run")
+    with pytest.raises(
+        MethodError, match=r"`method` must be one whose waves are tables here, .* only evolve and cost run\.$"
+    ):
+        circuits(problem, method)
 
 
 def test_the_guard_and_cost_know_of_the_one_array(monkeypatch: pytest.MonkeyPatch) -> None:
