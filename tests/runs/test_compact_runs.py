@@ -197,6 +197,7 @@ def test_what_is_kept_is_believed_only_where_it_fits(
     refused("another one of evolve", duration=0.4)
     found = qd.evolve(problem, method, save=3, seed=1, progress=False, folder=folder)  # as it was
     same(qd.evolve(problem, method, save=3, seed=1, progress=False), found)
+    assert found.stop.startswith("Reached the end")
 
 
 def test_two_losses_that_differ_away_from_the_asked_points_are_two(tmp_path: Path) -> None:
