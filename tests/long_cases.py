@@ -4,6 +4,12 @@ from __future__ import annotations
 
 LONG = (
     "runs/test_kill_calls.py::test_signalled_calls_end_with_the_same_bits[verbs0-9]",
+    "runs/test_kill_calls.py::test_signalled_calls_end_with_the_same_bits[verbs2-15]",
+    "runs/test_compact_runs.py::test_an_interrupted_run_goes_on_to_the_same_bits[wide train]",
+    "runs/test_compact_runs.py::test_an_interrupted_run_goes_on_to_the_same_bits[train, driven]",
+    "runs/test_compact_runs.py::test_an_interrupted_run_goes_on_to_the_same_bits[train, extrapolated]",
+    "runs/test_compact_runs.py::test_an_interrupted_run_goes_on_to_the_same_bits[train, its steps chosen]",
+    "runs/test_compact_runs.py::test_what_is_kept_is_believed_only_where_it_fits[wide train]",
     "unit/test_mutants_tool.py::test_verdicts",
     "unit/test_ranges.py::test_every_method_answers_with_numbers_or_refuses_in_one_line[schrodinger_bridge-a duration of 1e10]",
     "unit/test_device_plan.py::test_seconds_count_jobs_copies_and_calibrations",

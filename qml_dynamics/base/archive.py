@@ -7,6 +7,7 @@ Encrypted members, other compressions, pickled objects, dates and records are re
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import tokenize
@@ -24,6 +25,8 @@ from .places import regular
 
 _RATIO = 100
 _SMALL = 1 << 26
+_LARGE = 1 << 26  # bytes of an array from which it may be left in its file
+_LOCAL = 30  # bytes that stand before the name of a member of a zip archive
 _MEMBERS = 100_000  # each takes some 0.1 ms to open, so that more of them would hang where no data are behind them
 _LEAST = 128  # bytes that a member of NumPy takes at least: both its headers and that of its array
 _KINDS = "biufcU"  # NumPy's letters: truth values, integers, real and complex numbers, text
@@ -95,13 +98,16 @@ def _reason(found: Exception) -> str:
     return line(text, 120).rstrip(".") or type(found).__name__
 
 
-def read_npz(source: Source, must: str = "", error: type[QMLDynamicsError] = ProblemError) -> dict[str, np.ndarray]:
+def read_npz(
+    source: Source, must: str = "", error: type[QMLDynamicsError] = ProblemError, *, mapped: str | None = None
+) -> dict[str, np.ndarray]:
     """All arrays of an ``.npz`` archive: plain numbers and texts, each of the size that its member has.
 
     Args:
         source: the file, or its bytes.
         must: the message before the reason.
         error: what is raised.
+        mapped: of arrays whose name begins with it those of 64 MiB and more are left in the file: maps of it, which take no memory.
 
     Raises:
         ProblemError or ``error``: it is no such archive, or it opens to more than it may.
@@ -112,9 +118,13 @@ def read_npz(source: Source, must: str = "", error: type[QMLDynamicsError] = Pro
     {'x': [1.0, 2.0], 'note': 'two'}
     """
     words = must or f"Argument `path` must be an archive of arrays, but {_named(source)} is not"
+    mapped = None if isinstance(source, bytes) else mapped
     with reading(words, error, FOREIGN), _opened(source) as file, zipfile.ZipFile(file) as archive:
-        members = _members(archive, _length(file))
-        return {name.removesuffix(".npy"): _member(archive, info) for name, info in members.items()}
+        members = _members(archive, _length(file), mapped=mapped)
+        return {
+            name.removesuffix(".npy"): _mapped(file, info) if _is_left(info, mapped) else _member(archive, info)
+            for name, info in members.items()
+        }
 
 
 def read_npy(path: Path, must: str, error: type[QMLDynamicsError] = ProblemError) -> np.ndarray:
@@ -144,7 +154,15 @@ def _length(file: IO[bytes]) -> int:
     return end
 
 
-def _members(archive: zipfile.ZipFile, length: int, ending: str = ".npy") -> dict[str, zipfile.ZipInfo]:
+def _is_left(info: zipfile.ZipInfo, mapped: str | None) -> bool:
+    """Whether a member is left in the file: those that are compressed are not."""
+    named = mapped is not None and info.filename.startswith(mapped)
+    return named and info.compress_type == zipfile.ZIP_STORED and info.file_size >= _LARGE
+
+
+def _members(
+    archive: zipfile.ZipFile, length: int, ending: str = ".npy", mapped: str | None = None
+) -> dict[str, zipfile.ZipInfo]:
     """The members by name; what they would open to is within the limits."""
     found: dict[str, zipfile.ZipInfo] = {}
     many, allowed = len(archive.infolist()), max(_MEMBERS, length // _LEAST)
@@ -164,7 +182,7 @@ def _members(archive: zipfile.ZipFile, length: int, ending: str = ".npy") -> dic
         raise Unreadable(
             f"{human_bytes(length)} that open to {human_bytes(size)}, where {human_bytes(most)} are allowed"
         )
-    check_memory(size, "Its content")
+    check_memory(sum(info.file_size for info in found.values() if not _is_left(info, mapped)), "Its content")
     return found
 
 
@@ -177,8 +195,35 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
         raise Unreadable(f"member {_short(info.filename)}: {said or type(error).__name__}") from None
 
 
+def _mapped(file: IO[bytes], info: zipfile.ZipInfo) -> np.ndarray:
+    """The array of an uncompressed member as a map of its file, read-only. Its sum is not checked: seals are."""
+    file.seek(info.header_offset)
+    head = file.read(_LOCAL)
+    if len(head) < _LOCAL or head[:4] != b"PK\x03\x04":
+        raise Unreadable(f"member {_short(info.filename)} does not begin where the archive says")
+    name, extra = struct.unpack("<HH", head[_LOCAL - 4 :])
+    start = info.header_offset + _LOCAL + name + extra
+    there = _length(file) - start
+    if info.file_size > there:
+        raise Unreadable(
+            f"member {_short(info.filename)} has {human_bytes(info.file_size)}, but {human_bytes(there)} are there"
+        )
+    file.seek(start)
+    shape, by_columns, dtype = _header(file, start + info.file_size)
+    return np.memmap(file, dtype, "r", file.tell(), shape, "F" if by_columns else "C")  # type: ignore[call-overload,no-any-return]
+
+
 def _array(file: IO[bytes], length: int) -> np.ndarray:
-    """The array in a stream of ``length`` bytes: its header claims what is there, no more and no less."""
+    """The array in a stream of ``length`` bytes."""
+    shape, by_columns, dtype = _header(file, length)
+    flat = np.empty(math.prod(shape), dtype)
+    raw: np.ndarray = flat.view(np.uint8)
+    _fill(file, raw.data)
+    return flat.reshape(shape, order="F" if by_columns else "C")
+
+
+def _header(file: IO[bytes], end: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and kind of the array in a stream that ends there: it claims what is there, no more and no less."""
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(file)
     if version not in read:
@@ -191,14 +236,11 @@ def _array(file: IO[bytes], length: int) -> np.ndarray:
     count = 1
     for extent in shape:
         count *= int(extent)
-    there = length - file.tell()
+    there = end - file.tell()
     if any(isinstance(e, bool) or e < 0 for e in shape) or count * dtype.itemsize != there:
         claimed = human_bytes(abs(count) * dtype.itemsize)
         raise Unreadable(f"it claims shape {line(str(shape), 60)}, {claimed}, and holds {human_bytes(there)}")
-    flat = np.empty(count, dtype)
-    raw: np.ndarray = flat.view(np.uint8)
-    _fill(file, raw.data)
-    return flat.reshape(shape, order="F" if by_columns else "C")
+    return shape, by_columns, dtype
 
 
 def _fill(file: IO[bytes], into: memoryview) -> None:

@@ -40,6 +40,8 @@ class Interrupts:
         seen: number of the first signal, or None.
         checking: raise :class:`Stop` in place of an interrupt.
         told: whether somebody has said what became of the work.
+        held: how many blocks are open in which a signal waits (:class:`held`).
+        waiting: whether one does.
 
     >>> import os, signal
     >>> with Interrupts() as interrupts:
@@ -53,7 +55,8 @@ class Interrupts:
     def __init__(self, ending: bool = False) -> None:
         self.ending = ending
         self.seen: int | None = None
-        self.checking = self.told = self.again = False
+        self.checking = self.told = self.again = self.waiting = False
+        self.held = 0
         self._before: dict[int, object] = {}
 
     @property
@@ -95,15 +98,53 @@ class Interrupts:
             _say("what was done is being saved; SIGKILL (kill -9) ends at once.")
             return
         self.seen = number
+        self.waiting = self.held > 0
+        if not self.waiting:
+            raise self._reason(number)
+
+    def _reason(self, number: int) -> type[BaseException]:
         if self.checking:
-            raise Stop
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+            return Stop
+        return Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    def release(self) -> None:
+        """Raise what has waited for the end of the blocks that hold signals (:class:`held`)."""
+        if self.waiting and not self.held and self.seen is not None:
+            self.waiting = False
+            raise self._reason(self.seen)
 
     def check(self) -> None:
         """Repeat an interrupt that came again while steps still go on: somebody between has swallowed the first."""
         if self.again:
             self.again = False
             raise Stop if self.checking else KeyboardInterrupt
+
+
+class held:
+    """While the block runs a signal waits, where signals are handled: what is changed in place is changed whole.
+
+    >>> import os, signal
+    >>> done = []
+    >>> with Interrupts():
+    ...     try:
+    ...         with held():
+    ...             os.kill(os.getpid(), signal.SIGTERM)
+    ...             done.append("whole")
+    ...         done.append("more")
+    ...     except KeyboardInterrupt:
+    ...         print(done)
+    ['whole']
+    """
+
+    def __enter__(self) -> None:
+        if _active is not None:
+            _active.held += 1
+
+    def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if _active is not None:
+            _active.held -= 1
+            if kind is None:
+                _active.release()
 
 
 def check() -> None:

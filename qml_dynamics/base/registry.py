@@ -93,6 +93,11 @@ SCHEDULES: dict[str, str] = {
     "jumps": "model.drives:Jumps",
 }
 SCHEDULE_PAIRS: dict[str, str] = {"qhd": "model.schedules:QHD"}  # of diffusion and strength
+COMPACT: dict[str, str] = {
+    "train": "methods.tensor_train.state:TrainState",
+    "register": "methods.tensor_train.register:RegisterState",
+    "large_wave": "methods.large_wave:LargeWave",
+}  # waves that are no tables
 SPACES: dict[str, str] = {"grid": "model.domains:Grid", "hypercube": "model.domains:Hypercube"}
 CIRCUIT_WAVE = "synthesis.qasm:circuit_state"  # from a circuit of Qiskit to the wave that it prepares
 

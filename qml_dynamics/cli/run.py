@@ -18,6 +18,7 @@ from ..methods.evolution import evolve
 from ..methods.identity import Identity
 from ..methods.reference import reference_method
 from ..model.problem import Problem
+from ..results.compact import CompactTrajectory
 from ..results.trajectory import Trajectory
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.content import sha256
@@ -52,7 +53,7 @@ def run_command(
     budget: bool | None,
     force: bool = False,
 ) -> int:
-    """Run a problem file and compare it with the classical reference, up to 18 qubits (operators: 14).
+    """Run a problem file and compare it with the classical reference, up to 18 qubits (operators: 14; compact waves: never).
 
     The exit code is 0; 1 where the distance from the reference is not explained by the method's own error, the noise of the device
     and the shots; 130 after a signal (what was done is saved, and the same command goes on).
@@ -142,7 +143,7 @@ def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
     job.data = run_data(run, job.file, weights_table(run, job.file, optimum))
     print_run(job.console, run, job.data)
     reference, comparison, measured, why = None, None, None, None
-    if _has_reference(job.file.problem):
+    if _has_reference(run):
         reference = reference_of(job.file, run)
         reference.save(job.folder / REFERENCE)
         comparison = compare(run, reference)
@@ -158,8 +159,12 @@ def _check(job: _Run, run: Trajectory, plots: bool, budget: bool | None) -> int:
     return job.finish(run, 0 if why is None or why.explained else 1)
 
 
-def _has_reference(problem: Problem) -> bool:
-    return problem.domain.num_qubits <= (REFERENCE_QUBITS if problem.operator is None else OPERATOR_QUBITS)
+def _has_reference(run: Trajectory) -> bool:
+    """Whether a run is compared with the reference, which is a table of waves."""
+    problem = run.problem
+    return not isinstance(run, CompactTrajectory) and problem.domain.num_qubits <= (
+        REFERENCE_QUBITS if problem.operator is None else OPERATOR_QUBITS
+    )
 
 
 def reference_of(file: ProblemFile, run: Trajectory) -> Trajectory:

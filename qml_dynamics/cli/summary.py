@@ -11,6 +11,7 @@ import numpy as np
 from ..methods.energy_bounds import ground_bounds
 from ..model.problem import loss_table
 from ..model.tables import Account
+from ..results.compact import CompactTrajectory
 from ..results.trajectory import Trajectory, plain
 from ..runs.problem_file import ProblemFile
 from ..runs.trajectory_file import summary
@@ -64,8 +65,8 @@ def _accuracy(file: ProblemFile, weights: Sequence[float]) -> dict[str, float]:
 
 
 def mean_losses(run: Trajectory) -> dict[str, Any] | None:
-    """Mean loss at the end, and of uniform weights: what one sample is worth."""
-    if run.problem.objective is None or "objective" not in run.expectations:
+    """Mean loss at the end, and of uniform weights: what one sample is worth; None where there is no table of the loss."""
+    if isinstance(run, CompactTrajectory) or run.problem.objective is None or "objective" not in run.expectations:
         return None
     zeta = loss_table(run.problem)
     return {

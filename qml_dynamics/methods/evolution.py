@@ -9,9 +9,9 @@ import platform
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,13 @@ from ..backends.base import BackendLike
 from ..backends.failures import without_credentials
 from ..base.archive import DAMAGE, of, reading
 from ..base.arguments import checks_arguments_but
-from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning
+from ..base.errors import MethodError, ProblemError, UnusedArgumentWarning, require
 from ..base.installed import version
 from ..base.interrupts import is_partial
 from ..model.problem import Problem
 from ..results.codec import CannotStore, packed, unpacked
 from ..results.compact import CompactTrajectory
+from ..results.compact_files import restored_states, stored_states
 from ..results.journal import Scope
 from ..results.observables import ObservableLike
 from ..results.trajectory import Trajectory
@@ -102,7 +103,7 @@ def evolve(
     """
     started = time.perf_counter()
     method, backend = settled(problem, method, backend, shots)
-    compact = folder is None and checkpoint is None
+    compact = checkpoint is None
     job = convert(
         problem, method, backend, shots, seed, save, observables, callback, progress, checkpoint, room=True, compact=compact
     )  # fmt: skip
@@ -110,6 +111,9 @@ def evolve(
     job.callback = guarded(callback, own)
     if checkpoint is not None:
         _check_checkpoint(job, folder)
+    if folder is not None and job.compact and shots is not None:
+        most = "be None for shots on more than 62 qubits, whose outcomes no file holds"
+        require(problem.domain.num_qubits <= _WORD, "folder", most, folder, MethodError)
 
     with kept_call("evolve", folder, seed, lambda said: identify(job, said), callback=callback) as call:
         job.seeds = job.seeds if call.scope is None else np.random.SeedSequence(call.entropy)
@@ -137,7 +141,10 @@ def kept_answer(call: Call, job: Job, own: list[BaseException]) -> Answer:
             f"Argument `folder` must hold the runs of this call, but {name} of {scope.journal.folder} is none",
             damage=(*DAMAGE, TypeError),
         ):
-            kept = _sound(cast("dict[str, Any]", unpacked(found.meta["answer"], found.arrays)))
+            parts = of(unpacked(found.meta["answer"], found.arrays), dict, "answer")
+            if "compact" in found.meta:
+                parts["compact"] = restored_states(found.meta["compact"], found.arrays, job.problem.domain)
+            kept = _sound(parts)
         check_callback(scope, kept.stop)
         return kept
     job.backend = call.backend(job.backend)
@@ -202,11 +209,19 @@ def _mark(job: Job) -> str:
 
 def _keep(scope: Scope, name: str, answer: Answer, mark: str) -> None:
     arrays: dict[str, np.ndarray] = {}
+    meta: dict[str, object] = {"mark": mark}
     try:
-        said = packed({f.name: getattr(answer, f.name) for f in fields(answer)}, arrays)
-    except CannotStore:  # a part of a person's own method: its pieces stay, and the answer is made of them again
+        plain = replace(answer, compact=None)
+        meta["answer"] = packed({f.name: getattr(plain, f.name) for f in fields(plain)}, arrays)
+        if answer.compact is not None:
+            meta["compact"], waves = stored_states(answer.compact)
+            arrays |= waves
+    except (
+        CannotStore,
+        MethodError,
+    ):  # a part of a person's own method: its pieces stay, and the answer is made of them again
         return
-    scope.journal.write(name, {"answer": said, "mark": mark}, arrays)
+    scope.journal.write(name, meta, arrays)
     if not scope.precious:
         scope.journal.remove(scope.name)
 
@@ -225,6 +240,7 @@ def _check_checkpoint(job: Job, folder: Folder | None) -> None:
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
+_WORD = 62  # qubits of an outcome that a machine word holds
 _QUICK = 0.2  # seconds below which an exact run inside a call is computed again rather than kept
 TRAJECTORY = "trajectory.npz"
 _version = lru_cache(maxsize=None)(version)  # reading a package's metadata takes longer than a small run

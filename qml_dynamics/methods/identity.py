@@ -23,8 +23,9 @@ from ..backends.base import Backend, capabilities
 from ..backends.description import lasting
 from ..base.codec import is_plain, method_spec
 from ..base.differing import array_differences, differences
-from ..model.domains import Grid
+from ..model.domains import Domain, Grid
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
+from ..model.objectives.base import Objective
 from ..model.problem import Problem
 from ..model.schedules import Constant
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _DEEP = 12
+_POINTS = 4096  # at which a loss is asked that has too many for a table
 _WAS = "the folder's is"
 _MORE = "more:"  # before the names of arrays that folders of before do not have
 _SIMPLE = (bool, int, float, str, np.ndarray, np.generic, Mapping, list, tuple, Set)
@@ -87,7 +89,9 @@ class Identity:
         }
         said["diffusion"] = self._of(problem.diffusion, f"{name}/diffusion", 0)
         said["strength"] = self._of(problem.strength, f"{name}/strength", 0)
-        if isinstance(h, LearningHamiltonian):
+        if isinstance(h, LearningHamiltonian) and problem.objective is not None and h.zeta.size == 0:
+            said["loss"] = self._loss(f"{name}/loss", problem.domain, problem.objective)
+        elif isinstance(h, LearningHamiltonian):
             self.arrays[f"{name}/loss"] = h.zeta
         else:
             said["operator"] = [f"{label}" for label in h.terms.labels]
@@ -98,6 +102,12 @@ class Identity:
                 said["schedules"] = self._of(h.drives, f"{name}/schedules", 0)
                 said["channel"] = [int(k) for k in h.channels]
         self.plain[name] = said
+
+    def _loss(self, name: str, domain: Domain, objective: Objective) -> Plain:
+        """A loss on too many points for a table: its name in files, or else its code, and its values at some of the points."""
+        some = np.random.default_rng(_POINTS).integers(0, domain.size, _POINTS)
+        self.arrays[name] = objective(domain.points_at(some))
+        return self._of(dict(objective.spec) or objective.fn, f"{name}/of", 0)
 
     def add_backend(self, name: str, backend: Backend | None) -> None:
         """A backend by its name, its options and what it says of itself that lasts."""

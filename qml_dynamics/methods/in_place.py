@@ -12,32 +12,25 @@ whose sums are short transforms in place. The dual index then stands in the orde
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.arguments import checks_arguments
-from ..base.errors import MethodError, check_memory, describe, integer, require
-from ..model.domains import Grid, flat_indices
-from ..model.formulas import Factor, boundaries, factors, segments
+from ..base.errors import MethodError, describe, require
+from ..model.domains import Grid
+from ..model.formulas import Factor, Formula, factors
 from ..model.initial import Gaussian, PointMass, State, Uniform
 from ..model.objectives.base import Objective
 from ..model.problem import Problem
-from ..results.compact import CompactState
-from ..results.observables import BEST_SAMPLES, Table
-from ..results.sampling import drawable, merged_counts
-from ..results.trajectory import Best, Counts
-from .base import Answer, Job, Stream
-from .rounding import kinetic_rounding, tell
+from . import large_wave
+from .base import Job
+from .large_wave import LargeWave, blocks, square
 
 if TYPE_CHECKING:
-    from .split_step import SplitStep
+    pass
 
-BLOCK = 1 << 17  # points whose phases are made together
 LINE = 13  # qubits of the longest transform that is made in one go
 _WORDS = 14  # numbers a point of a block: its coordinates twice, loss, angle, phase and what they are made of
 
@@ -46,7 +39,7 @@ def memory(job: Job) -> int:
     """Bytes of a run: the wave, and the blocks; a wave that is given as a vector is there twice more, in double precision."""
     size, ndim = job.problem.domain.size, job.problem.domain.ndim
     given = 16 * size if isinstance(job.problem.initial, State) else 0
-    return 8 * size + given + 8 * min(size, BLOCK) * (_WORDS + 4 * ndim)
+    return 8 * size + given + 8 * min(size, large_wave.BLOCK) * (_WORDS + 4 * ndim)
 
 
 def check(problem: Problem) -> None:
@@ -58,21 +51,6 @@ def check(problem: Problem) -> None:
     domain = problem.domain
     fits = isinstance(domain, Grid) and domain.boundary == "periodic"
     require(fits, "precision", f"{must} but on a periodic grid", "single_in_place", MethodError)
-
-
-def blocks(size: int) -> Iterator[slice]:
-    """Runs of flat indices."""
-    for start in range(0, size, BLOCK):
-        yield slice(start, min(start + BLOCK, size))
-
-
-def square(wave: np.ndarray) -> float:
-    """``sum |psi|^2`` of a flat wave, added up in double precision."""
-    total = 0.0
-    for place in blocks(wave.size):
-        parts = wave[place].view(np.float32).astype(np.float64)
-        total += float(parts @ parts)
-    return total
 
 
 @dataclass(frozen=True)
@@ -115,7 +93,7 @@ class Halves:
     def _twiddle(self, view: np.ndarray, axis: int, inverse: bool) -> None:
         high, low = view.shape[axis : axis + 2]
         wave = view.reshape(-1, high, low, math.prod(view.shape[axis + 2 :]))
-        rows = max(1, BLOCK // low)
+        rows = max(1, large_wave.BLOCK // low)
         for first in range(0, high, rows):
             k = np.arange(first, min(first + rows, high))
             turns = np.multiply.outer(k, np.arange(low)) / (high * low)  # below one: no digits are lost
@@ -163,189 +141,25 @@ def begin(problem: Problem) -> np.ndarray:
         wave[:] = initial.vector(grid).reshape(-1)
     norm = math.sqrt(square(wave))
     require(norm > 0, "initial", "reach a point of the grid in single precision", describe(initial), MethodError)
-    _scaled(wave, 1.0 / norm)
+    for place in blocks(wave.size):
+        wave[place] *= np.float32(1.0 / norm)
     return wave
 
 
-def _scaled(wave: np.ndarray, factor: float) -> None:
-    for place in blocks(wave.size):
-        wave[place] *= np.float32(factor)
-
-
-@dataclass(frozen=True, eq=False)
-class LargeWave:
-    """A wave of unit norm in single precision, in memory or in a file, which is read in blocks (a :class:`CompactState`).
-
-    Attributes:
-        grid: its points.
-        amplitudes: ``complex64``, flat; a memory map of the file where it is in one.
-        home: the folder of the file, which goes with the last wave that is in it.
-    """
-
-    grid: Grid
-    amplitudes: np.ndarray
-    home: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
-
-    @property
-    def bond(self) -> int:
-        """The largest rank that a wave on so many qubits has."""
-        return int(1 << self.grid.num_qubits // 2)
-
-    def _weights(self, place: slice) -> np.ndarray:
-        return np.abs(self.amplitudes[place].astype(np.complex128)) ** 2
-
-    @checks_arguments
-    def sample(self, shots: int, seed: int) -> Counts:
-        """Exact samples of ``|psi|^2``: flat indices of the grid; raises :class:`MethodError` unless 1 to 10^7."""
-        shots = integer(shots, "shots", 1, 10**7, MethodError)
-        rng = np.random.default_rng(seed)
-        places = list(blocks(self.grid.size))
-        share = np.array([self._weights(place).sum() for place in places])
-        many = rng.multinomial(shots, drawable(share))
-        found = []
-        for place, count in zip(places, many):
-            if count:
-                weights = self._weights(place)
-                found.append(place.start + rng.choice(len(weights), count, p=weights / weights.sum()))
-        index = np.concatenate(found)
-        return merged_counts(index, np.ones(len(index), dtype=np.int64))
-
-    @checks_arguments
-    def marginal(self, axis: int, qubits: int = 8) -> np.ndarray:
-        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order; :class:`MethodError` where it has fewer."""
-        axis = integer(axis, "axis", 0, self.grid.ndim - 1, MethodError)
-        parts = 1 << integer(qubits, "qubits", 1, self.grid.qubits[axis], MethodError)
-        out = np.zeros(parts)
-        for place in blocks(self.grid.size):
-            where = np.unravel_index(np.arange(place.start, place.stop), self.grid.shape)[axis]
-            out += np.bincount(where * parts // self.grid.shape[axis], self._weights(place), parts)
-        out /= out.sum()
-        return out
-
-    def expectation(self, function: Callable[[np.ndarray], np.ndarray]) -> float:
-        """Mean of a function of weights ``(m, ndim) -> (m,)``; raises :class:`ProblemError` unless it gives finite reals."""
-        return self.average(Objective(function, "function"))
-
-    def average(self, function: Objective) -> float:
-        """The same of a function that checks its values."""
-        total = norm = 0.0
-        for place in blocks(self.grid.size):
-            weights = self._weights(place)
-            total += float(weights @ function(self.grid.points_at(np.arange(place.start, place.stop))))
-            norm += float(weights.sum())
-        return total / norm
-
-    def overlap(self, other: CompactState) -> complex:
-        """``<self|other>``, of two waves on the same grid."""
-        same = isinstance(other, LargeWave) and other.grid == self.grid
-        require(same, "other", "be a large wave on the same grid", describe(other), MethodError)
-        assert isinstance(other, LargeWave)
-        total = 0.0 + 0.0j
-        for place in blocks(self.grid.size):
-            total += complex(np.vdot(*(each.amplitudes[place].astype(np.complex128) for each in (self, other))))
-        return total
-
-    def at(self, index: np.ndarray) -> np.ndarray:
-        """The amplitudes at flat indices of the grid; raises :class:`ProblemError` where there is no such point."""
-        return np.asarray(self.amplitudes[flat_indices(index, self.grid.size)], dtype=np.complex128)
-
-    def to_dense(self) -> np.ndarray:
-        """The amplitudes in double precision, shape ``domain.shape``."""
-        check_memory(16 * self.grid.size, f"A wave on {self.grid.num_qubits} qubits")
-        wave: np.ndarray = self.amplitudes.astype(np.complex128)
-        return wave.reshape(self.grid.shape)
-
-
-def run(job: Job, method: SplitStep) -> Answer:
-    """The answer of a run in place: compact states, all but the last one streamed to a file, and the drift of the norm."""
-    problem, grid = job.problem, job.problem.domain
-    assert isinstance(grid, Grid)
-    assert problem.objective is not None
-    for seen in job.observables:
-        require(
-            seen.basis == "weight" and seen.function is not None,
-            "observables",
-            "be functions of weights where `precision` is 'single_in_place'",
-            seen.name,
-            MethodError,
-        )
-    check_memory(memory(job), f"{method} on {grid.num_qubits} qubits")
-    engine = _Engine(problem, Halves(grid, method.workers or (2 if grid.size >= BLOCK else 1)))
-    every = np.union1d(job.saves, [0.0]).tolist()
-    ends = boundaries(problem.duration, method.steps, every)
-    wave, table = begin(problem), Table()
-    states: list[LargeWave] = []
-    norms: list[float] = []
-    if 0.0 not in job.saves:  # what has no mean is refused before the first step
-        engine.means(job, LargeWave(grid, wave), Table())
-    home = tempfile.TemporaryDirectory(prefix="qml-waves-") if len(job.saves) > 1 else None
-    pieces = [np.zeros(1), *segments(ends, every)]
-    done = 0
-    for time, piece in zip(every, pieces):
-        for step in engine.advanced(wave, piece, method):
-            job.progress(min(done + step, len(ends) - 1), len(ends) - 1)
-        done += len(piece) - 1
-        if time not in job.saves:
-            continue
-        norms.append(math.sqrt(square(wave)))
-        last = time == every[-1]
-        kept = wave if last else _on_disk(home, len(states), wave.size, new=True)
-        for place in blocks(wave.size):
-            kept[place] = wave[place] * np.float32(1.0 / norms[-1])
-        if isinstance(kept, np.memmap):
-            kept.flush()
-            kept = _on_disk(home, len(states), wave.size)
-        states.append(LargeWave(grid, kept, home))
-        engine.observe(job, time, states[-1], wave, table)
-    drift = np.array(norms) - 1.0
-    rounding = kinetic_rounding(grid, method.product_formula, np.searchsorted(ends, job.saves, side="left"))
-    tell(rounding, np.asarray(table.estimates(None)["kinetic"].value))
-    return Answer(
-        times=np.array(job.saves),
-        density=np.empty((len(states), 0)),
-        states=None,
-        log_norm=np.zeros(len(states)),
-        expectations=table.estimates(None),
-        counts=None,
-        best=_best(job, problem.objective, states[-1]),
-        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
-        compact=tuple(states),
-        diagnostics={
-            "steps": method.steps,
-            "norm": np.array(norms),
-            "norm_drift": float(np.abs(drift).max()),
-            "kinetic_rounding": rounding,
-        },
-    )
-
-
-def _on_disk(home: tempfile.TemporaryDirectory[str] | None, number: int, size: int, new: bool = False) -> np.ndarray:
-    """A saved wave as a map of its file, which takes no memory of its own."""
-    assert home is not None
-    path = Path(home.name) / f"wave-{number:05d}.c64"
-    return np.memmap(path, dtype=np.dtype(np.complex64), mode="w+" if new else "r", shape=(size,))
-
-
 @dataclass(frozen=True)
-class _Engine:
+class Engine:
     """The factors of one run, each a pass over the blocks."""
 
     problem: Problem
     halves: Halves
 
-    def advanced(self, wave: np.ndarray, piece: np.ndarray, method: SplitStep) -> Iterator[int]:
-        """Act with all factors from the first end to the last; yields the number of steps done."""
-        p, formula = self.problem, method.product_formula
-        each = max(1, sum(kind == "K" for kind, _ in formula.base) * len(formula.substeps))
-        seen = 0
-        for factor in factors(formula, piece, p.diffusion, p.strength, p.duration) if len(piece) > 1 else ():
-            self._act(wave, factor)
-            if factor.kind == "K":
-                seen += 1
-                if seen % each == 0:
-                    yield seen // each
+    def factors(self, formula: Formula, piece: np.ndarray) -> Iterator[Factor]:
+        """All factors from the first end to the last."""
+        p = self.problem
+        return factors(formula, piece, p.diffusion, p.strength, p.duration) if len(piece) > 1 else iter(())
 
-    def _act(self, wave: np.ndarray, factor: Factor) -> None:
+    def act(self, wave: np.ndarray, factor: Factor) -> None:
+        """One factor, in place."""
         if factor.kind == "K":
             self.halves.transform(wave)
             for place in blocks(wave.size):
@@ -359,18 +173,20 @@ class _Engine:
         assert self.problem.objective is not None
         return self.problem.objective(self.halves.grid.points_at(np.arange(place.start, place.stop)))
 
-    def means(self, job: Job, state: LargeWave, table: Table) -> None:
-        """Enter the means of the observables."""
+    def means(self, job: Job, state: LargeWave) -> dict[str, float]:
+        """The means of the observables."""
+        found = {}
         for o in job.observables:
             assert o.function is not None  # operators were refused
-            table.add(o.name, state.average(Objective(o.function, o.name)))
+            found[o.name] = state.average(Objective(o.function, o.name))
+        return found
 
-    def observe(self, job: Job, time: float, state: LargeWave, wave: np.ndarray, table: Table) -> None:
-        """Enter the means at a saved time; the kinetic part by a transform of the wave and back."""
+    def observed(self, job: Job, time: float, state: LargeWave, wave: np.ndarray) -> dict[str, float]:
+        """The means at a saved time; the kinetic part by a transform of the wave and back."""
         p = self.problem
         assert p.objective is not None
         objective = state.average(p.objective)
-        self.means(job, state, table)
+        means = self.means(job, state)
         self.halves.transform(wave)
         total = norm = 0.0
         for place in blocks(wave.size):
@@ -380,18 +196,4 @@ class _Engine:
         self.halves.transform(wave, inverse=True)
         kinetic = total / norm
         d, s = (schedule.value(time, p.duration) for schedule in (p.diffusion, p.strength))
-        for name, value in (("energy", d * kinetic + s * objective), ("kinetic", kinetic), ("objective", objective)):
-            table.add(name, value)
-
-
-def _best(job: Job, objective: Objective, state: LargeWave) -> Best:
-    """The best of the samples of the last wave, beside the best of as many uniform points."""
-    drawn = state.sample(BEST_SAMPLES, job.seed(Stream.BEST, 0))
-    rng = np.random.default_rng(job.seed(Stream.BEST, 1))
-    pair = []
-    for index in (drawn.index, rng.integers(0, state.grid.size, BEST_SAMPLES)):
-        points = state.grid.points_at(index)
-        values = objective(points)
-        first = int(np.argmin(values))
-        pair.append((tuple(points[first].tolist()), float(values[first])))
-    return Best(pair[0][0], pair[0][1], pair[1][0], pair[1][1], BEST_SAMPLES)
+        return {**means, "energy": d * kinetic + s * objective, "kinetic": kinetic, "objective": objective}

@@ -115,13 +115,13 @@ def check_compact(
     where = f"on more than {most} qubits" if most else "whose waves are no tables"
     if not allowed and not most:
         raise MethodError(
-            f"Argument `method` must be one whose waves are tables here, but is {describe(method)}: without them only evolve without "
-            "a folder and cost run."
+            f"Argument `method` must be one whose waves are tables here, but is {describe(method)}: without them only evolve and cost "
+            "run."
         )
     if not allowed:
         raise MethodError(
-            f"Argument `qubits` must add up to at most {most} for {who} here, but is {qubits}: above that only evolve without a folder "
-            "and cost run, since there is no table of the wave."
+            f"Argument `qubits` must add up to at most {most} for {who} here, but is {qubits}: above that only evolve and cost run, "
+            "since there is no table of the wave."
         )
     for name, given, remedy in (
         ("shots", shots, ": draw by compact[i].sample"),

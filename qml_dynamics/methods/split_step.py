@@ -19,7 +19,7 @@ from ..model.domains import Grid, outer_product
 from ..model.formulas import Factor, Formula, boundaries, by_name, by_order, factors, segments
 from ..model.hamiltonians import LearningHamiltonian
 from ..model.problem import Problem
-from . import in_place
+from . import in_place, in_place_run
 from .base import GRIDS, POINTS, WAVES, Answer, Clock, Facts, Job, Space, Usual, Work, check_facts
 from .from_waves import Point, Waves, learning, report_waves, run_waves
 from .memory import of_waves
@@ -99,7 +99,7 @@ class SplitStep(Usual):
     def run(self, job: Job) -> Answer:
         """Split steps by fast transforms, reported at the saved times; goes on from a stored wave."""
         if job.compact:
-            return in_place.run(job, self)
+            return in_place_run.run(job, self)
         return report_waves(job, run_waves(job, self._waves, self.steps, posts=True, resumes=True))
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Sample]:

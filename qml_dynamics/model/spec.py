@@ -18,8 +18,11 @@ from .problem import Problem, loss_table
 from .schedules import QHD, Constant, Schedule, kind_of_schedule
 
 
-def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The sections of a problem file, and the arrays that do not fit into one (tables, states)."""
+def describe_problem(problem: Problem, *, tables: bool = True) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The sections of a problem file, and the arrays that do not fit into one (tables, states).
+
+    Without ``tables`` a loss that only a table tells is named by its text, for grids with too many points for one.
+    """
     arrays: dict[str, np.ndarray] = {}
     spec: dict[str, Any] = {"domain": describe_domain(problem.domain)}
     if problem.operator is not None:
@@ -29,7 +32,7 @@ def describe_problem(problem: Problem) -> tuple[dict[str, Any], dict[str, np.nda
         if problem.strength != Constant(1.0):  # files of a plain operator stay as they were
             spec["strength"] = describe_schedule(problem.strength)
     else:
-        spec["objective"] = _describe_objective(problem, arrays)
+        spec["objective"] = _describe_objective(problem, arrays, tables)
         spec["diffusion"] = describe_schedule(problem.diffusion)
         spec["strength"] = describe_schedule(problem.strength)
     spec["evolution"] = {"clock": problem.clock, "duration": problem.duration}
@@ -73,10 +76,12 @@ def describe_method(method: object) -> dict[str, Any]:
     }  # one that came from a file is a text, which has quotes
 
 
-def _describe_objective(problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _describe_objective(problem: Problem, arrays: dict[str, np.ndarray], tables: bool) -> dict[str, Any]:
     objective = problem.objective
     assert objective is not None
     described = dict(objective.spec)
+    if not described and not tables:
+        return {"kind": "custom", "params": {"repr": objective.name}}
     if not described:
         arrays["problem/table"] = loss_table(problem)
         described = {"table": "problem/table", "name": objective.name}

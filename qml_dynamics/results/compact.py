@@ -9,14 +9,17 @@ from typing import Any, NoReturn, Protocol, runtime_checkable
 import numpy as np
 
 from ..base.arguments import checks_arguments_but
-from ..base.errors import MethodError, line, one_of, require
+from ..base.errors import MethodError, integer, line, one_of, require
 from ..base.printing import WIDTH, cut
 from ..model.domains import Hypercube
 from ..model.objectives.prepared import refuse_without_model
+from .compact_files import stored_states
 from .predictions import WEIGHTS, Chosen, Law, Predictor, moment
 from .trajectory import Counts, Trajectory
 
 _SAMPLES = 4096  # of a compact state that predictions are averaged over
+_TABLE = 22  # qubits up to which a file has the table of a loss that is a function of one's own
+_PARTS = 8  # qubits of a marginal, where nothing else is asked for
 
 
 @runtime_checkable
@@ -32,8 +35,8 @@ class CompactState(Protocol):
         """Exact samples of ``|psi|^2``: flat indices of the grid."""
         ...
 
-    def marginal(self, axis: int, qubits: int = 8) -> np.ndarray:
-        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order."""
+    def marginal(self, axis: int, qubits: int | None = None) -> np.ndarray:
+        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order; None: of 256, or of as many as it has points."""
         ...
 
     def expectation(self, function: Callable[[np.ndarray], np.ndarray]) -> float:
@@ -51,6 +54,18 @@ class CompactState(Protocol):
     def to_dense(self) -> np.ndarray:
         """The amplitudes, shape ``domain.shape``, where there are few enough."""
         ...
+
+
+def marginal_qubits(qubits: int | None, most: int) -> int:
+    """The qubits of a marginal: those asked for, else 8, or as many as the axis has.
+
+    Raises:
+        MethodError: they are more than ``most``, or fewer than one.
+
+    >>> marginal_qubits(None, 5), marginal_qubits(None, 20), marginal_qubits(10, 20)
+    (5, 8, 10)
+    """
+    return min(_PARTS, most) if qubits is None else integer(qubits, "qubits", 1, most, MethodError)
 
 
 def _absent(run: CompactTrajectory, name: str) -> NoReturn:
@@ -111,6 +126,16 @@ class CompactTrajectory(Trajectory):
         drawn = self.compact[moment(self, time)].sample(_SAMPLES, seed if isinstance(seed, int) else 0)
         points = self.problem.domain.points_at(drawn.index)
         return Predictor(objective, Law(points, drawn.count / drawn.count.sum()), weights == "vote")
+
+    @property
+    def _has_tables(self) -> bool:
+        return self.problem.domain.num_qubits <= _TABLE
+
+    def _waves(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        wide = any(each.index.dtype.hasobject for row in (self.counts or {}).values() for each in row)
+        require(not wide, "trajectory", "have outcomes of at most 62 qubits in a file", "of more", MethodError)
+        said, arrays = stored_states(self.compact)
+        return {"compact": said}, arrays
 
     def __str__(self) -> str:
         domain = self.problem.domain

@@ -21,6 +21,7 @@ from ..base.archive import checked, of, read_npz
 from ..base.errors import ProblemError
 from ..base.folders import make_folder
 from ..base.texts import parse_json
+from .compact_files import COMPACT_ARRAYS
 from .trajectory import SEAL, is_sealed, sealed, write_npz
 
 JOURNAL, CALL = "journal", "call"
@@ -60,7 +61,7 @@ class Journal:
         if not path.is_file():
             return None
         try:
-            arrays = read_npz(path)
+            arrays = read_npz(path, mapped=COMPACT_ARRAYS)
             head = of(parse_json(str(checked(arrays, _HEAD, "U", ()))), dict, _HEAD)
             sound = SEAL in arrays and is_sealed(arrays)
             number, meta = of(head.get("format"), int, "format"), of(head.get("meta"), dict, "meta")

@@ -173,17 +173,17 @@ class Trajectory(Predicting):
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, what is no number as JSON in ``meta``."""
-        arrays = {"times": self.times, "density": self.density, "log_norm": self.log_norm}
-        for name in ("states", "parameters"):
-            if getattr(self, name) is not None:
-                arrays[name] = getattr(self, name)
+        waves, arrays = self._waves()
+        arrays |= {"times": self.times, "log_norm": self.log_norm}
+        if self.parameters is not None:
+            arrays["parameters"] = self.parameters
         for basis, per_time in (self.counts or {}).items():
             for i, counts in enumerate(per_time):
                 arrays[f"counts/{basis}/{i}/index"], arrays[f"counts/{basis}/{i}/count"] = counts.index, counts.count
         for name, estimate in self.expectations.items():
             arrays[f"expectations/{name}/value"] = np.asarray(estimate.value)
             arrays[f"expectations/{name}/stderr"] = np.broadcast_to(estimate.stderr, np.shape(estimate.value))
-        spec, extra = describe_problem(self.problem)
+        spec, extra = describe_problem(self.problem, tables=self._has_tables)
         arrays.update(extra)
         meta = {
             "format": FORMAT,
@@ -194,9 +194,20 @@ class Trajectory(Predicting):
             "diagnostics": plain(self.diagnostics),
             "stop": self.stop,
             "provenance": plain(self.provenance),
+            **waves,
         }
         arrays["meta"] = np.array(json.dumps(plain(meta)))
         return arrays
+
+    @property
+    def _has_tables(self) -> bool:
+        """Whether a table of the loss is no larger than what is stored anyway."""
+        return True
+
+    def _waves(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        """What a file says of the waves, and their arrays."""
+        arrays = {"density": self.density}
+        return {}, arrays if self.states is None else {**arrays, "states": self.states}
 
 
 def plain(value: object) -> Any:

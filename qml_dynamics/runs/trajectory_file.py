@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -23,6 +24,8 @@ from ..base.texts import parse_json
 from ..methods.base import Method, facts_of
 from ..model.initial import Gaussian
 from ..model.problem import Problem
+from ..results.compact import CompactTrajectory
+from ..results.compact_files import COMPACT_ARRAYS, restored_states
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
 from .problem_file import ProblemFile, problem_from_spec, read_problem, write_problem
 from .problem_file.content import changed_files, differences, folder_content
@@ -53,7 +56,7 @@ def load(path: PathLike, *, problem: Problem | None = None, allow_code: bool = F
     """
     where = _trajectory_file(Path(path))
     refuse_links(where.parent, [where.name] if Path(path).is_dir() else [], allow_code)
-    arrays = read_npz(where, _must(where))
+    arrays = read_npz(where, _must(where), mapped=COMPACT_ARRAYS)
     given = problem is not None
     trajectory = from_arrays(arrays, where, problem, allow_code=allow_code)
     if not is_sealed(arrays):
@@ -160,10 +163,18 @@ def _rebuild(
     many, shape, facts = len(times), problem.domain.shape, facts_of(method)
     signed = facts is None or facts.signed  # a method of a person's own is stored as a text, which says nothing
     require(many > 0, "times", "hold at least one time", "empty")
-    return Trajectory(
+    waves: dict[str, Any] = {}
+    if "compact" in meta:
+        waves["compact"] = restored_states(meta["compact"], arrays, problem.domain)
+        require(len(waves["compact"]) in (0, many), "compact", f"be there for {many} times", len(waves["compact"]))
+    else:
+        signs = [] if signed else [nonnegative]
+        waves["density"] = checked(arrays, "density", "f", (many, *shape), *signs, unit_rows)
+        waves["states"] = checked(arrays, "states", "c", (many, *shape), unit_rows) if "states" in arrays else None
+    make = partial(CompactTrajectory, density=np.empty(0), states=None) if "compact" in meta else Trajectory
+    return make(
+        **waves,
         times=times,
-        density=checked(arrays, "density", "f", (many, *shape), *([] if signed else [nonnegative]), unit_rows),
-        states=checked(arrays, "states", "c", (many, *shape), unit_rows) if "states" in arrays else None,
         log_norm=checked(arrays, "log_norm", "f", (many,)),
         expectations=_expectations(of(meta["shots"], dict, "shots"), arrays, many),
         problem=problem,
@@ -303,7 +314,8 @@ def _finite(value: object) -> Any:
 
 def _backend_section(trajectory: Trajectory) -> dict[str, Any]:
     run = trajectory.provenance
-    section = {"name": run.get("backend"), "shots": trajectory.shots, "seed": run.get("seed")}
+    asked = run.get("shots", trajectory.shots)  # of post-selected runs the samples are those that were kept
+    section = {"name": run.get("backend"), "shots": asked, "seed": run.get("seed")}
     if isinstance(section["seed"], int) and section["seed"] >= 2**63:
         section["seed"] = None  # drawn by the library: more than a TOML integer holds; `result.json` has it
     return {key: value for key, value in section.items() if value is not None}

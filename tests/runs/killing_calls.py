@@ -30,6 +30,7 @@ import qml_dynamics as qd
 from qml_dynamics.backends.base import OnStep
 from qml_dynamics.cli import main as command_line
 from qml_dynamics.results import journal
+from qml_dynamics.results.compact import CompactTrajectory
 from qml_dynamics.results.trajectory import Counts
 from tests.texts import DOUBLE_WELL
 
@@ -47,6 +48,17 @@ PAIR = qd.Problem.from_operator(
     clock="imaginary",
     duration=1.0,
 )
+WIDE = WELL.replace(domain=qd.Grid((-8, 8), 23), objective=lambda w: w[:, 0] ** 2 / 2, duration=0.3)
+SPINS = qd.Problem.from_operator(
+    {f"Z{i} Z{i + 1}": -1.0 for i in range(23)} | {f"X{i}": 0.7 for i in range(24)},
+    clock="real",
+    duration=0.5,
+    initial="0" * 24,
+)
+PLANE = WELL.replace(
+    domain=qd.Grid([(-3, 3), (-3, 3)], 7), objective=lambda w: (w**2).sum(axis=1), initial=qd.Gaussian(0.5, 0.4)
+)
+IN_PLACE = qd.SplitStep(50, precision="single_in_place")
 GROWN = qd.Variational(qd.ansatz.hardware_efficient(0), steps=400, grow=qd.Growth(threshold=0.02))
 FILE = f"""{DOUBLE_WELL}
 [method]
@@ -55,7 +67,7 @@ steps = 40
 """
 _WORKS = 300  # seconds of work after which a call hangs: each takes one or two
 _WAITS = 3600  # seconds of any kind, for a call that waits for something that never comes
-_LEFT_OUT = {"provenance", "problem", "method", "_outputs", "trajectory", "box"}
+_LEFT_OUT = {"provenance", "problem", "method", "_outputs", "trajectory", "box", "home"}
 
 
 class Counting:
@@ -110,6 +122,9 @@ VERBS: dict[str, Verb] = {
     ),
     "imaginary_flow": lambda f, b: qd.evolve(PAIR, qd.QITE(2, 40), shots=50, seed=2, save=3, folder=f),
     "grown_ansatz": lambda f, b: qd.evolve(PAIR, GROWN, seed=2, save=5, folder=f),
+    "tensor_train": lambda f, b: qd.evolve(WIDE, qd.TensorTrain(3, tolerance=1e-4), save=4, seed=1, folder=f),
+    "train_of_spins": lambda f, b: qd.evolve(SPINS, qd.TensorTrain(8, order=4), save=4, folder=f),
+    "large_wave": lambda f, b: qd.evolve(PLANE, IN_PLACE, save=5, seed=2, folder=f),
     "anneal": lambda f, b: qd.anneal(COLD, 6, "portfolio", seed=6, method=qd.Krylov(), folder=f),
     "metts": lambda f, b: qd.metts(COLD, 0.5, 1600, 5, collapse="alternate", folder=f),
     "metts_circuits": lambda f, b: qd.metts(COLD, 0.3, 8, 5, "aer", walkers=4, burn_in=2, shots=64, folder=f),
@@ -166,7 +181,8 @@ def digest(value: Any) -> str:
 
     def add(part: Any) -> None:
         if is_dataclass(part) and not isinstance(part, type):
-            add({f.name: getattr(part, f.name) for f in fields(part) if f.name not in _LEFT_OUT})
+            absent = {"density", "states"} if isinstance(part, CompactTrajectory) else set()
+            add({f.name: getattr(part, f.name) for f in fields(part) if f.name not in _LEFT_OUT | absent})
         elif isinstance(part, dict):
             for key in sorted(part, key=str):
                 total.update(str(key).encode())

@@ -15,6 +15,7 @@ import pytest
 VERBS = (
     *("evolve", "krylov", "growing", "trotter", "variational", "anneal", "metts", "metts_circuits", "descend"),
     *("characteristics", "imaginary_flow", "grown_ansatz"),
+    *("tensor_train", "train_of_spins", "large_wave"),
     *("train", "train_measured", "error_budget", "run", "anneal_command", "descend_command"),
 )
 
@@ -45,7 +46,11 @@ def wrong(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("verbs", "number"),
-    [(("evolve", "metts", "train_measured"), signal.SIGKILL), (("evolve", "anneal"), signal.SIGTERM)],
+    [
+        (("evolve", "metts", "train_measured"), signal.SIGKILL),
+        (("evolve", "anneal"), signal.SIGTERM),
+        (("tensor_train", "large_wave"), signal.SIGTERM),
+    ],
 )
 def test_signalled_calls_end_with_the_same_bits(tmp_path: Path, verbs: tuple[str, ...], number: int) -> None:
     rows = trials(tmp_path, verbs, 2, 1, number)

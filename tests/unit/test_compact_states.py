@@ -61,6 +61,16 @@ def test_indices_out_of_range_are_refused(kind: str) -> None:
             state.at(index)
 
 
+@pytest.mark.parametrize(("kind", "parts"), [("train", 256), ("register", 2), ("in place", 32)])
+def test_the_marginal_that_is_asked_for_without_a_number_is_the_finest_of_eight_qubits(kind: str, parts: int) -> None:
+    """Axes of fewer than eight qubits have fewer parts; each is the sum of the finer ones."""
+    law = last(kind).marginal(0)
+    assert law.shape == (parts,)
+    assert law.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(law.reshape(2, -1).sum(axis=1), last(kind).marginal(0, 1), atol=1e-12)
+    assert abs(law[: parts // 2].sum() - law[parts // 2 :].sum()) > 0.1  # the wave is on one side
+
+
 def not_a_number(w: np.ndarray) -> np.ndarray:
     return np.where(w[:, 0] > -100, np.nan, 0.0)
 
@@ -106,7 +116,7 @@ def test_observables_are_asked_before_the_first_step(kind: str, monkeypatch: pyt
 
         monkeypatch.setattr(owner, name, told)
 
-    for owner, name in ((Engine, "advanced"), (Chain, "advanced"), (in_place._Engine, "advanced")):
+    for owner, name in ((Engine, "moves"), (Chain, "moves"), (in_place.Engine, "act")):
         counted(owner, name)
     counted(AerBackend, "trains")  # circuits: one is the start alone
     for odd, words in ODD[kind].items():

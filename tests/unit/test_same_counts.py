@@ -14,7 +14,7 @@ from qiskit.circuit import Parameter
 import qml_dynamics as qd
 from qml_dynamics.backends.sweep import sample_bound
 from qml_dynamics.learning.metts import laws
-from qml_dynamics.methods import in_place
+from qml_dynamics.methods import large_wave
 from qml_dynamics.methods.classical.paths import drawn_cells
 from qml_dynamics.results.sampling import FLOOR, draw, draw_successes, drawable, without_residues
 
@@ -182,13 +182,13 @@ def test_samples_are_dealt_out_to_the_grid_the_same(boundary: Any) -> None:
 
 
 def test_large_waves_draw_the_same_where_blocks_are_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_place, "BLOCK", 4)
+    monkeypatch.setattr(large_wave, "BLOCK", 4)
     grid = qd.Grid((0, 1), 4)
     wave = np.zeros(16, dtype=np.complex64)
     wave[4:8], wave[12:] = 0.5, [0.1, 0.2, 0.3, 0.4]
     residues = np.where(wave == 0, np.complex64(1e-15), wave)
     for seed in SEEDS:
-        counts = [in_place.LargeWave(grid, each).sample(200, seed) for each in (wave, residues)]
+        counts = [large_wave.LargeWave(grid, each).sample(200, seed) for each in (wave, residues)]
         assert same(*counts)
         assert counts[0].shots == 200
     assert len(counts[0].index) == 8

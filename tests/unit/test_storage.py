@@ -13,6 +13,7 @@ from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.base.estimate import Estimate
 from qml_dynamics.methods.evolution import evolve
 from qml_dynamics.methods.exact import Exact
+from qml_dynamics.methods.imaginary.options import ProbabilisticITE
 from qml_dynamics.methods.krylov import Krylov
 from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.methods.trotter import Trotter
@@ -199,6 +200,22 @@ def test_run_folder(tmp_path: Path) -> None:
     assert (file.method, file.backend, file.shots, file.seed) == (Trotter(5), "statevector", 200, 11)
     repeated = evolve(file.problem, file.method, backend=file.backend, shots=file.shots, seed=file.seed, save=3)
     np.testing.assert_array_equal(repeated.density, run.density)  # the folder repeats itself
+
+
+def test_a_post_selected_run_is_written_with_the_shots_that_were_asked_for(tmp_path: Path) -> None:
+    """Not with those that were kept, which would be fewer at each repetition; the folder repeats itself."""
+    method = ProbabilisticITE(1.0, 4, block="exact")
+    run = evolve(well("imaginary"), method, backend="statevector", shots=400, seed=5, save=2)
+    assert run.shots is not None
+    assert 10 < run.shots < 390  # samples are thrown away, so that the two numbers differ
+    folder = write_run(tmp_path / "run", run)
+    file = read_problem(folder)
+    assert (file.shots, file.seed) == (400, 5)
+    again = evolve(file.problem, file.method, backend=file.backend, shots=file.shots, seed=file.seed, save=2)
+    np.testing.assert_array_equal(again.density, run.density)
+    second = write_run(tmp_path / "again", again, source=file)
+    assert read_problem(second).shots == 400
+    assert json.loads((folder / "result.json").read_text())["shots"] == run.shots
 
 
 def test_run_folder_without_a_seed_is_valid(tmp_path: Path) -> None:

@@ -166,8 +166,9 @@ def anneal(
         backend: None: classical. A name or an object: circuits, by ``method``.
         seed: of starts and samples.
         method: what runs the stages. Classical (None: exact up to 512 points, Chebyshev's series above; :class:`TensorTrain` above 22
-            qubits, with the strategies ``"anneal"`` and ``"quench"``, without ``adapt``, ``spectrum`` and ``folder``). On circuits any
-            method of the problem's clock; None: :class:`ProbabilisticITE` with exact blocks, or :class:`Trotter`, 8 Strang steps a stage.
+            qubits, with the strategies ``"anneal"`` and ``"quench"``, without ``adapt`` and ``spectrum``).
+            On circuits any method of the problem's clock; None: :class:`ProbabilisticITE` with exact blocks, or :class:`Trotter`, 8 Strang
+            steps a stage.
         adapt: moves the values of D between their two ends: ``"gap"``, equal integrals of ``std(-L) / gap^2`` between
             neighbours (local adiabaticity, with gaps below ``1 / duration`` counted as that); ``"variance"``, equal integrals of
             ``std(-L) / std(s zeta)``, measured on the wave of a first run (in a harmonic well that is geometric, as the gap

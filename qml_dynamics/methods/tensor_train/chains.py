@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ...model.formulas import Formula, by_name
 from ...model.hamiltonians import PauliHamiltonian, hamiltonian
 from ...model.problem import Problem
 from .layout import register_table
-from .moving import Moving, Reached, accounted, extrapolated
+from .moving import Memory, Move, Moving, Reached, accounted, extrapolated
 from .trains import Train, kept, left_canonical, reversed_order, rounded, svd
 from .windows import Window, layers_of, windows_of
 
@@ -101,16 +101,26 @@ class Chain:
         turn = largest * swing(self.h.schedules[0], p.duration)
         return int(min(_MOST, max(_FEWEST, np.ceil(turn / _TURN))))
 
-    def advanced(self, wave: Moving, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]) -> Moving:
-        """All steps between these ends; unit norm at the last."""
+    def moves(self, ends: Sequence[float] | np.ndarray) -> Iterator[Move]:
+        """The moves of all steps between these ends; unit norm at the last."""
         if self.imaginary and self.order == 4:
             for t0, t1 in zip(ends[:-1], ends[1:]):
-                wave = extrapolated(self, wave, float(t0), float(t1)).unit()
-                self._check(wave, float(t1))
-                tick()
-            return wave
-        formula = by_name({1: "lie", 2: "strang", 4: "blanes_moan4"}[self.order])
-        return self._through(wave, formula, ends, tick).unit()
+                yield Move(partial(self._extrapolated, t0=float(t0), t1=float(t1)), True)
+            return
+        yield from self._through(by_name({1: "lie", 2: "strang", 4: "blanes_moan4"}[self.order]), ends)
+        yield Move(Moving.unit)
+
+    def memory(self) -> Memory:
+        """Nothing: its factors follow from their amounts."""
+        return Memory()
+
+    def recall(self, memory: Memory) -> None:
+        """There is nothing to recall."""
+
+    def _extrapolated(self, wave: Moving, t0: float, t1: float) -> Moving:
+        wave = extrapolated(self, wave, t0, t1).unit()
+        self._check(wave, t1)
+        return wave
 
     def table(self, train: Train) -> np.ndarray:
         """The amplitudes, shape ``domain.shape``."""
@@ -118,20 +128,30 @@ class Chain:
 
     def strang(self, wave: Moving, ends: Sequence[float]) -> Moving:
         """Strang's step over each of these."""
-        return self._through(wave, by_name("strang"), ends, lambda: None)
+        for move in self._through(by_name("strang"), ends):
+            wave = move.act(wave)
+        return wave
 
-    def _through(
-        self, wave: Moving, formula: Formula, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]
-    ) -> Moving:
+    def _through(self, formula: Formula, ends: Sequence[float] | np.ndarray) -> Iterator[Move]:
         """All layers of these steps; the train is turned over by each, and at the end it stands as it began."""
         turned = False
         for step, layer, amount in self._sequence(formula, ends):
-            wave = self._layered(wave, layer, amount, turned)
-            wave = wave.unit() if self.imaginary else wave
+            time = None if step is None else float(ends[step])
+            yield Move(
+                partial(self._through_layer, layer=layer, amount=amount, turned=turned, time=time), time is not None
+            )
             turned = not turned
-            if step is not None:
-                self._check(wave, float(ends[step]))
-                tick()
+        yield Move(partial(self._closed, ends=ends, turned=turned))
+
+    def _through_layer(self, wave: Moving, layer: int, amount: float, turned: bool, time: float | None) -> Moving:
+        """One layer; at the end of a step, at ``time``, what was lost is checked."""
+        wave = self._layered(wave, layer, amount, turned)
+        wave = wave.unit() if self.imaginary else wave
+        if time is not None:
+            self._check(wave, time)
+        return wave
+
+    def _closed(self, wave: Moving, ends: Sequence[float] | np.ndarray, turned: bool) -> Moving:
         train = left_canonical(wave.train) if turned else wave.train
         return self._constant(replace(wave, train=reversed_order(train) if turned else train), ends)
 
@@ -179,7 +199,7 @@ class Chain:
         if key not in self._gates:
             if len(self._gates) > 8 * len(self.layers) + 64:  # a strength that moves: each step has its own
                 self._gates.clear()
-            found = [window.factor(amount, self.imaginary) for window in self.layers[layer]]
+            found = [window.factor(key[1], self.imaginary) for window in self.layers[layer]]
             self._gates[key] = [each for each, _ in found], sum(log for _, log in found)
         return self._gates[key]
 

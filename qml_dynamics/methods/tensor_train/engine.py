@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from .interpolation import interpolated
 from .kinetic import multiplier, of_momentum, of_sines
 from .layout import Layout
 from .momenta import FINE, FINEST, HIGHEST, in_momenta, outside, seeds, transforms
-from .moving import Moving, Reached, accounted, extrapolated
+from .moving import Memory, Move, Moving, Reached, accounted, extrapolated
 from .starts import start
-from .trains import Train, applied, dense, distance, rounded
+from .trains import Train, applied, contiguous, dense, distance, rounded
 
 _CACHED = 12
 _PROBES = 4096
@@ -52,7 +52,7 @@ class Engine:
     begin: Train
     cutoffs: tuple[int, ...]
     _phases: OrderedDict[str, tuple[Train, float]] = field(default_factory=OrderedDict)
-    _moves: OrderedDict[str, list[Train]] = field(default_factory=OrderedDict)
+    _moves: OrderedDict[str, tuple[float, list[Train]]] = field(default_factory=OrderedDict)
 
     @property
     def imaginary(self) -> bool:
@@ -125,7 +125,7 @@ class Engine:
                 f"interpolation misses {found.error:.1e} at fresh points. Use more steps, a larger tolerance, or SplitStep."
             )
         self.seeds = found.points if len(found.points) < 400 else found.points[:: len(found.points) // 200]
-        return rounded(found.train, self.fine, self.most)[0], -amount * low
+        return contiguous(rounded(found.train, self.fine, self.most)[0]), -amount * low
 
     def momentum_factor(self, axis: int, amount: float) -> Train:
         """``exp(-i amount k^2)`` of one axis (imaginary clock: ``exp(-amount k^2)``), over the bits of k, lowest first."""
@@ -144,20 +144,39 @@ class Engine:
         """Operators whose product is the kinetic factor, in the order in which they act."""
         key = f"{amount:.12e}"
         if key not in self._moves:
-            grid = self.layout.grid
-            parts = [self.momentum_factor(axis, amount) for axis in range(grid.ndim)]
-            if grid.boundary == "walls":
-                self._moves[key] = self.layout.joined([of_sines(part, self.fine) for part in parts])
-            elif is_constant(self.problem.diffusion):
-                whole = [multiplier(part, q, self.fine) for part, q in zip(parts, grid.qubits)]
-                self._moves[key] = self.layout.joined(whole)
-            else:  # each step has its own: three simple operators rather than one that is made anew
-                there, back = transforms(self.layout)
-                self._moves[key] = [*there, *self.layout.joined(parts), *back]
+            self._moves[key] = amount, self._kinetic(amount)
         self._moves.move_to_end(key)
         while len(self._moves) > _CACHED:
             self._moves.popitem(last=False)
-        return self._moves[key]
+        return self._moves[key][1]
+
+    def _kinetic(self, amount: float) -> list[Train]:
+        grid = self.layout.grid
+        parts = [self.momentum_factor(axis, amount) for axis in range(grid.ndim)]
+        if grid.boundary == "walls":
+            return self.layout.joined([of_sines(part, self.fine) for part in parts])
+        if is_constant(self.problem.diffusion):
+            return self.layout.joined([multiplier(part, q, self.fine) for part, q in zip(parts, grid.qubits)])
+        there, back = transforms(
+            self.layout
+        )  # each step has its own: simple operators rather than one that is made anew
+        return [*there, *self.layout.joined(parts), *back]
+
+    def memory(self) -> Memory:
+        """What it has found so far."""
+        phases = tuple((key, train, log) for key, (train, log) in self._phases.items())
+        moves = tuple((key, amount) for key, (amount, _) in self._moves.items())
+        found = vars(self)  # seeds and lowest are there once they were asked for
+        return Memory(found.get("seeds"), found.get("lowest"), phases, moves)
+
+    def recall(self, memory: Memory) -> None:
+        """Go on as the one that has found this."""
+        if memory.seeds is not None:
+            self.seeds = memory.seeds
+        if memory.lowest is not None:
+            self.lowest = memory.lowest
+        self._phases = OrderedDict((key, (train, log)) for key, train, log in memory.phases)
+        self._moves = OrderedDict((key, (amount, self._kinetic(amount))) for key, amount in memory.moves)
 
     def act(self, wave: Moving, factor: Factor) -> Moving:
         """One factor."""
@@ -177,21 +196,22 @@ class Engine:
         train, rest = applied(operator, wave.train, self.tolerance, self.most)
         return accounted(self, wave, train, rest)
 
-    def advanced(self, wave: Moving, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]) -> Moving:
-        """All steps between these ends; unit norm at the last."""
-        extrapolates = self.imaginary and self.order == 4
-        formula = by_name("strang") if extrapolates else by_order(self.order)
-        if extrapolates:
+    def moves(self, ends: Sequence[float] | np.ndarray) -> Iterator[Move]:
+        """The moves of all steps between these ends; unit norm at the last."""
+        if self.imaginary and self.order == 4:
             for t0, t1 in zip(ends[:-1], ends[1:]):
-                wave = extrapolated(self, wave, float(t0), float(t1)).unit()
-                tick()
-            return wave
-        for factor in self._factors(formula.name, ends):
-            wave = self.act(wave, factor)
-            if factor.kind == "K":
-                wave = wave.unit() if self.imaginary else wave
-                tick()
-        return wave.unit()
+                yield Move(partial(self._extrapolated, t0=float(t0), t1=float(t1)), True)
+            return
+        for factor in self._factors(by_order(self.order).name, ends):
+            yield Move(partial(self._moved, factor=factor), factor.kind == "K")
+        yield Move(Moving.unit)
+
+    def _extrapolated(self, wave: Moving, t0: float, t1: float) -> Moving:
+        return extrapolated(self, wave, t0, t1).unit()
+
+    def _moved(self, wave: Moving, factor: Factor) -> Moving:
+        wave = self.act(wave, factor)
+        return wave.unit() if self.imaginary and factor.kind == "K" else wave
 
     def table(self, train: Train) -> np.ndarray:
         """The amplitudes, shape ``domain.shape``."""

@@ -12,12 +12,15 @@ from ...backends import Backend
 from ...base.errors import MethodError, describe, integer, one_of, real, require
 from ...model.operator_sum import OperatorSum
 from ...model.problem import Problem
+from ...results.journal import current
 from ..base import GRIDS, WAVES, Answer, Facts, Job, Space, Usual, Work, check_facts
 from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_waves
 from . import register, state
 from .engine import Engine
 from .layout import LAYOUTS
+from .moving import Stepper
+from .passes import Passes
 from .runs import Run, rank_of_a_step, run, stepper
 from .starts import VECTOR, check_start
 
@@ -112,16 +115,39 @@ class TensorTrain(Usual):
             state.ask_first(job, engine)
         else:
             register.ask_first(job, engine.begin)
-        saves = np.union1d(job.saves, [0.0])
-        found, wanted = run(job.problem, self, saves.tolist(), job.progress, engine).whole(), np.isin(saves, job.saves)
-        if operator:
-            kept = [point for point, asked in zip(found.kept, wanted) if asked]
-            logs = np.array([point.log_norm for point in kept])
-            return register.register_answer(job, [point.train for point in kept], statement(found, wanted), logs)
-        return replace(state.compact_answer(job, found), diagnostics=statement(found, wanted))
+        found, told, stop = self._gone_through(job, engine)
+        points = [point for point in found.kept if point.time in job.saves]
+        if isinstance(found.engine, Engine):
+            return state.compact_answer(job, found.engine, points, told, stop)
+        times, logs = np.array([point.time for point in points]), np.array([point.log_norm for point in points])
+        return register.register_answer(job, [point.train for point in points], told, logs, times, stop)
+
+    def _gone_through(self, job: Job, engine: Stepper) -> tuple[Run, dict[str, object], str]:
+        """The run, what its diagnostics say, and why it ended; after an interrupt that which has reached the most saved times."""
+        saves, passes, found = np.union1d(job.saves, [0.0]), Passes(current()), None
+        try:
+            found = run(job.problem, self, saves.tolist(), job.progress, passes, engine).whole()
+            return (
+                found,
+                statement(found, np.isin(saves, job.saves)),
+                f"Reached the end of the duration, {saves[-1]:g}.",
+            )
+        except KeyboardInterrupt:
+            found = found or passes.furthest()
+            if found is None or not any(point.time in job.saves for point in found.kept):
+                raise
+            reached = found.kept[-1].time
+            return (
+                found,
+                {**_shape(found, job.saves), "interrupted": True},
+                (
+                    f"Interrupted from the keyboard after t = {reached:g} of {job.problem.duration:g}; kept what was done, whose error is "
+                    "not known."
+                ),
+            )
 
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[tuple[float, np.ndarray, float]]:
-        found = run(job.problem, self, saves.tolist(), job.progress)
+        found = run(job.problem, self, saves.tolist(), job.progress, Passes(current()))
         for point in found.points():
             table = found.engine.table(point.train)
             yield point.time, table / np.linalg.norm(table), point.log_norm if found.engine.imaginary else 0.0
@@ -164,7 +190,14 @@ def statement(found: Run, wanted: np.ndarray) -> dict[str, object]:
     return {
         "error": error["all"][wanted],
         "error_parts": {name: float(values[-1]) for name, values in error.items() if name != "all"},
-        "bond": np.array([point.rank for point in found.kept])[wanted],
+        **_shape(found, np.array(found.saves)[wanted]),
+    }
+
+
+def _shape(found: Run, times: np.ndarray) -> dict[str, object]:
+    """Ranks at those of the times that were reached, steps and the cutoff."""
+    return {
+        "bond": np.array([point.rank for point in found.kept if point.time in times]),
         "steps": found.steps,
         **({"momentum_qubits": list(found.engine.cutoffs)} if found.engine.cutoffs else {}),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -58,6 +58,31 @@ class Reached:
     rank: int
 
 
+@dataclass(frozen=True, eq=False)
+class Move:
+    """One move of a run: what it makes of a wave, and whether a step (or a part of one, where it has several) ends with it."""
+
+    act: Callable[[Moving], Moving]
+    ends_step: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What an engine has found on its way that decides over the last digits of what follows.
+
+    Attributes:
+        seeds: bits from which interpolations start.
+        lowest: the least loss among many points.
+        phases: factors of the loss by name, each with a logarithm, the one that was used last at the end.
+        moves: kinetic factors by name, each with the amount that it was made for.
+    """
+
+    seeds: np.ndarray | None = None
+    lowest: float | None = None
+    phases: tuple[tuple[str, Train, float], ...] = ()
+    moves: tuple[tuple[str, float], ...] = ()
+
+
 class Stepper(Protocol):
     """What takes the steps of a run: an :class:`Engine` or a :class:`~.chains.Chain`."""
 
@@ -76,8 +101,16 @@ class Stepper(Protocol):
         """Strang's step over each of these."""
         ...
 
-    def advanced(self, wave: Moving, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]) -> Moving:
-        """All steps between these ends; unit norm at the last."""
+    def moves(self, ends: Sequence[float] | np.ndarray) -> Iterator[Move]:
+        """The moves of all steps between these ends; unit norm at the last."""
+        ...
+
+    def memory(self) -> Memory:
+        """What it has found so far."""
+        ...
+
+    def recall(self, memory: Memory) -> None:
+        """Go on as the one that has found this."""
         ...
 
     def tails(self, train: Train) -> list[float]:

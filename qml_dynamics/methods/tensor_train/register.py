@@ -5,7 +5,7 @@ Reports a run whose backend gives such waves (Aer's matrix product states), on m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from ...model.domains import Domain, flat_indices
 from ...model.hamiltonians import PauliHamiltonian
 from ...model.objectives.base import Objective
 from ...model.pauli import OperatorLike, PauliSum, pauli_sum
-from ...results.compact import CompactState
+from ...results.compact import CompactState, marginal_qubits
 from ...results.observables import Observable, Table
 from ...results.trajectory import Counts
 from ..base import Answer, Job, Stream
@@ -26,6 +26,7 @@ from .interpolation import interpolated
 from .layout import register_table
 from .starts import VECTOR
 from .state import sampled
+from .stored import restored_wave, train_arrays
 from .trains import Train, drawn, evaluated, inner, largest_bond, mean, rounded
 from .windows import LETTERS
 
@@ -47,6 +48,15 @@ class RegisterState:
 
     domain: Domain
     train: Train
+
+    def parts(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        """What a file holds of it."""
+        return {}, train_arrays(self.train)
+
+    @classmethod
+    def from_parts(cls, domain: Domain, said: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> RegisterState:
+        """The wave of :meth:`parts`; ``ValueError`` where they are none on this register."""
+        return cls(domain, restored_wave(arrays, domain.num_qubits))
 
     @property
     def bond(self) -> int:
@@ -72,7 +82,7 @@ class RegisterState:
         return np.array(index, dtype=np.int64 if self.domain.num_qubits <= _WORD else object)
 
     @checks_arguments
-    def marginal(self, axis: int, qubits: int = 1) -> np.ndarray:
+    def marginal(self, axis: int, qubits: int | None = None) -> np.ndarray:
         """Probabilities of the two values of a weight.
 
         Raises:
@@ -80,7 +90,7 @@ class RegisterState:
         """
         n = self.domain.num_qubits
         integer(axis, "axis", 0, n - 1, MethodError)
-        integer(qubits, "qubits", 1, 1, MethodError)
+        marginal_qubits(qubits, 1)
         z = self._string(0, 1 << (n - 1 - axis))
         return np.array([0.5 * (1 + z), 0.5 * (1 - z)])
 
@@ -221,14 +231,23 @@ def _observe(job: Job, state: RegisterState, table: Table) -> None:
 
 
 def register_answer(
-    job: Job, cores: Sequence[Train], told: dict[str, object], log_norm: np.ndarray | None = None
+    job: Job,
+    cores: Sequence[Train],
+    told: dict[str, object],
+    log_norm: np.ndarray | None = None,
+    times: np.ndarray | None = None,
+    stop: str = "",
 ) -> Answer:
-    """The answer of a run whose waves at the saved times are trains: means exact for the trains, and samples where shots are asked for."""
+    """The answer of a run whose waves at the saved times are trains: means exact for the trains, and samples where shots are asked for.
+
+    ``times`` are those that were reached, where it has ended before the last, and ``stop`` says why.
+    """
+    times = job.saves if times is None else times
     h = job.h
     assert isinstance(h, PauliHamiltonian)
     states = tuple(_state(job, train) for train in cores)
     table = Table()
-    for t, state in zip(job.saves.tolist(), states):
+    for t, state in zip(times.tolist(), states):
         table.add("energy", state.mean_of(h.at(t)))
         _observe(job, state, table)
     counts = None
@@ -237,14 +256,14 @@ def register_answer(
         drawn_ones = (state.sample(shots, job.seed(Stream.WEIGHT, i)) for i, state in enumerate(states))
         counts = {"weight": tuple(drawn_ones)}
     return Answer(
-        times=job.saves,
+        times=times,
         density=np.empty((len(states), 0)),
         states=None,
         log_norm=np.zeros(len(states)) if log_norm is None else log_norm,
         expectations=table.estimates(None),
         counts=counts,
         best=None,
-        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
+        stop=stop or f"Reached the end of the duration, {job.saves[-1]:g}.",
         diagnostics={"bond": np.array([state.bond for state in states]), **told},
         compact=states,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +16,9 @@ from .engine import Engine
 from .layout import Layout
 from .momenta import first_cutoffs
 from .moving import Moving, Reached, Stepper
+from .passes import Passes, Standing, Track
 from .starts import register_start, start
-from .trains import distance, largest_bond
+from .trains import contiguous, distance, largest_bond
 
 if TYPE_CHECKING:
     from .method import TensorTrain
@@ -43,6 +44,7 @@ class Run:
         saves: times that are reported.
         tick: told of each step.
         kept: the points reached so far.
+        passes: where it is kept while it goes on.
         coarser: the run with twice the step, where the steps were chosen by halving it: the distance to it is the error.
     """
 
@@ -50,6 +52,7 @@ class Run:
     ends: np.ndarray
     saves: list[float]
     tick: Callable[[], None]
+    passes: Passes
     kept: list[Reached] = field(default_factory=list)
     coarser: Run | None = None
 
@@ -60,16 +63,49 @@ class Run:
 
     def points(self) -> Iterator[Reached]:
         """The wave at each saved time."""
-        yield from list(self.kept)
-        if self.kept:
+        if not self.kept:
+            yield from self._gone_through(self.passes.track(self))
             return
-        wave = Moving(self.engine.begin, rank=largest_bond(self.engine.begin))
-        self._keep(self.saves[0], wave)
-        yield self.kept[-1]
-        for time, piece in zip(self.saves[1:], segments(self.ends, self.saves)):
-            wave = self.engine.advanced(wave, piece, self.tick)
-            self._keep(time, wave)
-            yield self.kept[-1]
+        yield from list(self.kept)
+
+    def _gone_through(self, track: Track) -> Iterator[Reached]:
+        """The same, from where an earlier process has left it; an interrupt keeps where it stands."""
+        stand = self._begun(track)
+        yield from list(self.kept)
+        try:
+            for time, piece in list(zip(self.saves[1:], segments(self.ends, self.saves)))[stand.points - 1 :]:
+                for number, move in enumerate(self.engine.moves(piece)):
+                    if number >= stand.done:
+                        assert stand.wave is not None  # some times are left
+                        wave = move.act(stand.wave)
+                        wave = replace(wave, train=contiguous(wave.train))
+                        stand = Standing(stand.points, wave, number + 1, self.engine.memory())
+                        track.keep(stand, self.kept)
+                    if move.ends_step:
+                        self.tick()
+                assert stand.wave is not None
+                self._keep(time, stand.wave)
+                stand = replace(stand, points=len(self.kept), done=0)
+                yield self.kept[-1]
+        except KeyboardInterrupt:
+            track.keep(stand, self.kept, always=True)
+            raise
+        track.finish(self.kept)
+
+    def _begun(self, track: Track) -> Standing:
+        """The start of a run, or where an earlier process has left it."""
+        found = track.restored()
+        if found is None:
+            wave = Moving(contiguous(self.engine.begin), rank=largest_bond(self.engine.begin))
+            self._keep(self.saves[0], wave)
+            return Standing(1, wave)
+        stand, kept = found
+        self.kept.extend(kept)
+        if stand.wave is not None:
+            self.engine.recall(stand.memory)
+        for _ in range(int(np.searchsorted(self.ends, self.saves[stand.points - 1]))):
+            self.tick()
+        return stand
 
     def _keep(self, time: float, wave: Moving) -> None:
         log = wave.log if self.engine.imaginary else 0.0
@@ -89,7 +125,7 @@ class Run:
         """With half the step and half the tolerance, from an initial wave of a far finer one."""
         middles = 0.5 * (self.ends[1:] + self.ends[:-1])
         ends = np.sort(np.concatenate([self.ends, middles]))
-        return Run(self.engine.finer(_BEGIN), ends, self.saves, self.tick, coarser=self)
+        return Run(self.engine.finer(_BEGIN), ends, self.saves, self.tick, self.passes, coarser=self)
 
     def moved(self, other: Run) -> np.ndarray:
         """2-norms of the differences to another run at the saved times."""
@@ -116,11 +152,16 @@ class Run:
 
 
 def run(
-    problem: Problem, method: TensorTrain, saves: Sequence[float], progress: Progress, engine: Stepper | None = None
+    problem: Problem,
+    method: TensorTrain,
+    saves: Sequence[float],
+    progress: Progress,
+    passes: Passes,
+    engine: Stepper | None = None,
 ) -> Run:
     """The run of a method; with its steps given it is not gone through yet, but for the choice of its cutoff.
 
-    ``engine`` is its :func:`stepper`, where that has been made already.
+    ``engine`` is its :func:`stepper`, where that has been made already; ``passes`` keeps what is gone through.
     """
 
     def made(steps: int, engine: Stepper) -> Run:
@@ -133,7 +174,7 @@ def run(
             done[0] += 1
             progress(min(done[0], len(ends) - 1), len(ends) - 1)
 
-        return Run(engine, ends, list(saves), tick)
+        return Run(engine, ends, list(saves), tick, passes)
 
     engine = engine or stepper(problem, method)
     found = _with_room(made, method.steps or engine.first_steps(), engine)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...base.archive import Unreadable, of
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, describe, integer, require
-from ...model.domains import flat_indices
+from ...model.domains import Domain, Grid, flat_indices
 from ...model.objectives.base import Objective
-from ...results.compact import CompactState
+from ...results.compact import CompactState, marginal_qubits
 from ...results.observables import BEST_SAMPLES, Observable, Table
 from ...results.sampling import merged_counts
 from ...results.trajectory import Best, Counts
@@ -19,15 +20,17 @@ from ..base import Answer, Job, Stream
 from .engine import Engine
 from .interpolation import interpolated
 from .kinetic import of_momentum
-from .layout import Layout
+from .layout import LAYOUTS, Layout
 from .momenta import in_momenta, seeds
-from .runs import Run
+from .moving import Reached
 from .starts import VECTOR
+from .stored import restored_wave, train_arrays
 from .trains import Train, dense, drawn, evaluated, inner, largest_bond, mean, rounded
 
 Function = Callable[[np.ndarray], np.ndarray]
 _EXACT = 1e-12  # of the largest value of what is averaged
 _FINEST_PART = 14  # qubits of a marginal
+_LARGEST = 4096  # rank that a method takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,18 @@ class TrainState:
     layout: Layout
     train: Train
     most: int
+
+    def parts(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        """What a file holds of it."""
+        return {"layout": self.layout.kind, "most": self.most}, train_arrays(self.train)
+
+    @classmethod
+    def from_parts(cls, domain: Domain, said: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> TrainState:
+        """The wave of :meth:`parts`; ``ValueError`` where they are none on this grid."""
+        kind, most = of(said.get("layout"), str, "layout"), of(said.get("most"), int, "most")
+        if not isinstance(domain, Grid) or kind not in LAYOUTS or not 1 <= most <= _LARGEST:
+            raise Unreadable("a train must be on a grid, with a layout and a rank that there are, but is not")
+        return cls(Layout(domain, kind), restored_wave(arrays, domain.num_qubits), most)
 
     @property
     def bond(self) -> int:
@@ -63,15 +78,15 @@ class TrainState:
         return sampled(self.train, self.layout.index, shots, seed)
 
     @checks_arguments
-    def marginal(self, axis: int, qubits: int = 8) -> np.ndarray:
-        """Probabilities of the ``2**qubits`` equal parts of an axis, in its order, adding up to 1.
+    def marginal(self, axis: int, qubits: int | None = None) -> np.ndarray:
+        """Probabilities of the ``2**qubits`` equal parts of an axis (None: 256, or all of its points), in its order, adding up to 1.
 
         Raises:
             MethodError: there is no such axis, or it has fewer qubits.
         """
         grid = self.layout.grid
         integer(axis, "axis", 0, grid.ndim - 1, MethodError)
-        integer(qubits, "qubits", 1, min(_FINEST_PART, grid.qubits[axis]), MethodError)
+        qubits = marginal_qubits(qubits, min(_FINEST_PART, grid.qubits[axis]))
         parts = np.ones((1, 1, 1), dtype=complex)
         for (a, exponent), core in zip(self.layout.sites, self.train):
             both = [np.einsum("cab,ax,by->cxy", parts, core[:, s].conj(), core[:, s], optimize=True) for s in (0, 1)]
@@ -168,13 +183,10 @@ def ask_first(job: Job, engine: Engine) -> None:
     _observe(job, engine, 0.0, TrainState(engine.layout, engine.begin, engine.most), Table())
 
 
-def compact_answer(job: Job, found: Run) -> Answer:
-    """The answer that the trains of a run give, without any table."""
-    points = list(found.points())
-    keep = np.isin(found.saves, job.saves)
-    points = [point for point, wanted in zip(points, keep) if wanted]
-    engine = found.engine
-    assert isinstance(engine, Engine)
+def compact_answer(
+    job: Job, engine: Engine, points: Sequence[Reached], told: Mapping[str, object], stop: str
+) -> Answer:
+    """The answer that the trains at the saved times give, without any table; with its diagnostics, and why it ended."""
     states = tuple(TrainState(engine.layout, point.train, engine.most) for point in points)
     table = Table()
     for point, state in zip(points, states):
@@ -187,7 +199,8 @@ def compact_answer(job: Job, found: Run) -> Answer:
         expectations=table.estimates(None),
         counts=None,
         best=_best(job, states[-1]),
-        stop=f"Reached the end of the duration, {job.saves[-1]:g}.",
+        stop=stop,
+        diagnostics=told,
         compact=states,
     )
 

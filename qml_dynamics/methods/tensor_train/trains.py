@@ -92,6 +92,11 @@ def product(vectors: Sequence[np.ndarray]) -> Train:
     return [np.asarray(v, dtype=complex).reshape(1, 2, 1) for v in vectors]
 
 
+def contiguous(train: Sequence[np.ndarray]) -> Train:
+    """The same train with every core in one piece, as one of a file is, so that sums over either are the same to the bit."""
+    return [np.ascontiguousarray(core) for core in train]
+
+
 def scaled(train: Sequence[np.ndarray], factor: complex) -> Train:
     """The train times a number."""
     return [train[0] * factor, *train[1:]]

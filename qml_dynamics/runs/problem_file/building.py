@@ -63,6 +63,9 @@ def build(spec: Mapping[str, object], arrays: Arrays, place: Place) -> tuple[Pro
         if section not in spec:
             fail(section, "must be there: no problem is without it.")
     domain = _domain(spec["domain"])
+    stated = spec["objective"]
+    if isinstance(stated, Mapping) and stated.get("kind") == "custom":
+        fail("objective", "is a function of your own on too many points for a table, which no file can hold.")
     objective, data = objective_from_spec(spec["objective"], domain, arrays, place)
     diffusion = _schedule("diffusion", spec["diffusion"])
     strength = _strength(spec)

@@ -16,12 +16,13 @@ from qml_dynamics import (
     SplitStep,
     State,
     Uniform,
+    circuits,
     cost,
     evolve,
     of_momenta,
 )
 from qml_dynamics.base.errors import KineticRoundingWarning, MethodError
-from qml_dynamics.methods import in_place
+from qml_dynamics.methods import in_place, large_wave
 from qml_dynamics.results.compact import CompactState, CompactTrajectory
 
 PLACE = "single_in_place"
@@ -51,7 +52,7 @@ def stated(grid: Grid, **changes: object) -> Problem:
 def test_equals_double_precision(grid: Grid, line: int, order: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """To 2e-5 of the largest amplitude: some hundred roundings of 6e-8 each; axes of more than eight points in halves, too."""
     monkeypatch.setattr(in_place, "LINE", line)
-    monkeypatch.setattr(in_place, "BLOCK", 40)  # no divisor of anything: the last block is a part of one
+    monkeypatch.setattr(large_wave, "BLOCK", 40)  # no divisor of anything: the last block is a part of one
     problem, seen = stated(grid), {"x": lambda w: w[:, 0]}
     double = evolve(problem, SplitStep(10, order), save=3, observables=seen, seed=4)
     single = evolve(problem, SplitStep(10, order, precision=PLACE), save=3, observables=seen, seed=4)
@@ -117,7 +118,7 @@ def test_begins_with_the_same_wave(initial: object) -> None:
 
 def test_the_wave_answers_without_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples, marginals, means and overlaps are those of the dense wave; only the last wave is in memory."""
-    monkeypatch.setattr(in_place, "BLOCK", 40)
+    monkeypatch.setattr(large_wave, "BLOCK", 40)
     run = evolve(stated(Grid([(-4, 4), (-3, 5)], (4, 5))), SplitStep(8, precision=PLACE), seed=2)
     assert isinstance(run, CompactTrajectory)
     first, last = run.compact
@@ -150,7 +151,7 @@ def test_observables_of_momenta_are_refused() -> None:
         evolve(problem, method, observables=seen)
 
 
-def test_refused(tmp_path: Path) -> None:
+def test_refused() -> None:
     problem, method = stated(Grid((-4, 4), 5)), SplitStep(4, precision=PLACE)
     with pytest.raises(MethodError, match="imaginary"):
         evolve(problem.replace(clock="imaginary"), method)
@@ -160,8 +161,10 @@ def test_refused(tmp_path: Path) -> None:
         SplitStep(4, formula="chin4a", precision=PLACE)
     with pytest.raises(MethodError, match="`shots`"):
         evolve(problem, method, shots=100)
-    with pytest.raises(MethodError, match="without a folder"):
-        evolve(problem, method, folder=tmp_path / "run")
+    with pytest.raises(
+        MethodError, match=r"`method` must be one whose waves are tables here, .* only evolve and cost run\.$"
+    ):
+        circuits(problem, method)
 
 
 def test_the_guard_and_cost_know_of_the_one_array(monkeypatch: pytest.MonkeyPatch) -> None:
