@@ -68,7 +68,7 @@ def test_lazy_frames_are_computed_or_refused_in_one_line(tmp_path: Path) -> None
         check(source)
     for wrong in (frame.select(polars.col("gone"), "kind"), polars.scan_csv(tmp_path / "none.csv")):
         with pytest.raises(
-            ProblemError, match="^Argument `path` must be a lazy data frame that can be computed, but is not: "
+            ProblemError, match=r"^Argument `path` must be a lazy data frame that can be computed, but is not: "
         ) as told:
             load_data(wrong, target="kind")
         assert "\n" not in str(told.value)
@@ -96,7 +96,7 @@ def test_a_frame_that_gives_no_column_is_refused_in_one_line() -> None:
         def __getitem__(self, name: str) -> object:
             raise TypeError("columns of this frame\nare computed elsewhere")
 
-    with pytest.raises(ProblemError, match="by name, but Odd does not give 'x': columns of this frame.$"):
+    with pytest.raises(ProblemError, match=r"by name, but Odd does not give 'x': columns of this frame\.$"):
         load_data(Odd(), target="kind")
 
 
