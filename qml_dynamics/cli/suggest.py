@@ -82,15 +82,14 @@ def suggestions(
     """Every method with what it does for a problem: the default one first, then those that serve, then the others."""
     named = "" if backend is None else f" --backend {backend}"
     run = f"{path}{named}"
+    kind: str | None = None
     try:
         first = default_method(problem, device, shots)
     except QMLDynamicsError as error:
-        found, kind = [Suggestion("the default method", False, True, str(error))], ""
+        found = [Suggestion("the default method", False, True, str(error))]
     else:
-        found, kind = (
-            [_judged(problem, first, line(repr(first), 100), device, shots, run, default=True)],
-            kind_of(type(first)),
-        )
+        kind = kind_of(type(first))
+        found = [_judged(problem, first, line(repr(first), 100), device, shots, run, default=True)]
     for name in names():
         if name != kind and name in EXAMPLES:
             method = method_from_spec({"kind": name, **EXAMPLES[name]})
