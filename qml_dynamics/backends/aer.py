@@ -29,6 +29,7 @@ from .aer_outcomes import logical, places, with_readout
 from .aer_trains import trains
 from .alike import distinct
 from .base import Capabilities, OnStep, Seeding, check_circuits
+from .failures import told
 from .midway import flagged
 
 METHODS = ("automatic", "statevector", "density_matrix", "matrix_product_state")
@@ -179,10 +180,10 @@ class AerBackend:
         circuit = opened(circuit, self._labels, BackendError)
         if self.device is not None:
             target = self.device(circuit.num_qubits)[1]
-            return transpile(circuit, target=target, optimization_level=1, seed_transpiler=1)
+            return _transpiled(circuit, target=target)
         if self.noise_model is None and set(circuit.count_ops()) <= set(self._basis):
             return circuit
-        out = transpile(circuit, basis_gates=self._wanted, optimization_level=1, seed_transpiler=1)
+        out = _transpiled(circuit, basis_gates=self._wanted)
         unknown = set(out.count_ops()) - {*self._basis, *self._wanted, "barrier", "measure", "reset", "delay"}
         if unknown:
             raise BackendError(f"Argument `circuit` must compile to {self._basis}, but keeps {sorted(unknown)}.")
@@ -320,6 +321,11 @@ class AerBackend:
         if self.device is not None:
             return "simulated " + self.name.partition("=")[2]
         return None if self.noise_model is None else sorted(self.noise_model.noise_instructions)
+
+
+def _transpiled(circuit: QuantumCircuit, **wanted: Any) -> QuantumCircuit:
+    work = lambda: transpile(circuit, optimization_level=1, seed_transpiler=1, **wanted)  # noqa: E731
+    return told(work, "Compiling for Aer")
 
 
 def simulator_like(given: AerSimulator) -> AerBackend | None:

@@ -230,7 +230,8 @@ def lowered(circuit: QuantumCircuit) -> QuantumCircuit:
     circuit = opened(circuit, error=BackendError)
     if set(circuit.count_ops()) <= {*GATES, "barrier"}:
         return circuit
-    return transpile(circuit, basis_gates=list(GATES), optimization_level=1, seed_transpiler=1)
+    work = lambda: transpile(circuit, basis_gates=list(GATES), optimization_level=1, seed_transpiler=1)  # noqa: E731
+    return told(work, "Compiling for PennyLane")
 
 
 def _counts(answer: Mapping[str, int]) -> Counts:

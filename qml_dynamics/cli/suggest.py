@@ -1,6 +1,7 @@
 """``qml-dynamics suggest PROBLEM``: the methods that serve a problem, what each costs, and why the others do not serve.
 
-From the facts of the methods, their own checks, and :func:`~qml_dynamics.validation.resources.cost`; nothing is run.
+From the facts of the methods, their own checks, and :func:`~qml_dynamics.validation.resources.cost`; nothing is run. What is listed is
+what `cost` and `evolve` take for this problem on this backend.
 """
 
 from __future__ import annotations
@@ -13,16 +14,23 @@ from ..backends import backend as find_backend
 from ..base.codec import method_from_spec
 from ..base.errors import QMLDynamicsError, line
 from ..base.registry import EXAMPLES, kind_of
-from ..methods.base import Facts, Method, space_of
+from ..methods.base import Facts, Job, Method, space_of
 from ..methods.catalogue import RUNS_ON, names, row
 from ..methods.defaults import default_method
+from ..methods.imaginary.device import check_ancillas
+from ..methods.imaginary.selected import forecast
+from ..methods.imaginary.steps import post_selecting
+from ..methods.job import convert
 from ..model.problem import Problem
 from ..runs.problem_file import read_problem
 from ..runs.trajectory_file import to_json
 from ..validation.resources import cost
 from .run import told_once
 
-COUNTED_QUBITS = 8  # up to which the circuits of every method are counted; above it those of the default method only
+COUNTED, COUNTED_DEFAULT = (
+    8,
+    10,
+)  # qubits up to which circuits are counted: those of every method, and those of the default one
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Suggestion:
         default: whether it is run where no method is named.
         reason: why it serves, or why it does not.
         cost: what it takes, or how that is found out.
-        success_probability: share of the samples that is kept, where some are not.
+        success_probability: share of the samples that is kept, where some are not; a prediction.
     """
 
     method: str
@@ -73,37 +81,52 @@ def suggestions(
 ) -> list[Suggestion]:
     """Every method with what it does for a problem: the default one first, then those that serve, then the others."""
     named = "" if backend is None else f" --backend {backend}"
-    first = default_method(problem, device, shots)
-    kind = kind_of(type(first))
-    found = [_judged(problem, first, line(repr(first), 100), device, shots, f"{path}{named}")]
+    run = f"{path}{named}"
+    kind: str | None = None
+    try:
+        first = default_method(problem, device, shots)
+    except QMLDynamicsError as error:
+        found = [Suggestion("the default method", False, True, str(error))]
+    else:
+        kind = kind_of(type(first))
+        found = [_judged(problem, first, line(repr(first), 100), device, shots, run, default=True)]
     for name in names():
         if name != kind and name in EXAMPLES:
             method = method_from_spec({"kind": name, **EXAMPLES[name]})
-            found.append(_judged(problem, method, row(name).example, device, shots, f"{path}{named}", default=False))
+            found.append(_judged(problem, method, row(name).example, device, shots, run, default=False))
     return sorted(found, key=lambda each: (not each.default, not each.serves))
 
 
 def _judged(
-    problem: Problem,
-    method: Method,
-    text: str,
-    device: Backend | None,
-    shots: int | None,
-    run: str,
-    default: bool = True,
+    problem: Problem, method: Method, text: str, device: Backend | None, shots: int | None, run: str, default: bool
 ) -> Suggestion:
     facts = method.facts()
-    on = None if facts.runs_on == "classical" else device
-    quantum = facts.runs_on == "backend" or on is not None
+    most = COUNTED_DEFAULT if default else COUNTED
     try:
-        method.check(problem, on)
-        if quantum and not default and problem.domain.num_qubits > COUNTED_QUBITS:
-            how = f'qml-dynamics cost {run} --method "{text}"'
-            return Suggestion(text, True, default, _reason(facts, problem, on), f"long to count: {how}")
-        estimate = cost(problem, method, backend=on, shots=shots if quantum else None)
+        if facts.runs_on != "classical" and problem.domain.num_qubits > most and (device or facts.runs_on == "backend"):
+            success = _expected(convert(problem, method, device, shots, compact=True))
+            how = f"""qml-dynamics cost {run}{"" if default else f' --method "{text}"'}"""
+            kept = "" if success is None else f"; predicted: {success:.3g} of the samples are kept at the end"
+            words = f"circuits are not counted above {most} qubits, {how} counts them{kept}"
+            return Suggestion(text, True, default, _reason(facts, problem, device), words, success)
+        estimate = cost(problem, method, backend=device, shots=shots)
     except QMLDynamicsError as error:
         return Suggestion(text, False, default, str(error))
-    return Suggestion(text, True, default, _reason(facts, problem, on), str(estimate), estimate.success_probability)
+    return Suggestion(text, True, default, _reason(facts, problem, device), str(estimate), estimate.success_probability)
+
+
+def _expected(job: Job) -> float | None:
+    """The share of the samples that is kept, as far as it is known before circuits are made; None: all of them.
+
+    Raises:
+        MethodError: a run would be refused for it.
+    """
+    keeping = post_selecting(job.method)
+    if keeping is None:
+        return None
+    plan = forecast(job.problem, job.h, keeping, job.saves.tolist())
+    check_ancillas(job, plan)
+    return float(plan.success[-1])
 
 
 def _reason(facts: Facts, problem: Problem, device: Backend | None) -> str:

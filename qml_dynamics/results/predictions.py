@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, runtime_checkable
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -205,8 +205,6 @@ def rows_of(X: Rows, prepared: Preparation | None) -> np.ndarray:
     Raises:
         ProblemError: it is no finite matrix of so many columns, or lacks a column.
     """
-    if isinstance(X, _Lazy):
-        raise ProblemError(f"Argument `X` must hold its values, but is {describe(X)}: collect() it.")
     if prepared is not None and _has_names(X):
         table = _table_of(X)
         for name in prepared.features:
@@ -220,15 +218,6 @@ def rows_of(X: Rows, prepared: Preparation | None) -> np.ndarray:
     require(rows.ndim == 2, "X", "be a matrix, one row a prediction", f"of shape {rows.shape}")
     require(bool(np.isfinite(rows).all()), "X", "be finite", "of values that are infinite or not a number")
     return rows if prepared is None else prepared.transform(rows)
-
-
-@runtime_checkable
-class _Lazy(Protocol):
-    """A data frame that is still to be computed, as a lazy one of polars: it knows names of columns and no values."""
-
-    def collect(self) -> object:
-        """Its values."""
-        ...
 
 
 def _has_names(X: object) -> TypeGuard[FrameLike]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from qiskit import QuantumCircuit, transpile
+from qiskit.transpiler.exceptions import TranspilerError
 
+from ..base.errors import MethodError
 from ..model.domains import Domain
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
@@ -69,6 +71,7 @@ def dual_probabilities(domain: Domain, probabilities: np.ndarray) -> np.ndarray:
 
 
 BASIS = ("cx", "rz", "sx", "x")
+_FEW = 500  # gates of a part that is not halved further: fewer than passes
 WHOLE = 20_000  # circuits below this many gates are compiled whole; longer ones in parts
 
 
@@ -102,10 +105,38 @@ def compiled_counts(circuit: QuantumCircuit, basis: Sequence[str], whole: int) -
 
 
 def compiled_parts(circuit: QuantumCircuit, basis: Sequence[str], whole: int) -> Iterator[QuantumCircuit]:
-    """A circuit compiled at level 1: as it is up to ``whole`` gates, else in parts of so many."""
+    """A circuit compiled at level 1: as it is up to ``whole`` gates, else in parts of so many.
+
+    A part that Qiskit gives up on, which takes out one layer of gates a pass and makes at most 1,000, is halved.
+
+    Raises:
+        MethodError: Qiskit does not compile a part of few gates either.
+    """
     circuit = opened(circuit)
     for start in range(0, max(1, len(circuit.data)), whole):
-        piece = circuit.copy_empty_like()
-        for instruction in circuit.data[start : start + whole]:
-            piece._append(instruction)
-        yield transpile(piece, basis_gates=list(basis), optimization_level=1, seed_transpiler=1)
+        yield from _halved(_part(circuit, start, start + whole), basis)
+
+
+def _part(circuit: QuantumCircuit, start: int, stop: int) -> QuantumCircuit:
+    piece = circuit.copy_empty_like()
+    for instruction in circuit.data[start:stop]:
+        piece._append(instruction)
+    return piece
+
+
+def _halved(piece: QuantumCircuit, basis: Sequence[str]) -> Iterator[QuantumCircuit]:
+    """A circuit compiled, in as many parts as it takes."""
+    size = len(piece.data)
+    try:
+        done = [transpile(piece, basis_gates=list(basis), optimization_level=1, seed_transpiler=1)]
+    except TranspilerError as error:
+        if size <= _FEW:
+            said = " ".join(str(error.message).split())
+            raise MethodError(
+                f"Argument `method` must have circuits that Qiskit compiles, but it says: {said}"
+            ) from None
+        done = []
+    yield from done
+    if not done:
+        yield from _halved(_part(piece, 0, size // 2), basis)
+        yield from _halved(_part(piece, size // 2, size), basis)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.base.codec import method_from_spec
+from qml_dynamics.base.registry import EXAMPLES
 from qml_dynamics.cli import completion, main
 from qml_dynamics.cli.entries import entries_of
 from qml_dynamics.cli.options import parse_method
@@ -267,12 +269,89 @@ def test_suggestions_agree_with_what_runs(swing: qd.Problem) -> None:
     assert found[0].method.startswith("Trotter(steps=40")
     assert len(found) == len(names())
     served = {each.method.partition("(")[0] for each in found if each.serves}
-    assert {"Trotter", "MultiProduct", "SplitStep", "Exact"} <= served
-    assert not served & {"QITE", "Schrodingerised", "KoopmanVonNeumann"}
+    assert {"Trotter", "MultiProduct", "Variational"} <= served
+    assert not served & {"QITE", "Schrodingerised", "KoopmanVonNeumann", "SplitStep", "Exact"}
+    plain = {each.method.partition("(")[0] for each in suggestions(swing, None, None) if each.serves}
+    assert {"Trotter", "MultiProduct", "SplitStep", "Exact"} <= plain
     assert all("real clock" in each.reason and each.cost for each in found if each.serves)
     assert all("but is" in each.reason or "must" in each.reason for each in found if not each.serves)
     order = [each.serves for each in found]
     assert order == sorted(order, reverse=True)
+
+
+def takes(problem: qd.Problem, method: qd.methods.base.Method, backend: str | None, shots: int | None) -> list[bool]:
+    """Whether `cost` and `evolve` take a method."""
+    calls = (
+        lambda: qd.cost(problem, method, backend=backend, shots=shots),
+        lambda: qd.evolve(problem, method, backend=backend, shots=shots, seed=1, progress=False),
+    )
+    return [not refused(call) for call in calls]
+
+
+def refused(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except qd.QMLDynamicsError:
+        return True
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("space", "backend", "shots", "clock"),
+    [
+        ("grid", None, None, "imaginary"),
+        ("grid", "statevector", None, "real"),
+        ("operator", "statevector", None, "imaginary"),
+        ("operator", "aer", 2000, "real"),
+    ],
+)
+def test_what_is_listed_is_what_cost_and_evolve_take(
+    space: str, backend: str | None, shots: int | None, clock: str
+) -> None:
+    options = {"clock": clock, "duration": 0.2}
+    if space == "grid":
+        problem = qd.Problem(qd.Grid((-2, 2), 3), lambda w: w[:, 0] ** 2, 0.5, **options)
+    else:
+        problem = qd.Problem.from_operator({"ZZZZ": 1.0, "XIII": 0.3, "IIIX": 0.5}, **options)
+    device = None if backend is None else qd.backend(backend)
+    found = suggestions(problem, device, shots)
+    known = {each.method.partition("(")[0]: each.serves for each in found}
+    for name in names():
+        method = method_from_spec({"kind": name, **EXAMPLES[name]})
+        if type(method) is not type(default_method(problem, device, shots)):
+            assert takes(problem, method, backend, shots) == [known[type(method).__name__]] * 2, name
+    assert found[0].default
+    assert found[0].serves
+
+
+def test_above_the_counted_qubits_what_is_refused_is_known_without_circuits() -> None:
+    wide = qd.Problem(qd.Grid((-2, 2), 11), lambda w: w[:, 0] ** 2, 0.5, clock="imaginary", duration=0.5)
+    found = {each.method.partition("(")[0]: each for each in suggestions(wide, qd.backend("statevector"), None)}
+    assert not found["QITE"].serves
+    assert "must not be QITE above 8 qubits" in found["QITE"].reason
+    assert refused(lambda: qd.cost(wide, qd.QITE(3, 20)))
+    told = found["Schrodingerised"]
+    assert told.serves
+    assert told.success_probability is not None
+    assert "circuits are not counted above 8 qubits" in told.cost
+    assert f"predicted: {told.success_probability:.3g} of the samples" in told.cost
+    assert found["ProbabilisticITE"].default
+    long = suggestions(wide.replace(duration=40.0), qd.backend("statevector"), None)
+    gone = next(each for each in long if each.method.startswith("Schrodingerised"))
+    assert not gone.serves
+    assert "Argument" in gone.reason
+    operator = qd.Problem.from_operator({"Z" * 9: 1.0, "X" + "I" * 8: 0.3}, clock="imaginary", duration=0.5)
+    narrow = next(each for each in suggestions(operator, None, None) if each.method.startswith("QITE"))
+    assert "`domain_width` must be at least 9" in narrow.reason
+
+
+def test_a_default_method_that_is_refused_hides_no_other() -> None:
+    problem = qd.Problem.from_operator({"ZZZ": 1.0, "XII": 0.3, "IIX": 0.5}, clock="imaginary", duration=0.5)
+    found = suggestions(problem, qd.backend("aer"), 100)
+    assert [(each.method, each.serves) for each in found if each.default] == [("the default method", False)]
+    assert "`shots` must be at least" in found[0].reason
+    assert any(each.serves for each in found)
 
 
 def test_what_is_kept_is_told(swing: qd.Problem) -> None:

@@ -254,16 +254,21 @@ def test_dictionaries_of_columns_and_arrays_with_fields_are_read_by_name(folder:
 
 @pytest.mark.tables
 def test_tables_of_other_libraries_are_read_by_name(folder: Path) -> None:
+    import pandas
     import polars
     import pyarrow
 
     run = qd.load(folder)
     columns = {"petal_width": [2.3, 0.9], "name": ["u", "v"], "petal_length": [4.0, 6.0]}
     expected = run.predict_proba([[4.0, 2.3], [6.0, 0.9]])
-    for table in (pyarrow.table(columns), polars.DataFrame(columns)):
+    lazy = polars.DataFrame(columns).lazy().with_columns(polars.col("petal_width") * 1.0)
+    named_alike = pandas.DataFrame({**columns, "collect": [0, 1], "collect_schema": [0, 1], "column": [0, 1]})
+    for table in (pyarrow.table(columns), polars.DataFrame(columns), lazy, named_alike):
         np.testing.assert_array_equal(run.predict_proba(table), expected)
-    with pytest.raises(ProblemError, match=r"`X` must hold its values, but is .*: collect\(\) it\.$"):
-        run.predict(polars.DataFrame(columns).lazy())
+    with pytest.raises(
+        ProblemError, match=r"^Argument `X` must be a lazy data frame that can be computed, but is not: .*gone"
+    ):
+        run.predict(lazy.select("gone"))
 
 
 def test_one_class_against_the_rest_keeps_its_rest(tmp_path: Path) -> None:

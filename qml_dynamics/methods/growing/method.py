@@ -16,7 +16,7 @@ from ..base import GRIDS, Answer, Facts, Job, Work, check_facts, no_circuits
 from ..split_step import SplitStep
 from ..trotter import Trotter
 from ..variational.options import Growth, Variational
-from .grid import CRITERIA
+from .grid import CRITERIA, levels
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -112,9 +112,11 @@ class Growing:
         return out
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse what the facts exclude, and what the inner method refuses."""
+        """Refuse what the facts exclude, what the inner method refuses, and a start that is no coarser grid."""
         check_facts(self, problem)
         self.method.check(problem, backend)
+        if self.start is not None and self.schedule is None:
+            levels(problem.domain, self.start)
 
     def run(self, job: Job) -> Answer:
         """The inner method on a grid or ansatz that grows: waves, or samples of the grown circuits."""

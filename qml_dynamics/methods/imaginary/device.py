@@ -97,18 +97,28 @@ def continued(
     return circuit
 
 
+def check_ancillas(job: Job, plan: Forecast) -> bool:
+    """Whether one ancilla is measured midway and used again.
+
+    Raises:
+        MethodError: too many ancillas for a backend that measures at the end only.
+    """
+    midway = plan.rule is not None and job.shots is not None and job.can.midway
+    if not job.can.exact and plan.blocks and not midway and plan.blocks[-1] > FRESH:
+        raise MethodError(
+            f"Argument `steps` must be smaller on {job.device.name}: {plan.blocks[-1]} ancillas would be measured at the "
+            f"end, and at most {FRESH} are taken. A backend that measures midway reuses one."
+        )
+    return midway
+
+
 def selected_on_device(job: Job, plan: Forecast) -> Answer:
     """The answer of a post-selected method, from the kept samples of whole circuits.
 
     Raises:
         MethodError: too many ancillas for a backend that measures at the end only, or no sample was kept.
     """
-    midway = plan.rule is not None and job.shots is not None and job.can.midway
-    if plan.blocks and not midway and plan.blocks[-1] > FRESH:
-        raise MethodError(
-            f"Argument `steps` must be smaller on {job.device.name}: {plan.blocks[-1]} ancillas would be measured at the "
-            f"end, and at most {FRESH} are taken. A backend that measures midway reuses one."
-        )
+    midway = check_ancillas(job, plan)
     chosen = selection(job.problem, job.h, plan, job.saves, midway)
     planned = Planned(chosen.circuits, {"steps": plan.steps, **plan.known})
     batch = plan_batch(job.problem, job.h, job.observables, planned)

@@ -28,7 +28,6 @@ from .qite import Expect, Step, domains, expectations, generator, is_real, pool
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-_QUBITS = 8  # a learning Hamiltonian is turned into Pauli strings up to here
 _TINY = 1e-12
 _GATES = 2_000_000
 
@@ -55,11 +54,6 @@ def pauli_terms(job: Job, t0: float, t1: float) -> PauliSum:
     where that is its one schedule."""
     if not isinstance(job.h, LearningHamiltonian):
         return job.h.terms if job.h.commutes else job.h.weighted([a / (t1 - t0) for a in job.h.amounts(t0, t1)])
-    if job.h.num_qubits > _QUBITS:
-        raise MethodError(
-            f"Argument `method` must not be QITE above {_QUBITS} qubits of a learning Hamiltonian, which has too many Pauli "
-            f"strings there ({job.h.num_qubits} qubits). Use Schrodingerised or ProbabilisticITE."
-        )
     d, s = (Constant(amount / (t1 - t0)) for amount in job.h.amounts(t0, t1))
     return pauli_sum(replace(job.h, diffusion=d, strength=s).matrix())
 

@@ -268,8 +268,9 @@ class QITE(Usual):
             object.__setattr__(self, "rcond", real(self.rcond, "rcond", positive=True, error=MethodError))
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse what the facts exclude, and terms on qubits that are entangled with others that no rotation reaches."""
+        """Refuse what the facts exclude, too many or too wide terms, and those entangled with qubits that no rotation reaches."""
         super().check(problem, backend)
+        imaginary.reach.check_strings(problem, self.domain_width)
         imaginary.reach.check_reach(problem, self.domain_width)
 
     def run(self, job: Job) -> Answer:

@@ -20,7 +20,25 @@ from .qite import around
 # them by some 1e-7: a product among them is one to no better than that.
 _ENTANGLED = 1e-6
 
+_QUBITS = 8  # a learning Hamiltonian is turned into Pauli strings up to here
 Qubits = tuple[int, ...]
+
+
+def check_strings(problem: Problem, width: int) -> None:
+    """Raise :class:`MethodError` where the Pauli strings of a problem are too many, or wider than a domain of ``width`` qubits."""
+    qubits = problem.domain.num_qubits
+    if problem.operator is None:
+        if qubits > _QUBITS:
+            raise MethodError(
+                f"Argument `method` must not be QITE above {_QUBITS} qubits of a learning Hamiltonian, which has too many Pauli "
+                f"strings there ({qubits} qubits). Use Schrodingerised or ProbabilisticITE."
+            )
+        return
+    operator = problem.operator
+    sums = [part for _, part in operator.parts] if isinstance(operator, OperatorSum) else [operator]
+    widest = max({mask for each in sums for mask in _supports(each)} - {0}, key=int.bit_count, default=0)
+    if widest:
+        around(widest, min(width, qubits), qubits)
 
 
 def check_reach(problem: Problem, width: int) -> None:

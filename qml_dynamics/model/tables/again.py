@@ -18,12 +18,16 @@ from .reading import IN_NEW_ROWS, Feature, Table, column_named, refuse_missing
 Kinds = Mapping[str, Sequence[str]]
 _KINDS: dict[str, Kind] = {"percent": "percent", "boolean": "boolean", "category": "category", "number": "number"}
 _LEAST = {"percent": 1, "boolean": 3, "category": 4, "number": 2}
+WHOLE = (
+    "whole"  # in place of a mark: numbers without decimals in a table where nothing says what stands before decimals
+)
 
 
 def kinds_of(table: Table, features: Sequence[Feature]) -> dict[str, list[str]]:
     """How each feature that is no plain number was read, as plain data: its kind, a category's column, and the levels.
 
-    Numbers and percentages with decimal commas or marks between thousands keep the mark before their decimals.
+    Numbers and percentages with decimal commas or marks between thousands keep the mark before their decimals; those of a text
+    whose numbers are all whole say so, since they know none.
 
     >>> from .reading import features_named, read_table
     >>> table = read_table({"sex": ["f", "m", "f"], "rate": ["1%", "2%", "3%"], "x": [1, 2, 2]})
@@ -31,16 +35,20 @@ def kinds_of(table: Table, features: Sequence[Feature]) -> dict[str, list[str]]:
     {'sex=m': ['category', 'sex', 'f', 'm'], 'rate': ['percent']}
     """
     found: dict[str, list[str]] = {}
+    unsaid = table.decimal is None and not _said(table)
     for feature in features:
         column = table.known[feature.column]
         if feature.level is not None:
             cells = table.column(feature.column)
             words = {cell for cell in cells if not column.lacks(cell)} if column.kind == "boolean" else column.levels
             found[feature.name] = ["category", feature.column, *sorted(words)]
-        elif column.kind == "number" and (column.mark == "," or column.grouped):
-            found[feature.name] = ["number", column.mark]
-        elif column.kind == "percent":
-            found[feature.name] = ["percent", *([","] if column.mark == "," else [])]
+        elif column.kind in ("number", "percent"):
+            whole = (
+                unsaid and not column.grouped and not any("." in c or "," in c for c in table.column(feature.column))
+            )
+            mark = [WHOLE] if whole else [column.mark] if column.mark == "," or column.grouped else []
+            if mark or column.kind == "percent":
+                found[feature.name] = [column.kind, *(mark if column.kind == "number" or mark != ["."] else [])]
         elif column.kind == "boolean":
             found[feature.name] = ["boolean", *column.levels]
     return found
@@ -66,7 +74,7 @@ def check_kinds(kinds: object, features: Sequence[str]) -> dict[str, tuple[str, 
         known = name in features and bool(words) and all(isinstance(word, str) for word in words)
         require(known and words[0] in _KINDS, "kinds", must, {name: said})
         whole = len(words) >= _LEAST[words[0]] and (words[0] != "category" or str(name).startswith(f"{words[1]}="))
-        whole = whole and (words[0] not in ("percent", "number") or set(words[1:]) <= set(MARKS))
+        whole = whole and (words[0] not in ("percent", "number") or set(words[1:]) <= {*MARKS, WHOLE})
         require(whole, "kinds", must, {name: said})
         found[str(name)] = words
     return found
@@ -140,13 +148,42 @@ def _mark_again(table: Table, found: Column, said: Sequence[str] | None, argumen
                 "between thousands."
             )
         return "." if undecided else found.mark
+    if trained == WHOLE:
+        return _mark_of_whole(table, found, argument)
     mark = found.mark if not undecided else trained
     if table.decimal is not None or mark == trained or decides(cells, mark) or not any(map(is_either, cells)):
         return mark
     if table.separator == "," or any(decides(table.column(name), mark) for name in table.header):
-        raise ProblemError(
-            f"Argument `{argument}` must say what the marks of column `{found.name}` are, whose numbers may have decimals or "
-            f"thousands: write them without marks between thousands, and with decimal {'commas' if trained == ',' else 'points'}, "
-            "as the training data had."
-        )
+        decimals = f"with decimal {'commas' if trained == ',' else 'points'}, as the training data had"
+        raise _unclear(found, argument, decimals)
     return trained
+
+
+def _mark_of_whole(table: Table, found: Column, argument: str) -> str:
+    """The mark where the training data had whole numbers only: what the new table says, or none is needed.
+
+    Raises:
+        ProblemError: some number of the column may be a whole one with a mark between thousands, or one with decimals.
+    """
+    cells = table.column(found.name)
+    either = [cell for cell in cells if is_either(cell)]
+    if table.decimal is not None or not either or any(decides(cells, mark) for mark in MARKS):
+        return found.mark
+    said = _said(table)
+    if len(said) == 1:
+        return next(iter(said))
+    if table.separator == "," and not any("." in cell for cell in either):  # as in training data
+        return "."
+    raise _unclear(found, argument, f"{either[0]!r} with another number of decimals, since the training data had none")
+
+
+def _said(table: Table) -> set[str]:
+    """The marks before decimals that some cell of a table can only have."""
+    return {mark for mark in MARKS if any(decides(table.column(name), mark) for name in table.header)}
+
+
+def _unclear(found: Column, argument: str, decimals: str) -> ProblemError:
+    return ProblemError(
+        f"Argument `{argument}` must say what the marks of column `{found.name}` are, whose numbers may have decimals or "
+        f"thousands: write them without marks between thousands, and {decimals}."
+    )

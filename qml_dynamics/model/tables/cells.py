@@ -29,6 +29,7 @@ _GROUPED = {
     ",": re.compile(rf"([+-]?)([1-9]\d{{0,2}})([.{_BLANKS}])(\d{{3}}(?:\3\d{{3}})*)(,\d+)?", re.ASCII),
 }
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_FORTRAN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]\d{2,3})", re.ASCII)  # double precision
 _INFINITE = frozenset({"inf", "infinity"})
 _DAY = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?\s?(?:Z|UTC|[+-]\d{2}:?\d{2})?"
@@ -65,8 +66,12 @@ def number(cell: str, mark: str = ".") -> float | None:
 
     >>> number("1,200"), number("1.200,5", ","), number("7,4", ","), number("7,4"), number("1_0"), number("-inf")
     (1200.0, 1200.5, 7.4, None, None, -inf)
+    >>> number("0.125D+02")
+    12.5
     """
     text = cell.replace("\u2212", "-")
+    if mark == "." and ("D" in text or "d" in text):
+        text = _FORTRAN.sub(r"\1e\2", text) if _FORTRAN.fullmatch(text) else text
     plain = _plain(text) if mark == "." or not ("," in text or "." in text) else None
     if plain is not None:
         return plain
@@ -106,6 +111,15 @@ def percentage(cell: str, mark: str = ".") -> float | None:
     """
     found = number(cell[:-1].rstrip(), mark) if cell.endswith("%") else None
     return None if found is None else found / 100
+
+
+def is_value(cell: str) -> bool:
+    """Whether a cell is a number or a percentage, whatever stands before its decimals.
+
+    >>> is_value("1.200,5"), is_value("7 %"), is_value("m/s")
+    (True, True, False)
+    """
+    return any(number(cell, mark) is not None or percentage(cell, mark) is not None for mark in MARKS)
 
 
 def truth_words(cells: Iterable[str]) -> tuple[str, str] | None:

@@ -5,9 +5,10 @@ Values become the texts that a file would hold, floats with all their digits, so
 
 from __future__ import annotations
 
+import inspect
 import numbers
 from collections.abc import Iterable, Mapping
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from ...base.errors import ProblemError, describe, require
 from .parquet import from_interchange
 
 
-@runtime_checkable
 class Frame(Protocol):
     """A data frame: names of columns, and each column by its name, as those of pandas and polars are."""
 
@@ -29,7 +29,6 @@ class Frame(Protocol):
         ...
 
 
-@runtime_checkable
 class Columnar(Protocol):
     """A table of Arrow: ``column_names``, and ``column(name)``."""
 
@@ -43,7 +42,6 @@ class Columnar(Protocol):
         ...
 
 
-@runtime_checkable
 class Streamed(Protocol):
     """A data frame that gives its columns by the stream of Arrow only."""
 
@@ -52,7 +50,6 @@ class Streamed(Protocol):
         ...
 
 
-@runtime_checkable
 class Interchanged(Protocol):
     """A data frame that gives its columns by the older interchange protocol only."""
 
@@ -61,19 +58,59 @@ class Interchanged(Protocol):
         ...
 
 
-FrameLike: TypeAlias = Frame | Columnar | Streamed | Interchanged | Mapping[str, object] | np.ndarray
+class Lazy(Protocol):
+    """A data frame that is still to be computed, as a lazy one of polars: it knows the names of columns and no values."""
+
+    def collect_schema(self) -> object:
+        """Names and kinds of columns."""
+        ...
+
+    def collect(self) -> object:
+        """Its values, as a data frame."""
+        ...
 
 
-def is_frame(value: object) -> bool:
-    """Whether a value is a table of Python and no name of a file."""
-    return isinstance(value, (Mapping, np.ndarray, Columnar, Frame, Streamed, Interchanged))
+FrameLike: TypeAlias = Frame | Columnar | Streamed | Interchanged | Lazy | Mapping[str, object] | np.ndarray
+_NOTHING = object()
+
+
+def _offers(value: object, *names: str) -> bool:
+    """Whether a value itself has these members: not by a column of that name, which data frames give as an attribute too."""
+    return all(inspect.getattr_static(value, name, _NOTHING) is not _NOTHING for name in names)
+
+
+def _is_lazy(value: object) -> TypeGuard[Lazy]:
+    return _offers(value, "collect_schema", "collect")
+
+
+def _is_columnar(value: object) -> TypeGuard[Columnar]:
+    return _offers(value, "column_names", "column")
+
+
+def _is_frame(value: object) -> TypeGuard[Frame]:
+    return _offers(value, "columns", "__getitem__")
+
+
+def _is_streamed(value: object) -> TypeGuard[Streamed | Interchanged]:
+    return _offers(value, "__arrow_c_stream__") or _offers(value, "__dataframe__")
+
+
+def is_frame(value: object) -> TypeGuard[FrameLike]:
+    """Whether a value is a table of Python and no name of a file.
+
+    >>> is_frame({"a": [1]}), is_frame(np.eye(2)), is_frame("a.csv")
+    (True, True, False)
+    """
+    if isinstance(value, (Mapping, np.ndarray)):
+        return True
+    return _is_lazy(value) or _is_columnar(value) or _is_frame(value) or _is_streamed(value)
 
 
 def frame_columns(frame: object) -> dict[str, list[str]]:
-    """The columns of a data frame, a dictionary or an array, as texts.
+    """The columns of a data frame, a dictionary or an array, as texts; a lazy data frame is computed.
 
     Raises:
-        ProblemError: it has no columns or no rows, columns of different lengths, or two of one name.
+        ProblemError: it has no columns or no rows, columns of different lengths, or two of one name, or cannot be computed.
 
     >>> frame_columns({"a": [1.5, None], "b": [True, "x"]})
     {'a': ['1.5', ''], 'b': ['True', 'x']}
@@ -96,15 +133,44 @@ def _pairs(frame: object) -> list[tuple[object, object]]:
             return [(name, frame[name]) for name in frame.dtype.names]
         require(frame.ndim == 2, "path", "be a matrix, one row an example", f"of shape {frame.shape}")
         return [(f"column{i + 1}", frame[:, i]) for i in range(frame.shape[1])]
-    if isinstance(frame, Columnar):
+    if _is_lazy(frame):
+        return _pairs(_collected(frame))
+    if _is_columnar(frame):
         return [(name, frame.column(name)) for name in frame.column_names]
-    if isinstance(frame, Frame):
-        return [(name, frame[name]) for name in frame.columns]  # type: ignore[index]
-    if isinstance(frame, (Streamed, Interchanged)):
+    if _is_frame(frame):
+        return [(name, _taken(frame, name)) for name in frame.columns]
+    if _is_streamed(frame):
         return _pairs(from_interchange(frame))
     raise ProblemError(
         f"Argument `path` must be the name of a file, a data frame, columns or an array, but is {describe(frame)}."
     )
+
+
+def _collected(frame: Lazy) -> object:
+    """The values of a lazy data frame; its library computes them, and may refuse in its own words."""
+    try:
+        found = frame.collect()
+    except Exception as error:  # of any kind: a file that is missing, a column, a type
+        raise ProblemError(
+            f"Argument `path` must be a lazy data frame that can be computed, but is not: {_first_line(error)}"
+        ) from None
+    if not is_frame(found) or _is_lazy(found):
+        raise ProblemError(f"Argument `path` must give a data frame by collect(), but gives {describe(found)}.")
+    return found
+
+
+def _taken(frame: Frame, name: object) -> object:
+    try:
+        return frame[name]  # type: ignore[index]
+    except Exception as error:  # of any kind: somebody else's data frame
+        raise ProblemError(
+            f"Argument `path` must give its columns by name, but {type(frame).__name__} does not give {name!r}: {_first_line(error)}"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return text if text.endswith(".") else f"{text}."
 
 
 def _values(column: object) -> list[object]:

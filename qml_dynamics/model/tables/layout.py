@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...base.errors import ProblemError, describe, require
-from .cells import is_missing, number, percentage
+from .aligned import Records, by_places, is_rule
+from .cells import is_missing, is_value, number
 from .foreign import refuse_title
 
 WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "blanks"}
@@ -24,7 +25,6 @@ SAMPLE = 1000  # records that decide on the separator
 _END = "\ufdd0"  # a code point that is no character
 _WHOLE, _DIGITS = re.compile(r"[+-]?\d+", re.ASCII), re.compile(r"\d+", re.ASCII)
 _MANY = 8  # rows that are numbered 1, 2, ... by no chance
-Records = list[tuple[list[str], int]]
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,12 @@ def laid_out(text: str, known: Sequence[str] = (), separator: str | None = None,
     mark = _as_separator(separator) if separator is not None else stated
     if header is None:
         refuse_title(lines, known, tuple(WORDS) if mark is None else (mark,), start)
+    cut: Records | None = None
     if mark is None:
-        mark = _best_separator(lines, known)
-        mark = ";" if mark == "," and _one_column(lines, known) else mark
-    records = _shifted(_records(lines, mark, start=start), start)
+        mark, cut = _separated(lines, known, header)
+    if cut is not None:
+        notes.append("columns told by their places")
+    records = _shifted(_records(lines, mark, start=start) if cut is None else cut, start)
     first = _commented_names(text, mark, start, records)
     if first is not None and header is not False:
         records, header = [first, *records], True
@@ -155,10 +157,17 @@ def _records(lines: Sequence[str], separator: str, most: int | None = None, star
     )
 
 
-def _best_separator(lines: Sequence[str], known: Sequence[str]) -> str:
+def _separated(lines: Sequence[str], known: Sequence[str], header: bool | None) -> tuple[str, Records | None]:
+    """What separates values, and the values where only the places of aligned columns tell them apart."""
     scores = {mark: _scored(lines, known, mark) for mark in WORDS}
     best = max(scores, key=lambda mark: scores[mark])  # of equal ones the first
-    return best if scores[best][0] >= 0 else ","
+    even = scores[best][0] >= 0
+    if (best == "," or not even) and _one_column(lines, known):
+        return ";", None
+    if even and best != " ":
+        return best, None
+    cut = by_places(lines, header, even)
+    return (" " if even or cut is not None else ","), cut
 
 
 def _scored(lines: Sequence[str], known: Sequence[str], mark: str) -> tuple[float, float, float]:
@@ -191,19 +200,15 @@ def _score(records: Records, known: Sequence[str], mark: str) -> tuple[float, fl
     if width < 2 or (mark == " " and not even):
         return (-1, 0, 0)
     cells = [cell for row, _ in records[1:] or records for cell in row]
-    share = sum(_is_value(cell) for cell in cells) / len(cells)
+    share = sum(is_value(cell) for cell in cells) / len(cells)
     hit = bool(known) and set(known) <= set(first)
     if mark == " " and not hit and share < 0.5:  # sentences have blanks too
         return (-1, 0, 0)
     return (float(hit), float(even), share)
 
 
-def _is_value(cell: str) -> bool:
-    return any(number(cell, mark) is not None or percentage(cell, mark) is not None for mark in (".", ","))
-
-
 def _is_data(cells: Sequence[str]) -> bool:
-    return any(map(_is_value, cells))
+    return any(map(is_value, cells))
 
 
 def _named(records: Records, mark: str, header: bool | None, known: Sequence[str], notes: list[str]) -> Layout:
@@ -211,6 +216,7 @@ def _named(records: Records, mark: str, header: bool | None, known: Sequence[str
     rows = [cells for cells, _ in records]
     has = header if header is not None else _has_header(rows, known)
     body = records[1:] if has else records
+    body = body[1:] if has and len(body) > 1 and is_rule(body[0][0]) else body
     names = list(rows[0]) if has else [f"column{i + 1}" for i in range(len(rows[0]))]
     if dropped:
         notes.append("a separator at the end of each line")
@@ -265,8 +271,8 @@ def _has_header(rows: Sequence[Sequence[str]], known: Sequence[str]) -> bool:
         cells = [row[place] for row in body if place < len(row) and not is_missing(row[place])]
         if not cells:
             continue
-        if sum(map(_is_value, cells)) > len(cells) / 2:
-            votes += -1 if _is_value(name) or is_missing(name) else 1
+        if sum(map(is_value, cells)) > len(cells) / 2:
+            votes += -1 if is_value(name) or is_missing(name) else 1
         elif name and len(set(cells)) < len(cells) and name in set(cells):
             votes -= 1
     return votes >= 0

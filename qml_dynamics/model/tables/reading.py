@@ -263,7 +263,10 @@ def values_of(table: Table, feature: Feature, argument: str = "features") -> np.
     found = [column.value(cell, feature.level) for cell in cells]
     for value, cell, row in zip(found, cells, table.lines):
         if value is None or math.isinf(value):
-            _refuse_cell(argument, feature.column, cell, row)
+            units = table.has_header and value is None and row == table.lines[0]
+            _refuse_cell(
+                argument, feature.column, cell, row, ": take that row out where it holds units" if units else ""
+            )
     return np.array(found, dtype=float)
 
 

@@ -16,11 +16,13 @@ from qml_dynamics.model.pauli import PauliSum, pauli_sum
 from qml_dynamics.synthesis.imaginary import (
     SIGN,
     Diagonals,
+    double_bracket_step,
     momentum_series,
     pauli_rotation,
     pauli_steps,
     product_series,
     real_time,
+    without_pairs,
     zero_phase,
 )
 from qml_dynamics.synthesis.p_register import Register
@@ -203,3 +205,44 @@ def test_signed_terms_keep_the_phase_of_strings_with_y() -> None:
     terms = pauli_sum(dense("YX"))
     signed = PauliSum(3, terms.x, terms.z | 4, terms.coefficients)
     assert np.allclose(signed.matrix(), np.kron(np.diag([1, -1]), dense("YX")))
+
+
+def test_a_flow_has_no_gate_beside_its_inverse() -> None:
+    """``e^{i r H} U e^{i r |0><0|} U^+ e^{-i r H} U``: where U meets its inverse gates vanish, and the circuit does the same."""
+    problem = Problem(Grid([(-2, 2)], 3), lambda w: w[:, 0] ** 2, 0.5, clock="imaginary", duration=1.0)
+    h, made = hamiltonian(problem), QuantumCircuit(3)
+    made.h([0, 1, 2])
+    for a, b in ((0.0, 0.3), (0.3, 0.6)):
+        forward, root = real_time(problem, h, a, b, float(np.sqrt(b - a)), 2), float(np.sqrt(b - a))
+        plain = made.copy()
+        for piece in (forward, made.inverse()):
+            plain.compose(piece, inplace=True)
+        zero_phase(root, plain)
+        for piece in (made, forward.inverse()):
+            plain.compose(piece, inplace=True)
+        made = double_bracket_step(problem, h, made, a, b, 2)
+        np.testing.assert_allclose(Operator(made).data, Operator(plain).data, atol=1e-12)  # some 1e-16 a gate
+    assert made.size() < plain.size()
+    assert without_pairs(made) == made
+
+
+def test_pairs_are_gates_on_the_same_qubits_in_the_same_order() -> None:
+    kept = QuantumCircuit(3)
+    kept.cx(0, 1)
+    kept.cx(1, 0)  # another gate
+    kept.rz(0.5, 0)
+    kept.rz(-0.25, 0)  # not the inverse
+    kept.cp(0.5, 1, 2)
+    kept.x(1)  # between
+    kept.cp(-0.5, 1, 2)
+    kept.s(2)
+    kept.s(2)  # no inverse of itself
+    assert without_pairs(kept) == kept
+    mirrored = kept.copy()
+    for gate, places in (("cx", (0, 2)), ("h", (1,))):
+        getattr(mirrored, gate)(*places)
+    for angle in (0.3, -0.3):
+        mirrored.rz(angle, 1)
+    for gate, places in (("h", (1,)), ("cx", (0, 2))):
+        getattr(mirrored, gate)(*places)
+    assert without_pairs(mirrored) == kept

@@ -10,6 +10,7 @@ from qiskit import QuantumCircuit, transpile
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparsePauliOp
 from qiskit.synthesis import SuzukiTrotter
+from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
 
 from qml_dynamics.model.domains import Grid
@@ -18,6 +19,7 @@ from qml_dynamics.model.hamiltonians import hamiltonian
 from qml_dynamics.model.objectives import from_table, levy
 from qml_dynamics.model.problem import Problem
 from qml_dynamics.model.transforms import walsh_coefficients
+from qml_dynamics.synthesis.measure import gates_of
 from qml_dynamics.synthesis.trotter import program
 from qml_dynamics.synthesis.walsh import walsh_series
 
@@ -118,3 +120,22 @@ def test_truncated_step_at_ten_qubits_stays_below_five_hundred():
     assert plans[0].error_bound <= 0.2
     assert plans[0].sup_error > 0
     assert counted[1] - counted[0] <= 500
+
+
+@pytest.mark.slow
+def test_a_circuit_on_which_the_compiler_gives_up_is_counted_in_parts() -> None:
+    """Layers that vanish one after another from the middle, more of them than Qiskit makes passes."""
+    layers = 1100
+    circuit = QuantumCircuit(2)
+    for k in range(layers):
+        circuit.ry(0.1 + 1e-3 * k, 0)
+        circuit.cx(0, 1)
+    for k in reversed(range(layers)):
+        circuit.cx(0, 1)
+        circuit.u(-0.1 - 1e-3 * k, 0, 0, 0)
+    with pytest.raises(TranspilerError, match="Maximum iteration reached"):
+        transpile(circuit, basis_gates=["cx", "rz", "sx", "x"], optimization_level=1, seed_transpiler=1)
+    found = gates_of(circuit)
+    assert found.bound
+    assert found.two_qubit_gates == 2 * layers  # the halves have no gate beside its inverse
+    assert found.gates <= 12 * layers

@@ -58,6 +58,48 @@ def test_every_library_gives_the_same_data(tmp_path: Path) -> None:
         load_data(tmp_path / "bad.parquet", target="kind")
 
 
+@pytest.mark.tables
+def test_lazy_frames_are_computed_or_refused_in_one_line(tmp_path: Path) -> None:
+    import polars
+
+    polars.DataFrame(COLUMNS).write_csv(tmp_path / "t.csv")
+    frame = polars.DataFrame(COLUMNS).lazy()
+    for source in (frame, polars.scan_csv(tmp_path / "t.csv"), frame.filter(polars.col("kind") != "w")):
+        check(source)
+    for wrong in (frame.select(polars.col("gone"), "kind"), polars.scan_csv(tmp_path / "none.csv")):
+        with pytest.raises(
+            ProblemError, match=r"^Argument `path` must be a lazy data frame that can be computed, but is not: "
+        ) as told:
+            load_data(wrong, target="kind")
+        assert "\n" not in str(told.value)
+
+
+@pytest.mark.tables
+@pytest.mark.parametrize("name", ["collect", "collect_schema", "column_names", "columns", "to_list"])
+def test_columns_that_are_called_like_members_of_frames(name: str) -> None:
+    """pandas gives columns as attributes too; a check of attributes of the value would take them for its members."""
+    import pandas
+
+    frame = pandas.DataFrame(
+        {"column": [1.0, 2.0, 3.0, 5.0], name: [0.5, 0.75, 1.0, 0.25], "kind": ["u", "v", "u", "v"]}
+    )
+    frame["collect"] = [1.0, 0.0, 1.0, 3.0]
+    data = load_data(frame, target="kind", test_fraction=0)
+    assert data.features == ("column", name, *(() if name == "collect" else ("collect",)))
+    assert data.X_train[:, 0] * data.scale[0] + data.mean[0] == pytest.approx([1, 2, 3, 5])
+
+
+def test_a_frame_that_gives_no_column_is_refused_in_one_line() -> None:
+    class Odd:
+        columns = ("x", "kind")
+
+        def __getitem__(self, name: str) -> object:
+            raise TypeError("columns of this frame\nare computed elsewhere")
+
+    with pytest.raises(ProblemError, match=r"by name, but Odd does not give 'x': columns of this frame\.$"):
+        load_data(Odd(), target="kind")
+
+
 def test_without_the_extra_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("pyarrow", "pyarrow.parquet", "pyarrow.feather"):
         monkeypatch.setitem(sys.modules, name, None)  # as where it is not installed

@@ -99,9 +99,60 @@ def test_a_file_that_speaks_for_another_mark_is_asked(new: str, write: Write) ->
     assert prepared.rows_of(read_table(frame), "X")[:, 0].tolist() == [1.234, 2.345]
 
 
+WHOLE = "n;k\n900;a\n1500;b\n"
+
+
+@pytest.mark.parametrize(
+    ("new", "wanted"),
+    [
+        ("n\n1200\n3\n", [1200.0, 3.0]),
+        ("n\n1.200\n1.5\n", [1.2, 1.5]),  # the column itself says what the point is
+        ("n\n1.200\n1.234.567\n", [1200.0, 1234567.0]),
+        ("n;x\n1.200;0,5\n3;1,5\n", [1200.0, 3.0]),  # another column does
+        ("n;x\n1.200;0.5\n3;1.5\n", [1.2, 3.0]),
+        ('n,x\n"1,200",a\n3,b\n', [1200.0, 3.0]),  # a comma between values is none before decimals
+        ("n;x\n1.200;0,5\n3;1.5\n", None),  # the others contradict each other
+        ("n\n1.200\n3\n", None),
+        ("n,x\n1.200,a\n3,b\n", None),
+        ("n;x\n1,200;a\n3;b\n", None),
+    ],
+)
+def test_new_marks_after_whole_numbers_are_decided_by_the_new_rows_or_asked_for(
+    new: str, wanted: list[float] | None, write: Write
+) -> None:
+    prepared = on_data(load_data(write(WHOLE), target="k", test_fraction=0)).preparation
+    assert prepared is not None
+    assert dict(prepared.kinds) == {"n": ("number", "whole")}
+    if wanted is None:
+        with pytest.raises(
+            ProblemError, match=r"^Argument `data` must say what the marks of column `n` are, whose .* '1[.,]200'"
+        ):
+            again(prepared, write(new))
+    else:
+        assert again(prepared, write(new)) == [[value] for value in wanted]
+
+
+def test_whole_percentages_and_whole_numbers_beside_decimals(write: Write) -> None:
+    prepared = on_data(load_data(write("p;k\n5%;a\n7 %;b\n"), target="k", test_fraction=0)).preparation
+    assert again(prepared, write("p\n9%\n1.5%\n")) == [[0.09], [0.015]]
+    with pytest.raises(ProblemError, match=r"marks of column `p` are, whose numbers may have decimals or thousands"):
+        again(prepared, write("p\n9%\n1.200%\n"))
+    points = on_data(load_data(write("n;x;k\n900;0.5;a\n1500;1.5;b\n"), target="k", test_fraction=0)).preparation
+    assert points is not None
+    assert not points.kinds  # the training data say what a point is
+    assert again(points, write("n;x\n1.200;3\n5;4\n")) == [[1.2, 3.0], [5.0, 4.0]]
+
+
+def test_numbers_of_python_say_what_their_points_are() -> None:
+    prepared = on_data(load_data({"n": [900, 1500], "k": ["a", "b"]}, target="k", test_fraction=0)).preparation
+    assert prepared is not None
+    assert not prepared.kinds
+    assert prepared.rows_of(read_table({"n": [1.2, 3.0]}), "X").tolist() == [[1.2], [3.0]]
+
+
 def test_kinds_with_marks_and_without_them() -> None:
-    kinds = {"a": ["number", ","], "b": ["percent", ","], "c": ["percent"]}
-    assert check_kinds(kinds, ["a", "b", "c"]) == {name: tuple(said) for name, said in kinds.items()}
+    kinds = {"a": ["number", ","], "b": ["percent", ","], "c": ["percent"], "d": ["number", "whole"]}
+    assert check_kinds(kinds, list("abcd")) == {name: tuple(said) for name, said in kinds.items()}
     for wrong in (["number"], ["number", ";"], ["percent", "x"]):
         with pytest.raises(ProblemError, match="`kinds` must be a table"):
             check_kinds({"a": wrong}, ["a"])

@@ -386,7 +386,7 @@ def test_numbers_that_became_percentages_are_refused(write: Write) -> None:
     data = load_data(write("x,kind\n1,u\n2,v\n3,v\n"), target="kind", test_fraction=0)
     prepared = on_data(data).preparation
     assert prepared is not None
-    assert prepared.kinds == {}
+    assert prepared.kinds == {"x": ("number", "whole")}
     with pytest.raises(
         ProblemError, match="`X` must have numbers in column `x`, as the training data had, but has percentages"
     ):
