@@ -133,6 +133,7 @@ class Stream(IntEnum):
     BRIDGE = 7  # (BRIDGE, 0) and (BRIDGE, 1): both heat equations of a bridge; (BRIDGE, 2): their errors
     ANNEALING_MEMBER = 20  # (ANNEALING_MEMBER, number)
     ANNEALING_RESTARTS = 21  # where the restarts begin
+    RIVALS = 22  # classical optimisers beside a descent
     METTS_CHAIN = 30  # the collapses of the chain
     METTS_BEST = 31  # the uniform points beside the best weights
     METTS_CIRCUITS = 32  # (METTS_CIRCUITS, call, k): circuit k of a call
