@@ -602,3 +602,13 @@ def test_the_optimum_beside_a_run_does_not_depend_on_units_either() -> None:
         best = scipy_optimum(bowl)
         assert best is not None
         assert best.weights[0] / unit == pytest.approx(0.3, abs=1e-6)
+
+
+def test_one_split_tells_nothing_of_others():
+    one = qd.descent.Study(("a", "b"), *[np.array([[0.3], [0.4]])] * 3, np.array([1.0, 1.0]))
+    assert one.interval("loss", "a") == (0.3, -np.inf, np.inf)
+    assert one.estimate("accuracy", "b").stderr == np.inf
+    assert "[-inf, inf]" in str(one)
+    two = qd.descent.Study(("a",), *[np.array([[0.3, 0.4]])] * 3, np.array([1.0]))
+    assert two.interval("loss", "a") == pytest.approx((0.35, 0.3, 0.4))
+    assert np.isfinite(two.estimate("loss", "a").stderr)
