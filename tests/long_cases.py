@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LONG = (
+    "unit/test_budget_blame.py::test_parts_from_many_shots_have_the_error_of_sampling[loss]",
     "runs/test_kill_calls.py::test_signalled_calls_end_with_the_same_bits[verbs0-9]",
     "unit/test_mutants_tool.py::test_verdicts",
     "unit/test_ranges.py::test_every_method_answers_with_numbers_or_refuses_in_one_line[schrodinger_bridge-a duration of 1e10]",

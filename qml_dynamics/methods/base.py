@@ -122,7 +122,7 @@ class Stream(IntEnum):
 
     WEIGHT = 0  # (WEIGHT, i): samples of the weights at saved time i
     DUAL = 1  # (DUAL, i): samples in the dual basis
-    BEST = 2  # (BEST, 0): samples of the last density; (BEST, 1): the uniform points beside them
+    BEST = 2  # (BEST, 0): samples of the last density; (BEST, 1): the uniform points beside them; (BEST, 2): rivals
     OPERATORS = 3  # (OPERATORS, number, i, group): samples in the basis of a group of Pauli strings
     MULTI_PRODUCT = 4  # (MULTI_PRODUCT, k, ...): the run with Trotter number k
     RANDOMISED = 5  # (RANDOMISED, c, ...): draw c of a random circuit and its run
@@ -133,7 +133,6 @@ class Stream(IntEnum):
     BRIDGE = 7  # (BRIDGE, 0) and (BRIDGE, 1): both heat equations of a bridge; (BRIDGE, 2): their errors
     ANNEALING_MEMBER = 20  # (ANNEALING_MEMBER, number)
     ANNEALING_RESTARTS = 21  # where the restarts begin
-    RIVALS = 22  # classical optimisers beside a descent
     METTS_CHAIN = 30  # the collapses of the chain
     METTS_BEST = 31  # the uniform points beside the best weights
     METTS_CIRCUITS = 32  # (METTS_CIRCUITS, call, k): circuit k of a call

@@ -486,7 +486,7 @@ def test_no_stream_of_random_numbers_is_used_twice(monkeypatch: pytest.MonkeyPat
     ]
     made.clear()
     qd.descend("hosaki", qubits=3, steps=20, seed=1, compare=["dual_annealing"], progress=False)
-    of_rivals = circuit_seed(1, Stream.RIVALS)
+    of_rivals = circuit_seed(1, Stream.BEST, 2)
     for own in ([of_rivals, 1], 1):  # the first look of the rival, and the samples, whose stream no rival has
         assert made.count(real(own).bit_generator.state["state"]["state"]) == 1
 

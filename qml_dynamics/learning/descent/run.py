@@ -264,7 +264,7 @@ def _after(
         done = replace(done, end=_end(objective, done.refined, bounds, scale))
         at = "the classical optimisers"
         if asked:
-            seed = circuit_seed(seed_of(run), Stream.RIVALS)  # not that of the samples
+            seed = circuit_seed(seed_of(run), Stream.BEST, 2)  # not that of the samples
             for rival in each_rival(objective, bounds, done.evaluations(run).total, seed, asked):
                 beside.append(rival)
     except KeyboardInterrupt:
