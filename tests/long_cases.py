@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LONG = (
+    "unit/test_budget_blame.py::test_parts_from_many_shots_have_the_error_of_sampling[loss]",
     "runs/test_kill_calls.py::test_signalled_calls_end_with_the_same_bits[verbs0-9]",
     "runs/test_kill_calls.py::test_signalled_calls_end_with_the_same_bits[verbs2-15]",
     "runs/test_compact_runs.py::test_an_interrupted_run_goes_on_to_the_same_bits[wide train]",

@@ -122,7 +122,7 @@ class Stream(IntEnum):
 
     WEIGHT = 0  # (WEIGHT, i): samples of the weights at saved time i
     DUAL = 1  # (DUAL, i): samples in the dual basis
-    BEST = 2  # (BEST, 0): samples of the last density; (BEST, 1): the uniform points beside them
+    BEST = 2  # (BEST, 0): samples of the last density; (BEST, 1): the uniform points beside them; (BEST, 2): rivals
     OPERATORS = 3  # (OPERATORS, number, i, group): samples in the basis of a group of Pauli strings
     MULTI_PRODUCT = 4  # (MULTI_PRODUCT, k, ...): the run with Trotter number k
     RANDOMISED = 5  # (RANDOMISED, c, ...): draw c of a random circuit and its run

@@ -17,6 +17,7 @@ from .. import synthesis
 from ..backends import Backend
 from ..base.arguments import checks_arguments
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, integer, real, require
+from ..base.estimate import Estimate
 from ..base.options import renamed_option
 from ..model.formulas import boundaries, by_order, factors, segments
 from ..model.hamiltonians import LearningHamiltonian
@@ -47,7 +48,7 @@ class MiniBatch:
     linear in w it is a diffusion of momenta, ``d Var(p) / dt = v Var(slope)``. Derived here; compare Lindblad, Commun. Math. Phys. 48, 119
     (1976), and for the noise of batches Li, Tai, E, J. Mach. Learn. Res. 20, 40 (2019), arXiv:1811.01558.
 
-    The answer is the average over ``draws`` of them, and its errors are those between them.
+    The answer is the average over ``draws`` of them, and its errors are those between them: infinite for one draw of batches that differ.
 
     Args:
         steps: equal steps over the duration.
@@ -165,7 +166,12 @@ def _run(job: Job, method: MiniBatch) -> Answer:
         if job.callback is None:
             job.progress(c + 1, count)
     out, spread = averaged(answers, job.shots)
-    facts: dict[str, Any] = {"circuits": len(answers), "between_circuits": spread, "noise": noise(job.problem, method)}
+    left = noise(job.problem, method)
+    if len(answers) == 1 and left > 0:  # what other batches would give is not known
+        unknown = np.where(job.saves > 0, np.inf, 0.0)
+        means = {name: Estimate(e.value, e.stderr + unknown, e.shots) for name, e in out.expectations.items()}
+        out = replace(out, expectations=means)
+    facts: dict[str, Any] = {"circuits": len(answers), "between_circuits": spread, "noise": left}
     if stop:
         facts["interrupted"] = True
     if gates:

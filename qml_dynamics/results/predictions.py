@@ -18,7 +18,7 @@ from ..base.printing import printed_briefly
 from ..model.objectives.base import Model, Objective
 from ..model.objectives.classifiers import BinaryClassifier, Numbers
 from ..model.objectives.prepared import Preparation, refuse_without_model
-from ..model.objectives.scores import given_labels, gives_numbers, r_squared
+from ..model.objectives.scores import class_index, given_labels, gives_numbers, r_squared
 from ..model.tables.cells import is_missing, label_value, same_label
 from ..model.tables.frames import FrameLike, is_frame
 from ..model.tables.reading import Table, read_table
@@ -155,7 +155,7 @@ class Predictor:
         require(truth.shape == found.shape, "y", f"have {len(found)} labels", f"of shape {truth.shape}")
         require(truth.size > 0, "y", "have at least one label", "of length 0")
         if self.classes is None:  # a model of a person's own, which gives labels as they are
-            return float(np.mean(found == truth))
+            return float(np.mean([same_label(given, str(one)) for one, given in zip(found.tolist(), truth.tolist())]))
         prepared = self.objective.preparation
         second = second_class(truth, [str(name) for name in self.classes], prepared is not None and prepared.rest)
         return float(np.mean((found == self.classes[1]) == second))
@@ -279,12 +279,8 @@ def share_right(
     0.5
     """
     known = [str(one) for one in classes]
-    means: dict[object, str | None] = {}
-    for label in truth.tolist():
-        if label not in means:
-            means[label] = next((one for one in known if same_label(label, one)), None)
-            require(means[label] is not None, name, f"be one of {', '.join(known[:8])}", label, error)
-    return float(np.mean([str(said) == means[label] for said, label in zip(found.tolist(), truth.tolist())]))
+    index = class_index(truth, classes, name, error)
+    return float(np.mean([str(said) == known[k] for said, k in zip(found.tolist(), index)]))
 
 
 def law_of(run: Trajectory, weights: Chosen, reading: str | None = None, time: float | None = None) -> Predictor:

@@ -76,15 +76,19 @@ class Checkpoint:
         """Write the checkpoint after ``step`` steps, whole or not at all.
 
         Args:
-            step: not negative; a checkpoint of the same step is replaced.
+            step: not negative, and none below that of a checkpoint in the folder; one of the same step is replaced.
             arrays: numbers of any dtype but objects.
             generator: its whole state is kept.
             meta: plain data, as JSON has it.
 
         Raises:
-            ProblemError: the folder cannot be written, or an array holds objects.
+            ProblemError: the folder cannot be written or holds a later step, as another computation leaves it, or an array holds objects.
         """
         step = integer(step, "step", 0, 10**12)
+        later = [path for path in self._files() if _step(path) > step]
+        if whole := [path for path in later if _is_whole(path)]:
+            held = f"{_step(whole[-1])}, which {self.folder} holds (clear it, or name another folder)"
+            raise ProblemError(f"Argument `step` must not be below {held}, but is {step}.")
         for name, array in arrays.items():
             if np.asarray(array).dtype.hasobject:
                 raise ProblemError(f"Argument `arrays` must hold numbers, but {name!r} holds objects.")
@@ -92,7 +96,7 @@ class Checkpoint:
         head = {"format": FORMAT, "step": step, "generator": state, "meta": plain(dict(meta or {}))}
         stored = {_PREFIX + name: np.asarray(array) for name, array in arrays.items()}
         write_npz(self.folder / f"step-{step:08d}.npz", {"head": np.array(json.dumps(head)), **stored})
-        for old in self._files()[: -self.keep]:
+        for old in (*later, *[path for path in self._files() if path not in later][: -self.keep]):
             old.unlink(missing_ok=True)
 
     def load(self) -> Saved | None:
@@ -125,7 +129,20 @@ class Checkpoint:
 
     def _files(self) -> list[Path]:
         found = [path for path in self.folder.glob("step-*.npz") if _NAME.fullmatch(path.name) and path.is_file()]
-        return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")))
+        return sorted(found, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a checkpoint can be read; from one that is damaged no computation goes on, but from the one before it."""
+    try:
+        _read(path)
+    except ProblemError:
+        return False
+    return True
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

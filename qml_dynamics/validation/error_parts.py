@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from itertools import zip_longest
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -233,6 +234,20 @@ class Point:
     loss: Estimate
     shots: int | None = None
     outside: float = 0.0
+
+
+class Shots(Protocol):
+    """An end of a link."""
+
+    @property
+    def shots(self) -> int | None:
+        """Of how many samples it is made; None: exact."""
+        ...
+
+
+def sampled(a: Shots, b: Shots) -> bool:
+    """Whether the difference of both ends of a link has an error from samples: nothing lies between a run and itself."""
+    return a is not b and (a.shots is not None or b.shots is not None)
 
 
 def certain(estimate: Estimate) -> Estimate:

@@ -42,10 +42,11 @@ from .error_parts import (
     certain,
     coarse_cells,
     infidelity_of,
+    sampled,
     samples_worth,
     with_synthesis,
 )
-from .noise_parts import as_read, errors_of_readout, on_device, without_mitigation
+from .noise_parts import as_read, between, errors_of_readout, on_device, without_mitigation
 from .wider_box import inner, widened
 
 _SETTLED = 1e-14  # infidelity that the reference may still have
@@ -111,7 +112,8 @@ class Chain:
         chain = dict(zip(names, pairwise((*points, readout, noisy, device, final))))
         terms = {name: self._distance(a, b) for name, (a, b) in chain.items()}
         shifts = {
-            name: b.loss - a.loss if name == "shots" else certain(b.loss - a.loss) for name, (a, b) in chain.items()
+            name: b.loss - a.loss if name == "shots" or sampled(a, b) else certain(b.loss - a.loss)
+            for name, (a, b) in chain.items()
         }
         known = {
             n: (a.state, b.state) for n, (a, b) in chain.items() if a is not b or n not in ("box", "grid", "register")
@@ -270,7 +272,12 @@ class Chain:
         """The run on that device: exact noisy probabilities, or many shots where they are not known."""
         assert backend is not None
         run = partial(self.run, self.problem, self.method, backend)
-        return self._point(on_device(run, backend, self.shots, self.seed, self._note))
+        found = on_device(run, backend, self.shots, self.seed, self._note)
+        if found.shots is None:
+            return self._point(found)
+        last = found.expectations["objective"][-1]
+        loss = Estimate(float(last.value), float(last.stderr), found.shots)
+        return Point(found.density[-1], None, loss, samples_worth(found, found.shots))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -290,7 +297,8 @@ class Chain:
         return self._samples_of(run)
 
     def _distance(self, a: Point, b: Point) -> Estimate:
-        return Estimate(0.5 * float(np.abs(self._cells(a) - self._cells(b)).sum()))
+        p, q = self._cells(a), self._cells(b)
+        return between(0.5 * float(np.abs(p - q).sum()), p, q, (None, None) if a is b else (a.shots, b.shots))
 
     def _cells(self, point: Point) -> np.ndarray:
         """Probabilities of the cells of the box, and of the outside."""

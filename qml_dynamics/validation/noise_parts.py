@@ -15,7 +15,9 @@ import numpy as np
 from ..backends import Backend, capabilities
 from ..backends import backend as find_backend
 from ..base.errors import MethodError
+from ..base.estimate import Estimate
 from ..results.trajectory import Trajectory
+from .comparison import noise_floor
 
 MANY = 200_000  # shots of a circuit whose exact noisy probabilities are not known, and of the calibrations
 _CIRCUITS = 64  # that a job may hold, by which its executions are shared out
@@ -69,6 +71,15 @@ def on_device(
     except Exception as error:  # of any kind: the backend may be a person's own
         note(f"device: exact noisy probabilities are not available ({error}); measured from many shots.")
     return run(min(many_shots(device), 100 * (shots or 1000)), (seed or 0) + 1)
+
+
+def between(value: float, p: np.ndarray, q: np.ndarray, shots: tuple[int | None, int | None]) -> Estimate:
+    """A total variation of outcomes ``p`` and ``q``, of which some come from that many shots (None: exact).
+
+    What sampling alone shows, on the average and in its spread, is its error.
+    """
+    floor = noise_floor(np.clip(p, 0, 1), np.clip(q, 0, 1), *shots)
+    return Estimate(value, float(np.hypot(floor.value, floor.stderr)), floor.shots)
 
 
 def errors_of_readout(device: Backend, num_qubits: int, seed: int | None) -> list[tuple[float, float]]:

@@ -35,8 +35,8 @@ from ..model.problem import Problem
 from ..results.observables import Observable, ObservableLike, pauli_groups, read_observables
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
-from .error_parts import OPERATOR_TERMS, coarse_cells, infidelity_of, samples_worth, with_synthesis
-from .noise_parts import as_read, errors_of_readout, on_device, without_mitigation
+from .error_parts import OPERATOR_TERMS, certain, coarse_cells, infidelity_of, sampled, samples_worth, with_synthesis
+from .noise_parts import as_read, between, errors_of_readout, on_device, without_mitigation
 
 _TOL = 1e-12  # of the reference
 _SAME = 1e-12  # infidelity of two starts that are one
@@ -129,11 +129,15 @@ class OperatorChain:
         self, chain: Mapping[str, tuple[Point, Point]], exact: Point, circuit: Point, device: Point, final: Point
     ) -> dict[str, Any]:
         """What :class:`ErrorBudget` holds, from both ends of every link."""
-        terms = {name: Estimate(self._distance(a, b)) for name, (a, b) in chain.items()}
+        terms = {name: self._term(a, b) for name, (a, b) in chain.items()}
         columns: dict[str, dict[str, Estimate]] = {}
         for column in self.bounds:
-            links = {name: b.means[column] - a.means[column] for name, (a, b) in chain.items()}
-            columns[column] = {n: e if n == "shots" else Estimate(float(e.value)) for n, e in links.items()}
+            columns[column] = {
+                name: b.means[column] - a.means[column]
+                if name == "shots" or sampled(a, b)
+                else certain(b.means[column] - a.means[column])
+                for name, (a, b) in chain.items()
+            }
             columns[column]["total"] = final.means[column] - exact.means[column]
         apart = {n: pair for n, pair in chain.items() if pair[0] is not pair[1] or n == "formula"}
         infidelity = {
@@ -158,6 +162,11 @@ class OperatorChain:
             "observables": columns,
             "noise_left": self._distance(circuit, device),
         }
+
+    def _term(self, a: Point, b: Point) -> Estimate:
+        """Their total variation, with what sampling alone shows as its error."""
+        shots = (None, None) if a is b else (a.shots, b.shots)
+        return between(self._distance(a, b), self._cells(a), self._cells(b), shots)
 
     def _point(self, run: Trajectory, shots: int | None = None) -> Point:
         """Where a run ends."""
@@ -230,7 +239,8 @@ class OperatorChain:
         """The run on that device: exact noisy probabilities, or many shots where they are not known."""
         assert backend is not None
         run = partial(self.run, self.problem, self.method, backend)
-        return self._point(on_device(run, backend, self.shots, self.seed, self._note))
+        found = on_device(run, backend, self.shots, self.seed, self._note)
+        return self._point(found, None if found.shots is None else samples_worth(found, found.shots))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

@@ -57,6 +57,21 @@ def test_the_last_complete_one_counts(tmp_path: Path) -> None:
     assert box.load() is None
 
 
+def test_a_checkpoint_that_was_just_written_stays(tmp_path: Path) -> None:
+    """Another computation in the same folder is refused, not thrown away; steps that are damaged do not count."""
+    saves = Checkpoint(tmp_path)
+    for step in (10, 20):
+        saves.save(step, {"x": np.array([step])})
+    with pytest.raises(ProblemError, match=r"^Argument `step` must not be below 20, which .* holds .*, but is 1\.$"):
+        saves.save(1, {"x": np.zeros(1)})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000010.npz", "step-00000020.npz"]
+    (tmp_path / "step-00000020.npz").write_bytes(b"half")
+    assert saves.load().step == 10
+    saves.save(11, {"x": np.array([11])})
+    assert saves.load().step == 11
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000010.npz", "step-00000011.npz"]
+
+
 def test_bad_input(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match="`step`"):
         Checkpoint(tmp_path).save(-1, {})

@@ -90,3 +90,33 @@ def test_a_pipe_is_never_replaced_by_a_file(tmp_path: Path) -> None:
     with pytest.raises(qd.ProblemError, match=r"pipe\.npz is a device or a pipe"):
         qd.write_problem(problem, tmp_path / "pipe.npz")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe.npz"]
+
+
+def test_a_problem_written_over_another_is_never_a_mixture(tmp_path: Path) -> None:
+    """Until the file itself is replaced the old one reads its own table; afterwards the new one, and no table is left over."""
+    grid, path = qd.Grid((-1, 1), 13), tmp_path / "p.toml"
+
+    def problem(value: float) -> qd.Problem:
+        loss = qd.objectives.from_table(value + np.arange(2.0**13), grid)
+        return qd.Problem(grid, loss, 0.5, clock="real", duration=value)
+
+    def values() -> tuple[float, float]:
+        found = qd.read_problem(path).problem
+        return found.duration, float(found.objective.table(grid)[0])
+
+    def files() -> dict[str, bytes]:
+        return {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    qd.write_problem(problem(1.0), path)
+    for last, value in ((1.0, 2.0), (2.0, 3.0), (3.0, 3.0)):
+        before = files()
+        qd.write_problem(problem(value), path)
+        after = files()
+        assert values() == (value, value)
+        assert len(after) == 2
+        for name, content in {**after, **before}.items():  # as a kill before the last rename leaves the folder
+            (tmp_path / name).write_bytes(content)
+        assert values() == (last, last)
+        qd.write_problem(problem(value), path)
+        assert values() == (value, value)
+    assert path.stem + "_table.npy" in before

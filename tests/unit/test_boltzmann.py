@@ -266,3 +266,10 @@ def test_the_program_of_the_gallery() -> None:
     assert machine.labels == facts["machine"]["labels"]
     assert 0.5 * np.abs(machine.law(facts["theta"]) - law).sum() < 0.01
     assert facts["kl"] < 0.0755 < facts["kl_start"]
+
+
+@pytest.mark.parametrize(("q", "p", "name"), [([2.0, 2.0], [0.5, 0.5], "q"), ([0.5, 0.5], [1.0, 3.0], "p")])
+def test_what_is_no_law_has_no_relative_entropy(q: list[float], p: list[float], name: str) -> None:
+    with pytest.raises(qd.ProblemError, match=rf"^Argument `{name}` must have the sum 1, but is 4\.0\.$"):
+        divergence(np.array(q), np.array(p))
+    assert divergence(np.array(q) / sum(q), np.array(p) / sum(p)) >= 0

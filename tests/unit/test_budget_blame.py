@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qiskit.providers.basic_provider import BasicSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 import qml_dynamics as qd
@@ -175,3 +176,22 @@ def test_the_classical_clock_has_no_budget_and_the_reason_is_told(method: Any) -
     with pytest.raises(qd.ProblemError, match=reason) as told:
         qd.error_budget(swing, method)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("of", ["loss", "operator"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_parts_from_many_shots_have_the_error_of_sampling(of: str) -> None:
+    """A device without noise that gives samples only: what its part shows is that of sampling, and stands within its error."""
+    well = qd.Problem(
+        qd.Grid((-3, 3), 3), lambda w: w[:, 0] ** 2, 0.4, clock="real", duration=0.5, initial=qd.Gaussian(0.5, 0.6)
+    )
+    spins = qd.Problem.from_operator({"ZZ": 1.0, "XI": 0.7}, clock="real", duration=0.5, initial="01")
+    problem = {"loss": well, "operator": spins}[of]
+    found = qd.error_budget(problem, qd.Trotter(2), backend=qd.backend(BasicSimulator()), shots=50, seed=1)
+    device, exact = found.terms["device"], found.terms["formula"]
+    assert 0 < float(device.value) < 3 * device.stderr < 0.1
+    assert exact.stderr == 0
+    shift = found.shifts["device"]
+    assert abs(float(shift.value)) < 4 * shift.stderr
+    assert shift.stderr > 0 == found.shifts["formula"].stderr
+    assert found.shot_floor.value > 3 * float(device.value)

@@ -18,6 +18,7 @@ from qml_dynamics.learning.descent import learn as learn_room
 from qml_dynamics.learning.descent import table as table_room
 from qml_dynamics.learning.descent.box import Counted, Spent, on_unit_box, remembered
 from qml_dynamics.learning.descent.fixed import Warped, amounts
+from qml_dynamics.methods.base import Stream, circuit_seed
 from qml_dynamics.model.objectives import Objective, from_table, levy, named, rastrigin
 from qml_dynamics.model.spec import describe_schedule
 from qml_dynamics.runs.problem_file import problem_from_spec
@@ -286,6 +287,23 @@ def test_an_interrupted_descent_answers_with_what_it_has(monkeypatch, capsys):
     assert "Interrupted from the keyboard" in said
 
 
+def test_rivals_do_not_draw_with_the_numbers_of_the_samples() -> None:
+    """The uniform rival of a descent is not that which the seed of the samples would give, and the same call gives it again."""
+    found, again = (qd.descend("levy", qubits=3, steps=20, seed=1, compare=["uniform"]) for _ in range(2))
+    limits, seed = found.box.bounds, found.trajectory.provenance["seed"]
+    shared = qd.descent.rivals(levy(), limits, found.evaluations.total, seed, ["uniform"])[0]
+    assert found.rivals[0].weights == again.rivals[0].weights != shared.weights
+    assert found.rivals[0].evaluations == shared.evaluations
+
+
+def test_saved_times_of_a_descent_end_where_its_samples_are_drawn() -> None:
+    with pytest.raises(MethodError, match=r"^Argument `save` must end at the duration 10, .* but is 0\.5\.$"):
+        qd.descend("levy", qubits=3, steps=20, save=[0.0, 0.5])
+    found = qd.descend("levy", qubits=3, steps=20, seed=1, save=[0.5, 10.0], polish=0)
+    assert found.success.value == qd.descend("levy", qubits=3, steps=20, seed=1, polish=0).success.value > 0
+    assert found.trajectory.times.tolist() == [0.5, 10.0]
+
+
 def test_compare_gives_the_rivals_the_same_evaluations():
     answer = qd.descend("hosaki", qubits=4, steps=300, seed=1, compare=["uniform", "grid_lbfgsb"])
     assert {r.name: r.evaluations <= answer.evaluations.total for r in answer.rivals} == {
@@ -468,7 +486,9 @@ def test_no_stream_of_random_numbers_is_used_twice(monkeypatch: pytest.MonkeyPat
     ]
     made.clear()
     qd.descend("hosaki", qubits=3, steps=20, seed=1, compare=["dual_annealing"], progress=False)
-    assert made.count(real([1, 1]).bit_generator.state["state"]["state"]) == 1
+    of_rivals = circuit_seed(1, Stream.BEST, 2)
+    for own in ([of_rivals, 1], 1):  # the first look of the rival, and the samples, whose stream no rival has
+        assert made.count(real(own).bit_generator.state["state"]["state"]) == 1
 
 
 def test_noisy_methods_pay_for_the_rows_they_see():
@@ -582,3 +602,13 @@ def test_the_optimum_beside_a_run_does_not_depend_on_units_either() -> None:
         best = scipy_optimum(bowl)
         assert best is not None
         assert best.weights[0] / unit == pytest.approx(0.3, abs=1e-6)
+
+
+def test_one_split_tells_nothing_of_others():
+    one = qd.descent.Study(("a", "b"), *[np.array([[0.3], [0.4]])] * 3, np.array([1.0, 1.0]))
+    assert one.interval("loss", "a") == (0.3, -np.inf, np.inf)
+    assert one.estimate("accuracy", "b").stderr == np.inf
+    assert "[-inf, inf]" in str(one)
+    two = qd.descent.Study(("a",), *[np.array([[0.3, 0.4]])] * 3, np.array([1.0]))
+    assert two.interval("loss", "a") == pytest.approx((0.35, 0.3, 0.4))
+    assert np.isfinite(two.estimate("loss", "a").stderr)

@@ -806,3 +806,12 @@ def test_command_line_names_what_is_wrong(
         main(["diffuse", str(tmp_path), "--out", str(tmp_path)])
     assert end.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_one_split_has_no_interval() -> None:
+    """What other splits would give is not known, where an interval without width told that it is."""
+    rows = np.random.default_rng(0).standard_normal((40, 1))
+    found = diffusion.quality(rows, Grid((-6.0, 6.0), 4), splits=1, samples=50, steps=5, seed=1)
+    assert found.interval == (0.0, np.inf)
+    assert np.isfinite(found.ratio)
+    assert "(0.000 to inf)" in " ".join(str(found).split())

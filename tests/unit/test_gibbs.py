@@ -269,3 +269,19 @@ def test_a_label_never_seen_has_an_error_all_the_same() -> None:
 def test_energies_further_apart_than_floats_reach() -> None:
     with pytest.raises(qd.ProblemError, match="differ by a finite number"):
         softmax([1e308, -1e308], 1.0)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_success_of_a_method_on_circuits_has_an_error() -> None:
+    """Of the shots taken: that of a binomial share, and none where everything is kept."""
+    problem = qd.Problem(
+        qd.Hypercube(2), lambda w: w[:, 0] - 0.5 * w[:, 0] * w[:, 1], 0.4, clock="imaginary", duration=1.0
+    )
+    found = thermal(
+        problem, 0.8, backend="statevector", shots=400, seed=1, method=qd.ProbabilisticITE(1.0, 2, block="exact")
+    )
+    share = found.success_probability
+    assert 0 < share < 1
+    assert found.kept < found.shots == 400
+    assert 0.7 < found.success_stderr / np.sqrt(share * (1 - share) / 400) < 1.3
+    assert thermal(problem, 0.8, method=qd.Krylov()).success_stderr == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError
+from qml_dynamics.base.estimate import Estimate
 from qml_dynamics.learning.metts import autocorrelation, detailed_balance, effective_size, potential_scale_reduction
 from qml_dynamics.learning.metts.laws import Blocks, Dense, Waves
 from qml_dynamics.learning.metts.statistics import error_of_chain
@@ -307,6 +310,39 @@ def test_model_votes() -> None:
     assert chain.score(X[1::2], y[1::2]) > 0.85
     assert chain.best.value <= chain.mean(objective.fn).value
     assert chain.score(X[1::2], 1 - y[1::2]) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        (lambda w: np.stack([w[:, 0]] * 2, 1), r"of shape \(40, 2\)"),
+        (lambda w: np.exp(1j * w[:, 0]), "of type complex128"),
+        (lambda w: w[:, 0] / 0.0, "inf"),
+        (lambda w: w["a"], "fails: IndexError"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_mean_of_something_else_than_numbers_is_refused(function: Any, found: str) -> None:
+    chain = qd.metts(WELL, 0.5, 40, seed=1)
+    with pytest.raises(qd.ProblemError, match=rf"^Argument `function` must give a finite real number .*{found}"):
+        chain.mean(function)
+    assert np.isfinite(float(chain.mean(lambda w: w[:, 0] > 0).value))
+
+
+def test_a_chain_of_too_few_samples_for_an_error_is_returned(tmp_path: Path) -> None:
+    """One mean of a walker has no error: it is infinite, and the chain, which is computed, is not thrown away."""
+    chain = qd.metts(WELL, 0.5, 3, seed=4)
+    assert chain.samples.shape == (3, 1)
+    assert chain.detailed_balance.stderr == np.inf
+    assert np.isfinite(float(chain.detailed_balance.value))
+    again = qd.Chain.load(chain.save(tmp_path / "chain.npz"), WELL)
+    assert again.detailed_balance.stderr == np.inf
+    assert np.array_equal(again.index, chain.index)
+    for wrong in (np.nan, -np.inf):
+        with pytest.raises(
+            MethodError, match=r"`tau` must be of a size that can be computed with, but its error is not finite"
+        ):
+            replace(chain, detailed_balance=Estimate(0.0, wrong))
 
 
 def test_interrupt_returns_the_samples_so_far(monkeypatch: pytest.MonkeyPatch) -> None:

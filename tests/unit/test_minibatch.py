@@ -11,8 +11,10 @@ import pytest
 import qml_dynamics as qd
 from qml_dynamics.base.codec import method_from_spec, method_spec
 from qml_dynamics.learning.minibatch import averaged_state, draw_batches, noise
+from qml_dynamics.learning.minibatch.channel import _Coherence
 from qml_dynamics.methods.minibatch import parts
 from qml_dynamics.model.objectives import batch_values, from_rows, row_covariance
+from qml_dynamics.model.objectives.rows import row_table
 
 ROOT = Path(__file__).parents[2] / "circuits"
 SLOPES = np.array([1.0, -0.3, 0.5, 2.0, 0.1])
@@ -326,3 +328,33 @@ def test_the_programs_of_the_gallery_are_these_circuits() -> None:
     limit = averaged_state(file.problem, file.method, limit=True)[-1]
     loss = float(np.diag(limit).real @ file.problem.objective.on(file.problem.domain).reshape(-1))
     assert loss == pytest.approx(0.618, abs=5e-4)  # of the README
+
+
+@pytest.mark.parametrize("encoding", ["none", "onehot"])
+def test_the_averaged_state_is_refused_on_the_grids_that_the_method_refuses(encoding: str) -> None:
+    p = LINE.replace(domain=qd.Grid((-6, 6), points=12, encoding=encoding))
+    for call in (averaged_state, qd.evolve):
+        with pytest.raises(qd.MethodError, match=r"^Argument `method` must run on a one-hot grid, but is MiniBatch"):
+            call(p, qd.MiniBatch(4, 2))
+
+
+def test_one_draw_does_not_know_what_others_give() -> None:
+    """Its errors are infinite, but at the start, which is known, and for a batch of all rows, of which there is one."""
+    one = qd.evolve(LINE, qd.MiniBatch(4, 2, draws=1, seed=1, classical=True)).expectations["objective"]
+    assert one.stderr.tolist() == [0.0, np.inf]
+    assert np.isfinite(one.value).all()
+    every = qd.evolve(LINE, qd.MiniBatch(4, 5, draws=1, seed=1, classical=True)).expectations["objective"]
+    assert every.stderr.tolist() == [0.0, 0.0]
+    two = qd.evolve(LINE, qd.MiniBatch(4, 2, draws=2, seed=1, classical=True)).expectations["objective"]
+    assert 0 < two.stderr[-1] < np.inf
+
+
+def test_few_matrices_are_kept_under_a_schedule() -> None:
+    loss = row_table(LINE.objective, LINE.domain)
+    kept = _Coherence(loss, qd.MiniBatch(40, 2), limit=True)
+    first = kept(0.1)
+    assert kept(0.1) is first
+    for amount in np.linspace(0.2, 1.0, 9):
+        kept(amount)
+    assert len(kept.known) == 3
+    np.testing.assert_array_equal(kept(0.1), first)

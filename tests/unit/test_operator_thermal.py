@@ -241,6 +241,17 @@ def test_energies_that_all_starts_share_are_exact() -> None:
     assert float(energy.value) == pytest.approx(-np.tanh(1.2), abs=1e-9)
 
 
+def test_an_error_while_energies_are_measured_keeps_the_chain() -> None:
+    """So few shots that some start keeps none: the samples, which had outcomes in stock, are there with the reason."""
+    spin = qd.Problem.from_operator({"Z": 1.0, "X": 0.4}, clock="imaginary", duration=1.0)
+    device, method = qd.backend(BasicSimulator()), qd.ProbabilisticITE(0.8, 4)
+    chain = qd.metts(spin, 1.0, 4, seed=1, backend=device, shots=2, method=method, walkers=2, burn_in=0)
+    assert chain.energy is None
+    assert chain.samples.shape == (4, 1)
+    assert chain.stop.startswith("Interrupted by an error after all 2 steps. The energies are not measured: Argument")
+    assert "`shots` must be larger: none of 2 was kept" in chain.stop
+
+
 def test_a_chain_without_shots_measures_each_energy_with_its_own_number_of_them() -> None:
     """4096 of each basis, and not all those that the chain has taken; more where few are kept."""
     spins = qd.Problem.from_operator({"Z": 0.7, "X": -0.5}, clock="imaginary", duration=0.3)

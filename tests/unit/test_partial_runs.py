@@ -218,6 +218,51 @@ def test_interrupt_while_energies_are_measured_keeps_the_chain(signals: Signals,
     assert float(again.detailed_balance.value) == float(undisturbed.detailed_balance.value)
 
 
+class Tired:
+    """A bowl whose single points, as polish and rivals ask them, are interrupted at the one of that number."""
+
+    def __init__(self, when: int) -> None:
+        self.when, self.asked = when, 0
+
+    def __call__(self, w: np.ndarray) -> np.ndarray:
+        self.asked += len(w) == 1
+        if len(w) == 1 and self.asked == self.when:
+            raise KeyboardInterrupt
+        out: np.ndarray = ((w - 0.3) ** 2).sum(axis=1)
+        return out
+
+
+@pytest.mark.parametrize(
+    ("when", "polished", "rivals", "undone"),
+    [(5, 1, 0, "the polish"), (20, 2, 0, "the polish"), (70, 3, 1, "the classical optimisers")],
+)
+def test_interrupt_after_a_descent_keeps_what_is_done(
+    when: int, polished: int, rivals: int, undone: str, tmp_path: Path
+) -> None:
+    """The run may have taken hours: it stays, with as much of polish and rivals as is done, and is not taken for the whole."""
+
+    def found(bowl: Tired, folder: Path | None = None) -> qd.descent.Descent:
+        names = ["differential_evolution", "grid_lbfgsb", "uniform"]
+        box = [(-1, 1), (-1, 1)]
+        return qd.descend(bowl, bounds=box, qubits=4, steps=50, seed=1, compare=names, folder=folder)
+
+    piece = found(Tired(when), tmp_path / "run")
+    assert len(piece.polished) == polished
+    assert len(piece.rivals) == rivals
+    assert (piece.end is None) == (rivals == 0)
+    assert piece.evaluations.polish > 0
+    assert piece.trajectory.stop.startswith("Interrupted from the keyboard after the run. Reached the end")
+    assert piece.trajectory.stop.endswith(f"Not done: {undone}.")
+    assert piece.trajectory.stop in str(piece)
+    assert is_partial(piece.trajectory)
+    assert not (tmp_path / "run" / "descent.npz").exists()
+    undisturbed = found(Tired(-1))
+    assert np.array_equal(piece.trajectory.states[-1], undisturbed.trajectory.states[-1])
+    assert piece.polished[: polished - 1] == undisturbed.polished[: polished - 1] or polished == 3
+    assert len(found(Tired(-1), tmp_path / "run").rivals) == len(undisturbed.rivals) == 3
+    assert (tmp_path / "run" / "descent.npz").exists()
+
+
 def functions_that_evolve(tree: ast.Module) -> Iterator[tuple[str, ast.AST, ast.Call]]:
     """Every call of ``evolve`` by its name, with the function of a module or a class that it stands in."""
 

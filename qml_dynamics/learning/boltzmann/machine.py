@@ -14,6 +14,7 @@ from ...model.pauli import PauliSum
 
 _BITS = 10
 TINY = 1e-300
+_SUM = 1e-6  # of probabilities, which single precision leaves
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,8 @@ def divergence(q: np.ndarray, p: np.ndarray) -> float:
     for name, law in (("q", q), ("p", p)):
         fits = np.ndim(law) == 1 and np.shape(law) == np.shape(q) and bool((np.asarray(law) >= 0).all())
         require(fits, name, "be probabilities, as many of both", law)
+        total = float(np.sum(law))
+        require(abs(total - 1) < _SUM, name, "have the sum 1", total)
     q, p = np.asarray(q), np.asarray(p)
     seen = q > 0
     return float(q[seen] @ (np.log(q[seen]) - np.log(np.maximum(p[seen], TINY))))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -39,15 +40,30 @@ class Polished:
     gradients: int
 
 
-def polish_samples(objective: Objective, starts: np.ndarray, bounds: Bounds, scale: float) -> tuple[Polished, ...]:
-    """L-BFGS-B from each start ``(m, ndim)`` within the box; ``scale`` is the range of the loss there."""
-    out = []
+def each_polished(objective: Objective, starts: np.ndarray, bounds: Bounds, scale: float) -> Iterator[Polished]:
+    """L-BFGS-B from each start ``(m, ndim)`` within the box; ``scale`` is the range of the loss there.
+
+    An interrupt from the keyboard gives what the start in hand has found so far, and is then raised.
+    """
     for start in starts:
         loss = Counted(objective)
-        base = loss(start)
-        refine(UnitLoss(loss, bounds, base, scale if scale > 0 else 1.0), start)
-        out.append(Polished(loss.weights, loss.value, tuple(start.tolist()), loss.count, loss.gradients))
-    return tuple(out)
+        try:
+            base = loss(start)
+            refine(UnitLoss(loss, bounds, base, scale if scale > 0 else 1.0), start)
+        except KeyboardInterrupt:
+            if loss.count:
+                yield _polished(loss, start)
+            raise
+        yield _polished(loss, start)
+
+
+def _polished(loss: Counted, start: np.ndarray) -> Polished:
+    return Polished(loss.weights, loss.value, tuple(start.tolist()), loss.count, loss.gradients)
+
+
+def polish_samples(objective: Objective, starts: np.ndarray, bounds: Bounds, scale: float) -> tuple[Polished, ...]:
+    """All of :func:`each_polished`."""
+    return tuple(each_polished(objective, starts, bounds, scale))
 
 
 @printed_briefly
@@ -71,6 +87,9 @@ class Rival:
 
     def __str__(self) -> str:
         return f"{self.name}: loss {self.loss:.6g} in {self.evaluations} evaluations, {self.seconds:.3f} s"
+
+
+Kept = TypeVar("Kept", Polished, Rival)
 
 
 @dataclass(frozen=True)
@@ -236,13 +255,30 @@ def rivals(
     >>> [(r.name, r.loss < 1e-6) for r in rivals(sumofsquares(), [(-1, 1)] * 2, 400, 1, ["grid_lbfgsb", "uniform"])]
     [('grid_lbfgsb', True), ('uniform', False)]
     """
-    budget = integer(evaluations, "evaluations", 1, 10**9, MethodError)
-    box = Grid(bounds, 1).bounds
     out = []
     with suppress(KeyboardInterrupt):  # what is done is kept
-        for name in names or USUAL:
-            out.append(_one(objective, box, budget, seed, name))
-    return tuple(sorted(out, key=lambda r: r.loss))
+        for one in each_rival(objective, bounds, evaluations, seed, names):
+            out.append(one)
+    return best_first(out)
+
+
+def each_rival(
+    objective: Objective,
+    bounds: Sequence[Sequence[float]],
+    evaluations: int,
+    seed: int = 0,
+    names: Sequence[str] | None = None,
+) -> Iterator[Rival]:
+    """One after the other those of :func:`rivals`; an interrupt from the keyboard is raised."""
+    budget = integer(evaluations, "evaluations", 1, 10**9, MethodError)
+    box = Grid(bounds, 1).bounds
+    for name in names or USUAL:
+        yield _one(objective, box, budget, seed, name)
+
+
+def best_first(found: Iterable[Kept]) -> tuple[Kept, ...]:
+    """Sorted by the loss."""
+    return tuple(sorted(found, key=lambda each: each.loss))
 
 
 def _one(objective: Objective, bounds: Bounds, budget: int, seed: int, name: str) -> Rival:

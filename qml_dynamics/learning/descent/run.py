@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from ...base.interrupts import is_partial
 from ...methods.base import Method, Stream, check_method, circuit_seed
 from ...methods.evolution import TRAJECTORY, evolve
 from ...methods.identity import Identity
+from ...methods.job import save_times
 from ...methods.keeping import Folder, kept_call
 from ...methods.split_step import SplitStep
 from ...methods.trotter import Trotter, potential_queries
@@ -30,15 +31,8 @@ from ...results.trajectory import Counts, Trajectory
 from .box import Box, Counted, Limits, as_bounds, as_objective, fitted, on_unit_box, remembered, spread
 from .ends import End, end_of
 from .learn import pretrained
-from .polish import RIVALS, Bounds, Polished, UnitLoss, polish_samples, rivals
+from .polish import RIVALS, USUAL, Bounds, Polished, Rival, UnitLoss, best_first, each_polished, each_rival
 from .result import RESULT, Descent, Evaluations, success
-
-
-def refine_samples(objective: Objective, starts: np.ndarray, bounds: Bounds, scale: float) -> tuple[Polished, ...]:
-    """The polish of the best samples, best first; none of a table. ``scale`` is the range of the loss on the grid."""
-    if objective.domain is not None:
-        return ()
-    return tuple(sorted(polish_samples(objective, starts, bounds, scale), key=lambda p: p.loss))
 
 
 def seed_of(run: Trajectory) -> int:
@@ -132,12 +126,16 @@ def descend(
             multiplied by the square of the longest edge of a problem's box.
         duration, steps: default 10 and 500 a unit of time (40 on a backend), or what the schedule says.
         method: instead of ``SplitStep(steps, order=2)``, or ``Trotter(steps, order=2)`` with a backend.
-        backend, shots, save: as in ``evolve``. With shots, they are the samples.
+        backend, shots, save: as in ``evolve``. With shots, they are the samples. Saved times must hold the end, where samples are drawn.
         samples: drawn from an exact density (None: 1000); shots of a backend take their place.
         polish: so many of the best different samples are refined by L-BFGS-B (0: none; a table has nothing to refine).
         compare: run classical optimisers with as many evaluations too; True, or some of their names.
         seed: of all sampling and of the rivals.
         progress, folder: as in ``evolve``.
+
+    Returns:
+        :class:`Descent`. A keyboard interrupt during the run draws from its last wave; one after it keeps what is done of polish and
+        rivals; ``trajectory.stop`` says so.
 
     Raises:
         ProblemError: binary weights, a clock that is not real, no box, a loss that is the same everywhere.
@@ -165,6 +163,9 @@ def descend(
         shots = samples  # a device gives samples only
     if save is None and backend is not None:
         save = [stated.duration]  # no circuits for the start, which is known
+    last = save_times(save, stated.duration)[-1]
+    ended = f"end at the duration {stated.duration:g}, where samples are drawn"
+    require(last >= stated.duration * (1 - 1e-9), "save", ended, float(last), MethodError)
 
     def identify(said: Identity) -> None:
         """Enter what decides the result of this call into its identity."""
@@ -178,10 +179,10 @@ def descend(
     with kept_call("descend", folder, seed, identify) as call:
         given = seed if call.scope is None else call.entropy
         run = evolve(stated, chosen, backend=backend, shots=shots, seed=given, save=save, progress=progress)
-        call.partial = is_partial(run)
         if call.folder is not None:
             run.save(call.path(TRAJECTORY))
         found = _found(run, objective, box, samples, polish, names if compare else ())
+        call.partial = is_partial(found.trajectory)
         if call.folder is not None and not call.partial:
             found.save(call.path(RESULT))
         return found
@@ -197,16 +198,8 @@ def _found(
     limits = stated.domain.bounds if box is None else box.bounds  # type: ignore[union-attr]
     table = loss_table(stated)
     scale = float(np.ptp(table)) * (1.0 if box is None else box.scale)
-    refined = refine_samples(objective, points[:polish], limits, scale)
-    end = _end(objective, refined, limits, scale)
-    evaluations = Evaluations(
-        stated.domain.size + ASKED_TWICE,
-        sum(p.evaluations for p in refined),
-        sum(p.gradients for p in refined),
-        potential_queries(run),
-        0 if end is None else end.evaluations,
-    )
-    beside = rivals(objective, limits, evaluations.total, seed_of(run), rivals_of) if rivals_of != () else ()
+    after = _after(run, objective, points[:polish], limits, scale, rivals_of)
+    refined = after.refined
     best, least = tuple(points[0].tolist()), float(losses[0])
     if refined and refined[0].loss < least:
         best, least = refined[0].weights, refined[0].loss
@@ -218,14 +211,65 @@ def _found(
         uniform_loss=uniform,
         samples=counts.shots,
         polished=refined,
-        evaluations=evaluations,
-        rivals=beside,
+        evaluations=after.evaluations(run),
+        rivals=after.rivals,
         success=success(run),
         gap=None if objective.minimum is None else max(0.0, least - objective.minimum),
-        trajectory=run,
+        trajectory=_told(run, after.cut) if after.cut else run,
         box=box,
-        end=end,
+        end=after.end,
     )
+
+
+@dataclass(frozen=True)
+class _After:
+    """What follows a run, as far as it has come.
+
+    Attributes:
+        refined, end, rivals: what is done, best first.
+        cut: what an interrupt has left undone, in words; empty where all was done.
+    """
+
+    refined: tuple[Polished, ...] = ()
+    end: End | None = None
+    rivals: tuple[Rival, ...] = ()
+    cut: str = ""
+
+    def evaluations(self, run: Trajectory) -> Evaluations:
+        """What run and polish have asked of the loss."""
+        return Evaluations(
+            run.problem.domain.size + ASKED_TWICE,
+            sum(p.evaluations for p in self.refined),
+            sum(p.gradients for p in self.refined),
+            potential_queries(run),
+            0 if self.end is None else self.end.evaluations,
+        )
+
+
+def _after(
+    run: Trajectory, objective: Objective, starts: np.ndarray, bounds: Bounds, scale: float, names: Sequence[str] | None
+) -> _After:
+    """Polish samples (of a table none), look at where the best of them ended, and run classical optimisers (None: all of them).
+
+    An interrupt from the keyboard ends this and keeps what is done: the run before it may have taken hours.
+    """
+    refined: list[Polished] = []
+    beside: list[Rival] = []
+    asked = USUAL if names is None else names
+    done, at = _After(), "the polish"
+    try:
+        for found in each_polished(objective, starts if objective.domain is None else starts[:0], bounds, scale):
+            refined.append(found)
+        done, at = _After(best_first(refined)), "the check of the polish"
+        done = replace(done, end=_end(objective, done.refined, bounds, scale))
+        at = "the classical optimisers"
+        if asked:
+            seed = circuit_seed(seed_of(run), Stream.BEST, 2)  # not that of the samples
+            for rival in each_rival(objective, bounds, done.evaluations(run).total, seed, asked):
+                beside.append(rival)
+    except KeyboardInterrupt:
+        done = replace(done, refined=best_first(refined), cut=at)
+    return replace(done, rivals=best_first(beside))
 
 
 def _end(objective: Objective, refined: Sequence[Polished], bounds: Bounds, scale: float) -> End | None:
@@ -234,6 +278,12 @@ def _end(objective: Objective, refined: Sequence[Polished], bounds: Bounds, scal
         return None
     loss = UnitLoss(Counted(objective), bounds, refined[0].loss, scale if scale > 0 else 1.0)
     return end_of(loss, np.array(refined[0].weights))
+
+
+def _told(run: Trajectory, cut: str) -> Trajectory:
+    """The run, with what an interrupt after it has left undone."""
+    ended = run.stop if is_partial(run) else f"Interrupted from the keyboard after the run. {run.stop}"
+    return replace(run, stop=f"{ended} Not done: {cut}.", diagnostics={**run.diagnostics, "interrupted": True})
 
 
 def _pair(schedule: Pair | str | None, steps: int | None) -> Pair | None:

@@ -54,16 +54,23 @@ class Study:
         return int(self.loss.shape[1])
 
     def interval(self, what: str, name: str, against: str | None = None, seed: int = 0) -> tuple[float, float, float]:
-        """Mean over the splits and its 95 % bootstrap interval; ``against``: of the paired difference to another method."""
+        """Mean over the splits and its 95 % bootstrap interval; ``against``: of the paired difference to another method.
+
+        One split tells nothing of others: its interval is infinite.
+        """
         table = getattr(self, what)
         values = table[self.names.index(name)] - (0.0 if against is None else table[self.names.index(against)])
+        if len(values) < 2:
+            return float(values.mean()), -np.inf, np.inf
         picks = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
         low, high = np.quantile(values[picks].mean(axis=1), (0.025, 0.975))
         return float(values.mean()), float(low), float(high)
 
     def estimate(self, what: str, name: str) -> Estimate:
-        """Mean over the splits with its standard error."""
+        """Mean over the splits with its standard error, infinite for one split."""
         values = getattr(self, what)[self.names.index(name)]
+        if len(values) < 2:
+            return Estimate(float(values.mean()), np.inf)
         error = few_samples(len(values)) * values.std(ddof=1) / np.sqrt(len(values))
         return Estimate(float(values.mean()), float(error))
 

@@ -18,7 +18,7 @@ from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...model.objectives.registry import named
 from .box import RADIUS, on_unit_box, shifted_bounds
-from .polish import rivals
+from .polish import each_rival
 from .run import descend
 
 PUBLISHED: dict[str, float] = {
@@ -177,7 +177,7 @@ def rivals_table(
     workers: int | None = None,
     executor: Executor | None = None,
 ) -> tuple[RivalRow, ...]:
-    """The classical optimisers of :func:`rivals` on the same functions, at the evaluations of one grid of 12 qubits.
+    """The classical optimisers of :func:`qml_dynamics.descent.rivals` on the same functions, at the evaluations of one grid of 12 qubits.
 
     ``workers`` and ``executor`` share the functions as in :func:`functions_table`; an interrupt keeps the functions that are done.
 
@@ -204,7 +204,7 @@ def _rival_rows(call: tuple[str, int, Sequence[int], Sequence[str] | None]) -> l
     assert objective.minimum is not None
     every: dict[str, list[tuple[bool, float, int, float]]] = {}
     for seed in seeds:
-        for r in rivals(objective, box.bounds, evaluations, seed, rival_names):
+        for r in each_rival(objective, box.bounds, evaluations, seed, rival_names):
             away = np.linalg.norm(box.unit(np.array(r.weights)) - box.unit(np.array(objective.minimizer)))
             gap = max(0.0, r.loss - objective.minimum)
             every.setdefault(r.name, []).append((bool(away < RADIUS), gap, r.evaluations, r.seconds))

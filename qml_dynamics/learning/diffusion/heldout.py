@@ -206,7 +206,9 @@ def quality(
     rng = np.random.default_rng(seed)
     picks = rng.integers(len(done), size=(_BOOTSTRAP, len(done)))
     ratios = columns[0][picks].mean(axis=1) / columns[1][picks].mean(axis=1)
-    low, high = np.quantile(ratios, (0.025, 0.975))
+    low, high = (
+        np.quantile(ratios, (0.025, 0.975)) if len(done) > 1 else (0.0, np.inf)
+    )  # one split tells nothing of others
     arrays = dict(zip(_COLUMNS, columns))
     return Quality(**arrays, ratio=ratio, interval=(float(low), float(high)))
 

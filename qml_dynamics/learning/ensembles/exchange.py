@@ -95,7 +95,7 @@ class Exchange:
     def problem(self, duration: float, occupied: Sequence[int]) -> Problem:
         """The problem on the real clock for the classical references; it starts with the neurons ``occupied`` active."""
         n = len(self.energies)
-        start = PointMass(np.where(np.isin(np.arange(n), list(occupied)), 1.0, -1.0))
+        start = PointMass(np.where(np.isin(np.arange(n), self._active(occupied)), 1.0, -1.0))
         return Problem(
             Hypercube(n), None, Constant(0.0), clock="real", duration=duration, initial=start, operator=self.operator
         )
@@ -106,11 +106,20 @@ class Exchange:
 
         Args:
             duration, steps: total time and number of steps.
-            occupied: indices of the neurons that are active at the start.
+            occupied: indices of the neurons that are active at the start, each once.
+
+        Raises:
+            ProblemError: an index that is no neuron's, or one that is there twice.
         """
         return synthesis.ensembles.exchange_circuit(
-            self.costs, self.bonds, self.hopping, duration, steps, order, list(occupied)
+            self.costs, self.bonds, self.hopping, duration, steps, order, self._active(occupied)
         )
+
+    def _active(self, occupied: Sequence[int]) -> list[int]:
+        """Indices of neurons, each once."""
+        active = [integer(i, "occupied", 0, len(self.energies) - 1) for i in occupied]
+        require(len(set(active)) == len(active), "occupied", "name each neuron once", active)
+        return active
 
     def number(self, index: np.ndarray) -> np.ndarray:
         """Active neurons of the network in outcomes, same shape."""

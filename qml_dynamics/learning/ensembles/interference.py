@@ -151,7 +151,8 @@ def measured_levels(
 ) -> Estimate:
     """Energies of the plane waves ``modes`` of a free ring from Hadamard tests, values and standard errors ``(modes,)``.
 
-    The evolution time is the problem's duration; it must be short enough that no phase passes pi.
+    The evolution time is the problem's duration; it must be short enough that no phase passes pi. Of a diffusion that is a schedule they
+    are the means over that time.
 
     Args:
         problem: from :func:`qml_dynamics.learning.ensembles.ring` with no potential; energies are those of its Hamiltonian.
@@ -166,7 +167,7 @@ def measured_levels(
     assert isinstance(grid, Grid)
     _free(problem)
     modes = [integer(j, "modes", -(grid.size // 2), grid.size // 2 - 1, MethodError) for j in modes]
-    d = problem.diffusion.value(0.0, t)
+    d = problem.diffusion.integral(0.0, t, t) / t  # all that a free wave sees of its schedule
     unit = 2 * np.pi / grid.lengths[0]
     top = max(d * t * (unit * (j - grid.twist[0])) ** 2 for j in modes)
     require(top < np.pi, "duration", f"be below {t * np.pi / max(top, 1e-300):.3g} for these modes", t, MethodError)

@@ -16,7 +16,15 @@ from ...base.numeric import number_array
 from ...base.printing import printed_briefly
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
+from ...model.objectives.given import objective_of
 from .answers import numbers
+
+
+def _copy(record: object, *names: str) -> None:
+    """Arrays of a record's own: a person's may change afterwards."""
+    for name in names:
+        if getattr(record, name) is not None:
+            object.__setattr__(record, name, np.array(getattr(record, name)))
 
 
 @printed_briefly
@@ -49,6 +57,11 @@ class Steps:
             given = getattr(self, name).shape
             require(given == shape, name, f"have shape {shape}", f"of shape {given}")
         real(self.dt, "dt", positive=True)
+        if self.times is not None:
+            times = number_array(self.times, "times")
+            require(times.shape == shape[:1], "times", f"have shape {shape[:1]}", f"of shape {times.shape}")
+            object.__setattr__(self, "times", times)
+        _copy(self, "weights", "gradient", "change", "times")
 
 
 @printed_briefly
@@ -98,7 +111,13 @@ class ExchangeEvents:
     Attributes:
         energy_change: of the loss, shape ``(events,)``.
         number_change: +1 for an addition, -1 for a removal, same shape.
-        accepted: booleans, same shape.
+        accepted: truth values or 0 and 1, same shape; kept as truth values.
+
+    Raises:
+        ProblemError: arrays of other shapes, or numbers that are none of these.
+
+    >>> ExchangeEvents([0.5, -0.2], [1, -1], [0, 1]).accepted
+    array([False,  True])
     """
 
     energy_change: np.ndarray
@@ -106,12 +125,16 @@ class ExchangeEvents:
     accepted: np.ndarray
 
     def __post_init__(self) -> None:
-        shape = np.shape(self.energy_change)
-        for name in ("number_change", "accepted"):
-            given = np.shape(getattr(self, name))
-            require(given == shape and len(shape) == 1, name, f"have shape {shape}", f"of shape {given}")
-        for name in ("energy_change", "number_change"):
-            require(bool(np.isfinite(getattr(self, name)).all()), name, "be finite", describe(getattr(self, name)))
+        for name in ("energy_change", "number_change", "accepted"):
+            object.__setattr__(self, name, number_array(getattr(self, name), name))
+        shape = self.energy_change.shape
+        for name, among in (("number_change", (1, -1)), ("accepted", (0, 1))):
+            given = getattr(self, name)
+            require(given.shape == shape and len(shape) == 1, name, f"have shape {shape}", f"of shape {given.shape}")
+            other = given[~np.isin(given, among)]
+            require(not len(other), name, f"be {among[0]} or {among[1]} for each event", other[:1].tolist())
+        object.__setattr__(self, "accepted", self.accepted == 1)
+        _copy(self, "energy_change", "number_change")
 
 
 @printed_briefly
@@ -139,3 +162,13 @@ class Run:
     mean_number: np.ndarray | None = None
     accuracy: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("initial", "final"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, numbers(getattr(self, name)))
+                shape = getattr(self, name).shape
+                require(len(shape) == 2, name, "have shape (networks, K)", f"of shape {shape}")
+        if self.free_energy is not None:
+            must = "be an objective or a function of weights (m, K) -> (m,)"
+            object.__setattr__(self, "free_energy", objective_of(self.free_energy, "free_energy", must))

@@ -162,11 +162,13 @@ def from_run(
 ) -> GibbsResult:
     """The law of a run of imaginary time ``beta / 2`` from a uniform start over ``size`` labels: ``log Z = 2 log_norm + log size``."""
     kept = None if run.counts is None else run.counts["weight"][-1].shots
+    measured = shots is not None and "success_probability" in run.diagnostics
     success = float(np.ravel(run.diagnostics.get("success_probability", 1.0))[-1])
+    spread = float(share_error(success, shots)) if measured else 0.0
     error = float(np.ravel(run.diagnostics.get("log_norm_stderr", 0.0))[-1])
     log_z = 2 * float(run.log_norm[-1]) + float(np.log(size))
     return GibbsResult(
-        law, law_errors(law, kept), log_z, success, circuit, "born", beta, 0.5 * beta, 2 * error, 0.0, shots, kept,
+        law, law_errors(law, kept), log_z, success, circuit, "born", beta, 0.5 * beta, 2 * error, spread, shots, kept,
         run.expectations["energy"][-1],
     )  # fmt: skip
 

@@ -136,7 +136,7 @@ class Trained(Shown):
         found, truth = self.predict(X, weights), given_labels(y)
         require(truth.shape == found.shape, "y", f"have {len(found)} labels", f"of shape {truth.shape}")
         require(truth.size > 0, "y", "have at least one label", "of length 0")
-        return float(np.mean(found == truth)) if self.classes is None else share_right(found, truth, self.classes)
+        return share_right(found, truth, range(self.network.sizes[-1]) if self.classes is None else self.classes)
 
     @checks_arguments
     def save(self, path: str | os.PathLike[str]) -> Path:

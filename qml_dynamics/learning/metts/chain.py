@@ -14,8 +14,9 @@ from ...base.archive import of, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
 from ...base.codec import method_from_spec, with_tuples
 from ...base.differing import array_differences, differences
-from ...base.errors import ProblemError, line, one_of, real, require
+from ...base.errors import ProblemError, describe, line, one_of, real, require
 from ...base.estimate import Estimate, error_of_mean
+from ...base.options import handed
 from ...base.printing import WIDTH, cut
 from ...base.registry import SPACES, at
 from ...methods.base import Method
@@ -45,7 +46,7 @@ class Chain(Predicting):
         stationary: the exact law ``<w|e^{-2 tau H}|w> / Z``, shape ``domain.shape`` (population reading: ``u_tau``); None where the
             domain is too large to know it.
         effective_sample_size: the least over the loss and all weights.
-        detailed_balance: ``<f(x) g(y) - g(x) f(y)>`` with its error; 0 for a reversible chain.
+        detailed_balance: ``<f(x) g(y) - g(x) f(y)>`` with its error, infinite for too few samples to know it; 0 for a reversible chain.
         index: flat indices of the points, shape ``(steps, walkers)``.
         reading: ``"born"`` (``beta = 2 tau``) or ``"population"`` (``beta = tau``).
         beta, tau: inverse temperature, and the imaginary time between measurements.
@@ -56,7 +57,7 @@ class Chain(Predicting):
         stop: in a sentence, why the chain ended.
         problem, method, provenance: what was run.
         energy: of an operator: its thermal energy, with room in its error for a start that was not visited; None for a loss, and where
-            an interrupt came before it was known.
+            an interrupt or an error came before it was known, as :attr:`stop` says.
     """
 
     samples: np.ndarray
@@ -80,8 +81,12 @@ class Chain(Predicting):
     def __post_init__(self) -> None:
         if self.stationary is not None:
             object.__setattr__(self, "stationary", check_law(self.stationary, "tau"))
-        balance = self.detailed_balance
-        numbers = {"a sample": self.samples, "detailed balance": balance.value, "its error": balance.stderr}
+        balance, numbers = (
+            self.detailed_balance,
+            {"a sample": self.samples, "detailed balance": self.detailed_balance.value},
+        )
+        if not np.isposinf(balance.stderr):  # of too few samples to know it
+            numbers["its error"] = balance.stderr
         check_numbers({**numbers, "the effective sample size": self.effective_sample_size}, "tau")
 
     @property
@@ -175,7 +180,7 @@ class Chain(Predicting):
 
         def at(index: np.ndarray) -> np.ndarray:
             """The function's values at grid points given by their index."""
-            return np.asarray(function(domain.points_at(index)), dtype=float)
+            return _of_samples(function, domain.points_at(index))
 
         values = at(self.index.reshape(-1)).reshape(self.index.shape)
         seen, counts = np.unique(self.index, return_counts=True)
@@ -231,6 +236,19 @@ class Chain(Predicting):
         )
 
     __repr__ = __str__
+
+
+def _of_samples(function: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
+    """A person's function at points: a finite real number for each, or :class:`ProblemError`."""
+    must = f"give a finite real number for each of the points, shape ({len(points)},)"
+    try:
+        found = np.asarray(handed(function, points))
+    except Exception as error:  # of any kind: the person's own
+        raise ProblemError(f"Argument `function` must {must}, but fails: {line(repr(error))}.") from error
+    require(found.shape == (len(points),), "function", must, f"of shape {found.shape}")
+    ok = found.dtype.kind in "biuf" and bool(np.isfinite(found).all())
+    require(ok, "function", must, f"of type {found.dtype} with {describe(found[0])}")
+    return found.astype(float)
 
 
 KIND = "chain"

@@ -16,7 +16,7 @@ from ...backends import Backend
 from ...backends import opened as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments_but
-from ...base.errors import MethodError, integer, one_of, real, require
+from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, real, require
 from ...base.executor import check_workers
 from ...base.installed import version
 from ...base.progress import Progress
@@ -100,7 +100,8 @@ def metts(
 
     Returns:
         :class:`Chain`. A keyboard interrupt returns the samples so far (with ``workers`` those of the walkers that are done); one
-            that comes while the energies of an operator are measured, the samples without them.
+            that comes while the energies of an operator are measured, the samples without them, and so does an error there, which
+            ``stop`` tells.
 
     Raises:
         ProblemError, MethodError, BackendError: tau is not positive, fewer than 2 samples, a reading or
@@ -261,7 +262,7 @@ def _chain(
 def _energies(
     asked: _Asked, source: Draws | Bank | Simulated, index: np.ndarray, stop: str
 ) -> tuple[dict[str, np.ndarray], Energies | None, str]:
-    """The loss at each step, or the energies, and why the chain ended: an interrupt costs the energies, not the chain."""
+    """The loss at each step, or the energies, and why the chain ended: an interrupt or an error costs the energies, not the chain."""
     h = asked.h
     if isinstance(h, LearningHamiltonian):
         return {"loss": h.zeta.reshape(-1)[index]}, None, stop
@@ -269,9 +270,10 @@ def _energies(
     try:
         with inside(None) if cut else nullcontext():  # the runs of a piece are not those of the whole chain
             found = energies_of(asked.problem, h, asked.method, asked.device, asked.shots, index, asked.entropy, rate)
-    except KeyboardInterrupt:
-        before = stop if cut else f"Interrupted from the keyboard after all {len(index)} steps."
-        return {}, None, f"{before} The energies are not measured."
+    except (KeyboardInterrupt, QMLDynamicsError) as reason:
+        error = str(reason) if isinstance(reason, QMLDynamicsError) else ""
+        before = f"Interrupted {'by an error' if error else 'from the keyboard'} after all {len(index)} steps."
+        return {}, None, f"{stop if cut else before} The energies are not measured{f': {error}' if error else '.'}"
     return {"energy": found.along}, found, stop
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, check_memory, require
 from ...methods.job import save_times
-from ...methods.minibatch import MiniBatch, Part, checked, parts, share
+from ...methods.minibatch import MiniBatch, Part, parts, share
 from ...model.domains import Domain, Grid, Hypercube
 from ...model.objectives.rows import row_table
 from ...model.problem import Problem
@@ -36,10 +36,13 @@ def averaged_state(
     Raises:
         ProblemError, MethodError: the problem has no rows, or is too large.
     """
-    method = checked(problem, method)
     require(problem.clock == "real", "problem", "be on the real clock", problem.clock)
+    method.check(problem, None)
     saves, size = save_times(save, problem.duration), problem.domain.size
-    check_memory(16 * size**2 * (len(saves) + 8), f"A density matrix over {size:,} points")
+    many = (
+        0 if method.replacement or limit else 2 * (method.batch_size + 1)
+    )  # means of products, and those of one row more
+    check_memory(16 * size**2 * (len(saves) + 5 + _KEPT + many), f"A density matrix over {size:,} points")
     coherence = _Coherence(row_table(problem.objective, problem.domain), method, limit)  # type: ignore[arg-type]
     kinetic = _Kinetic(problem.domain)
     psi = problem.initial.vector(problem.domain).reshape(-1)
@@ -65,6 +68,9 @@ def _joined(plan: list[list[Part]]) -> list[list[Part]]:
     return plan
 
 
+_KEPT = 3  # amounts of a constant strength: whole steps, half ones, the last
+
+
 class _Coherence:
     """``E_B exp(-i a (zeta_B(w) - zeta_B(w')))`` for any amount a, shape ``(size, size)``."""
 
@@ -75,6 +81,8 @@ class _Coherence:
     def __call__(self, amount: float) -> np.ndarray:
         key = f"{amount:.12e}"
         if key not in self.known:
+            if len(self.known) == _KEPT:  # under a schedule no amount comes again
+                del self.known[next(iter(self.known))]
             self.known[key] = self._limit(amount) if self.limit else self._exact(amount)
         return self.known[key]
 

@@ -115,6 +115,8 @@ def train(
     measured = {"metric": metric, "resamplings": resamplings, "metric_rows": rows}
     _only_used(optimizer, backend, features, measured, regularisation, batch_size)
     metric = one_of("spsa" if metric is None else metric, "metric", METRICS, MethodError)
+    only = f"be None with the metric {metric!r}, which draws no directions"
+    require(resamplings is None or metric == "spsa", "resamplings", only, resamplings, MethodError)
     resamplings = 5 if resamplings is None else resamplings
     rate = {"natural": 0.5, "adam": 0.05, "spsa": 0.2}[optimizer] if learning_rate is None else learning_rate
     limits = (batch_size, max_evaluations, metric_rows, shots)

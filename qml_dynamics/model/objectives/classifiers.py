@@ -13,7 +13,7 @@ from ...base.arguments import checks_arguments
 from ...base.errors import require
 from ...base.printing import printed_briefly
 from .base import Model
-from .scores import gives_numbers, r_squared
+from .scores import class_index, given_labels, gives_numbers, r_squared
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,15 @@ class BinaryClassifier(ABC):
         return out
 
     def score(self, w: np.ndarray, X: np.ndarray, y: np.ndarray) -> Any:
-        """Share of the rows whose label is ``y``: a float, or an array ``(m,)`` for many weight vectors."""
-        labels, truth = self.predict(w, X), np.asarray(y)
-        require(truth.shape == labels.shape[-1:], "y", f"have {labels.shape[-1]} labels", f"of shape {truth.shape}")
+        """Share of the rows whose label is ``y``, by text or value: a float, or an array ``(m,)`` for many weight vectors.
+
+        Raises:
+            ProblemError: ``y`` is of another shape, or a label is none of the classes.
+        """
+        second, truth = self.decision(w, X) >= 0, given_labels(y)
+        require(truth.shape == second.shape[-1:], "y", f"have {second.shape[-1]} labels", f"of shape {truth.shape}")
         require(truth.size > 0, "y", "have at least one label", "of length 0")
-        share = (labels == truth).mean(axis=-1)
+        share = (second == class_index(truth, self.classes)).mean(axis=-1)
         return float(share) if share.ndim == 0 else share
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...base.errors import ProblemError, QMLDynamicsError, require
+from ..tables.cells import same_label
 
 
 def gives_numbers(model: object) -> bool:
@@ -31,6 +34,27 @@ def given_labels(y: object, name: str = "y", error: type[QMLDynamicsError] = Pro
         found = np.array(None)
     require(found.dtype.kind in "biufSU" and found.ndim > 0, name, "be numbers or words, one a row", y, error)
     return found
+
+
+def class_index(
+    truth: np.ndarray, classes: Sequence[object], name: str = "y", error: type[QMLDynamicsError] = ProblemError
+) -> np.ndarray:
+    """Which of the classes each label means: labels of any kind, by their texts or values.
+
+    Raises:
+        ProblemError: a label is none of the classes (or an error of the class that is asked for).
+
+    >>> class_index(np.array(["3", "7.0"]), (3, 7)).tolist()
+    [0, 1]
+    """
+    known = [str(one) for one in classes]
+    means: dict[object, int] = {}
+    for label in truth.tolist():
+        if label not in means:
+            place = next((k for k, one in enumerate(known) if same_label(label, one)), -1)
+            require(place >= 0, name, f"be one of {', '.join(known[:8])}", label, error)
+            means[label] = place
+    return np.array([means[label] for label in truth.tolist()], dtype=int)
 
 
 def r_squared(

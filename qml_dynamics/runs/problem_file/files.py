@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -215,7 +216,8 @@ def write_problem(
 ) -> Path:
     """Write a problem as TOML; tables and states as ``.npy`` files next to it, by rename.
 
-    A loss on data or of your own is written as its table of values, so that the file stands alone.
+    A loss on data or of your own is written as its table of values, so that the file stands alone. Over a problem that is there new tables
+    get names of their own, so that until the last rename the old file reads the old ones.
 
     Args:
         problem: what to write.
@@ -231,7 +233,9 @@ def write_problem(
     require(table is None or isinstance(table, Mapping), "backend", "be a table of names and values or None", table)
     spec, arrays = describe_problem(problem)
     sections = plain(spec)
-    names = {name: f"{target.stem}_{name.rpartition('/')[2]}.npy" for name in arrays}
+    contents = {name: _npy(array) for name, array in arrays.items()}
+    plain_names = {name: f"{target.stem}_{name.rpartition('/')[2]}.npy" for name in arrays}
+    names = {name: _name_beside(target.with_name(plain_names[name]), content) for name, content in contents.items()}
     for section, key in (("objective", "table"), ("initial", "array")):
         name = sections.get(section, {}).get(key)
         if isinstance(name, str):
@@ -241,12 +245,35 @@ def write_problem(
     if backend:
         sections["backend"] = plain(dict(backend))
     _refuse_custom(sections)
-    for name, array in arrays.items():
-        buffer = io.BytesIO()
-        np.save(buffer, array, allow_pickle=False)
-        write_bytes(target.with_name(names[name]), buffer.getvalue())
+    before = _tables_of(target)
+    for name, content in contents.items():
+        write_bytes(target.with_name(names[name]), content)
     write_bytes(target, to_toml(sections).encode())
+    for stale in before - set(names.values()):
+        target.with_name(stale).unlink(missing_ok=True)
     return target
+
+
+def _npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _name_beside(path: Path, content: bytes) -> str:
+    """The name of a data file: another one where a file of that name holds something else, which the problem file of before still reads."""
+    if not path.is_file() or path.read_bytes() == content:
+        return path.name
+    return f"{path.stem}-{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"
+
+
+def _tables_of(target: Path) -> set[str]:
+    """Data files that :func:`write_problem` has made for the problem file that is there."""
+    if not target.is_file():
+        return set()
+    own = re.compile(re.escape(target.stem) + r"_(table|initial)(-[0-9a-f]{12})?\.npy")
+    text = target.read_text(encoding="utf-8", errors="replace")
+    return {name for name in re.findall(r'"([^"\n]*)"', text) if own.fullmatch(name)}
 
 
 def _method_section(method: Method) -> dict[str, Any]:

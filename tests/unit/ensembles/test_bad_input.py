@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ def nothing(w: np.ndarray) -> np.ndarray:
 def bowl(w: np.ndarray) -> np.ndarray:
     return 0.5 * (w**2).sum(axis=1)
 
+
+DOME = qd.Objective(lambda w: -(w**2).sum(axis=1) / 2)
 
 REFUSED: list[tuple[str, Callable[[], Any], str]] = [
     ("slit width", lambda: en.TwoSlits(0.0, 2.0), "`width` must be a positive number"),
@@ -109,6 +112,24 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
         lambda: en.Exchange([0.1, 0.2], 1.0, 1).sample(1.0, 1, [0, 5], shots=10),
         "`occupied` must",
     ),
+    *(
+        (f"exchange {verb} of {wrong}", partial(start, wrong), words)
+        for verb, start in (
+            ("problem", lambda occupied: en.Exchange([0.1, 0.2, 0.3], 1.0, 1).problem(1.0, occupied)),
+            ("circuit", lambda occupied: en.Exchange([0.1, 0.2, 0.3], 1.0, 1).circuit(1.0, 1, occupied)),
+        )
+        for wrong, words in (
+            ([7], r"`occupied` must be an integer between 0 and 2, but is 7\."),
+            ([-1], r"`occupied` must be an integer between 0 and 2, but is -1\."),
+            ([0, 0], r"`occupied` must name each neuron once, but is \[0, 0\]\."),
+        )
+    ),
+    ("events coded 1 and 2", lambda: en.ExchangeEvents([0.1, 0.2], [1, -1], [1, 2]), "`accepted` must be 0 or 1"),
+    ("events coded 1 and -1", lambda: en.ExchangeEvents([0.1, 0.2], [1, -1], [1, -1]), "`accepted` must be 0 or 1"),
+    ("events of none", lambda: en.ExchangeEvents([0.1, 0.2], [1, 0], [1, 0]), "`number_change` must be 1 or -1"),
+    ("steps at other times", lambda: en.Steps(*[np.zeros((2, 3, 1))] * 3, times=[0.0]), "`times` must have shape"),
+    ("run of one row", lambda: en.Run(final=[0.1, 0.2]), "`final` must have shape"),
+    ("run of a text", lambda: en.Run(free_energy="bowl"), "`free_energy` must be an objective"),
     ("conserved", lambda: en.conserved(qd.Counts(np.array([1]), np.array([1])), -1), "`total` must"),
     (
         "bridge ends",
@@ -168,7 +189,11 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
         lambda: en.Steps(*[np.full((1, 2, 1), math.nan)] * 3),
         "`weights` must be an array of finite numbers",
     ),
-    ("events NaN", lambda: en.ExchangeEvents([math.nan], [1], [True]), "`energy_change` must be finite"),  # type: ignore[arg-type]
+    (
+        "events NaN",
+        lambda: en.ExchangeEvents([math.nan], [1], [True]),
+        "`energy_change` must be an array of finite numbers",
+    ),  # type: ignore[arg-type]
     (
         "wave of a bridge",
         lambda: en.observe_wave(BRIDGE, GRID, bowl, RISING, times=[0.1, 0.2]),
@@ -227,6 +252,26 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
 def test_refused(make: Callable[[], Any], words: str) -> None:
     with pytest.raises(QMLDynamicsError, match=words):
         make()
+
+
+def test_records_are_arrays_of_their_own() -> None:
+    """Lists are taken, 0 and 1 are truth values, and what a person does to an array afterwards changes nothing."""
+    rng = np.random.default_rng(2)
+    given = [rng.normal(size=(2, 60, 1)) for _ in range(3)]
+    energy, kept = rng.normal(size=4), given[0].copy()
+    steps, events = en.Steps(*given, times=[0.0, 1.0]), en.ExchangeEvents(energy, [1, -1, 1, 1], [0, 1, 1, 0])
+    for array in (*given, energy):
+        array[:] = 7.0
+    assert np.array_equal(steps.weights, kept)
+    assert np.abs(events.energy_change).max() < 7
+    assert events.accepted.dtype == bool
+    final = rng.normal(size=(60, 1))
+    found, wanted = (
+        en.fit(en.Run(steps, final=cloud, free_energy=free, duration=10.0), diffusion=0.5, mobility=1.0)
+        for cloud, free in ((final.tolist(), lambda w: -(w**2).sum(axis=1) / 2), (final, DOME))
+    )
+    assert str(found) == str(wanted)
+    assert "Gibbs" in str(found)
 
 
 @pytest.mark.parametrize("mu", [1e-200, -1e-200, 5e-324])

@@ -176,6 +176,15 @@ def test_too_few_shots_are_not_called_certain() -> None:
         en.measured_circulation(circuit, grid, [(4, 4), (6, 4), (6, 6)], shots=10)
 
 
+@pytest.mark.parametrize("diffusion", [qd.Linear(1.0, 3.0), qd.Linear(3.0, 1.0)], ids=["rising", "falling"])
+def test_levels_of_a_ring_with_a_schedule_are_its_means(diffusion: qd.Linear) -> None:
+    problem = en.ring(3, 0.25, duration=0.2).replace(diffusion=diffusion)
+    found = en.measured_levels(problem, [-1, 0, 1], shots=40_000, seed=3)
+    wanted = 2.0 * (np.array([-1, 0, 1]) - 0.25) ** 2  # not 1 or 3 times, as at either end
+    assert (np.abs(found.value - wanted) < 4 * found.stderr).all()
+    assert found.stderr.max() < 0.1 < 0.3 * wanted.max()
+
+
 @pytest.mark.parametrize("backend", ["aer", "pennylane:default.qubit"])
 @pytest.mark.parametrize("flux", [0.25, -0.4])
 def test_ring_levels_from_circuits(backend: str, flux: float) -> None:

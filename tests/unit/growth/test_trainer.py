@@ -348,3 +348,14 @@ def _first(recording: Any) -> Any:
 
     columns = {name: values[:1] for name, values in recording.columns.items()}
     return replace(recording, steps=recording.steps[:1], columns=columns)
+
+
+def test_labels_that_are_texts_are_scored_by_their_values() -> None:
+    """A network trained on numbers knows "1" as 1, and refuses what is none of its classes, where it scored 0 without a word."""
+    X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    trained = train_network(X, y, hidden=4, training=Training(epochs=200, rate=0.2, batch=4))
+    score = trained.score(X, y)
+    assert score >= 0.5
+    assert trained.score(X, [str(label) for label in y]) == trained.score(X, np.array(y) == 1) == score
+    with pytest.raises(ProblemError, match=r"^Argument `y` must be one of 0, 1, but is 'a'\.$"):
+        trained.score(X, list("abba"))

@@ -204,3 +204,22 @@ def test_a_loss_in_single_precision_is_one_loss():
     table = objectives.Objective(single).on(qd.Grid((-3, 4), 5))
     assert table.shape == (32,)
     assert np.ptp(table) > 1e3
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-13, 1e-21])
+def test_a_random_loss_is_refused_in_any_unit(unit):
+    rng, grid = np.random.default_rng(0), qd.Grid((-1, 1), 4)
+    with pytest.raises(ProblemError, match="must have one value at a point, but has"):
+        objectives.Objective(lambda w: unit * rng.random(len(w))).table(grid)
+
+
+def test_rounding_of_a_loss_that_is_zero_is_no_random_loss():
+    """Its last bits may differ with the points beside it: what is left of larger terms that cancel, the same each time."""
+    grid = qd.Grid((-1, 1), 4)
+
+    def flat(w):
+        return np.where(len(w) > 4, 1e-16, -1e-16) * np.ones(len(w))
+
+    assert np.abs(objectives.Objective(flat).table(grid)).max() == 1e-16
+    with pytest.raises(ProblemError, match="must have one value at a point, but has"):
+        objectives.Objective(lambda w: 1e6 * flat(w)).table(grid)

@@ -216,3 +216,15 @@ def test_bad_weights_and_data_for_the_model_are_refused():
         model.score(np.zeros(3), X, Y[:4])
     with pytest.raises(ProblemError, match="`y` must have at least one label"):
         model.score(np.zeros(3), X[:0], Y[:0])
+
+
+@pytest.mark.parametrize("classes", [(0, 1), (-1, 1), ("no", "yes")])
+def test_labels_of_a_model_are_scored_by_text_or_value(classes):
+    X = np.array([[1.0], [2.0], [-1.0]])
+    loss, y = neuron(X, [classes[1], classes[1], classes[0]]), np.array([classes[1], classes[0], classes[0]])
+    many = np.array([[1.0], [-1.0]])
+    for given in (y, y.astype(str), y.tolist()):
+        assert loss.score(many[0], X, given) == pytest.approx(2 / 3)
+        np.testing.assert_allclose(loss.score(many, X, given), [2 / 3, 1 / 3])
+    with pytest.raises(ProblemError, match=r"^Argument `y` must be one of .*, but is 'a'\.$"):
+        loss.score(many[0], X, ["a", "b", "c"])

@@ -212,3 +212,12 @@ def test_transforms_of_a_qnode_count_or_are_refused() -> None:
             loss_of(refused)
     with pytest.warns(UnusedArgumentWarning, match="The 50 shots of the QNode take no part"):
         loss_of(qml.set_shots(node, 50))
+
+
+@pytest.mark.parametrize("metric", ["shift", "hadamard"])
+def test_resamplings_are_refused_by_a_metric_that_draws_none(metric: str) -> None:
+    ask = {"backend": "statevector", "shots": 50, "seed": 1}
+    with pytest.raises(
+        MethodError, match=rf"^Argument `resamplings` must be None with the metric '{metric}', .* but is 50\.$"
+    ):
+        trained("squared", SIGNS, metric=metric, resamplings=50, **ask)
