@@ -20,7 +20,7 @@ from ..model.problem import Problem
 from ..model.resolution import check_resolved
 from .base import Answer, Facts, Job, Method, Stream, Usual, Work, check_facts, circuit_seed
 from .draws import averaged, check_draws
-from .from_samples import Planned, one_moment
+from .from_samples import Planned, longest_moments
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
 from .memory import of_answers, of_circuits
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _COUNTED = 16  # qubits up to which the weight of a loss is told
 _PIECES = 8  # of a part in which no schedule is taken to change its sign
-_CANDIDATES = 16  # draws of which one is the longest when they are compiled
 
 
 class _Averaged(Usual):
@@ -174,9 +173,7 @@ def _circuits(job: Job, method: QDrift | RandomOrder) -> list[QuantumCircuit]:
 
 def _work(job: Job, method: QDrift | RandomOrder) -> Work:
     every = _circuits(job, method)
-    last = sorted(every[-method.draws :], key=lambda circuit: (circuit.num_nonlocal_gates(), circuit.size()))
-    moments = [one_moment(job, circuit) for circuit in last[-_CANDIDATES:]]
-    programs, each = [program for one, _ in moments for program in one], moments[0][1]
+    programs, each = longest_moments(job, every[-method.draws :])
     number, together = each * len(every), each * len(job.saves)
     qubits, shots = programs[-1].num_qubits, job.shots or 0
     share = -(-shots * together // number) if shots else None
