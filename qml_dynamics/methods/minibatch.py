@@ -171,7 +171,8 @@ def _run(job: Job, method: MiniBatch) -> Answer:
             break
         if job.callback is None:
             job.progress(c + 1, count)
-    out, spread = averaged(answers, job.shots)
+    many = need_rows(job.problem.objective).count > 1 and noise(job.problem, method) > 0
+    out, spread = averaged(answers, job, [many and t > 0 for t in job.saves.tolist()])
     facts: dict[str, Any] = {"circuits": len(answers), "between_circuits": spread, "noise": noise(job.problem, method)}
     if stop:
         facts["interrupted"] = True

@@ -1,4 +1,4 @@
-"""What `cost` tells is what a run sends: circuits, samples, qubits and the gates of the longest one, for lists of methods and save times."""
+"""What `cost` tells is what a run sends: circuits, samples, qubits, gates of the longest, for lists of methods and save times."""
 
 from __future__ import annotations
 
@@ -81,4 +81,6 @@ def test_batches_of_an_unknown_seed_may_be_longer() -> None:
     """The draws that are counted are others than those of the run."""
     problem, method, _ = CASES["mini_batch truncated"]
     assert qd.cost(problem, method, shots=60, backend=SIMULATOR).upper_bound
-    assert not qd.cost(problem, qd.MiniBatch(3, 2, draws=6, truncation=0.3, seed=2), shots=60, backend=SIMULATOR).upper_bound
+    assert not qd.cost(
+        problem, qd.MiniBatch(3, 2, draws=6, truncation=0.3, seed=2), shots=60, backend=SIMULATOR
+    ).upper_bound

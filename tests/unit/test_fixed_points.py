@@ -112,7 +112,7 @@ MOVING = {
 def test_stop_at_is_refused_where_the_hamiltonian_moves(name: str, backend: str | None) -> None:
     """A wave that rests under H(0) would be kept there, with a bound of 0, while H(t) moves on."""
     method, shots = qd.Variational(ANSATZ, 10, stop_at=1e-3), None if backend is None else 100
-    with pytest.raises(qd.MethodError, match="`stop_at` must be 0 where schedules change with time, but is 0.001"):
+    with pytest.raises(qd.MethodError, match=r"`stop_at` must be 0 where schedules change with time, but is 0\.001"):
         qd.evolve(MOVING[name], method, backend=backend, shots=shots)
     method.check(MOVING[name].replace(clock="real", initial=qd.Uniform()), None)  # where nothing stops early
 
