@@ -125,7 +125,7 @@ class MiniBatch:
         memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, self.draws)
         drawn = self.seed is None and not job.seeded
         sent = (every * self.draws, every * shots, tuple(programs))
-        return Work(qubits, memory, *sent, bound=drawn, samples=share, asks=None)
+        return Work(qubits, memory, *sent, bound=drawn, samples=share, batches=self.draws, asks=None)
 
     def refined(self) -> MiniBatch:
         """Twice the steps."""

@@ -124,7 +124,7 @@ class MultiProduct(Usual):
         programs, each = longest_moments(job, (plan.until(len(plan.pieces)) for plan in plans))
         count, qubits = each * len(job.saves) * len(self.steps), programs[-1].num_qubits
         memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, len(self.steps))
-        return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs))
+        return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), batches=len(self.steps))
 
     def refined(self) -> MultiProduct:
         """Twice every number of steps."""

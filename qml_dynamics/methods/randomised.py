@@ -183,7 +183,9 @@ def _work(job: Job, method: QDrift | RandomOrder) -> Work:
     share = -(-shots * together // number) if shots else None
     fixed = method.seed is not None or job.seeded
     memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, method.draws)
-    return Work(qubits, memory, number, together * shots, tuple(programs), bound=not fixed, samples=share)
+    return Work(
+        qubits, memory, number, together * shots, tuple(programs), bound=not fixed, samples=share, batches=method.draws
+    )
 
 
 def _too_dear(name: str, problem: Problem) -> str:

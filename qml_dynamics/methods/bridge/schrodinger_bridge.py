@@ -235,6 +235,7 @@ class SchrodingerBridge:
             bound=one.bound or two.bound,
             success=min(kept, default=None),
             per_step=max(steps, default=None),
+            batches=one.batches + two.batches,
         )
 
     def refined(self) -> SchrodingerBridge:
