@@ -23,7 +23,7 @@ from .mitigation.batch import Program, programs, read_result, reduced
 from .options import DeviceOptions
 
 if TYPE_CHECKING:
-    from qiskit.primitives import BaseSamplerV2
+    from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
 
 BASIS = ["rz", "sx", "x", "cx"]  # what a sampler of an unknown device is given
 _SIMULATORS = ("qiskit.", "qiskit_aer.", "qiskit_ibm_runtime.fake_provider.")  # where devices live that take a seed
@@ -209,9 +209,18 @@ def from_device(device: BackendV2, options: DeviceOptions) -> QiskitBackend:
 
 def from_sampler(sampler: BaseSamplerV2, options: DeviceOptions) -> QiskitBackend:
     """A V2 sampler; it is asked for the device it runs on."""
-    device = getattr(sampler, "backend", None)
-    device = told(device, f"Asking {type(sampler).__name__} for its backend") if callable(device) else device
-    return QiskitBackend(device if isinstance(device, BackendV2) else None, sampler, options)
+    return QiskitBackend(device_of(sampler), sampler, options)
+
+
+def device_of(primitive: BaseSamplerV2 | BaseEstimatorV2) -> BackendV2 | None:
+    """The device that a primitive says it runs on; those of Aer, which do not say, keep it to themselves."""
+    for name in ("backend", "_backend"):
+        device = getattr(primitive, name, None)
+        if callable(device) and not isinstance(device, BackendV2):
+            device = told(device, f"Asking {type(primitive).__name__} for its backend")
+        if isinstance(device, BackendV2):
+            return device
+    return None
 
 
 def _reported(device: BackendV2) -> dict[int, tuple[float, float]]:

@@ -59,8 +59,7 @@ class Facts:
         wires: labels of the qubits of a circuit that the method brings, highest first, by which observables may name them.
         signed: whether the density is a sum with signs, which sampling or a coarse step can make negative in places.
         both_ends: whether the density is conditioned on both ends, so that a run is not the evolution of the initial wave.
-        register: whether :meth:`Method.without_encoding` leaves out a register of finite size, whose error is a part of its own in
-            the error budget; False: what it leaves out is the encoding.
+        register: whether ``without_encoding()`` leaves out a register of finite size, a part of its own in the error budget.
         compact_above: qubits above which the answer is a :class:`~qml_dynamics.results.compact.CompactTrajectory`, for which no table of
             the domain is made; None: never.
         wide: whether samples, or waves as trains where the backend has them, are answered without a table of an operator's domain too,
@@ -116,8 +115,7 @@ Callback = Callable[[int, View], Any]
 class Stream(IntEnum):
     """First entry of a key of :func:`circuit_seed`: what the random numbers are for.
 
-    Members of one number are never of one run: a run is averaged over random circuits, measured step by step, or post-selected
-    on the imaginary clock, with its own keys behind the number. The numbers are those of stored runs.
+    Members of one number are never of one run, which has its own keys behind the number. The numbers are those of stored runs.
     """
 
     WEIGHT = 0  # (WEIGHT, i): samples of the weights at saved time i
@@ -261,6 +259,7 @@ class Work:
         success: share of the samples that is kept at the end; None: all of them.
         per_step: circuits a step, where a step waits for those of the last one.
         samples: shots of each circuit that is sent, for the plan of a device; None: those of the call.
+        batches: in how many batches, one after the other, the circuits are sent: each is a job of its own, with its own calibrations.
         asks: values and gradients that the run asks a person's loss for, beside those of its table; None: it shows on the way.
     """
 
@@ -275,6 +274,7 @@ class Work:
     success: float | None = None
     per_step: int | None = None
     samples: int | None = None
+    batches: int = 1
     asks: int | None = 0
 
 

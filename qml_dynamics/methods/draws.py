@@ -8,10 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from ..base.errors import MethodError, integer
-from ..base.estimate import Estimate, few_samples
+from ..base.estimate import Estimate, error_of_mean, few_samples
+from ..model.hamiltonians import Hamiltonian, PauliHamiltonian
+from ..model.masks import bit_count
+from ..model.pauli import PauliSum
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
-from .base import Answer
+from .base import Answer, Job
 
 
 def check_draws(draws: int, seed: int | None) -> None:
@@ -21,18 +24,33 @@ def check_draws(draws: int, seed: int | None) -> None:
         integer(seed, "seed", 0, 2**128, MethodError)
 
 
-def averaged(answers: Sequence[Answer], shots: int | None) -> tuple[Answer, dict[str, np.ndarray]]:
-    """The mean of answers of random circuits, with the errors between them; and their standard deviations."""
+def averaged(answers: Sequence[Answer], job: Job, random: Sequence[bool]) -> tuple[Answer, dict[str, np.ndarray]]:
+    """The mean of answers of random circuits, with the errors between them; and their standard deviations.
+
+    No error is below that of the samples of all answers together. Where all draws give one value, those that were not drawn may give
+    another: two counts of it among theirs are the least variance, as in :func:`~qml_dynamics.base.estimate.error_of_mean`. One draw alone
+    tells nothing of others, and its error is infinite.
+
+    Args:
+        answers: one a draw.
+        job: of the run.
+        random: for each saved time whether draws can differ there.
+    """
     count, first = len(answers), answers[0]
     expectations, spread = {}, {}
-    for name, one in first.expectations.items():
+    for name in first.expectations:
         values = np.array([a.expectations[name].value for a in answers])
         between = values.std(axis=0, ddof=1) if count > 1 else np.zeros_like(values[0])
         between = np.where(between > 1e-13 * (1 + np.abs(values).max(axis=0)), between, 0.0)  # round-off is no spread
-        stderr = (
-            few_samples(count) * between / np.sqrt(count) if count > 1 else np.broadcast_to(one.stderr, values[0].shape)
-        )
-        expectations[name], spread[name] = Estimate(values.mean(axis=0), stderr, shots), between
+        errors = np.array([np.broadcast_to(a.expectations[name].stderr, values[0].shape) for a in answers])
+        stderr = np.sqrt((errors**2).sum(axis=0)) / count
+        open_to = np.where(np.asarray(random) & (between == 0), _range(job, name), 0.0)
+        if count > 1:
+            parts = [stderr, few_samples(count) * between / np.sqrt(count), error_of_mean(0.0, 0.0, count, open_to)]
+            stderr = np.max(parts, axis=0)
+        else:
+            stderr = np.where(open_to > 0, np.inf, stderr)
+        expectations[name], spread[name] = Estimate(values.mean(axis=0), stderr, job.shots), between
     density = np.mean([a.density for a in answers], axis=0)
     out = replace(first, density=density, expectations=expectations)
     if count == 1:
@@ -41,6 +59,29 @@ def averaged(answers: Sequence[Answer], shots: int | None) -> tuple[Answer, dict
     if first.counts:
         counts = {basis: _merged([a.counts[basis] for a in answers if a.counts]) for basis in first.counts}
     return replace(out, states=None, counts=counts), spread
+
+
+def _range(job: Job, name: str) -> np.ndarray:
+    """How far two values of an expectation can be from each other, at each saved time; 0 for what every term of H keeps."""
+    for o in job.observables:
+        if o.name == name:
+            found = float(np.ptp(o.everywhere(job.problem.domain))) if o.terms is None else _width(o.terms, job.h)
+            return np.full(job.saves.shape, found)
+    times, h = job.saves.tolist(), job.h
+    if isinstance(h, PauliHamiltonian):
+        return np.array([_width(h.at(t), h) for t in times])
+    if name in ("objective", "kinetic"):
+        return np.full(job.saves.shape, float(np.ptp(h.zeta if name == "objective" else h.dual)))
+    return np.array([high - low for low, high in map(h.bounds, times)])
+
+
+def _width(terms: PauliSum, h: Hamiltonian) -> float:
+    """At least the width of the spectrum; 0 where all strings commute with all those of H."""
+    if isinstance(h, PauliHamiltonian):
+        x, z = terms.x[:, None], terms.z[:, None]
+        if not np.any((bit_count(x & h.terms.z) + bit_count(z & h.terms.x)) % 2):
+            return 0.0
+    return 2 * float(np.abs(terms.coefficients[(terms.x | terms.z) != 0]).sum())
 
 
 def _merged(every: list[tuple[Counts, ...]]) -> tuple[Counts, ...]:

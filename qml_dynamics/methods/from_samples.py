@@ -6,7 +6,8 @@ run go out as one batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 _MOST_STRINGS = 4096  # of a function that a vendor's estimator is asked for
+_CANDIDATES = 16  # circuits of which one is the longest when they are compiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +101,13 @@ def one_moment(job: Job, last: QuantumCircuit) -> tuple[list[QuantumCircuit], in
         and capabilities(job.backend).estimates_losses
     )
     return sorted(batch.circuits, key=lambda circuit: circuit.size()), len(batch.circuits) + 2 * asks
+
+
+def longest_moments(job: Job, every: Iterable[QuantumCircuit]) -> tuple[list[QuantumCircuit], int]:
+    """The same for the longest of many circuits, that of the longest last: which it is shows when they are compiled."""
+    last = heapq.nlargest(_CANDIDATES, every, key=lambda circuit: (circuit.num_nonlocal_gates(), circuit.size()))
+    moments = [one_moment(job, circuit) for circuit in reversed(last)]
+    return [program for sent, _ in moments for program in sent], moments[-1][1]
 
 
 def measured_operators(h: Hamiltonian, observables: Sequence[Observable]) -> dict[str, PauliSum]:

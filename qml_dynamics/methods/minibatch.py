@@ -17,7 +17,6 @@ from .. import synthesis
 from ..backends import Backend
 from ..base.arguments import checks_arguments
 from ..base.errors import EdgeWeightWarning, MethodError, MomentumTailWarning, integer, real, require
-from ..base.estimate import Estimate
 from ..base.options import renamed_option
 from ..model.formulas import boundaries, by_order, factors, segments
 from ..model.hamiltonians import LearningHamiltonian
@@ -25,7 +24,7 @@ from ..model.objectives.rows import batch_values, need_rows
 from ..model.problem import Problem
 from .base import LOSSES, Answer, Facts, Job, Stream, Work, check_facts, circuit_seed
 from .draws import averaged, check_draws
-from .from_samples import Planned, one_moment
+from .from_samples import Planned, longest_moments
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
 from .memory import of_answers, of_circuits, of_waves
@@ -108,18 +107,25 @@ class MiniBatch:
         return [_until(pieces, times.index(t)) for t in job.saves.tolist() for pieces in every]
 
     def work(self, job: Job) -> Work:
-        """Circuits of all draws, which share the shots and differ in their angles only; or the transforms of the split steps."""
+        """Circuits of all draws, which share the shots; or the transforms of the split steps.
+
+        Angles that vanish, or are small where ``truncation`` leaves them out, are others in each draw, and so are the gates.
+        """
         domain = job.problem.domain
         if self.classical:
             transforms = 2 * self.draws * self.steps * {1: 1, 2: 1, 4: 5}[self.order]
             return Work(
                 domain.num_qubits, of_waves(job, 120) + of_answers(job, self.draws), transforms=transforms, asks=None
             )
-        programs, each = one_moment(job, replace(self, draws=1).circuits(job)[-1])
+        times = np.union1d(job.saves, [0.0]).tolist()
+        every_draw = (_pieces(job, self, c, times)[0] for c in range(self.draws))
+        programs, each = longest_moments(job, (_until(pieces, len(times) - 1) for pieces in every_draw))
         every, qubits, shots = each * len(job.saves), programs[-1].num_qubits, job.shots or 0
         share = -(-shots // self.draws) if shots else None
         memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, self.draws)
-        return Work(qubits, memory, every * self.draws, every * shots, tuple(programs), samples=share, asks=None)
+        drawn = self.seed is None and not job.seeded
+        sent = (every * self.draws, every * shots, tuple(programs))
+        return Work(qubits, memory, *sent, bound=drawn, samples=share, batches=self.draws, asks=None)
 
     def refined(self) -> MiniBatch:
         """Twice the steps."""
@@ -165,12 +171,9 @@ def _run(job: Job, method: MiniBatch) -> Answer:
             break
         if job.callback is None:
             job.progress(c + 1, count)
-    out, spread = averaged(answers, job.shots)
     left = noise(job.problem, method)
-    if len(answers) == 1 and left > 0:  # what other batches would give is not known
-        unknown = np.where(job.saves > 0, np.inf, 0.0)
-        means = {name: Estimate(e.value, e.stderr + unknown, e.shots) for name, e in out.expectations.items()}
-        out = replace(out, expectations=means)
+    many = need_rows(job.problem.objective).count > 1 and left > 0
+    out, spread = averaged(answers, job, [many and t > 0 for t in job.saves.tolist()])
     facts: dict[str, Any] = {"circuits": len(answers), "between_circuits": spread, "noise": left}
     if stop:
         facts["interrupted"] = True

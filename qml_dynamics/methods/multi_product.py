@@ -18,7 +18,7 @@ from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from ..model.resolution import check_resolved
 from .base import BINARY, Answer, Facts, Job, Stream, Usual, Work, check_facts
-from .from_samples import Planned, one_moment
+from .from_samples import Planned, longest_moments
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
 from .memory import of_answers, of_circuits
@@ -115,19 +115,16 @@ class MultiProduct(Usual):
         return [plan.until(len(plan.pieces)) for plan in plans]
 
     def work(self, job: Job) -> Work:
-        """As those of Trotter runs with each number of steps.
+        """As those of Trotter runs with each number of steps up to each saved time.
 
-        Where an operator's terms have schedules, each number of steps has its own splitting, and fewer steps may be the longer circuit.
+        Neither the most steps nor the last time need have the longest circuit: every time has steps of its own, whose angles may vanish.
         """
         self._check_saves(job)
-        numbers = self.steps if job.problem.operator is not None else self.steps[-1:]
-        plans = [self._program(job, k, float(job.saves[-1])) for k in numbers]
-        moments = [one_moment(job, plan.until(len(plan.pieces))) for plan in plans]
-        programs = sorted((circuit for sent, _ in moments for circuit in sent), key=lambda circuit: circuit.size())
-        each = moments[-1][1]
+        plans = (self._program(job, k, float(t)) for t in job.saves for k in self.steps)
+        programs, each = longest_moments(job, (plan.until(len(plan.pieces)) for plan in plans))
         count, qubits = each * len(job.saves) * len(self.steps), programs[-1].num_qubits
         memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, len(self.steps))
-        return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs))
+        return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), batches=len(self.steps))
 
     def refined(self) -> MultiProduct:
         """Twice every number of steps."""

@@ -12,25 +12,23 @@ from .. import synthesis
 from ..backends import Backend
 from ..base.errors import MethodError, check_memory, integer, real
 from ..base.options import renamed_option
-from ..model.driven_formulas import ends_of_steps
-from ..model.formulas import boundaries, segments
+from ..model.formulas import boundaries
 from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
 from ..model.pauli import OperatorLike, PauliSum, pauli_sum
 from ..model.problem import Problem
 from ..model.resolution import check_resolved
 from .base import Answer, Facts, Job, Method, Stream, Usual, Work, check_facts, circuit_seed
 from .draws import averaged, check_draws
-from .from_samples import Planned, one_moment
+from .from_samples import Planned, longest_moments
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
 from .memory import of_answers, of_circuits
+from .random_rotations import Rotation, Slots, canonical, drawable, orders, strength
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 _COUNTED = 16  # qubits up to which the weight of a loss is told
-_PIECES = 8  # of a part in which no schedule is taken to change its sign
-_CANDIDATES = 16  # draws of which one is the longest when they are compiled
 
 
 class _Averaged(Usual):
@@ -148,8 +146,11 @@ def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
     times = np.union1d(job.saves, [0.0]).tolist()
     answers: list[Answer] = []
     gates: list[int] = []
+    table = _table(h, method)
     for c in range(count):
-        pieces = _pieces(job, method, terms, c, times)
+        slots = _drawn(job, method, terms, table, c, times)
+        drawn = np.cumsum([0, *(len(row) for row in slots)]) > 0  # up to each time
+        pieces = _pieces(job, slots, times)
         gates.append(sum(piece.size() for piece in pieces[1:]))
         shots = None if job.shots is None else job.shots // count + (c < job.shots % count)
         branch = replace(job, branch=(Stream.RANDOMISED, c), callback=None, shots=shots)
@@ -161,28 +162,30 @@ def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
         waves = [wave.reshape(shape) for wave in job.device.states(pieces, job.progress)]
         kept = [wave for t, wave in zip(times, waves) if t in job.saves]
         answers.append(report_waves(branch, Waves(job.saves.tolist(), kept, [0.0] * len(kept), "", {})))
-    weights = _weights(h, method)
+    weights = table.sizes()
     bound = _bound(method, weights) + (0.0 if h.commutes else 0.5 * float((weights**2).sum()))
-    return _averaged(job, answers, gates, terms, bound)
+    random = [len(drawable(terms)) > 1 and bool(drawn[times.index(t)]) for t in job.saves.tolist()]
+    return _averaged(job, answers, random, gates, terms, bound)
 
 
 def _circuits(job: Job, method: QDrift | RandomOrder) -> list[QuantumCircuit]:
     terms, times = _terms(job.h, method), np.union1d(job.saves, [0.0]).tolist()
-    every = [_pieces(job, method, terms, c, times) for c in range(method.draws)]
+    table = _table(_operator(job), method)
+    every = [_pieces(job, _drawn(job, method, terms, table, c, times), times) for c in range(method.draws)]
     return [_until(pieces, times.index(t)) for t in job.saves.tolist() for pieces in every]
 
 
 def _work(job: Job, method: QDrift | RandomOrder) -> Work:
     every = _circuits(job, method)
-    last = sorted(every[-method.draws :], key=lambda circuit: (circuit.num_nonlocal_gates(), circuit.size()))
-    moments = [one_moment(job, circuit) for circuit in last[-_CANDIDATES:]]
-    programs, each = [program for one, _ in moments for program in one], moments[0][1]
+    programs, each = longest_moments(job, every[-method.draws :])
     number, together = each * len(every), each * len(job.saves)
     qubits, shots = programs[-1].num_qubits, job.shots or 0
     share = -(-shots * together // number) if shots else None
     fixed = method.seed is not None or job.seeded
     memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, method.draws)
-    return Work(qubits, memory, number, together * shots, tuple(programs), bound=not fixed, samples=share)
+    return Work(
+        qubits, memory, number, together * shots, tuple(programs), bound=not fixed, samples=share, batches=method.draws
+    )
 
 
 def _too_dear(name: str, problem: Problem) -> str:
@@ -203,8 +206,8 @@ def _too_dear(name: str, problem: Problem) -> str:
 def _terms(h: Hamiltonian, method: QDrift | RandomOrder) -> PauliSum:
     """The terms in canonical order, the identity included."""
     assert isinstance(h, PauliHamiltonian)  # `check` has refused losses
-    terms = h.terms.part(_canonical(h))
-    if not np.any(((terms.x | terms.z) != 0) & (terms.coefficients != 0)):
+    terms = h.terms.part(canonical(h))
+    if not len(drawable(terms)):
         raise MethodError(
             "Argument `method` must have a term besides the identity to draw from, which "
             f"{type(method).__name__} has not."
@@ -212,81 +215,25 @@ def _terms(h: Hamiltonian, method: QDrift | RandomOrder) -> PauliSum:
     return terms
 
 
-def _canonical(h: PauliHamiltonian) -> np.ndarray:
-    """The numbers of the strings in canonical order."""
-    return np.asarray(np.lexsort((h.terms.z, h.terms.x)))
-
-
-def _channels(h: PauliHamiltonian) -> np.ndarray:
-    """The numbers of the schedules of the terms in that order."""
-    return np.asarray(h.channels[_canonical(h)])
-
-
-def _pieces(
-    job: Job, method: QDrift | RandomOrder, terms: PauliSum, c: int, times: Sequence[float]
-) -> list[QuantumCircuit]:
-    """Circuit ``c``: the preparation, then from each time to the next; a rotation is cut where a time falls into it."""
-    h = _operator(job)
+def _drawn(
+    job: Job, method: QDrift | RandomOrder, terms: PauliSum, table: Slots, c: int, times: Sequence[float]
+) -> list[list[Rotation]]:
+    """The rotations of circuit ``c`` from each time to the next; one is cut where a time falls into it."""
     seed = circuit_seed(job.entropy if method.seed is None else method.seed, Stream.RANDOMISED, c)
     rng = np.random.default_rng(seed)
-    active = np.flatnonzero(((terms.x | terms.z) != 0) & (terms.coefficients != 0))
-    draw = _qdrift if isinstance(method, QDrift) else _random_order
-    slots = draw(method, terms, active, rng, h, times)  # type: ignore[arg-type]
-    out = [synthesis.states.prepare(job.problem.initial, job.problem.domain)]
+    if isinstance(method, QDrift):
+        return table.drift(terms, rng, times)
+    return orders(terms, rng, table.h, method.steps, times)
+
+
+def _pieces(job: Job, slots: list[list[Rotation]], times: Sequence[float]) -> list[QuantumCircuit]:
+    """The circuit of these rotations: the preparation, then from each time to the next."""
+    h, out = _operator(job), [synthesis.states.prepare(job.problem.initial, job.problem.domain)]
     for t0, t1, rotations in zip(times[:-1], times[1:], slots):
         over = h.over(t0, t1)
         idle = float(over.coefficients[(over.x | over.z) == 0].sum())
-        out.append(synthesis.trotter.pauli_rotations(terms.num_qubits, rotations, -idle))
+        out.append(synthesis.trotter.pauli_rotations(over.num_qubits, rotations, -idle))
     return out
-
-
-def _qdrift(
-    method: QDrift,
-    terms: PauliSum,
-    active: np.ndarray,
-    rng: np.random.Generator,
-    h: PauliHamiltonian,
-    times: Sequence[float],
-) -> list[list[tuple[int, int, float]]]:
-    tau, drawn = h.duration / method.samples, rng.random(method.samples)
-    channels, whole = _channels(h)[active], terms.coefficients[active]
-    slots = []
-    for t0, t1 in zip(times[:-1], times[1:]):
-        first, last = int(t0 / tau + 1e-9), min(method.samples, int(np.ceil(t1 / tau - 1e-9)))
-        row = []
-        for i in range(first, last):
-            weight = np.abs(whole) if h.commutes else np.abs(whole) * _reach(h, i * tau, (i + 1) * tau)[channels]
-            if not weight.any():
-                continue
-            law = weight / weight.sum()
-            k = int(np.searchsorted(np.cumsum(law) / np.cumsum(law)[-1], drawn[i], side="right"))
-            span = h.amounts(max(i * tau, t0), min((i + 1) * tau, t1))[channels[k]]
-            if span:
-                row.append((int(terms.x[active[k]]), int(terms.z[active[k]]), float(whole[k] * span / law[k])))
-        slots.append(row)
-    return slots
-
-
-def _random_order(
-    method: RandomOrder,
-    terms: PauliSum,
-    active: np.ndarray,
-    rng: np.random.Generator,
-    h: PauliHamiltonian,
-    times: Sequence[float],
-) -> list[list[tuple[int, int, float]]]:
-    slots, channels = [], _channels(h)
-    for ends in segments(ends_of_steps(h, method.steps, times), times):
-        row = []
-        for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist()):
-            amounts = np.array(h.amounts(t0, t1))[channels]
-            for j in rng.permutation(
-                active
-            ):  # drawn for a step without strength too: the steps after it keep their orders
-                if amounts[j]:
-                    row.append((int(terms.x[j]), int(terms.z[j]), float(terms.coefficients[j] * amounts[j])))
-        slots.append(row)
-    return slots
 
 
 def _until(pieces: Sequence[QuantumCircuit], index: int) -> QuantumCircuit:
@@ -296,8 +243,10 @@ def _until(pieces: Sequence[QuantumCircuit], index: int) -> QuantumCircuit:
     return circuit
 
 
-def _averaged(job: Job, answers: list[Answer], gates: list[int], terms: PauliSum, bound: float) -> Answer:
-    out, spread = averaged(answers, job.shots)
+def _averaged(
+    job: Job, answers: list[Answer], random: list[bool], gates: list[int], terms: PauliSum, bound: float
+) -> Answer:
+    out, spread = averaged(answers, job, random)
     facts = {
         "circuits": len(answers),
         "lambda": strength(terms),
@@ -312,11 +261,6 @@ def _averaged(job: Job, answers: list[Answer], gates: list[int], terms: PauliSum
     return replace(out, stop=stop, diagnostics={**out.diagnostics, **facts})
 
 
-def strength(terms: PauliSum) -> float:
-    """``lambda = sum |c_j|`` over the terms besides the identity."""
-    return float(np.abs(terms.coefficients[(terms.x | terms.z) != 0]).sum())
-
-
 def error_bound(method: QDrift | RandomOrder, operator: OperatorLike, time: float) -> float:
     """The bound of half the diamond distance of the averaged channel, as in :class:`QDrift` and :class:`RandomOrder`.
 
@@ -327,25 +271,14 @@ def error_bound(method: QDrift | RandomOrder, operator: OperatorLike, time: floa
     return _bound(method, np.full(_parts(method), x / _parts(method)))
 
 
+def _table(h: PauliHamiltonian, method: QDrift | RandomOrder) -> Slots:
+    """What the schedules do in each part of the duration, for all draws."""
+    return Slots(h, _parts(method))
+
+
 def _parts(method: QDrift | RandomOrder) -> int:
     """Equal parts of the duration, each with its own bound."""
     return method.samples if isinstance(method, QDrift) else method.steps
-
-
-def _reach(h: PauliHamiltonian, t0: float, t1: float) -> np.ndarray:
-    """``int |s_k| dt`` for each schedule, by pieces."""
-    ends = np.linspace(t0, t1, _PIECES + 1).tolist()
-    return np.asarray(np.abs([h.amounts(a, b) for a, b in zip(ends[:-1], ends[1:])]).sum(axis=0))
-
-
-def _weights(h: PauliHamiltonian, method: QDrift | RandomOrder) -> np.ndarray:
-    """``sum_j |int c_j s_j dt|`` over each part, the identity left out; with several schedules of the pieces of a part, added up."""
-    many = 1 if h.commutes else _PIECES
-    if h.constant:
-        return np.full(_parts(method), strength(h.over(0.0, h.duration)) / _parts(method))
-    ends = h.duration * np.arange(many * _parts(method) + 1) / (many * _parts(method))
-    sizes = [strength(h.over(t0, t1)) for t0, t1 in zip(ends[:-1].tolist(), ends[1:].tolist())]
-    return np.asarray(np.reshape(sizes, (-1, many)).sum(axis=1))
 
 
 def _bound(method: QDrift | RandomOrder, y: np.ndarray) -> float:

@@ -85,7 +85,11 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
     asked = [p.circuit for p in programs if "circuit" in p.role]
     beside = [p.circuit for p in programs if "circuit" not in p.role]  # calibrations, once a job
     number = work.circuits
-    jobs = -(-number // can.max_circuits) if can.max_circuits is not None else 0  # IBM's formula is for jobs
+    each = -(-number // work.batches)
+    jobs = (
+        work.batches * -(-each // can.max_circuits) if can.max_circuits is not None else 0
+    )  # IBM's formula is for jobs
+    times = jobs or work.batches  # that calibrations are made
     plain = [p.circuit for p in programs if p.role.get("scale") == 1]
     longest = max(plain, key=lambda circuit: circuit.size())
     two = longest.num_nonlocal_gates()
@@ -93,9 +97,8 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
     if best is not None and best < 1:
         text = f"{device.name} is too noisy for this problem: its best number of Trotter steps is {best:.2g}."
         warnings.warn(text, NoiseFloorWarning, stacklevel=3)
-    busy = quantum_seconds(asked, shots, device) * number / len(circuits) + quantum_seconds(
-        beside, shots, device
-    ) * max(jobs, 1)
+    busy = quantum_seconds(asked, shots, device) * number / len(circuits)
+    busy += quantum_seconds(beside, shots, device) * times
     return DevicePlan(
         gates=longest.size(),
         two_qubit_gates=two,
@@ -103,7 +106,7 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
         seconds=JOB_SECONDS * jobs + busy,
         fidelity=expected_fidelity(longest, device),
         best_steps=best,
-        executions=round(len(asked) * shots * number / len(circuits)) + len(beside) * shots * max(jobs, 1),
+        executions=round(len(asked) * shots * number / len(circuits)) + len(beside) * shots * times,
         formula=jobs > 0,
     )
 

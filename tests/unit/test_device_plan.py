@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from qiskit.providers.fake_provider import GenericBackendV2
@@ -9,6 +11,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics.backends.device.report import device_errors, expected_fidelity
+from qml_dynamics.backends.ibm import device
 from qml_dynamics.validation.device_cost import formula_constant
 
 MANILA = "ibm:fake_manila"
@@ -121,3 +124,38 @@ def test_variational_runs_have_numbers_of_the_device_too() -> None:
     assert takes.device.best_steps is None
     assert takes.device.executions == takes.shots == takes.circuits * 1000  # assumed where no shots are given
     assert takes.circuits_per_step is not None
+
+
+BIT = qd.Problem.from_operator([[1.0, 0.5], [0.5, -1.0]], clock="imaginary", duration=0.3)
+PAIR = qd.Problem.from_operator({"ZZ": 1.0, "IX": 0.7, "XI": 0.4}, clock="real", duration=1.0)
+JOBS: dict[str, tuple[qd.Problem, Any]] = {
+    "one": (PAIR, qd.Trotter(1)),
+    "a draw": (PAIR, qd.QDrift(4, draws=3)),
+    "an order": (PAIR, qd.RandomOrder(1, draws=2)),
+    "a number of steps": (PAIR, qd.MultiProduct((1, 2))),
+    "an evaluation": (BIT, qd.Variational(qd.ansatz.hardware_efficient(0), steps=2, integrator="rk4")),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("problem", "method"), JOBS.values(), ids=JOBS)
+def test_each_batch_is_a_job_with_its_own_calibrations(
+    problem: qd.Problem, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Executions are those that are sent, and every job has its two seconds."""
+    jobs: list[tuple[int, int]] = []
+    plain = device.sampled
+
+    def noted(work: Any, *rest: Any) -> Any:
+        jobs.append((len(work), rest[2]))
+        return plain(work, *rest)
+
+    monkeypatch.setattr(device, "sampled", noted)
+    asked: dict[str, Any] = {"backend": qd.backend(MANILA, readout_mitigation="calibrated"), "shots": 60, "seed": 1}
+    told = qd.cost(problem, method, **asked).device
+    assert not jobs
+    qd.evolve(problem, method, **asked)
+    assert told is not None
+    assert told.executions == sum(circuits * shots for circuits, shots in jobs)
+    pauses = told.executions * 350e-6
+    assert 2 * len(jobs) < told.seconds < 2 * len(jobs) + pauses

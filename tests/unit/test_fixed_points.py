@@ -99,6 +99,24 @@ def test_stop_at_does_not_take_an_eigenstate_for_the_ground_state() -> None:
     assert good.stop.startswith("converged at")
 
 
+MOVING = {
+    "strength": spins(qd.Uniform()).replace(strength=qd.Jumps([1e-9, 1.0], [0.5])),
+    "diffusion": spins(qd.Uniform()).replace(diffusion=qd.Linear(1.0, 0.1)),
+    "operator": ising(qd.Uniform()).replace(strength=qd.Pulse(1.0, 0.5, 0.1)),
+    "terms": qd.Problem.from_operator([(qd.Linear(0, 1), ISING)], clock="imaginary", duration=1.0),
+}
+
+
+@pytest.mark.parametrize("backend", [None, "aer"])
+@pytest.mark.parametrize("name", [*MOVING])
+def test_stop_at_is_refused_where_the_hamiltonian_moves(name: str, backend: str | None) -> None:
+    """A wave that rests under H(0) would be kept there, with a bound of 0, while H(t) moves on."""
+    method, shots = qd.Variational(ANSATZ, 10, stop_at=1e-3), None if backend is None else 100
+    with pytest.raises(qd.MethodError, match=r"`stop_at` must be 0 where schedules change with time, but is 0\.001"):
+        qd.evolve(MOVING[name], method, backend=backend, shots=shots)
+    method.check(MOVING[name].replace(clock="real", initial=qd.Uniform()), None)  # where nothing stops early
+
+
 def test_the_real_clock_and_a_moving_wave_say_nothing() -> None:
     energies, waves = np.linalg.eigh(hamiltonian(spins(qd.Uniform())).matrix())
     assert energies[-1] > energies[0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from qiskit.quantum_info import Operator, SparsePauliOp
@@ -119,3 +122,73 @@ def test_the_channel_is_unital() -> None:
     after = (channel @ rho.reshape(-1)).reshape(8, 8)
     assert entropy((after + after.conj().T) / 2, kind="production", before=rho) > 1e-4
     assert pauli_sum(problem().operator).num_qubits == 3
+
+
+XX = qd.Problem.from_operator({"XX": 1.0, "ZI": 0.05}, clock="real", duration=2.0)
+THREE = qd.Problem.from_operator({"XX": 1.0, "ZI": 0.8, "IY": 0.5}, clock="real", duration=1.0)
+ROWS = qd.Problem(
+    qd.Grid((-2, 2), 3),
+    qd.objectives.from_rows(lambda w, i: w * (1.0 + i), 2),
+    0.5,
+    clock="real",
+    duration=1.0,
+    initial=qd.Gaussian(0.3, 0.5),
+)
+SEEN: dict[str, tuple[qd.Problem, Any, dict[str, Any]]] = {
+    "samples of few shots": (
+        XX,
+        qd.QDrift(3, draws=3),
+        {"backend": "aer", "shots": 9, "observables": {"o": {"XI": 1.0}}},
+    ),
+    "draws of one term": (XX, qd.QDrift(3, draws=3), {"observables": {"o": {"XI": 1.0}}}),
+    "orders": (THREE, qd.RandomOrder(1, draws=2), {"observables": {"o": {"YI": 1.0}}}),
+    "batches": (ROWS, qd.MiniBatch(2, 1, draws=2), {}),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("problem", "method", "asked"), SEEN.values(), ids=SEEN)
+def test_draws_that_agree_are_not_exact(problem: qd.Problem, method: Any, asked: dict[str, Any]) -> None:
+    """Whichever draws come out, the error is one of what was not drawn too; a single draw knows none."""
+    name, alike = ("o" if "observables" in asked else "objective"), 0
+    exact = qd.evolve(
+        problem, qd.SplitStep(8) if name == "objective" else qd.Exact(), observables=asked.get("observables")
+    )
+    for seed in range(8 if "shots" not in asked else 2):
+        run = qd.evolve(problem, method, seed=seed, **asked)
+        found = run.expectations[name]
+        assert 0 < found.stderr[-1] < np.inf
+        if run.diagnostics["between_circuits"][name][-1] == 0:
+            alike += 1
+            assert abs(found.value[-1] - exact.expectations[name].value[-1]) < 2 * found.stderr[-1]
+    assert alike, "some seed draws the same each time"
+    single = qd.evolve(problem, replace(method, draws=1), seed=0, **asked).expectations[name].stderr
+    assert single[0] == 0 or "shots" in asked
+    assert np.isinf(single[-1])
+
+
+def test_draws_that_cannot_differ_are_exact() -> None:
+    """One term, or all rows in each batch."""
+    one = qd.Problem.from_operator({"XX": 1.0, "II": 0.3}, clock="real", duration=0.7)
+    for problem, method in ((one, qd.QDrift(3, draws=1)), (ROWS, qd.MiniBatch(2, 2, draws=2))):
+        assert qd.evolve(problem, method, seed=1).expectations["energy"].stderr.max() < 1e-12
+
+
+def test_schedules_are_integrated_once_for_all_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each rotation of each draw."""
+    calls: list[int] = []
+    plain = qd.Linear.integral
+
+    def counted(self: qd.Linear, *given: Any) -> float:
+        calls.append(1)
+        return plain(self, *given)
+
+    monkeypatch.setattr(qd.Linear, "integral", counted)
+    parts = [(qd.Linear(1, 0.2), {"XI": -1.0}), (qd.Linear(0, 1), {"ZZ": 1.0})]
+    problem = qd.Problem.from_operator(parts, clock="real", duration=0.5)
+    many = []
+    for draws in (2, 8):
+        calls.clear()
+        qd.evolve(problem, qd.QDrift(12, draws=draws), save=[0.31, 0.5], seed=2)
+        many.append(len(calls))
+    assert 0 < many[1] - many[0] <= 6 * 2 * 4  # a draw's own: two schedules over what lies between its saved times

@@ -39,6 +39,7 @@ from ..device.compile import Compiled, Managers, compile_unmeasured
 from ..failures import shown, told
 from ..midway import MidwayBackend
 from ..options import DeviceOptions, device_options
+from ..qiskit_backend import device_of
 from .kinds import EXACT, MOST_QUBITS, SAMPLED, STATEVECTOR, answers, kind_of, needs_plain_gates, outcomes_of, strings
 from .pubs import pubs_of, read_pubs
 
@@ -281,13 +282,3 @@ def _made(
     compiling = device_options({name: given[name] for name in _COMPILING if name in given})
     kind = EstimatorOnDevice if capabilities(samples).on_device else EstimatorBackend
     return kind(estimator, device, samples, compiling)
-
-
-def device_of(estimator: BaseEstimatorV2) -> BackendV2 | None:
-    """The device that an estimator says it runs on; Aer's, which does not say, keeps it to itself."""
-    for name in ("backend", "_backend"):
-        device = getattr(estimator, name, None)
-        device = device() if callable(device) and not isinstance(device, BackendV2) else device
-        if isinstance(device, BackendV2):
-            return device
-    return None

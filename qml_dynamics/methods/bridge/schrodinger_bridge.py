@@ -219,13 +219,23 @@ class SchrodingerBridge:
 
     def work(self, job: Job) -> Work:
         """What both heat equations take."""
-        one, two = (self.inner.work(half) for half in self._both(job))
+        one, two = halves = [self.inner.work(half) for half in self._both(job)]
+        counted = [half.gates for half in halves if half.gates is not None]
+        kept = [half.success for half in halves if half.success is not None]
+        steps = [half.per_step for half in halves if half.per_step is not None]
         return replace(
             one,
+            qubits=max(one.qubits, two.qubits),
             circuits=one.circuits + two.circuits,
             shots=one.shots + two.shots,
+            programs=tuple(sorted((*one.programs, *two.programs), key=lambda circuit: circuit.size())),
+            gates=max(counted, key=lambda found: (found.gates, found.depth), default=None),
             transforms=one.transforms + two.transforms,
             memory=max(one.memory, two.memory) + of_waves(job, 0),
+            bound=one.bound or two.bound,
+            success=min(kept, default=None),
+            per_step=max(steps, default=None),
+            batches=one.batches + two.batches,
         )
 
     def refined(self) -> SchrodingerBridge:

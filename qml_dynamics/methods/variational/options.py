@@ -13,11 +13,14 @@ import numpy.typing as npt
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.numeric import as_numbers
 from ...base.printing import printed_briefly
+from ...model.hamiltonians import hamiltonian
 from ...model.problem import Problem
+from ...model.schedules import is_constant
 from .. import variational
-from ..base import BINARY, WAVES, Answer, Facts, Job, Usual, Work
+from ..base import BINARY, WAVES, Answer, Facts, Job, Usual, Work, check_facts
 
 if TYPE_CHECKING:
+    from ...backends import Backend
     from ...model.hamiltonians import Hamiltonian
     from .engine.gates import Program
 
@@ -109,7 +112,8 @@ class Variational(Usual):
         theta0: parameters at the start instead of the ansatz's own.
         tolerance: with ``"rk45"``, allowed distance of the final state from the exact solution of the parameter equation.
         grow: a :class:`Growth`, or None for an ansatz of fixed size.
-        stop_at: on the imaginary clock, stop once the standard deviation of the energy is below this.
+        stop_at: on the imaginary clock, stop once the standard deviation of the energy is below this. 0 where schedules change with
+            time: a wave that rests under one H(t) does not under the next.
         max_evaluations: stop after this many evaluations of the metric.
         metric: how a device measures it: ``"shift"`` (overlaps of shifted circuits, no ancilla), ``"hadamard"`` (one ancilla,
             half the depth, a quarter of the circuits) or ``"spsa"`` (four overlaps a resampling, whatever the number of parameters).
@@ -182,6 +186,12 @@ class Variational(Usual):
             callback="always",
         )
 
+    def check(self, problem: Problem, backend: Backend | None) -> None:
+        """Refuse what the facts exclude, and ``stop_at`` for a Hamiltonian that moves."""
+        check_facts(self, problem)
+        if self.stop_at and problem.clock == "imaginary":
+            require(_rests(problem), "stop_at", "be 0 where schedules change with time", self.stop_at, MethodError)
+
     def run(self, job: Job) -> Answer:
         """On simulated waves, or measured: on a backend, with shots or where there are no amplitudes."""
         out: Answer = runner().run_variational(job, self)
@@ -195,6 +205,13 @@ class Variational(Usual):
     def refined(self) -> Variational:
         """Twice the steps."""
         return replace(self, steps=2 * self.steps)
+
+
+def _rests(problem: Problem) -> bool:
+    """Whether the Hamiltonian is the same at all times."""
+    if problem.operator is not None:
+        return hamiltonian(problem).constant
+    return is_constant(problem.diffusion, problem.strength)
 
 
 def runner() -> ModuleType:

@@ -81,7 +81,8 @@ def work_variational(job: Job, method: Variational) -> Work:
     run = forecast(job, method)
     qubits, shots = run.longest.num_qubits, job.shots or 0
     held = of_circuits(job, qubits, run.longest.size())
-    return Work(qubits, held, run.circuits, run.circuits * shots, (run.longest,), per_step=run.per_step)
+    sent = (run.circuits, run.circuits * shots, (run.longest,))
+    return Work(qubits, held, *sent, per_step=run.per_step, batches=run.batches)
 
 
 _POINT = 60  # bytes a point of the velocity and what acts on it

@@ -13,6 +13,7 @@ from qiskit.circuit import Parameter
 from qiskit.transpiler import CouplingMap
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+from qiskit_aer.primitives import SamplerV2
 
 import qml_dynamics as qd
 from qml_dynamics.backends.aer_noise import Acting
@@ -69,6 +70,25 @@ def test_circuits_are_compiled_to_gates_that_are_noisy(noise: NoiseModel) -> Non
     distance, told = seen(noise)
     assert distance > 0.01
     assert not told
+
+
+PRIMITIVES = {
+    "of options": lambda noise: SamplerV2(options={"backend_options": {"noise_model": noise}}, seed=3),
+    "of a simulator": lambda noise: SamplerV2.from_backend(AerSimulator(noise_model=noise), seed=3),
+}
+
+
+@pytest.mark.parametrize("made", PRIMITIVES.values(), ids=PRIMITIVES)
+def test_samplers_of_aer_are_compiled_for_by_their_noise(made: Any) -> None:
+    """Aer's sampler keeps its simulator to itself; errors of cz act on cz, and what acts on nothing is told."""
+    noise = NoiseModel(basis_gates=["cz", "rz", "sx", "x"])
+    noise.add_all_qubit_quantum_error(depolarizing_error(1.0, 2), ["cz"])
+    counts = qd.backend(made(noise)).sample([circuit()], 2000, [1])[0]
+    shares = np.bincount(counts.index, counts.count, minlength=4) / 2000
+    assert np.abs(IDEAL - 0.25).max() > 0.2
+    assert np.abs(shares - 0.25).max() < 0.05  # what is mixed wholly stays so; five errors of a share
+    with pytest.warns(UnusedNoiseWarning, match="errors of swap"):
+        qd.backend(made(model("swap"))).sample([circuit()], 10, [1])
 
 
 IDLE = {

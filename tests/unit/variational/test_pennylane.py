@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pennylane as qml
 import pytest
+from qiskit.circuit.library import UnitaryGate
 
 from qml_dynamics.base.errors import MethodError
 from qml_dynamics.methods.variational import ansatz
@@ -51,6 +54,32 @@ def test_wire_0_is_the_highest_qubit() -> None:
     read = ansatz.from_pennylane(lambda a: (qml.RY(a, wires=0), qml.Identity(1), qml.X(2)), 0.4)
     np.testing.assert_allclose(read.state(), [0, np.cos(0.2), 0, 0, 0, np.sin(0.2), 0, 0], atol=1e-11)
     assert np.linalg.norm(read.state()) == pytest.approx(1, abs=1e-11)
+
+
+WIDE = {
+    "qft": lambda: qml.QFT(wires=range(7)),
+    "its inverse": lambda: qml.adjoint(qml.QFT)(wires=range(7)),
+    "grover": lambda: qml.GroverOperator(wires=range(6)),
+    "controlled": lambda: qml.ctrl(qml.X(0), control=range(1, 6)),
+    "matrix": lambda: qml.QubitUnitary(np.linalg.qr(np.cos(np.arange(1024.0) ** 2).reshape(32, 32))[0], wires=range(5)),
+}
+
+
+@pytest.mark.parametrize("fixed", WIDE.values(), ids=WIDE)
+def test_wide_gates_without_angles_are_not_synthesised(fixed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They act as PennyLane's; a synthesis of a dense matrix on 7 qubits takes most of a minute."""
+
+    def around(a: float, b: float) -> Any:
+        qml.RX(a, 0)
+        qml.RY(0.4, 2)
+        fixed()
+        qml.RY(b, 1)
+        return qml.state()
+
+    monkeypatch.setattr(UnitaryGate, "_define", lambda self: pytest.fail("a matrix was synthesised"))
+    node = qml.QNode(around, qml.device("default.qubit", wires=7))
+    read = ansatz.from_pennylane(node, 0.4, 0.7)
+    np.testing.assert_allclose(read.state([0.9, -0.3]), node(0.9, -0.3), atol=1e-11)
 
 
 def test_what_cannot_be_translated_is_named() -> None:

@@ -46,6 +46,7 @@ _GATES: dict[type, str] = {
     qml.ControlledPhaseShift: "cp",
 }
 _STATES = (qml.BasisState, qml.StatePrep, qml.AmplitudeEmbedding, qml.BasisEmbedding)
+_WIDE = 4  # an operation without angles on more wires comes as its gates, where it has some, not as a matrix
 _NOT_UNITARY = (qml.ops.MidMeasure, qml.ops.Conditional, qml.operation.Channel)
 _MATRICES = (qml.QubitUnitary, qml.DiagonalQubitUnitary, qml.BlockEncode, qml.SpecialUnitary)
 _FORMULAS = (qml.ApproxTimeEvolution, qml.CommutingEvolution, qml.TrotterProduct, qml.QDrift)
@@ -124,7 +125,7 @@ def _check_signature(qnode: Any, arguments: Sequence[Any], options: Mapping[str,
 
 
 def _opened(op: Operator, depth: int) -> Iterator[Operator]:
-    """An operation, or the gates of a template: of what holds arrays of angles, or is a product formula of a sum."""
+    """An operation, or the gates of a template: of what holds arrays of angles, is a product formula of a sum, or is wide and fixed."""
     if depth > _DEPTH or not _is_template(op):
         yield op
         return
@@ -143,7 +144,8 @@ def _is_template(op: Operator) -> bool:
     known = type(op) in _GATES or isinstance(root, (*_STATES, *_MATRICES, *_NOT_UNITARY))
     if known or not getattr(op, "has_decomposition", False):
         return False
-    return isinstance(root, _FORMULAS) or any(np.ndim(value) for value in op.data)
+    wide = not op.data and len(op.wires) > _WIDE and not isinstance(root, qml.ops.Controlled)
+    return isinstance(root, _FORMULAS) or any(np.ndim(value) for value in op.data) or wide
 
 
 def _one_tape(qnode: Callable[..., object], pieces: list[float | np.ndarray], options: Mapping[str, object]) -> Any:

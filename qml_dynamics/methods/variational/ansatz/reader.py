@@ -17,11 +17,11 @@ from qiskit.circuit import (
     Parameter,
     ParameterExpression,
 )
-from qiskit.circuit.library import PauliEvolutionGate
+from qiskit.circuit.library import PauliEvolutionGate, UnitaryGate
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, SparsePauliOp
 
-from ....base.errors import MethodError, describe, require
+from ....base.errors import MethodError, check_memory, describe, require
 from ....model.pauli import PauliSum, pauli_sum
 from ....synthesis.foreign import opened, without_end
 from ....synthesis.qasm import definition_of
@@ -203,7 +203,11 @@ class Reader:
             self._phase(op.params[0], where or [0])
             return
         noncommuting = isinstance(op, PauliEvolutionGate) and commuting_strings(op) is None
-        composite = not hasattr(op, "to_matrix") or len(where) > _WIDE or noncommuting or op.name == "initialize"
+        matrix_itself = (
+            isinstance(op, UnitaryGate) and len(where) <= _WIDEST
+        )  # its definition is a synthesis of minutes
+        wide = len(where) > _WIDE and not matrix_itself
+        composite = not hasattr(op, "to_matrix") or wide or noncommuting or op.name == "initialize"
         inner = definition_of(op) if composite and (hasattr(op, "definition") or len(where) > _WIDEST) else None
         if inner is not None and depth < _DEPTH:
             self.read(inner, where, depth + 1)
@@ -212,6 +216,7 @@ class Reader:
             raise MethodError(
                 f"Argument `circuit` must be made of gates on at most {_WIDEST} qubits, but {op.name} acts on {len(where)}."
             )
+        check_memory(3 * 16 << 2 * len(where), f"The matrix of {op.name} on {len(where)} qubits")
         try:
             matrix = Operator(op).data
         except QiskitError:

@@ -72,11 +72,12 @@ def run_measured(job: Job, method: Variational) -> Answer:
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What a run sends: circuits in all, circuits a step, and the longest of them."""
+    """What a run sends: circuits in all, circuits a step, the longest of them, and how many batches they are."""
 
     circuits: int
     per_step: int
     longest: QuantumCircuit
+    batches: int
 
 
 def forecast(job: Job, method: Variational) -> Forecast:
@@ -89,7 +90,7 @@ def forecast(job: Job, method: Variational) -> Forecast:
     total = (len(run.ends) - 1) * per_step + len(requests[0]) + len(job.saves) * len(plan.circuits)
     ends = {request.key[0]: request for request in requests[0]}  # the last of each kind runs through the whole ansatz
     built = [*(request.build() for request in ends.values()), *plan.circuits]
-    return Forecast(total, per_step, max(built, key=_length))
+    return Forecast(total, per_step, max(built, key=_length), (len(run.ends) - 1) * run.stages + 1)
 
 
 def _length(circuit: QuantumCircuit) -> tuple[int, int]:
