@@ -28,7 +28,7 @@ def averaged(answers: Sequence[Answer], shots: int | None) -> tuple[Answer, dict
     for name, one in first.expectations.items():
         values = np.array([a.expectations[name].value for a in answers])
         between = values.std(axis=0, ddof=1) if count > 1 else np.zeros_like(values[0])
-        between = np.where(between > 1e-13 * (1 + np.abs(values).max(axis=0)), between, 0.0)  # round-off is no spread
+        between = np.where(between > 1e-13 * np.abs(values).max(), between, 0.0)  # round-off is no spread
         stderr = (
             few_samples(count) * between / np.sqrt(count) if count > 1 else np.broadcast_to(one.stderr, values[0].shape)
         )

@@ -215,7 +215,7 @@ class Objective:
         index, points = _again(domain)
         first, second = values[index], self(points)
         wide = _SAME * np.abs(first) + _SAME_OF_ALL * float(np.ptp(values))
-        apart = np.abs(second - first) > wide + 1e-12
+        apart = np.abs(second - first) > wide
         if apart.any():
             k = int(np.argmax(apart))
             raise ProblemError(
