@@ -73,7 +73,7 @@ def mini_batch(unit: Unit) -> list:
     u, s, _ = unit
     slopes = np.array([1.0, 3.0, -2.0, 0.5])
     rows = from_rows(lambda w, i: u * (slopes[i] * w + w**2 / s) / s, 4)
-    run = qd.evolve(well(unit, "real").replace(objective=rows), qd.MiniBatch(10, 1, draws=4), seed=1)
+    run = qd.evolve(well(unit, "real", qubits=3).replace(objective=rows), qd.MiniBatch(3, 1, draws=3), seed=1)
     found = run.expectations["objective"]
     return [found.value / u, found.stderr[-1] / u]
 
@@ -84,11 +84,11 @@ def diffusion(unit: Unit) -> list:
     potential = Objective(lambda w: unit.energy * ((w[:, 0] / s) ** 2 / 2 + 0.3 * np.cos(2 * w[:, 0] / s)))
     time = s**2 / unit.energy
     model = qd.Diffusion(qd.Grid((-6 * s, 6 * s), 6), rows, potential=potential, temperature=unit.energy)
-    return [model.score(0.3 * time, [[1.3 * s], [-0.2 * s]]) * s, model.sample(20, seed=1, steps=20) / s]
+    return [model.score(0.3 * time, [[1.3 * s], [-0.2 * s]]) * s, model.sample(10, seed=1, steps=10) / s]
 
 
 def iterative(unit: Unit) -> list:
-    bowl = well(unit, loss=lambda w: 1 - np.cos(w[:, 0] - 0.3), qubits=5)
+    bowl = well(unit, loss=lambda w: 1 - np.cos(w[:, 0] - 0.3), qubits=4)
     paths = iterative_learning(bowl, unit.weight, 0.5 / unit.energy, 2, long=5.0 / unit.energy)
     names = ("gradient_descent", "newton", "order1", "order2", "order2_long", "equation")
     return [getattr(paths, name) / unit.weight for name in names]
@@ -133,7 +133,7 @@ def levels(unit: Unit) -> list:
 
 
 def compared(unit: Unit) -> list:
-    runs = [qd.evolve(well(unit), method) for method in (qd.Krylov(), qd.SplitStep(200, order=4), qd.SplitStep(5))]
+    runs = [qd.evolve(well(unit), method) for method in (qd.Krylov(), qd.SplitStep(60, order=4), qd.SplitStep(5))]
     told = [qd.compare(runs[0], other) for other in runs[1:]]
     return [
         [each.agree for each in told],
@@ -144,8 +144,9 @@ def compared(unit: Unit) -> list:
 
 def box(unit: Unit) -> list:
     s = unit.weight
-    problem = well(unit).replace(domain=qd.Grid([(-4 * s, 4 * s)] * 2, 4), initial=qd.Gaussian([0.0, 0.0], s))
-    return [1.0, ended_axes(problem.domain, hamiltonian(problem))]
+    ring = well(unit, loss=lambda w: np.cos(np.pi * w[:, 0] / 4))  # a period of the first axis, flat along the second
+    problem = ring.replace(domain=qd.Grid([(-4 * s, 4 * s)] * 2, 4), initial=qd.Gaussian([0.0, 0.0], s))
+    return [ended_axes(problem.domain, hamiltonian(problem))]
 
 
 def variational(unit: Unit) -> list:
@@ -201,8 +202,8 @@ def usual(verb: Callable[[Unit], list]) -> list:
 
 @pytest.mark.parametrize(
     "unit",
-    [Unit(loss=1e-21), Unit(weight=1e-3), Unit(energy=1e-21), Unit(1e21, 1e3, 1e21)],
-    ids=["loss", "weight", "time", "large"],
+    [Unit(loss=1e-21), Unit(weight=1e-3), Unit(energy=1e-21)],
+    ids=["loss", "weight", "time"],
 )
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__)
 def test_the_answer_has_the_same_number_of_units(verb: Callable[[Unit], list], unit: Unit) -> None:
