@@ -18,13 +18,17 @@ Index = int | slice | Sequence[int] | np.ndarray | tuple[int | slice, ...]
 class Estimate:
     """A value (or an array of values) with its standard error and the shots it came from.
 
-    NumPy reads an estimate as its value. An exact number has standard error 0 and ``shots=None``.
+    Sums, differences, products and quotients propagate the error to first order (products exactly), with numbers and arrays of NumPy too;
+    **two estimates are taken as independent of each other**. Every other function of NumPy reads an estimate as its value. An exact
+    number has standard error 0 and ``shots=None``.
 
     >>> energy = Estimate(np.array([1.0, 0.5]), np.array([0.0, 0.1]), 1000)
     >>> print(energy[1])
     0.50 +- 0.10
     >>> np.asarray(energy).tolist()
     [1.0, 0.5]
+    >>> print(np.float64(2.0) * energy[1], np.array([1.0, 2.0]) - energy)
+    1.00 +- 0.20 [0, 1.50 +- 0.10]
     """
 
     value: Any
@@ -47,6 +51,20 @@ class Estimate:
     def __iter__(self) -> Iterator[Estimate]:
         return (self[i] for i in range(len(self)))
 
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Arithmetic of arrays and NumPy's numbers with an estimate is the estimate's own; all else reads its value."""
+        own = _ARITHMETIC.get(ufunc)
+        if own is not None and method == "__call__" and not options:
+            return own(*(each if isinstance(each, Estimate) else Estimate(each) for each in inputs))
+        values = (np.asarray(each) if isinstance(each, Estimate) else each for each in inputs)
+        return getattr(ufunc, method)(*values, **options)
+
+    def __neg__(self) -> Estimate:
+        return Estimate(-self.value, self.stderr, self.shots)
+
+    def __abs__(self) -> Estimate:
+        return Estimate(abs(self.value), self.stderr, self.shots)
+
     def __sub__(self, other: Estimate | float | np.ndarray) -> Estimate:
         if isinstance(other, Estimate):
             return Estimate(self.value - other.value, np.hypot(self.stderr, other.stderr), self.shots or other.shots)
@@ -62,26 +80,42 @@ class Estimate:
 
     __radd__ = __add__
 
-    def __mul__(self, factor: float | np.ndarray) -> Estimate:
-        """Times an exact number (or array of them)."""
-        return Estimate(self.value * factor, self.stderr * np.abs(factor), self.shots)
+    def __mul__(self, factor: Estimate | float | np.ndarray) -> Estimate:
+        """Times a number (or array of them), exact or an independent estimate: ``var = a^2 s_b^2 + b^2 s_a^2 + s_a^2 s_b^2``."""
+        if not isinstance(factor, Estimate):
+            return Estimate(self.value * factor, _scaled(self.stderr, factor), self.shots)
+        one, other = _scaled(self.stderr, factor.value), _scaled(factor.stderr, self.value)
+        error = np.hypot(np.hypot(one, other), _scaled(self.stderr, factor.stderr))
+        return Estimate(self.value * factor.value, error, self.shots or factor.shots)
 
     __rmul__ = __mul__
 
-    def __truediv__(self, divisor: float | np.ndarray) -> Estimate:
-        """Divided by an exact number (or array of them)."""
-        return Estimate(self.value / divisor, self.stderr / np.abs(divisor), self.shots)
+    def __truediv__(self, divisor: Estimate | float | np.ndarray) -> Estimate:
+        """Divided by a number (or array of them), exact or an independent estimate, whose error is small beside its value."""
+        if not isinstance(divisor, Estimate):
+            return Estimate(self.value / divisor, self.stderr / np.abs(divisor), self.shots)
+        ratio = self.value / divisor.value
+        error = np.hypot(self.stderr, _scaled(divisor.stderr, ratio)) / np.abs(divisor.value)
+        return Estimate(ratio, error, self.shots or divisor.shots)
+
+    def __rtruediv__(self, other: float | np.ndarray) -> Estimate:
+        return Estimate(other) / self
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the values."""
         return np.shape(self.value)
 
-    def sigmas(self, other: Estimate) -> float:
-        """How many combined standard errors lie between two scalar estimates (inf for two different exact numbers)."""
+    def sigmas(self, other: Estimate, scale: float = 0.0) -> float:
+        """How many combined standard errors lie between two scalar estimates (inf for two different exact numbers).
+
+        Exact numbers are different where more than rounding lies between them, ``1e-12`` of the larger, or of ``scale`` where that is
+        larger still: the size of what they are the sums of.
+        """
         gap = self - other
         if gap.stderr == 0:
-            return 0.0 if abs(gap.value) <= 1e-12 * max(1.0, abs(float(self.value))) else float("inf")
+            size = max(abs(float(self.value)), abs(float(other.value)), scale)
+            return 0.0 if abs(gap.value) <= 1e-12 * size else float("inf")
         return abs(float(gap.value)) / float(gap.stderr)
 
     def __str__(self) -> str:
@@ -96,6 +130,22 @@ class Estimate:
 
     def __repr__(self) -> str:
         return f"Estimate({self})" if np.ndim(self.value) == 0 else f"Estimate({len(self)} values)"
+
+
+_ARITHMETIC = {
+    np.add: Estimate.__add__,
+    np.subtract: Estimate.__sub__,
+    np.multiply: Estimate.__mul__,
+    np.true_divide: Estimate.__truediv__,
+    np.negative: Estimate.__neg__,
+}
+
+
+def _scaled(stderr: Any, factor: Any) -> Any:
+    """A standard error times the size of a factor; nothing times 0, also where the error is not known."""
+    with np.errstate(invalid="ignore"):
+        out = np.where((np.asarray(factor) == 0) & ~np.isnan(stderr), 0.0, stderr * np.abs(factor))
+    return out if out.ndim else float(out)
 
 
 _PSEUDO = 2.0  # counts; z^2 / 2 of Agresti and Coull at z = 2

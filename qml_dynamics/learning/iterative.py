@@ -5,6 +5,7 @@ A restart puts a point mass at the current weights, evolves for a time tau and t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,8 @@ class IterativeLearning:
     Attributes:
         problem: what is learnt.
         tau, long: the time of a restart of order 1 and of the equation, and the long one of order 2.
-        learning_rate: ``D tau^2``.
-        gradient_descent, newton: the plain rules.
+        learning_rate: ``D tau^2``, of the loss times the strength.
+        gradient_descent, newton: the plain rules for the same.
         order1, order2, order2_long: restarts with the loss cut off.
         equation: restarts with the loss itself.
     """
@@ -82,14 +83,16 @@ def iterative_learning(
     first = taylor_path(problem, start, 1, tau, restarts)
     rate = taylor_step(problem, first[0], 1, tau).learning_rate
     loss = problem.objective
-    assert loss is not None  # the line above refuses it
+    assert loss is not None  # the lines above refuse others
+    assert isinstance(problem.domain, Grid)
+    spacing = problem.domain.spacing
     return IterativeLearning(
         problem,
         tau,
         long,
         rate,
-        gradient_descent(loss, first[0], rate, restarts),
-        newton(loss, first[0], restarts),
+        gradient_descent(loss, first[0], rate * problem.strength.value(0.0, tau), restarts, spacing),
+        newton(loss, first[0], restarts, spacing),
         first,
         taylor_path(problem, start, 2, tau, restarts),
         taylor_path(problem, start, 2, long, restarts),
@@ -97,23 +100,26 @@ def iterative_learning(
     )
 
 
-def gradient_descent(loss: Objective, start: Array, rate: float, steps: int) -> np.ndarray:
-    """``w -= rate grad``, shape ``(steps + 1, ndim)``.
+def gradient_descent(
+    loss: Objective, start: Array, rate: float, steps: int, spacing: Sequence[float] | None = None
+) -> np.ndarray:
+    """``w -= rate grad``, shape ``(steps + 1, ndim)``; ``spacing`` as for :meth:`Objective.gradient`.
 
     >>> gradient_descent(Objective(lambda w: w[:, 0] ** 2), [1.0], 0.25, 2).round(9).tolist()
     [[1.0], [0.5], [0.25]]
     """
     path = [np.asarray(start, dtype=float)]
     for _ in range(steps):
-        path.append(path[-1] - rate * loss.gradient(path[-1][None])[0])
+        path.append(path[-1] - rate * loss.gradient(path[-1][None], spacing)[0])
     return np.array(path)
 
 
-def newton(loss: Objective, start: Array, steps: int) -> np.ndarray:
-    """``w -= K^-1 grad`` with the Hessian K, shape ``(steps + 1, ndim)``."""
+def newton(loss: Objective, start: Array, steps: int, spacing: Sequence[float] | None = None) -> np.ndarray:
+    """``w -= K^-1 grad`` with the Hessian K, shape ``(steps + 1, ndim)``; ``spacing`` as for :meth:`Objective.gradient`."""
     path = [np.asarray(start, dtype=float)]
     for _ in range(steps):
-        path.append(path[-1] - np.linalg.solve(hessian(loss, path[-1]), loss.gradient(path[-1][None])[0]))
+        slope = loss.gradient(path[-1][None], spacing)[0]
+        path.append(path[-1] - np.linalg.solve(hessian(loss, path[-1], spacing), slope))
     return np.array(path)
 
 

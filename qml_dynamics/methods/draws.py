@@ -41,7 +41,7 @@ def averaged(answers: Sequence[Answer], job: Job, random: Sequence[bool]) -> tup
     for name in first.expectations:
         values = np.array([a.expectations[name].value for a in answers])
         between = values.std(axis=0, ddof=1) if count > 1 else np.zeros_like(values[0])
-        between = np.where(between > 1e-13 * (1 + np.abs(values).max(axis=0)), between, 0.0)  # round-off is no spread
+        between = np.where(between > 1e-13 * np.abs(values).max(), between, 0.0)  # round-off is no spread
         errors = np.array([np.broadcast_to(a.expectations[name].stderr, values[0].shape) for a in answers])
         stderr = np.sqrt((errors**2).sum(axis=0)) / count
         open_to = np.where(np.asarray(random) & (between == 0), _range(job, name), 0.0)

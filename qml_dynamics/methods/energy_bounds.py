@@ -25,7 +25,7 @@ import numpy.typing as npt
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, check_memory, integer, real, require
 from ..base.printing import printed_briefly
-from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, hamiltonian
+from ..model.hamiltonians import Hamiltonian, PauliHamiltonian, energy_scale, hamiltonian
 from ..model.initial import State
 from ..model.problem import Problem
 from .krylov import KrylovSpace, krylov_space
@@ -154,17 +154,27 @@ def bounds_of(h: Hamiltonian, wave: np.ndarray, t: float, vectors: int, second: 
     ritz = min(own, other)
     near = [(theta, r) for theta, r in ((own, miss), (other, other_miss)) if theta - r <= ritz]
     theta, residual = max(near, key=lambda pair: pair[0] - pair[1])
-    lower = max(theta - residual - _ROUNDING * max(1.0, abs(theta)), low)
+    rounding = _ROUNDING * max(abs(theta), energy_scale(h, energy, t))
+    lower = max(theta - residual - rounding, low)
     return GroundBounds(
-        energy, sigma, (low, high), min(ritz, energy), residual, lower, used, _temple(energy, sigma, second, low, high)
+        energy,
+        sigma,
+        (low, high),
+        min(ritz, energy),
+        residual,
+        lower,
+        used,
+        _temple(energy, sigma, second, low, high, rounding),
     )
 
 
-def _temple(energy: float, sigma: float, second: float | None, low: float, high: float) -> float | None:
+def _temple(
+    energy: float, sigma: float, second: float | None, low: float, high: float, rounding: float
+) -> float | None:
     if second is None:
         return None
     real(second, "second", error=MethodError)
-    least = energy + _ROUNDING * max(1.0, abs(energy))  # nearer, their difference is rounding
+    least = energy + rounding  # nearer, their difference is rounding
     require(second > least, "second", f"be above the energy of the wave, {energy:.6g}", second, MethodError)
     return max(low, energy - sigma**2 / (min(second, high) - energy)) if high > energy else energy
 
@@ -185,7 +195,7 @@ def spectrum(h: Hamiltonian, t: float) -> tuple[float, float]:
     terms = h.at(t)
     identity = np.array([set(label) <= {"I"} for label in terms.labels], dtype=bool)
     shift, reach = float(terms.coefficients[identity].sum()), float(np.abs(terms.coefficients[~identity]).sum())
-    reach += _ROUNDING * max(1.0, abs(shift), reach)
+    reach += _ROUNDING * max(abs(shift), reach)
     return shift - reach, shift + reach
 
 

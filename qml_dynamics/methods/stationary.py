@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model.domains import Grid
-from ..model.hamiltonians import Hamiltonian
+from ..model.hamiltonians import Hamiltonian, energy_scale
 from .krylov import krylov_space
 
 _STILL = 1e-6  # standard deviation of the energy, of its scale, below which a wave is an eigenstate
@@ -25,7 +25,7 @@ _NEAR = 0.01  # standard deviation of the energy, of the distance to a lower ene
 def is_still(h: Hamiltonian, psi: np.ndarray, t: float = 0.0) -> bool:
     """Whether a wave is an eigenstate of H at time ``t``."""
     energy, spread = _moments(h, psi, t)
-    return spread < _STILL * max(1.0, abs(energy))
+    return spread <= _STILL * energy_scale(h, energy, t)
 
 
 def _moments(h: Hamiltonian, psi: np.ndarray, t: float) -> tuple[float, float]:
@@ -68,7 +68,7 @@ def lower_wave(h: Hamiltonian, psi: np.ndarray, t: float = 0.0, margin: float = 
     space = max(4, min(_SPACE, wave.size, _ROOM // (16 * wave.size)))
     found = krylov_space(lambda v: h.apply(v, t), start, min(space, wave.size))
     lowest = float(found.energies[0])
-    if lowest >= energy - margin - _STILL * max(1.0, abs(energy)):
+    if lowest >= energy - margin - _STILL * energy_scale(h, energy, t):
         return None
     return Lower(energy, lowest, found.modes[:, 0] @ found.vectors)
 

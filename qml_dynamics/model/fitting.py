@@ -82,7 +82,7 @@ def ended_axes(domain: Grid, h: LearningHamiltonian) -> list[bool]:
     """
     if domain.boundary == "walls":
         return [True] * domain.ndim
-    least = 1e-12 * max(1.0, float(np.abs(h.zeta).max()))
+    least = 1e-12 * float(np.abs(h.zeta).max())
     flat = [float(np.abs(np.diff(h.zeta, axis=axis)).max(initial=0.0)) <= least for axis in range(domain.ndim)]
     return [not flux and (level or not closed) for flux, level, closed in zip(domain.twist, flat, closed_at_seam(h))]
 

@@ -133,10 +133,10 @@ class LearningHamiltonian:
     def lowest(self, count: int = 1, t: float = 0.0, tol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
         """The lowest ``count`` energies, ascending, and their waves, shape ``(count, *domain.shape)``.
 
-        Residuals ``||H psi - E psi||`` are below ``tol`` times the size of the lower bound of the spectrum (at least 1), or below
-        rounding of the largest energy where that is more; a :class:`~qml_dynamics.model.spectrum.ResidualWarning` says where not. Up to
-        512 points by dense diagonalisation; above by LOBPCG in real arithmetic, begun on coarser grids, with both diagonals as
-        preconditioner: see `model/wells.py` for the sources.
+        Residuals ``||H psi - E psi||`` are below ``tol`` times the size of the lower bound of the spectrum (at least the quantum of a
+        harmonic well that fills the box), or below rounding of the largest energy where that is more; a
+        :class:`~qml_dynamics.model.spectrum.ResidualWarning` says where not. Up to 512 points by dense diagonalisation; above by LOBPCG
+        in real arithmetic, begun on coarser grids, with both diagonals as preconditioner: see `model/wells.py` for the sources.
         """
         d, s = self.coefficients(t)
         if d == 0:
@@ -310,6 +310,23 @@ class PauliHamiltonian:
 
 
 Hamiltonian = LearningHamiltonian | PauliHamiltonian
+
+
+def energy_scale(h: Hamiltonian, energy: float, t: float) -> float:
+    """What an energy of a wave at time ``t`` is small or large beside, in its own unit and whatever constant is added to a loss.
+
+    Of a loss how far the energy lies above the lower bound of the spectrum, of strings the sum of their coefficients; not less than
+    rounding of the largest energy shows in a standard deviation of the energy, once that is a millionth of the scale.
+
+    >>> from qml_dynamics import Grid
+    >>> well = Problem(Grid((-4, 4), 4), lambda w: w[:, 0] ** 2 - 7.0, 0.5, clock="real", duration=1.0)
+    >>> round(energy_scale(hamiltonian(well), -6.5, 0.0), 3)
+    0.5
+    """
+    low, high = h.bounds(t)
+    if isinstance(h, PauliHamiltonian):
+        return high
+    return max(energy - low, 1e-8 * max(abs(low), abs(high)))
 
 
 @checks_arguments

@@ -107,12 +107,8 @@ def _equal(a: Schedule, b: Schedule) -> bool:
 def _added(sums: Sequence[PauliSum]) -> PauliSum:
     if len(sums) == 1:
         return sums[0]
-    totals: dict[tuple[int, int], float] = {}
-    for terms in sums:
-        for x, z, c in zip(terms.x.tolist(), terms.z.tolist(), terms.coefficients.tolist()):
-            totals[x, z] = totals.get((x, z), 0.0) + c
-    x, z = (as_masks([key[i] for key in totals], sums[0].num_qubits) for i in (0, 1))
-    return PauliSum(sums[0].num_qubits, x, z, np.array(list(totals.values())))
+    x, z, c = (np.concatenate(parts) for parts in zip(*((terms.x, terms.z, terms.coefficients) for terms in sums)))
+    return PauliSum(sums[0].num_qubits, x, z, c)  # equal strings become one
 
 
 ScheduledTerms: TypeAlias = Sequence[tuple[Schedule | float, OperatorLike]]

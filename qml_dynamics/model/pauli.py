@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Union, cast
 import numpy as np
 
 from ..base.errors import check_memory, require
-from ..base.numeric import WHERE_READ
+from ..base.numeric import WHERE_READ, is_integer, number_array
 from ..base.printing import printed_briefly
-from .masks import as_masks, bit_count
+from .masks import WORD, as_masks, bit_count
 from .operator_inputs import read_operator
-from .operator_matrices import TINY, SparseMatrix, Totals
+from .operator_matrices import TINY, SparseMatrix, Totals, rectangular
 from .pauli_words import Wire
 from .transforms import roundoff, walsh_coefficients
 
@@ -33,12 +33,21 @@ _LARGE = 1e150  # the square of what is smaller is a number too
 @printed_briefly
 @dataclass(frozen=True, eq=False)
 class PauliSum:
-    """``sum_j c_j P_j`` with real ``c_j``.
+    """``sum_j c_j P_j`` with real ``c_j``; a string that is given several times is one, with the sum of its coefficients.
 
     Attributes:
         num_qubits: width of the register.
         x, z: bit masks of the terms, shape ``(terms,)``: of type int64 up to 63 qubits, Python's integers beyond.
         coefficients: real, shape ``(terms,)``.
+
+    Raises:
+        ProblemError: masks outside the register, coefficients that are not real and finite, or other than one a string.
+
+    The arrays are copies that cannot be written to.
+
+    >>> twice = PauliSum(1, np.array([0, 1, 0]), np.array([1, 0, 1]), np.array([0.5, 2.0, 0.25]))
+    >>> dict(zip(twice.labels, twice.coefficients.tolist()))
+    {'Z': 0.75, 'X': 2.0}
     """
 
     num_qubits: int
@@ -47,8 +56,13 @@ class PauliSum:
     coefficients: np.ndarray
 
     def __post_init__(self) -> None:
-        for name in ("x", "z"):
-            object.__setattr__(self, name, as_masks(getattr(self, name), self.num_qubits))
+        x, z = (_inside(getattr(self, name), name, self.num_qubits) for name in ("x", "z"))
+        c = np.array(number_array(self.coefficients, "coefficients"))
+        fits = x.shape == z.shape == c.shape
+        require(fits, "coefficients", "be one number a string, as many as masks `x` and `z`", _shapes(x, z, c))
+        for name, array in zip(("x", "z", "coefficients"), _each_once(x, z, c, self.num_qubits)):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
 
     @property
     def labels(self) -> list[str]:
@@ -126,6 +140,34 @@ OperatorLike: TypeAlias = Annotated[
     ],
     WHERE_READ,
 ]
+
+
+def _inside(given: object, name: str, num_qubits: int) -> np.ndarray:
+    """A copy of bit masks that lie within a register."""
+    masks = rectangular(given)
+    whole = masks.size == 0 or masks.dtype.kind in "iu" or (masks.dtype == object and all(map(is_integer, masks.flat)))
+    inside = masks.ndim == 1 and whole and masks.min(initial=0) >= 0
+    inside = inside and int(masks.max(initial=0)).bit_length() <= num_qubits
+    require(inside, name, f"be bit masks over {num_qubits} qubits, shape (terms,)", given)
+    return np.array(as_masks(masks, num_qubits))
+
+
+def _shapes(x: np.ndarray, z: np.ndarray, coefficients: np.ndarray) -> str:
+    return f"of shape {coefficients.shape}, beside masks of shapes {x.shape} and {z.shape}"
+
+
+def _each_once(
+    x: np.ndarray, z: np.ndarray, coefficients: np.ndarray, num_qubits: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same strings, each where it came first, with the sum of its coefficients."""
+    narrow = 2 * num_qubits <= WORD  # then sorting, which is faster than hashing
+    if len(x) == (np.unique(x << num_qubits | z).size if narrow else len(set(zip(x.tolist(), z.tolist())))):
+        return x, z, coefficients
+    totals: Totals = {}
+    for key, c in zip(zip(x.tolist(), z.tolist()), coefficients.tolist()):
+        totals[key] = totals.get(key, 0.0) + c
+    one, other = (as_masks([key[i] for key in totals], num_qubits) for i in (0, 1))
+    return one, other, np.array(list(totals.values()))
 
 
 def _walsh_sum(series: np.ndarray) -> np.ndarray:

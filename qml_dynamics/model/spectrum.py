@@ -5,6 +5,7 @@ A module of its own beside `hamiltonians`: it needs nothing of an operator but i
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Protocol
 
@@ -60,7 +61,7 @@ def lowest(h: Operator, count: int, t: float, tol: float, well: Well | None = No
 
     Warns:
         ResidualWarning: a residual ``||H psi - E psi||`` has stayed above a hundred times the goal, ``tol`` times the size of the lowest
-            bound of the spectrum (at least 1), or rounding where that is more.
+            bound of the spectrum (at least the quantum of a well that fills the box), or rounding where that is more.
     """
     size, shape = h.domain.size, h.domain.shape
     integer(count, "count", 1, size, MethodError)
@@ -69,7 +70,7 @@ def lowest(h: Operator, count: int, t: float, tol: float, well: Well | None = No
         return energies[:count], _signed(vectors[:, :count].T, shape)
     check_memory(10 * 16 * (count + 2) * size, f"A search for {count} lowest states among {size:,} dimensions")
     low, high = h.bounds(t)
-    goal = max(tol * max(1.0, abs(low)), _ROUNDING * max(abs(low), abs(high)))
+    goal = max(tol * max(_spacing(well), abs(low)), _ROUNDING * max(abs(low), abs(high)))
     if well is not None:
         levels = lowest_levels(well, count + _GUARDS, count, goal)
     else:
@@ -82,6 +83,15 @@ def _checked_matrix(well: Well) -> np.ndarray:
     size = well.domain.size
     check_memory(48 * size * size, f"A dense matrix on {well.domain.num_qubits} qubits")
     return well.matrix()
+
+
+def _spacing(well: Well | None) -> float:
+    """About the lowest energy difference of a well: the quantum of a harmonic one that fills the box, in units of its own."""
+    if well is None:
+        return 0.0
+    kinetic = well.kinetic - well.kinetic.min()
+    least = float(np.min(kinetic, where=kinetic > 0, initial=float(kinetic.max())))
+    return math.sqrt(least * float(np.ptp(well.potential)))
 
 
 def _each(h: Operator, rows: np.ndarray, t: float) -> np.ndarray:

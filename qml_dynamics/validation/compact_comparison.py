@@ -47,8 +47,11 @@ class Tests:
         return min(1.0, float(len(self.names) * self.p_values.min()))
 
 
-def compared(a: Trajectory, b: Trajectory, pairs: list[Pair], rate: float) -> dict[str, Any]:
-    """The fields of a comparison of two runs at their common times, the verdict excepted where both are waves."""
+def compared(a: Trajectory, b: Trajectory, pairs: list[Pair], rate: float, size: float) -> dict[str, Any]:
+    """The fields of a comparison of two runs at their common times, the verdict excepted where both are waves.
+
+    ``size`` is what a gap of energies is small beside.
+    """
     for name, run in (("a", a), ("b", b)):
         require(
             isinstance(run, CompactTrajectory),
@@ -64,7 +67,7 @@ def compared(a: Trajectory, b: Trajectory, pairs: list[Pair], rate: float) -> di
     out: dict[str, Any] = {
         "time": float(a.times[i]),
         "energy_gap": Estimate(float(gap.value), float(gap.stderr), gap.shots),
-        "sigmas": a.expectations["energy"][i].sigmas(b.expectations["energy"][j]),
+        "sigmas": a.expectations["energy"][i].sigmas(b.expectations["energy"][j], size),
         "floor": Estimate(0.0, 0.0, None),
         "fidelity": None,
     }

@@ -148,9 +148,10 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
         fidelity = float(abs(np.vdot(a.states[i], b.states[j])) ** 2)
     gap = a.expectations["energy"][i] - b.expectations["energy"][j]
     looked = looked_at(a, b, i, j)
+    size = _energy_size(a, i)
     tested = None if looked is None else null_law.test(looked.readings, looked.energy, looked.beside, RATE)
     if tested is None:
-        agree, verdict = _exactly(fidelity, tv, gap, float(a.expectations["energy"].value[i]))
+        agree, verdict = _exactly(fidelity, tv, gap, size)
     else:
         agree, verdict = _statistically(tested, tv, floor)
     return Comparison(
@@ -160,7 +161,7 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
         total_variation=tv,
         floor=floor,
         energy_gap=Estimate(float(gap.value), float(gap.stderr), gap.shots),
-        sigmas=a.expectations["energy"][i].sigmas(b.expectations["energy"][j]),
+        sigmas=a.expectations["energy"][i].sigmas(b.expectations["energy"][j], size),
         worst_total_variation=max(excess),
         agree=agree,
         verdict=verdict,
@@ -178,11 +179,11 @@ def certified(a: Trajectory, b: Trajectory) -> Certificate | None:
 
 
 def _without_tables(a: Trajectory, b: Trajectory, pairs: list[tuple[int, int]]) -> Comparison:
-    fields = compact.compared(a, b, pairs, RATE)
+    size = _energy_size(a, pairs[-1][0])
+    fields = compact.compared(a, b, pairs, RATE, size)
     if "verdict" not in fields:
-        energy = float(a.expectations["energy"].value[pairs[-1][0]])
         gap = fields["energy_gap"]
-        fields["agree"], fields["verdict"] = _exactly(fields["fidelity"], fields["total_variation"], gap, energy)
+        fields["agree"], fields["verdict"] = _exactly(fields["fidelity"], fields["total_variation"], gap, size)
     return Comparison(**fields, classical=certified(a, b))
 
 
@@ -210,7 +211,7 @@ def looked_at(a: Trajectory, b: Trajectory, i: int, j: int) -> Looked | None:
     known = [replace(r, values=r.ascending(table)) for r, table in zip(known, (h.zeta, h.dual))]
     d, s = h.coefficients(float(a.times[i]))
     counted = s * _mean_gap(known[0]) + d * _mean_gap(known[1])
-    if abs(counted - float(gap.value)) <= _COUNTED * max(1.0, abs(float(a.expectations["energy"].value[i]))):
+    if abs(counted - float(gap.value)) <= _COUNTED * _energy_size(a, i):
         beside = {}  # it comes from these samples, and is simulated with them
     return Looked(known, (s, d), beside)
 
@@ -218,6 +219,26 @@ def looked_at(a: Trajectory, b: Trajectory, i: int, j: int) -> Looked | None:
 def _mean_gap(reading: Reading) -> float:
     assert reading.values is not None
     return float(((reading.a - reading.b) * reading.values).sum())
+
+
+def _energy_size(run: Trajectory, i: int) -> float:
+    """What a gap of energies is small beside, in their unit: the bounds of an operator, else the kinetic part and the width of the loss.
+
+    The loss is taken from its table where that is small, or from its mean.
+    """
+    problem, t = run.problem, float(run.times[i])
+    size = abs(float(run.expectations["energy"].value[i]))
+    if problem.operator is not None:
+        return max(size, hamiltonian(problem).bounds(t)[1])
+    ends = (schedule.value(t, problem.duration) for schedule in (problem.diffusion, problem.strength))
+    means = (
+        abs(float(run.expectations[name].value[i])) for name in ("kinetic", "objective") if name in run.expectations
+    )
+    size = max(size, sum(abs(each) * mean for each, mean in zip(ends, means)))
+    if problem.domain.size > _MOST_LOSSES:
+        return size
+    h = hamiltonian(problem)
+    return max(size, abs(problem.strength.value(t, problem.duration)) * float(np.ptp(h.zeta)))
 
 
 def _common(a: Trajectory, b: Trajectory) -> list[tuple[int, int]]:
@@ -300,7 +321,7 @@ def mean_absolute_deviation(p: np.ndarray, shots: int) -> np.ndarray:
 
 def _exactly(fidelity: float | None, tv: float, gap: Estimate, scale: float) -> tuple[bool, str]:
     miss = 1 - fidelity if fidelity is not None else tv
-    small = miss <= _EXACTLY and abs(float(gap.value)) <= _EXACTLY * max(1.0, abs(scale))
+    small = miss <= _EXACTLY and abs(float(gap.value)) <= _EXACTLY * scale
     what = "infidelity" if fidelity is not None else "total variation"
     if small:
         return True, f"The runs agree: {what} {max(miss, 0.0):.1e}."

@@ -17,6 +17,7 @@ from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.initial import State
 from qml_dynamics.model.pauli import PauliSum, pauli_sum
 from qml_dynamics.model.problem import Problem
+from qml_dynamics.runs.trajectory_file import load
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::numpy.exceptions.ComplexWarning")
 
@@ -162,3 +163,54 @@ def test_operator_problems_say_what_does_not_fit():
     problem = Problem.from_operator(SparsePauliOp(["XY"]), clock="real", duration=1.0, initial=State([1, 2, 3, 4]))
     with pytest.raises(MethodError, match="general operator"):
         evolve(problem, SplitStep(4))
+
+
+@pytest.mark.parametrize("how", ["exact", "shots", "observable", "folder"])
+def test_a_string_that_is_there_twice_is_one_with_the_sum(how, tmp_path):
+    """Z / 2 + Z / 4 has the energy 3 / 4 in the state 0, exactly and from samples (which all say the same), saved too."""
+    twice = PauliSum(1, np.array([0, 0]), np.array([1, 1]), np.array([0.5, 0.25]))
+    assert (twice.labels, twice.coefficients.tolist()) == (["Z"], [0.75])
+    problem = Problem.from_operator(twice, clock="real", duration=1.0, initial="0")
+    shots = None if how == "exact" else 100
+    run = evolve(problem, Krylov(), shots=shots, seed=1, observables={"other": twice})
+    if how == "folder":
+        run.save(tmp_path / "run.npz")
+        run = load(tmp_path / "run.npz")
+    name = "other" if how == "observable" else "energy"
+    assert run.expectations[name].value[-1] == pytest.approx(0.75, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [3, 40, 70])
+def test_strings_are_merged_on_registers_of_any_width(n):
+    """In the order in which they came first; what cancels stays with the coefficient 0."""
+    high = 1 << (n - 1)
+    found = PauliSum(n, [high, 0, high, 0], [0, 1, 0, 1], np.array([1.0, 2.0, 0.5, -2.0]))
+    assert (found.x.tolist(), found.z.tolist(), found.coefficients.tolist()) == ([high, 0], [0, 1], [1.5, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("x", "z", "coefficients", "words"),
+    [
+        ([0], [1], [1j], "`coefficients` must be an array of finite numbers"),
+        ([0], [1], [np.nan], "`coefficients` must be an array of finite numbers"),
+        ([0], [4], [1.0], "`z` must be bit masks over 2 qubits"),
+        ([-1], [1], [1.0], "`x` must be bit masks over 2 qubits"),
+        ([0.5], [1], [1.0], "`x` must be bit masks over 2 qubits"),
+        ([0, 1], [1], [1.0], "`coefficients` must be one number a string"),
+        ([0], [1], [1.0, 2.0], "`coefficients` must be one number a string"),
+    ],
+)
+def test_sums_that_are_none_are_refused(x, z, coefficients, words):
+    """In one line that names the argument."""
+    with pytest.raises(ProblemError, match=words):
+        PauliSum(2, np.array(x), np.array(z), np.array(coefficients))
+
+
+def test_a_sum_holds_copies():
+    """What the person does to the arrays later changes nothing, and the sum's own cannot be written to."""
+    x, z, c = np.array([0]), np.array([1]), np.array([1.0])
+    terms = PauliSum(1, x, z, c)
+    x[0], z[0], c[0] = 1, 0, 9.0
+    assert (terms.labels, terms.coefficients.tolist()) == (["Z"], [1.0])
+    with pytest.raises(ValueError, match="read-only"):
+        terms.coefficients[0] = 2.0

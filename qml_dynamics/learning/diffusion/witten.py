@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class Landscape:
         for axis in range(self.domain.ndim):
             line = tuple(slice(None) if a == axis else m for a, m in enumerate(middle))
             parts.append(self.zeta[line] - (base if axis else 0.0))
-        scale = max(1.0, float(np.abs(self.zeta).max()))
+        scale = float(np.abs(self.zeta).max())
         return parts if float(np.abs(outer_sum(parts) - self.zeta).max()) <= 1e-9 * scale else None
 
     @cached_property
@@ -205,7 +205,8 @@ def landscape(domain: Grid, potential: str | LossLike, temperature: float) -> La
     _check_edge(domain, root)
     zeta = potential_of(loss, "witten", temperature, domain).on(domain)
     name = f"objective {loss.name}" if loss.name in NAMED else loss.name
-    return Landscape(domain, name, temperature, loss.gradient, zeta, root, loss)
+    slope = partial(loss.gradient, spacing=domain.spacing)
+    return Landscape(domain, name, temperature, slope, zeta, root, loss)
 
 
 def _check_edge(domain: Grid, root: np.ndarray) -> None:

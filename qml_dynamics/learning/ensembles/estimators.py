@@ -102,7 +102,7 @@ class _Chance:
 
     def _profile(self, offset: np.ndarray, column: np.ndarray, start: float) -> float:
         """The largest likelihood of ``z = offset + v column`` over v (Newton's method, halved steps)."""
-        v = start
+        v, unit = start, 1 / max(float(np.abs(column).max()), 1e-300)
 
         def value(v: float) -> float:
             """The log likelihood of the Bernoulli data at ``z = offset + v column``."""
@@ -114,8 +114,8 @@ class _Chance:
             p = 0.5 * (1 + np.tanh(0.5 * (offset + v * column)))
             bend = float((self.seen * p * (1 - p)) @ column**2)
             step = float((self.yes - self.seen * p) @ column) / (bend + 1e-300)
-            step = math.copysign(min(abs(step), 1 + abs(v)), step)
-            while value(v + step) < best and abs(step) > 1e-12 * (1 + abs(v)):
+            step = math.copysign(min(abs(step), unit + abs(v)), step)
+            while value(v + step) < best and abs(step) > 1e-12 * (unit + abs(v)):
                 step /= 2
             v, last, best = v + step, best, max(best, value(v + step))
             if best - last < 1e-9:
@@ -154,14 +154,14 @@ def _estimate(value: float, wald: float, profile: Callable[[float], float], best
 def _logistic(chance: _Chance) -> tuple[np.ndarray, np.ndarray | None]:
     """Newton's method, each step halved until the likelihood grows; no information where the maximum is at infinity."""
     theta = np.zeros(2)
-    best = chance.log_likelihood(theta)
+    best, unit = chance.log_likelihood(theta), np.abs(chance.X).max(axis=0)
     for _ in range(100):
         p = 0.5 * (1 + np.tanh(0.5 * (chance.X @ theta)))
         information = (chance.X * (chance.seen * p * (1 - p))[:, None]).T @ chance.X
-        if not np.isfinite(information).all() or np.linalg.cond(information) > 1e14:
+        if not np.isfinite(information).all() or np.linalg.cond(information / np.outer(unit, unit)) > 1e14:
             break
         step = np.linalg.solve(information, chance.X.T @ (chance.yes - chance.seen * p))
-        if np.abs(step).max() < 1e-10 * (1 + np.abs(theta).max()):
+        if np.abs(chance.X @ step).max() < 1e-10 * (1 + np.abs(chance.X @ theta).max()):  # log odds have no unit
             return theta, information
         share = 1.0
         while chance.log_likelihood(theta + share * step) < best - 1e-9 * abs(best) and share > 1e-6:

@@ -42,7 +42,7 @@ class Exchange:
         hopping: g, the rate of exchange.
         network: how many of them belong to the network; their active ones count as its neuron number.
         mu_c: chemical potential, which lowers the energy of the network's active neurons.
-        bonds: pairs that exchange; None: every neuron of the network with every slot of the reservoir.
+        bonds: pairs that exchange, each once; None: every neuron of the network with every slot of the reservoir.
 
     Raises:
         ProblemError: a number or a bond out of its range.
@@ -73,6 +73,8 @@ class Exchange:
         require(pairs, "bonds", "be pairs of different neurons", describe(self.bonds))
         bonds = tuple((integer(i, "bonds", 0, e.size - 1), integer(j, "bonds", 0, e.size - 1)) for i, j in given)
         require(all(i != j for i, j in bonds), "bonds", "be pairs of different neurons", describe(self.bonds))
+        once = len({frozenset(bond) for bond in bonds}) == len(bonds)
+        require(once, "bonds", "have each pair once, in either order", describe(self.bonds))
         object.__setattr__(self, "bonds", bonds)
 
     @property

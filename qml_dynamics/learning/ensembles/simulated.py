@@ -19,6 +19,12 @@ from .answers import numbers
 from .learning import Learning
 from .observed import ExchangeEvents, History, Run, Steps
 
+_LOOKS, _OCTAVES = 20, 20  # starts at which, and eighths by which, a length is looked for that resolves the free energy
+_SAME, _REFUSED = (
+    1e-4,
+    0.1,
+)  # of the largest slope: by how much differences may change with their spacing, wanted and at most
+
 
 @checks_arguments
 def observe_sde(
@@ -33,6 +39,7 @@ def observe_sde(
     record: int = 20,
     seed: int = 0,
     progress: bool | None = None,
+    spacing: Array | None = None,
 ) -> Run:
     """Weights that follow ``dq = gamma grad F dt + sqrt(2 D) dW`` (Euler and Maruyama), with planted D and gamma.
 
@@ -43,13 +50,16 @@ def observe_sde(
         networks, steps, dt: how many of each, and the time of a step.
         record: steps that are recorded, spread over the run.
         progress: show a bar after two seconds; None: where standard error is a terminal.
+        spacing: of a grid that resolves F, one number an axis, for the differences of an F without a gradient of its own; None: it is
+            looked for at the start, and one diffusive step away from it.
 
     Returns:
         :class:`Run` with steps, both ends and F. Ctrl-C ends the walk and returns the run up to there (``facts["stop"]`` says
         so).
 
     Raises:
-        ProblemError: a number out of its range, or weights that leave the range of floating-point numbers.
+        ProblemError: a number out of its range, weights that leave the range of floating-point numbers, or an F whose differences depend
+            on their spacing at every length.
 
     >>> run = observe_sde(lambda w: -(w[:, 0] ** 2) / 2, [1.0], diffusion=0.1, mobility=0.5, networks=30, steps=40, record=8)
     >>> run.steps.weights.shape, run.facts["stop"]
@@ -65,11 +75,13 @@ def observe_sde(
     check_memory(8 * count * first.shape[-1] * (3 * len(marks) + 6), "The recorded steps")
     start = np.array(np.broadcast_to(first, (count, first.shape[-1])))
     rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, int]] = []
+    own = None if spacing is None else number_array(spacing, "spacing").tolist()
+    fine = _resolved(loss, start, float(np.sqrt(2 * d * h))) if own is None and loss.gradient_fn is None else own
     rng, walk = np.random.default_rng(seed), _Walk(start.copy())
     with Progress("following networks", progress) as show, np.errstate(over="ignore", invalid="ignore"):
         try:
             for step in range(total):
-                slope = loss.gradient(walk.q)
+                slope = loss.gradient(walk.q, fine)
                 change = g * slope * h + np.sqrt(2 * d * h) * rng.standard_normal(walk.q.shape)
                 if step in marks:
                     rows.append((walk.q, slope, change, step))
@@ -84,6 +96,35 @@ def observe_sde(
         seen = Steps(weights, slopes, changes, h, h * when)
     facts = {"networks": count, "steps": walk.done, "stop": _stop(walk.done, total, "steps"), "seed": seed}
     return Run(steps=seen, initial=start, final=walk.q, duration=walk.done * h, free_energy=loss, facts=facts)
+
+
+def _resolved(loss: Objective, start: np.ndarray, away: float) -> list[float] | None:
+    """The finer of two spacings that give the same gradient at some starts and a length away from them; None where the usual one does."""
+    first = start[:: max(1, len(start) // _LOOKS)][:_LOOKS]
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], first.shape)
+    points = np.concatenate([first, first + away * signs, first - 0.5 * away * signs])
+    if not np.isfinite(points).all():
+        return None  # the first step says what is wrong
+    usual = 0.03 * np.maximum(
+        1.0, np.abs(points).max(axis=0)
+    )  # ten of the steps that a gradient without a spacing takes
+    values, slope = float(np.abs(loss(points)).max()), loss.gradient(points, usual)
+    apart = []
+    for spacing in (usual / 8.0**octave for octave in range(_OCTAVES)):
+        finer = loss.gradient(points, spacing / 8)
+        if apart and not finer.any():
+            break  # shorter than what the values resolve
+        miss = np.maximum(np.abs(finer - slope).max(axis=0) - 1e-14 * values / spacing, 0.0)  # beside rounding
+        size = np.abs(finer).max(axis=0)
+        apart.append(float(np.divide(miss, size, out=np.where(miss > 0, np.inf, 0.0), where=size > 0).max()))
+        if apart[-1] <= _SAME:
+            break
+        slope = finer
+    best = int(np.argmin(apart))
+    must = "be smooth, or have a gradient of its own, since differences are taken of it"
+    given = f"of a slope that changes by {apart[best]:.0%} with their length"
+    require(apart[best] <= _REFUSED, "free_energy", must, given)
+    return (usual / 8.0 ** (best + 1)).tolist() if best else None
 
 
 def _require_finite(weights: np.ndarray, dt: float) -> None:

@@ -87,7 +87,7 @@ def autocorrelation(values: np.ndarray) -> np.ndarray | None:
     covariance = np.fft.irfft(power, 2 * steps, axis=0)[:steps].mean(axis=1) / steps
     within = float(covariance[0]) * steps / (steps - 1)
     whole = float(covariance[0]) + (float(values.mean(axis=0).var(ddof=1)) if walkers > 1 else 0.0)
-    if not whole > 1e-24 * max(1.0, float((values**2).mean())):
+    if not whole > 1e-24 * float((values**2).mean()):
         return None
     return np.asarray(1.0 - (within - covariance) / whole)
 
@@ -134,4 +134,4 @@ def detailed_balance(weights: np.ndarray, loss: np.ndarray) -> Estimate:
 
 def _standard(values: np.ndarray) -> np.ndarray:
     spread = float(values.std())
-    return (values - values.mean()) / spread if spread > 1e-12 * max(1.0, float(np.abs(values).max())) else 0.0 * values
+    return (values - values.mean()) / spread if spread > 1e-12 * float(np.abs(values).max()) else 0.0 * values

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...base.errors import MethodError, require
 from ...model.formulas import boundaries, segments
-from ...model.hamiltonians import Hamiltonian, PauliHamiltonian
+from ...model.hamiltonians import Hamiltonian, PauliHamiltonian, energy_scale
 from ...model.problem import Problem
 from ...model.resolution import check_seen, cuts
 from ...results.journal import Entry
@@ -367,7 +367,7 @@ class Walk:
         if self.imaginary and isinstance(self.h, PauliHamiltonian) and len(self.point.psi) <= _KNOWN:
             found = bounds_of(self.h, self.point.psi, self.point.time, _VECTORS)
             self.record["ground"] = found.as_data()
-            moving = found.sigma > 1e-6 * max(1.0, abs(found.energy))
+            moving = found.sigma > 1e-6 * energy_scale(self.h, found.energy, self.point.time)
             self.record["stop"] += "".join(f"; {each}" for each in found.sentences) if moving else ""
 
     def _moves(self) -> str:
@@ -385,8 +385,8 @@ class Walk:
                 if self._spent()
                 else "running"
             )
-        scale = max(1.0, abs(p.energy))
-        if self.imaginary and p.sigma < 1e-6 * scale:
+        scale = energy_scale(self.h, p.energy, p.time)
+        if self.imaginary and p.sigma <= 1e-6 * scale:
             above = not_lowest(self.h, p.psi, p.time, moves=self._moves())
             if above:
                 return f"reached t = {p.time:g}, but the wave {above}"

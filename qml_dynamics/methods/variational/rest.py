@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...model.hamiltonians import Hamiltonian
+from ...model.hamiltonians import Hamiltonian, energy_scale
 from .engine.flow import Flow, Point
 from .engine.gates import Program
 from .engine.tangent import Engine
@@ -36,12 +36,12 @@ _LOWERS = 1e-6  # of the energy's scale
 
 def moves(h: Hamiltonian, program: Program, theta: np.ndarray, energy: float, t: float) -> str:
     """Which parameter, moved a little, lowers the energy of a wave that stands: what leads away from it; empty for none."""
-    engine, told, least = Engine(program), "", energy
+    engine, told, least, lower = Engine(program), "", energy, _LOWERS * energy_scale(h, energy, t)
     for k, name in enumerate(program.names):
         for move in (_MOVED, -_MOVED):
             there = theta.copy()
             there[k] += move
             reached = h.expectation(np.asarray(engine.state(there)).reshape(h.domain.shape), t)
-            if reached < least - _LOWERS * max(1.0, abs(energy)):
+            if reached < least - lower:
                 least, told = reached, f"move theta0[{k}] ({name}) by {move:+g}, which lowers the energy, or "
     return told

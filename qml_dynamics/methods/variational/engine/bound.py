@@ -198,8 +198,8 @@ class Floor:
 def _ground(h: Hamiltonian) -> float:
     size = h.domain.size
     if size <= _DENSE:
-        lowest = float(np.linalg.eigvalsh(h.matrix())[0])
-        return lowest - 1e-12 * max(1.0, abs(lowest))
+        energies = np.linalg.eigvalsh(h.matrix())
+        return float(energies[0] - 1e-13 * np.abs(energies).max())  # their rounding
     if isinstance(h, LearningHamiltonian):
         energies, waves = h.lowest(1)
         energy, wave = float(energies[0]), waves[0]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....model.hamiltonians import Hamiltonian
+from ....model.hamiltonians import Hamiltonian, energy_scale
 from .bound import GAUSS, curved, straight
 from .flow import Flow, Point
 
@@ -170,7 +170,7 @@ Rule = Callable[[Flow, Point, float, float], Step]
 def rises(h: Hamiltonian, before: Point, after: Point) -> bool:
     """Whether the wave's energy, under the Hamiltonian at the end of a step, is higher than before it."""
     start = before.energy if h.constant else h.expectation(before.psi.reshape(h.domain.shape), after.time)
-    return after.energy > start + _ROUND * max(1.0, abs(start))
+    return after.energy > start + _ROUND * max(abs(start), energy_scale(h, start, after.time))
 
 
 class Descent:
