@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 LONG = (
+    "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-drive]",
+    "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-pulse]",
+    "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-quench]",
     "runs/test_kill_calls.py::test_signalled_calls_end_with_the_same_bits[verbs0-9]",
     "unit/test_mutants_tool.py::test_verdicts",
     "unit/test_ranges.py::test_every_method_answers_with_numbers_or_refuses_in_one_line[schrodinger_bridge-a duration of 1e10]",

@@ -279,7 +279,7 @@ def test_a_folder_goes_on_and_is_read(tmp_path: Path) -> None:
     assert np.array_equal(loaded.diagnostics["coefficients"], whole.diagnostics["coefficients"])
     moved = [(qd.Linear(1.0, 0.1), PATH[0][1]), *PATH[1:]]
     other = qd.Problem.from_operator(moved, clock="imaginary", duration=3.0, initial=whole.problem.initial)
-    with pytest.raises(ProblemError, match="problem.schedules is"):
+    with pytest.raises(ProblemError, match=r"problem\.schedules is"):
         qd.anneal(other, 8, observables={"x": {"XII": 1.0}}, folder=tmp_path / "kept")
 
 
