@@ -163,7 +163,7 @@ def operator_levels(
             crossings.append(
                 _crossing(spectrum, points[i : i + 2], when[i : i + 2], found[i : i + 2], overlap, stage_time)
             )
-    gaps, energies = (np.array([getattr(each, name) for each in found]) for name in ("gap", "energy"))
+    gaps, energies = np.array([[each.gap, each.energy] for each in found]).T
     return Levels(gaps, energies, tuple(each.waves for each in found), tuple(c for c in crossings if c is not None))
 
 
