@@ -4,6 +4,9 @@ from __future__ import annotations
 
 LONG = (
     "unit/test_budget_blame.py::test_parts_from_many_shots_have_the_error_of_sampling[loss]",
+    "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-drive]",
+    "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-pulse]",
+    "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-quench]",
     "runs/test_kill_calls.py::test_signalled_calls_end_with_the_same_bits[verbs0-9]",
     "runs/test_kill_calls.py::test_signalled_calls_end_with_the_same_bits[verbs2-15]",
     "runs/test_compact_runs.py::test_an_interrupted_run_goes_on_to_the_same_bits[wide train]",

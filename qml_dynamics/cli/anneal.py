@@ -129,18 +129,14 @@ def _anneal(file: ProblemFile, wishes: Wishes) -> Trajectory:
 
 
 def _sample(run: Trajectory, file: ProblemFile, wishes: Wishes) -> Chain | None:
-    """A chain at the last diffusion, classically: what lies around the end of the annealing."""
+    """A chain at the last diffusion, or at the end of a path of operators, classically: what lies around the end of the annealing."""
     if not wishes.samples:
         return None
+    tau = 5.0 if wishes.tau is None else wishes.tau
+    if run.problem.operator is not None:
+        return metts(run.problem, tau, wishes.samples, wishes.seed, collapse="alternate", time=run.problem.duration)
     last = float(run.diagnostics["diffusion"][-1])
-    return metts(
-        run.problem,
-        5.0 if wishes.tau is None else wishes.tau,
-        wishes.samples,
-        wishes.seed,
-        collapse="alternate",
-        diffusion=last,
-    )
+    return metts(run.problem, tau, wishes.samples, wishes.seed, collapse="alternate", diffusion=last)
 
 
 def _vote_accuracy(chain: Chain, X: np.ndarray, y: np.ndarray) -> float:
@@ -150,13 +146,9 @@ def _vote_accuracy(chain: Chain, X: np.ndarray, y: np.ndarray) -> float:
 
 
 def _add_chain(data: dict[str, Any], chain: Chain | None, file: ProblemFile) -> None:
-    if chain is None or chain.best is None:
+    if chain is None:
         return
     objective, dataset = file.problem.objective, file.dataset
-    best = chain.best
-    row: dict[str, Any] = {"from": f"best of {len(chain.samples):,} METTS samples"}
-    w = np.array(best.weights)
-    row |= {"weights": list(best.weights), "loss": best.value}
     report: dict[str, Any] = {
         "tau": chain.tau,
         "beta": chain.beta,
@@ -166,6 +158,12 @@ def _add_chain(data: dict[str, Any], chain: Chain | None, file: ProblemFile) -> 
         "total_variation": chain.total_variation,
         "stop": chain.stop,
     }
+    data["chain"], best = report, chain.best
+    if best is None:  # of an operator
+        return
+    row: dict[str, Any] = {"from": f"best of {len(chain.samples):,} METTS samples"}
+    w = np.array(best.weights)
+    row |= {"weights": list(best.weights), "loss": best.value}
     if dataset is not None and objective is not None:
         row["training_accuracy"] = objective.score(w, dataset.X_train, dataset.y_train)
         report["vote_training_accuracy"] = _vote_accuracy(chain, dataset.X_train, dataset.y_train)
@@ -173,7 +171,6 @@ def _add_chain(data: dict[str, Any], chain: Chain | None, file: ProblemFile) -> 
             row["held_out_accuracy"] = objective.score(w, dataset.X_test, dataset.y_test)
             report["vote_held_out_accuracy"] = _vote_accuracy(chain, dataset.X_test, dataset.y_test)
     data["best_weights"].insert(1, row)
-    data["chain"] = report
 
 
 def _print_more(console: Console, run: Trajectory, chain: Chain | None, data: dict[str, Any]) -> None:
@@ -187,7 +184,8 @@ def _print_more(console: Console, run: Trajectory, chain: Chain | None, data: di
             Text(f"{name}: {told}" + ("  <- chosen" if name == d["chosen"] and len(d["members"]) > 1 else ""))
         )
     for c in d.get("crossings", []):
-        console.print(Text(f"crossing at D = {c['diffusion']:.3g} with a gap of {c['gap']:.2g}"))
+        where = f"D = {c['diffusion']:.3g}" if "diffusion" in c else f"t = {c['time']:.3g}"
+        console.print(Text(f"crossing at {where} with a gap of {c['gap']:.2g}"))
     if chain is not None:
         console.print(Text("\nSamples around the end", style="bold"))
         console.print(Text("\n".join(line for line in str(chain).splitlines() if not line.startswith("best:"))))
@@ -203,7 +201,7 @@ def _draw(folder: Path, run: Trajectory, chain: Chain | None) -> list[str]:
         return []
     try:
         made = [save_figure(plot_annealing(run), folder / ANNEALING)]
-        if chain is not None:
+        if chain is not None and chain.problem.operator is None:
             made.append(save_figure(plot_chain(chain), folder / CHAIN))
     except QMLDynamicsError as error:  # a picture is not worth a run
         print(f"qml-dynamics: no picture: {error}", file=sys.stderr)
@@ -212,7 +210,18 @@ def _draw(folder: Path, run: Trajectory, chain: Chain | None) -> list[str]:
 
 
 def _finish(console: Console, run: Trajectory, data: dict[str, Any], place: Place, as_json: bool, code: int) -> int:
-    kept = ("strategy", "chosen", "members", "diffusion", "gap", "ground_energy", "ground_fidelity", "crossings")
+    kept = (
+        "strategy",
+        "chosen",
+        "members",
+        "diffusion",
+        "time",
+        "coefficients",
+        "gap",
+        "ground_energy",
+        "ground_fidelity",
+        "crossings",
+    )
     data["annealing"] = plain({k: run.diagnostics[k] for k in kept if k in run.diagnostics})
     place.done = not code
     data["folder"] = str(place.shown)

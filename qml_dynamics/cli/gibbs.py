@@ -17,7 +17,7 @@ from ..base.tails import chi_square_sf
 from ..learning.gibbs import GibbsResult, sigmoid, softmax, thermal
 from ..methods.keeping import drawn, versions
 from ..model.hamiltonians import hamiltonian
-from ..model.problem import Problem
+from ..model.problem import Problem, at_time
 from ..plotting import save_figure
 from ..plotting.laws import plot_gibbs
 from ..runs.problem_file import read_problem
@@ -44,6 +44,7 @@ class Asked:
     beta: float | None
     reading: str
     allow_code: bool = False
+    time: float | None = None
 
 
 class Options(TypedDict):
@@ -108,6 +109,7 @@ def numbers(text: str) -> list[float]:
 
 def _on_labels(asked: Asked, options: Options) -> Answer:
     beta = 1.0 if asked.beta is None else asked.beta
+    require(asked.time is None, "time", "be left out without a problem", asked.time)
     if asked.sigmoid is not None:
         result = sigmoid(asked.sigmoid, beta, asked.hopping, reading=asked.reading, **options)
         return Answer(
@@ -129,7 +131,7 @@ def _on_problem(asked: Asked, steps: int | None, options: Options) -> Answer:
     file = read_problem(asked.problem, allow_code=asked.allow_code)
     with told_once():
         told_unused(file, "gibbs", method=True, backend=options["backend"] is None)
-    problem = file.problem
+    problem = at_time(file.problem, asked.time)
     beta = asked.beta
     if beta is None:
         require(problem.clock == "imaginary", "beta", "be given for a problem on the real clock", "not")
@@ -172,7 +174,7 @@ def _data(answer: Answer) -> dict[str, Any]:
 def _asked(asked: Asked, steps: int | None, options: Options, seconds: float) -> dict[str, Any]:
     """What was asked for, the command that asks it again, and where the numbers come from."""
     said = {"problem": None if asked.problem is None else str(asked.problem), "energies": asked.energies}
-    said |= {"sigmoid": asked.sigmoid, "hopping": asked.hopping or None, "beta": asked.beta}  # type: ignore[dict-item]
+    said |= {"sigmoid": asked.sigmoid, "hopping": asked.hopping or None, "beta": asked.beta, "time": asked.time}  # type: ignore[dict-item]
     said |= {"reading": None if asked.reading == "born" else asked.reading, "steps": steps, **options}  # type: ignore[dict-item]
     known = {name: value for name, value in said.items() if value is not None}
     words = ["qml-dynamics", "gibbs", *([known["problem"]] if "problem" in known else [])]

@@ -51,6 +51,7 @@ def gibbs(
         float | None, typer.Option(help="Inverse temperature (default: 1; for a problem twice its imaginary time).")
     ] = None,
     reading: Annotated[str, typer.Option(help="born, or population.")] = "born",
+    time: Annotated[float | None, typer.Option(help="Of a problem: when schedules are taken (default: 0).")] = None,
     steps: Annotated[int | None, typer.Option(help="Strang steps of a problem with diffusion (default: 16).")] = None,
     backend: Backend = None,
     shots: Shots = None,
@@ -61,7 +62,7 @@ def gibbs(
     force: Force = False,
 ) -> None:
     """Softmax of energies, a sigmoid, or the thermal state of a problem, as a circuit; the exit code is 1 off the exact law."""
-    asked = cli.gibbs.Asked(problem, energies, sigmoid, hopping, beta, reading, allow_code)
+    asked = cli.gibbs.Asked(problem, energies, sigmoid, hopping, beta, reading, allow_code, time)
     code = cli.gibbs.gibbs_command(
         asked, steps=steps, backend=backend, shots=shots, seed=seed, out=out, as_json=json, force=force
     )

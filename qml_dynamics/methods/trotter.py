@@ -19,7 +19,7 @@ from ..model.hamiltonians import LearningHamiltonian, PauliHamiltonian, hamilton
 from ..model.operator_sum import OperatorSum
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
-from . import one_hot
+from . import krylov, one_hot
 from .base import EVERYWHERE, LOSSES, Answer, Facts, Job, Method, Usual, Work, check_facts, space_of
 from .from_samples import Planned, one_moment
 from .from_samples import run as run_sampled
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 Aim = Literal["gates", "depth", "both"]
 _SIX = 6
-_MEASURED = 12  # qubits of a wave by which a formula is picked
+_MEASURED = 12  # qubits of a wave by which a formula is picked,
+_MOVING = 10  # and of one whose terms have schedules of their own
+_NEARER = 1e-3  # of the tolerance: how near the wave is that such a choice is measured by
 _KNOWN = tuple(name for name, formula in FORMULAS.items() if all(kind != "W" for kind, _ in formula.base))
 
 
@@ -59,8 +61,9 @@ class Trotter(Usual):
             ``"suzuki4"``, ``"omelyan4"``, ``"blanes_moan4"`` (the fewest gates for most errors) or ``"blanes_moan6"``. For operators
             ``"auto"``: formula, steps and splitting that take least for the stated error.
         tolerance: for ``"auto"``: allowed error of the wave at every saved time, in the 2-norm up to a phase. It is measured up to 12
-            qubits, and above bounded by commutators (Childs et al., arXiv:1912.08854), where formulas are Lie's and Strang's alone;
-            ``diagnostics`` says what was picked and why.
+            qubits, and above bounded by commutators (Childs et al., arXiv:1912.08854), where formulas are those of the orders 1, 2 and 4;
+            ``diagnostics`` says what was picked and why. Where terms have schedules of their own it is measured beside Krylov spaces,
+            up to 10 qubits, and wider registers are refused.
         optimise: for ``"auto"``: ``"gates"`` on two qubits, their ``"depth"``, or ``"both"``, which is their product.
         remainder: for losses on a grid: steps of a whole multiple of a unit of time, no longer than the equal ones, and one shorter step
             for the rest, where they take fewer CX (``diagnostics["step"]``). The unit of an axis is ``L^2 / (4 pi N D)``, with walls
@@ -141,18 +144,17 @@ class Trotter(Usual):
         return Facts(frozenset({"real"}), EVERYWHERE, "backend", self.order, steps=self.steps, wide=True)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse what the facts exclude, ``"auto"`` where terms have schedules, and on one-hot grids options of binary ones."""
+        """Refuse what the facts exclude, ``"auto"`` where its error is not known, and on one-hot grids options of binary ones."""
         if space_of(problem) == "onehot":
             require(not self.remainder, "remainder", "be False on a one-hot grid", self.remainder, MethodError)
         check_facts(self, problem)
         if space_of(problem) == "onehot":
             one_hot.check(problem, self.product_formula, self.truncation, backend)
         moves = isinstance(problem.operator, OperatorSum) and len(problem.operator.parts) > 1
-        if self.automatic and moves:
-            raise MethodError(
-                "Argument `formula` must be the name of one formula where terms have schedules of their own, but is 'auto': its choice "
-                "stands on the commutators of one operator."
-            )
+        if self.automatic and moves and problem.domain.num_qubits > _MOVING:
+            must = f"be the name of one formula above {_MOVING} qubits where terms have schedules of their own"
+            qubits = f"'auto', whose error is measured, for {problem.domain.num_qubits} qubits"
+            raise MethodError(f"Argument `formula` must {must}, but is {qubits}.")
 
     def run(self, job: Job) -> Answer:
         """Amplitudes after the product formula where the backend gives them, else two sampled circuits a saved time."""
@@ -282,7 +284,36 @@ def _choice(job: Job, method: Trotter, saves: np.ndarray) -> Choice:
 
     narrow = problem.domain.num_qubits <= _MEASURED
     start = problem.initial.vector(problem.domain).reshape(-1) if narrow else None
+    if not h.commutes:
+        return _choice_of_moving(job, h, method, saves)
     return choose(h.num_qubits, synthesis.trotter.rows(h), amounts, start, method.tolerance, method.optimise)
+
+
+def _choice_of_moving(job: Job, h: PauliHamiltonian, method: Trotter, saves: np.ndarray) -> Choice:
+    """What is picked where terms have schedules of their own, by waves of Krylov spaces."""
+    from ..synthesis.operator_choice import Moving, choose
+    from ..synthesis.paces import sweeps
+
+    problem, tolerance = job.problem, method.tolerance
+    assert tolerance is not None
+    near = max(_NEARER * tolerance, 1e-12)
+    exact = krylov.run(problem, h, krylov.Krylov(min(near, 1e-6)), saves.tolist(), lambda done, total: None)
+    truth = [wave.reshape(-1) for _, wave, _ in exact][1:]
+
+    def pieces(steps: int) -> list[np.ndarray]:
+        """The ends of so many equal steps, cut at the saved times and where a schedule jumps."""
+        return list(segments(ends_of_steps(h, steps, saves), saves))
+
+    moving = Moving(lambda formula, steps: [sweeps(formula, h, piece) for piece in pieces(steps)], truth)
+    return choose(
+        h.num_qubits,
+        synthesis.trotter.rows(h),
+        lambda steps: [np.diff(piece).tolist() for piece in pieces(steps)],
+        problem.initial.vector(problem.domain).reshape(-1),
+        tolerance * (1 - _NEARER),
+        method.optimise,
+        moving,
+    )
 
 
 def _truncation_error(job: Job, plan: Program, formula: Formula) -> float:

@@ -76,6 +76,21 @@ class OperatorSum:
         schedules = tuple(self._schedule(profile) for profile in profiles)
         return PauliSum(self.num_qubits, x, z, np.array(coefficients)), tuple(channel), schedules
 
+    def at(self, t: float, duration: float) -> PauliSum:
+        """``sum_k s_k(t) H_k`` with the strings that act at this time; one of coefficient 0 where none does.
+
+        >>> from qml_dynamics.model.pauli import pauli_sum
+        >>> from qml_dynamics.model.schedules import Linear
+        >>> path = OperatorSum(((Linear(1, 0), pauli_sum({"XI": -1.0})), (Linear(0, 1), pauli_sum({"ZZ": -1.0}))))
+        >>> [(path.at(t, 2.0).labels, path.at(t, 2.0).coefficients.tolist()) for t in (0.5, 2.0)]
+        [(['XI', 'ZZ'], [-0.75, -0.25]), (['ZZ'], [-1.0])]
+        """
+        terms, channel, schedules = self.strings()
+        values = np.array([schedule.value(t, duration) for schedule in schedules])
+        now = PauliSum(terms.num_qubits, terms.x, terms.z, values[list(channel)] * terms.coefficients)
+        acting = np.flatnonzero(now.coefficients)
+        return now.part(acting if len(acting) else np.array([0]))
+
     def _schedule(self, profile: tuple[float, ...]) -> Schedule:
         own = tuple((c, schedule) for c, (schedule, _) in zip(profile, self.parts) if c)
         return own[0][1] if len(own) == 1 and own[0][0] == 1 else Total(own)

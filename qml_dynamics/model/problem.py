@@ -325,6 +325,29 @@ def still_operator(problem: Problem) -> PauliSum:
     return found
 
 
+def at_time(problem: Problem, time: float | None) -> Problem:
+    """The problem with its Hamiltonian held still at one time; None is time 0 unless terms have schedules of their own.
+
+    Raises:
+        ProblemError: the time is not within the duration, or is None where terms have schedules of their own, so that no one operator is
+            meant.
+
+    >>> from qml_dynamics import Linear
+    >>> path = [(Linear(1, 0), {"XI": -1.0}), (Linear(0, 1), {"ZZ": -1.0})]
+    >>> at_time(Problem.from_operator(path, clock="real", duration=4.0), 1.0).operator.coefficients.tolist()
+    [-0.75, -0.25]
+    """
+    length, found = problem.duration, problem.operator
+    if isinstance(found, OperatorSum):
+        must = f"be given, between 0 and {length:g}, where terms have schedules of their own: the Hamiltonian is that at this time"
+        require(time is not None, "time", must, time)
+    t = 0.0 if time is None else real(time, "time")
+    require(0 <= t <= length, "time", f"be between 0 and the duration, {length:g}", time)
+    d, s = (real(value_at(getattr(problem, name), name, t, length), name) for name in ("diffusion", "strength"))
+    operator = found.at(t, length) if isinstance(found, OperatorSum) else found
+    return problem.replace(diffusion=Constant(d), strength=Constant(s), operator=operator)
+
+
 def loss_table(problem: Problem) -> np.ndarray:
     """The loss on all points, shape ``domain.shape``, read-only: one table for all that is done with a problem, freed with it.
 

@@ -176,7 +176,7 @@ def check_seen(
 
 
 _BENT = 0.15  # of the range of a schedule: by so much it may leave a parabola within a step; a cosine with 2.4 steps a period does
-_EDGE = 1e-9  # of a step: where its ends are looked at, so that a jump at an end is none inside
+_EDGE = 1e-6  # of a step: where its ends are looked at, so that a jump at an end, which rounding moves, is none inside
 _PROBES = np.array([0.173, 0.291, 0.387, 0.641, 0.733, 0.889])  # of a step: none a multiple of another
 
 

@@ -37,11 +37,14 @@ if TYPE_CHECKING:
 
 COLORS = (ORANGE, BLUE, GREEN, PURPLE, PINK, SKY)
 _LAGS, _TRACE = 60, 200
+_STATES = 12
 _FLOOR = 1e-6  # gaps below are drawn here: their dip is what matters
 
 
 def plot_annealing(runs: Trajectory | Mapping[str, Trajectory]) -> Figure:
     """Where annealing runs end on the loss, the gap over the falling diffusion, and the energies over time.
+
+    Of a path of operators: the basis states in which the runs end, the gap over the time of the path, and the energies.
 
     Args:
         runs: results of :func:`qml_dynamics.anneal`, one, or several of the same problem by name.
@@ -62,16 +65,24 @@ def plot_annealing(runs: Trajectory | Mapping[str, Trajectory]) -> Figure:
         _draw_gaps(gaps, named)
         _draw_energies(energies, named)
         objective = first.problem.objective
-        what = "loss" if objective is None else objective.name.replace("_", " ")
-        stages, total = len(first.diagnostics["diffusion"]), first.problem.duration
+        what = "an operator" if objective is None else objective.name.replace("_", " ")
+        stages, total = len(first.diagnostics[_along(first)]), first.problem.duration
         title = f"Annealing of {what}: {stages} stages, {first.problem.clock} time {total:g}, {first.reading} reading"
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
     return figure
 
 
+def _along(run: Trajectory) -> str:
+    """What the stages of a run are numbered by: the diffusion of a loss, the time of a path of operators."""
+    return "diffusion" if run.problem.operator is None else "time"
+
+
 def _draw_ends(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
-    """One weight: densities above the loss. More: the distribution of the loss at the end."""
+    """One weight: densities above the loss. More: the distribution of the loss at the end. Of operators the likeliest basis states."""
     first = next(iter(runs.values()))
+    if first.problem.operator is not None:
+        _draw_states(axes, {name: run.density[-1].reshape(-1) for name, run in runs.items()})
+        return
     domain, zeta = first.problem.domain, loss_table(first.problem)
     if domain.ndim > 1 or isinstance(domain, Hypercube):
         _draw_loss_bars(axes, zeta, {name: run.density[-1] for name, run in runs.items()})
@@ -102,6 +113,21 @@ def _draw_ends(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
     tidy(twin)
 
 
+def _draw_states(axes: Axes, laws: Mapping[str, np.ndarray]) -> None:
+    """Probabilities of the basis states that are likeliest at the end, all runs together."""
+    size = next(iter(laws.values())).size
+    shown = np.argsort(-sum(laws.values()), kind="stable")[: min(_STATES, size)]
+    width, at = 0.8 / len(laws), np.arange(len(shown))
+    for k, (color, (name, law)) in enumerate(zip(COLORS, laws.items())):
+        axes.barh(at + k * width, law[shown], width, color=color, label=name)
+    axes.set_yticks(at + 0.4 - 0.5 * width, [f"{i:0{size.bit_length() - 1}b}" for i in shown.tolist()])
+    axes.invert_yaxis()
+    axes.set(xlabel="probability")
+    axes.set_title("Basis states at the end", loc="left")
+    axes.legend(loc="lower right")
+    tidy(axes, "x")
+
+
 def _draw_loss_bars(axes: Axes, zeta: np.ndarray, laws: Mapping[str, np.ndarray]) -> None:
     edges, uniform, _ = loss_histogram(zeta, zeta * 0 + 1 / zeta.size)
     axes.stairs(uniform, edges, color=MUTED, fill=True, alpha=0.35, label="uniform weights")
@@ -114,39 +140,44 @@ def _draw_loss_bars(axes: Axes, zeta: np.ndarray, laws: Mapping[str, np.ndarray]
 
 
 def _draw_gaps(axes: Axes, runs: Mapping[str, Trajectory]) -> None:
-    """The gap over the falling diffusion, with its crossings; without gaps the diffusion over the stages."""
-    falling = {n: r for n, r in runs.items() if np.ptp(r.diagnostics["diffusion"]) > 0}
+    """The gap over the falling diffusion, or the time of a path, with its crossings; without gaps either of them over the stages."""
+    along = _along(next(iter(runs.values())))
+    letter, words = ("D", "diffusion D") if along == "diffusion" else ("t", "time of the path")
+    falling = {n: r for n, r in runs.items() if np.ptp(r.diagnostics[along]) > 0}
     shown = next((r for r in falling.values() if "gap" in r.diagnostics), None)
     if shown is None:
         for color, (name, run) in zip(COLORS, runs.items()):
-            stage = np.arange(1, len(run.diagnostics["diffusion"]) + 1)
-            axes.plot(stage, run.diagnostics["diffusion"], "o-", color=color, markersize=3, label=name)
-        axes.set(xlabel="stage", ylabel="diffusion D", yscale="log")
-        axes.set_title("Diffusion of the stages", loc="left")
+            stage = np.arange(1, len(run.diagnostics[along]) + 1)
+            axes.plot(stage, run.diagnostics[along], "o-", color=color, markersize=3, label=name)
+        axes.set(xlabel="stage", ylabel=words, yscale="log" if along == "diffusion" else "linear")
+        axes.set_title(f"{along.capitalize()} of the stages", loc="left")
         axes.legend()
         tidy(axes, "both")
         return
-    d, gap = np.asarray(shown.diagnostics["diffusion"]), np.asarray(shown.diagnostics["gap"])
+    d, gap = np.asarray(shown.diagnostics[along]), np.asarray(shown.diagnostics["gap"])
     crossings = shown.diagnostics.get("crossings", [])
-    at = np.concatenate([d, [c["diffusion"] for c in crossings]])
+    at = np.concatenate([d, [c[along] for c in crossings]])
     height = np.maximum(np.concatenate([gap, [c["gap"] for c in crossings]]), _FLOOR)
     order = np.argsort(at)
     axes.plot(at[order], height[order], color=MUTED, linewidth=1.0)
     axes.plot(d, gap, "o", color=BLUE, markersize=4, label="gap of a stage")
     for c in crossings:
         least = f"{c['gap']:.1g}" if c["gap"] >= _FLOOR else f"below {_FLOOR:g}"
-        axes.plot([c["diffusion"]], [max(c["gap"], _FLOOR)], "v", color=ORANGE, markersize=7, zorder=3)
+        axes.plot([c[along]], [max(c["gap"], _FLOOR)], "v", color=ORANGE, markersize=7, zorder=3)
         axes.annotate(
-            f"crossing at D = {c['diffusion']:.3g}\ngap {least}",
-            (c["diffusion"], max(c["gap"], _FLOOR)),
+            f"crossing at {letter} = {c[along]:.3g}\ngap {least}",
+            (c[along], max(c["gap"], _FLOOR)),
             xytext=(-10, 4),
             textcoords="offset points",
             ha="right",
             fontsize=8,
             color=ORANGE,
         )
-    axes.set(xscale="log", yscale="log", xlabel="diffusion D, falling", ylabel="gap $E_1 - E_0$")
-    axes.set_xlim(1.3 * d.max(), d[d > 0].min() / 1.3)
+    axes.set(yscale="log", ylabel="gap $E_1 - E_0$")
+    if along == "diffusion":
+        axes.set(xscale="log", xlabel=f"{words}, falling", xlim=(1.3 * d.max(), d[d > 0].min() / 1.3))
+    else:
+        axes.set(xlabel=words)
     axes.set_title("Gap on the way", loc="left")
     axes.legend(loc="lower left")
     tidy(axes, "both")
@@ -178,9 +209,10 @@ def plot_chain(chain: Chain) -> Figure:
         chain: from :func:`qml_dynamics.metts`.
 
     Raises:
-        MethodError: it is something else.
+        MethodError: it is something else, or of an operator, which has no loss.
     """
     require(isinstance(chain, Chain), "chain", "be a Chain", type(chain).__name__, MethodError)
+    require(chain.problem.operator is None, "chain", "be one of a loss", "of an operator", MethodError)
     objective, zeta = chain.problem.objective, loss_table(chain.problem)
     assert objective is not None
     loss = zeta.reshape(-1)[chain.index]

@@ -23,29 +23,31 @@ _STRINGS = 4000  # among which the commutators are added up by matrices
 _BLOCK = 256  # their columns at once
 
 _String = tuple[int, int]
-_Sum = dict[_String, complex]
+Summed = dict[_String, complex]
 
 
-class _Spent(Exception):
+class Spent(Exception):  # no error of a caller: another bound is taken
     """There are more pairs than were allowed."""
 
 
 @dataclass
-class _Budget:
+class Budget:
+    """Pairs of strings that may still be looked at."""
+
     left: int
 
     def take(self, pairs: int) -> None:
-        """Count pairs; raises :class:`_Spent` where there are too many."""
+        """Count pairs; raises :class:`Spent` where there are too many."""
         self.left -= pairs
         if self.left < 0:
-            raise _Spent
+            raise Spent
 
 
 @dataclass
-class _Indexed:
+class Indexed:
     """Strings and their coefficients, found by the qubits on which they act."""
 
-    strings: _Sum = field(default_factory=dict)
+    strings: Summed = field(default_factory=dict)
     at: dict[int, list[_String]] = field(default_factory=dict)
 
     def add(self, terms: Iterable[Term]) -> None:
@@ -82,12 +84,12 @@ def lie_constant(parts: Sequence[Sequence[Term]], pairs: int = PAIRS) -> float:
     >>> lie_constant([[(0, 1, 0.5)], [(1, 0, 2.0)]])
     1.0
     """
-    after, total, budget = _Indexed(), 0.0, _Budget(pairs)
+    after, total, budget = Indexed(), 0.0, Budget(pairs)
     try:
         for own in reversed(parts):
-            total += _size(_commutator(_sum(own), after, budget))
+            total += size(commutator(_sum(own), after, budget))
             after.add(own)
-    except _Spent:
+    except Spent:
         return _loose(parts)[0]
     return total / 2
 
@@ -101,32 +103,33 @@ def strang_constant(parts: Sequence[Sequence[Term]], pairs: int = PAIRS) -> floa
     >>> round(strang_constant([[(0, 1, 0.5)], [(1, 0, 2.0)]]), 6)
     0.75
     """
-    after, total, budget = _Indexed(), 0.0, _Budget(pairs)
+    after, total, budget = Indexed(), 0.0, Budget(pairs)
     try:
         for own in reversed(parts):
-            here = _Indexed()
+            here = Indexed()
             here.add(own)
-            inner = _commutator(here.strings, after, budget)
-            total += _size(_commutator(inner, after, budget)) / 12 + _size(_commutator(inner, here, budget)) / 24
+            inner = commutator(here.strings, after, budget)
+            total += size(commutator(inner, after, budget)) / 12 + size(commutator(inner, here, budget)) / 24
             after.add(own)
-    except _Spent:
+    except Spent:
         return _loose(parts)[1]
     return total
 
 
-def _sum(terms: Sequence[Term]) -> _Sum:
-    out = _Indexed()
+def _sum(terms: Sequence[Term]) -> Summed:
+    out = Indexed()
     out.add(terms)
     return out.strings
 
 
-def _size(terms: _Sum) -> float:
+def size(terms: Summed) -> float:
+    """The sum of absolute coefficients, above the norm."""
     return sum(abs(c) for c in terms.values())
 
 
-def _commutator(a: _Sum, b: _Indexed, budget: _Budget) -> _Sum:
+def commutator(a: Summed, b: Indexed, budget: Budget) -> Summed:
     """``a b - b a``; strings are ``i^|x&z| X^x Z^z``."""
-    out: _Sum = {}
+    out: Summed = {}
     for (ax, az), ac in a.items():
         near = b.near(ax | az)
         budget.take(len(near))

@@ -17,27 +17,43 @@ from scipy.sparse.linalg import expm_multiply
 
 from ..base.errors import MethodError
 from ..model.formulas import FORMULAS, Formula
-from .commutator_bounds import lie_constant, strang_constant
+from .commutator_bounds import Spent, lie_constant, strang_constant
+from .formula_bounds import formula_constant
 from .operator_layers import Splitting, as_sweeps, counts, exponential, layered, local_terms, splittings, weigh
 from .operator_parts import Term
-from .paces import acting
+from .paces import Ramp, acting
 from .pauli_network import Whole, rotated
 
 Aim = Literal["gates", "depth", "both"]
 Pieces = Sequence[Sequence[float]]  # the times for which steps run, from one saved time to the next
 Amounts = Callable[[int], Pieces]
+Sweeps = Callable[[Formula, int], Sequence[Sequence[Ramp]]]  # of so many steps, from one saved time to the next
 
 _TRIED = ("omelyan4", "strang", "blanes_moan4", "omelyan2", "blanes_moan6", "lie")  # those that win most often first
 _WIDEST = 12  # qubits of a wave that is compared with the exact one
 _ENTRIES = 4_000_000  # of the operator's sparse matrix
 _MOST_STEPS = 4096
 _MOST_BOUNDED = 10**6
-_BOUNDED = "bounded by commutators, for the formulas of Lie and Strang alone"
+_BOUNDED = "bounded by commutators, for formulas of the orders 1, 2 and 4"
+_FOURTH = ("blanes_moan4", "omelyan4")
 _FINALISTS = 4  # whose whole circuits are built and counted,
 _MANY = 16  # and where there are whole networks, whose counts a few steps do not tell
 _FAR = 16.0  # times the least price: what is beyond it is not built
 _SHORT = 3000  # gates of a circuit that is compiled to be counted
 _ROTATIONS = 20_000  # of a candidate that is still measured
+
+
+@dataclass(frozen=True, eq=False)
+class Moving:
+    """What is asked of an operator whose terms have schedules of their own, in place of the times for which one acts.
+
+    Attributes:
+        sweeps: of a formula in so many equal steps.
+        truth: the waves at the saved times after the first, shape ``(2**num_qubits,)`` each, nearer than a hundredth of the tolerance.
+    """
+
+    sweeps: Sweeps
+    truth: Sequence[np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +63,7 @@ class Choice:
     Attributes:
         formula, steps, splitting: of the program.
         error: of the wave, in the 2-norm up to a phase: the largest at a saved time.
-        how: ``"measured"``, or ``"bounded by commutators, for the formulas of Lie and Strang alone"``.
+        how: ``"measured"``, or ``"bounded by commutators, for formulas of the orders 1, 2 and 4"``.
         gates, depth: on two qubits, of the whole circuit.
         rivals: formula, splitting, steps, gates and depth of the others whose whole circuits were counted.
     """
@@ -73,7 +89,13 @@ class _Candidate:
 
 
 def choose(
-    num_qubits: int, terms: Sequence[Term], amounts: Amounts, start: np.ndarray | None, tolerance: float, aim: Aim
+    num_qubits: int,
+    terms: Sequence[Term],
+    amounts: Amounts,
+    start: np.ndarray | None,
+    tolerance: float,
+    aim: Aim,
+    moving: Moving | None = None,
 ) -> Choice:
     """The cheapest of all formulas and splittings whose error is at most the tolerance.
 
@@ -85,12 +107,15 @@ def choose(
         start: the initial wave, shape ``(2**num_qubits,)``; None where it is too wide, so that errors are bounded.
         tolerance: of the wave at every saved time, in the 2-norm up to a phase.
         aim: what is to be small: two-qubit gates, their depth, or the product of both.
+        moving: where terms have schedules of their own; the amounts are then the lengths of the steps, and errors are measured.
 
     Raises:
         MethodError: no formula reaches the tolerance.
     """
-    measured = start is not None and num_qubits <= _WIDEST and len(terms) << num_qubits <= _ENTRIES
-    found = _measured(num_qubits, terms, amounts, start, tolerance, aim) if measured and start is not None else (
+    fits = moving is not None or (num_qubits <= _WIDEST and len(terms) << num_qubits <= _ENTRIES)
+    measured = start is not None and fits
+    runs = _Run(amounts, moving)
+    found = _measured(num_qubits, terms, runs, start, tolerance, aim) if measured and start is not None else (
         _bounded(num_qubits, terms, amounts, tolerance, aim)
     )  # fmt: skip
     if not found:
@@ -105,7 +130,7 @@ def choose(
     finals = [found[place] for _, place in near]
     whole = []
     for place, each in enumerate(finals):
-        whole.append((*_counted(_whole(num_qubits, each, amounts(each.steps))), place))
+        whole.append((*_counted(_whole(num_qubits, each, runs.sweeps(each.formula, each.steps))), place))
     gates, depth, place = min(whole, key=lambda row: (_price(row[0], row[1], aim), row[2]))
     best = finals[place]
     rivals = tuple(
@@ -115,11 +140,33 @@ def choose(
     return Choice(best.formula, best.steps, best.splitting, best.error, how, gates, depth, rivals)
 
 
-def _whole(num_qubits: int, candidate: _Candidate, pieces: Pieces) -> QuantumCircuit:
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """The steps of one operator, or of one that moves."""
+
+    amounts: Amounts
+    moving: Moving | None = None
+
+    def sweeps(self, formula: Formula, steps: int) -> Sequence[Sequence[Ramp]]:
+        """Those of a formula, from one saved time to the next."""
+        if self.moving is not None:
+            return self.moving.sweeps(formula, steps)
+        return [as_sweeps(formula.ramps, piece) for piece in self.amounts(steps)]
+
+    def first(self, ramps: int) -> Callable[[int], Sequence[Ramp]] | None:
+        """The sweeps of so many of three steps, by which splittings are weighed; None for those of one operator."""
+        moving = self.moving
+        if moving is None:
+            return None
+        rule = FORMULAS["lie" if ramps == 1 else "strang"]
+        return lambda k: [ramp for piece in moving.sweeps(rule, 3) for ramp in piece][: k * len(rule.ramps)]
+
+
+def _whole(num_qubits: int, candidate: _Candidate, pieces: Sequence[Sequence[Ramp]]) -> QuantumCircuit:
     """The circuit of all steps; those on both sides of a saved time are not merged."""
     circuit = QuantumCircuit(num_qubits)
     for piece in pieces:
-        circuit.compose(candidate.splitting.circuit(as_sweeps(candidate.formula.ramps, piece)), inplace=True)
+        circuit.compose(candidate.splitting.circuit(piece), inplace=True)
     return circuit
 
 
@@ -143,13 +190,15 @@ def _price(gates: float, depth: float, aim: Aim) -> float:
     return {"gates": gates, "depth": depth, "both": gates * depth}[aim]
 
 
-def _candidates(kept: Mapping[int, Sequence[Splitting]], names: Sequence[str], aim: Aim) -> list[_Candidate]:
+def _candidates(
+    kept: Mapping[int, Sequence[Splitting]], names: Sequence[str], aim: Aim, run: _Run | None = None
+) -> list[_Candidate]:
     """Every formula with every splitting for so many sweeps; of a formula the cheapest steps first."""
     out = []
     for ramps, each in kept.items():
         sweeps = (1.0,) if ramps == 1 else (0.5, 0.5)
         for splitting in each:
-            price = weigh(splitting, sweeps, 0.1)
+            price = weigh(splitting, sweeps, 0.1, None if run is None else run.first(ramps))
             for formula in (FORMULAS[name] for name in names):
                 many = len(formula.ramps)
                 if many % 2 == ramps % 2:
@@ -159,16 +208,16 @@ def _candidates(kept: Mapping[int, Sequence[Splitting]], names: Sequence[str], a
 
 
 def _measured(
-    num_qubits: int, terms: Sequence[Term], amounts: Amounts, start: np.ndarray, tolerance: float, aim: Aim
+    num_qubits: int, terms: Sequence[Term], run: _Run, start: np.ndarray, tolerance: float, aim: Aim
 ) -> list[_Candidate]:
-    cuts, best, found = amounts(1), np.inf, []
-    truth = _exact(num_qubits, terms, cuts, start)
+    cuts, best, found = run.amounts(1), np.inf, []
+    truth = _exact(num_qubits, terms, cuts, start) if run.moving is None else run.moving.truth
     kept = {ramps: splittings(num_qubits, terms, ramps, every=True) for ramps in (1, 2)}
-    for candidate in _candidates(kept, _TRIED, aim):
+    for candidate in _candidates(kept, _TRIED, aim, run):
 
         def error(steps: int, own: _Candidate = candidate) -> float:
             """The error of the wave after ``steps`` steps of this candidate, in norm."""
-            return _error(own, amounts(steps), start, truth)
+            return _error(own.splitting, run.sweeps(own.formula, steps), start, truth)
 
         size = len(candidate.formula.ramps) * max(
             1, sum(len(b.terms) for part in candidate.splitting.parts for b in part)
@@ -181,7 +230,7 @@ def _measured(
         if reached is None:
             continue
         steps, off = reached
-        runs = _runs(amounts(steps))
+        runs = _runs(run.amounts(steps))
         best = min(best, candidate.each * runs ** _power(aim))
         found.append(_Candidate(candidate.formula, candidate.splitting, candidate.each, steps, off, runs))
     return found
@@ -224,21 +273,23 @@ def _more(steps: int, cuts: int) -> int:
     return steps + 1 if steps >= cuts else 2 * steps
 
 
-def _error(candidate: _Candidate, pieces: Pieces, start: np.ndarray, truth: Sequence[np.ndarray]) -> float:
+def _error(
+    splitting: Splitting, pieces: Sequence[Sequence[Ramp]], start: np.ndarray, truth: Sequence[np.ndarray]
+) -> float:
     """The largest distance of the waves where the pieces end to the true ones, up to a phase."""
     wave, largest = np.array(start, dtype=complex), 0.0
     for piece, exact in zip(pieces, truth):
-        wave = _moved(candidate, piece, wave)
+        wave = _moved(splitting, piece, wave)
         overlap = np.vdot(wave, exact)
         phase = overlap / abs(overlap) if abs(overlap) else 1.0
         largest = max(largest, float(np.linalg.norm(phase * wave - exact)))
     return largest
 
 
-def _moved(candidate: _Candidate, amounts: Sequence[float], wave: np.ndarray) -> np.ndarray:
-    """The wave after these steps."""
-    for forwards, amount in as_sweeps(candidate.formula.ramps, amounts):
-        parts = candidate.splitting.parts
+def _moved(splitting: Splitting, sweeps: Sequence[Ramp], wave: np.ndarray) -> np.ndarray:
+    """The wave after these sweeps."""
+    parts = splitting.parts
+    for forwards, amount in sweeps:
         for part in parts if forwards else reversed(parts):
             for block in part:
                 if len(block.terms) > 1 and len(block.qubits) <= 2:
@@ -270,14 +321,19 @@ def _sparse(num_qubits: int, terms: Sequence[Term]) -> scipy.sparse.csr_matrix:
 
 
 def _bounded(num_qubits: int, terms: Sequence[Term], amounts: Amounts, tolerance: float, aim: Aim) -> list[_Candidate]:
-    """Lie's and Strang's formulas with the steps that their bound asks for."""
+    """Formulas of the orders 1, 2 and 4 with the steps that their bound asks for.
+
+    Of order 4 they are left out where the operator has more strings or parts than their commutators are taken of in seconds.
+    """
     cuts, found, refused = amounts(1), list[_Candidate](), list[MethodError]()
     kept = {ramps: layered(num_qubits, terms, ramps) for ramps in (1, 2)}
-    for candidate in _candidates(kept, ("lie", "strang"), aim):
+    for candidate in _candidates(kept, ("lie", "strang", *_FOURTH), aim):
         parts = [[term for block in part for term in block.terms] for part in candidate.splitting.parts]
         order = candidate.formula.order
         try:
-            constant = lie_constant(parts) if order == 1 else strang_constant(parts)
+            constant = _constant(candidate.formula, parts)
+        except Spent:
+            continue
         except MethodError as reason:  # too many strings for this bound: another may be in reach
             refused.append(reason)
             continue
@@ -291,6 +347,12 @@ def _bounded(num_qubits: int, terms: Sequence[Term], amounts: Amounts, tolerance
     if refused and not found:
         raise refused[0]
     return found
+
+
+def _constant(formula: Formula, parts: Sequence[Sequence[Term]]) -> float:
+    if formula.order > 2:
+        return formula_constant(parts, formula.ramps, formula.order)
+    return lie_constant(parts) if formula.order == 1 else strang_constant(parts)
 
 
 def _total(constant: float, pieces: Pieces, order: int) -> float:

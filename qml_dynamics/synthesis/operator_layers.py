@@ -136,12 +136,19 @@ def exponential(terms: Sequence[Term], qubits: int) -> np.ndarray:
     """The dense ``exp(-i sum_j c_j P_j)`` on few qubits."""
     matrix = np.zeros((1 << qubits, 1 << qubits), dtype=complex)
     for x, z, c in terms:
-        string = np.eye(1, dtype=complex)
-        for q in reversed(range(qubits)):
-            string = np.kron(string, _PAULIS[x >> q & 1, z >> q & 1])
-        matrix += c * string
+        matrix += c * _string(x, z, qubits)
     values, vectors = np.linalg.eigh(matrix)
     return np.asarray((vectors * np.exp(-1j * values)) @ vectors.conj().T)
+
+
+@lru_cache(maxsize=_LONG)
+def _string(x: int, z: int, qubits: int) -> np.ndarray:
+    """The matrix of a string with these masks; kept, since few qubits have few of them."""
+    string = np.eye(1, dtype=complex)
+    for q in reversed(range(qubits)):
+        string = np.kron(string, _PAULIS[x >> q & 1, z >> q & 1])
+    string.setflags(write=False)
+    return string
 
 
 @lru_cache(maxsize=_LONG)

@@ -339,16 +339,15 @@ def test_shots_of_a_run_that_a_callback_ends_measure_the_operator_of_that_time()
 
 
 def test_what_has_no_time_for_a_moving_operator_says_so() -> None:
-    """Thermal states and chains are those of one operator; so is the choice of a formula by commutators."""
+    """Thermal states and chains are those of one Hamiltonian; a choice between circuits is not made in imaginary time."""
     problem = stated("imaginary")
-    for call in (lambda: gibbs.thermal(problem, 1.0), lambda: qd.metts(problem, tau=0.5, samples=10)):
-        with pytest.raises(ProblemError, match=r"`problem` must have one operator without schedules of its own here"):
-            call()
-    now = qd.Problem.from_operator(qd.hamiltonian(problem).at(0.3), clock="imaginary", duration=1.0)
-    levels = np.linalg.eigvalsh(qd.hamiltonian(problem).matrix(0.3))
-    assert gibbs.thermal(now, 1.5).log_partition == pytest.approx(np.log(np.exp(-1.5 * levels).sum()), abs=1e-10)
-    with pytest.raises(MethodError, match="`formula` must be the name of one formula"):
-        qd.evolve(stated(), qd.Trotter(formula="auto", tolerance=1e-3))
+    calls = (lambda t: gibbs.thermal(problem, 1.0, time=t), lambda t: qd.metts(problem, tau=0.5, samples=10, time=t))
+    for call in calls:
+        with pytest.raises(ProblemError, match=r"`time` must be given, between 0 and 0\.8, where terms have schedules"):
+            call(None)
+        for wrong in (-0.1, 0.81):
+            with pytest.raises(ProblemError, match=r"`time` must be between 0 and the duration, 0\.8"):
+                call(wrong)
     with pytest.raises(MethodError, match="`method` must be given"):
         qd.evolve(problem, backend="statevector")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,14 +15,16 @@ from ...base.interrupts import whole
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
 from ...methods import chebyshev
-from ...methods.base import POINTS, WAVES, Answer, Facts, Job, Method, Usual, Work, check_facts
-from ...methods.from_waves import Waves, report_waves, run_waves
-from ...model.hamiltonians import LearningHamiltonian
+from ...methods.base import EVERYWHERE, WAVES, Answer, Facts, Job, Method, Usual, Work, check_facts
+from ...methods.from_waves import Waves, learning, report_waves, run_waves
+from ...methods.krylov import Krylov
+from ...model.hamiltonians import LearningHamiltonian, PauliHamiltonian
 from ...model.initial import State
+from ...model.operator_sum import OperatorSum
 from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...results.journal import inside
-from .spectrum import Spectrum
+from .spectrum import Spectrum, held_still
 from .stages import Staged
 
 Point = tuple[float, np.ndarray, float]
@@ -39,7 +41,8 @@ class Annealing(Usual):
         strategy: ``"anneal"``, ``"quench"`` or ``"portfolio"``.
         adapt: ``"gap"``, ``"variance"`` or None: how the values of the diffusion were placed.
         restarts: further quenches of a portfolio.
-        method: what runs a stage, a method without steps; None: dense diagonalisation up to 512 points, Chebyshev's series above.
+        method: what runs a stage, a method without steps; None: dense diagonalisation up to 512 points, Chebyshev's series above, for
+            operators Krylov spaces.
     """
 
     stages: int
@@ -51,17 +54,19 @@ class Annealing(Usual):
     name: ClassVar[str] = "annealing"
 
     def facts(self) -> Facts:
-        """Both clocks of waves, losses; a stage is exact."""
-        return Facts(WAVES, POINTS, "classical", None)
+        """Both clocks of waves, every weight space; a stage is exact."""
+        return Facts(WAVES, EVERYWHERE, "classical", None)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse problems that the facts exclude, the classical clock and operators, and those that what runs a stage refuses.
+        """Refuse problems that the facts exclude, those of the classical clock, and those that what runs a stage refuses.
 
         So are problems whose schedules are not held still within the stages, as `anneal` holds them.
         """
         check_facts(self, problem)
-        for name in ("diffusion", "strength"):
-            schedule = getattr(problem, name)
+        operator = problem.operator
+        own = operator.parts if isinstance(operator, OperatorSum) else ()
+        named = [("diffusion", problem.diffusion), ("strength", problem.strength)]
+        for name, schedule in [*named, *((f"schedule {k}", each) for k, (each, _) in enumerate(own))]:
             still = isinstance(schedule, Constant) or (
                 isinstance(schedule, Staged) and len(schedule.values) == self.stages
             )
@@ -93,7 +98,6 @@ class Annealing(Usual):
     def _waves(self, job: Job, saves: np.ndarray, out: Waves) -> Iterator[Point]:
         """The waves at the times, which hold the ends of all stages."""
         times = saves.tolist()
-        assert isinstance(job.h, LearningHamiltonian)
         start = out.start
         if start is None:
             psi, log = job.problem.initial.vector(job.problem.domain), 0.0
@@ -104,29 +108,32 @@ class Annealing(Usual):
         for i, (t0, t1) in enumerate(zip(times[:-1], times[1:])):
             if start is not None and i < start.number:
                 continue
-            d, s = job.h.coefficients(t1)
+            weights = job.h.coefficients(t1)
             if self.method is None and spectrum.dense:
-                psi, gained = _dense(spectrum, psi, d, s, t1 - t0, job.problem.clock)
+                psi, gained = _dense(spectrum, psi, weights, t1 - t0, job.problem.clock)
                 job.progress(i + 1, len(times) - 1)
-            elif self.method is None:
-                psi, gained = _by_series(job, psi, d, s, t1 - t0, (i, len(times) - 1))
+            elif self.method is None and isinstance(job.h, LearningHamiltonian):
+                psi, gained = _by_series(job, psi, weights, t1 - t0, (i, len(times) - 1))
             else:
-                psi, gained = _by_method(job, self.method, psi, d, s, t1 - t0)
+                psi, gained = _by_method(job, self.method or Krylov(_TOL), psi, weights, t1 - t0)
                 job.progress(i + 1, len(times) - 1)
             log += gained
             yield t1, psi, log
 
 
-def _by_method(job: Job, method: Method, psi: np.ndarray, d: float, s: float, time: float) -> tuple[np.ndarray, float]:
+def _by_method(
+    job: Job, method: Method, psi: np.ndarray, weights: Sequence[float], time: float
+) -> tuple[np.ndarray, float]:
     """One stage as a run of its own, of which nothing is kept but the wave at its end."""
-    still: dict[str, Any] = {"diffusion": Constant(d), "strength": Constant(s), "duration": time}
-    problem = job.problem.replace(**still, initial=State(psi))
-    assert isinstance(job.h, LearningHamiltonian)
+    h = replace(held_still(job.h, weights), duration=time)
+    operator = h.terms if isinstance(h, PauliHamiltonian) else None
+    d = Constant(0.0) if isinstance(h, PauliHamiltonian) else h.diffusion
+    still: dict[str, Any] = {"diffusion": d, "strength": h.strength, "operator": operator, "duration": time}
     inner = replace(
         job,
-        problem=problem,
+        problem=job.problem.replace(**still, initial=State(psi)),
         method=method,
-        h=replace(job.h, **still),
+        h=h,
         saves=np.array([0.0, time]),
         observables=[],
         callback=None,
@@ -141,10 +148,9 @@ def _by_method(job: Job, method: Method, psi: np.ndarray, d: float, s: float, ti
 
 
 def _by_series(
-    job: Job, psi: np.ndarray, d: float, s: float, time: float, place: tuple[int, int]
+    job: Job, psi: np.ndarray, weights: Sequence[float], time: float, place: tuple[int, int]
 ) -> tuple[np.ndarray, float]:
-    assert isinstance(job.h, LearningHamiltonian)
-    h = replace(job.h, diffusion=Constant(d), strength=Constant(s), duration=time)
+    h = learning(replace(held_still(job.h, weights), duration=time))
     waves, logs = chebyshev.propagated(h, psi[None], time, job.problem.clock, _TOL, on_step=_told(job, place))
     return waves[0], float(logs[0])
 
@@ -161,10 +167,10 @@ def _told(job: Job, place: tuple[int, int]) -> Callable[[int, int], None]:
 
 
 def _dense(
-    spectrum: Spectrum, psi: np.ndarray, d: float, s: float, time: float, clock: str
+    spectrum: Spectrum, psi: np.ndarray, weights: Sequence[float], time: float, clock: str
 ) -> tuple[np.ndarray, float]:
     """``e^{-H time}`` or ``e^{-i H time}`` from all energies: the wave of unit norm, and the logarithm of what was removed."""
-    energies, modes = spectrum.whole(d, s)
+    energies, modes = spectrum.whole(*weights)
     z = -1.0 if clock == "imaginary" else -1j
     shift = energies[0] if clock == "imaginary" else 0.0
     shares = np.exp(z * time * (energies - shift)) * (modes.conj().T @ psi.reshape(-1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as clock_time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 from ...backends import backend as find_backend
 from ...backends.base import BackendLike
 from ...base.arguments import checks_arguments
-from ...base.errors import MethodError, QMLDynamicsError, integer, one_of, require
+from ...base.errors import MethodError, QMLDynamicsError, UnusedArgumentWarning, integer, one_of, require
 from ...base.interrupts import is_partial, whole
 from ...methods.base import Callback, Method, Stream, check_method, circuit_seed
 from ...methods.evolution import TRAJECTORY, evolve
+from ...methods.from_waves import learning
 from ...methods.identity import Identity
 from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.job import check_used, is_compact, without_table
@@ -23,7 +25,7 @@ from ...methods.keeping import Folder, kept_call
 from ...methods.stationary import near_higher_level
 from ...methods.trotter import Trotter
 from ...model.domains import Hypercube
-from ...model.hamiltonians import LearningHamiltonian, hamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ...model.initial import Gaussian, Initial, PointMass
 from ...model.problem import Problem, need_waves
 from ...model.resolution import check_seen
@@ -31,16 +33,30 @@ from ...results.compact import replaced
 from ...results.observables import ObservableLike
 from ...results.sampling import drawable
 from ...results.trajectory import Trajectory
-from .diagnostics import diagnostics_of, known_levels, warn
+from .diagnostics import Path, diagnostics_of, known_levels, warn
 from .engine import Annealing
-from .spectrum import POINTS, Levels, Spectrum
+from .operator_path import check_path, held_operator, path_times, rests
+from .spectrum import POINTS, Levels, Spectrum, kinetic_spread
 from .stages import equidistributed, held, stage_times, staged
 
 _PROBES = 33
 _POINTS = 4096  # at which a loss without a table is asked for its width
 
 
-def placed(
+def placed(p: Problem, h: Hamiltonian, record: Annealing, ends: np.ndarray) -> Path:
+    """The Hamiltonian of every stage."""
+    if isinstance(h, PauliHamiltonian):
+        check_seen(h, [0.0, *stage_times(record.stages, p.duration)], "stages", record.stages)
+        when = path_times(p, h, record.stages, record.adapt)
+        values = np.array([h.coefficients(float(t)) for t in when])
+        last = held_operator(p, [p.duration] * record.stages)
+        return Path(held_operator(p, when), last, {"time": when, "coefficients": values})
+    rows = _placed(p, h, record, ends)
+    still = [(values[-1],) * record.stages for values in rows]
+    return Path(held(p, *rows), held(p, *still), {"diffusion": np.array(rows[0])})
+
+
+def _placed(
     p: Problem, h: LearningHamiltonian, record: Annealing, ends: np.ndarray
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Diffusion and strength of every stage."""
@@ -68,24 +84,24 @@ def placed(
 
 def _width(p: Problem) -> float:
     """Of a loss without a table, among points anywhere."""
-    assert p.objective is not None  # operators were refused
+    assert p.objective is not None  # operators have no table at any width
     index = np.random.default_rng(0).integers(0, p.domain.size, _POINTS)
     return float(np.ptp(p.objective(p.domain.points_at(index))))
 
 
 def _local_adiabaticity(spectrum: Spectrum, d: float, s: float, floor: float) -> float:
     energies, waves = spectrum.lowest(d, s)
-    return spectrum.kinetic_spread(waves[0]) / max(float(energies[1] - energies[0]), floor) ** 2
+    return kinetic_spread(learning(spectrum.h), waves[0]) / max(float(energies[1] - energies[0]), floor) ** 2
 
 
 def _two_spreads(spectrum: Spectrum, psi: np.ndarray, s: float) -> float:
     """``std(-L) / std(s zeta)``: in a harmonic well the denominator is the gap over ``2 sqrt(2)``."""
-    law = np.abs(psi) ** 2
-    zeta = s * spectrum.h.zeta
+    law, h = np.abs(psi) ** 2, learning(spectrum.h)
+    zeta = s * h.zeta
     away = zeta - float((law * zeta).sum())
     spread = float(np.sqrt((law * away**2).sum()))
     least = 1e-12 * float(np.ptp(zeta))  # in the loss's own unit
-    return spectrum.kinetic_spread(psi) / max(spread, least, np.finfo(float).tiny)
+    return kinetic_spread(h, psi) / max(spread, least, np.finfo(float).tiny)
 
 
 STRATEGIES = ("anneal", "quench", "portfolio")
@@ -100,7 +116,6 @@ class _Member:
 
     name: str
     problem: Problem
-    diffusion: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +123,12 @@ class _Call:
     """One call of :func:`anneal`, checked."""
 
     problem: Problem
-    h: LearningHamiltonian
+    h: Hamiltonian
     record: Annealing
     options: Mapping[str, Any]
     entropy: Any
+    tables: bool = True  # whether waves have tables
+    seeded: bool = False  # whether the seed was given for runs alone, so that they say where it takes no part
 
     @property
     def ends(self) -> np.ndarray:
@@ -124,7 +141,10 @@ class _Call:
         if inner is None or _has_no_steps(inner):
             inner = self.record
         seed = circuit_seed(self.entropy, Stream.ANNEALING_MEMBER, number)
-        return evolve(problem, inner, seed=seed, save=self.ends, **self.options)
+        with warnings.catch_warnings():
+            if not self.seeded:
+                warnings.simplefilter("ignore", UnusedArgumentWarning)
+            return evolve(problem, inner, seed=seed, save=self.ends, **self.options)
 
 
 def _has_no_steps(method: Method) -> bool:
@@ -155,25 +175,28 @@ def anneal(
 
     Stage i of ``stages`` lasts ``duration / stages`` with ``D = problem.diffusion`` at ``i / (stages - 1)`` of the duration, so
     that the first stage has its first and the last stage its last value. On the real clock the same stages are a quantum
-    annealing. Annealing alone can end in the wrong basin with certainty: zero-point energy ``sqrt(D k / 2)`` lifts narrow
-    wells, and where the ground state leaps to one at last, no wave can follow. ``"portfolio"`` does not rely on it.
+    annealing. Of an operator with terms of several schedules (see :meth:`Problem.from_operator`) all schedules are held still in
+    the same way, from their first values to their last. Annealing alone can end in the wrong basin with certainty: zero-point
+    energy ``sqrt(D k / 2)`` lifts narrow wells, and where the ground state leaps to one at last, no wave can follow.
+    ``"portfolio"`` does not rely on it.
 
     Args:
-        problem: with an objective; its diffusion should fall.
+        problem: with an objective, whose diffusion should fall, or with an operator whose terms have several schedules.
         stages: steps of the outer loop.
         strategy: ``"anneal"``; ``"quench"``: the whole duration at the last D; ``"portfolio"``: both, and ``restarts`` quenches from
-            narrow waves around random points, each with the whole duration; the run of lowest final energy is returned.
+            narrow waves around random points, each with the whole duration; the run of lowest final energy is returned. Of an operator
+            restarts begin in basis states; none where its last Hamiltonian is diagonal, in which these stand still.
         backend: None: classical. A name or an object: circuits, by ``method``.
         seed: of starts and samples.
-        method: what runs the stages. Classical (None: exact up to 512 points, Chebyshev's series above; :class:`TensorTrain` above 22
-            qubits, with the strategies ``"anneal"`` and ``"quench"``, without ``adapt`` and ``spectrum``).
+        method: what runs the stages. Classical (None: exact up to 512 points, Chebyshev's series above, for operators :class:`Krylov`;
+            :class:`TensorTrain` above 22 qubits, with the strategies ``"anneal"`` and ``"quench"``, without ``adapt`` and ``spectrum``).
             On circuits any method of the problem's clock; None: :class:`ProbabilisticITE` with exact blocks, or :class:`Trotter`, 8 Strang
             steps a stage.
         adapt: moves the values of D between their two ends: ``"gap"``, equal integrals of ``std(-L) / gap^2`` between
             neighbours (local adiabaticity, with gaps below ``1 / duration`` counted as that); ``"variance"``, equal integrals of
             ``std(-L) / std(s zeta)``, measured on the wave of a first run (in a harmonic well that is geometric, as the gap
-            asks for). Both are computed classically.
-        restarts: of a portfolio (None: 2).
+            asks for). Both are computed classically. Of an operator ``"gap"`` alone, up to 9 qubits, of all levels that the path leads to.
+        restarts: of a portfolio (None: 2, or none where they would stand still).
         shots: as in :func:`evolve`.
         spectrum: whether gaps and crossings are computed; None: up to 1024 points.
         observables, callback, progress, folder: as in :func:`evolve`.
@@ -181,7 +204,9 @@ def anneal(
     Returns:
         The trajectory, saved at the start and at the end of every stage; energies are those of the stage that ends there.
         ``diagnostics``: ``diffusion`` (one a stage), ``strategy``, ``chosen``, ``members`` (final energies), ``gap``,
-        ``ground_energy``, ``ground_fidelity``, ``crossings``. A keyboard interrupt returns the best of what was done.
+        ``ground_energy``, ``ground_fidelity``, ``crossings``. Of an operator, in place of ``diffusion``, ``coefficients`` of the
+        schedules and ``time``, at which they have these; all states of the ground level count as the ground, and ``gap`` is
+        that to the next level. A keyboard interrupt returns the best of what was done.
 
     Raises:
         ProblemError, MethodError, BackendError: an argument does not fit, before anything long has started.
@@ -230,20 +255,19 @@ def _annealed(call: _Call, spectrum: bool | None, progress: bool | None) -> tupl
     members = _members(call, path)
     runs, faults, interrupted = _run_all(call, members)
     name, chosen = _lowest(runs)
-    last = next(m for m in members if m.name == name)
     with_levels = spectrum if spectrum is not None else problem.domain.size <= POINTS
     must = "be None or False where waves have no tables"
-    require(not with_levels or call.h.zeta.size > 0, "spectrum", must, spectrum, MethodError)
-    known = None if interrupted or not with_levels else known_levels(problem, call.h, call.record, path, progress)
+    require(not with_levels or call.tables, "spectrum", must, spectrum, MethodError)
+    known = None if interrupted or not with_levels else known_levels(path, call.record, progress)
     diagnostics = {
         **chosen.diagnostics,
-        **diagnostics_of(problem, call.record, chosen, name, last.diffusion, runs, faults, known),
+        **diagnostics_of(problem, call.record, chosen, name, path, runs, faults, known),
     }
     stop = (
         chosen.stop if len(members) == 1 else f"{chosen.stop} Of {len(runs)} runs {name!r} has the lowest final energy."
     )
     if (
-        problem.clock == "real" and call.h.zeta.size and chosen.states is not None and not interrupted
+        problem.clock == "real" and call.tables and chosen.states is not None and not interrupted
     ):  # on the imaginary clock `evolve` says it
         above = near_higher_level(call.h, chosen.states[-1], problem.duration)
         stop = f"{stop} The wave {above}." if above else stop
@@ -265,7 +289,8 @@ def _checked(
     shots: int | None,
 ) -> _Call:
     require(isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, MethodError)
-    require(problem.operator is None, "problem", "have an objective", "of a general operator", MethodError)
+    if problem.operator is not None:
+        check_path(problem)
     need_waves(problem)
     stages = integer(stages, "stages", 1, 10**5, MethodError)
     one_of(strategy, "strategy", STRATEGIES, MethodError)
@@ -284,11 +309,14 @@ def _checked(
     compact = method is not None and is_compact(problem, method.facts())
     if compact:
         _without_table(strategy, adapt)
-    h = without_table(problem) if compact else hamiltonian(problem)
-    assert isinstance(h, LearningHamiltonian)
+    h = without_table(problem) if compact and problem.operator is None else hamiltonian(problem)
+    if rests(h):
+        must = "be None or 0 where the last Hamiltonian is diagonal, in which basis states stand still"
+        require(not given, "restarts", must, given, MethodError)
+        restarts = 0
     record = Annealing(stages, strategy, adapt, restarts if portfolio else 0, method)
-    entropy = np.random.SeedSequence(seed).entropy
-    return _Call(problem, h, record, {"backend": backend, "shots": shots}, entropy)
+    entropy, alone = np.random.SeedSequence(seed).entropy, seed is not None and not record.restarts
+    return _Call(problem, h, record, {"backend": backend, "shots": shots}, entropy, not compact, alone)
 
 
 def _without_table(strategy: str, adapt: str | None) -> None:
@@ -303,20 +331,18 @@ def _default_method(problem: Problem, stages: int) -> Any:
     return Trotter(steps) if problem.clock == "real" else ProbabilisticITE(1.0, steps, block="exact")
 
 
-def _members(call: _Call, path: tuple[tuple[float, ...], tuple[float, ...]]) -> list[_Member]:
+def _members(call: _Call, path: Path) -> list[_Member]:
     p, record = call.problem, call.record
-    still = tuple((values[-1],) * record.stages for values in path)
-    falling, quenched = held(p, *path), held(p, *still)
     if record.strategy == "anneal":
-        return [_Member("anneal", falling, path[0])]
-    out = [_Member("quench", quenched, still[0])]
+        return [_Member("anneal", path.problem)]
+    out = [_Member("quench", path.last)]
     if record.strategy == "quench":
         return out
     rng = np.random.default_rng(circuit_seed(call.entropy, Stream.ANNEALING_RESTARTS))
     for k in range(record.restarts):
         name = f"restart {k + 1}"
-        out.append(_Member(name, quenched.replace(initial=_start(p, rng)), still[0]))
-    return [_Member("anneal", falling, path[0]), *out]
+        out.append(_Member(name, path.last.replace(initial=_start(p, rng))))
+    return [_Member("anneal", path.problem), *out]
 
 
 def _start(problem: Problem, rng: np.random.Generator) -> Initial:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from ...model.hamiltonians import LearningHamiltonian
+from ...methods.from_waves import learning
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.schedules import Constant
 
 DENSE = 512  # points up to which all energies are computed at once
@@ -58,71 +60,99 @@ class Crossing:
         >>> round(Crossing(0.1, 0.2, 0.0, 2.0, 0.01, (0.0,), (1.0,)).landau_zener, 6)
         0.043214
         """
-        rate = self.slope * self.speed
-        return float(np.exp(-2 * np.pi * (0.5 * self.gap) ** 2 / rate)) if rate > 0 else 0.0
+        return passed_over(self.gap, self.slope * self.speed)
 
     def __str__(self) -> str:
         before, after = (", ".join(f"{w:.3g}" for w in ws) for ws in (self.weights_before, self.weights_after))
         return f"the ground state leaps from ({before}) to ({after}) at D = {self.diffusion:.3g} with a gap of {self.gap:.2g}"
 
 
+def passed_over(gap: float, rate: float) -> float:
+    """``exp(-2 pi (gap/2)^2 / rate)``: the probability to stay behind at a gap towards which levels move with ``rate = |d(E1-E0)/dt|``.
+
+    >>> round(passed_over(0.2, 0.02), 6), passed_over(0.2, 0.0)
+    (0.043214, 0.0)
+    """
+    return float(np.exp(-2 * np.pi * (0.5 * gap) ** 2 / rate)) if rate > 0 else 0.0
+
+
 @dataclass
 class Spectrum:
-    """The lowest energies and waves at any diffusion and strength; small domains by one dense diagonalisation each."""
+    """The lowest energies and waves at any coefficients; small domains by one dense diagonalisation each.
 
-    h: LearningHamiltonian
-    kinetic: np.ndarray | None = field(default=None, init=False)
-    known: tuple[tuple[float, float], np.ndarray, np.ndarray] | None = field(default=None, init=False)
+    The coefficients are those of the Hamiltonian: diffusion and strength of a loss, one a schedule of an operator.
+    """
+
+    h: Hamiltonian
+    parts: tuple[np.ndarray, ...] = field(default=(), init=False)
+    known: tuple[tuple[float, ...], np.ndarray, np.ndarray] | None = field(default=None, init=False)
 
     @property
     def dense(self) -> bool:
         """Whether all energies are known at once."""
         return self.h.domain.size <= DENSE
 
-    def whole(self, d: float, s: float) -> tuple[np.ndarray, np.ndarray]:
+    def whole(self, *weights: float) -> tuple[np.ndarray, np.ndarray]:
         """All energies, ascending, and their waves as columns (small domains)."""
-        if self.kinetic is None:
-            free = replace(self.h, zeta=np.zeros_like(self.h.zeta), diffusion=Constant(1.0), strength=Constant(1.0))
-            matrix = free.matrix()
-            self.kinetic = matrix.real if np.abs(matrix.imag).max() < 1e-12 * np.abs(matrix).max() else matrix
-        if self.known is None or self.known[0] != (d, s):
-            energies, modes = np.linalg.eigh(d * self.kinetic + s * np.diag(self.h.zeta.reshape(-1)))
-            self.known = ((d, s), energies, modes)
+        self.parts = self.parts or tuple(_matrices(self.h))
+        if self.known is None or self.known[0] != weights:
+            energies, modes = np.linalg.eigh(sum(weight * part for weight, part in zip(weights, self.parts)))
+            self.known = (weights, energies, modes)
         return self.known[1], self.known[2]
 
-    def lowest(self, d: float, s: float) -> tuple[np.ndarray, np.ndarray]:
+    def lowest(self, *weights: float) -> tuple[np.ndarray, np.ndarray]:
         """The two lowest energies and their waves as rows, flat."""
         if self.dense:
-            energies, modes = self.whole(d, s)
+            energies, modes = self.whole(*weights)
             return energies[:2], modes[:, :2].T
-        still = replace(self.h, diffusion=Constant(d), strength=Constant(s))
-        energies, waves = still.lowest(2)
+        energies, waves = held_still(self.h, weights).lowest(2)
         return energies, waves.reshape(2, -1)
 
-    def gap(self, d: float, s: float) -> float:
+    def gap(self, *weights: float) -> float:
         """``E1 - E0``."""
-        energies = self.lowest(d, s)[0]
+        energies = self.lowest(*weights)[0]
         return float(energies[1] - energies[0])
 
-    def kinetic_spread(self, psi: np.ndarray) -> float:
-        """Standard deviation of minus the Laplacian in a wave."""
-        dual = np.abs(self.h.transform.forward(np.array(psi, dtype=complex).reshape(self.h.domain.shape))) ** 2
-        dual /= dual.sum()
-        mean = float((dual * self.h.dual).sum())
-        return float(np.sqrt(max(0.0, float((dual * (self.h.dual - mean) ** 2).sum()))))
+
+def _matrices(h: Hamiltonian) -> list[np.ndarray]:
+    """What the coefficients multiply: the kinetic part and the loss, or the operators; real where they are."""
+    if isinstance(h, PauliHamiltonian):
+        found = [piece.matrix() for piece in h.pieces]
+        return [part.real for part in found] if not any(part.imag.any() for part in found) else found
+    free = replace(h, zeta=np.zeros_like(h.zeta), diffusion=Constant(1.0), strength=Constant(1.0))
+    matrix = free.matrix()
+    kinetic = matrix.real if np.abs(matrix.imag).max() < 1e-12 * np.abs(matrix).max() else matrix
+    return [kinetic, np.diag(h.zeta.reshape(-1))]
+
+
+def held_still(h: Hamiltonian, weights: Sequence[float]) -> Hamiltonian:
+    """The Hamiltonian with these coefficients, constant."""
+    if isinstance(h, PauliHamiltonian):
+        return PauliHamiltonian(h.domain, h.weighted(weights))
+    d, s = weights
+    return replace(h, diffusion=Constant(d), strength=Constant(s))
+
+
+def kinetic_spread(h: LearningHamiltonian, psi: np.ndarray) -> float:
+    """Standard deviation of minus the Laplacian in a wave."""
+    dual = np.abs(h.transform.forward(np.array(psi, dtype=complex).reshape(h.domain.shape))) ** 2
+    dual /= dual.sum()
+    mean = float((dual * h.dual).sum())
+    return float(np.sqrt(max(0.0, float((dual * (h.dual - mean) ** 2).sum()))))
 
 
 @dataclass(frozen=True, eq=False)
 class Levels:
     """What is known of the stages: the two lowest energies of each, their ground states, and the crossings between.
 
-    ``gap`` and ``ground`` have shape ``(stages,)``, ``waves`` shape ``(stages, size)``.
+    ``gap`` and ``ground`` have shape ``(stages,)``, ``waves`` shape ``(stages, size)``; of an operator, whose ground level may be more
+    than one state, ``waves`` has rows for each stage.
     """
 
     gap: np.ndarray
     ground: np.ndarray
-    waves: np.ndarray
-    crossings: tuple[Crossing, ...]
+    waves: np.ndarray | tuple[np.ndarray, ...]
+    crossings: tuple[Any, ...]
 
 
 def levels(
@@ -161,7 +191,7 @@ def _crossing(
     stage_time: float,
 ) -> Crossing | None:
     """Where the ground state is half in either basin, by bisection: None where the gap has no dip there."""
-    domain, h = spectrum.h.domain, spectrum.h
+    domain, h = spectrum.h.domain, learning(spectrum.h)
     scale = diffusion[i] * float(h.dual.max()) + abs(strength[i]) * float(np.ptp(h.zeta))
     if min(gap[i], gap[i + 1]) <= _ROUNDING * scale:
         return None  # degenerate within rounding: which of two equal waves is called the ground state means nothing

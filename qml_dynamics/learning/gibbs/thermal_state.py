@@ -22,7 +22,7 @@ from ...model.domains import Hypercube
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian, hamiltonian
 from ...model.initial import State
 from ...model.pauli import pauli_sum
-from ...model.problem import Problem, need_waves, still_operator
+from ...model.problem import Problem, at_time, need_waves
 from ...model.schedules import Constant
 from .result import GibbsResult, circuit_of, from_run, law_errors, one_seed, warn_of_seed
 
@@ -38,14 +38,15 @@ def thermal(
     shots: int | None = None,
     seed: int | None = None,
     method: Method | None = None,
+    time: float | None = None,
 ) -> GibbsResult:
     """``<w|e^{-beta H}|w> / Z`` by purification: imaginary time ``beta / 2`` on one half of Bell pairs.
 
     The factors of ``steps`` Strang steps are exact blocks of :class:`ProbabilisticITE` with ``m0 = 1``, so that the error is the
-    splitting's, of order two; without diffusion there is none. The Hamiltonian is that at time 0.
+    splitting's, of order two; without diffusion there is none. The Hamiltonian is that at ``time``.
 
     Args:
-        problem: of a loss or an operator; its clock, duration and initial wave do not matter.
+        problem: of a loss or an operator; its clock and initial wave do not matter.
         beta: inverse temperature, positive.
         steps: Strang steps in ``beta / 2`` (None: 16); a method has its own.
             Of an operator without backend, method and steps the law, the energy and ``log Z`` are exact, by diagonalisation up to 10
@@ -55,9 +56,12 @@ def thermal(
         shots, seed: as for :func:`softmax`.
         method: a method of imaginary time that runs operators on the register and its partners instead of the blocks, such as
             ``Variational(boltzmann.Purified(qubits), steps)``; up to 6 qubits.
+        time: at which schedules are taken, within the duration (None: 0); to be given where terms of an operator have schedules of
+            their own.
 
     Raises:
-        ProblemError: beta is not positive, the problem is on the classical clock, or an operator has too many qubits.
+        ProblemError: beta is not positive, the problem is on the classical clock, an operator has too many qubits, or ``time`` is missing
+            or not within the duration.
 
     >>> from qml_dynamics import Hypercube, Problem
     >>> spins = Problem(Hypercube(2), lambda w: w[:, 0] - 0.5 * w[:, 0] * w[:, 1], 0.0, clock="imaginary", duration=1.0)
@@ -75,9 +79,8 @@ def thermal(
     steps = integer(16 if steps is None else steps, "steps", 1, 10**5, MethodError)
     shots = None if shots is None else integer(shots, "shots", 1, 10**9, MethodError)
     need_binary(problem.domain, "problem")
-    if problem.operator is not None:
-        still_operator(problem)
-    h = hamiltonian(need_waves(problem))
+    problem = at_time(need_waves(problem), time)
+    h = hamiltonian(problem)
     check_ranges(problem.replace(clock="imaginary", duration=0.5 * beta), h, "beta")
     if isinstance(h, PauliHamiltonian) and method is None:
         if backend is None and not given and shots is None:

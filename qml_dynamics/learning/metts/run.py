@@ -27,7 +27,7 @@ from ...methods.identity import Identity
 from ...methods.keeping import Call, Folder, kept_call, kept_result
 from ...methods.krylov import Krylov
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian, hamiltonian
-from ...model.problem import Problem, need_waves, still_operator
+from ...model.problem import Problem, at_time, need_waves
 from ...model.schedules import Constant
 from ...results.journal import Scope, inside
 from ...results.observables import best_of
@@ -65,6 +65,7 @@ def metts(
     folder: Folder | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
+    time: float | None = None,
 ) -> Chain:
     """Samples of weights by minimally entangled typical thermal states: evolve, measure, restart.
 
@@ -74,7 +75,7 @@ def metts(
     descent with noise, large tau leaps between basins.
 
     Args:
-        problem: of a loss or of an operator; clock and duration do not matter, the Hamiltonian is that at time 0. Of an operator the
+        problem: of a loss or of an operator; the clock does not matter, the Hamiltonian is that at ``time``. Of an operator the
             weights are the bits as 1 and -1, the dual basis is that of X, and ``Chain.energy`` is the thermal energy.
         tau: imaginary time between measurements, positive.
         samples: how many weights to return, from 2 on.
@@ -88,7 +89,7 @@ def metts(
         method: classical: :class:`SplitStep`, :class:`Krylov` or :class:`Exact` (None: one diagonalisation up to 1024 points;
             above, Chebyshev's series for the waves of all walkers at once). On circuits: any method of imaginary time (None:
             :class:`ProbabilisticITE`, 8 steps of exact blocks).
-        diffusion: D, where it is not the problem's at time 0.
+        diffusion: D, where it is not the problem's at ``time``.
         shots: of one circuit. Outcomes that are kept wait for the next visit to the same point: each is used once. None: by
             the success probability seen so far; noiseless simulators then give the law of each start itself. The energies of an operator
             take as many of each basis of a start (None: 4096, and more where few are kept).
@@ -97,6 +98,8 @@ def metts(
         workers: classical: processes that share the walkers, each of which then has random numbers of its own, so that the samples
             are the same for any number of processes (and others than without any); worth it where a step takes milliseconds.
         executor: any ``concurrent.futures`` executor in place of them.
+        time: at which schedules are taken, within the duration (None: 0); to be given where terms of an operator have schedules of
+            their own.
 
     Returns:
         :class:`Chain`. A keyboard interrupt returns the samples so far (with ``workers`` those of the walkers that are done); one
@@ -105,7 +108,7 @@ def metts(
 
     Raises:
         ProblemError, MethodError, BackendError: tau is not positive, fewer than 2 samples, a reading or
-            method that does not fit.
+            method that does not fit, a ``time`` that is missing or not within the duration.
 
     Sources: White, Phys. Rev. Lett. 102, 190601 (2009), arXiv:0902.4475; Stoudenmire and White, New J. Phys. 12, 055026
     (2010), arXiv:1002.1305 (alternating bases); Motta et al., Nat. Phys. 16, 205 (2020), arXiv:1901.07653 (on circuits).
@@ -123,8 +126,7 @@ def metts(
     samples = integer(samples, "samples", 2, 10**8, MethodError)
     require(isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, MethodError)
     need_waves(problem)
-    if problem.operator is not None:
-        still_operator(problem)
+    problem = at_time(problem, time)
     one_of(collapse, "collapse", COLLAPSES, MethodError)
     one_of(reading, "reading", READINGS, MethodError)
     walkers = (
@@ -278,12 +280,11 @@ def _energies(
 
 
 def _still(problem: Problem, tau: float, diffusion: float | None) -> Problem:
-    """The problem at time 0, for tau of imaginary time."""
-    d = problem.diffusion.value(0.0, problem.duration)
-    if diffusion is not None:
-        d = real(diffusion, "diffusion", nonnegative=True, error=MethodError)
-    s = problem.strength.value(0.0, problem.duration)
-    return problem.replace(clock="imaginary", duration=tau, diffusion=Constant(d), strength=Constant(s))
+    """The problem, whose Hamiltonian stands still, for tau of imaginary time."""
+    still = problem.replace(clock="imaginary", duration=tau)
+    if diffusion is None:
+        return still
+    return still.replace(diffusion=Constant(real(diffusion, "diffusion", nonnegative=True, error=MethodError)))
 
 
 def _method(given: Method | None, device: Backend | None, reading: str, collapse: str) -> Method | None:

@@ -74,9 +74,10 @@ def annealing(sources: Sources) -> list[Child]:
         rows.append([str(name), measured(known.get("energy")), cell(known.get("best")), said, chosen])
     parts.append(table(["run", "final energy", "best loss", "stop", ""], rows, "Runs of the portfolio"))
     crossings = [mapping(each) for each in _list(told.get("crossings"))]
-    body = [[cell(each.get("diffusion")), cell(each.get("gap"))] for each in crossings]
+    along = "time" if "time" in told else "diffusion"
+    body = [[cell(each.get(along)), cell(each.get("gap"))] for each in crossings]
     parts.append(
-        table(["diffusion", "gap"], body, "Crossings: the ground state leaps there")
+        table([along, "gap"], body, "Crossings: the ground state leaps there")
         if body
         else element("p", "No crossing was found: the ground state does not leap.", class_="note")
     )
@@ -93,20 +94,31 @@ def _told(run: Trajectory, said: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _stages(told: Mapping[str, Any]) -> list[Child]:
-    """Diffusion, gap and ground energy by stage."""
-    found = {name: _numbers(told.get(name)) for name in ("diffusion", "ground_energy", "gap", "ground_fidelity")}
+    """Diffusion (of a path of operators its time), gap and ground energy by stage."""
+    names = ("diffusion", "time", "ground_energy", "gap", "ground_fidelity")
+    found = {name: _numbers(told.get(name)) for name in names}
     found = {name: values for name, values in found.items() if len(values)}
     if not found:
         return []
-    words = {"ground_energy": "ground energy", "ground_fidelity": "fidelity with the ground state"}
-    colors = {"diffusion": "blue", "ground_energy": "orange", "gap": "green", "ground_fidelity": "purple"}
+    words = {
+        "time": "time of the path",
+        "ground_energy": "ground energy",
+        "ground_fidelity": "fidelity with the ground state",
+    }
+    colors = {
+        "diffusion": "blue",
+        "time": "blue",
+        "ground_energy": "orange",
+        "gap": "green",
+        "ground_fidelity": "purple",
+    }
     lines = [
         Line(
             words.get(name, name),
             np.arange(1.0, len(values) + 1),
             values,
             color=colors[name],
-            dashed=name == "diffusion",
+            dashed=name in ("diffusion", "time"),
         )
         for name, values in found.items()
     ]
@@ -117,6 +129,11 @@ def _stages(told: Mapping[str, Any]) -> list[Child]:
     ]
     head = ["stage", *(words.get(name, name) for name in found)]
     return [
-        line_chart("stages", "The outer loop", ("stage", "units of the loss"), lines),
+        line_chart(
+            "stages",
+            "The outer loop",
+            ("stage", "units of the energy" if "time" in found else "units of the loss"),
+            lines,
+        ),
         table(head, body, "Stage by stage"),
     ]

@@ -258,8 +258,8 @@ LEARNING: tuple[Mutant, ...] = (
         "learning",
         "left end: a stage has the coefficients of the one before",
         "annealing/engine.py",
-        "d, s = job.h.coefficients(t1)",
-        "d, s = job.h.coefficients(t0)",
+        "weights = job.h.coefficients(t1)",
+        "weights = job.h.coefficients(t0)",
         "tests/unit/test_annealing.py",
     ),
     mutant(
