@@ -7,6 +7,7 @@ package. The package itself loads next to nothing, so that signals are handled b
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -40,6 +41,9 @@ _MODULES = (
     ),
     *("commands", "uses", "submitted"),
 )
+_ALLOCATIONS = (
+    10_000  # that outweigh their releases between two looks for garbage; Python's own 700 are a tenth of a short run
+)
 attach(__name__, {"application": ("app",)}, {name: name for name in _MODULES})
 __all__ = ["app", "main"]
 
@@ -72,6 +76,8 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 2 an error of the library or of the system (a disk that is full, a file that may not be read), 130 Ctrl-C, 143 SIGTERM,
     141 the reader of standard output has gone, 70 a fault of this program, whose traceback ``QML_DYNAMICS_TRACEBACK=1`` shows.
     """
+    if arguments is None:  # a process of its own: what start-up makes stays, and is not garbage however often one looks
+        gc.set_threshold(_ALLOCATIONS, 10, 10)
     sys.exit(_finished(_code(arguments)))
 
 

@@ -86,6 +86,7 @@ def draw_budget(host: FigureBase, rows: Sequence[tuple[str, Estimate]], terms: i
         axes.set_xscale("log")
         least = max(positive.min(), 1e-6 * positive.max())  # round-off does not stretch the axis
         axes.set_xlim(10.0 ** np.floor(np.log10(least) - 0.3), (value + stderr).max() * 12)
+        axes.minorticks_off()  # no lines are drawn from them, and they are most of the marks of the picture
     else:
         axes.margins(x=0.22)
         axes.axvline(0, color=MUTED, linewidth=0.8)

@@ -133,3 +133,22 @@ def test_every_error_of_the_library_is_one_line_of_bounded_length() -> None:
     assert len(str(ProblemError("9" * 10**6))) == MESSAGE
     assert line("\x1b[31mred\x07") == "?[31mred?"
     assert describe(10**5000).startswith("an object of type int")
+
+
+PROGRAM = """
+import gc, sys
+from qml_dynamics.cli import main
+usual = gc.get_threshold()
+for given in (["--version"], None):
+    sys.argv = ["qml-dynamics", "--version"]
+    try:
+        main(given)
+    except SystemExit as end:
+        print(end.code, gc.isenabled(), gc.get_threshold() == usual, gc.get_threshold()[0] > usual[0])
+"""
+
+
+def test_only_a_process_of_its_own_looks_for_garbage_less_often() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("0 ")]
+    assert lines == ["0 True True False", "0 True False True"]
