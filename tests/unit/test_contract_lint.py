@@ -42,7 +42,6 @@ ASKS = {
     "backends/base.py": "the one reader of what a backend states",
     "backends/conformance/contract.py": "compares what a stranger's backend states with what it has",
     "backends/device/report.py": "a Target or BackendV2 of Qiskit, or a backend of ours that stands on one",
-    "backends/estimator/backend.py": "an object of Qiskit",
     "backends/ibm/device.py": "the device of IBM's client, whose versions differ in members",
     "backends/ibm/runtime.py": "the devices of IBM's client: real ones, fake ones, Aer",
     "backends/cache.py": "its own wrapper is not wrapped twice",

@@ -79,7 +79,7 @@ def test_wide_gates_without_angles_are_not_synthesised(fixed: Any, monkeypatch: 
     monkeypatch.setattr(UnitaryGate, "_define", lambda self: pytest.fail("a matrix was synthesised"))
     node = qml.QNode(around, qml.device("default.qubit", wires=7))
     read = ansatz.from_pennylane(node, 0.4, 0.7)
-    np.testing.assert_allclose(read.state([0.9, -0.3]), node(0.9, -0.3), atol=1e-11)
+    assert np.allclose(read.state([0.9, -0.3]), node(0.9, -0.3), atol=1e-11)
 
 
 def test_what_cannot_be_translated_is_named() -> None:
