@@ -19,6 +19,7 @@ from ..model.hamiltonians import LearningHamiltonian, PauliHamiltonian, hamilton
 from ..model.operator_sum import OperatorSum
 from ..model.problem import Problem
 from ..results.trajectory import Trajectory
+from ..synthesis.paces import sweeps
 from . import krylov, one_hot
 from .base import EVERYWHERE, LOSSES, Answer, Facts, Job, Method, Usual, Work, check_facts, space_of
 from .from_samples import Planned, one_moment
@@ -292,7 +293,6 @@ def _choice(job: Job, method: Trotter, saves: np.ndarray) -> Choice:
 def _choice_of_moving(job: Job, h: PauliHamiltonian, method: Trotter, saves: np.ndarray) -> Choice:
     """What is picked where terms have schedules of their own, by waves of Krylov spaces."""
     from ..synthesis.operator_choice import Moving, choose
-    from ..synthesis.paces import sweeps
 
     problem, tolerance = job.problem, method.tolerance
     assert tolerance is not None
