@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +132,7 @@ class Estimate:
         return f"Estimate({self})" if np.ndim(self.value) == 0 else f"Estimate({len(self)} values)"
 
 
-_ARITHMETIC = {
+_ARITHMETIC: dict[np.ufunc, Callable[..., Estimate]] = {
     np.add: Estimate.__add__,
     np.subtract: Estimate.__sub__,
     np.multiply: Estimate.__mul__,

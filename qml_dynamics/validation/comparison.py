@@ -13,6 +13,7 @@ from ..base.errors import ProblemError, require
 from ..base.estimate import Estimate
 from ..base.printing import printed_briefly
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
+from ..model.problem import loss_table
 from ..results.trajectory import Trajectory
 from . import compact_comparison as compact
 from . import null_law
@@ -237,8 +238,8 @@ def _energy_size(run: Trajectory, i: int) -> float:
     size = max(size, sum(abs(each) * mean for each, mean in zip(ends, means)))
     if problem.domain.size > _MOST_LOSSES:
         return size
-    h = hamiltonian(problem)
-    return max(size, abs(problem.strength.value(t, problem.duration)) * float(np.ptp(h.zeta)))
+    strength = abs(problem.strength.value(t, problem.duration))
+    return max(size, strength * float(np.ptp(loss_table(problem))))
 
 
 def _common(a: Trajectory, b: Trajectory) -> list[tuple[int, int]]:

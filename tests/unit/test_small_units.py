@@ -233,6 +233,7 @@ def test_gradient_descent_is_that_of_the_loss_times_the_strength() -> None:
     np.testing.assert_allclose(paths.gradient_descent.ravel(), [1.0, 0.8, 0.64], atol=1e-9)
     np.testing.assert_allclose(paths.order1, paths.gradient_descent, atol=1e-6)
     np.testing.assert_allclose(paths.newton.ravel(), [1.0, 0.0, 0.0], atol=1e-6)
+    assert np.ptp(paths.gradient_descent) > 0.3  # it moved
 
 
 def test_langevin_steps_without_a_length_are_refused() -> None:

@@ -109,7 +109,7 @@ def _resolved(loss: Objective, start: np.ndarray, away: float) -> list[float] | 
         1.0, np.abs(points).max(axis=0)
     )  # ten of the steps that a gradient without a spacing takes
     values, slope = float(np.abs(loss(points)).max()), loss.gradient(points, usual)
-    apart = []
+    apart: list[float] = []
     for spacing in (usual / 8.0**octave for octave in range(_OCTAVES)):
         finer = loss.gradient(points, spacing / 8)
         if apart and not finer.any():
