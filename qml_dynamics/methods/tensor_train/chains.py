@@ -18,8 +18,9 @@ from ...model.drives import swing
 from ...model.formulas import Formula, by_name
 from ...model.hamiltonians import PauliHamiltonian, hamiltonian
 from ...model.problem import Problem
+from ...model.schedules import Schedule
 from .layout import register_table
-from .moving import Moving, Reached, accounted, extrapolated
+from .moving import EXTRAPOLATED, Moving, Reached, accounted, extrapolated
 from .trains import Train, kept, left_canonical, reversed_order, rounded, svd
 from .windows import Window, layers_of, windows_of
 
@@ -54,6 +55,17 @@ class Chain:
         """Whether the clock is the imaginary one."""
         return self.problem.clock == "imaginary"
 
+    @property
+    def sweeps(self) -> int:
+        """Strang's steps whose work is that of one step: it sweeps forwards and backwards once."""
+        if self.imaginary and self.order == 4:
+            return EXTRAPOLATED
+        return (len(self._formula.ramps) + 1) // 2
+
+    @property
+    def _formula(self) -> Formula:
+        return by_name({1: "lie", 2: "strang", 4: "blanes_moan4"}[self.order])
+
     @cached_property
     def h(self) -> PauliHamiltonian:
         """The Hamiltonian, all of whose terms have one schedule."""
@@ -83,6 +95,10 @@ class Chain:
         """The same with another tolerance of the cuts."""
         return replace(self, tolerance=tolerance, _gates={})
 
+    def of_order(self, order: int) -> Chain:
+        """The same with another order of the step."""
+        return replace(self, order=order, _gates={})
+
     def unsure(self, begin: float) -> float:
         """How far the initial wave is from one that is known better: it is exact."""
         return 0.0
@@ -101,6 +117,10 @@ class Chain:
         turn = largest * swing(self.h.schedules[0], p.duration)
         return int(min(_MOST, max(_FEWEST, np.ceil(turn / _TURN))))
 
+    def swings(self) -> tuple[tuple[str, Schedule, float], ...]:
+        """None where all terms have one schedule, whose integral is all that matters."""
+        return () if self.h.commutes else self.h.moving
+
     def advanced(self, wave: Moving, ends: Sequence[float] | np.ndarray, tick: Callable[[], None]) -> Moving:
         """All steps between these ends; unit norm at the last."""
         if self.imaginary and self.order == 4:
@@ -109,8 +129,7 @@ class Chain:
                 self._check(wave, float(t1))
                 tick()
             return wave
-        formula = by_name({1: "lie", 2: "strang", 4: "blanes_moan4"}[self.order])
-        return self._through(wave, formula, ends, tick).unit()
+        return self._through(wave, self._formula, ends, tick).unit()
 
     def table(self, train: Train) -> np.ndarray:
         """The amplitudes, shape ``domain.shape``."""

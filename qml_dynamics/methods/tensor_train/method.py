@@ -18,7 +18,8 @@ from ..memory import of_waves
 from . import register, state
 from .engine import Engine
 from .layout import LAYOUTS
-from .runs import Run, rank_of_a_step, run, stepper
+from .run import run
+from .runs import ORDERS, Run, rank_of_a_step, stepper
 from .starts import VECTOR, check_start
 
 _TRAINS = 12  # trains and factors that are held beside the saved ones
@@ -52,7 +53,7 @@ class TensorTrain(Usual):
 
     Args:
         steps: equal steps over the duration; None: as many as make the error of the step at most a thousand tolerances.
-        order: 2 or 4.
+        order: 2 or 4; None: 2 where steps are given, else the one that seems to need less work.
         tolerance: relative 2-norm that one rounding may leave out.
         max_bond: the largest rank.
         layout: which bits are neighbours: ``"mirrored"`` (every other axis turned over), ``"sequential"`` or ``"interleaved"``.
@@ -71,7 +72,7 @@ class TensorTrain(Usual):
     """
 
     steps: int | None = None
-    order: int = 2
+    order: int | None = None
     tolerance: float = 1e-8
     max_bond: int = 256
     layout: str = "mirrored"
@@ -81,8 +82,9 @@ class TensorTrain(Usual):
     def __post_init__(self) -> None:
         if self.steps is not None:
             object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
-        known = isinstance(self.order, (int, np.integer)) and not isinstance(self.order, bool) and self.order in (2, 4)
-        require(known, "order", "be 2 or 4", describe(self.order), MethodError)
+        whole = isinstance(self.order, (int, np.integer)) and not isinstance(self.order, bool)
+        known = self.order is None or (whole and self.order in ORDERS)
+        require(known, "order", "be 2, 4 or None", describe(self.order), MethodError)
         real(self.tolerance, "tolerance", positive=True, error=MethodError)
         require(1e-12 <= self.tolerance <= 0.01, "tolerance", "be between 1e-12 and 0.01", self.tolerance, MethodError)
         integer(self.max_bond, "max_bond", 1, 4096, MethodError)
@@ -90,7 +92,7 @@ class TensorTrain(Usual):
 
     def facts(self) -> Facts:
         """Waves on both clocks, on grids and on the registers of operators."""
-        order = None if self.steps is None else self.order
+        order = None if self.steps is None else self.order or ORDERS[0]
         return Facts(WAVES, _SPACES, "classical", order, steps=self.steps, compact_above=VECTOR)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
@@ -166,5 +168,6 @@ def statement(found: Run, wanted: np.ndarray) -> dict[str, object]:
         "error_parts": {name: float(values[-1]) for name, values in error.items() if name != "all"},
         "bond": np.array([point.rank for point in found.kept])[wanted],
         "steps": found.steps,
+        "order": found.engine.order,
         **({"momentum_qubits": list(found.engine.cutoffs)} if found.engine.cutoffs else {}),
     }
