@@ -14,6 +14,7 @@ from .runs import Run
 
 _STEP_SHARE = 1000.0  # tolerances that the error of the step may have where the steps are chosen
 _MOST_STEPS = 1 << 16
+_NEVER = f"None, which stands for at most {_MOST_STEPS:,}"
 _COARSE = 0.1  # apart: steps so coarse have no order yet, and a distance that does not fall is not that of roundings
 _LEAST_GAIN = 1.6  # by which a halved step must lower the error, else roundings are what is left
 _LEAST_ORDER = 0.5  # that a forecast counts on
@@ -41,13 +42,18 @@ class Ladder:
     ended: bool = False
 
     def climb(self, tolerance: float) -> None:
-        """One run more."""
+        """One run more; raises :class:`MethodError` where the last that is tried is too coarse to show how a schedule moves."""
         self.found.whole()
         finer = self.found.halved()
         finer.engine = finer.engine.coarser_by(tolerance)
         apart = float(finer.whole().moved(self.found).max())
         stuck = apart * _LEAST_GAIN > self.apart and apart <= _COARSE
-        self.ended = apart <= _STEP_SHARE * tolerance or stuck or finer.steps > _MOST_STEPS
+        self.ended = finer.steps > _MOST_STEPS
+        if self.ended or stuck or apart <= _STEP_SHARE * tolerance:
+            seen = blind(finer.engine.swings(), self.found.ends, finer.engine.problem.duration)
+            if seen is not None and self.ended:
+                raise MethodError(_told(_NEVER, *seen))
+            self.ended = seen is None
         self.found, self.apart, self.before = finer, apart, self.apart
 
     def ahead(self, tolerance: float) -> float:
@@ -87,7 +93,7 @@ def enough_to_see(engine: Stepper, ends_of: Callable[[int], np.ndarray], fewest:
     steps = fewest
     while (seen := blind(engine.swings(), ends_of(steps), engine.problem.duration)) is not None:
         if 2 * steps > _MOST_STEPS:
-            raise MethodError(_told(f"None, which stands for at most {_MOST_STEPS:,}", *seen))
+            raise MethodError(_told(_NEVER, *seen))
         steps *= 2
     return steps
 

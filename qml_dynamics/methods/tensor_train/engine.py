@@ -55,6 +55,11 @@ class Engine:
     _moves: OrderedDict[str, list[Train]] = field(default_factory=OrderedDict)
 
     @property
+    def knots(self) -> Sequence[float]:
+        """None: the integrals of both schedules are exact."""
+        return ()
+
+    @property
     def imaginary(self) -> bool:
         """Whether the clock is the imaginary one."""
         return self.problem.clock == "imaginary"

@@ -10,7 +10,6 @@ import numpy as np
 
 from ...backends import Backend
 from ...base.errors import MethodError, describe, integer, one_of, real, require
-from ...model.operator_sum import OperatorSum
 from ...model.problem import Problem
 from ..base import GRIDS, WAVES, Answer, Facts, Job, Space, Usual, Work, check_facts
 from ..from_waves import Waves, report_waves, run_waves
@@ -96,11 +95,8 @@ class TensorTrain(Usual):
         return Facts(WAVES, _SPACES, "classical", order, steps=self.steps, compact_above=VECTOR)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse what the facts exclude, terms with schedules of their own, and waves known as vectors on more than 22 qubits."""
+        """Refuse what the facts exclude, and waves known as vectors on more than 22 qubits."""
         check_facts(self, problem)
-        moves = isinstance(problem.operator, OperatorSum) and len(problem.operator.parts) > 1
-        must = "have one schedule for all terms of its operator for TensorTrain"
-        require(not moves, "problem", must, "of several", MethodError)
         check_start(problem)
 
     def run(self, job: Job) -> Answer:

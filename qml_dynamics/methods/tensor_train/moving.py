@@ -77,6 +77,11 @@ class Stepper(Protocol):
         ...
 
     @property
+    def knots(self) -> Sequence[float]:
+        """Times at which steps end, beside the saved ones."""
+        ...
+
+    @property
     def imaginary(self) -> bool:
         """Whether the clock is the imaginary one."""
         ...

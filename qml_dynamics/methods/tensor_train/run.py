@@ -29,10 +29,12 @@ def run(
     Raises:
         MethodError: the steps are too few to show how a schedule moves.
     """
+    engine = engine or stepper(problem, method)
+    cuts = sorted({*saves, *engine.knots})
 
     def ends_of(steps: int) -> np.ndarray:
-        """The ends of so many steps, cut at the saved times."""
-        return boundaries(problem.duration, steps, saves)
+        """The ends of so many steps, cut at the saved times and where schedules of terms jump."""
+        return boundaries(problem.duration, steps, cuts)
 
     def made(steps: int, engine: Stepper) -> Run:
         """The run with this number of steps by this engine, not yet carried out."""
@@ -45,7 +47,6 @@ def run(
 
         return Run(engine, ends, list(saves), tick)
 
-    engine = engine or stepper(problem, method)
     if method.steps is not None:
         check_seen(engine, ends_of(method.steps), method.steps)
         return _with_room(made, method.steps, engine)
