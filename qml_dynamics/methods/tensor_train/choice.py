@@ -18,7 +18,10 @@ _NEVER = f"None, which stands for at most {_MOST_STEPS:,}"
 _COARSE = 0.1  # apart: steps so coarse have no order yet, and a distance that does not fall is not that of roundings
 _LEAST_GAIN = 1.6  # by which a halved step must lower the error, else roundings are what is left
 _LEAST_ORDER = 0.5  # that a forecast counts on
-_PLACES = np.sort(np.arange(1, 10) * (0.5 * (5**0.5 - 1)) % 1.0)  # of a step: of no period with the step
+_PLACES = (
+    0.5,
+    *(np.arange(1, 8) * (0.5 * (5**0.5 - 1)) % 1.0).tolist(),
+)  # of a step: the middle, and some in no period with it
 _SHOWN = 0.1  # of a swing within a step: what the middle must show of it
 _UNSEEN = 0.2  # of all swings: those that the middles of steps may fail to show
 _BLIND = 0.02  # radians of them, or powers of e
@@ -138,10 +141,10 @@ def blind(
     for name, schedule, half in swings:
         if is_constant(schedule) or not half > 0:
             continue
-        shown, most = [], []
-        for a, b in zip(ends[:-1], ends[1:]):
-            places, whole = [0.5, *_PLACES.tolist()], schedule.integral(float(a), float(b), duration)
-            away = [abs(schedule.integral(float(a), float(a + f * (b - a)), duration) - f * whole) for f in places]
+        shown, most, times = [], [], [float(t) for t in ends]
+        for a, b in zip(times[:-1], times[1:]):
+            whole = schedule.integral(a, b, duration)
+            away = [abs(schedule.integral(a, a + f * (b - a), duration) - f * whole) for f in _PLACES]
             shown.append(away[0])
             most.append(max(away))
         largest = np.array(most)

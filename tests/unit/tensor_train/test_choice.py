@@ -92,7 +92,7 @@ def test_swings_that_no_halved_step_shows_are_refused_or_resolved() -> None:
 
 @pytest.mark.parametrize("periods", [127, 254, 1016])
 def test_no_number_of_periods_hides_from_the_choice(periods: int) -> None:
-    """Steps are halved until they see it; one that 65,536 do not see is refused before the first step."""
+    """Steps are halved until they see it."""
     schedule = Oscillation(2.0 * periods, 2 * np.pi * periods)
     engine = stepper(well(schedule), qd.TensorTrain())
 
@@ -103,10 +103,15 @@ def test_no_number_of_periods_hides_from_the_choice(periods: int) -> None:
     found = enough_to_see(engine, ends, 4)
     assert (blind(engine.swings(), ends(4), 1.0) is None) == (found == 4) == (periods % 8 > 0)
     assert blind(engine.swings(), ends(found), 1.0) is None
+
+
+def test_a_schedule_that_no_steps_show_is_refused() -> None:
+    """One that 65,536 steps do not see, before the first step."""
+    engine = stepper(well(Oscillation(1e7, 2 * np.pi * 2.0**20)), qd.TensorTrain())
     with pytest.raises(
         MethodError, match=r"^Argument `steps` must [^\n]* but is None, which stands for at most 65,536: "
     ):
-        qd.evolve(well(Oscillation(1e7, 2 * np.pi * 2.0**20)), qd.TensorTrain(), progress=False)
+        enough_to_see(engine, lambda steps: np.linspace(0.0, 1.0, steps + 1), 4)
 
 
 def test_smooth_schedules_are_seen_by_one_step() -> None:
