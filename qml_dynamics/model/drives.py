@@ -263,7 +263,7 @@ def swing(schedule: Schedule, duration: float) -> float:
     >>> swing(Oscillation(1.0, 2 * math.pi * 127), 1.0) > 0.05    # in step with equal pieces it would be 0
     True
     """
-    return _known(schedule, duration) if _unchanging(schedule) else _swung(schedule, duration)
+    return _known(schedule, duration) if _unchanging(schedule) else _swung(schedule, duration)  # type: ignore[arg-type]
 
 
 def _swung(schedule: Schedule, duration: float) -> float:

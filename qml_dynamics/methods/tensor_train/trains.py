@@ -36,7 +36,7 @@ def leading(matrix: np.ndarray, share: float, most: int) -> tuple[np.ndarray, np
     ([(2, 1), (1, 9)], True)
     """
     if matrix.shape[1] > _WIDE * matrix.shape[0]:
-        u, s, _ = svd(np.linalg.qr(matrix.conj().T, mode="r").conj().T)
+        u, s, _ = svd(np.asarray(np.linalg.qr(matrix.conj().T, mode="r")).conj().T)
         u = u[:, : kept(s, share, most)[0]]
         return u, u.conj().T @ matrix
     u, s, v = svd(matrix)
