@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -255,11 +256,36 @@ def times(first: Schedule, second: Schedule) -> Schedule:
 def swing(schedule: Schedule, duration: float) -> float:
     """The integral of the absolute value: the sum of those of many pieces, so that opposite signs do not cancel.
 
+    That of a schedule which nothing can change is looked up when it is asked for again.
+
     >>> swing(Oscillation(1.0, 2 * math.pi), 1.0) > 0.6, round(swing(Constant(-2.0), 1.0), 12)
     (True, 2.0)
+    >>> swing(Oscillation(1.0, 2 * math.pi * 127), 1.0) > 0.05    # in step with equal pieces it would be 0
+    True
     """
-    ends = sorted({*np.linspace(0.0, duration, _PIECES + 1).tolist(), *knots_of([schedule], duration)})
+    return _known(schedule, duration) if _unchanging(schedule) else _swung(schedule, duration)  # type: ignore[arg-type]
+
+
+def _swung(schedule: Schedule, duration: float) -> float:
+    ends = sorted({*(_ENDS * duration).tolist(), *knots_of([schedule], duration)})
     return sum(abs(schedule.integral(a, b, duration)) for a, b in zip(ends[:-1], ends[1:]))
 
 
-_PIECES = 127  # a prime, so that periodic schedules do not repeat in step with them
+_known = lru_cache(maxsize=256)(_swung)
+
+
+def _unchanging(value: object) -> bool:
+    """Whether this is a number, or a frozen dataclass or a tuple of such, so that it equals itself at any time."""
+    if isinstance(value, tuple):
+        return all(map(_unchanging, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        frozen = type(value).__dataclass_params__.frozen  # type: ignore[attr-defined]
+        return frozen and all(_unchanging(getattr(value, each.name)) for each in fields(value))
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+_PIECES = 127
+_AWAY = (
+    np.arange(1, _PIECES) * (0.5 * (5**0.5 - 1)) % 1.0 - 0.5
+)  # of a piece, so that no periodic schedule is in step with all
+_ENDS = np.concatenate([[0.0], (np.arange(1, _PIECES) + 0.5 * _AWAY) / _PIECES, [1.0]])

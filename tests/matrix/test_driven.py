@@ -31,7 +31,6 @@ CELLS = [
         (one.space, one.clock) == ("operator", clock) for one in entry.cells()
     )  # an entry may be of other spaces only
     if "operator" in entry.method.facts().spaces and clock in entry.method.facts().clocks
-    if name != "tensor_train"  # which refuses several schedules: see unit/tensor_train/test_chains.py
 ]
 
 

@@ -38,6 +38,19 @@ PLANE = WELL.replace(
 )
 MOVING = {"diffusion": qd.Linear(0.5, 0.4), "strength": qd.Linear(1.0, 1.3)}
 CHAIN = qd.Problem.from_operator(PULLS, clock="real", duration=0.3, initial="0" * SPINS)
+PAIRS, FIELDS = {f"Z{i} Z{i + 1}": 1.0 for i in range(0, SPINS, 2)}, {f"X{i}": 0.7 for i in range(SPINS)}
+DRIVEN = qd.Problem.from_operator(
+    [(qd.Linear(0.3, 1.4), PAIRS), (qd.Geometric(0.5, 1.5), FIELDS)], clock="real", duration=0.3, initial="0" * SPINS
+)
+QUENCHED = qd.Problem.from_operator(
+    [
+        (qd.Linear(1.0, 0.4), {"ZZI": 0.7, "IZX": -0.5}),
+        (qd.Jumps((0.2, 1.5), (0.37,)), {"XII": 0.8, "IXI": 0.9, "IIX": 0.5}),
+    ],
+    clock="real",
+    duration=0.6,
+    initial="000",
+)
 COARSE = qd.TensorTrain(1, tolerance=0.01)
 PLACE = qd.SplitStep(12, order=4, precision="single_in_place")
 pytestmark = pytest.mark.filterwarnings("ignore:Argument `seed` takes no part", "ignore:The wave has")
@@ -99,6 +112,11 @@ CASES: dict[str, tuple[qd.Problem, Any, int]] = {
     "chain": (CHAIN, qd.TensorTrain(4, tolerance=1e-4), 15),
     "chain, cooled": (CHAIN.replace(clock="imaginary"), qd.TensorTrain(tolerance=1e-3), 11),
     "chain, extrapolated": (CHAIN.replace(clock="imaginary"), qd.TensorTrain(3, order=4, tolerance=1e-3), 4),
+    "train, its order chosen": (WELL.replace(clock="imaginary"), qd.TensorTrain(tolerance=1e-8), 13),
+    "terms apart": (DRIVEN, qd.TensorTrain(3, order=4, tolerance=1e-4), 21),
+    "terms apart, the order chosen": (DRIVEN, qd.TensorTrain(tolerance=1e-7), 37),
+    "terms apart, cooled": (DRIVEN.replace(clock="imaginary"), qd.TensorTrain(tolerance=1e-7), 14),
+    "a quench of some terms": (QUENCHED, qd.TensorTrain(tolerance=1e-7), 83),
     "in place": (PLANE, PLACE, 41),
 }
 
@@ -200,6 +218,33 @@ def test_what_is_kept_is_believed_only_where_it_fits(
     assert found.stop.startswith("Reached the end")
 
 
+def test_what_was_chosen_is_kept_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each run the order and the steps; where a process chooses others, it does not go on with that wave."""
+    problem, method, _ = CASES["terms apart, the order chosen"]
+    folder, sender = tmp_path / "run", Signals(runs.contiguous, 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "contiguous", sender)
+        whole = qd.evolve(problem, method, seed=1, progress=False)
+        sender.every, sender.calls, sender.sent = sender.calls - 5, 0, 0
+        qd.evolve(problem, method, seed=1, progress=False, folder=folder)
+    kept = journal.Journal(folder)
+    names = sorted(path.name.removesuffix(".npz") for path in kept.folder.glob("run-0.run-*.state.npz"))
+    entries = [entry for name in names if (entry := kept.read(name)) is not None]
+    plans: list[Any] = [entry.meta["plan"] for entry in entries]
+    assert {plan["order"] for plan in plans} == {2, 4} == {method.order or 2, whole.diagnostics["order"]}
+    assert plans[-1] == {"order": 4, "steps": whole.diagnostics["steps"], "cutoffs": []}
+    for name, wrong in (("steps", 2 * plans[-1]["steps"]), ("order", 2)):
+        kept.write(names[-1], {**entries[-1].meta, "plan": {**plans[-1], name: wrong}}, entries[-1].arrays)
+        with pytest.raises(
+            qd.ProblemError,
+            match=rf"^Argument `folder` must [^\n]* is none: it must be of the order and the steps [^\n]*but {name} is "
+            rf"{plans[-1][name]}, the folder's is {wrong}\.$",
+        ):
+            qd.evolve(problem, method, seed=1, progress=False, folder=folder)
+    kept.write(names[-1], entries[-1].meta, entries[-1].arrays)
+    same(whole, qd.evolve(problem, method, seed=1, progress=False, folder=folder))
+
+
 def test_two_losses_that_differ_away_from_the_asked_points_are_two(tmp_path: Path) -> None:
     """A loss without a table is known by its code too: this one differs on 1 of 2^23 points."""
     qd.evolve(WIDE, COARSE, seed=1, progress=False, folder=tmp_path / "run")
@@ -270,7 +315,21 @@ def test_a_loss_of_ones_own_needs_the_problem_above_tables(tmp_path: Path) -> No
     assert isinstance(found, CompactTrajectory)
     state = found.compact[-1]
     assert isinstance(state, TrainState)
-    assert state.overlap(run.compact[-1]) == pytest.approx(1.0)  # type: ignore[attr-defined]
+    first = run.compact[-1]
+    assert isinstance(first, TrainState)
+    assert state.overlap(first) == pytest.approx(1.0)
+
+    def seen(w: np.ndarray) -> np.ndarray:
+        return np.cos(3 * w[:, 0])
+
+    assert state.fine == first.fine > 1e-12  # means are as fine as those of the run, to the bit
+    assert state.expectation(seen) == first.expectation(seen)
+    said, arrays = first.parts()
+    early = TrainState.from_parts(WIDE.domain, {"layout": said["layout"], "most": said["most"]}, arrays)
+    assert early.fine == 1e-12  # of files in which it is not told
+    for wrong in (0.0, 1.0, float("nan")):
+        with pytest.raises(archive.Unreadable, match="a tolerance that there are"):
+            TrainState.from_parts(WIDE.domain, {**said, "fine": wrong}, arrays)
 
 
 def test_outcomes_that_no_file_holds_are_refused_before_they_are_taken(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from ...model.drives import swing
 from ...model.formulas import Formula, by_name
 from ...model.hamiltonians import PauliHamiltonian, hamiltonian
 from ...model.problem import Problem
+from ...model.schedules import Schedule
 from .layout import register_table
-from .moving import Memory, Move, Moving, Reached, accounted, extrapolated
+from .moving import EXTRAPOLATED, Memory, Move, Moving, Reached, accounted, extrapolated
 from .trains import Train, kept, left_canonical, reversed_order, rounded, svd
 from .windows import Window, layers_of, windows_of
 
@@ -35,7 +36,7 @@ class Chain:
 
     Attributes:
         problem: what is run.
-        order: 1, 2 or 4.
+        order: 2 or 4.
         tolerance: relative 2-norm that the cuts of one layer may leave out.
         most: the largest rank.
         begin: the initial wave, the core of qubit 0 first.
@@ -50,30 +51,48 @@ class Chain:
     _gates: dict[tuple[int, float], tuple[list[np.ndarray | Train], float]] = field(default_factory=dict)
 
     @property
+    def knots(self) -> Sequence[float]:
+        """Jumps and kinks of the schedules of pieces."""
+        return self.h.knots
+
+    @property
     def imaginary(self) -> bool:
         """Whether the clock is the imaginary one."""
         return self.problem.clock == "imaginary"
 
+    @property
+    def sweeps(self) -> int:
+        """Strang's steps whose work is that of one step: it sweeps forwards and backwards once."""
+        if self.imaginary and self.order == 4:
+            return EXTRAPOLATED
+        return (len(self._formula.ramps) + 1) // 2
+
+    @property
+    def _formula(self) -> Formula:
+        """Of Strang's steps where terms have schedules of their own, which are averaged over each of these."""
+        return by_name({2: "strang", 4: "blanes_moan4" if self.h.commutes else "suzuki4"}[self.order])
+
     @cached_property
     def h(self) -> PauliHamiltonian:
-        """The Hamiltonian, all of whose terms have one schedule."""
+        """The Hamiltonian; what has a schedule of its own is a piece of it."""
         found = hamiltonian(self.problem)
         assert isinstance(found, PauliHamiltonian)  # losses have an engine of their own
         return found
 
-    def amount(self, t0: float, t1: float) -> float:
-        """The time for which the sum of strings acts between two times."""
-        return self.h.amounts(t0, t1)[0]
+    @cached_property
+    def _parts(self) -> list[tuple[list[Window], float]]:
+        """Windows and constant of each piece."""
+        return [windows_of(piece) for piece in self.h.pieces]
 
     @cached_property
-    def _parts(self) -> tuple[list[list[Window]], float]:
-        windows, constant = windows_of(self.h.terms)
-        return layers_of(windows), constant
-
-    @property
     def layers(self) -> list[list[Window]]:
-        """Windows that do not overlap."""
-        return self._parts[0]
+        """Windows that do not overlap, those of the first piece first."""
+        return [layer for windows, _ in self._parts for layer in layers_of(windows)]
+
+    @cached_property
+    def piece_of(self) -> list[int]:
+        """The number of the piece to which each layer belongs."""
+        return [k for k, (windows, _) in enumerate(self._parts) for _ in layers_of(windows)]
 
     def finer(self, begin: float) -> Chain:
         """The same at half the tolerance."""
@@ -82,6 +101,10 @@ class Chain:
     def coarser_by(self, tolerance: float) -> Chain:
         """The same with another tolerance of the cuts."""
         return replace(self, tolerance=tolerance, _gates={})
+
+    def of_order(self, order: int) -> Chain:
+        """The same with another order of the step."""
+        return replace(self, order=order, _gates={})
 
     def unsure(self, begin: float) -> float:
         """How far the initial wave is from one that is known better: it is exact."""
@@ -97,9 +120,13 @@ class Chain:
     def first_steps(self) -> int:
         """So many that no window turns by more than a quarter in one of them."""
         p = self.problem
-        largest = max((w.size for layer in self.layers for w in layer), default=0.0)
-        turn = largest * swing(self.h.schedules[0], p.duration)
+        swings = [swing(schedule, p.duration) for schedule in self.h.schedules]
+        turn = max((w.size * swings[k] for k, layer in zip(self.piece_of, self.layers) for w in layer), default=0.0)
         return int(min(_MOST, max(_FEWEST, np.ceil(turn / _TURN))))
+
+    def swings(self) -> tuple[tuple[str, Schedule, float], ...]:
+        """None where all terms have one schedule, whose integral is all that matters."""
+        return () if self.h.commutes else self.h.moving
 
     def moves(self, ends: Sequence[float] | np.ndarray) -> Iterator[Move]:
         """The moves of all steps between these ends; unit norm at the last."""
@@ -107,7 +134,7 @@ class Chain:
             for t0, t1 in zip(ends[:-1], ends[1:]):
                 yield Move(partial(self._extrapolated, t0=float(t0), t1=float(t1)), True)
             return
-        yield from self._through(by_name({1: "lie", 2: "strang", 4: "blanes_moan4"}[self.order]), ends)
+        yield from self._through(self._formula, ends)
         yield Move(Moving.unit)
 
     def memory(self) -> Memory:
@@ -170,26 +197,35 @@ class Chain:
         layers = range(len(self.layers))
         before: tuple[int | None, int, float] | None = None
         for number, (t0, t1) in enumerate(zip(ends[:-1], ends[1:])):
-            amount = self.amount(float(t0), float(t1))
-            forward = True
-            for fraction in formula.ramps:
+            for forward, amounts in self._ramps(formula, float(t0), float(t1)):
                 for layer in layers if forward else reversed(layers):
+                    amount = amounts[self.piece_of[layer]]
                     if before is not None and before[1] == layer:
-                        before = (before[0], layer, before[2] + fraction * amount)
+                        before = (before[0], layer, before[2] + amount)
                     else:
                         if before is not None:
                             yield before
-                        before = (None, layer, fraction * amount)
-                forward = not forward
+                        before = (None, layer, amount)
             if before is not None:
                 before = (number + 1, before[1], before[2])
         if before is not None:
             yield before
 
+    def _ramps(self, formula: Formula, t0: float, t1: float) -> Iterator[tuple[bool, list[float]]]:
+        """The sweeps of a step, whether each goes forwards, and the amounts of the pieces: integrals over its substep."""
+        sweeps, at, ramps = len(formula.ramps) // len(formula.substeps), t0, iter(formula.ramps)
+        for substep in formula.substeps:
+            end = at + substep * (t1 - t0)
+            whole = self.h.amounts(at, end)
+            for number in range(sweeps):
+                share = next(ramps) / substep
+                yield number % 2 == 0, [share * amount for amount in whole]
+            at = end
+
     def _constant(self, wave: Moving, ends: Sequence[float] | np.ndarray) -> Moving:
-        """The constant of the operator: a phase, or a logarithm."""
-        constant = self._parts[1]
-        amount = constant * self.amount(float(ends[0]), float(ends[-1]))
+        """The constants of the operator: a phase, or a logarithm."""
+        amounts = self.h.amounts(float(ends[0]), float(ends[-1]))
+        amount = sum(constant * amount for (_, constant), amount in zip(self._parts, amounts))
         if self.imaginary:
             return replace(wave, log=wave.log - amount)
         return replace(wave, train=[np.exp(-1j * amount) * wave.train[0], *wave.train[1:]])

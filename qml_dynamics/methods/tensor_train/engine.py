@@ -13,12 +13,12 @@ from ...base.errors import MethodError
 from ...model.drives import swing
 from ...model.formulas import Factor, by_name, by_order, factors
 from ...model.problem import Problem
-from ...model.schedules import is_constant
+from ...model.schedules import Schedule, is_constant
 from .interpolation import interpolated
 from .kinetic import multiplier, of_momentum, of_sines
 from .layout import Layout
 from .momenta import FINE, FINEST, HIGHEST, in_momenta, outside, seeds, transforms
-from .moving import Memory, Move, Moving, Reached, accounted, extrapolated
+from .moving import EXTRAPOLATED, Memory, Move, Moving, Reached, accounted, extrapolated
 from .starts import start
 from .trains import Train, applied, contiguous, dense, distance, rounded
 
@@ -37,7 +37,7 @@ class Engine:
     Attributes:
         problem: what is run.
         layout: of its sites.
-        order: 1, 2 or 4.
+        order: 2 or 4.
         tolerance: relative 2-norm that one rounding may leave out.
         most: the largest rank.
         begin: the initial wave.
@@ -55,9 +55,21 @@ class Engine:
     _moves: OrderedDict[str, tuple[float, list[Train]]] = field(default_factory=OrderedDict)
 
     @property
+    def knots(self) -> Sequence[float]:
+        """None: the integrals of both schedules are exact."""
+        return ()
+
+    @property
     def imaginary(self) -> bool:
         """Whether the clock is the imaginary one."""
         return self.problem.clock == "imaginary"
+
+    @property
+    def sweeps(self) -> int:
+        """Strang's steps whose work is that of one step."""
+        if self.order == 2:
+            return 1
+        return EXTRAPOLATED if self.imaginary else len(by_order(self.order).substeps)
 
     @property
     def ring(self) -> Layout:
@@ -236,6 +248,10 @@ class Engine:
         """The same with another tolerance of the cuts."""
         return self._with(tolerance, self.begin, self.cutoffs)
 
+    def of_order(self, order: int) -> Engine:
+        """The same with another order of the step; its factors are its own, so that they do not depend on what ran before."""
+        return replace(self, order=order, _phases=OrderedDict(), _moves=OrderedDict())
+
     def _with(self, tolerance: float, begin: Train, cutoffs: tuple[int, ...]) -> Engine:
         return Engine(self.problem, self.layout, self.order, tolerance, self.most, begin, cutoffs)
 
@@ -248,6 +264,13 @@ class Engine:
         values, p = self.loss(seeds(self.begin)), self.problem
         turn = float(np.ptp(values)) * swing(p.strength, p.duration)
         return int(min(4096, max(_FEWEST, np.ceil(turn / 8))))
+
+    def swings(self) -> tuple[tuple[str, Schedule, float], ...]:
+        """Diffusion and strength, with the widths that the momenta and the loss have where the wave may be."""
+        p, grid = self.problem, self.ring.grid
+        top = [2 * np.pi / length * 2.0 ** (cut - 2) for length, cut in zip(grid.lengths, self.cutoffs)]
+        loss = float(np.ptp(self.loss(seeds(self.begin))))
+        return ("diffusion", p.diffusion, 0.5 * float(np.square(top).sum())), ("strength", p.strength, 0.5 * loss)
 
     def wider(self, reached: Callable[[], Reached], before: Sequence[float]) -> tuple[Engine, list[float]] | None:
         """With one qubit more for the momenta where much is beyond half of them, and more of them leave less."""

@@ -10,18 +10,18 @@ import numpy as np
 
 from ...backends import Backend
 from ...base.errors import MethodError, describe, integer, one_of, real, require
-from ...model.operator_sum import OperatorSum
 from ...model.problem import Problem
 from ...results.journal import current
 from ..base import GRIDS, WAVES, Answer, Facts, Job, Space, Usual, Work, check_facts
 from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_waves
 from . import register, state
+from .choice import run
 from .engine import Engine
 from .layout import LAYOUTS
 from .moving import Stepper
 from .passes import Passes
-from .runs import Run, rank_of_a_step, run, stepper
+from .runs import ORDERS, Run, rank_of_a_step, stepper
 from .starts import VECTOR, check_start
 
 _TRAINS = 12  # trains and factors that are held beside the saved ones
@@ -55,7 +55,7 @@ class TensorTrain(Usual):
 
     Args:
         steps: equal steps over the duration; None: as many as make the error of the step at most a thousand tolerances.
-        order: 2 or 4.
+        order: 2 or 4; None: 2 where steps are given, else the one that seems to need less work.
         tolerance: relative 2-norm that one rounding may leave out.
         max_bond: the largest rank.
         layout: which bits are neighbours: ``"mirrored"`` (every other axis turned over), ``"sequential"`` or ``"interleaved"``.
@@ -74,7 +74,7 @@ class TensorTrain(Usual):
     """
 
     steps: int | None = None
-    order: int = 2
+    order: int | None = None
     tolerance: float = 1e-8
     max_bond: int = 256
     layout: str = "mirrored"
@@ -84,8 +84,9 @@ class TensorTrain(Usual):
     def __post_init__(self) -> None:
         if self.steps is not None:
             object.__setattr__(self, "steps", integer(self.steps, "steps", 1, 10**9, MethodError))
-        known = isinstance(self.order, (int, np.integer)) and not isinstance(self.order, bool) and self.order in (2, 4)
-        require(known, "order", "be 2 or 4", describe(self.order), MethodError)
+        whole = isinstance(self.order, (int, np.integer)) and not isinstance(self.order, bool)
+        known = self.order is None or (whole and self.order in ORDERS)
+        require(known, "order", "be 2, 4 or None", describe(self.order), MethodError)
         real(self.tolerance, "tolerance", positive=True, error=MethodError)
         require(1e-12 <= self.tolerance <= 0.01, "tolerance", "be between 1e-12 and 0.01", self.tolerance, MethodError)
         integer(self.max_bond, "max_bond", 1, 4096, MethodError)
@@ -93,15 +94,12 @@ class TensorTrain(Usual):
 
     def facts(self) -> Facts:
         """Waves on both clocks, on grids and on the registers of operators."""
-        order = None if self.steps is None else self.order
+        order = None if self.steps is None else self.order or ORDERS[0]
         return Facts(WAVES, _SPACES, "classical", order, steps=self.steps, compact_above=VECTOR)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:
-        """Refuse what the facts exclude, terms with schedules of their own, and waves known as vectors on more than 22 qubits."""
+        """Refuse what the facts exclude, and waves known as vectors on more than 22 qubits."""
         check_facts(self, problem)
-        moves = isinstance(problem.operator, OperatorSum) and len(problem.operator.parts) > 1
-        must = "have one schedule for all terms of its operator for TensorTrain"
-        require(not moves, "problem", must, "of several", MethodError)
         check_start(problem)
 
     def run(self, job: Job) -> Answer:
@@ -199,5 +197,6 @@ def _shape(found: Run, times: np.ndarray) -> dict[str, object]:
     return {
         "bond": np.array([point.rank for point in found.kept if point.time in times]),
         "steps": found.steps,
+        "order": found.engine.order,
         **({"momentum_qubits": list(found.engine.cutoffs)} if found.engine.cutoffs else {}),
     }

@@ -10,7 +10,10 @@ import numpy as np
 
 from ...base.errors import MethodError
 from ...model.problem import Problem
+from ...model.schedules import Schedule
 from .trains import Train, added, rounded, scaled
+
+EXTRAPOLATED = 3  # of Strang's steps in one that is extrapolated
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +90,21 @@ class Stepper(Protocol):
     """What takes the steps of a run: an :class:`Engine` or a :class:`~.chains.Chain`."""
 
     problem: Problem
+    order: int
     tolerance: float
     most: int
     begin: Train
     cutoffs: tuple[int, ...]
+
+    @property
+    def sweeps(self) -> int:
+        """Strang's steps whose work is that of one step."""
+        ...
+
+    @property
+    def knots(self) -> Sequence[float]:
+        """Times at which steps end, beside the saved ones."""
+        ...
 
     @property
     def imaginary(self) -> bool:
@@ -125,6 +139,10 @@ class Stepper(Protocol):
         """The same with another tolerance of the cuts."""
         ...
 
+    def of_order(self, order: int) -> Stepper:
+        """The same with another order of the step."""
+        ...
+
     def unsure(self, begin: float) -> float:
         """How far the initial wave is from one within ``begin`` tolerances."""
         ...
@@ -139,6 +157,10 @@ class Stepper(Protocol):
 
     def first_steps(self) -> int:
         """Steps to try first."""
+        ...
+
+    def swings(self) -> tuple[tuple[str, Schedule, float], ...]:
+        """Name, schedule and half of the width of what it multiplies, for each schedule that steps have to resolve."""
         ...
 
 

@@ -1,19 +1,20 @@
 """Runs of trains that are kept while they go on: each where it stands, so that another process goes on from there bit by bit.
 
-A call goes through several: with other cutoffs, with half the step, and one by which the error is measured. They follow from the
-call, so that each is known by its number.
+A call goes through several: with other cutoffs, with half the step, of another order, and one by which the error is measured. They
+follow from the call, so that each is known by its number; the order and the steps that it has are kept beside it, and compared.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...base.archive import DAMAGE, Unreadable, checked, of, reading
+from ...base.differing import differences
 from ...results.journal import Entry, Scope
 from .moving import Memory, Moving, Reached
 from .stored import restored_train, train_arrays
@@ -48,10 +49,11 @@ class Track:
         loop: where it is kept.
         sites: of its trains.
         saves: how many saved times it has.
+        plan: what was chosen for it: the order, the steps and the cutoffs.
     """
 
-    def __init__(self, loop: Scope | None, sites: int, saves: int) -> None:
-        self.loop, self.sites, self.saves = loop, sites, saves
+    def __init__(self, loop: Scope | None, sites: int, saves: int, plan: Mapping[str, object]) -> None:
+        self.loop, self.sites, self.saves, self.plan = loop, sites, saves, plan
         self.began = time.monotonic()
 
     def restored(self) -> tuple[Standing, list[Reached]] | None:
@@ -69,6 +71,9 @@ class Track:
             return self._read(found)
 
     def _read(self, found: Entry) -> tuple[Standing, list[Reached]]:
+        differing = differences(dict(self.plan), of(found.meta.get("plan"), dict, "plan"), was="the folder's is")
+        if differing:
+            raise Unreadable(f"it must be of the order and the steps that this call has chosen, but {differing[0]}")
         rows = checked(found.arrays, "points", "f", (None, 5), bounded=False)
         if not 1 <= len(rows) <= self.saves:
             raise Unreadable(f"it must have reached 1 to {self.saves} times, but has {len(rows)}")
@@ -99,7 +104,7 @@ class Track:
         if self.loop is None:
             return
         memory, wave = standing.memory, standing.wave
-        meta: dict[str, object] = {"done": standing.done, "whole": wave is None}
+        meta: dict[str, object] = {"done": standing.done, "whole": wave is None, "plan": self.plan}
         phases = [[key, float(log)] for key, _, log in memory.phases]
         lowest = None if memory.lowest is None else float(memory.lowest)
         meta["engine"] = {"phases": phases, "moves": [list(pair) for pair in memory.moves], "lowest": lowest}
@@ -145,7 +150,8 @@ class Passes:
         """That of the next run."""
         self.runs.append(run)
         loop = None if self.scope is None else self.scope.run()
-        return Track(loop, len(run.engine.begin), len(run.saves))
+        plan = {"order": run.engine.order, "steps": run.steps, "cutoffs": list(run.engine.cutoffs)}
+        return Track(loop, len(run.engine.begin), len(run.saves), plan)
 
     def furthest(self) -> Run | None:
         """The run that has reached the most times, the later of equals; None where none has begun."""

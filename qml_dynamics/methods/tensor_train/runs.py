@@ -1,15 +1,15 @@
-"""A run of a tensor train at given times, its number of steps, its momentum cutoff, and what it says of its error."""
+"""A run of a tensor train at given times, and what it says of its error."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...model.domains import Grid
-from ...model.formulas import boundaries, segments
+from ...model.formulas import segments
 from ...model.problem import Problem
 from .chains import Chain
 from .engine import Engine
@@ -23,13 +23,9 @@ from .trains import contiguous, distance, largest_bond
 if TYPE_CHECKING:
     from .method import TensorTrain
 
-Progress = Callable[[int, int], None]
-_STEP_SHARE = 1000.0  # tolerances that the error of the step may have where the steps are chosen
-_MOST_STEPS = 1 << 16
-_COARSE = 0.1  # apart: steps so coarse have no order yet, and a distance that does not fall is not that of roundings
+ORDERS = (2, 4)  # of a step; the first where steps are given without one
 _UNRELATED = 0.5  # apart: the distance of such waves tells nothing of their error
 _FURTHEST = 2.0  # apart that two waves of unit norm can be
-_LEAST_GAIN = 1.6  # by which a halved step must lower the error, else roundings are what is left
 _BEGIN = 0.03  # of the tolerance: that of the initial wave in the run by which another is measured
 _ROUNDING = 3e-15  # of one operation on a train of unit norm
 
@@ -151,36 +147,6 @@ class Run:
         return {"all": step + rounding + cutoff, "step": step, "rounding": rounding, "cutoff": cutoff}
 
 
-def run(
-    problem: Problem,
-    method: TensorTrain,
-    saves: Sequence[float],
-    progress: Progress,
-    passes: Passes,
-    engine: Stepper | None = None,
-) -> Run:
-    """The run of a method; with its steps given it is not gone through yet, but for the choice of its cutoff.
-
-    ``engine`` is its :func:`stepper`, where that has been made already; ``passes`` keeps what is gone through.
-    """
-
-    def made(steps: int, engine: Stepper) -> Run:
-        """The run with this number of steps by this engine, not yet carried out."""
-        ends = boundaries(problem.duration, steps, saves)
-        done = [0]
-
-        def tick() -> None:
-            """Report one more step as done."""
-            done[0] += 1
-            progress(min(done[0], len(ends) - 1), len(ends) - 1)
-
-        return Run(engine, ends, list(saves), tick, passes)
-
-    engine = engine or stepper(problem, method)
-    found = _with_room(made, method.steps or engine.first_steps(), engine)
-    return found if method.steps is not None else _fine_enough(found, method.tolerance)
-
-
 def rank_of_a_step(problem: Problem, method: TensorTrain) -> int:
     """The rank of the initial wave, or of the loss's factor of a step where it is larger.
 
@@ -196,37 +162,13 @@ def rank_of_a_step(problem: Problem, method: TensorTrain) -> int:
 
 def stepper(problem: Problem, method: TensorTrain) -> Stepper:
     """What takes the steps of a method on a problem: with the first momenta of a grid, or the windows of an operator."""
-    tolerance, most = method.tolerance, method.max_bond
+    tolerance, most, order = method.tolerance, method.max_bond, method.order or ORDERS[0]
     if problem.operator is not None:
-        return Chain(problem, method.order, tolerance, most, register_start(problem, tolerance, most))
+        return Chain(problem, order, tolerance, most, register_start(problem, tolerance, most))
     grid = problem.domain
     assert isinstance(grid, Grid)  # the facts have refused anything else
     layout = Layout(grid, method.layout)
     begin = start(problem, layout, tolerance, most)
-    probe = Engine(problem, layout, method.order, tolerance, most, begin, layout.ring.grid.qubits)
+    probe = Engine(problem, layout, order, tolerance, most, begin, layout.ring.grid.qubits)
     cutoffs = first_cutoffs(problem, layout, begin, probe.loss, tolerance, most)
-    return Engine(problem, layout, method.order, tolerance, most, begin, cutoffs)
-
-
-def _with_room(made: Callable[[int, Stepper], Run], steps: int, engine: Stepper) -> Run:
-    """The run whose cutoff is so high that little is beyond half of it, or that a higher one would not leave less."""
-    found, before = made(steps, engine), list[float]()
-    while (raised := found.engine.wider(found.reached, before)) is not None:
-        wider, before = raised
-        found = made(steps, wider)
-    return found
-
-
-def _fine_enough(found: Run, tolerance: float) -> Run:
-    """Halves the step until the error of the finer run is small, or no longer falls."""
-    found.whole()
-    before = np.inf
-    while True:
-        finer = found.halved()
-        finer.engine = finer.engine.coarser_by(tolerance)
-        finer.whole()
-        apart = float(finer.moved(found).max())
-        stuck = apart * _LEAST_GAIN > before and apart <= _COARSE
-        if apart <= _STEP_SHARE * tolerance or stuck or finer.steps > _MOST_STEPS:
-            return finer
-        found, before = finer, apart
+    return Engine(problem, layout, order, tolerance, most, begin, cutoffs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ...results.sampling import merged_counts
 from ...results.trajectory import Best, Counts
 from ..base import Answer, Job, Stream
 from .engine import Engine
-from .interpolation import interpolated
+from .interpolation import FRESH, interpolated
 from .kinetic import of_momentum
 from .layout import LAYOUTS, Layout
 from .momenta import in_momenta, seeds
@@ -29,6 +29,7 @@ from .trains import Train, dense, drawn, evaluated, inner, largest_bond, mean, r
 
 Function = Callable[[np.ndarray], np.ndarray]
 _EXACT = 1e-12  # of the largest value of what is averaged
+_AVERAGES = 1e-3  # of the tolerance of a run, where that is more
 _FINEST_PART = 14  # qubits of a marginal
 _LARGEST = 4096  # rank that a method takes
 
@@ -41,23 +42,30 @@ class TrainState:
         layout: which bit stands at which site.
         train: right-canonical.
         most: the largest rank of what is averaged.
+        fine: tolerance of what is averaged, of its largest value.
+        known: trains of what has been averaged in other states of a run, by the names of the arguments.
     """
 
     layout: Layout
     train: Train
     most: int
+    fine: float = _EXACT
+    known: dict[tuple[str, str], Train] = field(default_factory=dict, repr=False)
 
     def parts(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         """What a file holds of it."""
-        return {"layout": self.layout.kind, "most": self.most}, train_arrays(self.train)
+        return {"layout": self.layout.kind, "most": self.most, "fine": self.fine}, train_arrays(self.train)
 
     @classmethod
     def from_parts(cls, domain: Domain, said: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> TrainState:
         """The wave of :meth:`parts`; ``ValueError`` where they are none on this grid."""
         kind, most = of(said.get("layout"), str, "layout"), of(said.get("most"), int, "most")
-        if not isinstance(domain, Grid) or kind not in LAYOUTS or not 1 <= most <= _LARGEST:
-            raise Unreadable("a train must be on a grid, with a layout and a rank that there are, but is not")
-        return cls(Layout(domain, kind), restored_wave(arrays, domain.num_qubits), most)
+        fine = of(said.get("fine", _EXACT), float, "fine")
+        if not isinstance(domain, Grid) or kind not in LAYOUTS or not 1 <= most <= _LARGEST or not _EXACT <= fine < 1:
+            raise Unreadable(
+                "a train must be on a grid, with a layout, a rank and a tolerance that there are, but is not"
+            )
+        return cls(Layout(domain, kind), restored_wave(arrays, domain.num_qubits), most, fine)
 
     @property
     def bond(self) -> int:
@@ -107,14 +115,30 @@ class TrainState:
         """
         return self.average(Objective(function, "observable"), "function")
 
-    def average(self, function: Function, name: str) -> float:
-        """The same of a function that checks its values; ``name`` is the argument that is blamed."""
-        found = interpolated(lambda bits: function(self.layout.points(bits)), seeds(self.train), _EXACT, self.most)
+    def average(self, function: Function, name: str, key: str = "") -> float:
+        """The same of a function that checks its values; ``name`` is the argument that is blamed.
+
+        With a ``key`` the train of the function is kept, and used again where it is right at points of another state too.
+        """
+        at, start = (name, key), seeds(self.train)
+
+        def values(bits: np.ndarray) -> np.ndarray:
+            """The function at points given by their bits."""
+            return function(self.layout.points(bits))
+
+        if at in self.known:
+            right = values(start)
+            miss = np.abs(evaluated(self.known[at], start) - right).max()
+            if miss <= FRESH * self.fine * np.abs(right).max():
+                return mean(self.train, self.known[at]).real
+        found = interpolated(values, start, self.fine, self.most)
         if not found.whole:
             raise MethodError(
                 f"Argument `{name}` must be of a rank of at most max_bond = {self.most}, but misses {found.error:.1e} of its largest "
                 "value at fresh points."
             )
+        if key:
+            self.known[at] = found.train
         return mean(self.train, found.train).real
 
     def overlap(self, other: CompactState) -> complex:
@@ -180,14 +204,19 @@ def check_observables(observables: list[Observable]) -> None:
 
 def ask_first(job: Job, engine: Engine) -> None:
     """Ask loss and observables for their means in the initial wave, so that what has none is refused before the first step."""
-    _observe(job, engine, 0.0, TrainState(engine.layout, engine.begin, engine.most), Table())
+    _observe(job, engine, 0.0, _state(engine, engine.begin, {}), Table())
+
+
+def _state(engine: Engine, train: Train, known: dict[tuple[str, str], Train]) -> TrainState:
+    return TrainState(engine.layout, train, engine.most, max(_EXACT, _AVERAGES * engine.tolerance), known)
 
 
 def compact_answer(
     job: Job, engine: Engine, points: Sequence[Reached], told: Mapping[str, object], stop: str
 ) -> Answer:
     """The answer that the trains at the saved times give, without any table; with its diagnostics, and why it ended."""
-    states = tuple(TrainState(engine.layout, point.train, engine.most) for point in points)
+    known: dict[tuple[str, str], Train] = {}
+    states = tuple(_state(engine, point.train, known) for point in points)
     table = Table()
     for point, state in zip(points, states):
         _observe(job, engine, point.time, state, table)
@@ -214,14 +243,14 @@ def _observe(job: Job, engine: Engine, time: float, state: TrainState, table: Ta
     for axis, (q, cut, length, twist) in enumerate(zip(grid.qubits, engine.cutoffs, grid.lengths, grid.twist)):
         square = of_momentum(lambda k, u=2 * np.pi / length, f=twist: (u * (k - f)) ** 2, q, cut, 1e-14)  # type: ignore[misc]
         kinetic += mean(wave, ring.alone(axis, square)).real
-    objective = state.average(problem.objective, "objective")
+    objective = state.average(problem.objective, "objective", "objective")
     d, s = (schedule.value(time, problem.duration) for schedule in (problem.diffusion, problem.strength))
     for name, value in (("energy", d * kinetic + s * objective), ("kinetic", kinetic), ("objective", objective)):
         table.add(name, value)
     for observable in job.observables:
         assert observable.function is not None
         if observable.basis == "weight":
-            value = state.average(Objective(observable.function, observable.name), "observables")
+            value = state.average(Objective(observable.function, observable.name), "observables", observable.name)
         else:
             value = _of_momenta(observable.function, observable.name, wave, engine)
         table.add(observable.name, value)

@@ -13,6 +13,7 @@ import numpy as np
 
 Train = list[np.ndarray]
 ZIP = 0.1  # of the tolerance: what the cuts of a zip-up may leave out
+_WIDE = 3  # columns a row, above which a triangle is made first
 
 
 def svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -23,6 +24,24 @@ def svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         right, s, left = np.linalg.svd(matrix.T, full_matrices=False)
         u, v = left.T, right.T
     return u, s, v
+
+
+def leading(matrix: np.ndarray, share: float, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal columns and the rows beside them, whose product is the matrix but for what :func:`kept` may leave out.
+
+    Of a wide matrix the singular values are those of the triangle of its rows, which is small.
+
+    >>> wide = np.outer([1.0, 2.0], np.arange(9.0))
+    >>> [part.shape for part in leading(wide, 1e-9, 8)], np.allclose(np.matmul(*leading(wide, 1e-9, 8)), wide)
+    ([(2, 1), (1, 9)], True)
+    """
+    if matrix.shape[1] > _WIDE * matrix.shape[0]:
+        u, s, _ = svd(np.asarray(np.linalg.qr(matrix.conj().T, mode="r")).conj().T)
+        u = u[:, : kept(s, share, most)[0]]
+        return u, u.conj().T @ matrix
+    u, s, v = svd(matrix)
+    count = kept(s, share, most)[0]
+    return u[:, :count], s[:count, None] * v[:count]
 
 
 def kept(values: np.ndarray, tolerance: float, most: int) -> tuple[int, float]:
@@ -199,10 +218,9 @@ def multiplied(a: Sequence[np.ndarray], b: Sequence[np.ndarray], tolerance: floa
         if len(out) == len(a) - 1:
             out.append(part.reshape(c, two * two, 1))
             break
-        u, s, v = svd(part.reshape(c * two * two, p * q))
-        count, _lost = kept(s, share, 1 << 30)
-        out.append(u[:, :count].reshape(c, two * two, count))
-        carry = (s[:count, None] * v[:count]).reshape(count, p, q)
+        u, rows = leading(part.reshape(c * two * two, p * q), share, 1 << 30)
+        out.append(u.reshape(c, two * two, -1))
+        carry = rows.reshape(-1, p, q)
     short, _lost = cut_back(out, tolerance, 1 << 30)
     return [core.reshape(core.shape[0], 2, 2, core.shape[2]) for core in short]
 
@@ -226,10 +244,9 @@ def zipped(operator: Sequence[np.ndarray], train: Sequence[np.ndarray], toleranc
         c, two, right, ket = part.shape
         if i == last:
             return [*out, part.reshape(c, two, 1)]
-        u, s, v = svd(part.reshape(c * two, right * ket))
-        count, _ = kept(s, share, most)
-        out.append(u[:, :count].reshape(c, two, count))
-        carry = (s[:count, None] * v[:count]).reshape(count, right, ket)
+        u, rows = leading(part.reshape(c * two, right * ket), share, most)
+        out.append(u.reshape(c, two, -1))
+        carry = rows.reshape(-1, right, ket)
     raise AssertionError("a train has at least one site")
 
 

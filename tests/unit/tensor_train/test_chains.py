@@ -142,13 +142,6 @@ def test_a_wave_of_high_rank_is_refused_with_the_rank_found() -> None:
     wide, momenta = ising(np.ones(29), np.ones(30), 0.1), {"k": qd.of_momenta(lambda k: k[:, 0])}
     with pytest.raises(MethodError, match=r"^Argument `observables` must be operators or functions of weights[^\n]*$"):
         qd.evolve(wide, qd.TensorTrain(1), observables=momenta, progress=False)
-    driven = qd.Problem.from_operator(
-        [(qd.Linear(1.0, 0.4), "XX"), (qd.Linear(0.2, 0.7), "ZI")], clock="real", duration=1.0, initial="00"
-    )
-    with pytest.raises(
-        MethodError, match=r"^Argument `problem` must have one schedule for all terms [^\n]*of several'?\.$"
-    ):
-        qd.evolve(driven, qd.TensorTrain(2), progress=False)
 
 
 def test_a_strength_that_oscillates_counts_whole() -> None:
