@@ -210,7 +210,7 @@ def _mapped(file: IO[bytes], info: zipfile.ZipInfo) -> np.ndarray:
         )
     file.seek(start)
     shape, by_columns, dtype = _header(file, start + info.file_size)
-    return np.memmap(file, dtype, "r", file.tell(), shape, "F" if by_columns else "C")  # type: ignore[call-overload,no-any-return]
+    return np.memmap(file, dtype, "r", file.tell(), shape, "F" if by_columns else "C")
 
 
 def _array(file: IO[bytes], length: int) -> np.ndarray:

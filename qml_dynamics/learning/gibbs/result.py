@@ -162,9 +162,9 @@ def from_run(
 ) -> GibbsResult:
     """The law of a run of imaginary time ``beta / 2`` from a uniform start over ``size`` labels: ``log Z = 2 log_norm + log size``."""
     kept = None if run.counts is None else run.counts["weight"][-1].shots
-    measured = shots is not None and "success_probability" in run.diagnostics
     success = float(np.ravel(run.diagnostics.get("success_probability", 1.0))[-1])
-    spread = float(share_error(success, shots)) if measured else 0.0
+    exact = shots is None or "success_probability" not in run.diagnostics
+    spread = 0.0 if exact else float(share_error(success, shots or 1))
     error = float(np.ravel(run.diagnostics.get("log_norm_stderr", 0.0))[-1])
     log_z = 2 * float(run.log_norm[-1]) + float(np.log(size))
     return GibbsResult(
