@@ -98,8 +98,8 @@ def without_pattern(w: np.ndarray) -> np.ndarray:
 
 
 FULL = "`observables` must be of a rank of at most max_bond = 24"
-ODD = {kind: {not_a_number: "`odd` must be finite"} for kind in RUNS}
-ODD["train"] |= {qd.of_momenta(not_a_number): "`odd` must be finite", without_pattern: FULL}
+ODD = {kind: {not_a_number: r"`observables\['odd'\]` must be finite"} for kind in RUNS}
+ODD["train"] |= {qd.of_momenta(not_a_number): r"`observables\['odd'\]` must be finite", without_pattern: FULL}
 
 
 @pytest.mark.parametrize("kind", list(RUNS))
