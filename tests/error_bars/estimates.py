@@ -317,5 +317,6 @@ COVERS: dict[str, tuple[str, ...] | str] = {
     "validation/compact_comparison.py": "a distance expected of equal runs, and errors of other modules",
     "validation/comparison.py": "errors of other modules",
     "validation/error_parts.py": "sums of errors of other modules",
+    "validation/noise_parts.py": "a distance expected of equal runs",
     "validation/operator_budget.py": "errors of other modules",
 }
