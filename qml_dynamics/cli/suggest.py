@@ -105,7 +105,8 @@ def _judged(
     try:
         if facts.runs_on != "classical" and problem.domain.num_qubits > most and (device or facts.runs_on == "backend"):
             success = _expected(convert(problem, method, device, shots, compact=True))
-            how = f"""qml-dynamics cost {run}{"" if default else f' --method "{text}"'}"""
+            taken = "" if shots is None else f" --shots {shots}"
+            how = f"""qml-dynamics cost {run}{"" if default else f' --method "{text}"'}{taken}"""
             kept = "" if success is None else f"; predicted: {success:.3g} of the samples are kept at the end"
             words = f"circuits are not counted above {most} qubits, {how} counts them{kept}"
             return Suggestion(text, True, default, _reason(facts, problem, device), words, success)

@@ -78,9 +78,9 @@ def mean_losses(run: Trajectory) -> dict[str, Any] | None:
 
 def ground_data(run: Trajectory) -> dict[str, Any] | None:
     """Bounds on the ground energy from the last wave of an operator in imaginary time; None where there is no such wave."""
-    if run.problem.operator is None or run.problem.clock != "imaginary" or run.states is None:
+    if run.problem.operator is None or run.problem.clock != "imaginary":
         return None
-    if run.problem.domain.num_qubits > MOST_QUBITS:
+    if isinstance(run, CompactTrajectory) or run.problem.domain.num_qubits > MOST_QUBITS or run.states is None:
         return None
     found = ground_bounds(run.problem, run.states[-1])
     return {**plain(found.as_data()), "sentences": list(found.sentences)}

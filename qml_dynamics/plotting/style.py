@@ -33,7 +33,6 @@ STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.labelsize": 9.0,
-    "axes.titley": 1.0,  # where titles stand anyway: nothing is drawn above a panel; looking for it takes up to a tenth of a picture
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": MUTED,

@@ -230,7 +230,7 @@ def _energy_size(run: Trajectory, i: int) -> float:
     problem, t = run.problem, float(run.times[i])
     size = abs(float(run.expectations["energy"].value[i]))
     if problem.operator is not None:
-        return max(size, hamiltonian(problem).bounds(t)[1])
+        return max(size, *map(abs, hamiltonian(problem).bounds(t)))
     ends = (schedule.value(t, problem.duration) for schedule in (problem.diffusion, problem.strength))
     means = (
         abs(float(run.expectations[name].value[i])) for name in ("kinetic", "objective") if name in run.expectations
@@ -239,7 +239,9 @@ def _energy_size(run: Trajectory, i: int) -> float:
     if problem.domain.size > _MOST_LOSSES:
         return size
     strength = abs(problem.strength.value(t, problem.duration))
-    return max(size, strength * float(np.ptp(loss_table(problem))))
+    widest = sum(float(axis.max()) for axis in problem.domain.dual_axes)
+    rounding = 1e-8 * abs(problem.diffusion.value(t, problem.duration)) * widest  # energies of 0 are 0 to within it
+    return max(size, strength * float(np.ptp(loss_table(problem))), rounding)
 
 
 def _common(a: Trajectory, b: Trajectory) -> list[tuple[int, int]]:

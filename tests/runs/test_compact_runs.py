@@ -12,6 +12,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.base import archive
+from qml_dynamics.cli import main
 from qml_dynamics.methods import in_place
 from qml_dynamics.methods.tensor_train import passes, runs
 from qml_dynamics.methods.tensor_train.state import TrainState
@@ -341,3 +342,27 @@ def test_outcomes_that_no_file_holds_are_refused_before_they_are_taken(tmp_path:
             wide, qd.Trotter(1), backend="aer:matrix_product_state", shots=9, progress=False, folder=tmp_path / "run"
         )
     assert not (tmp_path / "run").exists()
+
+
+def test_the_command_keeps_a_cooled_chain_without_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ["I" * k + "ZZ" + "I" * (22 - k) for k in range(23)] + ["I" * k + "X" + "I" * (23 - k) for k in range(24)]
+    terms = "\n".join(f"{-0.5 if 'X' in word else -1.0} {word}" for word in labels)
+    (tmp_path / "h.txt").write_text(terms + "\n")
+    lines = [
+        "[operator]",
+        'file = "h.txt"',
+        "[evolution]",
+        'clock = "imaginary"',
+        "duration = 0.2",
+        "[initial]",
+        'kind = "uniform"',
+    ]
+    lines += ["[method]", 'kind = "tensor_train"', "steps = 4", "order = 2"]
+    (tmp_path / "p.toml").write_text("\n".join(lines) + "\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(tmp_path / "p.toml"), "--out", str(tmp_path / "out"), "--save", "3"])
+    assert ended.value.code == 0, capsys.readouterr().err
+    run = qd.load(tmp_path / "out")
+    energies = run.expectations["energy"].value
+    assert energies[0] == pytest.approx(-12.0, abs=1e-6)  # of the uniform start: 24 fields of 1/2
+    assert energies[-1] < energies[0] - 0.5

@@ -217,3 +217,12 @@ def test_samples_on_axes_of_any_length(points: int | tuple[int, int]) -> None:
     assert not qd.compare(
         drawn, qd.evolve(p.replace(initial=qd.Gaussian([-1.5] * len(many), 0.8)), qd.SplitStep(100))
     ).agree
+
+
+def test_energies_of_zero_are_compared_beside_the_rounding_of_their_kinetic_part() -> None:
+    still = qd.Problem(
+        qd.Grid((-2, 2), 6), lambda w: 0 * w[:, 0], 0.7, clock="real", duration=1.0, initial=qd.Uniform()
+    )
+    first, second = (qd.evolve(still, method) for method in (qd.SplitStep(7), qd.Krylov()))
+    assert np.abs(first.expectations["energy"].value).max() < 1e-9
+    assert qd.compare(first, second).agree

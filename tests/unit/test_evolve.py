@@ -14,6 +14,7 @@ from scipy.linalg import expm
 
 import qml_dynamics as qd
 from qml_dynamics.model.pauli import PauliSum
+from qml_dynamics.results.observables import read_observables
 from tests.interrupts import interruptible
 
 
@@ -231,6 +232,17 @@ def test_an_edge_is_reported() -> None:
     with pytest.warns(qd.EdgeWeightWarning, match="edge of its box"):
         run = qd.evolve(problem, qd.SplitStep(10))
     assert run.diagnostics["edge_weight"][-1] > 1e-3 > run.diagnostics["edge_weight"][0]
+
+
+def test_functions_of_wide_registers_and_in_single_precision_are_observed() -> None:
+    """Numbers of points beyond exact floating-point numbers, and values that add up in another order for other points."""
+    wide = qd.Problem(qd.Grid([(-8, 8)] * 2, 29), lambda w: (w**2).sum(axis=1), 0.5, clock="real", duration=0.1)
+    spins = qd.Problem.from_operator({"Z" + "I" * 99: 1.0}, clock="real", duration=1.0)
+    rng = np.random.default_rng(1)
+    inner, outer = rng.normal(size=(2, 300)).astype(np.float32), rng.normal(size=300).astype(np.float32)
+    asked = {"x": lambda w: w[:, 0], "net": lambda w: np.tanh(w[:, :2].astype(np.float32) @ inner) @ outer}
+    for problem in (wide, spins):
+        assert [each.name for each in read_observables(asked, problem)] == ["x", "net"]
 
 
 CHANCE = np.random.default_rng(4)

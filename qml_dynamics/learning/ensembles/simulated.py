@@ -108,7 +108,10 @@ def _resolved(loss: Objective, start: np.ndarray, away: float) -> list[float] | 
     usual = 0.03 * np.maximum(
         1.0, np.abs(points).max(axis=0)
     )  # ten of the steps that a gradient without a spacing takes
-    values, slope = float(np.abs(loss(points)).max()), loss.gradient(points, usual)
+    slope = loss.gradient(points, usual)
+    values = max(float(np.abs(loss(points + step * usual)).max()) for step in (-0.3, 0.0, 0.3))
+    if (np.abs(slope) * usual).max() <= 1e-6 * values:
+        return None  # a slope of 0, of which rounding is left
     apart: list[float] = []
     for spacing in (usual / 8.0**octave for octave in range(_OCTAVES)):
         finer = loss.gradient(points, spacing / 8)

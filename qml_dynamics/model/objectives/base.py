@@ -23,8 +23,8 @@ from .shared import SharedTables
 if TYPE_CHECKING:
     from .prepared import Preparation
 
-_SAME = 1e-4  # of a value: single precision may add up in another order for other points beside it
-_SAME_OF_ALL, _ROUNDING = 1e-6, 1e-12  # of the range; absolute: what may be left of terms of about 1 whose sum is 0
+SAME = 1e-4  # of a value: single precision may add up in another order for other points beside it
+SAME_OF_ALL, ROUNDING = 1e-6, 1e-12  # of the range; absolute: what may be left of terms of about 1 whose sum is 0
 _AGAIN = np.array([1, 3, 5, 6])  # sevenths of the way through the points: asked a second time
 ASKED_TWICE = len(_AGAIN)
 _DIFFERENCE = np.array([3 / 4, -3 / 20, 1 / 60])  # central, of order six
@@ -214,9 +214,9 @@ class Objective:
         """Refuse a loss that is random, or that depends on the other points it is asked together with."""
         index, points = _again(domain)
         first, second = values[index], self(points)
-        wide = _SAME * np.abs(first) + _SAME_OF_ALL * float(np.ptp(values)) + 1e-12 * float(np.abs(values).max())
+        wide = SAME * np.abs(first) + SAME_OF_ALL * float(np.ptp(values)) + 1e-12 * float(np.abs(values).max())
         apart = (off := np.abs(second - first)) > wide
-        if apart.any() and not (off.max() < _ROUNDING and np.array_equal(self(points), second)):
+        if apart.any() and not (off.max() < ROUNDING and np.array_equal(self(points), second)):
             k = int(np.argmax(apart))
             raise ProblemError(
                 f"The objective `{self.name}` must have one value at a point, but has {first[k]:.6g} and {second[k]:.6g} at "

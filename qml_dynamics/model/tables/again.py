@@ -178,8 +178,9 @@ def _mark_of_whole(table: Table, found: Column, argument: str) -> str:
 
 
 def _said(table: Table) -> set[str]:
-    """The marks before decimals that some cell of a table can only have."""
-    return {mark for mark in MARKS if any(decides(table.column(name), mark) for name in table.header)}
+    """The marks before decimals that some cell of a column of numbers can only have."""
+    numbers = [name for name in table.header if table.known[name].kind in ("number", "percent", "undecided")]
+    return {mark for mark in MARKS if any(decides(table.column(name), mark) for name in numbers)}
 
 
 def _unclear(found: Column, argument: str, decimals: str) -> ProblemError:

@@ -50,7 +50,7 @@ def by_places(lines: Sequence[str], header: bool | None, even: bool, sample: int
     [(['city', 'x'], 1), (['New York', '1.5'], 2), (['Paris', '12.0'], 3)]
     """
     found = _lines_of(lines[:sample])
-    if len(found) <= _LEAST or (not even and not _has_gaps(found)):
+    if len(found) <= _LEAST or (not _has_gaps(found) if not even else not _may_lack(found)):
         return None
     named = header if header is not None else not any(is_value(found[0].text[a:b]) for a, b in found[0].spans)
     head, rows = _parted(found, named)
@@ -98,6 +98,14 @@ def _has_gaps(lines: Sequence[_Line]) -> bool:
     """Whether most lines have two blanks in a row between values: sentences have one."""
     wide = sum(any(b[0] - a[1] > 1 for a, b in zip(line.spans, line.spans[1:])) for line in lines)
     return 2 * wide > len(lines)
+
+
+def _may_lack(lines: Sequence[_Line]) -> bool:
+    """Whether some line has room for a value that is missing: it is indented, or has two blanks in a row between values."""
+    first = min(line.spans[0][0] for line in lines)
+    return any(
+        line.spans[0][0] > first or any(b[0] - a[1] > 1 for a, b in zip(line.spans, line.spans[1:])) for line in lines
+    )
 
 
 def _fields(lines: Sequence[_Line]) -> list[Span]:
@@ -169,7 +177,7 @@ def _plausible(rows: Sequence[Sequence[str]], fields: Sequence[Span]) -> bool:
 def _is_two(cell: str) -> bool:
     if " " not in cell or cell.startswith('"'):
         return False
-    return "  " in cell or (any(map(is_value, cell.split())) and not is_value(cell))
+    return "  " in cell or (any(map(is_value, cell.split())) and not cell.endswith("%"))
 
 
 def _unquoted(cell: str) -> str:

@@ -83,7 +83,10 @@ def annealing(sources: Sources) -> list[Child]:
     )
     chain = [(name, cell(value)) for name, value in flat(mapping(sources.said.get("chain"))) if name]
     if chain:
-        parts += [element("h3", "Samples around the end"), pairs(chain, "A chain at the last diffusion")]
+        parts += [
+            element("h3", "Samples around the end"),
+            pairs(chain, "A chain at the end of the path" if along == "time" else "A chain at the last diffusion"),
+        ]
     return parts
 
 

@@ -85,3 +85,12 @@ def test_one_branch_of_the_phase_over_two_weights() -> None:
     assert np.ptp(gap) < 1e-8
     moved = np.abs(history.free_energy[1] - history.free_energy[0])[seen]
     assert 1e-3 < moved.max() < np.pi * rule.hbar  # continuous in time too
+
+
+def test_a_start_at_the_top_of_a_smooth_free_energy_is_no_roughness() -> None:
+    """Its slope is 0 up to rounding: without diffusion nothing moves."""
+    options = {"diffusion": 0.0, "mobility": 1.0, "networks": 4, "steps": 5, "record": 5, "seed": 1}
+    still = en.observe_sde(lambda w: -((w[:, 0] - 0.3) ** 2), [0.3], **options)
+    assert np.abs(still.final - 0.3).max() < 1e-9
+    moved = en.observe_sde(lambda w: -((w[:, 0] - 0.3) ** 2), [0.5], **options)
+    assert np.abs(moved.final - 0.5).min() > 1e-3

@@ -201,6 +201,24 @@ def same(table: Table, names: list[str] | None, rows: list[list[str]]) -> bool:
     return table.rows == rows and (names is None or table.header == names)
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('"a" "b"\n"1" 5 200\n"2" 6 300\n', [["5", "200"], ["6", "300"]]),  # R's write.table, with names of rows
+        ("x yyy\n1 5 200\n2 6 300\n", [["5", "200"], ["6", "300"]]),
+        ("10000 300 5\n1 200 5\n20000 400 6\n", [["10000", "300", "5"], ["1", "200", "5"], ["20000", "400", "6"]]),
+        ("a b c\n1 2 3\n100 200 300\n", [["1", "2", "3"], ["100", "200", "300"]]),
+        ("0 1 0 1\n0 1 0.5 1\n1 0 0.5 0\n", [["0", "1", "0", "1"], ["0", "1", "0.5", "1"], ["1", "0", "0.5", "0"]]),
+    ],
+)
+def test_one_blank_between_values_separates_them_wherever_they_stand(
+    text: str, rows: list[list[str]], write: Write
+) -> None:
+    table = read_table(write(text))
+    assert [row[-len(rows[0]) :] for row in table.rows] == rows
+    assert "places" not in table.layout
+
+
 def test_values_without_alignment_are_never_refused(write: Write) -> None:
     rng = np.random.default_rng(5)
     for _ in range(60):

@@ -132,6 +132,12 @@ def test_new_marks_after_whole_numbers_are_decided_by_the_new_rows_or_asked_for(
         assert again(prepared, write(new)) == [[value] for value in wanted]
 
 
+def test_commas_in_texts_say_nothing_of_the_marks_of_numbers(write: Write) -> None:
+    prepared = on_data(load_data(write(WHOLE), target="k", test_fraction=0)).preparation
+    with pytest.raises(ProblemError, match="must say what the marks of column `n` are"):
+        again(prepared, write("n;note\n1.200;size 7\n1.500;7,4\n3.100;plain\n"))
+
+
 def test_whole_percentages_and_whole_numbers_beside_decimals(write: Write) -> None:
     prepared = on_data(load_data(write("p;k\n5%;a\n7 %;b\n"), target="k", test_fraction=0)).preparation
     assert again(prepared, write("p\n9%\n1.5%\n")) == [[0.09], [0.015]]
