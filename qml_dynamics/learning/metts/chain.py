@@ -12,7 +12,7 @@ import numpy as np
 
 from ...base.archive import of, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
-from ...base.codec import method_from_spec, with_tuples
+from ...base.codec import from_before, in_full, method_from_spec, with_tuples
 from ...base.differing import array_differences, differences
 from ...base.errors import ProblemError, describe, line, one_of, real, require
 from ...base.estimate import Estimate, error_of_mean
@@ -298,11 +298,11 @@ def _stored_problem(there: Mapping[str, object]) -> Problem:
 
 
 def _said(method: Method | str | None) -> Any:
-    return None if method is None else describe_method(method)
+    return None if method is None else in_full(describe_method(method))
 
 
 def _method(said: object) -> Any:
     """The method; of one of a person's own the text that was stored of it."""
     if not isinstance(said, dict):
         return None
-    return said.get("repr") if said.get("kind") == "custom" else method_from_spec(said)
+    return said.get("repr") if said.get("kind") == "custom" else method_from_spec(from_before(said))
