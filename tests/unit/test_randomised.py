@@ -203,6 +203,7 @@ def test_schedules_are_integrated_once_for_all_draws(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(qd.Linear, "integral", counted)
     parts = [(qd.Linear(1, 0.2), {"XI": -1.0}), (qd.Linear(0, 1), {"ZZ": 1.0})]
     problem = qd.Problem.from_operator(parts, clock="real", duration=0.5)
+    qd.evolve(problem, qd.QDrift(12, draws=2), save=[0.31, 0.5], seed=2)  # what is checked of a problem once
     many = []
     for draws in (2, 8):
         calls.clear()
