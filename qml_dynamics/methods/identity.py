@@ -21,7 +21,7 @@ import numpy as np
 
 from ..backends.base import Backend, capabilities
 from ..backends.description import lasting
-from ..base.codec import as_before, in_full, is_plain, method_spec
+from ..base.codec import as_before, from_before, in_full, is_plain, method_spec
 from ..base.differing import array_differences, differences
 from ..model.domains import Domain, Grid
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
@@ -126,7 +126,7 @@ class Identity:
         """In words, in what this call differs from one of before, see :meth:`stored`."""
         plain, more = (meta.get(name) for name in ("plain", "more"))
         first = {name: array for name, array in arrays.items() if not name.startswith(_MORE)}
-        found = differences(as_before(self.plain), as_before(plain) if isinstance(plain, dict) else {}, was=_WAS)
+        found = differences(self.plain, from_before(plain) if isinstance(plain, dict) else {}, was=_WAS)
         found += array_differences(self.arrays, first, was=_WAS)
         if found or not isinstance(more, dict):
             return found
