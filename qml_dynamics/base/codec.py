@@ -258,7 +258,10 @@ def from_before(spec: Any) -> Any:
     >>> from_before({"kind": "tensor_train"})
     {'kind': 'tensor_train', 'order': 2}
     """
-    return _each_method(spec, lambda kind, options: {**METHODS_OF_BEFORE[kind], **options})
+    return _each_method(
+        spec,
+        lambda kind, options: {**options, **{k: v for k, v in METHODS_OF_BEFORE[kind].items() if k not in options}},
+    )
 
 
 def as_before(spec: Any) -> Any:
