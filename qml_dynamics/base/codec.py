@@ -18,6 +18,7 @@ from .errors import MethodError, QMLDynamicsError, line, one_of, require
 from .registry import (
     ARRAY_WAVE,
     METHODS,
+    METHODS_OF_BEFORE,
     OPTIONS_OF_BEFORE,
     PARTS,
     PARTS_OF_BEFORE,
@@ -226,6 +227,56 @@ def _tuple(value: object) -> object:
     if isinstance(value, Mapping):
         return {name: _tuple(inner) for name, inner in value.items()}
     return tuple(map(_tuple, value)) if isinstance(value, list) else value
+
+
+def _each_method(spec: Any, change: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+    """Plain data with every method in it changed whose defaults were others before."""
+    if isinstance(spec, Mapping):
+        kind, inside = spec.get("kind"), {name: _each_method(value, change) for name, value in spec.items()}
+        return dict(change(kind, inside)) if isinstance(kind, str) and kind in METHODS_OF_BEFORE else inside
+    return [_each_method(value, change) for value in spec] if isinstance(spec, (list, tuple)) else spec
+
+
+def in_full(spec: Any) -> Any:
+    """Plain data of methods with the defaults named that were others before, so that stored results are told from those of before.
+
+    >>> in_full({"kind": "tensor_train"})
+    {'kind': 'tensor_train', 'order': None}
+    """
+
+    def change(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options, and today's defaults."""
+        now = {f.name: f.default for f in fields(method_class(kind)) if f.name in METHODS_OF_BEFORE[kind]}
+        return {**options, **{name: value for name, value in now.items() if name not in options}}
+
+    return _each_method(spec, change)
+
+
+def from_before(spec: Any) -> Any:
+    """Plain data of stored results with the defaults of before in the place of what they leave out.
+
+    >>> from_before({"kind": "tensor_train"})
+    {'kind': 'tensor_train', 'order': 2}
+    """
+    return _each_method(
+        spec,
+        lambda kind, options: {**options, **{k: v for k, v in METHODS_OF_BEFORE[kind].items() if k not in options}},
+    )
+
+
+def as_before(spec: Any) -> Any:
+    """:func:`in_full` as it was written when the defaults were those of before, which are left out.
+
+    >>> as_before({"kind": "tensor_train", "order": 2}), as_before({"kind": "tensor_train", "order": None})
+    ({'kind': 'tensor_train'}, {'kind': 'tensor_train', 'order': None})
+    """
+
+    def change(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that differ from the defaults of before."""
+        then = METHODS_OF_BEFORE[kind]
+        return {name: value for name, value in options.items() if name not in then or value != then[name]}
+
+    return _each_method(spec, change)
 
 
 def holds_none(spec: object) -> bool:

@@ -73,6 +73,9 @@ OPTIONS_OF_BEFORE = {
 }  # in stored files
 WAVES_OF_BEFORE: dict[str, dict[str, Any]] = {"gaussian": {"wrapped": False}}  # of stored files that do not name it
 PARTS_OF_BEFORE: dict[str, dict[str, Any]] = {"growth": {"pool": "pauli"}}  # likewise; so these are always written
+METHODS_OF_BEFORE: dict[str, dict[str, Any]] = {
+    "tensor_train": {"order": 2}
+}  # of stored results; problem files mean the default
 WAVES: dict[str, str] = {
     "uniform": "model.initial:Uniform",
     "gaussian": "model.initial:Gaussian",

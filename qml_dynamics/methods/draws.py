@@ -9,9 +9,10 @@ import numpy as np
 
 from ..base.errors import MethodError, integer
 from ..base.estimate import Estimate, error_of_mean, few_samples
-from ..model.hamiltonians import Hamiltonian, PauliHamiltonian
+from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ..model.masks import bit_count
 from ..model.pauli import PauliSum
+from ..model.schedules import rests
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
 from .base import Answer, Job
@@ -62,14 +63,21 @@ def averaged(answers: Sequence[Answer], job: Job, random: Sequence[bool]) -> tup
 
 
 def _range(job: Job, name: str) -> np.ndarray:
-    """How far two values of an expectation can be from each other, at each saved time; 0 for what every term of H keeps."""
+    """How far two values of an expectation can be from each other, at each saved time; 0 for what every term of H keeps, and for
+    functions of weights without diffusion."""
+    times, h = job.saves.tolist(), job.h
+    # without diffusion draws differ by phases of points alone
+    keeps = isinstance(h, LearningHamiltonian) and rests((h.diffusion,), h.duration) and not h.diffusion.value(0.0, 1.0)
     for o in job.observables:
+        if o.name == name and keeps and o.basis == "weight" and o.terms is None:
+            return np.zeros(job.saves.shape)
         if o.name == name:
             found = float(np.ptp(o.everywhere(job.problem.domain))) if o.terms is None else _width(o.terms, job.h)
             return np.full(job.saves.shape, found)
-    times, h = job.saves.tolist(), job.h
     if isinstance(h, PauliHamiltonian):
         return np.array([_width(h.at(t), h) for t in times])
+    if keeps and name != "kinetic":
+        return np.zeros(job.saves.shape)
     if name in ("objective", "kinetic"):
         return np.full(job.saves.shape, float(np.ptp(h.zeta if name == "objective" else h.dual)))
     return np.array([high - low for low, high in map(h.bounds, times)])

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..backends.base import Backend, capabilities
 from ..backends.description import lasting
-from ..base.codec import is_plain, method_spec
+from ..base.codec import as_before, from_before, in_full, is_plain, method_spec
 from ..base.differing import array_differences, differences
 from ..model.domains import Domain, Grid
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
@@ -126,7 +126,7 @@ class Identity:
         """In words, in what this call differs from one of before, see :meth:`stored`."""
         plain, more = (meta.get(name) for name in ("plain", "more"))
         first = {name: array for name, array in arrays.items() if not name.startswith(_MORE)}
-        found = differences(self.plain, plain if isinstance(plain, dict) else {}, was=_WAS)
+        found = differences(self.plain, from_before(plain) if isinstance(plain, dict) else {}, was=_WAS)
         found += array_differences(self.arrays, first, was=_WAS)
         if found or not isinstance(more, dict):
             return found
@@ -135,7 +135,7 @@ class Identity:
 
     def digest(self) -> str:
         """One text for all that every folder has, to the bit."""
-        total = hashlib.sha256(json.dumps(self.plain, sort_keys=True).encode())
+        total = hashlib.sha256(json.dumps(as_before(self.plain), sort_keys=True).encode())
         for name, array in sorted(self.arrays.items()):
             total.update(f"{name} {array.dtype.str} {array.shape}".encode())
             total.update(np.ascontiguousarray(array).tobytes())
@@ -155,7 +155,7 @@ class Identity:
         if isinstance(value, Set):
             return cast(Plain, sorted(_text(v) for v in value))
         if is_plain(value):
-            return self._of(method_spec(value), path, depth + 1)
+            return self._of(in_full(method_spec(value)), path, depth + 1)
         if isinstance(value, (FunctionType, MethodType)):
             return self._function(value, path, depth)
         if is_dataclass(value) and not isinstance(value, type):

@@ -10,6 +10,7 @@ import numpy as np
 from ..model.driven_formulas import ends_of_steps
 from ..model.formulas import segments
 from ..model.hamiltonians import PauliHamiltonian
+from ..model.masks import bit_count
 from ..model.pauli import PauliSum
 
 Rotation = tuple[int, int, float]  # masks of X and Z, and the angle that the string acts for
@@ -35,6 +36,13 @@ def channels(h: PauliHamiltonian) -> np.ndarray:
 def drawable(terms: PauliSum) -> np.ndarray:
     """The numbers of the terms that are drawn: not the identity, not those of coefficient 0."""
     return np.flatnonzero(((terms.x | terms.z) != 0) & (terms.coefficients != 0))
+
+
+def all_commute(terms: PauliSum) -> bool:
+    """Whether the strings that are drawn commute with each other, so that their order is nothing."""
+    active = drawable(terms)
+    x, z = terms.x[active], terms.z[active]
+    return not any(np.any((bit_count(x & b) + bit_count(z & a)) % 2) for a, b in zip(x, z))
 
 
 class Slots:

@@ -23,7 +23,7 @@ from .from_samples import Planned, longest_moments
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
 from .memory import of_answers, of_circuits
-from .random_rotations import Rotation, Slots, canonical, drawable, orders, strength
+from .random_rotations import Rotation, Slots, all_commute, canonical, drawable, orders, strength
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -164,7 +164,8 @@ def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
         answers.append(report_waves(branch, Waves(job.saves.tolist(), kept, [0.0] * len(kept), "", {})))
     weights = table.sizes()
     bound = _bound(method, weights) + (0.0 if h.commutes else 0.5 * float((weights**2).sum()))
-    random = [len(drawable(terms)) > 1 and bool(drawn[times.index(t)]) for t in job.saves.tolist()]
+    differ = len(drawable(terms)) > 1 and (isinstance(method, QDrift) or not all_commute(terms))
+    random = [differ and bool(drawn[times.index(t)]) for t in job.saves.tolist()]
     return _averaged(job, answers, random, gates, terms, bound)
 
 

@@ -56,9 +56,15 @@ def axis_momenta(points: int, length: float, boundary: str) -> np.ndarray:
     """Momenta of the modes of one axis, shape ``(points,)``: ``pi j / length`` of the sines between walls (``j = 1, 2, ...``),
     ``2 pi j / length`` of the plane waves on a ring, in the order of ``numpy.fft.fftfreq``; without the twist.
     """
+    return momenta_of(np.arange(points), points, length, boundary)
+
+
+def momenta_of(mode: np.ndarray, points: int, length: float, boundary: str) -> np.ndarray:
+    """:func:`axis_momenta` of these modes alone, which an axis of very many points is asked for."""
     if boundary == "walls":
-        return np.pi / length * np.arange(1, points + 1)
-    return 2 * np.pi / length * np.fft.fftfreq(points, 1 / points)
+        return np.asarray(np.pi / length * (mode + 1))
+    step = 1 / (points * (1 / points))  # as `numpy.fft.fftfreq` rounds
+    return np.asarray(2 * np.pi / length * (np.where(mode < (points + 1) // 2, mode, mode - points) * step))
 
 
 def read_bounds(bounds: npt.ArrayLike) -> tuple[tuple[float, float], ...]:
@@ -248,8 +254,10 @@ class Grid:
     @checks_arguments
     def momenta_at(self, index: np.ndarray) -> np.ndarray:
         """The wave vectors with these flat indices in the dual basis, shape ``(len(index), ndim)``."""
+        # not by `momenta`: a few modes of a huge grid are cheap
         where = np.unravel_index(flat_indices(index, self.size), self.shape)
-        return np.stack([axis[i] for axis, i in zip(self.momenta, where)], axis=-1)
+        each = zip(where, self.shape, self.lengths)
+        return np.stack([momenta_of(i, n, length, self.boundary) for i, n, length in each], axis=-1)
 
     @checks_arguments
     def refined(self, extra: int = 1) -> Grid:

@@ -351,6 +351,31 @@ def number_given(call: Callable[[], object], name: str, what: str) -> float:
     return float(found)  # type: ignore[arg-type]
 
 
+_PARTS = 64  # of a duration, in which a schedule that rests is looked at
+_RESTS = 1e-10  # of its value
+
+
+def rests(schedules: Sequence[Schedule], duration: float) -> bool:
+    """Whether these stand still: their integrals over equal parts and a value within each are those of a constant.
+
+    >>> rests([Constant(2.0), Linear(1.0, 1.0)], 3.0), rests([Linear(1.0, 1.1)], 3.0)
+    (True, False)
+    """
+    ends = [duration * i / _PARTS for i in range(_PARTS + 1)]
+    places = [
+        (i + (0.5 * (5**0.5 - 1) * i) % 1.0) / _PARTS * duration for i in range(_PARTS)
+    ]  # in no period with the parts
+    for schedule in schedules:
+        if is_constant(schedule):
+            continue
+        first = schedule.value(0.0, duration)
+        room = _RESTS * abs(first)
+        means = [schedule.integral(a, b, duration) / (b - a) for a, b in zip(ends[:-1], ends[1:])]
+        if any(abs(f - first) > room for f in (*means, *(schedule.value(t, duration) for t in (*places, duration)))):
+            return False
+    return True
+
+
 def is_constant(*schedules: Schedule) -> bool:
     """Whether none of these changes with time."""
     return all(isinstance(schedule, Constant) for schedule in schedules)

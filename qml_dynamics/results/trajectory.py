@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.arguments import checks_arguments, checks_arguments_but
+from ..base.codec import in_full
 from ..base.errors import ProblemError, check_memory, integer, line
 from ..base.estimate import Estimate
 from ..base.folders import file_mode, make_folder, npz_path
@@ -188,7 +189,7 @@ class Trajectory(Predicting):
         meta = {
             "format": FORMAT,
             "problem": spec,
-            "method": describe_method(self.method),
+            "method": in_full(describe_method(self.method)),
             "shots": {name: e.shots for name, e in self.expectations.items()},
             "best": None if self.best is None else vars(self.best),
             "diagnostics": plain(self.diagnostics),

@@ -13,7 +13,7 @@ import numpy as np
 from ..backends.failures import redacted
 from ..backends.stored import circuit_from_bytes
 from ..base.archive import read_npz, reading
-from ..base.codec import Beside, holds_code, is_plain, method_from_spec, method_spec, required
+from ..base.codec import Beside, from_before, holds_code, in_full, is_plain, method_from_spec, method_spec, required
 from ..base.errors import MethodError, ProblemError, QMLDynamicsError, describe
 from ..base.installed import version
 from ..base.places import permitted, regular
@@ -48,13 +48,13 @@ def described_method(method: Method) -> tuple[dict[str, Any], dict[str, bytes]]:
     """
     files: dict[str, bytes] = {}
     if is_plain(method, files=True):
-        return plain(method_spec(method, files)), files
+        return plain(in_full(method_spec(method, files))), files
     if kind_of(type(method)) is not None and holds_code(method):
         raise MethodError(
             "Argument `method` must be plain data for a run in a folder: an ansatz must come from qml_dynamics.ansatz, a regularisation "
             f"be a number or a Cutoff, but it is {describe(method)}."
         )
-    return plain(describe_method(method)), files
+    return plain(in_full(describe_method(method))), files
 
 
 def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, str]) -> Any:
@@ -68,7 +68,8 @@ def stored_method(spec: Mapping[str, Any], folder: Path, versions: Mapping[str, 
     for name in required(method_class(str(spec["kind"]))):
         spec[name]  # what is always written is not there: the folder is damaged
     return method_from_spec(
-        spec, Beside(lambda name: circuit_from_bytes(regular(folder / name).read_bytes()), versions, version)
+        from_before(spec),
+        Beside(lambda name: circuit_from_bytes(regular(folder / name).read_bytes()), versions, version),
     )
 
 

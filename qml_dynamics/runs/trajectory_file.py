@@ -16,6 +16,7 @@ import numpy as np
 
 from ..base.archive import ascending, checked, nonnegative, of, read_npz, reading, unit_rows
 from ..base.arguments import checks_arguments
+from ..base.codec import from_before
 from ..base.codec import method_from_spec as named_method
 from ..base.errors import ProblemError, QMLDynamicsError, real, require
 from ..base.estimate import Estimate
@@ -242,7 +243,7 @@ def _method(spec: object) -> Any:
     require(isinstance(spec, Mapping), "method", "be a table with the kind of a method", spec)
     assert isinstance(spec, Mapping)
     if spec.get("kind") != "custom":
-        return named_method(dict(spec))
+        return named_method(from_before(spec))
     text = spec.get("repr")
     require(isinstance(text, str), "method", "have a text where its kind is custom", text)
     return text

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import qml_dynamics as qd
-from qml_dynamics.base.errors import MethodError, ProblemError
+from qml_dynamics.base.errors import MethodError, ProblemError, UnusedArgumentWarning
 from qml_dynamics.learning.annealing import Annealing, Spectrum, Staged, held, levels, staged
 from qml_dynamics.learning.annealing.stages import equidistributed
 
@@ -341,3 +341,17 @@ def test_large_domains_take_the_series(clock: str) -> None:
         assert np.abs(a - b).max() < 1e-7
     assert series.log_norm == pytest.approx(krylov.log_norm, abs=1e-7)
     assert np.abs(series.density[-1] - series.density[0]).max() > 1e-3
+
+
+def test_what_takes_no_part_in_a_stage_is_told_without_a_seed_too():
+    """Of the runs of an annealing only the seed that nobody gave is left out."""
+    method = qd.Variational(qd.ansatz.hardware_efficient(1), 2)
+    falling = qd.Problem(
+        qd.Grid((-3, 3), 3), lambda w: w[:, 0] ** 2, qd.Linear(1, 0.5), clock="imaginary", duration=0.1
+    )
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        qd.anneal(falling, 2, backend="statevector", method=method, progress=False)
+    said = [str(each.message) for each in told if issubclass(each.category, UnusedArgumentWarning)]
+    assert any("`backend` takes no part" in text for text in said)
+    assert not any("seed" in text for text in said)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qml_dynamics.base.errors import MethodError, ProblemError
-from qml_dynamics.model.domains import Grid, Hypercube, outer_product, outer_sum
+from qml_dynamics.model.domains import Grid, Hypercube, axis_momenta, momenta_of, outer_product, outer_sum
 
 DOMAINS = [
     Grid((-2, 3), 3),
@@ -66,6 +66,23 @@ def test_momenta_and_units():
     assert grid.cell_volume == 1.25
     np.testing.assert_allclose(grid.momenta_at(np.array([3])), [[np.pi, -2 * np.pi / 5]])
     assert Hypercube(3).cell_volume == 1.0
+
+
+@pytest.mark.parametrize("points", [2, 3, 49, 58, 98, 128])
+def test_momenta_of_indices_are_those_of_whole_axes(points):
+    """To the bit those of fftfreq and of pi j / L, for odd numbers of points too; few of a huge grid make no axis."""
+    every = np.arange(points)
+    for length in (5.6, 16.0):
+        ring = 2 * np.pi / length * np.fft.fftfreq(points, 1 / points)
+        assert np.array_equal(momenta_of(every[::-1], points, length, "periodic"), ring[::-1])
+        assert np.array_equal(axis_momenta(points, length, "walls"), np.pi / length * np.arange(1, points + 1))
+    for boundary, twist in (("periodic", 0.25), ("walls", 0.0)):
+        grid = Grid([(0.3, 5.9), (-8, 8)], (5, 3), boundary, twist)
+        pair = np.meshgrid(*grid.momenta, indexing="ij")
+        assert np.array_equal(grid.momenta_at(np.arange(grid.size)), np.stack([k.ravel() for k in pair], axis=-1))
+    huge = Grid((0, 2 * np.pi), 30)
+    assert huge.momenta_at(np.array([3, (1 << 30) - 1, 1 << 29]))[:, 0] == pytest.approx([3, -1, -(1 << 29)])
+    assert "momenta" not in vars(huge)
 
 
 def test_twist_moves_the_dual_diagonal_and_its_sign_matters():

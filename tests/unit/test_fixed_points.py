@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from qiskit.circuit.library import efficient_su2
 from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
+from qml_dynamics.base.errors import MethodError
+from qml_dynamics.learning.annealing.stages import Staged
 from qml_dynamics.learning.descent.box import Counted
 from qml_dynamics.learning.descent.ends import end_of
 from qml_dynamics.learning.descent.polish import UnitLoss
@@ -211,3 +215,16 @@ def test_a_descent_that_stands_at_a_saddle_does_not_claim_a_minimum() -> None:
     assert free.end is not None
     assert free.end.kind == "minimum"
     assert "no minimum" not in str(free)
+
+
+def test_stop_at_takes_schedules_that_rest_by_their_values():
+    """A quench holds its last D by a schedule of equal stages; one that moves at all is refused, of operators too."""
+    method = qd.Variational(qd.ansatz.hardware_efficient(1), 2, stop_at=1e-4)
+    grid = qd.Grid((-3, 3), 3)
+    falling = qd.Problem(grid, lambda w: w[:, 0] ** 2, qd.Linear(1.0, 0.5), clock="imaginary", duration=0.2)
+    assert qd.anneal(falling, 3, "quench", method=method, progress=False).method is not None
+    wires = qd.Problem.from_operator({"ZZ": -1.0, "XI": 0.5}, clock="imaginary", duration=0.2)
+    for schedule, fits in ((Staged((0.7,) * 3), True), (qd.Linear(1, 1), True), (Staged((0.7, 0.7, 0.7001)), False)):
+        for problem in (falling.replace(diffusion=schedule), wires.replace(strength=schedule)):
+            with nullcontext() if fits else pytest.raises(MethodError, match="stop_at"):
+                method.check(problem, None)

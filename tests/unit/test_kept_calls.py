@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import warnings
 from collections.abc import Callable
@@ -18,9 +19,11 @@ import qml_dynamics as qd
 from qml_dynamics.base.errors import BackendError, MethodError, ProblemError
 from qml_dynamics.learning.metts import Chain
 from qml_dynamics.learning.training.result import TrainResult
+from qml_dynamics.methods.identity import Identity
 from qml_dynamics.methods.variational.engine.flow import Flow
 from qml_dynamics.results import journal
 from qml_dynamics.results.codec import packed
+from qml_dynamics.results.trajectory import sealed, write_npz
 from qml_dynamics.runs import Checkpoint
 
 WELL = qd.Problem(
@@ -496,3 +499,36 @@ def test_what_a_callback_collects_makes_it_no_other(tmp_path: Path, recwarn: pyt
     assert len(seen) == 10
     assert np.array_equal(*runs)
     assert not [w for w in recwarn if "callback" in str(w.message)]
+
+
+def test_results_of_before_have_the_order_that_was_their_default(tmp_path: Path) -> None:
+    """The default order of a train was 2: what left it out means that, and what says None today is told from it."""
+    problem = qd.Problem(qd.Grid((-4, 4), 4), lambda w: w[:, 0] ** 2 / 2, 0.5, clock="real", duration=0.1)
+
+    def said(method: qd.TensorTrain) -> Identity:
+        """The identity of a call with this method, and with one inside another."""
+        out = Identity()
+        out.add("method", method)
+        out.add("each", [{"inner": method}])
+        return out
+
+    def then(method: qd.TensorTrain) -> dict[str, Any]:
+        """What a folder of before held of it."""
+        stored = json.loads(json.dumps(said(method).stored()[0]))
+        for spec in (stored["plain"]["method"], stored["plain"]["each"][0]["inner"]):
+            assert spec.pop("order", 2) == 2
+        return stored
+
+    assert not said(qd.TensorTrain(8)).differs(then(qd.TensorTrain(8, order=2)), {})
+    assert not said(qd.TensorTrain(order=2)).differs(then(qd.TensorTrain(order=2)), {})
+    differ = said(qd.TensorTrain()).differs(then(qd.TensorTrain(order=2)), {})
+    assert differ[0] == "method.order is None, the folder's is 2"
+    assert not said(qd.TensorTrain()).differs(said(qd.TensorTrain()).stored()[0], {})
+    run = qd.evolve(problem, qd.TensorTrain(order=2), progress=False)
+    arrays = run.to_arrays()
+    meta = json.loads(str(arrays["meta"]))
+    assert meta["method"].pop("order") == 2
+    write_npz(tmp_path / "before.npz", sealed({**arrays, "meta": np.array(json.dumps(meta))}))
+    assert qd.load(tmp_path / "before.npz").method == qd.TensorTrain(order=2)
+    again = replace(run, method=qd.TensorTrain())
+    assert qd.load(again.save(tmp_path / "today.npz")).method == qd.TensorTrain()

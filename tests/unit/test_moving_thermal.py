@@ -14,6 +14,7 @@ import qml_dynamics as qd
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.cli.gibbs import Asked, gibbs_command
 from qml_dynamics.learning import gibbs
+from qml_dynamics.learning.metts import Chain
 from qml_dynamics.runs.problem_file import write_problem
 
 PARTS = [
@@ -78,6 +79,22 @@ def test_a_chain_is_that_of_the_hamiltonian_at_a_time() -> None:
     energy = float(np.trace(rho @ hamiltonian_at(t)).real)
     assert chain.energy is not None
     assert abs(chain.energy.value - energy) < 4 * chain.energy.stderr < 0.2
+
+
+def test_a_saved_chain_is_read_with_its_problem_at_its_time(tmp_path: Path) -> None:
+    """The problem that moves, at the time that the chain was drawn at and at no other."""
+    path = [(qd.Linear(1, 0), {"XI": -1.0}), (qd.Linear(0, 1), {"ZZ": -1.0})]
+    moving = qd.Problem.from_operator(path, clock="imaginary", duration=4.0)
+    chain = qd.metts(moving, 1.0, 20, time=2.0, seed=1)
+    file = chain.save(tmp_path / "chain.npz")
+    read = Chain.load(file, moving, 2.0)
+    assert np.array_equal(read.samples, chain.samples)
+    with pytest.raises(ProblemError, match="that of the chain, but its operator"):
+        Chain.load(file, moving, time=1.0)
+    with pytest.raises(ProblemError, match="`time` must be given"):
+        Chain.load(file, moving)
+    with pytest.raises(ProblemError, match="`time` must be left out"):
+        Chain.load(file, time=2.0)
 
 
 def test_a_time_is_that_of_the_schedules_of_a_loss_too() -> None:

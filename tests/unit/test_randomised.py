@@ -167,6 +167,23 @@ def test_draws_that_agree_are_not_exact(problem: qd.Problem, method: Any, asked:
     assert np.isinf(single[-1])
 
 
+def test_orders_of_commuting_terms_and_batches_without_diffusion_are_exact() -> None:
+    """No order of commuting terms differs from another; without diffusion batches turn phases alone, which momenta see."""
+    ising = qd.Problem.from_operator({"ZZ": 1.0, "ZI": 0.5}, clock="real", duration=1.0)
+    for draws in (1, 4):
+        run = qd.evolve(ising, qd.RandomOrder(4, draws=draws), seed=1, observables={"o": {"XI": 1.0}})
+        assert run.expectations["o"].stderr.max() < 1e-12
+        drawn = qd.evolve(ising, qd.QDrift(4, draws=draws), seed=1, observables={"o": {"XI": 1.0}})
+        assert drawn.expectations["o"].stderr[-1] > 0
+        still = qd.evolve(
+            ROWS.replace(diffusion=0.0), qd.MiniBatch(2, 1, draws=draws), seed=1, observables={"w": lambda w: w[:, 0]}
+        )
+        assert max(still.expectations[name].stderr.max() for name in ("objective", "w", "energy")) < 1e-12
+        assert still.expectations["kinetic"].stderr[-1] > 0.01
+    exact = qd.evolve(ising, qd.Exact(), observables={"o": {"XI": 1.0}}).expectations["o"].value
+    assert run.expectations["o"].value == pytest.approx(exact, abs=1e-12)
+
+
 def test_draws_that_cannot_differ_are_exact() -> None:
     """One term, or all rows in each batch."""
     one = qd.Problem.from_operator({"XX": 1.0, "II": 0.3}, clock="real", duration=0.7)
@@ -186,6 +203,7 @@ def test_schedules_are_integrated_once_for_all_draws(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(qd.Linear, "integral", counted)
     parts = [(qd.Linear(1, 0.2), {"XI": -1.0}), (qd.Linear(0, 1), {"ZZ": 1.0})]
     problem = qd.Problem.from_operator(parts, clock="real", duration=0.5)
+    qd.evolve(problem, qd.QDrift(12, draws=2), save=[0.31, 0.5], seed=2)  # what is checked of a problem once
     many = []
     for draws in (2, 8):
         calls.clear()

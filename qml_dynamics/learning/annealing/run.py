@@ -143,7 +143,7 @@ class _Call:
         seed = circuit_seed(self.entropy, Stream.ANNEALING_MEMBER, number)
         with warnings.catch_warnings():
             if not self.seeded:
-                warnings.simplefilter("ignore", UnusedArgumentWarning)
+                warnings.filterwarnings("ignore", "Argument `seed` takes no part", UnusedArgumentWarning)
             return evolve(problem, inner, seed=seed, save=self.ends, **self.options)
 
 

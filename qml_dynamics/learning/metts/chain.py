@@ -12,7 +12,7 @@ import numpy as np
 
 from ...base.archive import of, reading
 from ...base.arguments import checks_arguments, checks_arguments_but
-from ...base.codec import method_from_spec, with_tuples
+from ...base.codec import from_before, in_full, method_from_spec, with_tuples
 from ...base.differing import array_differences, differences
 from ...base.errors import ProblemError, describe, line, one_of, real, require
 from ...base.estimate import Estimate, error_of_mean
@@ -26,7 +26,7 @@ from ...model.objectives.prepared import model_spec, refuse_without_model, with_
 from ...model.objectives.scores import gives_numbers
 from ...model.objectives.tables import from_table
 from ...model.pauli import PauliSum
-from ...model.problem import Problem, loss_table, still_operator
+from ...model.problem import Problem, at_time, loss_table, still_operator
 from ...model.schedules import Constant
 from ...model.spec import describe_domain, describe_method
 from ...results.members import Predicting
@@ -114,25 +114,28 @@ class Chain(Predicting):
 
     @classmethod
     @checks_arguments
-    def load(cls, path: str | os.PathLike[str], problem: Problem | None = None) -> Chain:
+    def load(cls, path: str | os.PathLike[str], problem: Problem | None = None, time: float | None = None) -> Chain:
         """What :meth:`save` wrote, or ``metts(folder=...)`` as ``chain.npz``.
 
         Args:
             path: the file.
-            problem: its domain, its loss, and at time 0 its diffusion and strength must be those of the chain, which are compared to
-                1e-9; the diffusion is that of ``metts(diffusion=)`` where it was given. None: the loss is the table of its values that
-                the file holds, with its model on data; a file holds no functions.
+            problem: its domain, its loss or operator, and at ``time`` its diffusion and strength must be those of the chain, which are
+                compared to 1e-9; the diffusion is that of ``metts(diffusion=)`` where it was given. None: the loss is the table of its
+                values that the file holds, with its model on data; a file holds no functions.
+            time: that of :func:`~qml_dynamics.metts`; None: 0, which a problem whose terms have schedules of their own does not take.
 
         Raises:
             ProblemError: the file is no saved chain, was damaged or changed, or is of another domain, loss, diffusion or strength.
         """
+        require(time is None or problem is not None, "time", "be left out without a problem", time)
+        held = None if problem is None else at_time(problem, time)
         parts = read_result(path, KIND)
         with reading(f"Argument `path` must be a saved {KIND}, but {path} is not"):
             there = {name: parts.pop(name) for name in ("domain", "table", "method", "diffusion", "strength")}
             there |= {
                 name: parts.pop(name, None) for name in ("name", "model", "operator")
             }  # absent in earlier versions
-            problem = _stored_problem(there) if problem is None else _same_problem(problem, there)
+            problem = _stored_problem(there) if held is None else _same_problem(held, there)
             parts.setdefault("energy", None)
             of(parts["energy"], (Estimate, type(None)), "energy")
             names = [f.name for f in fields(cls) if f.name not in ("problem", "method")]
@@ -298,11 +301,11 @@ def _stored_problem(there: Mapping[str, object]) -> Problem:
 
 
 def _said(method: Method | str | None) -> Any:
-    return None if method is None else describe_method(method)
+    return None if method is None else in_full(describe_method(method))
 
 
 def _method(said: object) -> Any:
     """The method; of one of a person's own the text that was stored of it."""
     if not isinstance(said, dict):
         return None
-    return said.get("repr") if said.get("kind") == "custom" else method_from_spec(said)
+    return said.get("repr") if said.get("kind") == "custom" else method_from_spec(from_before(said))

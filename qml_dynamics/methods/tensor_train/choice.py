@@ -31,6 +31,7 @@ _PLACES = (
 )  # of a step: the middle, and some in no period with it
 _SHOWN = 0.1  # of a swing within a step: what the middle must show of it
 _UNSEEN = 0.2  # of all swings: those that the middles of steps may fail to show
+_LOOKED = 4096  # steps, for each of which a schedule is integrated nine times
 _BLIND = 0.02  # radians of them, or powers of e
 Made = Callable[[int, Stepper], Run]
 Progress = Callable[[int, int], None]
@@ -177,13 +178,22 @@ def _told(given: str, which: str, angle: float) -> str:
     )
 
 
+def _looked_at(steps: int) -> np.ndarray:
+    """The numbers of the steps that are looked at: all, or of very many one in each of equal groups, at places in no period."""
+    if steps <= _LOOKED:
+        return np.arange(steps)
+    group = np.arange(_LOOKED)
+    return ((group + (0.5 * (5**0.5 - 1) * group) % 1.0) * (steps / _LOOKED)).astype(int)
+
+
 def blind(
     swings: Sequence[tuple[str, Schedule, float]], ends: Sequence[float] | np.ndarray, duration: float
 ) -> tuple[str, float] | None:
     """A schedule whose swings within steps do not show in the integrals over their halves, and the angle of these; None without one.
 
     Steps take the integral of a schedule, and a run is compared with one of half the step. Where a schedule swings back and forth so
-    that either half holds the same integral, both agree on a wave from which the swings are missing.
+    that either half holds the same integral, both agree on a wave from which the swings are missing. Of more than 4,096 steps so many
+    are looked at, spread evenly, and stand for the others.
 
     Args:
         swings: name, schedule and half of the width of what it multiplies.
@@ -196,17 +206,20 @@ def blind(
     >>> found[0][0], round(found[0][1], 2), found[1]
     ('strength', 3.17, None)
     """
+    times = np.asarray(ends, dtype=float)
+    looked = _looked_at(len(times) - 1)
+    share = len(looked) / (len(times) - 1)
     for name, schedule, half in swings:
         if is_constant(schedule) or not half > 0:
             continue
-        shown, most, times = [], [], [float(t) for t in ends]
-        for a, b in zip(times[:-1], times[1:]):
+        shown, most = [], []
+        for a, b in zip(times[looked].tolist(), times[looked + 1].tolist()):
             whole = schedule.integral(a, b, duration)
             away = [abs(schedule.integral(a, a + f * (b - a), duration) - f * whole) for f in _PLACES]
             shown.append(away[0])
             most.append(max(away))
         largest = np.array(most)
-        unseen = float(largest[np.array(shown) < _SHOWN * largest].sum())
-        if unseen > _UNSEEN * float(largest.sum()) and half * unseen > _BLIND:
+        unseen = float(largest[np.array(shown) < _SHOWN * largest].sum()) / share
+        if unseen > _UNSEEN * float(largest.sum()) / share and half * unseen > _BLIND:
             return name, half * unseen
     return None

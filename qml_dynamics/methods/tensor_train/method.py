@@ -87,6 +87,8 @@ class TensorTrain(Usual):
         whole = isinstance(self.order, (int, np.integer)) and not isinstance(self.order, bool)
         known = self.order is None or (whole and self.order in ORDERS)
         require(known, "order", "be 2, 4 or None", describe(self.order), MethodError)
+        if self.steps is not None and self.order is None:  # one name for one method
+            object.__setattr__(self, "order", ORDERS[0])
         real(self.tolerance, "tolerance", positive=True, error=MethodError)
         require(1e-12 <= self.tolerance <= 0.01, "tolerance", "be between 1e-12 and 0.01", self.tolerance, MethodError)
         integer(self.max_bond, "max_bond", 1, 4096, MethodError)
@@ -94,7 +96,7 @@ class TensorTrain(Usual):
 
     def facts(self) -> Facts:
         """Waves on both clocks, on grids and on the registers of operators."""
-        order = None if self.steps is None else self.order or ORDERS[0]
+        order = None if self.steps is None else self.order
         return Facts(WAVES, _SPACES, "classical", order, steps=self.steps, compact_above=VECTOR)
 
     def check(self, problem: Problem, backend: Backend | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +30,8 @@ from .trains import Train, dense, drawn, evaluated, inner, largest_bond, mean, r
 Function = Callable[[np.ndarray], np.ndarray]
 _EXACT = 1e-12  # of the largest value of what is averaged
 _AVERAGES = 1e-3  # of the tolerance of a run, where that is more
+_LOOKED = 256  # points of the wave at which what is averaged is compared
+_SHARPER = 0.03  # by which the tolerance is lowered where it shows there
 _FINEST_PART = 14  # qubits of a marginal
 _LARGEST = 4096  # rank that a method takes
 
@@ -113,12 +115,13 @@ class TrainState:
             MethodError: its rank is above ``max_bond``.
             ProblemError: it does not return finite real numbers.
         """
-        return self.average(Objective(function, "observable"), "function")
+        return replace(self, fine=_EXACT).average(Objective(function, "observable"), "function")
 
     def average(self, function: Function, name: str, key: str = "") -> float:
         """The same of a function that checks its values; ``name`` is the argument that is blamed.
 
-        With a ``key`` the train of the function is kept, and used again where it is right at points of another state too.
+        What is left out is ``fine`` of the largest value, and less where the function is so much smaller at points of the wave that it
+        would show there. With a ``key`` the train of the function is kept, and used again where it is right at points of another state too.
         """
         at, start = (name, key), seeds(self.train)
 
@@ -126,12 +129,22 @@ class TrainState:
             """The function at points given by their bits."""
             return function(self.layout.points(bits))
 
-        if at in self.known:
+        there = drawn(self.train, _LOOKED, np.random.default_rng(11))
+        true = values(there)
+
+        def fits(train: Train, fine: float) -> bool:
+            """Whether it misses little at points of the wave, beside the function's size there."""
+            return bool(np.abs(evaluated(train, there) - true).max() <= FRESH * fine * np.abs(true).max())
+
+        if at in self.known and fits(self.known[at], self.fine):
             right = values(start)
             miss = np.abs(evaluated(self.known[at], start) - right).max()
             if miss <= FRESH * self.fine * np.abs(right).max():
                 return mean(self.train, self.known[at]).real
-        found = interpolated(values, start, self.fine, self.most)
+        fine, found = self.fine, interpolated(values, start, self.fine, self.most)
+        while fine > _EXACT and found.whole and not fits(found.train, self.fine):
+            fine = max(_EXACT, _SHARPER * fine)
+            found = interpolated(values, start, fine, self.most)
         if not found.whole:
             raise MethodError(
                 f"Argument `{name}` must be of a rank of at most max_bond = {self.most}, but misses {found.error:.1e} of its largest "

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from ...base.errors import MethodError, integer, one_of, real, require
 from ...base.numeric import as_numbers
 from ...base.printing import printed_briefly
-from ...model.hamiltonians import hamiltonian
+from ...model.hamiltonians import PauliHamiltonian, hamiltonian
 from ...model.problem import Problem
-from ...model.schedules import is_constant
+from ...model.schedules import rests
 from .. import variational
 from ..base import BINARY, WAVES, Answer, Facts, Job, Usual, Work, check_facts
 
@@ -210,8 +210,10 @@ class Variational(Usual):
 def _rests(problem: Problem) -> bool:
     """Whether the Hamiltonian is the same at all times."""
     if problem.operator is not None:
-        return hamiltonian(problem).constant
-    return is_constant(problem.diffusion, problem.strength)
+        h = hamiltonian(problem)
+        assert isinstance(h, PauliHamiltonian)
+        return rests(h.schedules, problem.duration)
+    return rests((problem.diffusion, problem.strength), problem.duration)
 
 
 def runner() -> ModuleType:

@@ -267,3 +267,26 @@ def test_a_neuron_of_three_weights() -> None:
         first, last = (exact.expectations[name].value[i] for i in (0, -1))
         assert abs(run.expectations[name].value[-1] - last) <= 2 * size * stated
         assert abs(last - first) > 4 * stated
+
+
+def test_of_very_many_steps_some_are_looked_at_and_see_the_same() -> None:
+    """At most 4,096, in no period, so that a swing which hides from all steps, or from a quarter of the duration, is found."""
+
+    class Counted(Oscillation):
+        """One that counts."""
+
+        asked = 0
+
+        def integral(self, t0: float, t1: float, duration: float) -> float:
+            Counted.asked += 1
+            return super().integral(t0, t1, duration)
+
+    steps = 1 << 15
+    ends = np.linspace(0.0, 1.0, steps + 1)
+    fast = Counted(1e6, 2 * np.pi * 4 * steps)
+    found = blind([("strength", fast, 1.0)], ends, 1.0)
+    assert found is not None
+    assert Counted.asked <= 9 * 4096
+    assert found[1] == pytest.approx(blind([("strength", fast, 1.0)], ends[: steps // 8 + 1], 1.0)[1] * 8, rel=1e-3)
+    part = np.concatenate([np.linspace(0.0, 0.75, steps // 4 + 1), np.linspace(0.75, 1.0, steps // 4 + 1)[1:]])
+    assert blind([("strength", Oscillation(1e6, 2 * np.pi * 4 * steps), 1.0)], part, 1.0) is not None

@@ -11,8 +11,10 @@ import qml_dynamics as qd
 from qml_dynamics import MethodError, Problem
 from qml_dynamics.methods.tensor_train.interpolation import interpolated
 from qml_dynamics.methods.tensor_train.layout import Layout
+from qml_dynamics.methods.tensor_train.momenta import seeds
 from qml_dynamics.methods.tensor_train.state import TrainState
-from qml_dynamics.methods.tensor_train.trains import distance, drawn, norm, rounded
+from qml_dynamics.methods.tensor_train.trains import distance, drawn, mean, norm, rounded
+from qml_dynamics.model.objectives.base import Objective
 from qml_dynamics.results.compact import CompactState, CompactTrajectory
 
 STIFF = np.array([[1.0, 0.35], [0.35, 1.6]])
@@ -169,3 +171,28 @@ def test_forty_qubits_against_the_closed_form() -> None:
     stated = float(run.diagnostics["error"][-1])
     assert apart < 1e-5
     assert apart <= stated <= 30 * apart
+
+
+def test_a_mean_is_right_where_the_wave_is_though_the_function_is_huge_at_the_edge():
+    """What a mean leaves out is small beside the function where the wave is, at a coarse tolerance too."""
+
+    def cosh(w):
+        """10^6 at the edge and about 1 in the wave, of a rank that no polynomial has."""
+        return np.cosh(1.8 * w[:, 0]) / (1 + 0.3 * np.sin(3 * w[:, 0]) ** 2)
+
+    grid = qd.Grid((-8, 8), 14)
+    layout, points = Layout(grid, "mirrored"), np.arange(grid.size)
+    wave = interpolated(
+        lambda bits: np.exp(-0.25 * (layout.points(bits)[:, 0] / 0.3) ** 2), layout.bits(points[8000:8400:8]), 1e-13, 64
+    )
+    train = rounded(wave.train, 1e-14, 64)[0]
+    train = [train[0] / norm(train), *train[1:]]
+    w = grid.points_at(points)
+    law = np.exp(-0.5 * (w[:, 0] / 0.3) ** 2)
+    exact = float(law @ cosh(w) / law.sum())
+    assert cosh(w).max() > 5e5 * exact
+    coarse = TrainState(layout, train, 256, fine=1e-8)
+    assert abs(coarse.average(Objective(cosh, "f"), "observables") - exact) < 1e-6
+    assert abs(coarse.expectation(cosh) - exact) < 1e-8
+    rough = mean(train, interpolated(lambda bits: cosh(layout.points(bits)), seeds(train), 1e-8, 256).train).real
+    assert abs(rough - exact) > 1e-6
