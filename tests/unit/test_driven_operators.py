@@ -19,24 +19,13 @@ from qml_dynamics.model.resolution import check_resolved
 from qml_dynamics.results.observables import pauli_groups
 from qml_dynamics.runs.problem_file import problem_from_spec, read_problem, write_problem
 from qml_dynamics.runs.problem_file.files import copy_problem
+from tests.dense_terms import dense
 
 PARTS = [
     (qd.Linear(1.0, 0.2), {"IIX": 0.7, "XII": -0.4, "III": 0.2}),
     (qd.Linear(-0.3, 1.0), {"IZZ": -0.8, "ZXI": 0.5, "XII": 0.2}),
     (qd.Oscillation(0.6, 4.0, 0.3), {"YII": 0.5, "IZZ": 0.3}),
 ]
-PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1.0, -1.0])}
-
-
-def dense(terms: dict[str, float]) -> np.ndarray:
-    """The matrix of labels with coefficients by Kronecker products; the first letter is the highest qubit."""
-    out: Any = 0.0
-    for label, c in terms.items():
-        string = np.eye(1)
-        for letter in label:
-            string = np.kron(string, PAULI[letter])
-        out = out + c * string
-    return np.asarray(out)
 
 
 def propagated(parts: list[Any], duration: float, psi: np.ndarray, strength: Any = 1.0) -> np.ndarray:

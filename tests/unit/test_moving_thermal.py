@@ -16,24 +16,8 @@ from qml_dynamics.cli.gibbs import Asked, gibbs_command
 from qml_dynamics.learning import gibbs
 from qml_dynamics.learning.metts import Chain
 from qml_dynamics.runs.problem_file import write_problem
-
-PARTS = [
-    (qd.Linear(1.0, 0.2), {"IIX": 0.7, "XII": -0.4, "III": 0.2}),
-    (qd.Linear(-0.3, 1.0), {"IZZ": -0.8, "ZXI": 0.5, "XII": 0.2}),
-    (qd.Oscillation(0.6, 4.0, 0.3), {"YII": 0.5, "IZZ": 0.3}),
-]
-PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1.0, -1.0])}
-
-
-def dense(terms: dict[str, float]) -> np.ndarray:
-    """The matrix of labels with coefficients by Kronecker products; the first letter is the highest qubit."""
-    out: Any = 0.0
-    for label, c in terms.items():
-        string = np.eye(1)
-        for letter in label:
-            string = np.kron(string, PAULI[letter])
-        out = out + c * string
-    return np.asarray(out)
+from tests.dense_terms import dense
+from tests.unit.test_driven_operators import PARTS
 
 
 def stated(clock: str = "real", **options: Any) -> qd.Problem:

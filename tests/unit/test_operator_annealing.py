@@ -22,8 +22,8 @@ from qml_dynamics.learning.metts import Chain
 from qml_dynamics.model.resolution import check_resolved
 from qml_dynamics.plotting.annealing import plot_annealing, plot_chain
 from qml_dynamics.runs.problem_file import write_problem
+from tests.dense_terms import PAULI, dense
 
-PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1.0, -1.0])}
 UNIT = qd.Constant(1.0)
 PATH = [
     (qd.Linear(1.0, 0.0), {"XII": -1.0, "IXI": -1.2, "IIX": -0.8}),
@@ -31,17 +31,6 @@ PATH = [
     (0.3, {"IYI": 0.4, "ZIZ": 0.2}),
 ]
 CUT = [(0, 1, 1.0), (1, 2, 0.8), (2, 3, 1.1), (3, 0, 0.6), (0, 2, 0.5)]  # a graph on four nodes: edges and weights
-
-
-def dense(terms: dict[str, float]) -> np.ndarray:
-    """The matrix of labels with coefficients by Kronecker products."""
-    out: Any = 0.0
-    for label, c in terms.items():
-        string = np.eye(1)
-        for letter in label:
-            string = np.kron(string, PAULI[letter])
-        out = out + c * string
-    return np.asarray(out)
 
 
 def at(t: float, duration: float, strength: Any = UNIT) -> np.ndarray:

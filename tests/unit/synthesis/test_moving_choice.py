@@ -10,8 +10,8 @@ from scipy.integrate import solve_ivp
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError
+from tests.dense_terms import dense
 
-PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1.0, -1.0])}
 FIELDS, BONDS = {"XII": -1.0, "IXI": -1.2, "IIX": -0.8}, {"ZZI": -1.0, "IZZ": 0.7, "IIZ": 0.2}
 PAIRS: dict[str, tuple[Any, Any]] = {
     "path": (qd.Linear(1.0, 0.1), qd.Linear(-0.2, 1.0)),
@@ -21,17 +21,6 @@ PAIRS: dict[str, tuple[Any, Any]] = {
 }
 DURATION = 1.4
 START = np.array([0.5, 0.1 + 0.3j, -0.2, 0.4, 0.1j, 0.3, -0.35 + 0.2j, 0.25])
-
-
-def dense(terms: dict[str, float]) -> np.ndarray:
-    """The matrix of labels with coefficients by Kronecker products."""
-    out: Any = 0.0
-    for label, c in terms.items():
-        string = np.eye(1)
-        for letter in label:
-            string = np.kron(string, PAULI[letter])
-        out = out + c * string
-    return np.asarray(out)
 
 
 def stated(name: str) -> qd.Problem:
