@@ -12,6 +12,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit.synthesis import SuzukiTrotter
 from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
+from qiskit.transpiler.passes.synthesis.plugin import high_level_synthesis_plugin_names
 
 from qml_dynamics.model.domains import Grid
 from qml_dynamics.model.formulas import by_order
@@ -30,9 +31,11 @@ ONE = SparsePauliOp(["I"], [1.0])
 
 def cx_of(circuit: QuantumCircuit, level: int) -> int:
     """CX after the transpile that both routes share."""
-    basic = HLSConfig(PauliEvolution=["basic"])
+    known = high_level_synthesis_plugin_names("PauliEvolution")
+    direct = "basic" if "basic" in known else "default"  # Qiskit 2.6 gave the direct synthesis a name of its own
+    plain = HLSConfig(PauliEvolution=[direct])
     basis = ["cx", "rz", "sx", "x"]
-    out = transpile(circuit, basis_gates=basis, optimization_level=level, hls_config=basic, seed_transpiler=1)
+    out = transpile(circuit, basis_gates=basis, optimization_level=level, hls_config=plain, seed_transpiler=1)
     return out.count_ops().get("cx", 0)
 
 
