@@ -24,7 +24,7 @@ ROOMS = [
     *("learning", "runs", "plotting", "cli", "conformance"),
 ]
 FACES = {"sklearn", "compat"}  # at the root: they may import every room, and no room imports them
-BESIDE = {"__init__.py", "py.typed", "sklearn.py", "compat"}  # what else may stand at the root
+BESIDE = {"__init__.py", "py.typed", "sklearn", "compat"}  # what else may stand at the root
 
 QISKIT_ROOMS = (
     "synthesis/",
@@ -54,7 +54,9 @@ ALSO = {
         "methods/variational/ansatz/pennylane.py",  # reads a person's QNode into an ansatz, and runs nothing
         "compat/qng.py",  # the face, whose optimiser is one of PennyLane's
     },
-    "sklearn": {"sklearn.py"},  # the face, which nothing of the package imports
+    "sklearn": {
+        f"sklearn/{name}.py" for name in ("__init__", "density", "estimators")
+    },  # the face, which nothing of the package imports
 }
 FACE = {"matplotlib": "plotting", "typer": "cli", "pydantic": "runs/problem_file"}
 

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import qml_dynamics as qd
-import qml_dynamics.sklearn as face
+import qml_dynamics.sklearn.estimators as face
 from qml_dynamics.base.errors import ProblemError, QMLDynamicsError
 from qml_dynamics.methods.split_step import SplitStep
 from qml_dynamics.model.reduction import REDUCTIONS, reduced

@@ -134,6 +134,24 @@ class Magnifier:
         return values[tuple(steps)]
 
 
+def density_at(grid: Grid, law: np.ndarray, points: np.ndarray, order: int = 3) -> np.ndarray:
+    """A law on a grid, adding up to 1, as a density at any points, shape ``(n,)``: 0 outside of the box.
+
+    Args:
+        grid: periodic.
+        law: shape ``grid.shape``.
+        points: shape ``(n, ndim)``.
+        order: of the splines; 1 for what is not smooth.
+    """
+    from scipy.ndimage import map_coordinates
+
+    low, high = np.array(grid.bounds).T
+    place = ((points - np.array([x[0] for x in grid.axes])) / np.array(grid.spacing)).T
+    inside = ((points >= low) & (points <= high)).all(axis=1)
+    values = map_coordinates(law, np.where(inside, place, 0.0), order=order, mode="grid-wrap")
+    return np.asarray(np.where(inside, np.maximum(values, 0.0), 0.0) / (law.sum() * grid.cell_volume))
+
+
 def _padded(spectrum: np.ndarray, axis: int, n: int, m: int, half_only: bool) -> np.ndarray:
     """Zeros beyond the largest momenta of one axis; the one in the middle is shared by both of its signs."""
     if m == n:

@@ -20,7 +20,7 @@ from ...methods.gate import require_sound
 from ...model.domains import Grid
 from .condition import Condition, Keep, check_possible, read_condition
 from .data import as_rows, choose_bandwidth, density_on, deposit, given_bandwidth, inside, smoothing_time
-from .field import Magnifier
+from .field import Magnifier, density_at
 from .witten import Landscape, landscape
 
 FORGETS = 6.0  # t_max times the gap: what is left of the data then is e^-6
@@ -176,13 +176,8 @@ class Waves:
     @checks_arguments
     def density(self, points: Array, t: float = 0.0) -> np.ndarray:
         """``p_t`` as a density at any points of the box, shape ``(n,)``: for held-out likelihoods."""
-        from scipy.ndimage import map_coordinates
-
         rows = inside(as_rows(points, self.domain.ndim, "points"), self.domain, "points")
-        p = self.lens.root * self.lens.waves(self.wave(t))[0]
-        place = ((rows - np.array([x[0] for x in self.lens.fine.axes])) / np.array(self.lens.fine.spacing)).T
-        values = map_coordinates(p, place, order=3, mode="grid-wrap")
-        return np.asarray(np.maximum(values, 0.0) / (p.sum() * self.lens.fine.cell_volume))
+        return density_at(self.lens.fine, self.lens.root * self.lens.waves(self.wave(t))[0], rows)
 
     def conditioned(self, condition: Condition | None) -> tuple[np.ndarray, float, Keep | None]:
         """``phi_0`` of the kept data, the probability that a data point is kept, and what is kept (None: all, or a class).

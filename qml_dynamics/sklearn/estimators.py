@@ -3,8 +3,7 @@
 Columns are standardised and reduced to a few components, so that the model has few weights; the loss on a grid over these weights
 is a potential, a wave evolves in it, and predictions are averaged over the density of its end, ``sum_w p(w) f_w(x)``. The
 reduction says along which directions to look; how far along each, and where the classes part, the wave finds: without evolution the
-density is that of the start, which knows nothing of the target. The module stands at the root since it is a face, and is loaded only
-where it is imported: scikit-learn comes with the extra ``sklearn``.
+density is that of the start, which knows nothing of the target.
 """
 
 from __future__ import annotations
@@ -16,41 +15,35 @@ from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-    from sklearn.utils import check_random_state
-    from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as missing:  # also a version before 1.6
-    raise ImportError(
-        'This needs scikit-learn 1.6 or newer. Install it with: pip install "qml-dynamics[sklearn]"'
-    ) from missing
-
-from .backends import Backend
-from .backends import backend as find_backend
-from .base.errors import EdgeWeightWarning, MomentumTailWarning, ProblemError, integer, one_of, real, require
-from .base.interrupts import whole
-from .base.memory import available_memory
-from .base.numeric import as_numbers
-from .learning.metts import Chain, metts
-from .methods.base import Method
-from .methods.defaults import default_method
-from .methods.evolution import evolve
-from .methods.imaginary.options import ProbabilisticITE
-from .methods.split_step import SplitStep
-from .methods.trotter import Trotter
-from .methods.variational import ansatz
-from .methods.variational.options import Variational
-from .model.domains import Grid
-from .model.initial import Gaussian, Initial, Uniform
-from .model.objectives.base import Objective
-from .model.objectives.classifiers import BinaryClassifier, Network, Neuron, Numbers
-from .model.objectives.tables import from_table
-from .model.problem import Problem
-from .model.reduction import REDUCTIONS, Reduction, reduced
-from .model.schedules import Geometric
-from .results.trajectory import Trajectory
+from ..backends import Backend
+from ..backends import backend as find_backend
+from ..base.errors import EdgeWeightWarning, MomentumTailWarning, ProblemError, integer, one_of, real, require
+from ..base.interrupts import whole
+from ..base.memory import available_memory
+from ..base.numeric import as_numbers
+from ..learning.metts import Chain, metts
+from ..methods.base import Method
+from ..methods.defaults import default_method
+from ..methods.evolution import evolve
+from ..methods.imaginary.options import ProbabilisticITE
+from ..methods.split_step import SplitStep
+from ..methods.trotter import Trotter
+from ..methods.variational import ansatz
+from ..methods.variational.options import Variational
+from ..model.domains import Grid
+from ..model.initial import Gaussian, Initial, Uniform
+from ..model.objectives.base import Objective
+from ..model.objectives.classifiers import BinaryClassifier, Network, Neuron, Numbers
+from ..model.objectives.tables import from_table
+from ..model.problem import Problem
+from ..model.reduction import REDUCTIONS, Reduction, reduced
+from ..model.schedules import Geometric
+from ..results.trajectory import Trajectory
 
 __all__ = ["QuantumDynamicsClassifier", "QuantumDynamicsRegressor"]
 
