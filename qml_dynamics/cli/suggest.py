@@ -12,7 +12,7 @@ from pathlib import Path
 from ..backends import Backend
 from ..backends import backend as find_backend
 from ..base.codec import method_from_spec
-from ..base.errors import QMLDynamicsError, line
+from ..base.errors import QMLDynamicsError, check_memory, line
 from ..base.registry import EXAMPLES, kind_of
 from ..methods.base import Facts, Job, Method, space_of
 from ..methods.catalogue import RUNS_ON, names, row
@@ -27,10 +27,10 @@ from ..runs.trajectory_file import to_json
 from ..validation.resources import cost
 from .run import told_once
 
-COUNTED, COUNTED_DEFAULT = (
-    8,
-    10,
-)  # qubits up to which circuits are counted: those of every method, and those of the default one
+# qubits up to which circuits are counted: those of every method, and those of the default one
+COUNTED, COUNTED_DEFAULT = 8, 10
+FORECAST = 14  # qubits up to which the share of kept samples is predicted, which takes the wave itself
+_WAVE = 16  # bytes of an amplitude
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,23 @@ def _judged(
     most = COUNTED_DEFAULT if default else COUNTED
     try:
         if facts.runs_on != "classical" and problem.domain.num_qubits > most and (device or facts.runs_on == "backend"):
-            success = _expected(convert(problem, method, device, shots, compact=True))
+            job = convert(problem, method, device, shots, compact=True)
+            if device is None:
+                check_memory(_WAVE << problem.domain.num_qubits, f"{text} on {problem.domain.num_qubits} qubits")
+            near = problem.domain.num_qubits <= FORECAST
+            success = _expected(job) if near else None
             taken = "" if shots is None else f" --shots {shots}"
             how = f"""qml-dynamics cost {run}{"" if default else f' --method "{text}"'}{taken}"""
             kept = "" if success is None else f"; predicted: {success:.3g} of the samples are kept at the end"
+            if not near and post_selecting(method) is not None:
+                kept = (
+                    f"; above {FORECAST} qubits the kept share is not predicted: it refuses options that keep too few"
+                )
             words = f"circuits are not counted above {most} qubits, {how} counts them{kept}"
             return Suggestion(text, True, default, _reason(facts, problem, device), words, success)
         estimate = cost(problem, method, backend=device, shots=shots)
+        if device is None:
+            check_memory(estimate.memory, f"{text} on {problem.domain.num_qubits} qubits")
     except QMLDynamicsError as error:
         return Suggestion(text, False, default, str(error))
     return Suggestion(text, True, default, _reason(facts, problem, device), str(estimate), estimate.success_probability)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -348,6 +349,40 @@ def test_above_the_counted_qubits_what_is_refused_is_known_without_circuits() ->
     operator = qd.Problem.from_operator({"Z" * 9: 1.0, "X" + "I" * 8: 0.3}, clock="imaginary", duration=0.5)
     narrow = next(each for each in suggestions(operator, None, None) if each.method.startswith("QITE"))
     assert "`domain_width` must be at least 9" in narrow.reason
+
+
+def chain(qubits: int) -> qd.Problem:
+    """A few bonds and a field on a long chain."""
+    word = "I" * qubits
+    terms = {word[:k] + "ZZ" + word[k + 2 :]: -1.0 for k in range(3)} | {"X" + word[1:]: -0.7}
+    return qd.Problem.from_operator(terms, clock="imaginary", duration=0.2)
+
+
+def test_wide_operators_are_suggested_for_without_their_wave() -> None:
+    """DoubleBracket at 11 qubits is what `cost` takes; at 20 the share of kept samples would take the wave, and is left to `cost`."""
+    found = {each.method.partition("(")[0]: each for each in suggestions(chain(11), None, None)}
+    assert found["DoubleBracket"].serves
+    assert "circuits are not counted above 8 qubits" in found["DoubleBracket"].cost
+    assert qd.cost(chain(11), qd.DoubleBracket(1)).circuits > 0
+    tracemalloc.start()
+    wide = {each.method.partition("(")[0]: each for each in suggestions(chain(20), qd.backend("aer"), 1000)}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20  # half of a wave
+    for name in ("DoubleBracket", "QITE", "ProbabilisticITE", "Schrodingerised"):
+        assert wide[name].serves, name
+    assert "above 14 qubits the kept share is not predicted" in wide["Schrodingerised"].cost
+    assert "kept share" not in wide["DoubleBracket"].cost
+
+
+def test_what_does_not_fit_into_the_memory_does_not_serve() -> None:
+    found = {each.method.partition("(")[0]: each for each in suggestions(chain(48), None, None)}
+    for name in ("Krylov", "DoubleBracket", "Schrodingerised"):
+        assert not found[name].serves, name
+        assert "on 48 qubits needs" in found[name].reason
+        assert "of memory, but" in found[name].reason
+    assert found["TensorTrain"].serves
+    assert refused(lambda: qd.evolve(chain(48)))
 
 
 def test_a_default_method_that_is_refused_hides_no_other() -> None:
