@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...base.errors import ProblemError
-from .cells import is_value
+from .cells import is_date, is_value
 
 Records = list[tuple[list[str], int]]
 Span = tuple[int, int]
 _TOKEN = re.compile(r'"[^"]*"|\S+')
 _RULE = re.compile(r"[-=+]{2,}")
 _LEAST = 2  # rows by which places are told
+_DECIMAL = r"(?:\d+\.\d*|\.\d+)(?:[eEdD][+-]?\d{1,3})?"
+_SIGNED = re.compile(rf"[+-]?{_DECIMAL}(?:[+-]{_DECIMAL})+", re.ASCII)  # 1.2345-0.5678
+_TWO_POINTS = re.compile(r"[+-]?\d*\.\d{3,}\.\d+(?!.*\.)", re.ASCII)  # 1110.51220.1
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,56 @@ def by_places(lines: Sequence[str], header: bool | None, even: bool, sample: int
         return [([_unquoted(cell) for cell in line.cells(fields)], line.number) for line in every]
     if lost:
         raise ProblemError(
-            "Argument `path` must have columns that blanks or their places tell apart, but has rows that lack a value or have blanks "
-            "in one: write ? for what is missing and quotes around texts, or save the table as CSV (separator='blank' takes every run "
-            "of blanks as a separator)."
+            "Argument `path` must have columns that blanks or their places tell apart, but has rows that lack a value, have blanks in "
+            "one, or have values that touch: write ? for what is missing and quotes around texts, or save the table as CSV "
+            "(separator='blank' takes every run of blanks as a separator)."
         )
     return None
+
+
+def refuse_touching(lines: Sequence[str], header: bool | None, start: int = 0) -> None:
+    """Refuse values that touch, as programs that print by fixed widths leave them: ``1.2345-0.5678``, ``1110.51220.1``.
+
+    Two decimal numbers, the second with a sign, or one with two points, are two values, unless the line has as many values as there
+    are names: then they are what one column holds, such as a range.
+
+    Args:
+        lines: of a table whose columns only blanks separate.
+        header: whether the first line names the columns; None: where it holds no number.
+        start: lines of the file that went before.
+
+    Raises:
+        ProblemError: two values touch.
+    """
+    names: int | None = None
+    for at, text in enumerate(lines, start + 1):
+        words = _TOKEN.findall(text)
+        if not words:
+            continue
+        both = next((word for word in words if touches(word)), None)
+        if names is None:
+            named = header if header is not None else both is None and not any(map(is_value, words))
+            names = len(words) if named else 0
+            if named:
+                continue
+        if both is not None and len(words) != names:
+            raise ProblemError(
+                f"Argument `path` must have blanks between its columns, but {both!r} in row {at} is two values that touch: write a blank "
+                "between them, or save the table as CSV (separator='blank' takes every run of blanks as a separator)."
+            )
+
+
+def touches(word: str) -> bool:
+    """Whether a text without blanks is two numbers that touch.
+
+    >>> [touches(word) for word in ("1.5-2.5", "1.0E+00-2.0E+00", "110.51220.1", "12.345623.4567b")]
+    [True, True, True, True]
+    >>> [touches(word) for word in ("1.5e-2", "3.755.251", "31.01.2024", "1.2.3", "192.168.100.1", "10-20")]
+    [False, False, False, False, False, False]
+    """
+    if is_value(word) or is_date(word):
+        return False
+    return _SIGNED.match(word) is not None or _TWO_POINTS.match(word) is not None
 
 
 def is_rule(cells: Sequence[str]) -> bool:

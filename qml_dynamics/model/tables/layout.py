@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...base.errors import ProblemError, describe, require
-from .aligned import Records, by_places, is_rule
+from .aligned import Records, by_places, is_rule, refuse_touching
 from .cells import is_missing, is_value, number
 from .foreign import refuse_title
 
@@ -71,7 +71,7 @@ def laid_out(text: str, known: Sequence[str] = (), separator: str | None = None,
         refuse_title(lines, known, tuple(WORDS) if mark is None else (mark,), start)
     cut: Records | None = None
     if mark is None:
-        mark, cut = _separated(lines, known, header)
+        mark, cut = _separated(lines, known, header, start)
     if cut is not None:
         notes.append("columns told by their places")
     records = _shifted(_records(lines, mark, start=start) if cut is None else cut, start)
@@ -157,7 +157,9 @@ def _records(lines: Sequence[str], separator: str, most: int | None = None, star
     )
 
 
-def _separated(lines: Sequence[str], known: Sequence[str], header: bool | None) -> tuple[str, Records | None]:
+def _separated(
+    lines: Sequence[str], known: Sequence[str], header: bool | None, start: int
+) -> tuple[str, Records | None]:
     """What separates values, and the values where only the places of aligned columns tell them apart."""
     scores = {mark: _scored(lines, known, mark) for mark in WORDS}
     best = max(scores, key=lambda mark: scores[mark])  # of equal ones the first
@@ -166,6 +168,7 @@ def _separated(lines: Sequence[str], known: Sequence[str], header: bool | None) 
         return ";", None
     if even and best != " ":
         return best, None
+    refuse_touching(lines, header, start)
     cut = by_places(lines, header, even)
     return (" " if even or cut is not None else ","), cut
 

@@ -125,6 +125,40 @@ def test_what_the_places_do_not_tell_is_refused_in_one_line(case: str, write: Wr
     assert "write ? for what is missing" in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "word", "row"),
+    [
+        (" 1.2345-0.5678  3.1  1\n 1.2345 0.5678  3.2  0\n-1.2345-0.5678 -3.3  1\n", "1.2345-0.5678", 1),
+        ("12.34-5.67 1\n22.34-6.67 0\n32.34-7.67 1\n", "12.34-5.67", 1),  # every row: else a column of texts
+        ("# printed by\n# F8.4\n     x      y  k\n 1.2345 0.5678  1\n 1.2345-0.5678  1\n", "1.2345-0.5678", 5),
+        ("  10.5  20.1 a\n 110.5 120.1 b\n1110.51220.1 b\n", "1110.51220.1", 3),
+        ("x      y      k\n1.2345 2.3456 a\n12.345623.4567b\n1.3345 2.5456 b\n", "12.345623.4567b", 3),
+        ("1.0E+00-2.0E+00 1\n1.1E+00 2.1E+00 0\n1.2E+00 2.2E+00 1\n", "1.0E+00-2.0E+00", 1),
+    ],
+)
+def test_values_that_touch_are_refused_by_name(content: str, word: str, row: int, write: Write) -> None:
+    with pytest.raises(ProblemError) as caught:
+        read_table(write(content), [])
+    assert f"but {word!r} in row {row} is two values that touch" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "row"),
+    [
+        ("range k\n1.5-2.5 1\n2.5-3.5 0\n3.5-4.5 1\n", ["range", "k"], ["1.5-2.5", "1"]),  # as many as there are names
+        ("range,k\n1.5-2.5,1\n2.5-3.5,0\n", ["range", "k"], ["1.5-2.5", "1"]),  # commas separate
+        ("day x\n31.01.2024 1.5\n01.02.2024 2.5\n", ["day", "x"], ["31.01.2024", "1.5"]),
+        ("sum x\n3.755.251 1,5\n4.755.251 2,5\n", ["sum", "x"], ["3.755.251", "1,5"]),
+        ("net x\n10.120.1.5 1.5\n10.121.1.5 2.5\n", ["net", "x"], ["10.120.1.5", "1.5"]),
+    ],
+)
+def test_what_only_looks_so_is_read(content: str, names: list[str], row: list[str], write: Write) -> None:
+    table = read_table(write(content), [])
+    assert table.header == names
+    assert table.rows[0] == row
+
+
 def test_units_below_the_names_are_refused_with_the_remedy(write: Write) -> None:
     text = "     x  kind\n   (m)     -\n   1.5     a\n  12.2     b\n  -1.0     a\n"
     with pytest.raises(ProblemError, match=r"of '\(m\)' in row 2: take that row out where it holds units"):
