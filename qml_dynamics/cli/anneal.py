@@ -19,6 +19,7 @@ from ..plotting import save_figure
 from ..plotting.annealing import plot_annealing, plot_chain
 from ..results.trajectory import Trajectory, plain
 from ..runs.problem_file import ProblemFile, read_problem
+from ..runs.problem_file.editors import put_schema, top_line
 from ..runs.problem_file.files import copy_problem, write_bytes
 from ..runs.trajectory_file import PROBLEM, RESULT, TRAJECTORY, to_json
 from . import pictures
@@ -75,7 +76,7 @@ def anneal_command(
     ):
         told_unused(file, "anneal", method=wishes.method is None, backend=wishes.backend is None)
         if place.work == place.folder:
-            copy_problem(file, place.work / PROBLEM)
+            copy_problem(file, place.work / PROBLEM, top=top_line())
         return _in_place(file, wishes, place, interrupts, as_json, plots)
 
 
@@ -85,7 +86,8 @@ def _in_place(
     """Anneal, sample, check and draw, with what there is in the folder at any time."""
     console, chain = terminal(as_json), None
     run = _anneal(file, wishes)
-    copy_problem(file, place.work / PROBLEM)
+    copy_problem(file, place.work / PROBLEM, top=top_line())
+    put_schema(place.work)
     run.save(place.work / TRAJECTORY)
     data, code = run_data(run, file, weights_table(run, file, None)), _code(interrupts)
     if not code:

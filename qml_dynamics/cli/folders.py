@@ -14,12 +14,21 @@ from ..methods.identity import Identity
 from ..methods.keeping import is_begun, kept_call
 from ..results.journal import JOURNAL
 from ..runs.ledger import LEDGER
+from ..runs.problem_file.editors import NAME as SCHEMA
 
 CHAIN_FILE, NETWORK, DESCENT, DESCENT_RUN = "chain.npz", "network.npz", "descent.json", "run.npz"
 STAGED = ".new"  # where a run is written that replaces another one
 PICTURES = ("run.png", "density.png", "energy.png", "landscape.png", "budget.png", "annealing.png", "chain.png")
 RESULTS = (
-    *("problem.toml", "problem_table.npy", "problem_initial.npy", "trajectory.npz", "reference.npz", "result.json"),
+    *(
+        "problem.toml",
+        SCHEMA,
+        "problem_table.npy",
+        "problem_initial.npy",
+        "trajectory.npz",
+        "reference.npz",
+        "result.json",
+    ),
     *("run.json", LEDGER, DESCENT, DESCENT_RUN, "descent.png", CHAIN_FILE, "report.html", *PICTURES),
 )
 

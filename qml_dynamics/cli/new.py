@@ -16,10 +16,8 @@ from ..model.objectives.data import Dataset, labelled, labels_of, load_data
 from ..model.objectives.registry import NAMED
 from ..model.tables.reading import Feature, Reading, Table, column_named, numbers_of, read_table, tried_values
 from ..runs.problem_file import read_operator
+from ..runs.problem_file.editors import LINE, put_schema
 from ..runs.problem_file.files import to_toml, write_bytes
-from ..runs.problem_file.json_schema import LINE
-from ..runs.problem_file.json_schema import NAME as SCHEMA
-from .schema import schema_text
 
 SAMPLES = {"iris": "iris.csv", "h2": "h2.txt"}
 _OF_TABLES = ("target", "classes", "separator", "decimal", "encoding", "missing")
@@ -80,7 +78,7 @@ def new_command(name: Path, wish: Wish) -> int:
     draft = _draft(wish)
     with filled(name, "name", stale=()) as folder:
         write_bytes(folder / "problem.toml", draft.text.encode())
-        write_bytes(folder / SCHEMA, schema_text().encode())
+        put_schema(folder)
         if draft.file is not None:
             write_bytes(folder / draft.file.name, draft.file.read_bytes())
     print(f"{name / 'problem.toml'} is written: qml-dynamics run {name}")

@@ -22,6 +22,7 @@ from ..results.compact import CompactTrajectory
 from ..results.trajectory import Trajectory
 from ..runs.problem_file import ProblemFile, read_problem
 from ..runs.problem_file.content import sha256
+from ..runs.problem_file.editors import put_schema, top_line
 from ..runs.problem_file.files import copy_problem, file_names
 from ..runs.trajectory_file import PROBLEM, REFERENCE, to_json, write_run
 from ..validation.budget import error_budget
@@ -76,7 +77,10 @@ def run_command(
         run_folder("run", out, default_folder(file.path), force, what.seed, identify) as place,
     ):
         if place.work == place.folder:
-            copy_problem(file, place.work / PROBLEM, method=what.method, backend=file.sections.get("backend"))
+            copy_problem(
+                file, place.work / PROBLEM, method=what.method, backend=file.sections.get("backend"), top=top_line()
+            )
+            put_schema(place.work)
         return _run(_Run(file, what, place, terminal(as_json), as_json, interrupts), plots, budget)
 
 

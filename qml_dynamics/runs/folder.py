@@ -33,9 +33,10 @@ from .content import SCRATCH, keep_specification, read_checked
 from .ledger import Ledger
 from .observables import describe_observables
 from .own_files import OBSERVABLES, OWN_NAMES, RESULTS, RUN, refuse_foreign_files
-from .problem_file import read_problem, write_problem
+from .problem_file import read_problem
 from .problem_file.content import array_differences, differences
-from .problem_file.files import read_sections
+from .problem_file.editors import put_schema, top_line, without_line
+from .problem_file.files import read_sections, write_stated
 from .redact import refuse_credentials, without_credentials
 from .specification import FORMAT, RunSpecification, arrays, described_method, read_json, stored_method
 from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
@@ -132,6 +133,7 @@ def _written(
         content = {path.name: path.read_bytes() for path in drafts} | {RUN: text}
         for path in drafts:
             os.replace(path, folder / path.name)
+        put_schema(folder)
         Ledger.create(folder)
         _keep(folder, content)
         with atomic_file(folder / RUN) as handle:
@@ -185,7 +187,8 @@ def _draft(scratch: Path, specification: RunSpecification, seen: Sequence[Observ
     """Write the files of a new folder, and return what will stand in ``run.json``."""
     method, files = described_method(specification.method)
     named = is_plain(specification.method)  # problem files know these
-    write_problem(specification.problem, scratch / PROBLEM, method=specification.method if named else None)
+    method_in_file = specification.method if named else None
+    write_stated(specification.problem, scratch / PROBLEM, method=method_in_file, top=top_line())
     for name, data in files.items():
         (scratch / name).write_bytes(data)
     spec, arrays = describe_observables(seen, specification.problem.domain)
@@ -249,7 +252,8 @@ def _refuse_foreign(folder: Path, scratch: Path) -> None:
 
 
 def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+    """What a text says; the line that names its schema is none of it, and folders of before have none."""
+    return without_line(path.read_bytes()) if path.is_file() else None
 
 
 def _equal_npz(a: Path, b: Path) -> bool:

@@ -8,11 +8,12 @@ from ..base.lock import LOCK
 from ..base.places import refuse_links
 from ..base.registry import ANSATZ
 from .ledger import LEDGER
+from .problem_file.editors import NAME as SCHEMA
 from .trajectory_file import PROBLEM, RESULT, TRAJECTORY
 
 RUN, OBSERVABLES, RESULTS = "run.json", "observables.npz", "results"
 _NAMES = (RUN, PROBLEM, ANSATZ, OBSERVABLES, LEDGER, f"{LEDGER}-journal", LOCK, RESULTS, TRAJECTORY, RESULT)
-OWN_NAMES = frozenset((*_NAMES, "problem_table.npy", "problem_initial.npy"))
+OWN_NAMES = frozenset((*_NAMES, SCHEMA, "problem_table.npy", "problem_initial.npy"))
 
 
 def refuse_foreign_files(folder: Path, allow_code: bool) -> None:

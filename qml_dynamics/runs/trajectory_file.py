@@ -28,9 +28,10 @@ from ..model.problem import Problem
 from ..results.compact import CompactTrajectory
 from ..results.compact_files import COMPACT_ARRAYS, restored_states
 from ..results.trajectory import FORMAT, Best, Counts, Trajectory, is_sealed, plain, sealed, write_npz
-from .problem_file import ProblemFile, problem_from_spec, read_problem, write_problem
+from .problem_file import ProblemFile, problem_from_spec, read_problem
 from .problem_file.content import changed_files, differences, folder_content
-from .problem_file.files import copy_problem, read_sections, write_bytes
+from .problem_file.editors import put_schema, top_line
+from .problem_file.files import copy_problem, read_sections, write_bytes, write_stated
 
 PathLike = str | os.PathLike[str]
 TRAJECTORY, PROBLEM, RESULT, REFERENCE = "trajectory.npz", "problem.toml", "result.json", "reference.npz"
@@ -254,6 +255,7 @@ def write_run(
     trajectory: Trajectory,
     extras: Mapping[str, object] | None = None,
     source: ProblemFile | None = None,
+    top: str | None = None,
 ) -> Path:
     """Write a run folder: ``problem.toml``, ``trajectory.npz`` and ``result.json``, each by rename.
 
@@ -263,6 +265,7 @@ def write_run(
         extras: more keys of ``result.json`` (comparison, error budget, accuracy, ...), as plain data.
         source: the problem file of the run; its data files are copied, so that the folder stands alone. Without it the
             problem is written with tables.
+        top: lines at the top of the problem file; None: the JSON schema is put beside it and named there.
 
     Returns:
         The folder.
@@ -271,12 +274,14 @@ def write_run(
         ProblemError: the folder cannot be written.
     """
     where = Path(folder)
-    backend = _backend_section(trajectory)
+    backend, line = _backend_section(trajectory), top_line() if top is None else top
     if source is not None:
         backend = _kept_section(source, backend)
-        copy_problem(source, where / PROBLEM, method=trajectory.method, backend=backend)
+        copy_problem(source, where / PROBLEM, method=trajectory.method, backend=backend, top=line)
     else:
-        write_problem(trajectory.problem, where / PROBLEM, method=trajectory.method, backend=backend)
+        write_stated(trajectory.problem, where / PROBLEM, method=trajectory.method, backend=backend, top=line)
+    if top is None:
+        put_schema(where)
     save_run(trajectory, where / TRAJECTORY, where)
     result = {**summary(trajectory), **(extras or {})}
     write_bytes(where / RESULT, (to_json(result) + "\n").encode())

@@ -422,7 +422,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert [(row["diffusion.value"], row["method.steps"]) for row in rows] == [(0.2, 4), (0.2, 8), (0.4, 4), (0.4, 8)]
     folder = tmp_path / "sweeps" / "s"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "lock.sqlite", "points", "sweep.json", "sweep.png", "table.csv"
+        "lock.sqlite", "points", "problem.schema.json", "sweep.json", "sweep.png", "table.csv"
     ]  # fmt: skip
     own = qd.sweep(tmp_path / "p.toml", read_sweep(file).over, seed=5, save=3, workers=1)
     assert own.rows[3]["energy"] == rows[3]["energy"]

@@ -138,7 +138,9 @@ def test_quantum_run_writes_and_tells(here: Path, capsys: pytest.CaptureFixture[
     assert "Traceback" not in err
     names = sorted(p.name for p in Path("result").iterdir())
     pictures = ["budget.png", "density.png", "energy.png", "landscape.png", "run.png"]
-    assert names == sorted([*pictures, "problem.toml", "reference.npz", "result.json", "trajectory.npz"])
+    assert names == sorted(
+        [*pictures, "problem.schema.json", "problem.toml", "reference.npz", "result.json", "trajectory.npz"]
+    )
     for words in (
         "Best weights",
         "best of 400 samples of the wave",

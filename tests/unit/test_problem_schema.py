@@ -17,7 +17,7 @@ from qml_dynamics.base.registry import EXAMPLES, METHODS
 from qml_dynamics.cli import main
 from qml_dynamics.model.objectives.registry import NAMED
 from qml_dynamics.runs.problem_file import problem_from_spec
-from qml_dynamics.runs.problem_file.json_schema import LINE, NAME
+from qml_dynamics.runs.problem_file.editors import LINE, NAME
 
 ROOT = Path(qd.__file__).parents[1]
 PROBLEM: dict[str, Any] = {

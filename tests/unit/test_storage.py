@@ -188,7 +188,9 @@ def test_run_folder(tmp_path: Path) -> None:
     folder = write_run(
         tmp_path / "deep" / "run", run, {"comparison": {"gap": Estimate(1.0, 0.5, 10)}, "nan": float("nan")}
     )
-    assert sorted(p.name for p in folder.iterdir()) == ["problem.toml", "result.json", "trajectory.npz"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        *("problem.schema.json", "problem.toml", "result.json", "trajectory.npz")
+    ]
     same(run, load(folder))
     result = json.loads((folder / "result.json").read_text())
     assert result["stop"] == run.stop

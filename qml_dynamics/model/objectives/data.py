@@ -188,6 +188,10 @@ def without_missing(
     return np.where(lacking, np.nanmean(values[training], axis=0), values), keep
 
 
+def _categories(count: int) -> str:
+    return f"{count} categor{'y' if count == 1 else 'ies'}: name it to use it"
+
+
 def account_of(table: Table, chosen: Sequence[Feature], why: Mapping[str, str], but: Sequence[str]) -> Account:
     """What was read, which columns are used, and why others are not."""
     used = {feature.column for feature in chosen}
@@ -308,7 +312,7 @@ def usable_columns(table: Table, but: Sequence[str]) -> tuple[list[Feature], lis
         name: f"{reason}: name it to use it" if table.known[name].identifier else reason for name, reason in why.items()
     }
     for feature in categories:
-        why[feature.column] = f"{len(table.known[feature.column].levels)} categories: name it to use it"
+        why[feature.column] = _categories(len(table.known[feature.column].levels))
     return numeric, categories, why
 
 

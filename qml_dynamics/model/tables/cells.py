@@ -41,6 +41,9 @@ _DAY = re.compile(
     r"|[A-Za-z]{3,9}\.? \d{1,2},? \d{2,4}",
     re.ASCII | re.IGNORECASE,
 )
+_DRESSED = re.compile(
+    r"\((?:[$€£¥₹] ?)?([^()]*\d[^()]*)\)|[+-]?(?:[$€£¥₹] ?|[A-Z]{3} )([+-]?[\d.,].*)|(.*\d) ?[$€£¥₹]|(.*\d) [A-Za-zµ°Ω/²³]{1,6}"
+)
 _MONTHS = frozenset(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
 _COMPACT_DAY = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII)
 _MONTH = re.compile(r"(?:0[1-9]|1[0-2])[.](?:19|20)\d{2}", re.ASCII)
@@ -120,6 +123,20 @@ def is_value(cell: str) -> bool:
     (True, True, False)
     """
     return any(number(cell, mark) is not None or percentage(cell, mark) is not None for mark in MARKS)
+
+
+def is_dressed(cell: str) -> bool:
+    """Whether a cell is a number with a sign of currency, with a unit behind a blank, or in brackets as bookkeepers write negative ones.
+
+    >>> [is_dressed(cell) for cell in ("$1,200.50", "3.622,28 €", "12.5 kg", "USD 7", "(3.5)", "-$4")]
+    [True, True, True, True, True, True]
+    >>> [is_dressed(cell) for cell in ("12.5", "7 %", "12B", "B 12 x", "kg")]
+    [False, False, False, False, False]
+    """
+    found = _DRESSED.fullmatch(cell)
+    if found is None or is_value(cell):
+        return False
+    return is_value(next(inner for inner in found.groups() if inner is not None))
 
 
 def truth_words(cells: Iterable[str]) -> tuple[str, str] | None:

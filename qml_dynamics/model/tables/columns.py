@@ -19,6 +19,7 @@ from .cells import (
     are_times,
     is_compact_day,
     is_date,
+    is_dressed,
     is_either,
     is_integer,
     is_missing,
@@ -27,7 +28,8 @@ from .cells import (
     truth_words,
 )
 
-Kind = Literal["number", "percent", "boolean", "category", "date", "text", "empty", "undecided"]
+Kind = Literal["number", "percent", "boolean", "category", "date", "text", "empty", "undecided", "dressed"]
+DRESSED = "numbers with signs of currency, units or brackets: take these off"
 MOST_LEVELS = 20  # different texts that are categories and no free text
 _BETWEEN = frozenset(",.'’ \u00a0\u202f")  # what may stand between thousands
 _FEW_ROWS = 8  # below it integers may differ from each other by chance
@@ -49,7 +51,8 @@ class Column:
 
     Attributes:
         name: of the column.
-        kind: of its values; ``undecided`` are numbers such as ``1,200`` in a table where nothing says what the comma is.
+        kind: of its values; ``undecided`` are numbers such as ``1,200`` in a table where nothing says what the comma is, ``dressed``
+            those with signs of currency, units or brackets.
         mark: before decimals.
         levels: of categories, in order; of truth values the words for false and true.
         identifier: why it tells rows apart and nothing else, or an empty text.
@@ -177,10 +180,13 @@ def column_of(name: str, cells: Sequence[str], mark: str | None, unnamed: bool =
         return Column(name, "boolean", levels=words, missing=missing)
     if all(map(is_date, present)):
         return Column(name, "date", missing=missing)
+    few = len(present) < rows and len(present) <= max(2, min(MOST_LEVELS, rows // 2))
+    if not few and not unnamed and all(is_dressed(cell) or number(cell, mark) is not None for cell in present):
+        return Column(name, "dressed", missing=missing)
     if len(present) == rows:
         why = "names of the rows" if unnamed else "texts that all differ"
         return Column(name, "text", levels=(), identifier=why, missing=missing)
-    if len(present) <= max(2, min(MOST_LEVELS, rows // 2)):
+    if few:
         levels = tuple(sorted(present))
         why = _why_identifier(name, unnamed, rows, len(present))
         return Column(name, "category", levels=levels, identifier=why, missing=missing)

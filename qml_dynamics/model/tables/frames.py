@@ -118,7 +118,8 @@ def frame_columns(frame: object) -> dict[str, list[str]]:
     pairs = [(str(name), [_text(value) for value in _values(column)]) for name, column in _pairs(frame)]
     names = [name for name, _ in pairs]
     require(bool(pairs), "path", "have columns", "of none")
-    require(len(set(names)) == len(names), "path", "have columns of different names", names)
+    twice = next((name for name in names if names.count(name) > 1), "")
+    require(not twice, "path", "have columns of different names", f"of two called {twice!r}: rename one")
     lengths = {len(cells) for _, cells in pairs}
     require(len(lengths) == 1, "path", "have columns of one length", f"of {sorted(lengths)[:4]} rows")
     require(lengths != {0}, "path", "have at least one row", "of 0 rows")

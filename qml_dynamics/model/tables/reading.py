@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from ...base.errors import ProblemError, describe, one_of, require
-from .cells import MARKS, is_either
-from .columns import Column, column_of, decimal_marks
+from .cells import MARKS, is_dressed, is_either, is_value
+from .columns import DRESSED, Column, column_of, decimal_marks
 from .files import columnar_format, existing, text_of
 from .frames import FrameLike, frame_columns, is_frame
 from .layout import laid_out, told
@@ -261,12 +261,11 @@ def values_of(table: Table, feature: Feature, argument: str = "features") -> np.
     column = table.known[feature.column]
     cells = table.column(feature.column)
     found = [column.value(cell, feature.level) for cell in cells]
+    plain = column.kind == "dressed"  # some of its cells may be numbers as they stand
     for value, cell, row in zip(found, cells, table.lines):
-        if value is None or math.isinf(value):
+        if (value is None or math.isinf(value)) and not (plain and is_value(cell)):
             units = table.has_header and value is None and row == table.lines[0]
-            _refuse_cell(
-                argument, feature.column, cell, row, ": take that row out where it holds units" if units else ""
-            )
+            _refuse_cell(argument, feature.column, cell, row, _how_mended(cell, value, units))
     return np.array(found, dtype=float)
 
 
@@ -277,8 +276,19 @@ def tried_values(table: Table, feature: Feature) -> np.ndarray:
     return np.array([math.nan if v is None or math.isinf(v) else v for v in found])
 
 
+def _how_mended(cell: str, value: float | None, units: bool) -> str:
+    """What helps where a cell is no finite number."""
+    if value is not None:
+        return ": take that row out"
+    if is_dressed(cell):
+        return ": write the numbers of this column without signs of currency, units or brackets"
+    return ": take that row out where it holds units" if units else ""
+
+
 def _refuse_cell(argument: str, name: str, cell: str, row: int, rest: str = "") -> None:
-    require(False, argument, f"be finite numbers, in column `{name}` too", f"of {cell!r} in row {row}{rest}")
+    raise ProblemError(
+        f"Argument `{argument}` must be finite numbers, in column `{name}` too, but is of {describe(cell)} in row {row}{rest}."
+    )
 
 
 def refuse_missing(
@@ -334,5 +344,5 @@ def default_features(
         elif column.kind == "category":
             categories += features_of(table, name)
         else:
-            why[name] = {"date": "dates", "empty": "no values"}.get(column.kind, "text")
+            why[name] = {"date": "dates", "empty": "no values", "dressed": DRESSED}.get(column.kind, "text")
     return numeric, categories, why

@@ -228,6 +228,18 @@ def write_problem(
     Raises:
         ProblemError: for schedules, initial waves or methods of your own, and for a folder that cannot be written.
     """
+    return write_stated(problem, path, method=method, backend=backend)
+
+
+def write_stated(
+    problem: Problem,
+    path: PathLike,
+    *,
+    method: Method | None = None,
+    backend: Mapping[str, object] | None = None,
+    top: str = "",
+) -> Path:
+    """:func:`write_problem` with lines at the top."""
     target = Path(path)
     table: object = backend
     require(table is None or isinstance(table, Mapping), "backend", "be a table of names and values or None", table)
@@ -248,7 +260,7 @@ def write_problem(
     before = _tables_of(target)
     for name, content in contents.items():
         write_bytes(target.with_name(names[name]), content)
-    write_bytes(target, to_toml(sections).encode())
+    write_bytes(target, (top + to_toml(sections)).encode())
     for stale in before - set(names.values()):
         target.with_name(stale).unlink(missing_ok=True)
     return target
@@ -311,7 +323,12 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def copy_problem(
-    source: ProblemFile, path: PathLike, *, method: Method | None = None, backend: Mapping[str, object] | None = None
+    source: ProblemFile,
+    path: PathLike,
+    *,
+    method: Method | None = None,
+    backend: Mapping[str, object] | None = None,
+    top: str = "",
 ) -> Path:
     """Write a problem file again elsewhere, its data files copied beside it; the objective keeps its own words.
 
@@ -319,6 +336,7 @@ def copy_problem(
         source: what :func:`read_problem` returned.
         path: the new ``.toml`` file.
         method, backend: written in place of those of the file, where given.
+        top: lines at the top.
 
     Raises:
         ProblemError: for a folder that cannot be written.
@@ -326,7 +344,7 @@ def copy_problem(
     target = Path(path)
     sections = {name: deepcopy(dict(keys)) for name, keys in source.sections.items()}
     if "function" in sections.get("objective", {}):  # a function of one's own becomes its table
-        return write_problem(source.problem, target, method=method, backend=backend)
+        return write_stated(source.problem, target, method=method, backend=backend, top=top)
     if method is not None:
         sections["method"] = _method_section(method)
     if backend is not None:
@@ -339,5 +357,5 @@ def copy_problem(
             if copy.resolve() != (source.folder / name).resolve():
                 write_bytes(copy, (source.folder / name).read_bytes())
             keys[key] = copy.name
-    write_bytes(target, to_toml({k: v for k, v in sections.items() if v}).encode())
+    write_bytes(target, (top + to_toml({k: v for k, v in sections.items() if v})).encode())
     return target

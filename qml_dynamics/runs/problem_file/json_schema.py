@@ -35,10 +35,9 @@ from ...model.objectives.registry import NAMED
 from ...model.objectives.tables import ising, qubo
 from ...model.schedules import schedule_names
 from . import schema as models
+from .editors import TITLE
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-NAME = "problem.schema.json"
-LINE = f"#:schema ./{NAME}"  # what editors with Taplo read at the top of a file
 
 Schema = dict[str, Any]
 _PLAIN: Mapping[object, Schema] = {
@@ -68,7 +67,7 @@ def schema() -> dict[str, Any]:
     """
     return {
         "$schema": DRAFT,
-        "title": "A problem of qml-dynamics",
+        "title": TITLE,
         "description": "H(t) = -D(t) L + s(t) zeta(w) on a weight space, or an operator of Pauli strings; what is run, and where.",
         "type": "object",
         "properties": _sections(),

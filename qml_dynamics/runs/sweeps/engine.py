@@ -25,6 +25,7 @@ from ...methods.base import Method
 from ...methods.keeping import Folder, drawn, versions
 from ...model.problem import Problem
 from ...results.trajectory import plain
+from ..problem_file.editors import put_schema
 from ..problem_file.files import write_bytes
 from .points import Axes, Point, axes, every_point
 from .statement import Statement, seed_in, state
@@ -148,6 +149,7 @@ def _begin(statement: Statement, over: Axes, seed: int | None, save: int | None,
         make_folder(folder / POINTS)
         stored = {"format": FORMAT, **said, "entropy": str(entropy), "versions": versions()}
         write_bytes(path, (json.dumps(stored, indent=2) + "\n").encode())
+        put_schema(folder)
     return statement, entropy
 
 

@@ -13,9 +13,10 @@ from ...methods.base import Method
 from ...model.problem import Problem
 from ...model.spec import describe_method
 from ...results.trajectory import plain
-from ..problem_file import ProblemFile, read_problem, write_problem
+from ..problem_file import ProblemFile, read_problem
 from ..problem_file.content import sha256
-from ..problem_file.files import file_names, understood
+from ..problem_file.editors import top_line
+from ..problem_file.files import file_names, understood, write_stated
 from .points import Axes, changed
 
 PROBLEM = "problem.toml"
@@ -97,7 +98,7 @@ def state(
     draft: Path,
     allow_code: bool,
 ) -> Statement:
-    """The statement of a sweep; a problem of Python is written into the folder ``draft``, as :func:`write_problem` writes it.
+    """The statement of a sweep; a problem of Python is written into the folder ``draft``, as :func:`qml_dynamics.write_problem` writes it.
 
     Raises:
         ProblemError: the loss is a function of Python, or the method one of a person's own, which no text carries.
@@ -107,7 +108,9 @@ def state(
         raise ProblemError(f"Argument `method` must be one that a file can name, but is {describe(method)}.")
     if isinstance(problem, Problem):
         _refuse_function(problem)
-        file = read_problem(write_problem(problem, draft / PROBLEM), allow_code=False)  # tables, and no code
+        file = read_problem(
+            write_stated(problem, draft / PROBLEM, top=top_line()), allow_code=False
+        )  # tables, and no code
     else:
         file = read_problem(problem, allow_code=allow_code)
     sections = {name: dict(keys) for name, keys in file.sections.items()}

@@ -21,6 +21,8 @@ from ...base.texts import parse_json
 from ...methods.evolution import evolve
 from ...results.trajectory import Trajectory, plain
 from ..problem_file.content import file_differences
+from ..problem_file.editors import NAME as SCHEMA
+from ..problem_file.editors import top_line
 from ..problem_file.files import read_problem, write_bytes
 from ..trajectory_file import load, write_run
 from .points import Point
@@ -95,13 +97,18 @@ def run_point(given: Task) -> dict[str, Any]:
     draft = points / f"{STAGE}{uuid.uuid4().hex}"
     make_folder(draft, new=True)
     try:
-        write_run(draft, run, {"notes": notes}, source=file)
+        write_run(draft, run, {"notes": notes}, source=file, top=_top(Path(given.folder)))
         said = {**described(point), "notes": notes}
         write_bytes(draft / POINT, (json.dumps(said, indent=2) + "\n").encode())
         _move(draft, points / point.name)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return {**quantities(run), "notes": notes}
+
+
+def _top(folder: Path) -> str:
+    """The line of the schema that stands in the folder of the sweep; sweeps that were begun before have none."""
+    return top_line(2) if (folder / SCHEMA).is_file() else ""
 
 
 def _move(draft: Path, folder: Path) -> None:

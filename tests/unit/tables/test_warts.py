@@ -133,3 +133,49 @@ def test_a_table_that_cannot_be_read_is_refused_with_the_remedy(case: str, tmp_p
     assert "\n" not in str(told.value)
     if case.startswith("one value"):  # named, it is taken
         assert load_data(tmp_path / "t.csv", target="kind", features=["x"], test_fraction=0).features == ("x",)
+
+
+DRESSED = {
+    "signs of currency": lambda i: f'"${1000 * X[i]:,.2f}"',
+    "a unit": lambda i: f"{X[i]} kg",
+    "negative numbers in brackets": lambda i: f"({X[i]})" if i % 3 else f"{X[i]}",
+    "a currency behind": lambda i: f"{X[i]} €",
+}
+
+
+@pytest.mark.parametrize("case", DRESSED)
+def test_numbers_with_signs_units_or_brackets_are_told_with_the_remedy(case: str, tmp_path: Path) -> None:
+    """Left out where nobody names them, refused where somebody does; a dose of few levels is a category as before."""
+    path = tmp_path / "d.csv"
+    path.write_text(
+        table("price,dose,size,kind", lambda i: f"{DRESSED[case](i)},{5 + 5 * SECOND[i]} mg,{Y[i]},{kind(i)}"), "utf-8"
+    )
+    data = load_data(path, target="kind", num_features=1, test_fraction=0)
+    told = " ".join(str(data.account).split())
+    assert "price (numbers with signs of currency, units or brackets: take these off)" in told
+    assert data.features == ("size",)
+    assert "dose (2 categories: name it to use it)" in told
+    with pytest.raises(ProblemError) as caught:
+        load_data(path, target="kind", features=["price"])
+    assert "in column `price` too" in str(caught.value)
+    assert str(caught.value).endswith("write the numbers of this column without signs of currency, units or brackets.")
+    assert load_data(path, target="kind", features=["dose"]).features == ("dose=5 mg",)
+
+
+def test_remedies_of_infinite_numbers_and_of_columns_of_one_name(tmp_path: Path) -> None:
+    columns = {"a": [1.0, float("inf"), 3.0, 4.0], "y": [0, 1, 0, 1]}
+    with pytest.raises(ProblemError, match=r"but is of 'inf' in row 2: take that row out\.$"):
+        load_data(columns, target="y", features=["a"])
+    twice = np.array([(1.0, 2.0, 0), (2.0, 3.0, 1)], dtype=[("a", float), ("b", float), ("y", int)])
+
+    class Frame:
+        columns = ("a", "a", "y")
+
+        def __getitem__(self, name: str) -> np.ndarray:
+            return np.asarray(twice[name])
+
+        def __len__(self) -> int:
+            return 2
+
+    with pytest.raises(ProblemError, match="of two called 'a': rename one"):
+        load_data(Frame(), target="y")
