@@ -56,7 +56,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_damaged_files(good: Path, tmp_path: Path, kind: str) -> None:
     direct = qd.evolve(well(), METHOD, **ASK)
     names = sorted(path.relative_to(good) for path in good.rglob("*") if path.is_file())
-    assert len(names) == 7  # problem, table, run, observables, ledger, lock, result
+    assert len(names) == 8  # problem and its schema, table, run, observables, ledger, lock, result
     rng, right = random.Random(5), 0
     said: list[tuple[Path, str]] = []
     for name in names:

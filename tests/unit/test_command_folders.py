@@ -52,7 +52,7 @@ def test_a_failed_or_refused_run_leaves_the_folder(here: Path, capsys: pytest.Ca
     circuits = ("--method", "trotter:steps=4", "--no-plots", "--no-budget", "--seed", "1")
     assert call("run", "well.toml", "--out", "a", *circuits) == 0
     before = contents(here / "a")
-    assert {"problem.toml", "trajectory.npz", "result.json", "reference.npz"} == set(before)
+    assert {"problem.toml", "problem.schema.json", "trajectory.npz", "result.json", "reference.npz"} == set(before)
     for arguments in (
         ("run", "well.toml", "--out", "a"),
         ("run", "well.toml", "--out", "a", "--force", "--backend", "nowhere", *circuits),
@@ -84,7 +84,9 @@ def test_a_replaced_run_has_no_stale_files(here: Path) -> None:
     assert call("run", "well.toml", "--out", "a", "--method", "trotter:steps=4", "--no-plots", "--no-budget") == 0
     before = (here / "a" / "reference.npz").read_bytes()
     assert call("run", "well.toml", "--out", "a", "--force", "--method", "split-step:steps=9", "--no-plots") == 0
-    assert {"problem.toml", "trajectory.npz", "reference.npz", "result.json", "notes"} == set(contents(here / "a"))
+    assert {"problem.toml", "problem.schema.json", "trajectory.npz", "reference.npz", "result.json", "notes"} == set(
+        contents(here / "a")
+    )
     assert (here / "a" / "reference.npz").read_bytes() != before  # that of the run which is there now
     assert load(here / "a").method.steps == 9
     assert not [path for path in (here / "a").iterdir() if path.name.startswith(".")]
