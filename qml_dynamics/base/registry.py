@@ -178,6 +178,10 @@ def method_class(kind: str) -> type:
     if name in METHODS:
         return at(METHODS[name])  # type: ignore[no-any-return]
     others = {_spelled(other): other for other in offered("method")}
+    joined = {
+        other.replace("_", ""): other for other in others
+    }  # as the class is written, which the built-in ones are found by too
+    name = name if name in others else joined.get(name, name)
     one_of(name, "method", [*METHODS, *(other for other in others if other not in METHODS)], MethodError)
     cls = load("method", others[name], MethodError)
     require(

@@ -250,6 +250,18 @@ def sampled_as(
     )
 
 
+def norm_as(cell: Cell, run: Trajectory, exact: Trajectory, slack: float) -> None:
+    """``log_norm`` of samples within five of its standard errors of the exact one; the same where it is not measured.
+
+    Args:
+        slack: what measured steps may do to it beside the shots.
+    """
+    errors = [np.asarray(each.diagnostics.get("log_norm_stderr", 0.0)) for each in (run, exact)]
+    off = np.abs(run.log_norm - exact.log_norm) - SIGMAS * np.hypot(*errors) - slack - ROUNDING
+    words = "so the logarithm of the norm is wrong"
+    demand(bool((off <= 0).all()), cell, f"with shots, log_norm is off by its errors and {off.max():.2g} more, {words}")
+
+
 def _density_errors(run: Trajectory, exact: np.ndarray) -> np.ndarray:
     if "density_stderr" in run.diagnostics:
         return SIGMAS * np.asarray(run.diagnostics["density_stderr"]) + 1e-3
@@ -263,8 +275,9 @@ def _density_errors(run: Trajectory, exact: np.ndarray) -> np.ndarray:
 
 
 def same_answer(cell: Cell, a: Trajectory, b: Trajectory, what: str) -> None:
-    """Two runs that must be one: density, expectation values and counts to the last bit but rounding."""
+    """Two runs that must be one: density, norm, expectation values and counts to the last bit but rounding."""
     demand(_close(a.density, b.density), cell, f"{what}: the density is another one")
+    demand(_close(a.log_norm, b.log_norm), cell, f"{what}: log_norm is another one")
     demand(sorted(a.expectations) == sorted(b.expectations), cell, f"{what}: other expectations are reported")
     for name in a.expectations:
         same = _close(a.expectations[name].value, b.expectations[name].value)

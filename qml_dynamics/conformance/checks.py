@@ -22,7 +22,7 @@ from ..results.trajectory import Trajectory
 from ..validation.budget import error_budget
 from ..validation.error_parts import ErrorBudget
 from ..validation.resources import Cost, cost
-from .answers import ROUNDING, SIGMAS, Fault, agrees, demand, distance, same_answer, sampled_as, well_formed
+from .answers import ROUNDING, SIGMAS, Fault, agrees, demand, distance, norm_as, same_answer, sampled_as, well_formed
 from .cells import Cell, large_problem
 from .oracles import Truth, push, solve, tilt
 from .recording import Recorder, sent
@@ -203,20 +203,31 @@ def _negative(run: Trajectory, shots: int | None = None) -> float:
 
 
 def check_shots(case: Case) -> None:
-    """With shots: within five standard errors of the exact run; the seed decides, and another seed decides otherwise."""
+    """With shots: within five standard errors of the exact run; the seed decides all of it, and another seed decides otherwise."""
     cell, run = case.cell, case.sampled
     well_formed(cell, run, cell.saves, negative=_negative(run, SHOTS))
     sampled_as(cell, run, case.exact, slack=case.slack)
+    norm_as(cell, run, case.exact, case.slack)
     if case.exact_backend is not None or not case.uses_circuits:  # samples of the waves of an exact simulator
         direct = case.run(backend=case.exact_backend, shots=SHOTS)
         sampled_as(cell, direct, case.exact, slack=case.slack, where="with shots on an exact simulator")
+        norm_as(cell, direct, case.exact, case.slack)
     again = case.run(backend=Recorder(case.recorder.inner) if case.uses_circuits else None, shots=SHOTS)
     same_answer(cell, again, run, f"seed {case.seed} twice")
     other = case.run(
         backend=Recorder(case.recorder.inner) if case.uses_circuits else None, shots=SHOTS, seed=case.seed + 1
     )
+    seeds = f"seeds {case.seed} and {case.seed + 1}"
     differs = not np.array_equal(other.density, run.density)
-    demand(differs, cell, f"the seed is ignored: seeds {case.seed} and {case.seed + 1} give the same samples")
+    demand(differs, cell, f"the seed is ignored: {seeds} give the same samples")
+    for name, estimate in run.expectations.items():
+        same = np.array_equal(other.expectations[name].value, estimate.value)
+        drawn = bool(np.any(np.asarray(estimate.stderr) > 0))
+        demand(not (same and drawn), cell, f"the seed is ignored: {seeds} give the same expectation of {name!r}")
+    repeated = len(case.recorder.seeds) - len(set(case.recorder.seeds))
+    demand(
+        not repeated, cell, f"{repeated} circuits are given the seed of another one, so that their samples go together"
+    )
 
 
 def check_noisy(case: Case) -> None:

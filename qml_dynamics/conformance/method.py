@@ -78,7 +78,8 @@ def assert_valid_method(
     1. The facts exclude it: ``evolve``, ``circuits``, ``cost`` and ``error_budget`` are refused by one sentence, before a wave is made.
     2. ``evolve``: normalised, finite, at the saved times; the dense propagator's answer (an oracle of its own), with the declared order
        by two refinements; the same on every exact backend.
-    3. ``shots``: within five standard errors of the exact run; the seed decides the samples, another seed decides otherwise.
+    3. ``shots``: within five standard errors of the exact run, ``log_norm`` too; every circuit has a seed of its own, the seed of the
+       run decides samples and expectation values, another one decides otherwise.
     4. ``noisy``: off by no more than the noise of the gates that were sent can do.
     5. ``circuits``: where they are known ahead, they end in the states (or the mean density) of the run.
     6. ``cost``: circuits, shots, qubits, two-qubit gates and depth as they were sent; a bound is never below and at most 1.5 times it.

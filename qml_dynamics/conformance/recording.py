@@ -25,11 +25,13 @@ class Recorder:
         inner: the simulator that runs the circuits.
         circuits: what was sent for samples, in order.
         shots: samples in all.
+        seeds: of these circuits.
     """
 
     inner: Backend
     circuits: list[QuantumCircuit] = field(default_factory=list)
     shots: int = 0
+    seeds: list[int] = field(default_factory=list)
 
     exact = False
     seeding = "circuit"
@@ -56,6 +58,7 @@ class Recorder:
         """Samples of the simulator; what was sent is remembered."""
         self.circuits.extend(circuits)
         self.shots += shots * len(circuits)
+        self.seeds.extend(seeds)
         return self.inner.sample(circuits, shots, seeds)
 
     @property
@@ -67,6 +70,7 @@ class Recorder:
         """As :meth:`sample`, of circuits that measure on the way."""
         self.circuits.extend(circuits)
         self.shots += shots * len(circuits)
+        self.seeds.extend(seeds)
         return sample_midway(self.inner, circuits, shots, seeds)
 
     def describe(self) -> dict[str, Any]:

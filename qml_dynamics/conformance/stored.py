@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def options_of(value: object) -> Any:
         return {"class": class_of(value), **{name: options_of(v) for name, v in vars(value).items()}}
     if isinstance(value, np.ndarray):
         return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: options_of(inner) for name, inner in value.items()}
     return [options_of(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 

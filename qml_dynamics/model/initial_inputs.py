@@ -1,4 +1,7 @@
-"""What is given as an initial wave, read as one: amplitudes, labels of basis states, sparse vectors, circuits of Qiskit."""
+"""What is given as an initial wave, read as one: amplitudes, labels of basis states, sparse vectors, circuits of Qiskit.
+
+A module of its own beside `problem`: what may be given for a wave, whichever problem it is for.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ as one of the two has passed it.
 
 The Gram matrix of Walsh functions under weights w is ``G_mk = sum_x w_x (-1)^{popcount((m xor k) & x)}``: one Walsh transform of the
 weights. Source: Lawson, thesis, UCLA (1961); Rice and Usow, Math. Comp. 22, 118 (1968), doi:10.1090/S0025-5718-1968-0227673-9.
+
+A module of its own beside `walsh`: a fit of numbers, which knows no circuits.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@
 
 Distances are ``sqrt(1 - |<a|b>|^2)``, the trace distance of two waves (Helstrom, J. Stat. Phys. 1, 231, 1969), which is never below the
 total variation of what can be measured of them and obeys the triangle inequality.
+
+A module of its own beside `budget`: distances of waves without a table, where `budget` has densities.
 """
 
 from __future__ import annotations

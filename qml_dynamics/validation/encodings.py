@@ -1,4 +1,7 @@
-"""Which encoding of a grid a device should get: both compiled for it, that with the fewer gates on two qubits, and why in one line."""
+"""Which encoding of a grid a device should get: both compiled for it, that with the fewer gates on two qubits, and why in one line.
+
+A module of its own beside `resources`: it prices two problems, where `resources` prices one.
+"""
 
 from __future__ import annotations
 

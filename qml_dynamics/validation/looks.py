@@ -81,10 +81,11 @@ def _moments(r: Reading) -> Iterator[Look]:
 
 
 def _pairs(r: Reading) -> Iterator[Look]:
-    signs = [_along(np.array([1.0, -1.0]), axis, r.law.shape) for axis in range(r.law.ndim)]
-    for j in range(len(signs)):
+    """Products of two weights, each from 1 to -1 along its axis: on a hypercube the sign of their product."""
+    along = [_along(np.linspace(1.0, -1.0, n), axis, r.law.shape) for axis, n in enumerate(r.law.shape)]
+    for j in range(len(along)):
         for i in range(j):
-            yield Look(f"the agreement of weights {i + 1} and {j + 1}", "", signs[i] * signs[j])
+            yield Look(f"the agreement of weights {i + 1} and {j + 1}", "", along[i] * along[j])
 
 
 def parts_of(reading: Reading) -> dict[str, np.ndarray]:

@@ -2,6 +2,8 @@
 
 The number of points along an axis is even, so the wider box is twice as wide, the old one in its middle, with points
 where the old one has points.
+
+A module of its own beside `loss_budget`: it changes the problem, where `loss_budget` runs both and compares.
 """
 
 from __future__ import annotations

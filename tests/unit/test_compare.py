@@ -219,6 +219,23 @@ def test_samples_on_axes_of_any_length(points: int | tuple[int, int]) -> None:
     ).agree
 
 
+@pytest.mark.parametrize("points", [(2, 2), (2, 4), (4, 4), (4, 2, 2), (3, 4)])
+def test_samples_on_small_grids_of_several_axes(points: tuple[int, ...]) -> None:
+    """No axis has more than four points; two densities with the same density of each weight differ by their correlation alone."""
+    domain = qd.Grid([(-1.0, 1.0)] * len(points), points=points, boundary="walls", encoding="none")
+    x, y = (np.linspace(1.0, -1.0, n).reshape(-1, *[1] * (len(points) - 1 - k)) for k, n in enumerate(points[:2]))
+    resting = qd.Problem(domain, lambda w: 0 * w[:, 0], 1e-6, clock="real", duration=0.1)
+
+    def start(correlation: float) -> qd.Problem:
+        return resting.replace(initial=qd.State(np.sqrt(1.0 + correlation * x * y + np.zeros(points))))
+
+    plus, minus = (qd.evolve(start(c), qd.SplitStep(4)) for c in (0.3, -0.3))
+    assert np.allclose(plus.density[-1].sum(axis=0), minus.density[-1].sum(axis=0), atol=1e-9)
+    drawn = qd.evolve(start(0.3), qd.SplitStep(4), shots=2000, seed=2)
+    assert qd.compare(drawn, plus).agree
+    assert not qd.compare(drawn, minus).agree
+
+
 def test_energies_of_zero_are_compared_beside_the_rounding_of_their_kinetic_part() -> None:
     still = qd.Problem(
         qd.Grid((-2, 2), 6), lambda w: 0 * w[:, 0], 0.7, clock="real", duration=1.0, initial=qd.Uniform()

@@ -1,4 +1,7 @@
-"""PennyLane QNodes as `train` takes them: which argument is a row of data, by its name, and what the QNode itself returns."""
+"""PennyLane QNodes as `train` takes them: which argument is a row of data, by its name, and what the QNode itself returns.
+
+A module of its own beside `losses`: it reads signatures, and knows nothing of losses.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 A function may change between two calls of the library (a notebook sets ``scale = 2``). So the first look at a table within each call of
 a public function looks at what the function visibly leans on (see `leaning`), and asks a few points again, the same ones together as
 when the table was made; a table whose function has changed is made anew.
+
+A module of its own beside `base`: when a table is made anew, whatever the loss is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The Python lines that make a run again: a call of `evolve` or of `anneal`, with the imports of what stands in it."""
+"""The Python lines that make a run again: a call of `evolve` or of `anneal`, with the imports of what stands in it.
+
+A module of its own beside `record_sections`: it writes Python, where sections write pages.
+"""
 
 from __future__ import annotations
 

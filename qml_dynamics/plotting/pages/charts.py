@@ -1,4 +1,7 @@
-"""Expectations over time with their error bars beside the reference, and the bars of an error budget."""
+"""Expectations over time with their error bars beside the reference, and the bars of an error budget.
+
+A module of its own beside `sections`: numbers as drawings, without words around them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The table of a sweep for pandas and xarray."""
+"""The table of a sweep for pandas and xarray.
+
+A module of its own beside `table`: it imports pandas and xarray, which a table alone does not need.
+"""
 
 from __future__ import annotations
 

@@ -50,12 +50,8 @@ _WIDE = 4  # an operation without angles on more wires comes as its gates, where
 _NOT_UNITARY = (qml.ops.MidMeasure, qml.ops.Conditional, qml.operation.Channel)
 _MATRICES = (qml.QubitUnitary, qml.DiagonalQubitUnitary, qml.BlockEncode, qml.SpecialUnitary)
 _FORMULAS = (qml.ApproxTimeEvolution, qml.CommutingEvolution, qml.TrotterProduct, qml.QDrift)
-_POINTS = (
-    (1, -7.0),
-    (1, 7.0),
-    (-1, -2.0),
-    (-1, 2.0),
-)  # beside unit steps: the start or its mirror image, and how far away
+# beside unit steps: the start or its mirror image, and how far away
+_POINTS = ((1, -7.0), (1, 7.0), (-1, -2.0), (-1, 2.0))
 
 
 @dataclass(frozen=True, eq=False)
