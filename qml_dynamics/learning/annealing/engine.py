@@ -1,4 +1,4 @@
-"""Annealing stage by stage: a constant Hamiltonian within each, propagated densely, by Chebyshev's series or by any method."""
+"""Annealing stage by stage: a constant Hamiltonian within each, by all energies, slow modes, Chebyshev's series or any method."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...backends import Backend
-from ...base.errors import MethodError, require
+from ...base.errors import MethodError, available_memory, require
 from ...base.interrupts import whole
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
@@ -18,17 +18,21 @@ from ...methods import chebyshev
 from ...methods.base import EVERYWHERE, WAVES, Answer, Facts, Job, Method, Usual, Work, check_facts
 from ...methods.from_waves import Waves, learning, report_waves, run_waves
 from ...methods.krylov import Krylov
-from ...model.hamiltonians import LearningHamiltonian, PauliHamiltonian
+from ...model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
 from ...model.initial import State
 from ...model.operator_sum import OperatorSum
 from ...model.problem import Problem
 from ...model.schedules import Constant
 from ...results.journal import inside
-from .spectrum import Spectrum, held_still
+from . import slow_modes
+from .slow_modes import SlowModes
+from .spectrum import DENSE, Spectrum, held_still
 from .stages import Staged
 
 Point = tuple[float, np.ndarray, float]
 _TOL = 1e-8  # of the wave in the 2-norm, a stage
+_MOST_DENSE = 1 << 11  # points of a matrix that is diagonalised because that costs less
+_PLENTY = 1e-10  # an error below which no better one is looked for
 
 
 @printed_briefly
@@ -41,8 +45,8 @@ class Annealing(Usual):
         strategy: ``"anneal"``, ``"quench"`` or ``"portfolio"``.
         adapt: ``"gap"``, ``"variance"`` or None: how the values of the diffusion were placed.
         restarts: further quenches of a portfolio.
-        method: what runs a stage, a method without steps; None: dense diagonalisation up to 512 points, Chebyshev's series above, for
-            operators Krylov spaces.
+        method: what runs a stage, a method without steps; None: dense diagonalisation up to 512 points, above the slowest modes on the
+            imaginary clock and Chebyshev's series on either, for operators Krylov spaces.
     """
 
     stages: int
@@ -87,9 +91,11 @@ class Annealing(Usual):
         return report_waves(job, run_waves(job, self._waves, resumes=True))
 
     def work(self, job: Job) -> Work:
-        """The waves that are held."""
+        """The waves that are held, and the tails of a loss with what they are made from."""
         domain = job.problem.domain
-        return Work(domain.num_qubits, 16 * domain.size * (len(job.saves) + 8))
+        held = 16 * domain.size * (len(job.saves) + 8)
+        few = self.method is None and job.problem.clock == "imaginary" and DENSE < domain.size <= slow_modes.POINTS
+        return Work(domain.num_qubits, held + few * (800 * domain.size + (1 << 24)))
 
     def refined(self) -> Annealing:
         """Itself: a stage is exact."""
@@ -104,16 +110,18 @@ class Annealing(Usual):
             yield times[0], psi, log
         else:
             psi, log = start.wave, start.log_norm
-        spectrum = Spectrum(job.h)
+        spectrum, slow = Spectrum(job.h), None
+        if isinstance(job.h, LearningHamiltonian) and job.h.transform.real:
+            slow = SlowModes(job.h)
         for i, (t0, t1) in enumerate(zip(times[:-1], times[1:])):
             if start is not None and i < start.number:
                 continue
             weights = job.h.coefficients(t1)
-            if self.method is None and spectrum.dense:
+            if self.method is None and (spectrum.dense or dense_pays(job.h, weights, t1 - t0, job.problem.clock)):
                 psi, gained = _dense(spectrum, psi, weights, t1 - t0, job.problem.clock)
                 job.progress(i + 1, len(times) - 1)
             elif self.method is None and isinstance(job.h, LearningHamiltonian):
-                psi, gained = _by_series(job, psi, weights, t1 - t0, (i, len(times) - 1))
+                psi, gained = _by_few_modes(job, slow, psi, weights, t1 - t0, (i, len(times) - 1))
             else:
                 psi, gained = _by_method(job, self.method or Krylov(_TOL), psi, weights, t1 - t0)
                 job.progress(i + 1, len(times) - 1)
@@ -145,6 +153,52 @@ def _by_method(
         answer = whole(method.run(inner))
     assert answer.states is not None
     return answer.states[-1], float(answer.log_norm[-1])
+
+
+def _by_few_modes(
+    job: Job, slow: SlowModes | None, psi: np.ndarray, weights: Sequence[float], time: float, place: tuple[int, int]
+) -> tuple[np.ndarray, float]:
+    """One stage of a loss in its slowest modes where that costs less and is known to be exact enough, else by the series.
+
+    A rough start is left to the series until nothing of it lies beyond the slow modes.
+    """
+    gained = 0.0
+    if slow is not None and slow_modes_pay(slow.h, weights, time, job.problem.clock):
+        found = slow.decayed(psi, *weights, time, _PLENTY)
+        settling = slow.settling(weights[0])
+        if (found is None or found.bound > _TOL) and settling < time / 4:
+            psi, gained = _by_series(job, psi, weights, settling, place)
+            time -= settling
+            found = slow.decayed(psi, *weights, time, _PLENTY)
+        if found is not None and found.bound <= _TOL:
+            job.progress(place[0] + 1, place[1])
+            return found.wave, gained + found.log_norm
+    psi, more = _by_series(job, psi, weights, time, place)
+    return psi, gained + more
+
+
+def _series_price(h: LearningHamiltonian, weights: Sequence[float], time: float, clock: str) -> float:
+    """About how many microseconds the series takes, of which the ratio to other prices matters alone."""
+    d, s = weights
+    reach = 0.5 * time * (d * float(np.ptp(h.dual)) + abs(s) * float(np.ptp(h.zeta)))
+    if clock == "imaginary":
+        return float(np.sqrt(60.0 * reach)) * (27 + 0.02 * h.domain.size)
+    return reach * (30 + 0.11 * h.domain.size)
+
+
+def slow_modes_pay(h: LearningHamiltonian, weights: Sequence[float], time: float, clock: str) -> bool:
+    """Whether a stage in the slowest modes costs less than the series."""
+    if clock != "imaginary" or h.domain.size > slow_modes.POINTS:
+        return False
+    return _series_price(h, weights, time, clock) > 30e3 + 3 * h.domain.size
+
+
+def dense_pays(h: Hamiltonian, weights: Sequence[float], time: float, clock: str) -> bool:
+    """Whether a stage of the real clock costs less by all energies than by the series, which follows each of them."""
+    size = h.domain.size
+    if not isinstance(h, LearningHamiltonian) or clock != "real" or size > _MOST_DENSE:
+        return False
+    return _series_price(h, weights, time, clock) > 4e-4 * size**3 and available_memory() > 64 * size * size
 
 
 def _by_series(

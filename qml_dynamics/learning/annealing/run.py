@@ -188,10 +188,10 @@ def anneal(
             restarts begin in basis states; none where its last Hamiltonian is diagonal, in which these stand still.
         backend: None: classical. A name or an object: circuits, by ``method``.
         seed: of starts and samples.
-        method: what runs the stages. Classical (None: exact up to 512 points, Chebyshev's series above, for operators :class:`Krylov`;
-            :class:`TensorTrain` above 22 qubits, with the strategies ``"anneal"`` and ``"quench"``, without ``adapt`` and ``spectrum``).
-            On circuits any method of the problem's clock; None: :class:`ProbabilisticITE` with exact blocks, or :class:`Trotter`, 8 Strang
-            steps a stage.
+        method: what runs the stages. Classical (None: exact up to 512 points; above, what costs least of all energies, Chebyshev's
+            series and, on the imaginary clock, the slowest modes, to 1e-8 a stage; for operators :class:`Krylov`; :class:`TensorTrain`
+            above 22 qubits, with the strategies ``"anneal"`` and ``"quench"``, without ``adapt`` and ``spectrum``). On circuits any
+            method of the problem's clock; None: :class:`ProbabilisticITE` with exact blocks, or :class:`Trotter`, 8 Strang steps a stage.
         adapt: moves the values of D between their two ends: ``"gap"``, equal integrals of ``std(-L) / gap^2`` between
             neighbours (local adiabaticity, with gaps below ``1 / duration`` counted as that); ``"variance"``, equal integrals of
             ``std(-L) / std(s zeta)``, measured on the wave of a first run (in a harmonic well that is geometric, as the gap
