@@ -162,14 +162,14 @@ def _by_few_modes(
 
     A rough start is left to the series until nothing of it lies beyond the slow modes.
     """
-    gained = 0.0
+    gained, (diffusion, strength) = 0.0, weights
     if slow is not None and slow_modes_pay(slow.h, weights, time, job.problem.clock):
-        found = slow.decayed(psi, *weights, time, _PLENTY)
-        settling = slow.settling(weights[0])
+        found = slow.decayed(psi, diffusion, strength, time, _PLENTY)
+        settling = slow.settling(diffusion)
         if (found is None or found.bound > _TOL) and settling < time / 4:
             psi, gained = _by_series(job, psi, weights, settling, place)
             time -= settling
-            found = slow.decayed(psi, *weights, time, _PLENTY)
+            found = slow.decayed(psi, diffusion, strength, time, _PLENTY)
         if found is not None and found.bound <= _TOL:
             job.progress(place[0] + 1, place[1])
             return found.wave, gained + found.log_norm

@@ -222,11 +222,11 @@ class SlowModes:
     def _forward(self, rows: np.ndarray) -> np.ndarray:
         """Real waves in an orthonormal real basis of modes: on a ring cosines plus sines (Hartley), elsewhere the transform's own."""
         dual = self.h.transform.forward(rows.reshape(-1, *self.h.domain.shape).astype(complex))
-        return (dual.real - dual.imag).reshape(len(rows), -1)
+        return np.asarray((dual.real - dual.imag).reshape(len(rows), -1))
 
     def _backward(self, rows: np.ndarray) -> np.ndarray:
         waves = self.h.transform.inverse(rows.reshape(-1, *self.h.domain.shape).astype(complex))
-        return (waves.real + waves.imag).reshape(len(rows), -1)
+        return np.asarray((waves.real + waves.imag).reshape(len(rows), -1))
 
 
 def error_bound(
