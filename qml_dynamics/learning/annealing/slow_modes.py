@@ -168,7 +168,7 @@ class SlowModes:
         )
         rounding = np.finfo(float).eps * float(np.abs(energies).max()) * time
         wave = self._whole(ways[-1] / left, tails)
-        return Decayed(wave, float(np.log(left) - time * energies[0]), error / left + rounding)
+        return Decayed(wave, float(np.log(left) - time * energies[0]), float(error / left + rounding))
 
     @cached_property
     def _dual(self) -> np.ndarray:
