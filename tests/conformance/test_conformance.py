@@ -216,6 +216,26 @@ def test_each_fault_is_found_by_its_clause(bend: Callable[..., list[Counts]], cl
         assert_valid_backend(Bent(bend))
 
 
+@dataclass(frozen=True)
+class Narrow(Bent):
+    """One that refuses circuits wider than it says."""
+
+    most_qubits: int = 3
+
+    def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        if (widest := max(circuit.num_qubits for circuit in circuits)) > self.most_qubits:
+            raise qd.BackendError(f"Argument `circuits` must have at most {self.most_qubits} qubits, but has {widest}.")
+        return super().sample(circuits, shots, seeds)
+
+
+def test_a_backend_of_three_qubits_is_tried_on_three() -> None:
+    assert_valid_backend(Narrow(honest), repeats=20)
+    with pytest.raises(AssertionError, match=r"^2\."):
+        assert_valid_backend(Narrow(reversed_bits), repeats=20)
+    with pytest.raises(AssertionError, match=r"^1\. at least 3 qubits, .*: most_qubits is 2$"):
+        assert_valid_backend(Narrow(honest, most_qubits=2), repeats=20)
+
+
 def test_a_swapped_answer_is_found() -> None:
     with pytest.raises(AssertionError):
         assert_valid_backend(Bent(wrong_order))

@@ -300,7 +300,11 @@ def test_saved_times_of_a_descent_end_where_its_samples_are_drawn() -> None:
     with pytest.raises(MethodError, match=r"^Argument `save` must end at the duration 10, .* but is 0\.5\.$"):
         qd.descend("levy", qubits=3, steps=20, save=[0.0, 0.5])
     found = qd.descend("levy", qubits=3, steps=20, seed=1, save=[0.5, 10.0], polish=0)
-    assert found.success.value == qd.descend("levy", qubits=3, steps=20, seed=1, polish=0).success.value > 0
+    whole = qd.descend("levy", qubits=3, steps=20, seed=1, polish=0)
+    assert whole.success.value > 0
+    assert found.success.value == pytest.approx(
+        whole.success.value, rel=1e-9
+    )  # a cut at 0.5 rounds as two half steps do
     assert found.trajectory.times.tolist() == [0.5, 10.0]
 
 

@@ -24,6 +24,8 @@ from ..optional_verbs import BindingBackend
 from .operators import ExactEstimator, estimates, exactly
 from .statistics import answers, check, coverage, named, phase_circuits, random_circuit, seeding, seeds_from
 
+_LEAST = 3  # qubits of most circuits of the clauses
+_WIDEST = 4  # of the widest, for backends that have so many
 _RUN_UP_TO = 10  # qubits of a circuit that is to run
 _REFUSED_UP_TO = 20  # qubits of one that is to be refused: if it is not, its simulation is small
 _SHARED = (
@@ -45,6 +47,8 @@ def readable(device: Backend) -> Capabilities:
         can = capabilities(device)
     except BackendError as error:
         raise AssertionError(f"1. capabilities can be read: {error}") from None
+    wide = can.most_qubits is None or can.most_qubits >= _LEAST
+    check(f"1. at least {_LEAST} qubits, on which the clauses are tried", wide, f"most_qubits is {can.most_qubits}")
     for name in _SHARED:
         attribute = ATTRIBUTES.get(name, name)
         said, found = getattr(device, attribute, getattr(can, name)), getattr(can, name)
@@ -127,7 +131,8 @@ def assert_valid_backend(
     The clauses:
 
     1. It has the verbs; ``describe()`` is plain data with its name. What it states of itself (:func:`~.base.capabilities`) can be
-        read, agrees with its attributes of the same names, and every verb that it promises is there.
+        read, agrees with its attributes of the same names, and every verb that it promises is there. It has three qubits
+        or more; clauses try it on up to four.
     2. Bit order: ``x`` on qubit q gives the outcome ``2**q``, for every q, on registers of one to four qubits.
     3. Signs of evolution: phases of ``rz``, ``p``, ``cp``, ``rzz``, ``s`` and ``sx`` interfere as ``exp(-i H t)`` says.
     4. Structure: interleaved circuits whose gates join far qubits (a compiler must shuffle the layout) give the ideal
@@ -166,9 +171,10 @@ def assert_valid_backend(
     can = readable(device)
     noisy = can.noisy
     allowed = tolerance if tolerance is not None else 0.25 if noisy else 0.0
-    _bit_order(device, allowed, seed)
+    widest = _WIDEST if can.most_qubits is None else min(_WIDEST, can.most_qubits)
+    _bit_order(device, allowed, seed, widest)
     _signs(device, allowed, seed)
-    _structure(device, allowed, seed)
+    _structure(device, allowed, seed, widest)
     if can.exact:
         _amplitudes(device)
     answers(device, can, seed)
@@ -217,8 +223,8 @@ def _plain(value: object) -> bool:
     return value is None or isinstance(value, (str, bool, int, float))
 
 
-def _bit_order(device: Backend, allowed: float, seed: int) -> None:
-    for width in (1, 2, 3, 4):
+def _bit_order(device: Backend, allowed: float, seed: int, widest: int) -> None:
+    for width in range(1, widest + 1):
         circuits = []
         for qubit in range(width):
             circuit = QuantumCircuit(width)
@@ -240,14 +246,16 @@ def _signs(device: Backend, allowed: float, seed: int) -> None:
         )
 
 
-def _structure(device: Backend, allowed: float, seed: int) -> None:
+def _structure(device: Backend, allowed: float, seed: int, widest: int) -> None:
     ring = QuantumCircuit(4)  # every qubit talks to every other: no layout on a line serves all pairs
     ring.ry(0.9, 0)
     for a, b in ((0, 3), (1, 3), (0, 2), (3, 2), (1, 0)):
         ring.cx(a, b)
         ring.ry(0.3 + 0.4 * a + 0.1 * b, b)
     circuits = [ring, random_circuit(3, 2, seed), random_circuit(4, 2, seed + 1)]
-    for circuit in circuits:  # one call each: widths may differ from call to call
+    for circuit in (
+        c for c in circuits if c.num_qubits <= widest
+    ):  # one call each: widths may differ from call to call
         (counts,) = device.sample([circuit], _SHOTS, seeds_from(seed, 20 + circuit.num_qubits, 1))
         ideal = Statevector(circuit).probabilities()
         seen = counts.histogram(ideal.size)
