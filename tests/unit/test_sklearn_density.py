@@ -189,6 +189,7 @@ def test_units_shift_the_logarithm_and_nothing_else(unit: float) -> None:
     plain, other = GibbsSampler(qubits=5).fit(X), GibbsSampler(qubits=5).fit(X * unit)
     np.testing.assert_allclose(other.score_samples(X * unit) + 2 * np.log(unit), plain.score_samples(X), atol=1e-6)
     np.testing.assert_allclose(other.bandwidth_, plain.bandwidth_, rtol=1e-9)
+    assert np.ptp(plain.score_samples(X)) > 1  # not vacuous
 
 
 def test_search_pipeline_clone_and_pickle() -> None:
