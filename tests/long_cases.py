@@ -4,6 +4,8 @@ from __future__ import annotations
 
 LONG = (
     "unit/test_budget_blame.py::test_parts_from_many_shots_have_the_error_of_sampling[loss]",
+    "unit/test_budget_blame.py::test_readout_from_a_calibration_with_shots_has_the_error_of_these[loss]",
+    "unit/test_budget_blame.py::test_readout_from_a_calibration_with_shots_has_the_error_of_these[operator]",
     "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-drive]",
     "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-pulse]",
     "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-quench]",
