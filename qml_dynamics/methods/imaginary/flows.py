@@ -149,17 +149,17 @@ class _Qite:
         return circuit.compose(piece), after
 
 
-def looks(job: Job, method: QITE) -> int:
-    """Circuits that measure the expectation values of a run: a round for each domain of each sweep; a saved time cuts its step."""
+def looks(job: Job, method: QITE) -> list[int]:
+    """Circuits of each batch that measures expectation values: one for each domain of each sweep; a saved time cuts its step."""
     run, ends = _Qite(job, method), ends_of_steps(job.h, method.steps, np.union1d(job.saves, [0.0]))
-    ends, groups, count = ends[ends <= job.saves[-1] + 1e-12].tolist(), {}, 0
+    ends, groups, counts = ends[ends <= job.saves[-1] + 1e-12].tolist(), {}, list[int]()
     for t0, t1 in zip(ends[:-1], ends[1:]):
         for step in run.sweep(t0, t1):
             if step not in groups:
                 x, z = step.wanted(run.real)
                 groups[step] = len(pauli_groups(PauliSum(run.terms.num_qubits, x, z, np.ones(len(x)))))
-            count += groups[step]
-    return count
+            counts.append(groups[step])
+    return counts
 
 
 def fullest(job: Job, method: QITE) -> QuantumCircuit:
