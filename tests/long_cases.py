@@ -9,6 +9,8 @@ LONG = (
     "unit/test_device_plan.py::test_each_batch_is_a_job_with_its_own_calibrations[a look-calibrated]",
     "unit/test_device_plan.py::test_each_batch_is_a_job_with_its_own_calibrations[a look-extrapolated, five a job]",
     "unit/test_device_plan.py::test_each_batch_is_a_job_with_its_own_calibrations[an evaluation-extrapolated, five a job]",
+    "unit/test_pulses.py::test_what_no_pieces_of_time_show_is_refused[exact]",
+    "unit/test_pulses.py::test_what_no_pieces_of_time_show_is_refused[krylov]",
     "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-drive]",
     "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-pulse]",
     "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-quench]",

@@ -22,14 +22,16 @@ from .schedules import Schedule, is_constant
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 _FIRST = 61  # pieces at the start: a prime, so that periodic schedules do not repeat in step with them
 _MOST = 4000  # pieces in all; an integral that is no better than about 1e-9 would be halved for ever
+_FAR = 40_000  # where so many hide more than that would
 _CLOSE = 1e-12  # of the duration: times this close are one
 _ROUNDING = 2e-15  # of the whole integral
 
 
 @dataclass(frozen=True)
 class _Weighed:
-    """A schedule, and the energy that stands beside it: half of the width of what it multiplies."""
+    """A schedule by name, and the energy that stands beside it: half of the width of what it multiplies."""
 
+    name: str
     schedule: Schedule
     width: float
     duration: float
@@ -45,11 +47,11 @@ class _Weighed:
 
 def _weighed(h: Hamiltonian, angle: float) -> list[_Weighed]:
     found = []
-    for _, schedule, half in h.moving:
+    for name, schedule, half in h.moving:
         if not is_constant(schedule) and half > 0:
             ends = np.linspace(0.0, h.duration, _FIRST + 1).tolist()
             whole = sum(abs(schedule.integral(a, b, h.duration)) for a, b in zip(ends[:-1], ends[1:]))
-            found.append(_Weighed(schedule, half, h.duration, max(angle, _ROUNDING * 2 * half * whole)))
+            found.append(_Weighed(name, schedule, half, h.duration, max(angle, _ROUNDING * 2 * half * whole)))
     return found
 
 
@@ -58,6 +60,9 @@ def cuts(h: Hamiltonian, t0: float = 0.0, t1: float | None = None, angle: float 
 
     They are the kinks and pulses that the schedules tell (``Kinked``, ``Peaked``), and the ends of pieces that had to be halved because
     values at five points missed more than ``angle`` radians of what the integral holds.
+
+    Raises:
+        MethodError: a schedule swings so fast, or is so rough, that 40,000 pieces do not show more than 0.02 radians of it.
 
     >>> from qml_dynamics import Grid, Problem
     >>> from qml_dynamics.model.hamiltonians import hamiltonian
@@ -90,16 +95,34 @@ def _halved(weighed: Sequence[_Weighed], pieces: Sequence[tuple[float, float]], 
     heap = [(-missed(a, b), a, b) for a, b in pieces]
     heapq.heapify(heap)
     found: set[float] = set()
-    count, least = len(heap), _CLOSE * duration
-    while heap and heap[0][0] < -1 and count < _MOST:
-        _, a, b = heapq.heappop(heap)
-        middle = 0.5 * (a + b)
-        found |= {a, middle, b}
-        if b - a > least:
-            heapq.heappush(heap, (-missed(a, middle), a, middle))
-            heapq.heappush(heap, (-missed(middle, b), middle, b))
-            count += 1
-    return found
+    count, least, hidden = len(heap), _CLOSE * duration, None
+    for most in (_MOST, _FAR):
+        while heap and heap[0][0] < -1 and count < most:
+            _, a, b = heapq.heappop(heap)
+            middle = 0.5 * (a + b)
+            found |= {a, middle, b}
+            if b - a > least:
+                heapq.heappush(heap, (-missed(a, middle), a, middle))
+                heapq.heappush(heap, (-missed(middle, b), middle, b))
+                count += 1
+        hidden = _hidden(weighed, [(a, b) for worst, a, b in heap if worst < -1])
+        if hidden is None:
+            return found
+    assert hidden is not None
+    name, angle = hidden
+    raise MethodError(
+        f"Argument `problem` must have schedules that {_FAR:,} pieces of time can show, but has a {name} that swings on within them "
+        f"({angle:.2g} radians in all)."
+    )
+
+
+def _hidden(weighed: Sequence[_Weighed], left: Sequence[tuple[float, float]]) -> tuple[str, float] | None:
+    """A schedule of which pieces that are not halved hide more than 0.02 radians, and how many; None without one."""
+    for w in weighed:
+        angle = w.allowed * sum(w.missed(a, b) for a, b in left)
+        if angle > _BLIND:
+            return w.name, angle
+    return None
 
 
 def unseen(schedule: Schedule, times: Sequence[float] | np.ndarray, duration: float) -> float:

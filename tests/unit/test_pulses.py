@@ -265,3 +265,16 @@ def test_two_pulses_that_cancel_are_seen_where_they_are_told() -> None:
         assert 1 - abs(np.vdot(found, wave)) ** 2 < 1e-3 * away, method
     with pytest.raises(MethodError, match=r"^Argument `steps` must be large enough for steps that resolve"):
         qd.evolve(p, qd.Trotter(8), progress=False)
+
+
+@pytest.mark.parametrize("method", [qd.Krylov(), qd.Exact()], ids=["krylov", "exact"])
+def test_what_no_pieces_of_time_show_is_refused(method: object) -> None:
+    """200,000 periods, each of which turns the wave by 5 radians and back: more than any list of pieces holds."""
+    fast = 2 * np.pi * 200_000
+    p = qd.Problem.from_operator(
+        [(1.0, {"Z": 1.3}), (qd.Oscillation(0.8 * fast, fast), {"X": 1.0})], clock="real", duration=1.0, initial="0"
+    )
+    with pytest.raises(
+        MethodError, match=r"^Argument `problem` must have schedules that 40,000 pieces [^\n]* but has a "
+    ):
+        qd.evolve(p, method, progress=False)
