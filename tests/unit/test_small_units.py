@@ -259,7 +259,7 @@ CIRCUITS = {
     "growing": ("real", qd.Growing(qd.Trotter(6), schedule=((0.1, 4),), start=3)),
     "exact blocks": ("imaginary", qd.ProbabilisticITE(1.0, 3, block="exact")),
     "schrodingerised": ("imaginary", qd.Schrodingerised(4, 3, tolerance=0.9)),
-    "qite": ("imaginary", qd.QITE(1, 4)),
+    "qite": ("imaginary", qd.QITE(4, 2)),
     "variational": ("imaginary", qd.Variational(qd.ansatz.hardware_efficient(1), steps=5)),
     "koopman": ("classical", qd.KoopmanVonNeumann(4)),
 }
