@@ -4,6 +4,16 @@ from __future__ import annotations
 
 LONG = (
     "unit/test_budget_blame.py::test_parts_from_many_shots_have_the_error_of_sampling[loss]",
+    "unit/test_budget_blame.py::test_readout_from_a_calibration_with_shots_has_the_error_of_these[loss]",
+    "unit/test_budget_blame.py::test_readout_from_a_calibration_with_shots_has_the_error_of_these[operator]",
+    "unit/test_device_plan.py::test_each_batch_is_a_job_with_its_own_calibrations[a look-calibrated]",
+    "unit/test_device_plan.py::test_each_batch_is_a_job_with_its_own_calibrations[a look-extrapolated, five a job]",
+    "unit/test_device_plan.py::test_each_batch_is_a_job_with_its_own_calibrations[an evaluation-extrapolated, five a job]",
+    "unit/test_pulses.py::test_what_no_pieces_of_time_show_is_refused[exact]",
+    "unit/test_pulses.py::test_what_no_pieces_of_time_show_is_refused[krylov]",
+    "unit/test_small_units.py::test_circuits_have_the_same_angles_in_any_unit[schrodingerised-periodic]",
+    "unit/test_small_units.py::test_circuits_have_the_same_angles_in_any_unit[schrodingerised-walls]",
+    "unit/test_small_units.py::test_circuits_have_the_same_angles_in_any_unit[koopman-periodic]",
     "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-drive]",
     "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-pulse]",
     "unit/synthesis/test_moving_choice.py::test_the_stated_error_is_the_error[0.0001-quench]",

@@ -16,6 +16,7 @@ from ..base.errors import MethodError, ProblemError, integer, one_of, real, requ
 from ..base.places import Place
 from ..base.texts import parse_toml
 from ..learning.diffusion import Diffusion, Scale, energy_distance, tuned_kernels
+from ..methods.base import Stream, circuit_seed
 from ..methods.imaginary.options import ProbabilisticITE
 from ..methods.keeping import versions
 from ..model.domains import Grid
@@ -221,7 +222,8 @@ def diffuse_command(
     begun = time.perf_counter()
     fit = Fit(stated)
     model = fit.model
-    made = model.sample(stated.n, stated.seed, stated.kind, stated.condition, stated.steps)
+    seed = circuit_seed(stated.seed, Stream.DIFFUSION, 2)  # not that of the split
+    made = model.sample(stated.n, seed, stated.kind, stated.condition, stated.steps)
     with result_folder(out, Path("diffused"), FILES, force=True) as (draft, folder):
         written = [_write_samples(draft / "samples.csv", fit, made)]
         facts = _facts(fit, made)
@@ -263,7 +265,8 @@ def _facts(fit: Fit, made: np.ndarray) -> dict[str, Any]:
     if len(tests) > 1:
         distances = {"generated": energy_distance(made, tests)}
         if stated.condition is None and len(fit.train) >= 10:
-            kernels = tuned_kernels(fit.train, stated.seed).sample(len(made), stated.seed + 1)
+            folds, drawn = (circuit_seed(stated.seed, Stream.DIFFUSION, k) for k in (0, 1))
+            kernels = tuned_kernels(fit.train, folds).sample(len(made), drawn)
             distances.update(tuned_kernels=energy_distance(kernels, tests), training=energy_distance(fit.train, tests))
         facts["energy_distance_to_held_out"] = distances
     return facts

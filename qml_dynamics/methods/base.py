@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -136,6 +136,8 @@ class Stream(IntEnum):
     METTS_CIRCUITS = 32  # (METTS_CIRCUITS, call, k): circuit k of a call
     METTS_ENERGIES = 34  # (METTS_ENERGIES, k): the energy of the state from start k
     METTS_ORDER = 33  # (METTS_ORDER, call): the order in which kept outcomes are used
+    RIVAL = 40  # (RIVAL, k): the random numbers of optimiser k of ``descent.RIVALS``
+    DIFFUSION = 41  # (DIFFUSION, k): folds (0) and draws (1) of the kernels beside a diffusion model, its own draws (2)
 
 
 Entropy = int | Sequence[int] | None  # of a run: what NumPy's ``SeedSequence`` takes
@@ -243,6 +245,18 @@ class Gates:
     depth: int
 
 
+class Sent(NamedTuple):
+    """One batch of circuits that a run sends.
+
+    Attributes:
+        circuits: how many.
+        bases: in how many bases the vendor's estimator measures each of them; 0: they are sampled.
+    """
+
+    circuits: int
+    bases: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Work:
     """What a run takes, before it is run.
@@ -259,7 +273,7 @@ class Work:
         success: share of the samples that is kept at the end; None: all of them.
         per_step: circuits a step, where a step waits for those of the last one.
         samples: shots of each circuit that is sent, for the plan of a device; None: those of the call.
-        batches: in how many batches, one after the other, the circuits are sent: each is a job of its own, with its own calibrations.
+        sent: the batches in which the circuits are sent one after the other, each a job of its own; empty: all at once.
         asks: values and gradients that the run asks a person's loss for, beside those of its table; None: it shows on the way.
     """
 
@@ -274,7 +288,7 @@ class Work:
     success: float | None = None
     per_step: int | None = None
     samples: int | None = None
-    batches: int = 1
+    sent: tuple[Sent, ...] = ()
     asks: int | None = 0
 
 

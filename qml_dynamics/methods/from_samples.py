@@ -36,7 +36,7 @@ from ..results.observables import (
 )
 from ..results.sampling import draw
 from ..results.trajectory import Best, Counts
-from .base import Answer, Job, Stream
+from .base import Answer, Job, Sent, Stream
 from .one_hot import kept_outcomes, kept_probabilities, with_kept
 
 if TYPE_CHECKING:
@@ -103,6 +103,20 @@ def one_moment(job: Job, last: QuantumCircuit) -> tuple[list[QuantumCircuit], in
     return sorted(batch.circuits, key=lambda circuit: circuit.size()), len(batch.circuits) + 2 * asks
 
 
+def batches(job: Job, each: int, times: int) -> tuple[Sent, ...]:
+    """What one call of :func:`run` with so many saved times of ``each`` circuits sends: samples, and operators to an estimator."""
+    if not _estimates(job):
+        return (Sent(each * times),)
+    bases = sum(len(pauli_groups(terms)) for terms in measured_operators(job.h, job.observables).values())
+    return (Sent((each - bases) * times), *((Sent(times, bases),) if bases else ()))
+
+
+def _estimates(job: Job) -> bool:
+    """Whether operators go to the vendor's own estimator."""
+    can = capabilities(job.device)
+    return can.estimates and (job.shots is not None or can.estimates_exactly)
+
+
 def longest_moments(job: Job, every: Iterable[QuantumCircuit]) -> tuple[list[QuantumCircuit], int]:
     """The same for the longest of many circuits, that of the longest last: which it is shows when they are compiled."""
     last = heapq.nlargest(_CANDIDATES, every, key=lambda circuit: (circuit.num_nonlocal_gates(), circuit.size()))
@@ -152,9 +166,7 @@ def run(job: Job, planned: Planned) -> Answer:
     ``estimates_losses`` the loss and the kinetic part too, each a sum of Pauli strings in its own basis.
     """
     assert job.backend is not None
-    asked = measured_operators(job.h, job.observables)
-    can = capabilities(job.backend)
-    estimates = can.estimates and (job.shots is not None or can.estimates_exactly)
+    asked, estimates = measured_operators(job.h, job.observables), _estimates(job)
     batch = plan_batch(job.problem, job.h, job.observables, planned, operators_too=not estimates)
     bases = {o.name: o.basis for o in job.observables}
     if job.shots is None:

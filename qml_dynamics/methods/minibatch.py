@@ -24,7 +24,7 @@ from ..model.objectives.rows import batch_values, need_rows
 from ..model.problem import Problem
 from .base import LOSSES, Answer, Facts, Job, Stream, Work, check_facts, circuit_seed
 from .draws import averaged, check_draws
-from .from_samples import Planned, longest_moments
+from .from_samples import Planned, batches, longest_moments
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
 from .memory import of_answers, of_circuits, of_waves
@@ -125,7 +125,15 @@ class MiniBatch:
         memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, self.draws)
         drawn = self.seed is None and not job.seeded
         sent = (every * self.draws, every * shots, tuple(programs))
-        return Work(qubits, memory, *sent, bound=drawn, samples=share, batches=self.draws, asks=None)
+        return Work(
+            qubits,
+            memory,
+            *sent,
+            bound=drawn,
+            samples=share,
+            sent=self.draws * batches(job, each, len(job.saves)),
+            asks=None,
+        )
 
     def refined(self) -> MiniBatch:
         """Twice the steps."""

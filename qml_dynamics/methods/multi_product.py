@@ -18,7 +18,7 @@ from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from ..model.resolution import check_resolved
 from .base import BINARY, Answer, Facts, Job, Stream, Usual, Work, check_facts
-from .from_samples import Planned, longest_moments
+from .from_samples import Planned, batches, longest_moments
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
 from .memory import of_answers, of_circuits
@@ -124,7 +124,8 @@ class MultiProduct(Usual):
         programs, each = longest_moments(job, (plan.until(len(plan.pieces)) for plan in plans))
         count, qubits = each * len(job.saves) * len(self.steps), programs[-1].num_qubits
         memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, len(self.steps))
-        return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), batches=len(self.steps))
+        sent = len(self.steps) * batches(job, each, len(job.saves))
+        return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), sent=sent)
 
     def refined(self) -> MultiProduct:
         """Twice every number of steps."""

@@ -19,7 +19,7 @@ from ..model.problem import Problem
 from ..model.resolution import check_resolved
 from .base import Answer, Facts, Job, Method, Stream, Usual, Work, check_facts, circuit_seed
 from .draws import averaged, check_draws
-from .from_samples import Planned, longest_moments
+from .from_samples import Planned, batches, longest_moments
 from .from_samples import run as run_sampled
 from .from_waves import Waves, report_waves
 from .memory import of_answers, of_circuits
@@ -184,9 +184,8 @@ def _work(job: Job, method: QDrift | RandomOrder) -> Work:
     share = -(-shots * together // number) if shots else None
     fixed = method.seed is not None or job.seeded
     memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, method.draws)
-    return Work(
-        qubits, memory, number, together * shots, tuple(programs), bound=not fixed, samples=share, batches=method.draws
-    )
+    sent = method.draws * batches(job, each, len(job.saves))
+    return Work(qubits, memory, number, together * shots, tuple(programs), bound=not fixed, samples=share, sent=sent)
 
 
 def _too_dear(name: str, problem: Problem) -> str:

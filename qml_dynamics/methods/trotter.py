@@ -22,7 +22,7 @@ from ..results.trajectory import Trajectory
 from ..synthesis.paces import sweeps
 from . import krylov, one_hot
 from .base import EVERYWHERE, LOSSES, Answer, Facts, Job, Method, Usual, Work, check_facts, space_of
-from .from_samples import Planned, one_moment
+from .from_samples import Planned, batches, one_moment
 from .from_samples import run as run_sampled
 from .from_waves import Waves, learning, report_waves, run_waves
 from .memory import of_circuits
@@ -229,9 +229,8 @@ class Trotter(Usual):
             return self._work_in_trains(job)
         programs, each = one_moment(job, self._program(job, wanted)[0].until(len(wanted) - 1))
         count, qubits = each * len(job.saves), programs[-1].num_qubits
-        return Work(
-            qubits, of_circuits(job, qubits, programs[-1].size()), count, count * (job.shots or 0), tuple(programs)
-        )
+        memory, sent = of_circuits(job, qubits, programs[-1].size()), batches(job, each, len(job.saves))
+        return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), sent=sent)
 
     def _work_in_trains(self, job: Job) -> Work:
         """One circuit, and the trains of all saved times, of a rank that is assumed."""

@@ -16,7 +16,7 @@ import numpy as np
 from ..base.errors import ProblemError, describe, real
 from ..base.numeric import listed
 from ..base.printing import printed_briefly
-from .schedules import Constant, Kinked, Schedule
+from .schedules import Constant, Kinked, Peaked, Schedule
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,10 @@ class Pulse:
         if a < 0 and b < 0:
             return scale * (math.erfc(-b) - math.erfc(-a))
         return scale * (math.erf(b) - math.erf(a))
+
+    def peaks(self, duration: float) -> list[float]:
+        """The center, and times some widths away; 9 widths away it is below 3e-18 of its amplitude."""
+        return [t for t in (self.center + k * self.width for k in (-9, -3, -1, 0, 1, 3, 9)) if 0 < t < duration]
 
 
 @printed_briefly
@@ -145,6 +149,10 @@ class Total:
         """Those of all parts."""
         return knots_of([part for _, part in self.parts], duration)
 
+    def peaks(self, duration: float) -> list[float]:
+        """Those of all parts."""
+        return peaks_of([part for _, part in self.parts], duration)
+
 
 @printed_briefly
 @dataclass(frozen=True)
@@ -167,13 +175,17 @@ class Product:
         """By Gauss's rule on pieces that are halved until the rule sees what the integrals of both schedules hold."""
         if not t1 > t0:
             return 0.0 if t1 == t0 else -self.integral(t1, t0, duration)
-        ends = [t0, *(t for t in self.knots(duration) if t0 < t < t1), t1]
+        parts = (self.first, self.second)
+        ends = [t0, *(t for t in places_of(parts, duration) if t0 < t < t1), t1]
         open_, done, depth, out = list(zip(ends[:-1], ends[1:])), 0, 0, list[float]()
+        whole = np.array([sum(abs(part.integral(a, b, duration)) for a, b in open_) for part in parts])
+        tops = [max(abs(part.value(t, duration)) for a, b in open_ for t in (a, 0.5 * (a + b), b)) for part in parts]
+        size = float(min(tops[0] * whole[1], tops[1] * whole[0]))  # of the integral: each bounds it
         while open_:
             done += len(open_)
             last, halves = depth >= _DEEP or done + 2 * len(open_) > _MOST, list[tuple[float, float]]()
             for a, b in open_:
-                found, close = self._piece(a, b, duration, depth)
+                found, close = self._piece(a, b, duration, depth, whole, size)
                 if close or last:
                     out.append(found)
                 else:
@@ -185,8 +197,17 @@ class Product:
         """Those of both."""
         return knots_of([self.first, self.second], duration)
 
-    def _piece(self, a: float, b: float, duration: float, depth: int) -> tuple[float, bool]:
-        """The integral over a piece, and whether it is known; the integrals of the factors are known only to their rounding."""
+    def peaks(self, duration: float) -> list[float]:
+        """Those of both."""
+        return peaks_of([self.first, self.second], duration)
+
+    def _piece(
+        self, a: float, b: float, duration: float, depth: int, whole: np.ndarray, bound: float
+    ) -> tuple[float, bool]:
+        """The integral over a piece, and whether it is known; the integrals of the factors are known only to their rounding.
+
+        A piece may be inexact in what is nothing beside the whole: the ``whole`` of each factor, and a ``bound`` of the product's.
+        """
         times = (0.5 * (a + b) + 0.5 * (b - a) * _NODES).tolist()
         found = np.array([[part.value(t, duration) for t in times] for part in (self.first, self.second)])
         fine, coarse = (
@@ -196,12 +217,15 @@ class Product:
         if b - a <= _SHORT * furthest:
             return fine * (b - a), True
         size = np.maximum(np.abs(found).max(axis=1), 1e-300)
-        if not abs(fine - coarse) <= _CLOSE * float(size.prod()):
+        off, noise = abs(fine - coarse), _ROUNDING * furthest * float(np.ptp(found.prod(axis=0)))
+        if not (off <= _CLOSE * float(size.prod()) or off * (b - a) <= _NOTHING * bound + noise):
             return fine * (b - a), False
         held = np.array([part.integral(a, b, duration) / (b - a) for part in (self.first, self.second)])
         allowed = _HELD + _ROUNDING * furthest / (b - a)
-        sees = bool((np.abs(held - 0.5 * found @ _WEIGHTS) <= allowed * size).all())
-        return fine * (b - a), sees or depth >= _SEEN
+        missed = np.abs(held - 0.5 * found @ _WEIGHTS)
+        lost = _LOST if depth >= _SEEN else _NOTHING
+        sees = (missed <= allowed * size) | (missed * (b - a) <= lost * whole)
+        return fine * (b - a), bool(sees.all())
 
 
 # the nodes of Kronrod's rule hold those of Gauss's, so that one set of values gives an integral and its error
@@ -225,7 +249,9 @@ _MOST = 100_000
 _SHORT = 1e-13  # of the times themselves: a piece is not halved further
 _HELD = 1e-9  # of the largest value: how near the rule must come to the integrals of the factors
 _ROUNDING = 4e-15  # of the times: differences of antiderivatives cancel on short pieces
-_SEEN = 10  # halvings behind which the two rules alone decide
+_SEEN = 10  # halvings behind which integrals that are good to 1e-6 are good enough
+_LOST = 1e-6
+_NOTHING = 1e-16  # of the whole
 
 
 def knots_of(schedules: Sequence[Schedule], duration: float) -> list[float]:
@@ -236,6 +262,21 @@ def knots_of(schedules: Sequence[Schedule], duration: float) -> list[float]:
     """
     every = {t for each in schedules if isinstance(each, Kinked) for t in each.knots(duration)}
     return sorted(t for t in every if 0 < t < duration)
+
+
+def peaks_of(schedules: Sequence[Schedule], duration: float) -> list[float]:
+    """Times in and around the pulses of several schedules within the duration, ascending.
+
+    >>> peaks_of([Constant(1.0), Pulse(1.0, 0.5, 0.1)], 1.0)
+    [0.2, 0.4, 0.5, 0.6, 0.8]
+    """
+    every = {t for each in schedules if isinstance(each, Peaked) for t in each.peaks(duration)}
+    return sorted(t for t in every if 0 < t < duration)
+
+
+def places_of(schedules: Sequence[Schedule], duration: float) -> list[float]:
+    """Where schedules say that they are to be looked at: their kinks and jumps, and their pulses."""
+    return sorted({*knots_of(schedules, duration), *peaks_of(schedules, duration)})
 
 
 def times(first: Schedule, second: Schedule) -> Schedule:
@@ -267,7 +308,7 @@ def swing(schedule: Schedule, duration: float) -> float:
 
 
 def _swung(schedule: Schedule, duration: float) -> float:
-    ends = sorted({*(_ENDS * duration).tolist(), *knots_of([schedule], duration)})
+    ends = sorted({*(_ENDS * duration).tolist(), *places_of([schedule], duration)})
     return sum(abs(schedule.integral(a, b, duration)) for a, b in zip(ends[:-1], ends[1:]))
 
 

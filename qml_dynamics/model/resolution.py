@@ -8,26 +8,30 @@ between two cuts that :func:`cuts` returns, five Gauss points see all that the i
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..base.errors import MethodError
+from .drives import peaks_of, places_of
 from .hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
-from .schedules import Kinked, Schedule, is_constant
+from .schedules import Schedule, is_constant
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 _FIRST = 61  # pieces at the start: a prime, so that periodic schedules do not repeat in step with them
 _MOST = 4000  # pieces in all; an integral that is no better than about 1e-9 would be halved for ever
+_FAR = 40_000  # where so many hide more than that would
 _CLOSE = 1e-12  # of the duration: times this close are one
 _ROUNDING = 2e-15  # of the whole integral
 
 
 @dataclass(frozen=True)
 class _Weighed:
-    """A schedule, and the energy that stands beside it: half of the width of what it multiplies."""
+    """A schedule by name, and the energy that stands beside it: half of the width of what it multiplies."""
 
+    name: str
     schedule: Schedule
     width: float
     duration: float
@@ -43,19 +47,22 @@ class _Weighed:
 
 def _weighed(h: Hamiltonian, angle: float) -> list[_Weighed]:
     found = []
-    for _, schedule, half in h.moving:
+    for name, schedule, half in h.moving:
         if not is_constant(schedule) and half > 0:
             ends = np.linspace(0.0, h.duration, _FIRST + 1).tolist()
             whole = sum(abs(schedule.integral(a, b, h.duration)) for a, b in zip(ends[:-1], ends[1:]))
-            found.append(_Weighed(schedule, half, h.duration, max(angle, _ROUNDING * 2 * half * whole)))
+            found.append(_Weighed(name, schedule, half, h.duration, max(angle, _ROUNDING * 2 * half * whole)))
     return found
 
 
 def cuts(h: Hamiltonian, t0: float = 0.0, t1: float | None = None, angle: float = 1e-11) -> list[float]:
     """Times strictly between ``t0`` and ``t1`` at which steps must end, ascending; none where the schedules are smooth.
 
-    They are the kinks that the schedules tell (:class:`Kinked`), and the ends of pieces that had to be halved because values
-    at five points missed more than ``angle`` radians of what the integral holds.
+    They are the kinks and pulses that the schedules tell (``Kinked``, ``Peaked``), and the ends of pieces that had to be halved because
+    values at five points missed more than ``angle`` radians of what the integral holds.
+
+    Raises:
+        MethodError: a schedule swings so fast, or is so rough, that 40,000 pieces do not show more than 0.02 radians of it.
 
     >>> from qml_dynamics import Grid, Problem
     >>> from qml_dynamics.model.hamiltonians import hamiltonian
@@ -68,18 +75,14 @@ def cuts(h: Hamiltonian, t0: float = 0.0, t1: float | None = None, angle: float 
     if h.constant or (isinstance(h, PauliHamiltonian) and h.commutes):
         return []
     weighed = _weighed(h, angle)
-    kinks = {t for w in weighed for t in _kinks(w) if t0 < t < end}
-    marks = sorted({*kinks, *(t for t in np.linspace(t0, end, _FIRST + 1).tolist())})
+    told = {t for t in places_of([w.schedule for w in weighed], h.duration) if t0 < t < end}
+    marks = sorted({*told, *(t for t in np.linspace(t0, end, _FIRST + 1).tolist())})
     halved = _halved(weighed, list(zip(marks[:-1], marks[1:])), h.duration)
     out: list[float] = []
-    for t in sorted(kinks | halved):
+    for t in sorted(told | halved):
         if t - (out[-1] if out else t0) > _CLOSE * h.duration and end - t > _CLOSE * h.duration:
             out.append(t)
     return out
-
-
-def _kinks(weighed: _Weighed) -> Sequence[float]:
-    return weighed.schedule.knots(weighed.duration) if isinstance(weighed.schedule, Kinked) else ()
 
 
 def _halved(weighed: Sequence[_Weighed], pieces: Sequence[tuple[float, float]], duration: float) -> set[float]:
@@ -92,23 +95,41 @@ def _halved(weighed: Sequence[_Weighed], pieces: Sequence[tuple[float, float]], 
     heap = [(-missed(a, b), a, b) for a, b in pieces]
     heapq.heapify(heap)
     found: set[float] = set()
-    count, least = len(heap), _CLOSE * duration
-    while heap and heap[0][0] < -1 and count < _MOST:
-        _, a, b = heapq.heappop(heap)
-        middle = 0.5 * (a + b)
-        found |= {a, middle, b}
-        if b - a > least:
-            heapq.heappush(heap, (-missed(a, middle), a, middle))
-            heapq.heappush(heap, (-missed(middle, b), middle, b))
-            count += 1
-    return found
+    count, least, hidden = len(heap), _CLOSE * duration, None
+    for most in (_MOST, _FAR):
+        while heap and heap[0][0] < -1 and count < most:
+            _, a, b = heapq.heappop(heap)
+            middle = 0.5 * (a + b)
+            found |= {a, middle, b}
+            if b - a > least:
+                heapq.heappush(heap, (-missed(a, middle), a, middle))
+                heapq.heappush(heap, (-missed(middle, b), middle, b))
+                count += 1
+        hidden = _hidden(weighed, [(a, b) for worst, a, b in heap if worst < -1])
+        if hidden is None:
+            return found
+    assert hidden is not None
+    name, angle = hidden
+    raise MethodError(
+        f"Argument `problem` must have schedules that {_FAR:,} pieces of time can show, but has a {name} that swings on within them "
+        f"({angle:.2g} radians in all)."
+    )
+
+
+def _hidden(weighed: Sequence[_Weighed], left: Sequence[tuple[float, float]]) -> tuple[str, float] | None:
+    """A schedule of which pieces that are not halved hide more than 0.02 radians, and how many; None without one."""
+    for w in weighed:
+        angle = w.allowed * sum(w.missed(a, b) for a, b in left)
+        if angle > _BLIND:
+            return w.name, angle
+    return None
 
 
 def unseen(schedule: Schedule, times: Sequence[float] | np.ndarray, duration: float) -> float:
     """What values at these times cannot see of a schedule: its integral beyond what lies between neighbouring values.
 
     Between two neighbours the mean of the schedule lies between its values there unless it has a pulse in between; what the
-    integral has beyond that is added up.
+    integral has beyond that is added up, piece by piece between the places that the schedule tells.
 
     >>> from qml_dynamics.model.schedules import Knots, Linear
     >>> unseen(Linear(0.0, 3.0), [0.0, 0.5, 1.0], 1.0) < 1e-15
@@ -119,10 +140,19 @@ def unseen(schedule: Schedule, times: Sequence[float] | np.ndarray, duration: fl
     """
     total = 0.0
     values = [schedule.value(float(t), duration) for t in times]
+    places = places_of([schedule], duration)
     for a, b, left, right in zip(times[:-1], times[1:], values[:-1], values[1:]):
-        amount, low, high = schedule.integral(float(a), float(b), duration), min(left, right), max(left, right)
-        total += max(0.0, amount - high * (b - a), low * (b - a) - amount)
+        low, high = min(left, right), max(left, right)
+        ends = [float(a), *_between(places, a, b), float(b)]
+        for c, d in zip(ends[:-1], ends[1:]):
+            amount = schedule.integral(c, d, duration)
+            total += max(0.0, amount - high * (d - c), low * (d - c) - amount)
     return float(total)
+
+
+def _between(places: Sequence[float], a: float, b: float) -> Sequence[float]:
+    """Those of ascending times that lie strictly between two."""
+    return places[bisect_right(places, a) : bisect_left(places, b)]
 
 
 def unseen_angle(h: Hamiltonian, times: Sequence[float] | np.ndarray, width: float | None = None) -> tuple[str, float]:
@@ -183,7 +213,7 @@ _PROBES = np.array([0.173, 0.291, 0.387, 0.641, 0.733, 0.889])  # of a step: non
 def bent(schedule: Schedule, ends: Sequence[float] | np.ndarray, duration: float) -> np.ndarray:
     """How far a schedule leaves the parabola through the ends and the middle of each step, at its worst; shape ``(steps,)``.
 
-    It is looked at in six places, and its mean is compared, which shows a pulse between them.
+    It is looked at in six places and in those that it tells, and its mean is compared, which shows a pulse between them.
 
     >>> from qml_dynamics.model.drives import Oscillation, Pulse
     >>> wave = Oscillation(1.0, 2 * np.pi)
@@ -191,12 +221,13 @@ def bent(schedule: Schedule, ends: Sequence[float] | np.ndarray, duration: float
     (True, True)
     """
     edges, places = np.asarray(ends, dtype=float), np.array([_EDGE, 0.5, 1 - _EDGE])
-    out = []
+    out, peaks = [], peaks_of([schedule], duration)
     for a, b in zip(edges[:-1].tolist(), edges[1:].tolist()):
         first, middle, last = (schedule.value(a + f * (b - a), duration) for f in places.tolist())
-        lines = (2 * (_PROBES - 0.5) * (_PROBES - 1) * first) + (4 * _PROBES * (1 - _PROBES) * middle)
-        lines += 2 * _PROBES * (_PROBES - 0.5) * last
-        seen = np.array([schedule.value(a + f * (b - a), duration) for f in _PROBES.tolist()])
+        probes = np.array([*_PROBES.tolist(), *((t - a) / (b - a) for t in _between(peaks, a, b))])
+        lines = (2 * (probes - 0.5) * (probes - 1) * first) + (4 * probes * (1 - probes) * middle)
+        lines += 2 * probes * (probes - 0.5) * last
+        seen = np.array([schedule.value(a + f * (b - a), duration) for f in probes.tolist()])
         mean = schedule.integral(a, b, duration) / (b - a) - (first + 4 * middle + last) / 6
         out.append(max(float(np.abs(seen - lines).max()), abs(mean)))
     return np.array(out)

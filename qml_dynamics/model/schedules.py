@@ -44,6 +44,15 @@ class Kinked(Protocol):
         ...
 
 
+@runtime_checkable
+class Peaked(Protocol):
+    """A schedule with pulses that may be much narrower than a step and tells where; all that looks at schedules looks there too."""
+
+    def peaks(self, duration: float) -> Sequence[float]:
+        """Times in and around its pulses, ascending; between two neighbours it is smooth on the scale of their distance."""
+        ...
+
+
 @dataclass(frozen=True)
 class Constant:
     """``f(t) = value0``.

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
 
 from ..model.domains import Grid
 from ..model.initial import Gaussian, Initial
@@ -81,7 +80,7 @@ def start(space: PhaseSpace, magnitude: Initial, slopes: np.ndarray, spread: flo
     return circuit
 
 
-def drift(space: PhaseSpace, tau: object, circuit: QuantumCircuit) -> None:
+def drift(space: PhaseSpace, tau: float, circuit: QuantumCircuit) -> None:
     """Append ``exp(-2 i tau k . q)``: every point moves by ``2 tau k``. Phases on pairs of qubits only."""
     grid, momentum = space.positions, space.momentum
     low, step = float(momentum.axes[0][0]), float(momentum.spacing[0])
@@ -95,7 +94,7 @@ def drift(space: PhaseSpace, tau: object, circuit: QuantumCircuit) -> None:
         fourier(circuit, place, inverse=True)
 
 
-def kick(space: PhaseSpace, force: np.ndarray, tau: object, circuit: QuantumCircuit) -> None:
+def kick(space: PhaseSpace, force: np.ndarray, tau: float, circuit: QuantumCircuit) -> None:
     """Append ``exp(i tau f(w) . kappa)``: every momentum changes by ``-tau f(w)``.
 
     Args:
@@ -131,29 +130,24 @@ def _joint(space: PhaseSpace, values: np.ndarray) -> WalshSeries:
 
 @dataclass
 class Factory:
-    """Drifts and kicks, each built once with its amount as a parameter."""
+    """Drifts and kicks, each built once for an amount."""
 
     space: PhaseSpace
     force: np.ndarray
-    templates: dict[str, QuantumCircuit] = field(default_factory=dict)
+    built: dict[tuple[str, float], QuantumCircuit] = field(default_factory=dict)
 
     def piece(self, amounts: Sequence[tuple[str, float]]) -> QuantumCircuit:
         """The circuit of a sequence of factors: ``"K"`` drifts and ``"V"`` kicks."""
         circuit = QuantumCircuit(self.space.num_qubits)
-        bound: dict[tuple[str, float], QuantumCircuit] = {}
         for kind, amount in amounts:
-            if (kind, amount) not in bound:
-                template = self._template(kind)
-                bound[kind, amount] = template.assign_parameters([amount]) if template.parameters else template
-            circuit.compose(bound[kind, amount], inplace=True)
+            circuit.compose(self._factor(kind, amount), inplace=True)
         return circuit
 
-    def _template(self, kind: str) -> QuantumCircuit:
-        if kind not in self.templates:
-            circuit, tau = QuantumCircuit(self.space.num_qubits), Parameter("tau")
+    def _factor(self, kind: str, amount: float) -> QuantumCircuit:
+        if (kind, amount) not in self.built:
+            circuit = self.built[kind, amount] = QuantumCircuit(self.space.num_qubits)
             if kind == "K":
-                drift(self.space, tau, circuit)
+                drift(self.space, amount, circuit)
             else:
-                kick(self.space, self.force, tau, circuit)
-            self.templates[kind] = circuit
-        return self.templates[kind]
+                kick(self.space, self.force, amount, circuit)
+        return self.built[kind, amount]

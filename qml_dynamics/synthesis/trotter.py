@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
 
 from ..base.errors import check_memory
 from ..model.domains import Domain
@@ -180,14 +179,14 @@ class _Learning:
     bound: dict[tuple[str, str], QuantumCircuit] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.templates = {"K": self._template(self._kinetic)}
+        self.templates = {"K": self._built("K", 1.0)}
         steps = len(self.ends) - 1  # their kinetic gates alone, before all steps are gone through
         check_memory(_GATE * steps * self.gates(0.0), f"A circuit of {steps:,} steps")
         weight = _absolute_amount(self.problem, self.formula, self.ends)
         self.series = walsh_series(self.h.zeta, self.truncation / weight if weight else 0.0)
         self.sup_error = self.series.error
         self.error_bound = self.series.error * weight
-        self.templates["V"] = self._template(self._potential)
+        self.templates["V"] = self._built("V", 1.0)
         whole = self.problem.diffusion.integral(float(self.ends[0]), float(self.ends[-1]), self.problem.duration)
         self.forms = pieces_on(self.problem.domain, self.series, whole)
         self.plain = {kind: cx_of(template) for kind, template in self.templates.items()}
@@ -199,22 +198,19 @@ class _Learning:
         out: int = sum(sizes) * len(self.formula.substeps)
         return out
 
-    def _template(self, append: Callable[[QuantumCircuit, Parameter], None]) -> QuantumCircuit:
+    def _built(self, kind: str, amount: float) -> QuantumCircuit:
+        """Of numbers: Qiskit's parameters take factors and values below 1e-14 for 0 or 1, whatever stands beside them."""
         circuit = QuantumCircuit(width(self.problem.domain))
-        append(circuit, Parameter("tau"))
+        if kind == "K":
+            kinetic(self.problem.domain, amount, circuit)
+        else:
+            diagonal(self.series, amount, circuit, range(self.problem.domain.num_qubits))
         return circuit
-
-    def _potential(self, circuit: QuantumCircuit, tau: Parameter) -> None:
-        diagonal(self.series, tau, circuit, range(self.problem.domain.num_qubits))
-
-    def _kinetic(self, circuit: QuantumCircuit, tau: Parameter) -> None:
-        kinetic(self.problem.domain, tau, circuit)
 
     def _factor(self, kind: str, amount: float) -> QuantumCircuit:
         key = (kind, f"{amount:.12e}")
         if key not in self.bound:
-            template = self.templates[kind]
-            self.bound[key] = template.assign_parameters([amount]) if template.parameters else template
+            self.bound[key] = self._built(kind, amount)
         return self.bound[key]
 
     def _acting(self, ends: np.ndarray) -> list[Factor]:
@@ -339,9 +335,6 @@ class Factory:
     def __init__(self, domain: Domain, tolerance: float = 0.0) -> None:
         self.domain, self.tolerance = domain, tolerance
         self.error = 0.0
-        self._template = QuantumCircuit(width(domain))
-        self._tau = Parameter("tau")
-        kinetic(domain, self._tau, self._template)
         self._bound: dict[str, QuantumCircuit] = {}
 
     def piece(self, factors: Iterable[tuple[float, np.ndarray | None]]) -> QuantumCircuit:
@@ -353,7 +346,7 @@ class Factory:
         >>> Factory(Hypercube(2)).piece([(0.3, np.arange(4.0)), (0.2, None)]).count_ops()["rx"]
         2
         """
-        circuit = QuantumCircuit(self._template.num_qubits)
+        circuit = QuantumCircuit(width(self.domain))
         for amount, values in factors:
             if not amount:
                 continue
@@ -368,6 +361,6 @@ class Factory:
     def _kinetic(self, amount: float) -> QuantumCircuit:
         key = f"{amount:.12e}"
         if key not in self._bound:
-            template = self._template
-            self._bound[key] = template.assign_parameters([amount]) if template.parameters else template
+            self._bound[key] = QuantumCircuit(width(self.domain))
+            kinetic(self.domain, amount, self._bound[key])
         return self._bound[key]

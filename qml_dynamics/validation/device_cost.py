@@ -12,7 +12,7 @@ from ..backends.base import Backend, capabilities
 from ..backends.device.report import JOB_SECONDS, device_errors, expected_fidelity, noise_floor_steps, quantum_seconds
 from ..base.errors import BackendError
 from ..base.interrupts import whole
-from ..methods.base import Method, Work
+from ..methods.base import Method, Sent, Work
 from ..methods.evolution import evolve
 from ..methods.one_hot import is_one_hot
 from ..model.problem import Problem
@@ -85,11 +85,8 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
     asked = [p.circuit for p in programs if "circuit" in p.role]
     beside = [p.circuit for p in programs if "circuit" not in p.role]  # calibrations, once a job
     number = work.circuits
-    each = -(-number // work.batches)
-    jobs = (
-        work.batches * -(-each // can.max_circuits) if can.max_circuits is not None else 0
-    )  # IBM's formula is for jobs
-    times = jobs or work.batches  # that calibrations are made
+    sampled, estimated = _jobs(work, can.max_circuits)
+    jobs = sampled + estimated if can.max_circuits is not None else 0  # IBM's formula is for jobs
     plain = [p.circuit for p in programs if p.role.get("scale") == 1]
     longest = max(plain, key=lambda circuit: circuit.size())
     two = longest.num_nonlocal_gates()
@@ -98,7 +95,7 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
         text = f"{device.name} is too noisy for this problem: its best number of Trotter steps is {best:.2g}."
         warnings.warn(text, NoiseFloorWarning, stacklevel=3)
     busy = quantum_seconds(asked, shots, device) * number / len(circuits)
-    busy += quantum_seconds(beside, shots, device) * times
+    busy += quantum_seconds(beside, shots, device) * sampled
     return DevicePlan(
         gates=longest.size(),
         two_qubit_gates=two,
@@ -106,9 +103,18 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
         seconds=JOB_SECONDS * jobs + busy,
         fidelity=expected_fidelity(longest, device),
         best_steps=best,
-        executions=round(len(asked) * shots * number / len(circuits)) + len(beside) * shots * times,
+        executions=round(len(asked) * shots * number / len(circuits)) + len(beside) * shots * sampled,
         formula=jobs > 0,
     )
+
+
+def _jobs(work: Work, most: int | None) -> tuple[int, int]:
+    """How many jobs of the sampler, each with its own calibrations, and of the estimator; ``most`` circuits in each."""
+    counts = [0, 0]
+    for circuits, bases in work.sent or (Sent(work.circuits),):
+        room = circuits if most is None else max(1, most // bases) if bases else most
+        counts[bases > 0] += -(-circuits // max(1, room))
+    return counts[0], counts[1]
 
 
 def _best_steps(problem: Problem, method: Method, error: float, two_qubit_gates: int) -> float | None:

@@ -227,13 +227,18 @@ def infidelity_of(a: np.ndarray, b: np.ndarray) -> float:
 
 @dataclass
 class Point:
-    """One run of the chain: density over the grid, its wave if known, its mean loss, and the probability outside the box."""
+    """One run of the chain: density over the grid, its wave if known, its mean loss, and the probability outside the box.
+
+    ``redrawn`` are the probabilities of the cells as read with a calibration from ``calibrated`` shots that is drawn again, one a row.
+    """
 
     density: np.ndarray
     state: np.ndarray | None
     loss: Estimate
     shots: int | None = None
     outside: float = 0.0
+    redrawn: np.ndarray | None = None
+    calibrated: int | None = None
 
 
 class Shots(Protocol):
@@ -244,10 +249,15 @@ class Shots(Protocol):
         """Of how many samples it is made; None: exact."""
         ...
 
+    @property
+    def calibrated(self) -> int | None:
+        """From how many samples the errors are known with which it is read; None: exactly, or it is not read."""
+        ...
+
 
 def sampled(a: Shots, b: Shots) -> bool:
     """Whether the difference of both ends of a link has an error from samples: nothing lies between a run and itself."""
-    return a is not b and (a.shots is not None or b.shots is not None)
+    return a is not b and any(n is not None for n in (a.shots, b.shots, a.calibrated, b.calibrated))
 
 
 def certain(estimate: Estimate) -> Estimate:

@@ -10,6 +10,7 @@ A module of its own beside `budget`, as `operator_budget` is, whose chain is tha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
@@ -46,7 +47,7 @@ from .error_parts import (
     samples_worth,
     with_synthesis,
 )
-from .noise_parts import as_read, between, errors_of_readout, on_device, without_mitigation
+from .noise_parts import as_read, between, errors_of_readout, on_device, with_spread, without_mitigation
 from .wider_box import inner, widened
 
 _SETTLED = 1e-14  # infidelity that the reference may still have
@@ -264,9 +265,19 @@ class Chain:
         if domain.size != 1 << domain.num_qubits:
             self._note("readout: not told apart, since outcomes that are no points are left out; it is in `device`.")
             return circuit
-        errors = errors_of_readout(device, domain.num_qubits, self.seed)
-        density = as_read(circuit.density.reshape(-1), errors).reshape(domain.shape)
-        return Point(density, None, Estimate(float((density * self.zeta).sum())))
+        known = errors_of_readout(device, domain.num_qubits, self.seed)
+
+        def read(errors: list[tuple[float, float]]) -> Point:
+            """The circuit read with these errors."""
+            density = as_read(circuit.density.reshape(-1), errors).reshape(domain.shape)
+            return Point(density, None, Estimate(float((density * self.zeta).sum())))
+
+        found = read(known.errors)
+        if not known.redrawn:
+            return found
+        again = [(self._cells(point), float(point.loss.value)) for point in map(read, known.redrawn)]
+        loss = with_spread(found.loss, np.array([value for _, value in again]), known.shots)
+        return replace(found, loss=loss, redrawn=np.array([cells for cells, _ in again]), calibrated=known.shots)
 
     def _device(self, backend: Backend | None) -> Point:
         """The run on that device: exact noisy probabilities, or many shots where they are not known."""
@@ -298,7 +309,10 @@ class Chain:
 
     def _distance(self, a: Point, b: Point) -> Estimate:
         p, q = self._cells(a), self._cells(b)
-        return between(0.5 * float(np.abs(p - q).sum()), p, q, (None, None) if a is b else (a.shots, b.shots))
+        found = between(0.5 * float(np.abs(p - q).sum()), p, q, (None, None) if a is b else (a.shots, b.shots))
+        one, other = (cells if each.redrawn is None else each.redrawn for each, cells in ((a, p), (b, q)))
+        again = None if a is b or one.ndim == other.ndim else 0.5 * np.abs(one - other).sum(axis=1)
+        return with_spread(found, again, a.calibrated or b.calibrated)
 
     def _cells(self, point: Point) -> np.ndarray:
         """Probabilities of the cells of the box, and of the outside."""

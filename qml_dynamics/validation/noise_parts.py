@@ -9,6 +9,7 @@ A module of its own beside `budget` and `operator_budget`, which measure differe
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from ..base.errors import MethodError
 from ..base.estimate import Estimate
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
+
+if TYPE_CHECKING:
+    from ..backends.mitigation.readout import Calibration
 
 MANY = 200_000  # shots of a circuit whose exact noisy probabilities are not known, and of the calibrations
 _CIRCUITS = 64  # that a job may hold, by which its executions are shared out
@@ -82,7 +86,15 @@ def between(value: float, p: np.ndarray, q: np.ndarray, shots: tuple[int | None,
     return Estimate(value, float(np.hypot(floor.value, floor.stderr)), floor.shots)
 
 
-def errors_of_readout(device: Backend, num_qubits: int, seed: int | None) -> list[tuple[float, float]]:
+def with_spread(found: Estimate, again: np.ndarray | None, shots: int | None) -> Estimate:
+    """An estimate with the error of a calibration too: by how much it moves where that is drawn again from what its counts leave open."""
+    if again is None:
+        return found
+    spread = float(np.sqrt(np.mean((again - float(found.value)) ** 2)))
+    return Estimate(found.value, float(np.hypot(found.stderr, spread)), found.shots or shots)
+
+
+def errors_of_readout(device: Backend, num_qubits: int, seed: int | None) -> Calibration:
     """``(p(1|0), p(0|1))`` of each qubit, exactly where the device gives probabilities."""
     from ..backends.mitigation.readout import readout_errors  # circuits: loaded where they are built
 

@@ -36,7 +36,7 @@ from ..results.observables import Observable, ObservableLike, pauli_groups, read
 from ..results.trajectory import Trajectory
 from .comparison import noise_floor
 from .error_parts import OPERATOR_TERMS, certain, coarse_cells, infidelity_of, sampled, samples_worth, with_synthesis
-from .noise_parts import as_read, between, errors_of_readout, on_device, without_mitigation
+from .noise_parts import as_read, between, errors_of_readout, on_device, with_spread, without_mitigation
 
 _TOL = 1e-12  # of the reference
 _SAME = 1e-12  # infidelity of two starts that are one
@@ -46,12 +46,17 @@ _OFF = 0.5  # of a declared order, beyond which a measured one is told
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """One run of the chain at its end: outcomes in the computational basis, the wave if known, energy and observables."""
+    """One run of the chain at its end: outcomes in the computational basis, the wave if known, energy and observables.
+
+    ``redrawn`` is the same as read with a calibration from ``calibrated`` shots that is drawn again.
+    """
 
     density: np.ndarray
     state: np.ndarray | None
     means: Mapping[str, Estimate]
     shots: int | None = None
+    redrawn: tuple[Point, ...] = ()
+    calibrated: int | None = None
 
 
 class OperatorChain:
@@ -166,7 +171,11 @@ class OperatorChain:
     def _term(self, a: Point, b: Point) -> Estimate:
         """Their total variation, with what sampling alone shows as its error."""
         shots = (None, None) if a is b else (a.shots, b.shots)
-        return between(self._distance(a, b), self._cells(a), self._cells(b), shots)
+        found = between(self._distance(a, b), self._cells(a), self._cells(b), shots)
+        if a is b or not (a.redrawn or b.redrawn):
+            return found
+        again = [self._distance(one, b) for one in a.redrawn] or [self._distance(a, one) for one in b.redrawn]
+        return with_spread(found, np.array(again), a.calibrated or b.calibrated)
 
     def _point(self, run: Trajectory, shots: int | None = None) -> Point:
         """Where a run ends."""
@@ -251,11 +260,19 @@ class OperatorChain:
         if circuit.state is None or device is None:
             self._note("readout: not told apart, since the method gives no wave; it is in `device`.")
             return circuit
-        errors = errors_of_readout(device, self.problem.domain.num_qubits, self.seed)
-        return replace(circuit, density=as_read(circuit.density, errors), state=None, means=self._read(circuit, errors))
+        known = errors_of_readout(device, self.problem.domain.num_qubits, self.seed)
+        found = self._read(circuit, known.errors)
+        if not known.redrawn:
+            return found
+        again = tuple(self._read(circuit, errors) for errors in known.redrawn)
+        means = {
+            name: with_spread(mean, np.array([float(one.means[name].value) for one in again]), known.shots)
+            for name, mean in found.means.items()
+        }
+        return replace(found, means=means, redrawn=again, calibrated=known.shots)
 
-    def _read(self, circuit: Point, errors: list[tuple[float, float]]) -> dict[str, Estimate]:
-        """Energy and observables of a wave that is read with these errors, each group of strings in its own basis."""
+    def _read(self, circuit: Point, errors: list[tuple[float, float]]) -> Point:
+        """A wave that is read with these errors: energy and observables with each group of strings in its own basis."""
         assert circuit.state is not None
         out = {}
         for observable in (self.energy, *self.seen):
@@ -270,7 +287,7 @@ class OperatorChain:
                     circuit.means[observable.name].value
                 )  # of momenta, which an operator's register has none of
             out[observable.name] = Estimate(value)
-        return out
+        return Point(as_read(circuit.density, errors), None, out)
 
     def _final(self, device: Point, drawn: Point | None) -> Point:
         if self.shots is None:

@@ -128,30 +128,46 @@ def test_variational_runs_have_numbers_of_the_device_too() -> None:
 
 BIT = qd.Problem.from_operator([[1.0, 0.5], [0.5, -1.0]], clock="imaginary", duration=0.3)
 PAIR = qd.Problem.from_operator({"ZZ": 1.0, "IX": 0.7, "XI": 0.4}, clock="real", duration=1.0)
+CHAIN = qd.Problem.from_operator({"ZZI": 1.0, "IXZ": 0.7, "XII": 0.4}, clock="imaginary", duration=0.4)
 JOBS: dict[str, tuple[qd.Problem, Any]] = {
     "one": (PAIR, qd.Trotter(1)),
     "a draw": (PAIR, qd.QDrift(4, draws=3)),
     "an order": (PAIR, qd.RandomOrder(1, draws=2)),
     "a number of steps": (PAIR, qd.MultiProduct((1, 2))),
     "an evaluation": (BIT, qd.Variational(qd.ansatz.hardware_efficient(0), steps=2, integrator="rk4")),
+    "a look": (CHAIN, qd.QITE(2, 2)),
+    "one, at all steps": (BIT, qd.DoubleBracket(2)),
+}
+MITIGATED: dict[str, tuple[dict[str, Any], int | None]] = {  # and how many circuits a job may hold
+    "calibrated": ({"readout_mitigation": "calibrated"}, None),
+    "extrapolated, five a job": ({"readout_mitigation": "calibrated", "zne": (1, 3)}, 5),
 }
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("options", "most"), MITIGATED.values(), ids=MITIGATED)
 @pytest.mark.parametrize(("problem", "method"), JOBS.values(), ids=JOBS)
 def test_each_batch_is_a_job_with_its_own_calibrations(
-    problem: qd.Problem, method: Any, monkeypatch: pytest.MonkeyPatch
+    problem: qd.Problem, method: Any, options: dict[str, Any], most: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Executions are those that are sent, and every job has its two seconds."""
+    """Executions are those that are sent, and every job has its two seconds: of the sampler, and of the estimator beside it."""
     jobs: list[tuple[int, int]] = []
-    plain = device.sampled
+    plain, estimating = device.sampled, device.estimated
 
     def noted(work: Any, *rest: Any) -> Any:
         jobs.append((len(work), rest[2]))
         return plain(work, *rest)
 
+    def estimated(pubs: Any, *rest: Any) -> Any:
+        bases = sum(len(operator.group_commuting(qubit_wise=True)) for _, every in pubs for operator in every)
+        jobs.append((bases * len(options["zne"]), rest[3]))
+        return estimating(pubs, *rest)
+
     monkeypatch.setattr(device, "sampled", noted)
-    asked: dict[str, Any] = {"backend": qd.backend(MANILA, readout_mitigation="calibrated"), "shots": 60, "seed": 1}
+    monkeypatch.setattr(device, "estimated", estimated)
+    if most is not None:
+        monkeypatch.setattr(device.IBMBackend, "max_circuits", most)
+    asked: dict[str, Any] = {"backend": qd.backend(MANILA, **options), "shots": 60, "seed": 1, "save": [0.1, 0.2]}
     told = qd.cost(problem, method, **asked).device
     assert not jobs
     qd.evolve(problem, method, **asked)

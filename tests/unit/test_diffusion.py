@@ -637,6 +637,39 @@ def test_quality_is_that_of_tuned_kernels(name: str) -> None:
     assert diffusion.energy_distance(noise, rows) > 3 * found.model.mean()
 
 
+@pytest.mark.parametrize("which", ["quality", "command"])
+def test_no_random_numbers_of_a_comparison_are_used_twice(
+    which: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Split, rows of the model, folds and draws of the kernels: every generator that is made has a state of its own."""
+    made, real = [], np.random.default_rng
+
+    def noted(*given: Any) -> np.random.Generator:
+        rng = real(*given)
+        made.append(rng.bit_generator.state["state"]["state"])
+        return rng
+
+    wine = ROOT / "binary_perceptron" / "wine.csv"
+    monkeypatch.setattr(np.random, "default_rng", noted)
+    if which == "quality":
+        diffusion.quality(
+            rows_of("binary_perceptron/wine.csv", "alcohol", "color_intensity"),
+            Grid([(-5.5, 5.5)] * 2, 4),
+            splits=2,
+            samples=50,
+            steps=5,
+            seed=1,
+        )
+    else:
+        from qml_dynamics.cli import main
+
+        options = ["--columns", "alcohol", "--seed", "1", "--no-plots", "--samples", "50", "--steps", "20"]
+        with pytest.raises(SystemExit):
+            main(["diffuse", str(wine), *options, "--out", str(tmp_path / "made")])
+    assert len(made) >= 4
+    assert len(set(made)) == len(made)
+
+
 # Pictures
 
 

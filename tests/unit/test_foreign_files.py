@@ -12,6 +12,7 @@ import qml_dynamics as qd
 from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.base.places import lies_inside
 from qml_dynamics.runs.checkpoint import Checkpoint
+from qml_dynamics.runs.problem_file.content import problem_differences
 from qml_dynamics.runs.problem_file.files import copy_problem
 from tests.foreign import NAMED, PROBLEM
 
@@ -108,6 +109,30 @@ def test_two_copied_files_of_one_name_stay_two(there: Path) -> None:
     again = qd.read_problem(copy_problem(file, there.parent / "run" / "problem.toml"))
     np.testing.assert_array_equal(again.problem.objective.on(again.problem.domain), np.arange(1.0, 9.0))
     assert again.problem.initial.vector(again.problem.domain)[0] > again.problem.initial.vector(again.problem.domain)[7]
+
+
+@pytest.mark.parametrize("place", [*KEYS, ("operator", "file")], ids=".".join)
+def test_a_copied_file_replaces_none_of_its_name(there: Path, place: tuple[str, str], tmp_path: Path) -> None:
+    """Into a folder where another file of that name lies: that one stays as it was, and the copy reads its own."""
+    if place in KEYS:
+        path, name = naming(there, place, "rows{end}"), f"rows{KEYS[place][1]}"
+    else:
+        (there / "rows.txt").write_text("0.5 [Z0 Z1] +\n0.25 [X0]")
+        path, name = there / "operator.toml", "rows.txt"
+        path.write_text('[operator]\nfile = "rows.txt"\n[evolution]\nclock = "real"\nduration = 0.3\n')
+    file = qd.read_problem(path)
+    other = tmp_path / "run"
+    other.mkdir()
+    (other / name).write_bytes(b"of another problem")
+    copies = [copy_problem(file, other / "problem.toml") for _ in range(2)]  # a second time nothing is added
+    assert (other / name).read_bytes() == b"of another problem"
+    assert len(list(other.iterdir())) == 3
+    assert problem_differences(path, copies[0]) == []
+    again = qd.read_problem(copies[1]).problem
+    mine, its = (
+        qd.evolve(p, qd.Exact() if p.operator else qd.SplitStep(2), progress=False) for p in (file.problem, again)
+    )
+    assert np.array_equal(mine.density, its.density)
 
 
 def test_lies_inside_is_about_where_a_file_is(there: Path) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 import qml_dynamics as qd
 from qml_dynamics.base.codec import method_from_spec
@@ -14,8 +15,9 @@ from qml_dynamics.base.errors import MethodError
 from qml_dynamics.base.registry import METHODS
 from qml_dynamics.methods.base import facts_of
 from qml_dynamics.methods.exact import Exact
+from qml_dynamics.model.drives import Product, Total, swing
 from qml_dynamics.model.hamiltonians import hamiltonian
-from qml_dynamics.model.resolution import cuts, unseen
+from qml_dynamics.model.resolution import bent, cuts, unseen
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -211,3 +213,68 @@ def test_the_fourth_order_of_chin_holds_the_integral_of_a_pulse() -> None:
     coarse = qd.evolve(p, qd.SplitStep(100, formula="chin4a"))
     blind = qd.evolve(p.replace(strength=1e-6), qd.SplitStep(400))
     assert miss(coarse, wave) < 0.2 * miss(blind, wave)
+
+
+WIDTHS = (1e-3, 1e-6, 1e-9, 1e-11)
+
+
+@pytest.mark.parametrize("center", [0.3141, 0.5, 0.77])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_products_hold_a_pulse_of_any_width(width: float, center: float) -> None:
+    """Of area 1 beside a line: ``1 + center``; over parts of the time too, whichever of both comes first."""
+    pulse = qd.Pulse(1 / (width * np.sqrt(2 * np.pi)), center, width)
+    for pair in ((qd.Linear(1.0, 2.0), pulse), (pulse, qd.Linear(1.0, 2.0))):
+        product = Product(*pair)
+        rough = 1e-15 / width  # the integral of the pulse alone is known to the rounding of the times
+        assert product.integral(0.0, 1.0, 1.0) == pytest.approx(1 + center, abs=1e-9 + rough)
+        halves = product.integral(0.0, center, 1.0), product.integral(center, 1.0, 1.0)
+        assert halves == pytest.approx((0.5 * (1 + center),) * 2, abs=1e-9 + 2 * width + rough)
+        assert swing(product, 1.0) == pytest.approx(1 + center, abs=1e-6)
+
+
+@pytest.mark.parametrize("length", [1e-5, 1e-8])
+def test_products_hold_what_only_the_integral_of_a_schedule_tells(length: float) -> None:
+    """A short bump of a schedule that says nothing of it."""
+    start = 0.3141
+    product = Product(qd.Linear(1.0, 2.0), Bump(start, length, 1 / length))
+    assert product.integral(0.0, 1.0, 1.0) == pytest.approx(1.5 + 1 + start, abs=1e-5)
+
+
+def test_two_pulses_that_cancel_are_seen_where_they_are_told() -> None:
+    """One in each direction within one of the pieces that are compared with the integral, which is 0 there; between them the wave moves."""
+    width, first, second = 1e-6, 0.4999, 0.5059
+    up, down = (qd.Pulse(1 / (width * np.sqrt(2 * np.pi)), center, width) for center in (first, second))
+    pair = Total(((1.0, up), (-1.0, down)))
+    still, turned = {"ZZ": 3.0, "ZI": 2.0}, {"XI": 0.9, "IY": 0.5}
+    start = np.array([1.0, 0.0, 0.5j, 0.0])
+    p = qd.Problem.from_operator([(qd.Constant(1.0), still), (pair, turned)], clock="real", duration=1.0, initial=start)
+    h = hamiltonian(p)
+    h0, v = (qd.Problem.from_operator(o, clock="real", duration=1.0).operator.matrix() for o in (still, turned))
+    steps = [(h0, first), (v, 1.0), (h0, second - first), (v, -1.0), (h0, 1 - second)]
+    wave = start / np.linalg.norm(start)
+    for matrix, amount in steps:
+        wave = expm(-1j * amount * matrix) @ wave
+    straight = expm(-1j * h0) @ (start / np.linalg.norm(start))
+    away = 1 - abs(np.vdot(wave, straight)) ** 2
+    assert away > 1e-5  # the pulses do something
+    assert {first, second} <= {round(t, 12) for t in cuts(h)}
+    assert unseen(pair, [0.0, 0.25, 0.5, 0.75, 1.0], 1.0) == pytest.approx(2.0, abs=1e-3)
+    assert bent(pair, [0.49, 0.51], 1.0)[0] > 1e5
+    for method in (qd.Krylov(1e-10), qd.Exact()):
+        found = qd.evolve(p, method, progress=False).states[-1].reshape(-1)
+        assert 1 - abs(np.vdot(found, wave)) ** 2 < 1e-3 * away, method
+    with pytest.raises(MethodError, match=r"^Argument `steps` must be large enough for steps that resolve"):
+        qd.evolve(p, qd.Trotter(8), progress=False)
+
+
+@pytest.mark.parametrize("method", [qd.Krylov(), qd.Exact()], ids=["krylov", "exact"])
+def test_what_no_pieces_of_time_show_is_refused(method: object) -> None:
+    """200,000 periods, each of which turns the wave by 5 radians and back: more than any list of pieces holds."""
+    fast = 2 * np.pi * 200_000
+    p = qd.Problem.from_operator(
+        [(1.0, {"Z": 1.3}), (qd.Oscillation(0.8 * fast, fast), {"X": 1.0})], clock="real", duration=1.0, initial="0"
+    )
+    with pytest.raises(
+        MethodError, match=r"^Argument `problem` must have schedules that 40,000 pieces [^\n]* but has a "
+    ):
+        qd.evolve(p, method, progress=False)

@@ -251,3 +251,51 @@ def test_langevin_steps_without_a_length_are_refused() -> None:
     np.testing.assert_allclose(found.final, given.final, atol=1e-9)
     with pytest.raises(ProblemError, match="`spacing` must be 1 positive numbers"):
         ensembles.observe_sde(lambda w: np.cos(w[:, 0]), [0.3], **options, spacing=[0.01, 0.01])
+
+
+CIRCUITS = {
+    "trotter": ("real", qd.Trotter(6)),
+    "multi_product": ("real", qd.MultiProduct((2, 3))),
+    "growing": ("real", qd.Growing(qd.Trotter(6), schedule=((0.1, 4),), start=3)),
+    "exact blocks": ("imaginary", qd.ProbabilisticITE(1.0, 3, block="exact")),
+    "schrodingerised": ("imaginary", qd.Schrodingerised(4, 3, tolerance=0.9)),
+    "qite": ("imaginary", qd.QITE(4, 2)),
+    "variational": ("imaginary", qd.Variational(qd.ansatz.hardware_efficient(1), steps=5)),
+    "koopman": ("classical", qd.KoopmanVonNeumann(4)),
+}
+SCALES = [Unit(weight=1e-9), Unit(energy=1e-18), Unit(loss=1e-18, weight=1e9, energy=1e18)]
+
+
+@pytest.mark.parametrize(
+    ("name", "boundary"),
+    [(name, b) for name in CIRCUITS for b in ("periodic", "walls") if (name, b) != ("koopman", "walls")],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_circuits_have_the_same_angles_in_any_unit(name: str, boundary: str) -> None:
+    """Amounts of diffusion from 1e-19 to 1e18 beside momenta of 1e18 to 1e-19: their products are what turns."""
+    clock, method = CIRCUITS[name]
+    found = []
+    for unit in (Unit(), *SCALES):
+        u, s, h = unit
+        if name == "growing":
+            method = qd.Growing(qd.Trotter(6), schedule=((0.1 / h, 4),), start=3)
+        grid = qd.Grid((-4 * s, 4 * s), 4, boundary)
+        p = qd.Problem(
+            grid, Objective(lambda w, u=u, s=s: u * bumpy(w / s)), 0.5 * s**2 * h, h / u, clock=clock, duration=0.3 / h,
+            initial=qd.Gaussian(0.5 * s, 0.7 * s),
+        )  # fmt: skip
+        run = qd.evolve(p, method, seed=1, progress=False)
+        found.append((run.density[-1], float(run.expectations["energy"].value[-1]) / h))
+        start = run.density[0]
+    assert np.abs(found[0][0] - start).sum() > 0.01
+    for unit, (density, energy) in zip(SCALES, found[1:]):
+        np.testing.assert_allclose(density, found[0][0], atol=1e-7, err_msg=str(unit))
+        assert energy == pytest.approx(found[0][1], rel=1e-6), unit
+
+
+@pytest.mark.parametrize(("size", "word"), [(1e-18, "duration"), (1e18, "problem")])
+def test_a_flow_whose_turns_have_a_unit_says_so(size: float, word: str) -> None:
+    """One of the turns of a double bracket goes round in these units."""
+    p = qd.Problem.from_operator({"ZZ": size, "XI": 0.6 * size}, clock="imaginary", duration=0.8 / size, initial="01")
+    with pytest.raises(qd.MethodError, match=rf"^Argument `{word}` must [^\n]* DoubleBracket[^\n]*, but [^\n]*\.$"):
+        qd.evolve(p, qd.DoubleBracket(2), progress=False)

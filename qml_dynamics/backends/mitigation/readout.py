@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from qiskit import QuantumCircuit
 
-from ...base.errors import BackendError, QMLDynamicsError, check_memory
+from ...base.errors import BackendError, check_memory
 from ...results.trajectory import Counts
 from ..base import Backend
 
 _EXACT = 1e12  # samples that exact probabilities are worth
+_REDRAWN = 64  # times that a calibration is drawn again: a standard error to 9 %
 
 
 def unread(probabilities: np.ndarray, errors: Sequence[tuple[float, float]]) -> np.ndarray:
@@ -65,41 +67,69 @@ def calibrated(zeros: np.ndarray, ones: np.ndarray, num_qubits: int) -> list[tup
 
     Half a count is added to each side (Jeffreys), so that a qubit without an error in the sample is not called perfect.
     """
-    out = []
-    for qubit in range(num_qubits):
-        rates = []
-        for counts, wrong in ((zeros, 1), (ones, 0)):
-            seen = counts.reshape(-1, 2, 1 << qubit).sum(axis=(0, 2))
-            rates.append(float((seen[wrong] + 0.5) / (seen.sum() + 1.0)))
-        out.append((rates[0], rates[1]))
-    return out
+    return [(float(up), float(down)) for up, down in (_wrong(zeros, ones, num_qubits) + 0.5) / _shots(zeros, ones)]
 
 
-def readout_errors(device: Backend, num_qubits: int, shots: int, seed: int) -> list[tuple[float, float]]:
-    """``(p(1|0), p(0|1))`` of each qubit as a backend reads all zeros and all ones: exactly where it can, else from ``shots`` each.
+def _wrong(zeros: np.ndarray, ones: np.ndarray, num_qubits: int) -> np.ndarray:
+    """How often each qubit was read wrongly after all zeros and after all ones, shape ``(num_qubits, 2)``."""
+    seen = [[c.reshape(-1, 2, 1 << q).sum(axis=(0, 2)) for c in (zeros, ones)] for q in range(num_qubits)]
+    return np.array([(zero[1], one[0]) for zero, one in seen])
 
-    The X gates of the second circuit are counted in.
+
+def _shots(zeros: np.ndarray, ones: np.ndarray) -> np.ndarray:
+    """Shots of both circuits with the count that is added, shape ``(2,)``."""
+    return np.array([zeros.sum() + 1.0, ones.sum() + 1.0])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Readout errors of the qubits of a device, with what is not known of them.
+
+    Attributes:
+        errors: ``(p(1|0), p(0|1))`` of each qubit.
+        redrawn: the same, as often as they were drawn from what the counts leave open; empty where they are exact.
+        shots: of each of both circuits; None where they are exact.
+    """
+
+    errors: list[tuple[float, float]]
+    redrawn: tuple[list[tuple[float, float]], ...] = ()
+    shots: int | None = None
+
+
+def readout_errors(device: Backend, num_qubits: int, shots: int, seed: int) -> Calibration:
+    """The errors with which a backend reads all zeros and all ones: exactly where it can, else from ``shots`` each.
+
+    The X gates of the second circuit are counted in. What counts leave open is Jeffreys' posterior of each rate, a beta law whose mean
+    is the rate that is told; rates of different qubits are taken as independent, as the model of the errors takes the errors.
 
     Raises:
         BackendError: the backend answers another number of qubits, or failed.
 
     >>> from qml_dynamics.backends import backend
-    >>> readout_errors(backend("statevector"), 2, 100, 1)[0][0] < 1e-9
-    True
+    >>> found = readout_errors(backend("statevector"), 2, 100, 1)
+    >>> found.errors[0][0] < 1e-9, found.shots
+    (True, None)
     """
     zeros, ones = QuantumCircuit(num_qubits), QuantumCircuit(num_qubits)
     ones.x(range(num_qubits))
+    asked: int | None = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # circuits without gates may have no noise
         try:
             found = [np.asarray(p) * _EXACT for p in device.probabilities([zeros, ones])]
-        except QMLDynamicsError:
+        except Exception:  # of any kind: the backend may be a person's own
+            asked = shots
             counts = device.sample([zeros, ones], shots, [seed, seed + 1])
             found = [c.histogram(1 << num_qubits) * float(shots) for c in counts]
     for f in found:
         if f.size != 1 << num_qubits:
             raise BackendError(f"Argument `backend` must answer {num_qubits} qubits, but {device.name} answers others.")
-    return calibrated(found[0], found[1], num_qubits)
+    errors = calibrated(found[0], found[1], num_qubits)
+    if asked is None:
+        return Calibration(errors)
+    wrong, of = _wrong(found[0], found[1], num_qubits) + 0.5, _shots(found[0], found[1])
+    drawn = np.random.default_rng([seed, _REDRAWN]).beta(wrong, of - wrong, (_REDRAWN, num_qubits, 2))
+    return Calibration(errors, tuple([(float(up), float(down)) for up, down in one] for one in drawn), asked)
 
 
 def nearest_distribution(quasi: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...base.arguments import checks_arguments
 from ...base.printing import printed_briefly
+from ...model.drives import peaks_of
 from ...model.schedules import QHD, Kinked, Schedule
 from .batch import Batch, Instance
 
@@ -44,7 +45,14 @@ class Warped:
 
     def knots(self, duration: float) -> list[float]:
         """Those of the inner schedule on this clock."""
-        return [duration * (t / self.time) ** (1 / self.power) for t in _knots(self.inner, self.time)]
+        return self._here(_knots(self.inner, self.time), duration)
+
+    def peaks(self, duration: float) -> list[float]:
+        """Those of the inner schedule on this clock."""
+        return self._here(peaks_of([self.inner], self.time), duration)
+
+    def _here(self, times: Sequence[float], duration: float) -> list[float]:
+        return [duration * (t / self.time) ** (1 / self.power) for t in times]
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,10 @@ class _Times:
     def knots(self, duration: float) -> list[float]:
         """Those of the inner schedule."""
         return _knots(self.inner, duration)
+
+    def peaks(self, duration: float) -> list[float]:
+        """Those of the inner schedule."""
+        return peaks_of([self.inner], duration)
 
 
 def _knots(schedule: Schedule, duration: float) -> list[float]:

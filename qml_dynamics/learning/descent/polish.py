@@ -14,6 +14,7 @@ import numpy as np
 from ...base.arguments import checks_arguments
 from ...base.errors import MethodError, integer, one_of
 from ...base.printing import printed_briefly
+from ...methods.base import Stream, circuit_seed
 from ...model.domains import Grid
 from ...model.objectives.base import Objective
 from .box import Counted, Spent
@@ -161,12 +162,12 @@ def _lbfgs(loss: Counted, start: np.ndarray, bounds: Bounds) -> None:
     refine(UnitLoss.of(loss, bounds), start)
 
 
-def _uniform(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+def _uniform(loss: Counted, bounds: Bounds, budget: int, rng: np.random.Generator) -> None:
     low, high = np.array(bounds).T
-    loss.many(np.random.default_rng(seed).uniform(low, high, (budget, len(bounds))))
+    loss.many(rng.uniform(low, high, (budget, len(bounds))))
 
 
-def _evolution(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+def _evolution(loss: Counted, bounds: Bounds, budget: int, rng: np.random.Generator) -> None:
     from scipy.optimize import differential_evolution
 
     unit = UnitLoss(loss, bounds)  # it only compares values
@@ -176,31 +177,31 @@ def _evolution(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
         return unit.many(points.T.reshape(-1, len(bounds)))
 
     differential_evolution(
-        columns, unit.box, rng=seed, vectorized=True, updating="deferred", polish=False, maxiter=10**6
+        columns, unit.box, rng=rng, vectorized=True, updating="deferred", polish=False, maxiter=10**6
     )
     _lbfgs(loss, np.array(loss.weights), bounds)
 
 
-def _annealing(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+def _annealing(loss: Counted, bounds: Bounds, budget: int, rng: np.random.Generator) -> None:
     from scipy.optimize import dual_annealing
 
-    _look(loss, bounds, budget, seed)  # temperatures and stops are in units of the loss
+    _look(loss, bounds, budget, rng)  # temperatures and stops are in units of the loss
     unit = UnitLoss.of(loss, bounds)
     local = {"method": "L-BFGS-B", "bounds": unit.box, "jac": unit.slope, "options": _STOPS}
-    dual_annealing(unit, unit.box, rng=seed, maxfun=budget, maxiter=10**6, minimizer_kwargs=local)
+    dual_annealing(unit, unit.box, rng=rng, maxfun=budget, maxiter=10**6, minimizer_kwargs=local)
 
 
-def _look(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+def _look(loss: Counted, bounds: Bounds, budget: int, rng: np.random.Generator) -> None:
     """A few uniform points, from which the range of the loss is known."""
     low, high = np.array(bounds).T
     few = min(_LOOKS, max(2, budget // 10))
-    loss.many(np.random.default_rng([seed, 1]).uniform(low, high, (few, len(bounds))))
+    loss.many(rng.uniform(low, high, (few, len(bounds))))
 
 
 _LOOKS = 16
 
 
-def _grid(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+def _grid(loss: Counted, bounds: Bounds, budget: int, rng: np.random.Generator) -> None:
     """A coarse grid for nine tenths of the budget, then L-BFGS-B from its best points."""
     side = max(1, int((0.9 * budget) ** (1 / len(bounds))))
     lines = [a + (b - a) * (np.arange(side) + 0.5) / side for a, b in bounds]
@@ -209,14 +210,14 @@ def _grid(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
         _lbfgs(loss, start, bounds)
 
 
-def _restarts(loss: Counted, bounds: Bounds, budget: int, seed: int) -> None:
+def _restarts(loss: Counted, bounds: Bounds, budget: int, rng: np.random.Generator) -> None:
     low, high = np.array(bounds).T
-    _look(loss, bounds, budget, seed)
-    for start in np.random.default_rng(seed).uniform(low, high, (budget, len(bounds))):
+    _look(loss, bounds, budget, rng)
+    for start in rng.uniform(low, high, (budget, len(bounds))):
         _lbfgs(loss, start, bounds)
 
 
-RIVALS: dict[str, Callable[[Counted, Bounds, int, int], None]] = {
+RIVALS: dict[str, Callable[[Counted, Bounds, int, np.random.Generator], None]] = {
     "uniform": _uniform,
     "differential_evolution": _evolution,
     "dual_annealing": _annealing,
@@ -242,7 +243,7 @@ def rivals(
         objective: the loss; an exact gradient of its own is used, and counted apart.
         bounds: the box.
         evaluations: the budget of each; one that has converged stops before.
-        seed: of all of them.
+        seed: of all of them, each with random numbers of its own.
         names: some of ``RIVALS`` (default: all but ``restarts_lbfgsb``).
 
     Returns:
@@ -284,6 +285,7 @@ def best_first(found: Iterable[Kept]) -> tuple[Kept, ...]:
 def _one(objective: Objective, bounds: Bounds, budget: int, seed: int, name: str) -> Rival:
     one_of(name, "rivals", RIVALS, MethodError)
     loss, started = Counted(objective, budget), time.perf_counter()
+    rng = np.random.default_rng(circuit_seed(seed, Stream.RIVAL, list(RIVALS).index(name)))
     with suppress(Spent):
-        RIVALS[name](loss, bounds, budget, seed)
+        RIVALS[name](loss, bounds, budget, rng)
     return Rival(name, loss.weights, loss.value, loss.count, loss.gradients, time.perf_counter() - started)

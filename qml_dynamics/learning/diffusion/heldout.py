@@ -224,12 +224,12 @@ def _one(
     child: np.random.SeedSequence,
 ) -> tuple[float, ...]:
     """One split, in the standard units of its training rows."""
-    one, two, three = (int(v) for v in child.generate_state(3))
+    one, two, three, folds = (int(v) for v in child.generate_state(4))
     order = np.random.default_rng(one).permutation(len(x))
     unit = Scale.fit(x[order[held:]])
     test, train = unit.to_box(x[order[:held]]), unit.to_box(x[order[held:]])
     scale = Scale.fit(train, whiten)
-    model, kernels = Diffusion(domain, scale.to_box(train)), tuned_kernels(train, one)
+    model, kernels = Diffusion(domain, scale.to_box(train)), tuned_kernels(train, folds)
     made = scale.from_box(model.sample(samples, two, kind, steps=steps, progress=False))
     low, high = np.array(domain.bounds).T
     density = model.density(np.clip(scale.to_box(test), low, high)) * abs(np.linalg.det(scale.matrix))

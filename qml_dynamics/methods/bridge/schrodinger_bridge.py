@@ -24,7 +24,7 @@ from ...model.schedules import Constant
 from ...results.observables import BEST_SAMPLES, best_of, edge_weight
 from ...results.sampling import draw
 from ...results.trajectory import Trajectory
-from ..base import LOSSES, Answer, Facts, Job, Method, Stream, Work, check_facts
+from ..base import LOSSES, Answer, Facts, Job, Method, Sent, Stream, Work, check_facts
 from ..exact import Exact
 from ..krylov import Krylov
 from ..memory import of_waves
@@ -235,7 +235,7 @@ class SchrodingerBridge:
             bound=one.bound or two.bound,
             success=min(kept, default=None),
             per_step=max(steps, default=None),
-            batches=one.batches + two.batches,
+            sent=tuple(batch for half in halves for batch in half.sent or (Sent(half.circuits),)),
         )
 
     def refined(self) -> SchrodingerBridge:

@@ -149,17 +149,17 @@ class _Qite:
         return circuit.compose(piece), after
 
 
-def looks(job: Job, method: QITE) -> int:
-    """Circuits that measure the expectation values of a run: a round for each domain of each sweep; a saved time cuts its step."""
+def looks(job: Job, method: QITE) -> list[int]:
+    """Circuits of each batch that measures expectation values: one for each domain of each sweep; a saved time cuts its step."""
     run, ends = _Qite(job, method), ends_of_steps(job.h, method.steps, np.union1d(job.saves, [0.0]))
-    ends, groups, count = ends[ends <= job.saves[-1] + 1e-12].tolist(), {}, 0
+    ends, groups, counts = ends[ends <= job.saves[-1] + 1e-12].tolist(), {}, list[int]()
     for t0, t1 in zip(ends[:-1], ends[1:]):
         for step in run.sweep(t0, t1):
             if step not in groups:
                 x, z = step.wanted(run.real)
                 groups[step] = len(pauli_groups(PauliSum(run.terms.num_qubits, x, z, np.ones(len(x)))))
-            count += groups[step]
-    return count
+            counts.append(groups[step])
+    return counts
 
 
 def fullest(job: Job, method: QITE) -> QuantumCircuit:
@@ -226,9 +226,10 @@ def double_bracket(
     With ``stand`` the waves that an earlier process has simulated are not simulated again.
     """
     problem, h = job.problem, job.h
+    ends = ends_of_steps(job.h, method.steps, saves)
+    _check_angles(job, method, float(np.sqrt(np.diff(ends).max(initial=0.0))))
     circuit = synthesis.states.prepare(problem.initial, problem.domain)
     psi = problem.initial.vector(problem.domain) if job.can.exact else None
-    ends = ends_of_steps(job.h, method.steps, saves)
     log, number, past, points = 0.0, 0, 0, 0
     if stand is not None and psi is not None:
         psi, log, past, points = stand.array("psi", psi), stand.number("log"), stand.done, stand.points
@@ -251,6 +252,32 @@ def double_bracket(
             number += 1
         if place >= points:
             yield Reached(save, circuit, psi, log)
+
+
+_SEEN = 1 << 20  # points up to which the spread of the first wave's energy is looked at
+
+
+def _check_angles(job: Job, method: DoubleBracket, root: float) -> None:
+    """Refuse steps in which one of the two turns, by ``sqrt(dtau)`` and by ``sqrt(dtau) H``, goes round.
+
+    Their product alone has no unit: a step in which one is large and the other small is not the flow, in whatever units H is given.
+    """
+    if root > np.pi:
+        raise MethodError(
+            f"Argument `duration` must be at most {method.steps * np.pi**2:.4g} for {method}, whose reflection turns by the "
+            f"root of a step, at most pi, but is {job.problem.duration:g}; in larger units of time H is larger."
+        )
+    if job.problem.domain.size > _SEEN:
+        return
+    psi, h = job.problem.initial.vector(job.problem.domain), job.h
+    there = h.combine(psi, *h.coefficients(0.0)) if isinstance(h, LearningHamiltonian) else h.at(0.0).apply(psi)
+    mean = float(np.vdot(psi, there).real)
+    turn = root * float(np.linalg.norm(there - mean * psi))
+    if turn > np.pi:
+        raise MethodError(
+            f"Argument `problem` must have an energy whose spread is at most {np.pi / root:.3g}, pi over the root of a step, for "
+            f"{method}, but it is {turn / root:.3g}: take more steps, or smaller units of energy."
+        )
 
 
 def _action(h: Hamiltonian, psi: np.ndarray, t0: float, t1: float) -> float:

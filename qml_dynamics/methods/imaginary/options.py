@@ -299,7 +299,8 @@ class DoubleBracket(Usual):
     """Double-bracket flow: ``psi' = e^{i r H} e^{i r |psi><psi|} e^{-i r H} psi`` with ``r = sqrt(dtau)``, without post-selection.
 
     Every step lowers the energy by ``2 dtau Var(H)`` up to ``O(dtau^2)``. The reflection about psi takes the circuit of psi
-    twice more, so k steps take ``3^k`` preparations: a polish of one to four steps, not a method for long times. Sources:
+    twice more, so k steps take ``3^k`` preparations: a polish of one to four steps, not a method for long times. Its two turns, by r
+    and by r times the spread of the energy, depend on the units of H: where one of them goes round, the run is refused. Sources:
     Gluza et al., arXiv:2412.04554; Robbiati et al., arXiv:2504.01065.
 
     Args:

@@ -16,8 +16,8 @@ from ...results.journal import Entry
 from ...results.observables import best_of, combine_groups, groups_at, observe_counts, pauli_groups
 from ...results.sampling import draw, draw_successes
 from ...results.trajectory import Counts
-from ..base import Answer, Job, Stream, Work
-from ..from_samples import one_moment
+from ..base import Answer, Job, Sent, Stream, Work
+from ..from_samples import batches, one_moment
 from ..from_waves import Stand, Waves, report_waves, run_waves
 from ..memory import of_circuits
 from .device import bracket_ends, bracket_jumps, bracket_on_device, qite_on_device, selected_on_device, selection
@@ -240,12 +240,12 @@ def work_bracket(job: Job, method: DoubleBracket) -> Work:
         saves = bracket_ends(job, method)
         twice = len(bracket_jumps(job, saves))
     last = circuits_bracket(replace(job, saves=saves), method)[-1]
-    return _work_of(job, last, len(saves) + twice, 0)
+    return _work_of(job, last, len(saves) + twice, [])
 
 
-def _work_of(job: Job, last: QuantumCircuit, times: int, more: int) -> Work:
-    """So many times of the answer, and so many circuits besides."""
+def _work_of(job: Job, last: QuantumCircuit, times: int, before: list[int]) -> Work:
+    """So many times of the answer, and the batches that are sent before it, of so many circuits each."""
     programs, each = one_moment(job, last)
-    qubits, count = programs[-1].num_qubits, each * times + more
-    memory = of_circuits(job, qubits, programs[-1].size())
-    return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs))
+    qubits, count = programs[-1].num_qubits, each * times + sum(before)
+    memory, sent = of_circuits(job, qubits, programs[-1].size()), (*map(Sent, before), *batches(job, each, times))
+    return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), sent=sent)

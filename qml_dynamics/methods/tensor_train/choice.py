@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...base.errors import MethodError
+from ...model.drives import places_of
 from ...model.formulas import boundaries
 from ...model.problem import Problem
 from ...model.schedules import Schedule, is_constant
@@ -193,7 +194,7 @@ def blind(
 
     Steps take the integral of a schedule, and a run is compared with one of half the step. Where a schedule swings back and forth so
     that either half holds the same integral, both agree on a wave from which the swings are missing. Of more than 4,096 steps so many
-    are looked at, spread evenly, and stand for the others.
+    are looked at, spread evenly, and stand for the others; those in which a schedule tells kinks or pulses are looked at besides.
 
     Args:
         swings: name, schedule and half of the width of what it multiplies.
@@ -207,19 +208,32 @@ def blind(
     ('strength', 3.17, None)
     """
     times = np.asarray(ends, dtype=float)
-    looked = _looked_at(len(times) - 1)
-    share = len(looked) / (len(times) - 1)
+    steps = len(times) - 1
+    looked = _looked_at(steps)
     for name, schedule, half in swings:
         if is_constant(schedule) or not half > 0:
             continue
-        shown, most = [], []
-        for a, b in zip(times[looked].tolist(), times[looked + 1].tolist()):
-            whole = schedule.integral(a, b, duration)
-            away = [abs(schedule.integral(a, a + f * (b - a), duration) - f * whole) for f in _PLACES]
+        told = _by_step(times, places_of([schedule], duration))
+        shown, most, stands_for = [], [], []
+        for k in sorted({*looked.tolist(), *told}):
+            a, b, whole = times[k], times[k + 1], schedule.integral(times[k], times[k + 1], duration)
+            inside = (*_PLACES, *((t - a) / (b - a) for t in told.get(k, ())))
+            away = [abs(schedule.integral(a, a + f * (b - a), duration) - f * whole) for f in inside]
             shown.append(away[0])
             most.append(max(away))
+            stands_for.append(1.0 if k in told else steps / len(looked))
         largest = np.array(most)
-        unseen = float(largest[np.array(shown) < _SHOWN * largest].sum()) / share
-        if unseen > _UNSEEN * float(largest.sum()) / share and half * unseen > _BLIND:
+        weighed = largest * np.array(stands_for)
+        unseen = float(weighed[np.array(shown) < _SHOWN * largest].sum())
+        if unseen > _UNSEEN * float(weighed.sum()) and half * unseen > _BLIND:
             return name, half * unseen
     return None
+
+
+def _by_step(times: np.ndarray, places: Sequence[float]) -> dict[int, list[float]]:
+    """The places in each step that has some strictly inside."""
+    found: dict[int, list[float]] = {}
+    for place, k in zip(places, np.searchsorted(times, places).tolist()):
+        if 0 < k < len(times) and place < times[k]:
+            found.setdefault(k - 1, []).append(place)
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 from ...base.errors import MethodError, UnusedArgumentWarning
 from ...results.journal import Entry
 from ...results.trajectory import Trajectory
-from ..base import Answer, Job, Work
+from ..base import Answer, Job, Sent, Work
 from ..from_waves import Waves, report_waves, run_waves
 from ..memory import of_circuits, of_waves
 from .adaptive import POOLED
@@ -81,8 +81,8 @@ def work_variational(job: Job, method: Variational) -> Work:
     run = forecast(job, method)
     qubits, shots = run.longest.num_qubits, job.shots or 0
     held = of_circuits(job, qubits, run.longest.size())
-    sent = (run.circuits, run.circuits * shots, (run.longest,))
-    return Work(qubits, held, *sent, per_step=run.per_step, batches=run.batches)
+    count, sent = sum(run.batches), tuple(map(Sent, run.batches))
+    return Work(qubits, held, count, count * shots, (run.longest,), per_step=run.per_step, sent=sent)
 
 
 _POINT = 60  # bytes a point of the velocity and what acts on it

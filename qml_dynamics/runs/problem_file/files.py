@@ -332,6 +332,8 @@ def copy_problem(
 ) -> Path:
     """Write a problem file again elsewhere, its data files copied beside it; the objective keeps its own words.
 
+    A copy takes another name where a file of its name lies there that holds something else.
+
     Args:
         source: what :func:`read_problem` returned.
         path: the new ``.toml`` file.
@@ -353,9 +355,10 @@ def copy_problem(
     for keys, key in _naming(sections):
         name = keys.get(key)
         if isinstance(name, str):
-            copy = target.with_name(_free_name(Path(name).name, taken))
-            if copy.resolve() != (source.folder / name).resolve():
-                write_bytes(copy, (source.folder / name).read_bytes())
+            content = (source.folder / name).read_bytes()
+            copy = target.with_name(_name_beside(target.with_name(_free_name(Path(name).name, taken)), content))
+            if not copy.is_file():
+                write_bytes(copy, content)
             keys[key] = copy.name
     write_bytes(target, (top + to_toml({k: v for k, v in sections.items() if v})).encode())
     return target

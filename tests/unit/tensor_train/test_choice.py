@@ -9,12 +9,12 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics import MethodError, Problem, Trajectory
-from qml_dynamics.methods.tensor_train.choice import blind, enough_to_see
+from qml_dynamics.methods.tensor_train.choice import _looked_at, blind, enough_to_see
 from qml_dynamics.methods.tensor_train.layout import Layout
 from qml_dynamics.methods.tensor_train.runs import stepper
 from qml_dynamics.methods.tensor_train.starts import start
 from qml_dynamics.methods.tensor_train.state import TrainState
-from qml_dynamics.model.drives import Oscillation, swing
+from qml_dynamics.model.drives import Oscillation, Total, swing
 from qml_dynamics.model.schedules import Schedule
 from qml_dynamics.results.compact import CompactTrajectory
 
@@ -290,3 +290,28 @@ def test_of_very_many_steps_some_are_looked_at_and_see_the_same() -> None:
     assert found[1] == pytest.approx(blind([("strength", fast, 1.0)], ends[: steps // 8 + 1], 1.0)[1] * 8, rel=1e-3)
     part = np.concatenate([np.linspace(0.0, 0.75, steps // 4 + 1), np.linspace(0.75, 1.0, steps // 4 + 1)[1:]])
     assert blind([("strength", Oscillation(1e6, 2 * np.pi * 4 * steps), 1.0)], part, 1.0) is not None
+
+
+@pytest.mark.parametrize("kind", ["pulse", "top hat", "two pulses", "twice a pulse"])
+def test_a_pulse_of_any_width_is_seen_among_very_many_steps(kind: str) -> None:
+    """In the middle of one of 32,768 steps, and of none that is looked at for others' sake; beside the middle its halves show it."""
+    steps, width = 1 << 15, 1e-6
+    ends = np.linspace(0.0, 1.0, steps + 1)
+    looked = set(_looked_at(steps).tolist())
+    k = next(k for k in range(steps // 3, steps) if k not in looked)
+
+    def at(center: float) -> Schedule:
+        pulse = qd.Pulse(1 / width, center, width)
+        return {
+            "pulse": pulse,
+            "top hat": qd.Jumps((1.0, 1 / width, 1.0), (center - width, center + width)),
+            "two pulses": Total(((1.0, qd.Pulse(1 / width, center - 6 * width, width)),
+                                 (1.0, qd.Pulse(1 / width, center + 6 * width, width)))),
+            "twice a pulse": Total(((2.0, pulse),)),
+        }[kind]  # fmt: skip
+
+    middle = 0.5 * (ends[k] + ends[k + 1])
+    found = blind([("strength", at(middle), 1.0)], ends, 1.0)
+    assert found is not None
+    assert 0.5 < found[1] < 5.0
+    assert blind([("strength", at(ends[k] + 0.3 * (ends[k + 1] - ends[k])), 1.0)], ends, 1.0) is None

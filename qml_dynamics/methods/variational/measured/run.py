@@ -72,12 +72,11 @@ def run_measured(job: Job, method: Variational) -> Answer:
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What a run sends: circuits in all, circuits a step, the longest of them, and how many batches they are."""
+    """What a run sends: circuits of each batch, circuits a step, and the longest of them."""
 
-    circuits: int
+    batches: tuple[int, ...]
     per_step: int
     longest: QuantumCircuit
-    batches: int
 
 
 def forecast(job: Job, method: Variational) -> Forecast:
@@ -85,12 +84,16 @@ def forecast(job: Job, method: Variational) -> Forecast:
     run = _Run(job, method, None)
     theta = np.asarray(run.device.theta0) + 0.1 + 0.01 * np.arange(len(run.device.theta0))
     requests = [run.device.requests(theta, lambda *key: 1, complete) for complete in (True, False)]
-    per_step = len(requests[0]) + (run.stages - 1) * len(requests[1])
+    whole, stage = map(len, requests)
+    per_step = whole + (run.stages - 1) * stage
     plan = run._plan(0, theta)
-    total = (len(run.ends) - 1) * per_step + len(requests[0]) + len(job.saves) * len(plan.circuits)
+    batches: list[int] = []
+    for k in range(len(run.ends)):
+        between = [stage] * (run.stages - 1) if k + 1 < len(run.ends) else []
+        batches += [whole + len(plan.circuits) * (k in run.moment), *between]
     ends = {request.key[0]: request for request in requests[0]}  # the last of each kind runs through the whole ansatz
     built = [*(request.build() for request in ends.values()), *plan.circuits]
-    return Forecast(total, per_step, max(built, key=_length), (len(run.ends) - 1) * run.stages + 1)
+    return Forecast(tuple(batches), per_step, max(built, key=_length))
 
 
 def _length(circuit: QuantumCircuit) -> tuple[int, int]:
