@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit_ibm_runtime.fake_provider import FakeMontrealV2
+from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 import qml_dynamics as qd
@@ -61,6 +62,42 @@ def test_the_quench_is_that_of_free_fermions_to_second_order() -> None:
     assert 1e-4 < np.abs(coarse).max() < 4e-3
     assert coarse[0] / fine[0] == pytest.approx(4, rel=0.15)
     assert law[0] > 0.4  # from 0
+
+
+def of_momenta(n: int, duration: float) -> float:
+    """Probability of the ground state at the end of the ring's path: of two amplitudes for each pair of momenta, by an ordinary solver."""
+    law = 1.0
+    for k in (2 * np.arange(n // 2) + 1) * np.pi / n:
+
+        def at(s: float, k: float = k) -> np.ndarray:
+            """The Hamiltonian of one pair."""
+            z, x = 1 - s - s * np.cos(k), s * np.sin(k)
+            return 2 * np.array([[z, x], [x, -z]])
+
+        first, last = (np.linalg.eigh(at(s))[1][:, 0] for s in (0.0, 1.0))
+        moved = solve_ivp(
+            lambda t, y: -1j * (at(t / duration) @ y),
+            (0, duration),
+            first.astype(complex),
+            "DOP853",
+            rtol=1e-10,
+            atol=1e-12,
+        )
+        law *= abs(np.vdot(last, moved.y[:, -1])) ** 2
+    return float(law)
+
+
+def test_the_annealed_ring_ends_as_its_momenta_say() -> None:
+    """The reference to its tolerance; the program to the error of its formula, which falls fourfold with half the step."""
+    file = qd.read_problem(ROOT / "annealed_ring")
+    law = of_momenta(6, file.problem.duration)
+    both = [qd.evolve(file.problem, method).density[-1].reshape(-1)[[0, -1]] for method in (qd.Exact(), qd.Trotter(24))]
+    exact, finer = (float(each.sum()) for each in both)
+    assert exact == pytest.approx(law, abs=1e-8)
+    program = float((np.abs(state("annealed_ring", "annealed_ring_12_steps.qasm")[[0, -1]]) ** 2).sum())
+    assert 1e-3 < law - program < 0.03
+    assert (law - program) / (law - finer) == pytest.approx(4, rel=0.15)
+    assert 0.5 < law < 0.9  # of a uniform guess 1/32
 
 
 def test_the_program_finds_the_maximum_cut() -> None:
