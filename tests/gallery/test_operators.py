@@ -123,6 +123,27 @@ def test_the_compiled_program_keeps_to_the_devices_couplings() -> None:
     assert max(sum(q in edge for edge in edges) for q in range(27)) == 3  # heavy hexagons
 
 
+@pytest.mark.slow
+def test_the_budget_of_the_device_blames_its_gates() -> None:
+    """As the README says: by far the largest part, along which the magnetisation falls; mitigation takes back what readout did."""
+    file = qd.read_problem(ROOT / "heisenberg_device")
+    device = qd.backend(file.backend, **file.backend_options)
+    staggered = {f"Z{i}": 0.2 * (-1) ** i for i in range(5)}
+    budget = qd.error_budget(
+        file.problem,
+        file.method,
+        backend=device,
+        shots=file.shots,
+        seed=file.seed,
+        observables={"staggered": staggered},
+    )
+    column = {name: float(each.value) for name, each in budget.observables["staggered"].items()}
+    assert budget.dominant == "device"
+    assert column["device"] == pytest.approx(-0.055, abs=0.01)
+    assert column["readout"] < -0.004 < 0.004 < column["mitigation"]
+    assert sum(v for name, v in column.items() if name != "total") == pytest.approx(column["total"], abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [("sx q[0]", "h q[0]", "gates that the device has not: h"), ("cx q[4], q[3]", "cx q[3], q[4]", "density")],
