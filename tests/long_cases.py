@@ -114,5 +114,7 @@ LONG = (
     "matrix/test_driven.py::test_random_circuits_have_the_mean_of_the_moving_operator[qdrift]",
     "unit/test_randomised.py::test_average_over_circuits_is_the_channel",
     "unit/synthesis/test_operator_choice.py::test_what_goes_with_auto",
+    "unit/synthesis/test_operator_choice.py::test_gates_stay_below_the_best_of_qiskit_on_a_frustrated_chain",
+    "unit/synthesis/test_operator_choice.py::test_the_smallest_product_is_no_larger_than_those_of_both_aims",
     "power/test_moving.py::test_both_coefficients_move_and_the_order_is_the_declared_one[tensor_train-1-walls-imaginary]",
 )

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..base.errors import ProblemError, QMLDynamicsError, describe, integer, require
+from ..base.errors import ProblemError, QMLDynamicsError, describe, integer, line, require
 from .operator_matrices import SparseMatrix, dense_totals, rectangular, sparse_totals
 from .operator_qiskit import from_list, from_observable, from_sparse_list, from_sparse_pauli, from_string, is_triple
 from .operator_strings import Strings, coefficient_of, masked, shown, strings_of
@@ -147,8 +147,13 @@ def _from_words(given: object, wires: Sequence[Wire] | None, width: int | None, 
     return strings_of(reading, wires, width, name)
 
 
-def _spelled(key: object) -> object:
+def _spelled(key: object, name: str) -> object:
     if isinstance(key, tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in key):
+        ladder = any(not isinstance(kind, str) for _, kind in key)
+        must = (
+            "be a Hermitian operator on qubits, not one of ladder operators: give openfermion.jordan_wigner(operator)"
+        )
+        require(not ladder, name, must, key)
         return " ".join(f"{letter}{qubit}" for qubit, letter in key)
     return key
 
@@ -157,7 +162,7 @@ def _of_pairs(given: Sequence[tuple[object, object]], name: str) -> Reading:
     reading = Reading()
     for first, second in given:
         label, c = (second, first) if isinstance(second, str) and not isinstance(first, str) else (first, second)
-        label = _spelled(label)
+        label = _spelled(label, name)
         require(isinstance(label, str), name, "have labels that are texts like 'XIZ' or 'X0 Z2'", label)
         assert isinstance(label, str)
         reading.add(read_word(label, reading, name), coefficient_of(c, label, name))
@@ -210,7 +215,7 @@ def _from_pennylane(given: _Pennylane, wires: Sequence[Wire] | None, width: int 
         block = given.sparse_matrix(wire_order=own) if sparse else given.matrix(wire_order=own)
     except Exception as reason:  # PennyLane's own errors of operators without a matrix
         raise ProblemError(
-            f"Argument `{name}` must be an operator with a matrix, but is {describe(given)}: {reason}."
+            f"Argument `{name}` must be an operator with a matrix, but is {line(f'{describe(given)}: {reason}').rstrip(': ')}."
         ) from None
     _, small = sparse_totals(block, name) if sparse else dense_totals(block, name)  # type: ignore[arg-type]
     place = [len(order) - 1 - list(order).index(w) for w in reversed(own)]  # of qubit 0, 1, ...
@@ -262,7 +267,7 @@ def _from_matrix(given: object, wires: Sequence[Wire] | None, width: int | None,
             f"Argument `{name}` must be rows of numbers or pairs, [('XZ', 0.5), ...] or [(Linear(0, 1), operator), ...], "
             f"but has {describe(odd[0])}."
         )
-    return Strings(*dense_totals(matrix, name))
+    return Strings(*dense_totals(given if isinstance(given, np.ndarray) else matrix, name))  # masks are looked at
 
 
 def _from_data(given: object, wires: Sequence[Wire] | None, width: int | None, name: str) -> Strings:

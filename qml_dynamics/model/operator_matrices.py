@@ -38,6 +38,7 @@ def dense_totals(given: object, name: str) -> tuple[int, Totals]:
     (1, {(0, 1): 1.0, (1, 0): 2.0})
     """
     matrix = rectangular(given)
+    require(not np.ma.is_masked(given), name, "have a number in every entry", "masked in some of them")
     size = _size(matrix.shape, name)
     plain = matrix.dtype.kind in "fciu" and bool(np.isfinite(matrix).all())
     require(plain, name, "be finite numbers", f"of {matrix.dtype}")

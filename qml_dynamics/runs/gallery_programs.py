@@ -162,6 +162,7 @@ BUILT: dict[str, Callable[[ProblemFile], dict[str, str]]] = {
     "h2": grown_molecule,
     "ising_quench": chain_steps,
     "heisenberg_device": chain_steps,
+    "annealed_ring": chain_steps,
 }
 
 

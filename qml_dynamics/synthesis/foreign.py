@@ -23,9 +23,10 @@ from qiskit.circuit import (
     InverseModifier,
     ParameterExpression,
 )
-from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
+from qiskit.circuit.library import PermutationGate, UnitaryGate, get_standard_gate_name_mapping
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, Statevector
+from qiskit.synthesis import synth_permutation_basic
 
 from ..base.errors import MethodError, QMLDynamicsError
 
@@ -85,6 +86,23 @@ def without_end(circuit: QuantumCircuit) -> QuantumCircuit:
                 moving.append(item)
         circuit = moving
     return circuit.remove_final_measurements(inplace=False) if "measure" in counted else circuit
+
+
+def definition_of(operation: Operation) -> QuantumCircuit | None:
+    """The definition of an operation in gates, also of Qiskit's own that have none: None where there is no way to one.
+
+    Of an annotated operation it is its base under its modifiers, of a permutation its swaps, of a Clifford its circuit.
+
+    >>> definition_of(PermutationGate([1, 2, 0])).count_ops()["swap"]
+    2
+    """
+    if isinstance(operation, AnnotatedOperation):
+        return _Opener(None, MethodError).modified(operation)
+    if isinstance(operation, PermutationGate):
+        return synth_permutation_basic(operation.pattern)
+    if hasattr(operation, "definition"):
+        return operation.definition
+    return operation.to_circuit() if hasattr(operation, "to_circuit") else None
 
 
 @cache
@@ -231,6 +249,11 @@ class _Opener:
                 f"Argument `circuit` must have controlled gates whose base has a definition in gates, but: {reason}"
             ) from None
         return out.decompose(reps=1)
+
+    def modified(self, op: AnnotatedOperation) -> QuantumCircuit:
+        """An annotated operation as gates: its base, a standard gate or what that is defined by, under its modifiers."""
+        standard = _class_of(op.base_op)[1] is not None
+        return self._annotated(op, (None if standard else definition_of(op.base_op)) or op.base_op)
 
     def _annotated(self, op: AnnotatedOperation, base: QuantumCircuit | Operation) -> QuantumCircuit:
         out = base if isinstance(base, QuantumCircuit) else _alone(base)

@@ -6,23 +6,23 @@ The error is measured against the exact wave where it fits, and else bounded by 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
-import scipy.sparse
 from qiskit import QuantumCircuit, transpile
-from scipy.sparse.linalg import expm_multiply
 
 from ..base.errors import MethodError
 from ..model.formulas import FORMULAS, Formula
 from .commutator_bounds import Spent, lie_constant, strang_constant
 from .formula_bounds import formula_constant
-from .operator_layers import Splitting, as_sweeps, counts, exponential, layered, local_terms, splittings, weigh
+from .operator_layers import Layers, Splitting, as_sweeps, counts, layered, splittings, weigh
 from .operator_parts import Term
-from .paces import Ramp, acting
-from .pauli_network import Whole, rotated
+from .paces import Ramp
+from .part_orders import better_orders
+from .pauli_network import Whole
+from .sweep_waves import exact_waves, wave_error
 
 Aim = Literal["gates", "depth", "both"]
 Pieces = Sequence[Sequence[float]]  # the times for which steps run, from one saved time to the next
@@ -36,8 +36,10 @@ _MOST_STEPS = 4096
 _MOST_BOUNDED = 10**6
 _BOUNDED = "bounded by commutators, for formulas of the orders 1, 2 and 4"
 _FOURTH = ("blanes_moan4", "omelyan4")
-_FINALISTS = 4  # whose whole circuits are built and counted,
+_FINALISTS = 6  # whose whole circuits are built and counted,
 _MANY = 16  # and where there are whole networks, whose counts a few steps do not tell
+_BEYOND = 2  # times the most steps: where the order leads farther, these are not tried
+_FORMULAS = 2  # that other orders of the parts are tried with
 _FAR = 16.0  # times the least price: what is beyond it is not built
 _SHORT = 3000  # gates of a circuit that is compiled to be counted
 _ROTATIONS = 20_000  # of a candidate that is still measured
@@ -210,38 +212,73 @@ def _candidates(
 def _measured(
     num_qubits: int, terms: Sequence[Term], run: _Run, start: np.ndarray, tolerance: float, aim: Aim
 ) -> list[_Candidate]:
-    cuts, best, found = run.amounts(1), np.inf, []
-    truth = _exact(num_qubits, terms, cuts, start) if run.moving is None else run.moving.truth
+    cuts = run.amounts(1)
+    truth = exact_waves(num_qubits, terms, cuts, start) if run.moving is None else run.moving.truth
+    search = _Search(run, cuts, start, truth, tolerance, aim)
     kept = {ramps: splittings(num_qubits, terms, ramps, every=True) for ramps in (1, 2)}
     for candidate in _candidates(kept, _TRIED, aim, run):
+        search.reach(candidate)
+    search.reorder()
+    return search.found
 
-        def error(steps: int, own: _Candidate = candidate) -> float:
-            """The error of the wave after ``steps`` steps of this candidate, in norm."""
-            return _error(own.splitting, run.sweeps(own.formula, steps), start, truth)
 
-        size = len(candidate.formula.ramps) * max(
-            1, sum(len(b.terms) for part in candidate.splitting.parts for b in part)
-        )
+@dataclass(eq=False)
+class _Search:
+    """Candidates that reach the tolerance, each with the fewest steps."""
+
+    run: _Run
+    cuts: Pieces
+    start: np.ndarray
+    truth: Sequence[np.ndarray]
+    tolerance: float
+    aim: Aim
+    best: float = np.inf  # what one costs, about
+    found: list[_Candidate] = field(default_factory=list)
+
+    def error(self, formula: Formula, splitting: Splitting, steps: int) -> float:
+        """The error of the wave after so many steps, in norm."""
+        return wave_error(splitting, self.run.sweeps(formula, steps), self.start, self.truth)
+
+    def reach(self, candidate: _Candidate) -> None:
+        """Find the fewest steps of a candidate, and keep it unless it needs more than a better one leaves it."""
+        formula, splitting, power = candidate.formula, candidate.splitting, _power(self.aim)
+        size = len(formula.ramps) * max(1, sum(len(b.terms) for part in splitting.parts for b in part))
         most = min(_MOST_STEPS, max(1, _ROTATIONS // size))
-        if candidate.each and np.isfinite(best):  # no more steps than a better candidate has left
-            left = int((1.2 * best / candidate.each) ** (1 / _power(aim)))
-            most = min(most, left) if _runs(cuts) <= left else 0
-        reached = _fewest(error, tolerance, candidate.formula.order, most, len(cuts))
+        if candidate.each and np.isfinite(self.best):  # no more steps than a better candidate has left
+            left = int((1.2 * self.best / candidate.each) ** (1 / power))
+            most = min(most, left) if _runs(self.cuts) <= left else 0
+        error = partial(self.error, formula, splitting)
+        reached = _fewest(error, self.tolerance, formula.order, most, len(self.cuts))
         if reached is None:
-            continue
+            return
         steps, off = reached
-        runs = _runs(run.amounts(steps))
-        best = min(best, candidate.each * runs ** _power(aim))
-        found.append(_Candidate(candidate.formula, candidate.splitting, candidate.each, steps, off, runs))
-    return found
+        runs = _runs(self.run.amounts(steps))
+        self.best = min(self.best, candidate.each * runs**power)
+        self.found.append(_Candidate(formula, splitting, candidate.each, steps, off, runs))
 
-
-def _exact(num_qubits: int, terms: Sequence[Term], pieces: Pieces, start: np.ndarray) -> list[np.ndarray]:
-    """The exact waves where the pieces end."""
-    matrix, waves = -1j * _sparse(num_qubits, terms), [start]
-    for piece in pieces:
-        waves.append(expm_multiply(float(np.sum(piece)) * matrix, waves[-1]))
-    return waves[1:]
+    def reorder(self) -> None:
+        """Try the parts of the best layers in other orders too, by the two formulas that do best there."""
+        rated = sorted(
+            (each.each * each.runs ** _power(self.aim), place)
+            for place, each in enumerate(self.found)
+            if isinstance(each.splitting, Layers) and len(each.splitting.parts) > 1
+        )
+        if not rated:
+            return
+        best = self.found[rated[0][1]]
+        formula, steps, splitting = best.formula, best.steps, best.splitting
+        assert isinstance(splitting, Layers)
+        ramps = 2 - len(formula.ramps) % 2
+        others = better_orders(
+            splitting,
+            lambda other: self.error(formula, other, steps),
+            self.tolerance,
+            formula.order,
+            steps * len(formula.ramps),
+        )
+        names = list(dict.fromkeys(self.found[place].formula.name for _, place in rated))[:_FORMULAS]
+        for candidate in _candidates({ramps: others}, names, self.aim, self.run):
+            self.reach(candidate)
 
 
 def _fewest(
@@ -256,6 +293,8 @@ def _fewest(
         below = steps
         led = steps * (off / tolerance) ** (1 / order) if off < 0.5 else 2 * steps
         steps = max(_more(steps, cuts), min(int(np.ceil(led)), 4 * steps))
+        if below < most < steps <= _BEYOND * most:  # the order leads past what is allowed, which may do all the same
+            steps = most
     if not off <= tolerance:
         return None
     while steps - below > 1:
@@ -271,53 +310,6 @@ def _fewest(
 def _more(steps: int, cuts: int) -> int:
     """The least number of steps that is tried next: fewer than there are cuts change little."""
     return steps + 1 if steps >= cuts else 2 * steps
-
-
-def _error(
-    splitting: Splitting, pieces: Sequence[Sequence[Ramp]], start: np.ndarray, truth: Sequence[np.ndarray]
-) -> float:
-    """The largest distance of the waves where the pieces end to the true ones, up to a phase."""
-    wave, largest = np.array(start, dtype=complex), 0.0
-    for piece, exact in zip(pieces, truth):
-        wave = _moved(splitting, piece, wave)
-        overlap = np.vdot(wave, exact)
-        phase = overlap / abs(overlap) if abs(overlap) else 1.0
-        largest = max(largest, float(np.linalg.norm(phase * wave - exact)))
-    return largest
-
-
-def _moved(splitting: Splitting, sweeps: Sequence[Ramp], wave: np.ndarray) -> np.ndarray:
-    """The wave after these sweeps."""
-    parts = splitting.parts
-    for forwards, amount in sweeps:
-        for part in parts if forwards else reversed(parts):
-            for block in part:
-                if len(block.terms) > 1 and len(block.qubits) <= 2:
-                    wave = _acted(wave, _exponential(local_terms(block, amount), len(block.qubits)), block.qubits)
-                else:
-                    for term in block.terms:
-                        wave = rotated(wave, term, 2 * term[2] * acting(amount, *term[:2]))
-    return wave
-
-
-_exponential = lru_cache(maxsize=1024)(exponential)
-
-
-def _acted(wave: np.ndarray, matrix: np.ndarray, qubits: Sequence[int]) -> np.ndarray:
-    """A matrix on one or two qubits applied to a wave, the first qubit the lowest bit of its index."""
-    n, k = wave.size.bit_length() - 1, len(qubits)
-    axes = [n - 1 - q for q in reversed(qubits)]
-    moved = np.moveaxis(wave.reshape((2,) * n), axes, range(k)).reshape(1 << k, -1)
-    return np.asarray(np.moveaxis((matrix @ moved).reshape((2,) * n), range(k), axes).reshape(-1))
-
-
-def _sparse(num_qubits: int, terms: Sequence[Term]) -> scipy.sparse.csr_matrix:
-    index = np.arange(1 << num_qubits)
-    matrix = scipy.sparse.csr_matrix((index.size, index.size), dtype=complex)
-    for x, z, c in terms:
-        values = c * 1j ** ((x & z).bit_count() % 4) * (1.0 - 2.0 * (np.bitwise_count(index & z) % 2))
-        matrix = matrix + scipy.sparse.csr_matrix((values, (index ^ x, index)), shape=matrix.shape)
-    return matrix
 
 
 def _bounded(num_qubits: int, terms: Sequence[Term], amounts: Amounts, tolerance: float, aim: Aim) -> list[_Candidate]:

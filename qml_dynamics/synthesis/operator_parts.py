@@ -212,12 +212,16 @@ def _exchange(
 
 def _ordered(parts: list[list[Block]]) -> list[Part]:
     """The dearest part last and the next one first: there sweeps turn, and two visits become one."""
-    dear = sorted((_layered(part) for part in parts), key=_price)
+    dear = sorted((_layered(part) for part in parts), key=part_gates)
     return dear if len(dear) < 3 else [dear[-2], *dear[:-2], dear[-1]]
 
 
-def _price(part: Part) -> int:
-    """Gates on two qubits, about."""
+def part_gates(part: Part) -> int:
+    """Gates on two qubits of a part, about.
+
+    >>> part_gates((Block((0, 1), ((3, 0, 1.0), (0, 3, 1.0))),))
+    2
+    """
     return sum(
         2 * len(b.terms) * (len(b.qubits) - 1) if len(b.qubits) > 2 else min(3, 2 * len(b.qubits) - 2) for b in part
     )

@@ -14,7 +14,7 @@ from qiskit import QuantumCircuit
 
 from ..base.errors import BackendError, MethodError, ProblemError, integer, require
 from ..model.circuit_state import CircuitState, GateLine
-from .foreign import opened, without_end
+from .foreign import definition_of, opened, without_end
 
 if TYPE_CHECKING:
     from qiskit.circuit import Operation
@@ -168,13 +168,6 @@ def _flat(circuit: QuantumCircuit, depth: int = 0) -> Iterator[Gate]:
             )
         for name, params, where, cells in _flat(inner, depth + 1):
             yield name, params, tuple(qubits[i] for i in where), tuple(bits[i] for i in cells)
-
-
-def definition_of(operation: Operation) -> QuantumCircuit | None:
-    """The definition of an operation in gates; of a Clifford, which is no gate but has a circuit, that one."""
-    if hasattr(operation, "definition"):
-        return operation.definition
-    return operation.to_circuit() if hasattr(operation, "to_circuit") else None
 
 
 def _euler(operation: Operation) -> tuple[tuple[str, float], ...]:

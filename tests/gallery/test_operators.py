@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit_ibm_runtime.fake_provider import FakeMontrealV2
+from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 import qml_dynamics as qd
@@ -63,6 +64,42 @@ def test_the_quench_is_that_of_free_fermions_to_second_order() -> None:
     assert law[0] > 0.4  # from 0
 
 
+def of_momenta(n: int, duration: float) -> float:
+    """Probability of the ground state at the end of the ring's path: of two amplitudes for each pair of momenta, by an ordinary solver."""
+    law = 1.0
+    for k in (2 * np.arange(n // 2) + 1) * np.pi / n:
+
+        def at(s: float, k: float = k) -> np.ndarray:
+            """The Hamiltonian of one pair."""
+            z, x = 1 - s - s * np.cos(k), s * np.sin(k)
+            return 2 * np.array([[z, x], [x, -z]])
+
+        first, last = (np.linalg.eigh(at(s))[1][:, 0] for s in (0.0, 1.0))
+        moved = solve_ivp(
+            lambda t, y: -1j * (at(t / duration) @ y),
+            (0, duration),
+            first.astype(complex),
+            "DOP853",
+            rtol=1e-10,
+            atol=1e-12,
+        )
+        law *= abs(np.vdot(last, moved.y[:, -1])) ** 2
+    return float(law)
+
+
+def test_the_annealed_ring_ends_as_its_momenta_say() -> None:
+    """The reference to its tolerance; the program to the error of its formula, which falls fourfold with half the step."""
+    file = qd.read_problem(ROOT / "annealed_ring")
+    law = of_momenta(6, file.problem.duration)
+    both = [qd.evolve(file.problem, method).density[-1].reshape(-1)[[0, -1]] for method in (qd.Exact(), qd.Trotter(24))]
+    exact, finer = (float(each.sum()) for each in both)
+    assert exact == pytest.approx(law, abs=1e-8)
+    program = float((np.abs(state("annealed_ring", "annealed_ring_12_steps.qasm")[[0, -1]]) ** 2).sum())
+    assert 1e-3 < law - program < 0.03
+    assert (law - program) / (law - finer) == pytest.approx(4, rel=0.15)
+    assert 0.5 < law < 0.9  # of a uniform guess 1/32
+
+
 def test_the_program_finds_the_maximum_cut() -> None:
     problem = qd.read_problem(ROOT / "maxcut").problem
     pairs = re.findall(r"x(\d)\*x(\d)", (ROOT / "maxcut" / "problem.toml").read_text(encoding="utf-8"))
@@ -84,6 +121,27 @@ def test_the_compiled_program_keeps_to_the_devices_couplings() -> None:
     assert used <= edges
     assert len(used) == 4  # a chain of five
     assert max(sum(q in edge for edge in edges) for q in range(27)) == 3  # heavy hexagons
+
+
+@pytest.mark.slow
+def test_the_budget_of_the_device_blames_its_gates() -> None:
+    """As the README says: by far the largest part, along which the magnetisation falls; mitigation takes back what readout did."""
+    file = qd.read_problem(ROOT / "heisenberg_device")
+    device = qd.backend(file.backend, **file.backend_options)
+    staggered = {f"Z{i}": 0.2 * (-1) ** i for i in range(5)}
+    budget = qd.error_budget(
+        file.problem,
+        file.method,
+        backend=device,
+        shots=file.shots,
+        seed=file.seed,
+        observables={"staggered": staggered},
+    )
+    column = {name: float(each.value) for name, each in budget.observables["staggered"].items()}
+    assert budget.dominant == "device"
+    assert column["device"] == pytest.approx(-0.055, abs=0.01)
+    assert column["readout"] < -0.004 < 0.004 < column["mitigation"]
+    assert sum(v for name, v in column.items() if name != "total") == pytest.approx(column["total"], abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,23 @@ import numpy as np
 import pytest
 import scipy.sparse
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
-from qiskit.circuit.library import QFTGate, RYGate, XGate
-from qiskit.quantum_info import Clifford, Statevector
+from qiskit.circuit import (
+    AnnotatedOperation,
+    ControlModifier,
+    Gate,
+    InverseModifier,
+    Parameter,
+    PowerModifier,
+)
+from qiskit.circuit.library import PermutationGate, QFTGate, RXGate, RYGate, XGate, phase_estimation
+from qiskit.quantum_info import Clifford, Operator, Statevector
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError, ProblemError
 from qml_dynamics.model.circuit_state import CircuitState, SparseState
 from qml_dynamics.model.domains import Hypercube
 from qml_dynamics.model.initial import State
+from qml_dynamics.synthesis.qasm import from_qasm3, to_qasm3
 from qml_dynamics.synthesis.sparse_states import sparse
 from qml_dynamics.synthesis.states import prepare
 
@@ -72,6 +80,41 @@ def test_every_kind_is_the_same_wave(kind):
     assert abs(np.vdot(prepared, VECTOR)) == pytest.approx(1.0, abs=1e-12)
     if kind == "circuit":
         np.testing.assert_allclose(prepared, VECTOR, atol=1e-12)
+
+
+def modified(base: Gate, *modifiers: object) -> AnnotatedOperation:
+    return AnnotatedOperation(base, list(modifiers))
+
+
+UNOPENED = {
+    "permutation": PermutationGate([2, 0, 3, 1]),
+    "wide permutation": PermutationGate([5, 2, 0, 3, 1, 4]),
+    "controlled on 0, a power, the inverse": modified(
+        RXGate(0.4), ControlModifier(1, ctrl_state=0), PowerModifier(2.5), InverseModifier()
+    ),
+    "controlled twice": modified(RYGate(0.7), ControlModifier(2, ctrl_state=1)),
+    "modified twice": modified(modified(RYGate(0.7), InverseModifier()), ControlModifier(1)),
+    "a permutation under a control": modified(PermutationGate([1, 2, 0]), ControlModifier(1)),
+    "phase estimation": phase_estimation(2, RXGate(0.3).definition).to_gate(),
+}
+
+
+@pytest.mark.parametrize("kind", list(UNOPENED))
+def test_gates_of_qiskit_without_a_definition_are_opened(kind):
+    """What its own simulator does, phase included, on qubits that all differ; as an ansatz too, and in a text there and back."""
+    gate = UNOPENED[kind]
+    n = gate.num_qubits
+    circuit = QuantumCircuit(n, global_phase=0.2)
+    for q in range(n):
+        circuit.u(0.3 + q, 0.5 * q, -0.2, q)
+    before = of(circuit)
+    circuit.append(gate, list(reversed(range(n))))
+    wanted = Operator(circuit).data[:, 0]
+    assert abs(np.vdot(before, wanted)) < 0.999
+    made = problem(circuit, {"Z" * n: 1.0})
+    np.testing.assert_allclose(made.initial.vector(made.domain).reshape(-1), wanted, atol=1e-10)
+    assert abs(np.vdot(qd.ansatz.from_circuit(circuit).state(), wanted)) == pytest.approx(1.0, abs=1e-10)
+    assert abs(np.vdot(of(from_qasm3(to_qasm3(circuit))), wanted)) == pytest.approx(1.0, abs=1e-10)
 
 
 @pytest.mark.parametrize("width", [1, 2, 8])

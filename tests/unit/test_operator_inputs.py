@@ -246,6 +246,13 @@ def test_qubit_zero_of_a_text_is_the_highest_and_gaps_are_identities():
     assert problem.operator.labels == ["XZ"]
 
 
+class Ladder:
+    """As OpenFermion keeps sums of ladder operators: a place, and 1 for one that creates."""
+
+    def __init__(self, terms: dict) -> None:
+        self.terms = terms
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -303,6 +310,9 @@ def test_qubit_zero_of_a_text_is_the_highest_and_gaps_are_identities():
         ({"XZ": True}, "numbers as coefficients"),
         ([("XZ", ANGLE)], "unbound parameters a in the term 'XZ'"),
         ({3: 1.0}, "labels that are texts"),
+        (Ladder({((0, 1), (1, 0)): 1.0}), "not one of ladder operators: give openfermion.jordan_wigner(operator)"),
+        (np.ma.masked_array(np.eye(2), mask=[[0, 0], [0, 1]]), "have a number in every entry, but is 'masked in some"),
+        (qml.NumberOperator(0), "be an operator with a matrix, but is NumberOperator(wires=[0])."),
         (Pauli, "SparsePauliOp"),
         (np.sin, "SparsePauliOp"),
     ],

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.sparse.linalg
-from qiskit.quantum_info import Operator, SparsePauliOp
+from qiskit import transpile
+from qiskit.circuit.library import PauliEvolutionGate
+from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
+from qiskit.synthesis import SuzukiTrotter
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import MethodError
@@ -76,6 +79,75 @@ def test_what_is_optimised_is_smallest():
     depth = {aim: circuit.depth(lambda gate: len(gate.qubits) > 1) for aim, circuit in found.items()}
     assert 0 < gates["gates"] <= gates["depth"]
     assert 0 < depth["depth"] <= depth["gates"]
+
+
+def frustrated(n: int) -> SparsePauliOp:
+    """Heisenberg's chain with bonds to second neighbours."""
+    bonds = [([i, i + far], c) for far, c in ((1, 1.0), (2, 0.4)) for i in range(n - far)]
+    return SparsePauliOp.from_sparse_list([(p * 2, bond, c) for bond, c in bonds for p in "XYZ"], n)
+
+
+def away(wave: np.ndarray, operator: SparsePauliOp, start: str) -> float:
+    """Distance to the exact wave at time 1, up to a phase; it has moved."""
+    first = np.eye(wave.size)[int(start, 2)]
+    truth = scipy.sparse.linalg.expm_multiply(-1j * operator.to_matrix(sparse=True), first)
+    assert abs(np.vdot(first, truth)) < 0.9
+    return float(np.sqrt(max(0.0, 2 - 2 * abs(np.vdot(wave, truth)))))
+
+
+def picked(operator: SparsePauliOp, start: str, tolerance: float, aim: str) -> tuple[int, int]:
+    """Gates and depth of what is picked, whose error is at most the tolerance."""
+    asked = qd.Problem.from_operator(operator, clock="real", duration=1.0, initial=start)
+    circuit = qd.circuits(asked, qd.Trotter(formula="auto", tolerance=tolerance, optimise=aim))[-1]
+    assert 1e-2 * tolerance < away(Statevector(circuit).data, operator, start) <= tolerance
+    return circuit.num_nonlocal_gates(), circuit.depth(lambda gate: len(gate.qubits) > 1)
+
+
+def test_parts_are_tried_in_other_orders_where_bonds_are_frustrated():
+    """Fewer steps of the same formula than in the order of the colours, and so fewer gates; the error is still the stated one."""
+    operator, start = frustrated(5), "01010"
+    asked = qd.Problem.from_operator(operator, clock="real", duration=1.0, initial=start)
+    run = qd.evolve(asked, qd.Trotter(formula="auto", tolerance=1e-2))
+    said, error = run.diagnostics, away(run.states[-1].reshape(-1), operator, start)
+    assert "parts in the order" in said["splitting"]
+    assert 1e-4 < error <= 1e-2
+    assert error == pytest.approx(said["error"], rel=1e-3)
+    plain = next(rival for rival in said["rivals"] if rival[:2] == [said["formula"], "bonds"])
+    assert said["steps"] < plain[2]
+    assert len({tuple(rival[:3]) for rival in said["rivals"]}) == len(said["rivals"])
+
+
+def test_gates_stay_below_the_best_of_qiskit_on_a_frustrated_chain():
+    """Suzuki's formulas with the fewest steps that reach the error, in order and reordered, through one compilation."""
+    n, start, tolerance = 7, "0101010", 1e-2
+    operator = frustrated(n)
+    first = np.eye(1 << n)[int(start, 2)]
+
+    def theirs(order: int, preserve: bool) -> int:
+        """Gates on two qubits of their circuit of fewest steps."""
+        for steps in range(1, 24):
+            formula = SuzukiTrotter(order, steps, preserve_order=preserve)
+            circuit = PauliEvolutionGate(operator, 1.0, synthesis=formula).definition
+            if away(Statevector(first).evolve(circuit).data, operator, start) <= tolerance:
+                small = transpile(circuit, basis_gates=["cx", "rz", "sx", "x"], optimization_level=2)
+                return small.num_nonlocal_gates()
+        raise AssertionError(f"order {order} did not reach the error")
+
+    gates, _ = picked(operator, start, tolerance, "gates")
+    best = min(theirs(order, preserve) for order in (2, 4) for preserve in (True, False))
+    assert 0 < gates < 0.85 * best
+
+
+def test_the_smallest_product_is_no_larger_than_those_of_both_aims():
+    """A cluster state's chain, where two steps of one formula reach the error and the order alone led from one step to three."""
+    n = 7
+    terms = [("ZXZ", [i, i + 1, i + 2], -1.0) for i in range(n - 2)] + [("X", [i], 0.4) for i in range(n)]
+    terms += [("ZZ", [i, i + 1], 0.3) for i in range(n - 1)]
+    operator = SparsePauliOp.from_sparse_list(terms, n)
+    found = {aim: picked(operator, "0" * n, 1e-3, aim) for aim in ("gates", "depth", "both")}
+    product = {aim: gates * depth for aim, (gates, depth) in found.items()}
+    assert product["both"] <= min(product["gates"], product["depth"])
+    assert found["gates"][0] < found["depth"][0]
 
 
 def test_commutator_bounds_hold():

@@ -143,9 +143,38 @@ def observed_in_the_middle(t):
     qml.Hamiltonian([1.0, 2.0], [qml.X(0), qml.Z(0)])
 
 
+def mixed_start(t):
+    qml.QubitDensityMatrix(np.diag([1.0, 0.0]), wires=0)
+    qml.RX(t, 1)
+
+
+def without_work_wires(t):
+    qml.MPSPrep([np.eye(2), np.ones((2, 2, 2)) / 2, np.eye(2)], wires=W)
+    qml.RX(t, 1)
+
+
+def prepared_from_an_argument(t):
+    qml.MottonenStatePreparation(np.array([np.cos(t), 0, 0, np.sin(t)]), [0, 1])
+
+
+def gates_where_an_argument_is_positive(t):
+    for _ in range(1 + int(t > 0)):
+        qml.RX(t, 0)
+
+
+def another_gate_far_away(t):
+    qml.RX(t, 0)
+    (qml.X if t > 1.7 else qml.Y)(1)
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
+        (another_gate_far_away, "real angles as its only parameters, but has PauliY on wires"),
+        (mixed_start, "with a matrix or gates, but has a QubitDensityMatrix on wires"),
+        (without_work_wires, "has a MPSPrep on wires"),
+        (prepared_from_an_argument, "the same gates for all arguments|affine functions of its arguments"),
+        (gates_where_an_argument_is_positive, "must have the same gates for all arguments"),
         (observed_in_the_middle, "must be unitary, but has a LinearCombination on wires"),
         (noisy, "has a AmplitudeDamping on wires"),
         (noisy_by_an_argument, "has a DepolarizingChannel on wires"),

@@ -19,8 +19,9 @@ from qiskit.circuit import ParameterVector
 from qiskit.circuit.library import PauliEvolutionGate, UnitaryGate
 from qiskit.quantum_info import SparsePauliOp
 
-from ....base.errors import MethodError, describe, require
+from ....base.errors import MethodError, describe, line, require
 from ....model.operator_inputs import labels_of
+from .affine_tapes import affine_angles
 
 if TYPE_CHECKING:
     from pennylane.measurements import MeasurementProcess
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pennylane.wires import Wires
     from qiskit.circuit import ParameterExpression
 
-_EXACT = 1e-9
 _DEPTH = 30
 _GATES: dict[type, str] = {
     qml.RX: "rx",
@@ -50,8 +50,6 @@ _WIDE = 4  # an operation without angles on more wires comes as its gates, where
 _NOT_UNITARY = (qml.ops.MidMeasure, qml.ops.Conditional, qml.operation.Channel)
 _MATRICES = (qml.QubitUnitary, qml.DiagonalQubitUnitary, qml.BlockEncode, qml.SpecialUnitary)
 _FORMULAS = (qml.ApproxTimeEvolution, qml.CommutingEvolution, qml.TrotterProduct, qml.QDrift)
-# beside unit steps: the start or its mirror image, and how far away
-_POINTS = ((1, -7.0), (1, 7.0), (-1, -2.0), (-1, 2.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +98,7 @@ def read_qnode(
         """The operations of the tape at these parameters, with those that hold others opened."""
         return [part for op in whole(theta).operations for part in _opened(op, 0)]
 
-    constant, slopes = _affine(trace, theta0)
+    constant, slopes = affine_angles(trace, theta0)
     tape = whole(theta0)
     wires = _wires(tape, getattr(getattr(qnode, "device", None), "wires", None))
     circuit = _build(trace(theta0), constant, slopes, len(theta0), wires)
@@ -125,7 +123,14 @@ def _opened(op: Operator, depth: int) -> Iterator[Operator]:
     if depth > _DEPTH or not _is_template(op):
         yield op
         return
-    for part in op.decomposition():
+    try:
+        parts = list(op.decomposition())
+    except Exception as reason:  # PennyLane's own, of templates that lack wires to work on, or numbers that fit
+        raise MethodError(
+            f"Argument `qnode` must have templates that PennyLane can open, but has a {op.name} on wires {list(op.wires)}: "
+            f"{line(str(reason), 160)}"
+        ) from None
+    for part in parts:
         yield from _opened(part, depth + 1)
 
 
@@ -210,49 +215,6 @@ def _wires(tape: QuantumScript, device: Wires | None) -> tuple[Any, ...]:
     return labels_of(known, "qnode", MethodError)
 
 
-def _numbers(operations: Sequence[Operator]) -> np.ndarray:
-    """All scalar gate angles of a tape; matrices and states are no angles."""
-    scalars = [float(np.real(d)) for op in operations for d in op.data if np.ndim(d) == 0]
-    return np.array(scalars)
-
-
-def _still(before: Sequence[Operator], now: Sequence[Operator]) -> None:
-    """Refuse operations that depend on the arguments otherwise than by real angles: their matrices would be frozen."""
-    for a, b in zip(before, now):
-        same = type(a) is type(b) and a.wires == b.wires and len(a.data) == len(b.data)
-        for x, y in zip(a.data, b.data) if same else ():
-            same = same and bool(np.allclose(np.imag(x), np.imag(y)) and (np.ndim(x) == 0 or np.allclose(x, y)))
-        if not same:
-            raise MethodError(
-                f"Argument `qnode` must have real angles as its only parameters, but has {a.name} on wires {list(a.wires)}."
-            )
-
-
-def _affine(trace: Callable[[np.ndarray], list[Operator]], theta0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``phi = constant + slopes theta`` from unit steps, checked at one more point far away."""
-    tape = trace(theta0)
-    base = _numbers(tape)
-    slopes = np.zeros((len(base), len(theta0)))
-    for k in range(len(theta0)):
-        other = trace(theta0 + np.eye(len(theta0))[k])
-        moved = _numbers(other)
-        same = len(moved) == len(base) and len(tape) == len(other)
-        require(same, "qnode", "have the same gates for all arguments", "a circuit that changes", MethodError)
-        _still(tape, other)
-        slopes[:, k] = moved - base
-    constant = base - slopes @ theta0
-    rng = np.random.default_rng(5)
-    for side, reach in _POINTS:  # on both sides of the start and of 0, where many functions have a kink
-        far = side * theta0 + reach * rng.uniform(0.2, 1, len(theta0))
-        miss = np.abs(_numbers(trace(far)) - constant - slopes @ far)
-        worst = int(miss.argmax()) if len(miss) else 0
-        affine = not len(miss) or miss[worst] < _EXACT * (1 + np.abs(far).sum() + np.abs(constant[worst]))
-        must = "have angles that are affine functions of its arguments"
-        require(bool(affine), "qnode", must, f"curved in angle {worst}", MethodError)
-    slopes[np.abs(slopes) < _EXACT] = 0.0
-    return constant, slopes
-
-
 def _build(
     operations: Sequence[Operator], constant: np.ndarray, slopes: np.ndarray, count: int, wires: Sequence[int | str]
 ) -> QuantumCircuit:
@@ -290,7 +252,13 @@ def _with_angles(
 
 def _unitary(op: Operator) -> UnitaryGate:
     """An operation without free angles, by its matrix."""
-    matrix = np.asarray(qml.matrix(op, wire_order=op.wires))
+    try:
+        matrix = np.asarray(qml.matrix(op, wire_order=op.wires))
+    except Exception as reason:  # PennyLane's own, of operations that it knows neither as a matrix nor as gates
+        raise MethodError(
+            f"Argument `qnode` must have operations with a matrix or gates, but has a {op.name} on wires {list(op.wires)}: "
+            f"{line(str(reason), 160)}"
+        ) from None
     if not np.allclose(matrix @ matrix.conj().T, np.eye(len(matrix)), atol=1e-8):
         raise MethodError(f"Argument `qnode` must be unitary, but has a {op.name} on wires {list(op.wires)}.")
     return UnitaryGate(matrix)
@@ -393,6 +361,6 @@ def _decompose(into: _Into, op: Operator, angles: list[float | ParameterExpressi
         return list(bound.decomposition())
 
     values = np.array([float(np.real(d)) for d in op.data])
-    constant, slopes = _affine(trace, values)
+    constant, slopes = affine_angles(trace, values)
     for part, inner in _with_angles(trace(values), constant, slopes, angles):
         _append(into, part, inner, depth + 1)

@@ -23,8 +23,7 @@ from qiskit.quantum_info import Operator, SparsePauliOp
 
 from ....base.errors import MethodError, check_memory, describe, require
 from ....model.pauli import PauliSum, pauli_sum
-from ....synthesis.foreign import opened, without_end
-from ....synthesis.qasm import definition_of
+from ....synthesis.foreign import definition_of, opened, without_end
 from ..engine.gates import Angles, Curved, Fixed, Gate, PauliRotation, Program, Rotation, pauli_matrix
 from .expressions import affine, curve, number
 
