@@ -325,6 +325,10 @@ def test_a_function_of_python_is_refused(tmp_path: Path) -> None:
         ({"diffusion.value": [0.1, 0.2], "method.steps": [4]}, {"zip": ["diffusion.value", "method.steps"]}, "as many"),
         ({"diffusion.value": [0.1]}, {"zip": ["diffusion.value", "method.steps"]}, "`zip` must"),
         ({"diffusion.value": [0.1]}, {"zip": "diffusion.value"}, "`zip` must"),
+        ({"diffusion.value": [0.1, 0.2]}, {"zip": ["diffusion.value", "diffusion.value"]}, "each of them once"),
+        ({"method.steps": {4, 8}}, {}, "be a list of values"),  # whose order is another one in the next process
+        ({"initial.params": [{"width": 0.5}, {"width": 0.5}]}, {}, "once"),
+        ({"method.steps": range(10**9)}, {}, "1,000,000 values"),
         ({"diffusion.value": [0.1]}, {"workers": 0}, "`workers` must"),
         ({"diffusion.value": [0.1]}, {"executor": 3}, "`executor` must"),
         ({"diffusion.value": [0.1]}, {"backend": object()}, "`backend` must"),
