@@ -22,7 +22,7 @@ from ..base.installed import version
 from ..results.sampling import draw, merged_counts, without_residues
 from ..results.trajectory import Counts
 from ..synthesis.foreign import opened
-from .aer_batch import Batch, check, parts
+from .aer_batch import Batch, check, parts, with_probabilities
 from .aer_diagonals import Diagonals
 from .aer_noise import STANDARD, Acting
 from .aer_outcomes import logical, places, with_readout
@@ -230,12 +230,12 @@ class AerBackend:
                 f"which is used up to {_DENSITY_QUBITS} qubits (or with 'aer:density_matrix')."
             )
         once, places = distinct(circuits)
-        ready = [self.compiled(circuit).copy() for circuit in once]
-        for circuit in ready:
-            circuit.save_probabilities()
-        result = self._simulator(circuits[0].num_qubits).run(ready, shots=1).result()
+        ready = [self.compiled(circuit) for circuit in once]
+        sent, saved = with_probabilities(ready, joined=self.exact)
+        result = self._simulator(circuits[0].num_qubits).run(sent, shots=1).result()
         check(result)
-        raw = [np.asarray(result.data(i)["probabilities"], dtype=float) for i in range(len(ready))]
+        data = [result.data(i) for i in range(len(sent))]
+        raw = [np.asarray(data[i][label], dtype=float) for i, label, _ in saved]
         raw = [without_residues(p) for p in raw] if method == "density_matrix" else raw
         found = [logical(with_readout(p, self._noise(circuit.num_qubits)), circuit) for p, circuit in zip(raw, ready)]
         return [found[place].copy() for place in places]

@@ -188,6 +188,8 @@ class Capabilities:
         overhead: bytes of each amplitude that a simulator here holds beside the waves that it hands over.
         entry: bytes of each entry of a density matrix, of which a simulator here holds 4^qubits up to ``density`` qubits.
         density: widest circuit of which it holds the density matrix; None: all; 0: it holds waves.
+        placeholders: its answers stand for others that are still to come, and nothing is to be read from them: a run in a folder looks
+            ahead at what will be asked.
 
     Raises:
         BackendError: a value is none of its kind.
@@ -226,6 +228,7 @@ class Capabilities:
     entry: int = 0
     density: int | None = 0
     trains: bool = False
+    placeholders: bool = False
 
     def held(self, qubits: int, engine: int) -> int:
         """Bytes that a circuit on so many qubits takes, where a wave takes ``engine`` an amplitude."""
@@ -247,7 +250,7 @@ class Capabilities:
 
 _FLAGS = (
     *("exact", "noisy", "midway", "estimates", "estimates_exactly", "estimates_losses", "jobs", "local", "mitigates"),
-    *("on_device", "binds", "seconds", "reason", "usage", "transient", "by_object", "trains"),
+    *("on_device", "binds", "seconds", "reason", "usage", "transient", "by_object", "trains", "placeholders"),
 )
 _LIMITS = ("max_circuits", "max_executions", "most_qubits")
 _MOST = 10**18  # of any limit
@@ -357,8 +360,7 @@ def without_idle_bits(circuit: QuantumCircuit) -> QuantumCircuit:
     >>> without_idle_bits(QuantumCircuit(2, 2)).num_clbits
     0
     """
-    used = any(step.clbits or step.name in _CLASSICAL for step in circuit.data)
-    if not circuit.num_clbits or used:
+    if not circuit.num_clbits or any(step.clbits or step.name in _CLASSICAL for step in circuit.data):
         return circuit
     from qiskit import QuantumCircuit
 

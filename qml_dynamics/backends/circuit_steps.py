@@ -98,7 +98,7 @@ def _walk(circuit: QuantumCircuit, qubits: Sequence[int], clbits: Sequence[int],
     bit: dict[Any, int] = dict(zip(circuit.clbits, clbits))
     for instruction in circuit.data:
         where = tuple([place[q] for q in instruction.qubits])
-        bits = tuple([bit[c] for c in instruction.clbits]) if instruction.clbits else ()
+        bits = tuple([bit[c] for c in instruction.clbits]) if bit else ()
         if not bits and len(where) <= NARROW and where and instruction.is_standard_gate():
             yield _standard(instruction, where)
         else:

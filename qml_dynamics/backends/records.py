@@ -30,6 +30,7 @@ _SUMS = 2
 _WORK = 5.0e7  # amplitudes times gates of one record: a second or two
 _AT_ONCE = 1 << 14  # amplitudes of circuits that are looked at together
 _NONE = -1
+_SHORT = 1024  # numbers of a circuit whose weights are kept
 _NUMBERS = ("sums", "size", "overlaps", "length")
 _DAMAGED = "The stored record of the circuits is damaged"
 
@@ -150,6 +151,8 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
     """
     gates, frames, sums, size = [], [], [], []
     alike: dict[str, dict[int, _Alike]] = {}
+    first: dict[tuple[str, bytes], int] = {}  # equal circuits act once: at time 0 random ones are the preparation alone
+    same: list[int] = []
     left = _WORK if overlaps else 0.0
     for place, item in enumerate(items):
         steps = list(walk(_circuit(item)))
@@ -157,15 +160,19 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
         frame, values = _frame(item, steps)
         gates.append(_digest(words))
         frames.append(_digest(frame))
-        sums.append(np.concatenate([_weighted(numbers), _weighted(values)]))
-        size.append(float(max(np.abs(numbers).max(initial=0.0), np.abs(values).max(initial=0.0))))
+        sums.append([*_weighted(numbers), *_weighted(values)])
+        size.append(max(_largest(numbers), _largest(values)))
+        if not overlaps:
+            continue
+        same.append(first.setdefault((gates[-1], numbers.tobytes()), place))
         n = _circuit(item).num_qubits
         left -= float(len(words)) * (1 << min(n, 40))
-        if left >= 0 and n <= QUBITS:
+        if same[-1] == place and left >= 0 and n <= QUBITS:
             # circuits of small gates whatever these are, others with those that differ from them in their angles only
             alike.setdefault("" if narrow(steps, n) else gates[-1], {}).setdefault(n, _Alike(n)).add(place, steps)
     together = [(group, name == "") for name, groups in alike.items() for group in groups.values()]
-    rows = dict(row for group, small in together for row in group.overlaps(small))
+    acted = dict(row for group, small in together for row in group.overlaps(small))
+    rows = {k: acted[k0] for k, k0 in enumerate(same) if k0 in acted}
     length = [len(rows[k]) if k in rows else _NONE for k in range(len(items))]
     flat = np.concatenate([rows[k] for k in sorted(rows)]) if rows else np.zeros(0, dtype=complex)
     return Record(
@@ -301,12 +308,26 @@ def _frame(item: QuantumCircuit | Asked, steps: Sequence[Step]) -> tuple[list[st
     return words, np.array(numbers, dtype=float)
 
 
-def _weighted(numbers: np.ndarray) -> np.ndarray:
+def _weighted(numbers: np.ndarray) -> list[float]:
     """Two sums with weights between 1 and 2 that repeat nowhere, made without a generator that a version may change."""
-    k = np.arange(1, len(numbers) + 1, dtype=float)
-    return np.array(
-        [np.sum(numbers * (1.0 + np.modf(k * step)[0])) for step in (0.6180339887498949, 0.4142135623730951)]
-    )
+    if not len(numbers):
+        return [0.0] * _SUMS
+    weights = _kept_weights()[:, : len(numbers)] if len(numbers) <= _SHORT else _weights(len(numbers))
+    return [float(np.sum(numbers * row)) for row in weights]
+
+
+@lru_cache(maxsize=1)
+def _kept_weights() -> np.ndarray:
+    return _weights(_SHORT)
+
+
+def _weights(many: int) -> np.ndarray:
+    k = np.arange(1, many + 1, dtype=float)
+    return np.array([1.0 + np.modf(k * step)[0] for step in (0.6180339887498949, 0.4142135623730951)])
+
+
+def _largest(numbers: np.ndarray) -> float:
+    return float(np.abs(numbers).max()) if len(numbers) else 0.0
 
 
 def _overlaps(circuit: QuantumCircuit) -> np.ndarray | None:

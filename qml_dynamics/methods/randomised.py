@@ -146,11 +146,11 @@ def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
     times = np.union1d(job.saves, [0.0]).tolist()
     answers: list[Answer] = []
     gates: list[int] = []
-    table = _table(h, method)
+    table, still = _table(h, method), _still(job, times)
     for c in range(count):
         slots = _drawn(job, method, terms, table, c, times)
         drawn = np.cumsum([0, *(len(row) for row in slots)]) > 0  # up to each time
-        pieces = _pieces(job, slots, times)
+        pieces = _pieces(h, slots, still)
         gates.append(sum(piece.size() for piece in pieces[1:]))
         shots = None if job.shots is None else job.shots // count + (c < job.shots % count)
         branch = replace(job, branch=(Stream.RANDOMISED, c), callback=None, shots=shots)
@@ -171,8 +171,9 @@ def _run(job: Job, method: QDrift | RandomOrder) -> Answer:
 
 def _circuits(job: Job, method: QDrift | RandomOrder) -> list[QuantumCircuit]:
     terms, times = _terms(job.h, method), np.union1d(job.saves, [0.0]).tolist()
-    table = _table(_operator(job), method)
-    every = [_pieces(job, _drawn(job, method, terms, table, c, times), times) for c in range(method.draws)]
+    h, still = _operator(job), _still(job, times)
+    table = _table(h, method)
+    every = [_pieces(h, _drawn(job, method, terms, table, c, times), still) for c in range(method.draws)]
     return [_until(pieces, times.index(t)) for t in job.saves.tolist() for pieces in every]
 
 
@@ -226,14 +227,29 @@ def _drawn(
     return orders(terms, rng, table.h, method.steps, times)
 
 
-def _pieces(job: Job, slots: list[list[Rotation]], times: Sequence[float]) -> list[QuantumCircuit]:
-    """The circuit of these rotations: the preparation, then from each time to the next."""
-    h, out = _operator(job), [synthesis.states.prepare(job.problem.initial, job.problem.domain)]
-    for t0, t1, rotations in zip(times[:-1], times[1:], slots):
+@dataclass(frozen=True, eq=False)
+class _Still:
+    """What the circuits of all draws have in common: the preparation, and from each time to the next the phase of the identity."""
+
+    start: QuantumCircuit
+    phases: list[float]
+
+
+def _still(job: Job, times: Sequence[float]) -> _Still:
+    h, phases = _operator(job), []
+    for t0, t1 in zip(times[:-1], times[1:]):
         over = h.over(t0, t1)
-        idle = float(over.coefficients[(over.x | over.z) == 0].sum())
-        out.append(synthesis.trotter.pauli_rotations(over.num_qubits, rotations, -idle))
-    return out
+        phases.append(-float(over.coefficients[(over.x | over.z) == 0].sum()))
+    return _Still(synthesis.states.prepare(job.problem.initial, job.problem.domain), phases)
+
+
+def _pieces(h: PauliHamiltonian, slots: list[list[Rotation]], still: _Still) -> list[QuantumCircuit]:
+    """The circuit of these rotations: the preparation, then from each time to the next."""
+    between = [
+        synthesis.trotter.pauli_rotations(h.terms.num_qubits, rotations, phase)
+        for rotations, phase in zip(slots, still.phases)
+    ]
+    return [still.start, *between]
 
 
 def _until(pieces: Sequence[QuantumCircuit], index: int) -> QuantumCircuit:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -63,6 +63,11 @@ class PauliGroup:
 
 def pauli_groups(terms: PauliSum) -> list[PauliGroup]:
     """Greedy grouping of the terms by qubit-wise commutation, largest coefficients first."""
+    return list(_grouped(terms))
+
+
+@lru_cache(maxsize=16)  # sums cannot be changed; averages over random circuits ask for the same one every time
+def _grouped(terms: PauliSum) -> tuple[PauliGroup, ...]:
     bins: list[tuple[list[str], list[int]]] = []
     labels = terms.labels
     for j in np.argsort(-np.abs(terms.coefficients), kind="stable").tolist():
@@ -74,15 +79,14 @@ def pauli_groups(terms: PauliSum) -> list[PauliGroup]:
                 break
         else:
             bins.append((list(letters), [j]))
-    return [
-        PauliGroup(tuple(basis), PauliSum(terms.num_qubits, terms.x[m], terms.z[m], terms.coefficients[m]))
-        for basis, m in bins
-    ]
+    return tuple(PauliGroup(tuple(basis), terms.part(np.array(m))) for basis, m in bins)
 
 
 def groups_at(h: Hamiltonian, name: str, groups: Sequence[PauliGroup], t: float) -> Sequence[PauliGroup]:
     """The groups of a measured operator at a time: those of the energy of an operator add up to ``H(t)``, others rest."""
     if name != "energy" or not isinstance(h, PauliHamiltonian):
+        return groups
+    if all(value == 1.0 for value in h.coefficients(t)):
         return groups
     now = h.at(t)
     known = dict(zip(zip(now.x.tolist(), now.z.tolist()), now.coefficients.tolist()))

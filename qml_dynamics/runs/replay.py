@@ -100,7 +100,8 @@ class ReplayBackend:
     @cached_property
     def capabilities(self) -> Capabilities:
         """Those of the real backend, but for what takes more than samples and estimates: amplitudes, jobs, the device."""
-        return replace(capabilities(self.backend), exact=self.exact, **_NOT_REPLAYED)
+        unread = self.look_ahead
+        return replace(capabilities(self.backend), exact=self.exact, placeholders=unread, **_NOT_REPLAYED)
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """The stored outcomes of this call, if they are all there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ import qml_dynamics as qd
 from qml_dynamics.backends import records
 from qml_dynamics.backends.records import Record, record, same_circuits
 from qml_dynamics.base.errors import BudgetExceeded, ProblemError
+from qml_dynamics.methods import from_samples
+from qml_dynamics.methods.base import Answer, Job
 from qml_dynamics.runs import open_run, submit, units
 from qml_dynamics.runs.blocks import Block, Part
 from qml_dynamics.runs.budget import spent_shots
@@ -120,6 +123,30 @@ def test_work_on_the_ledger_grows_with_the_circuits(tmp_path: Path, monkeypatch:
     assert many[1] < 5 * many[0]
 
 
+def test_placeholders_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look-ahead asks for every draw and reads none; each is read once where the samples are there."""
+    read: list[int] = []
+    whole = from_samples.from_outcomes
+
+    def counted(job: Job, *rest: Any) -> Answer:
+        read.append(int(job.shots or 0))
+        return whole(job, *rest)
+
+    monkeypatch.setattr(from_samples, "from_outcomes", counted)
+    asked = {"backend": "aer:density_matrix", "shots": SHOTS, "seed": 3}
+    observed = {"tilt": lambda w: w[:, 0], "pair": SparsePauliOp(["IXX"], [1.0])}
+    run = submit(spins(), METHOD, folder=tmp_path / "run", quiet=True, observables=observed, **asked)
+    assert read == []
+    assert run.status().complete
+    fetched = run.fetch()
+    assert sum(read) == SHOTS
+    assert len(read) == METHOD.draws
+    assert fetched is not None
+    direct = qd.evolve(spins(), METHOD, observables=observed, **asked)
+    np.testing.assert_array_equal(fetched.expectations["pair"].value, direct.expectations["pair"].value)
+    assert np.ptp(direct.expectations["pair"].value) > 0
+
+
 def test_a_block_is_written_and_read_again() -> None:
     block = Block(4, (Part("a", 0, 2), Part("b", 5, 1), Part("c", 2, 3)))
     assert Block.from_text(4, block.to_text(), 6) == block
@@ -162,6 +189,12 @@ def test_records_of_parts_know_their_circuits() -> None:
     np.testing.assert_allclose(whole.overlaps, np.concatenate([each for each in alone if each is not None]), atol=1e-12)
     assert same_circuits(whole.part(1, 6), every[1:7]) is None
     assert same_circuits(whole.part(1, 6), every[2:8]) == 0
+    # equal circuits act once, whatever stands between them
+    twice = record([every[0], every[3], every[0].copy(), every[0].inverse()])
+    first, other, again, back = twice.overlaps.reshape(4, -1)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.01
+    assert np.abs(first - back).max() > 0.01
 
 
 def test_shots_are_booked_by_batch_where_a_block_mixes_verbs(tmp_path: Path) -> None:

@@ -325,6 +325,10 @@ def test_a_function_of_python_is_refused(tmp_path: Path) -> None:
         ({"diffusion.value": [0.1, 0.2], "method.steps": [4]}, {"zip": ["diffusion.value", "method.steps"]}, "as many"),
         ({"diffusion.value": [0.1]}, {"zip": ["diffusion.value", "method.steps"]}, "`zip` must"),
         ({"diffusion.value": [0.1]}, {"zip": "diffusion.value"}, "`zip` must"),
+        ({"diffusion.value": [0.1, 0.2]}, {"zip": ["diffusion.value", "diffusion.value"]}, "each of them once"),
+        ({"method.steps": {4, 8}}, {}, "be a list of values"),  # whose order is another one in the next process
+        ({"initial.params": [{"width": 0.5}, {"width": 0.5}]}, {}, "once"),
+        ({"method.steps": range(10**9)}, {}, "1,000,000 values"),
         ({"diffusion.value": [0.1]}, {"workers": 0}, "`workers` must"),
         ({"diffusion.value": [0.1]}, {"executor": 3}, "`executor` must"),
         ({"diffusion.value": [0.1]}, {"backend": object()}, "`backend` must"),
@@ -453,6 +457,24 @@ def test_the_file_of_the_page_fits_the_gallery(tmp_path: Path) -> None:
     statement = state(file.problem, None, None, None, tmp_path, False)
     steps = {statement.at(changes).method.steps for changes in found.alone()}
     assert steps == {40, 80}
+
+
+def test_the_sweep_over_ones_own_table_fits_the_gallery(tmp_path: Path) -> None:
+    """Diffusion, steps and seeds over data beside the file, as the page has them."""
+    root = Path(__file__).parents[2]
+    blocks = (root / "docs" / "sweeps.md").read_text().split("```toml\n")
+    (text,) = [block.split("```")[0] for block in blocks[1:] if "backend.seed" in block.split("```")[0]]
+    for name in ("problem.toml", "iris.csv"):
+        shutil.copy(root / "circuits" / "iris_neuron" / name, tmp_path / name)
+    (tmp_path / "sweep.toml").write_text(text)
+    file = read_sweep(tmp_path / "sweep.toml")
+    found = axes(file.over, file.zip)
+    assert found.shape == (2, 2, 3)
+    statement = state(file.problem, None, None, None, tmp_path, False)
+    every = [statement.at(changes) for changes in found.alone()]
+    assert {one.method.steps for one in every} == {20, 40}
+    assert {one.seed for one in every} == {7, 8, 9}
+    assert {one.problem.diffusion.value(0.0, 6.0) for one in every} == {0.5, 0.8}
 
 
 @pytest.mark.parametrize(

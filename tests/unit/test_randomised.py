@@ -209,4 +209,4 @@ def test_schedules_are_integrated_once_for_all_draws(monkeypatch: pytest.MonkeyP
         calls.clear()
         qd.evolve(problem, qd.QDrift(12, draws=draws), save=[0.31, 0.5], seed=2)
         many.append(len(calls))
-    assert 0 < many[1] - many[0] <= 6 * 2 * 4  # a draw's own: two schedules over what lies between its saved times
+    assert many[1] == many[0] > 0

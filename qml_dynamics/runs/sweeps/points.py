@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,9 +184,12 @@ def _key(key: object) -> str:
 
 def _values(key: str, given: object) -> tuple[Any, ...]:
     must = f"be a list of values for {describe(key)}, at least one"
-    listed = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping))
-    values = tuple(plain(value) for value in given) if listed else ()  # type: ignore[attr-defined]
+    listed = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping, Set))  # a set has no order
+    values = tuple(plain(value) for value in itertools.islice(given, MANY + 1)) if listed else ()  # type: ignore[call-overload]
     require(len(values) > 0, "over", must, given)
+    require(len(values) <= MANY, "over", f"have at most {MANY:,} values for {describe(key)}", "more")
+    known: set[tuple[type, Any]] = set()
+    others: list[Any] = []  # lists and tables, which no set holds
     for value in values:
         require(
             _is_plain(value),
@@ -194,8 +197,10 @@ def _values(key: str, given: object) -> tuple[Any, ...]:
             f"have finite numbers, texts, or lists and tables of them for {describe(key)}",
             value,
         )
-    for i, value in enumerate(values):
-        require(not _among(value, values[:i]), "over", f"name each value of {describe(key)} once", value)
+        mark = (type(value), value)
+        new = mark not in known if type(value) in _SCALARS else not _among(value, others)
+        require(new, "over", f"name each value of {describe(key)} once", value)
+        known.add(mark) if type(value) in _SCALARS else others.append(value)
     return values
 
 
@@ -231,8 +236,9 @@ def _groups(values: Mapping[str, Sequence[Any]], together: object) -> tuple[tupl
     taken: dict[str, tuple[str, ...]] = {}
     for group in listed:
         require(isinstance(group, (list, tuple)) and len(group) > 1, "zip", f"{must}, two keys at least", group)
-        for key in group:
-            require(key in values and key not in taken, "zip", f"{must}, each of them once", key)
+        for place, key in enumerate(group):
+            once = key in values and key not in taken and key not in group[:place]
+            require(once, "zip", f"{must}, each of them once", key)
         lengths = [len(values[key]) for key in group]
         require(len(set(lengths)) == 1, "zip", "join keys with as many values each", dict(zip(group, lengths)))
         taken.update({key: tuple(group) for key in group})

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import RXGate
+from qiskit.circuit.random import random_circuit
+from qiskit.quantum_info import Statevector
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import qml_dynamics as qd
+from qml_dynamics.backends.aer_batch import with_probabilities
 from qml_dynamics.backends.alike import distinct
 from qml_dynamics.base.errors import UnusedNoiseWarning
 
@@ -94,3 +97,27 @@ def test_circuits_that_differ_in_one_thing_are_two(name: str) -> None:
     aer = qd.backend("aer")
     for found, circuit in zip(aer.probabilities([one, other]), (one, other)):
         np.testing.assert_allclose(found, aer.probabilities([circuit])[0], atol=1e-15)
+
+
+def test_small_circuits_run_together_as_they_run_alone() -> None:
+    """One circuit of Aer for all that fit together; probabilities to rounding and counts to the last those of one run each."""
+    small = [random_circuit(4, 6, max_operands=2, seed=k) for k in range(5)]
+    wide = [random_circuit(9, 2, max_operands=2, seed=k) for k in range(2)]
+    device = qd.backend("aer")
+    ready = [device.compiled(circuit) for circuit in small]
+    sent, places = with_probabilities(ready, joined=True)
+    assert len(sent) == 1
+    assert len({label for _, label, _ in places}) == 5
+    assert len(with_probabilities(ready, joined=False)[0]) == 5
+    assert len(with_probabilities(wide, joined=True)[0]) == 2
+    assert len(with_probabilities([*ready[:2], *wide, ready[2], ready[3]], joined=True)[0]) == 4
+    together, alone = device.probabilities(small), [device.probabilities([circuit])[0] for circuit in small]
+    np.testing.assert_allclose(together, alone, atol=1e-14)  # sums of products of numbers below 1
+    counts = device.sample(small, 1000, range(5))
+    for k, circuit in enumerate(small):
+        (one,) = device.sample([circuit], 1000, [k])
+        np.testing.assert_array_equal(counts[k].index, one.index)
+        np.testing.assert_array_equal(counts[k].count, one.count)
+    exact = [Statevector(circuit).probabilities() for circuit in small]
+    np.testing.assert_allclose(together, exact, atol=1e-12)
+    assert np.abs(np.diff(together, axis=0)).max() > 0.1
