@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -156,7 +156,7 @@ def taken_apart(loss: Train, layout: Layout, cutoffs: tuple[int, ...], tolerance
     smooth = loss
     for axis, (q, cut) in enumerate(zip(layout.ring.grid.qubits, cutoffs)):
         if cut < q:
-            kept = of_momentum(lambda k, cut=cut: _falling(k, cut), q, cut, FINEST)
+            kept = of_momentum(partial(_falling, cutoff=cut), q, cut, FINEST)
             smooth = applied(layout.alone(axis, _on_points(kept, layout, 1)), smooth, tolerance, most)[0]
     rest = rounded(added(loss, scaled(smooth, -1.0)), _ESTIMATE * 0.1, most)[0]
     return Scales(layout, cutoffs, smooth, rest)
