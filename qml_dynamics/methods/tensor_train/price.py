@@ -69,7 +69,7 @@ def extrapolated_rank(found: Sequence[tuple[float, int]], tolerance: float, powe
     return int(np.ceil(rank * (np.log(tolerance) / np.log(tight)) ** max(0.0, power) - 1e-9))
 
 
-def price(engine: Engine, steps: int) -> Price:
+def priced(engine: Engine, steps: int) -> Price:
     """What so many steps take, and the run by which their error is measured."""
     problem = engine.problem
     amount = problem.strength.integral(0.0, problem.duration, problem.duration) / steps
@@ -98,7 +98,7 @@ def check_price(engine: Engine, steps: int | None, most: float) -> None:
     """
     if len(engine.begin) <= TOLD or engine.tolerance >= LOOKED[1][0]:
         return
-    told = price(engine, steps or engine.first_steps())
+    told = priced(engine, steps or engine.first_steps())
     if told.seconds > most:
         at, found = told.found[-1]
         seen = f"{'' if told.whole else 'more than '}{found} at {at:g}"

@@ -11,7 +11,7 @@ import qml_dynamics as qd
 from qml_dynamics import MethodError, Problem
 from qml_dynamics.methods.tensor_train.engine import Engine
 from qml_dynamics.methods.tensor_train.interpolation import interpolated
-from qml_dynamics.methods.tensor_train.price import price
+from qml_dynamics.methods.tensor_train.price import priced
 from qml_dynamics.methods.tensor_train.runs import stepper
 from qml_dynamics.methods.tensor_train.trains import largest_bond, rounded
 
@@ -50,7 +50,7 @@ def test_a_neuron_is_told_by_its_rank_before_it_starts() -> None:
         qd.evolve(weights(10, sharp), qd.TensorTrain(), progress=False)
     bowl = stepper(weights(10, lambda w: (w**2).sum(axis=1)), qd.TensorTrain())
     assert isinstance(bowl, Engine)
-    assert price(bowl, 4).seconds < 60
+    assert priced(bowl, 4).seconds < 60
 
 
 @pytest.mark.slow
@@ -58,10 +58,10 @@ def test_the_rank_that_is_told_is_near_the_one_found() -> None:
     """Ten times below the tolerances at which it is looked for; and a larger limit lets the run begin."""
     engine = stepper(weights(8), qd.TensorTrain(tolerance=1e-5, max_seconds=1e6))
     assert isinstance(engine, Engine)
-    told = price(engine, 8)
+    told = priced(engine, 8)
     train = interpolated(engine.factor(1 / 8), engine.seeds, 1e-7, 400).train
     rank = largest_bond(rounded(train, 1e-7, 400)[0])
     assert told.whole
     assert told.found[1][1] < told.found[2][1] < rank
     assert 0.7 * rank < told.rank < 1.5 * rank
-    assert price(engine, 16).seconds > told.seconds
+    assert priced(engine, 16).seconds > told.seconds
