@@ -88,7 +88,7 @@ LONG = (
     "unit/imaginary/test_evolve.py::test_exact_backends_agree",
     "unit/synthesis/test_operator_choice.py::test_the_stated_error_is_the_error[1e-05-True]",
     "unit/tensor_train/test_compact.py::test_expectations_against_the_closed_form",
-    "unit/tensor_train/test_choice.py::test_an_order_that_a_rough_loss_does_not_show_is_left",
+    "unit/tensor_train/test_scales.py::test_steps_converge_as_declared_beside_a_ripple",
     "unit/test_cli.py::test_ctrl_c_while_checking_keeps_the_run_and_no_half_check",
     "unit/test_command_folders.py::test_two_signals_end_a_run_with_what_was_done[15-143]",
     "unit/test_evolve.py::test_an_interrupt_keeps_what_was_done",

@@ -114,7 +114,11 @@ class Chain:
         """Nothing is cut but the bonds."""
         return [0.0]
 
-    def wider(self, reached: Callable[[], Reached], before: Sequence[float]) -> None:
+    def missed(self, points: Sequence[Reached]) -> np.ndarray:
+        """Nothing: all terms take the steps."""
+        return np.zeros(len(points))
+
+    def wider(self, reached: Callable[[], Reached], before: Sequence[float], steps: int | None) -> None:
         """There is no cutoff to raise."""
 
     def first_steps(self) -> int:

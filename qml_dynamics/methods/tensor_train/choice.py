@@ -16,11 +16,11 @@ from ...model.schedules import Schedule, is_constant
 from .moving import Stepper
 from .passes import Passes
 from .runs import ORDERS, Run, stepper
+from .scales import GOAL
 
 if TYPE_CHECKING:
     from .method import TensorTrain
 
-_STEP_SHARE = 1000.0  # tolerances that the error of the step may have where the steps are chosen
 _MOST_STEPS = 1 << 16
 _NEVER = f"None, which stands for at most {_MOST_STEPS:,}"
 _COARSE = 0.1  # apart: steps so coarse have no order yet, and a distance that does not fall is not that of roundings
@@ -74,17 +74,17 @@ def run(
 
     if method.steps is not None:
         check_seen(engine, ends_of(method.steps), method.steps)
-        return _with_room(made, method.steps, engine)
-    first = _with_room(made, enough_to_see(engine, ends_of, engine.first_steps()), engine)
+        return _with_room(lambda engine: made(method.steps or 0, engine), method.steps, engine)
+    first = _with_room(lambda engine: made(enough_to_see(engine, ends_of, engine.first_steps()), engine), None, engine)
     return fine_enough(first, made, method.tolerance, ORDERS if method.order is None else (method.order,))
 
 
-def _with_room(made: Made, steps: int, engine: Stepper) -> Run:
+def _with_room(made: Callable[[Stepper], Run], steps: int | None, engine: Stepper) -> Run:
     """The run whose cutoff is so high that little is beyond half of it, or that a higher one would not leave less."""
-    found, before = made(steps, engine), list[float]()
-    while (raised := found.engine.wider(found.reached, before)) is not None:
+    found, before = made(engine), list[float]()
+    while (raised := found.engine.wider(found.reached, before, steps)) is not None:
         wider, before = raised
-        found = made(steps, wider)
+        found = made(wider)
     return found
 
 
@@ -112,7 +112,7 @@ class Ladder:
         apart = float(finer.whole().moved(self.found).max())
         stuck = apart * _LEAST_GAIN > self.apart and apart <= _COARSE
         self.ended = finer.steps > _MOST_STEPS
-        if self.ended or stuck or apart <= _STEP_SHARE * tolerance:
+        if self.ended or stuck or apart <= GOAL * tolerance:
             seen = blind(finer.engine.swings(), self.found.ends, finer.engine.problem.duration)
             if seen is not None and self.ended:
                 raise MethodError(_told(_NEVER, *seen))
@@ -127,7 +127,7 @@ class Ladder:
         order = float(engine.order)
         if np.isfinite(self.before):
             order = float(np.clip(np.log2(self.before / self.apart), _LEAST_ORDER, order))
-        halvings = max(1.0, np.ceil(np.log2(self.apart / (_STEP_SHARE * tolerance)) / order))
+        halvings = max(1.0, np.ceil(np.log2(self.apart / (GOAL * tolerance)) / order))
         return float(work * (2 ** (halvings + 1) - 2))
 
 

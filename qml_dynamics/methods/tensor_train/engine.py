@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from .kinetic import multiplier, of_momentum, of_sines
 from .layout import Layout
 from .momenta import FINE, FINEST, HIGHEST, in_momenta, outside, seeds, transforms
 from .moving import EXTRAPOLATED, Memory, Move, Moving, Reached, accounted, extrapolated
+from .scales import Scales, chosen, narrow_places, turns
 from .starts import start
-from .trains import Train, applied, contiguous, dense, distance, rounded
+from .trains import Train, applied, contiguous, dense, distance, evaluated, rounded
 
 _CACHED = 12
 _PROBES = 4096
@@ -28,6 +30,7 @@ _TURNS = 1e5  # radians, or powers of e, of a factor in one step
 _TAIL = 10.0  # tolerances that the wave may have beyond half the cutoff
 _FALL = 2.0
 _FEWEST = 4
+MOST_FIRST = 4096
 
 
 @dataclass(eq=False)
@@ -42,6 +45,7 @@ class Engine:
         most: the largest rank.
         begin: the initial wave.
         cutoffs: qubits of the momenta that are kept, one an axis.
+        scales: the smooth part of a loss that has finer scales than these momenta, and the rest; None: the loss takes the steps as it is.
     """
 
     problem: Problem
@@ -51,6 +55,7 @@ class Engine:
     most: int
     begin: Train
     cutoffs: tuple[int, ...]
+    scales: Scales | None = None
     _phases: OrderedDict[str, tuple[Train, float]] = field(default_factory=OrderedDict)
     _moves: OrderedDict[str, tuple[float, list[Train]]] = field(default_factory=OrderedDict)
 
@@ -82,7 +87,9 @@ class Engine:
         return max(FINEST, FINE * self.tolerance)
 
     def loss(self, bits: np.ndarray) -> np.ndarray:
-        """The loss at some bits."""
+        """The loss that takes the steps, at some bits."""
+        if self.scales is not None:
+            return evaluated(self.scales.smooth, bits).real
         assert self.problem.objective is not None  # the facts have refused operators
         return self.problem.objective(self.layout.points(bits))
 
@@ -90,6 +97,11 @@ class Engine:
     def seeds(self) -> np.ndarray:
         """Bits from which interpolations start: samples of the initial wave, and points anywhere."""
         return seeds(self.begin)
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Bits of narrow places of the loss, at which every interpolation looks."""
+        return narrow_places(self.loss, self.layout, self.begin)
 
     @cached_property
     def lowest(self) -> float:
@@ -119,17 +131,22 @@ class Engine:
                 f"Argument `steps` must be larger: the {what} factor of a step has exponents up to {abs(exponent):.2g}."
             )
 
+    def factor(self, amount: float) -> Callable[[np.ndarray], np.ndarray]:
+        """``exp(-i amount V)``, or ``exp(-amount (V - lowest))``, at points given by their bits."""
+        low = self.lowest if self.imaginary else 0.0
+
+        def values(bits: np.ndarray) -> np.ndarray:
+            """One value a row of bits."""
+            exponent = amount * (self.loss(bits) - low)
+            return np.exp(-exponent) if self.imaginary else np.exp(-1j * exponent)
+
+        return values
+
     def _interpolated(self, amount: float) -> tuple[Train, float]:
         probes = self.loss(self.seeds) - self.lowest
         self._resolve(amount * float(np.abs(probes).max()), "loss")
         low = self.lowest if self.imaginary else 0.0
-
-        def values(bits: np.ndarray) -> np.ndarray:
-            """``exp(-i a zeta)``, or ``exp(-a (zeta - lowest))``, at points given by their bits."""
-            exponent = amount * (self.loss(bits) - low)
-            return np.exp(-exponent) if self.imaginary else np.exp(-1j * exponent)
-
-        found = interpolated(values, self.seeds, self.fine, self.most)
+        found = interpolated(self.factor(amount), self.seeds, self.fine, self.most, self.places)
         if not found.whole:
             what = "exp(-dt V)" if self.imaginary else "exp(-i dt V)"
             raise MethodError(
@@ -242,18 +259,18 @@ class Engine:
     def finer(self, begin: float) -> Engine:
         """The same at half the tolerance, its initial wave within ``begin`` tolerances."""
         first = start(self.problem, self.layout, begin * self.tolerance, self.most)
-        return self._with(max(1e-13, 0.5 * self.tolerance), first, self.cutoffs)
+        return self._with(max(1e-13, 0.5 * self.tolerance), begin=first)
 
     def coarser_by(self, tolerance: float) -> Engine:
         """The same with another tolerance of the cuts."""
-        return self._with(tolerance, self.begin, self.cutoffs)
+        return self._with(tolerance)
 
     def of_order(self, order: int) -> Engine:
         """The same with another order of the step; its factors are its own, so that they do not depend on what ran before."""
         return replace(self, order=order, _phases=OrderedDict(), _moves=OrderedDict())
 
-    def _with(self, tolerance: float, begin: Train, cutoffs: tuple[int, ...]) -> Engine:
-        return Engine(self.problem, self.layout, self.order, tolerance, self.most, begin, cutoffs)
+    def _with(self, tolerance: float, **new: Any) -> Engine:
+        return replace(self, tolerance=tolerance, _phases=OrderedDict(), _moves=OrderedDict(), **new)
 
     def unsure(self, begin: float) -> float:
         """How far the initial wave is from one within ``begin`` tolerances."""
@@ -263,7 +280,8 @@ class Engine:
         """So many that the loss turns phases by a few radians a step where the wave is."""
         values, p = self.loss(seeds(self.begin)), self.problem
         turn = float(np.ptp(values)) * swing(p.strength, p.duration)
-        return int(min(4096, max(_FEWEST, np.ceil(turn / 8))))
+        fine = 0.0 if self.scales is None else max(turns(p, self.layout, self.scales.cutoffs))
+        return int(min(MOST_FIRST, max(_FEWEST, np.ceil(turn / 8), np.ceil(fine))))
 
     def swings(self) -> tuple[tuple[str, Schedule, float], ...]:
         """Diffusion and strength, with the widths that the momenta and the loss have where the wave may be."""
@@ -272,14 +290,23 @@ class Engine:
         loss = float(np.ptp(self.loss(seeds(self.begin))))
         return ("diffusion", p.diffusion, 0.5 * float(np.square(top).sum())), ("strength", p.strength, 0.5 * loss)
 
-    def wider(self, reached: Callable[[], Reached], before: Sequence[float]) -> tuple[Engine, list[float]] | None:
-        """With one qubit more for the momenta where much is beyond half of them, and more of them leave less."""
+    def wider(
+        self, reached: Callable[[], Reached], before: Sequence[float], steps: int | None
+    ) -> tuple[Engine, list[float]] | None:
+        """With one qubit more for the momenta where much is beyond half of them, and more of them leave less.
+
+        Where a loss with finer scales has put it there, its smooth part takes the steps instead, with momenta that leave little out.
+        """
         bits = self.ring.grid.qubits
         if self.cutoffs == bits:
             return None
         last = reached()
         tails = self.tails(last.train)
         least = max(_TAIL * self.tolerance, 3 * last.lost)
+        if self.scales is None and max(tails) > least:
+            found = self._apart(last.train, steps or MOST_FIRST)
+            if found is not None:
+                return self._with(self.tolerance, cutoffs=found.cutoffs, scales=found), []
         old = before or [np.inf] * len(bits)
         raised = tuple(
             min(q, cut + 1) if cut < HIGHEST and tail > least and tail * _FALL < was else cut
@@ -288,7 +315,23 @@ class Engine:
         if raised == self.cutoffs:
             return None
         told = [tail if new > cut else np.inf for tail, new, cut in zip(tails, raised, self.cutoffs)]
-        return self._with(self.tolerance, self.begin, raised), told
+        return self._with(self.tolerance, cutoffs=raised), told
+
+    def _apart(self, last: Train, steps: int) -> Scales | None:
+        """The loss in two parts; None where it has no finer scale than the momenta, or a rank above the largest."""
+        turn = 2 * self.swings()[1][2] * swing(self.problem.strength, self.problem.duration)
+        fine = max(FINEST, self.fine / max(1.0, turn))
+        found = interpolated(lambda bits: self.loss(bits) + 0j, self.seeds, fine, self.most, self.places)
+        if not found.whole:
+            return None
+        loss = rounded(found.train, fine, self.most)[0]
+        return chosen(
+            loss, self.layout, self.problem, self.cutoffs, [self.begin, last], self.tolerance, self.most, steps
+        )
+
+    def missed(self, points: Sequence[Reached]) -> np.ndarray:
+        """What waves lack without the finer scales of the loss."""
+        return np.zeros(len(points)) if self.scales is None else self.scales.errors(points, self.problem, self.most)
 
     def tails(self, train: Train) -> list[float]:
         """Along each axis the root of the weight of momenta beyond half the cutoff; 0 where all momenta are kept."""

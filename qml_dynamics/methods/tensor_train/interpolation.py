@@ -42,7 +42,9 @@ class Interpolation:
     whole: bool
 
 
-def interpolated(function: Function, seeds: np.ndarray, tolerance: float, most: int) -> Interpolation:
+def interpolated(
+    function: Function, seeds: np.ndarray, tolerance: float, most: int, places: np.ndarray | None = None
+) -> Interpolation:
     """The train of a function of bits.
 
     Args:
@@ -50,12 +52,15 @@ def interpolated(function: Function, seeds: np.ndarray, tolerance: float, most: 
         seeds: bits where it is not 0, ``(k, sites)``.
         tolerance: of a pivot, relative to the largest value; fresh points may be off by a hundred times that.
         most: the largest rank.
+        places: bits of more points, all of which the first sweep looks at.
 
     >>> low = interpolated(lambda bits: np.cos(bits @ 2.0 ** np.arange(6)), np.zeros((1, 6), np.int8), 1e-12, 8)
     >>> [core.shape[2] for core in low.train], low.error < 1e-12, low.whole
     ([2, 2, 2, 2, 2, 1], True, True)
     """
     cross = _Cross(function, seeds, tolerance, most)
+    if places is not None and len(places):
+        cross.add(places)
     rng = np.random.default_rng(20)
     for turn in range(_ROUNDS):
         cross.sweep_until_still()

@@ -97,19 +97,20 @@ def multiplier(diagonal: Train, qubits: int, tolerance: float) -> Train:
     return multiplied(adjoint(transform), round_operator(scaled, 0.1 * tolerance), tolerance)
 
 
-def of_sines(diagonal: Train, tolerance: float) -> Train:
-    """``S^+ diag S`` with the sine transform between walls, as one operator on the bits of x, highest first.
+def of_sines(diagonal: Train, tolerance: float, parity: int = -1) -> Train:
+    """``S^+ diag S`` with the sine transform between walls (parity 1: the cosine transform), on the bits of x, highest first.
 
     An odd wave on the ring of twice the length stays odd, so that the operator there, M, acts as ``M_00 - M_01 X...X``: its parts from
-    either half to the first, the second one mirrored.
+    either half to the first, the second one mirrored; an even function stays even, with the other sign.
 
     Args:
         diagonal: an even function of the momenta of that ring, lowest bit first, of one qubit more.
         tolerance: relative, in the Frobenius norm.
+        parity: of what the operator acts on.
     """
     top, *rest = multiplier(diagonal, len(diagonal), 0.1 * tolerance)
     same, other = ([np.tensordot(top[:, 0, b], rest[0], 1), *rest[1:]] for b in (0, 1))
     flat = [core.reshape(core.shape[0], 4, -1) for core in same]
     turned = [core[:, :, ::-1].reshape(core.shape[0], 4, -1) for core in other]
-    total = added(flat, scaled(turned, -1.0))
+    total = added(flat, scaled(turned, float(parity)))
     return round_operator([core.reshape(core.shape[0], 2, 2, -1) for core in total], tolerance)

@@ -44,13 +44,16 @@ class TensorTrain(Usual):
 
     Orders: 2 (Strang) and 4: Suzuki's composition (operators: Blanes and Moan's) on the real clock, the extrapolation
     ``4/3 S2(dt/2)^2 - 1/3 S2(dt)`` on the imaginary one. On axes of more than nine qubits momenta beyond a cutoff are left out; it is
-    chosen from the initial wave and the loss, and raised while the wave holds momenta beyond half of it.
+    chosen from the initial wave and the loss, and raised while the wave holds momenta beyond half of it. Where the loss has scales finer
+    than those momenta (a ripple, a dip of a thousandth of an axis), its smooth part takes the steps, with a cutoff that keeps what is
+    left out within a thousand tolerances where the steps allow that, and the rest is stated as an error.
 
     Up to 22 qubits the answer is a :class:`Trajectory` like any other. Above, it is a
     :class:`~qml_dynamics.results.compact.CompactTrajectory`, and neither the loss nor a wave is ever a table.
 
     ``diagnostics["error"]`` states the error of the wave (2-norm, without the discretisation by the grid) at each saved time: the
-    distance to a run with half the step and half the tolerance, twice, with the roundings and the momenta beyond half the cutoff;
+    distance to a run with half the step and half the tolerance, twice, with the roundings and the cutoff (momenta of the wave beyond half
+    of it, and what the loss has beyond it);
     ``diagnostics["error_parts"]`` has the three at the end.
 
     Args:
@@ -58,6 +61,8 @@ class TensorTrain(Usual):
         order: 2 or 4; None: 2 where steps are given, else the one that seems to need less work.
         tolerance: relative 2-norm that one rounding may leave out.
         max_bond: the largest rank.
+        max_seconds: of one core that a run of a loss on more than 22 qubits may take by the rank of its first step, or it is refused
+            before it starts, with that rank.
         layout: which bits are neighbours: ``"mirrored"`` (every other axis turned over), ``"sequential"`` or ``"interleaved"``.
 
     Sources: Oseledets, SIAM J. Sci. Comput. 33, 2295 (2011); Khoromskij, Constr. Approx. 34, 257 (2011); Lubasch et al., J. Comput.
@@ -78,6 +83,7 @@ class TensorTrain(Usual):
     tolerance: float = 1e-8
     max_bond: int = 256
     layout: str = "mirrored"
+    max_seconds: float = 300.0
 
     name: ClassVar[str] = "tensor_train"
 
@@ -92,6 +98,7 @@ class TensorTrain(Usual):
         real(self.tolerance, "tolerance", positive=True, error=MethodError)
         require(1e-12 <= self.tolerance <= 0.01, "tolerance", "be between 1e-12 and 0.01", self.tolerance, MethodError)
         integer(self.max_bond, "max_bond", 1, 4096, MethodError)
+        real(self.max_seconds, "max_seconds", positive=True, error=MethodError)
         one_of(self.layout, "layout", LAYOUTS, MethodError)
 
     def facts(self) -> Facts:

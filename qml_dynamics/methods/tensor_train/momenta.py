@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...model.problem import Problem
-from .kinetic import adjoint, fourier, of_momentum
+from .kinetic import adjoint, fourier
 from .layout import Layout
 from .trains import Train, applied, drawn, inner, mean, rounded
 
@@ -71,9 +71,25 @@ def unfolded(train: Train, layout: Layout) -> Train:
     return out
 
 
+def within(qubits: int, cutoff: int) -> Train:
+    """1 where a signed momentum fits into so many qubits, lowest bit first: all bits from that of the sign on are equal.
+
+    >>> from .trains import dense
+    >>> dense(within(4, 3)).real.astype(int).tolist()     # bits 1, 2, 4, 8: 0 to 3, and -4 to -1
+    [1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1]
+    """
+    ones = np.ones((1, 2, 1), dtype=complex)
+    if cutoff == qubits:
+        return [ones] * qubits
+    fork, same = np.eye(2, dtype=complex)[None], np.zeros((2, 2, 2), dtype=complex)
+    same[0, 0, 0] = same[1, 1, 1] = 1.0
+    more = qubits - cutoff - 1
+    return [*[ones] * (cutoff - 1), fork, *[same] * more, np.eye(2, dtype=complex)[:, :, None]]
+
+
 def outside(wave: Train, layout: Layout, axis: int, cutoff: int) -> float:
     """Root of the weight of momenta of an axis that do not fit into so many qubits."""
-    inside = of_momentum(np.ones_like, layout.grid.qubits[axis], cutoff, FINEST)
+    inside = within(layout.grid.qubits[axis], cutoff)
     left = inner(wave, wave).real - mean(wave, layout.alone(axis, inside)).real
     return float(np.sqrt(max(0.0, left)))
 

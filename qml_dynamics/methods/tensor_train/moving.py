@@ -147,8 +147,14 @@ class Stepper(Protocol):
         """How far the initial wave is from one within ``begin`` tolerances."""
         ...
 
-    def wider(self, reached: Callable[[], Reached], before: Sequence[float]) -> tuple[Stepper, list[float]] | None:
-        """The same with more momenta, and what was beyond half of them; None where there are enough."""
+    def wider(
+        self, reached: Callable[[], Reached], before: Sequence[float], steps: int | None
+    ) -> tuple[Stepper, list[float]] | None:
+        """The same with more momenta, and what was beyond half of them; None where there are enough. ``steps`` are those asked for."""
+        ...
+
+    def missed(self, points: Sequence[Reached]) -> np.ndarray:
+        """What the waves at the saved times, the first at the start, lack without scales that are finer than all momenta kept."""
         ...
 
     def table(self, train: Train) -> np.ndarray:

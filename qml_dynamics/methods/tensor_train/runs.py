@@ -17,6 +17,7 @@ from .layout import Layout
 from .momenta import first_cutoffs
 from .moving import Moving, Reached, Stepper
 from .passes import Passes, Standing, Track
+from .price import check_price
 from .starts import register_start, start
 from .trains import contiguous, distance, largest_bond
 
@@ -136,7 +137,8 @@ class Run:
 
         An order of at least one in the step leaves at most twice the distance to the run with half of it, and in that run the distance
         itself; waves that have little in common say nothing, and the most that two can differ stands for it. What roundings left out
-        adds up like errors at random, and like errors of one sign where the largest rank has cut it.
+        adds up like errors at random, and like errors of one sign where the largest rank has cut it. What a loss has beyond the momenta
+        that are kept counts with those.
         """
         step = 2 * self.moved(self.halved().whole()) if self.coarser is None else self._moved_from(self.coarser)
         step = np.where(step >= _UNRELATED, np.maximum(step, _FURTHEST), step)
@@ -144,6 +146,7 @@ class Run:
         floor = _ROUNDING * np.sqrt(len(self.engine.begin) * (1.0 + done))
         rounding = floor + np.array([point.lost + point.capped for point in self.kept])
         cutoff = np.array([float(np.linalg.norm(self.engine.tails(point.train))) for point in self.kept])
+        cutoff = cutoff + self.engine.missed(self.kept)
         return {"all": step + rounding + cutoff, "step": step, "rounding": rounding, "cutoff": cutoff}
 
 
@@ -171,4 +174,6 @@ def stepper(problem: Problem, method: TensorTrain) -> Stepper:
     begin = start(problem, layout, tolerance, most)
     probe = Engine(problem, layout, order, tolerance, most, begin, layout.ring.grid.qubits)
     cutoffs = first_cutoffs(problem, layout, begin, probe.loss, tolerance, most)
-    return Engine(problem, layout, order, tolerance, most, begin, cutoffs)
+    engine = Engine(problem, layout, order, tolerance, most, begin, cutoffs)
+    check_price(engine, method.steps, method.max_seconds)
+    return engine

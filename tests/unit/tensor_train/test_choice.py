@@ -60,20 +60,6 @@ def test_the_order_with_less_work_is_taken() -> None:
     assert qd.TensorTrain(3, order=4).facts().order == 4
 
 
-def test_an_order_that_a_rough_loss_does_not_show_is_left() -> None:
-    """A loss of two scales, the fine one beyond the momenta that are kept: the error falls with the step, whatever the order."""
-
-    def scales(w: np.ndarray) -> np.ndarray:
-        return np.asarray(0.5 * w[:, 0] ** 2 + 2.0 * np.cos(2 * np.pi * 128 * w[:, 0] / 16))
-
-    problem = Problem(qd.Grid((-8, 8), 10), scales, 0.5, clock="real", initial=qd.Gaussian(1.0, 0.7), duration=0.25)
-    run = qd.evolve(problem, qd.TensorTrain(tolerance=1e-5), progress=False)
-    true = apart(run, qd.evolve(problem, qd.SplitStep(20_000), progress=False))
-    assert run.diagnostics["order"] == 2
-    assert run.diagnostics["momentum_qubits"][0] < 9
-    assert 1e-4 < true <= run.diagnostics["error"][-1] <= 30 * true
-
-
 def test_swings_that_no_halved_step_shows_are_refused_or_resolved() -> None:
     """Eight periods in four steps: each step and each half of one holds the integral of a constant, and the wave is another."""
     fast = Oscillation(40.0, 2 * np.pi * 8, mean=1.0)
@@ -247,7 +233,7 @@ def test_what_was_averaged_before_is_not_trusted_elsewhere() -> None:
 
 @pytest.mark.slow
 def test_a_neuron_of_three_weights() -> None:
-    """On data, 3 x 8 qubits without a table: the means of the dense method on 3 x 6, within what the error of the wave allows."""
+    """On data, 3 x 10 qubits without a table: the wave and the means of the dense method on 3 x 7, within the error that is stated."""
     data = qd.objectives.load_data(
         "circuits/iris_neuron/iris.csv", target="species", classes=["versicolor", "virginica"], num_features=3
     )
@@ -258,11 +244,17 @@ def test_a_neuron_of_three_weights() -> None:
         start = qd.Gaussian((1.0, 0.5, -0.5), 0.7)
         return Problem(qd.Grid([(-6, 6)] * 3, qubits), loss, 0.5, clock="real", initial=start, duration=1.0)
 
-    run = qd.evolve(problem(8), qd.TensorTrain(3, tolerance=1e-5), observables=seen, progress=False)
-    exact = qd.evolve(problem(6), qd.SplitStep(12, order=4), observables=seen, progress=False)
+    run = qd.evolve(problem(10), qd.TensorTrain(tolerance=1e-5), observables=seen, progress=False)
+    exact = qd.evolve(problem(7), qd.SplitStep(8, order=4), observables=seen, progress=False)
     assert isinstance(run, CompactTrajectory)
+    assert exact.states is not None
     stated = float(run.diagnostics["error"][-1])
-    assert stated < 0.02
+    assert stated < 0.005
+    at = np.stack(np.meshgrid(*[np.arange(0, 1024, 8)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    flat = (at[:, 0] * 1024 + at[:, 1]) * 1024 + at[:, 2]
+    wave = np.concatenate([run.compact[-1].at(part) for part in np.array_split(flat, 64)]) * 8**1.5
+    true = float(np.linalg.norm(wave - exact.states[-1].ravel()))
+    assert true <= stated <= 30 * true
     for name, size in (("x", 6.0), ("y", 1.0)):  # |<a|A|a> - <b|A|b>| <= 2 |A| |a - b|
         first, last = (exact.expectations[name].value[i] for i in (0, -1))
         assert abs(run.expectations[name].value[-1] - last) <= 2 * size * stated
