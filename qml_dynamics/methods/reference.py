@@ -1,27 +1,33 @@
 """Which classical method a run is compared with: the same equation by another way, in finer steps.
 
-Split-operator steps of order four for waves, Krylov propagation for a general operator, transported paths on the classical
-clock, and for a Schroedinger bridge the same bridge with split-operator steps inside.
+Split-operator steps of order four for waves, one diagonalisation where the Hamiltonian rests and the grid is small, Krylov propagation
+for a general operator, transported paths on the classical clock, and for a Schroedinger bridge the same bridge with split-operator
+steps inside.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ..model.hamiltonians import hamiltonian
 from ..model.problem import Problem
 from .base import Method, facts_of
 from .bridge.schrodinger_bridge import SchrodingerBridge
 from .classical.hamilton_jacobi import HamiltonJacobi
+from .exact import Exact
 from .krylov import Krylov
 from .split_step import SplitStep
 
 _FINER = 10  # times as many steps as the run itself
+DENSE = 256  # points up to which one diagonalisation takes less time than thousands of small transforms
 
 
 def reference_method(
     problem: Problem, method: Method | str, least: int, spread: float = 0.0, finer: int = _FINER
 ) -> Method:
     """The classical method with at least ``least`` steps, and ``finer`` times as many as the run has.
+
+    A Hamiltonian at rest on up to 256 points is diagonalised instead, whatever the steps.
 
     Args:
         problem: what was run.
@@ -30,9 +36,11 @@ def reference_method(
         spread: width that a run on the classical clock gave to its start, in weights.
         finer: ten, since steps as circuits are few.
 
-    >>> from qml_dynamics import Grid, Problem, Trotter
+    >>> from qml_dynamics import Grid, Linear, Problem, Trotter
     >>> well = Problem(Grid((-2, 2), 4), lambda w: w[:, 0] ** 2, 0.5, clock="real", duration=1.0)
-    >>> reference_method(well, Trotter(90), 400)  # doctest: +ELLIPSIS
+    >>> reference_method(well, Trotter(90), 400)
+    Exact(max_size=4096)
+    >>> reference_method(well.replace(diffusion=Linear(0.5, 0.3)), Trotter(90), 400)  # doctest: +ELLIPSIS
     SplitStep(steps=900, order=4, ...)
     """
     if problem.operator is not None:
@@ -43,4 +51,6 @@ def reference_method(
         return HamiltonJacobi(steps, order=4, spread=spread)
     if isinstance(method, SchrodingerBridge):
         return replace(method, method=SplitStep(least))
+    if problem.domain.size <= DENSE and hamiltonian(problem).constant:
+        return Exact()
     return SplitStep(steps, order=4)

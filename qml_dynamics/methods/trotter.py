@@ -230,7 +230,11 @@ class Trotter(Usual):
         programs, each = one_moment(job, self._program(job, wanted)[0].until(len(wanted) - 1))
         count, qubits = each * len(job.saves), programs[-1].num_qubits
         return Work(
-            qubits, of_circuits(job, qubits, programs[-1].size()), count, count * (job.shots or 0), tuple(programs)
+            qubits,
+            of_circuits(job, qubits, synthesis.sizes.size_of(programs[-1])),
+            count,
+            count * (job.shots or 0),
+            tuple(programs),
         )
 
     def _work_in_trains(self, job: Job) -> Work:

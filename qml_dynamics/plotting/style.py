@@ -14,6 +14,7 @@ from ..base.errors import MethodError
 from ..methods.base import Method
 from ..model.domains import Grid
 from ..results.trajectory import Trajectory
+from .arrangement import measured_once, share_formulas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +60,7 @@ def new_figure(width: float, height: float) -> Iterator[Figure]:
 @cache
 def _arranged() -> type[Figure]:
     """Figures that are arranged once and drawn once where they are saved: Matplotlib draws them twice, the first time for the layout."""
+    from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -67,9 +69,12 @@ def _arranged() -> type[Figure]:
 
         def draw(self, renderer: RendererBase) -> None:
             """Draw, or arrange: saving turns the layout off before the drawing that counts."""
+            if isinstance(renderer, RendererAgg):
+                share_formulas(renderer)
             engine = self.get_layout_engine()
             if isinstance(engine, ConstrainedLayoutEngine) and self.canvas.is_saving():
-                engine.execute(self)
+                with measured_once(self):
+                    engine.execute(self)
             else:
                 super().draw(renderer)
 

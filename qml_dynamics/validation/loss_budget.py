@@ -26,6 +26,7 @@ from ..methods.base import Method, check_method
 from ..methods.evolution import evolve
 from ..methods.exact import Exact
 from ..methods.one_hot import is_one_hot
+from ..methods.reference import DENSE
 from ..methods.split_step import SplitStep
 from ..model.domains import Grid
 from ..model.hamiltonians import LearningHamiltonian, hamiltonian
@@ -50,7 +51,6 @@ from .noise_parts import as_read, between, errors_of_readout, on_device, without
 from .wider_box import inner, widened
 
 _SETTLED = 1e-14  # infidelity that the reference may still have
-_DENSE = 256  # points up to which one diagonalisation takes less time than thousands of small transforms
 _LEFT = 1e-12  # of a wave in the box, below which it has left it
 
 
@@ -202,7 +202,7 @@ class Chain:
 
         The order makes a halved step 16 times better, so the distance to the last run is 15 times the error that is left.
         """
-        if hamiltonian(problem).constant and problem.domain.size <= _DENSE:
+        if hamiltonian(problem).constant and problem.domain.size <= DENSE:
             return self.run(problem, Exact()), first
         settled = _SETTLED if self.shots is None else _SETTLED * 1e3
         steps = max(64, first // 2)

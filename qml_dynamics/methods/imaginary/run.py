@@ -221,7 +221,7 @@ def work_selected(job: Job, method: PostSelected) -> Work:
         lowest, ends = partial(lower_bound, job.problem, job.h), [0.0, job.problem.duration]
         blocks = synthesis.probabilistic.probabilistic_blocks(job.problem, job.h, plan.rule, ends, lowest)
         qubits = int(blocks[0][0].num_qubits)
-    memory = of_circuits(job, qubits, programs[-1].size()) + _KEPT * job.problem.domain.size
+    memory = of_circuits(job, qubits, synthesis.sizes.size_of(programs[-1])) + _KEPT * job.problem.domain.size
     return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), success=float(plan.success[-1]))
 
 
@@ -247,5 +247,5 @@ def _work_of(job: Job, last: QuantumCircuit, times: int, more: int) -> Work:
     """So many times of the answer, and so many circuits besides."""
     programs, each = one_moment(job, last)
     qubits, count = programs[-1].num_qubits, each * times + more
-    memory = of_circuits(job, qubits, programs[-1].size())
+    memory = of_circuits(job, qubits, synthesis.sizes.size_of(programs[-1]))
     return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs))
