@@ -91,35 +91,19 @@ def _constant(
 ) -> Iterator[tuple[float, np.ndarray, float]]:
     """One diagonalisation: of H, or of an operator H0 whose strength moves, which acts for the time ``int s dt``."""
     psi = problem.initial.vector(problem.domain)
-    energies, modes = np.linalg.eigh(_resting(h))
-    parts = _times(modes.conj().T, psi.reshape(-1))
+    energies, modes = np.linalg.eigh(h.terms.matrix() if isinstance(h, PauliHamiltonian) else h.matrix())
+    parts = modes.conj().T @ psi.reshape(-1)
     for i, t in enumerate(saves):
         amount = h.amount(0.0, t) if isinstance(h, PauliHamiltonian) else t
         if problem.clock == "real":
-            wave, log = _times(modes, np.exp(-1j * energies * amount) * parts), 0.0
+            wave, log = modes @ (np.exp(-1j * energies * amount) * parts), 0.0
         else:
             exponents = -energies * amount
             top = float(exponents.max())
-            wave = _times(modes, np.exp(exponents - top) * parts)
+            wave = modes @ (np.exp(exponents - top) * parts)
             log = float(np.log(np.linalg.norm(wave)) + top)
         on_step(i + 1, len(saves))
         yield t, (wave / np.linalg.norm(wave)).reshape(psi.shape), log
-
-
-def _resting(h: Hamiltonian) -> np.ndarray:
-    """The matrix to diagonalise, real where it can be, which takes a third of the time."""
-    if isinstance(h, PauliHamiltonian):
-        matrix: np.ndarray = h.terms.matrix()
-        return matrix if np.any(matrix.imag) else matrix.real
-    return h.well(*h.coefficients(0.0)).matrix()
-
-
-def _times(matrix: np.ndarray, wave: np.ndarray) -> np.ndarray:
-    """A matrix times a complex wave; a real matrix is not made complex for it."""
-    if np.iscomplexobj(matrix):
-        return np.asarray(matrix @ wave)
-    pairs = np.ascontiguousarray(wave, dtype=complex).view(float).reshape(-1, 2)
-    return np.ascontiguousarray(matrix @ pairs).view(complex).reshape(-1)
 
 
 def _driven(
