@@ -120,8 +120,8 @@ def _by_name(name: str, options: dict[str, object]) -> Backend:
         return ibm.opening.ibm_backend(name, options)
     if name.startswith("aer:noise="):
         return _noisy_aer(name, options)
-    known = [*_FAMILIES, *(f"pennylane:{d}" for d in pennylane_devices())]
-    if name not in known:
+    if name not in _FAMILIES:  # only then is the metadata of every installed package read
+        known = [*_FAMILIES, *(f"pennylane:{d}" for d in pennylane_devices())]
         others = other_names()
         if family in others:
             return _of_another_package(name, family, options)

@@ -101,7 +101,7 @@ def one_moment(job: Job, last: QuantumCircuit) -> tuple[list[QuantumCircuit], in
         and job.backend is not None
         and capabilities(job.backend).estimates_losses
     )
-    return sorted(batch.circuits, key=lambda circuit: circuit.size()), len(batch.circuits) + 2 * asks
+    return sorted(batch.circuits, key=synthesis.sizes.size_of), len(batch.circuits) + 2 * asks
 
 
 def batches(job: Job, each: int, times: int) -> tuple[Sent, ...]:
@@ -120,7 +120,9 @@ def _estimates(job: Job) -> bool:
 
 def longest_moments(job: Job, every: Iterable[QuantumCircuit]) -> tuple[list[QuantumCircuit], int]:
     """The same for the longest of many circuits, that of the longest last: which it is shows when they are compiled."""
-    last = heapq.nlargest(_CANDIDATES, every, key=lambda circuit: (circuit.num_nonlocal_gates(), circuit.size()))
+    last = heapq.nlargest(
+        _CANDIDATES, every, key=lambda circuit: (circuit.num_nonlocal_gates(), synthesis.sizes.size_of(circuit))
+    )
     moments = [one_moment(job, circuit) for circuit in reversed(last)]
     return [program for sent, _ in moments for program in sent], moments[-1][1]
 
@@ -178,7 +180,7 @@ def run(job: Job, planned: Planned) -> Answer:
     outcomes = job.backend.sample(batch.circuits, job.shots, seeds)
     if len(outcomes) != len(batch.circuits):
         raise BackendError(f"{job.backend.name} answered {len(outcomes)} of {len(batch.circuits)} circuits.")
-    if can.placeholders:
+    if capabilities(job.backend).placeholders:
         answer = _unread(job, planned, batch)
     else:
         outcomes, told = kept_outcomes(job, batch.keys, outcomes)

@@ -123,7 +123,7 @@ class MultiProduct(Usual):
         plans = (self._program(job, k, float(t)) for t in job.saves for k in self.steps)
         programs, each = longest_moments(job, (plan.until(len(plan.pieces)) for plan in plans))
         count, qubits = each * len(job.saves) * len(self.steps), programs[-1].num_qubits
-        memory = of_circuits(job, qubits, programs[-1].size()) + of_answers(job, len(self.steps))
+        memory = of_circuits(job, qubits, synthesis.sizes.size_of(programs[-1])) + of_answers(job, len(self.steps))
         sent = len(self.steps) * batches(job, each, len(job.saves))
         return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), sent=sent)
 

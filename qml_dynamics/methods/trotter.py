@@ -229,7 +229,10 @@ class Trotter(Usual):
             return self._work_in_trains(job)
         programs, each = one_moment(job, self._program(job, wanted)[0].until(len(wanted) - 1))
         count, qubits = each * len(job.saves), programs[-1].num_qubits
-        memory, sent = of_circuits(job, qubits, programs[-1].size()), batches(job, each, len(job.saves))
+        memory, sent = (
+            of_circuits(job, qubits, synthesis.sizes.size_of(programs[-1])),
+            batches(job, each, len(job.saves)),
+        )
         return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), sent=sent)
 
     def _work_in_trains(self, job: Job) -> Work:

@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_budget", "plot_density", "plot_energy", "plot_landscape", "plot_summary", "plot_sweep", "save_figure"]
 
 SUFFIXES = (".png", ".svg", ".pdf")
+_PACKED = 2  # of nine levels: a third less time than six, and a tenth more bytes
 
 
 @checks_arguments
@@ -209,9 +210,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 160) 
     import matplotlib
 
     date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(kind)
+    packed: dict[str, Any] = {"pil_kwargs": {"compress_level": _PACKED}} if kind == ".png" else {}
     rendered = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "qml-dynamics", "svg.fonttype": "path"}):
-        figure.savefig(rendered, format=kind[1:], dpi=dpi, metadata=date)
+        figure.savefig(rendered, format=kind[1:], dpi=dpi, metadata=date, **packed)
     with atomic_file(target) as handle:
         handle.write(rendered.getvalue())
     return target

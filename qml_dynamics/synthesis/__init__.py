@@ -27,6 +27,7 @@ _MODULES = (
     "probabilistic",
     "qasm",
     "qasm_compare",
+    "sizes",
     "states",
     "transforms",
     "trotter",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from . import probabilistic as probabilistic
     from . import qasm as qasm
     from . import qasm_compare as qasm_compare
+    from . import sizes as sizes
     from . import states as states
     from . import transforms as transforms
     from . import trotter as trotter

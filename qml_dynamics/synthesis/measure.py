@@ -14,6 +14,7 @@ from ..model.domains import Domain
 from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
 from .foreign import opened
+from .sizes import depth_of, size_of
 from .transforms import dual_index, on_points, one_hot, point_index, to_dual
 
 
@@ -97,9 +98,9 @@ def compiled_counts(circuit: QuantumCircuit, basis: Sequence[str], whole: int) -
     """
     gates = two = depth = parts = 0
     for out in compiled_parts(circuit, basis, whole):
-        gates += out.size()
+        gates += size_of(out)
         two += out.num_nonlocal_gates()
-        depth += out.depth()
+        depth += depth_of(out)
         parts += 1
     return gates, two, depth, parts > 1
 

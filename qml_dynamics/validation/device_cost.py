@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from .. import synthesis
 from ..backends.base import Backend, capabilities
 from ..backends.device.report import JOB_SECONDS, device_errors, expected_fidelity, noise_floor_steps, quantum_seconds
 from ..base.errors import BackendError
@@ -88,7 +89,7 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
     sampled, estimated = _jobs(work, can.max_circuits)
     jobs = sampled + estimated if can.max_circuits is not None else 0  # IBM's formula is for jobs
     plain = [p.circuit for p in programs if p.role.get("scale") == 1]
-    longest = max(plain, key=lambda circuit: circuit.size())
+    longest = max(plain, key=synthesis.sizes.size_of)
     two = longest.num_nonlocal_gates()
     best = _best_steps(problem, method, errors.two_qubit, two)
     if best is not None and best < 1:
@@ -97,9 +98,9 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
     busy = quantum_seconds(asked, shots, device) * number / len(circuits)
     busy += quantum_seconds(beside, shots, device) * sampled
     return DevicePlan(
-        gates=longest.size(),
+        gates=synthesis.sizes.size_of(longest),
         two_qubit_gates=two,
-        depth=longest.depth(),
+        depth=synthesis.sizes.depth_of(longest),
         seconds=JOB_SECONDS * jobs + busy,
         fidelity=expected_fidelity(longest, device),
         best_steps=best,

@@ -295,9 +295,11 @@ def _gates(work: Work, plan: DevicePlan | None) -> tuple[Gates, bool]:
         return work.gates, True
     if plan is not None:
         return Gates(plan.gates, plan.two_qubit_gates, plan.depth), False
-    size = work.programs[-1].size()
-    near = [program for program in work.programs if size <= _LONG and program.size() > _RIVAL * size]
-    rivals = sorted(near, key=lambda program: (program.num_nonlocal_gates(), program.size()))[-_RIVALS:]
+    size = builders.sizes.size_of(work.programs[-1])
+    near = [program for program in work.programs if size <= _LONG and builders.sizes.size_of(program) > _RIVAL * size]
+    rivals = sorted(near, key=lambda program: (program.num_nonlocal_gates(), builders.sizes.size_of(program)))[
+        -_RIVALS:
+    ]
     each = [builders.measure.gates_of(program) for program in rivals or work.programs[-1:]]
     counted = max(each, key=lambda found: (found.gates, found.depth))
     return Gates(counted.gates, counted.two_qubit_gates, counted.depth), counted.bound

@@ -221,7 +221,7 @@ def work_selected(job: Job, method: PostSelected) -> Work:
         lowest, ends = partial(lower_bound, job.problem, job.h), [0.0, job.problem.duration]
         blocks = synthesis.probabilistic.probabilistic_blocks(job.problem, job.h, plan.rule, ends, lowest)
         qubits = int(blocks[0][0].num_qubits)
-    memory = of_circuits(job, qubits, programs[-1].size()) + _KEPT * job.problem.domain.size
+    memory = of_circuits(job, qubits, synthesis.sizes.size_of(programs[-1])) + _KEPT * job.problem.domain.size
     return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), success=float(plan.success[-1]))
 
 
@@ -247,5 +247,8 @@ def _work_of(job: Job, last: QuantumCircuit, times: int, before: list[int]) -> W
     """So many times of the answer, and the batches that are sent before it, of so many circuits each."""
     programs, each = one_moment(job, last)
     qubits, count = programs[-1].num_qubits, each * times + sum(before)
-    memory, sent = of_circuits(job, qubits, programs[-1].size()), (*map(Sent, before), *batches(job, each, times))
+    memory, sent = (
+        of_circuits(job, qubits, synthesis.sizes.size_of(programs[-1])),
+        (*map(Sent, before), *batches(job, each, times)),
+    )
     return Work(qubits, memory, count, count * (job.shots or 0), tuple(programs), sent=sent)
