@@ -52,7 +52,7 @@ def operations(sites: int, wave: float, factor: float) -> float:
     """Real operations of a factor on a wave of these ranks: contractions, a triangle and singular values a site.
 
     >>> round(operations(30, 35, 35) / 1e9, 1)
-    5.7
+    5.1
     """
     return sites * (80 * factor * wave**3 + 16 * factor**2 * wave**2 + 600 * wave**3)
 

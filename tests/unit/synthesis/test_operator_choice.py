@@ -181,7 +181,8 @@ def test_the_bound_for_many_strings_is_no_less_than_that_for_few(constant, order
     terms = strings(24, n)
     parts = [terms[:4], terms[4:5], terms[5:16], [*terms[16:], (*terms[0][:2], 0.4), (*terms[18][:2], -0.2)]]
     exact, loose = constant(parts), constant(parts, pairs=0)
-    assert exact < loose < 1.2 * exact
+    assert exact * (1 - 1e-12) < loose < 1.2 * exact  # Lie's sums of pairs are the same here, added up in another order
+    assert order == 1 or loose > 1.01 * exact
     dense = [sum(c * SparsePauliOp(label_of(x, z, n)).to_matrix() for x, z, c in part) for part in parts]
     step = 0.01
     row = dense if order == 1 else [*(m / 2 for m in dense), *(m / 2 for m in reversed(dense))]
