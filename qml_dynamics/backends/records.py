@@ -151,7 +151,9 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
     """
     gates, frames, sums, size = [], [], [], []
     alike: dict[str, dict[int, _Alike]] = {}
-    first: dict[tuple[str, bytes], int] = {}  # equal circuits act once: at time 0 random ones are the preparation alone
+    first: dict[
+        tuple[int, str, bytes], int
+    ] = {}  # equal circuits act once: at time 0 random ones are the preparation alone
     same: list[int] = []
     left = _WORK if overlaps else 0.0
     for place, item in enumerate(items):
@@ -164,8 +166,8 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
         size.append(max(_largest(numbers), _largest(values)))
         if not overlaps:
             continue
-        same.append(first.setdefault((gates[-1], numbers.tobytes()), place))
         n = _circuit(item).num_qubits
+        same.append(first.setdefault((n, gates[-1], numbers.tobytes()), place))
         left -= float(len(words)) * (1 << min(n, 40))
         if same[-1] == place and left >= 0 and n <= QUBITS:
             # circuits of small gates whatever these are, others with those that differ from them in their angles only

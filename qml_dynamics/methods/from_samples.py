@@ -96,20 +96,25 @@ def one_moment(job: Job, last: QuantumCircuit) -> tuple[list[QuantumCircuit], in
     is a sum of strings of one basis.
     """
     batch = plan_batch(job.problem, job.h, job.observables, Planned([last], {}))
-    asks = (
-        isinstance(job.h, LearningHamiltonian)
-        and job.backend is not None
-        and capabilities(job.backend).estimates_losses
-    )
-    return sorted(batch.circuits, key=synthesis.sizes.size_of), len(batch.circuits) + 2 * asks
+    return sorted(batch.circuits, key=synthesis.sizes.size_of), len(batch.circuits) + 2 * _asks(job)
+
+
+def _asks(job: Job) -> bool:
+    """Whether the loss and the kinetic part go to an estimator, each on its own."""
+    known = job.backend is not None and capabilities(job.backend).estimates_losses
+    return known and isinstance(job.h, LearningHamiltonian)
 
 
 def batches(job: Job, each: int, times: int) -> tuple[Sent, ...]:
     """What one call of :func:`run` with so many saved times of ``each`` circuits sends: samples, and operators to an estimator."""
-    if not _estimates(job):
-        return (Sent(each * times),)
-    bases = sum(len(pauli_groups(terms)) for terms in measured_operators(job.h, job.observables).values())
-    return (Sent((each - bases) * times), *((Sent(times, bases),) if bases else ()))
+    bases, asks = 0, 2 * _asks(job)
+    if _estimates(job):
+        bases = sum(len(pauli_groups(terms)) for terms in measured_operators(job.h, job.observables).values())
+    return (
+        Sent((each - bases - asks) * times),
+        *((Sent(times, bases),) if bases else ()),
+        *(asks * [Sent(times, 1)]),
+    )
 
 
 def _estimates(job: Job) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
 from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -155,7 +155,9 @@ class Identity:
         if isinstance(value, Set):
             return cast(Plain, sorted(_text(v) for v in value))
         if is_plain(value):
-            return self._of(in_full(method_spec(value)), path, depth + 1)
+            aside = {f.name for f in fields(cast(Any, value)) if not f.compare}
+            spec = {k: v for k, v in in_full(method_spec(value)).items() if k not in aside}
+            return self._of(spec, path, depth + 1)
         if isinstance(value, (FunctionType, MethodType)):
             return self._function(value, path, depth)
         if is_dataclass(value) and not isinstance(value, type):

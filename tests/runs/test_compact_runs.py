@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 import qml_dynamics as qd
 from qml_dynamics.base import archive
+from qml_dynamics.base.errors import ProblemError
 from qml_dynamics.cli import main
 from qml_dynamics.methods import in_place
 from qml_dynamics.methods.tensor_train import passes, runs
@@ -154,6 +156,22 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     same(whole, qd.evolve(problem, method, folder=folder, **asked))  # which is read
     same(whole, qd.load(folder, problem=problem))
     assert capfd.readouterr().err.count("interrupted; what was done is in") == len(calls)
+
+
+def test_another_limit_of_seconds_is_the_same_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It decides whether there is an answer, not which: a kept run goes on with any."""
+    problem, method, every = CASES["train"]
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "contiguous", Signals(runs.contiguous, every))
+        begun = qd.evolve(problem, method, save=3, seed=1, progress=False, folder=tmp_path / "run")
+    assert begun.diagnostics["interrupted"]
+    longer = replace(method, max_seconds=5.0)
+    same(
+        qd.evolve(problem, method, save=3, seed=1, progress=False),
+        qd.evolve(problem, longer, save=3, seed=1, progress=False, folder=tmp_path / "run"),
+    )
+    with pytest.raises(ProblemError, match=r"method.tolerance is 0.001, the folder's is 0.0001"):
+        qd.evolve(problem, replace(method, tolerance=1e-3), save=3, seed=1, progress=False, folder=tmp_path / "run")
 
 
 def same_so_far(found: Trajectory, whole: Trajectory) -> None:

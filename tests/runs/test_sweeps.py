@@ -326,7 +326,11 @@ def test_a_function_of_python_is_refused(tmp_path: Path) -> None:
         ({"diffusion.value": [0.1]}, {"zip": ["diffusion.value", "method.steps"]}, "`zip` must"),
         ({"diffusion.value": [0.1]}, {"zip": "diffusion.value"}, "`zip` must"),
         ({"diffusion.value": [0.1, 0.2]}, {"zip": ["diffusion.value", "diffusion.value"]}, "each of them once"),
-        ({"method.steps": {4, 8}}, {}, "be a list of values"),  # whose order is another one in the next process
+        (
+            {"method.steps": {4, 8}},
+            {},
+            "in an order (a set has none)",
+        ),  # whose order is another one in the next process
         ({"initial.params": [{"width": 0.5}, {"width": 0.5}]}, {}, "once"),
         ({"method.steps": range(10**9)}, {}, "1,000,000 values"),
         ({"diffusion.value": [0.1]}, {"workers": 0}, "`workers` must"),
@@ -356,6 +360,7 @@ def test_points_vary_the_last_key_fastest_and_joined_keys_together() -> None:
     listed = [tuple(point.changes.values()) for point in every_point(found, 1)]
     assert found.shape == (2, 2, 1)
     assert listed == [(4, 2, 1, 0.1), (4, 3, 2, 0.1), (5, 2, 1, 0.1), (5, 3, 2, 0.1)]
+    assert axes({"method.steps": {2: "a", 3: "b"}.keys()}, []).shape == (2,)  # in the order of the table
     assert [point.seed for point in every_point(found, 1)] == [point.seed for point in every_point(found, 1)]
     assert len({point.seed for point in every_point(found, 1)} | {point.seed for point in every_point(found, 2)}) == 8
     assert changed({"a": {"b": {"c": 1, "d": 2}}}, {"a.b.c": 5}) == {"a": {"b": {"c": 5, "d": 2}}}

@@ -192,6 +192,19 @@ def test_units_shift_the_logarithm_and_nothing_else(unit: float) -> None:
     assert np.ptp(plain.score_samples(X)) > 1  # not vacuous
 
 
+def test_components_of_two_columns_do_not_hang_on_the_last_bit() -> None:
+    """All entries are equal to rounding there: which is the largest decides no sign."""
+    matrices = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rows = table(40, 2, seed)
+        near = rows * (1 + 1e-15 * rng.normal(size=rows.shape))
+        assert not np.array_equal(rows, near)
+        matrices.append([Components.of(each).matrix for each in (rows, near)])
+    for matrix, other in matrices:
+        np.testing.assert_allclose(matrix, other, rtol=1e-9)
+
+
 def test_search_pipeline_clone_and_pickle() -> None:
     X = load_iris().data[np.random.default_rng(0).permutation(150)]
     search = GridSearchCV(GibbsSampler(qubits=6), {"bandwidth": [0.35, 1.4]}, cv=3).fit(X)

@@ -237,3 +237,31 @@ def test_all_energies_are_taken_on_the_real_clock_where_that_costs_less() -> Non
     waves, _ = chebyshev.propagated(h, problem.initial.vector(LARGE)[None], problem.duration, "real", 1e-9)
     assert np.linalg.norm(run.states[-1] - waves[0]) < 1e-8
     assert np.abs(run.density[-1] - run.density[0]).max() > 1e-4
+
+
+def test_a_diffusion_that_falls_to_zero_is_left_to_the_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without diffusion no mode is slow; the last stage only weighs the wave, ``psi -> e^{-time loss} psi``."""
+    loss = lambda w: 10 * (w[:, 0] ** 2 - 4) ** 2  # noqa: E731
+    problem = qd.Problem(qd.Grid((-6, 6), 10), loss, qd.Linear(1e-3, 0.0), clock="imaginary", duration=4.0)
+    found = qd.anneal(problem, 2, spectrum=False)
+    monkeypatch.setattr(engine, "slow_modes_pay", lambda *which: False)
+    plain = qd.anneal(problem, 2, spectrum=False)
+    assert found.diagnostics["diffusion"][-1] == 0.0
+    weighed = found.states[1] * np.exp(-2.0 * loss(problem.domain.axes[0][:, None]))
+    weighed /= np.linalg.norm(weighed)
+    assert np.linalg.norm(found.states[2] - weighed) < 1e-7
+    for a, b in zip(found.states, plain.states):
+        assert np.linalg.norm(a - b) < 1e-7  # 1e-8 a stage each
+    assert found.expectations["energy"].value[0] > 2 * found.expectations["energy"].value[-1]
+
+
+def test_the_memory_of_all_energies_is_told() -> None:
+    """Twice the points take four times as much on the real clock; above the largest matrix only waves are held."""
+    told = {}
+    for clock in ("real", "imaginary"):
+        for qubits in (10, 11, 12):
+            problem = qd.Problem(qd.Grid((-2.5, 2.5), qubits), tilted, 0.4, clock=clock, duration=1.0)
+            told[clock, qubits] = qd.cost(problem, engine.Annealing(2)).memory
+    assert told["real", 11] > 3.5 * told["real", 10] > 3.5 * 32 * 4**10
+    assert told["real", 12] < told["real", 10]
+    assert told["imaginary", 10] < told["imaginary", 12] < told["real", 11]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...backends import Backend
-from ...base.errors import MethodError, available_memory, require
+from ...base.errors import MethodError, require
 from ...base.interrupts import whole
 from ...base.printing import printed_briefly
 from ...base.progress import Progress
@@ -32,6 +32,7 @@ from .stages import Staged
 Point = tuple[float, np.ndarray, float]
 _TOL = 1e-8  # of the wave in the 2-norm, a stage
 _MOST_DENSE = 1 << 11  # points of a matrix that is diagonalised because that costs less
+_BYTES_DENSE = 64  # of each of its entries, the work of the diagonalisation included
 _PLENTY = 1e-10  # an error below which no better one is looked for
 
 
@@ -94,8 +95,12 @@ class Annealing(Usual):
         """The waves that are held, and the tails of a loss with what they are made from."""
         domain = job.problem.domain
         held = 16 * domain.size * (len(job.saves) + 8)
-        few = self.method is None and job.problem.clock == "imaginary" and DENSE < domain.size <= slow_modes.POINTS
-        return Work(domain.num_qubits, held + few * (800 * domain.size + (1 << 24)))
+        own = self.method is None and isinstance(job.h, LearningHamiltonian) and domain.size > DENSE
+        few = own and job.problem.clock == "imaginary" and domain.size <= slow_modes.POINTS
+        every = own and job.problem.clock == "real" and domain.size <= _MOST_DENSE
+        return Work(
+            domain.num_qubits, held + few * (800 * domain.size + (1 << 24)) + every * _BYTES_DENSE * domain.size**2
+        )
 
     def refined(self) -> Annealing:
         """Itself: a stage is exact."""
@@ -188,7 +193,9 @@ def _series_price(h: LearningHamiltonian, weights: Sequence[float], time: float,
 
 def slow_modes_pay(h: LearningHamiltonian, weights: Sequence[float], time: float, clock: str) -> bool:
     """Whether a stage in the slowest modes costs less than the series."""
-    if clock != "imaginary" or h.domain.size > slow_modes.POINTS:
+    if (
+        clock != "imaginary" or h.domain.size > slow_modes.POINTS or weights[0] <= 0
+    ):  # without diffusion no mode is slow
         return False
     return _series_price(h, weights, time, clock) > 30e3 + 3 * h.domain.size
 
@@ -198,7 +205,7 @@ def dense_pays(h: Hamiltonian, weights: Sequence[float], time: float, clock: str
     size = h.domain.size
     if not isinstance(h, LearningHamiltonian) or clock != "real" or size > _MOST_DENSE:
         return False
-    return _series_price(h, weights, time, clock) > 4e-4 * size**3 and available_memory() > 64 * size * size
+    return _series_price(h, weights, time, clock) > 4e-4 * size**3
 
 
 def _by_series(

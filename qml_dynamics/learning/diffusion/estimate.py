@@ -101,7 +101,9 @@ class Components:
                 f"Argument `X` must have columns of which none is a combination of others, but its {len(rows)} rows span {rank} of "
                 f"{len(mean)} dimensions: a density has no extent along the rest. Leave columns out, or reduce them by PCA({rank})."
             )
-        signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(mean))])
+        apart = np.abs(vectors)  # entries that are equal to rounding, as all of two columns are, count as equal
+        first = (apart > (1 - 1e-6) * apart.max(axis=0)).argmax(axis=0)
+        signs = np.sign(vectors[first, np.arange(len(mean))])
         matrix = vectors * signs / np.sqrt(sizes) / spread[:, None]
         return cls(mean, matrix, float(-np.log(spread).sum() - 0.5 * np.log(sizes).sum()))
 

@@ -208,7 +208,7 @@ def _at_saves(job: Job, flow: Iterator[Reached]) -> list[QuantumCircuit]:
 _KEPT = 610  # bytes a point: the rows of the register at a saved time, their laws, and what post-selection compares
 
 
-_LOOKED = 1000  # bytes a point: the waves on which the strings of a domain have acted
+_LOOKED = 830  # bytes a point: the waves on which the strings of a domain have acted
 
 
 def work_selected(job: Job, method: PostSelected) -> Work:

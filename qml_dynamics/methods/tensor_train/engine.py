@@ -321,7 +321,7 @@ class Engine:
         """The loss in two parts; None where it has no finer scale than the momenta, or a rank above the largest."""
         turn = 2 * self.swings()[1][2] * swing(self.problem.strength, self.problem.duration)
         fine = max(FINEST, self.fine / max(1.0, turn))
-        found = interpolated(lambda bits: self.loss(bits) + 0j, self.seeds, fine, self.most, self.places)
+        found = interpolated(lambda bits: self.loss(bits) + 0j, seeds(self.begin), fine, self.most, self.places)
         if not found.whole:
             return None
         loss = rounded(found.train, fine, self.most)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -83,7 +83,7 @@ class TensorTrain(Usual):
     tolerance: float = 1e-8
     max_bond: int = 256
     layout: str = "mirrored"
-    max_seconds: float = 300.0
+    max_seconds: float = field(default=300.0, compare=False)  # decides whether there is an answer, not which
 
     name: ClassVar[str] = "tensor_train"
 
@@ -175,10 +175,11 @@ class TensorTrain(Usual):
         return Work(qubits, table + largest(qubits, most) * (_TRAINS + 2 * saves), bound=True, asks=None)
 
     def refined(self) -> TensorTrain:
-        """Twice the steps; a sixteenth of the tolerance where the steps follow from it."""
+        """Twice the steps; a sixteenth of the tolerance where the steps follow from it. It may take sixteen times as long."""
+        longer = replace(self, max_seconds=16 * self.max_seconds)
         if self.steps is None:
-            return replace(self, tolerance=max(1e-12, self.tolerance / 16))
-        return replace(self, steps=2 * self.steps)
+            return replace(longer, tolerance=max(1e-12, self.tolerance / 16))
+        return replace(longer, steps=2 * self.steps)
 
 
 def largest(qubits: int, most: int) -> int:

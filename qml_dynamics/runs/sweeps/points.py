@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,8 +183,8 @@ def _key(key: object) -> str:
 
 
 def _values(key: str, given: object) -> tuple[Any, ...]:
-    must = f"be a list of values for {describe(key)}, at least one"
-    listed = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping, Set))  # a set has no order
+    must = f"be a list of values for {describe(key)}, at least one, in an order (a set has none)"
+    listed = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping, set, frozenset))
     values = tuple(plain(value) for value in itertools.islice(given, MANY + 1)) if listed else ()  # type: ignore[call-overload]
     require(len(values) > 0, "over", must, given)
     require(len(values) <= MANY, "over", f"have at most {MANY:,} values for {describe(key)}", "more")

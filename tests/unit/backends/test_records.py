@@ -150,3 +150,19 @@ def test_a_damaged_record() -> None:
     data = record([layered(1)]).to_bytes()
     with pytest.raises(BackendError, match="record of the circuits is damaged"):
         Record.from_bytes(data[:40])
+
+
+def test_equal_gates_on_registers_of_two_widths_are_two_circuits() -> None:
+    """Each has its own amplitudes, also where another library builds the second from other gates."""
+    circuits = [QuantumCircuit(2), QuantumCircuit(3)]
+    for circuit in circuits:
+        circuit.x(0)
+    known, alone = record(circuits), record(circuits[1:])
+    np.testing.assert_allclose(known.overlaps[int(known.length[0]) :], alone.overlaps, rtol=1e-12)
+    other = QuantumCircuit(3)
+    other.h(0)
+    other.z(0)
+    other.h(0)
+    with pytest.warns(SynthesisChangedWarning):
+        assert same_circuits(known, [circuits[0], other]) is None
+    assert same_circuits(known, [circuits[0], QuantumCircuit(3)]) == 1

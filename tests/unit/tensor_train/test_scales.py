@@ -9,6 +9,7 @@ import pytest
 from numpy.polynomial import legendre
 
 import qml_dynamics as qd
+from qml_dynamics.methods.tensor_train.engine import Engine
 from qml_dynamics.methods.tensor_train.layout import Layout
 from qml_dynamics.methods.tensor_train.runs import stepper
 from qml_dynamics.methods.tensor_train.scales import narrow_places, taken_apart
@@ -92,6 +93,24 @@ def test_a_ripple_beyond_the_momenta(clock: str) -> None:
     assert 1e-4 < true <= stated <= 30 * true
     assert stated < 0.02
     assert run.diagnostics["error_parts"]["cutoff"] > 0.1 * true
+
+
+@pytest.mark.slow
+def test_the_two_parts_do_not_depend_on_what_was_interpolated_before() -> None:
+    """A run that is read back begins with fresh points, and has to find the same bits."""
+    loss = lambda w: 0.5 * (w**2).sum(axis=1) + 2.0 * np.cos(2 * np.pi * 128 * w / 16).sum(axis=1)  # noqa: E731
+    grid = qd.Grid([(-8, 8)] * 2, 10)
+    problem = qd.Problem(grid, loss, 0.5, clock="real", initial=qd.Gaussian((1.0, 0.5), 0.7), duration=0.25)
+    engine = stepper(problem, qd.TensorTrain(2, tolerance=1e-4))
+    assert isinstance(engine, Engine)
+    fresh = engine._apart(engine.begin, 2)
+    before = len(engine.seeds)
+    engine.potential(0.125)
+    assert len(engine.seeds) != before
+    again = engine._apart(engine.begin, 2)
+    assert fresh is not None
+    assert again is not None
+    assert all(np.array_equal(a, b) for a, b in zip(fresh.smooth, again.smooth, strict=True))
 
 
 def test_steps_converge_as_declared_beside_a_ripple() -> None:
