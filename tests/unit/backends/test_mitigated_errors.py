@@ -175,6 +175,19 @@ def test_errors_are_those_of_dense_matrices() -> None:
         assert own.shots == int(counts.count[kept(counts.index)].sum())
 
 
+def test_counts_are_worth_the_samples_of_their_variance() -> None:
+    """Of the parity of all qubits, which suffers most from the inverse, on a line through scales 1 and 3."""
+    flat = planted("two qubits, flat")
+    counts = job([flat, flat], 2, False, 20_000, (1, 3))
+    assert counts.quasi is not None
+    shrink = np.prod([1 - up - down for up, down in RATES])
+    assert counts.shots == int(20_000 * shrink**2 / (1.5**2 + 0.5**2))
+    error = counts.quasi.mean(parity)[1]
+    assert error * np.sqrt(counts.shots) == pytest.approx(
+        1.0, abs=0.02
+    )  # the mean read is 0.005, the floor of shots 1e-4
+
+
 def test_groups_of_strings_and_runs_read_it() -> None:
     counts = job([planted("two qubits, certain")], 1, True)
     group = PauliGroup(("Z", "Z"), pauli_sum({"ZZ": 1.0, "IZ": 0.5}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..planting import Mutant, mutant
 
 MITIGATION = "tests/unit/backends/test_mitigation.py"
+ERRORS = "tests/unit/backends/test_mitigated_errors.py"
 SEEDS = "tests/power/test_seeds.py"
 PLANTED = "tests/power/test_planted_truth.py"
 
@@ -14,9 +15,8 @@ BACKENDS: tuple[Mutant, ...] = (
         "backends",
         "asymmetric readout: p(1|0) for p(0|1), in both directions",
         "mitigation/readout.py",
-        "        out = np.moveaxis(np.tensordot(np.array([[1 - up, down], [up, 1 - down]]), out, axes=(1, axis)), 0, axis)",
-        "        up, down = down, up\n"
-        "        out = np.moveaxis(np.tensordot(np.array([[1 - up, down], [up, 1 - down]]), out, axes=(1, axis)), 0, axis)",
+        "[np.array([[1 - up, down], [up, 1 - down]]) for up, down in errors]",
+        "[np.array([[1 - up, down], [up, 1 - down]]) for down, up in errors]",
         MITIGATION,
     ),
     mutant(
@@ -24,8 +24,8 @@ BACKENDS: tuple[Mutant, ...] = (
         "backends",
         "asymmetric readout: zeros and ones exchanged",
         "mitigation/readout.py",
-        "out.append((rates[0], rates[1]))",
-        "out.append((rates[1], rates[0]))",
+        "return np.array([(zero[1], one[0]) for zero, one in seen])",
+        "return np.array([(one[0], zero[1]) for zero, one in seen])",
         MITIGATION,
     ),
     mutant(
@@ -61,27 +61,37 @@ BACKENDS: tuple[Mutant, ...] = (
         "backends",
         "error bar: mitigated counts are worth all shots",
         "mitigation/batch.py",
-        "worth / amplification(errors) ** 2",
-        "worth / amplification(errors)",
+        "/ amplification(errors) ** 2",
+        "/ amplification(errors)",
         "tests/power/test_planted_truth.py",
     ),
     mutant(
         "zne-without-the-weights",
         "backends",
         "weights of the scales dropped from the equivalent shots",
-        "mitigation/zne.py",
-        "return weights @ p, float(1.0 / (weights**2 / n).sum())",
-        "return weights @ p, float(1.0 / (np.abs(weights) / n).sum())",
+        "mitigation/batch.py",
+        "float((weights**2 / worth).sum())",
+        "float((np.abs(weights) / worth).sum())",
         MITIGATION,
+        ERRORS,
     ),
     mutant(
         "zne-rate-is-known",
         "backends",
         "error bar: the fitted rate is taken for certain",
         "mitigation/zne.py",
-        "return out, 1.0 / (1.0 / strength + pull**2 / information)",
-        "return out, strength",
+        "return n * powers / strength, 1.0 + strength * pull**2 / information",
+        "return n * powers / strength, 1.0",
         MITIGATION,
+    ),
+    mutant(
+        "calibration-taken-for-exact",
+        "backends",
+        "error bar: rates from samples are taken for certain",
+        "mitigation/batch.py",
+        "variances=variances(errors, calibrating) if calibrating else exact,",
+        "variances=exact,",
+        ERRORS,
     ),
     mutant(
         "folds-share-a-seed",
