@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from ..base.errors import BackendError
 from ..results.journal import Scope
-from ..results.quasi import quasi_of
 from ..results.trajectory import Counts
 from .base import Asked, Backend, EstimatingBackend, Expected, OnStep, capabilities
 from .midway import MidwayBackend
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
 
 _QUICK = 0.05  # seconds below which exact numbers are computed again rather than kept
 _LARGEST = 1 << 26  # bytes of exact numbers that are kept of one call
-_FIRST, _SECOND, _QUASI = "first", "second", "quasi/"
-Answers = list[dict[str, np.ndarray]]  # of each circuit: what it is called in the file
+Answers = list[tuple[np.ndarray, np.ndarray]]
 
 
 def cached(backend: Backend, scope: Scope) -> Backend:
@@ -57,18 +55,18 @@ class Cached(Forwarding):
         def ask() -> Answers:
             """Run on the backend: one pair (values, standard errors) for each circuit with its operators."""
             found = cast(EstimatingBackend, self.inner).estimate(asked, shots, seeds)
-            return [_pair(e.value, e.stderr) for e in found]
+            return [(np.asarray(e.value), np.asarray(e.stderr)) for e in found]
 
-        return [Expected(a[_FIRST], a[_SECOND]) for a in self._kept("estimate", asked, shots, seeds, ask)]
+        return [Expected(*pair) for pair in self._kept("estimate", asked, shots, seeds, ask)]
 
     def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
         """As :meth:`sample`, exact: kept where they took longer than reading them does."""
 
         def ask() -> Answers:
             """Run on the backend: the probabilities of each circuit, beside an empty array."""
-            return [_pair(law, np.zeros(0)) for law in self.inner.probabilities(circuits)]
+            return [(np.asarray(law), np.zeros(0)) for law in self.inner.probabilities(circuits)]
 
-        return [answer[_FIRST] for answer in self._kept("probabilities", circuits, None, (), ask)]
+        return [law for law, _ in self._kept("probabilities", circuits, None, (), ask)]
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """Those of the backend: amplitudes are computed again."""
@@ -87,10 +85,10 @@ class Cached(Forwarding):
         run: Callable[[Sequence[QuantumCircuit], int, Sequence[int]], list[Counts]],
     ) -> list[Counts]:
         def ask() -> Answers:
-            """Run on the backend: outcomes as integers and how often each came, for each circuit; with what mitigation has read."""
-            return [_of_counts(c) for c in run(circuits, shots, seeds)]
+            """Run on the backend: one pair (outcomes as integers, how often each came) for each circuit."""
+            return [(c.index, c.count) for c in run(circuits, shots, seeds)]
 
-        return [_counts(answer) for answer in self._kept(verb, circuits, shots, seeds, ask)]
+        return [Counts(*pair) for pair in self._kept(verb, circuits, shots, seeds, ask)]
 
     def _kept(
         self,
@@ -103,18 +101,15 @@ class Cached(Forwarding):
         journal, name = self.scope.journal, self.scope.call(_mark(verb, items, shots, seeds))
         found = journal.read(name)
         if found is not None:
-            kept: Answers = [{} for _ in items]
-            for key, array in found.arrays.items():
-                number, _, part = key.partition("/")
-                kept[int(number)][part] = array
-            return kept
+            pairs = range(len(items))
+            return [(found.arrays[f"{i}/first"], found.arrays[f"{i}/second"]) for i in pairs]
         self._send(f"{name}-sent")
         started = time.monotonic()
         answers = ask()
         exact = shots is None and not self.precious
-        arrays = {f"{i}/{part}": array for i, answer in enumerate(answers) for part, array in answer.items()}
-        size = sum(array.nbytes for array in arrays.values())
+        size = sum(a.nbytes + b.nbytes for a, b in answers)
         if not exact or (time.monotonic() - started > _QUICK and size < _LARGEST):
+            arrays = {f"{i}/{part}": a for i, pair in enumerate(answers) for part, a in zip(("first", "second"), pair)}
             journal.write(name, {"verb": verb}, arrays)
         return answers
 
@@ -130,20 +125,6 @@ class Cached(Forwarding):
             )
         self.scope.journal.write(name, {"backend": self.name})
         self.scope.treasure()
-
-
-def _pair(first: object, second: object) -> dict[str, np.ndarray]:
-    return {_FIRST: np.asarray(first), _SECOND: np.asarray(second)}
-
-
-def _of_counts(counts: Counts) -> dict[str, np.ndarray]:
-    read = {} if counts.quasi is None else {_QUASI + name: a for name, a in counts.quasi.arrays().items()}
-    return {**_pair(counts.index, counts.count), **read}
-
-
-def _counts(answer: Mapping[str, np.ndarray]) -> Counts:
-    read = {name.removeprefix(_QUASI): array for name, array in answer.items() if name.startswith(_QUASI)}
-    return Counts(answer[_FIRST], answer[_SECOND], quasi_of(read) if read else None)
 
 
 def _mark(verb: str, items: Sequence[QuantumCircuit] | Sequence[Asked], shots: int | None, seeds: Sequence[int]) -> str:

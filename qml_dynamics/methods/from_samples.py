@@ -268,7 +268,6 @@ def from_outcomes(job: Job, planned: Planned, batch: Batch, outcomes: Sequence[C
             for i in moments
         ]
         expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
-    counts = {basis: tuple(replace(c, quasi=None) for c in row) for basis, row in counts.items()}  # as files keep them
     if job.compact:  # no table has so many points
         return _without_density(job, planned, expectations, counts)
     density = np.array([c.histogram(domain.size).reshape(domain.shape) for c in counts["weight"]])

@@ -39,8 +39,6 @@ class PauliGroup:
 
     def estimate(self, counts: Counts) -> tuple[float, float]:
         """Mean and standard error of the group's sum from outcomes in its basis."""
-        if counts.quasi is not None:
-            return counts.quasi.mean(self.values)
         mode = int(counts.index[int(np.argmax(counts.count))])
         unseen = unseen_change(counts.index, counts.count, flips(self.terms.num_qubits, mode), self.values)
         return mean_of_counts(self.values(counts.index), counts.count, unseen)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base.estimate import mean_of_counts
 from ..model.domains import Domain, Hypercube
-
-if TYPE_CHECKING:
-    from .trajectory import Counts
+from .trajectory import Counts
 
 
 def mean_seen(domain: Domain, counts: Counts, values: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
@@ -22,8 +19,6 @@ def mean_seen(domain: Domain, counts: Counts, values: Callable[[np.ndarray], np.
         counts: samples of its points, or of its momenta.
         values: of flat indices of that basis, shape ``(m,)`` to ``(m,)``.
     """
-    if counts.quasi is not None:
-        return counts.quasi.mean(values)
     neighbours = neighbours_of(domain, _mode(counts.index, counts.count))
     unseen = unseen_change(counts.index, counts.count, neighbours, values)
     return mean_of_counts(np.asarray(values(counts.index), dtype=float), counts.count, unseen)

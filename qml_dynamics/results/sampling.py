@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
 
 from ..base.errors import require
@@ -86,24 +83,3 @@ def merged_counts(outcomes: np.ndarray, counts: np.ndarray) -> Counts:
     """Counts with equal outcomes added up, ascending."""
     index, where = np.unique(outcomes, return_inverse=True)
     return Counts(index, np.bincount(where, weights=counts).astype(np.int64))
-
-
-def mapped_counts(counts: Counts, called: Callable[[np.ndarray], np.ndarray]) -> Counts:
-    """Counts with outcomes called by other numbers, equal ones added up, ascending.
-
-    >>> mapped_counts(Counts(np.array([1, 2, 3]), np.array([5, 4, 1])), lambda index: index & 1).count.tolist()
-    [4, 6]
-    """
-    quasi = None if counts.quasi is None else counts.quasi.mapped(called)
-    return replace(merged_counts(called(counts.index), counts.count), quasi=quasi)
-
-
-def counts_where(counts: Counts, kept: Callable[[np.ndarray], np.ndarray]) -> Counts:
-    """The outcomes for which a function of their numbers, shape ``(m,)`` to ``(m,)``, is True.
-
-    >>> counts_where(Counts(np.array([1, 2, 3]), np.array([5, 4, 1])), lambda index: index > 1).index.tolist()
-    [2, 3]
-    """
-    mask = kept(counts.index)
-    quasi = None if counts.quasi is None else counts.quasi.only(kept)
-    return Counts(counts.index[mask], counts.count[mask], quasi)

@@ -26,7 +26,6 @@ from ..model.problem import Problem
 from ..model.spec import describe_method, describe_problem
 from .members import Predicting
 from .predictions import Chosen, Predictor, law_of
-from .quasi import Quasi
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,15 +36,10 @@ FORMAT = 1
 @printed_briefly
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Samples of one basis: flat grid indices (ascending) and how often each was seen.
-
-    Counts that mitigation has made have the samples as they were read beside them (``quasi``), from which means are computed; those of
-    a :class:`Trajectory` have not.
-    """
+    """Samples of one basis: flat grid indices (ascending) and how often each was seen."""
 
     index: np.ndarray
     count: np.ndarray
-    quasi: Quasi | None = field(default=None, repr=False)
 
     @property
     def shots(self) -> int:

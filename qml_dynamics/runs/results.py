@@ -1,9 +1,8 @@
-"""The outcomes of one batch on disk: arrays without pickle, written by rename; with what mitigation has read."""
+"""The outcomes of one batch on disk: three arrays without pickle, written by rename."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,13 +11,10 @@ import numpy as np
 from ..backends.base import Expected
 from ..base.archive import checked, nonnegative, read_npz, reading
 from ..base.errors import BackendError, ProblemError, describe
-from ..results.quasi import Quasi, quasi_of
 from ..results.trajectory import Counts, write_npz
 from .content import check_result, write_kept
 from .ledger import Batch, Ledger
 from .own_files import RESULTS
-
-_QUASI = "quasi/"
 
 
 def result_name(number: int, attempt: int) -> str:
@@ -42,7 +38,6 @@ def batch_file(batch: Batch) -> str:
 
 def write_results(folder: Path, name: str, outcomes: Sequence[Counts] | Sequence[Expected], ledger: Ledger) -> None:
     """Write all circuits of a batch (counts, or estimates), whole or not at all, and record the file."""
-    read: dict[str, np.ndarray] = {}
     if isinstance(outcomes[0], Expected):
         estimates = cast(Sequence[Expected], outcomes)
         sizes = np.array([len(e.value) for e in estimates])
@@ -50,12 +45,10 @@ def write_results(folder: Path, name: str, outcomes: Sequence[Counts] | Sequence
     else:
         every = cast(Sequence[Counts], outcomes)
         sizes = np.array([len(c.index) for c in every])
-        beside = [(k, c.quasi.arrays()) for k, c in enumerate(every) if c.quasi is not None]
-        read = {f"{_QUASI}{k}/{part}": array for k, found in beside for part, array in found.items()}
         parts = {"index": [c.index for c in every], "count": [c.count for c in every]}
     arrays = {name: np.concatenate([np.asarray(part) for part in rows]) for name, rows in parts.items()}
     try:
-        write_kept(folder, name, ledger, lambda path: write_npz(path, {**arrays, **read, "sizes": sizes}))
+        write_kept(folder, name, ledger, lambda path: write_npz(path, {**arrays, "sizes": sizes}))
     except ProblemError as error:
         raise BackendError(str(error)) from None
 
@@ -79,18 +72,7 @@ def read_results(folder: Path, name: str, ledger: Ledger) -> list[Any]:
             parts = checked(arrays, "index", "iu", many, nonnegative), checked(arrays, "count", "iu", many, nonnegative)
     check_result(folder, name, ledger)
     ends = np.cumsum(sizes)
-    out = [kind(*(part[end - n : end] for part in parts)) for end, n in zip(ends, sizes)]
-    return [replace(o, quasi=q) for o, q in zip(out, _quasi(arrays, len(out)))] if kind is Counts else out
-
-
-def _quasi(arrays: Mapping[str, np.ndarray], circuits: int) -> list[Quasi | None]:
-    """What mitigation has read, for each circuit."""
-    read: dict[int, dict[str, np.ndarray]] = {}
-    for key, array in arrays.items():
-        if key.startswith(_QUASI):
-            k, _, part = key.removeprefix(_QUASI).partition("/")
-            read.setdefault(int(k), {})[part] = array
-    return [quasi_of(read[k]) if k in read else None for k in range(circuits)]
+    return [kind(*(part[end - n : end] for part in parts)) for end, n in zip(ends, sizes)]
 
 
 def check_complete(outcomes: Sequence[Counts | Expected], circuits: int, shots: int, what: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from qiskit import QuantumCircuit, transpile
@@ -12,7 +11,7 @@ from qiskit.transpiler.exceptions import TranspilerError
 
 from ..base.errors import MethodError
 from ..model.domains import Domain
-from ..results.sampling import counts_where, mapped_counts
+from ..results.sampling import merged_counts
 from ..results.trajectory import Counts
 from .foreign import opened
 from .sizes import depth_of, size_of
@@ -42,17 +41,18 @@ def read_weight(domain: Domain, counts: Counts) -> Counts:
 
     In one-hot encoding of outcomes that :func:`kept_counts` has kept.
     """
-    return mapped_counts(counts, partial(point_index, domain))
+    return merged_counts(point_index(domain, counts.index), counts.count)
 
 
 def read_dual(domain: Domain, counts: Counts) -> Counts:
     """Outcomes after the transform as flat indices into ``domain.dual``."""
-    return mapped_counts(counts, partial(dual_index, domain))
+    return merged_counts(dual_index(domain, counts.index), counts.count)
 
 
 def kept_counts(domain: Domain, counts: Counts) -> Counts:
     """The outcomes that are points, or modes: in one-hot encoding those with exactly one excitation an axis; elsewhere all."""
-    return counts_where(counts, partial(on_points, domain))
+    kept = on_points(domain, counts.index)
+    return Counts(counts.index[kept], counts.count[kept])
 
 
 def weight_probabilities(domain: Domain, probabilities: np.ndarray) -> np.ndarray:

@@ -312,7 +312,6 @@ COVERS: dict[str, tuple[str, ...] | str] = {
     "plotting/pages/sections.py": "what a run says, printed",
     "results/observables.py": ("a line", "walls", "rare outcomes", "one measured group"),
     "results/rare.py": ("rare outcomes",),
-    "results/quasi.py": "rates planted from outside, 200 seeds; unit/backends/test_mitigated_errors.py",
     "runs/trajectory_file.py": "what a file says",
     "validation/loss_budget.py": "sums of errors of other modules",
     "validation/compact_comparison.py": "a distance expected of equal runs, and errors of other modules",

@@ -7,21 +7,20 @@ can read a job with nothing but its id.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict, cast
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit
 
 from ...base.errors import BackendError
-from ...results.quasi import Quasi
 from ...results.sampling import merged_counts
 from ...results.trajectory import Counts
 from ..device.compile import REGISTER, Compiled
 from ..midway import flagged
 from ..options import DeviceOptions
-from .readout import amplification, as_counts, calibrated, dense, nearest_distribution, unread, variances
-from .zne import folded, weighing
+from .readout import amplification, as_counts, calibrated, dense, nearest_distribution, unread
+from .zne import extrapolated, folded
 
 if TYPE_CHECKING:
     from qiskit.primitives import BitArray, PrimitiveResult
@@ -81,23 +80,22 @@ def reduced(outcomes: Sequence[Counts], roles: Sequence[Role], options: DeviceOp
     """The counts of each circuit, readout undone and noise extrapolated where asked for.
 
     Mitigated counts are whole numbers too: those of the nearest distribution, for the number of samples that would have the
-    same variance. So they are fewer than the shots taken. What was read stands beside them (``quasi``): means and standard errors are
-    computed from that, which no projection has moved.
+    same variance. So they are fewer than the shots taken, and standard errors computed from them are honest.
     """
     if not options.mitigates:
         return list(outcomes)
-    assignment, calibrating = _assignment(outcomes, roles)
+    assignment = _assignment(outcomes, roles)
     for role in roles:
         _check_role(role, assignment, options)
-    found: dict[int, dict[int, _Read]] = {}
+    found: dict[int, dict[int, tuple[np.ndarray, float]]] = {}
     for counts, role in zip(outcomes, roles):
         if "circuit" not in role:
             continue
-        reported, told = [(one, zero) for one, zero in role.get("readout", ())], 0.0
-        errors = reported or [(0.0, 0.0)] * len(role["qubits"])
-        if options.readout_mitigation is not None and not reported:
-            errors, told = [assignment[q] for q in role["qubits"]], calibrating
-        found.setdefault(role["circuit"], {})[role["scale"]] = _Read(counts, errors, told)
+        distribution, worth = dense(counts, len(role["qubits"])), float(counts.shots)
+        if options.readout_mitigation is not None:
+            errors = [(one, zero) for one, zero in role.get("readout", ())] or [assignment[q] for q in role["qubits"]]
+            distribution, worth = unread(distribution, errors), worth / amplification(errors) ** 2
+        found.setdefault(role["circuit"], {})[role["scale"]] = (distribution, worth)
     return [_one(found[index], options) for index in sorted(found)]
 
 
@@ -110,50 +108,30 @@ def _check_role(role: Role, assignment: Mapping[int, tuple[float, float]], optio
         raise BackendError("This job was not submitted with the mitigation that it is to be read with.")
 
 
-@dataclass(frozen=True, eq=False)
-class _Read:
-    """Counts of one circuit at one noise scale, and the readout errors to be undone; those of ``calibrating`` shots where not 0."""
-
-    counts: Counts
-    errors: list[tuple[float, float]]
-    calibrating: float
-
-
-def _one(at: Mapping[int, _Read], options: DeviceOptions) -> Counts:
-    """The counts of one circuit, with what was read beside them."""
-    scales, read = sorted(at), [at[scale] for scale in sorted(at)]
-    errors, calibrating = read[0].errors, read[0].calibrating
-    laws = np.array([unread(dense(r.counts, len(errors)), errors) for r in read])
-    worth = np.array([r.counts.shots for r in read]) / amplification(errors) ** 2
-    weights, inflation = np.ones(1), 1.0
+def _one(at: Mapping[int, tuple[np.ndarray, float]], options: DeviceOptions) -> Counts:
+    scales = sorted(at)
     if len(scales) > 1:
-        weights, inflation = weighing(scales, laws, worth, options.zne_extrapolation)
-    exact = np.zeros((len(errors), 2))
-    quasi = Quasi(
-        parts=tuple((r.counts.index, r.counts.count) for r in read),
-        weights=weights,
-        errors=np.array(errors),
-        variances=variances(errors, calibrating) if calibrating else exact,
-        inflation=inflation,
-    )
-    of_all = 1.0 / (inflation * float((weights**2 / worth).sum()))
-    return replace(as_counts(nearest_distribution(quasi.distribution()), of_all), quasi=quasi)
+        ps, ns = zip(*(at[s] for s in scales))
+        distribution, worth = extrapolated(scales, ps, ns, options.zne_extrapolation)
+    else:
+        distribution, worth = at[scales[0]]
+    return as_counts(nearest_distribution(distribution), worth)
 
 
-def _assignment(outcomes: Sequence[Counts], roles: Sequence[Role]) -> tuple[dict[int, tuple[float, float]], float]:
-    """Readout errors of the physical qubits from the calibration circuits of this job, and the fewest shots of these.
+def _assignment(outcomes: Sequence[Counts], roles: Sequence[Role]) -> dict[int, tuple[float, float]]:
+    """Readout errors of the physical qubits from the calibration circuits of this job.
 
     Marginals are taken from the sparse counts: a calibration may measure many more qubits than any single circuit.
     """
     seen: dict[int, Counts] = {role["calibration"]: c for c, role in zip(outcomes, roles) if "calibration" in role}
     if not seen:
-        return {}, 0.0
+        return {}
     qubits = next(role["qubits"] for role in roles if "calibration" in role)
     out = {}
     for bit, qubit in enumerate(qubits):
         zeros, ones = (_marginal(seen[which], bit) for which in (0, 1))
         out[qubit] = calibrated(zeros, ones, 1)[0]
-    return out, float(min(counts.shots for counts in seen.values()))
+    return out
 
 
 def _marginal(counts: Counts, bit: int) -> np.ndarray:

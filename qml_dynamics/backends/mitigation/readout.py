@@ -15,7 +15,6 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ...base.errors import BackendError, check_memory
-from ...results.quasi import by_qubit, inverse
 from ...results.trajectory import Counts
 from ..base import Backend
 
@@ -36,15 +35,23 @@ def unread(probabilities: np.ndarray, errors: Sequence[tuple[float, float]]) -> 
     >>> unread(np.array([0.9, 0.1]), [(0.1, 0.3)]).round(12).tolist()
     [1.0, 0.0]
     """
+    out = np.asarray(probabilities, dtype=float).reshape((2,) * len(errors))
     for qubit, (up, down) in enumerate(errors):
         if up + down >= 1:
             raise BackendError(f"Readout of qubit {qubit} is random: p(1|0) = {up:.3g}, p(0|1) = {down:.3g}.")
-    return by_qubit(probabilities, inverse(errors))
+        axis = len(errors) - 1 - qubit
+        inverse = np.array([[1 - down, -down], [-up, 1 - up]]) / (1 - up - down)
+        out = np.moveaxis(np.tensordot(inverse, out, axes=(1, axis)), 0, axis)
+    return out.reshape(-1)
 
 
 def read(probabilities: np.ndarray, errors: Sequence[tuple[float, float]]) -> np.ndarray:
     """Apply readout errors: the inverse of :func:`unread`."""
-    return by_qubit(probabilities, [np.array([[1 - up, down], [up, 1 - down]]) for up, down in errors])
+    out = np.asarray(probabilities, dtype=float).reshape((2,) * len(errors))
+    for qubit, (up, down) in enumerate(errors):
+        axis = len(errors) - 1 - qubit
+        out = np.moveaxis(np.tensordot(np.array([[1 - up, down], [up, 1 - down]]), out, axes=(1, axis)), 0, axis)
+    return out.reshape(-1)
 
 
 def amplification(errors: Sequence[tuple[float, float]]) -> float:
@@ -61,17 +68,6 @@ def calibrated(zeros: np.ndarray, ones: np.ndarray, num_qubits: int) -> list[tup
     Half a count is added to each side (Jeffreys), so that a qubit without an error in the sample is not called perfect.
     """
     return [(float(up), float(down)) for up, down in (_wrong(zeros, ones, num_qubits) + 0.5) / _shots(zeros, ones)]
-
-
-def variances(errors: Sequence[tuple[float, float]], shots: float) -> np.ndarray:
-    """Variances of errors that :func:`calibrated` found with so many shots of each circuit, shape ``(n, 2)``: of Jeffreys' posterior.
-
-    >>> variances([(0.5, 0.0)], 98).tolist()
-    [[0.0025, 0.0]]
-    """
-    rates = np.asarray(errors, dtype=float).reshape(-1, 2)
-    out: np.ndarray = rates * (1 - rates) / (shots + 2.0)
-    return out
 
 
 def _wrong(zeros: np.ndarray, ones: np.ndarray, num_qubits: int) -> np.ndarray:

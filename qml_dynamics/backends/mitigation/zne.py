@@ -70,35 +70,38 @@ def richardson(scales: Sequence[float]) -> np.ndarray:
     return out
 
 
-def weighing(
-    scales: Sequence[int], distributions: np.ndarray, shots: np.ndarray, kind: str = "linear"
+def extrapolated(
+    scales: Sequence[int], distributions: Sequence[np.ndarray], shots: Sequence[float], kind: str = "linear"
 ) -> tuple[np.ndarray, float]:
-    """Weights ``w`` of the noise scales at scale 0: ``p_0 - u = sum_s w_s (p_s - u)``, u the uniform law.
-
-    What comes out is a quasi-distribution: it sums to 1, entries may be negative.
+    """The distribution at scale 0 (a quasi-distribution: it sums to 1, entries may be negative), and its equivalent shots.
 
     Args:
         scales: odd noise scales, the first of them 1.
-        distributions: one for each scale, shape ``(k, 2**n)``.
-        shots: how many samples stand behind each, shape ``(k,)``.
+        distributions: one for each scale, equal shapes.
+        shots: how many samples stand behind each.
         kind: ``"linear"``, a straight line through each probability, or ``"exponential"``: all noise drives the
             distribution to the uniform one at a single rate, ``p_s - u = f^s (p_0 - u)``. The rate f is fitted to all outcomes
             and scales by weighted least squares, and ``p_0 - u`` is then the least-squares average of ``f^-s (p_s - u)``.
 
     Returns:
-        Weights, shape ``(k,)``, and a factor of the variance ``sum_s w_s^2 / shots_s``: 1 for a line; for the exponential the
-        uncertain rate comes to it, for the observable that suffers most from it.
+        Distribution, and the number of noiseless samples whose variance it has, so that standard errors stay honest. Linear:
+        ``1 / sum_i (w_i^2 / shots_i)`` with the weights ``w_i`` of the scales; exponential: for the observable that suffers
+        most from the uncertain rate.
     """
+    p = np.array([np.asarray(d, dtype=float).reshape(-1) for d in distributions])
+    n = np.asarray(shots, dtype=float)
     if kind == "linear":
-        return richardson(scales), 1.0
-    s, n = np.asarray(scales, dtype=float), np.asarray(shots, dtype=float)
-    rate = _rate(s, distributions - 1.0 / distributions.shape[1], n)
+        weights = richardson(scales)
+        return weights @ p, float(1.0 / (weights**2 / n).sum())
+    s, uniform = np.asarray(scales, dtype=float), 1.0 / p.shape[1]
+    rate = _rate(s, p - uniform, n)
     powers, slopes = rate**s, s * rate ** (s - 1)
     strength = float(n @ powers**2)
+    out = uniform + (n * powers / strength) @ (p - uniform)
     # The fitted rate is uncertain too, which matters most for the observable along p_0 - u itself: that worst case is added.
     pull = float(n @ (powers * slopes)) / strength
     information = float(n @ slopes**2) - pull**2 * strength
-    return n * powers / strength, 1.0 + strength * pull**2 / information
+    return out, 1.0 / (1.0 / strength + pull**2 / information)
 
 
 def _rate(scales: np.ndarray, gaps: np.ndarray, shots: np.ndarray) -> float:

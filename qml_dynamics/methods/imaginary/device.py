@@ -18,7 +18,6 @@ from ...model.domains import Domain
 from ...model.driven_formulas import ends_of_steps
 from ...model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ...model.problem import Problem
-from ...results.sampling import counts_where
 from ...results.trajectory import Counts
 from ..base import Answer, Job, Stream
 from ..from_samples import Batch, Planned, from_outcomes, from_probabilities, plan_batch
@@ -148,8 +147,9 @@ def _time_of(key: tuple[int, ...]) -> int:
 
 
 def _kept(counts: Counts, chosen: Selection, key: tuple[int, ...]) -> Counts:
-    keeps = chosen.keeps[_time_of(key)]
-    return counts_where(counts, lambda index: keeps(index >> chosen.base))
+    rest = counts.index >> chosen.base
+    mask = chosen.keeps[_time_of(key)](rest)
+    return Counts(counts.index[mask], counts.count[mask])
 
 
 def _from_device_probabilities(

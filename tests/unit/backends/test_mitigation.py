@@ -19,7 +19,7 @@ from qml_dynamics.backends.mitigation.readout import (
     read,
     unread,
 )
-from qml_dynamics.backends.mitigation.zne import folded, richardson, weighing
+from qml_dynamics.backends.mitigation.zne import extrapolated, folded, richardson
 from qml_dynamics.backends.options import DeviceOptions
 from qml_dynamics.results.sampling import draw
 
@@ -83,16 +83,6 @@ def test_counts_of_a_distribution_are_whole_and_close() -> None:
     counts = as_counts(p, 777.9)
     assert counts.shots == 777
     assert np.abs(counts.histogram(32) - p).max() <= 1 / 777
-
-
-def extrapolated(
-    scales: tuple[int, ...], laws: list[np.ndarray] | np.ndarray, shots: list[int], kind: str = "linear"
-) -> tuple[np.ndarray, float]:
-    """The law at scale 0, and the number of samples whose variance it has."""
-    p, n = np.array(laws), np.array(shots)
-    weights, factor = weighing(scales, p, n, kind)
-    uniform = 1 / p.shape[1]
-    return uniform + weights @ (p - uniform), float(1 / (factor * (weights**2 / n).sum()))
 
 
 def native() -> QuantumCircuit:

@@ -13,7 +13,6 @@ import numpy as np
 
 from ....backends import Backend
 from ....base.errors import BackendError, MethodError, require
-from ....results.quasi import Quasi
 from ....results.trajectory import Counts
 
 if TYPE_CHECKING:
@@ -32,15 +31,11 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Outcomes of one circuit and how often each was seen; exact probabilities where ``shots`` is None.
-
-    Where mitigation has made them, ``quasi`` holds what was read.
-    """
+    """Outcomes of one circuit and how often each was seen; exact probabilities where ``shots`` is None."""
 
     index: np.ndarray
     count: np.ndarray
     shots: int | None
-    quasi: Quasi | None = None
 
     def mean(self, values: np.ndarray) -> tuple[float, float]:
         """Mean of a number for each outcome, and the variance of this mean.
@@ -91,7 +86,7 @@ def ask(backend: Backend, circuits: Sequence[QuantumCircuit], shots: int | None,
 
 def of_counts(counts: Counts) -> Outcome:
     """Counts as an outcome; mitigated ones may stand for fewer samples than were taken, but for at least two."""
-    return Outcome(counts.index, counts.count, max(2, counts.shots), counts.quasi)
+    return Outcome(counts.index, counts.count, max(2, counts.shots))
 
 
 def counts_of(outcome: Outcome) -> Counts:

@@ -101,9 +101,6 @@ class Readings:
         """Mean of a number for each outcome, and the variance of this mean, with room for outcomes that were not seen."""
         if outcome.shots is None:
             return outcome.mean(values(outcome.index))
-        if outcome.quasi is not None:
-            value, error = outcome.quasi.mean(values)
-            return value, error**2
         mode = int(outcome.index[int(np.argmax(outcome.count))])
         low = mode & ((1 << self.width) - 1)
         near = basis.beside(low) + (mode - low)

@@ -15,7 +15,6 @@ from ....backends.meaning import SAME
 from ....backends.records import Record, probe, same_probe
 from ....base.printing import whole_text
 from ....model.hamiltonians import LearningHamiltonian
-from ....results.quasi import quasi_of
 from ..options import PLAIN, Variational
 from .device import Device
 from .outcomes import Outcome
@@ -124,9 +123,7 @@ def earlier_mark(job: Job, method: Variational, device: Device, ends: np.ndarray
 def packed(name: str, outcomes: Iterable[Outcome]) -> dict[str, np.ndarray]:
     """Outcomes as a few arrays."""
     found = list(outcomes)
-    read = [(k, o.quasi.arrays()) for k, o in enumerate(found) if o.quasi is not None]
     return {
-        **{f"{name}/quasi/{k}/{part}": array for k, arrays in read for part, array in arrays.items()},
         f"{name}/index": np.concatenate([o.index for o in found]),
         f"{name}/count": np.concatenate([o.count for o in found]),
         f"{name}/length": np.array([len(o.index) for o in found]),
@@ -139,11 +136,4 @@ def unpacked(arrays: Mapping[str, np.ndarray], name: str) -> list[Outcome]:
     cuts = np.cumsum(arrays[f"{name}/length"])[:-1]
     index, count = (np.split(arrays[f"{name}/{part}"], cuts) for part in ("index", "count"))
     shots = arrays[f"{name}/shots"].tolist()
-    read: dict[int, dict[str, np.ndarray]] = {}
-    start = f"{name}/quasi/"
-    for key, array in arrays.items():
-        if key.startswith(start):
-            k, _, part = key.removeprefix(start).partition("/")
-            read.setdefault(int(k), {})[part] = array
-    quasi = [quasi_of(read[k]) if k in read else None for k in range(len(shots))]
-    return [Outcome(i, c, None if n < 0 else n, q) for i, c, n, q in zip(index, count, shots, quasi)]
+    return [Outcome(i, c, None if n < 0 else n) for i, c, n in zip(index, count, shots)]
