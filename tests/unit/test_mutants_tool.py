@@ -17,7 +17,7 @@ HALF = Mutant("half", "base", "factor 2", "base/sums.py", "return a + b", "retur
 
 
 def test_the_table_goes_over_every_room() -> None:
-    """No name twice, no fault that changes nothing, and texts that are still there: most of them, since rooms are rebuilt."""
+    """No name twice, no fault that changes nothing, and texts that are still there."""
     names = [one.name for one in MUTANTS]
     assert len(names) == len(set(names)) >= 60
     rooms = Counter(one.room for one in MUTANTS)
@@ -25,7 +25,7 @@ def test_the_table_goes_over_every_room() -> None:
     assert min(rooms.values()) >= 4
     assert all(one.old != one.new and one.file.startswith(one.room) and one.kind for one in MUTANTS)
     stale = [one.name for one in MUTANTS if place_of(one) is None]
-    assert len(stale) <= len(MUTANTS) // 5, stale
+    assert not stale  # a fault that cannot be planted is caught by nothing
     missing = [name for rows in SELECTIONS.values() for name in rows if not (ROOT / name).exists()]
     assert not missing
 

@@ -24,8 +24,8 @@ BACKENDS: tuple[Mutant, ...] = (
         "backends",
         "asymmetric readout: zeros and ones exchanged",
         "mitigation/readout.py",
-        "out.append((rates[0], rates[1]))",
-        "out.append((rates[1], rates[0]))",
+        "return np.array([(zero[1], one[0]) for zero, one in seen])",
+        "return np.array([(one[0], zero[1]) for zero, one in seen])",
         MITIGATION,
     ),
     mutant(
