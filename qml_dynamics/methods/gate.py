@@ -21,6 +21,7 @@ from ..model.drives import swing
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian
 from ..model.operator_sum import OperatorSum
 from ..model.problem import Problem
+from ..model.schedule_check import check_integral
 from ..model.schedules import Schedule, number_given, value_at, whole_integral
 from .base import Answer, Callback, Job, View
 
@@ -79,10 +80,10 @@ def _swing(schedule: Schedule, name: str, length: float) -> float:
 
 
 def check_schedules(problem: Problem, length_name: str = "duration") -> None:
-    """Refuse a duration, a diffusion or a strength that floating point cannot hold.
+    """Refuse a duration, a diffusion or a strength that floating point cannot hold, and schedules whose integrals are not their own.
 
     Raises:
-        ProblemError: the argument and its size.
+        ProblemError: the argument and its size, or where it contradicts itself.
     """
     length = problem.duration
     require(length < _LARGE, length_name, f"be below {_LARGE:g}", length)
@@ -93,6 +94,7 @@ def check_schedules(problem: Problem, length_name: str = "duration") -> None:
         held.append(whole_integral(schedule, name, length))
         large = max(held, key=_size)
         require(_size(large) < _LARGE, name, f"stay below {_LARGE:g} with its integral over the duration", large)
+        check_integral(schedule, name, length)
 
 
 def _size(value: float) -> float:

@@ -120,6 +120,8 @@ class Jumps:
 
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """Piece by piece."""
+        if t1 < t0:
+            return -self.integral(t1, t0, duration)
         first, last = bisect_right(self.times, t0), bisect_left(self.times, t1)
         ends = [t0, *self.times[first:last], t1]
         return sum(value * (b - a) for value, a, b in zip(self.values[first:], ends[:-1], ends[1:]))
@@ -294,6 +296,21 @@ def times(first: Schedule, second: Schedule) -> Schedule:
     return second if first.value0 == 1 else Total(((first.value0, second),))
 
 
+def between(schedule: Schedule, t0: float, t1: float, duration: float) -> float:
+    """The integral between two times in either order, as negative substeps need it; the schedule is asked forwards only.
+
+    >>> class Hat:
+    ...     def value(self, t, duration):
+    ...         return float(t > 1)
+    ...
+    ...     def integral(self, t0, t1, duration):        # right where t1 is not below t0, as sums over pieces often are
+    ...         return max(t1 - max(t0, 1.0), 0.0)
+    >>> between(Hat(), 0.5, 3.0, 4.0), between(Hat(), 3.0, 0.5, 4.0)
+    (2.0, -2.0)
+    """
+    return schedule.integral(t0, t1, duration) if t1 >= t0 else -schedule.integral(t1, t0, duration)
+
+
 def swing(schedule: Schedule, duration: float) -> float:
     """The integral of the absolute value: the sum of those of many pieces, so that opposite signs do not cancel.
 
@@ -304,7 +321,7 @@ def swing(schedule: Schedule, duration: float) -> float:
     >>> swing(Oscillation(1.0, 2 * math.pi * 127), 1.0) > 0.05    # in step with equal pieces it would be 0
     True
     """
-    return _known(schedule, duration) if _unchanging(schedule) else _swung(schedule, duration)  # type: ignore[arg-type]
+    return _known(schedule, duration) if unchanging(schedule) else _swung(schedule, duration)  # type: ignore[arg-type]
 
 
 def _swung(schedule: Schedule, duration: float) -> float:
@@ -315,13 +332,13 @@ def _swung(schedule: Schedule, duration: float) -> float:
 _known = lru_cache(maxsize=256)(_swung)
 
 
-def _unchanging(value: object) -> bool:
+def unchanging(value: object) -> bool:
     """Whether this is a number, or a frozen dataclass or a tuple of such, so that it equals itself at any time."""
     if isinstance(value, tuple):
-        return all(map(_unchanging, value))
+        return all(map(unchanging, value))
     if is_dataclass(value) and not isinstance(value, type):
         frozen = type(value).__dataclass_params__.frozen  # type: ignore[attr-defined]
-        return frozen and all(_unchanging(getattr(value, each.name)) for each in fields(value))
+        return frozen and all(unchanging(getattr(value, each.name)) for each in fields(value))
     return value is None or isinstance(value, (bool, int, float, str))
 
 

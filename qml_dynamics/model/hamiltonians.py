@@ -12,7 +12,7 @@ from ..base.arguments import checks_arguments, checks_arguments_but
 from ..base.errors import MethodError, check_memory, describe, require
 from ..base.printing import printed_briefly
 from .domains import Domain, outer_sum
-from .drives import knots_of, times
+from .drives import between, knots_of, times
 from .objectives.base import Objective
 from .operator_sum import OperatorSum
 from .pauli import PauliSum
@@ -88,7 +88,7 @@ class LearningHamiltonian:
 
     def amounts(self, t0: float, t1: float) -> tuple[float, float]:
         """The integrals of D and s from ``t0`` to ``t1``, exact."""
-        return self.diffusion.integral(t0, t1, self.duration), self.strength.integral(t0, t1, self.duration)
+        return between(self.diffusion, t0, t1, self.duration), between(self.strength, t0, t1, self.duration)
 
     def apply(self, psi: np.ndarray, t: float = 0.0) -> np.ndarray:
         """``H(t) psi``, shape ``domain.shape``; ``psi`` is not changed."""
@@ -230,7 +230,7 @@ class PauliHamiltonian:
 
     def amounts(self, t0: float, t1: float) -> tuple[float, ...]:
         """Their integrals from ``t0`` to ``t1``: the times for which the operators H_k act."""
-        return tuple(schedule.integral(t0, t1, self.duration) for schedule in self.schedules)
+        return tuple(between(schedule, t0, t1, self.duration) for schedule in self.schedules)
 
     def at(self, t: float) -> PauliSum:
         """``H(t)``: the same strings in the same order, with what the schedules make of their coefficients."""

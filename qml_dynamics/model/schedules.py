@@ -246,6 +246,8 @@ class Knots:
 
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """The closed form of each geometric piece, added up."""
+        if t1 < t0:
+            return -self.integral(t1, t0, duration)
         (i, a, width), (j, b, _) = self._piece(t0, duration), self._piece(t1, duration)
         pieces = [(i, a, b)] if i == j else [(i, a, 1.0), *((m, 0.0, 1.0) for m in range(i + 1, j)), (j, 0.0, b)]
         return width * sum(self._inside(m, low, high) for m, low, high in pieces)

@@ -18,6 +18,7 @@ from ...base.interrupts import is_partial, whole
 from ...methods.base import Callback, Method, Stream, check_method, circuit_seed
 from ...methods.evolution import TRAJECTORY, evolve
 from ...methods.from_waves import learning
+from ...methods.gate import check_schedules
 from ...methods.identity import Identity
 from ...methods.imaginary.options import ProbabilisticITE
 from ...methods.job import check_used, is_compact, without_table
@@ -292,6 +293,7 @@ def _checked(
     if problem.operator is not None:
         check_path(problem)
     need_waves(problem)
+    check_schedules(problem)
     stages = integer(stages, "stages", 1, 10**5, MethodError)
     one_of(strategy, "strategy", STRATEGIES, MethodError)
     if adapt is not None:

@@ -39,6 +39,8 @@ class Staged:
 
     def integral(self, t0: float, t1: float, duration: float) -> float:
         """Stage by stage."""
+        if t1 < t0:
+            return -self.integral(t1, t0, duration)
         length = duration / len(self.values)
         first, last = (self.stage(t, duration) for t in (np.nextafter(t0, t1) + _AT_THE_END * length, t1))
         if first >= last:
