@@ -16,6 +16,7 @@ from ..tables.again import kinds_of
 from ..tables.cells import label_value, same_label
 from ..tables.reading import (
     Feature,
+    Name,
     Reading,
     Source,
     Table,
@@ -62,8 +63,8 @@ class Dataset:
 def load_data(
     path: Source,
     *,
-    target: str,
-    features: Sequence[str] | None = None,
+    target: Name,
+    features: Sequence[Name] | None = None,
     num_features: int | None = None,
     classes: Sequence[object] | None = None,
     positive: object | None = None,
@@ -86,7 +87,7 @@ def load_data(
     Args:
         path: a text file, perhaps compressed by gzip; a Parquet or Arrow file (extra ``tables``); a data frame; a dictionary of
             columns; or a matrix, whose columns are called ``column1`` and so on.
-        target: column that holds the class.
+        target: column that holds the class; of a data frame also by its number, or by the levels of its name, ``("k", "kind")``.
         features: columns to use, in this order; ``"color=red"`` is one category. Without it, the ``num_features`` numeric columns of
             largest absolute correlation with the class on the training rows (all of them when ``None``), in the order of the file.
         num_features: how many columns to choose, where ``features`` is not given.
@@ -128,7 +129,7 @@ def load_data(
     require(not both, "num_features", "be absent where `features` is given", num_features)
     how = Reading(separator, decimal, header, encoding, missing)
     table = read_table(path, [target], how)
-    column_named(target, "target", table)
+    target = column_named(target, "target", table)
     whole = table
     if missing == "drop":
         table = labelled(table, target)
@@ -283,7 +284,7 @@ def _split(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     return training
 
 
-def given_columns(table: Table, target: str, features: Sequence[str]) -> list[Feature]:
+def given_columns(table: Table, target: str, features: Sequence[Name]) -> list[Feature]:
     """The columns that were asked for; raises :class:`ProblemError` for one twice, an unknown one, or the target."""
     require(
         listed(features) and len(features) > 0 and len(set(features)) == len(features),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import numbers
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from .parquet import from_columnar
 
 Path = str | os.PathLike[str]
 Source = Path | FrameLike
+Name = str | int | tuple[object, ...]  # of a column, as a data frame has it
 Missing = Literal["refuse", "drop", "mean"]
 POLICIES = ("refuse", "drop", "mean")
 IN_TRAINING = "pass missing='drop' (those rows) or 'mean' (of the column), or name other columns"
@@ -123,7 +125,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def read_table(path: Source, known: Iterable[str] = (), how: Reading | None = None) -> Table:
+def read_table(path: Source, known: Iterable[object] = (), how: Reading | None = None) -> Table:
     """A table from a file or from Python.
 
     Args:
@@ -168,10 +170,19 @@ def _of_python(frame: object, source: str, layout: str) -> Table:
     return Table(list(columns), rows, list(range(1, len(rows) + 1)), source, layout, decimal=".")
 
 
-def column_named(name: str, argument: str, table: Table) -> str:
-    """``name`` if it is a column; raises :class:`ProblemError`, which names the nearest one, if not."""
-    if name in table.header:
-        return name
+def column_named(name: Name, argument: str, table: Table) -> str:
+    """The column of this name, which may be one of Python, as a data frame has it: a number, or the levels of a name.
+
+    Raises:
+        ProblemError: it is none; the nearest one is named.
+
+    >>> column_named(("a", "u"), "target", read_table({("a", "u"): [1.5], ("a", "v"): [2.5]}))
+    "('a', 'u')"
+    """
+    number = isinstance(name, numbers.Integral) and not isinstance(name, bool)
+    text = str(int(name)) if number else str(name) if isinstance(name, tuple) else name  # type: ignore[arg-type]
+    if isinstance(text, str) and text in table.header:
+        return text
     near = difflib.get_close_matches(str(name), table.header, n=1, cutoff=0.0)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     if not table.has_header:
@@ -212,7 +223,7 @@ def features_of(table: Table, name: str) -> list[Feature]:
     return [Feature(f"{name}={level}", name, level) for level in levels]
 
 
-def features_named(table: Table, argument: str, names: Sequence[str]) -> list[Feature]:
+def features_named(table: Table, argument: str, names: Sequence[Name]) -> list[Feature]:
     """The features that were asked for: columns, or one category of a column, ``column=level``."""
     found: list[Feature] = []
     for name in names:

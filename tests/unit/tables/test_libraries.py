@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from qml_dynamics.base.errors import ProblemError
-from qml_dynamics.model.objectives import load_data
+from qml_dynamics.model.objectives import load_data, on_data
+from qml_dynamics.model.tables.reading import read_table
 
 COLUMNS = {
     "x": [1.5, 2.25, None, 4.0],
@@ -87,6 +88,44 @@ def test_columns_that_are_called_like_members_of_frames(name: str) -> None:
     data = load_data(frame, target="kind", test_fraction=0)
     assert data.features == ("column", name, *(() if name == "collect" else ("collect",)))
     assert data.X_train[:, 0] * data.scale[0] + data.mean[0] == pytest.approx([1, 2, 3, 5])
+
+
+@pytest.mark.tables
+def test_columns_of_several_levels_are_found_by_their_levels() -> None:
+    """As pandas finds them, numbers of NumPy among the levels; new rows come in the same frame."""
+    import pandas
+
+    columns = pandas.MultiIndex.from_tuples([("m", 1), ("m", 2), ("k", 1)])
+    frame = pandas.DataFrame([[1.5, 0.0, "u"], [2.5, 1.0, "v"], [4.5, 0.5, "v"]], columns=columns)
+    for target in (("k", 1), list(frame.columns)[2], "('k', 1)"):
+        data = load_data(frame, target=target, features=[("m", 2), ("m", 1)], test_fraction=0)
+        assert (data.features, data.target) == (("('m', 2)", "('m', 1)"), "('k', 1)")
+        assert data.X_train[:, 1] * data.scale[1] + data.mean[1] == pytest.approx(frame["m", 1])
+    prepared = on_data(data).preparation
+    assert prepared is not None
+    swapped = frame[[("m", 2), ("k", 1), ("m", 1)]]
+    assert prepared.rows_of(read_table(swapped), "X")[:, 1].tolist() == [1.5, 2.5, 4.5]
+    numbered = pandas.DataFrame(np.column_stack([[1.0, 2.0, 4.0], [0, 1, 1]]))
+    assert load_data(numbered, target=1, features=[0], test_fraction=0).features == ("0",)
+
+
+def test_columns_by_their_levels_without_any_library() -> None:
+    """A dictionary as a frame; what is no column is refused with the nearest one, and the target is no feature."""
+    table = {("m", "x"): [1.5, 2.5], ("m", "y"): [0.5, 2.0], ("k", "kind"): ["u", "v"]}
+    data = load_data(table, target=("k", "kind"), features=[("m", "y")], test_fraction=0)  # type: ignore[arg-type]
+    assert (data.features, data.target, data.classes) == (("('m', 'y')",), "('k', 'kind')", ("u", "v"))
+    for wrong in ("k", ("k",), ("kind", "k"), 2):
+        with pytest.raises(
+            ProblemError, match=r"^Argument `target` must be a column of the file, but is [^\n]*Did you mean"
+        ):
+            load_data(table, target=wrong)  # type: ignore[arg-type]
+    for odd in (True, 1.5, ["k", "kind"]):
+        with pytest.raises(ProblemError, match=r"^Argument `target` must be "):
+            load_data(table, target=odd)  # type: ignore[arg-type]
+    with pytest.raises(ProblemError, match=r"^Argument `features` must not contain the target"):
+        load_data(table, target=("k", "kind"), features=[("m", "x"), ("k", "kind")])  # type: ignore[arg-type]
+    with pytest.raises(ProblemError, match=r"^Argument `features` must be a list of different columns"):
+        load_data(table, target=("k", "kind"), features=[("m", "x"), "('m', 'x')"])  # type: ignore[arg-type]
 
 
 def test_a_frame_that_gives_no_column_is_refused_in_one_line() -> None:
