@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 import qml_dynamics as qd
 from qml_dynamics.base.errors import QMLDynamicsError
@@ -73,6 +74,22 @@ def test_kernels_are_those_of_the_closed_form(potential: str, columns: int, clos
     np.testing.assert_allclose(model.score_samples(new), expected, atol=close)
     assert np.ptp(expected) > 1.5  # not vacuous
     assert abs(model.score(new) - expected.sum()) < close * len(new)
+
+
+def test_repeated_rows_are_weights_and_the_table_of_their_check_has_no_density() -> None:
+    """Of `KernelDensity` with these weights; scikit-learn's check of `sample_weight` fits 15 rows of 30 columns."""
+    X, weights = table(40, 1), np.random.default_rng(2).integers(0, 4, 40)
+    repeated = np.repeat(X, weights, axis=0)
+    model = GibbsSampler(bandwidth=0.4, background=0.0).fit(repeated)
+    components = Components.of(repeated)
+    points, kept = components.forth(X), weights > 0
+    peer = KernelDensity(bandwidth=0.4).fit(points[kept], sample_weight=weights[kept])
+    np.testing.assert_allclose(model.score_samples(X), peer.score_samples(points) + components.log_volume, atol=1e-8)
+    plain = KernelDensity(bandwidth=0.4).fit(points)
+    assert np.abs(plain.score_samples(points) - peer.score_samples(points)).max() > 0.1  # the weights matter
+    assert not has_fit_parameter(model, "sample_weight")
+    with pytest.raises(ValueError, match="15 rows span 14 of 30 dimensions"):
+        GibbsSampler().fit(np.random.RandomState(42).rand(15, 30))
 
 
 def test_the_split_steps_of_the_well_converge_in_their_order() -> None:
