@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..base.errors import MESSAGE, BackendError, QMLDynamicsError, line
+from ..results.sampling import draw
 from ..results.trajectory import Counts
-from .base import Backend, Capabilities, OnStep, capabilities
+from .base import Backend, Capabilities, OnStep, capabilities, check_circuits
 from .failures import redacted, vendor_error, without_credentials
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 T = TypeVar("T")
+_TABLE = 26  # qubits of which there are tables of probabilities
+_ENTRIES = 1 << 24  # of the tables that are asked for together
 _OWN = __name__.partition(".")[0]
 
 
@@ -36,6 +39,31 @@ def wrapped(backend: Backend) -> Backend:
     if isinstance(backend, Wrapped) or type(backend).__module__.partition(".")[0] == _OWN:
         return backend
     return Wrapped(backend)
+
+
+def sampled(backend: Backend, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> Sequence[Counts]:
+    """Outcomes of unmeasured circuits, one seed a circuit; of amplitudes they are drawn here where the backend's seeds are no circuit's.
+
+    A run that has waves draws samples of its own (:func:`~qml_dynamics.results.sampling.draw`), one seed a circuit; a run in a folder
+    takes them from circuits, and gives the same counts of the weights only if these are drawn alike. A backend whose seeds decide the
+    counts of each circuit is asked itself.
+
+    >>> from qiskit import QuantumCircuit
+    >>> from qml_dynamics import backend
+    >>> turn = QuantumCircuit(1); turn.h(0)  # doctest: +ELLIPSIS
+    <...>
+    >>> sampled(backend("statevector"), [turn], 10, [3])[0].shots
+    10
+    """
+    can, width = capabilities(backend), max((circuit.num_qubits for circuit in circuits), default=0)
+    if not can.exact or can.seeding == "circuit" or width > _TABLE:
+        return backend.sample(circuits, shots, seeds)
+    circuits = check_circuits(circuits, shots)
+    found, some = list[Counts](), max(1, _ENTRIES >> width)
+    for k in range(0, len(circuits), some):
+        laws = backend.probabilities(circuits[k : k + some])
+        found += [draw(law, shots, seed) for law, seed in zip(laws, seeds[k : k + some])]
+    return found
 
 
 class Forwarding:
@@ -56,15 +84,15 @@ class Forwarding:
 
 
 class Wrapped(Forwarding):
-    """A backend whose exceptions are told in our words; all else is that of the backend itself."""
+    """A backend whose exceptions are told in our words, and whose samples are drawn alike; all else is its own."""
 
     def __getattr__(self, name: str) -> Any:
         found = super().__getattr__(name)
         return partial(self._ask, found) if callable(found) and not name.startswith("_") else found
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
-        """The outcomes of the backend."""
-        return self._ask(self.inner.sample, circuits, shots, seeds)
+        """The outcomes of the backend, or drawn from its probabilities."""
+        return list(self._ask(sampled, self.inner, circuits, shots, seeds))
 
     def probabilities(self, circuits: Sequence[QuantumCircuit]) -> list[np.ndarray]:
         """The probabilities of the backend."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Union, cast
 
 from ..backends.base import Asked, Backend, EstimatingBackend, capabilities
 from ..backends.midway import MidwayBackend
+from ..backends.wrapper import sampled
 from ..methods.base import Method
 from ..results.observables import pauli_groups
 
@@ -59,7 +60,7 @@ def answers(backend: Backend, items: Sequence[Item], shots: int, seeds: Sequence
     circuits = cast("Sequence[QuantumCircuit]", items)
     if any(circuit.num_clbits for circuit in circuits):
         return list(cast(MidwayBackend, backend).sample_midway(circuits, shots, seeds))
-    return list(backend.sample(circuits, shots, seeds))
+    return list(sampled(backend, circuits, shots, seeds))
 
 
 def independent(method: Method) -> bool:

@@ -14,6 +14,8 @@ from standin import cloud, set_state
 import qml_dynamics as qd
 from qml_dynamics.backends.device.report import quantum_seconds
 from qml_dynamics.base.errors import BackendError, BudgetExceeded, JobLost, MethodError, ProblemError
+from qml_dynamics.results.sampling import draw
+from qml_dynamics.results.trajectory import Counts
 from qml_dynamics.runs import cancel, fetch, open_run, resume, status, submit
 from qml_dynamics.runs.ledger import Ledger
 
@@ -64,6 +66,59 @@ def test_exact_simulators_draw_the_same_samples_of_the_weights(tmp_path: Path) -
         np.testing.assert_array_equal(a.count, b.count)
     kinetic, other = got.expectations["kinetic"], direct.expectations["kinetic"]
     assert np.all(np.abs(kinetic.value - other.value) < 5 * np.hypot(kinetic.stderr, other.stderr))
+
+
+class Amplitudes:
+    """An exact backend of somebody else, which draws its samples in a way of its own; it counts how often it is asked for them."""
+
+    name, exact, noisy = "amplitudes", True, False
+
+    def __init__(self, seeding: str) -> None:
+        self.seeding, self.asked = seeding, 0
+
+    def states(self, pieces: Any, on_step: Any) -> Any:
+        return qd.backend("statevector").states(pieces, on_step)
+
+    def probabilities(self, circuits: Any) -> Any:
+        return qd.backend("statevector").probabilities(circuits)
+
+    def sample(self, circuits: Any, shots: int, seeds: Any) -> list[Counts]:
+        self.asked += 1
+        own = np.random.default_rng(list(seeds) if self.seeding == "batch" else 1)
+        return [draw(law, shots, int(own.integers(2**60))) for law in self.probabilities(circuits)]
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+EXACT_RUNS: dict[str, tuple[qd.Problem, Any]] = {
+    "loss": (well(), METHOD),
+    "walls": (well().replace(domain=qd.Grid((-2, 2), 3, boundary="walls")), METHOD),
+    "operator": (qd.Problem.from_operator({"ZZ": 1.0, "XI": 0.5}, clock="real", duration=0.7), METHOD),
+    "classical": (well().replace(clock="classical"), qd.KoopmanVonNeumann(2)),
+}
+
+
+@pytest.mark.parametrize("seeding", ["batch", "none"])
+@pytest.mark.parametrize("run", EXACT_RUNS)
+def test_amplitudes_of_somebody_else_are_sampled_here(tmp_path: Path, run: str, seeding: str) -> None:
+    """In a folder as in `evolve`, and as those of the reference simulator: whatever the backend's own seeds decide."""
+    problem, method = EXACT_RUNS[run]
+    device = Amplitudes(seeding)
+    got = submit(problem, method, backend=device, folder=tmp_path / "run", quiet=True, **ASK).fetch()
+    ours = submit(problem, method, backend="statevector", folder=tmp_path / "ours", quiet=True, **ASK).fetch()
+    direct = qd.evolve(problem, method, backend=Amplitudes(seeding), **ASK)
+    assert got is not None
+    assert ours is not None
+    same(got, ours)
+    assert got.counts is not None
+    assert direct.counts is not None
+    for a, b in zip(got.counts["weight"], direct.counts["weight"], strict=True):
+        np.testing.assert_array_equal(a.index, b.index)
+        np.testing.assert_array_equal(a.count, b.count)
+    assert device.asked == 0
+    assert len(got.counts["weight"][-1].index) > 1  # the draws could differ
+    assert (device.sample([qd.circuits(problem, method)[-1]], 120, [1])[0].count.sum(), device.asked) == (120, 1)
 
 
 def test_two_calls_go_out_at_once(tmp_path: Path) -> None:
