@@ -78,7 +78,10 @@ def main(arguments: list[str] | None = None) -> None:
     """
     if arguments is None:  # a process of its own: what start-up makes stays, and is not garbage however often one looks
         gc.set_threshold(_ALLOCATIONS, 10, 10)
-    sys.exit(_finished(_code(arguments)))
+    code = _finished(_code(arguments))
+    if arguments is None:  # nor is it looked through once more while the process ends, which takes a tenth of a short run
+        gc.freeze()
+    sys.exit(code)
 
 
 def _code(arguments: list[str] | None) -> int:
