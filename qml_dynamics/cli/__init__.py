@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments is None:  # a process of its own: what start-up makes stays, and is not garbage however often one looks
         gc.set_threshold(_ALLOCATIONS, 10, 10)
     code = _finished(_code(arguments))
-    if arguments is None:  # nor is it looked through once more while the process ends, which takes a tenth of a short run
+    if arguments is None:  # nor is it looked through once more at the end, which takes a tenth of a short run
         gc.freeze()
     sys.exit(code)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -81,10 +82,12 @@ class Transform:
         from scipy import fft
 
         walls = domain.boundary == "walls"
-        act = getattr(fft, f"{which}dstn" if walls else f"{which}fftn")
-        kind = {"type": 2} if walls else {}
-        axes = tuple(range(-domain.ndim, 0))
-        return np.asarray(act(psi, axes=axes, norm="ortho", overwrite_x=True, workers=self.threads, **kind))
+        name = which + ("dst" if walls else "fft")
+        options: dict[str, Any] = {"type": 2} if walls else {}
+        if domain.ndim > 1:
+            name, options["axes"] = name + "n", tuple(range(-domain.ndim, 0))
+        act = getattr(fft, name)  # the checks of several axes take longer than a small transform along one
+        return np.asarray(act(psi, norm="ortho", overwrite_x=True, workers=self.threads, **options))
 
 
 @lru_cache(maxsize=8)

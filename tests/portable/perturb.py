@@ -84,11 +84,11 @@ SEAMS: dict[str, tuple[tuple[str, Touch], ...]] = {
     "transforms forward": (
         ("qml_dynamics.model.transforms:walsh_hadamard", _result),  # its own inverse
         ("qml_dynamics.methods.variational.engine.runs:_walsh_rows", _result),
-        *((f"scipy.fft:{name}", _result) for name in ("fftn", "rfftn", "dst", "dstn")),
+        *((f"scipy.fft:{name}", _result) for name in ("fft", "fftn", "rfftn", "dst", "dstn")),
         *((f"numpy.fft:{name}", _result) for name in ("fft", "rfft")),
     ),
     "transforms inverse": (
-        *((f"scipy.fft:{name}", _result) for name in ("ifftn", "irfftn", "idst", "idstn")),
+        *((f"scipy.fft:{name}", _result) for name in ("ifft", "ifftn", "irfftn", "idst", "idstn")),
         *((f"numpy.fft:{name}", _result) for name in ("ifft", "irfft")),
     ),
     "diagonal phases": (
