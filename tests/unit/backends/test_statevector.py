@@ -1,5 +1,6 @@
 """`"statevector"`: standard gates in place give what Qiskit's own reference gives, gate by gate."""
 
+import itertools
 import math
 
 import numpy as np
@@ -126,3 +127,26 @@ def test_act_is_the_matrix_of_the_whole_register(where: list[int]) -> None:
     expected = Statevector(wave.copy()).evolve(Operator(matrix), qargs=where).data
     act(wave, matrix, where)
     assert np.abs(wave - expected).max() < 1e-14
+
+
+def test_gates_on_many_sets_of_qubits_and_behind_one_without_views() -> None:
+    """Toffoli gates on each three of twelve qubits and on the first three are a permutation; in their midst a matrix on five qubits."""
+    rng = np.random.default_rng(4)
+    wave = rng.normal(size=1 << 12) + 1j * rng.normal(size=1 << 12)
+    wave /= np.linalg.norm(wave)
+    circuit = QuantumCircuit(12)
+    circuit.initialize(wave.tolist(), range(12))
+    bits, wide = np.arange(1 << 12), np.eye(32)
+    wide[[15, 31]] = wide[[31, 15]]
+    for number, (a, b, c) in enumerate(itertools.permutations(range(12), 3)):
+        for one, other, target in ((a, b, c), (0, 1, 2))[: 1 + (number % 50 == 0)]:
+            circuit.ccx(one, other, target)
+            bits ^= (bits >> one & bits >> other & 1) << target
+        if number % 600 == 300:
+            circuit.append(UnitaryGate(wide), [0, 3, 5, 7, 9])
+            bits ^= (bits & bits >> 3 & bits >> 5 & bits >> 7 & 1) << 9
+    expected = np.empty_like(wave)
+    expected[bits] = wave
+    (found,) = states(circuit)
+    assert np.abs(found - expected).max() < 1e-12  # nothing but permutations: rounding of the matrix product alone
+    assert (bits != np.arange(1 << 12)).mean() > 0.9
