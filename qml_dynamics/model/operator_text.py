@@ -8,7 +8,8 @@ One grammar reads them all, by a tokeniser and recursive descent; nothing is eva
 
 A Pauli names its qubit (``X0``, ``X(0)``, ``X('a')``, ``Xq[0]``); a label has one letter a qubit (``XIZ``). Qubit or wire 0, and
 the first letter of a label, is the first tensor factor, which is the highest qubit of the register. Beside this there are the three
-printed containers ``SparsePauliOp([labels], coeffs=[numbers])``, ``{word: number, ...}`` and ``[(word, number), ...]``.
+printed containers ``SparsePauliOp([labels], coeffs=[numbers])``, ``{word: number, ...}`` and ``[(word, number), ...]``, and lists with
+a word and its coefficient on every line. What stands behind ``#`` is left out.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ from .pauli_words import (
     Token,
     Unreadable,
     Wire,
+    coefficients_first,
     is_number,
     term_at,
     times,
     tokens_of,
+    without_comments,
 )
 
 _COMMA = "has a comma in or behind a number: write 0.5"
@@ -52,8 +55,9 @@ def read_text(text: str, name: str) -> Reading:
     >>> sorted(read_text("-0.5 [Z0 Z1] + 0.25 []", "operator").terms.values(), key=abs)
     [(0.25+0j), (-0.5+0j)]
     """
-    reading = Reading()
+    reading, text = Reading(), without_comments(text)
     try:
+        text = coefficients_first(text)
         tokens = list(tokens_of(text))
         reading.add(_Parser(tokens, reading).whole())
     except Unreadable as error:
@@ -106,6 +110,7 @@ class _Parser:
             found = self._container("]", self._pair)
         else:
             found = self._top()
+        self._took("\n")  # at the end of a file
         if self._peek() is not None:
             self._fail()
         return found

@@ -32,6 +32,13 @@ _TOKEN = re.compile(
     |(?P<blank>[^\S\n]+)""",
     re.VERBOSE,
 )
+_COMPLEX = rf"[+-]?{_NUMBER}(?:[+-](?=[^+-]*[jJ]){_NUMBER})?"
+_ROW = re.compile(  # a word and its coefficient, as lists have them
+    rf"""\s*(?P<quote>["']?)(?P<word>[IXYZ]+|[IXYZ]\d+(?:[ *@]*[IXYZ]\d+)*)(?P=quote)(?P<between>[^\S\n]*[,;:=|\t][^\S\n]*|[^\S\n]+)
+    (?:\((?P<inner>{_COMPLEX})\)|(?P<number>{_COMPLEX}))\s*""",
+    re.VERBOSE,
+)
+_COMMENT = re.compile(r"""'[^'\\\n]*'|"[^"\\\n]*"|\#[^\n]*""")
 PAULIS = ("called", "indexed", "register")
 STARTS = ("number", "infinite", "numpy", "label", *PAULIS)
 _TIMES = {  # (i, j) -> the phase and the letter of their product
@@ -130,6 +137,34 @@ def _raw(text: str) -> Iterator[Token]:
             raise Unreadable(place)
         yield Token(str(found.lastgroup), found.group(), place)
         place = found.end()
+
+
+def without_comments(text: str) -> str:
+    """A text with blanks in place of what stands behind ``#`` on its lines, quoted names apart.
+
+    >>> without_comments("0.5 XX # bond")
+    '0.5 XX       '
+    """
+    return _COMMENT.sub(lambda found: " " * len(found[0]) if found[0].startswith("#") else found[0], text)
+
+
+def coefficients_first(text: str) -> str:
+    """A list with a word and its coefficient on every line, ``ZZ -1.0``, in the order of the grammar; any other text as it is.
+
+    Raises:
+        Unreadable: for a single line that may be a product or a sum, ``ZZ -1.0``.
+
+    >>> coefficients_first("ZZ -1.0\\nXI\\t0.5")
+    '(-1.0) ZZ\\n(0.5) XI'
+    """
+    rows = [_ROW.fullmatch(line) for line in text.split("\n") if line.strip()]
+    found = [row for row in rows if row is not None]
+    if not found or len(found) < len(rows):
+        return text
+    word, between, number = found[0]["word"], found[0]["between"], found[0]["number"]
+    if len(found) == 1 and number is not None and number[0] in "+-" and not between.strip(" "):
+        raise Unreadable(0, f"may be a product or a sum: write {number} {word}, or {word} {number[0]} {number[1:]}")
+    return "\n".join(f"({row['inner'] or row['number']}) {row['word']}" for row in found)
 
 
 def term_at(text: str, place: int) -> str:
