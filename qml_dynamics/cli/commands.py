@@ -196,7 +196,7 @@ def list_(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="One of them, with its options.",
+            help="One of them, with its options; of methods also a clock or a weight space, for those that run there.",
             metavar="NAME",
             autocompletion=lambda ctx, incomplete: cli.completion.entries(ctx.params.get("what"), incomplete),
         ),

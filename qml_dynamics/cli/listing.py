@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..methods.catalogue import HEAD, Row, row, rows, text
+from ..methods.catalogue import HEAD, Row, names, row, rows, text
 from ..runs.trajectory_file import to_json
 from .entries import Entry, entries_of
 
 
 def list_command(what: str, name: str | None, *, as_json: bool) -> int:
-    """Print all of a kind, or one of them; the exit code is 0.
+    """Print all of a kind, one of them, or the methods of a clock or a weight space (``walls``); the exit code is 0.
 
     Raises:
         MethodError: there is no method of this name.
@@ -20,14 +20,23 @@ def list_command(what: str, name: str | None, *, as_json: bool) -> int:
     """
     if what != "methods":
         return _entries(entries_of(what, name), name, as_json)
-    found = rows() if name is None else [row(name)]
+    group = _group(name)
+    found = group or [row(str(name))]
     if as_json:
         print(to_json([_data(each) for each in found]))
-    elif name is not None:
+    elif not group:
         print(text(found[0]))
     else:
         print(_table([HEAD, *(each.cells() for each in found)]))
     return 0
+
+
+def _group(name: str | None) -> list[Row]:
+    """All methods, or those that run on a clock or a weight space of this name; none where it is the name of something else."""
+    if name is None:
+        return rows()
+    known = [] if name in names() else rows()
+    return [each for each in known if name in each.facts.clocks or name in each.facts.spaces]
 
 
 def _entries(found: list[Entry], name: str | None, as_json: bool) -> int:

@@ -130,6 +130,26 @@ def test_lists_of_the_command_line(kind: str, capsys: pytest.CaptureFixture[str]
     assert "Did you mean" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("word", ["walls", "onehot", "classical", "imaginary"])
+def test_methods_of_a_clock_or_a_weight_space(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those whose facts have it, in the order of the whole list, and not all of them."""
+    assert code_of("list", "methods", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    wanted = [row["name"] for row in rows if word in (*row["clocks"], *row["spaces"])]
+    assert 1 < len(wanted) < len(rows)
+    assert code_of("list", "methods", word) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.startswith("method ")
+    assert [line.split()[0] for line in lines] == wanted
+    assert code_of("list", "methods", word, "--json") == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == wanted
+
+
+def test_a_clock_of_no_method_is_no_name_of_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("list", "methods", "open") == 2
+    assert "must be one of split_step" in capsys.readouterr().err
+
+
 def test_a_new_sample_runs_from_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
